@@ -1,0 +1,63 @@
+# Every target that needs the environment makes it first; one .venv serves them all.
+
+# The first Python on the path that is new enough, or the one you name: make PYTHON=python3.12 ...
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+STAMP := .venv/stamp
+ARGS ?=
+
+# The stamp is written last and holds the checkout's path: without it, in a moved checkout, or with
+# its Python gone, the environment is made anew.
+$(shell [ "$$(cat $(STAMP) 2>/dev/null)" = "$(CURDIR)" ] && $(BIN)/python -c '' 2>/dev/null \
+	|| rm -f $(STAMP))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench sdist clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: $(STAMP) ## Make the environment in .venv (the targets below do it by themselves)
+
+demo: $(STAMP) ## Draw small data sets, build and verify shards, show them in demo_output/
+	$(BIN)/python -m pipelines demo $(ARGS)
+
+test: $(STAMP) ## Run the tests on all cores (ARGS="-k coco" picks some)
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 $(ARGS)
+
+check: $(STAMP) ## Check format, lint, types and layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## Rewrite the code in the house format
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## Measure builds against plain alternatives
+	$(BIN)/python bench/run.py $(ARGS)
+
+sdist: $(STAMP) ## Build dist/*.tar.gz, install it elsewhere and run a build from there
+	$(BIN)/python tests/sdist_check.py
+
+clean: ## Remove everything that make made, .venv too
+	rm -rf .venv build dist demo_output bench/data *.egg-info
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml constraints.txt
+	@[ -n "$(PYTHON)" ] && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "RegionForge needs Python 3.11 or newer, and '$(or $(PYTHON),python3)' is not." \
+			"Name one that is: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+		echo "This Python cannot make environments; on Debian and Ubuntu: apt install python3-venv" >&2; \
+		exit 1; }
+	@echo "Installing everything into .venv (about a minute, once)"
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
+		--no-build-isolation --editable '.[dev]'
+	@echo "$(CURDIR)" > $@

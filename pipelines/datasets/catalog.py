@@ -1,0 +1,16 @@
+"""Every data set there is: one line each."""
+
+from collections.abc import Mapping
+
+from pipelines.datasets import coco
+from pipelines.datasets.spec import DatasetSpec
+from schemas.errors import UsageError
+
+CATALOG: Mapping[str, DatasetSpec] = {spec.name: spec for spec in (coco.SPEC,)}
+
+
+def dataset(name: str) -> DatasetSpec:
+    """Return a data set by name; an unknown name raises `UsageError` and lists the known."""
+    if name not in CATALOG:
+        raise UsageError(f"no source {name!r}; the sources are: {', '.join(sorted(CATALOG))}")
+    return CATALOG[name]

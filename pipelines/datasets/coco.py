@@ -1,0 +1,93 @@
+"""COCO detection, 2014 and 2017, as its owners ship it; and any file in the same layout.
+
+    {"id": 22328, "image_id": 37777, "category_id": 64, "iscrowd": 0, "area": 88.52,
+     "bbox": [102.49, 118.47, 7.9, 17.31],          x, y, width, height; pixels, 0-based
+     "segmentation": [[110.39, 135.78, 110.39, 127.62, ...]]}
+
+Crowd annotations hold uncompressed run lengths instead of polygons. The 80 category ids lie
+between 1 and 90 with gaps. Format: https://cocodataset.org/#format-data
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+from pipelines.datasets.coco_layout import parse_coco_layout
+from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from schemas.errors import InputFileError, UsageError
+from schemas.source import Entry, SplitInput, Store
+
+LICENCE = "CC BY 4.0"
+LABEL_SET = "COCO-80"
+
+NAMES = frozenset(
+    "person|bicycle|car|motorcycle|airplane|bus|train|truck|boat|traffic light|fire hydrant|"
+    "stop sign|parking meter|bench|bird|cat|dog|horse|sheep|cow|elephant|bear|zebra|giraffe|"
+    "backpack|umbrella|handbag|tie|suitcase|frisbee|skis|snowboard|sports ball|kite|"
+    "baseball bat|baseball glove|skateboard|surfboard|tennis racket|bottle|wine glass|cup|fork|"
+    "knife|spoon|bowl|banana|apple|sandwich|orange|broccoli|carrot|hot dog|pizza|donut|cake|"
+    "chair|couch|potted plant|bed|dining table|toilet|tv|laptop|mouse|remote|keyboard|"
+    "cell phone|microwave|oven|toaster|sink|refrigerator|book|clock|vase|scissors|teddy bear|"
+    "hair drier|toothbrush".split("|")
+)
+
+
+def locate(root: str, request: SourceRequest) -> list[Located]:
+    """Return where COCO's splits lie under a data root, or where the user's own file does."""
+    if request.annotations is not None:
+        return [_own_file(request, request.annotations)]
+    year = request.year or SPEC.years[-1]
+    return [
+        Located(
+            split=split,
+            files={"annotations": f"{root}/coco/annotations/instances_{split}{year}.json"},
+            pictures=f"{root}/coco/{split}{year}",
+            folder=f"coco/{split}{year}",
+            licence=LICENCE,
+        )
+        for split in SPEC.splits
+    ]
+
+
+def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
+    """Yield the entries of one split."""
+    return parse_coco_layout(split, store, _name_labels)
+
+
+def _own_file(request: SourceRequest, annotations: str) -> Located:
+    if not request.images or not request.label_set:
+        raise UsageError(
+            "--coco-annotations needs --coco-images DIR (the folder of its images) and "
+            "--label-set NAME (what its category names are called)"
+        )
+    return Located(
+        split=request.split,
+        files={"annotations": annotations},
+        pictures=request.images,
+        folder="",
+        licence="not stated",
+    )
+
+
+def _name_labels(split: SplitInput, names: Sequence[str]) -> str:
+    if split.label_set is not None:
+        return split.label_set
+    if set(names) == NAMES:
+        return LABEL_SET
+    path = split.files["annotations"]
+    raise InputFileError(
+        f"{path}: the categories are not COCO's 80 ({len(names)} names, of which "
+        f"{len(set(names) & NAMES)} are COCO's). If the file is meant so, name its label set "
+        f"with --label-set NAME, e.g. --label-set {PurePosixPath(path).stem}."
+    )
+
+
+SPEC = DatasetSpec(
+    name="coco",
+    title="COCO detection",
+    licence=LICENCE,
+    obtain="https://cocodataset.org/#download: the images and the trainval annotations of a year",
+    years=(2014, 2017),
+    splits=("train", "val"),
+    locate=locate,
+    parse=parse,
+)

@@ -1,0 +1,29 @@
+"""File names out of an owner's file: data, so never trusted to stay where they belong."""
+
+import re
+from pathlib import PurePosixPath, PureWindowsPath
+
+from schemas.rejection import Reason, Rejected
+
+_UNSAFE_CHARACTER = re.compile(r"[\x00-\x1f\\]|://")
+
+
+def check_file_name(name: str) -> str:
+    """Return the name, a relative path with forward slashes.
+
+    Raises:
+        Rejected: it is empty, absolute, a URL, or steps out of its folder.
+    """
+    path = PurePosixPath(name)
+    if (
+        not path.name
+        or path.is_absolute()
+        or ".." in path.parts
+        or PureWindowsPath(name).drive
+        or _UNSAFE_CHARACTER.search(name)
+    ):
+        raise Rejected(
+            Reason.IMAGE_UNSAFE_PATH,
+            f"file_name {name[:200]!r}, expected a path below the image folder",
+        )
+    return str(path)

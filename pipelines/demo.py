@@ -1,0 +1,56 @@
+"""The demonstration: a world drawn on the spot, built, verified and shown."""
+
+import shutil
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from pipelines.datasets.spec import SourceRequest
+from pipelines.launch import LaunchOptions, launch
+from pipelines.plan import make_plan
+from pipelines.preview import build_facts, choose, write_page
+from pipelines.recipe import Recipe
+from pipelines.sample_world import write_world
+from pipelines.summary import print_report, print_summary
+from pipelines.verify import verify
+from prompts.style import Style
+from schemas.errors import UsageError
+
+LABEL_SET = "Shapes-15"
+MARKER = ".regionforge-demo"
+
+
+def run_demo(output: Path) -> int:
+    """Draw the small world, build it in both styles, verify, and write a page; return the status."""
+    console = Console(highlight=False)
+    _empty(output)
+    console.rule("1. Drawing a small world (coloured shapes, not real data)")
+    world = output / "world"
+    write_world(world, "small")
+    passed = True
+    for step, style in enumerate(Style, start=2):
+        console.rule(f"{step}. Building it in the style of {style}")
+        shards = str(output / f"shards_{style}")
+        started = time.monotonic()
+        recipe = Recipe(sources=(SourceRequest(name="coco", label_set=LABEL_SET),), style=style)
+        plan = make_plan(recipe, str(world), shards)
+        manifest = launch(plan, LaunchOptions())
+        print_summary(plan, manifest, time.monotonic() - started)
+        report = verify(shards)
+        print_report(report)
+        passed = passed and report.ok
+    console.rule("4. Showing it")
+    shards, page = str(output / f"shards_{Style.REGIONGPT}"), output / "preview.html"
+    records = choose(shards, config=None, split=None, count=12)
+    write_page(records, page, "RegionForge demo", build_facts(shards))
+    console.print(f"open {page.resolve()} in a browser")
+    return 0 if passed else 1
+
+
+def _empty(output: Path) -> None:
+    if output.exists() and any(output.iterdir()) and not (output / MARKER).exists():
+        raise UsageError(f"{output} holds files of yours; give the demo another --output")
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir(parents=True)
+    (output / MARKER).touch()

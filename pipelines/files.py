@@ -1,0 +1,163 @@
+"""Files, wherever they lie: Beam's file systems, with a short cut for local ones.
+
+`gs://` and `s3://` work where the extra for them is installed. What is written here appears
+under its name only when it is whole.
+"""
+
+import hashlib
+import io
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO, cast
+
+from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from schemas.errors import InputFileError
+
+CHUNK_BYTES = 256 * 1024
+TEMPORARY = ".tmp-"
+
+
+def is_local(path: str) -> bool:
+    """Tell whether a path names a file of this machine."""
+    return FileSystems.get_scheme(path) is None
+
+
+def join(folder: str, *names: str) -> str:
+    """Return the path of a file below a folder."""
+    return "/".join([folder.rstrip("/"), *names]) if names else folder
+
+
+class FileStore:
+    """Reads owners' files for the sources."""
+
+    def read(self, path: str) -> bytes:
+        """Return a whole file, or raise `InputFileError`."""
+        try:
+            with open_read(path) as file:
+                return file.read()
+        except (OSError, BeamIOError) as error:
+            raise InputFileError(f"cannot read {path}: {error}") from None
+
+    def sizes(self, folder: str) -> Mapping[str, int]:
+        """Return the sizes in bytes of all files below a folder, by path relative to it."""
+        if is_local(folder):
+            return dict(_walk(folder, ""))
+        prefix = folder.rstrip("/") + "/"
+        try:
+            matches = FileSystems.match([prefix + "**"])[0].metadata_list
+        except BeamIOError as error:
+            raise InputFileError(f"cannot list {folder}: {error}") from None
+        return {found.path.removeprefix(prefix): found.size_in_bytes for found in matches}
+
+
+def _walk(folder: str, below: str) -> Iterator[tuple[str, int]]:
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    yield from _walk(entry.path, f"{below}{entry.name}/")
+                elif entry.is_file():
+                    yield below + entry.name, entry.stat().st_size
+    except OSError as error:
+        raise InputFileError(f"cannot list {folder}: {error}") from None
+
+
+def exists(path: str) -> bool:
+    """Tell whether a file or a local folder is there."""
+    return bool(FileSystems.exists(path))
+
+
+def size_of(path: str) -> int:
+    """Return a file's size in bytes."""
+    if is_local(path):
+        return os.stat(path).st_size
+    return int(FileSystems.match([path])[0].metadata_list[0].size_in_bytes)
+
+
+def free_bytes(path: str) -> int | None:
+    """Return the free space where a local path is or would be; None for remote ones."""
+    if not is_local(path):
+        return None
+    folder = os.path.abspath(path)
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder)
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
+
+
+def open_read(path: str) -> BinaryIO:
+    """Open a file for reading, its bytes as they are."""
+    if is_local(path):
+        return open(path, "rb", buffering=0)
+    return cast(
+        BinaryIO, FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    )
+
+
+def read_into(path: str, room: memoryview) -> int:
+    """Fill a buffer from the start of a file and return the number of bytes read."""
+    with open_read(path) as file:
+        if is_local(path):
+            return cast(io.FileIO, file).readinto(room) or 0
+        content = file.read(len(room))
+        room[: len(content)] = content
+        return len(content)
+
+
+def make_folder(path: str) -> None:
+    """Make a folder and those above it, unless they are there."""
+    if is_local(path):
+        os.makedirs(path, exist_ok=True)
+    elif not FileSystems.exists(path):
+        FileSystems.mkdirs(path)
+
+
+@contextmanager
+def open_whole(path: str) -> Iterator[BinaryIO]:
+    """Open a file for writing under a temporary name; it takes its own when the block ends well."""
+    folder, _, name = path.rpartition("/")
+    folder = folder or ("/" if path.startswith("/") else ".")
+    make_folder(folder)
+    temporary = join(folder, f"{TEMPORARY}{name}-{uuid.uuid4().hex}")
+    try:
+        file: Any
+        if is_local(path):
+            with open(temporary, "wb", buffering=0) as file:
+                yield file
+            os.replace(temporary, path)
+        else:
+            with FileSystems.create(
+                temporary, compression_type=CompressionTypes.UNCOMPRESSED
+            ) as file:
+                yield file
+            if FileSystems.exists(path):
+                FileSystems.delete([path])
+            FileSystems.rename([temporary], [path])
+    except BaseException:
+        delete([temporary])
+        raise
+
+
+def write_whole(path: str, content: bytes) -> None:
+    """Write a file in one go."""
+    with open_whole(path) as file:
+        file.write(content)
+
+
+def delete(paths: list[str]) -> None:
+    """Delete those of the files that are there."""
+    FileSystems.delete([path for path in paths if FileSystems.exists(path)])
+
+
+def sha256_of(path: str) -> tuple[str, int]:
+    """Return a file's SHA-256 and its size in bytes."""
+    digest, size = hashlib.sha256(), 0
+    with open_read(path) as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
+    return digest.hexdigest(), size

@@ -1,0 +1,123 @@
+"""Launch: run a build on a runner, and never hang or end in silence."""
+
+import logging
+import os
+import queue
+import shlex
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, SetupOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.runner import PipelineRunner
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+from pipelines import worker
+from pipelines.build import build
+from pipelines.display import Display
+from pipelines.outcome import claim_output, outcome
+from pipelines.plan import Plan
+from schemas.errors import BuildError
+from schemas.manifest import Manifest
+
+LOCAL_RUNNERS = ("local", "DirectRunner", "FnApiRunner")
+REMOTE_PARTS = 16  # readers of each annotation file where the runner scales by itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchOptions:
+    """How a build is run; none of it changes what the build writes."""
+
+    runner: str = "local"
+    workers: int = 1  # processes, of a local run
+    rebuild: bool = False  # replace another build in the output
+    beam_flags: Sequence[str] = ()
+
+    def parts(self) -> int:
+        """Return in how many parts each split is read."""
+        return self.workers if self.runner in LOCAL_RUNNERS else REMOTE_PARTS
+
+
+def launch(plan: Plan, options: LaunchOptions) -> Manifest:
+    """Run a build to its end and return its manifest.
+
+    Raises:
+        BuildError: the output holds another build, a worker died, an input could not be read,
+            nothing was kept, or the ledger does not balance.
+    """
+    claim_output(plan, rebuild=options.rebuild)
+    with Display():
+        _run_watched(plan, options)
+    return outcome(plan)
+
+
+def _run_watched(plan: Plan, options: LaunchOptions) -> None:
+    ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            _run(plan, options)
+            ended.put(None)
+        except BaseException as error:
+            ended.put(error)
+
+    with _worker_deaths(ended):
+        threading.Thread(target=run, name="build", daemon=True).start()
+        error = ended.get()
+    if error is not None:
+        raise error
+
+
+def _run(plan: Plan, options: LaunchOptions) -> None:
+    pipeline = beam.Pipeline(_runner(options), options=_pipeline_options(options))
+    build(pipeline, plan, parts=options.parts())
+    pipeline.run().wait_until_finish()
+
+
+def _runner(options: LaunchOptions) -> PipelineRunner | str:
+    if options.runner not in LOCAL_RUNNERS:
+        return options.runner
+    if options.workers == 1:
+        return FnApiRunner()
+    os.environ[worker.LAUNCHER] = str(os.getpid())
+    command = f"{shlex.quote(sys.executable)} -m {worker.__name__}"
+    return FnApiRunner(
+        default_environment=SubprocessSDKEnvironment.from_command_string(command)
+    )
+
+
+def _pipeline_options(options: LaunchOptions) -> PipelineOptions:
+    found = PipelineOptions(list(options.beam_flags))
+    if options.runner in LOCAL_RUNNERS:
+        found.view_as(DirectOptions).direct_num_workers = options.workers
+    found.view_as(SetupOptions).save_main_session = False
+    logging.getLogger("apache_beam").setLevel(logging.ERROR)
+    return found
+
+
+@contextmanager
+def _worker_deaths(ended: "queue.SimpleQueue[BaseException | None]") -> Iterator[None]:
+    """Report a worker process that dies; Beam's local runner would wait for it for ever."""
+    before = threading.excepthook
+
+    def report(args: threading.ExceptHookArgs) -> None:
+        if args.thread is not None and args.thread.name == "run_worker":
+            ended.put(
+                BuildError(
+                    f"a worker process died ({args.exc_value}). If it was killed for want of "
+                    "memory, use fewer --workers. Finished shards are kept: run the same command "
+                    "again to go on."
+                )
+            )
+        else:
+            before(args)
+
+    threading.excepthook = report
+    try:
+        yield
+    finally:
+        threading.excepthook = before

@@ -1,0 +1,110 @@
+"""Before and after a run: whose output this is, and whether the build that ended is whole."""
+
+from pydantic import ValidationError
+
+from pipelines import files
+from pipelines.card import CARD
+from pipelines.plan import Plan
+from pipelines.publish import LEDGER, MANIFEST, unreadable
+from pipelines.shard_state import FOLDER as STATE_FOLDER
+from schemas.errors import BuildError
+from schemas.ledger import Ledger
+from schemas.manifest import BuildIdentity, Manifest
+from schemas.rejection import Reason, Rejection
+
+IDENTITY = f"{STATE_FOLDER}/build.json"
+
+
+def claim_output(plan: Plan, *, rebuild: bool) -> None:
+    """Make the output this build's own; what an unfinished run of it left behind stays.
+
+    Raises:
+        BuildError: another build is there, and `rebuild` was not asked for.
+    """
+    path = files.join(plan.output, IDENTITY)
+    if files.exists(path):
+        differences = _differences(_read_identity(path), plan.identity)
+        if differences and not rebuild:
+            raise BuildError(
+                f"{plan.output} holds another build, which differs in {', '.join(differences)}. "
+                "Choose another --output, or replace it with --rebuild."
+            )
+        if differences:
+            _clear(plan.output)
+    elif not rebuild and files.exists(plan.output) and files.FileStore().sizes(plan.output):
+        raise BuildError(
+            f"{plan.output} holds files that no build of ours wrote. Choose an empty --output."
+        )
+    files.delete([files.join(plan.output, name) for name in (MANIFEST, CARD, LEDGER)])
+    files.write_whole(path, plan.identity.model_dump_json(indent=2).encode())
+
+
+def outcome(plan: Plan) -> Manifest:
+    """Return the manifest of a run that has ended.
+
+    Raises:
+        BuildError: an input could not be used, the ledger does not balance, or nothing was kept.
+    """
+    ledger = read_ledger(plan.output)
+    if unreadable(ledger):
+        raise BuildError("\n".join(_file_errors(plan)))
+    if problems := ledger.problems():
+        raise BuildError(f"the ledger does not balance: {'; '.join(problems)}")
+    manifest = Manifest.model_validate_json(_read(files.join(plan.output, MANIFEST)))
+    if not sum(shard.rows for shard in manifest.shards):
+        raise BuildError(
+            f"nothing was kept; {files.join(plan.output, '_rejected')} says why, item by item"
+        )
+    return manifest
+
+
+def read_ledger(output: str) -> Ledger:
+    """Return the ledger of an output."""
+    return Ledger.model_validate_json(_read(files.join(output, LEDGER)))
+
+
+def _file_errors(plan: Plan) -> list[str]:
+    lines = []
+    for source in sorted({split.source for split in plan.splits}):
+        path = files.join(plan.output, "_rejected", f"{source}.jsonl")
+        if files.exists(path):
+            found = map(Rejection.from_line, _read(path).splitlines())
+            lines += [item.detail for item in found if item.reason is Reason.UNREADABLE_FILE]
+    return lines
+
+
+def _differences(there: BuildIdentity | None, wanted: BuildIdentity) -> list[str]:
+    if there is None:
+        return ["everything (its record is unreadable)"]
+    names = sorted(there.recipe.keys() | wanted.recipe.keys())
+    found = [
+        f"{name} ({there.recipe.get(name)!r}, now {wanted.recipe.get(name)!r})"
+        for name in names
+        if there.recipe.get(name) != wanted.recipe.get(name)
+    ]
+    if there.inputs != wanted.inputs:
+        changed = {item.name for item in (*there.inputs, *wanted.inputs)}
+        same = {item.name for item in there.inputs if item in wanted.inputs}
+        found.append(f"the input files ({', '.join(sorted(changed - same) or sorted(changed))})")
+    if (there.builder, there.schema_version) != (wanted.builder, wanted.schema_version):
+        found.append(f"the builder ({there.builder}, now {wanted.builder})")
+    return found
+
+
+def _clear(output: str) -> None:
+    """Delete what a build wrote, and nothing else."""
+    for name in files.FileStore().sizes(output):
+        ours = name in (MANIFEST, CARD, LEDGER) or name.endswith(".arrow")
+        if ours or name.startswith((STATE_FOLDER, "_rejected/")):
+            files.delete([files.join(output, name)])
+
+
+def _read_identity(path: str) -> BuildIdentity | None:
+    try:
+        return BuildIdentity.model_validate_json(_read(path))
+    except ValidationError:
+        return None
+
+
+def _read(path: str) -> bytes:
+    return files.FileStore().read(path)

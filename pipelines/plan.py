@@ -1,0 +1,125 @@
+"""Plan: what a build would read, found out before anything is written."""
+
+from dataclasses import dataclass
+
+from pipelines import VERSION, files
+from pipelines.datasets.catalog import dataset
+from pipelines.datasets.spec import Located, SourceRequest
+from pipelines.recipe import Recipe
+from pipelines.write import WriteOptions
+from schemas import shard
+from schemas.columns import BuildStamp
+from schemas.errors import UsageError
+from schemas.manifest import BuildIdentity, InputFile
+from schemas.source import SplitInput
+
+BUILDER = f"regionforge {VERSION}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A build that can start: its recipe, and inputs that are there."""
+
+    recipe: Recipe
+    output: str
+    splits: tuple[SplitInput, ...]
+    identity: BuildIdentity
+
+    def write_options(self) -> WriteOptions:
+        """Return what the writer needs to know."""
+        return WriteOptions(
+            output=self.output,
+            images=self.recipe.images,
+            pictures={(split.source, split.split): split.pictures for split in self.splits},
+            stamp=BuildStamp(builder=BUILDER, recipe=self.recipe.name, seed=self.recipe.seed),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A split a source may have, and which of its files and folders are missing."""
+
+    request: SourceRequest
+    located: Located
+    missing: tuple[str, ...]
+
+
+def find(root: str, request: SourceRequest) -> list[Found]:
+    """Return the splits of a source, with what is missing of each."""
+    return [
+        Found(
+            request=request,
+            located=located,
+            missing=tuple(
+                path
+                for path in (*located.files.values(), located.pictures)
+                if not files.exists(path)
+            ),
+        )
+        for located in dataset(request.name).locate(root, request)
+    ]
+
+
+def make_plan(recipe: Recipe, root: str, output: str) -> Plan:
+    """Return the plan of a build.
+
+    Splits of which nothing is there are left out, as long as the source has another; one that is
+    there in part is an error, and so is a source without any.
+
+    Raises:
+        UsageError: says which files are missing and where to get them.
+    """
+    splits: list[SplitInput] = []
+    for request in recipe.sources:
+        splits += [_split_input(recipe, found) for found in _complete(root, request)]
+    inputs = [entry for split in splits for entry in _fingerprints(split)]
+    identity = BuildIdentity(
+        schema_version=shard.VERSION, builder=BUILDER, recipe=recipe.identity(), inputs=inputs
+    )
+    return Plan(recipe=recipe, output=output, splits=tuple(splits), identity=identity)
+
+
+def _complete(root: str, request: SourceRequest) -> list[Found]:
+    found = find(root, request)
+    absent = [item for item in found if len(item.missing) == len(item.located.files) + 1]
+    present = [item for item in found if item not in absent]
+    if broken := [path for item in (present or absent) for path in item.missing]:
+        spec = dataset(request.name)
+        raise UsageError(
+            f"source {request.name!r} is not complete; missing: {', '.join(broken)}. "
+            f"Get it from {spec.obtain}; `sources --data-root {root}` lists all that is expected."
+        )
+    return present
+
+
+def _split_input(recipe: Recipe, found: Found) -> SplitInput:
+    return SplitInput(
+        source=found.request.name,
+        split=found.located.split,
+        files=found.located.files,
+        pictures=found.located.pictures,
+        folder=found.located.folder,
+        licence=found.located.licence,
+        seed=recipe.seed,
+        sizing=recipe.sizing(),
+        label_set=found.request.label_set,
+        limit=recipe.limit,
+    )
+
+
+def _fingerprints(split: SplitInput) -> list[InputFile]:
+    entries = []
+    for role, path in sorted(split.files.items()):
+        sha256, size = files.sha256_of(path)
+        name = path.rsplit("/", 1)[-1]
+        entries.append(
+            InputFile(
+                source=split.source,
+                split=split.split,
+                role=role,
+                name=name,
+                bytes=size,
+                sha256=sha256,
+            )
+        )
+    return entries

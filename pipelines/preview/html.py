@@ -1,0 +1,41 @@
+"""Markup by construction: text is escaped on its way in, so none can be forgotten."""
+
+from collections.abc import Iterable
+from html import escape
+
+from pipelines.preview.record import visible
+
+_VOID = {"img", "input", "meta"}  # elements without an end tag
+
+
+class Html(str):
+    """Text that is markup already."""
+
+    __slots__ = ()
+
+
+def markup(content: str) -> Html:
+    """Return markup as it is, and anything else escaped, its hidden characters made visible."""
+    return content if isinstance(content, Html) else Html(escape(visible(content)))
+
+
+def element(kind: str, /, *children: str, **attributes: str | float) -> Html:
+    """Return an element.
+
+    Args:
+        kind: its name.
+        children: markup or text.
+        attributes: by name; `class_` stands for `class`, `data_region` for `data-region`.
+    """
+    pairs = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{markup(str(value))}"'
+        for key, value in attributes.items()
+    )
+    if kind in _VOID:
+        return Html(f"<{kind}{pairs}>")
+    return Html(f"<{kind}{pairs}>{joined(children)}</{kind}>")
+
+
+def joined(parts: Iterable[str]) -> Html:
+    """Return parts one after the other as markup."""
+    return Html("".join(map(markup, parts)))

@@ -1,0 +1,108 @@
+"""Pictures and masks as data URIs, for a page that fetches nothing."""
+
+from base64 import b64encode
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+from pipelines import files
+from pipelines.datasets.paths import check_file_name
+from pipelines.preview.record import Record
+from schemas.errors import InputFileError
+from schemas.mask import BoolImage, Mask
+from schemas.rejection import Rejected
+from transforms.picture import inspect, upright
+
+MAX_SIDE = 960  # pixels
+QUALITY = 82
+MASK_OPACITY = (0, 80, 230)  # outside, inside, at the rim; of 255
+
+
+class NoPictureError(ValueError):
+    """There is no picture to show; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """The part of a mask that is not empty, as a picture to lay over the image."""
+
+    x: int  # of its top-left corner, pixels of the image
+    y: int
+    width: int
+    height: int
+    uri: str
+
+
+def picture_uri(record: Record, image_root: str | None) -> str:
+    """Return a record's picture, reduced, in the frame of its boxes.
+
+    Raises:
+        NoPictureError: it is not embedded and cannot be found below the root, or cannot be shown.
+    """
+    try:
+        data = _bytes(record["image"], image_root)
+        found = inspect(data)
+        size = record["width"], record["height"]
+        if not found.untouched:  # only referred to, so that boxes may be in either frame
+            as_stored = (found.width, found.height) == size
+            data = upright(data, 1 if as_stored else found.orientation)
+        with Image.open(BytesIO(data)) as stored:
+            image = _opaque(stored)
+    except (Rejected, InputFileError, OSError) as error:
+        raise NoPictureError(str(error)) from None
+    if image.size != size:
+        raise NoPictureError(f"is {image.width} × {image.height} pixels, not as recorded")
+    image.thumbnail((MAX_SIDE, MAX_SIDE))
+    return _data_uri(image, "JPEG", quality=QUALITY)
+
+
+def mask_overlay(mask: Mask, colour: str) -> Overlay | None:
+    """Return a mask in one colour, its rim denser, on clear ground; None for an empty one."""
+    pixels = mask.pixels()
+    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
+    if not len(rows):
+        return None
+    top, left = int(rows[0]), int(columns[0])
+    part = pixels[top : rows[-1] + 1, left : columns[-1] + 1]
+    image = Image.fromarray(part.astype(np.uint8) + (part & ~_inner(part)), "P")
+    image.putpalette([0, 0, 0] + 2 * list(bytes.fromhex(colour[1:])))
+    return Overlay(
+        x=left,
+        y=top,
+        width=image.width,
+        height=image.height,
+        uri=_data_uri(image, "PNG", bits=2, transparency=bytes(MASK_OPACITY)),
+    )
+
+
+def _inner(mask: BoolImage) -> BoolImage:
+    """Return the mask less the pixels at its rim."""
+    padded = np.pad(mask, 1)
+    beside = padded[1:-1, :-2] & padded[1:-1, 2:]
+    inner: BoolImage = beside & padded[:-2, 1:-1] & padded[2:, 1:-1]
+    return inner
+
+
+def _bytes(image: dict[str, bytes | str | None], image_root: str | None) -> bytes:
+    content, path = image["bytes"], image["path"]
+    if isinstance(content, bytes):
+        return content
+    if image_root is None:
+        raise NoPictureError("is not in the shard: give --image-root to see it")
+    return files.FileStore().read(files.join(image_root, check_file_name(str(path or ""))))
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Return the picture as RGB, on white where it is clear."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    clear = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
+
+
+def _data_uri(image: Image.Image, kind: str, **options: int | bytes) -> str:
+    out = BytesIO()
+    image.save(out, kind, optimize=True, **options)
+    return f"data:image/{kind.lower()};base64,{b64encode(out.getvalue()).decode()}"

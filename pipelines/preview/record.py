@@ -1,0 +1,102 @@
+"""What a record says, ready to be shown: nothing hidden, placeholders told from words."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.geometry import Box
+from schemas.mask import Mask, RunLengths, from_run_lengths
+from schemas.rejection import Rejected
+from schemas.sample import region_token
+
+Record = dict[str, Any]  # a row of a shard, as Python objects
+Piece = str | int  # words or a placeholder; or the number of a region
+
+# Told apart by most eyes, neighbours most of all; black text stands well on each.
+COLOURS = (
+    "#ff6b6b", "#5aa9ff", "#ffd43b", "#4ade80", "#e58cff",
+    "#ff9f45", "#34d8dc", "#b5a1ff", "#c5e84d", "#ffb3c7",
+)  # fmt: skip
+
+_PLACEHOLDER = re.compile(r"(<image>|<region\d+>)")
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # Unicode's controls, formats, surrogates, separators
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownRegion:
+    """A region of a record, under the number that its placeholder has."""
+
+    number: int  # from 1
+    name: str  # of its category; may be empty
+    caption: str
+    box: Box  # xyxy, pixels of the stored image
+    score: float | None
+    mask: Mask | None
+    mask_share: str  # of the image, in percent; empty without a mask
+
+    @property
+    def colour(self) -> str:
+        """Its colour wherever it is shown."""
+        return COLOURS[(self.number - 1) % len(COLOURS)]
+
+    @property
+    def box_area(self) -> float:
+        """The area of its box, square pixels."""
+        x0, y0, x1, y1 = self.box
+        return (x1 - x0) * (y1 - y0)
+
+
+def shown_regions(record: Record) -> list[ShownRegion]:
+    """Return the regions of a record, in order."""
+    return [
+        _shown_region(number, region, (record["height"], record["width"]))
+        for number, region in enumerate(record["regions"], start=1)
+    ]
+
+
+def pieces(content: str, regions: int) -> list[Piece]:
+    """Return a message split at its placeholders; those of its regions become their numbers."""
+    numbers = {region_token(number): number for number in range(1, regions + 1)}
+    return [numbers.get(part, part) for part in _PLACEHOLDER.split(content) if part]
+
+
+def visible(text: str) -> str:
+    """Return the text with each character that has no shape, newlines apart, as an escape."""
+    return "".join(map(_shown, text))
+
+
+def one_line(text: str) -> str:
+    """Return the text as `visible` does, newlines escaped as well."""
+    return visible(text).replace("\n", "\\n")
+
+
+def _shown(character: str) -> str:
+    if character == "\n" or unicodedata.category(character) not in _HIDDEN:
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _shown_region(number: int, region: Record, size: tuple[int | None, int | None]) -> ShownRegion:
+    mask, share = _mask(region["mask"], size)
+    return ShownRegion(
+        number=number,
+        name=region["category"] or "",
+        caption=region["caption"] or "",
+        box=tuple(region["bbox"]),
+        score=region["score"],
+        mask=mask,
+        mask_share=share,
+    )
+
+
+def _mask(found: Record | None, size: tuple[int | None, int | None]) -> tuple[Mask | None, str]:
+    """Return a region's mask and its share of the image; run lengths are checked before use."""
+    height, width = size
+    if found is None or height is None or width is None:
+        return None, ""
+    try:
+        mask = from_run_lengths(RunLengths(tuple(found["size"]), found["counts"]), height, width)
+    except Rejected:
+        return None, "unreadable"
+    return mask, f"{100 * mask.area() / (height * width):.3g}%"

@@ -1,0 +1,88 @@
+"""Samples in a terminal.
+
+All that a record says goes into `Text`, in which rich looks for no markup, and passes `visible`,
+so that no escape sequence reaches the terminal.
+"""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.preview.record import (
+    Record,
+    ShownRegion,
+    one_line,
+    pieces,
+    shown_regions,
+    visible,
+)
+from schemas.sample import IMAGE_TOKEN, region_token
+
+_ROLES = {"user": "bold cyan", "assistant": "bold green", "system": "bold magenta"}
+
+
+def print_samples(records: Iterable[Record], console: Console) -> None:
+    """Print records one below the other: facts, conversation, regions."""
+    for number, record in enumerate(records, start=1):
+        regions = shown_regions(record)
+        console.rule(Text(f" {number} · {one_line(record['id'])} ", "bold"), align="left")
+        console.print(_facts(record))
+        console.print(Padding(_conversation(record, regions), (1, 0)))
+        if regions:
+            console.print(Padding(_table(regions), (0, 0, 1, 0)))
+
+
+def _facts(record: Record) -> Text:
+    size = f"{record['width']} × {record['height']}" if record["image"] else "text only"
+    path = record["image"] and record["image"]["path"]
+    facts = [record["task"], size, record["licence"], path]
+    return Text(" · ".join(one_line(fact) for fact in facts if fact), "dim")
+
+
+def _conversation(record: Record, regions: list[ShownRegion]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for message in record["messages"]:
+        role = message["role"]
+        grid.add_row(
+            Text(one_line(role), _ROLES.get(role, "bold")), _content(message["content"], regions)
+        )
+    return grid
+
+
+def _content(content: str, regions: list[ShownRegion]) -> Text:
+    text = Text()
+    for piece in pieces(content, len(regions)):
+        if isinstance(piece, int):
+            text.append(region_token(piece), f"bold black on {regions[piece - 1].colour}")
+        else:
+            text.append(visible(piece), "reverse" if piece == IMAGE_TOKEN else "")
+    return text
+
+
+def _table(regions: list[ShownRegion]) -> Table:
+    """Return the regions as a table, without columns that would be empty."""
+    rows = [_cells(region) for region in regions]
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for header in [header for header in rows[0] if any(row[header] for row in rows)]:
+        number = header in ("region", "x0", "y0", "x1", "y1", "mask", "score")
+        table.add_column(header, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(row[str(column.header)] for column in table.columns))
+    return table
+
+
+def _cells(region: ShownRegion) -> dict[str, Text]:
+    corners = zip(("x0", "y0", "x1", "y1"), region.box, strict=True)
+    return {
+        "region": Text(f" {region.number} ", f"bold black on {region.colour}"),
+        "category": Text(one_line(region.name)),
+        **{name: Text(f"{side:.1f}") for name, side in corners},
+        "mask": Text(region.mask_share),
+        "score": Text("" if region.score is None else f"{region.score:.3f}"),
+        "caption": Text(one_line(region.caption)),
+    }

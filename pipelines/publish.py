@@ -1,0 +1,134 @@
+"""Publish: from finished shards to an output that describes itself.
+
+Rejections become one file per config. Once every shard is written, `ledger.json`, the card and
+last `manifest.json` follow; without a manifest an output is unfinished.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import apache_beam as beam
+from apache_beam.pvalue import AsIter, PCollection
+
+from pipelines import files
+from pipelines.card import write_card
+from pipelines.plan import Plan
+from schemas.ledger import Ledger, TallyKey, ledger_of
+from schemas.manifest import Manifest, Shard
+from schemas.rejection import Kind, Rejection
+from transforms.subsample import CategoryKey
+
+MANIFEST, LEDGER, REJECTED_FOLDER = "manifest.json", "ledger.json", "_rejected"
+
+
+def keyed_line(rejection: Rejection) -> tuple[str, tuple[tuple[str, ...], bytes]]:
+    """Return a rejection as a line of its config's file, with what the line sorts by."""
+    return rejection.source, (rejection.sort_key(), rejection.line())
+
+
+def write_rejections(
+    found: tuple[str, Iterable[tuple[tuple[str, ...], bytes]]], output: str
+) -> tuple[str, int]:
+    """Write the rejections of one config; return the config and how many they are."""
+    config, lines = found
+    ordered = sorted(lines)
+    path = files.join(output, REJECTED_FOLDER, f"{config}.jsonl")
+    files.write_whole(path, b"".join(line + b"\n" for _, line in ordered))
+    return config, len(ordered)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What a build's stages have to say when all is written."""
+
+    shards: Sequence[Shard]
+    tallies: Sequence[tuple[TallyKey, int]]
+    rejected: Sequence[tuple[str, int]]
+    short: Sequence[tuple[CategoryKey, int]]
+
+
+def publish(plan: Plan, findings: Findings) -> Ledger:
+    """Write the ledger and, if every input could be read, the card and the manifest."""
+    ledger = ledger_of(dict(findings.tallies))
+    ledger_json = ledger.model_dump_json(indent=2, exclude_defaults=True)
+    files.write_whole(files.join(plan.output, LEDGER), ledger_json.encode())
+    if unreadable(ledger) or ledger.problems():
+        return ledger
+    manifest = Manifest(
+        identity=plan.identity,
+        shards=sorted(findings.shards, key=lambda shard: shard.path),
+        rejected=dict(sorted(findings.rejected)),
+        short_categories=_nested(findings.short),
+    )
+    write_card(plan, manifest, ledger)
+    content = manifest.model_dump_json(indent=2).encode()
+    files.write_whole(files.join(plan.output, MANIFEST), content)
+    return ledger
+
+
+def unreadable(ledger: Ledger) -> int:
+    """Return how many input files could not be used."""
+    return sum(
+        sum(accounts[Kind.FILE].rejected.values())
+        for splits in ledger.sources.values()
+        for stages in splits.values()
+        for accounts in stages.values()
+        if Kind.FILE in accounts
+    )
+
+
+def _nested(short: Iterable[tuple[CategoryKey, int]]) -> dict[str, dict[str, int]]:
+    tree: dict[str, dict[str, int]] = {}
+    for (source, split, category), count in sorted(short):
+        tree.setdefault(f"{source}/{split}", {})[category] = count
+    return tree
+
+
+class _Publish(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def process(
+        self,
+        _: None,
+        shards: Iterable[Shard],
+        tallies: Iterable[tuple[TallyKey, int]],
+        rejected: Iterable[tuple[str, int]],
+        short: Iterable[tuple[CategoryKey, int]],
+    ) -> Iterator[Ledger]:
+        findings = Findings(
+            shards=list(shards), tallies=list(tallies), rejected=list(rejected), short=list(short)
+        )
+        yield publish(self._plan, findings)
+
+
+@dataclass
+class Publish(beam.PTransform):  # type: ignore[misc]
+    """Shard, with the rejections, tallies and short categories of all stages -> the output's files."""
+
+    plan: Plan
+    rejections: PCollection[Rejection]
+    tallies: PCollection[tuple[TallyKey, int]]
+    short: PCollection[tuple[CategoryKey, int]]
+
+    def expand(self, pcoll: PCollection[Shard]) -> PCollection[Ledger]:
+        """Write rejections, then the rest in one go."""
+        totals = self.tallies | "AddUp" >> beam.CombinePerKey(sum)
+        rejected = (
+            self.rejections
+            | "Line" >> beam.Map(keyed_line)
+            | "ByConfig" >> beam.GroupByKey()
+            | "WriteRejections" >> beam.Map(write_rejections, self.plan.output)
+        )
+        return (  # type: ignore[no-any-return]
+            pcoll.pipeline
+            | "Once" >> beam.Create([None])
+            | "Publish"
+            >> beam.ParDo(
+                _Publish(self.plan),
+                AsIter(pcoll),
+                AsIter(totals),
+                AsIter(rejected),
+                AsIter(self.short),
+            )
+        )

@@ -1,0 +1,174 @@
+"""What a drawn picture shows: objects with class, colour, size, outline and paint order.
+
+Everything follows from a key by hashing, so a scene is the same on every run and in every data
+set that shows it. Frame: origin at the top-left corner of the picture, x to the right, y
+down, pixels.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from pycocotools import mask as rle
+
+from pipelines.sample_world.shapes import COLOURS, SHAPES, Outline, turned
+from schemas.geometry import Box
+from schemas.ids import rank
+
+Progress = Callable[[int, int], None]  # (done, total)
+Size = Literal["small", "medium", "large"]
+Relation = Literal["in front of", "behind", "left of", "right of", "above", "below"]
+
+GROUNDS = ("sand", "grass", "stone", "wood", "cloth")
+SMALL_BELOW, LARGE_FROM = 32**2, 96**2  # COCO's limits of area, square pixels
+COVERED_AT_MOST = 0.25  # of the smaller box of any two
+TRIES = 12
+RADII = (11, 100)  # pixels, in a picture whose shorter side is 240
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """How much is drawn, and from which seed."""
+
+    seed: int
+    pictures: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Thing:
+    """One object, or one crowd of like objects that are annotated together.
+
+    `parts` are its polygons, each (N, 2) x, y in pixels with two decimals. They are the whole
+    outline, also where a later object covers it.
+    """
+
+    shape: str
+    colour: str
+    parts: tuple[Outline, ...]
+    crowd: bool = False
+
+    @property
+    def box(self) -> Box:
+        """The bounds of the outline: xyxy, pixels."""
+        return _bounds(self.parts)
+
+    @property
+    def size(self) -> Size:
+        """Small, medium or large by the area of the outline, with COCO's limits."""
+        area = sum(map(_area, self.parts))
+        if area < SMALL_BELOW:
+            return "small"
+        return "medium" if area < LARGE_FROM else "large"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scene:
+    """One picture: its sides in pixels, its ground, and its things from back to front."""
+
+    key: str
+    width: int
+    height: int
+    ground: str
+    things: tuple[Thing, ...]
+
+    def mask(self, index: int) -> dict[str, Any]:
+        """Return the mask of a thing's whole outline, as pycocotools' compressed RLE."""
+        polygons = [part.ravel().tolist() for part in self.things[index].parts]
+        merged: dict[str, Any] = rle.merge(rle.frPyObjects(polygons, self.height, self.width))
+        return merged
+
+    def relation(self, one: int, other: int) -> Relation:
+        """Tell how one thing lies to another: by paint order where they overlap, else by side."""
+        shared = rle.merge([self.mask(one), self.mask(other)], intersect=True)
+        if rle.area(shared) > 0:
+            return "in front of" if one > other else "behind"
+        across, down = _centre(self.things[one].box) - _centre(self.things[other].box)
+        if abs(across) >= abs(down):
+            return "left of" if across < 0 else "right of"
+        return "above" if down < 0 else "below"
+
+
+def generator(*key: str | int) -> np.random.Generator:
+    """Return a random generator that depends on the key and on nothing else."""
+    return np.random.default_rng(rank("sample world", *key))
+
+
+def make_scene(
+    key: str,
+    *,
+    width: int,
+    height: int,
+    things: int,
+    colours: tuple[str, ...] = tuple(COLOURS),
+    crowd: bool = False,
+) -> Scene:
+    """Lay out a scene.
+
+    Args:
+        key: names the scene; the same key and arguments give the same scene.
+        width: of the picture, pixels.
+        height: likewise.
+        things: how many to place; one for which no room is found is left out.
+        colours: the colour names to choose from.
+        crowd: whether the first of the things, at the back, is a crowd.
+    """
+    rng = generator("scene", key)
+    placed: list[Thing] = []
+    for index in range(things):
+        shape, colour = str(rng.choice(list(SHAPES))), str(rng.choice(colours))
+        flock = crowd and index == 0
+        unit = _flock(rng, SHAPES[shape]) if flock else SHAPES[shape]
+        parts = _place(rng, unit, (width, height), [thing.box for thing in placed])
+        if parts:
+            placed.append(Thing(shape=shape, colour=colour, parts=parts, crowd=flock))
+    ground = str(rng.choice(GROUNDS))
+    return Scene(key=key, width=width, height=height, ground=ground, things=tuple(placed))
+
+
+def _flock(rng: np.random.Generator, unit: tuple[Outline, ...]) -> tuple[Outline, ...]:
+    """Return twelve small copies of a unit shape, scattered over the unit square."""
+    across, down = np.meshgrid(np.linspace(-0.75, 0.75, 4), np.linspace(-0.6, 0.6, 3))
+    centres = np.stack([across.ravel(), down.ravel()], axis=1)
+    centres += rng.uniform(-0.08, 0.08, centres.shape)
+    return tuple(part * 0.2 + centre for centre in centres for part in unit)
+
+
+def _place(
+    rng: np.random.Generator, unit: tuple[Outline, ...], sides: tuple[int, int], taken: list[Box]
+) -> tuple[Outline, ...]:
+    """Return unit parts scaled, turned and moved to where they cover little; empty if nowhere."""
+    for _ in range(TRIES):
+        radius = np.exp(rng.uniform(np.log(RADII[0]), np.log(RADII[1]))) * min(sides) / 240
+        parts = tuple(part * radius for part in turned(unit, rng.uniform(-15, 15)))
+        x0, y0, x1, y1 = _bounds(parts)
+        room = np.array(sides) - (x1 - x0, y1 - y0)
+        shift = rng.uniform(0, 1, 2) * room - (x0, y0)
+        moved = tuple(np.round(part + shift, 2) for part in parts)
+        if room.min() > 1 and not any(_covers(_bounds(moved), box) for box in taken):
+            return moved
+    return ()
+
+
+def _covers(one: Box, other: Box) -> bool:
+    """Tell whether two boxes share more of the smaller one than is allowed."""
+    across = min(one[2], other[2]) - max(one[0], other[0])
+    down = min(one[3], other[3]) - max(one[1], other[1])
+    smaller = min((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (one, other))
+    return across > 0 and down > 0 and across * down > COVERED_AT_MOST * smaller
+
+
+def _bounds(parts: tuple[Outline, ...]) -> Box:
+    points = np.concatenate(parts)
+    (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
+    return float(x0), float(y0), float(x1), float(y1)
+
+
+def _centre(box: Box) -> Outline:
+    return np.array([box[0] + box[2], box[1] + box[3]]) / 2
+
+
+def _area(part: Outline) -> float:
+    """Return the area inside a polygon, by the shoelace formula."""
+    x, y = part[:, 0], part[:, 1]
+    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)

@@ -1,0 +1,111 @@
+"""One shard on its way to disk: record batches in, bytes hashed and written as they come."""
+
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from pipelines.files import CHUNK_BYTES, open_whole
+from schemas import shard
+from schemas.columns import BuildStamp, ImageColumn, Row, to_batch
+
+BATCH_BYTES = 4 * 1024 * 1024  # of image data
+BATCH_ROWS = 512
+
+
+class HashingSink:
+    """What pyarrow writes into: each byte is hashed and written while it is in the cache."""
+
+    closed = False
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self.bytes = 0
+
+    def write(self, data: pa.Buffer | bytes) -> int:
+        """Hash and write the data in pieces."""
+        view = memoryview(data)
+        for start in range(0, len(view), CHUNK_BYTES):
+            piece = view[start : start + CHUNK_BYTES]
+            self._digest.update(piece)
+            written = 0
+            while written < len(piece):
+                written += self._file.write(piece[written:]) or 0
+        self.bytes += len(view)
+        return len(view)
+
+    def flush(self) -> None:
+        """Do nothing; pieces are written at once."""
+
+    def close(self) -> None:
+        """Do nothing; the file belongs to who opened it."""
+
+    def sha256(self) -> str:
+        """Return the digest of all that was written, in hexadecimal."""
+        return self._digest.hexdigest()
+
+
+class ShardFile:
+    """Collects rows into batches; a thread writes one batch while the next one fills."""
+
+    def __init__(self, sink: HashingSink, stamp: BuildStamp, embed: bool) -> None:
+        self._sink = sink
+        self._stamp = stamp
+        self._embed = embed
+        self._writer = pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), shard.SCHEMA)
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._pending: Future[None] | None = None
+        self._spare = ImageColumn(2 * BATCH_BYTES)
+        self._rows: list[Row] = []
+        self.images = ImageColumn(2 * BATCH_BYTES)
+        self.rows = 0
+
+    def add(self, rows: list[Row]) -> None:
+        """Add rows, whose images, if they are embedded, have been put into `images`."""
+        self._rows += rows
+        self.rows += len(rows)
+        if self.images.size >= BATCH_BYTES or len(self._rows) >= BATCH_ROWS:
+            self._hand_over()
+
+    def finish(self) -> None:
+        """Write what is left and the end of the stream."""
+        if self._rows:
+            self._hand_over()
+        self._wait()
+        self._writer.close()
+
+    def close(self) -> None:
+        """Stop the thread."""
+        self._pool.shutdown()
+
+    def _hand_over(self) -> None:
+        self._wait()
+        images = self.images.array() if self._embed else None
+        self._pending = self._pool.submit(self._write, self._rows, images)
+        self._rows = []
+        self.images, self._spare = self._spare, self.images
+        self.images.clear()
+
+    def _write(self, rows: list[Row], images: pa.Array | None) -> None:
+        self._writer.write_batch(to_batch(rows, images, self._stamp))
+
+    def _wait(self) -> None:
+        if self._pending is not None:
+            self._pending.result()
+
+
+@contextmanager
+def shard_file(path: str, stamp: BuildStamp, *, embed: bool) -> Iterator[tuple[ShardFile, HashingSink]]:
+    """Open a shard for writing; when the block ends well it is complete under its name."""
+    with open_whole(path) as file:
+        sink = HashingSink(file)
+        shard_out = ShardFile(sink, stamp, embed)
+        try:
+            yield shard_out, sink
+            shard_out.finish()
+        finally:
+            shard_out.close()

@@ -1,0 +1,86 @@
+"""What is remembered of a finished shard, so that a rerun can skip it: `_state/<shard>.json`."""
+
+import hashlib
+from collections.abc import Iterable
+
+import msgspec
+
+from pipelines import files
+from schemas import shard as contract
+from schemas.columns import BuildStamp
+from schemas.ledger import Tally, TallyKey
+from schemas.manifest import Shard
+from schemas.rejection import Rejection
+from transforms.accounting import Book
+
+FOLDER = "_state"
+
+
+class ShardState(msgspec.Struct, frozen=True):
+    """A finished shard, what went into it, and what the ledger must still learn from it."""
+
+    fingerprint: str
+    shard_json: str
+    tally: tuple[tuple[TallyKey, int], ...]
+    rejections: tuple[Rejection, ...]
+
+    @classmethod
+    def of(cls, fingerprint: str, shard: Shard, book: Book) -> "ShardState":
+        """Return the state of a shard that was just written."""
+        return cls(
+            fingerprint,
+            shard.model_dump_json(),
+            tuple(sorted(book.tally.items())),
+            tuple(book.rejections),
+        )
+
+    @property
+    def shard(self) -> Shard:
+        """The manifest's entry."""
+        return Shard.model_validate_json(self.shard_json)
+
+    def counts(self) -> Tally:
+        """Return the tally of the stage that wrote it."""
+        return Tally(dict(self.tally))
+
+
+def fingerprint_of(
+    ordered: Iterable[tuple[int, bytes]], images: str, stamp: BuildStamp
+) -> str:
+    """Return the digest of all that decides a shard's bytes, the pictures' own bytes aside.
+
+    Pictures count by name and size; one replaced by another of the same size goes unnoticed.
+    """
+    digest = hashlib.sha256(repr((contract.VERSION, images, stamp)).encode())
+    for _, packed in ordered:
+        digest.update(len(packed).to_bytes(8))
+        digest.update(packed)
+    return digest.hexdigest()
+
+
+def load_state(output: str, name: str, fingerprint: str) -> ShardState | None:
+    """Return the state of a finished shard if it is the one wanted and still there."""
+    path = _path(output, name)
+    if not files.exists(path):
+        return None
+    try:
+        with files.open_read(path) as file:
+            state = _DECODER.decode(file.read())
+    except msgspec.DecodeError:
+        return None
+    written = files.join(output, name)
+    if state.fingerprint != fingerprint or not files.exists(written):
+        return None
+    return state if files.size_of(written) == state.shard.bytes else None
+
+
+def save_state(output: str, state: ShardState) -> None:
+    """Remember a finished shard."""
+    files.write_whole(_path(output, state.shard.path), msgspec.json.encode(state))
+
+
+def _path(output: str, name: str) -> str:
+    return files.join(output, FOLDER, f"{name}.json")
+
+
+_DECODER = msgspec.json.Decoder(ShardState)

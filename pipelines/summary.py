@@ -1,0 +1,87 @@
+"""What a person reads at the end of a build and of a verification."""
+
+from collections import Counter
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pipelines import files
+from pipelines.outcome import read_ledger
+from pipelines.plan import Plan
+from pipelines.verify import Report
+from schemas.ledger import Stage
+from schemas.manifest import Manifest
+from schemas.rejection import Kind
+
+MOST_PROBLEMS = 50
+
+
+def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
+    """Print what a build kept and left out, and how to open it."""
+    console = Console(highlight=False)
+    ledger = read_ledger(plan.output)
+    table = Table("source", "split", "images", "regions", "conversations", "rejected", "sampled out")
+    for split in plan.splits:
+        stages = ledger.sources.get(split.source, {}).get(split.split, {})
+        accounts = [a for stage in stages.values() for a in stage.values()]
+        kept = [
+            ledger.account(split.source, split.split, Stage.WRITE, kind).kept
+            for kind in (Kind.IMAGE, Kind.ANNOTATION, Kind.CONVERSATION)
+        ]
+        rejected = sum(sum(a.rejected.values()) for a in accounts)
+        sampled_out = sum(a.sampled_out for a in accounts)
+        table.add_row(split.source, split.split, *(f"{n:,}" for n in (*kept, rejected, sampled_out)))
+    console.print(table)
+    _print_reasons(console, plan, manifest)
+    total = sum(shard.bytes for shard in manifest.shards)
+    console.print(
+        f"{len(manifest.shards)} shards, {size_text(total)}, in {seconds:.1f} s: {escape(plan.output)}"
+    )
+    config = manifest.shards[0].config
+    console.print(
+        f'\nfrom datasets import load_dataset\ndata = load_dataset("{escape(plan.output)}", "{config}")'
+    )
+
+
+def _print_reasons(console: Console, plan: Plan, manifest: Manifest) -> None:
+    ledger = read_ledger(plan.output)
+    reasons: Counter[str] = Counter()
+    for splits in ledger.sources.values():
+        for stages in splits.values():
+            for accounts in stages.values():
+                for kind, account in accounts.items():
+                    for reason, number in account.rejected.items():
+                        reasons[f"{kind} {reason}"] += number
+    if reasons:
+        listed = ", ".join(f"{name} {number:,}" for name, number in reasons.most_common())
+        console.print(f"rejected: {listed} (see {escape(files.join(plan.output, '_rejected'))})")
+    for split, short in manifest.short_categories.items():
+        least = ", ".join(f"{name} ({n})" for name, n in sorted(short.items(), key=_by_count)[:5])
+        console.print(f"{split}: {len(short)} categories fall short, e.g. {escape(least)}")
+
+
+def _by_count(item: tuple[str, int]) -> tuple[int, str]:
+    return item[1], item[0]
+
+
+def print_report(report: Report) -> None:
+    """Print what verification found."""
+    console = Console(highlight=False)
+    for problem in report.problems[:MOST_PROBLEMS]:
+        console.print(f"[red]wrong[/red] {escape(problem)}", soft_wrap=True)
+    if (more := len(report.problems) - MOST_PROBLEMS) > 0:
+        console.print(f"and {more:,} more")
+    verdict = "verified" if report.ok else f"{len(report.problems):,} problems"
+    console.print(
+        f"{verdict}: {report.rows:,} records in {report.shards} shards, {size_text(report.bytes)}"
+    )
+
+
+def size_text(size: float) -> str:
+    """Return a number of bytes for a person."""
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1024 or unit == "GB":
+            break
+        size /= 1024
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

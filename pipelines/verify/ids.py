@@ -1,0 +1,38 @@
+"""Verify that no two rows of a build bear one id, without holding the ids."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from pipelines import files
+from pipelines.shards import read_batches
+from pipelines.verify.shard import DIGEST_BYTES, Finding
+
+
+def repeated_ids(output: str, findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield the ids of several rows. Shards that hold one are read once more, to name it."""
+    if not findings:
+        return
+    digests = [np.frombuffer(finding.ids, f"S{DIGEST_BYTES}") for finding in findings]
+    values, counts = np.unique(np.concatenate(digests), return_counts=True)
+    repeated = values[counts > 1]
+    places: dict[str, list[str]] = {}
+    for finding, found in zip(findings, digests, strict=True):
+        rows = np.isin(found, repeated).nonzero()[0].tolist()
+        for record_id in _ids(files.join(output, finding.path), rows):
+            places.setdefault(record_id, []).append(finding.path)
+    for record_id, paths in places.items():
+        yield f"{', '.join(dict.fromkeys(paths))}: {len(paths)} rows have the id {record_id!r}"
+
+
+def _ids(path: str, rows: Sequence[int]) -> Iterator[str]:
+    """Yield the ids of some rows of a shard, and read no further than the last of them."""
+    wanted = iter(rows)
+    row, first = next(wanted, None), 0
+    for batch in read_batches(path) if rows else ():
+        while row is not None and row < first + len(batch):
+            yield str(batch["id"][row - first])
+            row = next(wanted, None)
+        if row is None:
+            return
+        first += len(batch)

@@ -1,0 +1,43 @@
+"""Verify that the folder holds the shards which the manifest lists, all of them and no others."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from pipelines.publish import MANIFEST
+from schemas.manifest import Manifest, Shard
+from schemas.shard import shard_name
+
+
+def listing_problems(manifest: Manifest, sizes: Mapping[str, int]) -> Iterator[str]:
+    """Yield where the manifest and the folder differ.
+
+    Args:
+        manifest: of the build.
+        sizes: of every file of the build, bytes, by path below its folder.
+    """
+    listed = Counter(shard.path for shard in manifest.shards)
+    for path, count in listed.items():
+        if count > 1:
+            yield f"{MANIFEST}: lists {path} {count} times, expected once"
+    for shard in manifest.shards:
+        expected = f"{shard.config}/{shard_name(shard.split, shard.index, shard.of)}"
+        if shard.path != expected:
+            yield f"{MANIFEST}: lists {shard.path}, expected {expected}"
+    yield from _gaps(manifest.shards)
+    for path in listed:
+        if path not in sizes:
+            yield f"{path}: is missing; run the build again"
+    for path in sorted(sizes.keys() - listed.keys()):
+        if path.endswith(".arrow"):
+            yield f"{path}: is not in the manifest, but `load_dataset` may read it; delete it"
+
+
+def _gaps(shards: Iterable[Shard]) -> Iterator[str]:
+    splits: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for shard in shards:
+        splits[f"{shard.config}/{shard.split}"].append((shard.index, shard.of))
+    for split, numbers in splits.items():
+        of = numbers[0][1]
+        if len(numbers) != of or set(numbers) != {(index, of) for index in range(of)}:
+            found = ", ".join(f"{index} of {of}" for index, of in sorted(numbers))
+            yield f"{MANIFEST}: lists {found} of {split}, expected 0 to {of - 1} of {of}"

@@ -1,0 +1,132 @@
+"""Verify a whole build, in order:
+
+1. The manifest is what everything else is held against; without it there is nothing to verify.
+2. The folder holds the shards that the manifest lists, and no others.
+3. Every shard is read once, in parallel: bytes, stream, rows, pictures.
+4. Ids are unique over all shards.
+5. The ledger, the rejected items and the card agree with the manifest.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from pipelines import files
+from pipelines.publish import MANIFEST
+from pipelines.verify.books import book_problems
+from pipelines.verify.card import card_problems
+from pipelines.verify.ids import repeated_ids
+from pipelines.verify.listing import listing_problems
+from pipelines.verify.shard import Finding, Job, verify_shard
+from schemas import shard as contract
+from schemas.errors import InputFileError, VerifyError
+from schemas.manifest import Manifest
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+OnProgress = Callable[[int, int], None]  # records done, records in all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a verification found."""
+
+    problems: list[str]  # each names a file and, where there is one, a row
+    rows: int
+    shards: int
+    bytes: int  # of the shards that were read
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+def verify(
+    output: str,
+    *,
+    workers: int = 1,
+    image_root: str | None = None,
+    on_progress: OnProgress | None = None,
+) -> Report:
+    """Re-read a finished build.
+
+    Args:
+        output: the folder of the build.
+        workers: processes that read shards.
+        image_root: below which the pictures of a build by reference lie; None: they are not read.
+        on_progress: told after each shard.
+
+    Raises:
+        VerifyError: there is no manifest that can be read, or a worker process died.
+    """
+    manifest = _manifest(output)
+    sizes = files.FileStore().sizes(output)
+    problems = list(listing_problems(manifest, sizes))
+    images = manifest.identity.recipe.get("images", "embed")
+    jobs = [
+        Job(output=output, shard=shard, size=sizes[path], images=images, image_root=image_root)
+        for path, shard in {shard.path: shard for shard in manifest.shards}.items()
+        if path in sizes
+    ]
+    findings = _findings(jobs, workers, on_progress)
+    problems += [line for finding in findings for line in finding.problems]
+    problems += repeated_ids(output, findings)
+    problems += book_problems(output, manifest)
+    problems += card_problems(output, manifest)
+    return Report(
+        problems=problems,
+        rows=sum(finding.rows for finding in findings),
+        shards=len(findings),
+        bytes=sum(finding.bytes for finding in findings),
+    )
+
+
+def _manifest(output: str) -> Manifest:
+    advice = "this is not a finished build; run the build again, it goes on where it stopped"
+    path = files.join(output, MANIFEST)
+    try:
+        manifest = Manifest.model_validate_json(files.FileStore().read(path))
+    except InputFileError as error:
+        raise VerifyError(f"{error}: {advice}") from None
+    except ValidationError as error:
+        first = error.errors()[0]["msg"]
+        raise VerifyError(f"{path} cannot be read as a manifest ({first}): {advice}") from None
+    if (version := manifest.identity.schema_version) != contract.VERSION:
+        raise VerifyError(
+            f"{path} is of schema version {version}, expected {contract.VERSION}; verify it with "
+            f"what built it ({manifest.identity.builder})"
+        )
+    return manifest
+
+
+def _findings(jobs: Sequence[Job], workers: int, on_progress: OnProgress | None) -> list[Finding]:
+    findings: list[Finding] = []
+    done, total = 0, sum(job.shard.rows for job in jobs)
+    for job, finding in zip(jobs, spread(verify_shard, jobs, workers), strict=True):
+        findings.append(finding)
+        done += job.shard.rows
+        if on_progress:
+            on_progress(done, total)
+    return findings
+
+
+def spread(function: Callable[[T], U], jobs: Sequence[T], workers: int) -> Iterator[U]:
+    """Yield the function's results in the order of the jobs, worked on by several processes."""
+    if workers == 1 or len(jobs) < 2:
+        yield from map(function, jobs)
+        return
+    count = min(workers, len(jobs))
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+        try:
+            yield from pool.map(function, jobs)
+        except BrokenProcessPool:
+            raise VerifyError(
+                "a worker process died; if it was killed for want of memory, use fewer --workers"
+            ) from None

@@ -1,0 +1,77 @@
+"""Verify one picture: readers must get the pixels that a record's boxes are drawn on."""
+
+import struct
+import warnings
+from io import BytesIO
+
+from PIL import Image
+
+from pipelines import files
+from pipelines.datasets.paths import check_file_name
+from schemas.check import Row
+from schemas.manifest import ImagesMode
+from schemas.rejection import Rejected
+from transforms.frame import upright_size
+from transforms.picture import inspect
+
+# What Pillow raises on damaged bytes.
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error)
+
+
+def picture_problem(row: Row, images: ImagesMode, image_root: str | None) -> str | None:
+    """Return what is wrong with a record's picture; None where it is right, or has none.
+
+    Args:
+        row: the record, its `width` and `height` in pixels.
+        images: whether the bytes should be in the record.
+        image_root: below which referenced pictures lie; None: do not look.
+    """
+    if (image := row["image"]) is None:
+        return None
+    try:
+        path = check_file_name(image["path"] or "")
+    except Rejected as cause:
+        return f"image path: {cause.detail}"
+    size = row["width"], row["height"]
+    if images == "embed":
+        return _embedded(image["bytes"] or b"", size)
+    if image["bytes"] is not None:
+        return f"image holds {len(image['bytes'])} bytes, expected a path only"
+    return image_root and _referenced(files.join(image_root, path), size)
+
+
+def _embedded(data: bytes, size: tuple[int, int]) -> str | None:
+    """Decode every pixel, as readers will, and expect the picture upright."""
+    try:
+        picture = inspect(data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            Image.open(BytesIO(data)).load()
+    except Rejected as cause:
+        return f"{cause.reason}: {cause.detail}"
+    except _DAMAGE as error:
+        return f"image does not decode: {error}"
+    if picture.orientation != 1:
+        return f"image has the EXIF orientation {picture.orientation}, expected 1, upright"
+    if not picture.untouched:
+        return "image has EXIF data that does not parse, expected none"
+    if (picture.width, picture.height) != size:
+        return _other_size((picture.width, picture.height), size)
+    return None
+
+
+def _referenced(path: str, size: tuple[int, int]) -> str | None:
+    """Expect a picture whose stored or upright pixels are those that were annotated."""
+    try:
+        with files.open_read(path) as file:
+            picture = inspect(file.read())
+    except Rejected as cause:
+        return f"{cause.reason}: {cause.detail}"
+    except OSError as error:
+        return f"image cannot be read: {error}"
+    stored = picture.width, picture.height
+    return None if size in (stored, upright_size(picture)) else _other_size(stored, size)
+
+
+def _other_size(found: tuple[int, int], expected: tuple[int, int]) -> str:
+    return f"image is {found[0]} x {found[1]} pixels, the record says {expected[0]} x {expected[1]}"

@@ -1,0 +1,118 @@
+"""Verify one shard: its bytes, its stream, its rows and their pictures."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+import pyarrow as pa
+
+from pipelines import files
+from pipelines.shards import DAMAGE, HashingSource, ShardStream
+from pipelines.verify.picture import picture_problem
+from schemas import shard as contract
+from schemas.check import Row, check_record
+from schemas.manifest import ImagesMode, Shard
+
+DIGEST_BYTES = 16
+MOST_LINES = 100  # about the rows of one shard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One shard to verify."""
+
+    output: str
+    shard: Shard
+    size: int  # bytes, as found on disk
+    images: ImagesMode
+    image_root: str | None  # below which referenced pictures lie; None: do not look
+
+
+@dataclass(slots=True, kw_only=True)
+class Finding:
+    """What was found in one shard."""
+
+    path: str  # below the output
+    problems: list[str] = field(default_factory=list)
+    rows: int = 0
+    bytes: int = 0
+    ids: bytearray = field(default_factory=bytearray)  # a digest of each row's id, in order
+
+
+def verify_shard(job: Job) -> Finding:
+    """Re-read a shard once and name what is wrong with it; damage is a line, never an error."""
+    finding = Finding(path=job.shard.path)
+    lines: list[str] = []
+    try:
+        with files.open_read(files.join(job.output, job.shard.path)) as file:
+            source = HashingSource(file, job.size)
+            lines += _capped(_stream_problems(source, job, finding))
+            source.drain()
+            finding.bytes = source.bytes
+            lines[:0] = _file_problems(source, job.shard)
+    except OSError as error:
+        lines.append(f"cannot be read: {error}")
+    if finding.rows != job.shard.rows:
+        lines.append(f"{finding.rows} rows, expected {job.shard.rows} as in the manifest")
+    finding.problems += [f"{job.shard.path}: {line}" for line in lines]
+    return finding
+
+
+def _file_problems(source: HashingSource, shard: Shard) -> Iterator[str]:
+    if source.bytes != shard.bytes:
+        yield f"{source.bytes} bytes, expected {shard.bytes} as in the manifest"
+    elif source.sha256() != shard.sha256:
+        yield f"SHA-256 is {source.sha256()}, expected {shard.sha256} as in the manifest"
+
+
+def _stream_problems(source: HashingSource, job: Job, finding: Finding) -> Iterator[str]:
+    try:
+        stream = ShardStream(source)
+        if difference := _difference(stream.schema):
+            yield f"not the Arrow schema of version {contract.VERSION}: {difference}"
+            return
+        for batch in stream:
+            for row in batch.to_pylist():
+                finding.rows += 1
+                finding.ids += digest_of(row["id"])
+                for problem in _row_problems(row, job):
+                    yield f"row {row['id'] or finding.rows!r}: {problem}"
+    except DAMAGE as error:
+        yield f"not a whole Arrow stream: {error} (after {finding.rows} rows)"
+
+
+def _row_problems(row: Row, job: Job) -> Iterator[str]:
+    found, expected = (row["source"], row["split"]), (job.shard.config, job.shard.split)
+    if found != expected:
+        yield f"source and split are {found}, expected {expected}"
+    yield from check_record(row)
+    if problem := picture_problem(row, job.images, job.image_root):
+        yield problem
+
+
+def digest_of(record_id: str | None) -> bytes:
+    """Return what stands for an id when ids are compared."""
+    return blake2b((record_id or "").encode(), digest_size=DIGEST_BYTES).digest()
+
+
+def _difference(schema: pa.Schema) -> str | None:
+    if schema.equals(contract.SCHEMA, check_metadata=True):
+        return None
+    if schema.names != contract.SCHEMA.names:
+        return f"its fields are {', '.join(schema.names)}"
+    for found, expected in zip(schema, contract.SCHEMA, strict=True):
+        if not found.equals(expected, check_metadata=True):
+            return f"{found.name} is {found.type}, expected {expected.type}"
+    return f"its metadata is {schema.metadata}"
+
+
+def _capped(lines: Iterable[str]) -> list[str]:
+    """Return the first lines and how many more there are; all are drawn."""
+    kept: list[str] = []
+    more = 0
+    for line in lines:
+        if len(kept) < MOST_LINES:
+            kept.append(line)
+        else:
+            more += 1
+    return [*kept, f"and {more} more problems"] if more else kept

@@ -1,0 +1,166 @@
+"""Asking for the category of a region.
+
+RegionGPT style: one of many wordings, and in the first such turn of a conversation a suffix
+that names the set of names to answer from (RegionGPT, Table 1). GPT4RoI style, stage 1: the task
+is defined once, then each user turn is a bare region (GPT4RoI, Table 2).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from prompts.dialogue import Exchange, filled, listed
+from prompts.style import Style
+from prompts.wordings import WordingSet
+from schemas.ids import rank
+from schemas.sample import ImageInfo, Region, Task
+from schemas.source import LabelSet
+from schemas.text import shown_name
+
+Chance = tuple[str | int, ...]  # what a choice depends on: the seed and ids
+
+ONE_REGION = WordingSet(
+    "region_classification",
+    ("<region>",),
+    (
+        "Which category does the object in <region> belong to?",
+        "Name the kind of thing that <region> shows.",
+        "What is the object inside <region> called?",
+        "Give the class of the object found in <region>.",
+        "Look at <region> and say what category it falls under.",
+        "How would an annotator label <region>?",
+        "State the category name for <region>.",
+        "What sort of object occupies <region>?",
+        "Pick the category that fits <region> best.",
+        "The object bounded by <region> is of which class?",
+        "Tell me the category of whatever is in <region>.",
+        "Under which label would you file <region>?",
+        "Recognize the object at <region> and name its class.",
+        "What type of object can be seen at <region>?",
+        "Assign a category to the part of the picture covered by <region>.",
+        "Identify the class that <region> is an example of.",
+        "If <region> had to carry a single label, which one would it be?",
+        "Say which category of object <region> contains.",
+    ),
+)
+
+SEVERAL_REGIONS = WordingSet(
+    "region_classification_several",
+    ("<region>",),
+    (
+        "Which categories do the objects in <region> belong to? Answer in the same order.",
+        "Name the class of each of these regions, in order: <region>.",
+        "Give one category for every region listed: <region>.",
+        "Label the regions <region>, one after the other.",
+        "What are the objects in <region>, in the order given?",
+        "Go through <region> and state the category of each.",
+        "For each of <region>, say what class of object it holds.",
+        "List the category names that go with <region>, keeping their order.",
+        "Tell me, in turn, what kind of thing is in <region>.",
+        "Recognize the objects at <region> and name their classes in sequence.",
+        "Assign a category to each of <region>, following the order given.",
+        "How would you label <region>? Keep to the order in which they are named.",
+        "State what sort of object is found in each of <region>, in order.",
+        "Under which labels would you file <region>, one by one?",
+        "Identify the class of every region among <region>, first to last.",
+    ),
+)
+
+DETECTION_TASK = WordingSet(
+    "detection_task",
+    ("<categories>",),
+    (
+        "Each turn of this conversation marks one region of the picture; reply with nothing but "
+        "the name of its category. The categories are: <categories>.",
+        "I am going to point at regions one at a time. For every one, answer only with the "
+        "category of the object inside it, chosen from: <categories>.",
+        "Your task is to classify regions. You receive a single region per message and respond "
+        "with a single category name out of <categories>.",
+        "What follows is a list of regions, one per turn. Judge each by what the picture shows "
+        "there and return just its category. Possible categories: <categories>.",
+    ),
+)
+
+MAX_LISTED = 100  # category names; a longer list is named rather than spelled out
+
+
+def label_set_suffix(label_set: str) -> str:
+    """Return the task-guided suffix that names the set of category names to answer from."""
+    return f"Answer the question using {label_set} category names."
+
+
+def category_listing(names: LabelSet) -> str:
+    """Return the shown names as a list, or the name of their set where they are too many."""
+    if len(names.categories) > MAX_LISTED:
+        return f"the {names.name} category names"
+    return ", ".join(shown_name(category) for category in names.categories)
+
+
+class InstructionMode(StrEnum):
+    """How an image's regions are spread over turns and conversations (RegionGPT, Table 13)."""
+
+    MULTI_TURN_ALL = "multi_turn_all"  # one conversation, a turn for each region
+    ONE_TURN_ALL = "one_turn_all"  # one conversation, one turn for all regions
+    ONE_TURN_ONE = "one_turn_one"  # a conversation for each region
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classification:
+    """How regions are asked about."""
+
+    style: Style
+    mode: InstructionMode
+    wordings: Mapping[str, WordingSet]
+    seed: int
+
+
+def dialogues(
+    image: ImageInfo, regions: Sequence[Region], names: LabelSet, how: Classification
+) -> list[list[Exchange]]:
+    """Return an image's conversations about the categories of its regions, in order."""
+    chance = (how.seed, image.source, image.split, image.image_id)
+    ordered = sorted(regions, key=lambda region: rank(*chance, "order", region.region_id))
+    if how.style is Style.GPT4ROI:
+        return [_detection(ordered, names, how, chance)]
+    match how.mode:
+        case InstructionMode.ONE_TURN_ALL:
+            return [[_question(ordered, names, how, chance)]]
+        case InstructionMode.ONE_TURN_ONE:
+            return [[_question([region], names, how, chance)] for region in ordered]
+        case InstructionMode.MULTI_TURN_ALL:
+            return [[_question([region], names, how, chance) for region in ordered]]
+
+
+def _question(
+    regions: Sequence[Region], names: LabelSet, how: Classification, chance: Chance
+) -> Exchange:
+    wordings = how.wordings[(ONE_REGION if len(regions) == 1 else SEVERAL_REGIONS).name]
+    wording, prompt = wordings.choose(*chance, regions[0].region_id)
+    return Exchange(
+        task=Task.REGION_CLASSIFICATION,
+        request=filled(wording, "<region>", listed(regions)),
+        answer=", ".join(_answer(region) for region in regions),
+        prompt=prompt,
+        suffix=label_set_suffix(names.name),
+    )
+
+
+def _detection(
+    regions: Sequence[Region], names: LabelSet, how: Classification, chance: Chance
+) -> list[Exchange]:
+    wording, prompt = how.wordings[DETECTION_TASK.name].choose(*chance)
+    definition = wording.replace("<categories>", category_listing(names))
+    return [
+        Exchange(
+            task=Task.REGION_CLASSIFICATION,
+            request=(region,) if turn else (f"{definition}\n", region),
+            answer=_answer(region),
+            prompt=prompt,
+        )
+        for turn, region in enumerate(regions)
+    ]
+
+
+def _answer(region: Region) -> str:
+    assert region.category is not None, "the screen lets no region without a category through"
+    return shown_name(region.category)

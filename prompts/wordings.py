@@ -1,0 +1,72 @@
+"""Sets of wordings: several ways to ask for one thing, chosen by hash, replaceable by the user.
+
+A wording holds each placeholder of its set exactly once (`<region>`, `<categories>`), and no
+other tag: what stands in angle brackets is replaced by the builder, or obeyed by a model.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+
+from schemas.errors import UsageError
+from schemas.ids import pick
+
+_TAG = re.compile(r"<[^<>]*>")
+_RESERVED = re.compile(r"#{3,}|</?s>|\b(USER|ASSISTANT|Human|Assistant):")
+
+
+@dataclass(frozen=True, slots=True)
+class WordingSet:
+    """Interchangeable wordings of one request."""
+
+    name: str
+    placeholders: tuple[str, ...]
+    wordings: tuple[str, ...]
+
+    def choose(self, *parts: str | int) -> tuple[str, str]:
+        """Return one wording and its id, by the rank of the parts."""
+        wording = pick(self.wordings, self.name, *parts)
+        return wording, _prompt_id(self.name, wording)
+
+    def replaced(self, wordings: Sequence[str]) -> "WordingSet":
+        """Return the set with other wordings, or raise `UsageError` saying which is unfit."""
+        for problem in problems(self.placeholders, wordings):
+            raise UsageError(f"wordings set {self.name!r}: {problem}")
+        return WordingSet(self.name, self.placeholders, tuple(wordings))
+
+
+@lru_cache(maxsize=4096)
+def _prompt_id(name: str, wording: str) -> str:
+    return f"{name}/{blake2b(wording.encode(), digest_size=4).hexdigest()}"
+
+
+def problems(placeholders: Sequence[str], wordings: Sequence[str]) -> list[str]:
+    """Return what makes a list of wordings unfit for a set with these placeholders."""
+    found = [] if wordings else ["it is empty; give at least one wording"]
+    for wording in wordings:
+        tags = sorted(_TAG.findall(wording))
+        if tags != sorted(placeholders):
+            expected = ", ".join(placeholders) or "none"
+            found.append(f"expected once each of: {expected}; found {tags} in {wording!r}")
+        if reserved := _RESERVED.search(wording):
+            found.append(f"{reserved.group()!r} belongs to the chat templates; in {wording!r}")
+        if wording != " ".join(wording.split()):
+            found.append(f"line breaks or stray blanks in {wording!r}")
+    repeated = {wording for wording in wordings if list(wordings).count(wording) > 1}
+    found += [f"given more than once: {wording!r}" for wording in sorted(repeated)]
+    return found
+
+
+def replace_sets(
+    table: Mapping[str, WordingSet], replacements: Mapping[str, Sequence[str]]
+) -> dict[str, WordingSet]:
+    """Return the table with some sets replaced; an unknown name raises and lists the known."""
+    unknown = sorted(set(replacements) - set(table))
+    if unknown:
+        raise UsageError(f"no wordings set {unknown[0]!r}; the sets are: {', '.join(table)}")
+    return {
+        name: known.replaced(replacements[name]) if name in replacements else known
+        for name, known in table.items()
+    }

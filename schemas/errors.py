@@ -1,0 +1,30 @@
+"""The errors a user can cause, and so can mend.
+
+    RegionForgeError            anything below; the command line prints it without a traceback
+    ├── UsageError              a flag or a path is wrong
+    ├── InputFileError          an owner's file cannot be used as a whole
+    ├── BuildError              a build cannot go on, or ended incomplete
+    └── VerifyError             an output is not what its manifest says
+
+Every message says what failed, on what, what was expected, and what to do.
+"""
+
+
+class RegionForgeError(Exception):
+    """Base of all errors whose message is meant for the user."""
+
+
+class UsageError(RegionForgeError):
+    """A flag, a combination of flags, or a path that cannot be used."""
+
+
+class InputFileError(RegionForgeError):
+    """An owner's file that cannot be read as its format says."""
+
+
+class BuildError(RegionForgeError):
+    """A build that refuses to start, lost a worker, or does not balance."""
+
+
+class VerifyError(RegionForgeError):
+    """An output that cannot be verified at all, for want of a readable manifest."""

@@ -1,0 +1,130 @@
+"""The ledger: every item that was read is kept, rejected with a reason, or sampled out.
+
+Stages count by themselves into a `Tally`; tallies add up in any order. The `Ledger` made of
+them is exact, or says where it is not: within each stage `read = kept + rejected + sampled_out`,
+and what one stage keeps is what the next one reads.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from schemas.rejection import Kind, Reason, Repair
+
+TallyKey = tuple[str, str, str, str, str]  # source, split, stage, kind, outcome
+Tally = Counter[TallyKey]
+
+
+class Stage(StrEnum):
+    """The stages of a build, in order."""
+
+    READ = "read"
+    SCREEN = "screen"
+    SAMPLE = "sample"
+    COMPOSE = "compose"
+    WRITE = "write"
+
+
+class Account(BaseModel):
+    """What became of one kind of item in one stage."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    read: int = 0
+    kept: int = 0
+    sampled_out: int = 0
+    rejected: dict[Reason, int] = {}
+    repaired: dict[Repair, int] = {}  # among the kept; no part of the balance
+
+    def missing(self) -> int:
+        """Return how many items are unaccounted for; 0 when the account balances."""
+        return self.read - self.kept - self.sampled_out - sum(self.rejected.values())
+
+
+class Ledger(BaseModel):
+    """`ledger.json`: source, then split, then stage, then kind of item."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sources: dict[str, dict[str, dict[Stage, dict[Kind, Account]]]]
+
+    def problems(self) -> list[str]:
+        """Return a line for each place where the ledger does not balance."""
+        found = []
+        for source, splits in sorted(self.sources.items()):
+            for split, stages in sorted(splits.items()):
+                found += [f"{source}/{split}: {line}" for line in _split_problems(stages)]
+        return found
+
+    def account(self, source: str, split: str, stage: Stage, kind: Kind) -> Account:
+        """Return one account; an empty one where nothing was counted."""
+        return self.sources.get(source, {}).get(split, {}).get(stage, {}).get(kind, Account())
+
+    def rejected(self, source: str) -> int:
+        """Return how many items of a source were rejected, over all splits, stages and kinds."""
+        return sum(
+            sum(account.rejected.values())
+            for stages in self.sources.get(source, {}).values()
+            for accounts in stages.values()
+            for account in accounts.values()
+        )
+
+
+def ledger_of(tallies: Mapping[TallyKey, int]) -> Ledger:
+    """Return the ledger of summed tallies."""
+    tree: dict[str, dict[str, dict[Stage, dict[Kind, dict[str, int]]]]] = defaultdict(
+        lambda: defaultdict(lambda: defaultdict(lambda: defaultdict(dict)))
+    )
+    for (source, split, stage, kind, outcome), number in sorted(tallies.items()):
+        tree[source][split][Stage(stage)][Kind(kind)][outcome] = number
+    return Ledger(
+        sources={
+            source: {
+                split: {
+                    stage: {kind: _account(outcomes) for kind, outcomes in stages[stage].items()}
+                    for stage in sorted(stages, key=list(Stage).index)
+                }
+                for split, stages in splits.items()
+            }
+            for source, splits in tree.items()
+        }
+    )
+
+
+def rejected_as(reason: Reason) -> str:
+    """Return the tally outcome of a rejection."""
+    return f"rejected:{reason}"
+
+
+def repaired_as(repair: Repair) -> str:
+    """Return the tally outcome of a repair."""
+    return f"repaired:{repair}"
+
+
+def _account(outcomes: Mapping[str, int]) -> Account:
+    named: dict[str, dict[str, int]] = {"rejected": {}, "repaired": {}}
+    plain: dict[str, int] = {}
+    for outcome, number in outcomes.items():
+        group, _, code = outcome.partition(":")
+        if code:
+            named[group][code] = number
+        else:
+            plain[outcome] = number
+    return Account.model_validate({**plain, **named})
+
+
+def _split_problems(stages: Mapping[Stage, Mapping[Kind, Account]]) -> Iterable[str]:
+    kept: dict[Kind, tuple[Stage, int]] = {}
+    for stage in (stage for stage in Stage if stage in stages):
+        for kind, account in stages[stage].items():
+            if account.missing():
+                yield (
+                    f"stage {stage}, {kind}: read {account.read}, but kept {account.kept} + "
+                    f"rejected {sum(account.rejected.values())} + sampled out {account.sampled_out}"
+                )
+            before, number = kept.get(kind, (None, account.read))
+            if before and number != account.read:
+                yield f"stage {stage}, {kind}: read {account.read}, but {before} kept {number}"
+            kept[kind] = stage, account.kept

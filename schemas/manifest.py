@@ -1,0 +1,57 @@
+"""`manifest.json`: what a build is made of, and the check sum of all it wrote."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+ImagesMode = Literal["embed", "reference"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class InputFile(_Frozen):
+    """An owner's file that a build read."""
+
+    source: str
+    split: str
+    role: str  # what it is to the source, e.g. "annotations"
+    name: str  # the file's name, without its folder
+    bytes: int
+    sha256: str
+
+
+class Shard(_Frozen):
+    """A finished shard."""
+
+    config: str
+    split: str
+    index: int
+    of: int
+    path: str  # below the output, with forward slashes
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class BuildIdentity(_Frozen):
+    """All that decides what a build writes; two builds of one identity write the same bytes."""
+
+    schema_version: str
+    builder: str
+    recipe: dict[str, Any]
+    inputs: list[InputFile]
+
+
+class Manifest(_Frozen):
+    """A finished build."""
+
+    identity: BuildIdentity
+    shards: list[Shard]
+    rejected: dict[str, int]  # lines of `_rejected/<config>.jsonl`, by config
+    short_categories: dict[str, dict[str, int]] = {}  # "source/split" to category to regions
+
+    def rows(self, config: str, split: str) -> int:
+        """Return the number of records of a split of a config."""
+        return sum(s.rows for s in self.shards if (s.config, s.split) == (config, split))

@@ -1,0 +1,156 @@
+"""Masks: whatever form an owner uses, one form inside (COCO's compressed run lengths).
+
+A run-length encoding counts pixels down the columns, from the top-left corner, alternately off
+and on, starting with off. It is tied to the size of its image. The three forms COCO's files
+hold (polygons, run lengths as a list, run lengths as a string) are described at
+https://cocodataset.org/#format-data; pycocotools does the rasterising, after we have made sure
+that it cannot be led astray: it does not check what it is given.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from schemas.geometry import swaps_sides
+from schemas.rejection import Reason, Rejected
+
+Polygon = Sequence[float]  # x0, y0, x1, y1, ...; pixels of the annotated image
+BoolImage = NDArray[np.bool_]
+
+MIN_POLYGON_NUMBERS = 6  # three corners; pycocotools takes a list of four numbers for a box
+
+
+class Mask(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A region's pixels in its image."""
+
+    height: int  # pixels
+    width: int  # pixels
+    counts: str  # COCO compressed run lengths, ASCII
+
+    def area(self) -> int:
+        """Return the number of pixels that are on."""
+        return int(coco_mask.area(self._rle()))
+
+    def pixels(self) -> BoolImage:
+        """Return the mask as a boolean image, height x width."""
+        on: BoolImage = coco_mask.decode(self._rle()).astype(bool)
+        return on
+
+    def turned(self, orientation: int) -> "Mask":
+        """Return the mask once its image is turned upright from an EXIF orientation (1 to 8)."""
+        pixels = self.pixels()
+        if swaps_sides(orientation):
+            pixels = pixels.T
+        flips_x, flips_y = orientation in (2, 3, 6, 7), orientation in (3, 4, 7, 8)
+        return from_pixels(pixels[:: -1 if flips_y else 1, :: -1 if flips_x else 1])
+
+    def _rle(self) -> dict[str, object]:
+        return {"size": [self.height, self.width], "counts": self.counts.encode("ascii")}
+
+
+class RunLengths(msgspec.Struct):
+    """Both run-length forms as they stand in a COCO file."""
+
+    size: tuple[int, int]  # height, width; pixels
+    counts: str | list[int]
+
+
+_SEGMENTATION = msgspec.json.Decoder(list[list[float]] | RunLengths | None)
+
+
+def parse_segmentation(raw: bytes, height: int, width: int) -> Mask | None:
+    """Return the mask of a COCO `segmentation` value, or None where it holds nothing.
+
+    Args:
+        raw: the JSON text of the value; empty for an annotation without one.
+        height: of the annotated image, pixels.
+        width: likewise.
+
+    Raises:
+        Rejected: `mask_malformed` or `mask_size_mismatch`.
+    """
+    if not raw:
+        return None
+    try:
+        found = _SEGMENTATION.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise malformed(f"expected polygons or run lengths: {error}") from None
+    if not found:
+        return None
+    if isinstance(found, RunLengths):
+        return from_run_lengths(found, height, width)
+    return from_polygons(found, height, width)
+
+
+def from_polygons(polygons: Sequence[Polygon], height: int, width: int) -> Mask:
+    """Return the union of filled polygons, rasterised as pycocotools does."""
+    for polygon in polygons:
+        _check_polygon(polygon, height, width)
+    runs = coco_mask.frPyObjects(polygons, height, width)
+    return _from_rle(runs[0] if len(runs) == 1 else coco_mask.merge(runs))
+
+
+def from_run_lengths(found: RunLengths, height: int, width: int) -> Mask:
+    """Return the mask of run lengths in either form, after checking that they fill the image."""
+    if found.size != (height, width):
+        raise Rejected(
+            Reason.MASK_SIZE_MISMATCH,
+            f"run lengths of a {found.size[1]} x {found.size[0]} image on a {width} x {height} one",
+        )
+    counts = decode_counts(found.counts) if isinstance(found.counts, str) else found.counts
+    if min(counts, default=-1) < 0 or sum(counts) != height * width:
+        raise malformed(f"run lengths sum to {sum(counts)}, expected {height * width}")
+    return _from_rle(coco_mask.frPyObjects({"size": found.size, "counts": counts}, height, width))
+
+
+def from_pixels(pixels: NDArray[np.generic]) -> Mask:
+    """Return the mask of a boolean image, height x width."""
+    return _from_rle(coco_mask.encode(np.asfortranarray(pixels, dtype=np.uint8)))
+
+
+def decode_counts(counts: str) -> list[int]:
+    """Return the run lengths that a COCO compressed string stands for.
+
+    Five bits a character, least significant first, the sixth bit for "more follows"; from the
+    fourth run on, each is the difference to the run two before.
+
+    Raises:
+        Rejected: a character outside the alphabet, or a number that does not end.
+    """
+    runs: list[int] = []
+    value = shift = 0
+    for character in counts:
+        bits = ord(character) - 48
+        if not 0 <= bits < 64 or shift > 30:
+            raise malformed(f"{character!r} cannot stand in compressed run lengths")
+        value |= (bits & 31) << shift
+        shift += 5
+        if bits & 32:
+            continue
+        value -= (bits & 16) << (shift - 4)
+        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+        value = shift = 0
+    if shift:
+        raise malformed("the compressed run lengths break off within a number")
+    return runs
+
+
+def malformed(detail: str) -> Rejected:
+    """Return the refusal of a mask that cannot be read."""
+    return Rejected(Reason.MASK_MALFORMED, detail)
+
+
+def _check_polygon(polygon: Polygon, height: int, width: int) -> None:
+    if len(polygon) < MIN_POLYGON_NUMBERS or len(polygon) % 2:
+        raise malformed(f"a polygon of {len(polygon)} numbers, expected pairs, three at least")
+    reach = 2 * max(height, width)
+    if not (-reach <= min(polygon) and max(polygon) <= reach):
+        raise malformed(f"a polygon reaches further than {reach} pixels from the origin")
+
+
+def _from_rle(rle: dict[str, object]) -> Mask:
+    (height, width), counts = rle["size"], rle["counts"]  # type: ignore[misc]
+    return Mask(height=height, width=width, counts=counts.decode("ascii"))  # type: ignore[attr-defined]

@@ -1,0 +1,101 @@
+"""Why an item was left out: one code per cause, and the line that records it."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Kind(StrEnum):
+    """What the ledger counts."""
+
+    FILE = "file"
+    IMAGE = "image"
+    CATEGORY = "category"
+    ANNOTATION = "annotation"
+    SENTENCE = "sentence"
+    QUESTION = "question"
+    CONVERSATION = "conversation"
+
+
+class Reason(StrEnum):
+    """The codes found in `ledger.json` and `_rejected/`. A code never changes its meaning."""
+
+    # Any item.
+    MALFORMED = "malformed"  # a required key is missing, or a value has the wrong type
+    DUPLICATE_ID = "duplicate_id"  # another item of the same kind bears the id
+    UNREADABLE_FILE = "unreadable_file"  # the annotation file as a whole cannot be used
+
+    # Links.
+    UNKNOWN_IMAGE = "unknown_image"  # refers to an image that the file does not declare
+    UNKNOWN_CATEGORY = "unknown_category"  # refers to a category that the file does not declare
+    AMBIGUOUS_CATEGORY = "ambiguous_category"  # its category id is declared with several names
+    IMAGE_REJECTED = "image_rejected"  # its image was rejected, for the reason given there
+
+    # Images.
+    IMAGE_UNSAFE_PATH = "image_unsafe_path"  # absolute, or climbs out of the image folder
+    IMAGE_BAD_SIZE = "image_bad_size"  # annotated width or height is not a usable number of pixels
+    IMAGE_MISSING = "image_missing"  # no such file in the image folder
+    IMAGE_EMPTY = "image_empty"  # a file of no bytes
+    IMAGE_NOT_AN_IMAGE = "image_not_an_image"  # none of the formats we take
+    IMAGE_TRUNCATED = "image_truncated"  # ends before its pixels do
+    IMAGE_UNREADABLE = "image_unreadable"  # cannot be opened, or does not decode
+    IMAGE_ANIMATED = "image_animated"  # more than one frame
+    IMAGE_16_BIT = "image_16_bit"  # more than 8 bits per channel
+    IMAGE_OVER_PIXEL_CAP = "image_over_pixel_cap"  # more pixels than we decode
+    IMAGE_SIZE_MISMATCH = "image_size_mismatch"  # not the size that was annotated, in either frame
+    NO_REGIONS = "no_regions"  # nothing usable is annotated on it
+
+    # Regions.
+    CROWD = "crowd"  # marks a group, not one object
+    BOX_NOT_FINITE = "box_not_finite"  # a coordinate is NaN, infinite or null
+    BOX_INVERTED = "box_inverted"  # right of its right edge, or below its bottom edge
+    BOX_ZERO_AREA = "box_zero_area"  # no width or no height
+    BOX_OUTSIDE = "box_outside"  # no part of it lies in the image
+    MASK_MALFORMED = "mask_malformed"  # neither polygons nor a run-length encoding
+    MASK_SIZE_MISMATCH = "mask_size_mismatch"  # run lengths of another image size
+
+    # Text.
+    TEXT_EMPTY = "text_empty"  # nothing is left of a name or sentence
+    TEXT_TOO_LONG = "text_too_long"  # longer than any label or sentence is
+
+
+class Repair(StrEnum):
+    """What was set right in an item that was kept; counted beside the balance, not in it."""
+
+    BOX_CLIPPED = "box_clipped"  # reached beyond the image and was cut to it
+    MASK_EMPTY = "mask_empty"  # covered no pixel; the region keeps its box without a mask
+    IMAGE_TURNED = "image_turned"  # stored rotated by EXIF; re-encoded upright
+
+
+class Rejected(ValueError):
+    """Raised by a pure function that refuses an item; stages turn it into a `Rejection`."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """One item that was read and left out: a line of `_rejected/<config>.jsonl`."""
+
+    source: str
+    split: str
+    stage: str
+    kind: Kind
+    id: str
+    reason: Reason
+    detail: str  # found against expected, for a person
+
+    def sort_key(self) -> tuple[str, ...]:
+        """Order of the lines on disk, the same whatever order they arrived in."""
+        return (self.split, self.stage, self.kind, self.id, self.reason, self.detail)
+
+    def line(self) -> bytes:
+        """Return the rejection as one line of JSON, without the line's end."""
+        return msgspec.json.encode(self)
+
+    @staticmethod
+    def from_line(line: bytes) -> "Rejection":
+        """Return the rejection that `line` made the bytes of."""
+        return msgspec.json.decode(line, type=Rejection)

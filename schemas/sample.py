@@ -1,0 +1,144 @@
+"""Records on their way to a shard: everything but the pixels.
+
+Messages follow the rules of the record: `<image>` stands once, in the first user turn;
+`<regionK>`, 1-based, stands for `regions[K - 1]`. Between stages an image travels with all its
+conversations as one `Draft`, packed to bytes; its pixels are read only by the writer.
+"""
+
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+from schemas.geometry import Box
+from schemas.mask import Mask
+
+IMAGE_TOKEN = "<image>"
+
+
+def region_token(number: int) -> str:
+    """Return the placeholder of a region, numbered from 1."""
+    return f"<region{number}>"
+
+
+class Task(StrEnum):
+    """What an assistant turn does."""
+
+    REGION_CLASSIFICATION = "region_classification"
+    REGION_CAPTION = "region_caption"
+    REGION_DETAILED_CAPTION = "region_detailed_caption"
+    MULTI_REGION_CAPTION = "multi_region_caption"
+    REGION_RELATIONSHIP = "region_relationship"
+    REFERRING_EXPRESSION_COMPREHENSION = "referring_expression_comprehension"
+    REGION_REASONING = "region_reasoning"
+    IMAGE_CONVERSATION = "image_conversation"
+    IMAGE_CAPTION = "image_caption"
+
+
+MULTI_TASK = "multi_task"  # the task of a record whose turns have several
+
+
+class Region(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A box of the record, with a mask if there is one."""
+
+    region_id: str  # the owner's id
+    bbox: Box  # xyxy, pixels, inside the image
+    mask: Mask | None = None
+    category: str | None = None  # the owner's spelling
+    caption: str | None = None
+    score: float | None = None
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One turn's text."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Evaluation(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an evaluation needs beside the conversation."""
+
+    item_id: str
+    group: str
+    references: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    label: int | None = None
+
+
+class Captioner(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Which model wrote the captions of a record, and how it was asked."""
+
+    model: str
+    sampling: str  # JSON
+    global_caption: str | None = None
+
+
+class Conversation(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One record without its image."""
+
+    id: str
+    turn_tasks: tuple[Task, ...]  # one per assistant turn
+    regions: tuple[Region, ...]
+    messages: tuple[Message, ...]
+    prompts: tuple[str, ...]  # ids of the wordings used, one per user turn
+    evaluation: Evaluation | None = None
+    captioner: Captioner | None = None
+
+    @property
+    def task(self) -> str:
+        """The one task of all turns, or `multi_task`."""
+        return str(self.turn_tasks[0]) if len(set(self.turn_tasks)) == 1 else MULTI_TASK
+
+
+class ImageInfo(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Which image, where it lies, and what is said of its pixels."""
+
+    source: str
+    split: str
+    image_id: str  # unique in its source and split
+    file_name: str | None  # the owner's, checked to stay below its folder; None: text only
+    folder: str  # where the file lies, below the data root
+    width: int | None  # as annotated, pixels; None: text only
+    height: int | None  # likewise
+    size_bytes: int  # of the image file
+    licence: str
+    shards: int  # into which its split goes
+
+
+class ScreenedImage(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An image with those of its regions that can be used."""
+
+    image: ImageInfo
+    regions: tuple[Region, ...]
+
+
+class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One image's conversations; all of a shard but the pixels."""
+
+    image: ImageInfo
+    conversations: tuple[Conversation, ...]
+
+    def region_ids(self) -> list[str]:
+        """Return the ids of the regions its records hold, each once."""
+        return list(
+            dict.fromkeys(
+                region.region_id
+                for conversation in self.conversations
+                for region in conversation.regions
+            )
+        )
+
+
+def pack(draft: Draft) -> bytes:
+    """Return the draft as bytes, the same for equal drafts."""
+    return _ENCODER.encode(draft)
+
+
+def unpack(packed: bytes) -> Draft:
+    """Return the draft that `pack` made the bytes of."""
+    return _DECODER.decode(packed)
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Draft)

@@ -1,0 +1,51 @@
+"""What all tests share: an offline, deterministic setting, and the real samples if any."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+# Before any test imports `datasets`, which reads these once: never the network, never the user's
+# cache, and a cache for each xdist worker.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="regionforge-hf-")
+atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
+
+# Builds are slow beside hypothesis' default deadline. In CI a failure must be the commit's doing.
+settings.register_profile("local", deadline=None, print_blob=True)
+settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True, database=None)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def samples_folder() -> Path | None:
+    """The folder of real samples, or None where there is none.
+
+    A variable that points nowhere is an error: tests must not vanish because of a typo.
+    """
+    named = os.environ.get("REGIONFORGE_SAMPLES")
+    folder = Path(named) if named else CHECKOUT.parent / "shared" / "samples"
+    if folder.is_dir():
+        return folder.resolve()
+    if named:
+        raise pytest.UsageError(f"REGIONFORGE_SAMPLES={named} is not a folder")
+    return None
+
+
+def pytest_report_header() -> str:
+    folder = samples_folder()
+    return f"real samples: {folder or 'absent, tests that need them are skipped by name below'}"
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """Real files as their owners ship them; read-only."""
+    folder = samples_folder()
+    if folder is None:
+        pytest.skip("no real samples: set REGIONFORGE_SAMPLES to their folder")
+    return folder

@@ -1,0 +1,285 @@
+"""Preview: how records look in a terminal and on the page."""
+
+import base64
+import hashlib
+import io
+import re
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from pipelines.preview import print_samples, write_page
+from pipelines.preview.assets import SCRIPT, STYLE
+from pipelines.preview.page import render_page
+from pipelines.sample_world.draw import draw, jpeg_bytes
+from pipelines.sample_world.scene import make_scene
+from schemas.columns import BuildStamp, Row, to_batch
+from schemas.mask import Mask, from_pixels
+from schemas.sample import Conversation, Message, Region, Task
+
+STAMP = BuildStamp(builder="builder 1", recipe="mix", seed=3)
+HOSTILE = '<script>alert(1)</script> " onload="x [bold red]b[/] \x1b[31m\x9b2J\u202e :smile: &amp;'
+ROW, COLUMN = np.mgrid[0:60, 0:80]
+ROUND = (ROW - 30) ** 2 + (COLUMN - 40) ** 2 < 400
+SPECKS = (ROW % 7 == 0) & (COLUMN % 5 == 0) & (COLUMN > 50)
+
+
+DISC = Region("r", (20.5, 10.25, 60.1, 50.0), category="disc")
+
+
+def record(
+    name: str = "coco/train/1/t/0",
+    image: bytes | None = None,
+    *,
+    path: str | None = "p.jpg",
+    size: tuple[int, int] = (80, 60),
+    licence: str = "CC",
+    regions: tuple[Region, ...] = (DISC,),
+    said: tuple[str, str] = ("<image>\nWhat is <region1>?", "A disc."),
+) -> dict[str, Any]:
+    """One record as it comes out of a shard."""
+    conversation = Conversation(
+        id=name,
+        turn_tasks=(Task.REGION_CLASSIFICATION,),
+        regions=regions,
+        messages=(Message("user", said[0]), Message("assistant", said[1])),
+        prompts=("set/1",),
+    )
+    row = Row(
+        source="coco",
+        split="train",
+        path=path,
+        width=size[0] if path else None,
+        height=size[1] if path else None,
+        licence=licence,
+        conversation=conversation,
+    )
+    rows: list[dict[str, Any]] = to_batch([row], pa.array([image], pa.binary()), STAMP).to_pylist()
+    return rows[0]
+
+
+def printed(*records: dict[str, Any]) -> str:
+    console = Console(file=io.StringIO(), width=240, color_system=None)
+    print_samples(records, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_terminal_shows_turns_and_regions():
+    region = Region("r", (1.0, 2.0, 3.5, 4.0), from_pixels(ROUND), "disc", "A round one.", 0.91)
+    text = printed(record(regions=(region,)))
+    share = f"{100 * ROUND.sum() / ROUND.size:.3g}%"
+    assert re.search(rf"1 +disc +1\.0 +2\.0 +3\.5 +4\.0 +{share} +0\.910 +A round one\.", text)
+    assert re.search(r"user +<image>", text)
+    assert re.search(r"What is <region1>\?", text)
+    assert re.search(r"assistant +A disc\.", text)
+
+
+def hostile_record() -> dict[str, Any]:
+    region = Region("r", (1.0, 2.0, 30.0, 40.0), category=HOSTILE, caption=HOSTILE)
+    return record(
+        f"id {HOSTILE}",
+        path=f"{HOSTILE}.jpg",
+        licence=HOSTILE,
+        regions=(region,),
+        said=(f"<image>\n{HOSTILE} <region1> <region2> <region0>", HOSTILE),
+    )
+
+
+def test_hostile_text_is_inert_in_the_terminal():
+    text = printed(hostile_record())
+    shown = HOSTILE.encode("unicode_escape").decode()
+    assert set(re.findall(r"[\x00-\x1f\x7f-\x9f\u202e]", text)) == {"\n"}
+    assert text.count(shown) == 7  # id, path, licence, two messages, category, caption
+
+
+def test_text_only_records_have_no_size_in_the_terminal():
+    text = printed(record(path=None, regions=(), said=("Hello?", "Hello.")))
+    assert "text only" in text
+    assert "None" not in text
+
+
+@dataclass
+class Page(HTMLParser):
+    """What a browser would find in a page."""
+
+    text: str
+    tags: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
+    words: dict[str, str] = field(default_factory=dict)  # by the element around them
+
+    def __post_init__(self):
+        super().__init__()
+        self._open: list[str] = []
+        self.feed(self.text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "input"):
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        around = self._open[-1] if self._open else ""
+        self.words[around] = self.words.get(around, "") + data
+
+    def all(self, tag: str, **wanted: str) -> list[dict[str, Any]]:
+        return [
+            attributes
+            for name, attributes in self.tags
+            if name == tag
+            and wanted.items() <= {**attributes, "class": attributes.get("class")}.items()
+        ]
+
+
+def page(*records: dict[str, Any], image_root: str | None = None) -> Page:
+    return Page(render_page(records, "Title", {"Rejected": {"crowd": "7"}}, image_root))
+
+
+def opened(uri: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(uri.partition("base64,")[2])))
+
+
+def scene_jpeg(width: int = 80) -> bytes:
+    return jpeg_bytes(draw(make_scene("preview", width=width, height=60, things=3)))
+
+
+def test_the_page_fetches_nothing():
+    regions = (Region("r", (1.0, 2.0, 30.0, 40.0), from_pixels(ROUND), "disc"),)
+    found = page(record(image=scene_jpeg(), regions=regions))
+    links = {
+        value
+        for _, attributes in found.tags
+        for name, value in attributes.items()
+        if name in ("src", "href", "xlink:href", "srcset", "action", "data", "poster", "background")
+    }
+    assert len(links) == 2
+    assert all(re.match(r"data:image/(jpeg|png);base64,[\w+/=]+$", link or "") for link in links)
+    assert not {"link", "base", "iframe", "object", "embed", "form"} & {
+        tag for tag, _ in found.tags
+    }
+    assert not re.search(r"url\(|@import|https?:", STYLE + SCRIPT)
+
+
+def test_the_policy_allows_our_script_alone():
+    found = page(record())
+    (policy,) = found.all("meta", **{"http-equiv": "Content-Security-Policy"})
+    digest = base64.b64encode(hashlib.sha256(found.words["script"].encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in policy["content"]
+    assert policy["content"].startswith("default-src 'none'; img-src data:;")
+
+
+def test_hostile_text_is_inert_on_the_page():
+    harmless, found = page(record()), page(hostile_record())
+    assert {tag for tag, _ in found.tags} == {tag for tag, _ in harmless.tags}
+    assert {name for _, some in found.tags for name in some} == {
+        name for _, some in harmless.tags for name in some
+    }
+    assert found.words["script"] == SCRIPT
+    shown = HOSTILE.encode("unicode_escape").decode()
+    assert found.words["p"].count(shown) == 2
+    assert found.words["h2"].endswith(f" id {shown}")
+    assert found.all("mark", title=shown)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", found.text)
+
+
+def test_region_tokens_are_linked_and_others_stay_words():
+    region = Region("r", (1.0, 2.0, 30.0, 40.0), category="disc")
+    found = page(record(regions=(region,), said=("<image>\n<region1> <region2> <image2>", "It.")))
+    assert [mark.get("data-region") for mark in found.all("mark")] == [None, "1"]
+    assert found.words["mark"] == "<image><region1>"
+    assert "<region2> <image2>" in found.words["p"]
+    lit = {tag for tag, attributes in found.tags if attributes.get("data-region") == "1"}
+    assert lit == {"mark", "g", "span", "li"}
+
+
+def test_boxes_are_those_of_the_record():
+    boxes = [(20.5, 10.25, 60.1, 50.0), (0.0, 0.0, 80.0, 60.0), (79.3, 1 / 3, 79.9, 59.99)]
+    made = record(regions=tuple(Region(str(k), box) for k, box in enumerate(boxes)))
+    found = page(made)
+    (frame,) = found.all("svg")
+    assert frame["viewbox"] == "0 0 80 60"
+    groups = [attributes["data-region"] for attributes in found.all("g")]
+    drawn = {}
+    for number, rect in zip(groups, found.all("rect", **{"class": "box"}), strict=True):
+        x, y, width, height = (float(rect[name]) for name in ("x", "y", "width", "height"))
+        drawn[int(number)] = [x, y, x + width, y + height]
+    assert groups == ["2", "1", "3"]  # large ones below
+    assert [drawn[k] for k in (1, 2, 3)] == [region["bbox"] for region in made["regions"]]
+
+
+@pytest.mark.parametrize("pixels", [ROUND, SPECKS, ROUND | True, ROW + COLUMN == 0])
+def test_mask_overlays_cover_the_mask_exactly(pixels):
+    region = Region("r", (1.0, 2.0, 30.0, 40.0), from_pixels(pixels))
+    found = page(record(regions=(region,)))
+    (overlay,) = found.all("image")
+    x, y, width, height = (int(overlay[name]) for name in ("x", "y", "width", "height"))
+    opacity = np.asarray(opened(overlay["href"]).convert("RGBA"))[..., 3]
+    covered = np.zeros((60, 80), dtype=bool)
+    covered[y : y + height, x : x + width] = opacity > 0
+    assert opacity.shape == (height, width)
+    assert np.array_equal(covered, from_pixels(pixels).pixels())
+
+
+def test_an_empty_mask_has_no_overlay():
+    region = Region("r", (1.0, 2.0, 30.0, 40.0), from_pixels(ROUND & False))
+    assert page(record(regions=(region,))).all("image") == []
+
+
+@pytest.mark.parametrize("counts", ["~~~", "0", "", "PPPPPPPPPPPPPPPP"])
+def test_a_bad_mask_costs_only_itself(counts):
+    regions = (
+        Region("r", (1.0, 2.0, 30.0, 40.0), Mask(height=60, width=80, counts=counts)),
+        Region("s", (1.0, 2.0, 30.0, 40.0), from_pixels(ROUND)),
+    )
+    made = record(regions=regions)
+    assert len(page(made).all("image")) == 1
+    assert "unreadable" in printed(made)
+
+
+def test_a_picture_that_cannot_be_shown_leaves_its_path_and_boxes(tmp_path):
+    (tmp_path / "root").mkdir()
+    (tmp_path / "outside.jpg").write_bytes(scene_jpeg())
+    (tmp_path / "root" / "text.jpg").write_text("no picture", encoding="utf-8")
+    (tmp_path / "root" / "other.jpg").write_bytes(scene_jpeg(90))
+    root = str(tmp_path / "root")
+    for path, image_root, reason in [
+        ("p.jpg", None, "give --image-root"),
+        ("gone.jpg", root, "cannot read"),
+        ("../outside.jpg", root, "expected a path below"),
+        ("text.jpg", root, "image_not_an_image"),
+        ("other.jpg", root, "is 90 × 60 pixels"),
+    ]:
+        found = page(record(path=path), image_root=image_root)
+        assert found.all("img") == []
+        assert path in found.words["b"]
+        assert reason in found.words["div"]
+        assert len(found.all("rect", **{"class": "box"})) == 1
+
+
+def test_text_only_records_have_no_figure():
+    found = page(record(path=None, regions=(), said=("Hello?", "Hello.")))
+    assert found.all("figure") == found.all("svg") == found.all("ol") == []
+    assert "Hello?Hello." in found.words["p"]
+
+
+def test_the_page_is_written_whole_and_the_same_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = record(image=scene_jpeg())
+    write_page([made], "page.html", "Title", {"Rejected": {"crowd": "7"}})
+    first = (tmp_path / "page.html").read_bytes()
+    write_page([made], tmp_path / "page.html", "Title", {"Rejected": {"crowd": "7"}})
+    assert (tmp_path / "page.html").read_bytes() == first
+    assert [each.name for each in tmp_path.iterdir()] == ["page.html"]
+    found = Page(first.decode())
+    assert "crowd" in found.words["dt"]
+    assert "7" in found.words["dd"]

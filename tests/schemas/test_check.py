@@ -1,0 +1,277 @@
+"""Every rule of a record: a right one passes, and each wrong one is named."""
+
+import copy
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.check import check_record
+from schemas.check_masks import mask_problems
+from schemas.columns import BuildStamp, Row, to_batch
+from schemas.mask import Mask, decode_counts, from_pixels
+from schemas.rejection import Rejected
+from schemas.sample import Conversation, Message, Region, Task
+
+HEIGHT, WIDTH = 6, 8
+PIXELS = HEIGHT * WIDTH
+CLASSIFICATION, CAPTION = Task.REGION_CLASSIFICATION, Task.REGION_CAPTION
+
+
+def mask() -> Mask:
+    pixels = np.zeros((HEIGHT, WIDTH), bool)
+    pixels[1:4, 2:5] = True
+    return from_pixels(pixels)
+
+
+def region(name: str, category: str | None, masked: bool = False) -> Region:
+    box = (1.0, 1.0, 4.5, 5.0)
+    return Region(region_id=name, bbox=box, category=category, mask=mask() if masked else None)
+
+
+def record():
+    """A right record, as it is read from a shard: two turns of names, one of a caption."""
+    talk = [
+        ("system", "Answer briefly."),
+        ("user", "<image>\nName <region1> and <region2>."),
+        ("assistant", "traffic light, bus"),
+        ("user", "And <region3>?"),
+        ("assistant", "cat"),
+        ("user", "Describe <region3> beside <region1>."),
+        ("assistant", "<region3> sleeps."),
+    ]
+    conversation = Conversation(
+        id="coco/train/7/multi_task/0",
+        turn_tasks=(CLASSIFICATION, CLASSIFICATION, CAPTION),
+        regions=(region("a", "traffic_light", True), region("b", "bus"), region("c", "cat", True)),
+        messages=tuple(Message(role, content) for role, content in talk),  # type: ignore[arg-type]
+        prompts=("p", "p", "q"),
+    )
+    row = Row(
+        source="coco",
+        split="train",
+        path="7.jpg",
+        width=WIDTH,
+        height=HEIGHT,
+        licence="CC BY 4.0",
+        conversation=conversation,
+    )
+    stamp = BuildStamp(builder="regionforge", recipe="all", seed=0)
+    return to_batch([row], None, stamp).to_pylist()[0]
+
+
+def text_record():
+    """A right record without an image."""
+    row = record()
+    row |= {"image": None, "width": None, "height": None, "regions": [], "task": "image_caption"}
+    row |= {"turn_tasks": ["image_caption"]}
+    row["messages"] = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]
+    row["provenance"]["prompts"] = ["p"]
+    return row
+
+
+def changed(row, *path_and_value):
+    """Return a copy of the record with the value at a path of keys replaced."""
+    *path, last, value = path_and_value
+    inner = row = copy.deepcopy(row)
+    for key in path:
+        inner = inner[key]
+    inner[last] = value
+    return row
+
+
+def said(row, number, content):
+    return changed(row, "messages", number, "content", content)
+
+
+@pytest.mark.parametrize("row", [record(), text_record()])
+def test_a_right_record_passes(row):
+    assert check_record(row) == []
+
+
+@pytest.mark.parametrize("edge", [(0, 0, WIDTH, HEIGHT), (0, 0, 0.01, 0.01)])
+def test_a_box_may_touch_the_edges(edge):
+    assert check_record(changed(record(), "regions", 1, "bbox", list(edge))) == []
+
+
+@pytest.mark.parametrize(
+    ("path_and_value", "line"),
+    [
+        (
+            ("id", "coco/val/7/x/0"),
+            "id is 'coco/val/7/x/0', expected it to begin with 'coco/train/'",
+        ),
+        (("licence", " "), "licence is empty, expected the owner's terms"),
+        (("width", None), "size of the image is None x 6, expected pixels"),
+        (("height", 0), "size of the image is 8 x 0, expected pixels"),
+        (("image", None), "size is 8 x 6 without an image, expected null"),
+        (("image", None), "3 regions without an image, expected none"),
+        (("turn_tasks", 0, "sing"), "turn task is 'sing', expected one of region_classification"),
+        (("turn_tasks", ["image_caption"]), "1 turn tasks, expected one for each of 3 assistant"),
+        (("task", "image_caption"), "task is 'image_caption', expected 'multi_task'"),
+        (
+            ("turn_tasks", ["region_caption"] * 3),
+            "task is 'multi_task', expected 'region_caption'",
+        ),
+        (
+            ("provenance", "prompts", ["p"]),
+            "1 prompts in provenance, expected one for each of 3 user turns",
+        ),
+        (("regions", 1, "region_id", "a"), "two regions have the id 'a', expected each once"),
+        (("regions", 1, "mask", {"size": [8, 6], "counts": "a"}), "region 2: mask size is [8, 6]"),
+        (
+            ("messages", 1, "role", "assistant"),
+            "roles are ['system', 'assistant', 'assistant', 'user', 'assistant', 'user', "
+            "'assistant'], expected user and assistant in turn after at most one system",
+        ),
+        (("messages", 6, "role", "user"), "roles are ['system', 'user', 'assistant', 'user', "),
+        (("messages", []), "roles are [], expected user and assistant in turn"),
+        (("id", None), "id is null, expected a value"),
+        (("turn_tasks", 1, None), "a turn task is null, expected a value"),
+        (("messages", 1, None), "a message, or its role or content, is null, expected a value"),
+        (("messages", 1, "content", None), "a message, or its role or content, is null"),
+        (("regions", 0, None), "a region, or its id, box or mask's content, is null"),
+        (("regions", 0, "bbox", [0, 0, None, 1]), "a region, or its id, box or mask's content,"),
+        (("regions", 0, "mask", "counts", None), "a region, or its id, box or mask's content,"),
+        (("regions", 0, "mask", "size", None), "a region, or its id, box or mask's content,"),
+        (("provenance", "prompts", None), "provenance.prompts is null, expected a value"),
+    ],
+)
+def test_a_wrong_value_is_named(path_and_value, line):
+    problems = check_record(changed(record(), *path_and_value))
+    assert any(problem.startswith(line) for problem in problems), problems
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        (-0.5, 1, 4, 5),
+        (1, -1, 4, 5),
+        (1, 1, 8.01, 5),
+        (1, 1, 4, 6.5),
+        (4, 1, 4, 5),
+        (1, 5, 4, 2),
+        (math.nan, 1, 4, 5),
+        (1, 1, math.inf, 5),
+        (1, 1, 4, math.nan),
+    ],
+)
+def test_a_box_outside_its_image_is_named(box):
+    problems = check_record(changed(record(), "regions", 1, "bbox", list(box)))
+    assert problems == [
+        f"region 2: box is ({box[0]:g}, {box[1]:g}, {box[2]:g}, {box[3]:g}), "
+        "expected 0 <= x0 < x1 <= 8 and 0 <= y0 < y1 <= 6"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "content", "line"),
+    [
+        (1, "Name <region1> and <region2>.", "<image> stands [0, 0, 0, 0, 0, 0, 0] times"),
+        (1, "<image><image> <region1> <region2>", "<image> stands [0, 2, 0, 0, 0, 0, 0] times"),
+        (3, "<image> And <region3>?", "<image> stands [0, 1, 0, 1, 0, 0, 0] times"),
+        (
+            6,
+            "<image>",
+            "<image> stands [0, 1, 0, 0, 0, 0, 1] times in the messages, expected [0, 1,",
+        ),
+        (3, "<region3> <region9>", "<region9> is mentioned, expected numbers from 1 to 3"),
+        (3, "<region3> <region0>", "<region0> is mentioned, expected numbers from 1 to 3"),
+        (3, "<region3> <region01>", "<region01> is mentioned, expected numbers from 1 to 3"),
+        (5, "Describe <region٣>.", "<region٣> is mentioned, expected numbers from 1 to 3"),
+        (1, "<image> <region1>", "<region2> is not mentioned, expected every region to be"),
+        (0, "See <region2>.", "the system message holds <region2>, expected no region"),
+        (2, "traffic light, <region2>", "turn 1: the answer holds <region2>, expected no region"),
+        (3, "And <region3> <region1>?", "<region1> is asked about more than once, expected each"),
+        (3, "And <region3><region3>?", "<region3> is asked about more than once, expected each"),
+        (3, "And?", "turn 2: no region is asked about, expected one at least"),
+        (4, "dog", "turn 2: the answer is 'dog', expected 'cat'"),
+        (
+            2,
+            "traffic_light, bus",
+            "turn 1: the answer is 'traffic_light, bus', expected 'traffic li",
+        ),
+        (
+            2,
+            "bus, traffic light",
+            "turn 1: the answer is 'bus, traffic light', expected 'traffic li",
+        ),
+    ],
+)
+def test_a_wrong_message_is_named(number, content, line):
+    problems = check_record(said(record(), number, content))
+    assert any(problem.startswith(line) for problem in problems), problems
+
+
+def test_an_image_token_without_an_image_is_named():
+    assert check_record(said(text_record(), 0, "<image> Hi")) == [
+        "<image> stands [1, 0] times in the messages, expected [0, 0]"
+    ]
+
+
+@pytest.mark.parametrize("category", [None, "", "_"])
+def test_a_region_without_a_category_cannot_be_asked_about(category):
+    problems = check_record(changed(record(), "regions", 2, "category", category))
+    assert [line[:47] for line in problems] == ["turn 2: a region has no usable category: expect"]
+
+
+def test_other_tasks_may_mention_regions_as_they_like():
+    row = said(record(), 5, "Compare <region1>, <region3>, <region1>.")
+    assert check_record(said(row, 6, "<region1> and <region1>")) == []
+
+
+@pytest.mark.parametrize(
+    ("counts", "line"),
+    [
+        ("", "region 3: mask: run lengths sum to 0, expected 48"),
+        ("`1", "region 3: mask: no pixel is on, expected one at least"),
+        ("`10`1", "region 3: mask: run lengths sum to 96, expected 48"),
+        ("l11", "region 3: mask: run lengths sum to 61, expected 48"),
+        ("`1O1", "region 3: mask: a run of -1 pixels, expected none below 0"),
+        ("`1!", "region 3: mask: '!' cannot stand in compressed run lengths"),
+        ("`1é", "region 3: mask: 'é' cannot stand in compressed run lengths"),
+        ("`1`", "region 3: mask: the compressed run lengths break off within a number"),
+    ],
+)
+def test_a_wrong_mask_is_named(counts, line):
+    assert check_record(changed(record(), "regions", 2, "mask", "counts", counts)) == [line]
+
+
+def test_a_number_that_ends_in_the_next_mask_is_named():
+    row = record()
+    first, last = (row["regions"][number]["mask"]["counts"] for number in (0, 2))
+    row = changed(row, "regions", 0, "mask", "counts", first + "`")
+    problems = check_record(changed(row, "regions", 2, "mask", "counts", last[1:]))
+    assert [line[:16] for line in problems] == ["region 1: mask: ", "region 3: mask: "]
+
+
+def test_an_image_without_pixels_has_no_right_mask():
+    assert list(mask_problems([""], 0)) == [(0, "no pixel is on, expected one at least")]
+
+
+def expected_problem(counts: str) -> bool:
+    """The rule in plain words."""
+    try:
+        runs = decode_counts(counts)
+    except Rejected:
+        return True
+    return sum(runs) != PIXELS or min(runs) < 0 or not any(runs[1::2])
+
+
+def encoded(bits: list[bool]) -> str:
+    return from_pixels(np.reshape(bits, (HEIGHT, WIDTH))).counts
+
+
+RIGHT = st.lists(st.booleans(), min_size=PIXELS, max_size=PIXELS).map(encoded)
+ALPHABET = "".join(map(chr, range(44, 116)))
+MUTATED = st.tuples(RIGHT, st.integers(0, 20), st.text(ALPHABET, max_size=9)).map(
+    lambda parts: parts[0][: parts[1]] + parts[2] + parts[0][parts[1] + len(parts[2]) :]
+)
+
+
+@given(st.lists(st.one_of(RIGHT, MUTATED, st.text(ALPHABET, max_size=12)), max_size=5))
+def test_masks_are_judged_together_as_each_would_be_alone(masks):
+    expected = [number for number, counts in enumerate(masks) if expected_problem(counts)]
+    assert [number for number, _ in mask_problems(masks, PIXELS)] == expected

@@ -1,0 +1,112 @@
+"""Double-entry book-keeping for stages: what comes in is counted apart from what goes out.
+
+Each stage writes into a `Book`; the `BookedDoFn` around it turns the book into two more
+outputs beside the kept items: rejections, and tallies that add up to the ledger. Both follow the
+bundle, so a bundle that is tried again counts once.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import apache_beam as beam
+from apache_beam.pvalue import TaggedOutput
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.timestamp import MIN_TIMESTAMP
+from apache_beam.utils.windowed_value import WindowedValue
+
+from schemas.ledger import Stage, Tally, TallyKey, rejected_as, repaired_as
+from schemas.rejection import Kind, Reason, Rejected, Rejection, Repair
+from schemas.sample import ImageInfo
+from schemas.source import SplitInput
+from transforms.progress import Progress
+
+KEPT, REJECTED, TALLY = "kept", "rejected", "tally"
+
+Place = ImageInfo | SplitInput | Rejection  # anything that knows its source and split
+
+
+class Book:
+    """One stage's counts and rejections."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.tally: Tally = Counter()
+        self.rejections: list[Rejection] = []
+
+    def count(self, place: Place, kind: Kind, outcome: str, number: int = 1) -> None:
+        """Add to one account."""
+        if number:
+            self.tally[place.source, place.split, self.stage, kind, outcome] += number
+
+    def read(self, place: Place, kind: Kind, number: int = 1) -> None:
+        """Count items that came in."""
+        self.count(place, kind, "read", number)
+
+    def kept(self, place: Place, kind: Kind, number: int = 1) -> None:
+        """Count items that go on."""
+        self.count(place, kind, "kept", number)
+
+    def sampled_out(self, place: Place, kind: Kind, number: int = 1) -> None:
+        """Count items that the recipe's caps leave out."""
+        self.count(place, kind, "sampled_out", number)
+
+    def repaired(self, place: Place, kind: Kind, repair: Repair) -> None:
+        """Count a kept item that was set right."""
+        self.count(place, kind, repaired_as(repair))
+
+    def enter(self, rejection: Rejection) -> None:
+        """Record a rejection that is already made out."""
+        self.count(rejection, rejection.kind, rejected_as(rejection.reason))
+        self.rejections.append(rejection)
+
+    def reject(self, place: Place, kind: Kind, item_id: str, cause: Rejected) -> None:
+        """Record the rejection of an item."""
+        self.enter(
+            Rejection(
+                source=place.source,
+                split=place.split,
+                stage=self.stage,
+                kind=kind,
+                id=item_id,
+                reason=cause.reason,
+                detail=cause.detail,
+            )
+        )
+
+
+class BookedDoFn(beam.DoFn):  # type: ignore[misc]
+    """A DoFn with a book; subclasses end `process` with `yield from self.settle()`."""
+
+    stage: ClassVar[Stage]
+
+    def start_bundle(self) -> None:
+        """Open an empty book."""
+        self.book = Book(self.stage)
+        self.progress = Progress(self.stage)
+
+    def settle(self) -> Iterator[TaggedOutput]:
+        """Yield the rejections written since the last call."""
+        rejections, self.book.rejections = self.book.rejections, []
+        for rejection in rejections:
+            yield TaggedOutput(REJECTED, rejection)
+
+    def finish_bundle(self) -> Iterator[TaggedOutput]:
+        """Yield the bundle's counts."""
+        self.progress.flush()
+        for key, number in self.book.tally.items():
+            plain = tuple(str(word) for word in key), number
+            yield TaggedOutput(TALLY, in_bundle(plain))
+
+
+def in_bundle(value: object) -> WindowedValue:
+    """Return a value as it must be yielded when a bundle ends."""
+    return WindowedValue(value, MIN_TIMESTAMP, (GlobalWindow(),))
+
+
+Counted = tuple[TallyKey, int]
+
+
+def booked(dofn: BookedDoFn, *tags: str, **side_inputs: Any) -> Any:
+    """Return the ParDo of a booked DoFn, with its outputs named."""
+    return beam.ParDo(dofn, **side_inputs).with_outputs(REJECTED, TALLY, *tags, main=KEPT)
