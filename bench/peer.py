@@ -19,9 +19,11 @@ from pycocotools import mask as coco_mask
 QUESTION = "What category name best describes the region represented by <region{}>?"
 
 
-def records(part: list[int], annotations: str, images: str, embed: bool) -> Iterator[dict[str, Any]]:
+def records(
+    part: list[int], annotations: str, images: str, embed: bool
+) -> Iterator[dict[str, Any]]:
     """Yield the records of one process's part of the images."""
-    coco = json.loads(Path(annotations).read_text())
+    coco = json.loads(Path(annotations).read_text(encoding="utf-8"))
     names = {category["id"]: category["name"] for category in coco["categories"]}
     by_image = defaultdict(list)
     for annotation in coco["annotations"]:

@@ -7,11 +7,11 @@ from apache_beam.pvalue import AsIter
 
 from pipelines.plan import Plan
 from pipelines.publish import Publish
-from pipelines.read import NAMES, SHARDS, ReadSources
+from pipelines.read import FACTS, ReadSources
 from pipelines.write import WriteShards
-from schemas.source import LabelSet
+from schemas.source import SplitFacts
 from transforms.accounting import KEPT, REJECTED, TALLY
-from transforms.compose import ComposeConversations, SplitKey
+from transforms.compose import ComposeConversations
 from transforms.screen import ScreenRegions
 from transforms.subsample import (
     CategoryKey,
@@ -29,26 +29,24 @@ def build(root: beam.Pipeline, plan: Plan, parts: int) -> None:
     screened = read[KEPT] | "Screen" >> ScreenRegions()
     smallest = screened[KEPT] | "FindSmallest" >> FindSmallest(recipe.caps())
     sampled = screened[KEPT] | "Sample" >> SampleRegions(recipe.caps(), smallest)
-    composed = sampled[KEPT] | "Compose" >> ComposeConversations(
-        recipe.classification(), read[NAMES]
-    )
-    written = composed[KEPT] | "Write" >> WriteShards(plan.write_options(), read[SHARDS])
+    composed = sampled[KEPT] | "Compose" >> ComposeConversations(recipe.classification())
+    written = composed[KEPT] | "Write" >> WriteShards(plan.write_options(), read[FACTS])
 
     stages = (read, screened, sampled, composed, written)
     rejections = [stage[REJECTED] for stage in stages] | "Rejections" >> beam.Flatten()
     tallies = [stage[TALLY] for stage in stages] | "Tallies" >> beam.Flatten()
-    short = read[NAMES] | "Short" >> beam.FlatMap(
+    short = read[FACTS] | "Short" >> beam.FlatMap(
         _short, AsIter(smallest), per_category=recipe.per_category
     )
     written[KEPT] | "Publish" >> Publish(plan, rejections, tallies, short)
 
 
 def _short(
-    names: tuple[SplitKey, LabelSet], smallest: Iterable[Smallest], per_category: int | None
+    facts: SplitFacts, smallest: Iterable[Smallest], per_category: int | None
 ) -> Iterable[tuple[CategoryKey, int]]:
     if per_category is None:
         return []
-    split, labels = names
+    split = facts.source, facts.split
     ranks = [(key, found) for key, found in smallest if key[:2] == split]
-    declared = [(*split, category) for category in labels.categories]
+    declared = [(*split, category) for category in facts.label_set.categories]
     return short_categories(ranks, declared, per_category).items()

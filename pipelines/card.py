@@ -171,7 +171,8 @@ def _fields() -> str:
 
 def _making(plan: Plan, manifest: Manifest) -> str:
     inputs = [
-        f"- `{item.name}` ({item.source}, {item.split}): {item.bytes} bytes, SHA-256 `{item.sha256}`"
+        f"- `{item.name}` ({item.source}, {item.split}): {item.bytes} bytes, "
+        f"SHA-256 `{item.sha256}`"
         for item in manifest.identity.inputs
     ]
     builder = manifest.identity.builder

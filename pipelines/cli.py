@@ -4,6 +4,7 @@ Flags that are not ours pass through to Beam; a flag that neither knows is an er
 """
 
 import argparse
+import logging
 import os
 import sys
 import threading
@@ -33,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def run(argv: Sequence[str]) -> int:
     """Run a command and return its exit status."""
     args, others = _parser().parse_known_args(argv)
+    logging.getLogger().setLevel(logging.ERROR)  # Beam warns of what no user can change
     try:
         if others and args.command is not commands.build:
             raise UsageError(f"unknown flag {others[0]!r}; --help lists those there are")
@@ -98,11 +100,15 @@ def _build(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     inputs = parser.add_argument_group("what to read")
     inputs.add_argument("--sources", required=True, metavar="A,B", help="names, see `sources`")
-    inputs.add_argument("--data-root", default=".", metavar="DIR", help="where the owners' files lie")
+    inputs.add_argument(
+        "--data-root", default=".", metavar="DIR", help="where the owners' files lie"
+    )
     inputs.add_argument("--coco-year", type=int, choices=(2014, 2017), default=2017)
     inputs.add_argument("--coco-annotations", metavar="FILE", help="your own file in COCO's format")
     inputs.add_argument("--coco-images", metavar="DIR", help="the folder of that file's images")
-    inputs.add_argument("--coco-split", default="train", metavar="NAME", help="what to call its split")
+    inputs.add_argument(
+        "--coco-split", default="train", metavar="NAME", help="what to call its split"
+    )
     inputs.add_argument("--label-set", metavar="NAME", help="what its category names are called")
     inputs.add_argument("--limit", type=int, metavar="N", help="N images per split, by hash")
     make = parser.add_argument_group("what to make of it")
@@ -113,9 +119,15 @@ def _build(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         default=InstructionMode.MULTI_TURN_ALL,
         help="how regions spread over turns (default: %(default)s)",
     )
-    make.add_argument("--per-category", type=int, metavar="N", help="N regions of each category, by hash")
-    make.add_argument("--per-image", type=int, metavar="N", help="at most N regions of an image, by hash")
-    make.add_argument("--wordings", metavar="FILE", help="YAML or JSON: sets of wordings of your own")
+    make.add_argument(
+        "--per-category", type=int, metavar="N", help="N regions of each category, by hash"
+    )
+    make.add_argument(
+        "--per-image", type=int, metavar="N", help="at most N regions of an image, by hash"
+    )
+    make.add_argument(
+        "--wordings", metavar="FILE", help="YAML or JSON: sets of wordings of your own"
+    )
     make.add_argument("--seed", type=int, default=0)
     out = parser.add_argument_group("where and how")
     out.add_argument("--output", required=True, metavar="DIR")
@@ -124,7 +136,9 @@ def _build(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     out.add_argument("--workers", type=int, default=1, metavar="N", help="processes of a local run")
     out.add_argument("--runner", default="local", metavar="NAME", help="a Beam runner")
     out.add_argument("--rebuild", action="store_true", help="replace another build in the output")
-    out.add_argument("--dry-run", action="store_true", help="only say what would be read and written")
+    out.add_argument(
+        "--dry-run", action="store_true", help="only say what would be read and written"
+    )
 
 
 def _verify(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
-from rich.table import Table
 
 from pipelines import files
 from pipelines.datasets.catalog import CATALOG, dataset
@@ -30,18 +29,17 @@ _UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30}
 
 def sources(args: Namespace) -> int:
     """List the sources and what of them is found."""
-    table = Table("source", "split", "found", "missing", box=None, header_style="bold")
+    console = Console(highlight=False, soft_wrap=True)
     for spec in CATALOG.values():
+        console.print(f"[bold]{spec.name}[/bold]  {spec.title}, {spec.licence}")
+        console.print(f"  get it from {spec.obtain}")
         for year in spec.years:
             for found in find(_folder(args.data_root), SourceRequest(name=spec.name, year=year)):
-                here = [p for p in (*found.located.files.values(), found.located.pictures)]
-                there = [path for path in here if path not in found.missing]
-                split = f"{found.located.split} {year}"
-                table.add_row(spec.name, split, *("\n".join(map(escape, x)) for x in (there, found.missing)))
-    console = Console()
-    console.print(table)
-    for spec in CATALOG.values():
-        console.print(f"{spec.name}: {spec.title}; {spec.licence}; get it from {spec.obtain}")
+                console.print(f"  {found.located.split} {year}")
+                for path in (*found.located.files.values(), found.located.pictures):
+                    missing = path in found.missing
+                    state = "[red]missing[/red]" if missing else "[green]found  [/green]"
+                    console.print(f"    {state} {escape(path)}")
     return 0
 
 

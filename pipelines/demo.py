@@ -22,7 +22,7 @@ MARKER = ".regionforge-demo"
 
 
 def run_demo(output: Path) -> int:
-    """Draw the small world, build it in both styles, verify, and write a page; return the status."""
+    """Draw the small world, build it in both styles, verify it, write a page; return the status."""
     console = Console(highlight=False)
     _empty(output)
     console.rule("1. Drawing a small world (coloured shapes, not real data)")

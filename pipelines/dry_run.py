@@ -12,7 +12,7 @@ from pipelines.plan import Plan
 from pipelines.summary import size_text
 from schemas.errors import InputFileError
 from schemas.rejection import Kind, Reason, Rejection
-from schemas.source import REGION_BYTES, ShardCount, SourceImage, SplitInput
+from schemas.source import REGION_BYTES, SourceImage, SplitFacts, SplitInput
 
 
 class Forecast:
@@ -29,7 +29,7 @@ class Forecast:
                     self.images += 1
                     self.regions += len(entry.regions)
                     self.picture_bytes += entry.image.size_bytes
-                elif isinstance(entry, ShardCount):
+                elif isinstance(entry, SplitFacts):
                     self.shards = entry.shards
                 elif isinstance(entry, Rejection):
                     self.rejected[entry.kind, entry.reason] += 1
@@ -41,7 +41,9 @@ def print_dry_run(plan: Plan) -> None:
     """Print what a build of the plan would read and write, at most."""
     console = Console(highlight=False)
     forecasts = [Forecast(split) for split in plan.splits]
-    table = Table("source", "split", "annotations", "images", "regions", "picture bytes", "missing images")
+    table = Table(
+        "source", "split", "annotations", "images", "regions", "picture bytes", "missing images"
+    )
     for found in forecasts:
         sizes = sum(files.size_of(path) for path in found.split.files.values())
         missing = found.rejected[Kind.IMAGE, Reason.IMAGE_MISSING]
@@ -67,7 +69,8 @@ def _print_output(console: Console, plan: Plan, forecasts: list[Forecast]) -> No
     weight = sum(found.picture_bytes * embed + REGION_BYTES * found.regions for found in forecasts)
     free = files.free_bytes(plan.output)
     room = f"; {size_text(free)} are free there" if free is not None else ""
+    shards = sum(found.shards for found in forecasts)
     console.print(
-        f"would write about {size_text(weight)} in {sum(found.shards for found in forecasts)} shards "
+        f"would write about {size_text(weight)} in {shards} shards "
         f"to {escape(plan.output)}{room}; screening and sampling can only make it less"
     )

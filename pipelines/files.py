@@ -93,9 +93,7 @@ def open_read(path: str) -> BinaryIO:
     """Open a file for reading, its bytes as they are."""
     if is_local(path):
         return open(path, "rb", buffering=0)
-    return cast(
-        BinaryIO, FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
-    )
+    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
 
 
 def read_into(path: str, room: memoryview) -> int:

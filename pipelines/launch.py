@@ -1,5 +1,6 @@
 """Launch: run a build on a runner, and never hang or end in silence."""
 
+import errno
 import logging
 import os
 import queue
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, SetupOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
@@ -25,6 +26,7 @@ from schemas.errors import BuildError
 from schemas.manifest import Manifest
 
 LOCAL_RUNNERS = ("local", "DirectRunner", "FnApiRunner")
+NO_SPACE = os.strerror(errno.ENOSPC)
 REMOTE_PARTS = 16  # readers of each annotation file where the runner scales by itself
 
 
@@ -62,14 +64,24 @@ def _run_watched(plan: Plan, options: LaunchOptions) -> None:
         try:
             _run(plan, options)
             ended.put(None)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the waiting thread raises it
             ended.put(error)
 
     with _worker_deaths(ended):
         threading.Thread(target=run, name="build", daemon=True).start()
         error = ended.get()
     if error is not None:
-        raise error
+        raise _explained(error, plan) from error
+
+
+def _explained(error: BaseException, plan: Plan) -> BaseException:
+    # Worker processes send their errors as text.
+    if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or NO_SPACE in str(error):
+        return BuildError(
+            f"no space is left for {plan.output}. Finished shards are kept: make room and run "
+            "the same command again."
+        )
+    return error
 
 
 def _run(plan: Plan, options: LaunchOptions) -> None:
@@ -85,9 +97,7 @@ def _runner(options: LaunchOptions) -> PipelineRunner | str:
         return FnApiRunner()
     os.environ[worker.LAUNCHER] = str(os.getpid())
     command = f"{shlex.quote(sys.executable)} -m {worker.__name__}"
-    return FnApiRunner(
-        default_environment=SubprocessSDKEnvironment.from_command_string(command)
-    )
+    return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
 
 
 def _pipeline_options(options: LaunchOptions) -> PipelineOptions:

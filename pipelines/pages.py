@@ -8,11 +8,11 @@ import pyarrow as pa
 
 ShardKey = tuple[str, str, int, int]  # source, split, index, of
 Packed = tuple[int, bytes]  # rank of the image, its draft
-Page = tuple[int, bytes]  # size before compression, LZ4 frame
+Page = tuple[int, bytes]  # size before compression, Zstandard frame
 
 PAGE_BYTES = 512 * 1024  # of packed drafts
 
-_CODEC = "lz4"
+_CODEC = pa.Codec("zstd", compression_level=1)
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(list[tuple[int, bytes]])
 
@@ -20,13 +20,13 @@ _DECODER = msgspec.msgpack.Decoder(list[tuple[int, bytes]])
 def pack_page(drafts: Sequence[Packed]) -> Page:
     """Return drafts as a page."""
     plain = _ENCODER.encode(drafts)
-    return len(plain), pa.compress(plain, codec=_CODEC, asbytes=True)
+    return len(plain), _CODEC.compress(plain, asbytes=True)
 
 
 def unpack_page(page: Page) -> list[Packed]:
     """Return the drafts of a page."""
     size, compressed = page
-    return _DECODER.decode(pa.decompress(compressed, size, codec=_CODEC))
+    return _DECODER.decode(_CODEC.decompress(compressed, size))
 
 
 class Packer:

@@ -84,7 +84,7 @@ def _nested(short: Iterable[tuple[CategoryKey, int]]) -> dict[str, dict[str, int
     return tree
 
 
-class _Publish(beam.DoFn):  # type: ignore[misc]
+class _Publish(beam.DoFn):
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
 
@@ -103,8 +103,8 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
 
 
 @dataclass
-class Publish(beam.PTransform):  # type: ignore[misc]
-    """Shard, with the rejections, tallies and short categories of all stages -> the output's files."""
+class Publish(beam.PTransform[PCollection[Shard], PCollection[Ledger]]):
+    """Shard, with rejections, tallies and short categories of all stages -> the output's files."""
 
     plan: Plan
     rejections: PCollection[Rejection]
@@ -120,7 +120,7 @@ class Publish(beam.PTransform):  # type: ignore[misc]
             | "ByConfig" >> beam.GroupByKey()
             | "WriteRejections" >> beam.Map(write_rejections, self.plan.output)
         )
-        return (  # type: ignore[no-any-return]
+        return (
             pcoll.pipeline
             | "Once" >> beam.Create([None])
             | "Publish"

@@ -18,10 +18,10 @@ from pipelines.files import FileStore
 from schemas.errors import InputFileError
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejected, Rejection
-from schemas.source import Count, LabelSet, ShardCount, SourceImage, SplitInput
+from schemas.source import Count, SourceImage, SplitFacts, SplitInput
 from transforms.accounting import BookedDoFn, booked
 
-NAMES, SHARDS = "names", "shards"
+FACTS = "facts"
 
 
 def split_into_parts(splits: Sequence[SplitInput], parts: int) -> list[SplitInput]:
@@ -45,10 +45,8 @@ class _ReadPart(BookedDoFn):
                     case SourceImage():
                         self._keep(entry)
                         yield entry
-                    case LabelSet():
-                        yield TaggedOutput(NAMES, ((entry.source, entry.split), entry))
-                    case ShardCount():
-                        yield TaggedOutput(SHARDS, entry)
+                    case SplitFacts():
+                        yield TaggedOutput(FACTS, entry)
                     case Count():
                         self.book.count(element, entry.kind, entry.outcome, entry.number)
                     case Rejection():
@@ -69,8 +67,8 @@ class _ReadPart(BookedDoFn):
 
 
 @dataclass
-class ReadSources(beam.PTransform):  # type: ignore[misc]
-    """SplitInput values -> SourceImage, with label sets, rejections and tallies beside it."""
+class ReadSources(beam.PTransform[PBegin, Any]):
+    """SplitInput values -> SourceImage, with facts of splits, rejections and tallies beside it."""
 
     splits: Sequence[SplitInput]
     parts: int
@@ -78,4 +76,4 @@ class ReadSources(beam.PTransform):  # type: ignore[misc]
     def expand(self, pbegin: PBegin) -> Any:
         """Parse every part of every split."""
         parts = split_into_parts(self.splits, self.parts)
-        return pbegin | beam.Create(parts) | "Parse" >> booked(_ReadPart(), NAMES, SHARDS)
+        return pbegin | beam.Create(parts) | "Parse" >> booked(_ReadPart(), FACTS)

@@ -8,35 +8,43 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from pipelines.files import CHUNK_BYTES, open_whole
+from pipelines.files import open_whole
 from schemas import shard
 from schemas.columns import BuildStamp, ImageColumn, Row, to_batch
 
 BATCH_BYTES = 4 * 1024 * 1024  # of image data
 BATCH_ROWS = 512
+SMALL = 64 * 1024  # bytes that are hashed sooner than they are handed to another thread
 
 
 class HashingSink:
-    """What pyarrow writes into: each byte is hashed and written while it is in the cache."""
+    """What pyarrow writes into; one thread hashes what another one writes."""
 
     closed = False
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._digest = hashlib.sha256()
+        self._hasher = ThreadPoolExecutor(max_workers=1)
         self.bytes = 0
 
     def write(self, data: pa.Buffer | bytes) -> int:
-        """Hash and write the data in pieces."""
+        """Hash and write the data, which may be used again afterwards."""
         view = memoryview(data)
-        for start in range(0, len(view), CHUNK_BYTES):
-            piece = view[start : start + CHUNK_BYTES]
-            self._digest.update(piece)
-            written = 0
-            while written < len(piece):
-                written += self._file.write(piece[written:]) or 0
+        hashed = self._hasher.submit(self._digest.update, view) if len(view) > SMALL else None
+        if hashed is None:
+            self._digest.update(view)
+        written = 0
+        while written < len(view):
+            written += self._file.write(view[written:]) or 0
+        if hashed is not None:
+            hashed.result()
         self.bytes += len(view)
         return len(view)
+
+    def stop(self) -> None:
+        """End the hashing thread."""
+        self._hasher.shutdown()
 
     def flush(self) -> None:
         """Do nothing; pieces are written at once."""
@@ -99,7 +107,9 @@ class ShardFile:
 
 
 @contextmanager
-def shard_file(path: str, stamp: BuildStamp, *, embed: bool) -> Iterator[tuple[ShardFile, HashingSink]]:
+def shard_file(
+    path: str, stamp: BuildStamp, *, embed: bool
+) -> Iterator[tuple[ShardFile, HashingSink]]:
     """Open a shard for writing; when the block ends well it is complete under its name."""
     with open_whole(path) as file:
         sink = HashingSink(file)
@@ -109,3 +119,4 @@ def shard_file(path: str, stamp: BuildStamp, *, embed: bool) -> Iterator[tuple[S
             shard_out.finish()
         finally:
             shard_out.close()
+            sink.stop()

@@ -44,9 +44,7 @@ class ShardState(msgspec.Struct, frozen=True):
         return Tally(dict(self.tally))
 
 
-def fingerprint_of(
-    ordered: Iterable[tuple[int, bytes]], images: str, stamp: BuildStamp
-) -> str:
+def fingerprint_of(ordered: Iterable[tuple[int, bytes]], images: str, stamp: BuildStamp) -> str:
     """Return the digest of all that decides a shard's bytes, the pictures' own bytes aside.
 
     Pictures count by name and size; one replaced by another of the same size goes unnoticed.

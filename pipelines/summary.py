@@ -21,7 +21,9 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
     """Print what a build kept and left out, and how to open it."""
     console = Console(highlight=False)
     ledger = read_ledger(plan.output)
-    table = Table("source", "split", "images", "regions", "conversations", "rejected", "sampled out")
+    table = Table(
+        "source", "split", "images", "regions", "conversations", "rejected", "sampled out"
+    )
     for split in plan.splits:
         stages = ledger.sources.get(split.source, {}).get(split.split, {})
         accounts = [a for stage in stages.values() for a in stage.values()]
@@ -31,17 +33,17 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
         ]
         rejected = sum(sum(a.rejected.values()) for a in accounts)
         sampled_out = sum(a.sampled_out for a in accounts)
-        table.add_row(split.source, split.split, *(f"{n:,}" for n in (*kept, rejected, sampled_out)))
+        table.add_row(
+            split.source, split.split, *(f"{n:,}" for n in (*kept, rejected, sampled_out))
+        )
     console.print(table)
     _print_reasons(console, plan, manifest)
     total = sum(shard.bytes for shard in manifest.shards)
-    console.print(
-        f"{len(manifest.shards)} shards, {size_text(total)}, in {seconds:.1f} s: {escape(plan.output)}"
-    )
+    shards = f"{len(manifest.shards)} shards, {size_text(total)}, in {seconds:.1f} s"
+    console.print(f"{shards}: {escape(plan.output)}")
     config = manifest.shards[0].config
-    console.print(
-        f'\nfrom datasets import load_dataset\ndata = load_dataset("{escape(plan.output)}", "{config}")'
-    )
+    console.print("\nfrom datasets import load_dataset")
+    console.print(f'data = load_dataset("{escape(plan.output)}", "{config}")')
 
 
 def _print_reasons(console: Console, plan: Plan, manifest: Manifest) -> None:

@@ -27,7 +27,7 @@ from schemas.manifest import ImagesMode, Shard
 from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import Draft, ImageInfo, pack, unpack
 from schemas.shard import shard_name
-from schemas.source import ShardCount
+from schemas.source import SplitFacts
 from transforms.accounting import Book, BookedDoFn, booked, in_bundle
 from transforms.frame import annotated_as_stored, turn_conversations, upright_size
 from transforms.picture import Picture, inspect, upright
@@ -53,10 +53,10 @@ def shard_key(image: ImageInfo) -> tuple[ShardKey, int]:
     return (image.source, image.split, index, image.shards), position
 
 
-def shard_keys(found: ShardCount) -> Iterator[tuple[ShardKey, Page]]:
+def shard_keys(facts: SplitFacts) -> Iterator[tuple[ShardKey, Page]]:
     """Yield every shard of a split with nothing in it, so that none is missing for being empty."""
-    for index in range(found.shards):
-        yield (found.source, found.split, index, found.shards), pack_page([])
+    for index in range(facts.shards):
+        yield (facts.source, facts.split, index, facts.shards), pack_page([])
 
 
 def write_shard(
@@ -190,7 +190,7 @@ class _WriteShard(BookedDoFn):
         yield from self.settle()
 
 
-class _PackByShard(beam.DoFn):  # type: ignore[misc]
+class _PackByShard(beam.DoFn):
     def start_bundle(self) -> None:
         self._packer = Packer()
 
@@ -204,16 +204,16 @@ class _PackByShard(beam.DoFn):  # type: ignore[misc]
 
 
 @dataclass
-class WriteShards(beam.PTransform):  # type: ignore[misc]
+class WriteShards(beam.PTransform[PCollection[Draft], Any]):
     """Draft -> Shard, with rejections and tallies beside it."""
 
     options: WriteOptions
-    counts: PCollection[ShardCount]
+    facts: PCollection[SplitFacts]
 
     def expand(self, pcoll: PCollection[Draft]) -> Any:
         """Pack, group by shard, write."""
         packed = pcoll | "Pack" >> beam.ParDo(_PackByShard())
-        every_shard = self.counts | "EveryShard" >> beam.FlatMap(shard_keys)
+        every_shard = self.facts | "EveryShard" >> beam.FlatMap(shard_keys)
         return (
             (packed, every_shard)
             | "Flatten" >> beam.Flatten()

@@ -12,12 +12,9 @@ from enum import StrEnum
 from prompts.dialogue import Exchange, filled, listed
 from prompts.style import Style
 from prompts.wordings import WordingSet
-from schemas.ids import rank
-from schemas.sample import ImageInfo, Region, Task
-from schemas.source import LabelSet
+from schemas.ids import Chance
+from schemas.sample import ImageInfo, LabelSet, Region, Task
 from schemas.text import shown_name
-
-Chance = tuple[str | int, ...]  # what a choice depends on: the seed and ids
 
 ONE_REGION = WordingSet(
     "region_classification",
@@ -81,8 +78,6 @@ DETECTION_TASK = WordingSet(
     ),
 )
 
-MAX_LISTED = 100  # category names; a longer list is named rather than spelled out
-
 
 def label_set_suffix(label_set: str) -> str:
     """Return the task-guided suffix that names the set of category names to answer from."""
@@ -90,8 +85,8 @@ def label_set_suffix(label_set: str) -> str:
 
 
 def category_listing(names: LabelSet) -> str:
-    """Return the shown names as a list, or the name of their set where they are too many."""
-    if len(names.categories) > MAX_LISTED:
+    """Return the shown names of a brief label set as a list, or its name where they are many."""
+    if not names.categories:
         return f"the {names.name} category names"
     return ", ".join(shown_name(category) for category in names.categories)
 
@@ -118,8 +113,8 @@ def dialogues(
     image: ImageInfo, regions: Sequence[Region], names: LabelSet, how: Classification
 ) -> list[list[Exchange]]:
     """Return an image's conversations about the categories of its regions, in order."""
-    chance = (how.seed, image.source, image.split, image.image_id)
-    ordered = sorted(regions, key=lambda region: rank(*chance, "order", region.region_id))
+    chance = Chance(how.seed, image.source, image.split, image.image_id)
+    ordered = sorted(regions, key=lambda region: chance.rank("order", region.region_id))
     if how.style is Style.GPT4ROI:
         return [_detection(ordered, names, how, chance)]
     match how.mode:
@@ -135,7 +130,7 @@ def _question(
     regions: Sequence[Region], names: LabelSet, how: Classification, chance: Chance
 ) -> Exchange:
     wordings = how.wordings[(ONE_REGION if len(regions) == 1 else SEVERAL_REGIONS).name]
-    wording, prompt = wordings.choose(*chance, regions[0].region_id)
+    wording, prompt = wordings.choose(chance, regions[0].region_id)
     return Exchange(
         task=Task.REGION_CLASSIFICATION,
         request=filled(wording, "<region>", listed(regions)),
@@ -148,7 +143,7 @@ def _question(
 def _detection(
     regions: Sequence[Region], names: LabelSet, how: Classification, chance: Chance
 ) -> list[Exchange]:
-    wording, prompt = how.wordings[DETECTION_TASK.name].choose(*chance)
+    wording, prompt = how.wordings[DETECTION_TASK.name].choose(chance)
     definition = wording.replace("<categories>", category_listing(names))
     return [
         Exchange(

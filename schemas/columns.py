@@ -59,7 +59,7 @@ class ImageColumn:
             grown = np.empty(max(end, 2 * len(self._buffer)), dtype=np.uint8)
             grown[: self.size] = self._buffer[: self.size]
             self._buffer = grown
-        return memoryview(self._buffer)[self.size : end]
+        return self._buffer.data[self.size : end]
 
     def commit(self, size: int) -> None:
         """Take the first `size` bytes of the room last given as the next image."""
@@ -69,7 +69,7 @@ class ImageColumn:
     def repeat(self) -> None:
         """Add the last image once more."""
         start, end = self._ends[-2:]
-        self.room(end - start)[:] = memoryview(self._buffer)[start:end]
+        self.room(end - start)[:] = self._buffer.data[start:end]
         self.commit(end - start)
 
     def skip(self) -> None:
@@ -197,9 +197,9 @@ def _provenance(rows: Sequence[Row], stamp: BuildStamp) -> pa.Array:
             _strings([stamp.recipe] * len(rows)),
             _lists(_strings, [row.conversation.prompts for row in rows]),
             pa.array([stamp.seed] * len(rows), pa.int64()),
-            _strings(by and by.model for by in captioners),
-            _strings(by and by.sampling for by in captioners),
-            _strings(by and by.global_caption for by in captioners),
+            _strings(by.model if by else None for by in captioners),
+            _strings(by.sampling if by else None for by in captioners),
+            _strings(by.global_caption if by else None for by in captioners),
         ],
         [],
     )

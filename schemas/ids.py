@@ -13,20 +13,28 @@ RANK_BITS = 63  # so that a rank fits a signed 64-bit integer
 T = TypeVar("T")
 
 
+class Chance:
+    """Chance that hangs on some parts (a seed, an image) and is asked for many things."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, *parts: str | int) -> None:
+        self._state = blake2b(_spelled(parts), digest_size=8)
+
+    def rank(self, *parts: str | int) -> int:
+        """Return a uniform 63-bit number that depends on all parts and on nothing else."""
+        state = self._state.copy()
+        state.update(_spelled(parts))
+        return int.from_bytes(state.digest()) >> 64 - RANK_BITS
+
+    def pick(self, options: Sequence[T], *parts: str | int) -> T:
+        """Return one of the options, chosen by the rank of the parts."""
+        return options[self.rank(*parts) * len(options) >> RANK_BITS]
+
+
 def rank(*parts: str | int) -> int:
-    """Return a uniform 63-bit number that depends on all parts and on nothing else.
-
-    Parts are joined with their lengths, so ("a", "bc") and ("ab", "c") differ.
-    """
-    words = [str(part) for part in parts]
-    text = f"{[len(word) for word in words]}{''.join(words)}"
-    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest) >> 64 - RANK_BITS
-
-
-def pick(options: Sequence[T], *parts: str | int) -> T:
-    """Return one of the options, chosen by the rank of the parts."""
-    return options[rank(*parts) * len(options) >> RANK_BITS]
+    """Return a uniform 63-bit number that depends on all parts and on nothing else."""
+    return Chance().rank(*parts)
 
 
 def bucket(count: int, *parts: str | int) -> int:
@@ -37,3 +45,9 @@ def bucket(count: int, *parts: str | int) -> int:
 def sample_id(source: str, split: str, image_id: str, task: str, ordinal: int) -> str:
     """Return the id of one record: unique in a build, the same in every build of its source."""
     return f"{source}/{split}/{image_id}/{task}/{ordinal}"
+
+
+def _spelled(parts: Sequence[str | int]) -> bytes:
+    # Each part goes with its length, so that ("a", "bc") and ("ab", "c") differ.
+    text = "".join([f"{len(word)}:{word}" for word in map(str, parts)])
+    return text.encode("utf-8", "surrogatepass")

@@ -8,6 +8,7 @@ that it cannot be led astray: it does not check what it is given.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -151,6 +152,6 @@ def _check_polygon(polygon: Polygon, height: int, width: int) -> None:
         raise malformed(f"a polygon reaches further than {reach} pixels from the origin")
 
 
-def _from_rle(rle: dict[str, object]) -> Mask:
-    (height, width), counts = rle["size"], rle["counts"]  # type: ignore[misc]
-    return Mask(height=height, width=width, counts=counts.decode("ascii"))  # type: ignore[attr-defined]
+def _from_rle(rle: dict[str, Any]) -> Mask:
+    height, width = rle["size"]
+    return Mask(height=height, width=width, counts=rle["counts"].decode("ascii"))

@@ -14,6 +14,7 @@ from schemas.geometry import Box
 from schemas.mask import Mask
 
 IMAGE_TOKEN = "<image>"
+MAX_LISTED = 100  # category names that a prompt spells out; a longer list it only names
 
 
 def region_token(number: int) -> str:
@@ -106,10 +107,22 @@ class ImageInfo(msgspec.Struct, frozen=True, array_like=True, gc=False):
     shards: int  # into which its split goes
 
 
+class LabelSet(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A set of category names."""
+
+    name: str  # e.g. "COCO-80"
+    categories: tuple[str, ...]  # the owner's spelling, in the order of the owner's ids
+
+    def brief(self) -> "LabelSet":
+        """Return the set as it travels with each image: without its names, if they are many."""
+        return self if len(self.categories) <= MAX_LISTED else LabelSet(self.name, ())
+
+
 class ScreenedImage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An image with those of its regions that can be used."""
 
     image: ImageInfo
+    label_set: LabelSet  # `brief`
     regions: tuple[Region, ...]
 
 

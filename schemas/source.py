@@ -1,8 +1,8 @@
 """What every source yields: images with their annotations, still as the owner meant them.
 
 A source reads its owner's files and yields `Entry` values: one `SourceImage` per usable image,
-one `Rejection` per item it refuses, its `LabelSet`, and `Count`s of what it read and what it was
-told to skip.
+one `Rejection` per item it refuses, its split's `SplitFacts`, and `Count`s of what it read and
+what it was told to skip.
 Boxes are already xyxy pixels; nothing else is judged here, the stages after it do that.
 """
 
@@ -14,8 +14,7 @@ import msgspec
 from schemas.geometry import Box
 from schemas.ids import bucket
 from schemas.rejection import Kind, Rejection
-from schemas.sample import ImageInfo
-
+from schemas.sample import ImageInfo, LabelSet
 
 REGION_BYTES = 450  # what a region takes in a shard, about: box, mask, names and its turn
 RECORD_BYTES = 400  # what a record takes beside its regions and its picture, about
@@ -95,24 +94,17 @@ class SourceImage(msgspec.Struct, frozen=True):
     """One image and all that its owner says of it."""
 
     image: ImageInfo
+    label_set: LabelSet  # `brief`
     regions: tuple[SourceRegion, ...]
 
 
-class LabelSet(msgspec.Struct, frozen=True):
-    """The category names of one split of a source."""
+class SplitFacts(msgspec.Struct, frozen=True):
+    """What holds for a split as a whole."""
 
     source: str
     split: str
-    name: str  # what the set is called, e.g. "COCO-80"
-    categories: tuple[str, ...]  # the owner's spelling, in the owner's order of ids
-
-
-class ShardCount(msgspec.Struct, frozen=True):
-    """Into how many shards a split goes."""
-
-    source: str
-    split: str
-    shards: int
+    label_set: LabelSet
+    shards: int  # into which it goes
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -123,7 +115,7 @@ class Count(msgspec.Struct, frozen=True):
     number: int
 
 
-Entry = SourceImage | LabelSet | ShardCount | Rejection | Count
+Entry = SourceImage | SplitFacts | Rejection | Count
 
 
 class Store(Protocol):

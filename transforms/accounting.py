@@ -16,7 +16,7 @@ from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas.ledger import Stage, Tally, TallyKey, rejected_as, repaired_as
-from schemas.rejection import Kind, Reason, Rejected, Rejection, Repair
+from schemas.rejection import Kind, Rejected, Rejection, Repair
 from schemas.sample import ImageInfo
 from schemas.source import SplitInput
 from transforms.progress import Progress
@@ -75,7 +75,7 @@ class Book:
         )
 
 
-class BookedDoFn(beam.DoFn):  # type: ignore[misc]
+class BookedDoFn(beam.DoFn):
     """A DoFn with a book; subclasses end `process` with `yield from self.settle()`."""
 
     stage: ClassVar[Stage]
@@ -85,13 +85,13 @@ class BookedDoFn(beam.DoFn):  # type: ignore[misc]
         self.book = Book(self.stage)
         self.progress = Progress(self.stage)
 
-    def settle(self) -> Iterator[TaggedOutput]:
+    def settle(self) -> Iterator[TaggedOutput[str, Any]]:
         """Yield the rejections written since the last call."""
         rejections, self.book.rejections = self.book.rejections, []
         for rejection in rejections:
             yield TaggedOutput(REJECTED, rejection)
 
-    def finish_bundle(self) -> Iterator[TaggedOutput]:
+    def finish_bundle(self) -> Iterator[TaggedOutput[str, Any]]:
         """Yield the bundle's counts."""
         self.progress.flush()
         for key, number in self.book.tally.items():

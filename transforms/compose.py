@@ -1,11 +1,11 @@
 """Compose: from an image's regions to its conversations, which have all of a record but pixels."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.pvalue import AsDict, PCollection
+from apache_beam.pvalue import PCollection
 
 from prompts import region_classification
 from prompts.dialogue import assemble
@@ -14,15 +14,10 @@ from schemas.ids import sample_id
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import Draft, ScreenedImage, Task
-from schemas.source import LabelSet
 from transforms.accounting import Book, BookedDoFn, booked
 
-SplitKey = tuple[str, str]  # source, split
 
-
-def compose_image(
-    found: ScreenedImage, names: LabelSet, how: Classification, book: Book
-) -> Draft | None:
+def compose_image(found: ScreenedImage, how: Classification, book: Book) -> Draft | None:
     """Return the image's conversations, or None where there is nothing to ask about."""
     image, regions = found.image, found.regions
     book.read(image, Kind.IMAGE)
@@ -37,7 +32,7 @@ def compose_image(
         conversations=tuple(
             assemble(sample_id(*at, ordinal), how.style, exchanges)
             for ordinal, exchanges in enumerate(
-                region_classification.dialogues(image, regions, names, how)
+                region_classification.dialogues(image, regions, found.label_set, how)
             )
         ),
     )
@@ -54,11 +49,8 @@ class _ComposeImage(BookedDoFn):
     def __init__(self, how: Classification) -> None:
         self._how = how
 
-    def process(
-        self, element: ScreenedImage, names: Mapping[SplitKey, LabelSet]
-    ) -> Iterator[Any]:
-        image = element.image
-        draft = compose_image(element, names[image.source, image.split], self._how, self.book)
+    def process(self, element: ScreenedImage) -> Iterator[Any]:
+        draft = compose_image(element, self._how, self.book)
         if draft is not None:
             yield draft
             self.progress.add()
@@ -66,12 +58,11 @@ class _ComposeImage(BookedDoFn):
 
 
 @dataclass
-class ComposeConversations(beam.PTransform):  # type: ignore[misc]
+class ComposeConversations(beam.PTransform[PCollection[ScreenedImage], Any]):
     """ScreenedImage -> Draft, with rejections and tallies beside it."""
 
     how: Classification
-    names: PCollection[tuple[SplitKey, LabelSet]]
 
     def expand(self, pcoll: PCollection[ScreenedImage]) -> Any:
         """Apply `compose_image` to every image."""
-        return pcoll | booked(_ComposeImage(self.how), names=AsDict(self.names))  # type: ignore[no-any-return]
+        return pcoll | booked(_ComposeImage(self.how))

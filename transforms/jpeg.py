@@ -122,8 +122,10 @@ def _marker_finder(data: bytes | memoryview, start: int) -> Callable[[int], int]
     fill byte (0xFF before a marker) is found as well, as the unknown marker 0xFF.
     """
     tail = np.frombuffer(data, np.uint8, offset=start)
-    is_marker = tail[:-1] == 0xFF
-    is_marker &= tail[1:] != 0
+    ones = (tail[:-1] == 0xFF).view(np.uint8)
+    is_marker = np.minimum(ones, tail[1:], out=ones).view(
+        np.bool
+    )  # an `and` without a second array
 
     def next_marker(at: int) -> int:
         at += int(is_marker[at - start :].argmax())

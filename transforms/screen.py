@@ -34,11 +34,12 @@ def screen_image(found: SourceImage, book: Book) -> ScreenedImage:
             book.reject(image, Kind.ANNOTATION, region.region_id, cause)
     book.kept(image, Kind.IMAGE)
     book.kept(image, Kind.ANNOTATION, len(regions))
-    return ScreenedImage(image, tuple(regions))
+    return ScreenedImage(image, found.label_set, tuple(regions))
 
 
 def _screen_region(image: ImageInfo, region: SourceRegion, book: Book) -> Region:
-    assert image.width is not None and image.height is not None, "regions need an image"
+    assert image.width is not None, "regions need an image"
+    assert image.height is not None, "regions need an image"
     if region.crowd:
         raise Rejected(Reason.CROWD, "marks a group of objects, expected a single one")
     shown_name(region.category)
@@ -67,9 +68,9 @@ class _ScreenImage(BookedDoFn):
 
 
 @dataclass
-class ScreenRegions(beam.PTransform):  # type: ignore[misc]
+class ScreenRegions(beam.PTransform[PCollection[SourceImage], Any]):
     """SourceImage -> ScreenedImage, with rejections and tallies beside it."""
 
     def expand(self, pcoll: PCollection[SourceImage]) -> Any:
         """Apply `screen_image` to every image."""
-        return pcoll | booked(_ScreenImage())  # type: ignore[no-any-return]
+        return pcoll | booked(_ScreenImage())

@@ -11,6 +11,7 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import AsDict, PCollection
+from apache_beam.transforms.combiners import Top
 
 from schemas.ids import rank
 from schemas.ledger import Stage
@@ -70,7 +71,7 @@ def sample_image(
         book.sampled_out(image, Kind.IMAGE)
         return None
     book.kept(image, Kind.IMAGE)
-    return ScreenedImage(image, tuple(regions))
+    return ScreenedImage(image, found.label_set, tuple(regions))
 
 
 def _category(image: ImageInfo, region: Region) -> CategoryKey:
@@ -101,7 +102,7 @@ class _SampleImage(BookedDoFn):
 
 
 @dataclass
-class FindSmallest(beam.PTransform):  # type: ignore[misc]
+class FindSmallest(beam.PTransform[PCollection[ScreenedImage], PCollection[Smallest]]):
     """ScreenedImage -> the `per_category` smallest ranks of every category; nothing if uncapped."""
 
     caps: Caps
@@ -110,15 +111,15 @@ class FindSmallest(beam.PTransform):  # type: ignore[misc]
         """Rank every region and keep each category's smallest."""
         if self.caps.per_category is None:
             return pcoll.pipeline | beam.Create([])
-        return (  # type: ignore[no-any-return]
+        return (
             pcoll
             | "Rank" >> beam.FlatMap(category_ranks, self.caps.seed)
-            | "Smallest" >> beam.combiners.Top.SmallestPerKey(self.caps.per_category)
+            | "Smallest" >> Top.SmallestPerKey(self.caps.per_category)
         )
 
 
 @dataclass
-class SampleRegions(beam.PTransform):  # type: ignore[misc]
+class SampleRegions(beam.PTransform[PCollection[ScreenedImage], Any]):
     """ScreenedImage -> ScreenedImage with the regions that the caps leave."""
 
     caps: Caps
@@ -126,9 +127,7 @@ class SampleRegions(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, pcoll: PCollection[ScreenedImage]) -> Any:
         """Apply `sample_image` to every image."""
-        return pcoll | booked(  # type: ignore[no-any-return]
-            _SampleImage(self.caps), smallest=AsDict(self.smallest)
-        )
+        return pcoll | booked(_SampleImage(self.caps), smallest=AsDict(self.smallest))
 
 
 def short_categories(

@@ -7,7 +7,7 @@ The flow:
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -19,14 +19,13 @@ from pipelines.datasets.paths import check_file_name
 from schemas.geometry import xyxy
 from schemas.ids import rank
 from schemas.rejection import Kind, Reason, Rejected, Rejection
-from schemas.sample import ImageInfo
+from schemas.sample import ImageInfo, LabelSet
 from schemas.source import (
     Count,
     Entry,
-    LabelSet,
-    ShardCount,
     SourceImage,
     SourceRegion,
+    SplitFacts,
     SplitInput,
     Store,
     Volume,
@@ -54,12 +53,11 @@ def parse_coco_layout(
     file = coco_json.decode_file(store.read(path), path)
     categories = read_categories(file.categories)
     names = tuple(dict.fromkeys(categories.names.values()))
-    labels = LabelSet(split.source, split.split, name_labels(split, names), names)
+    labels = LabelSet(name_labels(split, names), names)
     sizes = store.sizes(split.pictures)
     if split.leads:
-        yield labels
         yield from _totals(split, file, categories)
-    yield from _images(split, file, categories, sizes)
+    yield from _images(split, file, categories, labels, sizes)
 
 
 def _totals(split: SplitInput, file: CocoFile, categories: Categories) -> Iterator[Entry]:
@@ -71,7 +69,11 @@ def _totals(split: SplitInput, file: CocoFile, categories: Categories) -> Iterat
 
 
 def _images(
-    split: SplitInput, file: CocoFile, categories: Categories, sizes: Mapping[str, int]
+    split: SplitInput,
+    file: CocoFile,
+    categories: Categories,
+    labels: LabelSet,
+    sizes: Mapping[str, int],
 ) -> Iterator[Entry]:
     groups, refused = coco_json.group_annotations(file.annotations, split)
     yield from _rejections(split, Kind.ANNOTATION, refused)
@@ -79,14 +81,16 @@ def _images(
     chosen = _limited(split, usable)
     shards = split.sizing.shards(_volume(file, categories, usable, chosen))
     if split.leads:
-        yield ShardCount(split.source, split.split, shards)
+        yield SplitFacts(split.source, split.split, labels, shards)
         yield from _rejections(split, Kind.IMAGE, refused)
+    brief = labels.brief()
     owned = [item_id for item_id in usable if split.owns(str(item_id))]
     yield Count(Kind.IMAGE, "sampled_out", sum(item_id not in chosen for item_id in owned))
     for item_id in owned:
         if item_id in chosen:
             image = replace(usable[item_id], shards=shards)
-            yield from _image(split, image, groups.pop(item_id, []), categories)
+            regions = yield from _regions(split, groups.pop(item_id, []), categories)
+            yield SourceImage(image, brief, regions)
     yield from _without_image(split, groups, usable, dict(refused))
 
 
@@ -137,9 +141,9 @@ def _without_image(
         yield from _rejections(split, Kind.ANNOTATION, [(ann_id, cause) for ann_id in ids])
 
 
-def _image(
-    split: SplitInput, image: ImageInfo, annotations: Sequence[Raw], categories: Categories
-) -> Iterator[Entry]:
+def _regions(
+    split: SplitInput, annotations: Sequence[Raw], categories: Categories
+) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
     regions = []
     for raw in annotations:
         try:
@@ -153,7 +157,7 @@ def _image(
         except Rejected as cause:
             yield _rejection(split, Kind.ANNOTATION, str(found.id), cause)
     regions.sort(key=lambda region: (len(region.region_id), region.region_id))
-    yield SourceImage(image, tuple(regions))
+    return tuple(regions)
 
 
 def _region(found: CocoAnnotation, categories: Categories) -> SourceRegion:

@@ -129,6 +129,7 @@ def test_a_box_may_touch_the_edges(edge):
         (("messages", 6, "role", "user"), "roles are ['system', 'user', 'assistant', 'user', "),
         (("messages", []), "roles are [], expected user and assistant in turn"),
         (("id", None), "id is null, expected a value"),
+        (("regions", None), "regions is null, expected a value"),
         (("turn_tasks", 1, None), "a turn task is null, expected a value"),
         (("messages", 1, None), "a message, or its role or content, is null, expected a value"),
         (("messages", 1, "content", None), "a message, or its role or content, is null"),
@@ -245,6 +246,18 @@ def test_a_number_that_ends_in_the_next_mask_is_named():
     row = changed(row, "regions", 0, "mask", "counts", first + "`")
     problems = check_record(changed(row, "regions", 2, "mask", "counts", last[1:]))
     assert [line[:16] for line in problems] == ["region 1: mask: ", "region 3: mask: "]
+
+
+def test_a_number_of_too_many_digits_is_named():
+    counts = mask().counts
+    padded = chr(ord(counts[0]) + 32) + "P" * 6 + "0" + counts[1:]
+    assert decode_counts(counts)[0] < 16
+    assert [number for number, _ in mask_problems([counts, padded], PIXELS)] == [1]
+
+
+def test_right_masks_are_proven_together(monkeypatch):
+    monkeypatch.setattr("schemas.check_masks.decode_counts", None)
+    assert list(mask_problems([mask().counts] * 3, PIXELS)) == []
 
 
 def test_an_image_without_pixels_has_no_right_mask():

@@ -111,7 +111,7 @@ def test_ordinary(name):
     [
         (b"\xff\xe1\x00\x08Exif\0\0", False),
         (b"\xff\xe1\x00\x04ab", False),
-        (b"\xff\xe2\x00\x06MPF\0", False),
+        (b"\xff\xe2\x00\x10MPF\0" + bytes(10), False),
         (b"\xff\xe2\x00\x0eICC_PROFILE\0", False),  # without its two numbers
         (b"\xff\xed\x00\x10Photoshop 3.0\0", False),
         (b"\xff\xe0\x00\x07JFIF\0", False),  # without a version
@@ -125,8 +125,27 @@ def test_metadata_that_readers_interpret_is_not_plain(segment, plain):
     assert jpeg.prove(data[:2] + segment + data[2:]) == Frame(width=40, height=24, plain=plain)
 
 
+def behind_start(data: bytes, marker: bytes, body: bytes) -> bytes:
+    """Add one more segment behind SOI."""
+    return data[:2] + marker + (len(body) + 2).to_bytes(2) + body + data[2:]
+
+
+def two_components() -> bytes:
+    """The scans of the first two of three components, in a frame of these two."""
+    data = one_component_a_scan().replace(b"\x03\x01\x11\x00", b"\x02\x01\x11\x00")
+    pieces = segments(data.replace(b"\x00\x11\x08", b"\x00\x0e\x08").replace(b"\x03\x11\x00", b""))
+    return b"".join([*pieces[:-2], pieces[-1]])
+
+
+def one_name_for_two_components() -> bytes:
+    """A frame whose first two components have the same identifier, and one scan."""
+    pieces = segments(edited(one_component_a_scan(), SOF, 13, 1))
+    return b"".join([*pieces[:-3], *pieces[-2:]])
+
+
 BASE, PROGRESSIVE = encoded(subsampling=2), encoded(progressive=True)
 SCANS = [piece for piece in segments(BASE) if piece.startswith(SOS)]
+TABLES = b"".join(piece for piece in segments(BASE) if piece.startswith(DHT))
 
 # Each is refused by libjpeg or by Pillow, and takes a check of its own to foresee.
 BROKEN = {
@@ -137,13 +156,17 @@ BROKEN = {
     "two frames": edited(BASE, SOS, 0, *segments(BASE)[4][:2]),
     "unknown marker in a scan": BASE[:-20] + b"\xff\x02" + BASE[-18:],
     "start of image in a scan": BASE[:-20] + b"\xff\xd8" + BASE[-18:],
-    "quantization table 4": edited(BASE, DQT, 4, 4),
-    "quantization table cut short": edited(BASE, DQT, 3, 66),
+    "quantization table 4": behind_start(BASE, DQT, b"\x04" + bytes(64)),
+    "quantization table of 24 bits": behind_start(BASE, DQT, b"\x20" + bytes(192)),
+    "quantization table cut short": behind_start(BASE, DQT, b"\x00" + bytes(60)),
     "quantization table missing": edited(BASE, SOF, 12, 3),
     "huffman table 4": edited(BASE, DHT, 4, 4),
     "huffman class 2": edited(BASE, DHT, 4, 0x20),
     "huffman codes that do not fit": edited(BASE, DHT, 5, 2, 0, 4, 0, 0, 2, 1, 1, 1),
     "huffman code of all ones": edited(BASE, DHT, 5, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2),
+    "huffman symbols beyond 256": behind_start(
+        BASE, DHT, b"\x13" + bytes(9) + b"\x02" + bytes(5) + b"\xff" + bytes(257)
+    ),
     "huffman symbol of 16 bits": edited(BASE, DHT, 21, 16),
     "huffman table missing": edited(BASE, SOS, 6, 0x22),
     "dc table missing": edited(BASE, SOS, 6, 0x20),
@@ -158,12 +181,14 @@ BROKEN = {
     "sampling of 3 to 2": edited(edited(BASE, SOF, 11, 0x31), SOF, 14, 0x21),
     "blocks beyond 10": edited(BASE, SOF, 11, 0x44),
     "arithmetic coding, lossless": edited(BASE, SOF, 1, 0xCB),
-    "scan of no component": edited(BASE, SOS, 4, 0),
+    "two components": two_components(),
+    "scan of no component": BASE.replace(SCANS[0][:14], SOS + b"\x00\x06\x00\x00\x3f\x00"),
+    "scan cut short": edited(BASE, SOS, 4, 1),
     "scan of an unknown component": edited(BASE, SOS, 5, 9),
     "scan of a component twice": edited(BASE, SOS, 7, 1),
     "progression without bounds": edited(PROGRESSIVE, SOS, 11, 0, 64),
     "progression of dc and ac": edited(PROGRESSIVE, SOS, 11, 0, 5),
-    "progression of several ac": edited(PROGRESSIVE, SOS, 11, 1, 5),
+    "progression of several ac": edited(PROGRESSIVE[:2] + TABLES + PROGRESSIVE[2:], SOS, 11, 1, 5),
     "progression by two bits": edited(PROGRESSIVE, SOS, 13, 0x31),
     "progression below the bits": edited(PROGRESSIVE, SOS, 13, 0x0E),
     "progression without dc table": edited(PROGRESSIVE, SOS, 6, 0x30),
@@ -180,6 +205,8 @@ def test_broken_is_left_to_the_decoder(name):
 
 
 UNUSUAL = {
+    "component twice": one_name_for_two_components(),
+    "sequential scan of some coefficients": edited(BASE, SOS, 11, 0, 5),
     "junk between segments": BASE[:20] + b"\0" + BASE[20:],
     "fill byte between segments": BASE[:20] + b"\xff" + BASE[20:],
     "fill byte before the end": BASE[:-2] + b"\xff" + BASE[-2:],
@@ -199,7 +226,7 @@ def test_sample_bits():
     assert jpeg.sample_bits(edited(PROGRESSIVE, SOF_PROGRESSIVE, 4, 16)) == 16
     assert jpeg.sample_bits(BASE[:30]) is None
     assert jpeg.sample_bits(b"\xff\xd8\xff") is None
-    assert jpeg.sample_bits(b"\xff\xd8\xff\xe0\x00\x00") is None
+    assert jpeg.sample_bits(b"\xff\xd8\x00\xc0\x00\x0b\x0c") is None
 
 
 def mutated(random_: random.Random, data: bytes, other: bytes) -> bytes:

@@ -195,6 +195,11 @@ REJECTED: dict[str, tuple[Callable[[], bytes], Reason, str | None]] = {
         Reason.IMAGE_UNREADABLE,
         "damaged header",
     ),
+    "png with a short chunk behind its pixels": (
+        lambda: encoded(drawn(), "PNG")[:-12] + chunk(b"gAMA", b"\0") + chunk(b"IEND", b""),
+        Reason.IMAGE_UNREADABLE,
+        None,
+    ),
     "gif of frames": (
         lambda: frames("GIF"),
         Reason.IMAGE_ANIMATED,
@@ -295,6 +300,8 @@ def test_orientation_is_that_of_the_readers(carrier, orientation):
         width=shown.width, height=shown.height, orientation=1, untouched=True
     )
     assert not again.getexif()
+    with Image.open(io.BytesIO(stored)) as image:
+        assert image.format == ("JPEG" if carrier.startswith(("jpeg", "mpo")) else "PNG")
     off = np.abs(np.asarray(again, dtype=int) - np.asarray(shown)).mean()
     assert off < (4 if carrier.startswith(("jpeg", "mpo")) else 0.001)
 
