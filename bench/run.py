@@ -1,0 +1,140 @@
+"""`make bench`: RegionForge beside what a user would write, in alternating pairs on this machine.
+
+    python bench/run.py [--pairs N] [--only photos|annotations] [--data DIR]
+
+The data is drawn by the sample world: 20,000 pictures of about 110 kB, and annotations of the
+size of COCO train2017's. Ratios are of wall times, pair by pair; the median is printed. Memory is
+the peak of each process.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import statistics
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from measure import Run, run
+
+from pipelines.sample_world.full_size import CocoSet, write_annotation_set, write_photo_set
+
+HERE = Path(__file__).parent
+MB = 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """One conversion, done by both."""
+
+    title: str
+    data: CocoSet
+    images: str  # embed or reference
+    flags: tuple[str, ...]  # of our build
+    target: str
+
+
+def main() -> None:
+    """Prepare the data, run the pairs, print the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=5, metavar="N")
+    parser.add_argument("--only", choices=("photos", "annotations"))
+    parser.add_argument("--data", type=Path, default=HERE / "data", metavar="DIR")
+    args = parser.parse_args()
+    if args.only != "annotations":
+        print("drawing 20,000 pictures, unless they are there", flush=True)
+        _compare(_photos(args.data), args)
+    if args.only != "photos":
+        print("writing annotations of COCO's size, unless they are there", flush=True)
+        _compare(_annotations(args.data), args)
+
+
+def _photos(data: Path) -> Workload:
+    return Workload(
+        title="20,000 images of about 110 kB, embedded, masks as run lengths, SHA-256",
+        data=write_photo_set(data / "photos"),
+        images="embed",
+        flags=(),
+        target="2.0 (aim 2.8), 0.5 GB in any process",
+    )
+
+
+def _annotations(data: Path) -> Workload:
+    return Workload(
+        title="118,287 images and 860,001 boxes by reference, masks as run lengths",
+        data=write_annotation_set(data / "annotations"),
+        images="reference",
+        flags=("--workers", "2", "--shard-size", "64MB"),
+        target="2.0 (aim 4), 2 GB in any process (aim 1.2 GB)",
+    )
+
+
+def _compare(work: Workload, args: argparse.Namespace) -> None:
+    print(f"\n{work.title}\n  target: {work.target}", flush=True)
+    ours: list[Run] = []
+    peers: list[Run] = []
+    copies: list[Run] = []
+    for pair in range(1, args.pairs + 1):
+        ours.append(_once(_our_command(work, args.data), args.data))
+        peers.append(_once(_peer_command(work, args.data), args.data))
+        line = f"  pair {pair}: ours {ours[-1].seconds:.1f} s, peer {peers[-1].seconds:.1f} s"
+        if work.images == "embed":
+            copies.append(_once(_copy_command(work, args.data), args.data))
+            line += f", copy {copies[-1].seconds:.1f} s"
+        print(line, flush=True)
+    _report(ours, peers, copies)
+
+
+def _report(ours: list[Run], peers: list[Run], copies: list[Run]) -> None:
+    generated = [_generated(peer) for peer in peers]
+    print(f"  faster than the peer: {_ratio([p.seconds for p in peers], ours)}")
+    print(f"  faster than its from_generator alone: {_ratio(generated, ours)}")
+    if copies:
+        print(f"  time of a plain copy of the images: {_ratio([c.seconds for c in copies], ours)}")
+    for name, runs in (("ours", ours), ("peer", peers)):
+        largest = max(runs, key=lambda found: found.peak_bytes[:1])
+        peaks = ", ".join(f"{peak / MB:.0f}" for peak in largest.peak_bytes if peak > 20 * MB)
+        print(f"  peak memory of {name}, MB per process: {peaks}", flush=True)
+
+
+def _ratio(others: list[float], ours: list[Run]) -> str:
+    ratios = [other / our.seconds for other, our in zip(others, ours, strict=True)]
+    low, middle, high = min(ratios), statistics.median(ratios), max(ratios)
+    return f"{middle:.2f} x  (from {low:.2f} to {high:.2f} in {len(ratios)} pairs)"
+
+
+def _generated(peer: Run) -> float:
+    found = re.search(r"from_generator ([\d.]+)", peer.output)
+    assert found, "the peer says when from_generator was done"
+    return float(found[1])
+
+
+def _our_command(work: Workload, data: Path) -> list[str]:
+    inputs = [
+        *("--coco-annotations", str(work.data.annotations), "--coco-images"),
+        *(str(work.data.pictures), "--label-set", "COCO-80"),
+    ]
+    build = [sys.executable, "-m", "pipelines", "build", "--sources", "coco", *inputs]
+    return [*build, "--output", str(data / "out"), "--images", work.images, *work.flags]
+
+
+def _peer_command(work: Workload, data: Path) -> list[str]:
+    paths = [work.data.annotations, work.data.pictures, data / "out"]
+    return [sys.executable, str(HERE / "peer.py"), *map(str, paths), work.images]
+
+
+def _copy_command(work: Workload, data: Path) -> list[str]:
+    return ["cp", "-r", str(work.data.pictures), str(data / "out")]
+
+
+def _once(command: list[str], data: Path) -> Run:
+    shutil.rmtree(data / "out", ignore_errors=True)
+    os.sync()
+    found = run(command, data / "log.txt")
+    shutil.rmtree(data / "out", ignore_errors=True)
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""What tests of whole builds share: a tiny file in COCO's format, a build of it, and its output."""
+
+import hashlib
+import json
+from collections import Counter
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from pipelines.datasets.spec import SourceRequest
+from pipelines.launch import LaunchOptions, launch
+from pipelines.plan import make_plan
+from pipelines.recipe import Recipe
+from pipelines.sample_world import write_world
+from schemas.ledger import Ledger
+from schemas.manifest import Manifest
+
+SIZE = (48, 32)  # width, height of a picture; pixels
+LABEL_SET = "Things"
+
+
+class CocoFile:
+    """A file in COCO's format and its pictures, written by `save`."""
+
+    def __init__(self, file: Path, pictures: Path) -> None:
+        self.file = file
+        self.pictures = pictures
+        self.data: dict[str, list[Any]] = {
+            "images": [],
+            "annotations": [],
+            "categories": [{"id": 1, "name": "wine glass"}, {"id": 3, "name": "dog"}],
+        }
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pictures.mkdir(parents=True, exist_ok=True)
+
+    def picture(self, number: int, size: tuple[int, int] = SIZE, **changes: Any) -> dict[str, Any]:
+        """Draw a picture and add its item, with some values changed."""
+        noise = np.random.default_rng(number).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+        image = Image.fromarray(noise).resize(size, Image.Resampling.NEAREST)
+        image.save(self.pictures / f"{number}.jpg")
+        item = {"id": number, "file_name": f"{number}.jpg", "width": size[0], "height": size[1]}
+        self.data["images"].append(item | changes)
+        return self.data["images"][-1]
+
+    def listed(self, number: int, name: str, content: bytes | None, **changes: Any) -> None:
+        """Add an image of any content, or of none, and one region of it."""
+        if content is not None:
+            (self.pictures / name).write_bytes(content)
+        item = {"id": number, "file_name": name, "width": SIZE[0], "height": SIZE[1]}
+        self.data["images"].append(item | changes)
+        self.region(number * 10 + 1, number)
+
+    def region(self, number: int, image: int, **changes: Any) -> dict[str, Any]:
+        """Add an annotation, with some values changed."""
+        item = {
+            "id": number,
+            "image_id": image,
+            "category_id": 3 if number % 2 else 1,
+            "bbox": [4, 6, 20, 10],
+            "iscrowd": 0,
+            "segmentation": [[4, 6, 24, 6, 24, 16, 4, 16]],
+        }
+        self.data["annotations"].append(item | changes)
+        return self.data["annotations"][-1]
+
+    def good(self, *numbers: int) -> "CocoFile":
+        """Add pictures with two regions each: picture 7 has the regions 71 and 72."""
+        for number in numbers or (1, 2, 3):
+            self.picture(number)
+            self.region(number * 10 + 1, number)
+            self.region(number * 10 + 2, number, bbox=[10.5, 2.25, 30, 25])
+        return self
+
+    def save(self, **options: Any) -> "CocoFile":
+        """Write the file as Python's own `json` does, NaN as a bare word included."""
+        self.file.write_text(json.dumps(self.data, **options), encoding="utf-8")
+        return self
+
+    def request(self, **options: Any) -> SourceRequest:
+        """Ask for this file as a user's own."""
+        where = {"annotations": str(self.file), "images": str(self.pictures)}
+        return SourceRequest(**{"name": "coco", "label_set": LABEL_SET, **where, **options})
+
+
+class Output:
+    """What a build has left on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def rows(self, shards: str = "*/*.arrow") -> list[dict[str, Any]]:
+        """Every record, shard by shard."""
+        found = []
+        for path in sorted(self.folder.glob(shards)):
+            with pa.ipc.open_stream(path) as stream:
+                found += stream.read_all().to_pylist()
+        return found
+
+    def images(self) -> list[str]:
+        """The ids of the images that came through, in order."""
+        return sorted(row["id"].split("/")[2] for row in self.rows())
+
+    def regions(self) -> dict[str, dict[str, Any]]:
+        """Every region by id; where an id stands twice, it is an error."""
+        found = [region for row in self.rows() for region in row["regions"]]
+        assert max(Counter(region["region_id"] for region in found).values()) == 1
+        return {region["region_id"]: region for region in found}
+
+    def rejected(self) -> list[tuple[str, str, str]]:
+        """Kind, id and reason of what was left out, in order."""
+        lines = [
+            json.loads(line)
+            for path in self.folder.glob("_rejected/*.jsonl")
+            for line in path.read_bytes().splitlines()
+        ]
+        return sorted((line["kind"], line["id"], line["reason"]) for line in lines)
+
+    def ledger(self) -> Ledger:
+        """The ledger, which must balance and tell of the same rejections as their list."""
+        ledger = Ledger.model_validate_json((self.folder / "ledger.json").read_bytes())
+        assert ledger.problems() == []
+        listed = Counter((kind, reason) for kind, _, reason in self.rejected())
+        assert self.booked(ledger, "rejected") == listed
+        return ledger
+
+    def booked(self, ledger: Ledger, outcome: str) -> Counter[tuple[str, str]]:
+        """How many of each kind the ledger has under `rejected` or `repaired`, by code."""
+        counts: Counter[tuple[str, str]] = Counter()
+        for splits in ledger.sources.values():
+            for stages in splits.values():
+                for accounts in stages.values():
+                    for kind, account in accounts.items():
+                        for code, number in getattr(account, outcome).items():
+                            counts[str(kind), str(code)] += number
+        return counts
+
+    def repaired(self) -> Counter[tuple[str, str]]:
+        """How many of each kind were set right, by code."""
+        return self.booked(self.ledger(), "repaired")
+
+    def manifest(self) -> Manifest:
+        """The manifest."""
+        return Manifest.model_validate_json((self.folder / "manifest.json").read_bytes())
+
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 of every shard, by its path below the output."""
+        return {
+            str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(self.folder.rglob("*.arrow"))
+        }
+
+
+def decoded(row: dict[str, Any]) -> Image.Image:
+    """The picture of a record as any reader of the bytes has it."""
+    with Image.open(BytesIO(row["image"]["bytes"])) as image:
+        image.load()
+        return image
+
+
+@pytest.fixture
+def coco_file(tmp_path):
+    """Makes a `CocoFile`; each name has files of its own."""
+
+    def make(name: str = "owner") -> CocoFile:
+        return CocoFile(tmp_path / name / "annotations.json", tmp_path / name / "pictures")
+
+    return make
+
+
+@pytest.fixture
+def two_splits(tmp_path):
+    """A data root with both splits of COCO 2017, each with good images, saved."""
+    root = tmp_path / "root"
+    splits = {
+        split: CocoFile(
+            root / "coco" / "annotations" / f"instances_{split}2017.json",
+            root / "coco" / f"{split}2017",
+        )
+        for split in ("train", "val")
+    }
+    splits["train"].good(1, 2, 3).save()
+    splits["val"].good(4, 5).save()
+    return root, splits
+
+
+@pytest.fixture(scope="session")
+def run_build(tmp_path_factory):
+    """Builds a `CocoFile`, or all of COCO below a data root, in this process."""
+
+    def run(inputs: CocoFile | Path, output: Path | None = None, **options: Any) -> Output:
+        folder = output or tmp_path_factory.mktemp("output")
+        request = options.pop("request", {})
+        rebuild = options.pop("rebuild", False)
+        if isinstance(inputs, CocoFile):
+            source, root = inputs.request(**request), ""
+        else:
+            source, root = SourceRequest(**{"name": "coco", **request}), str(inputs)
+        plan = make_plan(Recipe(sources=(source,), **options), root, str(folder))
+        launch(plan, LaunchOptions(rebuild=rebuild))
+        return Output(folder)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def sample_world(tmp_path_factory):
+    """The small sample world, read-only: a data root."""
+    root = tmp_path_factory.mktemp("sample_world")
+    write_world(root)
+    return root

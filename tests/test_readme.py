@@ -1,0 +1,52 @@
+"""What the README shows is run as it stands."""
+
+import re
+from pathlib import Path
+
+from pipelines.datasets.spec import SourceRequest
+from pipelines.launch import LaunchOptions, launch
+from pipelines.plan import make_plan
+from pipelines.recipe import Recipe
+from pipelines.sample_world import write_world
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+
+
+def test_lines_for_researchers_run(tmp_path: Path, capsys: object) -> None:
+    write_world(tmp_path / "world", "small")
+    recipe = Recipe(sources=(SourceRequest(name="coco", label_set="Shapes-15"),))
+    output = str(tmp_path / "shards")
+    launch(make_plan(recipe, str(tmp_path / "world"), output), LaunchOptions())
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    names: dict[str, object] = {}
+    exec(code.replace("/shards", output), names)
+    record, region, pixels = names["record"], names["region"], names["pixels"]
+    assert isinstance(record, dict)
+    assert isinstance(region, dict)
+    assert record["task"] == "region_classification"
+    assert record["messages"][1]["content"] == region["category"]
+    assert pixels.shape == (record["height"], record["width"])  # type: ignore[attr-defined]
+    assert pixels.any()  # type: ignore[attr-defined]
+
+
+def test_it_starts_with_the_two_commands() -> None:
+    commands = [line.split()[:2] for line in README.splitlines() if line.startswith("    make ")]
+    assert commands[:2] == [["make", "demo"], ["make", "test"]]
+    assert README.index("make demo") < 40
+
+
+def test_the_tree_is_the_tree() -> None:
+    section = README.split("## The code")[1]
+    shown = re.findall(r"^    ([a-z_/, ]+?)/ {2,}", section, re.MULTILINE)
+    folders = {name.strip(" /") for line in shown for name in line.split(",")}
+    packages = {path.parent.name for path in CHECKOUT.glob("*/__init__.py")}
+    assert folders == packages | {"pipelines/datasets", "bench", "tests"}
+
+
+def test_every_flag_it_names_exists() -> None:
+    from pipelines.cli import _parser
+
+    usage = _parser().format_help()
+    for command in re.findall(r"python -m pipelines (\S+)", README):
+        assert command in usage
