@@ -1,6 +1,7 @@
-"""The command line: what can be typed, and what it calls.
+"""The command line: what can be typed.
 
-Flags that are not ours pass through to Beam; a flag that neither knows is an error.
+Flags that are not ours pass through to Beam; a flag that neither knows is an error. Beam and
+what needs it are imported only to run a command: `--help` should not take a second.
 """
 
 import argparse
@@ -12,8 +13,7 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from pipelines import VERSION, commands
-from pipelines.beam_flags import check_beam_flags
+from pipelines import VERSION
 from prompts.region_classification import InstructionMode
 from prompts.style import Style
 from schemas.errors import RegionForgeError, UsageError
@@ -34,13 +34,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 def run(argv: Sequence[str]) -> int:
     """Run a command and return its exit status."""
     args, others = _parser().parse_known_args(argv)
-    logging.getLogger().setLevel(logging.ERROR)  # Beam warns of what no user can change
+    logging.getLogger().setLevel(logging.CRITICAL)  # Beam logs what no user can change
     try:
-        if others and args.command is not commands.build:
-            raise UsageError(f"unknown flag {others[0]!r}; --help lists those there are")
-        check_beam_flags(others)
-        args.beam_flags = others
-        return int(args.command(args))
+        return _call(args, others)
     except ValidationError as error:
         first = error.errors()[0]
         flag = "--" + "-".join(str(part) for part in first["loc"]).replace("_", "-")
@@ -51,6 +47,17 @@ def run(argv: Sequence[str]) -> int:
         print("interrupted; finished shards are kept: run it again to go on", file=sys.stderr)
         return EXIT_INTERRUPTED
     return EXIT_ERROR
+
+
+def _call(args: argparse.Namespace, others: list[str]) -> int:
+    from pipelines import commands
+    from pipelines.beam_flags import check_beam_flags
+
+    if others and args.command != "build":
+        raise UsageError(f"unknown flag {others[0]!r}; --help lists those there are")
+    check_beam_flags(others)
+    args.beam_flags = others
+    return int(getattr(commands, args.command)(args))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,7 +84,7 @@ def _add(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.set_defaults(command=getattr(commands, name.replace("-", "_")))
+    parser.set_defaults(command=name.replace("-", "_"))
     return parser
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress
 
 from pipelines import files
 from pipelines.datasets.catalog import CATALOG, dataset
 from pipelines.datasets.spec import SourceRequest
 from pipelines.demo import run_demo
+from pipelines.display import Ticker
 from pipelines.dry_run import print_dry_run
 from pipelines.launch import LaunchOptions, launch
 from pipelines.plan import find, make_plan
@@ -63,14 +63,12 @@ def build(args: Namespace) -> int:
 
 def verify(args: Namespace) -> int:
     """Verify an output; the status is 0 only if nothing is wrong."""
-    workers = _positive("--workers", args.workers)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("verifying", total=None)
+    with Ticker("verifying") as ticker:
         report = verify_output(
             _folder(args.output),
-            workers=workers,
+            workers=_positive("--workers", args.workers),
             image_root=args.image_root and _folder(args.image_root),
-            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            on_progress=lambda done, total: ticker.say(f"{done:,} of {total:,} records"),
         )
     print_report(report)
     return 0 if report.ok else 1

@@ -5,6 +5,8 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -18,38 +20,28 @@ LIVE_SECONDS = 0.5
 _PROGRESS_LOGGERS = ("regionforge.progress", "apache_beam.runners.portability.local_job_service")
 
 
-class Display(logging.Handler):
-    """Adds up the progress that stages log, from this process and from workers, and shows it."""
+class Ticker:
+    """One line that says how far something is, with the time it has taken."""
 
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
+    def __init__(self, what: str) -> None:
         self._console = Console(stderr=True, highlight=False)
-        self._done: Counter[str] = Counter()
+        self._what = what
+        self._state = ""
         self._started = time.monotonic()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._refresh, daemon=True)
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Take in one log record; anything but progress is left to others."""
-        if found := parse_line(record.getMessage()):
-            stage, number = found
-            self._done[stage] += number
+    def say(self, state: str) -> None:
+        """Change what the line says."""
+        self._state = state
 
     def line(self) -> str:
-        """Return how far the build is, in one line."""
-        parts = [f"{stage} {self._done[stage]:,}" for stage in Stage if self._done[stage]]
-        if (total := self._done[Stage.COMPOSE]) and self._done[Stage.WRITE]:
-            parts.append(f"{min(100, 100 * self._done[Stage.WRITE] // total)}%")
+        """Return the line as it is now."""
         minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
-        return f"{minutes:d}:{seconds:02d}  images: {' · '.join(parts) or 'starting'}"
+        return f"{minutes:d}:{seconds:02d}  {self._what} {self._state}".rstrip()
 
     def __enter__(self) -> Self:
-        """Start listening and showing."""
-        for name in _PROGRESS_LOGGERS:
-            logger = logging.getLogger(name)
-            logger.setLevel(logging.INFO)
-            logger.propagate = False
-            logger.addHandler(self)
+        """Start showing it."""
         self._thread.start()
         return self
 
@@ -59,13 +51,9 @@ class Display(logging.Handler):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop, and leave the last state on the screen."""
+        """Leave the last state on the screen."""
         self._stop.set()
         self._thread.join()
-        for name in _PROGRESS_LOGGERS:
-            logger = logging.getLogger(name)
-            logger.removeHandler(self)
-            logger.propagate = True
         self._console.print(self.line())
 
     def _refresh(self) -> None:
@@ -76,3 +64,43 @@ class Display(logging.Handler):
         with self._console.status(self.line()) as status:
             while not self._stop.wait(LIVE_SECONDS):
                 status.update(self.line())
+
+
+class StageProgress(logging.Handler):
+    """Adds up the progress that stages log, in this process and in workers, and tells a ticker."""
+
+    def __init__(self, ticker: Ticker) -> None:
+        super().__init__(logging.INFO)
+        self._ticker = ticker
+        self._done: Counter[str] = Counter()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take in one log record; anything but progress is left to others."""
+        if found := parse_line(record.getMessage()):
+            stage, number = found
+            self._done[stage] += number
+            self._ticker.say(self._summary())
+
+    def _summary(self) -> str:
+        parts = [f"{stage} {self._done[stage]:,}" for stage in Stage if self._done[stage]]
+        if (total := self._done[Stage.COMPOSE]) and self._done[Stage.WRITE]:
+            parts.append(f"{min(100, 100 * self._done[Stage.WRITE] // total)}%")
+        return " · ".join(parts)
+
+
+@contextmanager
+def build_display() -> Iterator[None]:
+    """Show the progress of a build's stages while the block runs."""
+    with Ticker("images:") as ticker:
+        handler = StageProgress(ticker)
+        loggers = [logging.getLogger(name) for name in _PROGRESS_LOGGERS]
+        for logger in loggers:
+            logger.setLevel(logging.INFO)
+            logger.propagate = False
+            logger.addHandler(handler)
+        try:
+            yield
+        finally:
+            for logger in loggers:
+                logger.removeHandler(handler)
+                logger.propagate = True

@@ -9,7 +9,7 @@ import io
 import os
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, cast
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
@@ -54,12 +54,20 @@ class FileStore:
         return {found.path.removeprefix(prefix): found.size_in_bytes for found in matches}
 
 
-def _walk(folder: str, below: str) -> Iterator[tuple[str, int]]:
+def _walk(
+    folder: str, below: str, above: frozenset[tuple[int, int]] = frozenset()
+) -> Iterator[tuple[str, int]]:
     try:
+        found = os.stat(folder)
+        here = found.st_dev, found.st_ino
+        if here in above:
+            return  # a link that leads back up
         with os.scandir(folder) as entries:
             for entry in entries:
+                if entry.is_symlink() and not os.path.exists(entry.path):
+                    continue  # leads nowhere, or to itself
                 if entry.is_dir():
-                    yield from _walk(entry.path, f"{below}{entry.name}/")
+                    yield from _walk(entry.path, f"{below}{entry.name}/", above | {here})
                 elif entry.is_file():
                     yield below + entry.name, entry.stat().st_size
     except OSError as error:
@@ -148,7 +156,10 @@ def write_whole(path: str, content: bytes) -> None:
 
 def delete(paths: list[str]) -> None:
     """Delete those of the files that are there."""
-    FileSystems.delete([path for path in paths if FileSystems.exists(path)])
+    for path in filter(is_local, paths):  # Beam would take a bracket in a name for a pattern
+        with suppress(FileNotFoundError):
+            os.remove(path)
+    FileSystems.delete([path for path in paths if not is_local(path) and exists(path)])
 
 
 def sha256_of(path: str) -> tuple[str, int]:

@@ -4,24 +4,23 @@ import errno
 import logging
 import os
 import queue
-import shlex
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import apache_beam as beam
+import grpc
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, SetupOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
-from pipelines import worker
 from pipelines.build import build
-from pipelines.display import Display
+from pipelines.display import build_display
 from pipelines.outcome import claim_output, outcome
 from pipelines.plan import Plan
+from pipelines.worker import ready_workers
 from schemas.errors import BuildError
 from schemas.manifest import Manifest
 
@@ -52,17 +51,29 @@ def launch(plan: Plan, options: LaunchOptions) -> Manifest:
             nothing was kept, or the ledger does not balance.
     """
     claim_output(plan, rebuild=options.rebuild)
-    with Display():
-        _run_watched(plan, options)
+    with _local_runner(options) as runner, build_display():
+        _run_watched(plan, options, runner)
     return outcome(plan)
 
 
-def _run_watched(plan: Plan, options: LaunchOptions) -> None:
+@contextmanager
+def _local_runner(options: LaunchOptions) -> Iterator[PipelineRunner | str]:
+    if options.runner not in LOCAL_RUNNERS:
+        yield options.runner
+    elif options.workers == 1:
+        yield FnApiRunner()
+    else:
+        with ready_workers(options.workers) as command:
+            environment = SubprocessSDKEnvironment.from_command_string(command)
+            yield FnApiRunner(default_environment=environment)
+
+
+def _run_watched(plan: Plan, options: LaunchOptions, runner: PipelineRunner | str) -> None:
     ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
 
     def run() -> None:
         try:
-            _run(plan, options)
+            _run(plan, options, runner)
             ended.put(None)
         except BaseException as error:  # noqa: BLE001 - the waiting thread raises it
             ended.put(error)
@@ -84,20 +95,10 @@ def _explained(error: BaseException, plan: Plan) -> BaseException:
     return error
 
 
-def _run(plan: Plan, options: LaunchOptions) -> None:
-    pipeline = beam.Pipeline(_runner(options), options=_pipeline_options(options))
+def _run(plan: Plan, options: LaunchOptions, runner: PipelineRunner | str) -> None:
+    pipeline = beam.Pipeline(runner, options=_pipeline_options(options))
     build(pipeline, plan, parts=options.parts())
     pipeline.run().wait_until_finish()
-
-
-def _runner(options: LaunchOptions) -> PipelineRunner | str:
-    if options.runner not in LOCAL_RUNNERS:
-        return options.runner
-    if options.workers == 1:
-        return FnApiRunner()
-    os.environ[worker.LAUNCHER] = str(os.getpid())
-    command = f"{shlex.quote(sys.executable)} -m {worker.__name__}"
-    return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
 
 
 def _pipeline_options(options: LaunchOptions) -> PipelineOptions:
@@ -105,7 +106,7 @@ def _pipeline_options(options: LaunchOptions) -> PipelineOptions:
     if options.runner in LOCAL_RUNNERS:
         found.view_as(DirectOptions).direct_num_workers = options.workers
     found.view_as(SetupOptions).save_main_session = False
-    logging.getLogger("apache_beam").setLevel(logging.ERROR)
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # errors come as exceptions
     return found
 
 
@@ -113,9 +114,11 @@ def _pipeline_options(options: LaunchOptions) -> PipelineOptions:
 def _worker_deaths(ended: "queue.SimpleQueue[BaseException | None]") -> Iterator[None]:
     """Report a worker process that dies; Beam's local runner would wait for it for ever."""
     before = threading.excepthook
+    died = threading.Event()
 
     def report(args: threading.ExceptHookArgs) -> None:
         if args.thread is not None and args.thread.name == "run_worker":
+            died.set()
             ended.put(
                 BuildError(
                     f"a worker process died ({args.exc_value}). If it was killed for want of "
@@ -123,7 +126,7 @@ def _worker_deaths(ended: "queue.SimpleQueue[BaseException | None]") -> Iterator
                     "again to go on."
                 )
             )
-        else:
+        elif not died.is_set() and not isinstance(args.exc_value, grpc.RpcError):
             before(args)
 
     threading.excepthook = report

@@ -1,11 +1,13 @@
 """Before and after a run: whose output this is, and whether the build that ended is whole."""
 
+import re
+
 from pydantic import ValidationError
 
 from pipelines import files
 from pipelines.card import CARD
 from pipelines.plan import Plan
-from pipelines.publish import LEDGER, MANIFEST, unreadable
+from pipelines.publish import LEDGER, MANIFEST, REJECTED_FOLDER, unreadable
 from pipelines.shard_state import FOLDER as STATE_FOLDER
 from schemas.errors import BuildError
 from schemas.ledger import Ledger
@@ -14,14 +16,18 @@ from schemas.rejection import Reason, Rejection
 
 IDENTITY = f"{STATE_FOLDER}/build.json"
 
+_SHARD = re.compile(r"[^/]+/[^/]+-\d{5}-of-\d{5}\.arrow")
+
 
 def claim_output(plan: Plan, *, rebuild: bool) -> None:
-    """Make the output this build's own; what an unfinished run of it left behind stays.
+    """Make the output this build's own; what an unfinished run of it has finished stays.
 
     Raises:
-        BuildError: another build is there, and `rebuild` was not asked for.
+        BuildError: files of others are there, or another build, and `rebuild` was not asked for.
     """
     path = files.join(plan.output, IDENTITY)
+    there = files.FileStore().sizes(plan.output) if files.exists(plan.output) else {}
+    halves = [name for name in there if name.rpartition("/")[2].startswith(files.TEMPORARY)]
     if files.exists(path):
         differences = _differences(_read_identity(path), plan.identity)
         if differences and not rebuild:
@@ -31,11 +37,11 @@ def claim_output(plan: Plan, *, rebuild: bool) -> None:
             )
         if differences:
             _clear(plan.output)
-    elif not rebuild and files.exists(plan.output) and files.FileStore().sizes(plan.output):
+    elif len(there) > len(halves):
         raise BuildError(
             f"{plan.output} holds files that no build of ours wrote. Choose an empty --output."
         )
-    files.delete([files.join(plan.output, name) for name in (MANIFEST, CARD, LEDGER)])
+    files.delete([files.join(plan.output, name) for name in (MANIFEST, CARD, LEDGER, *halves)])
     files.write_whole(path, plan.identity.model_dump_json(indent=2).encode())
 
 
@@ -53,7 +59,7 @@ def outcome(plan: Plan) -> Manifest:
     manifest = Manifest.model_validate_json(_read(files.join(plan.output, MANIFEST)))
     if not sum(shard.rows for shard in manifest.shards):
         raise BuildError(
-            f"nothing was kept; {files.join(plan.output, '_rejected')} says why, item by item"
+            f"nothing was kept; {files.join(plan.output, REJECTED_FOLDER)} says why, item by item"
         )
     return manifest
 
@@ -66,7 +72,7 @@ def read_ledger(output: str) -> Ledger:
 def _file_errors(plan: Plan) -> list[str]:
     lines = []
     for source in sorted({split.source for split in plan.splits}):
-        path = files.join(plan.output, "_rejected", f"{source}.jsonl")
+        path = files.join(plan.output, REJECTED_FOLDER, f"{source}.jsonl")
         if files.exists(path):
             found = map(Rejection.from_line, _read(path).splitlines())
             lines += [item.detail for item in found if item.reason is Reason.UNREADABLE_FILE]
@@ -94,8 +100,8 @@ def _differences(there: BuildIdentity | None, wanted: BuildIdentity) -> list[str
 def _clear(output: str) -> None:
     """Delete what a build wrote, and nothing else."""
     for name in files.FileStore().sizes(output):
-        ours = name in (MANIFEST, CARD, LEDGER) or name.endswith(".arrow")
-        if ours or name.startswith((STATE_FOLDER, "_rejected/")):
+        ours = name in (MANIFEST, CARD, LEDGER) or _SHARD.fullmatch(name)
+        if ours or name.startswith((f"{STATE_FOLDER}/", f"{REJECTED_FOLDER}/")):
             files.delete([files.join(output, name)])
 
 

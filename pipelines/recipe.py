@@ -1,12 +1,13 @@
 """A recipe: which sources make a training mix, how they are asked about, and how many regions."""
 
+import re
 from typing import Any, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pipelines import files
-from pipelines.datasets.catalog import dataset
+from pipelines.datasets.catalog import CATALOG, dataset
 from pipelines.datasets.spec import SourceRequest
 from prompts.region_classification import Classification, InstructionMode
 from prompts.style import Style
@@ -21,6 +22,7 @@ from transforms.subsample import Caps
 
 GPT4ROI_BOXES_PER_IMAGE = 100  # GPT4RoI's cap for COCO
 MIB = 1024 * 1024
+SPLIT = re.compile(r"\w+(\.\w+)*")  # the names that `datasets` takes, but for "all"
 
 
 class Recipe(BaseModel):
@@ -48,6 +50,7 @@ class Recipe(BaseModel):
             raise UsageError(f"source {repeated[0]!r} is given more than once")
         for source in sources:
             _check_label_set(source.label_set)
+            _check_split(source.split)
         return sources
 
     @model_validator(mode="after")
@@ -57,6 +60,8 @@ class Recipe(BaseModel):
                 "the gpt4roi style asks about one region per turn: it has the mode "
                 f"{InstructionMode.MULTI_TURN_ALL} only"
             )
+        if self.name in CATALOG:
+            raise UsageError(f"a recipe cannot be named {self.name!r}: a source's config is")
         replace_sets(WORDING_SETS, self.wordings)
         return self
 
@@ -111,3 +116,11 @@ def _check_label_set(name: str | None) -> None:
             raise UsageError(f"--label-set {name!r} will stand in prompts: use plain words")
     except Rejected as cause:
         raise UsageError(f"--label-set: {cause.detail}") from None
+
+
+def _check_split(name: str) -> None:
+    if not SPLIT.fullmatch(name) or name == "all":
+        raise UsageError(
+            f"--coco-split {name!r}: expected letters, digits, underscores and dots between "
+            "them, and not 'all': `load_dataset` takes no other"
+        )

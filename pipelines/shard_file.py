@@ -14,11 +14,15 @@ from schemas.columns import BuildStamp, ImageColumn, Row, to_batch
 
 BATCH_BYTES = 4 * 1024 * 1024  # of image data
 BATCH_ROWS = 512
-SMALL = 64 * 1024  # bytes that are hashed sooner than they are handed to another thread
+LARGE = 256 * 1024  # bytes worth a call to the operating system and to another thread
 
 
 class HashingSink:
-    """What pyarrow writes into; one thread hashes what another one writes."""
+    """What pyarrow writes into: small pieces are gathered, large ones hashed while written.
+
+    A shard is mostly image bytes, but most pieces are small; each call that lets go of the
+    interpreter's lock may wait long to have it back, so there must be few of them.
+    """
 
     closed = False
 
@@ -26,34 +30,44 @@ class HashingSink:
         self._file = file
         self._digest = hashlib.sha256()
         self._hasher = ThreadPoolExecutor(max_workers=1)
+        self._gathered = bytearray()
         self.bytes = 0
 
     def write(self, data: pa.Buffer | bytes) -> int:
-        """Hash and write the data, which may be used again afterwards."""
+        """Take data in; it may be changed afterwards."""
         view = memoryview(data)
-        hashed = self._hasher.submit(self._digest.update, view) if len(view) > SMALL else None
-        if hashed is None:
-            self._digest.update(view)
+        self.bytes += len(view)
+        if len(view) < LARGE:
+            self._gathered += view
+            if len(self._gathered) >= LARGE:
+                self.flush()
+        else:
+            self.flush()
+            self._pass_on(view)
+        return len(view)
+
+    def flush(self) -> None:
+        """Pass on what is gathered."""
+        if self._gathered:
+            self._pass_on(memoryview(bytes(self._gathered)))
+            self._gathered.clear()
+
+    def _pass_on(self, view: memoryview) -> None:
+        hashed = self._hasher.submit(self._digest.update, view)
         written = 0
         while written < len(view):
             written += self._file.write(view[written:]) or 0
-        if hashed is not None:
-            hashed.result()
-        self.bytes += len(view)
-        return len(view)
+        hashed.result()
 
     def stop(self) -> None:
         """End the hashing thread."""
         self._hasher.shutdown()
 
-    def flush(self) -> None:
-        """Do nothing; pieces are written at once."""
-
     def close(self) -> None:
         """Do nothing; the file belongs to who opened it."""
 
     def sha256(self) -> str:
-        """Return the digest of all that was written, in hexadecimal."""
+        """Return the digest of all that was passed on, in hexadecimal."""
         return self._digest.hexdigest()
 
 
@@ -85,6 +99,7 @@ class ShardFile:
             self._hand_over()
         self._wait()
         self._writer.close()
+        self._sink.flush()
 
     def close(self) -> None:
         """Stop the thread."""

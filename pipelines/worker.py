@@ -1,36 +1,71 @@
-"""A local worker process: Beam's own worker, which ends when the launcher that started it does.
+"""Local worker processes that stand ready: forked, they need not import everything again.
 
-Its log goes to the launcher over Beam's logging service; standard error stays for what the
-interpreter itself has to say.
+The flow:
+1. before any thread is started, the launcher forks its workers; each waits on one socket;
+2. Beam starts a `relay` for each worker it wants; the socket gives it one that waits;
+3. that worker becomes Beam's own, told through the environment what Beam told the relay.
+
+A worker ends with the launcher, however that one ends.
 """
 
+import json
 import logging
+import multiprocessing
 import os
+import shlex
+import shutil
+import socket
+import sys
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from apache_beam.runners.worker import sdk_worker_main
 
-LAUNCHER = "REGIONFORGE_LAUNCHER"
+from pipelines import relay
+
 POLL_SECONDS = 1.0
+START_METHOD = "fork" if sys.platform == "linux" else "spawn"
 
 
-def _end_with(launcher: int) -> None:
-    while True:
-        try:
-            os.kill(launcher, 0)
-        except ProcessLookupError:
-            os._exit(1)
+@contextmanager
+def ready_workers(count: int) -> Iterator[str]:
+    """Fork workers and yield the shell command by which Beam gets one of them."""
+    folder = tempfile.mkdtemp(prefix="regionforge-")  # nobody else may talk to a worker
+    path = os.path.join(folder, "workers")
+    context = multiprocessing.get_context(START_METHOD)
+    try:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen(count)
+            for _ in range(count):
+                arguments = listener, os.getpid(), folder
+                context.Process(target=_serve, args=arguments, daemon=True).start()
+            words = [sys.executable, "-I", "-S", relay.__file__, path]
+            yield shlex.join(words)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _serve(listener: socket.socket, launcher: int, folder: str) -> None:
+    threading.Thread(target=_end_with, args=(launcher, folder), daemon=True).start()
+    # What a worker has to say goes to the launcher over Beam's channels. On standard error it
+    # would only tell, thread by thread, that those channels closed.
+    logging.getLogger().handlers = [logging.NullHandler()]
+    threading.excepthook = lambda _: None
+    connection, _ = listener.accept()
+    listener.close()
+    with connection:
+        orders = b"".join(iter(lambda: connection.recv(65_536), b""))
+        os.environ.update(json.loads(orders))
+        sdk_worker_main.main([])
+        connection.sendall(relay.DONE)
+
+
+def _end_with(launcher: int, folder: str) -> None:
+    while os.getppid() == launcher:
         time.sleep(POLL_SECONDS)
-
-
-def main() -> None:
-    """Watch the launcher, then serve it."""
-    launcher = int(os.environ[LAUNCHER])
-    threading.Thread(target=_end_with, args=(launcher,), daemon=True).start()
-    logging.getLogger().addHandler(logging.NullHandler())
-    sdk_worker_main.main([])
-
-
-if __name__ == "__main__":
-    main()
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)

@@ -6,7 +6,8 @@ for, and puts a suffix that names a label set into the first turn of its task.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from prompts.style import Style, opening
 from schemas.sample import Conversation, Message, Region, Task, region_token
@@ -14,8 +15,7 @@ from schemas.sample import Conversation, Message, Region, Task, region_token
 Part = str | Region  # text that is ours or cleaned; or a region, standing for its placeholder
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
+class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One request and its answer."""
 
     task: Task

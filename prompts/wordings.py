@@ -52,8 +52,10 @@ def problems(placeholders: Sequence[str], wordings: Sequence[str]) -> list[str]:
             found.append(f"expected once each of: {expected}; found {tags} in {wording!r}")
         if reserved := _RESERVED.search(wording):
             found.append(f"{reserved.group()!r} belongs to the chat templates; in {wording!r}")
-        if wording != " ".join(wording.split()):
-            found.append(f"line breaks or stray blanks in {wording!r}")
+        if set("<>") & set(_TAG.sub("", wording)):
+            found.append(f"an angle bracket outside a placeholder, in {wording!r}")
+        if wording != " ".join(wording.split()) or not wording.isprintable():
+            found.append(f"line breaks, stray blanks or invisible characters in {wording!r}")
     repeated = {wording for wording in wordings if list(wordings).count(wording) > 1}
     found += [f"given more than once: {wording!r}" for wording in sorted(repeated)]
     return found

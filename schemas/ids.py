@@ -19,12 +19,13 @@ class Chance:
     __slots__ = ("_state",)
 
     def __init__(self, *parts: str | int) -> None:
-        self._state = blake2b(_spelled(parts), digest_size=8)
+        self._state = blake2b(digest_size=8)
+        _add(self._state, parts)
 
     def rank(self, *parts: str | int) -> int:
         """Return a uniform 63-bit number that depends on all parts and on nothing else."""
         state = self._state.copy()
-        state.update(_spelled(parts))
+        _add(state, parts)
         return int.from_bytes(state.digest()) >> 64 - RANK_BITS
 
     def pick(self, options: Sequence[T], *parts: str | int) -> T:
@@ -47,7 +48,8 @@ def sample_id(source: str, split: str, image_id: str, task: str, ordinal: int) -
     return f"{source}/{split}/{image_id}/{task}/{ordinal}"
 
 
-def _spelled(parts: Sequence[str | int]) -> bytes:
+def _add(state: blake2b, parts: Sequence[str | int]) -> None:
     # Each part goes with its length, so that ("a", "bc") and ("ab", "c") differ.
-    text = "".join([f"{len(word)}:{word}" for word in map(str, parts)])
-    return text.encode("utf-8", "surrogatepass")
+    for part in parts:
+        word = str(part)
+        state.update(f"{len(word)}:{word}".encode("utf-8", "surrogatepass"))

@@ -27,6 +27,9 @@ class Stage(StrEnum):
     WRITE = "write"
 
 
+_TO_THE_END = {Kind.IMAGE, Kind.ANNOTATION, Kind.CONVERSATION}  # must arrive in a shard
+
+
 class Account(BaseModel):
     """What became of one kind of item in one stage."""
 
@@ -128,3 +131,6 @@ def _split_problems(stages: Mapping[Stage, Mapping[Kind, Account]]) -> Iterable[
             if before and number != account.read:
                 yield f"stage {stage}, {kind}: read {account.read}, but {before} kept {number}"
             kept[kind] = stage, account.kept
+    for kind, (stage, number) in kept.items():
+        if kind in _TO_THE_END and number and stage is not Stage.WRITE:
+            yield f"stage {stage}, {kind}: kept {number}, but no later stage read them"

@@ -7,6 +7,7 @@ https://cocodataset.org/#format-data; pycocotools does the rasterising, after we
 that it cannot be led astray: it does not check what it is given.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,10 @@ Polygon = Sequence[float]  # x0, y0, x1, y1, ...; pixels of the annotated image
 BoolImage = NDArray[np.bool_]
 
 MIN_POLYGON_NUMBERS = 6  # three corners; pycocotools takes a list of four numbers for a box
+
+# A run takes pycocotools up to five characters below 2^24 pixels, but six or seven above, and
+# then the buffer it writes them to can be too small. Four runs that long make it so.
+MAX_PIXELS = 3 * 2**24
 
 
 class Mask(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -71,7 +76,7 @@ def parse_segmentation(raw: bytes, height: int, width: int) -> Mask | None:
         width: likewise.
 
     Raises:
-        Rejected: `mask_malformed` or `mask_size_mismatch`.
+        Rejected: `mask_malformed`, `mask_size_mismatch` or `image_over_pixel_cap`.
     """
     if not raw:
         return None
@@ -81,6 +86,11 @@ def parse_segmentation(raw: bytes, height: int, width: int) -> Mask | None:
         raise malformed(f"expected polygons or run lengths: {error}") from None
     if not found:
         return None
+    if height * width > MAX_PIXELS:
+        raise Rejected(
+            Reason.IMAGE_OVER_PIXEL_CAP,
+            f"a mask of {width} x {height} pixels, at most {MAX_PIXELS} in all",
+        )
     if isinstance(found, RunLengths):
         return from_run_lengths(found, height, width)
     return from_polygons(found, height, width)
@@ -102,8 +112,12 @@ def from_run_lengths(found: RunLengths, height: int, width: int) -> Mask:
             f"run lengths of a {found.size[1]} x {found.size[0]} image on a {width} x {height} one",
         )
     counts = decode_counts(found.counts) if isinstance(found.counts, str) else found.counts
-    if min(counts, default=-1) < 0 or sum(counts) != height * width:
+    if min(counts, default=0) < 0:
+        raise malformed(f"a run of {min(counts)} pixels, expected none below 0")
+    if sum(counts) != height * width:
         raise malformed(f"run lengths sum to {sum(counts)}, expected {height * width}")
+    if 0 in counts[1:]:
+        counts = _joined(counts)
     return _from_rle(coco_mask.frPyObjects({"size": found.size, "counts": counts}, height, width))
 
 
@@ -148,8 +162,19 @@ def _check_polygon(polygon: Polygon, height: int, width: int) -> None:
     if len(polygon) < MIN_POLYGON_NUMBERS or len(polygon) % 2:
         raise malformed(f"a polygon of {len(polygon)} numbers, expected pairs, three at least")
     reach = 2 * max(height, width)
-    if not (-reach <= min(polygon) and max(polygon) <= reach):
+    if not (-reach <= min(polygon) and max(polygon) <= reach and math.isfinite(sum(polygon))):
         raise malformed(f"a polygon reaches further than {reach} pixels from the origin")
+
+
+def _joined(counts: Sequence[int]) -> list[int]:
+    """Return the run lengths without empty runs, but for the first: the one way to write a mask."""
+    runs: list[int] = []
+    for position, run in enumerate(counts):
+        if position % 2 == len(runs) % 2 and (run or not position):
+            runs.append(run)
+        elif run:
+            runs[-1] += run
+    return runs
 
 
 def _from_rle(rle: dict[str, Any]) -> Mask:

@@ -6,8 +6,9 @@
      "categories": [{"id": 51, "name": "bowl", ...}], "licenses": [...]}
 
 The file is decoded to slices of its own bytes; each slice is then decoded by itself, and a
-segmentation stays a slice until its region is screened. Python's `json` writes NaN as a bare
-word, which is no JSON: where a file holds it, it is read as null and judged like any other value.
+segmentation stays a slice until its region is screened. Python's `json` writes two things that
+are no JSON: NaN as a bare word, and half a surrogate pair. Where a file holds them they are read
+as null and as a replacement character, and judged like any other value.
 """
 
 import re
@@ -33,56 +34,80 @@ class CocoFile(msgspec.Struct):
     licenses: list[Raw] = []
 
 
-class CocoImage(msgspec.Struct):
-    """An item of `images`; sizes in pixels."""
+class _Identified(msgspec.Struct):
+    """An item with an id; `7` and `"7"` are one id, for both are written down alike."""
 
     id: ItemId
+
+    def __post_init__(self) -> None:
+        self.id = _as_number(self.id)
+
+
+class CocoImage(_Identified):
+    """An item of `images`; sizes in pixels."""
+
     file_name: str
     width: int
     height: int
     license: ItemId | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.license is not None:
+            self.license = _as_number(self.license)
 
-class CocoAnnotation(msgspec.Struct):
+
+class CocoLink(_Identified):
+    """What ties an annotation to its image."""
+
+    image_id: ItemId
+
+    def __post_init__(self) -> None:
+        if type(self.id) is str or type(self.image_id) is str:
+            self.id, self.image_id = _as_number(self.id), _as_number(self.image_id)
+
+
+class CocoAnnotation(CocoLink):
     """An item of `annotations`; the box is xywh in pixels."""
 
-    id: ItemId
-    image_id: ItemId
     category_id: ItemId
     bbox: tuple[float | None, float | None, float | None, float | None]
     iscrowd: int | bool = 0
     segmentation: Raw = Raw(b"")
 
-
-class CocoLink(msgspec.Struct):
-    """What ties an annotation to its image."""
-
-    id: ItemId
-    image_id: ItemId
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.category_id = _as_number(self.category_id)
 
 
-class CocoCategory(msgspec.Struct):
+class CocoCategory(_Identified):
     """An item of `categories`."""
 
-    id: ItemId
     name: str
 
 
-class CocoLicence(msgspec.Struct):
+class CocoLicence(_Identified):
     """An item of `licenses`."""
 
-    id: ItemId
     name: str
+
+
+def _as_number(item_id: ItemId) -> ItemId:
+    return int(item_id) if type(item_id) is str and _NUMBER.fullmatch(item_id) else item_id
 
 
 FILE = msgspec.json.Decoder(CocoFile)
+IDENTIFIED = msgspec.json.Decoder(_Identified)
 IMAGE = msgspec.json.Decoder(CocoImage)
 ANNOTATION = msgspec.json.Decoder(CocoAnnotation)
 LINK = msgspec.json.Decoder(CocoLink)
 CATEGORY = msgspec.json.Decoder(CocoCategory)
 LICENCE = msgspec.json.Decoder(CocoLicence)
 
-_BARE_WORD = re.compile(rb'"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)\b')
+_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,99}")
+_WORD = re.compile(rb'"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)\b')
+_HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_SURROGATE = re.compile(rb"(\\\\|%b%b)|%b|%b" % (_HIGH, _LOW, _HIGH, _LOW))
 
 
 def decode_file(content: bytes, path: str) -> CocoFile:
@@ -97,8 +122,8 @@ def decode_file(content: bytes, path: str) -> CocoFile:
         except msgspec.ValidationError:
             raise
         except msgspec.DecodeError:
-            return FILE.decode(_BARE_WORD.sub(_null_for_bare_word, content))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return FILE.decode(_WORD.sub(_as_json, content))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputFileError(
             f"{path} ({len(content)} bytes) is not a whole COCO annotation file: {error}. Expected "
             "a JSON object with the lists images, annotations and categories. If it is a "
@@ -106,8 +131,10 @@ def decode_file(content: bytes, path: str) -> CocoFile:
         ) from None
 
 
-def _null_for_bare_word(found: re.Match[bytes]) -> bytes:
-    return found[0] if found[0].startswith(b'"') else b"null"
+def _as_json(found: re.Match[bytes]) -> bytes:
+    if not found[0].startswith(b'"'):
+        return b"null"
+    return _SURROGATE.sub(lambda escape: escape[1] or rb"\ufffd", found[0])
 
 
 Refused = tuple[str, Rejected]  # an item's id, or its place in the file, and why
@@ -128,7 +155,7 @@ def index_items(
         try:
             item = decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            refused.append((f"{name}[{position}]", malformed(error)))
+            refused.append((_id_or_place(raw, f"{name}[{position}]"), malformed(error)))
             continue
         text = bytes(raw)
         if item.id in taken:
@@ -167,6 +194,13 @@ def group_annotations(
     if repeated:
         refused += _drop_repeated(items, groups, repeated)
     return groups, refused
+
+
+def _id_or_place(raw: Raw, place: str) -> str:
+    try:
+        return str(IDENTIFIED.decode(raw).id)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return place
 
 
 def malformed(error: Exception) -> Rejected:

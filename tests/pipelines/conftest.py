@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from io import BytesIO
 from pathlib import Path
@@ -162,12 +165,13 @@ def decoded(row: dict[str, Any]) -> Image.Image:
         return image
 
 
-@pytest.fixture
-def coco_file(tmp_path):
-    """Makes a `CocoFile`; each name has files of its own."""
+@pytest.fixture(scope="session")
+def coco_file(tmp_path_factory):
+    """Makes a `CocoFile` in a folder of its own."""
 
-    def make(name: str = "owner") -> CocoFile:
-        return CocoFile(tmp_path / name / "annotations.json", tmp_path / name / "pictures")
+    def make() -> CocoFile:
+        folder = tmp_path_factory.mktemp("owner")
+        return CocoFile(folder / "annotations.json", folder / "pictures")
 
     return make
 
@@ -195,14 +199,25 @@ def run_build(tmp_path_factory):
     def run(inputs: CocoFile | Path, output: Path | None = None, **options: Any) -> Output:
         folder = output or tmp_path_factory.mktemp("output")
         request = options.pop("request", {})
-        rebuild = options.pop("rebuild", False)
+        how = options.pop("how", LaunchOptions())
         if isinstance(inputs, CocoFile):
             source, root = inputs.request(**request), ""
         else:
             source, root = SourceRequest(**{"name": "coco", **request}), str(inputs)
         plan = make_plan(Recipe(sources=(source,), **options), root, str(folder))
-        launch(plan, LaunchOptions(rebuild=rebuild))
+        launch(plan, how)
         return Output(folder)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def command_line():
+    """Runs `python -m pipelines` in a process of its own."""
+
+    def run(*words: object, **env: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "pipelines", *map(str, words)]
+        return subprocess.run(command, env=os.environ | env, capture_output=True, text=True)
 
     return run
 
@@ -213,3 +228,9 @@ def sample_world(tmp_path_factory):
     root = tmp_path_factory.mktemp("sample_world")
     write_world(root)
     return root
+
+
+@pytest.fixture(scope="session")
+def output_of():
+    """Looks at what any build has left in a folder."""
+    return Output

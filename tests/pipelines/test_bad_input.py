@@ -212,7 +212,7 @@ def test_a_bad_item_is_rejected_and_its_neighbours_come_through(coco_file, run_b
 def test_an_annotation_twice_leaves_one_whatever_the_order(coco_file, run_build):
     found = []
     for order in (1, -1):
-        owner = coco_file(f"order {order}").good()
+        owner = coco_file().good()
         owner.data["annotations"].append(SECOND_11)
         owner.data["annotations"] = owner.data["annotations"][::order]
         output = run_build(owner.save())
@@ -226,7 +226,7 @@ def test_an_annotation_twice_leaves_one_whatever_the_order(coco_file, run_build)
 def test_an_image_twice_with_other_values_leaves_one_whatever_the_order(coco_file, run_build):
     found = []
     for order in (1, -1):
-        owner = coco_file(f"order {order}").good()
+        owner = coco_file().good()
         owner.data["images"].append(IMAGE_1 | {"width": 40})
         owner.data["images"] = owner.data["images"][::order]
         output = run_build(owner.save())

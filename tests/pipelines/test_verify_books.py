@@ -43,10 +43,16 @@ TWO = manifest(*ONE.shards, shard("lvis", "train", 0, 1), shard("lvis", "val", 0
 @pytest.fixture
 def books(tmp_path):
     """The ledger and the rejected items that go with ONE."""
-    at = ("coco", "train", "write", "conversation")
-    screened = ("coco", "train", "screen", "annotation")
-    tallies = {(*at, "read"): 21, (*at, "kept"): 21, (*screened, "read"): 9, (*screened, "kept"): 7}
-    ledger = ledger_of(tallies | {(*screened, "rejected:crowd"): 2})
+    tallies = {
+        ("screen", "annotation", "read"): 9,
+        ("screen", "annotation", "kept"): 7,
+        ("screen", "annotation", "rejected:crowd"): 2,
+        ("write", "annotation", "read"): 7,
+        ("write", "annotation", "kept"): 7,
+        ("write", "conversation", "read"): 21,
+        ("write", "conversation", "kept"): 21,
+    }
+    ledger = ledger_of({("coco", "train", *key): number for key, number in tallies.items()})
     (tmp_path / "ledger.json").write_text(ledger.model_dump_json(), encoding="utf-8")
     (tmp_path / "_rejected").mkdir()
     write_rejected(tmp_path, *REJECTED)
@@ -137,12 +143,12 @@ def test_a_ledger_that_is_missing_or_broken(books):
 
 
 def test_a_ledger_that_does_not_balance_or_fit(books):
-    edit(books / "ledger.json", '"kept":7', '"kept":6')
+    edit(books / "ledger.json", '"read":9', '"read":8')
     assert list(book_problems(str(books), ONE)) == [
-        "ledger.json: coco/train: stage screen, annotation: read 9, but kept 6 + rejected 2 + "
+        "ledger.json: coco/train: stage screen, annotation: read 8, but kept 7 + rejected 2 + "
         "sampled out 0"
     ]
-    edit(books / "ledger.json", '"kept":6', '"kept":7')
+    edit(books / "ledger.json", '"read":8', '"read":9')
     assert list(book_problems(str(books), TWO)) == [
         "ledger.json: lvis/train: kept 0 conversations, but the manifest has 10 rows",
         "ledger.json: lvis/val: kept 0 conversations, but the manifest has 10 rows",
@@ -188,6 +194,9 @@ def test_no_list_of_rejected_items(books):
     (books / "_rejected" / "coco.jsonl").unlink()
     first = next(book_problems(str(books), ONE))
     assert first == "_rejected/coco.jsonl: 0 lines, expected 2 as in the manifest"
+    (books / "_rejected" / "coco.jsonl").mkdir()
+    (found,) = book_problems(str(books), ONE)
+    assert found.startswith("_rejected/coco.jsonl: cannot be read: [Errno 21] Is a directory")
 
 
 @pytest.mark.parametrize("found", [ONE, TWO])

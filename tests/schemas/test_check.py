@@ -240,12 +240,16 @@ def test_a_wrong_mask_is_named(counts, line):
     assert check_record(changed(record(), "regions", 2, "mask", "counts", counts)) == [line]
 
 
-def test_a_number_that_ends_in_the_next_mask_is_named():
-    row = record()
-    first, last = (row["regions"][number]["mask"]["counts"] for number in (0, 2))
-    row = changed(row, "regions", 0, "mask", "counts", first + "`")
-    problems = check_record(changed(row, "regions", 2, "mask", "counts", last[1:]))
-    assert [line[:16] for line in problems] == ["region 1: mask: ", "region 3: mask: "]
+@pytest.mark.parametrize(
+    "masks",
+    [
+        ["q1?", "0`1"],  # the first digit is right but for a bit that no digit has
+        ["Q1?P", "0`1"],  # the first mask breaks off, and the second one's first digit would fit
+    ],
+)
+def test_a_mask_is_not_taken_for_right_because_its_numbers_are(masks):
+    assert list(mask_problems(["Q1?", "0`1"], PIXELS)) == []
+    assert [number for number, _ in mask_problems(masks, PIXELS)] == [0]
 
 
 def test_a_number_of_too_many_digits_is_named():

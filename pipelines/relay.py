@@ -1,0 +1,35 @@
+"""What Beam starts in place of a worker: it passes its orders to one that stands ready.
+
+Run by path, with the standard library alone, so that it starts in no time:
+`relay.py SOCKET`. It ends when the worker does, and fails if the worker broke off.
+"""
+
+import json
+import os
+import socket
+import sys
+
+ORDERS = (
+    "CONTROL_API_SERVICE_DESCRIPTOR",
+    "LOGGING_API_SERVICE_DESCRIPTOR",
+    "PIPELINE_OPTIONS",
+    "WORKER_ID",
+)
+DONE = b"done"
+
+
+def main() -> None:
+    """Pass on the orders and wait."""
+    with socket.socket(socket.AF_UNIX) as worker:
+        worker.connect(sys.argv[1])
+        orders = {name: os.environ[name] for name in ORDERS if name in os.environ}
+        worker.sendall(json.dumps(orders).encode())
+        worker.shutdown(socket.SHUT_WR)
+        answer = b""
+        while piece := worker.recv(16):
+            answer += piece
+    sys.exit(answer != DONE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+"""One bad picture among an owner's: rejected with its reason, while all the others come through."""
+
+import io
+import os
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines.files import FileStore
+from transforms.picture import MAX_PIXELS
+
+GOOD = {"11", "12", "21", "22", "31", "32"}
+SIZE = (48, 32)
+
+
+def encoded(kind: str = "JPEG", mode: str = "RGB", size=SIZE, **options) -> bytes:
+    out = io.BytesIO()
+    Image.new(mode, size).save(out, kind, **options)
+    return out.getvalue()
+
+
+def noise(**options) -> bytes:
+    out = io.BytesIO()
+    values = np.random.default_rng(0).integers(0, 256, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+    Image.fromarray(values).save(out, "JPEG", **options)
+    return out.getvalue()
+
+
+def animated(kind: str) -> bytes:
+    other = Image.new("RGB", SIZE, "red")
+    return encoded(kind, save_all=True, append_images=[other])
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png(width: int, height: int, bits: int) -> bytes:
+    """A PNG of one colour, as small as can be."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0))
+    pixels = zlib.compress(bytes((1 + -(-width * bits // 8)) * height))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+CONTENTS = {
+    "empty": (lambda: b"", "image_empty"),
+    "cut short": (lambda: noise()[:-200], "image_truncated"),
+    "cut within its header": (lambda: noise()[:200], "image_truncated"),
+    "cut PNG": (lambda: encoded("PNG")[:-30], "image_truncated"),
+    "text": (lambda: b"<html>404 Not Found</html>", "image_not_an_image"),
+    "JSON": (lambda: b'{"error": "quota"}', "image_not_an_image"),
+    "a format we do not take": (lambda: encoded("TIFF"), "image_not_an_image"),
+    "SVG": (lambda: b'<svg xmlns="http://www.w3.org/2000/svg"/>', "image_not_an_image"),
+    "damaged header": (lambda: noise()[:4] + bytes(50) + noise()[54:], "image_unreadable"),
+    "animated GIF": (lambda: animated("GIF"), "image_animated"),
+    "animated PNG": (lambda: animated("PNG"), "image_animated"),
+    "animated WEBP": (lambda: animated("WEBP"), "image_animated"),
+    "16-bit PNG": (lambda: png(*SIZE, 16), "image_16_bit"),
+    "too many pixels": (lambda: png(10_000, MAX_PIXELS // 10_000 + 1, 1), "image_over_pixel_cap"),
+    "other size": (lambda: encoded(size=(48, 31)), "image_size_mismatch"),
+    "sides exchanged": (lambda: encoded(size=SIZE[::-1]), "image_size_mismatch"),
+}
+
+KEPT = {
+    "grayscale": lambda: encoded(mode="L"),
+    "CMYK": lambda: encoded(mode="CMYK"),
+    "progressive": lambda: noise(progressive=True),
+    "a broken EXIF block": lambda: noise(exif=b"Exif\0\0MM\0*"),
+    "palette PNG": lambda: encoded("PNG", "P"),
+    "transparent PNG": lambda: encoded("PNG", "RGBA"),
+    "bilevel PNG": lambda: encoded("PNG", "1"),
+    "still GIF": lambda: encoded("GIF", "P"),
+    "WEBP": lambda: encoded("WEBP"),
+    "BMP": lambda: encoded("BMP"),
+}
+
+UNSAFE = [
+    "../pictures/1.jpg",
+    "sub/../../pictures/1.jpg",
+    "/etc/passwd",
+    "C:/pictures/1.jpg",
+    "..\\1.jpg",
+    "sub\\1.jpg",
+    "http://host.invalid/1.jpg",
+    "gs://bucket/1.jpg",
+    "file:///etc/passwd",
+    "1.jpg\0.png",
+    "1\n.jpg",
+    "",
+    ".",
+]
+
+
+def check_that_only_picture_4_is_missing(output, reason):
+    rejected = output.rejected()
+    assert ("image", "4", reason) in rejected
+    conversations = [item for item in rejected if item[0] == "conversation"]
+    assert all(item[2] == "image_rejected" for item in conversations)
+    others = [item for item in rejected if item not in conversations]
+    assert others == [("annotation", "41", "image_rejected"), ("image", "4", reason)]
+    assert output.regions().keys() == GOOD
+    assert output.images() == ["1", "2", "3"]
+    output.ledger()
+
+
+@pytest.mark.parametrize("name", CONTENTS)
+def test_a_picture_of_bad_content(coco_file, run_build, name):
+    content, reason = CONTENTS[name]
+    owner = coco_file().good()
+    owner.listed(4, "4.jpg", content())
+    check_that_only_picture_4_is_missing(run_build(owner.save()), reason)
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_an_unusual_picture_is_kept(coco_file, run_build, name):
+    owner = coco_file().good()
+    owner.listed(4, "4.jpg", KEPT[name]())
+    output = run_build(owner.save())
+    assert output.regions().keys() == GOOD | {"41"}
+    assert output.rejected() == []
+    (row,) = [row for row in output.rows() if row["id"].split("/")[2] == "4"]
+    assert (row["width"], row["height"]) == SIZE
+    with Image.open(io.BytesIO(row["image"]["bytes"])) as image:
+        image.load()
+        assert image.size == SIZE
+
+
+@pytest.mark.parametrize("name", UNSAFE)
+def test_a_file_name_that_leads_elsewhere(coco_file, run_build, name):
+    owner = coco_file().good()
+    owner.listed(4, name, None)
+    check_that_only_picture_4_is_missing(run_build(owner.save()), "image_unsafe_path")
+
+
+@pytest.mark.parametrize("name", ["4.jpg", "1.JPG", "sub/1.jpg", "1.jpg/1.jpg", "a" * 5_000])
+def test_a_file_that_is_not_there(coco_file, run_build, name):
+    owner = coco_file().good()
+    owner.listed(4, name, None)
+    check_that_only_picture_4_is_missing(run_build(owner.save()), "image_missing")
+
+
+def test_what_is_no_file(coco_file, run_build):
+    owner = coco_file().good()
+    (owner.pictures / "folder.jpg").mkdir()
+    os.mkfifo(owner.pictures / "pipe.jpg")  # opening it would wait for ever
+    (owner.pictures / "dangling.jpg").symlink_to("nowhere")
+    names = ("folder.jpg", "pipe.jpg", "dangling.jpg")
+    for number, name in enumerate(names, start=4):
+        owner.listed(number, name, None)
+    output = run_build(owner.save())
+    assert [item for item in output.rejected() if item[0] == "image"] == [
+        ("image", str(number), "image_missing") for number in (4, 5, 6)
+    ]
+    assert output.regions().keys() == GOOD
+    output.ledger()
+
+
+def test_links_that_go_round(coco_file, run_build):
+    owner = coco_file().good()
+    for name in ("here", "also"):
+        (owner.pictures / name).symlink_to(owner.pictures, target_is_directory=True)
+    (owner.pictures / "itself").symlink_to(owner.pictures / "itself")
+    output = run_build(owner.save())
+    assert output.regions().keys() == GOOD
+    assert output.rejected() == []
+
+
+def test_pictures_in_folders_and_behind_links(coco_file, run_build, tmp_path):
+    owner = coco_file().good()
+    (tmp_path / "elsewhere").mkdir()
+    (owner.pictures / "1.jpg").rename(tmp_path / "elsewhere" / "1.jpg")
+    (owner.pictures / "sub").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    owner.data["images"][0]["file_name"] = "./sub//1.jpg"
+    output = run_build(owner.save())
+    assert output.regions().keys() == GOOD
+    assert "sub/1.jpg" in {row["image"]["path"] for row in output.rows()}
+
+
+@pytest.mark.parametrize("sides", [(0, 32), (48, -1), (65_501, 32), (48, 10**30)])
+def test_an_impossible_annotated_size(coco_file, run_build, sides):
+    owner = coco_file().good()
+    owner.listed(4, "4.jpg", noise(), width=sides[0], height=sides[1])
+    output = run_build(owner.save())
+    check_that_only_picture_4_is_missing(output, "image_bad_size")
+
+
+@pytest.mark.parametrize("key", ["file_name", "width", "height"])
+def test_an_image_without_a_key(coco_file, run_build, key):
+    owner = coco_file().good()
+    owner.listed(4, "4.jpg", noise())
+    del owner.data["images"][3][key]
+    check_that_only_picture_4_is_missing(run_build(owner.save()), "malformed")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"file_name": 4}, {"file_name": None}, {"width": "48"}, {"height": 32.5}, {"width": [48]}],
+    ids=str,
+)
+def test_an_image_with_a_value_of_the_wrong_type(coco_file, run_build, values):
+    owner = coco_file().good()
+    owner.listed(4, "4.jpg", noise(), **values)
+    check_that_only_picture_4_is_missing(run_build(owner.save()), "malformed")
+
+
+def test_an_image_without_an_id(coco_file, run_build):
+    owner = coco_file().good()
+    owner.listed(4, "4.jpg", noise())
+    del owner.data["images"][3]["id"]
+    output = run_build(owner.save())
+    assert output.rejected() == [
+        ("annotation", "41", "unknown_image"),
+        ("image", "images[3]", "malformed"),
+    ]
+    assert output.regions().keys() == GOOD
+
+
+def test_a_picture_that_grows_while_it_is_read(coco_file, run_build, monkeypatch):
+    owner = coco_file().good()
+    owner.listed(4, "4.jpg", noise())
+    listed = FileStore.sizes
+
+    def shorter(store, folder):
+        sizes = dict(listed(store, folder))
+        return sizes | {name: size - 1 for name, size in sizes.items() if name == "4.jpg"}
+
+    monkeypatch.setattr(FileStore, "sizes", shorter)
+    check_that_only_picture_4_is_missing(run_build(owner.save()), "image_unreadable")

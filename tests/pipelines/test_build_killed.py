@@ -1,0 +1,155 @@
+"""Builds that are killed: run again they end with the same bytes; no process hangs or stays behind."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from schemas.ledger import Ledger
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="processes are watched through /proc"
+)
+
+SHARD_SIZE = 4 * 1024  # far more shards than pictures, so that writing takes a while
+WORKERS_MAY_TAKE = 30  # seconds to notice that one of them died
+
+
+def arguments(world: Path, output: Path) -> list[str]:
+    where = ["--data-root", str(world), "--output", str(output), "--shard-size", f"{SHARD_SIZE}B"]
+    return ["build", "--sources", "coco", "--label-set", "Shapes-15", *where]
+
+
+@contextmanager
+def started(world: Path, output: Path, workers: int = 1):
+    """A build in a session of its own, of which nothing is left afterwards."""
+    command = [sys.executable, "-m", "pipelines", *arguments(world, output)]
+    process = subprocess.Popen(
+        [*command, "--workers", str(workers)],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        for pid in members(process.pid):
+            os.kill(pid, signal.SIGKILL)
+        process.communicate()
+
+
+def members(session: int) -> dict[int, str]:
+    """The command lines of the living processes of a session."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, _, sid = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
+            if int(sid) == session and state != "Z":
+                found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
+        except (OSError, ValueError):  # it has just ended
+            continue
+    return found
+
+
+def worker_of(process) -> int:
+    """A worker process of a build."""
+    others = {pid: line for pid, line in members(process.pid).items() if pid != process.pid}
+    return next(pid for pid, line in others.items() if "pipelines" in line and "relay" not in line)
+
+
+def shards(output: Path) -> int:
+    return sum(1 for _ in output.glob("coco/*.arrow"))
+
+
+def wait_until(condition, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"waited {seconds} s"
+        time.sleep(0.002)
+
+
+@pytest.fixture(scope="module")
+def built(sample_world, run_build):
+    labels = {"label_set": "Shapes-15", "year": 2017}
+    return run_build(sample_world, request=labels, shard_bytes=SHARD_SIZE)
+
+
+def check_that_nothing_was_lost(built, output):
+    assert output.digests() == built.digests()
+    assert output.manifest() == built.manifest()
+    assert output.ledger() == built.ledger()
+    assert [path for path in output.folder.rglob("*") if ".tmp-" in path.name] == []
+
+
+def test_a_build_killed_again_and_again(sample_world, built, command_line, output_of, tmp_path):
+    chance, kept = random.Random(), 0
+    for _ in range(4):
+        goal = kept + chance.randrange(60)
+        with started(sample_world, tmp_path) as process:
+            wait_until(lambda: shards(tmp_path) >= goal or process.poll() is not None)  # noqa: B023
+            time.sleep(chance.random() / 50)
+            process.kill()
+            assert process.wait() == -signal.SIGKILL
+        assert shards(tmp_path) >= kept
+        kept = shards(tmp_path)
+        assert not (tmp_path / "manifest.json").exists()
+    done = command_line(*arguments(sample_world, tmp_path))
+    assert done.returncode == 0, done.stderr
+    check_that_nothing_was_lost(built, output_of(tmp_path))
+
+
+@pytest.mark.parametrize("finished", [0, 5])
+def test_a_worker_that_dies_ends_the_build(
+    sample_world, built, command_line, output_of, tmp_path, finished
+):
+    with started(sample_world, tmp_path, workers=2) as process:
+        wait_until(lambda: shards(tmp_path) >= finished and len(members(process.pid)) >= 3)
+        os.kill(worker_of(process), signal.SIGKILL)
+        _, said = process.communicate(timeout=WORKERS_MAY_TAKE)
+        assert process.returncode == 1
+        assert "error: a worker process died" in said
+        assert "run the same command again" in said
+        assert "Traceback" not in said
+        wait_until(lambda: not members(process.pid), 10)
+    assert not (tmp_path / "manifest.json").exists()
+    done = command_line(*arguments(sample_world, tmp_path), "--workers", 2)
+    assert done.returncode == 0, done.stderr
+    check_that_nothing_was_lost(built, output_of(tmp_path))
+
+
+@pytest.mark.parametrize("finished", [0, 5])
+def test_no_worker_outlives_a_killed_launcher(sample_world, tmp_path, finished):
+    with started(sample_world, tmp_path, workers=2) as process:
+        wait_until(lambda: shards(tmp_path) >= finished and len(members(process.pid)) >= 3)
+        process.kill()
+        process.wait()
+        wait_until(lambda: not members(process.pid), 10)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_interrupted_build_says_how_to_go_on(
+    sample_world, built, command_line, output_of, tmp_path, workers
+):
+    with started(sample_world, tmp_path, workers) as process:
+        wait_until(lambda: shards(tmp_path) >= 5)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        _, said = process.communicate(timeout=WORKERS_MAY_TAKE)
+        assert process.returncode == 130
+        assert "interrupted; finished shards are kept: run it again to go on" in said
+        assert "Traceback" not in said
+        wait_until(lambda: not members(process.pid), 10)
+    done = command_line(*arguments(sample_world, tmp_path))
+    assert done.returncode == 0, done.stderr
+    check_that_nothing_was_lost(built, output_of(tmp_path))
+
+
+def test_a_build_that_is_let_be_has_a_ledger_that_balances(built):
+    assert isinstance(built.ledger(), Ledger)
+    assert len(built.digests()) > 100

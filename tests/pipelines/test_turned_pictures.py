@@ -1,0 +1,141 @@
+"""Pictures that EXIF turns are stored upright, and their regions lie on the same pixels as before.
+
+Each picture is painted red exactly where its region is, so that what `datasets` decodes shows
+whether box and mask are still right.
+"""
+
+import io
+import itertools
+
+import numpy as np
+import pytest
+from datasets import Image as ImageFeature
+from PIL import Image, ImageOps
+from pycocotools import mask as rle
+
+ORIENTATION = 0x0112
+SIDES = {"oblong": (60, 40), "square": (48, 48)}  # of the stored pixels
+OUTLINE = [6.0, 5.0, 31.0, 5.0, 31.0, 14.0, 17.0, 14.0, 17.0, 36.0, 6.0, 36.0]  # an L
+RED, BLUE = (255, 0, 0), (0, 90, 255)
+
+# Format, sides, orientation, and the frame that the annotations are in. Those in the upright one
+# can be told only where the turn exchanges two different sides.
+CASES = [
+    *itertools.product(["JPEG", "PNG"], SIDES, range(1, 9), ["stored"]),
+    *itertools.product(["JPEG", "PNG"], ["oblong"], range(5, 9), ["upright"]),
+]
+
+
+def painted(sides: tuple[int, int]) -> np.ndarray:
+    """Where the L is in the stored pixels."""
+    width, height = sides
+    return rle.decode(rle.frPyObjects([OUTLINE], height, width))[:, :, 0].astype(bool)
+
+
+def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """What any viewer makes of stored pixels."""
+    exif, out = Image.Exif(), io.BytesIO()
+    exif[ORIENTATION] = orientation
+    Image.fromarray(pixels * np.uint8(255)).save(out, "PNG", exif=exif)
+    with Image.open(out) as image:
+        return np.asarray(ImageOps.exif_transpose(image)) > 0
+
+
+def bounds(pixels: np.ndarray) -> list[float]:
+    rows, columns = np.nonzero(pixels)
+    return [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+
+
+def add(owner, number: int, case) -> None:
+    kind, shape, orientation, frame = case
+    stored = painted(SIDES[shape])
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    image = Image.fromarray(np.where(stored[:, :, None], RED, BLUE).astype(np.uint8))
+    name = f"{number}.{kind.lower()}"
+    options = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
+    image.save(owner.pictures / name, kind, exif=exif, **options)
+    annotated = stored if frame == "stored" else turned(stored, orientation)
+    height, width = annotated.shape
+    item = {"id": number, "file_name": name, "width": width, "height": height}
+    owner.data["images"].append(item)
+    x0, y0, x1, y1 = map(int, bounds(annotated))
+    box = [x0, y0, x1 - x0, y1 - y0]
+    runs = rle.encode(np.asfortranarray(annotated.astype(np.uint8)))
+    packed = {"size": [height, width], "counts": runs["counts"].decode()}
+    outline = [OUTLINE] if frame == "stored" else packed
+    owner.region(number * 10 + 1, number, bbox=box, segmentation=outline)
+    owner.region(number * 10 + 2, number, bbox=box, segmentation=packed)
+
+
+@pytest.fixture(scope="module")
+def output(coco_file, run_build):
+    owner = coco_file()
+    for number, case in enumerate(CASES, start=1):
+        add(owner, number, case)
+    return run_build(owner.save())
+
+
+def name_of(case) -> str:
+    return " ".join(map(str, case))
+
+
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_box_and_mask_cover_the_red_pixels(output, case):
+    number = CASES.index(case) + 1
+    (row,) = [row for row in output.rows() if row["id"].split("/")[2] == str(number)]
+    image = ImageFeature().decode_example(row["image"])
+    assert image.size == (row["width"], row["height"])
+    pixels = np.asarray(image.convert("RGB")).astype(int)
+    red = pixels[:, :, 0] - pixels[:, :, 2] > 0
+    assert np.array_equal(red, turned(painted(SIDES[case[1]]), case[2]))
+    assert len(row["regions"]) == 2
+    for region in row["regions"]:
+        assert region["bbox"] == bounds(red)
+        size, counts = region["mask"]["size"], region["mask"]["counts"]
+        mask = rle.decode({"size": size, "counts": counts.encode()})
+        assert np.array_equal(mask, red)
+
+
+def test_turns_are_counted_and_nothing_is_rejected(output):
+    assert output.rejected() == []
+    turns = sum(orientation != 1 for _, _, orientation, _ in CASES)
+    assert output.repaired() == {("image", "image_turned"): turns}
+
+
+def test_a_reference_to_a_turned_picture_keeps_the_annotated_frame(coco_file, run_build):
+    owner = coco_file()
+    add(owner, 1, ("JPEG", "oblong", 6, "stored"))
+    (row,) = run_build(owner.save(), images="reference").rows()
+    assert (row["width"], row["height"]) == SIDES["oblong"]
+    assert row["image"] == {"bytes": None, "path": "1.jpeg"}
+
+
+REAL = {
+    "pil_sample_cmyk.jpg": None,
+    "hopper_gray.jpg": None,
+    "hopper.gif": None,
+    "invalid-exif.jpg": None,
+    "hopper_orientation_6.jpg": None,
+    "exif_orientation_6_Landscape_6.jpg": None,
+    "truncated_jpeg.jpg": "image_truncated",
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_odd_pictures(samples, coco_file, run_build, name):
+    file = samples / "awkward_images" / name
+    with Image.open(file) as image:
+        (width, height), upright = image.size, image.getexif().get(ORIENTATION, 1) == 1
+    owner = coco_file().good()
+    odd = {"width": width, "height": height}
+    owner.listed(4, "odd.jpg", file.read_bytes(), **odd)  # whatever its format
+    output = run_build(owner.save())
+    images = [item for item in output.rejected() if item[0] == "image"]
+    assert images == ([("image", "4", REAL[name])] if REAL[name] else [])
+    assert set(output.images()) == {"1", "2", "3"} | (set() if REAL[name] else {"4"})
+    for row in output.rows():
+        if row["image"]["path"] == "odd.jpg":
+            image = ImageFeature().decode_example(row["image"])
+            assert image.size == (row["width"], row["height"])
+            assert image.size == ((width, height) if upright else (height, width))

@@ -1,0 +1,115 @@
+"""From exchanges to a conversation: numbers, placeholders, the opening and the suffix."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prompts.dialogue import Exchange, Part, assemble, filled, listed
+from prompts.style import Style
+from schemas.sample import Message, Region, Task
+
+CLASSIFY, CAPTION = Task.REGION_CLASSIFICATION, Task.REGION_CAPTION
+A, B, C = (Region(region_id=name, bbox=(0, 0, 1, 1), category=name) for name in "abc")
+OPENINGS = {
+    Style.REGIONGPT: "<image>\n",
+    Style.GPT4ROI: "The <image> provides an overview of the picture.\n",
+}
+
+
+def ask(*request: Part, task: Task = CLASSIFY, answer: str = "yes", suffix: str = "") -> Exchange:
+    return Exchange(
+        task=task, request=request, answer=answer, prompt=f"p{len(request)}", suffix=suffix
+    )
+
+
+def requests(*exchanges: Exchange) -> list[str]:
+    """The user turns in the default style, without the image."""
+    found = assemble("id", Style.REGIONGPT, exchanges).messages[::2]
+    return [message.content.removeprefix("<image>\n") for message in found]
+
+
+@pytest.mark.parametrize("style", Style)
+def test_a_conversation(style):
+    found = assemble("id", style, [ask("Name ", A, "."), ask(B, task=CAPTION, answer="A dog.")])
+    assert found.messages == (
+        Message("user", f"{OPENINGS[style]}Name <region1>."),
+        Message("assistant", "yes"),
+        Message("user", "<region2>"),
+        Message("assistant", "A dog."),
+    )
+    assert (found.id, found.regions, found.prompts) == ("id", (A, B), ("p3", "p1"))
+    assert (found.turn_tasks, found.task) == ((CLASSIFY, CAPTION), "multi_task")
+
+
+def test_regions_are_numbered_by_first_mention():
+    turns = [ask(C, " and ", A), ask(A), ask(B, " and ", C)]
+    assert requests(*turns) == ["<region1> and <region2>", "<region2>", "<region3> and <region1>"]
+    assert assemble("id", Style.REGIONGPT, turns).regions == (C, A, B)
+
+
+def test_a_suffix_stands_in_the_first_turn_of_its_task_only():
+    turns = [
+        ask(A, task=CAPTION),
+        ask(A, suffix="Use words."),
+        ask(B, suffix="Use words."),
+        ask(B, task=CAPTION, suffix="At length."),
+    ]
+    assert requests(*turns) == ["<region1>", "<region1> Use words.", "<region2>", "<region2>"]
+
+
+@pytest.mark.parametrize(
+    ("regions", "expected"),
+    [
+        ([], ()),
+        ([A], (A,)),
+        ([A, B], (A, " and ", B)),
+        ([A, B, C], (A, ", ", B, " and ", C)),
+        ([A, B, C, A], (A, ", ", B, ", ", C, " and ", A)),
+    ],
+)
+def test_an_english_list(regions, expected):
+    assert listed(regions) == expected
+
+
+@pytest.mark.parametrize(
+    ("wording", "expected"),
+    [
+        ("What is <region>?", ("What is ", A, " and ", B, "?")),
+        ("<region>: what?", (A, " and ", B, ": what?")),
+        ("Name <region>", ("Name ", A, " and ", B)),
+        ("<region>", (A, " and ", B)),
+    ],
+)
+def test_a_wording_with_its_placeholder_filled(wording, expected):
+    assert filled(wording, "<region>", listed([A, B])) == expected
+
+
+REGIONS = st.integers(0, 6).map(lambda number: Region(region_id=f"r{number}", bbox=(0, 0, 1, 1)))
+EXCHANGES = st.builds(
+    Exchange,
+    task=st.sampled_from(list(Task)),
+    request=st.lists(st.sampled_from(["What is ", " and ", "?"]) | REGIONS).map(tuple),
+    answer=st.sampled_from(["cat", "dog, cat"]),
+    prompt=st.just("p"),
+    suffix=st.sampled_from(["", "Use words."]),
+)
+
+
+@given(st.lists(EXCHANGES, min_size=1, max_size=8), st.sampled_from(Style))
+def test_there_are_as_many_tokens_as_regions_meant(exchanges, style):
+    found = assemble("id", style, exchanges)
+    contents = [message.content for message in found.messages]
+    assert [content.count("<image>") for content in contents] == [1] + [0] * (len(contents) - 1)
+    meant = [[part for part in turn.request if isinstance(part, Region)] for turn in exchanges]
+    for regions, content in zip(meant, contents[::2], strict=True):
+        numbers = [int(number) for number in re.findall(r"<region(\d+)>", content)]
+        assert [found.regions[number - 1] for number in numbers] == regions
+    assert len(set(found.regions)) == len(found.regions)
+    assert set(found.regions) == {region for regions in meant for region in regions}
+    asked: set[Task] = set()
+    for turn, content in zip(exchanges, contents[::2], strict=True):
+        first = bool(turn.suffix) and turn.task not in asked
+        assert content.endswith("Use words.") == first
+        asked.add(turn.task)

@@ -1,0 +1,179 @@
+"""Asking for categories: three modes, two styles, and always the same whatever the order given."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from prompts.dialogue import Exchange, assemble
+from prompts.region_classification import (
+    DETECTION_TASK,
+    ONE_REGION,
+    SEVERAL_REGIONS,
+    Classification,
+    InstructionMode,
+    category_listing,
+    dialogues,
+    label_set_suffix,
+)
+from prompts.style import Style
+from prompts.table import WORDING_SETS
+from schemas.sample import MAX_LISTED, ImageInfo, LabelSet, Region, Task
+
+SUFFIX = "Answer the question using COCO-80 category names."
+NAMES = ("cat", "dog", "traffic_light", "hot dog")
+LABELS = LabelSet("COCO-80", NAMES)
+REGIONS = [
+    Region(region_id=str(number), bbox=(0, 0, 1, 1), category=NAMES[number % 4])
+    for number in range(6)
+]
+IMAGE = ImageInfo(
+    source="coco",
+    split="train",
+    image_id="7",
+    file_name="7.jpg",
+    folder="coco/train",
+    width=10,
+    height=10,
+    size_bytes=100,
+    licence="CC BY 4.0",
+    shards=1,
+)
+
+
+def image(image_id: str) -> ImageInfo:
+    return replace(IMAGE, image_id=image_id)
+
+
+def how(
+    style: Style = Style.REGIONGPT,
+    mode: InstructionMode = InstructionMode.MULTI_TURN_ALL,
+    seed: int = 0,
+) -> Classification:
+    return Classification(style=style, mode=mode, wordings=WORDING_SETS, seed=seed)
+
+
+def asked(regions=REGIONS, labels=LABELS, image=IMAGE, **changes) -> list[list[Exchange]]:
+    return dialogues(image, regions, labels, how(**changes))
+
+
+def meant(exchange: Exchange) -> list[Region]:
+    return [part for part in exchange.request if isinstance(part, Region)]
+
+
+def written(exchanges: list[Exchange], style: Style = Style.REGIONGPT) -> list[str]:
+    return [message.content for message in assemble("id", style, exchanges).messages]
+
+
+def shown(region: Region) -> str:
+    return (region.category or "").replace("_", " ")
+
+
+def matches(request: str, wordings) -> bool:
+    """Tell whether a request is one of the wordings, filled."""
+    return any(
+        re.fullmatch(re.escape(wording).replace("<region>", "<region.*>"), request)
+        for wording in wordings.wordings
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "regions_per_turn"),
+    [
+        (InstructionMode.MULTI_TURN_ALL, [[1, 1, 1, 1, 1, 1]]),
+        (InstructionMode.ONE_TURN_ALL, [[6]]),
+        (InstructionMode.ONE_TURN_ONE, [[1], [1], [1], [1], [1], [1]]),
+    ],
+)
+def test_how_regions_are_spread(mode, regions_per_turn):
+    found = asked(mode=mode)
+    assert [[len(meant(turn)) for turn in turns] for turns in found] == regions_per_turn
+    every = [region for turns in found for turn in turns for region in meant(turn)]
+    assert sorted(region.region_id for region in every) == list("012345")
+    for turns in found:
+        for turn in turns:
+            assert turn.answer == ", ".join(shown(region) for region in meant(turn))
+            assert turn.task is Task.REGION_CLASSIFICATION
+
+
+@pytest.mark.parametrize("mode", InstructionMode)
+def test_the_label_set_is_named_in_the_first_turn_only(mode):
+    for turns in asked(mode=mode):
+        requests = written(turns)[::2]
+        wordings = SEVERAL_REGIONS if mode is InstructionMode.ONE_TURN_ALL else ONE_REGION
+        assert requests[0].startswith("<image>\n")
+        assert requests[0].endswith(f" {SUFFIX}")
+        requests[0] = requests[0].removeprefix("<image>\n").removesuffix(f" {SUFFIX}")
+        assert all(matches(request, wordings) for request in requests)
+
+
+def test_one_region_is_never_asked_about_as_if_it_were_several():
+    ((turn,),) = asked(regions=REGIONS[:1], mode=InstructionMode.ONE_TURN_ALL)
+    assert turn.prompt.startswith("region_classification/")
+    ((turn,),) = asked(regions=REGIONS[:2], mode=InstructionMode.ONE_TURN_ALL)
+    assert turn.prompt.startswith("region_classification_several/")
+
+
+def test_turns_and_images_get_different_wordings():
+    (turns,) = asked()
+    assert len({turn.prompt for turn in turns}) > 2
+    firsts = {asked(image=image(str(number)))[0][0].prompt for number in range(40)}
+    assert len(firsts) > 8
+
+
+@pytest.mark.parametrize("labels", [LABELS, LabelSet("LVIS", ()), LabelSet("Mine", ("a_b", "<x>"))])
+def test_gpt4roi_defines_the_task_once_and_then_only_points(labels):
+    (turns,) = asked(labels=labels, style=Style.GPT4ROI)
+    first, *others = written(turns, Style.GPT4ROI)[::2]
+    prefix, definition, region = first.split("\n")
+    assert prefix == "The <image> provides an overview of the picture."
+    assert definition in {
+        wording.replace("<categories>", category_listing(labels))
+        for wording in DETECTION_TASK.wordings
+    }
+    assert [region, *others] == [f"<region{number}>" for number in range(1, 7)]
+    assert [turn.answer for turn in turns] == [shown(meant(turn)[0]) for turn in turns]
+    assert {turn.prompt for turn in turns} == {turns[0].prompt}
+    assert turns[0].prompt.startswith("detection_task/")
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (1, "name 0"),
+        (3, "name 0, name 1, name 2"),
+        (MAX_LISTED, ", ".join(f"name {number}" for number in range(MAX_LISTED))),
+        (MAX_LISTED + 1, "the Big category names"),
+    ],
+)
+def test_up_to_a_hundred_names_are_listed(count, expected):
+    labels = LabelSet("Big", tuple(f"name_{number}" for number in range(count)))
+    assert MAX_LISTED == 100
+    assert category_listing(labels.brief()) == expected
+
+
+def test_the_suffix():
+    assert label_set_suffix("COCO-80") == SUFFIX
+
+
+@given(
+    st.permutations(REGIONS),
+    st.sampled_from(InstructionMode),
+    st.sampled_from(Style),
+    st.integers(),
+)
+def test_the_order_of_regions_decides_nothing(regions, mode, style, seed):
+    found = asked(regions=regions, mode=mode, style=style, seed=seed)
+    assert found == asked(mode=mode, style=style, seed=seed)
+
+
+@pytest.mark.parametrize("style", Style)
+def test_the_order_of_turns_is_drawn_by_seed_and_image(style):
+    def order(**changes) -> str:
+        return "".join(meant(turn)[0].region_id for turn in asked(style=style, **changes)[0])
+
+    assert len({order(seed=number) for number in range(20)}) > 15
+    assert len({order(image=image(str(number))) for number in range(20)}) > 15
+    assert len({order(seed=3) for _ in range(20)}) == 1

@@ -1,0 +1,233 @@
+"""Rows to record batches and back, and the schema as `datasets` understands it."""
+
+import io
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from datasets import Features
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from schemas.columns import BuildStamp, ImageColumn, Row, to_batch
+from schemas.mask import Mask
+from schemas.sample import Captioner, Conversation, Evaluation, Message, Region, Task
+from schemas.shard import SCHEMA, VERSION, features, shard_name
+
+STAMP = BuildStamp(builder="regionforge 1", recipe="all", seed=2**62)
+MASKED = Region(
+    region_id="11",
+    bbox=(0.5, 1.0, 4.25, 6.0),
+    mask=Mask(height=6, width=8, counts="`1"),
+    category="traffic_light",
+    caption="A light.",
+    score=0.25,
+)
+BARE = Region(region_id="12", bbox=(0.0, 0.0, 8.0, 6.0))
+TALK = (Message("user", "<image>\nName <region1>."), Message("assistant", "traffic light"))
+
+PLAIN = Conversation(
+    id="coco/train/7/region_classification/0",
+    turn_tasks=(Task.REGION_CLASSIFICATION,),
+    regions=(MASKED, BARE),
+    messages=TALK,
+    prompts=("region_classification/1",),
+)
+TEXT_ONLY = Conversation(
+    id="llava/train/8/image_conversation/0",
+    turn_tasks=(Task.IMAGE_CONVERSATION, Task.IMAGE_CAPTION),
+    regions=(),
+    messages=(Message("system", "Be brief."), *TALK, *TALK),
+    prompts=("a", "b"),
+)
+EVALUATED = replace(
+    PLAIN,
+    regions=(BARE,),
+    evaluation=Evaluation("q1", "easy", ("a", "b"), ("yes", "no"), 1),
+    captioner=Captioner("builtin", "{}", "A street."),
+)
+
+
+def row(conversation: Conversation, path: str | None = "7.jpg") -> Row:
+    size = (8, 6) if path else (None, None)
+    return Row(
+        source=conversation.id.split("/", 1)[0],
+        split="train",
+        path=path,
+        width=size[0],
+        height=size[1],
+        licence="CC BY 4.0",
+        conversation=conversation,
+    )
+
+
+ROWS = [row(PLAIN), row(TEXT_ONLY, None), row(EVALUATED)]
+IMAGES = pa.array([b"jpeg", None, b"png"], pa.binary())
+
+
+def expected_provenance(**changes):
+    plain = dict.fromkeys(["captioner_model", "captioner_sampling", "global_caption"])
+    return {"builder": "regionforge 1", "recipe": "all", "seed": 2**62, **plain, **changes}
+
+
+def test_datasets_reads_the_schema_as_we_mean_it():
+    found = Features.from_arrow_schema(SCHEMA)
+    assert found.arrow_schema == SCHEMA
+    assert json.loads(json.dumps(found.to_dict())) == features()
+    metadata = {name.decode(): json.loads(text) for name, text in SCHEMA.metadata.items()}
+    assert metadata == {
+        "huggingface": {"info": {"features": features()}},
+        "regionforge": {"schema_version": VERSION},
+    }
+
+
+def test_a_row_with_an_image_comes_back():
+    batch = to_batch(ROWS, IMAGES, STAMP)
+    assert batch.schema.equals(SCHEMA, check_metadata=True)
+    assert batch.to_pylist()[0] == {
+        "id": "coco/train/7/region_classification/0",
+        "source": "coco",
+        "split": "train",
+        "task": "region_classification",
+        "turn_tasks": ["region_classification"],
+        "image": {"bytes": b"jpeg", "path": "7.jpg"},
+        "width": 8,
+        "height": 6,
+        "regions": [
+            {
+                "region_id": "11",
+                "bbox": [0.5, 1.0, 4.25, 6.0],
+                "mask": {"size": [6, 8], "counts": "`1"},
+                "category": "traffic_light",
+                "caption": "A light.",
+                "score": 0.25,
+            },
+            {
+                "region_id": "12",
+                "bbox": [0.0, 0.0, 8.0, 6.0],
+                **dict.fromkeys(["mask", "category", "caption", "score"]),
+            },
+        ],
+        "messages": [
+            {"role": "user", "content": "<image>\nName <region1>."},
+            {"role": "assistant", "content": "traffic light"},
+        ],
+        "evaluation": None,
+        "licence": "CC BY 4.0",
+        "provenance": expected_provenance(prompts=["region_classification/1"]),
+    }
+
+
+def test_a_row_without_an_image_comes_back():
+    found = to_batch(ROWS, IMAGES, STAMP).to_pylist()[1]
+    assert (found["image"], found["width"], found["height"]) == (None, None, None)
+    assert (found["source"], found["task"], found["regions"]) == ("llava", "multi_task", [])
+    assert found["turn_tasks"] == ["image_conversation", "image_caption"]
+    assert [message["role"] for message in found["messages"]] == [
+        "system",
+        *["user", "assistant"] * 2,
+    ]
+
+
+def test_an_evaluation_and_a_captioner_come_back():
+    found = to_batch(ROWS, IMAGES, STAMP).to_pylist()[2]
+    assert found["evaluation"] == {
+        "item_id": "q1",
+        "group": "easy",
+        "references": ["a", "b"],
+        "choices": ["yes", "no"],
+        "label": 1,
+    }
+    assert found["provenance"] == expected_provenance(
+        prompts=["region_classification/1"],
+        captioner_model="builtin",
+        captioner_sampling="{}",
+        global_caption="A street.",
+    )
+
+
+def test_rows_that_refer_to_their_images():
+    found = to_batch(ROWS, None, STAMP).to_pylist()
+    assert [line["image"] for line in found] == [
+        {"bytes": None, "path": "7.jpg"},
+        None,
+        {"bytes": None, "path": "7.jpg"},
+    ]
+
+
+@pytest.mark.parametrize("rows", [[], [ROWS[1]], [ROWS[0]] * 3])
+def test_batches_of_any_size_pass_arrows_own_checks(rows):
+    batch = to_batch(rows, None, STAMP)
+    batch.validate(full=True)
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, SCHEMA) as stream:
+        stream.write_batch(batch)
+    found = pa.ipc.open_stream(sink.getvalue()).read_all()
+    assert found.to_pylist() == batch.to_pylist()
+    assert len(found) == len(rows)
+
+
+@given(st.lists(st.sampled_from(ROWS), max_size=6))
+def test_a_row_is_the_same_in_any_batch(rows):
+    together = to_batch(rows, None, STAMP).to_pylist()
+    alone = [line for row in rows for line in to_batch([row], None, STAMP).to_pylist()]
+    assert together == alone
+
+
+def put(column: ImageColumn, content: bytes, spare: int = 0) -> None:
+    """Add an image as the writer does: ask for more room than the image then takes."""
+    column.room(len(content) + spare)[: len(content)] = content
+    column.commit(len(content))
+
+
+@given(
+    st.lists(st.none() | st.tuples(st.binary(max_size=20), st.integers(0, 3), st.integers(0, 9))),
+    st.integers(0, 8),
+)
+def test_images_are_held_whatever_the_buffer_held_at_first(images, capacity):
+    column, expected = ImageColumn(capacity), []
+    for image in images:
+        if image is None:
+            column.skip()
+            expected.append(None)
+        else:
+            content, repeats, spare = image
+            put(column, content, spare)
+            for _ in range(repeats):
+                column.repeat()
+            expected += [content] * (repeats + 1)
+    assert column.array().to_pylist() == expected
+    assert column.size == sum(len(content or b"") for content in expected)
+
+
+def test_a_cleared_column_starts_anew():
+    column = ImageColumn(4)
+    put(column, b"first")
+    column.skip()
+    column.clear()
+    assert (column.size, column.array().to_pylist()) == (0, [])
+    put(column, b"next")
+    assert column.array().to_pylist() == [b"next"]
+
+
+def test_room_that_was_not_used_is_given_again():
+    column = ImageColumn(4)
+    put(column, b"one")
+    column.room(100)[:] = np.full(100, ord("x"), np.uint8)
+    put(column, b"two", spare=50)
+    assert column.array().to_pylist() == [b"one", b"two"]
+
+
+def test_images_are_not_copied():
+    column = ImageColumn(100)
+    put(column, b"pixels")
+    values = column.array()
+    column.clear()
+    column.room(6)[:] = b"PIXELS"
+    assert values.to_pylist() == [b"PIXELS"]
+
+
+def test_the_name_of_a_shard():
+    assert shard_name("train", 3, 120) == "train-00003-of-00120.arrow"

@@ -1,0 +1,181 @@
+"""Screen: a region that cannot be used goes with its reason, and its neighbours go on."""
+
+import json
+import math
+
+import apache_beam as beam
+import pytest
+from apache_beam.testing.test_pipeline import TestPipeline as BeamPipeline
+from apache_beam.testing.util import assert_that, equal_to
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from pycocotools import mask as coco_mask
+
+from schemas.ledger import Stage, ledger_of
+from schemas.mask import MAX_PIXELS, Mask, from_polygons
+from schemas.rejection import Kind, Reason, Rejection, Repair
+from schemas.sample import ImageInfo, LabelSet, Region, ScreenedImage
+from schemas.source import SourceImage, SourceRegion
+from transforms.accounting import KEPT, REJECTED, TALLY, Book
+from transforms.screen import ScreenRegions, screen_image
+
+WIDTH, HEIGHT = 20, 10
+LABELS = LabelSet("Things", ("cat", "dog"))
+IMAGE = ImageInfo(
+    source="coco",
+    split="train",
+    image_id="7",
+    file_name="7.jpg",
+    folder="coco/train",
+    width=WIDTH,
+    height=HEIGHT,
+    size_bytes=100,
+    licence="CC BY 4.0",
+    shards=1,
+)
+SQUARE = [[2.0, 2.0, 6.0, 2.0, 6.0, 6.0, 2.0, 6.0]]
+GOOD = SourceRegion(region_id="1", bbox=(1.0, 2.0, 5.0, 6.0), category="cat")
+KEPT_GOOD = Region(region_id="1", bbox=(1.0, 2.0, 5.0, 6.0), category="cat")
+
+
+def with_mask(segmentation: object) -> SourceRegion:
+    return replace(GOOD, segmentation=json.dumps(segmentation).encode())
+
+
+def screened(*regions: SourceRegion) -> tuple[tuple[Region, ...], Book]:
+    """What is kept of regions of one image, and the book; the ledger always balances."""
+    book = Book(Stage.SCREEN)
+    found = screen_image(SourceImage(IMAGE, LABELS, regions), book)
+    assert (found.image, found.label_set) == (IMAGE, LABELS)
+    account = ledger_of(book.tally).account("coco", "train", Stage.SCREEN, Kind.ANNOTATION)
+    assert (account.read, account.missing()) == (len(regions), 0)
+    assert sum(account.rejected.values()) == len(book.rejections)
+    return found.regions, book
+
+
+def repairs(book: Book) -> dict[Repair, int]:
+    return ledger_of(book.tally).account("coco", "train", Stage.SCREEN, Kind.ANNOTATION).repaired
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (replace(GOOD, crowd=True), Reason.CROWD),
+        (replace(GOOD, bbox=(math.nan, 0.0, 5.0, 5.0)), Reason.BOX_NOT_FINITE),
+        (replace(GOOD, bbox=(5.0, 0.0, 4.0, 5.0)), Reason.BOX_INVERTED),
+        (replace(GOOD, bbox=(5.0, 0.0, 5.0, 5.0)), Reason.BOX_ZERO_AREA),
+        (replace(GOOD, bbox=(20.0, 0.0, 25.0, 5.0)), Reason.BOX_OUTSIDE),
+        (replace(GOOD, category="_"), Reason.TEXT_EMPTY),
+        (replace(GOOD, category="x" * 5_000), Reason.TEXT_TOO_LONG),
+        (with_mask([[1, 2, 3, 4]]), Reason.MASK_MALFORMED),
+        (with_mask({"size": [WIDTH, HEIGHT], "counts": [200]}), Reason.MASK_SIZE_MISMATCH),
+        (replace(GOOD, crowd=True, bbox=(20.0, 0.0, 25.0, 5.0)), Reason.CROWD),
+    ],
+)
+def test_a_region_that_cannot_be_used_leaves_its_neighbours(bad, reason):
+    bad = replace(bad, region_id="2")
+    kept, book = screened(GOOD, bad, replace(GOOD, region_id="3"))
+    assert kept == (KEPT_GOOD, replace(KEPT_GOOD, region_id="3"))
+    (found,) = book.rejections
+    assert (found.id, found.kind, found.stage, found.reason) == ("2", "annotation", "screen", reason)
+    assert repairs(book) == {}
+
+
+def test_an_image_without_regions_goes_on():
+    kept, book = screened()
+    assert kept == ()
+    assert ledger_of(book.tally).account("coco", "train", Stage.SCREEN, Kind.IMAGE).kept == 1
+
+
+def test_a_box_that_reaches_beyond_is_clipped_and_counted():
+    (kept,), book = screened(replace(GOOD, bbox=(-1.0, 2.0, 25.0, 6.0)))
+    assert kept.bbox == (0.0, 2.0, 20.0, 6.0)
+    assert repairs(book) == {Repair.BOX_CLIPPED: 1}
+
+
+def test_a_mask_is_kept_and_the_category_as_it_is_spelled():
+    (kept,), book = screened(replace(with_mask(SQUARE), category="traffic_light"))
+    assert (kept.mask, kept.category) == (from_polygons(SQUARE, HEIGHT, WIDTH), "traffic_light")
+    assert repairs(book) == {}
+
+
+@pytest.mark.parametrize("pixels", [1, 2, 199, 200])
+def test_a_mask_of_few_runs_is_no_blank_one(pixels):
+    (kept,), _ = screened(with_mask({"size": [HEIGHT, WIDTH], "counts": [0, pixels, 200 - pixels]}))
+    assert kept.mask is not None
+    assert kept.mask.area() == pixels
+
+
+@pytest.mark.parametrize(
+    "blank",
+    [
+        [[50.0, 50.0, 60.0, 50.0, 60.0, 60.0]],
+        {"size": [HEIGHT, WIDTH], "counts": [200]},
+        {"size": [HEIGHT, WIDTH], "counts": [10, 0] * 20},
+        {"size": [HEIGHT, WIDTH], "counts": "X6"},
+    ],
+)
+def test_a_blank_mask_is_dropped_and_counted(blank):
+    if isinstance(blank, list):
+        blank = [[min(number, 39.0) for number in blank[0]]]
+    (kept,), book = screened(with_mask(blank))
+    assert kept == KEPT_GOOD
+    assert repairs(book) == {Repair.MASK_EMPTY: 1}
+
+
+def characters(run: int) -> int:
+    """How many characters of five bits a number of pixels takes, the last with a sign bit."""
+    return run.bit_length() // 5 + 1
+
+
+@pytest.mark.parametrize("bits", range(1, 25))
+@pytest.mark.parametrize("beside", [-1, 0])
+def test_the_shortest_and_longest_runs_of_each_length(bits, beside):
+    pixels = 2**bits + beside
+    whole = coco_mask.frPyObjects({"size": [1, pixels], "counts": [pixels]}, 1, pixels)
+    assert len(whole["counts"]) == characters(pixels)
+
+
+@given(st.integers(1, 65_500), st.integers(1, 65_500))
+def test_a_blank_mask_never_takes_more_characters_than_are_looked_at(height, width):
+    assert characters(height * width) <= characters(65_500 * 65_500) == 7
+    if height * width <= MAX_PIXELS:
+        corner = [[-2.0, -2.0, -1.0, -2.0, -1.0, -1.0]]
+        blank = from_polygons(corner, height, width)
+        assert (blank.area(), len(blank.counts)) == (0, characters(height * width))
+
+
+def test_the_stage_in_a_pipeline():
+    crowd = replace(GOOD, region_id="2", crowd=True)
+    images = [
+        SourceImage(IMAGE, LABELS, (GOOD, crowd)),
+        SourceImage(replace(IMAGE, image_id="8"), LABELS, (with_mask(SQUARE),)),
+    ]
+    mask = Mask(HEIGHT, WIDTH, from_polygons(SQUARE, HEIGHT, WIDTH).counts)
+    at = ("coco", "train", "screen")
+    with BeamPipeline() as root:
+        found = root | beam.Create(images) | ScreenRegions()
+        kept = [
+            ScreenedImage(IMAGE, LABELS, (KEPT_GOOD,)),
+            ScreenedImage(images[1].image, LABELS, (replace(KEPT_GOOD, mask=mask),)),
+        ]
+        assert_that(found[KEPT], equal_to(kept), "kept")
+        rejection = Rejection(
+            source="coco",
+            split="train",
+            stage="screen",
+            kind=Kind.ANNOTATION,
+            id="2",
+            reason=Reason.CROWD,
+            detail="marks a group of objects, expected a single one",
+        )
+        assert_that(found[REJECTED], equal_to([rejection]), "rejected")
+        tallies = [
+            ((*at, "annotation", "read"), 3),
+            ((*at, "annotation", "kept"), 2),
+            ((*at, "annotation", "rejected:crowd"), 1),
+            ((*at, "image", "read"), 2),
+            ((*at, "image", "kept"), 2),
+        ]
+        assert_that(found[TALLY] | beam.CombinePerKey(sum), equal_to(tallies), "tally")
