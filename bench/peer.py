@@ -3,11 +3,13 @@
     python bench/peer.py ANNOTATIONS IMAGES OUTPUT {embed,reference}
 
 `Dataset.from_generator` with two processes, then `save_to_disk` with two, since a build ends
-with shards in a folder too. Embedding, it stores image bytes and masks as run lengths;
-referring, file names (as strings: `save_to_disk` would embed what they name) and COCO's polygons. It checks nothing and computes no check sums. It
-prints how many seconds after the start `from_generator` was done.
+with shards in a folder too. Embedding, it stores image bytes and masks as run lengths, and
+computes the SHA-256 of its shards; referring, file names (as strings: `save_to_disk` would embed
+what they name) and COCO's polygons. It checks nothing. It prints how many seconds after the
+start `from_generator` was done.
 """
 
+import hashlib
 import os
 import sys
 import time
@@ -95,6 +97,10 @@ def main() -> None:
     )
     generated = time.time() - float(os.environ["BENCH_STARTED"])
     data.save_to_disk(f"{output}/shards", num_proc=PROCESSES)
+    if embed:
+        for shard in sorted(Path(f"{output}/shards").glob("*.arrow")):
+            with shard.open("rb") as file:
+                print(shard.name, hashlib.file_digest(file, "sha256").hexdigest())
     print(f"from_generator {generated}", file=sys.stderr)
 
 

@@ -55,7 +55,7 @@ def _photos(data: Path) -> Workload:
         title="20,000 images of about 110 kB, embedded, masks as run lengths, SHA-256",
         data=write_photo_set(data / "photos"),
         images="embed",
-        flags=(),
+        flags=("--workers", "2"),
         target="2.0 (aim 2.8), 0.5 GB in any process",
     )
 

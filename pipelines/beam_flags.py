@@ -8,9 +8,13 @@ from schemas.errors import UsageError
 
 
 def check_beam_flags(flags: Sequence[str]) -> None:
-    """Raise `UsageError` for the first flag that Beam does not know either."""
-    options = PipelineOptions(list(flags))
-    known = options.get_all_options(drop_default=True)
-    given = options.get_all_options(drop_default=True, retain_unknown_options=True)
-    for flag in sorted(given.keys() - known.keys()):
-        raise UsageError(f"unknown flag --{flag}: neither ours (see --help) nor one of Beam's")
+    """Raise `UsageError` for the first flag that Beam does not know either, or a stray word."""
+    unknown: list[str] = []
+    PipelineOptions([]).get_all_options(
+        add_extra_args_fn=lambda parser: unknown.extend(parser.parse_known_args(list(flags))[1])
+    )
+    for word in unknown:
+        if not word.startswith("-"):
+            raise UsageError(f"unexpected {word!r}: it is neither a flag nor the value of one")
+        flag = word.partition("=")[0]
+        raise UsageError(f"unknown flag {flag}: neither ours (see --help) nor one of Beam's")

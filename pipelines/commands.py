@@ -110,7 +110,7 @@ def _recipe(args: Namespace) -> Recipe:
         seed=args.seed,
         images=args.images,
         shard_bytes=parse_size(args.shard_size),
-        wordings=load_wordings(args.wordings) if args.wordings else {},
+        wordings=load_wordings(_folder(args.wordings)) if args.wordings else {},
     )
 
 
@@ -122,7 +122,7 @@ def _source(args: Namespace, name: str) -> SourceRequest:
     return SourceRequest(
         name=name,
         year=None if args.coco_annotations else args.coco_year,
-        annotations=args.coco_annotations,
+        annotations=args.coco_annotations and _folder(args.coco_annotations),
         images=args.coco_images and _folder(args.coco_images),
         split=args.coco_split,
         label_set=args.label_set,
@@ -144,4 +144,7 @@ def _positive(flag: str, number: int) -> int:
 
 
 def _folder(path: str) -> str:
+    if not path:
+        raise UsageError("a path is empty, expected the name of a file or folder")
+    files.check_reachable(path)
     return path if not files.is_local(path) else (path.rstrip("/") or "/")

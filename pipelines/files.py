@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from schemas.errors import InputFileError
+from schemas.errors import InputFileError, UsageError
 
 CHUNK_BYTES = 256 * 1024
 TEMPORARY = ".tmp-"
@@ -24,6 +24,17 @@ TEMPORARY = ".tmp-"
 def is_local(path: str) -> bool:
     """Tell whether a path names a file of this machine."""
     return FileSystems.get_scheme(path) is None
+
+
+def check_reachable(path: str) -> None:
+    """Raise `UsageError` for a path of a kind that nothing installed here can open."""
+    try:
+        FileSystems.get_filesystem(path)
+    except ValueError:
+        raise UsageError(
+            f"{path}: nothing installed here opens {FileSystems.get_scheme(path)}:// paths; "
+            "gs:// needs the extra gcp, s3:// the extra s3"
+        ) from None
 
 
 def join(folder: str, *names: str) -> str:
@@ -44,14 +55,21 @@ class FileStore:
 
     def sizes(self, folder: str) -> Mapping[str, int]:
         """Return the sizes in bytes of all files below a folder, by path relative to it."""
-        if is_local(folder):
-            return dict(_walk(folder, ""))
+        return dict(walk(folder))
+
+
+def walk(folder: str) -> Iterator[tuple[str, int]]:
+    """Yield every file below a folder: its path relative to it, and its size in bytes."""
+    if is_local(folder):
+        yield from _walk(folder, "")
+    else:
         prefix = folder.rstrip("/") + "/"
         try:
             matches = FileSystems.match([prefix + "**"])[0].metadata_list
         except BeamIOError as error:
             raise InputFileError(f"cannot list {folder}: {error}") from None
-        return {found.path.removeprefix(prefix): found.size_in_bytes for found in matches}
+        for found in matches:
+            yield found.path.removeprefix(prefix), found.size_in_bytes
 
 
 def _walk(

@@ -1,5 +1,6 @@
 """Launch: run a build on a runner, and never hang or end in silence."""
 
+import ctypes
 import errno
 import logging
 import os
@@ -13,7 +14,7 @@ import apache_beam as beam
 import grpc
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, SetupOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
-from apache_beam.runners.runner import PipelineRunner
+from apache_beam.runners.runner import PipelineRunner, create_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from pipelines.build import build
@@ -21,10 +22,11 @@ from pipelines.display import build_display
 from pipelines.outcome import claim_output, outcome
 from pipelines.plan import Plan
 from pipelines.worker import ready_workers
-from schemas.errors import BuildError
+from schemas.errors import BuildError, UsageError
 from schemas.manifest import Manifest
 
 LOCAL_RUNNERS = ("local", "DirectRunner", "FnApiRunner")
+M_ARENA_MAX = -8  # malloc.h
 NO_SPACE = os.strerror(errno.ENOSPC)
 REMOTE_PARTS = 16  # readers of each annotation file where the runner scales by itself
 
@@ -51,15 +53,23 @@ def launch(plan: Plan, options: LaunchOptions) -> Manifest:
             nothing was kept, or the ledger does not balance.
     """
     claim_output(plan, rebuild=options.rebuild)
+    _share_heaps()
     with _local_runner(options) as runner, build_display():
         _run_watched(plan, options, runner)
     return outcome(plan)
 
 
+def _share_heaps() -> None:
+    # glibc gives each of Beam's many threads a heap of its own, and what is freed in one is of no
+    # use to the others: with two for all of them, a build takes about a fifth less memory.
+    if hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(M_ARENA_MAX, 2)
+
+
 @contextmanager
-def _local_runner(options: LaunchOptions) -> Iterator[PipelineRunner | str]:
+def _local_runner(options: LaunchOptions) -> Iterator[PipelineRunner]:
     if options.runner not in LOCAL_RUNNERS:
-        yield options.runner
+        yield _named_runner(options.runner)
     elif options.workers == 1:
         yield FnApiRunner()
     else:
@@ -68,7 +78,14 @@ def _local_runner(options: LaunchOptions) -> Iterator[PipelineRunner | str]:
             yield FnApiRunner(default_environment=environment)
 
 
-def _run_watched(plan: Plan, options: LaunchOptions, runner: PipelineRunner | str) -> None:
+def _named_runner(name: str) -> PipelineRunner:
+    try:
+        return create_runner(name)
+    except ValueError as error:  # it lists those there are
+        raise UsageError(f"--runner {name}: {error}") from None
+
+
+def _run_watched(plan: Plan, options: LaunchOptions, runner: PipelineRunner) -> None:
     ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
 
     def run() -> None:
@@ -95,7 +112,7 @@ def _explained(error: BaseException, plan: Plan) -> BaseException:
     return error
 
 
-def _run(plan: Plan, options: LaunchOptions, runner: PipelineRunner | str) -> None:
+def _run(plan: Plan, options: LaunchOptions, runner: PipelineRunner) -> None:
     pipeline = beam.Pipeline(runner, options=_pipeline_options(options))
     build(pipeline, plan, parts=options.parts())
     pipeline.run().wait_until_finish()
@@ -133,4 +150,5 @@ def _worker_deaths(ended: "queue.SimpleQueue[BaseException | None]") -> Iterator
     try:
         yield
     finally:
-        threading.excepthook = before
+        if not died.is_set():  # the threads that waited for it have yet to find out
+            threading.excepthook = before

@@ -1,6 +1,7 @@
 """Before and after a run: whose output this is, and whether the build that ended is whole."""
 
 import re
+from collections.abc import Iterator
 
 from pydantic import ValidationError
 
@@ -26,8 +27,6 @@ def claim_output(plan: Plan, *, rebuild: bool) -> None:
         BuildError: files of others are there, or another build, and `rebuild` was not asked for.
     """
     path = files.join(plan.output, IDENTITY)
-    there = files.FileStore().sizes(plan.output) if files.exists(plan.output) else {}
-    halves = [name for name in there if name.rpartition("/")[2].startswith(files.TEMPORARY)]
     if files.exists(path):
         differences = _differences(_read_identity(path), plan.identity)
         if differences and not rebuild:
@@ -37,11 +36,12 @@ def claim_output(plan: Plan, *, rebuild: bool) -> None:
             )
         if differences:
             _clear(plan.output)
-    elif len(there) > len(halves):
+    elif any(not _half_written(name) for name in _names(plan.output)):
         raise BuildError(
             f"{plan.output} holds files that no build of ours wrote. Choose an empty --output."
         )
-    files.delete([files.join(plan.output, name) for name in (MANIFEST, CARD, LEDGER, *halves)])
+    stale = [MANIFEST, CARD, LEDGER, *filter(_half_written, _names(plan.output))]
+    files.delete([files.join(plan.output, name) for name in stale])
     files.write_whole(path, plan.identity.model_dump_json(indent=2).encode())
 
 
@@ -67,6 +67,15 @@ def outcome(plan: Plan) -> Manifest:
 def read_ledger(output: str) -> Ledger:
     """Return the ledger of an output."""
     return Ledger.model_validate_json(_read(files.join(output, LEDGER)))
+
+
+def _names(output: str) -> Iterator[str]:
+    if files.exists(output):
+        yield from (name for name, _ in files.walk(output))
+
+
+def _half_written(name: str) -> bool:
+    return name.rpartition("/")[2].startswith(files.TEMPORARY)
 
 
 def _file_errors(plan: Plan) -> list[str]:

@@ -6,6 +6,7 @@ Run by path, with the standard library alone, so that it starts in no time:
 
 import json
 import os
+import signal
 import socket
 import sys
 
@@ -20,6 +21,7 @@ DONE = b"done"
 
 def main() -> None:
     """Pass on the orders and wait."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as worker:
         worker.connect(sys.argv[1])
         orders = {name: os.environ[name] for name in ORDERS if name in os.environ}
@@ -32,4 +34,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError:  # nobody is there any more; Beam says so of a relay that fails
+        sys.exit(1)

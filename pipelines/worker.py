@@ -10,24 +10,29 @@ A worker ends with the launcher, however that one ends.
 
 import json
 import logging
-import multiprocessing
 import os
 import shlex
 import shutil
+import signal
 import socket
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkProcess, SpawnProcess
+from multiprocessing.process import BaseProcess
+from typing import cast
 
+import grpc
 from apache_beam.runners.worker import sdk_worker_main
 
 from pipelines import relay
 
 POLL_SECONDS = 1.0
-START_METHOD = "fork" if sys.platform == "linux" else "spawn"
+PROCESS = ForkProcess if sys.platform == "linux" else SpawnProcess
 
 
 @contextmanager
@@ -35,18 +40,33 @@ def ready_workers(count: int) -> Iterator[str]:
     """Fork workers and yield the shell command by which Beam gets one of them."""
     folder = tempfile.mkdtemp(prefix="regionforge-")  # nobody else may talk to a worker
     path = os.path.join(folder, "workers")
-    context = multiprocessing.get_context(START_METHOD)
+    workers = []
     try:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(path)
             listener.listen(count)
             for _ in range(count):
                 arguments = listener, os.getpid(), folder
-                context.Process(target=_serve, args=arguments, daemon=True).start()
-            words = [sys.executable, "-I", "-S", relay.__file__, path]
-            yield shlex.join(words)
+                workers.append(PROCESS(target=_serve, args=arguments, daemon=True))
+                workers[-1].start()
+        threading.Thread(target=_end_together, args=(workers,), daemon=True).start()
+        yield shlex.join([sys.executable, "-I", "-S", relay.__file__, path])
     finally:
+        for worker in workers:
+            worker.kill()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_together(workers: Sequence[BaseProcess]) -> None:
+    """Once a worker has died, kill the others: whoever waits for a worker then learns of it."""
+    running = {worker.sentinel: worker for worker in workers}
+    while running:
+        for ended in wait(list(running)):
+            worker = running.pop(cast(int, ended))
+            worker.join()
+            if worker.exitcode:
+                for other in running.values():
+                    other.kill()
 
 
 def _serve(listener: socket.socket, launcher: int, folder: str) -> None:
@@ -55,12 +75,16 @@ def _serve(listener: socket.socket, launcher: int, folder: str) -> None:
     # would only tell, thread by thread, that those channels closed.
     logging.getLogger().handlers = [logging.NullHandler()]
     threading.excepthook = lambda _: None
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher says what an interrupt means
     connection, _ = listener.accept()
     listener.close()
     with connection:
         orders = b"".join(iter(lambda: connection.recv(65_536), b""))
         os.environ.update(json.loads(orders))
-        sdk_worker_main.main([])
+        try:
+            sdk_worker_main.main([])
+        except grpc.RpcError:  # the launcher has given up
+            os._exit(1)
         connection.sendall(relay.DONE)
 
 

@@ -67,6 +67,13 @@ class CocoLink(_Identified):
             self.id, self.image_id = _as_number(self.id), _as_number(self.image_id)
 
 
+class _NumberLink(msgspec.Struct, gc=False):
+    """The same where both ids are numbers, as they should be; much faster to read."""
+
+    id: int
+    image_id: int
+
+
 class CocoAnnotation(CocoLink):
     """An item of `annotations`; the box is xywh in pixels."""
 
@@ -101,6 +108,7 @@ IDENTIFIED = msgspec.json.Decoder(_Identified)
 IMAGE = msgspec.json.Decoder(CocoImage)
 ANNOTATION = msgspec.json.Decoder(CocoAnnotation)
 LINK = msgspec.json.Decoder(CocoLink)
+_NUMBER_LINK = msgspec.json.Decoder(_NumberLink)
 CATEGORY = msgspec.json.Decoder(CocoCategory)
 LICENCE = msgspec.json.Decoder(CocoLicence)
 
@@ -149,7 +157,7 @@ def index_items(
     Of items that share an id and differ, the one whose text sorts first is taken, so that the
     choice does not depend on the order in the file.
     """
-    taken: dict[ItemId, tuple[bytes, Item]] = {}
+    taken: dict[ItemId, tuple[Raw, Item]] = {}
     refused: list[Refused] = []
     for position, raw in enumerate(items):
         try:
@@ -157,12 +165,11 @@ def index_items(
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             refused.append((_id_or_place(raw, f"{name}[{position}]"), malformed(error)))
             continue
-        text = bytes(raw)
         if item.id in taken:
             refused.append((str(item.id), _duplicate(name, item.id)))
-            if taken[item.id][0] <= text:
+            if bytes(taken[item.id][0]) <= bytes(raw):
                 continue
-        taken[item.id] = text, item
+        taken[item.id] = raw, item
     return {item_id: item for item_id, (_, item) in taken.items()}, refused
 
 
@@ -177,7 +184,7 @@ def group_annotations(
     refused: list[Refused] = []
     for position, raw in enumerate(items):
         try:
-            link = LINK.decode(raw)
+            link = _link(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             if split.leads:
                 refused.append((f"annotations[{position}]", malformed(error)))
@@ -194,6 +201,13 @@ def group_annotations(
     if repeated:
         refused += _drop_repeated(items, groups, repeated)
     return groups, refused
+
+
+def _link(raw: Raw) -> CocoLink | _NumberLink:
+    try:
+        return _NUMBER_LINK.decode(raw)
+    except msgspec.ValidationError:
+        return LINK.decode(raw)
 
 
 def _id_or_place(raw: Raw, place: str) -> str:

@@ -32,6 +32,7 @@ from schemas.source import (
 )
 
 MAX_SIDE = 65_500  # pixels; the largest a JPEG can have
+MAX_BYTES = 512 * 1024 * 1024  # of a picture file; more than all the pixels we decode can fill
 
 
 def parse_coco_layout(
@@ -185,6 +186,10 @@ def _image_info(
         raise Rejected(Reason.IMAGE_MISSING, f"no file {name!r} in {split.folder or 'the folder'}")
     if size_bytes == 0:
         raise Rejected(Reason.IMAGE_EMPTY, f"{name!r} has no bytes")
+    if size_bytes > MAX_BYTES:
+        raise Rejected(
+            Reason.IMAGE_UNREADABLE, f"{name!r} has {size_bytes} bytes, at most {MAX_BYTES}"
+        )
     return ImageInfo(
         source=split.source,
         split=split.split,

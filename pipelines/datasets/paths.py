@@ -5,6 +5,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from schemas.rejection import Reason, Rejected
 
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 _UNSAFE_CHARACTER = re.compile(r"[\x00-\x1f\\]|://")
 
 
@@ -14,6 +15,8 @@ def check_file_name(name: str) -> str:
     Raises:
         Rejected: it is empty, absolute, a URL, or steps out of its folder.
     """
+    if _PLAIN.fullmatch(name):
+        return name
     path = PurePosixPath(name)
     if (
         not path.name

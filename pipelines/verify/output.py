@@ -7,6 +7,7 @@
 5. The ledger, the rejected items and the card agree with the manifest.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -123,7 +124,9 @@ def spread(function: Callable[[T], U], jobs: Sequence[T], workers: int) -> Itera
         yield from map(function, jobs)
         return
     count = min(workers, len(jobs))
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        count, get_context("spawn"), initializer=logging.disable, initargs=(logging.WARNING,)
+    ) as pool:
         try:
             yield from pool.map(function, jobs)
         except BrokenProcessPool:

@@ -47,8 +47,9 @@ class CocoFile:
         image = Image.fromarray(noise).resize(size, Image.Resampling.NEAREST)
         image.save(self.pictures / f"{number}.jpg")
         item = {"id": number, "file_name": f"{number}.jpg", "width": size[0], "height": size[1]}
-        self.data["images"].append(item | changes)
-        return self.data["images"][-1]
+        item |= changes
+        self.data["images"].append(item)
+        return item
 
     def listed(self, number: int, name: str, content: bytes | None, **changes: Any) -> None:
         """Add an image of any content, or of none, and one region of it."""
@@ -60,7 +61,7 @@ class CocoFile:
 
     def region(self, number: int, image: int, **changes: Any) -> dict[str, Any]:
         """Add an annotation, with some values changed."""
-        item = {
+        item: dict[str, Any] = {
             "id": number,
             "image_id": image,
             "category_id": 3 if number % 2 else 1,
@@ -68,8 +69,9 @@ class CocoFile:
             "iscrowd": 0,
             "segmentation": [[4, 6, 24, 6, 24, 16, 4, 16]],
         }
-        self.data["annotations"].append(item | changes)
-        return self.data["annotations"][-1]
+        item |= changes
+        self.data["annotations"].append(item)
+        return item
 
     def good(self, *numbers: int) -> "CocoFile":
         """Add pictures with two regions each: picture 7 has the regions 71 and 72."""
@@ -234,3 +236,14 @@ def sample_world(tmp_path_factory):
 def output_of():
     """Looks at what any build has left in a folder."""
     return Output
+
+
+@pytest.fixture(scope="session")
+def tinycoco(samples, tmp_path_factory):
+    """Real pictures and annotations of COCO in the owner's layout: a data root of links."""
+    root, tiny = tmp_path_factory.mktemp("tinycoco"), samples / "coco" / "tinycoco"
+    (root / "coco").mkdir()
+    (root / "coco" / "annotations").symlink_to(tiny / "annotations")
+    for split in ("train2017", "val2017"):
+        (root / "coco" / split).symlink_to(tiny / "images" / split)
+    return root

@@ -162,5 +162,5 @@ def test_an_absent_split_is_left_out(two_splits, run_build):
 def test_nothing_to_keep_is_an_error(coco_file, run_build):
     owner = coco_file()
     owner.picture(1)
-    with pytest.raises(BuildError, match="nothing was kept; .*_rejected says why, item by item"):
+    with pytest.raises(BuildError, match=r"nothing was kept; .*_rejected says why, item by item"):
         run_build(owner.save())

@@ -1,5 +1,6 @@
 """One bad picture among an owner's: rejected with its reason, while all the others come through."""
 
+import errno
 import io
 import os
 import struct
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipelines import files
 from pipelines.files import FileStore
 from transforms.picture import MAX_PIXELS
 
@@ -228,4 +230,25 @@ def test_a_picture_that_grows_while_it_is_read(coco_file, run_build, monkeypatch
         return sizes | {name: size - 1 for name, size in sizes.items() if name == "4.jpg"}
 
     monkeypatch.setattr(FileStore, "sizes", shorter)
+    check_that_only_picture_4_is_missing(run_build(owner.save()), "image_unreadable")
+
+
+def test_a_picture_that_cannot_be_read(coco_file, run_build, monkeypatch):
+    owner = coco_file().good()
+    owner.listed(4, "4.jpg", noise())
+    read_into = files.read_into
+
+    def fail(path, room):
+        if path.endswith("/4.jpg"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read_into(path, room)
+
+    monkeypatch.setattr("pipelines.files.read_into", fail)
+    check_that_only_picture_4_is_missing(run_build(owner.save()), "image_unreadable")
+
+
+def test_a_file_far_too_large_for_a_picture_is_not_read(coco_file, run_build):
+    owner = coco_file().good()
+    owner.listed(4, "4.jpg", b"")
+    os.truncate(owner.pictures / "4.jpg", 2**40)  # takes no room on the disk
     check_that_only_picture_4_is_missing(run_build(owner.save()), "image_unreadable")

@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,9 @@ from pipelines.launch import LaunchOptions
 
 LABELS = {"label_set": "Shapes-15", "year": 2017}
 SHARD_BYTES = 100 * 1024
+DEFAULTS: dict[str, Any] = {"shard_bytes": SHARD_BYTES}
 
-RECIPES = {
+RECIPES: dict[str, dict[str, Any]] = {
     "plain": {},
     "sampled": {"per_category": 12, "per_image": 3},
     "limited": {"limit": 20},
@@ -49,7 +51,7 @@ def remains(output):
 
 def flags(recipe) -> list[object]:
     """A recipe as it is typed."""
-    options = {"shard_size": f"{SHARD_BYTES}B"} | recipe
+    options: dict[str, object] = {"shard_size": f"{SHARD_BYTES}B", **recipe}
     words: list[object] = ["--sources", "coco", "--label-set", "Shapes-15"]
     for name, value in options.items():
         words += [f"--{name.replace('_', '-')}", value]
@@ -60,7 +62,7 @@ def flags(recipe) -> list[object]:
 def built(sample_world, run_build):
     """Builds of the sample world in one process, by recipe."""
     return {
-        name: run_build(sample_world, request=LABELS, **{"shard_bytes": SHARD_BYTES} | recipe)
+        name: run_build(sample_world, request=LABELS, **DEFAULTS | recipe)
         for name, recipe in RECIPES.items()
     }
 
@@ -80,14 +82,14 @@ def test_recipes_differ_and_have_several_shards(built):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_order_and_place_do_not_matter(built, elsewhere, run_build, name):
-    options = {"shard_bytes": SHARD_BYTES} | RECIPES[name]
+    options = DEFAULTS | RECIPES[name]
     output = run_build(elsewhere, request=LABELS, **options)
     assert remains(output) == remains(built[name])
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_number_of_parts_does_not_matter(built, sample_world, run_build, name):
-    options = {"shard_bytes": SHARD_BYTES} | RECIPES[name]
+    options = DEFAULTS | RECIPES[name]
     output = run_build(sample_world, request=LABELS, how=InParts(), **options)
     assert remains(output) == remains(built[name])
     assert output.manifest() == built[name].manifest()
@@ -124,7 +126,7 @@ def test_the_environment_does_not_matter(
 
 
 def test_another_seed_draws_otherwise(built, sample_world, run_build):
-    options = {"shard_bytes": SHARD_BYTES} | RECIPES["sampled"]
+    options = DEFAULTS | RECIPES["sampled"]
     output = run_build(sample_world, request=LABELS, seed=1, **options)
     assert output.regions().keys() != built["sampled"].regions().keys()
 

@@ -1,4 +1,4 @@
-"""Builds that are killed: run again they end with the same bytes; no process hangs or stays behind."""
+"""Builds that are killed: a rerun ends with the same bytes, and no process hangs or stays."""
 
 import os
 import random
@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
-from schemas.ledger import Ledger
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="processes are watched through /proc"
@@ -150,6 +148,5 @@ def test_an_interrupted_build_says_how_to_go_on(
     check_that_nothing_was_lost(built, output_of(tmp_path))
 
 
-def test_a_build_that_is_let_be_has_a_ledger_that_balances(built):
-    assert isinstance(built.ledger(), Ledger)
+def test_there_is_enough_to_interrupt(built):
     assert len(built.digests()) > 100

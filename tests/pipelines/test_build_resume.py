@@ -1,4 +1,4 @@
-"""A build that is run again: what is finished stays, the rest is redone, other builds are left be."""
+"""A build that is run again: what is finished stays, the rest is redone, others' files are safe."""
 
 import errno
 import os
@@ -118,7 +118,10 @@ def test_another_annotation_file_is_refused(sample_world, run_build, output, tmp
 def test_rebuilding_leaves_nothing_of_the_other_build(sample_world, run_build, output):
     again = same(sample_world, run_build, output.folder, shard_bytes=10**9, how=REBUILD)
     fresh = same(sample_world, run_build, shard_bytes=10**9)
-    assert set(again.digests()) == {"coco/train-00000-of-00001.arrow", "coco/val-00000-of-00001.arrow"}
+    assert set(again.digests()) == {
+        "coco/train-00000-of-00001.arrow",
+        "coco/val-00000-of-00001.arrow",
+    }
     here, there = files_of(again.folder), files_of(fresh.folder)
     assert here.keys() == there.keys()
     assert again.digests() == fresh.digests()

@@ -74,30 +74,17 @@ class SecondReader:
             return np.asarray(ImageOps.exif_transpose(picture)) > 0
 
 
-def laid_out(root: Path, annotations: Path, pictures: Path) -> Path:
-    """A data root of links, as the owner's archives would unpack."""
-    folder = root / "coco" / "annotations"
-    folder.mkdir(parents=True)
-    for split in ("train2017", "val2017"):
-        (folder / f"instances_{split}.json").symlink_to(annotations / f"instances_{split}.json")
-        (root / "coco" / split).symlink_to(pictures / split)
-    return root
-
-
 @pytest.fixture(scope="module", params=["drawn world", "tinycoco", "a user's own file"])
-def case(request, tmp_path_factory, run_build):
+def case(request, run_build):
     """The second reader of each split, and what was built from the same files."""
     if request.param == "drawn world":
         root = request.getfixturevalue("sample_world")
         output = run_build(root, request={"label_set": "Shapes-15"}, shard_bytes=300_000)
         return readers(root), output
-    samples = request.getfixturevalue("samples") / "coco"
     if request.param == "tinycoco":
-        tiny = samples / "tinycoco"
-        root = tmp_path_factory.mktemp("laid_out")
-        laid_out(root, tiny / "annotations", tiny / "images")
+        root = request.getfixturevalue("tinycoco")
         return readers(root), run_build(root)
-    folder = samples / "mmpose_person"
+    folder = request.getfixturevalue("samples") / "coco" / "mmpose_person"
     own = {"annotations": str(folder / "test_coco.json"), "images": str(folder)}
     output = run_build(Path(), request={**own, "label_set": "Person"})
     return {"train": SecondReader(folder / "test_coco.json", folder)}, output

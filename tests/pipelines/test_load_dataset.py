@@ -24,17 +24,11 @@ def counts_in_card(folder: Path) -> dict[str, dict[str, int]]:
 
 
 @pytest.fixture(scope="module", params=["drawn world", "tinycoco"])
-def output(request, tmp_path_factory, run_build):
+def output(request, run_build):
     if request.param == "drawn world":
         root = request.getfixturevalue("sample_world")
         return run_build(root, request=LABELS, shard_bytes=SHARD_BYTES)
-    tiny = request.getfixturevalue("samples") / "coco" / "tinycoco"
-    root = tmp_path_factory.mktemp("tinycoco")
-    (root / "coco").mkdir()
-    (root / "coco" / "annotations").symlink_to(tiny / "annotations")
-    for split in ("train2017", "val2017"):
-        (root / "coco" / split).symlink_to(tiny / "images" / split)
-    return run_build(root, shard_bytes=3_000_000)
+    return run_build(request.getfixturevalue("tinycoco"), shard_bytes=3_000_000)
 
 
 @pytest.fixture(params=["one config", "the default", "streaming", "streaming the default"])

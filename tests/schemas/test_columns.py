@@ -3,10 +3,9 @@
 import io
 import json
 
-import numpy as np
 import pyarrow as pa
 import pytest
-from datasets import Features
+from datasets import Features, Image
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -75,6 +74,7 @@ def expected_provenance(**changes):
 def test_datasets_reads_the_schema_as_we_mean_it():
     found = Features.from_arrow_schema(SCHEMA)
     assert found.arrow_schema == SCHEMA
+    assert found["image"] == Image(decode=True)
     assert json.loads(json.dumps(found.to_dict())) == features()
     metadata = {name.decode(): json.loads(text) for name, text in SCHEMA.metadata.items()}
     assert metadata == {
@@ -187,7 +187,8 @@ def put(column: ImageColumn, content: bytes, spare: int = 0) -> None:
     st.integers(0, 8),
 )
 def test_images_are_held_whatever_the_buffer_held_at_first(images, capacity):
-    column, expected = ImageColumn(capacity), []
+    column = ImageColumn(capacity)
+    expected: list[bytes | None] = []
     for image in images:
         if image is None:
             column.skip()
@@ -215,7 +216,7 @@ def test_a_cleared_column_starts_anew():
 def test_room_that_was_not_used_is_given_again():
     column = ImageColumn(4)
     put(column, b"one")
-    column.room(100)[:] = np.full(100, ord("x"), np.uint8)
+    column.room(100)[:] = b"x" * 100
     put(column, b"two", spare=50)
     assert column.array().to_pylist() == [b"one", b"two"]
 

@@ -112,7 +112,8 @@ def pixel_boxes(draw):
 def test_a_box_turns_as_pillow_turns_its_pixels(drawn, orientation):
     box, width, height = drawn
     image = Image.new("L", (width, height))
-    image.paste(255, tuple(map(int, box)))
+    x0, y0, x1, y1 = map(int, box)
+    image.paste(255, (x0, y0, x1, y1))
     image.getexif()[Base.Orientation] = orientation
     turned = ImageOps.exif_transpose(image)
     assert turn_box(box, orientation, width, height) == turned.getbbox()

@@ -105,6 +105,8 @@ def test_plain_text_only_loses_blanks(text):
     [
         ("<region1>", "(region1)"),
         ("<IMAGE>", "(IMAGE)"),
+        ("<reg<image>ion1>", "(reg(image)ion1)"),
+        ("<region1, left>", "(region1, left)"),
         ("a </s> b", "a (/s) b"),
         ("a < b", "a < b"),
         ("a <b", "a < b"),

@@ -1,0 +1,190 @@
+"""Compose: whatever regions are called, their conversations make right records."""
+
+import re
+from itertools import permutations
+
+import apache_beam as beam
+import pytest
+from apache_beam.testing.test_pipeline import TestPipeline as BeamPipeline
+from apache_beam.testing.util import assert_that, equal_to
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from prompts.region_classification import Classification, InstructionMode
+from prompts.style import Style
+from prompts.table import WORDING_SETS
+from schemas.check import check_record
+from schemas.columns import BuildStamp, Row, to_batch
+from schemas.ledger import Stage, ledger_of
+from schemas.mask import from_polygons
+from schemas.rejection import Kind, Reason, Rejected, Rejection
+from schemas.sample import Draft, ImageInfo, LabelSet, Region, ScreenedImage, pack, unpack
+from schemas.text import shown_name
+from transforms.accounting import KEPT, REJECTED, TALLY, Book
+from transforms.compose import ComposeConversations, compose_image
+
+IMAGE = ImageInfo(
+    source="coco",
+    split="train",
+    image_id="7",
+    file_name="7.jpg",
+    folder="coco/train",
+    width=20,
+    height=10,
+    size_bytes=100,
+    licence="CC BY 4.0",
+    shards=1,
+)
+MODES = [
+    (Style.REGIONGPT, InstructionMode.MULTI_TURN_ALL),
+    (Style.REGIONGPT, InstructionMode.ONE_TURN_ALL),
+    (Style.REGIONGPT, InstructionMode.ONE_TURN_ONE),
+    (Style.GPT4ROI, InstructionMode.MULTI_TURN_ALL),
+]
+HOW = pytest.mark.parametrize(("style", "mode"), MODES)
+
+
+def how(style: Style, mode: InstructionMode) -> Classification:
+    return Classification(style=style, mode=mode, wordings=WORDING_SETS, seed=0)
+
+
+def screened(*categories: str, image: ImageInfo = IMAGE) -> ScreenedImage:
+    mask = from_polygons([[1.0, 1.0, 9.0, 1.0, 9.0, 9.0]], 10, 20)
+    regions = tuple(
+        Region(
+            region_id=str(number),
+            bbox=(0.0, 0.0, 4.5, 5.0),
+            mask=mask if number % 2 else None,
+            category=category,
+        )
+        for number, category in enumerate(categories)
+    )
+    return ScreenedImage(image, LabelSet("Things", tuple(dict.fromkeys(categories))), regions)
+
+
+def composed(found: ScreenedImage, style: Style, mode: InstructionMode) -> Draft:
+    draft = compose_image(found, how(style, mode), Book(Stage.COMPOSE))
+    assert draft is not None
+    return draft
+
+
+def records(draft: Draft) -> list[dict]:
+    """The records as they are read from a shard."""
+    rows = [
+        Row(
+            source=draft.image.source,
+            split=draft.image.split,
+            path=draft.image.file_name,
+            width=draft.image.width,
+            height=draft.image.height,
+            licence=draft.image.licence,
+            conversation=conversation,
+        )
+        for conversation in draft.conversations
+    ]
+    stamp = BuildStamp(builder="regionforge", recipe="all", seed=0)
+    return to_batch(rows, None, stamp).to_pylist()  # type: ignore[no-any-return]
+
+
+def showable(name: str) -> bool:
+    try:
+        shown_name(name)
+    except Rejected:
+        return False
+    return True
+
+
+HOSTILE = st.lists(
+    st.sampled_from(
+        [
+            *("<image>", "<region1>", "<region", "<region2", ">", "<", "###", "USER:", "\n", "＜"),
+            *("region1", "<categories>", "<region>", "_", ",", " and ", "\0", "cat", "</s>", "＞"),
+        ]
+    ),
+    min_size=1,
+    max_size=4,
+).map("".join)
+NAMES = (HOSTILE | st.text(st.characters(codec="utf-8"), max_size=8)).filter(showable)
+
+
+@given(st.lists(NAMES, min_size=1, max_size=8), st.sampled_from(MODES))
+def test_any_names_make_right_records(names, how):
+    found = screened(*names)
+    seen = []
+    for record in records(composed(found, *how)):
+        assert check_record(record) == []
+        contents = [message["content"] for message in record["messages"]]
+        tokens = re.findall(r"<region(\d+)>", "".join(contents))
+        assert tokens == [str(number) for number in range(1, len(record["regions"]) + 1)]
+        assert [content.count("<image>") for content in contents[1:]] == [0] * len(contents[1:])
+        assert contents[0].count("<image>") == 1
+        assert not [content for content in contents if "###" in content or "</s>" in content]
+        seen += [(region["region_id"], region["category"]) for region in record["regions"]]
+    assert sorted(seen) == [(region.region_id, region.category) for region in found.regions]
+
+
+@HOW
+def test_the_order_of_regions_decides_nothing(style, mode):
+    found = screened("cat", "dog", "cat", "owl")
+    expected = pack(composed(found, style, mode))
+    for regions in permutations(found.regions):
+        assert pack(composed(replace(found, regions=regions), style, mode)) == expected
+
+
+@HOW
+def test_ids_and_accounts(style, mode):
+    book = Book(Stage.COMPOSE)
+    draft = compose_image(screened("cat", "dog", "owl"), how(style, mode), book)
+    assert draft is not None
+    number = 3 if mode is InstructionMode.ONE_TURN_ONE else 1
+    assert [conversation.id for conversation in draft.conversations] == [
+        f"coco/train/7/region_classification/{ordinal}" for ordinal in range(number)
+    ]
+    accounts = ledger_of(book.tally).sources["coco"]["train"][Stage.COMPOSE]
+    assert {kind: (found.read, found.kept) for kind, found in accounts.items()} == {
+        Kind.IMAGE: (1, 1),
+        Kind.ANNOTATION: (3, 3),
+        Kind.CONVERSATION: (number, number),
+    }
+    assert unpack(pack(draft)) == draft
+
+
+@HOW
+def test_an_image_without_regions_is_rejected(style, mode):
+    book = Book(Stage.COMPOSE)
+    assert compose_image(screened(), how(style, mode), book) is None
+    assert [(found.kind, found.id, found.reason) for found in book.rejections] == [
+        (Kind.IMAGE, "7", Reason.NO_REGIONS)
+    ]
+    assert set(ledger_of(book.tally).sources["coco"]["train"][Stage.COMPOSE]) == {Kind.IMAGE}
+
+
+def test_the_stage_in_a_pipeline():
+    good = [screened("cat", "dog"), screened("owl", image=replace(IMAGE, image_id="8"))]
+    empty = screened(image=replace(IMAGE, image_id="9"))
+    style, mode = MODES[2]
+    at = ("coco", "train", "compose")
+    rejection = Rejection(
+        source="coco",
+        split="train",
+        stage="compose",
+        kind=Kind.IMAGE,
+        id="9",
+        reason=Reason.NO_REGIONS,
+        detail="no usable annotation, expected at least one",
+    )
+    tallies = [
+        ((*at, "image", "read"), 3),
+        ((*at, "image", "kept"), 2),
+        ((*at, "image", "rejected:no_regions"), 1),
+        ((*at, "annotation", "read"), 3),
+        ((*at, "annotation", "kept"), 3),
+        ((*at, "conversation", "read"), 3),
+        ((*at, "conversation", "kept"), 3),
+    ]
+    with BeamPipeline() as root:
+        found = root | beam.Create([*good, empty]) | ComposeConversations(how(style, mode))
+        assert_that(found[KEPT], equal_to([composed(image, style, mode) for image in good]), "kept")
+        assert_that(found[REJECTED], equal_to([rejection]), "rejected")
+        assert_that(found[TALLY] | beam.CombinePerKey(sum), equal_to(tallies), "tally")
