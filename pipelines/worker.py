@@ -19,12 +19,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing.connection import wait
 from multiprocessing.context import ForkProcess, SpawnProcess
-from multiprocessing.process import BaseProcess
-from typing import cast
 
 import grpc
 from apache_beam.runners.worker import sdk_worker_main
@@ -49,24 +46,13 @@ def ready_workers(count: int) -> Iterator[str]:
                 arguments = listener, os.getpid(), folder
                 workers.append(PROCESS(target=_serve, args=arguments, daemon=True))
                 workers[-1].start()
-        threading.Thread(target=_end_together, args=(workers,), daemon=True).start()
+        # From here on the workers alone hold the socket: each closes it once it has its orders, so
+        # that a relay left over, because a worker died, is turned away instead of waiting.
         yield shlex.join([sys.executable, "-I", "-S", relay.__file__, path])
     finally:
         for worker in workers:
             worker.kill()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _end_together(workers: Sequence[BaseProcess]) -> None:
-    """Once a worker has died, kill the others: whoever waits for a worker then learns of it."""
-    running = {worker.sentinel: worker for worker in workers}
-    while running:
-        for ended in wait(list(running)):
-            worker = running.pop(cast(int, ended))
-            worker.join()
-            if worker.exitcode:
-                for other in running.values():
-                    other.kill()
 
 
 def _serve(listener: socket.socket, launcher: int, folder: str) -> None:

@@ -114,23 +114,25 @@ def dialogues(
 ) -> list[list[Exchange]]:
     """Return an image's conversations about the categories of its regions, in order."""
     chance = Chance(how.seed, image.source, image.split, image.image_id)
-    ordered = sorted(regions, key=lambda region: chance.rank("order", region.region_id))
+    # One rank orders the regions, the other one chooses the wording of each.
+    drawn = sorted(
+        [(*chance.ranks(region.region_id), region) for region in regions],
+        key=lambda item: (item[0], item[2].region_id),
+    )
+    ordered = [region for _, _, region in drawn]
     if how.style is Style.GPT4ROI:
-        return [_detection(ordered, names, how, chance)]
-    match how.mode:
-        case InstructionMode.ONE_TURN_ALL:
-            return [[_question(ordered, names, how, chance)]]
-        case InstructionMode.ONE_TURN_ONE:
-            return [[_question([region], names, how, chance)] for region in ordered]
-        case InstructionMode.MULTI_TURN_ALL:
-            return [[_question([region], names, how, chance) for region in ordered]]
+        return [_detection(ordered, names, how, chance.rank("task"))]
+    if how.mode is InstructionMode.ONE_TURN_ALL:
+        return [[_question(ordered, names, how, drawn[0][1])]]
+    turns = [_question([region], names, how, position) for _, position, region in drawn]
+    return [[turn] for turn in turns] if how.mode is InstructionMode.ONE_TURN_ONE else [turns]
 
 
 def _question(
-    regions: Sequence[Region], names: LabelSet, how: Classification, chance: Chance
+    regions: Sequence[Region], names: LabelSet, how: Classification, position: int
 ) -> Exchange:
     wordings = how.wordings[(ONE_REGION if len(regions) == 1 else SEVERAL_REGIONS).name]
-    wording, prompt = wordings.choose(chance, regions[0].region_id)
+    wording, prompt = wordings.choose(position)
     return Exchange(
         task=Task.REGION_CLASSIFICATION,
         request=filled(wording, "<region>", listed(regions)),
@@ -141,9 +143,9 @@ def _question(
 
 
 def _detection(
-    regions: Sequence[Region], names: LabelSet, how: Classification, chance: Chance
+    regions: Sequence[Region], names: LabelSet, how: Classification, position: int
 ) -> list[Exchange]:
-    wording, prompt = how.wordings[DETECTION_TASK.name].choose(chance)
+    wording, prompt = how.wordings[DETECTION_TASK.name].choose(position)
     definition = wording.replace("<categories>", category_listing(names))
     return [
         Exchange(

@@ -11,7 +11,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from schemas.errors import UsageError
-from schemas.ids import Chance
+from schemas.ids import pick
 
 _TAG = re.compile(r"<[^<>]*>")
 _RESERVED = re.compile(r"#{3,}|</?s>|\b(USER|ASSISTANT|Human|Assistant):")
@@ -25,9 +25,9 @@ class WordingSet:
     placeholders: tuple[str, ...]
     wordings: tuple[str, ...]
 
-    def choose(self, chance: Chance, *parts: str | int) -> tuple[str, str]:
-        """Return one wording and its id, by chance."""
-        wording = chance.pick(self.wordings, self.name, *parts)
+    def choose(self, position: int) -> tuple[str, str]:
+        """Return the wording at which a rank points, and its id."""
+        wording = pick(self.wordings, position)
         return wording, _prompt_id(self.name, wording)
 
     def replaced(self, wordings: Sequence[str]) -> "WordingSet":

@@ -19,18 +19,27 @@ class Chance:
     __slots__ = ("_state",)
 
     def __init__(self, *parts: str | int) -> None:
-        self._state = blake2b(digest_size=8)
+        self._state = blake2b(digest_size=16)
         _add(self._state, parts)
 
     def rank(self, *parts: str | int) -> int:
         """Return a uniform 63-bit number that depends on all parts and on nothing else."""
+        return self.ranks(*parts)[0]
+
+    def ranks(self, *parts: str | int) -> tuple[int, int]:
+        """Return two such numbers, independent of each other, for the price of one."""
         state = self._state.copy()
         _add(state, parts)
-        return int.from_bytes(state.digest()) >> 64 - RANK_BITS
+        digest = state.digest()
+        return (
+            int.from_bytes(digest[:8]) >> 64 - RANK_BITS,
+            int.from_bytes(digest[8:]) >> 64 - RANK_BITS,
+        )
 
-    def pick(self, options: Sequence[T], *parts: str | int) -> T:
-        """Return one of the options, chosen by the rank of the parts."""
-        return options[self.rank(*parts) * len(options) >> RANK_BITS]
+
+def pick(options: Sequence[T], position: int) -> T:
+    """Return the option at which a rank points; all are equally likely."""
+    return options[position * len(options) >> RANK_BITS]
 
 
 def rank(*parts: str | int) -> int:

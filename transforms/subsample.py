@@ -17,7 +17,7 @@ from schemas.ids import rank
 from schemas.ledger import Stage
 from schemas.rejection import Kind
 from schemas.sample import ImageInfo, Region, ScreenedImage
-from transforms.accounting import Book, BookedDoFn, booked
+from transforms.accounting import KEPT, REJECTED, TALLY, Book, BookedDoFn, booked
 
 CategoryKey = tuple[str, str, str]  # source, split, category
 RegionRank = tuple[int, str]  # hash, then id, so that no two are equal
@@ -31,6 +31,11 @@ class Caps:
     per_category: int | None
     per_image: int | None
     seed: int
+
+    @property
+    def any(self) -> bool:
+        """Whether there is something to cap."""
+        return self.per_category is not None or self.per_image is not None
 
 
 def category_ranks(found: ScreenedImage, seed: int) -> Iterator[tuple[CategoryKey, RegionRank]]:
@@ -126,7 +131,10 @@ class SampleRegions(beam.PTransform[PCollection[ScreenedImage], Any]):
     smallest: PCollection[Smallest]
 
     def expand(self, pcoll: PCollection[ScreenedImage]) -> Any:
-        """Apply `sample_image` to every image."""
+        """Apply `sample_image` to every image; without caps, pass them on."""
+        if not self.caps.any:
+            nothing = [pcoll.pipeline | f"No{tag}" >> beam.Create([]) for tag in (REJECTED, TALLY)]
+            return {KEPT: pcoll, REJECTED: nothing[0], TALLY: nothing[1]}
         return pcoll | booked(_SampleImage(self.caps), smallest=AsDict(self.smallest))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from pipelines.datasets.coco_json import CATEGORY, ItemId, Raw, Refused, malformed
+from pipelines.datasets.coco_json import CATEGORY, ItemId, Raw, Refused, as_number, malformed
 from schemas.rejection import Reason, Rejected
 from schemas.text import shown_name
 
@@ -20,8 +20,9 @@ class Categories:
 
     def name_of(self, category_id: ItemId) -> str:
         """Return a category's name, or raise `Rejected` saying why it has none."""
-        if category_id in self.names:
-            return self.names[category_id]
+        name = self.names.get(category_id) or self.names.get(category_id := as_number(category_id))
+        if name is not None:
+            return name
         raise self.unusable.get(
             category_id,
             Rejected(

@@ -40,7 +40,7 @@ class _Identified(msgspec.Struct):
     id: ItemId
 
     def __post_init__(self) -> None:
-        self.id = _as_number(self.id)
+        self.id = as_number(self.id)
 
 
 class CocoImage(_Identified):
@@ -54,7 +54,7 @@ class CocoImage(_Identified):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.license is not None:
-            self.license = _as_number(self.license)
+            self.license = as_number(self.license)
 
 
 class CocoLink(_Identified):
@@ -64,7 +64,7 @@ class CocoLink(_Identified):
 
     def __post_init__(self) -> None:
         if type(self.id) is str or type(self.image_id) is str:
-            self.id, self.image_id = _as_number(self.id), _as_number(self.image_id)
+            self.id, self.image_id = as_number(self.id), as_number(self.image_id)
 
 
 class _NumberLink(msgspec.Struct, gc=False):
@@ -74,17 +74,15 @@ class _NumberLink(msgspec.Struct, gc=False):
     image_id: int
 
 
-class CocoAnnotation(CocoLink):
-    """An item of `annotations`; the box is xywh in pixels."""
+class CocoAnnotation(msgspec.Struct, gc=False):
+    """An item of `annotations`; the box is xywh in pixels. Its ids are as they are written."""
 
+    id: ItemId
+    image_id: ItemId
     category_id: ItemId
     bbox: tuple[float | None, float | None, float | None, float | None]
     iscrowd: int | bool = 0
     segmentation: Raw = Raw(b"")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.category_id = _as_number(self.category_id)
 
 
 class CocoCategory(_Identified):
@@ -99,7 +97,8 @@ class CocoLicence(_Identified):
     name: str
 
 
-def _as_number(item_id: ItemId) -> ItemId:
+def as_number(item_id: ItemId) -> ItemId:
+    """Return an id in the one form we compare: a number, if it is written as one."""
     return int(item_id) if type(item_id) is str and _NUMBER.fullmatch(item_id) else item_id
 
 

@@ -16,7 +16,7 @@ from pipelines.datasets import coco_json
 from pipelines.datasets.coco_categories import Categories, read_categories
 from pipelines.datasets.coco_json import CocoAnnotation, CocoFile, CocoImage, ItemId, Raw, Refused
 from pipelines.datasets.paths import check_file_name
-from schemas.geometry import xyxy
+from schemas.geometry import Box, xyxy
 from schemas.ids import rank
 from schemas.rejection import Kind, Reason, Rejected, Rejection
 from schemas.sample import ImageInfo, LabelSet
@@ -31,6 +31,7 @@ from schemas.source import (
     Volume,
 )
 
+UNKNOWN_BOX: Box = (math.nan,) * 4
 MAX_SIDE = 65_500  # pixels; the largest a JPEG can have
 MAX_BYTES = 512 * 1024 * 1024  # of a picture file; more than all the pixels we decode can fill
 
@@ -162,10 +163,14 @@ def _regions(
 
 
 def _region(found: CocoAnnotation, categories: Categories) -> SourceRegion:
-    x, y, width, height = (math.nan if value is None else value for value in found.bbox)
+    x, y, width, height = found.bbox
+    if x is None or y is None or width is None or height is None:
+        box = UNKNOWN_BOX
+    else:
+        box = xyxy(x, y, width, height)
     return SourceRegion(
         region_id=str(found.id),
-        bbox=xyxy(x, y, width, height),
+        bbox=box,
         category=categories.name_of(found.category_id),
         crowd=bool(found.iscrowd),
         segmentation=bytes(found.segmentation),

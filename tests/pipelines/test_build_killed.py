@@ -95,6 +95,7 @@ def test_a_build_killed_again_and_again(sample_world, built, command_line, outpu
             time.sleep(chance.random() / 50)
             process.kill()
             assert process.wait() == -signal.SIGKILL
+        assert output_of(tmp_path).digests().items() <= built.digests().items()
         assert shards(tmp_path) >= kept
         kept = shards(tmp_path)
         assert not (tmp_path / "manifest.json").exists()

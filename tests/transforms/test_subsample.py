@@ -188,6 +188,8 @@ def test_the_stages_in_a_pipeline(per_category, per_image):
     smallest, book = smallest_of(WORLD, caps) if per_category else {}, Book(Stage.SAMPLE)
     expected = [sample_image(image, smallest, caps, book) for image in WORLD]
     tallies = [(tuple(map(str, key)), number) for key, number in book.tally.items()]
+    if not caps.any:  # then there is no such stage
+        tallies = []
     with BeamPipeline() as root:
         world = root | beam.Create(reversed(WORLD))
         found_smallest = world | FindSmallest(caps)
