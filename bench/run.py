@@ -1,10 +1,10 @@
 """`make bench`: RegionForge beside what a user would write, in alternating pairs on this machine.
 
-    python bench/run.py [--pairs N] [--only photos|annotations] [--data DIR]
+    python bench/run.py [--pairs N] [--only photos|annotations] [--peer plain|tuned] [--data DIR]
 
 The data is drawn by the sample world: 20,000 pictures of about 110 kB, and annotations of the
-size of COCO train2017's. Ratios are of wall times, pair by pair; the median is printed. Memory is
-the peak of each process.
+size of COCO train2017's. The peers are in peer.py. Ratios are of wall times, pair by pair; the
+median is printed. Memory is the peak of each process. The plain peer takes minutes a round.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import re
 import shutil
 import statistics
 import sys
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=5, metavar="N")
     parser.add_argument("--only", choices=("photos", "annotations"))
+    parser.add_argument("--peer", choices=("plain", "tuned", "both"), default="both")
     parser.add_argument("--data", type=Path, default=HERE / "data", metavar="DIR")
     args = parser.parse_args()
     if args.only != "annotations":
@@ -55,7 +57,7 @@ def _photos(data: Path) -> Workload:
         title="20,000 images of about 110 kB, embedded, masks as run lengths, SHA-256",
         data=write_photo_set(data / "photos"),
         images="embed",
-        flags=("--workers", "2"),
+        flags=("--workers", "2", "--shard-size", "400MB"),
         target="2.0 (aim 2.8), 0.5 GB in any process",
     )
 
@@ -72,36 +74,36 @@ def _annotations(data: Path) -> Workload:
 
 def _compare(work: Workload, args: argparse.Namespace) -> None:
     print(f"\n{work.title}\n  target: {work.target}", flush=True)
-    ours: list[Run] = []
-    peers: list[Run] = []
-    copies: list[Run] = []
+    others = ["plain", "tuned"] if args.peer == "both" else [args.peer]
+    runs: dict[str, list[Run]] = defaultdict(list)
     for pair in range(1, args.pairs + 1):
-        ours.append(_once(_our_command(work, args.data), args.data))
-        peers.append(_once(_peer_command(work, args.data), args.data))
-        line = f"  pair {pair}: ours {ours[-1].seconds:.1f} s, peer {peers[-1].seconds:.1f} s"
+        runs["ours"].append(_once(_our_command(work, args.data), args.data))
+        for kind in others:
+            runs[kind].append(_once(_peer_command(work, kind, args.data), args.data))
         if work.images == "embed":
-            copies.append(_once(_copy_command(work, args.data), args.data))
-            line += f", copy {copies[-1].seconds:.1f} s"
-        print(line, flush=True)
-    _report(ours, peers, copies)
+            runs["copy"].append(_once(_copy_command(work, args.data), args.data))
+        times = ", ".join(f"{name} {found[-1].seconds:.1f} s" for name, found in runs.items())
+        print(f"  round {pair}: {times}", flush=True)
+    _report(runs)
 
 
-def _report(ours: list[Run], peers: list[Run], copies: list[Run]) -> None:
-    generated = [_generated(peer) for peer in peers]
-    print(f"  faster than the peer: {_ratio([p.seconds for p in peers], ours)}")
-    print(f"  faster than its from_generator alone: {_ratio(generated, ours)}")
-    if copies:
-        print(f"  time of a plain copy of the images: {_ratio([c.seconds for c in copies], ours)}")
-    for name, runs in (("ours", ours), ("peer", peers)):
-        largest = max(runs, key=lambda found: found.peak_bytes[:1])
+def _report(runs: dict[str, list[Run]]) -> None:
+    ours = runs.pop("ours")
+    for name, found in runs.items():
+        print(f"  {name}: {_ratio([other.seconds for other in found], ours)}")
+        if name != "copy":
+            alone = [_generated(peer) for peer in found]
+            print(f"  {name}, from_generator alone: {_ratio(alone, ours)}")
+    for name, found in {"ours": ours, **runs}.items():
+        largest = max(found, key=lambda run: run.peak_bytes[:1])
         peaks = ", ".join(f"{peak / MB:.0f}" for peak in largest.peak_bytes if peak > 20 * MB)
-        print(f"  peak memory of {name}, MB per process: {peaks}", flush=True)
+        print(f"  peak memory of {name}, MB per process: {peaks or 'small'}", flush=True)
 
 
 def _ratio(others: list[float], ours: list[Run]) -> str:
     ratios = [other / our.seconds for other, our in zip(others, ours, strict=True)]
     low, middle, high = min(ratios), statistics.median(ratios), max(ratios)
-    return f"{middle:.2f} x  (from {low:.2f} to {high:.2f} in {len(ratios)} pairs)"
+    return f"{middle:.2f} x our time (from {low:.2f} to {high:.2f} in {len(ratios)} pairs)"
 
 
 def _generated(peer: Run) -> float:
@@ -119,9 +121,9 @@ def _our_command(work: Workload, data: Path) -> list[str]:
     return [*build, "--output", str(data / "out"), "--images", work.images, *work.flags]
 
 
-def _peer_command(work: Workload, data: Path) -> list[str]:
+def _peer_command(work: Workload, kind: str, data: Path) -> list[str]:
     paths = [work.data.annotations, work.data.pictures, data / "out"]
-    return [sys.executable, str(HERE / "peer.py"), *map(str, paths), work.images]
+    return [sys.executable, str(HERE / "peer.py"), kind, *map(str, paths), work.images]
 
 
 def _copy_command(work: Workload, data: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""The command line: what can be typed.
+"""The command line: what can be typed; what it does is in `commands/`.
 
 Flags that are not ours pass through to Beam; a flag that neither knows is an error. Beam and
 what needs it are imported only to run a command: `--help` should not take a second.
@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from importlib import import_module
 
 from pydantic import ValidationError
 
@@ -50,14 +51,13 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _call(args: argparse.Namespace, others: list[str]) -> int:
-    from pipelines import commands
     from pipelines.beam_flags import check_beam_flags
 
     if others and args.command != "build":
         raise UsageError(f"unknown flag {others[0]!r}; --help lists those there are")
     check_beam_flags(others)
     args.beam_flags = others
-    return int(getattr(commands, args.command)(args))
+    return int(import_module(f"pipelines.commands.{args.command}").run(args))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,8 +12,9 @@ from pipelines.plan import make_plan
 from pipelines.preview import build_facts, choose, write_page
 from pipelines.recipe import Recipe
 from pipelines.sample_world import write_world
-from pipelines.summary import print_report, print_summary
+from pipelines.summary import print_summary
 from pipelines.verify import verify
+from pipelines.verify.report import print_report
 from prompts.style import Style
 from schemas.errors import UsageError
 

@@ -159,6 +159,9 @@ def _worker_deaths(ended: "queue.SimpleQueue[BaseException | None]") -> Iterator
     threading.excepthook = report
     try:
         yield
+    except KeyboardInterrupt:
+        died.set()  # or soon will: the interrupt ends the workers
+        raise
     finally:
-        if not died.is_set():  # the threads that waited for it have yet to find out
+        if not died.is_set():  # threads that talk to a dead worker have yet to find out
             threading.excepthook = before

@@ -1,4 +1,4 @@
-"""What a person reads at the end of a build and of a verification."""
+"""What a person reads at the end of a build."""
 
 from collections import Counter
 
@@ -9,12 +9,9 @@ from rich.table import Table
 from pipelines import files
 from pipelines.outcome import read_ledger
 from pipelines.plan import Plan
-from pipelines.verify import Report
 from schemas.ledger import Stage
 from schemas.manifest import Manifest
 from schemas.rejection import Kind
-
-MOST_PROBLEMS = 50
 
 
 def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
@@ -65,19 +62,6 @@ def _print_reasons(console: Console, plan: Plan, manifest: Manifest) -> None:
 
 def _by_count(item: tuple[str, int]) -> tuple[int, str]:
     return item[1], item[0]
-
-
-def print_report(report: Report) -> None:
-    """Print what verification found."""
-    console = Console(highlight=False)
-    for problem in report.problems[:MOST_PROBLEMS]:
-        console.print(f"[red]wrong[/red] {escape(problem)}", soft_wrap=True)
-    if (more := len(report.problems) - MOST_PROBLEMS) > 0:
-        console.print(f"and {more:,} more")
-    verdict = "verified" if report.ok else f"{len(report.problems):,} problems"
-    console.print(
-        f"{verdict}: {report.rows:,} records in {report.shards} shards, {size_text(report.bytes)}"
-    )
 
 
 def size_text(size: float) -> str:

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -160,11 +159,11 @@ class Output:
         }
 
 
-def decoded(row: dict[str, Any]) -> Image.Image:
-    """The picture of a record as any reader of the bytes has it."""
-    with Image.open(BytesIO(row["image"]["bytes"])) as image:
-        image.load()
-        return image
+class InParts(LaunchOptions):
+    """One process that reads each split in three parts, as three processes would."""
+
+    def parts(self) -> int:
+        return 3
 
 
 @pytest.fixture(scope="session")
@@ -230,6 +229,12 @@ def sample_world(tmp_path_factory):
     root = tmp_path_factory.mktemp("sample_world")
     write_world(root)
     return root
+
+
+@pytest.fixture(scope="session")
+def in_parts():
+    """How a build is launched that reads in several parts."""
+    return InParts()
 
 
 @pytest.fixture(scope="session")

@@ -60,13 +60,15 @@ def test_a_file_that_is_unusable(two_splits, run_build, tmp_path, name):
     caught.match(fault)
 
 
+@pytest.mark.parametrize("parts", [1, 3])
 def test_the_other_split_is_built_and_the_build_is_not_finished(
-    two_splits, run_build, output_of, tmp_path
+    two_splits, run_build, in_parts, output_of, tmp_path, parts
 ):
     root, splits = two_splits
     splits["train"].file.write_bytes(b"{")
+    how = in_parts if parts > 1 else LaunchOptions()
     with pytest.raises(BuildError):
-        run_build(root, tmp_path / "output", request=LABELS)
+        run_build(root, tmp_path / "output", request=LABELS, how=how)
     output = output_of(tmp_path / "output")
     assert output.regions().keys() == {"41", "42", "51", "52"}
     assert {row["split"] for row in output.rows()} == {"val"}

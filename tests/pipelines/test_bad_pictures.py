@@ -12,6 +12,7 @@ from PIL import Image
 
 from pipelines import files
 from pipelines.files import FileStore
+from pipelines.verify import verify
 from transforms.picture import MAX_PIXELS
 
 GOOD = {"11", "12", "21", "22", "31", "32"}
@@ -128,6 +129,19 @@ def test_an_unusual_picture_is_kept(coco_file, run_build, name):
     with Image.open(io.BytesIO(row["image"]["bytes"])) as image:
         image.load()
         assert image.size == SIZE
+
+
+def test_all_at_once_and_verified(coco_file, run_build):
+    owner = coco_file().good()
+    good = [content() for content in KEPT.values()]
+    bad = [content() for content, _ in CONTENTS.values()]
+    for number, content in enumerate((*good, *bad), start=4):
+        owner.listed(number, f"{number}.jpg", content)
+    output = run_build(owner.save(), shard_bytes=1_000)
+    images = [item for item in output.rejected() if item[0] == "image"]
+    assert sorted(reason for *_, reason in images) == sorted(r for _, r in CONTENTS.values())
+    assert len(output.regions()) == len(GOOD) + len(KEPT)
+    assert verify(str(output.folder)).problems == []
 
 
 @pytest.mark.parametrize("name", UNSAFE)

@@ -25,13 +25,6 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 
 
-class InParts(LaunchOptions):
-    """One process that reads each split in three parts, as more processes would."""
-
-    def parts(self) -> int:
-        return 3
-
-
 def shuffled(root: Path, seed: int) -> Path:
     """The same files with the items of every list in another order."""
     chance = random.Random(seed)
@@ -88,9 +81,9 @@ def test_order_and_place_do_not_matter(built, elsewhere, run_build, name):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_the_number_of_parts_does_not_matter(built, sample_world, run_build, name):
+def test_the_number_of_parts_does_not_matter(built, sample_world, run_build, in_parts, name):
     options = DEFAULTS | RECIPES[name]
-    output = run_build(sample_world, request=LABELS, how=InParts(), **options)
+    output = run_build(sample_world, request=LABELS, how=in_parts, **options)
     assert remains(output) == remains(built[name])
     assert output.manifest() == built[name].manifest()
 
@@ -131,7 +124,7 @@ def test_another_seed_draws_otherwise(built, sample_world, run_build):
     assert output.regions().keys() != built["sampled"].regions().keys()
 
 
-def test_bad_items_are_the_same_in_any_order_and_number_of_parts(coco_file, run_build):
+def test_bad_items_are_the_same_in_any_order_and_number_of_parts(coco_file, run_build, in_parts):
     owner = coco_file().good(*range(1, 10))
     owner.data["images"] += [dict(item, width=40 + item["id"]) for item in owner.data["images"][:4]]
     owner.data["annotations"] += [
@@ -144,7 +137,7 @@ def test_bad_items_are_the_same_in_any_order_and_number_of_parts(coco_file, run_
     for seed in range(3):
         for items in owner.data.values():
             random.Random(seed).shuffle(items)
-        for how in (LaunchOptions(), InParts()):
+        for how in (LaunchOptions(), in_parts):
             output = run_build(owner.save(), how=how, shard_bytes=20_000)
             found.append(remains(output))
     assert all(remaining == found[0] for remaining in found)

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.skipif(
 
 SHARD_SIZE = 4 * 1024  # far more shards than pictures, so that writing takes a while
 WORKERS_MAY_TAKE = 30  # seconds to notice that one of them died
+STRAGGLERS_MAY_TAKE = 10  # seconds to end once the launcher has
 
 
 def arguments(world: Path, output: Path) -> list[str]:
@@ -73,6 +74,13 @@ def wait_until(condition, seconds: float = 60) -> None:
         time.sleep(0.002)
 
 
+def wait_until_gone(session: int) -> None:
+    end = time.monotonic() + STRAGGLERS_MAY_TAKE
+    while left := members(session):
+        assert time.monotonic() < end, left
+        time.sleep(0.05)
+
+
 @pytest.fixture(scope="module")
 def built(sample_world, run_build):
     labels = {"label_set": "Shapes-15", "year": 2017}
@@ -116,7 +124,7 @@ def test_a_worker_that_dies_ends_the_build(
         assert "error: a worker process died" in said
         assert "run the same command again" in said
         assert "Traceback" not in said
-        wait_until(lambda: not members(process.pid), 10)
+        wait_until_gone(process.pid)
     assert not (tmp_path / "manifest.json").exists()
     done = command_line(*arguments(sample_world, tmp_path), "--workers", 2)
     assert done.returncode == 0, done.stderr
@@ -129,7 +137,7 @@ def test_no_worker_outlives_a_killed_launcher(sample_world, tmp_path, finished):
         wait_until(lambda: shards(tmp_path) >= finished and len(members(process.pid)) >= 3)
         process.kill()
         process.wait()
-        wait_until(lambda: not members(process.pid), 10)
+        wait_until_gone(process.pid)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -143,7 +151,7 @@ def test_an_interrupted_build_says_how_to_go_on(
         assert process.returncode == 130
         assert "interrupted; finished shards are kept: run it again to go on" in said
         assert "Traceback" not in said
-        wait_until(lambda: not members(process.pid), 10)
+        wait_until_gone(process.pid)
     done = command_line(*arguments(sample_world, tmp_path))
     assert done.returncode == 0, done.stderr
     check_that_nothing_was_lost(built, output_of(tmp_path))

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from pipelines.cli import _parser, run
-from pipelines.commands import parse_size
+from pipelines.commands.arguments import parse_size
 from schemas.errors import UsageError
 
 FLAGS = {

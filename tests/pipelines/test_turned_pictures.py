@@ -13,6 +13,8 @@ from datasets import Image as ImageFeature
 from PIL import Image, ImageOps
 from pycocotools import mask as rle
 
+from pipelines.verify import verify
+
 ORIENTATION = 0x0112
 SIDES = {"oblong": (60, 40), "square": (48, 48)}  # of the stored pixels
 OUTLINE = [6.0, 5.0, 31.0, 5.0, 31.0, 14.0, 17.0, 14.0, 17.0, 36.0, 6.0, 36.0]  # an L
@@ -102,6 +104,10 @@ def test_turns_are_counted_and_nothing_is_rejected(output):
     assert output.rejected() == []
     turns = sum(orientation != 1 for _, _, orientation, _ in CASES)
     assert output.repaired() == {("image", "image_turned"): turns}
+
+
+def test_verification_finds_nothing(output):
+    assert verify(str(output.folder)).problems == []
 
 
 def test_a_reference_to_a_turned_picture_keeps_the_annotated_frame(coco_file, run_build):

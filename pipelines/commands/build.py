@@ -1,0 +1,62 @@
+"""`build`: owners' files to shards, or what that would do."""
+
+import time
+from argparse import Namespace
+
+from pipelines.commands.arguments import folder, parse_size, positive
+from pipelines.datasets.catalog import dataset
+from pipelines.datasets.spec import SourceRequest
+from pipelines.dry_run import print_dry_run
+from pipelines.launch import LaunchOptions, launch
+from pipelines.plan import make_plan
+from pipelines.recipe import Recipe, load_wordings
+from pipelines.summary import print_summary
+from schemas.errors import UsageError
+
+
+def run(args: Namespace) -> int:
+    """Build shards, or say what a build would do."""
+    plan = make_plan(_recipe(args), folder(args.data_root), folder(args.output))
+    if args.dry_run:
+        print_dry_run(plan)
+        return 0
+    started = time.monotonic()
+    options = LaunchOptions(
+        runner=args.runner,
+        workers=positive("--workers", args.workers),
+        rebuild=args.rebuild,
+        beam_flags=args.beam_flags,
+    )
+    manifest = launch(plan, options)
+    print_summary(plan, manifest, time.monotonic() - started)
+    return 0
+
+
+def _recipe(args: Namespace) -> Recipe:
+    return Recipe(
+        sources=tuple(_source(args, name) for name in args.sources.split(",")),
+        style=args.style,
+        mode=args.mode,
+        per_category=args.per_category,
+        per_image=args.per_image,
+        limit=args.limit,
+        seed=args.seed,
+        images=args.images,
+        shard_bytes=parse_size(args.shard_size),
+        wordings=load_wordings(folder(args.wordings)) if args.wordings else {},
+    )
+
+
+def _source(args: Namespace, name: str) -> SourceRequest:
+    if dataset(name).name != "coco":
+        return SourceRequest(name=name)
+    if args.coco_images and not args.coco_annotations:
+        raise UsageError("--coco-images goes with --coco-annotations FILE")
+    return SourceRequest(
+        name=name,
+        year=None if args.coco_annotations else args.coco_year,
+        annotations=args.coco_annotations and folder(args.coco_annotations),
+        images=args.coco_images and folder(args.coco_images),
+        split=args.coco_split,
+        label_set=args.label_set,
+    )

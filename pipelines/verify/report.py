@@ -1,0 +1,22 @@
+"""What a person reads at the end of a verification."""
+
+from rich.console import Console
+from rich.markup import escape
+
+from pipelines.summary import size_text
+from pipelines.verify.output import Report
+
+MOST_PROBLEMS = 50
+
+
+def print_report(report: Report) -> None:
+    """Print what verification found."""
+    console = Console(highlight=False)
+    for problem in report.problems[:MOST_PROBLEMS]:
+        console.print(f"[red]wrong[/red] {escape(problem)}", soft_wrap=True)
+    if (more := len(report.problems) - MOST_PROBLEMS) > 0:
+        console.print(f"and {more:,} more")
+    verdict = "verified" if report.ok else f"{len(report.problems):,} problems"
+    console.print(
+        f"{verdict}: {report.rows:,} records in {report.shards} shards, {size_text(report.bytes)}"
+    )
