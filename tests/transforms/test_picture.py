@@ -1,4 +1,7 @@
-"""`inspect` says of a picture what its readers see; `upright` makes what they need not turn."""
+"""`inspect` says of a picture what its readers see; `upright` makes what they need not turn.
+
+Length: the pictures are made once and serve every test here.
+"""
 
 import io
 import random
