@@ -86,10 +86,16 @@ class ShardFile:
         self.images = ImageColumn(2 * BATCH_BYTES)
         self.rows = 0
 
-    def add(self, rows: list[Row]) -> None:
-        """Add rows, whose images, if they are embedded, have been put into `images`."""
-        self._rows += rows
-        self.rows += len(rows)
+    def repeat_image(self) -> None:
+        """Put the image of the last row into `images` once more."""
+        last = (self.images if self._rows else self._spare).last()
+        self.images.room(len(last))[:] = last
+        self.images.commit(len(last))
+
+    def add(self, row: Row) -> None:
+        """Add a row, whose image, if it is embedded, has been put into `images`."""
+        self._rows.append(row)
+        self.rows += 1
         if self.images.size >= BATCH_BYTES or len(self._rows) >= BATCH_ROWS:
             self._hand_over()
 

@@ -101,7 +101,8 @@ def _write_draft(draft: Draft, out: ShardFile, options: WriteOptions, book: Book
     book.read(image, Kind.ANNOTATION, len(regions))
     book.read(image, Kind.CONVERSATION, len(draft.conversations))
     try:
-        out.add(_rows(draft, out, options, book))
+        for row in _rows(draft, out, options, book):
+            out.add(row)
     except Rejected as cause:
         book.reject(image, Kind.IMAGE, image.image_id, cause)
         with_image = Rejected(Reason.IMAGE_REJECTED, f"image {image.image_id}: {cause.reason}")
@@ -115,7 +116,7 @@ def _write_draft(draft: Draft, out: ShardFile, options: WriteOptions, book: Book
     book.kept(image, Kind.CONVERSATION, len(draft.conversations))
 
 
-def _rows(draft: Draft, out: ShardFile, options: WriteOptions, book: Book) -> list[Row]:
+def _rows(draft: Draft, out: ShardFile, options: WriteOptions, book: Book) -> Iterator[Row]:
     image = draft.image
     path, size, conversations = image.file_name, (image.width, image.height), draft.conversations
     if path is not None and options.images == "reference":
@@ -127,13 +128,12 @@ def _rows(draft: Draft, out: ShardFile, options: WriteOptions, book: Book) -> li
             book.repaired(image, Kind.IMAGE, Repair.IMAGE_TURNED)
             if annotated_as_stored(image, picture):
                 conversations = turn_conversations(conversations, picture)
-    for position in range(len(conversations)):
+    for position, conversation in enumerate(conversations):
         if path is None:
             out.images.skip()
         elif position and options.images == "embed":
-            out.images.repeat()
-    return [
-        Row(
+            out.repeat_image()
+        yield Row(
             source=image.source,
             split=image.split,
             path=path,
@@ -142,8 +142,6 @@ def _rows(draft: Draft, out: ShardFile, options: WriteOptions, book: Book) -> li
             licence=image.licence,
             conversation=conversation,
         )
-        for conversation in conversations
-    ]
 
 
 def _embed(image: ImageInfo, name: str, out: ShardFile, options: WriteOptions) -> Picture:

@@ -66,11 +66,10 @@ class ImageColumn:
         self._ends.append(self.size + size)
         self._present.append(True)
 
-    def repeat(self) -> None:
-        """Add the last image once more."""
+    def last(self) -> memoryview:
+        """Return the bytes of the last image; they stay until the column is filled again."""
         start, end = self._ends[-2:]
-        self.room(end - start)[:] = self._buffer.data[start:end]
-        self.commit(end - start)
+        return self._buffer.data[start:end]
 
     def skip(self) -> None:
         """Add a null."""

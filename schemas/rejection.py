@@ -41,6 +41,7 @@ class Reason(StrEnum):
     IMAGE_UNREADABLE = "image_unreadable"  # cannot be opened, or does not decode
     IMAGE_ANIMATED = "image_animated"  # more than one frame
     IMAGE_16_BIT = "image_16_bit"  # more than 8 bits per channel
+    IMAGE_OVER_BYTE_CAP = "image_over_byte_cap"  # a larger file than we read
     IMAGE_OVER_PIXEL_CAP = "image_over_pixel_cap"  # more pixels than we decode
     IMAGE_SIZE_MISMATCH = "image_size_mismatch"  # not the size that was annotated, in either frame
     NO_REGIONS = "no_regions"  # nothing usable is annotated on it

@@ -32,8 +32,8 @@ from schemas.source import (
 )
 
 UNKNOWN_BOX: Box = (math.nan,) * 4
+MAX_IMAGE_BYTES = 256 * 1024 * 1024
 MAX_SIDE = 65_500  # pixels; the largest a JPEG can have
-MAX_BYTES = 512 * 1024 * 1024  # of a picture file; more than all the pixels we decode can fill
 
 
 def parse_coco_layout(
@@ -191,9 +191,9 @@ def _image_info(
         raise Rejected(Reason.IMAGE_MISSING, f"no file {name!r} in {split.folder or 'the folder'}")
     if size_bytes == 0:
         raise Rejected(Reason.IMAGE_EMPTY, f"{name!r} has no bytes")
-    if size_bytes > MAX_BYTES:
+    if size_bytes > MAX_IMAGE_BYTES:
         raise Rejected(
-            Reason.IMAGE_UNREADABLE, f"{name!r} has {size_bytes} bytes, at most {MAX_BYTES}"
+            Reason.IMAGE_OVER_BYTE_CAP, f"{size_bytes} bytes, at most {MAX_IMAGE_BYTES} are read"
         )
     return ImageInfo(
         source=split.source,

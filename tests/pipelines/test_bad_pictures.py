@@ -265,4 +265,4 @@ def test_a_file_far_too_large_for_a_picture_is_not_read(coco_file, run_build):
     owner = coco_file().good()
     owner.listed(4, "4.jpg", b"")
     os.truncate(owner.pictures / "4.jpg", 2**40)  # takes no room on the disk
-    check_that_only_picture_4_is_missing(run_build(owner.save()), "image_unreadable")
+    check_that_only_picture_4_is_missing(run_build(owner.save()), "image_over_byte_cap")

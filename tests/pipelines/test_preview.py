@@ -47,7 +47,7 @@ def write_output(folder: Path, shards: dict[tuple[str, str], list[list[Row]]], i
                 for each in rows:
                     out.images.room(len(image))[:] = image
                     out.images.commit(len(image))
-                    out.add([each])
+                    out.add(each)
             entries.append(
                 Shard(
                     config=config,
