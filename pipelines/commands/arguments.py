@@ -5,6 +5,8 @@ import re
 from pipelines import files
 from schemas.errors import UsageError
 
+MOST_PROCESSES = 256
+
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB)", re.IGNORECASE)
 _UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30}
 
@@ -22,6 +24,13 @@ def positive(flag: str, number: int) -> int:
     if number < 1:
         raise UsageError(f"{flag} {number}: expected 1 or more")
     return number
+
+
+def processes(number: int) -> int:
+    """Return a number of local processes, within reason."""
+    if number > MOST_PROCESSES:
+        raise UsageError(f"--workers {number}: expected at most {MOST_PROCESSES}")
+    return positive("--workers", number)
 
 
 def folder(path: str) -> str:

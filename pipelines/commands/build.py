@@ -3,7 +3,7 @@
 import time
 from argparse import Namespace
 
-from pipelines.commands.arguments import folder, parse_size, positive
+from pipelines.commands.arguments import folder, parse_size, processes
 from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import SourceRequest
 from pipelines.dry_run import print_dry_run
@@ -23,7 +23,7 @@ def run(args: Namespace) -> int:
     started = time.monotonic()
     options = LaunchOptions(
         runner=args.runner,
-        workers=positive("--workers", args.workers),
+        workers=processes(args.workers),
         rebuild=args.rebuild,
         beam_flags=args.beam_flags,
     )

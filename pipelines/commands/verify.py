@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from pipelines.commands.arguments import folder, positive
+from pipelines.commands.arguments import folder, processes
 from pipelines.display import Ticker
 from pipelines.verify import verify as verify_output
 from pipelines.verify.report import print_report
@@ -13,7 +13,7 @@ def run(args: Namespace) -> int:
     with Ticker("verifying") as ticker:
         report = verify_output(
             folder(args.output),
-            workers=positive("--workers", args.workers),
+            workers=processes(args.workers),
             image_root=args.image_root and folder(args.image_root),
             on_progress=lambda done, total: ticker.say(f"{done:,} of {total:,} records"),
         )

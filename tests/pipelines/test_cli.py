@@ -93,6 +93,7 @@ def test_a_build_from_the_command_line(build, output_of, tmp_path, capsys):
         (["--seed", "-1"], "--seed: Input should be greater than or equal to 0"),
         (["--per-image", "0"], "--per-image: Input should be"),
         (["--workers", "0"], "--workers 0: expected 1 or more"),
+        (["--workers", "100000"], "--workers 100000: expected at most 256"),
         (["--shard-size", "big"], "--shard-size 'big': expected a size such as 500MB or 2GB"),
         (["--sources", "coco,coco"], "source 'coco' is given more than once"),
         (["--sources", "cocoa"], "no source 'cocoa'; the sources are: coco"),
