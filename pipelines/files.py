@@ -37,15 +37,6 @@ def check_reachable(path: str) -> None:
         ) from None
 
 
-def unknown_scheme(path: str) -> str | None:
-    """Return a path's scheme if no file system for it is installed."""
-    try:
-        FileSystems.get_filesystem(path)
-    except ValueError:
-        return str(FileSystems.get_scheme(path))
-    return None
-
-
 def join(folder: str, *names: str) -> str:
     """Return the path of a file below a folder."""
     return "/".join([folder.rstrip("/"), *names]) if names else folder

@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import queue
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -54,7 +55,7 @@ def launch(plan: Plan, options: LaunchOptions) -> Manifest:
             nothing was kept, or the ledger does not balance.
     """
     claim_output(plan, rebuild=options.rebuild)
-    with _tuned_memory(), _local_runner(options) as runner, build_display():
+    with _tuned_memory(), _started_runner(options) as runner, build_display():
         _run_watched(plan, options, runner)
     return outcome(plan)
 
@@ -64,7 +65,7 @@ def _tuned_memory() -> Iterator[None]:
     # glibc gives each of Beam's many threads a heap of its own, and what is freed in one is of no
     # use to the others: with two for all of them, a build takes about a fifth less memory. And the
     # rows in flight hold no cycles, so looking for some among them is a tenth of the time.
-    if hasattr(libc := ctypes.CDLL(None), "mallopt"):
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(M_ARENA_MAX, 2)
     before = gc.get_threshold()
     gc.freeze()
@@ -77,7 +78,7 @@ def _tuned_memory() -> Iterator[None]:
 
 
 @contextmanager
-def _local_runner(options: LaunchOptions) -> Iterator[PipelineRunner]:
+def _started_runner(options: LaunchOptions) -> Iterator[PipelineRunner]:
     if options.runner not in LOCAL_RUNNERS:
         yield _named_runner(options.runner)
     elif options.workers == 1:

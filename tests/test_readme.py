@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from pipelines.datasets.spec import SourceRequest
 from pipelines.launch import LaunchOptions, launch
@@ -13,21 +14,19 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 
 
-def test_lines_for_researchers_run(tmp_path: Path, capsys: object) -> None:
+def test_lines_for_researchers_run(tmp_path: Path) -> None:
     write_world(tmp_path / "world", "small")
     recipe = Recipe(sources=(SourceRequest(name="coco", label_set="Shapes-15"),))
     output = str(tmp_path / "shards")
     launch(make_plan(recipe, str(tmp_path / "world"), output), LaunchOptions())
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     exec(code.replace("/shards", output), names)
     record, region, pixels = names["record"], names["region"], names["pixels"]
-    assert isinstance(record, dict)
-    assert isinstance(region, dict)
     assert record["task"] == "region_classification"
     assert record["messages"][1]["content"] == region["category"]
-    assert pixels.shape == (record["height"], record["width"])  # type: ignore[attr-defined]
-    assert pixels.any()  # type: ignore[attr-defined]
+    assert pixels.shape == (record["height"], record["width"])
+    assert pixels.any()
 
 
 def test_it_starts_with_the_two_commands() -> None:

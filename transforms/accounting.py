@@ -15,7 +15,7 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import WindowedValue
 
-from schemas.ledger import Stage, Tally, TallyKey, rejected_as, repaired_as
+from schemas.ledger import Stage, Tally, rejected_as, repaired_as
 from schemas.rejection import Kind, Rejected, Rejection, Repair
 from schemas.sample import ImageInfo
 from schemas.source import SplitInput
@@ -102,9 +102,6 @@ class BookedDoFn(beam.DoFn):
 def in_bundle(value: object) -> WindowedValue:
     """Return a value as it must be yielded when a bundle ends."""
     return WindowedValue(value, MIN_TIMESTAMP, (GlobalWindow(),))
-
-
-Counted = tuple[TallyKey, int]
 
 
 def booked(dofn: BookedDoFn, *tags: str, **side_inputs: Any) -> Any:

@@ -37,9 +37,5 @@ def folder(path: str) -> str:
     """Return the path of a folder without a slash at its end."""
     if not path:
         raise UsageError("a path is empty")
-    if scheme := files.unknown_scheme(path):
-        raise UsageError(
-            f"{path}: nothing installed here opens {scheme}:// paths; the extras gcp and s3 open "
-            "gs:// and s3://"
-        )
+    files.check_reachable(path)
     return path if not files.is_local(path) else (path.rstrip("/") or "/")

@@ -84,7 +84,8 @@ def records(draft: Draft) -> list[dict]:
         for conversation in draft.conversations
     ]
     stamp = BuildStamp(builder="regionforge", recipe="all", seed=0)
-    return to_batch(rows, None, stamp).to_pylist()  # type: ignore[no-any-return]
+    found: list[dict] = to_batch(rows, None, stamp).to_pylist()
+    return found
 
 
 def showable(name: str) -> bool:
