@@ -1,6 +1,8 @@
 """Build: the whole flow, from owners' files to verified shards, on one screen."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import AsIter
@@ -22,29 +24,48 @@ from transforms.subsample import (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """The stages that every flow begins with."""
+
+    read: Any
+    screened: Any
+    sampled: Any
+    short: Any  # categories that have fewer regions than asked for
+
+
 def build(root: beam.Pipeline, plan: Plan, parts: int) -> None:
     """Lay out the pipeline of a build that reads each split in so many parts."""
-    recipe = plan.recipe
-    read = root | "Read" >> ReadSources(plan.splits, parts)
-    screened = read[KEPT] | "Screen" >> ScreenRegions()
-    smallest = screened[KEPT] | "FindSmallest" >> FindSmallest(recipe.caps())
-    sampled = screened[KEPT] | "Sample" >> SampleRegions(recipe.caps(), smallest)
-    composed = sampled[KEPT] | "Compose" >> ComposeConversations(recipe.classification())
+    recipe, found = plan.recipe, prepare(root, plan, parts)
+    read, screened, sampled = found.read, found.screened, found.sampled
+    composed = sampled[KEPT] | "Compose" >> ComposeConversations(
+        recipe.tasks(), recipe.instruction()
+    )
     written = composed[KEPT] | "Write" >> WriteShards(plan.write_options(), read[FACTS])
 
     stages = (read, screened, sampled, composed, written)
     rejections = [stage[REJECTED] for stage in stages] | "Rejections" >> beam.Flatten()
     tallies = [stage[TALLY] for stage in stages] | "Tallies" >> beam.Flatten()
+    written[KEPT] | "Publish" >> Publish(plan, rejections, tallies, found.short)
+
+
+def prepare(root: beam.Pipeline, plan: Plan, parts: int) -> Prepared:
+    """Lay out the stages up to the images and regions that the recipe takes."""
+    recipe = plan.recipe
+    read = root | "Read" >> ReadSources(plan.splits, parts)
+    screened = read[KEPT] | "Screen" >> ScreenRegions()
+    smallest = screened[KEPT] | "FindSmallest" >> FindSmallest(recipe.caps())
+    sampled = screened[KEPT] | "Sample" >> SampleRegions(recipe.caps(), smallest)
     short = read[FACTS] | "Short" >> beam.FlatMap(
         _short, AsIter(smallest), per_category=recipe.per_category
     )
-    written[KEPT] | "Publish" >> Publish(plan, rejections, tallies, short)
+    return Prepared(read=read, screened=screened, sampled=sampled, short=short)
 
 
 def _short(
     facts: SplitFacts, smallest: Iterable[Smallest], per_category: int | None
 ) -> Iterable[tuple[CategoryKey, int]]:
-    if per_category is None:
+    if per_category is None or facts.label_set is None:
         return []
     split = facts.source, facts.split
     ranks = [(key, found) for key, found in smallest if key[:2] == split]

@@ -27,6 +27,7 @@ def write_card(plan: Plan, manifest: Manifest, ledger: Ledger) -> None:
         _title(plan),
         _loading(plan, manifest),
         _sources(plan, ledger),
+        _captions(manifest, ledger),
         _left_out(manifest, ledger),
         _fields(),
         _making(plan, manifest),
@@ -38,10 +39,11 @@ def write_card(plan: Plan, manifest: Manifest, ledger: Ledger) -> None:
 def front_matter(recipe: str, manifest: Manifest) -> dict[str, Any]:
     """Return the card's YAML header: one config per source, and one that unites them."""
     configs: dict[str, Splits] = defaultdict(lambda: defaultdict(list))
-    for item in manifest.shards:
+    filled = manifest.filled()
+    for item in filled:
         configs[item.config][item.split].append(item)
     if len(configs) > 1:
-        for item in manifest.shards:
+        for item in filled:
             configs[recipe][item.split].append(item)
     default = recipe if len(configs) > 1 else next(iter(configs), None)
     return {
@@ -88,8 +90,8 @@ def _title(plan: Plan) -> str:
     parts = [f"style `{recipe.style}`", f"mode `{recipe.mode}`", f"seed {recipe.seed}"]
     if recipe.per_category is not None:
         parts.append(f"{recipe.per_category} regions per category")
-    if (per_image := recipe.caps().per_image) is not None:
-        parts.append(f"at most {per_image} regions per image")
+    for source, per_image in recipe.caps().per_image.items():
+        parts.append(f"at most {per_image} regions per image of `{source}`")
     if recipe.limit is not None:
         parts.append(f"limited to {recipe.limit} images per split")
     return (
@@ -101,7 +103,7 @@ def _title(plan: Plan) -> str:
 
 
 def _loading(plan: Plan, manifest: Manifest) -> str:
-    config = manifest.shards[0].config if manifest.shards else plan.recipe.name
+    config = next((item.config for item in manifest.filled()), plan.recipe.name)
     lines = [
         "## Loading",
         "",
@@ -134,7 +136,7 @@ def _sources(plan: Plan, ledger: Ledger) -> str:
             ledger.account(split.source, split.split, Stage.WRITE, kind).kept
             for kind in (Kind.IMAGE, Kind.ANNOTATION, Kind.CONVERSATION)
         ]
-        title = dataset(split.source).title if split.folder else "a user's own file"
+        title = dataset(split.owner or split.source).title if split.folder else "a user's own file"
         cells = [f"`{split.source}` ({title})", split.split, *map(str, kept), split.licence]
         lines.append(f"| {' | '.join(cells)} |")
     lines += [
@@ -143,6 +145,27 @@ def _sources(plan: Plan, ledger: Ledger) -> str:
         "Please cite the owners of the sources you use.",
     ]
     return "\n".join(lines)
+
+
+def _captions(manifest: Manifest, ledger: Ledger) -> str:
+    """Return the statistics of RegionGPT's Table 2, where regions have captions."""
+    lines = [
+        "## Captions",
+        "",
+        "| split | images | regions | average words |",
+        "|---|---:|---:|---:|",
+    ]
+    splits: Splits = defaultdict(list)
+    for item in manifest.shards:
+        if item.captions:
+            splits[f"{item.config}/{item.split}"].append(item)
+    for name, items in sorted(splits.items()):
+        at = items[0].config, items[0].split
+        images = ledger.account(*at, Stage.WRITE, Kind.IMAGE).kept
+        captions = sum(item.captions for item in items)
+        average = sum(item.caption_words for item in items) / captions
+        lines.append(f"| {name} | {images} | {captions} | {average:.2f} |")
+    return "\n".join(lines) if splits else ""
 
 
 def _left_out(manifest: Manifest, ledger: Ledger) -> str:

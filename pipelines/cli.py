@@ -15,8 +15,8 @@ from importlib import import_module
 from pydantic import ValidationError
 
 from pipelines import VERSION
-from prompts.region_classification import InstructionMode
-from prompts.style import Style
+from pipelines.flags.build import add_build_flags
+from pipelines.flags.recap import add_recap_flags
 from schemas.errors import RegionForgeError, UsageError
 
 EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"regionforge {VERSION}")
     commands_ = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (_sources, _build, _verify, _preview, _demo, _sample_world):
+    for add in (_sources, _build, _recap, _wordings, _verify, _preview, _demo, _sample_world):
         add(commands_)
     return parser
 
@@ -105,47 +105,33 @@ def _build(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "Build instruction shards. Flags not listed here go to Beam.",
         "build --sources coco --data-root /data --output /shards --workers 4",
     )
-    inputs = parser.add_argument_group("what to read")
-    inputs.add_argument("--sources", required=True, metavar="A,B", help="names, see `sources`")
-    inputs.add_argument(
-        "--data-root", default=".", metavar="DIR", help="where the owners' files lie"
+    add_build_flags(parser)
+
+
+def _recap(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _add(
+        group,
+        "recap",
+        "Caption the regions of a source in detail, and keep the captions that fit.",
+        "recap --source v3det --data-root /data --output /recapd "
+        "--endpoint http://gpu:8000/v1 --model NAME --threshold 0.2",
     )
-    inputs.add_argument("--coco-year", type=int, choices=(2014, 2017), default=2017)
-    inputs.add_argument("--coco-annotations", metavar="FILE", help="your own file in COCO's format")
-    inputs.add_argument("--coco-images", metavar="DIR", help="the folder of that file's images")
-    inputs.add_argument(
-        "--coco-split", default="train", metavar="NAME", help="what to call its split"
+    add_recap_flags(parser)
+
+
+def _wordings(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _add(
+        group,
+        "wordings",
+        "Ask a chat model for new wordings of a request, in a file for --wordings.",
+        "wordings --kind recap_region --n 10 --endpoint http://localhost:8000/v1 --model NAME "
+        "--output mine.yaml",
     )
-    inputs.add_argument("--label-set", metavar="NAME", help="what its category names are called")
-    inputs.add_argument("--limit", type=int, metavar="N", help="N images per split, by hash")
-    make = parser.add_argument_group("what to make of it")
-    make.add_argument("--style", choices=list(Style), default=Style.REGIONGPT)
-    make.add_argument(
-        "--mode",
-        choices=list(InstructionMode),
-        default=InstructionMode.MULTI_TURN_ALL,
-        help="how regions spread over turns (default: %(default)s)",
-    )
-    make.add_argument(
-        "--per-category", type=int, metavar="N", help="N regions of each category, by hash"
-    )
-    make.add_argument(
-        "--per-image", type=int, metavar="N", help="at most N regions of an image, by hash"
-    )
-    make.add_argument(
-        "--wordings", metavar="FILE", help="YAML or JSON: sets of wordings of your own"
-    )
-    make.add_argument("--seed", type=int, default=0)
-    out = parser.add_argument_group("where and how")
-    out.add_argument("--output", required=True, metavar="DIR")
-    out.add_argument("--images", choices=("embed", "reference"), default="embed")
-    out.add_argument("--shard-size", default="500MB", metavar="SIZE", help="e.g. 500MB, 2GB")
-    out.add_argument("--workers", type=int, default=1, metavar="N", help="processes of a local run")
-    out.add_argument("--runner", default="local", metavar="NAME", help="a Beam runner")
-    out.add_argument("--rebuild", action="store_true", help="replace another build in the output")
-    out.add_argument(
-        "--dry-run", action="store_true", help="only say what would be read and written"
-    )
+    parser.add_argument("--kind", required=True, metavar="SET", help="a set, see `prompts/`")
+    parser.add_argument("--n", type=int, default=10, metavar="N", help="how many")
+    parser.add_argument("--endpoint", required=True, metavar="URL", help="of the OpenAI protocol")
+    parser.add_argument("--model", required=True, metavar="NAME", help="what the server calls it")
+    parser.add_argument("--output", metavar="FILE", help="its other sets stay; default: printed")
 
 
 def _verify(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

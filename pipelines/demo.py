@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipelines.datasets.catalog import CATALOG
 from pipelines.datasets.spec import SourceRequest
 from pipelines.launch import LaunchOptions, launch
 from pipelines.plan import make_plan
@@ -18,12 +19,20 @@ from pipelines.verify.report import print_report
 from prompts.style import Style
 from schemas.errors import UsageError
 
-LABEL_SET = "Shapes-15"
+LABEL_SETS = {"coco": "Shapes-15", "lvis": "Figures-15"}  # what stands for COCO-80 and LVIS
+RECORDS_PER_SOURCE = 2  # on the page
 MARKER = ".regionforge-demo"
 
 
 def run_demo(output: Path) -> int:
-    """Draw the small world, build it in both styles, verify it, write a page; return the status."""
+    """Draw the small world, build all sources in both styles, verify them, write a page.
+
+    Args:
+        output: a folder that is empty, missing, or an earlier demo's.
+
+    Returns:
+        The exit status: 0 where everything was verified.
+    """
     console = Console(highlight=False)
     _empty(output)
     console.rule("1. Drawing a small world (coloured shapes, not real data)")
@@ -34,8 +43,7 @@ def run_demo(output: Path) -> int:
         console.rule(f"{step}. Building it in the style of {style}")
         shards = str(output / f"shards_{style}")
         started = time.monotonic()
-        recipe = Recipe(sources=(SourceRequest(name="coco", label_set=LABEL_SET),), style=style)
-        plan = make_plan(recipe, str(world), shards)
+        plan = make_plan(_recipe(style), str(world), shards)
         manifest = launch(plan, LaunchOptions())
         print_summary(plan, manifest, time.monotonic() - started)
         report = verify(shards)
@@ -43,10 +51,24 @@ def run_demo(output: Path) -> int:
         passed = passed and report.ok
     console.rule("4. Showing it")
     shards, page = str(output / f"shards_{Style.REGIONGPT}"), output / "preview.html"
-    records = choose(shards, config=None, split=None, count=12)
+    records = [
+        record
+        for source in _recipe(Style.REGIONGPT).sources
+        for record in choose(shards, config=source.name, count=RECORDS_PER_SOURCE)
+    ]
     write_page(records, page, "RegionForge demo", build_facts(shards))
     console.print(f"open {page.resolve()} in a browser")
     return 0 if passed else 1
+
+
+def _recipe(style: Style) -> Recipe:
+    """Return the recipe that takes every source with a task in a style."""
+    requests = [
+        SourceRequest(name=name, label_set=LABEL_SETS.get(name))
+        for name, spec in CATALOG.items()
+        if spec.tasks.get(style)
+    ]
+    return Recipe(sources=tuple(requests), style=style)
 
 
 def _empty(output: Path) -> None:

@@ -24,7 +24,7 @@ class Forecast:
         self.rejected: Counter[tuple[Kind, Reason]] = Counter()
         self.error = ""
         try:
-            for entry in dataset(split.source).parse(split, files.FileStore()):
+            for entry in dataset(split.owner or split.source).parse(split, files.FileStore()):
                 if isinstance(entry, SourceImage):
                     self.images += 1
                     self.regions += len(entry.regions)

@@ -93,12 +93,20 @@ def _walk(
 
 
 def exists(path: str) -> bool:
-    """Tell whether a file or a local folder is there."""
-    return bool(FileSystems.exists(path))
+    """Tell whether a file is there, or a folder; a remote one is if it holds a file."""
+    return bool(FileSystems.exists(path)) or _is_folder(path)
+
+
+def _is_folder(path: str) -> bool:
+    if is_local(path):
+        return os.path.isdir(path)
+    return bool(FileSystems.match([f"{path.rstrip('/')}/**"], limits=[1])[0].metadata_list)
 
 
 def size_of(path: str) -> int:
-    """Return a file's size in bytes."""
+    """Return the size in bytes of a file, or of all files below a folder."""
+    if _is_folder(path):
+        return sum(size for _, size in walk(path))
     if is_local(path):
         return os.stat(path).st_size
     return int(FileSystems.match([path])[0].metadata_list[0].size_in_bytes)
@@ -178,6 +186,15 @@ def delete(paths: list[str]) -> None:
         with suppress(FileNotFoundError):
             os.remove(path)
     FileSystems.delete([path for path in paths if not is_local(path) and exists(path)])
+
+
+def fingerprint(path: str) -> tuple[str, int]:
+    """Return the SHA-256 of a file, or of a folder's listing (names and sizes), and its bytes."""
+    if not _is_folder(path):
+        return sha256_of(path)
+    listing = sorted(walk(path))
+    digest = hashlib.sha256("".join(f"{name}\n{size}\n" for name, size in listing).encode())
+    return digest.hexdigest(), sum(size for _, size in listing)
 
 
 def sha256_of(path: str) -> tuple[str, int]:

@@ -8,9 +8,10 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import apache_beam as beam
 import grpc
@@ -27,6 +28,8 @@ from pipelines.worker import ready_workers
 from schemas.errors import BuildError, UsageError
 from schemas.manifest import Manifest
 
+Layout = Callable[[beam.Pipeline, Plan, int], None]  # the last: parts a split is read in
+
 LOCAL_RUNNERS = ("local", "DirectRunner", "FnApiRunner")
 M_ARENA_MAX = -8  # malloc.h
 NO_SPACE = os.strerror(errno.ENOSPC)
@@ -40,6 +43,7 @@ class LaunchOptions:
     runner: str = "local"
     workers: int = 1  # processes, of a local run
     rebuild: bool = False  # replace another build in the output
+    keep: str | None = None  # a folder of the output that a rebuild leaves alone
     beam_flags: Sequence[str] = ()
 
     def parts(self) -> int:
@@ -47,16 +51,21 @@ class LaunchOptions:
         return self.workers if self.runner in LOCAL_RUNNERS else REMOTE_PARTS
 
 
-def launch(plan: Plan, options: LaunchOptions) -> Manifest:
+def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manifest:
     """Run a build to its end and return its manifest.
+
+    Args:
+        plan: of the build.
+        options: how it is run.
+        lay_out: puts the stages into the pipeline.
 
     Raises:
         BuildError: the output holds another build, a worker died, an input could not be read,
             nothing was kept, or the ledger does not balance.
     """
-    claim_output(plan, rebuild=options.rebuild)
+    claim_output(plan, rebuild=options.rebuild, keep=options.keep)
     with _tuned_memory(), _started_runner(options) as runner, build_display():
-        _run_watched(plan, options, runner)
+        _run_watched(plan, partial(_run, lay_out, plan, options, runner))
     return outcome(plan)
 
 
@@ -96,12 +105,12 @@ def _named_runner(name: str) -> PipelineRunner:
         raise UsageError(f"--runner {name}: {error}") from None
 
 
-def _run_watched(plan: Plan, options: LaunchOptions, runner: PipelineRunner) -> None:
+def _run_watched(plan: Plan, work: Callable[[], None]) -> None:
     ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
 
     def run() -> None:
         try:
-            _run(plan, options, runner)
+            work()
             ended.put(None)
         except BaseException as error:  # noqa: BLE001 - the waiting thread raises it
             ended.put(error)
@@ -123,9 +132,9 @@ def _explained(error: BaseException, plan: Plan) -> BaseException:
     return error
 
 
-def _run(plan: Plan, options: LaunchOptions, runner: PipelineRunner) -> None:
+def _run(lay_out: Layout, plan: Plan, options: LaunchOptions, runner: PipelineRunner) -> None:
     pipeline = beam.Pipeline(runner, options=_pipeline_options(options))
-    build(pipeline, plan, parts=options.parts())
+    lay_out(pipeline, plan, options.parts())
     pipeline.run().wait_until_finish()
 
 

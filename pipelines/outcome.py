@@ -20,7 +20,7 @@ IDENTITY = f"{STATE_FOLDER}/build.json"
 _SHARD = re.compile(r"[^/]+/[^/]+-\d{5}-of-\d{5}\.arrow")
 
 
-def claim_output(plan: Plan, *, rebuild: bool) -> None:
+def claim_output(plan: Plan, *, rebuild: bool, keep: str | None = None) -> None:
     """Make the output this build's own; what an unfinished run of it has finished stays.
 
     Raises:
@@ -35,7 +35,7 @@ def claim_output(plan: Plan, *, rebuild: bool) -> None:
                 "Choose another --output, or replace it with --rebuild."
             )
         if differences:
-            _clear(plan.output)
+            _clear(plan.output, keep)
     elif any(not _half_written(name) for name in _names(plan.output)):
         raise BuildError(
             f"{plan.output} holds files that no build of ours wrote. Choose an empty --output."
@@ -106,9 +106,11 @@ def _differences(there: BuildIdentity | None, wanted: BuildIdentity) -> list[str
     return found
 
 
-def _clear(output: str) -> None:
+def _clear(output: str, keep: str | None) -> None:
     """Delete what a build wrote, and nothing else."""
     for name in files.FileStore().sizes(output):
+        if keep is not None and name.startswith(f"{keep}/"):
+            continue
         ours = name in (MANIFEST, CARD, LEDGER) or _SHARD.fullmatch(name)
         if ours or name.startswith((f"{STATE_FOLDER}/", f"{REJECTED_FOLDER}/")):
             files.delete([files.join(output, name)])

@@ -1,4 +1,8 @@
-"""Pages: many packed drafts of one shard as one compressed value, so that a shuffle moves few."""
+"""Pages: the rows of many images of one shard as one compressed value, so that a shuffle moves few.
+
+Rows become Arrow columns here, where they are made, and stay so: the writer puts them in order
+and adds the pictures.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -6,47 +10,86 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import pyarrow as pa
 
+from schemas import shard
+from schemas.columns import BuildStamp, Row, to_batch
+from schemas.manifest import ImagesMode
+from schemas.rejection import Kind
+from schemas.sample import Draft, ImageInfo
+
 ShardKey = tuple[str, str, int, int]  # source, split, index, of
-Packed = tuple[int, bytes]  # rank of the image, its draft
 Page = tuple[int, bytes]  # size before compression, Zstandard frame
 
-PAGE_BYTES = 512 * 1024  # of packed drafts
+PAGE_REGIONS = 2_000  # of the images of a page, about; half a megabyte
+
+
+class PagedImage(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An image whose conversations are rows of a page."""
+
+    position: int  # orders it in its shard
+    image: ImageInfo
+    rows: int
+    regions: int  # distinct ones, over its rows
+    items: tuple[tuple[Kind, str], ...]  # kinds and ids of what its rows were made from
+
+
+class _Content(msgspec.Struct, array_like=True):
+    images: list[PagedImage]
+    rows: bytes  # an Arrow record batch
+
 
 _CODEC = pa.Codec("zstd", compression_level=1)
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(list[tuple[int, bytes]])
+_DECODER = msgspec.msgpack.Decoder(_Content)
 
 
-def pack_page(drafts: Sequence[Packed]) -> Page:
-    """Return drafts as a page."""
-    plain = _ENCODER.encode(drafts)
+def stored_path(image: ImageInfo, images: ImagesMode) -> str | None:
+    """Return the path a record names its image by: the owner's, or one below the data root."""
+    if image.file_name is None or images == "embed":
+        return image.file_name
+    return "/".join(filter(None, [image.folder, image.file_name]))
+
+
+def pack_page(drafts: Sequence[tuple[int, Draft]], images: ImagesMode, stamp: BuildStamp) -> Page:
+    """Return drafts, each with the position of its image, as a page."""
+    rows = []
+    paged = []
+    for position, draft in drafts:
+        path = stored_path(draft.image, images)
+        rows += [Row(draft.image, path, conversation) for conversation in draft.conversations]
+        count, regions = len(draft.conversations), len(draft.region_ids())
+        paged.append(PagedImage(position, draft.image, count, regions, draft.items))
+    batch = to_batch(rows, stamp).serialize()
+    plain = _ENCODER.encode(_Content(paged, memoryview(batch)))  # type: ignore[arg-type]
     return len(plain), _CODEC.compress(plain, asbytes=True)
 
 
-def unpack_page(page: Page) -> list[Packed]:
-    """Return the drafts of a page."""
+def unpack_page(page: Page) -> tuple[list[PagedImage], pa.RecordBatch]:
+    """Return the images of a page and their rows, in the same order."""
     size, compressed = page
-    return _DECODER.decode(_CODEC.decompress(compressed, size))
+    content = _DECODER.decode(_CODEC.decompress(compressed, size))
+    return content.images, pa.ipc.read_record_batch(pa.py_buffer(content.rows), shard.SCHEMA)
 
 
 class Packer:
     """Gathers drafts by shard into pages."""
 
-    def __init__(self) -> None:
-        self._drafts: dict[ShardKey, list[Packed]] = defaultdict(list)
+    def __init__(self, images: ImagesMode, stamp: BuildStamp) -> None:
+        self._images: ImagesMode = images
+        self._stamp = stamp
+        self._drafts: dict[ShardKey, list[tuple[int, Draft]]] = defaultdict(list)
         self._sizes: dict[ShardKey, int] = defaultdict(int)
 
-    def add(self, key: ShardKey, position: int, draft: bytes) -> Iterator[tuple[ShardKey, Page]]:
+    def add(self, key: ShardKey, position: int, draft: Draft) -> Iterator[tuple[ShardKey, Page]]:
         """Take a draft in; yield its shard's page if that is now full."""
         self._drafts[key].append((position, draft))
-        self._sizes[key] += len(draft)
-        if self._sizes[key] >= PAGE_BYTES:
+        self._sizes[key] += 1 + sum(len(talk.regions) for talk in draft.conversations)
+        if self._sizes[key] >= PAGE_REGIONS:
             del self._sizes[key]
-            yield key, pack_page(self._drafts.pop(key))
+            yield key, pack_page(self._drafts.pop(key), self._images, self._stamp)
 
     def rest(self) -> Iterator[tuple[ShardKey, Page]]:
         """Yield what is left."""
         for key, drafts in self._drafts.items():
-            yield key, pack_page(drafts)
+            yield key, pack_page(drafts, self._images, self._stamp)
         self._drafts.clear()
         self._sizes.clear()

@@ -1,5 +1,6 @@
 """Plan: what a build would read, found out before anything is written."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines import VERSION, files
@@ -45,7 +46,14 @@ class Found:
 
 
 def find(root: str, request: SourceRequest) -> list[Found]:
-    """Return the splits of a source, with what is missing of each."""
+    """Return the splits of a source, with what is missing of each.
+
+    Raises:
+        UsageError: a path was given that the source does not read.
+    """
+    splits = dataset(request.name).locate(root, request)
+    _check_paths(request, splits)
+    named = request.paths.keys() & {located.split for located in splits}
     return [
         Found(
             request=request,
@@ -56,8 +64,20 @@ def find(root: str, request: SourceRequest) -> list[Found]:
                 if not files.exists(path)
             ),
         )
-        for located in dataset(request.name).locate(root, request)
+        for located in splits
+        if not named or located.split in named
     ]
+
+
+def _check_paths(request: SourceRequest, splits: Sequence[Located]) -> None:
+    """A path under a role that does not exist would go unnoticed."""
+    for role, path in request.paths.items():
+        if all(located.roles.get(role) != path for located in splits):
+            known = dict.fromkeys(role for located in splits for role in located.roles)
+            raise UsageError(
+                f"--path {request.name}.{role}={path}: source {request.name!r} reads nothing "
+                f"that is called {role!r}; its roles are: {', '.join(known)}"
+            )
 
 
 def make_plan(recipe: Recipe, root: str, output: str) -> Plan:
@@ -81,7 +101,7 @@ def make_plan(recipe: Recipe, root: str, output: str) -> Plan:
 
 def _complete(root: str, request: SourceRequest) -> list[Found]:
     found = find(root, request)
-    absent = [item for item in found if len(item.missing) == len(item.located.files) + 1]
+    absent = [item for item in found if _is_absent(item, found)]
     present = [item for item in found if item not in absent]
     if broken := [path for item in (present or absent) for path in item.missing]:
         spec = dataset(request.name)
@@ -92,11 +112,20 @@ def _complete(root: str, request: SourceRequest) -> list[Found]:
     return present
 
 
+def _is_absent(item: Found, found: Sequence[Found]) -> bool:
+    """Tell whether nothing of a split is there, a folder it shares with another split aside."""
+    pictures = [other.located.pictures for other in found]
+    own = [*item.located.files.values()]
+    if pictures.count(item.located.pictures) == 1:
+        own.append(item.located.pictures)
+    return set(own) <= set(item.missing)
+
+
 def _split_input(recipe: Recipe, found: Found) -> SplitInput:
     return SplitInput(
         source=found.request.name,
         split=found.located.split,
-        files=found.located.files,
+        files=found.located.files | _there(found.located.optional),
         pictures=found.located.pictures,
         folder=found.located.folder,
         licence=found.located.licence,
@@ -107,10 +136,14 @@ def _split_input(recipe: Recipe, found: Found) -> SplitInput:
     )
 
 
+def _there(optional: dict[str, str]) -> dict[str, str]:
+    return {role: path for role, path in optional.items() if files.exists(path)}
+
+
 def _fingerprints(split: SplitInput) -> list[InputFile]:
     entries = []
     for role, path in sorted(split.files.items()):
-        sha256, size = files.sha256_of(path)
+        sha256, size = files.fingerprint(path)
         name = path.rsplit("/", 1)[-1]
         entries.append(
             InputFile(

@@ -5,7 +5,7 @@ An annotation file that cannot be used is itself a rejected item: the other spli
 the build ends with an error that says what is wrong with it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from schemas.source import Count, SourceImage, SplitFacts, SplitInput
 from transforms.accounting import BookedDoFn, booked
 
 FACTS = "facts"
+BATCH_IMAGES = 64  # images that travel as one element, which costs Beam less than many
 
 
 def split_into_parts(splits: Sequence[SplitInput], parts: int) -> list[SplitInput]:
@@ -37,38 +38,62 @@ class _ReadPart(BookedDoFn):
     stage = Stage.READ
 
     def process(self, element: SplitInput) -> Iterator[Any]:
+        self._facts: list[SplitFacts] = []
         if element.leads:
             self.book.read(element, Kind.FILE)
         try:
-            for entry in dataset(element.source).parse(element, FileStore()):
-                match entry:
-                    case SourceImage():
-                        self._keep(entry)
-                        yield entry
-                    case SplitFacts():
-                        yield TaggedOutput(FACTS, entry)
-                    case Count():
-                        self.book.count(element, entry.kind, entry.outcome, entry.number)
-                    case Rejection():
-                        self.book.enter(entry)
+            yield from batched(self._images(element), BATCH_IMAGES)
             if element.leads:
                 self.book.kept(element, Kind.FILE)
         except InputFileError as error:
             if element.leads:
                 cause = Rejected(Reason.UNREADABLE_FILE, str(error))
-                name = element.files.get("annotations", element.split)
+                name = element.files.get(element.split, element.split)
                 self.book.reject(element, Kind.FILE, name, cause)
+        for facts in self._facts:
+            yield TaggedOutput(FACTS, facts)
         yield from self.settle()
+
+    def _images(self, split: SplitInput) -> Iterator[SourceImage]:
+        """Yield the images among a split's entries, and write down the others."""
+        for entry in dataset(split.owner or split.source).parse(split, FileStore()):
+            match entry:
+                case SourceImage():
+                    self._keep(entry)
+                    yield entry
+                case SplitFacts():
+                    self._facts.append(entry)
+                case Count():
+                    self.book.count(split, entry.kind, entry.outcome, entry.number)
+                case Rejection():
+                    self.book.enter(entry)
 
     def _keep(self, found: SourceImage) -> None:
         self.book.kept(found.image, Kind.IMAGE)
         self.book.kept(found.image, Kind.ANNOTATION, len(found.regions))
+        self.book.items_kept(found.image, found.items)
         self.progress.add()
+
+
+def batched(images: Iterable[SourceImage], size: int) -> Iterator[list[SourceImage]]:
+    """Yield images in lists of a size, the last one shorter; what came before an error as well."""
+    batch: list[SourceImage] = []
+    try:
+        for image in images:
+            batch.append(image)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except InputFileError:
+        yield batch
+        raise
+    if batch:
+        yield batch
 
 
 @dataclass
 class ReadSources(beam.PTransform[PBegin, Any]):
-    """SplitInput values -> SourceImage, with facts of splits, rejections and tallies beside it."""
+    """SplitInput values -> batches of SourceImage; facts, rejections and tallies beside them."""
 
     splits: Sequence[SplitInput]
     parts: int

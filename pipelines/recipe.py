@@ -9,18 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pipelines import files
 from pipelines.datasets.catalog import CATALOG, dataset
 from pipelines.datasets.spec import SourceRequest
-from prompts.region_classification import Classification, InstructionMode
+from prompts.instruction import REC_NEGATIVES, WITHOUT_BOXES, Instruction, InstructionMode
 from prompts.style import Style
 from prompts.table import WORDING_SETS
 from prompts.wordings import replace_sets
 from schemas.errors import UsageError
 from schemas.manifest import ImagesMode
 from schemas.rejection import Rejected
+from schemas.sample import Task
 from schemas.source import Sizing
 from schemas.text import clean
 from transforms.subsample import Caps
 
-GPT4ROI_BOXES_PER_IMAGE = 100  # GPT4RoI's cap for COCO
 MIB = 1024 * 1024
 SPLIT = re.compile(r"\w+(\.\w+)*")  # the names that `datasets` takes, but for "all"
 
@@ -36,7 +36,11 @@ class Recipe(BaseModel):
     mode: InstructionMode = InstructionMode.MULTI_TURN_ALL
     per_category: int | None = Field(default=None, ge=1)
     per_image: int | None = Field(default=None, ge=1)
+    min_words: int | None = Field(default=None, ge=1)
     limit: int | None = Field(default=None, ge=1)
+    rec_negatives: float = Field(default=REC_NEGATIVES, ge=0, le=1)
+    without_boxes: float = Field(default=WITHOUT_BOXES, ge=0, le=1)
+    plain_captions: bool = False
     seed: int = Field(default=0, ge=0, lt=2**63)
     images: ImagesMode = "embed"
     shard_bytes: int = Field(default=500 * MIB, ge=1)
@@ -60,22 +64,48 @@ class Recipe(BaseModel):
                 "the gpt4roi style asks about one region per turn: it has the mode "
                 f"{InstructionMode.MULTI_TURN_ALL} only"
             )
+        if self.style is Style.GPT4ROI and self.plain_captions:
+            raise UsageError("the gpt4roi style introduces every image: it has no plain captions")
         if self.name in CATALOG:
             raise UsageError(f"a recipe cannot be named {self.name!r}: a source's config is")
+        self.tasks()
         replace_sets(WORDING_SETS, self.wordings)
         return self
 
-    def classification(self) -> Classification:
+    def instruction(self) -> Instruction:
         """Return how regions are asked about."""
         wordings = replace_sets(WORDING_SETS, self.wordings)
-        return Classification(style=self.style, mode=self.mode, wordings=wordings, seed=self.seed)
+        return Instruction(
+            style=self.style,
+            mode=self.mode,
+            wordings=wordings,
+            seed=self.seed,
+            rec_negatives=self.rec_negatives,
+            without_boxes=self.without_boxes,
+            plain_captions=self.plain_captions,
+        )
+
+    def tasks(self) -> dict[str, tuple[Task, ...]]:
+        """Return what each source is used for.
+
+        Raises:
+            UsageError: a source is used for nothing in the recipe's style.
+        """
+        return {source.name: _tasks(source.name, self.style) for source in self.sources}
 
     def caps(self) -> Caps:
         """Return how many regions are taken."""
-        per_image = self.per_image
-        if per_image is None and self.style is Style.GPT4ROI:
-            per_image = GPT4ROI_BOXES_PER_IMAGE
-        return Caps(per_category=self.per_category, per_image=per_image, seed=self.seed)
+        caps = {
+            source.name: self.per_image or dataset(source.name).boxes_per_image.get(self.style)
+            for source in self.sources
+        }
+        per_image = {name: cap for name, cap in caps.items() if cap is not None}
+        return Caps(
+            per_category=self.per_category,
+            per_image=per_image,
+            min_words=self.min_words,
+            seed=self.seed,
+        )
 
     def sizing(self) -> Sizing:
         """Return what decides the number of shards."""
@@ -89,7 +119,7 @@ class Recipe(BaseModel):
     def identity(self) -> dict[str, Any]:
         """Return the recipe as JSON, without the paths: where inputs lie decides nothing."""
         return self.model_dump(
-            mode="json", exclude={"sources": {"__all__": {"annotations", "images"}}}
+            mode="json", exclude={"sources": {"__all__": {"annotations", "images", "paths"}}}
         )
 
 
@@ -108,6 +138,14 @@ def load_wordings(path: str) -> dict[str, list[str]]:
     ):
         raise UsageError(f"{path}: expected names of wordings sets, each with a list of strings")
     return found
+
+
+def _tasks(source: str, style: Style) -> tuple[Task, ...]:
+    tasks = dataset(source).tasks
+    if not tasks.get(style):
+        known = ", ".join(name for name in Style if tasks.get(name))
+        raise UsageError(f"source {source!r} has no tasks in the {style} style, but in: {known}")
+    return tasks[style]
 
 
 def _check_label_set(name: str | None) -> None:

@@ -1,16 +1,18 @@
 """One shard on its way to disk: record batches in, bytes hashed and written as they come."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import pyarrow as pa
 
 from pipelines.files import open_whole
+from pipelines.shard_rows import ShardRows
 from schemas import shard
-from schemas.columns import BuildStamp, ImageColumn, Row, to_batch
+from schemas.columns import ImageColumn, Size, caption_counts, with_images
 
 BATCH_BYTES = 4 * 1024 * 1024  # of image data
 BATCH_ROWS = 512
@@ -71,37 +73,54 @@ class HashingSink:
         return self._digest.hexdigest()
 
 
+@dataclass(slots=True)
+class _Batch:
+    rows: list[int] = field(default_factory=list)  # numbers among the shard's rows
+    sizes: list[Size] = field(default_factory=list)
+    changed: dict[int, pa.RecordBatch] = field(default_factory=dict)  # by place in the batch
+
+
 class ShardFile:
     """Collects rows into batches; a thread writes one batch while the next one fills."""
 
-    def __init__(self, sink: HashingSink, stamp: BuildStamp, embed: bool) -> None:
+    def __init__(self, sink: HashingSink, rows: ShardRows, embed: bool) -> None:
         self._sink = sink
-        self._stamp = stamp
+        self._source = rows
         self._embed = embed
         self._writer = pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), shard.SCHEMA)
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._pending: Future[None] | None = None
-        self._spare = ImageColumn(2 * BATCH_BYTES)
-        self._rows: list[Row] = []
-        self.images = ImageColumn(2 * BATCH_BYTES)
+        self._spare = ImageColumn(2 * BATCH_BYTES if embed else 0)
+        self._batch = _Batch()
+        self.images = ImageColumn(2 * BATCH_BYTES if embed else 0)
         self.rows = 0
+        self.captions = self.caption_words = 0
 
     def repeat_image(self) -> None:
         """Put the image of the last row into `images` once more."""
-        last = (self.images if self._rows else self._spare).last()
+        last = (self.images if self._batch.rows else self._spare).last()
         self.images.room(len(last))[:] = last
         self.images.commit(len(last))
 
-    def add(self, row: Row) -> None:
-        """Add a row, whose image, if it is embedded, has been put into `images`."""
-        self._rows.append(row)
+    def add(self, row: int, size: Size, changed: pa.RecordBatch | None = None) -> None:
+        """Add a row, whose image, if it is embedded, has been put into `images`.
+
+        Args:
+            row: its number among the shard's rows.
+            size: width and height of its stored image, pixels.
+            changed: a batch of one row to take instead.
+        """
+        if changed is not None:
+            self._batch.changed[len(self._batch.rows)] = changed
+        self._batch.rows.append(row)
+        self._batch.sizes.append(size)
         self.rows += 1
-        if self.images.size >= BATCH_BYTES or len(self._rows) >= BATCH_ROWS:
+        if self.images.size >= BATCH_BYTES or len(self._batch.rows) >= BATCH_ROWS:
             self._hand_over()
 
     def finish(self) -> None:
         """Write what is left and the end of the stream."""
-        if self._rows:
+        if self._batch.rows:
             self._hand_over()
         self._wait()
         self._writer.close()
@@ -114,27 +133,43 @@ class ShardFile:
     def _hand_over(self) -> None:
         self._wait()
         images = self.images.array() if self._embed else None
-        self._pending = self._pool.submit(self._write, self._rows, images)
-        self._rows = []
+        self._pending = self._pool.submit(self._write, self._batch, images)
+        self._batch = _Batch()
         self.images, self._spare = self._spare, self.images
         self.images.clear()
 
-    def _write(self, rows: list[Row], images: pa.Array | None) -> None:
-        self._writer.write_batch(to_batch(rows, images, self._stamp))
+    def _write(self, batch: _Batch, images: pa.Array | None) -> None:
+        rows = _replaced(self._source.take(batch.rows), batch.changed)
+        captions, words = caption_counts(rows)
+        self.captions += captions
+        self.caption_words += words
+        self._writer.write_batch(with_images(rows, images, batch.sizes))
 
     def _wait(self) -> None:
         if self._pending is not None:
             self._pending.result()
 
 
+def _replaced(batch: pa.RecordBatch, changed: Mapping[int, pa.RecordBatch]) -> pa.RecordBatch:
+    """Return the batch with some of its rows replaced."""
+    if not changed:
+        return batch
+    pieces = []
+    begin = 0
+    for place, row in changed.items():
+        pieces += [batch.slice(begin, place - begin), row]
+        begin = place + 1
+    return pa.concat_batches([*pieces, batch.slice(begin)])
+
+
 @contextmanager
 def shard_file(
-    path: str, stamp: BuildStamp, *, embed: bool
+    path: str, rows: ShardRows, *, embed: bool
 ) -> Iterator[tuple[ShardFile, HashingSink]]:
     """Open a shard for writing; when the block ends well it is complete under its name."""
     with open_whole(path) as file:
         sink = HashingSink(file)
-        shard_out = ShardFile(sink, stamp, embed)
+        shard_out = ShardFile(sink, rows, embed)
         try:
             yield shard_out, sink
             shard_out.finish()

@@ -1,13 +1,8 @@
 """What is remembered of a finished shard, so that a rerun can skip it: `_state/<shard>.json`."""
 
-import hashlib
-from collections.abc import Iterable
-
 import msgspec
 
 from pipelines import files
-from schemas import shard as contract
-from schemas.columns import BuildStamp
 from schemas.ledger import Tally, TallyKey
 from schemas.manifest import Shard
 from schemas.rejection import Rejection
@@ -42,18 +37,6 @@ class ShardState(msgspec.Struct, frozen=True):
     def counts(self) -> Tally:
         """Return the tally of the stage that wrote it."""
         return Tally(dict(self.tally))
-
-
-def fingerprint_of(ordered: Iterable[tuple[int, bytes]], images: str, stamp: BuildStamp) -> str:
-    """Return the digest of all that decides a shard's bytes, the pictures' own bytes aside.
-
-    Pictures count by name and size; one replaced by another of the same size goes unnoticed.
-    """
-    digest = hashlib.sha256(repr((contract.VERSION, images, stamp)).encode())
-    for _, packed in ordered:
-        digest.update(len(packed).to_bytes(8))
-        digest.update(packed)
-    return digest.hexdigest()
 
 
 def load_state(output: str, name: str, fingerprint: str) -> ShardState | None:

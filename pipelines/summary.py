@@ -18,9 +18,17 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
     """Print what a build kept and left out, and how to open it."""
     console = Console(highlight=False)
     ledger = read_ledger(plan.output)
-    table = Table(
-        "source", "split", "images", "regions", "conversations", "rejected", "sampled out"
-    )
+    table = Table()
+    for name in (
+        "source",
+        "split",
+        "images",
+        "regions",
+        "conversations",
+        "rejected",
+        "sampled out",
+    ):
+        table.add_column(name, no_wrap=name in {"source", "split"})
     for split in plan.splits:
         stages = ledger.sources.get(split.source, {}).get(split.split, {})
         accounts = [a for stage in stages.values() for a in stage.values()]
@@ -38,7 +46,7 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
     total = sum(shard.bytes for shard in manifest.shards)
     shards = f"{len(manifest.shards)} shards, {size_text(total)}, in {seconds:.1f} s"
     console.print(f"{shards}: {escape(plan.output)}")
-    config = manifest.shards[0].config
+    config = manifest.filled()[0].config
     console.print("\nfrom datasets import load_dataset")
     console.print(f'data = load_dataset("{escape(plan.output)}", "{config}")')
 

@@ -1,35 +1,38 @@
 """Write: drafts to shards. Image bytes are read here, and never cross a shuffle.
 
 The flow:
-1. pack drafts to bytes, many to a page;
+1. turn the drafts of each shard into columns, page by page;
 2. group pages by shard, which the hash of the image id decides;
 3. per shard, in the order of those hashes: read each picture, check it against what was annotated,
    turn it upright if need be, and write its rows;
 4. beside each finished shard, note what went into it: a rerun skips it while that is unchanged.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
 from apache_beam.pvalue import PCollection
 from apache_beam.utils.windowed_value import WindowedValue
 
 from pipelines import files
-from pipelines.pages import Packer, Page, ShardKey, pack_page, unpack_page
+from pipelines.pages import Packer, Page, PagedImage, ShardKey, pack_page
 from pipelines.shard_file import ShardFile, shard_file
-from pipelines.shard_state import ShardState, fingerprint_of, load_state, save_state
-from schemas.columns import BuildStamp, Row
+from pipelines.shard_rows import ShardRows
+from pipelines.shard_state import ShardState, load_state, save_state
+from schemas.columns import BuildStamp
 from schemas.ids import RANK_BITS, rank
 from schemas.ledger import Stage
 from schemas.manifest import ImagesMode, Shard
 from schemas.rejection import Kind, Reason, Rejected, Repair
-from schemas.sample import Draft, ImageInfo, pack, unpack
+from schemas.sample import Draft, ImageInfo
 from schemas.shard import shard_name
 from schemas.source import SplitFacts
 from transforms.accounting import Book, BookedDoFn, booked, in_bundle
-from transforms.frame import annotated_as_stored, turn_conversations, upright_size
+from transforms.frame import annotated_as_stored, turn_rows, upright_size
 from transforms.picture import Picture, inspect, upright
 from transforms.progress import Progress
 
@@ -53,10 +56,11 @@ def shard_key(image: ImageInfo) -> tuple[ShardKey, int]:
     return (image.source, image.split, index, image.shards), position
 
 
-def shard_keys(facts: SplitFacts) -> Iterator[tuple[ShardKey, Page]]:
+def shard_keys(facts: SplitFacts, options: WriteOptions) -> Iterator[tuple[ShardKey, Page]]:
     """Yield every shard of a split with nothing in it, so that none is missing for being empty."""
     for index in range(facts.shards):
-        yield (facts.source, facts.split, index, facts.shards), pack_page([])
+        nothing = pack_page([], options.images, options.stamp)
+        yield (facts.source, facts.split, index, facts.shards), nothing
 
 
 def write_shard(
@@ -68,18 +72,18 @@ def write_shard(
 ) -> Shard:
     """Write one shard, unless it is there already; return what is to be known of it."""
     source, split, index, of = key
-    ordered = sorted(draft for page in pages for draft in unpack_page(page))
+    rows = ShardRows(pages)
     name = f"{source}/{shard_name(split, index, of)}"
     path = files.join(options.output, name)
-    fingerprint = fingerprint_of(ordered, options.images, options.stamp)
+    fingerprint = rows.fingerprint(options.images, options.stamp)
     if known := load_state(options.output, name, fingerprint):
         book.tally.update(known.counts())
         book.rejections += known.rejections
-        progress.add(len(ordered))
+        progress.add(len(rows.images))
         return known.shard
-    with shard_file(path, options.stamp, embed=options.images == "embed") as (out, sink):
-        for _, packed in ordered:
-            _write_draft(unpack(packed), out, options, book)
+    with shard_file(path, rows, embed=options.images == "embed") as (out, sink):
+        for paged, start in rows.images:
+            _write_image(paged, start, rows, out, options, book)
             progress.add()
     shard = Shard(
         config=source,
@@ -90,63 +94,75 @@ def write_shard(
         rows=out.rows,
         bytes=sink.bytes,
         sha256=sink.sha256(),
+        captions=out.captions,
+        caption_words=out.caption_words,
     )
     save_state(options.output, ShardState.of(fingerprint, shard, book))
     return shard
 
 
-def _write_draft(draft: Draft, out: ShardFile, options: WriteOptions, book: Book) -> None:
-    image, regions = draft.image, draft.region_ids()
-    book.read(image, Kind.IMAGE)
-    book.read(image, Kind.ANNOTATION, len(regions))
-    book.read(image, Kind.CONVERSATION, len(draft.conversations))
+def _write_image(
+    paged: PagedImage,
+    start: int,
+    rows: ShardRows,
+    out: ShardFile,
+    options: WriteOptions,
+    book: Book,
+) -> None:
+    image = paged.image
+    _count(book.read, paged)
     try:
-        for row in _rows(draft, out, options, book):
-            out.add(row)
+        picture = _embed(image, out, options)
     except Rejected as cause:
-        book.reject(image, Kind.IMAGE, image.image_id, cause)
-        with_image = Rejected(Reason.IMAGE_REJECTED, f"image {image.image_id}: {cause.reason}")
-        for region_id in regions:
-            book.reject(image, Kind.ANNOTATION, region_id, with_image)
-        for conversation in draft.conversations:
-            book.reject(image, Kind.CONVERSATION, conversation.id, with_image)
+        _reject_image(paged, rows.take(range(start, start + paged.rows)), cause, book)
         return
-    book.kept(image, Kind.IMAGE)
-    book.kept(image, Kind.ANNOTATION, len(regions))
-    book.kept(image, Kind.CONVERSATION, len(draft.conversations))
-
-
-def _rows(draft: Draft, out: ShardFile, options: WriteOptions, book: Book) -> Iterator[Row]:
-    image = draft.image
-    path, size, conversations = image.file_name, (image.width, image.height), draft.conversations
-    if path is not None and options.images == "reference":
-        path = "/".join(filter(None, [image.folder, path]))
-    elif path is not None:
-        picture = _embed(image, path, out, options)
-        size = upright_size(picture)
-        if picture.orientation != 1:
-            book.repaired(image, Kind.IMAGE, Repair.IMAGE_TURNED)
-            if annotated_as_stored(image, picture):
-                conversations = turn_conversations(conversations, picture)
-    for position, conversation in enumerate(conversations):
-        if path is None:
+    size = upright_size(picture) if picture else (image.width, image.height)
+    if picture and picture.orientation != 1:
+        book.repaired(image, Kind.IMAGE, Repair.IMAGE_TURNED)
+    turns = picture if picture and _regions_turn(image, picture) else None
+    for place, row in enumerate(range(start, start + paged.rows)):
+        if options.images == "embed" and image.file_name is None:
             out.images.skip()
-        elif position and options.images == "embed":
+        elif options.images == "embed" and place:
             out.repeat_image()
-        yield Row(
-            source=image.source,
-            split=image.split,
-            path=path,
-            width=size[0],
-            height=size[1],
-            licence=image.licence,
-            conversation=conversation,
-        )
+        out.add(row, size, turn_rows(rows.take([row]), turns) if turns else None)
+    _count(book.kept, paged)
 
 
-def _embed(image: ImageInfo, name: str, out: ShardFile, options: WriteOptions) -> Picture:
+def _regions_turn(image: ImageInfo, picture: Picture) -> bool:
+    if picture.orientation == 1 or image.width is None:
+        return False
+    return annotated_as_stored(image, picture)
+
+
+def _count(count: Callable[[ImageInfo, Kind, int], None], paged: PagedImage) -> None:
+    count(paged.image, Kind.IMAGE, 1)
+    count(paged.image, Kind.ANNOTATION, paged.regions)
+    count(paged.image, Kind.CONVERSATION, paged.rows)
+    for kind, _ in paged.items:
+        count(paged.image, kind, 1)
+
+
+def _reject_image(paged: PagedImage, rows: pa.RecordBatch, cause: Rejected, book: Book) -> None:
+    image = paged.image
+    book.reject(image, Kind.IMAGE, image.image_id, cause)
+    with_image = Rejected(Reason.IMAGE_REJECTED, f"image {image.image_id}: {cause.reason}")
+    regions = pc.list_flatten(rows["regions"]).field("region_id").unique().to_pylist()
+    for region_id in regions:
+        book.reject(image, Kind.ANNOTATION, region_id, with_image)
+    for record_id in rows["id"].to_pylist():
+        book.reject(image, Kind.CONVERSATION, record_id, with_image)
+    for kind, item_id in paged.items:
+        book.reject(image, kind, item_id, with_image)
+
+
+def _embed(image: ImageInfo, out: ShardFile, options: WriteOptions) -> Picture | None:
+    """Read the picture, if it is wanted, and put it into the shard, if it is to hold it."""
+    if image.file_name is None or (options.images == "reference" and image.width is not None):
+        return None
+    path = files.join(options.pictures[image.source, image.split], image.file_name)
     room = out.images.room(image.size_bytes + 1)
-    size = _read(files.join(options.pictures[image.source, image.split], name), room)
+    size = _read(path, room)
     if size != image.size_bytes:
         raise Rejected(
             Reason.IMAGE_UNREADABLE,
@@ -154,7 +170,10 @@ def _embed(image: ImageInfo, name: str, out: ShardFile, options: WriteOptions) -
             "during the build",
         )
     picture = inspect(room[:size])
-    annotated_as_stored(image, picture)
+    if image.width is not None:
+        annotated_as_stored(image, picture)
+    if options.images == "reference":
+        return picture
     if picture.untouched:
         out.images.commit(size)
         return picture
@@ -189,12 +208,16 @@ class _WriteShard(BookedDoFn):
 
 
 class _PackByShard(beam.DoFn):
-    def start_bundle(self) -> None:
-        self._packer = Packer()
+    def __init__(self, options: WriteOptions) -> None:
+        self._options = options
 
-    def process(self, element: Draft) -> Iterator[tuple[ShardKey, Page]]:
-        key, position = shard_key(element.image)
-        yield from self._packer.add(key, position, pack(element))
+    def start_bundle(self) -> None:
+        self._packer = Packer(self._options.images, self._options.stamp)
+
+    def process(self, element: Sequence[Draft]) -> Iterator[tuple[ShardKey, Page]]:
+        for draft in element:
+            key, position = shard_key(draft.image)
+            yield from self._packer.add(key, position, draft)
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         for item in self._packer.rest():
@@ -202,16 +225,16 @@ class _PackByShard(beam.DoFn):
 
 
 @dataclass
-class WriteShards(beam.PTransform[PCollection[Draft], Any]):
-    """Draft -> Shard, with rejections and tallies beside it."""
+class WriteShards(beam.PTransform[PCollection[list[Draft]], Any]):
+    """Batches of Draft -> Shard, with rejections and tallies beside it."""
 
     options: WriteOptions
     facts: PCollection[SplitFacts]
 
-    def expand(self, pcoll: PCollection[Draft]) -> Any:
+    def expand(self, pcoll: PCollection[list[Draft]]) -> Any:
         """Pack, group by shard, write."""
-        packed = pcoll | "Pack" >> beam.ParDo(_PackByShard())
-        every_shard = self.facts | "EveryShard" >> beam.FlatMap(shard_keys)
+        packed = pcoll | "Pack" >> beam.ParDo(_PackByShard(self.options))
+        every_shard = self.facts | "EveryShard" >> beam.FlatMap(shard_keys, self.options)
         return (
             (packed, every_shard)
             | "Flatten" >> beam.Flatten()

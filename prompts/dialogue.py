@@ -9,10 +9,24 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from prompts.style import Style, opening
+from prompts.style import Style, declared, named, opening
 from schemas.sample import Conversation, Message, Region, Task, region_token
 
-Part = str | Region  # text that is ours or cleaned; or a region, standing for its placeholder
+
+class Declared(msgspec.Struct, frozen=True, gc=False):
+    """A region with its number before its placeholder, so that later words can name it."""
+
+    region: Region
+
+
+class Named(msgspec.Struct, frozen=True, gc=False):
+    """The words that name a region declared before; no placeholder."""
+
+    region: Region
+
+
+# Text that is ours or cleaned; or a region, standing for its placeholder; or a region by name.
+Part = str | Region | Declared | Named
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -20,12 +34,13 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     task: Task
     request: tuple[Part, ...]
-    answer: str
+    answer: str | tuple[Part, ...]  # holds no placeholder: regions stand in it by name
     prompt: str  # id of the wording
     suffix: str = ""  # ends the request where it is the first of its task in a conversation
+    items: tuple[str, ...] = ()  # ids of the items it was made from
 
 
-def listed(regions: Sequence[Region]) -> tuple[Part, ...]:
+def listed(regions: Sequence[Part]) -> tuple[Part, ...]:
     """Return regions as the parts of an English list: one, two and three."""
     parts: list[Part] = []
     for position, region in enumerate(regions, start=1):
@@ -38,34 +53,68 @@ def listed(regions: Sequence[Region]) -> tuple[Part, ...]:
 def filled(wording: str, placeholder: str, parts: Iterable[Part]) -> tuple[Part, ...]:
     """Return a wording as parts, with its placeholder replaced by others."""
     before, _, after = wording.partition(placeholder)
-    return tuple(part for part in (before, *parts, after) if part)
+    return (*((before,) if before else ()), *parts, *((after,) if after else ()))
 
 
-def assemble(record_id: str, style: Style, exchanges: Sequence[Exchange]) -> Conversation:
-    """Return the conversation of these exchanges, in order."""
-    numbers: dict[str, int] = {}
-    regions: list[Region] = []
+def assemble(
+    record_id: str, style: Style, exchanges: Sequence[Exchange], *, text_only: bool = False
+) -> Conversation:
+    """Return the conversation of these exchanges, in order.
+
+    Args:
+        record_id: of the record it becomes.
+        style: of the build.
+        exchanges: one at least.
+        text_only: there is no image to introduce.
+    """
+    numbering = _Numbering(style)
     messages: list[Message] = []
     asked: set[Task] = set()
     for exchange in exchanges:
-        words = []
-        for part in exchange.request:
-            if isinstance(part, Region):
-                if part.region_id not in numbers:
-                    regions.append(part)
-                    numbers[part.region_id] = len(regions)
-                part = region_token(numbers[part.region_id])
-            words.append(part)
+        request = numbering.text(exchange.request)
         if exchange.suffix and exchange.task not in asked:
-            words.append(f" {exchange.suffix}")
+            request = f"{request} {exchange.suffix}"
         asked.add(exchange.task)
-        request = "".join(words)
-        messages.append(Message("user", request if messages else opening(style, request)))
-        messages.append(Message("assistant", exchange.answer))
+        if not messages and not text_only:
+            request = opening(style, request)
+        answer = exchange.answer
+        messages.append(Message("user", request))
+        messages.append(
+            Message("assistant", answer if isinstance(answer, str) else numbering.text(answer))
+        )
     return Conversation(
         id=record_id,
-        turn_tasks=tuple(exchange.task for exchange in exchanges),
-        regions=tuple(regions),
+        turn_tasks=tuple([exchange.task for exchange in exchanges]),
+        regions=tuple(numbering.regions),
         messages=tuple(messages),
-        prompts=tuple(exchange.prompt for exchange in exchanges),
+        prompts=tuple([exchange.prompt for exchange in exchanges]),
     )
+
+
+class _Numbering:
+    """Numbers the regions of one conversation."""
+
+    def __init__(self, style: Style) -> None:
+        self._style = style
+        self._numbers: dict[str, int] = {}
+        self.regions: list[Region] = []
+
+    def text(self, parts: Iterable[Part]) -> str:
+        """Return parts as text."""
+        return "".join([part if isinstance(part, str) else self._word(part) for part in parts])
+
+    def _word(self, part: Region | Declared | Named) -> str:
+        if isinstance(part, Region):
+            return region_token(self._number(part))
+        if isinstance(part, Declared):
+            return declared(self._style, self._number(part.region))
+        number = self._numbers.get(part.region.region_id)
+        assert number is not None, "a region is named once it was declared, not before"
+        return named(self._style, number)
+
+    def _number(self, region: Region) -> int:
+        number = self._numbers.get(region.region_id)
+        if number is None:
+            self.regions.append(region)
+            self._numbers[region.region_id] = number = len(self.regions)
+        return number

@@ -5,15 +5,13 @@ that names the set of names to answer from (RegionGPT, Table 1). GPT4RoI style, 
 is defined once, then each user turn is a bare region (GPT4RoI, Table 2).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Sequence
 
 from prompts.dialogue import Exchange, filled, listed
+from prompts.instruction import Instruction, InstructionMode
 from prompts.style import Style
 from prompts.wordings import WordingSet
-from schemas.ids import Chance
-from schemas.sample import ImageInfo, LabelSet, Region, Task
+from schemas.sample import LabelSet, Region, ScreenedImage, Task
 from schemas.text import shown_name
 
 ONE_REGION = WordingSet(
@@ -91,29 +89,17 @@ def category_listing(names: LabelSet) -> str:
     return ", ".join(shown_name(category) for category in names.categories)
 
 
-class InstructionMode(StrEnum):
-    """How an image's regions are spread over turns and conversations (RegionGPT, Table 13)."""
+def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+    """Return an image's conversations about the categories of its regions, in order.
 
-    MULTI_TURN_ALL = "multi_turn_all"  # one conversation, a turn for each region
-    ONE_TURN_ALL = "one_turn_all"  # one conversation, one turn for all regions
-    ONE_TURN_ONE = "one_turn_one"  # a conversation for each region
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Classification:
-    """How regions are asked about."""
-
-    style: Style
-    mode: InstructionMode
-    wordings: Mapping[str, WordingSet]
-    seed: int
-
-
-def dialogues(
-    image: ImageInfo, regions: Sequence[Region], names: LabelSet, how: Classification
-) -> list[list[Exchange]]:
-    """Return an image's conversations about the categories of its regions, in order."""
-    chance = Chance(how.seed, image.source, image.split, image.image_id)
+    A region without a category is not asked about.
+    """
+    regions = [region for region in found.regions if region.category is not None]
+    if not regions:
+        return []
+    names = found.label_set
+    assert names is not None, "a source of categories names its label set"
+    chance = how.chance(found.image)
     # One rank orders the regions, the other one chooses the wording of each.
     drawn = sorted(
         [(*chance.ranks(region.region_id), region) for region in regions],
@@ -129,7 +115,7 @@ def dialogues(
 
 
 def _question(
-    regions: Sequence[Region], names: LabelSet, how: Classification, position: int
+    regions: Sequence[Region], names: LabelSet, how: Instruction, position: int
 ) -> Exchange:
     wordings = how.wordings[(ONE_REGION if len(regions) == 1 else SEVERAL_REGIONS).name]
     wording, prompt = wordings.choose(position)
@@ -143,7 +129,7 @@ def _question(
 
 
 def _detection(
-    regions: Sequence[Region], names: LabelSet, how: Classification, position: int
+    regions: Sequence[Region], names: LabelSet, how: Instruction, position: int
 ) -> list[Exchange]:
     wording, prompt = how.wordings[DETECTION_TASK.name].choose(position)
     definition = wording.replace("<categories>", category_listing(names))
@@ -159,5 +145,5 @@ def _detection(
 
 
 def _answer(region: Region) -> str:
-    assert region.category is not None, "the screen lets no region without a category through"
+    assert region.category is not None, "only regions with a category are asked about"
     return shown_name(region.category)

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from schemas.sample import IMAGE_TOKEN
+from schemas.sample import IMAGE_TOKEN, region_token
 
 OVERVIEW = f"The {IMAGE_TOKEN} provides an overview of the picture."  # GPT4RoI, Table 3
 
@@ -15,6 +15,17 @@ class Style(StrEnum):
 
 
 def opening(style: Style, first_request: str) -> str:
-    """Return the first user turn: the image, then what is asked of it."""
+    """Return the first user turn: the image, then what is asked of it, if there is a request."""
     image = IMAGE_TOKEN if style is Style.REGIONGPT else OVERVIEW
-    return f"{image}\n{first_request}"
+    return f"{image}\n{first_request}" if first_request else image
+
+
+def declared(style: Style, number: int) -> str:
+    """Return a region's placeholder after its number, so that text can name the region."""
+    token = region_token(number)
+    return f"[{number}] {token}" if style is Style.REGIONGPT else f"region{number} {token}"
+
+
+def named(style: Style, number: int) -> str:
+    """Return the words that stand for a declared region in text."""
+    return f"Region [{number}]" if style is Style.REGIONGPT else f"region{number}"

@@ -6,7 +6,7 @@ say what was found and what was expected.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -18,7 +18,11 @@ from schemas.text import shown_name
 
 Row = Mapping[str, Any]
 
+NO_OPTION = "No corresponding options found."  # of a choice; RegionGPT, Table 1
+
 _REGION_TOKEN = re.compile(r"<region([^<>]*)>")
+_CANDIDATE = re.compile(r"\[([0-9]+)\] <region\1>")
+_CHOSEN = re.compile(r"Region \[([0-9]+)\]")
 _REQUIRED = (
     "id", "source", "split", "task", "turn_tasks", "regions", "messages", "licence", "provenance",
 )  # fmt: skip
@@ -35,7 +39,7 @@ def check_record(row: Row) -> list[str]:
     problems += _image_tokens(row)
     if misled := list(_region_tokens(mentions, len(row["regions"]))):
         return problems + misled
-    return problems + list(_classification(row, mentions))
+    return [*problems, *_classification(row, mentions), *_choices(row)]
 
 
 def _nulls(row: Row) -> Iterator[str]:
@@ -168,6 +172,31 @@ def _wrong_answer(turn: int, answer: str, categories: Sequence[str | None]) -> I
         return
     if answer != expected:
         yield f"turn {turn}: the answer is {answer!r}, expected {expected!r}"
+
+
+def _choices(row: Row) -> Iterator[str]:
+    if Task.REFERRING_EXPRESSION_COMPREHENSION not in row["turn_tasks"]:
+        return
+    listed: set[str] = set()
+    at = _first_user(row)
+    for turn, task in enumerate(row["turn_tasks"], start=1):
+        request, answer = (message["content"] for message in row["messages"][at : at + 2])
+        at += 2
+        listed.update(_CANDIDATE.findall(request))
+        if task != Task.REFERRING_EXPRESSION_COMPREHENSION:
+            continue
+        if not listed:
+            yield f"turn {turn}: no candidate is listed, expected one at least, as '[1] <region1>'"
+        elif answer != NO_OPTION and not _is_among(listed, answer):
+            yield (
+                f"turn {turn}: the answer is {answer!r}, expected 'Region [k]' with the number "
+                f"of a listed candidate, or {NO_OPTION!r}"
+            )
+
+
+def _is_among(listed: Set[str], answer: str) -> bool:
+    chosen = _CHOSEN.fullmatch(answer)
+    return chosen is not None and chosen[1] in listed
 
 
 def _first_user(row: Row) -> int:

@@ -4,17 +4,20 @@ Image bytes are read straight into the buffer that becomes the image column, so 
 owner's file and the shard they are copied once. A batch is a pure function of its rows.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import Any
+from itertools import accumulate, chain
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas import shard
 from schemas.mask import Mask
-from schemas.sample import Conversation, Region
+from schemas.sample import Conversation, Evaluation, ImageInfo, Region
+
+Size = tuple[int | None, int | None]  # width, height; pixels
 
 
 @dataclass(kw_only=True, frozen=True, slots=True)
@@ -26,16 +29,11 @@ class BuildStamp:
     seed: int
 
 
-@dataclass(kw_only=True, frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One record as it will be stored, its image bytes aside."""
 
-    source: str
-    split: str
-    path: str | None  # None: text only
-    width: int | None  # of the stored image, pixels
-    height: int | None
-    licence: str
+    image: ImageInfo
+    path: str | None  # as stored; None: text only
     conversation: Conversation
 
 
@@ -89,40 +87,78 @@ class ImageColumn:
         self._present = []
 
 
-def to_batch(rows: Sequence[Row], images: pa.Array | None, stamp: BuildStamp) -> pa.RecordBatch:
-    """Return the record batch of rows.
-
-    Args:
-        rows: in order.
-        images: one binary value per row, null for text-only rows; None where rows only refer to
-            their images.
-        stamp: of the build.
-    """
+def to_batch(rows: Sequence[Row], stamp: BuildStamp) -> pa.RecordBatch:
+    """Return the record batch of rows, which refer to their images; `with_images` adds bytes."""
+    talks = [row.conversation for row in rows]
+    paths = [row.path for row in rows]
     columns: dict[str, pa.Array] = {
-        "id": _strings(row.conversation.id for row in rows),
-        "source": _strings(row.source for row in rows),
-        "split": _strings(row.split for row in rows),
-        "task": _strings(row.conversation.task for row in rows),
-        "turn_tasks": _lists(_strings, [row.conversation.turn_tasks for row in rows]),
-        "image": _images(rows, images),
-        "width": pa.array([row.width for row in rows], pa.int32()),
-        "height": pa.array([row.height for row in rows], pa.int32()),
-        "regions": _lists(_regions, [row.conversation.regions for row in rows]),
-        "messages": _lists(_messages, [row.conversation.messages for row in rows]),
-        "evaluation": _evaluations(rows),
-        "licence": _strings(row.licence for row in rows),
-        "provenance": _provenance(rows, stamp),
+        "id": _strings([talk.id for talk in talks]),
+        "source": _strings([row.image.source for row in rows]),
+        "split": _strings([row.image.split for row in rows]),
+        "task": _strings([talk.task for talk in talks]),
+        "turn_tasks": _lists(_strings, [talk.turn_tasks for talk in talks]),
+        "image": _images(pa.nulls(len(rows), pa.binary()), _strings(paths)),
+        "width": pa.array([row.image.width for row in rows], pa.int32()),
+        "height": pa.array([row.image.height for row in rows], pa.int32()),
+        "regions": _lists(_regions, [talk.regions for talk in talks]),
+        "messages": _lists(_messages, [talk.messages for talk in talks]),
+        "evaluation": _evaluations([talk.evaluation for talk in talks]),
+        "licence": _strings([row.image.licence for row in rows]),
+        "provenance": _provenance(talks, stamp),
     }
     return pa.record_batch([columns[name] for name in shard.SCHEMA.names], schema=shard.SCHEMA)
 
 
-def _strings(values: Iterable[str | None]) -> pa.Array:
-    return pa.array(list(values), pa.string())
+def with_images(
+    batch: pa.RecordBatch, images: pa.Array | None, sizes: Sequence[Size]
+) -> pa.RecordBatch:
+    """Return a batch with the images it refers to.
+
+    Args:
+        batch: of `to_batch`.
+        images: one binary value per row, null for text-only rows; None: rows keep referring.
+        sizes: width and height of the stored image of each row, pixels; None for text only.
+    """
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    if images is not None:
+        columns["image"] = _images(images, columns["image"].field("path"))
+    columns["width"] = pa.array([size[0] for size in sizes], pa.int32())
+    columns["height"] = pa.array([size[1] for size in sizes], pa.int32())
+    return pa.record_batch(list(columns.values()), schema=shard.SCHEMA)
+
+
+def with_regions(batch: pa.RecordBatch, regions: Sequence[Sequence[Region]]) -> pa.RecordBatch:
+    """Return a batch with other regions, row by row."""
+    place = batch.schema.get_field_index("regions")
+    return batch.set_column(place, batch.schema.field(place), _lists(_regions, regions))
+
+
+def caption_counts(batch: pa.RecordBatch) -> tuple[int, int]:
+    """Return how many regions of a batch have a caption, and how many words those hold."""
+    captions = pc.list_flatten(batch.column("regions")).field("caption").drop_null()
+    words = pc.list_value_length(pc.utf8_split_whitespace(pc.utf8_trim_whitespace(captions)))
+    return len(captions), pc.sum(words).as_py() or 0
+
+
+def regions_of(batch: pa.RecordBatch) -> list[list[Region]]:
+    """Return the regions of every row."""
+    return [[_region(found) for found in row] for row in batch.column("regions").to_pylist()]
+
+
+def _region(found: dict[str, Any]) -> Region:
+    mask = found["mask"]
+    if mask is not None:
+        mask = Mask(mask["size"][0], mask["size"][1], mask["counts"])
+    return Region(**found | {"bbox": tuple(found["bbox"]), "mask": mask})
+
+
+def _strings(values: Sequence[str | None]) -> pa.Array:
+    return pa.array(values, pa.string())
 
 
 def _lists(build: Callable[[list[Any]], pa.Array], groups: Sequence[Sequence[Any]]) -> pa.Array:
     ends = pa.array([0, *accumulate(map(len, groups))], pa.int32())
-    return pa.ListArray.from_arrays(ends, build([item for group in groups for item in group]))
+    return pa.ListArray.from_arrays(ends, build(list(chain.from_iterable(groups))))
 
 
 def _struct(kind: pa.StructType, values: list[pa.Array], absent: list[bool]) -> pa.Array:
@@ -130,28 +166,27 @@ def _struct(kind: pa.StructType, values: list[pa.Array], absent: list[bool]) -> 
     return pa.StructArray.from_arrays(values, fields=list(kind), mask=mask)
 
 
-def _images(rows: Sequence[Row], images: pa.Array | None) -> pa.Array:
-    paths = _strings(row.path for row in rows)
-    content = pa.nulls(len(rows), pa.binary()) if images is None else images
-    return _struct(shard.IMAGE, [content, paths], [row.path is None for row in rows])
+def _images(content: pa.Array, paths: pa.Array) -> pa.Array:
+    absent = paths.is_null() if paths.null_count else None
+    return pa.StructArray.from_arrays([content, paths], fields=list(shard.IMAGE), mask=absent)
 
 
 def _messages(messages: list[Any]) -> pa.Array:
-    roles = _strings(message.role for message in messages)
-    contents = _strings(message.content for message in messages)
+    roles = _strings([message.role for message in messages])
+    contents = _strings([message.content for message in messages])
     return _struct(shard.MESSAGE, [roles, contents], [])
 
 
 def _regions(regions: list[Region]) -> pa.Array:
-    corners = np.array([region.bbox for region in regions], dtype=np.float32).reshape(-1)
+    corners = np.fromiter(chain.from_iterable([region.bbox for region in regions]), np.float32)
     return _struct(
         shard.REGION,
         [
-            _strings(region.region_id for region in regions),
+            _strings([region.region_id for region in regions]),
             pa.FixedSizeListArray.from_arrays(pa.array(corners), 4),
             _masks([region.mask for region in regions]),
-            _strings(region.category for region in regions),
-            _strings(region.caption for region in regions),
+            _strings([region.category for region in regions]),
+            _strings([region.caption for region in regions]),
             pa.array([region.score for region in regions], pa.float32()),
         ],
         [],
@@ -159,18 +194,16 @@ def _regions(regions: list[Region]) -> pa.Array:
 
 
 def _masks(masks: list[Mask | None]) -> pa.Array:
-    sizes = np.array(
-        [(mask.height, mask.width) if mask else (0, 0) for mask in masks], dtype=np.int32
-    ).reshape(-1)
-    counts = _strings(mask.counts if mask else None for mask in masks)
-    size_list = pa.FixedSizeListArray.from_arrays(pa.array(sizes), 2)
+    sizes = [(mask.height, mask.width) if mask else (0, 0) for mask in masks]
+    sides = np.fromiter(chain.from_iterable(sizes), np.int32)
+    counts = _strings([mask.counts if mask else None for mask in masks])
+    size_list = pa.FixedSizeListArray.from_arrays(pa.array(sides), 2)
     return _struct(shard.MASK, [size_list, counts], [mask is None for mask in masks])
 
 
-def _evaluations(rows: Sequence[Row]) -> pa.Array:
-    found = [row.conversation.evaluation for row in rows]
+def _evaluations(found: Sequence[Evaluation | None]) -> pa.Array:
     if not any(found):
-        return pa.nulls(len(rows), shard.EVALUATION)
+        return pa.nulls(len(found), shard.EVALUATION)
     return pa.array(
         [
             item
@@ -187,18 +220,18 @@ def _evaluations(rows: Sequence[Row]) -> pa.Array:
     )
 
 
-def _provenance(rows: Sequence[Row], stamp: BuildStamp) -> pa.Array:
-    captioners = [row.conversation.captioner for row in rows]
+def _provenance(talks: Sequence[Conversation], stamp: BuildStamp) -> pa.Array:
+    captioners = [talk.captioner for talk in talks]
     return _struct(
         shard.PROVENANCE,
         [
-            _strings([stamp.builder] * len(rows)),
-            _strings([stamp.recipe] * len(rows)),
-            _lists(_strings, [row.conversation.prompts for row in rows]),
-            pa.array([stamp.seed] * len(rows), pa.int64()),
-            _strings(by.model if by else None for by in captioners),
-            _strings(by.sampling if by else None for by in captioners),
-            _strings(by.global_caption if by else None for by in captioners),
+            _strings([stamp.builder] * len(talks)),
+            _strings([stamp.recipe] * len(talks)),
+            _lists(_strings, [talk.prompts for talk in talks]),
+            pa.array([stamp.seed] * len(talks), pa.int64()),
+            _strings([by.model if by else None for by in captioners]),
+            _strings([by.sampling if by else None for by in captioners]),
+            _strings([by.global_caption if by else None for by in captioners]),
         ],
         [],
     )

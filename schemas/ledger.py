@@ -23,11 +23,13 @@ class Stage(StrEnum):
     READ = "read"
     SCREEN = "screen"
     SAMPLE = "sample"
+    CAPTION = "caption"
+    FILTER = "filter"
     COMPOSE = "compose"
     WRITE = "write"
 
 
-_TO_THE_END = {Kind.IMAGE, Kind.ANNOTATION, Kind.CONVERSATION}  # must arrive in a shard
+_TO_THE_END = set(Kind) - {Kind.FILE, Kind.CATEGORY}  # must arrive in a shard
 
 
 class Account(BaseModel):

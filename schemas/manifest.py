@@ -16,7 +16,7 @@ class InputFile(_Frozen):
 
     source: str
     split: str
-    role: str  # what it is to the source, e.g. "annotations"
+    role: str  # what it is to the source, e.g. "train"
     name: str  # the file's name, without its folder
     bytes: int
     sha256: str
@@ -33,6 +33,8 @@ class Shard(_Frozen):
     rows: int
     bytes: int
     sha256: str
+    captions: int = 0  # regions that have one
+    caption_words: int = 0  # of all of them
 
 
 class BuildIdentity(_Frozen):
@@ -51,6 +53,10 @@ class Manifest(_Frozen):
     shards: list[Shard]
     rejected: dict[str, int]  # lines of `_rejected/<config>.jsonl`, by config
     short_categories: dict[str, dict[str, int]] = {}  # "source/split" to category to regions
+
+    def filled(self) -> list[Shard]:
+        """Return the shards of the splits that hold a row: `datasets` cannot open the others."""
+        return [shard for shard in self.shards if self.rows(shard.config, shard.split)]
 
     def rows(self, config: str, split: str) -> int:
         """Return the number of records of a split of a config."""

@@ -13,8 +13,10 @@ class Kind(StrEnum):
     CATEGORY = "category"
     ANNOTATION = "annotation"
     SENTENCE = "sentence"
+    RELATIONSHIP = "relationship"
     QUESTION = "question"
-    CONVERSATION = "conversation"
+    DIALOGUE = "dialogue"  # a conversation as its owner wrote it
+    CONVERSATION = "conversation"  # a record
 
 
 class Reason(StrEnum):
@@ -23,13 +25,17 @@ class Reason(StrEnum):
     # Any item.
     MALFORMED = "malformed"  # a required key is missing, or a value has the wrong type
     DUPLICATE_ID = "duplicate_id"  # another item of the same kind bears the id
+    DUPLICATE = "duplicate"  # says the same of the same thing as another item
     UNREADABLE_FILE = "unreadable_file"  # the annotation file as a whole cannot be used
+    NOT_USED = "not_used"  # no task of the build has a use for it
 
     # Links.
     UNKNOWN_IMAGE = "unknown_image"  # refers to an image that the file does not declare
     UNKNOWN_CATEGORY = "unknown_category"  # refers to a category that the file does not declare
     AMBIGUOUS_CATEGORY = "ambiguous_category"  # its category id is declared with several names
+    UNKNOWN_REGION = "unknown_region"  # refers to a region that its image does not have
     IMAGE_REJECTED = "image_rejected"  # its image was rejected, for the reason given there
+    REGION_REJECTED = "region_rejected"  # a region it needs was rejected, for the reason there
 
     # Images.
     IMAGE_UNSAFE_PATH = "image_unsafe_path"  # absolute, or climbs out of the image folder
@@ -58,6 +64,17 @@ class Reason(StrEnum):
     # Text.
     TEXT_EMPTY = "text_empty"  # nothing is left of a name or sentence
     TEXT_TOO_LONG = "text_too_long"  # longer than any label or sentence is
+    TEXT_UNSAFE = "text_unsafe"  # its pieces, each harmless, make a placeholder or a stop string
+
+    # Captions that a model wrote.
+    CAPTION_FAILED = "caption_failed"  # the server refuses the request, or answers nonsense
+    CAPTION_EMPTY = "caption_empty"  # no words
+    CAPTION_CUT = "caption_cut"  # ends where the limit of tokens was reached
+    CAPTION_REFUSAL = "caption_refusal"  # says that it cannot, instead of describing
+    CAPTION_REPETITIVE = "caption_repetitive"  # says the same again and again
+    CAPTION_OTHER_LANGUAGE = "caption_other_language"  # is not in English
+    CAPTION_UNLIKE_CROP = "caption_unlike_crop"  # CLIP similarity below the threshold
+    NO_GLOBAL_CAPTION = "no_global_caption"  # the image's own caption was rejected
 
 
 class Repair(StrEnum):

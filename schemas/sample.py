@@ -2,7 +2,7 @@
 
 Messages follow the rules of the record: `<image>` stands once, in the first user turn;
 `<regionK>`, 1-based, stands for `regions[K - 1]`. Between stages an image travels with all its
-conversations as one `Draft`, packed to bytes; its pixels are read only by the writer.
+conversations as one `Draft`; its pixels are read only by the writer.
 """
 
 from enum import StrEnum
@@ -11,7 +11,9 @@ from typing import Literal
 import msgspec
 
 from schemas.geometry import Box
+from schemas.item import Item
 from schemas.mask import Mask
+from schemas.rejection import Kind
 
 IMAGE_TOKEN = "<image>"
 MAX_LISTED = 100  # category names that a prompt spells out; a longer list it only names
@@ -119,11 +121,12 @@ class LabelSet(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class ScreenedImage(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An image with those of its regions that can be used."""
+    """An image with those of its regions, and of what is said of them, that can be used."""
 
     image: ImageInfo
-    label_set: LabelSet  # `brief`
     regions: tuple[Region, ...]
+    items: tuple[Item, ...] = ()
+    label_set: LabelSet | None = None  # `brief`
 
 
 class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -131,6 +134,7 @@ class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     image: ImageInfo
     conversations: tuple[Conversation, ...]
+    items: tuple[tuple[Kind, str], ...] = ()  # kinds and ids of what they were made from
 
     def region_ids(self) -> list[str]:
         """Return the ids of the regions its records hold, each once."""
@@ -141,17 +145,3 @@ class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
                 for region in conversation.regions
             )
         )
-
-
-def pack(draft: Draft) -> bytes:
-    """Return the draft as bytes, the same for equal drafts."""
-    return _ENCODER.encode(draft)
-
-
-def unpack(packed: bytes) -> Draft:
-    """Return the draft that `pack` made the bytes of."""
-    return _DECODER.decode(packed)
-
-
-_ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(Draft)

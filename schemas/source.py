@@ -8,11 +8,12 @@ Boxes are already xyxy pixels; nothing else is judged here, the stages after it 
 
 from collections.abc import Mapping
 from typing import Literal, Protocol
+from zlib import crc32
 
 import msgspec
 
 from schemas.geometry import Box
-from schemas.ids import bucket
+from schemas.item import Item
 from schemas.rejection import Kind, Rejection
 from schemas.sample import ImageInfo, LabelSet
 
@@ -40,7 +41,7 @@ class Sizing(msgspec.Struct, frozen=True, kw_only=True):
     def shards(self, volume: Volume) -> int:
         """Return the number of shards; it depends on no order, place or worker."""
         regions = volume.regions
-        if self.per_category is not None:
+        if self.per_category is not None and volume.categories:  # else there is nothing to cap
             regions = min(regions, self.per_category * volume.categories)
         images = min(volume.images, regions)
         records = regions if self.record_per_region else images
@@ -59,20 +60,29 @@ class SplitInput(msgspec.Struct, frozen=True, kw_only=True):
 
     source: str
     split: str
-    files: dict[str, str]  # role to path, e.g. {"annotations": "/data/coco/annotations/..."}
+    files: dict[str, str]  # role to path, e.g. {"train": "/data/coco/annotations/..."}
     pictures: str  # the folder that holds the images
     folder: str  # the same folder below the data root, as references to images name it
     licence: str  # of the annotations
     seed: int
     sizing: Sizing
     label_set: str | None = None  # what the category names are called; None: the owner's own
+    owner: str | None = None  # the data set whose files these are; None: the source's own
     limit: int | None = None  # take this many images, chosen by hash; None: all
     part: int = 0  # of `parts`
     parts: int = 1
 
     def owns(self, image_id: str) -> bool:
         """Tell whether an image, with all that hangs on it, belongs to this part."""
-        return self.parts == 1 or bucket(self.parts, "part", image_id) == self.part
+        # Parts decide nothing but who reads what, so a quick hash will do.
+        return (
+            self.parts == 1 or crc32(image_id.encode("utf-8", "replace")) % self.parts == self.part
+        )
+
+    @property
+    def file(self) -> str:
+        """The file that holds the split, or lists it: its role is the split's name."""
+        return self.files[self.split]
 
     @property
     def leads(self) -> bool:
@@ -85,8 +95,9 @@ class SourceRegion(msgspec.Struct, frozen=True):
 
     region_id: str  # the owner's id
     bbox: Box  # xyxy, pixels of the annotated image; unchecked, may hold NaN
-    category: str  # the owner's spelling
+    category: str | None = None  # the owner's spelling; None: the source has no categories
     crowd: bool = False
+    score: float | None = None  # the detector's confidence, where a detector drew it
     segmentation: bytes = b""  # the JSON text of a COCO `segmentation`; empty: none
 
 
@@ -94,8 +105,9 @@ class SourceImage(msgspec.Struct, frozen=True):
     """One image and all that its owner says of it."""
 
     image: ImageInfo
-    label_set: LabelSet  # `brief`
     regions: tuple[SourceRegion, ...]
+    items: tuple[Item, ...] = ()
+    label_set: LabelSet | None = None  # `brief`; None: the source has no categories
 
 
 class SplitFacts(msgspec.Struct, frozen=True):
@@ -103,8 +115,8 @@ class SplitFacts(msgspec.Struct, frozen=True):
 
     source: str
     split: str
-    label_set: LabelSet
     shards: int  # into which it goes
+    label_set: LabelSet | None = None
 
 
 class Count(msgspec.Struct, frozen=True):

@@ -6,20 +6,36 @@ model's tokenizer would obey them. They are disarmed here, once, where they ente
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from unicodedata import normalize
 
+from schemas.item import Mention, Passage, plain_text
 from schemas.rejection import Reason, Rejected
 
 MAX_CHARACTERS = 4_000
+MAX_TURN_CHARACTERS = 100_000  # of a conversation's turn, which may hold whole texts
 
-_TAG = re.compile(r"<(\s*[/|]?\s*[^\W\d][^<>]*)>")
-_UNCLOSED = re.compile(r"<(?=[^\W\d]|[/|]\s*[^\W\d])")  # what is written after it could close it
+MAX_NESTING = 32  # of tags in one another
+
+# Quantifiers are possessive wherever blanks or words could else be divided in many ways.
+_TAG = re.compile(r"<(\s*+(?:[/|]\s*+)?[^\W\d][^<>]*+)>")
+_UNCLOSED = re.compile(r"<(?=[^\W\d]|[/|]\s*+[^\W\d])")  # what is written after it could close it
 _STOP = re.compile(r"#{3,}")
 _ROLE = re.compile(r"(USER|ASSISTANT|SYSTEM|Human|Assistant):")
 _BLANKS = re.compile(
     r"[\s\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     r"\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]+"
+)
+_BREAK = re.compile(r"\r\n?|[\x85\u2028\u2029]")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    r"\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+_SPECIAL = re.compile(
+    r"<(\s*+(?:/\s*+)?(?:(?:image|im_[a-z]++|bbox|box|mask|point|s|unk|pad|bos|eos)\s*+"
+    r"|region[^<>]*+|\|(?:[^<>|]*+\|)++\s*+))>",
+    re.IGNORECASE,
 )
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -30,19 +46,59 @@ def clean(text: str) -> str:
     `<region1>` becomes `(region1)`, `###` becomes `# # #`, `USER:` becomes `USER :`.
 
     Raises:
-        Rejected: nothing visible is left (`text_empty`), or it exceeds `MAX_CHARACTERS`.
+        Rejected: nothing visible is left (`text_empty`), it exceeds `MAX_CHARACTERS`, or its tags
+            are nested more than `MAX_NESTING` deep (`text_unsafe`).
     """
-    _check_length(text)
+    _check_length(text, MAX_CHARACTERS)
     plain = _BLANKS.sub(" ", text).strip()
-    plain = _disarm(_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", plain))
-    if not plain.isascii():
-        folded = "".join(map(_fold, plain))
-        if _disarm(folded) != folded:  # a tokenizer may read wide letters as plain ones
-            plain = _disarm(folded)
-    _check_length(plain)
-    if not plain:
-        raise Rejected(Reason.TEXT_EMPTY, f"expected visible characters, found {text[:20]!r}")
-    return plain
+    plain = _disarmed(_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", plain), _disarm)
+    return _checked(plain, text, MAX_CHARACTERS)
+
+
+def clean_passage(passage: Passage) -> Passage:
+    """Return the passage disarmed piece by piece, with one blank where there were some.
+
+    Blanks at the edges of a mention move into the text around it.
+
+    Raises:
+        Rejected: as `clean` does; or pieces, each harmless, join to what must not stand there
+            (`text_unsafe`).
+    """
+    _check_length(plain_text(passage), MAX_CHARACTERS)
+    pieces: list[str | Mention] = []
+    for piece in passage:
+        text = _BLANKS.sub(" ", plain_text((piece,)))
+        parted = plain_text(tuple(pieces[-1:])).endswith(" ")
+        before, after = " " * (text[:1] == " " and not parted), " " * text.endswith(" ")
+        if isinstance(piece, Mention):
+            words: str | Mention = Mention(clean(piece.text), piece.region_ids)
+            pieces += [part for part in (before, words, after) if part]
+        elif text.strip():
+            pieces.append(f"{before}{clean(piece)}{after}")
+        elif before:
+            pieces.append(before)
+    joined = plain_text(tuple(pieces))
+    if clean(joined) != joined.strip():
+        raise Rejected(Reason.TEXT_UNSAFE, f"{joined[:200]!r} holds a placeholder or a marker")
+    return tuple(pieces)
+
+
+def clean_turn(text: str) -> str:
+    """Return a turn of a conversation, disarmed, with its lines and its indentation.
+
+    Such a turn may hold code, so only what a model or its template obeys is touched: placeholders
+    and special tokens, stop strings, role markers, control characters. Blank lines around it go.
+
+    Raises:
+        Rejected: `text_empty`, `text_too_long` (above `MAX_TURN_CHARACTERS`), or `text_unsafe`
+            (tags nested more than `MAX_NESTING` deep).
+    """
+    _check_length(text, MAX_TURN_CHARACTERS)
+    plain = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", _BREAK.sub("\n", text))
+    plain = _CONTROL.sub("", plain).rstrip()
+    first = len(plain) - len(plain.lstrip())  # what is visible
+    plain = plain[plain.rfind("\n", 0, first) + 1 :]
+    return _checked(_disarmed(plain, _disarm_turn), text, MAX_TURN_CHARACTERS)
 
 
 @lru_cache(maxsize=65_536)
@@ -51,17 +107,49 @@ def shown_name(category: str) -> str:
     return clean(category.replace("_", " "))
 
 
-def _check_length(text: str) -> None:
-    if len(text) > MAX_CHARACTERS:
-        raise Rejected(Reason.TEXT_TOO_LONG, f"{len(text)} characters, at most {MAX_CHARACTERS}")
+def _check_length(text: str, most: int) -> None:
+    if len(text) > most:
+        raise Rejected(Reason.TEXT_TOO_LONG, f"{len(text)} characters, at most {most}")
+
+
+def _checked(plain: str, text: str, most: int) -> str:
+    """Return what became of a text, if that can be used."""
+    _check_length(plain, most)
+    if not plain:
+        raise Rejected(Reason.TEXT_EMPTY, f"expected visible characters, found {text[:20]!r}")
+    return plain
+
+
+def _disarmed(plain: str, disarm: Callable[[str], str]) -> str:
+    """Return the text disarmed as it stands, and as a tokenizer reads it that folds wide letters."""
+    plain = disarm(plain)
+    if not plain.isascii():
+        folded = "".join(map(_fold, plain))
+        if (calmer := disarm(folded)) != folded:
+            return calmer
+    return plain
 
 
 def _disarm(text: str) -> str:
-    while (calmer := _TAG.sub(r"(\1)", text)) != text:  # from the innermost outwards
-        text = calmer
-    text = _UNCLOSED.sub("< ", text)
+    return _disarm_markers(_UNCLOSED.sub("< ", _untagged(_TAG, text)))
+
+
+def _disarm_turn(text: str) -> str:
+    return _disarm_markers(_untagged(_SPECIAL, text))
+
+
+def _disarm_markers(text: str) -> str:
     text = _STOP.sub(lambda found: " ".join(found.group()), text)
     return _ROLE.sub(r"\1 :", text)
+
+
+def _untagged(tag: re.Pattern[str], text: str) -> str:
+    """Return the text with round brackets for its tags', from the innermost tags outwards."""
+    for _ in range(MAX_NESTING + 1):
+        text, found = tag.subn(r"(\1)", text)
+        if not found:
+            return text
+    raise Rejected(Reason.TEXT_UNSAFE, f"tags are nested more than {MAX_NESTING} deep")
 
 
 def _fold(character: str) -> str:

@@ -5,9 +5,13 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from msgspec.structs import replace
+
+from schemas.sample import ImageInfo
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -49,3 +53,25 @@ def samples() -> Path:
     if folder is None:
         pytest.skip("no real samples: set REGIONFORGE_SAMPLES to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def make_image():
+    """Makes what is said of an image of 20 x 10 pixels, with some of it changed."""
+    image = ImageInfo(
+        source="coco",
+        split="train",
+        image_id="7",
+        file_name="7.jpg",
+        folder="coco/train",
+        width=20,
+        height=10,
+        size_bytes=100,
+        licence="CC BY 4.0",
+        shards=1,
+    )
+
+    def make(**changes: Any) -> ImageInfo:
+        return replace(image, **changes)
+
+    return make

@@ -6,7 +6,7 @@ bundle, so a bundle that is tried again counts once.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import apache_beam as beam
@@ -15,6 +15,7 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import WindowedValue
 
+from schemas.item import Item, kinds
 from schemas.ledger import Stage, Tally, rejected_as, repaired_as
 from schemas.rejection import Kind, Rejected, Rejection, Repair
 from schemas.sample import ImageInfo
@@ -50,6 +51,16 @@ class Book:
     def sampled_out(self, place: Place, kind: Kind, number: int = 1) -> None:
         """Count items that the recipe's caps leave out."""
         self.count(place, kind, "sampled_out", number)
+
+    def items_read(self, place: Place, items: Sequence[Item]) -> None:
+        """Count items of several kinds that came in."""
+        for kind, number in kinds(items).items():
+            self.read(place, kind, number)
+
+    def items_kept(self, place: Place, items: Sequence[Item]) -> None:
+        """Count items of several kinds that go on."""
+        for kind, number in kinds(items).items():
+            self.kept(place, kind, number)
 
     def repaired(self, place: Place, kind: Kind, repair: Repair) -> None:
         """Count a kept item that was set right."""

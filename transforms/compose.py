@@ -1,68 +1,115 @@
-"""Compose: from an image's regions to its conversations, which have all of a record but pixels."""
+"""Compose: from an image's regions and what is said of them to its conversations."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
-from prompts import region_classification
 from prompts.dialogue import assemble
-from prompts.region_classification import Classification
+from prompts.instruction import Instruction
+from prompts.table import DIALOGUES
 from schemas.ids import sample_id
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejected
-from schemas.sample import Draft, ScreenedImage, Task
+from schemas.sample import Conversation, Draft, ScreenedImage, Task
 from transforms.accounting import Book, BookedDoFn, booked
 
 
-def compose_image(found: ScreenedImage, how: Classification, book: Book) -> Draft | None:
-    """Return the image's conversations, or None where there is nothing to ask about."""
-    image, regions = found.image, found.regions
+def compose_image(
+    found: ScreenedImage, tasks: Sequence[Task], how: Instruction, book: Book
+) -> Draft | None:
+    """Return the image's conversations, or None where there is nothing to ask about.
+
+    Args:
+        found: the image.
+        tasks: those its source is used for.
+        how: conversations are written.
+        book: of the stage.
+    """
+    image = found.image
     book.read(image, Kind.IMAGE)
-    book.read(image, Kind.ANNOTATION, len(regions))
-    if not regions:
-        cause = Rejected(Reason.NO_REGIONS, "no usable annotation, expected at least one")
-        book.reject(image, Kind.IMAGE, image.image_id, cause)
-        return None
-    at = (image.source, image.split, image.image_id, Task.REGION_CLASSIFICATION)
+    book.read(image, Kind.ANNOTATION, len(found.regions))
+    book.items_read(image, found.items)
+    conversations, used = _conversations(found, tasks, how)
     draft = Draft(
-        image=image,
-        conversations=tuple(
-            assemble(sample_id(*at, ordinal), how.style, exchanges)
-            for ordinal, exchanges in enumerate(
-                region_classification.dialogues(image, regions, found.label_set, how)
-            )
-        ),
+        image, conversations, tuple((item.kind, item.id) for item in found.items if item.id in used)
     )
+    _reject_unused(found, draft, book)
+    if not conversations:
+        return None
     book.kept(image, Kind.IMAGE)
     book.kept(image, Kind.ANNOTATION, len(draft.region_ids()))
-    book.read(image, Kind.CONVERSATION, len(draft.conversations))
-    book.kept(image, Kind.CONVERSATION, len(draft.conversations))
+    book.items_kept(image, [item for item in found.items if item.id in used])
+    book.read(image, Kind.CONVERSATION, len(conversations))
+    book.kept(image, Kind.CONVERSATION, len(conversations))
     return draft
 
 
-class _ComposeImage(BookedDoFn):
+def _conversations(
+    found: ScreenedImage, tasks: Sequence[Task], how: Instruction
+) -> tuple[tuple[Conversation, ...], set[str]]:
+    image = found.image
+    conversations: list[Conversation] = []
+    used: set[str] = set()
+    if not found.regions and not found.items:
+        return (), used
+    for task in tasks:
+        for ordinal, exchanges in enumerate(DIALOGUES[task](found, how)):
+            record_id = sample_id(image.source, image.split, image.image_id, task, ordinal)
+            text_only = image.file_name is None
+            conversations.append(assemble(record_id, how.style, exchanges, text_only=text_only))
+            for exchange in exchanges:
+                used.update(exchange.items)
+    return tuple(conversations), used
+
+
+def _reject_unused(found: ScreenedImage, draft: Draft, book: Book) -> None:
+    image = found.image
+    if not found.regions and not found.items:
+        cause = Rejected(Reason.NO_REGIONS, "no usable annotation, expected at least one")
+        book.reject(image, Kind.IMAGE, image.image_id, cause)
+        return
+    cause = Rejected(Reason.NOT_USED, "no conversation of this build is about it")
+    if not draft.conversations:
+        book.reject(image, Kind.IMAGE, image.image_id, cause)
+    region_ids = draft.region_ids()
+    if len(region_ids) < len(found.regions):
+        for region in found.regions:
+            if region.region_id not in region_ids:
+                book.reject(image, Kind.ANNOTATION, region.region_id, cause)
+    if len(draft.items) < len(found.items):
+        used = set(draft.items)
+        for item in found.items:
+            if (item.kind, item.id) not in used:
+                book.reject(image, item.kind, item.id, cause)
+
+
+class _ComposeImages(BookedDoFn):
     stage = Stage.COMPOSE
 
-    def __init__(self, how: Classification) -> None:
+    def __init__(self, tasks: Mapping[str, Sequence[Task]], how: Instruction) -> None:
+        self._tasks = tasks
         self._how = how
 
-    def process(self, element: ScreenedImage) -> Iterator[Any]:
-        draft = compose_image(element, self._how, self.book)
-        if draft is not None:
-            yield draft
-            self.progress.add()
+    def process(self, element: Sequence[ScreenedImage]) -> Iterator[Any]:
+        drafts = [
+            compose_image(found, self._tasks[found.image.source], self._how, self.book)
+            for found in element
+        ]
+        yield [draft for draft in drafts if draft is not None]
         yield from self.settle()
+        self.progress.add(len(element))
 
 
 @dataclass
-class ComposeConversations(beam.PTransform[PCollection[ScreenedImage], Any]):
-    """ScreenedImage -> Draft, with rejections and tallies beside it."""
+class ComposeConversations(beam.PTransform[PCollection[list[ScreenedImage]], Any]):
+    """Batches of ScreenedImage -> of Draft, with rejections and tallies beside them."""
 
-    how: Classification
+    tasks: Mapping[str, Sequence[Task]]  # of each source
+    how: Instruction
 
-    def expand(self, pcoll: PCollection[ScreenedImage]) -> Any:
+    def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> Any:
         """Apply `compose_image` to every image."""
-        return pcoll | booked(_ComposeImage(self.how))
+        return pcoll | booked(_ComposeImages(self.tasks, self.how))

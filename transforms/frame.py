@@ -5,13 +5,13 @@ upright. Annotations are in the frame whose size they state: that of the stored 
 pycocotools and PIL read) or, if only that fits, that of the upright picture.
 """
 
-from collections.abc import Sequence
-
 import msgspec
+import pyarrow as pa
 
+from schemas.columns import regions_of, with_regions
 from schemas.geometry import swaps_sides, turn_box
 from schemas.rejection import Reason, Rejected
-from schemas.sample import Conversation, ImageInfo, Region
+from schemas.sample import ImageInfo, Region
 from transforms.picture import Picture
 
 
@@ -40,17 +40,10 @@ def upright_size(picture: Picture) -> tuple[int, int]:
     return picture.width, picture.height
 
 
-def turn_conversations(
-    conversations: Sequence[Conversation], picture: Picture
-) -> tuple[Conversation, ...]:
-    """Return conversations whose regions lie in the upright frame."""
-    return tuple(
-        msgspec.structs.replace(
-            conversation,
-            regions=tuple(_turn_region(region, picture) for region in conversation.regions),
-        )
-        for conversation in conversations
-    )
+def turn_rows(rows: pa.RecordBatch, picture: Picture) -> pa.RecordBatch:
+    """Return rows of the picture whose regions lie in the upright frame."""
+    upright = [[_turn_region(region, picture) for region in found] for found in regions_of(rows)]
+    return with_regions(rows, upright)
 
 
 def _turn_region(region: Region, picture: Picture) -> Region:

@@ -1,10 +1,10 @@
-"""Screen: which regions of an image can be used, and in what form.
+"""Screen: which regions of an image can be used, and what is said of them, and in what form.
 
 Crowds go; boxes are clipped to the image; masks of any form become run lengths; category names
-must be showable. A region that fails is rejected with its reason and the others go on.
+must be showable; text is disarmed. What fails is rejected with its reason and the rest goes on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
 from schemas.geometry import fit_box
+from schemas.item import Item
 from schemas.ledger import Stage
 from schemas.mask import Mask, parse_segmentation
 from schemas.rejection import Kind, Reason, Rejected, Repair
@@ -19,22 +20,44 @@ from schemas.sample import ImageInfo, Region, ScreenedImage
 from schemas.source import SourceImage, SourceRegion
 from schemas.text import shown_name
 from transforms.accounting import Book, BookedDoFn, booked
+from transforms.screen_items import screen_item
 
 
 def screen_image(found: SourceImage, book: Book) -> ScreenedImage:
-    """Return the image with its usable regions."""
+    """Return the image with its usable regions and items."""
     image = found.image
     book.read(image, Kind.IMAGE)
     book.read(image, Kind.ANNOTATION, len(found.regions))
     regions = []
+    refused = {}
     for region in found.regions:
         try:
             regions.append(_screen_region(image, region, book))
         except Rejected as cause:
+            refused[region.region_id] = cause
             book.reject(image, Kind.ANNOTATION, region.region_id, cause)
     book.kept(image, Kind.IMAGE)
     book.kept(image, Kind.ANNOTATION, len(regions))
-    return ScreenedImage(image, found.label_set, tuple(regions))
+    items = _screen_items(found, regions, refused, book) if found.items else ()
+    return ScreenedImage(image, tuple(regions), items, found.label_set)
+
+
+def _screen_items(
+    found: SourceImage, regions: Sequence[Region], refused: Mapping[str, Rejected], book: Book
+) -> tuple[Item, ...]:
+    known: dict[str, Region | Rejected] = {
+        **refused,
+        **{region.region_id: region for region in regions},
+    }
+    items = []
+    for item in found.items:
+        try:
+            items.append(screen_item(item, known))
+        except Rejected as cause:
+            book.reject(found.image, item.kind, item.id, cause)
+    book.items_read(found.image, found.items)
+    book.items_kept(found.image, items)
+    return tuple(items)
 
 
 def _screen_region(image: ImageInfo, region: SourceRegion, book: Book) -> Region:
@@ -42,7 +65,8 @@ def _screen_region(image: ImageInfo, region: SourceRegion, book: Book) -> Region
     assert image.height is not None, "regions need an image"
     if region.crowd:
         raise Rejected(Reason.CROWD, "marks a group of objects, expected a single one")
-    shown_name(region.category)
+    if region.category is not None:
+        shown_name(region.category)
     box, clipped = fit_box(region.bbox, image.width, image.height)
     mask = parse_segmentation(region.segmentation, image.height, image.width)
     if clipped:
@@ -50,7 +74,7 @@ def _screen_region(image: ImageInfo, region: SourceRegion, book: Book) -> Region
     if mask and _is_blank(mask):
         mask = None
         book.repaired(image, Kind.ANNOTATION, Repair.MASK_EMPTY)
-    return Region(region_id=region.region_id, bbox=box, mask=mask, category=region.category)
+    return Region(region.region_id, box, mask, region.category, None, region.score)
 
 
 def _is_blank(mask: Mask) -> bool:
@@ -61,16 +85,16 @@ def _is_blank(mask: Mask) -> bool:
 class _ScreenImage(BookedDoFn):
     stage = Stage.SCREEN
 
-    def process(self, element: SourceImage) -> Iterator[Any]:
-        yield screen_image(element, self.book)
+    def process(self, element: Sequence[SourceImage]) -> Iterator[Any]:
+        yield [screen_image(image, self.book) for image in element]
         yield from self.settle()
-        self.progress.add()
+        self.progress.add(len(element))
 
 
 @dataclass
-class ScreenRegions(beam.PTransform[PCollection[SourceImage], Any]):
-    """SourceImage -> ScreenedImage, with rejections and tallies beside it."""
+class ScreenRegions(beam.PTransform[PCollection[list[SourceImage]], Any]):
+    """Batches of SourceImage -> of ScreenedImage, with rejections and tallies beside them."""
 
-    def expand(self, pcoll: PCollection[SourceImage]) -> Any:
+    def expand(self, pcoll: PCollection[list[SourceImage]]) -> Any:
         """Apply `screen_image` to every image."""
         return pcoll | booked(_ScreenImage())

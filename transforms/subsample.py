@@ -1,11 +1,14 @@
 """Sample: the recipe's caps on regions, per category over a whole split and per image.
 
+A recipe may also ask for phrases of so many words; a region goes with the last that spoke of it.
+
 "N per category" means the N regions with the smallest hash in that category. Beam finds, for
-each category, the N-th smallest rank; a region stays if it does not exceed it. So the choice is
-the same on every runner, and only a threshold per category travels.
+each category, the N-th smallest rank; a region stays if it does not exceed it, or if it has no
+category. So the choice is the same on every runner, and only a threshold per category travels.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +17,7 @@ from apache_beam.pvalue import AsDict, PCollection
 from apache_beam.transforms.combiners import Top
 
 from schemas.ids import rank
+from schemas.item import Expression, Item
 from schemas.ledger import Stage
 from schemas.rejection import Kind
 from schemas.sample import ImageInfo, Region, ScreenedImage
@@ -26,22 +30,28 @@ Smallest = tuple[CategoryKey, list[RegionRank]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
-    """How many regions a recipe takes; None: all."""
+    """How many regions a recipe takes, and which phrases about them; None: all."""
 
     per_category: int | None
-    per_image: int | None
+    per_image: Mapping[str, int]  # by source; a source not named has no such cap
+    min_words: int | None = None  # of a phrase or sentence about one region
     seed: int
 
     @property
     def any(self) -> bool:
         """Whether there is something to cap."""
-        return self.per_category is not None or self.per_image is not None
+        return (self.per_category, self.min_words) != (None, None) or bool(self.per_image)
 
 
-def category_ranks(found: ScreenedImage, seed: int) -> Iterator[tuple[CategoryKey, RegionRank]]:
-    """Yield each region's rank within its category."""
-    for region in found.regions:
-        yield _category(found.image, region), _category_rank(found.image, region, seed)
+def category_ranks(
+    batch: Sequence[ScreenedImage], seed: int
+) -> Iterator[tuple[CategoryKey, RegionRank]]:
+    """Yield the rank of each region that has a category within it."""
+    for found in batch:
+        for region in found.regions:
+            if region.category is not None:
+                key = _category(found.image, region.category)
+                yield key, _category_rank(found.image, region, seed)
 
 
 def sample_image(
@@ -61,58 +71,133 @@ def sample_image(
     image, regions = found.image, list(found.regions)
     book.read(image, Kind.IMAGE)
     book.read(image, Kind.ANNOTATION, len(regions))
+    book.items_read(image, found.items)
     if caps.per_category is not None:
         regions = [
             region
             for region in regions
-            if _category_rank(image, region, caps.seed) <= smallest[_category(image, region)][-1]
+            if region.category is None
+            or _category_rank(image, region, caps.seed)
+            <= smallest[_category(image, region.category)][-1]
         ]
-    if caps.per_image is not None:
-        regions.sort(key=lambda region: (_image_rank(image, region, caps.seed), region.region_id))
-        regions = regions[: caps.per_image]
-    book.kept(image, Kind.ANNOTATION, len(regions))
-    book.sampled_out(image, Kind.ANNOTATION, len(found.regions) - len(regions))
-    if found.regions and not regions:
-        book.sampled_out(image, Kind.IMAGE)
-        return None
-    book.kept(image, Kind.IMAGE)
-    return ScreenedImage(image, found.label_set, tuple(regions))
+    items = _whole_items(found, regions)
+    cap = caps.per_image.get(image.source)
+    if caps.min_words is not None:
+        items = tuple(item for item in items if _has_words(item, caps.min_words))
+        cap = cap or len(regions)  # regions of which nothing is left to be said go as well
+    if cap is not None:
+        items = _capped_items(image, items, cap, caps.seed)
+        regions = _capped_regions(image, regions, items, found.items, cap, caps.seed)
+    emptied = not items and bool(found.items or (found.regions and not regions))
+    kept = None if emptied else ScreenedImage(image, tuple(regions), items, found.label_set)
+    _settle(found, kept, book)
+    return kept
 
 
-def _category(image: ImageInfo, region: Region) -> CategoryKey:
-    return image.source, image.split, region.category or ""
+def _settle(found: ScreenedImage, kept: ScreenedImage | None, book: Book) -> None:
+    """Write down what goes on, and that the rest is sampled out."""
+    image = found.image
+    items = kept.items if kept else ()
+    regions = len(kept.regions) if kept else 0
+    book.kept(image, Kind.IMAGE, int(kept is not None))
+    book.sampled_out(image, Kind.IMAGE, int(kept is None))
+    book.kept(image, Kind.ANNOTATION, regions)
+    book.sampled_out(image, Kind.ANNOTATION, len(found.regions) - regions)
+    book.items_kept(image, items)
+    left = {item.id for item in items}
+    for item in found.items:
+        if item.id not in left:
+            book.sampled_out(image, item.kind)
+
+
+def _whole_items(found: ScreenedImage, regions: Sequence[Region]) -> tuple[Item, ...]:
+    """Return the items all of whose regions are left."""
+    if len(regions) == len(found.regions):
+        return found.items
+    left = {region.region_id for region in regions}
+    return tuple(item for item in found.items if left.issuperset(item.region_ids()))
+
+
+def _has_words(item: Item, number: int) -> bool:
+    return not isinstance(item, Expression) or len(item.text.split()) >= number
+
+
+def _capped_items(image: ImageInfo, items: Sequence[Item], cap: int, seed: int) -> tuple[Item, ...]:
+    """Return as many items as the boxes of each kind allow, chosen by hash.
+
+    What is said of one region is taken or left together, so that a cap of boxes costs no
+    sentence.
+    """
+
+    def place(item: Item) -> tuple[int, str]:
+        about = item.region_id if isinstance(item, Expression) else item.id
+        return rank(seed, "per_image", *_at(image), about), item.id
+
+    boxes: dict[Kind, set[str]] = defaultdict(set)
+    taken = set()
+    for item in sorted(items, key=place):
+        needed = boxes[item.kind].union(item.region_ids())
+        if len(needed) <= cap:
+            boxes[item.kind] = needed
+            taken.add(item.id)
+    return tuple(item for item in items if item.id in taken)
+
+
+def _capped_regions(
+    image: ImageInfo,
+    regions: Sequence[Region],
+    items: Sequence[Item],
+    all_items: Sequence[Item],
+    cap: int,
+    seed: int,
+) -> list[Region]:
+    """Return the regions the items need, and others that nothing was said of up to the cap."""
+    needed = {region_id for item in items for region_id in item.region_ids()}
+    spoken_of = {region_id for item in all_items for region_id in item.region_ids()}
+    others = [region for region in regions if region.region_id not in spoken_of]
+    others.sort(key=lambda region: (_image_rank(image, region, seed), region.region_id))
+    needed.update(region.region_id for region in others[: max(0, cap - len(needed))])
+    return [region for region in regions if region.region_id in needed]
+
+
+def _at(image: ImageInfo) -> tuple[str, str, str]:
+    return image.source, image.split, image.image_id
+
+
+def _category(image: ImageInfo, category: str) -> CategoryKey:
+    return image.source, image.split, category
 
 
 def _category_rank(image: ImageInfo, region: Region, seed: int) -> RegionRank:
-    at = (image.source, image.split, image.image_id, region.region_id)
-    return rank(seed, "per_category", *at), region.region_id
+    return rank(seed, "per_category", *_at(image), region.region_id), region.region_id
 
 
 def _image_rank(image: ImageInfo, region: Region, seed: int) -> int:
-    return rank(seed, "per_image", image.source, image.split, image.image_id, region.region_id)
+    return rank(seed, "per_image", *_at(image), region.region_id)
 
 
-class _SampleImage(BookedDoFn):
+class _SampleImages(BookedDoFn):
     stage = Stage.SAMPLE
 
     def __init__(self, caps: Caps) -> None:
         self._caps = caps
 
     def process(
-        self, element: ScreenedImage, smallest: Mapping[CategoryKey, list[RegionRank]]
+        self,
+        element: Sequence[ScreenedImage],
+        smallest: Mapping[CategoryKey, list[RegionRank]],
     ) -> Iterator[Any]:
-        sampled = sample_image(element, smallest, self._caps, self.book)
-        if sampled is not None:
-            yield sampled
+        sampled = [sample_image(found, smallest, self._caps, self.book) for found in element]
+        yield [found for found in sampled if found is not None]
 
 
 @dataclass
-class FindSmallest(beam.PTransform[PCollection[ScreenedImage], PCollection[Smallest]]):
-    """ScreenedImage -> the `per_category` smallest ranks of every category; nothing if uncapped."""
+class FindSmallest(beam.PTransform[PCollection[list[ScreenedImage]], PCollection[Smallest]]):
+    """Batches of ScreenedImage -> the smallest ranks of every category; nothing if uncapped."""
 
     caps: Caps
 
-    def expand(self, pcoll: PCollection[ScreenedImage]) -> PCollection[Smallest]:
+    def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> PCollection[Smallest]:
         """Rank every region and keep each category's smallest."""
         if self.caps.per_category is None:
             return pcoll.pipeline | beam.Create([])
@@ -124,18 +209,18 @@ class FindSmallest(beam.PTransform[PCollection[ScreenedImage], PCollection[Small
 
 
 @dataclass
-class SampleRegions(beam.PTransform[PCollection[ScreenedImage], Any]):
-    """ScreenedImage -> ScreenedImage with the regions that the caps leave."""
+class SampleRegions(beam.PTransform[PCollection[list[ScreenedImage]], Any]):
+    """Batches of ScreenedImage -> the same with the regions and items that the caps leave."""
 
     caps: Caps
     smallest: PCollection[Smallest]
 
-    def expand(self, pcoll: PCollection[ScreenedImage]) -> Any:
+    def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> Any:
         """Apply `sample_image` to every image; without caps, pass them on."""
         if not self.caps.any:
             nothing = [pcoll.pipeline | f"No{tag}" >> beam.Create([]) for tag in (REJECTED, TALLY)]
             return {KEPT: pcoll, REJECTED: nothing[0], TALLY: nothing[1]}
-        return pcoll | booked(_SampleImage(self.caps), smallest=AsDict(self.smallest))
+        return pcoll | booked(_SampleImages(self.caps), smallest=AsDict(self.smallest))
 
 
 def short_categories(

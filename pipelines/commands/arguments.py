@@ -1,11 +1,13 @@
 """Arguments as they are typed, made fit for use."""
 
 import re
+from collections.abc import Sequence
 
 from pipelines import files
 from schemas.errors import UsageError
 
 MOST_PROCESSES = 256
+KNOWN_NAMES = ("coco", "lvis")  # of the categories of detections
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB)", re.IGNORECASE)
 _UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30}
@@ -17,6 +19,35 @@ def parse_size(text: str) -> int:
     if not found or not (size := int(float(found[1]) * _UNITS[found[2].lower()])):
         raise UsageError(f"--shard-size {text!r}: expected a size such as 500MB or 2GB")
     return size
+
+
+def parse_paths(given: Sequence[str], sources: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return paths like `vcr.images=/data/vcr1images` by source and role."""
+    found: dict[str, dict[str, str]] = {}
+    for text in given:
+        place, _, path = text.partition("=")
+        source, _, role = place.partition(".")
+        if not role or not path:
+            raise UsageError(f"--path {text!r}: expected SOURCE.ROLE=PATH")
+        if source not in sources:
+            raise UsageError(f"--path {text!r}: --sources does not name {source!r}")
+        found.setdefault(source, {})[role] = folder(path)
+    return found
+
+
+def detection_paths(given: Sequence[str], names: str | None) -> list[str]:
+    """Return detections like `llava=/data/boxes.json`, and their names, as `parse_paths` has it."""
+    found = []
+    for text in given:
+        source, _, path = text.partition("=")
+        if not source or not path:
+            raise UsageError(f"--detections {text!r}: expected SOURCE=FILE")
+        found.append(f"{source}.detections={path}")
+        if names and names not in KNOWN_NAMES:
+            found.append(f"{source}.detection_names={names}")
+    if names and not given:
+        raise UsageError("--detection-names goes with --detections SOURCE=FILE")
+    return found
 
 
 def positive(flag: str, number: int) -> int:

@@ -3,7 +3,14 @@
 import time
 from argparse import Namespace
 
-from pipelines.commands.arguments import folder, parse_size, processes
+from pipelines.commands.arguments import (
+    KNOWN_NAMES,
+    detection_paths,
+    folder,
+    parse_paths,
+    parse_size,
+    processes,
+)
 from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import SourceRequest
 from pipelines.dry_run import print_dry_run
@@ -39,6 +46,10 @@ def _recipe(args: Namespace) -> Recipe:
         mode=args.mode,
         per_category=args.per_category,
         per_image=args.per_image,
+        min_words=args.min_words,
+        rec_negatives=args.rec_negatives,
+        without_boxes=args.without_boxes,
+        plain_captions=args.plain_captions,
         limit=args.limit,
         seed=args.seed,
         images=args.images,
@@ -48,8 +59,12 @@ def _recipe(args: Namespace) -> Recipe:
 
 
 def _source(args: Namespace, name: str) -> SourceRequest:
+    given = [*args.path, *detection_paths(args.detections, args.detection_names)]
+    paths = parse_paths(given, args.sources.split(",")).get(name, {})
     if dataset(name).name != "coco":
-        return SourceRequest(name=name)
+        named = args.detection_names in KNOWN_NAMES and "detections" in paths
+        names = args.detection_names if named else None
+        return SourceRequest(name=name, paths=paths, detection_names=names)
     if args.coco_images and not args.coco_annotations:
         raise UsageError("--coco-images goes with --coco-annotations FILE")
     return SourceRequest(
@@ -59,4 +74,5 @@ def _source(args: Namespace, name: str) -> SourceRequest:
         images=args.coco_images and folder(args.coco_images),
         split=args.coco_split,
         label_set=args.label_set,
+        paths=paths,
     )

@@ -2,11 +2,34 @@
 
 from collections.abc import Mapping
 
-from pipelines.datasets import coco
+from pipelines.datasets import (
+    coco,
+    flickr30k,
+    llava,
+    llava_pretrain,
+    lvis,
+    refcoco,
+    v3det,
+    vcr,
+    visual_genome,
+)
 from pipelines.datasets.spec import DatasetSpec
 from schemas.errors import UsageError
 
-CATALOG: Mapping[str, DatasetSpec] = {spec.name: spec for spec in (coco.SPEC,)}
+CATALOG: Mapping[str, DatasetSpec] = {
+    spec.name: spec
+    for spec in (
+        coco.SPEC,
+        flickr30k.SPEC,
+        llava.SPEC,
+        llava_pretrain.SPEC,
+        lvis.SPEC,
+        *refcoco.SPECS,
+        v3det.SPEC,
+        vcr.SPEC,
+        visual_genome.SPEC,
+    )
+}
 
 
 def dataset(name: str) -> DatasetSpec:

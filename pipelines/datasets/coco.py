@@ -13,14 +13,16 @@ from pathlib import PurePosixPath
 
 from pipelines.datasets.coco_layout import parse_coco_layout
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from prompts.style import Style
 from schemas.errors import InputFileError, UsageError
+from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
 
 LICENCE = "CC BY 4.0"
 LABEL_SET = "COCO-80"
 
 # fmt: off
-NAMES = frozenset((
+ORDERED_NAMES = (  # in the order of their ids
     "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat",
     "traffic light", "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat",
     "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "backpack",
@@ -31,21 +33,27 @@ NAMES = frozenset((
     "couch", "potted plant", "bed", "dining table", "toilet", "tv", "laptop", "mouse", "remote",
     "keyboard", "cell phone", "microwave", "oven", "toaster", "sink", "refrigerator", "book",
     "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
-))
+)
 # fmt: on
+NAMES = frozenset(ORDERED_NAMES)
+UNUSED_IDS = frozenset((12, 26, 29, 30, 45, 66, 68, 69, 71, 83))  # of 1 to 90
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
-    """Return where COCO's splits lie under a data root, or where the user's own file does."""
+    """Return where COCO's splits lie, or the user's own file; roles are `train`, `val`, `images`.
+
+    The folder that a user names as `images` holds the pictures of every split that is read.
+    """
     if request.annotations is not None:
         return [_own_file(request, request.annotations)]
     year = request.year or SPEC.years[-1]
+    own, below = request.paths, f"{root}/coco"
     return [
         Located(
             split=split,
-            files={"annotations": f"{root}/coco/annotations/instances_{split}{year}.json"},
-            pictures=f"{root}/coco/{split}{year}",
-            folder=f"coco/{split}{year}",
+            files={split: own.get(split, f"{below}/annotations/instances_{split}{year}.json")},
+            pictures=own.get("images", f"{below}/{split}{year}"),
+            folder="" if "images" in own else f"coco/{split}{year}",
             licence=LICENCE,
         )
         for split in SPEC.splits
@@ -65,7 +73,7 @@ def _own_file(request: SourceRequest, annotations: str) -> Located:
         )
     return Located(
         split=request.split,
-        files={"annotations": annotations},
+        files={request.split: annotations},
         pictures=request.images,
         folder="",
         licence="not stated",
@@ -77,7 +85,7 @@ def _name_labels(split: SplitInput, names: Sequence[str]) -> str:
         return split.label_set
     if set(names) == NAMES:
         return LABEL_SET
-    path = split.files["annotations"]
+    path = split.file
     raise InputFileError(
         f"{path}: the categories are not COCO's 80 ({len(names)} names, of which "
         f"{len(set(names) & NAMES)} are COCO's). If the file is meant so, name its label set "
@@ -92,6 +100,8 @@ SPEC = DatasetSpec(
     obtain="https://cocodataset.org/#download: the images and the trainval annotations of a year",
     years=(2014, 2017),
     splits=("train", "val"),
+    tasks=dict.fromkeys(Style, (Task.REGION_CLASSIFICATION,)),
+    boxes_per_image={Style.GPT4ROI: 100},
     locate=locate,
     parse=parse,
 )

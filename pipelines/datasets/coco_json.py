@@ -5,33 +5,25 @@
                       "bbox": [x, y, width, height], "segmentation": [[x0, y0, ...]]}],
      "categories": [{"id": 51, "name": "bowl", ...}], "licenses": [...]}
 
-The file is decoded to slices of its own bytes; each slice is then decoded by itself, and a
-segmentation stays a slice until its region is screened. Python's `json` writes two things that
-are no JSON: NaN as a bare word, and half a surrogate pair. Where a file holds them they are read
-as null and as a replacement character, and judged like any other value.
+Annotations are decoded all at once, which is fast; but where one of them is malformed or bears the
+id of another, the file is decoded to slices of its own bytes, and each slice by itself. A
+segmentation stays a slice in any case until its region is screened.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
+from pipelines.datasets.python_json import decode_json
 from schemas.errors import InputFileError
 from schemas.rejection import Reason, Rejected
 from schemas.source import SplitInput
 
 Raw = msgspec.Raw
 ItemId = int | str
-
-
-class CocoFile(msgspec.Struct):
-    """A whole file, its items still undecoded."""
-
-    images: list[Raw]
-    annotations: list[Raw]
-    categories: list[Raw]
-    licenses: list[Raw] = []
 
 
 class _Identified(msgspec.Struct):
@@ -85,6 +77,21 @@ class CocoAnnotation(msgspec.Struct, gc=False):
     segmentation: Raw = Raw(b"")
 
 
+Undecoded = CocoAnnotation | Raw  # an annotation, or the slice that may hold one
+
+
+Annotation = TypeVar("Annotation")
+
+
+class CocoFile(msgspec.Struct, Generic[Annotation]):
+    """A whole file; its annotations are all decoded, or none is."""
+
+    images: list[Raw]
+    annotations: list[Annotation]
+    categories: list[Raw]
+    licenses: list[Raw] = []
+
+
 class CocoCategory(_Identified):
     """An item of `categories`."""
 
@@ -102,7 +109,8 @@ def as_number(item_id: ItemId) -> ItemId:
     return int(item_id) if type(item_id) is str and _NUMBER.fullmatch(item_id) else item_id
 
 
-FILE = msgspec.json.Decoder(CocoFile)
+_SOUND_FILE = msgspec.json.Decoder(CocoFile[CocoAnnotation])
+_ANY_FILE = msgspec.json.Decoder(CocoFile[Raw])
 IDENTIFIED = msgspec.json.Decoder(_Identified)
 IMAGE = msgspec.json.Decoder(CocoImage)
 ANNOTATION = msgspec.json.Decoder(CocoAnnotation)
@@ -112,24 +120,16 @@ CATEGORY = msgspec.json.Decoder(CocoCategory)
 LICENCE = msgspec.json.Decoder(CocoLicence)
 
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,99}")
-_WORD = re.compile(rb'"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)\b')
-_HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-_SURROGATE = re.compile(rb"(\\\\|%b%b)|%b|%b" % (_HIGH, _LOW, _HIGH, _LOW))
 
 
-def decode_file(content: bytes, path: str) -> CocoFile:
+def decode_file(content: bytes, path: str) -> CocoFile[CocoAnnotation] | CocoFile[Raw]:
     """Return the file's items.
 
     Raises:
         InputFileError: it is no JSON, or has not COCO's lists; says where, and what was expected.
     """
     try:
-        try:
-            return FILE.decode(content)
-        except msgspec.ValidationError:
-            raise
-        except msgspec.DecodeError:
-            return FILE.decode(_WORD.sub(_as_json, content))
+        return _decode_sound(content) or decode_json(_ANY_FILE, content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputFileError(
             f"{path} ({len(content)} bytes) is not a whole COCO annotation file: {error}. Expected "
@@ -138,10 +138,16 @@ def decode_file(content: bytes, path: str) -> CocoFile:
         ) from None
 
 
-def _as_json(found: re.Match[bytes]) -> bytes:
-    if not found[0].startswith(b'"'):
-        return b"null"
-    return _SURROGATE.sub(lambda escape: escape[1] or rb"\ufffd", found[0])
+def _decode_sound(content: bytes) -> CocoFile[CocoAnnotation] | None:
+    """Return the file if all its annotations are well formed, their ids numbers and unique."""
+    try:
+        found = _SOUND_FILE.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    ids = {annotation.id for annotation in found.annotations}
+    linked = {annotation.image_id for annotation in found.annotations}
+    sound = len(ids) == len(found.annotations) and {type(key) for key in ids | linked} <= {int}
+    return found if sound else None
 
 
 Refused = tuple[str, Rejected]  # an item's id, or its place in the file, and why
@@ -173,33 +179,43 @@ def index_items(
 
 
 def group_annotations(
-    items: Sequence[Raw], split: SplitInput
-) -> tuple[dict[ItemId, list[Raw]], list[Refused]]:
-    """Return the undecoded annotations of a part's images, by image id, and those it refuses."""
-    groups: dict[ItemId, list[Raw]] = {}
+    file: CocoFile[CocoAnnotation] | CocoFile[Raw], split: SplitInput
+) -> tuple[dict[ItemId, list[Undecoded]], list[Refused]]:
+    """Return the annotations of a part's images, by image id, and those it refuses."""
+    groups: dict[ItemId, list[Undecoded]] = {}
     foreign: set[ItemId] = set()
-    seen: set[ItemId] = set()
-    repeated: set[ItemId] = set()
     refused: list[Refused] = []
-    for position, raw in enumerate(items):
+    for image_id, item in _linked(file.annotations, split, refused):
+        group = groups.get(image_id)
+        if group is not None:
+            group.append(item)
+        elif image_id not in foreign:
+            if split.owns(str(image_id)):
+                groups[image_id] = [item]
+            else:
+                foreign.add(image_id)
+    refused += _drop_repeated(groups, file.annotations)
+    return groups, refused
+
+
+def _linked(
+    items: Sequence[Undecoded], split: SplitInput, refused: list[Refused]
+) -> Iterator[tuple[ItemId, Undecoded]]:
+    """Yield annotations with the ids of their images; the leading part refuses what has none."""
+    for position, item in enumerate(items):
+        if isinstance(item, CocoAnnotation):
+            yield item.image_id, item
+            continue
         try:
-            link = _link(raw)
+            yield _link(item).image_id, item
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             if split.leads:
                 refused.append((f"annotations[{position}]", malformed(error)))
-            continue
-        (repeated if link.id in seen else seen).add(link.id)
-        group = groups.get(link.image_id)
-        if group is not None:
-            group.append(raw)
-        elif link.image_id not in foreign:
-            if split.owns(str(link.image_id)):
-                groups[link.image_id] = [raw]
-            else:
-                foreign.add(link.image_id)
-    if repeated:
-        refused += _drop_repeated(items, groups, repeated)
-    return groups, refused
+
+
+def id_of(item: Undecoded) -> str:
+    """Return the id of an annotation that has one."""
+    return str(item.id if type(item) is CocoAnnotation else LINK.decode(item).id)
 
 
 def _link(raw: Raw) -> CocoLink | _NumberLink:
@@ -226,18 +242,20 @@ def _duplicate(name: str, item_id: ItemId | None) -> Rejected:
 
 
 def _drop_repeated(
-    items: Sequence[Raw], groups: dict[ItemId, list[Raw]], repeated: set[ItemId]
+    groups: dict[ItemId, list[Undecoded]], items: Sequence[Undecoded]
 ) -> Iterator[Refused]:
-    first: dict[ItemId, tuple[bytes, Raw]] = {}
-    for raw in items:
-        if (item_id := _id_of(raw)) in repeated:
-            text = bytes(raw)
-            if item_id not in first or text < first[item_id][0]:
-                first[item_id] = text, raw
-    for image_id, group in groups.items():
+    """Leave one annotation of each id; the file was decoded at once only if none repeats."""
+    slices = [item for item in items if isinstance(item, Raw)]
+    numbers = Counter(map(_id_of, slices))
+    first: dict[ItemId | None, Raw] = {}
+    for raw in slices:
+        if numbers[item_id := _id_of(raw)] > 1:
+            first[item_id] = min(raw, first.get(item_id, raw), key=bytes)
+    for image_id, group in groups.items() if first else ():
         survivors = []
         for raw in group:
-            if (item_id := _id_of(raw)) in repeated and raw is not first[item_id][1]:
+            assert isinstance(raw, Raw)
+            if (item_id := _id_of(raw)) in first and raw is not first[item_id]:
                 yield str(item_id), _duplicate("annotations", item_id)
             else:
                 survivors.append(raw)

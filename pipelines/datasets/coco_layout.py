@@ -7,18 +7,26 @@ The flow:
 """
 
 import math
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
 
 from pipelines.datasets import coco_json
 from pipelines.datasets.coco_categories import Categories, read_categories
-from pipelines.datasets.coco_json import CocoAnnotation, CocoFile, CocoImage, ItemId, Raw, Refused
-from pipelines.datasets.paths import check_file_name
+from pipelines.datasets.coco_json import (
+    ANNOTATION,
+    CocoAnnotation,
+    CocoFile,
+    CocoImage,
+    ItemId,
+    Raw,
+    Refused,
+    Undecoded,
+)
+from pipelines.datasets.entries import image_info, limited, rejection, rejections
 from schemas.geometry import Box, xyxy
-from schemas.ids import rank
-from schemas.rejection import Kind, Reason, Rejected, Rejection
+from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo, LabelSet
 from schemas.source import (
     Count,
@@ -32,74 +40,91 @@ from schemas.source import (
 )
 
 UNKNOWN_BOX: Box = (math.nan,) * 4
-MAX_IMAGE_BYTES = 256 * 1024 * 1024
-MAX_SIDE = 65_500  # pixels; the largest a JPEG can have
+
+
+def _all_pictures(split: SplitInput, store: Store) -> Mapping[str, int]:
+    return store.sizes(split.pictures)
 
 
 def parse_coco_layout(
     split: SplitInput,
     store: Store,
     name_labels: Callable[[SplitInput, Sequence[str]], str],
+    *,
+    images: msgspec.json.Decoder[CocoImage] = coco_json.IMAGE,
+    list_pictures: Callable[[SplitInput, Store], Mapping[str, int]] = _all_pictures,
 ) -> Iterator[Entry]:
     """Yield the entries of one file in COCO's layout.
 
     Args:
-        split: with the file under the role "annotations".
+        split: with the file under the split's name.
         store: to read it from.
         name_labels: returns what the set of category names is called.
+        images: decodes an item of `images`.
+        list_pictures: returns the sizes in bytes of the pictures, by name below their folder.
 
     Raises:
         InputFileError: the file as a whole cannot be used.
     """
-    path = split.files["annotations"]
+    path = split.file
     file = coco_json.decode_file(store.read(path), path)
     categories = read_categories(file.categories)
     names = tuple(dict.fromkeys(categories.names.values()))
     labels = LabelSet(name_labels(split, names), names)
-    sizes = store.sizes(split.pictures)
     if split.leads:
         yield from _totals(split, file, categories)
-    yield from _images(split, file, categories, labels, sizes)
+    declared = coco_json.index_items(file.images, images, "images")
+    sizes = list_pictures(split, store)
+    yield from _images(split, file, declared, categories, labels, sizes)
 
 
-def _totals(split: SplitInput, file: CocoFile, categories: Categories) -> Iterator[Entry]:
+def _totals(
+    split: SplitInput, file: CocoFile[CocoAnnotation] | CocoFile[Raw], categories: Categories
+) -> Iterator[Entry]:
     yield Count(Kind.CATEGORY, "read", len(file.categories))
     yield Count(Kind.CATEGORY, "kept", len(categories.names))
-    yield from _rejections(split, Kind.CATEGORY, categories.refused)
+    yield from rejections(split, Kind.CATEGORY, categories.refused)
     yield Count(Kind.IMAGE, "read", len(file.images))
     yield Count(Kind.ANNOTATION, "read", len(file.annotations))
 
 
 def _images(
     split: SplitInput,
-    file: CocoFile,
+    file: CocoFile[CocoAnnotation] | CocoFile[Raw],
+    declared: tuple[Mapping[ItemId, CocoImage], list[Refused]],
     categories: Categories,
     labels: LabelSet,
     sizes: Mapping[str, int],
 ) -> Iterator[Entry]:
-    groups, refused = coco_json.group_annotations(file.annotations, split)
-    yield from _rejections(split, Kind.ANNOTATION, refused)
-    usable, refused = _usable_images(split, file, sizes)
-    chosen = _limited(split, usable)
+    groups, refused = coco_json.group_annotations(file, split)
+    yield from rejections(split, Kind.ANNOTATION, refused)
+    images, malformed = declared
+    usable, unusable = usable_images(split, file, images, sizes)
+    refused = malformed + unusable
+    chosen = limited(split, usable)
     shards = split.sizing.shards(_volume(file, categories, usable, chosen))
     if split.leads:
-        yield SplitFacts(split.source, split.split, labels, shards)
-        yield from _rejections(split, Kind.IMAGE, refused)
+        yield SplitFacts(split.source, split.split, shards, labels)
+        yield from rejections(split, Kind.IMAGE, refused)
     brief = labels.brief()
     owned = [item_id for item_id in usable if split.owns(str(item_id))]
     yield Count(Kind.IMAGE, "sampled_out", sum(item_id not in chosen for item_id in owned))
     for item_id in owned:
         if item_id in chosen:
             image = replace(usable[item_id], shards=shards)
-            regions = yield from _regions(split, groups.pop(item_id, []), categories)
-            yield SourceImage(image, brief, regions)
-    yield from _without_image(split, groups, usable, dict(refused))
+            regions = yield from read_regions(split, groups.pop(item_id, []), categories)
+            yield SourceImage(image, regions, label_set=brief)
+    yield from without_image(split, groups, usable, dict(refused))
 
 
-def _usable_images(
-    split: SplitInput, file: CocoFile, sizes: Mapping[str, int]
+def usable_images(
+    split: SplitInput,
+    file: CocoFile[CocoAnnotation] | CocoFile[Raw],
+    images: Mapping[ItemId, CocoImage],
+    sizes: Mapping[str, int],
 ) -> tuple[dict[ItemId, ImageInfo], list[Refused]]:
-    images, refused = coco_json.index_items(file.images, coco_json.IMAGE, "images")
+    """Return the images that have their picture, by id, and the others with what is wrong."""
+    refused: list[Refused] = []
     licences, _ = coco_json.index_items(file.licenses, coco_json.LICENCE, "licenses")
     usable: dict[ItemId, ImageInfo] = {}
     for item_id, image in images.items():
@@ -113,7 +138,7 @@ def _usable_images(
 
 
 def _volume(
-    file: CocoFile,
+    file: CocoFile[CocoAnnotation] | CocoFile[Raw],
     categories: Categories,
     usable: Mapping[ItemId, ImageInfo],
     chosen: Collection[ItemId],
@@ -126,12 +151,13 @@ def _volume(
     )
 
 
-def _without_image(
+def without_image(
     split: SplitInput,
-    groups: Mapping[ItemId, Sequence[Raw]],
+    groups: Mapping[ItemId, Sequence[Undecoded]],
     usable: Mapping[ItemId, ImageInfo],
     refused: Mapping[str, Rejected],
 ) -> Iterator[Entry]:
+    """Yield what becomes of annotations whose images were refused, left out, or never declared."""
     for item_id, annotations in groups.items():
         if item_id in usable:
             yield Count(Kind.ANNOTATION, "sampled_out", len(annotations))
@@ -139,95 +165,45 @@ def _without_image(
         cause = Rejected(Reason.UNKNOWN_IMAGE, f"image_id {item_id} is not among the images")
         if found := refused.get(str(item_id)):
             cause = Rejected(Reason.IMAGE_REJECTED, f"image {item_id}: {found.reason}")
-        ids = [str(coco_json.LINK.decode(raw).id) for raw in annotations]
-        yield from _rejections(split, Kind.ANNOTATION, [(ann_id, cause) for ann_id in ids])
+        ids = [coco_json.id_of(item) for item in annotations]
+        yield from rejections(split, Kind.ANNOTATION, [(item_id, cause) for item_id in ids])
 
 
-def _regions(
-    split: SplitInput, annotations: Sequence[Raw], categories: Categories
+def read_regions(
+    split: SplitInput, annotations: Sequence[Undecoded], categories: Categories
 ) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
+    """Yield the annotations of one image that cannot be used, and return its regions."""
     regions = []
-    for raw in annotations:
+    for item in annotations:
         try:
-            found = coco_json.ANNOTATION.decode(raw)
+            found = item if isinstance(item, CocoAnnotation) else ANNOTATION.decode(item)
         except msgspec.DecodeError as error:
-            item_id = str(coco_json.LINK.decode(raw).id)
-            yield _rejection(split, Kind.ANNOTATION, item_id, coco_json.malformed(error))
+            cause = coco_json.malformed(error)
+            yield rejection(split, Kind.ANNOTATION, coco_json.id_of(item), cause)
             continue
         try:
             regions.append(_region(found, categories))
         except Rejected as cause:
-            yield _rejection(split, Kind.ANNOTATION, str(found.id), cause)
+            yield rejection(split, Kind.ANNOTATION, str(found.id), cause)
     regions.sort(key=lambda region: (len(region.region_id), region.region_id))
     return tuple(regions)
 
 
 def _region(found: CocoAnnotation, categories: Categories) -> SourceRegion:
     x, y, width, height = found.bbox
-    if x is None or y is None or width is None or height is None:
-        box = UNKNOWN_BOX
-    else:
-        box = xyxy(x, y, width, height)
+    unknown = x is None or y is None or width is None or height is None
     return SourceRegion(
-        region_id=str(found.id),
-        bbox=box,
-        category=categories.name_of(found.category_id),
-        crowd=bool(found.iscrowd),
-        segmentation=bytes(found.segmentation),
+        str(found.id),
+        UNKNOWN_BOX if unknown else xyxy(x, y, width, height),
+        categories.name_of(found.category_id),
+        bool(found.iscrowd),
+        None,
+        bytes(found.segmentation),
     )
 
 
 def _image_info(
     split: SplitInput, image: CocoImage, sizes: Mapping[str, int], licence: str
 ) -> ImageInfo:
-    name = check_file_name(image.file_name)
-    if not (0 < image.width <= MAX_SIDE and 0 < image.height <= MAX_SIDE):
-        raise Rejected(
-            Reason.IMAGE_BAD_SIZE,
-            f"annotated as {image.width} x {image.height}, expected sides of 1 to {MAX_SIDE}",
-        )
-    size_bytes = sizes.get(name)
-    if size_bytes is None:
-        raise Rejected(Reason.IMAGE_MISSING, f"no file {name!r} in {split.folder or 'the folder'}")
-    if size_bytes == 0:
-        raise Rejected(Reason.IMAGE_EMPTY, f"{name!r} has no bytes")
-    if size_bytes > MAX_IMAGE_BYTES:
-        raise Rejected(
-            Reason.IMAGE_OVER_BYTE_CAP, f"{size_bytes} bytes, at most {MAX_IMAGE_BYTES} are read"
-        )
-    return ImageInfo(
-        source=split.source,
-        split=split.split,
-        image_id=str(image.id),
-        file_name=name,
-        folder=split.folder,
-        width=image.width,
-        height=image.height,
-        size_bytes=size_bytes,
-        licence=licence,
-        shards=1,
-    )
-
-
-def _limited(split: SplitInput, usable: Mapping[ItemId, ImageInfo]) -> set[ItemId]:
-    if split.limit is None or split.limit >= len(usable):
-        return set(usable)
-    at = (split.seed, "limit", split.source, split.split)
-    ranked = sorted((rank(*at, str(item_id)), str(item_id), item_id) for item_id in usable)
-    return {item_id for _, _, item_id in ranked[: split.limit]}
-
-
-def _rejections(split: SplitInput, kind: Kind, refused: Iterable[Refused]) -> Iterator[Entry]:
-    return (_rejection(split, kind, *refusal) for refusal in refused)
-
-
-def _rejection(split: SplitInput, kind: Kind, item_id: str, cause: Rejected) -> Rejection:
-    return Rejection(
-        source=split.source,
-        split=split.split,
-        stage="read",
-        kind=kind,
-        id=item_id,
-        reason=cause.reason,
-        detail=cause.detail,
-    )
+    size = image.width, image.height
+    return image_info(split, str(image.id), image.file_name, size, sizes, licence)

@@ -1,10 +1,21 @@
-"""What a data set's file declares of it."""
+"""What a data set's file declares of it.
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+A role names a file or a folder of a source, here and in `--path SOURCE.ROLE=PATH`:
+
+    <split>    the file that holds a split, or lists it; where a user names one, only the splits
+               so named are read
+    images     the folder of the pictures
+    others     are called after what they hold, e.g. refs, relationships, metadata
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from prompts.style import Style
+from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
 
 
@@ -19,6 +30,8 @@ class SourceRequest(BaseModel):
     images: str | None = None  # the folder of that file's images
     split: str = "train"  # what that file's split is called
     label_set: str | None = None  # what the category names are called
+    detection_names: Literal["coco", "lvis"] | None = None  # of categories that a detector uses
+    paths: Mapping[str, str] = {}  # a file or folder, by its role, instead of the usual one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +42,12 @@ class DatasetSpec:
     title: str
     licence: str
     obtain: str  # where a user gets the files
-    years: tuple[int, ...]
     splits: tuple[str, ...]
+    tasks: Mapping[Style, tuple[Task, ...]]  # what it is used for
+    boxes_per_image: Mapping[Style, int]  # caps of the papers; a style not named has none
     locate: Callable[[str, SourceRequest], list["Located"]]  # data root, request
     parse: Callable[[SplitInput, Store], Iterator[Entry]]
+    years: tuple[int, ...] = ()  # of its releases, where there are several
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +55,13 @@ class Located:
     """Where the files of one split are expected."""
 
     split: str
-    files: dict[str, str]  # role to path
+    files: dict[str, str]  # role to path; all are needed
     pictures: str  # folder of the images
     folder: str  # the same folder below the data root; "" for a user's own
     licence: str  # of the annotations
+    optional: dict[str, str] = field(default_factory=dict)  # files taken where they are there
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """All files and folders by role, the pictures' folder among them."""
+        return {**self.files, **self.optional, "images": self.pictures}

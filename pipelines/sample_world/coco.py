@@ -19,14 +19,12 @@ from typing import Any
 
 from pycocotools import mask as rle
 
-from pipelines.sample_world.draw import draw, jpeg_bytes
+from pipelines.sample_world.album import lay_out, picture_bytes
 from pipelines.sample_world.instances import Instances, Record, image_record, write_instances
-from pipelines.sample_world.scene import Progress, Scene, World, generator, make_scene
-from pipelines.sample_world.shapes import COLOURS, GREYS, SHAPES
+from pipelines.sample_world.scene import Progress, Scene, World
+from pipelines.sample_world.shapes import SHAPES
 from schemas.ids import rank
 from schemas.mask import decode_counts
-
-FRAMES = ((320, 240), (320, 214), (240, 320), (320, 320), (300, 225), (256, 320))  # w, h; pixels
 
 # By place in the world. All of ODDITIES lie in train2017; CROWDED counts modulo 8.
 ODDITIES = {4: "empty", 20: "empty", 5: "flat", 21: "flat", 8: "grey", 12: "turned"}
@@ -34,7 +32,7 @@ CROWDED = (1, 7)
 
 _IDS = (1, 2, 4, 7, 11, 13, 16, 27, 31, 44, 52, 64, 72, 84, 90)  # with gaps, as COCO's
 CATEGORY_IDS = dict(zip(SHAPES, _IDS, strict=True))
-_ROUND = ("circle", "oval", "half circle", "crescent")
+ROUND = ("circle", "oval", "half circle", "crescent")
 _ANGULAR = ("triangle", "square", "diamond", "pentagon", "hexagon")
 
 
@@ -69,18 +67,23 @@ def pictures(world: World) -> Iterator[Picture]:
                 2014: "val" if held_out or place % 8 == 2 else "train",
                 2017: "val" if held_out else "train",
             },
-            scene=_scene(f"coco/{world.seed}/{number}", oddity),
+            scene=lay_out(f"coco/{world.seed}/{number}", oddity),
             oddity=oddity,
         )
 
 
 def annotations(picture: Picture) -> list[Record]:
     """Return a picture's annotation records, the same in both editions: xywh boxes, pixels."""
-    scene = picture.scene
-    records = [_record(picture.number, scene, index) for index in range(len(scene.things))]
+    records = things(picture)
     if picture.oddity == "flat":
         records.append(_flattened(records[-1]))
     return records
+
+
+def things(picture: Picture) -> list[Record]:
+    """Return one annotation record for each thing, in the scene's order."""
+    scene = picture.scene
+    return [_record(picture.number, scene, index) for index in range(len(scene.things))]
 
 
 def write_coco(root: Path, world: World, on_progress: Progress | None = None) -> None:
@@ -91,15 +94,15 @@ def write_coco(root: Path, world: World, on_progress: Progress | None = None) ->
         _write_picture(root / "coco", picture)
         records = annotations(picture)
         for year, split in picture.splits.items():
-            images[split, year].append(_image(picture, year))
+            images[split, year].append(image(picture, year))
             boxes[split, year] += records
         if on_progress:
             on_progress(done, world.pictures)
     for split, year in images:
         file = Instances(
             year=year,
-            images=sorted(images[split, year], key=_scattered),
-            annotations=sorted(boxes[split, year], key=_scattered),
+            images=sorted(images[split, year], key=scattered),
+            annotations=sorted(boxes[split, year], key=scattered),
             categories=categories(),
         )
         write_instances(root / "coco" / "annotations" / f"instances_{split}{year}.json", file)
@@ -114,25 +117,13 @@ def categories() -> list[Record]:
 
 
 def _supercategory(name: str) -> str:
-    if name in _ROUND:
+    if name in ROUND:
         return "round"
     return "angular" if name in _ANGULAR else "symbol"
 
 
-def _scene(key: str, oddity: str) -> Scene:
-    rng = generator("frame", key)
-    width, height = FRAMES[rng.integers(len(FRAMES))]
-    return make_scene(
-        key,
-        width=width,
-        height=height,
-        things=0 if oddity == "empty" else int(rng.integers(3, 10)),
-        colours=GREYS if oddity == "grey" else tuple(COLOURS),
-        crowd=oddity == "crowd",
-    )
-
-
-def _image(picture: Picture, year: int) -> Record:
+def image(picture: Picture, year: int) -> Record:
+    """Return a picture's image record in an edition."""
     sides = (picture.scene.width, picture.scene.height)
     return image_record(picture.number, picture.file_name(year), picture.folder(year), sides)
 
@@ -172,20 +163,17 @@ def _flattened(record: Record) -> Record:
 
 def _write_picture(coco: Path, picture: Picture) -> None:
     """Write the 2017 picture, and the 2014 one as a link to it or, where none can be, a copy."""
-    image = draw(picture.scene)
-    if picture.oddity == "grey":
-        image = image.convert("L")
     paths = {year: coco / picture.folder(year) / picture.file_name(year) for year in picture.splits}
     for path in paths.values():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-    paths[2017].write_bytes(jpeg_bytes(image, orientation=6 if picture.oddity == "turned" else 1))
+    paths[2017].write_bytes(picture_bytes(picture.scene, picture.oddity))
     try:
         paths[2014].hardlink_to(paths[2017])
     except OSError:
         shutil.copyfile(paths[2017], paths[2014])
 
 
-def _scattered(record: Record) -> int:
+def scattered(record: Record) -> int:
     """Return a sort key that leaves records in no useful order, as the owner's files do."""
     return rank("order", record["id"])

@@ -7,6 +7,7 @@ down, pixels.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -48,7 +49,7 @@ class Thing:
     parts: tuple[Outline, ...]
     crowd: bool = False
 
-    @property
+    @cached_property
     def box(self) -> Box:
         """The bounds of the outline: xyxy, pixels."""
         return _bounds(self.parts)
@@ -56,10 +57,14 @@ class Thing:
     @property
     def size(self) -> Size:
         """Small, medium or large by the area of the outline, with COCO's limits."""
-        area = sum(map(_area, self.parts))
-        if area < SMALL_BELOW:
+        if self.area < SMALL_BELOW:
             return "small"
-        return "medium" if area < LARGE_FROM else "large"
+        return "medium" if self.area < LARGE_FROM else "large"
+
+    @cached_property
+    def area(self) -> float:
+        """The area of the outline, square pixels."""
+        return float(sum(map(_area, self.parts)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,13 +85,20 @@ class Scene:
 
     def relation(self, one: int, other: int) -> Relation:
         """Tell how one thing lies to another: by paint order where they overlap, else by side."""
-        shared = rle.merge([self.mask(one), self.mask(other)], intersect=True)
-        if rle.area(shared) > 0:
+        if self._overlap(one, other):
             return "in front of" if one > other else "behind"
         across, down = _centre(self.things[one].box) - _centre(self.things[other].box)
         if abs(across) >= abs(down):
             return "left of" if across < 0 else "right of"
         return "above" if down < 0 else "below"
+
+    def _overlap(self, one: int, other: int) -> bool:
+        boxes = self.things[one].box, self.things[other].box
+        if max(box[0] for box in boxes) > min(box[2] for box in boxes) + 1:
+            return False  # masks are of whole pixels, so a little wider than their outlines
+        if max(box[1] for box in boxes) > min(box[3] for box in boxes) + 1:
+            return False
+        return bool(rle.area(rle.merge([self.mask(one), self.mask(other)], intersect=True)) > 0)
 
 
 def generator(*key: str | int) -> np.random.Generator:

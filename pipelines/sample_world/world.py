@@ -7,13 +7,33 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.sample_world.coco import write_coco
+from pipelines.sample_world.flickr30k import write_flickr30k
+from pipelines.sample_world.llava import write_llava
+from pipelines.sample_world.llava_pretrain import write_llava_pretrain
+from pipelines.sample_world.lvis import write_lvis
+from pipelines.sample_world.refcoco import write_refcoco, write_refcoco_plus, write_refcocog
 from pipelines.sample_world.scene import Progress, World
+from pipelines.sample_world.v3det import write_v3det
+from pipelines.sample_world.vcr import write_vcr
+from pipelines.sample_world.visual_genome import write_visual_genome
 
 Size = Literal["small", "medium", "large"]
 
 PICTURES: dict[Size, int] = {"small": 64, "medium": 1_000, "large": 10_000}
 
-WRITERS = (write_coco,)
+WRITERS = (
+    write_coco,
+    write_lvis,
+    write_refcoco,
+    write_refcoco_plus,
+    write_refcocog,
+    write_visual_genome,
+    write_flickr30k,
+    write_vcr,
+    write_v3det,
+    write_llava,
+    write_llava_pretrain,
+)
 
 
 def write_world(
@@ -26,7 +46,8 @@ def write_world(
 
     Args:
         root: the folder to write into; made where it is missing.
-        size: how many pictures each data set has: 64, 1,000 or 10,000.
+        size: how many pictures COCO has: 64, 1,000 or 10,000. LVIS, RefCOCO and LLaVA are about
+            them too; each other data set has three of its own for every eight of COCO's.
         seed: another seed draws another world.
         on_progress: called as (done, total) after each picture, by one data set after another.
     """

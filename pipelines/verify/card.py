@@ -65,10 +65,10 @@ def _defaults(header: Any) -> list[str]:
 
 
 def _layout(manifest: Manifest) -> Layout:
-    """Return the shards of every config's splits: a config per source, and one of them all."""
+    """Return the shards of every split with rows: a config per source, and one of them all."""
     layout: dict[SplitOf, list[Shard]] = defaultdict(list)
     united = _default(manifest)
-    for shard in manifest.shards:
+    for shard in manifest.filled():
         for config in {shard.config, united}:
             layout[config, shard.split].append(shard)
     return layout
@@ -76,7 +76,7 @@ def _layout(manifest: Manifest) -> Layout:
 
 def _default(manifest: Manifest) -> str:
     """Return the config that unites all sources: the recipe, or the only source there is."""
-    configs = {shard.config for shard in manifest.shards}
+    configs = {shard.config for shard in manifest.filled()}
     return configs.pop() if len(configs) == 1 else str(manifest.identity.recipe.get("name"))
 
 

@@ -140,7 +140,7 @@ def test_an_annotation_file_that_is_a_folder(two_splits, run_build, tmp_path):
     root, splits = two_splits
     splits["train"].file.unlink()
     splits["train"].file.mkdir()
-    with pytest.raises(OSError, match="Is a directory"):
+    with pytest.raises(BuildError, match=f"cannot read {splits['train'].file}: .*Is a directory"):
         run_build(root, tmp_path / "output", request=LABELS)
 
 

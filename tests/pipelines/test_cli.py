@@ -6,16 +6,18 @@ import json
 import pytest
 
 from pipelines.cli import _parser, run
-from pipelines.commands.arguments import parse_size
+from pipelines.commands.arguments import parse_paths, parse_size
+from prompts.table import WORDING_SETS
 from schemas.errors import UsageError
 
 FLAGS = {
     "sources": {"--data-root"},
     "build": {
-        "--sources", "--data-root", "--coco-year", "--coco-annotations", "--coco-images",
-        "--coco-split", "--label-set", "--limit", "--style", "--mode", "--per-category",
-        "--per-image", "--wordings", "--seed", "--output", "--images", "--shard-size", "--workers",
-        "--runner", "--rebuild", "--dry-run",
+        "--sources", "--data-root", "--path", "--detections", "--detection-names", "--coco-year",
+        "--coco-annotations", "--coco-images", "--coco-split", "--label-set", "--limit", "--style",
+        "--mode", "--per-category", "--per-image", "--min-words", "--rec-negatives",
+        "--without-boxes", "--plain-captions", "--wordings", "--seed", "--output", "--images",
+        "--shard-size", "--workers", "--runner", "--rebuild", "--dry-run",
     },
     "verify": {"output", "--workers", "--image-root"},
     "preview": {"output", "-n", "--config", "--split", "--html", "--image-root"},
@@ -92,6 +94,10 @@ def test_a_build_from_the_command_line(build, output_of, tmp_path, capsys):
         (["--limit", "0"], "--limit: Input should be greater than or equal to 1"),
         (["--seed", "-1"], "--seed: Input should be greater than or equal to 0"),
         (["--per-image", "0"], "--per-image: Input should be"),
+        (["--min-words", "0"], "--min-words: Input should be greater than or equal to 1"),
+        (["--rec-negatives", "1.5"], "--rec-negatives: Input should be less than or equal to 1"),
+        (["--rec-negatives", "-1"], "--rec-negatives: Input should be greater than or equal to 0"),
+        (["--rec-negatives", "nan"], "--rec-negatives: Input should be"),
         (["--workers", "0"], "--workers 0: expected 1 or more"),
         (["--workers", "100000"], "--workers 100000: expected at most 256"),
         (["--shard-size", "big"], "--shard-size 'big': expected a size such as 500MB or 2GB"),
@@ -107,6 +113,10 @@ def test_a_build_from_the_command_line(build, output_of, tmp_path, capsys):
         (["--coco-split", "../x"], "--coco-split '../x': expected letters, digits"),
         (["--coco-images", "x"], "--coco-images goes with --coco-annotations FILE"),
         (["--coco-annotations", "x"], "--coco-annotations needs --coco-images DIR"),
+        (["--path", "coco.images"], "--path 'coco.images': expected SOURCE.ROLE=PATH"),
+        (["--path", "vcr.images=/x"], "--path 'vcr.images=/x': --sources does not name 'vcr'"),
+        (["--path", "coco.sounds=/x"], "--path coco.sounds=/x: source 'coco' reads nothing that"),
+        (["--path", "coco.x=nfs://x/y"], "nfs://x/y: nothing installed here opens nfs:// paths"),
         (["--style", "gpt4roi", "--mode", "one_turn_one"], "the gpt4roi style asks about one"),
         (["--runner", "NoSuchRunner"], "--runner NoSuchRunner: Unexpected pipeline runner"),
     ],
@@ -177,6 +187,36 @@ def test_sizes(text, size):
     assert parse_size(text) == size
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([], {}),
+        (["coco.images=/a/b/"], {"coco": {"images": "/a/b"}}),
+        (
+            ["vcr.images=/a=b/c.d", "coco.images=x", "vcr.questions=q.jsonl"],
+            {"vcr": {"images": "/a=b/c.d", "questions": "q.jsonl"}, "coco": {"images": "x"}},
+        ),
+        (["vcr.a.b=/x"], {"vcr": {"a.b": "/x"}}),
+        (["vcr.a=/"], {"vcr": {"a": "/"}}),
+        (["vcr.a=/x", "vcr.a=/y"], {"vcr": {"a": "/y"}}),
+    ],
+)
+def test_paths_by_source_and_role(given, expected):
+    assert parse_paths(given, ["coco", "vcr"]) == expected
+
+
+@pytest.mark.parametrize("text", ["", "x", "vcr=/x", "vcr.=/x", "vcr.images", "vcr.images="])
+def test_what_is_no_path(text):
+    with pytest.raises(UsageError, match=r"expected SOURCE\.ROLE=PATH"):
+        parse_paths([text], ["vcr"])
+
+
+@pytest.mark.parametrize("text", [".images=/x", "coco.images=/x", "VCR.images=/x"])
+def test_a_path_of_a_source_that_is_not_built(text):
+    with pytest.raises(UsageError, match="--sources does not name"):
+        parse_paths(["vcr.images=/y", text], ["vcr"])
+
+
 @pytest.mark.parametrize("text", ["", "500", "MB", "-1MB", "1e3MB", "5TB", "0MB", "0.1B", "5 M B"])
 def test_what_is_no_size(text):
     with pytest.raises(UsageError, match="expected a size such as 500MB or 2GB"):
@@ -190,7 +230,7 @@ def test_what_is_no_size(text):
         ("just words", "expected names of wordings sets, each with a list of strings"),
         ("region_classification: What is it?", "expected names of wordings sets"),
         ("region_classification: [1, 2]", "expected names of wordings sets"),
-        ("other_set: [a]", "no wordings set 'other_set'; the sets are: region_classification, "),
+        ("other_set: [a]", f"no wordings set 'other_set'; the sets are: {', '.join(WORDING_SETS)}"),
         ("region_classification: []", "'region_classification': it is empty"),
         ("region_classification: ['What?']", "expected once each of: <region>; found []"),
         ("region_classification: ['<region> <x>']", "found ['<region>', '<x>']"),

@@ -6,20 +6,22 @@ from typing import Any
 
 import pytest
 
+from pipelines.pages import pack_page
 from pipelines.preview import build_facts, choose
 from pipelines.shard_file import shard_file
-from schemas.columns import BuildStamp, Row
+from pipelines.shard_rows import ShardRows
+from schemas.columns import BuildStamp
 from schemas.errors import UsageError
 from schemas.ids import rank
 from schemas.ledger import ledger_of
 from schemas.manifest import BuildIdentity, Manifest, Shard
-from schemas.sample import Conversation, Message, Region, Task
+from schemas.sample import Conversation, Draft, ImageInfo, Message, Region, Task
 from schemas.shard import shard_name
 
 STAMP = BuildStamp(builder="builder 1", recipe="mix", seed=3)
 
 
-def row(name: str) -> Row:
+def row(name: str) -> Draft:
     conversation = Conversation(
         id=name,
         turn_tasks=(Task.REGION_CLASSIFICATION,),
@@ -27,27 +29,32 @@ def row(name: str) -> Row:
         messages=(Message("user", "<image>\nWhat is <region1>?"), Message("assistant", "A disc.")),
         prompts=("set/1",),
     )
-    return Row(
+    image = ImageInfo(
         source="coco",
         split="train",
-        path="p.jpg",
+        image_id=name,
+        file_name="p.jpg",
+        folder="",
         width=80,
         height=60,
+        size_bytes=100,
         licence="CC",
-        conversation=conversation,
+        shards=1,
     )
+    return Draft(image, (conversation,))
 
 
-def write_output(folder: Path, shards: dict[tuple[str, str], list[list[Row]]], image=b"") -> str:
+def write_output(folder: Path, shards: dict[tuple[str, str], list[list[Draft]]], image=b"") -> str:
     entries = []
     for (config, split), parts in shards.items():
-        for index, rows in enumerate(parts):
+        for index, drafts in enumerate(parts):
+            rows = ShardRows([pack_page(list(enumerate(drafts)), "embed", STAMP)])
             name = f"{config}/{shard_name(split, index, len(parts))}"
-            with shard_file(str(folder / name), STAMP, embed=True) as (out, sink):
-                for each in rows:
+            with shard_file(str(folder / name), rows, embed=True) as (out, sink):
+                for number in range(len(drafts)):
                     out.images.room(len(image))[:] = image
                     out.images.commit(len(image))
-                    out.add(each)
+                    out.add(number, (80, 60))
             entries.append(
                 Shard(
                     config=config,
@@ -92,7 +99,7 @@ def test_choice_depends_on_ids_alone(tmp_path):
         tmp_path / "many",
         {("lvis", "val"): [rows[700:], []], ("coco", "train"): [rows[300:700], rows[299::-1]]},
     )
-    expected = sorted((each.conversation.id for each in rows), key=lambda x: rank("preview", x))
+    expected = sorted((each.image.image_id for each in rows), key=lambda x: rank("preview", x))
     assert ids(choose(one, count=7)) == ids(choose(many, count=7)) == expected[:7]
 
 

@@ -19,9 +19,9 @@ from pipelines.preview.assets import SCRIPT, STYLE
 from pipelines.preview.page import render_page
 from pipelines.sample_world.draw import draw, jpeg_bytes
 from pipelines.sample_world.scene import make_scene
-from schemas.columns import BuildStamp, Row, to_batch
+from schemas.columns import BuildStamp, Row, to_batch, with_images
 from schemas.mask import Mask, from_pixels
-from schemas.sample import Conversation, Message, Region, Task
+from schemas.sample import Conversation, ImageInfo, Message, Region, Task
 
 STAMP = BuildStamp(builder="builder 1", recipe="mix", seed=3)
 HOSTILE = '<script>alert(1)</script> " onload="x [bold red]b[/] \x1b[31m\x9b2J\u202e :smile: &amp;'
@@ -51,16 +51,23 @@ def record(
         messages=(Message("user", said[0]), Message("assistant", said[1])),
         prompts=("set/1",),
     )
-    row = Row(
+    found = ImageInfo(
         source="coco",
         split="train",
-        path=path,
+        image_id="1",
+        file_name=path,
+        folder="",
         width=size[0] if path else None,
         height=size[1] if path else None,
+        size_bytes=100,
         licence=licence,
-        conversation=conversation,
+        shards=1,
     )
-    rows: list[dict[str, Any]] = to_batch([row], pa.array([image], pa.binary()), STAMP).to_pylist()
+    batch = to_batch([Row(found, path, conversation)], STAMP)
+    images = pa.array([image], pa.binary())
+    rows: list[dict[str, Any]] = with_images(
+        batch, images, [(found.width, found.height)]
+    ).to_pylist()
     return rows[0]
 
 

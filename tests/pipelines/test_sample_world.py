@@ -17,6 +17,7 @@ from pipelines.sample_world.draw import draw
 from pipelines.sample_world.full_size import write_annotation_set, write_photo_set
 from pipelines.sample_world.scene import Scene, Thing, World, make_scene
 from pipelines.sample_world.shapes import COLOURS, GREYS, SHAPES
+from pipelines.sample_world.world import WRITERS
 
 FILES = ("train2014", "val2014", "train2017", "val2017")
 IMAGE_KEYS = {
@@ -59,7 +60,7 @@ def square(x: float, y: float, side: float, colour: str = "red") -> Thing:
 
 def test_the_same_seed_writes_the_same_bytes(coco, tmp_path):
     write_world(tmp_path, "small")
-    assert digests(tmp_path / "coco") == digests(coco)
+    assert digests(tmp_path) == digests(coco.parent)
 
 
 def test_writing_again_into_the_same_folder_changes_nothing(tmp_path):
@@ -71,7 +72,11 @@ def test_writing_again_into_the_same_folder_changes_nothing(tmp_path):
 
 def test_another_seed_draws_another_world(coco, tmp_path):
     write_world(tmp_path, seed=1)
-    assert not set(digests(tmp_path / "coco").values()) & set(digests(coco).values())
+    one, other = (
+        {sha256 for path, sha256 in digests(root).items() if path.endswith(".jpg")}
+        for root in (tmp_path, coco.parent)
+    )
+    assert one & other == {hashlib.sha256(b"").hexdigest()}  # planted: a file of no bytes
 
 
 def test_a_larger_world_begins_with_the_smaller_one():
@@ -79,10 +84,36 @@ def test_a_larger_world_begins_with_the_smaller_one():
     assert [p.number for p in small] == [p.number for p, _ in zip(medium, range(8), strict=False)]
 
 
+@pytest.mark.parametrize("write", WRITERS, ids=lambda write: write.__name__)
+def test_a_larger_world_holds_the_pictures_of_the_smaller_one(tmp_path, write):
+    """And all that is said of each one of them, in the formats that have a file per picture."""
+    for name, count in (("small", 16), ("large", 24)):
+        write(tmp_path / name, World(seed=3, pictures=count))
+    small, large = digests(tmp_path / "small"), digests(tmp_path / "large")
+    lists = (".json", ".jsonl", ".p", "train.txt", "val.txt", "test.txt", "UNRELATED_CAPTIONS")
+    kept = {path: sha256 for path, sha256 in small.items() if not path.endswith(lists)}
+    kept |= {path: sha256 for path, sha256 in small.items() if "/vcr1images/" in path}
+    assert kept.items() <= large.items()
+    assert write.__name__.startswith(("write_lvis", "write_refcoco")) or kept
+
+
 def test_progress_is_told_for_every_picture(tmp_path):
     told = []
     write_world(tmp_path, on_progress=lambda done, total: told.append((done, total)))
-    assert told == [(done, 64) for done in range(1, 65)]
+    assert told[:64] == [(done, 64) for done in range(1, 65)]
+    assert [done for done, total in told if done == total] == [
+        64,
+        64,
+        40,
+        40,
+        40,
+        24,
+        24,
+        24,
+        24,
+        48,
+        24,
+    ]
 
 
 @pytest.mark.parametrize("name", FILES)

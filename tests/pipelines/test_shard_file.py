@@ -3,57 +3,68 @@
 import hashlib
 
 import pyarrow as pa
+import pytest
 
 from pipelines import shard_file as module
+from pipelines.pages import pack_page
 from pipelines.shard_file import shard_file
-from schemas.columns import BuildStamp, Row
-from schemas.sample import Conversation, Message, Task
+from pipelines.shard_rows import ShardRows
+from schemas.columns import BuildStamp
+from schemas.sample import Conversation, Draft, Message, Task
 
 STAMP = BuildStamp(builder="test", recipe="all", seed=0)
 
 
-def row(number: int, path: str | None = "a.jpg") -> Row:
-    conversation = Conversation(
+@pytest.fixture
+def draft(make_image):
+    """Makes what a record is made of."""
+
+    def make(number: int, path: str | None = "a.jpg") -> Draft:
+        talk = conversation(number)
+        return Draft(make_image(source="s", split="t", file_name=path, width=1, height=1), (talk,))
+
+    return make
+
+
+def conversation(number: int) -> Conversation:
+    return Conversation(
         id=f"s/t/{number}/x/0",
         turn_tasks=(Task.IMAGE_CAPTION,),
         regions=(),
         messages=(Message("user", "?"), Message("assistant", "!")),
         prompts=("p",),
     )
-    return Row(
-        source="s",
-        split="t",
-        path=path,
-        width=1,
-        height=1,
-        licence="none",
-        conversation=conversation,
-    )
 
 
-def test_an_image_repeats_across_batches_without_piling_up(tmp_path, monkeypatch):
+def test_an_image_repeats_across_batches_without_piling_up(draft, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "BATCH_BYTES", 1_000)
     monkeypatch.setattr(module, "LARGE", 300)
     path = tmp_path / "t-00000-of-00001.arrow"
     expected: list[bytes | None] = []
-    with shard_file(str(path), STAMP, embed=True) as (out, sink):
+    drafts = [*map(draft, range(40)), draft(40, None)]
+    rows = ShardRows([pack_page(list(enumerate(drafts)), "embed", STAMP)])
+    with shard_file(str(path), rows, embed=True) as (out, sink):
         for number in range(40):
             content = bytes([number]) * (150 + 7 * number)
             out.images.room(len(content) + 1)[: len(content)] = content
             out.images.commit(len(content))
-            out.add(row(number))
+            out.add(number, (number + 1, 2))
             for _ in range(number % 5):
                 out.repeat_image()
-                out.add(row(number))
+                out.add(number, (number + 1, 2))
             expected += [content] * (1 + number % 5)
             assert out.images.size < 2_000
         out.images.skip()
-        out.add(row(40, path=None))
+        out.add(40, (None, None))
         expected.append(None)
     stream = pa.ipc.open_stream(path.read_bytes())
     batches = list(stream)
     assert len(batches) > 10
     found = [image and image["bytes"] for batch in batches for image in batch["image"].to_pylist()]
     assert found == expected
+    table = pa.Table.from_batches(batches)
+    numbers = [number for number in range(40) for _ in range(1 + number % 5)]
+    assert table["id"].to_pylist() == [f"s/t/{number}/x/0" for number in (*numbers, 40)]
+    assert table["width"].to_pylist() == [*(number + 1 for number in numbers), None]
     assert sink.sha256() == hashlib.sha256(path.read_bytes()).hexdigest()
     assert sink.bytes == path.stat().st_size

@@ -2,11 +2,12 @@
 
 import re
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prompts.dialogue import Exchange, Part, assemble, filled, listed
+from prompts.dialogue import Declared, Exchange, Named, Part, assemble, filled, listed
 from prompts.style import Style
 from schemas.sample import Message, Region, Task
 
@@ -83,7 +84,77 @@ def test_an_english_list(regions, expected):
     ],
 )
 def test_a_wording_with_its_placeholder_filled(wording, expected):
-    assert filled(wording, "<region>", listed([A, B])) == expected
+    found = filled(wording, "<region>", listed([A, B]))
+    assert tuple(part for part in found if part != "") == expected
+
+
+CANDIDATES = {
+    Style.REGIONGPT: ("[1] <region1>, [2] <region2> and [3] <region3>", "Region [2]"),
+    Style.GPT4ROI: ("region1 <region1>, region2 <region2> and region3 <region3>", "region2"),
+}
+
+
+@pytest.mark.parametrize("style", Style)
+def test_a_declared_region_can_be_named(style):
+    choice = Exchange(
+        task=CLASSIFY,
+        request=("Among ", *listed([Declared(A), Declared(B), Declared(C)]), ", which?"),
+        answer=(Named(B),),
+        prompt="p",
+    )
+    further = Exchange(
+        task=CAPTION,
+        request=("Where is ", Named(C), ", seen from ", B, "?"),
+        answer=("Left of ", Named(B), "."),
+        prompt="p",
+    )
+    found = assemble("id", style, [choice, further])
+    declared, second = CANDIDATES[style]
+    third = second.replace("2", "3")
+    assert [message.content for message in found.messages] == [
+        f"{OPENINGS[style]}Among {declared}, which?",
+        second,
+        f"Where is {third}, seen from <region2>?",
+        f"Left of {second}.",
+    ]
+    assert found.regions == (A, B, C)
+
+
+def test_declaring_and_pointing_share_one_numbering():
+    turns = [ask(B), ask(Declared(A), " or ", Declared(B)), ask(A)]
+    assert requests(*turns) == ["<region1>", "[2] <region2> or [1] <region1>", "<region2>"]
+
+
+@pytest.mark.parametrize("style", Style)
+@pytest.mark.parametrize("parts", [(Named(A),), (Named(A), Declared(A)), (B, Named(A))])
+def test_a_region_is_not_named_before_it_is_declared(style, parts):
+    with pytest.raises(AssertionError, match="declared"):
+        assemble("id", style, [ask(*parts)])
+
+
+@pytest.mark.parametrize("style", Style)
+def test_a_region_named_in_the_first_answer_must_stand_in_the_request(style):
+    nothing = Exchange(task=CLASSIFY, request=("Which?",), answer=(Named(A),), prompt="p")
+    with pytest.raises(AssertionError, match="declared"):
+        assemble("id", style, [nothing])
+
+
+@pytest.mark.parametrize("style", Style)
+def test_text_alone_has_no_image_to_introduce(style):
+    turns = [ask("Hm?", suffix="Use words."), ask("So?", suffix="Use words.")]
+    found = assemble("id", style, turns, text_only=True)
+    assert [message.content for message in found.messages[::2]] == ["Hm? Use words.", "So?"]
+    assert found.regions == ()
+    with_image = assemble("id", style, turns).messages
+    assert with_image[0].content == f"{OPENINGS[style]}Hm? Use words."
+    assert with_image[1:] == found.messages[1:]
+
+
+def test_items_leave_no_trace_in_the_conversation():
+    turn = ask("Name ", A)
+    assert turn.items == ()
+    made = msgspec.structs.replace(turn, items=("1", "2"))
+    assert assemble("id", Style.REGIONGPT, [made]) == assemble("id", Style.REGIONGPT, [turn])
 
 
 REGIONS = st.integers(0, 6).map(lambda number: Region(region_id=f"r{number}", bbox=(0, 0, 1, 1)))

@@ -5,22 +5,20 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from prompts.dialogue import Exchange, assemble
+from prompts.instruction import Instruction, InstructionMode
 from prompts.region_classification import (
     DETECTION_TASK,
     ONE_REGION,
     SEVERAL_REGIONS,
-    Classification,
-    InstructionMode,
     category_listing,
     dialogues,
     label_set_suffix,
 )
 from prompts.style import Style
 from prompts.table import WORDING_SETS
-from schemas.sample import MAX_LISTED, ImageInfo, LabelSet, Region, Task
+from schemas.sample import MAX_LISTED, LabelSet, Region, ScreenedImage, Task
 
 SUFFIX = "Answer the question using COCO-80 category names."
 NAMES = ("cat", "dog", "traffic_light", "hot dog")
@@ -29,34 +27,25 @@ REGIONS = [
     Region(region_id=str(number), bbox=(0, 0, 1, 1), category=NAMES[number % 4])
     for number in range(6)
 ]
-IMAGE = ImageInfo(
-    source="coco",
-    split="train",
-    image_id="7",
-    file_name="7.jpg",
-    folder="coco/train",
-    width=10,
-    height=10,
-    size_bytes=100,
-    licence="CC BY 4.0",
-    shards=1,
-)
-
-
-def image(image_id: str) -> ImageInfo:
-    return replace(IMAGE, image_id=image_id)
 
 
 def how(
     style: Style = Style.REGIONGPT,
     mode: InstructionMode = InstructionMode.MULTI_TURN_ALL,
     seed: int = 0,
-) -> Classification:
-    return Classification(style=style, mode=mode, wordings=WORDING_SETS, seed=seed)
+) -> Instruction:
+    return Instruction(style=style, mode=mode, wordings=WORDING_SETS, seed=seed)
 
 
-def asked(regions=REGIONS, labels=LABELS, image=IMAGE, **changes) -> list[list[Exchange]]:
-    return dialogues(image, regions, labels, how(**changes))
+@pytest.fixture(scope="session")
+def asked(make_image):
+    """Asks about regions of an image, in a way that is changed as told."""
+
+    def ask(regions=REGIONS, labels=LABELS, image_id="7", **changes) -> list[list[Exchange]]:
+        image = make_image(image_id=image_id)
+        return dialogues(ScreenedImage(image, tuple(regions), label_set=labels), how(**changes))
+
+    return ask
 
 
 def meant(exchange: Exchange) -> list[Region]:
@@ -87,7 +76,7 @@ def matches(request: str, wordings) -> bool:
         (InstructionMode.ONE_TURN_ONE, [[1], [1], [1], [1], [1], [1]]),
     ],
 )
-def test_how_regions_are_spread(mode, regions_per_turn):
+def test_how_regions_are_spread(asked, mode, regions_per_turn):
     found = asked(mode=mode)
     assert [[len(meant(turn)) for turn in turns] for turns in found] == regions_per_turn
     every = [region for turns in found for turn in turns for region in meant(turn)]
@@ -99,7 +88,7 @@ def test_how_regions_are_spread(mode, regions_per_turn):
 
 
 @pytest.mark.parametrize("mode", InstructionMode)
-def test_the_label_set_is_named_in_the_first_turn_only(mode):
+def test_the_label_set_is_named_in_the_first_turn_only(asked, mode):
     for turns in asked(mode=mode):
         requests = written(turns)[::2]
         wordings = SEVERAL_REGIONS if mode is InstructionMode.ONE_TURN_ALL else ONE_REGION
@@ -109,22 +98,22 @@ def test_the_label_set_is_named_in_the_first_turn_only(mode):
         assert all(matches(request, wordings) for request in requests)
 
 
-def test_one_region_is_never_asked_about_as_if_it_were_several():
+def test_one_region_is_never_asked_about_as_if_it_were_several(asked):
     ((turn,),) = asked(regions=REGIONS[:1], mode=InstructionMode.ONE_TURN_ALL)
     assert turn.prompt.startswith("region_classification/")
     ((turn,),) = asked(regions=REGIONS[:2], mode=InstructionMode.ONE_TURN_ALL)
     assert turn.prompt.startswith("region_classification_several/")
 
 
-def test_turns_and_images_get_different_wordings():
+def test_turns_and_images_get_different_wordings(asked):
     (turns,) = asked()
     assert len({turn.prompt for turn in turns}) > 2
-    firsts = {asked(image=image(str(number)))[0][0].prompt for number in range(40)}
+    firsts = {asked(image_id=str(number))[0][0].prompt for number in range(40)}
     assert len(firsts) > 8
 
 
 @pytest.mark.parametrize("labels", [LABELS, LabelSet("LVIS", ()), LabelSet("Mine", ("a_b", "<x>"))])
-def test_gpt4roi_defines_the_task_once_and_then_only_points(labels):
+def test_gpt4roi_defines_the_task_once_and_then_only_points(asked, labels):
     (turns,) = asked(labels=labels, style=Style.GPT4ROI)
     first, *others = written(turns, Style.GPT4ROI)[::2]
     prefix, definition, region = first.split("\n")
@@ -164,16 +153,16 @@ def test_the_suffix():
     st.sampled_from(Style),
     st.integers(),
 )
-def test_the_order_of_regions_decides_nothing(regions, mode, style, seed):
+def test_the_order_of_regions_decides_nothing(asked, regions, mode, style, seed):
     found = asked(regions=regions, mode=mode, style=style, seed=seed)
     assert found == asked(mode=mode, style=style, seed=seed)
 
 
 @pytest.mark.parametrize("style", Style)
-def test_the_order_of_turns_is_drawn_by_seed_and_image(style):
+def test_the_order_of_turns_is_drawn_by_seed_and_image(asked, style):
     def order(**changes) -> str:
         return "".join(meant(turn)[0].region_id for turn in asked(style=style, **changes)[0])
 
     assert len({order(seed=number) for number in range(20)}) > 15
-    assert len({order(image=image(str(number))) for number in range(20)}) > 15
+    assert len({order(image_id=str(number)) for number in range(20)}) > 15
     assert len({order(seed=3) for _ in range(20)}) == 1

@@ -1,4 +1,7 @@
-"""Every rule of a record: a right one passes, and each wrong one is named."""
+"""Every rule of a record: a right one passes, and each wrong one is named.
+
+Length: one right record of each sort, wronged in every way there is a rule for.
+"""
 
 import copy
 import math
@@ -13,7 +16,7 @@ from schemas.check_masks import mask_problems
 from schemas.columns import BuildStamp, Row, to_batch
 from schemas.mask import Mask, decode_counts, from_pixels
 from schemas.rejection import Rejected
-from schemas.sample import Conversation, Message, Region, Task
+from schemas.sample import Conversation, ImageInfo, Message, Region, Task
 
 HEIGHT, WIDTH = 6, 8
 PIXELS = HEIGHT * WIDTH
@@ -49,17 +52,21 @@ def record():
         messages=tuple(Message(role, content) for role, content in talk),  # type: ignore[arg-type]
         prompts=("p", "p", "q"),
     )
-    row = Row(
+    image = ImageInfo(
         source="coco",
         split="train",
-        path="7.jpg",
+        image_id="7",
+        file_name="7.jpg",
+        folder="coco/train",
         width=WIDTH,
         height=HEIGHT,
+        size_bytes=100,
         licence="CC BY 4.0",
-        conversation=conversation,
+        shards=1,
     )
+    row = Row(image, image.file_name, conversation)
     stamp = BuildStamp(builder="regionforge", recipe="all", seed=0)
-    return to_batch([row], None, stamp).to_pylist()[0]
+    return to_batch([row], stamp).to_pylist()[0]
 
 
 def text_record():
@@ -292,3 +299,64 @@ MUTATED = st.tuples(RIGHT, st.integers(0, 20), st.text(ALPHABET, max_size=9)).ma
 def test_masks_are_judged_together_as_each_would_be_alone(masks):
     expected = [number for number, counts in enumerate(masks) if expected_problem(counts)]
     assert [number for number, _ in mask_problems(masks, PIXELS)] == expected
+
+
+def choice():
+    """A right record of choices: two candidates, three turns; the last one is of another task."""
+    row = record()
+    asked = Task.REFERRING_EXPRESSION_COMPREHENSION
+    row |= {"turn_tasks": [asked, asked, CAPTION], "regions": row["regions"][:2]}
+    said = [
+        ("user", "<image>\nWhich of [1] <region1> and [2] <region2> is red?"),
+        ("assistant", "Region [2]"),
+        ("user", "Which is blue?"),
+        ("assistant", "No corresponding options found."),
+        ("user", "Describe <region1>."),
+        ("assistant", "Region [9]"),
+    ]
+    row["messages"] = [{"role": role, "content": content} for role, content in said]
+    return row
+
+
+def test_a_right_choice_passes():
+    assert check_record(choice()) == []
+    assert check_record(said(choice(), 3, "Region [1]")) == []
+    later = said(choice(), 0, "<image>\nWhich of [1] <region1> is red?")
+    later = said(said(later, 1, "Region [1]"), 2, "With [2] <region2> as well: which is blue?")
+    assert check_record(said(later, 3, "Region [2]")) == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(
+            "Region [3]",
+            "Region [0]",
+            "Region [01]",
+            "Region [2].",
+            "region [2]",
+            "Region 2",
+            "[2]",
+        ),
+        *("Region [1] Region [2]", "No corresponding options found", "None.", "", "Region [２]"),
+    ],
+)
+def test_a_wrong_choice_is_named(answer):
+    assert check_record(said(choice(), 1, answer)) == [
+        f"turn 1: the answer is {answer!r}, expected 'Region [k]' with the number of a listed "
+        "candidate, or 'No corresponding options found.'"
+    ]
+
+
+def test_a_candidate_is_listed_before_it_is_chosen():
+    row = said(choice(), 0, "<image>\nWhich of [1] <region1> is red?")
+    row = said(row, 4, "Describe [2] <region2>.")
+    assert [line[:37] for line in check_record(row)] == ["turn 1: the answer is 'Region [2]', e"]
+
+
+@pytest.mark.parametrize("listing", ["<region1>, <region2>", "[2] <region1>, [1] <region2>"])
+def test_candidates_are_listed_with_their_own_numbers(listing):
+    assert check_record(said(choice(), 0, f"<image>\nWhich of {listing} is red?")) == [
+        f"turn {turn}: no candidate is listed, expected one at least, as '[1] <region1>'"
+        for turn in (1, 2)
+    ]

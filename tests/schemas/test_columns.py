@@ -10,9 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from schemas.columns import BuildStamp, ImageColumn, Row, to_batch
+from schemas.columns import (
+    BuildStamp,
+    ImageColumn,
+    Row,
+    regions_of,
+    to_batch,
+    with_images,
+    with_regions,
+)
 from schemas.mask import Mask
-from schemas.sample import Captioner, Conversation, Evaluation, Message, Region, Task
+from schemas.sample import Captioner, Conversation, Evaluation, ImageInfo, Message, Region, Task
 from schemas.shard import SCHEMA, VERSION, features, shard_name
 
 STAMP = BuildStamp(builder="regionforge 1", recipe="all", seed=2**62)
@@ -51,19 +59,29 @@ EVALUATED = replace(
 
 def row(conversation: Conversation, path: str | None = "7.jpg") -> Row:
     size = (8, 6) if path else (None, None)
-    return Row(
+    image = ImageInfo(
         source=conversation.id.split("/", 1)[0],
         split="train",
-        path=path,
+        image_id="7",
+        file_name=path,
+        folder="coco/train",
         width=size[0],
         height=size[1],
+        size_bytes=100,
         licence="CC BY 4.0",
-        conversation=conversation,
+        shards=1,
     )
+    return Row(image, path, conversation)
 
 
 ROWS = [row(PLAIN), row(TEXT_ONLY, None), row(EVALUATED)]
 IMAGES = pa.array([b"jpeg", None, b"png"], pa.binary())
+SIZES = [(8, 6), (None, None), (8, 6)]
+
+
+def with_bytes() -> pa.RecordBatch:
+    """The rows with the bytes of their images."""
+    return with_images(to_batch(ROWS, STAMP), IMAGES, SIZES)
 
 
 def expected_provenance(**changes):
@@ -84,7 +102,7 @@ def test_datasets_reads_the_schema_as_we_mean_it():
 
 
 def test_a_row_with_an_image_comes_back():
-    batch = to_batch(ROWS, IMAGES, STAMP)
+    batch = with_bytes()
     assert batch.schema.equals(SCHEMA, check_metadata=True)
     assert batch.to_pylist()[0] == {
         "id": "coco/train/7/region_classification/0",
@@ -121,7 +139,7 @@ def test_a_row_with_an_image_comes_back():
 
 
 def test_a_row_without_an_image_comes_back():
-    found = to_batch(ROWS, IMAGES, STAMP).to_pylist()[1]
+    found = with_bytes().to_pylist()[1]
     assert (found["image"], found["width"], found["height"]) == (None, None, None)
     assert (found["source"], found["task"], found["regions"]) == ("llava", "multi_task", [])
     assert found["turn_tasks"] == ["image_conversation", "image_caption"]
@@ -132,7 +150,7 @@ def test_a_row_without_an_image_comes_back():
 
 
 def test_an_evaluation_and_a_captioner_come_back():
-    found = to_batch(ROWS, IMAGES, STAMP).to_pylist()[2]
+    found = with_bytes().to_pylist()[2]
     assert found["evaluation"] == {
         "item_id": "q1",
         "group": "easy",
@@ -149,7 +167,7 @@ def test_an_evaluation_and_a_captioner_come_back():
 
 
 def test_rows_that_refer_to_their_images():
-    found = to_batch(ROWS, None, STAMP).to_pylist()
+    found = to_batch(ROWS, STAMP).to_pylist()
     assert [line["image"] for line in found] == [
         {"bytes": None, "path": "7.jpg"},
         None,
@@ -157,9 +175,32 @@ def test_rows_that_refer_to_their_images():
     ]
 
 
+def test_a_batch_takes_the_sizes_of_the_pictures_as_they_are_stored():
+    batch = to_batch(ROWS, STAMP)
+    sizes = [(6, 8), (None, None), (3, 4)]
+    for images in (None, IMAGES):
+        found = with_images(batch, images, sizes)
+        assert found.schema.equals(SCHEMA, check_metadata=True)
+        found.validate(full=True)
+        assert [(line["width"], line["height"]) for line in found.to_pylist()] == sizes
+        same = [name for name in SCHEMA.names if name not in {"image", "width", "height"}]
+        assert found.select(same) == batch.select(same)
+    assert with_images(batch, None, SIZES) == batch
+
+
+def test_regions_come_back_and_can_be_replaced():
+    batch = to_batch(ROWS, STAMP)
+    assert regions_of(batch) == [[MASKED, BARE], [], [BARE]]
+    found = with_regions(batch, [[BARE], [], [MASKED, BARE]])
+    assert found.schema.equals(SCHEMA, check_metadata=True)
+    found.validate(full=True)
+    assert regions_of(found) == [[BARE], [], [MASKED, BARE]]
+    assert found.drop_columns(["regions"]) == batch.drop_columns(["regions"])
+
+
 @pytest.mark.parametrize("rows", [[], [ROWS[1]], [ROWS[0]] * 3])
 def test_batches_of_any_size_pass_arrows_own_checks(rows):
-    batch = to_batch(rows, None, STAMP)
+    batch = to_batch(rows, STAMP)
     batch.validate(full=True)
     sink = io.BytesIO()
     with pa.ipc.new_stream(sink, SCHEMA) as stream:
@@ -171,8 +212,8 @@ def test_batches_of_any_size_pass_arrows_own_checks(rows):
 
 @given(st.lists(st.sampled_from(ROWS), max_size=6))
 def test_a_row_is_the_same_in_any_batch(rows):
-    together = to_batch(rows, None, STAMP).to_pylist()
-    alone = [line for row in rows for line in to_batch([row], None, STAMP).to_pylist()]
+    together = to_batch(rows, STAMP).to_pylist()
+    alone = [line for row in rows for line in to_batch([row], STAMP).to_pylist()]
     assert together == alone
 
 

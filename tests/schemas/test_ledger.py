@@ -74,7 +74,10 @@ def test_a_balanced_ledger():
     )
     assert ledger.account("coco", "val", Stage.SCREEN, Kind.ANNOTATION) == Account()
     assert (ledger.rejected("coco"), ledger.rejected("lvis")) == (3, 0)
-    assert list(ledger.sources["coco"]["train"]) == list(Stage)
+    only_when_recaptioned = {Stage.CAPTION, Stage.FILTER}
+    assert list(ledger.sources["coco"]["train"]) == [
+        stage for stage in Stage if stage not in only_when_recaptioned
+    ]
 
 
 @pytest.mark.parametrize(

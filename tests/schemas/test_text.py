@@ -1,4 +1,7 @@
-"""Text from outside: whatever it holds, nothing in it is obeyed by the builder or by a model."""
+"""Text from outside: whatever it holds, nothing in it is obeyed by the builder or by a model.
+
+Length: names, passages and turns are tried with the same hostile pieces.
+"""
 
 import re
 import unicodedata
@@ -7,8 +10,17 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from schemas.item import Mention, Passage, mentioned, plain_text
 from schemas.rejection import Reason, Rejected
-from schemas.text import MAX_CHARACTERS, clean, shown_name
+from schemas.text import (
+    MAX_CHARACTERS,
+    MAX_NESTING,
+    MAX_TURN_CHARACTERS,
+    clean,
+    clean_passage,
+    clean_turn,
+    shown_name,
+)
 
 # What a tokenizer that folds wide letters, a template, or a reader of the record could take for
 # its own. A region's tag is read as generously as `schemas.check` reads it.
@@ -140,9 +152,18 @@ def test_text_that_is_too_long(text):
 
 
 def test_the_longest_text_is_kept():
-    text = ("<a" * MAX_CHARACTERS)[: MAX_CHARACTERS // 4] + ">" * (MAX_CHARACTERS // 4)
-    assert obeyed(clean(text)) == []
     assert clean("x" * MAX_CHARACTERS) == "x" * MAX_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    ("cleaner", "tag"), [(clean, "<a"), (clean_turn, "<region"), (clean, "＜a"), (clean_turn, "<|")]
+)
+def test_tags_in_one_another(cleaner, tag):
+    end = {"＜a": "＞", "<|": "|>"}.get(tag, ">")
+    assert obeyed(cleaner(tag * MAX_NESTING + end * MAX_NESTING)) == []
+    with pytest.raises(Rejected, match=f"nested more than {MAX_NESTING} deep") as refused:
+        cleaner(tag * (MAX_NESTING + 1) + end * (MAX_NESTING + 1))
+    assert refused.value.reason is Reason.TEXT_UNSAFE
 
 
 @pytest.mark.parametrize(
@@ -164,3 +185,197 @@ def test_a_shown_name(category, expected):
 def test_a_name_of_nothing_but_underscores(category):
     with pytest.raises(Rejected, match="text_empty"):
         shown_name(category)
+
+
+TEXTS = HOSTILE | st.sampled_from(["a dog", " runs ", " ", "", ". "])
+PASSAGES = st.lists(
+    TEXTS | st.builds(Mention, TEXTS, st.sampled_from([(), ("a",), ("a", "b")])), max_size=5
+).map(tuple)
+
+
+def cleaned_passage(passage: Passage) -> Passage:
+    try:
+        return clean_passage(passage)
+    except Rejected:
+        assume(False)
+
+
+@given(PASSAGES)
+@example((Mention("a dog", ("a",)), " runs <image> "))
+@example(("##", Mention("#", ("a",)), " # "))
+@example((" <region1> ", Mention("USER: ###", ("a",))))
+def test_nothing_that_would_be_obeyed_survives_in_a_passage(passage):
+    found = cleaned_passage(passage)
+    joined = plain_text(found)
+    assert obeyed(joined) == []
+    assert not {unicodedata.category(character) for character in joined} & INVISIBLE
+    assert mentioned(found) == mentioned(passage)
+    assert all(clean(piece.text) == piece.text for piece in found if isinstance(piece, Mention))
+    joined.encode()
+
+
+@given(PASSAGES)
+def test_a_clean_passage_stays_as_it_is(passage):
+    found = cleaned_passage(passage)
+    assert clean_passage(found) == found
+
+
+WORDS = st.sampled_from(["a", "dog", "runs,", "two", "(or three)"])
+SENTENCES = st.lists(WORDS | st.just(" ") | st.builds(Mention, WORDS, st.just(("a",))), min_size=1)
+
+
+@given(SENTENCES.map(tuple))
+def test_a_plain_passage_stays_as_it_is(passage):
+    assume(plain_text(passage).strip() and "  " not in plain_text(passage))
+    assert clean_passage(passage) == passage
+
+
+@given(SENTENCES.map(tuple), st.sampled_from(["two dogs ", "\ttwo dogs", " two\ndogs \n"]))
+def test_a_passage_reads_as_its_text_on_one_line(passage, words):
+    passage = (*passage, Mention(words, ("b",)), *passage)
+    found = clean_passage(passage)
+    assert plain_text(found).strip() == " ".join(plain_text(passage).split())
+    assert mentioned(found) == mentioned(passage)
+    assert "two dogs" in [piece.text for piece in found if isinstance(piece, Mention)]
+
+
+@pytest.mark.parametrize(
+    ("passage", "expected"),
+    [
+        (("A\n", Mention(" big dog\t", ("a",)), "\r\n runs."), ("A ", "big dog", " ", "runs.")),
+        ((Mention("two dogs ", ("a",)), "run"), ("two dogs", " ", "run")),
+        (("the", Mention("\ndog", ("a",)), "runs"), ("the", " ", "dog", "runs")),
+        ((Mention("a dog ", ("a",)), Mention(" cat", ("a",))), ("a dog", " ", "cat")),
+        ((Mention("a dog", ("a",)), "\u200b", "runs"), ("a dog", " ", "runs")),
+        ((Mention("a dog ", ("a",)), "\x00", "\ufeff"), ("a dog", " ")),
+        (("One", Mention("two", ("a",)), "three"), ("One", "two", "three")),
+        ((" ", Mention("It", ("a",)), "", "\n"), (" ", "It", " ")),
+        (("<image> ", Mention("</s>", ("a",))), ("(image) ", "(/s)")),
+    ],
+)
+def test_how_a_passage_is_cleaned(passage, expected):
+    found = clean_passage(passage)
+    assert tuple(plain_text((piece,)) for piece in found) == expected
+    assert mentioned(found) == ("a",)
+
+
+TURNS = st.lists(
+    PIECES
+    | st.text(max_size=3)
+    | st.sampled_from(["<image>", "<region1>", "</s>", "<|im_end|>", "    ", "<div>", "bbox", "|"]),
+    max_size=12,
+).map("".join)
+
+
+def cleaned_turn(text: str) -> str:
+    try:
+        return clean_turn(text)
+    except Rejected:
+        assume(False)
+
+
+@given(TURNS)
+@example("<<region1>>")
+@example("<reg<image>ion1>")
+@example("<im\u200bage>")
+@example("##\0#")
+@example("USER\u200b:")
+@example("< / s >")
+@example("<|im_<s>end|>")
+@example("<REGION12>")
+@example("＜image＞")
+@example("<ｉmage>")
+@example("ＵSER:")
+@example("＃##")
+def test_nothing_that_would_be_obeyed_survives_in_a_turn(text):
+    found = cleaned_turn(text)
+    assert obeyed(found) == []
+    assert {unicodedata.category(letter) for letter in found if letter not in "\n\t"} & {
+        "Cc",
+        "Cs",
+    } == set()
+    found.encode()
+
+
+@given(TURNS)
+@example("<<region1>>")
+@example("####")
+@example("  <s> \r ＃##\n")
+def test_a_clean_turn_stays_as_it_is(text):
+    found = cleaned_turn(text)
+    assert clean_turn(found) == found
+
+
+CODE = """Look:
+
+    <div class="x"><!-- a --><p>1 < 2 && 3 > 2</p></div>
+\tdef f(a: list[int]) -> int:
+\t    return a[0] << 2  # User: not a role, ## no stop
+    #include <vector>
+    std::map<int, std::vector<T>> m; <images> <masks> <boxes> <sys>
+
+Done."""
+
+
+def test_a_turn_keeps_its_lines_its_indentation_and_its_tags():
+    assert clean_turn(CODE) == CODE
+    for line_break in ("\r\n", "\r", "\x85", "\u2028"):
+        assert clean_turn(CODE.replace("\n", line_break)) == CODE
+
+
+@pytest.mark.parametrize("before", ["", "\n", " \n\t\r\n", "\u200b\n\n"])
+def test_the_first_line_of_a_turn_keeps_its_indentation(before):
+    assert clean_turn(f"{before}    if x:\n        y\n  \n") == "    if x:\n        y"
+
+
+@given(st.text(st.characters(codec="ascii", exclude_characters="<#:"), max_size=80))
+def test_a_turn_of_plain_text_loses_nothing_but_what_surrounds_it(text):
+    assume(all(letter.isprintable() or letter in "\n\t" for letter in text))
+    lines = text.rstrip().split("\n")
+    while not lines[0].strip() and len(lines) > 1:
+        lines = lines[1:]
+    assert cleaned_turn(text) == "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<image>\nWhat?", "(image)\nWhat?"),
+        ("a <region1, left> b", "a (region1, left) b"),
+        ("<reg<image>ion1>", "<reg(image)ion1>"),
+        ("<region<image>1>", "(region(image)1)"),
+        ("<s>[</s>", "(s)[(/s)"),
+        ("<|im_start|>user", "(|im_start|)user"),
+        ("<IM_END><Box></mask>", "(IM_END)(Box)(/mask)"),
+        ("### Title\n##### Part", "# # # Title\n# # # # # Part"),
+        ("USER: hi\nAssistant: ho", "USER : hi\nAssistant : ho"),
+        ("one\r\ntwo\x00\x1b\u202e", "one\ntwo"),
+        ("one\rtwo\r\rthree\n\rfour", "one\ntwo\n\nthree\n\nfour"),
+        ("＜image＞\n  Was heißt ½ ＃＃＃？", "(image)\n  Was heißt ½ # # #?"),
+        ("＜images＞ ＃＃ ｄog", "＜images＞ ＃＃ ｄog"),
+        ("half a pair: \ud83d", "half a pair: \N{REPLACEMENT CHARACTER}"),
+    ],
+)
+def test_how_a_turn_is_disarmed(text, expected):
+    assert clean_turn(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", " \n\t", "\u200b", "\x00 \x1f", "\ufeff\n\u2060"])
+def test_a_turn_of_which_nothing_is_left(text):
+    with pytest.raises(Rejected) as refused:
+        clean_turn(text)
+    assert refused.value.reason is Reason.TEXT_EMPTY
+
+
+def test_the_longest_turn():
+    assert clean_turn("x" * MAX_TURN_CHARACTERS) == "x" * MAX_TURN_CHARACTERS
+    with pytest.raises(Rejected) as refused:
+        clean_turn("x" * (MAX_TURN_CHARACTERS + 1))
+    assert refused.value.reason is Reason.TEXT_TOO_LONG
+
+
+@pytest.mark.parametrize("text", ["#" * MAX_TURN_CHARACTERS, "USER:" * (MAX_TURN_CHARACTERS // 5)])
+def test_a_turn_that_is_too_long_once_it_is_clean(text):
+    with pytest.raises(Rejected) as refused:
+        clean_turn(text)
+    assert refused.value.reason is Reason.TEXT_TOO_LONG

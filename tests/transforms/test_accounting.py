@@ -13,19 +13,6 @@ from schemas.rejection import Kind, Reason, Rejected, Rejection, Repair
 from schemas.sample import ImageInfo
 from transforms.accounting import KEPT, REJECTED, TALLY, Book, BookedDoFn, booked
 
-IMAGE = ImageInfo(
-    source="coco",
-    split="train",
-    image_id="7",
-    file_name="7.jpg",
-    folder="coco/train",
-    width=10,
-    height=10,
-    size_bytes=100,
-    licence="CC BY 4.0",
-    shards=1,
-)
-
 
 def rejection(number: int) -> Rejection:
     return Rejection(
@@ -39,15 +26,15 @@ def rejection(number: int) -> Rejection:
     )
 
 
-def test_every_count_goes_to_its_account():
-    book = Book(Stage.SCREEN)
-    book.read(IMAGE, Kind.ANNOTATION, 5)
-    book.kept(IMAGE, Kind.ANNOTATION, 2)
-    book.kept(IMAGE, Kind.ANNOTATION)
-    book.sampled_out(IMAGE, Kind.ANNOTATION)
-    book.repaired(IMAGE, Kind.ANNOTATION, Repair.BOX_CLIPPED)
-    book.reject(IMAGE, Kind.ANNOTATION, "1", Rejected(Reason.CROWD, "many"))
-    book.read(IMAGE, Kind.IMAGE)
+def test_every_count_goes_to_its_account(make_image):
+    image, book = make_image(), Book(Stage.SCREEN)
+    book.read(image, Kind.ANNOTATION, 5)
+    book.kept(image, Kind.ANNOTATION, 2)
+    book.kept(image, Kind.ANNOTATION)
+    book.sampled_out(image, Kind.ANNOTATION)
+    book.repaired(image, Kind.ANNOTATION, Repair.BOX_CLIPPED)
+    book.reject(image, Kind.ANNOTATION, "1", Rejected(Reason.CROWD, "many"))
+    book.read(image, Kind.IMAGE)
     at = ("coco", "train", "screen")
     assert book.tally == {
         (*at, "annotation", "read"): 5,
@@ -60,9 +47,9 @@ def test_every_count_goes_to_its_account():
     assert book.rejections == [rejection(1)]
 
 
-def test_a_count_of_none_opens_no_account():
+def test_a_count_of_none_opens_no_account(make_image):
     book = Book(Stage.SCREEN)
-    book.read(IMAGE, Kind.ANNOTATION, 0)
+    book.read(make_image(), Kind.ANNOTATION, 0)
     assert dict(book.tally) == {}
 
 
@@ -85,12 +72,16 @@ class _KeepEven(BookedDoFn):
 
     stage = Stage.SCREEN
 
+    def __init__(self, image: ImageInfo) -> None:
+        self._image = image
+
     def process(self, element: int) -> Iterator[Any]:
-        self.book.read(IMAGE, Kind.ANNOTATION)
+        self.book.read(self._image, Kind.ANNOTATION)
         if element % 2:
-            self.book.reject(IMAGE, Kind.ANNOTATION, str(element), Rejected(Reason.CROWD, "many"))
+            cause = Rejected(Reason.CROWD, "many")
+            self.book.reject(self._image, Kind.ANNOTATION, str(element), cause)
         else:
-            self.book.kept(IMAGE, Kind.ANNOTATION)
+            self.book.kept(self._image, Kind.ANNOTATION)
             yield element
         if element % 4 == 0:
             yield beam.pvalue.TaggedOutput("fours", element)
@@ -99,12 +90,12 @@ class _KeepEven(BookedDoFn):
 
 
 @pytest.mark.parametrize("numbers", [[], [1], list(range(9))])
-def test_a_booked_stage_has_all_its_outputs(numbers):
+def test_a_booked_stage_has_all_its_outputs(make_image, numbers):
     even, odd = [n for n in numbers if n % 2 == 0], [n for n in numbers if n % 2]
     at = ("coco", "train", "screen", "annotation")
     counts = {"read": len(numbers), "kept": len(even), "rejected:crowd": len(odd)}
     with BeamPipeline() as root:
-        found = root | beam.Create(numbers) | booked(_KeepEven(), "fours")
+        found = root | beam.Create(numbers) | booked(_KeepEven(make_image()), "fours")
         totals = found[TALLY] | beam.CombinePerKey(sum)
         assert_that(found[KEPT], equal_to(even), "kept")
         assert_that(found[REJECTED], equal_to([rejection(number) for number in odd]), "rejected")
@@ -113,8 +104,8 @@ def test_a_booked_stage_has_all_its_outputs(numbers):
         assert_that(totals, equal_to(expected), "tally")
 
 
-def test_a_bundle_that_is_tried_again_counts_once():
-    dofn = _KeepEven()
+def test_a_bundle_that_is_tried_again_counts_once(make_image):
+    dofn = _KeepEven(make_image())
     for _ in range(2):  # the first attempt is given up before its bundle ends
         dofn.start_bundle()
         kept = [list(dofn.process(number)) for number in range(3)]

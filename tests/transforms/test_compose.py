@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from prompts.region_classification import Classification, InstructionMode
+from prompts.instruction import Instruction, InstructionMode
 from prompts.style import Style
 from prompts.table import WORDING_SETS
 from schemas.check import check_record
@@ -19,72 +19,58 @@ from schemas.columns import BuildStamp, Row, to_batch
 from schemas.ledger import Stage, ledger_of
 from schemas.mask import from_polygons
 from schemas.rejection import Kind, Reason, Rejected, Rejection
-from schemas.sample import Draft, ImageInfo, LabelSet, Region, ScreenedImage, pack, unpack
+from schemas.sample import Draft, LabelSet, Region, ScreenedImage, Task
 from schemas.text import shown_name
 from transforms.accounting import KEPT, REJECTED, TALLY, Book
 from transforms.compose import ComposeConversations, compose_image
 
-IMAGE = ImageInfo(
-    source="coco",
-    split="train",
-    image_id="7",
-    file_name="7.jpg",
-    folder="coco/train",
-    width=20,
-    height=10,
-    size_bytes=100,
-    licence="CC BY 4.0",
-    shards=1,
-)
 MODES = [
     (Style.REGIONGPT, InstructionMode.MULTI_TURN_ALL),
     (Style.REGIONGPT, InstructionMode.ONE_TURN_ALL),
     (Style.REGIONGPT, InstructionMode.ONE_TURN_ONE),
     (Style.GPT4ROI, InstructionMode.MULTI_TURN_ALL),
 ]
+TASKS = (Task.REGION_CLASSIFICATION,)
 HOW = pytest.mark.parametrize(("style", "mode"), MODES)
 
 
-def how(style: Style, mode: InstructionMode) -> Classification:
-    return Classification(style=style, mode=mode, wordings=WORDING_SETS, seed=0)
+def how(style: Style, mode: InstructionMode) -> Instruction:
+    return Instruction(style=style, mode=mode, wordings=WORDING_SETS, seed=0)
 
 
-def screened(*categories: str, image: ImageInfo = IMAGE) -> ScreenedImage:
+@pytest.fixture(scope="session")
+def screened(make_image):
+    """Makes an image with a region of each category; every other region has a mask."""
     mask = from_polygons([[1.0, 1.0, 9.0, 1.0, 9.0, 9.0]], 10, 20)
-    regions = tuple(
-        Region(
-            region_id=str(number),
-            bbox=(0.0, 0.0, 4.5, 5.0),
-            mask=mask if number % 2 else None,
-            category=category,
+
+    def make(*categories: str, image_id: str = "7") -> ScreenedImage:
+        regions = tuple(
+            Region(
+                region_id=str(number),
+                bbox=(0.0, 0.0, 4.5, 5.0),
+                mask=mask if number % 2 else None,
+                category=category,
+            )
+            for number, category in enumerate(categories)
         )
-        for number, category in enumerate(categories)
-    )
-    return ScreenedImage(image, LabelSet("Things", tuple(dict.fromkeys(categories))), regions)
+        labels = LabelSet("Things", tuple(dict.fromkeys(categories)))
+        return ScreenedImage(make_image(image_id=image_id), regions, label_set=labels)
+
+    return make
 
 
 def composed(found: ScreenedImage, style: Style, mode: InstructionMode) -> Draft:
-    draft = compose_image(found, how(style, mode), Book(Stage.COMPOSE))
+    draft = compose_image(found, TASKS, how(style, mode), Book(Stage.COMPOSE))
     assert draft is not None
     return draft
 
 
 def records(draft: Draft) -> list[dict]:
-    """The records as they are read from a shard."""
-    rows = [
-        Row(
-            source=draft.image.source,
-            split=draft.image.split,
-            path=draft.image.file_name,
-            width=draft.image.width,
-            height=draft.image.height,
-            licence=draft.image.licence,
-            conversation=conversation,
-        )
-        for conversation in draft.conversations
-    ]
+    """The records as they are read from a shard that refers to its images."""
+    image = draft.image
+    rows = [Row(image, image.file_name, conversation) for conversation in draft.conversations]
     stamp = BuildStamp(builder="regionforge", recipe="all", seed=0)
-    found: list[dict] = to_batch(rows, None, stamp).to_pylist()
+    found: list[dict] = to_batch(rows, stamp).to_pylist()
     return found
 
 
@@ -110,7 +96,7 @@ NAMES = (HOSTILE | st.text(st.characters(codec="utf-8"), max_size=8)).filter(sho
 
 
 @given(st.lists(NAMES, min_size=1, max_size=8), st.sampled_from(MODES))
-def test_any_names_make_right_records(names, how):
+def test_any_names_make_right_records(screened, names, how):
     found = screened(*names)
     seen = []
     for record in records(composed(found, *how)):
@@ -126,17 +112,17 @@ def test_any_names_make_right_records(names, how):
 
 
 @HOW
-def test_the_order_of_regions_decides_nothing(style, mode):
+def test_the_order_of_regions_decides_nothing(screened, style, mode):
     found = screened("cat", "dog", "cat", "owl")
-    expected = pack(composed(found, style, mode))
+    expected = composed(found, style, mode)
     for regions in permutations(found.regions):
-        assert pack(composed(replace(found, regions=regions), style, mode)) == expected
+        assert composed(replace(found, regions=regions), style, mode) == expected
 
 
 @HOW
-def test_ids_and_accounts(style, mode):
+def test_ids_and_accounts(screened, style, mode):
     book = Book(Stage.COMPOSE)
-    draft = compose_image(screened("cat", "dog", "owl"), how(style, mode), book)
+    draft = compose_image(screened("cat", "dog", "owl"), TASKS, how(style, mode), book)
     assert draft is not None
     number = 3 if mode is InstructionMode.ONE_TURN_ONE else 1
     assert [conversation.id for conversation in draft.conversations] == [
@@ -148,22 +134,21 @@ def test_ids_and_accounts(style, mode):
         Kind.ANNOTATION: (3, 3),
         Kind.CONVERSATION: (number, number),
     }
-    assert unpack(pack(draft)) == draft
 
 
 @HOW
-def test_an_image_without_regions_is_rejected(style, mode):
+def test_an_image_without_regions_is_rejected(screened, style, mode):
     book = Book(Stage.COMPOSE)
-    assert compose_image(screened(), how(style, mode), book) is None
+    assert compose_image(screened(), TASKS, how(style, mode), book) is None
     assert [(found.kind, found.id, found.reason) for found in book.rejections] == [
         (Kind.IMAGE, "7", Reason.NO_REGIONS)
     ]
     assert set(ledger_of(book.tally).sources["coco"]["train"][Stage.COMPOSE]) == {Kind.IMAGE}
 
 
-def test_the_stage_in_a_pipeline():
-    good = [screened("cat", "dog"), screened("owl", image=replace(IMAGE, image_id="8"))]
-    empty = screened(image=replace(IMAGE, image_id="9"))
+def test_the_stage_in_a_pipeline(screened):
+    good = [screened("cat", "dog"), screened("owl", image_id="8")]
+    empty = screened(image_id="9")
     style, mode = MODES[2]
     at = ("coco", "train", "compose")
     rejection = Rejection(
@@ -185,7 +170,9 @@ def test_the_stage_in_a_pipeline():
         ((*at, "conversation", "kept"), 3),
     ]
     with BeamPipeline() as root:
-        found = root | beam.Create([*good, empty]) | ComposeConversations(how(style, mode))
-        assert_that(found[KEPT], equal_to([composed(image, style, mode) for image in good]), "kept")
+        batches = root | beam.Create([good, [empty]])
+        found = batches | ComposeConversations({"coco": TASKS}, how(style, mode))
+        drafts = found[KEPT] | beam.FlatMap(iter)
+        assert_that(drafts, equal_to([composed(image, style, mode) for image in good]), "kept")
         assert_that(found[REJECTED], equal_to([rejection]), "rejected")
         assert_that(found[TALLY] | beam.CombinePerKey(sum), equal_to(tallies), "tally")

@@ -15,25 +15,13 @@ from pycocotools import mask as coco_mask
 from schemas.ledger import Stage, ledger_of
 from schemas.mask import MAX_PIXELS, Mask, from_polygons
 from schemas.rejection import Kind, Reason, Rejection, Repair
-from schemas.sample import ImageInfo, LabelSet, Region, ScreenedImage
+from schemas.sample import LabelSet, Region, ScreenedImage
 from schemas.source import SourceImage, SourceRegion
 from transforms.accounting import KEPT, REJECTED, TALLY, Book
 from transforms.screen import ScreenRegions, screen_image
 
 WIDTH, HEIGHT = 20, 10
 LABELS = LabelSet("Things", ("cat", "dog"))
-IMAGE = ImageInfo(
-    source="coco",
-    split="train",
-    image_id="7",
-    file_name="7.jpg",
-    folder="coco/train",
-    width=WIDTH,
-    height=HEIGHT,
-    size_bytes=100,
-    licence="CC BY 4.0",
-    shards=1,
-)
 SQUARE = [[2.0, 2.0, 6.0, 2.0, 6.0, 6.0, 2.0, 6.0]]
 GOOD = SourceRegion(region_id="1", bbox=(1.0, 2.0, 5.0, 6.0), category="cat")
 KEPT_GOOD = Region(region_id="1", bbox=(1.0, 2.0, 5.0, 6.0), category="cat")
@@ -43,15 +31,20 @@ def with_mask(segmentation: object) -> SourceRegion:
     return replace(GOOD, segmentation=json.dumps(segmentation).encode())
 
 
-def screened(*regions: SourceRegion) -> tuple[tuple[Region, ...], Book]:
+@pytest.fixture(scope="session")
+def screened(make_image):
     """What is kept of regions of one image, and the book; the ledger always balances."""
-    book = Book(Stage.SCREEN)
-    found = screen_image(SourceImage(IMAGE, LABELS, regions), book)
-    assert (found.image, found.label_set) == (IMAGE, LABELS)
-    account = ledger_of(book.tally).account("coco", "train", Stage.SCREEN, Kind.ANNOTATION)
-    assert (account.read, account.missing()) == (len(regions), 0)
-    assert sum(account.rejected.values()) == len(book.rejections)
-    return found.regions, book
+
+    def screen(*regions: SourceRegion) -> tuple[tuple[Region, ...], Book]:
+        image, book = make_image(), Book(Stage.SCREEN)
+        found = screen_image(SourceImage(image, regions, label_set=LABELS), book)
+        assert (found.image, found.items, found.label_set) == (image, (), LABELS)
+        account = ledger_of(book.tally).account("coco", "train", Stage.SCREEN, Kind.ANNOTATION)
+        assert (account.read, account.missing()) == (len(regions), 0)
+        assert sum(account.rejected.values()) == len(book.rejections)
+        return found.regions, book
+
+    return screen
 
 
 def repairs(book: Book) -> dict[Repair, int]:
@@ -73,7 +66,7 @@ def repairs(book: Book) -> dict[Repair, int]:
         (replace(GOOD, crowd=True, bbox=(20.0, 0.0, 25.0, 5.0)), Reason.CROWD),
     ],
 )
-def test_a_region_that_cannot_be_used_leaves_its_neighbours(bad, reason):
+def test_a_region_that_cannot_be_used_leaves_its_neighbours(screened, bad, reason):
     bad = replace(bad, region_id="2")
     kept, book = screened(GOOD, bad, replace(GOOD, region_id="3"))
     assert kept == (KEPT_GOOD, replace(KEPT_GOOD, region_id="3"))
@@ -82,26 +75,26 @@ def test_a_region_that_cannot_be_used_leaves_its_neighbours(bad, reason):
     assert repairs(book) == {}
 
 
-def test_an_image_without_regions_goes_on():
+def test_an_image_without_regions_goes_on(screened):
     kept, book = screened()
     assert kept == ()
     assert ledger_of(book.tally).account("coco", "train", Stage.SCREEN, Kind.IMAGE).kept == 1
 
 
-def test_a_box_that_reaches_beyond_is_clipped_and_counted():
+def test_a_box_that_reaches_beyond_is_clipped_and_counted(screened):
     (kept,), book = screened(replace(GOOD, bbox=(-1.0, 2.0, 25.0, 6.0)))
     assert kept.bbox == (0.0, 2.0, 20.0, 6.0)
     assert repairs(book) == {Repair.BOX_CLIPPED: 1}
 
 
-def test_a_mask_is_kept_and_the_category_as_it_is_spelled():
+def test_a_mask_is_kept_and_the_category_as_it_is_spelled(screened):
     (kept,), book = screened(replace(with_mask(SQUARE), category="traffic_light"))
     assert (kept.mask, kept.category) == (from_polygons(SQUARE, HEIGHT, WIDTH), "traffic_light")
     assert repairs(book) == {}
 
 
 @pytest.mark.parametrize("pixels", [1, 2, 199, 200])
-def test_a_mask_of_few_runs_is_no_blank_one(pixels):
+def test_a_mask_of_few_runs_is_no_blank_one(screened, pixels):
     (kept,), _ = screened(with_mask({"size": [HEIGHT, WIDTH], "counts": [0, pixels, 200 - pixels]}))
     assert kept.mask is not None
     assert kept.mask.area() == pixels
@@ -116,7 +109,7 @@ def test_a_mask_of_few_runs_is_no_blank_one(pixels):
         {"size": [HEIGHT, WIDTH], "counts": "X6"},
     ],
 )
-def test_a_blank_mask_is_dropped_and_counted(blank):
+def test_a_blank_mask_is_dropped_and_counted(screened, blank):
     (kept,), book = screened(with_mask(blank))
     assert kept == KEPT_GOOD
     assert repairs(book) == {Repair.MASK_EMPTY: 1}
@@ -144,21 +137,22 @@ def test_a_blank_mask_never_takes_more_characters_than_are_looked_at(height, wid
         assert (blank.area(), len(blank.counts)) == (0, characters(height * width))
 
 
-def test_the_stage_in_a_pipeline():
+def test_the_stage_in_a_pipeline(make_image):
+    image = make_image()
     crowd = replace(GOOD, region_id="2", crowd=True)
     images = [
-        SourceImage(IMAGE, LABELS, (GOOD, crowd)),
-        SourceImage(replace(IMAGE, image_id="8"), LABELS, (with_mask(SQUARE),)),
+        SourceImage(image, (GOOD, crowd), label_set=LABELS),
+        SourceImage(make_image(image_id="8"), (with_mask(SQUARE),), label_set=LABELS),
     ]
     mask = Mask(HEIGHT, WIDTH, from_polygons(SQUARE, HEIGHT, WIDTH).counts)
     at = ("coco", "train", "screen")
     with BeamPipeline() as root:
-        found = root | beam.Create(images) | ScreenRegions()
+        found = root | beam.Create([images]) | ScreenRegions()
         kept = [
-            ScreenedImage(IMAGE, LABELS, (KEPT_GOOD,)),
-            ScreenedImage(images[1].image, LABELS, (replace(KEPT_GOOD, mask=mask),)),
+            ScreenedImage(image, (KEPT_GOOD,), label_set=LABELS),
+            ScreenedImage(images[1].image, (replace(KEPT_GOOD, mask=mask),), label_set=LABELS),
         ]
-        assert_that(found[KEPT], equal_to(kept), "kept")
+        assert_that(found[KEPT], equal_to([kept]), "kept")
         rejection = Rejection(
             source="coco",
             split="train",

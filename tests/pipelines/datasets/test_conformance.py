@@ -1,8 +1,10 @@
 """What every data set of the catalogue must keep to, shown on the sample world."""
 
+from collections import Counter
 from itertools import combinations
 
 import pytest
+from msgspec.structs import replace
 
 from pipelines.datasets.catalog import CATALOG
 from pipelines.datasets.spec import Located, SourceRequest
@@ -10,13 +12,14 @@ from pipelines.files import FileStore
 from pipelines.plan import find, make_plan
 from pipelines.recipe import Recipe
 from pipelines.write import shard_key
+from schemas.item import kinds
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Rejection
 from schemas.source import Count, SourceImage, SplitFacts
 from transforms.accounting import Book
 from transforms.screen import screen_image
 
-SOURCES = [(spec, year) for spec in CATALOG.values() for year in spec.years]
+SOURCES = [(spec, year) for spec in CATALOG.values() for year in spec.years or (None,)]
 
 
 class Split:
@@ -62,17 +65,21 @@ def test_everything_lies_below_the_data_root(source):
     for found in find("/data", SourceRequest(name=spec.name, year=year)):
         located: Located = found.located
         assert found.missing == (*located.files.values(), located.pictures)
-        assert all(path.startswith("/data/") for path in found.missing)
-        assert located.pictures == f"/data/{located.folder}"
+        assert all(f"{path}/".startswith("/data/") for path in found.missing)
+        assert located.pictures == f"/data/{located.folder}".rstrip("/")
 
 
 def test_ids_are_unique(splits):
     for split in splits:
         images = [entry.image.image_id for entry in split.images]
-        regions = [region.region_id for entry in split.images for region in entry.regions]
         assert len(set(images)) == len(images)
-        assert len(set(regions)) == len(regions)
-        assert all(region_id.strip() for region_id in (*images, *regions))
+        assert all(image_id.strip() for image_id in images)
+        for entry in split.images:
+            regions = [region.region_id for region in entry.regions]
+            items = [item.id for item in entry.items]
+            assert len(set(regions)) == len(regions)
+            assert len(set(items)) == len(items)
+            assert all(name.strip() for name in (*regions, *items))
 
 
 def test_splits_share_no_image(splits):
@@ -94,9 +101,12 @@ def test_boxes_lie_inside_after_screening(splits):
 def test_categories_are_those_of_the_label_set(splits):
     for split in splits:
         (facts,) = [entry for entry in split.entries if isinstance(entry, SplitFacts)]
+        shown = {region.category for entry in split.images for region in entry.regions}
+        if facts.label_set is None:
+            assert all(entry.label_set is None for entry in split.images)
+            continue
         assert facts.label_set.categories
         assert all(entry.label_set == facts.label_set.brief() for entry in split.images)
-        shown = {region.category for entry in split.images for region in entry.regions}
         assert shown <= set(facts.label_set.categories)
 
 
@@ -104,30 +114,64 @@ def test_pictures_are_there_with_the_size_that_is_stated(splits):
     for split in splits:
         sizes = FileStore().sizes(split.split.pictures)
         for entry in split.images:
-            assert sizes[entry.image.file_name] == entry.image.size_bytes
+            if entry.image.file_name is None:
+                assert (entry.image.size_bytes, entry.regions) == (0, ())
+            else:
+                assert sizes[entry.image.file_name] == entry.image.size_bytes
 
 
 def test_counts_balance(splits):
     for split in splits:
-        for kind in (Kind.IMAGE, Kind.ANNOTATION, Kind.CATEGORY):
-            counts = {"read": 0, "kept": 0, "sampled_out": 0}
-            for entry in split.entries:
-                if isinstance(entry, Count) and entry.kind is kind:
-                    counts[entry.outcome] += entry.number
-                elif isinstance(entry, Rejection) and entry.kind is kind:
-                    counts["kept"] += 1
-                elif isinstance(entry, SourceImage):
-                    counts["kept"] += {
-                        Kind.IMAGE: 1,
-                        Kind.ANNOTATION: len(entry.regions),
-                        Kind.CATEGORY: 0,
-                    }[kind]
-            assert counts["read"] == counts["kept"] + counts["sampled_out"] > 0
+        counts: Counter[tuple[Kind, str]] = Counter()
+        for entry in split.entries:
+            match entry:
+                case Count():
+                    counts[entry.kind, entry.outcome] += entry.number
+                case Rejection():
+                    counts[entry.kind, "rejected"] += 1
+                case SourceImage():
+                    counts[Kind.IMAGE, "kept"] += 1
+                    counts[Kind.ANNOTATION, "kept"] += len(entry.regions)
+                    for kind, number in kinds(entry.items).items():
+                        counts[kind, "kept"] += number
+        for kind in Kind:
+            gone = sum(counts[kind, how] for how in ("kept", "rejected", "sampled_out"))
+            assert (kind, counts[kind, "read"]) == (kind, gone)
+        facts = [entry for entry in split.entries if isinstance(entry, SplitFacts)]
+        classified = any(entry.label_set for entry in facts)
+        for kind in (Kind.IMAGE, Kind.ANNOTATION, Kind.CATEGORY) if classified else (Kind.IMAGE,):
+            assert counts[kind, "read"] > 0
+
+
+def test_what_is_said_is_about_regions_of_its_image(splits):
+    for split in splits:
+        for entry in split.images:
+            found = screen_image(entry, Book(Stage.SCREEN))
+            known = {region.region_id for region in found.regions}
+            assert all(known.issuperset(item.region_ids()) for item in found.items)
 
 
 def test_parsing_again_yields_the_same(source, sample_world, splits):
     again = splits_of(sample_world, *source)
     assert [split.entries for split in again] == [split.entries for split in splits]
+
+
+def test_several_parts_read_the_same_together(splits):
+    for split in splits:
+        entries: list[object] = []
+        for part in range(3):
+            one = replace(split.split, part=part, parts=3)
+            entries += CATALOG[split.split.source].parse(one, FileStore())
+        assert what(entries) == what(split.entries)
+
+
+def what(entries) -> tuple[Counter[str], Counter[tuple[Kind, str]]]:
+    """What was found, in any order, and how much of it was counted."""
+    totals: Counter[tuple[Kind, str]] = Counter()
+    for entry in entries:
+        if isinstance(entry, Count) and entry.number:
+            totals[entry.kind, entry.outcome] += entry.number
+    return Counter(repr(entry) for entry in entries if not isinstance(entry, Count)), totals
 
 
 def test_every_image_has_one_of_the_shards(splits):

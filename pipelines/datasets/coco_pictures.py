@@ -1,0 +1,49 @@
+"""COCO's pictures, which other data sets annotate too: where they lie, and by which name.
+
+    coco/train2014/COCO_train2014_000000460986.jpg    coco/train2017/000000460986.jpg
+
+The releases of 2014 and 2017 hold the same pictures, dealt out to other splits, so the number
+alone tells which picture is meant.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from schemas.errors import InputFileError
+from schemas.source import SplitInput, Store
+
+FOLDERS = ("train2014", "val2014", "train2017", "val2017")
+
+
+def list_pictures(split: SplitInput, store: Store) -> dict[str, int]:
+    """Return the sizes in bytes of COCO's pictures, by folder and name: `val2017/000000000139.jpg`.
+
+    Raises:
+        InputFileError: none of the folders can be listed.
+    """
+    found: dict[str, int] = {}
+    problems = []
+    for folder in FOLDERS:
+        try:
+            sizes = store.sizes(f"{split.pictures}/{folder}")
+        except InputFileError as error:  # few have all four
+            problems.append(str(error))
+            continue
+        found.update((f"{folder}/{name}", size) for name, size in sizes.items())
+    if len(problems) == len(FOLDERS):
+        raise InputFileError(
+            f"{split.pictures}: expected one of COCO's folders of pictures ({', '.join(FOLDERS)}), "
+            f"or several; {problems[0]}"
+        )
+    return found
+
+
+def find_picture(number: int, listing: Mapping[str, int]) -> str:
+    """Return the name of a picture where it lies, or where it would first be looked for."""
+    names = list(_names(number))
+    return next((name for name in names if name in listing), names[0])
+
+
+def _names(number: int) -> Iterator[str]:
+    for folder in FOLDERS:
+        yield f"{folder}/COCO_{folder}_{number:012}.jpg"
+        yield f"{folder}/{number:012}.jpg"

@@ -1,0 +1,70 @@
+"""Long captions cut into windows that a text encoder takes whole: sentences, as many as fit."""
+
+import re
+from collections.abc import Callable, Iterator
+
+Fits = Callable[[str], bool]
+
+# A sentence ends with a stop and what closes quotes and brackets; the next one starts with anything
+# but a small letter.
+_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[^\sa-z])|\s*\n+\s*")
+_SHORT_FORM = re.compile(
+    r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Mt|Jr|Sr|No|Fig|vs|approx|ca|cf|e\.g|i\.e|a\.m|p\.m)|\b[A-Z])\.$"
+)
+
+
+def sentences(text: str) -> list[str]:
+    """Return the sentences of a text, in order; stops of short forms, initials and numbers end none."""
+    found: list[str] = []
+    start = 0
+    for end in _END.finditer(text):
+        sentence = text[start : end.end()].strip()
+        if "\n" not in end.group() and _SHORT_FORM.search(sentence):
+            continue
+        found.append(sentence)
+        start = end.end()
+    found.append(text[start:].strip())
+    return [sentence for sentence in found if sentence]
+
+
+def windows(text: str, fits: Fits) -> list[str]:
+    """Return a text as windows of whole sentences, in order; all of it, each word once.
+
+    A sentence that is too long by itself is cut between words, a word between characters.
+
+    Args:
+        text: a caption; one of no words is its own only window.
+        fits: tells whether the encoder takes a text whole.
+    """
+    if fits(text):
+        return [text]
+    pieces = [piece for sentence in sentences(text) for piece in _cut(sentence, fits)]
+    return list(_packed(pieces, fits)) or [text]
+
+
+def _cut(sentence: str, fits: Fits) -> list[str]:
+    if fits(sentence):
+        return [sentence]
+    words = [piece for word in sentence.split() for piece in _halved(word, fits)]
+    return list(_packed(words, fits))
+
+
+def _packed(pieces: list[str], fits: Fits) -> Iterator[str]:
+    """Yield neighbouring pieces joined, as many at a time as fit."""
+    window = ""
+    for piece in pieces:
+        longer = f"{window} {piece}" if window else piece
+        if window and not fits(longer):
+            yield window
+            window = piece
+        else:
+            window = longer
+    if window:
+        yield window
+
+
+def _halved(word: str, fits: Fits) -> list[str]:
+    if fits(word) or len(word) < 2:
+        return [word]
+    middle = len(word) // 2
+    return _halved(word[:middle], fits) + _halved(word[middle:], fits)

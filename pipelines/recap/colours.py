@@ -1,0 +1,111 @@
+"""Which colour stands out among pixels, measured and not guessed; nothing, where none does.
+
+A pixel has a colour's name where its hue, saturation and value lie in one of the ranges of
+`_RANGES`. Muted pixels have no name: they make up most surroundings (ground, walls, skin, wood).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from schemas.geometry import Box
+
+Pixels = NDArray[np.uint8]  # (height, width, 3): red, green, blue
+Mask = NDArray[np.bool]  # (height, width)
+
+MEASURED_SIDE = 128  # pixels; a larger picture is sampled
+STANDS_OUT = 0.12  # share of the pixels
+LEADS = 1.5  # times the next colour's share
+PREVAILS = 0.5  # share of the pixels
+
+
+class Colour(NamedTuple):
+    """A colour that stands out."""
+
+    name: str
+    share: float  # of the pixels that were looked at
+
+    @property
+    def prevails(self) -> bool:
+        """Whether it is that of at least half of the pixels."""
+        return self.share >= PREVAILS
+
+
+class _Range(NamedTuple):
+    """Hue in degrees, from the first up to the second; saturation and value in per cent."""
+
+    name: str
+    hue: tuple[int, int]
+    saturation: tuple[int, int]
+    value: tuple[int, int]
+
+
+# The first that fits. Warm hues must be strong: skin, sand and wood are warm as well.
+_RANGES = (
+    _Range("black", (0, 360), (0, 100), (0, 17)),
+    _Range("white", (0, 360), (0, 10), (90, 101)),
+    _Range("pink", (0, 12), (32, 58), (75, 101)),
+    _Range("red", (0, 12), (58, 101), (35, 101)),
+    _Range("orange", (12, 42), (58, 101), (68, 101)),
+    _Range("brown", (12, 42), (50, 101), (17, 58)),
+    _Range("yellow", (42, 68), (50, 101), (65, 101)),
+    _Range("green", (68, 165), (40, 101), (20, 101)),
+    _Range("turquoise", (165, 195), (35, 101), (40, 101)),
+    _Range("blue", (195, 255), (35, 101), (25, 101)),
+    _Range("purple", (255, 300), (30, 101), (25, 101)),
+    _Range("pink", (300, 345), (30, 101), (70, 101)),
+    _Range("pink", (345, 360), (32, 58), (75, 101)),
+    _Range("red", (345, 360), (58, 101), (35, 101)),
+)
+NAMES = tuple(dict.fromkeys(each.name for each in _RANGES))
+
+
+def sampled(picture: Image.Image) -> Image.Image:
+    """Return a picture of at most `MEASURED_SIDE` a side, made of pixels of the given one."""
+    scale = MEASURED_SIDE / max(picture.size)
+    if scale >= 1:
+        return picture
+    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    return picture.resize(size, Image.Resampling.NEAREST)
+
+
+def outstanding(picture: Image.Image, among: Mask | None = None) -> Colour | None:
+    """Return the colour that stands out in an RGB picture, or among some of its pixels."""
+    names = _named(picture)
+    looked_at = names if among is None else names[among]
+    counts = np.bincount(looked_at.ravel() + 1, minlength=len(NAMES) + 1)[1:]
+    second, first = np.partition(counts, -2)[-2:] / max(looked_at.size, 1)
+    if first < STANDS_OUT or first < LEADS * second:
+        return None
+    return Colour(NAMES[int(counts.argmax())], float(first))
+
+
+def outside(size: tuple[int, int], boxes: list[Box]) -> Mask:
+    """Return which pixels of a picture lie in none of the boxes: (height, width)."""
+    width, height = size
+    free = np.ones((height, width), np.bool)
+    for x0, y0, x1, y1 in boxes:
+        left, top = max(int(np.floor(x0)), 0), max(int(np.floor(y0)), 0)
+        free[top : max(int(np.ceil(y1)), 0), left : max(int(np.ceil(x1)), 0)] = False
+    return free
+
+
+def _named(picture: Image.Image) -> NDArray[np.int64]:
+    """Return for each pixel the place of its colour in `NAMES`, or -1: (height, width)."""
+    hsv = np.asarray(picture.convert("HSV"), np.float32)
+    hue, saturation, value = np.moveaxis(hsv * np.float32([360 / 256, 100 / 255, 100 / 255]), 2, 0)
+    names = np.full(hue.shape, -1, np.int64)
+    for each in reversed(_RANGES):  # so that the first has the last word
+        fits = (
+            _within(hue, each.hue)
+            & _within(saturation, each.saturation)
+            & _within(value, each.value)
+        )
+        names[fits] = NAMES.index(each.name)
+    return names
+
+
+def _within(channel: NDArray[np.float32], limits: tuple[int, int]) -> Mask:
+    return (channel >= limits[0]) & (channel < limits[1])

@@ -1,0 +1,135 @@
+"""The flow of a RecapD run: like a build's, but every shard is captioned before it is written."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import msgspec
+from apache_beam.pvalue import TaggedOutput
+
+from pipelines.build import prepare
+from pipelines.pages import ShardKey
+from pipelines.plan import Plan
+from pipelines.publish import Publish
+from pipelines.read import FACTS
+from pipelines.recap.captioner import Captioner
+from pipelines.recap.recipe import RecapRecipe
+from pipelines.recap.scorer import Scorer
+from pipelines.recap.shards import ShardJob, caption_shard
+from pipelines.write import WriteOptions, shard_key
+from schemas.ledger import Stage
+from schemas.sample import ImageInfo, Region, ScreenedImage
+from schemas.source import SplitFacts
+from transforms.accounting import KEPT, REJECTED, TALLY, Book
+
+Packed = bytes
+STAGES = (Stage.CAPTION, Stage.FILTER, Stage.COMPOSE, Stage.WRITE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What captions and scores; made where it is used, for neither travels well."""
+
+    captioner: Callable[[], Captioner]
+    scorer: Callable[[], Scorer] | None
+    side_by_side: int  # images
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecapFlow:
+    """Lays out the stages of a run."""
+
+    recipe: RecapRecipe
+    fingerprint: str  # of what decides captions
+    tools: Tools
+
+    def __call__(self, root: beam.Pipeline, plan: Plan, parts: int) -> None:
+        """Put the stages into the pipeline."""
+        found = prepare(root, plan, parts)
+        packed = found.sampled[KEPT] | "Pack" >> beam.FlatMap(pack_images)
+        every_shard = found.read[FACTS] | "EveryShard" >> beam.FlatMap(shard_keys)
+        shards = (
+            (packed, every_shard)
+            | "Flatten" >> beam.Flatten()
+            | "ByShard" >> beam.GroupByKey()
+            | "Caption"
+            >> beam.ParDo(_CaptionShard(self, plan.write_options())).with_outputs(
+                REJECTED, TALLY, main=KEPT
+            )
+        )
+        stages = (found.read, found.screened, found.sampled, shards)
+        rejections = [stage[REJECTED] for stage in stages] | "Rejections" >> beam.Flatten()
+        tallies = [stage[TALLY] for stage in stages] | "Tallies" >> beam.Flatten()
+        shards[KEPT] | "Publish" >> Publish(plan, rejections, tallies, found.short)
+
+
+class _Task(msgspec.Struct, frozen=True, array_like=True):
+    """An image whose regions want captions."""
+
+    image: ImageInfo
+    regions: tuple[Region, ...]
+
+
+def pack_images(batch: Sequence[ScreenedImage]) -> Iterator[tuple[ShardKey, Packed]]:
+    """Yield images as bytes, by their shard."""
+    for found in batch:
+        yield shard_key(found.image)[0], _ENCODER.encode(_Task(found.image, found.regions))
+
+
+def unpack_image(packed: Packed) -> ScreenedImage:
+    """Return the image that `pack_images` made bytes of."""
+    task = _DECODER.decode(packed)
+    return ScreenedImage(task.image, task.regions)
+
+
+def shard_keys(facts: SplitFacts) -> Iterator[tuple[ShardKey, Packed]]:
+    """Yield every shard of a split with no image in it, so that none is missing for being empty."""
+    for index in range(facts.shards):
+        yield (facts.source, facts.split, index, facts.shards), b""
+
+
+class _CaptionShard(beam.DoFn):
+    def __init__(self, flow: RecapFlow, write: WriteOptions) -> None:
+        self._flow = flow
+        self._write = write
+
+    def setup(self) -> None:
+        """Start the loop on which the captioner lives, and both tools."""
+        self._loop = asyncio.Runner()
+        tools = self._flow.tools
+        self._captioner = self._loop.run(_made(tools.captioner))
+        self._scorer = tools.scorer() if tools.scorer else None
+
+    def teardown(self) -> None:
+        """Let go of connections."""
+        self._loop.run(self._captioner.close())
+        self._loop.close()
+
+    def process(self, element: tuple[ShardKey, Iterable[Packed]]) -> Iterator[Any]:
+        key, packed = element
+        job = ShardJob(
+            recipe=self._flow.recipe,
+            fingerprint=self._flow.fingerprint,
+            write=self._write,
+            side_by_side=self._flow.tools.side_by_side,
+            captioner=self._captioner,
+            scorer=self._scorer,
+        )
+        books = {stage: Book(stage) for stage in STAGES}
+        images = [unpack_image(each) for each in packed if each]
+        yield caption_shard(key, images, job, books, self._loop.run)
+        for book in books.values():
+            for rejection in book.rejections:
+                yield TaggedOutput(REJECTED, rejection)
+            for account, number in book.tally.items():
+                yield TaggedOutput(TALLY, (tuple(str(word) for word in account), number))
+
+
+async def _made(make: Callable[[], Captioner]) -> Captioner:
+    return make()
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(_Task)

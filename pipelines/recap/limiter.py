@@ -1,0 +1,87 @@
+"""How many calls a server gets at a time: more while it copes, half when it does not (AIMD)."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Limiter:
+    """Hands out places in the order they are asked for.
+
+    The limit begins at its maximum, since most servers queue by themselves. An overload halves
+    it; calls that were sent before that say nothing new and do not halve it again. Each answer
+    raises it by its reciprocal: by about one for each round of calls.
+    """
+
+    def __init__(self, maximum: int) -> None:
+        self._maximum = maximum
+        self.limit = float(maximum)
+        self.in_flight = 0
+        self._round = 0  # the number of times that it was halved
+        self._sealed = False  # by a call that wants to be alone
+        self._waiting: deque[tuple[asyncio.Future[None], bool]] = deque()
+
+    @asynccontextmanager
+    async def place(self, *, alone: bool = False) -> AsyncIterator[int]:
+        """Hold a place, and yield the round in which it was given.
+
+        Args:
+            alone: with no other call in flight.
+        """
+        await self._take(alone)
+        try:
+            yield self._round
+        finally:
+            self._leave(alone)
+
+    def answered(self) -> None:
+        """Take note of an answer."""
+        self.limit = min(self._maximum, self.limit + 1 / self.limit)
+
+    def overloaded(self, sent_in: int) -> None:
+        """Take note that the server could not cope with a call sent in a round."""
+        if sent_in == self._round:
+            self.limit = max(1.0, self.limit / 2)
+            self._round += 1
+
+    async def _take(self, alone: bool) -> None:
+        if not self._waiting and self._admits(alone):
+            self._enter(alone)
+            return
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.append((place, alone))
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.cancelled():
+                self._waiting.remove((place, alone))
+                self._admit()
+            else:
+                self._leave(alone)  # it had been given in the same moment
+            raise
+
+    def _leave(self, alone: bool) -> None:
+        self.in_flight -= 1
+        if alone:
+            self._sealed = False
+        self._admit()
+
+    def _admit(self) -> None:
+        while self._waiting and self._admits(self._waiting[0][1]):
+            place, alone = self._waiting[0]
+            if place.cancelled():
+                return  # its owner is about to take it out of the queue, and to call again
+            self._waiting.popleft()
+            self._enter(alone)
+            place.set_result(None)
+
+    def _admits(self, alone: bool) -> bool:
+        if alone:
+            return self.in_flight == 0
+        return not self._sealed and self.in_flight < int(self.limit)
+
+    def _enter(self, alone: bool) -> None:
+        self.in_flight += 1
+        if alone:
+            self._sealed = True

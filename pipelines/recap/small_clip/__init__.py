@@ -1,0 +1,11 @@
+"""A CLIP of 3 MB that knows the sample world and nothing else; drawn, trained and kept here.
+
+It scores captions of coloured shapes on any machine, without a download, so that the demo and the
+tests go the whole road. What it says about photographs means nothing.
+
+    python -m pipelines.recap.small_clip.train    trains it anew, in a few minutes
+"""
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "weights"  # as open_clip lays out a model in a folder

@@ -1,0 +1,123 @@
+"""What a captioner is shown: the whole picture and crops of it, upright and small enough."""
+
+import asyncio
+from dataclasses import dataclass
+from io import BytesIO
+
+from PIL import Image, ImageOps
+
+from pipelines import files
+from pipelines.recap.captioner import Neighbour, Subject
+from schemas.geometry import Box, turn_box
+from schemas.rejection import Reason, Rejected
+from schemas.sample import ImageInfo, ScreenedImage
+from schemas.text import shown_name
+from transforms.crop import crop, jpeg
+from transforms.frame import annotated_as_stored
+from transforms.picture import Picture, inspect
+
+SCORED_PIXELS = 336 * 336  # of a crop that CLIP will see; no model in use takes more
+
+
+class PictureRefused(Exception):
+    """Says why a picture cannot be used: not one region's fault, but all of theirs."""
+
+    def __init__(self, cause: Rejected) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sights:
+    """How pictures are shown."""
+
+    folder: str  # of the pictures
+    context: float  # around crops, as a share of their sides
+    max_pixels: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionView:
+    """One region as it is shown."""
+
+    subject: Subject
+    jpeg: bytes  # with context around it, for the captioner
+    tight: bytes  # a JPEG without, for the scorer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageView:
+    """A whole picture and its regions as they are shown."""
+
+    subject: Subject
+    jpeg: bytes
+    regions: dict[str, RegionView]  # by id
+
+
+class LazyView:
+    """A picture that is read and cut up when it is first needed, if it ever is."""
+
+    def __init__(self, found: ScreenedImage, sights: Sights) -> None:
+        self._found = found
+        self._sights = sights
+        self._view: asyncio.Task[ImageView] | None = None
+
+    async def get(self) -> ImageView:
+        """Return the view, or raise `PictureRefused` where the picture cannot be used."""
+        if self._view is None:
+            work = asyncio.to_thread(view_image, self._found, self._sights)
+            self._view = asyncio.create_task(work)
+        return await self._view
+
+
+def view_image(found: ScreenedImage, sights: Sights) -> ImageView:
+    """Read a picture and cut it up.
+
+    Raises:
+        PictureRefused: it cannot be used.
+    """
+    image, regions = found.image, found.regions
+    data, picture = _read(image, sights.folder)
+    with Image.open(BytesIO(data)) as opened:
+        upright = ImageOps.exif_transpose(opened).convert("RGB")
+    width, height = upright.size
+    turns = picture.orientation != 1 and annotated_as_stored(image, picture)
+    boxes = [_upright_box(region.bbox, picture) if turns else region.bbox for region in regions]
+    neighbours = tuple(
+        Neighbour(box, shown_name(region.category or "thing"))
+        for box, region in zip(boxes, regions, strict=True)
+    )
+    return ImageView(
+        subject=Subject(width, height, neighbours),
+        jpeg=jpeg(upright, sights.max_pixels),
+        regions={
+            region.region_id: RegionView(
+                subject=Subject(width, height, neighbours, neighbour),
+                jpeg=jpeg(crop(upright, neighbour.bbox, sights.context), sights.max_pixels),
+                tight=jpeg(crop(upright, neighbour.bbox, 0.0), SCORED_PIXELS),
+            )
+            for region, neighbour in zip(regions, neighbours, strict=True)
+        },
+    )
+
+
+def _read(image: ImageInfo, folder: str) -> tuple[bytes, Picture]:
+    assert image.file_name is not None, "regions need an image"
+    try:
+        with files.open_read(files.join(folder, image.file_name)) as file:
+            data = file.read(image.size_bytes + 1)
+        picture = inspect(data)
+        annotated_as_stored(image, picture)
+    except FileNotFoundError:
+        gone = Rejected(Reason.IMAGE_MISSING, "was listed, but is gone")
+        raise PictureRefused(gone) from None
+    except OSError as error:
+        unreadable = Rejected(Reason.IMAGE_UNREADABLE, f"{error.strerror}")
+        raise PictureRefused(unreadable) from None
+    except Rejected as cause:
+        raise PictureRefused(cause) from None
+    return data, picture
+
+
+def _upright_box(box: Box, picture: Picture) -> Box:
+    return turn_box(box, picture.orientation, picture.width, picture.height)

@@ -1,0 +1,72 @@
+"""Scenes and their pictures for any data set: laid out, with what is odd in some, and encoded."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from pipelines.sample_world.draw import draw, jpeg_bytes
+from pipelines.sample_world.scene import Scene, World, generator, make_scene
+from pipelines.sample_world.shapes import COLOURS, GREYS
+
+FRAMES = ((320, 240), (320, 214), (240, 320), (320, 320), (300, 225), (256, 320))  # w, h; pixels
+
+Oddity = str  # "", "empty", "crowd", "grey", "turned"; a data set may have more of its own
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shot:
+    """A picture that only one data set shows: its place there, from 0, and what it shows."""
+
+    place: int
+    scene: Scene
+    oddity: Oddity
+
+    def jpeg(self) -> bytes:
+        """Return the picture as a file."""
+        return picture_bytes(self.scene, self.oddity)
+
+
+def album_size(world: World) -> int:
+    """Return how many pictures of its own a data set has: three for every eight of COCO's."""
+    return world.pictures * 3 // 8
+
+
+def album(
+    name: str,
+    world: World,
+    oddities: Mapping[int, Oddity] | None = None,
+    frames: Collection[tuple[int, int]] = FRAMES,
+) -> Iterator[Shot]:
+    """Yield the pictures of a data set that draws its own.
+
+    Args:
+        name: of the data set.
+        world: of which it is a part.
+        oddities: what is odd, by place.
+        frames: widths and heights to choose from; pixels.
+    """
+    for place in range(album_size(world)):
+        oddity = (oddities or {}).get(place, "")
+        scene = lay_out(f"{name}/{world.seed}/{place}", oddity, frames)
+        yield Shot(place=place, scene=scene, oddity=oddity)
+
+
+def lay_out(key: str, oddity: Oddity, frames: Collection[tuple[int, int]] = FRAMES) -> Scene:
+    """Return the scene of a key: three to nine things, fewer where no room is found."""
+    rng = generator("frame", key)
+    width, height = tuple(frames)[rng.integers(len(frames))]
+    return make_scene(
+        key,
+        width=width,
+        height=height,
+        things=0 if oddity == "empty" else int(rng.integers(3, 10)),
+        colours=GREYS if oddity == "grey" else tuple(COLOURS),
+        crowd=oddity == "crowd",
+    )
+
+
+def picture_bytes(scene: Scene, oddity: Oddity = "") -> bytes:
+    """Return the picture of a scene as a JPEG file, of one channel or with an EXIF turn if odd."""
+    image = draw(scene)
+    if oddity == "grey":
+        image = image.convert("L")
+    return jpeg_bytes(image, orientation=6 if oddity == "turned" else 1)

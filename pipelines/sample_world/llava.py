@@ -1,0 +1,159 @@
+"""The sample world in the layout of LLaVA's instruction data: conversations about COCO's pictures.
+
+    llava/llava_instruct_150k.json      `image` is a bare name of COCO's train2017
+    llava/llava_v1_5_mix665k.json       `image` has its folder below the data root
+    gqa/images/    ocr_vqa/images/    textvqa/train_images/      a picture or two of each
+
+All answers are true. Three kinds of conversation: questions in turn, a description, a conclusion;
+several about one picture bear the same `id`.
+
+Planted in the mix: records without a picture, one whose OCR-VQA picture is missing, one whose
+".jpg" there is a GIF, and one about the Visual Genome picture of no bytes. Of a picture with an
+EXIF turn nothing is said about sides.
+"""
+
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+
+import msgspec
+
+from pipelines.sample_world import coco, visual_genome
+from pipelines.sample_world.album import lay_out, picture_bytes
+from pipelines.sample_world.draw import draw
+from pipelines.sample_world.instances import Record
+from pipelines.sample_world.scene import Progress, Scene, World
+from pipelines.sample_world.shapes import SHAPES
+from pipelines.sample_world.words import NUMBERS, Words, a, counted, listed, plural
+from schemas.ids import bucket
+
+Round = tuple[str, str]  # question, answer
+Rounds = list[Round]
+
+_TEXT_ONLY_EVERY = 8
+_PLAIN = (("triangle", 3), ("square", 4), ("pentagon", 5), ("hexagon", 6))
+
+
+def write_llava(root: Path, world: World, on_progress: Progress | None = None) -> None:
+    """Write two files of conversations below `root/llava`, and the mix's other pictures."""
+    shown = [picture for picture in coco.pictures(world) if picture.splits[2017] == "train"]
+    instruct: list[Record] = []
+    mix: list[Record] = []
+    for place, picture in enumerate(shown):
+        stem = f"{picture.number:012d}"
+        kinds = conversations(picture.scene, sides=picture.oddity != "turned")
+        instruct += [record(stem, f"{stem}.jpg", rounds) for rounds in kinds]
+        if place % 2 == 0:
+            mix.append(record(stem, f"coco/train2017/{stem}.jpg", kinds[0], last=place % 4 == 0))
+        if place % _TEXT_ONLY_EVERY == 0:
+            mix.append(record(f"text{place}", None, _text_only(place)))
+        if on_progress:
+            on_progress(place + 1, len(shown))
+    mix += [*_about_visual_genome(world), *_others(root, world)]
+    (root / "llava").mkdir(parents=True, exist_ok=True)
+    for name, records in (("llava_instruct_150k", instruct), ("llava_v1_5_mix665k", mix)):
+        text = msgspec.json.format(msgspec.json.encode(records), indent=2)
+        (root / "llava" / f"{name}.json").write_bytes(text)
+
+
+def record(stem: str, image: str | None, rounds: Rounds, *, last: bool = False) -> Record:
+    """Return a record; `<image>` stands first or last in the first question about a picture."""
+    turns = [
+        {"from": speaker, "value": text}
+        for pair in rounds
+        for speaker, text in zip(("human", "gpt"), pair, strict=True)
+    ]
+    if image is None:
+        return {"id": stem, "conversations": turns}
+    first = turns[0]["value"]
+    turns[0]["value"] = f"{first}\n<image>" if last else f"<image>\n{first}"
+    return {"id": stem, "image": image, "conversations": turns}
+
+
+def conversations(scene: Scene, *, sides: bool = True) -> list[Rounds]:
+    """Return a conversation in several rounds, a description and, with two things, a conclusion."""
+    words = Words(scene=scene, sides=sides)
+    found = [_questions(words), [("Describe this picture in detail.", _described(words))]]
+    singles = [k for k, thing in enumerate(scene.things) if not thing.crowd]
+    if len(singles) > 1:
+        one, other = max(singles, key=_area(scene)), min(singles, key=_area(scene))
+        answer = (
+            f"{a(words.noun(one)).capitalize()} hides more of the background, because it has a "
+            f"larger area than {a(words.noun(other))}."
+        )
+        question = "Which single thing hides most of the background, and why?"
+        found.append([(question, answer)])
+    return found
+
+
+def _area(scene: Scene) -> Callable[[int], float]:
+    return lambda index: scene.things[index].area
+
+
+def _questions(words: Words) -> Rounds:
+    scene = words.scene
+    singles = [k for k, thing in enumerate(scene.things) if not thing.crowd]
+    number = counted(len(singles), "single thing")
+    rounds = [("How many single things are drawn here?", f"I count {number}.")]
+    for index in singles:
+        for one in words.descriptions(index)[:1]:
+            if not one.colour:
+                colour = scene.things[index].colour
+                rounds.append((f"What color is the {one}?", f"The {one} is {colour}."))
+    absent = sorted(set(SHAPES) - {thing.shape for thing in scene.things})
+    shape = absent[bucket(len(absent), "absent", scene.key)]
+    rounds.append((f"Is there {a(shape)}?", f"No, there is no {shape}."))
+    return rounds[:3] + rounds[-1:]
+
+
+def _described(words: Words) -> str:
+    things = words.scene.things
+    nouns = [
+        f"a crowd of {plural(words.noun(k))}" if thing.crowd else a(words.noun(k))
+        for k, thing in enumerate(things)
+    ]
+    ground = f"The background looks like {words.scene.ground}."
+    if not nouns:
+        return f"{ground}\n\nNothing is drawn on it."
+    relations = [
+        f"{a(words.noun(one)).capitalize()} is {lies} {a(words.noun(other))}."
+        for (one, other), lies in sorted(words.relations.items())[:2]
+    ]
+    return f"{ground} On it, one sees {listed(nouns)}.\n\n{' '.join(relations)}".strip()
+
+
+def _text_only(place: int) -> Rounds:
+    shape, corners = _PLAIN[place // _TEXT_ONLY_EVERY % len(_PLAIN)]
+    question = f"How many corners does {a(shape)} have?"
+    return [(question, f"{a(shape).capitalize()} has {NUMBERS[corners]} corners.")]
+
+
+def _about_visual_genome(world: World) -> Iterator[Record]:
+    for entry in visual_genome.entries(world):
+        if entry.oddity != "resized":
+            kinds = conversations(entry.scene)
+            yield record(str(entry.image_id), f"vg/{entry.path}", kinds[0])
+
+
+def _others(root: Path, world: World) -> Iterator[Record]:
+    """Write one picture for each of the remaining folders, and yield a record about each."""
+    for folder, name, kind in (
+        ("gqa/images", "2001.jpg", "JPEG"),
+        ("textvqa/train_images", "00f1a2.jpg", "JPEG"),
+        ("ocr_vqa/images", "0142.jpg", "GIF"),
+        ("ocr_vqa/images", "0143.jpg", "missing"),
+    ):
+        scene = lay_out(f"{folder}/{name}/{world.seed}", "")
+        path = root / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if kind == "JPEG":
+            path.write_bytes(picture_bytes(scene))
+        elif kind == "GIF":
+            path.write_bytes(_gif(scene))
+        yield record(f"{folder}/{path.stem}", f"{folder}/{name}", conversations(scene)[0])
+
+
+def _gif(scene: Scene) -> bytes:
+    buffer = BytesIO()
+    draw(scene).quantize(64).save(buffer, "GIF")
+    return buffer.getvalue()

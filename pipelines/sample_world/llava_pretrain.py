@@ -1,0 +1,62 @@
+"""The sample world in the layout of LLaVA's pretraining data: pictures with one caption each.
+
+    llava_pretrain/blip_laion_cc_sbu_558k.json    llava_pretrain/images/00001/000010000.jpg
+
+The folder is the first five digits of the name. The shorter side of a picture has 336 pixels. A
+caption is true, in lower case and no full sentence. `<image>` stands first or last in the request.
+
+Planted, by place in the album: an empty picture, a grayscale one, and one with an EXIF turn, of
+which no sides are told.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from pipelines.sample_world.album import Shot, album, album_size
+from pipelines.sample_world.instances import Record
+from pipelines.sample_world.llava import record
+from pipelines.sample_world.scene import Progress, World
+from pipelines.sample_world.words import Words, a, counted
+from schemas.ids import bucket, rank
+
+FRAMES = ((336, 336), (448, 336), (336, 420), (720, 336))  # width, height; pixels
+ODDITIES = {2: "empty", 4: "grey", 6: "turned"}
+REQUESTS = (
+    "Say in few words what is to be seen.",
+    "What does the picture show, in short?",
+    "Caption this picture.",
+)
+
+
+def write_llava_pretrain(root: Path, world: World, on_progress: Progress | None = None) -> None:
+    """Write one file of captions and the pictures below `root/llava_pretrain`."""
+    folder = root / "llava_pretrain"
+    records: list[Record] = []
+    for shot in album("llava_pretrain", world, ODDITIES, FRAMES):
+        stem = f"{10_000 + 731 * shot.place:09d}"
+        path = folder / "images" / stem[:5] / f"{stem}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(shot.jpeg())
+        request = REQUESTS[bucket(len(REQUESTS), "request", shot.scene.key)]
+        rounds = [(request, caption(shot))]
+        last = bool(rank("last", shot.scene.key) % 2)
+        records.append(record(stem, f"{stem[:5]}/{stem}.jpg", rounds, last=last))
+        if on_progress:
+            on_progress(shot.place + 1, album_size(world))
+    records.sort(key=lambda found: rank("order", found["id"]))
+    text = msgspec.json.format(msgspec.json.encode(records), indent=4)
+    (folder / "blip_laion_cc_sbu_558k.json").write_bytes(text)
+
+
+def caption(shot: Shot) -> str:
+    """Return a short caption: how many things there are, and one of them or how two lie."""
+    things = shot.scene.things
+    words = Words(scene=shot.scene, sides=shot.oddity != "turned")
+    if not things:
+        return f"nothing but {shot.scene.ground}"
+    relations = sorted(words.relations.items())
+    if relations and shot.place % 2:
+        (one, other), lies = relations[-1]
+        return f"{a(words.noun(one))} {lies} {a(words.noun(other))}"
+    return f"{counted(len(things), 'shape')} on {shot.scene.ground}, one of them {a(words.noun(0))}"

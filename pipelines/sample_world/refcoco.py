@@ -1,0 +1,159 @@
+"""The sample world in the layouts of RefCOCO, RefCOCO+ and RefCOCOg: phrases for COCO's things.
+
+    refcoco/refs(unc).p    refcoco+/refs(unc).p    refcocog/refs(umd).p    instances.json in each
+
+Pictures are those of COCO's train2014. Phrases are true of the thing and of no other thing in the
+picture. RefCOCO's may say where it lies, RefCOCO+'s never do, RefCOCOg's are longer and relate it
+to another thing. In testA all things are round, in testB none is. A `file_name` bears the number
+of the ref (RefCOCO, RefCOCO+) or of the annotation (RefCOCOg) and is no real file. `raw` is as
+typed, `sent` cleaned: without capitals and punctuation, or in RefCOCOg with that as words.
+
+Planted: every fifth ref says the same twice, under two sentence ids; some RefCOCOg phrases hold
+a letter outside ASCII; crowds and flat boxes stand in `instances.json`, and no ref names them. Of
+a picture with an EXIF turn nothing is said about sides.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.sample_world import coco
+from pipelines.sample_world.coco import ROUND, Picture, scattered
+from pipelines.sample_world.instances import Instances, Record, write_instances
+from pipelines.sample_world.python2 import pickled
+from pipelines.sample_world.scene import Progress, World
+from pipelines.sample_world.words import Words
+from schemas.ids import rank
+
+SENTENCES = 3  # per ref, at most
+REPEATING = 5  # one ref in so many says the same twice
+_UNC = ("train", "train", "train", "val", "testA", "train", "train", "testB")
+_UMD = ("train", "train", "train", "val", "test", "train", "train", "test")
+_PUNCTUATION = re.compile(r"[^\w\s]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edition:
+    """One of the three data sets: its folder, its pickle, and what may be said in it."""
+
+    folder: str
+    split_by: str
+    splits: tuple[str, ...]  # of the pictures in turn
+    phrases: Callable[[Words, int], list[str]]  # all that identify a thing
+    by_annotation: bool = False  # what the file name bears; and punctuation is kept as words
+
+
+def write_refcoco(root: Path, world: World, on_progress: Progress | None = None) -> None:
+    """Write `root/refcoco`: phrases with words of place."""
+    _write(root, world, REFCOCO, on_progress)
+
+
+def write_refcoco_plus(root: Path, world: World, on_progress: Progress | None = None) -> None:
+    """Write `root/refcoco+`: phrases without words of place."""
+    _write(root, world, REFCOCO_PLUS, on_progress)
+
+
+def write_refcocog(root: Path, world: World, on_progress: Progress | None = None) -> None:
+    """Write `root/refcocog`: phrases that relate one thing to another."""
+    _write(root, world, REFCOCOG, on_progress)
+
+
+def _write(root: Path, world: World, edition: Edition, on_progress: Progress | None) -> None:
+    images: list[Record] = []
+    annotations: list[Record] = []
+    refs: list[Record] = []
+    train2014 = [p for p in coco.pictures(world) if p.splits[2014] == "train"]
+    for place, picture in enumerate(train2014):
+        found = _refs(picture, place, edition)
+        if found:
+            images.append(coco.image(picture, 2014))
+            annotations += coco.annotations(picture)
+            refs += found
+        if on_progress:
+            on_progress(place + 1, len(train2014))
+    file = Instances(
+        year=2014,
+        images=sorted(images, key=scattered),
+        annotations=sorted(annotations, key=scattered),
+        categories=coco.categories(),
+    )
+    write_instances(root / edition.folder / "instances.json", file)
+    refs.sort(key=lambda ref: rank("order", ref["ref_id"]))
+    (root / edition.folder / f"refs({edition.split_by}).p").write_bytes(pickled(refs))
+
+
+def _refs(picture: Picture, place: int, edition: Edition) -> list[Record]:
+    """Return the refs of one picture. Ref ids go up by ten a picture, sentence ids by fifty."""
+    words = Words(scene=picture.scene, sides=picture.oddity != "turned")
+    split = edition.splits[place % len(edition.splits)]
+    refs: list[Record] = []
+    for index, record in enumerate(coco.things(picture)):
+        is_round = picture.scene.things[index].shape in ROUND
+        if split in ("testA", "testB") and is_round != (split == "testA"):
+            continue
+        phrases = _chosen(edition.phrases(words, index), picture, index)
+        if not phrases:
+            continue
+        ref_id = place * 10 + index + 1
+        if ref_id % REPEATING == 0:
+            phrases.append(phrases[0])
+        ending = record["id"] if edition.by_annotation else len(refs)
+        stem = picture.file_name(2014).removesuffix(".jpg")
+        sentences = [
+            _sentence(phrase, place * 50 + index * 5 + k, edition)
+            for k, phrase in enumerate(phrases)
+        ]
+        refs.append(
+            {
+                "sent_ids": [sentence["sent_id"] for sentence in sentences],
+                "file_name": f"{stem}_{ending}.jpg",
+                "ann_id": record["id"],
+                "ref_id": ref_id,
+                "image_id": picture.number,
+                "split": split,
+                "sentences": sentences,
+                "category_id": record["category_id"],
+            }
+        )
+    return refs
+
+
+def _chosen(phrases: list[str], picture: Picture, index: int) -> list[str]:
+    at = picture.number, index
+    return sorted(phrases, key=lambda phrase: rank("sentence", *at, phrase))[:SENTENCES]
+
+
+def _sentence(phrase: str, sent_id: int, edition: Edition) -> Record:
+    """Return a sentence's record: typed in one of several ways, and cleaned."""
+    if edition.by_annotation:
+        raw = f"{phrase.capitalize()}." if sent_id % 2 else phrase
+        sent = phrase.replace(",", " ,").lower()
+    else:
+        raw = (phrase, phrase.upper(), f"{phrase.capitalize()}.", phrase.replace(" on ", ", on "))[
+            sent_id % 4
+        ]
+        sent = _PUNCTUATION.sub("", raw).lower()
+    return {"tokens": sent.split(" "), "raw": raw, "sent_id": sent_id, "sent": sent}
+
+
+def _with_places(words: Words, index: int) -> list[str]:
+    return [str(one) for one in words.descriptions(index)]
+
+
+def _without_places(words: Words, index: int) -> list[str]:
+    return [str(one) for one in words.descriptions(index) if not one.place]
+
+
+def _relating(words: Words, index: int) -> list[str]:
+    """Return relations, and a description in more words, for every seventh thing with an à."""
+    ending = "in the picture, voilà" if index == 6 else "in the picture"
+    coloured = [one for one in words.descriptions(index) if one.colour and not one.place]
+    return words.related(index) + [f"the only {one} {ending}" for one in coloured[:1]]
+
+
+REFCOCO = Edition(folder="refcoco", split_by="unc", splits=_UNC, phrases=_with_places)
+REFCOCO_PLUS = Edition(folder="refcoco+", split_by="unc", splits=_UNC, phrases=_without_places)
+REFCOCOG = Edition(
+    folder="refcocog", split_by="umd", splits=_UMD, phrases=_relating, by_annotation=True
+)

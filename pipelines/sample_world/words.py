@@ -1,0 +1,145 @@
+"""True English about a scene, derived from its things and from nothing else.
+
+A description holds of every thing that has the shape, colour, size and place it names. It
+identifies a thing where it holds of no other. Of a crowd only shape and colour are known: its
+members may be of any size and anywhere.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import permutations, product
+
+from pipelines.sample_world.scene import Relation, Scene
+from schemas.geometry import Box
+
+NUMBERS = (
+    "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+    "twelve",
+)  # fmt: skip
+MIDDLE = "in the middle"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """A phrase about one thing. An empty part says nothing."""
+
+    shape: str
+    colour: str = ""
+    size: str = ""
+    place: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.size, self.colour, self.shape, self.place)))
+
+    def holds(self, scene: Scene, index: int) -> bool:
+        """Tell whether it is true of a thing."""
+        thing = scene.things[index]
+        if self.shape != thing.shape or self.colour not in ("", thing.colour):
+            return False
+        here = self.size in ("", thing.size) and self.place in ("", *places(scene, index))
+        return thing.crowd or here
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """What can be said of a scene.
+
+    Where a picture is shown turned, `sides` is False: nothing is said of left, right, top, bottom.
+    """
+
+    scene: Scene
+    sides: bool = True
+
+    def noun(self, index: int) -> str:
+        """Return a thing's colour and shape, or those of a crowd's members: "red circle"."""
+        thing = self.scene.things[index]
+        return f"{thing.colour} {thing.shape}"
+
+    def descriptions(self, index: int) -> list[Description]:
+        """Return all that identify a thing, the shortest first; none of a crowd."""
+        found = [one for one in self._true_of(index) if self._only(one) == [index]]
+        return sorted(found, key=lambda one: len(str(one).split()))
+
+    def related(self, index: int) -> list[str]:
+        """Return phrases that identify a thing by its relation to another one."""
+        mine, found = self.scene.things[index], {}
+        for other, thing in enumerate(self.scene.things):
+            relation = self.relations.get((index, other))
+            if relation:
+                one = Description(shape=mine.shape, colour=mine.colour)
+                landmark = Description(shape=thing.shape, colour=thing.colour)
+                if self._only_related(one, relation, landmark) == [index]:
+                    found[f"the {one} {relation} {a(str(landmark))}"] = True
+        return list(found)
+
+    @cached_property
+    def relations(self) -> dict[tuple[int, int], Relation]:
+        """How each single thing lies to each other one."""
+        singles = [k for k, thing in enumerate(self.scene.things) if not thing.crowd]
+        found = {pair: self.scene.relation(*pair) for pair in permutations(singles, 2)}
+        depth = ("in front of", "behind")
+        return {pair: lies for pair, lies in found.items() if self.sides or lies in depth}
+
+    def _true_of(self, index: int) -> Iterator[Description]:
+        thing = self.scene.things[index]
+        if thing.crowd:
+            return
+        sizes = ("",) if thing.size == "medium" else ("", thing.size)
+        wheres = ("", *places(self.scene, index)) if self.sides else ("",)
+        for size, colour, place in product(sizes, ("", thing.colour), wheres):
+            yield Description(shape=thing.shape, colour=colour, size=size, place=place)
+
+    def _only(self, one: Description) -> list[int]:
+        return [k for k in range(len(self.scene.things)) if one.holds(self.scene, k)]
+
+    def _only_related(self, one: Description, lies: Relation, other: Description) -> list[int]:
+        """Return the things that a phrase may mean."""
+        found = self._only(other)
+        return [k for k in self._only(one) if any(self._may_lie(k, lies, m) for m in found)]
+
+    def _may_lie(self, one: int, lies: Relation, other: int) -> bool:
+        """Tell whether a relation holds, if only a little; of a crowd it always may."""
+        things = self.scene.things[one], self.scene.things[other]
+        if one == other or any(thing.crowd for thing in things):
+            return one != other
+        (x, y), (x2, y2) = (_centre(thing.box) for thing in things)
+        sides = {"left of": x < x2, "right of": x > x2, "above": y < y2, "below": y > y2}
+        return sides.get(lies, self.relations.get((one, other)) == lies)
+
+
+def places(scene: Scene, index: int) -> tuple[str, ...]:
+    """Return where the centre of a thing's box lies, in thirds of the picture."""
+    x, y = _centre(scene.things[index].box)
+    across, down = x / scene.width * 3, y / scene.height * 3
+    found = []
+    if not 1 <= across <= 2:
+        found.append("on the left" if across < 1 else "on the right")
+    if not 1 <= down <= 2:
+        found.append("at the top" if down < 1 else "at the bottom")
+    return tuple(found) or (MIDDLE,)
+
+
+def _centre(box: Box) -> tuple[float, float]:
+    x0, y0, x1, y1 = box
+    return (x0 + x1) / 2, (y0 + y1) / 2
+
+
+def a(noun: str) -> str:
+    """Return a noun with its indefinite article."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def plural(noun: str) -> str:
+    """Return the plural of a noun."""
+    return noun + ("es" if noun.endswith("s") else "s")
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number in words and its noun: "two circles"."""
+    return f"{NUMBERS[number]} {noun if number == 1 else plural(noun)}"
+
+
+def listed(words: list[str]) -> str:
+    """Return words as one list: "a, b and c"."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

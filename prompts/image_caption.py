@@ -1,0 +1,31 @@
+"""Captions of the whole picture: the owner's request and its caption.
+
+The plain template has no request: the image stands alone in the user's turn, as when a projector
+is first trained.
+"""
+
+from prompts.dialogue import Exchange
+from prompts.image_conversation import PROMPT
+from prompts.instruction import Instruction
+from schemas.item import Dialogue
+from schemas.sample import ScreenedImage, Task
+
+PLAIN = "plain"  # the id of the template without words
+
+
+def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+    """Return an image's conversations, one for each caption."""
+    return [
+        [
+            Exchange(
+                task=Task.IMAGE_CAPTION,
+                request=() if how.plain_captions else (said.request,),
+                answer=said.answer,
+                prompt=PLAIN if how.plain_captions else PROMPT,
+                items=(item.id,),
+            )
+            for said in item.rounds
+        ]
+        for item in found.items
+        if isinstance(item, Dialogue)
+    ]

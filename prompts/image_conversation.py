@@ -1,0 +1,55 @@
+"""Conversations about the whole picture, as their owner wrote them.
+
+Where boxes are known, the objects in them are declared before the first request, in the form
+"<region1> may feature a dog, <region2> may feature a cat" (GPT4RoI, section 4.2: always "a"). A
+share of the conversations goes without, so that a model learns to do without them.
+"""
+
+from collections.abc import Sequence
+
+from prompts.dialogue import Exchange, Part
+from prompts.instruction import Instruction
+from schemas.ids import RANK_BITS, Chance
+from schemas.item import Dialogue
+from schemas.sample import Region, ScreenedImage, Task
+from schemas.text import shown_name
+
+PROMPT = "owner"  # the id of wordings that are the owner's
+
+
+def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+    """Return an image's conversations, one for each dialogue; regions stand in order of chance."""
+    chance = how.chance(found.image)
+    named = [region for region in found.regions if region.category is not None]
+    named.sort(key=lambda region: (chance.rank(region.region_id), region.region_id))
+    return [
+        _conversation(item, () if _goes_without(item, how, chance) else _declared(named))
+        for item in found.items
+        if isinstance(item, Dialogue)
+    ]
+
+
+def _conversation(item: Dialogue, declared: Sequence[Part]) -> list[Exchange]:
+    return [
+        Exchange(
+            task=Task.IMAGE_CONVERSATION,
+            request=(said.request,) if turn else (*declared, said.request),
+            answer=said.answer,
+            prompt=PROMPT,
+            items=(item.id,),
+        )
+        for turn, said in enumerate(item.rounds)
+    ]
+
+
+def _goes_without(item: Dialogue, how: Instruction, chance: Chance) -> bool:
+    return chance.rank("without_boxes", item.id) < how.without_boxes * (1 << RANK_BITS)
+
+
+def _declared(regions: Sequence[Region]) -> list[Part]:
+    """Return the line that declares regions, or nothing where there are none."""
+    parts: list[Part] = []
+    for region in regions:
+        parts += [", "] if parts else []
+        parts += [region, f" may feature a {shown_name(region.category or '')}"]
+    return [*parts, "\n"] if parts else []

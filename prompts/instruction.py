@@ -1,0 +1,38 @@
+"""How a recipe has regions asked about: what every task needs to know."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from prompts.style import Style
+from prompts.wordings import WordingSet
+from schemas.ids import Chance
+from schemas.sample import ImageInfo
+
+REC_NEGATIVES = 0.2  # usual share of choices without a right option
+WITHOUT_BOXES = 0.5  # usual share of image conversations that declare no regions
+
+
+class InstructionMode(StrEnum):
+    """How an image's regions are spread over turns and conversations (RegionGPT, Table 13)."""
+
+    MULTI_TURN_ALL = "multi_turn_all"  # one conversation, a turn for each region
+    ONE_TURN_ALL = "one_turn_all"  # one conversation, one turn for all regions
+    ONE_TURN_ONE = "one_turn_one"  # a conversation for each region
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instruction:
+    """The style, the wordings and the chance by which exchanges are written."""
+
+    style: Style
+    mode: InstructionMode  # of classification
+    wordings: Mapping[str, WordingSet]
+    seed: int
+    rec_negatives: float = REC_NEGATIVES  # share of choices without a right option, 0 to 1
+    without_boxes: float = WITHOUT_BOXES  # share of image conversations without regions, 0 to 1
+    plain_captions: bool = False  # image captions follow the image alone, without a request
+
+    def chance(self, image: ImageInfo) -> Chance:
+        """Return the chance that hangs on the seed and the image."""
+        return Chance(self.seed, image.source, image.split, image.image_id)

@@ -1,0 +1,229 @@
+"""Choosing the region that a description fits, among candidates with numbers; or none of them.
+
+The candidates are listed once, in the first turn of a conversation, and the turns after it choose
+among the same. The answer is `Region [k]`, or one sentence that says that no candidate fits
+(RegionGPT, Table 1). RegionGPT style only.
+
+No other candidate may fit a description: regions that bear the same sentence are never candidates
+beside each other's, nor are regions that overlap them so much that they mark the same object.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from prompts.dialogue import Declared, Exchange, Named, filled, listed
+from prompts.instruction import Instruction
+from prompts.rounds import Drawn, rounds
+from prompts.style import Style
+from prompts.wordings import WordingSet
+from schemas.check import NO_OPTION
+from schemas.geometry import Box
+from schemas.ids import RANK_BITS, Chance
+from schemas.item import Expression
+from schemas.sample import Region, ScreenedImage, Task
+
+TASK = Task.REFERRING_EXPRESSION_COMPREHENSION
+SUFFIX = "Answer the question using the template Region [x]."  # RegionGPT, Table 1
+MOST = 10  # candidates of a conversation, and questions of one
+SAME_OBJECT = 0.5  # intersection over union from which two boxes mark one object
+
+CHOICE = WordingSet(
+    "region_choice",
+    ("<candidates>", "<description>"),
+    (
+        'The picture has these candidate regions: <candidates>. Which of them fits "<description>"?',
+        'Out of <candidates>, choose what is described as "<description>".',
+        'Someone speaks of "<description>". Which is meant, given <candidates>?',
+        'Here are the options: <candidates>. Select the one that "<description>" refers to.',
+        'Compare <candidates> with the words "<description>" and say where they apply.',
+        'Your options are <candidates>. Where is "<description>" to be found?',
+        'Find "<description>" among <candidates>.',
+        'Regions are marked as follows: <candidates>. Tell me which is "<description>".',
+        'Take a look at <candidates>. Does one of them show "<description>", and which?',
+        'Decide among <candidates>: which is best called "<description>"?',
+        'With <candidates> to choose from, where do you see "<description>"?',
+        'I have marked <candidates> in the picture. I am looking for "<description>": which is it?',
+        'Which option out of <candidates> matches the words "<description>"?',
+        'Consider <candidates> and name the one for which "<description>" is true.',
+        'Only <candidates> may be chosen. Which one would you pick for "<description>"?',
+        'Check <candidates> one after the other. Which shows "<description>"?',
+        'Given the marked parts <candidates>, where does the phrase "<description>" belong?',
+        'Of the marked parts <candidates>, give the one that "<description>" stands for.',
+    ),
+)
+
+FURTHER_CHOICE = WordingSet(
+    "region_choice_further",
+    ("<description>",),
+    (
+        'And which one fits "<description>"?',
+        'From the same candidates, choose what is described as "<description>".',
+        'Which of them does "<description>" refer to?',
+        'Now look for "<description>" among them.',
+        'Where do you see "<description>"?',
+        'Which is best called "<description>"?',
+        'Next description: "<description>". Which candidate matches it?',
+        'The options stay as they are. Which of them shows "<description>"?',
+        'What about "<description>"?',
+        'Select the option that the words "<description>" apply to.',
+        'Point out "<description>" in the same way.',
+        'Does one of the options show "<description>", and which?',
+        'Tell me which of these is "<description>".',
+        'Again among the regions listed, where is "<description>"?',
+        'Pick the candidate meant by "<description>".',
+        'Someone else speaks of "<description>". Which is meant?',
+        'Name the candidate for which "<description>" is true.',
+        'Given the list above, which one would you choose for "<description>"?',
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    """A description that is to be matched with candidates."""
+
+    sentence: Expression
+    place: int  # among the questions it is dealt out with
+    position: int  # rank that chooses its wording
+    wanted: frozenset[str]  # ids of regions that must be candidates: its own, or none
+    barred: frozenset[str]  # ids of regions that must not be
+
+
+class _Choice:
+    """A conversation as it is gathered: questions that can share their candidates."""
+
+    def __init__(self, region_ids: Iterable[str]) -> None:
+        self.questions: list[_Question] = []
+        self.wanted: frozenset[str] = frozenset()
+        self.allowed = frozenset(region_ids)
+
+    def takes(self, question: _Question) -> bool:
+        """Add a question if all can still be answered and there is still something to choose."""
+        wanted = self.wanted | question.wanted
+        allowed = self.allowed - question.barred
+        fewest = min(2, len(self.allowed)) if self.questions else 1
+        if not wanted <= allowed or len(allowed) < fewest:
+            return False
+        self.questions.append(question)
+        self.wanted, self.allowed = wanted, allowed
+        return True
+
+
+def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+    """Return an image's conversations that choose among its regions, in order.
+
+    A conversation asks about a region once; further sentences go into further conversations.
+    """
+    assert how.style is Style.REGIONGPT, "candidates are numbered in the RegionGPT style only"
+    chance = how.chance(found.image)
+    regions = {region.region_id: region for region in found.regions}
+    sentences = [item for item in found.items if isinstance(item, Expression)]
+    fitting = _fitting(sentences, regions)
+    # Whether a sentence can be asked about must not hang on whether it will have an answer:
+    # leaving out more of one sort than of the other would change the share of negatives.
+    usable = [sentence for sentence in sentences if len(fitting[sentence.id]) < len(regions)]
+    choices = [
+        choice
+        for told in rounds(usable, chance, TASK)
+        for start in range(0, len(told), MOST)
+        for choice in _choices(told[start : start + MOST], fitting, regions, chance, how)
+    ]
+    return [
+        list(_exchanges(choice, _candidates(choice, regions, chance, ordinal), how))
+        for ordinal, choice in enumerate(choices)
+    ]
+
+
+def _fitting(
+    sentences: Sequence[Expression], regions: Mapping[str, Region]
+) -> dict[str, frozenset[str]]:
+    """Return, for each sentence by id, the ids of all regions that it may be true of."""
+    same_object = {
+        region_id: [
+            other_id
+            for other_id, other in regions.items()
+            if other_id == region_id or _overlap(region.bbox, other.bbox) >= SAME_OBJECT
+        ]
+        for region_id, region in regions.items()
+    }
+    described: defaultdict[str, set[str]] = defaultdict(set)
+    for sentence in sentences:
+        described[_words(sentence)].update(same_object[sentence.region_id])
+    return {sentence.id: frozenset(described[_words(sentence)]) for sentence in sentences}
+
+
+def _choices(
+    told: Sequence[Drawn],
+    fitting: Mapping[str, frozenset[str]],
+    regions: Mapping[str, Region],
+    chance: Chance,
+    how: Instruction,
+) -> list[_Choice]:
+    """Return the conversations of some sentences, each about another region, in order."""
+    questions = []
+    for place, (sentence, position) in enumerate(told):
+        negative = chance.rank("negative", sentence.id) < how.rec_negatives * 2**RANK_BITS
+        wanted = frozenset(() if negative else (sentence.region_id,))
+        questions.append(
+            _Question(
+                sentence=sentence,
+                place=place,
+                position=position,
+                wanted=wanted,
+                barred=fitting[sentence.id] - wanted,
+            )
+        )
+    choices: list[_Choice] = []
+    # The negatives come first: what they leave as candidates the others can be asked about, so
+    # that a short list of candidates does not tell that none of them fits.
+    for question in sorted(questions, key=lambda question: len(question.wanted)):
+        if not any(choice.takes(question) for choice in choices):
+            choices.append(_Choice(regions))
+            assert choices[-1].takes(question), "a usable question can be asked alone"
+    return choices
+
+
+def _candidates(
+    choice: _Choice, regions: Mapping[str, Region], chance: Chance, ordinal: int
+) -> list[Region]:
+    """Return a conversation's candidates in the order they are listed in."""
+    # One rank chooses them, the other one orders them.
+    ranks = {name: chance.ranks("candidate", ordinal, name) for name in choice.allowed}
+    others = sorted(choice.allowed - choice.wanted, key=lambda name: (ranks[name][0], name))
+    taken = [*choice.wanted, *others[: MOST - len(choice.wanted)]]
+    return [regions[name] for name in sorted(taken, key=lambda name: (ranks[name][1], name))]
+
+
+def _exchanges(
+    choice: _Choice, candidates: Sequence[Region], how: Instruction
+) -> Iterator[Exchange]:
+    numbered = {region.region_id: Named(region) for region in candidates}
+    for turn, question in enumerate(sorted(choice.questions, key=lambda asked: asked.place)):
+        sentence = question.sentence
+        wordings = how.wordings[(FURTHER_CHOICE if turn else CHOICE).name]
+        wording, prompt = wordings.choose(question.position)
+        request = wording.replace("<description>", sentence.text)
+        listing = listed([Declared(region) for region in candidates])
+        yield Exchange(
+            task=TASK,
+            request=(request,) if turn else filled(request, "<candidates>", listing),
+            answer=(numbered[sentence.region_id],) if question.wanted else NO_OPTION,
+            prompt=prompt,
+            suffix=SUFFIX,
+            items=(sentence.id,),
+        )
+
+
+def _words(sentence: Expression) -> str:
+    return " ".join(sentence.text.casefold().split())
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """Return the intersection over union of two boxes."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
+    return width * height / (sum(areas) - width * height)

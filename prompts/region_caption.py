@@ -1,0 +1,198 @@
+"""Asking for a short description of one region; the answer is a sentence of the owner's.
+
+RegionGPT style: each turn asks about a region in one of many wordings. GPT4RoI style: RefCOCO and
+RefCOCO+ belong to stage 1, where the task is defined once and each user turn is a bare region
+(GPT4RoI, Table 2); every other source asks in a wording of stage 2, where a region has a name.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from prompts.dialogue import Declared, Exchange, Part, filled
+from prompts.instruction import Instruction
+from prompts.rounds import Drawn, rounds
+from prompts.style import Style
+from prompts.wordings import WordingSet
+from schemas.item import Expression
+from schemas.sample import Region, ScreenedImage, Task
+
+BRIEF = WordingSet(
+    "region_caption",
+    ("<region>",),
+    (
+        "Say in a few words what <region> shows.",
+        "What is in <region>? A phrase will do.",
+        "Describe <region> in one short sentence.",
+        "In a handful of words, what does <region> hold?",
+        "How would you refer to <region> when talking to somebody else?",
+        "Put a short label of several words on <region>.",
+        "Sum up <region> in a single line.",
+        "Write one brief line about <region>.",
+        "What would you call the thing in <region>, in a few words?",
+        "Tell me briefly what can be seen in <region>.",
+        "Which brief caption suits <region>?",
+        "Point out in a phrase what makes up <region>.",
+        "Keep it short: what is <region>?",
+        "State in brief what <region> contains.",
+        "Which phrase would make clear that <region> is meant?",
+        "Look at <region> and describe it with as few words as you need.",
+        "Name what is in <region> so that it can be told from the rest.",
+        "Just a few words on what fills <region>, please.",
+        "Explain in a phrase what we see at <region>.",
+        "What does the picture show at <region>? Be brief.",
+        "Suppose you had ten words for <region>: what would you say?",
+        "Sketch <region> in words, briefly.",
+        "Please caption <region> with a phrase or a sentence.",
+        "Express what <region> depicts, without going into detail.",
+        "What phrase fits the content of <region>?",
+        "Identify what is shown in <region> with a short description.",
+        "Report what <region> holds, in one sentence at most.",
+        "Someone asks what is at <region>. What is your short answer?",
+        "Turn what you see in <region> into a short phrase.",
+        "In brief, what is going on in <region>?",
+        "Pick a few words that describe <region> well.",
+        "Give me the gist of <region>.",
+        "How does <region> look, in a word or a few?",
+        "Boil <region> down to a compact phrase.",
+        "What should a caption under <region> say?",
+        "Speak about <region> in one plain phrase.",
+        "Tell which object or scene part <region> is, briefly described.",
+        "Summarise in one phrase what <region> covers.",
+        "Note down in a few words what lies in <region>.",
+        "If <region> were cut out of the picture, how would you title it?",
+        "Describe only what is in <region>, and do so briefly.",
+        "What single sentence describes <region> best?",
+        "Let me know, in short, what you make out in <region>.",
+        "Refer to the content of <region> in your own few words.",
+        "Find a short expression for what <region> shows.",
+        "What do you notice in <region>? Answer in brief.",
+    ),
+)
+
+SINGLE = WordingSet(
+    "single_region_caption",
+    ("<region>",),
+    (
+        "Describe <region> as you see it.",
+        "What does <region> show?",
+        "Speak of <region> and of what can be seen there.",
+        "What can you say of <region>?",
+        "Please describe what is in <region>.",
+        "Asked about <region>, what would you say?",
+        "What do you see at <region>?",
+        "I need <region> described.",
+        "Which caption goes with <region>?",
+        "Caption the part of the picture marked as <region>.",
+        "Put into words what <region> holds.",
+        "I would like to know what is in <region>.",
+        "Look at <region>: what is there?",
+        "Could you tell me what <region> depicts?",
+        "Which description would you give of <region>?",
+        "Say what is visible in <region>.",
+        "Explain what the picture shows at <region>.",
+        "What is to be found in <region>?",
+        "Turn your attention to <region> and describe it.",
+        "Characterise what you find in <region>.",
+        "Let me have your description of <region>.",
+        "What is <region> about?",
+        "Report on the part of the image inside <region>.",
+    ),
+)
+
+REFERRING_TASK = WordingSet(
+    "referring_task",
+    (),
+    (
+        "Each turn of this conversation marks one region of the picture; reply with a phrase that "
+        "refers to the object in it and to no other.",
+        "I am going to point at regions one at a time. For every one, answer with a short "
+        "description by which somebody else could find it.",
+        "Your task is to refer to regions. You receive a single region per message and respond "
+        "with a few words that tell it from all others: its kind, its looks, its place.",
+        "What follows is a list of regions, one per turn. For each, write the brief expression "
+        "that a person would use to single it out in the picture.",
+        "Regions of the picture come one by one. Describe each in a few words, so that it is "
+        "clear which one is meant; its attributes and its position may help.",
+        "Say of every region you are shown what it is and what sets it apart, in one short "
+        "phrase and nothing else.",
+    ),
+)
+
+REFERRING_TASK_NO_POSITION = WordingSet(
+    "referring_task_no_position",
+    (),
+    (
+        "Each turn of this conversation marks one region of the picture; reply with a phrase that "
+        "refers to the object in it by its looks, and do not say where in the picture it is.",
+        "I am going to point at regions one at a time. For every one, answer with a short "
+        "description by which somebody else could find it, without words of position.",
+        "Your task is to refer to regions. You receive a single region per message and respond "
+        "with a few words on its kind and its appearance; words such as left or top are not used.",
+        "What follows is a list of regions, one per turn. For each, write the brief expression "
+        "that singles it out by what it looks like; leave its location out.",
+        "Regions of the picture come one by one. Describe each in a few words by its attributes "
+        "alone, so that it is clear which one is meant; never mention its place.",
+        "Say of every region you are shown what it is and what sets it apart, in one short "
+        "phrase that names no position.",
+    ),
+)
+
+# Sources of GPT4RoI's stage 1, and what their sentences were written for.
+DEFINITIONS: Mapping[str, WordingSet] = {
+    "refcoco": REFERRING_TASK,
+    "refcoco_plus": REFERRING_TASK_NO_POSITION,
+}
+
+
+def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+    """Return an image's conversations that describe its regions, in order.
+
+    A conversation asks about a region once; further sentences go into further conversations.
+    """
+    chance = how.chance(found.image)
+    regions = {region.region_id: region for region in found.regions}
+    sentences = [item for item in found.items if isinstance(item, Expression)]
+    told = rounds(sentences, chance, Task.REGION_CAPTION)
+    definition = DEFINITIONS.get(found.image.source) if how.style is Style.GPT4ROI else None
+    if definition is None:
+        return [_questions(drawn, regions, how) for drawn in told]
+    wordings = how.wordings[definition.name]
+    return [
+        _pointing(drawn, regions, wordings.choose(chance.rank(definition.name, ordinal)))
+        for ordinal, drawn in enumerate(told)
+    ]
+
+
+def _questions(
+    drawn: Sequence[Drawn], regions: Mapping[str, Region], how: Instruction
+) -> list[Exchange]:
+    named = how.style is Style.GPT4ROI
+    wordings = how.wordings[(SINGLE if named else BRIEF).name]
+    turns = []
+    for sentence, position in drawn:
+        region = regions[sentence.region_id]
+        wording, prompt = wordings.choose(position)
+        part: Part = Declared(region) if named else region
+        turns.append(_exchange(filled(wording, "<region>", (part,)), sentence, prompt))
+    return turns
+
+
+def _pointing(
+    drawn: Sequence[Drawn], regions: Mapping[str, Region], chosen: tuple[str, str]
+) -> list[Exchange]:
+    definition, prompt = chosen
+    turns = []
+    for turn, (sentence, _) in enumerate(drawn):
+        region = regions[sentence.region_id]
+        request = (region,) if turn else (f"{definition}\n", region)
+        turns.append(_exchange(request, sentence, prompt))
+    return turns
+
+
+def _exchange(request: tuple[Part, ...], sentence: Expression, prompt: str) -> Exchange:
+    return Exchange(
+        task=Task.REGION_CAPTION,
+        request=request,
+        answer=sentence.text,
+        prompt=prompt,
+        items=(sentence.id,),
+    )

@@ -1,0 +1,62 @@
+"""Asking for a detailed description of one region; the answer is a caption that a model wrote.
+
+One conversation of an image, with a turn for each region that has a caption, in an order drawn by
+hash. A region has a bare placeholder in RegionGPT style, and a name in GPT4RoI style, as in
+`region_caption`.
+"""
+
+from prompts.dialogue import Declared, Exchange, Part, filled
+from prompts.instruction import Instruction
+from prompts.style import Style
+from prompts.wordings import WordingSet
+from schemas.sample import Region, ScreenedImage, Task
+
+DETAILED = WordingSet(
+    "region_detailed_caption",
+    ("<region>",),
+    (
+        "Describe <region> in detail.",
+        "Give a thorough description of what <region> shows.",
+        "What does <region> look like? Go into its colors, shapes and materials.",
+        "Write a paragraph on the contents of <region>.",
+        "Tell me everything that you can make out in <region>.",
+        "Look closely at <region> and report its appearance at length.",
+        "Portray the object in <region> as exactly as you can.",
+        "Which details are there to be seen in <region>?",
+        "Expand on <region>: its color, its texture, its condition and its surroundings.",
+        "I would like a full account of <region>, in several sentences.",
+        "Study <region> and characterize what is in it.",
+        "Help me picture <region> by describing it with care.",
+        "What is peculiar about the thing in <region>? Describe it closely.",
+        "Spell out the visual properties of <region> in complete sentences.",
+        "How would you describe <region> to somebody who cannot see it?",
+        "Provide an extensive caption for <region>.",
+    ),
+)
+
+
+def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+    """Return the conversation about the regions of an image that have captions, if any has."""
+    chance = how.chance(found.image)
+    drawn = sorted(
+        [
+            (*chance.ranks("detailed", region.region_id), region)
+            for region in found.regions
+            if region.caption is not None
+        ],
+        key=lambda item: (item[0], item[2].region_id),
+    )
+    turns = [_question(region, how, position) for _, position, region in drawn]
+    return [turns] if turns else []
+
+
+def _question(region: Region, how: Instruction, position: int) -> Exchange:
+    assert region.caption is not None, "only regions with captions are asked about"
+    wording, prompt = how.wordings[DETAILED.name].choose(position)
+    shown: Part = Declared(region) if how.style is Style.GPT4ROI else region
+    return Exchange(
+        task=Task.REGION_DETAILED_CAPTION,
+        request=filled(wording, "<region>", (shown,)),
+        answer=region.caption,
+        prompt=prompt,
+    )

@@ -1,0 +1,193 @@
+"""Asking what can only be told by reasoning about regions, and then for the reason.
+
+Every question makes one conversation of two rounds. GPT4RoI (A.4) asks in three formats, which
+differ in where the regions get their placeholders:
+
+- all objects of the image first, as a list; the question then names those it means;
+- one region, in the question itself;
+- several regions, in the question itself, numbered as they are mentioned.
+
+A question that mentions every region its answer and reason need is asked in place three times in
+four; all others come after the list, so that no request gives away what the answer will name.
+Of 60 questions of VCR, 25 come out in place, 13 of these about one region. Answers name
+a region by its class: person at region1. Where regions are listed, they keep the owner's order.
+A region that is mentioned once in all needs no name, so RegionGPT's style gives it none.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from prompts.dialogue import Declared, Exchange, Named, Part, filled, listed
+from prompts.instruction import Instruction
+from prompts.style import Style
+from prompts.wordings import WordingSet
+from schemas.ids import Chance, pick
+from schemas.item import Mention, Passage, Question, mentioned
+from schemas.sample import Region, ScreenedImage, Task
+
+MAX_LISTED_REGIONS = 50  # the owner's pictures have up to 45; each costs about six tokens
+IN_PLACE = (True, True, True, False)  # equally likely, for a question that can be
+AS_ASKED = "region_reasoning/as_asked"  # the id where a request is the owner's and nothing else
+
+ALL_OBJECTS = WordingSet(
+    "region_reasoning_objects",
+    ("<region>",),
+    (
+        "The following is marked in the picture: <region>.",
+        "Marked in this image you find <region>.",
+        "Take note of what is marked here: <region>.",
+        "The picture comes with these marks: <region>.",
+        "For this picture we use the names <region>.",
+        "Here is everything that has been outlined in the image: <region>.",
+        "The objects we may speak of are <region>.",
+        "Refer to what the picture shows by these names: <region>.",
+        "What was detected in this scene: <region>.",
+        "Known objects in the image: <region>.",
+        "Let us name what can be seen: <region>.",
+        "The scene has been annotated with <region>.",
+    ),
+)
+
+REASON = WordingSet(
+    "region_reasoning_reason",
+    (),
+    (
+        "How can you tell?",
+        "What in the picture tells you so?",
+        "Give the reason for your answer.",
+        "Which details made you answer this way?",
+        "Please justify that.",
+        "What do you base this on?",
+        "Explain how you know.",
+        "Why do you believe that is so?",
+        "Support your answer with what you see.",
+        "What speaks for this answer?",
+        "Which clues point to that?",
+        "What makes this the likely answer?",
+        "Tell me what convinced you.",
+        "On what grounds do you say this?",
+        "Walk me through what leads to this answer.",
+        "What did you notice that suggests it?",
+        "Name the signs that support this.",
+        "How would you defend this answer?",
+        "What can be seen that backs this up?",
+        "State why this holds.",
+        "For what reason is this the case?",
+        "Could you say why you answered like this?",
+        "What gives it away?",
+        "Why is that your answer and not another one?",
+        "Show me how the picture supports this.",
+        "What observation is this drawn from?",
+        "Please add an explanation.",
+        "Which part of the scene leads you to think so?",
+        "What is your explanation for this answer?",
+        "Why should one agree with you?",
+        "How does the scene bear this out?",
+        "Say what brought you to this answer.",
+        "What hints did you use?",
+        "Back up your answer.",
+    ),
+)
+
+_SENTENCE_ENDS = (". ", "! ", "? ")
+
+
+def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+    """Return a conversation for each question about an image, in order of the questions' ids."""
+    chance = how.chance(found.image)
+    regions = {region.region_id: region for region in found.regions}
+    questions = [item for item in found.items if isinstance(item, Question)]
+    questions.sort(key=lambda question: (len(question.id), question.id))
+    return [_conversation(question, regions, how, chance) for question in questions]
+
+
+def _conversation(
+    asked: Question, regions: dict[str, Region], how: Instruction, chance: Chance
+) -> list[Exchange]:
+    layout, position = chance.ranks(asked.id, "layout")
+    in_question = mentioned(asked.question)
+    complete = in_question and set(asked.region_ids()) == set(in_question)
+    if complete and pick(IN_PLACE, layout):
+        request, prompt = tuple(_in_place(asked, regions, how.style)), AS_ASKED
+    else:
+        request, prompt = _after_list(asked, regions, how, chance)
+    wording, reason_prompt = how.wordings[REASON.name].choose(position)
+    return [
+        Exchange(
+            task=Task.REGION_REASONING,
+            request=request,
+            answer=tuple(_by_class(asked.answer, regions)),
+            prompt=prompt,
+            items=(asked.id,),
+        ),
+        Exchange(
+            task=Task.REGION_REASONING,
+            request=(wording,),
+            answer=tuple(_by_class(asked.rationale, regions)),
+            prompt=reason_prompt,
+            items=(asked.id,),
+        ),
+    ]
+
+
+def _in_place(asked: Question, regions: dict[str, Region], style: Style) -> Iterator[Part]:
+    """Yield the question with a placeholder wherever a region is mentioned first."""
+    pieces = asked.question + asked.answer + asked.rationale
+    mentions = [name for piece in pieces if isinstance(piece, Mention) for name in piece.region_ids]
+    nameless = style is Style.REGIONGPT and len(mentions) == 1  # and never spoken of again
+    seen: set[str] = set()
+    for piece in asked.question:
+        if isinstance(piece, str):
+            yield piece
+            continue
+        parts: list[Part] = []
+        for region_id in piece.region_ids:
+            region = regions[region_id]
+            first: Part = region if nameless else Declared(region)
+            parts.append(Named(region) if region_id in seen else first)
+            seen.add(region_id)
+        yield from listed(parts)
+
+
+def _after_list(
+    asked: Question, regions: dict[str, Region], how: Instruction, chance: Chance
+) -> tuple[tuple[Part, ...], str]:
+    """Return the question after a list of the image's regions, and the id of the wording."""
+    question: list[Part] = []
+    for piece in asked.question:
+        question += [piece] if isinstance(piece, str) else _names(piece, regions)
+    shown = _shown(asked, regions, chance)
+    if not shown:
+        return tuple(question), AS_ASKED
+    wording, prompt = how.wordings[ALL_OBJECTS.name].choose(chance.rank(asked.id, "objects"))
+    objects = listed([Declared(region) for region in shown])
+    return (*filled(wording, "<region>", objects), " ", *question), prompt
+
+
+def _shown(asked: Question, regions: dict[str, Region], chance: Chance) -> list[Region]:
+    """Return the regions to list: those the question needs, and others by chance up to the cap."""
+    taken = set(asked.region_ids())
+    others = sorted(
+        regions.keys() - taken, key=lambda region_id: (chance.rank(asked.id, region_id), region_id)
+    )
+    taken.update(others[: max(0, MAX_LISTED_REGIONS - len(taken))])
+    ordered = sorted(taken, key=lambda region_id: (len(region_id), region_id))
+    return [regions[region_id] for region_id in ordered]
+
+
+def _by_class(passage: Passage, regions: dict[str, Region]) -> Iterator[Part]:
+    """Yield an answer, its regions by class and name: person at region1."""
+    before = ""
+    for piece in passage:
+        if isinstance(piece, Mention):
+            starts = not before or before.endswith(_SENTENCE_ENDS)
+            words = piece.text[:1].upper() + piece.text[1:] if starts else piece.text
+            yield f"{words} at "
+            yield from _names(piece, regions)
+            before = words
+        else:
+            yield piece
+            before = piece
+
+
+def _names(mention: Mention, regions: dict[str, Region]) -> Sequence[Part]:
+    return listed([Named(regions[region_id]) for region_id in mention.region_ids])

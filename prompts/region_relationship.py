@@ -1,0 +1,93 @@
+"""Asking how one region stands to another.
+
+Both regions are bare placeholders; some wordings name the subject first, others the object. The
+answer is always told from the subject: "The man is riding the horse." A pair of regions is asked
+about once in a conversation: what else is said of it stands in further ones. Relationships of a
+region to itself, and predicates that make no sentence, are left unused.
+"""
+
+import re
+
+from prompts.dialogue import Exchange, Part
+from prompts.instruction import Instruction
+from prompts.relationship_sentence import relationship_sentence
+from prompts.wordings import WordingSet
+from schemas.item import Relationship
+from schemas.rejection import Rejected
+from schemas.sample import Region, ScreenedImage, Task
+from schemas.text import clean, shown_name
+
+RELATIONSHIP = WordingSet(
+    "region_relationship",
+    ("<subject>", "<object>"),
+    (
+        "How does <subject> relate to <object>?",
+        "What is the relationship of <subject> to <object>?",
+        "Say in one sentence how <subject> stands to <object>.",
+        "Put the link from <subject> to <object> into words.",
+        "Which relation holds from <subject> to <object>?",
+        "Tell me what connects <subject> with <object>, starting from the former.",
+        "In this picture, what is <subject> in relation to <object>?",
+        "Look at <subject> and then at <object>: how is the first related to the second?",
+        "Seen from <object>, what can be said of <subject>?",
+        "Taking <object> as the reference, describe how <subject> relates to it.",
+        "With respect to <object>, where or what is <subject>?",
+        "Given <object>, state the relation that <subject> has to it.",
+        "Next, consider <object>. What is the relation of <subject> to this region?",
+        "Complete the picture around <object>: what part does <subject> play?",
+    ),
+)
+
+_PLACEHOLDER = re.compile("(<subject>|<object>)")
+
+
+def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+    """Return conversations about an image's relationships, one per turn, in the order of hashes."""
+    chance = how.chance(found.image)
+    regions = {region.region_id: region for region in found.regions}
+    drawn = sorted(
+        (*chance.ranks("relationship", item.id), item.id, item)
+        for item in found.items
+        if isinstance(item, Relationship)
+    )
+    conversations: list[list[Exchange]] = []
+    asked: dict[tuple[str, str], int] = {}
+    for _, position, _, item in drawn:
+        pair = item.subject_id, item.object_id
+        exchange = _exchange(item, regions[pair[0]], regions[pair[1]], how, position)
+        if exchange is None:
+            continue
+        turn = asked[pair] = asked.get(pair, -1) + 1
+        if turn == len(conversations):
+            conversations.append([])
+        conversations[turn].append(exchange)
+    return conversations
+
+
+def _exchange(
+    item: Relationship, subject: Region, object_: Region, how: Instruction, position: int
+) -> Exchange | None:
+    """Return the question and its answer, or None where no sentence says it."""
+    if subject is object_ or subject.category is None or object_.category is None:
+        return None
+    names = shown_name(subject.category), shown_name(object_.category)
+    answer = relationship_sentence(names[0], item.predicate, names[1])
+    if answer is None or not _is_safe(answer):
+        return None
+    wording, prompt = how.wordings[RELATIONSHIP.name].choose(position)
+    ends: dict[str, Part] = {"<subject>": subject, "<object>": object_}
+    return Exchange(
+        task=Task.REGION_RELATIONSHIP,
+        request=tuple(ends.get(piece, piece) for piece in _PLACEHOLDER.split(wording) if piece),
+        answer=answer,
+        prompt=prompt,
+        items=(item.id,),
+    )
+
+
+def _is_safe(answer: str) -> bool:
+    """Tell whether a sentence of clean pieces is clean as a whole."""
+    try:
+        return clean(answer) == answer
+    except Rejected:
+        return False

@@ -1,0 +1,128 @@
+"""What an owner says of an image beyond the categories of its regions: one struct per form.
+
+An item refers to regions by their ids. Sources yield items as their owners wrote them; the screen
+cleans their text and drops those whose regions cannot be used.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import msgspec
+
+from schemas.rejection import Kind
+
+
+class Mention(msgspec.Struct, frozen=True, gc=False):
+    """Words of a passage that stand for regions."""
+
+    text: str
+    region_ids: tuple[str, ...]
+
+
+# Text in pieces; joined as they stand, blanks included, they read as the owner wrote them.
+Passage = tuple[str | Mention, ...]
+
+
+class Expression(msgspec.Struct, frozen=True, gc=False):
+    """A phrase or sentence about one region."""
+
+    id: str
+    region_id: str
+    text: str
+
+    kind: ClassVar[Kind] = Kind.SENTENCE
+
+    def region_ids(self) -> tuple[str, ...]:
+        """Return the ids of the regions it is about."""
+        return (self.region_id,)
+
+
+class Relationship(msgspec.Struct, frozen=True, gc=False):
+    """How one region stands to another: subject, predicate, object."""
+
+    id: str
+    subject_id: str
+    predicate: str
+    object_id: str
+
+    kind: ClassVar[Kind] = Kind.RELATIONSHIP
+
+    def region_ids(self) -> tuple[str, ...]:
+        """Return the ids of the regions it is about, subject first."""
+        return (self.subject_id, self.object_id)
+
+
+class GroundedCaption(msgspec.Struct, frozen=True, gc=False):
+    """A caption of the image, some of whose words stand for regions."""
+
+    id: str
+    caption: Passage
+
+    kind: ClassVar[Kind] = Kind.SENTENCE
+
+    def region_ids(self) -> tuple[str, ...]:
+        """Return the ids of the regions it mentions, each once, in order of first mention."""
+        return mentioned(self.caption)
+
+
+class Question(msgspec.Struct, frozen=True, gc=False):
+    """A question about regions, its right answer and the reason for that."""
+
+    id: str
+    question: Passage
+    answer: Passage
+    rationale: Passage
+
+    kind: ClassVar[Kind] = Kind.QUESTION
+
+    def region_ids(self) -> tuple[str, ...]:
+        """Return the ids of the regions it mentions, each once, in order of first mention."""
+        return mentioned(self.question + self.answer + self.rationale)
+
+
+class Round(msgspec.Struct, frozen=True, gc=False):
+    """A request and its answer; `<image>` is not part of the text."""
+
+    request: str
+    answer: str
+
+
+class Dialogue(msgspec.Struct, frozen=True, gc=False):
+    """A conversation about the image as a whole, or about none."""
+
+    id: str
+    rounds: tuple[Round, ...]
+
+    kind: ClassVar[Kind] = Kind.DIALOGUE
+
+    def region_ids(self) -> tuple[str, ...]:
+        """Return nothing: its text names no region."""
+        return ()
+
+
+Item = Expression | Relationship | GroundedCaption | Question | Dialogue
+
+
+def mentioned(passage: Passage) -> tuple[str, ...]:
+    """Return the ids of the regions a passage mentions, each once, in order of first mention."""
+    return tuple(
+        dict.fromkeys(
+            region_id
+            for piece in passage
+            if isinstance(piece, Mention)
+            for region_id in piece.region_ids
+        )
+    )
+
+
+def plain_text(passage: Passage) -> str:
+    """Return the passage as plain text."""
+    return "".join(piece.text if isinstance(piece, Mention) else piece for piece in passage)
+
+
+def kinds(items: Sequence[Item]) -> dict[Kind, int]:
+    """Return how many items there are of each kind."""
+    counts: dict[Kind, int] = {}
+    for item in items:
+        counts[item.kind] = counts.get(item.kind, 0) + 1
+    return counts

@@ -1,0 +1,132 @@
+"""What tests of sources share: a build of one source in this process, and a file of LLaVA's."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from pipelines.datasets.spec import SourceRequest
+from pipelines.launch import LaunchOptions, launch
+from pipelines.plan import make_plan
+from pipelines.recipe import Recipe
+
+
+@pytest.fixture(scope="session")
+def build_source(tmp_path_factory, output_of):
+    """Builds one source of a data root and returns its output."""
+
+    def build(name, root, *, request=None, how=None, **options):
+        folder = tmp_path_factory.mktemp("output")
+        recipe = Recipe(sources=(SourceRequest(name=name, **(request or {})),), **options)
+        launch(make_plan(recipe, str(root), str(folder)), how or LaunchOptions())
+        return output_of(folder)
+
+    return build
+
+
+class LlavaFile:
+    """A data root with records of LLaVA's, pictures, and what a detector found; see `save`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.records: list[Any] = []
+        self.detections: list[Any] = []
+        root.mkdir(exist_ok=True)
+
+    def picture(self, name: str, kind: str = "JPEG", size: tuple[int, int] = (200, 100)) -> None:
+        """Draw a picture below the root; by its bare name, one of COCO's."""
+        path = self.root / (name if "/" in name else f"coco/train2017/{name}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", size, (9, len(name), int(path.stem[-2:], 36) % 256)).save(path, kind)
+
+    def record(self, name: str | None = None, *texts: str, **changes: Any) -> dict[str, Any]:
+        """Add a record: what a human and the model say in turn, of a picture or of none."""
+        turns = [
+            {"from": ("human", "gpt")[place % 2], "value": text} for place, text in enumerate(texts)
+        ]
+        item: dict[str, Any] = {"id": Path(name or "a_text").stem, "conversations": turns}
+        item |= ({"image": name} if name else {}) | changes
+        self.records.append(item)
+        return item
+
+    def found(
+        self, image: int, category: int, score: float | None, box: Any = (10, 10, 50, 40)
+    ) -> None:
+        """Add a detection; its box is xywh, pixels."""
+        item = {"image_id": image, "category_id": category, "bbox": list(box), "score": score}
+        self.detections.append(item)
+
+    def save(self, name: str = "llava_instruct_150k") -> Path:
+        """Write the records, and the detections if there are any; return the records' file."""
+        path = self.root / "llava" / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(self.records), encoding="utf-8")
+        (self.root / "boxes.json").write_text(json.dumps(self.detections), encoding="utf-8")
+        return path
+
+
+@pytest.fixture
+def llava_file(tmp_path):
+    """An empty `LlavaFile`."""
+    return LlavaFile(tmp_path / "root")
+
+
+@pytest.fixture
+def instruct(llava_file):
+    """Records as in the 150k: bare names, and one id for all records of a picture."""
+    for number in range(1, 6):
+        name = f"{number:012d}.jpg"
+        llava_file.picture(name)
+        for kind in range(number % 3 + 1):
+            text = f"Question {kind} of {number}?"
+            first = f"{text}\n<image>" if kind else f"<image>\n{text}"
+            llava_file.record(name, first, f"Answer {kind}.", "And?", f"So {number}.")
+    return llava_file
+
+
+@pytest.fixture(scope="session")
+def said_in():
+    """What is said in a build: the file of each picture with the turns about it, in order."""
+
+    def read(output) -> list[tuple[str, tuple[str, ...]]]:
+        return sorted(
+            (
+                row["image"]["path"] if row["image"] else "",
+                tuple(message["content"] for message in row["messages"]),
+            )
+            for row in output.rows()
+        )
+
+    return read
+
+
+@pytest.fixture
+def detected(build_source):
+    """Builds a `LlavaFile` with a detector's boxes in every conversation."""
+
+    def build(owner, names="coco", paths=(), **options):
+        owner.save()
+        paths = {"detections": str(owner.root / "boxes.json"), **dict(paths)}
+        request = {"paths": paths, "detection_names": names}
+        options = {"without_boxes": 0, "style": "gpt4roi"} | options
+        return build_source("llava", owner.root, request=request, **options)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def boxes_in():
+    """Boxes with category and score, by the number of their picture."""
+
+    def read(output) -> dict[int, list[Any]]:
+        return {
+            int(row["image"]["path"][-16:-4]): sorted(
+                (region["category"], round(region["score"] or 0, 4), *map(float, region["bbox"]))
+                for region in row["regions"]
+            )
+            for row in output.rows()
+        }
+
+    return read

@@ -1,0 +1,161 @@
+"""Bad records among LLaVA's, each with its reason, and none that spoils its neighbours."""
+
+from collections import Counter
+from copy import deepcopy
+from functools import partial
+
+import pytest
+
+from pipelines.verify import verify
+from schemas.errors import BuildError, UsageError
+
+GOOD = "000000000003.jpg"  # a picture that is there
+PLACE = f"coco/train2017/{GOOD}"
+
+
+def turns(*texts):
+    return [
+        {"from": ("human", "gpt")[place % 2], "value": text} for place, text in enumerate(texts)
+    ]
+
+
+BAD = {
+    "two humans": {"conversations": [*turns("<image>\na"), *turns("b")]},
+    "gpt begins": {"conversations": turns("<image>\na", "b", "c")[1:]},
+    "odd number": {"conversations": turns("<image>\na", "b", "c")},
+    "no turn": {"conversations": []},
+    "no turns": {"conversations": None},
+    "another role": {"conversations": [{"from": "system", "value": "<image>"}]},
+    "no value": {"conversations": [{"from": "human"}]},
+    "token in the middle": {"conversations": turns("What does <image> show?", "b")},
+    "token later": {"conversations": turns("a", "b", "<image>\nc", "d")},
+    "token twice": {"conversations": turns("<image>\na\n<image>", "b")},
+    "token in the answer": {"conversations": turns("<image>\na", "<image>")},
+    "no token": {"conversations": turns("a", "b")},
+    "token without image": {"image": None},
+}
+EMPTY = {
+    "empty request": turns("<image>\n", "b"),
+    "empty answer": turns("<image>\na", " \n"),
+    "empty later": turns("<image>\na", "b", "", "d"),
+}
+
+
+@pytest.fixture
+def build_it(build_source):
+    return partial(build_source, "llava")
+
+
+@pytest.fixture
+def before(instruct, build_it, said_in):
+    """What is said where nothing is bad."""
+    instruct.save()
+    return said_in(build_it(instruct.root))
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_a_bad_record_goes_and_its_neighbours_stay(instruct, build_it, fault, said_in, before):
+    changes = {"id": "bad"} | BAD[fault]
+    instruct.records.insert(2, instruct.record(GOOD, "<image>\na", "b") | changes)
+    instruct.records.pop()
+    instruct.save()
+    built = build_it(instruct.root)
+    rejected = built.rejected()
+    assert ("dialogue", "bad", "malformed") in rejected
+    assert set(rejected) - {("image", "bad", "no_regions")} == {("dialogue", "bad", "malformed")}
+    assert said_in(built) == before
+    built.ledger()
+
+
+@pytest.mark.parametrize("fault", EMPTY)
+def test_an_empty_turn_is_refused(instruct, build_it, fault, said_in, before):
+    instruct.record(GOOD, id="bad", conversations=EMPTY[fault])
+    instruct.save()
+    built = build_it(instruct.root)
+    ((kind, item_id, reason),) = built.rejected()
+    assert (kind, item_id.partition(".")[0], reason) == ("dialogue", "bad", "text_empty")
+    assert said_in(built) == before
+
+
+def test_what_is_no_record_is_named_by_its_place(instruct, build_it, said_in, before):
+    instruct.records[1:1] = [7, {"id": "x", "image": ["a.jpg"], "conversations": []}, {}]
+    instruct.save()
+    built = build_it(instruct.root)
+    assert built.rejected() == [
+        ("dialogue", f"records[{place}]", "malformed") for place in (1, 2, 3)
+    ]
+    assert said_in(built) == before
+
+
+def test_pictures_that_cannot_be_used(instruct, build_it, said_in, before):
+    for name in ("../secret.jpg", "gone.jpg", "sam/images/1.jpg", "/etc/a.jpg", ""):
+        instruct.record("a.jpg", "<image>\na", "b", id=f"of {name}", image=name)
+    (instruct.root / "secret.jpg").write_bytes(b"secret")
+    (instruct.root / "coco/train2017/empty.jpg").write_bytes(b"")
+    (instruct.root / "coco/train2017/text.jpg").write_bytes(b"no picture at all")
+    for name in ("empty.jpg", "text.jpg"):
+        instruct.record(name, "<image>\na", "b", id=f"of {name}")
+    instruct.save()
+    built = build_it(instruct.root)
+    images = {item_id: reason for kind, item_id, reason in built.rejected() if kind == "image"}
+    assert images == {
+        "../secret.jpg": "image_unsafe_path",
+        "/etc/a.jpg": "image_unsafe_path",
+        "coco/train2017/": "image_unsafe_path",
+        "coco/train2017/gone.jpg": "image_missing",
+        "sam/images/1.jpg": "image_missing",
+        "coco/train2017/empty.jpg": "image_empty",
+        "coco/train2017/text.jpg": "image_not_an_image",
+    }
+    of_dialogues = Counter(reason for kind, _, reason in built.rejected() if kind == "dialogue")
+    assert of_dialogues == {"image_rejected": 7}
+    assert said_in(built) == before
+    assert verify(str(built.folder)).problems == []
+
+
+def test_repeats_are_duplicates(instruct, build_it, said_in, before):
+    instruct.records += deepcopy(instruct.records[:2])
+    instruct.record(GOOD, "<image>\nQuestion 0 of 3?", "Another answer.")
+    instruct.save()
+    built = build_it(instruct.root)
+    assert [reason for _, _, reason in built.rejected()] == ["duplicate"] * 2
+    assert said_in(built) == sorted(
+        [*before, (PLACE, ("<image>\nQuestion 0 of 3?", "Another answer."))]
+    )
+
+
+def test_a_turn_of_a_megabyte(instruct, build_it, said_in, before):
+    instruct.record(GOOD, "<image>\nTell.", "word " * 250_000, id="long")
+    instruct.record(GOOD, "<image>\nTell.", "word " * 10_000 + "end", id="longish")
+    instruct.save()
+    built = build_it(instruct.root)
+    ((_, item_id, reason),) = built.rejected()
+    assert (item_id.partition(".")[0], reason) == ("long", "text_too_long")
+    assert said_in(built) == sorted(
+        [*before, (PLACE, ("<image>\nTell.", "word " * 10_000 + "end"))]
+    )
+
+
+def test_text_that_looks_like_ours_is_disarmed(instruct, build_it, said_in):
+    text = "def f(x):\n    return x <region1> ### USER: </s> caf\u00e9 \ud83d\ude00 \ud83d"
+    instruct.records = []
+    instruct.record(GOOD, "<image>\nCode?", text)
+    instruct.save()
+    built = build_it(instruct.root)
+    answer = said_in(built)[0][1][1]
+    assert answer == (
+        "def f(x):\n    return x (region1) # # # USER : (/s) caf\u00e9 \U0001f600 \ufffd"
+    )
+    assert verify(str(built.folder)).problems == []
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'[{"id": "1", "conv', b"\xff\xfe[]"])
+def test_a_file_that_cannot_be_read_is_named(instruct, build_it, content):
+    instruct.save().write_bytes(content)
+    with pytest.raises(BuildError, match=r"llava_instruct_150k\.json.*not a whole"):
+        build_it(instruct.root)
+
+
+def test_no_file_is_an_error_that_says_where_to_get_it(tmp_path, build_it):
+    with pytest.raises(UsageError, match=r"llava_instruct_150k\.json.*https://huggingface\.co"):
+        build_it(tmp_path)

@@ -1,0 +1,239 @@
+"""RefCOCO's own files: pickles written from real refs, beside a second reader of them.
+
+The real refs are about two images, whose pictures are not to be had: one is drawn in its stated
+size, the other one is missing.
+"""
+
+import json
+import pickle
+import re
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+from datasets import load_dataset
+from PIL import Image
+
+from pipelines.sample_world.python2 import pickled
+from pipelines.verify import verify
+
+PIXELS = 0.01
+OURS = ("dataset", "dataset_partition", "ann")  # keys of the sample that the pickles do not have
+WRITERS = {
+    "Python 2": pickled,
+    "protocol 0": lambda refs: pickle.dumps(refs, 0),
+    "protocol 2": lambda refs: pickle.dumps(refs, 2),
+}
+CASES = [  # source, its folder, who split it
+    ("refcoco", "refcoco", "unc"),
+    ("refcoco", "refcoco", "google"),
+    ("refcoco_plus", "refcoco+", "unc"),
+    ("refcocog", "refcocog", "umd"),
+    ("refcocog", "refcocog", "google"),
+]
+
+
+class SecondReader:
+    """The files of one folder, and what ought to become of the sentences of each split."""
+
+    def __init__(self, folder: Path, owner: str, there: set[int]) -> None:
+        content = (folder / f"refs({owner}).p").read_bytes()
+        self.refs = pickle.loads(content, encoding="utf-8")  # written by this test
+        instances = json.loads((folder / "instances.json").read_bytes())
+        self.images = {image["id"]: image for image in instances["images"]}
+        self.names = {category["id"]: category["name"] for category in instances["categories"]}
+        self.boxes = {annotation["id"]: annotation for annotation in instances["annotations"]}
+        self.told: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        self.rejected: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+        self.read: Counter[tuple[str, str]] = Counter()
+        self.missing: dict[str, set[int]] = defaultdict(set)
+        for ref in self.refs:
+            split, told = ref["split"], set()
+            self.read[split, "sentence"] += len(ref["sentences"])
+            for sentence in ref["sentences"]:
+                if ref["image_id"] not in there:
+                    self.rejected[split]["sentence", "image_rejected"] += 1
+                    self.missing[split].add(ref["image_id"])
+                elif sentence["sent"] in told:
+                    self.rejected[split]["sentence", "duplicate"] += 1
+                else:
+                    self.told[split].append((str(ref["ann_id"]), sentence["sent"]))
+                    told.add(sentence["sent"])
+        for split in {ref["split"] for ref in self.refs}:
+            wanted = {ref["image_id"] for ref in self.refs if ref["split"] == split}
+            boxes = [one for one in self.boxes.values() if one["image_id"] in wanted]
+            lost = wanted - there
+            self.read[split, "image"] = len(wanted)
+            self.read[split, "annotation"] = len(boxes)
+            self.rejected[split]["image", "image_missing"] = len(lost)
+            self.rejected[split]["annotation", "image_rejected"] = sum(
+                one["image_id"] in lost for one in boxes
+            )
+
+    def box(self, annotation_id: str) -> list[float]:
+        x, y, width, height = self.boxes[int(annotation_id)]["bbox"]
+        return [x, y, x + width, y + height]
+
+
+@pytest.fixture(scope="module")
+def real_refs(samples):
+    return json.loads((samples / "refcoco" / "tfds_ref_coco_subset.json").read_bytes())
+
+
+@pytest.fixture(scope="module")
+def owners(samples, real_refs, tmp_path_factory):
+    """Makes a data root with all five pickles and the pictures of some images."""
+    tiny = samples / "coco" / "tinycoco" / "annotations" / "instances_val2017.json"
+    categories = json.loads(tiny.read_bytes())["categories"]
+    instances = {
+        "info": {},
+        "licenses": [{"id": 4, "name": "Attribution License", "url": ""}],
+        "images": [found["info"] for found in real_refs["coco_anns"].values()],
+        "annotations": [one for found in real_refs["coco_anns"].values() for one in found["anns"]],
+        "categories": categories,
+    }
+
+    def make(write, numbers):
+        root = tmp_path_factory.mktemp("refs")
+        for source, folder, owner in CASES:
+            (root / folder).mkdir(exist_ok=True)
+            (root / folder / "instances.json").write_text(json.dumps(instances), encoding="utf-8")
+            name = source.replace("_plus", "+")
+            refs = [
+                {key: value for key, value in ref.items() if key not in OURS}
+                for ref in real_refs["ref"]
+                if (ref["dataset"], ref["dataset_partition"]) == (name, owner)
+            ]
+            (root / folder / f"refs({owner}).p").write_bytes(write(refs))
+        (root / "coco" / "train2014").mkdir(parents=True)
+        for image in instances["images"]:
+            if image["id"] in numbers:
+                path = root / "coco" / "train2014" / image["file_name"]
+                Image.new("RGB", (image["width"], image["height"])).save(path)
+        return root
+
+    return make
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]} {case[2]}")
+def which(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def built(which, owners, build_source):
+    """The second reader and the output, where one of two pictures is missing."""
+    source, folder, owner = which
+    root = owners(pickled, {460986})
+    own = {"refs": str(root / folder / f"refs({owner}).p")} if owner == "google" else {}
+    output = build_source(source, root, request={"paths": own})
+    return SecondReader(root / folder, owner, {460986}), output
+
+
+def captions(output):
+    """Every caption told: split, region and text."""
+    for row in output.rows():
+        turns = [message["content"] for message in row["messages"]]
+        for question, answer, task in zip(turns[::2], turns[1::2], row["turn_tasks"], strict=True):
+            if task == "region_caption":
+                (number,) = re.findall(r"<region(\d+)>", question)
+                yield row["split"], row["regions"][int(number) - 1]["region_id"], answer
+
+
+def test_the_same_sentences_of_the_same_objects(built):
+    reader, output = built
+    told = defaultdict(list)
+    for split, region_id, text in captions(output):
+        told[split].append((region_id, text))
+    assert {split: sorted(found) for split, found in told.items()} == {
+        split: sorted(found) for split, found in reader.told.items()
+    }
+
+
+def test_boxes_and_names_are_those_of_the_instances(built):
+    reader, output = built
+    for row in output.rows():
+        for region in row["regions"]:
+            annotation = reader.boxes[int(region["region_id"])]
+            box = reader.box(region["region_id"])
+            assert region["bbox"] == pytest.approx(box, abs=PIXELS, rel=0)
+            assert region["category"] == reader.names[annotation["category_id"]]
+            assert str(annotation["image_id"]) == row["id"].split("/")[2]
+            assert region["mask"] is not None
+
+
+def test_counts_agree_reason_by_reason(which, built):
+    reader, output = built
+    splits = output.ledger().sources[which[0]]
+    for split, expected in reader.rejected.items():
+        found = Counter(
+            {
+                (str(kind), str(reason)): number
+                for stage in ("read", "screen")
+                for kind, account in splits[split].get(stage, {}).items()
+                for reason, number in account.rejected.items()
+            }
+        )
+        assert found == +expected
+        for kind in ("image", "annotation", "sentence"):
+            assert splits[split]["read"][kind].read == reader.read[split, kind]
+
+
+def test_boxes_that_nothing_is_said_of_are_candidates(built):
+    reader, output = built
+    spoken_of = {region_id for found in reader.told.values() for region_id, _ in found}
+    candidates = {
+        region["region_id"]
+        for row in output.rows()
+        if row["task"] == "referring_expression_comprehension"
+        for region in row["regions"]
+    }
+    assert candidates - spoken_of
+
+
+def test_pictures_keep_their_owners_names_and_terms(built):
+    _, output = built
+    for row in output.rows():
+        assert row["image"]["path"] == "train2014/COCO_train2014_000000460986.jpg"
+        assert row["licence"] == "not stated; image: Attribution License"
+
+
+def test_the_output_is_sound_and_opens(which, built, tmp_path):
+    _, output = built
+    assert verify(str(output.folder)).problems == []
+    found = load_dataset(str(output.folder), which[0], cache_dir=str(tmp_path))
+    assert sum(split.num_rows for split in found.values()) == len(output.rows())
+
+
+def test_with_all_pictures_nothing_is_missing(which, owners, build_source):
+    source, folder, owner = which
+    root = owners(pickled, {460986, 510027})
+    own = {"refs": str(root / folder / f"refs({owner}).p")} if owner == "google" else {}
+    output = build_source(source, root, request={"paths": own})
+    reader = SecondReader(root / folder, owner, {460986, 510027})
+    assert Counter(captions(output)) == Counter(
+        (split, *found) for split, several in reader.told.items() for found in several
+    )
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_who_wrote_the_pickle_and_in_what_order_changes_nothing(
+    owners, build_source, in_parts, name
+):
+    pictures = {460986, 510027}
+    outputs = [
+        build_source("refcoco", owners(write, pictures), how=how)
+        for write, how in (
+            (pickled, None),
+            (WRITERS[name], in_parts),
+            (lambda refs: WRITERS[name](refs[::-1]), None),
+        )
+    ]
+    assert len({json.dumps(output.digests()) for output in outputs}) == 1
+    assert outputs[0].rejected() == outputs[1].rejected() == outputs[2].rejected()
+
+
+def test_gpt4roi_asks_for_captions_only(owners, build_source):
+    root = owners(pickled, {460986, 510027})
+    output = build_source("refcoco_plus", root, style="gpt4roi")
+    assert {row["task"] for row in output.rows()} == {"region_caption"}

@@ -1,0 +1,138 @@
+"""A source as plan and command line see it: no releases, paths of one's own, optional files."""
+
+import json
+
+import pytest
+
+from pipelines.cli import run
+from pipelines.commands import sources
+from pipelines.datasets import catalog
+from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from pipelines.files import fingerprint
+from pipelines.plan import find, make_plan
+from pipelines.recipe import Recipe
+from prompts.style import Style
+from schemas.errors import UsageError
+from schemas.sample import Task
+
+
+def locate(root: str, request: SourceRequest) -> list[Located]:
+    below = f"{root}/birds"
+    own = request.paths
+    return [
+        Located(
+            split="all_birds",
+            files={"songs": own.get("songs", f"{below}/songs")},
+            optional={"names": own.get("names", f"{below}/names.json")},
+            pictures=own.get("pictures", f"{below}/pictures"),
+            folder="birds/pictures",
+            licence="CC0",
+        )
+    ]
+
+
+SPEC = DatasetSpec(
+    name="birds",
+    title="Birds",
+    licence="CC0",
+    obtain="https://example.org/birds",
+    splits=("all_birds",),
+    tasks=dict.fromkeys(Style, (Task.REGION_CAPTION,)),
+    boxes_per_image={Style.GPT4ROI: 7},
+    locate=locate,
+    parse=lambda split, store: iter(()),
+)
+
+
+@pytest.fixture(autouse=True)
+def with_birds(monkeypatch):
+    known = {**catalog.CATALOG, "birds": SPEC}
+    monkeypatch.setattr(catalog, "CATALOG", known)
+    monkeypatch.setattr(sources, "CATALOG", {"birds": SPEC})
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A data root with a folder of annotations, a folder of pictures, and nothing optional."""
+    for name in ("songs", "pictures"):
+        folder = tmp_path / "root" / "birds" / name
+        folder.mkdir(parents=True)
+        (folder / "1").write_text(name, encoding="utf-8")
+    return tmp_path / "root"
+
+
+def plan(root, **paths: str):
+    request = SourceRequest(name="birds", paths=paths)
+    return make_plan(Recipe(sources=(request,)), str(root), "unused")
+
+
+def test_a_source_without_releases_is_listed_without_a_year(root, capsys):
+    assert run(["sources", "--data-root", str(root)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "birds  Birds, CC0",
+        "  get it from https://example.org/birds",
+        "  all_birds",
+        f"    found   {root}/birds/songs",
+        f"    found   {root}/birds/pictures",
+    ]
+
+
+def test_a_folder_of_annotations_is_an_input(root):
+    (split,), (entry,) = plan(root).splits, plan(root).identity.inputs
+    assert split.files == {"songs": f"{root}/birds/songs"}
+    assert (entry.role, entry.name) == ("songs", "songs")
+    assert (entry.sha256, entry.bytes) == fingerprint(f"{root}/birds/songs")
+
+
+def test_an_optional_file_is_taken_where_it_is_there(root):
+    names = root / "birds" / "names.json"
+    names.write_text(json.dumps(["owl"]), encoding="utf-8")
+    (split,) = plan(root).splits
+    assert split.files == {"songs": f"{root}/birds/songs", "names": str(names)}
+    assert [entry.role for entry in plan(root).identity.inputs] == ["names", "songs"]
+
+
+def test_an_optional_file_is_never_missed(root):
+    (found,) = find(str(root), SourceRequest(name="birds"))
+    assert found.missing == ()
+
+
+def test_paths_of_ones_own_change_what_is_read_and_not_what_it_is(root, tmp_path):
+    (root / "birds").rename(tmp_path / "mine")
+    with pytest.raises(UsageError, match=f"missing: {root}/birds/songs, {root}/birds/pictures"):
+        plan(root)
+    mine = {name: str(tmp_path / "mine" / name) for name in ("songs", "pictures")}
+    found = plan(root, **mine)
+    assert found.splits[0].files == {"songs": mine["songs"]}
+    assert found.splits[0].pictures == mine["pictures"]
+    (tmp_path / "mine").rename(root / "birds")
+    assert plan(root).identity == found.identity
+
+
+def test_a_path_that_is_not_there_is_missing(root):
+    with pytest.raises(UsageError, match="missing: /nowhere/songs"):
+        plan(root, songs="/nowhere/songs")
+
+
+def test_a_path_under_an_unknown_role_is_an_error(root):
+    with pytest.raises(UsageError, match=r"--path birds\.sound=/x: source 'birds' reads nothing"):
+        plan(root, sound="/x")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, {}),
+        ({"style": Style.GPT4ROI}, {"birds": 7, "coco": 100}),
+        ({"style": Style.GPT4ROI, "per_image": 3}, {"birds": 3, "coco": 3}),
+        ({"per_image": 3}, {"birds": 3, "coco": 3}),
+    ],
+)
+def test_each_source_has_the_cap_of_its_paper(options, expected):
+    recipe = Recipe(sources=(SourceRequest(name="birds"), SourceRequest(name="coco")), **options)
+    assert recipe.caps().per_image == expected
+    assert recipe.tasks() == {
+        "birds": (Task.REGION_CAPTION,),
+        "coco": (Task.REGION_CLASSIFICATION,),
+    }

@@ -1,0 +1,29 @@
+"""What tests of tasks share: from an image to records as they are read from a shard."""
+
+import pytest
+
+from prompts.instruction import Instruction
+from schemas.check import check_record
+from schemas.columns import BuildStamp, Row, to_batch
+from schemas.ledger import Stage
+from schemas.sample import Draft, ScreenedImage, Task
+from transforms.accounting import Book
+from transforms.compose import compose_image
+
+
+@pytest.fixture(scope="session")
+def compose():
+    """Composes an image for one task; returns its draft, if any, and its records, all right."""
+    stamp = BuildStamp(builder="regionforge", recipe="all", seed=0)
+
+    def call(found: ScreenedImage, task: Task, how: Instruction) -> tuple[Draft | None, list[dict]]:
+        draft = compose_image(found, (task,), how, Book(Stage.COMPOSE))
+        if draft is None:
+            return None, []
+        image = draft.image
+        rows = [Row(image, image.file_name, talk) for talk in draft.conversations]
+        records = to_batch(rows, stamp).to_pylist()
+        assert [problem for record in records for problem in check_record(record)] == []
+        return draft, records
+
+    return call

@@ -1,0 +1,151 @@
+"""Asking for captions of several regions: one conversation an image, or one a caption."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from prompts.dialogue import Exchange, assemble
+from prompts.instruction import Instruction, InstructionMode
+from prompts.multi_region_caption import CAPTION, PHRASE, dialogues
+from prompts.style import Style
+from prompts.table import DIALOGUES, WORDING_SETS
+from schemas.item import Expression, GroundedCaption, Mention
+from schemas.sample import ImageInfo, Region, ScreenedImage, Task
+
+IMAGE = ImageInfo(
+    source="flickr30k",
+    split="train",
+    image_id="7",
+    file_name="7.jpg",
+    folder="pictures",
+    width=10,
+    height=10,
+    size_bytes=100,
+    licence="Flickr terms",
+    shards=1,
+)
+REGIONS = tuple(Region(region_id=name, bbox=(0, 0, 1, 1)) for name in "abcd")
+CAPTIONS = (
+    GroundedCaption(
+        "7#0", (Mention("Two men", ("c", "a")), " with ", Mention("a dog", ("b",)), " walk .")
+    ),
+    GroundedCaption(
+        "7#1", ("In rain , ", Mention("a man", ("a",)), " and ", Mention("his son", ("c", "a")))
+    ),
+    GroundedCaption("7#2", (Mention("A poodle", ("b",)), " is wet .")),
+)
+FOUND = ScreenedImage(IMAGE, REGIONS, CAPTIONS)
+TEXTS = ("Two men with a dog walk .", "In rain , a man and his son", "A poodle is wet .")
+
+
+def how(style: Style = Style.REGIONGPT, seed: int = 0) -> Instruction:
+    return Instruction(
+        style=style, mode=InstructionMode.MULTI_TURN_ALL, wordings=WORDING_SETS, seed=seed
+    )
+
+
+def asked(found: ScreenedImage = FOUND, **changes) -> list[list[Exchange]]:
+    return dialogues(found, how(**changes))
+
+
+def written(turns: list[Exchange], style: Style) -> list[str]:
+    return [message.content for message in assemble("id", style, turns).messages]
+
+
+def pattern(wording: str) -> str:
+    return re.sub("<regions?>", lambda _: "(.+)", re.escape(wording))
+
+
+def filling(request: str, wordings) -> str:
+    """What stands at the placeholder of the one wording that a request was made from."""
+    found = [re.fullmatch(pattern(wording), request) for wording in wordings.wordings]
+    (match,) = [match for match in found if match]
+    return match[1]
+
+
+def test_one_conversation_has_a_turn_for_each_caption():
+    (turns,) = asked()
+    assert {turn.task for turn in turns} == {Task.MULTI_REGION_CAPTION}
+    assert sorted(turn.answer for turn in turns) == sorted(TEXTS)
+    assert sorted(item for turn in turns for item in turn.items) == ["7#0", "7#1", "7#2"]
+
+
+def test_a_turn_lists_exactly_the_regions_of_its_caption():
+    numbers: dict[str, int] = {}
+    (turns,) = asked()
+    conversation = assemble("id", Style.REGIONGPT, turns)
+    for number, region in enumerate(conversation.regions, start=1):
+        numbers[region.region_id] = number
+    requests = [message.content for message in conversation.messages[::2]]
+    requests[0] = requests[0].removeprefix("<image>\n")
+    expected = {TEXTS[0]: "cab", TEXTS[1]: "ac", TEXTS[2]: "b"}
+    for request, turn in zip(requests, turns, strict=True):
+        meant = [numbers[name] for name in expected[str(turn.answer)]]
+        listing = ", ".join(f"[{number}] <region{number}>" for number in meant)
+        assert filling(request, CAPTION) == (f"<region{meant[0]}>" if len(meant) == 1 else listing)
+    assert sorted(numbers) == ["a", "b", "c"]  # nothing is said of d
+    seen = list(dict.fromkeys(re.findall(r"<region(\d)>", " ".join(requests))))
+    assert seen == ["1", "2", "3"]
+
+
+def test_gpt4roi_tells_a_caption_and_then_asks_about_each_region_by_name():
+    found = {turns[0].answer: turns for turns in asked(style=Style.GPT4ROI)}
+    assert sorted(found) == sorted(TEXTS)
+    requests = written(found[TEXTS[0]], Style.GPT4ROI)[::2]
+    first = requests[0].removeprefix("The <image> provides an overview of the picture.\n")
+    assert filling(first, CAPTION) == "region1 <region1>, region2 <region2>, region3 <region3>"
+    assert [filling(request, PHRASE) for request in requests[1:]] == [
+        "region1", "region2", "region3",
+    ]  # fmt: skip
+    assert [turn.answer for turn in found[TEXTS[0]][1:]] == ["Two men", "Two men", "a dog"]
+    assert [turn.task for turn in found[TEXTS[2]]] == [
+        Task.MULTI_REGION_CAPTION, Task.REGION_CAPTION,
+    ]  # fmt: skip
+
+
+def test_gpt4roi_names_a_region_alone_as_well():
+    (turns,) = [turns for turns in asked(style=Style.GPT4ROI) if turns[0].answer == TEXTS[2]]
+    requests = written(turns, Style.GPT4ROI)[::2]
+    assert "region1 <region1>" in requests[0]
+    assert filling(requests[1], PHRASE) == "region1"
+
+
+def test_a_region_of_several_phrases_is_answered_by_the_first():
+    (turns,) = [turns for turns in asked(style=Style.GPT4ROI) if turns[0].answer == TEXTS[1]]
+    assert [turn.answer for turn in turns[1:]] == ["a man", "his son"]
+
+
+@pytest.mark.parametrize("style", Style)
+def test_an_image_without_captions_has_no_conversation(style):
+    other = Expression("e", "a", "a man")
+    assert asked(replace(FOUND, items=(other,)), style=style) == []
+    assert asked(replace(FOUND, items=()), style=style) == []
+
+
+@given(st.permutations(REGIONS), st.permutations(CAPTIONS), st.sampled_from(Style), st.integers())
+def test_the_order_of_regions_and_captions_decides_nothing(regions, captions, style, seed):
+    found = replace(FOUND, regions=tuple(regions), items=tuple(captions))
+    assert asked(found, style=style, seed=seed) == asked(style=style, seed=seed)
+
+
+@pytest.mark.parametrize("style", Style)
+def test_seed_and_image_draw_order_and_wordings(style):
+    def told(seed: int, image_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        found = replace(FOUND, image=replace(IMAGE, image_id=image_id))
+        turns = [turn for turns in asked(found, style=style, seed=seed) for turn in turns]
+        return tuple(str(turn.answer) for turn in turns), tuple(turn.prompt for turn in turns)
+
+    for cases in ([(seed, "7") for seed in range(60)], [(0, str(name)) for name in range(60)]):
+        found = [told(*case) for case in cases]
+        assert len({answers for answers, _ in found}) == 6
+        assert len({prompts for _, prompts in found}) > 50
+
+
+@pytest.mark.parametrize("wordings", [CAPTION, PHRASE])
+def test_there_are_enough_wordings(wordings):
+    assert len({wording.lower() for wording in wordings.wordings}) >= 20
+    assert WORDING_SETS[wordings.name] is wordings
+    assert DIALOGUES[Task.MULTI_REGION_CAPTION] is dialogues

@@ -1,0 +1,414 @@
+"""Choosing a region by its description: one right option or none, and no way to guess which.
+
+Length: a second reader of the questions, by their text alone, serves all tests.
+"""
+
+import json
+import math
+import random
+import re
+from collections import Counter, defaultdict
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prompts.instruction import REC_NEGATIVES, Instruction, InstructionMode
+from prompts.referring_expression_comprehension import CHOICE, FURTHER_CHOICE, MOST, dialogues
+from prompts.style import Style
+from prompts.table import WORDING_SETS
+from schemas.geometry import Box
+from schemas.item import Expression, Relationship
+from schemas.sample import Region, ScreenedImage, Task
+
+TASK = Task.REFERRING_EXPRESSION_COMPREHENSION
+NO_OPTION = "No corresponding options found."
+SUFFIX = " Answer the question using the template Region [x]."
+LISTING = re.compile(r"\[\d+\] <region\d+>(?:(?:, | and )\[\d+\] <region\d+>)*")
+FAR = [(20.0 * at, 0.0, 20.0 * at + 10, 10.0) for at in range(40)]  # boxes that share nothing
+
+
+def how(rate: float = REC_NEGATIVES, seed: int = 0) -> Instruction:
+    return Instruction(
+        style=Style.REGIONGPT,
+        mode=InstructionMode.MULTI_TURN_ALL,
+        wordings=WORDING_SETS,
+        seed=seed,
+        rec_negatives=rate,
+    )
+
+
+class Asked(NamedTuple):
+    """A question as it is read from a record."""
+
+    sentence: Expression
+    candidates: list[str]  # ids of regions, in the order listed
+    answer: str | None  # id of the region chosen; None: no option
+
+    @property
+    def place(self) -> int:
+        """Where the right option stands in the list, from 0."""
+        assert self.answer is not None
+        return self.candidates.index(self.answer)
+
+
+@pytest.fixture(scope="session")
+def picture(make_image):
+    """Makes an image with regions of such boxes and sentences, given as (region, text)."""
+
+    def make(boxes, said, image_id: str = "7") -> ScreenedImage:
+        image = make_image(source="refcoco", image_id=image_id, width=1000, height=1000)
+        regions = tuple(Region(f"r{at}", box) for at, box in enumerate(boxes))
+        items = tuple(Expression(f"s{at}", f"r{to}", text) for at, (to, text) in enumerate(said))
+        return ScreenedImage(image, regions, items)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def ask(compose):
+    """Asks about an image; returns its conversations as lists of `Asked`, read from records."""
+
+    def call(found: ScreenedImage, rate: float = REC_NEGATIVES, seed: int = 0) -> list[list[Asked]]:
+        _, records = compose(found, TASK, how(rate, seed))
+        meant = [[turn.items for turn in turns] for turns in dialogues(found, how(rate, seed))]
+        return [read(record, items, found) for record, items in zip(records, meant, strict=True)]
+
+    return call
+
+
+def read(record: dict, meant: list[tuple[str, ...]], found: ScreenedImage) -> list[Asked]:
+    """Read a record by its text alone; of what was meant only which sentence it is."""
+    sentences = {item.id: item for item in expressions(found)}
+    contents = [message["content"] for message in record["messages"]]
+    first = contents[0].removeprefix("<image>\n")
+    (listing,) = LISTING.findall(first)
+    numbers = re.findall(r"\[(\d+)\] <region(\d+)>", listing)
+    count = len(record["regions"])
+    assert numbers == [(str(at), str(at)) for at in range(1, count + 1)]
+    assert not [request for request in contents[2::2] if "<region" in request]
+    candidates = [region["region_id"] for region in record["regions"]]
+    asked = []
+    for turn, (request, answer, (item,)) in enumerate(
+        zip(contents[::2], contents[1::2], meant, strict=True)
+    ):
+        assert request.endswith(SUFFIX) == (turn == 0)
+        assert f'"{sentences[item].text}"' in request
+        chosen = None
+        if answer != NO_OPTION:
+            (number,) = re.findall(r"^Region \[(\d+)\]\Z", answer)
+            chosen = candidates[int(number) - 1]
+        asked.append(Asked(sentences[item], candidates, chosen))
+    return asked
+
+
+def expressions(found: ScreenedImage) -> list[Expression]:
+    return [item for item in found.items if isinstance(item, Expression)]
+
+
+def same_object(one: Box, other: Box) -> bool:
+    """The boxes overlap by half of what they cover together, or more."""
+    width = max(0.0, min(one[2], other[2]) - max(one[0], other[0]))
+    height = max(0.0, min(one[3], other[3]) - max(one[1], other[1]))
+    both = width * height
+    area = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
+    return both >= 0.5 * (area - both)
+
+
+def fitting(sentence: Expression, found: ScreenedImage) -> set[str]:
+    """The regions that a sentence may be true of: those it was said of, and the same objects."""
+    boxes = {region.region_id: region.bbox for region in found.regions}
+    words = sentence.text.lower().split()
+    said_of = {item.region_id for item in expressions(found) if item.text.lower().split() == words}
+    return {
+        name
+        for name, box in boxes.items()
+        if any(name == other or same_object(box, boxes[other]) for other in said_of)
+    }
+
+
+def check(conversation: list[Asked], found: ScreenedImage) -> None:
+    """Check what must hold for every conversation."""
+    assert 1 <= len(conversation) <= MOST
+    targets = [asked.sentence.region_id for asked in conversation]
+    assert len(set(targets)) == len(targets)
+    for asked in conversation:
+        assert 1 <= len(asked.candidates) <= MOST
+        assert len(set(asked.candidates)) == len(asked.candidates)
+        fits = fitting(asked.sentence, found) & set(asked.candidates)
+        assert fits == (set() if asked.answer is None else {asked.sentence.region_id})
+        assert asked.answer in (None, asked.sentence.region_id)
+
+
+def world(picture, images: int) -> list[ScreenedImage]:
+    """Images with few and many regions, the same object twice, and repeated sentences."""
+    draw = random.Random(5)
+    found = []
+    for number in range(images):
+        boxes = []
+        for _ in range(draw.choice([1, 2, 2, 2, 3, 3, 4, 5, 6, 8, 10, 14])):
+            x, y = draw.uniform(0, 900), draw.uniform(0, 900)
+            boxes.append((x, y, x + draw.uniform(10, 100), y + draw.uniform(10, 100)))
+            if draw.random() < 0.1:
+                boxes.append((boxes[-1][0] + 1, *boxes[-1][1:]))
+        said = [
+            (at, f"{draw.choice(['Red', 'red', 'left'])} {draw.choice('abcdefghijkl')}")
+            for at in range(len(boxes))
+            for _ in range(draw.randrange(4))
+        ]
+        found.append(picture(boxes, said, image_id=str(number)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def images(picture):
+    return world(picture, 1800)
+
+
+@pytest.fixture(scope="module")
+def questions(images, ask):
+    """For each rate of negatives, all conversations."""
+    return {
+        rate: [conversation for found in images for conversation in ask(found, rate)]
+        for rate in (0, 0.2, 0.5, 1)
+    }
+
+
+def critical(freedom: int) -> float:
+    """What chi squared exceeds once in a thousand times (Wilson and Hilferty's formula)."""
+    part = 2 / (9 * freedom)
+    return freedom * (1 - part + 3.09 * math.sqrt(part)) ** 3
+
+
+def check_uniform(found: Counter, count: int) -> None:
+    """Check that each of so many places is as likely (Pearson's chi-squared test)."""
+    expected = found.total() / count
+    assert expected > 5
+    spread = sum((found[place] - expected) ** 2 / expected for place in range(count))
+    assert count == 1 or spread < critical(count - 1), (count, found)
+
+
+@pytest.mark.parametrize("rate", [0, 0.2, 0.5])
+def test_the_place_of_the_right_option_says_nothing(questions, rate):
+    places: dict[int, Counter] = defaultdict(Counter)
+    for conversation in questions[rate]:
+        for asked in conversation:
+            if asked.answer is not None:
+                places[len(asked.candidates)][asked.place] += 1
+    assert sum(counts.total() for counts in places.values()) > (10_000 if rate < 0.5 else 5_000)
+    assert set(places) >= set(range(2, MOST + 1))
+    for count, found in places.items():
+        check_uniform(found, count)
+
+
+def test_the_place_does_not_hang_on_which_regions_are_described(picture, ask):
+    places: Counter = Counter()
+    for number in range(1000):
+        ((asked,),) = ask(picture(FAR[:5], [(0, "left")], image_id=str(number)), 0)
+        places[asked.place] += 1
+    check_uniform(places, 5)
+
+
+@pytest.mark.parametrize("rate", [0, 0.2, 0.5, 1])
+def test_negatives_come_at_the_asked_rate(questions, rate):
+    answers = [asked.answer for conversation in questions[rate] for asked in conversation]
+    negatives = answers.count(None)
+    assert len(answers) > 10_000
+    error = math.sqrt(len(answers) * rate * (1 - rate))
+    assert abs(negatives - rate * len(answers)) <= 3 * error
+
+
+def test_the_rate_leaves_nothing_out_and_lets_nothing_in(images, ask):
+    for found in images[:300]:
+        asked = [
+            Counter(one.sentence.id for turns in ask(found, rate) for one in turns)
+            for rate in (0, 0.2, 0.5, 1)
+        ]
+        expected = [
+            item.id for item in expressions(found) if len(fitting(item, found)) < len(found.regions)
+        ]
+        assert asked == [Counter(expected)] * 4
+
+
+def test_no_description_fits_another_candidate(images, ask):
+    for found in images[:600]:
+        for rate in (0.2, 0.5):
+            for conversation in ask(found, rate):
+                check(conversation, found)
+
+
+def test_a_single_candidate_does_not_tell_that_it_is_wrong(picture, ask):
+    alone = []
+    for number in range(500):
+        found = picture(FAR[:2], [(0, "left"), (1, "right")], image_id=str(number))
+        asked = [one for conversation in ask(found, 0.2) for one in conversation]
+        alone += [one.answer for one in asked if len(one.candidates) == 1]
+    # Of two regions one at most is a candidate beside a negative, and is asked about as well
+    # unless it has a negative of its own: (0.32 + 0.08) of (0.32 + 0.08 + 0.32).
+    assert 0.5 < alone.count(None) / len(alone) < 0.62
+
+
+def test_further_turns_choose_among_the_same(picture, ask):
+    found = picture(FAR[:6], [(at, f"number {at}") for at in range(6)])
+    (conversation,) = ask(found, 0)
+    assert sorted(asked.answer for asked in conversation) == [f"r{at}" for at in range(6)]
+    assert sorted(conversation[0].candidates) == [f"r{at}" for at in range(6)]
+
+
+def test_wordings_of_the_first_turn_and_of_further_ones(picture):
+    prompts: dict[bool, set[str]] = {True: set(), False: set()}
+    for number in range(100):
+        found = picture(FAR[:4], [(at, f"number {at}") for at in range(4)], image_id=str(number))
+        for turns in dialogues(found, how()):
+            for turn, exchange in enumerate(turns):
+                prompts[turn == 0].add(exchange.prompt)
+    assert {prompt.split("/")[0] for prompt in prompts[True]} == {CHOICE.name}
+    assert {prompt.split("/")[0] for prompt in prompts[False]} == {FURTHER_CHOICE.name}
+    assert len(prompts[True]) == len(CHOICE.wordings)
+    assert len(prompts[False]) == len(FURTHER_CHOICE.wordings)
+
+
+def test_many_regions_make_several_conversations(picture, ask):
+    found = picture(FAR, [(at, f"number {at}") for at in range(25)])
+    conversations = ask(found, 0)
+    assert [len(turns) for turns in conversations] == [10, 10, 5]
+    assert [len(turns[0].candidates) for turns in conversations] == [MOST] * 3
+    asked = [one.answer for turns in conversations for one in turns]
+    assert sorted(asked) == sorted(f"r{at}" for at in range(25))
+    fillers = set(conversations[2][0].candidates) - {one.answer for one in conversations[2]}
+    assert len(fillers) == 5
+
+
+def test_further_sentences_of_a_region_go_into_further_conversations(picture, ask):
+    found = picture(FAR[:3], [(0, "a"), (0, "b"), (0, "c"), (1, "d"), (1, "e"), (2, "f")])
+    conversations = ask(found, 0)
+    assert [sorted(one.answer for one in turns) for turns in conversations] == [
+        ["r0", "r1", "r2"],
+        ["r0", "r1"],
+        ["r0"],
+    ]
+    assert all(len(one.candidates) == 3 for turns in conversations for one in turns)
+
+
+@pytest.mark.parametrize("text", ["red cup", "Red  CUP", " red cup"])
+def test_regions_of_one_sentence_are_never_candidates_together(picture, ask, text):
+    found = picture(FAR[:3], [(0, "red cup"), (1, text), (2, "blue cup")])
+    for rate in (0, 1):
+        for conversation in ask(found, rate):
+            check(conversation, found)
+    for one in (one for turns in ask(found, 0) for one in turns if one.answer == "r0"):
+        assert set(one.candidates) == {"r0", "r2"}
+
+
+@pytest.mark.parametrize(("shift", "together"), [(3.3, False), (3.4, True), (10.0, True)])
+def test_one_object_marked_twice_is_never_two_candidates(picture, ask, shift, together):
+    # Two boxes of 10 x 10, shifted by a third of that, overlap by half of what they cover.
+    boxes = [(0.0, 0.0, 10.0, 10.0), (shift, 0.0, shift + 10, 10.0), FAR[5]]
+    found = picture(boxes, [(0, "pot")])
+    ((asked,),) = ask(found, 0)
+    assert ("r1" in asked.candidates) == together
+    ((asked,),) = ask(found, 1)
+    assert set(asked.candidates) == ({"r1", "r2"} if together else {"r2"})
+
+
+def test_what_overlaps_a_region_of_the_same_sentence_is_no_candidate_either(picture, ask):
+    boxes = [FAR[0], FAR[1], (21.0, 0.0, 30.0, 10.0), FAR[3]]
+    ((asked,), *_) = ask(picture(boxes, [(0, "pot"), (1, "pot")]), 0)
+    assert set(asked.candidates) & {"r0", "r1", "r2"} == {asked.answer}
+
+
+@pytest.mark.parametrize("rate", [0, 0.5, 1])
+@pytest.mark.parametrize(
+    ("boxes", "said"),
+    [
+        ([], []),
+        (FAR[:3], []),
+        (FAR[:1], [(0, "alone")]),
+        (FAR[:2], [(0, "same"), (1, "same")]),
+        ([FAR[0], FAR[0]], [(0, "one"), (1, "other")]),
+    ],
+)
+def test_nothing_to_choose_from_gives_no_question(picture, ask, boxes, said, rate):
+    assert ask(picture(boxes, said), rate) == []
+
+
+def test_two_regions_are_enough(picture, ask):
+    found = picture(FAR[:2], [(0, "left"), (1, "right")])
+    ((one, other),) = ask(found, 0)
+    assert {one.answer, other.answer} == {"r0", "r1"}
+    assert [[asked.candidates for asked in turns] for turns in ask(found, 1)] in (
+        [[["r0"]], [["r1"]]],
+        [[["r1"]], [["r0"]]],
+    )
+
+
+def test_what_is_not_said_of_one_region_is_passed_over(picture, ask):
+    found = picture(FAR[:3], [(0, "left")])
+    others = (Relationship("x", "r0", "near", "r1"),)
+    mixed = ScreenedImage(found.image, found.regions, found.items + others)
+    assert dialogues(mixed, how()) == dialogues(found, how())
+
+
+BOXES = st.tuples(*[st.integers(0, 6)] * 2, *[st.integers(1, 6)] * 2).map(
+    lambda box: (float(box[0]), float(box[1]), float(box[0] + box[2]), float(box[1] + box[3]))
+)
+TEXTS = st.sampled_from(["red cup", "Red  cup", "dog", "[2] left dog .", 'a "dog"', "(region1)"])
+
+
+@given(st.data(), st.lists(BOXES, max_size=13), st.floats(0, 1), st.integers())
+def test_any_regions_and_sentences_make_right_questions(picture, ask, data, boxes, rate, seed):
+    numbers = st.integers(0, max(0, len(boxes) - 1))
+    said = data.draw(st.lists(st.tuples(numbers, TEXTS), max_size=12 if boxes else 0))
+    found = picture(boxes, said)
+    conversations = ask(found, rate, seed)
+    for conversation in conversations:
+        check(conversation, found)
+    asked = [one.sentence.id for conversation in conversations for one in conversation]
+    assert sorted(asked) == sorted(
+        item.id for item in expressions(found) if len(fitting(item, found)) < len(boxes)
+    )
+    regions = tuple(data.draw(st.permutations(found.regions)))
+    items = tuple(data.draw(st.permutations(found.items)))
+    shuffled = ScreenedImage(found.image, regions, items)
+    assert dialogues(shuffled, how(rate, seed)) == dialogues(found, how(rate, seed))
+
+
+@pytest.mark.parametrize("name", ["refcoco_val", "refcocog_val"])
+def test_real_sentences(samples, picture, ask, name):
+    text = (samples / "refcoco" / "minigpt4_eval" / f"{name}.json").read_text(encoding="utf-8")
+    lines: dict[str, list[tuple[tuple[float, ...], str]]] = defaultdict(list)
+    for line in json.loads(text):
+        x, y, width, height = line["bbox"]
+        image_id = line["img_id"].rpartition("_")[0]
+        lines[image_id].append(((x, y, x + width, y + height), line["sents"]))
+    answers = []
+    for image_id, said in lines.items():
+        boxes = sorted({box for box, _ in said})
+        numbered = [(boxes.index(box), sentence) for box, sentence in said]
+        found = picture(boxes, numbered, image_id=image_id)
+        for conversation in ask(found):
+            check(conversation, found)
+            answers += [asked.answer for asked in conversation]
+    assert len(answers) > 0.75 * sum(map(len, lines.values()))
+    assert answers.count(None) / len(answers) == pytest.approx(REC_NEGATIVES, abs=0.015)
+
+
+def test_the_other_style_has_no_such_task(picture):
+    found = picture(FAR[:2], [(0, "left")])
+    other = Instruction(
+        style=Style.GPT4ROI, mode=InstructionMode.MULTI_TURN_ALL, wordings=WORDING_SETS, seed=0
+    )
+    with pytest.raises(AssertionError, match="RegionGPT style only"):
+        dialogues(found, other)
+
+
+@pytest.mark.parametrize(
+    ("wordings", "placeholders"),
+    [(CHOICE, ("<candidates>", "<description>")), (FURTHER_CHOICE, ("<description>",))],
+)
+def test_there_are_enough_wordings(wordings, placeholders):
+    assert WORDING_SETS[wordings.name] is wordings
+    assert wordings.placeholders == placeholders
+    assert len(set(wordings.wordings)) == len(wordings.wordings) >= 15
+    assert all('"<description>"' in wording for wording in wordings.wordings)

@@ -1,0 +1,191 @@
+"""Compose from what is said: items and regions that no conversation is about are accounted for."""
+
+import pytest
+
+from prompts.dialogue import Exchange
+from prompts.instruction import Instruction, InstructionMode
+from prompts.style import Style
+from prompts.table import WORDING_SETS
+from schemas.item import Dialogue, Expression, Item, Relationship, Round
+from schemas.ledger import Stage, ledger_of
+from schemas.rejection import Kind, Reason
+from schemas.sample import Draft, Region, ScreenedImage, Task
+from transforms import compose
+from transforms.accounting import Book
+from transforms.compose import compose_image
+
+HOW = Instruction(
+    style=Style.REGIONGPT,
+    mode=InstructionMode.MULTI_TURN_ALL,
+    wordings=WORDING_SETS,
+    seed=0,
+)
+ITEMS: tuple[Item, ...] = (
+    Expression("s1", "a", "a dog"),
+    Expression("s2", "b", "a cat"),
+    Relationship("r1", "a", "beside", "b"),
+    Dialogue("d1", (Round("Hm?", "Hm."), Round("So?", "So."))),
+)
+CAPTION, RELATE, TALK = Task.REGION_CAPTION, Task.REGION_RELATIONSHIP, Task.IMAGE_CONVERSATION
+
+
+def captions(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+    """A conversation for each sentence but those about a cat."""
+    regions = {region.region_id: region for region in found.regions}
+    return [
+        [
+            Exchange(
+                task=CAPTION,
+                request=("Describe ", regions[item.region_id], "."),
+                answer=item.text,
+                prompt="p",
+                items=(item.id,),
+            )
+        ]
+        for item in found.items
+        if isinstance(item, Expression) and item.text != "a cat"
+    ]
+
+
+def relations(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+    """One conversation about both the relationship and a sentence."""
+    regions = {region.region_id: region for region in found.regions}
+    return [
+        [
+            Exchange(
+                task=RELATE,
+                request=(regions[item.subject_id], " and ", regions[item.object_id]),
+                answer=item.predicate,
+                prompt="p",
+                items=(item.id, "s1"),
+            )
+        ]
+        for item in found.items
+        if isinstance(item, Relationship)
+    ]
+
+
+def talks(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+    return [
+        [
+            Exchange(
+                task=TALK,
+                request=(turn.request,),
+                answer=turn.answer,
+                prompt="own",
+                items=(item.id,),
+            )
+            for turn in item.rounds
+        ]
+        for item in found.items
+        if isinstance(item, Dialogue)
+    ]
+
+
+@pytest.fixture(autouse=True)
+def own_tasks(monkeypatch):
+    tasks = {CAPTION: captions, RELATE: relations, TALK: talks}
+    monkeypatch.setattr(compose, "DIALOGUES", tasks)
+
+
+@pytest.fixture
+def image(make_image) -> ScreenedImage:
+    regions = tuple(Region(region_id=name, bbox=(0, 0, 1, 1)) for name in "abc")
+    return ScreenedImage(make_image(), regions, ITEMS)
+
+
+def composed(found: ScreenedImage, *tasks: Task) -> tuple[Draft | None, Book]:
+    """The draft and the book; each account is closed within the stage."""
+    book = Book(Stage.COMPOSE)
+    draft = compose_image(found, tasks, HOW, book)
+    assert [line for line in ledger_of(book.tally).problems() if "no later stage" not in line] == []
+    return draft, book
+
+
+def counts(book: Book) -> dict[Kind, tuple[int, int]]:
+    accounts = ledger_of(book.tally).sources["coco"]["train"][Stage.COMPOSE]
+    return {kind: (account.read, account.kept) for kind, account in accounts.items()}
+
+
+def test_items_and_regions_that_are_not_used_are_rejected(image):
+    draft, book = composed(image, CAPTION)
+    assert draft is not None
+    assert draft.items == ((Kind.SENTENCE, "s1"),)
+    assert draft.region_ids() == ["a"]
+    assert {(line.kind, line.id) for line in book.rejections} == {
+        (Kind.ANNOTATION, "b"),
+        (Kind.ANNOTATION, "c"),
+        (Kind.SENTENCE, "s2"),
+        (Kind.RELATIONSHIP, "r1"),
+        (Kind.DIALOGUE, "d1"),
+    }
+    assert {line.reason for line in book.rejections} == {Reason.NOT_USED}
+    assert counts(book) == {
+        Kind.IMAGE: (1, 1),
+        Kind.ANNOTATION: (3, 1),
+        Kind.SENTENCE: (2, 1),
+        Kind.RELATIONSHIP: (1, 0),
+        Kind.DIALOGUE: (1, 0),
+        Kind.CONVERSATION: (1, 1),
+    }
+
+
+def test_an_item_that_several_tasks_use_counts_once(image):
+    draft, book = composed(image, CAPTION, RELATE, TALK)
+    assert draft is not None
+    assert draft.items == (
+        (Kind.SENTENCE, "s1"),
+        (Kind.RELATIONSHIP, "r1"),
+        (Kind.DIALOGUE, "d1"),
+    )
+    assert [conversation.id for conversation in draft.conversations] == [
+        f"coco/train/7/{task}/0" for task in (CAPTION, RELATE, TALK)
+    ]
+    assert [(line.kind, line.id) for line in book.rejections] == [
+        (Kind.ANNOTATION, "c"),
+        (Kind.SENTENCE, "s2"),
+    ]
+    assert counts(book) == {
+        Kind.IMAGE: (1, 1),
+        Kind.ANNOTATION: (3, 2),
+        Kind.SENTENCE: (2, 1),
+        Kind.RELATIONSHIP: (1, 1),
+        Kind.DIALOGUE: (1, 1),
+        Kind.CONVERSATION: (3, 3),
+    }
+
+
+@pytest.mark.parametrize("tasks", [(), (RELATE, TALK)])
+def test_an_image_that_no_task_uses_goes_with_all_that_is_said(image, make_image, tasks):
+    found = ScreenedImage(make_image(), image.regions, ITEMS[:2])
+    draft, book = composed(found, *tasks)
+    assert draft is None
+    assert [(line.kind, line.id, line.reason) for line in book.rejections] == [
+        (Kind.IMAGE, "7", Reason.NOT_USED),
+        *[(Kind.ANNOTATION, name, Reason.NOT_USED) for name in "abc"],
+        *[(Kind.SENTENCE, item.id, Reason.NOT_USED) for item in ITEMS[:2]],
+    ]
+    assert counts(book) == {Kind.IMAGE: (1, 0), Kind.ANNOTATION: (3, 0), Kind.SENTENCE: (2, 0)}
+
+
+@pytest.mark.parametrize(("file_name", "first"), [("7.jpg", "<image>\nHm?"), (None, "Hm?")])
+def test_text_alone_has_no_image_to_introduce(make_image, file_name, first):
+    found = ScreenedImage(make_image(file_name=file_name), (), ITEMS[3:])
+    draft, book = composed(found, TALK)
+    assert draft is not None
+    (conversation,) = draft.conversations
+    assert [message.content for message in conversation.messages] == [first, "Hm.", "So?", "So."]
+    assert book.rejections == []
+    assert counts(book) == {
+        Kind.IMAGE: (1, 1),
+        Kind.DIALOGUE: (1, 1),
+        Kind.CONVERSATION: (1, 1),
+    }
+
+
+def test_nothing_annotated_is_another_reason_than_nothing_used(make_image):
+    draft, book = composed(ScreenedImage(make_image(), ()), CAPTION)
+    assert draft is None
+    assert [(line.kind, line.reason) for line in book.rejections] == [
+        (Kind.IMAGE, Reason.NO_REGIONS)
+    ]

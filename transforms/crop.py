@@ -1,0 +1,88 @@
+"""Crops of pictures as captioners and scorers see them.
+
+Frame: the upright picture; origin at its top-left corner, x to the right, y down, pixels.
+"""
+
+import math
+from io import BytesIO
+
+from PIL import Image
+
+from schemas.geometry import Box
+
+# What models' processors take without complaint: the widely used one of Qwen2-VL refuses sides
+# that differ by a factor of more than 200, others resize the shorter side to nothing.
+MIN_SIDE = 8  # pixels
+MAX_ASPECT = 20  # of the longer side to the shorter one
+PADDING = (127, 127, 127)
+QUALITY = 90
+
+Window = tuple[int, int, int, int]  # x0, y0, x1, y1; whole pixels
+
+
+def window(box: Box, context: float, width: int, height: int) -> Window:
+    """Return the part of a picture that shows a box: whole pixels, inside the picture.
+
+    A window that would be thinner than `MIN_SIDE`, or longer than `MAX_ASPECT` times its width,
+    takes in pixels around it, as far as the picture has them.
+
+    Args:
+        box: xyxy, pixels, with an area, inside the picture.
+        context: what is added on each of the four sides, as a share of the box's side.
+        width: of the picture, pixels.
+        height: likewise.
+    """
+    x0, y0, x1, y1 = box
+    across, down = context * (x1 - x0), context * (y1 - y0)
+    left, right = _whole(x0 - across, x1 + across, width)
+    top, bottom = _whole(y0 - down, y1 + down, height)
+    least = math.ceil(max(right - left, bottom - top) / MAX_ASPECT)
+    left, right = _widened(left, right, max(MIN_SIDE, least), width)
+    top, bottom = _widened(top, bottom, max(MIN_SIDE, least), height)
+    return left, top, right, bottom
+
+
+def crop(picture: Image.Image, box: Box, context: float) -> Image.Image:
+    """Return the part of an upright picture that shows a box; see `window`."""
+    return picture.crop(window(box, context, picture.width, picture.height))
+
+
+def jpeg(picture: Image.Image, max_pixels: int) -> bytes:
+    """Return a picture as an RGB JPEG; the same pixels give the same bytes.
+
+    It is shrunk to at most `max_pixels` with its aspect kept, and never enlarged. One that is too
+    thin for a model, because the whole picture is, stands in the middle of a grey ground.
+    """
+    image = _padded(picture if picture.mode == "RGB" else picture.convert("RGB"))
+    scale = math.sqrt(max_pixels / (image.width * image.height))
+    if scale < 1:
+        size = max(1, math.floor(image.width * scale)), max(1, math.floor(image.height * scale))
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    out = BytesIO()
+    image.save(out, "JPEG", quality=QUALITY, subsampling=0)
+    return out.getvalue()
+
+
+def _whole(start: float, stop: float, limit: int) -> tuple[int, int]:
+    """Return the pixels that an interval touches, one at least, between 0 and the limit."""
+    first = min(max(math.floor(start), 0), limit - 1)
+    return first, max(min(math.ceil(stop), limit), first + 1)
+
+
+def _widened(start: int, stop: int, least: int, limit: int) -> tuple[int, int]:
+    """Return an interval of the least length, around the given one, between 0 and the limit."""
+    missing = min(least, limit) - (stop - start)
+    if missing <= 0:
+        return start, stop
+    first = min(max(start - missing // 2, 0), limit - (stop - start) - missing)
+    return first, first + (stop - start) + missing
+
+
+def _padded(image: Image.Image) -> Image.Image:
+    least = max(MIN_SIDE, math.ceil(max(image.size) / MAX_ASPECT))
+    width, height = max(image.width, least), max(image.height, least)
+    if (width, height) == image.size:
+        return image
+    ground = Image.new("RGB", (width, height), PADDING)
+    ground.paste(image, ((width - image.width) // 2, (height - image.height) // 2))
+    return ground
