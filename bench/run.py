@@ -1,10 +1,12 @@
 """`make bench`: RegionForge beside what a user would write, in alternating pairs on this machine.
 
-    python bench/run.py [--pairs N] [--only photos|annotations] [--peer plain|tuned] [--data DIR]
+    python bench/run.py [--pairs N] [--only photos|annotations|captions] [--peer plain|tuned]
+                        [--data DIR]
 
 The data is drawn by the sample world: 20,000 pictures of about 110 kB, and annotations of the
 size of COCO train2017's. The peers are in peer.py. Ratios are of wall times, pair by pair; the
 median is printed. Memory is the peak of each process. The plain peer takes minutes a round.
+Captions are another matter: see recap.py.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from measure import Run, run
+from recap import compare_clients
 
 from pipelines.sample_world.full_size import CocoSet, write_annotation_set, write_photo_set
 
@@ -40,16 +43,18 @@ def main() -> None:
     """Prepare the data, run the pairs, print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=5, metavar="N")
-    parser.add_argument("--only", choices=("photos", "annotations"))
+    parser.add_argument("--only", choices=("photos", "annotations", "captions"))
     parser.add_argument("--peer", choices=("plain", "tuned", "both"), default="both")
     parser.add_argument("--data", type=Path, default=HERE / "data", metavar="DIR")
     args = parser.parse_args()
-    if args.only != "annotations":
+    if args.only in {None, "photos"}:
         print("drawing 20,000 pictures, unless they are there", flush=True)
         _compare(_photos(args.data), args)
-    if args.only != "photos":
+    if args.only in {None, "annotations"}:
         print("writing annotations of COCO's size, unless they are there", flush=True)
         _compare(_annotations(args.data), args)
+    if args.only in {None, "captions"}:
+        compare_clients(args.pairs)
 
 
 def _photos(data: Path) -> Workload:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from pipelines import VERSION
 from pipelines.flags.build import add_build_flags
-from pipelines.flags.recap import add_recap_flags
+from pipelines.flags.recap import add_clip_flags, add_recap_flags
 from schemas.errors import RegionForgeError, UsageError
 
 EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
@@ -68,7 +68,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"regionforge {VERSION}")
     commands_ = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (_sources, _build, _recap, _wordings, _verify, _preview, _demo, _sample_world):
+    for add in (
+        _sources,
+        _build,
+        _recap,
+        _calibrate,
+        _wordings,
+        _verify,
+        _preview,
+        _demo,
+        _sample_world,
+    ):
         add(commands_)
     return parser
 
@@ -117,6 +127,30 @@ def _recap(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--endpoint http://gpu:8000/v1 --model NAME --threshold 0.2",
     )
     add_recap_flags(parser)
+
+
+def _calibrate(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _add(
+        group,
+        "calibrate",
+        "Find the CLIP similarity that tells captions of a crop from captions of another one.",
+        "calibrate /recapd --clip-model ViT-L-14 --clip-weights openai --to calibration.json",
+    )
+    parser.add_argument("output", metavar="OUTPUT", help="of `recap`, best with --no-filter")
+    parser.add_argument(
+        "--to", required=True, metavar="FILE", help="JSON for `recap --calibration`; a .png beside"
+    )
+    parser.add_argument(
+        "--false-accept",
+        type=float,
+        metavar="SHARE",
+        help="of foreign captions that may pass; default: as few errors of both kinds as can be",
+    )
+    parser.add_argument(
+        "--pairs", type=int, default=2000, metavar="N", help="at most (default: %(default)s)"
+    )
+    add_clip_flags(parser)
+    parser.add_argument("--seed", type=int, default=0)
 
 
 def _wordings(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -69,7 +69,8 @@ def walk(folder: str) -> Iterator[tuple[str, int]]:
         except BeamIOError as error:
             raise InputFileError(f"cannot list {folder}: {error}") from None
         for found in matches:
-            yield found.path.removeprefix(prefix), found.size_in_bytes
+            if not found.path.endswith("/"):  # what stands for a folder
+                yield found.path.removeprefix(prefix), found.size_in_bytes
 
 
 def _walk(

@@ -55,6 +55,11 @@ def clean(text: str) -> str:
     return _checked(plain, text, MAX_CHARACTERS)
 
 
+def storable(text: str) -> str:
+    """Return the text as UTF-8 can hold it: halves of surrogate pairs are replaced, no more."""
+    return text if text.isascii() else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def clean_passage(passage: Passage) -> Passage:
     """Return the passage disarmed piece by piece, with one blank where there were some.
 
@@ -121,7 +126,7 @@ def _checked(plain: str, text: str, most: int) -> str:
 
 
 def _disarmed(plain: str, disarm: Callable[[str], str]) -> str:
-    """Return the text disarmed as it stands, and as a tokenizer reads it that folds wide letters."""
+    """Return the text disarmed, as it stands and as a tokenizer folds its wide letters."""
     plain = disarm(plain)
     if not plain.isascii():
         folded = "".join(map(_fold, plain))

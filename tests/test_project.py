@@ -31,10 +31,14 @@ def test_types_are_declared(package: str) -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_file_reaches_the_sdist(package: str) -> None:
-    # Packages are found by __init__.py, and only Python and py.typed are shipped.
+    # Packages are found by __init__.py; of what is no Python, only what is named is shipped.
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
+    named = project["tool"]["setuptools"]["package-data"]
     files = [path for path in (CHECKOUT / package).rglob("*") if path.is_file()]
     ours = [path for path in files if "__pycache__" not in path.parts]
-    assert [path for path in ours if path.suffix != ".py" and path.name != "py.typed"] == []
+    data = [path for path in ours if path.suffix != ".py"]
+    home = {path: ".".join(path.parent.relative_to(CHECKOUT).parts) for path in data}
+    assert [path for path in data if path.name not in named["*"] + named.get(home[path], [])] == []
     assert [path for path in ours if not (path.parent / "__init__.py").is_file()] == []
 
 
@@ -53,7 +57,8 @@ def test_tests_are_not_packages() -> None:
 
 def test_constraints_pin_every_direct_dependency() -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    direct = project["dependencies"] + project["optional-dependencies"]["dev"]
+    extras = project["optional-dependencies"]
+    direct = project["dependencies"] + extras["dev"] + extras["clip"] + extras["serve"]
     pins = (CHECKOUT / "constraints.txt").read_text(encoding="utf-8")
     pinned = {normal(name) for name in re.findall(r"^([\w.-]+)==\S+$", pins, re.MULTILINE)}
     assert {normal(re.split(r"[\[>=<]", need)[0]) for need in direct} - pinned == set()

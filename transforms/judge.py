@@ -44,7 +44,7 @@ _REFUSALS = (
     r"\bI am (?:sorry|afraid)\b",
     r"\bI (?:do not|don['\u2019]t|can only|only) see (?:an|any|the|a) (?:image|picture|photo|crop)",
     r"\bI (?:must|have to) (?:decline|refuse)|\bI (?:apologi[sz]e|decline)\b|\b[Mm]y apologies\b",
-    r"^(?:Sorry|Apologies|Unfortunately)[,.!]? (?:but )?(?:I|we|the image|no image|there)\b",
+    r"^(?:Sorry|Apologies|Unfortunately)[,.!]? (?:but )?(?:I|no image)\b",
     r"\b[Aa]s an? (?:AI|artificial intelligence|(?:large )?language model|text-based)\b.*\bI\b",
     r"\b[Nn]o (?:image|picture|photo|crop) (?:was|is|has been|seems to be|appears to be) "
     r"(?:\w+ )?(?:provided|attached|uploaded|shared|included|given|visible|available)",
@@ -99,12 +99,13 @@ def _refusal(text: str, _: str) -> str:
 
 
 def _repetitive(text: str, _: str) -> str:
-    words = _words(text)
-    sentences = Counter(" ".join(_words(sentence)) for sentence in _SENTENCE.split(text))
+    spoken = _unquoted(text)
+    words = _words(spoken)
+    sentences = Counter(" ".join(_words(sentence)) for sentence in _SENTENCE.split(spoken))
     sentence, times = max(sentences.items(), key=lambda item: (item[1], item[0]))
     if times >= SAME_SENTENCE and " " in sentence:
         return f"says {times} times {sentence[:60]!r}"
-    if syllables := _SYLLABLES.search(text):
+    if syllables := _SYLLABLES.search(spoken):
         return f"goes on with {syllables[1]!r}"
     for length in range(1, min(LONGEST_LOOP, len(words) // 2) + 1):
         if (loop := _loop(words, length)) is not None:

@@ -18,7 +18,7 @@ from schemas.mask import Mask, parse_segmentation
 from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import ImageInfo, Region, ScreenedImage
 from schemas.source import SourceImage, SourceRegion
-from schemas.text import shown_name
+from schemas.text import shown_name, storable
 from transforms.accounting import Book, BookedDoFn, booked
 from transforms.screen_items import screen_item
 
@@ -65,8 +65,10 @@ def _screen_region(image: ImageInfo, region: SourceRegion, book: Book) -> Region
     assert image.height is not None, "regions need an image"
     if region.crowd:
         raise Rejected(Reason.CROWD, "marks a group of objects, expected a single one")
-    if region.category is not None:
-        shown_name(region.category)
+    category = region.category
+    if category is not None:
+        category = storable(category)
+        shown_name(category)
     box, clipped = fit_box(region.bbox, image.width, image.height)
     mask = parse_segmentation(region.segmentation, image.height, image.width)
     if clipped:
@@ -74,7 +76,7 @@ def _screen_region(image: ImageInfo, region: SourceRegion, book: Book) -> Region
     if mask and _is_blank(mask):
         mask = None
         book.repaired(image, Kind.ANNOTATION, Repair.MASK_EMPTY)
-    return Region(region.region_id, box, mask, region.category, None, region.score)
+    return Region(region.region_id, box, mask, category, None, region.score)
 
 
 def _is_blank(mask: Mask) -> bool:

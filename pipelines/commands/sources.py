@@ -8,9 +8,9 @@ from rich.markup import escape
 
 from pipelines.commands.arguments import folder
 from pipelines.datasets.catalog import CATALOG
-from pipelines.datasets.spec import Located, SourceRequest
+from pipelines.datasets.spec import SourceRequest
 from pipelines.files import exists
-from pipelines.plan import find
+from pipelines.plan import Found, find
 
 
 def run(args: Namespace) -> int:
@@ -22,18 +22,19 @@ def run(args: Namespace) -> int:
         for year in spec.years or (None,):
             for found in find(folder(args.data_root), SourceRequest(name=spec.name, year=year)):
                 console.print(f"  {found.located.split} {year or ''}".rstrip())
-                for line in _lines(found.located):
+                for line in _lines(found):
                     console.print(f"    {line}")
     return 0
 
 
-def _lines(located: Located) -> Iterator[str]:
+def _lines(found: Found) -> Iterator[str]:
     """Yield what is found of a split, role by role."""
-    width = max(map(len, located.roles))
-    for role, path in located.roles.items():
-        optional = role in located.optional
-        state = "[green]found  [/green]"
-        if not exists(path):
-            state = "[dim]absent [/dim]" if optional else "[red]missing[/red]"
-        note = " (optional)" if optional else ""
+    roles = found.located.roles
+    width = max(map(len, roles))
+    for role, path in roles.items():
+        state, note = "[green]found  [/green]", ""
+        if role in found.located.optional:
+            state, note = state if exists(path) else "[dim]absent [/dim]", " (optional)"
+        elif path in found.missing:
+            state = "[red]missing[/red]"
         yield f"{state} {role:{width}} {escape(path)}{note}"

@@ -191,10 +191,12 @@ def read_regions(
 
 def _region(found: CocoAnnotation, categories: Categories) -> SourceRegion:
     x, y, width, height = found.bbox
-    unknown = x is None or y is None or width is None or height is None
+    box = UNKNOWN_BOX
+    if x is not None and y is not None and width is not None and height is not None:
+        box = xyxy(x, y, width, height)
     return SourceRegion(
         str(found.id),
-        UNKNOWN_BOX if unknown else xyxy(x, y, width, height),
+        box,
         categories.name_of(found.category_id),
         bool(found.iscrowd),
         None,

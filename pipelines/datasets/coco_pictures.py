@@ -6,7 +6,7 @@ The releases of 2014 and 2017 hold the same pictures, dealt out to other splits,
 alone tells which picture is meant.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from schemas.errors import InputFileError
 from schemas.source import SplitInput, Store
@@ -14,24 +14,31 @@ from schemas.source import SplitInput, Store
 FOLDERS = ("train2014", "val2014", "train2017", "val2017")
 
 
-def list_pictures(split: SplitInput, store: Store) -> dict[str, int]:
+def list_pictures(
+    split: SplitInput, store: Store, folders: Sequence[str] = FOLDERS
+) -> dict[str, int]:
     """Return the sizes in bytes of COCO's pictures, by folder and name: `val2017/000000000139.jpg`.
+
+    Args:
+        split: whose folder of pictures holds COCO's folders.
+        store: to list them in.
+        folders: those to look into; not all of them need be there.
 
     Raises:
         InputFileError: none of the folders can be listed.
     """
     found: dict[str, int] = {}
     problems = []
-    for folder in FOLDERS:
+    for folder in folders:
         try:
             sizes = store.sizes(f"{split.pictures}/{folder}")
         except InputFileError as error:  # few have all four
             problems.append(str(error))
             continue
         found.update((f"{folder}/{name}", size) for name, size in sizes.items())
-    if len(problems) == len(FOLDERS):
+    if len(problems) == len(folders):
         raise InputFileError(
-            f"{split.pictures}: expected one of COCO's folders of pictures ({', '.join(FOLDERS)}), "
+            f"{split.pictures}: expected one of COCO's folders of pictures ({', '.join(folders)}), "
             f"or several; {problems[0]}"
         )
     return found

@@ -20,6 +20,7 @@ Format: https://www.lvisdataset.org/dataset
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from hashlib import blake2b
 from pathlib import PurePosixPath
 
@@ -35,6 +36,7 @@ from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
 
 LICENCE = "CC BY 4.0"
+FOLDERS = ("train2017", "val2017")
 LABEL_SETS = {  # by the digest of the sorted names, one a line
     "a73893467222160c47ae1757cfc0e5ac": "LVIS-1203",  # version 1
     "b5b5d1db7a4663bc4c082d947b3a23d4": "LVIS-1230",  # version 0.5
@@ -72,7 +74,13 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     """Yield the entries of one split."""
-    return parse_coco_layout(split, store, _name_labels, images=_IMAGE, list_pictures=list_pictures)
+    return parse_coco_layout(
+        split,
+        store,
+        _name_labels,
+        images=_IMAGE,
+        list_pictures=partial(list_pictures, folders=FOLDERS),
+    )
 
 
 def _name_labels(split: SplitInput, names: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from schemas.item import Expression
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo, LabelSet
 from schemas.source import Count, Entry, SourceImage, SourceRegion, SplitInput, Volume
+from schemas.text import MAX_CHARACTERS
 
 
 class Said(msgspec.Struct, frozen=True, gc=False):
@@ -107,7 +108,7 @@ def _expressions(
     taken: dict[str, Expression] = {}
     told: dict[tuple[str, str, str], str] = {}
     for one in sorted(sentences, key=lambda one: (len(one.id), one.id, one.text)):
-        words = " ".join(one.text.split())
+        words = " ".join(one.text[: MAX_CHARACTERS + 1].split())  # more is refused later on
         if one.id in taken:
             cause = Rejected(Reason.DUPLICATE_ID, f"id {one.id} stands more than once")
         elif first := told.get((one.ref, one.region_id, words)):

@@ -36,7 +36,7 @@ OPTIONAL = ("relationships.json", "object_alias.txt", "predicate_alias.txt")
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
-    """Return where the one split lies; roles are `images`, and the files' names without their ends."""
+    """Return where the one split lies; roles are `images`, and the files' names without ends."""
 
     def paths(names: Sequence[str]) -> dict[str, str]:
         roles = {name.partition(".")[0]: name for name in names}

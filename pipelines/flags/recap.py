@@ -112,6 +112,11 @@ def _filter(group: "argparse._ArgumentGroup") -> None:
         metavar="S",
         help="rebuild the output at another threshold, without a call",
     )
+    add_clip_flags(group)
+
+
+def add_clip_flags(group: "argparse._ActionsContainer") -> None:
+    """Declare the flags that choose a scorer."""
     group.add_argument(
         "--clip-model",
         default="small",

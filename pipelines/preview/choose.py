@@ -66,7 +66,7 @@ def _shards(manifest: Manifest, config: str | None, split: str | None) -> list[S
 
 def _places(paths: Iterable[str]) -> Iterator[_Place]:
     for path in paths:
-        for number, batch in enumerate(_batches(path)):
+        for number, batch in enumerate(shard_batches(path)):
             for row, record_id in enumerate(batch.column("id").to_pylist()):
                 yield _Place(rank("preview", record_id), record_id, path, number, row)
 
@@ -76,12 +76,12 @@ def _fetch(places: Iterable[_Place]) -> Iterator[tuple[_Place, Record]]:
     for place in places:
         wanted[place.path][place.batch].append(place)
     for path, by_batch in wanted.items():
-        for number, batch in enumerate(islice(_batches(path), max(by_batch) + 1)):
+        for number, batch in enumerate(islice(shard_batches(path), max(by_batch) + 1)):
             for place in by_batch.get(number, ()):
                 yield place, batch.slice(place.row, 1).to_pylist()[0]
 
 
-def _batches(path: str) -> Iterator[pa.RecordBatch]:
+def shard_batches(path: str) -> Iterator[pa.RecordBatch]:
     """Yield the batches of a shard; on this machine only what is looked at is read from disk."""
     try:
         yield from _mapped(path) if files.is_local(path) else read_batches(path)

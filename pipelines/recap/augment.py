@@ -10,6 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
+from pipelines.recap.chat import Malformed, decode_answer
 from prompts.wordings import WordingSet, problems
 from schemas.errors import BuildError, UsageError
 
@@ -65,19 +66,21 @@ def ask_endpoint(known: WordingSet, number: int, endpoint: str, model: str) -> H
     try:
         import openai
     except ModuleNotFoundError:
-        raise UsageError("asking a model needs the extra serve: pip install 'regionforge[serve]'")
+        raise UsageError(
+            "asking a model needs the extra serve: pip install 'regionforge[serve]'"
+        ) from None
 
     async def run() -> Harvest:
         key = os.environ.get(KEY) or "none"
         async with openai.AsyncOpenAI(base_url=endpoint, api_key=key, timeout=SECONDS) as client:
 
             async def chat(prompt: str) -> str:
-                reply = await client.chat.completions.create(
+                reply = await client.chat.completions.with_raw_response.create(
                     model=model,
                     messages=[{"role": "user", "content": prompt}],
                     temperature=TEMPERATURE,
                 )
-                return (reply.choices[0].message.content or "") if reply.choices else ""
+                return decode_answer(reply.content).text
 
             return await augment(known, number, chat)
 
@@ -87,6 +90,8 @@ def ask_endpoint(known: WordingSet, number: int, endpoint: str, model: str) -> H
         raise BuildError(f"the endpoint refuses with HTTP status {error.status_code}") from None
     except openai.APIError as error:  # its message may hold the address, and so a secret
         raise BuildError(f"the endpoint does not answer: {type(error).__name__}") from None
+    except Malformed as error:
+        raise BuildError(f"the endpoint answers no chat completion: {error}") from None
 
 
 def _prompt(known: WordingSet, found: list[str], missing: int) -> str:
@@ -109,11 +114,14 @@ def _prompt(known: WordingSet, found: list[str], missing: int) -> str:
 
 
 def _lines(answer: str) -> Iterator[str]:
-    for line in answer.splitlines():
+    thought_over = answer.rpartition("</think>")[2]  # models that think aloud do so before
+    for line in thought_over.splitlines():
+        if line.startswith("```"):
+            continue
         text = _MARK.sub("", line).strip()
         if len(text) > 1 and _QUOTES.get(text[0]) == text[-1]:
             text = text[1:-1].strip()
-        if text and not text.startswith("```"):
+        if text:
             yield text
 
 

@@ -37,6 +37,10 @@ class Breaker:
         self.is_open = False
         self._failures = 0
         self._wait = self._first_wait
+        self.heard()
+
+    def heard(self) -> None:
+        """Take note of a sign of life: the server answers something, if not what matters."""
         self.last_answer = self._clock()
 
     def failed(self, detail: str) -> None:

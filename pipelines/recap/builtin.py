@@ -99,7 +99,7 @@ def _of_image(subject: Subject, colour: Colour | None) -> list[str]:
     )
     kinds = [name if count == 1 else f"{name} ({count})" for name, count in counts[:KINDS]]
     if rest := sum(count for _, count in counts[KINDS:]):
-        kinds.append(f"{rest} of other kinds")
+        kinds.append(f"{rest} more")
     objects = "object" if len(regions) == 1 else "objects"
     sentences = [f"The picture shows {len(regions)} marked {objects}: {_listed(kinds)}."]
     largest = max(regions, key=lambda region: _area(region.bbox))
@@ -118,7 +118,8 @@ def _of_region(
     place = _place(region.bbox, subject)
     return [
         f"The {region.category} is {place} of the picture and takes up {part}.",
-        f"It {_hue(colour)}, and is {_form(region.bbox)}.",
+        _hue(colour),
+        f"It is {_form(region.bbox)}.",
         *_size(region, others),
         *_relations(region, others),
     ]
@@ -126,12 +127,10 @@ def _of_region(
 
 def _hue(colour: Colour | None) -> str:
     if colour is None:
-        return f"has colors that are {MIXED}"
-    return (
-        f"looks mainly {colour.name}"
-        if colour.prevails
-        else f"has {colour.name} as its strongest color"
-    )
+        return f"The colors within its bounds are {MIXED}."
+    # Less than half of a box may well be what lies around or before the object.
+    mainly = f"It looks mainly {colour.name}."
+    return mainly if colour.prevails else f"Within its bounds, {colour.name} stands out."
 
 
 def _form(box: Box) -> str:

@@ -42,7 +42,7 @@ def encode_request(prompt: str, jpeg: bytes | None, parameters: dict[str, Any]) 
 
     Args:
         prompt: what is asked.
-        jpeg: a picture, if any; it stands behind the prompt's text as a data URL.
+        jpeg: a picture, if any; it stands before the prompt's text, as models are taught.
         parameters: model, sampling, and whatever else the API takes.
     """
     content: Any = prompt
@@ -50,8 +50,8 @@ def encode_request(prompt: str, jpeg: bytes | None, parameters: dict[str, Any]) 
         # Raw: base64 needs no escapes, so it is not searched for any.
         url = msgspec.Raw(b'"data:image/jpeg;base64,%b"' % b64encode(jpeg))
         content = [
-            {"type": "text", "text": prompt},
             {"type": "image_url", "image_url": {"url": url}},
+            {"type": "text", "text": prompt},
         ]
     return _ENCODER.encode({"messages": [{"role": "user", "content": content}], **parameters})
 

@@ -25,6 +25,7 @@ from schemas.errors import UsageError
 try:
     import open_clip
     import torch
+    from safetensors import SafetensorError
 except (ImportError, OSError, RuntimeError) as error:  # missing, or not made for each other
     raise UsageError(
         f"scoring captions needs torch and open_clip: pip install 'regionforge[clip]' ({error})"
@@ -36,6 +37,20 @@ CONFIG_NAME, WEIGHTS_NAME = "open_clip_config.json", "open_clip_model.safetensor
 WEIGHTS_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
 BATCH = {"cpu": 16, "cuda": 64}  # rows that go through an encoder at once
 DECIMALS = 5  # of a score: what is beyond them hangs on the machine
+
+# What the libraries raise on names they do not know, and on files that are not what they should be.
+UNUSABLE = (
+    AttributeError,
+    EOFError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    SafetensorError,
+    StopIteration,
+    TypeError,
+    UnpicklingError,
+    ValueError,
+)
 
 T = TypeVar("T")
 Tokenizer = Callable[[list[str], int], Any]  # texts and a length to rows of token ids
@@ -62,7 +77,7 @@ class ClipScorer:
             UsageError: there is no such model, or its weights cannot be loaded.
         """
         name = f"{FOLDER_PREFIX}{FOLDER}" if model == SMALL else model
-        self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self._device = _device(device)
         self._identity = f"{_shown(model)} {_weights_identity(name, weights)}".strip()
         half = self._device.type == "cuda"
         self._dtype = torch.float16 if half else torch.float32
@@ -75,8 +90,10 @@ class ClipScorer:
                 device=self._device,
             )
             self._tokenize, self._length = _tokenizer(name)
-        except (RuntimeError, ValueError, KeyError, OSError, UnpicklingError) as error:
-            raise UsageError(f"CLIP model {model!r}, weights {weights!r}: {error}") from error
+        except UNUSABLE as error:
+            raise UsageError(
+                f"CLIP model {model!r}, weights {weights!r}: {type(error).__name__}: {error}"
+            ) from error
         self._model.eval()
 
     @property
@@ -88,6 +105,8 @@ class ClipScorer:
         """Return a score for each pair; a caption that is too long is scored window by window."""
         if len(crops) != len(captions):
             raise ValueError(f"{len(crops)} crops, {len(captions)} captions")
+        if not crops:
+            return []
         cut = [windows(caption, self._fits) for caption in captions]
         flat = [window for found in cut for window in found]
         seen = self._encode(list(crops), self._pixels, self._model.encode_image)
@@ -129,6 +148,17 @@ def _score(cosines: NDArray[np.float64]) -> Score:
     )
 
 
+def _device(name: str) -> Any:
+    cuda = torch.cuda.is_available()
+    try:
+        device = torch.device(name or ("cuda" if cuda else "cpu"))
+    except RuntimeError:
+        raise UsageError(f"device {name!r}: expected cpu, cuda or cuda:1") from None
+    if device.type == "cuda" and not cuda:
+        raise UsageError(f"device {name!r}: torch sees no such device here; cpu works anywhere")
+    return device
+
+
 def _shown(model: str) -> str:
     """Return a model's name without the place it lies in."""
     return Path(model).name if model.startswith(FOLDER_PREFIX) else model
@@ -136,13 +166,11 @@ def _shown(model: str) -> str:
 
 def _weights_identity(name: str, weights: str) -> str:
     """Return the digest of a file of weights, or the tag of published ones."""
-    if name.startswith(HUB_PREFIX):
+    if name.startswith((FOLDER_PREFIX, HUB_PREFIX)):
         if weights:
             raise UsageError(f"CLIP model {name!r} brings its weights; give none")
-        return ""
-    if name.startswith(FOLDER_PREFIX):
-        if weights:
-            raise UsageError(f"CLIP model {name!r} brings its weights; give none")
+        if name.startswith(HUB_PREFIX):
+            return ""
         path = Path(name.removeprefix(FOLDER_PREFIX)) / WEIGHTS_NAME
         if not path.is_file():
             raise UsageError(f"{path}: no such file; expected open_clip's weights as safetensors")

@@ -14,7 +14,7 @@ _SHORT_FORM = re.compile(
 
 
 def sentences(text: str) -> list[str]:
-    """Return the sentences of a text, in order; stops of short forms, initials and numbers end none."""
+    """Return the sentences of a text; stops of short forms, initials and numbers end none."""
     found: list[str] = []
     start = 0
     for end in _END.finditer(text):

@@ -95,7 +95,8 @@ def outside(size: tuple[int, int], boxes: list[Box]) -> Mask:
 def _named(picture: Image.Image) -> NDArray[np.int64]:
     """Return for each pixel the place of its colour in `NAMES`, or -1: (height, width)."""
     hsv = np.asarray(picture.convert("HSV"), np.float32)
-    hue, saturation, value = np.moveaxis(hsv * np.float32([360 / 256, 100 / 255, 100 / 255]), 2, 0)
+    units = np.array([360 / 256, 100 / 255, 100 / 255], np.float32)
+    hue, saturation, value = np.moveaxis(hsv * units, 2, 0)
     names = np.full(hue.shape, -1, np.int64)
     for each in reversed(_RANGES):  # so that the first has the last word
         fits = (

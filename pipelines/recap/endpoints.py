@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from schemas.errors import UsageError
 from schemas.ids import rank
@@ -27,12 +27,17 @@ class Servers(BaseModel):
     backoff: float = Field(default=0.5, gt=0)  # after the first failure, doubled by each; seconds
     backoff_limit: float = Field(default=30.0, gt=0)  # seconds
 
+    @field_validator("endpoints", mode="before")
+    @classmethod
+    def _checked(cls, endpoints: Sequence[str]) -> tuple[str, ...]:
+        # Before pydantic sees them: its messages repeat what they are about.
+        return tuple(check_endpoint(str(url)) for url in endpoints)
+
     @model_validator(mode="after")
     def _usable(self) -> Self:
         if not self.endpoints:
             raise UsageError("--endpoint URL: where the server is, e.g. http://localhost:8000/v1")
-        checked = [check_endpoint(url) for url in self.endpoints]
-        if len(set(checked)) < len(checked):
+        if len(set(self.endpoints)) < len(self.endpoints):
             raise UsageError("--endpoint: the same URL is given twice")
         return self
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.launch import LaunchOptions
-from schemas.columns import to_batch
+from schemas.columns import with_images
 from schemas.errors import BuildError
 
 LABELS = {"label_set": "Shapes-15"}
@@ -173,16 +173,16 @@ def test_a_run_killed_before_it_began_is_no_obstacle(sample_world, run_build, bu
 def test_a_full_disk_is_named_and_leaves_nothing_in_halves(
     sample_world, run_build, output_of, built, tmp_path, monkeypatch
 ):
-    rows = 0
+    batches = 0
 
     def fill_up(*arguments):
-        nonlocal rows
-        if (rows := rows + 1) > 3:
+        nonlocal batches
+        if (batches := batches + 1) > 3:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return to_batch(*arguments)
+        return with_images(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr("pipelines.shard_file.to_batch", fill_up)
+        patch.setattr("pipelines.shard_file.with_images", fill_up)
         message = f"no space is left for {tmp_path}. Finished shards are kept: make room"
         with pytest.raises(BuildError, match=message):
             same(sample_world, run_build, tmp_path)

@@ -160,12 +160,18 @@ def test_an_unusable_file_ends_with_a_line_for_it(build, two_splits, tmp_path, c
 def test_sources_says_what_is_found_and_what_is_missing(two_splits, capsys):
     root, _ = two_splits
     assert run(["sources", "--data-root", str(root)]) == 0
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    states = {line[1].removeprefix(f"{root}/coco/"): line[0] for line in lines if len(line) == 2}
-    places = ("annotations/instances_{}{}.json", "{}{}")
-    for year, state in ((2014, "missing"), (2017, "found")):
-        for split in ("train", "val"):
-            assert [states[place.format(split, year)] for place in places] == [state, state]
+    shown = capsys.readouterr().out.splitlines()
+    first = shown.index("  train 2014")
+    assert [line.split() for line in shown[first : first + 12]] == [
+        words
+        for year, state in (("2014", "missing"), ("2017", "found"))
+        for split in ("train", "val")
+        for words in (
+            [split, year],
+            [state, split, f"{root}/coco/annotations/instances_{split}{year}.json"],
+            [state, "images", f"{root}/coco/{split}{year}"],
+        )
+    ]
 
 
 def test_a_dry_run_counts_and_writes_nothing(build, two_splits, tmp_path, capsys):

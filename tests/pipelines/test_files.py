@@ -1,8 +1,11 @@
 """Files: what stands for a file or a folder when a build asks whether its inputs are the same."""
 
 import hashlib
+import io
+from typing import ClassVar
 
 import pytest
+from apache_beam.io.filesystem import FileMetadata, FileSystem
 
 from pipelines import files
 from schemas.errors import InputFileError
@@ -72,3 +75,72 @@ def test_an_empty_folder_differs_from_an_empty_file_in_nothing_but_its_place(tmp
 def test_a_folder_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises((InputFileError, FileNotFoundError)):
         files.fingerprint(str(tmp_path / "nowhere"))
+
+
+class Bucket(FileSystem):
+    """A remote store in memory, which knows files by their whole names and has no folders."""
+
+    content: ClassVar[dict[str, bytes]] = {}
+
+    @classmethod
+    def scheme(cls) -> str:
+        return "bucket"
+
+    def has_dirs(self) -> bool:
+        return False
+
+    def _list(self, dir_or_prefix):
+        for path, content in self.content.items():
+            if path.startswith(dir_or_prefix):
+                yield FileMetadata(path, len(content))
+
+    def exists(self, path):
+        return path in self.content
+
+    def open(self, path, mime_type="", compression_type=""):
+        return io.BytesIO(self.content[path])
+
+    def size(self, path):
+        return len(self.content[path])
+
+    def metadata(self, path):
+        return FileMetadata(path, len(self.content[path]))
+
+    def _unused(self, *_, **__):
+        raise NotImplementedError
+
+    join = split = mkdirs = create = copy = rename = last_updated = checksum = delete = _unused
+
+
+@pytest.fixture
+def bucket(folder, monkeypatch):
+    """The same files in a remote store, and others whose names begin alike."""
+    names = ("a.txt", "b.txt", "below/a.txt")
+    content = {f"bucket://data/folder/{name}": (folder / name).read_bytes() for name in names}
+    content |= {"bucket://data/folder2/c.txt": b"more", "bucket://data/folder.txt": b"text"}
+    monkeypatch.setattr(Bucket, "content", content)
+    return content
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_remote_folder_is_there_if_it_holds_a_file(bucket, slash):
+    for name in ("", "/folder", "/folder/below", "/folder2"):
+        assert files.exists(f"bucket://data{name}{slash}")
+    for name in ("/fold", "/folder/bel", "/below"):
+        assert not files.exists(f"bucket://data{name}{slash}")
+    assert files.exists("bucket://data/folder.txt")
+    assert not files.exists("bucket://data/folder.tx")
+
+
+def test_a_remote_folder_goes_by_its_listing_as_a_local_one(folder, bucket):
+    assert files.fingerprint("bucket://data/folder") == files.fingerprint(str(folder))
+    assert files.fingerprint("bucket://data/folder/") == files.fingerprint(str(folder))
+    assert files.size_of("bucket://data/folder") == files.size_of(str(folder)) == 10
+    bucket["bucket://data/folder/"] = b""  # some tools write such a file for every folder
+    assert files.fingerprint("bucket://data/folder") == files.fingerprint(str(folder))
+
+
+def test_a_remote_file_goes_by_its_bytes(bucket):
+    expected = hashlib.sha256(b"text").hexdigest(), 4
+    assert files.fingerprint("bucket://data/folder.txt") == expected
+    assert files.size_of("bucket://data/folder.txt") == 4

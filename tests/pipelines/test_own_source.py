@@ -1,6 +1,7 @@
 """A source as plan and command line see it: no releases, paths of one's own, optional files."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -24,8 +25,8 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
             split="all_birds",
             files={"songs": own.get("songs", f"{below}/songs")},
             optional={"names": own.get("names", f"{below}/names.json")},
-            pictures=own.get("pictures", f"{below}/pictures"),
-            folder="birds/pictures",
+            pictures=own.get("images", f"{below}/images"),
+            folder="birds/images",
             licence="CC0",
         )
     ]
@@ -54,7 +55,7 @@ def with_birds(monkeypatch):
 @pytest.fixture
 def root(tmp_path):
     """A data root with a folder of annotations, a folder of pictures, and nothing optional."""
-    for name in ("songs", "pictures"):
+    for name in ("songs", "images"):
         folder = tmp_path / "root" / "birds" / name
         folder.mkdir(parents=True)
         (folder / "1").write_text(name, encoding="utf-8")
@@ -73,8 +74,20 @@ def test_a_source_without_releases_is_listed_without_a_year(root, capsys):
         "birds  Birds, CC0",
         "  get it from https://example.org/birds",
         "  all_birds",
-        f"    found   {root}/birds/songs",
-        f"    found   {root}/birds/pictures",
+        f"    found   songs  {root}/birds/songs",
+        f"    absent  names  {root}/birds/names.json (optional)",
+        f"    found   images {root}/birds/images",
+    ]
+
+
+def test_a_file_is_listed_by_its_role_and_whether_it_is_there(root, capsys):
+    (root / "birds" / "names.json").write_text("[]", encoding="utf-8")
+    (root / "birds" / "songs").rename(root / "songs")
+    assert run(["sources", "--data-root", str(root)]) == 0
+    assert capsys.readouterr().out.splitlines()[3:] == [
+        f"    missing songs  {root}/birds/songs",
+        f"    found   names  {root}/birds/names.json (optional)",
+        f"    found   images {root}/birds/images",
     ]
 
 
@@ -100,12 +113,12 @@ def test_an_optional_file_is_never_missed(root):
 
 def test_paths_of_ones_own_change_what_is_read_and_not_what_it_is(root, tmp_path):
     (root / "birds").rename(tmp_path / "mine")
-    with pytest.raises(UsageError, match=f"missing: {root}/birds/songs, {root}/birds/pictures"):
+    with pytest.raises(UsageError, match=f"missing: {root}/birds/songs, {root}/birds/images"):
         plan(root)
-    mine = {name: str(tmp_path / "mine" / name) for name in ("songs", "pictures")}
+    mine = {name: str(tmp_path / "mine" / name) for name in ("songs", "images")}
     found = plan(root, **mine)
     assert found.splits[0].files == {"songs": mine["songs"]}
-    assert found.splits[0].pictures == mine["pictures"]
+    assert found.splits[0].pictures == mine["images"]
     (tmp_path / "mine").rename(root / "birds")
     assert plan(root).identity == found.identity
 
@@ -118,6 +131,19 @@ def test_a_path_that_is_not_there_is_missing(root):
 def test_a_path_under_an_unknown_role_is_an_error(root):
     with pytest.raises(UsageError, match=r"--path birds\.sound=/x: source 'birds' reads nothing"):
         plan(root, sound="/x")
+    with pytest.raises(UsageError, match=r"'sound'; its roles are: songs, names, images$"):
+        plan(root, sound=f"{root}/birds/songs")
+
+
+def test_a_source_without_tasks_in_a_style_is_an_error(monkeypatch):
+    one_style = replace(SPEC, tasks={Style.REGIONGPT: (Task.REGION_CAPTION,), Style.GPT4ROI: ()})
+    for spec in (one_style, replace(SPEC, tasks={Style.REGIONGPT: (Task.REGION_CAPTION,)})):
+        monkeypatch.setitem(catalog.CATALOG, "birds", spec)
+        birds = SourceRequest(name="birds")
+        assert Recipe(sources=(birds,)).tasks() == {"birds": (Task.REGION_CAPTION,)}
+        message = "source 'birds' has no tasks in the gpt4roi style, but in: regiongpt"
+        with pytest.raises(UsageError, match=message):
+            Recipe(sources=(SourceRequest(name="coco"), birds), style=Style.GPT4ROI)
 
 
 @pytest.mark.parametrize(

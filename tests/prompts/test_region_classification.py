@@ -166,3 +166,14 @@ def test_the_order_of_turns_is_drawn_by_seed_and_image(asked, style):
     assert len({order(seed=number) for number in range(20)}) > 15
     assert len({order(image_id=str(number)) for number in range(20)}) > 15
     assert len({order(seed=3) for _ in range(20)}) == 1
+
+
+@pytest.mark.parametrize("style", Style)
+@pytest.mark.parametrize("mode", InstructionMode)
+@pytest.mark.parametrize("labels", [LABELS, None])
+def test_a_region_without_a_category_is_not_asked_about(asked, style, mode, labels):
+    plain = [Region(region_id=f"plain {at}", bbox=(0, 0, 1, 1)) for at in range(3)]
+    assert asked([], labels=labels, style=style, mode=mode) == []
+    assert asked(plain, labels=labels, style=style, mode=mode) == []
+    mixed = [plain[0], *REGIONS[:2], plain[1], *REGIONS[2:], plain[2]]
+    assert asked(mixed, style=style, mode=mode) == asked(style=style, mode=mode)

@@ -42,6 +42,7 @@ def split(**changes) -> SplitInput:
         (EMBED, replace(VOLUME, regions=50), 6),
         (EMBED, Volume(images=0, regions=0, categories=0, picture_bytes=0), 1),
         (EMBED, replace(VOLUME, regions=0), 1),
+        (replace(EMBED, per_category=2), replace(VOLUME, categories=0), 11),
     ],
     ids=[
         "pictures",
@@ -56,6 +57,7 @@ def split(**changes) -> SplitInput:
         "some images have no region",
         "nothing",
         "no regions",
+        "no categories, so no cap",
     ],
 )
 def test_how_many_shards(sizing, volume, shards):
@@ -99,6 +101,10 @@ def test_parts_own_about_the_same_number():
     assert sum(owned) == 4_000
     assert min(owned) > 900
     assert max(owned) < 1_100
+
+
+def test_the_file_of_a_split_goes_under_its_name():
+    assert split(files={"images": "/i", "train": "/t.json", "val": "/v.json"}).file == "/t.json"
 
 
 def test_a_split_that_is_not_shared_owns_all():

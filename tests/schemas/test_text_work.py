@@ -11,7 +11,7 @@ from schemas.rejection import Reason, Rejected
 from schemas.text import MAX_NESTING, MAX_TURN_CHARACTERS, clean, clean_passage, clean_turn
 
 MIB = 2**20
-SCANS = 100  # of the text, letter by letter; one that takes the square of its length needs 10,000
+SCANS = 1_000  # of the text, letter by letter; what takes the square of its length needs 100,000
 
 HOSTILE = {
     "blanks in a tag": ("<", " ", ""),
@@ -60,10 +60,10 @@ def outcome(cleaner, given) -> Reason | None:
 
 
 def scan(text: str) -> float:
-    """Seconds that it takes to look at every letter once."""
-    started = time.perf_counter()
+    """Seconds of work that it takes to look at every letter once."""
+    started = time.process_time()
     assert sum(map(ord, text)) >= 0
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -71,12 +71,12 @@ def test_a_hostile_text_takes_as_long_as_a_plain_one(name):
     long = hostile(name, MAX_TURN_CHARACTERS)
     short = long[: cleaning.MAX_CHARACTERS]
     allowed = SCANS * scan("x" * MAX_TURN_CHARACTERS)
-    started = time.perf_counter()
+    started = time.process_time()
     outcome(clean_turn, long)
     outcome(clean, short)
     for passage in passages(short[:500]):
         outcome(clean_passage, passage)
-    assert time.perf_counter() - started < allowed
+    assert time.process_time() - started < allowed
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -118,6 +118,6 @@ def test_one_pass_is_one_scan(pattern):
     for name in HOSTILE:
         text = hostile(name, MAX_TURN_CHARACTERS)
         allowed = SCANS * scan("x" * MAX_TURN_CHARACTERS)
-        started = time.perf_counter()
+        started = time.process_time()
         found.sub("", text)
-        assert time.perf_counter() - started < allowed, name
+        assert time.process_time() - started < allowed, name

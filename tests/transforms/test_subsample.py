@@ -165,6 +165,30 @@ def test_splits_and_sources_are_capped_apart(images):
     assert keys == {("coco", "train", "cat"), ("coco", "val", "cat")}
 
 
+def test_regions_without_a_category_are_not_capped(images):
+    world = images("ccc", "cc")
+    plain = [
+        replace(image, regions=tuple(replace(region, category=None) for region in image.regions))
+        for image in images("ddd", "dd", "d")
+    ]
+    mixed = [
+        replace(
+            image,
+            regions=image.regions
+            + tuple(replace(r, region_id=f"x{r.region_id}") for r in other.regions),
+        )
+        for image, other in zip(world, plain, strict=False)
+    ]
+    caps = Caps(per_category=2, per_image={}, seed=0)
+    assert list(category_ranks(plain, 0)) == []
+    assert kept_ids(plain, caps) == {"00", "01", "02", "10", "11", "20"}
+    kept = kept_ids(mixed, caps)
+    assert {name for name in kept if name[0] == "x"} == {"x00", "x01", "x02", "x10", "x11"}
+    assert len(kept) == 5 + 2
+    both = Caps(per_category=2, per_image={"coco": 1}, seed=0)
+    assert len(kept_ids(plain, both)) == 3
+
+
 def test_categories_that_have_fewer_than_the_cap(world):
     declared: list[CategoryKey] = [("coco", "train", name) for name in ("owl", "cat", "yak")]
     smallest = smallest_of(world, Caps(per_category=3, per_image={}, seed=0))

@@ -8,4 +8,4 @@ tests go the whole road. What it says about photographs means nothing.
 
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "weights"  # as open_clip lays out a model in a folder
+FOLDER = Path(__file__).parent  # also holds config and weights, as open_clip names them

@@ -1,4 +1,4 @@
-"""How well a scorer tells true captions of drawn crops from false ones, in a world not trained on."""
+"""How well a scorer tells true captions of drawn crops from false ones, in an unseen world."""
 
 from collections.abc import Sequence
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from string import Formatter
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
@@ -17,8 +17,7 @@ from pipelines.sample_world.scene import Relation, Scene, Size
 from pipelines.sample_world.shapes import COLOURS, SHAPES
 from pipelines.sample_world.words import MIDDLE, NUMBERS, places, plural
 
-Attribute = Literal["shape", "colour", "size"]
-VALUES: dict[Attribute, tuple[str, ...]] = {
+VALUES: dict[str, tuple[str, ...]] = {
     "shape": tuple(SHAPES),
     "colour": tuple(COLOURS),
     "size": get_args(Size),
@@ -32,7 +31,7 @@ WORDINGS = (
     "One {colour} {shape}, {size} in size.",
     "This is a {colour} {shape}.",
     "This is a {size}, {colour} {shape}.",
-    "This is a {shape} of {size} size, and its colour is {colour}.",
+    "This is a {shape} of {size} size, and its color is {colour}.",
     "It is a {shape}.",
     "It is {colour}.",
     "It is {size}.",
@@ -41,11 +40,14 @@ WORDINGS = (
     "Its colour is {colour}.",
     "Its shape is that of a {shape}.",
     "It has the outline of a {shape}.",
+    "It looks mainly {colour}, and is {form}.",
+    "It has {colour} as its strongest color, and is {form}.",
     "The {shape} is {colour}.",
     "The {shape} is {size}.",
     "The {shape} is {size} and {colour}.",
     "The {colour} {shape} is {size}.",
     "The {colour} {shape} is {size} in the picture.",
+    "The {shape} is {place} of the picture and takes up {share}.",
     "The shape is a {shape}.",
     "The {colour} shape is a {shape}.",
     "The thing shown is a {size} {shape}, filled with {colour}.",
@@ -58,18 +60,35 @@ WORDINGS = (
     "A single {shape} in {colour}, {size} as these things go.",
     "A {size} {colour} {shape} {place} of the picture.",
     "The {colour} {shape} is {place} of the image.",
-    "The {shape} lies {place}, {relation} a {neighbour}.",
-    "A {colour} {shape} {relation} a {neighbour}.",
-    "A {size} {colour} {shape} {place}, {relation} a {neighbour}.",
-    "It is {relation} a {neighbour}, and it is {colour}.",
-    "Near it is a {neighbour}; the {shape} itself is {colour}.",
+    "The {shape} lies {place}, {relation} a {other_colour} {other_shape}.",
+    "A {colour} {shape} {relation} a {other_colour} {other_shape}.",
+    "A {size} {colour} {shape} {place}, {relation} a {other_shape}.",
+    "It is {relation} a {other_colour} {other_shape}, and it is {colour}.",
+    "Near it is a {other_colour} {other_shape}; the {shape} itself is {colour}.",
     "There is a {shape} {place} of the image, with {number} others around it, and it is {colour}.",
+    # What claims nothing that can be seen: true of any crop, as far as a crop can tell.
+    "It lies {relation} the {other_shape}.",
+    "It lies {relation} one {other_shape} and overlaps the bounds of another {other_shape}.",
+    "It is {rank} of {number} marked objects.",
 )
 
 FIELDS = {
     wording: [name for _, name, _, _ in Formatter().parse(wording) if name] for wording in WORDINGS
 }
 _ARTICLE = re.compile(r"\b([Aa])(?= [aeiou])")
+_CORNERS = ("in the upper left", "in the upper right", "in the lower left", "in the lower right")
+_SIDES = ("on the left", "on the right", "at the top", "at the bottom")
+_FORMS = ("clearly wider than tall", "clearly taller than wide", "about as wide as tall")
+_RANKS = ("the largest", "the smallest", "one")
+_VERTICAL = {"at the top": "upper", "at the bottom": "lower"}
+_SHARES = {  # of a picture that a thing takes up, at least
+    0.5: "more than half of it",
+    0.25: "between a quarter and a half of it",
+    0.1: "between a tenth and a quarter of it",
+    0.02: "less than a tenth of it",
+    0.0: "less than a fiftieth of it",
+}
+_OBLONG = 1.5  # of one side to the other
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,38 +98,56 @@ class Facts:
     shape: str
     colour: str
     size: str
-    place: str = MIDDLE
-    relation: str = "beside"  # to the neighbour
-    neighbour: str = "wall"
-    number: str = NUMBERS[0]  # of the other things
+    form: str
+    share: str  # of the picture
+    place: str
+    number: str  # of the things of the scene, it included
+    rank: str  # among them, by size
+    relation: str  # to another of them
+    other_shape: str
+    other_colour: str
 
 
 def facts_of(scene: Scene, index: int, rng: np.random.Generator) -> Facts:
-    """Return the facts of a thing, with one of its neighbours, if it has any."""
+    """Return the facts of a thing, and of one beside it; one that is alone is beside itself."""
     thing = scene.things[index]
-    others = [k for k, other in enumerate(scene.things) if k != index and not other.crowd]
-    beside = {}
-    if others:
-        other = int(rng.choice(others))
-        neighbour = scene.things[other]
-        beside = {
-            "relation": str(scene.relation(index, other)),
-            "neighbour": f"{neighbour.colour} {neighbour.shape}",
-        }
+    others = [k for k in range(len(scene.things)) if k != index] or [index]
+    other = int(rng.choice(others))
+    x0, y0, x1, y1 = thing.box
+    width, height = x1 - x0, y1 - y0
+    share = width * height / scene.width / scene.height
+    wheres = places(scene, index)
+    corner = f"in the {_VERTICAL[wheres[1]]} {wheres[0].split()[-1]}" if len(wheres) == 2 else ""
     return Facts(
         shape=thing.shape,
         colour=thing.colour,
         size=thing.size,
-        place=str(rng.choice(places(scene, index))),
-        number=NUMBERS[len(others)],
-        **beside,
+        form=_FORMS[0 if width >= _OBLONG * height else 1 if height >= _OBLONG * width else 2],
+        share=next(words for least, words in _SHARES.items() if share >= least),
+        place=str(rng.choice([*wheres, corner] if corner else wheres)),
+        number=str(rng.choice([NUMBERS[len(scene.things)], str(len(scene.things))])),
+        rank=str(rng.choice(_RANKS)),
+        relation=str(scene.relation(index, other)),
+        other_shape=scene.things[other].shape,
+        other_colour=scene.things[other].colour,
     )
 
 
-def draw_wordings(facts: Facts, rng: np.random.Generator, words: int) -> tuple[str, ...]:
-    """Return wordings of which, filled in, the last one reaches a number of words."""
+def draw_wordings(
+    facts: Facts, rng: np.random.Generator, words: int, *, claiming: bool = True
+) -> tuple[str, ...]:
+    """Return wordings that, filled in, hold some number of words or a few more.
+
+    Args:
+        facts: with which they are filled in.
+        rng: chooses.
+        words: to reach.
+        claiming: whether the last one must claim something of shape, colour or size.
+    """
     wordings: list[str] = []
-    while len(caption(wordings, [facts] * len(wordings)).split()) < words:
+    while len(caption(wordings, [facts] * len(wordings)).split()) < words or (
+        claiming and not _claimed(wordings[-1])
+    ):
         wordings.append(WORDINGS[rng.integers(len(WORDINGS))])
     return tuple(wordings)
 
@@ -120,23 +157,39 @@ def falsified(
 ) -> list[Facts]:
     """Return the facts of each sentence, one of which makes one claim that is false.
 
+    Where no sentence claims anything, all facts stay as they are.
+
     Args:
-        wordings: of the sentences; at least one, and with `last` the last, claims something.
+        wordings: of the sentences.
         facts: that are true.
         rng: chooses sentence, attribute and value.
         last: whether it is the last sentence that turns false.
     """
+    told = [facts] * len(wordings)
+    first = len(wordings) - 1 if last else 0
     claims = [
         (place, attribute)
-        for place, wording in enumerate(wordings)
-        for attribute in VALUES
-        if attribute in FIELDS[wording] and (not last or place == len(wordings) - 1)
+        for place in range(first, len(wordings))
+        for attribute in _claimed(wordings[place])
     ]
-    place, attribute = claims[rng.integers(len(claims))]
-    others = [value for value in VALUES[attribute] if value != getattr(facts, attribute)]
-    told = [facts] * len(wordings)
-    told[place] = replace(facts, **{attribute: str(rng.choice(others))})
+    if claims:
+        place, attribute = claims[rng.integers(len(claims))]
+        others = [value for value in VALUES[attribute] if value != getattr(facts, attribute)]
+        told[place] = replace(facts, **{attribute: str(rng.choice(others))})
     return told
+
+
+def claimed_values(wordings: Sequence[str], told: Sequence[Facts]) -> set[tuple[str, str]]:
+    """Return what a caption claims: attributes and values."""
+    return {
+        (attribute, getattr(facts, attribute))
+        for wording, facts in zip(wordings, told, strict=True)
+        for attribute in _claimed(wording)
+    }
+
+
+def _claimed(wording: str) -> list[str]:
+    return [attribute for attribute in VALUES if attribute in FIELDS[wording]]
 
 
 def caption(wordings: Sequence[str], told: Sequence[Facts]) -> str:
@@ -149,6 +202,7 @@ def caption(wordings: Sequence[str], told: Sequence[Facts]) -> str:
 
 def every_text() -> list[str]:
     """Return texts that hold, between them, every word that captions may hold."""
-    relations, wheres = get_args(Relation), ("on the left", "on the right", "at the top", "at the bottom")
-    nouns = [*VALUES["shape"], *VALUES["colour"], *VALUES["size"]]
-    return [*WORDINGS, *nouns, *map(plural, SHAPES), *NUMBERS, *relations, *wheres, MIDDLE]
+    values = [value for values in VALUES.values() for value in values]
+    named = [*values, *map(plural, SHAPES), *NUMBERS, *map(str, range(len(NUMBERS)))]
+    said = [*_FORMS, *_SHARES.values(), *_RANKS, *get_args(Relation), *_SIDES, *_CORNERS, MIDDLE]
+    return [*WORDINGS, *named, *said]

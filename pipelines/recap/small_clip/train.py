@@ -13,25 +13,30 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import open_clip
 import torch
-from safetensors.torch import save_file
-from torch.nn.functional import softplus
+from safetensors.torch import save
+from torch.nn.functional import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    normalize,
+    softplus,
+)
 
 from pipelines.recap.clip import CONFIG_NAME, FOLDER_PREFIX, WEIGHTS_NAME, ClipScorer
 from pipelines.recap.small_clip import FOLDER
 from pipelines.recap.small_clip.crops import sights
 from pipelines.recap.small_clip.measure import print_measures
 from pipelines.recap.small_clip.sentences import (
-    FIELDS,
     VALUES,
     Facts,
     caption,
+    claimed_values,
     draw_wordings,
     every_text,
     falsified,
@@ -40,14 +45,14 @@ from pipelines.recap.small_clip.vocabulary import END_ID, PAD_ID, UNKNOWN_ID, Vo
 
 SIDE = 64  # pixels of a crop as the model sees it
 CONTEXT = 24  # tokens
-SCENES = 600
+SCENES = 1200
 CONTEXTS = (0.0, 0.0, 0.0, 0.0, 0.1, 0.25)
 BATCH = 128
-STEPS = 60
-WARMUP = 50
+STEPS = 350
+WARMUP = 30
 RATE = 1e-3
 WEIGHT_DECAY = 0.05
-SAY_EVERY = 50
+SAY_EVERY = 25
 HIDDEN = 0.1  # share of words that say nothing of the crop
 CAPTION_WORDS = (1, 1, 8, 14)  # which a caption reaches; so one to three sentences
 
@@ -64,8 +69,8 @@ MODEL: dict[str, Any] = {
     },
     "text_cfg": {
         "context_length": CONTEXT,
-        "layers": 3,
-        "width": 128,
+        "layers": 2,
+        "width": 64,
         "heads": 4,
         "pool_type": "eos",  # the default, the highest id, is of open_clip's own vocabulary
         "eos_id": END_ID,
@@ -83,6 +88,19 @@ PREPROCESS = {
 CLAIMS = [(name, value) for name, values in VALUES.items() for value in values]
 
 
+class Batch(NamedTuple):
+    """B crops, and two captions of each: B that are true, and the same B made false."""
+
+    pixels: Any  # (B, 3, H, W)
+    tokens: Any  # (2 B, L)
+    values: Any  # (B, V): 1 where a value is true of a crop
+    claims: Any  # (2 B, V): 1 where a caption claims a value
+
+    def holds(self) -> Any:
+        """Return which captions are true of which crops: (B, 2 B)."""
+        return self.values @ self.claims.T == self.claims.sum(dim=1)
+
+
 class Material:
     """Crops and their facts, from which batches are drawn."""
 
@@ -95,6 +113,8 @@ class Material:
             pixels.append((preprocess(sight.crop) * 127.5 + 127.5).round().byte())
             self._facts.append(sight.facts)
         self._pixels = torch.stack(pixels)
+        rows = [_row({(name, getattr(facts, name)) for name in VALUES}) for facts in self._facts]
+        self._values = torch.tensor(np.stack(rows))
         sizes = [facts.size for facts in self._facts]
         rarity = {size: 1 / count for size, count in Counter(sizes).items()}
         chances = np.array([rarity[size] for size in sizes])
@@ -102,23 +122,26 @@ class Material:
         values = [word for name in VALUES.values() for value in name for word in words_of(value)]
         self._telling = torch.tensor(vocabulary.encode(" ".join(values), len(values) + 1))
 
-    def batch(self) -> tuple[Any, Any, Any]:
-        """Return pixels (B, 3, H, W), token ids (2 B, L), and which caption is true: (B, 2 B)."""
+    def batch(self) -> Batch:
+        """Draw a batch, in which crops of rare sizes are as frequent as others."""
         rng = self._rng
         chosen = rng.choice(len(self._facts), BATCH, p=self._chances)
         true, false = [], []
         for facts in (self._facts[index] for index in chosen):
-            wordings = draw_wordings(facts, rng, int(rng.choice(CAPTION_WORDS)))
+            wordings = draw_wordings(facts, rng, int(rng.choice(CAPTION_WORDS)), claiming=False)
             while len(words_of(caption(wordings, [facts] * len(wordings)))) >= CONTEXT - 2:
                 wordings = wordings[1:]
             true.append((wordings, [facts] * len(wordings)))
             false.append((wordings, falsified(wordings, facts, rng)))
         texts = true + false
-        claims = torch.tensor(np.stack([_claims(*text) for text in texts]))
-        true_values = torch.tensor(np.stack([_row(self._facts[index]) for index in chosen]))
-        holds = true_values @ claims.T == claims.sum(dim=1)
         pixels = self._pixels[torch.from_numpy(chosen)].float() / 127.5 - 1
-        return pixels, self._tokens(texts), holds
+        mirrored = torch.from_numpy(rng.random(BATCH) < 0.5)[:, None, None, None]
+        return Batch(
+            pixels=torch.where(mirrored, pixels.flip(-1), pixels),
+            tokens=self._tokens(texts),
+            values=self._values[chosen],
+            claims=torch.tensor(np.stack([_row(claimed_values(*text)) for text in texts])),
+        )
 
     def _tokens(self, texts: Sequence[tuple[Sequence[str], Sequence[Facts]]]) -> Any:
         rows = [self._vocabulary.encode(caption(*text), CONTEXT) for text in texts]
@@ -128,30 +151,50 @@ class Material:
         return torch.where(mute & hidden, UNKNOWN_ID, tokens)
 
 
-def _claims(wordings: Sequence[str], told: Sequence[Facts]) -> Any:
-    """Return a row that is 1 where a caption claims a value."""
-    claimed = {
-        (name, getattr(facts, name))
-        for wording, facts in zip(wordings, told, strict=True)
-        for name in VALUES
-        if name in FIELDS[wording]
-    }
-    return np.array([claim in claimed for claim in CLAIMS], dtype=np.float32)
+def _row(values: Set[tuple[str, str]]) -> Any:
+    """Return a row that is 1 where a value is among those given."""
+    return np.array([claim in values for claim in CLAIMS], dtype=np.float32)
 
 
-def _row(facts: Facts) -> Any:
-    """Return a row that is 1 where a value is true."""
-    return np.array([getattr(facts, name) == value for name, value in CLAIMS], dtype=np.float32)
+class Lesson:
+    """A model, and two linear readers of its embeddings that help it to see what matters."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._seen = torch.nn.Linear(MODEL["embed_dim"], len(CLAIMS))
+        self._read = torch.nn.Linear(MODEL["embed_dim"], len(CLAIMS))
+
+    def parameters(self) -> list[Any]:
+        """Return all that is trained; the readers are thrown away afterwards."""
+        return [*self._model.parameters(), *self._seen.parameters(), *self._read.parameters()]
+
+    def loss(self, batch: Batch) -> Any:
+        """Return the loss of a batch.
+
+        Pairs that hold, those that do not, and the crops' own captions made false weigh alike; of
+        those that hold each caption weighs alike, of however many crops it is true.
+        """
+        seen = self._model.encode_image(batch.pixels)
+        read = self._model.encode_text(batch.tokens)
+        cosines = normalize(seen, dim=-1) @ normalize(read, dim=-1).T
+        logits = self._model.logit_scale.exp() * cosines + self._model.logit_bias
+        holds, near = batch.holds(), torch.eye(BATCH).repeat(1, 2).bool()
+        share = holds / holds.sum(dim=0).clamp(min=1)
+        held = (softplus(-logits) * share).sum() / holds.any(dim=0).sum()
+        others = softplus(logits[~holds & ~near]).mean() + softplus(logits[~holds & near]).mean()
+        return held + others + self._readers_loss(seen, read, batch)
+
+    def _readers_loss(self, seen: Any, read: Any, batch: Batch) -> Any:
+        values = cross_entropy_of(self._seen(seen), batch.values)
+        claims = binary_cross_entropy_with_logits(self._read(read), batch.claims)
+        return values + len(VALUES) * claims
 
 
-def loss_of(model: Any, pixels: Any, tokens: Any, holds: Any) -> Any:
-    """Return the loss of a batch: pairs that hold, that do not, and falsified ones weigh alike."""
-    seen = model.encode_image(pixels, normalize=True)
-    read = model.encode_text(tokens, normalize=True)
-    logits = model.logit_scale.exp() * seen @ read.T + model.logit_bias
-    near = torch.cat([torch.zeros(BATCH, BATCH), torch.eye(BATCH)], dim=1).bool()
-    parts = (-logits[holds], logits[~holds & ~near], logits[near])
-    return sum(softplus(part).mean() for part in parts)
+def cross_entropy_of(logits: Any, values: Any) -> Any:
+    """Return the mean over attributes of the cross entropy of their values: one is true of each."""
+    widths = [len(names) for names in VALUES.values()]
+    parts = zip(logits.split(widths, dim=1), values.split(widths, dim=1), strict=True)
+    return sum(cross_entropy(found, true) for found, true in parts) / len(widths)
 
 
 def train(folder: Path, seed: int) -> None:
@@ -164,11 +207,12 @@ def train(folder: Path, seed: int) -> None:
         f"{FOLDER_PREFIX}{folder}", load_weights=False
     )
     material = Material(preprocess, vocabulary, np.random.default_rng(seed))
-    parameters = [each for each in model.parameters() if each.requires_grad]
+    lesson = Lesson(model)
+    parameters = lesson.parameters()
     optimizer = torch.optim.AdamW(parameters, lr=RATE, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rate)
     for step in range(1, STEPS + 1):
-        loss = loss_of(model, *material.batch())
+        loss = lesson.loss(material.batch())
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -177,7 +221,7 @@ def train(folder: Path, seed: int) -> None:
         if step % SAY_EVERY == 0:
             print(f"step {step} of {STEPS}: loss {loss.item():.3f}", flush=True)
     halves = {name: value.half().contiguous() for name, value in model.state_dict().items()}
-    save_file(halves, folder / WEIGHTS_NAME)
+    (folder / WEIGHTS_NAME).write_bytes(save(halves))
 
 
 def _rate(step: int) -> float:

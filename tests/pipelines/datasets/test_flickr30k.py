@@ -112,13 +112,14 @@ def test_the_order_of_lists_and_objects_decides_nothing(real, tmp_path):
 
 
 def test_where_files_are_expected_and_what_a_path_moves():
-    paths = {"val_list": "/mine/v.txt", "pictures": "/mine/jpg", "sentences": "/mine/s"}
+    paths = {"val": "/mine/v.txt", "images": "/mine/jpg", "sentences": "/mine/s"}
     for found in find("/data", SourceRequest(name="flickr30k")):
         located = found.located
         assert all(path.startswith("/data/flickr30k_entities/") for path in found.missing)
         assert located.pictures == f"/data/{located.folder}"
-    for found in find("/data", SourceRequest(name="flickr30k", paths=paths)):
-        assert (found.located.pictures, found.located.folder) == ("/mine/jpg", "")
-        assert found.located.files["sentences"] == "/mine/s"
-        lists = found.located.files | found.located.optional
-        assert lists.get("val_list", "/mine/v.txt") == "/mine/v.txt"
+    (found,) = find("/data", SourceRequest(name="flickr30k", paths=paths))
+    assert (found.located.pictures, found.located.folder) == ("/mine/jpg", "")
+    below = "/data/flickr30k_entities"
+    annotations = {"annotations": f"{below}/Annotations", "sentences": "/mine/s"}
+    assert found.located.files == {"val": "/mine/v.txt"} | annotations
+    assert found.located.optional == {"test": f"{below}/test.txt"}

@@ -42,7 +42,7 @@ def build_it(build_source):
 def build_mix(build_it):
     def build(owner, **options):
         path = owner.save("llava_v1_5_mix665k")
-        return build_it(owner.root, request={"paths": {"annotations": str(path)}}, **options)
+        return build_it(owner.root, request={"paths": {"train": str(path)}}, **options)
 
     return build
 

@@ -276,3 +276,15 @@ def test_another_file_is_refused_with_what_was_expected(drawn, build_source, con
 def test_paths_that_do_not_go_together(tmp_path, build_source, paths, message):
     with pytest.raises(UsageError, match=message):
         build_source("refcoco", tmp_path, request={"paths": paths})
+
+
+def test_from_the_command_line(drawn, command_line, build_source, output_of):
+    root, write = drawn
+    request = write(GOOD)
+    words = ["build", "--sources", "refcoco", "--data-root", root, "--output", root / "out"]
+    done = command_line(*words, "--path", f"refcoco.train={request['paths']['train']}")
+    assert done.returncode == 0, done.stderr
+    built = build_source("refcoco", root, request=request)
+    assert {row["id"] for row in output_of(root / "out").rows()} == {
+        row["id"] for row in built.rows()
+    }

@@ -380,16 +380,19 @@ def test_files_may_lie_elsewhere(owner, tmp_path, run_build):
     usual = run_build(root, request=VCR)
     (root / "vcr" / "train.jsonl").rename(tmp_path / "mine.jsonl")
     owner.folder.rename(tmp_path / "stills")
-    paths = {"train_questions": str(tmp_path / "mine.jsonl"), "images": str(tmp_path / "stills")}
+    paths = {"train": str(tmp_path / "mine.jsonl"), "images": str(tmp_path / "stills")}
+    alone = run_build(root, request={**VCR, "paths": paths})
+    assert [path for path in usual.digests() if "train" in path] == list(alone.digests())
+    paths["val"] = str(root / "vcr" / "val.jsonl")
     moved = run_build(root, request={**VCR, "paths": paths})
     assert moved.digests() == usual.digests()
 
 
 def test_every_split_has_its_own_role():
-    request = SourceRequest(name="vcr", paths={"val_questions": "/v.jsonl", "metadata": "/m"})
+    request = SourceRequest(name="vcr", paths={"val": "/v.jsonl", "metadata": "/m"})
     train, val = vcr.locate("/data", request)
-    assert train.files == {"train_questions": "/data/vcr/train.jsonl", "metadata": "/m"}
-    assert val.files == {"val_questions": "/v.jsonl", "metadata": "/m"}
+    assert train.files == {"train": "/data/vcr/train.jsonl", "metadata": "/m"}
+    assert val.files == {"val": "/v.jsonl", "metadata": "/m"}
     assert train.pictures == val.pictures == "/data/vcr/vcr1images"
 
 

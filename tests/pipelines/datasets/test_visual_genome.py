@@ -157,7 +157,7 @@ def test_any_file_can_lie_elsewhere(files, built, tmp_path):
     names = (*visual_genome.REQUIRED, "relationships.json")
     paths = {name.partition(".")[0]: str(moved / name) for name in names}
     files.save = lambda: files
-    request = {"name": "visual_genome", "paths": paths | {"pictures": str(moved)}}
+    request = {"name": "visual_genome", "paths": paths | {"images": str(moved)}}
     assert len(built(files, request=request).rows()) == 4
 
 

@@ -1,0 +1,177 @@
+"""What the stub server answers: words chosen by a hash, and what a script says of failures."""
+
+import base64
+import json
+import re
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+COLOURS = {"Red": (220, 30, 30), "Green": (30, 160, 30), "Blue": (30, 60, 220)}
+COLOURS |= {"Yellow": (240, 220, 30), "Black": (10, 10, 10), "White": (245, 245, 245)}
+WORDS = (
+    ("small", "tall", "old", "bright", "narrow", "round", "plain", "heavy"),
+    ("bottle", "animal", "table", "vehicle", "person", "plant", "building", "tool"),
+    ("in front of", "next to", "behind", "above", "below", "close to", "far from", "near"),
+    ("wall", "window", "tree", "road", "shelf", "river", "fence", "lamp"),
+    ("soft", "strong", "warm", "cold", "even", "weak", "golden", "grey"),
+)
+IMAGE_TOKENS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What to do with requests whose id matches, instead of answering at once."""
+
+    match: str = ".*"  # of the request's id
+    attempts: list[int] | None = None  # which of its attempts, from 0; None: all
+    status: int = 200
+    retry_after: str | float | None = None  # a header; a number: the date in so many seconds
+    delay: float = 0.0  # seconds before the answer
+    cut: bool = False  # close the connection half way through the answer
+    refuse: float | None = None  # cut, and accept no connection for so many seconds
+    answer: str | None = None  # malformed, no_choices, empty, length; else the text
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """How the server behaves."""
+
+    rules: list[Rule] = field(default_factory=list)  # the first that fits
+    delay: float = 0.0  # seconds that each answer takes
+    capacity: int | None = None  # more at a time get status 429
+    blind: bool = False  # pictures are dropped
+    spells: bool = False  # pictures are read as text, letter by letter
+    noisy: bool = False  # no answer is like another
+    usage: bool = True  # tokens are reported
+    api_key: str | None = None  # others get status 401, which repeats theirs
+
+    @staticmethod
+    def read(path: str | None) -> "Script":
+        """Read a script."""
+        said = json.loads(Path(path).read_text("utf-8")) if path else {}
+        return Script(**{**said, "rules": [Rule(**rule) for rule in said.get("rules", [])]})
+
+
+@dataclass(slots=True)
+class Call:
+    """One request."""
+
+    id: str
+    attempt: int
+    began: float
+    prompt: str = ""
+    picture: bytes = b""  # base64 of it
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+class Model:
+    """Says what is answered, and with which status."""
+
+    def __init__(self, script: Script, log: str | None) -> None:
+        self.script = script
+        self.in_flight = 0
+        self._seen: Counter[str] = Counter()
+        self._log = Path(log).open("ab", buffering=0) if log else None  # noqa: SIM115
+
+    def call(self, request_id: str, body: bytes) -> Call:
+        """Take a request in."""
+        call = Call(request_id, self._seen[request_id], time.monotonic())
+        self._seen[request_id] += 1
+        call.fields = json.loads(body)
+        content = call.fields["messages"][-1]["content"]
+        if isinstance(content, str):
+            call.prompt = content
+            return call
+        for part in content:
+            if part["type"] == "text":
+                call.prompt += part["text"]
+            else:
+                kind, call.picture = part["image_url"]["url"].encode().split(b",", 1)
+                assert kind == b"data:image/jpeg;base64"
+        return call
+
+    def rule(self, call: Call) -> Rule:
+        """Return what to do with it."""
+        for rule in self.script.rules:
+            timely = rule.attempts is None or call.attempt in rule.attempts
+            if timely and re.search(rule.match, call.id):
+                return rule
+        return Rule()
+
+    def log(self, call: Call, status: int | str) -> None:
+        """Write down what became of a request."""
+        if self._log is None:
+            return
+        line = {
+            "id": call.id,
+            "attempt": call.attempt,
+            "status": status,
+            "began": call.began,
+            "ended": time.monotonic(),
+            "in_flight": self.in_flight,
+            "seed": call.fields.get("seed"),
+        }
+        self._log.write(json.dumps(line).encode() + b"\n")
+
+    def answer(self, call: Call, how: str | None) -> bytes:
+        """Return the body of an answer."""
+        if how == "malformed":
+            return b'{"id": "chatcmpl-0", "choices": [{"mess'
+        text = "" if how == "empty" else self._text(call)
+        if how not in {None, "empty", "length", "no_choices"}:
+            text = str(how)
+        choice = {
+            "index": 0,
+            "finish_reason": "length" if how == "length" else "stop",
+            "message": {"role": "assistant", "content": text},
+        }
+        said: dict[str, Any] = {
+            "id": "chatcmpl-0",
+            "object": "chat.completion",
+            "created": 0,
+            "model": call.fields["model"],
+            "choices": [] if how == "no_choices" else [choice],
+        }
+        if self.script.usage:
+            said["usage"] = self._usage(call, text)
+        return json.dumps(said).encode()
+
+    def _usage(self, call: Call, text: str) -> dict[str, int]:
+        read = len(call.prompt.split())
+        if self.script.spells:
+            read += len(call.picture) // 2
+        elif call.picture and not self.script.blind:
+            read += IMAGE_TOKENS
+        written = len(text.split())
+        total = read + written
+        return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": total}
+
+    def _text(self, call: Call) -> str:
+        picture = b"" if self.script.blind else call.picture
+        noise = str(self._seen.total()) if self.script.noisy else ""
+        said = f"{call.fields['model']}\n{call.prompt}\n{noise}\n".encode()
+        digest = blake2b(said + picture, digest_size=16).digest()
+        if "one word" in call.prompt:
+            if picture and not self.script.spells:
+                return _colour(picture)
+            return list(COLOURS)[digest[0] % len(COLOURS)]
+        words = [words[digest[n] % len(words)] for n, words in enumerate(WORDS)]
+        return "There is a {} {} {} a {}, in {} light.".format(*words)
+
+
+def _colour(picture: bytes) -> str:
+    from PIL import Image
+
+    with Image.open(BytesIO(base64.b64decode(picture))) as image:
+        found = image.convert("RGB").resize((1, 1)).getpixel((0, 0))
+    assert isinstance(found, tuple)
+    near = {
+        name: sum((a - b) ** 2 for a, b in zip(found, colour, strict=True))
+        for name, colour in COLOURS.items()
+    }
+    return min(near, key=lambda name: near[name])

@@ -1,0 +1,153 @@
+"""A server of our own for tests of captioning: a process that answers, and fails on order."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from pipelines.recap.captioner import Answer, Request, Subject
+from pipelines.recap.client import OpenAICaptioner
+from pipelines.recap.endpoints import Servers
+from pipelines.recap.recipe import Captioning
+
+STUB = Path(__file__).resolve().parents[3] / "bench" / "stub_server.py"
+
+
+class StubServer:
+    """A running `bench/stub_server.py`."""
+
+    def __init__(self, folder: Path, script: dict[str, Any]) -> None:
+        folder.mkdir(parents=True)
+        self._script = folder / "script.json"
+        self._script.write_text(json.dumps(script), encoding="utf-8")
+        self._log = folder / "log.jsonl"
+        self._port = 0
+        self.start()
+
+    def start(self) -> None:
+        """Start it, where it was before."""
+        files = ["--log", str(self._log), "--script", str(self._script)]
+        command = [sys.executable, str(STUB), "--port", str(self._port), *files]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+        assert self._process.stdout
+        self._port = int(self._process.stdout.readline())
+
+    def stop(self) -> None:
+        """Stop it at once."""
+        self._process.kill()
+        self._process.communicate()
+
+    @property
+    def url(self) -> str:
+        """The endpoint."""
+        return f"http://127.0.0.1:{self._port}/v1"
+
+    def log(self) -> list[dict[str, Any]]:
+        """What became of each request: a dict with id, attempt, status, times."""
+        lines = self._log.read_text(encoding="utf-8").splitlines()
+        return [line for line in map(json.loads, lines) if line["id"] != "probe"]
+
+    def statuses(self, request_id: str) -> list[int | str]:
+        """What became of a request, attempt by attempt."""
+        return [line["status"] for line in self.log() if line["id"] == request_id]
+
+    def answered(self) -> Counter[str]:
+        """How often each request was answered."""
+        return Counter(line["id"] for line in self.log() if line["status"] == 200)
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., StubServer]]:
+    """Starts a server, given rules and the other fields of its script."""
+    running: list[StubServer] = []
+
+    def start(*rules: dict[str, Any], **script: Any) -> StubServer:
+        folder = tmp_path / f"server-{len(running)}"
+        running.append(StubServer(folder, {"rules": rules, **script}))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def picture() -> bytes:
+    """A small JPEG."""
+    room = BytesIO()
+    Image.new("RGB", (32, 24), (200, 40, 40)).save(room, "JPEG")
+    return room.getvalue()
+
+
+@pytest.fixture(scope="session")
+def make_requests(picture: bytes) -> Callable[..., list[Request]]:
+    """Makes so many requests, each about an image of its own."""
+
+    def make(number: int, name: str = "r") -> list[Request]:
+        return [
+            Request(
+                id=f"coco/train/{name}{index}/image/0",
+                image_key=index,
+                prompt=f"Describe picture {name}{index}.",
+                jpeg=picture,
+                max_tokens=64,
+                subject=Subject(32, 24, ()),
+            )
+            for index in range(number)
+        ]
+
+    return make
+
+
+@pytest.fixture
+def make_captioner() -> Callable[..., OpenAICaptioner]:
+    """Makes a captioner of little patience; fields of `Servers` and `Captioning` can be given."""
+
+    def make(
+        *servers: StubServer | str,
+        how: dict[str, Any] | None = None,
+        say: Any = None,
+        **fields: Any,
+    ) -> OpenAICaptioner:
+        urls = tuple(each if isinstance(each, str) else each.url for each in servers)
+        quick = {"backoff": 0.01, "backoff_limit": 0.1, "patience": 20.0, "time_limit": 10.0}
+        where = Servers(endpoints=urls, **(quick | fields))
+        captioning = Captioning(model="stub", **(how or {}))
+        return OpenAICaptioner(where, captioning, say or (lambda _: None))
+
+    return make
+
+
+@pytest.fixture
+def ask_all(make_captioner: Callable[..., OpenAICaptioner]) -> Callable[..., list[Any]]:
+    """Asks all requests side by side, and returns an answer or an exception for each."""
+
+    def ask(requests: Sequence[Request], *servers: StubServer | str, **fields: Any) -> list[Any]:
+        async def run() -> list[Answer | BaseException]:
+            captioner = make_captioner(*servers, **fields)
+            try:
+                asked = (captioner.ask(request) for request in requests)
+                return await asyncio.gather(*asked, return_exceptions=True)
+            finally:
+                await captioner.close()
+
+        return asyncio.run(run())
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def small_clip() -> Any:
+    """The small CLIP on the processor, loaded once."""
+    from pipelines.recap.clip import ClipScorer
+
+    return ClipScorer(device="cpu")

@@ -1,0 +1,79 @@
+"""Detailed captions of regions: a turn for each region that has one."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prompts.instruction import Instruction, InstructionMode
+from prompts.region_detailed_caption import DETAILED, dialogues
+from prompts.style import Style
+from prompts.table import WORDING_SETS
+from schemas.sample import Region, ScreenedImage, Task
+
+REGIONS = tuple(
+    Region(name, (at, 0.0, at + 4.0, 5.0), category="dog", caption=f"A dog called {name}.")
+    for at, name in enumerate("abcde")
+)
+SILENT = Region("z", (0.0, 0.0, 1.0, 1.0), category="dog")
+
+
+def how(style: Style = Style.REGIONGPT, seed: int = 0) -> Instruction:
+    mode = InstructionMode.MULTI_TURN_ALL
+    return Instruction(style=style, mode=mode, wordings=WORDING_SETS, seed=seed)
+
+
+def test_each_captioned_region_gets_a_turn(make_image, compose):
+    found = ScreenedImage(make_image(), (*REGIONS, SILENT))
+    draft, (record,) = compose(found, Task.REGION_DETAILED_CAPTION, how())
+    assert draft is not None
+    assert sorted(draft.region_ids()) == list("abcde")
+    assert set(record["turn_tasks"]) == {"region_detailed_caption"}
+    told = [message["content"] for message in record["messages"]]
+    assert told[0].startswith("<image>\n")
+    assert told[1::2] == [region["caption"] for region in record["regions"]]
+    for number, request in enumerate(told[::2], start=1):
+        assert re.findall(r"<region(\d+)>", request) == [str(number)]
+        wording = request.removeprefix("<image>\n").replace(f"<region{number}>", "<region>")
+        assert wording in DETAILED.wordings
+    assert all(prompt.startswith("region_detailed_caption/") for prompt in prompts_of(record))
+
+
+def prompts_of(record) -> list[str]:
+    return list(record["provenance"]["prompts"])
+
+
+def test_regions_have_names_in_gpt4roi_style(make_image, compose):
+    found = ScreenedImage(make_image(), REGIONS)
+    _, (record,) = compose(found, Task.REGION_DETAILED_CAPTION, how(Style.GPT4ROI))
+    for number, message in enumerate(record["messages"][::2], start=1):
+        assert f"region{number} <region{number}>" in message["content"]
+
+
+def test_without_captions_there_is_nothing_to_ask(make_image):
+    assert dialogues(ScreenedImage(make_image(), (SILENT,)), how()) == []
+
+
+@given(st.permutations(REGIONS), st.sampled_from(Style), st.integers())
+def test_the_order_of_regions_decides_nothing(make_image, regions, style, seed):
+    shuffled = ScreenedImage(make_image(), tuple(regions))
+    found = ScreenedImage(make_image(), REGIONS)
+    assert dialogues(shuffled, how(style, seed)) == dialogues(found, how(style, seed))
+
+
+def test_order_and_wordings_are_drawn_by_seed_and_image(make_image):
+    def drawn(seed: int = 0, image_id: str = "7") -> tuple[tuple[str, str], ...]:
+        found = ScreenedImage(make_image(image_id=image_id), REGIONS)
+        ((*turns,),) = dialogues(found, how(seed=seed))
+        return tuple((str(turn.answer), turn.prompt) for turn in turns)
+
+    assert len({drawn(seed=number) for number in range(30)}) == 30
+    assert len({drawn(image_id=str(number)) for number in range(30)}) == 30
+
+
+@pytest.mark.parametrize("name", ["region_detailed_caption"])
+def test_there_are_enough_wordings(name):
+    assert WORDING_SETS[name] is DETAILED
+    assert DETAILED.placeholders == ("<region>",)
+    assert len(DETAILED.wordings) >= 10

@@ -1,0 +1,120 @@
+"""Crops: exact pixels, safe sides, and JPEGs that are the same every time."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from transforms.crop import MAX_ASPECT, MIN_SIDE, PADDING, crop, jpeg, window
+
+WIDTH, HEIGHT = 320, 240
+
+
+@st.composite
+def boxes(draw) -> tuple[float, float, float, float]:
+    x0 = draw(st.floats(0, WIDTH - 0.01))
+    y0 = draw(st.floats(0, HEIGHT - 0.01))
+    return x0, y0, draw(st.floats(x0 + 0.008, WIDTH)), draw(st.floats(y0 + 0.008, HEIGHT))
+
+
+def noise(width: int, height: int) -> Image.Image:
+    pixels = np.random.default_rng(7).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+def opened(data: bytes) -> Image.Image:
+    with Image.open(BytesIO(data)) as image:
+        assert (image.format, image.mode) == ("JPEG", "RGB")
+        image.load()
+        return image
+
+
+@pytest.mark.parametrize(
+    ("box", "context", "expected"),
+    [
+        ((10, 20, 50, 60), 0.0, (10, 20, 50, 60)),
+        ((10.4, 20.9, 49.1, 59.2), 0.0, (10, 20, 50, 60)),
+        ((100, 100, 140, 120), 0.5, (80, 90, 160, 130)),
+        ((0, 0, 40, 20), 0.25, (0, 0, 50, 25)),
+        ((300, 230, 320, 240), 1.0, (280, 220, 320, 240)),
+        ((0, 0, 320, 240), 2.0, (0, 0, 320, 240)),
+        ((100, 100, 101, 101), 0.0, (97, 97, 105, 105)),
+        ((0, 0, 1, 1), 0.0, (0, 0, 8, 8)),
+        ((319.5, 239.5, 320, 240), 0.0, (312, 232, 320, 240)),
+        ((0, 100, 320, 101), 0.0, (0, 93, 320, 109)),
+        ((5, 0, 6, 240), 0.0, (0, 0, 12, 240)),
+    ],
+)
+def test_windows(box, context, expected):
+    assert window(box, context, WIDTH, HEIGHT) == expected
+
+
+@given(boxes(), st.floats(0, 2))
+def test_a_window_holds_its_box_inside_the_picture_and_is_never_thin(box, context):
+    x0, y0, x1, y1 = window(box, context, WIDTH, HEIGHT)
+    assert 0 <= x0 <= box[0] <= box[2] <= x1 <= WIDTH
+    assert 0 <= y0 <= box[1] <= box[3] <= y1 <= HEIGHT
+    short, long = sorted((x1 - x0, y1 - y0))
+    assert short >= MIN_SIDE
+    assert long <= MAX_ASPECT * short
+
+
+@given(boxes())
+def test_a_box_that_is_not_thin_is_cut_exactly(box):
+    x0, y0, x1, y1 = window(box, 0.0, WIDTH, HEIGHT)
+    if min(box[2] - box[0], box[3] - box[1]) >= 16:
+        assert (x0, y0) == (int(box[0]), int(box[1]))
+        assert x1 - 1 < box[2] <= x1
+        assert y1 - 1 < box[3] <= y1
+
+
+def test_a_crop_has_the_pixels_of_its_window():
+    picture = noise(WIDTH, HEIGHT)
+    found = np.asarray(crop(picture, (10, 20, 50, 60), 0.5))
+    assert np.array_equal(found, np.asarray(picture)[0:80, 0:70])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (3, 5000), (7, 7)])
+def test_a_picture_that_is_thin_itself_stands_on_grey_ground(size):
+    picture = Image.new("RGB", size, "white")
+    box = (0.0, 0.0, float(size[0]), float(size[1]))
+    image = opened(jpeg(crop(picture, box, 0.0), 10**9))
+    assert min(image.size) >= MIN_SIDE
+    assert max(image.size) <= MAX_ASPECT * min(image.size)
+    pixels = np.asarray(image).astype(int)
+    assert pixels.max() > 200
+    assert abs(pixels.min() - PADDING[0]) < 40
+
+
+@given(st.integers(1, 700), st.integers(1, 700), st.integers(28 * 28, 512 * 512))
+def test_a_picture_is_shrunk_to_its_budget_and_never_enlarged(width, height, max_pixels):
+    found = opened(jpeg(Image.new("RGB", (width, height)), max_pixels))
+    assert found.width * found.height <= max_pixels
+    assert min(found.size) >= 6
+    if min(width, height) >= 36:
+        assert found.width <= width
+        assert found.height <= height
+        if width * height <= max_pixels:
+            assert found.size == (width, height)
+        else:
+            assert found.width * found.height > 0.8 * max_pixels
+            scale = found.width / width
+            assert abs(found.height - height * scale) < 1 + max(1 / scale, height / width)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1"])
+def test_any_picture_becomes_rgb(mode):
+    opened(jpeg(Image.new(mode, (30, 30)), 10**6))
+
+
+def test_the_same_pixels_give_the_same_bytes():
+    assert jpeg(noise(200, 100), 5_000) == jpeg(noise(200, 100), 5_000)
+    assert jpeg(noise(200, 100), 5_000) != jpeg(noise(200, 101), 5_000)
+
+
+def test_colours_survive():
+    picture = Image.new("RGB", (16, 16), (208, 32, 38))
+    assert abs(np.asarray(opened(jpeg(picture, 10**6))).astype(int) - (208, 32, 38)).max() < 6
