@@ -203,7 +203,7 @@ def _linked(
 ) -> Iterator[tuple[ItemId, Undecoded]]:
     """Yield annotations with the ids of their images; the leading part refuses what has none."""
     for position, item in enumerate(items):
-        if isinstance(item, CocoAnnotation):
+        if not isinstance(item, Raw):
             yield item.image_id, item
             continue
         try:
@@ -215,7 +215,7 @@ def _linked(
 
 def id_of(item: Undecoded) -> str:
     """Return the id of an annotation that has one."""
-    return str(item.id if type(item) is CocoAnnotation else LINK.decode(item).id)
+    return str(LINK.decode(item).id if isinstance(item, Raw) else item.id)
 
 
 def _link(raw: Raw) -> CocoLink | _NumberLink:
@@ -252,13 +252,13 @@ def _drop_repeated(
         if numbers[item_id := _id_of(raw)] > 1:
             first[item_id] = min(raw, first.get(item_id, raw), key=bytes)
     for image_id, group in groups.items() if first else ():
-        survivors = []
-        for raw in group:
-            assert isinstance(raw, Raw)
-            if (item_id := _id_of(raw)) in first and raw is not first[item_id]:
+        survivors: list[Undecoded] = []
+        for item in group:
+            item_id = _id_of(item) if isinstance(item, Raw) else None
+            if item_id in first and item is not first[item_id]:
                 yield str(item_id), _duplicate("annotations", item_id)
             else:
-                survivors.append(raw)
+                survivors.append(item)
         groups[image_id] = survivors
 
 

@@ -1,5 +1,6 @@
 """What a captioner is: something that answers a prompt about a picture."""
 
+from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol
 
 import msgspec
@@ -64,3 +65,18 @@ class Captioner(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+
+
+class Asks(Protocol):
+    """Answers requests that are only made where the answer is not known."""
+
+    async def ask(self, request_id: str, build: Callable[[], Awaitable[Request]]) -> Answer:
+        """Return the answer to a request.
+
+        Args:
+            request_id: of the request.
+            build: makes the request, which may need a picture.
+
+        Raises:
+            Rejected: the request is refused for good.
+        """

@@ -8,8 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pipelines.recap.captioner import Request
-from pipelines.recap.journal import JournaledCaptioner
+from pipelines.recap.captioner import Asks, Request
 from pipelines.recap.recipe import Captioning
 from pipelines.recap.views import LazyView
 from prompts.recap_prompts import Prompt, global_prompt, region_prompt
@@ -56,7 +55,7 @@ class TwoStages:
 
     def __init__(
         self,
-        captioner: JournaledCaptioner,
+        captioner: Asks,
         how: Captioning,
         wordings: Mapping[str, WordingSet],
         seed: int,

@@ -43,10 +43,26 @@ STAMP = BuildStamp(builder="regionforge 1", recipe="all", seed=0)
 IMAGES = 2  # of each source and example
 LONG = "a <region1> " * 90_000  # about a megabyte
 
-HOSTILE = """
-    <image> <region1> <region 1> </s> <s> ### ## # USER: ASSISTANT: <|im_start|> < > ＜image＞ a_cup
-    region1 [1]
-""".split()
+HOSTILE = [
+    "<image>",
+    "<region1>",
+    "<region",
+    "1>",
+    "</s>",
+    "<s>",
+    "###",
+    "##",
+    "#",
+    "USER:",
+    "ASSISTANT:",
+    "<|im_start|>",
+    "<",
+    ">",
+    "＜image＞",
+    "a_cup",
+    "region1",
+    "[1]",
+]
 BLANKS = [" ", "\n", "\r\n", "\x00", "\x1b[2J", "\u202e", "\u200b", "\ud800"]
 PIECES = st.sampled_from([*HOSTILE, *BLANKS, "### Human:", "No corresponding options found."])
 CHOSEN = st.booleans()

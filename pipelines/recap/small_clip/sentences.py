@@ -40,8 +40,9 @@ WORDINGS = (
     "Its colour is {colour}.",
     "Its shape is that of a {shape}.",
     "It has the outline of a {shape}.",
+    "It looks mainly {colour}.",
     "It looks mainly {colour}, and is {form}.",
-    "It has {colour} as its strongest color, and is {form}.",
+    "Within its bounds, {colour} stands out.",
     "The {shape} is {colour}.",
     "The {shape} is {size}.",
     "The {shape} is {size} and {colour}.",
@@ -67,6 +68,7 @@ WORDINGS = (
     "Near it is a {other_colour} {other_shape}; the {shape} itself is {colour}.",
     "There is a {shape} {place} of the image, with {number} others around it, and it is {colour}.",
     # What claims nothing that can be seen: true of any crop, as far as a crop can tell.
+    "It is {form}.",
     "It lies {relation} the {other_shape}.",
     "It lies {relation} one {other_shape} and overlaps the bounds of another {other_shape}.",
     "It is {rank} of {number} marked objects.",
@@ -79,6 +81,8 @@ _ARTICLE = re.compile(r"\b([Aa])(?= [aeiou])")
 _CORNERS = ("in the upper left", "in the upper right", "in the lower left", "in the lower right")
 _SIDES = ("on the left", "on the right", "at the top", "at the bottom")
 _FORMS = ("clearly wider than tall", "clearly taller than wide", "about as wide as tall")
+_BESIDE = ("left of", "right of")
+_MUTED = "colors that are muted or mixed"  # of things in photographs
 _RANKS = ("the largest", "the smallest", "one")
 _VERTICAL = {"at the top": "upper", "at the bottom": "lower"}
 _SHARES = {  # of a picture that a thing takes up, at least
@@ -115,6 +119,8 @@ def facts_of(scene: Scene, index: int, rng: np.random.Generator) -> Facts:
     other = int(rng.choice(others))
     x0, y0, x1, y1 = thing.box
     width, height = x1 - x0, y1 - y0
+    relation = str(scene.relation(index, other))
+    to_the = "to the " if relation in _BESIDE and rng.random() < 0.5 else ""
     share = width * height / scene.width / scene.height
     wheres = places(scene, index)
     corner = f"in the {_VERTICAL[wheres[1]]} {wheres[0].split()[-1]}" if len(wheres) == 2 else ""
@@ -127,7 +133,7 @@ def facts_of(scene: Scene, index: int, rng: np.random.Generator) -> Facts:
         place=str(rng.choice([*wheres, corner] if corner else wheres)),
         number=str(rng.choice([NUMBERS[len(scene.things)], str(len(scene.things))])),
         rank=str(rng.choice(_RANKS)),
-        relation=str(scene.relation(index, other)),
+        relation=to_the + relation,
         other_shape=scene.things[other].shape,
         other_colour=scene.things[other].colour,
     )
@@ -204,5 +210,14 @@ def every_text() -> list[str]:
     """Return texts that hold, between them, every word that captions may hold."""
     values = [value for values in VALUES.values() for value in values]
     named = [*values, *map(plural, SHAPES), *NUMBERS, *map(str, range(len(NUMBERS)))]
-    said = [*_FORMS, *_SHARES.values(), *_RANKS, *get_args(Relation), *_SIDES, *_CORNERS, MIDDLE]
+    said = [
+        *_FORMS,
+        *_SHARES.values(),
+        *_RANKS,
+        *get_args(Relation),
+        *_SIDES,
+        *_CORNERS,
+        MIDDLE,
+        _MUTED,
+    ]
     return [*WORDINGS, *named, *said]

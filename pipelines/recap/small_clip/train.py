@@ -48,13 +48,13 @@ CONTEXT = 24  # tokens
 SCENES = 1200
 CONTEXTS = (0.0, 0.0, 0.0, 0.0, 0.1, 0.25)
 BATCH = 128
-STEPS = 350
+STEPS = 500
 WARMUP = 30
 RATE = 1e-3
 WEIGHT_DECAY = 0.05
 SAY_EVERY = 25
 HIDDEN = 0.1  # share of words that say nothing of the crop
-CAPTION_WORDS = (1, 1, 8, 14)  # which a caption reaches; so one to three sentences
+CAPTION_WORDS = (1, 1, 8, 14, 18)  # which a caption reaches; so one to three sentences
 
 MODEL: dict[str, Any] = {
     "embed_dim": 128,
