@@ -54,10 +54,10 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import ensurepip, venv' || { \
 		echo "This Python cannot make environments; on Debian and Ubuntu: apt install python3-venv" >&2; \
 		exit 1; }
-	@echo "Installing everything into .venv (about a minute, once)"
+	@echo "Installing everything into .venv (some minutes, once; PyTorch takes 5 GB)"
 	rm -rf .venv
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
-		--no-build-isolation --editable '.[dev]'
+		--no-build-isolation --editable '.[clip,dev,serve]'
 	@echo "$(CURDIR)" > $@

@@ -17,7 +17,7 @@ import time
 from email.utils import formatdate
 from urllib.parse import unquote
 
-from stub_model import Call, Model, Script
+from stub_model import Call, Model, Rule, Script
 
 
 class Connection(asyncio.Protocol):
@@ -87,45 +87,48 @@ class Server:
         found = re.search(rb"\r\nx-request-id: *([^\r]+)", head, re.IGNORECASE)
         call = self._model.call(unquote(found[1].decode()) if found else "", body)
         self._model.in_flight += 1
-        status: int | str = "cut"
+        rule = self._model.rule(call)
+        status: int | str = "gone"
         try:
-            status = await self._respond(at, call, head)
-        except asyncio.CancelledError:
-            status = "gone"
+            status, reply = await self._respond(at, call, rule, head)
         finally:
+            # First, so that whoever has the answer finds the line.
             self._model.log(call, status)
             self._model.in_flight -= 1
+        at.transport.write(reply)
+        if status == "cut":
+            at.transport.close()
+        if status == "refused":
+            self._stop_listening(rule.refuse or 0.0)
 
-    async def _respond(self, at: Connection, call: Call, head: bytes) -> int | str:
-        script, rule = self._model.script, self._model.rule(call)
+    async def _respond(
+        self, at: Connection, call: Call, rule: Rule, head: bytes
+    ) -> tuple[int | str, bytes]:
+        script = self._model.script
         key = re.search(rb"\r\nauthorization: *Bearer ([^\r]+)", head, re.IGNORECASE)
         given = key[1].decode() if key else ""
         if script.api_key is not None and given != script.api_key:
-            return self._refuse(at, 401, f"Incorrect API key provided: {given}", None)
+            return self._refusal(at, 401, f"Incorrect API key provided: {given}", None)
         if script.capacity is not None and self._model.in_flight > script.capacity:
-            return self._refuse(at, 429, "too many at a time", None)
+            return self._refusal(at, 429, "too many at a time", None)
         if rule.refuse is not None:
-            self._stop_listening(rule.refuse)
-            return "refused"
+            return "refused", b""
         if delay := script.delay + rule.delay:
             await asyncio.sleep(delay)
         if rule.status != 200:
-            return self._refuse(at, rule.status, "as the script says", rule.retry_after)
+            return self._refusal(at, rule.status, "as the script says", rule.retry_after)
         reply = at.reply(200, self._model.answer(call, rule.answer))
-        if rule.cut:
-            at.transport.write(reply[: len(reply) // 2])
-            at.transport.close()
-            return "cut"
-        at.transport.write(reply)
-        return 200
+        return ("cut", reply[: len(reply) // 2]) if rule.cut else (200, reply)
 
-    def _refuse(self, at: Connection, status: int, why: str, wait: str | float | None) -> int:
+    @staticmethod
+    def _refusal(
+        at: Connection, status: int, why: str, wait: str | float | None
+    ) -> tuple[int, bytes]:
         body = json.dumps({"error": {"message": why, "code": status}}).encode()
         if isinstance(wait, float):
             wait = formatdate(time.time() + wait, usegmt=True)
         more = [] if wait is None else [f"Retry-After: {wait}"]
-        at.transport.write(at.reply(status, body, *more))
-        return status
+        return status, at.reply(status, body, *more)
 
     def _stop_listening(self, seconds: float) -> None:
         async def listen_again() -> None:

@@ -28,7 +28,7 @@ def claim_output(plan: Plan, *, rebuild: bool, keep: str | None = None) -> None:
     """
     path = files.join(plan.output, IDENTITY)
     if files.exists(path):
-        differences = _differences(_read_identity(path), plan.identity)
+        differences = differences_of(read_identity(path), plan.identity)
         if differences and not rebuild:
             raise BuildError(
                 f"{plan.output} holds another build, which differs in {', '.join(differences)}. "
@@ -88,7 +88,8 @@ def _file_errors(plan: Plan) -> list[str]:
     return lines
 
 
-def _differences(there: BuildIdentity | None, wanted: BuildIdentity) -> list[str]:
+def differences_of(there: BuildIdentity | None, wanted: BuildIdentity) -> list[str]:
+    """Return what two builds differ in, as a person would name it."""
     if there is None:
         return ["everything (its record is unreadable)"]
     names = sorted(there.recipe.keys() | wanted.recipe.keys())
@@ -109,14 +110,15 @@ def _differences(there: BuildIdentity | None, wanted: BuildIdentity) -> list[str
 def _clear(output: str, keep: str | None) -> None:
     """Delete what a build wrote, and nothing else."""
     for name in files.FileStore().sizes(output):
-        if keep is not None and name.startswith(f"{keep}/"):
-            continue
+        if name == IDENTITY or (keep is not None and name.startswith(f"{keep}/")):
+            continue  # whose output this is, it must tell at any moment
         ours = name in (MANIFEST, CARD, LEDGER) or _SHARD.fullmatch(name)
         if ours or name.startswith((f"{STATE_FOLDER}/", f"{REJECTED_FOLDER}/")):
             files.delete([files.join(output, name)])
 
 
-def _read_identity(path: str) -> BuildIdentity | None:
+def read_identity(path: str) -> BuildIdentity | None:
+    """Return whose output it is, by its file `IDENTITY`; None where that is unreadable."""
     try:
         return BuildIdentity.model_validate_json(_read(path))
     except ValidationError:

@@ -94,6 +94,13 @@ def upright(data: bytes | memoryview, orientation: int) -> bytes:
     return out.getvalue()
 
 
+def pixels(data: bytes | memoryview, orientation: int) -> Image.Image:
+    """Return a picture that `inspect` accepted as RGB pixels, upright."""
+    with _quiet(), _open(bytes(data)) as image:
+        shown = image.convert("RGB")
+    return shown.transpose(_TURNS[orientation]) if orientation in _TURNS else shown
+
+
 def _inspect_with_pillow(data: bytes, max_pixels: int, *, proven: bool) -> Picture:
     try:
         with _quiet(), _open(data) as image:

@@ -2,14 +2,11 @@
 
 from argparse import Namespace
 
-from pipelines import files
 from pipelines.commands.arguments import folder, positive
 from pipelines.display import Ticker
 from pipelines.recap.calibrate import Calibration, calibrate
-from pipelines.recap.curve_picture import curve_png
+from pipelines.recap.calibration_files import SUFFIX, picture_of, write_findings
 from schemas.errors import UsageError
-
-SUFFIX = ".json"
 
 
 def run(args: Namespace) -> int:
@@ -18,7 +15,6 @@ def run(args: Namespace) -> int:
         raise UsageError(f"--false-accept {args.false_accept}: expected a share such as 0.05")
     if not args.to.endswith(SUFFIX):
         raise UsageError(f"--to {args.to!r}: expected a file such as calibration{SUFFIX}")
-    picture = args.to.removesuffix(SUFFIX) + ".png"
     output, pairs = folder(args.output), positive("--pairs", args.pairs)
 
     from pipelines.recap.clip import ClipScorer  # torch takes seconds
@@ -33,16 +29,9 @@ def run(args: Namespace) -> int:
             seed=args.seed,
             on_progress=lambda done, total: ticker.say(f"{done:,} of {total:,} pairs"),
         )
-    calibration = found.calibration
-    title = (
-        f"{calibration.pairs:,} matched and as many shuffled pairs, "
-        f"ROC area {calibration.roc_area:.4f}"
-    )
-    drawn = curve_png(found.curve, found.matched, found.shuffled, calibration.threshold, title)
-    files.write_whole(args.to, f"{calibration.model_dump_json(indent=2)}\n".encode())
-    files.write_whole(picture, drawn)
-    _print(calibration, found.filtered)
-    print(f"wrote {args.to} and {picture}; for `recap --calibration {args.to}`")
+    write_findings(found, args.to)
+    _print(found.calibration, found.filtered)
+    print(f"wrote {args.to} and {picture_of(args.to)}; for `recap --calibration {args.to}`")
     return 0
 
 

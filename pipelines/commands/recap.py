@@ -11,17 +11,16 @@ from rich.console import Console
 
 from pipelines.commands.arguments import folder, parse_paths, parse_size, positive
 from pipelines.datasets.spec import SourceRequest
-from pipelines.launch import LaunchOptions, launch
 from pipelines.plan import Plan
 from pipelines.recap.builtin import BuiltinCaptioner
 from pipelines.recap.calibrate import load_calibration
 from pipelines.recap.captioner import Captioner
-from pipelines.recap.flow import RecapFlow, Tools
+from pipelines.recap.flow import Tools
 from pipelines.recap.forecast import count, forecast
-from pipelines.recap.journal import FOLDER, fingerprint_of
 from pipelines.recap.mute import MuteCaptioner
 from pipelines.recap.plan import make_recap_plan
 from pipelines.recap.recipe import Captioning, Filter, RecapRecipe
+from pipelines.recap.run import run_recap
 from pipelines.recap.scorer import Scorer
 from pipelines.recipe import load_wordings
 from pipelines.summary import print_summary
@@ -45,12 +44,9 @@ def run(args: Namespace) -> int:
     if args.captioner == "openai" and args.refilter is None:
         asyncio.run(_check_sight(captioner))
     started = time.monotonic()
-    refilter = args.refilter is not None
-    options = LaunchOptions(rebuild=args.rebuild or refilter, keep=FOLDER if refilter else None)
     tools = Tools(captioner=captioner, scorer=scorer, side_by_side=side_by_side)
-    decided = {**recipe.caption_identity(), "inputs": [i.sha256 for i in plan.identity.inputs]}
-    flow = RecapFlow(recipe=recipe, fingerprint=fingerprint_of(decided), tools=tools)
-    manifest = launch(plan, options, flow)
+    refilter = args.refilter is not None
+    manifest = run_recap(recipe, plan, tools, rebuild=args.rebuild, refilter=refilter)
     print_summary(plan, manifest, time.monotonic() - started)
     return 0
 
@@ -97,6 +93,8 @@ def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
         )
     if args.no_filter:
         return Filter(), None
+    if args.refilter is not None and args.dry_run:
+        raise UsageError("--dry-run says what calls would take, and --refilter makes no calls")
     from pipelines.recap.clip import ClipScorer  # torch takes seconds
 
     loaded = ClipScorer(args.clip_model, args.clip_weights, args.device)

@@ -54,9 +54,11 @@ class CaptionImages:
                     running.add(asyncio.create_task(self._caption(found)))
                 if not running:
                     return
-                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
-                    if (outcome := task.result()) is not None:
+                    outcome = task.result()
+                    running.remove(task)
+                    if outcome is not None:
                         yield outcome
         finally:
             for task in running:
@@ -67,6 +69,10 @@ class CaptionImages:
         image, book = found.image, self._book
         book.read(image, Kind.IMAGE)
         book.read(image, Kind.ANNOTATION, len(found.regions))
+        if not found.regions:  # nobody is asked about it
+            cause = Rejected(Reason.NO_REGIONS, "no usable annotation, expected at least one")
+            book.reject(image, Kind.IMAGE, image.image_id, cause)
+            return None
         view = LazyView(found, self._sights)
         try:
             captions = await self._stages.caption(found, view)

@@ -42,6 +42,7 @@ DECIMALS = 5  # of a score: what is beyond them hangs on the machine
 UNUSABLE = (
     AttributeError,
     EOFError,
+    ImportError,
     KeyError,
     OSError,
     RuntimeError,
@@ -78,6 +79,8 @@ class ClipScorer:
         """
         name = f"{FOLDER_PREFIX}{FOLDER}" if model == SMALL else model
         self._device = _device(device)
+        if model == SMALL:
+            torch.set_num_threads(1)  # more of them gain it nothing, and wait on busy machines
         self._identity = f"{_shown(model)} {_weights_identity(name, weights)}".strip()
         half = self._device.type == "cuda"
         self._dtype = torch.float16 if half else torch.float32

@@ -19,6 +19,7 @@ from pipelines.recap.recipe import RecapRecipe
 from pipelines.recap.scorer import Scorer
 from pipelines.recap.shards import ShardJob, caption_shard
 from pipelines.write import WriteOptions, shard_key
+from schemas.errors import BuildError
 from schemas.ledger import Stage
 from schemas.sample import ImageInfo, Region, ScreenedImage
 from schemas.source import SplitFacts
@@ -101,6 +102,11 @@ class _CaptionShard(beam.DoFn):
         tools = self._flow.tools
         self._captioner = self._loop.run(_made(tools.captioner))
         self._scorer = tools.scorer() if tools.scorer else None
+        planned = self._flow.recipe.filter.scorer
+        if self._scorer and self._scorer.identity != planned:
+            raise BuildError(
+                f"the scorer has changed: {planned} was planned, {self._scorer.identity} is here"
+            )
 
     def teardown(self) -> None:
         """Let go of connections."""

@@ -2,7 +2,8 @@
 
 One JSON object per line, behind a first line that says what decided them. A run that was killed
 is repeated, and finds here all that had been answered; how captions follow from answers is
-deterministic, so nothing else need be remembered. A line that a kill cut short is dropped.
+deterministic, so nothing else need be remembered. A line that is not whole, since a kill cut it
+short or the disk lost it, is dropped with all behind it.
 """
 
 import os
@@ -67,15 +68,10 @@ class Journal:
         self._file = os.open(self._path, flags, 0o644)
         with open(self._path, "rb") as file:
             content = file.read()
-        whole = content[: content.rfind(b"\n") + 1]
-        lines = whole.splitlines()
-        if not lines or _DECODER.decode(lines[0]) != self._head:
-            os.ftruncate(self._file, 0)
+        whole = self._read(content)
+        os.ftruncate(self._file, whole)
+        if not whole:
             self._write(self._head)
-            return self
-        os.ftruncate(self._file, len(whole))
-        for line in lines[1:]:
-            self._take(_DECODER.decode(line))
         return self
 
     def __exit__(
@@ -102,6 +98,20 @@ class Journal:
         """Write a score down."""
         self.scores[region_id, caption] = score
         self._write(_Scored(caption, region_id, score))
+
+    def _read(self, content: bytes) -> int:
+        """Take in what is there; return how many bytes of it are whole, 0 if it is another's."""
+        whole = 0
+        for text in content.splitlines(keepends=True):
+            try:
+                line = _DECODER.decode(text)
+            except msgspec.DecodeError:
+                break
+            if not text.endswith(b"\n") or (not whole and line != self._head):
+                break
+            self._take(line)
+            whole += len(text)
+        return whole
 
     def _take(self, line: _Line) -> None:
         match line:

@@ -37,7 +37,8 @@ class Filter(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    threshold: float | None = None  # mean CLIP similarity at least; None: all are kept, unscored
+    # Mean CLIP similarity that is needed; None: all are kept, unscored.
+    threshold: float | None = Field(default=None, ge=-1, le=1)
     scorer: str = ""  # model and weights
 
 

@@ -5,8 +5,9 @@ region is rejected with the reason. RegionGPT, section 3.3.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from pipelines.recap.captioner import Asks, Request
 from pipelines.recap.recipe import Captioning
@@ -18,6 +19,8 @@ from schemas.rejection import Reason, Rejected
 from schemas.sample import Region, ScreenedImage
 from schemas.text import shown_name
 from transforms.judge import judge
+
+T = TypeVar("T")
 
 ATTEMPTS = 2
 HALF = 2 ** (RANK_BITS - 1)
@@ -96,7 +99,7 @@ class TwoStages:
             except Rejected as cause:
                 return cause
 
-        captions = await asyncio.gather(*map(caption_region, found.regions))
+        captions = await _side_by_side(map(caption_region, found.regions))
         ids = [region.region_id for region in found.regions]
         return CaptionedImage(global_caption, dict(zip(ids, captions, strict=True)))
 
@@ -132,3 +135,14 @@ class TwoStages:
             except Rejected as cause:
                 causes.append(cause)
         raise causes[-1]
+
+
+async def _side_by_side(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return all results in order; where one fails, none of the others goes on behind our back."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

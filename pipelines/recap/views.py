@@ -2,9 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass
-from io import BytesIO
-
-from PIL import Image, ImageOps
 
 from pipelines import files
 from pipelines.recap.captioner import Neighbour, Subject
@@ -14,7 +11,7 @@ from schemas.sample import ImageInfo, ScreenedImage
 from schemas.text import shown_name
 from transforms.crop import crop, jpeg
 from transforms.frame import annotated_as_stored
-from transforms.picture import Picture, inspect
+from transforms.picture import Picture, inspect, pixels
 
 SCORED_PIXELS = 336 * 336  # of a crop that CLIP will see; no model in use takes more
 
@@ -78,9 +75,8 @@ def view_image(found: ScreenedImage, sights: Sights) -> ImageView:
     """
     image, regions = found.image, found.regions
     data, picture = _read(image, sights.folder)
-    with Image.open(BytesIO(data)) as opened:
-        upright = ImageOps.exif_transpose(opened).convert("RGB")
-    width, height = upright.size
+    whole = pixels(data, picture.orientation)
+    width, height = whole.size
     turns = picture.orientation != 1 and annotated_as_stored(image, picture)
     boxes = [_upright_box(region.bbox, picture) if turns else region.bbox for region in regions]
     neighbours = tuple(
@@ -89,12 +85,12 @@ def view_image(found: ScreenedImage, sights: Sights) -> ImageView:
     )
     return ImageView(
         subject=Subject(width, height, neighbours),
-        jpeg=jpeg(upright, sights.max_pixels),
+        jpeg=jpeg(whole, sights.max_pixels),
         regions={
             region.region_id: RegionView(
                 subject=Subject(width, height, neighbours, neighbour),
-                jpeg=jpeg(crop(upright, neighbour.bbox, sights.context), sights.max_pixels),
-                tight=jpeg(crop(upright, neighbour.bbox, 0.0), SCORED_PIXELS),
+                jpeg=jpeg(crop(whole, neighbour.bbox, sights.context), sights.max_pixels),
+                tight=jpeg(crop(whole, neighbour.bbox, 0.0), SCORED_PIXELS),
             )
             for region, neighbour in zip(regions, neighbours, strict=True)
         },

@@ -1,4 +1,4 @@
-"""A CLIP of 3 MB that knows the sample world and nothing else; drawn, trained and kept here.
+"""A CLIP of 2 MB that knows the sample world and nothing else; drawn, trained and kept here.
 
 It scores captions of coloured shapes on any machine, without a download, so that the demo and the
 tests go the whole road. What it says about photographs means nothing.

@@ -7,9 +7,10 @@ from io import BytesIO
 from PIL import Image
 
 from pipelines.recap.small_clip.sentences import Facts, facts_of
+from pipelines.recap.views import SCORED_PIXELS
 from pipelines.sample_world.album import lay_out, picture_bytes
 from pipelines.sample_world.scene import Scene, generator
-from transforms.crop import crop
+from transforms.crop import crop, jpeg
 
 GREY_EVERY = 16
 
@@ -37,13 +38,18 @@ def sights(world: str, scenes: int, contexts: Sequence[float] = (0.0,)) -> Itera
         key = f"small clip/{world}/{number}"
         oddity = "grey" if number % GREY_EVERY == GREY_EVERY - 1 else ""
         scene, rng = lay_out(key, oddity), generator("facts", key)
-        with Image.open(BytesIO(picture_bytes(scene, oddity))) as opened:
-            picture = opened.convert("RGB")
+        picture = _reopened(picture_bytes(scene, oddity))
         for index, thing in enumerate(scene.things):
+            context = float(rng.choice(contexts))
             yield Sight(
                 picture=picture,
-                crop=crop(picture, thing.box, float(rng.choice(contexts))),
+                crop=_reopened(jpeg(crop(picture, thing.box, context), SCORED_PIXELS)),
                 scene=scene,
                 index=index,
                 facts=facts_of(scene, index, rng),
             )
+
+
+def _reopened(data: bytes) -> Image.Image:
+    with Image.open(BytesIO(data)) as opened:
+        return opened.convert("RGB")

@@ -81,7 +81,7 @@ _ARTICLE = re.compile(r"\b([Aa])(?= [aeiou])")
 _CORNERS = ("in the upper left", "in the upper right", "in the lower left", "in the lower right")
 _SIDES = ("on the left", "on the right", "at the top", "at the bottom")
 _FORMS = ("clearly wider than tall", "clearly taller than wide", "about as wide as tall")
-_BESIDE = ("left of", "right of")
+_BESIDE, _TO_THE = ("left of", "right of"), "to the "
 _MUTED = "colors that are muted or mixed"  # of things in photographs
 _RANKS = ("the largest", "the smallest", "one")
 _VERTICAL = {"at the top": "upper", "at the bottom": "lower"}
@@ -120,7 +120,7 @@ def facts_of(scene: Scene, index: int, rng: np.random.Generator) -> Facts:
     x0, y0, x1, y1 = thing.box
     width, height = x1 - x0, y1 - y0
     relation = str(scene.relation(index, other))
-    to_the = "to the " if relation in _BESIDE and rng.random() < 0.5 else ""
+    to_the = _TO_THE if relation in _BESIDE and rng.random() < 0.5 else ""
     share = width * height / scene.width / scene.height
     wheres = places(scene, index)
     corner = f"in the {_VERTICAL[wheres[1]]} {wheres[0].split()[-1]}" if len(wheres) == 2 else ""
@@ -219,5 +219,6 @@ def every_text() -> list[str]:
         *_CORNERS,
         MIDDLE,
         _MUTED,
+        _TO_THE,
     ]
     return [*WORDINGS, *named, *said]

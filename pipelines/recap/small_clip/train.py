@@ -45,14 +45,14 @@ from pipelines.recap.small_clip.vocabulary import END_ID, PAD_ID, UNKNOWN_ID, Vo
 
 SIDE = 64  # pixels of a crop as the model sees it
 CONTEXT = 24  # tokens
-SCENES = 1200
+SCENES = 3000
 CONTEXTS = (0.0, 0.0, 0.0, 0.0, 0.1, 0.25)
 BATCH = 128
-STEPS = 500
-WARMUP = 30
+STEPS = 1500
+WARMUP = 50
 RATE = 1e-3
 WEIGHT_DECAY = 0.05
-SAY_EVERY = 25
+SAY_EVERY = 100
 HIDDEN = 0.1  # share of words that say nothing of the crop
 CAPTION_WORDS = (1, 1, 8, 14, 18)  # which a caption reaches; so one to three sentences
 
@@ -248,7 +248,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the small CLIP on drawn crops.")
     parser.add_argument("--output", type=Path, default=FOLDER, metavar="DIR")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2, metavar="N")
+    parser.add_argument("--threads", type=int, default=1, metavar="N")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     started = time.monotonic()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,15 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from pipelines import cli
+from pipelines.datasets.spec import SourceRequest
 from pipelines.recap.captioner import Answer, Request, Subject
 from pipelines.recap.client import OpenAICaptioner
 from pipelines.recap.endpoints import Servers
-from pipelines.recap.recipe import Captioning
+from pipelines.recap.flow import Tools
+from pipelines.recap.plan import make_recap_plan
+from pipelines.recap.recipe import Captioning, Filter, RecapRecipe
+from pipelines.recap.run import run_recap
 
 STUB = Path(__file__).resolve().parents[3] / "bench" / "stub_server.py"
 
@@ -30,6 +36,7 @@ class StubServer:
         self._script.write_text(json.dumps(script), encoding="utf-8")
         self._log = folder / "log.jsonl"
         self._port = 0
+        self._forgotten = 0  # lines of the log
         self.start()
 
     def start(self) -> None:
@@ -53,8 +60,12 @@ class StubServer:
 
     def log(self) -> list[dict[str, Any]]:
         """What became of each request: a dict with id, attempt, status, times."""
-        lines = self._log.read_text(encoding="utf-8").splitlines()
+        lines = self._log.read_text(encoding="utf-8").splitlines()[self._forgotten :]
         return [line for line in map(json.loads, lines) if line["id"] != "probe"]
+
+    def forget(self) -> None:
+        """Let the log be as if nothing had been asked."""
+        self._forgotten = len(self._log.read_bytes().splitlines())
 
     def statuses(self, request_id: str) -> list[int | str]:
         """What became of a request, attempt by attempt."""
@@ -151,3 +162,89 @@ def small_clip() -> Any:
     from pipelines.recap.clip import ClipScorer
 
     return ClipScorer(device="cpu")
+
+
+class RecapOutput:
+    """What a run of `recap` has left, its journals included."""
+
+    def __init__(self, output: Any) -> None:
+        self.output = output  # that of any build
+        self.folder: Path = output.folder
+
+    def journal(self) -> list[dict[str, Any]]:
+        """All lines of all journals but their heads; each file must be whole."""
+        paths = sorted(self.folder.glob("_state/captions/*/*.jsonl"))
+        contents = [path.read_bytes() for path in paths]
+        assert all(content.endswith(b"\n") for content in contents)
+        lines = [json.loads(line) for content in contents for line in content.splitlines()]
+        return [line for line in lines if line["type"] != "journal"]
+
+    def noted(self) -> Counter[str]:
+        """How often the journals have each request."""
+        return Counter(line["id"] for line in self.journal() if line["type"] != "score")
+
+    def captions(self) -> dict[str, str]:
+        """The captions in the shards, by region id."""
+        return {key: region["caption"] for key, region in self.output.regions().items()}
+
+    def rejected(self, kind: str = "annotation") -> dict[str, str]:
+        """The reason by id, which must stand once."""
+        found = [item for item in self.output.rejected() if item[0] == kind]
+        assert len({item[1] for item in found}) == len(found)
+        return {item[1]: item[2] for item in found}
+
+
+@pytest.fixture
+def recap(output_of: Any, tmp_path: Path) -> Callable[..., RecapOutput]:
+    """Runs all of `recap` on a `CocoFile` in this process, with a client of little patience."""
+
+    def run(
+        owner: Any,
+        server: StubServer | None,
+        *,
+        output: Path | None = None,
+        servers: dict[str, Any] | None = None,
+        kept: Filter | None = None,
+        scorer: Any = None,
+        captioning: dict[str, Any] | None = None,
+        **recipe: Any,
+    ) -> RecapOutput:
+        url = server.url if server else "http://127.0.0.1:9/v1"
+        quick = {"backoff": 0.01, "backoff_limit": 0.1, "patience": 20.0, "time_limit": 10.0}
+        where = Servers(endpoints=(url,), **(quick | {"concurrency": 4} | (servers or {})))
+        how = Captioning(model="stub", **(captioning or {}))
+        files = {"train": str(owner.file), "images": str(owner.pictures)}
+        made = RecapRecipe(
+            sources=(SourceRequest(name="coco", label_set="Things", paths=files),),
+            captioning=how,
+            filter=kept or Filter(),
+            **({"shard_bytes": 2_000} | recipe),
+        )
+        tools = Tools(
+            captioner=partial(OpenAICaptioner, where, how, lambda _: None),
+            scorer=scorer,
+            side_by_side=where.concurrency,
+        )
+        folder = output or tmp_path / "recapd"
+        run_recap(made, make_recap_plan(made, "", str(folder)), tools)
+        return RecapOutput(output_of(folder))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def recap_output(output_of: Any) -> Callable[[Path], RecapOutput]:
+    """Looks at what a run of `recap` has left in a folder."""
+    return lambda folder: RecapOutput(output_of(folder))
+
+
+@pytest.fixture
+def recap_words(sample_world: Path, capfd: Any) -> Callable[..., tuple[int, str]]:
+    """Runs the command line of `recap` in this process: its exit status and all that it said."""
+
+    def run(output: Path, *words: object, source: str = "v3det") -> tuple[int, str]:
+        where = ["--source", source, "--data-root", str(sample_world), "--output", str(output)]
+        status = cli.run(["recap", *where, *map(str, words)])
+        return status, "\n".join(capfd.readouterr())
+
+    return run

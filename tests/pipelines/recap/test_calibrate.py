@@ -260,7 +260,6 @@ def test_the_picture_can_be_opened(spread):
 
 
 def test_the_command(run, small_clip, tmp_path, capsys):
-    pytest.importorskip("open_clip", reason="needs the extra clip")
     path = tmp_path / "found" / "calibration.json"
     assert cli.run(["calibrate", run.write(), "--to", str(path), "--device", "cpu"]) == 0
     shown = capsys.readouterr().out

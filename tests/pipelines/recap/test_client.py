@@ -202,6 +202,11 @@ def test_a_server_that_refuses_everything_ends_the_run(serve, ask_all, make_requ
     assert "--model" in str(outcomes[19])
 
 
+def test_refusals_among_answers_do_not(serve, ask_all, make_requests) -> None:
+    outcomes = ask_all(make_requests(60), serve({"match": "[13579]/image", "status": 422}))
+    assert [type(each) for each in outcomes] == [Answer, Rejected] * 30
+
+
 def test_a_call_that_is_cancelled_leaves_its_place(serve, make_captioner, make_requests) -> None:
     server, requests = serve({"match": "slow", "delay": 30.0}), make_requests(3)
 

@@ -93,7 +93,9 @@ def test_a_wait_beyond_our_patience_is_not_begun(serve, ask_all, make_requests) 
     "fault", [{"status": 500}, {"cut": True}, {"answer": "malformed"}, {"answer": "no_choices"}]
 )
 def test_what_never_succeeds_is_rejected_alone(serve, ask_all, make_requests, fault) -> None:
-    server, requests = serve({"match": "r5/", **fault}, delay=0.01), make_requests(40)
+    # Some take so long that they are still in flight when its turn alone comes.
+    server = serve({"match": "r5/", **fault}, {"match": "r[0-3]/", "delay": 0.8}, delay=0.01)
+    requests = make_requests(20)
     outcomes = ask_all(requests, server, retries=2, concurrency=8)
     rejected = outcomes.pop(5)
     assert isinstance(rejected, Rejected)
@@ -111,11 +113,36 @@ def test_one_that_only_fails_in_company_is_answered(serve, ask_all, make_request
     assert all(isinstance(outcome, Answer) for outcome in outcomes)
 
 
+def test_a_dead_server_is_not_held_against_a_request(serve, ask_all, make_requests) -> None:
+    server = serve({"match": "r0/", "attempts": [0], "refuse": 0.5})
+    (outcome,) = ask_all(make_requests(1), server, retries=0)
+    assert isinstance(outcome, Answer)
+
+
 def test_the_last_one_left_is_rejected_too(serve, ask_all, make_requests) -> None:
+    # In all it takes longer than our patience, but small calls are answered.
     server = serve({"match": "r0/", "delay": 30.0})
-    (outcome,) = ask_all(make_requests(1), server, retries=1, time_limit=0.3)
+    (outcome,) = ask_all(make_requests(1), server, retries=1, time_limit=0.4, patience=0.75)
     assert isinstance(outcome, Rejected)
-    assert "no answer within 0.3 s" in outcome.detail
+    assert "no answer within 0.4 s" in outcome.detail
+
+
+def test_patience_begins_anew_with_each_answer(serve, make_captioner, make_requests) -> None:
+    server = serve({"match": "r0/", "attempts": list(range(14)), "status": 429}, delay=0.05)
+    starved, *others = make_requests(31)
+
+    async def run() -> Any:
+        captioner = make_captioner(server, patience=0.4)
+        waiting = asyncio.create_task(captioner.ask(starved))
+        for request in others:
+            await captioner.ask(request)
+        answer = await waiting
+        await captioner.close()
+        return answer
+
+    assert isinstance(asyncio.run(run()), Answer)
+    tried = [line["began"] for line in server.log() if line["id"] == starved.id]
+    assert max(tried) - min(tried) > 0.45
 
 
 def test_a_server_that_goes_and_comes_back_is_waited_for(serve, ask_all, make_requests) -> None:

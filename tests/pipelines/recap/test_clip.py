@@ -8,17 +8,16 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+import open_clip
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
-open_clip = pytest.importorskip("open_clip", reason="needs the extra clip")
-torch = pytest.importorskip("torch", reason="needs the extra clip")
-
-# Where the extra is missing it cannot be imported.
-from pipelines.recap.clip import WEIGHTS_NAME, ClipScorer  # noqa: E402
-from pipelines.recap.clip_windows import sentences  # noqa: E402
-from pipelines.recap.small_clip import FOLDER  # noqa: E402
-from schemas.errors import UsageError  # noqa: E402
+from pipelines.recap.clip import WEIGHTS_NAME, ClipScorer
+from pipelines.recap.clip_windows import sentences
+from pipelines.recap.small_clip import FOLDER
+from schemas.errors import UsageError
 
 TINY = {
     "embed_dim": 16,
@@ -33,6 +32,7 @@ def tiny(tmp_path_factory):
     path = tmp_path_factory.mktemp("configs") / "regionforge-tiny.json"
     path.write_text(json.dumps(TINY), encoding="utf-8")
     open_clip.add_model_config(path)
+    torch.set_num_threads(1)  # tests run side by side
     torch.manual_seed(5)
     model = open_clip.create_model("regionforge-tiny")
     return "regionforge-tiny", {name: value.clone() for name, value in model.state_dict().items()}
@@ -122,7 +122,7 @@ def test_identity_is_model_and_weights_wherever_they_lie(tiny, tmp_path, small_c
 
 def test_weights_of_either_format_give_the_same_scores(tiny, tiny_scorer, tmp_path):
     safe = tmp_path / "tiny.safetensors"
-    pytest.importorskip("safetensors.torch").save_file(tiny[1], safe)
+    save_file(tiny[1], safe)
     pictures, captions = crops(3), ["a dog", "a cat", "two birds"]
     scorer = ClipScorer(tiny[0], str(safe), "cpu")
     assert scorer.score(pictures, captions) == tiny_scorer.score(pictures, captions)

@@ -5,33 +5,31 @@ import json
 import re
 
 import numpy as np
+import open_clip
 import pytest
+import torch
+from safetensors.torch import save_file
 
-open_clip = pytest.importorskip("open_clip", reason="needs the extra clip")
-torch = pytest.importorskip("torch", reason="needs the extra clip")
-
-from safetensors.torch import save_file  # noqa: E402
-
-from pipelines.recap.builtin import BuiltinCaptioner  # noqa: E402
-from pipelines.recap.captioner import Neighbour, Request, Subject  # noqa: E402
-from pipelines.recap.clip import CONFIG_NAME, WEIGHTS_NAME, ClipScorer  # noqa: E402
-from pipelines.recap.curve import roc_area  # noqa: E402
-from pipelines.recap.small_clip import FOLDER, measure  # noqa: E402
-from pipelines.recap.small_clip.crops import sights  # noqa: E402
-from pipelines.recap.small_clip.sentences import (  # noqa: E402
+from pipelines.recap.builtin import BuiltinCaptioner
+from pipelines.recap.captioner import Neighbour, Request, Subject
+from pipelines.recap.clip import CONFIG_NAME, WEIGHTS_NAME, ClipScorer
+from pipelines.recap.curve import roc_area
+from pipelines.recap.small_clip import FOLDER, measure
+from pipelines.recap.small_clip.crops import sights
+from pipelines.recap.small_clip.sentences import (
     VALUES,
     caption,
     draw_wordings,
     falsified,
 )
-from pipelines.recap.small_clip.vocabulary import (  # noqa: E402
+from pipelines.recap.small_clip.vocabulary import (
     END_ID,
     PAD_ID,
     UNKNOWN_ID,
     Vocabulary,
     words_of,
 )
-from transforms.crop import jpeg  # noqa: E402
+from transforms.crop import jpeg
 
 MAX_BYTES = 5_000_000
 

@@ -1,0 +1,79 @@
+"""Runs of `recap` that are forked from one process and killed; a program for `test_recap_kill`.
+
+    python forked_runs.py OPTIONS      options: JSON, see `Options`
+
+It says "ready". Then each line it reads is an output and the seconds after which the run is killed,
+or "never"; each line it writes, JSON with the status of the run and when it ended on the monotonic
+clock. Forked, runs need not import anything: all their time is spent on what may be interrupted.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from functools import partial
+from hashlib import sha256
+
+from pipelines.datasets.spec import SourceRequest
+from pipelines.recap.client import OpenAICaptioner
+from pipelines.recap.endpoints import Servers
+from pipelines.recap.flow import Tools
+from pipelines.recap.plan import make_recap_plan
+from pipelines.recap.recipe import Captioning, Filter, RecapRecipe
+from pipelines.recap.run import run_recap
+from pipelines.recap.scorer import Score
+
+PAIR_SECONDS = 0.01
+
+
+class SlowScorer:
+    """Scores by the hash of pixels and caption, in no hurry."""
+
+    identity = "hash"
+
+    def score(self, crops, captions):
+        time.sleep(PAIR_SECONDS * len(crops))
+        pairs = zip(crops, captions, strict=True)
+        ranks = [sha256(crop.tobytes() + text.encode()).digest()[0] / 256 for crop, text in pairs]
+        return [Score(rank, rank / 2) for rank in ranks]
+
+
+def run(output: str, options: dict) -> None:
+    where = Servers(endpoints=(options["url"],), concurrency=options["concurrency"])
+    how = Captioning(model="stub")
+    files = {"train": options["annotations"], "images": options["pictures"]}
+    recipe = RecapRecipe(
+        sources=(SourceRequest(name="coco", label_set="Things", paths=files),),
+        captioning=how,
+        filter=Filter(threshold=0.2, scorer=SlowScorer.identity),
+        shard_bytes=options["shard_bytes"],
+    )
+    tools = Tools(
+        captioner=partial(OpenAICaptioner, where, how),
+        scorer=SlowScorer,
+        side_by_side=where.concurrency,
+    )
+    run_recap(recipe, make_recap_plan(recipe, "", output), tools)
+
+
+def main() -> None:
+    options = json.loads(sys.argv[1])
+    print("ready", flush=True)
+    for line in sys.stdin:
+        output, moment = line.split()
+        child = os.fork()
+        if not child:
+            os.setsid()
+            run(output, options)
+            os._exit(0)
+        if moment != "never":
+            time.sleep(float(moment))
+            os.kill(child, signal.SIGKILL)  # not its group: it may not have made one yet
+        _, status = os.waitpid(child, 0)
+        ended = {"status": os.waitstatus_to_exitcode(status), "ended": time.monotonic()}
+        print(json.dumps(ended), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""`recap` as it is typed: on every source with class names, mostly with the built-in captioner."""
+
+import json
+
+import datasets
+import pytest
+
+from pipelines.datasets.catalog import CATALOG
+from pipelines.verify import verify
+from prompts.style import Style
+from schemas.sample import Task
+
+CAPTIONABLE = {"coco": ["--label-set", "Shapes-15"], "lvis": ["--label-set", "Figures-15"]}
+CAPTIONABLE |= {"v3det": []}
+BUILTIN = ["--captioner", "builtin", "--limit", 4, "--shard-size", "40KB"]
+
+
+def test_sources_with_class_names_are_known() -> None:
+    tasks = {name: spec.tasks[Style.REGIONGPT] for name, spec in CATALOG.items()}
+    able = {name for name, found in tasks.items() if Task.REGION_CLASSIFICATION in found}
+    assert able == CAPTIONABLE.keys()
+
+
+@pytest.mark.parametrize("source", CAPTIONABLE)
+def test_a_source(recap_words, recap_output, tmp_path, source) -> None:
+    flags = [*CAPTIONABLE[source], *BUILTIN, "--threshold", -0.5, "--device", "cpu"]
+    status, said = recap_words(tmp_path, *flags, source=source)
+    assert status == 0, said
+    found = recap_output(tmp_path)
+    found.output.ledger()
+    assert verify(str(tmp_path)).problems == []
+    rows = found.output.rows()
+    assert rows
+    for row in rows:
+        assert (row["source"], row["task"]) == ("recapd", "region_detailed_caption")
+        answers = [turn["content"] for turn in row["messages"] if turn["role"] == "assistant"]
+        assert answers == [region["caption"] for region in row["regions"]]
+        assert all(region["category"] for region in row["regions"])
+        assert all(-1 <= region["score"] <= 1 for region in row["regions"])
+        assert row["provenance"]["captioner_model"].startswith("regionforge-builtin")
+        assert row["provenance"]["global_caption"]
+        sampling = json.loads(row["provenance"]["captioner_sampling"])
+        assert sampling["threshold"] == -0.5
+        assert len(sampling["region_prompts"]) == len(row["regions"])
+    loaded = datasets.load_dataset(str(tmp_path), "recapd")
+    assert sum(len(split) for split in loaded.values()) == len(rows)
+    first = next(iter(loaded.values()))[0]
+    assert first["image"].size == (first["width"], first["height"])
+
+
+def test_other_sources_are_refused(recap_words, tmp_path) -> None:
+    for source in sorted(CATALOG.keys() - CAPTIONABLE.keys()):
+        status, said = recap_words(tmp_path / "out", *BUILTIN, "--no-filter", source=source)
+        assert status == 1
+        assert f"error: source '{source}' has no boxes with class names" in said
+    status, said = recap_words(tmp_path / "out", *BUILTIN, "--no-filter", source="imagenet")
+    assert (status, "error: " in said, "imagenet" in said) == (1, True, True)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "hint"),
+    [
+        ([*BUILTIN], "Give one of --threshold S, --calibration FILE"),
+        ([*BUILTIN, "--no-filter", "--threshold", 0.2], "Give one of"),
+        ([*BUILTIN, "--threshold", "nan"], "--threshold"),
+        ([*BUILTIN, "--threshold", 1.5], "--threshold"),
+        ([*BUILTIN, "--no-filter", "--concurrency", 0], "--concurrency 0"),
+        ([*BUILTIN, "--no-filter", "--limit", 0], "--limit"),
+        ([*BUILTIN, "--no-filter", "--temperature", -1], "--temperature"),
+        ([*BUILTIN, "--no-filter", "--context", -1], "--context"),
+        ([*BUILTIN, "--no-filter", "--max-pixels", 0], "--max-pixels"),
+        ([*BUILTIN, "--calibration", "/nowhere.json"], "/nowhere.json"),
+        ([*BUILTIN, "--refilter", 0.2, "--dry-run"], "--refilter makes no calls"),
+        (["--no-filter"], "--model NAME"),
+        (["--no-filter", "--model", "m"], "--endpoint URL"),
+        (["--no-filter", "--model", "m", "--endpoint", "gpu:8000"], "--endpoint"),
+        (["--no-filter", "--model", "m", "--limits", 3], "unknown flag '--limits'"),
+    ],
+)
+def test_flags_that_cannot_be_used(recap_words, tmp_path, flags, hint) -> None:
+    status, said = recap_words(tmp_path / "out", *flags)
+    assert status == 1
+    assert said.strip().startswith("error: ")
+    assert hint in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_captions_follow_their_regions(recap_words, recap_output, tmp_path) -> None:
+    """The same with caps, in one shard or many, is the same about each region."""
+    flags = ["--captioner", "builtin", "--limit", 6, "--no-filter"]
+    assert recap_words(tmp_path / "many", *flags, "--shard-size", "10KB")[0] == 0
+    assert recap_words(tmp_path / "one", *flags)[0] == 0
+    assert recap_words(tmp_path / "few", *flags, "--per-image", 2)[0] == 0
+    many, one, few = (recap_output(tmp_path / name) for name in ("many", "one", "few"))
+    assert len(many.output.digests()) > len(one.output.digests())
+    assert many.captions() == one.captions()
+    assert 0 < len(few.captions()) < len(one.captions())
+    assert few.captions().keys() <= one.captions().keys()
+    assert max(len(row["regions"]) for row in few.output.rows()) == 2
+
+
+def test_the_ablations(serve, recap_words, recap_output, tmp_path) -> None:
+    flags = ["--model", "stub", "--no-filter", "--limit", 2]
+    asked = {}
+    for more in ((), ("--no-global-caption",), ("--no-class-name",)):
+        server, out = serve(), tmp_path / "".join(("out", *more))
+        assert recap_words(out, *flags, "--endpoint", server.url, *more)[0] == 0
+        names = [name for name in server.answered() if not name.startswith("canary")]
+        asked[more] = ["/image/" in name for name in names]
+        provenance = [row["provenance"] for row in recap_output(out).output.rows()]
+        assert all(bool(each["global_caption"]) == any(asked[more]) for each in provenance)
+    assert any(asked[()])
+    assert not any(asked["--no-global-caption",])
+    assert any(asked["--no-class-name",])
+
+
+def test_a_dry_run_says_what_it_takes(serve, recap_words, tmp_path) -> None:
+    server = serve(delay=0.01)
+    flags = ["--endpoint", server.url, "--model", "stub", "--no-filter", "--limit", 3]
+    status, said = recap_words(tmp_path / "out", *flags, "--dry-run")
+    assert status == 0
+    assert not (tmp_path / "out").exists()
+    measured = len(server.log())
+    server.forget()
+    assert recap_words(tmp_path / "out", *flags)[0] == 0
+    asked = [name for name in server.answered() if not name.startswith("canary")]
+    assert measured <= len(asked)
+    regions = sum("/region/" in name for name in asked)
+    assert f"would caption {regions} regions of {len(asked) - regions} images" in said
+    assert f"{len(asked)} calls" in said
+
+
+def test_a_dry_run_of_the_builtin_captioner(recap_words, tmp_path) -> None:
+    status, said = recap_words(tmp_path / "out", *BUILTIN, "--no-filter", "--dry-run")
+    assert (status, "would caption" in said) == (0, True)
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,150 @@
+"""Runs killed at any moment: nothing is lost or doubled, and no call repeated that need not be."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+KILLS = int(os.environ.get("REGIONFORGE_KILLS", "12"))
+SEED = int(os.environ.get("REGIONFORGE_KILLS_SEED", "0"))
+CONCURRENCY = 4
+ANSWER_SECONDS = 0.02
+SHARD_BYTES = 8_000
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="runs are forked")
+
+
+class Forge:
+    """Runs `forked_runs.py`: undisturbed, or killed."""
+
+    def __init__(self, owner, url: str) -> None:
+        options = {
+            "url": url,
+            "annotations": str(owner.file),
+            "pictures": str(owner.pictures),
+            "concurrency": CONCURRENCY,
+            "shard_bytes": SHARD_BYTES,
+        }
+        program = Path(__file__).with_name("forked_runs.py")
+        command = [sys.executable, str(program), json.dumps(options)]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True
+        )
+        assert self._process.stdout
+        assert self._process.stdout.readline() == "ready\n"
+
+    def run(self, output: Path, kill_after: float | None = None) -> tuple[int, float]:
+        """Return the exit status of a run and when it ended, seconds of the monotonic clock."""
+        assert self._process.stdin
+        assert self._process.stdout
+        moment = "never" if kill_after is None else f"{kill_after:.4f}"
+        self._process.stdin.write(f"{output} {moment}\n")
+        self._process.stdin.flush()
+        ended = json.loads(self._process.stdout.readline())
+        return ended["status"], ended["ended"]
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+@pytest.fixture
+def forge(coco_file, serve):
+    """A forge and its server; a run of it lasts for a second or two."""
+    server = serve(delay=ANSWER_SECONDS)
+    found = Forge(coco_file().good(*range(1, 17)).save(), server.url)
+    yield found, server
+    found.close()
+
+
+def phase(folder: Path, calm: Path) -> str:
+    """What a run was about when it was killed."""
+    if (folder / "manifest.json").exists():
+        return "done"
+    if not (folder / "_state" / "build.json").exists():
+        return "starting"
+    if (folder / "_rejected").exists():
+        return "publishing"
+    journals = list(folder.glob("_state/captions/recapd/*"))
+    if not journals:
+        return "reading"
+    last = max(journals, key=lambda path: path.stat().st_mtime_ns)
+    here, there = last.read_bytes(), (calm / last.relative_to(folder)).read_bytes()
+    if here.count(b'"answer"') < there.count(b'"answer"'):
+        return "captioning"
+    return "scoring" if here.count(b'"score"') < there.count(b'"score"') else "writing"
+
+
+def repeated(server, kills: list[float]) -> Counter[float]:
+    """How many answers were given again, by the kill that came between."""
+    found: Counter[float] = Counter()
+    answers: dict[str, list[float]] = {}
+    for line in server.log():
+        if line["status"] == 200:
+            answers.setdefault(line["id"], []).append(line["ended"])
+    for times in answers.values():
+        for before, after in pairwise(times):
+            (between, *_) = [moment for moment in kills if before <= moment <= after]
+            found[between] += 1
+    return found
+
+
+def test_runs_killed_at_random_moments(forge, recap_output, tmp_path) -> None:
+    found, server = forge
+    chance = random.Random(SEED)
+    began = time.monotonic()
+    status, ended = found.run(tmp_path / "calm")
+    lasts = ended - began
+    calm = recap_output(tmp_path / "calm")
+    assert status == 0
+    assert calm.noted() == server.answered()
+
+    phases: Counter[str] = Counter()
+    kills: list[float] = []
+    rounds, most = 0, 0
+    while len(kills) < KILLS:
+        rounds += 1
+        output = tmp_path / f"killed-{rounds}"
+        server.forget()
+        own: list[float] = []
+        while len(kills) + len(own) < KILLS and not (output / "manifest.json").exists():
+            status, ended = found.run(output, chance.uniform(0.0, lasts))
+            if status == 0:
+                break
+            assert status == -9
+            own.append(ended)
+            phases[phase(output, calm.folder)] += 1
+        status, _ = found.run(output)
+        assert status == 0
+        killed = recap_output(output)
+        assert killed.output.digests() == calm.output.digests()
+        assert killed.output.manifest() == calm.output.manifest()
+        assert killed.output.ledger() == calm.output.ledger()
+        assert killed.rejected() == calm.rejected()
+        assert killed.noted() == calm.noted()
+        assert server.answered().keys() == calm.noted().keys()
+        assert [path for path in output.rglob("*") if ".tmp-" in path.name] == []
+        again = repeated(server, own)
+        assert max(again.values(), default=0) <= CONCURRENCY
+        most += again.total()
+        kills += own
+    told = ", ".join(f"{number} {name}" for name, number in phases.most_common())
+    print(f"{len(kills)} kills in {rounds} rounds, of {lasts:.1f} s if undisturbed: {told}")
+    print(f"{most} calls repeated")
+    assert len(phases) >= 3, "they must spread"
+
+
+def test_there_is_something_to_kill(forge, recap_output, tmp_path) -> None:
+    found, _ = forge
+    found.run(tmp_path / "calm")
+    calm = recap_output(tmp_path / "calm")
+    assert len(calm.output.digests()) >= 5
+    assert Counter(line["type"] for line in calm.journal()) == {"answer": 48, "score": 32}
+    assert 5 < len(calm.captions()) < 32
