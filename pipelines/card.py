@@ -118,8 +118,10 @@ def _loading(plan: Plan, manifest: Manifest) -> str:
             "",
             "The images are not in the shards: `image.path` names each file below the data root "
             "(below the image folder, for a file of your own). They were not opened either: "
-            "`width` and `height` are the annotated ones, in the frame of the stored pixels, "
-            "before any EXIF rotation. `verify --image-root DIR` checks them.",
+            "`width` and `height` are the annotated ones, in the frame that was annotated, "
+            "usually that before any EXIF rotation. Where the owner states no size, the image "
+            "was opened, and they are those of the upright one. `verify --image-root DIR` checks "
+            "them.",
         ]
     return "\n".join(lines)
 

@@ -199,7 +199,7 @@ def _demo(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = _add(
         group,
         "demo",
-        "Draw a small world, build it, verify it and show it.",
+        "Draw a small world, build it, caption it, verify it and show it.",
         "demo --output demo_output",
     )
     parser.add_argument("--output", default="demo_output", metavar="DIR")

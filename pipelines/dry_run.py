@@ -8,24 +8,37 @@ from rich.table import Table
 
 from pipelines import files
 from pipelines.datasets.catalog import dataset
+from pipelines.pages import row_bytes
 from pipelines.plan import Plan
+from pipelines.recipe import Recipe
 from pipelines.summary import size_text
 from schemas.errors import InputFileError
+from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejection
-from schemas.source import REGION_BYTES, SourceImage, SplitFacts, SplitInput
+from schemas.source import SourceImage, SplitFacts, SplitInput
+from transforms.accounting import Book
+from transforms.compose import compose_image
+from transforms.screen import screen_image
+
+COMPOSED = 500  # images of a split whose records are written to see how large they become
 
 
 class Forecast:
-    """What parsing one split shows."""
+    """What parsing one split shows, and composing some of its images."""
 
-    def __init__(self, split: SplitInput) -> None:
+    def __init__(self, split: SplitInput, recipe: Recipe) -> None:
         self.split = split
+        self._tasks, self._how = recipe.tasks()[split.source], recipe.instruction()
+        self._embed = recipe.images == "embed"
+        self._composed_bytes = 0
         self.images = self.regions = self.picture_bytes = self.shards = 0
         self.rejected: Counter[tuple[Kind, Reason]] = Counter()
         self.error = ""
         try:
             for entry in dataset(split.owner or split.source).parse(split, files.FileStore()):
                 if isinstance(entry, SourceImage):
+                    if self.images < COMPOSED:
+                        self._composed_bytes += self._bytes(entry)
                     self.images += 1
                     self.regions += len(entry.regions)
                     self.picture_bytes += entry.image.size_bytes
@@ -36,14 +49,33 @@ class Forecast:
         except InputFileError as error:
             self.error = str(error)
 
+    @property
+    def bytes(self) -> int:
+        """About how much will be written: each record of an image holds the picture anew."""
+        return self._composed_bytes * self.images // max(1, min(self.images, COMPOSED))
+
+    def _bytes(self, found: SourceImage) -> int:
+        book = Book(Stage.COMPOSE)
+        draft = compose_image(screen_image(found, book), self._tasks, self._how, book)
+        picture = found.image.size_bytes if self._embed else 0
+        return sum(picture + row_bytes(talk) for talk in draft.conversations) if draft else 0
+
 
 def print_dry_run(plan: Plan) -> None:
-    """Print what a build of the plan would read and write, at most."""
+    """Print what a build of the plan would read and write, about."""
     console = Console(highlight=False)
-    forecasts = [Forecast(split) for split in plan.splits]
-    table = Table(
-        "source", "split", "annotations", "images", "regions", "picture bytes", "missing images"
-    )
+    forecasts = [Forecast(split, plan.recipe) for split in plan.splits]
+    table = Table()
+    for name in (
+        "source",
+        "split",
+        "annotations",
+        "images",
+        "regions",
+        "picture bytes",
+        "missing images",
+    ):
+        table.add_column(name, no_wrap=name in {"source", "split"})
     for found in forecasts:
         sizes = sum(files.size_of(path) for path in found.split.files.values())
         missing = found.rejected[Kind.IMAGE, Reason.IMAGE_MISSING]
@@ -65,12 +97,11 @@ def print_dry_run(plan: Plan) -> None:
 
 
 def _print_output(console: Console, plan: Plan, forecasts: list[Forecast]) -> None:
-    embed = plan.recipe.images == "embed"
-    weight = sum(found.picture_bytes * embed + REGION_BYTES * found.regions for found in forecasts)
+    weight = sum(found.bytes for found in forecasts)
     free = files.free_bytes(plan.output)
     room = f"; {size_text(free)} are free there" if free is not None else ""
     shards = sum(found.shards for found in forecasts)
     console.print(
         f"would write about {size_text(weight)} in {shards} shards "
-        f"to {escape(plan.output)}{room}; screening and sampling can only make it less"
+        f"to {escape(plan.output)}{room}; caps and unusable pictures can only make it less"
     )

@@ -40,7 +40,7 @@ def claim_output(plan: Plan, *, rebuild: bool, keep: str | None = None) -> None:
         raise BuildError(
             f"{plan.output} holds files that no build of ours wrote. Choose an empty --output."
         )
-    stale = [MANIFEST, CARD, LEDGER, *filter(_half_written, _names(plan.output))]
+    stale = [name for name in _names(plan.output) if _is_stale(name)]
     files.delete([files.join(plan.output, name) for name in stale])
     files.write_whole(path, plan.identity.model_dump_json(indent=2).encode())
 
@@ -61,6 +61,7 @@ def outcome(plan: Plan) -> Manifest:
         raise BuildError(
             f"nothing was kept; {files.join(plan.output, REJECTED_FOLDER)} says why, item by item"
         )
+    _delete_others(plan.output, manifest)
     return manifest
 
 
@@ -78,6 +79,19 @@ def _half_written(name: str) -> bool:
     return name.rpartition("/")[2].startswith(files.TEMPORARY)
 
 
+def _is_stale(name: str) -> bool:
+    """Tell whether a file says what an earlier run came to, or was never finished."""
+    told = name in (MANIFEST, CARD, LEDGER) or name.startswith(f"{REJECTED_FOLDER}/")
+    return told or _half_written(name)
+
+
+def _delete_others(output: str, manifest: Manifest) -> None:
+    """Delete the shards of an earlier run that went into more or fewer: its pictures differed."""
+    listed = {shard.path for shard in manifest.shards}
+    others = [name for name in _names(output) if _SHARD.fullmatch(name) and name not in listed]
+    files.delete([files.join(output, name) for name in others])
+
+
 def _file_errors(plan: Plan) -> list[str]:
     lines = []
     for source in sorted({split.source for split in plan.splits}):
@@ -85,7 +99,7 @@ def _file_errors(plan: Plan) -> list[str]:
         if files.exists(path):
             found = map(Rejection.from_line, _read(path).splitlines())
             lines += [item.detail for item in found if item.reason is Reason.UNREADABLE_FILE]
-    return lines
+    return list(dict.fromkeys(lines))  # parts of a split may say the same
 
 
 def differences_of(there: BuildIdentity | None, wanted: BuildIdentity) -> list[str]:

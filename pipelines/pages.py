@@ -14,12 +14,13 @@ from schemas import shard
 from schemas.columns import BuildStamp, Row, to_batch
 from schemas.manifest import ImagesMode
 from schemas.rejection import Kind
-from schemas.sample import Draft, ImageInfo
+from schemas.sample import Conversation, Draft, ImageInfo
+from schemas.source import RECORD_BYTES, REGION_BYTES
 
 ShardKey = tuple[str, str, int, int]  # source, split, index, of
 Page = tuple[int, bytes]  # size before compression, Zstandard frame
 
-PAGE_REGIONS = 2_000  # of the images of a page, about; half a megabyte
+PAGE_BYTES = 1024 * 1024  # of the rows of a page, about
 
 
 class PagedImage(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -70,6 +71,12 @@ def unpack_page(page: Page) -> tuple[list[PagedImage], pa.RecordBatch]:
     return content.images, pa.ipc.read_record_batch(pa.py_buffer(content.rows), shard.SCHEMA)
 
 
+def row_bytes(talk: Conversation) -> int:
+    """Return how many bytes a row takes without its picture, about."""
+    text = sum(len(message.content) for message in talk.messages)
+    return RECORD_BYTES + REGION_BYTES * len(talk.regions) + text
+
+
 class Packer:
     """Gathers drafts by shard into pages."""
 
@@ -82,8 +89,8 @@ class Packer:
     def add(self, key: ShardKey, position: int, draft: Draft) -> Iterator[tuple[ShardKey, Page]]:
         """Take a draft in; yield its shard's page if that is now full."""
         self._drafts[key].append((position, draft))
-        self._sizes[key] += 1 + sum(len(talk.regions) for talk in draft.conversations)
-        if self._sizes[key] >= PAGE_REGIONS:
+        self._sizes[key] += sum(map(row_bytes, draft.conversations))
+        if self._sizes[key] >= PAGE_BYTES:
             del self._sizes[key]
             yield key, pack_page(self._drafts.pop(key), self._images, self._stamp)
 

@@ -2,7 +2,8 @@
 
 Each split is read in as many parts as there are workers; every part passes once over the files.
 An annotation file that cannot be used is itself a rejected item: the other splits go on, and
-the build ends with an error that says what is wrong with it.
+the build ends with an error that says what is wrong with it. Each part that fails says so, for it
+may be the only one.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -46,10 +47,11 @@ class _ReadPart(BookedDoFn):
             if element.leads:
                 self.book.kept(element, Kind.FILE)
         except InputFileError as error:
-            if element.leads:
-                cause = Rejected(Reason.UNREADABLE_FILE, str(error))
-                name = element.files.get(element.split, element.split)
-                self.book.reject(element, Kind.FILE, name, cause)
+            if not element.leads:
+                self.book.read(element, Kind.FILE)
+            cause = Rejected(Reason.UNREADABLE_FILE, str(error))
+            name = element.files.get(element.split, element.split)
+            self.book.reject(element, Kind.FILE, name, cause)
         for facts in self._facts:
             yield TaggedOutput(FACTS, facts)
         yield from self.settle()

@@ -1,7 +1,7 @@
 """All rows of one shard, put in order: by the rank of their image, then as they were composed."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -12,17 +12,21 @@ from schemas.columns import BuildStamp
 from schemas.manifest import ImagesMode
 
 CHUNK_ROWS = 4_096
+PART_BYTES = 2**30  # of the rows held as one batch, whose text Arrow counts in 32 bits
 
 
 class ShardRows:
     """The rows of a shard without their pictures."""
 
     def __init__(self, pages: Iterable[Page]) -> None:
-        unpacked = [unpack_page(page) for page in pages]
-        batches = [batch for _, batch in unpacked if batch.num_rows]
-        empty = pa.RecordBatch.from_pylist([], schema=shard.SCHEMA)
-        self._batch = pa.concat_batches(batches) if batches else empty
-        found = [image for images, _ in unpacked for image in images]
+        found: list[PagedImage] = []
+        batches = []
+        for page in pages:
+            images, batch = unpack_page(page)
+            found += images
+            batches.append(batch)
+        self._parts = list(_joined(batches))
+        self._ends = np.cumsum([part.num_rows for part in self._parts])
         starts = np.cumsum([0, *(image.rows for image in found)])
         # Each image with the row it begins at.
         self.images: list[tuple[PagedImage, int]] = sorted(
@@ -32,7 +36,16 @@ class ShardRows:
 
     def take(self, rows: Sequence[int]) -> pa.RecordBatch:
         """Return some of the rows, in the order asked for."""
-        return self._batch.take(pa.array(rows, pa.int64()))
+        if len(self._parts) == 1:
+            return self._parts[0].take(pa.array(rows, pa.int64()))
+        wanted = np.array(rows, np.int64)
+        holders = np.searchsorted(self._ends, wanted, side="right")
+        pieces = [
+            part.take(pa.array(wanted[holders == number] - (self._ends[number] - part.num_rows)))
+            for number, part in enumerate(self._parts)
+        ]
+        found = np.argsort(holders, kind="stable")  # where the pieces' rows belong
+        return pa.concat_batches(pieces).take(pa.array(np.argsort(found)))
 
     def fingerprint(self, images: ImagesMode, stamp: BuildStamp) -> str:
         """Return the digest of all that decides a shard's bytes, the pictures' own bytes aside.
@@ -46,3 +59,16 @@ class ShardRows:
         for begin in range(0, len(order), CHUNK_ROWS):
             digest.update(self.take(order[begin : begin + CHUNK_ROWS]).serialize())
         return digest.hexdigest()
+
+
+def _joined(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield all rows in few batches, one at least."""
+    parts: list[pa.RecordBatch] = []
+    size = 0
+    for batch in batches:
+        if parts and size + batch.nbytes > PART_BYTES:
+            yield pa.concat_batches(parts)
+            parts, size = [], 0
+        parts.append(batch)
+        size += batch.nbytes
+    yield pa.concat_batches(parts)

@@ -47,7 +47,7 @@ def load_state(output: str, name: str, fingerprint: str) -> ShardState | None:
     try:
         with files.open_read(path) as file:
             state = _DECODER.decode(file.read())
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     written = files.join(output, name)
     if state.fingerprint != fingerprint or not files.exists(written):

@@ -117,7 +117,7 @@ def _write_image(
         _reject_image(paged, rows.take(range(start, start + paged.rows)), cause, book)
         return
     size = upright_size(picture) if picture else (image.width, image.height)
-    if picture and picture.orientation != 1:
+    if picture and picture.orientation != 1 and options.images == "embed":
         book.repaired(image, Kind.IMAGE, Repair.IMAGE_TURNED)
     turns = picture if picture and _regions_turn(image, picture) else None
     for place, row in enumerate(range(start, start + paged.rows)):

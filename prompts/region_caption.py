@@ -126,7 +126,7 @@ REFERRING_TASK_NO_POSITION = WordingSet(
         "I am going to point at regions one at a time. For every one, answer with a short "
         "description by which somebody else could find it, without words of position.",
         "Your task is to refer to regions. You receive a single region per message and respond "
-        "with a few words on its kind and its appearance; words such as left or top are not used.",
+        "with a few words on its kind and its appearance, and none on its location.",
         "What follows is a list of regions, one per turn. For each, write the brief expression "
         "that singles it out by what it looks like; leave its location out.",
         "Regions of the picture come one by one. Describe each in a few words by its attributes "

@@ -15,7 +15,7 @@ DETAILED = WordingSet(
     "region_detailed_caption",
     ("<region>",),
     (
-        "Describe <region> in detail.",
+        "Describe <region> as fully as you can.",
         "Give a thorough description of what <region> shows.",
         "What does <region> look like? Go into its colors, shapes and materials.",
         "Write a paragraph on the contents of <region>.",

@@ -202,8 +202,6 @@ def _masks(masks: list[Mask | None]) -> pa.Array:
 
 
 def _evaluations(found: Sequence[Evaluation | None]) -> pa.Array:
-    if not any(found):
-        return pa.nulls(len(found), shard.EVALUATION)
     return pa.array(
         [
             item

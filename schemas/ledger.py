@@ -18,7 +18,7 @@ Tally = Counter[TallyKey]
 
 
 class Stage(StrEnum):
-    """The stages of a build, in order."""
+    """The stages of a build and of `recap`, in order; neither has all of them."""
 
     READ = "read"
     SCREEN = "screen"

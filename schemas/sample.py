@@ -102,7 +102,7 @@ class ImageInfo(msgspec.Struct, frozen=True, array_like=True, gc=False):
     image_id: str  # unique in its source and split
     file_name: str | None  # the owner's, checked to stay below its folder; None: text only
     folder: str  # where the file lies, below the data root
-    width: int | None  # as annotated, pixels; None: text only
+    width: int | None  # as annotated, pixels; None: text only, or the owner states none
     height: int | None  # likewise
     size_bytes: int  # of the image file
     licence: str
@@ -138,10 +138,5 @@ class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     def region_ids(self) -> list[str]:
         """Return the ids of the regions its records hold, each once."""
-        return list(
-            dict.fromkeys(
-                region.region_id
-                for conversation in self.conversations
-                for region in conversation.regions
-            )
-        )
+        found = [region.region_id for talk in self.conversations for region in talk.regions]
+        return found if len(self.conversations) == 1 else list(dict.fromkeys(found))

@@ -74,7 +74,7 @@ def _reject_unused(found: ScreenedImage, draft: Draft, book: Book) -> None:
     cause = Rejected(Reason.NOT_USED, "no conversation of this build is about it")
     if not draft.conversations:
         book.reject(image, Kind.IMAGE, image.image_id, cause)
-    region_ids = draft.region_ids()
+    region_ids = set(draft.region_ids())
     if len(region_ids) < len(found.regions):
         for region in found.regions:
             if region.region_id not in region_ids:
@@ -94,13 +94,14 @@ class _ComposeImages(BookedDoFn):
         self._how = how
 
     def process(self, element: Sequence[ScreenedImage]) -> Iterator[Any]:
-        drafts = [
+        composed = [
             compose_image(found, self._tasks[found.image.source], self._how, self.book)
             for found in element
         ]
-        yield [draft for draft in drafts if draft is not None]
+        drafts = [draft for draft in composed if draft is not None]
+        yield drafts
         yield from self.settle()
-        self.progress.add(len(element))
+        self.progress.add(len(drafts))  # what is left to be written
 
 
 @dataclass

@@ -30,7 +30,7 @@ def parse_paths(given: Sequence[str], sources: Sequence[str]) -> dict[str, dict[
         if not role or not path:
             raise UsageError(f"--path {text!r}: expected SOURCE.ROLE=PATH")
         if source not in sources:
-            raise UsageError(f"--path {text!r}: --sources does not name {source!r}")
+            raise UsageError(f"--path {text!r}: source {source!r} is not asked for")
         found.setdefault(source, {})[role] = folder(path)
     return found
 

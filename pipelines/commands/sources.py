@@ -17,7 +17,7 @@ def run(args: Namespace) -> int:
     """List the sources and what of them is found."""
     console = Console(highlight=False, soft_wrap=True)
     for spec in CATALOG.values():
-        console.print(f"[bold]{spec.name}[/bold]  {spec.title}, {spec.licence}")
+        console.print(f"[bold]{spec.name}[/bold]  {spec.title}; licence: {spec.licence}")
         console.print(f"  get it from {spec.obtain}")
         for year in spec.years or (None,):
             for found in find(folder(args.data_root), SourceRequest(name=spec.name, year=year)):

@@ -207,7 +207,7 @@ def _linked(
             yield item.image_id, item
             continue
         try:
-            yield _link(item).image_id, item
+            yield link_of(item).image_id, item
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             if split.leads:
                 refused.append((f"annotations[{position}]", malformed(error)))
@@ -218,7 +218,8 @@ def id_of(item: Undecoded) -> str:
     return str(LINK.decode(item).id if isinstance(item, Raw) else item.id)
 
 
-def _link(raw: Raw) -> CocoLink | _NumberLink:
+def link_of(raw: Raw) -> CocoLink | _NumberLink:
+    """Return the ids of an undecoded annotation; one without them raises `DecodeError`."""
     try:
         return _NUMBER_LINK.decode(raw)
     except msgspec.ValidationError:

@@ -177,7 +177,7 @@ def read_regions(
     for item in annotations:
         try:
             found = item if isinstance(item, CocoAnnotation) else ANNOTATION.decode(item)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             cause = coco_json.malformed(error)
             yield rejection(split, Kind.ANNOTATION, coco_json.id_of(item), cause)
             continue

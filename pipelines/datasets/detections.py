@@ -73,8 +73,8 @@ def detection_files(root: str, request: SourceRequest) -> dict[str, str]:
     if request.detection_names == "coco":
         return files
     raise UsageError(
-        f"detections for {request.name!r}: --detection-names says what their categories are "
-        "called: coco, lvis, or a file with a name per line"
+        f"detections for {request.name!r} need --detection-names, which says what their "
+        "categories are called: coco, lvis, or a file with a name per line"
     )
 
 
@@ -168,18 +168,29 @@ def _listed_categories(content: bytes, path: str) -> Names:
     try:
         found = read_categories(decode_json(_NAMES_FILE, content).categories)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputFileError(f"{path}: expected an object with categories: {error}") from None
+        raise InputFileError(
+            f"{path}: {error}. Expected an object with categories, as in COCO's or LVIS' own file, "
+            "or a name per line."
+        ) from None
     for item_id, cause in found.refused:
-        raise InputFileError(f"{path}: category {item_id}: {cause.detail}")
+        raise InputFileError(
+            f"{path}: category {item_id}: {cause.detail}. Expected one id and one name of each; "
+            "correct it, for a box must not get another's name."
+        )
     return {item_id: name for item_id, name in found.names.items() if isinstance(item_id, int)}
 
 
 def _lines(content: bytes, path: str) -> Names:
     try:
-        lines = content.decode("utf-8-sig").rstrip().splitlines()
+        lines = content.decode("utf-8-sig").rstrip().split("\n")  # nothing else parts names
     except UnicodeDecodeError as error:
-        raise InputFileError(f"{path}: expected a name per line in UTF-8: {error}") from None
+        raise InputFileError(
+            f"{path}: {error}. Expected a name per line; save it as UTF-8."
+        ) from None
     for number, line in enumerate(lines, start=1):
         if not line.strip():
-            raise InputFileError(f"{path}: line {number} is empty, expected a category's name")
+            raise InputFileError(
+                f"{path}: line {number} is empty, expected the name of category {number}. Names "
+                "are counted by their lines: fill it in, or take it away."
+            )
     return {number: line.strip() for number, line in enumerate(lines, start=1)}

@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pipelines.datasets.coco_categories import Categories, read_categories
-from pipelines.datasets.coco_json import IMAGE, Raw, Refused, malformed
+from pipelines.datasets.coco_json import IMAGE, ItemId, Raw, Refused, link_of, malformed
 from pipelines.datasets.coco_layout import read_regions
 from pipelines.datasets.content_ids import content_id
 from pipelines.datasets.detections import MOST, Names, chosen, read_detections, region_of
@@ -38,7 +38,7 @@ class _Instances(msgspec.Struct):
 
 
 class _Link(msgspec.Struct, gc=False):
-    image_id: int
+    image_id: int  # a detection has no other id
 
 
 _INSTANCES = msgspec.json.Decoder(_Instances)
@@ -122,15 +122,17 @@ def read_boxes(split: SplitInput, store: Store, groups: Mapping[str, Group]) -> 
     sizes = _sizes(instances.images, wanted)
     if "detections" in split.files:
         items, names = read_detections(split, store)
-        grouped = _group(items, wanted, "detections")
+        grouped = _group(items, wanted, "detections", lambda raw: _LINK.decode(raw).image_id)
         if items and not grouped.numbers:
             raise InputFileError(
                 f"{split.files['detections']}: no image_id is the COCO number of a picture that "
-                "the records are about"
+                f"the records of {split.file} are about. Expected 397133 for 000000397133.jpg: "
+                "give the detections of these pictures, under these numbers."
             )
         find, most = partial(_detected, names), MOST
         return Boxes(split=split, store=store, sizes=sizes, grouped=grouped, most=most, find=find)
-    grouped = _group(instances.annotations, wanted, "instances")
+    annotations = instances.annotations
+    grouped = _group(annotations, wanted, "instances", lambda raw: link_of(raw).image_id)
     annotated = partial(_annotated, read_categories(instances.categories))
     return Boxes(split=split, store=store, sizes=sizes, grouped=grouped, find=annotated)
 
@@ -157,30 +159,37 @@ def _read_instances(split: SplitInput, store: Store) -> _Instances:
     try:
         return decode_json(_INSTANCES, store.read(path))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputFileError(f"{path} is not a whole COCO annotation file: {error}") from None
+        raise InputFileError(
+            f"{path} is not a whole COCO annotation file: {error}. Expected a JSON object with the "
+            "lists images, annotations and categories. Fetch it again, or name another one with "
+            f"--path {split.source}.instances=FILE."
+        ) from None
 
 
 def _sizes(images: Sequence[Raw], wanted: Mapping[int, bool]) -> dict[int, Size]:
-    sizes = {}
+    sizes: dict[int, Size] = {}
     for raw in images:
         try:
             image = IMAGE.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue  # the picture itself will tell
         if isinstance(image.id, int) and image.id in wanted:
-            sizes[image.id] = image.width, image.height
+            size = image.width, image.height
+            sizes[image.id] = min(size, sizes.get(image.id, size))  # hangs on no order
     return sizes
 
 
-def _group(items: Sequence[Raw], wanted: Mapping[int, bool], name: str) -> _Grouped:
+def _group(
+    items: Sequence[Raw], wanted: Mapping[int, bool], name: str, link: Callable[[Raw], ItemId]
+) -> _Grouped:
     grouped = _Grouped()
     for position, raw in enumerate(items):
         try:
-            number = _LINK.decode(raw).image_id
+            number = link(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             grouped.refused.append((f"{name}[{position}]", malformed(error)))
             continue
-        if (owned := wanted.get(number)) is None:
+        if not isinstance(number, int) or (owned := wanted.get(number)) is None:
             continue
         grouped.numbers[number] = grouped.numbers.get(number, 0) + 1
         if owned:
@@ -212,7 +221,7 @@ def _annotated(
     del image  # COCO's boxes are all taken, whatever its size
     regions = yield from read_regions(split, raws, categories)
     found: dict[str, SourceRegion] = {}
-    for region in sorted(regions, key=lambda item: (str(item.bbox), item.category or "")):
+    for region in sorted(regions, key=repr):
         if region.region_id in found:
             cause = Rejected(Reason.DUPLICATE_ID, "stands more than once in annotations")
             yield rejection(split, Kind.ANNOTATION, region.region_id, cause)

@@ -87,7 +87,8 @@ def parse_flat(split: SplitInput, store: Store) -> Iterator[Entry]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputFileError(
             f"{path} ({len(content)} bytes) is not a flat file of sentences: {error}. Expected a "
-            "JSON list of objects with img_id, sents, bbox, height and width."
+            "JSON list of objects with img_id, sents, bbox, height and width: fetch or write it "
+            "again."
         ) from None
     records, refused = _records(items)
     found: dict[ItemId, _Image] = {}
@@ -123,7 +124,7 @@ def _image(records: Sequence[_Record]) -> tuple[_Image, list[Refused]]:
     size = min(sizes, key=lambda one: (-sizes[one], one))
     said, refused, boxes = [], [], {}
     places: Counter[str] = Counter()
-    for record in sorted(records, key=lambda one: (one.img_id, one.sents, one.region_id)):
+    for record in sorted(records, key=_order):
         item_id = f"{record.img_id}/{places[record.img_id]}"
         places[record.img_id] += 1
         if (record.width, record.height) != size:
@@ -136,6 +137,10 @@ def _image(records: Sequence[_Record]) -> tuple[_Image, list[Refused]]:
         boxes[record.region_id] = record.box()
         said.append(Said(item_id, record.img_id, record.region_id, record.sents))
     return _Image(size=size, boxes=dict(sorted(boxes.items())), said=said), refused
+
+
+def _order(record: _Record) -> tuple[str, str, str, int, int]:
+    return record.img_id, record.sents, record.region_id, record.width, record.height
 
 
 def _images(split: SplitInput, store: Store, found: Mapping[ItemId, _Image]) -> Iterator[Entry]:

@@ -135,14 +135,14 @@ def _order(ref: _Ref) -> tuple[int, int, list[_Sentence]]:
 def _checked(found: Any, size: int, path: str) -> list[Any]:
     if not isinstance(found, list):
         raise InputFileError(
-            f"{path} holds a {type(found).__name__}, expected a list of refs: is it the owner's "
-            "refs(*).p?"
+            f"{path} holds a {type(found).__name__}, expected a list of refs. Take refs(*).p "
+            "out of the owner's zip."
         )
     # A list can stand in a pickle many times at the price of once.
     if (several := sum(len(_sentences(item)) for item in found)) > size:
         raise InputFileError(
             f"{path} ({size} bytes) holds {several} sentences, which are more than fit into it: it "
-            "repeats itself, and was not written by the owner"
+            "repeats itself, and was not written by the owner. Fetch the owner's file again."
         )
     return found
 

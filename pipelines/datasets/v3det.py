@@ -42,7 +42,7 @@ class _File(msgspec.Struct):
 
     annotations: list[Raw]
     categories: list[Raw]
-    images: Raw = Raw(b"[]")
+    images: Raw
     licenses: Raw = Raw(b"[]")
 
 

@@ -19,6 +19,8 @@ Token = str | list[int]
 # VCR writes COCO's names without their blanks.
 SPACED = {name.replace(" ", ""): name for name in coco.NAMES}
 
+THOUSANDS = 3  # digits after a comma
+
 _CLOSING = frozenset(".,;:!?)]}%…”") | {"''"}
 _OPENING = frozenset("([{$#“") | {"``"}
 _APOSTROPHES = frozenset("'’")
@@ -129,13 +131,19 @@ class _Punctuation:
             return self._quote(word)
         if word == "-":
             return self._hyphen(position)
-        if word == "/":
+        if word == "/" or self._parts_digits(position):
             return True, True
         clitic = word.lower() == "n't" or (word[:1] in _APOSTROPHES and word[1:].isalpha())
         return clitic or word in _CLOSING, word in _OPENING
 
     def _word(self, position: int) -> str:
         return self._words[position] if 0 <= position < len(self._words) else ""
+
+    def _parts_digits(self, position: int) -> bool:
+        """Tell whether a mark stands inside a number: 8:46, 2.5 or 3,000."""
+        before, after = self._word(position - 1), self._word(position + 1)
+        marks = ".:," if len(after) == THOUSANDS else ".:"
+        return self._words[position] in marks and before.isdigit() and after.isdigit()
 
     def _hyphen(self, position: int) -> tuple[bool, bool]:
         before, after = self._word(position - 1), self._word(position + 1)

@@ -39,7 +39,8 @@ def parse_aliases(content: bytes, path: str) -> Aliases:
         lines = content.decode().splitlines()
     except UnicodeDecodeError as error:
         raise InputFileError(
-            f"{path} is no text: {error}. Expected a line of names, parted by commas, per group."
+            f"{path} is no text: {error}. Expected a line of names, parted by commas, per group: "
+            "save it as UTF-8, or take it away."
         ) from None
     table: dict[str, str] = {}
     for line in lines:

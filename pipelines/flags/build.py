@@ -2,6 +2,7 @@
 
 import argparse
 
+from pipelines.flags.shared import add_place_flags, add_shard_flags
 from prompts.instruction import REC_NEGATIVES, WITHOUT_BOXES, InstructionMode
 from prompts.style import Style
 
@@ -13,10 +14,9 @@ def add_build_flags(parser: argparse.ArgumentParser) -> None:
     out = parser.add_argument_group("where and how")
     out.add_argument("--output", required=True, metavar="DIR")
     out.add_argument("--images", choices=("embed", "reference"), default="embed")
-    out.add_argument("--shard-size", default="500MB", metavar="SIZE", help="e.g. 500MB, 2GB")
     out.add_argument("--workers", type=int, default=1, metavar="N", help="processes of a local run")
     out.add_argument("--runner", default="local", metavar="NAME", help="a Beam runner")
-    out.add_argument("--rebuild", action="store_true", help="replace another build in the output")
+    add_shard_flags(out)
     out.add_argument(
         "--dry-run", action="store_true", help="only say what would be read and written"
     )
@@ -24,16 +24,7 @@ def add_build_flags(parser: argparse.ArgumentParser) -> None:
 
 def _add_inputs(inputs: "argparse._ArgumentGroup") -> None:
     inputs.add_argument("--sources", required=True, metavar="A,B", help="names, see `sources`")
-    inputs.add_argument(
-        "--data-root", default=".", metavar="DIR", help="where the owners' files lie"
-    )
-    inputs.add_argument(
-        "--path",
-        action="append",
-        default=[],
-        metavar="SOURCE.ROLE=PATH",
-        help="a file or folder that is not at its usual place, see `sources`; may be repeated",
-    )
+    add_place_flags(inputs)
     inputs.add_argument(
         "--detections",
         action="append",

@@ -2,6 +2,8 @@
 
 import argparse
 
+from pipelines.flags.shared import add_place_flags, add_shard_flags
+
 
 def add_recap_flags(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `recap`."""
@@ -11,8 +13,7 @@ def add_recap_flags(parser: argparse.ArgumentParser) -> None:
     _filter(parser.add_argument_group("which captions are kept; one of the first four is needed"))
     out = parser.add_argument_group("where and how")
     out.add_argument("--output", required=True, metavar="DIR", help="local; also keeps the journal")
-    out.add_argument("--shard-size", default="500MB", metavar="SIZE", help="e.g. 500MB, 2GB")
-    out.add_argument("--rebuild", action="store_true", help="replace another build in the output")
+    add_shard_flags(out)
     out.add_argument(
         "--dry-run", action="store_true", help="only say how many calls, tokens and hours it takes"
     )
@@ -20,16 +21,7 @@ def add_recap_flags(parser: argparse.ArgumentParser) -> None:
 
 def _inputs(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--source", required=True, metavar="NAME", help="one with class names")
-    group.add_argument(
-        "--data-root", default=".", metavar="DIR", help="where the owners' files lie"
-    )
-    group.add_argument(
-        "--path",
-        action="append",
-        default=[],
-        metavar="SOURCE.ROLE=PATH",
-        help="a file or folder that is not at its usual place, see `sources`; may be repeated",
-    )
+    add_place_flags(group)
     group.add_argument("--label-set", metavar="NAME", help="what the category names are called")
     group.add_argument("--limit", type=int, metavar="N", help="N images per split, by hash")
     group.add_argument(

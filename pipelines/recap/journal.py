@@ -60,6 +60,7 @@ class Journal:
         self._head = _Head(fingerprint)
         self.answers: dict[str, Answer | _Failed] = {}
         self.scores: dict[tuple[str, str], Score] = {}
+        self._unconfirmed: list[_Failed] = []
 
     def __enter__(self) -> Self:
         """Read what is there and open the file for more."""
@@ -81,23 +82,35 @@ class Journal:
         trace: TracebackType | None,
     ) -> None:
         """Close the file; it stays, for `--refilter`."""
+        if error is None:
+            self._confirm()
         os.close(self._file)
 
     def answered(self, request_id: str, answer: Answer) -> None:
-        """Write an answer down."""
+        """Write an answer down, and what was refused before it."""
+        self._confirm()
         self.answers[request_id] = answer
         self._write(_Answered(request_id, answer))
 
     def failed(self, request_id: str, detail: str) -> None:
-        """Write down that a request was refused for good."""
+        """Take note that a request was refused for good.
+
+        It is written down with the next answer, or at a good end: where everything is refused,
+        the run ends, and what is to be mended is the server.
+        """
         failure = _Failed(request_id, detail)
         self.answers[request_id] = failure
-        self._write(failure)
+        self._unconfirmed.append(failure)
 
     def scored(self, region_id: str, caption: str, score: Score) -> None:
         """Write a score down."""
         self.scores[region_id, caption] = score
         self._write(_Scored(caption, region_id, score))
+
+    def _confirm(self) -> None:
+        for failure in self._unconfirmed:
+            self._write(failure)
+        self._unconfirmed.clear()
 
     def _read(self, content: bytes) -> int:
         """Take in what is there; return how many bytes of it are whole, 0 if it is another's."""

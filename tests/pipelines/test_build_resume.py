@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.launch import LaunchOptions
+from pipelines.verify import verify
 from schemas.columns import with_images
 from schemas.errors import BuildError
 
@@ -68,7 +69,9 @@ def test_a_shard_that_is_gone_or_short_is_redone_alone(
     assert again.ledger() == built.ledger()
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"fingerprint": ""}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"fingerprint": ""}', b'{"fingerprint": "\xff"}']
+)
 def test_a_damaged_note_of_a_shard_only_costs_its_time(
     sample_world, run_build, built, output, content
 ):
@@ -87,6 +90,22 @@ def test_pictures_that_changed_are_read_again(sample_world, run_build, tmp_path)
     again = same(root, run_build, output.folder)
     assert len([path for path, time in times(again).items() if time != before[path]]) == 1
     assert again.digests() == same(root, run_build).digests()
+
+
+def test_pictures_that_come_late_leave_nothing_of_the_run_without_them(two_splits, run_build):
+    root, splits = two_splits
+    late = splits["train"].pictures / "1.jpg"
+    content = late.read_bytes() + bytes(3 * SHARD_BYTES)
+    late.unlink()
+    output = same(root, run_build)
+    before = output.digests().keys()
+    assert output.rejected()
+    late.write_bytes(content)
+    again, fresh = same(root, run_build, output.folder), same(root, run_build)
+    assert again.digests() == fresh.digests()
+    assert not before & {name for name in again.digests() if "train" in name}
+    assert again.rejected() == []
+    assert verify(str(again.folder)).problems == []
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,20 @@ FLAGS = {
         "--without-boxes", "--plain-captions", "--wordings", "--seed", "--output", "--images",
         "--shard-size", "--workers", "--runner", "--rebuild", "--dry-run",
     },
+    "recap": {
+        "--source", "--data-root", "--path", "--label-set", "--limit", "--per-category",
+        "--per-image", "--seed", "--captioner", "--endpoint", "--model", "--api-key-env",
+        "--concurrency", "--timeout", "--patience", "--no-global-caption", "--no-class-name",
+        "--wordings", "--temperature", "--top-p", "--global-tokens", "--region-tokens",
+        "--seed-requests", "--context", "--max-pixels", "--threshold", "--calibration",
+        "--no-filter", "--refilter", "--clip-model", "--clip-weights", "--device", "--output",
+        "--shard-size", "--rebuild", "--dry-run",
+    },
+    "calibrate": {
+        "output", "--to", "--false-accept", "--pairs", "--clip-model", "--clip-weights",
+        "--device", "--seed",
+    },
+    "wordings": {"--kind", "--n", "--endpoint", "--model", "--output"},
     "verify": {"output", "--workers", "--image-root"},
     "preview": {"output", "-n", "--config", "--split", "--html", "--image-root"},
     "demo": {"--output"},
@@ -114,7 +128,7 @@ def test_a_build_from_the_command_line(build, output_of, tmp_path, capsys):
         (["--coco-images", "x"], "--coco-images goes with --coco-annotations FILE"),
         (["--coco-annotations", "x"], "--coco-annotations needs --coco-images DIR"),
         (["--path", "coco.images"], "--path 'coco.images': expected SOURCE.ROLE=PATH"),
-        (["--path", "vcr.images=/x"], "--path 'vcr.images=/x': --sources does not name 'vcr'"),
+        (["--path", "vcr.images=/x"], "--path 'vcr.images=/x': source 'vcr' is not asked for"),
         (["--path", "coco.sounds=/x"], "--path coco.sounds=/x: source 'coco' reads nothing that"),
         (["--path", "coco.x=nfs://x/y"], "nfs://x/y: nothing installed here opens nfs:// paths"),
         (["--style", "gpt4roi", "--mode", "one_turn_one"], "the gpt4roi style asks about one"),
@@ -219,7 +233,7 @@ def test_what_is_no_path(text):
 
 @pytest.mark.parametrize("text", [".images=/x", "coco.images=/x", "VCR.images=/x"])
 def test_a_path_of_a_source_that_is_not_built(text):
-    with pytest.raises(UsageError, match="--sources does not name"):
+    with pytest.raises(UsageError, match="is not asked for"):
         parse_paths(["vcr.images=/y", text], ["vcr"])
 
 

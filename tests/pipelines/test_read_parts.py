@@ -7,10 +7,13 @@ from collections import Counter
 import pytest
 
 from pipelines.datasets.catalog import dataset
+from pipelines.datasets.spec import SourceRequest
 from pipelines.files import FileStore
+from pipelines.launch import launch
 from pipelines.plan import make_plan
 from pipelines.read import split_into_parts
 from pipelines.recipe import Recipe
+from schemas.errors import BuildError, InputFileError
 from schemas.source import Count, SourceImage
 
 
@@ -54,6 +57,27 @@ def test_parts_add_up(owner, parts, limit):
     data = json.loads(owner.file.read_bytes())
     assert whole["count image read"] == len(data["images"])
     assert whole["count annotation read"] == len(data["annotations"])
+
+
+def test_a_part_that_fails_alone_fails_the_build(sample_world, tmp_path, monkeypatch, in_parts):
+    plan = make_plan(Recipe(sources=(SourceRequest(name="vcr"),)), str(sample_world), str(tmp_path))
+    *_, last = split_into_parts(plan.splits[:1], 3)
+    found = (
+        entry.image
+        for entry in dataset("vcr").parse(last, FileStore())
+        if isinstance(entry, SourceImage)
+    )
+    name = str(next(found).file_name).replace(".jpg", ".json")
+    read = FileStore.read
+
+    def fail_once(store: FileStore, path: str) -> bytes:
+        if path.endswith(name):
+            raise InputFileError(f"cannot read {path}: connection reset")
+        return read(store, path)
+
+    monkeypatch.setattr(FileStore, "read", fail_once)
+    with pytest.raises(BuildError, match=rf"cannot read .*{name}: connection reset$"):
+        launch(plan, in_parts)
 
 
 def test_every_part_has_some_of_the_images(owner):

@@ -2,17 +2,21 @@
 
 import hashlib
 
+import msgspec
 import pyarrow as pa
 import pytest
 
 from pipelines import shard_file as module
-from pipelines.pages import pack_page
+from pipelines import shard_rows
+from pipelines.pages import PAGE_BYTES, Packer, pack_page
 from pipelines.shard_file import shard_file
 from pipelines.shard_rows import ShardRows
 from schemas.columns import BuildStamp
+from schemas.manifest import ImagesMode
 from schemas.sample import Conversation, Draft, Message, Task
 
 STAMP = BuildStamp(builder="test", recipe="all", seed=0)
+HOW: tuple[ImagesMode, BuildStamp] = ("embed", STAMP)
 
 
 @pytest.fixture
@@ -42,7 +46,7 @@ def test_an_image_repeats_across_batches_without_piling_up(draft, tmp_path, monk
     path = tmp_path / "t-00000-of-00001.arrow"
     expected: list[bytes | None] = []
     drafts = [*map(draft, range(40)), draft(40, None)]
-    rows = ShardRows([pack_page(list(enumerate(drafts)), "embed", STAMP)])
+    rows = ShardRows([pack_page(list(enumerate(drafts)), *HOW)])
     with shard_file(str(path), rows, embed=True) as (out, sink):
         for number in range(40):
             content = bytes([number]) * (150 + 7 * number)
@@ -68,3 +72,30 @@ def test_an_image_repeats_across_batches_without_piling_up(draft, tmp_path, monk
     assert table["width"].to_pylist() == [*(number + 1 for number in numbers), None]
     assert sink.sha256() == hashlib.sha256(path.read_bytes()).hexdigest()
     assert sink.bytes == path.stat().st_size
+
+
+def test_rows_may_hold_more_text_than_one_batch_can(draft, monkeypatch):
+    pages = [
+        pack_page([(97 * number % 50, draft(number)) for number in range(first, first + 10)], *HOW)
+        for first in range(0, 50, 10)
+    ]
+    wanted = [40, 3, 3, 49, 0, 17]
+    whole = ShardRows(pages)
+    monkeypatch.setattr(shard_rows, "PART_BYTES", 1_500)
+    parted = ShardRows(pages)
+    assert parted.take(wanted).equals(whole.take(wanted))
+    assert parted.take(wanted)["id"].to_pylist() == [f"s/t/{row}/x/0" for row in wanted]
+    assert parted.fingerprint(*HOW) == whole.fingerprint(*HOW)
+
+
+def test_long_texts_fill_a_page_as_regions_do(draft):
+    packer, key = Packer(*HOW), ("s", "t", 0, 1)
+    long = (Message("user", "word " * (PAGE_BYTES // 15)), Message("assistant", "!"))
+    pages = []
+    for number in range(7):
+        one = draft(number)
+        talk = msgspec.structs.replace(one.conversations[0], messages=long)
+        one = msgspec.structs.replace(one, conversations=(talk,))
+        pages.append(len(list(packer.add(key, number, one))))
+    assert pages == [0, 0, 1, 0, 0, 1, 0]
+    assert len(list(packer.rest())) == 1

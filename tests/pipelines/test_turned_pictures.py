@@ -6,6 +6,7 @@ whether box and mask are still right.
 
 import io
 import itertools
+import shutil
 
 import numpy as np
 import pytest
@@ -13,6 +14,10 @@ from datasets import Image as ImageFeature
 from PIL import Image, ImageOps
 from pycocotools import mask as rle
 
+from pipelines.datasets.spec import SourceRequest
+from pipelines.launch import LaunchOptions, launch
+from pipelines.plan import make_plan
+from pipelines.recipe import Recipe
 from pipelines.verify import verify
 
 ORIENTATION = 0x0112
@@ -100,6 +105,16 @@ def test_box_and_mask_cover_the_red_pixels(output, case):
         assert np.array_equal(mask, red)
 
 
+def test_each_of_several_conversations_turns_with_its_picture(output, coco_file, run_build):
+    owner = coco_file()
+    for number, case in enumerate(CASES, start=1):
+        add(owner, number, case)
+    apart = run_build(owner.save(), mode="one_turn_one")
+    assert len(apart.rows()) == 2 * len(CASES)
+    assert apart.regions() == output.regions()
+    assert verify(str(apart.folder)).problems == []
+
+
 def test_turns_are_counted_and_nothing_is_rejected(output):
     assert output.rejected() == []
     turns = sum(orientation != 1 for _, _, orientation, _ in CASES)
@@ -116,6 +131,22 @@ def test_a_reference_to_a_turned_picture_keeps_the_annotated_frame(coco_file, ru
     (row,) = run_build(owner.save(), images="reference").rows()
     assert (row["width"], row["height"]) == SIDES["oblong"]
     assert row["image"] == {"bytes": None, "path": "1.jpeg"}
+
+
+def test_a_reference_of_unstated_size_has_the_upright_one(sample_world, tmp_path, output_of):
+    root = shutil.copytree(sample_world / "llava_pretrain", tmp_path / "root" / "llava_pretrain")
+    path = min(path for path in root.rglob("*.jpg"))
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    Image.new("RGB", SIDES["oblong"]).save(path, exif=exif)
+    recipe = Recipe(sources=(SourceRequest(name="llava_pretrain"),), images="reference")
+    launch(make_plan(recipe, str(root.parent), str(tmp_path / "output")), LaunchOptions())
+    output = output_of(tmp_path / "output")
+    (row,) = [row for row in output.rows() if row["image"]["path"].endswith(path.name)]
+    assert row["image"]["bytes"] is None
+    assert (row["width"], row["height"]) == SIDES["oblong"][::-1]
+    assert output.repaired() == {}
+    assert verify(str(output.folder), image_root=str(root.parent)).problems == []
 
 
 REAL = {

@@ -166,6 +166,12 @@ def test_an_evaluation_and_a_captioner_come_back():
     )
 
 
+def test_a_row_is_written_alike_whatever_stands_beside_it():
+    alone, beside = to_batch(ROWS[:1], STAMP), to_batch(ROWS, STAMP)
+    assert ROWS[2].conversation.evaluation
+    assert alone.take([0]).serialize().equals(beside.take([0]).serialize())
+
+
 def test_rows_that_refer_to_their_images():
     found = to_batch(ROWS, STAMP).to_pylist()
     assert [line["image"] for line in found] == [

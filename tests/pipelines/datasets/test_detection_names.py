@@ -60,7 +60,7 @@ def test_two_names_that_run_together_are_noticed(llava_file, detected, samples, 
         (b"\xff\xfe", "UTF-8"),
         (b'{"categories": [{"id": 1}]}', "category"),
         (b'{"names": []}', "categories"),
-        (b"", "no name"),
+        (b"", "line 1 is empty"),
     ],
 )
 def test_names_that_cannot_be_used(llava_file, detected, content, said):
@@ -70,6 +70,15 @@ def test_names_that_cannot_be_used(llava_file, detected, content, said):
     path.write_bytes(content)
     with pytest.raises(BuildError, match=said):
         detected(llava_file, None, {"detection_names": str(path)})
+
+
+def test_only_line_ends_part_names(llava_file, detected, boxes_in):
+    """Other marks that Python takes for line ends would move all names that follow."""
+    talk_about(llava_file, 1)
+    llava_file.found(1, 3, 0.9)
+    path = llava_file.root / "names.txt"
+    path.write_text("a\u2028b\r\nc\x0cd\x85\r\ne\r\n", encoding="utf-8", newline="")
+    assert boxes_in(detected(llava_file, None, {"detection_names": str(path)}))[1][0][0] == "e"
 
 
 def test_ids_counted_from_0_are_not_cocos(llava_file, detected):

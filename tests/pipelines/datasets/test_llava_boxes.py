@@ -205,3 +205,50 @@ def test_only_folders_below_the_root_are_listed():
     paths = ["gqa/images/a.jpg", "../a.jpg", "/etc/a.jpg", "/a.jpg", "a/../../b/a.jpg"]
     assert list_folders(store, "/data", paths) == {"gqa/images/a.jpg": 5}
     assert store.asked == ["/data/gqa/images"]
+
+
+@pytest.fixture
+def annotated(llava_file, build_source):
+    """Builds a `LlavaFile` with COCO's own boxes, from a file of the given items."""
+
+    def build(images, annotations):
+        llava_file.save()
+        folder = llava_file.root / "coco" / "annotations"
+        folder.mkdir(exist_ok=True)
+        instances = {
+            "images": images,
+            "annotations": annotations,
+            "categories": [{"id": 1, "name": "person"}],
+        }
+        (folder / "instances_train2017.json").write_text(json.dumps(instances))
+        return build_source("llava", llava_file.root, without_boxes=0)
+
+    return build
+
+
+def test_cocos_annotations_without_ids_go_alone(llava_file, annotated, boxes_in):
+    talk_about(llava_file, 1)
+    good = {"id": 5, "image_id": 1, "category_id": 1, "bbox": [10, 10, 20, 20]}
+    without = [{key: good[key] for key in good if key != name} for name in ("id", "image_id")]
+    built = annotated([], [*without, good])
+    assert boxes_in(built) == {1: [("person", 0, 10, 10, 30, 30)]}
+    assert built.rejected() == [
+        ("annotation", "instances[0]", "malformed"),
+        ("annotation", "instances[1]", "malformed"),
+    ]
+    built.ledger()
+
+
+def test_the_order_of_cocos_repeats_decides_nothing(llava_file, annotated):
+    talk_about(llava_file, 1)
+    images = [
+        {"id": 1, "file_name": "x", "width": width, "height": SIZE[1]} for width in (SIZE[0], 300)
+    ]
+    corners = [[10, 10, 30, 10, 30, 30], [10, 10, 30, 10, 10, 30]]
+    items = [
+        {"id": 5, "image_id": 1, "category_id": 1, "bbox": [9, 9, 20, 20], "segmentation": [mask]}
+        for mask in corners
+    ]
+    before = annotated(images, items)
+    assert [row["width"] for row in before.rows()] == [SIZE[0]]
+    assert annotated(images[::-1], items[::-1]).digests() == before.digests()

@@ -147,43 +147,37 @@ def box(**changes):
 
 KEYS = ("ref_id", "ann_id", "image_id", "split")
 CUP = {"left cup 7", "far cup 7"}
+LEFT = {"left cup 7"}
+ONE = {("sentence", "malformed"): 1}
 TWO = {("sentence", "malformed"): 2}
 # Name: damage, what is rejected, which sentences are lost with it.
 CASES = {
     **{f"no {key}": (ref(**{key: None}), TWO, CUP) for key in KEYS},
-    "no sentences": (ref(sentences=None), {("sentence", "malformed"): 1}, CUP),
-    "an empty list of sentences": (ref(sentences=[]), {("sentence", "malformed"): 1}, CUP),
+    "no sentences": (ref(sentences=None), ONE, CUP),
+    "an empty list of sentences": (ref(sentences=[]), ONE, CUP),
     "another split": (ref(split="test"), TWO, CUP),
     "text for an ann_id": (ref(ann_id="71"), TWO, CUP),
     "a huge ref_id": (ref(ref_id=10**5_000), TWO, CUP),
     "a negative image_id": (ref(image_id=-7), TWO, CUP),
-    "a ref that is a number": (added(5), {("sentence", "malformed"): 1}, ()),
-    "a ref that is nothing": (added(None), {("sentence", "malformed"): 1}, ()),
-    "a ref that is a list": (added([1, 2]), {("sentence", "malformed"): 1}, ()),
-    "an empty ref": (added({}), {("sentence", "malformed"): 1}, ()),
+    "a ref that is a number": (added(5), ONE, ()),
+    "a ref that is nothing": (added(None), ONE, ()),
+    "a ref that is a list": (added([1, 2]), ONE, ()),
+    "an empty ref": (added({}), ONE, ()),
     "unknown ann_id": (ref(ann_id=99), {("sentence", "unknown_region"): 2}, CUP),
     "ann_id of another image": (ref(ann_id=81), {("sentence", "unknown_region"): 2}, CUP),
     "unknown image_id": (ref(image_id=99), {("sentence", "unknown_image"): 2}, CUP),
-    "a sentence without text": (
-        sentence(sent=None),
-        {("sentence", "malformed"): 1},
-        {"left cup 7"},
-    ),
-    "a sentence without id": (
-        sentence(sent_id=None),
-        {("sentence", "malformed"): 1},
-        {"left cup 7"},
-    ),
-    "a blank sentence": (sentence(sent=" "), {("sentence", "text_empty"): 1}, {"left cup 7"}),
+    "a sentence without text": (sentence(sent=None), ONE, LEFT),
+    "a sentence without id": (sentence(sent_id=None), ONE, LEFT),
+    "a blank sentence": (sentence(sent=" "), {("sentence", "text_empty"): 1}, LEFT),
     "the same sentence twice": (
         sentence(sent="far cup 7"),
         {("sentence", "duplicate"): 1},
-        {"left cup 7"},
+        LEFT,
     ),
     "the same sentence id twice": (
         sentence(sent_id=711),
         {("sentence", "duplicate_id"): 1},
-        {"left cup 7"},
+        LEFT,
     ),
     "a box that is malformed": (
         box(bbox=[1, 2]),

@@ -242,6 +242,16 @@ def test_a_bad_record_is_rejected_alone(drawn, build_source, changes, reason):
     output.ledger()
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_size_that_differs_costs_the_same_sentence_in_any_order(drawn, build_source, order):
+    root, write = drawn
+    records = [*GOOD, GOOD[0] | {"height": 47}][::order]
+    output = build_source("refcoco", root, request=write(records))
+    assert output.rejected() == [
+        ("sentence", "COCO_train2014_000000000007_0/1", "malformed"),
+    ]
+
+
 def test_one_box_of_two_refs_is_one_region(drawn, build_source):
     root, write = drawn
     again = GOOD[0] | {"img_id": "COCO_train2014_000000000007_5"}

@@ -245,3 +245,23 @@ def test_a_file_that_breaks_off_is_named(owner, build_it):
     owner.file("train").write_bytes(text[: len(text) // 2])
     with pytest.raises(BuildError, match=r"v3det_2023_v1_train\.json.*not a whole"):
         build_it(root)
+
+
+def test_a_file_without_images_is_named(owner, build_it):
+    root = owner.save()
+    del owner.data["train"]["images"]
+    owner.save()
+    with pytest.raises(BuildError, match=r"v3det_2023_v1_train\.json.*`images`"):
+        build_it(root)
+
+
+def test_bytes_that_are_no_text_spoil_one_annotation(owner, build_it):
+    before = build_it(owner.save())
+    odd = {"id": 7, "image_id": 3, "category_id": "ODD", "bbox": [1, 2, 3, 4]}
+    owner.data["train"]["annotations"].append(odd)
+    owner.save()
+    content = owner.file("train").read_bytes()
+    owner.file("train").write_bytes(content.replace(b"ODD", b"\xff\xfe"))
+    built = build_it(owner.root)
+    assert built.rejected() == sorted([*before.rejected(), ("annotation", "7", "malformed")])
+    assert built.images() == before.images()

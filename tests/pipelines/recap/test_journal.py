@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from PIL import Image
@@ -19,7 +21,7 @@ CROP = Image.new("RGB", (4, 4))
 
 
 @pytest.fixture
-def path(tmp_path) -> Path:
+def path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "train.jsonl"
 
 
@@ -32,7 +34,7 @@ def opened(path):
 
 
 @pytest.fixture
-def filled(path, opened) -> list[bytes]:
+def filled(path: Path, opened) -> list[bytes]:
     """The lines of a journal of everything that there is."""
     with opened() as journal:
         journal.answered("a/0", FIRST)
@@ -116,7 +118,8 @@ def test_it_must_be_local(opened) -> None:
 class Captioner:
     """Answers once, refuses what is called bad, and breaks on what is called broken."""
 
-    model, sampling = "none", {}
+    model = "none"
+    sampling: ClassVar[dict[str, float | int | str]] = {}
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -144,7 +147,8 @@ def asked(captioner: JournaledCaptioner, request_id: str, built: list[str]) -> A
 
 
 def test_each_request_is_asked_once_over_all_runs(opened) -> None:
-    inner, built = Captioner(), []
+    inner = Captioner()
+    built: list[str] = []
     for _ in range(3):
         with opened() as journal:
             captioner = JournaledCaptioner(inner, journal)
@@ -154,6 +158,29 @@ def test_each_request_is_asked_once_over_all_runs(opened) -> None:
                     asked(captioner, "bad/0", built)
                 assert refused.value.reason is Reason.CAPTION_FAILED
     assert inner.asked == built == ["good/0", "bad/0"]
+
+
+def test_refusals_count_once_something_else_is_answered(path, opened) -> None:
+    inner = Captioner()
+
+    def run() -> None:
+        with opened() as journal:
+            captioner = JournaledCaptioner(inner, journal)
+            for name in ("bad/0", "good/0", "bad/1", "broken/0"):
+                with suppress(Rejected):
+                    asked(captioner, name, [])
+                lines.append(path.read_bytes().count(b"\n"))
+
+    lines: list[int] = []
+    with pytest.raises(BuildError):
+        run()
+    assert lines == [1, 3, 3]
+    with opened() as journal:
+        assert journal.answers.keys() == {"bad/0", "good/0"}
+        with pytest.raises(Rejected):
+            asked(JournaledCaptioner(inner, journal), "bad/1", [])
+    with opened() as journal:
+        assert journal.answers.keys() == {"bad/0", "good/0", "bad/1"}, "after a good end"
 
 
 def test_a_captioner_that_is_gone_is_not_held_against_a_request(opened) -> None:

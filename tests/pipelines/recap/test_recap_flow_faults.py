@@ -1,10 +1,12 @@
 """Whole runs of `recap` against servers that fail: every region ends as kept, or with a reason."""
 
+import json
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -13,12 +15,14 @@ from schemas.errors import BuildError
 from schemas.ledger import Stage
 from schemas.rejection import Kind
 
+Faults = dict[str, tuple[dict[str, Any], int]]
+
 REFUSES = "I'm sorry, I cannot describe this picture."
 REPEATS = "A red box. A red box. A red box. A red box."
 GERMAN = "Auf dem Bild ist ein kleiner roter Kasten, der neben der Wand auf dem Boden steht."
 
 # By region: what the server does at which attempts, and how often it is asked in that wording.
-MENDED = {
+MENDED: Faults = {
     "11": ({"status": 429, "retry_after": "0.2", "attempts": [0]}, 2),
     "12": ({"status": 500, "attempts": [0, 1]}, 3),
     "21": ({"delay": 30.0, "attempts": [0]}, 2),
@@ -27,7 +31,7 @@ MENDED = {
     "32": ({"answer": "no_choices", "attempts": [0]}, 2),
 }
 # By region: what it answers in either wording, and the reason of the rejection.
-BAD = {
+BAD: dict[str, tuple[dict[str, Any], str]] = {
     "51": ({"answer": "length"}, "caption_cut"),
     "52": ({"answer": REFUSES}, "caption_refusal"),
     "61": ({"answer": REPEATS}, "caption_repetitive"),
@@ -35,7 +39,7 @@ BAD = {
     "71": ({"answer": "empty"}, "caption_empty"),
 }
 # By region: what happens to every call, and how often it is asked.
-REFUSED = {"91": ({"status": 400}, 1), "92": ({"status": 500}, 5)}
+REFUSED: Faults = {"91": ({"status": 400}, 1), "92": ({"status": 500}, 5)}
 
 
 def region(number: str, wording: int = 0) -> str:
@@ -98,14 +102,18 @@ def test_every_fault_at_once(coco_file, serve, recap) -> None:
     )
 
 
-@pytest.mark.parametrize("reason", ["caption_failed", "caption_cut"])
-def test_rejections_tell_what_was_found(coco_file, serve, recap, reason) -> None:
-    fault = {"caption_failed": {"status": 400}, "caption_cut": {"answer": "length"}}[reason]
+@pytest.mark.parametrize(
+    ("fault", "reason", "told"),
+    [
+        ({"status": 400}, "caption_failed", "as the script says"),
+        ({"answer": "length"}, "caption_cut", "There is a "),
+    ],
+)
+def test_rejections_tell_what_was_found(coco_file, serve, recap, fault, reason, told) -> None:
     found = recap(coco_file().good(1).save(), serve({"match": "region/11/", **fault}))
-    (line,) = (found.folder / "_rejected" / "recapd.jsonl").read_text("utf-8").splitlines()
-    assert f'"reason":"{reason}"' in line
-    assert '"id":"11"' in line
-    assert ("as the script says" if reason == "caption_failed" else "There is a ") in line
+    line = json.loads((found.folder / "_rejected" / "recapd.jsonl").read_bytes())
+    assert (line["id"], line["reason"]) == ("11", reason)
+    assert told in line["detail"]
 
 
 def test_a_second_wording_is_another(coco_file, serve, recap) -> None:
@@ -182,10 +190,15 @@ def test_a_server_that_dies_ends_the_run_which_can_go_on(coco_file, serve, recap
     balance(found)
 
 
-def test_a_server_that_refuses_everything_ends_the_run(coco_file, serve, recap) -> None:
-    server = serve({"status": 400})
+def test_a_server_that_refuses_everything_is_not_held_against_anything(
+    coco_file, serve, recap
+) -> None:
+    owner = coco_file().good(*range(1, 30)).save()
     with pytest.raises(BuildError, match="requests in a row were refused"):
-        recap(coco_file().good(*range(1, 30)).save(), server)
+        recap(owner, serve({"status": 400}), shard_bytes=1_000_000)
+    found = recap(owner, serve(), shard_bytes=1_000_000)
+    assert found.rejected() == {}
+    assert len(found.captions()) == 58
 
 
 def test_a_server_without_the_model_ends_the_run(coco_file, serve, recap) -> None:

@@ -83,8 +83,8 @@ def saved(tmp_path, make_image):
         (tmp_path / "7.jpg").write_bytes(data)
         image = make_image(width=width, height=height, size_bytes=len(data))
         regions = [
-            Region(name, tuple(float(side) for side in box), category=f"{name}_box")
-            for name, box in boxes.items()
+            Region(name, (float(x0), float(y0), float(x1), float(y1)), category=f"{name}_box")
+            for name, (x0, y0, x1, y1) in boxes.items()
         ]
         return ScreenedImage(image, tuple(regions))
 
@@ -107,6 +107,7 @@ def test_crops_are_upright(saved, sights, orientation, frame) -> None:
     assert (view.subject.width, view.subject.height) == (WIDTH, HEIGHT)
     for name, colour in (("red", RED), ("green", GREEN)):
         region, (x0, y0, x1, y1) = view.regions[name], BOXES[name]
+        assert region.subject.region
         assert region.subject.region.bbox == pytest.approx(BOXES[name])
         assert region.subject.region.category == f"{name} box"
         for seen in (region.jpeg, region.tight):
