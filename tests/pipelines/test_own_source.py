@@ -71,7 +71,7 @@ def test_a_source_without_releases_is_listed_without_a_year(root, capsys):
     assert run(["sources", "--data-root", str(root)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
-        "birds  Birds, CC0",
+        "birds  Birds; licence: CC0",
         "  get it from https://example.org/birds",
         "  all_birds",
         f"    found   songs  {root}/birds/songs",
