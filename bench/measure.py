@@ -2,11 +2,13 @@
 
 import os
 import subprocess
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.25  # the kernel keeps the peaks; only a process's last moments are missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,20 +22,42 @@ class Run:
 
 def run(command: list[str], log: Path) -> Run:
     """Run a command to its end; raise if it fails."""
-    peaks: dict[int, int] = {}
     started = time.time()
     with log.open("w", encoding="utf-8") as out:
         environment = {**os.environ, "BENCH_STARTED": str(started), "HF_HUB_OFFLINE": "1"}
         process = subprocess.Popen(command, stdout=out, stderr=out, env=environment)
-        while process.poll() is None:
-            for pid in _family(process.pid):
-                peaks[pid] = max(peaks.get(pid, 0), _peak(pid))
-            time.sleep(POLL_SECONDS)
-    seconds = time.time() - started
+        with _Watch(process.pid) as watch:
+            process.wait()
+            seconds = time.time() - started
     output = log.read_text(encoding="utf-8", errors="replace")
     if process.returncode:
         raise RuntimeError(f"{command} failed:\n{output[-2000:]}")
-    return Run(seconds, tuple(sorted(filter(None, peaks.values()), reverse=True)), output)
+    return Run(seconds, tuple(sorted(filter(None, watch.peaks.values()), reverse=True)), output)
+
+
+class _Watch:
+    """Looks at a process and all it starts, now and then: looking takes time from them."""
+
+    def __init__(self, pid: int) -> None:
+        self.peaks: dict[int, int] = {}
+        self._pid = pid
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> Self:
+        """Begin to look."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._ended.wait(POLL_SECONDS):
+            for pid in _family(self._pid):
+                self.peaks[pid] = max(self.peaks.get(pid, 0), _peak(pid))
 
 
 def _family(pid: int) -> list[int]:
