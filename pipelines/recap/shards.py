@@ -75,7 +75,10 @@ def caption_shard(
         if (draft := _draft(outcome, scores, job, books)) is not None
     ]
     pages: list[Page] = [pack_page(drafts, job.write.images, job.write.stamp)]
-    return write_shard(key, pages, job.write, books[Stage.WRITE], Progress(Stage.WRITE))
+    progress = Progress(Stage.WRITE)
+    shard = write_shard(key, pages, job.write, books[Stage.WRITE], progress)
+    progress.flush()
+    return shard
 
 
 async def _caption(
