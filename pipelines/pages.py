@@ -60,7 +60,7 @@ def pack_page(drafts: Sequence[tuple[int, Draft]], images: ImagesMode, stamp: Bu
         count, regions = len(draft.conversations), len(draft.region_ids())
         paged.append(PagedImage(position, draft.image, count, regions, draft.items))
     batch = to_batch(rows, stamp).serialize()
-    plain = _ENCODER.encode(_Content(paged, memoryview(batch)))  # type: ignore[arg-type]
+    plain = _ENCODER.encode(_Content(paged, batch.to_pybytes()))
     return len(plain), _CODEC.compress(plain, asbytes=True)
 
 

@@ -1,11 +1,9 @@
 """What captioning would cost: a few real calls, and what they say of all the others."""
 
-import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.recap.captioner import Answer, Captioner, Request
+from pipelines.recap.captioner import Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,23 +33,13 @@ class Estimate:
         return f"{self.calls:,} calls, {tokens}, {self.hours:.1f} hours at the rate measured"
 
 
-async def measure(captioner: Captioner, requests: Sequence[Request]) -> Measured:
-    """Ask requests of one stage, side by side, and return what they took.
-
-    Raises:
-        Rejected, BuildError: as the captioner does.
-    """
-
-    async def timed(request: Request) -> tuple[float, Answer]:
-        began = time.monotonic()
-        answer = await captioner.ask(request)
-        return time.monotonic() - began, answer
-
-    took = await asyncio.gather(*map(timed, requests))
+def measured(took: Sequence[tuple[float, Answer]]) -> Measured:
+    """Return what calls of one stage took, from the seconds and the answer of each."""
+    answers = [answer for _, answer in took]
     return Measured(
         seconds=sum(seconds for seconds, _ in took) / len(took),
-        prompt_tokens=_mean([answer.prompt_tokens for _, answer in took]),
-        completion_tokens=_mean([answer.completion_tokens for _, answer in took]),
+        prompt_tokens=_mean([answer.prompt_tokens for answer in answers]),
+        completion_tokens=_mean([answer.completion_tokens for answer in answers]),
     )
 
 

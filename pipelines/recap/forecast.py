@@ -10,7 +10,7 @@ from pipelines.datasets.catalog import dataset
 from pipelines.files import FileStore
 from pipelines.plan import Plan
 from pipelines.recap.captioner import Answer, Captioner, Request
-from pipelines.recap.estimate import Estimate, Measured, estimate
+from pipelines.recap.estimate import Estimate, Measured, estimate, measured
 from pipelines.recap.recipe import RecapRecipe
 from pipelines.recap.two_stages import TwoStages
 from pipelines.recap.views import LazyView, PictureRefused, Sights
@@ -71,7 +71,7 @@ def forecast(
     if recipe.captioning.global_caption:
         stages.append((counted.images, watch.of("/image/")))
     stages.append((counted.regions(recipe.per_category), watch.of("/region/")))
-    known = [(calls, measured) for calls, measured in stages if measured is not None]
+    known = [(calls, each) for calls, each in stages if each is not None]
     return estimate(known, concurrency) if len(known) == len(stages) else None
 
 
@@ -111,15 +111,4 @@ class _Stopwatch:
     def of(self, kind: str) -> Measured | None:
         """Return what calls of a stage took; None where none was answered."""
         took = self._took[kind]
-        if not took:
-            return None
-        return Measured(
-            seconds=sum(seconds for seconds, _ in took) / len(took),
-            prompt_tokens=_mean([answer.prompt_tokens for _, answer in took]),
-            completion_tokens=_mean([answer.completion_tokens for _, answer in took]),
-        )
-
-
-def _mean(values: Sequence[int | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known and len(known) == len(values) else None
+        return measured(took) if took else None
