@@ -13,10 +13,10 @@ $(shell [ "$$(cat $(STAMP) 2>/dev/null)" = "$(CURDIR)" ] && $(BIN)/python -c '' 
 	|| rm -f $(STAMP))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench sdist clean
+.PHONY: help setup demo test test-vllm check format bench bench-vllm sdist clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP) ## Make the environment in .venv (the targets below do it by themselves)
 
@@ -25,6 +25,10 @@ demo: $(STAMP) ## Draw small data sets, build, caption, verify, show them in dem
 
 test: $(STAMP) ## Run the tests on all cores (ARGS="-k coco" picks some)
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 $(ARGS)
+
+test-vllm: $(STAMP) ## Caption with a real vLLM and a tiny model (made in ~/.cache, once: 7 GB)
+	vllm="$$($(BIN)/python tests/vllm/environment.py)" && REGIONFORGE_VLLM="$$vllm" \
+		$(BIN)/python -m pytest tests/vllm/check_serve.py $(ARGS)
 
 check: $(STAMP) ## Check format, lint, types and layers
 	$(BIN)/ruff format --check .
@@ -39,10 +43,14 @@ format: $(STAMP) ## Rewrite the code in the house format
 bench: $(STAMP) ## Measure builds against plain alternatives
 	$(BIN)/python bench/run.py $(ARGS)
 
+bench-vllm: $(STAMP) ## Measure captioning beside vLLM's own load generator (needs the same)
+	vllm="$$($(BIN)/python tests/vllm/environment.py)" && \
+		$(BIN)/python bench/against_vllm.py "$$vllm" $(ARGS)
+
 sdist: $(STAMP) ## Build dist/*.tar.gz, install it elsewhere and run a build from there
 	$(BIN)/python tests/sdist_check.py
 
-clean: ## Remove everything that make made, .venv too
+clean: ## Remove everything that make made in here, .venv too
 	rm -rf .venv build dist demo_output bench/data *.egg-info
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

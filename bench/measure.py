@@ -1,6 +1,8 @@
 """Time a command and watch the memory of every process it starts."""
 
 import os
+import resource
+import shutil
 import subprocess
 import threading
 import time
@@ -16,13 +18,21 @@ class Run:
     """One run of a command."""
 
     seconds: float
+    cpu_seconds: float  # of all processes; on a busy machine they tell more
     peak_bytes: tuple[int, ...]  # of each process, largest first; empty where /proc is missing
     output: str
 
 
+def run_into(output: Path, command: list[str], log: Path) -> Run:
+    """Run a command that writes into a folder, which it finds missing."""
+    shutil.rmtree(output, ignore_errors=True)
+    os.sync()
+    return run(command, log)
+
+
 def run(command: list[str], log: Path) -> Run:
     """Run a command to its end; raise if it fails."""
-    started = time.time()
+    started, busy = time.time(), _cpu_seconds()
     with log.open("w", encoding="utf-8") as out:
         environment = {**os.environ, "BENCH_STARTED": str(started), "HF_HUB_OFFLINE": "1"}
         process = subprocess.Popen(command, stdout=out, stderr=out, env=environment)
@@ -32,7 +42,14 @@ def run(command: list[str], log: Path) -> Run:
     output = log.read_text(encoding="utf-8", errors="replace")
     if process.returncode:
         raise RuntimeError(f"{command} failed:\n{output[-2000:]}")
-    return Run(seconds, tuple(sorted(filter(None, watch.peaks.values()), reverse=True)), output)
+    peaks = sorted(filter(None, watch.peaks.values()), reverse=True)
+    return Run(seconds, _cpu_seconds() - busy, tuple(peaks), output)
+
+
+def _cpu_seconds() -> float:
+    """Return what ended children, and theirs, have taken so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 class _Watch:

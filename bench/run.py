@@ -1,16 +1,15 @@
 """`make bench`: RegionForge beside what a user would write, in alternating pairs on this machine.
 
-    python bench/run.py [--pairs N] [--only photos|annotations|captions] [--peer plain|tuned]
-                        [--data DIR]
+    python bench/run.py [--pairs N] [--only photos|annotations|captions|full] [--source NAME]
+                        [--peer plain|tuned] [--data DIR]
 
 The data is drawn by the sample world: 20,000 pictures of about 110 kB, and annotations of the
 size of COCO train2017's. The peers are in peer.py. Ratios are of wall times, pair by pair; the
 median is printed. Memory is the peak of each process. The plain peer takes minutes a round.
-Captions are another matter: see recap.py.
+Captions are another matter: see recap.py. So is every source in its full size: see full_size.py.
 """
 
 import argparse
-import os
 import re
 import shutil
 import statistics
@@ -19,10 +18,16 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from measure import Run, run
+from full_size import measure_sources
+from measure import Run, run_into
 from recap import compare_clients
 
-from pipelines.sample_world.full_size import CocoSet, write_annotation_set, write_photo_set
+from pipelines.sample_world.full_size.coco import (
+    CocoSet,
+    write_annotation_set,
+    write_photo_set,
+)
+from pipelines.sample_world.full_size.data_root import WRITERS
 
 HERE = Path(__file__).parent
 MB = 1e6
@@ -43,7 +48,10 @@ def main() -> None:
     """Prepare the data, run the pairs, print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=5, metavar="N")
-    parser.add_argument("--only", choices=("photos", "annotations", "captions"))
+    parser.add_argument("--only", choices=("photos", "annotations", "captions", "full"))
+    parser.add_argument(
+        "--source", action="append", choices=sorted(WRITERS), help="of the full sizes; repeatable"
+    )
     parser.add_argument("--peer", choices=("plain", "tuned", "both"), default="both")
     parser.add_argument("--data", type=Path, default=HERE / "data", metavar="DIR")
     args = parser.parse_args()
@@ -55,6 +63,8 @@ def main() -> None:
         _compare(_annotations(args.data), args)
     if args.only in {None, "captions"}:
         compare_clients(args.pairs)
+    if args.only in {None, "full"}:
+        measure_sources(args.data, args.source or sorted(WRITERS))
 
 
 def _photos(data: Path) -> Workload:
@@ -136,9 +146,7 @@ def _copy_command(work: Workload, data: Path) -> list[str]:
 
 
 def _once(command: list[str], data: Path) -> Run:
-    shutil.rmtree(data / "out", ignore_errors=True)
-    os.sync()
-    found = run(command, data / "log.txt")
+    found = run_into(data / "out", command, data / "log.txt")
     shutil.rmtree(data / "out", ignore_errors=True)
     return found
 

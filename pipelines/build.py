@@ -1,12 +1,13 @@
 """Build: the whole flow, from owners' files to verified shards, on one screen."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import AsIter
 
+from pipelines.describe import DescribeRegions
 from pipelines.plan import Plan
 from pipelines.publish import Publish
 from pipelines.read import FACTS, ReadSources
@@ -14,6 +15,7 @@ from pipelines.write import WriteShards
 from schemas.source import SplitFacts
 from transforms.accounting import KEPT, REJECTED, TALLY
 from transforms.compose import ComposeConversations
+from transforms.guard import GuardImages
 from transforms.screen import ScreenRegions
 from transforms.subsample import (
     CategoryKey,
@@ -28,23 +30,23 @@ from transforms.subsample import (
 class Prepared:
     """The stages that every flow begins with."""
 
-    read: Any
-    screened: Any
-    sampled: Any
+    stages: tuple[Any, ...]
+    facts: Any
+    images: Any  # with the regions that the recipe takes
     short: Any  # categories that have fewer regions than asked for
 
 
 def build(root: beam.Pipeline, plan: Plan, parts: int) -> None:
     """Lay out the pipeline of a build that reads each split in so many parts."""
     recipe, found = plan.recipe, prepare(root, plan, parts)
-    read, screened, sampled = found.read, found.screened, found.sampled
-    composed = sampled[KEPT] | "Compose" >> ComposeConversations(
+    described = found.images | "Describe" >> DescribeRegions(plan.splits)
+    composed = described[KEPT] | "Compose" >> ComposeConversations(
         recipe.tasks(), recipe.instruction()
     )
-    written = composed[KEPT] | "Write" >> WriteShards(plan.write_options(), read[FACTS])
+    written = composed[KEPT] | "Write" >> WriteShards(plan.write_options(), found.facts)
 
-    stages = (read, screened, sampled, composed, written)
-    rejections = [stage[REJECTED] for stage in stages] | "Rejections" >> beam.Flatten()
+    stages = (*found.stages, described, composed, written)
+    rejections = [stage[REJECTED] for stage in stages]
     tallies = [stage[TALLY] for stage in stages] | "Tallies" >> beam.Flatten()
     written[KEPT] | "Publish" >> Publish(plan, rejections, tallies, found.short)
 
@@ -53,21 +55,28 @@ def prepare(root: beam.Pipeline, plan: Plan, parts: int) -> Prepared:
     """Lay out the stages up to the images and regions that the recipe takes."""
     recipe = plan.recipe
     read = root | "Read" >> ReadSources(plan.splits, parts)
-    screened = read[KEPT] | "Screen" >> ScreenRegions()
+    guarded = read[KEPT] | "Guard" >> GuardImages(plan.guard.owners, plan.guard.forbidden)
+    screened = guarded[KEPT] | "Screen" >> ScreenRegions(recipe.masks)
     smallest = screened[KEPT] | "FindSmallest" >> FindSmallest(recipe.caps())
     sampled = screened[KEPT] | "Sample" >> SampleRegions(recipe.caps(), smallest)
     short = read[FACTS] | "Short" >> beam.FlatMap(
-        _short, AsIter(smallest), per_category=recipe.per_category
+        _short, AsIter(smallest), per_category=recipe.caps().per_category
     )
-    return Prepared(read=read, screened=screened, sampled=sampled, short=short)
+    return Prepared(
+        stages=(read, guarded, screened, sampled),
+        facts=read[FACTS],
+        images=sampled[KEPT],
+        short=short,
+    )
 
 
 def _short(
-    facts: SplitFacts, smallest: Iterable[Smallest], per_category: int | None
+    facts: SplitFacts, smallest: Iterable[Smallest], per_category: Mapping[str, int]
 ) -> Iterable[tuple[CategoryKey, int]]:
-    if per_category is None or facts.label_set is None:
+    number = per_category.get(facts.source)
+    if number is None or facts.label_set is None:
         return []
     split = facts.source, facts.split
     ranks = [(key, found) for key, found in smallest if key[:2] == split]
     declared = [(*split, category) for category in facts.label_set.categories]
-    return short_categories(ranks, declared, per_category).items()
+    return short_categories(ranks, declared, number).items()

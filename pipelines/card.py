@@ -6,8 +6,12 @@ from typing import Any
 import yaml
 
 from pipelines import files
+from pipelines.coverage import coverage, left_out
 from pipelines.datasets.catalog import dataset
+from pipelines.guard.report import guard_section
 from pipelines.plan import Plan
+from pipelines.recipe import BY_FLAGS
+from pipelines.reported import reported_section
 from schemas import shard
 from schemas.ledger import Ledger, Stage
 from schemas.manifest import Manifest, Shard
@@ -27,8 +31,10 @@ def write_card(plan: Plan, manifest: Manifest, ledger: Ledger) -> None:
         _title(plan),
         _loading(plan, manifest),
         _sources(plan, ledger),
-        _captions(manifest, ledger),
+        reported_section(plan, ledger),
+        _captions(plan, manifest, ledger),
         _left_out(manifest, ledger),
+        guard_section(plan, ledger),
         _fields(),
         _making(plan, manifest),
     ]
@@ -42,10 +48,11 @@ def front_matter(recipe: str, manifest: Manifest) -> dict[str, Any]:
     filled = manifest.filled()
     for item in filled:
         configs[item.config][item.split].append(item)
-    if len(configs) > 1:
+    sources = list(configs)
+    if len(sources) > 1 or (recipe != BY_FLAGS and recipe not in sources):
         for item in filled:
             configs[recipe][item.split].append(item)
-    default = recipe if len(configs) > 1 else next(iter(configs), None)
+    default = recipe if recipe in configs else next(iter(configs), None)
     return {
         "pretty_name": f"RegionForge {recipe}",
         "tags": ["regionforge", "region-level instructions"],
@@ -62,6 +69,12 @@ def front_matter(recipe: str, manifest: Manifest) -> dict[str, Any]:
         ],
         "dataset_info": [_info(name, splits) for name, splits in configs.items()],
     }
+
+
+def default_config(recipe: str, manifest: Manifest) -> str:
+    """Return the config that is opened where none is named."""
+    configs = front_matter(recipe, manifest)["configs"]
+    return next((str(config["config_name"]) for config in configs if "default" in config), recipe)
 
 
 def _pattern(item: Shard) -> str:
@@ -88,22 +101,28 @@ def _info(name: str, splits: Splits) -> dict[str, Any]:
 def _title(plan: Plan) -> str:
     recipe = plan.recipe
     parts = [f"style `{recipe.style}`", f"mode `{recipe.mode}`", f"seed {recipe.seed}"]
-    if recipe.per_category is not None:
-        parts.append(f"{recipe.per_category} regions per category")
-    for source, per_image in recipe.caps().per_image.items():
+    if recipe.evaluation:
+        parts = [f"{recipe.masks} masks", f"seed {recipe.seed}"]
+    if recipe.merge:
+        parts.append("the tasks of an image merged")
+    caps = recipe.caps()
+    for source, per_category in caps.per_category.items():
+        parts.append(f"{per_category} regions per category of `{source}`")
+    for source, per_image in caps.per_image.items():
         parts.append(f"at most {per_image} regions per image of `{source}`")
     if recipe.limit is not None:
         parts.append(f"limited to {recipe.limit} images per split")
     return (
         f"# Region-level instruction data: {recipe.name}\n\n"
-        "Conversations about regions of images. Each record is one conversation about one image; "
+        + (f"{recipe.about}\n\n" if recipe.about else "")
+        + "Conversations about regions of images. Each record is one conversation about one image; "
         "`<image>` stands for the image and `<regionK>` for `regions[K - 1]`.\n\n"
         f"Built with {', '.join(parts)}."
     )
 
 
 def _loading(plan: Plan, manifest: Manifest) -> str:
-    config = next((item.config for item in manifest.filled()), plan.recipe.name)
+    config = default_config(plan.recipe.name, manifest)
     lines = [
         "## Loading",
         "",
@@ -149,14 +168,9 @@ def _sources(plan: Plan, ledger: Ledger) -> str:
     return "\n".join(lines)
 
 
-def _captions(manifest: Manifest, ledger: Ledger) -> str:
-    """Return the statistics of RegionGPT's Table 2, where regions have captions."""
-    lines = [
-        "## Captions",
-        "",
-        "| split | images | regions | average words |",
-        "|---|---:|---:|---:|",
-    ]
+def _captions(plan: Plan, manifest: Manifest, ledger: Ledger) -> str:
+    """Return the statistics of RegionGPT's Table 2, where regions have captions, and what lacks."""
+    table = ["| split | images | regions | average words |", "|---|---:|---:|---:|"]
     splits: Splits = defaultdict(list)
     for item in manifest.shards:
         if item.captions:
@@ -166,8 +180,11 @@ def _captions(manifest: Manifest, ledger: Ledger) -> str:
         images = ledger.account(*at, Stage.WRITE, Kind.IMAGE).kept
         captions = sum(item.captions for item in items)
         average = sum(item.caption_words for item in items) / captions
-        lines.append(f"| {name} | {images} | {captions} | {average:.2f} |")
-    return "\n".join(lines) if splits else ""
+        table.append(f"| {name} | {images} | {captions} | {average:.2f} |")
+    notes = [f"- {line}" for line in coverage(plan, manifest, ledger)]
+    notes += [f"- `{name}`: detailed captions are left out" for name in left_out(plan.recipe)]
+    parts = [part for part in (table if splits else [], notes) if part]
+    return "\n\n".join(["## Captions", *map("\n".join, parts)]) if parts else ""
 
 
 def _left_out(manifest: Manifest, ledger: Ledger) -> str:

@@ -84,13 +84,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add(
-    group: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str, example: str
+    group: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    text: str,
+    *examples: str,
 ) -> argparse.ArgumentParser:
+    shown = "".join(f"\n  python -m pipelines {example}" for example in examples)
     parser = group.add_parser(
         name,
         help=text,
         description=text,
-        epilog=f"example:\n  python -m pipelines {example}",
+        epilog=f"example{'s' if len(examples) > 1 else ''}:{shown}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -114,6 +118,7 @@ def _build(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "build",
         "Build instruction shards. Flags not listed here go to Beam.",
         "build --sources coco --data-root /data --output /shards --workers 4",
+        "build --recipe regiongpt_finetune --data-root /data --output /shards --recapd /recapd",
     )
     add_build_flags(parser)
 
@@ -125,6 +130,8 @@ def _recap(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "Caption the regions of a source in detail, and keep the captions that fit.",
         "recap --source v3det --data-root /data --output /recapd "
         "--endpoint http://gpu:8000/v1 --model NAME --threshold 0.2",
+        "recap --source v3det --data-root /data --output /recapd "
+        "--serve Qwen/Qwen2.5-VL-7B-Instruct --vllm /opt/vllm/bin/python --no-filter",
     )
     add_recap_flags(parser)
 

@@ -13,6 +13,7 @@ from pipelines.display import Ticker
 from pipelines.launch import LaunchOptions, launch
 from pipelines.plan import make_plan
 from pipelines.preview import build_facts, choose, write_page
+from pipelines.publish import MANIFEST
 from pipelines.recap.builtin import BuiltinCaptioner
 from pipelines.recap.calibrate import calibrate
 from pipelines.recap.calibration_files import write_findings
@@ -22,7 +23,10 @@ from pipelines.recap.plan import make_recap_plan
 from pipelines.recap.recipe import Captioning, Filter, RecapRecipe
 from pipelines.recap.run import run_recap
 from pipelines.recap.scorer import Scorer
+from pipelines.recapd import add_captions
 from pipelines.recipe import Recipe
+from pipelines.recipe_file import load_recipe, make_recipe
+from pipelines.recipes import recipe_names
 from pipelines.sample_world import write_world
 from pipelines.summary import print_summary
 from pipelines.verify import verify
@@ -33,13 +37,15 @@ from schemas.errors import UsageError
 LABEL_SETS = {"coco": "Shapes-15", "lvis": "Figures-15"}  # what stands for COCO-80 and LVIS
 RECORDS_PER_SOURCE = 2  # on the page
 RECAPTIONED = "v3det"  # as in RegionGPT
+MIX = "regiongpt_finetune"
+DETECTIONS = "refcocog/detections.json"  # below the world
 PAIRS = 500  # to calibrate on, at most
 SIDE_BY_SIDE = 8  # images, where no server is waited for
 MARKER = ".regionforge-demo"
 
 
 def run_demo(output: Path) -> int:
-    """Draw the small world, build it in both styles, caption it, verify all, write a page.
+    """Draw the small world, build and caption it, mix and evaluate, verify all, write a page.
 
     Args:
         output: a folder that is empty, missing, or an earlier demo's.
@@ -57,7 +63,7 @@ def run_demo(output: Path) -> int:
         console.rule(f"{step}. Building it in the style of {style}")
         shards = str(output / f"shards_{style}")
         started = time.monotonic()
-        plan = make_plan(_recipe(style), str(world), shards)
+        plan = make_plan(recipe_of_all(style), str(world), shards)
         manifest = launch(plan, LaunchOptions())
         print_summary(plan, manifest, time.monotonic() - started)
         report = verify(shards)
@@ -67,7 +73,11 @@ def run_demo(output: Path) -> int:
         "4. Captioning its regions in detail, with the built-in captioner and a small CLIP"
     )
     passed = _recap(console, world, output) and passed
-    console.rule("5. Showing it")
+    console.rule(f"5. The mix {MIX}, with those captions")
+    passed = _mix(world, output) and passed
+    console.rule("6. Evaluations")
+    passed = _evaluations(console, world, output) and passed
+    console.rule("7. Showing it")
     _show(console, output)
     return 0 if passed else 1
 
@@ -112,20 +122,64 @@ def _recap_once(
     return output
 
 
+def _mix(world: Path, output: Path) -> bool:
+    """Build the training mix that takes the captions that were kept."""
+    shards, started = str(output / MIX), time.monotonic()
+    plan = make_plan(_named_recipe(MIX, world, output), str(world), shards)
+    print_summary(plan, launch(plan, LaunchOptions()), time.monotonic() - started)
+    report = verify(shards)
+    print_report(report)
+    return report.ok
+
+
+def _evaluations(console: Console, world: Path, output: Path) -> bool:
+    """Build every evaluation there is."""
+    passed = True
+    for name in _evaluation_names():
+        shards = str(output / name)
+        launch(make_plan(_named_recipe(name, world, output), str(world), shards), LaunchOptions())
+        report = verify(shards)
+        console.print(f"{name}: ", end="")
+        print_report(report)
+        passed = passed and report.ok
+    return passed
+
+
+def _evaluation_names() -> list[str]:
+    return [name for name in recipe_names() if load_recipe(name).get("evaluation")]
+
+
+def _named_recipe(name: str, world: Path, output: Path) -> Recipe:
+    """Return a recipe of ours, told how the sample world differs from what it stands for."""
+    stated = load_recipe(name)
+    for source in stated["sources"]:
+        source["label_set"] = LABEL_SETS.get(source["name"])
+    if name == MIX:
+        add_captions(stated["sources"], str(output / "recapd" / MANIFEST))
+    if name == "eval_rec":
+        (source,) = stated["sources"]
+        source["paths"] = {"detections": str(world / DETECTIONS)}
+        source["detection_names"] = "coco"
+    return make_recipe(stated, name)
+
+
 def _show(console: Console, output: Path) -> None:
     shards, page = str(output / f"shards_{Style.REGIONGPT}"), output / "preview.html"
     captions = str(output / "recapd")
     records = [
         record
-        for source in _recipe(Style.REGIONGPT).sources
+        for source in recipe_of_all(Style.REGIONGPT).sources
         for record in choose(shards, config=source.name, count=RECORDS_PER_SOURCE)
     ]
     records += choose(captions, count=RECORDS_PER_SOURCE)
+    records += choose(str(output / MIX), config=RECAPTIONED, count=RECORDS_PER_SOURCE)
+    for name in _evaluation_names():
+        records += choose(str(output / name), config=name, count=1)
     write_page(records, page, "RegionForge demo", build_facts(shards))
     console.print(f"open {page.resolve()} in a browser")
 
 
-def _recipe(style: Style) -> Recipe:
+def recipe_of_all(style: Style) -> Recipe:
     """Return the recipe that takes every source with a task in a style."""
     requests = [
         SourceRequest(name=name, label_set=LABEL_SETS.get(name))

@@ -17,14 +17,22 @@ from transforms.progress import parse_line
 
 LINE_SECONDS = 10.0
 LIVE_SECONDS = 0.5
+QUIET_SECONDS = 3.0  # seconds that something may take without a word
 _PROGRESS_LOGGERS = ("regionforge.progress", "apache_beam.runners.portability.local_job_service")
 
 
 class Ticker:
     """One line that says how far something is, with the time it has taken."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, *, patience: float = 0) -> None:
+        """Prepare the line.
+
+        Args:
+            what: is going on.
+            patience: seconds; what takes no longer is not worth a line.
+        """
         self._console = Console(stderr=True, highlight=False)
+        self._patience = patience
         self._what = what
         self._state = ""
         self._started = time.monotonic()
@@ -54,9 +62,12 @@ class Ticker:
         """Leave the last state on the screen."""
         self._stop.set()
         self._thread.join()
-        self._console.print(self.line())
+        if time.monotonic() - self._started >= self._patience:
+            self._console.print(self.line())
 
     def _refresh(self) -> None:
+        if self._stop.wait(self._patience):
+            return
         if not sys.stderr.isatty():
             while not self._stop.wait(LINE_SECONDS):
                 self._console.print(self.line())

@@ -7,10 +7,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines import files
-from pipelines.datasets.catalog import dataset
+from pipelines.captions import Captions
+from pipelines.describe import describe_image
 from pipelines.pages import row_bytes
 from pipelines.plan import Plan
-from pipelines.recipe import Recipe
+from pipelines.read import parse
+from pipelines.recipe import RECAPD_ROLE, Recipe
 from pipelines.summary import size_text
 from schemas.errors import InputFileError
 from schemas.ledger import Stage
@@ -35,7 +37,8 @@ class Forecast:
         self.rejected: Counter[tuple[Kind, Reason]] = Counter()
         self.error = ""
         try:
-            for entry in dataset(split.owner or split.source).parse(split, files.FileStore()):
+            self._captions = Captions(split) if RECAPD_ROLE in split.files else None
+            for entry in parse(split):
                 if isinstance(entry, SourceImage):
                     if self.images < COMPOSED:
                         self._composed_bytes += self._bytes(entry)
@@ -56,7 +59,10 @@ class Forecast:
 
     def _bytes(self, found: SourceImage) -> int:
         book = Book(Stage.COMPOSE)
-        draft = compose_image(screen_image(found, book), self._tasks, self._how, book)
+        image = screen_image(found, book)
+        if self._captions:
+            image = describe_image(image, self._captions.of(found.image.image_id), book)
+        draft = compose_image(image, self._tasks, self._how, book)
         picture = found.image.size_bytes if self._embed else 0
         return sum(picture + row_bytes(talk) for talk in draft.conversations) if draft else 0
 

@@ -20,6 +20,7 @@ from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineRunner, create_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
+from pipelines.beam_streams import lossless_streams
 from pipelines.build import build
 from pipelines.display import build_display
 from pipelines.outcome import claim_output, outcome
@@ -64,7 +65,7 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
             nothing was kept, or the ledger does not balance.
     """
     claim_output(plan, rebuild=options.rebuild, keep=options.keep)
-    with _tuned_memory(), _started_runner(options) as runner, build_display():
+    with _tuned_memory(), lossless_streams(), _started_runner(options) as runner, build_display():
         _run_watched(plan, partial(_run, lay_out, plan, options, runner))
     return outcome(plan)
 

@@ -1,14 +1,16 @@
 """Before and after a run: whose output this is, and whether the build that ended is whole."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from pydantic import ValidationError
 
 from pipelines import files
 from pipelines.card import CARD
 from pipelines.plan import Plan
-from pipelines.publish import LEDGER, MANIFEST, REJECTED_FOLDER, unreadable
+from pipelines.publish import LEDGER, MANIFEST, unreadable
+from pipelines.rejected import REJECTED_FOLDER
 from pipelines.shard_state import FOLDER as STATE_FOLDER
 from schemas.errors import BuildError
 from schemas.ledger import Ledger
@@ -106,18 +108,32 @@ def differences_of(there: BuildIdentity | None, wanted: BuildIdentity) -> list[s
     """Return what two builds differ in, as a person would name it."""
     if there is None:
         return ["everything (its record is unreadable)"]
-    names = sorted(there.recipe.keys() | wanted.recipe.keys())
+    before, now = _flat(there.recipe), _flat(wanted.recipe)
     found = [
-        f"{name} ({there.recipe.get(name)!r}, now {wanted.recipe.get(name)!r})"
-        for name in names
-        if there.recipe.get(name) != wanted.recipe.get(name)
+        f"{name} ({before.get(name)!r}, now {now.get(name)!r})"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
     ]
     if there.inputs != wanted.inputs:
         changed = {item.name for item in (*there.inputs, *wanted.inputs)}
         same = {item.name for item in there.inputs if item in wanted.inputs}
         found.append(f"the input files ({', '.join(sorted(changed - same) or sorted(changed))})")
+    if there.guard != wanted.guard:
+        changed = {item.name for item in (*there.guard, *wanted.guard)}
+        same = {item.name for item in there.guard if item in wanted.guard}
+        found.append(f"the lists of the guard ({', '.join(sorted(changed - same))})")
     if (there.builder, there.schema_version) != (wanted.builder, wanted.schema_version):
         found.append(f"the builder ({there.builder}, now {wanted.builder})")
+    return found
+
+
+def _flat(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe with the keys of each source by the source's name: `coco.year`."""
+    found = {key: value for key, value in recipe.items() if key != "sources"}
+    sources = recipe.get("sources", [])
+    found["sources"] = [source["name"] for source in sources]
+    for source in sources:
+        found |= {f"{source['name']}.{key}": value for key, value in source.items()}
     return found
 
 

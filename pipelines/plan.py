@@ -1,11 +1,14 @@
 """Plan: what a build would read, found out before anything is written."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines import VERSION, files
 from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import Located, SourceRequest
+from pipelines.guard import Guard, load_guard
+from pipelines.recapd import check_captions, locate_captions
 from pipelines.recipe import Recipe
 from pipelines.write import WriteOptions
 from schemas import shard
@@ -24,6 +27,7 @@ class Plan:
     recipe: Recipe
     output: str
     splits: tuple[SplitInput, ...]
+    guard: Guard
     identity: BuildIdentity
 
     def write_options(self) -> WriteOptions:
@@ -49,11 +53,14 @@ def find(root: str, request: SourceRequest) -> list[Found]:
     """Return the splits of a source, with what is missing of each.
 
     Raises:
-        UsageError: a path was given that the source does not read.
+        UsageError: a path was given that the source does not read, or a split it does not have.
     """
     splits = dataset(request.name).locate(root, request)
-    _check_paths(request, splits)
+    _check_splits(request, splits)
     named = request.paths.keys() & {located.split for located in splits}
+    wanted = request.splits or named or [located.split for located in splits]
+    splits = locate_captions(request, splits, wanted)
+    _check_paths(request, splits)
     return [
         Found(
             request=request,
@@ -65,8 +72,16 @@ def find(root: str, request: SourceRequest) -> list[Found]:
             ),
         )
         for located in splits
-        if not named or located.split in named
+        if located.split in wanted
     ]
+
+
+def _check_splits(request: SourceRequest, splits: Sequence[Located]) -> None:
+    known = [located.split for located in splits]
+    if unknown := [name for name in request.splits or () if name not in known]:
+        raise UsageError(
+            f"source {request.name!r} has no split {unknown[0]!r}, but: {', '.join(known)}"
+        )
 
 
 def _check_paths(request: SourceRequest, splits: Sequence[Located]) -> None:
@@ -89,19 +104,27 @@ def make_plan(recipe: Recipe, root: str, output: str) -> Plan:
     Raises:
         UsageError: says which files are missing and where to get them.
     """
-    splits: list[SplitInput] = []
-    for request in recipe.sources:
-        splits += [_split_input(recipe, found) for found in _complete(root, request)]
-    inputs = [entry for split in splits for entry in _fingerprints(split)]
-    identity = BuildIdentity(
-        schema_version=shard.VERSION, builder=BUILDER, recipe=recipe.identity(), inputs=inputs
+    splits = tuple(
+        _split_input(recipe, found)
+        for request in recipe.sources
+        for found in _complete(root, request)
     )
-    return Plan(recipe=recipe, output=output, splits=tuple(splits), identity=identity)
+    guard = load_guard(recipe, root, splits)
+    inputs = [entry for split in splits for entry in _fingerprints(split)]
+    check_captions(recipe, inputs)
+    identity = BuildIdentity(
+        schema_version=shard.VERSION,
+        builder=BUILDER,
+        recipe=recipe.identity(),
+        inputs=inputs,
+        guard=list(guard.lists),
+    )
+    return Plan(recipe=recipe, output=output, splits=splits, guard=guard, identity=identity)
 
 
 def _complete(root: str, request: SourceRequest) -> list[Found]:
     found = find(root, request)
-    absent = [item for item in found if _is_absent(item, found)]
+    absent = [item for item in found if not request.splits and _is_absent(item, found)]
     present = [item for item in found if item not in absent]
     if broken := [path for item in (present or absent) for path in item.missing]:
         spec = dataset(request.name)
@@ -113,12 +136,14 @@ def _complete(root: str, request: SourceRequest) -> list[Found]:
 
 
 def _is_absent(item: Found, found: Sequence[Found]) -> bool:
-    """Tell whether nothing of a split is there, a folder it shares with another split aside."""
-    pictures = [other.located.pictures for other in found]
-    own = [*item.located.files.values()]
-    if pictures.count(item.located.pictures) == 1:
-        own.append(item.located.pictures)
-    return set(own) <= set(item.missing)
+    """Tell whether nothing of a split is there, what it shares with other splits aside."""
+    shared = Counter(path for other in found for path in _needed(other))
+    own = {path for path in _needed(item) if shared[path] == 1}
+    return (own or set(item.located.files.values())) <= set(item.missing)
+
+
+def _needed(found: Found) -> set[str]:
+    return {*found.located.files.values(), found.located.pictures}
 
 
 def _split_input(recipe: Recipe, found: Found) -> SplitInput:
@@ -130,7 +155,8 @@ def _split_input(recipe: Recipe, found: Found) -> SplitInput:
         folder=found.located.folder,
         licence=found.located.licence,
         seed=recipe.seed,
-        sizing=recipe.sizing(),
+        sizing=recipe.sizing(found.request),
+        evaluation=recipe.evaluation,
         label_set=found.request.label_set,
         limit=recipe.limit,
     )

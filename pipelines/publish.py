@@ -13,28 +13,13 @@ from apache_beam.pvalue import AsIter, PCollection
 from pipelines import files
 from pipelines.card import write_card
 from pipelines.plan import Plan
+from pipelines.rejected import SortRejections, write_runs
 from schemas.ledger import Ledger, TallyKey, ledger_of
 from schemas.manifest import Manifest, Shard
 from schemas.rejection import Kind, Rejection
 from transforms.subsample import CategoryKey
 
-MANIFEST, LEDGER, REJECTED_FOLDER = "manifest.json", "ledger.json", "_rejected"
-
-
-def keyed_line(rejection: Rejection) -> tuple[str, tuple[tuple[str, ...], bytes]]:
-    """Return a rejection as a line of its config's file, with what the line sorts by."""
-    return rejection.source, (rejection.sort_key(), rejection.line())
-
-
-def write_rejections(
-    found: tuple[str, Iterable[tuple[tuple[str, ...], bytes]]], output: str
-) -> tuple[str, int]:
-    """Write the rejections of one config; return the config and how many they are."""
-    config, lines = found
-    ordered = sorted(lines)
-    path = files.join(output, REJECTED_FOLDER, f"{config}.jsonl")
-    files.write_whole(path, b"".join(line + b"\n" for _, line in ordered))
-    return config, len(ordered)
+MANIFEST, LEDGER = "manifest.json", "ledger.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +34,7 @@ class Findings:
 
 def publish(plan: Plan, findings: Findings) -> Ledger:
     """Write the ledger and, if every input could be read, the card and the manifest."""
-    ledger = ledger_of(dict(findings.tallies))
+    ledger = ledger_of(dict(findings.tallies), plan.identity.guard)
     ledger_json = ledger.model_dump_json(indent=2, exclude_defaults=True)
     files.write_whole(files.join(plan.output, LEDGER), ledger_json.encode())
     if unreadable(ledger) or ledger.problems():
@@ -107,18 +92,23 @@ class Publish(beam.PTransform[PCollection[Shard], PCollection[Ledger]]):
     """Shard, with rejections, tallies and short categories of all stages -> the output's files."""
 
     plan: Plan
-    rejections: PCollection[Rejection]
+    rejections: Sequence[PCollection[Rejection]]  # of each stage
     tallies: PCollection[tuple[TallyKey, int]]
     short: PCollection[tuple[CategoryKey, int]]
 
     def expand(self, pcoll: PCollection[Shard]) -> PCollection[Ledger]:
         """Write rejections, then the rest in one go."""
         totals = self.tallies | "AddUp" >> beam.CombinePerKey(sum)
+        # Before they are put together, for from there on they travel.
+        runs = [
+            rejections | f"Sort{place}" >> beam.ParDo(SortRejections())
+            for place, rejections in enumerate(self.rejections)
+        ]
         rejected = (
-            self.rejections
-            | "Line" >> beam.Map(keyed_line)
+            runs
+            | "Rejections" >> beam.Flatten()
             | "ByConfig" >> beam.GroupByKey()
-            | "WriteRejections" >> beam.Map(write_rejections, self.plan.output)
+            | "WriteRejections" >> beam.Map(write_runs, self.plan.output)
         )
         return (
             pcoll.pipeline

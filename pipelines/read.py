@@ -14,12 +14,14 @@ import apache_beam as beam
 import msgspec
 from apache_beam.pvalue import PBegin, TaggedOutput
 
+from pipelines.captions import with_captions
 from pipelines.datasets.catalog import dataset
 from pipelines.files import FileStore
+from pipelines.recipe import RECAPD_ROLE
 from schemas.errors import InputFileError
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejected, Rejection
-from schemas.source import Count, SourceImage, SplitFacts, SplitInput
+from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput
 from transforms.accounting import BookedDoFn, booked
 
 FACTS = "facts"
@@ -33,6 +35,16 @@ def split_into_parts(splits: Sequence[SplitInput], parts: int) -> list[SplitInpu
         for split in splits
         for part in range(parts)
     ]
+
+
+def parse(split: SplitInput) -> Iterator[Entry]:
+    """Yield the entries of a part of a split, with the captions that there are of its regions.
+
+    Raises:
+        InputFileError: a file cannot be used.
+    """
+    entries = dataset(split.owner or split.source).parse(split, FileStore())
+    return with_captions(entries, split) if RECAPD_ROLE in split.files else entries
 
 
 class _ReadPart(BookedDoFn):
@@ -58,7 +70,7 @@ class _ReadPart(BookedDoFn):
 
     def _images(self, split: SplitInput) -> Iterator[SourceImage]:
         """Yield the images among a split's entries, and write down the others."""
-        for entry in dataset(split.owner or split.source).parse(split, FileStore()):
+        for entry in parse(split):
             match entry:
                 case SourceImage():
                     self._keep(entry)

@@ -1,7 +1,8 @@
 """A recipe: which sources make a training mix, how they are asked about, and how many regions."""
 
 import re
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -17,12 +18,36 @@ from schemas.errors import UsageError
 from schemas.manifest import ImagesMode
 from schemas.rejection import Rejected
 from schemas.sample import Task
-from schemas.source import Sizing
+from schemas.source import Masks, Sizing
 from schemas.text import clean
 from transforms.subsample import Caps
 
 MIB = 1024 * 1024
+ALL_SOURCES = "all"  # the mix as a whole, where a number is about it
+BY_FLAGS = "all"  # the name of a recipe that has none of its own
+RECAPD_ROLE = "recapd"  # of a source: the manifest of an output of `recap`
 SPLIT = re.compile(r"\w+(\.\w+)*")  # the names that `datasets` takes, but for "all"
+
+
+class Report(BaseModel):
+    """A number that a paper gives."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    where: str  # in the paper
+    source: str  # of ours, or `ALL_SOURCES`
+    what: Literal["images", "regions", "sentences", "conversations"]  # of which it is the number
+    number: int = Field(ge=0)
+
+
+class Paper(BaseModel):
+    """What a paper says of the mix that a recipe follows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    reports: tuple[Report, ...] = ()
+    contradictions: tuple[str, ...] = ()  # of the paper with itself or with the data
 
 
 class Recipe(BaseModel):
@@ -30,10 +55,18 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = "all"  # also the config that unites the sources
+    name: str = BY_FLAGS  # also the config that unites the sources
+    about: str = ""
+    paper: Paper | None = None
     sources: tuple[SourceRequest, ...] = Field(min_length=1)
     style: Style = Style.REGIONGPT
     mode: InstructionMode = InstructionMode.MULTI_TURN_ALL
+    merge: bool = False  # the tasks of an image share conversations
+    evaluation: bool = False  # what is made is asked of a model and scored
+    masks: Masks = "annotated"
+    guard: bool = True  # no split to train on holds an image that an evaluation is done on
+    guard_paths: Mapping[str, Mapping[str, str]] = {}  # of its lists, as `paths` of sources
+    without_recapd: bool = False  # leave out the detailed captions that none were given for
     per_category: int | None = Field(default=None, ge=1)
     per_image: int | None = Field(default=None, ge=1)
     min_words: int | None = Field(default=None, ge=1)
@@ -48,13 +81,14 @@ class Recipe(BaseModel):
 
     @field_validator("sources")
     @classmethod
-    def _known_once(cls, sources: tuple[SourceRequest, ...]) -> tuple[SourceRequest, ...]:
+    def _known(cls, sources: tuple[SourceRequest, ...]) -> tuple[SourceRequest, ...]:
         names = [dataset(source.name).name for source in sources]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise UsageError(f"source {repeated[0]!r} is given more than once")
         for source in sources:
             _check_label_set(source.label_set)
-            _check_split(source.split)
+            for split in (source.split, *(source.splits or ())):
+                _check_split(split)
         return sources
 
     @model_validator(mode="after")
@@ -66,6 +100,10 @@ class Recipe(BaseModel):
             )
         if self.style is Style.GPT4ROI and self.plain_captions:
             raise UsageError("the gpt4roi style introduces every image: it has no plain captions")
+        if self.merge and self.mode is not InstructionMode.MULTI_TURN_ALL:
+            raise UsageError(f"tasks are merged in the mode {InstructionMode.MULTI_TURN_ALL} only")
+        if self.evaluation and (self.merge or self.style is not Style.REGIONGPT):
+            raise UsageError("an evaluation asks one question at a time, in the regiongpt style")
         if self.name in CATALOG:
             raise UsageError(f"a recipe cannot be named {self.name!r}: a source's config is")
         self.tasks()
@@ -83,43 +121,140 @@ class Recipe(BaseModel):
             rec_negatives=self.rec_negatives,
             without_boxes=self.without_boxes,
             plain_captions=self.plain_captions,
+            merge=self.merge,
+            evaluation=self.evaluation,
         )
 
     def tasks(self) -> dict[str, tuple[Task, ...]]:
         """Return what each source is used for.
 
         Raises:
-            UsageError: a source is used for nothing in the recipe's style.
+            UsageError: a source is used for nothing, or cannot be used for what is wanted.
         """
-        return {source.name: _tasks(source.name, self.style) for source in self.sources}
+        return {source.name: self._tasks_of(source) for source in self.sources}
+
+    def _tasks_of(self, source: SourceRequest) -> tuple[Task, ...]:
+        known = self._known_tasks(source)
+        described = known
+        if RECAPD_ROLE in source.paths:
+            self._check_captions(source)
+            described = (*known, Task.REGION_DETAILED_CAPTION)
+        wanted = source.tasks or described
+        if self.without_recapd:
+            wanted = tuple(task for task in wanted if task is not Task.REGION_DETAILED_CAPTION)
+        for task in wanted:
+            if task is Task.REGION_DETAILED_CAPTION and task not in described:
+                raise UsageError(
+                    f"recipe {self.name!r} describes regions of {source.name!r} in detail: name "
+                    "the captions that `recap` made with --recapd DIR, or leave them out with "
+                    "--without-recapd"
+                )
+            if task not in described:
+                raise UsageError(
+                    f"source {source.name!r} cannot be used for {task} here, but for: "
+                    f"{', '.join(known)}"
+                )
+        if not wanted:
+            raise UsageError(f"--without-recapd leaves nothing to do with source {source.name!r}")
+        self._check_detections(source, wanted)
+        return wanted
+
+    def _check_captions(self, source: SourceRequest) -> None:
+        """Captions that are given are asked about."""
+        if self.without_recapd:
+            raise UsageError(
+                "--recapd names detailed captions, and --without-recapd leaves them out: give one"
+            )
+        if self.evaluation:
+            raise UsageError("an evaluation takes no captions of `recap`: leave out --recapd")
+        if source.tasks and Task.REGION_DETAILED_CAPTION not in source.tasks:
+            raise UsageError(
+                f"recipe {self.name!r} does not describe regions of {source.name!r} in detail: "
+                "leave out --recapd"
+            )
+
+    def _check_detections(self, source: SourceRequest, wanted: Sequence[Task]) -> None:
+        """An evaluation of choices is among a detector's boxes, training is among the owner's."""
+        choice, given = Task.REFERRING_EXPRESSION_COMPREHENSION, "detections" in source.paths
+        chosen = self.evaluation and choice in wanted
+        if chosen and not given:
+            raise UsageError(
+                f"recipe {self.name!r} matches the sentences of {source.name!r} with a detector's "
+                f"boxes: name these with --detections {source.name}=FILE, and their categories "
+                "with --detection-names"
+            )
+        if given and not chosen and choice in dataset(source.name).evaluations:
+            raise UsageError(
+                f"source {source.name!r} takes detections in an evaluation of {choice} only"
+            )
+
+    def _known_tasks(self, source: SourceRequest) -> tuple[Task, ...]:
+        spec = dataset(source.name)
+        if self.evaluation:
+            if not spec.evaluations:
+                raise UsageError(f"no evaluation is done on source {source.name!r}")
+            return spec.evaluations
+        if not spec.tasks.get(self.style):
+            styles = ", ".join(name for name in Style if spec.tasks.get(name))
+            raise UsageError(
+                f"source {source.name!r} has no tasks in the {self.style} style"
+                + (f", but in: {styles}" if styles else ": it is for evaluation only")
+            )
+        return spec.tasks[self.style]
 
     def caps(self) -> Caps:
         """Return how many regions are taken."""
-        caps = {
-            source.name: self.per_image or dataset(source.name).boxes_per_image.get(self.style)
-            for source in self.sources
-        }
-        per_image = {name: cap for name, cap in caps.items() if cap is not None}
         return Caps(
-            per_category=self.per_category,
-            per_image=per_image,
+            per_category=_stated(
+                {source.name: self._per_category(source) for source in self.sources}
+            ),
+            per_image=_stated({source.name: self._per_image(source) for source in self.sources}),
             min_words=self.min_words,
             seed=self.seed,
         )
 
-    def sizing(self) -> Sizing:
-        """Return what decides the number of shards."""
+    def _per_category(self, source: SourceRequest) -> int | None:
+        return source.per_category or self.per_category
+
+    def _per_image(self, source: SourceRequest) -> int | None:
+        usual = None if self.evaluation else dataset(source.name).boxes_per_image.get(self.style)
+        return source.per_image or self.per_image or usual
+
+    def sizing(self, source: SourceRequest) -> Sizing:
+        """Return what decides the number of shards of a source's splits."""
         return Sizing(
             shard_bytes=self.shard_bytes,
             embed=self.images == "embed",
-            record_per_region=self.mode is InstructionMode.ONE_TURN_ONE,
-            per_category=self.per_category,
+            record_per_region=self.evaluation or self.mode is InstructionMode.ONE_TURN_ONE,
+            per_category=self._per_category(source),
+            captioned=RECAPD_ROLE in source.paths,
         )
 
     def identity(self) -> dict[str, Any]:
-        """Return the recipe as JSON, without the paths: where inputs lie decides nothing."""
+        """Return the recipe as JSON, without where inputs lie, and remarks: they decide nothing."""
+        where = {"annotations", "images", "paths"}
         return self.model_dump(
-            mode="json", exclude={"sources": {"__all__": {"annotations", "images", "paths"}}}
+            mode="json",
+            exclude={"about", "paper", "guard_paths", "per_category", "per_image", "sources"},
+        ) | {
+            "sources": [
+                self._settled(source).model_dump(mode="json", exclude=where)
+                for source in self.sources
+            ]
+        }
+
+    def _settled(self, source: SourceRequest) -> SourceRequest:
+        """Return a source with all that is otherwise said for several, or usual, spelled out."""
+        spec = dataset(source.name)
+        own = source.annotations is not None
+        return source.model_copy(
+            update={
+                "tasks": self.tasks().get(source.name, source.tasks),
+                "per_category": self._per_category(source),
+                "per_image": self._per_image(source),
+                "year": None if own or not spec.years else source.year or spec.years[-1],
+                "edition": source.edition or next(iter(spec.editions), None),
+            }
         )
 
 
@@ -140,12 +275,8 @@ def load_wordings(path: str) -> dict[str, list[str]]:
     return found
 
 
-def _tasks(source: str, style: Style) -> tuple[Task, ...]:
-    tasks = dataset(source).tasks
-    if not tasks.get(style):
-        known = ", ".join(name for name in Style if tasks.get(name))
-        raise UsageError(f"source {source!r} has no tasks in the {style} style, but in: {known}")
-    return tasks[style]
+def _stated(caps: Mapping[str, int | None]) -> dict[str, int]:
+    return {name: cap for name, cap in caps.items() if cap is not None}
 
 
 def _check_label_set(name: str | None) -> None:

@@ -5,12 +5,13 @@ offsets a batch holds. So the end of the stream is looked for, and each batch is
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 import pyarrow as pa
 
-from pipelines.files import CHUNK_BYTES, open_read, size_of
+from pipelines.files import CHUNK_BYTES, is_local, open_read, size_of
+from schemas.shard import SCHEMA
 
 END_BYTES = 8  # of the end-of-stream marker: a continuation mark, and a length of 0
 
@@ -75,3 +76,26 @@ def read_batches(path: str) -> Iterator[pa.RecordBatch]:
     """Yield the record batches of a shard."""
     with open_read(path) as file:
         yield from ShardStream(HashingSource(file, size_of(path)))
+
+
+def read_columns(path: str, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Yield some columns of a shard's record batches; raises one of `DAMAGE` where it cannot.
+
+    A local shard is mapped into memory, so that pages of the other columns are not read; its
+    batches are views of the file. A shard that ends too early shows only in the number of rows.
+    """
+    for batch in _mapped_batches(path, names) if is_local(path) else read_batches(path):
+        if not set(names) <= set(batch.schema.names):
+            raise pa.ArrowInvalid(f"its columns are {batch.schema.names}, expected {names}")
+        found = batch.select(names)
+        if any(field.type != SCHEMA.field(field.name).type for field in found.schema):
+            raise pa.ArrowInvalid(f"its columns are {found.schema}, expected those of our shards")
+        found.validate(full=True)
+        yield found
+
+
+def _mapped_batches(path: str, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    places = [SCHEMA.get_field_index(name) for name in names]
+    options = pa.ipc.IpcReadOptions(included_fields=places)
+    with pa.memory_map(path) as file, pa.ipc.open_stream(file, options=options) as stream:
+        yield from stream

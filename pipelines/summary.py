@@ -7,8 +7,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines import files
+from pipelines.card import default_config
 from pipelines.outcome import read_ledger
 from pipelines.plan import Plan
+from pipelines.reported import print_reported
 from schemas.ledger import Stage
 from schemas.manifest import Manifest
 from schemas.rejection import Kind
@@ -42,13 +44,14 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
             split.source, split.split, *(f"{n:,}" for n in (*kept, rejected, sampled_out))
         )
     console.print(table)
+    print_reported(console, plan, ledger)
     _print_reasons(console, plan, manifest)
     total = sum(shard.bytes for shard in manifest.shards)
     shards = f"{len(manifest.shards)} shards, {size_text(total)}, in {seconds:.1f} s"
     console.print(f"{shards}: {escape(plan.output)}")
-    config = manifest.filled()[0].config
+    config = default_config(plan.recipe.name, manifest)
     console.print("\nfrom datasets import load_dataset")
-    console.print(f'data = load_dataset("{escape(plan.output)}", "{config}")')
+    console.print(f'data = load_dataset("{escape(plan.output)}", "{config}")', soft_wrap=True)
 
 
 def _print_reasons(console: Console, plan: Plan, manifest: Manifest) -> None:

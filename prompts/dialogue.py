@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from prompts.style import Style, declared, named, opening
-from schemas.sample import Conversation, Message, Region, Task, region_token
+from schemas.sample import Conversation, Evaluation, Message, Region, Task, region_token
 
 
 class Declared(msgspec.Struct, frozen=True, gc=False):
@@ -29,6 +29,16 @@ class Named(msgspec.Struct, frozen=True, gc=False):
 Part = str | Region | Declared | Named
 
 
+class Posed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What an evaluation needs of a conversation that a model is to answer."""
+
+    item_id: str  # the owner's
+    group: str  # that a metric is also taken of, or joined by
+    references: tuple[str | tuple[Part, ...], ...] = ()  # all right answers
+    choices: tuple[str | tuple[Part, ...], ...] = ()  # answers to choose from
+    label: int | None = None  # which choice is right, from 0
+
+
 class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One request and its answer."""
 
@@ -38,6 +48,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     prompt: str  # id of the wording
     suffix: str = ""  # ends the request where it is the first of its task in a conversation
     items: tuple[str, ...] = ()  # ids of the items it was made from
+    posed: Posed | None = None  # of the last exchange of an evaluation's conversation
 
 
 def listed(regions: Sequence[Part]) -> tuple[Part, ...]:
@@ -77,17 +88,27 @@ def assemble(
         asked.add(exchange.task)
         if not messages and not text_only:
             request = opening(style, request)
-        answer = exchange.answer
         messages.append(Message("user", request))
-        messages.append(
-            Message("assistant", answer if isinstance(answer, str) else numbering.text(answer))
-        )
+        messages.append(Message("assistant", numbering.text(exchange.answer)))
     return Conversation(
         id=record_id,
         turn_tasks=tuple([exchange.task for exchange in exchanges]),
         regions=tuple(numbering.regions),
         messages=tuple(messages),
         prompts=tuple([exchange.prompt for exchange in exchanges]),
+        evaluation=_evaluation(exchanges[-1].posed, numbering),
+    )
+
+
+def _evaluation(posed: Posed | None, numbering: "_Numbering") -> Evaluation | None:
+    if posed is None:
+        return None
+    return Evaluation(
+        item_id=posed.item_id,
+        group=posed.group,
+        references=tuple(map(numbering.text, posed.references)),
+        choices=tuple(map(numbering.text, posed.choices)),
+        label=posed.label,
     )
 
 
@@ -99,8 +120,10 @@ class _Numbering:
         self._numbers: dict[str, int] = {}
         self.regions: list[Region] = []
 
-    def text(self, parts: Iterable[Part]) -> str:
-        """Return parts as text."""
+    def text(self, parts: str | Iterable[Part]) -> str:
+        """Return text as it is, and parts as text."""
+        if isinstance(parts, str):
+            return parts
         return "".join([part if isinstance(part, str) else self._word(part) for part in parts])
 
     def _word(self, part: Region | Declared | Named) -> str:

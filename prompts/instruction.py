@@ -32,6 +32,8 @@ class Instruction:
     rec_negatives: float = REC_NEGATIVES  # share of choices without a right option, 0 to 1
     without_boxes: float = WITHOUT_BOXES  # share of image conversations without regions, 0 to 1
     plain_captions: bool = False  # image captions follow the image alone, without a request
+    merge: bool = False  # the tasks of an image share conversations
+    evaluation: bool = False  # conversations are to be answered by a model and scored
 
     def chance(self, image: ImageInfo) -> Chance:
         """Return the chance that hangs on the seed and the image."""

@@ -123,9 +123,11 @@ def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
     # Whether a sentence can be asked about must not hang on whether it will have an answer:
     # leaving out more of one sort than of the other would change the share of negatives.
     usable = [sentence for sentence in sentences if len(fitting[sentence.id]) < len(regions)]
+    # The rounds are those of the captions, so that a conversation of the one task and one of the
+    # other can be merged without saying a sentence twice.
     choices = [
         choice
-        for told in rounds(usable, chance, TASK)
+        for told in rounds(usable, chance, Task.REGION_CAPTION)
         for start in range(0, len(told), MOST)
         for choice in _choices(told[start : start + MOST], fitting, regions, chance, how)
     ]
@@ -143,7 +145,7 @@ def _fitting(
         region_id: [
             other_id
             for other_id, other in regions.items()
-            if other_id == region_id or _overlap(region.bbox, other.bbox) >= SAME_OBJECT
+            if other_id == region_id or overlap(region.bbox, other.bbox) >= SAME_OBJECT
         ]
         for region_id, region in regions.items()
     }
@@ -219,7 +221,7 @@ def _words(sentence: Expression) -> str:
     return " ".join(sentence.text.casefold().split())
 
 
-def _overlap(one: Box, other: Box) -> float:
+def overlap(one: Box, other: Box) -> float:
     """Return the intersection over union of two boxes."""
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])

@@ -5,10 +5,13 @@ hash. A region has a bare placeholder in RegionGPT style, and a name in GPT4RoI 
 `region_caption`.
 """
 
+from collections.abc import Mapping
+
 from prompts.dialogue import Declared, Exchange, Part, filled
 from prompts.instruction import Instruction
 from prompts.style import Style
 from prompts.wordings import WordingSet
+from schemas.item import Description
 from schemas.sample import Region, ScreenedImage, Task
 
 DETAILED = WordingSet(
@@ -46,11 +49,14 @@ def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
         ],
         key=lambda item: (item[0], item[2].region_id),
     )
-    turns = [_question(region, how, position) for _, position, region in drawn]
+    written = {item.region_id: item.id for item in found.items if isinstance(item, Description)}
+    turns = [_question(region, how, position, written) for _, position, region in drawn]
     return [turns] if turns else []
 
 
-def _question(region: Region, how: Instruction, position: int) -> Exchange:
+def _question(
+    region: Region, how: Instruction, position: int, written: Mapping[str, str]
+) -> Exchange:
     assert region.caption is not None, "only regions with captions are asked about"
     wording, prompt = how.wordings[DETAILED.name].choose(position)
     shown: Part = Declared(region) if how.style is Style.GPT4ROI else region
@@ -59,4 +65,5 @@ def _question(region: Region, how: Instruction, position: int) -> Exchange:
         request=filled(wording, "<region>", (shown,)),
         answer=region.caption,
         prompt=prompt,
+        items=(written[region.region_id],) if region.region_id in written else (),
     )

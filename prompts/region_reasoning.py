@@ -95,9 +95,13 @@ def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
     """Return a conversation for each question about an image, in order of the questions' ids."""
     chance = how.chance(found.image)
     regions = {region.region_id: region for region in found.regions}
-    questions = [item for item in found.items if isinstance(item, Question)]
-    questions.sort(key=lambda question: (len(question.id), question.id))
-    return [_conversation(question, regions, how, chance) for question in questions]
+    return [_conversation(question, regions, how, chance) for question in questions(found)]
+
+
+def questions(found: ScreenedImage) -> list[Question]:
+    """Return the questions about an image, in order of their ids."""
+    asked = [item for item in found.items if isinstance(item, Question)]
+    return sorted(asked, key=lambda question: (len(question.id), question.id))
 
 
 def _conversation(
@@ -109,20 +113,21 @@ def _conversation(
     if complete and pick(IN_PLACE, layout):
         request, prompt = tuple(_in_place(asked, regions, how.style)), AS_ASKED
     else:
-        request, prompt = _after_list(asked, regions, how, chance)
+        objects = how.wordings[ALL_OBJECTS.name].choose(chance.rank(asked.id, "objects"))
+        request, prompt = after_list(asked, regions, chance, objects)
     wording, reason_prompt = how.wordings[REASON.name].choose(position)
     return [
         Exchange(
             task=Task.REGION_REASONING,
             request=request,
-            answer=tuple(_by_class(asked.answer, regions)),
+            answer=tuple(by_class(asked.answer, regions)),
             prompt=prompt,
             items=(asked.id,),
         ),
         Exchange(
             task=Task.REGION_REASONING,
             request=(wording,),
-            answer=tuple(_by_class(asked.rationale, regions)),
+            answer=tuple(by_class(asked.rationale, regions)),
             prompt=reason_prompt,
             items=(asked.id,),
         ),
@@ -148,19 +153,26 @@ def _in_place(asked: Question, regions: dict[str, Region], style: Style) -> Iter
         yield from listed(parts)
 
 
-def _after_list(
-    asked: Question, regions: dict[str, Region], how: Instruction, chance: Chance
+def after_list(
+    asked: Question, regions: dict[str, Region], chance: Chance, objects: tuple[str, str]
 ) -> tuple[tuple[Part, ...], str]:
-    """Return the question after a list of the image's regions, and the id of the wording."""
+    """Return the question after a list of the image's regions, and the id of the wording.
+
+    Args:
+        asked: the question; what it mentions anywhere is listed.
+        regions: of the image, by id.
+        chance: by which further regions are listed, where there are too many.
+        objects: the wording of the list, and its id.
+    """
     question: list[Part] = []
     for piece in asked.question:
         question += [piece] if isinstance(piece, str) else _names(piece, regions)
     shown = _shown(asked, regions, chance)
     if not shown:
         return tuple(question), AS_ASKED
-    wording, prompt = how.wordings[ALL_OBJECTS.name].choose(chance.rank(asked.id, "objects"))
-    objects = listed([Declared(region) for region in shown])
-    return (*filled(wording, "<region>", objects), " ", *question), prompt
+    wording, prompt = objects
+    listing = listed([Declared(region) for region in shown])
+    return (*filled(wording, "<region>", listing), " ", *question), prompt
 
 
 def _shown(asked: Question, regions: dict[str, Region], chance: Chance) -> list[Region]:
@@ -174,7 +186,7 @@ def _shown(asked: Question, regions: dict[str, Region], chance: Chance) -> list[
     return [regions[region_id] for region_id in ordered]
 
 
-def _by_class(passage: Passage, regions: dict[str, Region]) -> Iterator[Part]:
+def by_class(passage: Passage, regions: dict[str, Region]) -> Iterator[Part]:
     """Yield an answer, its regions by class and name: person at region1."""
     before = ""
     for piece in passage:

@@ -18,12 +18,15 @@ from prompts import (
     region_relationship,
 )
 from prompts.dialogue import Exchange
+from prompts.evaluation import captions, choice, classification, reasoning, yes_no
 from prompts.instruction import Instruction
 from prompts.wordings import WordingSet
 from schemas.sample import ScreenedImage, Task
 
-# Each returns an image's conversations for its task, in order, as exchanges.
-DIALOGUES: Mapping[Task, Callable[[ScreenedImage, Instruction], list[list[Exchange]]]] = {
+# Returns an image's conversations for a task, in order, as exchanges.
+Dialogues = Callable[[ScreenedImage, Instruction], list[list[Exchange]]]
+
+DIALOGUES: Mapping[Task, Dialogues] = {
     Task.IMAGE_CAPTION: image_caption.dialogues,
     Task.IMAGE_CONVERSATION: image_conversation.dialogues,
     Task.MULTI_REGION_CAPTION: multi_region_caption.dialogues,
@@ -33,6 +36,14 @@ DIALOGUES: Mapping[Task, Callable[[ScreenedImage, Instruction], list[list[Exchan
     Task.REFERRING_EXPRESSION_COMPREHENSION: referring_expression_comprehension.dialogues,
     Task.REGION_RELATIONSHIP: region_relationship.dialogues,
     Task.REGION_REASONING: region_reasoning.dialogues,
+}
+
+EVALUATIONS: Mapping[Task, Dialogues] = {
+    Task.IMAGE_CONVERSATION: yes_no.dialogues,
+    Task.REGION_CLASSIFICATION: classification.dialogues,
+    Task.REGION_CAPTION: captions.dialogues,
+    Task.REFERRING_EXPRESSION_COMPREHENSION: choice.dialogues,
+    Task.REGION_REASONING: reasoning.dialogues,
 }
 
 WORDING_SETS: Mapping[str, WordingSet] = {

@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
+from schemas.check_evaluation import evaluation_problems
 from schemas.check_masks import mask_problems
 from schemas.rejection import Rejected
 from schemas.sample import IMAGE_TOKEN, MULTI_TASK, Task
@@ -39,7 +40,7 @@ def check_record(row: Row) -> list[str]:
     problems += _image_tokens(row)
     if misled := list(_region_tokens(mentions, len(row["regions"]))):
         return problems + misled
-    return [*problems, *_classification(row, mentions), *_choices(row)]
+    return [*problems, *_classification(row, mentions), *_choices(row), *evaluation_problems(row)]
 
 
 def _nulls(row: Row) -> Iterator[str]:

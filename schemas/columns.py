@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from schemas import shard
 from schemas.mask import Mask
-from schemas.sample import Conversation, Evaluation, ImageInfo, Region
+from schemas.sample import Conversation, Evaluation, ImageInfo, Region, Task
 
 Size = tuple[int | None, int | None]  # width, height; pixels
 
@@ -134,8 +134,14 @@ def with_regions(batch: pa.RecordBatch, regions: Sequence[Sequence[Region]]) -> 
 
 
 def caption_counts(batch: pa.RecordBatch) -> tuple[int, int]:
-    """Return how many regions of a batch have a caption, and how many words those hold."""
-    captions = pc.list_flatten(batch.column("regions")).field("caption").drop_null()
+    """Return how many regions are described in the turns of a batch, and in how many words.
+
+    A region has its caption in other records as well, but all of an image's are described in one.
+    """
+    tasks = batch.column("turn_tasks")
+    described = pc.equal(pc.list_flatten(tasks), Task.REGION_DETAILED_CAPTION)
+    rows = pc.list_parent_indices(tasks).filter(described).unique()
+    captions = pc.list_flatten(batch.column("regions").take(rows)).field("caption").drop_null()
     words = pc.list_value_length(pc.utf8_split_whitespace(pc.utf8_trim_whitespace(captions)))
     return len(captions), pc.sum(words).as_py() or 0
 

@@ -5,6 +5,7 @@ cleans their text and drops those whose regions cannot be used.
 """
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import ClassVar
 
 import msgspec
@@ -29,6 +30,43 @@ class Expression(msgspec.Struct, frozen=True, gc=False):
     id: str
     region_id: str
     text: str
+
+    kind: ClassVar[Kind] = Kind.SENTENCE
+
+    def region_ids(self) -> tuple[str, ...]:
+        """Return the ids of the regions it is about."""
+        return (self.region_id,)
+
+
+class Captioner(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Which model wrote the captions of an image, and how it was asked."""
+
+    model: str
+    sampling: str  # JSON
+    global_caption: str | None = None
+
+
+class PendingDescription(msgspec.Struct, frozen=True, gc=False):
+    """That a captioner wrote of one region; what, is looked up where the region is taken."""
+
+    id: str
+    region_id: str
+
+    kind: ClassVar[Kind] = Kind.SENTENCE
+
+    def region_ids(self) -> tuple[str, ...]:
+        """Return the ids of the regions it is about."""
+        return (self.region_id,)
+
+
+class Description(msgspec.Struct, frozen=True, gc=False):
+    """A detailed caption of one region that a captioner wrote."""
+
+    id: str
+    region_id: str
+    text: str
+    score: float | None  # CLIP similarity of caption and crop; None: not scored
+    captioner: Captioner
 
     kind: ClassVar[Kind] = Kind.SENTENCE
 
@@ -65,19 +103,34 @@ class GroundedCaption(msgspec.Struct, frozen=True, gc=False):
         return mentioned(self.caption)
 
 
+class Choices(msgspec.Struct, frozen=True, gc=False):
+    """Passages of which one is right."""
+
+    passages: tuple[Passage, ...]
+    label: int  # which is right, from 0
+
+
 class Question(msgspec.Struct, frozen=True, gc=False):
-    """A question about regions, its right answer and the reason for that."""
+    """A question about regions, its right answer and the reason for that.
+
+    The choices hold the right one too; they are there in evaluations, where the owner has some.
+    """
 
     id: str
     question: Passage
     answer: Passage
     rationale: Passage
+    answers: Choices | None = None
+    rationales: Choices | None = None
 
     kind: ClassVar[Kind] = Kind.QUESTION
 
     def region_ids(self) -> tuple[str, ...]:
         """Return the ids of the regions it mentions, each once, in order of first mention."""
-        return mentioned(self.question + self.answer + self.rationale)
+        passages = [self.question, self.answer, self.rationale]
+        for choices in (self.answers, self.rationales):
+            passages += choices.passages if choices else ()
+        return mentioned(tuple(chain.from_iterable(passages)))
 
 
 class Round(msgspec.Struct, frozen=True, gc=False):
@@ -100,7 +153,30 @@ class Dialogue(msgspec.Struct, frozen=True, gc=False):
         return ()
 
 
-Item = Expression | Relationship | GroundedCaption | Question | Dialogue
+class YesNoQuestion(msgspec.Struct, frozen=True, gc=False):
+    """A question about the image as a whole, which yes or no answers."""
+
+    id: str
+    text: str
+    yes: bool  # the right answer
+
+    kind: ClassVar[Kind] = Kind.QUESTION
+
+    def region_ids(self) -> tuple[str, ...]:
+        """Return nothing: its text names no region."""
+        return ()
+
+
+Item = (
+    Expression
+    | PendingDescription
+    | Description
+    | Relationship
+    | GroundedCaption
+    | Question
+    | Dialogue
+    | YesNoQuestion
+)
 
 
 def mentioned(passage: Passage) -> tuple[str, ...]:

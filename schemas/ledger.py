@@ -6,11 +6,12 @@ and what one stage keeps is what the next one reads.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from schemas.manifest import GuardList
 from schemas.rejection import Kind, Reason, Repair
 
 TallyKey = tuple[str, str, str, str, str]  # source, split, stage, kind, outcome
@@ -21,6 +22,7 @@ class Stage(StrEnum):
     """The stages of a build and of `recap`, in order; neither has all of them."""
 
     READ = "read"
+    GUARD = "guard"
     SCREEN = "screen"
     SAMPLE = "sample"
     CAPTION = "caption"
@@ -54,6 +56,7 @@ class Ledger(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sources: dict[str, dict[str, dict[Stage, dict[Kind, Account]]]]
+    guard: list[GuardList] = []  # by which stage `guard` went; empty: nothing is guarded
 
     def problems(self) -> list[str]:
         """Return a line for each place where the ledger does not balance."""
@@ -77,8 +80,8 @@ class Ledger(BaseModel):
         )
 
 
-def ledger_of(tallies: Mapping[TallyKey, int]) -> Ledger:
-    """Return the ledger of summed tallies."""
+def ledger_of(tallies: Mapping[TallyKey, int], guard: Sequence[GuardList] = ()) -> Ledger:
+    """Return the ledger of summed tallies, and of the guard's lists."""
     tree: dict[str, dict[str, dict[Stage, dict[Kind, dict[str, int]]]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(lambda: defaultdict(dict)))
     )
@@ -94,7 +97,8 @@ def ledger_of(tallies: Mapping[TallyKey, int]) -> Ledger:
                 for split, stages in splits.items()
             }
             for source, splits in tree.items()
-        }
+        },
+        guard=list(guard),
     )
 
 

@@ -37,6 +37,16 @@ class Shard(_Frozen):
     caption_words: int = 0  # of all of them
 
 
+class GuardList(_Frozen):
+    """Pictures that an evaluation is done on, which no split to train on may hold."""
+
+    name: str  # of the evaluation
+    pictures: int = 0
+    sha256: str = ""  # of all names they bear, sorted, a line feed between them; empty: none
+    note: str = ""  # what a person should know of how the list came about
+    missing: str = ""  # what of it is not there; empty: it is whole
+
+
 class BuildIdentity(_Frozen):
     """All that decides what a build writes; two builds of one identity write the same bytes."""
 
@@ -44,6 +54,7 @@ class BuildIdentity(_Frozen):
     builder: str
     recipe: dict[str, Any]
     inputs: list[InputFile]
+    guard: list[GuardList] = []  # empty: nothing is guarded
 
 
 class Manifest(_Frozen):

@@ -51,6 +51,9 @@ class Reason(StrEnum):
     IMAGE_OVER_PIXEL_CAP = "image_over_pixel_cap"  # more pixels than we decode
     IMAGE_SIZE_MISMATCH = "image_size_mismatch"  # not the size that was annotated, in either frame
     NO_REGIONS = "no_regions"  # nothing usable is annotated on it
+    EVALUATION_IMAGE = (
+        "evaluation_image"  # an evaluation is done on it: no split to train on has it
+    )
 
     # Regions.
     CROWD = "crowd"  # marks a group, not one object
@@ -64,6 +67,7 @@ class Reason(StrEnum):
     # Text.
     TEXT_EMPTY = "text_empty"  # nothing is left of a name or sentence
     TEXT_TOO_LONG = "text_too_long"  # longer than any label or sentence is
+    AMBIGUOUS_LABEL = "ambiguous_label"  # the right choice reads as a wrong one does
     TEXT_UNSAFE = "text_unsafe"  # its pieces, each harmless, make a placeholder or a stop string
 
     # Captions that a model wrote.

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from schemas.geometry import Box
-from schemas.item import Item
+from schemas.item import Captioner, Item
 from schemas.mask import Mask
 from schemas.rejection import Kind
 
@@ -67,14 +67,6 @@ class Evaluation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     references: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     label: int | None = None
-
-
-class Captioner(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Which model wrote the captions of a record, and how it was asked."""
-
-    model: str
-    sampling: str  # JSON
-    global_caption: str | None = None
 
 
 class Conversation(msgspec.Struct, frozen=True, array_like=True, gc=False):

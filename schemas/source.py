@@ -17,7 +17,10 @@ from schemas.item import Item
 from schemas.rejection import Kind, Rejection
 from schemas.sample import ImageInfo, LabelSet
 
+Masks = Literal["annotated", "dilated", "eroded"]  # the masks of regions, as they are or worse
+
 REGION_BYTES = 450  # what a region takes in a shard, about: box, mask, names and its turn
+CAPTION_BYTES = 1_200  # and what a detailed caption adds, which a record holds twice
 RECORD_BYTES = 400  # what a record takes beside its regions and its picture, about
 
 
@@ -37,6 +40,7 @@ class Sizing(msgspec.Struct, frozen=True, kw_only=True):
     embed: bool  # the shards hold the pictures
     record_per_region: bool  # a picture is held once for each of its regions
     per_category: int | None
+    captioned: bool = False  # regions come with detailed captions
 
     def shards(self, volume: Volume) -> int:
         """Return the number of shards; it depends on no order, place or worker."""
@@ -45,7 +49,8 @@ class Sizing(msgspec.Struct, frozen=True, kw_only=True):
             regions = min(regions, self.per_category * volume.categories)
         images = min(volume.images, regions)
         records = regions if self.record_per_region else images
-        total = REGION_BYTES * regions + RECORD_BYTES * records
+        each = REGION_BYTES + (CAPTION_BYTES if self.captioned else 0)
+        total = each * regions + RECORD_BYTES * records
         if self.embed and images:
             total += volume.picture_bytes * records // volume.images
         return max(1, -(-total // self.shard_bytes))
@@ -66,6 +71,7 @@ class SplitInput(msgspec.Struct, frozen=True, kw_only=True):
     licence: str  # of the annotations
     seed: int
     sizing: Sizing
+    evaluation: bool = False  # what is made of it is asked of a model and scored
     label_set: str | None = None  # what the category names are called; None: the owner's own
     owner: str | None = None  # the data set whose files these are; None: the source's own
     limit: int | None = None  # take this many images, chosen by hash; None: all

@@ -5,6 +5,7 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -38,7 +39,12 @@ def test_every_file_reaches_the_sdist(package: str) -> None:
     ours = [path for path in files if "__pycache__" not in path.parts]
     data = [path for path in ours if path.suffix != ".py"]
     home = {path: ".".join(path.parent.relative_to(CHECKOUT).parts) for path in data}
-    assert [path for path in data if path.name not in named["*"] + named.get(home[path], [])] == []
+    lost = [
+        path
+        for path in data
+        if not any(fnmatch(path.name, name) for name in named["*"] + named.get(home[path], []))
+    ]
+    assert lost == []
     assert [path for path in ours if not (path.parent / "__init__.py").is_file()] == []
 
 

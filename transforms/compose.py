@@ -1,19 +1,23 @@
 """Compose: from an image's regions and what is said of them to its conversations."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
+from msgspec.structs import replace
 
-from prompts.dialogue import assemble
+from prompts.dialogue import Exchange, assemble
 from prompts.instruction import Instruction
-from prompts.table import DIALOGUES
+from prompts.merge import merged
+from prompts.table import DIALOGUES, EVALUATIONS
 from schemas.ids import sample_id
+from schemas.item import Description
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejected
-from schemas.sample import Conversation, Draft, ScreenedImage, Task
+from schemas.sample import MULTI_TASK, Conversation, Draft, ScreenedImage, Task
 from transforms.accounting import Book, BookedDoFn, booked
 
 
@@ -50,19 +54,32 @@ def compose_image(
 def _conversations(
     found: ScreenedImage, tasks: Sequence[Task], how: Instruction
 ) -> tuple[tuple[Conversation, ...], set[str]]:
-    image = found.image
-    conversations: list[Conversation] = []
-    used: set[str] = set()
     if not found.regions and not found.items:
-        return (), used
-    for task in tasks:
-        for ordinal, exchanges in enumerate(DIALOGUES[task](found, how)):
-            record_id = sample_id(image.source, image.split, image.image_id, task, ordinal)
-            text_only = image.file_name is None
-            conversations.append(assemble(record_id, how.style, exchanges, text_only=text_only))
-            for exchange in exchanges:
-                used.update(exchange.items)
+        return (), set()
+    dialogues = EVALUATIONS if how.evaluation else DIALOGUES
+    by_task = [dialogues[task](found, how) for task in tasks]
+    talks = merged(by_task) if how.merge else [talk for task in by_task for talk in task]
+    ordinals: Counter[str] = Counter()  # of the records of each task
+    conversations = []
+    for exchanges in talks:
+        spoken = {exchange.task for exchange in exchanges}
+        task = MULTI_TASK if len(spoken) > 1 else str(exchanges[0].task)
+        conversations.append(_record(found, exchanges, how, task, ordinals[task]))
+        ordinals[task] += 1
+    used = {item for talk in talks for exchange in talk for item in exchange.items}
     return tuple(conversations), used
+
+
+def _record(
+    found: ScreenedImage, exchanges: Sequence[Exchange], how: Instruction, task: str, ordinal: int
+) -> Conversation:
+    image = found.image
+    record_id = sample_id(image.source, image.split, image.image_id, task, ordinal)
+    talk = assemble(record_id, how.style, exchanges, text_only=image.file_name is None)
+    by = next((item.captioner for item in found.items if isinstance(item, Description)), None)
+    if by is None or all(region.caption is None for region in talk.regions):
+        return talk
+    return replace(talk, captioner=by)
 
 
 def _reject_unused(found: ScreenedImage, draft: Draft, book: Book) -> None:

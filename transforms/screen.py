@@ -17,13 +17,14 @@ from schemas.ledger import Stage
 from schemas.mask import Mask, parse_segmentation
 from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import ImageInfo, Region, ScreenedImage
-from schemas.source import SourceImage, SourceRegion
+from schemas.source import Masks, SourceImage, SourceRegion
 from schemas.text import shown_name, storable
 from transforms.accounting import Book, BookedDoFn, booked
 from transforms.screen_items import screen_item
+from transforms.worsen import worsened
 
 
-def screen_image(found: SourceImage, book: Book) -> ScreenedImage:
+def screen_image(found: SourceImage, book: Book, masks: Masks = "annotated") -> ScreenedImage:
     """Return the image with its usable regions and items."""
     image = found.image
     book.read(image, Kind.IMAGE)
@@ -32,7 +33,7 @@ def screen_image(found: SourceImage, book: Book) -> ScreenedImage:
     refused = {}
     for region in found.regions:
         try:
-            regions.append(_screen_region(image, region, book))
+            regions.append(_screen_region(image, region, book, masks))
         except Rejected as cause:
             refused[region.region_id] = cause
             book.reject(image, Kind.ANNOTATION, region.region_id, cause)
@@ -60,7 +61,7 @@ def _screen_items(
     return tuple(items)
 
 
-def _screen_region(image: ImageInfo, region: SourceRegion, book: Book) -> Region:
+def _screen_region(image: ImageInfo, region: SourceRegion, book: Book, masks: Masks) -> Region:
     assert image.width is not None, "regions need an image"
     assert image.height is not None, "regions need an image"
     if region.crowd:
@@ -76,6 +77,8 @@ def _screen_region(image: ImageInfo, region: SourceRegion, book: Book) -> Region
     if mask and _is_blank(mask):
         mask = None
         book.repaired(image, Kind.ANNOTATION, Repair.MASK_EMPTY)
+    if mask and masks != "annotated":
+        mask = worsened(mask, masks)
     return Region(region.region_id, box, mask, category, None, region.score)
 
 
@@ -87,8 +90,11 @@ def _is_blank(mask: Mask) -> bool:
 class _ScreenImage(BookedDoFn):
     stage = Stage.SCREEN
 
+    def __init__(self, masks: Masks) -> None:
+        self._masks = masks
+
     def process(self, element: Sequence[SourceImage]) -> Iterator[Any]:
-        yield [screen_image(image, self.book) for image in element]
+        yield [screen_image(image, self.book, self._masks) for image in element]
         yield from self.settle()
         self.progress.add(len(element))
 
@@ -97,6 +103,8 @@ class _ScreenImage(BookedDoFn):
 class ScreenRegions(beam.PTransform[PCollection[list[SourceImage]], Any]):
     """Batches of SourceImage -> of ScreenedImage, with rejections and tallies beside them."""
 
+    masks: Masks = "annotated"
+
     def expand(self, pcoll: PCollection[list[SourceImage]]) -> Any:
         """Apply `screen_image` to every image."""
-        return pcoll | booked(_ScreenImage())
+        return pcoll | booked(_ScreenImage(self.masks))

@@ -1,19 +1,24 @@
 """Screen what is said of an image: text is cleaned, and every region it needs must be usable."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
 from schemas.item import (
+    Choices,
+    Description,
     Dialogue,
     Expression,
     GroundedCaption,
     Item,
     Mention,
     Passage,
+    PendingDescription,
     Question,
     Relationship,
     Round,
+    YesNoQuestion,
+    mentioned,
     plain_text,
 )
 from schemas.rejection import Reason, Rejected
@@ -34,20 +39,63 @@ def screen_item(item: Item, regions: Regions) -> Item:
             return _screen_caption(item, regions)
         case Dialogue():
             return replace(item, rounds=tuple(map(_screen_round, item.rounds)))
-    for region_id in item.region_ids():
-        _check_region(region_id, regions)
+        case Question():
+            return _screen_question(item, regions)
+    _check_regions(item.region_ids(), regions)
     match item:
-        case Expression():
+        case Expression() | Description() | YesNoQuestion():
             return replace(item, text=clean(item.text))
         case Relationship():
             return replace(item, predicate=clean(item.predicate))
-        case Question():
-            return replace(
-                item,
-                question=clean_passage(item.question),
-                answer=clean_passage(item.answer),
-                rationale=clean_passage(item.rationale),
-            )
+        case PendingDescription():
+            return item
+
+
+def _screen_question(item: Question, regions: Regions) -> Question:
+    """Let the choices tell first which of them cannot be used: the right one is among them."""
+    answers = _screen_choices("answers", item.answers, regions)
+    rationales = _screen_choices("rationales", item.rationales, regions)
+    _check_regions(item.region_ids(), regions)
+    return replace(
+        item,
+        question=clean_passage(item.question),
+        answer=clean_passage(item.answer),
+        rationale=clean_passage(item.rationale),
+        answers=answers,
+        rationales=rationales,
+    )
+
+
+def _screen_choices(name: str, found: Choices | None, regions: Regions) -> Choices | None:
+    """Return the choices clean; two wrong ones may read the same, but none as the right one."""
+    if found is None:
+        return None
+    passages = []
+    for position, passage in enumerate(found.passages):
+        try:
+            _check_regions(mentioned(passage), regions)
+            passages.append(clean_passage(passage))
+        except Rejected as cause:
+            raise Rejected(cause.reason, f"{name}[{position}]: {cause.detail}") from None
+    told = [_told(passage) for passage in passages]
+    right = told.pop(found.label)
+    if right in told:
+        twin = told.index(right)
+        twin += twin >= found.label
+        raise Rejected(
+            Reason.AMBIGUOUS_LABEL,
+            f"{name}[{twin}] reads as the right one, {name}[{found.label}], does: "
+            f"{plain_text(passages[twin])[:80]!r}",
+        )
+    return replace(found, passages=tuple(passages))
+
+
+def _told(passage: Passage) -> str:
+    """Return what a clean passage says, the same however it is cut in pieces."""
+    return "".join(
+        f"{piece.text}\0{' '.join(piece.region_ids)}\0" if isinstance(piece, Mention) else piece
+        for piece in passage
+    ).strip()
 
 
 def _screen_caption(item: GroundedCaption, regions: Regions) -> GroundedCaption:
@@ -81,6 +129,11 @@ def _screen_caption(item: GroundedCaption, regions: Regions) -> GroundedCaption:
 
 def _screen_round(found: Round) -> Round:
     return Round(clean_turn(found.request), clean_turn(found.answer))
+
+
+def _check_regions(region_ids: Iterable[str], regions: Regions) -> None:
+    for region_id in region_ids:
+        _check_region(region_id, regions)
 
 
 def _check_region(region_id: str, regions: Regions) -> None:

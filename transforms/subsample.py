@@ -9,15 +9,16 @@ category. So the choice is the same on every runner, and only a threshold per ca
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import AsDict, PCollection
 from apache_beam.transforms.combiners import Top
+from msgspec.structs import replace
 
 from schemas.ids import rank
-from schemas.item import Expression, Item
+from schemas.item import Expression, Item, PendingDescription
 from schemas.ledger import Stage
 from schemas.rejection import Kind
 from schemas.sample import ImageInfo, Region, ScreenedImage
@@ -30,28 +31,32 @@ Smallest = tuple[CategoryKey, list[RegionRank]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
-    """How many regions a recipe takes, and which phrases about them; None: all."""
+    """How many regions a recipe takes, and which phrases about them; a source not named: all."""
 
-    per_category: int | None
-    per_image: Mapping[str, int]  # by source; a source not named has no such cap
+    per_category: Mapping[str, int] = field(default_factory=dict)  # by source
+    per_image: Mapping[str, int] = field(default_factory=dict)  # by source
     min_words: int | None = None  # of a phrase or sentence about one region
     seed: int
+    # By source: the one whose name regions are drawn under, where that is not its own, so that
+    # what is made of a source elsewhere takes the same of its regions.
+    drawn_as: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def any(self) -> bool:
         """Whether there is something to cap."""
-        return (self.per_category, self.min_words) != (None, None) or bool(self.per_image)
+        return self.min_words is not None or bool(self.per_category or self.per_image)
 
 
 def category_ranks(
-    batch: Sequence[ScreenedImage], seed: int
+    batch: Sequence[ScreenedImage], caps: Caps
 ) -> Iterator[tuple[CategoryKey, RegionRank]]:
-    """Yield the rank of each region that has a category within it."""
+    """Yield the rank of each region that has a category, within it, where categories are capped."""
     for found in batch:
-        for region in found.regions:
-            if region.category is not None:
-                key = _category(found.image, region.category)
-                yield key, _category_rank(found.image, region, seed)
+        if found.image.source in caps.per_category:
+            for region in found.regions:
+                if region.category is not None:
+                    key = _category(found.image, region.category)
+                    yield key, _category_rank(found.image, region, caps)
 
 
 def sample_image(
@@ -64,34 +69,51 @@ def sample_image(
 
     Args:
         found: the image.
-        smallest: for each category its `per_category` smallest ranks, ascending.
+        smallest: for each category that is capped its smallest ranks, ascending: so many as the
+            largest cap has, or all.
         caps: of the recipe.
         book: of the stage.
     """
-    image, regions = found.image, list(found.regions)
+    image = found.image
     book.read(image, Kind.IMAGE)
-    book.read(image, Kind.ANNOTATION, len(regions))
+    book.read(image, Kind.ANNOTATION, len(found.regions))
     book.items_read(image, found.items)
-    if caps.per_category is not None:
+    told = tuple(item for item in found.items if isinstance(item, PendingDescription))
+    if told:
+        own = tuple(item for item in found.items if not isinstance(item, PendingDescription))
+        kept = _sampled(replace(found, items=own), smallest, caps)
+        kept = kept and replace(kept, items=kept.items + _whole_items(told, kept.regions))
+    else:
+        kept = _sampled(found, smallest, caps)
+    _settle(found, kept, book)
+    return kept
+
+
+def _sampled(
+    found: ScreenedImage, smallest: Mapping[CategoryKey, list[RegionRank]], caps: Caps
+) -> ScreenedImage | None:
+    """Return what the caps leave of an image; what a captioner said of it decides nothing."""
+    image, regions = found.image, list(found.regions)
+    if number := caps.per_category.get(image.source):
         regions = [
             region
             for region in regions
             if region.category is None
-            or _category_rank(image, region, caps.seed)
-            <= smallest[_category(image, region.category)][-1]
+            or _category_rank(image, region, caps)
+            <= smallest[_category(image, region.category)][:number][-1]
         ]
-    items = _whole_items(found, regions)
+    items = found.items
+    if len(regions) < len(found.regions):
+        items = _whole_items(items, regions)
     cap = caps.per_image.get(image.source)
     if caps.min_words is not None:
         items = tuple(item for item in items if _has_words(item, caps.min_words))
         cap = cap or len(regions)  # regions of which nothing is left to be said go as well
     if cap is not None:
-        items = _capped_items(image, items, cap, caps.seed)
-        regions = _capped_regions(image, regions, items, found.items, cap, caps.seed)
+        items = _capped_items(image, items, cap, caps)
+        regions = _capped_regions(image, regions, items, found.items, cap, caps)
     emptied = not items and bool(found.items or (found.regions and not regions))
-    kept = None if emptied else ScreenedImage(image, tuple(regions), items, found.label_set)
-    _settle(found, kept, book)
-    return kept
+    return None if emptied else ScreenedImage(image, tuple(regions), items, found.label_set)
 
 
 def _settle(found: ScreenedImage, kept: ScreenedImage | None, book: Book) -> None:
@@ -110,19 +132,19 @@ def _settle(found: ScreenedImage, kept: ScreenedImage | None, book: Book) -> Non
             book.sampled_out(image, item.kind)
 
 
-def _whole_items(found: ScreenedImage, regions: Sequence[Region]) -> tuple[Item, ...]:
+def _whole_items(items: Sequence[Item], regions: Sequence[Region]) -> tuple[Item, ...]:
     """Return the items all of whose regions are left."""
-    if len(regions) == len(found.regions):
-        return found.items
     left = {region.region_id for region in regions}
-    return tuple(item for item in found.items if left.issuperset(item.region_ids()))
+    return tuple(item for item in items if left.issuperset(item.region_ids()))
 
 
 def _has_words(item: Item, number: int) -> bool:
     return not isinstance(item, Expression) or len(item.text.split()) >= number
 
 
-def _capped_items(image: ImageInfo, items: Sequence[Item], cap: int, seed: int) -> tuple[Item, ...]:
+def _capped_items(
+    image: ImageInfo, items: Sequence[Item], cap: int, caps: Caps
+) -> tuple[Item, ...]:
     """Return as many items as the boxes of each kind allow, chosen by hash.
 
     What is said of one region is taken or left together, so that a cap of boxes costs no
@@ -131,7 +153,7 @@ def _capped_items(image: ImageInfo, items: Sequence[Item], cap: int, seed: int) 
 
     def place(item: Item) -> tuple[int, str]:
         about = item.region_id if isinstance(item, Expression) else item.id
-        return rank(seed, "per_image", *_at(image), about), item.id
+        return rank(caps.seed, "per_image", *_at(image, caps), about), item.id
 
     boxes: dict[Kind, set[str]] = defaultdict(set)
     taken = set()
@@ -149,31 +171,32 @@ def _capped_regions(
     items: Sequence[Item],
     all_items: Sequence[Item],
     cap: int,
-    seed: int,
+    caps: Caps,
 ) -> list[Region]:
     """Return the regions the items need, and others that nothing was said of up to the cap."""
     needed = {region_id for item in items for region_id in item.region_ids()}
     spoken_of = {region_id for item in all_items for region_id in item.region_ids()}
     others = [region for region in regions if region.region_id not in spoken_of]
-    others.sort(key=lambda region: (_image_rank(image, region, seed), region.region_id))
+    others.sort(key=lambda region: (_image_rank(image, region, caps), region.region_id))
     needed.update(region.region_id for region in others[: max(0, cap - len(needed))])
     return [region for region in regions if region.region_id in needed]
 
 
-def _at(image: ImageInfo) -> tuple[str, str, str]:
-    return image.source, image.split, image.image_id
+def _at(image: ImageInfo, caps: Caps) -> tuple[str, str, str]:
+    return caps.drawn_as.get(image.source, image.source), image.split, image.image_id
 
 
 def _category(image: ImageInfo, category: str) -> CategoryKey:
     return image.source, image.split, category
 
 
-def _category_rank(image: ImageInfo, region: Region, seed: int) -> RegionRank:
-    return rank(seed, "per_category", *_at(image), region.region_id), region.region_id
+def _category_rank(image: ImageInfo, region: Region, caps: Caps) -> RegionRank:
+    drawn = rank(caps.seed, "per_category", *_at(image, caps), region.region_id)
+    return drawn, region.region_id
 
 
-def _image_rank(image: ImageInfo, region: Region, seed: int) -> int:
-    return rank(seed, "per_image", *_at(image), region.region_id)
+def _image_rank(image: ImageInfo, region: Region, caps: Caps) -> int:
+    return rank(caps.seed, "per_image", *_at(image, caps), region.region_id)
 
 
 class _SampleImages(BookedDoFn):
@@ -199,12 +222,12 @@ class FindSmallest(beam.PTransform[PCollection[list[ScreenedImage]], PCollection
 
     def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> PCollection[Smallest]:
         """Rank every region and keep each category's smallest."""
-        if self.caps.per_category is None:
+        if not self.caps.per_category:
             return pcoll.pipeline | beam.Create([])
         return (
             pcoll
-            | "Rank" >> beam.FlatMap(category_ranks, self.caps.seed)
-            | "Smallest" >> Top.SmallestPerKey(self.caps.per_category)
+            | "Rank" >> beam.FlatMap(category_ranks, self.caps)
+            | "Smallest" >> Top.SmallestPerKey(max(self.caps.per_category.values()))
         )
 
 

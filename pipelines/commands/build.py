@@ -2,28 +2,60 @@
 
 import time
 from argparse import Namespace
+from typing import Any
 
+from pipelines import files
 from pipelines.commands.arguments import (
     KNOWN_NAMES,
     detection_paths,
     folder,
+    parse_caps,
     parse_paths,
     parse_size,
     processes,
 )
+from pipelines.coverage import print_coverage
 from pipelines.datasets.catalog import dataset
-from pipelines.datasets.spec import SourceRequest
+from pipelines.display import QUIET_SECONDS, Ticker
 from pipelines.dry_run import print_dry_run
+from pipelines.guard import check_guard
+from pipelines.guard.lists import GUARDED
+from pipelines.guard.report import print_guard
 from pipelines.launch import LaunchOptions, launch
+from pipelines.outcome import read_ledger
 from pipelines.plan import make_plan
+from pipelines.publish import MANIFEST
+from pipelines.recapd import add_captions
 from pipelines.recipe import Recipe, load_wordings
+from pipelines.recipe_file import load_recipe, make_recipe
 from pipelines.summary import print_summary
 from schemas.errors import UsageError
+
+# Flags that say what a recipe says, by the recipe's name for it.
+STATED = (
+    "style",
+    "mode",
+    "merge",
+    "min_words",
+    "rec_negatives",
+    "without_boxes",
+    "plain_captions",
+    "limit",
+    "seed",
+    "images",
+    "guard",
+    "without_recapd",
+)
 
 
 def run(args: Namespace) -> int:
     """Build shards, or say what a build would do."""
-    plan = make_plan(_recipe(args), folder(args.data_root), folder(args.output))
+    recipe = _recipe(args)
+    with Ticker("looking at the inputs", patience=QUIET_SECONDS):
+        plan = make_plan(recipe, folder(args.data_root), folder(args.output))
+    print_guard(plan)
+    if args.require_guard:
+        check_guard(plan.guard)
     if args.dry_run:
         print_dry_run(plan)
         return 0
@@ -36,43 +68,87 @@ def run(args: Namespace) -> int:
     )
     manifest = launch(plan, options)
     print_summary(plan, manifest, time.monotonic() - started)
+    print_coverage(plan, manifest, read_ledger(plan.output))
     return 0
 
 
 def _recipe(args: Namespace) -> Recipe:
-    return Recipe(
-        sources=tuple(_source(args, name) for name in args.sources.split(",")),
-        style=args.style,
-        mode=args.mode,
-        per_category=args.per_category,
-        per_image=args.per_image,
-        min_words=args.min_words,
-        rec_negatives=args.rec_negatives,
-        without_boxes=args.without_boxes,
-        plain_captions=args.plain_captions,
-        limit=args.limit,
-        seed=args.seed,
-        images=args.images,
-        shard_bytes=parse_size(args.shard_size),
-        wordings=load_wordings(folder(args.wordings)) if args.wordings else {},
+    """Return the recipe that is named or spelled out by flags; a flag overrules the recipe."""
+    found: dict[str, Any] = (
+        load_recipe(args.recipe) if args.recipe else {"sources": _named(args.sources)}
     )
+    found |= {key: value for key in STATED if (value := getattr(args, key)) is not None}
+    if args.shard_size is not None:
+        found["shard_bytes"] = parse_size(args.shard_size)
+    if args.wordings:
+        found["wordings"] = load_wordings(folder(args.wordings))
+    sources = found.get("sources")
+    if not isinstance(sources, list) or not all(isinstance(source, dict) for source in sources):
+        raise UsageError(f"recipe {args.recipe}: sources: expected a list, each with a name")
+    _add_caps(args, found)
+    found["guard_paths"] = _add_places(args, sources)
+    if args.recapd:
+        add_captions(sources, files.join(folder(args.recapd), MANIFEST))
+    return make_recipe(found, args.recipe) if args.recipe else Recipe.model_validate(found)
 
 
-def _source(args: Namespace, name: str) -> SourceRequest:
+def _named(sources: str) -> list[dict[str, Any]]:
+    return [{"name": dataset(name).name} for name in sources.split(",")]
+
+
+def _add_caps(args: Namespace, found: dict[str, Any]) -> None:
+    """Let caps overrule the recipe's: for one source, or for all."""
+    names = [source.get("name") for source in found["sources"]]
+    for key in ("per_category", "per_image"):
+        for name, number in parse_caps(key, getattr(args, key), names).items():
+            if name is None:
+                found[key] = number
+            for source in found["sources"]:
+                if name in (None, source.get("name")):
+                    source[key] = number
+
+
+def _add_places(args: Namespace, sources: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
+    """Say where sources lie that do not lie at their usual places; return where lists do."""
     given = [*args.path, *detection_paths(args.detections, args.detection_names)]
-    paths = parse_paths(given, args.sources.split(",")).get(name, {})
-    if dataset(name).name != "coco":
-        named = args.detection_names in KNOWN_NAMES and "detections" in paths
-        names = args.detection_names if named else None
-        return SourceRequest(name=name, paths=paths, detection_names=names)
+    names = [str(source.get("name")) for source in sources]
+    paths = parse_paths(given, [*names, *GUARDED])
+    for source in sources:
+        own = paths.get(str(source.get("name")), {})
+        source["paths"] = {**source.get("paths", {}), **own}
+        if args.detection_names in KNOWN_NAMES and "detections" in own:
+            source["detection_names"] = args.detection_names
+        if source.get("name") == "coco":
+            _add_coco(args, source)
+    if "coco" not in names and (args.coco_annotations or args.coco_images):
+        raise UsageError("--coco-annotations FILE goes with --sources coco")
+    for text in args.label_set:
+        _name_labels(text, args, sources)
+    return {name: own for name, own in paths.items() if name not in names}
+
+
+def _name_labels(text: str, args: Namespace, sources: list[dict[str, Any]]) -> None:
+    """Name the categories of a source, which must be said where there are several."""
+    name, equals, label_set = text.partition("=")
+    names = {source.get("name") for source in sources}
+    if not equals or name not in names:
+        label_set, name = text, str(sources[0].get("name"))
+        if args.coco_annotations:
+            name = "coco"
+        elif len(names) > 1:
+            raise UsageError(f"--label-set {text!r}: say of which source, e.g. {name}={text}")
+    for source in sources:
+        if source.get("name") == name:
+            source["label_set"] = label_set
+
+
+def _add_coco(args: Namespace, source: dict[str, Any]) -> None:
     if args.coco_images and not args.coco_annotations:
         raise UsageError("--coco-images goes with --coco-annotations FILE")
-    return SourceRequest(
-        name=name,
-        year=None if args.coco_annotations else args.coco_year,
-        annotations=args.coco_annotations and folder(args.coco_annotations),
-        images=args.coco_images and folder(args.coco_images),
-        split=args.coco_split,
-        label_set=args.label_set,
-        paths=paths,
-    )
+    source["split"] = args.coco_split
+    if args.coco_year:
+        source["year"] = args.coco_year
+    if args.coco_annotations:
+        source["annotations"] = folder(args.coco_annotations)
+        source["images"] = args.coco_images and folder(args.coco_images)
+        source.pop("splits", None)  # the file is the one split there is

@@ -102,6 +102,7 @@ SPEC = DatasetSpec(
     splits=("train", "val"),
     tasks=dict.fromkeys(Style, (Task.REGION_CLASSIFICATION,)),
     boxes_per_image={Style.GPT4ROI: 100},
+    evaluations=(Task.REGION_CLASSIFICATION,),
     locate=locate,
     parse=parse,
 )

@@ -8,7 +8,7 @@ and LVIS have it.
 Format: https://cocodataset.org/#format-results
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 
 import msgspec
 
@@ -16,11 +16,13 @@ from pipelines.datasets import coco
 from pipelines.datasets.coco_categories import read_categories
 from pipelines.datasets.coco_json import Raw, malformed
 from pipelines.datasets.content_ids import content_id
+from pipelines.datasets.entries import rejection
 from pipelines.datasets.python_json import decode_json
 from pipelines.datasets.spec import SourceRequest
 from schemas.errors import InputFileError, UsageError
 from schemas.geometry import xyxy
-from schemas.source import SourceRegion, SplitInput, Store
+from schemas.rejection import Kind, Reason, Rejected
+from schemas.source import Entry, SourceRegion, SplitInput, Store
 
 LVIS_NAMES = 1_203  # categories of LVIS v1
 FLOOR = 0.3  # a score must exceed it
@@ -38,6 +40,10 @@ class _Detection(msgspec.Struct, gc=False):
     score: float
 
 
+class _Link(msgspec.Struct, gc=False):
+    image_id: int  # a detection has no other id
+
+
 class _Category(msgspec.Struct, gc=False):
     category_id: int
 
@@ -48,6 +54,7 @@ class _NamesFile(msgspec.Struct):
 
 _FILE = msgspec.json.Decoder(list[Raw])
 _DETECTION = msgspec.json.Decoder(_Detection)
+_LINK = msgspec.json.Decoder(_Link)
 _CATEGORY = msgspec.json.Decoder(_Category)
 _NAMES_FILE = msgspec.json.Decoder(_NamesFile)
 
@@ -104,7 +111,50 @@ def read_detections(split: SplitInput, store: Store) -> tuple[list[Raw], Names]:
     return items, names
 
 
-def region_of(raw: Raw, names: Names) -> SourceRegion:
+def picture_of(raw: Raw) -> int:
+    """Return the number of the picture that a detection is about.
+
+    Raises:
+        msgspec.DecodeError: it names none.
+    """
+    return _LINK.decode(raw).image_id
+
+
+def distinct_detections(
+    split: SplitInput, image_id: str, raws: Sequence[Raw], names: Names
+) -> Generator[Entry, None, list[SourceRegion]]:
+    """Yield the detections of an image that are malformed or repeat others; return the rest."""
+    found: dict[str, SourceRegion] = {}
+    for raw in raws:
+        try:
+            region = _region(raw, names)
+            if region.region_id in found:
+                raise Rejected(Reason.DUPLICATE, "the same detection stands there once more")
+            found[region.region_id] = region
+        except Rejected as cause:
+            yield rejection(split, Kind.ANNOTATION, content_id(image_id, bytes(raw)), cause)
+    return list(found.values())
+
+
+def surest(regions: Sequence[SourceRegion]) -> list[SourceRegion]:
+    """Return detections by descending score, and by their ids where that is the same."""
+    return sorted(regions, key=lambda region: (-(region.score or 0), region.region_id))
+
+
+def chosen(regions: Sequence[SourceRegion], width: int, height: int) -> list[SourceRegion]:
+    """Return the detections of one image that are good enough, the surest first.
+
+    Args:
+        regions: all of the image; each with a score.
+        width: of the image, pixels.
+        height: likewise.
+    """
+    ordered = surest(regions)
+    passing = [region for region in ordered if _passes(region, width, height)]
+    return (passing or ordered[:FALLBACK])[:MOST]
+
+
+def _region(raw: Raw, names: Names) -> SourceRegion:
     """Return a detection as a region; its id is made of what it says.
 
     Raises:
@@ -120,19 +170,6 @@ def region_of(raw: Raw, names: Names) -> SourceRegion:
         category=names[found.category_id],
         score=found.score,
     )
-
-
-def chosen(regions: Sequence[SourceRegion], width: int, height: int) -> list[SourceRegion]:
-    """Return the detections of one image that are good enough, the surest first.
-
-    Args:
-        regions: all of the image; each with a score.
-        width: of the image, pixels.
-        height: likewise.
-    """
-    ordered = sorted(regions, key=lambda region: (-(region.score or 0), region.region_id))
-    passing = [region for region in ordered if _passes(region, width, height)]
-    return (passing or ordered[:FALLBACK])[:MOST]
 
 
 def _passes(region: SourceRegion, width: int, height: int) -> bool:

@@ -39,7 +39,7 @@ def limited(split: SplitInput, image_ids: Iterable[Key]) -> set[Key]:
     found = list(image_ids)
     if split.limit is None or split.limit >= len(found):
         return set(found)
-    at = (split.seed, "limit", split.source, split.split)
+    at = (split.seed, "limit", split.owner or split.source, split.split)
     ranked = sorted((rank(*at, str(image_id)), str(image_id), image_id) for image_id in found)
     return {image_id for _, _, image_id in ranked[: split.limit]}
 

@@ -115,10 +115,10 @@ def _listed(split: SplitInput, store: Store) -> tuple[list[str], list[Refused]]:
     taken: dict[str, str] = {}  # id to the list that has it
     for other in _held_out_from(split.split):
         if path := split.files.get(other):
-            taken.update(dict.fromkeys(_lines(store, path), f"{other}.txt"))
+            taken.update(dict.fromkeys(read_list(store, path), f"{other}.txt"))
     own = f"{split.split}.txt"
     image_ids, refused = [], []
-    for line in _lines(store, split.file):
+    for line in read_list(store, split.file):
         if not _IMAGE_ID.fullmatch(line):
             found = f"a line of {own} is {line[:200]!r}, expected the id of a picture"
             refused.append((line[:200], Rejected(Reason.IMAGE_UNSAFE_PATH, found)))
@@ -131,7 +131,12 @@ def _listed(split: SplitInput, store: Store) -> tuple[list[str], list[Refused]]:
     return sorted(image_ids), refused
 
 
-def _lines(store: Store, path: str) -> list[str]:
+def read_list(store: Store, path: str) -> list[str]:
+    """Return the ids of pictures that a file lists.
+
+    Raises:
+        InputFileError: it cannot be read, or lists nothing.
+    """
     try:
         text = store.read(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -3,8 +3,8 @@
 Two files of one format (`llava_json`), one of which is read:
 
     llava/llava_instruct_150k.json     the usual one; pictures are bare names of COCO's train2017
-    llava/llava_v1_5_mix665k.json      with `--path llava.train=FILE`; pictures have their
-                                       folder: coco/train2017/, gqa/images/, ocr_vqa/images/,
+    llava/llava_v1_5_mix665k.json      the edition mix665k; pictures have their folder:
+                                       coco/train2017/, gqa/images/, ocr_vqa/images/,
                                        textvqa/train_images/, vg/VG_100K/, vg/VG_100K_2/
 
 All lie below the data root, Visual Genome's in `visual_genome`. A text-only record is kept, with
@@ -19,10 +19,13 @@ from pipelines.datasets.llava_boxes import read_boxes
 from pipelines.datasets.llava_layout import list_folders, parse_records, read_records
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
 from prompts.style import Style
+from schemas.errors import UsageError
 from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
 
 LICENCE = "CC BY 4.0, and the terms of the model that wrote it"
+
+FILES = {"instruct_150k": "llava_instruct_150k.json", "mix665k": "llava_v1_5_mix665k.json"}
 
 _COCO = "coco/train2017"
 _VISUAL_GENOME = ("vg/", "visual_genome/")  # the owner's folder, and ours
@@ -37,7 +40,7 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
         Located(
             split="train",
             files={
-                "train": paths.get("train", f"{root}/llava/llava_instruct_150k.json"),
+                "train": paths.get("train", f"{root}/llava/{_file(request)}"),
                 **detection_files(root, request),
                 **own,
             },
@@ -56,6 +59,13 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     with_picture = [image_id for image_id, group in records.groups.items() if not group.text_only]
     listing = list_folders(store, split.pictures, with_picture)
     yield from parse_records(split, records, listing, boxes)
+
+
+def _file(request: SourceRequest) -> str:
+    edition = request.edition or SPEC.editions[0]
+    if edition not in FILES:
+        raise UsageError(f"source 'llava' has no edition {edition!r}, but: {', '.join(FILES)}")
+    return FILES[edition]
 
 
 def _place(name: str) -> str:
@@ -77,6 +87,7 @@ SPEC = DatasetSpec(
     splits=("train",),
     tasks=dict.fromkeys(Style, (Task.IMAGE_CONVERSATION,)),
     boxes_per_image={},
+    editions=tuple(FILES),
     locate=locate,
     parse=parse,
 )

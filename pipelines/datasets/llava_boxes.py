@@ -12,11 +12,18 @@ from functools import partial
 import msgspec
 from msgspec.structs import replace
 
+from pipelines.datasets.by_picture import ByPicture, group_by_picture
 from pipelines.datasets.coco_categories import Categories, read_categories
-from pipelines.datasets.coco_json import IMAGE, ItemId, Raw, Refused, link_of, malformed
+from pipelines.datasets.coco_json import IMAGE, Raw, link_of
 from pipelines.datasets.coco_layout import read_regions
-from pipelines.datasets.content_ids import content_id
-from pipelines.datasets.detections import MOST, Names, chosen, read_detections, region_of
+from pipelines.datasets.detections import (
+    MOST,
+    Names,
+    chosen,
+    distinct_detections,
+    picture_of,
+    read_detections,
+)
 from pipelines.datasets.entries import rejection, rejections
 from pipelines.datasets.llava_json import Group
 from pipelines.datasets.python_json import decode_json
@@ -37,24 +44,9 @@ class _Instances(msgspec.Struct):
     categories: list[Raw]
 
 
-class _Link(msgspec.Struct, gc=False):
-    image_id: int  # a detection has no other id
-
-
 _INSTANCES = msgspec.json.Decoder(_Instances)
-_LINK = msgspec.json.Decoder(_Link)
-
 
 Found = Generator[Entry, None, tuple[SourceRegion, ...]]
-
-
-@dataclass(slots=True)
-class _Grouped:
-    """The items about some pictures, by COCO's number."""
-
-    numbers: dict[int, int] = field(default_factory=dict)  # how many items
-    raws: dict[int, list[Raw]] = field(default_factory=dict)  # of pictures that the part owns
-    refused: list[Refused] = field(default_factory=list)  # those that name no picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +56,7 @@ class Boxes:
     split: SplitInput
     store: Store
     sizes: Mapping[int, Size] = field(default_factory=dict)
-    grouped: _Grouped = field(default_factory=_Grouped)
+    grouped: ByPicture = field(default_factory=ByPicture)
     most: int | None = None  # regions of one image; None: as many as there are items
     find: Callable[[SplitInput, ImageInfo, Sequence[Raw]], Found] | None = None
 
@@ -122,7 +114,7 @@ def read_boxes(split: SplitInput, store: Store, groups: Mapping[str, Group]) -> 
     sizes = _sizes(instances.images, wanted)
     if "detections" in split.files:
         items, names = read_detections(split, store)
-        grouped = _group(items, wanted, "detections", lambda raw: _LINK.decode(raw).image_id)
+        grouped = group_by_picture(items, wanted, "detections", picture_of)
         if items and not grouped.numbers:
             raise InputFileError(
                 f"{split.files['detections']}: no image_id is the COCO number of a picture that "
@@ -132,7 +124,7 @@ def read_boxes(split: SplitInput, store: Store, groups: Mapping[str, Group]) -> 
         find, most = partial(_detected, names), MOST
         return Boxes(split=split, store=store, sizes=sizes, grouped=grouped, most=most, find=find)
     annotations = instances.annotations
-    grouped = _group(annotations, wanted, "instances", lambda raw: link_of(raw).image_id)
+    grouped = group_by_picture(annotations, wanted, "instances", lambda raw: link_of(raw).image_id)
     annotated = partial(_annotated, read_categories(instances.categories))
     return Boxes(split=split, store=store, sizes=sizes, grouped=grouped, find=annotated)
 
@@ -179,38 +171,11 @@ def _sizes(images: Sequence[Raw], wanted: Mapping[int, bool]) -> dict[int, Size]
     return sizes
 
 
-def _group(
-    items: Sequence[Raw], wanted: Mapping[int, bool], name: str, link: Callable[[Raw], ItemId]
-) -> _Grouped:
-    grouped = _Grouped()
-    for position, raw in enumerate(items):
-        try:
-            number = link(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            grouped.refused.append((f"{name}[{position}]", malformed(error)))
-            continue
-        if not isinstance(number, int) or (owned := wanted.get(number)) is None:
-            continue
-        grouped.numbers[number] = grouped.numbers.get(number, 0) + 1
-        if owned:
-            grouped.raws.setdefault(number, []).append(raw)
-    return grouped
-
-
 def _detected(names: Names, split: SplitInput, image: ImageInfo, raws: Sequence[Raw]) -> Found:
     assert image.width is not None, "an image with boxes is framed"
     assert image.height is not None, "an image with boxes is framed"
-    found: dict[str, SourceRegion] = {}
-    for raw in raws:
-        try:
-            region = region_of(raw, names)
-            if region.region_id in found:
-                raise Rejected(Reason.DUPLICATE, "the same detection stands there once more")
-            found[region.region_id] = region
-        except Rejected as cause:
-            item_id = content_id(image.image_id, bytes(raw))
-            yield rejection(split, Kind.ANNOTATION, item_id, cause)
-    taken = chosen(list(found.values()), image.width, image.height)
+    found = yield from distinct_detections(split, image.image_id, raws, names)
+    taken = chosen(found, image.width, image.height)
     yield Count(Kind.ANNOTATION, "sampled_out", len(found) - len(taken))
     return tuple(taken)
 

@@ -7,6 +7,7 @@ The pickles hold the refs of all splits (`refcoco_pickle`). A file of the name r
 splits of its own, by object and not by picture, so that its test pictures are seen in training:
 it is read only where the user names it. Instead of the owners' files a user can give a flat JSON
 file for each split (`refcoco_flat`). Pictures are COCO's, of either release, found by number.
+In evaluations sentences are matched with a detector's boxes (`refcoco_candidates`).
 
 RefCOCO's sentences may say where an object lies; RefCOCO+'s never do; RefCOCOg's are longer.
 Format: https://github.com/lichengunc/refer
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipelines.datasets import refcoco_flat, refcoco_pickle
+from pipelines.datasets.detections import detection_files
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
 from prompts.style import Style
 from schemas.errors import UsageError
@@ -64,7 +66,8 @@ EDITIONS = {
 def locate(root: str, request: SourceRequest) -> list[Located]:
     """Return where the splits lie; roles are `refs`, `instances`, `images`, or a split's name.
 
-    A split's name gives its flat file; then only the splits so named are read.
+    A split's name gives its flat file; then only the splits so named are read. Further roles are
+    those of detections.
     """
     edition, own = EDITIONS[request.name], request.paths
     flat = tuple(dict.fromkeys(split for splits in edition.split_by.values() for split in splits))
@@ -80,10 +83,11 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
         instances = own.get("instances", f"{folder}/instances.json")
         pair = {"refs": refs, "instances": instances}
         files = dict.fromkeys(edition.splits_of(refs), pair)
+    detections = detection_files(root, request)
     return [
         Located(
             split=split,
-            files=paths,
+            files={**paths, **detections},
             pictures=own.get("images", f"{root}/coco"),
             folder="" if "images" in own else "coco",
             licence=LICENCE,
@@ -116,6 +120,7 @@ def _spec(name: str) -> DatasetSpec:
             Style.GPT4ROI: (Task.REGION_CAPTION,),
         },
         boxes_per_image={Style.GPT4ROI: 15},
+        evaluations=(Task.REGION_CAPTION, Task.REFERRING_EXPRESSION_COMPREHENSION),
         locate=locate,
         parse=parse,
     )

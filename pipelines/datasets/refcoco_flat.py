@@ -22,7 +22,8 @@ from pipelines.datasets.coco_json import ItemId, Raw, malformed
 from pipelines.datasets.coco_pictures import find_picture, list_pictures
 from pipelines.datasets.entries import Refused, image_info, limited, rejections
 from pipelines.datasets.python_json import decode_json
-from pipelines.datasets.refcoco_sentences import Images, Said, described_images, volume
+from pipelines.datasets.refcoco_candidates import read_candidates
+from pipelines.datasets.refcoco_sentences import Images, Said, described_images, shards
 from schemas.errors import InputFileError
 from schemas.geometry import Box, xyxy
 from schemas.rejection import Kind, Reason, Rejected
@@ -80,16 +81,7 @@ def parse_flat(split: SplitInput, store: Store) -> Iterator[Entry]:
     Raises:
         InputFileError: the file as a whole cannot be used.
     """
-    path = split.file
-    content = store.read(path)
-    try:
-        items = decode_json(_LIST, content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputFileError(
-            f"{path} ({len(content)} bytes) is not a flat file of sentences: {error}. Expected a "
-            "JSON list of objects with img_id, sents, bbox, height and width: fetch or write it "
-            "again."
-        ) from None
+    items = _decode(store.read(split.file), split.file)
     records, refused = _records(items)
     found: dict[ItemId, _Image] = {}
     for number, several in records.items():
@@ -101,6 +93,27 @@ def parse_flat(split: SplitInput, store: Store) -> Iterator[Entry]:
         yield Count(Kind.IMAGE, "read", len(found))
         yield Count(Kind.ANNOTATION, "read", sum(len(image.boxes) for image in found.values()))
     yield from _images(split, store, found)
+
+
+def images_in(content: bytes, path: str) -> set[int]:
+    """Return COCO's numbers of the images that a flat file is about.
+
+    Raises:
+        InputFileError: the file as a whole cannot be used.
+    """
+    records, _ = _records(_decode(content, path))
+    return set(records)
+
+
+def _decode(content: bytes, path: str) -> list[Raw]:
+    try:
+        return decode_json(_LIST, content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputFileError(
+            f"{path} ({len(content)} bytes) is not a flat file of sentences: {error}. Expected a "
+            "JSON list of objects with img_id, sents, bbox, height and width: fetch or write it "
+            "again."
+        ) from None
 
 
 def _records(items: Sequence[Raw]) -> tuple[dict[int, list[_Record]], list[Refused]]:
@@ -155,19 +168,24 @@ def _images(split: SplitInput, store: Store, found: Mapping[ItemId, _Image]) -> 
             )
         except Rejected as cause:
             refused.append((str(number), cause))
-    images = Images(usable=usable, chosen=limited(split, usable), refused=dict(refused))
+    images = Images(
+        usable=usable,
+        chosen=limited(split, usable),
+        refused=dict(refused),
+        candidates=read_candidates(split, store, list(found)),
+    )
     said = {number: image.said for number, image in found.items()}
     regions = sum(len(found[number].boxes) for number in usable)
-    shards = split.sizing.shards(volume(images, said, regions, categories=0))
+    number_of_shards = shards(split, images, said, regions=regions, categories=0)
     if split.leads:
-        yield SplitFacts(split.source, split.split, shards)
+        yield SplitFacts(split.source, split.split, number_of_shards)
         yield from rejections(split, Kind.IMAGE, refused)
 
     def regions_of(number: ItemId) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
         yield from ()
         return tuple(SourceRegion(name, box) for name, box in found[number].boxes.items())
 
-    yield from described_images(split, images, said, shards, regions_of, None)
+    yield from described_images(split, images, said, number_of_shards, regions_of, None)
     for number, image in found.items():
         if number in images.chosen or not split.owns(str(number)):
             continue

@@ -17,8 +17,9 @@ from pipelines.datasets.coco_json import CocoAnnotation, CocoFile, ItemId, Raw, 
 from pipelines.datasets.coco_layout import read_regions, usable_images, without_image
 from pipelines.datasets.coco_pictures import find_picture, list_pictures
 from pipelines.datasets.entries import Refused, limited, rejections
+from pipelines.datasets.refcoco_candidates import read_candidates
 from pipelines.datasets.refcoco_refs import Refs
-from pipelines.datasets.refcoco_sentences import Images, described_images, volume
+from pipelines.datasets.refcoco_sentences import Images, described_images, shards
 from schemas.rejection import Kind
 from schemas.sample import LabelSet
 from schemas.source import (
@@ -103,17 +104,24 @@ def _images(
         image.file_name = find_picture(int(number), listing)
     usable, unusable = usable_images(split, file, declared, listing)
     refused = malformed + unusable
-    images = Images(usable=usable, chosen=limited(split, usable), refused=dict(refused))
+    images = Images(
+        usable=usable,
+        chosen=limited(split, usable),
+        refused=dict(refused),
+        candidates=read_candidates(split, store, list(refs.said)),
+    )
     names = tuple(dict.fromkeys(categories.names.values()))
     labels = LabelSet(coco.LABEL_SET if set(names) == coco.NAMES else "RefCOCO", names)
-    size = volume(images, refs.said, len(file.annotations), len(names))
-    shards = split.sizing.shards(size)
+    annotations = len(file.annotations)
+    number_of_shards = shards(split, images, refs.said, regions=annotations, categories=len(names))
     if split.leads:
-        yield SplitFacts(split.source, split.split, shards, labels)
+        yield SplitFacts(split.source, split.split, number_of_shards, labels)
         yield from rejections(split, Kind.IMAGE, refused)
 
     def regions_of(number: ItemId) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
         return read_regions(split, groups.pop(number, []), categories)
 
-    yield from described_images(split, images, refs.said, shards, regions_of, labels.brief())
+    yield from described_images(
+        split, images, refs.said, number_of_shards, regions_of, labels.brief()
+    )
     yield from without_image(split, groups, usable, dict(refused))

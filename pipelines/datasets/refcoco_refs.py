@@ -11,7 +11,7 @@ its sentences go, or one where it has none.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -70,7 +70,7 @@ class Refs:
         self._split = split
         self._splits = splits
         refs: dict[int, list[_Ref]] = defaultdict(list)
-        for ref in self._own(_checked(loads(content, path), len(content), path)):
+        for ref in self._own(decode_refs(content, path)):
             refs[ref.ref_id].append(ref)
         for several in refs.values():
             self._take(several)
@@ -124,6 +124,20 @@ class Refs:
             self.said[ref.image_id].append(said)
 
 
+def images_of(content: bytes, path: str, splits: Collection[str]) -> set[int]:
+    """Return COCO's numbers of the images that the refs of some splits are about.
+
+    Raises:
+        InputFileError: it is no pickle of a list.
+    """
+    found = set()
+    for item in decode_refs(content, path):
+        if isinstance(item, dict) and item.get("split") in splits:
+            number = item.get("image_id")
+            found |= {number} if type(number) is int else set()
+    return found
+
+
 def _order(ref: _Ref) -> tuple[int, int, list[_Sentence]]:
     said = []
     for item in ref.sentences:
@@ -132,7 +146,13 @@ def _order(ref: _Ref) -> tuple[int, int, list[_Sentence]]:
     return ref.image_id, ref.ann_id, said
 
 
-def _checked(found: Any, size: int, path: str) -> list[Any]:
+def decode_refs(content: bytes, path: str) -> list[Any]:
+    """Return the refs in a pickle, unchecked.
+
+    Raises:
+        InputFileError: it is no pickle of a list.
+    """
+    found, size = loads(content, path), len(content)
     if not isinstance(found, list):
         raise InputFileError(
             f"{path} holds a {type(found).__name__}, expected a list of refs. Take refs(*).p "

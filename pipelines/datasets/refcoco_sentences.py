@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from pipelines.datasets.coco_json import ItemId
 from pipelines.datasets.entries import rejection, rejections
+from pipelines.datasets.refcoco_candidates import Candidates
 from schemas.item import Expression
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo, LabelSet
@@ -32,6 +33,7 @@ class Images:
     usable: Mapping[ItemId, ImageInfo]
     chosen: Collection[ItemId]
     refused: Mapping[str, Rejected]  # by the number as text
+    candidates: Candidates | None  # for the sentences about them; None: the owner's regions are
 
     def cause(self, number: ItemId) -> Rejected | None:
         """Return why an image is not used; None where it could have been."""
@@ -42,28 +44,38 @@ class Images:
         return Rejected(Reason.UNKNOWN_IMAGE, f"image_id {number} is not among the images")
 
 
-def volume(
-    images: Images, said: Mapping[ItemId, Sequence[Said]], regions: int, categories: int
-) -> Volume:
-    """Return how much there is to a split; an image goes into a record for each round of sentences.
+def shards(
+    split: SplitInput,
+    images: Images,
+    said: Mapping[ItemId, Sequence[Said]],
+    *,
+    regions: int,
+    categories: int,
+) -> int:
+    """Return into how many shards a split goes; an image has a record for each round of sentences.
 
     Args:
+        split: that is read.
         images: of the split.
         said: the sentences about each.
         regions: of all images that can be used.
         categories: of the regions.
     """
+    if images.candidates is not None:
+        taken = {int(number): images.usable[number] for number in images.chosen}
+        return images.candidates.shards(taken, {number: len(said[number]) for number in taken})
     rounds = {
         number: max(Counter(one.region_id for one in said[number]).values())
         for number in images.chosen
     }
     records = sum(rounds.values())
-    return Volume(
+    volume = Volume(
         images=records,
         regions=max(records, regions * len(images.chosen) // max(1, len(images.usable))),
         categories=categories,
         picture_bytes=sum(images.usable[number].size_bytes * rounds[number] for number in rounds),
     )
+    return split.sizing.shards(volume)
 
 
 def described_images(
@@ -76,6 +88,8 @@ def described_images(
 ) -> Iterator[Entry]:
     """Yield a part's images with their regions and sentences, and what becomes of other sentences.
 
+    Beside candidates, only the regions are kept that a sentence is about.
+
     Args:
         split: whose part is wanted.
         images: of the whole split.
@@ -84,12 +98,20 @@ def described_images(
         regions_of: yields what is refused of an image's regions, and returns the others.
         label_set: of the regions' categories, in brief.
     """
+    candidates = images.candidates
+    if candidates is not None and split.leads:
+        yield from candidates.refused()
     owned = [number for number in images.usable if split.owns(str(number))]
     taken = [number for number in owned if number in images.chosen]
     yield Count(Kind.IMAGE, "sampled_out", len(owned) - len(taken))
     for number in taken:
         regions = yield from regions_of(number)
-        items = yield from _expressions(split, said[number])
+        if candidates is not None:
+            referents = _referents(regions, said[number])
+            yield Count(Kind.ANNOTATION, "sampled_out", len(regions) - len(referents))
+            regions = referents + (yield from candidates.of(int(number)))
+        # An evaluation asks about every sentence or compares with it, as published ones do.
+        items = yield from _expressions(split, said[number], repeated=split.evaluation)
         image = replace(images.usable[number], shards=shards)
         yield SourceImage(image, regions, items, label_set)
     for number, sentences in said.items():
@@ -101,17 +123,30 @@ def described_images(
             yield Count(Kind.SENTENCE, "sampled_out", len(sentences))
 
 
+def _referents(
+    regions: Sequence[SourceRegion], sentences: Sequence[Said]
+) -> tuple[SourceRegion, ...]:
+    spoken_of = {one.region_id for one in sentences}
+    return tuple(region for region in regions if region.region_id in spoken_of)
+
+
 def _expressions(
-    split: SplitInput, sentences: Sequence[Said]
+    split: SplitInput, sentences: Sequence[Said], *, repeated: bool
 ) -> Generator[Entry, None, tuple[Expression, ...]]:
-    """Yield the sentences of an image that repeat others, and return the rest."""
+    """Yield the sentences of an image that repeat others, and return the rest.
+
+    Args:
+        split: whose they are.
+        sentences: about one image.
+        repeated: return those as well that say the same of the same; only ids are told apart.
+    """
     taken: dict[str, Expression] = {}
     told: dict[tuple[str, str, str], str] = {}
     for one in sorted(sentences, key=lambda one: (len(one.id), one.id, one.text)):
         words = " ".join(one.text[: MAX_CHARACTERS + 1].split())  # more is refused later on
         if one.id in taken:
             cause = Rejected(Reason.DUPLICATE_ID, f"id {one.id} stands more than once")
-        elif first := told.get((one.ref, one.region_id, words)):
+        elif not repeated and (first := told.get((one.ref, one.region_id, words))):
             cause = Rejected(Reason.DUPLICATE, f"{words[:80]!r} is said of it by {first} as well")
         else:
             told[one.ref, one.region_id, words] = one.id

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from prompts.style import Style
 from schemas.sample import Task
@@ -20,12 +20,17 @@ from schemas.source import Entry, SplitInput, Store
 
 
 class SourceRequest(BaseModel):
-    """Which source a build takes, and where it lies if not at its usual place."""
+    """Which source a build takes, how much of it, and where it lies if not at its usual place."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
+    splits: tuple[str, ...] | None = Field(default=None, min_length=1)  # None: all there are
+    tasks: tuple[Task, ...] | None = Field(default=None, min_length=1)  # None: all it is used for
+    per_category: int | None = Field(default=None, ge=1)  # regions; None: as the recipe says
+    per_image: int | None = Field(default=None, ge=1)  # likewise
     year: int | None = None  # for sources released more than once; None: the usual one
+    edition: str | None = None  # for sources of several files, one of which is read; likewise
     annotations: str | None = None  # a file in the source's format, instead of the owner's
     images: str | None = None  # the folder of that file's images
     split: str = "train"  # what that file's split is called
@@ -48,6 +53,8 @@ class DatasetSpec:
     locate: Callable[[str, SourceRequest], list["Located"]]  # data root, request
     parse: Callable[[SplitInput, Store], Iterator[Entry]]
     years: tuple[int, ...] = ()  # of its releases, where there are several
+    evaluations: tuple[Task, ...] = ()  # that it is used for
+    editions: tuple[str, ...] = ()  # the files of which one is read, where there are several
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,7 +54,8 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
         InputFileError: the file of questions cannot be used, or a file cannot be read.
     """
     content = store.read(split.file)
-    yield from _Parser(split, store, QuestionFile(content, split.file)).entries()
+    file = QuestionFile(content, split.file, evaluation=split.evaluation)
+    yield from _Parser(split, store, file).entries()
 
 
 class _Parser:
@@ -70,7 +71,7 @@ class _Parser:
         split, file = self._split, self._file
         usable, refused = self._usable()
         chosen = limited(split, usable)
-        shards = split.sizing.shards(_volume(file.pictures, usable, chosen))
+        shards = _shards(split, file.pictures, {img_id: usable[img_id] for img_id in chosen})
         if split.leads:
             yield SplitFacts(split.source, split.split, shards)
             yield Count(Kind.QUESTION, "read", len(file.malformed))
@@ -162,17 +163,19 @@ def _sized(split: SplitInput, image: ImageInfo, size: tuple[int, int]) -> ImageI
     return replace(info, shards=image.shards)
 
 
-def _volume(
-    pictures: Mapping[str, Picture], usable: Mapping[str, ImageInfo], chosen: set[str]
-) -> Volume:
-    """Return how much there is; an image counts once for each record that will hold it."""
-    records = {img_id: len(pictures[img_id].lines) for img_id in chosen}
-    return Volume(
+def _shards(
+    split: SplitInput, pictures: Mapping[str, Picture], chosen: Mapping[str, ImageInfo]
+) -> int:
+    """Return into how many shards a split goes: a question makes a record, or two to evaluate."""
+    each = 2 if split.evaluation else 1
+    records = {img_id: each * len(pictures[img_id].lines) for img_id in chosen}
+    volume = Volume(
         images=sum(records.values()),
         regions=sum(pictures[img_id].first.objects * count for img_id, count in records.items()),
         categories=len(coco.NAMES),
-        picture_bytes=sum(usable[img_id].size_bytes * count for img_id, count in records.items()),
+        picture_bytes=sum(chosen[img_id].size_bytes * count for img_id, count in records.items()),
     )
+    return replace(split.sizing, record_per_region=False).shards(volume)
 
 
 def _sampled_out(picture: Picture) -> Iterator[Entry]:
@@ -193,6 +196,7 @@ SPEC = DatasetSpec(
     obtain="https://visualcommonsense.com/download/: the annotations and the images, for research",
     splits=("train", "val"),
     tasks=dict.fromkeys(Style, (Task.REGION_REASONING,)),
+    evaluations=(Task.REGION_REASONING,),
     boxes_per_image={},
     locate=locate,
     parse=parse,

@@ -7,7 +7,8 @@
      "rationale_choices": [[...], [...], [...], [...]], "rationale_label": 1, ...}
 
 Numbers in the token lists count objects from 0, those in the `_orig` strings from 1. Only the
-labelled choices are true here: the others are right answers to other questions.
+labelled choices are true here: the others are right answers to other questions, their objects
+exchanged for some of this picture. To train, only the true ones are taken; to evaluate, all.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,18 +16,19 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 import msgspec
+from msgspec.structs import replace
 
 from pipelines.datasets.entries import Refused
 from pipelines.datasets.python_json import decode_json
 from pipelines.datasets.vcr_text import Token, to_passage
 from schemas.errors import InputFileError
-from schemas.item import Question
+from schemas.item import Choices, Passage, Question
 from schemas.rejection import Reason, Rejected
 
 Files = tuple[str, str]  # of a picture and of its metadata, below `vcr1images`
 Id = Annotated[str, msgspec.Meta(pattern=r"\A[\w.-]+\Z")]
 Label = Annotated[int, msgspec.Meta(ge=0, le=3)]
-Choices = tuple[msgspec.Raw, msgspec.Raw, msgspec.Raw, msgspec.Raw]
+RawChoices = tuple[msgspec.Raw, msgspec.Raw, msgspec.Raw, msgspec.Raw]
 
 
 class _Link(msgspec.Struct, gc=False):
@@ -41,13 +43,13 @@ class _Link(msgspec.Struct, gc=False):
 
 
 class _Content(msgspec.Struct, gc=False):
-    """What a line says; of the choices, only the true ones are decoded further."""
+    """What a line says; its choices are decoded where they are needed: to train, the true ones."""
 
     objects: list[str]
     question: list[Token]
-    answer_choices: Choices
+    answer_choices: RawChoices
     answer_label: Label
-    rationale_choices: Choices
+    rationale_choices: RawChoices
     rationale_label: Label
 
 
@@ -86,8 +88,9 @@ class QuestionFile:
         InputFileError: no line is a question of VCR, or the file is GD-VCR.
     """
 
-    def __init__(self, content: bytes, path: str) -> None:
+    def __init__(self, content: bytes, path: str, *, evaluation: bool = False) -> None:
         self._content = content
+        self._evaluation = evaluation  # questions come with all their choices
         self.malformed: list[Refused] = []  # lines that cannot be read, by their number
         self.repeats: list[Line] = []  # of a question id that another line bears
         self.pictures: dict[str, Picture] = {}
@@ -113,8 +116,6 @@ class QuestionFile:
         """
         try:
             found = decode_json(_CONTENT, self._text(line))
-            answer = _TOKENS.decode(found.answer_choices[found.answer_label])
-            rationale = _TOKENS.decode(found.rationale_choices[found.rationale_label])
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise malformed(str(error)) from None
         if line.files != files:
@@ -124,11 +125,20 @@ class QuestionFile:
                 f"the {len(found.objects)} objects of the line are not the {len(categories)} names "
                 f"of {files[1]}"
             )
-        return Question(
+        answers = found.answer_choices, found.answer_label
+        rationales = found.rationale_choices, found.rationale_label
+        asked = Question(
             id=line.annot_id,
             question=to_passage(found.question, categories),
-            answer=to_passage(answer, categories),
-            rationale=to_passage(rationale, categories),
+            answer=_passage("answer_choices", *answers, categories),
+            rationale=_passage("rationale_choices", *rationales, categories),
+        )
+        if not self._evaluation:
+            return asked
+        return replace(
+            asked,
+            answers=_choices("answer_choices", *answers, categories),
+            rationales=_choices("rationale_choices", *rationales, categories),
         )
 
     def _lines(self, content: bytes, path: str) -> list[Line]:
@@ -161,6 +171,21 @@ class QuestionFile:
 def malformed(detail: str) -> Rejected:
     """Return the refusal of what is not as VCR writes it."""
     return Rejected(Reason.MALFORMED, detail)
+
+
+def _passage(key: str, found: RawChoices, position: int, categories: Sequence[str]) -> Passage:
+    """Return one of four choices."""
+    try:
+        return to_passage(_TOKENS.decode(found[position]), categories)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise malformed(f"{key}[{position}]: {error}") from None
+    except Rejected as cause:
+        raise Rejected(cause.reason, f"{key}[{position}]: {cause.detail}") from None
+
+
+def _choices(key: str, found: RawChoices, label: int, categories: Sequence[str]) -> Choices:
+    passages = [_passage(key, found, position, categories) for position in range(len(found))]
+    return Choices(tuple(passages), label)
 
 
 def _spans(content: bytes) -> Iterator[tuple[int, int, int]]:

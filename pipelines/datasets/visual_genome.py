@@ -4,11 +4,15 @@
     region_descriptions.json    boxes with a phrase each
     relationships.json          subject, predicate, object, with boxes and names; optional
     object_alias.txt, predicate_alias.txt    names that mean the same; optional
+    test_ids.txt                the images to test on; optional
     VG_100K/  VG_100K_2/        the pictures
 
 Versions 1.0, 1.2 and 1.4 are read alike, see `visual_genome_json`. The urls put some pictures into
 the other folder than the archives do, so a name is looked for in both. The files objects,
 attributes and scene graphs add nothing that a task uses and are not read.
+
+The split train has all images. The split test (`visual_genome_split`) is one to evaluate on, read
+only where it is asked for: its images with their phrases, and nothing of other images.
 Format: https://homes.cs.washington.edu/~ranjay/visualgenome/api.html
 """
 
@@ -24,6 +28,7 @@ from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
 from pipelines.datasets.visual_genome_alias import Aliases, parse_aliases
 from pipelines.datasets.visual_genome_image import Said, add_regions, add_relationships
 from pipelines.datasets.visual_genome_json import RecordKind, Records
+from pipelines.datasets.visual_genome_split import TEST_IDS, TEST_LIST, test_ids
 from prompts.style import Style
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo, Task
@@ -32,26 +37,34 @@ from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput, St
 LICENCE = "CC BY 4.0"
 FOLDERS = ("VG_100K", "VG_100K_2")
 REQUIRED = ("image_data.json", "region_descriptions.json")
-OPTIONAL = ("relationships.json", "object_alias.txt", "predicate_alias.txt")
+OPTIONAL = {
+    "train": ("relationships.json", "object_alias.txt", "predicate_alias.txt"),
+    "test": (TEST_LIST,),
+}
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
-    """Return where the one split lies; roles are `images`, and the files' names without ends."""
+    """Return where the splits lie; roles are `images`, and the files' names without ends."""
 
     def paths(names: Sequence[str]) -> dict[str, str]:
         roles = {name.partition(".")[0]: name for name in names}
         usual = {role: f"{root}/visual_genome/{name}" for role, name in roles.items()}
         return {role: request.paths.get(role, path) for role, path in usual.items()}
 
+    splits = tuple(OPTIONAL) if request.splits else SPEC.splits
+    needed = (*REQUIRED, TEST_LIST) if TEST_IDS in request.paths else REQUIRED
+    # A list that is named may be meant for the guard of the split to train on.
+    named = {TEST_IDS: request.paths[TEST_IDS]} if TEST_IDS in request.paths else {}
     return [
         Located(
-            split="train",
-            files=paths(REQUIRED),
-            optional=paths(OPTIONAL),
+            split=split,
+            files=paths(needed if split == "test" else REQUIRED),
+            optional=paths(OPTIONAL[split]) | named,
             pictures=request.paths.get("images", f"{root}/visual_genome"),
             folder="" if "images" in request.paths else "visual_genome",
             licence=LICENCE,
         )
+        for split in splits
     ]
 
 
@@ -63,6 +76,7 @@ class _Images:
     chosen: Collection[ItemId]
     refused: Mapping[str, Rejected]
     picture_bytes: int  # of those wanted
+    own: Collection[ItemId] | None  # the split's, whether or not they are there; None: all
 
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
@@ -73,8 +87,8 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     """
     images = yield from _images(split, store)
     unwanted = images.usable.keys() - images.chosen
-    regions = _records(split, store, "region_descriptions", vg_json.REGIONS, unwanted)
-    related = _records(split, store, "relationships", vg_json.RELATIONSHIPS, unwanted)
+    regions = _records(split, store, "region_descriptions", vg_json.REGIONS, unwanted, images.own)
+    related = _records(split, store, "relationships", vg_json.RELATIONSHIPS, unwanted, images.own)
     aliases = [_aliases(split, store, role) for role in ("object_alias", "predicate_alias")]
     shards = split.sizing.shards(_volume(images, regions.read + related.read))
     if split.leads:
@@ -96,6 +110,12 @@ def _images(split: SplitInput, store: Store) -> Generator[Entry, None, _Images]:
     path = split.files["image_data"]
     items = vg_json.decode_list(store.read(path), path)
     found, refused = vg_json.index_items(items, vg_json.IMAGE, "image_data")
+    number, own = len(items), _own(split, store, found)
+    if own is not None:
+        names = {str(image_id) for image_id in own}
+        found = {image_id: image for image_id, image in found.items() if image_id in own}
+        refused = [refusal for refusal in refused if refusal[0] in names]
+        number = len(found) + len(refused)
     listing = {
         f"{folder}/{name}": size
         for folder in FOLDERS
@@ -110,7 +130,7 @@ def _images(split: SplitInput, store: Store) -> Generator[Entry, None, _Images]:
             refused.append((str(image_id), cause))
     chosen = limited(split, usable)
     if split.leads:
-        yield Count(Kind.IMAGE, "read", len(items))
+        yield Count(Kind.IMAGE, "read", number)
         yield Count(Kind.IMAGE, "sampled_out", len(usable) - len(chosen))
         yield from rejections(split, Kind.IMAGE, refused)
     return _Images(
@@ -118,7 +138,18 @@ def _images(split: SplitInput, store: Store) -> Generator[Entry, None, _Images]:
         chosen=sorted(chosen, key=str),
         refused=dict(refused),
         picture_bytes=sum(usable[image_id].size_bytes for image_id in chosen),
+        own=own,
     )
+
+
+def _own(
+    split: SplitInput, store: Store, image_ids: Collection[ItemId]
+) -> Collection[ItemId] | None:
+    """Return the images of the split to test on; None for the one that has all."""
+    if split.split != "test":
+        return None
+    path = split.files.get(TEST_IDS, "")
+    return test_ids(image_ids, store.read(path) if path else None, path)
 
 
 def _file_name(url: str, listing: Mapping[str, int]) -> str:
@@ -134,11 +165,12 @@ def _records(
     role: str,
     kind: RecordKind,
     unwanted: Collection[ItemId],
+    own: Collection[ItemId] | None,
 ) -> Records:
     if role not in split.files:
         return Records(kind)
     path = split.files[role]
-    return vg_json.read_records(store.read(path), path, kind, split, unwanted)
+    return vg_json.read_records(store.read(path), path, kind, split, unwanted, own)
 
 
 def _aliases(split: SplitInput, store: Store, role: str) -> Aliases:
@@ -193,6 +225,7 @@ SPEC = DatasetSpec(
         Style.GPT4ROI: (Task.REGION_CAPTION,),
     },
     boxes_per_image={Style.REGIONGPT: 10, Style.GPT4ROI: 15},
+    evaluations=(Task.REGION_CAPTION,),
     locate=locate,
     parse=parse,
 )

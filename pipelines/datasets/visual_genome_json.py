@@ -217,6 +217,7 @@ def read_records(
     kind: RecordKind,
     split: SplitInput,
     unwanted: Collection[ItemId],
+    own: Collection[ItemId] | None,
 ) -> Records:
     """Return a part's records of one file.
 
@@ -226,6 +227,7 @@ def read_records(
         kind: of its records.
         split: tells which images the part owns.
         unwanted: images that can be used, but are left out by the limit.
+        own: the split's images; None: all, and the split answers for what names no image.
     """
     found = Records(kind)
     name = path.rsplit("/", 1)[-1]
@@ -233,8 +235,11 @@ def read_records(
         try:
             record = kind.decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            found.read += 1  # what it holds cannot be told
-            found.refused.append((f"{name}[{position}]", malformed(error)))
+            if own is None:
+                found.read += 1  # what it holds cannot be told
+                found.refused.append((f"{name}[{position}]", malformed(error)))
+            continue
+        if own is not None and record.image_id not in own:
             continue
         found.read += len(record.items)
         if record.image_id == _NO_ID:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from pipelines.flags.shared import add_place_flags, add_shard_flags
+from pipelines.flags.shared import add_guard_flags, add_place_flags, add_shard_flags
 
 
 def add_recap_flags(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +22,7 @@ def add_recap_flags(parser: argparse.ArgumentParser) -> None:
 def _inputs(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--source", required=True, metavar="NAME", help="one with class names")
     add_place_flags(group)
+    add_guard_flags(group)
     group.add_argument("--label-set", metavar="NAME", help="what the category names are called")
     group.add_argument("--limit", type=int, metavar="N", help="N images per split, by hash")
     group.add_argument(
@@ -45,7 +46,28 @@ def _captioner(group: "argparse._ArgumentGroup") -> None:
         metavar="URL",
         help="of a server, e.g. http://gpu:8000/v1; may be repeated",
     )
-    group.add_argument("--model", default="", metavar="NAME", help="what the server calls it")
+    group.add_argument(
+        "--serve",
+        metavar="MODEL",
+        help="instead of --endpoint: have vLLM serve it here, a local folder or a name on the Hub",
+    )
+    group.add_argument(
+        "--vllm",
+        metavar="PATH",
+        help="for --serve: vLLM's own Python, or its executable (default: `vllm` on the PATH)",
+    )
+    group.add_argument(
+        "--serve-args",
+        default="",
+        metavar="FLAGS",
+        help="for --serve: vLLM's flags, e.g. --serve-args='--max-model-len 8192'",
+    )
+    group.add_argument(
+        "--model",
+        default="",
+        metavar="NAME",
+        help="what the server calls it; default with --serve: MODEL",
+    )
     group.add_argument(
         "--api-key-env",
         default="OPENAI_API_KEY",
@@ -61,9 +83,9 @@ def _captioner(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--patience",
         type=float,
-        default=600.0,
         metavar="SECONDS",
-        help="how long to wait for a server that does not answer (default: %(default)s)",
+        help="how long to wait for a server that does not answer (default: 600; with --serve, "
+        "where its model must load first: 1800)",
     )
 
 

@@ -2,6 +2,8 @@
 
 import argparse
 
+SHARD_SIZE = "500MB"  # where no other is wanted
+
 
 def add_place_flags(group: "argparse._ArgumentGroup") -> None:
     """Declare the flags that say where sources lie."""
@@ -17,7 +19,19 @@ def add_place_flags(group: "argparse._ArgumentGroup") -> None:
     )
 
 
+def add_guard_flags(group: "argparse._ArgumentGroup") -> None:
+    """Declare the flags about pictures that evaluations are done on."""
+    group.add_argument(
+        "--guard",
+        action=argparse.BooleanOptionalAction,
+        help="keep pictures that evaluations are done on out of splits to train on (default: do)",
+    )
+    group.add_argument(
+        "--require-guard", action="store_true", help="stop where a list of such pictures is missing"
+    )
+
+
 def add_shard_flags(group: "argparse._ArgumentGroup") -> None:
     """Declare the flags about the shards that are written."""
-    group.add_argument("--shard-size", default="500MB", metavar="SIZE", help="e.g. 500MB, 2GB")
+    group.add_argument("--shard-size", metavar="SIZE", help=f"e.g. 2GB (default: {SHARD_SIZE})")
     group.add_argument("--rebuild", action="store_true", help="replace another build in the output")

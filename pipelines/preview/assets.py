@@ -117,6 +117,9 @@ body:has(#boxes:not(:checked)) g:not(.active) rect { stroke: none; }
 }
 
 .chat { display: flex; flex-direction: column; gap: .55rem; }
+.answers { color: var(--soft); margin: .4rem 0 0 1.4rem; overflow-wrap: anywhere; }
+.answers .right { color: inherit; font-weight: 600; }
+.answers .right::after { content: " \\2713"; }
 .turn { align-self: flex-start; max-width: min(88%, 46rem); }
 .turn p {
   background: var(--assistant); border-radius: 4px 14px 14px 14px; overflow-wrap: anywhere;

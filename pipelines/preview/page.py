@@ -10,7 +10,7 @@ from pipelines.preview.assets import SCRIPT, STYLE
 from pipelines.preview.facts import Facts
 from pipelines.preview.figure import figure
 from pipelines.preview.html import Html, element, joined
-from pipelines.preview.record import Record, ShownRegion, pieces, shown_regions
+from pipelines.preview.record import Record, ShownRegion, answers, pieces, shown_regions
 from schemas.sample import IMAGE_TOKEN, MULTI_TASK, region_token
 
 _SCRIPT_HASH = b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
@@ -116,7 +116,7 @@ def _sample(number: int, record: Record, image_root: str | None) -> Html:
         element(
             "div",
             element("div", left, class_="left") if left else "",
-            element("div", *_turns(record, regions), class_="chat"),
+            element("div", *_turns(record, regions), _answers(record), class_="chat"),
             class_="columns",
         ),
         element("details", element("summary", "all facts"), _definitions(_record_facts(record))),
@@ -154,6 +154,14 @@ def _turns(record: Record, regions: list[ShownRegion]) -> list[Html]:
         words = [_piece(piece, regions) for piece in pieces(message["content"], len(regions))]
         turns.append(element("div", label, element("p", *words), class_=f"turn {role}"))
     return turns
+
+
+def _answers(record: Record) -> Html:
+    """Return an evaluation's answers as a list, the right ones marked."""
+    rows = [
+        element("li", text, class_="right" if right else "wrong") for text, right in answers(record)
+    ]
+    return element("ol", *rows, class_="answers") if rows else Html("")
 
 
 def _piece(piece: str | int, regions: list[ShownRegion]) -> str:

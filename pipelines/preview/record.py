@@ -19,6 +19,8 @@ COLOURS = (
     "#ff9f45", "#34d8dc", "#b5a1ff", "#c5e84d", "#ffb3c7",
 )  # fmt: skip
 
+MOST_CHOICES = 10  # that are shown
+
 _PLACEHOLDER = re.compile(r"(<image>|<region\d+>)")
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # Unicode's controls, formats, surrogates, separators
 
@@ -59,6 +61,19 @@ def pieces(content: str, regions: int) -> list[Piece]:
     """Return a message split at its placeholders; those of its regions become their numbers."""
     numbers = {region_token(number): number for number in range(1, regions + 1)}
     return [numbers.get(part, part) for part in _PLACEHOLDER.split(content) if part]
+
+
+def answers(record: Record) -> list[tuple[str, bool]]:
+    """Return what a record of an evaluation has to choose from, or else all that is right.
+
+    Each comes with whether it is right. Where there are many choices, as where they are the names
+    of a label set, the wrong ones are left out. A record of no evaluation has none.
+    """
+    found = record["evaluation"] or {}
+    choices = [(text, at == found["label"]) for at, text in enumerate(found.get("choices") or ())]
+    if not choices:
+        return [(text, True) for text in found.get("references") or ()]
+    return [choice for choice in choices if choice[1] or len(choices) <= MOST_CHOICES]
 
 
 def visible(text: str) -> str:

@@ -14,6 +14,7 @@ from rich.text import Text
 from pipelines.preview.record import (
     Record,
     ShownRegion,
+    answers,
     one_line,
     pieces,
     shown_regions,
@@ -31,6 +32,8 @@ def print_samples(records: Iterable[Record], console: Console) -> None:
         console.rule(Text(f" {number} · {one_line(record['id'])} ", "bold"), align="left")
         console.print(_facts(record))
         console.print(Padding(_conversation(record, regions), (1, 0)))
+        if listed := answers(record):
+            console.print(Padding(_answers(listed), (0, 0, 1, 0)))
         if regions:
             console.print(Padding(_table(regions), (0, 0, 1, 0)))
 
@@ -62,6 +65,17 @@ def _content(content: str, regions: list[ShownRegion]) -> Text:
         else:
             text.append(visible(piece), "reverse" if piece == IMAGE_TOKEN else "")
     return text
+
+
+def _answers(listed: list[tuple[str, bool]]) -> Table:
+    """Return an evaluation's answers, the right ones marked."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for text, right in listed:
+        mark = Text("right" if right else "wrong", "bold green" if right else "dim")
+        grid.add_row(mark, Text(one_line(text), "" if right else "dim"))
+    return grid
 
 
 def _table(regions: list[ShownRegion]) -> Table:

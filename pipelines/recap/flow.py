@@ -13,7 +13,6 @@ from pipelines.build import prepare
 from pipelines.pages import ShardKey
 from pipelines.plan import Plan
 from pipelines.publish import Publish
-from pipelines.read import FACTS
 from pipelines.recap.captioner import Captioner
 from pipelines.recap.recipe import RecapRecipe
 from pipelines.recap.scorer import Scorer
@@ -49,8 +48,8 @@ class RecapFlow:
     def __call__(self, root: beam.Pipeline, plan: Plan, parts: int) -> None:
         """Put the stages into the pipeline."""
         found = prepare(root, plan, parts)
-        packed = found.sampled[KEPT] | "Pack" >> beam.FlatMap(pack_images)
-        every_shard = found.read[FACTS] | "EveryShard" >> beam.FlatMap(shard_keys)
+        packed = found.images | "Pack" >> beam.FlatMap(pack_images)
+        every_shard = found.facts | "EveryShard" >> beam.FlatMap(shard_keys)
         shards = (
             (packed, every_shard)
             | "Flatten" >> beam.Flatten()
@@ -60,8 +59,8 @@ class RecapFlow:
                 REJECTED, TALLY, main=KEPT
             )
         )
-        stages = (found.read, found.screened, found.sampled, shards)
-        rejections = [stage[REJECTED] for stage in stages] | "Rejections" >> beam.Flatten()
+        stages = (*found.stages, shards)
+        rejections = [stage[REJECTED] for stage in stages]
         tallies = [stage[TALLY] for stage in stages] | "Tallies" >> beam.Flatten()
         shards[KEPT] | "Publish" >> Publish(plan, rejections, tallies, found.short)
 

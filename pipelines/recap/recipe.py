@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipelines.datasets.catalog import dataset
-from pipelines.recipe import Recipe
+from pipelines.recipe import RECAPD_ROLE, Recipe
 from prompts.style import Style
 from schemas.errors import UsageError
 from schemas.sample import Task
@@ -55,7 +55,9 @@ class RecapRecipe(Recipe):
             raise UsageError("recap takes one source at a time")
         if self.captioning.captioner == "openai" and not self.captioning.model:
             raise UsageError("--model NAME: what the server calls the model that shall caption")
-        tasks = dataset(self.sources[0].name).tasks[Style.REGIONGPT]
+        if RECAPD_ROLE in self.sources[0].paths:
+            raise UsageError("recap makes captions, it reads none: leave out --path ...recapd=")
+        tasks = dataset(self.sources[0].name).tasks.get(Style.REGIONGPT, ())
         if Task.REGION_CLASSIFICATION not in tasks:
             raise UsageError(
                 f"source {self.sources[0].name!r} has no boxes with class names to caption"
@@ -68,11 +70,14 @@ class RecapRecipe(Recipe):
 
     def caps(self) -> Caps:
         """Return how many regions are captioned."""
-        per_image = {CONFIG: self.per_image} if self.per_image is not None else {}
         return Caps(
-            per_category=self.per_category, per_image=per_image, min_words=None, seed=self.seed
+            per_category={CONFIG: self.per_category} if self.per_category is not None else {},
+            per_image={CONFIG: self.per_image} if self.per_image is not None else {},
+            seed=self.seed,
+            drawn_as={CONFIG: self.sources[0].name},
         )
 
     def caption_identity(self) -> dict[str, Any]:
         """Return what decides the captions, and nothing of what decides which are kept."""
-        return {name: value for name, value in self.identity().items() if name != "filter"}
+        others = ("filter", "guard")
+        return {name: value for name, value in self.identity().items() if name not in others}

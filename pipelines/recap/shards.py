@@ -21,9 +21,9 @@ from pipelines.recap.scorer import Scorer
 from pipelines.recap.two_stages import TwoStages
 from pipelines.recap.views import Sights
 from pipelines.write import WriteOptions, shard_key, write_shard
+from schemas.item import Captioner as Provenance
 from schemas.ledger import Stage
 from schemas.manifest import Shard
-from schemas.sample import Captioner as Provenance
 from schemas.sample import Draft, ScreenedImage
 from schemas.shard import shard_name
 from transforms.accounting import Book

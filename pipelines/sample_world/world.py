@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.sample_world.coco import write_coco
+from pipelines.sample_world.detections import write_detections
 from pipelines.sample_world.flickr30k import write_flickr30k
 from pipelines.sample_world.llava import write_llava
 from pipelines.sample_world.llava_pretrain import write_llava_pretrain
 from pipelines.sample_world.lvis import write_lvis
+from pipelines.sample_world.pope import write_pope
 from pipelines.sample_world.refcoco import write_refcoco, write_refcoco_plus, write_refcocog
 from pipelines.sample_world.scene import Progress, World
 from pipelines.sample_world.v3det import write_v3det
@@ -27,12 +29,14 @@ WRITERS = (
     write_refcoco,
     write_refcoco_plus,
     write_refcocog,
+    write_detections,
     write_visual_genome,
     write_flickr30k,
     write_vcr,
     write_v3det,
     write_llava,
     write_llava_pretrain,
+    write_pope,
 )
 
 
@@ -46,8 +50,8 @@ def write_world(
 
     Args:
         root: the folder to write into; made where it is missing.
-        size: how many pictures COCO has: 64, 1,000 or 10,000. LVIS, RefCOCO and LLaVA are about
-            them too; each other data set has three of its own for every eight of COCO's.
+        size: how many pictures COCO has: 64, 1,000 or 10,000. LVIS, RefCOCO, LLaVA and POPE are
+            about them too; each other data set has three of its own for every eight of COCO's.
         seed: another seed draws another world.
         on_progress: called as (done, total) after each picture, by one data set after another.
     """

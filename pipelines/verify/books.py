@@ -9,7 +9,8 @@ import msgspec
 from pydantic import ValidationError
 
 from pipelines import files
-from pipelines.publish import LEDGER, REJECTED_FOLDER
+from pipelines.publish import LEDGER
+from pipelines.rejected import REJECTED_FOLDER
 from schemas.ledger import Ledger, Stage
 from schemas.manifest import Manifest
 from schemas.rejection import Kind, Rejection
@@ -25,7 +26,8 @@ def book_problems(output: str, manifest: Manifest) -> Iterator[str]:
     except (OSError, ValidationError) as error:
         yield f"{LEDGER}: cannot be read: {' '.join(str(error).split())}"
         return
-    for line in (*ledger.problems(), *_kept_problems(ledger, manifest)):
+    lines = (*_kept_problems(ledger, manifest), *_guard_problems(ledger, manifest))
+    for line in (*ledger.problems(), *lines):
         yield f"{LEDGER}: {line}"
     for config in sorted({*manifest.rejected, *ledger.sources}):
         path = f"{REJECTED_FOLDER}/{config}.jsonl"
@@ -41,6 +43,15 @@ def _kept_problems(ledger: Ledger, manifest: Manifest) -> Iterator[str]:
         kept = ledger.account(source, split, Stage.WRITE, Kind.CONVERSATION).kept
         if kept != (rows := manifest.rows(source, split)):
             yield f"{source}/{split}: kept {kept} conversations, but the manifest has {rows} rows"
+
+
+def _guard_problems(ledger: Ledger, manifest: Manifest) -> Iterator[str]:
+    if ledger.guard != manifest.identity.guard:
+        yield "the lists of the guard are not those of the manifest"
+    for source, splits in sorted(ledger.sources.items()) if not ledger.guard else ():
+        for split, stages in sorted(splits.items()):
+            if Stage.GUARD in stages:
+                yield f"{source}/{split}: went through the stage {Stage.GUARD} without a list"
 
 
 def _rejected_problems(path: str, expected: int, ledger: Ledger, config: str) -> Iterator[str]:

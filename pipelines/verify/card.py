@@ -9,6 +9,7 @@ import yaml
 
 from pipelines import files
 from pipelines.card import CARD
+from pipelines.recipe import BY_FLAGS
 from schemas.manifest import Manifest, Shard
 
 SplitOf = tuple[str, str]  # a config's name and its split's
@@ -75,9 +76,10 @@ def _layout(manifest: Manifest) -> Layout:
 
 
 def _default(manifest: Manifest) -> str:
-    """Return the config that unites all sources: the recipe, or the only source there is."""
+    """Return the config that unites all sources: the recipe, or the only source without one."""
     configs = {shard.config for shard in manifest.filled()}
-    return configs.pop() if len(configs) == 1 else str(manifest.identity.recipe.get("name"))
+    recipe = str(manifest.identity.recipe.get("name"))
+    return configs.pop() if len(configs) == 1 and recipe == BY_FLAGS else recipe
 
 
 def _size_problems(found: Mapping[SplitOf, tuple[int, int]], layout: Layout) -> Iterator[str]:

@@ -70,9 +70,16 @@ def verify(
     manifest = _manifest(output)
     sizes = files.FileStore().sizes(output)
     problems = list(listing_problems(manifest, sizes))
-    images = manifest.identity.recipe.get("images", "embed")
+    recipe = manifest.identity.recipe
     jobs = [
-        Job(output=output, shard=shard, size=sizes[path], images=images, image_root=image_root)
+        Job(
+            output=output,
+            shard=shard,
+            size=sizes[path],
+            images=recipe.get("images", "embed"),
+            image_root=image_root,
+            evaluation=recipe.get("evaluation", False),
+        )
         for path, shard in {shard.path: shard for shard in manifest.shards}.items()
         if path in sizes
     ]

@@ -26,6 +26,7 @@ class Job:
     size: int  # bytes, as found on disk
     images: ImagesMode
     image_root: str | None  # below which referenced pictures lie; None: do not look
+    evaluation: bool  # whether every record, or none, holds what it is scored by
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,6 +86,10 @@ def _row_problems(row: Row, job: Job) -> Iterator[str]:
     found, expected = (row["source"], row["split"]), (job.shard.config, job.shard.split)
     if found != expected:
         yield f"source and split are {found}, expected {expected}"
+    if job.evaluation and row["evaluation"] is None:
+        yield "evaluation is null, expected what the record is scored by"
+    if not job.evaluation and row["evaluation"] is not None:
+        yield "evaluation has a value, expected null, for the recipe is no evaluation"
     yield from check_record(row)
     if problem := picture_problem(row, job.images, job.image_root):
         yield problem

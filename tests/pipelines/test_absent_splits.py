@@ -45,3 +45,20 @@ def test_a_folder_that_splits_share_does_not_make_an_absent_one_incomplete(v3det
     (v3det / "v3det/annotations/v3det_2023_v1_train.json").unlink()
     with pytest.raises(UsageError, match=r"not complete; missing: .*v3det_2023_v1_train"):
         planned(v3det)
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "gone"),
+    [
+        ("vcr", "vcr", ["val.jsonl"]),
+        ("flickr30k", "flickr30k_entities", ["val.txt", "test.txt"]),
+    ],
+)
+def test_files_that_splits_share_do_not_either(sample_world, tmp_path, name, folder, gone):
+    (tmp_path / folder).mkdir()
+    for path in (sample_world / folder).iterdir():
+        if path.name not in gone:
+            (tmp_path / folder / path.name).symlink_to(path)
+    recipe = Recipe(sources=(SourceRequest(name=name),), guard=False)
+    plan = make_plan(recipe, str(tmp_path), "unused")
+    assert [split.split for split in plan.splits] == ["train"]

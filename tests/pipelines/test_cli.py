@@ -13,14 +13,17 @@ from schemas.errors import UsageError
 FLAGS = {
     "sources": {"--data-root"},
     "build": {
-        "--sources", "--data-root", "--path", "--detections", "--detection-names", "--coco-year",
+        "--sources", "--recipe", "--recapd", "--without-recapd", "--no-guard",
+        "--require-guard", "--no-merge", "--data-root", "--path", "--detections",
+        "--detection-names", "--coco-year",
         "--coco-annotations", "--coco-images", "--coco-split", "--label-set", "--limit", "--style",
         "--mode", "--per-category", "--per-image", "--min-words", "--rec-negatives",
         "--without-boxes", "--plain-captions", "--wordings", "--seed", "--output", "--images",
         "--shard-size", "--workers", "--runner", "--rebuild", "--dry-run",
     },
     "recap": {
-        "--source", "--data-root", "--path", "--label-set", "--limit", "--per-category",
+        "--source", "--data-root", "--path", "--no-guard", "--require-guard",
+        "--serve", "--serve-args", "--vllm", "--label-set", "--limit", "--per-category",
         "--per-image", "--seed", "--captioner", "--endpoint", "--model", "--api-key-env",
         "--concurrency", "--timeout", "--patience", "--no-global-caption", "--no-class-name",
         "--wordings", "--temperature", "--top-p", "--global-tokens", "--region-tokens",
@@ -83,9 +86,11 @@ def test_help_shows_an_example_that_parses(name, capsys):
         run([name, "--help"])
     assert ended.value.code == 0
     shown = capsys.readouterr().out
-    (example,) = [line for line in shown.splitlines() if line.startswith("  python -m pipelines ")]
-    args, others = _parser().parse_known_args(example.split()[3:])
-    assert (args.command.replace("_", "-"), others) == (name, [])
+    lines = [line for line in shown.splitlines() if line.startswith("  python -m pipelines ")]
+    assert lines
+    for example in lines:
+        args, others = _parser().parse_known_args(example.split()[3:])
+        assert (args.command.replace("_", "-"), others) == (name, [])
 
 
 def test_a_build_from_the_command_line(build, output_of, tmp_path, capsys):
@@ -107,7 +112,9 @@ def test_a_build_from_the_command_line(build, output_of, tmp_path, capsys):
         (["--streaming", "false"], "unexpected 'false'"),
         (["--limit", "0"], "--limit: Input should be greater than or equal to 1"),
         (["--seed", "-1"], "--seed: Input should be greater than or equal to 0"),
-        (["--per-image", "0"], "--per-image: Input should be"),
+        (["--per-image", "0"], "--per-image 0: expected N, SOURCE=N or SOURCE=all, with N from 1"),
+        (["--per-category", "x"], "--per-category x: expected N, SOURCE=N or SOURCE=all"),
+        (["--per-category", "vcr=2"], "--per-category vcr=2: source 'vcr' is not asked for"),
         (["--min-words", "0"], "--min-words: Input should be greater than or equal to 1"),
         (["--rec-negatives", "1.5"], "--rec-negatives: Input should be less than or equal to 1"),
         (["--rec-negatives", "-1"], "--rec-negatives: Input should be greater than or equal to 0"),

@@ -4,12 +4,17 @@ import json
 import pickle
 import re
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from pipelines.datasets.catalog import CATALOG
-from pipelines.demo import LABEL_SETS, run_demo
+from pipelines.demo import LABEL_SETS, MIX, recipe_of_all, run_demo
+from pipelines.launch import LaunchOptions, launch
+from pipelines.plan import make_plan
+from pipelines.recipes import recipe_names
 from prompts.style import Style
 from schemas.errors import UsageError
 
@@ -41,15 +46,23 @@ def test_every_source_with_a_task_is_built(demo, style):
     assert set(LABEL_SETS) <= built
 
 
-def test_the_page_shows_every_source(demo):
+def test_the_page_shows_every_source_to_train_on(demo):
     page = (demo / "preview.html").read_text(encoding="utf-8")
-    for name in CATALOG:
+    for name in {name for name, spec in CATALOG.items() if spec.tasks}:
         assert re.search(rf"\b{name}/(train|val|test)", page), name
 
 
-@pytest.mark.parametrize("style", Style)
-def test_what_was_planted_is_left_out_and_nothing_else(demo, style):
-    world, shards = demo / "world", demo / f"shards_{style}"
+@pytest.fixture(scope="module", params=Style)
+def unguarded(demo, request, tmp_path_factory):
+    """The demonstration's world built with the pictures of evaluations in all splits."""
+    folder = tmp_path_factory.mktemp("unguarded")
+    recipe = recipe_of_all(request.param).model_copy(update={"guard": False})
+    launch(make_plan(recipe, str(demo / "world"), str(folder)), LaunchOptions())
+    return folder
+
+
+def test_what_was_planted_is_left_out_and_nothing_else(demo, unguarded):
+    world, shards = demo / "world", unguarded
     coco = [
         found
         for split in ("train", "val")
@@ -104,6 +117,42 @@ def test_what_was_planted_is_left_out_and_nothing_else(demo, style):
     assert genome["sentence duplicate"] == 4
     for name in ("llava_pretrain", "vcr"):
         assert left_out(shards, name) == {}
+
+
+def records(folder: Path, config: str) -> list[dict[str, Any]]:
+    """Every record of a config, in order."""
+    found = []
+    for path in sorted(folder.glob(f"{config}/*.arrow")):
+        with pa.ipc.open_stream(path) as stream:
+            found += stream.read_all().to_pylist()
+    return found
+
+
+def test_the_mix_holds_the_captions_that_were_kept(demo):
+    kept = {
+        (row["id"].split("/")[2], region["region_id"]): region["caption"]
+        for row in records(demo / "recapd", "recapd")
+        for region in row["regions"]
+    }
+    merged = records(demo / MIX, "v3det")
+    assert {"region_classification", "region_detailed_caption"} in [
+        set(row["turn_tasks"]) for row in merged
+    ]
+    captions = {
+        (row["id"].split("/")[2], region["region_id"]): region["caption"]
+        for row in merged
+        for region in row["regions"]
+        if region["caption"]
+    }
+    assert captions
+    assert captions.items() <= kept.items()
+
+
+def test_every_evaluation_is_built(demo):
+    names = {name for name in recipe_names() if name.startswith("eval_")}
+    assert {path.parent.name for path in demo.glob("eval_*/manifest.json")} == names
+    page = (demo / "preview.html").read_text(encoding="utf-8")
+    assert page.count('<ol class="answers">') >= len(names)
 
 
 def test_a_folder_with_somebodys_files_is_left_alone(tmp_path):

@@ -17,7 +17,7 @@ LABEL_SETS = {"coco": "Shapes-15", "lvis": "Figures-15"}
 def test_the_forecast_fits_the_build(sample_world, tmp_path, monkeypatch, name):
     monkeypatch.setattr(dry_run, "COMPOSED", 12)
     source = SourceRequest(name=name, label_set=LABEL_SETS.get(name))
-    recipe = Recipe(sources=(source,))
+    recipe = Recipe(sources=(source,), evaluation=not CATALOG[name].tasks, guard=False)
     plan = make_plan(recipe, str(sample_world), str(tmp_path))
     forecasts = [Forecast(split, recipe) for split in plan.splits]
     manifest = launch(plan, LaunchOptions())

@@ -1,7 +1,7 @@
 """Whatever a data set's text holds, a record has the placeholders its builder wrote and no others.
 
-Every source's images, as read from the sample world, have all their text replaced by hostile
-text: names, phrases, predicates, captions, questions, conversations.
+Every source's images, as read from the sample world to train or to evaluate, have all their text
+replaced by hostile text: names, phrases, predicates, captions, questions, choices, conversations.
 """
 
 import re
@@ -22,19 +22,25 @@ from prompts.style import Style
 from schemas.check import check_record
 from schemas.columns import BuildStamp, Row, to_batch
 from schemas.item import (
+    Choices,
+    Description,
     Dialogue,
     Expression,
     GroundedCaption,
     Item,
     Mention,
     Passage,
+    PendingDescription,
     Question,
     Relationship,
     Round,
+    YesNoQuestion,
 )
 from schemas.ledger import Stage, ledger_of
+from schemas.rejection import Rejected
 from schemas.sample import Task
 from schemas.source import SourceImage
+from schemas.text import shown_name
 from transforms.accounting import Book
 from transforms.compose import compose_image
 from transforms.screen import screen_image
@@ -66,6 +72,9 @@ HOSTILE = [
 BLANKS = [" ", "\n", "\r\n", "\x00", "\x1b[2J", "\u202e", "\u200b", "\ud800"]
 PIECES = st.sampled_from([*HOSTILE, *BLANKS, "### Human:", "No corresponding options found."])
 CHOSEN = st.booleans()
+STOPS = re.compile(r"###|</?s>|\b(USER|ASSISTANT):")
+NEEDS_DETECTIONS = Task.REFERRING_EXPRESSION_COMPREHENSION
+PLACEHOLDER = re.compile(r"<(region[^<>]*|image)>")
 TEXT = st.one_of(
     st.lists(PIECES, min_size=1, max_size=6).map("".join),
     st.text(max_size=20),
@@ -73,15 +82,20 @@ TEXT = st.one_of(
 )
 
 
-@pytest.fixture(scope="module", params=sorted(CATALOG))
-def read(request, sample_world) -> list[SourceImage]:
-    """Some images of a source, of which enough is said."""
-    found = SourceRequest(name=request.param, label_set="Shapes-15")
-    plan = make_plan(Recipe(sources=(found,)), str(sample_world), "unused")
-    parse = CATALOG[request.param].parse
-    entries = [entry for split in plan.splits for entry in parse(split, FileStore())]
-    images = [entry for entry in entries if isinstance(entry, SourceImage)]
-    return sorted(images, key=lambda image: abs(len(image.items) + len(image.regions) - 8))[:IMAGES]
+@pytest.fixture(scope="session")
+def read(sample_world):
+    """Reads some images of a recipe's source, of which enough is said."""
+
+    @cache
+    def images(name: str, evaluation: bool) -> list[SourceImage]:
+        recipe = recipe_of(name, Style.REGIONGPT, evaluation)
+        plan = make_plan(recipe, str(sample_world), "unused")
+        entries = [e for split in plan.splits for e in CATALOG[name].parse(split, FileStore())]
+        usable = [entry for entry in entries if isinstance(entry, SourceImage)]
+        by_amount = sorted(usable, key=lambda at: abs(len(at.items) + len(at.regions) - 8))
+        return by_amount[:IMAGES]
+
+    return images
 
 
 def passage(found: Passage, draw) -> Passage:
@@ -93,30 +107,51 @@ def passage(found: Passage, draw) -> Passage:
 
 def hostile_item(item: Item, draw) -> Item:
     match item:
-        case Expression():
+        case Expression() | Description() | YesNoQuestion():
             return replace(item, text=draw(TEXT))
         case Relationship():
             return replace(item, predicate=draw(TEXT))
+        case PendingDescription():
+            return item
         case GroundedCaption():
             return replace(item, caption=passage(item.caption, draw))
         case Question():
-            parts = (item.question, item.answer, item.rationale)
-            question, answer, rationale = (passage(part, draw) for part in parts)
-            return replace(item, question=question, answer=answer, rationale=rationale)
+            answer, answers = hostile_choices(item.answer, item.answers, draw)
+            rationale, rationales = hostile_choices(item.rationale, item.rationales, draw)
+            question = passage(item.question, draw)
+            return Question(item.id, question, answer, rationale, answers, rationales)
         case Dialogue():
             return replace(item, rounds=tuple(Round(draw(TEXT), draw(TEXT)) for _ in item.rounds))
 
 
+def hostile_choices(right: Passage, found: Choices | None, draw) -> tuple[Passage, Choices | None]:
+    """What is right, and the choices that hold it if there are some."""
+    if found is None:
+        return passage(right, draw), None
+    passages = tuple(passage(part, draw) for part in found.passages)
+    return passages[found.label], replace(found, passages=passages)
+
+
 def hostile(image: SourceImage, draw) -> SourceImage:
     """The image with some of its text replaced, each piece by something else."""
-    return replace(
-        image,
-        regions=tuple(
-            replace(region, category=draw(TEXT)) if region.category and draw(CHOSEN) else region
-            for region in image.regions
-        ),
-        items=tuple(hostile_item(item, draw) if draw(CHOSEN) else item for item in image.items),
+    regions = tuple(
+        replace(region, category=draw(TEXT)) if region.category and draw(CHOSEN) else region
+        for region in image.regions
     )
+    items = tuple(hostile_item(item, draw) if draw(CHOSEN) else item for item in image.items)
+    label_set = image.label_set
+    if label_set and label_set.categories:
+        known = [name for region in regions if is_showable(name := region.category or "")]
+        label_set = replace(label_set, categories=(*label_set.categories, *known))
+    return replace(image, regions=regions, items=items, label_set=label_set)
+
+
+def is_showable(category: str) -> bool:
+    """Whether a source lets a name into its label set."""
+    try:
+        return bool(shown_name(category))
+    except Rejected:
+        return False
 
 
 class Always:
@@ -129,22 +164,41 @@ class Always:
         return True if strategy is CHOSEN else self._text
 
 
-@pytest.mark.parametrize("style", list(Style))
+# Which source is read, in which style it is asked about, and whether that is an evaluation.
+USES = [
+    *((name, style, False) for name, spec in CATALOG.items() for style in Style if spec.tasks),
+    *((name, Style.REGIONGPT, True) for name, spec in CATALOG.items() if spec.evaluations),
+]
+
+
+@pytest.mark.parametrize(("source", "style", "evaluation"), USES)
 @settings(max_examples=12)
 @given(data=st.data())
-def test_placeholders_are_the_builders_alone(read, style, data):
-    check_records(read, instruction(read[0].image.source, style), data.draw)
+def test_placeholders_are_the_builders_alone(read, source, style, evaluation, data):
+    images, how = read(source, evaluation), instruction(source, style, evaluation)
+    check_records(images, how, data.draw)
 
 
-@pytest.mark.parametrize("style", list(Style))
-def test_texts_of_a_megabyte_change_nothing(read, style):
-    check_records(read, instruction(read[0].image.source, style), Always(LONG))
+@pytest.mark.parametrize(("source", "style", "evaluation"), USES)
+def test_texts_of_a_megabyte_change_nothing(read, source, style, evaluation):
+    images, how = read(source, evaluation), instruction(source, style, evaluation)
+    check_records(images, how, Always(LONG))
 
 
 @cache
-def instruction(source: str, style: Style) -> tuple[tuple[Task, ...], Instruction]:
-    recipe = Recipe(sources=(SourceRequest(name=source),), style=style, without_boxes=0)
+def instruction(
+    source: str, style: Style, evaluation: bool
+) -> tuple[tuple[Task, ...], Instruction]:
+    recipe = recipe_of(source, style, evaluation)
     return recipe.tasks()[source], recipe.instruction()
+
+
+def recipe_of(source: str, style: Style, evaluation: bool) -> Recipe:
+    """All that a source is used for; of evaluations, what needs no file of a detector's."""
+    tasks = CATALOG[source].evaluations if evaluation else CATALOG[source].tasks[style]
+    wanted = [task for task in tasks if not evaluation or task != NEEDS_DETECTIONS]
+    request = SourceRequest(name=source, tasks=tuple(wanted), label_set="Shapes-15")
+    return Recipe(sources=(request,), style=style, evaluation=evaluation, without_boxes=0)
 
 
 def check_records(
@@ -164,7 +218,9 @@ def check_records(
         for row in to_batch(rows, STAMP).to_pylist():
             assert check_record(row) == []
             contents = [message["content"] for message in row["messages"]]
-            assert not any(re.search(r"###|</?s>|\b(USER|ASSISTANT):", text) for text in contents)
-            assert not any(re.search(r"<(region[^<>]*|image)>", text) for text in contents[1::2])
+            said = row["evaluation"] or {"references": [], "choices": []}
+            offered = [*said["references"], *said["choices"]]
+            assert not any(STOPS.search(text) for text in contents + offered)
+            assert not any(PLACEHOLDER.search(text) for text in contents[1::2] + offered)
     problems = ledger_of(screen.tally + compose.tally).problems()
     assert [line for line in problems if "no later stage" not in line] == []

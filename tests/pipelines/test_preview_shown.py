@@ -1,4 +1,7 @@
-"""Preview: how records look in a terminal and on the page."""
+"""Preview: how records look in a terminal and on the page.
+
+Length: one record, drawn by the same helpers, is looked at from all sides.
+"""
 
 import base64
 import hashlib
@@ -290,3 +293,27 @@ def test_the_page_is_written_whole_and_the_same_again(tmp_path, monkeypatch):
     found = Page(first.decode())
     assert "crowd" in found.words["dt"]
     assert "7" in found.words["dd"]
+
+
+CHOICES = [f"choice {number} {HOSTILE}" for number in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "right", "wrong"),
+    [
+        ({"references": [CHOICES[2]], "choices": CHOICES, "label": 2}, 1, 3),
+        ({"references": [], "choices": [*"abcdefghijk"], "label": 10}, 1, 0),
+        ({"references": CHOICES, "choices": [], "label": None}, 4, 0),
+        (None, 0, 0),
+    ],
+)
+def test_the_answers_of_an_evaluation(evaluation, right, wrong):
+    found = record() | {"evaluation": evaluation and {"item_id": "7", "group": "g", **evaluation}}
+    shown = printed(found)
+    assert len(re.findall(r"^right  ", shown, re.MULTILINE)) == right
+    assert len(re.findall(r"^wrong  ", shown, re.MULTILINE)) == wrong
+    assert "\x1b[31m" not in shown
+    html = render_page([found], "t", {})
+    assert html.count('<li class="right">') == right
+    assert html.count('<li class="wrong">') == wrong
+    assert "<script>alert(1)" not in html

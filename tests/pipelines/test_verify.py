@@ -80,13 +80,13 @@ class Build:
 
 @pytest.fixture(scope="module")
 def built(run_build, sample_world):
-    return run_build(sample_world, request=SHAPES, shard_bytes=200_000).folder
+    return run_build(sample_world, request=SHAPES, shard_bytes=200_000, guard=False).folder
 
 
 @pytest.fixture(scope="module")
 def built_by_reference(run_build, sample_world):
     options = {"images": "reference", "shard_bytes": 3_000}
-    return run_build(sample_world, request=SHAPES, **options).folder
+    return run_build(sample_world, request=SHAPES, guard=False, **options).folder
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pipelines.verify.books import book_problems
 from pipelines.verify.card import card_problems
 from pipelines.verify.listing import listing_problems
 from schemas.errors import VerifyError
-from schemas.ledger import ledger_of
-from schemas.manifest import BuildIdentity, Manifest, Shard
+from schemas.ledger import Ledger, ledger_of
+from schemas.manifest import BuildIdentity, GuardList, Manifest, Shard
 from schemas.rejection import Kind, Reason, Rejection
 from schemas.shard import VERSION, shard_name
 
@@ -240,3 +240,23 @@ def test_a_card_that_does_not_fit(tmp_path, old, new, expected):
 def test_no_card(tmp_path):
     (found,) = card_problems(str(tmp_path), ONE)
     assert found.startswith("README.md: cannot be read: [Errno 2] No such file")
+
+
+def test_the_guards_lists_are_those_of_the_manifest(books):
+    listed = GuardList(name="pope", pictures=2, sha256="0")
+    identity = ONE.identity.model_copy(update={"guard": [listed]})
+    guarded = ONE.model_copy(update={"identity": identity})
+    assert list(book_problems(str(books), ONE)) == []
+    problem = "ledger.json: the lists of the guard are not those of the manifest"
+    assert list(book_problems(str(books), guarded)) == [problem]
+    ledger = Ledger.model_validate_json((books / "ledger.json").read_bytes())
+    told = ledger.model_copy(update={"guard": [listed]})
+    (books / "ledger.json").write_text(told.model_dump_json(), encoding="utf-8")
+    assert list(book_problems(str(books), guarded)) == []
+    assert list(book_problems(str(books), ONE)) == [problem]
+
+
+def test_without_lists_nothing_is_guarded(books):
+    edit(books / "ledger.json", '"screen":', '"guard":')
+    problems = list(book_problems(str(books), ONE))
+    assert "ledger.json: coco/train: went through the stage guard without a list" in problems

@@ -19,8 +19,9 @@ from schemas.columns import (
     with_images,
     with_regions,
 )
+from schemas.item import Captioner
 from schemas.mask import Mask
-from schemas.sample import Captioner, Conversation, Evaluation, ImageInfo, Message, Region, Task
+from schemas.sample import Conversation, Evaluation, ImageInfo, Message, Region, Task
 from schemas.shard import SCHEMA, VERSION, features, shard_name
 
 STAMP = BuildStamp(builder="regionforge 1", recipe="all", seed=2**62)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.item import (
+    Choices,
     Dialogue,
     Expression,
     GroundedCaption,
@@ -41,6 +42,18 @@ FORMS: list[tuple[Item, Kind, tuple[str, ...]]] = [
         ("c", "b"),
     ),
     (Dialogue("5", (Round("Hm?", "Hm."),)), Kind.DIALOGUE, ()),
+    (
+        Question(
+            "6",
+            ("Why?",),
+            ("Yes.",),
+            (Mention("b", ("b",)),),
+            Choices((("Yes.",), (Mention("It", ("c", "b")), ".")), 0),
+            Choices((("No.",), (Mention("b", ("b",)),)), 1),
+        ),
+        Kind.QUESTION,
+        ("b", "c"),
+    ),
 ]
 ITEMS = [item for item, _, _ in FORMS]
 
@@ -86,7 +99,7 @@ def test_a_book_opens_an_account_for_each_kind(make_image):
     assert {kind: (account.read, account.kept) for kind, account in accounts.items()} == {
         Kind.SENTENCE: (2, 2),
         Kind.RELATIONSHIP: (1, 1),
-        Kind.QUESTION: (1, 0),
+        Kind.QUESTION: (2, 0),
         Kind.DIALOGUE: (1, 0),
     }
 

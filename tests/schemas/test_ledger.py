@@ -36,6 +36,8 @@ def built() -> Tally:
         account(Stage.READ, Kind.CATEGORY, read=3, kept=3),
         account(Stage.READ, Kind.IMAGE, read=9, kept=6, sampled_out=3),
         account(Stage.READ, Kind.ANNOTATION, read=40, kept=30, sampled_out=10),
+        account(Stage.GUARD, Kind.IMAGE, read=6, kept=6),
+        account(Stage.GUARD, Kind.ANNOTATION, read=30, kept=30),
         account(Stage.SCREEN, Kind.IMAGE, read=6, kept=6),
         account(Stage.SCREEN, Kind.ANNOTATION, read=30, kept=28, **{CROWD: 2, CLIPPED: 5}),
         account(Stage.SAMPLE, Kind.IMAGE, read=6, kept=5, sampled_out=1),
@@ -87,7 +89,7 @@ def test_a_balanced_ledger():
             changed(1, "screen", "annotation", "read"),
             [
                 "stage screen, annotation: read 31, but kept 28 + rejected 2 + sampled out 0",
-                "stage screen, annotation: read 31, but read kept 30",
+                "stage screen, annotation: read 31, but guard kept 30",
             ],
         ),
         (

@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.item import (
+    Choices,
     Dialogue,
     Expression,
     GroundedCaption,
@@ -45,6 +46,10 @@ def question(
     rationale: Passage = ("So.",),
 ) -> Question:
     return Question("1", question, answer, rationale)
+
+
+def choices(*passages: Passage, label: int = 0) -> Question:
+    return replace(question(), rationales=Choices(passages, label))
 
 
 def dialogue(*texts: str) -> Dialogue:
@@ -239,3 +244,38 @@ def test_a_region_keeps_its_score_and_needs_no_category(make_image):
     found = screen_image(SourceImage(make_image(), (region,)), Book(Stage.SCREEN))
     assert found.regions == (Region("a", (0.0, 0.0, 4.0, 4.0), score=0.25),)
     assert found.label_set is None
+
+
+def test_choices_are_cleaned_like_any_passage():
+    found = screen_item(choices((dog("a"), " <region1>"), ("So.\n",), label=1), REGIONS)
+    assert isinstance(found, Question)
+    assert found.rationales == Choices(((dog("a"), " (region1)"), ("So. ",)), 1)
+    assert found.answers is None
+
+
+@pytest.mark.parametrize(
+    ("item", "reason", "detail"),
+    [
+        (choices(("So.",), (dog("gone"),)), Reason.REGION_REJECTED, "rationales[1]: region gone: "),
+        (choices((dog("c"),), ("So.",)), Reason.UNKNOWN_REGION, "rationales[0]: the image has no "),
+        (choices(("So.",), ()), Reason.TEXT_EMPTY, "rationales[1]: expected visible "),
+        (
+            choices(("No.",), ("Hm.",), ("Hm.",), label=1),
+            Reason.AMBIGUOUS_LABEL,
+            "rationales[2] reads as the right one, rationales[1], does: 'Hm.'",
+        ),
+        (
+            choices((dog("a"), "  runs."), ("No.",), (dog("a"), " ", "runs. "), label=2),
+            Reason.AMBIGUOUS_LABEL,
+            "rationales[0] reads as the right one, rationales[2], does: 'a dog runs.'",
+        ),
+    ],
+)
+def test_a_choice_that_cannot_be_offered_is_named(item, reason, detail):
+    refused = refusal(item)
+    assert (refused.reason, refused.detail.startswith(detail)) == (reason, True)
+
+
+def test_wrong_choices_may_be_alike_and_the_right_one_of_another_region():
+    item = choices((dog("a"),), (dog("b"),), ("No.",), ("No.",))
+    assert screen_item(item, REGIONS) == item

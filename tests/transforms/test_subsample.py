@@ -29,7 +29,7 @@ from transforms.subsample import (
 )
 
 LABELS = LabelSet("Things", ("cat", "dog", "owl"))
-ALL = Caps(per_category=None, per_image={}, seed=0)
+ALL = Caps(per_image={}, seed=0)
 
 
 @pytest.fixture(scope="session")
@@ -62,9 +62,10 @@ def world(images):
 def smallest_of(world: list[ScreenedImage], caps: Caps) -> dict[CategoryKey, list[RegionRank]]:
     """What Beam's `Top` finds, by sorting everything."""
     ranks = defaultdict(list)
-    for key, found in category_ranks(world, caps.seed):
+    for key, found in category_ranks(world, caps):
         ranks[key].append(found)
-    return {key: sorted(found)[: caps.per_category] for key, found in ranks.items()}
+    most = max(caps.per_category.values(), default=None)
+    return {key: sorted(found)[:most] for key, found in ranks.items()}
 
 
 def sampled(world: list[ScreenedImage], caps: Caps) -> tuple[dict[str, list[Region]], Book]:
@@ -96,7 +97,7 @@ def test_a_category_keeps_its_smallest_hashes(world, number, seed):
             at = ("coco", "train", image.image.image_id, region.region_id)
             hashes[region.category].append((rank(seed, "per_category", *at), region.region_id))
     expected = {name for found in hashes.values() for _, name in sorted(found)[:number]}
-    caps = Caps(per_category=number, per_image={}, seed=seed)
+    caps = Caps(per_category={"coco": number}, per_image={}, seed=seed)
     for order in permutations(world):
         assert kept_ids(list(order), caps) == expected
 
@@ -104,7 +105,7 @@ def test_a_category_keeps_its_smallest_hashes(world, number, seed):
 @given(st.lists(st.text("cdo", max_size=5), max_size=6), st.integers(1, 4), st.integers(0, 99))
 def test_a_category_keeps_as_many_as_it_may(images, layout, number, seed):
     world = images(*layout)
-    kept = sampled(world, Caps(per_category=number, per_image={}, seed=seed))[0]
+    kept = sampled(world, Caps(per_category={"coco": number}, per_image={}, seed=seed))[0]
     for name in LABELS.categories:
         there = sum(letters.count(name[0]) for letters in layout)
         taken = sum(region.category == name for regions in kept.values() for region in regions)
@@ -113,10 +114,10 @@ def test_a_category_keeps_as_many_as_it_may(images, layout, number, seed):
 
 def test_equal_hashes_are_ordered_by_id(world, monkeypatch):
     monkeypatch.setattr(subsample, "rank", lambda *_: 5)
-    caps = Caps(per_category=2, per_image={}, seed=0)
+    caps = Caps(per_category={"coco": 2}, per_image={}, seed=0)
     for order in permutations(world):
         assert kept_ids(list(order), caps) == {"00", "01", "02", "03", "12", "34"}
-    caps = Caps(per_category=None, per_image={"coco": 3}, seed=0)
+    caps = Caps(per_image={"coco": 3}, seed=0)
     for regions in permutations(world[0].regions):
         shuffled = replace(world[0], regions=regions)
         assert kept_ids([shuffled], caps) == {"00", "01", "02"}
@@ -124,7 +125,7 @@ def test_equal_hashes_are_ordered_by_id(world, monkeypatch):
 
 @pytest.mark.parametrize("cap", [1, 2, 3, 9])
 def test_an_image_keeps_its_smallest_hashes(world, cap):
-    caps = Caps(per_category=None, per_image={"coco": cap}, seed=4)
+    caps = Caps(per_image={"coco": cap}, seed=4)
     for regions in permutations(world[0].regions):
         found, _ = sampled([replace(world[0], regions=regions)], caps)
         at = ("coco", "train", "0")
@@ -135,8 +136,8 @@ def test_an_image_keeps_its_smallest_hashes(world, cap):
 
 
 def test_both_caps_hold_at_once(world):
-    per_category = Caps(per_category=3, per_image={}, seed=0)
-    both = Caps(per_category=3, per_image={"coco": 1}, seed=0)
+    per_category = Caps(per_category={"coco": 3}, per_image={}, seed=0)
+    both = Caps(per_category={"coco": 3}, per_image={"coco": 1}, seed=0)
     found, _ = sampled(world, both)
     assert max(map(len, found.values())) == 1
     assert kept_ids(world, both) <= kept_ids(world, per_category)
@@ -144,14 +145,14 @@ def test_both_caps_hold_at_once(world):
 
 def test_seeds_choose_differently(world):
     chosen = {
-        frozenset(kept_ids(world, Caps(per_category=2, per_image={}, seed=seed)))
+        frozenset(kept_ids(world, Caps(per_category={"coco": 2}, per_image={}, seed=seed)))
         for seed in range(20)
     }
     assert len(chosen) > 10
 
 
 def test_an_image_of_which_nothing_is_left_is_sampled_out(images):
-    caps = Caps(per_category=1, per_image={}, seed=0)
+    caps = Caps(per_category={"coco": 1}, per_image={}, seed=0)
     found, book = sampled(images("c", "c", "c", ""), caps)
     account = ledger_of(book.tally).account("coco", "train", Stage.SAMPLE, Kind.IMAGE)
     assert (account.read, account.kept, account.sampled_out) == (4, 2, 2)
@@ -161,7 +162,7 @@ def test_an_image_of_which_nothing_is_left_is_sampled_out(images):
 
 def test_splits_and_sources_are_capped_apart(images):
     world = images("ccc") + images("ccc", split="val")
-    keys = {key for key, _ in category_ranks(world, 0)}
+    keys = {key for key, _ in category_ranks(world, Caps(per_category={"coco": 1}, seed=0))}
     assert keys == {("coco", "train", "cat"), ("coco", "val", "cat")}
 
 
@@ -179,19 +180,19 @@ def test_regions_without_a_category_are_not_capped(images):
         )
         for image, other in zip(world, plain, strict=False)
     ]
-    caps = Caps(per_category=2, per_image={}, seed=0)
-    assert list(category_ranks(plain, 0)) == []
+    caps = Caps(per_category={"coco": 2}, per_image={}, seed=0)
+    assert list(category_ranks(plain, caps)) == []
     assert kept_ids(plain, caps) == {"00", "01", "02", "10", "11", "20"}
     kept = kept_ids(mixed, caps)
     assert {name for name in kept if name[0] == "x"} == {"x00", "x01", "x02", "x10", "x11"}
     assert len(kept) == 5 + 2
-    both = Caps(per_category=2, per_image={"coco": 1}, seed=0)
+    both = Caps(per_category={"coco": 2}, per_image={"coco": 1}, seed=0)
     assert len(kept_ids(plain, both)) == 3
 
 
 def test_categories_that_have_fewer_than_the_cap(world):
     declared: list[CategoryKey] = [("coco", "train", name) for name in ("owl", "cat", "yak")]
-    smallest = smallest_of(world, Caps(per_category=3, per_image={}, seed=0))
+    smallest = smallest_of(world, Caps(per_category={"coco": 3}, per_image={}, seed=0))
     assert short_categories(smallest.items(), declared, 3) == {
         ("coco", "train", "owl"): 2,
         ("coco", "train", "yak"): 0,
@@ -201,7 +202,13 @@ def test_categories_that_have_fewer_than_the_cap(world):
 
 @pytest.mark.parametrize(
     ("per_category", "per_image"),
-    [(None, {}), (2, {}), (None, {"coco": 2}), (2, {"coco": 1}), (100, {"coco": 100})],
+    [
+        ({}, {}),
+        ({"coco": 2}, {}),
+        ({}, {"coco": 2}),
+        ({"coco": 2}, {"coco": 1}),
+        ({"coco": 100}, {"coco": 100}),
+    ],
 )
 def test_the_stages_in_a_pipeline(world, per_category, per_image):
     caps = Caps(per_category=per_category, per_image=per_image, seed=1)

@@ -50,12 +50,13 @@ def sampled(
     The ledger always balances, and what is said to be kept is what goes on.
     """
     smallest = {}
+    drawn = Caps(per_category={"coco": len(left or "")}, seed=seed)
     if left is not None:
         at = replace(found, regions=tuple(r for r in found.regions if r.region_id in left))
-        ((key, _), *_) = category_ranks([found], seed)
+        ((key, _), *_) = category_ranks([found], drawn)
         # Beam's own order: the regions that are left are those with the smallest ranks.
-        smallest = {key: sorted(rank for _, rank in category_ranks([at], seed))}
-    per_category = None if left is None else len(left)
+        smallest = {key: sorted(rank for _, rank in category_ranks([at], drawn))}
+    per_category = drawn.per_category if left is not None else {}
     capped = {} if per_image is None else {"coco": per_image}
     book = Book(Stage.SAMPLE)
     caps = Caps(per_category=per_category, per_image=capped, seed=seed)
@@ -82,7 +83,9 @@ def boxes(items, kind: Kind | None = None) -> set[str]:
 
 
 def smallest_regions(image: ScreenedImage, number: int, seed: int = 0) -> str:
-    ranked = sorted(rank for _, rank in category_ranks([image], seed))
+    ranked = sorted(
+        rank for _, rank in category_ranks([image], Caps(per_category={"coco": 1}, seed=seed))
+    )
     return "".join(name for _, name in ranked[:number])
 
 
@@ -206,8 +209,8 @@ def test_an_image_that_loses_all_that_is_said_goes_with_its_regions(said):
 
 def test_a_conversation_outlives_the_regions_it_does_not_need(said):
     image = said([TALK], regions="a")
-    caps = Caps(per_category=1, per_image={}, seed=0)
-    ((key, _),) = category_ranks([image], 0)
+    caps = Caps(per_category={"coco": 1}, seed=0)
+    ((key, _),) = category_ranks([image], caps)
     book = Book(Stage.SAMPLE)
     kept = sample_image(image, {key: [(-1, "b")]}, caps, book)
     assert kept == replace(image, regions=())

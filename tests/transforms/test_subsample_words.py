@@ -23,7 +23,7 @@ OTHERS: list[Item] = [
 
 def caps(min_words: int | None, per_image: int | None = None) -> Caps:
     capped = {} if per_image is None else {"coco": per_image}
-    return Caps(per_category=None, per_image=capped, min_words=min_words, seed=0)
+    return Caps(per_image=capped, min_words=min_words, seed=0)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
-"""What tests of sources share: a build of one source in this process, and a file of LLaVA's."""
+"""What tests of sources share: builds in this process, VCR's real lines, a file of LLaVA's."""
 
 import json
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pipelines.datasets.spec import SourceRequest
 from pipelines.launch import LaunchOptions, launch
 from pipelines.plan import make_plan
 from pipelines.recipe import Recipe
+from pipelines.recipe_file import load_recipe, make_recipe
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +26,44 @@ def build_source(tmp_path_factory, output_of):
         return output_of(folder)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def build_recipe(tmp_path_factory, output_of):
+    """Builds a recipe of ours, with some of it changed, and returns its output."""
+
+    def build(name, root, *, how=None, **changes):
+        folder = tmp_path_factory.mktemp("output")
+        recipe = make_recipe(load_recipe(name) | changes, name)
+        launch(make_plan(recipe, str(root), str(folder)), how or LaunchOptions())
+        return output_of(folder)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def vcr_root(samples, tmp_path_factory):
+    """Lays out VCR's real lines, in the split that is named for each image; pictures are drawn."""
+
+    def lay_out(split_of) -> Path:
+        root: Path = tmp_path_factory.mktemp("vcr_root")
+        pictures, owner = root / "vcr" / "vcr1images", samples / "vcr"
+        lines = defaultdict(list)
+        annotations = owner / "vcr1annots" / "train.jsonl"
+        for line in annotations.read_text(encoding="utf-8").splitlines():
+            found = json.loads(line)
+            lines[split_of(found["img_id"])].append(line)
+            metadata = pictures / found["metadata_fn"]
+            metadata.parent.mkdir(parents=True, exist_ok=True)
+            metadata.write_bytes((owner / "vcr1images" / found["metadata_fn"]).read_bytes())
+            size = json.loads(metadata.read_bytes())
+            drawn = Image.new("RGB", (size["width"], size["height"]), (90, 120, 40))
+            drawn.save(pictures / found["img_fn"], quality=10)
+        for split, texts in lines.items():
+            (root / "vcr" / f"{split}.jsonl").write_text("\n".join(texts) + "\n", encoding="utf-8")
+        return root
+
+    return lay_out
 
 
 class LlavaFile:

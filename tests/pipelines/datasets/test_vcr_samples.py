@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 from datasets import load_dataset
 from msgspec.structs import replace
-from PIL import Image
 from pycocotools import mask as rle
 
 from pipelines.datasets import vcr, vcr_lines, vcr_text
@@ -33,22 +32,9 @@ VCR = {"name": "vcr"}
 
 
 @pytest.fixture(scope="module")
-def root(samples, tmp_path_factory) -> Path:
-    """The real lines and metadata in the owner's layout, with drawn pictures of the stated size."""
-    root: Path = tmp_path_factory.mktemp("vcr_root")
-    pictures, owner = root / "vcr" / "vcr1images", samples / "vcr"
-    lines = defaultdict(list)
-    for line in (owner / "vcr1annots" / "train.jsonl").read_text(encoding="utf-8").splitlines():
-        found = json.loads(line)
-        lines["val" if found["img_id"] in HELD_OUT else "train"].append(line)
-        metadata = pictures / found["metadata_fn"]
-        metadata.parent.mkdir(parents=True, exist_ok=True)
-        metadata.write_bytes((owner / "vcr1images" / found["metadata_fn"]).read_bytes())
-        size = json.loads(metadata.read_bytes())
-        drawn = Image.new("RGB", (size["width"], size["height"]), (90, 120, 40))
-        drawn.save(pictures / found["img_fn"], quality=10)
-    for split, texts in lines.items():
-        (root / "vcr" / f"{split}.jsonl").write_text("\n".join(texts) + "\n", encoding="utf-8")
+def root(vcr_root) -> Path:
+    """The real lines and metadata, some held out."""
+    root: Path = vcr_root(lambda img_id: "val" if img_id in HELD_OUT else "train")
     return root
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -89,6 +90,50 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., StubServer]]:
     yield start
     for server in running:
         server.stop()
+
+
+class FakeVllm:
+    """A program that is called as vLLM's are; it runs `fake_vllm.py`."""
+
+    def __init__(self, folder: Path, name: str, plan: dict[str, Any]) -> None:
+        folder.mkdir(parents=True)
+        (folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+        self._folder = folder
+        self.path = folder / name
+        command = [sys.executable, Path(__file__).with_name("fake_vllm.py"), folder / "plan.json"]
+        words = " ".join(shlex.quote(str(word)) for word in command)
+        self.path.write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
+        self.path.chmod(0o755)
+
+    def lives(self) -> list[dict[str, Any]]:
+        """What is known of each start: pids, its own first, arguments, and the key."""
+        path = self._folder / "lives.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [json.loads(line) for line in lines]
+
+    def log(self) -> list[dict[str, Any]]:
+        """What became of each request, over all lives."""
+        lines = (self._folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines]
+
+    def left(self) -> list[int]:
+        """The processes of it that are there, of those that have not ended."""
+        return [pid for life in self.lives() for pid in life["pids"] if is_running(pid)]
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there and has not ended."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.fixture
+def fake_vllm(tmp_path: Path) -> Callable[..., FakeVllm]:
+    """Writes a program called `name` that stands in for vLLM; a plan says how it behaves."""
+    return lambda name="vllm", **plan: FakeVllm(tmp_path / f"fake-{name}", name, plan)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
-"""Data of a real data set's size, for benchmarks: many pictures, or very many annotations.
+"""COCO's format in COCO's size: many pictures, or very many annotations.
 
-Both are COCO-format files with a folder of pictures. The annotations are blobs with COCO's
-spread of sizes and of polygon lengths, laid anywhere; they do not follow what is drawn.
+The annotations are blobs with COCO's spread of sizes and of polygon lengths, laid anywhere; they
+do not follow what is drawn.
 """
 
 from collections.abc import Iterator
@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipelines.sample_world.draw import add_grain, draw, jpeg_bytes
+from pipelines.sample_world.full_size.blobs import blobs
+from pipelines.sample_world.full_size.counts import scaled
+from pipelines.sample_world.full_size.pictures import FRAMES, link_pictures
 from pipelines.sample_world.instances import Instances, Record, image_record, write_instances
 from pipelines.sample_world.scene import generator, make_scene
 from pipelines.sample_world.shapes import COLOURS, SHAPES
 
-FRAMES = ((640, 480), (480, 640), (640, 427), (500, 375), (640, 640))  # width, height; pixels
+IMAGES, BOXES = 118_287, 860_001  # of train2017
 DISTINCT_PHOTOS = 256
 BOXES_PER_PHOTO = 7.3
-LINKS_PER_FILE = 60_000  # ext4 allows 65,000
 ANNOTATIONS_AT_ONCE = 20_000
 
 _NO_SUCH_ID = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)  # the gaps in COCO's 1 to 90
@@ -59,7 +61,7 @@ def write_photo_set(root: Path, count: int = 20_000, target_bytes: int = 110_000
     return made
 
 
-def write_annotation_set(root: Path, images: int = 118_287, boxes: int = 860_001) -> CocoSet:
+def write_annotation_set(root: Path, images: int = IMAGES, boxes: int = BOXES) -> CocoSet:
     """Write an annotation file of COCO train2017's size, in bounded memory.
 
     The file has about 420 MB, near to train2017's 448 MB. Every picture it names exists, as one
@@ -74,11 +76,33 @@ def write_annotation_set(root: Path, images: int = 118_287, boxes: int = 860_001
     parameters = {"images": images, "boxes": boxes}
     if not _is_finished(root, parameters):
         _start(root)
-        kinds = generator("frames", images).integers(len(FRAMES), size=images)
-        _link_pictures(root, made.pictures, kinds)
-        _write_annotations(made.annotations, np.array(FRAMES)[kinds], boxes)
+        _write_annotation_set(made, root / "plain", images, boxes)
         _finish(root, parameters)
     return made
+
+
+def write_coco(root: Path, scale: float) -> None:
+    """Write COCO's train split of 2017 below `root/coco`, or a share of its images."""
+    folder = root / "coco"
+    made = CocoSet(
+        annotations=folder / "annotations" / "instances_train2017.json",
+        pictures=folder / "train2017",
+    )
+    _write_annotation_set(made, folder / "plain", scaled(IMAGES, scale), scaled(BOXES, scale))
+
+
+def frames(images: int) -> NDArray[np.int64]:
+    """Return width and height in pixels of pictures 1 to n: (n, 2)."""
+    kinds = generator("frames", images).integers(len(FRAMES), size=images)
+    return np.array(FRAMES)[kinds]
+
+
+def _write_annotation_set(made: CocoSet, plain: Path, images: int, boxes: int) -> None:
+    sides = frames(images)
+    numbered = enumerate(sides.tolist(), start=1)
+    names = ((name_of(number), (width, height)) for number, (width, height) in numbered)
+    link_pictures(plain, made.pictures, names)
+    _write_annotations(made.annotations, sides, boxes)
 
 
 def _is_finished(root: Path, parameters: dict[str, int]) -> bool:
@@ -95,7 +119,8 @@ def _finish(root: Path, parameters: dict[str, int]) -> None:
     (root / "finished.json").write_bytes(msgspec.json.encode(parameters))
 
 
-def _name(number: int) -> str:
+def name_of(number: int) -> str:
+    """Return the name of a picture of 2017."""
     return f"{number:012d}.jpg"
 
 
@@ -106,7 +131,7 @@ def _write_photos(folder: Path, count: int, target_bytes: int) -> None:
     photos = [_grainy(_photo(index), strength, index) for index in distinct]
     for number in range(1, count + 1):
         photo = photos[number % len(photos)]
-        (folder / _name(number)).write_bytes(_with_comment(photo, b"picture %d" % number))
+        (folder / name_of(number)).write_bytes(_with_comment(photo, b"picture %d" % number))
 
 
 def _photo(index: int) -> Image.Image:
@@ -135,31 +160,20 @@ def _with_comment(jpeg: bytes, comment: bytes) -> bytes:
     return jpeg[:header_end] + segment + jpeg[header_end:]
 
 
-def _link_pictures(root: Path, folder: Path, kinds: NDArray[np.int64]) -> None:
-    """Make picture `i + 1` a link to a plain JPEG of the frame `kinds[i]`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for index, kind in enumerate(kinds.tolist()):
-        plain = root / f"plain_{kind}_{index // LINKS_PER_FILE}.jpg"
-        if not plain.exists():
-            plain.write_bytes(jpeg_bytes(Image.new("RGB", FRAMES[kind], "grey"), quality=20))
-        link = folder / _name(index + 1)
-        link.unlink(missing_ok=True)
-        link.hardlink_to(plain)
-
-
 def _write_annotations(path: Path, sides: NDArray[np.int64], boxes: int) -> None:
     """Write the file for pictures 1 to n of `sides` (n, 2): width, height in pixels."""
     images = (
-        image_record(number, _name(number), "train2017", (width, height))
+        image_record(number, name_of(number), "train2017", (width, height))
         for number, (width, height) in enumerate(sides.tolist(), start=1)
     )
     contents = Instances(
-        year=2017, images=images, annotations=_annotations(sides, boxes), categories=_categories()
+        year=2017, images=images, annotations=_annotations(sides, boxes), categories=categories()
     )
     write_instances(path, contents)
 
 
-def _categories() -> list[Record]:
+def categories() -> list[Record]:
+    """Return 80 categories with the ids that COCO's have."""
     names = [(colour, shape) for shape in SHAPES for colour in COLOURS]
     return [
         {"supercategory": shape, "id": number, "name": f"{colour} {shape}"}
@@ -177,42 +191,6 @@ def _annotations(sides: NDArray[np.int64], boxes: int) -> Iterator[Record]:
         categories = np.array(CATEGORY_IDS)[favoured]
         numbers = range(start + 1, start + count + 1)
         labels = zip((pictures + 1).tolist(), categories.tolist(), numbers, strict=True)
-        blobs = _blobs(rng, sides[pictures])
-        for blob, (picture, category, number) in zip(blobs, labels, strict=True):
-            yield blob | {"image_id": picture, "category_id": category, "id": number}
-
-
-def _blobs(rng: np.random.Generator, sides: NDArray[np.int64]) -> Iterator[Record]:
-    """Yield one ragged polygon for each row of `sides` (n, 2): width, height in pixels.
-
-    Numbers per polygon have a mean near 47 and the root of the area a median near 42 pixels, as
-    in COCO's files; larger things have longer polygons.
-    """
-    spread = rng.standard_normal((2, len(sides)))
-    radii = np.exp(3.15 + 1.18 * spread[0]).clip(3, sides.min(axis=1) * 0.48)
-    lengths = np.exp(2.96 + 0.66 * (0.6 * spread[0] + 0.8 * spread[1])).clip(4, 300).astype(int)
-    ends = np.cumsum(lengths)
-    starts = ends - lengths
-    owner = np.repeat(np.arange(len(sides)), lengths)
-    angle = 2 * np.pi * (np.arange(ends[-1]) - starts[owner]) / lengths[owner]
-    reach = radii[owner] * rng.normal(1, 0.12, ends[-1])
-    centres = radii[:, None] + rng.random((len(sides), 2)) * (sides - 2 * radii[:, None])
-    points = centres[owner] + reach[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    points = points.clip(0, sides[owner]).round(2)
-    yield from _records(points, starts, ends)
-
-
-def _records(
-    points: NDArray[np.float64], starts: NDArray[np.int64], ends: NDArray[np.int64]
-) -> Iterator[Record]:
-    """Yield box, area and polygon of each slice of `points` (N, 2): x, y in pixels."""
-    following = np.roll(points, -1, axis=0)
-    following[ends - 1] = points[starts]
-    cross = points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]
-    areas = (np.abs(np.add.reduceat(cross, starts)) / 2).tolist()
-    low = np.minimum.reduceat(points, starts)
-    boxes = np.hstack([low, np.maximum.reduceat(points, starts) - low]).round(2).tolist()
-    numbers = points.ravel().tolist()
-    for area, box, start, end in zip(areas, boxes, starts.tolist(), ends.tolist(), strict=True):
-        polygon = numbers[2 * start : 2 * end]
-        yield {"segmentation": [polygon], "area": area, "iscrowd": 0, "bbox": box}
+        things = blobs(rng, sides[pictures])
+        for blob, (picture, category, number) in zip(things, labels, strict=True):
+            yield blob | {"iscrowd": 0, "image_id": picture, "category_id": category, "id": number}

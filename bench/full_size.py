@@ -1,0 +1,80 @@
+"""Every source in its owner's full size, by reference: speed, memory, and growth with size.
+
+Each is built with two workers: a tenth of the images with all that is said of them, the whole, and
+the tenth once more, lest a machine that grows slower meanwhile blur the comparison. Pictures are
+links to plain ones, for nobody opens them but where their owner states no sizes; annotations are
+drawn by `pipelines.sample_world.full_size`. On a machine that does other things as well, the
+seconds of processors are the ones to go by.
+"""
+
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import msgspec
+from measure import Run, run_into
+
+from pipelines.sample_world.full_size.data_root import write_data_root
+
+SHARES = {"tenth": 0.1, "whole": 1.0}
+MOST_BYTES, MOST_GROWTH = 4e9, 11.0  # of memory in any process; times a tenth's time
+LABELLED = ("coco", "lvis")  # their names are known, and ours are none of them
+MB = 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Built:
+    """A build, and how many images it read."""
+
+    run: Run
+    images: int
+
+
+def measure_sources(data: Path, sources: Sequence[str]) -> None:
+    """Write the data, unless they are there, build each source, print a line for it."""
+    print("\nwriting data sets of their full sizes, and a tenth of each, unless they are there")
+    for share, scale in SHARES.items():
+        write_data_root(data / "full_size" / share, scale, sources)
+    print("\nwhole sources by reference, 2 workers")
+    print(f"  target: {MOST_BYTES / 1e9:.0f} GB in any process, {MOST_GROWTH:.0f} x a tenth's time")
+    for source in sources:
+        before, whole, after = (
+            _build(data, source, share) for share in ("tenth", "whole", "tenth")
+        )
+        print(_line(source, whole, (before, after)), flush=True)
+
+
+def _line(source: str, whole: _Built, tenths: Sequence[_Built]) -> str:
+    run = whole.run
+    growth = run.seconds / fmean(tenth.run.seconds for tenth in tenths)
+    processors = run.cpu_seconds / fmean(tenth.run.cpu_seconds for tenth in tenths)
+    peaks = ", ".join(f"{peak / MB:.0f}" for peak in run.peak_bytes if peak > 50 * MB)
+    over = [
+        *(["memory"] if max(run.peak_bytes, default=0) > MOST_BYTES else []),
+        *(["time"] if growth > MOST_GROWTH else []),
+    ]
+    said = [
+        f"  {source}: {whole.images:,} images in {run.seconds:.1f} s",
+        f"{whole.images / run.seconds:,.0f} a second",
+        f"{run.cpu_seconds:.0f} s of processors",
+        f"{growth:.1f} x a tenth's time",
+        f"{processors:.1f} x its processors'",
+        f"peak MB per process: {peaks}",
+    ]
+    return ", ".join(said) + (f" OVER THE TARGET: {' and '.join(over)}" if over else "")
+
+
+def _build(data: Path, source: str, share: str) -> _Built:
+    output = data / "out"
+    labels = ["--label-set", "Words"] if source in LABELLED else []
+    command = [sys.executable, "-m", "pipelines", "build", "--sources", source, *labels]
+    command += ["--data-root", str(data / "full_size" / share), "--output", str(output)]
+    command += ["--images", "reference", "--workers", "2"]
+    found = run_into(output, command, data / "log.txt")
+    ledger = msgspec.json.decode((output / "ledger.json").read_bytes())
+    shutil.rmtree(output)
+    splits = ledger["sources"][source].values()
+    return _Built(run=found, images=sum(split["read"]["image"]["read"] for split in splits))

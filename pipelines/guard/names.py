@@ -1,0 +1,111 @@
+"""Which names are of one picture: Visual Genome's ids, COCO's numbers, ids of Flickr photos.
+
+    {"image_id": 2315893, "url": ".../VG_100K_2/2315893.jpg", "coco_id": 366141, "flickr_id": null}
+
+Format: https://homes.cs.washington.edu/~ranjay/visualgenome/api.html
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from pipelines.datasets import visual_genome_json as vg_json
+from pipelines.datasets.coco_json import ItemId, Raw
+from pipelines.datasets.python_json import decode_json
+from pipelines.datasets.visual_genome_json import VgImage
+from schemas.errors import InputFileError
+from transforms.guard import coco_file_name, coco_name, flickr_name, visual_genome_name
+
+Names = tuple[str, ...]  # of one picture
+
+_PHOTO_URL = re.compile(r".*/(\d+)_[0-9a-f]+(?:_\w)?\.\w+", re.ASCII)
+
+
+class _VgPicture(VgImage):
+    # Of any type, so that the images are those that the source finds.
+    coco_id: Any = None
+    flickr_id: Any = None
+
+
+class _CocoPicture(msgspec.Struct):
+    id: ItemId
+    file_name: str
+    flickr_url: str = ""
+
+
+class _Pictures(msgspec.Struct):
+    images: list[Raw]
+
+
+_VG_PICTURE = msgspec.json.Decoder(_VgPicture)
+_COCO_PICTURE = msgspec.json.Decoder(_CocoPicture)
+_PICTURES = msgspec.json.Decoder(_Pictures)
+
+
+class Namesakes:
+    """Finds all names of pictures of which one name is known."""
+
+    def __init__(self, pictures: Iterable[Names]) -> None:
+        self._by_name: dict[str, list[Names]] = defaultdict(list)
+        for names in pictures:
+            for name in names:
+                self._by_name[name].append(names)
+
+    def of(self, names: Iterable[str]) -> frozenset[str]:
+        """Return some names with all others of the same pictures."""
+        found: set[str] = set()
+        new = set(names)
+        while new:
+            found |= new
+            pictures = (picture for name in new for picture in self._by_name.get(name, ()))
+            new = {name for picture in pictures for name in picture} - found
+        return frozenset(found)
+
+
+def visual_genome_names(content: bytes, path: str) -> dict[ItemId, Names]:
+    """Return the names of all pictures in `image_data.json` by their ids, their own name first.
+
+    Raises:
+        InputFileError: it is no JSON list.
+    """
+    items = vg_json.decode_list(content, path)
+    found, _ = vg_json.index_items(items, _VG_PICTURE, "image_data")
+    return {image_id: _names(image) for image_id, image in found.items()}
+
+
+def _names(image: _VgPicture) -> Names:
+    file = image.url.rpartition("/")[2]
+    names = [visual_genome_name(image.id), visual_genome_name(file)]
+    names += [coco_name(image.coco_id)] if isinstance(image.coco_id, int) else []
+    names += [flickr_name(image.flickr_id)] if isinstance(image.flickr_id, int) else []
+    return tuple(names)
+
+
+def coco_val_names(content: bytes, path: str) -> list[Names]:
+    """Return the names of all pictures in a file of COCO's layout, COCO's own name first.
+
+    An image that cannot be read is none: no evaluation can use it either.
+
+    Raises:
+        InputFileError: the file as a whole cannot be used.
+    """
+    try:
+        items = decode_json(_PICTURES, content).images
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputFileError(
+            f"{path} ({len(content)} bytes) is not a whole COCO annotation file: {error}. Expected "
+            "a JSON object with a list of images: fetch it again."
+        ) from None
+    found: list[Names] = []
+    for raw in items:
+        try:
+            image = decode_json(_COCO_PICTURE, raw)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        photo = _PHOTO_URL.fullmatch(image.flickr_url)
+        own = coco_file_name(image.file_name) or coco_name(image.id)
+        found.append((own, flickr_name(photo[1])) if photo else (own,))
+    return found

@@ -1,0 +1,122 @@
+"""What `--serve` runs: the command that starts vLLM, and the name its model goes by."""
+
+import os
+import shlex
+import shutil
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from schemas.errors import UsageError
+
+HOST = "127.0.0.1"
+MODULE = "vllm.entrypoints.openai.api_server"
+OURS = {"host", "port", "uds", "api-key", "model", "served-model-name"}
+DEFAULTS = {
+    "limit-mm-per-prompt": ('{"image":1}',),  # all that is asked; memory is set aside for no more
+    "disable-uvicorn-access-log": (),  # a line for each call
+}
+SAMPLE_BYTES = 1 << 16
+SAMPLES = 8  # of a large file
+
+
+def find_vllm(path: str | None) -> list[str]:
+    """Return how a command that serves begins.
+
+    Args:
+        path: vLLM's own Python, or its executable `vllm`; None: that on the PATH.
+
+    Raises:
+        UsageError: there is none.
+    """
+    found = shutil.which(path or "vllm")
+    if found is None:
+        raise UsageError(
+            f"--vllm {path}: there is no such program"
+            if path
+            else "--serve needs vLLM, which takes an environment of its own: `python -m venv DIR`, "
+            "`DIR/bin/pip install vllm`, and give --vllm DIR/bin/python"
+        )
+    # As it is, links unresolved: by its path a Python knows its environment.
+    found = os.path.abspath(found)
+    if Path(found).name.startswith("python"):
+        return [found, "-m", MODULE, "--model"]
+    return [found, "serve"]
+
+
+def parse_serve_args(text: str) -> list[str]:
+    """Return flags for the server, with ours for captioning before them where they are not given.
+
+    Raises:
+        UsageError: they cannot be read, or hold one that is not for the user to choose.
+    """
+    try:
+        given = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"--serve-args: {error}") from None
+    names = {_flag_name(word) for word in given if word.startswith("--")}
+    if chosen := sorted(name for name in names if name in OURS or name.startswith("ssl-")):
+        raise UsageError(
+            f"--serve-args: --{chosen[0]} is not for you to choose: the server is for this run "
+            "alone, on a port and with a key of its own; its model's name is --model NAME"
+        )
+    missing = {name: values for name, values in DEFAULTS.items() if name not in names}
+    return [word for name, values in missing.items() for word in (f"--{name}", *values)] + given
+
+
+def _flag_name(word: str) -> str:
+    """Return a flag's name as vLLM understands it: `--a_b.c=d` sets a part of `--a-b`."""
+    return word[2:].partition("=")[0].partition(".")[0].replace("_", "-").removeprefix("no-")
+
+
+def serve_command(
+    vllm: Sequence[str], model: str, name: str, flags: Sequence[str], port: int
+) -> list[str]:
+    """Return the command that serves a model.
+
+    Args:
+        vllm: how it begins, from `find_vllm`.
+        model: a folder, or its name on the Hub.
+        name: that it goes by.
+        flags: of the server, from `parse_serve_args`.
+        port: on this machine.
+    """
+    place = ["--host", HOST, "--port", str(port), "--served-model-name", name]
+    return [*vllm, model, *place, *flags]
+
+
+def model_name(model: str) -> str:
+    """Return what provenance calls a model: its name on the Hub, or a local folder's own.
+
+    A folder's path says nothing on another machine, and its name not what is in it: a digest is
+    added, of all names and sizes below it, small files, and samples of large ones. Weights that
+    were trained further are another model by it.
+
+    Raises:
+        UsageError: it can only be a path, and nothing is there.
+    """
+    path = Path(model)
+    if path.exists():
+        return f"{path.resolve().name}@{_digest(path)}"
+    if path.is_absolute() or model.startswith((".", "~")):
+        raise UsageError(f"--serve {model}: nothing is there")
+    return model
+
+
+def _digest(path: Path) -> str:
+    found = sha256()
+    files = [item for item in path.rglob("*") if item.is_file()] if path.is_dir() else [path]
+    hidden = {
+        item for item in files if any(p.startswith(".") for p in item.relative_to(path).parts)
+    }
+    for item in sorted(set(files) - hidden):
+        size = item.stat().st_size
+        found.update(f"{item.relative_to(path).as_posix()}\n{size}\n".encode())
+        with item.open("rb") as file:
+            if size <= SAMPLES * SAMPLE_BYTES:
+                found.update(file.read())
+                continue
+            for sample in range(SAMPLES):
+                file.seek((size - SAMPLE_BYTES) * sample // (SAMPLES - 1))
+                found.update(file.read(SAMPLE_BYTES))
+    return found.hexdigest()[:12]

@@ -1,0 +1,87 @@
+"""What a detector might have found in the sample world's pictures of RefCOCOg.
+
+    refcocog/detections.json      COCO's results: image_id, category_id, bbox xywh, score
+
+It is no detector's work: true boxes are shaken a little, some are found twice, some far off or
+hardly at all, and a few boxes mark nothing. Category ids are COCO's, as in the `instances.json`
+beside the file. Boxes are in the frame of the stored pixels.
+
+Planted, counting pictures modulo 32: many boxes that mark nothing (`BUSY`), and no box (`BLIND`).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from pipelines.sample_world import coco
+from pipelines.sample_world.coco import CATEGORY_IDS, Picture, scattered
+from pipelines.sample_world.instances import Record
+from pipelines.sample_world.scene import Progress, World, generator
+
+BUSY, BLIND = (3, 4), (11, 15)
+NOISE, MUCH_NOISE = 2, 40  # boxes that mark nothing, in a picture and in a busy one
+SHAKEN, FAR_OFF = 0.06, 0.7  # of a box's sides
+SURE, UNSURE = (0.45, 0.99), (0.05, 0.29)  # scores
+_IDS = tuple(CATEGORY_IDS.values())
+
+
+def write_detections(root: Path, world: World, on_progress: Progress | None = None) -> None:
+    """Write one file of detections below `root/refcocog`."""
+    train2014 = [picture for picture in coco.pictures(world) if picture.splits[2014] == "train"]
+    found: list[Record] = []
+    for place, picture in enumerate(train2014):
+        if place % 32 not in BLIND:
+            noise = MUCH_NOISE if place % 32 in BUSY else NOISE
+            found += _detections(picture, noise, generator("detections", world.seed, place))
+        if on_progress:
+            on_progress(place + 1, len(train2014))
+    order = sorted(range(len(found)), key=lambda place: scattered({"id": place}))
+    (root / "refcocog").mkdir(parents=True, exist_ok=True)
+    content = msgspec.json.encode([found[place] for place in order])
+    (root / "refcocog" / "detections.json").write_bytes(content)
+
+
+def _detections(picture: Picture, noise: int, rng: np.random.Generator) -> Iterator[Record]:
+    """Yield a picture's detections, the crowd's aside."""
+    scene = picture.scene
+    for thing, record in zip(scene.things, coco.things(picture), strict=True):
+        if thing.crowd:
+            continue
+        category, chance = record["category_id"], rng.uniform()
+        if chance < 0.15:
+            yield _detection(picture, category, thing.box, UNSURE, rng)
+        elif chance < 0.3:
+            shift = FAR_OFF * (thing.box[2] - thing.box[0])
+            shift = -shift if thing.box[0] > scene.width / 2 else shift
+            x0, y0, x1, y1 = thing.box
+            yield _detection(picture, category, (x0 + shift, y0, x1 + shift, y1), SURE, rng)
+        else:
+            yield _detection(picture, category, thing.box, SURE, rng)
+            if chance > 0.75:
+                yield _detection(picture, int(rng.choice(_IDS)), thing.box, SURE, rng)
+    for _ in range(noise):
+        x0, y0 = rng.uniform(0, 0.7, 2) * (scene.width, scene.height)
+        sides = rng.uniform(12, 70, 2)
+        box = float(x0), float(y0), float(x0 + sides[0]), float(y0 + sides[1])
+        yield _detection(picture, int(rng.choice(_IDS)), box, (0.2, 0.6), rng)
+
+
+def _detection(
+    picture: Picture,
+    category: int,
+    box: tuple[float, float, float, float],
+    scores: tuple[float, float],
+    rng: np.random.Generator,
+) -> Record:
+    """Return the record of a box whose sides are shaken, within the picture."""
+    limits = np.array([picture.scene.width, picture.scene.height] * 2)
+    sides = np.array([box[2] - box[0], box[3] - box[1]] * 2)
+    x0, y0, x1, y1 = np.clip(np.array(box) + rng.uniform(-SHAKEN, SHAKEN, 4) * sides, 0, limits)
+    return {
+        "image_id": picture.number,
+        "category_id": category,
+        "bbox": [round(float(value), 2) for value in (x0, y0, x1 - x0, y1 - y0)],
+        "score": round(float(rng.uniform(*scores)), 3),
+    }

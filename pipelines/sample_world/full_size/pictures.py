@@ -1,0 +1,46 @@
+"""Pictures by the hundred thousand: links to a few plain JPEGs, for nobody looks at them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from PIL import Image
+
+from pipelines.sample_world.draw import jpeg_bytes
+
+FRAMES = ((640, 480), (480, 640), (640, 427), (500, 375), (640, 640))  # width, height; pixels
+COMMON_FRAME = (480, 375)  # what all of them hold
+LINKS_PER_FILE = 60_000  # ext4 allows 65,000
+
+
+def link_pictures(
+    plain: Path, folder: Path, pictures: Iterable[tuple[str, tuple[int, int]]]
+) -> None:
+    """Make every picture a link to a plain JPEG of its size.
+
+    Args:
+        plain: the folder of the plain ones.
+        folder: that the pictures' names are below.
+        pictures: name, and width and height in pixels.
+    """
+    plain.mkdir(parents=True, exist_ok=True)
+    made: set[Path] = set()
+    for number, (name, sides) in enumerate(pictures):
+        link = folder / name
+        if link.parent not in made:
+            link.parent.mkdir(parents=True, exist_ok=True)
+            made.add(link.parent)
+        link_one(_plain(plain, sides, number // LINKS_PER_FILE), link)
+
+
+def link_one(target: Path, link: Path) -> None:
+    """Make a hard link, in place of what may be there."""
+    link.unlink(missing_ok=True)
+    link.hardlink_to(target)
+
+
+def _plain(folder: Path, sides: tuple[int, int], place: int) -> Path:
+    width, height = sides
+    path = folder / f"plain_{width}_{height}_{place}.jpg"
+    if not path.exists():
+        path.write_bytes(jpeg_bytes(Image.new("RGB", sides, "grey"), quality=20))
+    return path

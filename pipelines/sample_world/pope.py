@@ -1,0 +1,107 @@
+"""The sample world in POPE's layout: is this shape in that picture, and what is true.
+
+    pope/coco_pope_{random,popular,adversarial}.json       JSON, a question per line
+
+Pictures are those of COCO's val2014 that show three shapes at least. Each split asks the same of
+what is there, three shapes a picture, and then of three that are not: any, those in most pictures,
+or those that are most often in pictures with the shapes asked about.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
+
+import msgspec
+
+from pipelines.sample_world import coco
+from pipelines.sample_world.coco import Picture
+from pipelines.sample_world.instances import Record
+from pipelines.sample_world.scene import Progress, World
+from pipelines.sample_world.shapes import SHAPES
+from pipelines.sample_world.words import a
+from schemas.ids import rank
+
+ASKED = 3  # shapes a picture that are there, and as many that are not
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """In how many pictures shapes are seen, alone and two together."""
+
+    alone: Counter[str]
+    together: Counter[tuple[str, str]]
+
+    @staticmethod
+    def of(shown: Iterable[Sequence[str]]) -> "Seen":
+        """Count what is shown in pictures."""
+        alone: Counter[str] = Counter()
+        together: Counter[tuple[str, str]] = Counter()
+        for shapes in shown:
+            alone.update(shapes)
+            together.update(permutations(shapes, 2))
+        return Seen(alone=alone, together=together)
+
+
+def write_pope(root: Path, world: World, on_progress: Progress | None = None) -> None:
+    """Write three files of questions below `root/pope`."""
+    val2014 = [picture for picture in coco.pictures(world) if picture.splits[2014] == "val"]
+    seen = Seen.of(map(shapes_in, val2014))
+    lines: dict[str, list[Record]] = {split: [] for split in SPLITS}
+    for done, picture in enumerate(val2014, start=1):
+        if len(shapes_in(picture)) >= ASKED:
+            for split, absent in SPLITS.items():
+                lines[split] += _questions(picture, seen, absent, first=len(lines[split]) + 1)
+        if on_progress:
+            on_progress(done, len(val2014))
+    (root / "pope").mkdir(parents=True, exist_ok=True)
+    for split, questions in lines.items():
+        text = b"".join(msgspec.json.encode(one) + b"\n" for one in questions)
+        (root / "pope" / f"coco_pope_{split}.json").write_bytes(text)
+
+
+def shapes_in(picture: Picture) -> list[str]:
+    """Return the shapes that a picture shows, each once, crowds included."""
+    return sorted({thing.shape for thing in picture.scene.things})
+
+
+Absent = Callable[[Picture, Seen, Sequence[str]], list[str]]
+
+
+def _questions(picture: Picture, seen: Seen, absent: Absent, first: int) -> list[Record]:
+    """Return the questions about a picture, in no order that tells the answer."""
+    there = _shuffled(picture, shapes_in(picture))[:ASKED]
+    missing = absent(picture, seen, there)[:ASKED]
+    asked = [(shape, "yes") for shape in there] + [(shape, "no") for shape in missing]
+    return [
+        {
+            "question_id": number,
+            "image": picture.file_name(2014),
+            "text": f"Can {a(shape)} be seen in this picture?",
+            "label": label,
+        }
+        for number, (shape, label) in enumerate(sorted(asked), start=first)
+    ]
+
+
+def _any(picture: Picture, seen: Seen, there: Sequence[str]) -> list[str]:
+    return _shuffled(picture, set(SHAPES) - set(shapes_in(picture)))
+
+
+def _frequent(picture: Picture, seen: Seen, there: Sequence[str]) -> list[str]:
+    return sorted(_any(picture, seen, there), key=lambda shape: -seen.alone[shape])
+
+
+def _seen_with(picture: Picture, seen: Seen, there: Sequence[str]) -> list[str]:
+    def together(shape: str) -> int:
+        return sum(seen.together[shape, other] for other in there)
+
+    return sorted(_any(picture, seen, there), key=lambda shape: -together(shape))
+
+
+def _shuffled(picture: Picture, shapes: Iterable[str]) -> list[str]:
+    return sorted(shapes, key=lambda shape: rank("pope", picture.number, shape))
+
+
+SPLITS: dict[str, Absent] = {"random": _any, "popular": _frequent, "adversarial": _seen_with}

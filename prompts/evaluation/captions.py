@@ -1,0 +1,40 @@
+"""Describing given regions: a conversation of one turn for each, with all that its owner said of it.
+
+The references are the owner's sentences in order of their ids. A metric takes them one by one
+(each an entry of its own, as published numbers do) or together; the record serves both.
+"""
+
+from collections import defaultdict
+
+from prompts.dialogue import Exchange, Posed, filled
+from prompts.instruction import Instruction
+from prompts.region_caption import BRIEF
+from schemas.item import Expression
+from schemas.sample import ScreenedImage, Task
+
+
+def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+    """Return a conversation for each region that a sentence is about, in order of the regions."""
+    said: defaultdict[str, list[Expression]] = defaultdict(list)
+    for item in found.items:
+        if isinstance(item, Expression):
+            said[item.region_id].append(item)
+    wording, prompt = how.wordings[BRIEF.name].choose(0)
+    talks = []
+    for region in found.regions:
+        sentences = sorted(said[region.region_id], key=lambda item: (len(item.id), item.id))
+        if not sentences:
+            continue
+        references = tuple(item.text for item in sentences)
+        exchange = Exchange(
+            task=Task.REGION_CAPTION,
+            request=filled(wording, "<region>", (region,)),
+            answer=references[0],
+            prompt=prompt,
+            items=tuple(item.id for item in sentences),
+            posed=Posed(
+                item_id=region.region_id, group=found.image.image_id, references=references
+            ),
+        )
+        talks.append([exchange])
+    return talks

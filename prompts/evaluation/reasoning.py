@@ -1,0 +1,57 @@
+"""Choosing an answer, and then the reason for the right answer, among what an owner offers.
+
+Every question makes two conversations, as r2c scores VCR. The first asks for the answer. The second
+has the right answer given and asks for the reason. Both begin with one list of the image's
+objects, so that every choice can name those it means, and say them as training does. Their group
+is the question, by which the two are joined.
+"""
+
+from msgspec.structs import replace
+
+from prompts.dialogue import Exchange, Posed
+from prompts.instruction import Instruction
+from prompts.region_reasoning import ALL_OBJECTS, REASON, after_list, by_class, questions
+from schemas.item import Choices, Question
+from schemas.sample import Region, ScreenedImage, Task
+
+
+def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+    """Return two conversations for each question with choices, in order of the questions' ids."""
+    chance = how.chance(found.image)
+    regions = {region.region_id: region for region in found.regions}
+    objects = how.wordings[ALL_OBJECTS.name].choose(0)
+    reason, reason_prompt = how.wordings[REASON.name].choose(0)
+    talks = []
+    for asked in questions(found):
+        if asked.answers is None or asked.rationales is None:
+            continue
+        request, prompt = after_list(asked, regions, chance, objects)
+        answer = Exchange(
+            task=Task.REGION_REASONING,
+            request=request,
+            answer=tuple(by_class(asked.answer, regions)),
+            prompt=prompt,
+            items=(asked.id,),
+        )
+        rationale = Exchange(
+            task=Task.REGION_REASONING,
+            request=(reason,),
+            answer=tuple(by_class(asked.rationale, regions)),
+            prompt=reason_prompt,
+            items=(asked.id,),
+            posed=_posed("rationale", asked, asked.rationales, regions),
+        )
+        posed = _posed("answer", asked, asked.answers, regions)
+        talks += [[replace(answer, posed=posed)], [answer, rationale]]
+    return talks
+
+
+def _posed(name: str, asked: Question, choices: Choices, regions: dict[str, Region]) -> Posed:
+    told = tuple(tuple(by_class(passage, regions)) for passage in choices.passages)
+    return Posed(
+        item_id=f"{asked.id}/{name}",
+        group=asked.id,
+        references=(told[choices.label],),
+        choices=told,
+        label=choices.label,
+    )

@@ -1,0 +1,34 @@
+"""Merging an image's conversations of several tasks into conversations of many turns.
+
+RegionGPT trains on one conversation per image that goes through all its tasks (supplement, A.2).
+Nothing may be said twice in it: a phrase that was a region's caption would give away the answer
+where the same phrase is to be matched with a region, so such tasks go into separate conversations.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from prompts.dialogue import Exchange
+
+
+def merged(tasks: Iterable[Sequence[list[Exchange]]]) -> list[list[Exchange]]:
+    """Return the conversations of all tasks, as few as can hold them.
+
+    Args:
+        tasks: for each task its conversations, in order; every one stays whole, and two of one
+            task stay apart.
+    """
+    talks: list[list[Exchange]] = []
+    used: list[set[str]] = []  # by each: the items it was made from
+    for conversations in tasks:
+        free = list(range(len(talks)))  # those that this task has no turn in yet
+        for exchanges in conversations:
+            items = {item for exchange in exchanges for item in exchange.items}
+            place = next((at for at in free if not items & used[at]), None)
+            if place is None:
+                talks.append(list(exchanges))
+                used.append(items)
+            else:
+                free.remove(place)
+                talks[place] += exchanges
+                used[place] |= items
+    return talks

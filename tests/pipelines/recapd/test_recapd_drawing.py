@@ -1,0 +1,137 @@
+"""Boxes are drawn once for both: `recap` and a build of the source take the same."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.verify import verify
+from schemas.ledger import Stage
+from schemas.rejection import Kind
+
+CAPS = [
+    ("--per-category", 1),
+    ("--per-category", 2, "--seed", 7),
+    ("--per-image", 3),
+    ("--per-category", 2, "--per-image", 2, "--seed", 1),
+    ("--limit", 9),
+    ("--limit", 12, "--per-category", 1, "--no-guard"),
+]
+
+
+def regions_of(output: Any) -> set[tuple[str, str, str]]:
+    """Split, picture and id of every region."""
+    return {
+        (row["split"], row["image"]["path"].rpartition("/")[2], region["region_id"])
+        for row in output.rows()
+        for region in row["regions"]
+    }
+
+
+def covered(said: str) -> dict[str, tuple[int, int]]:
+    """Captions and drawn regions of each split, as they are said."""
+    lines = re.findall(r"v3det/(\w+): captions for ([\d,]+) of ([\d,]+) drawn regions", said)
+    return {
+        split: (int(number.replace(",", "")), int(drawn.replace(",", "")))
+        for split, number, drawn in lines
+    }
+
+
+def sentences(output: Any, split: str = "train") -> tuple[int, int, int]:
+    """Captions read, written, and sampled out in all stages."""
+    ledger = output.ledger()
+    accounts = [ledger.account("v3det", split, stage, Kind.SENTENCE) for stage in Stage]
+    left = sum(account.sampled_out for account in accounts)
+    return accounts[0].read, accounts[-1].kept, left
+
+
+@pytest.mark.parametrize("caps", CAPS)
+def test_the_same_caps_take_the_same_regions(commands, output_of, captions_of, tmp_path, caps):
+    folder = commands.recap(tmp_path / "recapd", *caps)
+    plain, told = tmp_path / "plain", tmp_path / "told"
+    assert commands.build(plain, *caps)[0] == 0
+    status, said = commands.build(told, *caps, "--recapd", folder, "--merge")
+    assert status == 0
+    described = set(captions_of(folder))
+    assert described == regions_of(output_of(plain)) == regions_of(output_of(told))
+    for split, (number, drawn) in covered(said).items():
+        assert number == drawn == sum(key[0] == split for key in described)
+    read, kept, left = sentences(output_of(told))
+    assert (read, left) == (kept, 0)
+    assert "`recap`" not in said
+    assert verify(str(told)).problems == []
+
+
+def test_caps_leave_something_out(commands, captions_of, tmp_path):
+    """Else the test above shows little."""
+    number = len(captions_of(commands.recap(tmp_path / "all")))
+    for at, caps in enumerate(CAPS):
+        assert 0 < len(captions_of(commands.recap(tmp_path / f"{at}", *caps))) < number
+
+
+@pytest.mark.parametrize(
+    ("recap", "build", "whole", "why"),
+    [
+        ((), ("--per-category", 1, "--seed", 3), True, ""),
+        ((), ("--per-image", 2, "--seed", 3), True, ""),
+        ((), ("--limit", 9), True, ""),
+        (("--per-category", 2), ("--per-category", 1), True, ""),
+        (
+            ("--per-category", 1),
+            ("--per-category", 2),
+            False,
+            "v3det: regions per category: `recap` took 1, the build takes 2",
+        ),
+        (
+            ("--per-image", 2),
+            (),
+            False,
+            "v3det: regions per image: `recap` took 2, the build takes all",
+        ),
+        (
+            ("--limit", 9),
+            ("--limit", 15),
+            False,
+            "v3det: images per split: `recap` took 9, the build takes 15",
+        ),
+        (
+            ("--limit", 9, "--no-guard"),
+            (),
+            False,
+            "v3det: `recap` ran without the guard, the build with it",
+        ),
+    ],
+)
+def test_other_caps_decide_nothing_of_what_is_drawn(
+    commands, output_of, captions_of, tmp_path, recap, build, whole, why
+):
+    folder = commands.recap(tmp_path / "recapd", *recap)
+    plain, told = tmp_path / "plain", tmp_path / "told"
+    assert commands.build(plain, *build)[0] == 0
+    status, said = commands.build(told, *build, "--recapd", folder, "--merge")
+    assert status == 0
+    drawn, described = regions_of(output_of(plain)), set(captions_of(folder))
+    assert regions_of(output_of(told)) == drawn
+    assert (drawn <= described) is whole
+    for split, numbers in covered(said).items():
+        here = {key for key in drawn if key[0] == split}
+        assert numbers == (len(here & described), len(here))
+    read, kept, left = sentences(output_of(told))
+    assert read == sum(key[0] == "train" for key in described)
+    assert (kept, read - left) == (covered(said)["train"][0],) * 2
+    assert why in said
+    assert bool(why) == ("`recap`" in said)
+    card = Path(told / "README.md").read_text(encoding="utf-8")
+    assert not why or f"\n- {why}\n" in card
+    assert verify(str(told)).problems == []
+
+
+def test_regions_that_another_seed_drew_are_refused(commands, captioned, tmp_path):
+    status, said = commands.finetune(tmp_path / "out", "--recapd", captioned, "--seed", 4)
+    assert status == 1
+    assert (
+        "error: --recapd: the captions are of regions that were drawn with seed 0, and the build "
+        "would draw others, with seed 4: give one seed to both"
+    ) in said
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,82 @@
+"""Recipes of a user's own: what is taken, and what is refused in one line."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from datasets import load_dataset
+
+from pipelines.recipe_file import load_recipe
+from schemas.errors import UsageError
+
+
+def own_recipe(folder: Path, **changes) -> str:
+    stated = {"name": "mine", "sources": [{"name": "v3det", "splits": ["train"]}]} | changes
+    path = folder / "mine.yaml"
+    path.write_text(yaml.safe_dump(stated), encoding="utf-8")
+    return str(path)
+
+
+def test_a_recipe_of_ones_own(sample_world, command_line, output_of, tmp_path):
+    output = tmp_path / "output"
+    where = ("--data-root", sample_world, "--output", output)
+    found = command_line("build", "--recipe", own_recipe(tmp_path, per_image=2), *where)
+    assert found.returncode == 0, found.stderr
+    assert f'data = load_dataset("{output}", "mine")\n' in found.stdout
+    rows = output_of(output).rows()
+    assert len(load_dataset(str(output), "mine", split="train")) == len(rows)
+    assert max(len(row["regions"]) for row in rows) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sources": [{"name": "coco", "bogus": 1}]}, "sources.0.bogus: Extra inputs are not perm"),
+        ({"speed": 9}, "recipe .*mine.yaml: speed: Extra inputs are not permitted"),
+        ({"sources": []}, "sources: Tuple should have at least 1 item"),
+        ({"sources": "coco"}, "sources: expected a list, each with a name"),
+        ({"sources": [{"name": "cocoa"}]}, "no source 'cocoa'; the sources are"),
+        ({"sources": [{"name": "coco", "splits": ["dev"]}]}, "source 'coco' has no split 'dev'"),
+        ({"sources": [{"name": "coco", "tasks": ["image_caption"]}]}, "cannot be used for image_c"),
+        ({"sources": [{"name": "coco", "tasks": ["singing"]}]}, "sources.0.tasks.0: Input should"),
+        ({"sources": [{"name": "llava", "edition": "1m"}]}, "'llava' has no edition '1m'"),
+        ({"merge": True, "mode": "one_turn_one"}, "tasks are merged in the mode multi_turn_all"),
+        ({"evaluation": True, "merge": True}, "an evaluation asks one question at a time"),
+        ({"evaluation": True}, "no evaluation is done on source 'v3det'"),
+        ({"name": "coco"}, "a recipe cannot be named 'coco'"),
+        ({"per_category": 0}, "per_category: Input should be greater than or equal to 1"),
+        ({"masks": "wobbly"}, "masks: Input should be 'annotated', 'dilated' or 'eroded'"),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_one_line(
+    sample_world, command_line, tmp_path, changes, message
+):
+    where = ("--data-root", sample_world, "--output", tmp_path / "output")
+    found = command_line("build", "--recipe", own_recipe(tmp_path, **changes), *where)
+    assert found.returncode == 1
+    assert "Traceback" not in found.stderr
+    with pytest.raises(UsageError, match=message):
+        raise UsageError(found.stderr.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"- a\n- b\n", "expected keys such as name, style and sources"),
+        (b"name: [", "is no YAML"),
+        (b"\xff\xfe\x00", "is no YAML"),
+        (b"", "expected keys such as"),
+    ],
+)
+def test_a_file_that_holds_no_recipe(tmp_path, content, message):
+    path = tmp_path / "broken.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=message):
+        load_recipe(str(path))
+
+
+def test_a_recipe_that_is_not_there(tmp_path):
+    with pytest.raises(UsageError, match="no recipe 'nope'; the recipes are: eval_captions, eval"):
+        load_recipe("nope")
+    with pytest.raises(UsageError, match="cannot read the recipe"):
+        load_recipe(str(tmp_path / "none.yaml"))

@@ -1,0 +1,87 @@
+"""Caps where a captioner has described regions: which are taken does not hang on that."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from schemas.item import Expression, Item, PendingDescription
+from schemas.ledger import Stage, ledger_of
+from schemas.rejection import Kind
+from schemas.sample import Region, ScreenedImage
+from transforms.accounting import Book
+from transforms.subsample import Caps, category_ranks, sample_image
+
+NAMES = "abcdefgh"
+CAP = st.none() | st.integers(1, 9)
+
+
+def regions(names: str = NAMES) -> tuple[Region, ...]:
+    return tuple(Region(region_id=name, bbox=(0, 0, 1, 1), category="x") for name in names)
+
+
+def described(names: set[str]) -> list[Item]:
+    return [PendingDescription(f"recapd/{name}", name) for name in sorted(names)]
+
+
+def sampled(found: ScreenedImage, caps: Caps) -> ScreenedImage | None:
+    """What is kept; every count balances."""
+    ranks = sorted(rank for _, rank in category_ranks([found], caps))
+    at = found.image
+    book = Book(Stage.SAMPLE)
+    kept = sample_image(found, {(at.source, at.split, "x"): ranks}, caps, book)
+    ledger = ledger_of(book.tally)
+    accounts = [ledger.account(at.source, at.split, Stage.SAMPLE, kind) for kind in Kind]
+    assert [account.missing() for account in accounts] == [0] * len(accounts)
+    items = ledger.account(at.source, at.split, Stage.SAMPLE, Kind.SENTENCE)
+    assert (items.read, items.kept) == (len(found.items), len(kept.items) if kept else 0)
+    return kept
+
+
+@given(
+    names=st.sets(st.sampled_from(NAMES)),
+    said=st.lists(st.sampled_from(NAMES), max_size=5),
+    per_category=CAP,
+    per_image=CAP,
+    min_words=st.none() | st.integers(1, 3),
+    seed=st.integers(0, 9),
+)
+def test_captions_decide_nothing(make_image, names, said, per_category, per_image, min_words, seed):
+    image = make_image(source="coco")
+    caps = Caps(
+        per_category={} if per_category is None else {"coco": per_category},
+        per_image={} if per_image is None else {"coco": per_image},
+        min_words=min_words,
+        seed=seed,
+    )
+    own: list[Item] = [Expression(f"s{at}", name, "two words") for at, name in enumerate(said)]
+    plain = sampled(ScreenedImage(image, regions(), tuple(own)), caps)
+    told = sampled(ScreenedImage(image, regions(), (*own, *described(names))), caps)
+    assert (plain is None) == (told is None)
+    if plain and told:
+        assert told.regions == plain.regions
+        left = {region.region_id for region in plain.regions}
+        assert told.items == (*plain.items, *described(names & left))
+
+
+@given(per_category=CAP, per_image=CAP, seed=st.integers(0, 9))
+def test_another_name_draws_the_same(make_image, per_category, per_image, seed):
+    """As `recap` does, which calls what it makes of a source by a name of its own."""
+    found = ScreenedImage(make_image(source="coco"), regions())
+    other = replace(found, image=make_image(source="recapd"))
+    taken = []
+    for name, at, drawn_as in (
+        ("coco", found, {}),
+        ("recapd", other, {"recapd": "coco"}),
+        ("recapd", other, {}),
+    ):
+        caps = Caps(
+            per_category={} if per_category is None else {name: per_category},
+            per_image={} if per_image is None else {name: per_image},
+            seed=seed,
+            drawn_as=drawn_as,
+        )
+        kept = sampled(at, caps)
+        assert kept is not None
+        taken.append([region.region_id for region in kept.regions])
+    assert taken[0] == taken[1]
+    assert len(taken[0]) == len(taken[2]) == min(per_category or 8, per_image or 8, 8)
