@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pipelines import files
 from pipelines.datasets.catalog import CATALOG, dataset
-from pipelines.datasets.spec import SourceRequest
+from pipelines.datasets.spec import Cap, SourceRequest
+from pipelines.paper import Paper
 from prompts.instruction import REC_NEGATIVES, WITHOUT_BOXES, Instruction, InstructionMode
 from prompts.style import Style
 from prompts.table import WORDING_SETS
@@ -23,31 +24,9 @@ from schemas.text import clean
 from transforms.subsample import Caps
 
 MIB = 1024 * 1024
-ALL_SOURCES = "all"  # the mix as a whole, where a number is about it
 BY_FLAGS = "all"  # the name of a recipe that has none of its own
 RECAPD_ROLE = "recapd"  # of a source: the manifest of an output of `recap`
 SPLIT = re.compile(r"\w+(\.\w+)*")  # the names that `datasets` takes, but for "all"
-
-
-class Report(BaseModel):
-    """A number that a paper gives."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    where: str  # in the paper
-    source: str  # of ours, or `ALL_SOURCES`
-    what: Literal["images", "regions", "sentences", "conversations"]  # of which it is the number
-    number: int = Field(ge=0)
-
-
-class Paper(BaseModel):
-    """What a paper says of the mix that a recipe follows."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    title: str
-    reports: tuple[Report, ...] = ()
-    contradictions: tuple[str, ...] = ()  # of the paper with itself or with the data
 
 
 class Recipe(BaseModel):
@@ -55,7 +34,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = BY_FLAGS  # also the config that unites the sources
+    name: str = Field(default=BY_FLAGS, pattern=r"^\w[\w.-]*$")  # also the uniting config's
     about: str = ""
     paper: Paper | None = None
     sources: tuple[SourceRequest, ...] = Field(min_length=1)
@@ -104,8 +83,8 @@ class Recipe(BaseModel):
             raise UsageError(f"tasks are merged in the mode {InstructionMode.MULTI_TURN_ALL} only")
         if self.evaluation and (self.merge or self.style is not Style.REGIONGPT):
             raise UsageError("an evaluation asks one question at a time, in the regiongpt style")
-        if self.name in CATALOG:
-            raise UsageError(f"a recipe cannot be named {self.name!r}: a source's config is")
+        if self.name in CATALOG or (self.name == RECAPD_ROLE and type(self) is Recipe):
+            raise UsageError(f"a recipe cannot be named {self.name!r}: another config is")
         self.tasks()
         replace_sets(WORDING_SETS, self.wordings)
         return self
@@ -214,11 +193,11 @@ class Recipe(BaseModel):
         )
 
     def _per_category(self, source: SourceRequest) -> int | None:
-        return source.per_category or self.per_category
+        return _cap(source.per_category, self.per_category)
 
     def _per_image(self, source: SourceRequest) -> int | None:
         usual = None if self.evaluation else dataset(source.name).boxes_per_image.get(self.style)
-        return source.per_image or self.per_image or usual
+        return _cap(source.per_image, self.per_image, usual)
 
     def sizing(self, source: SourceRequest) -> Sizing:
         """Return what decides the number of shards of a source's splits."""
@@ -273,6 +252,12 @@ def load_wordings(path: str) -> dict[str, list[str]]:
     ):
         raise UsageError(f"{path}: expected names of wordings sets, each with a list of strings")
     return found
+
+
+def _cap(*caps: Cap | None) -> int | None:
+    """Return the first cap that is stated; None: there is none, or it is said to be none."""
+    first = next((cap for cap in caps if cap is not None), None)
+    return None if first == "all" else first
 
 
 def _stated(caps: Mapping[str, int | None]) -> dict[str, int]:

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipelines.paper import ALL_SOURCES, Report
 from pipelines.plan import Plan
-from pipelines.recipe import ALL_SOURCES, Report
 from schemas.ledger import Ledger, Stage
 from schemas.rejection import Kind
 

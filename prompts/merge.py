@@ -8,27 +8,33 @@ where the same phrase is to be matched with a region, so such tasks go into sepa
 from collections.abc import Iterable, Sequence
 
 from prompts.dialogue import Exchange
+from schemas.item import Expression, Item
 
 
-def merged(tasks: Iterable[Sequence[list[Exchange]]]) -> list[list[Exchange]]:
+def merged(
+    tasks: Iterable[Sequence[list[Exchange]]], items: Iterable[Item] = ()
+) -> list[list[Exchange]]:
     """Return the conversations of all tasks, as few as can hold them.
 
     Args:
         tasks: for each task its conversations, in order; every one stays whole, and two of one
             task stay apart.
+        items: that exchanges were made from. Expressions that read the same, upper case aside,
+            count as one, whichever regions they are about.
     """
+    words = {item.id: item.text.casefold() for item in items if isinstance(item, Expression)}
     talks: list[list[Exchange]] = []
-    used: list[set[str]] = []  # by each: the items it was made from
+    used: list[set[str]] = []  # by each: what it says
     for conversations in tasks:
         free = list(range(len(talks)))  # those that this task has no turn in yet
         for exchanges in conversations:
-            items = {item for exchange in exchanges for item in exchange.items}
-            place = next((at for at in free if not items & used[at]), None)
+            said = {words.get(item, item) for exchange in exchanges for item in exchange.items}
+            place = next((at for at in free if not said & used[at]), None)
             if place is None:
                 talks.append(list(exchanges))
-                used.append(items)
+                used.append(said)
             else:
                 free.remove(place)
                 talks[place] += exchanges
-                used[place] |= items
+                used[place] |= said
     return talks

@@ -58,7 +58,8 @@ def _conversations(
         return (), set()
     dialogues = EVALUATIONS if how.evaluation else DIALOGUES
     by_task = [dialogues[task](found, how) for task in tasks]
-    talks = merged(by_task) if how.merge else [talk for task in by_task for talk in task]
+    apart = [talk for task in by_task for talk in task]
+    talks = merged(by_task, found.items) if how.merge else apart
     ordinals: Counter[str] = Counter()  # of the records of each task
     conversations = []
     for exchanges in talks:

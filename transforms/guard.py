@@ -22,6 +22,7 @@ from transforms.accounting import KEPT, REJECTED, TALLY, Book, BookedDoFn, booke
 Forbidden = Mapping[str, str]  # name of a picture to the evaluation that is done on it
 
 _COCO_NAME = re.compile(r"(?:COCO_[a-z]+\d{4}_)?(\d{12})(?:\.\w+)?", re.ASCII)
+_LAST_NUMBER = re.compile(r"\d+$", re.ASCII)
 # V3Det's: two numbers of its own, then the photo, its secret, and the letter of a size.
 _PHOTO_NAME = re.compile(r"\d+_\d+_(\d+)_[0-9a-f]+(?:_[a-z])?\.\w+", re.ASCII)
 
@@ -73,7 +74,8 @@ def picture_name(owner: str, image: ImageInfo) -> str | None:
             found = _PHOTO_NAME.fullmatch(file)
             return flickr_name(found[1]) if found else None
         case "llava" if path.startswith("coco/"):
-            return coco_file_name(path)
+            number = _LAST_NUMBER.search(stem)
+            return coco_name(int(number[0])) if number else None
         case "llava" if path.startswith("visual_genome/"):
             return visual_genome_name(file)
         case "llava" if path.startswith("gqa/") and stem.isdecimal():

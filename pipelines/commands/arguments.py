@@ -52,9 +52,9 @@ def detection_paths(given: Sequence[str], names: str | None) -> list[str]:
 
 def parse_caps(
     key: str, given: Sequence[str], sources: Sequence[str]
-) -> dict[str | None, int | None]:
-    """Return caps like `20`, `coco=50` or `lvis=all` by source; None: every source, or no cap."""
-    found: dict[str | None, int | None] = {}
+) -> dict[str | None, int | str]:
+    """Return caps like `20`, `coco=50` or `lvis=all` by source; None: every source."""
+    found: dict[str | None, int | str] = {}
     flag = f"--{key.replace('_', '-')}"
     for text in given:
         name, _, number = text.rpartition("=")
@@ -62,7 +62,7 @@ def parse_caps(
             raise UsageError(f"{flag} {text}: source {name!r} is not asked for")
         if number != "all" and not (number.isdecimal() and int(number)):
             raise UsageError(f"{flag} {text}: expected N, SOURCE=N or SOURCE=all, with N from 1")
-        found[name or None] = None if number == "all" else int(number)
+        found[name or None] = number if number == "all" else int(number)
     return found
 
 

@@ -50,12 +50,12 @@ STATED = (
 
 def run(args: Namespace) -> int:
     """Build shards, or say what a build would do."""
-    recipe = _recipe(args)
+    recipe = recipe_of(args)
     with Ticker("looking at the inputs", patience=QUIET_SECONDS):
         plan = make_plan(recipe, folder(args.data_root), folder(args.output))
     print_guard(plan)
     if args.require_guard:
-        check_guard(plan.guard)
+        check_guard(plan.guard, plan.recipe)
     if args.dry_run:
         print_dry_run(plan)
         return 0
@@ -72,7 +72,7 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _recipe(args: Namespace) -> Recipe:
+def recipe_of(args: Namespace) -> Recipe:
     """Return the recipe that is named or spelled out by flags; a flag overrules the recipe."""
     found: dict[str, Any] = (
         load_recipe(args.recipe) if args.recipe else {"sources": _named(args.sources)}
@@ -82,14 +82,39 @@ def _recipe(args: Namespace) -> Recipe:
         found["shard_bytes"] = parse_size(args.shard_size)
     if args.wordings:
         found["wordings"] = load_wordings(folder(args.wordings))
-    sources = found.get("sources")
-    if not isinstance(sources, list) or not all(isinstance(source, dict) for source in sources):
-        raise UsageError(f"recipe {args.recipe}: sources: expected a list, each with a name")
+    sources = _sources(found, args.recipe)
     _add_caps(args, found)
-    found["guard_paths"] = _add_places(args, sources)
+    lists = _add_places(args, sources)
+    stated = found.get("guard_paths") or {}
+    found["guard_paths"] = stated | {
+        name: {**stated.get(name, {}), **own} for name, own in lists.items()
+    }
     if args.recapd:
         add_captions(sources, files.join(folder(args.recapd), MANIFEST))
     return make_recipe(found, args.recipe) if args.recipe else Recipe.model_validate(found)
+
+
+def _sources(found: dict[str, Any], recipe: str) -> list[dict[str, Any]]:
+    """Return what a recipe says of its sources, of which flags may say more."""
+    match found:
+        case {"sources": [{"name": str()}, *_] as sources} if all(map(_is_source, sources)):
+            places = found.get("guard_paths")
+            if places is None or (
+                isinstance(places, dict) and all(isinstance(own, dict) for own in places.values())
+            ):
+                return list(sources)
+            raise UsageError(f"recipe {recipe}: guard_paths: expected paths by data set and role")
+    raise UsageError(
+        f"recipe {recipe}: sources: expected a list of one at least, each with a name, and with "
+        "paths, if any, by their roles"
+    )
+
+
+def _is_source(found: object) -> bool:
+    match found:
+        case {"name": str(), **others}:
+            return isinstance(others.get("paths", {}), dict)
+    return False
 
 
 def _named(sources: str) -> list[dict[str, Any]]:
@@ -101,8 +126,6 @@ def _add_caps(args: Namespace, found: dict[str, Any]) -> None:
     names = [source.get("name") for source in found["sources"]]
     for key in ("per_category", "per_image"):
         for name, number in parse_caps(key, getattr(args, key), names).items():
-            if name is None:
-                found[key] = number
             for source in found["sources"]:
                 if name in (None, source.get("name")):
                     source[key] = number
@@ -145,7 +168,8 @@ def _name_labels(text: str, args: Namespace, sources: list[dict[str, Any]]) -> N
 def _add_coco(args: Namespace, source: dict[str, Any]) -> None:
     if args.coco_images and not args.coco_annotations:
         raise UsageError("--coco-images goes with --coco-annotations FILE")
-    source["split"] = args.coco_split
+    if args.coco_split is not None:
+        source["split"] = args.coco_split
     if args.coco_year:
         source["year"] = args.coco_year
     if args.coco_annotations:

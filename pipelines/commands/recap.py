@@ -54,7 +54,7 @@ def run(args: Namespace) -> int:
             plan = make_recap_plan(recipe, folder(args.data_root), folder(args.output))
         print_guard(plan)
         if args.require_guard:
-            check_guard(plan.guard)
+            check_guard(plan.guard, plan.recipe)
         if args.dry_run:
             _print_forecast(plan, recipe, None if args.serve else captioner(), side_by_side)
             return 0

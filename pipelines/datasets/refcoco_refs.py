@@ -124,17 +124,17 @@ class Refs:
             self.said[ref.image_id].append(said)
 
 
-def images_of(content: bytes, path: str, splits: Collection[str]) -> set[int]:
-    """Return COCO's numbers of the images that the refs of some splits are about.
+def images_of(content: bytes, path: str, splits: Collection[str]) -> dict[str, set[int]]:
+    """Return COCO's numbers of the images that the refs of some splits are about, by split.
 
     Raises:
         InputFileError: it is no pickle of a list.
     """
-    found = set()
+    found: dict[str, set[int]] = {split: set() for split in splits}
     for item in decode_refs(content, path):
         if isinstance(item, dict) and item.get("split") in splits:
             number = item.get("image_id")
-            found |= {number} if type(number) is int else set()
+            found[item["split"]] |= {number} if type(number) is int else set()
     return found
 
 

@@ -10,13 +10,15 @@ A role names a file or a folder of a source, here and in `--path SOURCE.ROLE=PAT
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from prompts.style import Style
 from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
+
+Cap = Annotated[int, Field(ge=1)] | Literal["all"]  # how many regions, at most
 
 
 class SourceRequest(BaseModel):
@@ -27,8 +29,8 @@ class SourceRequest(BaseModel):
     name: str
     splits: tuple[str, ...] | None = Field(default=None, min_length=1)  # None: all there are
     tasks: tuple[Task, ...] | None = Field(default=None, min_length=1)  # None: all it is used for
-    per_category: int | None = Field(default=None, ge=1)  # regions; None: as the recipe says
-    per_image: int | None = Field(default=None, ge=1)  # likewise
+    per_category: Cap | None = None  # regions; None: as the recipe says
+    per_image: Cap | None = None  # likewise
     year: int | None = None  # for sources released more than once; None: the usual one
     edition: str | None = None  # for sources of several files, one of which is read; likewise
     annotations: str | None = None  # a file in the source's format, instead of the owner's

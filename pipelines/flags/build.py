@@ -61,7 +61,7 @@ def _add_inputs(inputs: "argparse._ArgumentGroup") -> None:
     inputs.add_argument("--coco-annotations", metavar="FILE", help="your own file in COCO's format")
     inputs.add_argument("--coco-images", metavar="DIR", help="the folder of that file's images")
     inputs.add_argument(
-        "--coco-split", default="train", metavar="NAME", help="what to call its split"
+        "--coco-split", metavar="NAME", help="what to call its split (default: train)"
     )
     inputs.add_argument(
         "--label-set",

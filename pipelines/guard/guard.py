@@ -22,12 +22,14 @@ class Guard:
     forbidden: Mapping[str, str] = field(default_factory=dict)  # name of a picture to its list
 
 
-def check_guard(guard: Guard) -> None:
-    """See that no list is missing, nor a part of one.
+def check_guard(guard: Guard, recipe: Recipe) -> None:
+    """See that there is a guard, and that no list is missing, nor a part of one.
 
     Raises:
-        UsageError: one is; says where it was expected.
+        UsageError: it is not so; says where a list was expected.
     """
+    if not recipe.guard and not recipe.evaluation:
+        raise UsageError("--require-guard: the guard is turned off, by --no-guard or the recipe")
     if lacking := [f"{found.name} ({found.missing})" for found in guard.lists if found.missing]:
         raise UsageError(f"--require-guard: lists are missing: {'; '.join(lacking)}")
 

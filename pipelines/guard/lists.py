@@ -118,9 +118,10 @@ def _refcoco(name: str, places: Places) -> Listed:
         if edition.splits_of(request.paths.get("refs", "")) != edition.splits:  # google's
             request = SourceRequest(name=name)
         path = refcoco.locate(places.root, request)[0].files["refs"]
-        found = images_of(STORE.read(path), path, others) if files.exists(path) else set()
-        missing = "" if found else f"no {', '.join(others)} in {places.shown(path)}"
-        numbers |= found
+        found = images_of(STORE.read(path), path, others) if files.exists(path) else {}
+        lacking = [split for split in others if not found.get(split)]
+        missing = f"no {', '.join(lacking)} in {places.shown(path)}" if lacking else ""
+        numbers = numbers.union(*found.values())
     return Listed(name, _coco(numbers), missing=missing)
 
 

@@ -27,8 +27,8 @@ def guard_section(plan: Plan, ledger: Ledger) -> str:
     lines = [
         TITLE,
         "",
-        "No split to train on holds a picture of these evaluations, under whatever name it goes in "
-        "COCO, Visual Genome or on Flickr.",
+        "No split to train on holds a picture of these evaluations, by its number in COCO, its id "
+        "in Visual Genome or, as far as COCO val2017 and Visual Genome tell it, on Flickr.",
         "",
         "| evaluation | pictures | SHA-256 of their names | |",
         "|---|---:|---|---|",

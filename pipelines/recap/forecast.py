@@ -83,7 +83,9 @@ async def _measure(
     stages = TwoStages(watch, how, recipe.instruction().wordings, recipe.seed)
     try:
         for _, found, folder in few:
-            sights = Sights(folder=folder, context=how.context, max_pixels=how.max_pixels)
+            sights = Sights(
+                folder=folder, context=how.context, max_pixels=how.max_pixels, scored=False
+            )
             try:
                 await stages.caption(found, LazyView(found, sights))
             except PictureRefused:

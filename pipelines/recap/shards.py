@@ -96,7 +96,12 @@ async def _caption(
     stages = TwoStages(captioner, how, wordings, job.recipe.seed)
     at = images[0].image if images else None
     folder = job.write.pictures[at.source, at.split] if at else ""
-    sights = Sights(folder=folder, context=how.context, max_pixels=how.max_pixels)
+    sights = Sights(
+        folder=folder,
+        context=how.context,
+        max_pixels=how.max_pixels,
+        scored=scorer is not None,
+    )
     found = []
     async for outcome in CaptionImages(stages, sights, scorer, job.side_by_side, book).run(images):
         found.append(outcome)

@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
+from PIL import Image
+
 from pipelines import files
 from pipelines.recap.captioner import Neighbour, Subject
 from schemas.geometry import Box, turn_box
@@ -31,6 +33,7 @@ class Sights:
     folder: str  # of the pictures
     context: float  # around crops, as a share of their sides
     max_pixels: int
+    scored: bool  # crops are also wanted for a scorer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,7 @@ class RegionView:
 
     subject: Subject
     jpeg: bytes  # with context around it, for the captioner
-    tight: bytes  # a JPEG without, for the scorer
+    tight: bytes  # a JPEG without, for the scorer; empty where nobody scores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +93,15 @@ def view_image(found: ScreenedImage, sights: Sights) -> ImageView:
             region.region_id: RegionView(
                 subject=Subject(width, height, neighbours, neighbour),
                 jpeg=jpeg(crop(whole, neighbour.bbox, sights.context), sights.max_pixels),
-                tight=jpeg(crop(whole, neighbour.bbox, 0.0), SCORED_PIXELS),
+                tight=_tight(whole, neighbour.bbox) if sights.scored else b"",
             )
             for region, neighbour in zip(regions, neighbours, strict=True)
         },
     )
+
+
+def _tight(whole: Image.Image, box: Box) -> bytes:
+    return jpeg(crop(whole, box, 0.0), SCORED_PIXELS)
 
 
 def _read(image: ImageInfo, folder: str) -> tuple[bytes, Picture]:

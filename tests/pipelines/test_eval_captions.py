@@ -13,6 +13,7 @@ import pytest
 from datasets import load_dataset
 from PIL import Image
 
+from pipelines.datasets.visual_genome_split import test_ids as chosen_ids
 from pipelines.verify import verify
 from schemas.errors import BuildError, UsageError
 
@@ -177,13 +178,22 @@ def test_without_a_list_images_are_chosen_by_hash(root, build_test, tmp_path):
     usual = root / "visual_genome" / "test_ids.txt"
     usual.rename(tmp_path / "list.txt")
     try:
-        one, other = build_test(), build_test(seed=7)
+        with pytest.raises(BuildError, match="nothing was kept"):
+            build_test()  # 5,000 of 108,077 are not one of five
         named = build_test(paths={"test_ids": str(tmp_path / "list.txt")})
     finally:
         (tmp_path / "list.txt").rename(usual)
-    assert len(set(one.images())) == 1  # 5,000 of 108,077 are less than one of five
-    assert one.images() == other.images()
     assert set(named.images()) == set(map(str, TEST_IMAGES))
+
+
+def test_by_hash_as_many_are_chosen_as_the_whole_has_in_proportion():
+    found = {number: chosen_ids(range(number), None, "") for number in (10, 1_000, 108_077)}
+    assert {number: len(ids) for number, ids in found.items()} == {
+        10: 0,
+        1_000: 46,
+        108_077: 5_000,
+    }
+    assert found[1_000] == chosen_ids([*reversed(range(1_000))], None, "")
 
 
 def test_a_list_that_is_named_must_be_there(build_test, tmp_path):

@@ -9,7 +9,7 @@ from pipelines.verify import verify
 
 SPLITS = {
     "eval_pope": {"pope/random": 138, "pope/popular": 138, "pope/adversarial": 138},
-    "eval_captions": {"refcocog/val": 32, "visual_genome/test": 18},
+    "eval_captions": {"refcocog/val": 32, "visual_genome/test": 8},
 }
 
 

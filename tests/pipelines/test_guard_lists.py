@@ -86,7 +86,7 @@ def test_each_list_holds_what_its_owner_says(world):
         if name.startswith(("coco/", "flickr/")) and of != "visual_genome_test":
             assert name in expected[of]
     assert not [item for item in found.values() if item.missing]
-    check_guard(guard)
+    check_guard(guard, Recipe(sources=(COCO,)))
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -140,7 +140,7 @@ def test_a_part_of_a_list_that_is_missing_is_named(world):
     assert found["pope"].missing == "no pope/coco_pope_popular.json"
     assert found["pope"].pictures
     with pytest.raises(UsageError, match=r"flickr30k \(no .*val.txt\); pope \(no .*popular"):
-        check_guard(guard)
+        check_guard(guard, Recipe(sources=(COCO,)))
 
 
 def read_lines(root, name):
@@ -238,3 +238,18 @@ def test_who_trains_on_nothing_is_not_guarded(world, two_splits):
     assert guard_of(root, val).lists == ()
     evaluation = Recipe(sources=(val,), evaluation=True)
     assert make_plan(evaluation, str(root), "out").guard.lists == ()
+
+
+def test_a_split_that_refs_lack_is_named(world):
+    path = world / LISTS["refcoco"][0]
+    refs = [ref for ref in refs_of(world, "refcoco") if ref["split"] not in ("testA", "testB")]
+    path.write_bytes(pickle.dumps(refs, protocol=2))
+    found = {item.name: item for item in guard_of(world).lists}
+    assert found["refcoco"].missing == "no testA, testB in refcoco/refs(unc).p"
+    assert found["refcoco"].pictures
+
+
+def test_a_guard_that_is_off_is_none_that_was_required(world):
+    recipe = Recipe(sources=(COCO,), guard=False)
+    with pytest.raises(UsageError, match="the guard is turned off, by --no-guard or the recipe"):
+        check_guard(guard_of(world, guard=False), recipe)

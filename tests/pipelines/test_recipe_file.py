@@ -6,6 +6,9 @@ import pytest
 import yaml
 from datasets import load_dataset
 
+from pipelines.cli import _parser
+from pipelines.commands import build
+from pipelines.recipe import Recipe
 from pipelines.recipe_file import load_recipe
 from schemas.errors import UsageError
 
@@ -33,8 +36,14 @@ def test_a_recipe_of_ones_own(sample_world, command_line, output_of, tmp_path):
     [
         ({"sources": [{"name": "coco", "bogus": 1}]}, "sources.0.bogus: Extra inputs are not perm"),
         ({"speed": 9}, "recipe .*mine.yaml: speed: Extra inputs are not permitted"),
-        ({"sources": []}, "sources: Tuple should have at least 1 item"),
-        ({"sources": "coco"}, "sources: expected a list, each with a name"),
+        ({"sources": []}, "sources: expected a list of one at least, each with a name"),
+        ({"sources": "coco"}, "sources: expected a list of one at least, each with a name"),
+        ({"sources": [{"name": ["coco"]}]}, "sources: expected a list of one at least, each with"),
+        ({"sources": [{"name": "coco", "paths": None}]}, "and with paths, if any, by their roles"),
+        ({"guard_paths": ["x"]}, "guard_paths: expected paths by data set and role"),
+        ({"name": "mix/a"}, "name: String should match pattern"),
+        ({"name": ""}, "name: String should match pattern"),
+        ({"name": "recapd"}, "a recipe cannot be named 'recapd'"),
         ({"sources": [{"name": "cocoa"}]}, "no source 'cocoa'; the sources are"),
         ({"sources": [{"name": "coco", "splits": ["dev"]}]}, "source 'coco' has no split 'dev'"),
         ({"sources": [{"name": "coco", "tasks": ["image_caption"]}]}, "cannot be used for image_c"),
@@ -80,3 +89,37 @@ def test_a_recipe_that_is_not_there(tmp_path):
         load_recipe("nope")
     with pytest.raises(UsageError, match="cannot read the recipe"):
         load_recipe(str(tmp_path / "none.yaml"))
+
+
+def recipe_of(tmp_path, *flags, **changes) -> Recipe:
+    """What a recipe file and flags come to."""
+    words = ["build", "--recipe", own_recipe(tmp_path, **changes), "--output", "unused", *flags]
+    args, _ = _parser().parse_known_args(words)
+    return build.recipe_of(args)
+
+
+def test_a_cap_can_be_lifted(tmp_path):
+    sources = [{"name": "coco", "per_category": 3}, {"name": "lvis", "per_category": "all"}]
+    stated = {"sources": sources, "per_category": 5, "style": "gpt4roi"}
+    assert recipe_of(tmp_path, **stated).caps().per_category == {"coco": 3}
+    assert recipe_of(tmp_path, **stated).caps().per_image == {"coco": 100, "lvis": 100}
+    flags = ("--per-image", "coco=all", "--per-category", "20", "--per-category", "coco=all")
+    caps = recipe_of(tmp_path, *flags, **stated).caps()
+    assert (caps.per_category, caps.per_image) == ({"lvis": 20}, {"lvis": 100})
+    caps = recipe_of(tmp_path, "--per-category", "all", **stated).caps()
+    assert caps.per_category == {}
+
+
+def test_what_a_file_says_stands_unless_a_flag_says_otherwise(tmp_path):
+    own = {"name": "coco", "annotations": "x", "images": "y", "label_set": "W", "split": "val"}
+    lists = {"pope": {"random": "/a", "popular": "/b"}}
+    stated = {"sources": [own], "guard_paths": lists}
+    found = recipe_of(tmp_path, **stated)
+    assert (found.sources[0].split, found.guard_paths) == ("val", lists)
+    flags = ("--coco-split", "dev", "--path", "pope.popular=/c", "--path", "flickr30k.val=/d")
+    found = recipe_of(tmp_path, *flags, **stated)
+    assert found.sources[0].split == "dev"
+    assert found.guard_paths == {
+        "pope": {"random": "/a", "popular": "/c"},
+        "flickr30k": {"val": "/d"},
+    }

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from prompts.dialogue import Exchange
 from prompts.merge import merged
+from schemas.item import Expression
 from schemas.sample import Task
 
 TASKS = list(Task)
@@ -126,3 +127,20 @@ def test_classes_and_captions_share_and_phrases_do_not():
 @pytest.mark.parametrize("tasks", [[], [[]], [[], []]])
 def test_nothing_is_made_of_nothing(tasks):
     assert merged(tasks) == []
+
+
+def test_the_same_words_of_two_regions_do_not_share_either():
+    def turn(item: str) -> Exchange:
+        return Exchange(
+            task=Task.REGION_CAPTION, request=("?",), answer="a", prompt="p", items=(item,)
+        )
+
+    items = (
+        Expression("7/1", "1", "red car"),
+        Expression("8/2", "2", "Red car"),
+        Expression("9/3", "3", "bus"),
+    )
+    caption, choice, other = [turn("7/1")], [turn("8/2")], [turn("9/3")]
+    assert merged([[caption], [choice]]) == [caption + choice]
+    assert merged([[caption], [choice]], items) == [caption, choice]
+    assert merged([[caption], [other]], items) == [caption + other]

@@ -29,6 +29,7 @@ NAMES = [
     ("v3det", "1", "test/6_857_512838_4285585987.jpg", "flickr/512838"),
     ("v3det", "1", "images/n00000003/7_320_0003.jpg", None),
     ("llava", "x", "coco/train2017/000000033471.jpg", "coco/33471"),
+    ("llava", "x", "coco/train2017/33471.jpg", "coco/33471"),
     ("llava", "x", "visual_genome/VG_100K_2/2370463.jpg", "visual_genome/2370463.jpg"),
     ("llava", "x", "gqa/images/2370463.jpg", "visual_genome/2370463"),
     ("llava", "x", "gqa/images/n161313.jpg", None),

@@ -90,8 +90,9 @@ def build(owner, run_build):
     return run
 
 
-def test_a_missing_list_is_named_before_anything_is_read(owner, build):
-    (owner.folder / "val.txt").unlink()
+def test_missing_lists_are_named_before_anything_is_read(owner, build):
+    for split in ("train", "val", "test"):
+        (owner.folder / f"{split}.txt").unlink()
     with pytest.raises(UsageError, match=r"missing: .*val\.txt"):
         build()
 

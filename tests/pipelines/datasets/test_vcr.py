@@ -370,7 +370,8 @@ def test_the_real_gd_vcr_is_refused(samples, owner, run_build):
 
 def test_missing_files_are_named(owner, run_build):
     root = owner.save()
-    (root / "vcr" / "train.jsonl").unlink()
+    for split in ("train", "val"):
+        (root / "vcr" / f"{split}.jsonl").unlink(missing_ok=True)
     with pytest.raises(UsageError, match=r"missing: .*vcr/train\.jsonl"):
         run_build(root, request=VCR)
 

@@ -67,7 +67,7 @@ def caption(found, tmp_path):
     """Takes the image through both stages."""
 
     def run(asked: Asked, image: ScreenedImage = found, seed: int = 0, **how):
-        sights = Sights(folder=str(tmp_path), context=0.0, max_pixels=10_000)
+        sights = Sights(folder=str(tmp_path), context=0.0, max_pixels=10_000, scored=False)
 
         async def captioned():
             stages = TwoStages(asked, Captioning(model="m", **how), WORDING_SETS, seed)

@@ -72,7 +72,7 @@ def size_of(jpeg: bytes) -> tuple[int, int]:
 
 @pytest.fixture
 def sights(tmp_path) -> Sights:
-    return Sights(folder=str(tmp_path), context=0.0, max_pixels=512 * 512)
+    return Sights(folder=str(tmp_path), context=0.0, max_pixels=512 * 512, scored=True)
 
 
 @pytest.fixture

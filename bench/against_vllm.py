@@ -1,0 +1,180 @@
+"""`make bench-vllm`: the speed of `recap` beside that of vLLM's own load generator, on one server.
+
+    python bench/against_vllm.py VLLM [--pairs N] [--images N] [--side N] [--concurrency N]
+
+VLLM is the folder that tests/vllm/environment.py prints: a vLLM for processors and a tiny model.
+In each round a whole `recap` captions the same photographs, then the load generator sends the very
+requests that `recap` sent, then OpenAI's client does, side by side and one by one. All calls have
+the same pictures, prompts and sampling, and the model's answers are all equally long. The server
+keeps nothing of earlier calls, so that who comes later does not profit.
+
+The time of `recap` is that from its first call to its last answer: pictures are read and cut up
+meanwhile, captions judged and written down, and shards written in between. The load generator
+streams answers, as it always does; the others do not.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import openai
+from recorder import Recorder, Run, clocks
+
+from pipelines.datasets.spec import SourceRequest
+from pipelines.recap.endpoints import Servers
+from pipelines.recap.flow import Tools
+from pipelines.recap.plan import make_recap_plan
+from pipelines.recap.recipe import Captioning, Filter, RecapRecipe
+from pipelines.recap.run import run_recap
+from pipelines.recap.serve_command import find_vllm, parse_serve_args, serve_command
+from pipelines.recap.server import KEY_VARIABLE, Server, Serving
+from pipelines.sample_world.full_size.coco import CocoSet, write_photo_set
+
+LOAD = Path(__file__).parent / "vllm_load.py"
+MODEL = "tiny"
+SERVE = (
+    "--dtype float32 --max-model-len 1024 --no-enable-prefix-caching --mm-processor-cache-gb 0 "
+    "--no-enable-log-requests"
+)
+CALLS_ONE_BY_ONE = 150
+TARGET = "0.9 of the load generator's speed, and 3 times that of one call after the other"
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Run the rounds and print the ratios."""
+    python = args.vllm / "bin/python"
+    with tempfile.TemporaryDirectory() as name, _served(args.vllm, Path(name)) as server:
+        folder = Path(name)
+        photos = write_photo_set(folder / "photos", args.images)
+        print(f"\ntarget: {TARGET}", flush=True)
+        speeds: dict[str, list[float]] = defaultdict(list)
+        for turn in range(1, args.pairs + 1):
+            ours = _recap(photos, server.url, args, folder / f"round-{turn}")
+            requests = folder / f"round-{turn}/requests.jsonl"
+            if turn == 1:
+                _describe(requests, args.concurrency)
+            runs = {"recap": ours, "load generator": _load(python, server.url, args, requests)}
+            bodies = requests.read_bytes().splitlines()
+            runs["OpenAI's client"] = asyncio.run(_plain(server.url, bodies, args.concurrency))
+            few = bodies[:: len(bodies) // CALLS_ONE_BY_ONE]
+            runs["one by one"] = asyncio.run(_plain(server.url, few, 1))
+            for way, run in runs.items():
+                speeds[way].append(run.calls / run.seconds)
+            _tell(turn, runs)
+        ours_speeds = speeds.pop("recap")
+        for way, found in speeds.items():
+            ratios = [mine / other for mine, other in zip(ours_speeds, found, strict=True)]
+            middle = statistics.median(ratios)
+            print(f"  recap / {way}: {middle:.2f} (from {min(ratios):.2f} to {max(ratios):.2f})")
+
+
+@contextmanager
+def _served(vllm: Path, folder: Path) -> Iterator[Server]:
+    environment = {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
+    os.environ.update(environment)
+    begin, flags = find_vllm(str(vllm / "bin/python")), parse_serve_args(SERVE)
+    command = partial(serve_command, begin, str(vllm / "llava"), MODEL, flags)
+    serving = Serving(command=command, log=str(folder / "server.log"), patience=600.0)
+    with Server(serving) as server:
+        server.start()
+        ends: list[Future[Any]] = [server.ready, server.lost]
+        wait(ends, return_when=FIRST_COMPLETED)
+        if not server.ready.done():
+            sys.exit(server.lost.result())
+        os.environ["OPENAI_API_KEY"] = os.environ[KEY_VARIABLE]
+        yield server
+
+
+def _recap(photos: CocoSet, url: str, args: argparse.Namespace, folder: Path) -> Run:
+    """A whole run of `recap`."""
+    folder.mkdir()
+    paths = {"train": str(photos.annotations), "images": str(photos.pictures)}
+    how = Captioning(model=MODEL, max_pixels=args.side**2)
+    recipe = RecapRecipe(
+        sources=(SourceRequest(name="coco", label_set="COCO-80", paths=paths),),
+        captioning=how,
+        filter=Filter(),
+    )
+    servers = Servers(endpoints=(url,), concurrency=args.concurrency)
+    captioner = partial(Recorder, servers, how, folder)
+    tools = Tools(captioner=captioner, scorer=None, side_by_side=args.concurrency)
+    run_recap(recipe, make_recap_plan(recipe, "", str(folder / "out")), tools)
+    return msgspec.json.decode((folder / "run.json").read_bytes(), type=Run)
+
+
+def _load(python: Path, url: str, args: argparse.Namespace, requests: Path) -> Run:
+    command = [python, "-P", LOAD, url, MODEL, str(args.concurrency), requests]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"vLLM's load generator failed:\n{done.stderr[-2000:]}")
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert not found["failed"], f"{found['failed']} calls of the load generator failed"
+    return msgspec.convert(found, type=Run)
+
+
+async def _plain(url: str, bodies: list[bytes], concurrency: int) -> Run:
+    """OpenAI's client, which sends the same and does nothing else."""
+    places = asyncio.Semaphore(concurrency)
+    http = openai.DefaultAioHttpClient()
+    async with openai.AsyncOpenAI(base_url=url, max_retries=0, http_client=http) as client:
+
+        async def ask(body: bytes) -> Any:
+            async with places:
+                words = json.loads(body)
+                answer = await client.chat.completions.create(
+                    model=MODEL, temperature=0.2, top_p=1.0, **words
+                )
+            assert answer.usage
+            return answer.usage
+
+        await asyncio.gather(*map(ask, bodies[:concurrency]))  # connections are made
+        began = clocks()
+        usages = await asyncio.gather(*map(ask, bodies))
+        ended = clocks()
+    return Run(
+        calls=len(bodies),
+        seconds=ended[0] - began[0],
+        busy=ended[1] - began[1],
+        prompt_tokens=statistics.fmean(usage.prompt_tokens for usage in usages),
+        completion_tokens=statistics.fmean(usage.completion_tokens for usage in usages),
+    )
+
+
+def _describe(requests: Path, concurrency: int) -> None:
+    lines = requests.read_bytes().splitlines()
+    size = statistics.fmean(map(len, lines)) / 1e3
+    print(f"{len(lines)} calls of {size:.0f} kB on average, {concurrency} at a time", flush=True)
+
+
+def _tell(turn: int, runs: dict[str, Run]) -> None:
+    print(f"  round {turn}, at a load of {os.getloadavg()[0]:.1f}:")
+    for way, run in runs.items():
+        tokens = f"{run.prompt_tokens:.0f} + {run.completion_tokens:.1f} tokens"
+        busy = f"{run.busy / run.calls * 1e3:.1f} ms of processor in the client"
+        print(
+            f"    {way}: {run.calls / run.seconds:.1f} calls/s, {tokens} and {busy} each",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("vllm", type=Path, metavar="VLLM")
+    parser.add_argument("--pairs", type=int, default=3, metavar="N")
+    parser.add_argument("--images", type=int, default=300, metavar="N")
+    parser.add_argument("--side", type=int, default=336, metavar="N", help="of the largest picture")
+    parser.add_argument("--concurrency", type=int, default=64, metavar="N")
+    compare(parser.parse_args())

@@ -1,0 +1,69 @@
+"""A captioner that notes what it is asked, and when; for benchmarks."""
+
+import time
+from pathlib import Path
+
+import msgspec
+
+from pipelines.recap.captioner import Answer, Request
+from pipelines.recap.chat import encode_request
+from pipelines.recap.client import OpenAICaptioner
+from pipelines.recap.endpoints import Servers
+from pipelines.recap.recipe import Captioning
+
+
+class Run(msgspec.Struct):
+    """What a run was, from its first call to its last answer."""
+
+    calls: int
+    seconds: float
+    busy: float  # seconds of processor time that the asking process took
+    prompt_tokens: float  # mean
+    completion_tokens: float  # mean
+
+
+class Recorder(OpenAICaptioner):
+    """Writes `run.json` and `requests.jsonl` into a folder at the end."""
+
+    def __init__(self, servers: Servers, how: Captioning, folder: Path) -> None:
+        super().__init__(servers, how)
+        self._folder = folder
+        self._asked: list[Request] = []
+        self._answers: list[Answer] = []
+        self._began = (0.0, 0.0)
+        self._ended = 0.0
+
+    async def ask(self, request: Request) -> Answer:
+        """Ask, and take note."""
+        if not self._asked:
+            self._began = clocks()
+        self._asked.append(request)
+        answer = await super().ask(request)
+        self._ended = time.perf_counter()
+        self._answers.append(answer)
+        return answer
+
+    async def close(self) -> None:
+        """Write what was noted."""
+        await super().close()
+        run = Run(
+            calls=len(self._answers),
+            seconds=self._ended - self._began[0],
+            busy=time.process_time() - self._began[1],
+            prompt_tokens=_mean([answer.prompt_tokens for answer in self._answers]),
+            completion_tokens=_mean([answer.completion_tokens for answer in self._answers]),
+        )
+        (self._folder / "run.json").write_bytes(msgspec.json.encode(run))
+        with (self._folder / "requests.jsonl").open("wb") as lines:
+            for asked in self._asked:
+                limit = {"max_tokens": asked.max_tokens}
+                lines.write(encode_request(asked.prompt, asked.jpeg, limit) + b"\n")
+
+
+def clocks() -> tuple[float, float]:
+    """The time, and how long this process has been busy; seconds."""
+    return time.perf_counter(), time.process_time()
+
+
+def _mean(numbers: list[int | None]) -> float:
+    return sum(number or 0 for number in numbers) / max(1, len(numbers))

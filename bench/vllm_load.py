@@ -1,0 +1,69 @@
+"""vLLM's own load generator on requests that are given; runs in vLLM's environment.
+
+    VLLM/bin/python -P bench/vllm_load.py URL MODEL CONCURRENCY REQUESTS
+
+REQUESTS has a line of JSON for each: `messages` and `max_tokens`, of OpenAI's chat API. The last
+line printed is what was measured, as JSON.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from vllm.benchmarks.datasets import SampleRequest
+from vllm.benchmarks.serve import TaskType, benchmark
+
+
+async def main(url: str, model: str, concurrency: int, requests: Path) -> dict[str, Any]:
+    """Send all requests and return what the generator measured."""
+    lines = [json.loads(line) for line in requests.read_text(encoding="utf-8").splitlines()]
+    samples = [
+        SampleRequest(
+            prompt="",
+            prompt_len=0,
+            expected_output_len=line["max_tokens"],
+            chat_messages=line["messages"],
+        )
+        for line in lines
+    ]
+    before = time.process_time()
+    found = await benchmark(
+        task_type=TaskType.GENERATION,
+        endpoint_type="openai-chat",
+        api_url=f"{url}/chat/completions",
+        base_url=url.removesuffix("/v1"),
+        model_id=model,
+        model_name=model,
+        tokenizer=None,
+        input_requests=samples,
+        logprobs=None,
+        request_rate=float("inf"),
+        burstiness=1.0,
+        disable_tqdm=True,
+        num_warmups=concurrency,
+        profile=False,
+        selected_percentile_metrics=[],
+        selected_percentiles=[],
+        ignore_eos=False,
+        goodput_config_dict={},
+        max_concurrency=concurrency,
+        lora_modules=None,
+        extra_headers=None,
+        extra_body={"temperature": 0.2, "top_p": 1.0},
+    )
+    return {
+        "calls": found["completed"],
+        "failed": found["failed"],
+        "seconds": found["duration"],
+        "busy": time.process_time() - before,
+        "prompt_tokens": found["total_input_tokens"] / found["completed"],
+        "completion_tokens": sum(found["output_lens"]) / found["completed"],
+    }
+
+
+if __name__ == "__main__":
+    url, model, concurrency, requests = sys.argv[1:]
+    print(json.dumps(asyncio.run(main(url, model, int(concurrency), Path(requests)))))

@@ -1,0 +1,208 @@
+"""`recap --serve` with a real vLLM and a tiny model: whole runs, and what can go wrong in them.
+
+Run by `make test-vllm`, which makes what is needed and names its folder in REGIONFORGE_VLLM; no
+part of `make test`. A server takes most of a minute to come up, so each test does a lot with one.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.sample_world import write_world
+
+VLLM = Path(os.environ["REGIONFORGE_VLLM"])
+MODEL = VLLM / "llava"
+ARGS = "--dtype float32 --max-model-len 1024 --enforce-eager"
+TOO_LONG = "--dtype float32 --max-model-len 4096"  # the model ends at 1024 tokens
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "VLLM_CPU_KVCACHE_SPACE": "1",  # GB
+    "VLLM_NO_USAGE_STATS": "1",
+}
+ENGINE = "VLLM::EngineCor"  # as far as the system keeps names
+START_SECONDS = 300.0  # for a server, on a busy machine
+GONE_SECONDS = 60.0  # for its processes to end, once nobody wants them
+
+pytestmark = pytest.mark.timeout(1200)
+
+
+class Recap:
+    """A run of `recap --serve` in a process of its own."""
+
+    def __init__(self, world: Path, output: Path, *more: str, serve_args: str = ARGS) -> None:
+        self.output = output
+        self._said = output.with_suffix(".log")
+        command = [
+            *(sys.executable, "-m", "pipelines", "recap", "--source", "v3det", "--no-filter"),
+            *("--data-root", str(world), "--output", str(output), "--serve", str(MODEL)),
+            *("--vllm", str(VLLM / "bin/python"), f"--serve-args={serve_args}", *more),
+        ]
+        with self._said.open("wb") as said:
+            self.process = subprocess.Popen(
+                command, stdout=said, stderr=said, env=os.environ | OFFLINE
+            )
+
+    def wait(self) -> tuple[int, str]:
+        """The exit status, and all that was said."""
+        return self.process.wait(), self.said()
+
+    def said(self) -> str:
+        return self._said.read_text(encoding="utf-8", errors="replace")
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The whole lines of the journals, but for their heads."""
+        found = [path.read_bytes() for path in self.output.glob("_state/captions/*/*.jsonl")]
+        whole = [line for content in found for line in content.splitlines(True)]
+        lines = [json.loads(line) for line in whole if line.endswith(b"\n")]
+        return [line for line in lines if line["type"] != "journal"]
+
+    def until(self, answers: int) -> None:
+        """Wait until so many answers are written down."""
+        wait_for(lambda: len(self.lines()) >= answers or self.process.poll() is not None)
+        assert self.process.poll() is None, self.said()
+
+    def family(self) -> dict[int, str]:
+        """The processes that came of the run, itself left out, and their names."""
+        found, others = {self.process.pid: ""}, processes()
+        while new := {p: n for p, (up, n) in others.items() if up in found and p not in found}:
+            found |= new
+        return {pid: name for pid, name in found.items() if name}
+
+    def server(self) -> int:
+        """The process that listens: the one child of our one child."""
+        [guardian] = [pid for pid, (up, _) in processes().items() if up == self.process.pid]
+        [server] = [pid for pid, (up, _) in processes().items() if up == guardian]
+        return server
+
+    def engine(self) -> int:
+        """The process that it counts on."""
+        [engine] = [pid for pid, name in self.family().items() if name == ENGINE]
+        return engine
+
+
+def processes() -> dict[int, tuple[int, str]]:
+    """All processes that run: the parent and the name of each."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                said = (folder / "stat").read_text(encoding="utf-8", errors="replace")
+            except OSError:  # it has ended meanwhile
+                continue
+            name, fields = said.partition("(")[2].rpartition(")")[::2]
+            state, parent = fields.split()[:2]
+            if state != "Z":
+                found[int(folder.name)] = (int(parent), name)
+    return found
+
+
+def wait_for(true: Callable[[], bool], seconds: float = START_SECONDS) -> None:
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until, f"not so after {seconds:g} s"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sample world."""
+    root = tmp_path_factory.mktemp("world")
+    write_world(root, "small")
+    return root
+
+
+@pytest.fixture
+def recap(world: Path, tmp_path: Path) -> Iterator[Callable[..., Recap]]:
+    """Starts runs, all into one output, and ends them."""
+    runs: list[Recap] = []
+
+    def start(*more: str, **how: str) -> Recap:
+        runs.append(Recap(world, tmp_path / "recapd", *more, **how))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        run.process.kill()
+        run.process.wait()
+
+
+def test_a_whole_world(recap: Callable[..., Recap]) -> None:
+    run = recap()
+    run.until(1)
+    family = run.family()
+    status, said = run.wait()
+    assert status == 0, said
+    assert said.count("server: starting") == said.count("server: up after") == 1
+    check_captions(run)
+    # The canary was content, and captions follow the pictures too.
+    assert len({line["answer"]["text"] for line in run.lines()}) >= 4
+    assert Counter(line["answer"]["finish"] for line in run.lines()).keys() == {"stop"}
+    assert family.keys() & processes().keys() == set()
+
+    # All is there: no server is started again.
+    status, said = recap().wait()
+    assert status == 0, said
+    assert "server:" not in said
+
+
+def test_the_server_is_killed(recap: Callable[..., Recap]) -> None:
+    run = recap("--concurrency", "2")
+    run.until(10)
+    os.kill(run.server(), signal.SIGKILL)
+    run.until(60)
+    os.kill(run.engine(), signal.SIGKILL)
+    status, said = run.wait()
+    assert status == 0, said
+    assert said.count("server: up after") == 3
+    assert said.count("starting it again") == 2
+    check_captions(run)
+
+
+def test_the_server_does_not_come_up_and_then_we_are_killed(recap: Callable[..., Recap]) -> None:
+    status, said = recap(serve_args=TOO_LONG).wait()
+    assert status == 1
+    assert "the server did not come up" in said
+    assert "run the same command again" in said
+    assert "max_model_len (4096) is greater" in said, "the end of its log says why"
+    assert "Traceback" not in said.split("The end of its log")[0]
+
+    run = recap("--concurrency", "2")
+    run.until(20)
+    family = run.family()
+    assert ENGINE in family.values()
+    run.process.kill()
+    wait_for(lambda: not family.keys() & processes().keys(), GONE_SECONDS)
+    answered = {line["id"] for line in run.lines()}
+
+    run = recap("--concurrency", "2")
+    status, said = run.wait()
+    assert status == 0, said
+    check_captions(run)
+    assert answered <= {line["id"] for line in run.lines()}
+
+
+def check_captions(run: Recap) -> None:
+    """All that was read is accounted for, and each caption is an answer that was given once."""
+    verified = subprocess.run(
+        [sys.executable, "-m", "pipelines", "verify", str(run.output)],
+        capture_output=True,
+        text=True,
+    )
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    ids = Counter(line["id"] for line in run.lines())
+    assert set(ids.values()) == {1}
+    ledger = json.loads((run.output / "ledger.json").read_text(encoding="utf-8"))
+    captions = [split["caption"] for split in ledger["sources"]["recapd"].values()]
+    assert sum("/image/" in key for key in ids) == sum(book["image"]["kept"] for book in captions)
+    regions = sum(book["annotation"]["kept"] for book in captions)
+    assert regions > 100
+    assert sum("/region/" in key for key in ids) == regions
