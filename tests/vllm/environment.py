@@ -20,7 +20,7 @@ VERSION = "0.32.0"
 # Arbitrary equality: of two builds of one version, the one without a local label. Beside a build
 # labelled +cpu torchvision does not load.
 TORCH = ("torch===2.13.0", "torchvision==0.28.0")
-# What its metadata pins to builds that no registry serves.
+# What its metadata pins to builds that package indexes do not have.
 REPLACED = ("torch", "torchvision", "torchaudio", "torchcodec")
 MARK = "made_by_regionforge"  # by this we know what we may remove
 HERE = Path(__file__).parent

@@ -91,8 +91,7 @@ def build(owner, run_build):
 
 
 def test_missing_lists_are_named_before_anything_is_read(owner, build):
-    for split in ("train", "val", "test"):
-        (owner.folder / f"{split}.txt").unlink()
+    [(owner.folder / name).unlink() for name in ("train.txt", "val.txt", "test.txt")]
     with pytest.raises(UsageError, match=r"missing: .*val\.txt"):
         build()
 
