@@ -22,10 +22,11 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -62,15 +63,15 @@ def compare(args: argparse.Namespace) -> None:
         print(f"\ntarget: {TARGET}", flush=True)
         speeds: dict[str, list[float]] = defaultdict(list)
         for turn in range(1, args.pairs + 1):
-            ours = _recap(photos, server.url, args, folder / f"round-{turn}")
+            ours = _alone(_recap, photos, server.url, args, folder / f"round-{turn}")
             requests = folder / f"round-{turn}/requests.jsonl"
             if turn == 1:
                 _describe(requests, args.concurrency)
             runs = {"recap": ours, "load generator": _load(python, server.url, args, requests)}
             bodies = requests.read_bytes().splitlines()
-            runs["OpenAI's client"] = asyncio.run(_plain(server.url, bodies, args.concurrency))
+            runs["OpenAI's client"] = _alone(_plain_run, server.url, bodies, args.concurrency)
             few = bodies[:: len(bodies) // CALLS_ONE_BY_ONE]
-            runs["one by one"] = asyncio.run(_plain(server.url, few, 1))
+            runs["one by one"] = _alone(_plain_run, server.url, few, 1)
             for way, run in runs.items():
                 speeds[way].append(run.calls / run.seconds)
             _tell(turn, runs)
@@ -98,6 +99,12 @@ def _served(vllm: Path, folder: Path) -> Iterator[Server]:
         yield server
 
 
+def _alone(work: Callable[..., Run], *given: Any) -> Run:
+    """Do work in a process of its own, as a user does: this one also looks after the server."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(work, *given).result()
+
+
 def _recap(photos: CocoSet, url: str, args: argparse.Namespace, folder: Path) -> Run:
     """A whole run of `recap`."""
     folder.mkdir()
@@ -123,6 +130,10 @@ def _load(python: Path, url: str, args: argparse.Namespace, requests: Path) -> R
     found = json.loads(done.stdout.splitlines()[-1])
     assert not found["failed"], f"{found['failed']} calls of the load generator failed"
     return msgspec.convert(found, type=Run)
+
+
+def _plain_run(url: str, bodies: list[bytes], concurrency: int) -> Run:
+    return asyncio.run(_plain(url, bodies, concurrency))
 
 
 async def _plain(url: str, bodies: list[bytes], concurrency: int) -> Run:
