@@ -1,17 +1,22 @@
-"""What tests of whole builds share: a tiny file in COCO's format, a build of it, and its output."""
+"""What tests of whole builds share: a tiny file in COCO's format, a build of it, and its output.
+
+Length: tests import nothing from each other, so what several need stands here.
+"""
 
 import hashlib
+import io
 import json
 import os
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from apache_beam.io.filesystem import FileMetadata, FileSystem
 from PIL import Image
 
 from pipelines.datasets.spec import SourceRequest
@@ -159,6 +164,41 @@ class Output:
         }
 
 
+class Bucket(FileSystem):
+    """A remote store in memory, which knows files by their whole names and has no folders."""
+
+    content: ClassVar[dict[str, bytes]] = {}
+
+    @classmethod
+    def scheme(cls) -> str:
+        return "bucket"
+
+    def has_dirs(self) -> bool:
+        return False
+
+    def _list(self, dir_or_prefix):
+        for path, content in self.content.items():
+            if path.startswith(dir_or_prefix):
+                yield FileMetadata(path, len(content))
+
+    def exists(self, path):
+        return path in self.content
+
+    def open(self, path, mime_type="", compression_type=""):
+        return io.BytesIO(self.content[path])
+
+    def size(self, path):
+        return len(self.content[path])
+
+    def metadata(self, path):
+        return FileMetadata(path, len(self.content[path]))
+
+    def _unused(self, *_, **__):
+        raise NotImplementedError
+
+    join = split = mkdirs = create = copy = rename = last_updated = checksum = delete = _unused
+
+
 class InParts(LaunchOptions):
     """One process that reads each split in three parts, as three processes would."""
 
@@ -252,3 +292,13 @@ def tinycoco(samples, tmp_path_factory):
     for split in ("train2017", "val2017"):
         (root / "coco" / split).symlink_to(tiny / "images" / split)
     return root
+
+
+@pytest.fixture
+def remote_store(monkeypatch):
+    """Fills a remote store in memory: files by their whole names, which begin with bucket://."""
+
+    def fill(content: dict[str, bytes]) -> None:
+        monkeypatch.setattr(Bucket, "content", content)
+
+    return fill

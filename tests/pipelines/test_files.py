@@ -1,11 +1,8 @@
 """Files: what stands for a file or a folder when a build asks whether its inputs are the same."""
 
 import hashlib
-import io
-from typing import ClassVar
 
 import pytest
-from apache_beam.io.filesystem import FileMetadata, FileSystem
 
 from pipelines import files
 from schemas.errors import InputFileError
@@ -77,48 +74,13 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path):
         files.fingerprint(str(tmp_path / "nowhere"))
 
 
-class Bucket(FileSystem):
-    """A remote store in memory, which knows files by their whole names and has no folders."""
-
-    content: ClassVar[dict[str, bytes]] = {}
-
-    @classmethod
-    def scheme(cls) -> str:
-        return "bucket"
-
-    def has_dirs(self) -> bool:
-        return False
-
-    def _list(self, dir_or_prefix):
-        for path, content in self.content.items():
-            if path.startswith(dir_or_prefix):
-                yield FileMetadata(path, len(content))
-
-    def exists(self, path):
-        return path in self.content
-
-    def open(self, path, mime_type="", compression_type=""):
-        return io.BytesIO(self.content[path])
-
-    def size(self, path):
-        return len(self.content[path])
-
-    def metadata(self, path):
-        return FileMetadata(path, len(self.content[path]))
-
-    def _unused(self, *_, **__):
-        raise NotImplementedError
-
-    join = split = mkdirs = create = copy = rename = last_updated = checksum = delete = _unused
-
-
 @pytest.fixture
-def bucket(folder, monkeypatch):
+def bucket(folder, remote_store):
     """The same files in a remote store, and others whose names begin alike."""
     names = ("a.txt", "b.txt", "below/a.txt")
     content = {f"bucket://data/folder/{name}": (folder / name).read_bytes() for name in names}
     content |= {"bucket://data/folder2/c.txt": b"more", "bucket://data/folder.txt": b"text"}
-    monkeypatch.setattr(Bucket, "content", content)
+    remote_store(content)
     return content
 
 

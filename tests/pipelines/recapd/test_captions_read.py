@@ -1,12 +1,10 @@
 """Reading captions: where shards lie decides nothing, and of local ones no picture is read."""
 
-import io
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pyarrow as pa
 import pytest
-from apache_beam.io.filesystem import FileMetadata, FileSystem
 
 from pipelines.launch import LaunchOptions, launch
 from pipelines.plan import make_plan
@@ -17,51 +15,16 @@ from schemas.shard import SCHEMA
 NAMES = ("id", "regions", "provenance")
 
 
-class Shelf(FileSystem):
-    """A remote store of files in memory."""
-
-    content: ClassVar[dict[str, bytes]] = {}
-
-    @classmethod
-    def scheme(cls) -> str:
-        return "shelf"
-
-    def has_dirs(self) -> bool:
-        return False
-
-    def _list(self, dir_or_prefix):
-        for path, content in self.content.items():
-            if path.startswith(dir_or_prefix):
-                yield FileMetadata(path, len(content))
-
-    def exists(self, path):
-        return path in self.content
-
-    def open(self, path, mime_type="", compression_type=""):
-        return io.BytesIO(self.content[path])
-
-    def size(self, path):
-        return len(self.content[path])
-
-    def metadata(self, path):
-        return FileMetadata(path, len(self.content[path]))
-
-    def _unused(self, *_, **__):
-        raise NotImplementedError
-
-    join = split = mkdirs = create = copy = rename = last_updated = checksum = delete = _unused
-
-
 @pytest.fixture
-def shelf(captioned_once, monkeypatch) -> str:
+def shelf(captioned_once, remote_store) -> str:
     """The captions in a remote store: the path of their manifest."""
     found = [path for path in captioned_once.rglob("*") if path.is_file()]
     content = {
-        f"shelf://data/recapd/{path.relative_to(captioned_once)}": path.read_bytes()
+        f"bucket://data/recapd/{path.relative_to(captioned_once)}": path.read_bytes()
         for path in found
     }
-    monkeypatch.setattr(Shelf, "content", content)
-    return "shelf://data/recapd/manifest.json"
+    remote_store(content)
+    return "bucket://data/recapd/manifest.json"
 
 
 def shard_of(folder: Path) -> str:
