@@ -153,7 +153,10 @@ class Server:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # an interrupt from the terminal is for us
+                # An interrupt from the terminal is for us. No session of its own, though: Linux
+                # shares processors out among sessions (autogroups, sched(7)), and a server in
+                # another one answers half as many calls on a machine that both keep busy.
+                process_group=0,
                 env=os.environ | {"PYTHONSAFEPATH": "1"},  # nothing here stands in for its modules
             )
         assert process.stdin is not None

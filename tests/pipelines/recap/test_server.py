@@ -34,6 +34,11 @@ def until(done: Callable[[], object], seconds: float = 15.0) -> bool:
     return True
 
 
+def parent(pid: int) -> int:
+    """The process that a process came of."""
+    return int(Path(f"/proc/{pid}/stat").read_text("utf-8").split()[3])
+
+
 @pytest.fixture
 def serving(tmp_path, monkeypatch) -> Callable[..., Server]:
     """Makes a server of a `FakeVllm`; what it says to a person is in its `lines`."""
@@ -121,6 +126,18 @@ def test_a_server_that_dies_again_and_again(fake_vllm, serving, ask_served, make
     ] * 8
 
 
+def test_an_interrupt_passes_it_by_but_not_a_share_of_the_processors(
+    fake_vllm, serving, ask_served, make_requests
+) -> None:
+    fake = fake_vllm()
+    with serving(fake) as server:
+        ask_served(server, make_requests(1))
+        (pid,) = fake.left()
+        assert os.getpgid(pid) != os.getpgrp()
+        assert os.getpgid(parent(pid)) != os.getpgrp()
+        assert os.getsid(pid) == os.getsid(0), "processors are shared out among sessions"
+
+
 def test_it_cannot_be_started(fake_vllm, serving, ask_served, make_requests, tmp_path) -> None:
     fake = fake_vllm()
     fake.path.unlink()
@@ -150,8 +167,7 @@ def test_the_key_is_nowhere(fake_vllm, serving, ask_served, make_requests, tmp_p
     with serving(fake) as server:
         ask_served(server, make_requests(10))
         first, second = fake.lives()
-        pid = Path(f"/proc/{second['pids'][0]}/stat").read_text("utf-8").split()[3]
-        guarded = Path(f"/proc/{pid}/cmdline").read_text("utf-8")
+        guarded = Path(f"/proc/{parent(second['pids'][0])}/cmdline").read_text("utf-8")
     key = first["key"]
     assert (len(key), second["key"]) == (32, key)
     assert "guardian" in guarded
