@@ -22,13 +22,14 @@ from pipelines.sample_world import write_world
 VLLM = Path(os.environ["REGIONFORGE_VLLM"])
 MODEL = VLLM / "llava"
 ARGS = "--dtype float32 --max-model-len 1024 --enforce-eager"
+SIDE_BY_SIDE = f"{ARGS} --api-server-count 2"  # only the executable takes it
 TOO_LONG = "--dtype float32 --max-model-len 4096"  # the model ends at 1024 tokens
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GB
     "VLLM_NO_USAGE_STATS": "1",
 }
-ENGINE = "VLLM::EngineCor"  # as far as the system keeps names
+ENGINE, API_SERVER = "VLLM::EngineCor", "VLLM::APIServer"  # as far as the system keeps names
 START_SECONDS = 300.0  # for a server, on a busy machine
 GONE_SECONDS = 60.0  # for its processes to end, once nobody wants them
 
@@ -38,13 +39,20 @@ pytestmark = pytest.mark.timeout(1200)
 class Recap:
     """A run of `recap --serve` in a process of its own."""
 
-    def __init__(self, world: Path, output: Path, *more: str, serve_args: str = ARGS) -> None:
+    def __init__(
+        self,
+        world: Path,
+        output: Path,
+        *more: str,
+        vllm: str = "bin/python",
+        serve_args: str = ARGS,
+    ) -> None:
         self.output = output
         self._said = output.with_suffix(".log")
         command = [
             *(sys.executable, "-m", "pipelines", "recap", "--source", "v3det", "--no-filter"),
             *("--data-root", str(world), "--output", str(output), "--serve", str(MODEL)),
-            *("--vllm", str(VLLM / "bin/python"), f"--serve-args={serve_args}", *more),
+            *("--vllm", str(VLLM / vllm), f"--serve-args={serve_args}", *more),
         ]
         with self._said.open("wb") as said:
             self.process = subprocess.Popen(
@@ -136,9 +144,10 @@ def recap(world: Path, tmp_path: Path) -> Iterator[Callable[..., Recap]]:
 
 
 def test_a_whole_world(recap: Callable[..., Recap]) -> None:
-    run = recap()
+    run = recap(vllm="bin/vllm", serve_args=SIDE_BY_SIDE)
     run.until(1)
     family = run.family()
+    assert Counter(family.values())[API_SERVER] == 2
     status, said = run.wait()
     assert status == 0, said
     assert said.count("server: starting") == said.count("server: up after") == 1
@@ -149,7 +158,7 @@ def test_a_whole_world(recap: Callable[..., Recap]) -> None:
     assert family.keys() & processes().keys() == set()
 
     # All is there: no server is started again.
-    status, said = recap().wait()
+    status, said = recap(vllm="bin/vllm", serve_args=SIDE_BY_SIDE).wait()
     assert status == 0, said
     assert "server:" not in said
 

