@@ -1,14 +1,18 @@
-"""Beam's flags: those it knows pass, any other is an error instead of being ignored."""
+"""Beam's flags: those it knows pass, any other is an error instead of being ignored.
+
+Some of them say how remote files are opened, which we do before a pipeline is made, or without one.
+"""
 
 from collections.abc import Sequence
 
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 
 from schemas.errors import UsageError
 
 
 def check_beam_flags(flags: Sequence[str]) -> None:
-    """Raise `UsageError` for the first flag that Beam does not know either, or a stray word."""
+    """Raise `UsageError` for a flag that Beam does not know either or is ours, or a stray word."""
     unknown: list[str] = []
     PipelineOptions([]).get_all_options(
         add_extra_args_fn=lambda parser: unknown.extend(parser.parse_known_args(list(flags))[1])
@@ -18,3 +22,12 @@ def check_beam_flags(flags: Sequence[str]) -> None:
             raise UsageError(f"unexpected {word!r}: it is neither a flag nor the value of one")
         flag = word.partition("=")[0]
         raise UsageError(f"unknown flag {flag}: neither ours (see --help) nor one of Beam's")
+    direct, unset = (PipelineOptions(words).view_as(DirectOptions) for words in (list(flags), []))
+    for name in ("direct_num_workers", "direct_running_mode"):
+        if getattr(direct, name) != getattr(unset, name):
+            raise UsageError(f"--{name} is not for you to choose: --workers N is")
+
+
+def open_remote_files(flags: Sequence[str]) -> None:
+    """Let remote files be opened as Beam's flags say; without this, s3:// ones cannot be at all."""
+    FileSystems.set_options(PipelineOptions(list(flags)))

@@ -6,10 +6,12 @@ from typing import Any
 import yaml
 
 from pipelines import files
+from pipelines.citations import citing_section
 from pipelines.coverage import coverage, left_out
 from pipelines.datasets.catalog import dataset
 from pipelines.guard.report import guard_section
 from pipelines.plan import Plan
+from pipelines.recap.report import captioning_section
 from pipelines.recipe import BY_FLAGS
 from pipelines.reported import reported_section
 from schemas import shard
@@ -18,7 +20,29 @@ from schemas.manifest import Manifest, Shard
 from schemas.rejection import Kind
 
 CARD = "README.md"
-MOST_REASONS = 12
+
+_EMBEDDING = """from datasets import load_dataset
+
+data = load_dataset("{output}", "{config}")
+"""
+_REFERRING = """from pathlib import Path
+
+import PIL.Image
+from datasets import Image, load_dataset
+
+root = Path("/data")  # that the pictures lie below
+
+data = load_dataset("{output}", "{config}").cast_column("image", Image(decode=False))
+record = next(row for row in data["{split}"] if row["image"])
+picture = PIL.Image.open(root / record["image"]["path"])
+"""
+_UNOPENED = (
+    "The images are not in the shards: `image.path` names each file below the data root (below the "
+    "folder of images, where one was named or the file is of your own). They were not opened "
+    "either: `width` and `height` are the annotated ones, in the frame that was annotated, usually "
+    "that before any EXIF rotation. Where the owner states no size, the image was opened, and they "
+    "are those of the upright one. `verify --image-root DIR` checks them."
+)
 
 Splits = dict[str, list[Shard]]  # split to its shards, over one or more sources
 
@@ -32,11 +56,13 @@ def write_card(plan: Plan, manifest: Manifest, ledger: Ledger) -> None:
         _loading(plan, manifest),
         _sources(plan, ledger),
         reported_section(plan, ledger),
+        captioning_section(plan),
         _captions(plan, manifest, ledger),
         _left_out(manifest, ledger),
         guard_section(plan, ledger),
         _fields(),
         _making(plan, manifest),
+        citing_section(plan),
     ]
     path = files.join(plan.output, CARD)
     files.write_whole(path, "\n\n".join(filter(None, sections)).encode() + b"\n")
@@ -109,7 +135,7 @@ def _title(plan: Plan) -> str:
     for source, per_category in caps.per_category.items():
         parts.append(f"{per_category} regions per category of `{source}`")
     for source, per_image in caps.per_image.items():
-        parts.append(f"at most {per_image} regions per image of `{source}`")
+        parts.append(f"at most {per_image} regions per image of `{source}`, by kind of label")
     if recipe.limit is not None:
         parts.append(f"limited to {recipe.limit} images per split")
     return (
@@ -123,29 +149,18 @@ def _title(plan: Plan) -> str:
 
 def _loading(plan: Plan, manifest: Manifest) -> str:
     config = default_config(plan.recipe.name, manifest)
-    lines = [
-        "## Loading",
-        "",
-        "```python",
-        "from datasets import load_dataset",
-        "",
-        f'data = load_dataset("{plan.output}", "{config}")',
-        "```",
-    ]
-    if plan.recipe.images == "reference":
-        lines += [
-            "",
-            "The images are not in the shards: `image.path` names each file below the data root "
-            "(below the image folder, for a file of your own). They were not opened either: "
-            "`width` and `height` are the annotated ones, in the frame that was annotated, "
-            "usually that before any EXIF rotation. Where the owner states no size, the image "
-            "was opened, and they are those of the upright one. `verify --image-root DIR` checks "
-            "them.",
-        ]
-    return "\n".join(lines)
+    referring = plan.recipe.images == "reference"
+    code = _REFERRING if referring else _EMBEDDING
+    shown = code.format(output=plan.output, config=config, split=_first_split(manifest))
+    return f"## Loading\n\n```python\n{shown}```" + (f"\n\n{_UNOPENED}" if referring else "")
+
+
+def _first_split(manifest: Manifest) -> str:
+    return min((item.split for item in manifest.filled()), default="train")
 
 
 def _sources(plan: Plan, ledger: Ledger) -> str:
+    own = {source.name for source in plan.recipe.sources if source.annotations is not None}
     lines = [
         "## Sources",
         "",
@@ -157,13 +172,13 @@ def _sources(plan: Plan, ledger: Ledger) -> str:
             ledger.account(split.source, split.split, Stage.WRITE, kind).kept
             for kind in (Kind.IMAGE, Kind.ANNOTATION, Kind.CONVERSATION)
         ]
-        title = dataset(split.owner or split.source).title if split.folder else "a user's own file"
+        owner = split.owner or split.source
+        title = "a user's own file" if owner in own else dataset(owner).title
         cells = [f"`{split.source}` ({title})", split.split, *map(str, kept), split.licence]
         lines.append(f"| {' | '.join(cells)} |")
     lines += [
         "",
         "Images keep their own licences, which each record's `licence` names where the owner does.",
-        "Please cite the owners of the sources you use.",
     ]
     return "\n".join(lines)
 
@@ -189,26 +204,22 @@ def _captions(plan: Plan, manifest: Manifest, ledger: Ledger) -> str:
 
 def _left_out(manifest: Manifest, ledger: Ledger) -> str:
     reasons: dict[str, int] = defaultdict(int)
-    for splits in ledger.sources.values():
-        for stages in splits.values():
-            for accounts in stages.values():
-                for kind, account in accounts.items():
-                    for reason, number in account.rejected.items():
-                        reasons[f"{kind}: {reason}"] += number
+    for (*_, kind), account in ledger.accounts():
+        for reason, number in account.rejected.items():
+            reasons[f"{kind}: {reason}"] += number
     if not reasons and not manifest.short_categories:
         return ""
     lines = ["## Left out", "", "`ledger.json` accounts for every item; `_rejected/` lists them."]
     common = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
-    lines += ["", *(f"- {name}: {number}" for name, number in common[:MOST_REASONS])]
+    lines += ["", *(f"- {name}: {number}" for name, number in common)]
     for split, short in manifest.short_categories.items():
         lines.append(f"- {split}: {len(short)} categories have fewer regions than asked for")
     return "\n".join(lines)
 
 
 def _fields() -> str:
-    rows = [f"| `{field.name}` | `{field.type}` |" for field in shard.SCHEMA]
-    note = "Boxes are xyxy in pixels of the stored image; masks are COCO compressed run lengths."
-    return "\n".join(["## Fields", "", note, "", "| field | Arrow type |", "|---|---|", *rows])
+    rows = [f"| `{field.name}` | {field.type} | {field.holds} |" for field in shard.fields()]
+    return "\n".join(["## Fields", "", "| field | type | what it holds |", "|---|---|---|", *rows])
 
 
 def _making(plan: Plan, manifest: Manifest) -> str:
@@ -218,4 +229,5 @@ def _making(plan: Plan, manifest: Manifest) -> str:
         for item in manifest.identity.inputs
     ]
     builder = manifest.identity.builder
-    return "\n".join(["## How it was made", "", f"By {builder}, from:", "", *inputs])
+    note = "A folder's SHA-256 is of the names and sizes of its files, not of what is in them."
+    return "\n".join(["## How it was made", "", f"By {builder}, from:", "", *inputs, "", note])

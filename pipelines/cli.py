@@ -51,11 +51,12 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _call(args: argparse.Namespace, others: list[str]) -> int:
-    from pipelines.beam_flags import check_beam_flags
+    from pipelines.beam_flags import check_beam_flags, open_remote_files
 
     if others and args.command != "build":
         raise UsageError(f"unknown flag {others[0]!r}; --help lists those there are")
     check_beam_flags(others)
+    open_remote_files(others)
     args.beam_flags = others
     return int(import_module(f"pipelines.commands.{args.command}").run(args))
 

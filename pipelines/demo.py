@@ -11,6 +11,7 @@ from pipelines.datasets.catalog import CATALOG
 from pipelines.datasets.spec import SourceRequest
 from pipelines.display import Ticker
 from pipelines.launch import LaunchOptions, launch
+from pipelines.own_folder import check_own, mark_own
 from pipelines.plan import make_plan
 from pipelines.preview import build_facts, choose, write_page
 from pipelines.publish import MANIFEST
@@ -32,7 +33,6 @@ from pipelines.summary import print_summary
 from pipelines.verify import verify
 from pipelines.verify.report import print_report
 from prompts.style import Style
-from schemas.errors import UsageError
 
 LABEL_SETS = {"coco": "Shapes-15", "lvis": "Figures-15"}  # what stands for COCO-80 and LVIS
 RECORDS_PER_SOURCE = 2  # on the page
@@ -190,8 +190,6 @@ def recipe_of_all(style: Style) -> Recipe:
 
 
 def _empty(output: Path) -> None:
-    if output.exists() and any(output.iterdir()) and not (output / MARKER).exists():
-        raise UsageError(f"{output} holds files of yours; give the demo another --output")
+    check_own(output, MARKER)
     shutil.rmtree(output, ignore_errors=True)
-    output.mkdir(parents=True)
-    (output / MARKER).touch()
+    mark_own(output, MARKER)

@@ -15,7 +15,7 @@ from schemas.ledger import Stage
 from schemas.rejection import Rejected
 from schemas.sample import Region, ScreenedImage
 from schemas.source import SplitInput
-from transforms.accounting import KEPT, REJECTED, TALLY, Book, BookedDoFn, booked
+from transforms.accounting import Book, BookedDoFn, booked, passed_on
 from transforms.screen_items import screen_item
 
 
@@ -84,6 +84,5 @@ class DescribeRegions(beam.PTransform[PCollection[list[ScreenedImage]], Any]):
         """Apply `describe_image` to the images of every split with captions."""
         splits = [split for split in self.splits if RECAPD_ROLE in split.files]
         if not splits:
-            nothing = [pcoll.pipeline | f"No{tag}" >> beam.Create([]) for tag in (REJECTED, TALLY)]
-            return {KEPT: pcoll, REJECTED: nothing[0], TALLY: nothing[1]}
+            return passed_on(pcoll)
         return pcoll | booked(_DescribeImages(splits))

@@ -14,7 +14,7 @@ from pipelines.plan import Plan
 from pipelines.read import parse
 from pipelines.recipe import RECAPD_ROLE, Recipe
 from pipelines.summary import size_text
-from schemas.errors import InputFileError
+from schemas.errors import BuildError, InputFileError
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejection
 from schemas.source import SourceImage, SplitFacts, SplitInput
@@ -68,7 +68,11 @@ class Forecast:
 
 
 def print_dry_run(plan: Plan) -> None:
-    """Print what a build of the plan would read and write, about."""
+    """Print what a build of the plan would read and write, about.
+
+    Raises:
+        BuildError: it could not be built: an input cannot be used, or no picture is there.
+    """
     console = Console(highlight=False)
     forecasts = [Forecast(split, plan.recipe) for split in plan.splits]
     table = Table()
@@ -95,10 +99,12 @@ def print_dry_run(plan: Plan) -> None:
         )
     console.print(table)
     for found in forecasts:
-        if found.error:
-            console.print(f"[red]unusable[/red] {escape(found.error)}")
         for (kind, reason), number in sorted(found.rejected.items()):
             console.print(f"{found.split.source}/{found.split.split}: {kind} {reason}: {number:,}")
+    if errors := dict.fromkeys(found.error for found in forecasts if found.error):
+        raise BuildError("\n".join(errors))
+    if not any(found.images for found in forecasts):
+        raise BuildError("nothing would be kept: no image can be read")
     _print_output(console, plan, forecasts)
 
 

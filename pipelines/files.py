@@ -15,10 +15,17 @@ from typing import Any, BinaryIO, cast
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from pipelines.extras import require
 from schemas.errors import InputFileError, UsageError
 
 CHUNK_BYTES = 256 * 1024
 TEMPORARY = ".tmp-"
+DELETES_BY_PATTERN = ("gs://",)  # stores of Beam's that take what they shall delete for patterns
+
+# Each in a class of its own; `[[]` would do, but `re` warns of it: this is all but what comes
+# before and after the bracket.
+_QUOTED = {"*": "[*]", "?": "[?]", "[": "[!\0-Z\\-\U0010ffff]"}
+EXTRAS = {"gs": "gcp", "s3": "s3"}  # that open paths of a kind
 
 
 def is_local(path: str) -> bool:
@@ -28,13 +35,13 @@ def is_local(path: str) -> bool:
 
 def check_reachable(path: str) -> None:
     """Raise `UsageError` for a path of a kind that nothing installed here can open."""
+    scheme = FileSystems.get_scheme(path)
+    if scheme in EXTRAS:  # Beam knows s3:// without what it takes to open it
+        require(EXTRAS[scheme], path)
     try:
         FileSystems.get_filesystem(path)
     except ValueError:
-        raise UsageError(
-            f"{path}: nothing installed here opens {FileSystems.get_scheme(path)}:// paths; "
-            "gs:// needs the extra gcp, s3:// the extra s3"
-        ) from None
+        raise UsageError(f"{path}: nothing installed here opens {scheme}:// paths") from None
 
 
 def join(folder: str, *names: str) -> str:
@@ -58,14 +65,19 @@ class FileStore:
         return dict(walk(folder))
 
 
-def walk(folder: str) -> Iterator[tuple[str, int]]:
-    """Yield every file below a folder: its path relative to it, and its size in bytes."""
+def walk(folder: str, *, links: bool = True) -> Iterator[tuple[str, int]]:
+    """Yield every file below a folder: its path relative to it, and its size in bytes.
+
+    Args:
+        folder: local or remote.
+        links: whether folders that are links are entered.
+    """
     if is_local(folder):
-        yield from _walk(folder, "")
+        yield from _walk(folder, "", links)
     else:
         prefix = folder.rstrip("/") + "/"
         try:
-            matches = FileSystems.match([prefix + "**"])[0].metadata_list
+            matches = FileSystems.match([_pattern(prefix) + "**"])[0].metadata_list
         except BeamIOError as error:
             raise InputFileError(f"cannot list {folder}: {error}") from None
         for found in matches:
@@ -74,7 +86,7 @@ def walk(folder: str) -> Iterator[tuple[str, int]]:
 
 
 def _walk(
-    folder: str, below: str, above: frozenset[tuple[int, int]] = frozenset()
+    folder: str, below: str, links: bool, above: frozenset[tuple[int, int]] = frozenset()
 ) -> Iterator[tuple[str, int]]:
     try:
         found = os.stat(folder)
@@ -86,7 +98,8 @@ def _walk(
                 if entry.is_symlink() and not os.path.exists(entry.path):
                     continue  # leads nowhere, or to itself
                 if entry.is_dir():
-                    yield from _walk(entry.path, f"{below}{entry.name}/", above | {here})
+                    if links or not entry.is_symlink():
+                        yield from _walk(entry.path, f"{below}{entry.name}/", links, above | {here})
                 elif entry.is_file():
                     yield below + entry.name, entry.stat().st_size
     except OSError as error:
@@ -101,7 +114,8 @@ def exists(path: str) -> bool:
 def _is_folder(path: str) -> bool:
     if is_local(path):
         return os.path.isdir(path)
-    return bool(FileSystems.match([f"{path.rstrip('/')}/**"], limits=[1])[0].metadata_list)
+    below = _pattern(path.rstrip("/")) + "/**"
+    return bool(FileSystems.match([below], limits=[1])[0].metadata_list)
 
 
 def size_of(path: str) -> int:
@@ -110,7 +124,12 @@ def size_of(path: str) -> int:
         return sum(size for _, size in walk(path))
     if is_local(path):
         return os.stat(path).st_size
-    return int(FileSystems.match([path])[0].metadata_list[0].size_in_bytes)
+    return int(FileSystems.match([_pattern(path)])[0].metadata_list[0].size_in_bytes)
+
+
+def _pattern(name: str) -> str:
+    """Return a pattern that this name alone fits; Beam has no other way to quote."""
+    return "".join(_QUOTED.get(character, character) for character in name)
 
 
 def free_bytes(path: str) -> int | None:
@@ -167,8 +186,7 @@ def open_whole(path: str) -> Iterator[BinaryIO]:
                 temporary, compression_type=CompressionTypes.UNCOMPRESSED
             ) as file:
                 yield file
-            if FileSystems.exists(path):
-                FileSystems.delete([path])
+            delete([path])
             FileSystems.rename([temporary], [path])
     except BaseException:
         delete([temporary])
@@ -186,15 +204,26 @@ def delete(paths: list[str]) -> None:
     for path in filter(is_local, paths):  # Beam would take a bracket in a name for a pattern
         with suppress(FileNotFoundError):
             os.remove(path)
-    FileSystems.delete([path for path in paths if not is_local(path) and exists(path)])
+    FileSystems.delete(
+        [
+            _pattern(path) if path.startswith(DELETES_BY_PATTERN) else path
+            for path in paths
+            if not is_local(path) and exists(path)
+        ]
+    )
 
 
 def fingerprint(path: str) -> tuple[str, int]:
-    """Return the SHA-256 of a file, or of a folder's listing (names and sizes), and its bytes."""
+    """Return the SHA-256 of a file's bytes, or of a folder's listing, and the size in bytes.
+
+    A listing is the names and sizes of all files below the folder: what is written into one of
+    them does not change it as long as its size stays.
+    """
     if not _is_folder(path):
         return sha256_of(path)
     listing = sorted(walk(path))
-    digest = hashlib.sha256("".join(f"{name}\n{size}\n" for name, size in listing).encode())
+    lines = "".join(f"{name}\n{size}\n" for name, size in listing)
+    digest = hashlib.sha256(lines.encode("utf-8", "surrogateescape"))  # names may be no UTF-8
     return digest.hexdigest(), sum(size for _, size in listing)
 
 

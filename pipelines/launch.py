@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import queue
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -22,11 +23,12 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from pipelines.beam_streams import lossless_streams
 from pipelines.build import build
+from pipelines.claim import claimed
 from pipelines.display import build_display
-from pipelines.outcome import claim_output, outcome
+from pipelines.outcome import outcome
 from pipelines.plan import Plan
 from pipelines.worker import ready_workers
-from schemas.errors import BuildError, UsageError
+from schemas.errors import BuildError, RegionForgeError, UsageError
 from schemas.manifest import Manifest
 
 Layout = Callable[[beam.Pipeline, Plan, int], None]  # the last: parts a split is read in
@@ -34,6 +36,9 @@ Layout = Callable[[beam.Pipeline, Plan, int], None]  # the last: parts a split i
 LOCAL_RUNNERS = ("local", "DirectRunner", "FnApiRunner")
 M_ARENA_MAX = -8  # malloc.h
 NO_SPACE = os.strerror(errno.ENOSPC)
+# What Beam adds to an error, and how one of a file system reads in the text of another.
+WHILE_RUNNING = re.compile(r" \[while running '[^']*'\]")
+OF_A_FILE = re.compile(r"(?:\[Errno \d+\] |BeamIOError: )(.+)")
 REMOTE_PARTS = 16  # readers of each annotation file where the runner scales by itself
 
 
@@ -43,7 +48,7 @@ class LaunchOptions:
 
     runner: str = "local"
     workers: int = 1  # processes, of a local run
-    rebuild: bool = False  # replace another build in the output
+    rebuild: bool = False  # replace what a build has written into the output
     keep: str | None = None  # a folder of the output that a rebuild leaves alone
     beam_flags: Sequence[str] = ()
 
@@ -64,10 +69,15 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
         BuildError: the output holds another build, a worker died, an input could not be read,
             nothing was kept, or the ledger does not balance.
     """
-    claim_output(plan, rebuild=options.rebuild, keep=options.keep)
-    with _tuned_memory(), lossless_streams(), _started_runner(options) as runner, build_display():
-        _run_watched(plan, partial(_run, lay_out, plan, options, runner))
-    return outcome(plan)
+    with claimed(plan, rebuild=options.rebuild, keep=options.keep):
+        with (
+            _tuned_memory(),
+            lossless_streams(),
+            _started_runner(options) as runner,
+            build_display(),
+        ):
+            _run_watched(plan, partial(_run, lay_out, plan, options, runner))
+        return outcome(plan)
 
 
 @contextmanager
@@ -124,19 +134,42 @@ def _run_watched(plan: Plan, work: Callable[[], None]) -> None:
 
 
 def _explained(error: BaseException, plan: Plan) -> BaseException:
-    # Worker processes send their errors as text.
-    if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or NO_SPACE in str(error):
+    """Return an error in our words; one that is a fault of ours stays as it is."""
+    # Beam makes others of errors, and worker processes send theirs as text.
+    text = WHILE_RUNNING.sub("", str(error))
+    if isinstance(error, RegionForgeError):
+        return type(error)(text)
+    if NO_SPACE in text:
         return BuildError(
             f"no space is left for {plan.output}. Finished shards are kept: make room and run "
             "the same command again."
+        )
+    if said := OF_A_FILE.findall(text):
+        return BuildError(
+            f"a file could not be read or written: {said[-1]}. Finished shards are kept: mend it "
+            "and run the same command again."
         )
     return error
 
 
 def _run(lay_out: Layout, plan: Plan, options: LaunchOptions, runner: PipelineRunner) -> None:
-    pipeline = beam.Pipeline(runner, options=_pipeline_options(options))
+    with _starting(options):
+        pipeline = beam.Pipeline(runner, options=_pipeline_options(options))
     lay_out(pipeline, plan, options.parts())
-    pipeline.run().wait_until_finish()
+    with _starting(options):
+        running = pipeline.run()
+    running.wait_until_finish()
+
+
+@contextmanager
+def _starting(options: LaunchOptions) -> Iterator[None]:
+    """Tell what a remote runner lacks, a flag mostly; a local one runs all that it starts."""
+    try:
+        yield
+    except Exception as error:
+        if options.runner in LOCAL_RUNNERS:
+            raise
+        raise UsageError(f"--runner {options.runner} did not start: {error}") from error
 
 
 def _pipeline_options(options: LaunchOptions) -> PipelineOptions:

@@ -54,11 +54,9 @@ def publish(plan: Plan, findings: Findings) -> Ledger:
 def unreadable(ledger: Ledger) -> int:
     """Return how many input files could not be used."""
     return sum(
-        sum(accounts[Kind.FILE].rejected.values())
-        for splits in ledger.sources.values()
-        for stages in splits.values()
-        for accounts in stages.values()
-        if Kind.FILE in accounts
+        sum(account.rejected.values())
+        for (*_, kind), account in ledger.accounts()
+        if kind is Kind.FILE
     )
 
 

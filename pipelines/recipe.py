@@ -4,13 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from pipelines import files
 from pipelines.datasets.catalog import CATALOG, dataset
-from pipelines.datasets.spec import Cap, SourceRequest
+from pipelines.datasets.spec import OWN_SPLIT, Cap, Number, SourceRequest
 from pipelines.paper import Paper
+from pipelines.yaml_file import read_yaml
 from prompts.instruction import REC_NEGATIVES, WITHOUT_BOXES, Instruction, InstructionMode
 from prompts.style import Style
 from prompts.table import WORDING_SETS
@@ -24,6 +23,7 @@ from schemas.text import clean
 from transforms.subsample import Caps
 
 MIB = 1024 * 1024
+MOST_SHARD_BYTES = MIB * MIB
 BY_FLAGS = "all"  # the name of a recipe that has none of its own
 RECAPD_ROLE = "recapd"  # of a source: the manifest of an output of `recap`
 SPLIT = re.compile(r"\w+(\.\w+)*")  # the names that `datasets` takes, but for "all"
@@ -46,16 +46,16 @@ class Recipe(BaseModel):
     guard: bool = True  # no split to train on holds an image that an evaluation is done on
     guard_paths: Mapping[str, Mapping[str, str]] = {}  # of its lists, as `paths` of sources
     without_recapd: bool = False  # leave out the detailed captions that none were given for
-    per_category: int | None = Field(default=None, ge=1)
-    per_image: int | None = Field(default=None, ge=1)
-    min_words: int | None = Field(default=None, ge=1)
-    limit: int | None = Field(default=None, ge=1)
+    per_category: Number | None = None
+    per_image: Number | None = None
+    min_words: Number | None = None
+    limit: Number | None = None
     rec_negatives: float = Field(default=REC_NEGATIVES, ge=0, le=1)
     without_boxes: float = Field(default=WITHOUT_BOXES, ge=0, le=1)
     plain_captions: bool = False
     seed: int = Field(default=0, ge=0, lt=2**63)
     images: ImagesMode = "embed"
-    shard_bytes: int = Field(default=500 * MIB, ge=1)
+    shard_bytes: int = Field(default=500 * MIB, ge=1, le=MOST_SHARD_BYTES)
     wordings: dict[str, list[str]] = {}
 
     @field_validator("sources")
@@ -69,6 +69,14 @@ class Recipe(BaseModel):
             for split in (source.split, *(source.splits or ())):
                 _check_split(split)
         return sources
+
+    @model_validator(mode="after")
+    def _is_heeded(self) -> Self:
+        """Nothing is said of a source that would go unnoticed."""
+        for source in self.sources:
+            for misfit in dataset(source.name).misfits(source):
+                raise UsageError(f"recipe {self.name!r}: source {source.name!r}: {misfit}")
+        return self
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -233,19 +241,14 @@ class Recipe(BaseModel):
                 "per_image": self._per_image(source),
                 "year": None if own or not spec.years else source.year or spec.years[-1],
                 "edition": source.edition or next(iter(spec.editions), None),
+                "split": source.split or OWN_SPLIT,
             }
         )
 
 
 def load_wordings(path: str) -> dict[str, list[str]]:
     """Return the wordings in a YAML or JSON file: names of sets, each with a list of wordings."""
-    try:
-        with files.open_read(path) as file:
-            found = yaml.safe_load(file.read())
-    except OSError as error:
-        raise UsageError(f"cannot read the wordings file {path}: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise UsageError(f"the wordings file {path} is neither YAML nor JSON: {error}") from None
+    found = read_yaml(path, "wordings file")
     if not isinstance(found, dict) or not all(
         isinstance(wordings, list) and all(isinstance(line, str) for line in wordings)
         for wordings in found.values()
@@ -272,8 +275,8 @@ def _check_label_set(name: str | None) -> None:
         raise UsageError(f"--label-set: {cause.detail}") from None
 
 
-def _check_split(name: str) -> None:
-    if not SPLIT.fullmatch(name) or name == "all":
+def _check_split(name: str | None) -> None:
+    if name is not None and (not SPLIT.fullmatch(name) or name == "all"):
         raise UsageError(
             f"--coco-split {name!r}: expected letters, digits, underscores and dots between "
             "them, and not 'all': `load_dataset` takes no other"

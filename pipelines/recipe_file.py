@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
-from pipelines import files
 from pipelines.recipe import Recipe
 from pipelines.recipes import FOLDER, recipe_names
+from pipelines.yaml_file import read_yaml
 from schemas.errors import UsageError
 
 ENDS = (".yaml", ".yml")
@@ -29,13 +28,7 @@ def load_recipe(name: str) -> dict[str, Any]:
         raise UsageError(
             f"no recipe {name!r}; the recipes are: {known}; or give the path of a .yaml file"
         )
-    try:
-        with files.open_read(path) as file:
-            found = yaml.safe_load(file.read())
-    except OSError as error:
-        raise UsageError(f"cannot read the recipe {path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"the recipe {path} is no YAML: {error}") from None
+    found = read_yaml(path, "recipe")
     if not isinstance(found, dict):
         raise UsageError(f"{path}: expected keys such as name, style and sources")
     return found

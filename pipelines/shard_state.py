@@ -1,14 +1,16 @@
 """What is remembered of a finished shard, so that a rerun can skip it: `_state/<shard>.json`."""
 
 import msgspec
+from pydantic import ValidationError
 
 from pipelines import files
 from schemas.ledger import Tally, TallyKey
 from schemas.manifest import Shard
-from schemas.rejection import Rejection
+from schemas.rejection import Reason, Rejection
 from transforms.accounting import Book
 
 FOLDER = "_state"
+PASSING = {Reason.IMAGE_MISSING, Reason.IMAGE_UNREADABLE}  # what may be mended by the next run
 
 
 class ShardState(msgspec.Struct, frozen=True):
@@ -40,19 +42,23 @@ class ShardState(msgspec.Struct, frozen=True):
 
 
 def load_state(output: str, name: str, fingerprint: str) -> ShardState | None:
-    """Return the state of a finished shard if it is the one wanted and still there."""
+    """Return the state of a finished shard if it is the one wanted and still there.
+
+    A shard that lacks pictures that could not be read is not finished: they may be readable now.
+    """
     path = _path(output, name)
     if not files.exists(path):
         return None
     try:
         with files.open_read(path) as file:
             state = _DECODER.decode(file.read())
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        size = state.shard.bytes
+    except (msgspec.DecodeError, UnicodeDecodeError, ValidationError):
         return None
     written = files.join(output, name)
-    if state.fingerprint != fingerprint or not files.exists(written):
-        return None
-    return state if files.size_of(written) == state.shard.bytes else None
+    whole = not any(rejection.reason in PASSING for rejection in state.rejections)
+    known = whole and state.fingerprint == fingerprint and files.exists(written)
+    return state if known and files.size_of(written) == size else None
 
 
 def save_state(output: str, state: ShardState) -> None:

@@ -1,6 +1,7 @@
 """What a person reads at the end of a build."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.markup import escape
@@ -11,9 +12,9 @@ from pipelines.card import default_config
 from pipelines.outcome import read_ledger
 from pipelines.plan import Plan
 from pipelines.reported import print_reported
-from schemas.ledger import Stage
+from schemas.ledger import Ledger, Stage
 from schemas.manifest import Manifest
-from schemas.rejection import Kind
+from schemas.rejection import Kind, Reason
 
 
 def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
@@ -32,20 +33,20 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
     ):
         table.add_column(name, no_wrap=name in {"source", "split"})
     for split in plan.splits:
-        stages = ledger.sources.get(split.source, {}).get(split.split, {})
-        accounts = [a for stage in stages.values() for a in stage.values()]
+        at = split.source, split.split
+        accounts = [account for place, account in ledger.accounts() if place[:2] == at]
         kept = [
-            ledger.account(split.source, split.split, Stage.WRITE, kind).kept
+            ledger.account(*at, Stage.WRITE, kind).kept
             for kind in (Kind.IMAGE, Kind.ANNOTATION, Kind.CONVERSATION)
         ]
         rejected = sum(sum(a.rejected.values()) for a in accounts)
         sampled_out = sum(a.sampled_out for a in accounts)
-        table.add_row(
-            split.source, split.split, *(f"{n:,}" for n in (*kept, rejected, sampled_out))
-        )
+        table.add_row(*at, *(f"{n:,}" for n in (*kept, rejected, sampled_out)))
     console.print(table)
     print_reported(console, plan, ledger)
     _print_reasons(console, plan, manifest)
+    for line in emptied(ledger, manifest):
+        console.print(f"[bold red]nothing was kept of[/bold red] {escape(line)}")
     total = sum(shard.bytes for shard in manifest.shards)
     shards = f"{len(manifest.shards)} shards, {size_text(total)}, in {seconds:.1f} s"
     console.print(f"{shards}: {escape(plan.output)}")
@@ -57,18 +58,29 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
 def _print_reasons(console: Console, plan: Plan, manifest: Manifest) -> None:
     ledger = read_ledger(plan.output)
     reasons: Counter[str] = Counter()
-    for splits in ledger.sources.values():
-        for stages in splits.values():
-            for accounts in stages.values():
-                for kind, account in accounts.items():
-                    for reason, number in account.rejected.items():
-                        reasons[f"{kind} {reason}"] += number
+    for (*_, kind), account in ledger.accounts():
+        for reason, number in account.rejected.items():
+            reasons[f"{kind} {reason}"] += number
     if reasons:
         listed = ", ".join(f"{name} {number:,}" for name, number in reasons.most_common())
         console.print(f"rejected: {listed} (see {escape(files.join(plan.output, '_rejected'))})")
     for split, short in manifest.short_categories.items():
         least = ", ".join(f"{name} ({n})" for name, n in sorted(short.items(), key=_by_count)[:5])
         console.print(f"{split}: {len(short)} categories fall short, e.g. {escape(least)}")
+
+
+def emptied(ledger: Ledger, manifest: Manifest) -> Iterator[str]:
+    """Yield each split of which nothing is left, though nobody asked for that, and why mostly."""
+    filled = {(shard.config, shard.split) for shard in manifest.shards if shard.rows}
+    for source, splits in ledger.sources.items():
+        for split, stages in splits.items():
+            images = [stage[Kind.IMAGE] for stage in stages.values() if Kind.IMAGE in stage]
+            causes = sum((Counter(account.rejected) for account in images), Counter[Reason]())
+            unasked = causes and Reason.EVALUATION_IMAGE not in causes
+            sampled = any(account.sampled_out for account in images)
+            if unasked and not sampled and (source, split) not in filled:
+                [(reason, number)] = causes.most_common(1)
+                yield f"{source}/{split}: {reason} {number:,}"
 
 
 def _by_count(item: tuple[str, int]) -> tuple[int, str]:

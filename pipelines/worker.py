@@ -58,7 +58,8 @@ def ready_workers(count: int) -> Iterator[str]:
 def _serve(listener: socket.socket, launcher: int, folder: str) -> None:
     threading.Thread(target=_end_with, args=(launcher, folder), daemon=True).start()
     # What a worker has to say goes to the launcher over Beam's channels. On standard error it
-    # would only tell, thread by thread, that those channels closed.
+    # would only say it again, or tell, thread by thread, that those channels closed.
+    sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     logging.getLogger().handlers = [logging.NullHandler()]
     threading.excepthook = lambda _: None
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher says what an interrupt means

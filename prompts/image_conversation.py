@@ -33,13 +33,20 @@ def _conversation(item: Dialogue, declared: Sequence[Part]) -> list[Exchange]:
     return [
         Exchange(
             task=Task.IMAGE_CONVERSATION,
-            request=(said.request,) if turn else (*declared, said.request),
+            request=(said.request,) if turn else _first(declared, said.request),
             answer=said.answer,
             prompt=PROMPT,
             items=(item.id,),
         )
         for turn, said in enumerate(item.rounds)
     ]
+
+
+def _first(declared: Sequence[Part], request: str) -> tuple[Part, ...]:
+    """Return the first request after the line that declares regions; either may be empty."""
+    if declared and request:
+        return (*declared, "\n", request)
+    return (*declared, request)
 
 
 def _goes_without(item: Dialogue, how: Instruction, chance: Chance) -> bool:
@@ -52,4 +59,4 @@ def _declared(regions: Sequence[Region]) -> list[Part]:
     for region in regions:
         parts += [", "] if parts else []
         parts += [region, f" may feature a {shown_name(region.category or '')}"]
-    return [*parts, "\n"] if parts else []
+    return parts

@@ -18,7 +18,7 @@ def merged(
 
     Args:
         tasks: for each task its conversations, in order; every one stays whole, and two of one
-            task stay apart.
+            task stay apart. One that begins without a request comes first.
         items: that exchanges were made from. Expressions that read the same, upper case aside,
             count as one, whichever regions they are about.
     """
@@ -29,7 +29,8 @@ def merged(
         free = list(range(len(talks)))  # those that this task has no turn in yet
         for exchanges in conversations:
             said = {words.get(item, item) for exchange in exchanges for item in exchange.items}
-            place = next((at for at in free if not said & used[at]), None)
+            asks = any(exchanges[0].request)
+            place = next((at for at in free if asks and not said & used[at]), None)
             if place is None:
                 talks.append(list(exchanges))
                 used.append(said)

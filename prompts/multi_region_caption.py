@@ -2,18 +2,19 @@
 
 RegionGPT style: one conversation about an image, a turn for each of its captions, which lists the
 regions that the caption mentions; a region keeps its number when it is listed again. GPT4RoI
-style: a conversation for each caption; its first turn lists the regions, then one turn for each
-asks about it by its name alone and is answered by the phrase that stands for it (GPT4RoI, Table 3).
+style: a conversation for each caption; its first turn lists the regions, then turns ask by name
+alone about what a phrase of it stands for, and the phrase is the answer (GPT4RoI, Table 3): about
+one region, or about several together, for "three people" is true of none of them alone.
 """
 
 from collections.abc import Mapping, Sequence
 
-from prompts.dialogue import Declared, Exchange, Named, Part, filled
+from prompts.dialogue import Declared, Exchange, Named, Part, filled, listed
 from prompts.instruction import Instruction
 from prompts.style import Style
 from prompts.wordings import WordingSet
 from schemas.ids import Chance
-from schemas.item import GroundedCaption, Mention, plain_text
+from schemas.item import GroundedCaption, mentioned, plain_text
 from schemas.sample import Region, ScreenedImage, Task
 
 # Each fits one region as well as many.
@@ -77,6 +78,32 @@ PHRASE = WordingSet(
     ),
 )
 
+# Each needs two regions at least.
+GROUP_PHRASE = WordingSet(
+    "region_group_phrase",
+    ("<regions>",),
+    (
+        "What are <regions> together?",
+        "Take <regions> as a group: what are they?",
+        "Which phrase goes with <regions> as a whole?",
+        "Give one phrase for <regions>, taken together.",
+        "How are <regions> referred to as a group?",
+        "In your sentence, which words stand for <regions> at once?",
+        "Who or what is to be seen in <regions>, all in all?",
+        "Find a common name for <regions>.",
+        "Say briefly what <regions> hold between them.",
+        "One phrase is meant for all of <regions>. Which is it?",
+        "Look at <regions> together. What do they show?",
+        "If <regions> were to share a label, what should it read?",
+        "What do you call <regions> when you speak of them jointly?",
+        "Which words of the caption belong to <regions> collectively?",
+        "Come back to <regions> and put them into a single phrase.",
+        "What do <regions> mark, seen as one?",
+        "Tell what <regions> make up together.",
+        "A few words on <regions> as a group, please.",
+    ),
+)
+
 
 def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
     """Return an image's conversations about its captions, in order."""
@@ -92,7 +119,7 @@ def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
         return [
             [
                 _whole(caption, regions, how, position),
-                *_one_by_one(caption, regions, how, chance),
+                *_phrase_by_phrase(caption, regions, how, chance),
             ]
             for _, position, caption in drawn
         ]
@@ -123,18 +150,20 @@ def _numbered(regions: Sequence[Region]) -> list[Part]:
     return parts
 
 
-def _one_by_one(
+def _phrase_by_phrase(
     caption: GroundedCaption, regions: Mapping[str, Region], how: Instruction, chance: Chance
 ) -> list[Exchange]:
-    """Return a turn for each region of a caption, which the turn before them has numbered."""
+    """Return a turn for each phrase of a caption, whose regions the turn before has numbered."""
     turns = []
-    for region_id, phrase in _phrases(caption).items():
-        position = chance.rank(PHRASE.name, caption.id, region_id)
-        wording, prompt = how.wordings[PHRASE.name].choose(position)
+    for meant, phrase in _phrases(caption).items():
+        alone = len(meant) == 1
+        wordings = how.wordings[(PHRASE if alone else GROUP_PHRASE).name]
+        wording, prompt = wordings.choose(chance.rank(wordings.name, caption.id, *meant))
+        names = listed([Named(regions[region_id]) for region_id in meant])
         turns.append(
             Exchange(
-                task=Task.REGION_CAPTION,
-                request=filled(wording, "<region>", (Named(regions[region_id]),)),
+                task=Task.REGION_CAPTION if alone else Task.MULTI_REGION_CAPTION,
+                request=filled(wording, wordings.placeholders[0], names),
                 answer=phrase,
                 prompt=prompt,
                 items=(caption.id,),
@@ -143,11 +172,14 @@ def _one_by_one(
     return turns
 
 
-def _phrases(caption: GroundedCaption) -> dict[str, str]:
-    """Return the phrase of each region, its first where it has several, in order of mention."""
-    phrases: dict[str, str] = {}
+def _phrases(caption: GroundedCaption) -> dict[tuple[str, ...], str]:
+    """Return what regions are called, alone or together; the first phrase where there are more.
+
+    Both the phrases and the regions of one are in the order in which the caption mentions them.
+    """
+    phrases: dict[tuple[str, ...], str] = {}
     for piece in caption.caption:
-        if isinstance(piece, Mention):
-            for region_id in piece.region_ids:
-                phrases.setdefault(region_id, piece.text)
+        own = mentioned((piece,))
+        if meant := tuple(name for name in caption.region_ids() if name in own):
+            phrases.setdefault(meant, plain_text((piece,)))
     return phrases

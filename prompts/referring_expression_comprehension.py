@@ -5,7 +5,9 @@ among the same. The answer is `Region [k]`, or one sentence that says that no ca
 (RegionGPT, Table 1). RegionGPT style only.
 
 No other candidate may fit a description: regions that bear the same sentence are never candidates
-beside each other's, nor are regions that overlap them so much that they mark the same object.
+beside each other's, nor are regions that overlap them so much that they mark the same object. A
+sentence is asked about only where two regions or more do not fit it, whether or not it will have an
+answer, so that there is always something to choose from; with two regions nothing is asked.
 """
 
 from collections import defaultdict
@@ -25,6 +27,7 @@ from schemas.sample import Region, ScreenedImage, Task
 
 TASK = Task.REFERRING_EXPRESSION_COMPREHENSION
 SUFFIX = "Answer the question using the template Region [x]."  # RegionGPT, Table 1
+FEWEST = 2  # candidates of a conversation
 MOST = 10  # candidates of a conversation, and questions of one
 SAME_OBJECT = 0.5  # intersection over union from which two boxes mark one object
 
@@ -97,13 +100,14 @@ class _Choice:
         self.questions: list[_Question] = []
         self.wanted: frozenset[str] = frozenset()
         self.allowed = frozenset(region_ids)
+        # One is left out even where no negative bars it: a short list tells little of the answer.
+        self.most = len(self.allowed) - 1
 
     def takes(self, question: _Question) -> bool:
-        """Add a question if all can still be answered and there is still something to choose."""
+        """Add a question if all can still be answered and there is still a choice."""
         wanted = self.wanted | question.wanted
         allowed = self.allowed - question.barred
-        fewest = min(2, len(self.allowed)) if self.questions else 1
-        if not wanted <= allowed or len(allowed) < fewest:
+        if not wanted <= allowed or len(allowed) < FEWEST or len(wanted) > self.most:
             return False
         self.questions.append(question)
         self.wanted, self.allowed = wanted, allowed
@@ -121,8 +125,11 @@ def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
     sentences = [item for item in found.items if isinstance(item, Expression)]
     fitting = _fitting(sentences, regions)
     # Whether a sentence can be asked about must not hang on whether it will have an answer:
-    # leaving out more of one sort than of the other would change the share of negatives.
-    usable = [sentence for sentence in sentences if len(fitting[sentence.id]) < len(regions)]
+    # leaving out more of one sort than of the other would change the share of negatives. What would
+    # be left to choose from without an answer decides for both.
+    usable = [
+        sentence for sentence in sentences if len(fitting[sentence.id]) <= len(regions) - FEWEST
+    ]
     # The rounds are those of the captions, so that a conversation of the one task and one of the
     # other can be merged without saying a sentence twice.
     choices = [
@@ -177,8 +184,8 @@ def _choices(
             )
         )
     choices: list[_Choice] = []
-    # The negatives come first: what they leave as candidates the others can be asked about, so
-    # that a short list of candidates does not tell that none of them fits.
+    # The negatives come first: what they leave as candidates the others can be asked about. Else a
+    # list of all regions but one would always tell that none of them fits.
     for question in sorted(questions, key=lambda question: len(question.wanted)):
         if not any(choice.takes(question) for choice in choices):
             choices.append(_Choice(regions))
@@ -193,7 +200,7 @@ def _candidates(
     # One rank chooses them, the other one orders them.
     ranks = {name: chance.ranks("candidate", ordinal, name) for name in choice.allowed}
     others = sorted(choice.allowed - choice.wanted, key=lambda name: (ranks[name][0], name))
-    taken = [*choice.wanted, *others[: MOST - len(choice.wanted)]]
+    taken = [*choice.wanted, *others[: min(MOST, choice.most) - len(choice.wanted)]]
     return [regions[name] for name in sorted(taken, key=lambda name: (ranks[name][1], name))]
 
 

@@ -21,46 +21,46 @@ BRIEF = WordingSet(
     (
         "Say in a few words what <region> shows.",
         "What is in <region>? A phrase will do.",
-        "Describe <region> in one short sentence.",
-        "In a handful of words, what does <region> hold?",
+        "Describe <region>, and keep it short.",
+        "What does <region> hold? A brief answer is enough.",
         "How would you refer to <region> when talking to somebody else?",
-        "Put a short label of several words on <region>.",
+        "Put a short label on <region>.",
         "Sum up <region> in a single line.",
         "Write one brief line about <region>.",
-        "What would you call the thing in <region>, in a few words?",
+        "What would you call the content of <region>? Be short.",
         "Tell me briefly what can be seen in <region>.",
         "Which brief caption suits <region>?",
-        "Point out in a phrase what makes up <region>.",
+        "Point out briefly what <region> is.",
         "Keep it short: what is <region>?",
         "State in brief what <region> contains.",
-        "Which phrase would make clear that <region> is meant?",
+        "Which words would make clear that <region> is meant?",
         "Look at <region> and describe it with as few words as you need.",
-        "Name what is in <region> so that it can be told from the rest.",
+        "Name what is meant by <region>.",
         "Just a few words on what fills <region>, please.",
-        "Explain in a phrase what we see at <region>.",
+        "Explain concisely what we see at <region>.",
         "What does the picture show at <region>? Be brief.",
-        "Suppose you had ten words for <region>: what would you say?",
+        "Suppose you had to be brief about <region>: what would you say?",
         "Sketch <region> in words, briefly.",
         "Please caption <region> with a phrase or a sentence.",
-        "Express what <region> depicts, without going into detail.",
-        "What phrase fits the content of <region>?",
+        "Express in brief what <region> depicts.",
+        "Which words fit <region>?",
         "Identify what is shown in <region> with a short description.",
         "Report what <region> holds, in one sentence at most.",
         "Someone asks what is at <region>. What is your short answer?",
-        "Turn what you see in <region> into a short phrase.",
-        "In brief, what is going on in <region>?",
+        "Turn what you see in <region> into a short caption.",
+        "In brief, what is there to say about <region>?",
         "Pick a few words that describe <region> well.",
         "Give me the gist of <region>.",
-        "How does <region> look, in a word or a few?",
-        "Boil <region> down to a compact phrase.",
+        "How would you put <region> into words, in short?",
+        "Boil <region> down to a compact description.",
         "What should a caption under <region> say?",
-        "Speak about <region> in one plain phrase.",
-        "Tell which object or scene part <region> is, briefly described.",
-        "Summarise in one phrase what <region> covers.",
+        "Speak about <region>, plainly and briefly.",
+        "Tell who, what or where <region> is, as briefly as you like.",
+        "Summarise briefly what <region> covers.",
         "Note down in a few words what lies in <region>.",
-        "If <region> were cut out of the picture, how would you title it?",
-        "Describe only what is in <region>, and do so briefly.",
-        "What single sentence describes <region> best?",
+        "If you were to point at <region>, what would you say?",
+        "Describe what is in <region>, and do so briefly.",
+        "What short description suits <region> best?",
         "Let me know, in short, what you make out in <region>.",
         "Refer to the content of <region> in your own few words.",
         "Find a short expression for what <region> shows.",
@@ -107,13 +107,12 @@ REFERRING_TASK = WordingSet(
         "I am going to point at regions one at a time. For every one, answer with a short "
         "description by which somebody else could find it.",
         "Your task is to refer to regions. You receive a single region per message and respond "
-        "with a few words that tell it from all others: its kind, its looks, its place.",
+        "with a few words that tell it from all others, be it its kind, its looks or its place.",
         "What follows is a list of regions, one per turn. For each, write the brief expression "
         "that a person would use to single it out in the picture.",
         "Regions of the picture come one by one. Describe each in a few words, so that it is "
         "clear which one is meant; its attributes and its position may help.",
-        "Say of every region you are shown what it is and what sets it apart, in one short "
-        "phrase and nothing else.",
+        "Say of every region you are shown what sets it apart, in a short phrase and nothing else.",
     ),
 )
 
@@ -122,17 +121,17 @@ REFERRING_TASK_NO_POSITION = WordingSet(
     (),
     (
         "Each turn of this conversation marks one region of the picture; reply with a phrase that "
-        "refers to the object in it by its looks, and do not say where in the picture it is.",
+        "refers to the object in it and to no other, and do not say where in the picture it is.",
         "I am going to point at regions one at a time. For every one, answer with a short "
         "description by which somebody else could find it, without words of position.",
         "Your task is to refer to regions. You receive a single region per message and respond "
-        "with a few words on its kind and its appearance, and none on its location.",
+        "with a few words on its kind, its looks or what it does, and none on its location.",
         "What follows is a list of regions, one per turn. For each, write the brief expression "
-        "that singles it out by what it looks like; leave its location out.",
-        "Regions of the picture come one by one. Describe each in a few words by its attributes "
-        "alone, so that it is clear which one is meant; never mention its place.",
-        "Say of every region you are shown what it is and what sets it apart, in one short "
-        "phrase that names no position.",
+        "by which somebody could single it out; leave its location out.",
+        "Regions of the picture come one by one. Describe each in a few words, so that it is "
+        "clear which one is meant; its attributes may help, but never mention its place.",
+        "Say of every region you are shown what sets it apart, in a short phrase that names no "
+        "position.",
     ),
 )
 

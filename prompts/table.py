@@ -51,6 +51,7 @@ WORDING_SETS: Mapping[str, WordingSet] = {
     for wordings in (
         multi_region_caption.CAPTION,
         multi_region_caption.PHRASE,
+        multi_region_caption.GROUP_PHRASE,
         region_classification.ONE_REGION,
         region_classification.SEVERAL_REGIONS,
         region_classification.DETECTION_TASK,

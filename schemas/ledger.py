@@ -6,7 +6,7 @@ and what one stage keeps is what the next one reads.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
@@ -30,6 +30,8 @@ class Stage(StrEnum):
     COMPOSE = "compose"
     WRITE = "write"
 
+
+AccountKey = tuple[str, str, Stage, Kind]  # source, split, stage, kind
 
 _TO_THE_END = set(Kind) - {Kind.FILE, Kind.CATEGORY}  # must arrive in a shard
 
@@ -70,13 +72,18 @@ class Ledger(BaseModel):
         """Return one account; an empty one where nothing was counted."""
         return self.sources.get(source, {}).get(split, {}).get(stage, {}).get(kind, Account())
 
+    def accounts(self) -> Iterator[tuple[AccountKey, Account]]:
+        """Yield every account with its place in the ledger."""
+        for source, splits in self.sources.items():
+            for split, stages in splits.items():
+                for stage, kinds in stages.items():
+                    for kind, account in kinds.items():
+                        yield (source, split, stage, kind), account
+
     def rejected(self, source: str) -> int:
         """Return how many items of a source were rejected, over all splits, stages and kinds."""
         return sum(
-            sum(account.rejected.values())
-            for stages in self.sources.get(source, {}).values()
-            for accounts in stages.values()
-            for account in accounts.values()
+            sum(account.rejected.values()) for (of, *_), account in self.accounts() if of == source
         )
 
 

@@ -12,14 +12,14 @@ class _Frozen(BaseModel):
 
 
 class InputFile(_Frozen):
-    """An owner's file that a build read."""
+    """An owner's file that a build read, or a folder of files."""
 
     source: str
     split: str
     role: str  # what it is to the source, e.g. "train"
     name: str  # the file's name, without its folder
     bytes: int
-    sha256: str
+    sha256: str  # of a folder: of the names and sizes of its files, not of what is in them
 
 
 class Shard(_Frozen):
@@ -48,7 +48,12 @@ class GuardList(_Frozen):
 
 
 class BuildIdentity(_Frozen):
-    """All that decides what a build writes; two builds of one identity write the same bytes."""
+    """What decides the bytes that a build writes, as far as it is told before it is run.
+
+    A folder among the inputs counts by the names and sizes of its files, and pictures are none of
+    the inputs. Where the bytes of those stay as they are, two builds of one identity write the
+    same.
+    """
 
     schema_version: str
     builder: str

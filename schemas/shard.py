@@ -5,7 +5,8 @@ names the `datasets` features, so that `datasets.load_dataset` decodes it withou
 """
 
 import json
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -15,12 +16,12 @@ MASK = pa.struct([("size", pa.list_(pa.int32(), 2)), ("counts", pa.string())])
 
 REGION = pa.struct(
     [
-        ("region_id", pa.string()),  # the owner's id
-        ("bbox", pa.list_(pa.float32(), 4)),  # xyxy, pixels of the stored image, inside it
-        ("mask", MASK),  # size is [height, width]; counts are COCO compressed run lengths
-        ("category", pa.string()),  # the owner's spelling
+        ("region_id", pa.string()),
+        ("bbox", pa.list_(pa.float32(), 4)),
+        ("mask", MASK),
+        ("category", pa.string()),
         ("caption", pa.string()),
-        ("score", pa.float32()),  # the detector's confidence; in `recapd` the CLIP similarity
+        ("score", pa.float32()),
     ]
 )
 
@@ -38,12 +39,12 @@ EVALUATION = pa.struct(
 
 PROVENANCE = pa.struct(
     [
-        ("builder", pa.string()),  # name and version of what built it
+        ("builder", pa.string()),
         ("recipe", pa.string()),
-        ("prompts", pa.list_(pa.string())),  # ids of the wordings, one per user turn
+        ("prompts", pa.list_(pa.string())),
         ("seed", pa.int64()),
         ("captioner_model", pa.string()),
-        ("captioner_sampling", pa.string()),  # JSON
+        ("captioner_sampling", pa.string()),
         ("global_caption", pa.string()),
     ]
 )
@@ -51,20 +52,102 @@ PROVENANCE = pa.struct(
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 _FIELDS: list[tuple[str, pa.DataType]] = [
-    ("id", pa.string()),  # source/split/image/task/ordinal
+    ("id", pa.string()),
     ("source", pa.string()),
     ("split", pa.string()),
     ("task", pa.string()),
-    ("turn_tasks", pa.list_(pa.string())),  # one per assistant turn
-    ("image", IMAGE),  # null for text-only records
-    ("width", pa.int32()),  # of the stored image, pixels; null for text-only records
+    ("turn_tasks", pa.list_(pa.string())),
+    ("image", IMAGE),
+    ("width", pa.int32()),
     ("height", pa.int32()),
     ("regions", pa.list_(REGION)),
     ("messages", pa.list_(MESSAGE)),
-    ("evaluation", EVALUATION),  # null but in evaluation builds
+    ("evaluation", EVALUATION),
     ("licence", pa.string()),
     ("provenance", PROVENANCE),
 ]
+
+# What each field holds; what is below another stands under both names. Not in the Arrow schema,
+# whose bytes are in every shard: words may change without a new version.
+DESCRIPTIONS: Mapping[str, str] = {
+    "id": "unique and stable: source/split/image/task/ordinal",
+    "source": "the data set; `recapd` where its regions were captioned for this output",
+    "split": "the owner's split",
+    "task": "what the assistant does in all turns, or `multi_task`",
+    "turn_tasks": "what it does in each of its turns",
+    "image": "null where the record is text only",
+    "image.bytes": "the owner's file where it is upright; null in builds with `--images reference`",
+    "image.path": "the owner's file name; in builds with `--images reference` below the data root",
+    "width": "pixels, of the stored image; null where the record is text only",
+    "height": "likewise",
+    "regions": "what the messages speak of; `<regionK>` stands for `regions[K - 1]`",
+    "regions.region_id": "the owner's id",
+    "regions.bbox": "x0, y0, x1, y1; pixels of the stored image, inside it",
+    "regions.mask": "null where the owner has none",
+    "regions.mask.size": "height and width of the stored image",
+    "regions.mask.counts": "COCO's compressed run lengths",
+    "regions.category": "the owner's spelling; null where the owner has none",
+    "regions.caption": "the detailed caption that a captioner wrote; null where there is none",
+    "regions.score": "a detector's confidence, or a detailed caption's CLIP similarity; or null",
+    "messages": "the conversation; `<image>` stands once, in the first turn of the user",
+    "messages.role": "`system`, `user` or `assistant`",
+    "messages.content": "the text",
+    "evaluation": "how an answer is scored; null but in evaluation builds",
+    "evaluation.item_id": "the owner's id of what is asked about: a region, sentence or question",
+    "evaluation.group": (
+        "items of a group are scored together, or have a score of their own: those of an image, "
+        "a question or a split; in choices among a detector's boxes `detected`, or "
+        "`ground_truth_added` where none of them fits"
+    ),
+    "evaluation.references": "all right answers",
+    "evaluation.choices": "all answers there are to choose from; empty where the answer is free",
+    "evaluation.label": "which choice is right, from 0; null without choices",
+    "licence": "the terms of the annotations; those of the image as well, where its owner says",
+    "provenance": "how the record came about",
+    "provenance.builder": "name and version of what built it",
+    "provenance.recipe": "its name",
+    "provenance.prompts": "ids of the wordings, one for each turn of the user",
+    "provenance.seed": "that all chances hang on, beside ids",
+    "provenance.captioner_model": "that wrote the detailed captions; null where there are none",
+    "provenance.captioner_sampling": "its parameters, as JSON",
+    "provenance.global_caption": "of the whole image, which the captioner was given",
+}
+
+
+class Field(NamedTuple):
+    """A field for a person to read of."""
+
+    name: str  # with the names above it: regions.mask.size
+    type: str
+    holds: str
+
+
+def fields() -> Iterator[Field]:
+    """Yield every field, each before those below it."""
+    for name, kind in _FIELDS:
+        yield from _described(name, kind)
+
+
+def _described(name: str, kind: pa.DataType) -> Iterator[Field]:
+    yield Field(name, _type_name(kind), DESCRIPTIONS[name])
+    inner = kind.value_type if pa.types.is_list(kind) else kind
+    if pa.types.is_struct(inner):
+        for field in inner:
+            yield from _described(f"{name}.{field.name}", field.type)
+
+
+def _type_name(kind: pa.DataType) -> str:
+    if pa.types.is_struct(kind):
+        return "struct"
+    if pa.types.is_fixed_size_list(kind):
+        return f"{kind.list_size} x {_type_name(kind.value_type)}"
+    if pa.types.is_list(kind):
+        return f"list of {_type_name(kind.value_type)}"
+    return _value_name(kind)
+
+
+def _value_name(kind: pa.DataType) -> str:
+    return {"float": "float32"}.get(str(kind), str(kind))
 
 
 def features() -> dict[str, Any]:
@@ -82,7 +165,7 @@ def _feature(name: str, kind: pa.DataType) -> dict[str, Any]:
         return {"feature": inner, "length": kind.list_size, "_type": "List"}
     if pa.types.is_list(kind):
         return {"feature": _feature("", kind.value_type), "_type": "List"}
-    return {"dtype": {"float": "float32"}.get(str(kind), str(kind)), "_type": "Value"}
+    return {"dtype": _value_name(kind), "_type": "Value"}
 
 
 SCHEMA = pa.schema(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import apache_beam as beam
-from apache_beam.pvalue import TaggedOutput
+from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import WindowedValue
@@ -118,3 +118,9 @@ def in_bundle(value: object) -> WindowedValue:
 def booked(dofn: BookedDoFn, *tags: str, **side_inputs: Any) -> Any:
     """Return the ParDo of a booked DoFn, with its outputs named."""
     return beam.ParDo(dofn, **side_inputs).with_outputs(REJECTED, TALLY, *tags, main=KEPT)
+
+
+def passed_on(pcoll: PCollection[Any]) -> dict[str, PCollection[Any]]:
+    """Return the outputs of a stage that has nothing to do: all is kept, nothing is booked."""
+    nothing = {tag: pcoll.pipeline | f"No{tag}" >> beam.Create([]) for tag in (REJECTED, TALLY)}
+    return {KEPT: pcoll, **nothing}

@@ -17,7 +17,7 @@ from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo
 from schemas.source import SourceImage
-from transforms.accounting import KEPT, REJECTED, TALLY, Book, BookedDoFn, booked
+from transforms.accounting import Book, BookedDoFn, booked, passed_on
 
 Forbidden = Mapping[str, str]  # name of a picture to the evaluation that is done on it
 
@@ -137,6 +137,5 @@ class GuardImages(beam.PTransform[PCollection[list[SourceImage]], Any]):
     def expand(self, pcoll: PCollection[list[SourceImage]]) -> Any:
         """Apply `guard_image` to every image of a split to train on."""
         if not self.owners or not self.forbidden:
-            nothing = [pcoll.pipeline | f"No{tag}" >> beam.Create([]) for tag in (REJECTED, TALLY)]
-            return {KEPT: pcoll, REJECTED: nothing[0], TALLY: nothing[1]}
+            return passed_on(pcoll)
         return pcoll | booked(_GuardImages(self.owners, self.forbidden))

@@ -2,7 +2,8 @@
 
 The checks are those of the table `CHECKS`, in order. They read words only; that a caption fits its
 crop is for the scorer to say. What stands in quotation marks is what a sign or a page says, not
-the model, so it is not held against a caption.
+the model, so it is not held against a caption. Models that think aloud before they answer do so
+between `<think>` and `</think>`; what they think is no part of a caption.
 """
 
 import re
@@ -22,6 +23,8 @@ SAME_SENTENCE = 3  # times
 SAME_WORDS = {1: 6, 2: 4, 3: 4}  # times in a row, by number of words; more words: thrice
 LONGEST_LOOP = 40  # words
 WINDOW, DISTINCT, JUDGED_FROM = 4, 0.5, 40  # words; share of distinct windows; words of text
+
+THINKS, THOUGHT = "<think>", "</think>"
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _SENTENCE = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s+|\n+")
@@ -71,10 +74,22 @@ def judge(text: str, finish: str) -> str:
         Rejected: it is none; the detail holds the text.
     """
     told = text.encode("utf-8", "replace").decode()
+    spoken = after_thinking(told)
+    if spoken is None:
+        raise Rejected(Reason.CAPTION_CUT, f"thinks without coming to an end: {told}")
     for reason, check in CHECKS.items():
-        if problem := check(told, finish):
+        if problem := check(spoken, finish):
             raise Rejected(reason, f"{problem}: {told}")
-    return clean(told)
+    return clean(spoken)
+
+
+def after_thinking(text: str) -> str | None:
+    """Return what a model says after it has thought aloud; None where it never comes to that.
+
+    Where its template opens the thought, only the closing tag is in the text.
+    """
+    said = text.rpartition(THOUGHT)[2]
+    return None if THINKS in said else said
 
 
 def _empty(text: str, _: str) -> str:

@@ -50,10 +50,11 @@ def _screen_items(
         **refused,
         **{region.region_id: region for region in regions},
     }
+    has_picture = found.image.file_name is not None
     items = []
     for item in found.items:
         try:
-            items.append(screen_item(item, known))
+            items.append(screen_item(item, known, has_picture=has_picture))
         except Rejected as cause:
             book.reject(found.image, item.kind, item.id, cause)
     book.items_read(found.image, found.items)

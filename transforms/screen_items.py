@@ -1,6 +1,6 @@
 """Screen what is said of an image: text is cleaned, and every region it needs must be usable."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -28,8 +28,13 @@ from schemas.text import clean, clean_passage, clean_turn
 Regions = Mapping[str, Region | Rejected]  # by id: usable, or why not
 
 
-def screen_item(item: Item, regions: Regions) -> Item:
+def screen_item(item: Item, regions: Regions, *, has_picture: bool = True) -> Item:
     """Return the item with clean text.
+
+    Args:
+        item: as its owner wrote it.
+        regions: that it may need.
+        has_picture: it is said of a picture; of a text alone, something must be asked at first.
 
     Raises:
         Rejected: a region it needs is unknown or was rejected, or its text cannot be used.
@@ -38,7 +43,7 @@ def screen_item(item: Item, regions: Regions) -> Item:
         case GroundedCaption():
             return _screen_caption(item, regions)
         case Dialogue():
-            return replace(item, rounds=tuple(map(_screen_round, item.rounds)))
+            return replace(item, rounds=_screen_rounds(item.rounds, has_picture=has_picture))
         case Question():
             return _screen_question(item, regions)
     _check_regions(item.region_ids(), regions)
@@ -99,21 +104,19 @@ def _told(passage: Passage) -> str:
 
 
 def _screen_caption(item: GroundedCaption, regions: Regions) -> GroundedCaption:
-    """Drop the regions that cannot be used; the words stay, for the caption holds without them."""
+    """Make plain words of a phrase that stands for a region that cannot be used.
+
+    The caption holds without the region, but the phrase ("three dogs") not of the others alone.
+    """
     causes = []
     pieces: list[str | Mention] = []
     for piece in item.caption:
-        if isinstance(piece, Mention):
-            usable = []
-            for region_id in piece.region_ids:
-                try:
-                    _check_region(region_id, regions)
-                    usable.append(region_id)
-                except Rejected as cause:
-                    causes.append(cause)
-            pieces.append(replace(piece, region_ids=tuple(usable)) if usable else piece.text)
-        else:
+        try:
+            _check_regions(mentioned((piece,)), regions)
             pieces.append(piece)
+        except Rejected as cause:
+            causes.append(cause)
+            pieces.append(plain_text((piece,)))
     caption: Passage = clean_passage(tuple(pieces))
     screened = replace(item, caption=caption)
     if not screened.region_ids():
@@ -127,8 +130,14 @@ def _screen_caption(item: GroundedCaption, regions: Regions) -> GroundedCaption:
     return screened
 
 
-def _screen_round(found: Round) -> Round:
-    return Round(clean_turn(found.request), clean_turn(found.answer))
+def _screen_rounds(rounds: Sequence[Round], *, has_picture: bool) -> tuple[Round, ...]:
+    """Return the rounds clean; the first may show a picture without a word."""
+    screened = []
+    for place, found in enumerate(rounds):
+        wordless = has_picture and place == 0 and not found.request
+        request = "" if wordless else clean_turn(found.request)
+        screened.append(Round(request, clean_turn(found.answer)))
+    return tuple(screened)
 
 
 def _check_regions(region_ids: Iterable[str], regions: Regions) -> None:

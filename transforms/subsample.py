@@ -22,7 +22,7 @@ from schemas.item import Expression, Item, PendingDescription
 from schemas.ledger import Stage
 from schemas.rejection import Kind
 from schemas.sample import ImageInfo, Region, ScreenedImage
-from transforms.accounting import KEPT, REJECTED, TALLY, Book, BookedDoFn, booked
+from transforms.accounting import Book, BookedDoFn, booked, passed_on
 
 CategoryKey = tuple[str, str, str]  # source, split, category
 RegionRank = tuple[int, str]  # hash, then id, so that no two are equal
@@ -31,7 +31,11 @@ Smallest = tuple[CategoryKey, list[RegionRank]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
-    """How many regions a recipe takes, and which phrases about them; a source not named: all."""
+    """How many regions a recipe takes, and which phrases about them; a source not named: all.
+
+    The cap per image is one for each kind of item: of an image capped at 10, sentences are about
+    10 regions at most, relationships about 10 as well, and some regions may be in both.
+    """
 
     per_category: Mapping[str, int] = field(default_factory=dict)  # by source
     per_image: Mapping[str, int] = field(default_factory=dict)  # by source
@@ -241,8 +245,7 @@ class SampleRegions(beam.PTransform[PCollection[list[ScreenedImage]], Any]):
     def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> Any:
         """Apply `sample_image` to every image; without caps, pass them on."""
         if not self.caps.any:
-            nothing = [pcoll.pipeline | f"No{tag}" >> beam.Create([]) for tag in (REJECTED, TALLY)]
-            return {KEPT: pcoll, REJECTED: nothing[0], TALLY: nothing[1]}
+            return passed_on(pcoll)
         return pcoll | booked(_SampleImages(self.caps), smallest=AsDict(self.smallest))
 
 

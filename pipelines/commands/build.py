@@ -5,6 +5,7 @@ from argparse import Namespace
 from typing import Any
 
 from pipelines import files
+from pipelines.claim import check_claim
 from pipelines.commands.arguments import (
     KNOWN_NAMES,
     detection_paths,
@@ -46,6 +47,7 @@ STATED = (
     "guard",
     "without_recapd",
 )
+COCO_FLAGS = ("coco_annotations", "coco_images", "coco_split", "coco_year")
 
 
 def run(args: Namespace) -> int:
@@ -57,6 +59,7 @@ def run(args: Namespace) -> int:
     if args.require_guard:
         check_guard(plan.guard, plan.recipe)
     if args.dry_run:
+        check_claim(plan, rebuild=args.rebuild)
         print_dry_run(plan)
         return 0
     started = time.monotonic()
@@ -138,13 +141,16 @@ def _add_places(args: Namespace, sources: list[dict[str, Any]]) -> dict[str, dic
     paths = parse_paths(given, [*names, *GUARDED])
     for source in sources:
         own = paths.get(str(source.get("name")), {})
-        source["paths"] = {**source.get("paths", {}), **own}
-        if args.detection_names in KNOWN_NAMES and "detections" in own:
-            source["detection_names"] = args.detection_names
+        stated = dict(source.get("paths", {}))
+        if args.detection_names and "detections" in own:
+            stated.pop("detection_names", None)
+            known = args.detection_names in KNOWN_NAMES
+            source["detection_names"] = args.detection_names if known else None
+        source["paths"] = stated | own
         if source.get("name") == "coco":
             _add_coco(args, source)
-    if "coco" not in names and (args.coco_annotations or args.coco_images):
-        raise UsageError("--coco-annotations FILE goes with --sources coco")
+    if "coco" not in names and (strays := [flag for flag in COCO_FLAGS if getattr(args, flag)]):
+        raise UsageError(f"--{strays[0].replace('_', '-')} goes with the source coco")
     for text in args.label_set:
         _name_labels(text, args, sources)
     return {name: own for name, own in paths.items() if name not in names}
@@ -176,3 +182,4 @@ def _add_coco(args: Namespace, source: dict[str, Any]) -> None:
         source["annotations"] = folder(args.coco_annotations)
         source["images"] = args.coco_images and folder(args.coco_images)
         source.pop("splits", None)  # the file is the one split there is
+        source["year"] = args.coco_year  # a recipe's is the owner's

@@ -1,11 +1,11 @@
 """`demo`: the whole road on a drawn world."""
 
 from argparse import Namespace
-from pathlib import Path
 
 from pipelines.demo import run_demo
+from pipelines.own_folder import local_folder
 
 
 def run(args: Namespace) -> int:
     """Run the demonstration."""
-    return run_demo(Path(args.output))
+    return run_demo(local_folder(args.output))

@@ -14,6 +14,7 @@ from pipelines import files
 from pipelines.commands.arguments import folder, parse_paths, parse_size, positive
 from pipelines.datasets.spec import SourceRequest
 from pipelines.display import QUIET_SECONDS, Ticker
+from pipelines.extras import require
 from pipelines.flags.shared import SHARD_SIZE
 from pipelines.guard import check_guard
 from pipelines.guard.lists import GUARDED
@@ -69,6 +70,8 @@ def run(args: Namespace) -> int:
 
 
 def _check_who(args: Namespace) -> None:
+    if args.captioner == "openai":
+        require("serve", "asking a model")
     if args.serve is None:
         if args.vllm is not None or args.serve_args:
             raise UsageError("--vllm and --serve-args go with --serve MODEL")
@@ -165,7 +168,7 @@ def _captioner(
     if how.captioner == "builtin":
         make, concurrency = partial(BuiltinCaptioner, how.context), BUILTIN_SIDE_BY_SIDE
     else:
-        from pipelines.recap.client import OpenAICaptioner  # the extra `serve`
+        from pipelines.recap.client import OpenAICaptioner
 
         make = partial(OpenAICaptioner, _servers(args, server), how)
         if server is not None:
@@ -213,10 +216,11 @@ def _print_forecast(
 ) -> None:
     console = Console(highlight=False)
     counted = count(plan)
-    regions = counted.regions(recipe.per_category)
-    console.print(f"would caption {regions:,} regions of {counted.images:,} images, at most")
+    console.print(
+        f"would caption {counted.regions:,} regions of {counted.images:,} images, at most"
+    )
     if captioner is None:
-        calls = regions + counted.images * recipe.captioning.global_caption
+        calls = counted.regions + counted.images * recipe.captioning.global_caption
         console.print(f"{calls:,} calls; tokens and hours are measured on a server that is up:")
         console.print("start it by hand, and give its --endpoint with --dry-run")
         return

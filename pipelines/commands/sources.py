@@ -8,23 +8,40 @@ from rich.markup import escape
 
 from pipelines.commands.arguments import folder
 from pipelines.datasets.catalog import CATALOG
-from pipelines.datasets.spec import SourceRequest
+from pipelines.datasets.spec import DatasetSpec, SourceRequest
 from pipelines.files import exists
 from pipelines.plan import Found, find
 
 
 def run(args: Namespace) -> int:
     """List the sources and what of them is found."""
-    console = Console(highlight=False, soft_wrap=True)
+    console, root = Console(highlight=False, soft_wrap=True), folder(args.data_root)
     for spec in CATALOG.values():
         console.print(f"[bold]{spec.name}[/bold]  {spec.title}; licence: {spec.licence}")
         console.print(f"  get it from {spec.obtain}")
-        for year in spec.years or (None,):
-            for found in find(folder(args.data_root), SourceRequest(name=spec.name, year=year)):
-                console.print(f"  {found.located.split} {year or ''}".rstrip())
+        for request in _requests(spec, root):
+            for found in find(root, request):
+                console.print(f"  {_heading(spec, found)}")
                 for line in _lines(found):
                     console.print(f"    {line}")
     return 0
+
+
+def _requests(spec: DatasetSpec, root: str) -> Iterator[SourceRequest]:
+    """Yield a request for each release and edition of a source, with all splits there are."""
+    for year in spec.years or (None,):
+        for edition in spec.editions or (None,):
+            request = SourceRequest(name=spec.name, year=year, edition=edition, splits=spec.splits)
+            # Where splits are named, a source also tells of those that are read only then.
+            known = tuple(located.split for located in spec.locate(root, request))
+            yield request.model_copy(update={"splits": known})
+
+
+def _heading(spec: DatasetSpec, found: Found) -> str:
+    release = found.request.year or found.request.edition
+    split = found.located.split
+    named = "" if split in spec.splits else "(read where it is asked for)"
+    return " ".join(str(word) for word in (split, release, named) if word)
 
 
 def _lines(found: Found) -> Iterator[str]:

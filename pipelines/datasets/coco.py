@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from pipelines.datasets.coco_layout import parse_coco_layout
-from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from pipelines.datasets.spec import OWN_SPLIT, DatasetSpec, Located, SourceRequest
 from prompts.style import Style
 from schemas.errors import InputFileError, UsageError
 from schemas.sample import Task
@@ -71,9 +71,10 @@ def _own_file(request: SourceRequest, annotations: str) -> Located:
             "--coco-annotations needs --coco-images DIR (the folder of its images) and "
             "--label-set NAME (what its category names are called)"
         )
+    split = request.split or OWN_SPLIT
     return Located(
-        split=request.split,
-        files={request.split: annotations},
+        split=split,
+        files={split: annotations},
         pictures=request.images,
         folder="",
         licence="not stated",
@@ -103,6 +104,7 @@ SPEC = DatasetSpec(
     tasks=dict.fromkeys(Style, (Task.REGION_CLASSIFICATION,)),
     boxes_per_image={Style.GPT4ROI: 100},
     evaluations=(Task.REGION_CLASSIFICATION,),
+    own_file=True,
     locate=locate,
     parse=parse,
 )

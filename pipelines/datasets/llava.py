@@ -19,7 +19,6 @@ from pipelines.datasets.llava_boxes import read_boxes
 from pipelines.datasets.llava_layout import list_folders, parse_records, read_records
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
 from prompts.style import Style
-from schemas.errors import UsageError
 from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
 
@@ -33,14 +32,14 @@ _VISUAL_GENOME = ("vg/", "visual_genome/")  # the owner's folder, and ours
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
     """Return where the one split lies; roles are `train`, `images`, and those of boxes."""
-    paths = request.paths
+    paths, edition = request.paths, request.edition or SPEC.editions[0]
     instances = f"{root}/coco/annotations/instances_train2017.json"
     own = {role: paths[role] for role in ("instances",) if role in paths}
     return [
         Located(
             split="train",
             files={
-                "train": paths.get("train", f"{root}/llava/{_file(request)}"),
+                "train": paths.get("train", f"{root}/llava/{FILES[edition]}"),
                 **detection_files(root, request),
                 **own,
             },
@@ -59,13 +58,6 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     with_picture = [image_id for image_id, group in records.groups.items() if not group.text_only]
     listing = list_folders(store, split.pictures, with_picture)
     yield from parse_records(split, records, listing, boxes)
-
-
-def _file(request: SourceRequest) -> str:
-    edition = request.edition or SPEC.editions[0]
-    if edition not in FILES:
-        raise UsageError(f"source 'llava' has no edition {edition!r}, but: {', '.join(FILES)}")
-    return FILES[edition]
 
 
 def _place(name: str) -> str:

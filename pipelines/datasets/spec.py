@@ -8,7 +8,7 @@ A role names a file or a folder of a source, here and in `--path SOURCE.ROLE=PAT
     others     are called after what they hold, e.g. refs, relationships, metadata
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -18,7 +18,14 @@ from prompts.style import Style
 from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
 
-Cap = Annotated[int, Field(ge=1)] | Literal["all"]  # how many regions, at most
+MOST = 1_000_000_000  # beyond any data set
+OWN_SPLIT = "train"  # what the split of a user's own file is called where it is not said
+
+Number = Annotated[int, Field(ge=1, le=MOST)]
+Cap = Number | Literal["all"]  # how many regions, at most
+
+NO_OWN_FILE = "none: it takes no file of your own; `paths` says where its owner's lie"
+BESIDE_OWN_FILE = "only beside `annotations`; `paths` says where its owner's files lie"
 
 
 class SourceRequest(BaseModel):
@@ -35,7 +42,7 @@ class SourceRequest(BaseModel):
     edition: str | None = None  # for sources of several files, one of which is read; likewise
     annotations: str | None = None  # a file in the source's format, instead of the owner's
     images: str | None = None  # the folder of that file's images
-    split: str = "train"  # what that file's split is called
+    split: str | None = None  # what that file's split is called; None: `OWN_SPLIT`
     label_set: str | None = None  # what the category names are called
     detection_names: Literal["coco", "lvis"] | None = None  # of categories that a detector uses
     paths: Mapping[str, str] = {}  # a file or folder, by its role, instead of the usual one
@@ -57,6 +64,26 @@ class DatasetSpec:
     years: tuple[int, ...] = ()  # of its releases, where there are several
     evaluations: tuple[Task, ...] = ()  # that it is used for
     editions: tuple[str, ...] = ()  # the files of which one is read, where there are several
+    own_file: bool = False  # whether `annotations` of a user's own are taken
+
+    def misfits(self, request: SourceRequest) -> Iterator[str]:
+        """Yield what of a request would go unnoticed: each key, its value, what is expected."""
+        own = request.annotations is not None
+        beside = BESIDE_OWN_FILE if self.own_file else NO_OWN_FILE
+        for key, expected in (
+            ("annotations", None if self.own_file else NO_OWN_FILE),
+            ("images", None if own else beside),
+            ("split", None if own else beside),
+            ("year", "none beside `annotations`" if own else _one_of(self.years, request.year)),
+            ("edition", _one_of(self.editions, request.edition)),
+            ("label_set", None if self._classifies() else "none: no prompt names its categories"),
+            ("detection_names", _expected_names(request.paths)),
+        ):
+            if expected and (value := getattr(request, key)) is not None:
+                yield f"{key} {value!r}: expected {expected}"
+
+    def _classifies(self) -> bool:
+        return any(Task.REGION_CLASSIFICATION in tasks for tasks in self.tasks.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,3 +101,17 @@ class Located:
     def roles(self) -> dict[str, str]:
         """All files and folders by role, the pictures' folder among them."""
         return {**self.files, **self.optional, "images": self.pictures}
+
+
+def _one_of(known: Sequence[object], value: object) -> str | None:
+    """Return what is expected instead of a value; None: it is known."""
+    if value in known:
+        return None
+    return f"one of {', '.join(map(str, known))}" if known else "none: there is one only"
+
+
+def _expected_names(paths: Mapping[str, str]) -> str | None:
+    """Return what is expected instead of a detector's names; None: they are in place."""
+    if "detections" not in paths:
+        return "none without a path of `detections`"
+    return "none beside a path of `detection_names`" if "detection_names" in paths else None

@@ -3,13 +3,14 @@
     image_data.json             sizes, and urls whose ends are the pictures' folder and name
     region_descriptions.json    boxes with a phrase each
     relationships.json          subject, predicate, object, with boxes and names; optional
-    object_alias.txt, predicate_alias.txt    names that mean the same; optional
+    predicate_alias.txt         predicates that mean the same; optional
     test_ids.txt                the images to test on; optional
     VG_100K/  VG_100K_2/        the pictures
 
 Versions 1.0, 1.2 and 1.4 are read alike, see `visual_genome_json`. The urls put some pictures into
 the other folder than the archives do, so a name is looked for in both. The files objects,
-attributes and scene graphs add nothing that a task uses and are not read.
+attributes and scene graphs add nothing that a task uses and are not read, nor are aliases of
+names: objects are told apart by their ids. Names and predicates stay as annotators wrote them.
 
 The split train has all images. The split test (`visual_genome_split`) is one to evaluate on, read
 only where it is asked for: its images with their phrases, and nothing of other images.
@@ -38,7 +39,7 @@ LICENCE = "CC BY 4.0"
 FOLDERS = ("VG_100K", "VG_100K_2")
 REQUIRED = ("image_data.json", "region_descriptions.json")
 OPTIONAL = {
-    "train": ("relationships.json", "object_alias.txt", "predicate_alias.txt"),
+    "train": ("relationships.json", "predicate_alias.txt"),
     "test": (TEST_LIST,),
 }
 
@@ -89,14 +90,14 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     unwanted = images.usable.keys() - images.chosen
     regions = _records(split, store, "region_descriptions", vg_json.REGIONS, unwanted, images.own)
     related = _records(split, store, "relationships", vg_json.RELATIONSHIPS, unwanted, images.own)
-    aliases = [_aliases(split, store, role) for role in ("object_alias", "predicate_alias")]
+    aliases = _aliases(split, store)
     shards = split.sizing.shards(_volume(images, regions.read + related.read))
     if split.leads:
         yield SplitFacts(split.source, split.split, shards)
     for image_id in filter(lambda image_id: split.owns(str(image_id)), images.chosen):
         said = Said()
         add_regions(said, image_id, regions.take(image_id))
-        add_relationships(said, image_id, related.take(image_id), *aliases)
+        add_relationships(said, image_id, related.take(image_id), aliases)
         yield Count(Kind.ANNOTATION, "read", said.objects)
         for kind, refusal in said.refused:
             yield rejection(split, kind, *refusal)
@@ -173,8 +174,8 @@ def _records(
     return vg_json.read_records(store.read(path), path, kind, split, unwanted, own)
 
 
-def _aliases(split: SplitInput, store: Store, role: str) -> Aliases:
-    path = split.files.get(role)
+def _aliases(split: SplitInput, store: Store) -> Aliases:
+    path = split.files.get("predicate_alias")
     return parse_aliases(store.read(path), path) if path else Aliases()
 
 

@@ -1,36 +1,42 @@
-"""Visual Genome's lists of aliases: which names and predicates mean the same.
+"""Visual Genome's list of aliases: which predicates mean the same.
 
-One group per line, its members parted by commas; the first is the one to use:
+One group per line, its members parted by commas; the first gives the group its name, and lines
+with the same first are one group:
 
-    bike,bikes,bikes are
+    near,next to
+    near,by
+    next to,next to a,are next to
+
+Members as different as "next to" and "around" stand in one group, so what annotators wrote is
+never written anew; groups only tell which relationships repeat others.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
+from prompts.relationship_sentence import plain_predicate
 from schemas.errors import InputFileError
 
 
 @dataclass(frozen=True, slots=True)
 class Aliases:
-    """The name to use for each alias; case and blanks do not tell names apart."""
+    """The groups that have a predicate; case, blanks and a last article tell none apart."""
 
-    table: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, Set[str]] = field(default_factory=dict)
 
-    def canonical(self, name: str) -> str:
-        """Return the name to use, or the name itself where no group has it."""
-        if not self.table:
-            return name
-        found = name
-        seen = {_key(name)}
-        while (following := self.table.get(_key(found))) and _key(following) not in seen:
-            found = following
-            seen.add(_key(found))
-        return found
+    def meanings(self, predicate: str) -> Set[str]:
+        """Return the names of a predicate's groups, or the predicate itself where none has it.
+
+        Two predicates mean the same where they share one; what each of them shares with a third
+        does not count.
+        """
+        plain = plain_predicate(predicate)
+        return self.groups.get(plain, {plain})
 
 
 def parse_aliases(content: bytes, path: str) -> Aliases:
-    """Return the aliases of a file; of several groups with a name, the first by its text counts.
+    """Return the aliases of a file.
 
     Raises:
         InputFileError: it is no text.
@@ -39,17 +45,12 @@ def parse_aliases(content: bytes, path: str) -> Aliases:
         lines = content.decode().splitlines()
     except UnicodeDecodeError as error:
         raise InputFileError(
-            f"{path} is no text: {error}. Expected a line of names, parted by commas, per group: "
-            "save it as UTF-8, or take it away."
+            f"{path} is no text: {error}. Expected a line of predicates, parted by commas, per "
+            "group: save it as UTF-8, or take it away."
         ) from None
-    table: dict[str, str] = {}
+    groups: defaultdict[str, set[str]] = defaultdict(set)
     for line in lines:
-        first, *others = (" ".join(name.split()) for name in line.split(","))
-        for name in filter(None, map(_key, others)):
-            if first and name != _key(first):
-                table[name] = min(first, table.get(name, first))
-    return Aliases(table)
-
-
-def _key(name: str) -> str:
-    return " ".join(name.lower().split())
+        members = [plain for member in line.split(",") if (plain := plain_predicate(member))]
+        for member in members:
+            groups[member].add(members[0])
+    return Aliases(dict(groups))

@@ -23,7 +23,6 @@ from pipelines.datasets.visual_genome_json import (
     VgRelationship,
     index_items,
 )
-from prompts.relationship_sentence import plain_predicate
 from schemas.geometry import Box, xyxy
 from schemas.item import Expression, Item, Relationship
 from schemas.rejection import Kind, Reason, Rejected
@@ -68,33 +67,31 @@ def add_regions(said: Said, image_id: ItemId, items: Iterable[Raw]) -> None:
         said.refused += [(Kind.ANNOTATION, refusal), (Kind.SENTENCE, refusal)]
 
 
-def add_relationships(
-    said: Said, image_id: ItemId, items: Iterable[Raw], names: Aliases, predicates: Aliases
-) -> None:
+def add_relationships(said: Said, image_id: ItemId, items: Iterable[Raw], aliases: Aliases) -> None:
     """Add an image's relationships and the objects at their ends, once each.
 
-    A relationship that says the same of the same objects as another is a duplicate; case, blanks
-    and an article at the end do not tell predicates apart.
+    A relationship that says the same of the same objects as one before it is a duplicate; case,
+    blanks and an article at the end do not tell predicates apart, nor do aliases.
     """
     found, refused = index_items(items, RELATIONSHIP, f"relationships of image {image_id}")
     known: set[tuple[ItemId, str, ItemId]] = set()
     for item_id, relationship in found.items():
-        predicate = predicates.canonical(relationship.predicate)
+        predicate = relationship.predicate
         ends = relationship.subject.id, relationship.object.id
-        says = ends[0], plain_predicate(predicate), ends[1]
-        if says in known:
-            detail = f"{says[1][:80]!r} of objects {ends[0]} and {ends[1]} was said before"
+        says = {(ends[0], meaning, ends[1]) for meaning in aliases.meanings(predicate)}
+        if not known.isdisjoint(says):
+            detail = f"what {predicate[:80]!r} says of objects {ends[0]}, {ends[1]} was said before"
             refused.append((str(item_id), Rejected(Reason.DUPLICATE, detail)))
             continue
-        known.add(says)
+        known |= says
         subject, object_ = (_object_id(end) for end in ends)
         said.items.append(Relationship(_relationship_id(item_id), subject, predicate, object_))
     for place, cause in refused:
         said.refused.append((Kind.RELATIONSHIP, (_relationship_id(place), cause)))
-    _add_objects(said, found.values(), names)
+    _add_objects(said, found.values())
 
 
-def _add_objects(said: Said, relationships: Iterable[VgRelationship], names: Aliases) -> None:
+def _add_objects(said: Said, relationships: Iterable[VgRelationship]) -> None:
     forms: dict[ItemId, Counter[Form]] = {}
     for end in _ends(relationships):
         form = bool(end.merged_object_ids), end.box, end.name or ""
@@ -103,9 +100,7 @@ def _add_objects(said: Said, relationships: Iterable[VgRelationship], names: Ali
         _, box, name = min(counts, key=lambda form: _preference(form, counts[form]))
         others = {form[1] for form in counts} - {box}
         said.objects += 1 + len(others)
-        said.regions.append(
-            SourceRegion(_object_id(number), _xyxy(box), category=names.canonical(name))
-        )
+        said.regions.append(SourceRegion(_object_id(number), _xyxy(box), category=name))
         for other in others:
             detail = f"has the box {_numbers(box)}, and here {_numbers(other)}"
             refusal = _object_id(number), Rejected(Reason.DUPLICATE_ID, detail)

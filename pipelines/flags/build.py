@@ -97,7 +97,8 @@ def _add_making(make: "argparse._ArgumentGroup") -> None:
         action="append",
         default=[],
         metavar="[SOURCE=]N|all",
-        help="at most N regions of an image, by hash; may be repeated",
+        help="at most N regions of an image for phrases about them, and N for relationships, by "
+        "hash; may be repeated",
     )
     make.add_argument(
         "--min-words", type=int, metavar="N", help="no phrase about a region of fewer than N words"

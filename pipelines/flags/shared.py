@@ -34,4 +34,8 @@ def add_guard_flags(group: "argparse._ArgumentGroup") -> None:
 def add_shard_flags(group: "argparse._ArgumentGroup") -> None:
     """Declare the flags about the shards that are written."""
     group.add_argument("--shard-size", metavar="SIZE", help=f"e.g. 2GB (default: {SHARD_SIZE})")
-    group.add_argument("--rebuild", action="store_true", help="replace another build in the output")
+    group.add_argument(
+        "--rebuild",
+        action="store_true",
+        help="replace what a build has written into the output, of this recipe or another",
+    )

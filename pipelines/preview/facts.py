@@ -1,7 +1,6 @@
 """The figures of a build, for people: what it holds, what it left out and why."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -10,7 +9,7 @@ from rich.filesize import decimal
 from pipelines import files
 from pipelines.publish import LEDGER, MANIFEST
 from schemas.errors import InputFileError, UsageError
-from schemas.ledger import Account, Ledger
+from schemas.ledger import Ledger
 from schemas.manifest import Manifest
 
 Facts = dict[str, dict[str, str]]  # section, then label, then value
@@ -45,7 +44,7 @@ def build_facts(output: str) -> Facts:
 def _outcomes(ledger: Ledger) -> Facts:
     """Return the sections of what was rejected, sampled out and repaired, largest first."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for kind, account in _accounts(ledger):
+    for (*_, kind), account in ledger.accounts():
         for reason, number in account.rejected.items():
             counts["Rejected"][f"{reason} ({kind})"] += number
         for repair, number in account.repaired.items():
@@ -57,13 +56,6 @@ def _outcomes(ledger: Ledger) -> Facts:
         for section in ("Rejected", "Sampled out", "Repaired")
         if counts[section]
     }
-
-
-def _accounts(ledger: Ledger) -> Iterator[tuple[str, Account]]:
-    for splits in ledger.sources.values():
-        for stages in splits.values():
-            for accounts in stages.values():
-                yield from accounts.items()
 
 
 def _read(output: str, name: str, kind: type[M]) -> M:

@@ -10,9 +10,11 @@ import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
+from pipelines.extras import require
 from pipelines.recap.chat import Malformed, decode_answer
 from prompts.wordings import WordingSet, problems
-from schemas.errors import BuildError, UsageError
+from schemas.errors import BuildError
+from transforms.judge import after_thinking
 
 ROUNDS = 8  # at most
 EXAMPLES = 12  # wordings of the set that the model is shown at most
@@ -63,12 +65,8 @@ def ask_endpoint(known: WordingSet, number: int, endpoint: str, model: str) -> H
         UsageError: the extra `serve` is not installed.
         BuildError: the endpoint does not answer.
     """
-    try:
-        import openai
-    except ModuleNotFoundError:
-        raise UsageError(
-            "asking a model needs the extra serve: pip install 'regionforge[serve]'"
-        ) from None
+    require("serve", "asking a model")
+    import openai
 
     async def run() -> Harvest:
         key = os.environ.get(KEY) or "none"
@@ -114,8 +112,7 @@ def _prompt(known: WordingSet, found: list[str], missing: int) -> str:
 
 
 def _lines(answer: str) -> Iterator[str]:
-    thought_over = answer.rpartition("</think>")[2]  # models that think aloud do so before
-    for line in thought_over.splitlines():
+    for line in (after_thinking(answer) or "").splitlines():
         if line.startswith("```"):
             continue
         text = _MARK.sub("", line).strip()

@@ -24,6 +24,7 @@ from PIL import Image
 from pipelines.recap.captioner import Answer
 from schemas.errors import BuildError
 from schemas.rejection import Rejected
+from transforms.judge import after_thinking
 
 QUESTION = "Which colour fills this picture? Answer with one word."
 COLOURS = {
@@ -135,7 +136,8 @@ def _miscounted(plain: Sequence[Answer], glance: Glance) -> str | None:
 
 
 def _names(answer: Answer, colour: str) -> bool:
-    return COLOURS.keys() & set(re.findall(r"\w+", answer.text.lower())) == {colour}
+    said = after_thinking(answer.text) or ""
+    return COLOURS.keys() & set(re.findall(r"\w+", said.lower())) == {colour}
 
 
 def _follows(shown: dict[str, list[Answer]]) -> bool:

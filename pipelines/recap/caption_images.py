@@ -1,11 +1,11 @@
 """Many images through the two stages side by side; pictures are cut up where one is needed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from pipelines.recap.journal import JournaledScorer
+from pipelines.recap.journal import Journal, JournaledScorer, Notes
 from pipelines.recap.two_stages import Captioned, CaptionedImage, TwoStages
 from pipelines.recap.views import LazyView, PictureRefused, Sights
 from schemas.rejection import Kind, Reason, Rejected
@@ -18,6 +18,7 @@ class Outcome:
     """What the captioner made of an image."""
 
     image: ScreenedImage
+    notes: Notes
     captions: CaptionedImage
     crops: dict[str, bytes]  # JPEG by region id, of accepted captions that have no score yet
 
@@ -32,13 +33,15 @@ class CaptionImages:
 
     def __init__(
         self,
-        stages: TwoStages,
+        stages: Callable[[Notes], TwoStages],
+        journals: Mapping[str, Journal],  # by image id
         sights: Sights,
         scorer: JournaledScorer | None,
         side_by_side: int,
         book: Book,
     ) -> None:
         self._stages = stages
+        self._journals = journals
         self._sights = sights
         self._scorer = scorer
         self._side_by_side = side_by_side
@@ -75,8 +78,9 @@ class CaptionImages:
             return None
         view = LazyView(found, self._sights)
         try:
-            captions = await self._stages.caption(found, view)
-            outcome = Outcome(found, captions, {})
+            notes = Notes(self._journals[image.image_id], await view.digest())
+            captions = await self._stages(notes).caption(found, view)
+            outcome = Outcome(found, notes, captions, {})
             for region_id in self._unscored(outcome):
                 outcome.crops[region_id] = (await view.get()).regions[region_id].tight
         except PictureRefused as refused:
@@ -94,7 +98,8 @@ class CaptionImages:
         return [
             region_id
             for region_id, caption in outcome.accepted().items()
-            if self._scorer.known(region_key(outcome.image, region_id), caption.text) is None
+            if self._scorer.known(outcome.notes, region_key(outcome.image, region_id), caption.text)
+            is None
         ]
 
     def _settle(self, outcome: Outcome) -> bool:

@@ -33,6 +33,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     jpeg: bytes
     max_tokens: int  # of the answer
     subject: Subject
+    again: bool = False  # it was refused by an earlier run: another refusal tells of no server
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -60,11 +60,11 @@ def decode_answer(body: bytes) -> Answer:
     """Return the first choice of an answer.
 
     Raises:
-        Malformed: it is not JSON, not of the API's shape, or has no choice.
+        Malformed: it is not JSON, not of the API's shape, has no choice, or is nested too deeply.
     """
     try:
         completion = _DECODER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(str(error)) from None
     choice, usage = completion.choices[0], completion.usage or _Usage()
     return Answer(

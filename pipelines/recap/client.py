@@ -32,6 +32,7 @@ from schemas.rejection import Reason, Rejected
 
 NO_KEY = "EMPTY"  # what servers without keys are sent
 TRIALS = 2  # alone, before a request is given up
+MENTION_SECONDS = 30.0  # between words about calls that fail
 REJECTED_IN_ROW = 20  # with no answer between: not the requests' fault
 SEED_BITS = 31
 
@@ -60,7 +61,7 @@ class OpenAICaptioner:
         Args:
             servers: where, and how patiently.
             how: model and sampling.
-            say: takes a line for a person while we wait for a server; to standard error if None.
+            say: takes a line for a person about a server that fails; to standard error if None.
         """
         self._servers = servers
         self._how = how
@@ -69,6 +70,7 @@ class OpenAICaptioner:
         self._wires = [Wire(url, key, servers) for url in servers.endpoints]
         self._all = asyncio.Semaphore(servers.concurrency)
         self._rejected_in_row = 0
+        self._mentioned: dict[str, float] = {}  # by URL, when a failure was; monotonic seconds
 
     @property
     def model(self) -> str:
@@ -108,7 +110,8 @@ class OpenAICaptioner:
         try:
             answer = await self._run(_Course(request.id, encode, route))
         except Rejected as cause:
-            self._count_rejection(cause)
+            if not request.again:
+                self._count_rejection(cause)
             raise
         self._rejected_in_row = 0
         return answer
@@ -139,6 +142,7 @@ class OpenAICaptioner:
                 if course.failures >= self._servers.retries + TRIALS + 1:
                     detail = f"{trouble} in {course.failures} attempts, the last ones alone"
                     raise Rejected(Reason.CAPTION_FAILED, detail) from None
+                self._mention(wire, trouble)
                 await self._hold_off(wire, course, course.failures, trouble.retry_after)
             else:
                 if answer is not None:
@@ -200,6 +204,13 @@ class OpenAICaptioner:
         if trouble:
             self._say(f"{wire.url}: {trouble}; waiting for it")
         return trouble is None
+
+    def _mention(self, wire: Wire, trouble: Failed) -> None:
+        """Say now and then what calls meet: where small ones fare better, nobody else would."""
+        now = time.monotonic()
+        if now - self._mentioned.get(wire.url, float("-inf")) >= MENTION_SECONDS:
+            self._mentioned[wire.url] = now
+            self._say(f"{wire.url}: {trouble}; trying again")
 
     def _check_patience(self, course: _Course, wait: float = 0.0) -> None:
         """Raise once no server has answered for too long, or would not have if we waited."""

@@ -43,6 +43,7 @@ class RecapFlow:
 
     recipe: RecapRecipe
     fingerprint: str  # of what decides captions
+    again: bool  # ask once more what an earlier run got no answer to
     tools: Tools
 
     def __call__(self, root: beam.Pipeline, plan: Plan, parts: int) -> None:
@@ -117,6 +118,7 @@ class _CaptionShard(beam.DoFn):
         job = ShardJob(
             recipe=self._flow.recipe,
             fingerprint=self._flow.fingerprint,
+            again=self._flow.again,
             write=self._write,
             side_by_side=self._flow.tools.side_by_side,
             captioner=self._captioner,

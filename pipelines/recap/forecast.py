@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from bisect import insort
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.datasets.catalog import dataset
-from pipelines.files import FileStore
 from pipelines.plan import Plan
+from pipelines.read import parse
 from pipelines.recap.captioner import Answer, Captioner, Request
 from pipelines.recap.estimate import Estimate, Measured, estimate, measured
 from pipelines.recap.recipe import RecapRecipe
@@ -17,9 +17,11 @@ from pipelines.recap.views import LazyView, PictureRefused, Sights
 from schemas.ids import rank
 from schemas.ledger import Stage
 from schemas.sample import ScreenedImage
-from schemas.source import SourceImage, SplitInput
+from schemas.source import SourceImage
 from transforms.accounting import Book
+from transforms.guard import guard_image
 from transforms.screen import screen_image
+from transforms.subsample import Caps, CategoryKey, RegionRank, category_ranks, sample_image
 
 MEASURED_IMAGES = 4
 
@@ -29,37 +31,50 @@ class Counted:
     """What there is to caption."""
 
     images: int = 0
-    per_category: Counter[str] = field(default_factory=Counter)  # regions
+    regions: int = 0
     few: list[tuple[int, ScreenedImage, str]] = field(default_factory=list)  # rank, image, folder
-
-    def regions(self, cap: int | None) -> int:
-        """Return the number of regions under a cap per category."""
-        return sum(min(cap or count, count) for count in self.per_category.values())
 
 
 def count(plan: Plan) -> Counted:
-    """Return what a plan would have captioned, caps per image aside."""
+    """Return what a run of a plan has captioned, as long as no picture turns out unusable."""
+    caps = plan.recipe.caps()
+    smallest = _smallest(plan, caps)
+    book = Book(Stage.SAMPLE)
     found = Counted()
-    for split in plan.splits:
-        _count_split(split, found)
+    for screened, folder in _screened(plan):
+        sampled = sample_image(screened, smallest, caps, book)
+        if sampled is None or not sampled.regions:
+            continue
+        found.images += 1
+        found.regions += len(sampled.regions)
+        image = sampled.image
+        place = rank("forecast", image.source, image.split, image.image_id)
+        found.few = sorted([*found.few, (place, sampled, folder)], key=lambda item: item[0])
+        del found.few[MEASURED_IMAGES:]
     return found
 
 
-def _count_split(split: SplitInput, found: Counted) -> None:
+def _smallest(plan: Plan, caps: Caps) -> dict[CategoryKey, list[RegionRank]]:
+    """Return what `sample_image` must know of categories; it takes a pass over the annotations."""
+    smallest: dict[CategoryKey, list[RegionRank]] = defaultdict(list)
+    if caps.per_category:
+        for screened, _ in _screened(plan):
+            for key, drawn in category_ranks([screened], caps):
+                insort(smallest[key], drawn)
+                del smallest[key][caps.per_category[key[0]] :]
+    return smallest
+
+
+def _screened(plan: Plan) -> Iterator[tuple[ScreenedImage, str]]:
+    """Yield the images that a run samples from, each with the folder of its picture."""
     book = Book(Stage.SCREEN)
-    for entry in dataset(split.owner or split.source).parse(split, FileStore()):
-        if not isinstance(entry, SourceImage):
-            continue
-        screened = screen_image(entry, book)
-        book.rejections.clear()
-        if not screened.regions:
-            continue
-        found.images += 1
-        found.per_category.update(region.category or "" for region in screened.regions)
-        place = rank("forecast", split.source, split.split, screened.image.image_id)
-        found.few = sorted(
-            [*found.few, (place, screened, split.pictures)], key=lambda item: item[0]
-        )[:MEASURED_IMAGES]
+    for split in plan.splits:
+        owner = plan.guard.owners.get((split.source, split.split))
+        forbidden = plan.guard.forbidden if owner else {}
+        for entry in parse(split):
+            if isinstance(entry, SourceImage) and guard_image(entry, owner or "", forbidden, book):
+                yield screen_image(entry, book, plan.recipe.masks), split.pictures
+            book.rejections.clear()
 
 
 def forecast(
@@ -70,7 +85,7 @@ def forecast(
     stages = []
     if recipe.captioning.global_caption:
         stages.append((counted.images, watch.of("/image/")))
-    stages.append((counted.regions(recipe.per_category), watch.of("/region/")))
+    stages.append((counted.regions, watch.of("/region/")))
     known = [(calls, each) for calls, each in stages if each is not None]
     return estimate(known, concurrency) if len(known) == len(stages) else None
 

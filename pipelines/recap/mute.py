@@ -23,8 +23,8 @@ class MuteCaptioner:
     async def ask(self, request: Request) -> Answer:
         """Raise `BuildError`: there is a request that was never answered."""
         raise BuildError(
-            f"request {request.id} was never answered: --refilter takes a run that has ended, "
-            "and the flags of that run. Run it without --refilter first."
+            f"request {request.id} was never answered about the picture as it is now, and "
+            "--refilter asks nobody: run the same with --threshold S for --refilter S"
         )
 
     async def close(self) -> None:

@@ -1,8 +1,10 @@
 """Run: a RecapD run from its plan to its manifest."""
 
+import apache_beam as beam
+
 from pipelines.launch import LaunchOptions, launch
 from pipelines.plan import Plan
-from pipelines.recap.earlier_run import check_earlier_run
+from pipelines.recap.earlier_run import check_earlier_run, forget_end, remember_end
 from pipelines.recap.flow import RecapFlow, Tools
 from pipelines.recap.journal import FOLDER, fingerprint_of
 from pipelines.recap.recipe import RecapRecipe
@@ -24,9 +26,20 @@ def run_recap(
     Raises:
         BuildError: as `launch` does; or the captioner is gone. What was answered is kept.
     """
-    if refilter or not rebuild:
-        check_earlier_run(plan, refilter=refilter)
+    if rebuild and not refilter:
+        options = LaunchOptions(rebuild=True)
+    else:
+        replaces = check_earlier_run(plan, refilter=refilter)
+        options = LaunchOptions(rebuild=replaces, keep=FOLDER if replaces else None)
     inputs = [item.sha256 for item in plan.identity.inputs]
     fingerprint = fingerprint_of({**recipe.caption_identity(), "inputs": inputs})
-    options = LaunchOptions(rebuild=rebuild or refilter, keep=FOLDER if refilter else None)
-    return launch(plan, options, RecapFlow(recipe=recipe, fingerprint=fingerprint, tools=tools))
+    flow = RecapFlow(recipe=recipe, fingerprint=fingerprint, again=not refilter, tools=tools)
+
+    def lay_out(root: beam.Pipeline, plan: Plan, parts: int) -> None:
+        forget_end(plan.output)  # now that the output is ours
+        flow(root, plan, parts)
+
+    try:
+        return launch(plan, options, lay_out)
+    finally:
+        remember_end(plan)

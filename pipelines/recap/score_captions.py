@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from PIL import Image
 
 from pipelines.recap.caption_images import Outcome, region_key
-from pipelines.recap.journal import JournaledScorer
+from pipelines.recap.journal import JournaledScorer, Notes
 from pipelines.recap.scorer import Score
 from pipelines.recap.two_stages import Captioned
 from schemas.rejection import Kind, Reason, Rejected
@@ -22,17 +22,17 @@ Scores = Mapping[str, Score]  # by region key
 def score_outcomes(outcomes: Sequence[Outcome], scorer: JournaledScorer) -> dict[str, Score]:
     """Return the score of every caption, by region key; those in the journal are not made again."""
     scores: dict[str, Score] = {}
-    waiting: list[tuple[str, bytes, str]] = []
+    waiting: list[tuple[Notes, str, bytes, str]] = []
     for outcome in outcomes:
         for region_id, caption in outcome.accepted().items():
             key = region_key(outcome.image, region_id)
-            if (known := scorer.known(key, caption.text)) is not None:
+            if (known := scorer.known(outcome.notes, key, caption.text)) is not None:
                 scores[key] = known
             else:
-                waiting.append((key, outcome.crops[region_id], caption.text))
+                waiting.append((outcome.notes, key, outcome.crops[region_id], caption.text))
     for begin in range(0, len(waiting), BATCH_CROPS):
-        keys, crops, texts = zip(*waiting[begin : begin + BATCH_CROPS], strict=True)
-        found = scorer.score(keys, [_opened(crop) for crop in crops], texts)
+        notes, keys, crops, texts = zip(*waiting[begin : begin + BATCH_CROPS], strict=True)
+        found = scorer.score(notes, keys, [_opened(crop) for crop in crops], texts)
         scores.update(zip(keys, found, strict=True))
     return scores
 

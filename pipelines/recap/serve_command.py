@@ -55,7 +55,7 @@ def parse_serve_args(text: str) -> list[str]:
     except ValueError as error:
         raise UsageError(f"--serve-args: {error}") from None
     names = {_flag_name(word) for word in given if word.startswith("--")}
-    if chosen := sorted(name for name in names if name in OURS or name.startswith("ssl-")):
+    if chosen := sorted(filter(_is_ours, names)):
         raise UsageError(
             f"--serve-args: --{chosen[0]} is not for you to choose: the server is for this run "
             "alone, on a port and with a key of its own; its model's name is --model NAME"
@@ -67,6 +67,11 @@ def parse_serve_args(text: str) -> list[str]:
 def _flag_name(word: str) -> str:
     """Return a flag's name as vLLM understands it: `--a_b.c=d` sets a part of `--a-b`."""
     return word[2:].partition("=")[0].partition(".")[0].replace("_", "-").removeprefix("no-")
+
+
+def _is_ours(name: str) -> bool:
+    """Tell whether vLLM may take a flag for one of ours: it takes the beginning of a name too."""
+    return name.startswith("ssl-") or any(own.startswith(name) for own in OURS)
 
 
 def serve_command(

@@ -7,6 +7,7 @@ do not answer, finds it again.
 
 import http.client
 import os
+import re
 import secrets
 import signal
 import socket
@@ -36,6 +37,10 @@ HEALTH_SECONDS = 5.0  # that an answer about its health may take
 WORD_SECONDS = 30.0  # between words about a start
 LONGEST_PAUSE = 30.0  # before a start; seconds
 TAIL_LINES, TAIL_CHARACTERS = 30, 4000
+CAUSE_CHARACTERS = 500
+# What vLLM's processes put before each line, a traceback's as well; and a traceback's last line.
+PREFIX = re.compile(r"^(?:\(.*? pid=\d+\) )?(?:[A-Z]+ [-\d]+ [:\d]+ \[[^]]*\] )?")
+EXCEPTION = re.compile(r"[\w.]*(?:Error|Exception)(?::|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,20 +200,40 @@ class Server:
         what = "did not come up"
         if self.ready.done():
             what = f"died {self._deaths} times, and answered nothing in between"
+        tail, cause = self._tail(TAIL_LINES), self._cause()
+        above = f"The first error in its log: {cause}\n" if cause not in tail else ""
         return (
             f"the server {what}: {trouble}. What was answered is kept: mend the server, and run "
-            f"the same command again to go on. The end of its log, {self._serving.log}:\n"
-            f"{self._tail(TAIL_LINES)}"
+            f"the same command again to go on. {above}The end of its log, "
+            f"{self._serving.log}:\n{tail}"
         )
+
+    def _cause(self) -> str:
+        """Return the first exception in what it has said since its latest start, or nothing.
+
+        What an engine dies of stands far above the end of the log: each process that waits for
+        another adds a traceback of its own.
+        """
+        with Path(self._serving.log).open("rb") as log:
+            log.seek(self._log_from)
+            for line in log:
+                said = PREFIX.sub("", line.decode("utf-8", "replace").rstrip())
+                if EXCEPTION.match(said):
+                    return self._shown(said)[:CAUSE_CHARACTERS]
+        return ""
 
     def _tail(self, lines: int) -> str:
         """Return the end of what it has said since its latest start, without the key."""
         with Path(self._serving.log).open("rb") as log:
             size = log.seek(0, os.SEEK_END)
             log.seek(max(self._log_from, size - 4 * TAIL_CHARACTERS))
-            text = log.read().decode("utf-8", "replace").replace(self._key, "[key]")
+            text = self._shown(log.read().decode("utf-8", "replace"))
         found = [line.rstrip() for line in text.splitlines() if line.strip()]
         return "\n".join(found[-lines:])[-TAIL_CHARACTERS:]
+
+    def _shown(self, text: str) -> str:
+        """Return a text without the key."""
+        return text.replace(self._key, "[key]")
 
 
 _HERE: "WeakValueDictionary[int, Server]" = WeakValueDictionary()

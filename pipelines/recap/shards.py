@@ -1,20 +1,26 @@
 """One shard of RecapD: its images are captioned, scored, filtered, composed and written.
 
-Each shard has a journal, so that a run that is killed in the middle of one goes on where it was.
+Answers and scores are in journals, so that a run that is killed in the middle of a shard goes on
+where it was.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
-from pipelines import files
 from pipelines.pages import Page, ShardKey, pack_page
 from pipelines.recap.caption_images import CaptionImages, Outcome, region_key
 from pipelines.recap.captioner import Captioner
-from pipelines.recap.journal import FOLDER, Journal, JournaledCaptioner, JournaledScorer
+from pipelines.recap.journal import (
+    Journal,
+    JournaledCaptioner,
+    JournaledScorer,
+    Notes,
+    open_journals,
+)
 from pipelines.recap.recipe import RecapRecipe
 from pipelines.recap.score_captions import Scores, filter_outcome, score_outcomes
 from pipelines.recap.scorer import Scorer
@@ -25,7 +31,6 @@ from schemas.item import Captioner as Provenance
 from schemas.ledger import Stage
 from schemas.manifest import Shard
 from schemas.sample import Draft, ScreenedImage
-from schemas.shard import shard_name
 from transforms.accounting import Book
 from transforms.compose import compose_image
 from transforms.progress import Progress
@@ -37,6 +42,7 @@ class ShardJob:
 
     recipe: RecapRecipe
     fingerprint: str  # of what decides captions
+    again: bool  # ask once more what an earlier run got no answer to
     write: WriteOptions
     side_by_side: int  # images
     captioner: Captioner
@@ -59,13 +65,11 @@ def caption_shard(
         books: of the stages caption, filter, compose and write.
         run: runs a coroutine to its end, on the loop the captioner lives on.
     """
-    source, split, index, of = key
-    name = f"{source}/{shard_name(split, index, of)}"
     ordered = sorted(images, key=lambda found: shard_key(found.image)[1])
-    path = files.join(job.write.output, FOLDER, f"{name}.jsonl")
-    with Journal(path, job.fingerprint) as journal:
-        scorer = JournaledScorer(job.scorer, journal) if job.scorer else None
-        captioning = _caption(ordered, job, journal, scorer, books[Stage.CAPTION])
+    places = [found.image for found in ordered]
+    with open_journals(job.write.output, job.fingerprint, places) as journals:
+        scorer = JournaledScorer(job.scorer) if job.scorer else None
+        captioning = _caption(ordered, job, journals, scorer, books[Stage.CAPTION])
         outcomes = {found.image.image.image_id: found for found in run(captioning)}
         settled = [outcomes[f.image.image_id] for f in ordered if f.image.image_id in outcomes]
         scores = score_outcomes(settled, scorer) if scorer else None
@@ -84,16 +88,17 @@ def caption_shard(
 async def _caption(
     images: Sequence[ScreenedImage],
     job: ShardJob,
-    journal: Journal,
+    journals: Mapping[str, Journal],
     scorer: JournaledScorer | None,
     book: Book,
 ) -> list[Outcome]:
     how, progress = job.recipe.captioning, Progress(Stage.CAPTION)
-    captioner, wordings = (
-        JournaledCaptioner(job.captioner, journal),
-        job.recipe.instruction().wordings,
-    )
-    stages = TwoStages(captioner, how, wordings, job.recipe.seed)
+    wordings = job.recipe.instruction().wordings
+
+    def stages(notes: Notes) -> TwoStages:
+        captioner = JournaledCaptioner(job.captioner, notes, again=job.again)
+        return TwoStages(captioner, how, wordings, job.recipe.seed)
+
     at = images[0].image if images else None
     folder = job.write.pictures[at.source, at.split] if at else ""
     sights = Sights(
@@ -102,8 +107,9 @@ async def _caption(
         max_pixels=how.max_pixels,
         scored=scorer is not None,
     )
+    captioning = CaptionImages(stages, journals, sights, scorer, job.side_by_side, book)
     found = []
-    async for outcome in CaptionImages(stages, sights, scorer, job.side_by_side, book).run(images):
+    async for outcome in captioning.run(images):
         found.append(outcome)
         progress.add()
     progress.flush()

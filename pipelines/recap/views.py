@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from hashlib import sha256
 
 from PIL import Image
 
@@ -55,29 +56,60 @@ class ImageView:
 
 
 class LazyView:
-    """A picture that is read and cut up when it is first needed, if it ever is."""
+    """A picture that is read when it is first asked about, and cut up if it ever need be."""
 
     def __init__(self, found: ScreenedImage, sights: Sights) -> None:
         self._found = found
         self._sights = sights
+        self._data: asyncio.Task[bytes] | None = None
         self._view: asyncio.Task[ImageView] | None = None
+
+    async def digest(self) -> str:
+        """Return a digest of the picture's bytes, or raise `PictureRefused` if there are none."""
+        return sha256(await self._read()).hexdigest()[:16]
 
     async def get(self) -> ImageView:
         """Return the view, or raise `PictureRefused` where the picture cannot be used."""
         if self._view is None:
-            work = asyncio.to_thread(view_image, self._found, self._sights)
-            self._view = asyncio.create_task(work)
+            self._view = asyncio.create_task(self._cut_up())
         return await self._view
 
+    async def _read(self) -> bytes:
+        if self._data is None:
+            work = asyncio.to_thread(read_picture, self._found.image, self._sights.folder)
+            self._data = asyncio.create_task(work)
+        return await self._data
 
-def view_image(found: ScreenedImage, sights: Sights) -> ImageView:
-    """Read a picture and cut it up.
+    async def _cut_up(self) -> ImageView:
+        return await asyncio.to_thread(view_image, self._found, self._sights, await self._read())
+
+
+def read_picture(image: ImageInfo, folder: str) -> bytes:
+    """Return the bytes of a picture, of one that has grown only a byte more than were listed.
+
+    Raises:
+        PictureRefused: it cannot be read.
+    """
+    assert image.file_name is not None, "regions need an image"
+    try:
+        with files.open_read(files.join(folder, image.file_name)) as file:
+            return file.read(image.size_bytes + 1)
+    except FileNotFoundError:
+        gone = Rejected(Reason.IMAGE_MISSING, "was listed, but is gone")
+        raise PictureRefused(gone) from None
+    except OSError as error:
+        unreadable = Rejected(Reason.IMAGE_UNREADABLE, f"{error.strerror}")
+        raise PictureRefused(unreadable) from None
+
+
+def view_image(found: ScreenedImage, sights: Sights, data: bytes) -> ImageView:
+    """Cut up a picture that was read.
 
     Raises:
         PictureRefused: it cannot be used.
     """
     image, regions = found.image, found.regions
-    data, picture = _read(image, sights.folder)
+    picture = _inspected(image, data)
     whole = pixels(data, picture.orientation)
     width, height = whole.size
     turns = picture.orientation != 1 and annotated_as_stored(image, picture)
@@ -104,22 +136,13 @@ def _tight(whole: Image.Image, box: Box) -> bytes:
     return jpeg(crop(whole, box, 0.0), SCORED_PIXELS)
 
 
-def _read(image: ImageInfo, folder: str) -> tuple[bytes, Picture]:
-    assert image.file_name is not None, "regions need an image"
+def _inspected(image: ImageInfo, data: bytes) -> Picture:
     try:
-        with files.open_read(files.join(folder, image.file_name)) as file:
-            data = file.read(image.size_bytes + 1)
         picture = inspect(data)
         annotated_as_stored(image, picture)
-    except FileNotFoundError:
-        gone = Rejected(Reason.IMAGE_MISSING, "was listed, but is gone")
-        raise PictureRefused(gone) from None
-    except OSError as error:
-        unreadable = Rejected(Reason.IMAGE_UNREADABLE, f"{error.strerror}")
-        raise PictureRefused(unreadable) from None
     except Rejected as cause:
         raise PictureRefused(cause) from None
-    return data, picture
+    return picture
 
 
 def _upright_box(box: Box, picture: Picture) -> Box:

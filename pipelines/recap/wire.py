@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 import aiohttp
@@ -22,6 +23,7 @@ OVERLOADED = 429
 PROBE_SECONDS = 30.0  # a small call may take, at most
 KEEP_ALIVE_SECONDS = 3.0  # less than servers do, which would cut us off in the middle
 DETAIL_CHARACTERS = 300
+LONGEST_ANSWER = 8 << 20  # bytes; captions take some thousands
 
 
 class Overloaded(Exception):
@@ -56,7 +58,9 @@ class Wire:
         limits = httpx2.Limits(max_connections=None, keepalive_expiry=KEEP_ALIVE_SECONDS)
         # Of the transports that OpenAI's client takes, aiohttp's needs the least time for a call.
         # Retries and time limits are ours; a redirect would carry the key elsewhere.
-        http = openai.DefaultAioHttpClient(limits=limits, timeout=None, follow_redirects=False)
+        http = openai.DefaultAioHttpClient(
+            limits=limits, timeout=None, follow_redirects=False, event_hooks={"response": [_bound]}
+        )
         self._client = openai.AsyncOpenAI(
             base_url=url, api_key=key, max_retries=0, timeout=None, http_client=http
         )
@@ -116,7 +120,11 @@ class Wire:
 
     async def _post(self, request_id: str, body: bytes, limit: float) -> Answer:
         # Ids hold what owners' names hold, a header takes ASCII only.
-        headers = {"Content-Type": "application/json", "X-Request-Id": quote(request_id)}
+        headers = {
+            "Content-Type": "application/json",
+            "Accept-Encoding": "identity",
+            "X-Request-Id": quote(request_id),
+        }
         try:
             async with asyncio.timeout(limit):
                 # The answer as bytes: ours to check, and twice as fast as into OpenAI's classes.
@@ -158,6 +166,33 @@ class Wire:
         if len(self._key) > 5:
             line = line.replace(self._key, "[key]")
         return line[:DETAIL_CHARACTERS]
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """What a server sends, as long as it may be an answer."""
+
+    def __init__(self, body: httpx2.AsyncByteStream) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for part in self._body:
+            size += len(part)
+            if size > LONGEST_ANSWER:
+                raise Malformed(f"more than {LONGEST_ANSWER:,} bytes")
+            yield part
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
+
+
+async def _bound(response: httpx2.Response) -> None:
+    """Have no more of a body read than an answer takes; what is packed may become any size."""
+    encoding = response.headers.get("Content-Encoding", "")
+    if encoding.lower() not in {"", "identity"}:
+        raise Malformed(f"it is packed by {encoding}, which was not asked for")
+    assert isinstance(response.stream, httpx2.AsyncByteStream)
+    response.stream = _Bounded(response.stream)
 
 
 def _message(error: openai.APIStatusError) -> str:

@@ -2,9 +2,9 @@
 
 1. The manifest is what everything else is held against; without it there is nothing to verify.
 2. The folder holds the shards that the manifest lists, and no others.
-3. Every shard is read once, in parallel: bytes, stream, rows, pictures.
+3. Every shard is read once, in parallel: bytes, stream, rows, which build they are of, pictures.
 4. Ids are unique over all shards.
-5. The ledger, the rejected items and the card agree with the manifest.
+5. What a rerun goes by, the ledger, the rejected items and the card agree with the manifest.
 """
 
 import logging
@@ -18,9 +18,11 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from pipelines import files
+from pipelines.beam_flags import open_remote_files
 from pipelines.publish import MANIFEST
 from pipelines.verify.books import book_problems
 from pipelines.verify.card import card_problems
+from pipelines.verify.identity import identity_problems, stamp_of
 from pipelines.verify.ids import repeated_ids
 from pipelines.verify.listing import listing_problems
 from pipelines.verify.shard import Finding, Job, verify_shard
@@ -78,6 +80,7 @@ def verify(
             size=sizes[path],
             images=recipe.get("images", "embed"),
             image_root=image_root,
+            stamp=stamp_of(manifest.identity),
             evaluation=recipe.get("evaluation", False),
         )
         for path, shard in {shard.path: shard for shard in manifest.shards}.items()
@@ -86,6 +89,7 @@ def verify(
     findings = _findings(jobs, workers, on_progress)
     problems += [line for finding in findings for line in finding.problems]
     problems += repeated_ids(output, findings)
+    problems += identity_problems(output, manifest.identity)
     problems += book_problems(output, manifest)
     problems += card_problems(output, manifest)
     return Report(
@@ -125,15 +129,19 @@ def _findings(jobs: Sequence[Job], workers: int, on_progress: OnProgress | None)
     return findings
 
 
+def _prepare() -> None:
+    """Make a process that was just started like the one that started it."""
+    logging.disable(logging.WARNING)
+    open_remote_files(())
+
+
 def spread(function: Callable[[T], U], jobs: Sequence[T], workers: int) -> Iterator[U]:
     """Yield the function's results in the order of the jobs, worked on by several processes."""
     if workers == 1 or len(jobs) < 2:
         yield from map(function, jobs)
         return
     count = min(workers, len(jobs))
-    with ProcessPoolExecutor(
-        count, get_context("spawn"), initializer=logging.disable, initargs=(logging.WARNING,)
-    ) as pool:
+    with ProcessPoolExecutor(count, get_context("spawn"), initializer=_prepare) as pool:
         try:
             yield from pool.map(function, jobs)
         except BrokenProcessPool:

@@ -13,7 +13,8 @@ def print_report(report: Report) -> None:
     """Print what verification found."""
     console = Console(highlight=False)
     for problem in report.problems[:MOST_PROBLEMS]:
-        console.print(f"[red]wrong[/red] {escape(problem)}", soft_wrap=True)
+        shown = problem.encode(errors="backslashreplace").decode()  # names may be no UTF-8
+        console.print(f"[red]wrong[/red] {escape(shown)}", soft_wrap=True)
     if (more := len(report.problems) - MOST_PROBLEMS) > 0:
         console.print(f"and {more:,} more")
     verdict = "verified" if report.ok else f"{len(report.problems):,} problems"

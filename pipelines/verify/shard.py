@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from pipelines import files
 from pipelines.shards import DAMAGE, HashingSource, ShardStream
+from pipelines.verify.identity import Stamp, stamp_problems
 from pipelines.verify.picture import picture_problem
 from schemas import shard as contract
 from schemas.check import Row, check_record
@@ -26,6 +27,7 @@ class Job:
     size: int  # bytes, as found on disk
     images: ImagesMode
     image_root: str | None  # below which referenced pictures lie; None: do not look
+    stamp: Stamp  # what every record says of the build
     evaluation: bool  # whether every record, or none, holds what it is scored by
 
 
@@ -90,6 +92,8 @@ def _row_problems(row: Row, job: Job) -> Iterator[str]:
         yield "evaluation is null, expected what the record is scored by"
     if not job.evaluation and row["evaluation"] is not None:
         yield "evaluation has a value, expected null, for the recipe is no evaluation"
+    if row["provenance"]:
+        yield from stamp_problems(row["provenance"], job.stamp)
     yield from check_record(row)
     if problem := picture_problem(row, job.images, job.image_root):
         yield problem

@@ -140,12 +140,9 @@ class Output:
     def booked(self, ledger: Ledger, outcome: str) -> Counter[tuple[str, str]]:
         """How many of each kind the ledger has under `rejected` or `repaired`, by code."""
         counts: Counter[tuple[str, str]] = Counter()
-        for splits in ledger.sources.values():
-            for stages in splits.values():
-                for accounts in stages.values():
-                    for kind, account in accounts.items():
-                        for code, number in getattr(account, outcome).items():
-                            counts[str(kind), str(code)] += number
+        for (*_, kind), account in ledger.accounts():
+            for code, number in getattr(account, outcome).items():
+                counts[str(kind), str(code)] += number
         return counts
 
     def repaired(self) -> Counter[tuple[str, str]]:
@@ -193,10 +190,15 @@ class Bucket(FileSystem):
     def metadata(self, path):
         return FileMetadata(path, len(self.content[path]))
 
+    def delete(self, paths):
+        for path in paths:  # each a pattern, as Google's store has it
+            for found in self.match([path])[0].metadata_list:
+                del self.content[found.path]
+
     def _unused(self, *_, **__):
         raise NotImplementedError
 
-    join = split = mkdirs = create = copy = rename = last_updated = checksum = delete = _unused
+    join = split = mkdirs = create = copy = rename = last_updated = checksum = _unused
 
 
 class InParts(LaunchOptions):

@@ -179,7 +179,9 @@ def test_files_of_others_beside_a_build_survive_a_rebuild(sample_world, run_buil
 
 
 def test_what_a_killed_run_left_half_written_is_removed(sample_world, run_build, built, output):
-    half = output.folder / "coco" / ".tmp-train-00001-of-00004.arrow-0123456789abcdef"
+    half = (
+        output.folder / "coco" / ".tmp-train-00001-of-00004.arrow-0123456789abcdef0123456789abcdef"
+    )
     half.write_bytes(b"half")
     again = same(sample_world, run_build, output.folder)
     assert not half.exists()
@@ -188,7 +190,7 @@ def test_what_a_killed_run_left_half_written_is_removed(sample_world, run_build,
 
 def test_a_run_killed_before_it_began_is_no_obstacle(sample_world, run_build, built, tmp_path):
     (tmp_path / "_state").mkdir()
-    (tmp_path / "_state" / ".tmp-build.json-0123456789abcdef").write_bytes(b"{")
+    (tmp_path / "_state" / ".tmp-build.json-0123456789abcdef0123456789abcdef").write_bytes(b"{")
     assert same(sample_world, run_build, tmp_path).digests() == built.digests()
 
 

@@ -112,7 +112,7 @@ def test_a_build_from_the_command_line(build, output_of, tmp_path, capsys):
         (["--streaming", "false"], "unexpected 'false'"),
         (["--limit", "0"], "--limit: Input should be greater than or equal to 1"),
         (["--seed", "-1"], "--seed: Input should be greater than or equal to 0"),
-        (["--per-image", "0"], "--per-image 0: expected N, SOURCE=N or SOURCE=all, with N from 1"),
+        (["--per-image", "0"], "--per-image 0: expected N, SOURCE=N or SOURCE=all, N from 1 to"),
         (["--per-category", "x"], "--per-category x: expected N, SOURCE=N or SOURCE=all"),
         (["--per-category", "vcr=2"], "--per-category vcr=2: source 'vcr' is not asked for"),
         (["--min-words", "0"], "--min-words: Input should be greater than or equal to 1"),

@@ -23,6 +23,7 @@ from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason
 
 PHOTO = 8331940980
+LABELLED = ("coco", "lvis")  # here under other names than their owners'
 
 
 @dataclass
@@ -101,7 +102,9 @@ def build(tmp_path, output_of):
 
     def run(root, *names, how=None, folder="out", **options):
         sources = tuple(
-            name if isinstance(name, SourceRequest) else SourceRequest(name=name, label_set="Names")
+            name
+            if isinstance(name, SourceRequest)
+            else SourceRequest(name=name, label_set="Names" if name in LABELLED else None)
             for name in names
         )
         recipe = Recipe(sources=sources, **({"images": "reference"} | options))

@@ -165,6 +165,7 @@ def test_visual_genomes_split_by_list_and_by_hash(world):
     (found,) = [item for item in guard.lists if item.name == "visual_genome_test"]
     assert found.note == f"{len(by_hash)} images by hash: no visual_genome/test_ids.txt"
     assert by_hash == visual_genome_split.test_ids(sorted(ids, reverse=True), None, "")
+    assert len(visual_genome_split.test_ids(range(100), None, "")) == 5  # of 4.63
     assert len(visual_genome_split.test_ids(range(108_077), None, "")) == 5_000
     assert len(visual_genome_split.test_ids(range(108_249), None, "")) == 5_000
     (world / "visual_genome" / "test_ids.txt").write_text("14\r\n\n 1 \n", encoding="utf-8-sig")
@@ -175,6 +176,29 @@ def test_visual_genomes_split_by_list_and_by_hash(world):
     remove(world, "visual_genome_test")
     (found,) = [item for item in guard_of(world).lists if item.name == "visual_genome_test"]
     assert (found.pictures, found.missing) == (2, "no images in visual_genome/image_data.json")
+    assert {"visual_genome/1.jpg", "visual_genome/14.jpg"} <= guard_of(world).forbidden.keys()
+
+
+def test_a_picture_is_known_by_way_of_another_ones_names(world):
+    images = [  # two of one picture of COCO's, one of which tells the photo
+        {"image_id": number, "width": 9, "height": 9, "url": f"x/VG_100K/{number}.jpg"}
+        | {"coco_id": 366141, "flickr_id": photo}
+        for number, photo in ((1, 8331940980), (2, None))
+    ]
+    (world / LISTS["visual_genome_test"][0]).write_text(json.dumps(images), encoding="utf-8")
+    (world / LISTS["flickr30k"][1]).write_text("8331940980\n", encoding="utf-8")
+    assert guard_of(world).forbidden["visual_genome/2"] == "flickr30k"
+
+
+def test_a_file_of_val2014_is_no_list_of_val2017(world):
+    train, val = (str(world / "coco" / f"{split}.json") for split in ("train", "val"))
+    shutil.copyfile(world / NEEDED[0], train)
+    shutil.copyfile(world / NEEDED[0], val)
+    paths = {"train": train, "val": val, "images": str(world / "coco" / "train2017")}
+    of_2014 = COCO.model_copy(update={"year": 2014, "paths": paths})
+    assert guard_of(world, of_2014).lists == guard_of(world).lists
+    of_2017 = COCO.model_copy(update={"paths": paths})
+    assert guard_of(world, of_2017).lists != guard_of(world).lists
 
 
 def test_googles_splits_are_no_list(world):
@@ -230,9 +254,9 @@ def test_lists_may_lie_elsewhere(world, tmp_path):
         guard_of(world, guard_paths={"refcocog": {"val": str(flat)}}, guard=False)
 
 
-def test_who_trains_on_nothing_is_not_guarded(world, two_splits):
-    assert guard_of(world, COCO.model_copy(update={"split": "val"})).lists
+def test_who_trains_on_nothing_is_not_guarded(two_splits):
     root, _ = two_splits
+    assert guard_of(root).lists
     val = COCO.model_copy(update={"splits": ("val",)})
     assert guard_of(root, val) == guard_of(root, val, guard=False)
     assert guard_of(root, val).lists == ()

@@ -197,7 +197,8 @@ def recipe_of(source: str, style: Style, evaluation: bool) -> Recipe:
     """All that a source is used for; of evaluations, what needs no file of a detector's."""
     tasks = CATALOG[source].evaluations if evaluation else CATALOG[source].tasks[style]
     wanted = [task for task in tasks if not evaluation or task != NEEDS_DETECTIONS]
-    request = SourceRequest(name=source, tasks=tuple(wanted), label_set="Shapes-15")
+    labels = "Shapes-15" if Task.REGION_CLASSIFICATION in tasks else None
+    request = SourceRequest(name=source, tasks=tuple(wanted), label_set=labels)
     return Recipe(sources=(request,), style=style, evaluation=evaluation, without_boxes=0)
 
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from datasets import load_dataset
 from pipelines.recipe_file import load_recipe, make_recipe
 from pipelines.recipes import recipe_names
 from pipelines.verify import verify
+from schemas.check import NO_OPTION
 from schemas.sample import MULTI_TASK, Task
 
 LABELS = ("--label-set", "coco=Shapes-15", "--label-set", "lvis=Shapes")
@@ -152,6 +154,19 @@ def test_the_tasks_of_an_image_are_merged(built, name):
     for row in merged:
         if row["source"] == "refcocog":
             check_nothing_is_said_twice(row)
+
+
+def test_there_are_candidates_to_choose_among(built):
+    asked: Counter[bool] = Counter()
+    for row in built("regiongpt_finetune")[0].rows():
+        listed = set()
+        turns = zip(row["turn_tasks"], row["messages"][::2], row["messages"][1::2], strict=True)
+        for task, request, answer in turns:
+            if task == Task.REFERRING_EXPRESSION_COMPREHENSION:
+                listed |= set(re.findall(r"\[\d+\] <region(\d+)>", request["content"]))
+                asked[answer["content"] == NO_OPTION] += 1
+                assert len(listed) >= 2
+    assert min(asked[True], asked[False]) > 0
 
 
 def check_nothing_is_said_twice(row):

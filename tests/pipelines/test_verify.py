@@ -281,6 +281,7 @@ def test_bytes_in_a_build_by_reference(output):
     manifest = output.json("manifest.json")
     manifest["identity"]["recipe"]["images"] = "reference"
     output.write_json("manifest.json", manifest)
+    output.write_json("_state/build.json", manifest["identity"])
     problems = output.problems()
     assert len(problems) == 62
     assert problems[0].endswith(" bytes, expected a path only")

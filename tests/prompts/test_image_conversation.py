@@ -79,6 +79,19 @@ def test_regions_are_declared_by_class(told, style):
     assert all("may feature" not in message.content for message in conversation.messages[1:])
 
 
+@pytest.mark.parametrize("regions", [REGIONS[:1], ()])
+@pytest.mark.parametrize("style", Style)
+def test_a_first_round_without_words_leaves_the_image_and_its_regions(told, style, regions):
+    items = (Dialogue("d", (Round("", "A hot dog."), Round("And?", "B."))),)
+    (exchanges,) = told(items=items, regions=regions, without_boxes=0, style=style)
+    before = "<image>" if style is Style.REGIONGPT else (
+        "The <image> provides an overview of the picture."
+    )  # fmt: skip
+    line = "\n<region1> may feature a hot dog" if regions else ""
+    assert first_request(exchanges, style) == f"{before}{line}"
+    assert exchanges[1].request == ("And?",)
+
+
 def test_the_share_without_boxes_is_chosen_by_hash(told):
     half = ["may feature" in first_request(found) for found in told(without_boxes=0.5)]
     assert 8 < sum(half) < 32

@@ -124,6 +124,14 @@ def test_classes_and_captions_share_and_phrases_do_not():
     ]
 
 
+@pytest.mark.parametrize("request_", [(), ("",)])
+def test_an_image_without_words_comes_first(request_):
+    classes = [exchange(TASKS[0], "class")]
+    shown = [Exchange(task=TASKS[1], request=request_, answer="A dog.", prompt="owner")]
+    assert merged([[classes], [shown]]) == [classes, shown]
+    assert merged([[shown], [classes]]) == [shown + classes]
+
+
 @pytest.mark.parametrize("tasks", [[], [[]], [[], []]])
 def test_nothing_is_made_of_nothing(tasks):
     assert merged(tasks) == []

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from prompts.dialogue import Exchange, assemble
 from prompts.instruction import Instruction, InstructionMode
-from prompts.multi_region_caption import CAPTION, PHRASE, dialogues
+from prompts.multi_region_caption import CAPTION, GROUP_PHRASE, PHRASE, dialogues
 from prompts.style import Style
 from prompts.table import DIALOGUES, WORDING_SETS
-from schemas.item import Expression, GroundedCaption, Mention
+from schemas.item import Expression, GroundedCaption, Mention, Passage
 from schemas.sample import ImageInfo, Region, ScreenedImage, Task
 
 IMAGE = ImageInfo(
@@ -91,16 +91,30 @@ def test_a_turn_lists_exactly_the_regions_of_its_caption():
     assert seen == ["1", "2", "3"]
 
 
-def test_gpt4roi_tells_a_caption_and_then_asks_about_each_region_by_name():
+def phrases(*caption: str | Mention) -> list[tuple[str, str, Task]]:
+    """The turns of a caption of GPT4RoI's after the first: what is named, the answer, the task."""
+    item = GroundedCaption("7#0", caption)
+    (turns,) = asked(replace(FOUND, items=(item,)), style=Style.GPT4ROI)
+    assert {turn.items for turn in turns} == {(item.id,)}
+    requests = written(turns, Style.GPT4ROI)[2::2]
+    found = []
+    for request, turn in zip(requests, turns[1:], strict=True):
+        several = turn.task is Task.MULTI_REGION_CAPTION
+        wordings = GROUP_PHRASE if several else PHRASE
+        assert turn.prompt.startswith(f"{wordings.name}/")
+        found.append((filling(request, wordings), str(turn.answer), turn.task))
+    return found
+
+
+def test_gpt4roi_tells_a_caption_and_then_asks_about_each_phrase_by_name():
     found = {turns[0].answer: turns for turns in asked(style=Style.GPT4ROI)}
     assert sorted(found) == sorted(TEXTS)
     requests = written(found[TEXTS[0]], Style.GPT4ROI)[::2]
     first = requests[0].removeprefix("The <image> provides an overview of the picture.\n")
     assert filling(first, CAPTION) == "region1 <region1>, region2 <region2>, region3 <region3>"
-    assert [filling(request, PHRASE) for request in requests[1:]] == [
-        "region1", "region2", "region3",
-    ]  # fmt: skip
-    assert [turn.answer for turn in found[TEXTS[0]][1:]] == ["Two men", "Two men", "a dog"]
+    assert filling(requests[1], GROUP_PHRASE) == "region1 and region2"
+    assert filling(requests[2], PHRASE) == "region3"
+    assert [turn.answer for turn in found[TEXTS[0]][1:]] == ["Two men", "a dog"]
     assert [turn.task for turn in found[TEXTS[2]]] == [
         Task.MULTI_REGION_CAPTION, Task.REGION_CAPTION,
     ]  # fmt: skip
@@ -113,9 +127,50 @@ def test_gpt4roi_names_a_region_alone_as_well():
     assert filling(requests[1], PHRASE) == "region1"
 
 
-def test_a_region_of_several_phrases_is_answered_by_the_first():
-    (turns,) = [turns for turns in asked(style=Style.GPT4ROI) if turns[0].answer == TEXTS[1]]
-    assert [turn.answer for turn in turns[1:]] == ["a man", "his son"]
+ALONE, TOGETHER = Task.REGION_CAPTION, Task.MULTI_REGION_CAPTION
+
+
+def test_a_region_is_asked_about_alone_and_in_a_group():
+    assert phrases(Mention("A man", ("b",)), " and ", Mention("two dogs", ("a", "b", "c"))) == [
+        ("region1", "A man", ALONE),
+        ("region1, region2 and region3", "two dogs", TOGETHER),
+    ]
+    assert phrases(Mention("Twins", ("b", "a")), ": ", Mention("one", ("a",))) == [
+        ("region1 and region2", "Twins", TOGETHER),
+        ("region2", "one", ALONE),
+    ]
+
+
+def test_a_phrase_of_no_region_is_not_asked_for():
+    found = phrases(Mention("Rain", ()), " on ", Mention("a dog", ("b",)))
+    assert found == [("region1", "a dog", ALONE)]
+
+
+def test_the_same_regions_are_asked_about_once_by_their_first_phrase():
+    assert phrases(
+        Mention("Two men", ("a", "b")), " see ", Mention("a dog", ("c",)), " ; ",
+        Mention("both", ("b", "a")), " call ", Mention("it", ("c",)), " to ",
+        Mention("the men", ("a", "b", "c")),
+    ) == [
+        ("region1 and region2", "Two men", TOGETHER),
+        ("region3", "a dog", ALONE),
+        ("region1, region2 and region3", "the men", TOGETHER),
+    ]  # fmt: skip
+
+
+@given(st.lists(st.lists(st.sampled_from("abcd"), min_size=1, unique=True), min_size=1))
+def test_no_region_is_called_by_a_phrase_of_another_number(groups):
+    caption: Passage = tuple(Mention(f"it{at}", tuple(ids)) for at, ids in enumerate(groups))
+    order = dict.fromkeys(name for ids in groups for name in ids)
+    numbers = {name: str(at) for at, name in enumerate(order, start=1)}
+    first: dict[frozenset[str], str] = {}
+    for at, ids in enumerate(groups):
+        first.setdefault(frozenset(numbers[name] for name in ids), f"it{at}")
+    found = phrases(*caption)
+    assert [(frozenset(re.findall(r"\d", names)), answer) for names, answer, _ in found] == [
+        *first.items()
+    ]
+    assert all((" and " in names) is (task is TOGETHER) for names, _, task in found)
 
 
 @pytest.mark.parametrize("style", Style)
@@ -144,8 +199,8 @@ def test_seed_and_image_draw_order_and_wordings(style):
         assert len({prompts for _, prompts in found}) > 50
 
 
-@pytest.mark.parametrize("wordings", [CAPTION, PHRASE])
-def test_there_are_enough_wordings(wordings):
-    assert len({wording.lower() for wording in wordings.wordings}) >= 20
+@pytest.mark.parametrize(("wordings", "least"), [(CAPTION, 20), (PHRASE, 20), (GROUP_PHRASE, 12)])
+def test_there_are_enough_wordings(wordings, least):
+    assert len({wording.lower() for wording in wordings.wordings}) >= least
     assert WORDING_SETS[wordings.name] is wordings
     assert DIALOGUES[Task.MULTI_REGION_CAPTION] is dialogues

@@ -169,8 +169,8 @@ def test_records_are_right(described, compose, source, style, regions):
 @pytest.mark.parametrize(
     ("wordings", "placeholders", "least"),
     [
-        (BRIEF, ("<region>",), 43),
-        (SINGLE, ("<region>",), 20),
+        (BRIEF, ("<region>",), 46),
+        (SINGLE, ("<region>",), 23),
         (REFERRING_TASK, (), 4),
         (REFERRING_TASK_NO_POSITION, (), 4),
     ],
@@ -179,3 +179,18 @@ def test_there_are_as_many_wordings_as_the_papers_have(wordings, placeholders, l
     assert WORDING_SETS[wordings.name] is wordings
     assert wordings.placeholders == placeholders
     assert len(set(wordings.wordings)) == len(wordings.wordings) >= least
+
+
+# What only some of the answers are: the owners' phrases and sentences have 1 to 20 words, and tell
+# of people, things, parts, looks, deeds or places.
+NARROW = (
+    r"\b(handful|several|two|three|five|ten|twenty) words?\b", r"\ba word\b", r"\bphrase\.",
+    r"\b(one|single) (\w+ )?(sentence(?! at most)|phrase)\b", r"\b(thing|object|appearance)\b",
+    r"\bdoes <region> look\b", r"\bgoing on\b", r"\bhappen", r"\bdoing\b", r"\bcut out\b",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("wordings", [BRIEF, SINGLE])
+def test_any_short_answer_fits_every_wording(wordings):
+    narrow = [line for line in wordings.wordings if re.search("|".join(NARROW), line)]
+    assert narrow == []

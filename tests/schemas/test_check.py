@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pycocotools import mask as coco_mask
 
 from schemas.check import check_record
 from schemas.check_masks import mask_problems
@@ -245,6 +246,15 @@ def test_other_tasks_may_mention_regions_as_they_like():
 )
 def test_a_wrong_mask_is_named(counts, line):
     assert check_record(changed(record(), "regions", 2, "mask", "counts", counts)) == [line]
+
+
+@pytest.mark.parametrize("runs", [[48, 0], [0, 0, 48], [20, 0, 28], [20, 0, 28, 0]])
+def test_empty_runs_hold_no_pixel(runs):
+    size = HEIGHT, WIDTH
+    counts = coco_mask.frPyObjects({"size": size, "counts": runs}, *size)["counts"].decode()
+    assert decode_counts(counts) == runs
+    problem = "no pixel is on, expected one at least"
+    assert list(mask_problems([mask().counts, counts], PIXELS)) == [(1, problem)]
 
 
 @pytest.mark.parametrize(

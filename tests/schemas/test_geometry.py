@@ -130,6 +130,8 @@ def test_turning_back_restores_a_box(drawn, orientation):
 
 @given(boxes(), ORIENTATIONS)
 @example(((0.0, 0.0, 1e-6, 5.0), 100, 100), 2)
+@example(((0.0025, 0.0, 0.0055, 5.0), 65_500, 100), 2)
+@example(((0.0, 0.0025, 5.0, 0.0055), 100, 65_500), 4)
 def test_a_turned_box_keeps_its_extent_as_32_bit_floats(drawn, orientation):
     box, width, height = drawn
     found, _ = fitted(box, width, height)

@@ -82,6 +82,16 @@ def test_a_balanced_ledger():
     ]
 
 
+def test_every_account_comes_with_its_place():
+    tallies = built()
+    tallies["lvis", "val", "read", "file", "read"] = 2
+    ledger = ledger_of(tallies)
+    places = [place for place, _ in ledger.accounts()]
+    assert sorted(places) == sorted({key[:4] for key in tallies})
+    assert [account for _, account in ledger.accounts()] == [ledger.account(*at) for at in places]
+    assert dict(ledger.accounts())["lvis", "val", Stage.READ, Kind.FILE] == Account(read=2)
+
+
 @pytest.mark.parametrize(
     ("tallies", "problems"),
     [

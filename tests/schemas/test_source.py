@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from schemas.source import RECORD_BYTES, REGION_BYTES, Sizing, SplitInput, Volume
+from schemas.source import CAPTION_BYTES, RECORD_BYTES, REGION_BYTES, Sizing, SplitInput, Volume
 
 MIB = 2**20
 VOLUME = Volume(images=100, regions=700, categories=5, picture_bytes=100 * MIB)
@@ -39,6 +39,11 @@ def split(**changes) -> SplitInput:
         (replace(EMBED, embed=False, shard_bytes=TEXT), VOLUME, 1),
         (replace(EMBED, embed=False, shard_bytes=TEXT - 1), VOLUME, 2),
         (replace(EMBED, embed=False, shard_bytes=1), VOLUME, TEXT),
+        (
+            replace(EMBED, embed=False, shard_bytes=1, captioned=True),
+            VOLUME,
+            TEXT + 700 * CAPTION_BYTES,
+        ),
         (EMBED, replace(VOLUME, regions=50), 6),
         (EMBED, Volume(images=0, regions=0, categories=0, picture_bytes=0), 1),
         (EMBED, replace(VOLUME, regions=0), 1),
@@ -54,6 +59,7 @@ def split(**changes) -> SplitInput:
         "just one",
         "one byte over",
         "a byte each",
+        "a caption for each region",
         "some images have no region",
         "nothing",
         "no regions",

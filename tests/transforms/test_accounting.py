@@ -11,7 +11,7 @@ from apache_beam.testing.util import assert_that, equal_to
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejected, Rejection, Repair
 from schemas.sample import ImageInfo
-from transforms.accounting import KEPT, REJECTED, TALLY, Book, BookedDoFn, booked
+from transforms.accounting import KEPT, REJECTED, TALLY, Book, BookedDoFn, booked, passed_on
 
 
 def rejection(number: int) -> Rejection:
@@ -102,6 +102,14 @@ def test_a_booked_stage_has_all_its_outputs(make_image, numbers):
         assert_that(found["fours"], equal_to([n for n in even if n % 4 == 0]), "fours")
         expected = [((*at, how), count) for how, count in counts.items() if count]
         assert_that(totals, equal_to(expected), "tally")
+
+
+def test_a_stage_with_nothing_to_do_passes_all_on():
+    with BeamPipeline() as root:
+        found = passed_on(root | beam.Create([1, 2]))
+        assert_that(found[KEPT], equal_to([1, 2]), "kept")
+        assert_that(found[REJECTED], equal_to([]), "rejected")
+        assert_that(found[TALLY], equal_to([]), "tally")
 
 
 def test_a_bundle_that_is_tried_again_counts_once(make_image):

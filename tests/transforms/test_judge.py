@@ -40,6 +40,7 @@ CAPTIONS = (
     "The book Война и мир lies on a table beside a cup of tea.",
     "A sign in Arabic, \u00abممنوع الوقوف في هذا المكان\u00bb, hangs on a wall.",
     "The menu of Les Deux Magots lists croque monsieur and tarte aux pommes with prices.",
+    "Chalkboard menu: soupe du jour, coq au vin and crème de cassis",
     "La Casa de la Pizza is a restaurant with a blue door.",
     "A poster of the film La vita e bella hangs over the desk.",
     "Die cast toy van, red, with a mint roof and hay bales",
@@ -179,6 +180,36 @@ def test_no_words(text, finish):
 )
 def test_cut_answers(text, finish):
     assert refused(text, finish).reason is Reason.CAPTION_CUT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>\nThe region shows a car. I cannot tell.\n</think>\n\nA red car.",
+        "The template has opened it. Is it red?</think>A red car.",
+        "<think>One.</think><think>And another.</think> A red car.",
+        "<think></think>A red car.",
+        "A red car.",
+    ],
+)
+def test_what_was_thought_is_no_part_of_a_caption(text):
+    assert judge(text, "stop") == "A red car."
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "reason"),
+    [
+        ("<think>\nThe region shows a red car.", "stop", Reason.CAPTION_CUT),
+        ("<think>\nThe region shows a red car.", "length", Reason.CAPTION_CUT),
+        ("<think>One.</think><think>A red car.", "stop", Reason.CAPTION_CUT),
+        ("<think>It is red.</think>A red", "length", Reason.CAPTION_CUT),
+        ("<think>It is red.</think>\n", "stop", Reason.CAPTION_EMPTY),
+        ("<think>It is red.</think>I cannot see it.", "stop", Reason.CAPTION_REFUSAL),
+    ],
+)
+def test_a_thought_alone_is_no_caption(text, finish, reason):
+    cause = refused(text, finish)
+    assert (cause.reason, text in cause.detail) == (reason, True)
 
 
 @pytest.mark.parametrize("text", ["A red car.", 'It says "Stop."', "Is it red?", "A **red** car.*"])

@@ -35,8 +35,8 @@ def with_mask(segmentation: object) -> SourceRegion:
 def screened(make_image):
     """What is kept of regions of one image, and the book; the ledger always balances."""
 
-    def screen(*regions: SourceRegion) -> tuple[tuple[Region, ...], Book]:
-        image, book = make_image(), Book(Stage.SCREEN)
+    def screen(*regions: SourceRegion, **size: int) -> tuple[tuple[Region, ...], Book]:
+        image, book = make_image(**size), Book(Stage.SCREEN)
         found = screen_image(SourceImage(image, regions, label_set=LABELS), book)
         assert (found.image, found.items, found.label_set) == (image, (), LABELS)
         account = ledger_of(book.tally).account("coco", "train", Stage.SCREEN, Kind.ANNOTATION)
@@ -111,6 +111,14 @@ def test_a_mask_of_few_runs_is_no_blank_one(screened, pixels):
 )
 def test_a_blank_mask_is_dropped_and_counted(screened, blank):
     (kept,), book = screened(with_mask(blank))
+    assert kept == KEPT_GOOD
+    assert repairs(book) == {Repair.MASK_EMPTY: 1}
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (4_000, 3_000), (8_192, 6_144)])
+def test_a_blank_mask_of_a_large_picture_is_dropped_too(screened, width, height):
+    blank = with_mask({"size": [height, width], "counts": [height * width]})
+    (kept,), book = screened(blank, width=width, height=height)
     assert kept == KEPT_GOOD
     assert repairs(book) == {Repair.MASK_EMPTY: 1}
 

@@ -117,9 +117,11 @@ def test_a_caption_that_loses_a_region_keeps_its_words(region_id):
     assert plain_text(found.caption) == plain_text(item.caption)
 
 
-def test_a_mention_that_loses_one_of_its_regions_keeps_the_others():
-    item = caption(Mention("three dogs", ("b", "gone", "z", "a")), " run")
-    assert screen_item(item, REGIONS) == caption(Mention("three dogs", ("b", "a")), " run")
+@pytest.mark.parametrize("region_id", ["gone", "z"])
+def test_a_phrase_of_several_regions_stands_for_all_or_for_none(region_id):
+    item = caption(Mention("two dogs", ("b", region_id)), " see ", dog("a"))
+    assert screen_item(item, REGIONS) == caption("two dogs", " see ", dog("a"))
+    assert region_id in refusal(caption(Mention("two dogs", ("b", region_id)), " run")).detail
 
 
 def test_a_caption_that_never_had_a_region_says_so():
@@ -171,7 +173,10 @@ def test_harmless_pieces_that_join_to_what_is_obeyed(pieces, seen):
         (question(answer=()), Reason.TEXT_EMPTY),
         (question(rationale=("\n",)), Reason.TEXT_EMPTY),
         (dialogue("Hm?", " \0"), Reason.TEXT_EMPTY),
-        (dialogue("", "Hm."), Reason.TEXT_EMPTY),
+        (dialogue("", ""), Reason.TEXT_EMPTY),
+        (dialogue("\0", "Hm."), Reason.TEXT_EMPTY),
+        (dialogue("Hm?", "Hm.", "", "Hm."), Reason.TEXT_EMPTY),
+        (dialogue("", "Hm.", "", "Hm."), Reason.TEXT_EMPTY),
         (dialogue("x" * 100_001, "Hm."), Reason.TEXT_TOO_LONG),
     ],
 )
@@ -229,6 +234,18 @@ def test_an_image_keeps_what_can_be_used_of_what_is_said(make_image):
         Kind.DIALOGUE: (2, 1),
     }
     assert [account.missing() for account in accounts.values()] == [0] * 6
+
+
+@pytest.mark.parametrize(
+    "item", [dialogue("", "A dog."), dialogue("", "A dog.", "What kind?", "A poodle.")]
+)
+def test_a_picture_needs_no_request(make_image, item):
+    image, text = make_image(), make_image(file_name=None, width=None, height=None, size_bytes=0)
+    shown, alone = Book(Stage.SCREEN), Book(Stage.SCREEN)
+    assert screen_image(SourceImage(image, (), (item,)), shown).items == (item,)
+    assert shown.rejections == []
+    assert screen_image(SourceImage(text, (), (item,)), alone).items == ()
+    assert [line.reason for line in alone.rejections] == [Reason.TEXT_EMPTY]
 
 
 def test_text_alone_needs_no_picture(make_image):

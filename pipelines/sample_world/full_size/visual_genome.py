@@ -26,7 +26,7 @@ _IMAGES_AT_ONCE = 5_000
 
 
 def write_visual_genome(root: Path, scale: float) -> None:
-    """Write three files, two lists of aliases and pictures below `root/visual_genome`."""
+    """Write three files, a list of aliases and pictures below `root/visual_genome`."""
     folder, images = root / "visual_genome", scaled(IMAGES, scale)
     paths = [_path(number) for number in range(1, images + 1)]
     link_pictures(folder / "plain", folder, ((path, FRAME) for path in paths))
@@ -37,9 +37,8 @@ def write_visual_genome(root: Path, scale: float) -> None:
     }
     for name, records in contents.items():
         write_json(folder / f"{name}.json", [b"[", records, b"]"])
-    for role, names in (("object", prose.names(NAMES)), ("predicate", _predicates())):
-        groups = (f"{one},{one}s,{one} of".encode() for one in names[::3])
-        write_lines(folder / f"{role}_alias.txt", groups)
+    groups = (f"{one},{one}s,{one} of".encode() for one in _predicates()[::3])
+    write_lines(folder / "predicate_alias.txt", groups)
 
 
 def _path(number: int) -> str:

@@ -19,6 +19,7 @@ from schemas.source import Count, SourceImage, SplitFacts
 from transforms.accounting import Book
 from transforms.screen import screen_image
 
+LABELLED = ("coco", "lvis", "v3det")
 SOURCES = [(spec, year) for spec in CATALOG.values() for year in spec.years or (None,)]
 
 
@@ -32,7 +33,8 @@ class Split:
 
 
 def splits_of(root, spec, year) -> list[Split]:
-    request = SourceRequest(name=spec.name, year=year, label_set="Shapes-15")
+    labels = "Shapes-15" if spec.name in LABELLED else None
+    request = SourceRequest(name=spec.name, year=year, label_set=labels)
     recipe = Recipe(sources=(request,), evaluation=not spec.tasks)
     plan = make_plan(recipe, str(root), "unused")
     return [Split(split) for split in plan.splits]

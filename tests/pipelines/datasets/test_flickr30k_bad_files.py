@@ -227,9 +227,9 @@ BAD = {
             ("annotation", "/5", "no_regions"),
             *[("annotation", f"/object {number}", "malformed") for number in (4, 5, 6, 7)],
             ("annotation", "/30,1,20,9", "box_inverted"),
-            ("annotation", "/1,1,20,30", "duplicate"),
-            ("annotation", "/2,2,7,7", "not_used"),
-            ("annotation", "/2,2,8,8", "not_used"),
+            # Its phrase stands for the inverted box as well.
+            *[("annotation", "/1,1,20,30", reason) for reason in ("duplicate", "not_used")],
+            *[("annotation", box, "not_used") for box in ("/2,2,7,7", "/2,2,8,8")],
         },
     ),
 }  # fmt: skip

@@ -61,7 +61,7 @@ def second_reader(records, root, style="regiongpt"):
             before = "<image>" if style == "regiongpt" else (
                 "The <image> provides an overview of the picture."
             )  # fmt: skip
-            texts[0] = f"{before}\n{request}"
+            texts[0] = f"{before}\n{request}" if request else before
         found.append((place or "", tuple(texts)))
     return sorted(found)
 
@@ -72,6 +72,18 @@ def test_a_second_reader_agrees_on_the_150k(instruct, build_it, style, said_in):
     built = build_it(instruct.root, style=style)
     assert said_in(built) == second_reader(instruct.records, instruct.root, style)
     assert {row["task"] for row in built.rows()} == {"image_conversation"}
+    assert built.rejected() == []
+    assert verify(str(built.folder)).problems == []
+
+
+@pytest.mark.parametrize("style", ["regiongpt", "gpt4roi"])
+def test_a_picture_may_be_shown_without_a_word(instruct, build_it, style, said_in):
+    for name, texts in (("000000000003.jpg", []), ("000000000004.jpg", ["And?", "So."])):
+        instruct.record(name, "<image>", f"A picture, {name}.", *texts)
+        instruct.record(name, "\n<image>\n", f"Another, {name}.", *texts)
+    instruct.save()
+    built = build_it(instruct.root, style=style)
+    assert said_in(built) == second_reader(instruct.records, instruct.root, style)
     assert built.rejected() == []
     assert verify(str(built.folder)).problems == []
 

@@ -35,9 +35,10 @@ BAD = {
     "token without image": {"image": None},
 }
 EMPTY = {
-    "empty request": turns("<image>\n", "b"),
+    "invisible request": turns("<image>\n\u200b", "b"),
     "empty answer": turns("<image>\na", " \n"),
     "empty later": turns("<image>\na", "b", "", "d"),
+    "empty twice": turns("<image>", "b", "", "d"),
 }
 
 
@@ -74,6 +75,15 @@ def test_an_empty_turn_is_refused(instruct, build_it, fault, said_in, before):
     built = build_it(instruct.root)
     ((kind, item_id, reason),) = built.rejected()
     assert (kind, item_id.partition(".")[0], reason) == ("dialogue", "bad", "text_empty")
+    assert said_in(built) == before
+
+
+def test_a_text_begins_with_a_request(instruct, build_it, said_in, before):
+    instruct.record(None, "", "Once upon a time.", id="tale")
+    instruct.save()
+    built = build_it(instruct.root)
+    ((kind, _, reason), (_, item_id, also)) = built.rejected()
+    assert (kind, reason, item_id, also) == ("dialogue", "text_empty", "tale", "no_regions")
     assert said_in(built) == before
 
 

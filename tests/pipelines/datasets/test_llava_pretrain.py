@@ -127,6 +127,28 @@ def test_the_plain_template_has_no_request(owner, build_it):
     } == {name: ["<image>", caption] for name, caption in captions.items()}
 
 
+@pytest.mark.parametrize(
+    ("style", "before"),
+    [
+        ("regiongpt", "<image>"),
+        ("gpt4roi", "The <image> provides an overview of the picture."),
+    ],
+)
+def test_the_owner_may_use_the_plain_template(owner, build_it, style, before):
+    root = owner()
+    file = root / "llava_pretrain" / "blip_laion_cc_sbu_558k.json"
+    records = json.loads(file.read_text("utf-8"))
+    for record in records:
+        record["conversations"][0]["value"] = "<image>"
+    file.write_text(json.dumps(records), encoding="utf-8")
+    built = build_it(root, style=style)
+    assert built.rejected() == []
+    assert verify(str(built.folder)).problems == []
+    assert sorted([turn["content"] for turn in row["messages"]] for row in built.rows()) == sorted(
+        [before, caption] for _, caption, _ in second_reader(root)[0].values()
+    )
+
+
 def test_the_plain_template_is_not_of_the_other_style(owner, build_it):
     with pytest.raises(UsageError, match="plain captions"):
         build_it(owner(), plain_captions=True, style="gpt4roi")

@@ -354,27 +354,37 @@ def test_ids_of_regions_and_objects_may_meet(files, built):
     assert output.rejected() == []
 
 
-def test_aliases(files, built):
+def test_aliases_tell_repeats_and_rewrite_nothing(files, built):
     files.picture(1)
-    files.relates(1, (1, "Bikes "), "next  to", (2, "ladies"))
-    files.relates(2, (1, "Bikes "), "beside", (2, "ladies"))
-    (files.folder / "object_alias.txt").write_text("bike,bikes,bikes are\n\nlady,ladies\n,x\n")
-    (files.folder / "predicate_alias.txt").write_text("near,by,next to\nby,beside,  by\n")
+    files.relates(1, (1, "Men"), "on top of", (2, "glasses"))
+    files.relates(2, (1, "Men"), "Above  a", (2, "glasses"))
+    files.relates(3, (1, "Men"), "over", (2, "glasses"))
+    files.relates(4, (2, "glasses"), "above", (1, "Men"))
+    (files.folder / "object_alias.txt").write_text("man,men\nglass,glasses\n")
+    (files.folder / "predicate_alias.txt").write_text("above,on  Top of\n\nover,across\n")
     output = built(files)
     assert output.rejected() == [("relationship", "relationship/2", "duplicate")]
     assert turns(output, Task.REGION_RELATIONSHIP) == [
-        (["object/1", "object/2"], "The bike is near the lady.")
+        (["object/1", "object/2"], "The Men are on top of the glasses."),
+        (["object/1", "object/2"], "The Men are over the glasses."),
+        (["object/1", "object/2"], "The glasses are above the Men."),
     ]
+    names = {region["category"] for row in output.rows() for region in row["regions"]}
+    assert names == {"Men", "glasses"}
 
 
-def test_aliases_in_a_circle_come_to_an_end():
-    aliases = parse_aliases(b"a,b\nb,a\nz,q\nc,q\n", "alias.txt")
-    assert {name: aliases.canonical(name) for name in "abqz"} == {
-        "a": "b",
-        "b": "a",
-        "q": "c",
-        "z": "z",
+def test_groups_of_aliases():
+    """Lines with the same first are one group; a name in two of them joins no others."""
+    lines = b"near,by\nNear,next to the\nnext to,are next to\n\n,,lone\na,b\nb,a\n"
+    aliases = parse_aliases(lines, "alias.txt")
+    assert {name: set(aliases.meanings(name)) for name in ("BY", "next  to", "are next to a")} == {
+        "BY": {"near"},
+        "next  to": {"near", "next to"},
+        "are next to a": {"next to"},
     }
+    assert aliases.meanings("b") == aliases.meanings("a")
+    assert aliases.meanings("lone") == {"lone"}
+    assert aliases.meanings(" ON a") == {"on"}
 
 
 @pytest.mark.parametrize(
@@ -385,7 +395,7 @@ def test_aliases_in_a_circle_come_to_an_end():
         ("region_descriptions.json", b"PK\x03\x04"),
         ("region_descriptions.json", b'[{"id": 1, "regions": [{"region_id": 11,'),
         ("relationships.json", b""),
-        ("object_alias.txt", b"bike,bik\xff"),
+        ("predicate_alias.txt", b"near,nex\xff"),
     ],
 )
 def test_unusable_files_are_named(files, run_build, name, content):

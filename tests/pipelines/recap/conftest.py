@@ -217,12 +217,11 @@ class RecapOutput:
         self.folder: Path = output.folder
 
     def journal(self) -> list[dict[str, Any]]:
-        """All lines of all journals but their heads; each file must be whole."""
+        """All lines of all journals; each file must be whole."""
         paths = sorted(self.folder.glob("_state/captions/*/*.jsonl"))
         contents = [path.read_bytes() for path in paths]
         assert all(content.endswith(b"\n") for content in contents)
-        lines = [json.loads(line) for content in contents for line in content.splitlines()]
-        return [line for line in lines if line["type"] != "journal"]
+        return [json.loads(line) for content in contents for line in content.splitlines()]
 
     def noted(self) -> Counter[str]:
         """How often the journals have each request."""

@@ -31,10 +31,11 @@ def glance(
     [
         SEEN,
         {c: [f"The picture is {c.upper()}.", f"{c}, all over"] for c in COLOURS},
+        {c: [f"<think>Red? Or blue? {n} times.</think>{c}" for n in "12"] for c in COLOURS},
         {"red": ["rot"] * 2, "green": ["grün"] * 2, "blue": ["blau"] * 2, "yellow": ["gelb"] * 2},
         SEEN | {"red": ["crimson", "scarlet"]},
     ],
-    ids=["named", "in sentences", "steady in other words", "two unsure"],
+    ids=["named", "in sentences", "after some thought", "steady in other words", "two unsure"],
 )
 def test_sight_is_seen(said) -> None:
     assert find_blindness(glance(said)) is None

@@ -34,6 +34,14 @@ def test_balanced_is_between_what_can_be_told_apart():
     assert found.false_accepts[at] == found.false_rejects[at] == 0
 
 
+def test_balanced_is_in_the_middle_of_a_tie():
+    found = curve(np.array([1.0, 3.0, 5.0]), np.array([0.0, 2.0, 4.0]))
+    total = found.false_accepts + found.false_rejects
+    tied = found.thresholds[np.isclose(total, 2 / 3)]
+    assert tied.tolist() == [0.5, 2.5, 4.5]
+    assert found.thresholds[found.balanced()] == 2.5
+
+
 def test_accepting_a_share_at_most():
     found = curve(np.array([0.35, 0.9]), np.arange(10) / 10)
     at = found.accepting(0.25)

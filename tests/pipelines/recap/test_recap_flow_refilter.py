@@ -130,6 +130,105 @@ def test_a_run_that_has_not_ended(words, recap_words, tmp_path) -> None:
     assert recap_words(out, *flags, "--refilter", OTHER)[0] == 0
 
 
+@pytest.mark.parametrize("threshold", [OTHER, THRESHOLD])
+def test_lost_answers_are_missed_before_anything_is_cleared(
+    words, recap_words, tmp_path, threshold
+) -> None:
+    server, flags = words
+    out = tmp_path / "out"
+    assert recap_words(out, *flags, "--threshold", THRESHOLD)[0] == 0
+    whole = content(out)
+    journal = max(out.glob("_state/captions/*/*"), key=lambda path: path.stat().st_size)
+    kept = journal.read_bytes()
+    lines = kept.splitlines(keepends=True)
+    server.forget()
+    for damaged in (kept[:-9], b"".join(lines[1:]), kept.replace(b"answer", b"ans\0er", 1), None):
+        journal.unlink() if damaged is None else journal.write_bytes(damaged)
+        before = everything(out)
+        status, said = recap_words(out, *flags, "--refilter", threshold)
+        assert (status, "is not as its run left it" in said) == (1, True), said
+        assert journal.name in said
+        assert everything(out) == before
+    assert server.log() == []
+    assert recap_words(out, *flags, "--threshold", THRESHOLD)[0] == 0
+    assert sorted(journal.read_bytes().splitlines()) == sorted(kept.splitlines())
+    assert content(out) == whole
+    assert recap_words(out, *flags, "--refilter", threshold)[0] == 0
+
+
+def test_pictures_that_have_changed(coco_file, recap_words) -> None:
+    """Another size is seen before anything is cleared; the same size, when the picture is read."""
+    owner = coco_file().good(*range(1, 5)).save()
+    out = owner.pictures / "out"  # what is written there is no picture
+    paths = [f"coco.train={owner.file}", "--path", f"coco.images={owner.pictures}"]
+    flags = ["--label-set", "Things", "--path", *paths, "--captioner", "builtin", "--device", "cpu"]
+    begun = [*flags, "--threshold", THRESHOLD]
+    refilter, anew = [*flags, "--refilter", OTHER], [*flags, "--threshold", OTHER]
+    assert recap_words(out, *begun, source="coco")[0] == 0
+    before = everything(out)
+    picture = owner.pictures / "2.jpg"
+    picture.write_bytes(picture.read_bytes() + b"more")
+    status, said = recap_words(out, *refilter, source="coco")
+    assert (status, "the pictures of train" in said) == (1, True), said
+    assert everything(out) == before
+
+    assert recap_words(out, *begun, source="coco")[0] == 0
+    picture.write_bytes(picture.read_bytes()[:-4] + b"less")
+    status, said = recap_words(out, *refilter, source="coco")
+    assert (status, "/2/image/0 was never answered about the picture" in said) == (1, True), said
+    assert recap_words(out, *anew, source="coco")[0] == 0
+    assert recap_words(out, *refilter, source="coco")[0] == 0
+
+
+def test_what_was_refused_stays_refused(serve, recap_words, recap_output, tmp_path) -> None:
+    out = tmp_path / "out"
+    server = serve({"match": "region/.*[13579]/0$", "status": 400})
+    flags = ["--endpoint", server.url, "--model", "stub", "--limit", 3, "--device", "cpu"]
+    assert recap_words(out, *flags, "--no-filter")[0] == 0
+    before = recap_output(out).rejected()
+    assert "caption_failed" in before.values()
+    server.stop()
+    status, said = recap_words(out, *flags, "--refilter", -1)
+    assert status == 0, said
+    assert recap_output(out).rejected() == before
+
+
+def test_a_threshold_that_kept_nothing_can_be_lowered(words, recap_words, tmp_path) -> None:
+    server, flags = words
+    out = tmp_path / "out"
+    status, said = recap_words(out, *flags, "--threshold", 1)
+    assert (status, "nothing was kept" in said) == (1, True)
+    server.stop()
+    assert recap_words(out, *flags, "--refilter", THRESHOLD)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("anew", "mended"),
+    [(["--threshold", THRESHOLD], True), (["--refilter", OTHER], True), (["--no-filter"], False)],
+)
+def test_captions_outlive_the_builder(
+    words, recap_words, recap_output, tmp_path, monkeypatch, anew, mended
+) -> None:
+    """A new version of ours writes all shards anew, from the same answers."""
+    server, flags = words
+    out = tmp_path / "out"
+    assert recap_words(out, *flags, "--threshold", THRESHOLD)[0] == 0
+    noted = recap_output(out).noted()
+    before = everything(out)
+    server.forget()
+    monkeypatch.setattr("pipelines.plan.BUILDER", "regionforge 99")
+    status, said = recap_words(out, *flags, *anew)
+    assert status == (0 if mended else 1), said
+    assert [line for line in server.log() if not line["id"].startswith("canary")] == []
+    if mended:
+        rows = recap_output(out).output.rows()
+        assert {row["provenance"]["builder"] for row in rows} == {"regionforge 99"}
+        assert recap_output(out).noted() == noted
+    else:
+        assert "--refilter S" in said
+        assert everything(out) == before
+
+
 @pytest.mark.parametrize("flag", ["--refilter", "--rebuild"])
 @pytest.mark.parametrize("steps", [1, 6, 99])
 def test_an_end_while_an_old_run_is_cleared(

@@ -115,15 +115,24 @@ def test_the_ablations(serve, recap_words, recap_output, tmp_path) -> None:
     assert any(asked["--no-class-name",])
 
 
-def test_a_dry_run_says_what_it_takes(serve, recap_words, tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("source", "caps"),
+    [
+        ("v3det", ["--limit", 3]),
+        ("v3det", ["--per-image", 1]),
+        ("v3det", ["--per-category", 1]),
+        ("coco", ["--label-set", "Shapes-15", "--per-category", 3, "--per-image", 2]),
+    ],
+)
+def test_a_dry_run_says_what_it_takes(serve, recap_words, tmp_path, source, caps) -> None:
     server = serve(delay=0.01)
-    flags = ["--endpoint", server.url, "--model", "stub", "--no-filter", "--limit", 3]
-    status, said = recap_words(tmp_path / "out", *flags, "--dry-run")
+    flags = ["--endpoint", server.url, "--model", "stub", "--no-filter", *caps]
+    status, said = recap_words(tmp_path / "out", *flags, "--dry-run", source=source)
     assert status == 0
     assert not (tmp_path / "out").exists()
     measured = len(server.log())
     server.forget()
-    assert recap_words(tmp_path / "out", *flags)[0] == 0
+    assert recap_words(tmp_path / "out", *flags, source=source)[0] == 0
     asked = [name for name in server.answered() if not name.startswith("canary")]
     assert measured <= len(asked)
     regions = sum("/region/" in name for name in asked)

@@ -18,6 +18,7 @@ from schemas.errors import UsageError
 
 IMAGES = ["--limit-mm-per-prompt", '{"image":1}']
 QUIET = ["--disable-uvicorn-access-log"]
+SEEDED = ["--seed", "1", "--api-server-count", "2"]
 LARGE = 2 * SAMPLES * SAMPLE_BYTES
 
 
@@ -82,6 +83,8 @@ def test_no_program(tmp_path, monkeypatch, path) -> None:
         ("--limit_mm_per_prompt={}", [*QUIET, "--limit_mm_per_prompt={}"]),
         ("--limit-mm-per-prompt.image 3", [*QUIET, "--limit-mm-per-prompt.image", "3"]),
         ("--no-disable-uvicorn-access-log", [*IMAGES, "--no-disable-uvicorn-access-log"]),
+        ("--model-impl auto", [*IMAGES, *QUIET, "--model-impl", "auto"]),
+        ("--seed 1 --api-server-count 2", [*IMAGES, *QUIET, *SEEDED]),
         ("--chat-template 'a b.jinja'", [*IMAGES, *QUIET, "--chat-template", "a b.jinja"]),
     ],
 )
@@ -90,7 +93,11 @@ def test_flags(text, flags) -> None:
 
 
 @pytest.mark.parametrize(
-    "flag", ["--host", "--port=1", "--api-key", "--api_key=SECRET", "--model", "--ssl-keyfile"]
+    "flag",
+    [
+        *("--host", "--port=1", "--api-key", "--api_key=SECRET", "--model", "--ssl-keyfile"),
+        *("--served-model", "--api-k", "--api_k=SECRET", "--por", "--ho=x", "--u", "--"),
+    ],
 )
 def test_flags_that_are_ours(flag) -> None:
     with pytest.raises(UsageError, match="is not for you to choose") as error:

@@ -151,6 +151,28 @@ def test_it_cannot_be_started(fake_vllm, serving, ask_served, make_requests, tmp
     assert "the server cannot be started" in str(error)
 
 
+@pytest.mark.parametrize("rest", [0, 200])
+def test_what_it_dies_of_is_quoted(fake_vllm, serving, ask_served, make_requests, rest) -> None:
+    worker = "(Worker pid=7) ERROR 11-20 20:18:12 [multiproc_executor.py:953] "
+    says = [
+        "(APIServer pid=5) WARNING 11-20 20:17:57 [system_utils.py:255] such as `OSError: no`",
+        f"{worker}Traceback (most recent call last):",
+        f"{worker}safetensors._rust.SafetensorError: incomplete, $VLLM_API_KEY",
+        *(
+            f'(EngineCore pid=6) ERROR 11-20 20:18:15 [core.py:1510]   File "{n}"'
+            for n in range(rest)
+        ),
+        "RuntimeError: Engine core initialization failed. See root cause above.",
+    ]
+    fake = fake_vllm(says=says, exits=[1])
+    with serving(fake) as server:
+        (error,) = ask_served(server, make_requests(1))
+    cause = "safetensors._rust.SafetensorError: incomplete, [key]\n"
+    assert str(error).count(cause) == 1
+    assert (f"The first error in its log: {cause}The end of" in str(error)) == bool(rest)
+    assert str(error).endswith("See root cause above.")
+
+
 def test_it_is_stopped_while_it_starts(fake_vllm, serving) -> None:
     fake = fake_vllm(hangs=True)
     with serving(fake) as server:

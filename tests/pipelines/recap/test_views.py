@@ -6,13 +6,21 @@ import struct
 import warnings
 import zlib
 from dataclasses import replace as with_changes
+from hashlib import sha256
 
 import numpy as np
 import pytest
 from msgspec.structs import replace
 from PIL import Image
 
-from pipelines.recap.views import LazyView, PictureRefused, Sights, view_image
+from pipelines.recap.views import (
+    ImageView,
+    LazyView,
+    PictureRefused,
+    Sights,
+    read_picture,
+    view_image,
+)
 from schemas.rejection import Reason
 from schemas.sample import Region, ScreenedImage
 
@@ -91,6 +99,11 @@ def saved(tmp_path, make_image):
     return save
 
 
+def shown(found: ScreenedImage, sights: Sights) -> ImageView:
+    """What is shown of a picture that was saved."""
+    return view_image(found, sights, read_picture(found.image, sights.folder))
+
+
 # Where both frames have one size, annotations are taken for those of the stored pixels.
 FRAMES = [(turn, "stored") for turn in STORED] + [(turn, "upright") for turn in (5, 6, 7, 8)]
 
@@ -102,7 +115,7 @@ def test_crops_are_upright(saved, sights, orientation, frame) -> None:
     annotated = stored if frame == "stored" else upright
     height, width, _ = annotated.shape
     found = saved(as_jpeg(stored, orientation), found_boxes(annotated), width, height)
-    view = view_image(found, sights)
+    view = shown(found, sights)
     assert size_of(view.jpeg) == (WIDTH, HEIGHT)
     assert (view.subject.width, view.subject.height) == (WIDTH, HEIGHT)
     for name, colour in (("red", RED), ("green", GREEN)):
@@ -117,14 +130,14 @@ def test_crops_are_upright(saved, sights, orientation, frame) -> None:
 
 def test_context_is_for_the_captioner_alone(saved, sights) -> None:
     found = saved(as_jpeg(scene(), 1), BOXES, WIDTH, HEIGHT)
-    view = view_image(found, with_changes(sights, context=0.25))
+    view = shown(found, with_changes(sights, context=0.25))
     assert size_of(view.regions["red"].jpeg) == (48, 24)
     assert size_of(view.regions["red"].tight) == (32, 16)
 
 
 def test_pictures_are_small_enough(saved, sights) -> None:
     found = saved(as_jpeg(scene(), 1), BOXES, WIDTH, HEIGHT)
-    view = view_image(found, with_changes(sights, max_pixels=400))
+    view = shown(found, with_changes(sights, max_pixels=400))
     for jpeg in (view.jpeg, *(region.jpeg for region in view.regions.values())):
         width, height = size_of(jpeg)
         assert width * height <= 400
@@ -169,14 +182,14 @@ def test_unusual_pictures_are_shown(saved, sights, name) -> None:
     found = saved(UNUSUAL[name](), BOXES, WIDTH, HEIGHT)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        view = view_image(found, sights)
+        view = shown(found, sights)
     assert size_of(view.jpeg) == (WIDTH, HEIGHT)
     assert size_of(view.regions["red"].tight) == (32, 16)
 
 
 def refusal(found: ScreenedImage, sights: Sights) -> Reason:
     with pytest.raises(PictureRefused) as refused:
-        view_image(found, sights)
+        shown(found, sights)
     return refused.value.cause.reason
 
 
@@ -205,5 +218,6 @@ def test_a_picture_is_read_when_it_is_needed_and_once(saved, sights, tmp_path) -
         views = await asyncio.gather(*(view.get() for _ in range(3)))
         picture.unlink()
         assert all(each is views[0] for each in [*views, await view.get()])
+        assert await view.digest() == sha256(content).hexdigest()[:16]
 
     asyncio.run(run())

@@ -172,7 +172,10 @@ def test_a_model_with_too_little_to_say_is_given_up(server, wordings, tmp_path, 
 def test_other_sets_of_the_file_stay(server, wordings, tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("recap_global: [Old.]\nregion_caption: ['Old <region>.']\n", encoding="utf-8")
-    server.answers = ["<think>\nI think of one.\n</think>\nWürdig neu."]
+    server.answers = [
+        "<think>\nI think without an end.",
+        "<think>\nI think of one.\n</think>\nWürdig neu.",
+    ]
     assert wordings("recap_global", 1, "--output", path) == 0
     assert load_wordings(str(path)) == {
         "recap_global": ["Würdig neu."],
