@@ -45,7 +45,7 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
     console.print(table)
     print_reported(console, plan, ledger)
     _print_reasons(console, plan, manifest)
-    for line in emptied(ledger, manifest):
+    for line in _emptied(ledger, manifest):
         console.print(f"[bold red]nothing was kept of[/bold red] {escape(line)}")
     total = sum(shard.bytes for shard in manifest.shards)
     shards = f"{len(manifest.shards)} shards, {size_text(total)}, in {seconds:.1f} s"
@@ -69,7 +69,7 @@ def _print_reasons(console: Console, plan: Plan, manifest: Manifest) -> None:
         console.print(f"{split}: {len(short)} categories fall short, e.g. {escape(least)}")
 
 
-def emptied(ledger: Ledger, manifest: Manifest) -> Iterator[str]:
+def _emptied(ledger: Ledger, manifest: Manifest) -> Iterator[str]:
     """Yield each split of which nothing is left, though nobody asked for that, and why mostly."""
     filled = {(shard.config, shard.split) for shard in manifest.shards if shard.rows}
     for source, splits in ledger.sources.items():

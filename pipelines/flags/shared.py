@@ -37,5 +37,5 @@ def add_shard_flags(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--rebuild",
         action="store_true",
-        help="replace what a build has written into the output, of this recipe or another",
+        help="replace what was written into the output, by this recipe or another; captions too",
     )

@@ -67,11 +67,10 @@ class Recap:
         return self._said.read_text(encoding="utf-8", errors="replace")
 
     def lines(self) -> list[dict[str, Any]]:
-        """The whole lines of the journals, but for their heads."""
+        """The whole lines of the journals."""
         found = [path.read_bytes() for path in self.output.glob("_state/captions/*/*.jsonl")]
         whole = [line for content in found for line in content.splitlines(True)]
-        lines = [json.loads(line) for line in whole if line.endswith(b"\n")]
-        return [line for line in lines if line["type"] != "journal"]
+        return [json.loads(line) for line in whole if line.endswith(b"\n")]
 
     def until(self, answers: int) -> None:
         """Wait until so many answers are written down."""
