@@ -41,11 +41,11 @@ format: $(STAMP) ## Rewrite the code in the house format
 	$(BIN)/ruff format .
 
 bench: $(STAMP) ## Measure builds against plain alternatives
-	$(BIN)/python bench/run.py $(ARGS)
+	$(BIN)/python -m bench.run $(ARGS)
 
 bench-vllm: $(STAMP) ## Measure captioning beside vLLM's own load generator (needs the same)
 	vllm="$$($(BIN)/python tests/vllm/environment.py)" && \
-		$(BIN)/python bench/against_vllm.py "$$vllm" $(ARGS)
+		$(BIN)/python -m bench.against_vllm "$$vllm" $(ARGS)
 
 sdist: $(STAMP) ## Build dist/*.tar.gz, install it elsewhere and run a build from there
 	$(BIN)/python tests/sdist_check.py

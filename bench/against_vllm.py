@@ -1,6 +1,6 @@
 """`make bench-vllm`: the speed of `recap` beside that of vLLM's own load generator, on one server.
 
-    python bench/against_vllm.py VLLM [--pairs N] [--images N] [--side N] [--concurrency N]
+    python -m bench.against_vllm VLLM [--pairs N] [--images N] [--side N] [--concurrency N]
 
 VLLM is the folder that tests/vllm/environment.py prints: a vLLM for processors and a tiny model.
 In each round a whole `recap` captions the same photographs, then the load generator sends the very
@@ -32,17 +32,17 @@ from typing import Any
 
 import msgspec
 import openai
-from recorder import Recorder, Run, clocks
 
+from bench.full_size_world.coco import CocoSet, write_photo_set
+from bench.recorder import Recorder, Run, clocks
 from pipelines.datasets.spec import SourceRequest
-from pipelines.recap.endpoints import Servers
+from pipelines.recap.client.endpoints import Servers
 from pipelines.recap.flow import Tools
 from pipelines.recap.plan import make_recap_plan
-from pipelines.recap.recipe import Captioning, Filter, RecapRecipe
 from pipelines.recap.run import run_recap
-from pipelines.recap.serve_command import find_vllm, parse_serve_args, serve_command
-from pipelines.recap.server import KEY_VARIABLE, Server, Serving
-from pipelines.sample_world.full_size.coco import CocoSet, write_photo_set
+from pipelines.recap.serving.command import find_vllm, parse_serve_args, serve_command
+from pipelines.recap.serving.server import KEY_VARIABLE, Server, Serving
+from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
 
 LOAD = Path(__file__).parent / "vllm_load.py"
 MODEL = "tiny"

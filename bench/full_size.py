@@ -3,7 +3,7 @@
 Each is built with two workers: a tenth of the images with all that is said of them, the whole, and
 the tenth once more, lest a machine that grows slower meanwhile blur the comparison. Pictures are
 links to plain ones, for nobody opens them but where their owner states no sizes; annotations are
-drawn by `pipelines.sample_world.full_size`. On a machine that does other things as well, the
+drawn by `bench.full_size_world`. On a machine that does other things as well, the
 seconds of processors are the ones to go by.
 """
 
@@ -15,9 +15,9 @@ from pathlib import Path
 from statistics import fmean
 
 import msgspec
-from measure import Run, run_into
 
-from pipelines.sample_world.full_size.data_root import write_data_root
+from bench.full_size_world.data_root import write_data_root
+from bench.measure import Run, run_into
 
 SHARES = {"tenth": 0.1, "whole": 1.0}
 MOST_BYTES, MOST_GROWTH = 4e9, 11.0  # of memory in any process; times a tenth's time

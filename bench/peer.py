@@ -1,6 +1,6 @@
 """The named peers: what a user would write with `datasets` for the same conversion.
 
-    python bench/peer.py {plain,tuned} ANNOTATIONS IMAGES OUTPUT {embed,reference}
+    python -m bench.peer {plain,tuned} ANNOTATIONS IMAGES OUTPUT {embed,reference}
 
 Both load the file with pycocotools, run `Dataset.from_generator` with two processes, then
 `save_to_disk` with two, since a build ends with shards in a folder too. The plain one loads the

@@ -1,6 +1,6 @@
 """The captioning client beside OpenAI's own, against a server that takes 50 ms for a call.
 
-    python bench/recap.py [--pairs N] [--calls N] [--concurrency N]
+    python -m bench.recap [--pairs N] [--calls N] [--concurrency N]
 
 Ours is `OpenAICaptioner` with all that it does. The peers gather calls of `AsyncOpenAI` behind a
 semaphore and do nothing else, one on each transport that it has. All send the same prompts and
@@ -27,12 +27,12 @@ import numpy as np
 import openai
 from PIL import Image
 
-from pipelines.recap.captioner import Request, Subject
-from pipelines.recap.client import OpenAICaptioner
-from pipelines.recap.endpoints import Servers
-from pipelines.recap.recipe import Captioning
+from pipelines.recap.captioning.captioner import Request, Subject
+from pipelines.recap.client.captioner import OpenAICaptioner
+from pipelines.recap.client.endpoints import Servers
+from pipelines.recipes.recap import Captioning
 
-STUB = Path(__file__).parent / "stub_server.py"
+CHECKOUT = Path(__file__).resolve().parent.parent
 DELAY_SECONDS = 0.05
 SIDE = 512  # pixels: as large as pictures are sent by default
 TOKENS = 384
@@ -51,9 +51,9 @@ def compare_clients(rounds: int, calls: int = CALLS, concurrency: int = CONCURRE
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "script.json"
         script.write_text(json.dumps({"delay": DELAY_SECONDS}), encoding="utf-8")
-        command = [sys.executable, str(STUB), "--script", str(script)]
+        command = [sys.executable, "-m", "bench.stub_server", "--script", str(script)]
         pipe = subprocess.PIPE
-        with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as server:
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=CHECKOUT) as server:
             assert server.stdout
             url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
             asyncio.run(_compare(url, server.pid, rounds, (calls, concurrency)))

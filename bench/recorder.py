@@ -5,11 +5,11 @@ from pathlib import Path
 
 import msgspec
 
-from pipelines.recap.captioner import Answer, Request
-from pipelines.recap.chat import encode_request
-from pipelines.recap.client import OpenAICaptioner
-from pipelines.recap.endpoints import Servers
-from pipelines.recap.recipe import Captioning
+from pipelines.recap.captioning.captioner import Answer, Request
+from pipelines.recap.client.captioner import OpenAICaptioner
+from pipelines.recap.client.chat import encode_request
+from pipelines.recap.client.endpoints import Servers
+from pipelines.recipes.recap import Captioning
 
 
 class Run(msgspec.Struct):

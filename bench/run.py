@@ -1,6 +1,6 @@
 """`make bench`: RegionForge beside what a user would write, in alternating pairs on this machine.
 
-    python bench/run.py [--pairs N] [--only photos|annotations|captions|full] [--source NAME]
+    python -m bench.run [--pairs N] [--only photos|annotations|captions|full] [--source NAME]
                         [--peer plain|tuned] [--data DIR]
 
 The data is drawn by the sample world: 20,000 pictures of about 110 kB, and annotations of the
@@ -18,16 +18,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from full_size import measure_sources
-from measure import Run, run_into
-from recap import compare_clients
-
-from pipelines.sample_world.full_size.coco import (
-    CocoSet,
-    write_annotation_set,
-    write_photo_set,
-)
-from pipelines.sample_world.full_size.data_root import WRITERS
+from bench.full_size import measure_sources
+from bench.full_size_world.coco import CocoSet, write_annotation_set, write_photo_set
+from bench.full_size_world.data_root import WRITERS
+from bench.measure import Run, run_into
+from bench.recap import compare_clients
 
 HERE = Path(__file__).parent
 MB = 1e6
@@ -138,7 +133,7 @@ def _our_command(work: Workload, data: Path) -> list[str]:
 
 def _peer_command(work: Workload, kind: str, data: Path) -> list[str]:
     paths = [work.data.annotations, work.data.pictures, data / "out"]
-    return [sys.executable, str(HERE / "peer.py"), kind, *map(str, paths), work.images]
+    return [sys.executable, "-m", "bench.peer", kind, *map(str, paths), work.images]
 
 
 def _copy_command(work: Workload, data: Path) -> list[str]:

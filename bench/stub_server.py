@@ -1,6 +1,6 @@
 """A server that answers like a vision-language model behind OpenAI's chat API, and fails on order.
 
-    python bench/stub_server.py [--port N] [--log FILE] [--script FILE]
+    python -m bench.stub_server [--port N] [--log FILE] [--script FILE]
 
 It prints its port and serves until its standard input ends. The answer is made of words chosen by
 the hash of model, prompt and picture, so that runs can be compared; a question for one word is
@@ -17,7 +17,7 @@ import time
 from email.utils import formatdate
 from urllib.parse import unquote
 
-from stub_model import Call, Model, Rule, Script
+from bench.stub_model import Call, Model, Rule, Script
 
 
 class Connection(asyncio.Protocol):

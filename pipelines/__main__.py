@@ -1,6 +1,6 @@
 """`python -m pipelines`."""
 
-from pipelines.cli import main
+from pipelines.cli.parser import main
 
 if __name__ == "__main__":
     main()

@@ -7,15 +7,15 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.pvalue import AsIter
 
-from pipelines.describe import DescribeRegions
+from pipelines.attach import DescribeRegions
 from pipelines.plan import Plan
 from pipelines.publish import Publish
 from pipelines.read import FACTS, ReadSources
 from pipelines.write import WriteShards
 from schemas.source import SplitFacts
-from transforms.accounting import KEPT, REJECTED, TALLY
 from transforms.compose import ComposeConversations
 from transforms.guard import GuardImages
+from transforms.ledger import KEPT, REJECTED, TALLY
 from transforms.screen import ScreenRegions
 from transforms.subsample import (
     CategoryKey,

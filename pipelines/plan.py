@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines import VERSION, files
+from pipelines import VERSION
+from pipelines.captions.manifest import check_captions, locate_captions
 from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import Located, SourceRequest
 from pipelines.guard import Guard, load_guard
-from pipelines.recapd import check_captions, locate_captions
-from pipelines.recipe import Recipe
+from pipelines.recipes.recipe import Recipe
+from pipelines.storage import files
 from pipelines.write import WriteOptions
 from schemas import shard
 from schemas.columns import BuildStamp

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import apache_beam as beam
 from apache_beam.pvalue import AsIter, PCollection
 
-from pipelines import files
-from pipelines.card import write_card
+from pipelines.card.card import write_card
+from pipelines.output.rejections import SortRejections, write_runs
 from pipelines.plan import Plan
-from pipelines.rejected import SortRejections, write_runs
+from pipelines.storage import files
 from schemas.ledger import Ledger, TallyKey, ledger_of
 from schemas.manifest import Manifest, Shard
 from schemas.rejection import Kind, Rejection

@@ -14,15 +14,15 @@ import apache_beam as beam
 import msgspec
 from apache_beam.pvalue import PBegin, TaggedOutput
 
-from pipelines.captions import with_captions
+from pipelines.captions.lookup import with_captions
 from pipelines.datasets.catalog import dataset
-from pipelines.files import FileStore
-from pipelines.recipe import RECAPD_ROLE
+from pipelines.recipes.recipe import RECAPD_ROLE
+from pipelines.storage.files import FileStore
 from schemas.errors import InputFileError
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejected, Rejection
 from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput
-from transforms.accounting import BookedDoFn, booked
+from transforms.ledger import BookedDoFn, booked
 
 FACTS = "facts"
 BATCH_IMAGES = 64  # images that travel as one element, which costs Beam less than many

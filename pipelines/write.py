@@ -18,11 +18,11 @@ import pyarrow.compute as pc
 from apache_beam.pvalue import PCollection
 from apache_beam.utils.windowed_value import WindowedValue
 
-from pipelines import files
-from pipelines.pages import Packer, Page, PagedImage, ShardKey, pack_page
-from pipelines.shard_file import ShardFile, shard_file
-from pipelines.shard_rows import ShardRows
-from pipelines.shard_state import ShardState, load_state, save_state
+from pipelines.shards.pages import Packer, Page, PagedImage, ShardKey, pack_page
+from pipelines.shards.rows import ShardRows
+from pipelines.shards.state import ShardState, load_state, save_state
+from pipelines.shards.writer import ShardFile, shard_file
+from pipelines.storage import files
 from schemas.columns import BuildStamp
 from schemas.ids import RANK_BITS, rank
 from schemas.ledger import Stage
@@ -31,8 +31,8 @@ from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import Draft, ImageInfo
 from schemas.shard import shard_name
 from schemas.source import SplitFacts
-from transforms.accounting import Book, BookedDoFn, booked, in_bundle
-from transforms.frame import annotated_as_stored, turn_rows, upright_size
+from transforms.ledger import Book, BookedDoFn, booked, in_bundle
+from transforms.orientation import annotated_as_stored, turn_rows, upright_size
 from transforms.picture import Picture, inspect, upright
 from transforms.progress import Progress
 

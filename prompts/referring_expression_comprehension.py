@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 from prompts.dialogue import Declared, Exchange, Named, filled, listed
 from prompts.instruction import Instruction
-from prompts.rounds import Drawn, rounds
 from prompts.style import Style
+from prompts.turn_order import Drawn, rounds
 from prompts.wordings import WordingSet
 from schemas.check import NO_OPTION
 from schemas.geometry import Box

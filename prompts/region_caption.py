@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from prompts.dialogue import Declared, Exchange, Part, filled
 from prompts.instruction import Instruction
-from prompts.rounds import Drawn, rounds
 from prompts.style import Style
+from prompts.turn_order import Drawn, rounds
 from prompts.wordings import WordingSet
 from schemas.item import Expression
 from schemas.sample import Region, ScreenedImage, Task

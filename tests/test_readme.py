@@ -6,11 +6,11 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from pipelines.cli import _parser
+from pipelines.cli.parser import _parser
 from pipelines.datasets.spec import SourceRequest
-from pipelines.launch import LaunchOptions, launch
 from pipelines.plan import make_plan
-from pipelines.recipe import Recipe
+from pipelines.recipes.recipe import Recipe
+from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.sample_world import write_world
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -53,8 +53,9 @@ def test_the_tree_is_the_tree() -> None:
     section = README.split("## The code")[1]
     shown = re.findall(r"^    ([a-z_/, ]+?)/ {2,}", section, re.MULTILINE)
     folders = {name.strip(" /") for line in shown for name in line.split(",")}
-    packages = {path.parent.name for path in CHECKOUT.glob("*/__init__.py")}
-    assert folders == packages | {"pipelines/datasets", "pipelines/recap", "bench", "tests"}
+    packages = {path.parent for path in CHECKOUT.glob("*/__init__.py")}
+    rooms = {path.parent for path in CHECKOUT.glob("pipelines/*/__init__.py")}
+    assert folders == {str(path.relative_to(CHECKOUT)) for path in packages | rooms} | {"tests"}
 
 
 def test_every_flag_it_names_exists() -> None:

@@ -9,16 +9,16 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 from msgspec.structs import replace
 
+from prompts.catalog import DIALOGUES, EVALUATIONS
 from prompts.dialogue import Exchange, assemble
 from prompts.instruction import Instruction
-from prompts.merge import merged
-from prompts.table import DIALOGUES, EVALUATIONS
+from prompts.merging import merged
 from schemas.ids import sample_id
 from schemas.item import Description
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import MULTI_TASK, Conversation, Draft, ScreenedImage, Task
-from transforms.accounting import Book, BookedDoFn, booked
+from transforms.ledger import Book, BookedDoFn, booked
 
 
 def compose_image(

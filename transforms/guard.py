@@ -17,7 +17,7 @@ from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo
 from schemas.source import SourceImage
-from transforms.accounting import Book, BookedDoFn, booked, passed_on
+from transforms.ledger import Book, BookedDoFn, booked, passed_on
 
 Forbidden = Mapping[str, str]  # name of a picture to the evaluation that is done on it
 

@@ -19,9 +19,9 @@ from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import ImageInfo, Region, ScreenedImage
 from schemas.source import Masks, SourceImage, SourceRegion
 from schemas.text import shown_name, storable
-from transforms.accounting import Book, BookedDoFn, booked
+from transforms.ledger import Book, BookedDoFn, booked
+from transforms.mask_ablation import worsened
 from transforms.screen_items import screen_item
-from transforms.worsen import worsened
 
 
 def screen_image(found: SourceImage, book: Book, masks: Masks = "annotated") -> ScreenedImage:

@@ -22,7 +22,7 @@ from schemas.item import Expression, Item, PendingDescription
 from schemas.ledger import Stage
 from schemas.rejection import Kind
 from schemas.sample import ImageInfo, Region, ScreenedImage
-from transforms.accounting import Book, BookedDoFn, booked, passed_on
+from transforms.ledger import Book, BookedDoFn, booked, passed_on
 
 CategoryKey = tuple[str, str, str]  # source, split, category
 RegionRank = tuple[int, str]  # hash, then id, so that no two are equal

@@ -2,19 +2,17 @@
 
 from collections.abc import Mapping
 
-from pipelines.datasets import (
-    coco,
-    flickr30k,
-    llava,
-    llava_pretrain,
-    lvis,
-    pope,
-    refcoco,
-    v3det,
-    vcr,
-    visual_genome,
-)
+from pipelines.datasets.coco import source as coco
+from pipelines.datasets.flickr30k import source as flickr30k
+from pipelines.datasets.llava import pretrain as llava_pretrain
+from pipelines.datasets.llava import source as llava
+from pipelines.datasets.lvis import source as lvis
+from pipelines.datasets.pope import source as pope
+from pipelines.datasets.refcoco import source as refcoco
 from pipelines.datasets.spec import DatasetSpec
+from pipelines.datasets.v3det import source as v3det
+from pipelines.datasets.vcr import source as vcr
+from pipelines.datasets.visual_genome import source as visual_genome
 from schemas.errors import UsageError
 
 CATALOG: Mapping[str, DatasetSpec] = {

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from pipelines.guard.lists import GUARDED, Listed, Places, is_training, read_lists
 from pipelines.guard.names import Namesakes
-from pipelines.recipe import Recipe
+from pipelines.recipes.recipe import Recipe
 from schemas.errors import InputFileError, UsageError
 from schemas.manifest import GuardList
 from schemas.source import SplitInput

@@ -14,14 +14,18 @@ that guards nothing in silence is worse than none.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines import files
-from pipelines.datasets import coco, flickr30k, pope, refcoco, visual_genome
-from pipelines.datasets.coco_json import ItemId
-from pipelines.datasets.refcoco_flat import images_in
-from pipelines.datasets.refcoco_refs import images_of
+from pipelines.datasets.coco import source as coco
+from pipelines.datasets.coco.records import ItemId
+from pipelines.datasets.flickr30k import source as flickr30k
+from pipelines.datasets.pope import source as pope
+from pipelines.datasets.refcoco import source as refcoco
+from pipelines.datasets.refcoco.flat import images_in
+from pipelines.datasets.refcoco.refs import images_of
 from pipelines.datasets.spec import SourceRequest
-from pipelines.datasets.visual_genome_split import TEST_IDS, TEST_LIST, test_ids
+from pipelines.datasets.visual_genome import source as visual_genome
+from pipelines.datasets.visual_genome.test_split import TEST_IDS, TEST_LIST, test_ids
 from pipelines.guard.names import Names, coco_val_names, visual_genome_names
+from pipelines.storage import files
 from schemas.errors import UsageError
 from transforms.guard import coco_file_name, coco_name, flickr_name, visual_genome_name
 

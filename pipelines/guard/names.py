@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from pipelines.datasets import visual_genome_json as vg_json
-from pipelines.datasets.coco_json import ItemId, Raw
-from pipelines.datasets.python_json import decode_json
-from pipelines.datasets.visual_genome_json import VgImage
+from pipelines.datasets.coco.records import ItemId, Raw
+from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.visual_genome import records as vg_json
+from pipelines.datasets.visual_genome.records import VgImage
 from schemas.errors import InputFileError
 from transforms.guard import coco_file_name, coco_name, flickr_name, visual_genome_name
 

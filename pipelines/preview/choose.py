@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from pipelines import files
 from pipelines.preview.facts import read_manifest
 from pipelines.preview.record import Record
-from pipelines.shards import DAMAGE, read_batches
+from pipelines.shards.reader import DAMAGE, read_batches
+from pipelines.storage import files
 from schemas.errors import UsageError
 from schemas.ids import rank
 from schemas.manifest import Manifest, Shard

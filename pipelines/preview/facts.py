@@ -6,8 +6,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from rich.filesize import decimal
 
-from pipelines import files
 from pipelines.publish import LEDGER, MANIFEST
+from pipelines.storage import files
 from schemas.errors import InputFileError, UsageError
 from schemas.ledger import Ledger
 from schemas.manifest import Manifest

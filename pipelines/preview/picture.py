@@ -7,9 +7,9 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from pipelines import files
-from pipelines.datasets.paths import check_file_name
+from pipelines.datasets.common.paths import check_file_name
 from pipelines.preview.record import Record
+from pipelines.storage import files
 from schemas.errors import InputFileError
 from schemas.mask import BoolImage, Mask
 from schemas.rejection import Rejected

@@ -10,11 +10,11 @@ import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
-from pipelines.extras import require
-from pipelines.recap.chat import Malformed, decode_answer
+from pipelines.recap.client.chat import Malformed, decode_answer
+from pipelines.storage.extras import require
 from prompts.wordings import WordingSet, problems
 from schemas.errors import BuildError
-from transforms.judge import after_thinking
+from transforms.caption_checks import after_thinking
 
 ROUNDS = 8  # at most
 EXAMPLES = 12  # wordings of the set that the model is shown at most

@@ -10,11 +10,11 @@ from hashlib import sha256
 
 import msgspec
 
-from pipelines import files
-from pipelines.claim import IDENTITY, differences_of, names_in, read_identity
+from pipelines.output.lock import IDENTITY, differences_of, names_in, read_identity
 from pipelines.plan import Plan
 from pipelines.publish import MANIFEST
-from pipelines.recap.journal import FOLDER
+from pipelines.recap.captioning.journal import FOLDER
+from pipelines.storage import files
 from schemas.errors import BuildError
 from schemas.manifest import BuildIdentity
 

@@ -10,19 +10,19 @@ import msgspec
 from apache_beam.pvalue import TaggedOutput
 
 from pipelines.build import prepare
-from pipelines.pages import ShardKey
 from pipelines.plan import Plan
 from pipelines.publish import Publish
-from pipelines.recap.captioner import Captioner
-from pipelines.recap.recipe import RecapRecipe
-from pipelines.recap.scorer import Scorer
-from pipelines.recap.shards import ShardJob, caption_shard
+from pipelines.recap.caption_shard import ShardJob, caption_shard
+from pipelines.recap.captioning.captioner import Captioner
+from pipelines.recap.clip.scorer import Scorer
+from pipelines.recipes.recap import RecapRecipe
+from pipelines.shards.pages import ShardKey
 from pipelines.write import WriteOptions, shard_key
 from schemas.errors import BuildError
 from schemas.ledger import Stage
 from schemas.sample import ImageInfo, Region, ScreenedImage
 from schemas.source import SplitFacts
-from transforms.accounting import KEPT, REJECTED, TALLY, Book
+from transforms.ledger import KEPT, REJECTED, TALLY, Book
 
 Packed = bytes
 STAGES = (Stage.CAPTION, Stage.FILTER, Stage.COMPOSE, Stage.WRITE)

@@ -5,7 +5,7 @@ import dataclasses
 from msgspec.structs import replace as with_fields
 
 from pipelines.plan import Plan, make_plan
-from pipelines.recap.recipe import CONFIG, RecapRecipe
+from pipelines.recipes.recap import CONFIG, RecapRecipe
 
 
 def make_recap_plan(recipe: RecapRecipe, root: str, output: str) -> Plan:

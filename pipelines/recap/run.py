@@ -2,12 +2,12 @@
 
 import apache_beam as beam
 
-from pipelines.launch import LaunchOptions, launch
 from pipelines.plan import Plan
+from pipelines.recap.captioning.journal import FOLDER, fingerprint_of
 from pipelines.recap.earlier_run import check_earlier_run, forget_end, remember_end
 from pipelines.recap.flow import RecapFlow, Tools
-from pipelines.recap.journal import FOLDER, fingerprint_of
-from pipelines.recap.recipe import RecapRecipe
+from pipelines.recipes.recap import RecapRecipe
+from pipelines.runner.launch import LaunchOptions, launch
 from schemas.manifest import Manifest
 
 

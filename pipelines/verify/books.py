@@ -8,9 +8,9 @@ from typing import cast
 import msgspec
 from pydantic import ValidationError
 
-from pipelines import files
+from pipelines.output.rejections import REJECTED_FOLDER
 from pipelines.publish import LEDGER
-from pipelines.rejected import REJECTED_FOLDER
+from pipelines.storage import files
 from schemas.ledger import Ledger, Stage
 from schemas.manifest import Manifest
 from schemas.rejection import Kind, Rejection

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipelines import files
-from pipelines.claim import IDENTITY, read_identity
+from pipelines.output.lock import IDENTITY, read_identity
 from pipelines.publish import MANIFEST
+from pipelines.storage import files
 from schemas.manifest import BuildIdentity
 
 Stamp = Mapping[str, Any]  # what every row says of the build, by its key in `provenance`

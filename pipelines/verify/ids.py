@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pipelines import files
-from pipelines.shards import read_batches
+from pipelines.shards.reader import read_batches
+from pipelines.storage import files
 from pipelines.verify.shard import DIGEST_BYTES, Finding
 
 

@@ -17,9 +17,9 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from pipelines import files
-from pipelines.beam_flags import open_remote_files
 from pipelines.publish import MANIFEST
+from pipelines.runner.beam_flags import open_remote_files
+from pipelines.storage import files
 from pipelines.verify.books import book_problems
 from pipelines.verify.card import card_problems
 from pipelines.verify.identity import identity_problems, stamp_of

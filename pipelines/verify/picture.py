@@ -6,12 +6,12 @@ from io import BytesIO
 
 from PIL import Image
 
-from pipelines import files
-from pipelines.datasets.paths import check_file_name
+from pipelines.datasets.common.paths import check_file_name
+from pipelines.storage import files
 from schemas.check import Row
 from schemas.manifest import ImagesMode
 from schemas.rejection import Rejected
-from transforms.frame import upright_size
+from transforms.orientation import upright_size
 from transforms.picture import inspect
 
 # What Pillow raises on damaged bytes.

@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.markup import escape
 
-from pipelines.summary import size_text
+from pipelines.card.summary import size_text
 from pipelines.verify.output import Report
 
 MOST_PROBLEMS = 50

@@ -6,8 +6,8 @@ from hashlib import blake2b
 
 import pyarrow as pa
 
-from pipelines import files
-from pipelines.shards import DAMAGE, HashingSource, ShardStream
+from pipelines.shards.reader import DAMAGE, HashingSource, ShardStream
+from pipelines.storage import files
 from pipelines.verify.identity import Stamp, stamp_problems
 from pipelines.verify.picture import picture_problem
 from schemas import shard as contract

@@ -20,9 +20,9 @@ from apache_beam.io.filesystem import FileMetadata, FileSystem
 from PIL import Image
 
 from pipelines.datasets.spec import SourceRequest
-from pipelines.launch import LaunchOptions, launch
 from pipelines.plan import make_plan
-from pipelines.recipe import Recipe
+from pipelines.recipes.recipe import Recipe
+from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.sample_world import write_world
 from schemas.ledger import Ledger
 from schemas.manifest import Manifest

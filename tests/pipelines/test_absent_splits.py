@@ -5,7 +5,7 @@ from datasets import load_dataset
 
 from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
-from pipelines.recipe import Recipe
+from pipelines.recipes.recipe import Recipe
 from pipelines.verify import verify
 from schemas.errors import UsageError
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pipelines.launch import LaunchOptions
+from pipelines.runner.launch import LaunchOptions
 from schemas.errors import BuildError, UsageError
 from schemas.rejection import Kind
 

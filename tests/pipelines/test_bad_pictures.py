@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines import files
-from pipelines.files import FileStore
+from pipelines.storage import files
+from pipelines.storage.files import FileStore
 from pipelines.verify import verify
 from transforms.picture import MAX_PIXELS
 
@@ -257,7 +257,7 @@ def test_a_picture_that_cannot_be_read(coco_file, run_build, monkeypatch):
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return read_into(path, room)
 
-    monkeypatch.setattr("pipelines.files.read_into", fail)
+    monkeypatch.setattr("pipelines.storage.files.read_into", fail)
     check_that_only_picture_4_is_missing(run_build(owner.save()), "image_unreadable")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.launch import LaunchOptions
+from pipelines.runner.launch import LaunchOptions
 
 LABELS = {"label_set": "Shapes-15", "year": 2017}
 SHARD_BYTES = 100 * 1024

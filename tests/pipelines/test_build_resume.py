@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.launch import LaunchOptions
+from pipelines.runner.launch import LaunchOptions
 from pipelines.verify import verify
 from schemas.columns import with_images
 from schemas.errors import BuildError
@@ -48,7 +48,9 @@ def test_finished_shards_are_skipped_and_no_picture_is_opened(
     sample_world, run_build, built, output, monkeypatch
 ):
     before, whole = times(output), files_of(output.folder)
-    monkeypatch.setattr("pipelines.files.read_into", lambda *_: pytest.fail("opens a picture"))
+    monkeypatch.setattr(
+        "pipelines.storage.files.read_into", lambda *_: pytest.fail("opens a picture")
+    )
     again = same(sample_world, run_build, output.folder)
     assert times(again) == before
     del whole["README.md"], (now := files_of(output.folder))["README.md"]
@@ -206,7 +208,7 @@ def test_a_full_disk_is_named_and_leaves_nothing_in_halves(
         return with_images(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr("pipelines.shard_file.with_images", fill_up)
+        patch.setattr("pipelines.shards.writer.with_images", fill_up)
         message = f"no space is left for {tmp_path}. Finished shards are kept: make room"
         with pytest.raises(BuildError, match=message):
             same(sample_world, run_build, tmp_path)

@@ -14,9 +14,9 @@ from msgspec.structs import replace
 
 from pipelines.datasets.catalog import CATALOG
 from pipelines.datasets.spec import SourceRequest
-from pipelines.files import FileStore
 from pipelines.plan import make_plan
-from pipelines.recipe import Recipe
+from pipelines.recipes.recipe import Recipe
+from pipelines.storage.files import FileStore
 from prompts.instruction import Instruction
 from prompts.style import Style
 from schemas.check import check_record
@@ -41,8 +41,8 @@ from schemas.rejection import Rejected
 from schemas.sample import Task
 from schemas.source import SourceImage
 from schemas.text import shown_name
-from transforms.accounting import Book
 from transforms.compose import compose_image
+from transforms.ledger import Book
 from transforms.screen import screen_image
 
 STAMP = BuildStamp(builder="regionforge 1", recipe="all", seed=0)

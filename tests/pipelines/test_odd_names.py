@@ -7,7 +7,7 @@ import shutil
 import pytest
 from apache_beam.io.filesystems import FileSystems
 
-from pipelines import files
+from pipelines.storage import files
 
 ODD = "a[1]*?"
 FOLDER = f"bucket://data/{ODD}"

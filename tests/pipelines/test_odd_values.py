@@ -4,9 +4,9 @@ from itertools import permutations
 
 import pytest
 
-from pipelines.commands.arguments import folder, parse_caps, parse_size
-from pipelines.recipe import load_wordings
-from pipelines.recipe_file import load_recipe, make_recipe
+from pipelines.cli.arguments import folder, parse_caps, parse_size
+from pipelines.recipes.load import load_recipe, make_recipe
+from pipelines.recipes.recipe import load_wordings
 from schemas.errors import UsageError
 
 BEYOND = "9" * 23  # what no 64 bits hold

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.cli import run
-from pipelines.commands import sources
+from pipelines.cli import sources
+from pipelines.cli.parser import run
 from pipelines.datasets import catalog
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
-from pipelines.files import fingerprint
 from pipelines.plan import find, make_plan
-from pipelines.recipe import Recipe
+from pipelines.recipes.recipe import Recipe
+from pipelines.storage.files import fingerprint
 from prompts.style import Style
 from schemas.errors import UsageError
 from schemas.sample import Task

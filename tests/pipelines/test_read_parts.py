@@ -8,11 +8,11 @@ import pytest
 
 from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import SourceRequest
-from pipelines.files import FileStore
-from pipelines.launch import launch
 from pipelines.plan import make_plan
 from pipelines.read import split_into_parts
-from pipelines.recipe import Recipe
+from pipelines.recipes.recipe import Recipe
+from pipelines.runner.launch import launch
+from pipelines.storage.files import FileStore
 from schemas.errors import BuildError, InputFileError
 from schemas.source import Count, SourceImage
 

@@ -15,9 +15,9 @@ from PIL import Image, ImageOps
 from pycocotools import mask as rle
 
 from pipelines.datasets.spec import SourceRequest
-from pipelines.launch import LaunchOptions, launch
 from pipelines.plan import make_plan
-from pipelines.recipe import Recipe
+from pipelines.recipes.recipe import Recipe
+from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.verify import verify
 
 ORIENTATION = 0x0112

@@ -7,8 +7,8 @@ from schemas.check import check_record
 from schemas.columns import BuildStamp, Row, to_batch
 from schemas.ledger import Stage
 from schemas.sample import Draft, ScreenedImage, Task
-from transforms.accounting import Book
 from transforms.compose import compose_image
+from transforms.ledger import Book
 
 
 @pytest.fixture(scope="session")

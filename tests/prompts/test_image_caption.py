@@ -2,11 +2,11 @@
 
 import pytest
 
+from prompts.catalog import DIALOGUES, WORDING_SETS
 from prompts.dialogue import assemble
 from prompts.image_caption import dialogues
 from prompts.instruction import Instruction, InstructionMode
 from prompts.style import Style
-from prompts.table import DIALOGUES, WORDING_SETS
 from schemas.item import Dialogue, Expression, Round
 from schemas.sample import Region, ScreenedImage, Task
 

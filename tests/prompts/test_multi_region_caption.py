@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from prompts.catalog import DIALOGUES, WORDING_SETS
 from prompts.dialogue import Exchange, assemble
 from prompts.instruction import Instruction, InstructionMode
 from prompts.multi_region_caption import CAPTION, GROUP_PHRASE, PHRASE, dialogues
 from prompts.style import Style
-from prompts.table import DIALOGUES, WORDING_SETS
 from schemas.item import Expression, GroundedCaption, Mention, Passage
 from schemas.sample import ImageInfo, Region, ScreenedImage, Task
 

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prompts.catalog import WORDING_SETS
 from prompts.instruction import REC_NEGATIVES, Instruction, InstructionMode
 from prompts.referring_expression_comprehension import CHOICE, FURTHER_CHOICE, MOST, dialogues
 from prompts.style import Style
-from prompts.table import WORDING_SETS
 from schemas.geometry import Box
 from schemas.item import Expression, Relationship
 from schemas.sample import Region, ScreenedImage, Task

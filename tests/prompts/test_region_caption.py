@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prompts.catalog import WORDING_SETS
 from prompts.dialogue import Exchange, assemble
 from prompts.instruction import Instruction, InstructionMode
 from prompts.region_caption import (
@@ -17,7 +18,6 @@ from prompts.region_caption import (
     dialogues,
 )
 from prompts.style import Style
-from prompts.table import WORDING_SETS
 from schemas.item import Expression
 from schemas.sample import Conversation, Region, ScreenedImage, Task
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prompts.catalog import WORDING_SETS
 from prompts.dialogue import Exchange, assemble
 from prompts.instruction import Instruction, InstructionMode
 from prompts.region_classification import (
@@ -17,7 +18,6 @@ from prompts.region_classification import (
     label_set_suffix,
 )
 from prompts.style import Style
-from prompts.table import WORDING_SETS
 from schemas.sample import MAX_LISTED, LabelSet, Region, ScreenedImage, Task
 
 SUFFIX = "Answer the question using COCO-80 category names."

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prompts.catalog import WORDING_SETS
 from prompts.instruction import Instruction, InstructionMode
 from prompts.region_detailed_caption import DETAILED, dialogues
 from prompts.style import Style
-from prompts.table import WORDING_SETS
 from schemas.sample import Region, ScreenedImage, Task
 
 REGIONS = tuple(

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prompts.catalog import DIALOGUES, WORDING_SETS
 from prompts.dialogue import assemble
 from prompts.instruction import Instruction, InstructionMode
 from prompts.region_reasoning import ALL_OBJECTS, AS_ASKED, MAX_LISTED_REGIONS, REASON, dialogues
 from prompts.style import Style
-from prompts.table import DIALOGUES, WORDING_SETS
 from schemas.item import Mention, Question
 from schemas.sample import Conversation, Region, ScreenedImage, Task
 

@@ -5,11 +5,11 @@ from itertools import permutations
 import pytest
 from msgspec.structs import replace
 
+from prompts.catalog import DIALOGUES, WORDING_SETS
 from prompts.dialogue import assemble
 from prompts.instruction import Instruction, InstructionMode
 from prompts.region_relationship import RELATIONSHIP, dialogues
 from prompts.style import Style
-from prompts.table import DIALOGUES, WORDING_SETS
 from prompts.wordings import problems
 from schemas.item import Expression, Relationship
 from schemas.sample import ImageInfo, Region, ScreenedImage, Task

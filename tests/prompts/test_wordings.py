@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from prompts.table import WORDING_SETS
+from prompts.catalog import WORDING_SETS
 from prompts.wordings import WordingSet, problems, replace_sets
 from schemas.errors import UsageError
 from schemas.ids import Chance

@@ -22,7 +22,7 @@ from schemas.item import (
 )
 from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Kind
-from transforms.accounting import Book
+from transforms.ledger import Book
 
 CAPTION: Passage = (
     Mention("Two dogs", ("b", "a")),

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from prompts.catalog import WORDING_SETS
 from prompts.instruction import Instruction, InstructionMode
 from prompts.style import Style
-from prompts.table import WORDING_SETS
 from schemas.check import check_record
 from schemas.columns import BuildStamp, Row, to_batch
 from schemas.ledger import Stage, ledger_of
@@ -21,8 +21,8 @@ from schemas.mask import from_polygons
 from schemas.rejection import Kind, Reason, Rejected, Rejection
 from schemas.sample import Draft, LabelSet, Region, ScreenedImage, Task
 from schemas.text import shown_name
-from transforms.accounting import KEPT, REJECTED, TALLY, Book
 from transforms.compose import ComposeConversations, compose_image
+from transforms.ledger import KEPT, REJECTED, TALLY, Book
 
 MODES = [
     (Style.REGIONGPT, InstructionMode.MULTI_TURN_ALL),

@@ -2,17 +2,17 @@
 
 import pytest
 
+from prompts.catalog import WORDING_SETS
 from prompts.dialogue import Exchange
 from prompts.instruction import Instruction, InstructionMode
 from prompts.style import Style
-from prompts.table import WORDING_SETS
 from schemas.item import Dialogue, Expression, Item, Relationship, Round
 from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Kind, Reason
 from schemas.sample import Draft, Region, ScreenedImage, Task
 from transforms import compose
-from transforms.accounting import Book
 from transforms.compose import compose_image
+from transforms.ledger import Book
 
 HOW = Instruction(
     style=Style.REGIONGPT,

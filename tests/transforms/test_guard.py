@@ -8,8 +8,8 @@ from schemas.item import Expression
 from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Kind, Reason
 from schemas.source import SourceImage, SourceRegion
-from transforms.accounting import Book
 from transforms.guard import coco_file_name, guard_image, picture_name
+from transforms.ledger import Book
 
 NAMES = [
     ("coco", "139", "000000000139.jpg", "coco/139"),

@@ -17,7 +17,7 @@ from schemas.mask import MAX_PIXELS, Mask, from_polygons
 from schemas.rejection import Kind, Reason, Rejection, Repair
 from schemas.sample import LabelSet, Region, ScreenedImage
 from schemas.source import SourceImage, SourceRegion
-from transforms.accounting import KEPT, REJECTED, TALLY, Book
+from transforms.ledger import KEPT, REJECTED, TALLY, Book
 from transforms.screen import ScreenRegions, screen_image
 
 WIDTH, HEIGHT = 20, 10

@@ -20,7 +20,7 @@ from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import Region
 from schemas.source import SourceImage, SourceRegion
-from transforms.accounting import Book
+from transforms.ledger import Book
 from transforms.screen import screen_image
 from transforms.screen_items import screen_item
 

@@ -16,7 +16,7 @@ from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Kind
 from schemas.sample import LabelSet, Region, ScreenedImage
 from transforms import subsample
-from transforms.accounting import KEPT, REJECTED, TALLY, Book
+from transforms.ledger import KEPT, REJECTED, TALLY, Book
 from transforms.subsample import (
     Caps,
     CategoryKey,

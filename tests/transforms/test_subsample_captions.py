@@ -8,7 +8,7 @@ from schemas.item import Expression, Item, PendingDescription
 from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Kind
 from schemas.sample import Region, ScreenedImage
-from transforms.accounting import Book
+from transforms.ledger import Book
 from transforms.subsample import Caps, category_ranks, sample_image
 
 NAMES = "abcdefgh"

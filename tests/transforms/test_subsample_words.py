@@ -11,7 +11,7 @@ from schemas.item import Dialogue, Expression, GroundedCaption, Item, Relationsh
 from schemas.ledger import Account, Stage, ledger_of
 from schemas.rejection import Kind
 from schemas.sample import Region, ScreenedImage
-from transforms.accounting import KEPT, TALLY, Book
+from transforms.ledger import KEPT, TALLY, Book
 from transforms.subsample import Caps, FindSmallest, SampleRegions, sample_image
 
 OTHERS: list[Item] = [

@@ -3,7 +3,7 @@
 It scores captions of coloured shapes on any machine, without a download, so that the demo and the
 tests go the whole road. What it says about photographs means nothing.
 
-    python -m pipelines.recap.small_clip.train    trains it anew, in a few minutes
+    python -m bench.small_clip.train    trains it anew, in a few minutes
 """
 
 from pathlib import Path

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from pipelines.datasets.spec import SourceRequest
-from pipelines.launch import LaunchOptions, launch
 from pipelines.plan import make_plan
-from pipelines.recipe import Recipe
-from pipelines.recipe_file import load_recipe, make_recipe
+from pipelines.recipes.load import load_recipe, make_recipe
+from pipelines.recipes.recipe import Recipe
+from pipelines.runner.launch import LaunchOptions, launch
 
 
 @pytest.fixture(scope="session")

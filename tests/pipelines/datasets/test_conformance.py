@@ -8,15 +8,15 @@ from msgspec.structs import replace
 
 from pipelines.datasets.catalog import CATALOG
 from pipelines.datasets.spec import Located, SourceRequest
-from pipelines.files import FileStore
 from pipelines.plan import find, make_plan
-from pipelines.recipe import Recipe
+from pipelines.recipes.recipe import Recipe
+from pipelines.storage.files import FileStore
 from pipelines.write import shard_key
 from schemas.item import kinds
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Rejection
 from schemas.source import Count, SourceImage, SplitFacts
-from transforms.accounting import Book
+from transforms.ledger import Book
 from transforms.screen import screen_image
 
 LABELLED = ("coco", "lvis", "v3det")

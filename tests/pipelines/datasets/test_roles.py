@@ -5,7 +5,7 @@ import pytest
 from pipelines.datasets.catalog import CATALOG
 from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import find, make_plan
-from pipelines.recipe import Recipe
+from pipelines.recipes.recipe import Recipe
 from schemas.errors import UsageError
 
 

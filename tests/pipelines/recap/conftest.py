@@ -15,17 +15,17 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pipelines import cli
+from pipelines.cli import parser as cli
 from pipelines.datasets.spec import SourceRequest
-from pipelines.recap.captioner import Answer, Request, Subject
-from pipelines.recap.client import OpenAICaptioner
-from pipelines.recap.endpoints import Servers
+from pipelines.recap.captioning.captioner import Answer, Request, Subject
+from pipelines.recap.client.captioner import OpenAICaptioner
+from pipelines.recap.client.endpoints import Servers
 from pipelines.recap.flow import Tools
 from pipelines.recap.plan import make_recap_plan
-from pipelines.recap.recipe import Captioning, Filter, RecapRecipe
 from pipelines.recap.run import run_recap
+from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
 
-STUB = Path(__file__).resolve().parents[3] / "bench" / "stub_server.py"
+CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 class StubServer:
@@ -43,9 +43,9 @@ class StubServer:
     def start(self) -> None:
         """Start it, where it was before."""
         files = ["--log", str(self._log), "--script", str(self._script)]
-        command = [sys.executable, str(STUB), "--port", str(self._port), *files]
+        command = [sys.executable, "-m", "bench.stub_server", "--port", str(self._port), *files]
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=CHECKOUT)
         assert self._process.stdout
         self._port = int(self._process.stdout.readline())
 
@@ -204,7 +204,7 @@ def ask_all(make_captioner: Callable[..., OpenAICaptioner]) -> Callable[..., lis
 @pytest.fixture(scope="session")
 def small_clip() -> Any:
     """The small CLIP on the processor, loaded once."""
-    from pipelines.recap.clip import ClipScorer
+    from pipelines.recap.clip.open_clip import ClipScorer
 
     return ClipScorer(device="cpu")
 

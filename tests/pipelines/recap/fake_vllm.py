@@ -19,8 +19,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "bench"))
-stub_model, stub_server = import_module("stub_model"), import_module("stub_server")
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+stub_model = import_module("bench.stub_model")
+stub_server = import_module("bench.stub_server")
 
 SLEEPER = "import time; time.sleep(300)"
 

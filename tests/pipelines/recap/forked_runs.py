@@ -16,13 +16,13 @@ from functools import partial
 from hashlib import sha256
 
 from pipelines.datasets.spec import SourceRequest
-from pipelines.recap.client import OpenAICaptioner
-from pipelines.recap.endpoints import Servers
+from pipelines.recap.client.captioner import OpenAICaptioner
+from pipelines.recap.client.endpoints import Servers
+from pipelines.recap.clip.scorer import Score
 from pipelines.recap.flow import Tools
 from pipelines.recap.plan import make_recap_plan
-from pipelines.recap.recipe import Captioning, Filter, RecapRecipe
 from pipelines.recap.run import run_recap
-from pipelines.recap.scorer import Score
+from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
 
 PAIR_SECONDS = 0.01
 

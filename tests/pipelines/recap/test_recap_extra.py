@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import cli
+from pipelines.cli import parser as cli
 
 
 @pytest.fixture(params=["openai", "aiohttp"])

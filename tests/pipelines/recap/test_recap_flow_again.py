@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipelines.recap.recipe import Filter
-from pipelines.recap.scorer import Score
+from pipelines.recap.clip.scorer import Score
+from pipelines.recipes.recap import Filter
 from schemas.errors import BuildError
 
 BLUE = (20, 40, 220)

@@ -7,7 +7,7 @@ from statistics import median_low
 
 import pytest
 
-from pipelines import files
+from pipelines.storage import files
 
 THRESHOLD, OTHER = -0.5, 0.1
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines.cli import run
+from pipelines.cli.parser import run
 from pipelines.recap.augment import ROUNDS
-from pipelines.recipe import load_wordings
-from prompts.table import WORDING_SETS
+from pipelines.recipes.recipe import load_wordings
+from prompts.catalog import WORDING_SETS
 from prompts.wordings import replace_sets
 
 SECRET = "sk-very-secret"

@@ -2,10 +2,10 @@
 
 import pytest
 
+from prompts.catalog import WORDING_SETS
 from prompts.instruction import Instruction, InstructionMode
 from prompts.region_caption import BRIEF
 from prompts.style import Style
-from prompts.table import WORDING_SETS
 from schemas.item import Dialogue, Expression, Round, YesNoQuestion
 from schemas.sample import Region, ScreenedImage, Task
 

@@ -5,11 +5,11 @@ from collections import Counter
 import pytest
 from msgspec.structs import replace
 
+from prompts.catalog import WORDING_SETS
 from prompts.evaluation.choice import dialogues
 from prompts.instruction import Instruction, InstructionMode
 from prompts.referring_expression_comprehension import CHOICE
 from prompts.style import Style
-from prompts.table import WORDING_SETS
 from schemas.item import Captioner, Description, Expression
 from schemas.mask import Mask
 from schemas.sample import Region, ScreenedImage, Task

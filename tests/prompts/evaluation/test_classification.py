@@ -2,11 +2,11 @@
 
 import pytest
 
+from prompts.catalog import WORDING_SETS
 from prompts.evaluation.classification import dialogues
 from prompts.instruction import Instruction, InstructionMode
 from prompts.region_classification import ONE_REGION
 from prompts.style import Style
-from prompts.table import WORDING_SETS
 from schemas.sample import LabelSet, Region, ScreenedImage, Task
 
 NAMES = ("person", "traffic_light", "hot dog")

@@ -3,11 +3,11 @@
 import pytest
 from msgspec.structs import replace
 
+from prompts.catalog import EVALUATIONS, WORDING_SETS
 from prompts.evaluation.reasoning import dialogues
 from prompts.instruction import Instruction, InstructionMode
 from prompts.region_reasoning import ALL_OBJECTS, MAX_LISTED_REGIONS, REASON
 from prompts.style import Style
-from prompts.table import EVALUATIONS, WORDING_SETS
 from schemas.item import Choices, Mention, Question
 from schemas.sample import Region, ScreenedImage, Task
 

@@ -1,0 +1,51 @@
+"""A data root in which sources lie in their owners' sizes, or shares of them.
+
+A share has so many of the images with all that is said of them. What is there stays; a source
+that was interrupted is written anew.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+
+from bench.full_size_world import coco, flickr30k, llava, lvis, refcoco, v3det, vcr, visual_genome
+
+VERSION = 1  # of what is written; another one makes all data anew
+
+WRITERS: dict[str, Callable[[Path, float], None]] = {
+    "coco": coco.write_coco,
+    "flickr30k": flickr30k.write_flickr30k,
+    "llava": llava.write_llava,
+    "llava_pretrain": llava.write_llava_pretrain,
+    "lvis": lvis.write_lvis,
+    "refcoco": refcoco.write_refcoco,
+    "refcoco_plus": refcoco.write_refcoco_plus,
+    "refcocog": refcoco.write_refcocog,
+    "v3det": v3det.write_v3det,
+    "vcr": vcr.write_vcr,
+    "visual_genome": visual_genome.write_visual_genome,
+}
+OF_COCO = ("llava", "lvis", "refcoco", "refcoco_plus", "refcocog")  # they need COCO's pictures
+
+
+def write_data_root(root: Path, scale: float, sources: Iterable[str]) -> None:
+    """Write sources below a folder, and COCO with those that are about its pictures.
+
+    Args:
+        root: the folder; of one scale only.
+        scale: the share of the images; 1 is all.
+        sources: names in `WRITERS`.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    wanted = dict.fromkeys(sources)
+    if wanted.keys() & set(OF_COCO):
+        wanted = {"coco": None, **wanted}
+    made = msgspec.json.encode({"scale": scale, "version": VERSION})
+    for source in wanted:
+        marker = root / f"{source}.finished.json"
+        if marker.exists() and marker.read_bytes() == made:
+            continue
+        marker.unlink(missing_ok=True)
+        WRITERS[source](root, scale)
+        marker.write_bytes(made)

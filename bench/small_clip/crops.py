@@ -1,0 +1,55 @@
+"""Crops of things in drawn pictures, as a scorer gets to see them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+
+from PIL import Image
+
+from bench.small_clip.sentences import Facts, facts_of
+from pipelines.recap.captioning.views import SCORED_PIXELS
+from pipelines.sample_world.album import lay_out, picture_bytes
+from pipelines.sample_world.scene import Scene, generator
+from transforms.crop import crop, jpeg
+
+GREY_EVERY = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sight:
+    """A crop, and where it was taken from."""
+
+    picture: Image.Image  # upright, RGB
+    crop: Image.Image
+    scene: Scene
+    index: int  # of the thing in the scene
+    facts: Facts
+
+
+def sights(world: str, scenes: int, contexts: Sequence[float] = (0.0,)) -> Iterator[Sight]:
+    """Yield a crop of every single thing in the scenes of a world.
+
+    Args:
+        world: names it; another name gives other scenes.
+        scenes: how many.
+        contexts: what to choose from for what is added around a box, as a share of its sides.
+    """
+    for number in range(scenes):
+        key = f"small clip/{world}/{number}"
+        oddity = "grey" if number % GREY_EVERY == GREY_EVERY - 1 else ""
+        scene, rng = lay_out(key, oddity), generator("facts", key)
+        picture = _reopened(picture_bytes(scene, oddity))
+        for index, thing in enumerate(scene.things):
+            context = float(rng.choice(contexts))
+            yield Sight(
+                picture=picture,
+                crop=_reopened(jpeg(crop(picture, thing.box, context), SCORED_PIXELS)),
+                scene=scene,
+                index=index,
+                facts=facts_of(scene, index, rng),
+            )
+
+
+def _reopened(data: bytes) -> Image.Image:
+    with Image.open(BytesIO(data)) as opened:
+        return opened.convert("RGB")

@@ -1,0 +1,71 @@
+"""How well a scorer tells true captions of drawn crops from false ones, in an unseen world."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench.small_clip.crops import Sight, sights
+from bench.small_clip.sentences import FIELDS, VALUES, WORDINGS, caption, draw_wordings, falsified
+from pipelines.recap.clip.curve import roc_area
+from pipelines.recap.clip.scorer import Scorer
+
+WORLD, SCENES, SEED = "held out", 80, 7
+FULL = tuple(wording for wording in WORDINGS if VALUES.keys() <= set(FIELDS[wording]))
+
+
+def shuffled_area(scorer: Scorer, seen: Sequence[Sight], rng: np.random.Generator) -> float:
+    """Return the ROC area of true captions against those of other crops, which are not true."""
+    texts = [caption([FULL[rng.integers(len(FULL))]], [sight.facts]) for sight in seen]
+    order = rng.permutation(len(seen))
+    pairs = [
+        (sight, texts[other])
+        for sight, other in zip(seen, order, strict=True)
+        if any(getattr(sight.facts, name) != getattr(seen[other].facts, name) for name in VALUES)
+    ]
+    return roc_area(
+        means(scorer, seen, texts),
+        means(scorer, [sight for sight, _ in pairs], [text for _, text in pairs]),
+    )
+
+
+def changed_area(
+    scorer: Scorer, seen: Sequence[Sight], rng: np.random.Generator, words: int = 1
+) -> float:
+    """Return the ROC area of true captions against the same with one attribute changed."""
+    drawn = [draw_wordings(sight.facts, rng, words) for sight in seen]
+    told = [[sight.facts] * len(text) for sight, text in zip(seen, drawn, strict=True)]
+    false = [falsified(text, sight.facts, rng) for sight, text in zip(seen, drawn, strict=True)]
+    return roc_area(
+        means(scorer, seen, list(map(caption, drawn, told))),
+        means(scorer, seen, list(map(caption, drawn, false))),
+    )
+
+
+def lowered_share(
+    scorer: Scorer, seen: Sequence[Sight], rng: np.random.Generator, words: int
+) -> float:
+    """Return how often a false claim in the last sentence lowers the score of a true caption."""
+    drawn = [draw_wordings(sight.facts, rng, words) for sight in seen]
+    told = [[sight.facts] * len(text) for sight, text in zip(seen, drawn, strict=True)]
+    false = [
+        falsified(text, sight.facts, rng, last=True)
+        for sight, text in zip(seen, drawn, strict=True)
+    ]
+    before = means(scorer, seen, list(map(caption, drawn, told)))
+    after = means(scorer, seen, list(map(caption, drawn, false)))
+    return float((after < before).mean())
+
+
+def means(scorer: Scorer, seen: Sequence[Sight], texts: Sequence[str]) -> np.ndarray:
+    """Return the mean score of each crop and text."""
+    return np.array([score.mean for score in scorer.score([sight.crop for sight in seen], texts)])
+
+
+def print_measures(scorer: Scorer) -> None:
+    """Say how good a scorer is."""
+    seen, rng = list(sights(WORLD, SCENES)), np.random.default_rng(SEED)
+    print(f"scorer: {scorer.identity}; {len(seen)} held-out crops")
+    print(f"ROC area, true against shuffled captions: {shuffled_area(scorer, seen, rng):.3f}")
+    print(f"ROC area, true against one attribute changed: {changed_area(scorer, seen, rng):.3f}")
+    share = lowered_share(scorer, seen, rng, words=150)
+    print(f"150 words, the last sentence false: lower score for {share:.1%}")

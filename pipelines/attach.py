@@ -1,0 +1,88 @@
+"""Describe: the captions of the regions that a recipe takes are looked up, and put on them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.pvalue import PCollection
+from msgspec.structs import replace
+
+from pipelines.captions.lookup import Captions, Told, description
+from pipelines.recipes.recipe import RECAPD_ROLE
+from schemas.item import Description, Item, PendingDescription
+from schemas.ledger import Stage
+from schemas.rejection import Rejected
+from schemas.sample import Region, ScreenedImage
+from schemas.source import SplitInput
+from transforms.ledger import Book, BookedDoFn, booked, passed_on
+from transforms.screen_items import screen_item
+
+
+def describe_image(
+    found: ScreenedImage, told: Mapping[str | None, Told], book: Book
+) -> ScreenedImage:
+    """Return the image with captions on its regions, and the items that they are in full.
+
+    Args:
+        found: the image, with the captions it has as pending.
+        told: what is said of its regions, by id.
+        book: of the stage.
+    """
+    regions = {region.region_id: region for region in found.regions}
+    items: list[Item] = []
+    book.items_read(found.image, found.items)
+    for item in found.items:
+        try:
+            items.append(_looked_up(item, told, regions))
+        except Rejected as cause:
+            book.reject(found.image, item.kind, item.id, cause)
+    for item in items:
+        if isinstance(item, Description):
+            region = regions[item.region_id]
+            regions[item.region_id] = replace(region, caption=item.text, score=item.score)
+    book.items_kept(found.image, items)
+    return replace(found, regions=tuple(regions.values()), items=tuple(items))
+
+
+def _looked_up(item: Item, told: Mapping[str | None, Told], regions: Mapping[str, Region]) -> Item:
+    if not isinstance(item, PendingDescription):
+        return item
+    return screen_item(description(item, told[item.region_id]), regions)
+
+
+class _DescribeImages(BookedDoFn):
+    stage = Stage.CAPTION
+
+    def __init__(self, splits: Sequence[SplitInput]) -> None:
+        self._splits = {(split.source, split.split): split for split in splits}
+
+    def setup(self) -> None:
+        """Forget the captions of another run."""
+        self._captions: dict[tuple[str, str], Captions] = {}
+
+    def process(self, element: Sequence[ScreenedImage]) -> Iterator[Any]:
+        yield [self._described(found) for found in element]
+        yield from self.settle()
+
+    def _described(self, found: ScreenedImage) -> ScreenedImage:
+        at = found.image.source, found.image.split
+        if at not in self._splits:
+            return found
+        if at not in self._captions:
+            self._captions[at] = Captions(self._splits[at])
+        return describe_image(found, self._captions[at].of(found.image.image_id), self.book)
+
+
+@dataclass
+class DescribeRegions(beam.PTransform[PCollection[list[ScreenedImage]], Any]):
+    """Batches of ScreenedImage -> the same with the captions that there are of their regions."""
+
+    splits: Sequence[SplitInput]  # of the build
+
+    def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> Any:
+        """Apply `describe_image` to the images of every split with captions."""
+        splits = [split for split in self.splits if RECAPD_ROLE in split.files]
+        if not splits:
+            return passed_on(pcoll)
+        return pcoll | booked(_DescribeImages(splits))

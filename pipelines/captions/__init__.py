@@ -1,0 +1,1 @@
+"""Captions: what `recap` made, as a build takes it in."""

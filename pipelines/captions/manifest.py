@@ -1,0 +1,205 @@
+"""What `recap` made of a source, taken up by a build: whether it is whole, and whether it fits.
+
+Captions go with regions by their ids, so both must come from the same annotations; and `recap`
+draws regions as a build of the source does, by the seed, so that a build finds those it wants.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipelines.datasets.spec import Located, SourceRequest
+from pipelines.recipes.recap import CONFIG
+from pipelines.recipes.recipe import RECAPD_ROLE, Recipe
+from pipelines.storage import files
+from schemas import shard as contract
+from schemas.errors import InputFileError, UsageError
+from schemas.manifest import InputFile, Manifest, Shard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecapD:
+    """A finished output of `recap`."""
+
+    path: str  # of its manifest
+    manifest: Manifest
+    source: str  # whose regions it describes
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """What it was made by."""
+        return self.manifest.identity.recipe
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that it describes."""
+        return list(dict.fromkeys(shard.split for shard in self.manifest.shards))
+
+    def shards(self, split: str) -> list[tuple[str, Shard]]:
+        """Return the shards of a split, in order, each with its path."""
+        folder = self.path.rpartition("/")[0]
+        found = sorted(self.manifest.shards, key=lambda shard: shard.index)
+        return [(files.join(folder, shard.path), shard) for shard in found if shard.split == split]
+
+    def cap(self, key: str) -> int | None:
+        """Return a cap on its regions or images, `per_category` for one; None: there was none."""
+        number = self.recipe["sources"][0].get(key) or self.recipe.get(key)
+        return number if isinstance(number, int) else None
+
+    @property
+    def drawn(self) -> bool:
+        """Whether its regions were drawn by the seed, not all taken."""
+        return any(self.cap(key) for key in ("per_category", "per_image", "limit"))
+
+
+def load_recapd(path: str) -> RecapD:
+    """Return the output of `recap` that a manifest describes; its shards are not opened.
+
+    Raises:
+        UsageError: there is none, or not a finished one; says what is wrong.
+    """
+    advice = "name a folder that `recap` has written to its end"
+    try:
+        manifest = Manifest.model_validate_json(files.FileStore().read(path))
+    except InputFileError as error:
+        raise UsageError(f"--recapd: {error}: {advice}") from None
+    except ValidationError as error:
+        raise UsageError(
+            f"--recapd: {path} is no manifest ({error.errors()[0]['msg']}): {advice}"
+        ) from None
+    if (version := manifest.identity.schema_version) != contract.VERSION:
+        raise UsageError(
+            f"--recapd: {path} is of schema version {version}, expected {contract.VERSION}: run "
+            "`recap` of this version"
+        )
+    match manifest.identity.recipe:
+        case {"captioning": {}, "seed": int(), "sources": [{"name": str(source)}]} if all(
+            shard.config == CONFIG for shard in manifest.shards
+        ):
+            return RecapD(path=path, manifest=manifest, source=source)
+    raise UsageError(f"--recapd: {path} is of another build, not of `recap`: {advice}")
+
+
+def add_captions(sources: Sequence[dict[str, Any]], path: str) -> None:
+    """Add captions to the source that they describe.
+
+    Args:
+        sources: the arguments of a recipe's sources.
+        path: of the manifest of an output of `recap`.
+
+    Raises:
+        UsageError: there is no such output, or the source is not among them.
+    """
+    described = load_recapd(path).source
+    for source in sources:
+        if source.get("name") == described:
+            source["paths"] = {**source.get("paths", {}), RECAPD_ROLE: path}
+            return
+    names = ", ".join(str(source.get("name")) for source in sources)
+    raise UsageError(f"--recapd: the captions are of {described!r}, and the sources: {names}")
+
+
+def locate_captions(
+    request: SourceRequest, splits: Sequence[Located], wanted: Collection[str]
+) -> list[Located]:
+    """Return the splits of a source, with the captions that there are of those wanted.
+
+    Raises:
+        UsageError: the captions are of another source or of other splits, or shards are missing.
+    """
+    path = request.paths.get(RECAPD_ROLE)
+    if path is None:
+        return list(splits)
+    found = load_recapd(path)
+    if found.source != request.name:
+        raise UsageError(f"--recapd: the captions are of {found.source!r}, not {request.name!r}")
+    described = [split for split in found.splits if split in wanted]
+    if not described:
+        raise UsageError(
+            f"--recapd: the captions are of {request.name!r}, {' and '.join(found.splits)}, but "
+            f"the build reads {' and '.join(sorted(wanted))}"
+        )
+    for split in described:
+        _check_shards(found, split)
+    return [
+        replace(one, optional={**one.optional, RECAPD_ROLE: path})
+        if one.split in described
+        else one
+        for one in splits
+    ]
+
+
+def _check_shards(found: RecapD, split: str) -> None:
+    """See that shards are there in their size; what is in them, `verify` tells."""
+    for path, shard in found.shards(split):
+        try:
+            size = files.size_of(path)
+        except (OSError, IndexError) as error:
+            raise UsageError(f"--recapd: cannot read {path}: {error}") from None
+        if size != shard.bytes:
+            raise UsageError(
+                f"--recapd: {path} has {size} bytes, expected {shard.bytes} as in the manifest: "
+                "`verify` tells what is wrong with the folder"
+            )
+
+
+def check_captions(recipe: Recipe, inputs: Sequence[InputFile]) -> None:
+    """See that captions are of the regions that a recipe draws.
+
+    Args:
+        recipe: of a build.
+        inputs: all files that it reads.
+
+    Raises:
+        UsageError: regions were drawn with another seed, or come from other annotations.
+    """
+    for source in recipe.sources:
+        if (path := source.paths.get(RECAPD_ROLE)) is None:
+            continue
+        found = load_recapd(path)
+        if found.drawn and (seed := found.recipe["seed"]) != recipe.seed:
+            raise UsageError(
+                f"--recapd: the captions are of regions that were drawn with seed {seed}, and the "
+                f"build would draw others, with seed {recipe.seed}: give one seed to both"
+            )
+        for theirs, ours in _unlike(found.manifest.identity.inputs, inputs):
+            raise UsageError(
+                f"--recapd: the captions are of other annotations: {theirs.name} with SHA-256 "
+                f"{theirs.sha256[:12]}, and the build would read {ours.name} with "
+                f"{ours.sha256[:12]} as {ours.role} of {ours.source}/{ours.split}"
+            )
+
+
+def _unlike(
+    theirs: Sequence[InputFile], ours: Sequence[InputFile]
+) -> Iterator[tuple[InputFile, InputFile]]:
+    """Yield the files that both read in the same role, and that differ."""
+    by_role = {(item.source, item.split, item.role): item for item in ours}
+    for item in theirs:
+        other = by_role.get((item.source, item.split, item.role))
+        if other is not None and other.sha256 != item.sha256:
+            yield item, other
+
+
+def differences(recipe: Recipe, source: SourceRequest) -> list[str]:
+    """Return how regions were drawn otherwise than a recipe draws those of a source."""
+    found = load_recapd(source.paths[RECAPD_ROLE])
+    caps = recipe.caps()
+    ours = {
+        "regions per category": (caps.per_category.get(source.name), found.cap("per_category")),
+        "regions per image": (caps.per_image.get(source.name), found.cap("per_image")),
+        "images per split": (recipe.limit, found.cap("limit")),
+    }
+    said = [
+        f"{what}: `recap` took {theirs:,}, the build takes {own or 'all'}"
+        for what, (own, theirs) in ours.items()
+        if theirs and theirs != own
+    ]
+    if bool(found.recipe.get("guard")) != recipe.guard:
+        words = {True: "with", False: "without"}
+        said.append(
+            f"`recap` ran {words[not recipe.guard]} the guard, the build {words[recipe.guard]} it"
+        )
+    return said

@@ -1,0 +1,41 @@
+"""What a person reads in the card of who captioned its regions, how, and what was kept."""
+
+from collections.abc import Iterator
+
+from pipelines.plan import Plan
+from pipelines.recap.captioning.builtin import MODEL
+from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
+
+
+def captioning_section(plan: Plan) -> str:
+    """Return the card's section; nothing for a build of another kind. Endpoints are not named."""
+    recipe = plan.recipe
+    if not isinstance(recipe, RecapRecipe):
+        return ""
+    lines = [*_asked(recipe.captioning), _kept(recipe.filter)]
+    return "\n".join(["## How regions were captioned", "", *(f"- {line}" for line in lines)])
+
+
+def _asked(how: Captioning) -> Iterator[str]:
+    if how.captioner == "builtin":
+        yield f"by `{MODEL}`, our own, which says only what it measures"
+        return
+    yield (
+        f"by the model `{how.model}`, at temperature {how.temperature:g} and top-p {how.top_p:g}, "
+        f"in {how.region_tokens} tokens at most"
+    )
+    known = [
+        "the caption of the whole image" if how.global_caption else "",
+        "the name of the annotated class" if how.class_name else "",
+    ]
+    told = " and ".join(filter(None, known)) or "nothing"
+    yield f"beside the crop of a region it was given {told}"
+
+
+def _kept(kept: Filter) -> str:
+    if kept.threshold is None:
+        return "no caption was scored, and none left out for how well it fits its crop"
+    return (
+        f"captions are here whose mean CLIP similarity with their crop is {kept.threshold:g} or "
+        f"more, by `{kept.scorer}`; the others are in `_rejected/`"
+    )

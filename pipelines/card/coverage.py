@@ -1,0 +1,52 @@
+"""How many of the regions that a build takes have one of the captions that it was given."""
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.markup import escape
+
+from pipelines.captions.manifest import differences
+from pipelines.plan import Plan
+from pipelines.recipes.recipe import RECAPD_ROLE, Recipe
+from schemas.ledger import Ledger, Stage
+from schemas.manifest import Manifest
+from schemas.rejection import Kind
+from schemas.sample import Task
+
+
+def coverage(plan: Plan, manifest: Manifest, ledger: Ledger) -> Iterator[str]:
+    """Yield a line for each split with captions, and others where some regions lack one."""
+    lacking = set()
+    for split in plan.splits:
+        if RECAPD_ROLE not in split.files:
+            continue
+        at = split.source, split.split
+        stages = ledger.sources.get(at[0], {}).get(at[1], {})
+        drawn_by = Stage.SAMPLE if Stage.SAMPLE in stages else Stage.SCREEN
+        drawn = ledger.account(*at, drawn_by, Kind.ANNOTATION).kept
+        captions = sum(s.captions for s in manifest.shards if (s.config, s.split) == at)
+        yield f"{split.source}/{split.split}: captions for {captions:,} of {drawn:,} drawn regions"
+        if captions < drawn:
+            lacking.add(split.source)
+    for source in plan.recipe.sources:
+        if source.name in lacking:
+            yield from (f"{source.name}: {line}" for line in differences(plan.recipe, source))
+
+
+def left_out(recipe: Recipe) -> list[str]:
+    """Return the sources whose detailed captions a recipe asks for and a build leaves out."""
+    asked = Task.REGION_DETAILED_CAPTION
+    return [
+        source.name
+        for source in recipe.sources
+        if recipe.without_recapd and asked in (source.tasks or ())
+    ]
+
+
+def print_coverage(plan: Plan, manifest: Manifest, ledger: Ledger) -> None:
+    """Print how many regions have a caption, where there are captions."""
+    console = Console(highlight=False)
+    for line in coverage(plan, manifest, ledger):
+        console.print(escape(line), soft_wrap=True)
+    for name in left_out(plan.recipe):
+        console.print(f"{name}: without the detailed captions that the recipe asks for")

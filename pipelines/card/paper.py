@@ -1,0 +1,77 @@
+"""What a build made beside what a paper reports of the same mix."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pipelines.plan import Plan
+from pipelines.recipes.paper import ALL_SOURCES, Report
+from schemas.ledger import Ledger, Stage
+from schemas.rejection import Kind
+
+KINDS = {
+    "images": Kind.IMAGE,
+    "regions": Kind.ANNOTATION,
+    "sentences": Kind.SENTENCE,
+    "conversations": Kind.CONVERSATION,
+}
+
+
+class Compared(NamedTuple):
+    """A number of the paper and ours."""
+
+    report: Report
+    made: int
+
+
+def compared(plan: Plan, ledger: Ledger) -> Iterator[Compared]:
+    """Yield the paper's numbers with those of the build; nothing for a mix of no paper."""
+    paper = plan.recipe.paper
+    for report in paper.reports if paper else ():
+        made = sum(
+            ledger.account(split.source, split.split, Stage.WRITE, KINDS[report.what]).kept
+            for split in plan.splits
+            if report.source in (ALL_SOURCES, split.source)
+        )
+        yield Compared(report, made)
+
+
+def print_reported(console: Console, plan: Plan, ledger: Ledger) -> None:
+    """Print the paper's numbers beside the build's, and where the paper contradicts itself."""
+    paper = plan.recipe.paper
+    if paper is None:
+        return
+    table = Table(title=f"{paper.title} reports of the full data", title_justify="left")
+    for name in ("source", "of what", "paper", "this build", "where"):
+        table.add_column(name, justify="right" if name in ("paper", "this build") else "left")
+    for report, made in compared(plan, ledger):
+        table.add_row(
+            report.source, report.what, f"{report.number:,}", f"{made:,}", escape(report.where)
+        )
+    console.print(table)
+    for line in paper.contradictions:
+        console.print(f"[dim]-[/dim] {escape(line)}")
+
+
+def reported_section(plan: Plan, ledger: Ledger) -> str:
+    """Return the same as a section of the card, or nothing."""
+    paper = plan.recipe.paper
+    if paper is None:
+        return ""
+    lines = [
+        f"## Beside what {paper.title} reports",
+        "",
+        "| source | of what | paper | this build | where |",
+        "|---|---|---:|---:|---|",
+        *(
+            f"| {report.source} | {report.what} | {report.number} | {made} | {report.where} |"
+            for report, made in compared(plan, ledger)
+        ),
+    ]
+    if paper.contradictions:
+        lines += ["", "The paper's numbers do not all agree:", ""]
+        lines += [f"- {line}" for line in paper.contradictions]
+    return "\n".join(lines)

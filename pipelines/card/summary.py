@@ -1,0 +1,96 @@
+"""What a person reads at the end of a build."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pipelines.card.card import default_config
+from pipelines.card.paper import print_reported
+from pipelines.output.finish import read_ledger
+from pipelines.plan import Plan
+from pipelines.storage import files
+from schemas.ledger import Ledger, Stage
+from schemas.manifest import Manifest
+from schemas.rejection import Kind, Reason
+
+
+def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
+    """Print what a build kept and left out, and how to open it."""
+    console = Console(highlight=False)
+    ledger = read_ledger(plan.output)
+    table = Table()
+    for name in (
+        "source",
+        "split",
+        "images",
+        "regions",
+        "conversations",
+        "rejected",
+        "sampled out",
+    ):
+        table.add_column(name, no_wrap=name in {"source", "split"})
+    for split in plan.splits:
+        at = split.source, split.split
+        accounts = [account for place, account in ledger.accounts() if place[:2] == at]
+        kept = [
+            ledger.account(*at, Stage.WRITE, kind).kept
+            for kind in (Kind.IMAGE, Kind.ANNOTATION, Kind.CONVERSATION)
+        ]
+        rejected = sum(sum(a.rejected.values()) for a in accounts)
+        sampled_out = sum(a.sampled_out for a in accounts)
+        table.add_row(*at, *(f"{n:,}" for n in (*kept, rejected, sampled_out)))
+    console.print(table)
+    print_reported(console, plan, ledger)
+    _print_reasons(console, plan, manifest)
+    for line in _emptied(ledger, manifest):
+        console.print(f"[bold red]nothing was kept of[/bold red] {escape(line)}")
+    total = sum(shard.bytes for shard in manifest.shards)
+    shards = f"{len(manifest.shards)} shards, {size_text(total)}, in {seconds:.1f} s"
+    console.print(f"{shards}: {escape(plan.output)}")
+    config = default_config(plan.recipe.name, manifest)
+    console.print("\nfrom datasets import load_dataset")
+    console.print(f'data = load_dataset("{escape(plan.output)}", "{config}")', soft_wrap=True)
+
+
+def _print_reasons(console: Console, plan: Plan, manifest: Manifest) -> None:
+    ledger = read_ledger(plan.output)
+    reasons: Counter[str] = Counter()
+    for (*_, kind), account in ledger.accounts():
+        for reason, number in account.rejected.items():
+            reasons[f"{kind} {reason}"] += number
+    if reasons:
+        listed = ", ".join(f"{name} {number:,}" for name, number in reasons.most_common())
+        console.print(f"rejected: {listed} (see {escape(files.join(plan.output, '_rejected'))})")
+    for split, short in manifest.short_categories.items():
+        least = ", ".join(f"{name} ({n})" for name, n in sorted(short.items(), key=_by_count)[:5])
+        console.print(f"{split}: {len(short)} categories fall short, e.g. {escape(least)}")
+
+
+def _emptied(ledger: Ledger, manifest: Manifest) -> Iterator[str]:
+    """Yield each split of which nothing is left, though nobody asked for that, and why mostly."""
+    filled = {(shard.config, shard.split) for shard in manifest.shards if shard.rows}
+    for source, splits in ledger.sources.items():
+        for split, stages in splits.items():
+            images = [stage[Kind.IMAGE] for stage in stages.values() if Kind.IMAGE in stage]
+            causes = sum((Counter(account.rejected) for account in images), Counter[Reason]())
+            unasked = causes and Reason.EVALUATION_IMAGE not in causes
+            sampled = any(account.sampled_out for account in images)
+            if unasked and not sampled and (source, split) not in filled:
+                [(reason, number)] = causes.most_common(1)
+                yield f"{source}/{split}: {reason} {number:,}"
+
+
+def _by_count(item: tuple[str, int]) -> tuple[int, str]:
+    return item[1], item[0]
+
+
+def size_text(size: float) -> str:
+    """Return a number of bytes for a person."""
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1024 or unit == "GB":
+            break
+        size /= 1024
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

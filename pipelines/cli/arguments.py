@@ -1,0 +1,101 @@
+"""Arguments as they are typed, made fit for use."""
+
+import re
+from collections.abc import Sequence
+
+from pipelines.datasets.spec import MOST
+from pipelines.recipes.recipe import MOST_SHARD_BYTES
+from pipelines.storage import files
+from schemas.errors import UsageError
+
+MOST_PROCESSES = 256
+KNOWN_NAMES = ("coco", "lvis")  # of the categories of detections
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB)", re.IGNORECASE)
+_DIGITS = re.compile(rf"[0-9]{{1,{len(str(MOST))}}}")
+_UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30}
+
+
+def parse_size(text: str) -> int:
+    """Return a size like `500MB` in bytes; units are powers of 1024."""
+    found = _SIZE.fullmatch(text.strip())
+    size = float(found[1]) * _UNITS[found[2].lower()] if found else 0.0
+    if not 1 <= size <= MOST_SHARD_BYTES:
+        raise UsageError(
+            f"--shard-size {text[:200]!r}: expected a size such as 500MB or 2GB, of at most "
+            f"{MOST_SHARD_BYTES >> 30}GB"
+        )
+    return int(size)
+
+
+def parse_paths(given: Sequence[str], sources: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return paths like `vcr.images=/data/vcr1images` by source and role."""
+    found: dict[str, dict[str, str]] = {}
+    for text in given:
+        place, _, path = text.partition("=")
+        source, _, role = place.partition(".")
+        if not role or not path:
+            raise UsageError(f"--path {text!r}: expected SOURCE.ROLE=PATH")
+        if source not in sources:
+            raise UsageError(f"--path {text!r}: source {source!r} is not asked for")
+        found.setdefault(source, {})[role] = folder(path)
+    return found
+
+
+def detection_paths(given: Sequence[str], names: str | None) -> list[str]:
+    """Return detections like `llava=/data/boxes.json`, and their names, as `parse_paths` has it."""
+    found = []
+    for text in given:
+        source, _, path = text.partition("=")
+        if not source or not path:
+            raise UsageError(f"--detections {text!r}: expected SOURCE=FILE")
+        found.append(f"{source}.detections={path}")
+        if names and names not in KNOWN_NAMES:
+            found.append(f"{source}.detection_names={names}")
+    if names and not given:
+        raise UsageError("--detection-names goes with --detections SOURCE=FILE")
+    return found
+
+
+def parse_caps(
+    key: str, given: Sequence[str], sources: Sequence[str]
+) -> dict[str | None, int | str]:
+    """Return caps like `20`, `coco=50` or `lvis=all` by source; None, the first: every source."""
+    found: dict[str | None, int | str] = {}
+    flag = f"--{key.replace('_', '-')}"
+    for text in given:
+        name, _, number = text.rpartition("=")
+        if name and name not in sources:
+            raise UsageError(f"{flag} {text}: source {name!r} is not asked for")
+        if number != "all" and not (_DIGITS.fullmatch(number) and 1 <= int(number) <= MOST):
+            raise UsageError(
+                f"{flag} {text[:200]}: expected N, SOURCE=N or SOURCE=all, N from 1 to {MOST:,}"
+            )
+        found[name or None] = number if number == "all" else int(number)
+    return {name: found[name] for name in sorted(found, key=bool)}
+
+
+def positive(flag: str, number: int) -> int:
+    """Return a number that must be 1 or more."""
+    if number < 1:
+        raise UsageError(f"{flag} {number}: expected 1 or more")
+    return number
+
+
+def processes(number: int) -> int:
+    """Return a number of local processes, within reason."""
+    if number > MOST_PROCESSES:
+        raise UsageError(f"--workers {number}: expected at most {MOST_PROCESSES}")
+    return positive("--workers", number)
+
+
+def folder(path: str) -> str:
+    """Return the path of a folder without a slash at its end."""
+    if not path:
+        raise UsageError("a path is empty")
+    try:
+        path.encode()
+    except UnicodeEncodeError:  # what is written of a build could not name it
+        raise UsageError(f"{path!r}: expected a path in UTF-8") from None
+    files.check_reachable(path)
+    return path if not files.is_local(path) else (path.rstrip("/") or "/")

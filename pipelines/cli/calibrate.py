@@ -1,0 +1,49 @@
+"""`calibrate`: the threshold that tells a crop's own caption from another one's."""
+
+from argparse import Namespace
+
+from pipelines.cli.arguments import folder, positive
+from pipelines.recap.clip.calibrate import Calibration, calibrate
+from pipelines.recap.clip.files import SUFFIX, picture_of, write_findings
+from pipelines.runner.progress import Ticker
+from schemas.errors import UsageError
+
+
+def run(args: Namespace) -> int:
+    """Score pairs, write the threshold and its curve, and say what it does."""
+    if args.false_accept is not None and not 0 <= args.false_accept < 1:
+        raise UsageError(f"--false-accept {args.false_accept}: expected a share such as 0.05")
+    if not args.to.endswith(SUFFIX):
+        raise UsageError(f"--to {args.to!r}: expected a file such as calibration{SUFFIX}")
+    output, pairs = folder(args.output), positive("--pairs", args.pairs)
+
+    from pipelines.recap.clip.open_clip import ClipScorer
+
+    with Ticker("calibrating:") as ticker:
+        ticker.say("loading CLIP")
+        found = calibrate(
+            output,
+            ClipScorer(args.clip_model, args.clip_weights, args.device),
+            pairs=pairs,
+            false_accept=args.false_accept,
+            seed=args.seed,
+            on_progress=lambda done, total: ticker.say(f"{done:,} of {total:,} pairs"),
+        )
+    write_findings(found, args.to)
+    _print(found.calibration, found.filtered)
+    print(f"wrote {args.to} and {picture_of(args.to)}; for `recap --calibration {args.to}`")
+    return 0
+
+
+def _print(calibration: Calibration, filtered: bool) -> None:
+    print(f"scorer          {calibration.scorer}")
+    print(f"pairs           {calibration.pairs:,} matched, {calibration.pairs:,} shuffled")
+    print(f"ROC area        {calibration.roc_area:.4f}")
+    print(f"threshold       {calibration.threshold:.5f}")
+    print(f"false accepts   {calibration.false_accept:.2%} of shuffled pairs")
+    print(f"false rejects   {calibration.false_reject:.2%} of matched pairs")
+    if filtered:
+        print(
+            "note: captions that scored badly had been left out of this output; for false rejects "
+            "as they are, calibrate on one made with --no-filter"
+        )

@@ -1,0 +1,1 @@
+"""COCO detection, and any file in COCO's format."""

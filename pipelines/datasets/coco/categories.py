@@ -1,0 +1,82 @@
+"""The category names that a file in COCO's layout declares."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from pipelines.datasets.coco.records import CATEGORY, ItemId, Raw, Refused, as_number, malformed
+from schemas.rejection import Reason, Rejected
+from schemas.text import shown_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Categories:
+    """Names by category id, in the order of the ids; and what is wrong with the others."""
+
+    names: dict[ItemId, str]  # the owner's spelling
+    unusable: dict[ItemId, Rejected]
+    refused: list[Refused]
+
+    def name_of(self, category_id: ItemId) -> str:
+        """Return a category's name, or raise `Rejected` saying why it has none."""
+        name = self.names.get(category_id) or self.names.get(category_id := as_number(category_id))
+        if name is not None:
+            return name
+        raise self.unusable.get(
+            category_id,
+            Rejected(
+                Reason.UNKNOWN_CATEGORY, f"category_id {category_id} is not among the categories"
+            ),
+        )
+
+
+def read_categories(items: Sequence[Raw]) -> Categories:
+    """Return the categories of a file.
+
+    An id that is declared again with the same name is a duplicate; with another name, neither
+    can be trusted, and nor can the annotations that use it.
+    """
+    declared: dict[ItemId, set[str]] = {}
+    refused: list[Refused] = []
+    repeats: list[ItemId] = []
+    for position, raw in enumerate(items):
+        try:
+            category = CATEGORY.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            refused.append((f"categories[{position}]", malformed(error)))
+            continue
+        if category.id in declared:
+            repeats.append(category.id)
+        declared.setdefault(category.id, set()).add(category.name)
+    unusable = {item_id: cause for item_id, names in declared.items() if (cause := _fault(names))}
+    refused += [(str(item_id), cause) for item_id, cause in unusable.items()]
+    refused += [
+        (
+            str(item_id),
+            unusable.get(item_id)
+            or Rejected(Reason.DUPLICATE_ID, f"id {item_id} stands more than once in categories"),
+        )
+        for item_id in repeats
+    ]
+    ordered = sorted(declared.keys() - unusable.keys(), key=_id_order)
+    return Categories(
+        names={item_id: declared[item_id].copy().pop() for item_id in ordered},
+        unusable=unusable,
+        refused=refused,
+    )
+
+
+def _fault(names: set[str]) -> Rejected | None:
+    if len(names) > 1:
+        listed = ", ".join(repr(name[:40]) for name in sorted(names))
+        return Rejected(Reason.AMBIGUOUS_CATEGORY, f"one category id is declared as {listed}")
+    try:
+        shown_name(next(iter(names)))
+    except Rejected as cause:
+        return cause
+    return None
+
+
+def _id_order(item_id: ItemId) -> tuple[bool, int, str]:
+    return isinstance(item_id, str), item_id if isinstance(item_id, int) else 0, str(item_id)

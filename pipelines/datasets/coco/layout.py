@@ -1,0 +1,211 @@
+"""From a file in COCO's layout to entries; for COCO itself and every owner who borrowed it.
+
+The flow:
+1. decode the file to undecoded items, index images and categories, group annotations by image;
+2. check each image against the folder's listing; take as many as asked for, by hash;
+3. per image, decode its annotations, resolve their categories, turn xywh into xyxy.
+"""
+
+import math
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from pipelines.datasets.coco import records as coco_json
+from pipelines.datasets.coco.categories import Categories, read_categories
+from pipelines.datasets.coco.records import (
+    ANNOTATION,
+    CocoAnnotation,
+    CocoFile,
+    CocoImage,
+    ItemId,
+    Raw,
+    Refused,
+    Undecoded,
+)
+from pipelines.datasets.common.entries import image_info, limited, rejection, rejections
+from schemas.geometry import Box, xyxy
+from schemas.rejection import Kind, Reason, Rejected
+from schemas.sample import ImageInfo, LabelSet
+from schemas.source import (
+    Count,
+    Entry,
+    SourceImage,
+    SourceRegion,
+    SplitFacts,
+    SplitInput,
+    Store,
+    Volume,
+)
+
+UNKNOWN_BOX: Box = (math.nan,) * 4
+
+
+def _all_pictures(split: SplitInput, store: Store) -> Mapping[str, int]:
+    return store.sizes(split.pictures)
+
+
+def parse_coco_layout(
+    split: SplitInput,
+    store: Store,
+    name_labels: Callable[[SplitInput, Sequence[str]], str],
+    *,
+    images: msgspec.json.Decoder[CocoImage] = coco_json.IMAGE,
+    list_pictures: Callable[[SplitInput, Store], Mapping[str, int]] = _all_pictures,
+) -> Iterator[Entry]:
+    """Yield the entries of one file in COCO's layout.
+
+    Args:
+        split: with the file under the split's name.
+        store: to read it from.
+        name_labels: returns what the set of category names is called.
+        images: decodes an item of `images`.
+        list_pictures: returns the sizes in bytes of the pictures, by name below their folder.
+
+    Raises:
+        InputFileError: the file as a whole cannot be used.
+    """
+    path = split.file
+    file = coco_json.decode_file(store.read(path), path)
+    categories = read_categories(file.categories)
+    names = tuple(dict.fromkeys(categories.names.values()))
+    labels = LabelSet(name_labels(split, names), names)
+    if split.leads:
+        yield from _totals(split, file, categories)
+    declared = coco_json.index_items(file.images, images, "images")
+    sizes = list_pictures(split, store)
+    yield from _images(split, file, declared, categories, labels, sizes)
+
+
+def _totals(
+    split: SplitInput, file: CocoFile[CocoAnnotation] | CocoFile[Raw], categories: Categories
+) -> Iterator[Entry]:
+    yield Count(Kind.CATEGORY, "read", len(file.categories))
+    yield Count(Kind.CATEGORY, "kept", len(categories.names))
+    yield from rejections(split, Kind.CATEGORY, categories.refused)
+    yield Count(Kind.IMAGE, "read", len(file.images))
+    yield Count(Kind.ANNOTATION, "read", len(file.annotations))
+
+
+def _images(
+    split: SplitInput,
+    file: CocoFile[CocoAnnotation] | CocoFile[Raw],
+    declared: tuple[Mapping[ItemId, CocoImage], list[Refused]],
+    categories: Categories,
+    labels: LabelSet,
+    sizes: Mapping[str, int],
+) -> Iterator[Entry]:
+    groups, refused = coco_json.group_annotations(file, split)
+    yield from rejections(split, Kind.ANNOTATION, refused)
+    images, malformed = declared
+    usable, unusable = usable_images(split, file, images, sizes)
+    refused = malformed + unusable
+    chosen = limited(split, usable)
+    shards = split.sizing.shards(_volume(file, categories, usable, chosen))
+    if split.leads:
+        yield SplitFacts(split.source, split.split, shards, labels)
+        yield from rejections(split, Kind.IMAGE, refused)
+    brief = labels.brief()
+    owned = [item_id for item_id in usable if split.owns(str(item_id))]
+    yield Count(Kind.IMAGE, "sampled_out", sum(item_id not in chosen for item_id in owned))
+    for item_id in owned:
+        if item_id in chosen:
+            image = replace(usable[item_id], shards=shards)
+            regions = yield from read_regions(split, groups.pop(item_id, []), categories)
+            yield SourceImage(image, regions, label_set=brief)
+    yield from without_image(split, groups, usable, dict(refused))
+
+
+def usable_images(
+    split: SplitInput,
+    file: CocoFile[CocoAnnotation] | CocoFile[Raw],
+    images: Mapping[ItemId, CocoImage],
+    sizes: Mapping[str, int],
+) -> tuple[dict[ItemId, ImageInfo], list[Refused]]:
+    """Return the images that have their picture, by id, and the others with what is wrong."""
+    refused: list[Refused] = []
+    licences, _ = coco_json.index_items(file.licenses, coco_json.LICENCE, "licenses")
+    usable: dict[ItemId, ImageInfo] = {}
+    for item_id, image in images.items():
+        terms = licences.get(image.license) if image.license is not None else None
+        licence = f"{split.licence}; image: {terms.name}" if terms else split.licence
+        try:
+            usable[item_id] = _image_info(split, image, sizes, licence)
+        except Rejected as cause:
+            refused.append((str(item_id), cause))
+    return usable, refused
+
+
+def _volume(
+    file: CocoFile[CocoAnnotation] | CocoFile[Raw],
+    categories: Categories,
+    usable: Mapping[ItemId, ImageInfo],
+    chosen: Collection[ItemId],
+) -> Volume:
+    return Volume(
+        images=len(chosen),
+        regions=len(file.annotations) * len(chosen) // max(1, len(usable)),
+        categories=len(categories.names),
+        picture_bytes=sum(usable[item_id].size_bytes for item_id in chosen),
+    )
+
+
+def without_image(
+    split: SplitInput,
+    groups: Mapping[ItemId, Sequence[Undecoded]],
+    usable: Mapping[ItemId, ImageInfo],
+    refused: Mapping[str, Rejected],
+) -> Iterator[Entry]:
+    """Yield what becomes of annotations whose images were refused, left out, or never declared."""
+    for item_id, annotations in groups.items():
+        if item_id in usable:
+            yield Count(Kind.ANNOTATION, "sampled_out", len(annotations))
+            continue
+        cause = Rejected(Reason.UNKNOWN_IMAGE, f"image_id {item_id} is not among the images")
+        if found := refused.get(str(item_id)):
+            cause = Rejected(Reason.IMAGE_REJECTED, f"image {item_id}: {found.reason}")
+        ids = [coco_json.id_of(item) for item in annotations]
+        yield from rejections(split, Kind.ANNOTATION, [(item_id, cause) for item_id in ids])
+
+
+def read_regions(
+    split: SplitInput, annotations: Sequence[Undecoded], categories: Categories
+) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
+    """Yield the annotations of one image that cannot be used, and return its regions."""
+    regions = []
+    for item in annotations:
+        try:
+            found = item if isinstance(item, CocoAnnotation) else ANNOTATION.decode(item)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            cause = coco_json.malformed(error)
+            yield rejection(split, Kind.ANNOTATION, coco_json.id_of(item), cause)
+            continue
+        try:
+            regions.append(_region(found, categories))
+        except Rejected as cause:
+            yield rejection(split, Kind.ANNOTATION, str(found.id), cause)
+    regions.sort(key=lambda region: (len(region.region_id), region.region_id))
+    return tuple(regions)
+
+
+def _region(found: CocoAnnotation, categories: Categories) -> SourceRegion:
+    x, y, width, height = found.bbox
+    box = UNKNOWN_BOX
+    if x is not None and y is not None and width is not None and height is not None:
+        box = xyxy(x, y, width, height)
+    return SourceRegion(
+        str(found.id),
+        box,
+        categories.name_of(found.category_id),
+        bool(found.iscrowd),
+        None,
+        bytes(found.segmentation),
+    )
+
+
+def _image_info(
+    split: SplitInput, image: CocoImage, sizes: Mapping[str, int], licence: str
+) -> ImageInfo:
+    size = image.width, image.height
+    return image_info(split, str(image.id), image.file_name, size, sizes, licence)

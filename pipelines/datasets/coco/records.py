@@ -1,0 +1,270 @@
+"""COCO's annotation layout, item by item, so that one bad item spoils only itself.
+
+    {"images": [{"id": 9, "file_name": "000000000009.jpg", "width": 640, "height": 480, ...}],
+     "annotations": [{"id": 1, "image_id": 9, "category_id": 51, "iscrowd": 0,
+                      "bbox": [x, y, width, height], "segmentation": [[x0, y0, ...]]}],
+     "categories": [{"id": 51, "name": "bowl", ...}], "licenses": [...]}
+
+Annotations are decoded all at once, which is fast; but where one of them is malformed or bears the
+id of another, the file is decoded to slices of its own bytes, and each slice by itself. A
+segmentation stays a slice in any case until its region is screened.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Generic, TypeVar
+
+import msgspec
+
+from pipelines.datasets.common.lenient_json import decode_json
+from schemas.errors import InputFileError
+from schemas.rejection import Reason, Rejected
+from schemas.source import SplitInput
+
+Raw = msgspec.Raw
+ItemId = int | str
+
+
+class _Identified(msgspec.Struct):
+    """An item with an id; `7` and `"7"` are one id, for both are written down alike."""
+
+    id: ItemId
+
+    def __post_init__(self) -> None:
+        self.id = as_number(self.id)
+
+
+class CocoImage(_Identified):
+    """An item of `images`; sizes in pixels."""
+
+    file_name: str
+    width: int
+    height: int
+    license: ItemId | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.license is not None:
+            self.license = as_number(self.license)
+
+
+class CocoLink(_Identified):
+    """What ties an annotation to its image."""
+
+    image_id: ItemId
+
+    def __post_init__(self) -> None:
+        if type(self.id) is str or type(self.image_id) is str:
+            self.id, self.image_id = as_number(self.id), as_number(self.image_id)
+
+
+class _NumberLink(msgspec.Struct, gc=False):
+    """The same where both ids are numbers, as they should be; much faster to read."""
+
+    id: int
+    image_id: int
+
+
+class CocoAnnotation(msgspec.Struct, gc=False):
+    """An item of `annotations`; the box is xywh in pixels. Its ids are as they are written."""
+
+    id: ItemId
+    image_id: ItemId
+    category_id: ItemId
+    bbox: tuple[float | None, float | None, float | None, float | None]
+    iscrowd: int | bool = 0
+    segmentation: Raw = Raw(b"")
+
+
+Undecoded = CocoAnnotation | Raw  # an annotation, or the slice that may hold one
+
+
+Annotation = TypeVar("Annotation")
+
+
+class CocoFile(msgspec.Struct, Generic[Annotation]):
+    """A whole file; its annotations are all decoded, or none is."""
+
+    images: list[Raw]
+    annotations: list[Annotation]
+    categories: list[Raw]
+    licenses: list[Raw] = []
+
+
+class CocoCategory(_Identified):
+    """An item of `categories`."""
+
+    name: str
+
+
+class CocoLicence(_Identified):
+    """An item of `licenses`."""
+
+    name: str
+
+
+def as_number(item_id: ItemId) -> ItemId:
+    """Return an id in the one form we compare: a number, if it is written as one."""
+    return int(item_id) if type(item_id) is str and _NUMBER.fullmatch(item_id) else item_id
+
+
+_SOUND_FILE = msgspec.json.Decoder(CocoFile[CocoAnnotation])
+_ANY_FILE = msgspec.json.Decoder(CocoFile[Raw])
+IDENTIFIED = msgspec.json.Decoder(_Identified)
+IMAGE = msgspec.json.Decoder(CocoImage)
+ANNOTATION = msgspec.json.Decoder(CocoAnnotation)
+LINK = msgspec.json.Decoder(CocoLink)
+_NUMBER_LINK = msgspec.json.Decoder(_NumberLink)
+CATEGORY = msgspec.json.Decoder(CocoCategory)
+LICENCE = msgspec.json.Decoder(CocoLicence)
+
+_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,99}")
+
+
+def decode_file(content: bytes, path: str) -> CocoFile[CocoAnnotation] | CocoFile[Raw]:
+    """Return the file's items.
+
+    Raises:
+        InputFileError: it is no JSON, or has not COCO's lists; says where, and what was expected.
+    """
+    try:
+        return _decode_sound(content) or decode_json(_ANY_FILE, content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputFileError(
+            f"{path} ({len(content)} bytes) is not a whole COCO annotation file: {error}. Expected "
+            "a JSON object with the lists images, annotations and categories. If it is a "
+            "download, fetch it again; if another tool wrote it, check that tool's export."
+        ) from None
+
+
+def _decode_sound(content: bytes) -> CocoFile[CocoAnnotation] | None:
+    """Return the file if all its annotations are well formed, their ids numbers and unique."""
+    try:
+        found = _SOUND_FILE.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    ids = {annotation.id for annotation in found.annotations}
+    linked = {annotation.image_id for annotation in found.annotations}
+    sound = len(ids) == len(found.annotations) and {type(key) for key in ids | linked} <= {int}
+    return found if sound else None
+
+
+Refused = tuple[str, Rejected]  # an item's id, or its place in the file, and why
+Item = TypeVar("Item", CocoImage, CocoLicence)
+
+
+def index_items(
+    items: Sequence[Raw], decoder: msgspec.json.Decoder[Item], name: str
+) -> tuple[dict[ItemId, Item], list[Refused]]:
+    """Return items by id, and those refused.
+
+    Of items that share an id and differ, the one whose text sorts first is taken, so that the
+    choice does not depend on the order in the file.
+    """
+    taken: dict[ItemId, tuple[Raw, Item]] = {}
+    refused: list[Refused] = []
+    for position, raw in enumerate(items):
+        try:
+            item = decoder.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            refused.append((_id_or_place(raw, f"{name}[{position}]"), malformed(error)))
+            continue
+        if item.id in taken:
+            refused.append((str(item.id), _duplicate(name, item.id)))
+            if bytes(taken[item.id][0]) <= bytes(raw):
+                continue
+        taken[item.id] = raw, item
+    return {item_id: item for item_id, (_, item) in taken.items()}, refused
+
+
+def group_annotations(
+    file: CocoFile[CocoAnnotation] | CocoFile[Raw], split: SplitInput
+) -> tuple[dict[ItemId, list[Undecoded]], list[Refused]]:
+    """Return the annotations of a part's images, by image id, and those it refuses."""
+    groups: dict[ItemId, list[Undecoded]] = {}
+    foreign: set[ItemId] = set()
+    refused: list[Refused] = []
+    for image_id, item in _linked(file.annotations, split, refused):
+        group = groups.get(image_id)
+        if group is not None:
+            group.append(item)
+        elif image_id not in foreign:
+            if split.owns(str(image_id)):
+                groups[image_id] = [item]
+            else:
+                foreign.add(image_id)
+    refused += _drop_repeated(groups, file.annotations)
+    return groups, refused
+
+
+def _linked(
+    items: Sequence[Undecoded], split: SplitInput, refused: list[Refused]
+) -> Iterator[tuple[ItemId, Undecoded]]:
+    """Yield annotations with the ids of their images; the leading part refuses what has none."""
+    for position, item in enumerate(items):
+        if not isinstance(item, Raw):
+            yield item.image_id, item
+            continue
+        try:
+            yield link_of(item).image_id, item
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            if split.leads:
+                refused.append((f"annotations[{position}]", malformed(error)))
+
+
+def id_of(item: Undecoded) -> str:
+    """Return the id of an annotation that has one."""
+    return str(LINK.decode(item).id if isinstance(item, Raw) else item.id)
+
+
+def link_of(raw: Raw) -> CocoLink | _NumberLink:
+    """Return the ids of an undecoded annotation; one without them raises `DecodeError`."""
+    try:
+        return _NUMBER_LINK.decode(raw)
+    except msgspec.ValidationError:
+        return LINK.decode(raw)
+
+
+def _id_or_place(raw: Raw, place: str) -> str:
+    try:
+        return str(IDENTIFIED.decode(raw).id)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return place
+
+
+def malformed(error: Exception) -> Rejected:
+    """Return the refusal of an item that does not decode; the decoder says what it expected."""
+    return Rejected(Reason.MALFORMED, str(error))
+
+
+def _duplicate(name: str, item_id: ItemId | None) -> Rejected:
+    return Rejected(Reason.DUPLICATE_ID, f"id {item_id} stands more than once in {name}")
+
+
+def _drop_repeated(
+    groups: dict[ItemId, list[Undecoded]], items: Sequence[Undecoded]
+) -> Iterator[Refused]:
+    """Leave one annotation of each id; the file was decoded at once only if none repeats."""
+    slices = [item for item in items if isinstance(item, Raw)]
+    numbers = Counter(map(_id_of, slices))
+    first: dict[ItemId | None, Raw] = {}
+    for raw in slices:
+        if numbers[item_id := _id_of(raw)] > 1:
+            first[item_id] = min(raw, first.get(item_id, raw), key=bytes)
+    for image_id, group in groups.items() if first else ():
+        survivors: list[Undecoded] = []
+        for item in group:
+            item_id = _id_of(item) if isinstance(item, Raw) else None
+            if item_id in first and item is not first[item_id]:
+                yield str(item_id), _duplicate("annotations", item_id)
+            else:
+                survivors.append(item)
+        groups[image_id] = survivors
+
+
+def _id_of(raw: Raw) -> ItemId | None:
+    try:
+        return LINK.decode(raw).id
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

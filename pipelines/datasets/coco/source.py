@@ -1,0 +1,110 @@
+"""COCO detection, 2014 and 2017, as its owners ship it; and any file in the same layout.
+
+    {"id": 22328, "image_id": 37777, "category_id": 64, "iscrowd": 0, "area": 88.52,
+     "bbox": [102.49, 118.47, 7.9, 17.31],          x, y, width, height; pixels, 0-based
+     "segmentation": [[110.39, 135.78, 110.39, 127.62, ...]]}
+
+Crowd annotations hold uncompressed run lengths instead of polygons. The 80 category ids lie
+between 1 and 90 with gaps. Format: https://cocodataset.org/#format-data
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+from pipelines.datasets.coco.layout import parse_coco_layout
+from pipelines.datasets.spec import OWN_SPLIT, DatasetSpec, Located, SourceRequest
+from prompts.style import Style
+from schemas.errors import InputFileError, UsageError
+from schemas.sample import Task
+from schemas.source import Entry, SplitInput, Store
+
+LICENCE = "CC BY 4.0"
+LABEL_SET = "COCO-80"
+
+# fmt: off
+ORDERED_NAMES = (  # in the order of their ids
+    "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat",
+    "traffic light", "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat",
+    "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "backpack",
+    "umbrella", "handbag", "tie", "suitcase", "frisbee", "skis", "snowboard", "sports ball",
+    "kite", "baseball bat", "baseball glove", "skateboard", "surfboard", "tennis racket",
+    "bottle", "wine glass", "cup", "fork", "knife", "spoon", "bowl", "banana", "apple",
+    "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut", "cake", "chair",
+    "couch", "potted plant", "bed", "dining table", "toilet", "tv", "laptop", "mouse", "remote",
+    "keyboard", "cell phone", "microwave", "oven", "toaster", "sink", "refrigerator", "book",
+    "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
+)
+# fmt: on
+NAMES = frozenset(ORDERED_NAMES)
+UNUSED_IDS = frozenset((12, 26, 29, 30, 45, 66, 68, 69, 71, 83))  # of 1 to 90
+
+
+def locate(root: str, request: SourceRequest) -> list[Located]:
+    """Return where COCO's splits lie, or the user's own file; roles are `train`, `val`, `images`.
+
+    The folder that a user names as `images` holds the pictures of every split that is read.
+    """
+    if request.annotations is not None:
+        return [_own_file(request, request.annotations)]
+    year = request.year or SPEC.years[-1]
+    own, below = request.paths, f"{root}/coco"
+    return [
+        Located(
+            split=split,
+            files={split: own.get(split, f"{below}/annotations/instances_{split}{year}.json")},
+            pictures=own.get("images", f"{below}/{split}{year}"),
+            folder="" if "images" in own else f"coco/{split}{year}",
+            licence=LICENCE,
+        )
+        for split in SPEC.splits
+    ]
+
+
+def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
+    """Yield the entries of one split."""
+    return parse_coco_layout(split, store, _name_labels)
+
+
+def _own_file(request: SourceRequest, annotations: str) -> Located:
+    if not request.images or not request.label_set:
+        raise UsageError(
+            "--coco-annotations needs --coco-images DIR (the folder of its images) and "
+            "--label-set NAME (what its category names are called)"
+        )
+    split = request.split or OWN_SPLIT
+    return Located(
+        split=split,
+        files={split: annotations},
+        pictures=request.images,
+        folder="",
+        licence="not stated",
+    )
+
+
+def _name_labels(split: SplitInput, names: Sequence[str]) -> str:
+    if split.label_set is not None:
+        return split.label_set
+    if set(names) == NAMES:
+        return LABEL_SET
+    path = split.file
+    raise InputFileError(
+        f"{path}: the categories are not COCO's 80 ({len(names)} names, of which "
+        f"{len(set(names) & NAMES)} are COCO's). If the file is meant so, name its label set "
+        f"with --label-set NAME, e.g. --label-set {PurePosixPath(path).stem}."
+    )
+
+
+SPEC = DatasetSpec(
+    name="coco",
+    title="COCO detection",
+    licence=LICENCE,
+    obtain="https://cocodataset.org/#download: the images and the trainval annotations of a year",
+    years=(2014, 2017),
+    splits=("train", "val"),
+    tasks=dict.fromkeys(Style, (Task.REGION_CLASSIFICATION,)),
+    boxes_per_image={Style.GPT4ROI: 100},
+    evaluations=(Task.REGION_CLASSIFICATION,),
+    own_file=True,
+    locate=locate,
+    parse=parse,
+)

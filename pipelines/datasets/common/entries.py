@@ -1,0 +1,95 @@
+"""What every source does with what it read: rejections in one form, images checked and limited."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
+
+from pipelines.datasets.common.paths import check_file_name
+from schemas.ids import rank
+from schemas.rejection import Kind, Reason, Rejected, Rejection
+from schemas.sample import ImageInfo
+from schemas.source import Entry, SplitInput
+
+MAX_IMAGE_BYTES = 256 * 1024 * 1024
+MAX_SIDE = 65_500  # pixels; the largest a JPEG can have
+
+Refused = tuple[str, Rejected]  # an item's id, or its place in the file, and why
+Key = TypeVar("Key")
+
+
+def rejections(split: SplitInput, kind: Kind, refused: Iterable[Refused]) -> Iterator[Entry]:
+    """Return items that the read stage refuses, as entries."""
+    return (rejection(split, kind, *refusal) for refusal in refused)
+
+
+def rejection(split: SplitInput, kind: Kind, item_id: str, cause: Rejected) -> Rejection:
+    """Return an item that the read stage refuses, as an entry."""
+    return Rejection(
+        source=split.source,
+        split=split.split,
+        stage="read",
+        kind=kind,
+        id=item_id,
+        reason=cause.reason,
+        detail=cause.detail,
+    )
+
+
+def limited(split: SplitInput, image_ids: Iterable[Key]) -> set[Key]:
+    """Return as many of the images as the split's limit allows, chosen by the hash of their ids."""
+    found = list(image_ids)
+    if split.limit is None or split.limit >= len(found):
+        return set(found)
+    at = (split.seed, "limit", split.owner or split.source, split.split)
+    ranked = sorted((rank(*at, str(image_id)), str(image_id), image_id) for image_id in found)
+    return {image_id for _, _, image_id in ranked[: split.limit]}
+
+
+def image_info(
+    split: SplitInput,
+    image_id: str,
+    file_name: str,
+    size: tuple[int, int] | None,
+    listing: Mapping[str, int],
+    licence: str,
+) -> ImageInfo:
+    """Return an image that can be used, as far as its folder's listing tells.
+
+    Args:
+        split: whose image it is.
+        image_id: unique in the split.
+        file_name: the owner's, below the split's folder of images.
+        size: width and height as annotated, pixels; None where the owner states none.
+        listing: sizes in bytes of the files in that folder.
+        licence: of the image and its annotations.
+
+    Raises:
+        Rejected: an unsafe name, an impossible size, or no such file, or one too large.
+    """
+    name = check_file_name(file_name)
+    width, height = size or (None, None)
+    if size and not all(0 < side <= MAX_SIDE for side in size):
+        raise Rejected(
+            Reason.IMAGE_BAD_SIZE,
+            f"annotated as {width} x {height}, expected sides of 1 to {MAX_SIDE}",
+        )
+    size_bytes = listing.get(name)
+    if size_bytes is None:
+        raise Rejected(Reason.IMAGE_MISSING, f"no file {name!r} in {split.folder or 'the folder'}")
+    if size_bytes == 0:
+        raise Rejected(Reason.IMAGE_EMPTY, f"{name!r} has no bytes")
+    if size_bytes > MAX_IMAGE_BYTES:
+        raise Rejected(
+            Reason.IMAGE_OVER_BYTE_CAP, f"{size_bytes} bytes, at most {MAX_IMAGE_BYTES} are read"
+        )
+    return ImageInfo(
+        source=split.source,
+        split=split.split,
+        image_id=image_id,
+        file_name=name,
+        folder=split.folder,
+        width=width,
+        height=height,
+        size_bytes=size_bytes,
+        licence=licence,
+        shards=1,  # until the split's volume is known
+    )

@@ -1,0 +1,80 @@
+"""The sentences of one picture of Flickr30k Entities: a text file of five lines.
+
+    [/EN#137644/people Several men] play [/EN#137645/other cards] while around
+    [/EN#137645/other a green table] .                                  (one line in the file)
+
+A bracket holds the id of a chain, one type or several, and the words of a phrase. What stands
+outside of brackets are plain words. Phrases do not nest.
+"""
+
+import re
+from collections.abc import Mapping
+
+from pipelines.datasets.common.entries import Refused
+from schemas.item import GroundedCaption, Mention, Passage
+from schemas.rejection import Reason, Rejected
+
+SENTENCES = 5  # of each picture
+
+_PHRASE = re.compile(r"\[/EN#(?P<chain>[0-9]+)(?:/[^\s/\[\]]+)+ (?P<words>[^\[\]]+)\]")
+_BRACKET = re.compile(r"[\[\]]")
+
+
+def parse_sentences(
+    content: bytes, image_id: str, chains: Mapping[str, tuple[str, ...]]
+) -> tuple[list[GroundedCaption], list[Refused]]:
+    """Return a picture's sentences, and those refused: malformed, missing, or beyond the fifth.
+
+    Args:
+        content: of the text file, UTF-8.
+        image_id: the ids of its sentences are `<image_id>#0` to `#4`, as Flickr30k has them.
+        chains: of that picture, each with the ids of its regions.
+    """
+    lines = content.removesuffix(b"\n").split(b"\n") if content else []
+    captions: list[GroundedCaption] = []
+    refused: list[Refused] = []
+    for number in range(max(len(lines), SENTENCES)):
+        item_id = f"{image_id}#{number}"
+        try:
+            if number >= min(len(lines), SENTENCES):
+                raise Rejected(
+                    Reason.MALFORMED, f"line {number + 1} of {len(lines)}, expected {SENTENCES}"
+                )
+            captions.append(GroundedCaption(item_id, _passage(_text(lines[number]), chains)))
+        except Rejected as cause:
+            refused.append((item_id, cause))
+    return captions, refused
+
+
+def _text(line: bytes) -> str:
+    try:
+        return line.decode().removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise Rejected(Reason.MALFORMED, f"not UTF-8: {error}") from None
+
+
+def _passage(text: str, chains: Mapping[str, tuple[str, ...]]) -> Passage:
+    """Return a sentence in pieces; a phrase without a region is plain words."""
+    pieces: list[str | Mention] = []
+    plain, end = "", 0
+    for found in _PHRASE.finditer(text):
+        plain += _outside(text, end, found.start())
+        end = found.end()
+        if region_ids := chains.get(found["chain"]):
+            pieces += [plain, Mention(found["words"], region_ids)]
+            plain = ""
+        else:
+            plain += found["words"]
+    pieces.append(plain + _outside(text, end, len(text)))
+    return tuple(piece for piece in pieces if piece)
+
+
+def _outside(text: str, start: int, end: int) -> str:
+    if bracket := _BRACKET.search(text, start, end):
+        at = bracket.start()
+        raise Rejected(
+            Reason.MALFORMED,
+            f"character {at + 1}: {text[at : at + 40]!r}, expected whole phrases like "
+            "[/EN#137645/other cards]",
+        )
+    return text[start:end]

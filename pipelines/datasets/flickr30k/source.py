@@ -1,0 +1,225 @@
+"""Flickr30k Entities, as its owners ship it: sentences whose phrases are boxes in the picture.
+
+    train.txt, val.txt, test.txt      one id of a picture a line
+    Annotations/<id>.xml              its boxes, see `flickr30k_xml`
+    Sentences/<id>.txt                its five sentences, see `flickr30k_sentences`
+
+The pictures, `<id>.jpg`, come apart. Ids of chains are not unique over pictures, so phrases and
+boxes are joined within one. Every `object` counts as an annotation; those without a box are
+rejected as `no_regions`. Where a picture is in more than one list, the held-out one keeps it: test
+before val before train. The files of pictures that `--limit` leaves out are not opened.
+Format: https://github.com/BryanPlummer/flickr30k_entities
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from pipelines.datasets.common.entries import Refused, image_info, limited, rejection, rejections
+from pipelines.datasets.flickr30k.boxes import NO_ANNOTATION, checked_size, parse_annotation
+from pipelines.datasets.flickr30k.sentences import parse_sentences
+from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from prompts.style import Style
+from schemas.errors import InputFileError
+from schemas.item import GroundedCaption
+from schemas.rejection import Kind, Reason, Rejected
+from schemas.sample import ImageInfo, Task
+from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput, Store, Volume
+
+LICENCE = "Flickr terms; non-commercial research and education only"
+FOLDER = "flickr30k_entities/flickr30k-images"
+REGIONS_PER_IMAGE = 9  # about, in all 31,783 pictures
+
+_HELD_OUT_FIRST = ("test", "val", "train")
+_IMAGE_ID = re.compile(r"[0-9A-Za-z_-]+")
+
+
+class _Listing(msgspec.Struct, frozen=True):
+    """The files that are there, with their sizes in bytes."""
+
+    pictures: Mapping[str, int]
+    annotations: Mapping[str, int]
+    sentences: Mapping[str, int]
+
+
+def locate(root: str, request: SourceRequest) -> list[Located]:
+    """Return where the splits lie; roles are `<split>`, annotations, sentences, images."""
+    below = f"{root}/flickr30k_entities"
+    own = request.paths
+    lists = {split: own.get(split, f"{below}/{split}.txt") for split in _HELD_OUT_FIRST}
+    return [
+        Located(
+            split=split,
+            files={
+                split: lists[split],
+                "annotations": own.get("annotations", f"{below}/Annotations"),
+                "sentences": own.get("sentences", f"{below}/Sentences"),
+            },
+            optional={other: lists[other] for other in _held_out_from(split)},
+            pictures=own.get("images", f"{root}/{FOLDER}"),
+            folder="" if "images" in own else FOLDER,
+            licence=LICENCE,
+        )
+        for split in SPEC.splits
+    ]
+
+
+def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
+    """Yield the entries of one split.
+
+    Raises:
+        InputFileError: a list cannot be used.
+    """
+    image_ids, refused = _listed(split, store)
+    listing = _Listing(
+        store.sizes(split.pictures),
+        store.sizes(split.files["annotations"]),
+        store.sizes(split.files["sentences"]),
+    )
+    found = {image_id: _find(split, image_id, listing) for image_id in image_ids}
+    usable = {key: image for key, image in found.items() if isinstance(image, ImageInfo)}
+    chosen = limited(split, usable)
+    shards = split.sizing.shards(_volume([usable[image_id] for image_id in chosen]))
+    if split.leads:
+        yield SplitFacts(split.source, split.split, shards)
+        yield Count(Kind.IMAGE, "read", len(image_ids) + len(refused))
+        yield from rejections(split, Kind.IMAGE, refused)
+    for image_id in filter(split.owns, image_ids):
+        if image_id in chosen:
+            image = replace(usable[image_id], shards=shards)
+            yield from _image(split, store, image, listing, image_id)
+        elif image_id in usable:
+            yield Count(Kind.IMAGE, "sampled_out", 1)
+        else:
+            yield from _image(split, store, found[image_id], listing, image_id)
+
+
+def _volume(images: Sequence[ImageInfo]) -> Volume:
+    return Volume(
+        images=len(images),
+        regions=REGIONS_PER_IMAGE * len(images),  # to know better, each file would be opened
+        categories=0,
+        picture_bytes=sum(image.size_bytes for image in images),
+    )
+
+
+def _held_out_from(split: str) -> tuple[str, ...]:
+    """Return the splits that keep a picture which is in their list and in this split's as well."""
+    return _HELD_OUT_FIRST[: _HELD_OUT_FIRST.index(split)]
+
+
+def _listed(split: SplitInput, store: Store) -> tuple[list[str], list[Refused]]:
+    """Return the ids of a split's pictures in order, and the lines refused."""
+    taken: dict[str, str] = {}  # id to the list that has it
+    for other in _held_out_from(split.split):
+        if path := split.files.get(other):
+            taken.update(dict.fromkeys(read_list(store, path), f"{other}.txt"))
+    own = f"{split.split}.txt"
+    image_ids, refused = [], []
+    for line in read_list(store, split.file):
+        if not _IMAGE_ID.fullmatch(line):
+            found = f"a line of {own} is {line[:200]!r}, expected the id of a picture"
+            refused.append((line[:200], Rejected(Reason.IMAGE_UNSAFE_PATH, found)))
+        elif line in taken:
+            found = f"{line} stands in {taken[line]} already, expected it in one list, once"
+            refused.append((line, Rejected(Reason.DUPLICATE_ID, found)))
+        else:
+            taken[line] = own
+            image_ids.append(line)
+    return sorted(image_ids), refused
+
+
+def read_list(store: Store, path: str) -> list[str]:
+    """Return the ids of pictures that a file lists.
+
+    Raises:
+        InputFileError: it cannot be read, or lists nothing.
+    """
+    try:
+        text = store.read(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _no_list(path, f"is not text: {error}") from None
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise _no_list(path, "is empty")
+    return lines
+
+
+def _no_list(path: str, problem: str) -> InputFileError:
+    return InputFileError(
+        f"{path} {problem}. Expected the ids of a split's pictures, one a line. "
+        f"Get it from {SPEC.obtain}."
+    )
+
+
+def _find(split: SplitInput, image_id: str, listing: _Listing) -> ImageInfo | Rejected:
+    """Return a picture as far as the listings tell of it; its size is still to come."""
+    try:
+        return _info(split, image_id, None, listing)
+    except Rejected as cause:
+        return cause
+
+
+def _info(
+    split: SplitInput, image_id: str, size: tuple[int, int] | None, listing: _Listing
+) -> ImageInfo:
+    image = image_info(split, image_id, f"{image_id}.jpg", size, listing.pictures, split.licence)
+    for name, names in (
+        (f"{image_id}.xml", listing.annotations),
+        (f"{image_id}.txt", listing.sentences),
+    ):
+        if name not in names:
+            raise Rejected(Reason.UNREADABLE_FILE, f"no file {name!r} beside those of the others")
+    return image
+
+
+def _image(
+    split: SplitInput, store: Store, image: ImageInfo | Rejected, listing: _Listing, image_id: str
+) -> Iterator[Entry]:
+    """Yield an image with its regions and sentences; or their rejections, if it is rejected."""
+    annotation = NO_ANNOTATION
+    try:
+        if f"{image_id}.xml" in listing.annotations:
+            content = store.read(f"{split.files['annotations']}/{image_id}.xml")
+            annotation = parse_annotation(content, image_id)
+        if isinstance(image, ImageInfo):
+            size = checked_size(annotation, image_id)
+            image = replace(_info(split, image_id, size, listing), shards=image.shards)
+    except Rejected as cause:
+        image = image if isinstance(image, Rejected) else cause
+    captions: list[GroundedCaption] = []
+    refused: list[Refused] = []
+    if f"{image_id}.txt" in listing.sentences:
+        content = store.read(f"{split.files['sentences']}/{image_id}.txt")
+        captions, refused = parse_sentences(content, image_id, annotation.chains)
+    yield Count(Kind.ANNOTATION, "read", len(annotation.regions) + len(annotation.refused))
+    yield Count(Kind.SENTENCE, "read", len(captions) + len(refused))
+    yield from rejections(split, Kind.ANNOTATION, annotation.refused)
+    yield from rejections(split, Kind.SENTENCE, refused)
+    if isinstance(image, ImageInfo):
+        yield SourceImage(image, annotation.regions, tuple(captions))
+        return
+    yield rejection(split, Kind.IMAGE, image_id, image)
+    along = Rejected(Reason.IMAGE_REJECTED, f"image {image_id}: {image.reason}")
+    for region in annotation.regions:
+        yield rejection(split, Kind.ANNOTATION, region.region_id, along)
+    for caption in captions:
+        yield rejection(split, Kind.SENTENCE, caption.id, along)
+
+
+SPEC = DatasetSpec(
+    name="flickr30k",
+    title="Flickr30k Entities",
+    licence=LICENCE,
+    obtain=(
+        "https://github.com/BryanPlummer/flickr30k_entities (annotations.zip and the three lists); "
+        "the pictures from https://shannon.cs.illinois.edu/DenotationGraph/"
+    ),
+    splits=("train", "val", "test"),
+    tasks=dict.fromkeys(Style, (Task.MULTI_REGION_CAPTION,)),
+    boxes_per_image={Style.GPT4ROI: 150},
+    locate=locate,
+    parse=parse,
+)

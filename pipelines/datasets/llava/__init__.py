@@ -1,0 +1,1 @@
+"""LLaVA's instruction data, and its image-caption pre-training set."""

@@ -1,0 +1,195 @@
+"""The objects in LLaVA's pictures: a detector's boxes, or COCO's own, where the picture is COCO's.
+
+Only what is about a picture of the records counts as read. Pictures are joined by COCO's number,
+the last digits of their names, whatever folder they lie in.
+"""
+
+import re
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import msgspec
+from msgspec.structs import replace
+
+from pipelines.datasets.coco.categories import Categories, read_categories
+from pipelines.datasets.coco.layout import read_regions
+from pipelines.datasets.coco.records import IMAGE, Raw, link_of
+from pipelines.datasets.common.detections import (
+    MOST,
+    Names,
+    chosen,
+    distinct_detections,
+    picture_of,
+    read_detections,
+)
+from pipelines.datasets.common.entries import rejection, rejections
+from pipelines.datasets.common.grouping import ByPicture, group_by_picture
+from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.llava.records import Group
+from schemas.errors import InputFileError
+from schemas.rejection import Kind, Reason, Rejected
+from schemas.sample import ImageInfo
+from schemas.source import Count, Entry, SourceRegion, SplitInput, Store
+from transforms.picture import inspect
+
+Size = tuple[int, int]  # width, height; pixels
+
+_COCO_NAME = re.compile(r"coco/.*?(\d{1,18})\.\w+")
+
+
+class _Instances(msgspec.Struct):
+    images: list[Raw]
+    annotations: list[Raw]
+    categories: list[Raw]
+
+
+_INSTANCES = msgspec.json.Decoder(_Instances)
+
+Found = Generator[Entry, None, tuple[SourceRegion, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boxes:
+    """What is known of the objects in a file's pictures; as it stands, nothing."""
+
+    split: SplitInput
+    store: Store
+    sizes: Mapping[int, Size] = field(default_factory=dict)
+    grouped: ByPicture = field(default_factory=ByPicture)
+    most: int | None = None  # regions of one image; None: as many as there are items
+    find: Callable[[SplitInput, ImageInfo, Sequence[Raw]], Found] | None = None
+
+    def size(self, image_id: str) -> Size | None:
+        """Return the size of an image, None where no file states it."""
+        return self.sizes.get(_number(image_id))
+
+    def count(self, image_id: str) -> int:
+        """Return how many regions an image may have."""
+        items = self.grouped.numbers.get(_number(image_id), 0)
+        return items if self.most is None else min(items, self.most)
+
+    def refused(self) -> Iterator[Entry]:
+        """Yield the items that name no picture; to be asked for once in a split."""
+        yield Count(Kind.ANNOTATION, "read", len(self.grouped.refused))
+        yield from rejections(self.split, Kind.ANNOTATION, self.grouped.refused)
+
+    def framed(self, image: ImageInfo) -> ImageInfo:
+        """Return an image that the part owns, with its picture's size if it has boxes.
+
+        Raises:
+            Rejected: the size can be taken from the picture only, and that cannot be used.
+        """
+        if image.width is not None or not self.grouped.raws.get(_number(image.image_id)):
+            return image
+        try:
+            content = self.store.read(f"{self.split.pictures}/{image.file_name}")
+        except InputFileError as error:
+            raise Rejected(Reason.IMAGE_UNREADABLE, str(error)) from None
+        picture = inspect(content)
+        return replace(image, width=picture.width, height=picture.height)
+
+    def regions(self, image: ImageInfo) -> Found:
+        """Yield what is left out of the boxes of an image that the part owns; return the rest."""
+        raws = self.grouped.raws.get(_number(image.image_id))
+        if self.find is None or not raws:
+            return ()
+        yield Count(Kind.ANNOTATION, "read", len(raws))
+        return (yield from self.find(self.split, image, raws))
+
+
+def read_boxes(split: SplitInput, store: Store, groups: Mapping[str, Group]) -> Boxes:
+    """Return the boxes of a file's pictures, and the sizes they have according to COCO.
+
+    Args:
+        split: with detections under the role "detections", or COCO's own file under "instances".
+        store: to read them from.
+        groups: the file's records by image id.
+
+    Raises:
+        InputFileError: a file cannot be used, or no detection is about any of the pictures.
+    """
+    wanted = _wanted(groups)
+    instances = _read_instances(split, store)
+    sizes = _sizes(instances.images, wanted)
+    if "detections" in split.files:
+        items, names = read_detections(split, store)
+        grouped = group_by_picture(items, wanted, "detections", picture_of)
+        if items and not grouped.numbers:
+            raise InputFileError(
+                f"{split.files['detections']}: no image_id is the COCO number of a picture that "
+                f"the records of {split.file} are about. Expected 397133 for 000000397133.jpg: "
+                "give the detections of these pictures, under these numbers."
+            )
+        find, most = partial(_detected, names), MOST
+        return Boxes(split=split, store=store, sizes=sizes, grouped=grouped, most=most, find=find)
+    annotations = instances.annotations
+    grouped = group_by_picture(annotations, wanted, "instances", lambda raw: link_of(raw).image_id)
+    annotated = partial(_annotated, read_categories(instances.categories))
+    return Boxes(split=split, store=store, sizes=sizes, grouped=grouped, find=annotated)
+
+
+def _number(image_id: str) -> int:
+    """Return COCO's number of a picture, or -1 for another's picture."""
+    found = _COCO_NAME.fullmatch(image_id)
+    return int(found[1]) if found else -1
+
+
+def _wanted(groups: Mapping[str, Group]) -> dict[int, bool]:
+    """Return the COCO numbers of the pictures, each with whether the part owns one of it."""
+    wanted: dict[int, bool] = {}
+    for image_id, group in groups.items():
+        if not group.text_only and (number := _number(image_id)) >= 0:
+            wanted[number] = wanted.get(number, False) or group.owned
+    return wanted
+
+
+def _read_instances(split: SplitInput, store: Store) -> _Instances:
+    path = split.files.get("instances")
+    if path is None:
+        return _Instances([], [], [])
+    try:
+        return decode_json(_INSTANCES, store.read(path))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputFileError(
+            f"{path} is not a whole COCO annotation file: {error}. Expected a JSON object with the "
+            "lists images, annotations and categories. Fetch it again, or name another one with "
+            f"--path {split.source}.instances=FILE."
+        ) from None
+
+
+def _sizes(images: Sequence[Raw], wanted: Mapping[int, bool]) -> dict[int, Size]:
+    sizes: dict[int, Size] = {}
+    for raw in images:
+        try:
+            image = IMAGE.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue  # the picture itself will tell
+        if isinstance(image.id, int) and image.id in wanted:
+            size = image.width, image.height
+            sizes[image.id] = min(size, sizes.get(image.id, size))  # hangs on no order
+    return sizes
+
+
+def _detected(names: Names, split: SplitInput, image: ImageInfo, raws: Sequence[Raw]) -> Found:
+    assert image.width is not None, "an image with boxes is framed"
+    assert image.height is not None, "an image with boxes is framed"
+    found = yield from distinct_detections(split, image.image_id, raws, names)
+    taken = chosen(found, image.width, image.height)
+    yield Count(Kind.ANNOTATION, "sampled_out", len(found) - len(taken))
+    return tuple(taken)
+
+
+def _annotated(
+    categories: Categories, split: SplitInput, image: ImageInfo, raws: Sequence[Raw]
+) -> Found:
+    del image  # COCO's boxes are all taken, whatever its size
+    regions = yield from read_regions(split, raws, categories)
+    found: dict[str, SourceRegion] = {}
+    for region in sorted(regions, key=repr):
+        if region.region_id in found:
+            cause = Rejected(Reason.DUPLICATE_ID, "stands more than once in annotations")
+            yield rejection(split, Kind.ANNOTATION, region.region_id, cause)
+        else:
+            found[region.region_id] = region
+    return tuple(sorted(found.values(), key=lambda item: (len(item.region_id), item.region_id)))

@@ -1,0 +1,221 @@
+"""From a file of LLaVA's records to entries; for the instruction data and the pretraining captions.
+
+The flow:
+1. decode the file to undecoded records and group them by picture: all that is said of one picture
+   travels together;
+2. check each picture against the listing; take as many as asked for, by hash;
+3. per picture, decode its records to dialogues and find its regions.
+"""
+
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from pipelines.datasets.coco.records import Raw, Refused
+from pipelines.datasets.common.entries import image_info, limited, rejection, rejections
+from pipelines.datasets.common.paths import check_file_name
+from pipelines.datasets.llava import records as llava_json
+from pipelines.datasets.llava.boxes import Boxes
+from pipelines.datasets.llava.records import Group
+from schemas.errors import InputFileError
+from schemas.item import Dialogue
+from schemas.rejection import Kind, Reason, Rejected
+from schemas.sample import ImageInfo
+from schemas.source import (
+    Count,
+    Entry,
+    SourceImage,
+    SplitFacts,
+    SplitInput,
+    Store,
+    Volume,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """A file's records by picture."""
+
+    number: int
+    groups: dict[str, Group]  # by image id
+    refused: list[Refused]  # those that do not say which picture they are about
+
+
+def read_records(split: SplitInput, store: Store, place: Callable[[str], str]) -> Records:
+    """Return the file's records; those of pictures that another part owns are only counted.
+
+    Args:
+        split: with the file under the split's name.
+        store: to read it from.
+        place: from a picture as the owner names it to its path below the split's pictures, which
+            also is its id.
+    """
+    path = split.file
+    items = llava_json.decode_records(store.read(path), path)
+    groups: dict[str, Group] = {}
+    refused: list[Refused] = []
+    for raw, link in llava_json.links(items):
+        if isinstance(link, tuple):
+            refused.append(link)
+            continue
+        text_only = link.image is None
+        name = str(link.id) if link.image is None else link.image
+        image_id = name if text_only else place(name)
+        group = groups.get(image_id)
+        if group is None:
+            group = groups[image_id] = Group(name, text_only, split.owns(image_id))
+        group.add(raw, text_only=text_only)
+    return Records(number=len(items), groups=groups, refused=refused)
+
+
+def list_folders(store: Store, root: str, paths: Collection[str]) -> dict[str, int]:
+    """Return the sizes in bytes of all files in the folders of some paths below a root."""
+    sizes: dict[str, int] = {}
+    for folder in sorted({path.rpartition("/")[0] for path in paths}):
+        try:
+            found = store.sizes(f"{root}/{check_file_name(folder)}")
+        except (InputFileError, Rejected):
+            continue  # each of its pictures is then missing, or refused for its name
+        sizes.update((f"{folder}/{name}", size) for name, size in found.items())
+    return sizes
+
+
+def parse_records(
+    split: SplitInput,
+    records: Records,
+    listing: Mapping[str, int],
+    boxes: Boxes,
+    read: Callable[[Raw], Dialogue] = llava_json.dialogue_of,
+) -> Iterator[Entry]:
+    """Yield the entries of one file.
+
+    Args:
+        split: which part of the file is wanted.
+        records: of the file.
+        listing: sizes in bytes of the files below the split's pictures.
+        boxes: of the file's pictures.
+        read: from a record to its dialogue; raises `Rejected`.
+    """
+    groups = records.groups
+    usable, refused = _usable_images(split, groups, listing, boxes)
+    chosen = limited(split, usable)
+    shards = split.sizing.shards(_volume(usable, chosen, groups, boxes))
+    if split.leads:
+        yield Count(Kind.DIALOGUE, "read", records.number)
+        yield Count(Kind.IMAGE, "read", len(groups))
+        yield SplitFacts(split.source, split.split, shards)
+        yield from rejections(split, Kind.DIALOGUE, records.refused)
+        yield from rejections(split, Kind.IMAGE, refused.items())
+        yield from boxes.refused()
+    for image_id, group in groups.items():
+        if not group.owned:
+            continue
+        if image_id in refused:
+            yield from _without_image(split, group, image_id, refused[image_id])
+        elif image_id not in chosen:
+            yield Count(Kind.IMAGE, "sampled_out", 1)
+            yield Count(Kind.DIALOGUE, "sampled_out", group.number)
+        else:
+            image = replace(usable[image_id], shards=shards)
+            yield from _image(split, image, group, boxes, read)
+
+
+def _usable_images(
+    split: SplitInput, groups: Mapping[str, Group], listing: Mapping[str, int], boxes: Boxes
+) -> tuple[dict[str, ImageInfo], dict[str, Rejected]]:
+    usable: dict[str, ImageInfo] = {}
+    refused: dict[str, Rejected] = {}
+    for image_id, group in groups.items():
+        try:
+            usable[image_id] = _image_info(split, image_id, group, listing, boxes)
+        except Rejected as cause:
+            refused[image_id] = cause
+    return usable, refused
+
+
+def _image_info(
+    split: SplitInput, image_id: str, group: Group, listing: Mapping[str, int], boxes: Boxes
+) -> ImageInfo:
+    if group.mixed:
+        detail = f"{image_id!r} names a picture and is the id of a record without one"
+        raise Rejected(Reason.DUPLICATE_ID, detail)
+    if not group.text_only:
+        check_file_name(group.name)
+        size = boxes.size(image_id)
+        return image_info(split, image_id, image_id, size, listing, split.licence)
+    return ImageInfo(
+        source=split.source,
+        split=split.split,
+        image_id=image_id,
+        file_name=None,
+        folder="",
+        width=None,
+        height=None,
+        size_bytes=0,
+        licence=split.licence,
+        shards=1,  # until the split's volume is known
+    )
+
+
+def _volume(
+    usable: Mapping[str, ImageInfo],
+    chosen: Collection[str],
+    groups: Mapping[str, Group],
+    boxes: Boxes,
+) -> Volume:
+    """Every dialogue becomes a record, with its picture; it takes as much room as a region."""
+    dialogues = sum(groups[image_id].number for image_id in chosen)
+    regions = dialogues + sum(boxes.count(image_id) for image_id in chosen)
+    return Volume(
+        images=dialogues,
+        regions=regions,
+        categories=regions,  # a cap per category caps no dialogues
+        picture_bytes=sum(
+            usable[image_id].size_bytes * groups[image_id].number for image_id in chosen
+        ),
+    )
+
+
+def _image(
+    split: SplitInput,
+    image: ImageInfo,
+    group: Group,
+    boxes: Boxes,
+    read: Callable[[Raw], Dialogue],
+) -> Iterator[Entry]:
+    try:
+        image = boxes.framed(image)
+    except Rejected as cause:
+        yield rejection(split, Kind.IMAGE, image.image_id, cause)
+        yield from _without_image(split, group, image.image_id, cause)
+        return
+    regions = yield from boxes.regions(image)
+    dialogues = yield from _dialogues(split, group.raws, read)
+    yield SourceImage(image, regions, dialogues)
+
+
+def _dialogues(
+    split: SplitInput, raws: Sequence[Raw], read: Callable[[Raw], Dialogue]
+) -> Generator[Entry, None, tuple[Dialogue, ...]]:
+    found: dict[str, Dialogue] = {}
+    for raw in raws:
+        try:
+            dialogue = read(raw)
+            if dialogue.id in found:
+                raise _REPEATED
+            found[dialogue.id] = dialogue
+        except Rejected as cause:
+            yield rejection(split, Kind.DIALOGUE, llava_json.id_of(raw), cause)
+    return tuple(found[item_id] for item_id in sorted(found))
+
+
+def _without_image(
+    split: SplitInput, group: Group, image_id: str, reason: Rejected
+) -> Iterator[Entry]:
+    cause = Rejected(Reason.IMAGE_REJECTED, f"image {image_id}: {reason.reason}")
+    ids = [llava_json.id_of(raw) for raw in group.raws]
+    yield from rejections(split, Kind.DIALOGUE, [(record_id, cause) for record_id in ids])
+
+
+_REPEATED = Rejected(Reason.DUPLICATE, "the same is said of the same picture under the same id")

@@ -1,0 +1,66 @@
+"""LLaVA's pretraining data, LAION-CC-SBU-558K: a request and a short caption for each picture.
+
+    {"id": "000010447", "image": "00001/000010447.jpg",
+     "conversations": [{"from": "human", "value": "Describe the image concisely.\\n<image>"},
+                       {"from": "gpt", "value": "the bunk room"}]}
+
+Pictures lie in folders named by the first five digits of their names. Their sizes are not stated.
+Format: https://huggingface.co/datasets/liuhaotian/LLaVA-Pretrain
+"""
+
+from collections.abc import Iterator
+
+from pipelines.datasets.coco.records import Raw
+from pipelines.datasets.llava.boxes import Boxes
+from pipelines.datasets.llava.layout import parse_records, read_records
+from pipelines.datasets.llava.records import dialogue_of
+from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from prompts.style import Style
+from schemas.item import Dialogue
+from schemas.rejection import Reason, Rejected
+from schemas.sample import Task
+from schemas.source import Entry, SplitInput, Store
+
+LICENCE = "other: the images keep their own terms"
+
+
+def locate(root: str, request: SourceRequest) -> list[Located]:
+    """Return where the one split lies; roles are `train` and `images`."""
+    own, below = request.paths, f"{root}/llava_pretrain"
+    return [
+        Located(
+            split="train",
+            files={"train": own.get("train", f"{below}/blip_laion_cc_sbu_558k.json")},
+            pictures=own.get("images", f"{below}/images"),
+            folder="" if "images" in own else "llava_pretrain/images",
+            licence=LICENCE,
+        )
+    ]
+
+
+def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
+    """Yield the entries of the one split."""
+    records = read_records(split, store, str)
+    boxes = Boxes(split=split, store=store)
+    yield from parse_records(split, records, store.sizes(split.pictures), boxes, _caption)
+
+
+def _caption(raw: Raw) -> Dialogue:
+    dialogue = dialogue_of(raw)
+    if len(dialogue.rounds) > 1:
+        rounds = len(dialogue.rounds)
+        raise Rejected(Reason.MALFORMED, f"expected a request and a caption, found {rounds} rounds")
+    return dialogue
+
+
+SPEC = DatasetSpec(
+    name="llava_pretrain",
+    title="LLaVA-Pretrain (LAION-CC-SBU-558K)",
+    licence=LICENCE,
+    obtain="https://huggingface.co/datasets/liuhaotian/LLaVA-Pretrain: the file and images.zip",
+    splits=("train",),
+    tasks=dict.fromkeys(Style, (Task.IMAGE_CAPTION,)),
+    boxes_per_image={},
+    locate=locate,
+    parse=parse,
+)

@@ -1,0 +1,140 @@
+"""LLaVA's conversations, record by record, so that one bad record spoils only itself.
+
+    [{"id": "000000033471", "image": "coco/train2017/000000033471.jpg",
+      "conversations": [{"from": "human", "value": "<image>\\nWhat are the colors of the bus?"},
+                        {"from": "gpt", "value": "The bus in the image is white and red."}, ...]}]
+
+Turns alternate and a human begins. A record without `image` is text only. `<image>` begins or ends
+the first turn of a record that has a picture, and stands nowhere else: a record that has it
+elsewhere, or lacks it, is refused, for its text may speak of another picture, or of none.
+`id` repeats over the records of one picture.
+Format: https://github.com/haotian-liu/LLaVA/blob/main/docs/Finetune_Custom_Data.md
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from pipelines.datasets.coco.records import ItemId, Raw, Refused, malformed
+from pipelines.datasets.common.content_ids import content_id
+from pipelines.datasets.common.lenient_json import decode_json
+from schemas.errors import InputFileError
+from schemas.item import Dialogue, Round
+from schemas.rejection import Reason, Rejected
+from schemas.sample import IMAGE_TOKEN
+
+
+class Link(msgspec.Struct, gc=False):
+    """What ties a record to its picture."""
+
+    id: ItemId
+    image: str | None = None
+
+
+class _Turn(msgspec.Struct, gc=False):
+    role: Literal["human", "gpt"] = msgspec.field(name="from")
+    value: str
+
+
+class _Record(msgspec.Struct, gc=False):
+    id: ItemId
+    conversations: list[_Turn]
+    image: str | None = None
+
+
+@dataclass(slots=True)
+class Group:
+    """The records of one picture, or those without any that share an id."""
+
+    name: str  # of the picture as the owner writes it, or the id
+    text_only: bool
+    owned: bool  # by the part that reads; of others, records are only counted
+    mixed: bool = False  # it holds records with and without a picture
+    number: int = 0
+    raws: list[Raw] = field(default_factory=list)
+
+    def add(self, raw: Raw, *, text_only: bool) -> None:
+        """Take in a record."""
+        self.number += 1
+        self.mixed |= text_only is not self.text_only
+        if self.owned:
+            self.raws.append(raw)
+
+
+_FILE = msgspec.json.Decoder(list[Raw])
+_LINK = msgspec.json.Decoder(Link)
+_RECORD = msgspec.json.Decoder(_Record)
+
+
+def decode_records(content: bytes, path: str) -> list[Raw]:
+    """Return the file's records, undecoded.
+
+    Raises:
+        InputFileError: it is no JSON, or no list.
+    """
+    try:
+        return decode_json(_FILE, content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputFileError(
+            f"{path} ({len(content)} bytes) is not a whole file of LLaVA's: {error}. Expected a "
+            "JSON list of records with id, image and conversations. If it is a download, fetch it "
+            "again; if another tool wrote it, check that tool's export."
+        ) from None
+
+
+def links(records: Sequence[Raw]) -> Iterator[tuple[Raw, Link | Refused]]:
+    """Yield every record with its link, or with the reason why it has none."""
+    for position, raw in enumerate(records):
+        try:
+            yield raw, decode_json(_LINK, raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            yield raw, (f"records[{position}]", malformed(error))
+
+
+def id_of(raw: Raw) -> str:
+    """Return the id of a record that has a link."""
+    return str(decode_json(_LINK, raw).id)
+
+
+def dialogue_of(raw: Raw) -> Dialogue:
+    """Return a record as a dialogue; its id is the record's and a digest of what is said.
+
+    Raises:
+        Rejected: `malformed`.
+    """
+    try:
+        record = decode_json(_RECORD, raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise malformed(error) from None
+    rounds = _rounds(record)
+    said = [text.encode(errors="surrogatepass") for r in rounds for text in (r.request, r.answer)]
+    return Dialogue(content_id(str(record.id), *said), rounds)
+
+
+def _rounds(record: _Record) -> tuple[Round, ...]:
+    turns = record.conversations
+    roles = [turn.role for turn in turns]
+    if not turns or roles != ["human", "gpt"] * (len(turns) // 2):
+        raise _malformed(f"turns are from {', '.join(roles[:8]) or 'nobody'}, expected human, gpt")
+    texts = [turn.value for turn in turns]
+    if record.image is not None:
+        texts[0] = _without_token(texts[0])
+    if any(IMAGE_TOKEN in text for text in texts):
+        place = "its first turn holds it already" if record.image else "the record has no image"
+        raise _malformed(f"{IMAGE_TOKEN} stands in a turn where it should not: {place}")
+    return tuple(map(Round, texts[::2], texts[1::2]))
+
+
+def _without_token(text: str) -> str:
+    text = text.strip()
+    if text.startswith(IMAGE_TOKEN):
+        return text.removeprefix(IMAGE_TOKEN).strip()
+    if text.endswith(IMAGE_TOKEN):
+        return text.removesuffix(IMAGE_TOKEN).strip()
+    raise _malformed(f"expected {IMAGE_TOKEN} where the first turn begins or ends: {text[:80]!r}")
+
+
+def _malformed(detail: str) -> Rejected:
+    return Rejected(Reason.MALFORMED, detail)

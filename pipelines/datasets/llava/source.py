@@ -1,0 +1,85 @@
+"""LLaVA's instruction data: conversations about whole pictures, and some about none.
+
+Two files of one format (`llava_json`), one of which is read:
+
+    llava/llava_instruct_150k.json     the usual one; pictures are bare names of COCO's train2017
+    llava/llava_v1_5_mix665k.json      the edition mix665k; pictures have their folder:
+                                       coco/train2017/, gqa/images/, ocr_vqa/images/,
+                                       textvqa/train_images/, vg/VG_100K/, vg/VG_100K_2/
+
+All lie below the data root, Visual Genome's in `visual_genome`. A text-only record is kept, with
+no image. The owner states no sizes and no boxes. Sizes are COCO's where its annotation file lies
+at its place; boxes are those of a detector (`detections`), or else COCO's own, from that file.
+"""
+
+from collections.abc import Iterator
+
+from pipelines.datasets.common.detections import detection_files
+from pipelines.datasets.llava.boxes import read_boxes
+from pipelines.datasets.llava.layout import list_folders, parse_records, read_records
+from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from prompts.style import Style
+from schemas.sample import Task
+from schemas.source import Entry, SplitInput, Store
+
+LICENCE = "CC BY 4.0, and the terms of the model that wrote it"
+
+FILES = {"instruct_150k": "llava_instruct_150k.json", "mix665k": "llava_v1_5_mix665k.json"}
+
+_COCO = "coco/train2017"
+_VISUAL_GENOME = ("vg/", "visual_genome/")  # the owner's folder, and ours
+
+
+def locate(root: str, request: SourceRequest) -> list[Located]:
+    """Return where the one split lies; roles are `train`, `images`, and those of boxes."""
+    paths, edition = request.paths, request.edition or SPEC.editions[0]
+    instances = f"{root}/coco/annotations/instances_train2017.json"
+    own = {role: paths[role] for role in ("instances",) if role in paths}
+    return [
+        Located(
+            split="train",
+            files={
+                "train": paths.get("train", f"{root}/llava/{FILES[edition]}"),
+                **detection_files(root, request),
+                **own,
+            },
+            optional={} if own else {"instances": instances},
+            pictures=paths.get("images", root),
+            folder="",
+            licence=LICENCE,
+        )
+    ]
+
+
+def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
+    """Yield the entries of the one split."""
+    records = read_records(split, store, _place)
+    boxes = read_boxes(split, store, records.groups)
+    with_picture = [image_id for image_id, group in records.groups.items() if not group.text_only]
+    listing = list_folders(store, split.pictures, with_picture)
+    yield from parse_records(split, records, listing, boxes)
+
+
+def _place(name: str) -> str:
+    """Return where a picture lies below the data root."""
+    if "/" not in name:
+        return f"{_COCO}/{name}"
+    theirs, ours = _VISUAL_GENOME
+    return f"{ours}{name.removeprefix(theirs)}" if name.startswith(theirs) else name
+
+
+SPEC = DatasetSpec(
+    name="llava",
+    title="LLaVA-Instruct-150K, LLaVA-1.5 mix665k",
+    licence=LICENCE,
+    obtain=(
+        "https://huggingface.co/datasets/liuhaotian/LLaVA-Instruct-150K: the file; the images from "
+        "their owners, https://github.com/haotian-liu/LLaVA#visual-instruction-tuning"
+    ),
+    splits=("train",),
+    tasks=dict.fromkeys(Style, (Task.IMAGE_CONVERSATION,)),
+    boxes_per_image={},
+    editions=tuple(FILES),
+    locate=locate,
+    parse=parse,
+)

@@ -1,0 +1,110 @@
+"""LVIS, version 1 and version 0.5: COCO's 2017 pictures with more than a thousand categories.
+
+    {"images": [{"id": 196141, "coco_url": "http://.../val2017/000000196141.jpg", "height": 429,
+                 "width": 640, "license": 1, "neg_category_ids": [612, 442],
+                 "not_exhaustive_category_ids": [89], ...}],
+     "annotations": [{"id": 1, "image_id": 196141, "category_id": 852, "area": 959.73,
+                      "bbox": [12.08, 245.03, 32.49, 37.45],     x, y, width, height; pixels
+                      "segmentation": [[12.67, 249.44, ...]]}],
+     "categories": [{"id": 1, "name": "aerosol_can", "frequency": "c", "synset": ..., ...}]}
+
+The layout is COCO's, but version 1 has no `file_name`: the last two parts of `coco_url` say in
+which folder of COCO 2017 a picture lies, and by what name. val draws on train2017, too. Version
+0.5 has a `file_name`, of COCO 2014 (COCO_val2014_000000196141.jpg), and the same `coco_url`; the
+url is taken there as well, for the pictures of both versions are those of 2017.
+
+LVIS is federated: a category without a box in an image is absent only if `neg_category_ids` names
+it, and where `not_exhaustive_category_ids` names it, not all of its objects are boxed. Nothing
+made here claims that anything is absent, so neither list is read.
+Format: https://www.lvisdataset.org/dataset
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from hashlib import blake2b
+from pathlib import PurePosixPath
+
+import msgspec
+
+from pipelines.datasets.coco.layout import parse_coco_layout
+from pipelines.datasets.coco.pictures import list_pictures
+from pipelines.datasets.coco.records import CocoImage
+from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from prompts.style import Style
+from schemas.errors import InputFileError
+from schemas.sample import Task
+from schemas.source import Entry, SplitInput, Store
+
+LICENCE = "CC BY 4.0"
+FOLDERS = ("train2017", "val2017")
+LABEL_SETS = {  # by the digest of the sorted names, one a line
+    "a73893467222160c47ae1757cfc0e5ac": "LVIS-1203",  # version 1
+    "b5b5d1db7a4663bc4c082d947b3a23d4": "LVIS-1230",  # version 0.5
+}
+
+
+class LvisImage(CocoImage, kw_only=True):
+    """An item of `images`; its file name is that of COCO 2017, with the folder."""
+
+    file_name: str = ""
+    coco_url: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.file_name = "/".join(self.coco_url.split("/")[-2:])
+
+
+_IMAGE: msgspec.json.Decoder[CocoImage] = msgspec.json.Decoder(LvisImage)
+
+
+def locate(root: str, request: SourceRequest) -> list[Located]:
+    """Return where the splits lie; roles are `train` and `val` (annotation files) and `images`."""
+    own = request.paths
+    return [
+        Located(
+            split=split,
+            files={split: own.get(split, f"{root}/lvis/lvis_v1_{split}.json")},
+            pictures=own.get("images", f"{root}/coco"),
+            folder="" if "images" in own else "coco",
+            licence=LICENCE,
+        )
+        for split in SPEC.splits
+    ]
+
+
+def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
+    """Yield the entries of one split."""
+    return parse_coco_layout(
+        split,
+        store,
+        _name_labels,
+        images=_IMAGE,
+        list_pictures=partial(list_pictures, folders=FOLDERS),
+    )
+
+
+def _name_labels(split: SplitInput, names: Sequence[str]) -> str:
+    if split.label_set is not None:
+        return split.label_set
+    digest = blake2b("\n".join(sorted(names)).encode(), digest_size=16).hexdigest()
+    if known := LABEL_SETS.get(digest):
+        return known
+    path = split.file
+    raise InputFileError(
+        f"{path}: the {len(names)} category names are neither LVIS v1's 1,203 nor v0.5's 1,230. If "
+        "the file is meant so, name its label set with --label-set NAME, e.g. --label-set "
+        f"{PurePosixPath(path).stem}."
+    )
+
+
+SPEC = DatasetSpec(
+    name="lvis",
+    title="LVIS v1",
+    licence=LICENCE,
+    obtain="https://www.lvisdataset.org/dataset; and COCO's train2017 and val2017 pictures",
+    splits=("train", "val"),
+    tasks=dict.fromkeys(Style, (Task.REGION_CLASSIFICATION,)),
+    boxes_per_image={Style.GPT4ROI: 100},  # as of COCO: the paper has no rule of its own for it
+    locate=locate,
+    parse=parse,
+)

@@ -1,0 +1,199 @@
+"""POPE: is this object in that picture, asked about pictures of COCO's val2014.
+
+    pope/coco_pope_{random,popular,adversarial}.json       a question per line, despite the name
+
+    {"question_id": 1, "image": "COCO_val2014_000000310196.jpg",
+     "text": "Is there a snowboard in the image?", "label": "yes"}
+
+Half of a file's questions are about an object that is there. Those about others differ from split
+to split: drawn at random, among what is frequent in COCO, or among what is often seen together
+with what is there. All splits ask about the same pictures. There is nothing to train on.
+Format: https://github.com/RUCAIBox/POPE
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from pipelines.datasets.coco.records import malformed
+from pipelines.datasets.common.entries import Refused, image_info, limited, rejections
+from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from schemas.errors import InputFileError
+from schemas.item import YesNoQuestion
+from schemas.rejection import Kind, Reason, Rejected
+from schemas.sample import ImageInfo, Task
+from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput, Store, Volume
+
+LICENCE = "MIT"
+FOLDER = "coco/val2014"
+
+_IMAGE = re.compile(r"COCO_val2014_([0-9]{12})\.jpg")
+
+
+class _Line(msgspec.Struct, frozen=True, gc=False):
+    question_id: int
+    image: str
+    text: str
+    label: str
+
+    @property
+    def id(self) -> str:
+        """The question's id."""
+        return str(self.question_id)
+
+    @property
+    def number(self) -> int:
+        """COCO's number of the picture."""
+        return int(self.image[-16:-4])
+
+    @property
+    def fault(self) -> str:
+        """Which value is none of POPE's; empty where all are."""
+        if self.label not in ("yes", "no"):
+            return f"label {self.label[:80]!r}, expected yes or no"
+        if _IMAGE.fullmatch(self.image) is None:
+            return f"image {self.image[:80]!r}, expected one like COCO_val2014_000000310196.jpg"
+        return ""
+
+
+_LINE = msgspec.json.Decoder(_Line)
+
+
+def locate(root: str, request: SourceRequest) -> list[Located]:
+    """Return where the splits lie; roles are `images`, and each split's name for its file."""
+    own = request.paths
+    return [
+        Located(
+            split=split,
+            files={split: own.get(split, f"{root}/pope/coco_pope_{split}.json")},
+            pictures=own.get("images", f"{root}/{FOLDER}"),
+            folder="" if "images" in own else FOLDER,
+            licence=LICENCE,
+        )
+        for split in SPEC.splits
+    ]
+
+
+def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
+    """Yield the entries of one split.
+
+    Raises:
+        InputFileError: the file of questions cannot be used, or the pictures cannot be listed.
+    """
+    questions, refused = _read(store.read(split.file), split.file)
+    asked: dict[int, list[_Line]] = {}
+    for line in questions:
+        asked.setdefault(line.number, []).append(line)
+    usable, unusable = _images(split, store.sizes(split.pictures), asked)
+    chosen = limited(split, usable)
+    shards = split.sizing.shards(_volume(usable, chosen, asked))
+    if split.leads:
+        yield SplitFacts(split.source, split.split, shards)
+        yield Count(Kind.QUESTION, "read", len(questions) + len(refused))
+        yield Count(Kind.IMAGE, "read", len(asked))
+        yield from rejections(split, Kind.QUESTION, refused)
+        yield from rejections(split, Kind.IMAGE, [(str(n), why) for n, why in unusable.items()])
+    for number, lines in asked.items():
+        if not split.owns(str(number)):
+            continue
+        if number in chosen:
+            items = tuple(YesNoQuestion(one.id, one.text, one.label == "yes") for one in lines)
+            yield SourceImage(replace(usable[number], shards=shards), (), items)
+        elif number in usable:
+            yield Count(Kind.IMAGE, "sampled_out", 1)
+            yield Count(Kind.QUESTION, "sampled_out", len(lines))
+        else:
+            detail = f"image {number}: {unusable[number].reason}"
+            cause = Rejected(Reason.IMAGE_REJECTED, detail)
+            yield from rejections(split, Kind.QUESTION, [(one.id, cause) for one in lines])
+
+
+def asked_about(content: bytes, path: str) -> frozenset[int]:
+    """Return COCO's numbers of the pictures that a file's questions are about.
+
+    Raises:
+        InputFileError: no line is a question of POPE.
+    """
+    questions, _ = _read(content, path)
+    return frozenset(line.number for line in questions)
+
+
+def _read(content: bytes, path: str) -> tuple[list[_Line], list[Refused]]:
+    """Return a file's questions in order of their ids, and the lines refused.
+
+    Of lines with one id, the one whose text sorts first is taken.
+    """
+    taken: dict[int, tuple[bytes, _Line]] = {}
+    refused: list[Refused] = []
+    for place, text in enumerate(content.split(b"\n"), start=1):
+        if not text.strip():
+            continue
+        try:
+            line = decode_json(_LINE, text)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            refused.append((f"line {place}", malformed(error)))
+            continue
+        if line.fault:
+            refused.append((line.id, Rejected(Reason.MALFORMED, line.fault)))
+            continue
+        if known := taken.get(line.question_id):
+            detail = f"question_id {line.id} stands more than once"
+            refused.append((line.id, Rejected(Reason.DUPLICATE_ID, detail)))
+            if known[0] <= text:
+                continue
+        taken[line.question_id] = text, line
+    if not taken:
+        raise InputFileError(
+            f"{path} ({len(content)} bytes) holds no question of POPE. Expected a JSON object per "
+            "line, each with a question_id, an image, a text and a label: fetch "
+            "coco_pope_random.json and its like again."
+        )
+    return [taken[number][1] for number in sorted(taken)], refused
+
+
+def _images(
+    split: SplitInput, listing: Mapping[str, int], asked: Mapping[int, Sequence[_Line]]
+) -> tuple[dict[int, ImageInfo], dict[int, Rejected]]:
+    """Return the pictures that can be used, whose sizes nobody states, and the others."""
+    usable: dict[int, ImageInfo] = {}
+    refused: dict[int, Rejected] = {}
+    for number, lines in asked.items():
+        name = lines[0].image
+        try:
+            usable[number] = image_info(split, str(number), name, None, listing, split.licence)
+        except Rejected as cause:
+            refused[number] = cause
+    return usable, refused
+
+
+def _volume(
+    usable: Mapping[int, ImageInfo], chosen: set[int], asked: Mapping[int, Sequence[_Line]]
+) -> Volume:
+    """Return how much there is: a record for each question, with its picture."""
+    records = sum(len(asked[number]) for number in chosen)
+    return Volume(
+        images=records,
+        regions=records,
+        categories=0,
+        picture_bytes=sum(usable[number].size_bytes * len(asked[number]) for number in chosen),
+    )
+
+
+SPEC = DatasetSpec(
+    name="pope",
+    title="POPE",
+    licence=LICENCE,
+    obtain=(
+        "https://github.com/RUCAIBox/POPE, folder output/coco: the three files; and COCO's val2014 "
+        "pictures"
+    ),
+    splits=("random", "popular", "adversarial"),
+    tasks={},
+    boxes_per_image={},
+    evaluations=(Task.IMAGE_CONVERSATION,),
+    locate=locate,
+    parse=parse,
+)

@@ -1,0 +1,195 @@
+"""RefCOCO in a flat form: a JSON list with a record for each sentence of one split.
+
+    [{"img_id": "COCO_train2014_000000580957_4", "sents": "dish in top right corner",
+      "bbox": [468.3, 0.91, 171.7, 116.12],          x, y, width, height; pixels, 0-based
+      "height": 428, "width": 640}, ...]
+
+`img_id` is the file name of a ref without its end: COCO's name, and the number of the ref in its
+picture. Boxes have no ids and no categories; a box is known by its numbers, and an image has the
+boxes that something is said of, no others. Sentences have no ids; one is known by its ref and its
+place among the sentences of that ref in the order of the alphabet.
+"""
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from pipelines.datasets.coco.pictures import find_picture, list_pictures
+from pipelines.datasets.coco.records import ItemId, Raw, malformed
+from pipelines.datasets.common.entries import Refused, image_info, limited, rejections
+from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.refcoco.candidates import read_candidates
+from pipelines.datasets.refcoco.sentences import Images, Said, described_images, shards
+from schemas.errors import InputFileError
+from schemas.geometry import Box, xyxy
+from schemas.rejection import Kind, Reason, Rejected
+from schemas.sample import ImageInfo
+from schemas.source import Count, Entry, SourceRegion, SplitFacts, SplitInput, Store
+
+_IMAGE_ID = re.compile(r"(?:COCO_[a-z]+[0-9]{4}_)?([0-9]{1,12})(?:_[0-9]+)?(?:\.jpg)?")
+
+
+class _Record(msgspec.Struct):
+    img_id: str
+    sents: str
+    bbox: tuple[float | None, float | None, float | None, float | None]
+    height: int
+    width: int
+
+    @property
+    def region_id(self) -> str:
+        """The box as text, which is all that tells it from others."""
+        return ",".join(repr(value).removesuffix(".0") for value in self.bbox)
+
+    @property
+    def number(self) -> int:
+        """COCO's number of the image."""
+        found = _IMAGE_ID.fullmatch(self.img_id)
+        if found is None:
+            raise Rejected(
+                Reason.MALFORMED,
+                f"img_id {self.img_id[:80]!r}, expected one like COCO_train2014_000000580957_4",
+            )
+        return int(found[1])
+
+    def box(self) -> Box:
+        """Return the box xyxy; unchecked."""
+        x, y, width, height = (math.nan if value is None else value for value in self.bbox)
+        return xyxy(x, y, width, height)
+
+
+_LIST = msgspec.json.Decoder(list[Raw])
+_RECORD = msgspec.json.Decoder(_Record)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Image:
+    """What the records say of one image."""
+
+    size: tuple[int, int]  # width, height
+    boxes: Mapping[str, Box]  # by region id
+    said: Sequence[Said]
+
+
+def parse_flat(split: SplitInput, store: Store) -> Iterator[Entry]:
+    """Yield the entries of one split, whose file has the split's name as its role.
+
+    Raises:
+        InputFileError: the file as a whole cannot be used.
+    """
+    items = _decode(store.read(split.file), split.file)
+    records, refused = _records(items)
+    found: dict[ItemId, _Image] = {}
+    for number, several in records.items():
+        found[number], odd = _image(several)
+        refused += odd
+    if split.leads:
+        yield Count(Kind.SENTENCE, "read", len(items))
+        yield from rejections(split, Kind.SENTENCE, refused)
+        yield Count(Kind.IMAGE, "read", len(found))
+        yield Count(Kind.ANNOTATION, "read", sum(len(image.boxes) for image in found.values()))
+    yield from _images(split, store, found)
+
+
+def images_in(content: bytes, path: str) -> set[int]:
+    """Return COCO's numbers of the images that a flat file is about.
+
+    Raises:
+        InputFileError: the file as a whole cannot be used.
+    """
+    records, _ = _records(_decode(content, path))
+    return set(records)
+
+
+def _decode(content: bytes, path: str) -> list[Raw]:
+    try:
+        return decode_json(_LIST, content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputFileError(
+            f"{path} ({len(content)} bytes) is not a flat file of sentences: {error}. Expected a "
+            "JSON list of objects with img_id, sents, bbox, height and width: fetch or write it "
+            "again."
+        ) from None
+
+
+def _records(items: Sequence[Raw]) -> tuple[dict[int, list[_Record]], list[Refused]]:
+    """Return the records of each image, and those refused."""
+    records: dict[int, list[_Record]] = defaultdict(list)
+    refused: list[Refused] = []
+    for position, raw in enumerate(items):
+        try:
+            record = _RECORD.decode(raw)
+            records[record.number].append(record)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            refused.append((f"[{position}]", malformed(error)))
+        except Rejected as cause:
+            refused.append((f"[{position}]", cause))
+    return records, refused
+
+
+def _image(records: Sequence[_Record]) -> tuple[_Image, list[Refused]]:
+    """Return an image as most of its records have it, and those that state another size."""
+    sizes = Counter((record.width, record.height) for record in records)
+    size = min(sizes, key=lambda one: (-sizes[one], one))
+    said, refused, boxes = [], [], {}
+    places: Counter[str] = Counter()
+    for record in sorted(records, key=_order):
+        item_id = f"{record.img_id}/{places[record.img_id]}"
+        places[record.img_id] += 1
+        if (record.width, record.height) != size:
+            detail = (
+                f"the image is {record.width} x {record.height} here, and {size[0]} x {size[1]} "
+                "in more of its records"
+            )
+            refused.append((item_id, Rejected(Reason.MALFORMED, detail)))
+            continue
+        boxes[record.region_id] = record.box()
+        said.append(Said(item_id, record.img_id, record.region_id, record.sents))
+    return _Image(size=size, boxes=dict(sorted(boxes.items())), said=said), refused
+
+
+def _order(record: _Record) -> tuple[str, str, str, int, int]:
+    return record.img_id, record.sents, record.region_id, record.width, record.height
+
+
+def _images(split: SplitInput, store: Store, found: Mapping[ItemId, _Image]) -> Iterator[Entry]:
+    listing = list_pictures(split, store)
+    usable: dict[ItemId, ImageInfo] = {}
+    refused: list[Refused] = []
+    for number, image in found.items():
+        name = find_picture(int(number), listing)
+        try:
+            usable[number] = image_info(
+                split, str(number), name, image.size, listing, split.licence
+            )
+        except Rejected as cause:
+            refused.append((str(number), cause))
+    images = Images(
+        usable=usable,
+        chosen=limited(split, usable),
+        refused=dict(refused),
+        candidates=read_candidates(split, store, list(found)),
+    )
+    said = {number: image.said for number, image in found.items()}
+    regions = sum(len(found[number].boxes) for number in usable)
+    number_of_shards = shards(split, images, said, regions=regions, categories=0)
+    if split.leads:
+        yield SplitFacts(split.source, split.split, number_of_shards)
+        yield from rejections(split, Kind.IMAGE, refused)
+
+    def regions_of(number: ItemId) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
+        yield from ()
+        return tuple(SourceRegion(name, box) for name, box in found[number].boxes.items())
+
+    yield from described_images(split, images, said, number_of_shards, regions_of, None)
+    for number, image in found.items():
+        if number in images.chosen or not split.owns(str(number)):
+            continue
+        if lost := images.cause(number):
+            yield from rejections(split, Kind.ANNOTATION, [(name, lost) for name in image.boxes])
+        else:
+            yield Count(Kind.ANNOTATION, "sampled_out", len(image.boxes))

@@ -1,0 +1,128 @@
+"""RefCOCO in its owners' files: refs in a pickle, boxes in a file in COCO's layout.
+
+An image belongs to a split if a ref of that split is about it, and brings all of its boxes, those
+that nothing is said of as well: they are what a reader of a sentence has to choose among. Boxes of
+other images are another split's, or nobody's. The first split answers for items of the file that
+name no image.
+"""
+
+from collections.abc import Collection, Generator, Iterator, Sequence
+from typing import cast
+
+import msgspec
+
+from pipelines.datasets.coco import records as coco_json
+from pipelines.datasets.coco import source as coco
+from pipelines.datasets.coco.categories import Categories, read_categories
+from pipelines.datasets.coco.layout import read_regions, usable_images, without_image
+from pipelines.datasets.coco.pictures import find_picture, list_pictures
+from pipelines.datasets.coco.records import CocoAnnotation, CocoFile, ItemId, Raw, Undecoded
+from pipelines.datasets.common.entries import Refused, limited, rejections
+from pipelines.datasets.refcoco.candidates import read_candidates
+from pipelines.datasets.refcoco.refs import Refs
+from pipelines.datasets.refcoco.sentences import Images, described_images, shards
+from schemas.rejection import Kind
+from schemas.sample import LabelSet
+from schemas.source import (
+    Count,
+    Entry,
+    SourceRegion,
+    SplitFacts,
+    SplitInput,
+    Store,
+)
+
+Boxes = CocoFile[CocoAnnotation] | CocoFile[Raw]
+
+
+def parse_pickle(split: SplitInput, store: Store, splits: Sequence[str]) -> Iterator[Entry]:
+    """Yield the entries of one split.
+
+    Args:
+        split: with the files under the roles "refs" and "instances".
+        store: to read them from.
+        splits: all that the refs are divided into.
+
+    Raises:
+        InputFileError: one of the files as a whole cannot be used.
+    """
+    refs = Refs(store.read(split.files["refs"]), split.files["refs"], split.split, splits)
+    path = split.files["instances"]
+    file, strays = _about(coco_json.decode_file(store.read(path), path), refs.said.keys())
+    if split.split != splits[0]:
+        strays = ([], [])
+    categories = read_categories(file.categories)
+    if split.leads:
+        yield from _totals(split, file, categories, strays)
+        yield Count(Kind.SENTENCE, "read", refs.read)
+        yield from rejections(split, Kind.SENTENCE, refs.refused)
+    yield from _images(split, store, file, categories, refs)
+
+
+def _about(file: Boxes, wanted: Collection[ItemId]) -> tuple[Boxes, tuple[list[Refused], ...]]:
+    """Return the file with what hangs on some images only; and images and boxes without an id."""
+    images, stray_images = [], []
+    for position, raw in enumerate(file.images):
+        try:
+            if coco_json.IDENTIFIED.decode(raw).id in wanted:
+                images.append(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            stray_images.append((f"images[{position}]", coco_json.malformed(error)))
+    items: Sequence[Undecoded] = file.annotations
+    annotations, stray_annotations = [], []
+    for position, item in enumerate(items):
+        try:
+            found = item if isinstance(item, CocoAnnotation) else coco_json.LINK.decode(item)
+            if found.image_id in wanted:
+                annotations.append(item)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            stray_annotations.append((f"annotations[{position}]", coco_json.malformed(error)))
+    kept = CocoFile(images, annotations, file.categories, file.licenses)
+    return cast("Boxes", kept), (stray_images, stray_annotations)
+
+
+def _totals(
+    split: SplitInput, file: Boxes, categories: Categories, strays: tuple[list[Refused], ...]
+) -> Iterator[Entry]:
+    yield Count(Kind.CATEGORY, "read", len(file.categories))
+    yield Count(Kind.CATEGORY, "kept", len(categories.names))
+    yield from rejections(split, Kind.CATEGORY, categories.refused)
+    for kind, items, refused in zip(
+        (Kind.IMAGE, Kind.ANNOTATION), (file.images, file.annotations), strays, strict=True
+    ):
+        yield Count(kind, "read", len(items) + len(refused))
+        yield from rejections(split, kind, refused)
+
+
+def _images(
+    split: SplitInput, store: Store, file: Boxes, categories: Categories, refs: Refs
+) -> Iterator[Entry]:
+    groups, refused = coco_json.group_annotations(file, split)
+    yield from rejections(split, Kind.ANNOTATION, refused)
+    declared, malformed = coco_json.index_items(file.images, coco_json.IMAGE, "images")
+    listing = list_pictures(split, store)
+    for number, image in declared.items():
+        image.file_name = find_picture(int(number), listing)
+    usable, unusable = usable_images(split, file, declared, listing)
+    refused = malformed + unusable
+    images = Images(
+        usable=usable,
+        chosen=limited(split, usable),
+        refused=dict(refused),
+        candidates=read_candidates(split, store, list(refs.said)),
+    )
+    names = tuple(dict.fromkeys(categories.names.values()))
+    labels = LabelSet(coco.LABEL_SET if set(names) == coco.NAMES else "RefCOCO", names)
+    annotations = len(file.annotations)
+    number_of_shards = shards(split, images, refs.said, regions=annotations, categories=len(names))
+    if split.leads:
+        yield SplitFacts(split.source, split.split, number_of_shards, labels)
+        yield from rejections(split, Kind.IMAGE, refused)
+
+    def regions_of(number: ItemId) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
+        return read_regions(split, groups.pop(number, []), categories)
+
+    yield from described_images(
+        split, images, refs.said, number_of_shards, regions_of, labels.brief()
+    )
+    yield from without_image(split, groups, usable, dict(refused))

@@ -1,0 +1,172 @@
+"""The refs of RefCOCO's pickles: which object of which picture, in which split, and what is said.
+
+    {"ref_id": 10505, "ann_id": 1993516, "image_id": 460986, "category_id": 86, "split": "train",
+     "file_name": "COCO_train2014_000000460986_9.jpg", "sent_ids": [29909, 29910],
+     "sentences": [{"sent_id": 29909, "sent": "left vase", "raw": "left vase",
+                    "tokens": ["left", "vase"]}, ...]}
+
+`sent` is the sentence cleaned by the owners, `raw` as typed; `sent` is taken. The file name bears
+a further number and is no real file. What is counted are sentences: with a malformed ref all of
+its sentences go, or one where it has none.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from typing import Annotated, Any
+
+import msgspec
+from msgspec.structs import asdict
+
+from pipelines.datasets.coco.records import ItemId
+from pipelines.datasets.common.entries import Refused
+from pipelines.datasets.refcoco.safe_pickle import loads
+from pipelines.datasets.refcoco.sentences import Said
+from schemas.errors import InputFileError
+from schemas.rejection import Reason, Rejected
+
+_Id = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+
+
+class _Ref(msgspec.Struct):
+    """A ref, its sentences still to be checked one by one."""
+
+    ref_id: _Id
+    ann_id: _Id
+    image_id: _Id
+    split: str
+    sentences: list[Any]
+
+
+class _Named(msgspec.Struct):
+    """What is left to know of a malformed ref."""
+
+    ref_id: _Id
+
+
+class _Sentence(msgspec.Struct, order=True):
+    sent_id: _Id
+    sent: str
+
+
+class Refs:
+    """What is said in one split: sentences by image, and those refused."""
+
+    def __init__(self, content: bytes, path: str, split: str, splits: Sequence[str]) -> None:
+        """Read the refs of a split out of a pickle.
+
+        Args:
+            content: of the pickle.
+            path: of the pickle, for messages.
+            split: that is wanted.
+            splits: all there are; the first one answers for refs that belong to none.
+
+        Raises:
+            InputFileError: it is no pickle of a list.
+        """
+        self.said: dict[ItemId, list[Said]] = defaultdict(list)
+        self.refused: list[Refused] = []
+        self.read = 0
+        self._split = split
+        self._splits = splits
+        refs: dict[int, list[_Ref]] = defaultdict(list)
+        for ref in self._own(decode_refs(content, path)):
+            refs[ref.ref_id].append(ref)
+        for several in refs.values():
+            self._take(several)
+
+    def _own(self, items: Sequence[Any]) -> Iterator[_Ref]:
+        for position, item in enumerate(items):
+            try:
+                ref = msgspec.convert(item, _Ref)
+                if ref.split not in self._splits:
+                    expected = ", ".join(self._splits)
+                    raise msgspec.ValidationError(f"split {ref.split[:40]!r}, expected {expected}")
+                if not ref.sentences:
+                    raise msgspec.ValidationError("`sentences` is empty, expected one at least")
+            except msgspec.ValidationError as error:
+                if self._answers_for(item):
+                    self._refuse(item, f"refs[{position}]", Rejected(Reason.MALFORMED, str(error)))
+                continue
+            if ref.split == self._split:
+                yield ref
+
+    def _answers_for(self, item: Any) -> bool:
+        named = item.get("split") if isinstance(item, dict) else None
+        known = isinstance(named, str) and named in self._splits
+        return named == self._split if known else self._split == self._splits[0]
+
+    def _refuse(self, item: Any, place: str, cause: Rejected) -> None:
+        """Refuse all sentences of a ref that cannot be used."""
+        name = place
+        with suppress(msgspec.ValidationError):
+            name = str(msgspec.convert(item, _Named).ref_id)
+        count = len(_sentences(item))
+        self.read += max(1, count)
+        self.refused += [(f"{name}/[{k}]", cause) for k in range(count)] or [(name, cause)]
+
+    def _take(self, several: Sequence[_Ref]) -> None:
+        """Take one ref of those that share an id: the one that sorts first."""
+        ref, *others = sorted(several, key=_order) if len(several) > 1 else several
+        for other in others:
+            cause = Rejected(Reason.DUPLICATE_ID, f"ref_id {ref.ref_id} stands more than once")
+            self._refuse(asdict(other), "", cause)
+        self.read += len(ref.sentences)
+        for place, item in enumerate(ref.sentences):
+            try:
+                found = msgspec.convert(item, _Sentence)
+            except msgspec.ValidationError as error:
+                cause = Rejected(Reason.MALFORMED, str(error))
+                self.refused.append((f"{ref.ref_id}/[{place}]", cause))
+                continue
+            item_id = f"{ref.ref_id}/{found.sent_id}"
+            said = Said(item_id, str(ref.ref_id), str(ref.ann_id), found.sent)
+            self.said[ref.image_id].append(said)
+
+
+def images_of(content: bytes, path: str, splits: Collection[str]) -> dict[str, set[int]]:
+    """Return COCO's numbers of the images that the refs of some splits are about, by split.
+
+    Raises:
+        InputFileError: it is no pickle of a list.
+    """
+    found: dict[str, set[int]] = {split: set() for split in splits}
+    for item in decode_refs(content, path):
+        if isinstance(item, dict) and item.get("split") in splits:
+            number = item.get("image_id")
+            found[item["split"]] |= {number} if type(number) is int else set()
+    return found
+
+
+def _order(ref: _Ref) -> tuple[int, int, list[_Sentence]]:
+    said = []
+    for item in ref.sentences:
+        with suppress(msgspec.ValidationError):
+            said.append(msgspec.convert(item, _Sentence))
+    return ref.image_id, ref.ann_id, said
+
+
+def decode_refs(content: bytes, path: str) -> list[Any]:
+    """Return the refs in a pickle, unchecked.
+
+    Raises:
+        InputFileError: it is no pickle of a list.
+    """
+    found, size = loads(content, path), len(content)
+    if not isinstance(found, list):
+        raise InputFileError(
+            f"{path} holds a {type(found).__name__}, expected a list of refs. Take refs(*).p "
+            "out of the owner's zip."
+        )
+    # A list can stand in a pickle many times at the price of once.
+    if (several := sum(len(_sentences(item)) for item in found)) > size:
+        raise InputFileError(
+            f"{path} ({size} bytes) holds {several} sentences, which are more than fit into it: it "
+            "repeats itself, and was not written by the owner. Fetch the owner's file again."
+        )
+    return found
+
+
+def _sentences(item: Any) -> list[Any]:
+    found = item.get("sentences") if isinstance(item, dict) else None
+    return found if isinstance(found, list) else []

@@ -1,0 +1,130 @@
+"""RefCOCO, RefCOCO+ and RefCOCOg: sentences that each refer to one object of a COCO picture.
+
+    refcoco/refs(unc).p     refcoco+/refs(unc).p     refcocog/refs(umd).p      and beside each
+    refcoco/instances.json  refcoco+/instances.json  refcocog/instances.json   the boxes
+
+The pickles hold the refs of all splits (`refcoco_pickle`). A file of the name refs(google).p has
+splits of its own, by object and not by picture, so that its test pictures are seen in training:
+it is read only where the user names it. Instead of the owners' files a user can give a flat JSON
+file for each split (`refcoco_flat`). Pictures are COCO's, of either release, found by number.
+In evaluations sentences are matched with a detector's boxes (`refcoco_candidates`).
+
+RefCOCO's sentences may say where an object lies; RefCOCO+'s never do; RefCOCOg's are longer.
+Format: https://github.com/lichengunc/refer
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pipelines.datasets.common.detections import detection_files
+from pipelines.datasets.refcoco import flat as refcoco_flat
+from pipelines.datasets.refcoco import pickled as refcoco_pickle
+from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from prompts.style import Style
+from schemas.errors import UsageError
+from schemas.sample import Task
+from schemas.source import Entry, SplitInput, Store
+
+LICENCE = "not stated"
+UNC = ("train", "val", "testA", "testB")  # in testA people, in testB anything else
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edition:
+    """One of the three data sets."""
+
+    title: str
+    folder: str
+    split_by: Mapping[str, tuple[str, ...]]  # who made the splits, and which; the usual one first
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The usual splits."""
+        return next(iter(self.split_by.values()))
+
+    def splits_of(self, refs: str) -> tuple[str, ...]:
+        """Return the splits in a file of refs, which its name tells."""
+        name = refs.rsplit("/", 1)[-1]
+        found = [splits for owner, splits in self.split_by.items() if f"({owner})" in name]
+        return found[0] if found else self.splits
+
+
+EDITIONS = {
+    "refcoco": Edition(
+        title="RefCOCO",
+        folder="refcoco",
+        split_by={"unc": UNC, "google": ("train", "val", "test")},
+    ),
+    "refcoco_plus": Edition(title="RefCOCO+", folder="refcoco+", split_by={"unc": UNC}),
+    "refcocog": Edition(
+        title="RefCOCOg",
+        folder="refcocog",
+        split_by={"umd": ("train", "val", "test"), "google": ("train", "val")},
+    ),
+}
+
+
+def locate(root: str, request: SourceRequest) -> list[Located]:
+    """Return where the splits lie; roles are `refs`, `instances`, `images`, or a split's name.
+
+    A split's name gives its flat file; then only the splits so named are read. Further roles are
+    those of detections.
+    """
+    edition, own = EDITIONS[request.name], request.paths
+    flat = tuple(dict.fromkeys(split for splits in edition.split_by.values() for split in splits))
+    if own.keys() & set(flat):
+        if own.keys() & {"refs", "instances"}:
+            raise UsageError(
+                f"source {request.name!r}: give either refs and instances, or flat files of splits"
+            )
+        files = {split: {split: own[split]} for split in flat if split in own}
+    else:
+        folder = f"{root}/{edition.folder}"
+        refs = own.get("refs", f"{folder}/refs({next(iter(edition.split_by))}).p")
+        instances = own.get("instances", f"{folder}/instances.json")
+        pair = {"refs": refs, "instances": instances}
+        files = dict.fromkeys(edition.splits_of(refs), pair)
+    detections = detection_files(root, request)
+    return [
+        Located(
+            split=split,
+            files={**paths, **detections},
+            pictures=own.get("images", f"{root}/coco"),
+            folder="" if "images" in own else "coco",
+            licence=LICENCE,
+        )
+        for split, paths in files.items()
+    ]
+
+
+def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
+    """Yield the entries of one split."""
+    if split.split in split.files:
+        return refcoco_flat.parse_flat(split, store)
+    splits = EDITIONS[split.source].splits_of(split.files["refs"])
+    return refcoco_pickle.parse_pickle(split, store, splits)
+
+
+def _spec(name: str) -> DatasetSpec:
+    edition = EDITIONS[name]
+    return DatasetSpec(
+        name=name,
+        title=edition.title,
+        licence=LICENCE,
+        obtain=(
+            f"https://github.com/lichengunc/refer: {edition.folder}.zip; and COCO's train2014 "
+            "pictures, or those of 2017"
+        ),
+        splits=edition.splits,
+        tasks={
+            Style.REGIONGPT: (Task.REGION_CAPTION, Task.REFERRING_EXPRESSION_COMPREHENSION),
+            Style.GPT4ROI: (Task.REGION_CAPTION,),
+        },
+        boxes_per_image={Style.GPT4ROI: 15},
+        evaluations=(Task.REGION_CAPTION, Task.REFERRING_EXPRESSION_COMPREHENSION),
+        locate=locate,
+        parse=parse,
+    )
+
+
+SPECS = tuple(_spec(name) for name in EDITIONS)

@@ -1,0 +1,170 @@
+"""V3Det 2023 v1: 13,204 categories, in COCO's layout with habits of its own.
+
+    {"images": [{"id": 1, "file_name": "images/n11735977/33_287_14396504429_d787b4291b_c.jpg",
+                 "width": 1024, "height": 683}],
+     "annotations": [{"image_id": 1, "category_id": 21, "iscrowd": 0, "area": 88.5,
+                      "bbox": [102.5, 118.4, 7.9, 17.3]}],      x, y, width, height; pixels
+     "categories": [{"id": 21, "name": "drum", "cat_info": ..., "novel": false, ...}]}
+
+An annotation need not have an id: one is then made from its image, its category and its box, so
+that it hangs on no order, and exact repeats are found. Early files hold a list as `category_id`:
+a list of one is taken. File names hold their folder. Many pictures are no longer to be had, so
+annotations without their picture are common.
+
+36 names belong to two categories or more: a region answers with its name, whichever of them it
+has, and counts as of one category where regions are drawn per category. The names are those of
+the annotation file; in `category_name_13204_v3det_2023_v1.txt` 40 differ, and it is not read.
+Format: https://github.com/V3Det/V3Det
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from pipelines.datasets.coco.categories import read_categories
+from pipelines.datasets.coco.layout import parse_coco_layout
+from pipelines.datasets.coco.records import ItemId, Raw, Refused, as_number, malformed
+from pipelines.datasets.common.content_ids import content_id
+from pipelines.datasets.common.entries import rejections
+from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from prompts.style import Style
+from schemas.rejection import Kind, Reason, Rejected
+from schemas.sample import Task
+from schemas.source import Count, Entry, SplitInput, Store
+
+LICENCE = "CC BY 4.0"
+
+
+class _File(msgspec.Struct):
+    """A whole file, of which only the annotations are taken apart."""
+
+    annotations: list[Raw]
+    categories: list[Raw]
+    images: Raw
+    licenses: Raw = Raw(b"[]")
+
+
+class _Annotation(msgspec.Struct, gc=False):
+    """What tells an annotation from the others."""
+
+    image_id: ItemId
+    category_id: Raw = Raw(b"null")
+    bbox: Raw = Raw(b"null")
+    id: ItemId | None = None
+
+
+_FILE = msgspec.json.Decoder(_File)
+_ANNOTATION = msgspec.json.Decoder(_Annotation)
+_FIELDS = msgspec.json.Decoder(dict[str, Raw])
+_LIST = msgspec.json.Decoder(list[Raw])
+
+
+@dataclass(frozen=True, slots=True)
+class _Replaced:
+    """A store in which one file has other content."""
+
+    store: Store
+    path: str
+    content: bytes
+
+    def read(self, path: str) -> bytes:
+        return self.content if path == self.path else self.store.read(path)
+
+    def sizes(self, folder: str) -> Mapping[str, int]:
+        return self.store.sizes(folder)
+
+
+def locate(root: str, request: SourceRequest) -> list[Located]:
+    """Return where the splits lie; roles are `train` and `val` (annotation files) and `images`."""
+    own, below = request.paths, f"{root}/v3det"
+    return [
+        Located(
+            split=split,
+            files={split: own.get(split, f"{below}/annotations/v3det_2023_v1_{split}.json")},
+            pictures=own.get("images", below),
+            folder="" if "images" in own else "v3det",
+            licence=LICENCE,
+        )
+        for split in SPEC.splits
+    ]
+
+
+def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
+    """Yield the entries of one split."""
+    path = split.file
+    content = store.read(path)
+    name = split.label_set or "V3Det"
+    try:
+        file = decode_json(_FILE, content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass  # what is wrong with it is said below
+    else:
+        name = split.label_set or f"V3Det-{len(read_categories(file.categories).names)}"
+        annotations, refused = _identified(file.annotations)
+        if split.leads:
+            yield Count(Kind.ANNOTATION, "read", len(refused))
+            yield from rejections(split, Kind.ANNOTATION, refused)
+        if annotations != file.annotations:
+            file.annotations = annotations
+            content = msgspec.json.encode(file)
+        del file, annotations
+    yield from parse_coco_layout(split, _Replaced(store, path, content), lambda *_: name)
+
+
+def _identified(items: Sequence[Raw]) -> tuple[list[Raw], list[Refused]]:
+    """Return annotations as COCO has them, each with an id and one category; and those refused."""
+    taken: list[Raw] = []
+    made: dict[str, Raw] = {}
+    refused: list[Refused] = []
+    for position, raw in enumerate(items):
+        try:
+            found = _ANNOTATION.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            refused.append((f"annotations[{position}]", malformed(error)))
+            continue
+        category = _only(found.category_id)
+        if found.id is not None:
+            plain = category is found.category_id
+            taken.append(raw if plain else _with(raw, category_id=category))
+            continue
+        item_id = _made_id(found, category)
+        item = _with(raw, id=Raw(msgspec.json.encode(item_id)), category_id=category)
+        if item_id in made:
+            refused.append((item_id, _REPEATED))
+            item = min(item, made[item_id], key=bytes)
+        made[item_id] = item
+    return [*taken, *made.values()], refused
+
+
+def _only(category: Raw) -> Raw:
+    """Return the one category of a list, as early files have it; whatever else, as it is."""
+    if bytes(category).lstrip().startswith(b"[") and len(several := _LIST.decode(category)) == 1:
+        return several[0]
+    return category
+
+
+def _made_id(found: _Annotation, category: Raw) -> str:
+    name = bytes(category).decode(errors="replace")
+    box = b"".join(bytes(found.bbox).split())
+    return content_id(f"{as_number(found.image_id)}.{name[:20]}", bytes(category), box)
+
+
+def _with(raw: Raw, **fields: Raw) -> Raw:
+    return Raw(msgspec.json.encode(_FIELDS.decode(raw) | fields))
+
+
+_REPEATED = Rejected(Reason.DUPLICATE, "the same box of the same category stands there once more")
+
+SPEC = DatasetSpec(
+    name="v3det",
+    title="V3Det",
+    licence=LICENCE,
+    obtain="https://github.com/V3Det/V3Det: the annotations, and its script for the images",
+    splits=("train", "val"),
+    tasks=dict.fromkeys(Style, (Task.REGION_CLASSIFICATION,)),
+    boxes_per_image={},
+    locate=locate,
+    parse=parse,
+)

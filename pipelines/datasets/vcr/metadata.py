@@ -1,0 +1,100 @@
+"""VCR's metadata, one file per picture: its size, and the objects a detector found in it.
+
+{"boxes": [[10.25, 20.5, 110.75, 320.0, 0.98], ...],    x0, y0, x1, y1, score; pixels
+ "segms": [[[[12, 21], [108, 24], ...]], ...],          polygons of x, y pairs; may be []
+ "names": ["person", ...], "width": 1920, "height": 1040}
+"""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from pipelines.datasets.common.entries import Refused
+from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.vcr.questions import malformed
+from schemas.mask import MIN_POLYGON_NUMBERS
+from schemas.rejection import Reason, Rejected
+from schemas.source import SourceRegion
+
+Number = float | None  # None where the file has NaN
+Polygon = list[tuple[float, float]]  # x, y; pixels
+
+
+class Metadata(msgspec.Struct):
+    """A whole file; its objects still undecoded, so that a bad one spoils only itself."""
+
+    boxes: list[msgspec.Raw]
+    segms: list[msgspec.Raw]
+    names: list[str]
+    width: int  # pixels
+    height: int  # pixels
+
+
+_METADATA = msgspec.json.Decoder(Metadata)
+_BOX = msgspec.json.Decoder(tuple[Number, Number, Number, Number, Number])
+_POLYGONS = msgspec.json.Decoder(list[Polygon])
+
+
+def read_metadata(content: bytes, name: str) -> Metadata:
+    """Return what a file of metadata says.
+
+    Raises:
+        Rejected: `malformed`: it is no such file, or its lists do not go together.
+    """
+    try:
+        found = decode_json(_METADATA, content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise malformed(f"{name}: {error}") from None
+    lengths = len(found.boxes), len(found.segms), len(found.names)
+    if len(set(lengths)) > 1:
+        raise malformed(f"{name}: {lengths} boxes, segms and names, expected as many of each")
+    return found
+
+
+def regions(found: Metadata) -> tuple[list[SourceRegion], list[Refused]]:
+    """Return the objects, in order, each under its 0-based position as id; and those refused."""
+    taken: list[SourceRegion] = []
+    refused: list[Refused] = []
+    for position in range(len(found.names)):
+        try:
+            taken.append(_region(found, position))
+        except Rejected as cause:
+            refused.append((str(position), cause))
+    return taken, refused
+
+
+def _region(found: Metadata, position: int) -> SourceRegion:
+    try:
+        x0, y0, x1, y1, score = _BOX.decode(found.boxes[position])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise malformed(f"a box of x0, y0, x1, y1 and score expected: {error}") from None
+    try:
+        polygons = _POLYGONS.decode(found.segms[position])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Rejected(Reason.MASK_MALFORMED, f"polygons of x, y pairs expected: {error}") from None
+    return SourceRegion(
+        region_id=str(position),
+        bbox=(_number(x0), _number(y0), _number(x1), _number(y1)),
+        category=found.names[position],
+        score=score,
+        segmentation=_segmentation(polygons, found),
+    )
+
+
+def _number(found: Number) -> float:
+    return math.nan if found is None else found
+
+
+def _segmentation(polygons: Sequence[Polygon], found: Metadata) -> bytes:
+    """Return polygons as COCO writes them.
+
+    The detector leaves some of one or two corners, which cover no pixel and go. Where none else is
+    left, the mask is one of no pixels, so that the screen counts it among the empty ones.
+    """
+    if not polygons:
+        return b""
+    flat = [[number for corner in polygon for number in corner] for polygon in polygons]
+    whole = [polygon for polygon in flat if len(polygon) >= MIN_POLYGON_NUMBERS]
+    blank = {"size": [found.height, found.width], "counts": [found.height * found.width]}
+    return msgspec.json.encode(whole or blank)

@@ -1,0 +1,200 @@
+"""VCR's questions, line by line: whose they are, and what they say.
+
+    {"annot_id": "train-7", "img_id": "train-2", "img_fn": "lsmdc_.../x@0.jpg",
+     "metadata_fn": "lsmdc_.../x@0.json", "objects": ["person", "dog"],
+     "question": ["Does", [0], "own", [1], "?"], "question_orig": "Does 1 own 2?",
+     "answer_choices": [[...], [...], [...], [...]], "answer_label": 2,
+     "rationale_choices": [[...], [...], [...], [...]], "rationale_label": 1, ...}
+
+Numbers in the token lists count objects from 0, those in the `_orig` strings from 1. Only the
+labelled choices are true here: the others are right answers to other questions, their objects
+exchanged for some of this picture. To train, only the true ones are taken; to evaluate, all.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import msgspec
+from msgspec.structs import replace
+
+from pipelines.datasets.common.entries import Refused
+from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.vcr.text import Token, to_passage
+from schemas.errors import InputFileError
+from schemas.item import Choices, Passage, Question
+from schemas.rejection import Reason, Rejected
+
+Files = tuple[str, str]  # of a picture and of its metadata, below `vcr1images`
+Id = Annotated[str, msgspec.Meta(pattern=r"\A[\w.-]+\Z")]
+Label = Annotated[int, msgspec.Meta(ge=0, le=3)]
+RawChoices = tuple[msgspec.Raw, msgspec.Raw, msgspec.Raw, msgspec.Raw]
+
+
+class _Link(msgspec.Struct, gc=False):
+    """What ties a line to its picture."""
+
+    annot_id: Id
+    img_id: Id
+    img_fn: str
+    metadata_fn: str
+    objects: list[str]
+    question_orig: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _Content(msgspec.Struct, gc=False):
+    """What a line says; its choices are decoded where they are needed: to train, the true ones."""
+
+    objects: list[str]
+    question: list[Token]
+    answer_choices: RawChoices
+    answer_label: Label
+    rationale_choices: RawChoices
+    rationale_label: Label
+
+
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """A line that can be read, and where it stands."""
+
+    annot_id: str
+    img_id: str
+    files: Files
+    objects: int
+    start: int  # bytes
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image with the lines about it; nothing here depends on their order in the file."""
+
+    lines: list[Line] = field(default_factory=list)
+
+    @property
+    def first(self) -> Line:
+        """The line that tells of the picture, should another one tell otherwise."""
+        return min(self.lines, key=lambda line: (line.files, line.annot_id))
+
+
+_LINK = msgspec.json.Decoder(_Link)
+_CONTENT = msgspec.json.Decoder(_Content)
+_TOKENS = msgspec.json.Decoder(list[Token])
+
+
+class QuestionFile:
+    """A file of questions, grouped by image, with the lines it refuses.
+
+    Raises:
+        InputFileError: no line is a question of VCR, or the file is GD-VCR.
+    """
+
+    def __init__(self, content: bytes, path: str, *, evaluation: bool = False) -> None:
+        self._content = content
+        self._evaluation = evaluation  # questions come with all their choices
+        self.malformed: list[Refused] = []  # lines that cannot be read, by their number
+        self.repeats: list[Line] = []  # of a question id that another line bears
+        self.pictures: dict[str, Picture] = {}
+        for line in self._lines(content, path):
+            self.pictures.setdefault(line.img_id, Picture()).lines.append(line)
+        if not self.pictures:
+            raise InputFileError(
+                f"{path} ({len(content)} bytes) holds no question of VCR. Expected a JSON object "
+                "per line, each with an annot_id, an img_id, an img_fn, a metadata_fn and objects: "
+                "take train.jsonl or val.jsonl out of vcr1annots.zip."
+            )
+
+    def question(self, line: Line, files: Files, categories: Sequence[str]) -> Question:
+        """Return what a line asks and answers.
+
+        Args:
+            line: of this file.
+            files: of its picture.
+            categories: of the objects in that picture, by the metadata.
+
+        Raises:
+            Rejected: `malformed`: something is missing, or contradicts the picture.
+        """
+        try:
+            found = decode_json(_CONTENT, self._text(line))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise malformed(str(error)) from None
+        if line.files != files:
+            raise malformed(f"{line.files}, but other lines of {line.img_id} name {files}")
+        if found.objects != list(categories):
+            raise malformed(
+                f"the {len(found.objects)} objects of the line are not the {len(categories)} names "
+                f"of {files[1]}"
+            )
+        answers = found.answer_choices, found.answer_label
+        rationales = found.rationale_choices, found.rationale_label
+        asked = Question(
+            id=line.annot_id,
+            question=to_passage(found.question, categories),
+            answer=_passage("answer_choices", *answers, categories),
+            rationale=_passage("rationale_choices", *rationales, categories),
+        )
+        if not self._evaluation:
+            return asked
+        return replace(
+            asked,
+            answers=_choices("answer_choices", *answers, categories),
+            rationales=_choices("rationale_choices", *rationales, categories),
+        )
+
+    def _lines(self, content: bytes, path: str) -> list[Line]:
+        """Return the lines that can be read; of those with one id, the one whose text is first."""
+        lines: dict[str, Line] = {}
+        for number, start, end in _spans(content):
+            try:
+                link = decode_json(_LINK, content[start:end])
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                self.malformed.append((f"line {number}", malformed(str(error))))
+                continue
+            if bytes(link.question_orig).startswith(b"["):
+                raise InputFileError(
+                    f"{path}, line {number}: question_orig is a list of tokens, as in GD-VCR, "
+                    "expected a string: this is GD-VCR, not VCR, and its rationales only repeat "
+                    "the answers. Take train.jsonl and val.jsonl out of vcr1annots.zip."
+                )
+            files = link.img_fn, link.metadata_fn
+            line = Line(link.annot_id, link.img_id, files, len(link.objects), start, end)
+            if (known := lines.get(line.annot_id)) is not None:
+                line, repeat = sorted((known, line), key=self._text)
+                self.repeats.append(repeat)
+            lines[line.annot_id] = line
+        return list(lines.values())
+
+    def _text(self, line: Line) -> bytes:
+        return self._content[line.start : line.end]
+
+
+def malformed(detail: str) -> Rejected:
+    """Return the refusal of what is not as VCR writes it."""
+    return Rejected(Reason.MALFORMED, detail)
+
+
+def _passage(key: str, found: RawChoices, position: int, categories: Sequence[str]) -> Passage:
+    """Return one of four choices."""
+    try:
+        return to_passage(_TOKENS.decode(found[position]), categories)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise malformed(f"{key}[{position}]: {error}") from None
+    except Rejected as cause:
+        raise Rejected(cause.reason, f"{key}[{position}]: {cause.detail}") from None
+
+
+def _choices(key: str, found: RawChoices, label: int, categories: Sequence[str]) -> Choices:
+    passages = [_passage(key, found, position, categories) for position in range(len(found))]
+    return Choices(tuple(passages), label)
+
+
+def _spans(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield the number of each line that is not blank, from 1, and where it starts and ends."""
+    start = number = 0
+    while start < len(content):
+        end = content.find(b"\n", start)
+        end = len(content) if end < 0 else end
+        number += 1
+        if content[start:end].strip():
+            yield number, start, end
+        start = end + 1

@@ -1,0 +1,203 @@
+"""Visual Commonsense Reasoning: questions about film stills, answers, and the reasons for them.
+
+    vcr/{train,val}.jsonl                       a question per line (`vcr_lines`)
+    vcr/vcr1images/<film>/<still>.jpg           the pictures
+    vcr/vcr1images/<film>/<still>.json          what a detector found in each (`vcr_metadata`)
+
+The labels of the test split are not public, so it is no split here. An image is known by its
+`img_id`, a region by its 0-based place among the objects of its image, a question by its
+`annot_id`. Format: https://visualcommonsense.com/download/
+"""
+
+from collections.abc import Iterator, Mapping
+
+from msgspec.structs import replace
+
+from pipelines.datasets.coco import source as coco
+from pipelines.datasets.common.entries import Refused, image_info, limited, rejection, rejections
+from pipelines.datasets.common.paths import check_file_name
+from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from pipelines.datasets.vcr.metadata import Metadata, read_metadata, regions
+from pipelines.datasets.vcr.questions import Line, Picture, QuestionFile
+from prompts.style import Style
+from schemas.rejection import Kind, Reason, Rejected
+from schemas.sample import ImageInfo, Task
+from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput, Store, Volume
+
+FOLDER = "vcr/vcr1images"
+LICENCE = "VCR dataset licence (research only)"
+
+
+def locate(root: str, request: SourceRequest) -> list[Located]:
+    """Return where the splits lie; roles are `train`, `val`, `images` and `metadata`."""
+    own = request.paths
+    pictures = own.get("images", f"{root}/{FOLDER}")
+    return [
+        Located(
+            split=split,
+            files={
+                split: own.get(split, f"{root}/vcr/{split}.jsonl"),
+                "metadata": own.get("metadata", pictures),
+            },
+            pictures=pictures,
+            folder="" if "images" in own else FOLDER,
+            licence=LICENCE,
+        )
+        for split in SPEC.splits
+    ]
+
+
+def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
+    """Yield the entries of one split.
+
+    Raises:
+        InputFileError: the file of questions cannot be used, or a file cannot be read.
+    """
+    content = store.read(split.file)
+    file = QuestionFile(content, split.file, evaluation=split.evaluation)
+    yield from _Parser(split, store, file).entries()
+
+
+class _Parser:
+    """One part of one split."""
+
+    def __init__(self, split: SplitInput, store: Store, file: QuestionFile) -> None:
+        self._split = split
+        self._store = store
+        self._file = file
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield all entries: first what was refused, then image by image."""
+        split, file = self._split, self._file
+        usable, refused = self._usable()
+        chosen = limited(split, usable)
+        shards = _shards(split, file.pictures, {img_id: usable[img_id] for img_id in chosen})
+        if split.leads:
+            yield SplitFacts(split.source, split.split, shards)
+            yield Count(Kind.QUESTION, "read", len(file.malformed))
+            yield from rejections(split, Kind.QUESTION, file.malformed)
+        yield from self._repeats()
+        for img_id, picture in file.pictures.items():
+            if not split.owns(img_id):
+                continue
+            yield Count(Kind.IMAGE, "read", 1)
+            yield Count(Kind.QUESTION, "read", len(picture.lines))
+            if img_id in refused:
+                yield from self._without_image(img_id, picture, refused[img_id])
+            elif img_id in chosen:
+                yield from self._image(replace(usable[img_id], shards=shards), picture)
+            else:
+                yield from _sampled_out(picture)
+
+    def _usable(self) -> tuple[dict[str, ImageInfo], dict[str, Rejected]]:
+        """Return the images whose files are there, still without a size, and the others."""
+        split = self._split
+        listing = self._store.sizes(split.pictures)
+        metadata = split.files["metadata"]
+        described = listing if metadata == split.pictures else self._store.sizes(metadata)
+        usable: dict[str, ImageInfo] = {}
+        refused: dict[str, Rejected] = {}
+        for img_id, picture in self._file.pictures.items():
+            img_fn, metadata_fn = picture.first.files
+            try:
+                usable[img_id] = image_info(split, img_id, img_fn, None, listing, split.licence)
+                _check_metadata(metadata_fn, described)
+            except Rejected as cause:
+                usable.pop(img_id, None)
+                refused[img_id] = cause
+        return usable, refused
+
+    def _repeats(self) -> Iterator[Entry]:
+        owned = [line.annot_id for line in self._file.repeats if self._split.owns(line.img_id)]
+        yield Count(Kind.QUESTION, "read", len(owned))
+        for annot_id in owned:
+            cause = Rejected(Reason.DUPLICATE_ID, f"several lines have the annot_id {annot_id}")
+            yield rejection(self._split, Kind.QUESTION, annot_id, cause)
+
+    def _image(self, image: ImageInfo, picture: Picture) -> Iterator[Entry]:
+        first = picture.first
+        try:
+            metadata = self._metadata(first.files[1])
+            image = _sized(self._split, image, (metadata.width, metadata.height))
+        except Rejected as cause:
+            yield from self._without_image(image.image_id, picture, cause)
+            return
+        found, refused_regions = regions(metadata)
+        questions = []
+        refused: list[Refused] = []
+        for line in sorted(picture.lines, key=_id_order):
+            try:
+                questions.append(self._file.question(line, first.files, metadata.names))
+            except Rejected as cause:
+                refused.append((line.annot_id, cause))
+        yield Count(Kind.ANNOTATION, "read", len(metadata.names))
+        yield from rejections(self._split, Kind.ANNOTATION, refused_regions)
+        yield from rejections(self._split, Kind.QUESTION, refused)
+        yield SourceImage(image, tuple(found), tuple(questions))
+
+    def _metadata(self, metadata_fn: str) -> Metadata:
+        name = check_file_name(metadata_fn)
+        return read_metadata(self._store.read(f"{self._split.files['metadata']}/{name}"), name)
+
+    def _without_image(self, img_id: str, picture: Picture, cause: Rejected) -> Iterator[Entry]:
+        objects = picture.first.objects
+        with_image = Rejected(Reason.IMAGE_REJECTED, f"image {img_id}: {cause.reason}")
+        yield rejection(self._split, Kind.IMAGE, img_id, cause)
+        yield Count(Kind.ANNOTATION, "read", objects)
+        for number in range(objects):
+            yield rejection(self._split, Kind.ANNOTATION, str(number), with_image)
+        for line in sorted(picture.lines, key=_id_order):
+            yield rejection(self._split, Kind.QUESTION, line.annot_id, with_image)
+
+
+def _check_metadata(metadata_fn: str, listing: Mapping[str, int]) -> None:
+    if check_file_name(metadata_fn) not in listing:
+        raise Rejected(Reason.UNREADABLE_FILE, f"no file {metadata_fn!r} among the metadata")
+
+
+def _sized(split: SplitInput, image: ImageInfo, size: tuple[int, int]) -> ImageInfo:
+    """Return the image with the size that its metadata states, pixels; or raise `Rejected`."""
+    assert image.file_name is not None, "every image here has a picture"
+    listing = {image.file_name: image.size_bytes}
+    info = image_info(split, image.image_id, image.file_name, size, listing, image.licence)
+    return replace(info, shards=image.shards)
+
+
+def _shards(
+    split: SplitInput, pictures: Mapping[str, Picture], chosen: Mapping[str, ImageInfo]
+) -> int:
+    """Return into how many shards a split goes: a question makes a record, or two to evaluate."""
+    each = 2 if split.evaluation else 1
+    records = {img_id: each * len(pictures[img_id].lines) for img_id in chosen}
+    volume = Volume(
+        images=sum(records.values()),
+        regions=sum(pictures[img_id].first.objects * count for img_id, count in records.items()),
+        categories=len(coco.NAMES),
+        picture_bytes=sum(chosen[img_id].size_bytes * count for img_id, count in records.items()),
+    )
+    return replace(split.sizing, record_per_region=False).shards(volume)
+
+
+def _sampled_out(picture: Picture) -> Iterator[Entry]:
+    yield Count(Kind.IMAGE, "sampled_out", 1)
+    yield Count(Kind.QUESTION, "sampled_out", len(picture.lines))
+    yield Count(Kind.ANNOTATION, "read", picture.first.objects)
+    yield Count(Kind.ANNOTATION, "sampled_out", picture.first.objects)
+
+
+def _id_order(line: Line) -> tuple[int, str]:
+    return len(line.annot_id), line.annot_id
+
+
+SPEC = DatasetSpec(
+    name="vcr",
+    title="Visual Commonsense Reasoning (VCR)",
+    licence=LICENCE,
+    obtain="https://visualcommonsense.com/download/: the annotations and the images, for research",
+    splits=("train", "val"),
+    tasks=dict.fromkeys(Style, (Task.REGION_REASONING,)),
+    evaluations=(Task.REGION_REASONING,),
+    boxes_per_image={},
+    locate=locate,
+    parse=parse,
+)

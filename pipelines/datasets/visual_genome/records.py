@@ -1,0 +1,292 @@
+"""Visual Genome's files: long lists of one record per image, read without decoding them whole.
+
+    region_descriptions  [{"id": 1, "regions": [{"region_id": 1382, "image_id": 1, "x": 421,
+                           "y": 57, "width": 82, "height": 139, "phrase": "the clock is green"}]}]
+    relationships        [{"image_id": 1, "relationships": [{"relationship_id": 15927,
+                           "predicate": "ON", "subject": {...}, "object": {"object_id": 5046,
+                           "name": "street", "x": 77, "y": 328, "w": 714, "h": 262}}]}]
+
+Version 1.0 says `id` for every id, and `image` for a region's image; since version 1.4 an object
+that was merged with others has `names` and `merged_object_ids`. All are read alike. A file is cut
+into its records; those of other parts are dropped at once, and the others decoded image by image.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from pipelines.datasets.coco.records import ItemId, Raw, as_number, malformed
+from pipelines.datasets.common.entries import Refused
+from pipelines.datasets.common.lenient_json import decode_json
+from schemas.errors import InputFileError
+from schemas.rejection import Kind, Reason, Rejected
+from schemas.source import SplitInput
+
+XYWH = tuple[float | None, float | None, float | None, float | None]  # pixels; None: not a number
+
+_NO_ID: ItemId = ""
+
+
+class VgImage(msgspec.Struct):
+    """An item of `image_data`: sizes in pixels; the url ends with the file's folder and name."""
+
+    url: str
+    width: int
+    height: int
+    id: ItemId = _NO_ID
+    image_id: ItemId = _NO_ID
+
+    def __post_init__(self) -> None:
+        self.id = _one_id("image_id", self.image_id, self.id)
+
+
+class VgRegion(msgspec.Struct):
+    """A described region; the box is xywh in whole pixels from 0, and may reach outside."""
+
+    x: float | None
+    y: float | None
+    width: float | None
+    height: float | None
+    phrase: str
+    id: ItemId = _NO_ID
+    region_id: ItemId = _NO_ID
+    image: ItemId = _NO_ID
+    image_id: ItemId = _NO_ID
+
+    def __post_init__(self) -> None:
+        self.id = _one_id("region_id", self.region_id, self.id)
+        self.image = as_number(self.image if self.image_id == _NO_ID else self.image_id)
+
+    @property
+    def box(self) -> XYWH:
+        """The box."""
+        return self.x, self.y, self.width, self.height
+
+
+class VgObject(msgspec.Struct):
+    """One end of a relationship; the box as in a region."""
+
+    x: float | None
+    y: float | None
+    w: float | None
+    h: float | None
+    id: ItemId = _NO_ID
+    object_id: ItemId = _NO_ID
+    name: str | None = None
+    names: list[str] = []
+    merged_object_ids: Raw = Raw(b"")  # there: the box and the names are those after merging
+
+    def __post_init__(self) -> None:
+        self.id = _one_id("object_id", self.object_id, self.id)
+        if self.name is None:
+            if not self.names:
+                raise ValueError("an object has neither `name` nor `names`")
+            self.name = self.names[0]
+
+    @property
+    def box(self) -> XYWH:
+        """The box."""
+        return self.x, self.y, self.w, self.h
+
+
+class VgRelationship(msgspec.Struct):
+    """How two objects of an image stand to each other."""
+
+    predicate: str
+    subject: VgObject
+    object: VgObject
+    id: ItemId = _NO_ID
+    relationship_id: ItemId = _NO_ID
+
+    def __post_init__(self) -> None:
+        self.id = _one_id("relationship_id", self.relationship_id, self.id)
+
+
+class _Record(msgspec.Struct):
+    """What a file says of one image."""
+
+    id: ItemId = _NO_ID
+    image_id: ItemId = _NO_ID
+
+    def __post_init__(self) -> None:
+        self.image_id = as_number(self.id if self.image_id == _NO_ID else self.image_id)
+
+
+class _RegionRecord(_Record, kw_only=True):
+    """Its regions, undecoded."""
+
+    items: list[Raw] = msgspec.field(name="regions")
+
+
+class _RelationshipRecord(_Record, kw_only=True):
+    """Its relationships, undecoded."""
+
+    items: list[Raw] = msgspec.field(name="relationships")
+
+
+class _Named(msgspec.Struct):
+    """An item of which only the id matters."""
+
+    id: ItemId = _NO_ID
+    region_id: ItemId = _NO_ID
+    relationship_id: ItemId = _NO_ID
+
+    def __post_init__(self) -> None:
+        self.id = _one_id("id", self.region_id, self.relationship_id, self.id)
+
+
+class Identified(Protocol):
+    """An item with an id."""
+
+    id: ItemId
+
+
+Item = TypeVar("Item", bound=Identified)
+
+IMAGE = msgspec.json.Decoder(VgImage)
+REGION = msgspec.json.Decoder(VgRegion)
+RELATIONSHIP = msgspec.json.Decoder(VgRelationship)
+_NAMED = msgspec.json.Decoder(_Named)
+_LIST = msgspec.json.Decoder(list[Raw])
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKind:
+    """What the records of a file hold."""
+
+    decoder: msgspec.json.Decoder[_RegionRecord] | msgspec.json.Decoder[_RelationshipRecord]
+    counted: tuple[Kind, ...]  # as what the ledger counts an item
+    prefix: str = ""  # of an item's id here; the owner's follows
+
+    def names(self, items: Iterable[Raw], place: str) -> list[str]:
+        """Return the ids of undecoded items, or their places where they have none."""
+        return [self._name(raw) or f"{place}[{number}]" for number, raw in enumerate(items)]
+
+    def _name(self, raw: Raw) -> str:
+        try:
+            return f"{self.prefix}{_NAMED.decode(raw).id}"
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return ""
+
+
+REGIONS = RecordKind(msgspec.json.Decoder(_RegionRecord), (Kind.ANNOTATION, Kind.SENTENCE))
+RELATIONSHIPS = RecordKind(
+    msgspec.json.Decoder(_RelationshipRecord), (Kind.RELATIONSHIP,), "relationship/"
+)
+
+
+@dataclass(slots=True)
+class Records:
+    """The records of one file that a part has to do with."""
+
+    kind: RecordKind
+    read: int = 0  # items in the whole file
+    left_out: int = 0  # items of images that the part owns, but that are not wanted
+    items: dict[ItemId, list[Raw]] = field(default_factory=dict)  # by image; copied, undecoded
+    refused: list[Refused] = field(default_factory=list)  # of no image at all
+
+    def take(self, image_id: ItemId) -> list[Raw]:
+        """Return the items of an image, and forget them."""
+        found: list[Raw] = []
+        for record in self.items.pop(image_id, ()):
+            found += self.kind.decoder.decode(record).items
+        return found
+
+
+def decode_list(content: bytes, path: str) -> list[Raw]:
+    """Return the undecoded items of a file.
+
+    Raises:
+        InputFileError: it is no JSON list; says where, and what was expected.
+    """
+    try:
+        return decode_json(_LIST, content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputFileError(
+            f"{path} ({len(content)} bytes) is not a whole file of Visual Genome: {error}. "
+            "Expected a JSON list with one object per image. If it is a download, fetch it again; "
+            "if it is still zipped, unpack it."
+        ) from None
+
+
+def read_records(
+    content: bytes,
+    path: str,
+    kind: RecordKind,
+    split: SplitInput,
+    unwanted: Collection[ItemId],
+    own: Collection[ItemId] | None,
+) -> Records:
+    """Return a part's records of one file.
+
+    Args:
+        content: of the file.
+        path: of the file, for messages.
+        kind: of its records.
+        split: tells which images the part owns.
+        unwanted: images that can be used, but are left out by the limit.
+        own: the split's images; None: all, and the split answers for what names no image.
+    """
+    found = Records(kind)
+    name = path.rsplit("/", 1)[-1]
+    for position, raw in enumerate(decode_list(content, path)):
+        try:
+            record = kind.decoder.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            if own is None:
+                found.read += 1  # what it holds cannot be told
+                found.refused.append((f"{name}[{position}]", malformed(error)))
+            continue
+        if own is not None and record.image_id not in own:
+            continue
+        found.read += len(record.items)
+        if record.image_id == _NO_ID:
+            cause = Rejected(Reason.MALFORMED, f"{name}[{position}] does not say of which image")
+            names = kind.names(record.items, f"{name}[{position}]")
+            found.refused += [(item, cause) for item in names]
+        elif not split.owns(str(record.image_id)):
+            continue
+        elif record.image_id in unwanted:
+            found.left_out += len(record.items)
+        else:
+            found.items.setdefault(record.image_id, []).append(raw.copy())
+    return found
+
+
+def index_items(
+    items: Iterable[Raw], decoder: msgspec.json.Decoder[Item], name: str
+) -> tuple[dict[ItemId, Item], list[Refused]]:
+    """Return items by id in the order of their ids, and those refused.
+
+    Of items that share an id, the one whose text sorts first is taken, so that the choice does not
+    depend on the order in the file.
+    """
+    taken: dict[ItemId, tuple[Raw, Item]] = {}
+    refused: list[Refused] = []
+    for position, raw in enumerate(items):
+        try:
+            item = decode_json(decoder, raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            refused.append((f"{name}[{position}]", malformed(error)))
+            continue
+        if item.id in taken:
+            cause = Rejected(Reason.DUPLICATE_ID, f"id {item.id} stands more than once in {name}")
+            refused.append((str(item.id), cause))
+            if bytes(taken[item.id][0]) <= bytes(raw):
+                continue
+        taken[item.id] = raw, item
+    return {item_id: taken[item_id][1] for item_id in sorted(taken, key=_id_order)}, refused
+
+
+def _id_order(item_id: ItemId) -> tuple[int, str]:
+    return len(str(item_id)), str(item_id)
+
+
+def _one_id(key: str, *ids: ItemId) -> ItemId:
+    """Return the first of an item's ids that is there, in the form in which ids are compared."""
+    for item_id in ids:
+        if item_id != _NO_ID:
+            return as_number(item_id)
+    raise ValueError(f"it has neither `{key}` nor `id`")

@@ -1,0 +1,232 @@
+"""Visual Genome, as its owners ship it: regions with phrases, and objects in relationships.
+
+    image_data.json             sizes, and urls whose ends are the pictures' folder and name
+    region_descriptions.json    boxes with a phrase each
+    relationships.json          subject, predicate, object, with boxes and names; optional
+    predicate_alias.txt         predicates that mean the same; optional
+    test_ids.txt                the images to test on; optional
+    VG_100K/  VG_100K_2/        the pictures
+
+Versions 1.0, 1.2 and 1.4 are read alike, see `visual_genome_json`. The urls put some pictures into
+the other folder than the archives do, so a name is looked for in both. The files objects,
+attributes and scene graphs add nothing that a task uses and are not read, nor are aliases of
+names: objects are told apart by their ids. Names and predicates stay as annotators wrote them.
+
+The split train has all images. The split test (`visual_genome_split`) is one to evaluate on, read
+only where it is asked for: its images with their phrases, and nothing of other images.
+Format: https://homes.cs.washington.edu/~ranjay/visualgenome/api.html
+"""
+
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from pipelines.datasets.coco.records import ItemId
+from pipelines.datasets.common.entries import Refused, image_info, limited, rejection, rejections
+from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from pipelines.datasets.visual_genome import records as vg_json
+from pipelines.datasets.visual_genome.aliases import Aliases, parse_aliases
+from pipelines.datasets.visual_genome.image import Said, add_regions, add_relationships
+from pipelines.datasets.visual_genome.records import RecordKind, Records
+from pipelines.datasets.visual_genome.test_split import TEST_IDS, TEST_LIST, test_ids
+from prompts.style import Style
+from schemas.rejection import Kind, Reason, Rejected
+from schemas.sample import ImageInfo, Task
+from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput, Store, Volume
+
+LICENCE = "CC BY 4.0"
+FOLDERS = ("VG_100K", "VG_100K_2")
+REQUIRED = ("image_data.json", "region_descriptions.json")
+OPTIONAL = {
+    "train": ("relationships.json", "predicate_alias.txt"),
+    "test": (TEST_LIST,),
+}
+
+
+def locate(root: str, request: SourceRequest) -> list[Located]:
+    """Return where the splits lie; roles are `images`, and the files' names without ends."""
+
+    def paths(names: Sequence[str]) -> dict[str, str]:
+        roles = {name.partition(".")[0]: name for name in names}
+        usual = {role: f"{root}/visual_genome/{name}" for role, name in roles.items()}
+        return {role: request.paths.get(role, path) for role, path in usual.items()}
+
+    splits = tuple(OPTIONAL) if request.splits else SPEC.splits
+    needed = (*REQUIRED, TEST_LIST) if TEST_IDS in request.paths else REQUIRED
+    # A list that is named may be meant for the guard of the split to train on.
+    named = {TEST_IDS: request.paths[TEST_IDS]} if TEST_IDS in request.paths else {}
+    return [
+        Located(
+            split=split,
+            files=paths(needed if split == "test" else REQUIRED),
+            optional=paths(OPTIONAL[split]) | named,
+            pictures=request.paths.get("images", f"{root}/visual_genome"),
+            folder="" if "images" in request.paths else "visual_genome",
+            licence=LICENCE,
+        )
+        for split in splits
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Images:
+    """The images that can be used, which of them are wanted, and why the others cannot be."""
+
+    usable: Mapping[ItemId, ImageInfo]
+    chosen: Collection[ItemId]
+    refused: Mapping[str, Rejected]
+    picture_bytes: int  # of those wanted
+    own: Collection[ItemId] | None  # the split's, whether or not they are there; None: all
+
+
+def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
+    """Yield the entries of the split.
+
+    Raises:
+        InputFileError: a file as a whole cannot be used.
+    """
+    images = yield from _images(split, store)
+    unwanted = images.usable.keys() - images.chosen
+    regions = _records(split, store, "region_descriptions", vg_json.REGIONS, unwanted, images.own)
+    related = _records(split, store, "relationships", vg_json.RELATIONSHIPS, unwanted, images.own)
+    aliases = _aliases(split, store)
+    shards = split.sizing.shards(_volume(images, regions.read + related.read))
+    if split.leads:
+        yield SplitFacts(split.source, split.split, shards)
+    for image_id in filter(lambda image_id: split.owns(str(image_id)), images.chosen):
+        said = Said()
+        add_regions(said, image_id, regions.take(image_id))
+        add_relationships(said, image_id, related.take(image_id), aliases)
+        yield Count(Kind.ANNOTATION, "read", said.objects)
+        for kind, refusal in said.refused:
+            yield rejection(split, kind, *refusal)
+        image = replace(images.usable[image_id], shards=shards)
+        yield SourceImage(image, tuple(said.regions), tuple(said.items))
+    for records in (regions, related):
+        yield from _balance(split, records, images.refused)
+
+
+def _images(split: SplitInput, store: Store) -> Generator[Entry, None, _Images]:
+    path = split.files["image_data"]
+    items = vg_json.decode_list(store.read(path), path)
+    found, refused = vg_json.index_items(items, vg_json.IMAGE, "image_data")
+    number, own = len(items), _own(split, store, found)
+    if own is not None:
+        names = {str(image_id) for image_id in own}
+        found = {image_id: image for image_id, image in found.items() if image_id in own}
+        refused = [refusal for refusal in refused if refusal[0] in names]
+        number = len(found) + len(refused)
+    listing = {
+        f"{folder}/{name}": size
+        for folder in FOLDERS
+        for name, size in store.sizes(f"{split.pictures}/{folder}").items()
+    }
+    usable: dict[ItemId, ImageInfo] = {}
+    for image_id, image in found.items():
+        name, size = _file_name(image.url, listing), (image.width, image.height)
+        try:
+            usable[image_id] = image_info(split, str(image_id), name, size, listing, split.licence)
+        except Rejected as cause:
+            refused.append((str(image_id), cause))
+    chosen = limited(split, usable)
+    if split.leads:
+        yield Count(Kind.IMAGE, "read", number)
+        yield Count(Kind.IMAGE, "sampled_out", len(usable) - len(chosen))
+        yield from rejections(split, Kind.IMAGE, refused)
+    return _Images(
+        usable=usable,
+        chosen=sorted(chosen, key=str),
+        refused=dict(refused),
+        picture_bytes=sum(usable[image_id].size_bytes for image_id in chosen),
+        own=own,
+    )
+
+
+def _own(
+    split: SplitInput, store: Store, image_ids: Collection[ItemId]
+) -> Collection[ItemId] | None:
+    """Return the images of the split to test on; None for the one that has all."""
+    if split.split != "test":
+        return None
+    path = split.files.get(TEST_IDS, "")
+    return test_ids(image_ids, store.read(path) if path else None, path)
+
+
+def _file_name(url: str, listing: Mapping[str, int]) -> str:
+    """Return an image's folder and name: those of its url, or the other folder if it is there."""
+    *_, folder, name = ["", *url.split("/")]
+    places = [f"{known}/{name}" for known in sorted(FOLDERS, key=lambda known: known != folder)]
+    return next((place for place in places if place in listing), places[0])
+
+
+def _records(
+    split: SplitInput,
+    store: Store,
+    role: str,
+    kind: RecordKind,
+    unwanted: Collection[ItemId],
+    own: Collection[ItemId] | None,
+) -> Records:
+    if role not in split.files:
+        return Records(kind)
+    path = split.files[role]
+    return vg_json.read_records(store.read(path), path, kind, split, unwanted, own)
+
+
+def _aliases(split: SplitInput, store: Store) -> Aliases:
+    path = split.files.get("predicate_alias")
+    return parse_aliases(store.read(path), path) if path else Aliases()
+
+
+def _volume(images: _Images, items: int) -> Volume:
+    """Return the split's volume; a relationship brings one new object, about."""
+    wanted = len(images.chosen)
+    return Volume(
+        images=wanted,
+        regions=items * wanted // max(1, len(images.usable)),
+        categories=0,
+        picture_bytes=images.picture_bytes,
+    )
+
+
+def _balance(
+    split: SplitInput, records: Records, refused: Mapping[str, Rejected]
+) -> Iterator[Entry]:
+    """Yield what became of the items that no image yielded, and how many there were in all."""
+    lost = list(_without_image(records, refused))
+    for kind in records.kind.counted:
+        if split.leads:
+            yield Count(kind, "read", records.read)
+            yield from rejections(split, kind, records.refused)
+        yield Count(kind, "sampled_out", records.left_out)
+        yield from rejections(split, kind, lost)
+
+
+def _without_image(records: Records, refused: Mapping[str, Rejected]) -> Iterator[Refused]:
+    for image_id in list(records.items):
+        cause = Rejected(Reason.UNKNOWN_IMAGE, f"image {image_id} is not among the images")
+        if found := refused.get(str(image_id)):
+            cause = Rejected(Reason.IMAGE_REJECTED, f"image {image_id}: {found.reason}")
+        for name in records.kind.names(records.take(image_id), f"image {image_id}"):
+            yield name, cause
+
+
+SPEC = DatasetSpec(
+    name="visual_genome",
+    title="Visual Genome",
+    licence=LICENCE,
+    obtain=(
+        "https://homes.cs.washington.edu/~ranjay/visualgenome/api.html: image meta data, region "
+        "descriptions and relationships of one version, and both parts of the images"
+    ),
+    splits=("train",),
+    tasks={
+        Style.REGIONGPT: (Task.REGION_CAPTION, Task.REGION_RELATIONSHIP),
+        Style.GPT4ROI: (Task.REGION_CAPTION,),
+    },
+    boxes_per_image={Style.REGIONGPT: 10, Style.GPT4ROI: 15},
+    evaluations=(Task.REGION_CAPTION,),
+    locate=locate,
+    parse=parse,
+)

@@ -1,0 +1,75 @@
+"""Rejected items on their way to disk: one sorted file per config, in bounded memory.
+
+A large data set may have millions of them, so they do not travel one by one. Where they arise they
+are sorted and compressed, run by run; the writer merges the runs line by line.
+"""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.utils.windowed_value import WindowedValue
+
+from pipelines.storage import files
+from schemas.rejection import Rejection
+from transforms.ledger import in_bundle
+
+REJECTED_FOLDER = "_rejected"
+RUN_ITEMS = 50_000  # sorted at once
+BLOCK_LINES = 500  # of each run in memory while runs are merged
+
+Run = list[tuple[int, bytes]]  # sorted lines in blocks: size before compression, Zstandard frame
+
+_CODEC = pa.Codec("zstd", compression_level=1)
+
+
+def sorted_run(found: Iterable[Rejection]) -> Run:
+    """Return rejections as a run."""
+    lines = [line for _, line in sorted((item.sort_key(), item.line()) for item in found)]
+    blocks = (lines[start : start + BLOCK_LINES] for start in range(0, len(lines), BLOCK_LINES))
+    texts = map(b"\n".join, blocks)
+    return [(len(text), _CODEC.compress(text, asbytes=True)) for text in texts]
+
+
+def write_runs(found: tuple[str, Iterable[Run]], output: str) -> tuple[str, int]:
+    """Write the rejections of one config; return the config and how many they are."""
+    config, runs = found
+    number = 0
+    with files.open_whole(files.join(output, REJECTED_FOLDER, f"{config}.jsonl")) as file:
+        block: list[bytes] = []
+        for _, line in heapq.merge(*map(_keyed_lines, runs)):
+            block.append(line + b"\n")
+            number += 1
+            if len(block) == BLOCK_LINES:
+                file.write(b"".join(block))
+                block.clear()
+        file.write(b"".join(block))
+    return config, number
+
+
+def _keyed_lines(run: Run) -> Iterator[tuple[tuple[str, ...], bytes]]:
+    for size, compressed in run:
+        for line in _CODEC.decompress(compressed, size, asbytes=True).split(b"\n"):
+            yield Rejection.from_line(line).sort_key(), line
+
+
+class SortRejections(beam.DoFn):
+    """Rejection -> its config and a run."""
+
+    def start_bundle(self) -> None:
+        """Begin with none."""
+        self._waiting: dict[str, list[Rejection]] = defaultdict(list)
+
+    def process(self, element: Rejection) -> Iterator[tuple[str, Run]]:
+        """Take one in; yield its config's run if that is now full."""
+        waiting = self._waiting[element.source]
+        waiting.append(element)
+        if len(waiting) == RUN_ITEMS:
+            yield element.source, sorted_run(self._waiting.pop(element.source))
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        """Yield what is left."""
+        for config, waiting in self._waiting.items():
+            yield in_bundle((config, sorted_run(waiting)))

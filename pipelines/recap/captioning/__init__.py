@@ -1,0 +1,1 @@
+"""Captioning: the two stages, their captioners, and the journal of answers."""

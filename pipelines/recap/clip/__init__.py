@@ -1,0 +1,1 @@
+"""CLIP similarity of crops and captions: scores, filter, calibration."""

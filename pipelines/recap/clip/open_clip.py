@@ -1,0 +1,210 @@
+"""Captions scored against crops by CLIP, with open_clip: any of its models, or the small one here.
+
+Needs the extra `clip`; this is the only module of the data tower, beside what trains the small
+model, that imports torch.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from hashlib import file_digest
+from itertools import accumulate, pairwise
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipelines.recap.clip.scorer import Score
+from pipelines.recap.clip.windows import windows
+from pipelines.recap.small_clip import FOLDER
+from pipelines.recap.small_clip.vocabulary import Vocabulary
+from schemas.errors import UsageError
+
+try:
+    import open_clip
+    import torch
+    from safetensors import SafetensorError
+except (ImportError, OSError, RuntimeError) as error:  # missing, or not made for each other
+    raise UsageError(
+        f"scoring captions needs torch and open_clip: pip install 'regionforge[clip]' ({error})"
+    ) from error
+
+SMALL = "small"
+FOLDER_PREFIX, HUB_PREFIX = "local-dir:", "hf-hub:"  # as open_clip has them
+CONFIG_NAME, WEIGHTS_NAME = "open_clip_config.json", "open_clip_model.safetensors"
+WEIGHTS_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
+BATCH = {"cpu": 16, "cuda": 64}  # rows that go through an encoder at once
+DECIMALS = 5  # of a score: what is beyond them hangs on the machine
+
+# What the libraries raise on names they do not know, and on files that are not what they should be.
+UNUSABLE = (
+    AttributeError,
+    EOFError,
+    ImportError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    SafetensorError,
+    StopIteration,
+    TypeError,
+    UnpicklingError,
+    ValueError,
+)
+
+T = TypeVar("T")
+Tokenizer = Callable[[list[str], int], Any]  # texts and a length to rows of token ids
+
+
+class ClipScorer:
+    """A CLIP model that scores crops against captions: the cosine of their embeddings.
+
+    The same pairs get the same scores in whatever company they come: batches are always full.
+    """
+
+    def __init__(self, model: str = SMALL, weights: str = "", device: str = "") -> None:
+        """Load a model.
+
+        Args:
+            model: `small`; open_clip's name of a model; `hf-hub:OWNER/NAME`; or `local-dir:FOLDER`
+                with open_clip's config and weights.
+            weights: open_clip's tag of published weights, which are downloaded once, or a file:
+                safetensors, or a checkpoint that holds tensors only. None for `small`, `hf-hub:`
+                and `local-dir:`.
+            device: of torch; empty: cuda where there is one, else cpu.
+
+        Raises:
+            UsageError: there is no such model, or its weights cannot be loaded.
+        """
+        name = f"{FOLDER_PREFIX}{FOLDER}" if model == SMALL else model
+        self._device = _device(device)
+        if model == SMALL:
+            torch.set_num_threads(1)  # more of them gain it nothing, and wait on busy machines
+        self._identity = f"{_shown(model)} {_weights_identity(name, weights)}".strip()
+        half = self._device.type == "cuda"
+        self._dtype = torch.float16 if half else torch.float32
+        self._batch = BATCH.get(self._device.type, BATCH["cpu"])
+        try:
+            self._model, _, self._preprocess = open_clip.create_model_and_transforms(
+                name,
+                pretrained=weights or None,
+                precision="fp16" if half else "fp32",
+                device=self._device,
+            )
+            self._tokenize, self._length = _tokenizer(name)
+        except UNUSABLE as error:
+            raise UsageError(
+                f"CLIP model {model!r}, weights {weights!r}: {type(error).__name__}: {error}"
+            ) from error
+        self._model.eval()
+
+    @property
+    def identity(self) -> str:
+        """Model and weights: scores of another identity are not comparable."""
+        return self._identity
+
+    def score(self, crops: Sequence[Image.Image], captions: Sequence[str]) -> list[Score]:
+        """Return a score for each pair; a caption that is too long is scored window by window."""
+        if len(crops) != len(captions):
+            raise ValueError(f"{len(crops)} crops, {len(captions)} captions")
+        if not crops:
+            return []
+        cut = [windows(caption, self._fits) for caption in captions]
+        flat = [window for found in cut for window in found]
+        seen = self._encode(list(crops), self._pixels, self._model.encode_image)
+        read = self._encode(flat, self._tokens, self._model.encode_text)
+        owners = np.repeat(np.arange(len(cut)), [len(found) for found in cut])
+        cosines = (seen[owners] * read).sum(axis=1)
+        ends = [0, *accumulate(map(len, cut))]
+        return [_score(cosines[begin:end]) for begin, end in pairwise(ends)]
+
+    def _fits(self, text: str) -> bool:
+        """Tell whether the encoder takes a text whole: one place more would hold padding."""
+        rows = self._tokenize([text, ""], self._length + 1)
+        return bool(rows[0, -1] == rows[1, -1])
+
+    def _pixels(self, crops: list[Image.Image]) -> Any:
+        return torch.stack([self._preprocess(crop) for crop in crops]).to(self._dtype)
+
+    def _tokens(self, texts: list[str]) -> Any:
+        return self._tokenize(texts, self._length)
+
+    def _encode(
+        self, items: list[T], prepare: Callable[[list[T]], Any], encode: Callable[..., Any]
+    ) -> NDArray[np.float64]:
+        """Return unit vectors, (N, D)."""
+        rows = []
+        for begin in range(0, len(items), self._batch):
+            batch = prepare(items[begin : begin + self._batch])
+            missing = self._batch - len(batch)
+            full = torch.cat([batch, batch[-1:].expand(missing, *batch.shape[1:])])
+            with torch.inference_mode():
+                found = encode(full.to(self._device), normalize=True)
+            rows.append(found[: len(batch)].double().cpu().numpy())
+        return np.concatenate(rows)
+
+
+def _score(cosines: NDArray[np.float64]) -> Score:
+    return Score(
+        mean=round(float(cosines.mean()), DECIMALS), minimum=round(float(cosines.min()), DECIMALS)
+    )
+
+
+def _device(name: str) -> Any:
+    cuda = torch.cuda.is_available()
+    try:
+        device = torch.device(name or ("cuda" if cuda else "cpu"))
+    except RuntimeError:
+        raise UsageError(f"device {name!r}: expected cpu, cuda or cuda:1") from None
+    if device.type == "cuda" and not cuda:
+        raise UsageError(f"device {name!r}: torch sees no such device here; cpu works anywhere")
+    return device
+
+
+def _shown(model: str) -> str:
+    """Return a model's name without the place it lies in."""
+    return Path(model).name if model.startswith(FOLDER_PREFIX) else model
+
+
+def _weights_identity(name: str, weights: str) -> str:
+    """Return the digest of a file of weights, or the tag of published ones."""
+    if name.startswith((FOLDER_PREFIX, HUB_PREFIX)):
+        if weights:
+            raise UsageError(f"CLIP model {name!r} brings its weights; give none")
+        if name.startswith(HUB_PREFIX):
+            return ""
+        path = Path(name.removeprefix(FOLDER_PREFIX)) / WEIGHTS_NAME
+        if not path.is_file():
+            raise UsageError(f"{path}: no such file; expected open_clip's weights as safetensors")
+        return _digest(path)
+    if not weights:
+        raise UsageError(f"CLIP model {name!r} needs weights: a tag of open_clip's, or a file")
+    path = Path(weights)
+    if not path.is_file():
+        return weights
+    if path.suffix not in WEIGHTS_SUFFIXES:
+        expected = ", ".join(WEIGHTS_SUFFIXES)
+        raise UsageError(f"{path}: expected weights that end in one of {expected}")
+    return _digest(path)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return f"sha256:{file_digest(file, 'sha256').hexdigest()}"
+
+
+def _tokenizer(name: str) -> tuple[Tokenizer, int]:
+    """Return what makes token ids of texts, and how many of them a model takes."""
+    context = open_clip.get_model_config(name)["text_cfg"].get("context_length", 77)
+    if name.startswith(FOLDER_PREFIX):
+        path = Path(name.removeprefix(FOLDER_PREFIX)) / CONFIG_NAME
+        words = json.loads(path.read_bytes()).get("vocabulary")
+        if words is not None:
+            vocabulary = Vocabulary(words)
+
+            def tokenize(texts: list[str], length: int) -> Any:
+                return torch.tensor([vocabulary.encode(text, length) for text in texts])
+
+            return tokenize, context
+    return open_clip.get_tokenizer(name), context

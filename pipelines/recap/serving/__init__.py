@@ -1,0 +1,1 @@
+"""Serving: vLLM started, watched and stopped for a run."""

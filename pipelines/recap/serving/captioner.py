@@ -1,0 +1,71 @@
+"""A captioner whose server is our own: the first request that nobody has answered starts it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from pipelines.recap.captioning.captioner import Answer, Request
+from pipelines.recap.client.canary import check_sight
+from pipelines.recap.client.captioner import OpenAICaptioner
+from pipelines.recap.serving.server import Server
+from schemas.errors import BuildError
+from schemas.rejection import Rejected
+
+_Found = TypeVar("_Found")
+
+
+class ServedCaptioner:
+    """Asks a `Server`; see `Captioner`. A run that finds all answers written down starts none."""
+
+    def __init__(self, make: Callable[[], OpenAICaptioner], server: Server) -> None:
+        """Prepare to ask, on the loop that is running; nothing is started yet."""
+        self._inner = make()
+        self._server = server
+        self._lost = asyncio.wrap_future(server.lost)
+        self._opening: asyncio.Task[None] | None = None
+
+    @property
+    def model(self) -> str:
+        """The name that it is served by."""
+        return self._inner.model
+
+    @property
+    def sampling(self) -> dict[str, float | int | str]:
+        """That of the client."""
+        return self._inner.sampling
+
+    async def ask(self, request: Request) -> Answer:
+        """Return the answer; see `Captioner.ask`. A server that is lost ends the run at once."""
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._open())
+        if not self._opening.done() or self._opening.exception():
+            await asyncio.shield(self._opening)
+        try:
+            answer = await self._unless_lost(self._inner.ask(request))
+        except Rejected:
+            self._server.progressed()
+            raise
+        self._server.progressed()
+        return answer
+
+    async def close(self) -> None:
+        """Let go of connections; the server stays."""
+        if self._opening is not None:
+            self._opening.cancel()
+        await self._inner.close()
+
+    async def _open(self) -> None:
+        self._server.start()
+        await self._unless_lost(asyncio.wrap_future(self._server.ready))
+        await self._unless_lost(check_sight(self._inner))
+
+    async def _unless_lost(self, work: Awaitable[_Found]) -> _Found:
+        task = asyncio.ensure_future(work)
+        try:
+            either: set[asyncio.Future[Any]] = {task, self._lost}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise BuildError(self._lost.result())
+            return task.result()
+        finally:
+            task.cancel()

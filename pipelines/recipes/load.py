@@ -1,0 +1,48 @@
+"""Recipe files: a training mix or an evaluation as YAML, ours in `recipes/` or the user's own."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipelines.recipes import FOLDER, recipe_names
+from pipelines.recipes.recipe import Recipe
+from pipelines.storage.yaml_file import read_yaml
+from schemas.errors import UsageError
+
+ENDS = (".yaml", ".yml")
+
+
+def load_recipe(name: str) -> dict[str, Any]:
+    """Return what a recipe says, as the arguments of `Recipe`.
+
+    Args:
+        name: of a recipe of ours, or the path of a YAML file, which ends in .yaml or .yml.
+
+    Raises:
+        UsageError: there is no such recipe, or the file does not hold one.
+    """
+    path = name if name.endswith(ENDS) else str(FOLDER / f"{name}.yaml")
+    if path != name and name not in recipe_names():
+        known = ", ".join(recipe_names())
+        raise UsageError(
+            f"no recipe {name!r}; the recipes are: {known}; or give the path of a .yaml file"
+        )
+    found = read_yaml(path, "recipe")
+    if not isinstance(found, dict):
+        raise UsageError(f"{path}: expected keys such as name, style and sources")
+    return found
+
+
+def make_recipe(stated: Mapping[str, Any], name: str) -> Recipe:
+    """Return the recipe of some arguments.
+
+    Raises:
+        UsageError: a key is unknown or a value is unfit; names the first such place.
+    """
+    try:
+        return Recipe.model_validate(stated)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"recipe {name}: {place}: {first['msg']}") from None

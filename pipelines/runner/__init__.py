@@ -1,0 +1,1 @@
+"""Runner: Beam's runners, local worker processes, and progress on the console."""

@@ -1,0 +1,82 @@
+"""Local worker processes that stand ready: forked, they need not import everything again.
+
+The flow:
+1. before any thread is started, the launcher forks its workers; each waits on one socket;
+2. Beam starts a `relay` for each worker it wants; the socket gives it one that waits;
+3. that worker becomes Beam's own, told through the environment what Beam told the relay.
+
+A worker ends with the launcher, however that one ends.
+"""
+
+import json
+import logging
+import os
+import shlex
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.context import ForkProcess, SpawnProcess
+
+import grpc
+from apache_beam.runners.worker import sdk_worker_main
+
+from pipelines.runner import worker_relay as relay
+
+POLL_SECONDS = 1.0
+PROCESS = ForkProcess if sys.platform == "linux" else SpawnProcess
+
+
+@contextmanager
+def ready_workers(count: int) -> Iterator[str]:
+    """Fork workers and yield the shell command by which Beam gets one of them."""
+    folder = tempfile.mkdtemp(prefix="regionforge-")  # nobody else may talk to a worker
+    path = os.path.join(folder, "workers")
+    workers = []
+    try:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen(count)
+            for _ in range(count):
+                arguments = listener, os.getpid(), folder
+                workers.append(PROCESS(target=_serve, args=arguments, daemon=True))
+                workers[-1].start()
+        # From here on the workers alone hold the socket: each closes it once it has its orders, so
+        # that a relay left over, because a worker died, is turned away instead of waiting.
+        yield shlex.join([sys.executable, "-I", "-S", relay.__file__, path])
+    finally:
+        for worker in workers:
+            worker.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _serve(listener: socket.socket, launcher: int, folder: str) -> None:
+    threading.Thread(target=_end_with, args=(launcher, folder), daemon=True).start()
+    # What a worker has to say goes to the launcher over Beam's channels. On standard error it
+    # would only say it again, or tell, thread by thread, that those channels closed.
+    sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
+    logging.getLogger().handlers = [logging.NullHandler()]
+    threading.excepthook = lambda _: None
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher says what an interrupt means
+    connection, _ = listener.accept()
+    listener.close()
+    with connection:
+        orders = b"".join(iter(lambda: connection.recv(65_536), b""))
+        os.environ.update(json.loads(orders))
+        try:
+            sdk_worker_main.main([])
+        except grpc.RpcError:  # the launcher has given up
+            os._exit(1)
+        connection.sendall(relay.DONE)
+
+
+def _end_with(launcher: int, folder: str) -> None:
+    while os.getppid() == launcher:
+        time.sleep(POLL_SECONDS)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)

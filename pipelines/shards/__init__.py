@@ -1,0 +1,1 @@
+"""Shards as files: pages of rows, writing, reading, and the state that a rerun needs."""

@@ -1,0 +1,101 @@
+"""Reading shards: record batches as they come, every byte hashed on its way.
+
+Arrow takes a stream that breaks off between two batches for one that has ended, and believes the
+offsets a batch holds. So the end of the stream is looked for, and each batch is validated.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from pipelines.storage.files import CHUNK_BYTES, is_local, open_read, size_of
+from schemas.shard import SCHEMA
+
+END_BYTES = 8  # of the end-of-stream marker: a continuation mark, and a length of 0
+
+# What pyarrow raises on bytes that are not what they should be; the last, on names of fields.
+DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
+
+
+class HashingSource:
+    """What pyarrow reads from: each byte is hashed as it passes."""
+
+    closed = False
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._left = size
+        self.bytes = 0
+
+    def read(self, size: int) -> bytes:
+        """Return the next `size` bytes, or all that are left: no length is believed blindly."""
+        wanted = min(size, self._left)
+        data = self._file.read(wanted)
+        while len(data) < wanted and (more := self._file.read(wanted - len(data))):
+            data += more
+        self._digest.update(data)
+        self._left -= len(data)
+        self.bytes += len(data)
+        return data
+
+    def drain(self) -> None:
+        """Read what is left."""
+        while self.read(CHUNK_BYTES):
+            pass
+
+    def sha256(self) -> str:
+        """Return the digest of all that was read, in hexadecimal."""
+        return self._digest.hexdigest()
+
+
+class ShardStream:
+    """The record batches of a shard, in order; raises one of `DAMAGE` where they cannot be read."""
+
+    def __init__(self, source: HashingSource) -> None:
+        self._source = source
+        self._stream = pa.ipc.open_stream(pa.PythonFile(source, mode="r"))
+        self.schema: pa.Schema = self._stream.schema
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """Yield the batches, and raise where the stream does not end as it should."""
+        end = self._source.bytes
+        for batch in self._stream:
+            batch.validate(full=True)
+            end = self._source.bytes
+            yield batch
+        if self._source.bytes != end + END_BYTES:
+            raise pa.ArrowInvalid("breaks off without an end-of-stream marker")
+        if self._source.read(1):
+            raise pa.ArrowInvalid("goes on after its end-of-stream marker")
+
+
+def read_batches(path: str) -> Iterator[pa.RecordBatch]:
+    """Yield the record batches of a shard."""
+    with open_read(path) as file:
+        yield from ShardStream(HashingSource(file, size_of(path)))
+
+
+def read_columns(path: str, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Yield some columns of a shard's record batches; raises one of `DAMAGE` where it cannot.
+
+    A local shard is mapped into memory, so that pages of the other columns are not read; its
+    batches are views of the file. A shard that ends too early shows only in the number of rows.
+    """
+    for batch in _mapped_batches(path, names) if is_local(path) else read_batches(path):
+        if not set(names) <= set(batch.schema.names):
+            raise pa.ArrowInvalid(f"its columns are {batch.schema.names}, expected {names}")
+        found = batch.select(names)
+        if any(field.type != SCHEMA.field(field.name).type for field in found.schema):
+            raise pa.ArrowInvalid(f"its columns are {found.schema}, expected those of our shards")
+        found.validate(full=True)
+        yield found
+
+
+def _mapped_batches(path: str, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    places = [SCHEMA.get_field_index(name) for name in names]
+    options = pa.ipc.IpcReadOptions(included_fields=places)
+    with pa.memory_map(path) as file, pa.ipc.open_stream(file, options=options) as stream:
+        yield from stream

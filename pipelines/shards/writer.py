@@ -1,0 +1,178 @@
+"""One shard on its way to disk: record batches in, bytes hashed and written as they come."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from pipelines.shards.rows import ShardRows
+from pipelines.storage.files import open_whole
+from schemas import shard
+from schemas.columns import ImageColumn, Size, caption_counts, with_images
+
+BATCH_BYTES = 4 * 1024 * 1024  # of image data
+BATCH_ROWS = 512
+LARGE = 256 * 1024  # bytes worth a call to the operating system and to another thread
+
+
+class HashingSink:
+    """What pyarrow writes into: small pieces are gathered, large ones hashed while written.
+
+    A shard is mostly image bytes, but most pieces are small; each call that lets go of the
+    interpreter's lock may wait long to have it back, so there must be few of them.
+    """
+
+    closed = False
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._hasher = ThreadPoolExecutor(max_workers=1)
+        self._gathered = bytearray()
+        self.bytes = 0
+
+    def write(self, data: pa.Buffer | bytes) -> int:
+        """Take data in; it may be changed afterwards."""
+        view = memoryview(data)
+        self.bytes += len(view)
+        if len(view) < LARGE:
+            self._gathered += view
+            if len(self._gathered) >= LARGE:
+                self.flush()
+        else:
+            self.flush()
+            self._pass_on(view)
+        return len(view)
+
+    def flush(self) -> None:
+        """Pass on what is gathered."""
+        if self._gathered:
+            self._pass_on(memoryview(bytes(self._gathered)))
+            self._gathered.clear()
+
+    def _pass_on(self, view: memoryview) -> None:
+        hashed = self._hasher.submit(self._digest.update, view)
+        written = 0
+        while written < len(view):
+            written += self._file.write(view[written:]) or 0
+        hashed.result()
+
+    def stop(self) -> None:
+        """End the hashing thread."""
+        self._hasher.shutdown()
+
+    def close(self) -> None:
+        """Do nothing; the file belongs to who opened it."""
+
+    def sha256(self) -> str:
+        """Return the digest of all that was passed on, in hexadecimal."""
+        return self._digest.hexdigest()
+
+
+@dataclass(slots=True)
+class _Batch:
+    rows: list[int] = field(default_factory=list)  # numbers among the shard's rows
+    sizes: list[Size] = field(default_factory=list)
+    changed: dict[int, pa.RecordBatch] = field(default_factory=dict)  # by place in the batch
+
+
+class ShardFile:
+    """Collects rows into batches; a thread writes one batch while the next one fills."""
+
+    def __init__(self, sink: HashingSink, rows: ShardRows, embed: bool) -> None:
+        self._sink = sink
+        self._source = rows
+        self._embed = embed
+        self._writer = pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), shard.SCHEMA)
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._pending: Future[None] | None = None
+        self._spare = ImageColumn(2 * BATCH_BYTES if embed else 0)
+        self._batch = _Batch()
+        self.images = ImageColumn(2 * BATCH_BYTES if embed else 0)
+        self.rows = 0
+        self.captions = self.caption_words = 0
+
+    def repeat_image(self) -> None:
+        """Put the image of the last row into `images` once more."""
+        last = (self.images if self._batch.rows else self._spare).last()
+        self.images.room(len(last))[:] = last
+        self.images.commit(len(last))
+
+    def add(self, row: int, size: Size, changed: pa.RecordBatch | None = None) -> None:
+        """Add a row, whose image, if it is embedded, has been put into `images`.
+
+        Args:
+            row: its number among the shard's rows.
+            size: width and height of its stored image, pixels.
+            changed: a batch of one row to take instead.
+        """
+        if changed is not None:
+            self._batch.changed[len(self._batch.rows)] = changed
+        self._batch.rows.append(row)
+        self._batch.sizes.append(size)
+        self.rows += 1
+        if self.images.size >= BATCH_BYTES or len(self._batch.rows) >= BATCH_ROWS:
+            self._hand_over()
+
+    def finish(self) -> None:
+        """Write what is left and the end of the stream."""
+        if self._batch.rows:
+            self._hand_over()
+        self._wait()
+        self._writer.close()
+        self._sink.flush()
+
+    def close(self) -> None:
+        """Stop the thread."""
+        self._pool.shutdown()
+
+    def _hand_over(self) -> None:
+        self._wait()
+        images = self.images.array() if self._embed else None
+        self._pending = self._pool.submit(self._write, self._batch, images)
+        self._batch = _Batch()
+        self.images, self._spare = self._spare, self.images
+        self.images.clear()
+
+    def _write(self, batch: _Batch, images: pa.Array | None) -> None:
+        rows = _replaced(self._source.take(batch.rows), batch.changed)
+        captions, words = caption_counts(rows)
+        self.captions += captions
+        self.caption_words += words
+        self._writer.write_batch(with_images(rows, images, batch.sizes))
+
+    def _wait(self) -> None:
+        if self._pending is not None:
+            self._pending.result()
+
+
+def _replaced(batch: pa.RecordBatch, changed: Mapping[int, pa.RecordBatch]) -> pa.RecordBatch:
+    """Return the batch with some of its rows replaced."""
+    if not changed:
+        return batch
+    pieces = []
+    begin = 0
+    for place, row in changed.items():
+        pieces += [batch.slice(begin, place - begin), row]
+        begin = place + 1
+    return pa.concat_batches([*pieces, batch.slice(begin)])
+
+
+@contextmanager
+def shard_file(
+    path: str, rows: ShardRows, *, embed: bool
+) -> Iterator[tuple[ShardFile, HashingSink]]:
+    """Open a shard for writing; when the block ends well it is complete under its name."""
+    with open_whole(path) as file:
+        sink = HashingSink(file)
+        shard_out = ShardFile(sink, rows, embed)
+        try:
+            yield shard_out, sink
+            shard_out.finish()
+        finally:
+            shard_out.close()
+            sink.stop()

@@ -1,0 +1,1 @@
+"""Storage: files wherever they lie, and optional dependencies."""

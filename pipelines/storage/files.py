@@ -1,0 +1,237 @@
+"""Files, wherever they lie: Beam's file systems, with a short cut for local ones.
+
+`gs://` and `s3://` work where the extra for them is installed. What is written here appears
+under its name only when it is whole.
+"""
+
+import hashlib
+import io
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO, cast
+
+from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from pipelines.storage.extras import require
+from schemas.errors import InputFileError, UsageError
+
+CHUNK_BYTES = 256 * 1024
+TEMPORARY = ".tmp-"
+DELETES_BY_PATTERN = ("gs://",)  # stores of Beam's that take what they shall delete for patterns
+
+# Each in a class of its own; `[[]` would do, but `re` warns of it: this is all but what comes
+# before and after the bracket.
+_QUOTED = {"*": "[*]", "?": "[?]", "[": "[!\0-Z\\-\U0010ffff]"}
+EXTRAS = {"gs": "gcp", "s3": "s3"}  # that open paths of a kind
+
+
+def is_local(path: str) -> bool:
+    """Tell whether a path names a file of this machine."""
+    return FileSystems.get_scheme(path) is None
+
+
+def check_reachable(path: str) -> None:
+    """Raise `UsageError` for a path of a kind that nothing installed here can open."""
+    scheme = FileSystems.get_scheme(path)
+    if scheme in EXTRAS:  # Beam knows s3:// without what it takes to open it
+        require(EXTRAS[scheme], path)
+    try:
+        FileSystems.get_filesystem(path)
+    except ValueError:
+        raise UsageError(f"{path}: nothing installed here opens {scheme}:// paths") from None
+
+
+def join(folder: str, *names: str) -> str:
+    """Return the path of a file below a folder."""
+    return "/".join([folder.rstrip("/"), *names]) if names else folder
+
+
+class FileStore:
+    """Reads owners' files for the sources."""
+
+    def read(self, path: str) -> bytes:
+        """Return a whole file, or raise `InputFileError`."""
+        try:
+            with open_read(path) as file:
+                return file.read()
+        except (OSError, BeamIOError) as error:
+            raise InputFileError(f"cannot read {path}: {error}") from None
+
+    def sizes(self, folder: str) -> Mapping[str, int]:
+        """Return the sizes in bytes of all files below a folder, by path relative to it."""
+        return dict(walk(folder))
+
+
+def walk(folder: str, *, links: bool = True) -> Iterator[tuple[str, int]]:
+    """Yield every file below a folder: its path relative to it, and its size in bytes.
+
+    Args:
+        folder: local or remote.
+        links: whether folders that are links are entered.
+    """
+    if is_local(folder):
+        yield from _walk(folder, "", links)
+    else:
+        prefix = folder.rstrip("/") + "/"
+        try:
+            matches = FileSystems.match([_pattern(prefix) + "**"])[0].metadata_list
+        except BeamIOError as error:
+            raise InputFileError(f"cannot list {folder}: {error}") from None
+        for found in matches:
+            if not found.path.endswith("/"):  # what stands for a folder
+                yield found.path.removeprefix(prefix), found.size_in_bytes
+
+
+def _walk(
+    folder: str, below: str, links: bool, above: frozenset[tuple[int, int]] = frozenset()
+) -> Iterator[tuple[str, int]]:
+    try:
+        found = os.stat(folder)
+        here = found.st_dev, found.st_ino
+        if here in above:
+            return  # a link that leads back up
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_symlink() and not os.path.exists(entry.path):
+                    continue  # leads nowhere, or to itself
+                if entry.is_dir():
+                    if links or not entry.is_symlink():
+                        yield from _walk(entry.path, f"{below}{entry.name}/", links, above | {here})
+                elif entry.is_file():
+                    yield below + entry.name, entry.stat().st_size
+    except OSError as error:
+        raise InputFileError(f"cannot list {folder}: {error}") from None
+
+
+def exists(path: str) -> bool:
+    """Tell whether a file is there, or a folder; a remote one is if it holds a file."""
+    return bool(FileSystems.exists(path)) or _is_folder(path)
+
+
+def _is_folder(path: str) -> bool:
+    if is_local(path):
+        return os.path.isdir(path)
+    below = _pattern(path.rstrip("/")) + "/**"
+    return bool(FileSystems.match([below], limits=[1])[0].metadata_list)
+
+
+def size_of(path: str) -> int:
+    """Return the size in bytes of a file, or of all files below a folder."""
+    if _is_folder(path):
+        return sum(size for _, size in walk(path))
+    if is_local(path):
+        return os.stat(path).st_size
+    return int(FileSystems.match([_pattern(path)])[0].metadata_list[0].size_in_bytes)
+
+
+def _pattern(name: str) -> str:
+    """Return a pattern that this name alone fits; Beam has no other way to quote."""
+    return "".join(_QUOTED.get(character, character) for character in name)
+
+
+def free_bytes(path: str) -> int | None:
+    """Return the free space where a local path is or would be; None for remote ones."""
+    if not is_local(path):
+        return None
+    folder = os.path.abspath(path)
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder)
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
+
+
+def open_read(path: str) -> BinaryIO:
+    """Open a file for reading, its bytes as they are."""
+    if is_local(path):
+        return open(path, "rb", buffering=0)
+    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+
+
+def read_into(path: str, room: memoryview) -> int:
+    """Fill a buffer from the start of a file and return the number of bytes read."""
+    with open_read(path) as file:
+        if is_local(path):
+            return cast(io.FileIO, file).readinto(room) or 0
+        content = file.read(len(room))
+        room[: len(content)] = content
+        return len(content)
+
+
+def make_folder(path: str) -> None:
+    """Make a folder and those above it, unless they are there."""
+    if is_local(path):
+        os.makedirs(path, exist_ok=True)
+    elif not FileSystems.exists(path):
+        FileSystems.mkdirs(path)
+
+
+@contextmanager
+def open_whole(path: str) -> Iterator[BinaryIO]:
+    """Open a file for writing under a temporary name; it takes its own when the block ends well."""
+    folder, _, name = path.rpartition("/")
+    folder = folder or ("/" if path.startswith("/") else ".")
+    make_folder(folder)
+    temporary = join(folder, f"{TEMPORARY}{name}-{uuid.uuid4().hex}")
+    try:
+        file: Any
+        if is_local(path):
+            with open(temporary, "wb", buffering=0) as file:
+                yield file
+            os.replace(temporary, path)
+        else:
+            with FileSystems.create(
+                temporary, compression_type=CompressionTypes.UNCOMPRESSED
+            ) as file:
+                yield file
+            delete([path])
+            FileSystems.rename([temporary], [path])
+    except BaseException:
+        delete([temporary])
+        raise
+
+
+def write_whole(path: str, content: bytes) -> None:
+    """Write a file in one go."""
+    with open_whole(path) as file:
+        file.write(content)
+
+
+def delete(paths: list[str]) -> None:
+    """Delete those of the files that are there."""
+    for path in filter(is_local, paths):  # Beam would take a bracket in a name for a pattern
+        with suppress(FileNotFoundError):
+            os.remove(path)
+    FileSystems.delete(
+        [
+            _pattern(path) if path.startswith(DELETES_BY_PATTERN) else path
+            for path in paths
+            if not is_local(path) and exists(path)
+        ]
+    )
+
+
+def fingerprint(path: str) -> tuple[str, int]:
+    """Return the SHA-256 of a file's bytes, or of a folder's listing, and the size in bytes.
+
+    A listing is the names and sizes of all files below the folder: what is written into one of
+    them does not change it as long as its size stays.
+    """
+    if not _is_folder(path):
+        return sha256_of(path)
+    listing = sorted(walk(path))
+    lines = "".join(f"{name}\n{size}\n" for name, size in listing)
+    digest = hashlib.sha256(lines.encode("utf-8", "surrogateescape"))  # names may be no UTF-8
+    return digest.hexdigest(), sum(size for _, size in listing)
+
+
+def sha256_of(path: str) -> tuple[str, int]:
+    """Return a file's SHA-256 and its size in bytes."""
+    digest, size = hashlib.sha256(), 0
+    with open_read(path) as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
+    return digest.hexdigest(), size

@@ -1,0 +1,32 @@
+"""YAML files of a user's own, and JSON, which is YAML too."""
+
+from typing import Any
+
+import yaml
+
+from pipelines.storage import files
+from schemas.errors import UsageError
+
+# What PyYAML raises besides its own: on `2020-13-45`, `!!int ""`, `!!timestamp x`, a number of
+# 5,000 digits, 3,000 brackets one in the other.
+_ODD = (ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
+
+
+def read_yaml(path: str, what: str) -> Any:
+    """Return what is in a file.
+
+    Args:
+        path: of the file.
+        what: a person calls it.
+
+    Raises:
+        UsageError: it cannot be read, or is no YAML.
+    """
+    try:
+        with files.open_read(path) as file:
+            return yaml.safe_load(file.read())
+    except OSError as error:
+        raise UsageError(f"cannot read the {what} {path}: {error.strerror}") from None
+    except (yaml.YAMLError, *_ODD) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UsageError(f"the {what} {path} is neither YAML nor JSON: {reason}") from None

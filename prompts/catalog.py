@@ -1,0 +1,70 @@
+"""Every task we can write conversations for, and every set of wordings: one line each.
+
+`--wordings FILE` may replace any set by name.
+"""
+
+from collections.abc import Callable, Mapping
+
+from prompts import (
+    image_caption,
+    image_conversation,
+    multi_region_caption,
+    referring_expression_comprehension,
+    region_caption,
+    region_classification,
+    region_detailed_caption,
+    region_reasoning,
+    region_relationship,
+)
+from prompts import recap as recap_prompts
+from prompts.dialogue import Exchange
+from prompts.evaluation import captions, choice, classification, reasoning, yes_no
+from prompts.instruction import Instruction
+from prompts.wordings import WordingSet
+from schemas.sample import ScreenedImage, Task
+
+# Returns an image's conversations for a task, in order, as exchanges.
+Dialogues = Callable[[ScreenedImage, Instruction], list[list[Exchange]]]
+
+DIALOGUES: Mapping[Task, Dialogues] = {
+    Task.IMAGE_CAPTION: image_caption.dialogues,
+    Task.IMAGE_CONVERSATION: image_conversation.dialogues,
+    Task.MULTI_REGION_CAPTION: multi_region_caption.dialogues,
+    Task.REGION_CLASSIFICATION: region_classification.dialogues,
+    Task.REGION_CAPTION: region_caption.dialogues,
+    Task.REGION_DETAILED_CAPTION: region_detailed_caption.dialogues,
+    Task.REFERRING_EXPRESSION_COMPREHENSION: referring_expression_comprehension.dialogues,
+    Task.REGION_RELATIONSHIP: region_relationship.dialogues,
+    Task.REGION_REASONING: region_reasoning.dialogues,
+}
+
+EVALUATIONS: Mapping[Task, Dialogues] = {
+    Task.IMAGE_CONVERSATION: yes_no.dialogues,
+    Task.REGION_CLASSIFICATION: classification.dialogues,
+    Task.REGION_CAPTION: captions.dialogues,
+    Task.REFERRING_EXPRESSION_COMPREHENSION: choice.dialogues,
+    Task.REGION_REASONING: reasoning.dialogues,
+}
+
+WORDING_SETS: Mapping[str, WordingSet] = {
+    wordings.name: wordings
+    for wordings in (
+        multi_region_caption.CAPTION,
+        multi_region_caption.PHRASE,
+        multi_region_caption.GROUP_PHRASE,
+        region_classification.ONE_REGION,
+        region_classification.SEVERAL_REGIONS,
+        region_classification.DETECTION_TASK,
+        region_caption.BRIEF,
+        region_caption.SINGLE,
+        region_caption.REFERRING_TASK,
+        region_caption.REFERRING_TASK_NO_POSITION,
+        referring_expression_comprehension.CHOICE,
+        referring_expression_comprehension.FURTHER_CHOICE,
+        region_relationship.RELATIONSHIP,
+        region_reasoning.ALL_OBJECTS,
+        region_reasoning.REASON,
+        region_detailed_caption.DETAILED,
+        *recap_prompts.SETS,
+    )
+}

@@ -1,0 +1,219 @@
+"""RecapD in a build: what `recap` said of regions goes with their classes, word for word."""
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pytest
+
+from pipelines.datasets.spec import SourceRequest
+from pipelines.plan import make_plan
+from pipelines.recipes.recipe import Recipe
+from pipelines.runner.launch import LaunchOptions, launch
+from pipelines.verify import verify
+from schemas.ledger import Stage
+from schemas.rejection import Kind
+from schemas.sample import Task
+
+CLASS, DETAIL = str(Task.REGION_CLASSIFICATION), str(Task.REGION_DETAILED_CAPTION)
+REGION = re.compile(r"<region(\d+)>")
+
+
+def sides(output: Any, source: str = "v3det") -> list[dict[str, Any]]:
+    """The records of a source."""
+    return [row for row in output.rows() if row["source"] == source]
+
+
+def asked(row: dict[str, Any], task: str) -> dict[str, str]:
+    """The answers of a task's turns that ask about one region each, by region id."""
+    found: dict[str, str] = {}
+    for turn, each in enumerate(row["turn_tasks"]):
+        if each == task:
+            request, answer = (row["messages"][2 * turn + side]["content"] for side in (0, 1))
+            (number,) = REGION.findall(request)
+            found[row["regions"][int(number) - 1]["region_id"]] = answer
+    return found
+
+
+def name_of(row: dict[str, Any]) -> str:
+    return str(row["image"]["path"].rpartition("/")[2])
+
+
+@pytest.fixture
+def mix(commands, captioned, output_of, tmp_path):
+    """RegionGPT's mix, built; and what was said."""
+    status, said = commands.finetune(tmp_path / "mix", "--recapd", captioned)
+    assert status == 0, said
+    return output_of(tmp_path / "mix"), said
+
+
+def test_the_mix_is_whole(mix, captions_of, captioned):
+    output, said = mix
+    output.ledger()
+    assert verify(str(output.folder)).problems == []
+    loaded = datasets.load_dataset(str(output.folder), "regiongpt_finetune", split="train")
+    assert len(loaded) == len(output.rows())
+    number = sum(split == "train" for split, _, _ in captions_of(captioned))
+    line = f"v3det/train: captions for {number} of {number} drawn regions"
+    assert line in said
+    card = (output.folder / "README.md").read_text(encoding="utf-8")
+    assert f"\n- {line}\n" in card
+    assert f"| v3det/train | {len(sides(output))} | {number} |" in card
+    (file,) = [item for item in output.manifest().identity.inputs if item.role == "recapd"]
+    assert (file.source, file.split, file.name) == ("v3det", "train", "manifest.json")
+
+
+def test_a_record_asks_for_class_and_caption_of_the_same_regions(mix, captions_of, captioned):
+    output, _ = mix
+    known = captions_of(captioned)
+    met = set()
+    for row in sides(output):
+        assert (row["task"], row["turn_tasks"][0]) == ("multi_task", CLASS)
+        classes, captions = asked(row, CLASS), asked(row, DETAIL)
+        assert len(row["turn_tasks"]) == len(classes) + len(captions)
+        assert classes.keys() == captions.keys()
+        assert [region["region_id"] for region in row["regions"]] == list(classes)
+        for region in row["regions"]:
+            key = row["split"], name_of(row), region["region_id"]
+            told = known[key]
+            met.add(key)
+            assert captions[region["region_id"]] == region["caption"] == told.text
+            assert region["score"] == told.score
+            by = row["provenance"]
+            assert by["captioner_model"] == told.model
+            assert by["captioner_sampling"] == told.sampling
+            assert by["global_caption"] == told.global_caption
+    assert met == {key for key in known if key[0] == "train"}
+    others = [row for row in output.rows() if row["source"] != "v3det"]
+    assert others
+    for row in others:
+        assert row["provenance"]["captioner_model"] is None
+        assert not any(region["caption"] for region in row["regions"])
+
+
+def test_scores_come_along(altered, commands, output_of, tmp_path):
+    scores = iter(range(1, 1000))
+
+    def score(rows):
+        for row in rows:
+            for region in row["regions"]:
+                region["score"] = next(scores) / 1024
+        return rows
+
+    folder = altered(score)
+    assert commands.build(tmp_path / "out", "--recapd", folder, "--merge")[0] == 0
+    output = output_of(tmp_path / "out")
+    found = sorted(
+        region["score"]
+        for row in sides(output)
+        for region in row["regions"]
+        if row["split"] == "train"
+    )
+    assert found == [number / 1024 for number in range(1, next(scores))]
+    assert verify(str(output.folder)).problems == []
+
+
+def test_workers_and_parts_decide_nothing(
+    mix, commands, captioned, sample_world, in_parts, output_of, tmp_path
+):
+    output, _ = mix
+    assert commands.finetune(tmp_path / "two", "--recapd", captioned, "--workers", 2)[0] == 0
+    paths = {"recapd": str(captioned / "manifest.json")}
+    alone = {}
+    for name, how in (("one", LaunchOptions()), ("three", in_parts)):
+        source = SourceRequest(name="v3det", splits=("train",), paths=paths, per_category=10)
+        recipe = Recipe(sources=(source,), merge=True)
+        launch(make_plan(recipe, str(sample_world), str(tmp_path / name)), how)
+        alone[name] = output_of(tmp_path / name)
+    for first, second in ((output, output_of(tmp_path / "two")), (alone["one"], alone["three"])):
+        assert first.digests() == second.digests()
+        assert first.rejected() == second.rejected()
+        assert first.ledger() == second.ledger()
+        for name in ("README.md", "manifest.json"):
+            card = (second.folder / name).read_text(encoding="utf-8")
+            expected = (first.folder / name).read_text(encoding="utf-8")
+            assert card.replace(str(second.folder), "") == expected.replace(str(first.folder), "")
+
+
+@pytest.mark.parametrize("source", ["coco", "lvis", "v3det"])
+def test_any_source_with_classes(commands, output_of, tmp_path, source):
+    folder = commands.recap(tmp_path / "recapd", source=source)
+    together, apart = tmp_path / "together", tmp_path / "apart"
+    status, said = commands.build(together, "--recapd", folder, "--merge", source=source)
+    assert status == 0
+    counts = re.findall(rf"{source}/\w+: captions for (\d+) of (\d+) drawn regions", said)
+    assert counts
+    assert all(number == drawn != "0" for number, drawn in counts)
+    assert counts[0] in re.findall(
+        r"captions for (\d+) of (\d+)", commands.build(apart, "--recapd", folder, source=source)[1]
+    )
+    for output in map(output_of, (together, apart)):
+        output.ledger()
+        assert verify(str(output.folder)).problems == []
+        rows = output.rows()
+        assert all(row["provenance"]["captioner_model"] for row in rows)
+        told = Counter(row["id"].rsplit("/", 2)[0] for row in rows if DETAIL in row["turn_tasks"])
+        assert set(told.values()) == {1}
+        # Kept apart, a region and its caption stand in two records, and count once.
+        described = sum(len(asked(row, DETAIL)) for row in rows)
+        assert described == sum(shard.captions for shard in output.manifest().shards)
+        assert described == sum(int(number) for number, _ in counts)
+    assert {row["task"] for row in output_of(together).rows()} == {"multi_task"}
+    assert {row["task"] for row in output_of(apart).rows()} == {CLASS, DETAIL}
+
+
+def test_the_other_style(commands, captioned, output_of, tmp_path):
+    style = ["--style", "gpt4roi", "--recapd", captioned]
+    assert commands.build(tmp_path / "out", *style, "--merge")[0] == 0
+    output = output_of(tmp_path / "out")
+    output.ledger()
+    assert verify(str(output.folder)).problems == []
+    assert {row["task"] for row in output.rows()} == {"multi_task"}
+
+
+def test_a_filter_leaves_classes(altered, commands, output_of, captions_of, tmp_path):
+    """What CLIP took for another region's has no caption, but its class is asked for."""
+    left = set()
+
+    def filtered(rows):
+        for row in rows:
+            del row["regions"][1:]
+            left.add(row["regions"][0]["region_id"])
+        return rows[1:]
+
+    folder = altered(filtered)
+    status, said = commands.finetune(tmp_path / "out", "--recapd", folder)
+    assert status == 0
+    output = output_of(tmp_path / "out")
+    output.ledger()
+    assert verify(str(output.folder)).problems == []
+    captions = {key: text for row in sides(output) for key, text in asked(row, DETAIL).items()}
+    classes = {key for row in sides(output) for key in asked(row, CLASS)}
+    known = {key[2]: told.text for key, told in captions_of(folder).items() if key[0] == "train"}
+    assert captions == known
+    assert len(captions) == len(left) - 1
+    assert captions.keys() < classes
+    assert f"captions for {len(captions)} of {len(classes)} drawn regions" in said
+    assert {row["task"] for row in sides(output)} == {"multi_task", CLASS}
+    account = output.ledger().account("v3det", "train", Stage.WRITE, Kind.SENTENCE)
+    assert account.kept == len(captions)
+
+
+def test_a_dry_run_reads_captions(commands, captioned, tmp_path):
+    status, said = commands.build(tmp_path / "out", "--recapd", captioned, "--dry-run")
+    assert (status, "would write about" in said) == (0, True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_build_goes_on_and_knows_other_captions(commands, captioned, altered, tmp_path):
+    def words(rows):
+        rows[0]["regions"][0]["caption"] += " Indeed."
+        return rows
+
+    out: Path = tmp_path / "out"
+    assert commands.build(out, "--recapd", captioned)[0] == 0
+    assert commands.build(out, "--recapd", captioned)[0] == 0
+    status, said = commands.build(out, "--recapd", altered(words))
+    assert (status, "differs in the input files (manifest.json)" in said) == (1, True)

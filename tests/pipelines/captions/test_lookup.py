@@ -1,0 +1,90 @@
+"""Reading captions: where shards lie decides nothing, and of local ones no picture is read."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from pipelines.plan import make_plan
+from pipelines.recipes.recipe import Recipe
+from pipelines.runner.launch import LaunchOptions, launch
+from pipelines.shards.reader import read_batches, read_columns
+from schemas.shard import SCHEMA
+
+NAMES = ("id", "regions", "provenance")
+
+
+@pytest.fixture
+def shelf(captioned_once, remote_store) -> str:
+    """The captions in a remote store: the path of their manifest."""
+    found = [path for path in captioned_once.rglob("*") if path.is_file()]
+    content = {
+        f"bucket://data/recapd/{path.relative_to(captioned_once)}": path.read_bytes()
+        for path in found
+    }
+    remote_store(content)
+    return "bucket://data/recapd/manifest.json"
+
+
+def shard_of(folder: Path) -> str:
+    return str(next(folder.glob("recapd/train-*.arrow")))
+
+
+def test_remote_captions_make_the_same_build(
+    shelf, captioned_once, sample_world, in_parts, output_of, tmp_path
+):
+    built = {}
+    for name, path in (("far", shelf), ("near", str(captioned_once / "manifest.json"))):
+        for how in (LaunchOptions(), in_parts):
+            source: dict[str, Any] = {"name": "v3det", "paths": {"recapd": path}}
+            recipe = Recipe.model_validate({"sources": [source], "merge": True, "per_category": 2})
+            out = tmp_path / f"{name}-{how.parts()}"
+            launch(make_plan(recipe, str(sample_world), str(out)), how)
+            output = output_of(out)
+            built[out.name] = output.digests(), output.rejected(), output.ledger()
+    assert len(built) == 4
+    assert all(found == built["near-1"] for found in built.values())
+
+
+def test_columns_are_those_of_the_whole_rows(captioned_once):
+    path = shard_of(captioned_once)
+    whole = pa.Table.from_batches(list(read_batches(path)))
+    some = pa.Table.from_batches(list(read_columns(path, NAMES)))
+    assert some.equals(whole.select(NAMES))
+    assert some.num_rows > 0
+
+
+def test_pictures_are_not_read(tmp_path):
+    path = tmp_path / "large.arrow"
+    size = 2**26
+    rows = pa.Table.from_pylist(
+        [{"id": "one", "image": {"bytes": bytes(size), "path": "x"}, "regions": []}], schema=SCHEMA
+    )
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, SCHEMA) as stream:
+        stream.write_table(rows)
+    del rows
+    before = pa.total_allocated_bytes()
+    (batch,) = read_columns(str(path), NAMES)
+    assert batch.column("id").to_pylist() == ["one"]
+    assert pa.total_allocated_bytes() - before < 2**20
+    assert path.stat().st_size > size
+
+
+@pytest.mark.parametrize("change", ["dropped", "renamed", "retyped"])
+def test_shards_of_other_columns_are_refused(tmp_path, change):
+    path = tmp_path / "other.arrow"
+    fields = list(SCHEMA)
+    place = SCHEMA.get_field_index("regions")
+    if change == "dropped":
+        del fields[place:]
+    elif change == "renamed":
+        fields[place] = fields[place].with_name("boxes")
+    else:
+        fields[place] = pa.field("regions", pa.list_(pa.string()))
+    schema = pa.schema(fields)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, schema) as stream:
+        stream.write_table(schema.empty_table())
+        stream.write_batch(pa.RecordBatch.from_pylist([{"id": "one"}], schema=schema))
+    with pytest.raises(pa.ArrowException):
+        list(read_columns(str(path), NAMES))

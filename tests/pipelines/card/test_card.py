@@ -1,0 +1,172 @@
+"""The dataset card: how a build is opened, where it comes from, and what is in it."""
+
+import re
+from typing import Any
+
+import pytest
+
+from pipelines.card.captioning import captioning_section
+from pipelines.card.card import write_card
+from pipelines.card.citations import PAPERS
+from pipelines.datasets.catalog import CATALOG
+from pipelines.datasets.spec import SourceRequest
+from pipelines.plan import make_plan
+from pipelines.recap.captioning.builtin import MODEL, BuiltinCaptioner
+from pipelines.recap.flow import Tools
+from pipelines.recap.plan import make_recap_plan
+from pipelines.recap.run import run_recap
+from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
+from pipelines.recipes.recipe import Recipe
+from pipelines.runner.launch import LaunchOptions, launch
+from schemas.ledger import Ledger
+from schemas.rejection import Reason
+from schemas.shard import DESCRIPTIONS, SCHEMA, fields
+
+SHAPES = {"label_set": "Shapes-15"}
+
+
+def card(output) -> str:
+    return str((output.folder / "README.md").read_text(encoding="utf-8"))
+
+
+def section(output, title: str) -> str:
+    return card(output).split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def run_code(text: str, **replaced: str) -> dict[str, Any]:
+    """Run the one piece of code that a text shows."""
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    for before, after in replaced.items():
+        code = code.replace(f'"/{before}"', f'"{after}"')
+    names: dict[str, Any] = {}
+    exec(code, names)
+    return names
+
+
+@pytest.fixture(scope="module")
+def llava(sample_world, output_of, tmp_path_factory):
+    """Conversations about pictures and about none, which are not opened."""
+    folder = tmp_path_factory.mktemp("llava")
+    sources = (SourceRequest(name="llava", edition="mix665k"),)
+    recipe = Recipe(sources=sources, images="reference", guard=False)
+    launch(make_plan(recipe, str(sample_world), str(folder)), LaunchOptions())
+    return output_of(folder)
+
+
+def test_the_lines_that_open_a_build_run(sample_world, run_build):
+    output = run_build(sample_world, request=SHAPES)
+    row = run_code(section(output, "Loading"))["data"]["train"][0]
+    assert row["image"].size == (row["width"], row["height"])
+
+
+def test_the_lines_that_open_pictures_referred_to_run(sample_world, run_build, llava):
+    coco = run_build(sample_world, request=SHAPES, images="reference")
+    for output in (coco, llava):
+        names = run_code(section(output, "Loading"), data=str(sample_world))
+        record, picture = names["record"], names["picture"]
+        assert picture.size == (record["width"], record["height"])
+        picture.load()
+
+
+def test_a_file_of_ones_own_is_called_so_and_no_other(coco_file, run_build, llava):
+    own = run_build(coco_file().good().save())
+    assert "| `coco` (a user's own file) | train |" in section(own, "Sources")
+    assert "Microsoft COCO" not in section(own, "Citing")
+    title = CATALOG["llava"].title
+    assert f"| `llava` ({title}) | train |" in section(llava, "Sources")
+
+
+def test_pictures_that_lie_elsewhere_do_not_make_a_file_ones_own(two_splits, run_build):
+    root, _ = two_splits
+    paths = {"images": str(root / "coco" / "train2017")}
+    output = run_build(root, request={**SHAPES, "paths": paths, "splits": ("train",)})
+    assert "| `coco` (COCO detection) | train |" in section(output, "Sources")
+
+
+def test_every_reason_is_listed(coco_file, run_build, output_of, tmp_path):
+    file = coco_file().good().save()
+    rejected = {str(reason): 50 - place for place, reason in enumerate(Reason)}
+    assert len(rejected) > 20
+    read = {"read": {"annotation": {"read": sum(rejected.values()), "rejected": rejected}}}
+    ledger = Ledger.model_validate({"sources": {"coco": {"train": read}}})
+    plan = make_plan(Recipe(sources=(file.request(),)), "", str(tmp_path))
+    write_card(plan, run_build(file).manifest(), ledger)
+    listed = section(output_of(tmp_path), "Left out")
+    for reason, number in rejected.items():
+        assert f"\n- annotation: {reason}: {number}\n" in listed
+
+
+RECAP: dict[str, Any] = {"sources": (SourceRequest(name="v3det"),), "guard": False}
+
+
+def test_captions_of_our_own_captioner_that_nobody_filtered(sample_world, output_of, tmp_path):
+    own = Captioning(captioner="builtin")
+    recipe = RecapRecipe(**RECAP, captioning=own, filter=Filter(), limit=2)
+    tools = Tools(captioner=BuiltinCaptioner, scorer=None, side_by_side=2)
+    run_recap(recipe, make_recap_plan(recipe, str(sample_world), str(tmp_path)), tools)
+    said = section(output_of(tmp_path), "How regions were captioned")
+    assert said.strip().splitlines() == [
+        f"- by `{MODEL}`, our own, which says only what it measures",
+        "- no caption was scored, and none left out for how well it fits its crop",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ({}, "the caption of the whole image and the name of the annotated class"),
+        ({"class_name": False}, "the caption of the whole image"),
+        ({"class_name": False, "global_caption": False}, "nothing"),
+    ],
+)
+def test_captions_of_a_model_that_were_filtered(sample_world, how, told):
+    recipe = RecapRecipe(
+        **RECAP,
+        captioning=Captioning(model="Owner/Model-7B", temperature=0.2, **how),
+        filter=Filter(threshold=0.215, scorer="ViT-L-14 openai"),
+    )
+    said = captioning_section(make_recap_plan(recipe, str(sample_world), "unused")).splitlines()
+    assert said[2:] == [
+        "- by the model `Owner/Model-7B`, at temperature 0.2 and top-p 1, in 384 tokens at most",
+        f"- beside the crop of a region it was given {told}",
+        "- captions are here whose mean CLIP similarity with their crop is 0.215 or more, by "
+        "`ViT-L-14 openai`; the others are in `_rejected/`",
+    ]
+
+
+def test_other_builds_say_nothing_of_captioning(llava):
+    assert "How regions were captioned" not in card(llava)
+
+
+def test_every_source_has_a_paper_to_cite():
+    assert PAPERS.keys() == CATALOG.keys()
+    for papers in PAPERS.values():
+        assert all(re.search(r"\. [^.]*(19|20)\d\d\.$", paper) for paper in papers)
+
+
+def test_the_papers_of_a_build_are_each_cited_once(llava):
+    cited = section(llava, "Citing")
+    for title in ("Visual Instruction Tuning. NeurIPS 2023", "Microsoft COCO", "RegionGPT: "):
+        assert cited.count(title) == 1
+
+
+def names_of(kind, above: str = "") -> list[str]:
+    found = []
+    for field in kind:
+        name = f"{above}{field.name}"
+        inner = getattr(field.type, "value_type", field.type)
+        found += [name, *(names_of(inner, f"{name}.") if hasattr(inner, "fields") else [])]
+    return found
+
+
+def test_every_field_is_described(llava):
+    names = names_of(SCHEMA)
+    assert "evaluation.label" in names
+    assert [field.name for field in fields()] == names == list(DESCRIPTIONS)
+    table = section(llava, "Fields")
+    for field in fields():
+        assert f"| `{field.name}` | {field.type} | {field.holds} |" in table
+    types = {field.name: field.type for field in fields()}
+    assert types["regions"] == "list of struct"
+    assert types["regions.bbox"] == "4 x float32"
+    assert types["evaluation.references"] == "list of string"

@@ -1,0 +1,26 @@
+"""What a dry run forecasts is about what a build then writes, though it reads far less."""
+
+import pytest
+
+from pipelines.cli import dry_run
+from pipelines.cli.dry_run import Forecast
+from pipelines.datasets.catalog import CATALOG
+from pipelines.datasets.spec import SourceRequest
+from pipelines.plan import make_plan
+from pipelines.recipes.recipe import Recipe
+from pipelines.runner.launch import LaunchOptions, launch
+
+LABEL_SETS = {"coco": "Shapes-15", "lvis": "Figures-15"}
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_the_forecast_fits_the_build(sample_world, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(dry_run, "COMPOSED", 12)
+    source = SourceRequest(name=name, label_set=LABEL_SETS.get(name))
+    recipe = Recipe(sources=(source,), evaluation=not CATALOG[name].tasks, guard=False)
+    plan = make_plan(recipe, str(sample_world), str(tmp_path))
+    forecasts = [Forecast(split, recipe) for split in plan.splits]
+    manifest = launch(plan, LaunchOptions())
+    assert sum(found.shards for found in forecasts) == len(manifest.shards)
+    written = sum(shard.bytes for shard in manifest.shards)
+    assert sum(found.bytes for found in forecasts) == pytest.approx(written, rel=0.3)

@@ -1,0 +1,49 @@
+"""`sources` lists all that a recipe of ours may read."""
+
+import pytest
+
+from pipelines.cli.parser import run
+from pipelines.datasets.catalog import dataset
+from pipelines.plan import find
+from pipelines.recipes import recipe_names
+from pipelines.recipes.load import load_recipe, make_recipe
+
+
+@pytest.fixture
+def listed(sample_world, capsys) -> list[str]:
+    """The lines of `sources` on the sample world, without the space around them."""
+    assert run(["sources", "--data-root", str(sample_world)]) == 0
+    return [line.strip() for line in capsys.readouterr().out.splitlines()]
+
+
+def test_editions_are_listed_as_years_are(listed, sample_world):
+    place = listed.index("train mix665k")
+    assert listed[place + 1].split() == [
+        "found", "train", f"{sample_world}/llava/llava_v1_5_mix665k.json"
+    ]  # fmt: skip
+    assert "train instruct_150k" in listed
+    assert {"train 2014", "train 2017"} <= set(listed)
+
+
+def test_splits_that_are_read_where_asked_for_are_listed(listed, sample_world):
+    place = listed.index("test (read where it is asked for)")
+    lines = [line.split() for line in listed[place + 1 : place + 5]]
+    assert ["absent", "test_ids", f"{sample_world}/visual_genome/test_ids.txt", "(optional)"] in (
+        lines
+    )
+    assert sum("read where it is asked for" in line for line in listed) == 1
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_what_a_recipe_reads_is_listed(name, listed, sample_world):
+    stated = load_recipe(name) | {"without_recapd": True}
+    for source in stated["sources"]:
+        source["paths"] = {}
+        if "detections" in str(source) or name == "eval_rec":
+            source["paths"] = {"detections": "given.json"}
+            source["detection_names"] = "coco"
+    text = "\n".join(listed)
+    for request in make_recipe(stated, name).sources:
+        for found in find(str(sample_world), request):
+            for path in found.located.roles.values():
+                assert path in text or path == "given.json", (dataset(request.name).name, path)

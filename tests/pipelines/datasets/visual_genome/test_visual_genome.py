@@ -1,0 +1,488 @@
+"""Visual Genome's parser on files made for the purpose: what is odd in them spoils only itself.
+
+Length: all cases change one small drawn data root, which is described here once.
+"""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from pipelines.datasets.spec import SourceRequest
+from pipelines.datasets.visual_genome import source as visual_genome
+from pipelines.datasets.visual_genome.aliases import parse_aliases
+from pipelines.plan import find
+from pipelines.recipes.recipe import Recipe
+from pipelines.verify import verify
+from prompts.style import Style
+from schemas.errors import BuildError, UsageError
+from schemas.rejection import Repair
+from schemas.sample import Task
+
+URL = "https://cs.stanford.edu/people/rak248"
+SIZE = (60, 40)  # width, height of a picture; pixels
+
+
+class Files:
+    """A data root with Visual Genome's files; `save` writes them."""
+
+    def __init__(self, root) -> None:
+        self.root = root
+        self.folder = root / "visual_genome"
+        for name in visual_genome.FOLDERS:
+            (self.folder / name).mkdir(parents=True)
+        self.images: list[Any] = []
+        self.regions: list[Any] = []
+        self.relationships: list[Any] = []
+
+    def picture(self, number, folder="VG_100K", drawn_in=None, **changes):
+        Image.new("RGB", SIZE, (number, 90, 30)).save(
+            self.folder / (drawn_in or folder) / f"{number}.jpg"
+        )
+        item = {"image_id": number, "url": f"{URL}/{folder}/{number}.jpg"}
+        self.images.append(item | {"width": SIZE[0], "height": SIZE[1], "coco_id": None} | changes)
+        self.regions.append({"id": number, "regions": []})
+        self.relationships.append({"image_id": number, "relationships": []})
+
+    def region(self, number, image=1, **changes):
+        item = {"region_id": number, "image_id": image, "x": 4, "y": 6, "width": 20, "height": 10}
+        self._of(self.regions, "id", image)["regions"].append(
+            item | {"phrase": f"thing {number}"} | changes
+        )
+
+    def relates(self, number, one, predicate, other, image=1, /, **changes):
+        ends = {"subject": self.end(*one), "object": self.end(*other)}
+        item = {"relationship_id": number, "predicate": predicate, "synsets": []} | ends
+        self._of(self.relationships, "image_id", image)["relationships"].append(item | changes)
+
+    @staticmethod
+    def end(number, name, **changes):
+        box = {"x": number % 7, "y": 2, "w": 9, "h": 12}
+        return {"object_id": number, "name": name, "synsets": []} | box | changes
+
+    @staticmethod
+    def _of(records, key, image):
+        return next(record for record in records if record.get(key) == image)
+
+    def good(self, *numbers):
+        """Pictures with two regions and a relationship each."""
+        for number in numbers or (1, 2):
+            self.picture(number)
+            self.region(number * 10 + 1, number)
+            self.region(number * 10 + 2, number, x=9)
+            self.relates(number * 10 + 3, (1, "man"), "on", (2, "horse"), number)
+        return self
+
+    def save(self):
+        for name, items in {
+            "image_data": self.images,
+            "region_descriptions": self.regions,
+            "relationships": self.relationships,
+        }.items():
+            (self.folder / f"{name}.json").write_text(json.dumps(items), encoding="utf-8")
+        return self
+
+
+@pytest.fixture
+def files(tmp_path):
+    return Files(tmp_path)
+
+
+@pytest.fixture
+def built(run_build):
+    """Builds the files, without a cap on boxes, and checks that the books balance."""
+
+    def run(files, **options):
+        options = {"request": {"name": "visual_genome"}, "per_image": 1000} | options
+        output = run_build(files.save().root, guard=False, **options)
+        output.ledger()
+        assert verify(str(output.folder)).problems == []
+        return output
+
+    return run
+
+
+def turns(output, task):
+    """Answers of a task, with the ids of the regions that are asked about."""
+    found = []
+    for row in output.rows():
+        for k, turn_task in enumerate(row["turn_tasks"]):
+            if turn_task == task:
+                request, answer = (row["messages"][2 * k + n]["content"] for n in (0, 1))
+                numbers = map(int, re.findall(r"<region(\d+)>", request))
+                ids = [row["regions"][number - 1]["region_id"] for number in numbers]
+                found.append((sorted(ids), answer))
+    return sorted(found)
+
+
+def test_good_files(files, built):
+    output = built(files.good())
+    assert output.rejected() == []
+    assert turns(output, Task.REGION_CAPTION) == [
+        ([str(number)], f"thing {number}") for number in (11, 12, 21, 22)
+    ]
+    assert (
+        turns(output, Task.REGION_RELATIONSHIP)
+        == [(["object/1", "object/2"], "The man is on the horse.")] * 2
+    )
+    assert {row["task"] for row in output.rows()} == {"region_caption", "region_relationship"}
+    assert {row["licence"] for row in output.rows()} == {"CC BY 4.0"}
+    regions = {region["region_id"]: region for row in output.rows() for region in row["regions"]}
+    assert regions["12"]["bbox"] == [9, 6, 29, 16]
+    assert regions["12"]["category"] is None
+    assert regions["object/2"]["category"] == "horse"
+    assert regions["object/2"]["bbox"] == [2, 2, 11, 14]
+
+
+def test_relationships_are_optional(files, built):
+    files.good().save()
+    (files.folder / "relationships.json").unlink()
+    request = SourceRequest(name="visual_genome")
+    (found,) = find(str(files.root), request)
+    assert found.missing == ()
+    files.save = lambda: files
+    output = built(files)
+    assert {row["task"] for row in output.rows()} == {"region_caption"}
+    assert len(turns(output, Task.REGION_CAPTION)) == 4
+
+
+def test_required_files_are_named(tmp_path, run_build):
+    (tmp_path / "visual_genome" / "VG_100K").mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"image_data\.json.*region_descriptions\.json.*Get it"):
+        run_build(tmp_path, request={"name": "visual_genome"}, guard=False)
+
+
+def test_any_file_can_lie_elsewhere(files, built, tmp_path):
+    files.good().save()
+    moved = files.folder.rename(tmp_path / "elsewhere")
+    names = (*visual_genome.REQUIRED, "relationships.json")
+    paths = {name.partition(".")[0]: str(moved / name) for name in names}
+    files.save = lambda: files
+    request = {"name": "visual_genome", "paths": paths | {"images": str(moved)}}
+    assert len(built(files, request=request).rows()) == 4
+
+
+@pytest.mark.parametrize("drawn_in", visual_genome.FOLDERS)
+@pytest.mark.parametrize("folder", [*visual_genome.FOLDERS, "somewhere"])
+def test_pictures_are_looked_for_in_both_folders(files, built, folder, drawn_in):
+    files.picture(1, folder, drawn_in)
+    files.region(11)
+    (row,) = built(files).rows()
+    assert row["image"]["path"] == f"{drawn_in}/1.jpg"
+
+
+def test_the_name_is_that_of_the_url(files, built):
+    files.picture(1)
+    files.region(11)
+    (files.folder / "VG_100K" / "1.jpg").rename(files.folder / "VG_100K" / "77.jpg")
+    files.images[0]["url"] = f"{URL}/VG_100K_2/77.jpg"
+    (row,) = built(files).rows()
+    assert row["image"]["path"] == "VG_100K/77.jpg"
+
+
+def test_bad_images(files, built):
+    files.good(1, 2, 3, 4, 5, 6, 7)
+    files.images[1]["url"] = f"{URL}/VG_100K/../../secret.jpg"
+    files.images[2]["width"] = -1
+    files.images[3]["url"] = ""
+    (files.folder / "VG_100K" / "5.jpg").write_bytes(b"")
+    del files.images[5]["url"]
+    files.images.append(files.images[6] | {"width": 600})
+    output = built(files)
+    assert output.images() == ["1", "1", "7", "7"]
+    reasons = {(kind, name, reason) for kind, name, reason in output.rejected() if kind == "image"}
+    assert reasons == {
+        ("image", "2", "image_missing"),
+        ("image", "3", "image_bad_size"),
+        ("image", "4", "image_missing"),
+        ("image", "5", "image_empty"),
+        ("image", "image_data[5]", "malformed"),
+        ("image", "7", "duplicate_id"),
+    }
+    left = [entry for entry in output.rejected() if entry[0] == "sentence"]
+    assert ("sentence", "21", "image_rejected") in left
+    assert ("sentence", "61", "unknown_image") in left
+    assert ("relationship", "relationship/33", "image_rejected") in output.rejected()
+
+
+def test_bad_regions(files, built):
+    files.picture(1)
+    files.region(1)
+    files.region(2, y=-904)
+    files.region(3, x=-2, width=12, phrase="clipped on the left")
+    files.region(4, height=0)
+    files.region(5, width=-3)
+    files.region(6, x=float("nan"))
+    files.region(7, phrase=" \n ")
+    files.region(8, phrase=None)
+    files.region(9, x="4")
+    files.region(10, image_id=2)
+    files.regions[0]["regions"].append("not a region")
+    files.region(11)
+    del files.regions[0]["regions"][-1]["phrase"]
+    files.region(12)
+    del files.regions[0]["regions"][-1]["region_id"]
+    output = built(files)
+    place = "regions of image 1"
+    pairs = {
+        ("2", "box_outside", "region_rejected"),
+        ("4", "box_zero_area", "region_rejected"),
+        ("5", "box_inverted", "region_rejected"),
+        ("6", "box_not_finite", "region_rejected"),
+        ("7", "not_used", "text_empty"),
+        ("10", "malformed", "malformed"),
+        *((f"{place}[{number}]", "malformed", "malformed") for number in (7, 8, 10, 11, 12)),
+    }
+    assert output.rejected() == sorted(
+        entry
+        for name, region, sentence in pairs
+        for entry in (("annotation", name, region), ("sentence", name, sentence))
+    )
+    assert turns(output, Task.REGION_CAPTION) == [
+        (["1"], "thing 1"),
+        (["3"], "clipped on the left"),
+    ]
+    assert output.repaired() == {("annotation", Repair.BOX_CLIPPED): 1}
+    assert output.regions()["3"]["bbox"] == [0, 6, 10, 16]
+
+
+def test_repeated_regions(files, built):
+    files.picture(1)
+    files.region(1, phrase="a  cat")
+    files.region(2, phrase="A cat\n")
+    files.region(3, phrase="a cat", x=30)
+    files.region(4, phrase="b")
+    files.region(4, phrase="a later text")
+    files.regions.append({"id": "1", "regions": [{**files.regions[0]["regions"][3]}]})
+    output = built(files)
+    assert turns(output, Task.REGION_CAPTION) == [
+        (["1"], "a cat"),
+        (["3"], "a cat"),
+        (["4"], "a later text"),
+    ]
+    twice = [("2", "duplicate"), ("4", "duplicate_id"), ("4", "duplicate_id")]
+    assert output.rejected() == [
+        (kind, *entry) for kind in ("annotation", "sentence") for entry in twice
+    ]
+
+
+def test_bad_records(files, built):
+    files.good(1)
+    files.regions += [7, {"id": 1}, {"id": 1, "regions": {}}, {"regions": [{"region_id": 5}, 3]}]
+    files.regions.append({"id": 99, "regions": [{"region_id": 6}]})
+    files.relationships.append({"relationships": [{"relationship_id": 8}, {"predicate": "on"}]})
+    output = built(files)
+    regions = [
+        ("5", "malformed"),
+        ("6", "unknown_image"),
+        ("region_descriptions.json[1]", "malformed"),
+        ("region_descriptions.json[2]", "malformed"),
+        ("region_descriptions.json[3]", "malformed"),
+        ("region_descriptions.json[4][1]", "malformed"),
+    ]
+    assert output.rejected() == [
+        *(("annotation", *entry) for entry in regions),
+        ("relationship", "relationship/8", "malformed"),
+        ("relationship", "relationships.json[1][1]", "malformed"),
+        *(("sentence", *entry) for entry in regions),
+    ]
+    assert len(output.rows()) == 2
+
+
+def test_bad_relationships(files, built):
+    files.picture(1)
+    files.relates(1, (1, "man"), "riding", (2, "horse"))
+    files.relates(2, (1, "man"), " Riding  A", (2, "horse"))
+    files.relates(3, (1, "man"), "near", (1, "man"))
+    files.relates(4, (1, "man"), "agaist", (2, "horse"))
+    files.relates(5, (1, "man"), "near", (3, " "))
+    files.relates(6, (1, "man"), "near", (2, "horse"), subject={"object_id": 1, "name": "man"})
+    files.relates(7, (1, "man"), "near", (2, "horse"), object=files.end(2, None))
+    files.relates(8, (1, "man"), "near", (2, "horse"), predicate=None)
+    files.relates(9, (1, "man"), "near", (2, "horse"), object=files.end(4, "hat", w=0))
+    files.relates(10, (1, "man"), "", (2, "horse"))
+    files.relates(1, (1, "man"), "zigzag", (2, "horse"))
+    output = built(files)
+    place = "relationship/relationships of image 1"
+    assert output.rejected() == sorted(
+        [
+            ("annotation", "object/3", "text_empty"),
+            ("annotation", "object/4", "box_zero_area"),
+            ("relationship", "relationship/1", "duplicate_id"),
+            ("relationship", "relationship/2", "duplicate"),
+            ("relationship", "relationship/3", "not_used"),
+            ("relationship", "relationship/4", "not_used"),
+            ("relationship", "relationship/5", "region_rejected"),
+            ("relationship", f"{place}[5]", "malformed"),
+            ("relationship", f"{place}[6]", "malformed"),
+            ("relationship", f"{place}[7]", "malformed"),
+            ("relationship", "relationship/9", "region_rejected"),
+            ("relationship", "relationship/10", "text_empty"),
+        ]
+    )
+    assert turns(output, Task.REGION_RELATIONSHIP) == [
+        (["object/1", "object/2"], "The man is riding the horse.")
+    ]
+
+
+def test_an_object_of_several_forms(files, built):
+    files.picture(1)
+    merged = {"merged_object_ids": [5], "name": None, "names": ["horse", "pony"], "x": 20}
+    files.relates(1, (1, "guy"), "riding", (2, "mare"))
+    files.relates(2, (1, "man"), "near", (2, "mare"))
+    files.relates(3, (1, "man"), "behind", (2, "mare"), object=files.end(2, "") | merged)
+    output = built(files)
+    regions = {region["region_id"]: region for row in output.rows() for region in row["regions"]}
+    assert regions["object/1"]["category"] == "man"  # said twice, the other once
+    assert regions["object/2"]["category"] == "horse"
+    assert regions["object/2"]["bbox"] == [20, 2, 29, 14]
+    assert output.rejected() == [("annotation", "object/2", "duplicate_id")]
+
+
+def test_ids_of_regions_and_objects_may_meet(files, built):
+    files.picture(1)
+    files.region(1)
+    files.relates(1, (1, "man"), "on", (2, "horse"))
+    output = built(files)
+    assert {region["region_id"] for row in output.rows() for region in row["regions"]} == {
+        "1",
+        "object/1",
+        "object/2",
+    }
+    assert output.rejected() == []
+
+
+def test_aliases_tell_repeats_and_rewrite_nothing(files, built):
+    files.picture(1)
+    files.relates(1, (1, "Men"), "on top of", (2, "glasses"))
+    files.relates(2, (1, "Men"), "Above  a", (2, "glasses"))
+    files.relates(3, (1, "Men"), "over", (2, "glasses"))
+    files.relates(4, (2, "glasses"), "above", (1, "Men"))
+    (files.folder / "object_alias.txt").write_text("man,men\nglass,glasses\n")
+    (files.folder / "predicate_alias.txt").write_text("above,on  Top of\n\nover,across\n")
+    output = built(files)
+    assert output.rejected() == [("relationship", "relationship/2", "duplicate")]
+    assert turns(output, Task.REGION_RELATIONSHIP) == [
+        (["object/1", "object/2"], "The Men are on top of the glasses."),
+        (["object/1", "object/2"], "The Men are over the glasses."),
+        (["object/1", "object/2"], "The glasses are above the Men."),
+    ]
+    names = {region["category"] for row in output.rows() for region in row["regions"]}
+    assert names == {"Men", "glasses"}
+
+
+def test_groups_of_aliases():
+    """Lines with the same first are one group; a name in two of them joins no others."""
+    lines = b"near,by\nNear,next to the\nnext to,are next to\n\n,,lone\na,b\nb,a\n"
+    aliases = parse_aliases(lines, "alias.txt")
+    assert {name: set(aliases.meanings(name)) for name in ("BY", "next  to", "are next to a")} == {
+        "BY": {"near"},
+        "next  to": {"near", "next to"},
+        "are next to a": {"next to"},
+    }
+    assert aliases.meanings("b") == aliases.meanings("a")
+    assert aliases.meanings("lone") == {"lone"}
+    assert aliases.meanings(" ON a") == {"on"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("image_data.json", b'[{"image_id": 1, "url"'),
+        ("image_data.json", b'{"images": []}'),
+        ("region_descriptions.json", b"PK\x03\x04"),
+        ("region_descriptions.json", b'[{"id": 1, "regions": [{"region_id": 11,'),
+        ("relationships.json", b""),
+        ("predicate_alias.txt", b"near,nex\xff"),
+    ],
+)
+def test_unusable_files_are_named(files, run_build, name, content):
+    files.good().save()
+    (files.folder / name).write_bytes(content)
+    with pytest.raises(BuildError, match=re.escape(name)) as raised:
+        run_build(files.root, request={"name": "visual_genome"}, guard=False)
+    assert "xpected" in str(raised.value)
+
+
+def test_half_a_surrogate_pair_is_replaced(files, built):
+    files.picture(1)
+    files.region(1, phrase="a cat \ud83d here")
+    files.region(2, x=9)
+    assert turns(built(files), Task.REGION_CAPTION) == [
+        (["1"], "a cat \N{REPLACEMENT CHARACTER} here"),
+        (["2"], "thing 2"),
+    ]
+
+
+def test_limit_takes_images_by_hash(files, built):
+    files.good(*range(1, 9))
+    limited = [built(files, limit=3) for _ in range(2)]
+    files.regions.reverse()
+    files.images.reverse()
+    limited.append(built(files, limit=3))
+    assert len(set(limited[0].images())) == 3
+    assert limited[0].digests() == limited[1].digests() == limited[2].digests()
+    accounts = limited[0].ledger().sources["visual_genome"]["train"]["read"]
+    assert {kind: (one.read, one.kept, one.sampled_out) for kind, one in accounts.items()} == {
+        "file": (1, 1, 0),
+        "image": (8, 3, 5),
+        "annotation": (16 + 6, 6 + 6, 10),
+        "sentence": (16, 6, 10),
+        "relationship": (8, 3, 5),
+    }
+
+
+def test_order_and_parts_decide_nothing(files, built, in_parts):
+    files.good(*range(1, 9))
+    files.regions.append({"id": 50, "regions": [{"region_id": 6}]})
+    files.relates(
+        77,
+        (2, "dog"),
+        "near",
+        (
+            1,
+            "cat",
+        ),
+        3,
+    )
+    plain = built(files)
+    for record in files.regions:
+        record["regions"].reverse()
+    for record in files.relationships:
+        record["relationships"].reverse()
+    files.regions.reverse()
+    files.relationships.reverse()
+    files.images.reverse()
+    turned = built(files, how=in_parts)
+    assert plain.digests() == turned.digests()
+    assert plain.rejected() == turned.rejected()
+    assert plain.ledger() == turned.ledger()
+
+
+def test_style_gpt4roi_asks_for_captions_alone(files, built):
+    output = built(files.good(), style=Style.GPT4ROI)
+    assert {row["task"] for row in output.rows()} == {"region_caption"}
+    assert {reason for _, _, reason in output.rejected()} == {"not_used"}
+
+
+def test_caps_of_the_papers():
+    caps = {
+        style: Recipe(sources=(SourceRequest(name="visual_genome"),), style=style).caps().per_image
+        for style in Style
+    }
+    assert caps == {
+        Style.REGIONGPT: {"visual_genome": 10},
+        Style.GPT4ROI: {"visual_genome": 15},
+    }
+
+
+def test_the_sample_world(sample_world, built, run_build, in_parts):
+    request = {"name": "visual_genome"}
+    plain = run_build(sample_world, request=request)
+    again = run_build(sample_world, request=request, how=in_parts)
+    assert plain.digests() == again.digests()
+    assert plain.ledger() == again.ledger()
+    assert verify(str(plain.folder)).problems == []
+    assert {row["task"] for row in plain.rows()} == {"region_caption", "region_relationship"}

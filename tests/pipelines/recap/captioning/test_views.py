@@ -1,0 +1,223 @@
+"""What captioners and scorers are shown: crops of upright pictures, at turned boxes."""
+
+import asyncio
+import io
+import struct
+import warnings
+import zlib
+from dataclasses import replace as with_changes
+from hashlib import sha256
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+from PIL import Image
+
+from pipelines.recap.captioning.views import (
+    ImageView,
+    LazyView,
+    PictureRefused,
+    Sights,
+    read_picture,
+    view_image,
+)
+from schemas.rejection import Reason
+from schemas.sample import Region, ScreenedImage
+
+WIDTH, HEIGHT = 96, 64  # of the upright picture
+RED, GREEN, GREY = (210, 30, 30), (30, 180, 30), (128, 128, 128)
+BOXES = {"red": (8, 8, 40, 24), "green": (56, 32, 88, 56)}  # in its frame
+# EXIF orientation to what makes of an upright picture the pixels that are stored (TIFF 6.0).
+STORED = {
+    1: lambda pixels: pixels,
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.transpose(1, 0, 2),
+    6: lambda pixels: pixels.transpose(1, 0, 2)[::-1],
+    7: lambda pixels: pixels[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda pixels: pixels.transpose(1, 0, 2)[:, ::-1],
+}
+
+
+def scene() -> np.ndarray:
+    pixels = np.full((HEIGHT, WIDTH, 3), GREY, np.uint8)
+    for (x0, y0, x1, y1), colour in zip(BOXES.values(), (RED, GREEN), strict=True):
+        pixels[y0:y1, x0:x1] = colour
+    return pixels
+
+
+def found_boxes(pixels: np.ndarray) -> dict[str, tuple[int, int, int, int]]:
+    """Where the colours lie, seen on the pixels themselves."""
+    boxes = {}
+    for name, colour in (("red", RED), ("green", GREEN)):
+        rows, columns = np.nonzero((pixels == colour).all(axis=2))
+        boxes[name] = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    return boxes
+
+
+def as_jpeg(pixels: np.ndarray, orientation: int) -> bytes:
+    room, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.ascontiguousarray(pixels)).save(
+        room, "JPEG", quality=95, subsampling=0, exif=exif
+    )
+    return room.getvalue()
+
+
+def colour_of(jpeg: bytes) -> tuple[int, ...]:
+    """The colour of a picture that has only one."""
+    with Image.open(io.BytesIO(jpeg)) as image:
+        pixels = np.asarray(image.convert("RGB")).astype(int)
+    assert np.ptp(pixels.reshape(-1, 3), axis=0).max() < 40
+    return tuple(pixels.reshape(-1, 3).mean(axis=0))
+
+
+def size_of(jpeg: bytes) -> tuple[int, int]:
+    with Image.open(io.BytesIO(jpeg)) as image:
+        return image.size
+
+
+@pytest.fixture
+def sights(tmp_path) -> Sights:
+    return Sights(folder=str(tmp_path), context=0.0, max_pixels=512 * 512, scored=True)
+
+
+@pytest.fixture
+def saved(tmp_path, make_image):
+    """Writes a picture and says what is annotated on it."""
+
+    def save(data: bytes, boxes, width: int, height: int) -> ScreenedImage:
+        (tmp_path / "7.jpg").write_bytes(data)
+        image = make_image(width=width, height=height, size_bytes=len(data))
+        regions = [
+            Region(name, (float(x0), float(y0), float(x1), float(y1)), category=f"{name}_box")
+            for name, (x0, y0, x1, y1) in boxes.items()
+        ]
+        return ScreenedImage(image, tuple(regions))
+
+    return save
+
+
+def shown(found: ScreenedImage, sights: Sights) -> ImageView:
+    """What is shown of a picture that was saved."""
+    return view_image(found, sights, read_picture(found.image, sights.folder))
+
+
+# Where both frames have one size, annotations are taken for those of the stored pixels.
+FRAMES = [(turn, "stored") for turn in STORED] + [(turn, "upright") for turn in (5, 6, 7, 8)]
+
+
+@pytest.mark.parametrize(("orientation", "frame"), FRAMES)
+def test_crops_are_upright(saved, sights, orientation, frame) -> None:
+    upright = scene()
+    stored = STORED[orientation](upright)
+    annotated = stored if frame == "stored" else upright
+    height, width, _ = annotated.shape
+    found = saved(as_jpeg(stored, orientation), found_boxes(annotated), width, height)
+    view = shown(found, sights)
+    assert size_of(view.jpeg) == (WIDTH, HEIGHT)
+    assert (view.subject.width, view.subject.height) == (WIDTH, HEIGHT)
+    for name, colour in (("red", RED), ("green", GREEN)):
+        region, (x0, y0, x1, y1) = view.regions[name], BOXES[name]
+        assert region.subject.region
+        assert region.subject.region.bbox == pytest.approx(BOXES[name])
+        assert region.subject.region.category == f"{name} box"
+        for seen in (region.jpeg, region.tight):
+            assert size_of(seen) == (x1 - x0, y1 - y0)
+            assert colour_of(seen) == pytest.approx(colour, abs=12)
+
+
+def test_context_is_for_the_captioner_alone(saved, sights) -> None:
+    found = saved(as_jpeg(scene(), 1), BOXES, WIDTH, HEIGHT)
+    view = shown(found, with_changes(sights, context=0.25))
+    assert size_of(view.regions["red"].jpeg) == (48, 24)
+    assert size_of(view.regions["red"].tight) == (32, 16)
+
+
+def test_pictures_are_small_enough(saved, sights) -> None:
+    found = saved(as_jpeg(scene(), 1), BOXES, WIDTH, HEIGHT)
+    view = shown(found, with_changes(sights, max_pixels=400))
+    for jpeg in (view.jpeg, *(region.jpeg for region in view.regions.values())):
+        width, height = size_of(jpeg)
+        assert width * height <= 400
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def encoded(kind: str, mode: str = "RGB", **options) -> bytes:
+    room = io.BytesIO()
+    Image.fromarray(scene()).convert(mode).save(room, kind, **options)
+    return room.getvalue()
+
+
+def transparent_palette() -> bytes:
+    """A PNG of a palette with an alpha of its own for each entry."""
+    data = encoded("PNG", "P")
+    place = data.index(b"IDAT") - 4
+    return data[:place] + chunk(b"tRNS", bytes(range(200))) + data[place:]
+
+
+UNUSUAL = {
+    "grayscale": lambda: encoded("JPEG", "L"),
+    "CMYK": lambda: encoded("JPEG", "CMYK"),
+    "a broken EXIF block": lambda: encoded("JPEG", exif=b"Exif\0\0MM\0*"),
+    "an EXIF block that is cut": lambda: encoded("JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x02\x01"),
+    "palette": lambda: encoded("PNG", "P"),
+    "transparent palette": transparent_palette,
+    "transparent": lambda: encoded("PNG", "RGBA"),
+    "bilevel": lambda: encoded("PNG", "1"),
+    "GIF": lambda: encoded("GIF", "P"),
+    "WEBP": lambda: encoded("WEBP"),
+    "BMP": lambda: encoded("BMP"),
+    "MPO": lambda: encoded("MPO", save_all=True, append_images=[Image.new("RGB", (8, 8))]),
+    "a PNG with cut EXIF": lambda: encoded("PNG", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01"),
+}
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_unusual_pictures_are_shown(saved, sights, name) -> None:
+    found = saved(UNUSUAL[name](), BOXES, WIDTH, HEIGHT)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        view = shown(found, sights)
+    assert size_of(view.jpeg) == (WIDTH, HEIGHT)
+    assert size_of(view.regions["red"].tight) == (32, 16)
+
+
+def refusal(found: ScreenedImage, sights: Sights) -> Reason:
+    with pytest.raises(PictureRefused) as refused:
+        shown(found, sights)
+    return refused.value.cause.reason
+
+
+def test_pictures_that_cannot_be_shown(saved, sights, tmp_path) -> None:
+    found = saved(as_jpeg(scene(), 1), BOXES, WIDTH, HEIGHT)
+    other = replace(found, image=replace(found.image, width=WIDTH + 1))
+    assert refusal(other, sights) is Reason.IMAGE_SIZE_MISMATCH
+    picture = tmp_path / "7.jpg"
+    picture.write_bytes(picture.read_bytes()[:-200])
+    assert refusal(found, sights) is Reason.IMAGE_TRUNCATED
+    picture.unlink()
+    assert refusal(found, sights) is Reason.IMAGE_MISSING
+    picture.mkdir()
+    assert refusal(found, sights) is Reason.IMAGE_UNREADABLE
+
+
+def test_a_picture_is_read_when_it_is_needed_and_once(saved, sights, tmp_path) -> None:
+    found = saved(as_jpeg(scene(), 1), BOXES, WIDTH, HEIGHT)
+    picture = tmp_path / "7.jpg"
+    content = picture.read_bytes()
+    picture.unlink()
+
+    async def run() -> None:
+        view = LazyView(found, sights)
+        picture.write_bytes(content)
+        views = await asyncio.gather(*(view.get() for _ in range(3)))
+        picture.unlink()
+        assert all(each is views[0] for each in [*views, await view.get()])
+        assert await view.digest() == sha256(content).hexdigest()[:16]
+
+    asyncio.run(run())

@@ -1,0 +1,116 @@
+"""The canary: servers that see pass, others end the run, noise or not."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from pipelines.recap.captioning.captioner import Answer
+from pipelines.recap.client.canary import COLOURS, Glance, check_sight, find_blindness
+from schemas.errors import BuildError
+
+SEEN = {colour: [colour, colour] for colour in COLOURS}
+
+
+def glance(
+    said: dict[str, list[str]],
+    tokens: tuple[int | None, int | None, int | None] = (None, None, None),
+    nothing: str | None = "Blue",
+) -> Glance:
+    """What a server said; tokens: with a square, with noise, without a picture."""
+    square, noise, none = tokens
+    return Glance(
+        shown={c: [Answer(text, "stop", square) for text in texts] for c, texts in said.items()},
+        noise=Answer("Grey", "stop", noise),
+        nothing=None if nothing is None else Answer(nothing, "stop", none),
+    )
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        SEEN,
+        {c: [f"The picture is {c.upper()}.", f"{c}, all over"] for c in COLOURS},
+        {c: [f"<think>Red? Or blue? {n} times.</think>{c}" for n in "12"] for c in COLOURS},
+        {"red": ["rot"] * 2, "green": ["grün"] * 2, "blue": ["blau"] * 2, "yellow": ["gelb"] * 2},
+        SEEN | {"red": ["crimson", "scarlet"]},
+    ],
+    ids=["named", "in sentences", "after some thought", "steady in other words", "two unsure"],
+)
+def test_sight_is_seen(said) -> None:
+    assert find_blindness(glance(said)) is None
+    assert find_blindness(glance(said, (300, 300, 20))) is None
+    assert find_blindness(glance(said, nothing=None)) is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {c: ["Blue", "Blue"] for c in COLOURS},
+        {c: ["colored", "I see nothing."] for c in COLOURS},
+        {c: ["red, green, blue or yellow"] * 2 for c in COLOURS},
+        SEEN | {"red": ["blue", "green"], "green": ["red", "blue"]},
+        {"red": ["a", "b"], "green": ["c", "d"], "blue": ["e", "f"], "yellow": ["g", "h"]},
+    ],
+    ids=["always the same", "no colour", "all colours", "half by luck", "no two alike"],
+)
+def test_blindness_is_seen(said) -> None:
+    trouble = find_blindness(glance(said))
+    assert trouble is not None
+    assert "does not see pictures" in trouble
+    assert next(iter(said.values()))[0] in trouble
+
+
+def test_tokens_tell_too() -> None:
+    dropped = find_blindness(glance(SEEN, (20, 20, 20)))
+    assert dropped is not None
+    assert "drops pictures" in dropped
+    spelled = find_blindness(glance(SEEN, (900, 40000, 20)))
+    assert spelled is not None
+    assert "as if it were text" in spelled
+
+
+@pytest.mark.parametrize(
+    "script",
+    [{}, {"usage": False}, {"noisy": True}, {"delay": 0.05}, {"capacity": 2}],
+    ids=str,
+)
+def test_a_server_that_sees_passes(serve, make_captioner, script) -> None:
+    check(make_captioner(serve(**script), serve(), concurrency=4))
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        {"blind": True},
+        {"blind": True, "usage": False},
+        {"blind": True, "usage": False, "noisy": True},
+        {"spells": True},
+        {"spells": True, "noisy": True},
+    ],
+    ids=str,
+)
+def test_a_server_that_does_not_ends_the_run(serve, make_captioner, script) -> None:
+    server = serve(**script)
+    with pytest.raises(BuildError, match="vision-language") as caught:
+        check(make_captioner(serve(), server))
+    assert server.url in str(caught.value)
+
+
+def test_one_that_takes_no_pictures_ends_the_run(serve, make_captioner) -> None:
+    with pytest.raises(BuildError, match=r"takes no pictures.*400"):
+        check(make_captioner(serve({"status": 400})))
+
+
+def test_one_that_takes_nothing_but_pictures_passes(serve, make_captioner) -> None:
+    check(make_captioner(serve({"match": "canary/nothing", "status": 400})))
+
+
+def check(captioner: Any) -> None:
+    async def run() -> None:
+        try:
+            await check_sight(captioner)
+        finally:
+            await captioner.close()
+
+    asyncio.run(run())

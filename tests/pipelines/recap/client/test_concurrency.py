@@ -1,0 +1,153 @@
+"""The limiter: places in order, fewer when it is too much, one alone."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from pipelines.recap.client.concurrency import Limiter
+
+
+class Crowd:
+    """Calls that hold a place until they are let go."""
+
+    def __init__(self, limiter: Limiter) -> None:
+        self.limiter = limiter
+        self.inside: list[int] = []
+        self.doors: dict[int, asyncio.Event] = {}
+        self.tasks: dict[int, asyncio.Task[None]] = {}
+
+    async def arrive(self, *names: int, alone: bool = False) -> None:
+        for name in names:
+            self.doors[name] = asyncio.Event()
+            self.tasks[name] = asyncio.create_task(self._hold(name, alone))
+        await settle()
+
+    async def leave(self, *names: int) -> None:
+        for name in names:
+            self.doors[name].set()
+        await settle()
+
+    async def _hold(self, name: int, alone: bool) -> None:
+        async with self.limiter.place(alone=alone):
+            self.inside.append(name)
+            try:
+                await self.doors[name].wait()
+            finally:
+                self.inside.remove(name)
+
+
+async def settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def run(story: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(story, 10))
+
+
+def test_places_are_given_in_order() -> None:
+    async def story() -> None:
+        crowd = Crowd(Limiter(2))
+        await crowd.arrive(1, 2, 3, 4)
+        assert crowd.inside == [1, 2]
+        await crowd.leave(2)
+        assert crowd.inside == [1, 3]
+        await crowd.leave(1, 3)
+        assert crowd.inside == [4]
+        await crowd.leave(4)
+        assert crowd.limiter.in_flight == 0
+
+    run(story())
+
+
+def test_one_alone_waits_for_the_others_and_they_for_it() -> None:
+    async def story() -> None:
+        crowd = Crowd(Limiter(3))
+        await crowd.arrive(1, 2)
+        await crowd.arrive(3, alone=True)
+        await crowd.arrive(4, 5)
+        assert crowd.inside == [1, 2]
+        await crowd.leave(1)
+        assert crowd.inside == [2]
+        await crowd.leave(2)
+        assert crowd.inside == [3]
+        await crowd.leave(3)
+        assert crowd.inside == [4, 5]
+        await crowd.leave(4, 5)
+
+    run(story())
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_place_that_is_given_up_goes_to_the_next(alone) -> None:
+    async def story() -> None:
+        crowd = Crowd(Limiter(2))
+        await crowd.arrive(1)
+        await crowd.arrive(2, alone=alone)
+        await crowd.arrive(3, 4)
+        crowd.tasks[2].cancel()
+        await settle()
+        assert crowd.inside == [1, 3]
+        await crowd.leave(1, 3)
+        assert crowd.inside == [4]
+        await crowd.leave(4)
+        assert crowd.limiter.in_flight == 0
+
+    run(story())
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_place_can_be_given_up_in_the_moment_in_which_it_is_given(alone) -> None:
+    async def story() -> None:
+        crowd = Crowd(Limiter(1))
+        async with crowd.limiter.place():
+            await crowd.arrive(1, alone=alone)
+            await crowd.arrive(2)
+        crowd.tasks[1].cancel()
+        await settle()
+        assert crowd.inside == [2]
+        await crowd.leave(2)
+        assert crowd.limiter.in_flight == 0
+
+    run(story())
+
+
+def test_an_overload_halves_once_for_all_calls_of_a_round() -> None:
+    limiter = Limiter(64)
+    for _ in range(10):
+        limiter.overloaded(0)
+    assert limiter.limit == 32
+    limiter.overloaded(1)
+    assert limiter.limit == 16
+    for sent_in in range(2, 20):
+        limiter.overloaded(sent_in)
+    assert limiter.limit == 1
+
+
+def test_answers_raise_the_limit_by_one_a_round() -> None:
+    limiter = Limiter(10)
+    limiter.overloaded(0)
+    assert limiter.limit == 5
+    for _ in range(5):
+        limiter.answered()
+    assert 5.8 < limiter.limit < 6
+    for _ in range(100):
+        limiter.answered()
+    assert limiter.limit == 10
+
+
+def test_a_lower_limit_holds_for_those_who_wait() -> None:
+    async def story() -> None:
+        crowd = Crowd(Limiter(4))
+        await crowd.arrive(*range(8))
+        crowd.limiter.overloaded(0)
+        await crowd.leave(0, 1)
+        assert crowd.inside == [2, 3]
+        await crowd.leave(2)
+        assert crowd.inside == [3, 4]
+        await crowd.leave(*range(3, 8))
+        assert crowd.limiter.in_flight == 0
+
+    run(story())

@@ -1,0 +1,114 @@
+"""A key is nowhere but in the environment and in requests: not on the screen, not on disk."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+KEY = "sk-Zq7secretQ9x"
+WRONG = "sk-Wr0ngKeyX4y"
+
+
+def leaks(folder: Path, said: str, *secrets: str) -> list[str]:
+    """Where a secret can be read, whatever file it is in."""
+    places = [str(path) for path in folder.rglob("*") if any(s in str(path) for s in secrets)]
+    contents = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for secret in secrets:
+        places += [str(path) for path, data in contents.items() if secret.encode() in data]
+        places += ["the screen"] * (secret in said)
+    return places
+
+
+def words(server) -> list[object]:
+    return ["--endpoint", server.url, "--model", "stub", "--no-filter", "--limit", 3]
+
+
+def test_a_run_with_a_key(serve, recap_words, tmp_path, monkeypatch) -> None:
+    server = serve(
+        {"match": "image/0$", "attempts": [0], "status": 500},
+        {"match": "[0-4]/0$", "status": 400},
+        api_key=KEY,
+    )
+    monkeypatch.setenv("THE_KEY", KEY)
+    flags = [*words(server), "--api-key-env", "THE_KEY"]
+    out = tmp_path / "out"
+    status, said = recap_words(out, *flags)
+    assert status == 0, said
+    assert (out / "_rejected" / "recapd.jsonl").read_text("utf-8").count("caption_failed")
+    assert leaks(out, said, KEY) == []
+    status, said = recap_words(out, *flags, "--dry-run")
+    assert (status, leaks(out, said, KEY)) == (0, [])
+
+
+def test_a_key_that_is_refused_and_repeated(serve, recap_words, tmp_path, monkeypatch) -> None:
+    server = serve(api_key=KEY)
+    monkeypatch.setenv("OPENAI_API_KEY", WRONG)
+    for more in ([], ["--dry-run"]):
+        status, said = recap_words(tmp_path / "out", *words(server), *more)
+        assert status == 1
+        assert "OPENAI_API_KEY" in said
+        assert "[key]" in said
+        assert leaks(tmp_path / "out", said, KEY, WRONG) == []
+
+
+def test_a_key_that_becomes_wrong_in_the_middle(
+    coco_file, serve, recap, tmp_path, monkeypatch
+) -> None:
+    server = serve({"match": "train/2/region", "status": 401}, api_key=KEY)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with pytest.raises(Exception, match="401") as error:
+        recap(coco_file().good(1, 2, 3).save(), server)
+    assert leaks(tmp_path / "recapd", str(error.value), KEY) == []
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "http://user:{}@127.0.0.1:9/v1",
+        "http://{}@127.0.0.1:9/v1",
+        "http://127.0.0.1:9/v1?key={}",
+        "http://127.0.0.1:9/v1#{}",
+        "{}",
+        "http://{}:port/v1",
+        "http://[{}/v1",
+        "ftp://127.0.0.1/{}",
+    ],
+)
+def test_keys_in_endpoints(recap_words, tmp_path, place) -> None:
+    flags = ["--endpoint", place.format(KEY), "--model", "stub", "--no-filter"]
+    status, said = recap_words(tmp_path / "out", *flags)
+    assert status == 1
+    assert "error: --endpoint" in said
+    assert "Traceback" not in said
+    assert leaks(tmp_path, said, KEY) == []
+
+
+def test_a_key_that_cannot_be_sent(recap_words, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", f"{KEY}\u00e4")
+    flags = ["--endpoint", "http://127.0.0.1:9/v1", "--model", "stub", "--no-filter"]
+    status, said = recap_words(tmp_path / "out", *flags)
+    assert (status, "OPENAI_API_KEY" in said) == (1, True)
+    assert leaks(tmp_path, said, KEY) == []
+
+
+def test_a_crash_shows_no_key(serve, sample_world, tmp_path) -> None:
+    """Not even a fault of our own, with a traceback, in a process of its own."""
+    server = serve(api_key=KEY)
+    program = (
+        "import sys, pipelines.recap.client.captioner as client\n"
+        "def broken(*_): raise ZeroDivisionError\n"
+        "client.encode_request = broken\n"
+        "from pipelines.cli.parser import main\n"
+        "main(sys.argv[1:])\n"
+    )
+    where = ["--source", "v3det", "--data-root", sample_world, "--output", tmp_path / "out"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, "recap", *map(str, [*where, *words(server)])],
+        env=os.environ | {"OPENAI_API_KEY": KEY},
+        capture_output=True,
+        text=True,
+    )
+    assert "ZeroDivisionError" in done.stderr
+    assert leaks(tmp_path / "out", done.stdout + done.stderr, KEY) == []

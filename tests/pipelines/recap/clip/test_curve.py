@@ -1,0 +1,50 @@
+"""Thresholds, their errors and the area below the curve, against plain counting."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.recap.clip.curve import curve, roc_area
+
+QUARTERS = st.lists(st.integers(-5, 5), min_size=1, max_size=20)
+SCORES = QUARTERS.map(lambda found: np.array(found) / 4)
+
+
+@given(SCORES, SCORES)
+def test_the_curve_is_what_counting_gives(matched, shuffled):
+    found = curve(matched, shuffled)
+    for k, threshold in enumerate(found.thresholds):
+        assert found.false_accepts[k] == pytest.approx(np.mean(shuffled >= threshold))
+        assert found.false_rejects[k] == pytest.approx(np.mean(matched < threshold))
+    assert (found.false_accepts[0], found.false_rejects[0]) == (1, 0)
+    assert (found.false_accepts[-1], found.false_rejects[-1]) == (0, 1)
+
+
+@given(SCORES, SCORES)
+def test_the_area_is_the_share_of_pairs_in_order(matched, shuffled):
+    apart = np.sign(matched[:, None] - shuffled[None, :])
+    assert roc_area(matched, shuffled) == pytest.approx((apart.mean() + 1) / 2)
+
+
+def test_balanced_is_between_what_can_be_told_apart():
+    found = curve(np.array([0.6, 0.7, 0.8]), np.array([0.1, 0.2, 0.3]))
+    at = found.balanced()
+    assert found.thresholds[at] == pytest.approx(0.45)
+    assert found.false_accepts[at] == found.false_rejects[at] == 0
+
+
+def test_balanced_is_in_the_middle_of_a_tie():
+    found = curve(np.array([1.0, 3.0, 5.0]), np.array([0.0, 2.0, 4.0]))
+    total = found.false_accepts + found.false_rejects
+    tied = found.thresholds[np.isclose(total, 2 / 3)]
+    assert tied.tolist() == [0.5, 2.5, 4.5]
+    assert found.thresholds[found.balanced()] == 2.5
+
+
+def test_accepting_a_share_at_most():
+    found = curve(np.array([0.35, 0.9]), np.arange(10) / 10)
+    at = found.accepting(0.25)
+    assert found.false_accepts[at] == pytest.approx(0.2)
+    assert 0.7 < found.thresholds[at] < 0.8
+    assert found.false_accepts[found.accepting(0.0)] == 0

@@ -1,0 +1,124 @@
+"""Recipes of a user's own: what is taken, and what is refused in one line."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from datasets import load_dataset
+
+from pipelines.cli import build
+from pipelines.cli.parser import _parser
+from pipelines.recipes.load import load_recipe
+from pipelines.recipes.recipe import Recipe
+from schemas.errors import UsageError
+
+
+def own_recipe(folder: Path, **changes) -> str:
+    stated = {"name": "mine", "sources": [{"name": "v3det", "splits": ["train"]}]} | changes
+    path = folder / "mine.yaml"
+    path.write_text(yaml.safe_dump(stated), encoding="utf-8")
+    return str(path)
+
+
+def test_a_recipe_of_ones_own(sample_world, command_line, output_of, tmp_path):
+    output = tmp_path / "output"
+    where = ("--data-root", sample_world, "--output", output)
+    found = command_line("build", "--recipe", own_recipe(tmp_path, per_image=2), *where)
+    assert found.returncode == 0, found.stderr
+    assert f'data = load_dataset("{output}", "mine")\n' in found.stdout
+    rows = output_of(output).rows()
+    assert len(load_dataset(str(output), "mine", split="train")) == len(rows)
+    assert max(len(row["regions"]) for row in rows) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sources": [{"name": "coco", "bogus": 1}]}, "sources.0.bogus: Extra inputs are not perm"),
+        ({"speed": 9}, "recipe .*mine.yaml: speed: Extra inputs are not permitted"),
+        ({"sources": []}, "sources: expected a list of one at least, each with a name"),
+        ({"sources": "coco"}, "sources: expected a list of one at least, each with a name"),
+        ({"sources": [{"name": ["coco"]}]}, "sources: expected a list of one at least, each with"),
+        ({"sources": [{"name": "coco", "paths": None}]}, "and with paths, if any, by their roles"),
+        ({"guard_paths": ["x"]}, "guard_paths: expected paths by data set and role"),
+        ({"name": "mix/a"}, "name: String should match pattern"),
+        ({"name": ""}, "name: String should match pattern"),
+        ({"name": "recapd"}, "a recipe cannot be named 'recapd'"),
+        ({"sources": [{"name": "cocoa"}]}, "no source 'cocoa'; the sources are"),
+        ({"sources": [{"name": "coco", "splits": ["dev"]}]}, "source 'coco' has no split 'dev'"),
+        ({"sources": [{"name": "coco", "tasks": ["image_caption"]}]}, "cannot be used for image_c"),
+        ({"sources": [{"name": "coco", "tasks": ["singing"]}]}, "sources.0.tasks.0: Input should"),
+        ({"merge": True, "mode": "one_turn_one"}, "tasks are merged in the mode multi_turn_all"),
+        ({"evaluation": True, "merge": True}, "an evaluation asks one question at a time"),
+        ({"evaluation": True}, "no evaluation is done on source 'v3det'"),
+        ({"name": "coco"}, "a recipe cannot be named 'coco'"),
+        ({"per_category": 0}, "per_category: Input should be greater than or equal to 1"),
+        ({"masks": "wobbly"}, "masks: Input should be 'annotated', 'dilated' or 'eroded'"),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_one_line(
+    sample_world, command_line, tmp_path, changes, message
+):
+    where = ("--data-root", sample_world, "--output", tmp_path / "output")
+    found = command_line("build", "--recipe", own_recipe(tmp_path, **changes), *where)
+    assert found.returncode == 1
+    assert "Traceback" not in found.stderr
+    with pytest.raises(UsageError, match=message):
+        raise UsageError(found.stderr.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"- a\n- b\n", "expected keys such as name, style and sources"),
+        (b"name: [", "the recipe .*broken.yaml is neither YAML nor JSON: while parsing"),
+        (b"\xff\xfe\x00", "is neither YAML nor JSON"),
+        (b"", "expected keys such as"),
+    ],
+)
+def test_a_file_that_holds_no_recipe(tmp_path, content, message):
+    path = tmp_path / "broken.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=message):
+        load_recipe(str(path))
+
+
+def test_a_recipe_that_is_not_there(tmp_path):
+    with pytest.raises(UsageError, match="no recipe 'nope'; the recipes are: eval_captions, eval"):
+        load_recipe("nope")
+    with pytest.raises(UsageError, match="cannot read the recipe"):
+        load_recipe(str(tmp_path / "none.yaml"))
+
+
+def recipe_of(tmp_path, *flags, **changes) -> Recipe:
+    """What a recipe file and flags come to."""
+    words = ["build", "--recipe", own_recipe(tmp_path, **changes), "--output", "unused", *flags]
+    args, _ = _parser().parse_known_args(words)
+    return build.recipe_of(args)
+
+
+def test_a_cap_can_be_lifted(tmp_path):
+    sources = [{"name": "coco", "per_category": 3}, {"name": "lvis", "per_category": "all"}]
+    stated = {"sources": sources, "per_category": 5, "style": "gpt4roi"}
+    assert recipe_of(tmp_path, **stated).caps().per_category == {"coco": 3}
+    assert recipe_of(tmp_path, **stated).caps().per_image == {"coco": 100, "lvis": 100}
+    flags = ("--per-image", "coco=all", "--per-category", "20", "--per-category", "coco=all")
+    caps = recipe_of(tmp_path, *flags, **stated).caps()
+    assert (caps.per_category, caps.per_image) == ({"lvis": 20}, {"lvis": 100})
+    caps = recipe_of(tmp_path, "--per-category", "all", **stated).caps()
+    assert caps.per_category == {}
+
+
+def test_what_a_file_says_stands_unless_a_flag_says_otherwise(tmp_path):
+    own = {"name": "coco", "annotations": "x", "images": "y", "label_set": "W", "split": "val"}
+    lists = {"pope": {"random": "/a", "popular": "/b"}}
+    stated = {"sources": [own], "guard_paths": lists}
+    found = recipe_of(tmp_path, **stated)
+    assert (found.sources[0].split, found.guard_paths) == ("val", lists)
+    flags = ("--coco-split", "dev", "--path", "pope.popular=/c", "--path", "flickr30k.val=/d")
+    found = recipe_of(tmp_path, *flags, **stated)
+    assert found.sources[0].split == "dev"
+    assert found.guard_paths == {
+        "pope": {"random": "/a", "popular": "/c"},
+        "flickr30k": {"val": "/d"},
+    }

@@ -1,0 +1,44 @@
+"""What a recipe says of sentences reaches the stages that go by it, and the build's identity."""
+
+import pytest
+from pydantic import ValidationError
+
+from pipelines.datasets.spec import SourceRequest
+from pipelines.recipes.recipe import Recipe
+from prompts.instruction import REC_NEGATIVES
+
+SOURCES = (SourceRequest(name="coco"),)
+
+
+def test_the_usual_values():
+    recipe = Recipe(sources=SOURCES)
+    assert recipe.instruction().rec_negatives == REC_NEGATIVES == 0.2
+    assert recipe.caps().min_words is None
+    assert not recipe.caps().any
+
+
+@pytest.mark.parametrize("share", [0.0, 0.35, 1.0])
+def test_the_share_of_negatives(share):
+    recipe = Recipe(sources=SOURCES, rec_negatives=share)
+    assert recipe.instruction().rec_negatives == share
+    assert recipe.identity()["rec_negatives"] == share
+
+
+def test_the_least_number_of_words():
+    recipe = Recipe(sources=SOURCES, min_words=3)
+    assert (recipe.caps().min_words, recipe.caps().any) == (3, True)
+    assert recipe.identity()["min_words"] == 3
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rec_negatives": -0.1},
+        {"rec_negatives": 1.1},
+        {"rec_negatives": float("nan")},
+        {"min_words": 0},
+    ],
+)
+def test_what_is_refused(options):
+    with pytest.raises(ValidationError, match=next(iter(options))):
+        Recipe(sources=SOURCES, **options)

@@ -1,0 +1,119 @@
+"""How a run ends that cannot go on: with a line that says what to mend, and status 1."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.cli.parser import run
+from schemas.errors import BuildError
+from transforms.ledger import Book
+
+
+@pytest.fixture
+def build(two_splits, tmp_path, capsys):
+    """Runs `build` on a small data root, with more flags; returns its status and last words."""
+    root, _ = two_splits
+    output = tmp_path / "output"
+
+    def call(*flags: object) -> tuple[int, str]:
+        words = ["build", "--sources", "coco", "--data-root", root, "--output", output]
+        labels = ["--label-set", "Things", "--no-guard"]
+        status = run(list(map(str, [*words, *labels, *flags])))
+        return status, capsys.readouterr().err
+
+    return call, output
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_file_that_cannot_be_written_is_named(two_splits, command_line, tmp_path, workers):
+    root, _ = two_splits
+    output = tmp_path / "output"
+    (output / "_state").mkdir(parents=True)
+    (output / "_state" / "build.json").write_text("{}")
+    (output / "coco").write_text("a file where a folder belongs")
+    words = ["build", "--sources", "coco", "--data-root", root, "--output", output]
+    done = command_line(*words, "--label-set", "Things", "--no-guard", "--workers", workers)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1] == (
+        f"error: a file could not be read or written: File exists: '{output}/coco'. Finished "
+        "shards are kept: mend it and run the same command again."
+    )
+
+
+def test_words_of_beam_are_left_out(two_splits, run_build, monkeypatch):
+    def fail(*_):
+        raise BuildError("the server is gone")
+
+    monkeypatch.setattr("pipelines.write.write_shard", fail)
+    root, _ = two_splits
+    with pytest.raises(BuildError) as raised:
+        run_build(root, request={"label_set": "Things"})
+    assert str(raised.value) == "the server is gone"
+
+
+def test_a_fault_of_ours_is_not_explained_away(two_splits, run_build, monkeypatch):
+    def fail(*_):
+        raise KeyError("nothing")
+
+    monkeypatch.setattr("pipelines.write.write_shard", fail)
+    root, _ = two_splits
+    with pytest.raises(KeyError):
+        run_build(root, request={"label_set": "Things"})
+
+
+def test_a_remote_runner_that_lacks_flags_says_so(build):
+    call, _ = build
+    status, said = call("--runner", "DataflowRunner")
+    assert status == 1
+    assert "error: --runner DataflowRunner did not start: " in said
+    assert "temp_location" in said
+    assert call("--label-set", "Others")[0] == 0, "it has claimed nothing"
+
+
+@pytest.mark.parametrize(
+    "flag", ["--direct_num_workers=3", "--direct_running_mode=multi_threading"]
+)
+def test_how_a_local_run_is_spread_out_is_said_by_workers(build, flag):
+    call, output = build
+    status, said = call(flag)
+    assert status == 1
+    assert "is not for you to choose: --workers N is" in said
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("stage", ["transforms.screen", "transforms.compose"])
+def test_a_stage_that_loses_an_item_ends_the_build(two_splits, run_build, monkeypatch, stage):
+    book = Book.kept
+    lost: list[object] = []
+
+    def forget(self, image, kind, number=1):
+        if kind == "image" and self.stage in stage and not lost:
+            lost.append(image)
+            return
+        book(self, image, kind, number)
+
+    monkeypatch.setattr(Book, "kept", forget)
+    root, _ = two_splits
+    with pytest.raises(BuildError, match="the ledger does not balance: coco/"):
+        run_build(root, (folder := Path(root).parent / "output"), request={"label_set": "Things"})
+    assert lost
+    assert not (folder / "manifest.json").exists()
+
+
+def test_a_dry_run_refuses_what_the_build_would(build, two_splits):
+    call, _ = build
+    assert call("--dry-run")[0] == 0
+    assert call("--seed", 1)[0] == 0
+    status, said = call("--dry-run")
+    assert (status, "holds another build, which differs in seed" in said) == (1, True)
+    assert call("--dry-run", "--rebuild")[0] == 0
+    _, splits = two_splits
+    for split in splits.values():
+        for picture in split.pictures.iterdir():
+            picture.unlink()
+    status, said = call("--dry-run", "--seed", 1)
+    assert (status, "nothing would be kept: no image can be read" in said) == (1, True)
+    splits["val"].file.write_text("[")
+    status, said = call("--dry-run", "--rebuild")
+    assert (status, "instances_val2017.json" in said) == (1, True)

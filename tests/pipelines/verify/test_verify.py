@@ -1,0 +1,287 @@
+"""Verify: a clean build passes, and each kind of damage and forgery is named.
+
+The forger recomputes every size, hash and count; only what the rows say gives it away.
+"""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+from io import BytesIO
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import yaml
+from PIL import Image
+
+from pipelines.card.card import front_matter
+from pipelines.verify import verify
+from pipelines.verify.output import spread
+from pipelines.verify.shard import MOST_LINES
+from schemas.errors import VerifyError
+from schemas.manifest import Manifest
+from schemas.shard import SCHEMA
+
+SHAPES = {"label_set": "Shapes-15"}
+SHARD = "coco/train-00001-of-00004.arrow"
+
+
+class Build:
+    """A build, and what may be done to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def problems(self, **options) -> list[str]:
+        return verify(str(self.folder), **options).problems
+
+    def json(self, name: str):
+        return json.loads((self.folder / name).read_bytes())
+
+    def write_json(self, name: str, value) -> None:
+        (self.folder / name).write_text(json.dumps(value), encoding="utf-8")
+
+    def rows(self):
+        with pa.ipc.open_stream(self.folder / SHARD) as stream:
+            return stream.read_all().to_pylist()
+
+    def write_rows(self, rows, schema: pa.Schema = SCHEMA) -> int:
+        """Write a shard's rows in two batches; return where the second begins."""
+        with (self.folder / SHARD).open("wb") as file, pa.ipc.new_stream(file, schema) as stream:
+            stream.write_batch(pa.RecordBatch.from_pylist(rows[:5], schema))
+            second = file.tell()
+            stream.write_batch(pa.RecordBatch.from_pylist(rows[5:], schema))
+        return second
+
+    def seal(self, rows: int | None = None) -> None:
+        """Make the manifest and the card fit the shard, as a forger would."""
+        manifest, content = self.json("manifest.json"), (self.folder / SHARD).read_bytes()
+        (entry,) = [entry for entry in manifest["shards"] if entry["path"] == SHARD]
+        entry |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        entry["rows"] = entry["rows"] if rows is None else rows
+        self.write_json("manifest.json", manifest)
+        front = yaml.safe_dump(front_matter("all", Manifest.model_validate(manifest)))
+        (self.folder / "README.md").write_text(f"---\n{front}---\n", encoding="utf-8")
+
+    def forge(self, *path_and_value) -> str:
+        """Replace a value of the third row and seal; return the row's id as it then is."""
+        *path, last, value = path_and_value
+        rows = self.rows()
+        inner = rows[2]
+        for key in path:
+            inner = inner[key]
+        inner[last] = value(inner[last]) if callable(value) else value
+        self.write_rows(rows)
+        self.seal()
+        return str(rows[2]["id"])
+
+
+@pytest.fixture(scope="module")
+def built(run_build, sample_world):
+    return run_build(sample_world, request=SHAPES, shard_bytes=200_000, guard=False).folder
+
+
+@pytest.fixture(scope="module")
+def built_by_reference(run_build, sample_world):
+    options = {"images": "reference", "shard_bytes": 3_000}
+    return run_build(sample_world, request=SHAPES, guard=False, **options).folder
+
+
+@pytest.fixture
+def output(built, tmp_path):
+    return Build(shutil.copytree(built, tmp_path / "output"))
+
+
+@pytest.fixture
+def referring(built_by_reference, tmp_path):
+    return Build(shutil.copytree(built_by_reference, tmp_path / "referring"))
+
+
+def picture(width: int, height: int) -> bytes:
+    content = BytesIO()
+    Image.new("RGB", (width, height)).save(content, "JPEG")
+    return content.getvalue()
+
+
+def test_a_clean_build_passes(output):
+    told = []
+    report = verify(str(output.folder), on_progress=lambda *done: told.append(done))
+    assert report.problems == []
+    assert report.ok
+    assert (report.rows, report.shards) == (62, 6)
+    assert report.bytes == sum(path.stat().st_size for path in output.folder.glob("coco/*"))
+    assert told[-1] == (62, 62)
+    assert verify(str(output.folder), workers=2) == report
+
+
+def test_a_build_by_reference_passes_with_and_without_its_pictures(referring, sample_world):
+    assert 0 in [shard["rows"] for shard in referring.json("manifest.json")["shards"]]
+    assert referring.problems() == []
+    assert referring.problems(image_root=str(sample_world)) == []
+
+
+def test_a_missing_shard(output):
+    (output.folder / SHARD).unlink()
+    assert output.problems() == [f"{SHARD}: is missing; run the build again"]
+
+
+def test_an_extra_shard(output):
+    extra = "coco/train-00004-of-00004.arrow"
+    shutil.copy(output.folder / SHARD, output.folder / extra)
+    assert output.problems() == [
+        f"{extra}: is not in the manifest, but `load_dataset` may read it; delete it"
+    ]
+
+
+def test_a_changed_count_in_the_card(output):
+    card = output.folder / "README.md"
+    text = card.read_text(encoding="utf-8")
+    card.write_text(text.replace("num_examples: 46", "num_examples: 47"), encoding="utf-8")
+    (problem,) = output.problems()
+    assert problem.startswith("README.md: coco/train has 47 examples in ")
+
+
+def test_a_ledger_that_does_not_balance(output):
+    ledger = output.json("ledger.json")
+    ledger["sources"]["coco"]["train"]["write"]["conversation"]["kept"] += 1
+    output.write_json("ledger.json", ledger)
+    assert output.problems() == [
+        "ledger.json: coco/train: stage write, conversation: read 46, but kept 47 + rejected 0 + "
+        "sampled out 0",
+        "ledger.json: coco/train: kept 47 conversations, but the manifest has 46 rows",
+    ]
+
+
+def test_a_shard_cut_between_batches(output):
+    rows = output.rows()
+    second = output.write_rows(rows)
+    output.seal()
+    assert output.problems() == []
+    os.truncate(output.folder / SHARD, second)
+    cut = f"{SHARD}: not a whole Arrow stream: breaks off without an end-of-stream marker"
+    problems = output.problems()
+    assert problems[0].startswith(f"{SHARD}: {second} bytes, expected ")
+    assert problems[1:] == [
+        f"{cut} (after 5 rows)",
+        f"{SHARD}: 5 rows, expected {len(rows)} as in the manifest",
+    ]
+    output.seal(rows=5)
+    assert f"{cut} (after 5 rows)" in output.problems()
+
+
+def test_a_flipped_byte_anywhere_is_a_line_and_never_a_traceback(output):
+    whole = (output.folder / SHARD).read_bytes()
+    digest = hashlib.sha256(whole).hexdigest()
+    chance = random.Random(0)
+    for position in [*range(0, 3_000, 101), *chance.choices(range(len(whole)), k=20)]:
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << chance.randrange(8)
+        (output.folder / SHARD).write_bytes(damaged)
+        found = hashlib.sha256(damaged).hexdigest()
+        expected = f"{SHARD}: SHA-256 is {found}, expected {digest} as in the manifest"
+        assert output.problems()[0] == expected
+
+
+def test_another_schema(output):
+    rows = output.rows()
+    output.write_rows(rows, SCHEMA.remove_metadata())
+    output.seal()
+    assert output.problems()[0].startswith(f"{SHARD}: not the Arrow schema of version 1: its meta")
+    output.write_rows(rows, SCHEMA.remove(5))
+    output.seal()
+    assert (
+        "version 1: its fields are id, source, split, task, turn_tasks, width, hei"
+        in (output.problems()[0])
+    )
+    output.write_rows(rows, SCHEMA.set(6, pa.field("width", pa.int64())))
+    output.seal()
+    assert "version 1: width is int64, expected int32" in output.problems()[0]
+
+
+def test_a_worker_that_dies():
+    with pytest.raises(VerifyError, match="a worker process died; if it was killed for want of"):
+        list(spread(os._exit, [3, 3], workers=2))
+
+
+@pytest.mark.parametrize(
+    ("forgery", "expected"),
+    [
+        (
+            ("regions", 0, "bbox", [0, 0, 9999, 1]),
+            "region 1: box is (0, 0, 9999, 1), expected 0 <=",
+        ),
+        (
+            ("messages", 0, "content", lambda text: text + "<region99>"),
+            "<region99> is mentioned, expected numbers from 1 to ",
+        ),
+        (
+            ("messages", 0, "content", lambda text: text + "<region1>"),
+            "<region1> is asked about more than once, expected each region once",
+        ),
+        (("messages", 1, "content", "sofa"), "turn 1: the answer is 'sofa', expected '"),
+        (("image", "bytes", lambda old: old[:2000]), "image_truncated: "),
+        (("image", "bytes", None), "image_empty: 0 bytes"),
+        (("image", "bytes", picture(16, 9)), "image is 16 x 9 pixels, the record says "),
+        (("image", "path", "../1.jpg"), "image path: file_name '../1.jpg', expected a path below"),
+        (("source", "lvis"), "source and split are ('lvis', 'train'), expected ('coco', 'train')"),
+        (("split", "val"), "source and split are ('coco', 'val'), expected ('coco', 'train')"),
+        (("regions", 0, "mask", "counts", "01"), "region 1: mask: run lengths sum to 1, expected "),
+    ],
+)
+def test_a_forged_row(output, forgery, expected):
+    row = output.forge(*forgery)
+    about, problems = f"{SHARD}: row {row!r}: ", output.problems()
+    assert any(problem.startswith(about + expected) for problem in problems), problems
+    assert all(problem.startswith(about) for problem in problems)
+
+
+def test_an_image_that_only_a_full_decode_refuses(output, monkeypatch):
+    def fail(self):
+        raise OSError("broken data stream")
+
+    monkeypatch.setattr("PIL.JpegImagePlugin.JpegImageFile.load", fail)
+    assert any("image does not decode: broken data stream" in line for line in output.problems())
+
+
+def test_an_id_twice_in_a_shard_or_in_two(output):
+    row = output.forge("id", output.rows()[7]["id"])
+    assert output.problems() == [f"{SHARD}: 2 rows have the id {row!r}"]
+    other = "coco/train-00003-of-00004.arrow"
+    with pa.ipc.open_stream(output.folder / other) as stream:
+        taken = stream.read_next_batch()["id"][1].as_py()
+    output.forge("id", taken)
+    assert output.problems() == [f"{SHARD}, {other}: 2 rows have the id {taken!r}"]
+
+
+def test_the_lines_about_a_shard_are_capped(output):
+    rows = output.rows()
+    rows[0]["regions"][0]["bbox"] = [0, 0, 0, 0]
+    output.write_rows([rows[0]] * 150)
+    output.seal(rows=150)
+    problems = output.problems()
+    assert problems[MOST_LINES] == f"{SHARD}: and 50 more problems"
+    assert problems[MOST_LINES + 1] == f"{SHARD}: 150 rows have the id {rows[0]['id']!r}"
+
+
+def test_a_referenced_picture_that_is_not_the_annotated_one(referring, sample_world, tmp_path):
+    root = Path(shutil.copytree(sample_world, tmp_path / "world"))
+    gone, wrong = sorted((root / "coco" / "val2017").iterdir())[:2]
+    gone.unlink()
+    wrong.write_bytes(picture(16, 9))
+    assert referring.problems() == []
+    problems = sorted(referring.problems(image_root=str(root)), key=lambda line: "16 x 9" in line)
+    assert len(problems) == 2
+    assert f"image cannot be read: [Errno 2] No such file or directory: '{gone}'" in problems[0]
+    assert "image is 16 x 9 pixels, the record says " in problems[1]
+
+
+def test_bytes_in_a_build_by_reference(output):
+    manifest = output.json("manifest.json")
+    manifest["identity"]["recipe"]["images"] = "reference"
+    output.write_json("manifest.json", manifest)
+    output.write_json("_state/build.json", manifest["identity"])
+    problems = output.problems()
+    assert len(problems) == 62
+    assert problems[0].endswith(" bytes, expected a path only")

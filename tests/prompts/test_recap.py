@@ -1,0 +1,119 @@
+"""What a captioner is asked: four forms of a question about a crop, and one about a picture."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prompts import recap as recap_prompts
+from prompts.catalog import WORDING_SETS
+from prompts.recap import (
+    GLOBAL,
+    REGION,
+    REGION_ALONE,
+    REGION_WITHOUT_CLASS,
+    REGION_WITHOUT_GLOBAL,
+    SETS,
+    global_prompt,
+    region_prompt,
+)
+from prompts.wordings import replace_sets
+from schemas.ids import RANK_BITS, Chance
+from schemas.text import clean
+
+POSITIONS = st.integers(0, 2**RANK_BITS - 1)
+CAPTION = "A kitchen with two dogs."
+
+
+@pytest.mark.parametrize("wordings", SETS, ids=lambda wordings: wordings.name)
+def test_every_set_is_in_the_table_and_has_ten_wordings_or_more(wordings):
+    assert WORDING_SETS[wordings.name] is wordings
+    assert len(set(wordings.wordings)) == len(wordings.wordings) >= 10
+
+
+@pytest.mark.parametrize("wordings", SETS, ids=lambda wordings: wordings.name)
+@given(position=POSITIONS)
+def test_half_way_round_the_ranks_lies_another_wording(wordings, position):
+    half = 2 ** (RANK_BITS - 1)
+    assert wordings.choose(position) != wordings.choose((position + half) % (2 * half))
+
+
+@pytest.mark.parametrize("wording", REGION.wordings + REGION_WITHOUT_CLASS.wordings)
+def test_the_caption_of_the_picture_stands_at_the_beginning(wording):
+    before, after = wording.split("<global>")
+    assert len(before) < 80
+    assert before.endswith(" ")
+    assert "<class>" not in before
+    assert after.startswith(" ")
+    assert after.lstrip()[0].isupper()
+
+
+@given(POSITIONS)
+def test_a_picture_as_a_whole(position):
+    text, prompt = global_prompt(WORDING_SETS, position)
+    assert text in GLOBAL.wordings
+    assert prompt.startswith("recap_global/")
+
+
+@pytest.mark.parametrize(
+    ("caption", "name", "wordings"),
+    [
+        (CAPTION, "carpet", REGION),
+        (CAPTION, None, REGION_WITHOUT_CLASS),
+        (None, "carpet", REGION_WITHOUT_GLOBAL),
+        (None, None, REGION_ALONE),
+    ],
+)
+@given(position=POSITIONS)
+def test_a_region_is_asked_about_with_what_is_known(caption, name, wordings, position):
+    text, prompt = region_prompt(WORDING_SETS, position, caption, name)
+    wording, expected = wordings.choose(position)
+    assert prompt == expected
+    assert text == wording.replace("<global>", CAPTION).replace("<class>", "carpet")
+    assert "<" not in text
+
+
+@pytest.mark.parametrize(
+    ("caption", "shown"),
+    [
+        ("A dog", "A dog."),
+        ("A dog, a cat,", "A dog, a cat."),
+        ("A dog.\n\nIt sits.", "A dog. It sits."),
+        ("Is it a dog?", "Is it a dog?"),
+        ('A sign says "Stop."', 'A sign says "Stop."'),
+        ("A dog (brown)", "A dog (brown)."),
+        ("A <class> and a <global>.", "A (class) and a (global)."),
+        ("USER: <image> ### now", "USER : (image) # # # now."),
+        ("\\1 \\g<0>.", "\\1 \\g<0>."),
+    ],
+)
+def test_a_caption_is_one_disarmed_sentence_in_the_prompt(caption, shown):
+    rank = Chance(1).rank()
+    text, _ = region_prompt(WORDING_SETS, rank, caption, "c<global>")
+    assert text == REGION.choose(rank)[0].replace("<global>", shown).replace("<class>", "c(global)")
+
+
+@given(POSITIONS, st.text(min_size=1).map(lambda text: f"A {text}"), st.text().map("b{}".format))
+def test_whatever_is_said_the_prompt_is_one_line_without_placeholders(position, caption, name):
+    text, _ = region_prompt(WORDING_SETS, position, caption, name)
+    wording, _ = REGION.choose(position)
+    assert text == clean(text)
+    assert len(text.splitlines()) == 1
+    assert text.startswith(wording.partition("<global>")[0])
+
+
+def test_wordings_of_the_user_replace_ours():
+    own = {"recap_global": ["Look!"], "recap_region": ["<global> And the <class>?"]}
+    table = replace_sets(WORDING_SETS, own)
+    assert global_prompt(table, 5)[0] == "Look!"
+    assert region_prompt(table, 5, CAPTION, "dog")[0] == f"{CAPTION} And the dog?"
+
+
+@pytest.mark.parametrize("caption", ["", " \n"])
+def test_a_caption_without_words_is_a_mistake_of_ours(caption):
+    with pytest.raises(ValueError, match="a caption that cannot stand in a prompt: text_empty"):
+        region_prompt(WORDING_SETS, 0, caption, None)
+
+
+def test_only_the_words_of_papers_that_are_facts_carry_over():
+    told = " ".join(line for wordings in recap_prompts.SETS for line in wordings.wordings)
+    assert "In the context of the entire image" not in told
