@@ -25,8 +25,8 @@ class Run(msgspec.Struct):
 class Recorder(OpenAICaptioner):
     """Writes `run.json` and `requests.jsonl` into a folder at the end."""
 
-    def __init__(self, servers: Servers, how: Captioning, folder: Path) -> None:
-        super().__init__(servers, how)
+    def __init__(self, servers: Servers, captioning: Captioning, folder: Path) -> None:
+        super().__init__(servers, captioning)
         self._folder = folder
         self._asked: list[Request] = []
         self._answers: list[Answer] = []

@@ -15,34 +15,34 @@ from schemas.ledger import Stage
 from schemas.rejection import Rejected
 from schemas.sample import Region, ScreenedImage
 from schemas.source import SplitInput
-from transforms.ledger import Book, BookedDoFn, booked, passed_on
+from transforms.ledger import LedgerDoFn, StageLedger, booked, passed_on
 from transforms.screen_items import screen_item
 
 
 def describe_image(
-    found: ScreenedImage, told: Mapping[str | None, Told], book: Book
+    screened: ScreenedImage, told: Mapping[str | None, Told], ledger: StageLedger
 ) -> ScreenedImage:
     """Return the image with captions on its regions, and the items that they are in full.
 
     Args:
-        found: the image, with the captions it has as pending.
+        screened: the image, with the captions it has as pending.
         told: what is said of its regions, by id.
-        book: of the stage.
+        ledger: of the stage.
     """
-    regions = {region.region_id: region for region in found.regions}
+    regions = {region.region_id: region for region in screened.regions}
     items: list[Item] = []
-    book.items_read(found.image, found.items)
-    for item in found.items:
+    ledger.items_read(screened.image, screened.items)
+    for item in screened.items:
         try:
             items.append(_looked_up(item, told, regions))
         except Rejected as cause:
-            book.reject(found.image, item.kind, item.id, cause)
+            ledger.reject(screened.image, item.kind, item.id, cause)
     for item in items:
         if isinstance(item, Description):
             region = regions[item.region_id]
             regions[item.region_id] = replace(region, caption=item.text, score=item.score)
-    book.items_kept(found.image, items)
-    return replace(found, regions=tuple(regions.values()), items=tuple(items))
+    ledger.items_kept(screened.image, items)
+    return replace(screened, regions=tuple(regions.values()), items=tuple(items))
 
 
 def _looked_up(item: Item, told: Mapping[str | None, Told], regions: Mapping[str, Region]) -> Item:
@@ -51,7 +51,7 @@ def _looked_up(item: Item, told: Mapping[str | None, Told], regions: Mapping[str
     return screen_item(description(item, told[item.region_id]), regions)
 
 
-class _DescribeImages(BookedDoFn):
+class _DescribeImages(LedgerDoFn):
     stage = Stage.CAPTION
 
     def __init__(self, splits: Sequence[SplitInput]) -> None:
@@ -65,13 +65,13 @@ class _DescribeImages(BookedDoFn):
         yield [self._described(found) for found in element]
         yield from self.settle()
 
-    def _described(self, found: ScreenedImage) -> ScreenedImage:
-        at = found.image.source, found.image.split
+    def _described(self, screened: ScreenedImage) -> ScreenedImage:
+        at = screened.image.source, screened.image.split
         if at not in self._splits:
-            return found
+            return screened
         if at not in self._captions:
             self._captions[at] = Captions(self._splits[at])
-        return describe_image(found, self._captions[at].of(found.image.image_id), self.book)
+        return describe_image(screened, self._captions[at].of(screened.image.image_id), self.ledger)
 
 
 @dataclass

@@ -22,7 +22,7 @@ from schemas.errors import InputFileError
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejected, Rejection
 from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput
-from transforms.ledger import BookedDoFn, booked
+from transforms.ledger import LedgerDoFn, booked
 
 FACTS = "facts"
 BATCH_IMAGES = 64  # images that travel as one element, which costs Beam less than many
@@ -47,23 +47,23 @@ def parse(split: SplitInput) -> Iterator[Entry]:
     return with_captions(entries, split) if RECAPD_ROLE in split.files else entries
 
 
-class _ReadPart(BookedDoFn):
+class _ReadPart(LedgerDoFn):
     stage = Stage.READ
 
     def process(self, element: SplitInput) -> Iterator[Any]:
         self._facts: list[SplitFacts] = []
         if element.leads:
-            self.book.read(element, Kind.FILE)
+            self.ledger.read(element, Kind.FILE)
         try:
             yield from batched(self._images(element), BATCH_IMAGES)
             if element.leads:
-                self.book.kept(element, Kind.FILE)
+                self.ledger.kept(element, Kind.FILE)
         except InputFileError as error:
             if not element.leads:
-                self.book.read(element, Kind.FILE)
+                self.ledger.read(element, Kind.FILE)
             cause = Rejected(Reason.UNREADABLE_FILE, str(error))
             name = element.files.get(element.split, element.split)
-            self.book.reject(element, Kind.FILE, name, cause)
+            self.ledger.reject(element, Kind.FILE, name, cause)
         for facts in self._facts:
             yield TaggedOutput(FACTS, facts)
         yield from self.settle()
@@ -78,14 +78,14 @@ class _ReadPart(BookedDoFn):
                 case SplitFacts():
                     self._facts.append(entry)
                 case Count():
-                    self.book.count(split, entry.kind, entry.outcome, entry.number)
+                    self.ledger.count(split, entry.kind, entry.outcome, entry.number)
                 case Rejection():
-                    self.book.enter(entry)
+                    self.ledger.enter(entry)
 
-    def _keep(self, found: SourceImage) -> None:
-        self.book.kept(found.image, Kind.IMAGE)
-        self.book.kept(found.image, Kind.ANNOTATION, len(found.regions))
-        self.book.items_kept(found.image, found.items)
+    def _keep(self, source_image: SourceImage) -> None:
+        self.ledger.kept(source_image.image, Kind.IMAGE)
+        self.ledger.kept(source_image.image, Kind.ANNOTATION, len(source_image.regions))
+        self.ledger.items_kept(source_image.image, source_image.items)
         self.progress.add()
 
 

@@ -31,7 +31,7 @@ from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import Draft, ImageInfo
 from schemas.shard import shard_name
 from schemas.source import SplitFacts
-from transforms.ledger import Book, BookedDoFn, booked, in_bundle
+from transforms.ledger import LedgerDoFn, StageLedger, booked, in_bundle
 from transforms.orientation import annotated_as_stored, turn_rows, upright_size
 from transforms.picture import Picture, inspect, upright
 from transforms.progress import Progress
@@ -67,7 +67,7 @@ def write_shard(
     key: ShardKey,
     pages: Iterable[Page],
     options: WriteOptions,
-    book: Book,
+    ledger: StageLedger,
     progress: Progress,
 ) -> Shard:
     """Write one shard, unless it is there already; return what is to be known of it."""
@@ -77,13 +77,13 @@ def write_shard(
     path = files.join(options.output, name)
     fingerprint = rows.fingerprint(options.images, options.stamp)
     if known := load_state(options.output, name, fingerprint):
-        book.tally.update(known.counts())
-        book.rejections += known.rejections
+        ledger.tally.update(known.counts())
+        ledger.rejections += known.rejections
         progress.add(len(rows.images))
         return known.shard
     with shard_file(path, rows, embed=options.images == "embed") as (out, sink):
         for paged, start in rows.images:
-            _write_image(paged, start, rows, out, options, book)
+            _write_image(paged, start, rows, out, options, ledger)
             progress.add()
     shard = Shard(
         config=source,
@@ -97,7 +97,7 @@ def write_shard(
         captions=out.captions,
         caption_words=out.caption_words,
     )
-    save_state(options.output, ShardState.of(fingerprint, shard, book))
+    save_state(options.output, ShardState.of(fingerprint, shard, ledger))
     return shard
 
 
@@ -107,18 +107,18 @@ def _write_image(
     rows: ShardRows,
     out: ShardFile,
     options: WriteOptions,
-    book: Book,
+    ledger: StageLedger,
 ) -> None:
     image = paged.image
-    _count(book.read, paged)
+    _count(ledger.read, paged)
     try:
         picture = _embed(image, out, options)
     except Rejected as cause:
-        _reject_image(paged, rows.take(range(start, start + paged.rows)), cause, book)
+        _reject_image(paged, rows.take(range(start, start + paged.rows)), cause, ledger)
         return
     size = upright_size(picture) if picture else (image.width, image.height)
     if picture and picture.orientation != 1 and options.images == "embed":
-        book.repaired(image, Kind.IMAGE, Repair.IMAGE_TURNED)
+        ledger.repaired(image, Kind.IMAGE, Repair.IMAGE_TURNED)
     turns = picture if picture and _regions_turn(image, picture) else None
     for place, row in enumerate(range(start, start + paged.rows)):
         if options.images == "embed" and image.file_name is None:
@@ -126,7 +126,7 @@ def _write_image(
         elif options.images == "embed" and place:
             out.repeat_image()
         out.add(row, size, turn_rows(rows.take([row]), turns) if turns else None)
-    _count(book.kept, paged)
+    _count(ledger.kept, paged)
 
 
 def _regions_turn(image: ImageInfo, picture: Picture) -> bool:
@@ -143,17 +143,19 @@ def _count(count: Callable[[ImageInfo, Kind, int], None], paged: PagedImage) -> 
         count(paged.image, kind, 1)
 
 
-def _reject_image(paged: PagedImage, rows: pa.RecordBatch, cause: Rejected, book: Book) -> None:
+def _reject_image(
+    paged: PagedImage, rows: pa.RecordBatch, cause: Rejected, ledger: StageLedger
+) -> None:
     image = paged.image
-    book.reject(image, Kind.IMAGE, image.image_id, cause)
+    ledger.reject(image, Kind.IMAGE, image.image_id, cause)
     with_image = Rejected(Reason.IMAGE_REJECTED, f"image {image.image_id}: {cause.reason}")
     regions = pc.list_flatten(rows["regions"]).field("region_id").unique().to_pylist()
     for region_id in regions:
-        book.reject(image, Kind.ANNOTATION, region_id, with_image)
+        ledger.reject(image, Kind.ANNOTATION, region_id, with_image)
     for record_id in rows["id"].to_pylist():
-        book.reject(image, Kind.CONVERSATION, record_id, with_image)
+        ledger.reject(image, Kind.CONVERSATION, record_id, with_image)
     for kind, item_id in paged.items:
-        book.reject(image, kind, item_id, with_image)
+        ledger.reject(image, kind, item_id, with_image)
 
 
 def _embed(image: ImageInfo, out: ShardFile, options: WriteOptions) -> Picture | None:
@@ -192,7 +194,7 @@ def _read(path: str, room: memoryview) -> int:
         raise Rejected(Reason.IMAGE_UNREADABLE, f"{error.strerror}") from None
 
 
-class _WriteShard(BookedDoFn):
+class _WriteShard(LedgerDoFn):
     stage = Stage.WRITE
 
     def __init__(self, options: WriteOptions) -> None:
@@ -200,10 +202,10 @@ class _WriteShard(BookedDoFn):
 
     def process(self, element: tuple[ShardKey, Iterable[Page]]) -> Iterator[Any]:
         key, pages = element
-        book = Book(self.stage)
-        yield write_shard(key, pages, self._options, book, self.progress)
-        self.book.tally.update(book.tally)
-        self.book.rejections += book.rejections
+        ledger = StageLedger(self.stage)
+        yield write_shard(key, pages, self._options, ledger, self.progress)
+        self.ledger.tally.update(ledger.tally)
+        self.ledger.rejections += ledger.rejections
         yield from self.settle()
 
 

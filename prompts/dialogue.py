@@ -13,23 +13,23 @@ from prompts.style import Style, declared, named, opening
 from schemas.sample import Conversation, Evaluation, Message, Region, Task, region_token
 
 
-class Declared(msgspec.Struct, frozen=True, gc=False):
+class RegionDefinition(msgspec.Struct, frozen=True, gc=False):
     """A region with its number before its placeholder, so that later words can name it."""
 
     region: Region
 
 
-class Named(msgspec.Struct, frozen=True, gc=False):
+class RegionName(msgspec.Struct, frozen=True, gc=False):
     """The words that name a region declared before; no placeholder."""
 
     region: Region
 
 
 # Text that is ours or cleaned; or a region, standing for its placeholder; or a region by name.
-Part = str | Region | Declared | Named
+Part = str | Region | RegionDefinition | RegionName
 
 
-class Posed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class EvaluationTarget(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What an evaluation needs of a conversation that a model is to answer."""
 
     item_id: str  # the owner's
@@ -48,7 +48,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     prompt: str  # id of the wording
     suffix: str = ""  # ends the request where it is the first of its task in a conversation
     items: tuple[str, ...] = ()  # ids of the items it was made from
-    posed: Posed | None = None  # of the last exchange of an evaluation's conversation
+    target: EvaluationTarget | None = None  # of the last exchange of an evaluation's conversation
 
 
 def listed(regions: Sequence[Part]) -> tuple[Part, ...]:
@@ -96,19 +96,19 @@ def assemble(
         regions=tuple(numbering.regions),
         messages=tuple(messages),
         prompts=tuple([exchange.prompt for exchange in exchanges]),
-        evaluation=_evaluation(exchanges[-1].posed, numbering),
+        evaluation=_evaluation(exchanges[-1].target, numbering),
     )
 
 
-def _evaluation(posed: Posed | None, numbering: "_Numbering") -> Evaluation | None:
-    if posed is None:
+def _evaluation(target: EvaluationTarget | None, numbering: "_Numbering") -> Evaluation | None:
+    if target is None:
         return None
     return Evaluation(
-        item_id=posed.item_id,
-        group=posed.group,
-        references=tuple(map(numbering.text, posed.references)),
-        choices=tuple(map(numbering.text, posed.choices)),
-        label=posed.label,
+        item_id=target.item_id,
+        group=target.group,
+        references=tuple(map(numbering.text, target.references)),
+        choices=tuple(map(numbering.text, target.choices)),
+        label=target.label,
     )
 
 
@@ -126,10 +126,10 @@ class _Numbering:
             return parts
         return "".join([part if isinstance(part, str) else self._word(part) for part in parts])
 
-    def _word(self, part: Region | Declared | Named) -> str:
+    def _word(self, part: Region | RegionDefinition | RegionName) -> str:
         if isinstance(part, Region):
             return region_token(self._number(part))
-        if isinstance(part, Declared):
+        if isinstance(part, RegionDefinition):
             return declared(self._style, self._number(part.region))
         number = self._numbers.get(part.region.region_id)
         assert number is not None, "a region is named once it was declared, not before"

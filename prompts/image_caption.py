@@ -13,19 +13,19 @@ from schemas.sample import ScreenedImage, Task
 PLAIN = "plain"  # the id of the template without words
 
 
-def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     """Return an image's conversations, one for each caption."""
     return [
         [
             Exchange(
                 task=Task.IMAGE_CAPTION,
-                request=() if how.plain_captions else (said.request,),
+                request=() if instruction.plain_captions else (said.request,),
                 answer=said.answer,
-                prompt=PLAIN if how.plain_captions else PROMPT,
+                prompt=PLAIN if instruction.plain_captions else PROMPT,
                 items=(item.id,),
             )
             for said in item.rounds
         ]
-        for item in found.items
+        for item in screened.items
         if isinstance(item, Dialogue)
     ]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from prompts.dialogue import Exchange, Part
 from prompts.instruction import Instruction
-from schemas.ids import RANK_BITS, Chance
+from schemas.ids import RANK_BITS, Hasher
 from schemas.item import Dialogue
 from schemas.sample import Region, ScreenedImage, Task
 from schemas.text import shown_name
@@ -17,14 +17,14 @@ from schemas.text import shown_name
 PROMPT = "owner"  # the id of wordings that are the owner's
 
 
-def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     """Return an image's conversations, one for each dialogue; regions stand in order of chance."""
-    chance = how.chance(found.image)
-    named = [region for region in found.regions if region.category is not None]
-    named.sort(key=lambda region: (chance.rank(region.region_id), region.region_id))
+    hasher = instruction.hasher(screened.image)
+    named = [region for region in screened.regions if region.category is not None]
+    named.sort(key=lambda region: (hasher.rank(region.region_id), region.region_id))
     return [
-        _conversation(item, () if _goes_without(item, how, chance) else _declared(named))
-        for item in found.items
+        _conversation(item, () if _goes_without(item, instruction, hasher) else _declared(named))
+        for item in screened.items
         if isinstance(item, Dialogue)
     ]
 
@@ -49,8 +49,8 @@ def _first(declared: Sequence[Part], request: str) -> tuple[Part, ...]:
     return (*declared, request)
 
 
-def _goes_without(item: Dialogue, how: Instruction, chance: Chance) -> bool:
-    return chance.rank("without_boxes", item.id) < how.without_boxes * (1 << RANK_BITS)
+def _goes_without(item: Dialogue, instruction: Instruction, hasher: Hasher) -> bool:
+    return hasher.rank("without_boxes", item.id) < instruction.without_boxes * (1 << RANK_BITS)
 
 
 def _declared(regions: Sequence[Region]) -> list[Part]:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from prompts.style import Style
 from prompts.wordings import WordingSet
-from schemas.ids import Chance
+from schemas.ids import Hasher
 from schemas.sample import ImageInfo
 
 REC_NEGATIVES = 0.2  # usual share of choices without a right option
@@ -35,6 +35,6 @@ class Instruction:
     merge: bool = False  # the tasks of an image share conversations
     evaluation: bool = False  # conversations are to be answered by a model and scored
 
-    def chance(self, image: ImageInfo) -> Chance:
+    def hasher(self, image: ImageInfo) -> Hasher:
         """Return the chance that hangs on the seed and the image."""
-        return Chance(self.seed, image.source, image.split, image.image_id)
+        return Hasher(self.seed, image.source, image.split, image.image_id)

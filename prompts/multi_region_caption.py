@@ -9,11 +9,11 @@ one region, or about several together, for "three people" is true of none of the
 
 from collections.abc import Mapping, Sequence
 
-from prompts.dialogue import Declared, Exchange, Named, Part, filled, listed
+from prompts.dialogue import Exchange, Part, RegionDefinition, RegionName, filled, listed
 from prompts.instruction import Instruction
 from prompts.style import Style
 from prompts.wordings import WordingSet
-from schemas.ids import Chance
+from schemas.ids import Hasher
 from schemas.item import GroundedCaption, mentioned, plain_text
 from schemas.sample import Region, ScreenedImage, Task
 
@@ -105,35 +105,35 @@ GROUP_PHRASE = WordingSet(
 )
 
 
-def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     """Return an image's conversations about its captions, in order."""
-    chance = how.chance(found.image)
-    regions = {region.region_id: region for region in found.regions}
-    captions = [item for item in found.items if isinstance(item, GroundedCaption)]
+    hasher = instruction.hasher(screened.image)
+    regions = {region.region_id: region for region in screened.regions}
+    captions = [item for item in screened.items if isinstance(item, GroundedCaption)]
     # One rank orders the captions, the other one chooses the wording of each.
     drawn = sorted(
-        [(*chance.ranks(CAPTION.name, caption.id), caption) for caption in captions],
+        [(*hasher.ranks(CAPTION.name, caption.id), caption) for caption in captions],
         key=lambda item: (item[0], item[2].id),
     )
-    if how.style is Style.GPT4ROI:
+    if instruction.style is Style.GPT4ROI:
         return [
             [
-                _whole(caption, regions, how, position),
-                *_phrase_by_phrase(caption, regions, how, chance),
+                _whole(caption, regions, instruction, position),
+                *_phrase_by_phrase(caption, regions, instruction, hasher),
             ]
             for _, position, caption in drawn
         ]
-    turns = [_whole(caption, regions, how, position) for _, position, caption in drawn]
+    turns = [_whole(caption, regions, instruction, position) for _, position, caption in drawn]
     return [turns] if turns else []
 
 
 def _whole(
-    caption: GroundedCaption, regions: Mapping[str, Region], how: Instruction, position: int
+    caption: GroundedCaption, regions: Mapping[str, Region], instruction: Instruction, position: int
 ) -> Exchange:
     meant = [regions[region_id] for region_id in caption.region_ids()]
     # A region alone needs a number only where it will be named by it.
-    alone = len(meant) == 1 and how.style is Style.REGIONGPT
-    wording, prompt = how.wordings[CAPTION.name].choose(position)
+    alone = len(meant) == 1 and instruction.style is Style.REGIONGPT
+    wording, prompt = instruction.wordings[CAPTION.name].choose(position)
     return Exchange(
         task=Task.MULTI_REGION_CAPTION,
         request=filled(wording, "<regions>", meant if alone else _numbered(meant)),
@@ -146,20 +146,23 @@ def _whole(
 def _numbered(regions: Sequence[Region]) -> list[Part]:
     parts: list[Part] = []
     for region in regions:
-        parts += [", ", Declared(region)] if parts else [Declared(region)]
+        parts += [", ", RegionDefinition(region)] if parts else [RegionDefinition(region)]
     return parts
 
 
 def _phrase_by_phrase(
-    caption: GroundedCaption, regions: Mapping[str, Region], how: Instruction, chance: Chance
+    caption: GroundedCaption,
+    regions: Mapping[str, Region],
+    instruction: Instruction,
+    hasher: Hasher,
 ) -> list[Exchange]:
     """Return a turn for each phrase of a caption, whose regions the turn before has numbered."""
     turns = []
     for meant, phrase in _phrases(caption).items():
         alone = len(meant) == 1
-        wordings = how.wordings[(PHRASE if alone else GROUP_PHRASE).name]
-        wording, prompt = wordings.choose(chance.rank(wordings.name, caption.id, *meant))
-        names = listed([Named(regions[region_id]) for region_id in meant])
+        wordings = instruction.wordings[(PHRASE if alone else GROUP_PHRASE).name]
+        wording, prompt = wordings.choose(hasher.rank(wordings.name, caption.id, *meant))
+        names = listed([RegionName(regions[region_id]) for region_id in meant])
         turns.append(
             Exchange(
                 task=Task.REGION_CAPTION if alone else Task.MULTI_REGION_CAPTION,

@@ -14,14 +14,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from prompts.dialogue import Declared, Exchange, Named, filled, listed
+from prompts.dialogue import Exchange, RegionDefinition, RegionName, filled, listed
 from prompts.instruction import Instruction
 from prompts.style import Style
 from prompts.turn_order import Drawn, rounds
 from prompts.wordings import WordingSet
 from schemas.check import NO_OPTION
 from schemas.geometry import Box
-from schemas.ids import RANK_BITS, Chance
+from schemas.ids import RANK_BITS, Hasher
 from schemas.item import Expression
 from schemas.sample import Region, ScreenedImage, Task
 
@@ -114,15 +114,17 @@ class _Choice:
         return True
 
 
-def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     """Return an image's conversations that choose among its regions, in order.
 
     A conversation asks about a region once; further sentences go into further conversations.
     """
-    assert how.style is Style.REGIONGPT, "candidates are numbered in the RegionGPT style only"
-    chance = how.chance(found.image)
-    regions = {region.region_id: region for region in found.regions}
-    sentences = [item for item in found.items if isinstance(item, Expression)]
+    assert instruction.style is Style.REGIONGPT, (
+        "candidates are numbered in the RegionGPT style only"
+    )
+    hasher = instruction.hasher(screened.image)
+    regions = {region.region_id: region for region in screened.regions}
+    sentences = [item for item in screened.items if isinstance(item, Expression)]
     fitting = _fitting(sentences, regions)
     # Whether a sentence can be asked about must not hang on whether it will have an answer:
     # leaving out more of one sort than of the other would change the share of negatives. What would
@@ -134,12 +136,12 @@ def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
     # other can be merged without saying a sentence twice.
     choices = [
         choice
-        for told in rounds(usable, chance, Task.REGION_CAPTION)
+        for told in rounds(usable, hasher, Task.REGION_CAPTION)
         for start in range(0, len(told), MOST)
-        for choice in _choices(told[start : start + MOST], fitting, regions, chance, how)
+        for choice in _choices(told[start : start + MOST], fitting, regions, hasher, instruction)
     ]
     return [
-        list(_exchanges(choice, _candidates(choice, regions, chance, ordinal), how))
+        list(_exchanges(choice, _candidates(choice, regions, hasher, ordinal), instruction))
         for ordinal, choice in enumerate(choices)
     ]
 
@@ -166,13 +168,13 @@ def _choices(
     told: Sequence[Drawn],
     fitting: Mapping[str, frozenset[str]],
     regions: Mapping[str, Region],
-    chance: Chance,
-    how: Instruction,
+    hasher: Hasher,
+    instruction: Instruction,
 ) -> list[_Choice]:
     """Return the conversations of some sentences, each about another region, in order."""
     questions = []
     for place, (sentence, position) in enumerate(told):
-        negative = chance.rank("negative", sentence.id) < how.rec_negatives * 2**RANK_BITS
+        negative = hasher.rank("negative", sentence.id) < instruction.rec_negatives * 2**RANK_BITS
         wanted = frozenset(() if negative else (sentence.region_id,))
         questions.append(
             _Question(
@@ -194,26 +196,26 @@ def _choices(
 
 
 def _candidates(
-    choice: _Choice, regions: Mapping[str, Region], chance: Chance, ordinal: int
+    choice: _Choice, regions: Mapping[str, Region], hasher: Hasher, ordinal: int
 ) -> list[Region]:
     """Return a conversation's candidates in the order they are listed in."""
     # One rank chooses them, the other one orders them.
-    ranks = {name: chance.ranks("candidate", ordinal, name) for name in choice.allowed}
+    ranks = {name: hasher.ranks("candidate", ordinal, name) for name in choice.allowed}
     others = sorted(choice.allowed - choice.wanted, key=lambda name: (ranks[name][0], name))
     taken = [*choice.wanted, *others[: min(MOST, choice.most) - len(choice.wanted)]]
     return [regions[name] for name in sorted(taken, key=lambda name: (ranks[name][1], name))]
 
 
 def _exchanges(
-    choice: _Choice, candidates: Sequence[Region], how: Instruction
+    choice: _Choice, candidates: Sequence[Region], instruction: Instruction
 ) -> Iterator[Exchange]:
-    numbered = {region.region_id: Named(region) for region in candidates}
+    numbered = {region.region_id: RegionName(region) for region in candidates}
     for turn, question in enumerate(sorted(choice.questions, key=lambda asked: asked.place)):
         sentence = question.sentence
-        wordings = how.wordings[(FURTHER_CHOICE if turn else CHOICE).name]
+        wordings = instruction.wordings[(FURTHER_CHOICE if turn else CHOICE).name]
         wording, prompt = wordings.choose(question.position)
         request = wording.replace("<description>", sentence.text)
-        listing = listed([Declared(region) for region in candidates])
+        listing = listed([RegionDefinition(region) for region in candidates])
         yield Exchange(
             task=TASK,
             request=(request,) if turn else filled(request, "<candidates>", listing),

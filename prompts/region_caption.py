@@ -7,7 +7,7 @@ RefCOCO+ belong to stage 1, where the task is defined once and each user turn is
 
 from collections.abc import Mapping, Sequence
 
-from prompts.dialogue import Declared, Exchange, Part, filled
+from prompts.dialogue import Exchange, Part, RegionDefinition, filled
 from prompts.instruction import Instruction
 from prompts.style import Style
 from prompts.turn_order import Drawn, rounds
@@ -142,35 +142,37 @@ DEFINITIONS: Mapping[str, WordingSet] = {
 }
 
 
-def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     """Return an image's conversations that describe its regions, in order.
 
     A conversation asks about a region once; further sentences go into further conversations.
     """
-    chance = how.chance(found.image)
-    regions = {region.region_id: region for region in found.regions}
-    sentences = [item for item in found.items if isinstance(item, Expression)]
-    told = rounds(sentences, chance, Task.REGION_CAPTION)
-    definition = DEFINITIONS.get(found.image.source) if how.style is Style.GPT4ROI else None
+    hasher = instruction.hasher(screened.image)
+    regions = {region.region_id: region for region in screened.regions}
+    sentences = [item for item in screened.items if isinstance(item, Expression)]
+    told = rounds(sentences, hasher, Task.REGION_CAPTION)
+    definition = (
+        DEFINITIONS.get(screened.image.source) if instruction.style is Style.GPT4ROI else None
+    )
     if definition is None:
-        return [_questions(drawn, regions, how) for drawn in told]
-    wordings = how.wordings[definition.name]
+        return [_questions(drawn, regions, instruction) for drawn in told]
+    wordings = instruction.wordings[definition.name]
     return [
-        _pointing(drawn, regions, wordings.choose(chance.rank(definition.name, ordinal)))
+        _pointing(drawn, regions, wordings.choose(hasher.rank(definition.name, ordinal)))
         for ordinal, drawn in enumerate(told)
     ]
 
 
 def _questions(
-    drawn: Sequence[Drawn], regions: Mapping[str, Region], how: Instruction
+    drawn: Sequence[Drawn], regions: Mapping[str, Region], instruction: Instruction
 ) -> list[Exchange]:
-    named = how.style is Style.GPT4ROI
-    wordings = how.wordings[(SINGLE if named else BRIEF).name]
+    named = instruction.style is Style.GPT4ROI
+    wordings = instruction.wordings[(SINGLE if named else BRIEF).name]
     turns = []
     for sentence, position in drawn:
         region = regions[sentence.region_id]
         wording, prompt = wordings.choose(position)
-        part: Part = Declared(region) if named else region
+        part: Part = RegionDefinition(region) if named else region
         turns.append(_exchange(filled(wording, "<region>", (part,)), sentence, prompt))
     return turns
 

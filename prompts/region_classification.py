@@ -89,35 +89,37 @@ def category_listing(names: LabelSet) -> str:
     return ", ".join(shown_name(category) for category in names.categories)
 
 
-def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     """Return an image's conversations about the categories of its regions, in order.
 
     A region without a category is not asked about.
     """
-    regions = [region for region in found.regions if region.category is not None]
+    regions = [region for region in screened.regions if region.category is not None]
     if not regions:
         return []
-    names = found.label_set
+    names = screened.label_set
     assert names is not None, "a source of categories names its label set"
-    chance = how.chance(found.image)
+    hasher = instruction.hasher(screened.image)
     # One rank orders the regions, the other one chooses the wording of each.
     drawn = sorted(
-        [(*chance.ranks(region.region_id), region) for region in regions],
+        [(*hasher.ranks(region.region_id), region) for region in regions],
         key=lambda item: (item[0], item[2].region_id),
     )
     ordered = [region for _, _, region in drawn]
-    if how.style is Style.GPT4ROI:
-        return [_detection(ordered, names, how, chance.rank("task"))]
-    if how.mode is InstructionMode.ONE_TURN_ALL:
-        return [[_question(ordered, names, how, drawn[0][1])]]
-    turns = [_question([region], names, how, position) for _, position, region in drawn]
-    return [[turn] for turn in turns] if how.mode is InstructionMode.ONE_TURN_ONE else [turns]
+    if instruction.style is Style.GPT4ROI:
+        return [_detection(ordered, names, instruction, hasher.rank("task"))]
+    if instruction.mode is InstructionMode.ONE_TURN_ALL:
+        return [[_question(ordered, names, instruction, drawn[0][1])]]
+    turns = [_question([region], names, instruction, position) for _, position, region in drawn]
+    return (
+        [[turn] for turn in turns] if instruction.mode is InstructionMode.ONE_TURN_ONE else [turns]
+    )
 
 
 def _question(
-    regions: Sequence[Region], names: LabelSet, how: Instruction, position: int
+    regions: Sequence[Region], names: LabelSet, instruction: Instruction, position: int
 ) -> Exchange:
-    wordings = how.wordings[(ONE_REGION if len(regions) == 1 else SEVERAL_REGIONS).name]
+    wordings = instruction.wordings[(ONE_REGION if len(regions) == 1 else SEVERAL_REGIONS).name]
     wording, prompt = wordings.choose(position)
     return Exchange(
         task=Task.REGION_CLASSIFICATION,
@@ -129,9 +131,9 @@ def _question(
 
 
 def _detection(
-    regions: Sequence[Region], names: LabelSet, how: Instruction, position: int
+    regions: Sequence[Region], names: LabelSet, instruction: Instruction, position: int
 ) -> list[Exchange]:
-    wording, prompt = how.wordings[DETECTION_TASK.name].choose(position)
+    wording, prompt = instruction.wordings[DETECTION_TASK.name].choose(position)
     definition = wording.replace("<categories>", category_listing(names))
     return [
         Exchange(

@@ -7,7 +7,7 @@ hash. A region has a bare placeholder in RegionGPT style, and a name in GPT4RoI 
 
 from collections.abc import Mapping
 
-from prompts.dialogue import Declared, Exchange, Part, filled
+from prompts.dialogue import Exchange, Part, RegionDefinition, filled
 from prompts.instruction import Instruction
 from prompts.style import Style
 from prompts.wordings import WordingSet
@@ -38,28 +38,28 @@ DETAILED = WordingSet(
 )
 
 
-def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     """Return the conversation about the regions of an image that have captions, if any has."""
-    chance = how.chance(found.image)
+    hasher = instruction.hasher(screened.image)
     drawn = sorted(
         [
-            (*chance.ranks("detailed", region.region_id), region)
-            for region in found.regions
+            (*hasher.ranks("detailed", region.region_id), region)
+            for region in screened.regions
             if region.caption is not None
         ],
         key=lambda item: (item[0], item[2].region_id),
     )
-    written = {item.region_id: item.id for item in found.items if isinstance(item, Description)}
-    turns = [_question(region, how, position, written) for _, position, region in drawn]
+    written = {item.region_id: item.id for item in screened.items if isinstance(item, Description)}
+    turns = [_question(region, instruction, position, written) for _, position, region in drawn]
     return [turns] if turns else []
 
 
 def _question(
-    region: Region, how: Instruction, position: int, written: Mapping[str, str]
+    region: Region, instruction: Instruction, position: int, written: Mapping[str, str]
 ) -> Exchange:
     assert region.caption is not None, "only regions with captions are asked about"
-    wording, prompt = how.wordings[DETAILED.name].choose(position)
-    shown: Part = Declared(region) if how.style is Style.GPT4ROI else region
+    wording, prompt = instruction.wordings[DETAILED.name].choose(position)
+    shown: Part = RegionDefinition(region) if instruction.style is Style.GPT4ROI else region
     return Exchange(
         task=Task.REGION_DETAILED_CAPTION,
         request=filled(wording, "<region>", (shown,)),

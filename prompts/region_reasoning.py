@@ -16,11 +16,11 @@ A region that is mentioned once in all needs no name, so RegionGPT's style gives
 
 from collections.abc import Iterator, Sequence
 
-from prompts.dialogue import Declared, Exchange, Named, Part, filled, listed
+from prompts.dialogue import Exchange, Part, RegionDefinition, RegionName, filled, listed
 from prompts.instruction import Instruction
 from prompts.style import Style
 from prompts.wordings import WordingSet
-from schemas.ids import Chance, pick
+from schemas.ids import Hasher, pick
 from schemas.item import Mention, Passage, Question, mentioned
 from schemas.sample import Region, ScreenedImage, Task
 
@@ -91,31 +91,33 @@ REASON = WordingSet(
 _SENTENCE_ENDS = (". ", "! ", "? ")
 
 
-def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     """Return a conversation for each question about an image, in order of the questions' ids."""
-    chance = how.chance(found.image)
-    regions = {region.region_id: region for region in found.regions}
-    return [_conversation(question, regions, how, chance) for question in questions(found)]
+    hasher = instruction.hasher(screened.image)
+    regions = {region.region_id: region for region in screened.regions}
+    return [
+        _conversation(question, regions, instruction, hasher) for question in questions(screened)
+    ]
 
 
-def questions(found: ScreenedImage) -> list[Question]:
+def questions(screened: ScreenedImage) -> list[Question]:
     """Return the questions about an image, in order of their ids."""
-    asked = [item for item in found.items if isinstance(item, Question)]
+    asked = [item for item in screened.items if isinstance(item, Question)]
     return sorted(asked, key=lambda question: (len(question.id), question.id))
 
 
 def _conversation(
-    asked: Question, regions: dict[str, Region], how: Instruction, chance: Chance
+    asked: Question, regions: dict[str, Region], instruction: Instruction, hasher: Hasher
 ) -> list[Exchange]:
-    layout, position = chance.ranks(asked.id, "layout")
+    layout, position = hasher.ranks(asked.id, "layout")
     in_question = mentioned(asked.question)
     complete = in_question and set(asked.region_ids()) == set(in_question)
     if complete and pick(IN_PLACE, layout):
-        request, prompt = tuple(_in_place(asked, regions, how.style)), AS_ASKED
+        request, prompt = tuple(_in_place(asked, regions, instruction.style)), AS_ASKED
     else:
-        objects = how.wordings[ALL_OBJECTS.name].choose(chance.rank(asked.id, "objects"))
-        request, prompt = after_list(asked, regions, chance, objects)
-    wording, reason_prompt = how.wordings[REASON.name].choose(position)
+        objects = instruction.wordings[ALL_OBJECTS.name].choose(hasher.rank(asked.id, "objects"))
+        request, prompt = after_list(asked, regions, hasher, objects)
+    wording, reason_prompt = instruction.wordings[REASON.name].choose(position)
     return [
         Exchange(
             task=Task.REGION_REASONING,
@@ -147,14 +149,14 @@ def _in_place(asked: Question, regions: dict[str, Region], style: Style) -> Iter
         parts: list[Part] = []
         for region_id in piece.region_ids:
             region = regions[region_id]
-            first: Part = region if nameless else Declared(region)
-            parts.append(Named(region) if region_id in seen else first)
+            first: Part = region if nameless else RegionDefinition(region)
+            parts.append(RegionName(region) if region_id in seen else first)
             seen.add(region_id)
         yield from listed(parts)
 
 
 def after_list(
-    asked: Question, regions: dict[str, Region], chance: Chance, objects: tuple[str, str]
+    asked: Question, regions: dict[str, Region], hasher: Hasher, objects: tuple[str, str]
 ) -> tuple[tuple[Part, ...], str]:
     """Return the question after a list of the image's regions, and the id of the wording.
 
@@ -167,19 +169,19 @@ def after_list(
     question: list[Part] = []
     for piece in asked.question:
         question += [piece] if isinstance(piece, str) else _names(piece, regions)
-    shown = _shown(asked, regions, chance)
+    shown = _shown(asked, regions, hasher)
     if not shown:
         return tuple(question), AS_ASKED
     wording, prompt = objects
-    listing = listed([Declared(region) for region in shown])
+    listing = listed([RegionDefinition(region) for region in shown])
     return (*filled(wording, "<region>", listing), " ", *question), prompt
 
 
-def _shown(asked: Question, regions: dict[str, Region], chance: Chance) -> list[Region]:
+def _shown(asked: Question, regions: dict[str, Region], hasher: Hasher) -> list[Region]:
     """Return the regions to list: those the question needs, and others by chance up to the cap."""
     taken = set(asked.region_ids())
     others = sorted(
-        regions.keys() - taken, key=lambda region_id: (chance.rank(asked.id, region_id), region_id)
+        regions.keys() - taken, key=lambda region_id: (hasher.rank(asked.id, region_id), region_id)
     )
     taken.update(others[: max(0, MAX_LISTED_REGIONS - len(taken))])
     ordered = sorted(taken, key=lambda region_id: (len(region_id), region_id))
@@ -202,4 +204,4 @@ def by_class(passage: Passage, regions: dict[str, Region]) -> Iterator[Part]:
 
 
 def _names(mention: Mention, regions: dict[str, Region]) -> Sequence[Part]:
-    return listed([Named(regions[region_id]) for region_id in mention.region_ids])
+    return listed([RegionName(regions[region_id]) for region_id in mention.region_ids])

@@ -41,20 +41,20 @@ RELATIONSHIP = WordingSet(
 _PLACEHOLDER = re.compile("(<subject>|<object>)")
 
 
-def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     """Return conversations about an image's relationships, one per turn, in the order of hashes."""
-    chance = how.chance(found.image)
-    regions = {region.region_id: region for region in found.regions}
+    hasher = instruction.hasher(screened.image)
+    regions = {region.region_id: region for region in screened.regions}
     drawn = sorted(
-        (*chance.ranks("relationship", item.id), item.id, item)
-        for item in found.items
+        (*hasher.ranks("relationship", item.id), item.id, item)
+        for item in screened.items
         if isinstance(item, Relationship)
     )
     conversations: list[list[Exchange]] = []
     asked: dict[tuple[str, str], int] = {}
     for _, position, _, item in drawn:
         pair = item.subject_id, item.object_id
-        exchange = _exchange(item, regions[pair[0]], regions[pair[1]], how, position)
+        exchange = _exchange(item, regions[pair[0]], regions[pair[1]], instruction, position)
         if exchange is None:
             continue
         turn = asked[pair] = asked.get(pair, -1) + 1
@@ -65,7 +65,7 @@ def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
 
 
 def _exchange(
-    item: Relationship, subject: Region, object_: Region, how: Instruction, position: int
+    item: Relationship, subject: Region, object_: Region, instruction: Instruction, position: int
 ) -> Exchange | None:
     """Return the question and its answer, or None where no sentence says it."""
     if subject is object_ or subject.category is None or object_.category is None:
@@ -74,7 +74,7 @@ def _exchange(
     answer = relationship_sentence(names[0], item.predicate, names[1])
     if answer is None or not _is_safe(answer):
         return None
-    wording, prompt = how.wordings[RELATIONSHIP.name].choose(position)
+    wording, prompt = instruction.wordings[RELATIONSHIP.name].choose(position)
     ends: dict[str, Part] = {"<subject>": subject, "<object>": object_}
     return Exchange(
         task=Task.REGION_RELATIONSHIP,

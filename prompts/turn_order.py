@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from schemas.ids import Chance
+from schemas.ids import Hasher
 from schemas.item import Expression
 from schemas.sample import Task
 
@@ -16,14 +16,14 @@ class Drawn(NamedTuple):
     position: int
 
 
-def rounds(sentences: Iterable[Expression], chance: Chance, task: Task) -> list[list[Drawn]]:
+def rounds(sentences: Iterable[Expression], hasher: Hasher, task: Task) -> list[list[Drawn]]:
     """Return the sentences in rounds: in round k, the k-th of each region that has so many.
 
     Hashes decide which sentence of a region is its k-th, and the order within a round; the order
     in which sentences come decides nothing.
     """
     drawn = sorted(
-        [(*chance.ranks(task, sentence.id), sentence) for sentence in sentences],
+        [(*hasher.ranks(task, sentence.id), sentence) for sentence in sentences],
         key=lambda item: (item[0], item[2].id),
     )
     dealt: Counter[str] = Counter()

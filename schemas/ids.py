@@ -13,7 +13,7 @@ RANK_BITS = 63  # so that a rank fits a signed 64-bit integer
 T = TypeVar("T")
 
 
-class Chance:
+class Hasher:
     """Chance that hangs on some parts (a seed, an image) and is asked for many things."""
 
     __slots__ = ("_state",)
@@ -44,7 +44,7 @@ def pick(options: Sequence[T], position: int) -> T:
 
 def rank(*parts: str | int) -> int:
     """Return a uniform 63-bit number that depends on all parts and on nothing else."""
-    return Chance().rank(*parts)
+    return Hasher().rank(*parts)
 
 
 def bucket(count: int, *parts: str | int) -> int:

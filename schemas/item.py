@@ -38,7 +38,7 @@ class Expression(msgspec.Struct, frozen=True, gc=False):
         return (self.region_id,)
 
 
-class Captioner(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class CaptionProvenance(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Which model wrote the captions of an image, and how it was asked."""
 
     model: str
@@ -66,7 +66,7 @@ class Description(msgspec.Struct, frozen=True, gc=False):
     region_id: str
     text: str
     score: float | None  # CLIP similarity of caption and crop; None: not scored
-    captioner: Captioner
+    captioner: CaptionProvenance
 
     kind: ClassVar[Kind] = Kind.SENTENCE
 

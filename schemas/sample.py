@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from schemas.geometry import Box
-from schemas.item import Captioner, Item
+from schemas.item import CaptionProvenance, Item
 from schemas.mask import Mask
 from schemas.rejection import Kind
 
@@ -78,7 +78,7 @@ class Conversation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     messages: tuple[Message, ...]
     prompts: tuple[str, ...]  # ids of the wordings used, one per user turn
     evaluation: Evaluation | None = None
-    captioner: Captioner | None = None
+    captioner: CaptionProvenance | None = None
 
     @property
     def task(self) -> str:

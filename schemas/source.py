@@ -17,7 +17,9 @@ from schemas.item import Item
 from schemas.rejection import Kind, Rejection
 from schemas.sample import ImageInfo, LabelSet
 
-Masks = Literal["annotated", "dilated", "eroded"]  # the masks of regions, as they are or worse
+MaskVariant = Literal[
+    "annotated", "dilated", "eroded"
+]  # the masks of regions, as they are or worse
 
 REGION_BYTES = 450  # what a region takes in a shard, about: box, mask, names and its turn
 CAPTION_BYTES = 1_200  # and what a detailed caption adds, which a record holds twice

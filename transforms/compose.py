@@ -18,102 +18,108 @@ from schemas.item import Description
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import MULTI_TASK, Conversation, Draft, ScreenedImage, Task
-from transforms.ledger import Book, BookedDoFn, booked
+from transforms.ledger import LedgerDoFn, StageLedger, booked
 
 
 def compose_image(
-    found: ScreenedImage, tasks: Sequence[Task], how: Instruction, book: Book
+    screened: ScreenedImage, tasks: Sequence[Task], instruction: Instruction, ledger: StageLedger
 ) -> Draft | None:
     """Return the image's conversations, or None where there is nothing to ask about.
 
     Args:
-        found: the image.
+        screened: the image.
         tasks: those its source is used for.
-        how: conversations are written.
-        book: of the stage.
+        instruction: wordings, style and mode of the conversations.
+        ledger: of the stage.
     """
-    image = found.image
-    book.read(image, Kind.IMAGE)
-    book.read(image, Kind.ANNOTATION, len(found.regions))
-    book.items_read(image, found.items)
-    conversations, used = _conversations(found, tasks, how)
+    image = screened.image
+    ledger.read(image, Kind.IMAGE)
+    ledger.read(image, Kind.ANNOTATION, len(screened.regions))
+    ledger.items_read(image, screened.items)
+    conversations, used = _conversations(screened, tasks, instruction)
     draft = Draft(
-        image, conversations, tuple((item.kind, item.id) for item in found.items if item.id in used)
+        image,
+        conversations,
+        tuple((item.kind, item.id) for item in screened.items if item.id in used),
     )
-    _reject_unused(found, draft, book)
+    _reject_unused(screened, draft, ledger)
     if not conversations:
         return None
-    book.kept(image, Kind.IMAGE)
-    book.kept(image, Kind.ANNOTATION, len(draft.region_ids()))
-    book.items_kept(image, [item for item in found.items if item.id in used])
-    book.read(image, Kind.CONVERSATION, len(conversations))
-    book.kept(image, Kind.CONVERSATION, len(conversations))
+    ledger.kept(image, Kind.IMAGE)
+    ledger.kept(image, Kind.ANNOTATION, len(draft.region_ids()))
+    ledger.items_kept(image, [item for item in screened.items if item.id in used])
+    ledger.read(image, Kind.CONVERSATION, len(conversations))
+    ledger.kept(image, Kind.CONVERSATION, len(conversations))
     return draft
 
 
 def _conversations(
-    found: ScreenedImage, tasks: Sequence[Task], how: Instruction
+    screened: ScreenedImage, tasks: Sequence[Task], instruction: Instruction
 ) -> tuple[tuple[Conversation, ...], set[str]]:
-    if not found.regions and not found.items:
+    if not screened.regions and not screened.items:
         return (), set()
-    dialogues = EVALUATIONS if how.evaluation else DIALOGUES
-    by_task = [dialogues[task](found, how) for task in tasks]
+    dialogues = EVALUATIONS if instruction.evaluation else DIALOGUES
+    by_task = [dialogues[task](screened, instruction) for task in tasks]
     apart = [talk for task in by_task for talk in task]
-    talks = merged(by_task, found.items) if how.merge else apart
+    talks = merged(by_task, screened.items) if instruction.merge else apart
     ordinals: Counter[str] = Counter()  # of the records of each task
     conversations = []
     for exchanges in talks:
         spoken = {exchange.task for exchange in exchanges}
         task = MULTI_TASK if len(spoken) > 1 else str(exchanges[0].task)
-        conversations.append(_record(found, exchanges, how, task, ordinals[task]))
+        conversations.append(_record(screened, exchanges, instruction, task, ordinals[task]))
         ordinals[task] += 1
     used = {item for talk in talks for exchange in talk for item in exchange.items}
     return tuple(conversations), used
 
 
 def _record(
-    found: ScreenedImage, exchanges: Sequence[Exchange], how: Instruction, task: str, ordinal: int
+    screened: ScreenedImage,
+    exchanges: Sequence[Exchange],
+    instruction: Instruction,
+    task: str,
+    ordinal: int,
 ) -> Conversation:
-    image = found.image
+    image = screened.image
     record_id = sample_id(image.source, image.split, image.image_id, task, ordinal)
-    talk = assemble(record_id, how.style, exchanges, text_only=image.file_name is None)
-    by = next((item.captioner for item in found.items if isinstance(item, Description)), None)
+    talk = assemble(record_id, instruction.style, exchanges, text_only=image.file_name is None)
+    by = next((item.captioner for item in screened.items if isinstance(item, Description)), None)
     if by is None or all(region.caption is None for region in talk.regions):
         return talk
     return replace(talk, captioner=by)
 
 
-def _reject_unused(found: ScreenedImage, draft: Draft, book: Book) -> None:
-    image = found.image
-    if not found.regions and not found.items:
+def _reject_unused(screened: ScreenedImage, draft: Draft, ledger: StageLedger) -> None:
+    image = screened.image
+    if not screened.regions and not screened.items:
         cause = Rejected(Reason.NO_REGIONS, "no usable annotation, expected at least one")
-        book.reject(image, Kind.IMAGE, image.image_id, cause)
+        ledger.reject(image, Kind.IMAGE, image.image_id, cause)
         return
     cause = Rejected(Reason.NOT_USED, "no conversation of this build is about it")
     if not draft.conversations:
-        book.reject(image, Kind.IMAGE, image.image_id, cause)
+        ledger.reject(image, Kind.IMAGE, image.image_id, cause)
     region_ids = set(draft.region_ids())
-    if len(region_ids) < len(found.regions):
-        for region in found.regions:
+    if len(region_ids) < len(screened.regions):
+        for region in screened.regions:
             if region.region_id not in region_ids:
-                book.reject(image, Kind.ANNOTATION, region.region_id, cause)
-    if len(draft.items) < len(found.items):
+                ledger.reject(image, Kind.ANNOTATION, region.region_id, cause)
+    if len(draft.items) < len(screened.items):
         used = set(draft.items)
-        for item in found.items:
+        for item in screened.items:
             if (item.kind, item.id) not in used:
-                book.reject(image, item.kind, item.id, cause)
+                ledger.reject(image, item.kind, item.id, cause)
 
 
-class _ComposeImages(BookedDoFn):
+class _ComposeImages(LedgerDoFn):
     stage = Stage.COMPOSE
 
-    def __init__(self, tasks: Mapping[str, Sequence[Task]], how: Instruction) -> None:
+    def __init__(self, tasks: Mapping[str, Sequence[Task]], instruction: Instruction) -> None:
         self._tasks = tasks
-        self._how = how
+        self._instruction = instruction
 
     def process(self, element: Sequence[ScreenedImage]) -> Iterator[Any]:
         composed = [
-            compose_image(found, self._tasks[found.image.source], self._how, self.book)
+            compose_image(found, self._tasks[found.image.source], self._instruction, self.ledger)
             for found in element
         ]
         drafts = [draft for draft in composed if draft is not None]
@@ -127,8 +133,8 @@ class ComposeConversations(beam.PTransform[PCollection[list[ScreenedImage]], Any
     """Batches of ScreenedImage -> of Draft, with rejections and tallies beside them."""
 
     tasks: Mapping[str, Sequence[Task]]  # of each source
-    how: Instruction
+    instruction: Instruction
 
     def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> Any:
         """Apply `compose_image` to every image."""
-        return pcoll | booked(_ComposeImages(self.tasks, self.how))
+        return pcoll | booked(_ComposeImages(self.tasks, self.instruction))

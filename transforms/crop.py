@@ -47,7 +47,7 @@ def crop(picture: Image.Image, box: Box, context: float) -> Image.Image:
     return picture.crop(window(box, context, picture.width, picture.height))
 
 
-def jpeg(picture: Image.Image, max_pixels: int) -> bytes:
+def encode_jpeg(picture: Image.Image, max_pixels: int) -> bytes:
     """Return a picture as an RGB JPEG; the same pixels give the same bytes.
 
     It is shrunk to at most `max_pixels` with its aspect kept, and never enlarged. One that is too

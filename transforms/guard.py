@@ -17,7 +17,7 @@ from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo
 from schemas.source import SourceImage
-from transforms.ledger import Book, BookedDoFn, booked, passed_on
+from transforms.ledger import LedgerDoFn, StageLedger, booked, passed_on
 
 Forbidden = Mapping[str, str]  # name of a picture to the evaluation that is done on it
 
@@ -83,34 +83,36 @@ def picture_name(owner: str, image: ImageInfo) -> str | None:
     return None
 
 
-def guard_image(found: SourceImage, owner: str, forbidden: Forbidden, book: Book) -> bool:
+def guard_image(
+    source_image: SourceImage, owner: str, forbidden: Forbidden, ledger: StageLedger
+) -> bool:
     """Tell whether an image may be trained on; what it takes along otherwise is sampled out.
 
     Args:
-        found: the image.
+        source_image: the image.
         owner: name of the source whose picture it is.
         forbidden: names of pictures that are evaluated on.
-        book: of the stage.
+        ledger: of the stage.
     """
-    image = found.image
-    book.read(image, Kind.IMAGE)
-    book.read(image, Kind.ANNOTATION, len(found.regions))
-    book.items_read(image, found.items)
+    image = source_image.image
+    ledger.read(image, Kind.IMAGE)
+    ledger.read(image, Kind.ANNOTATION, len(source_image.regions))
+    ledger.items_read(image, source_image.items)
     name = picture_name(owner, image)
     if name is None or name not in forbidden:
-        book.kept(image, Kind.IMAGE)
-        book.kept(image, Kind.ANNOTATION, len(found.regions))
-        book.items_kept(image, found.items)
+        ledger.kept(image, Kind.IMAGE)
+        ledger.kept(image, Kind.ANNOTATION, len(source_image.regions))
+        ledger.items_kept(image, source_image.items)
         return True
     detail = f"it is {name}, of {forbidden[name]}; expected an image no evaluation is done on"
-    book.reject(image, Kind.IMAGE, image.image_id, Rejected(Reason.EVALUATION_IMAGE, detail))
-    book.sampled_out(image, Kind.ANNOTATION, len(found.regions))
-    for item in found.items:
-        book.sampled_out(image, item.kind)
+    ledger.reject(image, Kind.IMAGE, image.image_id, Rejected(Reason.EVALUATION_IMAGE, detail))
+    ledger.sampled_out(image, Kind.ANNOTATION, len(source_image.regions))
+    for item in source_image.items:
+        ledger.sampled_out(image, item.kind)
     return False
 
 
-class _GuardImages(BookedDoFn):
+class _GuardImages(LedgerDoFn):
     stage = Stage.GUARD
 
     def __init__(self, owners: Mapping[tuple[str, str], str], forbidden: Forbidden) -> None:
@@ -121,10 +123,10 @@ class _GuardImages(BookedDoFn):
         yield [found for found in element if self._may_pass(found)]
         yield from self.settle()
 
-    def _may_pass(self, found: SourceImage) -> bool:
-        owner = self._owners.get((found.image.source, found.image.split))
+    def _may_pass(self, source_image: SourceImage) -> bool:
+        owner = self._owners.get((source_image.image.source, source_image.image.split))
         forbidden = {} if owner is None else self._forbidden
-        return guard_image(found, owner or "", forbidden, self.book)
+        return guard_image(source_image, owner or "", forbidden, self.ledger)
 
 
 @dataclass

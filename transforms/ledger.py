@@ -1,6 +1,6 @@
 """Double-entry book-keeping for stages: what comes in is counted apart from what goes out.
 
-Each stage writes into a `Book`; the `BookedDoFn` around it turns the book into two more
+Each stage writes into a `StageLedger`; the `LedgerDoFn` around it turns the ledger into two more
 outputs beside the kept items: rejections, and tallies that add up to the ledger. Both follow the
 bundle, so a bundle that is tried again counts once.
 """
@@ -27,7 +27,7 @@ KEPT, REJECTED, TALLY = "kept", "rejected", "tally"
 Place = ImageInfo | SplitInput | Rejection  # anything that knows its source and split
 
 
-class Book:
+class StageLedger:
     """One stage's counts and rejections."""
 
     def __init__(self, stage: Stage) -> None:
@@ -86,26 +86,26 @@ class Book:
         )
 
 
-class BookedDoFn(beam.DoFn):
-    """A DoFn with a book; subclasses end `process` with `yield from self.settle()`."""
+class LedgerDoFn(beam.DoFn):
+    """A DoFn with a ledger; subclasses end `process` with `yield from self.settle()`."""
 
     stage: ClassVar[Stage]
 
     def start_bundle(self) -> None:
-        """Open an empty book."""
-        self.book = Book(self.stage)
+        """Open an empty ledger."""
+        self.ledger = StageLedger(self.stage)
         self.progress = Progress(self.stage)
 
     def settle(self) -> Iterator[TaggedOutput[str, Any]]:
         """Yield the rejections written since the last call."""
-        rejections, self.book.rejections = self.book.rejections, []
+        rejections, self.ledger.rejections = self.ledger.rejections, []
         for rejection in rejections:
             yield TaggedOutput(REJECTED, rejection)
 
     def finish_bundle(self) -> Iterator[TaggedOutput[str, Any]]:
         """Yield the bundle's counts."""
         self.progress.flush()
-        for key, number in self.book.tally.items():
+        for key, number in self.ledger.tally.items():
             plain = tuple(str(word) for word in key), number
             yield TaggedOutput(TALLY, in_bundle(plain))
 
@@ -115,7 +115,7 @@ def in_bundle(value: object) -> WindowedValue:
     return WindowedValue(value, MIN_TIMESTAMP, (GlobalWindow(),))
 
 
-def booked(dofn: BookedDoFn, *tags: str, **side_inputs: Any) -> Any:
+def booked(dofn: LedgerDoFn, *tags: str, **side_inputs: Any) -> Any:
     """Return the ParDo of a booked DoFn, with its outputs named."""
     return beam.ParDo(dofn, **side_inputs).with_outputs(REJECTED, TALLY, *tags, main=KEPT)
 

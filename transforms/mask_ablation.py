@@ -1,13 +1,13 @@
 """Masks that are a little wrong, to see what a model makes of them (RegionGPT, Table 16)."""
 
 from schemas.mask import BoolImage, Mask, from_pixels
-from schemas.source import Masks
+from schemas.source import MaskVariant
 
 KERNEL = 5  # pixels a side, of an image whose longer side has `SIDE`
 SIDE = 336
 
 
-def worsened(mask: Mask, how: Masks) -> Mask:
+def worsened(mask: Mask, how: MaskVariant) -> Mask:
     """Return a mask dilated or eroded by a square kernel that grows with the image.
 
     The kernel stands for one of 5 x 5 pixels once the image is padded to a square and resized to

@@ -17,52 +17,59 @@ from schemas.ledger import Stage
 from schemas.mask import Mask, parse_segmentation
 from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import ImageInfo, Region, ScreenedImage
-from schemas.source import Masks, SourceImage, SourceRegion
+from schemas.source import MaskVariant, SourceImage, SourceRegion
 from schemas.text import shown_name, storable
-from transforms.ledger import Book, BookedDoFn, booked
+from transforms.ledger import LedgerDoFn, StageLedger, booked
 from transforms.mask_ablation import worsened
 from transforms.screen_items import screen_item
 
 
-def screen_image(found: SourceImage, book: Book, masks: Masks = "annotated") -> ScreenedImage:
+def screen_image(
+    source_image: SourceImage, ledger: StageLedger, masks: MaskVariant = "annotated"
+) -> ScreenedImage:
     """Return the image with its usable regions and items."""
-    image = found.image
-    book.read(image, Kind.IMAGE)
-    book.read(image, Kind.ANNOTATION, len(found.regions))
+    image = source_image.image
+    ledger.read(image, Kind.IMAGE)
+    ledger.read(image, Kind.ANNOTATION, len(source_image.regions))
     regions = []
     refused = {}
-    for region in found.regions:
+    for region in source_image.regions:
         try:
-            regions.append(_screen_region(image, region, book, masks))
+            regions.append(_screen_region(image, region, ledger, masks))
         except Rejected as cause:
             refused[region.region_id] = cause
-            book.reject(image, Kind.ANNOTATION, region.region_id, cause)
-    book.kept(image, Kind.IMAGE)
-    book.kept(image, Kind.ANNOTATION, len(regions))
-    items = _screen_items(found, regions, refused, book) if found.items else ()
-    return ScreenedImage(image, tuple(regions), items, found.label_set)
+            ledger.reject(image, Kind.ANNOTATION, region.region_id, cause)
+    ledger.kept(image, Kind.IMAGE)
+    ledger.kept(image, Kind.ANNOTATION, len(regions))
+    items = _screen_items(source_image, regions, refused, ledger) if source_image.items else ()
+    return ScreenedImage(image, tuple(regions), items, source_image.label_set)
 
 
 def _screen_items(
-    found: SourceImage, regions: Sequence[Region], refused: Mapping[str, Rejected], book: Book
+    source_image: SourceImage,
+    regions: Sequence[Region],
+    refused: Mapping[str, Rejected],
+    ledger: StageLedger,
 ) -> tuple[Item, ...]:
     known: dict[str, Region | Rejected] = {
         **refused,
         **{region.region_id: region for region in regions},
     }
-    has_picture = found.image.file_name is not None
+    has_picture = source_image.image.file_name is not None
     items = []
-    for item in found.items:
+    for item in source_image.items:
         try:
             items.append(screen_item(item, known, has_picture=has_picture))
         except Rejected as cause:
-            book.reject(found.image, item.kind, item.id, cause)
-    book.items_read(found.image, found.items)
-    book.items_kept(found.image, items)
+            ledger.reject(source_image.image, item.kind, item.id, cause)
+    ledger.items_read(source_image.image, source_image.items)
+    ledger.items_kept(source_image.image, items)
     return tuple(items)
 
 
-def _screen_region(image: ImageInfo, region: SourceRegion, book: Book, masks: Masks) -> Region:
+def _screen_region(
+    image: ImageInfo, region: SourceRegion, ledger: StageLedger, masks: MaskVariant
+) -> Region:
     assert image.width is not None, "regions need an image"
     assert image.height is not None, "regions need an image"
     if region.crowd:
@@ -74,10 +81,10 @@ def _screen_region(image: ImageInfo, region: SourceRegion, book: Book, masks: Ma
     box, clipped = fit_box(region.bbox, image.width, image.height)
     mask = parse_segmentation(region.segmentation, image.height, image.width)
     if clipped:
-        book.repaired(image, Kind.ANNOTATION, Repair.BOX_CLIPPED)
+        ledger.repaired(image, Kind.ANNOTATION, Repair.BOX_CLIPPED)
     if mask and _is_blank(mask):
         mask = None
-        book.repaired(image, Kind.ANNOTATION, Repair.MASK_EMPTY)
+        ledger.repaired(image, Kind.ANNOTATION, Repair.MASK_EMPTY)
     if mask and masks != "annotated":
         mask = worsened(mask, masks)
     return Region(region.region_id, box, mask, category, None, region.score)
@@ -88,14 +95,14 @@ def _is_blank(mask: Mask) -> bool:
     return len(mask.counts) <= 7 and mask.area() == 0
 
 
-class _ScreenImage(BookedDoFn):
+class _ScreenImage(LedgerDoFn):
     stage = Stage.SCREEN
 
-    def __init__(self, masks: Masks) -> None:
+    def __init__(self, masks: MaskVariant) -> None:
         self._masks = masks
 
     def process(self, element: Sequence[SourceImage]) -> Iterator[Any]:
-        yield [screen_image(image, self.book, self._masks) for image in element]
+        yield [screen_image(image, self.ledger, self._masks) for image in element]
         yield from self.settle()
         self.progress.add(len(element))
 
@@ -104,7 +111,7 @@ class _ScreenImage(BookedDoFn):
 class ScreenRegions(beam.PTransform[PCollection[list[SourceImage]], Any]):
     """Batches of SourceImage -> of ScreenedImage, with rejections and tallies beside them."""
 
-    masks: Masks = "annotated"
+    masks: MaskVariant = "annotated"
 
     def expand(self, pcoll: PCollection[list[SourceImage]]) -> Any:
         """Apply `screen_image` to every image."""

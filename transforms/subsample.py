@@ -22,7 +22,7 @@ from schemas.item import Expression, Item, PendingDescription
 from schemas.ledger import Stage
 from schemas.rejection import Kind
 from schemas.sample import ImageInfo, Region, ScreenedImage
-from transforms.ledger import Book, BookedDoFn, booked, passed_on
+from transforms.ledger import LedgerDoFn, StageLedger, booked, passed_on
 
 CategoryKey = tuple[str, str, str]  # source, split, category
 RegionRank = tuple[int, str]  # hash, then id, so that no two are equal
@@ -64,40 +64,40 @@ def category_ranks(
 
 
 def sample_image(
-    found: ScreenedImage,
+    screened: ScreenedImage,
     smallest: Mapping[CategoryKey, list[RegionRank]],
     caps: Caps,
-    book: Book,
+    ledger: StageLedger,
 ) -> ScreenedImage | None:
     """Return the image with the regions the caps leave, or None where they leave none.
 
     Args:
-        found: the image.
+        screened: the image.
         smallest: for each category that is capped its smallest ranks, ascending: so many as the
             largest cap has, or all.
         caps: of the recipe.
-        book: of the stage.
+        ledger: of the stage.
     """
-    image = found.image
-    book.read(image, Kind.IMAGE)
-    book.read(image, Kind.ANNOTATION, len(found.regions))
-    book.items_read(image, found.items)
-    told = tuple(item for item in found.items if isinstance(item, PendingDescription))
+    image = screened.image
+    ledger.read(image, Kind.IMAGE)
+    ledger.read(image, Kind.ANNOTATION, len(screened.regions))
+    ledger.items_read(image, screened.items)
+    told = tuple(item for item in screened.items if isinstance(item, PendingDescription))
     if told:
-        own = tuple(item for item in found.items if not isinstance(item, PendingDescription))
-        kept = _sampled(replace(found, items=own), smallest, caps)
+        own = tuple(item for item in screened.items if not isinstance(item, PendingDescription))
+        kept = _sampled(replace(screened, items=own), smallest, caps)
         kept = kept and replace(kept, items=kept.items + _whole_items(told, kept.regions))
     else:
-        kept = _sampled(found, smallest, caps)
-    _settle(found, kept, book)
+        kept = _sampled(screened, smallest, caps)
+    _settle(screened, kept, ledger)
     return kept
 
 
 def _sampled(
-    found: ScreenedImage, smallest: Mapping[CategoryKey, list[RegionRank]], caps: Caps
+    screened: ScreenedImage, smallest: Mapping[CategoryKey, list[RegionRank]], caps: Caps
 ) -> ScreenedImage | None:
     """Return what the caps leave of an image; what a captioner said of it decides nothing."""
-    image, regions = found.image, list(found.regions)
+    image, regions = screened.image, list(screened.regions)
     if number := caps.per_category.get(image.source):
         regions = [
             region
@@ -106,8 +106,8 @@ def _sampled(
             or _category_rank(image, region, caps)
             <= smallest[_category(image, region.category)][:number][-1]
         ]
-    items = found.items
-    if len(regions) < len(found.regions):
+    items = screened.items
+    if len(regions) < len(screened.regions):
         items = _whole_items(items, regions)
     cap = caps.per_image.get(image.source)
     if caps.min_words is not None:
@@ -115,25 +115,25 @@ def _sampled(
         cap = cap or len(regions)  # regions of which nothing is left to be said go as well
     if cap is not None:
         items = _capped_items(image, items, cap, caps)
-        regions = _capped_regions(image, regions, items, found.items, cap, caps)
-    emptied = not items and bool(found.items or (found.regions and not regions))
-    return None if emptied else ScreenedImage(image, tuple(regions), items, found.label_set)
+        regions = _capped_regions(image, regions, items, screened.items, cap, caps)
+    emptied = not items and bool(screened.items or (screened.regions and not regions))
+    return None if emptied else ScreenedImage(image, tuple(regions), items, screened.label_set)
 
 
-def _settle(found: ScreenedImage, kept: ScreenedImage | None, book: Book) -> None:
+def _settle(screened: ScreenedImage, kept: ScreenedImage | None, ledger: StageLedger) -> None:
     """Write down what goes on, and that the rest is sampled out."""
-    image = found.image
+    image = screened.image
     items = kept.items if kept else ()
     regions = len(kept.regions) if kept else 0
-    book.kept(image, Kind.IMAGE, int(kept is not None))
-    book.sampled_out(image, Kind.IMAGE, int(kept is None))
-    book.kept(image, Kind.ANNOTATION, regions)
-    book.sampled_out(image, Kind.ANNOTATION, len(found.regions) - regions)
-    book.items_kept(image, items)
+    ledger.kept(image, Kind.IMAGE, int(kept is not None))
+    ledger.sampled_out(image, Kind.IMAGE, int(kept is None))
+    ledger.kept(image, Kind.ANNOTATION, regions)
+    ledger.sampled_out(image, Kind.ANNOTATION, len(screened.regions) - regions)
+    ledger.items_kept(image, items)
     left = {item.id for item in items}
-    for item in found.items:
+    for item in screened.items:
         if item.id not in left:
-            book.sampled_out(image, item.kind)
+            ledger.sampled_out(image, item.kind)
 
 
 def _whole_items(items: Sequence[Item], regions: Sequence[Region]) -> tuple[Item, ...]:
@@ -203,7 +203,7 @@ def _image_rank(image: ImageInfo, region: Region, caps: Caps) -> int:
     return rank(caps.seed, "per_image", *_at(image, caps), region.region_id)
 
 
-class _SampleImages(BookedDoFn):
+class _SampleImages(LedgerDoFn):
     stage = Stage.SAMPLE
 
     def __init__(self, caps: Caps) -> None:
@@ -214,7 +214,7 @@ class _SampleImages(BookedDoFn):
         element: Sequence[ScreenedImage],
         smallest: Mapping[CategoryKey, list[RegionRank]],
     ) -> Iterator[Any]:
-        sampled = [sample_image(found, smallest, self._caps, self.book) for found in element]
+        sampled = [sample_image(found, smallest, self._caps, self.ledger) for found in element]
         yield [found for found in sampled if found is not None]
 
 

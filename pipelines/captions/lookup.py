@@ -20,7 +20,7 @@ from pipelines.recipes.recipe import RECAPD_ROLE
 from pipelines.shards.reader import DAMAGE, read_columns
 from pipelines.storage import files
 from schemas.errors import InputFileError
-from schemas.item import Captioner, Description, PendingDescription
+from schemas.item import CaptionProvenance, Description, PendingDescription
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.source import Count, Entry, SourceImage, SplitInput
 
@@ -134,7 +134,7 @@ class Told(NamedTuple):
 
     text: str | None
     score: float | None
-    by: Captioner | None
+    by: CaptionProvenance | None
 
 
 class Captions:
@@ -162,11 +162,11 @@ class Captions:
         return found
 
 
-def _captioner(batch: pa.RecordBatch, place: int) -> Captioner | None:
+def _captioner(batch: pa.RecordBatch, place: int) -> CaptionProvenance | None:
     names = ("captioner_model", "captioner_sampling", "global_caption")
     provenance = batch.column("provenance")
     model, sampling, spoken = (provenance.field(name)[place].as_py() for name in names)
-    return None if model is None or sampling is None else Captioner(model, sampling, spoken)
+    return None if model is None or sampling is None else CaptionProvenance(model, sampling, spoken)
 
 
 def description(pending: PendingDescription, told: Told) -> Description:

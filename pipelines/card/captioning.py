@@ -16,17 +16,18 @@ def captioning_section(plan: Plan) -> str:
     return "\n".join(["## How regions were captioned", "", *(f"- {line}" for line in lines)])
 
 
-def _asked(how: Captioning) -> Iterator[str]:
-    if how.captioner == "builtin":
+def _asked(captioning: Captioning) -> Iterator[str]:
+    if captioning.captioner == "builtin":
         yield f"by `{MODEL}`, our own, which says only what it measures"
         return
     yield (
-        f"by the model `{how.model}`, at temperature {how.temperature:g} and top-p {how.top_p:g}, "
-        f"in {how.region_tokens} tokens at most"
+        f"by the model `{captioning.model}`, at temperature {captioning.temperature:g} "
+        f"and top-p {captioning.top_p:g}, "
+        f"in {captioning.region_tokens} tokens at most"
     )
     known = [
-        "the caption of the whole image" if how.global_caption else "",
-        "the name of the annotated class" if how.class_name else "",
+        "the caption of the whole image" if captioning.global_caption else "",
+        "the name of the annotated class" if captioning.class_name else "",
     ]
     told = " and ".join(filter(None, known)) or "nothing"
     yield f"beside the crop of a region it was given {told}"

@@ -19,7 +19,7 @@ from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejection
 from schemas.source import SourceImage, SplitFacts, SplitInput
 from transforms.compose import compose_image
-from transforms.ledger import Book
+from transforms.ledger import StageLedger
 from transforms.screen import screen_image
 
 COMPOSED = 500  # images of a split whose records are written to see how large they become
@@ -57,13 +57,13 @@ class Forecast:
         """About how much will be written: each record of an image holds the picture anew."""
         return self._composed_bytes * self.images // max(1, min(self.images, COMPOSED))
 
-    def _bytes(self, found: SourceImage) -> int:
-        book = Book(Stage.COMPOSE)
-        image = screen_image(found, book)
+    def _bytes(self, source_image: SourceImage) -> int:
+        ledger = StageLedger(Stage.COMPOSE)
+        image = screen_image(source_image, ledger)
         if self._captions:
-            image = describe_image(image, self._captions.of(found.image.image_id), book)
-        draft = compose_image(image, self._tasks, self._how, book)
-        picture = found.image.size_bytes if self._embed else 0
+            image = describe_image(image, self._captions.of(source_image.image.image_id), ledger)
+        draft = compose_image(image, self._tasks, self._how, ledger)
+        picture = source_image.image.size_bytes if self._embed else 0
         return sum(picture + row_bytes(talk) for talk in draft.conversations) if draft else 0
 
 

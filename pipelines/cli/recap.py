@@ -161,16 +161,16 @@ def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
 
 
 def _captioner(
-    args: Namespace, how: Captioning, server: Server | None
+    args: Namespace, captioning: Captioning, server: Server | None
 ) -> tuple[Callable[[], Captioner], int]:
     concurrency = positive("--concurrency", args.concurrency)
     make: Callable[[], Captioner]
-    if how.captioner == "builtin":
-        make, concurrency = partial(BuiltinCaptioner, how.context), BUILTIN_SIDE_BY_SIDE
+    if captioning.captioner == "builtin":
+        make, concurrency = partial(BuiltinCaptioner, captioning.context), BUILTIN_SIDE_BY_SIDE
     else:
         from pipelines.recap.client.captioner import OpenAICaptioner
 
-        make = partial(OpenAICaptioner, _servers(args, server), how)
+        make = partial(OpenAICaptioner, _servers(args, server), captioning)
         if server is not None:
             from pipelines.recap.serving.captioner import ServedCaptioner
 

@@ -27,12 +27,12 @@ from pipelines.recap.clip.scorer import Scorer
 from pipelines.recipes.recap import RecapRecipe
 from pipelines.shards.pages import Page, ShardKey, pack_page
 from pipelines.write import WriteOptions, shard_key, write_shard
-from schemas.item import Captioner as Provenance
+from schemas.item import CaptionProvenance
 from schemas.ledger import Stage
 from schemas.manifest import Shard
 from schemas.sample import Draft, ScreenedImage
 from transforms.compose import compose_image
-from transforms.ledger import Book
+from transforms.ledger import StageLedger
 from transforms.progress import Progress
 
 
@@ -53,7 +53,7 @@ def caption_shard(
     key: ShardKey,
     images: Sequence[ScreenedImage],
     job: ShardJob,
-    books: dict[Stage, Book],
+    ledgers: dict[Stage, StageLedger],
     run: Callable[[Any], Any],
 ) -> Shard:
     """Caption the images of a shard and write it.
@@ -62,25 +62,25 @@ def caption_shard(
         key: of the shard.
         images: with the regions to caption, in any order.
         job: how.
-        books: of the stages caption, filter, compose and write.
+        ledgers: of the stages caption, filter, compose and write.
         run: runs a coroutine to its end, on the loop the captioner lives on.
     """
     ordered = sorted(images, key=lambda found: shard_key(found.image)[1])
     places = [found.image for found in ordered]
     with open_journals(job.write.output, job.fingerprint, places) as journals:
         scorer = JournaledScorer(job.scorer) if job.scorer else None
-        captioning = _caption(ordered, job, journals, scorer, books[Stage.CAPTION])
+        captioning = _caption(ordered, job, journals, scorer, ledgers[Stage.CAPTION])
         outcomes = {found.image.image.image_id: found for found in run(captioning)}
         settled = [outcomes[f.image.image_id] for f in ordered if f.image.image_id in outcomes]
         scores = score_outcomes(settled, scorer) if scorer else None
     drafts = [
         (shard_key(outcome.image.image)[1], draft)
         for outcome in settled
-        if (draft := _draft(outcome, scores, job, books)) is not None
+        if (draft := _draft(outcome, scores, job, ledgers)) is not None
     ]
     pages: list[Page] = [pack_page(drafts, job.write.images, job.write.stamp)]
     progress = Progress(Stage.WRITE)
-    shard = write_shard(key, pages, job.write, books[Stage.WRITE], progress)
+    shard = write_shard(key, pages, job.write, ledgers[Stage.WRITE], progress)
     progress.flush()
     return shard
 
@@ -90,7 +90,7 @@ async def _caption(
     job: ShardJob,
     journals: Mapping[str, Journal],
     scorer: JournaledScorer | None,
-    book: Book,
+    ledger: StageLedger,
 ) -> list[Outcome]:
     how, progress = job.recipe.captioning, Progress(Stage.CAPTION)
     wordings = job.recipe.instruction().wordings
@@ -107,7 +107,7 @@ async def _caption(
         max_pixels=how.max_pixels,
         scored=scorer is not None,
     )
-    captioning = CaptionImages(stages, journals, sights, scorer, job.side_by_side, book)
+    captioning = CaptionImages(stages, journals, sights, scorer, job.side_by_side, ledger)
     found = []
     async for outcome in captioning.run(images):
         found.append(outcome)
@@ -117,14 +117,14 @@ async def _caption(
 
 
 def _draft(
-    outcome: Outcome, scores: Scores | None, job: ShardJob, books: dict[Stage, Book]
+    outcome: Outcome, scores: Scores | None, job: ShardJob, ledgers: dict[Stage, StageLedger]
 ) -> Draft | None:
     recipe = job.recipe
-    kept = filter_outcome(outcome, scores, recipe.filter.threshold, books[Stage.FILTER])
+    kept = filter_outcome(outcome, scores, recipe.filter.threshold, ledgers[Stage.FILTER])
     if kept is None:
         return None
     tasks = recipe.tasks()[kept.image.source]
-    draft = compose_image(kept, tasks, recipe.instruction(), books[Stage.COMPOSE])
+    draft = compose_image(kept, tasks, recipe.instruction(), ledgers[Stage.COMPOSE])
     if draft is None:
         return None
     by = _provenance(outcome, scores, job)
@@ -132,7 +132,7 @@ def _draft(
     return replace(draft, conversations=talks)
 
 
-def _provenance(outcome: Outcome, scores: Scores | None, job: ShardJob) -> Provenance:
+def _provenance(outcome: Outcome, scores: Scores | None, job: ShardJob) -> CaptionProvenance:
     """Return all that is needed to ask the same again."""
     how = job.recipe.captioning
     accepted = outcome.accepted()
@@ -153,4 +153,4 @@ def _provenance(outcome: Outcome, scores: Scores | None, job: ShardJob) -> Prove
             key: round(scores[region_key(outcome.image, key)].minimum, 6) for key in accepted
         }
     text = msgspec.json.encode(sampling, order="deterministic").decode()
-    return Provenance(job.captioner.model, text, spoken.text if spoken else None)
+    return CaptionProvenance(job.captioner.model, text, spoken.text if spoken else None)

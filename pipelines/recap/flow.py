@@ -22,7 +22,7 @@ from schemas.errors import BuildError
 from schemas.ledger import Stage
 from schemas.sample import ImageInfo, Region, ScreenedImage
 from schemas.source import SplitFacts
-from transforms.ledger import KEPT, REJECTED, TALLY, Book
+from transforms.ledger import KEPT, REJECTED, TALLY, StageLedger
 
 Packed = bytes
 STAGES = (Stage.CAPTION, Stage.FILTER, Stage.COMPOSE, Stage.WRITE)
@@ -124,13 +124,13 @@ class _CaptionShard(beam.DoFn):
             captioner=self._captioner,
             scorer=self._scorer,
         )
-        books = {stage: Book(stage) for stage in STAGES}
+        ledgers = {stage: StageLedger(stage) for stage in STAGES}
         images = [unpack_image(each) for each in packed if each]
-        yield caption_shard(key, images, job, books, self._loop.run)
-        for book in books.values():
-            for rejection in book.rejections:
+        yield caption_shard(key, images, job, ledgers, self._loop.run)
+        for ledger in ledgers.values():
+            for rejection in ledger.rejections:
                 yield TaggedOutput(REJECTED, rejection)
-            for account, number in book.tally.items():
+            for account, number in ledger.tally.items():
                 yield TaggedOutput(TALLY, (tuple(str(word) for word in account), number))
 
 

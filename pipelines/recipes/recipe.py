@@ -18,7 +18,7 @@ from schemas.errors import UsageError
 from schemas.manifest import ImagesMode
 from schemas.rejection import Rejected
 from schemas.sample import Task
-from schemas.source import Masks, Sizing
+from schemas.source import MaskVariant, Sizing
 from schemas.text import clean
 from transforms.subsample import Caps
 
@@ -42,7 +42,7 @@ class Recipe(BaseModel):
     mode: InstructionMode = InstructionMode.MULTI_TURN_ALL
     merge: bool = False  # the tasks of an image share conversations
     evaluation: bool = False  # what is made is asked of a model and scored
-    masks: Masks = "annotated"
+    masks: MaskVariant = "annotated"
     guard: bool = True  # no split to train on holds an image that an evaluation is done on
     guard_paths: Mapping[str, Mapping[str, str]] = {}  # of its lists, as `paths` of sources
     without_recapd: bool = False  # leave out the detailed captions that none were given for

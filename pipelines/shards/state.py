@@ -7,7 +7,7 @@ from pipelines.storage import files
 from schemas.ledger import Tally, TallyKey
 from schemas.manifest import Shard
 from schemas.rejection import Reason, Rejection
-from transforms.ledger import Book
+from transforms.ledger import StageLedger
 
 FOLDER = "_state"
 PASSING = {Reason.IMAGE_MISSING, Reason.IMAGE_UNREADABLE}  # what may be mended by the next run
@@ -22,13 +22,13 @@ class ShardState(msgspec.Struct, frozen=True):
     rejections: tuple[Rejection, ...]
 
     @classmethod
-    def of(cls, fingerprint: str, shard: Shard, book: Book) -> "ShardState":
+    def of(cls, fingerprint: str, shard: Shard, ledger: StageLedger) -> "ShardState":
         """Return the state of a shard that was just written."""
         return cls(
             fingerprint,
             shard.model_dump_json(),
-            tuple(sorted(book.tally.items())),
-            tuple(book.rejections),
+            tuple(sorted(ledger.tally.items())),
+            tuple(ledger.rejections),
         )
 
     @property

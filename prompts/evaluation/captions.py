@@ -6,22 +6,22 @@ The references are the owner's sentences in order of their ids. A metric takes t
 
 from collections import defaultdict
 
-from prompts.dialogue import Exchange, Posed, filled
+from prompts.dialogue import EvaluationTarget, Exchange, filled
 from prompts.instruction import Instruction
 from prompts.region_caption import BRIEF
 from schemas.item import Expression
 from schemas.sample import ScreenedImage, Task
 
 
-def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     """Return a conversation for each region that a sentence is about, in order of the regions."""
     said: defaultdict[str, list[Expression]] = defaultdict(list)
-    for item in found.items:
+    for item in screened.items:
         if isinstance(item, Expression):
             said[item.region_id].append(item)
-    wording, prompt = how.wordings[BRIEF.name].choose(0)
+    wording, prompt = instruction.wordings[BRIEF.name].choose(0)
     talks = []
-    for region in found.regions:
+    for region in screened.regions:
         sentences = sorted(said[region.region_id], key=lambda item: (len(item.id), item.id))
         if not sentences:
             continue
@@ -32,8 +32,8 @@ def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
             answer=references[0],
             prompt=prompt,
             items=tuple(item.id for item in sentences),
-            posed=Posed(
-                item_id=region.region_id, group=found.image.image_id, references=references
+            target=EvaluationTarget(
+                item_id=region.region_id, group=screened.image.image_id, references=references
             ),
         )
         talks.append([exchange])

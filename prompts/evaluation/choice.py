@@ -10,7 +10,14 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from prompts.dialogue import Declared, Exchange, Named, Posed, filled, listed
+from prompts.dialogue import (
+    EvaluationTarget,
+    Exchange,
+    RegionDefinition,
+    RegionName,
+    filled,
+    listed,
+)
 from prompts.instruction import Instruction
 from prompts.referring_expression_comprehension import CHOICE, SUFFIX, TASK, overlap
 from schemas.item import Expression
@@ -20,19 +27,19 @@ HIT = 0.5  # intersection over union from which a candidate is right
 DETECTED, ADDED = "detected", "ground_truth_added"  # groups
 
 
-def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     """Return a conversation for each expression, in their order."""
-    regions = {region.region_id: region for region in found.regions}
-    detected = [region for region in found.regions if region.score is not None]
-    chance = how.chance(found.image)
+    regions = {region.region_id: region for region in screened.regions}
+    detected = [region for region in screened.regions if region.score is not None]
+    hasher = instruction.hasher(screened.image)
     talks = []
-    for item in found.items:
+    for item in screened.items:
         if isinstance(item, Expression):
             meant = regions[item.region_id]
             candidates, group = _candidates(detected, meant)
-            ranks = {one.region_id: chance.rank(TASK, item.id, one.region_id) for one in candidates}
+            ranks = {one.region_id: hasher.rank(TASK, item.id, one.region_id) for one in candidates}
             candidates.sort(key=lambda one: (ranks[one.region_id], one.region_id))
-            talks.append([_question(item, meant, candidates, group, how)])
+            talks.append([_question(item, meant, candidates, group, instruction)])
     return talks
 
 
@@ -43,21 +50,27 @@ def _candidates(detected: Sequence[Region], meant: Region) -> tuple[list[Region]
 
 
 def _question(
-    item: Expression, meant: Region, candidates: Sequence[Region], group: str, how: Instruction
+    item: Expression,
+    meant: Region,
+    candidates: Sequence[Region],
+    group: str,
+    instruction: Instruction,
 ) -> Exchange:
     overlaps = [overlap(region.bbox, meant.bbox) for region in candidates]
-    options = [(Named(region),) for region in candidates]
+    options = [(RegionName(region),) for region in candidates]
     label = overlaps.index(max(overlaps))
-    wording, prompt = how.wordings[CHOICE.name].choose(0)
+    wording, prompt = instruction.wordings[CHOICE.name].choose(0)
     request = wording.replace("<description>", item.text)
     return Exchange(
         task=TASK,
-        request=filled(request, "<candidates>", listed([Declared(one) for one in candidates])),
+        request=filled(
+            request, "<candidates>", listed([RegionDefinition(one) for one in candidates])
+        ),
         answer=options[label],
         prompt=prompt,
         suffix=SUFFIX,
         items=(item.id,),
-        posed=Posed(
+        target=EvaluationTarget(
             item_id=item.id,
             group=group,
             references=tuple(

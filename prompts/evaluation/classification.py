@@ -4,28 +4,28 @@ The references are the shown name; the choices are the label set where it is sho
 travel with an image, in the order of the owner's ids, and the label is the right one's place.
 """
 
-from prompts.dialogue import Exchange, Posed, filled
+from prompts.dialogue import EvaluationTarget, Exchange, filled
 from prompts.instruction import Instruction
 from prompts.region_classification import ONE_REGION, label_set_suffix
 from schemas.sample import ScreenedImage, Task
 from schemas.text import shown_name
 
 
-def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     """Return a conversation for each region that has a category, in order of the region ids."""
-    names = found.label_set
-    regions = [region for region in found.regions if region.category is not None]
+    names = screened.label_set
+    regions = [region for region in screened.regions if region.category is not None]
     if not regions:
         return []
     assert names is not None, "a source of categories names its label set"
-    wording, prompt = how.wordings[ONE_REGION.name].choose(0)
+    wording, prompt = instruction.wordings[ONE_REGION.name].choose(0)
     choices = tuple(shown_name(category) for category in names.categories)
     talks = []
     for region in regions:
         answer = shown_name(region.category or "")
-        posed = Posed(
+        target = EvaluationTarget(
             item_id=region.region_id,
-            group=found.image.image_id,
+            group=screened.image.image_id,
             references=(answer,),
             choices=choices,
             label=choices.index(answer) if choices else None,
@@ -36,7 +36,7 @@ def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
             answer=answer,
             prompt=prompt,
             suffix=label_set_suffix(names.name),
-            posed=posed,
+            target=target,
         )
         talks.append([exchange])
     return talks

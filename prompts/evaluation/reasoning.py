@@ -8,24 +8,24 @@ is the question, by which the two are joined.
 
 from msgspec.structs import replace
 
-from prompts.dialogue import Exchange, Posed
+from prompts.dialogue import EvaluationTarget, Exchange
 from prompts.instruction import Instruction
 from prompts.region_reasoning import ALL_OBJECTS, REASON, after_list, by_class, questions
 from schemas.item import Choices, Question
 from schemas.sample import Region, ScreenedImage, Task
 
 
-def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     """Return two conversations for each question with choices, in order of the questions' ids."""
-    chance = how.chance(found.image)
-    regions = {region.region_id: region for region in found.regions}
-    objects = how.wordings[ALL_OBJECTS.name].choose(0)
-    reason, reason_prompt = how.wordings[REASON.name].choose(0)
+    hasher = instruction.hasher(screened.image)
+    regions = {region.region_id: region for region in screened.regions}
+    objects = instruction.wordings[ALL_OBJECTS.name].choose(0)
+    reason, reason_prompt = instruction.wordings[REASON.name].choose(0)
     talks = []
-    for asked in questions(found):
+    for asked in questions(screened):
         if asked.answers is None or asked.rationales is None:
             continue
-        request, prompt = after_list(asked, regions, chance, objects)
+        request, prompt = after_list(asked, regions, hasher, objects)
         answer = Exchange(
             task=Task.REGION_REASONING,
             request=request,
@@ -39,16 +39,18 @@ def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
             answer=tuple(by_class(asked.rationale, regions)),
             prompt=reason_prompt,
             items=(asked.id,),
-            posed=_posed("rationale", asked, asked.rationales, regions),
+            target=_target("rationale", asked, asked.rationales, regions),
         )
-        posed = _posed("answer", asked, asked.answers, regions)
-        talks += [[replace(answer, posed=posed)], [answer, rationale]]
+        target = _target("answer", asked, asked.answers, regions)
+        talks += [[replace(answer, target=target)], [answer, rationale]]
     return talks
 
 
-def _posed(name: str, asked: Question, choices: Choices, regions: dict[str, Region]) -> Posed:
+def _target(
+    name: str, asked: Question, choices: Choices, regions: dict[str, Region]
+) -> EvaluationTarget:
     told = tuple(tuple(by_class(passage, regions)) for passage in choices.passages)
-    return Posed(
+    return EvaluationTarget(
         item_id=f"{asked.id}/{name}",
         group=asked.id,
         references=(told[choices.label],),

@@ -5,7 +5,7 @@ scored on what a model says to its questions as they stand. The group is the spl
 splits are three ways of drawing what is not there, and numbers are given for each.
 """
 
-from prompts.dialogue import Exchange, Posed
+from prompts.dialogue import EvaluationTarget, Exchange
 from prompts.image_conversation import PROMPT
 from prompts.instruction import Instruction
 from schemas.item import YesNoQuestion
@@ -14,11 +14,11 @@ from schemas.sample import ScreenedImage, Task
 CHOICES = ("yes", "no")  # in the words of POPE's labels
 
 
-def dialogues(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     """Return a conversation for each question that yes or no answers, in order of the items."""
     return [
-        [_exchange(item, found.image.split)]
-        for item in found.items
+        [_exchange(item, screened.image.split)]
+        for item in screened.items
         if isinstance(item, YesNoQuestion)
     ]
 
@@ -31,7 +31,7 @@ def _exchange(item: YesNoQuestion, group: str) -> Exchange:
         answer=CHOICES[label],
         prompt=PROMPT,
         items=(item.id,),
-        posed=Posed(
+        target=EvaluationTarget(
             item_id=item.id,
             group=group,
             references=(CHOICES[label],),

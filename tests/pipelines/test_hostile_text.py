@@ -42,7 +42,7 @@ from schemas.sample import Task
 from schemas.source import SourceImage
 from schemas.text import shown_name
 from transforms.compose import compose_image
-from transforms.ledger import Book
+from transforms.ledger import StageLedger
 from transforms.screen import screen_image
 
 STAMP = BuildStamp(builder="regionforge 1", recipe="all", seed=0)
@@ -206,7 +206,7 @@ def check_records(
     images: list[SourceImage], how: tuple[tuple[Task, ...], Instruction], draw
 ) -> None:
     tasks, wordings = how
-    screen, compose = Book(Stage.SCREEN), Book(Stage.COMPOSE)
+    screen, compose = StageLedger(Stage.SCREEN), StageLedger(Stage.COMPOSE)
     for image in images:
         found = screen_image(hostile(image, draw), screen)
         draft = compose_image(found, tasks, wordings, compose)

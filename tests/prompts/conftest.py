@@ -8,7 +8,7 @@ from schemas.columns import BuildStamp, Row, to_batch
 from schemas.ledger import Stage
 from schemas.sample import Draft, ScreenedImage, Task
 from transforms.compose import compose_image
-from transforms.ledger import Book
+from transforms.ledger import StageLedger
 
 
 @pytest.fixture(scope="session")
@@ -16,8 +16,10 @@ def compose():
     """Composes an image for one task; returns its draft, if any, and its records, all right."""
     stamp = BuildStamp(builder="regionforge", recipe="all", seed=0)
 
-    def call(found: ScreenedImage, task: Task, how: Instruction) -> tuple[Draft | None, list[dict]]:
-        draft = compose_image(found, (task,), how, Book(Stage.COMPOSE))
+    def call(
+        screened: ScreenedImage, task: Task, instruction: Instruction
+    ) -> tuple[Draft | None, list[dict]]:
+        draft = compose_image(screened, (task,), instruction, StageLedger(Stage.COMPOSE))
         if draft is None:
             return None, []
         image = draft.image

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prompts.dialogue import Declared, Exchange, Named, Part, assemble, filled, listed
+from prompts.dialogue import Exchange, Part, RegionDefinition, RegionName, assemble, filled, listed
 from prompts.style import Style
 from schemas.sample import Message, Region, Task
 
@@ -98,14 +98,18 @@ CANDIDATES = {
 def test_a_declared_region_can_be_named(style):
     choice = Exchange(
         task=CLASSIFY,
-        request=("Among ", *listed([Declared(A), Declared(B), Declared(C)]), ", which?"),
-        answer=(Named(B),),
+        request=(
+            "Among ",
+            *listed([RegionDefinition(A), RegionDefinition(B), RegionDefinition(C)]),
+            ", which?",
+        ),
+        answer=(RegionName(B),),
         prompt="p",
     )
     further = Exchange(
         task=CAPTION,
-        request=("Where is ", Named(C), ", seen from ", B, "?"),
-        answer=("Left of ", Named(B), "."),
+        request=("Where is ", RegionName(C), ", seen from ", B, "?"),
+        answer=("Left of ", RegionName(B), "."),
         prompt="p",
     )
     found = assemble("id", style, [choice, further])
@@ -121,12 +125,14 @@ def test_a_declared_region_can_be_named(style):
 
 
 def test_declaring_and_pointing_share_one_numbering():
-    turns = [ask(B), ask(Declared(A), " or ", Declared(B)), ask(A)]
+    turns = [ask(B), ask(RegionDefinition(A), " or ", RegionDefinition(B)), ask(A)]
     assert requests(*turns) == ["<region1>", "[2] <region2> or [1] <region1>", "<region2>"]
 
 
 @pytest.mark.parametrize("style", Style)
-@pytest.mark.parametrize("parts", [(Named(A),), (Named(A), Declared(A)), (B, Named(A))])
+@pytest.mark.parametrize(
+    "parts", [(RegionName(A),), (RegionName(A), RegionDefinition(A)), (B, RegionName(A))]
+)
 def test_a_region_is_not_named_before_it_is_declared(style, parts):
     with pytest.raises(AssertionError, match="declared"):
         assemble("id", style, [ask(*parts)])
@@ -134,7 +140,7 @@ def test_a_region_is_not_named_before_it_is_declared(style, parts):
 
 @pytest.mark.parametrize("style", Style)
 def test_a_region_named_in_the_first_answer_must_stand_in_the_request(style):
-    nothing = Exchange(task=CLASSIFY, request=("Which?",), answer=(Named(A),), prompt="p")
+    nothing = Exchange(task=CLASSIFY, request=("Which?",), answer=(RegionName(A),), prompt="p")
     with pytest.raises(AssertionError, match="declared"):
         assemble("id", style, [nothing])
 

@@ -47,8 +47,8 @@ def how(style: Style = Style.REGIONGPT, seed: int = 0) -> Instruction:
     )
 
 
-def asked(found: ScreenedImage = FOUND, **changes) -> list[list[Exchange]]:
-    return dialogues(found, how(**changes))
+def asked(screened: ScreenedImage = FOUND, **changes) -> list[list[Exchange]]:
+    return dialogues(screened, how(**changes))
 
 
 def written(turns: list[Exchange], style: Style) -> list[str]:

@@ -17,7 +17,7 @@ from prompts.recap import (
     region_prompt,
 )
 from prompts.wordings import replace_sets
-from schemas.ids import RANK_BITS, Chance
+from schemas.ids import RANK_BITS, Hasher
 from schemas.text import clean
 
 POSITIONS = st.integers(0, 2**RANK_BITS - 1)
@@ -87,7 +87,7 @@ def test_a_region_is_asked_about_with_what_is_known(caption, name, wordings, pos
     ],
 )
 def test_a_caption_is_one_disarmed_sentence_in_the_prompt(caption, shown):
-    rank = Chance(1).rank()
+    rank = Hasher(1).rank()
     text, _ = region_prompt(WORDING_SETS, rank, caption, "c<global>")
     assert text == REGION.choose(rank)[0].replace("<global>", shown).replace("<class>", "c(global)")
 

@@ -70,17 +70,19 @@ def picture(make_image):
 def ask(compose):
     """Asks about an image; returns its conversations as lists of `Asked`, read from records."""
 
-    def call(found: ScreenedImage, rate: float = REC_NEGATIVES, seed: int = 0) -> list[list[Asked]]:
-        _, records = compose(found, TASK, how(rate, seed))
-        meant = [[turn.items for turn in turns] for turns in dialogues(found, how(rate, seed))]
-        return [read(record, items, found) for record, items in zip(records, meant, strict=True)]
+    def call(
+        screened: ScreenedImage, rate: float = REC_NEGATIVES, seed: int = 0
+    ) -> list[list[Asked]]:
+        _, records = compose(screened, TASK, how(rate, seed))
+        meant = [[turn.items for turn in turns] for turns in dialogues(screened, how(rate, seed))]
+        return [read(record, items, screened) for record, items in zip(records, meant, strict=True)]
 
     return call
 
 
-def read(record: dict, meant: list[tuple[str, ...]], found: ScreenedImage) -> list[Asked]:
+def read(record: dict, meant: list[tuple[str, ...]], screened: ScreenedImage) -> list[Asked]:
     """Read a record by its text alone; of what was meant only which sentence it is."""
-    sentences = {item.id: item for item in expressions(found)}
+    sentences = {item.id: item for item in expressions(screened)}
     contents = [message["content"] for message in record["messages"]]
     first = contents[0].removeprefix("<image>\n")
     (listing,) = LISTING.findall(first)
@@ -103,8 +105,8 @@ def read(record: dict, meant: list[tuple[str, ...]], found: ScreenedImage) -> li
     return asked
 
 
-def expressions(found: ScreenedImage) -> list[Expression]:
-    return [item for item in found.items if isinstance(item, Expression)]
+def expressions(screened: ScreenedImage) -> list[Expression]:
+    return [item for item in screened.items if isinstance(item, Expression)]
 
 
 def same_object(one: Box, other: Box) -> bool:
@@ -116,11 +118,13 @@ def same_object(one: Box, other: Box) -> bool:
     return both >= 0.5 * (area - both)
 
 
-def fitting(sentence: Expression, found: ScreenedImage) -> set[str]:
+def fitting(sentence: Expression, screened: ScreenedImage) -> set[str]:
     """The regions that a sentence may be true of: those it was said of, and the same objects."""
-    boxes = {region.region_id: region.bbox for region in found.regions}
+    boxes = {region.region_id: region.bbox for region in screened.regions}
     words = sentence.text.lower().split()
-    said_of = {item.region_id for item in expressions(found) if item.text.lower().split() == words}
+    said_of = {
+        item.region_id for item in expressions(screened) if item.text.lower().split() == words
+    }
     return {
         name
         for name, box in boxes.items()
@@ -128,13 +132,13 @@ def fitting(sentence: Expression, found: ScreenedImage) -> set[str]:
     }
 
 
-def usable(found: ScreenedImage) -> list[str]:
+def usable(screened: ScreenedImage) -> list[str]:
     """The ids of the sentences that leave two other regions to choose from, each once."""
-    count = len(found.regions)
-    return [item.id for item in expressions(found) if count - len(fitting(item, found)) >= 2]
+    count = len(screened.regions)
+    return [item.id for item in expressions(screened) if count - len(fitting(item, screened)) >= 2]
 
 
-def check(conversation: list[Asked], found: ScreenedImage) -> None:
+def check(conversation: list[Asked], screened: ScreenedImage) -> None:
     """Check what must hold for every conversation."""
     assert 1 <= len(conversation) <= MOST
     targets = [asked.sentence.region_id for asked in conversation]
@@ -142,7 +146,7 @@ def check(conversation: list[Asked], found: ScreenedImage) -> None:
     for asked in conversation:
         assert 2 <= len(asked.candidates) <= MOST
         assert len(set(asked.candidates)) == len(asked.candidates)
-        fits = fitting(asked.sentence, found) & set(asked.candidates)
+        fits = fitting(asked.sentence, screened) & set(asked.candidates)
         assert fits == (set() if asked.answer is None else {asked.sentence.region_id})
         assert asked.answer in (None, asked.sentence.region_id)
 

@@ -49,8 +49,8 @@ def described(make_image):
     return make
 
 
-def assembled(found: ScreenedImage, style: Style) -> list[Conversation]:
-    conversations = dialogues(found, how(style))
+def assembled(screened: ScreenedImage, style: Style) -> list[Conversation]:
+    conversations = dialogues(screened, how(style))
     return [assemble("id", style, exchanges) for exchanges in conversations]
 
 
@@ -130,8 +130,8 @@ def test_the_order_of_sentences_decides_nothing(described, data, source, style, 
 
 @pytest.mark.parametrize("style", Style)
 def test_which_sentence_comes_first_is_drawn_by_seed_and_image(described, style):
-    def firsts(found: ScreenedImage, seed: int) -> tuple[str, ...]:
-        return tuple(turn.items[0] for turn in dialogues(found, how(style, seed))[0])
+    def firsts(screened: ScreenedImage, seed: int) -> tuple[str, ...]:
+        return tuple(turn.items[0] for turn in dialogues(screened, how(style, seed))[0])
 
     assert len({firsts(described("refcoco"), seed) for seed in range(30)}) > 15
     images = [described("refcoco", image_id=str(number)) for number in range(30)]

@@ -8,7 +8,7 @@ import pytest
 from prompts.catalog import WORDING_SETS
 from prompts.wordings import WordingSet, problems, replace_sets
 from schemas.errors import UsageError
-from schemas.ids import Chance
+from schemas.ids import Hasher
 from schemas.text import clean
 
 SETS = pytest.mark.parametrize("wordings", WORDING_SETS.values(), ids=WORDING_SETS)
@@ -56,7 +56,7 @@ def test_no_wording_stands_in_two_sets():
 
 @SETS
 def test_every_wording_is_chosen_sometimes_and_each_has_an_id_of_its_own(wordings):
-    chosen = {wordings.choose(Chance(7).rank(number)) for number in range(500)}
+    chosen = {wordings.choose(Hasher(7).rank(number)) for number in range(500)}
     assert {wording for wording, _ in chosen} == set(wordings.wordings)
     assert len({prompt for _, prompt in chosen}) == len(wordings.wordings)
     assert {prompt.split("/")[0] for _, prompt in chosen} == {wordings.name}
@@ -64,7 +64,7 @@ def test_every_wording_is_chosen_sometimes_and_each_has_an_id_of_its_own(wording
 
 def test_a_choice_and_its_id_never_change():
     wordings = WordingSet("set", (), ("One.", "Two.", "Three."))
-    assert [wordings.choose(Chance("seed").rank(number)) for number in range(4)] == [
+    assert [wordings.choose(Hasher("seed").rank(number)) for number in range(4)] == [
         ("One.", "set/8677fbbd"),
         ("Three.", "set/8ed566a4"),
         ("Two.", "set/9574639a"),

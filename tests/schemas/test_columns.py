@@ -19,7 +19,7 @@ from schemas.columns import (
     with_images,
     with_regions,
 )
-from schemas.item import Captioner
+from schemas.item import CaptionProvenance
 from schemas.mask import Mask
 from schemas.sample import Conversation, Evaluation, ImageInfo, Message, Region, Task
 from schemas.shard import SCHEMA, VERSION, features, shard_name
@@ -54,7 +54,7 @@ EVALUATED = replace(
     PLAIN,
     regions=(BARE,),
     evaluation=Evaluation("q1", "easy", ("a", "b"), ("yes", "no"), 1),
-    captioner=Captioner("builtin", "{}", "A street."),
+    captioner=CaptionProvenance("builtin", "{}", "A street."),
 )
 
 

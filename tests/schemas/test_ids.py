@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.ids import RANK_BITS, Chance, bucket, pick, rank, sample_id
+from schemas.ids import RANK_BITS, Hasher, bucket, pick, rank, sample_id
 
 PARTS = st.lists(st.one_of(st.text(), st.integers()), max_size=4)
 
@@ -39,7 +39,7 @@ def test_the_ranks_use_all_bits():
 
 @given(PARTS, PARTS)
 def test_where_parts_are_given_decides_nothing(first, then):
-    chance = Chance(*first)
+    chance = Hasher(*first)
     chance.rank("something else")
     assert chance.rank(*then) == rank(*first, *then)
 
@@ -78,11 +78,11 @@ def test_a_bucket_is_in_range(count, parts):
 
 
 def test_picks_are_about_even_and_stay_the_same():
-    chance = Chance("seed")
+    chance = Hasher("seed")
     picked = [pick("abc", chance.rank(number)) for number in range(600)]
     assert {option: picked.count(option) > 150 for option in "abc"} == dict.fromkeys("abc", True)
-    assert picked == [pick("abc", Chance("seed").rank(number)) for number in range(600)]
-    assert picked != [pick("abc", Chance("other").rank(number)) for number in range(600)]
+    assert picked == [pick("abc", Hasher("seed").rank(number)) for number in range(600)]
+    assert picked != [pick("abc", Hasher("other").rank(number)) for number in range(600)]
 
 
 def test_the_id_of_a_record():

@@ -22,7 +22,7 @@ from schemas.item import (
 )
 from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Kind
-from transforms.ledger import Book
+from transforms.ledger import StageLedger
 
 CAPTION: Passage = (
     Mention("Two dogs", ("b", "a")),
@@ -92,10 +92,10 @@ def test_items_are_counted_by_kind(items):
 
 
 def test_a_book_opens_an_account_for_each_kind(make_image):
-    book, image = Book(Stage.SCREEN), make_image()
-    book.items_read(image, ITEMS)
-    book.items_kept(image, ITEMS[:3])
-    accounts = ledger_of(book.tally).sources["coco"]["train"][Stage.SCREEN]
+    ledger, image = StageLedger(Stage.SCREEN), make_image()
+    ledger.items_read(image, ITEMS)
+    ledger.items_kept(image, ITEMS[:3])
+    accounts = ledger_of(ledger.tally).sources["coco"]["train"][Stage.SCREEN]
     assert {kind: (account.read, account.kept) for kind, account in accounts.items()} == {
         Kind.SENTENCE: (2, 2),
         Kind.RELATIONSHIP: (1, 1),

@@ -22,7 +22,7 @@ from schemas.rejection import Kind, Reason, Rejected, Rejection
 from schemas.sample import Draft, LabelSet, Region, ScreenedImage, Task
 from schemas.text import shown_name
 from transforms.compose import ComposeConversations, compose_image
-from transforms.ledger import KEPT, REJECTED, TALLY, Book
+from transforms.ledger import KEPT, REJECTED, TALLY, StageLedger
 
 MODES = [
     (Style.REGIONGPT, InstructionMode.MULTI_TURN_ALL),
@@ -59,8 +59,8 @@ def screened(make_image):
     return make
 
 
-def composed(found: ScreenedImage, style: Style, mode: InstructionMode) -> Draft:
-    draft = compose_image(found, TASKS, how(style, mode), Book(Stage.COMPOSE))
+def composed(screened: ScreenedImage, style: Style, mode: InstructionMode) -> Draft:
+    draft = compose_image(screened, TASKS, how(style, mode), StageLedger(Stage.COMPOSE))
     assert draft is not None
     return draft
 
@@ -121,14 +121,14 @@ def test_the_order_of_regions_decides_nothing(screened, style, mode):
 
 @HOW
 def test_ids_and_accounts(screened, style, mode):
-    book = Book(Stage.COMPOSE)
-    draft = compose_image(screened("cat", "dog", "owl"), TASKS, how(style, mode), book)
+    ledger = StageLedger(Stage.COMPOSE)
+    draft = compose_image(screened("cat", "dog", "owl"), TASKS, how(style, mode), ledger)
     assert draft is not None
     number = 3 if mode is InstructionMode.ONE_TURN_ONE else 1
     assert [conversation.id for conversation in draft.conversations] == [
         f"coco/train/7/region_classification/{ordinal}" for ordinal in range(number)
     ]
-    accounts = ledger_of(book.tally).sources["coco"]["train"][Stage.COMPOSE]
+    accounts = ledger_of(ledger.tally).sources["coco"]["train"][Stage.COMPOSE]
     assert {kind: (found.read, found.kept) for kind, found in accounts.items()} == {
         Kind.IMAGE: (1, 1),
         Kind.ANNOTATION: (3, 3),
@@ -138,12 +138,12 @@ def test_ids_and_accounts(screened, style, mode):
 
 @HOW
 def test_an_image_without_regions_is_rejected(screened, style, mode):
-    book = Book(Stage.COMPOSE)
-    assert compose_image(screened(), TASKS, how(style, mode), book) is None
-    assert [(found.kind, found.id, found.reason) for found in book.rejections] == [
+    ledger = StageLedger(Stage.COMPOSE)
+    assert compose_image(screened(), TASKS, how(style, mode), ledger) is None
+    assert [(found.kind, found.id, found.reason) for found in ledger.rejections] == [
         (Kind.IMAGE, "7", Reason.NO_REGIONS)
     ]
-    assert set(ledger_of(book.tally).sources["coco"]["train"][Stage.COMPOSE]) == {Kind.IMAGE}
+    assert set(ledger_of(ledger.tally).sources["coco"]["train"][Stage.COMPOSE]) == {Kind.IMAGE}
 
 
 def test_the_stage_in_a_pipeline(screened):

@@ -12,7 +12,7 @@ from schemas.rejection import Kind, Reason
 from schemas.sample import Draft, Region, ScreenedImage, Task
 from transforms import compose
 from transforms.compose import compose_image
-from transforms.ledger import Book
+from transforms.ledger import StageLedger
 
 HOW = Instruction(
     style=Style.REGIONGPT,
@@ -29,9 +29,9 @@ ITEMS: tuple[Item, ...] = (
 CAPTION, RELATE, TALK = Task.REGION_CAPTION, Task.REGION_RELATIONSHIP, Task.IMAGE_CONVERSATION
 
 
-def captions(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+def captions(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     """A conversation for each sentence but those about a cat."""
-    regions = {region.region_id: region for region in found.regions}
+    regions = {region.region_id: region for region in screened.regions}
     return [
         [
             Exchange(
@@ -42,14 +42,14 @@ def captions(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
                 items=(item.id,),
             )
         ]
-        for item in found.items
+        for item in screened.items
         if isinstance(item, Expression) and item.text != "a cat"
     ]
 
 
-def relations(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+def relations(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     """One conversation about both the relationship and a sentence."""
-    regions = {region.region_id: region for region in found.regions}
+    regions = {region.region_id: region for region in screened.regions}
     return [
         [
             Exchange(
@@ -60,12 +60,12 @@ def relations(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
                 items=(item.id, "s1"),
             )
         ]
-        for item in found.items
+        for item in screened.items
         if isinstance(item, Relationship)
     ]
 
 
-def talks(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
+def talks(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     return [
         [
             Exchange(
@@ -77,7 +77,7 @@ def talks(found: ScreenedImage, how: Instruction) -> list[list[Exchange]]:
             )
             for turn in item.rounds
         ]
-        for item in found.items
+        for item in screened.items
         if isinstance(item, Dialogue)
     ]
 
@@ -94,33 +94,35 @@ def image(make_image) -> ScreenedImage:
     return ScreenedImage(make_image(), regions, ITEMS)
 
 
-def composed(found: ScreenedImage, *tasks: Task) -> tuple[Draft | None, Book]:
+def composed(screened: ScreenedImage, *tasks: Task) -> tuple[Draft | None, StageLedger]:
     """The draft and the book; each account is closed within the stage."""
-    book = Book(Stage.COMPOSE)
-    draft = compose_image(found, tasks, HOW, book)
-    assert [line for line in ledger_of(book.tally).problems() if "no later stage" not in line] == []
-    return draft, book
+    ledger = StageLedger(Stage.COMPOSE)
+    draft = compose_image(screened, tasks, HOW, ledger)
+    assert [
+        line for line in ledger_of(ledger.tally).problems() if "no later stage" not in line
+    ] == []
+    return draft, ledger
 
 
-def counts(book: Book) -> dict[Kind, tuple[int, int]]:
-    accounts = ledger_of(book.tally).sources["coco"]["train"][Stage.COMPOSE]
+def counts(ledger: StageLedger) -> dict[Kind, tuple[int, int]]:
+    accounts = ledger_of(ledger.tally).sources["coco"]["train"][Stage.COMPOSE]
     return {kind: (account.read, account.kept) for kind, account in accounts.items()}
 
 
 def test_items_and_regions_that_are_not_used_are_rejected(image):
-    draft, book = composed(image, CAPTION)
+    draft, ledger = composed(image, CAPTION)
     assert draft is not None
     assert draft.items == ((Kind.SENTENCE, "s1"),)
     assert draft.region_ids() == ["a"]
-    assert {(line.kind, line.id) for line in book.rejections} == {
+    assert {(line.kind, line.id) for line in ledger.rejections} == {
         (Kind.ANNOTATION, "b"),
         (Kind.ANNOTATION, "c"),
         (Kind.SENTENCE, "s2"),
         (Kind.RELATIONSHIP, "r1"),
         (Kind.DIALOGUE, "d1"),
     }
-    assert {line.reason for line in book.rejections} == {Reason.NOT_USED}
-    assert counts(book) == {
+    assert {line.reason for line in ledger.rejections} == {Reason.NOT_USED}
+    assert counts(ledger) == {
         Kind.IMAGE: (1, 1),
         Kind.ANNOTATION: (3, 1),
         Kind.SENTENCE: (2, 1),
@@ -131,7 +133,7 @@ def test_items_and_regions_that_are_not_used_are_rejected(image):
 
 
 def test_an_item_that_several_tasks_use_counts_once(image):
-    draft, book = composed(image, CAPTION, RELATE, TALK)
+    draft, ledger = composed(image, CAPTION, RELATE, TALK)
     assert draft is not None
     assert draft.items == (
         (Kind.SENTENCE, "s1"),
@@ -141,11 +143,11 @@ def test_an_item_that_several_tasks_use_counts_once(image):
     assert [conversation.id for conversation in draft.conversations] == [
         f"coco/train/7/{task}/0" for task in (CAPTION, RELATE, TALK)
     ]
-    assert [(line.kind, line.id) for line in book.rejections] == [
+    assert [(line.kind, line.id) for line in ledger.rejections] == [
         (Kind.ANNOTATION, "c"),
         (Kind.SENTENCE, "s2"),
     ]
-    assert counts(book) == {
+    assert counts(ledger) == {
         Kind.IMAGE: (1, 1),
         Kind.ANNOTATION: (3, 2),
         Kind.SENTENCE: (2, 1),
@@ -158,25 +160,25 @@ def test_an_item_that_several_tasks_use_counts_once(image):
 @pytest.mark.parametrize("tasks", [(), (RELATE, TALK)])
 def test_an_image_that_no_task_uses_goes_with_all_that_is_said(image, make_image, tasks):
     found = ScreenedImage(make_image(), image.regions, ITEMS[:2])
-    draft, book = composed(found, *tasks)
+    draft, ledger = composed(found, *tasks)
     assert draft is None
-    assert [(line.kind, line.id, line.reason) for line in book.rejections] == [
+    assert [(line.kind, line.id, line.reason) for line in ledger.rejections] == [
         (Kind.IMAGE, "7", Reason.NOT_USED),
         *[(Kind.ANNOTATION, name, Reason.NOT_USED) for name in "abc"],
         *[(Kind.SENTENCE, item.id, Reason.NOT_USED) for item in ITEMS[:2]],
     ]
-    assert counts(book) == {Kind.IMAGE: (1, 0), Kind.ANNOTATION: (3, 0), Kind.SENTENCE: (2, 0)}
+    assert counts(ledger) == {Kind.IMAGE: (1, 0), Kind.ANNOTATION: (3, 0), Kind.SENTENCE: (2, 0)}
 
 
 @pytest.mark.parametrize(("file_name", "first"), [("7.jpg", "<image>\nHm?"), (None, "Hm?")])
 def test_text_alone_has_no_image_to_introduce(make_image, file_name, first):
     found = ScreenedImage(make_image(file_name=file_name), (), ITEMS[3:])
-    draft, book = composed(found, TALK)
+    draft, ledger = composed(found, TALK)
     assert draft is not None
     (conversation,) = draft.conversations
     assert [message.content for message in conversation.messages] == [first, "Hm.", "So?", "So."]
-    assert book.rejections == []
-    assert counts(book) == {
+    assert ledger.rejections == []
+    assert counts(ledger) == {
         Kind.IMAGE: (1, 1),
         Kind.DIALOGUE: (1, 1),
         Kind.CONVERSATION: (1, 1),
@@ -184,8 +186,8 @@ def test_text_alone_has_no_image_to_introduce(make_image, file_name, first):
 
 
 def test_nothing_annotated_is_another_reason_than_nothing_used(make_image):
-    draft, book = composed(ScreenedImage(make_image(), ()), CAPTION)
+    draft, ledger = composed(ScreenedImage(make_image(), ()), CAPTION)
     assert draft is None
-    assert [(line.kind, line.reason) for line in book.rejections] == [
+    assert [(line.kind, line.reason) for line in ledger.rejections] == [
         (Kind.IMAGE, Reason.NO_REGIONS)
     ]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from transforms.crop import MAX_ASPECT, MIN_SIDE, PADDING, crop, jpeg, window
+from transforms.crop import MAX_ASPECT, MIN_SIDE, PADDING, crop, encode_jpeg, window
 
 WIDTH, HEIGHT = 320, 240
 
@@ -81,7 +81,7 @@ def test_a_crop_has_the_pixels_of_its_window():
 def test_a_picture_that_is_thin_itself_stands_on_grey_ground(size):
     picture = Image.new("RGB", size, "white")
     box = (0.0, 0.0, float(size[0]), float(size[1]))
-    image = opened(jpeg(crop(picture, box, 0.0), 10**9))
+    image = opened(encode_jpeg(crop(picture, box, 0.0), 10**9))
     assert min(image.size) >= MIN_SIDE
     assert max(image.size) <= MAX_ASPECT * min(image.size)
     pixels = np.asarray(image).astype(int)
@@ -91,7 +91,7 @@ def test_a_picture_that_is_thin_itself_stands_on_grey_ground(size):
 
 @given(st.integers(1, 700), st.integers(1, 700), st.integers(28 * 28, 512 * 512))
 def test_a_picture_is_shrunk_to_its_budget_and_never_enlarged(width, height, max_pixels):
-    found = opened(jpeg(Image.new("RGB", (width, height)), max_pixels))
+    found = opened(encode_jpeg(Image.new("RGB", (width, height)), max_pixels))
     assert found.width * found.height <= max_pixels
     assert min(found.size) >= 6
     if min(width, height) >= 36:
@@ -107,14 +107,16 @@ def test_a_picture_is_shrunk_to_its_budget_and_never_enlarged(width, height, max
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1"])
 def test_any_picture_becomes_rgb(mode):
-    opened(jpeg(Image.new(mode, (30, 30)), 10**6))
+    opened(encode_jpeg(Image.new(mode, (30, 30)), 10**6))
 
 
 def test_the_same_pixels_give_the_same_bytes():
-    assert jpeg(noise(200, 100), 5_000) == jpeg(noise(200, 100), 5_000)
-    assert jpeg(noise(200, 100), 5_000) != jpeg(noise(200, 101), 5_000)
+    assert encode_jpeg(noise(200, 100), 5_000) == encode_jpeg(noise(200, 100), 5_000)
+    assert encode_jpeg(noise(200, 100), 5_000) != encode_jpeg(noise(200, 101), 5_000)
 
 
 def test_colours_survive():
     picture = Image.new("RGB", (16, 16), (208, 32, 38))
-    assert abs(np.asarray(opened(jpeg(picture, 10**6))).astype(int) - (208, 32, 38)).max() < 6
+    assert (
+        abs(np.asarray(opened(encode_jpeg(picture, 10**6))).astype(int) - (208, 32, 38)).max() < 6
+    )

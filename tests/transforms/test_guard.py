@@ -9,7 +9,7 @@ from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Kind, Reason
 from schemas.source import SourceImage, SourceRegion
 from transforms.guard import coco_file_name, guard_image, picture_name
-from transforms.ledger import Book
+from transforms.ledger import StageLedger
 
 NAMES = [
     ("coco", "139", "000000000139.jpg", "coco/139"),
@@ -76,7 +76,7 @@ def found_in(make_image, path: str | None) -> SourceImage:
 
 
 def test_what_hangs_on_a_removed_image_is_sampled_out(make_image):
-    book = Book(Stage.GUARD)
+    book = StageLedger(Stage.GUARD)
     forbidden = {"coco/139": "pope"}
     kept = [
         guard_image(found_in(make_image, path), "coco", forbidden, book)

@@ -11,7 +11,7 @@ from apache_beam.testing.util import assert_that, equal_to
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejected, Rejection, Repair
 from schemas.sample import ImageInfo
-from transforms.ledger import KEPT, REJECTED, TALLY, Book, BookedDoFn, booked, passed_on
+from transforms.ledger import KEPT, REJECTED, TALLY, LedgerDoFn, StageLedger, booked, passed_on
 
 
 def rejection(number: int) -> Rejection:
@@ -27,16 +27,16 @@ def rejection(number: int) -> Rejection:
 
 
 def test_every_count_goes_to_its_account(make_image):
-    image, book = make_image(), Book(Stage.SCREEN)
-    book.read(image, Kind.ANNOTATION, 5)
-    book.kept(image, Kind.ANNOTATION, 2)
-    book.kept(image, Kind.ANNOTATION)
-    book.sampled_out(image, Kind.ANNOTATION)
-    book.repaired(image, Kind.ANNOTATION, Repair.BOX_CLIPPED)
-    book.reject(image, Kind.ANNOTATION, "1", Rejected(Reason.CROWD, "many"))
-    book.read(image, Kind.IMAGE)
+    image, ledger = make_image(), StageLedger(Stage.SCREEN)
+    ledger.read(image, Kind.ANNOTATION, 5)
+    ledger.kept(image, Kind.ANNOTATION, 2)
+    ledger.kept(image, Kind.ANNOTATION)
+    ledger.sampled_out(image, Kind.ANNOTATION)
+    ledger.repaired(image, Kind.ANNOTATION, Repair.BOX_CLIPPED)
+    ledger.reject(image, Kind.ANNOTATION, "1", Rejected(Reason.CROWD, "many"))
+    ledger.read(image, Kind.IMAGE)
     at = ("coco", "train", "screen")
-    assert book.tally == {
+    assert ledger.tally == {
         (*at, "annotation", "read"): 5,
         (*at, "annotation", "kept"): 3,
         (*at, "annotation", "sampled_out"): 1,
@@ -44,20 +44,20 @@ def test_every_count_goes_to_its_account(make_image):
         (*at, "annotation", "rejected:crowd"): 1,
         (*at, "image", "read"): 1,
     }
-    assert book.rejections == [rejection(1)]
+    assert ledger.rejections == [rejection(1)]
 
 
 def test_a_count_of_none_opens_no_account(make_image):
-    book = Book(Stage.SCREEN)
-    book.read(make_image(), Kind.ANNOTATION, 0)
-    assert dict(book.tally) == {}
+    ledger = StageLedger(Stage.SCREEN)
+    ledger.read(make_image(), Kind.ANNOTATION, 0)
+    assert dict(ledger.tally) == {}
 
 
 def test_a_rejection_that_is_already_made_out():
-    book = Book(Stage.SCREEN)
-    book.enter(rejection(3))
+    ledger = StageLedger(Stage.SCREEN)
+    ledger.enter(rejection(3))
     key = ("coco", "train", "screen", "annotation", "rejected:crowd")
-    assert (book.tally, book.rejections) == ({key: 1}, [rejection(3)])
+    assert (ledger.tally, ledger.rejections) == ({key: 1}, [rejection(3)])
 
 
 def test_a_rejection_is_a_line_and_back():
@@ -67,7 +67,7 @@ def test_a_rejection_is_a_line_and_back():
     assert rejection(4).sort_key() == ("train", "screen", "annotation", "4", "crowd", "many")
 
 
-class _KeepEven(BookedDoFn):
+class _KeepEven(LedgerDoFn):
     """Keeps even numbers and says so; rejects the odd ones; marks the fours."""
 
     stage = Stage.SCREEN
@@ -76,12 +76,12 @@ class _KeepEven(BookedDoFn):
         self._image = image
 
     def process(self, element: int) -> Iterator[Any]:
-        self.book.read(self._image, Kind.ANNOTATION)
+        self.ledger.read(self._image, Kind.ANNOTATION)
         if element % 2:
             cause = Rejected(Reason.CROWD, "many")
-            self.book.reject(self._image, Kind.ANNOTATION, str(element), cause)
+            self.ledger.reject(self._image, Kind.ANNOTATION, str(element), cause)
         else:
-            self.book.kept(self._image, Kind.ANNOTATION)
+            self.ledger.kept(self._image, Kind.ANNOTATION)
             yield element
         if element % 4 == 0:
             yield beam.pvalue.TaggedOutput("fours", element)

@@ -17,7 +17,7 @@ from schemas.mask import MAX_PIXELS, Mask, from_polygons
 from schemas.rejection import Kind, Reason, Rejection, Repair
 from schemas.sample import LabelSet, Region, ScreenedImage
 from schemas.source import SourceImage, SourceRegion
-from transforms.ledger import KEPT, REJECTED, TALLY, Book
+from transforms.ledger import KEPT, REJECTED, TALLY, StageLedger
 from transforms.screen import ScreenRegions, screen_image
 
 WIDTH, HEIGHT = 20, 10
@@ -35,20 +35,20 @@ def with_mask(segmentation: object) -> SourceRegion:
 def screened(make_image):
     """What is kept of regions of one image, and the book; the ledger always balances."""
 
-    def screen(*regions: SourceRegion, **size: int) -> tuple[tuple[Region, ...], Book]:
-        image, book = make_image(**size), Book(Stage.SCREEN)
-        found = screen_image(SourceImage(image, regions, label_set=LABELS), book)
+    def screen(*regions: SourceRegion, **size: int) -> tuple[tuple[Region, ...], StageLedger]:
+        image, ledger = make_image(**size), StageLedger(Stage.SCREEN)
+        found = screen_image(SourceImage(image, regions, label_set=LABELS), ledger)
         assert (found.image, found.items, found.label_set) == (image, (), LABELS)
-        account = ledger_of(book.tally).account("coco", "train", Stage.SCREEN, Kind.ANNOTATION)
+        account = ledger_of(ledger.tally).account("coco", "train", Stage.SCREEN, Kind.ANNOTATION)
         assert (account.read, account.missing()) == (len(regions), 0)
-        assert sum(account.rejected.values()) == len(book.rejections)
-        return found.regions, book
+        assert sum(account.rejected.values()) == len(ledger.rejections)
+        return found.regions, ledger
 
     return screen
 
 
-def repairs(book: Book) -> dict[Repair, int]:
-    return ledger_of(book.tally).account("coco", "train", Stage.SCREEN, Kind.ANNOTATION).repaired
+def repairs(ledger: StageLedger) -> dict[Repair, int]:
+    return ledger_of(ledger.tally).account("coco", "train", Stage.SCREEN, Kind.ANNOTATION).repaired
 
 
 @pytest.mark.parametrize(
@@ -68,29 +68,29 @@ def repairs(book: Book) -> dict[Repair, int]:
 )
 def test_a_region_that_cannot_be_used_leaves_its_neighbours(screened, bad, reason):
     bad = replace(bad, region_id="2")
-    kept, book = screened(GOOD, bad, replace(GOOD, region_id="3"))
+    kept, ledger = screened(GOOD, bad, replace(GOOD, region_id="3"))
     assert kept == (KEPT_GOOD, replace(KEPT_GOOD, region_id="3"))
-    (found,) = book.rejections
+    (found,) = ledger.rejections
     assert (found.id, found.kind, found.reason) == ("2", Kind.ANNOTATION, reason)
-    assert repairs(book) == {}
+    assert repairs(ledger) == {}
 
 
 def test_an_image_without_regions_goes_on(screened):
-    kept, book = screened()
+    kept, ledger = screened()
     assert kept == ()
-    assert ledger_of(book.tally).account("coco", "train", Stage.SCREEN, Kind.IMAGE).kept == 1
+    assert ledger_of(ledger.tally).account("coco", "train", Stage.SCREEN, Kind.IMAGE).kept == 1
 
 
 def test_a_box_that_reaches_beyond_is_clipped_and_counted(screened):
-    (kept,), book = screened(replace(GOOD, bbox=(-1.0, 2.0, 25.0, 6.0)))
+    (kept,), ledger = screened(replace(GOOD, bbox=(-1.0, 2.0, 25.0, 6.0)))
     assert kept.bbox == (0.0, 2.0, 20.0, 6.0)
-    assert repairs(book) == {Repair.BOX_CLIPPED: 1}
+    assert repairs(ledger) == {Repair.BOX_CLIPPED: 1}
 
 
 def test_a_mask_is_kept_and_the_category_as_it_is_spelled(screened):
-    (kept,), book = screened(replace(with_mask(SQUARE), category="traffic_light"))
+    (kept,), ledger = screened(replace(with_mask(SQUARE), category="traffic_light"))
     assert (kept.mask, kept.category) == (from_polygons(SQUARE, HEIGHT, WIDTH), "traffic_light")
-    assert repairs(book) == {}
+    assert repairs(ledger) == {}
 
 
 @pytest.mark.parametrize("pixels", [1, 2, 199, 200])
@@ -110,17 +110,17 @@ def test_a_mask_of_few_runs_is_no_blank_one(screened, pixels):
     ],
 )
 def test_a_blank_mask_is_dropped_and_counted(screened, blank):
-    (kept,), book = screened(with_mask(blank))
+    (kept,), ledger = screened(with_mask(blank))
     assert kept == KEPT_GOOD
-    assert repairs(book) == {Repair.MASK_EMPTY: 1}
+    assert repairs(ledger) == {Repair.MASK_EMPTY: 1}
 
 
 @pytest.mark.parametrize(("width", "height"), [(640, 480), (4_000, 3_000), (8_192, 6_144)])
 def test_a_blank_mask_of_a_large_picture_is_dropped_too(screened, width, height):
     blank = with_mask({"size": [height, width], "counts": [height * width]})
-    (kept,), book = screened(blank, width=width, height=height)
+    (kept,), ledger = screened(blank, width=width, height=height)
     assert kept == KEPT_GOOD
-    assert repairs(book) == {Repair.MASK_EMPTY: 1}
+    assert repairs(ledger) == {Repair.MASK_EMPTY: 1}
 
 
 def characters(run: int) -> int:

@@ -20,7 +20,7 @@ from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import Region
 from schemas.source import SourceImage, SourceRegion
-from transforms.ledger import Book
+from transforms.ledger import StageLedger
 from transforms.screen import screen_image
 from transforms.screen_items import screen_item
 
@@ -208,15 +208,15 @@ def test_an_image_keeps_what_can_be_used_of_what_is_said(make_image):
         Dialogue("9", (Round("Hm?", ""),)),
     )
     mixed = (*bad[:2], *good, *bad[2:])
-    book = Book(Stage.SCREEN)
-    found = screen_image(SourceImage(make_image(), regions, mixed), book)
+    ledger = StageLedger(Stage.SCREEN)
+    found = screen_image(SourceImage(make_image(), regions, mixed), ledger)
     assert [region.region_id for region in found.regions] == ["a", "b"]
     assert found.items == (
         Expression("1", "a", "a dog"),
         GroundedCaption("2", (dog("a"), " and ", "a dog")),
         *good[2:],
     )
-    assert [(line.kind, line.id, line.reason) for line in book.rejections] == [
+    assert [(line.kind, line.id, line.reason) for line in ledger.rejections] == [
         (Kind.ANNOTATION, "gone", Reason.BOX_OUTSIDE),
         (Kind.SENTENCE, "5", Reason.REGION_REJECTED),
         (Kind.SENTENCE, "6", Reason.UNKNOWN_REGION),
@@ -224,7 +224,7 @@ def test_an_image_keeps_what_can_be_used_of_what_is_said(make_image):
         (Kind.QUESTION, "8", Reason.TEXT_UNSAFE),
         (Kind.DIALOGUE, "9", Reason.TEXT_EMPTY),
     ]
-    accounts = ledger_of(book.tally).sources["coco"]["train"][Stage.SCREEN]
+    accounts = ledger_of(ledger.tally).sources["coco"]["train"][Stage.SCREEN]
     assert {kind: (account.read, account.kept) for kind, account in accounts.items()} == {
         Kind.IMAGE: (1, 1),
         Kind.ANNOTATION: (3, 2),
@@ -241,7 +241,7 @@ def test_an_image_keeps_what_can_be_used_of_what_is_said(make_image):
 )
 def test_a_picture_needs_no_request(make_image, item):
     image, text = make_image(), make_image(file_name=None, width=None, height=None, size_bytes=0)
-    shown, alone = Book(Stage.SCREEN), Book(Stage.SCREEN)
+    shown, alone = StageLedger(Stage.SCREEN), StageLedger(Stage.SCREEN)
     assert screen_image(SourceImage(image, (), (item,)), shown).items == (item,)
     assert shown.rejections == []
     assert screen_image(SourceImage(text, (), (item,)), alone).items == ()
@@ -250,15 +250,15 @@ def test_a_picture_needs_no_request(make_image, item):
 
 def test_text_alone_needs_no_picture(make_image):
     image = make_image(file_name=None, width=None, height=None, size_bytes=0)
-    book = Book(Stage.SCREEN)
-    found = screen_image(SourceImage(image, (), (dialogue("Hm?", "Hm."),)), book)
+    ledger = StageLedger(Stage.SCREEN)
+    found = screen_image(SourceImage(image, (), (dialogue("Hm?", "Hm."),)), ledger)
     assert (found.regions, found.items) == ((), (dialogue("Hm?", "Hm."),))
-    assert book.rejections == []
+    assert ledger.rejections == []
 
 
 def test_a_region_keeps_its_score_and_needs_no_category(make_image):
     region = replace(source_region("a", (0.0, 0.0, 4.0, 4.0)), score=0.25)
-    found = screen_image(SourceImage(make_image(), (region,)), Book(Stage.SCREEN))
+    found = screen_image(SourceImage(make_image(), (region,)), StageLedger(Stage.SCREEN))
     assert found.regions == (Region("a", (0.0, 0.0, 4.0, 4.0), score=0.25),)
     assert found.label_set is None
 

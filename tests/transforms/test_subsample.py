@@ -16,7 +16,7 @@ from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Kind
 from schemas.sample import LabelSet, Region, ScreenedImage
 from transforms import subsample
-from transforms.ledger import KEPT, REJECTED, TALLY, Book
+from transforms.ledger import KEPT, REJECTED, TALLY, StageLedger
 from transforms.subsample import (
     Caps,
     CategoryKey,
@@ -68,15 +68,17 @@ def smallest_of(world: list[ScreenedImage], caps: Caps) -> dict[CategoryKey, lis
     return {key: sorted(found)[:most] for key, found in ranks.items()}
 
 
-def sampled(world: list[ScreenedImage], caps: Caps) -> tuple[dict[str, list[Region]], Book]:
+def sampled(world: list[ScreenedImage], caps: Caps) -> tuple[dict[str, list[Region]], StageLedger]:
     """The regions kept of each image that is kept, and the book; the ledger always balances."""
-    book, smallest = Book(Stage.SAMPLE), smallest_of(world, caps)
-    found = [sample_image(image, smallest, caps, book) for image in world]
-    assert ledger_of(book.tally).account("coco", "train", Stage.SAMPLE, Kind.ANNOTATION).read == (
+    ledger, smallest = StageLedger(Stage.SAMPLE), smallest_of(world, caps)
+    found = [sample_image(image, smallest, caps, ledger) for image in world]
+    assert ledger_of(ledger.tally).account("coco", "train", Stage.SAMPLE, Kind.ANNOTATION).read == (
         sum(len(image.regions) for image in world)
     )
-    assert [line for line in ledger_of(book.tally).problems() if "no later stage" not in line] == []
-    return {image.image.image_id: list(image.regions) for image in found if image}, book
+    assert [
+        line for line in ledger_of(ledger.tally).problems() if "no later stage" not in line
+    ] == []
+    return {image.image.image_id: list(image.regions) for image in found if image}, ledger
 
 
 def kept_ids(world: list[ScreenedImage], caps: Caps) -> set[str]:
@@ -153,8 +155,8 @@ def test_seeds_choose_differently(world):
 
 def test_an_image_of_which_nothing_is_left_is_sampled_out(images):
     caps = Caps(per_category={"coco": 1}, per_image={}, seed=0)
-    found, book = sampled(images("c", "c", "c", ""), caps)
-    account = ledger_of(book.tally).account("coco", "train", Stage.SAMPLE, Kind.IMAGE)
+    found, ledger = sampled(images("c", "c", "c", ""), caps)
+    account = ledger_of(ledger.tally).account("coco", "train", Stage.SAMPLE, Kind.IMAGE)
     assert (account.read, account.kept, account.sampled_out) == (4, 2, 2)
     assert found.pop("3") == []  # it had no region to begin with: that is for a later stage to say
     assert [len(regions) for regions in found.values()] == [1]
@@ -212,9 +214,9 @@ def test_categories_that_have_fewer_than_the_cap(world):
 )
 def test_the_stages_in_a_pipeline(world, per_category, per_image):
     caps = Caps(per_category=per_category, per_image=per_image, seed=1)
-    smallest, book = smallest_of(world, caps) if per_category else {}, Book(Stage.SAMPLE)
-    expected = [sample_image(image, smallest, caps, book) for image in world]
-    tallies = [(tuple(map(str, key)), number) for key, number in book.tally.items()]
+    smallest, ledger = smallest_of(world, caps) if per_category else {}, StageLedger(Stage.SAMPLE)
+    expected = [sample_image(image, smallest, caps, ledger) for image in world]
+    tallies = [(tuple(map(str, key)), number) for key, number in ledger.tally.items()]
     if not caps.any:  # then there is no such stage
         tallies = []
     with BeamPipeline() as root:

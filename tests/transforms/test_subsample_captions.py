@@ -8,7 +8,7 @@ from schemas.item import Expression, Item, PendingDescription
 from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Kind
 from schemas.sample import Region, ScreenedImage
-from transforms.ledger import Book
+from transforms.ledger import StageLedger
 from transforms.subsample import Caps, category_ranks, sample_image
 
 NAMES = "abcdefgh"
@@ -23,17 +23,17 @@ def described(names: set[str]) -> list[Item]:
     return [PendingDescription(f"recapd/{name}", name) for name in sorted(names)]
 
 
-def sampled(found: ScreenedImage, caps: Caps) -> ScreenedImage | None:
+def sampled(screened: ScreenedImage, caps: Caps) -> ScreenedImage | None:
     """What is kept; every count balances."""
-    ranks = sorted(rank for _, rank in category_ranks([found], caps))
-    at = found.image
-    book = Book(Stage.SAMPLE)
-    kept = sample_image(found, {(at.source, at.split, "x"): ranks}, caps, book)
+    ranks = sorted(rank for _, rank in category_ranks([screened], caps))
+    at = screened.image
+    book = StageLedger(Stage.SAMPLE)
+    kept = sample_image(screened, {(at.source, at.split, "x"): ranks}, caps, book)
     ledger = ledger_of(book.tally)
     accounts = [ledger.account(at.source, at.split, Stage.SAMPLE, kind) for kind in Kind]
     assert [account.missing() for account in accounts] == [0] * len(accounts)
     items = ledger.account(at.source, at.split, Stage.SAMPLE, Kind.SENTENCE)
-    assert (items.read, items.kept) == (len(found.items), len(kept.items) if kept else 0)
+    assert (items.read, items.kept) == (len(screened.items), len(kept.items) if kept else 0)
     return kept
 
 

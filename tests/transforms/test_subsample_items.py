@@ -11,7 +11,7 @@ from schemas.item import Dialogue, Expression, GroundedCaption, Item, Mention, R
 from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Kind
 from schemas.sample import Region, ScreenedImage
-from transforms.ledger import Book
+from transforms.ledger import StageLedger
 from transforms.subsample import Caps, category_ranks, sample_image
 
 NAMES = "abcdef"
@@ -43,8 +43,8 @@ def said(make_image):
 
 
 def sampled(
-    found: ScreenedImage, *, per_image: int | None = None, left: str | None = None, seed: int = 0
-) -> tuple[ScreenedImage | None, Book]:
+    screened: ScreenedImage, *, per_image: int | None = None, left: str | None = None, seed: int = 0
+) -> tuple[ScreenedImage | None, StageLedger]:
     """What is kept under a cap of boxes, or where only some regions are in their category's cap.
 
     The ledger always balances, and what is said to be kept is what goes on.
@@ -52,23 +52,23 @@ def sampled(
     smallest = {}
     drawn = Caps(per_category={"coco": len(left or "")}, seed=seed)
     if left is not None:
-        at = replace(found, regions=tuple(r for r in found.regions if r.region_id in left))
-        ((key, _), *_) = category_ranks([found], drawn)
+        at = replace(screened, regions=tuple(r for r in screened.regions if r.region_id in left))
+        ((key, _), *_) = category_ranks([screened], drawn)
         # Beam's own order: the regions that are left are those with the smallest ranks.
         smallest = {key: sorted(rank for _, rank in category_ranks([at], drawn))}
     per_category = drawn.per_category if left is not None else {}
     capped = {} if per_image is None else {"coco": per_image}
-    book = Book(Stage.SAMPLE)
+    book = StageLedger(Stage.SAMPLE)
     caps = Caps(per_category=per_category, per_image=capped, seed=seed)
-    kept = sample_image(found, smallest, caps, book)
+    kept = sample_image(screened, smallest, caps, book)
     ledger = ledger_of(book.tally)
     assert [line for line in ledger.problems() if "no later stage" not in line] == []
     items, regions = (kept.items, kept.regions) if kept else ((), ())
     for kind, account in ledger.sources["coco"]["train"][Stage.SAMPLE].items():
         there = {
             Kind.IMAGE: (1, int(kept is not None)),
-            Kind.ANNOTATION: (len(found.regions), len(regions)),
-        }.get(kind, (_number(found.items, kind), _number(items, kind)))
+            Kind.ANNOTATION: (len(screened.regions), len(regions)),
+        }.get(kind, (_number(screened.items, kind), _number(items, kind)))
         assert (account.read, account.kept) == there
         assert (account.rejected, account.missing()) == ({}, 0)
     return kept, book
@@ -211,7 +211,7 @@ def test_a_conversation_outlives_the_regions_it_does_not_need(said):
     image = said([TALK], regions="a")
     caps = Caps(per_category={"coco": 1}, seed=0)
     ((key, _),) = category_ranks([image], caps)
-    book = Book(Stage.SAMPLE)
+    book = StageLedger(Stage.SAMPLE)
     kept = sample_image(image, {key: [(-1, "b")]}, caps, book)
     assert kept == replace(image, regions=())
     assert [line for line in ledger_of(book.tally).problems() if "no later stage" not in line] == []

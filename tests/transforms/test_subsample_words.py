@@ -11,7 +11,7 @@ from schemas.item import Dialogue, Expression, GroundedCaption, Item, Relationsh
 from schemas.ledger import Account, Stage, ledger_of
 from schemas.rejection import Kind
 from schemas.sample import Region, ScreenedImage
-from transforms.ledger import KEPT, TALLY, Book
+from transforms.ledger import KEPT, TALLY, StageLedger
 from transforms.subsample import Caps, FindSmallest, SampleRegions, sample_image
 
 OTHERS: list[Item] = [
@@ -39,16 +39,16 @@ def said(make_image):
     return make
 
 
-def sampled(found: ScreenedImage, least: Caps) -> tuple[ScreenedImage | None, Book]:
+def sampled(screened: ScreenedImage, least: Caps) -> tuple[ScreenedImage | None, StageLedger]:
     """What is kept; what goes is sampled out, and every account balances."""
-    book = Book(Stage.SAMPLE)
-    kept = sample_image(found, {}, least, book)
+    book = StageLedger(Stage.SAMPLE)
+    kept = sample_image(screened, {}, least, book)
     ledger = ledger_of(book.tally)
     assert [line for line in ledger.problems() if "no later stage" not in line] == []
     for kind, number, left in (
         (Kind.IMAGE, 1, int(kept is not None)),
         (Kind.ANNOTATION, 6, len(kept.regions) if kept else 0),
-        (Kind.SENTENCE, sentences(found), sentences(kept)),
+        (Kind.SENTENCE, sentences(screened), sentences(kept)),
     ):
         account = ledger.account("coco", "train", Stage.SAMPLE, kind)
         assert account == Account(read=number, kept=left, sampled_out=number - left)

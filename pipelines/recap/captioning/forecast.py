@@ -19,7 +19,7 @@ from schemas.ledger import Stage
 from schemas.sample import ScreenedImage
 from schemas.source import SourceImage
 from transforms.guard import guard_image
-from transforms.ledger import Book
+from transforms.ledger import StageLedger
 from transforms.screen import screen_image
 from transforms.subsample import Caps, CategoryKey, RegionRank, category_ranks, sample_image
 
@@ -39,10 +39,10 @@ def count(plan: Plan) -> Counted:
     """Return what a run of a plan has captioned, as long as no picture turns out unusable."""
     caps = plan.recipe.caps()
     smallest = _smallest(plan, caps)
-    book = Book(Stage.SAMPLE)
+    ledger = StageLedger(Stage.SAMPLE)
     found = Counted()
     for screened, folder in _screened(plan):
-        sampled = sample_image(screened, smallest, caps, book)
+        sampled = sample_image(screened, smallest, caps, ledger)
         if sampled is None or not sampled.regions:
             continue
         found.images += 1
@@ -67,14 +67,16 @@ def _smallest(plan: Plan, caps: Caps) -> dict[CategoryKey, list[RegionRank]]:
 
 def _screened(plan: Plan) -> Iterator[tuple[ScreenedImage, str]]:
     """Yield the images that a run samples from, each with the folder of its picture."""
-    book = Book(Stage.SCREEN)
+    ledger = StageLedger(Stage.SCREEN)
     for split in plan.splits:
         owner = plan.guard.owners.get((split.source, split.split))
         forbidden = plan.guard.forbidden if owner else {}
         for entry in parse(split):
-            if isinstance(entry, SourceImage) and guard_image(entry, owner or "", forbidden, book):
-                yield screen_image(entry, book, plan.recipe.masks), split.pictures
-            book.rejections.clear()
+            if isinstance(entry, SourceImage) and guard_image(
+                entry, owner or "", forbidden, ledger
+            ):
+                yield screen_image(entry, ledger, plan.recipe.masks), split.pictures
+            ledger.rejections.clear()
 
 
 def forecast(

@@ -10,7 +10,7 @@ from pipelines.recap.captioning.two_stages import Captioned, CaptionedImage, Two
 from pipelines.recap.captioning.views import LazyView, PictureRefused, Sights
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ScreenedImage
-from transforms.ledger import Book
+from transforms.ledger import StageLedger
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,14 @@ class CaptionImages:
         sights: Sights,
         scorer: JournaledScorer | None,
         side_by_side: int,
-        book: Book,
+        ledger: StageLedger,
     ) -> None:
         self._stages = stages
         self._journals = journals
         self._sights = sights
         self._scorer = scorer
         self._side_by_side = side_by_side
-        self._book = book
+        self._book = ledger
 
     async def run(self, images: Sequence[ScreenedImage]) -> AsyncIterator[Outcome]:
         """Yield what became of each image, as it comes; images without any are rejected."""
@@ -68,27 +68,27 @@ class CaptionImages:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
-    async def _caption(self, found: ScreenedImage) -> Outcome | None:
-        image, book = found.image, self._book
-        book.read(image, Kind.IMAGE)
-        book.read(image, Kind.ANNOTATION, len(found.regions))
-        if not found.regions:  # nobody is asked about it
+    async def _caption(self, screened: ScreenedImage) -> Outcome | None:
+        image, ledger = screened.image, self._book
+        ledger.read(image, Kind.IMAGE)
+        ledger.read(image, Kind.ANNOTATION, len(screened.regions))
+        if not screened.regions:  # nobody is asked about it
             cause = Rejected(Reason.NO_REGIONS, "no usable annotation, expected at least one")
-            book.reject(image, Kind.IMAGE, image.image_id, cause)
+            ledger.reject(image, Kind.IMAGE, image.image_id, cause)
             return None
-        view = LazyView(found, self._sights)
+        view = LazyView(screened, self._sights)
         try:
             notes = Notes(self._journals[image.image_id], await view.digest())
-            captions = await self._stages(notes).caption(found, view)
-            outcome = Outcome(found, notes, captions, {})
+            captions = await self._stages(notes).caption(screened, view)
+            outcome = Outcome(screened, notes, captions, {})
             for region_id in self._unscored(outcome):
                 outcome.crops[region_id] = (await view.get()).regions[region_id].tight
         except PictureRefused as refused:
-            book.reject(image, Kind.IMAGE, image.image_id, refused.cause)
+            ledger.reject(image, Kind.IMAGE, image.image_id, refused.cause)
             reason = f"image {image.image_id}: {refused.cause.reason}"
-            for region in found.regions:
+            for region in screened.regions:
                 cause = Rejected(Reason.IMAGE_REJECTED, reason)
-                book.reject(image, Kind.ANNOTATION, region.region_id, cause)
+                ledger.reject(image, Kind.ANNOTATION, region.region_id, cause)
             return None
         return outcome if self._settle(outcome) else None
 
@@ -103,20 +103,20 @@ class CaptionImages:
         ]
 
     def _settle(self, outcome: Outcome) -> bool:
-        image, book = outcome.image.image, self._book
+        image, ledger = outcome.image.image, self._book
         for region_id, verdict in outcome.captions.regions.items():
             if isinstance(verdict, Rejected):
-                book.reject(image, Kind.ANNOTATION, region_id, verdict)
+                ledger.reject(image, Kind.ANNOTATION, region_id, verdict)
         accepted = len(outcome.accepted())
-        book.kept(image, Kind.ANNOTATION, accepted)
+        ledger.kept(image, Kind.ANNOTATION, accepted)
         if accepted:
-            book.kept(image, Kind.IMAGE)
+            ledger.kept(image, Kind.IMAGE)
         else:
             cause = Rejected(Reason.NO_REGIONS, "no region has a caption that was accepted")
-            book.reject(image, Kind.IMAGE, image.image_id, cause)
+            ledger.reject(image, Kind.IMAGE, image.image_id, cause)
         return bool(accepted)
 
 
-def region_key(found: ScreenedImage, region_id: str) -> str:
+def region_key(screened: ScreenedImage, region_id: str) -> str:
     """Return what tells a region from those of other images."""
-    return f"{found.image.image_id}/{region_id}"
+    return f"{screened.image.image_id}/{region_id}"

@@ -14,7 +14,7 @@ from pipelines.recap.captioning.views import LazyView
 from pipelines.recipes.recap import Captioning
 from prompts.recap import Prompt, global_prompt, region_prompt
 from prompts.wordings import WordingSet
-from schemas.ids import RANK_BITS, Chance
+from schemas.ids import RANK_BITS, Hasher
 from schemas.rejection import Reason, Rejected
 from schemas.sample import Region, ScreenedImage
 from schemas.text import shown_name
@@ -59,24 +59,24 @@ class TwoStages:
     def __init__(
         self,
         captioner: Asks,
-        how: Captioning,
+        captioning: Captioning,
         wordings: Mapping[str, WordingSet],
         seed: int,
     ) -> None:
         self._captioner = captioner
-        self._how = how
+        self._how = captioning
         self._wordings = wordings
         self._seed = seed
 
-    async def caption(self, found: ScreenedImage, view: LazyView) -> CaptionedImage:
+    async def caption(self, screened: ScreenedImage, view: LazyView) -> CaptionedImage:
         """Return the captions of an image and of its regions.
 
         Raises:
             PictureRefused: the picture is needed, and cannot be used.
         """
-        image = found.image
+        image = screened.image
         name = f"{image.source}/{image.split}/{image.image_id}"
-        chance = Chance(self._seed, "recap", image.source, image.split, image.image_id)
+        chance = Hasher(self._seed, "recap", image.source, image.split, image.image_id)
         lane = chance.rank("lane")
         global_caption = None
         if self._how.global_caption:
@@ -88,7 +88,7 @@ class TwoStages:
                 )
             except Rejected as cause:
                 refusal = Rejected(Reason.NO_GLOBAL_CAPTION, f"the image's own caption: {cause}")
-                return CaptionedImage(None, {each.region_id: refusal for each in found.regions})
+                return CaptionedImage(None, {each.region_id: refusal for each in screened.regions})
 
         async def caption_region(region: Region) -> Captioned | Rejected:
             position, limit = chance.rank("region", region.region_id), self._how.region_tokens
@@ -99,8 +99,8 @@ class TwoStages:
             except Rejected as cause:
                 return cause
 
-        captions = await _side_by_side(map(caption_region, found.regions))
-        ids = [region.region_id for region in found.regions]
+        captions = await _side_by_side(map(caption_region, screened.regions))
+        ids = [region.region_id for region in screened.regions]
         return CaptionedImage(global_caption, dict(zip(ids, captions, strict=True)))
 
     def _wording(self, region: Region, global_caption: Captioned | None) -> Callable[[int], Prompt]:

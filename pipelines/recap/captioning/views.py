@@ -12,7 +12,7 @@ from schemas.geometry import Box, turn_box
 from schemas.rejection import Reason, Rejected
 from schemas.sample import ImageInfo, ScreenedImage
 from schemas.text import shown_name
-from transforms.crop import crop, jpeg
+from transforms.crop import crop, encode_jpeg
 from transforms.orientation import annotated_as_stored
 from transforms.picture import Picture, inspect, pixels
 
@@ -58,8 +58,8 @@ class ImageView:
 class LazyView:
     """A picture that is read when it is first asked about, and cut up if it ever need be."""
 
-    def __init__(self, found: ScreenedImage, sights: Sights) -> None:
-        self._found = found
+    def __init__(self, screened: ScreenedImage, sights: Sights) -> None:
+        self._found = screened
         self._sights = sights
         self._data: asyncio.Task[bytes] | None = None
         self._view: asyncio.Task[ImageView] | None = None
@@ -102,13 +102,13 @@ def read_picture(image: ImageInfo, folder: str) -> bytes:
         raise PictureRefused(unreadable) from None
 
 
-def view_image(found: ScreenedImage, sights: Sights, data: bytes) -> ImageView:
+def view_image(screened: ScreenedImage, sights: Sights, data: bytes) -> ImageView:
     """Cut up a picture that was read.
 
     Raises:
         PictureRefused: it cannot be used.
     """
-    image, regions = found.image, found.regions
+    image, regions = screened.image, screened.regions
     picture = _inspected(image, data)
     whole = pixels(data, picture.orientation)
     width, height = whole.size
@@ -120,11 +120,11 @@ def view_image(found: ScreenedImage, sights: Sights, data: bytes) -> ImageView:
     )
     return ImageView(
         subject=Subject(width, height, neighbours),
-        jpeg=jpeg(whole, sights.max_pixels),
+        jpeg=encode_jpeg(whole, sights.max_pixels),
         regions={
             region.region_id: RegionView(
                 subject=Subject(width, height, neighbours, neighbour),
-                jpeg=jpeg(crop(whole, neighbour.bbox, sights.context), sights.max_pixels),
+                jpeg=encode_jpeg(crop(whole, neighbour.bbox, sights.context), sights.max_pixels),
                 tight=_tight(whole, neighbour.bbox) if sights.scored else b"",
             )
             for region, neighbour in zip(regions, neighbours, strict=True)
@@ -133,7 +133,7 @@ def view_image(found: ScreenedImage, sights: Sights, data: bytes) -> ImageView:
 
 
 def _tight(whole: Image.Image, box: Box) -> bytes:
-    return jpeg(crop(whole, box, 0.0), SCORED_PIXELS)
+    return encode_jpeg(crop(whole, box, 0.0), SCORED_PIXELS)
 
 
 def _inspected(image: ImageInfo, data: bytes) -> Picture:

@@ -54,7 +54,7 @@ class OpenAICaptioner:
     """Asks one or several servers; see `Captioner`."""
 
     def __init__(
-        self, servers: Servers, how: Captioning, say: Callable[[str], None] | None = None
+        self, servers: Servers, captioning: Captioning, say: Callable[[str], None] | None = None
     ) -> None:
         """Prepare to ask; nothing is sent yet.
 
@@ -64,7 +64,7 @@ class OpenAICaptioner:
             say: takes a line for a person about a server that fails; to standard error if None.
         """
         self._servers = servers
-        self._how = how
+        self._how = captioning
         self._say = say or (lambda line: print(line, file=sys.stderr, flush=True))
         key = _key_of(servers.api_key_env)
         self._wires = [Wire(url, key, servers) for url in servers.endpoints]

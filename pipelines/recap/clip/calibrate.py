@@ -24,7 +24,7 @@ from schemas.columns import regions_of
 from schemas.errors import UsageError
 from schemas.geometry import Box
 from schemas.ids import rank
-from transforms.crop import crop, jpeg
+from transforms.crop import crop, encode_jpeg
 
 LEAST_PAIRS = 20
 BATCH_PAIRS = 64
@@ -207,5 +207,5 @@ def _crop(region: _Region, data: bytes | None) -> Image.Image:
             picture = opened.convert("RGB")
     except (OSError, Image.DecompressionBombError) as error:
         raise UsageError(f"{region.path}, {region.image}: {error}. See what verify says.") from None
-    with Image.open(BytesIO(jpeg(crop(picture, region.box, 0.0), SCORED_PIXELS))) as small:
+    with Image.open(BytesIO(encode_jpeg(crop(picture, region.box, 0.0), SCORED_PIXELS))) as small:
         return small.convert("RGB")

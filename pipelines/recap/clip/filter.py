@@ -12,7 +12,7 @@ from pipelines.recap.captioning.two_stages import Captioned
 from pipelines.recap.clip.scorer import Score
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import Region, ScreenedImage
-from transforms.ledger import Book
+from transforms.ledger import StageLedger
 
 BATCH_CROPS = 64
 
@@ -38,7 +38,7 @@ def score_outcomes(outcomes: Sequence[Outcome], scorer: JournaledScorer) -> dict
 
 
 def filter_outcome(
-    outcome: Outcome, scores: Scores | None, threshold: float | None, book: Book
+    outcome: Outcome, scores: Scores | None, threshold: float | None, ledger: StageLedger
 ) -> ScreenedImage | None:
     """Return the image with the regions whose captions stay, or None where none does.
 
@@ -46,12 +46,12 @@ def filter_outcome(
         outcome: of the captioner.
         scores: of its captions; None: they are not filtered.
         threshold: mean similarity that a caption must reach.
-        book: of the stage.
+        ledger: of the stage.
     """
     image = outcome.image.image
-    book.read(image, Kind.IMAGE)
+    ledger.read(image, Kind.IMAGE)
     accepted = outcome.accepted()
-    book.read(image, Kind.ANNOTATION, len(accepted))
+    ledger.read(image, Kind.ANNOTATION, len(accepted))
     kept = []
     for region in outcome.image.regions:
         if (caption := accepted.get(region.region_id)) is None:
@@ -63,15 +63,15 @@ def filter_outcome(
                 f"mean similarity {score.mean:.4f} (minimum {score.minimum:.4f}), expected "
                 f"{threshold:.4f} at least; caption: {caption.text}",
             )
-            book.reject(image, Kind.ANNOTATION, region.region_id, cause)
+            ledger.reject(image, Kind.ANNOTATION, region.region_id, cause)
         else:
             kept.append(_captioned(region, caption, score))
-    book.kept(image, Kind.ANNOTATION, len(kept))
+    ledger.kept(image, Kind.ANNOTATION, len(kept))
     if not kept:
         cause = Rejected(Reason.NO_REGIONS, "no caption is like its crop")
-        book.reject(image, Kind.IMAGE, image.image_id, cause)
+        ledger.reject(image, Kind.IMAGE, image.image_id, cause)
         return None
-    book.kept(image, Kind.IMAGE)
+    ledger.kept(image, Kind.IMAGE)
     return ScreenedImage(image, tuple(kept))
 
 

@@ -16,7 +16,7 @@ from schemas.item import kinds
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Rejection
 from schemas.source import Count, SourceImage, SplitFacts
-from transforms.ledger import Book
+from transforms.ledger import StageLedger
 from transforms.screen import screen_image
 
 LABELLED = ("coco", "lvis", "v3det")
@@ -97,7 +97,7 @@ def test_boxes_lie_inside_after_screening(splits):
     for split in splits:
         for entry in split.images:
             width, height = entry.image.width, entry.image.height
-            for region in screen_image(entry, Book(Stage.SCREEN)).regions:
+            for region in screen_image(entry, StageLedger(Stage.SCREEN)).regions:
                 x0, y0, x1, y1 = region.bbox
                 assert 0 <= x0 < x1 <= width
                 assert 0 <= y0 < y1 <= height
@@ -151,7 +151,7 @@ def test_counts_balance(splits):
 def test_what_is_said_is_about_regions_of_its_image(splits):
     for split in splits:
         for entry in split.images:
-            found = screen_image(entry, Book(Stage.SCREEN))
+            found = screen_image(entry, StageLedger(Stage.SCREEN))
             known = {region.region_id for region in found.regions}
             assert all(known.issuperset(item.region_ids()) for item in found.items)
 

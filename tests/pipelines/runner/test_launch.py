@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.cli.parser import run
 from schemas.errors import BuildError
-from transforms.ledger import Book
+from transforms.ledger import StageLedger
 
 
 @pytest.fixture
@@ -84,16 +84,16 @@ def test_how_a_local_run_is_spread_out_is_said_by_workers(build, flag):
 
 @pytest.mark.parametrize("stage", ["transforms.screen", "transforms.compose"])
 def test_a_stage_that_loses_an_item_ends_the_build(two_splits, run_build, monkeypatch, stage):
-    book = Book.kept
+    ledger = StageLedger.kept
     lost: list[object] = []
 
     def forget(self, image, kind, number=1):
         if kind == "image" and self.stage in stage and not lost:
             lost.append(image)
             return
-        book(self, image, kind, number)
+        ledger(self, image, kind, number)
 
-    monkeypatch.setattr(Book, "kept", forget)
+    monkeypatch.setattr(StageLedger, "kept", forget)
     root, _ = two_splits
     with pytest.raises(BuildError, match="the ledger does not balance: coco/"):
         run_build(root, (folder := Path(root).parent / "output"), request={"label_set": "Things"})

@@ -43,15 +43,15 @@ def real(samples, tmp_path_factory):
     return folder.parent
 
 
-def caption(found: SourceImage, number: int) -> Passage:
-    item = found.items[number]
+def caption(source_image: SourceImage, number: int) -> Passage:
+    item = source_image.items[number]
     assert isinstance(item, GroundedCaption)
-    assert item.id == f"{found.image.image_id}#{number}"
+    assert item.id == f"{source_image.image.image_id}#{number}"
     return item.caption
 
 
-def mentions(found: SourceImage, number: int) -> list[Mention]:
-    return [piece for piece in caption(found, number) if isinstance(piece, Mention)]
+def mentions(source_image: SourceImage, number: int) -> list[Mention]:
+    return [piece for piece in caption(source_image, number) if isinstance(piece, Mention)]
 
 
 def test_a_phrase_may_have_forty_boxes(real):

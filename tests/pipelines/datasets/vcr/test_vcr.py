@@ -22,7 +22,7 @@ from schemas.ledger import Stage
 from schemas.rejection import Kind, Rejection
 from schemas.sample import ScreenedImage
 from schemas.source import Count, SourceImage
-from transforms.ledger import Book
+from transforms.ledger import StageLedger
 from transforms.screen import screen_image
 
 SIZE = (64, 48)
@@ -100,7 +100,7 @@ class Reading:
     def __init__(self, root: Path, parts: int = 1) -> None:
         source = SourceRequest(name="vcr")
         train, _ = make_plan(Recipe(sources=(source,)), str(root), "unused").splits
-        self.book = Book(Stage.SCREEN)
+        self.ledger = StageLedger(Stage.SCREEN)
         self.images: dict[str, ScreenedImage] = {}
         self.counts: Counter[tuple[Kind, str]] = Counter()
         rejections: list[Rejection] = []
@@ -114,14 +114,14 @@ class Reading:
                     case Rejection():
                         rejections.append(entry)
                         self.counts[entry.kind, "rejected"] += 1
-        rejections += self.book.rejections
+        rejections += self.ledger.rejections
         self.rejected = sorted((line.kind.value, line.id, line.reason.value) for line in rejections)
 
-    def keep(self, found: SourceImage) -> None:
-        self.images[found.image.image_id] = screen_image(found, self.book)
+    def keep(self, source_image: SourceImage) -> None:
+        self.images[source_image.image.image_id] = screen_image(source_image, self.ledger)
         self.counts[Kind.IMAGE, "kept"] += 1
-        self.counts[Kind.ANNOTATION, "kept"] += len(found.regions)
-        self.counts[Kind.QUESTION, "kept"] += len(found.items)
+        self.counts[Kind.ANNOTATION, "kept"] += len(source_image.regions)
+        self.counts[Kind.QUESTION, "kept"] += len(source_image.items)
 
     def items(self, image_id: str) -> list[str]:
         return [item.id for item in self.images[image_id].items]
@@ -327,7 +327,7 @@ def test_polygons_without_three_corners(polygons, blank, owner):
     owner.line(3, 3)
     reading = Reading(owner.save())
     assert reading.rejected == []
-    assert sum(n for key, n in reading.book.tally.items() if "mask_empty" in key[-1]) == blank
+    assert sum(n for key, n in reading.ledger.tally.items() if "mask_empty" in key[-1]) == blank
     assert (reading.images["train-3"].regions[1].mask is None) == (SQUARE not in polygons)
 
 

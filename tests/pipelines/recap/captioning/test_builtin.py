@@ -21,7 +21,7 @@ from pipelines.sample_world.scene import World
 from pipelines.sample_world.shapes import COLOURS
 from schemas.geometry import Box
 from transforms.caption_checks import judge
-from transforms.crop import crop, jpeg
+from transforms.crop import crop, encode_jpeg
 
 MAX_PIXELS = 512 * 512
 SHARES = {
@@ -41,7 +41,7 @@ def answer(subject: Subject, data: bytes, context: float = 0.0) -> str:
 
 def about(picture: Image.Image, regions: list[Neighbour], region: Neighbour, context=0.0) -> str:
     subject = Subject(picture.width, picture.height, tuple(regions), region)
-    return answer(subject, jpeg(crop(picture, region.bbox, context), MAX_PIXELS), context)
+    return answer(subject, encode_jpeg(crop(picture, region.bbox, context), MAX_PIXELS), context)
 
 
 @pytest.fixture(scope="module")
@@ -219,7 +219,7 @@ def test_pixels_of_other_boxes_do_not_count():
 def test_images_as_a_whole(scenes):
     for picture, regions, _ in scenes:
         subject = Subject(picture.width, picture.height, tuple(regions))
-        told = answer(subject, jpeg(picture, MAX_PIXELS))
+        told = answer(subject, encode_jpeg(picture, MAX_PIXELS))
         assert judge(told, "stop") == told
         counts = Counter(region.category for region in regions)
         number = len(regions)
@@ -236,10 +236,12 @@ def test_images_as_a_whole(scenes):
 
 def test_many_kinds_are_counted_not_listed():
     regions = [Neighbour((float(at), 0.0, at + 1.0, 1.0), f"kind {at:02}") for at in range(12)]
-    told = answer(Subject(60, 60, tuple(regions)), jpeg(Image.new("RGB", (60, 60)), MAX_PIXELS))
+    told = answer(
+        Subject(60, 60, tuple(regions)), encode_jpeg(Image.new("RGB", (60, 60)), MAX_PIXELS)
+    )
     assert "kind 06, kind 07 and 4 more." in told
     assert "largest" not in told
-    nothing = answer(Subject(60, 60, ()), jpeg(Image.new("RGB", (60, 60)), MAX_PIXELS))
+    nothing = answer(Subject(60, 60, ()), encode_jpeg(Image.new("RGB", (60, 60)), MAX_PIXELS))
     assert nothing == "No object is marked in the picture."
 
 

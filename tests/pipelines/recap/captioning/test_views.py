@@ -99,9 +99,9 @@ def saved(tmp_path, make_image):
     return save
 
 
-def shown(found: ScreenedImage, sights: Sights) -> ImageView:
+def shown(screened: ScreenedImage, sights: Sights) -> ImageView:
     """What is shown of a picture that was saved."""
-    return view_image(found, sights, read_picture(found.image, sights.folder))
+    return view_image(screened, sights, read_picture(screened.image, sights.folder))
 
 
 # Where both frames have one size, annotations are taken for those of the stored pixels.
@@ -187,9 +187,9 @@ def test_unusual_pictures_are_shown(saved, sights, name) -> None:
     assert size_of(view.regions["red"].tight) == (32, 16)
 
 
-def refusal(found: ScreenedImage, sights: Sights) -> Reason:
+def refusal(screened: ScreenedImage, sights: Sights) -> Reason:
     with pytest.raises(PictureRefused) as refused:
-        shown(found, sights)
+        shown(screened, sights)
     return refused.value.cause.reason
 
 

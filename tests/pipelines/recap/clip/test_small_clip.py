@@ -25,7 +25,7 @@ from pipelines.recap.small_clip.vocabulary import (
     Vocabulary,
     words_of,
 )
-from transforms.crop import jpeg
+from transforms.crop import encode_jpeg
 
 MAX_BYTES = 5_000_000
 
@@ -48,7 +48,7 @@ def spoken(seen):
             id="1",
             image_key=1,
             prompt="?",
-            jpeg=jpeg(sight.crop, 512 * 512),
+            jpeg=encode_jpeg(sight.crop, 512 * 512),
             max_tokens=99,
             subject=subject,
         )
