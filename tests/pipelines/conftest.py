@@ -10,13 +10,17 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
+from types import MethodType
 from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from apache_beam.io.filesystem import FileMetadata, FileSystem
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.transforms import core
 from PIL import Image
 
 from pipelines.datasets.spec import SourceRequest
@@ -206,6 +210,33 @@ class InParts(LaunchOptions):
 
     def parts(self) -> int:
         return 3
+
+
+@pytest.fixture(scope="session", autouse=True)
+def beam_looks_once():
+    """Makes Beam remember the parameters of methods and the views of options.
+
+    It reads each a hundred times and more for one pipeline: half the time of a small build.
+    """
+    of_function, views = cache(core.get_function_args_defaults), {}
+    parameters, view_as = core.get_function_args_defaults, PipelineOptions.view_as
+
+    def parameters_once(function):
+        if not isinstance(function, MethodType):
+            return parameters(function)
+        names, defaults = of_function(function.__func__)
+        return names[1:], defaults  # without self
+
+    def view_once(self, kind):
+        key = id(self._all_options), kind  # all views of the same options share that dictionary
+        if key not in views:
+            views[key] = view_as(self, kind)
+        return views[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(core, "get_function_args_defaults", parameters_once)
+        patch.setattr(PipelineOptions, "view_as", view_once)
+        yield
 
 
 @pytest.fixture(scope="session")
