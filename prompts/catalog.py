@@ -1,4 +1,4 @@
-"""Every task we can write conversations for, and every set of wordings: one line each.
+"""The table of tasks and the table of wording sets: one line each.
 
 `--wordings FILE` may replace any set by name.
 """

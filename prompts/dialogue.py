@@ -1,8 +1,12 @@
-"""From exchanges to a conversation: regions get their numbers here, and only here.
+"""Conversations from exchanges: regions get their numbers here, and only here.
 
-A task says what is asked and answered as parts: text, and the regions meant. `assemble` numbers
-the regions by first mention, writes their placeholders, introduces the image in the style asked
-for, and puts a suffix that names a label set into the first turn of its task.
+A task writes requests and answers as parts: text and regions. `assemble` numbers the regions by
+first mention, writes their placeholders, introduces the image in the style of the build, and puts
+a suffix that names a label set into the first turn of its task. In the RegionGPT style,
+
+    request=("What is in ", RegionDefinition(dog), "?"), answer="A brown dog."
+
+becomes the user turn `<image>\nWhat is in [1] <region1>?` and the assistant turn `A brown dog.`
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +24,7 @@ class RegionDefinition(msgspec.Struct, frozen=True, gc=False):
 
 
 class RegionName(msgspec.Struct, frozen=True, gc=False):
-    """The words that name a region declared before; no placeholder."""
+    """The words that name a region defined earlier in the conversation; no placeholder."""
 
     region: Region
 
@@ -30,10 +34,10 @@ Part = str | Region | RegionDefinition | RegionName
 
 
 class EvaluationTarget(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What an evaluation needs of a conversation that a model is to answer."""
+    """The right answers of an evaluation question, and the choices where there are some."""
 
     item_id: str  # the owner's
-    group: str  # that a metric is also taken of, or joined by
+    group: str  # of questions that are scored together
     references: tuple[str | tuple[Part, ...], ...] = ()  # all right answers
     choices: tuple[str | tuple[Part, ...], ...] = ()  # answers to choose from
     label: int | None = None  # which choice is right, from 0
@@ -52,7 +56,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def listed(regions: Sequence[Part]) -> tuple[Part, ...]:
-    """Return regions as the parts of an English list: one, two and three."""
+    """Return regions as the parts of an English list: first, second and third."""
     parts: list[Part] = []
     for position, region in enumerate(regions, start=1):
         if position > 1:
@@ -62,7 +66,7 @@ def listed(regions: Sequence[Part]) -> tuple[Part, ...]:
 
 
 def filled(wording: str, placeholder: str, parts: Iterable[Part]) -> tuple[Part, ...]:
-    """Return a wording as parts, with its placeholder replaced by others."""
+    """Return a wording as parts, with other parts in place of its placeholder."""
     before, _, after = wording.partition(placeholder)
     return (*((before,) if before else ()), *parts, *((after,) if after else ()))
 

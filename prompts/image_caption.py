@@ -1,4 +1,4 @@
-"""Captions of the whole picture: the owner's request and its caption.
+"""The task `image_caption`: the owner's request and caption of the whole image.
 
 The plain template has no request: the image stands alone in the user's turn, as when a projector
 is first trained.

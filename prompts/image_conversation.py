@@ -1,8 +1,8 @@
-"""Conversations about the whole picture, as their owner wrote them.
+"""The task `image_conversation`: conversations about the whole image, as their owner wrote them.
 
 Where boxes are known, the objects in them are declared before the first request, in the form
 "<region1> may feature a dog, <region2> may feature a cat" (GPT4RoI, section 4.2: always "a"). A
-share of the conversations goes without, so that a model learns to do without them.
+share of the conversations has no such line, so that a model learns to do without it.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ PROMPT = "owner"  # the id of wordings that are the owner's
 
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
-    """Return an image's conversations, one for each dialogue; regions stand in order of chance."""
+    """Return an image's conversations, one for each dialogue; the regions stand in an order by hash."""
     hasher = instruction.hasher(screened.image)
     named = [region for region in screened.regions if region.category is not None]
     named.sort(key=lambda region: (hasher.rank(region.region_id), region.region_id))
@@ -33,12 +33,12 @@ def _conversation(item: Dialogue, declared: Sequence[Part]) -> list[Exchange]:
     return [
         Exchange(
             task=Task.IMAGE_CONVERSATION,
-            request=(said.request,) if turn else _first(declared, said.request),
-            answer=said.answer,
+            request=(round_.request,) if turn else _first(declared, round_.request),
+            answer=round_.answer,
             prompt=PROMPT,
             items=(item.id,),
         )
-        for turn, said in enumerate(item.rounds)
+        for turn, round_ in enumerate(item.rounds)
     ]
 
 

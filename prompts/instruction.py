@@ -1,4 +1,4 @@
-"""How a recipe has regions asked about: what every task needs to know."""
+"""The instruction: style, mode, wordings and shares that every task writes its exchanges by."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from prompts.wordings import WordingSet
 from schemas.ids import Hasher
 from schemas.sample import ImageInfo
 
-REC_NEGATIVES = 0.2  # usual share of choices without a right option
-WITHOUT_BOXES = 0.5  # usual share of image conversations that declare no regions
+REC_NEGATIVES = 0.2  # default share of choices without a right option
+WITHOUT_BOXES = 0.5  # default share of image conversations that declare no regions
 
 
 class InstructionMode(StrEnum):
-    """How an image's regions are spread over turns and conversations (RegionGPT, Table 13)."""
+    """The ways to spread an image's regions over turns and conversations (RegionGPT, Table 13)."""
 
     MULTI_TURN_ALL = "multi_turn_all"  # one conversation, a turn for each region
     ONE_TURN_ALL = "one_turn_all"  # one conversation, one turn for all regions
@@ -23,7 +23,7 @@ class InstructionMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruction:
-    """The style, the wordings and the chance by which exchanges are written."""
+    """The options of a recipe that decide how exchanges are written."""
 
     style: Style
     mode: InstructionMode  # of classification
@@ -36,5 +36,5 @@ class Instruction:
     evaluation: bool = False  # conversations are to be answered by a model and scored
 
     def hasher(self, image: ImageInfo) -> Hasher:
-        """Return the chance that hangs on the seed and the image."""
+        """Return the hasher of an image: its ranks depend on the seed and the image."""
         return Hasher(self.seed, image.source, image.split, image.image_id)

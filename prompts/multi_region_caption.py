@@ -1,4 +1,4 @@
-"""Asking for a caption that covers several regions; the answer is a sentence of the owner's.
+"""The task `multi_region_caption`: one sentence of the owner's that covers several regions.
 
 RegionGPT style: one conversation about an image, a turn for each of its captions, which lists the
 regions that the caption mentions; a region keeps its number when it is listed again. GPT4RoI
@@ -111,7 +111,7 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
     regions = {region.region_id: region for region in screened.regions}
     captions = [item for item in screened.items if isinstance(item, GroundedCaption)]
     # One rank orders the captions, the other one chooses the wording of each.
-    drawn = sorted(
+    ranked = sorted(
         [(*hasher.ranks(CAPTION.name, caption.id), caption) for caption in captions],
         key=lambda item: (item[0], item[2].id),
     )
@@ -121,9 +121,9 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
                 _whole(caption, regions, instruction, position),
                 *_phrase_by_phrase(caption, regions, instruction, hasher),
             ]
-            for _, position, caption in drawn
+            for _, position, caption in ranked
         ]
-    turns = [_whole(caption, regions, instruction, position) for _, position, caption in drawn]
+    turns = [_whole(caption, regions, instruction, position) for _, position, caption in ranked]
     return [turns] if turns else []
 
 
@@ -156,7 +156,7 @@ def _phrase_by_phrase(
     instruction: Instruction,
     hasher: Hasher,
 ) -> list[Exchange]:
-    """Return a turn for each phrase of a caption, whose regions the turn before has numbered."""
+    """Return a turn for each phrase of a caption; the turn before has numbered the phrase's regions."""
     turns = []
     for meant, phrase in _phrases(caption).items():
         alone = len(meant) == 1
@@ -176,13 +176,13 @@ def _phrase_by_phrase(
 
 
 def _phrases(caption: GroundedCaption) -> dict[tuple[str, ...], str]:
-    """Return what regions are called, alone or together; the first phrase where there are more.
+    """Return the first phrase for each region or group of regions, by region ids.
 
-    Both the phrases and the regions of one are in the order in which the caption mentions them.
+    The phrases, and the regions of a phrase, are in the order in which the caption mentions them.
     """
     phrases: dict[tuple[str, ...], str] = {}
     for piece in caption.caption:
-        own = mentioned((piece,))
-        if meant := tuple(name for name in caption.region_ids() if name in own):
+        mentioned_ids = mentioned((piece,))
+        if meant := tuple(name for name in caption.region_ids() if name in mentioned_ids):
             phrases.setdefault(meant, plain_text((piece,)))
     return phrases

@@ -1,4 +1,4 @@
-"""What a captioner is asked: first about a whole picture, then about a close-up of each region.
+"""RecapD's prompts: the first about a whole image, the others about a close-up of each region.
 
 RegionGPT, section 3.3: the caption of the whole picture stands at the beginning of the second
 prompt, and the annotated class is named in it; either may be left out, hence four sets. Every
@@ -113,7 +113,7 @@ _ENDED = re.compile(r"[.!?\u2026][\"'\u201d\u2019)\]]*$")
 
 
 def global_prompt(wordings: Mapping[str, WordingSet], position: int) -> Prompt:
-    """Return what is asked about a whole picture, and the id of the wording.
+    """Return the prompt about a whole image, and the id of its wording.
 
     Args:
         wordings: the sets in use, by name.
@@ -128,28 +128,28 @@ def region_prompt(
     global_caption: str | None,
     class_name: str | None,
 ) -> Prompt:
-    """Return what is asked about a close-up of a region, and the id of the wording.
+    """Return the prompt about a close-up of a region, and the id of its wording.
 
     Args:
         wordings: the sets in use, by name.
         position: a rank, which chooses the wording.
-        global_caption: of the whole picture; None: the prompt does without.
-        class_name: what the region is, as shown to readers; None: the prompt does without.
+        global_caption: the caption of the whole image; None: the prompt has none.
+        class_name: the region's class as readers see it; None: the prompt names none.
     """
-    told = {}
+    texts = {}
     if global_caption is not None:
-        told["global"] = _sentence(global_caption)
+        texts["global"] = _sentence(global_caption)
     if class_name is not None:
-        told["class"] = clean(class_name)
-    wording, prompt = wordings[_region_set(set(told)).name].choose(position)
+        texts["class"] = clean(class_name)
+    wording, prompt = wordings[_region_set(set(texts)).name].choose(position)
     # In one pass: what is filled in is never taken for a placeholder.
-    return _PLACEHOLDER.sub(lambda found: told[found[1]], wording), prompt
+    return _PLACEHOLDER.sub(lambda match: texts[match[1]], wording), prompt
 
 
-def _region_set(told: set[str]) -> WordingSet:
-    if "global" in told:
-        return REGION if "class" in told else REGION_WITHOUT_CLASS
-    return REGION_WITHOUT_GLOBAL if "class" in told else REGION_ALONE
+def _region_set(texts: set[str]) -> WordingSet:
+    if "global" in texts:
+        return REGION if "class" in texts else REGION_WITHOUT_CLASS
+    return REGION_WITHOUT_GLOBAL if "class" in texts else REGION_ALONE
 
 
 def _sentence(caption: str) -> str:

@@ -1,13 +1,13 @@
-"""Choosing the region that a description fits, among candidates with numbers; or none of them.
+"""The task `referring_expression_comprehension`: choosing the candidate that a description fits.
 
 The candidates are listed once, in the first turn of a conversation, and the turns after it choose
 among the same. The answer is `Region [k]`, or one sentence that says that no candidate fits
 (RegionGPT, Table 1). RegionGPT style only.
 
-No other candidate may fit a description: regions that bear the same sentence are never candidates
-beside each other's, nor are regions that overlap them so much that they mark the same object. A
-sentence is asked about only where two regions or more do not fit it, whether or not it will have an
-answer, so that there is always something to choose from; with two regions nothing is asked.
+At most one candidate fits a description: regions with the same sentence are never candidates side
+by side, nor are regions that overlap so much that they mark the same object. A sentence becomes a
+question only where two regions or more do not fit it, whether or not the question will have an
+answer, so that there is always a choice; an image with two regions has no question.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from prompts.dialogue import Exchange, RegionDefinition, RegionName, filled, listed
 from prompts.instruction import Instruction
 from prompts.style import Style
-from prompts.turn_order import Drawn, rounds
+from prompts.turn_order import RankedSentence, rounds
 from prompts.wordings import WordingSet
 from schemas.check import NO_OPTION
 from schemas.geometry import Box
@@ -27,8 +27,8 @@ from schemas.sample import Region, ScreenedImage, Task
 
 TASK = Task.REFERRING_EXPRESSION_COMPREHENSION
 SUFFIX = "Answer the question using the template Region [x]."  # RegionGPT, Table 1
-FEWEST = 2  # candidates of a conversation
-MOST = 10  # candidates of a conversation, and questions of one
+MIN_CANDIDATES = 2  # candidates of a conversation
+MAX_CANDIDATES = 10  # candidates of a conversation, and questions of one
 SAME_OBJECT = 0.5  # intersection over union from which two boxes mark one object
 
 CHOICE = WordingSet(
@@ -84,30 +84,34 @@ FURTHER_CHOICE = WordingSet(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Question:
-    """A description that is to be matched with candidates."""
+    """A question: a description to be matched with candidates."""
 
     sentence: Expression
-    place: int  # among the questions it is dealt out with
+    order: int  # among the questions of its round
     position: int  # rank that chooses its wording
     wanted: frozenset[str]  # ids of regions that must be candidates: its own, or none
     barred: frozenset[str]  # ids of regions that must not be
 
 
 class _Choice:
-    """A conversation as it is gathered: questions that can share their candidates."""
+    """A conversation in the making: questions that can share their candidates."""
 
     def __init__(self, region_ids: Iterable[str]) -> None:
         self.questions: list[_Question] = []
         self.wanted: frozenset[str] = frozenset()
         self.allowed = frozenset(region_ids)
         # One is left out even where no negative bars it: a short list tells little of the answer.
-        self.most = len(self.allowed) - 1
+        self.max_candidates = len(self.allowed) - 1
 
     def takes(self, question: _Question) -> bool:
-        """Add a question if all can still be answered and there is still a choice."""
+        """Add a question if all questions can still be answered and a choice is left; tell whether it was."""
         wanted = self.wanted | question.wanted
         allowed = self.allowed - question.barred
-        if not wanted <= allowed or len(allowed) < FEWEST or len(wanted) > self.most:
+        if (
+            not wanted <= allowed
+            or len(allowed) < MIN_CANDIDATES
+            or len(wanted) > self.max_candidates
+        ):
             return False
         self.questions.append(question)
         self.wanted, self.allowed = wanted, allowed
@@ -115,7 +119,7 @@ class _Choice:
 
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
-    """Return an image's conversations that choose among its regions, in order.
+    """Return an image's conversations of this task, in order.
 
     A conversation asks about a region once; further sentences go into further conversations.
     """
@@ -130,15 +134,19 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
     # leaving out more of one sort than of the other would change the share of negatives. What would
     # be left to choose from without an answer decides for both.
     usable = [
-        sentence for sentence in sentences if len(fitting[sentence.id]) <= len(regions) - FEWEST
+        sentence
+        for sentence in sentences
+        if len(fitting[sentence.id]) <= len(regions) - MIN_CANDIDATES
     ]
     # The rounds are those of the captions, so that a conversation of the one task and one of the
     # other can be merged without saying a sentence twice.
     choices = [
         choice
-        for told in rounds(usable, hasher, Task.REGION_CAPTION)
-        for start in range(0, len(told), MOST)
-        for choice in _choices(told[start : start + MOST], fitting, regions, hasher, instruction)
+        for ranked in rounds(usable, hasher, Task.REGION_CAPTION)
+        for start in range(0, len(ranked), MAX_CANDIDATES)
+        for choice in _choices(
+            ranked[start : start + MAX_CANDIDATES], fitting, regions, hasher, instruction
+        )
     ]
     return [
         list(_exchanges(choice, _candidates(choice, regions, hasher, ordinal), instruction))
@@ -149,7 +157,7 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
 def _fitting(
     sentences: Sequence[Expression], regions: Mapping[str, Region]
 ) -> dict[str, frozenset[str]]:
-    """Return, for each sentence by id, the ids of all regions that it may be true of."""
+    """Return the ids of the regions that each sentence may be true of, by the sentence's id."""
     same_object = {
         region_id: [
             other_id
@@ -165,21 +173,21 @@ def _fitting(
 
 
 def _choices(
-    told: Sequence[Drawn],
+    ranked: Sequence[RankedSentence],
     fitting: Mapping[str, frozenset[str]],
     regions: Mapping[str, Region],
     hasher: Hasher,
     instruction: Instruction,
 ) -> list[_Choice]:
-    """Return the conversations of some sentences, each about another region, in order."""
+    """Return the conversations of a round's sentences, in order; no two are about one region."""
     questions = []
-    for place, (sentence, position) in enumerate(told):
+    for order, (sentence, position) in enumerate(ranked):
         negative = hasher.rank("negative", sentence.id) < instruction.rec_negatives * 2**RANK_BITS
         wanted = frozenset(() if negative else (sentence.region_id,))
         questions.append(
             _Question(
                 sentence=sentence,
-                place=place,
+                order=order,
                 position=position,
                 wanted=wanted,
                 barred=fitting[sentence.id] - wanted,
@@ -198,11 +206,14 @@ def _choices(
 def _candidates(
     choice: _Choice, regions: Mapping[str, Region], hasher: Hasher, ordinal: int
 ) -> list[Region]:
-    """Return a conversation's candidates in the order they are listed in."""
+    """Return a conversation's candidates in the order of its list."""
     # One rank chooses them, the other one orders them.
     ranks = {name: hasher.ranks("candidate", ordinal, name) for name in choice.allowed}
     others = sorted(choice.allowed - choice.wanted, key=lambda name: (ranks[name][0], name))
-    taken = [*choice.wanted, *others[: min(MOST, choice.most) - len(choice.wanted)]]
+    taken = [
+        *choice.wanted,
+        *others[: min(MAX_CANDIDATES, choice.max_candidates) - len(choice.wanted)],
+    ]
     return [regions[name] for name in sorted(taken, key=lambda name: (ranks[name][1], name))]
 
 
@@ -210,7 +221,7 @@ def _exchanges(
     choice: _Choice, candidates: Sequence[Region], instruction: Instruction
 ) -> Iterator[Exchange]:
     numbered = {region.region_id: RegionName(region) for region in candidates}
-    for turn, question in enumerate(sorted(choice.questions, key=lambda asked: asked.place)):
+    for turn, question in enumerate(sorted(choice.questions, key=lambda asked: asked.order)):
         sentence = question.sentence
         wordings = instruction.wordings[(FURTHER_CHOICE if turn else CHOICE).name]
         wording, prompt = wordings.choose(question.position)
@@ -230,11 +241,11 @@ def _words(sentence: Expression) -> str:
     return " ".join(sentence.text.casefold().split())
 
 
-def overlap(one: Box, other: Box) -> float:
+def overlap(box: Box, other: Box) -> float:
     """Return the intersection over union of two boxes."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
+    width = min(box[2], other[2]) - max(box[0], other[0])
+    height = min(box[3], other[3]) - max(box[1], other[1])
     if width <= 0 or height <= 0:
         return 0.0
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (box, other)]
     return width * height / (sum(areas) - width * height)

@@ -1,4 +1,4 @@
-"""Asking for a short description of one region; the answer is a sentence of the owner's.
+"""The task `region_caption`: a short description of one region, a sentence of the owner's.
 
 RegionGPT style: each turn asks about a region in one of many wordings. GPT4RoI style: RefCOCO and
 RefCOCO+ belong to stage 1, where the task is defined once and each user turn is a bare region
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from prompts.dialogue import Exchange, Part, RegionDefinition, filled
 from prompts.instruction import Instruction
 from prompts.style import Style
-from prompts.turn_order import Drawn, rounds
+from prompts.turn_order import RankedSentence, rounds
 from prompts.wordings import WordingSet
 from schemas.item import Expression
 from schemas.sample import Region, ScreenedImage, Task
@@ -143,33 +143,33 @@ DEFINITIONS: Mapping[str, WordingSet] = {
 
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
-    """Return an image's conversations that describe its regions, in order.
+    """Return an image's conversations of this task, in order.
 
     A conversation asks about a region once; further sentences go into further conversations.
     """
     hasher = instruction.hasher(screened.image)
     regions = {region.region_id: region for region in screened.regions}
     sentences = [item for item in screened.items if isinstance(item, Expression)]
-    told = rounds(sentences, hasher, Task.REGION_CAPTION)
+    sentence_rounds = rounds(sentences, hasher, Task.REGION_CAPTION)
     definition = (
         DEFINITIONS.get(screened.image.source) if instruction.style is Style.GPT4ROI else None
     )
     if definition is None:
-        return [_questions(drawn, regions, instruction) for drawn in told]
+        return [_questions(ranked, regions, instruction) for ranked in sentence_rounds]
     wordings = instruction.wordings[definition.name]
     return [
-        _pointing(drawn, regions, wordings.choose(hasher.rank(definition.name, ordinal)))
-        for ordinal, drawn in enumerate(told)
+        _pointing(ranked, regions, wordings.choose(hasher.rank(definition.name, ordinal)))
+        for ordinal, ranked in enumerate(sentence_rounds)
     ]
 
 
 def _questions(
-    drawn: Sequence[Drawn], regions: Mapping[str, Region], instruction: Instruction
+    ranked: Sequence[RankedSentence], regions: Mapping[str, Region], instruction: Instruction
 ) -> list[Exchange]:
     named = instruction.style is Style.GPT4ROI
     wordings = instruction.wordings[(SINGLE if named else BRIEF).name]
     turns = []
-    for sentence, position in drawn:
+    for sentence, position in ranked:
         region = regions[sentence.region_id]
         wording, prompt = wordings.choose(position)
         part: Part = RegionDefinition(region) if named else region
@@ -178,11 +178,11 @@ def _questions(
 
 
 def _pointing(
-    drawn: Sequence[Drawn], regions: Mapping[str, Region], chosen: tuple[str, str]
+    ranked: Sequence[RankedSentence], regions: Mapping[str, Region], chosen: tuple[str, str]
 ) -> list[Exchange]:
     definition, prompt = chosen
     turns = []
-    for turn, (sentence, _) in enumerate(drawn):
+    for turn, (sentence, _) in enumerate(ranked):
         region = regions[sentence.region_id]
         request = (region,) if turn else (f"{definition}\n", region)
         turns.append(_exchange(request, sentence, prompt))

@@ -1,4 +1,4 @@
-"""Asking for the category of a region.
+"""The task `region_classification`: the category of a region.
 
 RegionGPT style: one of many wordings, and in the first such turn of a conversation a suffix
 that names the set of names to answer from (RegionGPT, Table 1). GPT4RoI style, stage 1: the task
@@ -83,14 +83,14 @@ def label_set_suffix(label_set: str) -> str:
 
 
 def category_listing(names: LabelSet) -> str:
-    """Return the shown names of a brief label set as a list, or its name where they are many."""
+    """Return a label set's category names as a list, or the set's name where it has too many."""
     if not names.categories:
         return f"the {names.name} category names"
     return ", ".join(shown_name(category) for category in names.categories)
 
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
-    """Return an image's conversations about the categories of its regions, in order.
+    """Return an image's conversations of this task, in order.
 
     A region without a category is not asked about.
     """

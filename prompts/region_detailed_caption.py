@@ -1,7 +1,6 @@
-"""Asking for a detailed description of one region; the answer is a caption that a model wrote.
+"""The task `region_detailed_caption`: a detailed description of one region, written by a model.
 
-One conversation of an image, with a turn for each region that has a caption, in an order drawn by
-hash. A region has a bare placeholder in RegionGPT style, and a name in GPT4RoI style, as in
+An image has one conversation, with a turn for each region that has a caption, in an order by hash. A region has a bare placeholder in RegionGPT style, and a name in GPT4RoI style, as in
 `region_caption`.
 """
 
@@ -39,9 +38,9 @@ DETAILED = WordingSet(
 
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
-    """Return the conversation about the regions of an image that have captions, if any has."""
+    """Return an image's conversation of this task in a list; an empty list without captions."""
     hasher = instruction.hasher(screened.image)
-    drawn = sorted(
+    ranked = sorted(
         [
             (*hasher.ranks("detailed", region.region_id), region)
             for region in screened.regions
@@ -50,7 +49,7 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
         key=lambda item: (item[0], item[2].region_id),
     )
     written = {item.region_id: item.id for item in screened.items if isinstance(item, Description)}
-    turns = [_question(region, instruction, position, written) for _, position, region in drawn]
+    turns = [_question(region, instruction, position, written) for _, position, region in ranked]
     return [turns] if turns else []
 
 

@@ -1,4 +1,4 @@
-"""Asking what can only be told by reasoning about regions, and then for the reason.
+"""The task `region_reasoning`: a question about regions, then the reason for its answer.
 
 Every question makes one conversation of two rounds. GPT4RoI (A.4) asks in three formats, which
 differ in where the regions get their placeholders:
@@ -161,9 +161,9 @@ def after_list(
     """Return the question after a list of the image's regions, and the id of the wording.
 
     Args:
-        asked: the question; what it mentions anywhere is listed.
-        regions: of the image, by id.
-        chance: by which further regions are listed, where there are too many.
+        asked: the question; the list holds every region that it mentions.
+        regions: the image's regions, by id.
+        hasher: the image's hasher, which chooses further regions where there are too many.
         objects: the wording of the list, and its id.
     """
     question: list[Part] = []
@@ -178,7 +178,7 @@ def after_list(
 
 
 def _shown(asked: Question, regions: dict[str, Region], hasher: Hasher) -> list[Region]:
-    """Return the regions to list: those the question needs, and others by chance up to the cap."""
+    """Return the regions to list: the question's own, and others by hash up to the cap."""
     taken = set(asked.region_ids())
     others = sorted(
         regions.keys() - taken, key=lambda region_id: (hasher.rank(asked.id, region_id), region_id)
@@ -189,7 +189,7 @@ def _shown(asked: Question, regions: dict[str, Region], hasher: Hasher) -> list[
 
 
 def by_class(passage: Passage, regions: dict[str, Region]) -> Iterator[Part]:
-    """Yield an answer, its regions by class and name: person at region1."""
+    """Yield an answer with its regions by class and name, such as "person at region1"."""
     before = ""
     for piece in passage:
         if isinstance(piece, Mention):

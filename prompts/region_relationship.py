@@ -1,4 +1,4 @@
-"""Asking how one region stands to another.
+"""The task `region_relationship`: a sentence about how one region relates to another.
 
 Both regions are bare placeholders; some wordings name the subject first, others the object. The
 answer is always told from the subject: "The man is riding the horse." A pair of regions is asked
@@ -42,17 +42,17 @@ _PLACEHOLDER = re.compile("(<subject>|<object>)")
 
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
-    """Return conversations about an image's relationships, one per turn, in the order of hashes."""
+    """Return an image's conversations of this task; one relationship per turn, in an order by hash."""
     hasher = instruction.hasher(screened.image)
     regions = {region.region_id: region for region in screened.regions}
-    drawn = sorted(
+    ranked = sorted(
         (*hasher.ranks("relationship", item.id), item.id, item)
         for item in screened.items
         if isinstance(item, Relationship)
     )
     conversations: list[list[Exchange]] = []
     asked: dict[tuple[str, str], int] = {}
-    for _, position, _, item in drawn:
+    for _, position, _, item in ranked:
         pair = item.subject_id, item.object_id
         exchange = _exchange(item, regions[pair[0]], regions[pair[1]], instruction, position)
         if exchange is None:
@@ -67,7 +67,7 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
 def _exchange(
     item: Relationship, subject: Region, object_: Region, instruction: Instruction, position: int
 ) -> Exchange | None:
-    """Return the question and its answer, or None where no sentence says it."""
+    """Return the question and its answer, or None where the relationship makes no sentence."""
     if subject is object_ or subject.category is None or object_.category is None:
         return None
     names = shown_name(subject.category), shown_name(object_.category)

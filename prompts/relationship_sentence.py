@@ -1,4 +1,4 @@
-"""A relationship as a sentence: man, ON, horse become "The man is on the horse."
+"""Relationships as sentences: man, ON, horse become "The man is on the horse."
 
 Predicates are typed by many hands: "ON", "next to a", "wears", "are parked on". The first word
 tells what one is (a form of *be*, another verb, a participle, a preposition or an adjective), and
@@ -19,7 +19,7 @@ def plain_predicate(predicate: str) -> str:
 
 
 def relationship_sentence(subject: str, predicate: str, object_: str) -> str | None:
-    """Return how a subject stands to an object, or None where the predicate fits no sentence.
+    """Return a relationship as a sentence, or None where its predicate fits none.
 
     Args:
         subject: its name, clean.
@@ -44,7 +44,7 @@ def relationship_sentence(subject: str, predicate: str, object_: str) -> str | N
 
 
 def definite(name: str) -> str:
-    """Return a name with "the" for whatever article it has, unless it says whose it is."""
+    """Return a name with "the" as its article, unless a possessive begins it."""
     words = name.strip(_MARKS[1:]).split() or [name]
     if len(words) > 1 and words[0].lower() in _ARTICLES:
         words = words[1:]
@@ -64,7 +64,7 @@ def is_plural(name: str) -> bool:
 
 
 def _clause(words: list[str], several: bool) -> str | None:
-    """Return the verb and what follows it up to the object, or None."""
+    """Return the words between subject and object, verb first, or None."""
     if words[0] in {"has", "have"} and words[1:2] == ["been"]:
         words = words[1:]
     if being := words[0] in _BE:
@@ -81,7 +81,7 @@ def _clause(words: list[str], several: bool) -> str | None:
 
 
 def _is_ambiguous(words: list[str]) -> bool:
-    """Tell whether words suit who does something and what it is done to: man and pizza, "cut into".
+    """Tell whether a predicate could be read both ways: who cuts and what is cut, in "cut into".
 
     "Eat by" may be for "eaten by". A sign reads words, where a person reads a book.
     """
@@ -92,7 +92,7 @@ def _is_ambiguous(words: list[str]) -> bool:
 
 
 def _state(words: list[str]) -> str | None:
-    """Return what something *is* towards the object, as it stands after a form of be, or None."""
+    """Return the words that can stand between a form of "be" and the object, or None."""
     head, *rest = words
     following = " ".join(rest)
     if rest == ["of"] and head in _PLACES:
@@ -100,20 +100,20 @@ def _state(words: list[str]) -> str | None:
     if head in _PREPOSITIONS:
         return _lead(" ".join(words)) if _is_place(words) else None
     if rest and _is_adverb(head):
-        found = _state(rest)
+        ending = _state(rest)
     elif head == "being" or (head == "getting" and _is_participle(rest)):
-        found = _state(rest) if _is_participle(rest) else None
+        ending = _state(rest) if _is_participle(rest) else None
     elif _is_doing(head):
-        found = _after_verb(_base(head), rest)
+        ending = _after_verb(_base(head), rest)
     elif _is_participle(words):
         fits = rest[0] != "of" or head in {"composed", "formed", "made"}
-        found = _lead(following) if fits and following not in _PARTICLES else None
+        ending = _lead(following) if fits and following not in _PARTICLES else None
     elif following == "than":
-        found = following if head.endswith("er") and head not in {"other", "rather"} else None
+        ending = following if head.endswith("er") and head not in {"other", "rather"} else None
     else:
         fits = bool(rest) and rest[0] in _ADJECTIVES.get(head, ())
-        found = _lead(following) if fits else None
-    return None if found is None else f"{head} {found}".rstrip()
+        ending = _lead(following) if fits else None
+    return None if ending is None else f"{head} {ending}".rstrip()
 
 
 def _is_place(words: list[str]) -> bool:
@@ -124,7 +124,7 @@ def _is_place(words: list[str]) -> bool:
 
 
 def _after_verb(base: str, words: list[str]) -> str | None:
-    """Return what stands between a verb ("" if unknown) and the object: "next to"; or None."""
+    """Return the words between a verb ("" if unknown) and the object, such as "next to"; or None."""
     text = " ".join(words)
     if not words:
         return None if base in _INTRANSITIVE else ""
@@ -157,8 +157,8 @@ def _lead(text: str) -> str | None:
         return text
     if text in {"left of", "right of"}:
         return f"to the {text}"
-    if found := _PLACE.fullmatch(text):
-        return f"{found['at']} {found['which'] or 'the'} {found['place']} of"
+    if match := _PLACE.fullmatch(text):
+        return f"{match['at']} {match['which'] or 'the'} {match['place']} of"
     first, _, rest = text.partition(" ")
     lead = _lead(rest) if _is_adverb(first) and rest not in {"", "of"} else None
     return lead and f"{first} {lead}"
@@ -173,7 +173,7 @@ def _is_doing(word: str) -> bool:
 
 
 def _base(doing: str) -> str:
-    """Return the verb of a present participle, or nothing if it is unknown."""
+    """Return the verb of a present participle; "" if it is unknown."""
     bases = {doing[:-3], doing[:-4], f"{doing[:-3]}e", f"{doing[:-4]}ie"}
     return next(iter(sorted(bases & _VERBS.keys())), "")
 

@@ -1,4 +1,4 @@
-"""How an image is introduced and a region named: the two papers differ, and recipes choose."""
+"""Styles: the ways of the two papers to introduce an image and to name a region."""
 
 from enum import StrEnum
 
@@ -15,7 +15,7 @@ class Style(StrEnum):
 
 
 def opening(style: Style, first_request: str) -> str:
-    """Return the first user turn: the image, then what is asked of it, if there is a request."""
+    """Return the first user turn: the image, then the first request, if there is one."""
     image = IMAGE_TOKEN if style is Style.REGIONGPT else OVERVIEW
     return f"{image}\n{first_request}" if first_request else image
 

@@ -1,4 +1,4 @@
-"""What is said of an image's regions, dealt out so that no conversation asks twice about one."""
+"""The order of turns: sentences dealt into rounds, so that no conversation asks twice about a region."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,29 +9,31 @@ from schemas.item import Expression
 from schemas.sample import Task
 
 
-class Drawn(NamedTuple):
+class RankedSentence(NamedTuple):
     """A sentence, and the rank that chooses the wording of its turn."""
 
     sentence: Expression
     position: int
 
 
-def rounds(sentences: Iterable[Expression], hasher: Hasher, task: Task) -> list[list[Drawn]]:
-    """Return the sentences in rounds: in round k, the k-th of each region that has so many.
+def rounds(
+    sentences: Iterable[Expression], hasher: Hasher, task: Task
+) -> list[list[RankedSentence]]:
+    """Return the sentences in rounds: round k holds the k-th sentence of each region.
 
     Hashes decide which sentence of a region is its k-th, and the order within a round; the order
     in which sentences come decides nothing.
     """
-    drawn = sorted(
+    ranked = sorted(
         [(*hasher.ranks(task, sentence.id), sentence) for sentence in sentences],
         key=lambda item: (item[0], item[2].id),
     )
     dealt: Counter[str] = Counter()
-    found: list[list[Drawn]] = []
-    for _, position, sentence in drawn:
+    dealt_rounds: list[list[RankedSentence]] = []
+    for _, position, sentence in ranked:
         number = dealt[sentence.region_id]
-        if number == len(found):
-            found.append([])
-        found[number].append(Drawn(sentence, position))
+        if number == len(dealt_rounds):
+            dealt_rounds.append([])
+        dealt_rounds[number].append(RankedSentence(sentence, position))
         dealt[sentence.region_id] += 1
-    return found
+    return dealt_rounds

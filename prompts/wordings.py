@@ -31,7 +31,7 @@ class WordingSet:
         return wording, _prompt_id(self.name, wording)
 
     def replaced(self, wordings: Sequence[str]) -> "WordingSet":
-        """Return the set with other wordings, or raise `UsageError` saying which is unfit."""
+        """Return the set with other wordings; raise `UsageError` where one of them is unfit."""
         for problem in problems(self.placeholders, wordings):
             raise UsageError(f"wordings set {self.name!r}: {problem}")
         return WordingSet(self.name, self.placeholders, tuple(wordings))
@@ -43,22 +43,22 @@ def _prompt_id(name: str, wording: str) -> str:
 
 
 def problems(placeholders: Sequence[str], wordings: Sequence[str]) -> list[str]:
-    """Return what makes a list of wordings unfit for a set with these placeholders."""
-    found = [] if wordings else ["it is empty; give at least one wording"]
+    """Return the faults of a list of wordings for a set with these placeholders, a line each."""
+    faults = [] if wordings else ["it is empty; give at least one wording"]
     for wording in wordings:
         tags = sorted(_TAG.findall(wording))
         if tags != sorted(placeholders):
             expected = ", ".join(placeholders) or "none"
-            found.append(f"expected once each of: {expected}; found {tags} in {wording!r}")
+            faults.append(f"expected once each of: {expected}; found {tags} in {wording!r}")
         if reserved := _RESERVED.search(wording):
-            found.append(f"{reserved.group()!r} belongs to the chat templates; in {wording!r}")
+            faults.append(f"{reserved.group()!r} belongs to the chat templates; in {wording!r}")
         if set("<>") & set(_TAG.sub("", wording)):
-            found.append(f"an angle bracket outside a placeholder, in {wording!r}")
+            faults.append(f"an angle bracket outside a placeholder, in {wording!r}")
         if wording != " ".join(wording.split()) or not wording.isprintable():
-            found.append(f"line breaks, stray blanks or invisible characters in {wording!r}")
+            faults.append(f"line breaks, stray blanks or invisible characters in {wording!r}")
     repeated = {wording for wording in wordings if list(wordings).count(wording) > 1}
-    found += [f"given more than once: {wording!r}" for wording in sorted(repeated)]
-    return found
+    faults += [f"given more than once: {wording!r}" for wording in sorted(repeated)]
+    return faults
 
 
 def replace_sets(

@@ -1,4 +1,4 @@
-"""The rules of a record, as far as they can be told without its picture.
+"""The rules of a record that can be checked without its image.
 
 A row is what `RecordBatch.to_pylist` makes of `schemas.shard.SCHEMA`. Each rule yields lines that
 say what was found and what was expected.
@@ -30,7 +30,7 @@ _REQUIRED = (
 
 
 def check_record(row: Row) -> list[str]:
-    """Return what is wrong with a record, a line for each problem."""
+    """Return the problems of a record, a line each."""
     if nulls := list(_nulls(row)):
         return [f"{name} is null, expected a value" for name in nulls]
     problems = [*_identity(row), *_frame(row), *_regions(row)]
@@ -201,7 +201,7 @@ def _is_among(listed: Set[str], answer: str) -> bool:
 
 
 def _first_user(row: Row) -> int:
-    """Return where the first user turn is, as long as roles are in order."""
+    """Return the index of the first user turn, or None where the roles are out of order."""
     return int(bool(row["messages"]) and row["messages"][0]["role"] == "system")
 
 

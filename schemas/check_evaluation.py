@@ -1,4 +1,4 @@
-"""The rules of what an evaluation needs beside a conversation: it must be possible to score it."""
+"""The rules of a record's `evaluation`: its answers can be scored."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,26 +7,34 @@ Row = Mapping[str, Any]
 
 
 def evaluation_problems(row: Row) -> Iterator[str]:
-    """Yield what is wrong with a record's `evaluation`; nothing where it has none."""
-    found = row["evaluation"]
-    if found is None:
+    """Yield the problems of a record's `evaluation`; none where it has no evaluation."""
+    evaluation = row["evaluation"]
+    if evaluation is None:
         return
-    if nulls := list(_nulls(found)):
+    if nulls := list(_nulls(evaluation)):
         yield from (f"evaluation: {name} is null, expected a value" for name in nulls)
         return
-    yield from (f"evaluation: {line}" for line in _problems(found, row["messages"][-1]["content"]))
+    yield from (
+        f"evaluation: {line}" for line in _problems(evaluation, row["messages"][-1]["content"])
+    )
 
 
-def _nulls(found: Row) -> Iterator[str]:
+def _nulls(evaluation: Row) -> Iterator[str]:
     for name in ("item_id", "group", "references", "choices"):
-        if found[name] is None or (name in ("references", "choices") and None in found[name]):
+        if evaluation[name] is None or (
+            name in ("references", "choices") and None in evaluation[name]
+        ):
             yield name
 
 
-def _problems(found: Row, answer: str) -> Iterator[str]:
-    references, choices, label = found["references"], found["choices"], found["label"]
+def _problems(evaluation: Row, answer: str) -> Iterator[str]:
+    references, choices, label = (
+        evaluation["references"],
+        evaluation["choices"],
+        evaluation["label"],
+    )
     for name in ("item_id", "group"):
-        if not found[name].strip():
+        if not evaluation[name].strip():
             yield f"{name} is empty, expected the owner's"
     if not references:
         yield "there are no references, expected the right answers"

@@ -1,4 +1,4 @@
-"""Whether run lengths can be trusted: all that pycocotools takes on faith, checked without a pixel.
+"""Checks of masks: faults of run lengths that pycocotools does not look for, without a pixel.
 
 The masks of a record are first proven sound together, in a few vectorised passes over their
 characters. What is not proven is decoded one by one, to say what is wrong with it.
@@ -19,7 +19,7 @@ _MOST_DIGITS = 7  # of five bits, in one number
 
 
 def mask_problems(masks: Sequence[str], pixels: int) -> Iterator[tuple[int, str]]:
-    """Yield the position of each unsound mask and what is wrong with it.
+    """Yield the position of each unsound mask and its problem.
 
     Args:
         masks: COCO compressed run lengths, all of one image.

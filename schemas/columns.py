@@ -22,7 +22,7 @@ Size = tuple[int | None, int | None]  # width, height; pixels
 
 @dataclass(kw_only=True, frozen=True, slots=True)
 class BuildStamp:
-    """What every row of a build says of the build."""
+    """The provenance that all rows of a build share."""
 
     builder: str
     recipe: str
@@ -30,7 +30,7 @@ class BuildStamp:
 
 
 class Row(NamedTuple):
-    """One record as it will be stored, its image bytes aside."""
+    """One record as it will be stored, without its image's bytes."""
 
     image: ImageInfo
     path: str | None  # as stored; None: text only
@@ -88,7 +88,7 @@ class ImageColumn:
 
 
 def to_batch(rows: Sequence[Row], stamp: BuildStamp) -> pa.RecordBatch:
-    """Return the record batch of rows, which refer to their images; `with_images` adds bytes."""
+    """Return the record batch of rows, without image bytes; `with_images` adds them."""
     talks = [row.conversation for row in rows]
     paths = [row.path for row in rows]
     columns: dict[str, pa.Array] = {
@@ -112,7 +112,7 @@ def to_batch(rows: Sequence[Row], stamp: BuildStamp) -> pa.RecordBatch:
 def with_images(
     batch: pa.RecordBatch, images: pa.Array | None, sizes: Sequence[Size]
 ) -> pa.RecordBatch:
-    """Return a batch with the images it refers to.
+    """Return a batch with its images.
 
     Args:
         batch: of `to_batch`.
@@ -134,7 +134,7 @@ def with_regions(batch: pa.RecordBatch, regions: Sequence[Sequence[Region]]) -> 
 
 
 def caption_counts(batch: pa.RecordBatch) -> tuple[int, int]:
-    """Return how many regions are described in the turns of a batch, and in how many words.
+    """Return the numbers of detailed captions in the turns of a batch, and of their words.
 
     A region has its caption in other records as well, but all of an image's are described in one.
     """
@@ -151,11 +151,11 @@ def regions_of(batch: pa.RecordBatch) -> list[list[Region]]:
     return [[_region(found) for found in row] for row in batch.column("regions").to_pylist()]
 
 
-def _region(found: dict[str, Any]) -> Region:
-    mask = found["mask"]
+def _region(fields: dict[str, Any]) -> Region:
+    mask = fields["mask"]
     if mask is not None:
         mask = Mask(mask["size"][0], mask["size"][1], mask["counts"])
-    return Region(**found | {"bbox": tuple(found["bbox"]), "mask": mask})
+    return Region(**fields | {"bbox": tuple(fields["bbox"]), "mask": mask})
 
 
 def _strings(values: Sequence[str | None]) -> pa.Array:
@@ -207,7 +207,7 @@ def _masks(masks: list[Mask | None]) -> pa.Array:
     return _struct(shard.MASK, [size_list, counts], [mask is None for mask in masks])
 
 
-def _evaluations(found: Sequence[Evaluation | None]) -> pa.Array:
+def _evaluations(evaluations: Sequence[Evaluation | None]) -> pa.Array:
     return pa.array(
         [
             item
@@ -218,7 +218,7 @@ def _evaluations(found: Sequence[Evaluation | None]) -> pa.Array:
                 "choices": item.choices,
                 "label": item.label,
             }
-            for item in found
+            for item in evaluations
         ],
         shard.EVALUATION,
     )

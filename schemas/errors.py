@@ -1,4 +1,4 @@
-"""The errors a user can cause, and so can mend.
+"""The errors that a user can cause, and so can mend.
 
     RegionForgeError            anything below; the command line prints it without a traceback
     ├── UsageError              a flag or a path is wrong
@@ -6,7 +6,7 @@
     ├── BuildError              a build cannot go on, or ended incomplete
     └── VerifyError             an output is not what its manifest says
 
-Every message says what failed, on what, what was expected, and what to do.
+Every message names the failure, the file or item, the expected value and the remedy.
 """
 
 

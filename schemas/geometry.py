@@ -1,4 +1,4 @@
-"""Boxes: one form inside (xyxy, absolute pixels), everything else converted where it enters.
+"""Boxes: xyxy in absolute pixels everywhere; other forms are converted where they enter.
 
 Frame: origin at the top-left corner of the top-left pixel, x to the right, y down; a box covers
 [x0, x1) by [y0, y1), so an image of width w and height h is the box (0, 0, w, h).
@@ -58,7 +58,7 @@ def swaps_sides(orientation: int) -> bool:
 
 
 def turn_box(box: Box, orientation: int, width: int, height: int) -> Box:
-    """Return where a box lies once its image is turned upright.
+    """Return a box in the frame of the upright image.
 
     Args:
         box: xyxy in the stored frame, pixels.

@@ -1,7 +1,7 @@
-"""Identity and chance, both by hashing: the same words give the same number on every machine.
+"""Ids and ranks by hashing: the same words give the same number on every machine.
 
-Nothing in a build draws from a random generator, the clock or the order of arrival. Whatever
-looks random (which wording, which regions are kept, which shard) is a rank computed here.
+A build uses no random generator, no clock and no order of arrival. Every choice that looks random
+(a wording, the regions under a cap, a shard) is a rank computed here.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Hasher:
-    """Chance that hangs on some parts (a seed, an image) and is asked for many things."""
+    """A hasher with a fixed beginning (a seed, an image) that gives ranks for many things."""
 
     __slots__ = ("_state",)
 
@@ -27,7 +27,7 @@ class Hasher:
         return self.ranks(*parts)[0]
 
     def ranks(self, *parts: str | int) -> tuple[int, int]:
-        """Return two such numbers, independent of each other, for the price of one."""
+        """Return two independent ranks of the same parts, for the price of one."""
         state = self._state.copy()
         _add(state, parts)
         digest = state.digest()
@@ -38,7 +38,7 @@ class Hasher:
 
 
 def pick(options: Sequence[T], position: int) -> T:
-    """Return the option at which a rank points; all are equally likely."""
+    """Return the option that a rank points at; all options are equally likely."""
     return options[position * len(options) >> RANK_BITS]
 
 

@@ -1,4 +1,4 @@
-"""What an owner says of an image beyond the categories of its regions: one struct per form.
+"""Items: an owner's sentences, relationships, questions and dialogues about an image.
 
 An item refers to regions by their ids. Sources yield items as their owners wrote them; the screen
 cleans their text and drops those whose regions cannot be used.
@@ -34,12 +34,12 @@ class Expression(msgspec.Struct, frozen=True, gc=False):
     kind: ClassVar[Kind] = Kind.SENTENCE
 
     def region_ids(self) -> tuple[str, ...]:
-        """Return the ids of the regions it is about."""
+        """Return the ids of the item's regions."""
         return (self.region_id,)
 
 
 class CaptionProvenance(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Which model wrote the captions of an image, and how it was asked."""
+    """The model and sampling by which the captions of an image were written."""
 
     model: str
     sampling: str  # JSON
@@ -47,7 +47,7 @@ class CaptionProvenance(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class PendingDescription(msgspec.Struct, frozen=True, gc=False):
-    """That a captioner wrote of one region; what, is looked up where the region is taken."""
+    """A reference to the detailed caption of one region; its text is looked up later."""
 
     id: str
     region_id: str
@@ -55,7 +55,7 @@ class PendingDescription(msgspec.Struct, frozen=True, gc=False):
     kind: ClassVar[Kind] = Kind.SENTENCE
 
     def region_ids(self) -> tuple[str, ...]:
-        """Return the ids of the regions it is about."""
+        """Return the ids of the item's regions."""
         return (self.region_id,)
 
 
@@ -71,12 +71,12 @@ class Description(msgspec.Struct, frozen=True, gc=False):
     kind: ClassVar[Kind] = Kind.SENTENCE
 
     def region_ids(self) -> tuple[str, ...]:
-        """Return the ids of the regions it is about."""
+        """Return the ids of the item's regions."""
         return (self.region_id,)
 
 
 class Relationship(msgspec.Struct, frozen=True, gc=False):
-    """How one region stands to another: subject, predicate, object."""
+    """A relationship of two regions: subject, predicate, object."""
 
     id: str
     subject_id: str
@@ -86,12 +86,12 @@ class Relationship(msgspec.Struct, frozen=True, gc=False):
     kind: ClassVar[Kind] = Kind.RELATIONSHIP
 
     def region_ids(self) -> tuple[str, ...]:
-        """Return the ids of the regions it is about, subject first."""
+        """Return the ids of both regions, subject first."""
         return (self.subject_id, self.object_id)
 
 
 class GroundedCaption(msgspec.Struct, frozen=True, gc=False):
-    """A caption of the image, some of whose words stand for regions."""
+    """A caption of the image with phrases that stand for regions."""
 
     id: str
     caption: Passage
@@ -99,21 +99,21 @@ class GroundedCaption(msgspec.Struct, frozen=True, gc=False):
     kind: ClassVar[Kind] = Kind.SENTENCE
 
     def region_ids(self) -> tuple[str, ...]:
-        """Return the ids of the regions it mentions, each once, in order of first mention."""
+        """Return the ids of the mentioned regions, each once, in order of first mention."""
         return mentioned(self.caption)
 
 
 class Choices(msgspec.Struct, frozen=True, gc=False):
-    """Passages of which one is right."""
+    """Several passages, one of which is the right answer."""
 
     passages: tuple[Passage, ...]
     label: int  # which is right, from 0
 
 
 class Question(msgspec.Struct, frozen=True, gc=False):
-    """A question about regions, its right answer and the reason for that.
+    """A question about regions, with the right answer and the reason for it.
 
-    The choices hold the right one too; they are there in evaluations, where the owner has some.
+    The choices include the right one; only evaluations have choices, where the owner ships them.
     """
 
     id: str
@@ -126,7 +126,7 @@ class Question(msgspec.Struct, frozen=True, gc=False):
     kind: ClassVar[Kind] = Kind.QUESTION
 
     def region_ids(self) -> tuple[str, ...]:
-        """Return the ids of the regions it mentions, each once, in order of first mention."""
+        """Return the ids of the mentioned regions, each once, in order of first mention."""
         passages = [self.question, self.answer, self.rationale]
         for choices in (self.answers, self.rationales):
             passages += choices.passages if choices else ()
@@ -149,7 +149,7 @@ class Dialogue(msgspec.Struct, frozen=True, gc=False):
     kind: ClassVar[Kind] = Kind.DIALOGUE
 
     def region_ids(self) -> tuple[str, ...]:
-        """Return nothing: its text names no region."""
+        """Return no ids: the text names no region."""
         return ()
 
 
@@ -163,7 +163,7 @@ class YesNoQuestion(msgspec.Struct, frozen=True, gc=False):
     kind: ClassVar[Kind] = Kind.QUESTION
 
     def region_ids(self) -> tuple[str, ...]:
-        """Return nothing: its text names no region."""
+        """Return no ids: the text names no region."""
         return ()
 
 

@@ -37,7 +37,7 @@ _TO_THE_END = set(Kind) - {Kind.FILE, Kind.CATEGORY}  # must arrive in a shard
 
 
 class Account(BaseModel):
-    """What became of one kind of item in one stage."""
+    """The account of one kind of item in one stage."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -62,11 +62,11 @@ class Ledger(BaseModel):
 
     def problems(self) -> list[str]:
         """Return a line for each place where the ledger does not balance."""
-        found = []
+        lines = []
         for source, splits in sorted(self.sources.items()):
             for split, stages in sorted(splits.items()):
-                found += [f"{source}/{split}: {line}" for line in _split_problems(stages)]
-        return found
+                lines += [f"{source}/{split}: {line}" for line in _split_problems(stages)]
+        return lines
 
     def account(self, source: str, split: str, stage: Stage, kind: Kind) -> Account:
         """Return one account; an empty one where nothing was counted."""

@@ -1,4 +1,4 @@
-"""`manifest.json`: what a build is made of, and the check sum of all it wrote."""
+"""`manifest.json`: the inputs of a build, and the checksum of each shard."""
 
 from typing import Any, Literal
 
@@ -38,7 +38,7 @@ class Shard(_Frozen):
 
 
 class GuardList(_Frozen):
-    """Pictures that an evaluation is done on, which no split to train on may hold."""
+    """The images of an evaluation, which no training split may hold."""
 
     name: str  # of the evaluation
     pictures: int = 0
@@ -48,11 +48,10 @@ class GuardList(_Frozen):
 
 
 class BuildIdentity(_Frozen):
-    """What decides the bytes that a build writes, as far as it is told before it is run.
+    """The identity of a build: everything known beforehand that decides its bytes.
 
-    A folder among the inputs counts by the names and sizes of its files, and pictures are none of
-    the inputs. Where the bytes of those stay as they are, two builds of one identity write the
-    same.
+    A folder among the inputs counts by the names and sizes of its files; images are no inputs. Two
+    builds of one identity write the same bytes as long as those files and images stay as they are.
     """
 
     schema_version: str

@@ -1,4 +1,4 @@
-"""Masks: whatever form an owner uses, one form inside (COCO's compressed run lengths).
+"""Masks: COCO's compressed run lengths everywhere; other forms are converted where they enter.
 
 A run-length encoding counts pixels down the columns, from the top-left corner, alternately off
 and on, starting with off. It is tied to the size of its image. The three forms COCO's files
@@ -58,7 +58,7 @@ class Mask(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class RunLengths(msgspec.Struct):
-    """Both run-length forms as they stand in a COCO file."""
+    """The two run-length forms of a COCO file."""
 
     size: tuple[int, int]  # height, width; pixels
     counts: str | list[int]
@@ -81,19 +81,19 @@ def parse_segmentation(raw: bytes, height: int, width: int) -> Mask | None:
     if not raw:
         return None
     try:
-        found = _SEGMENTATION.decode(raw)
+        segmentation = _SEGMENTATION.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise malformed(f"expected polygons or run lengths: {error}") from None
-    if not found:
+    if not segmentation:
         return None
     if height * width > MAX_PIXELS:
         raise Rejected(
             Reason.IMAGE_OVER_PIXEL_CAP,
             f"a mask of {width} x {height} pixels, at most {MAX_PIXELS} in all",
         )
-    if isinstance(found, RunLengths):
-        return from_run_lengths(found, height, width)
-    return from_polygons(found, height, width)
+    if isinstance(segmentation, RunLengths):
+        return from_run_lengths(segmentation, height, width)
+    return from_polygons(segmentation, height, width)
 
 
 def from_polygons(polygons: Sequence[Polygon], height: int, width: int) -> Mask:
@@ -104,21 +104,28 @@ def from_polygons(polygons: Sequence[Polygon], height: int, width: int) -> Mask:
     return _from_rle(runs[0] if len(runs) == 1 else coco_mask.merge(runs))
 
 
-def from_run_lengths(found: RunLengths, height: int, width: int) -> Mask:
+def from_run_lengths(run_lengths: RunLengths, height: int, width: int) -> Mask:
     """Return the mask of run lengths in either form, after checking that they fill the image."""
-    if found.size != (height, width):
+    if run_lengths.size != (height, width):
         raise Rejected(
             Reason.MASK_SIZE_MISMATCH,
-            f"run lengths of a {found.size[1]} x {found.size[0]} image on a {width} x {height} one",
+            f"run lengths of a {run_lengths.size[1]} x {run_lengths.size[0]} image on a "
+            f"{width} x {height} one",
         )
-    counts = decode_counts(found.counts) if isinstance(found.counts, str) else found.counts
+    counts = (
+        decode_counts(run_lengths.counts)
+        if isinstance(run_lengths.counts, str)
+        else run_lengths.counts
+    )
     if min(counts, default=0) < 0:
         raise malformed(f"a run of {min(counts)} pixels, expected none below 0")
     if sum(counts) != height * width:
         raise malformed(f"run lengths sum to {sum(counts)}, expected {height * width}")
     if 0 in counts[1:]:
         counts = _joined(counts)
-    return _from_rle(coco_mask.frPyObjects({"size": found.size, "counts": counts}, height, width))
+    return _from_rle(
+        coco_mask.frPyObjects({"size": run_lengths.size, "counts": counts}, height, width)
+    )
 
 
 def from_pixels(pixels: NDArray[np.generic]) -> Mask:
@@ -154,7 +161,7 @@ def decode_counts(counts: str) -> list[int]:
 
 
 def malformed(detail: str) -> Rejected:
-    """Return the refusal of a mask that cannot be read."""
+    """Return the error for a mask that cannot be read."""
     return Rejected(Reason.MASK_MALFORMED, detail)
 
 
@@ -167,7 +174,7 @@ def _check_polygon(polygon: Polygon, height: int, width: int) -> None:
 
 
 def _joined(counts: Sequence[int]) -> list[int]:
-    """Return the run lengths without empty runs, but for the first: the one way to write a mask."""
+    """Return the run lengths in their canonical form: without empty runs, except for the first."""
     runs: list[int] = []
     for position, run in enumerate(counts):
         if position % 2 == len(runs) % 2 and (run or not position):

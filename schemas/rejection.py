@@ -1,4 +1,4 @@
-"""Why an item was left out: one code per cause, and the line that records it."""
+"""Rejections: a reason code for each cause, and the line that records a rejected item."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Kind(StrEnum):
-    """What the ledger counts."""
+    """The kinds of items that the ledger counts."""
 
     FILE = "file"
     IMAGE = "image"
@@ -20,7 +20,7 @@ class Kind(StrEnum):
 
 
 class Reason(StrEnum):
-    """The codes found in `ledger.json` and `_rejected/`. A code never changes its meaning."""
+    """The reason codes of `ledger.json` and `_rejected/`. A code never changes its meaning."""
 
     # Any item.
     MALFORMED = "malformed"  # a required key is missing, or a value has the wrong type
@@ -82,7 +82,7 @@ class Reason(StrEnum):
 
 
 class Repair(StrEnum):
-    """What was set right in an item that was kept; counted beside the balance, not in it."""
+    """Repairs of items that were kept; counted beside the balance, not in it."""
 
     BOX_CLIPPED = "box_clipped"  # reached beyond the image and was cut to it
     MASK_EMPTY = "mask_empty"  # covered no pixel; the region keeps its box without a mask
@@ -90,7 +90,7 @@ class Repair(StrEnum):
 
 
 class Rejected(ValueError):
-    """Raised by a pure function that refuses an item; stages turn it into a `Rejection`."""
+    """The refusal of an item, raised by a pure function; stages turn it into a `Rejection`."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -99,7 +99,11 @@ class Rejected(ValueError):
 
 
 class Rejection(msgspec.Struct, frozen=True):
-    """One item that was read and left out: a line of `_rejected/<config>.jsonl`."""
+    """A rejected item: a line of `_rejected/<config>.jsonl`, such as
+
+    {"source": "coco", "split": "train", "stage": "screen", "kind": "annotation", "id": "1",
+     "reason": "crowd", "detail": "..."}
+    """
 
     source: str
     split: str
@@ -107,10 +111,10 @@ class Rejection(msgspec.Struct, frozen=True):
     kind: Kind
     id: str
     reason: Reason
-    detail: str  # found against expected, for a person
+    detail: str  # the value and the expected value, for a person
 
     def sort_key(self) -> tuple[str, ...]:
-        """Order of the lines on disk, the same whatever order they arrived in."""
+        """Return the key that orders lines on disk, whatever the order of arrival."""
         return (self.split, self.stage, self.kind, self.id, self.reason, self.detail)
 
     def line(self) -> bytes:
@@ -119,5 +123,5 @@ class Rejection(msgspec.Struct, frozen=True):
 
     @staticmethod
     def from_line(line: bytes) -> "Rejection":
-        """Return the rejection that `line` made the bytes of."""
+        """Return the rejection of a line that `line` wrote."""
         return msgspec.json.decode(line, type=Rejection)

@@ -1,4 +1,4 @@
-"""Records on their way to a shard: everything but the pixels.
+"""Records on their way to a shard, without their pixels.
 
 Messages follow the rules of the record: `<image>` stands once, in the first user turn;
 `<regionK>`, 1-based, stands for `regions[K - 1]`. Between stages an image travels with all its
@@ -25,7 +25,7 @@ def region_token(number: int) -> str:
 
 
 class Task(StrEnum):
-    """What an assistant turn does."""
+    """The tasks of assistant turns."""
 
     REGION_CLASSIFICATION = "region_classification"
     REGION_CAPTION = "region_caption"
@@ -60,7 +60,7 @@ class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Evaluation(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What an evaluation needs beside the conversation."""
+    """The right answers of an evaluation question, and the choices where there are some."""
 
     item_id: str
     group: str
@@ -87,7 +87,7 @@ class Conversation(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class ImageInfo(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Which image, where it lies, and what is said of its pixels."""
+    """An image's id, file, annotated size and licence."""
 
     source: str
     split: str
@@ -108,12 +108,12 @@ class LabelSet(msgspec.Struct, frozen=True, array_like=True, gc=False):
     categories: tuple[str, ...]  # the owner's spelling, in the order of the owner's ids
 
     def brief(self) -> "LabelSet":
-        """Return the set as it travels with each image: without its names, if they are many."""
+        """Return the set as it travels with each image: without its names if there are too many."""
         return self if len(self.categories) <= MAX_LISTED else LabelSet(self.name, ())
 
 
 class ScreenedImage(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An image with those of its regions, and of what is said of them, that can be used."""
+    """An image with its usable regions and items."""
 
     image: ImageInfo
     regions: tuple[Region, ...]
@@ -122,13 +122,13 @@ class ScreenedImage(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One image's conversations; all of a shard but the pixels."""
+    """The conversations of one image, before its pixels are read."""
 
     image: ImageInfo
     conversations: tuple[Conversation, ...]
     items: tuple[tuple[Kind, str], ...] = ()  # kinds and ids of what they were made from
 
     def region_ids(self) -> list[str]:
-        """Return the ids of the regions its records hold, each once."""
-        found = [region.region_id for talk in self.conversations for region in talk.regions]
-        return found if len(self.conversations) == 1 else list(dict.fromkeys(found))
+        """Return the ids of the records' regions, each once."""
+        ids = [region.region_id for talk in self.conversations for region in talk.regions]
+        return ids if len(self.conversations) == 1 else list(dict.fromkeys(ids))

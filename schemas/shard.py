@@ -1,4 +1,4 @@
-"""The contract between the pipelines, which write shards, and training, which reads them.
+"""The Arrow schema of a shard: pipelines write it, training and `datasets` read it.
 
 A shard is an Arrow IPC stream of record batches of `SCHEMA`. The schema's `huggingface` metadata
 names the `datasets` features, so that `datasets.load_dataset` decodes it without our code.
@@ -67,55 +67,54 @@ _FIELDS: list[tuple[str, pa.DataType]] = [
     ("provenance", PROVENANCE),
 ]
 
-# What each field holds; what is below another stands under both names. Not in the Arrow schema,
-# whose bytes are in every shard: words may change without a new version.
+# What each field holds, by its full name. These words are not in the Arrow schema, whose bytes are
+# in every shard: they may change without a new version.
 DESCRIPTIONS: Mapping[str, str] = {
     "id": "unique and stable: source/split/image/task/ordinal",
-    "source": "the data set; `recapd` where its regions were captioned for this output",
+    "source": "the source's name; `recapd` for the captions that `recap` made",
     "split": "the owner's split",
-    "task": "what the assistant does in all turns, or `multi_task`",
-    "turn_tasks": "what it does in each of its turns",
-    "image": "null where the record is text only",
+    "task": "the task of all turns, or `multi_task`",
+    "turn_tasks": "the task of each assistant turn, in order",
+    "image": "the image; null where the record is text only",
     "image.bytes": "the owner's file where it is upright; null in builds with `--images reference`",
     "image.path": "the owner's file name; in builds with `--images reference` below the data root",
-    "width": "pixels, of the stored image; null where the record is text only",
-    "height": "likewise",
-    "regions": "what the messages speak of; `<regionK>` stands for `regions[K - 1]`",
+    "width": "width of the stored image, pixels; null where the record is text only",
+    "height": "height of the stored image, pixels; null where the record is text only",
+    "regions": "the regions of the messages; `<regionK>` stands for `regions[K - 1]`",
     "regions.region_id": "the owner's id",
     "regions.bbox": "x0, y0, x1, y1; pixels of the stored image, inside it",
-    "regions.mask": "null where the owner has none",
+    "regions.mask": "the region's mask; null where the owner has none",
     "regions.mask.size": "height and width of the stored image",
     "regions.mask.counts": "COCO's compressed run lengths",
     "regions.category": "the owner's spelling; null where the owner has none",
-    "regions.caption": "the detailed caption that a captioner wrote; null where there is none",
+    "regions.caption": "the detailed caption, written by a captioner; null where there is none",
     "regions.score": "a detector's confidence, or a detailed caption's CLIP similarity; or null",
-    "messages": "the conversation; `<image>` stands once, in the first turn of the user",
+    "messages": "the turns; `<image>` stands once, in the first user turn",
     "messages.role": "`system`, `user` or `assistant`",
     "messages.content": "the text",
-    "evaluation": "how an answer is scored; null but in evaluation builds",
-    "evaluation.item_id": "the owner's id of what is asked about: a region, sentence or question",
+    "evaluation": "the right answers of an evaluation question; null in other builds",
+    "evaluation.item_id": "the owner's id of the region, sentence or question",
     "evaluation.group": (
-        "items of a group are scored together, or have a score of their own: those of an image, "
-        "a question or a split; in choices among a detector's boxes `detected`, or "
-        "`ground_truth_added` where none of them fits"
+        "the questions that are scored together: by image, question or split; in choices among a "
+        "detector's boxes `detected`, or `ground_truth_added` where no detected box fits"
     ),
     "evaluation.references": "all right answers",
-    "evaluation.choices": "all answers there are to choose from; empty where the answer is free",
-    "evaluation.label": "which choice is right, from 0; null without choices",
-    "licence": "the terms of the annotations; those of the image as well, where its owner says",
-    "provenance": "how the record came about",
-    "provenance.builder": "name and version of what built it",
-    "provenance.recipe": "its name",
-    "provenance.prompts": "ids of the wordings, one for each turn of the user",
-    "provenance.seed": "that all chances hang on, beside ids",
-    "provenance.captioner_model": "that wrote the detailed captions; null where there are none",
-    "provenance.captioner_sampling": "its parameters, as JSON",
-    "provenance.global_caption": "of the whole image, which the captioner was given",
+    "evaluation.choices": "all answers to choose from; empty where the answer is free",
+    "evaluation.label": "index of the right choice, from 0; null without choices",
+    "licence": "the terms of the annotations, and of the image where its owner states them",
+    "provenance": "the record's origin",
+    "provenance.builder": "name and version of the builder",
+    "provenance.recipe": "name of the recipe",
+    "provenance.prompts": "ids of the wordings, one for each user turn",
+    "provenance.seed": "the seed of all choices by hash",
+    "provenance.captioner_model": "the model that wrote the detailed captions; null where there are none",
+    "provenance.captioner_sampling": "sampling parameters of that model, as JSON",
+    "provenance.global_caption": "the caption of the whole image that the captioner was given",
 }
 
 
 class Field(NamedTuple):
-    """A field for a person to read of."""
+    """The description of a field, for people."""
 
     name: str  # with the names above it: regions.mask.size
     type: str
@@ -123,7 +122,7 @@ class Field(NamedTuple):
 
 
 def fields() -> Iterator[Field]:
-    """Yield every field, each before those below it."""
+    """Yield the description of every field, outer fields first."""
     for name, kind in _FIELDS:
         yield from _described(name, kind)
 

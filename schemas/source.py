@@ -1,9 +1,9 @@
-"""What every source yields: images with their annotations, still as the owner meant them.
+"""Entries: what a source's `parse` yields, images with their annotations above all, unscreened.
 
 A source reads its owner's files and yields `Entry` values: one `SourceImage` per usable image,
-one `Rejection` per item it refuses, its split's `SplitFacts`, and `Count`s of what it read and
-what it was told to skip.
-Boxes are already xyxy pixels; nothing else is judged here, the stages after it do that.
+one `Rejection` per refused item, its split's `SplitFacts`, and `Count`s of items that were read,
+kept or sampled out.
+Boxes are already xyxy pixels; the stages after it check everything else.
 """
 
 from collections.abc import Mapping
@@ -17,9 +17,7 @@ from schemas.item import Item
 from schemas.rejection import Kind, Rejection
 from schemas.sample import ImageInfo, LabelSet
 
-MaskVariant = Literal[
-    "annotated", "dilated", "eroded"
-]  # the masks of regions, as they are or worse
+MaskVariant = Literal["annotated", "dilated", "eroded"]
 
 REGION_BYTES = 450  # what a region takes in a shard, about: box, mask, names and its turn
 CAPTION_BYTES = 1_200  # and what a detailed caption adds, which a record holds twice
@@ -27,7 +25,7 @@ RECORD_BYTES = 400  # what a record takes beside its regions and its picture, ab
 
 
 class Volume(msgspec.Struct, frozen=True, kw_only=True):
-    """How much there is to a split, before anything is screened or sampled."""
+    """The volume of a split before anything is screened or sampled."""
 
     images: int
     regions: int
@@ -36,7 +34,7 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sizing(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides into how many shards a split goes, beside its volume."""
+    """The options that decide, with a split's volume, its number of shards."""
 
     shard_bytes: int
     embed: bool  # the shards hold the pictures
@@ -45,7 +43,7 @@ class Sizing(msgspec.Struct, frozen=True, kw_only=True):
     captioned: bool = False  # regions come with detailed captions
 
     def shards(self, volume: Volume) -> int:
-        """Return the number of shards; it depends on no order, place or worker."""
+        """Return the number of shards, which depends on no order, path or worker."""
         regions = volume.regions
         if self.per_category is not None and volume.categories:  # else there is nothing to cap
             regions = min(regions, self.per_category * volume.categories)
@@ -59,7 +57,7 @@ class Sizing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SplitInput(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one split of a source lies, how much of it is wanted, and which part of that.
+    """A part of a split to read: its files, its options, and which of how many parts.
 
     Workers share a split by reading the same files and yielding only the images they own, which
     costs less than sending annotations from one reader to the others.
@@ -73,7 +71,7 @@ class SplitInput(msgspec.Struct, frozen=True, kw_only=True):
     licence: str  # of the annotations
     seed: int
     sizing: Sizing
-    evaluation: bool = False  # what is made of it is asked of a model and scored
+    evaluation: bool = False  # for questions that a model answers and is scored by
     label_set: str | None = None  # what the category names are called; None: the owner's own
     owner: str | None = None  # the data set whose files these are; None: the source's own
     limit: int | None = None  # take this many images, chosen by hash; None: all
@@ -81,7 +79,7 @@ class SplitInput(msgspec.Struct, frozen=True, kw_only=True):
     parts: int = 1
 
     def owns(self, image_id: str) -> bool:
-        """Tell whether an image, with all that hangs on it, belongs to this part."""
+        """Tell whether an image, with its annotations, belongs to this part."""
         # Parts decide nothing but who reads what, so a quick hash will do.
         return (
             self.parts == 1 or crc32(image_id.encode("utf-8", "replace")) % self.parts == self.part
@@ -94,7 +92,7 @@ class SplitInput(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def leads(self) -> bool:
-        """Whether this part also answers for what belongs to no image: file, categories, totals."""
+        """Whether this part also reports what belongs to no image: file, categories, totals."""
         return self.part == 0
 
 
@@ -110,7 +108,7 @@ class SourceRegion(msgspec.Struct, frozen=True):
 
 
 class SourceImage(msgspec.Struct, frozen=True):
-    """One image and all that its owner says of it."""
+    """One image with all its annotations."""
 
     image: ImageInfo
     regions: tuple[SourceRegion, ...]
@@ -119,7 +117,7 @@ class SourceImage(msgspec.Struct, frozen=True):
 
 
 class SplitFacts(msgspec.Struct, frozen=True):
-    """What holds for a split as a whole."""
+    """Facts about a split as a whole."""
 
     source: str
     split: str
@@ -128,7 +126,7 @@ class SplitFacts(msgspec.Struct, frozen=True):
 
 
 class Count(msgspec.Struct, frozen=True):
-    """How many items of a kind were read from a file, went no further, or were sampled out."""
+    """A count of items of a kind that were read, kept or sampled out without an image."""
 
     kind: Kind
     outcome: Literal["read", "kept", "sampled_out"]
@@ -139,7 +137,7 @@ Entry = SourceImage | SplitFacts | Rejection | Count
 
 
 class Store(Protocol):
-    """Where a source reads from; paths are those of its `SplitInput`."""
+    """The store that a source reads from; paths are those of its `SplitInput`."""
 
     def read(self, path: str) -> bytes:
         """Return a whole file."""

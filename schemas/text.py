@@ -1,4 +1,4 @@
-"""Text that came from outside, made safe to stand in a conversation.
+"""Foreign text, disarmed so that it can stand in a conversation.
 
 Names, sentences and captions are data. They may hold what our own placeholders look like
 (`<image>`, `<region1>`), a template's role markers or stop strings, or control characters; a
@@ -56,12 +56,12 @@ def clean(text: str) -> str:
 
 
 def storable(text: str) -> str:
-    """Return the text as UTF-8 can hold it: halves of surrogate pairs are replaced, no more."""
+    """Return the text with lone surrogates replaced, which UTF-8 cannot hold."""
     return text if text.isascii() else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def clean_passage(passage: Passage) -> Passage:
-    """Return the passage disarmed piece by piece, with one blank where there were some.
+    """Return the passage disarmed piece by piece, with each run of blanks as one blank.
 
     Blanks at the edges of a mention move into the text around it.
 
@@ -118,7 +118,7 @@ def _check_length(text: str, most: int) -> None:
 
 
 def _checked(plain: str, text: str, most: int) -> str:
-    """Return what became of a text, if that can be used."""
+    """Return a disarmed text, or raise `Rejected` where it cannot be used."""
     _check_length(plain, most)
     if not plain:
         raise Rejected(Reason.TEXT_EMPTY, f"expected visible characters, found {text[:20]!r}")
@@ -144,15 +144,15 @@ def _disarm_turn(text: str) -> str:
 
 
 def _disarm_markers(text: str) -> str:
-    text = _STOP.sub(lambda found: " ".join(found.group()), text)
+    text = _STOP.sub(lambda match: " ".join(match.group()), text)
     return _ROLE.sub(r"\1 :", text)
 
 
 def _untagged(tag: re.Pattern[str], text: str) -> str:
-    """Return the text with round brackets for its tags', from the innermost tags outwards."""
+    """Return the text with round brackets in place of its tags' angle brackets, innermost first."""
     for _ in range(MAX_NESTING + 1):
-        text, found = tag.subn(r"(\1)", text)
-        if not found:
+        text, replaced = tag.subn(r"(\1)", text)
+        if not replaced:
             return text
     raise Rejected(Reason.TEXT_UNSAFE, f"tags are nested more than {MAX_NESTING} deep")
 

@@ -1,1 +1,1 @@
-"""What evaluations ask: one question a conversation, in a fixed wording, with what it is scored by."""
+"""Evaluation questions: one per conversation, in a fixed wording, with the right answers beside it."""

@@ -1,4 +1,4 @@
-"""Describing given regions: a conversation of one turn for each, with all that its owner said of it.
+"""Evaluation of region captions: one question per region; all of the owner's sentences are right.
 
 The references are the owner's sentences in order of their ids. A metric takes them one by one
 (each an entry of its own, as published numbers do) or together; the record serves both.

@@ -1,9 +1,10 @@
-"""Choosing the region that an expression means, among a detector's: a conversation for each.
+"""Evaluation of referring expressions: one question per expression, among a detector's boxes.
 
-The candidates are the regions with a score, for a detector drew them, in an order by hash that is
-another one for each expression. Right is every candidate whose box overlaps the owner's by half or
-more (intersection over union); the label is the one that overlaps most. Where there is none, the
-owner's region is a candidate as well, without its mask, which no other has; the group says so.
+The candidates are the regions with a score (a detector's boxes), in an order by hash that differs
+from expression to expression. Every candidate whose box overlaps the owner's by half or more
+(intersection over union) is right; the label is the candidate that overlaps most. Where no
+candidate is right, the owner's region becomes a candidate too, without its mask, which would give
+it away; the question's group says so.
 """
 
 from collections.abc import Sequence
@@ -37,8 +38,11 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
         if isinstance(item, Expression):
             meant = regions[item.region_id]
             candidates, group = _candidates(detected, meant)
-            ranks = {one.region_id: hasher.rank(TASK, item.id, one.region_id) for one in candidates}
-            candidates.sort(key=lambda one: (ranks[one.region_id], one.region_id))
+            ranks = {
+                region.region_id: hasher.rank(TASK, item.id, region.region_id)
+                for region in candidates
+            }
+            candidates.sort(key=lambda region: (ranks[region.region_id], region.region_id))
             talks.append([_question(item, meant, candidates, group, instruction)])
     return talks
 
@@ -64,7 +68,7 @@ def _question(
     return Exchange(
         task=TASK,
         request=filled(
-            request, "<candidates>", listed([RegionDefinition(one) for one in candidates])
+            request, "<candidates>", listed([RegionDefinition(region) for region in candidates])
         ),
         answer=options[label],
         prompt=prompt,

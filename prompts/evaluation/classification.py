@@ -1,4 +1,4 @@
-"""Classifying given regions: a conversation of one turn for each, as RegionGPT is evaluated on COCO.
+"""Evaluation of region classification: one question per region, as RegionGPT's on COCO.
 
 The references are the shown name; the choices are the label set where it is short enough to
 travel with an image, in the order of the owner's ids, and the label is the right one's place.

@@ -1,9 +1,9 @@
-"""Choosing an answer, and then the reason for the right answer, among what an owner offers.
+"""Evaluation of reasoning: choosing an answer, then the reason for the right answer, from lists.
 
 Every question makes two conversations, as r2c scores VCR. The first asks for the answer. The second
-has the right answer given and asks for the reason. Both begin with one list of the image's
-objects, so that every choice can name those it means, and say them as training does. Their group
-is the question, by which the two are joined.
+gives the right answer and asks for the reason. Both begin with one list of the image's objects, so
+that every choice can name its objects as training does. Both have the question as their group,
+which joins them.
 """
 
 from msgspec.structs import replace
@@ -49,11 +49,11 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
 def _target(
     name: str, asked: Question, choices: Choices, regions: dict[str, Region]
 ) -> EvaluationTarget:
-    told = tuple(tuple(by_class(passage, regions)) for passage in choices.passages)
+    answers = tuple(tuple(by_class(passage, regions)) for passage in choices.passages)
     return EvaluationTarget(
         item_id=f"{asked.id}/{name}",
         group=asked.id,
-        references=(told[choices.label],),
-        choices=told,
+        references=(answers[choices.label],),
+        choices=answers,
         label=choices.label,
     )

@@ -1,4 +1,4 @@
-"""Questions about the whole picture that yes or no answers: a conversation of one turn for each.
+"""Evaluation of yes-or-no questions about the whole image: one conversation of one turn each.
 
 The question is the owner's, word for word, and no wording of ours asks for a short answer: POPE is
 scored on what a model says to its questions as they stand. The group is the split, for POPE's

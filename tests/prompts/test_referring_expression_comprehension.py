@@ -16,7 +16,12 @@ from hypothesis import strategies as st
 
 from prompts.catalog import WORDING_SETS
 from prompts.instruction import REC_NEGATIVES, Instruction, InstructionMode
-from prompts.referring_expression_comprehension import CHOICE, FURTHER_CHOICE, MOST, dialogues
+from prompts.referring_expression_comprehension import (
+    CHOICE,
+    FURTHER_CHOICE,
+    MAX_CANDIDATES,
+    dialogues,
+)
 from prompts.style import Style
 from schemas.geometry import Box
 from schemas.item import Expression, Relationship
@@ -140,11 +145,11 @@ def usable(screened: ScreenedImage) -> list[str]:
 
 def check(conversation: list[Asked], screened: ScreenedImage) -> None:
     """Check what must hold for every conversation."""
-    assert 1 <= len(conversation) <= MOST
+    assert 1 <= len(conversation) <= MAX_CANDIDATES
     targets = [asked.sentence.region_id for asked in conversation]
     assert len(set(targets)) == len(targets)
     for asked in conversation:
-        assert 2 <= len(asked.candidates) <= MOST
+        assert 2 <= len(asked.candidates) <= MAX_CANDIDATES
         assert len(set(asked.candidates)) == len(asked.candidates)
         fits = fitting(asked.sentence, screened) & set(asked.candidates)
         assert fits == (set() if asked.answer is None else {asked.sentence.region_id})
@@ -213,7 +218,7 @@ def test_the_place_of_the_right_option_says_nothing(questions, rate):
             if asked.answer is not None:
                 places[len(asked.candidates)][asked.place] += 1
     assert sum(counts.total() for counts in places.values()) > (10_000 if rate < 0.5 else 5_000)
-    assert set(places) >= set(range(2, MOST + 1))
+    assert set(places) >= set(range(2, MAX_CANDIDATES + 1))
     for count, found in places.items():
         check_uniform(found, count)
 
@@ -292,7 +297,7 @@ def test_many_regions_make_several_conversations(picture, ask):
     found = picture(FAR, [(at, f"number {at}") for at in range(25)])
     conversations = ask(found, 0)
     assert [len(turns) for turns in conversations] == [10, 10, 5]
-    assert [len(turns[0].candidates) for turns in conversations] == [MOST] * 3
+    assert [len(turns[0].candidates) for turns in conversations] == [MAX_CANDIDATES] * 3
     asked = [one.answer for turns in conversations for one in turns]
     assert sorted(asked) == sorted(f"r{at}" for at in range(25))
     fillers = set(conversations[2][0].candidates) - {one.answer for one in conversations[2]}
