@@ -29,7 +29,7 @@ def fit_box(box: Box, width: int, height: int) -> tuple[Box, bool]:
     Args:
         box: xyxy, pixels; may reach beyond the image, may hold NaN.
         width: of the image the box is drawn in, pixels.
-        height: likewise.
+        height: of the same image, pixels.
 
     Raises:
         Rejected: not finite, inverted, without area, or wholly outside.
@@ -64,7 +64,7 @@ def turn_box(box: Box, orientation: int, width: int, height: int) -> Box:
         box: xyxy in the stored frame, pixels.
         orientation: EXIF tag 0x0112, 1 to 8 (EXIF 2.3, 4.6.4).
         width: of the stored frame, before turning, pixels.
-        height: likewise.
+        height: of the stored frame, before turning, pixels.
     """
     x0, y0, x1, y1 = box
     if orientation in (2, 3, 7, 8):

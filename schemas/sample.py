@@ -95,7 +95,7 @@ class ImageInfo(msgspec.Struct, frozen=True, array_like=True, gc=False):
     file_name: str | None  # the owner's, checked to stay below its folder; None: text only
     folder: str  # where the file lies, below the data root
     width: int | None  # as annotated, pixels; None: text only, or the owner states none
-    height: int | None  # likewise
+    height: int | None  # as annotated, pixels; None as for `width`
     size_bytes: int  # of the image file
     licence: str
     shards: int  # into which its split goes

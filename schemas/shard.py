@@ -107,7 +107,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "provenance.recipe": "name of the recipe",
     "provenance.prompts": "ids of the wordings, one for each user turn",
     "provenance.seed": "the seed of all choices by hash",
-    "provenance.captioner_model": "the model that wrote the detailed captions; null where there are none",
+    "provenance.captioner_model": "the model that wrote the detailed captions; null without",
     "provenance.captioner_sampling": "sampling parameters of that model, as JSON",
     "provenance.global_caption": "the caption of the whole image that the captioner was given",
 }
