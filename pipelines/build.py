@@ -55,7 +55,7 @@ def prepare(root: beam.Pipeline, plan: Plan, parts: int) -> Prepared:
     """Lay out the stages up to the images and regions that the recipe takes."""
     recipe = plan.recipe
     read = root | "Read" >> ReadSources(plan.splits, parts)
-    guarded = read[KEPT] | "Guard" >> GuardImages(plan.guard.owners, plan.guard.forbidden)
+    guarded = read[KEPT] | "Guard" >> GuardImages(plan.guard.picture_names, plan.guard.forbidden)
     screened = guarded[KEPT] | "Screen" >> ScreenRegions(recipe.masks)
     smallest = screened[KEPT] | "FindSmallest" >> FindSmallest(recipe.caps())
     sampled = screened[KEPT] | "Sample" >> SampleRegions(recipe.caps(), smallest)

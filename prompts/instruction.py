@@ -1,7 +1,7 @@
 """The instruction: style, mode, wordings and shares that every task writes its exchanges by."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from prompts.style import Style
@@ -33,6 +33,8 @@ class Instruction:
     without_boxes: float = WITHOUT_BOXES  # share of image conversations without regions, 0 to 1
     plain_captions: bool = False  # image captions follow the image alone, without a request
     merge: bool = False  # the tasks of an image share conversations
+    # Names of sets of wordings, by the sources whose captioning they define in the gpt4roi style.
+    task_definitions: Mapping[str, str] = field(default_factory=dict)
     evaluation: bool = False  # conversations are to be answered by a model and scored
 
     def hasher(self, image: ImageInfo) -> Hasher:

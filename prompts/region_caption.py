@@ -1,8 +1,8 @@
 """The task `region_caption`: a short description of one region, a sentence of the owner's.
 
-RegionGPT style: each turn asks about a region in one of many wordings. GPT4RoI style: RefCOCO and
-RefCOCO+ belong to stage 1, where the task is defined once and each user turn is a bare region
-(GPT4RoI, Table 2); every other source asks in a wording of stage 2, where a region has a name.
+RegionGPT style: each turn asks about a region in one of many wordings. GPT4RoI style: a source of
+stage 1 names a task definition, which is stated once, and each user turn is a bare region (GPT4RoI,
+Table 2); every other source asks in a wording of stage 2, where a region has a name.
 """
 
 from collections.abc import Mapping, Sequence
@@ -135,12 +135,6 @@ REFERRING_TASK_NO_POSITION = WordingSet(
     ),
 )
 
-# Sources of GPT4RoI's stage 1, and what their sentences were written for.
-DEFINITIONS: Mapping[str, WordingSet] = {
-    "refcoco": REFERRING_TASK,
-    "refcoco_plus": REFERRING_TASK_NO_POSITION,
-}
-
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     """Return an image's conversations of this task, in order.
@@ -151,14 +145,12 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
     regions = {region.region_id: region for region in screened.regions}
     sentences = [item for item in screened.items if isinstance(item, Expression)]
     sentence_rounds = rounds(sentences, hasher, Task.REGION_CAPTION)
-    definition = (
-        DEFINITIONS.get(screened.image.source) if instruction.style is Style.GPT4ROI else None
-    )
-    if definition is None:
+    definition = instruction.task_definitions.get(screened.image.source)
+    if definition is None or instruction.style is not Style.GPT4ROI:
         return [_questions(ranked, regions, instruction) for ranked in sentence_rounds]
-    wordings = instruction.wordings[definition.name]
+    wordings = instruction.wordings[definition]
     return [
-        _pointing(ranked, regions, wordings.choose(hasher.rank(definition.name, ordinal)))
+        _pointing(ranked, regions, wordings.choose(hasher.rank(definition, ordinal)))
         for ordinal, ranked in enumerate(sentence_rounds)
     ]
 

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from prompts.style import Style
-from schemas.sample import Task
+from schemas.sample import ImageInfo, Task
 from schemas.source import Entry, SplitInput, Store
 
 MOST = 1_000_000_000  # beyond any data set
@@ -61,6 +61,12 @@ class DatasetSpec:
     boxes_per_image: Mapping[Style, int]  # caps of the papers; a style not named has none
     locate: Callable[[str, SourceRequest], list["Located"]]  # data root, request
     parse: Callable[[SplitInput, Store], Iterator[Entry]]
+    # The name that other data sets know a picture by, e.g. "coco/139" (see `picture_names`).
+    picture_name: Callable[[ImageInfo], str | None]
+    papers: tuple[str, ...]  # to cite: on it and on the pictures it is about
+    # The set of wordings that defines captioning its regions, once a conversation of the gpt4roi
+    # style, e.g. "referring_task"; None: each turn asks by itself.
+    task_definition: str | None
     years: tuple[int, ...] = ()  # of its releases, where there are several
     evaluations: tuple[Task, ...] = ()  # that it is used for
     editions: tuple[str, ...] = ()  # the files of which one is read, where there are several

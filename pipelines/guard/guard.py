@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from pipelines.datasets.catalog import dataset
 from pipelines.guard.lists import GUARDED, Listed, Places, is_training, read_lists
 from pipelines.guard.names import Namesakes
 from pipelines.recipes.recipe import Recipe
 from schemas.errors import InputFileError, UsageError
 from schemas.manifest import GuardList
 from schemas.source import SplitInput
+from transforms.guard import PictureName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,8 +19,8 @@ class Guard:
     """What a build must keep out of its splits to train on."""
 
     lists: tuple[GuardList, ...] = ()  # those wanted, missing ones among them
-    # Owners of the splits to train on, by source and split.
-    owners: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    # How pictures of the splits to train on are called, by source and split.
+    picture_names: Mapping[tuple[str, str], PictureName] = field(default_factory=dict)
     forbidden: Mapping[str, str] = field(default_factory=dict)  # name of a picture to its list
 
 
@@ -43,12 +45,12 @@ def load_guard(recipe: Recipe, root: str, splits: tuple[SplitInput, ...]) -> Gua
         InputFileError: a list cannot be used.
         UsageError: a path was named that no list lies at.
     """
-    owners = {
-        (split.source, split.split): split.owner or split.source
+    picture_names = {
+        (split.source, split.split): dataset(split.owner or split.source).picture_name
         for split in splits
         if is_training(split.split)
     }
-    wanted = recipe.guard and not recipe.evaluation and bool(owners)
+    wanted = recipe.guard and not recipe.evaluation and bool(picture_names)
     _check_paths(recipe, wanted)
     if not wanted:
         return Guard()
@@ -63,7 +65,7 @@ def load_guard(recipe: Recipe, root: str, splits: tuple[SplitInput, ...]) -> Gua
         names = namesakes.of(listed.pictures)
         lists.append(_entry(listed, names))
         forbidden = dict.fromkeys(names, listed.name) | forbidden
-    return Guard(lists=tuple(lists), owners=owners, forbidden=forbidden)
+    return Guard(lists=tuple(lists), picture_names=picture_names, forbidden=forbidden)
 
 
 def _check_paths(recipe: Recipe, wanted: bool) -> None:
@@ -80,11 +82,12 @@ def _check_paths(recipe: Recipe, wanted: bool) -> None:
 
 
 def _paths(recipe: Recipe) -> dict[str, Mapping[str, str]]:
-    """Return where lists may lie: where sources do, and where the user says."""
-    paths = {source.name: dict(source.paths) for source in recipe.sources}
-    for source in recipe.sources:
-        if source.name == "coco" and source.year == 2014:
-            paths["coco"].pop("val", None)  # another year's
+    """Return where lists may lie: where sources of the usual year do, and where the user says."""
+    paths = {
+        source.name: source.paths
+        for source in recipe.sources
+        if source.year in (None, *dataset(source.name).years[-1:])
+    }
     return {**paths, **recipe.guard_paths}
 
 

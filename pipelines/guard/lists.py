@@ -16,6 +16,12 @@ from dataclasses import dataclass
 
 from pipelines.datasets.coco import source as coco
 from pipelines.datasets.coco.records import ItemId
+from pipelines.datasets.common.picture_names import (
+    coco_file_name,
+    coco_name,
+    flickr_name,
+    visual_genome_name,
+)
 from pipelines.datasets.flickr30k import source as flickr30k
 from pipelines.datasets.pope import source as pope
 from pipelines.datasets.refcoco import source as refcoco
@@ -27,7 +33,6 @@ from pipelines.datasets.visual_genome.test_split import TEST_IDS, TEST_LIST, tes
 from pipelines.guard.names import Names, coco_val_names, visual_genome_names
 from pipelines.storage import files
 from schemas.errors import UsageError
-from transforms.guard import coco_file_name, coco_name, flickr_name, visual_genome_name
 
 STORE = files.FileStore()
 

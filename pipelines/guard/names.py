@@ -14,10 +14,15 @@ import msgspec
 
 from pipelines.datasets.coco.records import ItemId, Raw
 from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.common.picture_names import (
+    coco_file_name,
+    coco_name,
+    flickr_name,
+    visual_genome_name,
+)
 from pipelines.datasets.visual_genome import records as vg_json
 from pipelines.datasets.visual_genome.records import VgImage
 from schemas.errors import InputFileError
-from transforms.guard import coco_file_name, coco_name, flickr_name, visual_genome_name
 
 Names = tuple[str, ...]  # of one picture
 

@@ -16,6 +16,6 @@ def make_recap_plan(recipe: RecapRecipe, root: str, output: str) -> Plan:
     """
     plan = make_plan(recipe, root, output)
     splits = tuple(with_fields(split, source=CONFIG, owner=split.source) for split in plan.splits)
-    owners = {(CONFIG, split): owner for (_, split), owner in plan.guard.owners.items()}
-    guard = dataclasses.replace(plan.guard, owners=owners)
+    names = {(CONFIG, split): name for (_, split), name in plan.guard.picture_names.items()}
+    guard = dataclasses.replace(plan.guard, picture_names=names)
     return dataclasses.replace(plan, splits=splits, guard=guard)

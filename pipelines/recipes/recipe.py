@@ -110,6 +110,11 @@ class Recipe(BaseModel):
             plain_captions=self.plain_captions,
             merge=self.merge,
             evaluation=self.evaluation,
+            task_definitions={
+                source.name: definition
+                for source in self.sources
+                if (definition := dataset(source.name).task_definition) is not None
+            },
         )
 
     def tasks(self) -> dict[str, tuple[Task, ...]]:

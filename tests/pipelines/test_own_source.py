@@ -42,6 +42,9 @@ SPEC = DatasetSpec(
     boxes_per_image={Style.GPT4ROI: 7},
     locate=locate,
     parse=lambda split, store: iter(()),
+    picture_name=lambda image: None,
+    papers=("A. Bird. Songs. 2020.",),
+    task_definition=None,
 )
 
 

@@ -35,7 +35,16 @@ SOURCES = st.sampled_from(["refcoco", "refcoco_plus", "refcocog", "visual_genome
 
 def how(style: Style, seed: int = 0) -> Instruction:
     mode = InstructionMode.MULTI_TURN_ALL
-    return Instruction(style=style, mode=mode, wordings=WORDING_SETS, seed=seed)
+    return Instruction(
+        style=style,
+        mode=mode,
+        wordings=WORDING_SETS,
+        seed=seed,
+        task_definitions={
+            "refcoco": REFERRING_TASK.name,
+            "refcoco_plus": REFERRING_TASK_NO_POSITION.name,
+        },
+    )
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from schemas.errors import InputFileError
 from schemas.source import SplitInput, Store
 
+COCO_PAPER = (
+    "Tsung-Yi Lin, Michael Maire, Serge Belongie, James Hays, Pietro Perona, Deva Ramanan, Piotr "
+    "Dollár, C. Lawrence Zitnick. Microsoft COCO: Common Objects in Context. ECCV 2014."
+)
 FOLDERS = ("train2014", "val2014", "train2017", "val2017")
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from pipelines.datasets.coco.layout import parse_coco_layout
+from pipelines.datasets.coco.pictures import COCO_PAPER
+from pipelines.datasets.common.picture_names import coco_picture
 from pipelines.datasets.spec import OWN_SPLIT, DatasetSpec, Located, SourceRequest
 from prompts.style import Style
 from schemas.errors import InputFileError, UsageError
@@ -19,6 +21,7 @@ from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
 
 LICENCE = "CC BY 4.0"
+PAPERS = (COCO_PAPER,)
 LABEL_SET = "COCO-80"
 
 # fmt: off
@@ -107,4 +110,7 @@ SPEC = DatasetSpec(
     own_file=True,
     locate=locate,
     parse=parse,
+    picture_name=coco_picture,
+    papers=PAPERS,
+    task_definition=None,
 )

@@ -18,6 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pipelines.datasets.common.entries import Refused, image_info, limited, rejection, rejections
+from pipelines.datasets.common.picture_names import flickr_name
 from pipelines.datasets.flickr30k.boxes import NO_ANNOTATION, checked_size, parse_annotation
 from pipelines.datasets.flickr30k.sentences import parse_sentences
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
@@ -29,6 +30,14 @@ from schemas.sample import ImageInfo, Task
 from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput, Store, Volume
 
 LICENCE = "Flickr terms; non-commercial research and education only"
+PAPERS = (
+    "Bryan A. Plummer, Liwei Wang, Chris M. Cervantes, Juan C. Caicedo, Julia Hockenmaier, "
+    "Svetlana Lazebnik. Flickr30k Entities: Collecting Region-to-Phrase Correspondences for Richer "
+    "Image-to-Sentence Models. ICCV 2015.",
+    "Peter Young, Alice Lai, Micah Hodosh, Julia Hockenmaier. From Image Descriptions to Visual "
+    "Denotations: New Similarity Metrics for Semantic Inference over Event Descriptions. "
+    "Transactions of the ACL, 2014.",
+)
 FOLDER = "flickr30k_entities/flickr30k-images"
 REGIONS_PER_IMAGE = 9  # about, in all 31,783 pictures
 
@@ -209,6 +218,10 @@ def _image(
         yield rejection(split, Kind.SENTENCE, caption.id, along)
 
 
+def _picture_name(image: ImageInfo) -> str:
+    return flickr_name(image.image_id)
+
+
 SPEC = DatasetSpec(
     name="flickr30k",
     title="Flickr30k Entities",
@@ -222,4 +235,7 @@ SPEC = DatasetSpec(
     boxes_per_image={Style.GPT4ROI: 150},
     locate=locate,
     parse=parse,
+    picture_name=_picture_name,
+    papers=PAPERS,
+    task_definition=None,
 )

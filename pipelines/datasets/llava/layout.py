@@ -32,6 +32,10 @@ from schemas.source import (
     Volume,
 )
 
+LLAVA_PAPER = (
+    "Haotian Liu, Chunyuan Li, Qingyang Wu, Yong Jae Lee. Visual Instruction Tuning. NeurIPS 2023."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Records:

@@ -11,8 +11,9 @@ Format: https://huggingface.co/datasets/liuhaotian/LLaVA-Pretrain
 from collections.abc import Iterator
 
 from pipelines.datasets.coco.records import Raw
+from pipelines.datasets.common.picture_names import unshared_picture
 from pipelines.datasets.llava.boxes import Boxes
-from pipelines.datasets.llava.layout import parse_records, read_records
+from pipelines.datasets.llava.layout import LLAVA_PAPER, parse_records, read_records
 from pipelines.datasets.llava.records import dialogue_of
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
 from prompts.style import Style
@@ -22,6 +23,7 @@ from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
 
 LICENCE = "other: the images keep their own terms"
+PAPERS = (LLAVA_PAPER,)
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
@@ -63,4 +65,7 @@ SPEC = DatasetSpec(
     boxes_per_image={},
     locate=locate,
     parse=parse,
+    picture_name=unshared_picture,
+    papers=PAPERS,
+    task_definition=None,
 )

@@ -12,21 +12,31 @@ no image. The owner states no sizes and no boxes. Sizes are COCO's where its ann
 at its place; boxes are those of a detector (`detections`), or else COCO's own, from that file.
 """
 
+import re
 from collections.abc import Iterator
 
+from pipelines.datasets.coco.pictures import COCO_PAPER
 from pipelines.datasets.common.detections import detection_files
+from pipelines.datasets.common.picture_names import coco_name, visual_genome_name
 from pipelines.datasets.llava.boxes import read_boxes
-from pipelines.datasets.llava.layout import list_folders, parse_records, read_records
+from pipelines.datasets.llava.layout import LLAVA_PAPER, list_folders, parse_records, read_records
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
 from prompts.style import Style
-from schemas.sample import Task
+from schemas.sample import ImageInfo, Task
 from schemas.source import Entry, SplitInput, Store
 
 LICENCE = "CC BY 4.0, and the terms of the model that wrote it"
+PAPERS = (
+    LLAVA_PAPER,
+    "Haotian Liu, Chunyuan Li, Yuheng Li, Yong Jae Lee. Improved Baselines with Visual Instruction "
+    "Tuning. CVPR 2024.",
+    COCO_PAPER,
+)
 
 FILES = {"instruct_150k": "llava_instruct_150k.json", "mix665k": "llava_v1_5_mix665k.json"}
 
 _COCO = "coco/train2017"
+_LAST_NUMBER = re.compile(r"\d+$", re.ASCII)
 _VISUAL_GENOME = ("vg/", "visual_genome/")  # the owner's folder, and ours
 
 
@@ -68,6 +78,20 @@ def _place(name: str) -> str:
     return f"{ours}{name.removeprefix(theirs)}" if name.startswith(theirs) else name
 
 
+def _picture_name(image: ImageInfo) -> str | None:
+    """Return the name of a picture by its place: COCO's number, or Visual Genome's id or file."""
+    folder, _, path = (image.file_name or "").partition("/")
+    file = path.rpartition("/")[2]
+    stem = file.rpartition(".")[0]
+    if folder == "coco" and (number := _LAST_NUMBER.search(stem)):
+        return coco_name(int(number[0]))
+    if folder == "visual_genome":
+        return visual_genome_name(file)
+    if folder == "gqa" and stem.isdecimal():
+        return visual_genome_name(stem)
+    return None
+
+
 SPEC = DatasetSpec(
     name="llava",
     title="LLaVA-Instruct-150K, LLaVA-1.5 mix665k",
@@ -82,4 +106,7 @@ SPEC = DatasetSpec(
     editions=tuple(FILES),
     locate=locate,
     parse=parse,
+    picture_name=_picture_name,
+    papers=PAPERS,
+    task_definition=None,
 )

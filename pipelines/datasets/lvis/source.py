@@ -27,8 +27,9 @@ from pathlib import PurePosixPath
 import msgspec
 
 from pipelines.datasets.coco.layout import parse_coco_layout
-from pipelines.datasets.coco.pictures import list_pictures
+from pipelines.datasets.coco.pictures import COCO_PAPER, list_pictures
 from pipelines.datasets.coco.records import CocoImage
+from pipelines.datasets.common.picture_names import coco_picture
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
 from prompts.style import Style
 from schemas.errors import InputFileError
@@ -36,6 +37,11 @@ from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
 
 LICENCE = "CC BY 4.0"
+PAPERS = (
+    "Agrim Gupta, Piotr Dollár, Ross Girshick. LVIS: A Dataset for Large Vocabulary Instance "
+    "Segmentation. CVPR 2019.",
+    COCO_PAPER,
+)
 FOLDERS = ("train2017", "val2017")
 LABEL_SETS = {  # by the digest of the sorted names, one a line
     "a73893467222160c47ae1757cfc0e5ac": "LVIS-1203",  # version 1
@@ -107,4 +113,7 @@ SPEC = DatasetSpec(
     boxes_per_image={Style.GPT4ROI: 100},  # as of COCO: the paper has no rule of its own for it
     locate=locate,
     parse=parse,
+    picture_name=coco_picture,
+    papers=PAPERS,
+    task_definition=None,
 )

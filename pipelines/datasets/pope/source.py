@@ -17,9 +17,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 from msgspec.structs import replace
 
+from pipelines.datasets.coco.pictures import COCO_PAPER
 from pipelines.datasets.coco.records import malformed
 from pipelines.datasets.common.entries import Refused, image_info, limited, rejections
 from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.common.picture_names import coco_picture
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
 from schemas.errors import InputFileError
 from schemas.item import YesNoQuestion
@@ -28,6 +30,11 @@ from schemas.sample import ImageInfo, Task
 from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput, Store, Volume
 
 LICENCE = "MIT"
+PAPERS = (
+    "Yifan Li, Yifan Du, Kun Zhou, Jinpeng Wang, Wayne Xin Zhao, Ji-Rong Wen. Evaluating Object "
+    "Hallucination in Large Vision-Language Models. EMNLP 2023.",
+    COCO_PAPER,
+)
 FOLDER = "coco/val2014"
 
 _IMAGE = re.compile(r"COCO_val2014_([0-9]{12})\.jpg")
@@ -196,4 +203,7 @@ SPEC = DatasetSpec(
     evaluations=(Task.IMAGE_CONVERSATION,),
     locate=locate,
     parse=parse,
+    picture_name=coco_picture,
+    papers=PAPERS,
+    task_definition=None,
 )

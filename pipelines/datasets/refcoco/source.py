@@ -16,7 +16,9 @@ Format: https://github.com/lichengunc/refer
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from pipelines.datasets.coco.pictures import COCO_PAPER
 from pipelines.datasets.common.detections import detection_files
+from pipelines.datasets.common.picture_names import coco_picture
 from pipelines.datasets.refcoco import flat as refcoco_flat
 from pipelines.datasets.refcoco import pickled as refcoco_pickle
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
@@ -26,6 +28,20 @@ from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
 
 LICENCE = "not stated"
+_REFCOCO_PAPERS = (
+    "Licheng Yu, Patrick Poirson, Shan Yang, Alexander C. Berg, Tamara L. Berg. Modeling Context "
+    "in Referring Expressions. ECCV 2016.",
+    "Sahar Kazemzadeh, Vicente Ordonez, Mark Matten, Tamara Berg. ReferItGame: Referring to "
+    "Objects in Photographs of Natural Scenes. EMNLP 2014.",
+    COCO_PAPER,
+)
+_REFCOCOG_PAPERS = (
+    "Junhua Mao, Jonathan Huang, Alexander Toshev, Oana Camburu, Alan L. Yuille, Kevin Murphy. "
+    "Generation and Comprehension of Unambiguous Object Descriptions. CVPR 2016.",
+    "Varun K. Nagaraja, Vlad I. Morariu, Larry S. Davis. Modeling Context Between Objects for "
+    "Referring Expression Understanding. ECCV 2016.",
+    COCO_PAPER,
+)
 UNC = ("train", "val", "testA", "testB")  # in testA people, in testB anything else
 
 
@@ -36,6 +52,8 @@ class Edition:
     title: str
     folder: str
     split_by: Mapping[str, tuple[str, ...]]  # who made the splits, and which; the usual one first
+    papers: tuple[str, ...]
+    task_definition: str | None  # as of `DatasetSpec`
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -54,12 +72,22 @@ EDITIONS = {
         title="RefCOCO",
         folder="refcoco",
         split_by={"unc": UNC, "google": ("train", "val", "test")},
+        papers=_REFCOCO_PAPERS,
+        task_definition="referring_task",
     ),
-    "refcoco_plus": Edition(title="RefCOCO+", folder="refcoco+", split_by={"unc": UNC}),
+    "refcoco_plus": Edition(
+        title="RefCOCO+",
+        folder="refcoco+",
+        split_by={"unc": UNC},
+        papers=_REFCOCO_PAPERS,
+        task_definition="referring_task_no_position",
+    ),
     "refcocog": Edition(
         title="RefCOCOg",
         folder="refcocog",
         split_by={"umd": ("train", "val", "test"), "google": ("train", "val")},
+        papers=_REFCOCOG_PAPERS,
+        task_definition=None,
     ),
 }
 
@@ -124,6 +152,9 @@ def _spec(name: str) -> DatasetSpec:
         evaluations=(Task.REGION_CAPTION, Task.REFERRING_EXPRESSION_COMPREHENSION),
         locate=locate,
         parse=parse,
+        picture_name=coco_picture,
+        papers=edition.papers,
+        task_definition=edition.task_definition,
     )
 
 

@@ -17,6 +17,7 @@ the annotation file; in `category_name_13204_v3det_2023_v1.txt` 40 differ, and i
 Format: https://github.com/V3Det/V3Det
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,13 +29,22 @@ from pipelines.datasets.coco.records import ItemId, Raw, Refused, as_number, mal
 from pipelines.datasets.common.content_ids import content_id
 from pipelines.datasets.common.entries import rejections
 from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.common.picture_names import flickr_name
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
 from prompts.style import Style
 from schemas.rejection import Kind, Reason, Rejected
-from schemas.sample import Task
+from schemas.sample import ImageInfo, Task
 from schemas.source import Count, Entry, SplitInput, Store
 
 LICENCE = "CC BY 4.0"
+PAPERS = (
+    "Jiaqi Wang, Pan Zhang, Tao Chu, Yuhang Cao, Yujie Zhou, Tong Wu, Bin Wang, Conghui He, Dahua "
+    "Lin. V3Det: Vast Vocabulary Visual Detection Dataset. ICCV 2023.",
+)
+
+# Two numbers of V3Det's own, the photo, its secret, and the letter of a size:
+# 33_287_14396504429_d787b4291b_c.jpg
+_PHOTO_FILE = re.compile(r"\d+_\d+_(\d+)_[0-9a-f]+(?:_[a-z])?\.\w+", re.ASCII)
 
 
 class _File(msgspec.Struct):
@@ -157,6 +167,13 @@ def _with(raw: Raw, **fields: Raw) -> Raw:
 
 _REPEATED = Rejected(Reason.DUPLICATE, "the same box of the same category stands there once more")
 
+
+def _picture_name(image: ImageInfo) -> str | None:
+    """Return the name of the Flickr photo that a picture is, as far as its file name shows."""
+    match = _PHOTO_FILE.fullmatch((image.file_name or "").rpartition("/")[2])
+    return flickr_name(match[1]) if match else None
+
+
 SPEC = DatasetSpec(
     name="v3det",
     title="V3Det",
@@ -167,4 +184,7 @@ SPEC = DatasetSpec(
     boxes_per_image={},
     locate=locate,
     parse=parse,
+    picture_name=_picture_name,
+    papers=PAPERS,
+    task_definition=None,
 )

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from pipelines.datasets.coco import source as coco
 from pipelines.datasets.common.entries import Refused, image_info, limited, rejection, rejections
 from pipelines.datasets.common.paths import check_file_name
+from pipelines.datasets.common.picture_names import unshared_picture
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
 from pipelines.datasets.vcr.metadata import Metadata, read_metadata, regions
 from pipelines.datasets.vcr.questions import Line, Picture, QuestionFile
@@ -26,6 +27,10 @@ from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput, St
 
 FOLDER = "vcr/vcr1images"
 LICENCE = "VCR dataset licence (research only)"
+PAPERS = (
+    "Rowan Zellers, Yonatan Bisk, Ali Farhadi, Yejin Choi. From Recognition to Cognition: Visual "
+    "Commonsense Reasoning. CVPR 2019.",
+)
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
@@ -200,4 +205,7 @@ SPEC = DatasetSpec(
     boxes_per_image={},
     locate=locate,
     parse=parse,
+    picture_name=unshared_picture,
+    papers=PAPERS,
+    task_definition=None,
 )

@@ -24,6 +24,7 @@ from msgspec.structs import replace
 
 from pipelines.datasets.coco.records import ItemId
 from pipelines.datasets.common.entries import Refused, image_info, limited, rejection, rejections
+from pipelines.datasets.common.picture_names import visual_genome_name
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
 from pipelines.datasets.visual_genome import records as vg_json
 from pipelines.datasets.visual_genome.aliases import Aliases, parse_aliases
@@ -36,6 +37,12 @@ from schemas.sample import ImageInfo, Task
 from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput, Store, Volume
 
 LICENCE = "CC BY 4.0"
+PAPERS = (
+    "Ranjay Krishna, Yuke Zhu, Oliver Groth, Justin Johnson, Kenji Hata, Joshua Kravitz, Stephanie "
+    "Chen, Yannis Kalantidis, Li-Jia Li, David A. Shamma, Michael S. Bernstein, Li Fei-Fei. Visual "
+    "Genome: Connecting Language and Vision Using Crowdsourced Dense Image Annotations. "
+    "International Journal of Computer Vision, 2017.",
+)
 FOLDERS = ("VG_100K", "VG_100K_2")
 REQUIRED = ("image_data.json", "region_descriptions.json")
 OPTIONAL = {
@@ -212,6 +219,10 @@ def _without_image(records: Records, refused: Mapping[str, Rejected]) -> Iterato
             yield name, cause
 
 
+def _picture_name(image: ImageInfo) -> str:
+    return visual_genome_name(image.image_id)
+
+
 SPEC = DatasetSpec(
     name="visual_genome",
     title="Visual Genome",
@@ -229,4 +240,7 @@ SPEC = DatasetSpec(
     evaluations=(Task.REGION_CAPTION,),
     locate=locate,
     parse=parse,
+    picture_name=_picture_name,
+    papers=PAPERS,
+    task_definition=None,
 )

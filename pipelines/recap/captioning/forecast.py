@@ -69,11 +69,10 @@ def _screened(plan: Plan) -> Iterator[tuple[ScreenedImage, str]]:
     """Yield the images that a run samples from, each with the folder of its picture."""
     ledger = StageLedger(Stage.SCREEN)
     for split in plan.splits:
-        owner = plan.guard.owners.get((split.source, split.split))
-        forbidden = plan.guard.forbidden if owner else {}
+        name = plan.guard.picture_names.get((split.source, split.split))
         for entry in parse(split):
             if isinstance(entry, SourceImage) and guard_image(
-                entry, owner or "", forbidden, ledger
+                entry, name, plan.guard.forbidden, ledger
             ):
                 yield screen_image(entry, ledger, plan.recipe.masks), split.pictures
             ledger.rejections.clear()

@@ -1,0 +1,49 @@
+"""Names of pictures that several data sets know, so that the same picture is recognised in each.
+
+    coco/139                    COCO's number, in every release the same
+    visual_genome/2412112       Visual Genome's id; GQA's pictures are of the same ids
+    visual_genome/2370463.jpg   the file of Visual Genome; its number need not be the id
+    flickr/1000092795           the id of a photo on Flickr
+
+A data set's `DatasetSpec.picture_name` returns one of these names for its pictures.
+"""
+
+import re
+
+from schemas.sample import ImageInfo
+
+_COCO_FILE = re.compile(r"(?:COCO_[a-z]+\d{4}_)?(\d{12})(?:\.\w+)?", re.ASCII)
+
+
+def coco_name(number: int | str) -> str:
+    """Return the name of a picture of COCO by its number: `coco/139`."""
+    return f"coco/{number}"
+
+
+def visual_genome_name(image_id: int | str) -> str:
+    """Return the name of a picture of Visual Genome by its id, or by its file name with suffix."""
+    return f"visual_genome/{image_id}"
+
+
+def flickr_name(photo: int | str) -> str:
+    """Return the name of a Flickr photo by its id."""
+    return f"flickr/{photo}"
+
+
+def coco_file_name(path: str) -> str | None:
+    """Return the name of the picture in a file that is called as COCO calls its own, else None.
+
+    `val2014/COCO_val2014_000000000139.jpg` and `000000000139.jpg` are `coco/139`; the file
+    `139.jpg` may be anybody's.
+    """
+    match = _COCO_FILE.fullmatch(path.rpartition("/")[2])
+    return coco_name(int(match[1])) if match else None
+
+
+def coco_picture(image: ImageInfo) -> str | None:
+    """Return COCO's name of a picture by its file, for data sets of COCO's pictures."""
+    return coco_file_name(image.file_name or "")
+
+
+def unshared_picture(image: ImageInfo) -> None:
+    """Return None, for data sets whose pictures no other data set holds under a known name."""
