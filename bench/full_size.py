@@ -20,7 +20,7 @@ from bench.full_size_world.data_root import write_data_root
 from bench.measure import Run, run_into
 
 SHARES = {"tenth": 0.1, "whole": 1.0}
-MOST_BYTES, MOST_GROWTH = 4e9, 11.0  # of memory in any process; times a tenth's time
+MAX_BYTES, MAX_GROWTH = 4e9, 11.0  # of memory in any process; times a tenth's time
 LABELLED = ("coco", "lvis")  # their names are known, and ours are none of them
 MB = 1e6
 
@@ -39,7 +39,7 @@ def measure_sources(data: Path, sources: Sequence[str]) -> None:
     for share, scale in SHARES.items():
         write_data_root(data / "full_size" / share, scale, sources)
     print("\nwhole sources by reference, 2 workers")
-    print(f"  target: {MOST_BYTES / 1e9:.0f} GB in any process, {MOST_GROWTH:.0f} x a tenth's time")
+    print(f"  target: {MAX_BYTES / 1e9:.0f} GB in any process, {MAX_GROWTH:.0f} x a tenth's time")
     for source in sources:
         before, whole, after = (
             _build(data, source, share) for share in ("tenth", "whole", "tenth")
@@ -53,8 +53,8 @@ def _line(source: str, whole: _Built, tenths: Sequence[_Built]) -> str:
     processors = run.cpu_seconds / fmean(tenth.run.cpu_seconds for tenth in tenths)
     peaks = ", ".join(f"{peak / MB:.0f}" for peak in run.peak_bytes if peak > 50 * MB)
     over = [
-        *(["memory"] if max(run.peak_bytes, default=0) > MOST_BYTES else []),
-        *(["time"] if growth > MOST_GROWTH else []),
+        *(["memory"] if max(run.peak_bytes, default=0) > MAX_BYTES else []),
+        *(["time"] if growth > MAX_GROWTH else []),
     ]
     said = [
         f"  {source}: {whole.images:,} images in {run.seconds:.1f} s",
@@ -73,8 +73,8 @@ def _build(data: Path, source: str, share: str) -> _Built:
     command = [sys.executable, "-m", "pipelines", "build", "--sources", source, *labels]
     command += ["--data-root", str(data / "full_size" / share), "--output", str(output)]
     command += ["--images", "reference", "--workers", "2"]
-    found = run_into(output, command, data / "log.txt")
+    measured = run_into(output, command, data / "log.txt")
     ledger = msgspec.json.decode((output / "ledger.json").read_bytes())
     shutil.rmtree(output)
     splits = ledger["sources"][source].values()
-    return _Built(run=found, images=sum(split["read"]["image"]["read"] for split in splits))
+    return _Built(run=measured, images=sum(split["read"]["image"]["read"] for split in splits))

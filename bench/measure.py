@@ -86,7 +86,7 @@ def _family(pid: int) -> list[int]:
             children += path.read_text(encoding="ascii").split() if thread != pid else []
     except OSError:
         return [pid]
-    return [pid, *(found for child in children for found in _family(int(child)))]
+    return [pid, *(member for child in children for member in _family(int(child)))]
 
 
 def _peak(pid: int) -> int:

@@ -39,16 +39,16 @@ def records(
         share = coco.getImgIds()[share[0] :: PROCESSES]
     names = {category["id"]: category["name"] for category in coco.dataset["categories"]}
     for image in coco.loadImgs(share):
-        found = coco.loadAnns(coco.getAnnIds(imgIds=image["id"], iscrowd=False))
-        if found:
+        annotations = coco.loadAnns(coco.getAnnIds(imgIds=image["id"], iscrowd=False))
+        if annotations:
             path = Path(images) / image["file_name"]
             yield {
                 "id": str(image["id"]),
                 "image": {"bytes": path.read_bytes(), "path": path.name} if embed else path.name,
                 "width": image["width"],
                 "height": image["height"],
-                "regions": [_region(item, names, image, embed) for item in found],
-                "messages": list(_messages(found, names)),
+                "regions": [_region(item, names, image, embed) for item in annotations],
+                "messages": list(_messages(annotations, names)),
             }
 
 
@@ -63,8 +63,8 @@ def _region(
     return region | {"mask": coco_mask.merge(runs)["counts"].decode()}
 
 
-def _messages(found: list[dict[str, Any]], names: dict[int, str]) -> Iterator[dict[str, str]]:
-    for number, item in enumerate(found, start=1):
+def _messages(annotations: list[dict[str, Any]], names: dict[int, str]) -> Iterator[dict[str, str]]:
+    for number, item in enumerate(annotations, start=1):
         image = "<image>\n" if number == 1 else ""
         yield {"role": "user", "content": image + QUESTION.format(number)}
         yield {"role": "assistant", "content": names[item["category_id"]]}

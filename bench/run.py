@@ -92,20 +92,22 @@ def _compare(work: Workload, args: argparse.Namespace) -> None:
             runs[kind].append(_once(_peer_command(work, kind, args.data), args.data))
         if work.images == "embed":
             runs["copy"].append(_once(_copy_command(work, args.data), args.data))
-        times = ", ".join(f"{name} {found[-1].seconds:.1f} s" for name, found in runs.items())
+        times = ", ".join(
+            f"{name} {peer_runs[-1].seconds:.1f} s" for name, peer_runs in runs.items()
+        )
         print(f"  round {pair}: {times}", flush=True)
     _report(runs)
 
 
 def _report(runs: dict[str, list[Run]]) -> None:
     ours = runs.pop("ours")
-    for name, found in runs.items():
-        print(f"  {name}: {_ratio([other.seconds for other in found], ours)}")
+    for name, peer_runs in runs.items():
+        print(f"  {name}: {_ratio([other.seconds for other in peer_runs], ours)}")
         if name != "copy":
-            alone = [_generated(peer) for peer in found]
+            alone = [_generated(peer) for peer in peer_runs]
             print(f"  {name}, from_generator alone: {_ratio(alone, ours)}")
-    for name, found in {"ours": ours, **runs}.items():
-        largest = max(found, key=lambda run: run.peak_bytes[:1])
+    for name, peer_runs in {"ours": ours, **runs}.items():
+        largest = max(peer_runs, key=lambda run: run.peak_bytes[:1])
         peaks = ", ".join(f"{peak / MB:.0f}" for peak in largest.peak_bytes if peak > 20 * MB)
         print(f"  peak memory of {name}, MB per process: {peaks or 'small'}", flush=True)
 
@@ -117,9 +119,9 @@ def _ratio(others: list[float], ours: list[Run]) -> str:
 
 
 def _generated(peer: Run) -> float:
-    found = re.search(r"from_generator ([\d.]+)", peer.output)
-    assert found, "the peer says when from_generator was done"
-    return float(found[1])
+    match = re.search(r"from_generator ([\d.]+)", peer.output)
+    assert match, "the peer says when from_generator was done"
+    return float(match[1])
 
 
 def _our_command(work: Workload, data: Path) -> list[str]:
@@ -141,9 +143,9 @@ def _copy_command(work: Workload, data: Path) -> list[str]:
 
 
 def _once(command: list[str], data: Path) -> Run:
-    found = run_into(data / "out", command, data / "log.txt")
+    measured = run_into(data / "out", command, data / "log.txt")
     shutil.rmtree(data / "out", ignore_errors=True)
-    return found
+    return measured
 
 
 if __name__ == "__main__":

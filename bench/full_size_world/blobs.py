@@ -32,8 +32,8 @@ def pool(key: str, spread: Spread, count: int) -> list[bytes]:
     All of them fit into the smallest picture there is.
     """
     sides = np.tile(COMMON_FRAME, (count, 1))
-    found = blobs(generator("pool", key), sides, spread)
-    return [msgspec.json.encode(record)[1:-1] for record in found]
+    polygons = blobs(generator("pool", key), sides, spread)
+    return [msgspec.json.encode(record)[1:-1] for record in polygons]
 
 
 def blobs(

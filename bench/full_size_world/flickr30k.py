@@ -55,12 +55,12 @@ def _write_split(folder: Path, first: int, count: int) -> None:
     each = zip(starts_of(counts).tolist(), counts.tolist(), strict=True)
     for k, (start, number) in enumerate(each):
         image_id, chain = first + k, (first + k) * 10
-        found = [
+        objects = [
             _BOXED % (chain + chains[place], *boxes[place])
             for place in range(start, start + number)
         ]
         lists = [_BOXLESS % (chain + CHAINS), _BOXLESS % (chain + CHAINS + 1)]
-        xml = _HEAD % (image_id, *FRAME) + b"".join([*found, *lists, b"</annotation>\n"])
+        xml = _HEAD % (image_id, *FRAME) + b"".join([*objects, *lists, b"</annotation>\n"])
         (folder / "Annotations" / f"{image_id}.xml").write_bytes(xml)
         places = said[k * SENTENCES * 7 : (k + 1) * SENTENCES * 7]
         lines = _sentences(chain, [texts[place] for place in places])

@@ -56,6 +56,6 @@ def names(count: int) -> list[str]:
     """Return so many different names of one word or two."""
     words = vocabulary()
     pairs = (f"{words[k % 997]} {words[1_000 + k % 7_993]}" for k in range(count))
-    found = list(dict.fromkeys([*words[len(_GLUE) : count // 2], *pairs]))[:count]
-    assert len(found) == count, f"{count} names are more than there are"
-    return found
+    unique = list(dict.fromkeys([*words[len(_GLUE) : count // 2], *pairs]))[:count]
+    assert len(unique) == count, f"{count} names are more than there are"
+    return unique

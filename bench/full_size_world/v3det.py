@@ -62,7 +62,7 @@ def _annotations(images: int, count: int) -> Iterator[bytes]:
 
 
 def _categories() -> list[Record]:
-    found = prose.names(CATEGORIES - TWICE)
+    category_names = prose.names(CATEGORIES - TWICE)
     infos = prose.sentences("v3det categories", 4 * CATEGORIES, 14)
     return [
         {
@@ -76,5 +76,5 @@ def _categories() -> list[Record]:
             "novel": number % 2 == 0,
             "exemplar_image": f"exemplar_images/{number}.jpg",
         }
-        for number, name in enumerate([*found, *found[:TWICE]], start=1)
+        for number, name in enumerate([*category_names, *category_names[:TWICE]], start=1)
     ]

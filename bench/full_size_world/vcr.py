@@ -123,13 +123,12 @@ def _questions(split: str, stems: list[str], names: list[bytes], count: int) -> 
 
 def _texts(key: str, words: float) -> _Texts:
     """Return texts that name one of the first two objects, or both, now and then."""
-    said = prose.sentences(f"vcr {key}", _TEXTS, words)
+    sentences = prose.sentences(f"vcr {key}", _TEXTS, words)
     mentions = generator("vcr mentions", key).integers(4, size=_TEXTS).tolist()
     tokens, originals = [], []
-    for text, kind in zip(said, mentions, strict=True):
+    for text, kind in zip(sentences, mentions, strict=True):
         named = ([], [[0]], [[1]], [[0, 1]])[kind]
-        found = [*named, *text.removesuffix(".").split(" "), "."]
-        tokens.append(msgspec.json.encode(found))
+        tokens.append(msgspec.json.encode([*named, *text.removesuffix(".").split(" "), "."]))
         numbers = "".join(",".join(str(k + 1) for k in group) + " " for group in named)
         originals.append(f"{numbers}{text}".encode())
     return _Texts(tokens=tokens, originals=originals)

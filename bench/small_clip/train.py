@@ -194,7 +194,7 @@ def cross_entropy_of(logits: Any, values: Any) -> Any:
     """Return the mean over attributes of the cross entropy of their values: one is true of each."""
     widths = [len(names) for names in VALUES.values()]
     parts = zip(logits.split(widths, dim=1), values.split(widths, dim=1), strict=True)
-    return sum(cross_entropy(found, true) for found, true in parts) / len(widths)
+    return sum(cross_entropy(predicted, true) for predicted, true in parts) / len(widths)
 
 
 def train(folder: Path, seed: int) -> None:

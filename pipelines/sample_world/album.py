@@ -16,7 +16,7 @@ Oddity = str  # "", "empty", "crowd", "grey", "turned"; a data set may have more
 class Shot:
     """A picture that only one data set shows: its place there, from 0, and what it shows."""
 
-    place: int
+    position: int
     scene: Scene
     oddity: Oddity
 
@@ -44,14 +44,14 @@ def album(
         oddities: what is odd, by place.
         frames: widths and heights to choose from; pixels.
     """
-    for place in range(album_size(world)):
-        oddity = (oddities or {}).get(place, "")
-        scene = lay_out(f"{name}/{world.seed}/{place}", oddity, frames)
-        yield Shot(place=place, scene=scene, oddity=oddity)
+    for position in range(album_size(world)):
+        oddity = (oddities or {}).get(position, "")
+        scene = lay_out(f"{name}/{world.seed}/{position}", oddity, frames)
+        yield Shot(position=position, scene=scene, oddity=oddity)
 
 
 def lay_out(key: str, oddity: Oddity, frames: Collection[tuple[int, int]] = FRAMES) -> Scene:
-    """Return the scene of a key: three to nine things, fewer where no room is found."""
+    """Return the scene of a key: three to nine things, fewer where there is no room."""
     rng = generator("frame", key)
     width, height = tuple(frames)[rng.integers(len(frames))]
     return make_scene(

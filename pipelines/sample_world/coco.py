@@ -57,14 +57,14 @@ class Picture:
 
 def pictures(world: World) -> Iterator[Picture]:
     """Yield all pictures in order of their numbers; every fourth is in val2017."""
-    for place in range(world.pictures):
-        number = 101 + 37 * place + rank("number", world.seed, place) % 37
-        oddity = ODDITIES.get(place, "crowd" if place % 8 in CROWDED else "")
-        held_out = place % 4 == 3
+    for position in range(world.pictures):
+        number = 101 + 37 * position + rank("number", world.seed, position) % 37
+        oddity = ODDITIES.get(position, "crowd" if position % 8 in CROWDED else "")
+        held_out = position % 4 == 3
         yield Picture(
             number=number,
             splits={
-                2014: "val" if held_out or place % 8 == 2 else "train",
+                2014: "val" if held_out or position % 8 == 2 else "train",
                 2017: "val" if held_out else "train",
             },
             scene=lay_out(f"coco/{world.seed}/{number}", oddity),

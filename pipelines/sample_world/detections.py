@@ -1,8 +1,8 @@
-"""What a detector might have found in the sample world's pictures of RefCOCOg.
+"""The boxes of an imagined detector in the sample world's pictures of RefCOCOg.
 
     refcocog/detections.json      COCO's results: image_id, category_id, bbox xywh, score
 
-It is no detector's work: true boxes are shaken a little, some are found twice, some far off or
+No detector has run: true boxes are shaken a little, some stand twice, some lie far off or
 hardly at all, and a few boxes mark nothing. Category ids are COCO's, as in the `instances.json`
 beside the file. Boxes are in the frame of the stored pixels.
 
@@ -30,16 +30,16 @@ _IDS = tuple(CATEGORY_IDS.values())
 def write_detections(root: Path, world: World, on_progress: Progress | None = None) -> None:
     """Write one file of detections below `root/refcocog`."""
     train2014 = [picture for picture in coco.pictures(world) if picture.splits[2014] == "train"]
-    found: list[Record] = []
-    for place, picture in enumerate(train2014):
-        if place % 32 not in BLIND:
-            noise = MUCH_NOISE if place % 32 in BUSY else NOISE
-            found += _detections(picture, noise, generator("detections", world.seed, place))
+    detections: list[Record] = []
+    for position, picture in enumerate(train2014):
+        if position % 32 not in BLIND:
+            noise = MUCH_NOISE if position % 32 in BUSY else NOISE
+            detections += _detections(picture, noise, generator("detections", world.seed, position))
         if on_progress:
-            on_progress(place + 1, len(train2014))
-    order = sorted(range(len(found)), key=lambda place: scattered({"id": place}))
+            on_progress(position + 1, len(train2014))
+    order = sorted(range(len(detections)), key=lambda position: scattered({"id": position}))
     (root / "refcocog").mkdir(parents=True, exist_ok=True)
-    content = msgspec.json.encode([found[place] for place in order])
+    content = msgspec.json.encode([detections[position] for position in order])
     (root / "refcocog" / "detections.json").write_bytes(content)
 
 

@@ -53,13 +53,13 @@ def jpeg_bytes(image: Image.Image, *, quality: int = 88, orientation: int = 1) -
 def _ground(scene: Scene) -> NDArray[np.uint8]:
     """Return the bare ground: (height, width, 3)."""
     rng = generator("ground", scene.key)
-    one, other, (across, down) = _GROUNDS[scene.ground]
+    first, second, (across, down) = _GROUNDS[scene.ground]
     cells = (scene.height // down + 2, scene.width // across + 2)
     blotches = Image.fromarray(rng.integers(0, 256, cells, dtype=np.uint8))
     blotches = blotches.resize((scene.width, scene.height), Image.Resampling.BICUBIC)
     grain = rng.integers(-30, 31, (scene.height, scene.width), dtype=np.int16)
     shades = np.arange(-30, 286)[:, None] / 255
-    table = np.array(one) + shades * (np.array(other) - np.array(one))
+    table = np.array(first) + shades * (np.array(second) - np.array(first))
     return table.astype(np.uint8)[np.asarray(blotches) + grain + 30]
 
 

@@ -48,14 +48,14 @@ def write_flickr30k(root: Path, world: World, on_progress: Progress | None = Non
     unrelated = ["# format: <imageID> <sentence number>"]
     for shot in album("flickr30k", world, ODDITIES):
         stem = str(number(shot))
-        lists[SPLITS[shot.place % len(SPLITS)]].append(stem)
+        lists[SPLITS[shot.position % len(SPLITS)]].append(stem)
         if shot.oddity == "unrelated":
             unrelated.append(f"{stem} 5")
         (folder / "Annotations" / f"{stem}.xml").write_bytes(_xml(shot).encode())
         (folder / "Sentences" / f"{stem}.txt").write_bytes(_lines(captions(shot)))
         (folder / "flickr30k-images" / f"{stem}.jpg").write_bytes(shot.jpeg())
         if on_progress:
-            on_progress(shot.place + 1, album_size(world))
+            on_progress(shot.position + 1, album_size(world))
     for split, stems in lists.items():
         (folder / f"{split}.txt").write_bytes(_lines(stems[::-1]))
     (folder / "UNRELATED_CAPTIONS").write_bytes(_lines(unrelated))
@@ -63,7 +63,7 @@ def write_flickr30k(root: Path, world: World, on_progress: Progress | None = Non
 
 def number(shot: Shot) -> int:
     """Return the id of a picture."""
-    return 1001 + 7 * shot.place
+    return 1001 + 7 * shot.position
 
 
 def captions(shot: Shot) -> list[str]:
@@ -76,24 +76,24 @@ def captions(shot: Shot) -> list[str]:
         return [f"{ground} ."] * 4 + ["[/EN#0/notvisual Nothing] is here ."]
     things = [f"[/EN#{_chain(shot, k)}/{_type(k)} {a(words.noun(k))}]" for k in range(count)]
     together = f"[/EN#{_chain(shot, _ALL)}/other {counted(count, 'shape')}]"
-    found = [
+    captions = [
         f"{_first_upper(together)} on {ground} .",
         f"{_first_upper(' , '.join(things))} on {ground} .",
         f"{_first_upper(things[0])} in {colours} ; [/EN#0/notvisual it] is on {ground} .",
         *(
-            f"{_first_upper(things[one])} {lies} {things[other]} ."
-            for (one, other), lies in sorted(words.relations.items())[:1]
+            f"{_first_upper(things[first])} {lies} {things[second]} ."
+            for (first, second), lies in sorted(words.relations.items())[:1]
         ),
         f"Voilà {things[-1]} !",
         f"There is {things[-1]} on {ground} .",
     ][:5]
-    return [*found[:4], UNRELATED] if shot.oddity == "unrelated" else found
+    return [*captions[:4], UNRELATED] if shot.oddity == "unrelated" else captions
 
 
 def _chain(shot: Shot, index: int) -> int:
     """Return a chain's id; the chains of the "shared" picture are those of the first one."""
-    place = 0 if shot.oddity == "shared" else shot.place
-    return 1 + place * _CHAINS_PER_PICTURE + index
+    position = 0 if shot.oddity == "shared" else shot.position
+    return 1 + position * _CHAINS_PER_PICTURE + index
 
 
 def _type(index: int) -> str:
@@ -108,16 +108,16 @@ def _first_upper(caption: str) -> str:
 
 def _objects(shot: Shot) -> list[Boxes]:
     together = _chain(shot, _ALL)
-    found = [
+    boxes = [
         Boxes(chains=[_chain(shot, k), together], box=_one_based(thing.box))
         for k, thing in enumerate(shot.scene.things)
     ]
     if shot.oddity == "twice":
-        found.append(found[0])
+        boxes.append(boxes[0])
     if shot.oddity == "unsaid":
-        found.append(replace(found[0], chains=[_chain(shot, _UNSAID)]))
-    found.append(Boxes(chains=[_chain(shot, _GROUND)], scene=True))
-    return [*found, Boxes(chains=[_chain(shot, _COLOURS)])] if shot.scene.things else found
+        boxes.append(replace(boxes[0], chains=[_chain(shot, _UNSAID)]))
+    boxes.append(Boxes(chains=[_chain(shot, _GROUND)], scene=True))
+    return [*boxes, Boxes(chains=[_chain(shot, _COLOURS)])] if shot.scene.things else boxes
 
 
 def _one_based(box: Box) -> tuple[int, int, int, int]:
@@ -131,17 +131,17 @@ def _xml(shot: Shot) -> str:
     lines = ["<annotation>", f"\t<filename>{number(shot)}.jpg</filename>", "\t<size>"]
     lines += [f"\t\t<{name}>{value}</{name}>" for name, value in sides.items()]
     lines.append("\t</size>")
-    for found in _objects(shot):
+    for entry in _objects(shot):
         lines.append("\t<object>")
-        lines += [f"\t\t<name>{chain}</name>" for chain in found.chains]
-        if found.box:
-            corners = zip(("xmin", "ymin", "xmax", "ymax"), found.box, strict=True)
+        lines += [f"\t\t<name>{chain}</name>" for chain in entry.chains]
+        if entry.box:
+            corners = zip(("xmin", "ymin", "xmax", "ymax"), entry.box, strict=True)
             lines.append("\t\t<bndbox>")
             lines += [f"\t\t\t<{name}>{value}</{name}>" for name, value in corners]
             lines.append("\t\t</bndbox>")
         else:
-            lines.append(f"\t\t<scene>{int(found.scene)}</scene>")
-            lines.append(f"\t\t<nobndbox>{int(not found.scene)}</nobndbox>")
+            lines.append(f"\t\t<scene>{int(entry.scene)}</scene>")
+            lines.append(f"\t\t<nobndbox>{int(not entry.scene)}</nobndbox>")
         lines.append("\t</object>")
     return "\n".join([*lines, "</annotation>"]) + "\n"
 

@@ -39,16 +39,16 @@ def write_llava(root: Path, world: World, on_progress: Progress | None = None) -
     shown = [picture for picture in coco.pictures(world) if picture.splits[2017] == "train"]
     instruct: list[Record] = []
     mix: list[Record] = []
-    for place, picture in enumerate(shown):
+    for position, picture in enumerate(shown):
         stem = f"{picture.number:012d}"
         kinds = conversations(picture.scene, sides=picture.oddity != "turned")
         instruct += [record(stem, f"{stem}.jpg", rounds) for rounds in kinds]
-        if place % 2 == 0:
-            mix.append(record(stem, f"coco/train2017/{stem}.jpg", kinds[0], last=place % 4 == 0))
-        if place % _TEXT_ONLY_EVERY == 0:
-            mix.append(record(f"text{place}", None, _text_only(place)))
+        if position % 2 == 0:
+            mix.append(record(stem, f"coco/train2017/{stem}.jpg", kinds[0], last=position % 4 == 0))
+        if position % _TEXT_ONLY_EVERY == 0:
+            mix.append(record(f"text{position}", None, _text_only(position)))
         if on_progress:
-            on_progress(place + 1, len(shown))
+            on_progress(position + 1, len(shown))
     mix += [*_about_visual_genome(world), *_others(root, world)]
     (root / "llava").mkdir(parents=True, exist_ok=True)
     for name, records in (("llava_instruct_150k", instruct), ("llava_v1_5_mix665k", mix)):
@@ -73,17 +73,17 @@ def record(stem: str, image: str | None, rounds: Rounds, *, last: bool = False) 
 def conversations(scene: Scene, *, sides: bool = True) -> list[Rounds]:
     """Return a conversation in several rounds, a description and, with two things, a conclusion."""
     words = Words(scene=scene, sides=sides)
-    found = [_questions(words), [("Describe this picture in detail.", _described(words))]]
+    dialogues = [_questions(words), [("Describe this picture in detail.", _described(words))]]
     singles = [k for k, thing in enumerate(scene.things) if not thing.crowd]
     if len(singles) > 1:
-        one, other = max(singles, key=_area(scene)), min(singles, key=_area(scene))
+        first, second = max(singles, key=_area(scene)), min(singles, key=_area(scene))
         answer = (
-            f"{a(words.noun(one)).capitalize()} hides more of the background, because it has a "
-            f"larger area than {a(words.noun(other))}."
+            f"{a(words.noun(first)).capitalize()} hides more of the background, because it has a "
+            f"larger area than {a(words.noun(second))}."
         )
         question = "Which single thing hides most of the background, and why?"
-        found.append([(question, answer)])
-    return found
+        dialogues.append([(question, answer)])
+    return dialogues
 
 
 def _area(scene: Scene) -> Callable[[int], float]:
@@ -96,10 +96,10 @@ def _questions(words: Words) -> Rounds:
     number = counted(len(singles), "single thing")
     rounds = [("How many single things are drawn here?", f"I count {number}.")]
     for index in singles:
-        for one in words.descriptions(index)[:1]:
-            if not one.colour:
+        for first in words.descriptions(index)[:1]:
+            if not first.colour:
                 colour = scene.things[index].colour
-                rounds.append((f"What color is the {one}?", f"The {one} is {colour}."))
+                rounds.append((f"What color is the {first}?", f"The {first} is {colour}."))
     absent = sorted(set(SHAPES) - {thing.shape for thing in scene.things})
     shape = absent[bucket(len(absent), "absent", scene.key)]
     rounds.append((f"Is there {a(shape)}?", f"No, there is no {shape}."))
@@ -116,14 +116,14 @@ def _described(words: Words) -> str:
     if not nouns:
         return f"{ground}\n\nNothing is drawn on it."
     relations = [
-        f"{a(words.noun(one)).capitalize()} is {lies} {a(words.noun(other))}."
-        for (one, other), lies in sorted(words.relations.items())[:2]
+        f"{a(words.noun(first)).capitalize()} is {lies} {a(words.noun(second))}."
+        for (first, second), lies in sorted(words.relations.items())[:2]
     ]
     return f"{ground} On it, one sees {listed(nouns)}.\n\n{' '.join(relations)}".strip()
 
 
-def _text_only(place: int) -> Rounds:
-    shape, corners = _PLAIN[place // _TEXT_ONLY_EVERY % len(_PLAIN)]
+def _text_only(position: int) -> Rounds:
+    shape, corners = _PLAIN[position // _TEXT_ONLY_EVERY % len(_PLAIN)]
     question = f"How many corners does {a(shape)} have?"
     return [(question, f"{a(shape).capitalize()} has {NUMBERS[corners]} corners.")]
 

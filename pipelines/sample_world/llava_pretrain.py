@@ -34,7 +34,7 @@ def write_llava_pretrain(root: Path, world: World, on_progress: Progress | None 
     folder = root / "llava_pretrain"
     records: list[Record] = []
     for shot in album("llava_pretrain", world, ODDITIES, FRAMES):
-        stem = f"{10_000 + 731 * shot.place:09d}"
+        stem = f"{10_000 + 731 * shot.position:09d}"
         path = folder / "images" / stem[:5] / f"{stem}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(shot.jpeg())
@@ -43,8 +43,8 @@ def write_llava_pretrain(root: Path, world: World, on_progress: Progress | None 
         last = bool(rank("last", shot.scene.key) % 2)
         records.append(record(stem, f"{stem[:5]}/{stem}.jpg", rounds, last=last))
         if on_progress:
-            on_progress(shot.place + 1, album_size(world))
-    records.sort(key=lambda found: rank("order", found["id"]))
+            on_progress(shot.position + 1, album_size(world))
+    records.sort(key=lambda record: rank("order", record["id"]))
     text = msgspec.json.format(msgspec.json.encode(records), indent=4)
     (folder / "blip_laion_cc_sbu_558k.json").write_bytes(text)
 
@@ -56,7 +56,7 @@ def caption(shot: Shot) -> str:
     if not things:
         return f"nothing but {shot.scene.ground}"
     relations = sorted(words.relations.items())
-    if relations and shot.place % 2:
-        (one, other), lies = relations[-1]
-        return f"{a(words.noun(one))} {lies} {a(words.noun(other))}"
+    if relations and shot.position % 2:
+        (first, second), lies = relations[-1]
+        return f"{a(words.noun(first))} {lies} {a(words.noun(second))}"
     return f"{counted(len(things), 'shape')} on {shot.scene.ground}, one of them {a(words.noun(0))}"

@@ -43,12 +43,12 @@ def write_lvis(root: Path, world: World, on_progress: Progress | None = None) ->
     """Write two annotation files below `root/lvis`."""
     images: dict[str, list[Record]] = defaultdict(list)
     boxes: dict[str, list[Record]] = defaultdict(list)
-    for place, picture in enumerate(coco.pictures(world)):
-        split = "val" if picture.splits[2017] == "val" or place % 8 == 6 else "train"
+    for position, picture in enumerate(coco.pictures(world)):
+        split = "val" if picture.splits[2017] == "val" or position % 8 == 6 else "train"
         images[split].append(_image(picture))
-        boxes[split] += _annotations(picture, first=place * 10 + 1)
+        boxes[split] += _annotations(picture, first=position * 10 + 1)
         if on_progress:
-            on_progress(place + 1, world.pictures)
+            on_progress(position + 1, world.pictures)
     for split in images:
         file = Instances(
             year=2020,

@@ -64,14 +64,14 @@ def _write(root: Path, world: World, edition: Edition, on_progress: Progress | N
     annotations: list[Record] = []
     refs: list[Record] = []
     train2014 = [p for p in coco.pictures(world) if p.splits[2014] == "train"]
-    for place, picture in enumerate(train2014):
-        found = _refs(picture, place, edition)
-        if found:
+    for position, picture in enumerate(train2014):
+        picture_refs = _refs(picture, position, edition)
+        if picture_refs:
             images.append(coco.image(picture, 2014))
             annotations += coco.annotations(picture)
-            refs += found
+            refs += picture_refs
         if on_progress:
-            on_progress(place + 1, len(train2014))
+            on_progress(position + 1, len(train2014))
     file = Instances(
         year=2014,
         images=sorted(images, key=scattered),
@@ -83,10 +83,10 @@ def _write(root: Path, world: World, edition: Edition, on_progress: Progress | N
     (root / edition.folder / f"refs({edition.split_by}).p").write_bytes(pickled(refs))
 
 
-def _refs(picture: Picture, place: int, edition: Edition) -> list[Record]:
+def _refs(picture: Picture, position: int, edition: Edition) -> list[Record]:
     """Return the refs of one picture. Ref ids go up by ten a picture, sentence ids by fifty."""
     words = Words(scene=picture.scene, sides=picture.oddity != "turned")
-    split = edition.splits[place % len(edition.splits)]
+    split = edition.splits[position % len(edition.splits)]
     refs: list[Record] = []
     for index, record in enumerate(coco.things(picture)):
         is_round = picture.scene.things[index].shape in ROUND
@@ -95,13 +95,13 @@ def _refs(picture: Picture, place: int, edition: Edition) -> list[Record]:
         phrases = _chosen(edition.phrases(words, index), picture, index)
         if not phrases:
             continue
-        ref_id = place * 10 + index + 1
+        ref_id = position * 10 + index + 1
         if ref_id % REPEATING == 0:
             phrases.append(phrases[0])
         ending = record["id"] if edition.by_annotation else len(refs)
         stem = picture.file_name(2014).removesuffix(".jpg")
         sentences = [
-            _sentence(phrase, place * 50 + index * 5 + k, edition)
+            _sentence(phrase, position * 50 + index * 5 + k, edition)
             for k, phrase in enumerate(phrases)
         ]
         refs.append(
@@ -142,13 +142,13 @@ def _with_places(words: Words, index: int) -> list[str]:
 
 
 def _without_places(words: Words, index: int) -> list[str]:
-    return [str(one) for one in words.descriptions(index) if not one.place]
+    return [str(one) for one in words.descriptions(index) if not one.position]
 
 
 def _relating(words: Words, index: int) -> list[str]:
     """Return relations, and a description in more words, for every seventh thing with an à."""
     ending = "in the picture, voilà" if index == 6 else "in the picture"
-    coloured = [one for one in words.descriptions(index) if one.colour and not one.place]
+    coloured = [one for one in words.descriptions(index) if one.colour and not one.position]
     return words.related(index) + [f"the only {one} {ending}" for one in coloured[:1]]
 
 

@@ -83,22 +83,22 @@ class Scene:
         merged: dict[str, Any] = rle.merge(rle.frPyObjects(polygons, self.height, self.width))
         return merged
 
-    def relation(self, one: int, other: int) -> Relation:
+    def relation(self, first: int, second: int) -> Relation:
         """Tell how one thing lies to another: by paint order where they overlap, else by side."""
-        if self._overlap(one, other):
-            return "in front of" if one > other else "behind"
-        across, down = _centre(self.things[one].box) - _centre(self.things[other].box)
+        if self._overlap(first, second):
+            return "in front of" if first > second else "behind"
+        across, down = _centre(self.things[first].box) - _centre(self.things[second].box)
         if abs(across) >= abs(down):
             return "left of" if across < 0 else "right of"
         return "above" if down < 0 else "below"
 
-    def _overlap(self, one: int, other: int) -> bool:
-        boxes = self.things[one].box, self.things[other].box
+    def _overlap(self, first: int, second: int) -> bool:
+        boxes = self.things[first].box, self.things[second].box
         if max(box[0] for box in boxes) > min(box[2] for box in boxes) + 1:
             return False  # masks are of whole pixels, so a little wider than their outlines
         if max(box[1] for box in boxes) > min(box[3] for box in boxes) + 1:
             return False
-        return bool(rle.area(rle.merge([self.mask(one), self.mask(other)], intersect=True)) > 0)
+        return bool(rle.area(rle.merge([self.mask(first), self.mask(second)], intersect=True)) > 0)
 
 
 def generator(*key: str | int) -> np.random.Generator:
@@ -121,7 +121,7 @@ def make_scene(
         key: names the scene; the same key and arguments give the same scene.
         width: of the picture, pixels.
         height: likewise.
-        things: how many to place; one for which no room is found is left out.
+        things: how many to place; a thing without room is left out.
         colours: the colour names to choose from.
         crowd: whether the first of the things, at the back, is a crowd.
     """
@@ -162,11 +162,11 @@ def _place(
     return ()
 
 
-def _covers(one: Box, other: Box) -> bool:
+def _covers(first: Box, second: Box) -> bool:
     """Tell whether two boxes share more of the smaller one than is allowed."""
-    across = min(one[2], other[2]) - max(one[0], other[0])
-    down = min(one[3], other[3]) - max(one[1], other[1])
-    smaller = min((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (one, other))
+    across = min(first[2], second[2]) - max(first[0], second[0])
+    down = min(first[3], second[3]) - max(first[1], second[1])
+    smaller = min((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (first, second))
     return across > 0 and down > 0 and across * down > COVERED_AT_MOST * smaller
 
 

@@ -38,7 +38,7 @@ def write_v3det(root: Path, world: World, on_progress: Progress | None = None) -
     images: dict[str, list[Record]] = {"train": [], "val": []}
     boxes: dict[str, list[Record]] = {"train": [], "val": []}
     for shot in album("v3det", world, ODDITIES):
-        split = "val" if shot.place % 4 == 3 else "train"
+        split = "val" if shot.position % 4 == 3 else "train"
         images[split].append(_image(shot))
         boxes[split] += _annotations(shot)
         path = folder / file_name(shot)
@@ -46,7 +46,7 @@ def write_v3det(root: Path, world: World, on_progress: Progress | None = None) -
         if shot.oddity != "missing":
             path.write_bytes(shot.jpeg())
         if on_progress:
-            on_progress(shot.place + 1, album_size(world))
+            on_progress(shot.position + 1, album_size(world))
     for split in images:
         file = {
             "images": sorted(images[split], key=lambda record: rank("order", record["id"])),
@@ -63,12 +63,12 @@ def write_v3det(root: Path, world: World, on_progress: Progress | None = None) -
 def file_name(shot: Shot) -> str:
     """Return a picture's path below `v3det`; its folder is that of the last thing's category."""
     category = _category(shot.scene.things[-1]) if shot.scene.things else 1
-    return f"images/n{category:08d}/{shot.place}_{shot.scene.width}_{number(shot):04d}.jpg"
+    return f"images/n{category:08d}/{shot.position}_{shot.scene.width}_{number(shot):04d}.jpg"
 
 
 def number(shot: Shot) -> int:
     """Return a picture's id."""
-    return 3 + 2 * shot.place
+    return 3 + 2 * shot.position
 
 
 def categories() -> list[Record]:
@@ -99,11 +99,11 @@ def _image(shot: Shot) -> Record:
 
 
 def _annotations(shot: Shot) -> list[Record]:
-    found = []
+    annotations = []
     for thing in shot.scene.things:
         x0, y0, x1, y1 = thing.box
         width, height = round(x1 - x0, 2), round(y1 - y0, 2)
-        found.append(
+        annotations.append(
             {
                 "image_id": number(shot),
                 "category_id": _category(thing),
@@ -112,4 +112,4 @@ def _annotations(shot: Shot) -> list[Record]:
                 "area": round(width * height, 2),
             }
         )
-    return found
+    return annotations

@@ -30,7 +30,7 @@ FRAMES = ((384, 208), (360, 200))  # a film's, width and height; pixels
 ODDITIES = {2: "empty", 4: "grey"}
 CORNERS = {"triangle": 3, "square": 4, "diamond": 4, "pentagon": 5, "hexagon": 6}
 OPPOSITE = {"left of": "right of", "above": "below", "in front of": "behind"}
-OPPOSITE |= {other: one for one, other in OPPOSITE.items()}
+OPPOSITE |= {second: first for first, second in OPPOSITE.items()}
 _REASON = {
     "left of": "further left than",
     "right of": "further right than",
@@ -56,7 +56,7 @@ def write_vcr(root: Path, world: World, on_progress: Progress | None = None) -> 
     folder = root / "vcr"
     lines: dict[str, list[Record]] = {"train": [], "val": []}
     for shot in album("vcr", world, ODDITIES, FRAMES):
-        split = "val" if shot.place % 4 == 3 else "train"
+        split = "val" if shot.position % 4 == 3 else "train"
         path = folder / "vcr1images" / f"{stem(shot)}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(shot.jpeg())
@@ -64,7 +64,7 @@ def write_vcr(root: Path, world: World, on_progress: Progress | None = None) -> 
         for number, quiz in enumerate(quizzes(shot.scene)):
             lines[split].append(_line(shot, quiz, split, (len(lines[split]), number)))
         if on_progress:
-            on_progress(shot.place + 1, album_size(world))
+            on_progress(shot.position + 1, album_size(world))
     for split, records in lines.items():
         text = b"".join(msgspec.json.encode(record) + b"\n" for record in records)
         (folder / f"{split}.jsonl").write_bytes(text)
@@ -72,14 +72,14 @@ def write_vcr(root: Path, world: World, on_progress: Progress | None = None) -> 
 
 def stem(shot: Shot) -> str:
     """Return a picture's folder and name, without suffix."""
-    start, second = f"00.{shot.place // 60:02d}", f"{shot.place % 60:02d}"
+    start, second = f"00.{shot.position // 60:02d}", f"{shot.position % 60:02d}"
     movie = _movie(shot)
     kind = "lsmdc" if movie.startswith("1001") else "movieclips"
-    return f"{kind}_{movie}/{movie}_{start}.{second}.000-{start}.{second}.900@{shot.place % 3}"
+    return f"{kind}_{movie}/{movie}_{start}.{second}.000-{start}.{second}.900@{shot.position % 3}"
 
 
 def _movie(shot: Shot) -> str:
-    return "1001_SHAPES" if shot.place % 3 else "Shapes_and_Colours"
+    return "1001_SHAPES" if shot.position % 3 else "Shapes_and_Colours"
 
 
 def _metadata(shot: Shot) -> Record:
@@ -87,7 +87,7 @@ def _metadata(shot: Shot) -> Record:
     segments: list[list[list[list[int]]]] = [
         [part.round().astype(int).tolist() for part in thing.parts] for thing in things
     ]
-    if things and shot.place % 5 == 0:
+    if things and shot.position % 5 == 0:
         segments[-1] = []
     return {
         "boxes": [[*thing.box, _score(shot, k)] for k, thing in enumerate(things)],
@@ -130,10 +130,10 @@ def _colour(scene: Scene) -> Quiz:
 
 def _relation(scene: Scene) -> Iterator[Quiz]:
     """Yield one question. Things apart may be left of and above each other, so neither is asked."""
-    found = Words(scene=scene).relations
-    for one, other in sorted(found, key=lambda pair: rank("asked", scene.key, *pair))[:1]:
-        lies = found[one, other]
-        x, y = [one], [other]
+    relations = Words(scene=scene).relations
+    for first, second in sorted(relations, key=lambda pair: rank("asked", scene.key, *pair))[:1]:
+        lies = relations[first, second]
+        x, y = [first], [second]
         covering: list[Tokens] = [
             [x, "covers", "a", "part", "of", y, "."],
             [y, "covers", "a", "part", "of", x, "."],
@@ -180,14 +180,14 @@ def _kind(scene: Scene) -> Quiz:
     )
 
 
-def _line(shot: Shot, quiz: Quiz, split: str, at: tuple[int, int]) -> Record:
-    """Return a line; `at` is its place in the file and its place among those of its picture."""
-    index, number = at
+def _line(shot: Shot, quiz: Quiz, split: str, numbers: tuple[int, int]) -> Record:
+    """Return a line; `numbers` are its index in the file and among the lines of its picture."""
+    index, number = numbers
     order = {
         name: sorted(range(4), key=lambda k: rank(name, shot.scene.key, number, k))
         for name in ("answer", "rationale")
     }
-    label = {name: found.index(0) for name, found in order.items()}
+    label = {name: positions.index(0) for name, positions in order.items()}
     return {
         "movie": _movie(shot),
         "objects": _names(shot),
@@ -207,7 +207,7 @@ def _line(shot: Shot, quiz: Quiz, split: str, at: tuple[int, int]) -> Record:
         "rationale_sources": [index + 4 * k for k in order["rationale"]],
         "rationale_match_iter": order["rationale"],
         "rationale_label": label["rationale"],
-        "img_id": f"{split}-{shot.place}",
+        "img_id": f"{split}-{shot.position}",
         "question_number": number,
         "annot_id": f"{split}-{index}",
         "match_fold": f"{split}-{index % 4}",

@@ -72,9 +72,9 @@ def entries(world: World) -> Iterator[Entry]:
     """Yield all pictures in order of their ids, from 1."""
     shots: Iterator[Shot] = album("visual genome", world, ODDITIES)
     for shot, picture in zip(shots, coco.pictures(world), strict=False):
-        shared = shot.place % 3 == 0 and not shot.oddity and picture.oddity != "turned"
+        shared = shot.position % 3 == 0 and not shot.oddity and picture.oddity != "turned"
         yield Entry(
-            image_id=shot.place + 1,
+            image_id=shot.position + 1,
             scene=picture.scene if shared else shot.scene,
             oddity=picture.oddity if shared else shot.oddity,
             number=picture.number if shared else None,
@@ -149,12 +149,12 @@ def _relationships(entry: Entry) -> list[Record]:
     return [
         {
             "predicate": predicate.upper() if k % 3 == 2 else predicate,
-            "object": _end(_object(entry, other)),
+            "object": _end(_object(entry, second)),
             "relationship_id": entry.image_id * _IDS_PER_PICTURE + k,
             "synsets": [],
-            "subject": _end(_object(entry, one)),
+            "subject": _end(_object(entry, first)),
         }
-        for k, (one, predicate, other) in enumerate(relations(entry.scene))
+        for k, (first, predicate, second) in enumerate(relations(entry.scene))
     ]
 
 
@@ -162,10 +162,10 @@ def relations(scene: Scene) -> list[tuple[int, str, int]]:
     """Return how some pairs of things stand to each other: subject, predicate, object."""
     lies: dict[tuple[int, int], str] = dict(Words(scene=scene).relations)
     chosen = sorted(lies, key=lambda pair: rank("relation", scene.key, *pair))[:RELATIONS]
-    found = [(one, lies[one, other], other) for one, other in chosen]
+    triples = [(first, lies[first, second], second) for first, second in chosen]
     areas = [thing.area for thing in scene.things]
-    found += [(m, "larger than", n) for m, n in chosen[:1] if areas[m] >= LARGER * areas[n]]
-    return found
+    triples += [(m, "larger than", n) for m, n in chosen[:1] if areas[m] >= LARGER * areas[n]]
+    return triples
 
 
 def _regions(entry: Entry) -> list[Record]:
@@ -174,8 +174,8 @@ def _regions(entry: Entry) -> list[Record]:
     singles = [k for k, thing in enumerate(scene.things) if not thing.crowd]
     said = [(scene.things[k].box, a(words.noun(k))) for k in singles]
     said += [
-        (_around(scene, one, other), f"{a(words.noun(one))} {lies} {a(words.noun(other))}")
-        for one, lies, other in relations(scene)
+        (_around(scene, first, second), f"{a(words.noun(first))} {lies} {a(words.noun(second))}")
+        for first, lies, second in relations(scene)
     ]
     said += said[:1] if entry.image_id % 5 == 0 else []
     regions = [_region(entry, k, box, phrase) for k, (box, phrase) in enumerate(said)]
@@ -209,9 +209,9 @@ def _odd(region: Record, scene: Scene) -> Record:
     return region
 
 
-def _around(scene: Scene, one: int, other: int) -> Box:
+def _around(scene: Scene, first: int, second: int) -> Box:
     """Return the box around two things."""
-    boxes = scene.things[one].box, scene.things[other].box
+    boxes = scene.things[first].box, scene.things[second].box
     x0, y0, x1, y1 = zip(*boxes, strict=True)
     return min(x0), min(y0), max(x1), max(y1)
 

@@ -58,28 +58,28 @@ class Words:
 
     def descriptions(self, index: int) -> list[Description]:
         """Return all that identify a thing, the shortest first; none of a crowd."""
-        found = [one for one in self._true_of(index) if self._only(one) == [index]]
-        return sorted(found, key=lambda one: len(str(one).split()))
+        descriptions = [each for each in self._true_of(index) if self._only(each) == [index]]
+        return sorted(descriptions, key=lambda each: len(str(each).split()))
 
     def related(self, index: int) -> list[str]:
         """Return phrases that identify a thing by its relation to another one."""
-        mine, found = self.scene.things[index], {}
-        for other, thing in enumerate(self.scene.things):
-            relation = self.relations.get((index, other))
+        mine, phrases = self.scene.things[index], {}
+        for second, thing in enumerate(self.scene.things):
+            relation = self.relations.get((index, second))
             if relation:
-                one = Description(shape=mine.shape, colour=mine.colour)
+                description = Description(shape=mine.shape, colour=mine.colour)
                 landmark = Description(shape=thing.shape, colour=thing.colour)
-                if self._only_related(one, relation, landmark) == [index]:
-                    found[f"the {one} {relation} {a(str(landmark))}"] = True
-        return list(found)
+                if self._only_related(description, relation, landmark) == [index]:
+                    phrases[f"the {description} {relation} {a(str(landmark))}"] = True
+        return list(phrases)
 
     @cached_property
     def relations(self) -> dict[tuple[int, int], Relation]:
         """How each single thing lies to each other one."""
         singles = [k for k, thing in enumerate(self.scene.things) if not thing.crowd]
-        found = {pair: self.scene.relation(*pair) for pair in permutations(singles, 2)}
+        relations = {pair: self.scene.relation(*pair) for pair in permutations(singles, 2)}
         depth = ("in front of", "behind")
-        return {pair: lies for pair, lies in found.items() if self.sides or lies in depth}
+        return {pair: lies for pair, lies in relations.items() if self.sides or lies in depth}
 
     def _true_of(self, index: int) -> Iterator[Description]:
         thing = self.scene.things[index]
@@ -90,34 +90,38 @@ class Words:
         for size, colour, place in product(sizes, ("", thing.colour), wheres):
             yield Description(shape=thing.shape, colour=colour, size=size, place=place)
 
-    def _only(self, one: Description) -> list[int]:
-        return [k for k in range(len(self.scene.things)) if one.holds(self.scene, k)]
+    def _only(self, description: Description) -> list[int]:
+        return [k for k in range(len(self.scene.things)) if description.holds(self.scene, k)]
 
-    def _only_related(self, one: Description, lies: Relation, other: Description) -> list[int]:
+    def _only_related(
+        self, description: Description, lies: Relation, landmark: Description
+    ) -> list[int]:
         """Return the things that a phrase may mean."""
-        found = self._only(other)
-        return [k for k in self._only(one) if any(self._may_lie(k, lies, m) for m in found)]
+        landmarks = self._only(landmark)
+        return [
+            k for k in self._only(description) if any(self._may_lie(k, lies, m) for m in landmarks)
+        ]
 
-    def _may_lie(self, one: int, lies: Relation, other: int) -> bool:
+    def _may_lie(self, first: int, lies: Relation, second: int) -> bool:
         """Tell whether a relation holds, if only a little; of a crowd it always may."""
-        things = self.scene.things[one], self.scene.things[other]
-        if one == other or any(thing.crowd for thing in things):
-            return one != other
+        things = self.scene.things[first], self.scene.things[second]
+        if first == second or any(thing.crowd for thing in things):
+            return first != second
         (x, y), (x2, y2) = (_centre(thing.box) for thing in things)
         sides = {"left of": x < x2, "right of": x > x2, "above": y < y2, "below": y > y2}
-        return sides.get(lies, self.relations.get((one, other)) == lies)
+        return sides.get(lies, self.relations.get((first, second)) == lies)
 
 
 def places(scene: Scene, index: int) -> tuple[str, ...]:
     """Return where the centre of a thing's box lies, in thirds of the picture."""
     x, y = _centre(scene.things[index].box)
     across, down = x / scene.width * 3, y / scene.height * 3
-    found = []
+    thirds = []
     if not 1 <= across <= 2:
-        found.append("on the left" if across < 1 else "on the right")
+        thirds.append("on the left" if across < 1 else "on the right")
     if not 1 <= down <= 2:
-        found.append("at the top" if down < 1 else "at the bottom")
-    return tuple(found) or (MIDDLE,)
+        thirds.append("at the top" if down < 1 else "at the bottom")
+    return tuple(thirds) or (MIDDLE,)
 
 
 def _centre(box: Box) -> tuple[float, float]:
