@@ -100,7 +100,7 @@ def _served(vllm: Path, folder: Path) -> Iterator[Server]:
 
 
 def _alone(work: Callable[..., Run], *given: Any) -> Run:
-    """Do work in a process of its own, as a user does: this one also looks after the server."""
+    """Run work in a separate process, as a user does; this process looks after the server."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(work, *given).result()
 

@@ -1,4 +1,4 @@
-"""Every source in its owner's full size, by reference: speed, memory, and growth with size.
+"""Builds of every source in its owner's full size, by reference: speed, memory, growth with size.
 
 Each is built with two workers: a tenth of the images with all that is said of them, the whole, and
 the tenth once more, lest a machine that grows slower meanwhile blur the comparison. Pictures are
@@ -27,14 +27,14 @@ MB = 1e6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Built:
-    """A build, and how many images it read."""
+    """A measured build and its number of images."""
 
     run: Run
     images: int
 
 
 def measure_sources(data: Path, sources: Sequence[str]) -> None:
-    """Write the data, unless they are there, build each source, print a line for it."""
+    """Write the data unless it is there, build each source, and print a line for each."""
     print("\nwriting data sets of their full sizes, and a tenth of each, unless they are there")
     for share, scale in SHARES.items():
         write_data_root(data / "full_size" / share, scale, sources)

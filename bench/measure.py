@@ -24,7 +24,7 @@ class Run:
 
 
 def run_into(output: Path, command: list[str], log: Path) -> Run:
-    """Run a command that writes into a folder, which it finds missing."""
+    """Run a command that writes into a folder; the folder is removed first."""
     shutil.rmtree(output, ignore_errors=True)
     os.sync()
     return run(command, log)
@@ -47,13 +47,13 @@ def run(command: list[str], log: Path) -> Run:
 
 
 def _cpu_seconds() -> float:
-    """Return what ended children, and theirs, have taken so far."""
+    """Return the processor seconds of all ended child processes."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 class _Watch:
-    """Looks at a process and all it starts, now and then: looking takes time from them."""
+    """A thread that polls the memory of a process and of its descendants, seldom, to take little time."""
 
     def __init__(self, pid: int) -> None:
         self.peaks: dict[int, int] = {}
@@ -62,7 +62,7 @@ class _Watch:
         self._thread = threading.Thread(target=self._look)
 
     def __enter__(self) -> Self:
-        """Begin to look."""
+        """Begin to poll."""
         self._thread.start()
         return self
 

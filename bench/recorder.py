@@ -1,4 +1,4 @@
-"""A captioner that notes what it is asked, and when; for benchmarks."""
+"""A captioner that records its requests and their times; for benchmarks."""
 
 import time
 from pathlib import Path
@@ -13,7 +13,7 @@ from pipelines.recipes.recap import Captioning
 
 
 class Run(msgspec.Struct):
-    """What a run was, from its first call to its last answer."""
+    """The measures of a run, from its first call to its last answer."""
 
     calls: int
     seconds: float
@@ -61,7 +61,7 @@ class Recorder(OpenAICaptioner):
 
 
 def clocks() -> tuple[float, float]:
-    """The time, and how long this process has been busy; seconds."""
+    """Return wall-clock time and this process's busy time, seconds."""
     return time.perf_counter(), time.process_time()
 
 

@@ -30,7 +30,7 @@ MB = 1e6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """One conversion, done by both."""
+    """A conversion that RegionForge and its peers do."""
 
     title: str
     data: CocoSet

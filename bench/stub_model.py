@@ -1,4 +1,4 @@
-"""What the stub server answers: words chosen by a hash, and what a script says of failures."""
+"""The stub server's answers: words chosen by a hash, and failures as a script orders them."""
 
 import base64
 import json
@@ -25,7 +25,7 @@ IMAGE_TOKENS = 256
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What to do with requests whose id matches, instead of answering at once."""
+    """A rule for requests whose id matches: a failure or a delay instead of an answer."""
 
     match: str = ".*"  # of the request's id
     attempts: list[int] | None = None  # which of its attempts, from 0; None: all
@@ -39,7 +39,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """How the server behaves."""
+    """The behaviour of the server."""
 
     rules: list[Rule] = field(default_factory=list)  # the first that fits
     delay: float = 0.0  # seconds that each answer takes
@@ -70,7 +70,7 @@ class Call:
 
 
 class Model:
-    """Says what is answered, and with which status."""
+    """The model: chooses each answer and its status."""
 
     def __init__(self, script: Script, log: str | None) -> None:
         self.script = script
@@ -79,7 +79,7 @@ class Model:
         self._log = Path(log).open("ab", buffering=0) if log else None  # noqa: SIM115
 
     def call(self, request_id: str, body: bytes) -> Call:
-        """Take a request in."""
+        """Return the call that a request makes."""
         call = Call(request_id, self._seen[request_id], time.monotonic())
         self._seen[request_id] += 1
         call.fields = json.loads(body)
@@ -96,7 +96,7 @@ class Model:
         return call
 
     def rule(self, call: Call) -> Rule:
-        """Return what to do with it."""
+        """Return the rule for a call, or None."""
         for rule in self.script.rules:
             timely = rule.attempts is None or call.attempt in rule.attempts
             if timely and re.search(rule.match, call.id):
@@ -104,7 +104,7 @@ class Model:
         return Rule()
 
     def log(self, call: Call, status: int | str) -> None:
-        """Write down what became of a request."""
+        """Log the outcome of a request."""
         if self._log is None:
             return
         line = {

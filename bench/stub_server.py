@@ -32,18 +32,18 @@ class Connection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin."""
+        """Keep the transport of a new connection."""
         self.transport = transport
         self._server.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End; whoever asked has gone, or was cut off."""
+        """Forget the connection."""
         self._server.connections.discard(self)
         if self._task is not None:
             self._task.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes in, and a request when it is whole."""
+        """Collect bytes and answer each whole request."""
         self._room += data
         if not self._needed:
             if (end := self._room.find(b"\r\n\r\n")) < 0:
@@ -63,7 +63,7 @@ class Connection(asyncio.Protocol):
 
 
 class Server:
-    """Listens, and now and then does not."""
+    """The listening server; a script can stop it now and then."""
 
     def __init__(self, model: Model) -> None:
         self._model = model

@@ -1,4 +1,4 @@
-"""vLLM's own load generator on requests that are given; runs in vLLM's environment.
+"""vLLM's own load generator on recorded requests; runs in vLLM's environment.
 
     VLLM/bin/python -P bench/vllm_load.py URL MODEL CONCURRENCY REQUESTS
 

@@ -1,1 +1,1 @@
-"""Data sets of their owners' sizes, for benchmarks; what they say is drawn by chance, not seen."""
+"""Data sets of their owners' sizes, for benchmarks; their texts and boxes are random."""

@@ -14,7 +14,7 @@ from pipelines.sample_world.scene import generator
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """How large things are and how many corners they have: mean and deviation of the logarithm."""
+    """The sizes and corner counts of things: mean and deviation of their logarithms."""
 
     radius: tuple[float, float]  # pixels
     corners: tuple[float, float]

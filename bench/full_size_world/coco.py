@@ -33,7 +33,7 @@ CATEGORY_IDS = tuple(number for number in range(1, 91) if number not in _NO_SUCH
 
 @dataclass(frozen=True, kw_only=True)
 class CocoSet:
-    """Where a data set in COCO's format lies."""
+    """The paths of a data set in COCO's format."""
 
     annotations: Path
     pictures: Path
@@ -173,7 +173,7 @@ def _write_annotations(path: Path, sides: NDArray[np.int64], boxes: int) -> None
 
 
 def categories() -> list[Record]:
-    """Return 80 categories with the ids that COCO's have."""
+    """Return 80 categories with COCO's ids."""
     names = [(colour, shape) for shape in SHAPES for colour in COLOURS]
     return [
         {"supercategory": shape, "id": number, "name": f"{colour} {shape}"}

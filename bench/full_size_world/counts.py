@@ -16,12 +16,12 @@ def scaled(count: int, scale: float) -> int:
 
 
 def shared_out(rng: np.random.Generator, total: int, places: int) -> NDArray[np.int64]:
-    """Return how many of some things are at each place, about equally many: (places,)."""
+    """Return the number of things at each place, about equally many: (places,)."""
     return rng.multinomial(total, np.full(places, 1 / places))
 
 
 def starts_of(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return where the things of each place begin, in one long row of them."""
+    """Return the index of each place's first thing in one long row: (places,)."""
     return np.cumsum(counts) - counts
 
 

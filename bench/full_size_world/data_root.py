@@ -30,7 +30,7 @@ OF_COCO = ("llava", "lvis", "refcoco", "refcoco_plus", "refcocog")  # they need 
 
 
 def write_data_root(root: Path, scale: float, sources: Iterable[str]) -> None:
-    """Write sources below a folder, and COCO with those that are about its pictures.
+    """Write sources below a folder, and COCO where a source is about its pictures.
 
     Args:
         root: the folder; of one scale only.

@@ -1,4 +1,4 @@
-"""Pictures by the hundred thousand: links to a few plain JPEGs, for nobody looks at them."""
+"""Pictures by the hundred thousand: links to a few plain JPEGs."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -33,7 +33,7 @@ def link_pictures(
 
 
 def link_one(target: Path, link: Path) -> None:
-    """Make a hard link, in place of what may be there."""
+    """Make a hard link; replace a file of that name."""
     link.unlink(missing_ok=True)
     link.hardlink_to(target)
 

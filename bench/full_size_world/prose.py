@@ -30,7 +30,7 @@ def vocabulary() -> list[str]:
 
 
 def zipf(key: str, count: int, values: int) -> NDArray[np.int64]:
-    """Return so many numbers below `values`, low ones the most frequent: (count,)."""
+    """Return numbers below `values`, low ones the most frequent: (count,)."""
     weights = (np.arange(values) + _SHIFT) ** -_EXPONENT
     edges = np.cumsum(weights) / weights.sum()
     edges[-1] = 1.0
@@ -38,7 +38,7 @@ def zipf(key: str, count: int, values: int) -> NDArray[np.int64]:
 
 
 def phrases(key: str, count: int, words: float) -> list[str]:
-    """Return phrases of so many words on average, 1 at least."""
+    """Return phrases of `words` words on average, 1 at least."""
     lengths = 1 + generator("lengths", key).poisson(words - 1, count)
     names = vocabulary()
     drawn = [names[place] for place in zipf(key, int(lengths.sum()), len(names)).tolist()]
@@ -48,12 +48,12 @@ def phrases(key: str, count: int, words: float) -> list[str]:
 
 
 def sentences(key: str, count: int, words: float) -> list[str]:
-    """Return sentences of so many words on average."""
+    """Return sentences of `words` words on average."""
     return [f"{phrase.capitalize()}." for phrase in phrases(key, count, words)]
 
 
 def names(count: int) -> list[str]:
-    """Return so many different names of one word or two."""
+    """Return different names of one word or two."""
     words = vocabulary()
     pairs = (f"{words[k % 997]} {words[1_000 + k % 7_993]}" for k in range(count))
     unique = list(dict.fromkeys([*words[len(_GLUE) : count // 2], *pairs]))[:count]

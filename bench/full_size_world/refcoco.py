@@ -17,7 +17,7 @@ _DISTINCT = 20_000
 
 @dataclass(frozen=True, kw_only=True)
 class Edition:
-    """One of the three: what there is of each, and which share of the refs a split has."""
+    """One of the three data sets: its numbers of things, and each split's share of the refs."""
 
     folder: str
     refs: int
@@ -51,12 +51,12 @@ def write_refcoco(root: Path, scale: float) -> None:
 
 
 def write_refcoco_plus(root: Path, scale: float) -> None:
-    """Write `root/refcoco+` likewise."""
+    """Write `root/refcoco+`, or a share of its images; they are COCO's."""
     _write(root, REFCOCO_PLUS, scale)
 
 
 def write_refcocog(root: Path, scale: float) -> None:
-    """Write `root/refcocog` likewise."""
+    """Write `root/refcocog`, or a share of its images; they are COCO's."""
     _write(root, REFCOCOG, scale)
 
 

@@ -104,7 +104,7 @@ def _predicates() -> list[str]:
 
 
 def _by_image(key: str, images: int, total: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """Yield the first of some images, from 1, and how many things each of them has."""
+    """Yield slices of images: the first image's number, from 1, and the count of things in each."""
     counts = shared_out(generator(key), total, images)
     for start in range(0, images, _IMAGES_AT_ONCE):
         yield start + 1, counts[start : start + _IMAGES_AT_ONCE]

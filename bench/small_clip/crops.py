@@ -1,4 +1,4 @@
-"""Crops of things in drawn pictures, as a scorer gets to see them."""
+"""Crops of things in drawn pictures, as a scorer sees them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ GREY_EVERY = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Sight:
-    """A crop, and where it was taken from."""
+    """A crop with its picture and scene."""
 
     picture: Image.Image  # upright, RGB
     crop: Image.Image

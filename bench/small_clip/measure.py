@@ -1,4 +1,4 @@
-"""How well a scorer tells true captions of drawn crops from false ones, in an unseen world."""
+"""Measures of a scorer: how well it tells true captions of drawn crops from false ones."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ FULL = tuple(wording for wording in WORDINGS if VALUES.keys() <= set(FIELDS[word
 
 
 def shuffled_area(scorer: Scorer, seen: Sequence[Sight], rng: np.random.Generator) -> float:
-    """Return the ROC area of true captions against those of other crops, which are not true."""
+    """Return the ROC area of true captions against captions of other crops, which are false."""
     texts = [caption([FULL[rng.integers(len(FULL))]], [sight.facts]) for sight in seen]
     order = rng.permutation(len(seen))
     pairs = [
@@ -62,7 +62,7 @@ def means(scorer: Scorer, seen: Sequence[Sight], texts: Sequence[str]) -> np.nda
 
 
 def print_measures(scorer: Scorer) -> None:
-    """Say how good a scorer is."""
+    """Print all measures of a scorer."""
     seen, rng = list(sights(WORLD, SCENES)), np.random.default_rng(SEED)
     print(f"scorer: {scorer.identity}; {len(seen)} held-out crops")
     print(f"ROC area, true against shuffled captions: {shuffled_area(scorer, seen, rng):.3f}")

@@ -97,7 +97,7 @@ _OBLONG = 1.5  # of one side to the other
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What is true of one thing of a scene."""
+    """The facts about one thing of a scene."""
 
     shape: str
     colour: str
@@ -113,7 +113,7 @@ class Facts:
 
 
 def facts_of(scene: Scene, index: int, rng: np.random.Generator) -> Facts:
-    """Return the facts of a thing, and of one beside it; one that is alone is beside itself."""
+    """Return the facts of a thing and of a neighbour; a thing that is alone is its own neighbour."""
     thing = scene.things[index]
     others = [k for k in range(len(scene.things)) if k != index] or [index]
     other = int(rng.choice(others))
@@ -142,7 +142,7 @@ def facts_of(scene: Scene, index: int, rng: np.random.Generator) -> Facts:
 def draw_wordings(
     facts: Facts, rng: np.random.Generator, words: int, *, claiming: bool = True
 ) -> tuple[str, ...]:
-    """Return wordings that, filled in, hold some number of words or a few more.
+    """Return wordings that hold a number of words, or a few more, once they are filled in.
 
     Args:
         facts: with which they are filled in.
@@ -161,7 +161,7 @@ def draw_wordings(
 def falsified(
     wordings: Sequence[str], facts: Facts, rng: np.random.Generator, *, last: bool = False
 ) -> list[Facts]:
-    """Return the facts of each sentence, one of which makes one claim that is false.
+    """Return the facts of each sentence, with one claim of one sentence made false.
 
     Where no sentence claims anything, all facts stay as they are.
 
@@ -186,7 +186,7 @@ def falsified(
 
 
 def claimed_values(wordings: Sequence[str], told: Sequence[Facts]) -> set[tuple[str, str]]:
-    """Return what a caption claims: attributes and values."""
+    """Return the claims of a caption: attributes and values."""
     return {
         (attribute, getattr(facts, attribute))
         for wording, facts in zip(wordings, told, strict=True)
@@ -207,7 +207,7 @@ def caption(wordings: Sequence[str], told: Sequence[Facts]) -> str:
 
 
 def every_text() -> list[str]:
-    """Return texts that hold, between them, every word that captions may hold."""
+    """Return texts that together hold every word of all possible captions."""
     values = [value for values in VALUES.values() for value in values]
     named = [*values, *map(plural, SHAPES), *NUMBERS, *map(str, range(len(NUMBERS)))]
     said = [

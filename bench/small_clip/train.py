@@ -1,4 +1,4 @@
-"""Trains the small CLIP on drawn crops and captions whose truth is known.
+"""The training of the small CLIP, on drawn crops and captions of known truth.
 
     python -m bench.small_clip.train [--output DIR] [--seed N] [--threads N]
 
@@ -102,7 +102,7 @@ class Batch(NamedTuple):
 
 
 class Material:
-    """Crops and their facts, from which batches are drawn."""
+    """The crops and facts that batches are drawn from."""
 
     def __init__(self, preprocess: Any, vocabulary: Vocabulary, rng: np.random.Generator) -> None:
         self._rng = rng
@@ -152,12 +152,12 @@ class Material:
 
 
 def _row(values: Set[tuple[str, str]]) -> Any:
-    """Return a row that is 1 where a value is among those given."""
+    """Return a row with a 1 for each given value."""
     return np.array([claim in values for claim in CLAIMS], dtype=np.float32)
 
 
 class Lesson:
-    """A model, and two linear readers of its embeddings that help it to see what matters."""
+    """A model with two linear probes of its embeddings, which help it learn attributes."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -165,7 +165,7 @@ class Lesson:
         self._read = torch.nn.Linear(MODEL["embed_dim"], len(CLAIMS))
 
     def parameters(self) -> list[Any]:
-        """Return all that is trained; the readers are thrown away afterwards."""
+        """Return all trained parameters; the probes are thrown away afterwards."""
         return [*self._model.parameters(), *self._seen.parameters(), *self._read.parameters()]
 
     def loss(self, batch: Batch) -> Any:
@@ -232,7 +232,7 @@ def _rate(step: int) -> float:
 
 
 def write_config(folder: Path, words: Sequence[str]) -> None:
-    """Write the shape of a model, how it wants pictures, and the words it knows."""
+    """Write a model's shape, its image preprocessing and its vocabulary."""
     text = MODEL["text_cfg"] | {"vocab_size": len(Vocabulary(words))}
     config = {
         "model_cfg": MODEL | {"text_cfg": text},
@@ -244,7 +244,7 @@ def write_config(folder: Path, words: Sequence[str]) -> None:
 
 
 def main() -> None:
-    """Train, and say how good the result is."""
+    """Train a model and print its measures."""
     parser = argparse.ArgumentParser(description="Train the small CLIP on drawn crops.")
     parser.add_argument("--output", type=Path, default=FOLDER, metavar="DIR")
     parser.add_argument("--seed", type=int, default=0)

@@ -1,4 +1,4 @@
-"""Scenes and their pictures for any data set: laid out, with what is odd in some, and encoded."""
+"""Scenes and their pictures for any data set: laid out, with planted oddities, and encoded."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Oddity = str  # "", "empty", "crowd", "grey", "turned"; a data set may have more
 
 @dataclass(frozen=True, kw_only=True)
 class Shot:
-    """A picture that only one data set shows: its place there, from 0, and what it shows."""
+    """A picture of one data set only: its position there, from 0, its scene and its oddity."""
 
     position: int
     scene: Scene
@@ -41,7 +41,7 @@ def album(
     Args:
         name: of the data set.
         world: of which it is a part.
-        oddities: what is odd, by place.
+        oddities: the planted oddity, by position.
         frames: widths and heights to choose from; pixels.
     """
     for position in range(album_size(world)):

@@ -26,7 +26,7 @@ from pipelines.sample_world.shapes import SHAPES
 from schemas.ids import rank
 from schemas.mask import decode_counts
 
-# By place in the world. All of ODDITIES lie in train2017; CROWDED counts modulo 8.
+# By position in the world. All of ODDITIES lie in train2017; CROWDED counts modulo 8.
 ODDITIES = {4: "empty", 20: "empty", 5: "flat", 21: "flat", 8: "grey", 12: "turned"}
 CROWDED = (1, 7)
 
@@ -38,7 +38,7 @@ _ANGULAR = ("triangle", "square", "diamond", "pentagon", "hexagon")
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """One picture: its COCO number, its split by edition, what it shows, and its oddity if any."""
+    """One picture: its COCO number, its split by edition, its scene, and its oddity if any."""
 
     number: int
     splits: dict[int, str]
@@ -162,7 +162,7 @@ def _flattened(record: Record) -> Record:
 
 
 def _write_picture(coco: Path, picture: Picture) -> None:
-    """Write the 2017 picture, and the 2014 one as a link to it or, where none can be, a copy."""
+    """Write the 2017 picture, and the 2014 picture as a link to it, or as a copy where links fail."""
     paths = {year: coco / picture.folder(year) / picture.file_name(year) for year in picture.splits}
     for path in paths.values():
         path.parent.mkdir(parents=True, exist_ok=True)

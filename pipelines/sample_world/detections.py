@@ -44,7 +44,7 @@ def write_detections(root: Path, world: World, on_progress: Progress | None = No
 
 
 def _detections(picture: Picture, noise: int, rng: np.random.Generator) -> Iterator[Record]:
-    """Yield a picture's detections, the crowd's aside."""
+    """Yield a picture's detections, without crowds."""
     scene = picture.scene
     for thing, record in zip(scene.things, coco.things(picture), strict=True):
         if thing.crowd:

@@ -1,4 +1,4 @@
-"""Turns a scene into a picture: textured ground, then the things from back to front."""
+"""Pictures of scenes: textured ground, then the things from back to front."""
 
 from io import BytesIO
 

@@ -7,7 +7,7 @@ Boxes are whole pixels, counted from 1, both ends inside. A picture has one chai
 for all things together (a box of each, so those objects bear two names), one for the ground
 (a scene, no box) and one for the colours (no box). Five captions, all true of the picture.
 
-Planted, by place in the album (`ODDITIES`): a picture without a box, a grayscale one, one whose
+Planted, by position in the album (`ODDITIES`): a picture without a box, a grayscale one, one whose
 last caption belongs to another picture and has no phrase, one with a box that is there twice, one
 with a chain that no caption mentions, and one that has the first picture's chain ids. Captions
 hold letters outside ASCII, and some phrases are of two types.
@@ -91,7 +91,7 @@ def captions(shot: Shot) -> list[str]:
 
 
 def _chain(shot: Shot, index: int) -> int:
-    """Return a chain's id; the chains of the "shared" picture are those of the first one."""
+    """Return a chain's id; the "shared" picture has the chains of the first picture."""
     position = 0 if shot.oddity == "shared" else shot.position
     return 1 + position * _CHAINS_PER_PICTURE + index
 

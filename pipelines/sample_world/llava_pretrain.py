@@ -5,7 +5,7 @@
 The folder is the first five digits of the name. The shorter side of a picture has 336 pixels. A
 caption is true, in lower case and no full sentence. `<image>` stands first or last in the request.
 
-Planted, by place in the album: an empty picture, a grayscale one, and one with an EXIF turn, of
+Planted, by position in the album: an empty picture, a grayscale one, and one with an EXIF turn, of
 which no sides are told.
 """
 
@@ -50,7 +50,7 @@ def write_llava_pretrain(root: Path, world: World, on_progress: Progress | None 
 
 
 def caption(shot: Shot) -> str:
-    """Return a short caption: how many things there are, and one of them or how two lie."""
+    """Return a short caption: the number of things, and one of them or a relation of two."""
     things = shot.scene.things
     words = Words(scene=shot.scene, sides=shot.oddity != "turned")
     if not things:

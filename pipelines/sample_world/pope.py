@@ -1,4 +1,4 @@
-"""The sample world in POPE's layout: is this shape in that picture, and what is true.
+"""The sample world in POPE's layout: whether a shape is in a picture, with the true answer.
 
     pope/coco_pope_{random,popular,adversarial}.json       JSON, a question per line
 
@@ -28,14 +28,14 @@ ASKED = 3  # shapes a picture that are there, and as many that are not
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """In how many pictures shapes are seen, alone and two together."""
+    """The numbers of pictures that show a shape, or two shapes together."""
 
     alone: Counter[str]
     together: Counter[tuple[str, str]]
 
     @staticmethod
     def of(shown: Iterable[Sequence[str]]) -> "Seen":
-        """Count what is shown in pictures."""
+        """Return the counts over pictures."""
         alone: Counter[str] = Counter()
         together: Counter[tuple[str, str]] = Counter()
         for shapes in shown:

@@ -35,7 +35,7 @@ _PUNCTUATION = re.compile(r"[^\w\s]")
 
 @dataclass(frozen=True, kw_only=True)
 class Edition:
-    """One of the three data sets: its folder, its pickle, and what may be said in it."""
+    """One of the three data sets: its folder, its pickle, and its kind of phrases."""
 
     folder: str
     split_by: str
@@ -142,13 +142,13 @@ def _with_places(words: Words, index: int) -> list[str]:
 
 
 def _without_places(words: Words, index: int) -> list[str]:
-    return [str(one) for one in words.descriptions(index) if not one.position]
+    return [str(one) for one in words.descriptions(index) if not one.place]
 
 
 def _relating(words: Words, index: int) -> list[str]:
     """Return relations, and a description in more words, for every seventh thing with an à."""
     ending = "in the picture, voilà" if index == 6 else "in the picture"
-    coloured = [one for one in words.descriptions(index) if one.colour and not one.position]
+    coloured = [one for one in words.descriptions(index) if one.colour and not one.place]
     return words.related(index) + [f"the only {one} {ending}" for one in coloured[:1]]
 
 

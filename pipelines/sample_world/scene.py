@@ -1,4 +1,4 @@
-"""What a drawn picture shows: objects with class, colour, size, outline and paint order.
+"""Scenes: objects with class, colour, size, outline and paint order.
 
 Everything follows from a key by hashing, so a scene is the same on every run and in every data
 set that shows it. Frame: origin at the top-left corner of the picture, x to the right, y
@@ -30,7 +30,7 @@ RADII = (11, 100)  # pixels, in a picture whose shorter side is 240
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """How much is drawn, and from which seed."""
+    """The size and the seed of a sample world."""
 
     seed: int
     pictures: int
@@ -84,7 +84,7 @@ class Scene:
         return merged
 
     def relation(self, first: int, second: int) -> Relation:
-        """Tell how one thing lies to another: by paint order where they overlap, else by side."""
+        """Return the relation of two things: by paint order where they overlap, else by side."""
         if self._overlap(first, second):
             return "in front of" if first > second else "behind"
         across, down = _centre(self.things[first].box) - _centre(self.things[second].box)
@@ -149,7 +149,7 @@ def _flock(rng: np.random.Generator, unit: tuple[Outline, ...]) -> tuple[Outline
 def _place(
     rng: np.random.Generator, unit: tuple[Outline, ...], sides: tuple[int, int], taken: list[Box]
 ) -> tuple[Outline, ...]:
-    """Return unit parts scaled, turned and moved to where they cover little; empty if nowhere."""
+    """Return unit parts scaled, turned and moved to where they cover little; empty without room."""
     for _ in range(TRIES):
         radius = np.exp(rng.uniform(np.log(RADII[0]), np.log(RADII[1]))) * min(sides) / 240
         parts = tuple(part * radius for part in turned(unit, rng.uniform(-15, 15)))
@@ -163,7 +163,7 @@ def _place(
 
 
 def _covers(first: Box, second: Box) -> bool:
-    """Tell whether two boxes share more of the smaller one than is allowed."""
+    """Tell whether two boxes share too much of the smaller box."""
     across = min(first[2], second[2]) - max(first[0], second[0])
     down = min(first[3], second[3]) - max(first[1], second[1])
     smaller = min((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (first, second))

@@ -1,4 +1,4 @@
-"""What the sample world can draw: outlines by class name, and paints by colour name.
+"""Shapes and colours of the sample world: outlines by class name, paints by colour name.
 
 Unit frame of all outlines here: x to the right, y down, within [-1, 1] on both axes.
 """

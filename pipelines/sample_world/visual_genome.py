@@ -7,7 +7,7 @@ Boxes are whole pixels, x y w h from 0, "width" and "height" in regions and "w" 
 Folder and name of a picture are those of its url. Every third picture is one of COCO's, and has
 its `coco_id`. Regions describe one thing, or two and how they lie; all phrases are true.
 
-Planted, by place in the album (`ODDITIES`): a picture without anything, a grayscale one, a file of
+Planted, by position in the album (`ODDITIES`): a picture without anything, a grayscale one, a file of
 no bytes, one of another size than stated, one whose name is not its id. Planted by ids: phrases
 with white space at an end, with a line break inside, or said twice of the same box; a region that
 begins left of the picture and one that ends a pixel below it; things without attributes;
@@ -37,7 +37,7 @@ _IDS_PER_PICTURE = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A picture of Visual Genome: its id and what it shows; `number` is COCO's, if any."""
+    """A picture of Visual Genome: its id, its scene, and its COCO number if it has one."""
 
     image_id: int
     scene: Scene
@@ -46,7 +46,7 @@ class Entry:
 
     @property
     def path(self) -> str:
-        """Where it lies: the second folder has the pictures with odd ids."""
+        """The picture's path: the second folder has the pictures with odd ids."""
         name = self.image_id + 900_000 if self.oddity == "renamed" else self.image_id
         return f"VG_100K{'_2' if self.image_id % 2 else ''}/{name}.jpg"
 
@@ -90,7 +90,7 @@ def _picture(entry: Entry) -> bytes:
 
 
 def records_of(entry: Entry) -> dict[str, Record]:
-    """Return what each of the five files says of a picture, by the file's name."""
+    """Return a picture's records in each of the five files, by the file's name."""
     objects = [_object(entry, index) for index in range(len(entry.scene.things))]
     return {
         "image_data": {
@@ -140,7 +140,7 @@ def _attributes(entry: Entry, index: int, record: Record) -> Record:
 
 
 def _end(record: Record) -> Record:
-    """Return an object as it stands in a relationship: with one name."""
+    """Return an object as relationships hold it: with one name."""
     (name,) = record["names"]
     return {"name": name} | {key: value for key, value in record.items() if key != "names"}
 
@@ -159,7 +159,7 @@ def _relationships(entry: Entry) -> list[Record]:
 
 
 def relations(scene: Scene) -> list[tuple[int, str, int]]:
-    """Return how some pairs of things stand to each other: subject, predicate, object."""
+    """Return relationships of some pairs of things: subject, predicate, object."""
     lies: dict[tuple[int, int], str] = dict(Words(scene=scene).relations)
     chosen = sorted(lies, key=lambda pair: rank("relation", scene.key, *pair))[:RELATIONS]
     triples = [(first, lies[first, second], second) for first, second in chosen]
@@ -196,7 +196,7 @@ def _region(entry: Entry, index: int, box: Box, phrase: str) -> Record:
 
 
 def _odd(region: Record, scene: Scene) -> Record:
-    """Return a region with what is odd in some; a widened box still holds its things."""
+    """Return a region, odd in some pictures; a widened box still holds its things."""
     match region["region_id"] % 31:
         case 5:
             return region | {"phrase": region["phrase"] + "  "}

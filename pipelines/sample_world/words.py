@@ -22,7 +22,7 @@ MIDDLE = "in the middle"
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """A phrase about one thing. An empty part says nothing."""
+    """A phrase about one thing; an empty field is left out of the phrase."""
 
     shape: str
     colour: str = ""
@@ -33,7 +33,7 @@ class Description:
         return " ".join(filter(None, (self.size, self.colour, self.shape, self.place)))
 
     def holds(self, scene: Scene, index: int) -> bool:
-        """Tell whether it is true of a thing."""
+        """Tell whether the description is true of a thing."""
         thing = scene.things[index]
         if self.shape != thing.shape or self.colour not in ("", thing.colour):
             return False
@@ -43,7 +43,7 @@ class Description:
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """What can be said of a scene.
+    """The true phrases about a scene.
 
     Where a picture is shown turned, `sides` is False: nothing is said of left, right, top, bottom.
     """
@@ -57,7 +57,7 @@ class Words:
         return f"{thing.colour} {thing.shape}"
 
     def descriptions(self, index: int) -> list[Description]:
-        """Return all that identify a thing, the shortest first; none of a crowd."""
+        """Return the descriptions that identify a thing, shortest first; none for a crowd."""
         descriptions = [each for each in self._true_of(index) if self._only(each) == [index]]
         return sorted(descriptions, key=lambda each: len(str(each).split()))
 
@@ -75,7 +75,7 @@ class Words:
 
     @cached_property
     def relations(self) -> dict[tuple[int, int], Relation]:
-        """How each single thing lies to each other one."""
+        """The relation of each single thing to each other single thing."""
         singles = [k for k, thing in enumerate(self.scene.things) if not thing.crowd]
         relations = {pair: self.scene.relation(*pair) for pair in permutations(singles, 2)}
         depth = ("in front of", "behind")
@@ -96,14 +96,14 @@ class Words:
     def _only_related(
         self, description: Description, lies: Relation, landmark: Description
     ) -> list[int]:
-        """Return the things that a phrase may mean."""
+        """Return the indices of the things that a phrase may mean."""
         landmarks = self._only(landmark)
         return [
             k for k in self._only(description) if any(self._may_lie(k, lies, m) for m in landmarks)
         ]
 
     def _may_lie(self, first: int, lies: Relation, second: int) -> bool:
-        """Tell whether a relation holds, if only a little; of a crowd it always may."""
+        """Tell whether a relation may hold; with a crowd it always may."""
         things = self.scene.things[first], self.scene.things[second]
         if first == second or any(thing.crowd for thing in things):
             return first != second
@@ -113,7 +113,7 @@ class Words:
 
 
 def places(scene: Scene, index: int) -> tuple[str, ...]:
-    """Return where the centre of a thing's box lies, in thirds of the picture."""
+    """Return the phrases for the position of a thing's box, in thirds of the picture."""
     x, y = _centre(scene.things[index].box)
     across, down = x / scene.width * 3, y / scene.height * 3
     thirds = []

@@ -1,4 +1,4 @@
-"""Writes the whole sample world under one data root, each data set in its owner's layout.
+"""The whole sample world under one data root, each data set in its owner's layout.
 
 A data set is one sibling module with a writer, plus its line in `WRITERS`.
 """
