@@ -53,7 +53,7 @@ def _cpu_seconds() -> float:
 
 
 class _Watch:
-    """A thread that polls the memory of a process and of its descendants, seldom, to take little time."""
+    """A thread that polls the memory of a process and its descendants, but seldom."""
 
     def __init__(self, pid: int) -> None:
         self.peaks: dict[int, int] = {}

@@ -96,7 +96,7 @@ class Model:
         return call
 
     def rule(self, call: Call) -> Rule:
-        """Return the rule for a call, or None."""
+        """Return the rule for a call."""
         for rule in self.script.rules:
             timely = rule.attempts is None or call.attempt in rule.attempts
             if timely and re.search(rule.match, call.id):

@@ -113,7 +113,7 @@ class Facts:
 
 
 def facts_of(scene: Scene, index: int, rng: np.random.Generator) -> Facts:
-    """Return the facts of a thing and of a neighbour; a thing that is alone is its own neighbour."""
+    """Return the facts of a thing and of a neighbour; a lone thing is its own neighbour."""
     thing = scene.things[index]
     others = [k for k in range(len(scene.things)) if k != index] or [index]
     other = int(rng.choice(others))

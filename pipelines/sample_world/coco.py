@@ -162,7 +162,7 @@ def _flattened(record: Record) -> Record:
 
 
 def _write_picture(coco: Path, picture: Picture) -> None:
-    """Write the 2017 picture, and the 2014 picture as a link to it, or as a copy where links fail."""
+    """Write the 2017 picture, and a link to it for 2014, or a copy where links fail."""
     paths = {year: coco / picture.folder(year) / picture.file_name(year) for year in picture.splits}
     for path in paths.values():
         path.parent.mkdir(parents=True, exist_ok=True)

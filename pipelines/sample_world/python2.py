@@ -1,4 +1,4 @@
-"""Pickles of plain containers as Python 2 wrote them: protocol 0, text. This module reads nothing."""
+"""Pickles of plain containers as Python 2 wrote them: protocol 0, text; writing only."""
 
 from collections.abc import Mapping, Sequence
 

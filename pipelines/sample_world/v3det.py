@@ -7,7 +7,7 @@
 A category is a colour and a shape ("red circle"), and `file_name` begins with "images". Annotations
 have no id. Boxes are in the frame of the stored pixels.
 
-Planted, by position in the album (`ODDITIES`): a picture without boxes, a grayscale one, one with an
+Planted by position (`ODDITIES`): a picture without boxes, a grayscale one, one with an
 EXIF turn, crowds, and two whose file is missing. The last category bears the first one's name; the
 fifth has another name in the list than in the JSON; some `cat_info` are a str, not a list.
 """

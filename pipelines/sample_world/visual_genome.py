@@ -7,7 +7,7 @@ Boxes are whole pixels, x y w h from 0, "width" and "height" in regions and "w" 
 Folder and name of a picture are those of its url. Every third picture is one of COCO's, and has
 its `coco_id`. Regions describe one thing, or two and how they lie; all phrases are true.
 
-Planted, by position in the album (`ODDITIES`): a picture without anything, a grayscale one, a file of
+Planted by position (`ODDITIES`): a picture without anything, a grayscale one, a file of
 no bytes, one of another size than stated, one whose name is not its id. Planted by ids: phrases
 with white space at an end, with a line break inside, or said twice of the same box; a region that
 begins left of the picture and one that ends a pixel below it; things without attributes;
