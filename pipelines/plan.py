@@ -10,8 +10,8 @@ from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import Located, SourceRequest
 from pipelines.guard import Guard, load_guard
 from pipelines.recipes.recipe import Recipe
+from pipelines.shards.options import WriteOptions
 from pipelines.storage import files
-from pipelines.write import WriteOptions
 from schemas import shard
 from schemas.columns import BuildStamp
 from schemas.errors import UsageError

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pipelines.plan import Plan
 from pipelines.recap.captioning.builtin import MODEL
 from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
+from schemas.layout import REJECTED_FOLDER
 
 
 def captioning_section(plan: Plan) -> str:
@@ -38,5 +39,5 @@ def _kept(kept: Filter) -> str:
         return "no caption was scored, and none left out for how well it fits its crop"
     return (
         f"captions are here whose mean CLIP similarity with their crop is {kept.threshold:g} or "
-        f"more, by `{kept.scorer}`; the others are in `_rejected/`"
+        f"more, by `{kept.scorer}`; the others are in `{REJECTED_FOLDER}/`"
     )

@@ -20,9 +20,10 @@ from schemas.columns import (
     with_regions,
 )
 from schemas.item import CaptionProvenance
+from schemas.layout import shard_name
 from schemas.mask import Mask
 from schemas.sample import Conversation, Evaluation, ImageInfo, Message, Region, Task
-from schemas.shard import SCHEMA, VERSION, features, shard_name
+from schemas.shard import SCHEMA, VERSION, features
 
 STAMP = BuildStamp(builder="regionforge 1", recipe="all", seed=2**62)
 MASKED = Region(

@@ -13,10 +13,10 @@ from pipelines.shards.writer import shard_file
 from schemas.columns import BuildStamp
 from schemas.errors import UsageError
 from schemas.ids import rank
+from schemas.layout import shard_name
 from schemas.ledger import ledger_of
 from schemas.manifest import BuildIdentity, Manifest, Shard
 from schemas.sample import Conversation, Draft, ImageInfo, Message, Region, Task
-from schemas.shard import shard_name
 
 STAMP = BuildStamp(builder="builder 1", recipe="mix", seed=3)
 

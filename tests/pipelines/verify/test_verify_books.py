@@ -11,10 +11,11 @@ from pipelines.verify.books import book_problems
 from pipelines.verify.card import card_problems
 from pipelines.verify.listing import listing_problems
 from schemas.errors import VerifyError
+from schemas.layout import shard_name
 from schemas.ledger import Ledger, ledger_of
 from schemas.manifest import BuildIdentity, GuardList, Manifest, Shard
 from schemas.rejection import Kind, Reason, Rejection
-from schemas.shard import VERSION, shard_name
+from schemas.shard import VERSION
 
 LVIS = Rejection("lvis", "train", "screen", Kind.ANNOTATION, "2", Reason.CROWD, "")
 REJECTED = [

@@ -16,9 +16,9 @@ from pipelines.recap.clip.scorer import Score
 from schemas.columns import BuildStamp, ImageColumn, Row, to_batch, with_images
 from schemas.errors import UsageError
 from schemas.ids import sample_id
+from schemas.layout import shard_name
 from schemas.manifest import BuildIdentity, Manifest, Shard
 from schemas.sample import Conversation, Message, Region, Task
-from schemas.shard import shard_name
 
 # Grey levels of left halves; right ones are half as bright. All differ, so that a crop says what it
 # is of.
