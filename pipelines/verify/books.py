@@ -18,14 +18,23 @@ def book_problems(output: str, manifest: Manifest) -> Iterator[str]:
     try:
         ledger = read_ledger(output)
     except InputFileError as error:
-        yield f"{LEDGER}: {error}"
+        yield _below(output, error)
         return
     lines = (*_kept_problems(ledger, manifest), *_guard_problems(ledger, manifest))
     for line in (*ledger.problems(), *lines):
         yield f"{LEDGER}: {line}"
     for config in sorted({*manifest.rejected, *ledger.sources}):
-        for line in _rejected_problems(output, config, manifest.rejected.get(config, 0), ledger):
-            yield f"{rejected_path(config)}: {line}"
+        expected = manifest.rejected.get(config, 0)
+        try:
+            for line in _rejected_problems(output, config, expected, ledger):
+                yield f"{rejected_path(config)}: {line}"
+        except InputFileError as error:
+            yield _below(output, error)
+
+
+def _below(output: str, error: InputFileError) -> str:
+    """Return an error with paths below the output, as all problems have them."""
+    return str(error).replace(f"{output}/", "")
 
 
 def _kept_problems(ledger: Ledger, manifest: Manifest) -> Iterator[str]:
@@ -48,14 +57,10 @@ def _guard_problems(ledger: Ledger, manifest: Manifest) -> Iterator[str]:
 
 def _rejected_problems(output: str, config: str, expected: int, ledger: Ledger) -> Iterator[str]:
     listed: Outcomes = Counter()
-    try:
-        for number, item in enumerate(read_rejections(output, config), start=1):
-            listed[item.split, item.stage, item.kind, item.reason] += 1
-            if item.source != config:
-                yield f"line {number}: source is {item.source!r}, expected {config!r}"
-    except InputFileError as error:
-        yield str(error)
-        return
+    for number, item in enumerate(read_rejections(output, config), start=1):
+        listed[item.split, item.stage, item.kind, item.reason] += 1
+        if item.source != config:
+            yield f"line {number}: source is {item.source!r}, expected {config!r}"
     if listed.total() != expected:
         yield f"{listed.total()} lines, expected {expected} as in the manifest"
     booked = _rejections(ledger, config)
