@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
 from types import MethodType
@@ -23,6 +24,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms import core
 from PIL import Image
 
+from pipelines.cli.parser import run as run_command
 from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
@@ -287,7 +289,20 @@ def run_build(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def command_line():
-    """Runs `python -m pipelines` in a process of its own."""
+    """Runs the command line in this process, which has everything imported."""
+
+    def run(*words: object) -> subprocess.CompletedProcess[str]:
+        command = list(map(str, words))
+        with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+            status = run_command(command)
+        return subprocess.CompletedProcess(command, status, out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def new_process():
+    """Runs `python -m pipelines` in a process of its own, which may have worker processes."""
 
     def run(*words: object, **env: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pipelines", *map(str, words)]

@@ -90,10 +90,10 @@ def test_the_number_of_parts_does_not_matter(built, sample_world, run_build, in_
 
 @pytest.mark.parametrize("name", ["plain", "sampled"])
 def test_the_number_of_workers_does_not_matter(
-    built, sample_world, command_line, output_of, tmp_path, name
+    built, sample_world, new_process, output_of, tmp_path, name
 ):
     where = ("--data-root", sample_world, "--output", tmp_path)
-    done = command_line("build", *flags(RECIPES[name]), *where, "--workers", 2)
+    done = new_process("build", *flags(RECIPES[name]), *where, "--workers", 2)
     assert done.returncode == 0, done.stderr
     output = output_of(tmp_path)
     assert remains(output) == remains(built[name])
@@ -110,10 +110,10 @@ def test_the_number_of_workers_does_not_matter(
     ids=lambda env: " ".join(f"{name}={value}" for name, value in env.items()),
 )
 def test_the_environment_does_not_matter(
-    built, sample_world, command_line, output_of, tmp_path, env
+    built, sample_world, new_process, output_of, tmp_path, env
 ):
     where = ("--data-root", sample_world, "--output", tmp_path)
-    done = command_line("build", *flags(RECIPES["sampled"]), *where, **env)
+    done = new_process("build", *flags(RECIPES["sampled"]), *where, **env)
     assert done.returncode == 0, done.stderr
     assert remains(output_of(tmp_path)) == remains(built["sampled"])
 
