@@ -48,8 +48,8 @@ def asked(compose, make_image):
 
     def ask(*detections, items=(SAID,), meant=MEANT, image_id="7", seed=0):
         image = make_image(image_id=image_id)
-        found = ScreenedImage(image, (meant, *detections), tuple(items))
-        return compose(found, TASK, how(seed))[1]
+        screened = ScreenedImage(image, (meant, *detections), tuple(items))
+        return compose(screened, TASK, how(seed))[1]
 
     return ask
 
