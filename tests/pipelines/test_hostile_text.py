@@ -22,15 +22,15 @@ from prompts.style import Style
 from schemas.check import check_record
 from schemas.columns import BuildStamp, Row, to_batch
 from schemas.item import (
+    CaptionRef,
     Choices,
-    Description,
+    DetailedCaption,
     Dialogue,
     Expression,
     GroundedCaption,
     Item,
     Mention,
     Passage,
-    PendingDescription,
     Question,
     Relationship,
     Round,
@@ -107,11 +107,11 @@ def passage(found: Passage, draw) -> Passage:
 
 def hostile_item(item: Item, draw) -> Item:
     match item:
-        case Expression() | Description() | YesNoQuestion():
+        case Expression() | DetailedCaption() | YesNoQuestion():
             return replace(item, text=draw(TEXT))
         case Relationship():
             return replace(item, predicate=draw(TEXT))
-        case PendingDescription():
+        case CaptionRef():
             return item
         case GroundedCaption():
             return replace(item, caption=passage(item.caption, draw))
