@@ -110,11 +110,11 @@ class Output:
 
     def rows(self, shards: str = "*/*.arrow") -> list[dict[str, Any]]:
         """Every record, shard by shard."""
-        found = []
+        records = []
         for path in sorted(self.folder.glob(shards)):
             with pa.ipc.open_stream(path) as stream:
-                found += stream.read_all().to_pylist()
-        return found
+                records += stream.read_all().to_pylist()
+        return records
 
     def images(self) -> list[str]:
         """The ids of the images that came through, in order."""
@@ -122,9 +122,9 @@ class Output:
 
     def regions(self) -> dict[str, dict[str, Any]]:
         """Every region by id; where an id stands twice, it is an error."""
-        found = [region for row in self.rows() for region in row["regions"]]
-        assert max(Counter(region["region_id"] for region in found).values()) == 1
-        return {region["region_id"]: region for region in found}
+        all_regions = [region for row in self.rows() for region in row["regions"]]
+        assert max(Counter(region["region_id"] for region in all_regions).values()) == 1
+        return {region["region_id"]: region for region in all_regions}
 
     def rejected(self) -> list[tuple[str, str, str]]:
         """Kind, id and reason of what was left out, in order."""
@@ -198,8 +198,8 @@ class Bucket(FileSystem):
 
     def delete(self, paths):
         for path in paths:  # each a pattern, as Google's store has it
-            for found in self.match([path])[0].metadata_list:
-                del self.content[found.path]
+            for metadata in self.match([path])[0].metadata_list:
+                del self.content[metadata.path]
 
     def _unused(self, *_, **__):
         raise NotImplementedError

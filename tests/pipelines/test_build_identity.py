@@ -70,7 +70,7 @@ def elsewhere(sample_world, tmp_path_factory):
 def test_recipes_differ_and_have_several_shards(built):
     digests = [output.digests() for output in built.values()]
     assert min(map(len, digests)) >= 4
-    assert len({frozenset(found.values()) for found in digests}) == len(RECIPES)
+    assert len({frozenset(by_shard.values()) for by_shard in digests}) == len(RECIPES)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -133,12 +133,12 @@ def test_bad_items_are_the_same_in_any_order_and_number_of_parts(coco_file, run_
     owner.data["annotations"] += [dict(item) for item in owner.data["annotations"][1::4]]
     owner.region(997, 98)
     owner.region(998, 98)
-    found = []
+    outputs = []
     for seed in range(3):
         for items in owner.data.values():
             random.Random(seed).shuffle(items)
         for how in (LaunchOptions(), in_parts):
             output = run_build(owner.save(), how=how, shard_bytes=20_000)
-            found.append(remains(output))
-    assert all(remaining == found[0] for remaining in found)
-    assert {reason for _, _, reason in found[0][2]} >= {"duplicate_id", "unknown_image"}
+            outputs.append(remains(output))
+    assert all(remaining == outputs[0] for remaining in outputs)
+    assert {reason for _, _, reason in outputs[0][2]} >= {"duplicate_id", "unknown_image"}

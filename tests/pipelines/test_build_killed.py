@@ -47,15 +47,15 @@ def started(world: Path, output: Path, workers: int = 1):
 
 def members(session: int) -> dict[int, str]:
     """The command lines of the living processes of a session."""
-    found = {}
+    commands = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             state, _, _, sid = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
             if int(sid) == session and state != "Z":
-                found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
+                commands[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
         except (OSError, ValueError):  # it has just ended
             continue
-    return found
+    return commands
 
 
 def worker_of(process) -> int:

@@ -110,8 +110,8 @@ def test_an_optional_file_is_taken_where_it_is_there(root):
 
 
 def test_an_optional_file_is_never_missed(root):
-    (found,) = find(str(root), SourceRequest(name="birds"))
-    assert found.missing == ()
+    (split,) = find(str(root), SourceRequest(name="birds"))
+    assert split.missing == ()
 
 
 def test_paths_of_ones_own_change_what_is_read_and_not_what_it_is(root, tmp_path):
@@ -119,11 +119,11 @@ def test_paths_of_ones_own_change_what_is_read_and_not_what_it_is(root, tmp_path
     with pytest.raises(UsageError, match=f"missing: {root}/birds/songs, {root}/birds/images"):
         plan(root)
     mine = {name: str(tmp_path / "mine" / name) for name in ("songs", "images")}
-    found = plan(root, **mine)
-    assert found.splits[0].files == {"songs": mine["songs"]}
-    assert found.splits[0].pictures == mine["images"]
+    changed = plan(root, **mine)
+    assert changed.splits[0].files == {"songs": mine["songs"]}
+    assert changed.splits[0].pictures == mine["images"]
     (tmp_path / "mine").rename(root / "birds")
-    assert plan(root).identity == found.identity
+    assert plan(root).identity == changed.identity
 
 
 def test_a_path_that_is_not_there_is_missing(root):
