@@ -1,11 +1,12 @@
 """One run at a time writes into an output, and files that no build of ours wrote stay."""
 
-import fcntl
 import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+from filelock import lock_descriptor
 
 from pipelines.output.identity import identity_differences
 from pipelines.output.reader import is_shard, names_in, read_identity, read_manifest
@@ -93,21 +94,16 @@ def _locked(output: str) -> Iterator[None]:
 
 
 def _lock(folder: int, output: str) -> None:
+    """Lock the folder itself: no file is left in it, and a run that is killed holds nothing."""
     until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with suppress(OSError):  # raised where the file system has no locks
+        while not lock_descriptor(folder, blocking=False):
             if time.monotonic() > until:
                 raise BuildError(
                     f"another run is writing into {output}: wait until it ends, or choose another "
                     "--output"
-                ) from None
+                )
             time.sleep(POLL_SECONDS)
-            continue
-        except OSError:
-            pass  # there are no locks
-        return
 
 
 def _identity_in_manifest(output: str) -> BuildIdentity | None:

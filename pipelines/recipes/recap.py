@@ -12,6 +12,7 @@ from schemas.sample import Task
 from transforms.subsample import Caps
 
 CONFIG = "recapd"
+BUILTIN_MODEL = "regionforge-builtin-1"  # the name of our own captioner in provenance
 
 
 class Captioning(BaseModel):
