@@ -38,10 +38,10 @@ class Prepared:
 
 def build(root: beam.Pipeline, plan: Plan, parts: int) -> None:
     """Lay out the pipeline of a build that reads each split in so many parts."""
-    recipe, found = plan.recipe, prepare(root, plan, parts)
+    found = prepare(root, plan, parts)
     described = found.images | "Describe" >> DescribeRegions(plan.splits)
     composed = described[KEPT] | "Compose" >> ComposeConversations(
-        recipe.tasks(), recipe.instruction()
+        plan.resolved.tasks, plan.resolved.instruction
     )
     written = composed[KEPT] | "Write" >> WriteShards(plan.write_options(), found.facts)
 
@@ -53,14 +53,14 @@ def build(root: beam.Pipeline, plan: Plan, parts: int) -> None:
 
 def prepare(root: beam.Pipeline, plan: Plan, parts: int) -> Prepared:
     """Lay out the stages up to the images and regions that the recipe takes."""
-    recipe = plan.recipe
+    caps = plan.resolved.caps
     read = root | "Read" >> ReadSources(plan.splits, parts)
     guarded = read[KEPT] | "Guard" >> GuardImages(plan.guard.picture_names, plan.guard.forbidden)
-    screened = guarded[KEPT] | "Screen" >> ScreenRegions(recipe.masks)
-    smallest = screened[KEPT] | "FindSmallest" >> FindSmallest(recipe.caps())
-    sampled = screened[KEPT] | "Sample" >> SampleRegions(recipe.caps(), smallest)
+    screened = guarded[KEPT] | "Screen" >> ScreenRegions(plan.recipe.masks)
+    smallest = screened[KEPT] | "FindSmallest" >> FindSmallest(caps)
+    sampled = screened[KEPT] | "Sample" >> SampleRegions(caps, smallest)
     short = read[FACTS] | "Short" >> beam.FlatMap(
-        _short, AsIter(smallest), per_category=recipe.caps().per_category
+        _short, AsIter(smallest), per_category=caps.per_category
     )
     return Prepared(
         stages=(read, guarded, screened, sampled),

@@ -1,7 +1,7 @@
 """Plan: what a build would read, found out before anything is written."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines import VERSION
@@ -10,8 +10,9 @@ from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import Located, SourceRequest
 from pipelines.guard import Guard, load_guard
 from pipelines.recipes.recipe import Recipe
-from pipelines.shards.options import WriteOptions
+from pipelines.recipes.resolve import ResolvedRecipe, resolve
 from pipelines.storage import files
+from pipelines.write import WriteOptions
 from schemas import shard
 from schemas.columns import BuildStamp
 from schemas.errors import UsageError
@@ -23,13 +24,18 @@ BUILDER = f"regionforge {VERSION}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A build that can start: its recipe, and inputs that are there."""
+    """A build that can start: its recipe is resolved, and its inputs are there."""
 
-    recipe: Recipe
+    resolved: ResolvedRecipe
     output: str
     splits: tuple[SplitInput, ...]
     guard: Guard
     identity: BuildIdentity
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe as the user states it."""
+        return self.resolved.recipe
 
     def write_options(self) -> WriteOptions:
         """Return what the writer needs to know."""
@@ -41,17 +47,8 @@ class Plan:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A split a source may have, and which of its files and folders are missing."""
-
-    request: SourceRequest
-    located: Located
-    missing: tuple[str, ...]
-
-
-def find(root: str, request: SourceRequest) -> list[Found]:
-    """Return the splits of a source, with what is missing of each.
+def locate_splits(root: str, request: SourceRequest) -> list[Located]:
+    """Return where the files of the splits that a request wants are expected.
 
     Raises:
         UsageError: a path was given that the source does not read, or a split it does not have.
@@ -62,19 +59,12 @@ def find(root: str, request: SourceRequest) -> list[Found]:
     wanted = request.splits or named or [located.split for located in splits]
     splits = locate_captions(request, splits, wanted)
     _check_paths(request, splits)
-    return [
-        Found(
-            request=request,
-            located=located,
-            missing=tuple(
-                path
-                for path in (*located.files.values(), located.pictures)
-                if not files.exists(path)
-            ),
-        )
-        for located in splits
-        if located.split in wanted
-    ]
+    return [located for located in splits if located.split in wanted]
+
+
+def missing_files(located: Located) -> list[str]:
+    """Return the files and folders that a split needs and that are not there."""
+    return [path for path in _needed_files(located) if not files.exists(path)]
 
 
 def _check_splits(request: SourceRequest, splits: Sequence[Located]) -> None:
@@ -86,7 +76,7 @@ def _check_splits(request: SourceRequest, splits: Sequence[Located]) -> None:
 
 
 def _check_paths(request: SourceRequest, splits: Sequence[Located]) -> None:
-    """A path under a role that does not exist would go unnoticed."""
+    """Refuse a path under a role that the source does not have: nothing would read it."""
     for role, path in request.paths.items():
         if all(located.roles.get(role) != path for located in splits):
             known = dict.fromkeys(role for located in splits for role in located.roles)
@@ -103,12 +93,19 @@ def make_plan(recipe: Recipe, root: str, output: str) -> Plan:
     there in part is an error, and so is a source without any.
 
     Raises:
-        UsageError: says which files are missing and where to get them.
+        UsageError: the recipe cannot be built, or files are missing: says which, and where to get
+            them.
     """
+    return plan_resolved(resolve(recipe), root, output)
+
+
+def plan_resolved(resolved: ResolvedRecipe, root: str, output: str) -> Plan:
+    """Return the plan of a recipe that is resolved already; otherwise as `make_plan`."""
+    recipe = resolved.recipe
     splits = tuple(
-        _split_input(recipe, found)
+        _split_input(resolved, request, located)
         for request in recipe.sources
-        for found in _complete(root, request)
+        for located in _present_splits(root, request)
     )
     guard = load_guard(recipe, root, splits)
     inputs = [entry for split in splits for entry in _fingerprints(split)]
@@ -116,18 +113,28 @@ def make_plan(recipe: Recipe, root: str, output: str) -> Plan:
     identity = BuildIdentity(
         schema_version=shard.VERSION,
         builder=BUILDER,
-        recipe=recipe.identity(),
+        recipe=resolved.identity(),
         inputs=inputs,
         guard=list(guard.lists),
     )
-    return Plan(recipe=recipe, output=output, splits=splits, guard=guard, identity=identity)
+    return Plan(resolved=resolved, output=output, splits=splits, guard=guard, identity=identity)
 
 
-def _complete(root: str, request: SourceRequest) -> list[Found]:
-    found = find(root, request)
-    absent = [item for item in found if not request.splits and _is_absent(item, found)]
-    present = [item for item in found if item not in absent]
-    if broken := [path for item in (present or absent) for path in item.missing]:
+def _present_splits(root: str, request: SourceRequest) -> list[Located]:
+    """Return the splits of a source that are there, all of them where they are named.
+
+    Raises:
+        UsageError: one is there in part, or is named and not there, or there is none.
+    """
+    splits = locate_splits(root, request)
+    missing = {located.split: missing_files(located) for located in splits}
+    shared = Counter(path for located in splits for path in _needed_files(located))
+    present = [
+        located
+        for located in splits
+        if request.splits or not _is_absent(located, missing[located.split], shared)
+    ]
+    if broken := [path for located in (present or splits) for path in missing[located.split]]:
         spec = dataset(request.name)
         raise UsageError(
             f"source {request.name!r} is not complete; missing: {', '.join(broken)}. "
@@ -136,35 +143,38 @@ def _complete(root: str, request: SourceRequest) -> list[Found]:
     return present
 
 
-def _is_absent(item: Found, found: Sequence[Found]) -> bool:
-    """Tell whether nothing of a split is there, what it shares with other splits aside."""
-    shared = Counter(path for other in found for path in _needed(other))
-    own = {path for path in _needed(item) if shared[path] == 1}
-    return (own or set(item.located.files.values())) <= set(item.missing)
+def _is_absent(located: Located, missing: Sequence[str], shared: Mapping[str, int]) -> bool:
+    """Tell whether nothing of a split is there, leaving aside files of several splits.
+
+    Args:
+        located: the split.
+        missing: its files and folders that are not there.
+        shared: the number of splits that need a file, by its path.
+    """
+    exclusive = {path for path in _needed_files(located) if shared[path] == 1}
+    return (exclusive or set(located.files.values())) <= set(missing)
 
 
-def _needed(found: Found) -> set[str]:
-    return {*found.located.files.values(), found.located.pictures}
+def _needed_files(located: Located) -> list[str]:
+    return list(dict.fromkeys([*located.files.values(), located.pictures]))
 
 
-def _split_input(recipe: Recipe, found: Found) -> SplitInput:
+def _split_input(resolved: ResolvedRecipe, request: SourceRequest, located: Located) -> SplitInput:
+    recipe = resolved.recipe
+    optional = {role: path for role, path in located.optional.items() if files.exists(path)}
     return SplitInput(
-        source=found.request.name,
-        split=found.located.split,
-        files=found.located.files | _there(found.located.optional),
-        pictures=found.located.pictures,
-        folder=found.located.folder,
-        licence=found.located.licence,
+        source=request.name,
+        split=located.split,
+        files=located.files | optional,
+        pictures=located.pictures,
+        folder=located.folder,
+        licence=located.licence,
         seed=recipe.seed,
-        sizing=recipe.sizing(found.request),
+        sizing=resolved.sizing(request.name),
         evaluation=recipe.evaluation,
-        label_set=found.request.label_set,
+        label_set=request.label_set,
         limit=recipe.limit,
     )
-
-
-def _there(optional: dict[str, str]) -> dict[str, str]:
-    return {role: path for role, path in optional.items() if files.exists(path)}
 
 
 def _fingerprints(split: SplitInput) -> list[InputFile]:

@@ -50,7 +50,7 @@ def _first(declared: Sequence[Part], request: str) -> tuple[Part, ...]:
 
 
 def _goes_without(item: Dialogue, instruction: Instruction, hasher: Hasher) -> bool:
-    return hasher.rank("without_boxes", item.id) < instruction.without_boxes * (1 << RANK_BITS)
+    return hasher.rank("without_boxes", item.id) < instruction.no_box_share * (1 << RANK_BITS)
 
 
 def _declared(regions: Sequence[Region]) -> list[Part]:

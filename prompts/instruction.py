@@ -10,7 +10,7 @@ from schemas.ids import Hasher
 from schemas.sample import ImageInfo
 
 REC_NEGATIVES = 0.2  # default share of choices without a right option
-WITHOUT_BOXES = 0.5  # default share of image conversations that declare no regions
+NO_BOX_SHARE = 0.5  # default share of image conversations that declare no regions
 
 
 class InstructionMode(StrEnum):
@@ -30,7 +30,7 @@ class Instruction:
     wordings: Mapping[str, WordingSet]
     seed: int
     rec_negatives: float = REC_NEGATIVES  # share of choices without a right option, 0 to 1
-    without_boxes: float = WITHOUT_BOXES  # share of image conversations without regions, 0 to 1
+    no_box_share: float = NO_BOX_SHARE  # share of image conversations without regions, 0 to 1
     plain_captions: bool = False  # image captions follow the image alone, without a request
     merge: bool = False  # the tasks of an image share conversations
     # Names of sets of wordings, by the sources whose captioning they define in the gpt4roi style.

@@ -30,7 +30,7 @@ def coverage(plan: Plan, manifest: Manifest, ledger: Ledger) -> Iterator[str]:
             lacking.add(split.source)
     for source in plan.recipe.sources:
         if source.name in lacking:
-            yield from (f"{source.name}: {line}" for line in differences(plan.recipe, source))
+            yield from (f"{source.name}: {line}" for line in differences(plan.resolved, source))
 
 
 def left_out(recipe: Recipe) -> list[str]:
@@ -39,7 +39,7 @@ def left_out(recipe: Recipe) -> list[str]:
     return [
         source.name
         for source in recipe.sources
-        if recipe.without_recapd and asked in (source.tasks or ())
+        if recipe.no_recapd and asked in (source.tasks or ())
     ]
 
 

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from pipelines.datasets.spec import MAX_CAP
-from pipelines.recipes.recipe import MOST_SHARD_BYTES
+from pipelines.datasets.spec import MOST
+from pipelines.recipes.recipe import MAX_SHARD_BYTES
 from pipelines.storage import files
 from schemas.errors import UsageError
 
@@ -12,7 +12,7 @@ MOST_PROCESSES = 256
 KNOWN_NAMES = ("coco", "lvis")  # of the categories of detections
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB)", re.IGNORECASE)
-_DIGITS = re.compile(rf"[0-9]{{1,{len(str(MAX_CAP))}}}")
+_DIGITS = re.compile(rf"[0-9]{{1,{len(str(MOST))}}}")
 _UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30}
 
 
@@ -20,10 +20,10 @@ def parse_size(text: str) -> int:
     """Return a size like `500MB` in bytes; units are powers of 1024."""
     found = _SIZE.fullmatch(text.strip())
     size = float(found[1]) * _UNITS[found[2].lower()] if found else 0.0
-    if not 1 <= size <= MOST_SHARD_BYTES:
+    if not 1 <= size <= MAX_SHARD_BYTES:
         raise UsageError(
             f"--shard-size {text[:200]!r}: expected a size such as 500MB or 2GB, of at most "
-            f"{MOST_SHARD_BYTES >> 30}GB"
+            f"{MAX_SHARD_BYTES >> 30}GB"
         )
     return int(size)
 
@@ -67,9 +67,9 @@ def parse_caps(
         name, _, number = text.rpartition("=")
         if name and name not in sources:
             raise UsageError(f"{flag} {text}: source {name!r} is not asked for")
-        if number != "all" and not (_DIGITS.fullmatch(number) and 1 <= int(number) <= MAX_CAP):
+        if number != "all" and not (_DIGITS.fullmatch(number) and 1 <= int(number) <= MOST):
             raise UsageError(
-                f"{flag} {text[:200]}: expected N, SOURCE=N or SOURCE=all, N from 1 to {MAX_CAP:,}"
+                f"{flag} {text[:200]}: expected N, SOURCE=N or SOURCE=all, N from 1 to {MOST:,}"
             )
         found[name or None] = number if number == "all" else int(number)
     return {name: found[name] for name in sorted(found, key=bool)}

@@ -7,11 +7,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.attach import describe_image
-from pipelines.captions.lookup import SplitCaptions
+from pipelines.captions.lookup import Captions
 from pipelines.card.summary import size_text
 from pipelines.plan import Plan
 from pipelines.read import parse
-from pipelines.recipes.recipe import RECAPD_ROLE, Recipe
+from pipelines.recipes.recipe import RECAPD_ROLE
+from pipelines.recipes.resolve import ResolvedRecipe
 from pipelines.shards.pages import row_bytes
 from pipelines.storage import files
 from schemas.errors import BuildError, InputFileError
@@ -28,16 +29,16 @@ COMPOSED = 500  # images of a split whose records are written to see how large t
 class Forecast:
     """What parsing one split shows, and composing some of its images."""
 
-    def __init__(self, split: SplitInput, recipe: Recipe) -> None:
+    def __init__(self, split: SplitInput, resolved: ResolvedRecipe) -> None:
         self.split = split
-        self._tasks, self._how = recipe.tasks()[split.source], recipe.instruction()
-        self._embed = recipe.images == "embed"
+        self._tasks, self._how = resolved.tasks[split.source], resolved.instruction
+        self._embed = resolved.recipe.images == "embed"
         self._composed_bytes = 0
         self.images = self.regions = self.picture_bytes = self.shards = 0
         self.rejected: Counter[tuple[Kind, Reason]] = Counter()
         self.error = ""
         try:
-            self._captions = SplitCaptions(split) if RECAPD_ROLE in split.files else None
+            self._captions = Captions(split) if RECAPD_ROLE in split.files else None
             for entry in parse(split):
                 if isinstance(entry, SourceImage):
                     if self.images < COMPOSED:
@@ -74,7 +75,7 @@ def print_dry_run(plan: Plan) -> None:
         BuildError: it could not be built: an input cannot be used, or no picture is there.
     """
     console = Console(highlight=False)
-    forecasts = [Forecast(split, plan.recipe) for split in plan.splits]
+    forecasts = [Forecast(split, plan.resolved) for split in plan.splits]
     table = Table()
     for name in (
         "source",

@@ -8,8 +8,8 @@ from rich.markup import escape
 
 from pipelines.cli.arguments import folder
 from pipelines.datasets.catalog import CATALOG
-from pipelines.datasets.spec import DatasetSpec, SourceRequest
-from pipelines.plan import Found, find
+from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from pipelines.plan import locate_splits, missing_files
 from pipelines.storage.files import exists
 
 
@@ -20,9 +20,9 @@ def run(args: Namespace) -> int:
         console.print(f"[bold]{spec.name}[/bold]  {spec.title}; licence: {spec.licence}")
         console.print(f"  get it from {spec.obtain}")
         for request in _requests(spec, root):
-            for found in find(root, request):
-                console.print(f"  {_heading(spec, found)}")
-                for line in _lines(found):
+            for located in locate_splits(root, request):
+                console.print(f"  {_heading(spec, request, located)}")
+                for line in _lines(located):
                     console.print(f"    {line}")
     return 0
 
@@ -37,21 +37,19 @@ def _requests(spec: DatasetSpec, root: str) -> Iterator[SourceRequest]:
             yield request.model_copy(update={"splits": known})
 
 
-def _heading(spec: DatasetSpec, found: Found) -> str:
-    release = found.request.year or found.request.edition
-    split = found.located.split
+def _heading(spec: DatasetSpec, request: SourceRequest, located: Located) -> str:
+    release, split = request.year or request.edition, located.split
     named = "" if split in spec.splits else "(read where it is asked for)"
     return " ".join(str(word) for word in (split, release, named) if word)
 
 
-def _lines(found: Found) -> Iterator[str]:
+def _lines(located: Located) -> Iterator[str]:
     """Yield what is found of a split, role by role."""
-    roles = found.located.roles
-    width = max(map(len, roles))
-    for role, path in roles.items():
+    width, missing = max(map(len, located.roles)), missing_files(located)
+    for role, path in located.roles.items():
         state, note = "[green]found  [/green]", ""
-        if role in found.located.optional:
+        if role in located.optional:
             state, note = state if exists(path) else "[dim]absent [/dim]", " (optional)"
-        elif path in found.missing:
+        elif path in missing:
             state = "[red]missing[/red]"
         yield f"{state} {role:{width}} {escape(path)}{note}"

@@ -8,7 +8,7 @@ import yaml
 
 from pipelines.cli.arguments import folder, positive
 from pipelines.recap.augment import ask_endpoint
-from pipelines.recipes.recipe import load_wordings
+from pipelines.recipes.load import load_wordings
 from pipelines.storage import files
 from prompts.catalog import WORDING_SETS
 from prompts.wordings import WordingSet

@@ -24,10 +24,10 @@ from pipelines.recap.captioning.two_stages import TwoStages
 from pipelines.recap.captioning.views import Sights
 from pipelines.recap.clip.filter import Scores, filter_outcome, score_outcomes
 from pipelines.recap.clip.scorer import Scorer
-from pipelines.recipes.recap import RecapRecipe
-from pipelines.shards.options import ShardKey, WriteOptions, shard_key
-from pipelines.shards.pages import Page, pack_page
-from pipelines.write import write_shard
+from pipelines.recipes.recap import TASKS, RecapRecipe
+from pipelines.shards.pages import Page, ShardKey, pack_page
+from pipelines.write import WriteOptions, shard_key, write_shard
+from prompts.instruction import Instruction
 from schemas.item import CaptionProvenance
 from schemas.ledger import Stage
 from schemas.manifest import Shard
@@ -42,6 +42,7 @@ class ShardJob:
     """What captioning a shard needs beside its images."""
 
     recipe: RecapRecipe
+    instruction: Instruction
     fingerprint: str  # of what decides captions
     again: bool  # ask once more what an earlier run got no answer to
     write: WriteOptions
@@ -94,7 +95,7 @@ async def _caption(
     ledger: StageLedger,
 ) -> list[Outcome]:
     how, progress = job.recipe.captioning, Progress(Stage.CAPTION)
-    wordings = job.recipe.instruction().wordings
+    wordings = job.instruction.wordings
 
     def stages(notes: Notes) -> TwoStages:
         captioner = JournaledCaptioner(job.captioner, notes, again=job.again)
@@ -124,8 +125,7 @@ def _draft(
     kept = filter_outcome(outcome, scores, recipe.filter.threshold, ledgers[Stage.FILTER])
     if kept is None:
         return None
-    tasks = recipe.tasks()[kept.image.source]
-    draft = compose_image(kept, tasks, recipe.instruction(), ledgers[Stage.COMPOSE])
+    draft = compose_image(kept, TASKS, job.instruction, ledgers[Stage.COMPOSE])
     if draft is None:
         return None
     by = _provenance(outcome, scores, job)

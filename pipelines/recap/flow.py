@@ -16,7 +16,8 @@ from pipelines.recap.caption_shard import ShardJob, caption_shard
 from pipelines.recap.captioning.captioner import Captioner
 from pipelines.recap.clip.scorer import Scorer
 from pipelines.recipes.recap import RecapRecipe
-from pipelines.shards.options import ShardKey, WriteOptions, shard_key
+from pipelines.shards.pages import ShardKey
+from pipelines.write import shard_key
 from schemas.errors import BuildError
 from schemas.ledger import Stage
 from schemas.sample import ImageInfo, Region, ScreenedImage
@@ -55,9 +56,7 @@ class RecapFlow:
             | "Flatten" >> beam.Flatten()
             | "ByShard" >> beam.GroupByKey()
             | "Caption"
-            >> beam.ParDo(_CaptionShard(self, plan.write_options())).with_outputs(
-                REJECTED, TALLY, main=KEPT
-            )
+            >> beam.ParDo(_CaptionShard(self, plan)).with_outputs(REJECTED, TALLY, main=KEPT)
         )
         stages = (*found.stages, shards)
         rejections = [stage[REJECTED] for stage in stages]
@@ -91,9 +90,10 @@ def shard_keys(facts: SplitFacts) -> Iterator[tuple[ShardKey, Packed]]:
 
 
 class _CaptionShard(beam.DoFn):
-    def __init__(self, flow: RecapFlow, write: WriteOptions) -> None:
+    def __init__(self, flow: RecapFlow, plan: Plan) -> None:
         self._flow = flow
-        self._write = write
+        self._write = plan.write_options()
+        self._instruction = plan.resolved.instruction
 
     def setup(self) -> None:
         """Start the loop on which the captioner lives, and both tools."""
@@ -116,6 +116,7 @@ class _CaptionShard(beam.DoFn):
         key, packed = element
         job = ShardJob(
             recipe=self._flow.recipe,
+            instruction=self._instruction,
             fingerprint=self._flow.fingerprint,
             again=self._flow.again,
             write=self._write,

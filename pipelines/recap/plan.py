@@ -1,21 +1,59 @@
-"""The plan of a RecapD run: that of a build of one source, under the name of what we make of it."""
+"""The plan of a RecapD run: a build of one source, under the config of its captions."""
 
 import dataclasses
 
 from msgspec.structs import replace as with_fields
 
-from pipelines.plan import Plan, make_plan
-from pipelines.recipes.recap import CONFIG, RecapRecipe
+from pipelines.datasets.catalog import dataset
+from pipelines.plan import Plan, plan_resolved
+from pipelines.recipes.recap import CONFIG, TASKS, RecapRecipe
+from pipelines.recipes.resolve import (
+    ResolvedRecipe,
+    check_sources,
+    instruction_of,
+    numbers,
+    spell_out,
+)
+from prompts.style import Style
+from schemas.errors import UsageError
+from schemas.sample import Task
+from transforms.subsample import Caps
 
 
 def make_recap_plan(recipe: RecapRecipe, root: str, output: str) -> Plan:
     """Return the plan of a run.
 
     Raises:
-        UsageError: says which files are missing and where to get them.
+        UsageError: the recipe cannot be run, or files are missing: says which, and where to get
+            them.
     """
-    plan = make_plan(recipe, root, output)
+    plan = plan_resolved(resolve_recap(recipe), root, output)
     splits = tuple(with_fields(split, source=CONFIG, owner=split.source) for split in plan.splits)
     names = {(CONFIG, split): name for (_, split), name in plan.guard.picture_names.items()}
     guard = dataclasses.replace(plan.guard, picture_names=names)
     return dataclasses.replace(plan, splits=splits, guard=guard)
+
+
+def resolve_recap(recipe: RecapRecipe) -> ResolvedRecipe:
+    """Return what the recipe of a run comes to: detailed captions of the regions of its source.
+
+    Raises:
+        UsageError: the source is unknown, does not take what is stated, or has no class names.
+    """
+    check_sources(recipe)
+    (source,) = recipe.sources
+    if Task.REGION_CLASSIFICATION not in dataset(source.name).tasks.get(Style.REGIONGPT, ()):
+        raise UsageError(f"source {source.name!r} has no boxes with class names to caption")
+    caps = Caps(
+        per_category=numbers({CONFIG: recipe.per_category}),
+        per_image=numbers({CONFIG: recipe.per_image}),
+        seed=recipe.seed,
+        drawn_as={CONFIG: source.name},
+    )
+    return ResolvedRecipe(
+        recipe=recipe,
+        sources=(spell_out(recipe, source, source.tasks),),
+        tasks={CONFIG: TASKS},
+        caps=caps,
+        instruction=instruction_of(recipe),
+    )

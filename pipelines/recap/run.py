@@ -1,14 +1,15 @@
 """Run: a RecapD run from its plan to its manifest."""
 
+from typing import Any
+
 import apache_beam as beam
 
 from pipelines.plan import Plan
-from pipelines.recap.captioning.journal import fingerprint_of
+from pipelines.recap.captioning.journal import FOLDER, fingerprint_of
 from pipelines.recap.earlier_run import check_earlier_run, forget_end, remember_end
 from pipelines.recap.flow import RecapFlow, Tools
 from pipelines.recipes.recap import RecapRecipe
 from pipelines.runner.launch import LaunchOptions, launch
-from schemas.layout import JOURNAL_FOLDER
 from schemas.manifest import Manifest
 
 
@@ -31,9 +32,9 @@ def run_recap(
         options = LaunchOptions(rebuild=True)
     else:
         replaces = check_earlier_run(plan, refilter=refilter)
-        options = LaunchOptions(rebuild=replaces, keep=JOURNAL_FOLDER if replaces else None)
+        options = LaunchOptions(rebuild=replaces, keep=FOLDER if replaces else None)
     inputs = [item.sha256 for item in plan.identity.inputs]
-    fingerprint = fingerprint_of({**recipe.caption_identity(), "inputs": inputs})
+    fingerprint = fingerprint_of({**_caption_identity(plan), "inputs": inputs})
     flow = RecapFlow(recipe=recipe, fingerprint=fingerprint, again=not refilter, tools=tools)
 
     def lay_out(root: beam.Pipeline, plan: Plan, parts: int) -> None:
@@ -44,3 +45,9 @@ def run_recap(
         return launch(plan, options, lay_out)
     finally:
         remember_end(plan)
+
+
+def _caption_identity(plan: Plan) -> dict[str, Any]:
+    """Return the keys of the recipe that decide captions, not those that decide which are kept."""
+    recipe = plan.identity.recipe
+    return {key: value for key, value in recipe.items() if key not in ("filter", "guard")}

@@ -46,3 +46,23 @@ def make_recipe(stated: Mapping[str, Any], name: str) -> Recipe:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"recipe {name}: {place}: {first['msg']}") from None
+
+
+def load_wordings(path: str) -> dict[str, list[str]]:
+    """Return the wordings in a YAML or JSON file: names of sets, each with a list of wordings.
+
+    Such a file reads, for example:
+
+        region_caption:
+          - What is in <region>?
+
+    Raises:
+        UsageError: there is no such file, or it holds something else.
+    """
+    wordings = read_yaml(path, "wordings file")
+    if not isinstance(wordings, dict) or not all(
+        isinstance(lines, list) and all(isinstance(line, str) for line in lines)
+        for lines in wordings.values()
+    ):
+        raise UsageError(f"{path}: expected names of wordings sets, each with a list of strings")
+    return wordings

@@ -1,18 +1,15 @@
 """What decides the captions of a RecapD run, and which of them are kept."""
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pipelines.datasets.catalog import dataset
 from pipelines.recipes.recipe import RECAPD_ROLE, Recipe
-from prompts.style import Style
 from schemas.errors import UsageError
 from schemas.sample import Task
-from transforms.subsample import Caps
 
 CONFIG = "recapd"
-BUILTIN_MODEL = "regionforge-builtin-1"  # the name of our own captioner in provenance
+TASKS = (Task.REGION_DETAILED_CAPTION,)  # that the captions of a source are used for
 
 
 class Captioning(BaseModel):
@@ -51,34 +48,11 @@ class RecapRecipe(Recipe):
     filter: Filter
 
     @model_validator(mode="after")
-    def _one_source(self) -> Self:
+    def _check_source_and_model(self) -> Self:
         if len(self.sources) != 1:
             raise UsageError("recap takes one source at a time")
         if self.captioning.captioner == "openai" and not self.captioning.model:
             raise UsageError("--model NAME: what the server calls the model that shall caption")
         if RECAPD_ROLE in self.sources[0].paths:
             raise UsageError("recap makes captions, it reads none: leave out --path ...recapd=")
-        tasks = dataset(self.sources[0].name).tasks.get(Style.REGIONGPT, ())
-        if Task.REGION_CLASSIFICATION not in tasks:
-            raise UsageError(
-                f"source {self.sources[0].name!r} has no boxes with class names to caption"
-            )
         return self
-
-    def tasks(self) -> dict[str, tuple[Task, ...]]:
-        """Return what is made of the captions."""
-        return {CONFIG: (Task.REGION_DETAILED_CAPTION,)}
-
-    def caps(self) -> Caps:
-        """Return how many regions are captioned."""
-        return Caps(
-            per_category={CONFIG: self.per_category} if self.per_category is not None else {},
-            per_image={CONFIG: self.per_image} if self.per_image is not None else {},
-            seed=self.seed,
-            drawn_as={CONFIG: self.sources[0].name},
-        )
-
-    def caption_identity(self) -> dict[str, Any]:
-        """Return what decides the captions, and nothing of what decides which are kept."""
-        others = ("filter", "guard")
-        return {name: value for name, value in self.identity().items() if name not in others}

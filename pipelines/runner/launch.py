@@ -22,8 +22,8 @@ from apache_beam.runners.runner import PipelineRunner, create_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from pipelines.build import build
-from pipelines.output.finish import finish
-from pipelines.output.lock import exclusive_output
+from pipelines.output.finish import outcome
+from pipelines.output.lock import claimed
 from pipelines.plan import Plan
 from pipelines.runner.lossless_streams import lossless_streams
 from pipelines.runner.progress import build_display
@@ -69,8 +69,7 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
         BuildError: the output holds another build, a worker died, an input could not be read,
             nothing was kept, or the ledger does not balance.
     """
-    rebuild, keep = options.rebuild, options.keep
-    with exclusive_output(plan.output, plan.identity, rebuild=rebuild, keep=keep):
+    with claimed(plan, rebuild=options.rebuild, keep=options.keep):
         with (
             _tuned_memory(),
             lossless_streams(),
@@ -78,7 +77,7 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
             build_display(),
         ):
             _run_watched(plan, partial(_run, lay_out, plan, options, runner))
-        return finish(plan.output, plan.identity)
+        return outcome(plan)
 
 
 @contextmanager

@@ -5,8 +5,7 @@ from itertools import permutations
 import pytest
 
 from pipelines.cli.arguments import folder, parse_caps, parse_size
-from pipelines.recipes.load import load_recipe, make_recipe
-from pipelines.recipes.recipe import load_wordings
+from pipelines.recipes.load import load_recipe, load_wordings, make_recipe
 from schemas.errors import UsageError
 
 BEYOND = "9" * 23  # what no 64 bits hold
@@ -16,18 +15,18 @@ MANY_DIGITS = "9" * 5_000  # more than Python takes for an int
 @pytest.mark.parametrize("key", ["per_category", "per_image"])
 def test_a_cap_of_every_source_comes_before_those_of_one(key):
     for given in permutations(["coco=1", "2", "vcr=all"]):
-        caps = parse_caps(key, given, ["coco", "vcr", "lvis"])
-        assert next(iter(caps)) is None
-        assert caps == {None: 2, "coco": 1, "vcr": "all"}
+        found = parse_caps(key, given, ["coco", "vcr", "lvis"])
+        assert next(iter(found)) is None
+        assert found == {None: 2, "coco": 1, "vcr": "all"}
 
 
 @pytest.mark.parametrize("number", [BEYOND, MANY_DIGITS, "1000000001", "-1", "1.5", "\u0662", ""])
-@pytest.mark.parametrize("source_prefix", ["", "coco="])
-def test_a_cap_out_of_bounds_is_a_line(source_prefix, number):
+@pytest.mark.parametrize("place", ["", "coco="])
+def test_a_cap_out_of_bounds_is_a_line(place, number):
     with pytest.raises(UsageError, match="or SOURCE=all, N from 1 to 1,000,000,000") as refused:
-        parse_caps("per_image", [source_prefix + number], ["coco"])
+        parse_caps("per_image", [place + number], ["coco"])
     assert len(str(refused.value)) < 300
-    assert parse_caps("per_image", [f"{source_prefix}1000000000"], ["coco"]).popitem()[1] == 10**9
+    assert parse_caps("per_image", [f"{place}1000000000"], ["coco"]).popitem()[1] == 10**9
 
 
 @pytest.mark.parametrize("size", ["9" * 400 + "MB", MANY_DIGITS + "B", "1025GB", "1024.5GB"])
@@ -39,7 +38,7 @@ def test_a_size_out_of_bounds_is_a_line(size):
 
 
 @pytest.mark.parametrize(
-    ("stated", "location"),
+    ("stated", "place"),
     [
         ({"per_category": int(BEYOND)}, "per_category"),
         ({"per_image": int(BEYOND)}, "per_image"),
@@ -51,10 +50,8 @@ def test_a_size_out_of_bounds_is_a_line(size):
         ({"sources": [{"name": "coco", "per_category": 10**9 + 1}]}, r"sources\.0\.per_category"),
     ],
 )
-def test_a_number_out_of_bounds_in_a_recipe_is_a_line(stated, location):
-    with pytest.raises(
-        UsageError, match=rf"^recipe mine\.yaml: {location}.*: Input should be less"
-    ):
+def test_a_number_out_of_bounds_in_a_recipe_is_a_line(stated, place):
+    with pytest.raises(UsageError, match=rf"^recipe mine\.yaml: {place}.*: Input should be less"):
         make_recipe({"sources": [{"name": "coco"}]} | stated, "mine.yaml")
 
 

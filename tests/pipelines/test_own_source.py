@@ -9,8 +9,9 @@ from pipelines.cli import sources
 from pipelines.cli.parser import run
 from pipelines.datasets import catalog
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
-from pipelines.plan import find, make_plan
+from pipelines.plan import locate_splits, make_plan, missing_files
 from pipelines.recipes.recipe import Recipe
+from pipelines.recipes.resolve import resolve
 from pipelines.storage.files import fingerprint
 from prompts.style import Style
 from schemas.errors import UsageError
@@ -110,8 +111,8 @@ def test_an_optional_file_is_taken_where_it_is_there(root):
 
 
 def test_an_optional_file_is_never_missed(root):
-    (split,) = find(str(root), SourceRequest(name="birds"))
-    assert split.missing == ()
+    (located,) = locate_splits(str(root), SourceRequest(name="birds"))
+    assert missing_files(located) == []
 
 
 def test_paths_of_ones_own_change_what_is_read_and_not_what_it_is(root, tmp_path):
@@ -119,11 +120,11 @@ def test_paths_of_ones_own_change_what_is_read_and_not_what_it_is(root, tmp_path
     with pytest.raises(UsageError, match=f"missing: {root}/birds/songs, {root}/birds/images"):
         plan(root)
     mine = {name: str(tmp_path / "mine" / name) for name in ("songs", "images")}
-    changed = plan(root, **mine)
-    assert changed.splits[0].files == {"songs": mine["songs"]}
-    assert changed.splits[0].pictures == mine["images"]
+    found = plan(root, **mine)
+    assert found.splits[0].files == {"songs": mine["songs"]}
+    assert found.splits[0].pictures == mine["images"]
     (tmp_path / "mine").rename(root / "birds")
-    assert plan(root).identity == changed.identity
+    assert plan(root).identity == found.identity
 
 
 def test_a_path_that_is_not_there_is_missing(root):
@@ -143,10 +144,10 @@ def test_a_source_without_tasks_in_a_style_is_an_error(monkeypatch):
     for spec in (one_style, replace(SPEC, tasks={Style.REGIONGPT: (Task.REGION_CAPTION,)})):
         monkeypatch.setitem(catalog.CATALOG, "birds", spec)
         birds = SourceRequest(name="birds")
-        assert Recipe(sources=(birds,)).tasks() == {"birds": (Task.REGION_CAPTION,)}
+        assert resolve(Recipe(sources=(birds,))).tasks == {"birds": (Task.REGION_CAPTION,)}
         message = "source 'birds' has no tasks in the gpt4roi style, but in: regiongpt"
         with pytest.raises(UsageError, match=message):
-            Recipe(sources=(SourceRequest(name="coco"), birds), style=Style.GPT4ROI)
+            resolve(Recipe(sources=(SourceRequest(name="coco"), birds), style=Style.GPT4ROI))
 
 
 @pytest.mark.parametrize(
@@ -159,9 +160,10 @@ def test_a_source_without_tasks_in_a_style_is_an_error(monkeypatch):
     ],
 )
 def test_each_source_has_the_cap_of_its_paper(options, expected):
-    recipe = Recipe(sources=(SourceRequest(name="birds"), SourceRequest(name="coco")), **options)
-    assert recipe.caps().per_image == expected
-    assert recipe.tasks() == {
+    sources = (SourceRequest(name="birds"), SourceRequest(name="coco"))
+    resolved = resolve(Recipe(sources=sources, **options))
+    assert resolved.caps.per_image == expected
+    assert resolved.tasks == {
         "birds": (Task.REGION_CAPTION,),
         "coco": (Task.REGION_CLASSIFICATION,),
     }

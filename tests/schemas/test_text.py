@@ -58,8 +58,8 @@ def cleaned(text: str) -> str:
 
 def obeyed(text: str) -> list[str]:
     folded = unicodedata.normalize("NFKC", text)
-    marks = OBEYED.findall(text) + OBEYED.findall(folded)
-    return [mark for mark in marks if not mark.endswith(":") or mark in ROLES]
+    found = OBEYED.findall(text) + OBEYED.findall(folded)
+    return [mark for mark in found if not mark.endswith(":") or mark in ROLES]
 
 
 @given(HOSTILE)
@@ -76,20 +76,20 @@ def obeyed(text: str) -> list[str]:
 @example("#＃#")
 @example("##\u200b#")
 def test_nothing_that_would_be_obeyed_survives(text):
-    clean_text = cleaned(text)
-    assert obeyed(clean_text) == []
-    assert not {unicodedata.category(character) for character in clean_text} & INVISIBLE
-    assert clean_text == clean_text.strip()
-    assert len(clean_text.splitlines()) == 1
-    clean_text.encode()
+    found = cleaned(text)
+    assert obeyed(found) == []
+    assert not {unicodedata.category(character) for character in found} & INVISIBLE
+    assert found == found.strip()
+    assert len(found.splitlines()) == 1
+    found.encode()
 
 
 @given(HOSTILE)
 @example("<regi＜>on1>")
 @example("#" * 1_400)
 def test_clean_text_stays_as_it_is(text):
-    clean_text = cleaned(text)
-    assert clean(clean_text) == clean_text
+    found = cleaned(text)
+    assert clean(found) == found
 
 
 @given(st.lists(HOSTILE, min_size=2, max_size=4))
@@ -205,21 +205,19 @@ def cleaned_passage(passage: Passage) -> Passage:
 @example(("##", Mention("#", ("a",)), " # "))
 @example((" <region1> ", Mention("USER: ###", ("a",))))
 def test_nothing_that_would_be_obeyed_survives_in_a_passage(passage):
-    clean_pieces = cleaned_passage(passage)
-    joined = plain_text(clean_pieces)
+    found = cleaned_passage(passage)
+    joined = plain_text(found)
     assert obeyed(joined) == []
     assert not {unicodedata.category(character) for character in joined} & INVISIBLE
-    assert mentioned(clean_pieces) == mentioned(passage)
-    assert all(
-        clean(piece.text) == piece.text for piece in clean_pieces if isinstance(piece, Mention)
-    )
+    assert mentioned(found) == mentioned(passage)
+    assert all(clean(piece.text) == piece.text for piece in found if isinstance(piece, Mention))
     joined.encode()
 
 
 @given(PASSAGES)
 def test_a_clean_passage_stays_as_it_is(passage):
-    clean_pieces = cleaned_passage(passage)
-    assert clean_passage(clean_pieces) == clean_pieces
+    found = cleaned_passage(passage)
+    assert clean_passage(found) == found
 
 
 WORDS = st.sampled_from(["a", "dog", "runs,", "two", "(or three)"])
@@ -235,10 +233,10 @@ def test_a_plain_passage_stays_as_it_is(passage):
 @given(SENTENCES.map(tuple), st.sampled_from(["two dogs ", "\ttwo dogs", " two\ndogs \n"]))
 def test_a_passage_reads_as_its_text_on_one_line(passage, words):
     passage = (*passage, Mention(words, ("b",)), *passage)
-    clean_pieces = clean_passage(passage)
-    assert plain_text(clean_pieces).strip() == " ".join(plain_text(passage).split())
-    assert mentioned(clean_pieces) == mentioned(passage)
-    assert "two dogs" in [piece.text for piece in clean_pieces if isinstance(piece, Mention)]
+    found = clean_passage(passage)
+    assert plain_text(found).strip() == " ".join(plain_text(passage).split())
+    assert mentioned(found) == mentioned(passage)
+    assert "two dogs" in [piece.text for piece in found if isinstance(piece, Mention)]
 
 
 @pytest.mark.parametrize(
@@ -256,9 +254,9 @@ def test_a_passage_reads_as_its_text_on_one_line(passage, words):
     ],
 )
 def test_how_a_passage_is_cleaned(passage, expected):
-    clean_pieces = clean_passage(passage)
-    assert tuple(plain_text((piece,)) for piece in clean_pieces) == expected
-    assert mentioned(clean_pieces) == ("a",)
+    found = clean_passage(passage)
+    assert tuple(plain_text((piece,)) for piece in found) == expected
+    assert mentioned(found) == ("a",)
 
 
 TURNS = st.lists(
@@ -290,13 +288,13 @@ def cleaned_turn(text: str) -> str:
 @example("ＵSER:")
 @example("＃##")
 def test_nothing_that_would_be_obeyed_survives_in_a_turn(text):
-    clean_text = cleaned_turn(text)
-    assert obeyed(clean_text) == []
-    assert {unicodedata.category(letter) for letter in clean_text if letter not in "\n\t"} & {
+    found = cleaned_turn(text)
+    assert obeyed(found) == []
+    assert {unicodedata.category(letter) for letter in found if letter not in "\n\t"} & {
         "Cc",
         "Cs",
     } == set()
-    clean_text.encode()
+    found.encode()
 
 
 @given(TURNS)
@@ -304,8 +302,8 @@ def test_nothing_that_would_be_obeyed_survives_in_a_turn(text):
 @example("####")
 @example("  <s> \r ＃##\n")
 def test_a_clean_turn_stays_as_it_is(text):
-    clean_text = cleaned_turn(text)
-    assert clean_turn(clean_text) == clean_text
+    found = cleaned_turn(text)
+    assert clean_turn(found) == found
 
 
 CODE = """Look:

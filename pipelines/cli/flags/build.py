@@ -4,7 +4,7 @@ import argparse
 
 from pipelines.cli.flags.shared import add_guard_flags, add_place_flags, add_shard_flags
 from pipelines.recipes import recipe_names
-from prompts.instruction import REC_NEGATIVES, WITHOUT_BOXES, InstructionMode
+from prompts.instruction import NO_BOX_SHARE, REC_NEGATIVES, InstructionMode
 from prompts.style import Style
 
 
@@ -52,7 +52,7 @@ def _add_inputs(inputs: "argparse._ArgumentGroup") -> None:
         "--recapd", metavar="DIR", help="what `recap` made: its captions go with their regions"
     )
     inputs.add_argument(
-        "--without-recapd",
+        "--no-recapd",
         action="store_true",
         default=None,
         help="leave out the detailed captions that a recipe asks for",
@@ -110,10 +110,10 @@ def _add_making(make: "argparse._ArgumentGroup") -> None:
         help=f"share of referring expressions that fit no candidate (default: {REC_NEGATIVES})",
     )
     make.add_argument(
-        "--without-boxes",
+        "--no-box-share",
         type=float,
         metavar="SHARE",
-        help=f"share of image conversations that declare no regions (default: {WITHOUT_BOXES})",
+        help=f"share of image conversations that declare no regions (default: {NO_BOX_SHARE})",
     )
     make.add_argument(
         "--plain-captions",

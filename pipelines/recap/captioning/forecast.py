@@ -14,6 +14,7 @@ from pipelines.recap.captioning.estimate import Estimate, Measured, estimate, me
 from pipelines.recap.captioning.two_stages import TwoStages
 from pipelines.recap.captioning.views import LazyView, PictureRefused, Sights
 from pipelines.recipes.recap import RecapRecipe
+from pipelines.recipes.resolve import instruction_of
 from schemas.ids import rank
 from schemas.ledger import Stage
 from schemas.sample import ScreenedImage
@@ -37,7 +38,7 @@ class Counted:
 
 def count(plan: Plan) -> Counted:
     """Return what a run of a plan has captioned, as long as no picture turns out unusable."""
-    caps = plan.recipe.caps()
+    caps = plan.resolved.caps
     smallest = _smallest(plan, caps)
     ledger = StageLedger(Stage.SAMPLE)
     found = Counted()
@@ -96,7 +97,7 @@ async def _measure(
 ) -> "_Stopwatch":
     how = recipe.captioning
     watch = _Stopwatch(captioner)
-    stages = TwoStages(watch, how, recipe.instruction().wordings, recipe.seed)
+    stages = TwoStages(watch, how, instruction_of(recipe).wordings, recipe.seed)
     try:
         for _, found, folder in few:
             sights = Sights(

@@ -5,7 +5,7 @@ def test_flags_that_do_not_go_together(commands, captioned, tmp_path):
     out, recapd = tmp_path / "out", ["--recapd", captioned]
     mixes: list[tuple[tuple[object, ...], str]] = [
         ((), "name the captions that `recap` made with --recapd DIR"),
-        ((*recapd, "--without-recapd"), "and --without-recapd leaves them out: give one"),
+        ((*recapd, "--no-recapd"), "and --no-recapd leaves them out: give one"),
     ]
     for words, message in mixes:
         status, said = commands.finetune(out, *words)
@@ -25,7 +25,7 @@ def test_flags_that_do_not_go_together(commands, captioned, tmp_path):
 
 
 def test_a_mix_without_captions_says_so(commands, output_of, tmp_path):
-    status, said = commands.finetune(tmp_path / "out", "--without-recapd")
+    status, said = commands.finetune(tmp_path / "out", "--no-recapd")
     assert status == 0
     assert "v3det: without the detailed captions that the recipe asks for" in said
     output = output_of(tmp_path / "out")

@@ -19,7 +19,7 @@ def test_the_forecast_fits_the_build(sample_world, tmp_path, monkeypatch, name):
     source = SourceRequest(name=name, label_set=LABEL_SETS.get(name))
     recipe = Recipe(sources=(source,), evaluation=not CATALOG[name].tasks, guard=False)
     plan = make_plan(recipe, str(sample_world), str(tmp_path))
-    forecasts = [Forecast(split, recipe) for split in plan.splits]
+    forecasts = [Forecast(split, plan.resolved) for split in plan.splits]
     manifest = launch(plan, LaunchOptions())
     assert sum(found.shards for found in forecasts) == len(manifest.shards)
     written = sum(shard.bytes for shard in manifest.shards)

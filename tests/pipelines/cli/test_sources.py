@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.cli.parser import run
 from pipelines.datasets.catalog import dataset
-from pipelines.plan import find
+from pipelines.plan import locate_splits
 from pipelines.recipes import recipe_names
 from pipelines.recipes.load import load_recipe, make_recipe
 
@@ -36,7 +36,7 @@ def test_splits_that_are_read_where_asked_for_are_listed(listed, sample_world):
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_what_a_recipe_reads_is_listed(name, listed, sample_world):
-    stated = load_recipe(name) | {"without_recapd": True}
+    stated = load_recipe(name) | {"no_recapd": True}
     for source in stated["sources"]:
         source["paths"] = {}
         if "detections" in str(source) or name == "eval_rec":
@@ -44,6 +44,6 @@ def test_what_a_recipe_reads_is_listed(name, listed, sample_world):
             source["detection_names"] = "coco"
     text = "\n".join(listed)
     for request in make_recipe(stated, name).sources:
-        for found in find(str(sample_world), request):
-            for path in found.located.roles.values():
+        for located in locate_splits(str(sample_world), request):
+            for path in located.roles.values():
                 assert path in text or path == "given.json", (dataset(request.name).name, path)

@@ -113,30 +113,17 @@ def llava_file(tmp_path):
     return LlavaFile(tmp_path / "root")
 
 
-def instructed(owner: LlavaFile) -> LlavaFile:
-    """Add records as in the 150k: bare names, and one id for all records of a picture."""
+@pytest.fixture
+def instruct(llava_file):
+    """Records as in the 150k: bare names, and one id for all records of a picture."""
     for number in range(1, 6):
         name = f"{number:012d}.jpg"
-        owner.picture(name)
+        llava_file.picture(name)
         for kind in range(number % 3 + 1):
             text = f"Question {kind} of {number}?"
             first = f"{text}\n<image>" if kind else f"<image>\n{text}"
-            owner.record(name, first, f"Answer {kind}.", "And?", f"So {number}.")
-    return owner
-
-
-@pytest.fixture
-def instruct(llava_file):
-    """Records as in the 150k, not yet saved."""
-    return instructed(llava_file)
-
-
-@pytest.fixture(scope="session")
-def instruct_said(tmp_path_factory, build_source, said_in):
-    """What a build says of the records of `instruct` alone."""
-    owner = instructed(LlavaFile(tmp_path_factory.mktemp("llava") / "root"))
-    owner.save()
-    return said_in(build_source("llava", owner.root))
+            llava_file.record(name, first, f"Answer {kind}.", "And?", f"So {number}.")
+    return llava_file
 
 
 @pytest.fixture(scope="session")
@@ -163,7 +150,7 @@ def detected(build_source):
         owner.save()
         paths = {"detections": str(owner.root / "boxes.json"), **dict(paths)}
         request = {"paths": paths, "detection_names": names}
-        options = {"without_boxes": 0, "style": "gpt4roi"} | options
+        options = {"no_box_share": 0, "style": "gpt4roi"} | options
         return build_source("llava", owner.root, request=request, **options)
 
     return build

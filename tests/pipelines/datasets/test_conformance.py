@@ -7,11 +7,11 @@ import pytest
 from msgspec.structs import replace
 
 from pipelines.datasets.catalog import CATALOG
-from pipelines.datasets.spec import Located, SourceRequest
-from pipelines.plan import find, make_plan
+from pipelines.datasets.spec import SourceRequest
+from pipelines.plan import locate_splits, make_plan, missing_files
 from pipelines.recipes.recipe import Recipe
-from pipelines.shards.options import shard_key
 from pipelines.storage.files import FileStore
+from pipelines.write import shard_key
 from schemas.item import kinds
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Rejection
@@ -65,10 +65,10 @@ def test_names_and_terms_are_stated(source, splits):
 
 def test_everything_lies_below_the_data_root(source):
     spec, year = source
-    for found in find("/data", SourceRequest(name=spec.name, year=year)):
-        located: Located = found.located
-        assert found.missing == (*located.files.values(), located.pictures)
-        assert all(f"{path}/".startswith("/data/") for path in found.missing)
+    for located in locate_splits("/data", SourceRequest(name=spec.name, year=year)):
+        missing = missing_files(located)
+        assert missing == list(dict.fromkeys([*located.files.values(), located.pictures]))
+        assert all(f"{path}/".startswith("/data/") for path in missing)
         assert located.pictures == f"/data/{located.folder}".rstrip("/")
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.datasets.catalog import CATALOG
 from pipelines.datasets.spec import SourceRequest
-from pipelines.plan import find, make_plan
+from pipelines.plan import locate_splits, make_plan
 from pipelines.recipes.recipe import Recipe
 from schemas.errors import UsageError
 
@@ -12,7 +12,7 @@ from schemas.errors import UsageError
 def roles_of(name: str, **paths: str) -> dict[str, dict[str, str]]:
     """What is read, by split and role."""
     request = SourceRequest(name=name, paths=paths)
-    return {found.located.split: found.located.roles for found in find("/data", request)}
+    return {located.split: located.roles for located in locate_splits("/data", request)}
 
 
 @pytest.fixture(params=CATALOG)
@@ -30,8 +30,8 @@ def test_every_role_can_be_named(source):
 
 def test_pictures_that_lie_elsewhere_have_no_place_below_the_data_root(source):
     request = SourceRequest(name=source, paths={"images": "/mine/x"})
-    for found in find("/data", request):
-        assert (found.located.pictures, found.located.folder) == ("/mine/x", "")
+    for located in locate_splits("/data", request):
+        assert (located.pictures, located.folder) == ("/mine/x", "")
 
 
 def test_no_role_is_called_otherwise(source):

@@ -15,7 +15,7 @@ import yaml
 
 from pipelines.cli.parser import run
 from pipelines.recap.augment import ROUNDS
-from pipelines.recipes.recipe import load_wordings
+from pipelines.recipes.load import load_wordings
 from prompts.catalog import WORDING_SETS
 from prompts.wordings import replace_sets
 

@@ -10,6 +10,7 @@ from pipelines.cli import build
 from pipelines.cli.parser import _parser
 from pipelines.recipes.load import load_recipe
 from pipelines.recipes.recipe import Recipe
+from pipelines.recipes.resolve import resolve
 from schemas.errors import UsageError
 
 
@@ -100,12 +101,12 @@ def recipe_of(tmp_path, *flags, **changes) -> Recipe:
 def test_a_cap_can_be_lifted(tmp_path):
     sources = [{"name": "coco", "per_category": 3}, {"name": "lvis", "per_category": "all"}]
     stated = {"sources": sources, "per_category": 5, "style": "gpt4roi"}
-    assert recipe_of(tmp_path, **stated).caps().per_category == {"coco": 3}
-    assert recipe_of(tmp_path, **stated).caps().per_image == {"coco": 100, "lvis": 100}
+    assert resolve(recipe_of(tmp_path, **stated)).caps.per_category == {"coco": 3}
+    assert resolve(recipe_of(tmp_path, **stated)).caps.per_image == {"coco": 100, "lvis": 100}
     flags = ("--per-image", "coco=all", "--per-category", "20", "--per-category", "coco=all")
-    caps = recipe_of(tmp_path, *flags, **stated).caps()
+    caps = resolve(recipe_of(tmp_path, *flags, **stated)).caps
     assert (caps.per_category, caps.per_image) == ({"lvis": 20}, {"lvis": 100})
-    caps = recipe_of(tmp_path, "--per-category", "all", **stated).caps()
+    caps = resolve(recipe_of(tmp_path, "--per-category", "all", **stated)).caps
     assert caps.per_category == {}
 
 

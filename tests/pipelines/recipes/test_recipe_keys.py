@@ -8,6 +8,7 @@ from pipelines.cli.parser import _parser
 from pipelines.recipes import recipe_names
 from pipelines.recipes.load import load_recipe, make_recipe
 from pipelines.recipes.recipe import Recipe
+from pipelines.recipes.resolve import check_sources, resolve
 from schemas.errors import UsageError
 
 NO_OWN_FILE = "expected none: it takes no file of your own; `paths` says where its owner's lie"
@@ -17,7 +18,7 @@ OWN = {"name": "coco", "annotations": "/a.json", "images": "/b", "label_set": "M
 
 def refusal(source) -> str:
     with pytest.raises(UsageError) as refused:
-        make_recipe({"name": "mine", "sources": [{"name": "pope"}, source]}, "mine.yaml")
+        resolve(make_recipe({"name": "mine", "sources": [{"name": "pope"}, source]}, "mine.yaml"))
     return str(refused.value)
 
 
@@ -72,11 +73,11 @@ def test_what_a_source_does_not_take_is_refused(source, expected):
     ],
 )
 def test_what_a_source_takes(source):
-    make_recipe({"sources": [source]}, "mine.yaml")
+    check_sources(make_recipe({"sources": [source]}, "mine.yaml"))
 
 
 def test_what_was_not_said_of_a_file_of_ones_own_is_spelled_out():
-    (own,) = make_recipe({"sources": [OWN]}, "mine.yaml").identity()["sources"]
+    (own,) = resolve(make_recipe({"sources": [OWN]}, "mine.yaml")).identity()["sources"]
     assert (own["split"], own["year"]) == ("train", None)
 
 
@@ -105,19 +106,19 @@ def recipe_of(tmp_path):
 )
 def test_a_flag_that_would_go_unnoticed_is_refused(recipe_of, flags, message):
     with pytest.raises(UsageError, match=message):
-        recipe_of(*flags)
+        resolve(recipe_of(*flags))
 
 
 def test_a_cap_of_one_source_stands_wherever_it_is_given(recipe_of):
     for first, then in (("coco=1", "2"), ("2", "coco=1")):
         flags = ("--per-category", first, "--per-category", then, "--per-image", "all")
-        caps = recipe_of("--sources", "coco,lvis", *flags).caps()
+        caps = resolve(recipe_of("--sources", "coco,lvis", *flags)).caps
         assert (caps.per_category, caps.per_image) == ({"coco": 1, "lvis": 2}, {})
 
 
 @pytest.mark.parametrize("name", [name for name in recipe_names() if name != "eval_rec"])
 def test_our_recipes_hold_nothing_that_goes_unnoticed(name):
-    make_recipe(load_recipe(name) | {"without_recapd": True}, name)
+    resolve(make_recipe(load_recipe(name) | {"no_recapd": True}, name))
 
 
 def test_a_file_of_ones_own_takes_the_place_of_a_recipes_year_and_splits(recipe_of):
@@ -125,7 +126,7 @@ def test_a_file_of_ones_own_takes_the_place_of_a_recipes_year_and_splits(recipe_
     source = recipe_of("--recipe", "gpt4roi_stage1", *own).sources[0]
     assert (source.annotations, source.year, source.splits) == ("/a.json", None, None)
     with pytest.raises(UsageError, match="year 2014: expected none beside `annotations`"):
-        recipe_of("--recipe", "gpt4roi_stage1", *own, "--coco-year", "2014")
+        resolve(recipe_of("--recipe", "gpt4roi_stage1", *own, "--coco-year", "2014"))
 
 
 def test_the_names_of_detections_by_flag_take_the_place_of_a_recipes(recipe_of):

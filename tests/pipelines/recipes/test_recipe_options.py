@@ -5,29 +5,30 @@ from pydantic import ValidationError
 
 from pipelines.datasets.spec import SourceRequest
 from pipelines.recipes.recipe import Recipe
+from pipelines.recipes.resolve import resolve
 from prompts.instruction import REC_NEGATIVES
 
 SOURCES = (SourceRequest(name="coco"),)
 
 
 def test_the_usual_values():
-    recipe = Recipe(sources=SOURCES)
-    assert recipe.instruction().rec_negatives == REC_NEGATIVES == 0.2
-    assert recipe.caps().min_words is None
-    assert not recipe.caps().any
+    resolved = resolve(Recipe(sources=SOURCES))
+    assert resolved.instruction.rec_negatives == REC_NEGATIVES == 0.2
+    assert resolved.caps.min_words is None
+    assert not resolved.caps.any
 
 
 @pytest.mark.parametrize("share", [0.0, 0.35, 1.0])
 def test_the_share_of_negatives(share):
-    recipe = Recipe(sources=SOURCES, rec_negatives=share)
-    assert recipe.instruction().rec_negatives == share
-    assert recipe.identity()["rec_negatives"] == share
+    resolved = resolve(Recipe(sources=SOURCES, rec_negatives=share))
+    assert resolved.instruction.rec_negatives == share
+    assert resolved.identity()["rec_negatives"] == share
 
 
 def test_the_least_number_of_words():
-    recipe = Recipe(sources=SOURCES, min_words=3)
-    assert (recipe.caps().min_words, recipe.caps().any) == (3, True)
-    assert recipe.identity()["min_words"] == 3
+    resolved = resolve(Recipe(sources=SOURCES, min_words=3))
+    assert (resolved.caps.min_words, resolved.caps.any) == (3, True)
+    assert resolved.identity()["min_words"] == 3
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.datasets.catalog import CATALOG
 from pipelines.datasets.spec import SourceRequest
-from pipelines.plan import find, make_plan
+from pipelines.plan import locate_splits, make_plan, missing_files
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import FileStore
 from schemas.item import GroundedCaption, Mention, Passage, plain_text
@@ -113,13 +113,13 @@ def test_the_order_of_lists_and_objects_decides_nothing(real, tmp_path):
 
 def test_where_files_are_expected_and_what_a_path_moves():
     paths = {"val": "/mine/v.txt", "images": "/mine/jpg", "sentences": "/mine/s"}
-    for found in find("/data", SourceRequest(name="flickr30k")):
-        located = found.located
-        assert all(path.startswith("/data/flickr30k_entities/") for path in found.missing)
+    for located in locate_splits("/data", SourceRequest(name="flickr30k")):
+        missing = missing_files(located)
+        assert all(path.startswith("/data/flickr30k_entities/") for path in missing)
         assert located.pictures == f"/data/{located.folder}"
-    (found,) = find("/data", SourceRequest(name="flickr30k", paths=paths))
-    assert (found.located.pictures, found.located.folder) == ("/mine/jpg", "")
+    (located,) = locate_splits("/data", SourceRequest(name="flickr30k", paths=paths))
+    assert (located.pictures, located.folder) == ("/mine/jpg", "")
     below = "/data/flickr30k_entities"
     annotations = {"annotations": f"{below}/Annotations", "sentences": "/mine/s"}
-    assert found.located.files == {"val": "/mine/v.txt"} | annotations
-    assert found.located.optional == {"test": f"{below}/test.txt"}
+    assert located.files == {"val": "/mine/v.txt"} | annotations
+    assert located.optional == {"test": f"{below}/test.txt"}

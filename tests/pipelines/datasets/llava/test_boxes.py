@@ -168,7 +168,7 @@ def test_cocos_own_boxes_where_there_is_no_detector(
     for image in real["images"]:
         talk_about(llava_file, image["id"], draw=False)
     llava_file.save()
-    build = partial(build_source, "llava", llava_file.root, without_boxes=0)
+    build = partial(build_source, "llava", llava_file.root, no_box_share=0)
     built = build()
     names = {category["id"]: category["name"] for category in real["categories"]}
     expected: dict[int, list[Any]] = {image["id"]: [] for image in real["images"]}
@@ -186,7 +186,7 @@ def test_cocos_own_boxes_where_there_is_no_detector(
     assert Counter(reason for _, _, reason in built.rejected()) == Counter({"crowd": crowds})
     assert verify(str(built.folder)).problems == []
     assert build(how=in_parts).digests() == built.digests()
-    without = build_source("llava", llava_file.root, without_boxes=1)
+    without = build_source("llava", llava_file.root, no_box_share=1)
     assert not any(row["regions"] for row in without.rows())
     half = [bool(row["regions"]) for row in build_source("llava", llava_file.root).rows()]
     assert 0 < sum(half) < len(half)
@@ -221,7 +221,7 @@ def annotated(llava_file, build_source):
             "categories": [{"id": 1, "name": "person"}],
         }
         (folder / "instances_train2017.json").write_text(json.dumps(instances))
-        return build_source("llava", llava_file.root, without_boxes=0)
+        return build_source("llava", llava_file.root, no_box_share=0)
 
     return build
 

@@ -13,8 +13,9 @@ from PIL import Image
 from pipelines.datasets.spec import SourceRequest
 from pipelines.datasets.visual_genome import source as visual_genome
 from pipelines.datasets.visual_genome.aliases import parse_aliases
-from pipelines.plan import find
+from pipelines.plan import locate_splits, missing_files
 from pipelines.recipes.recipe import Recipe
+from pipelines.recipes.resolve import resolve
 from pipelines.verify import verify
 from prompts.style import Style
 from schemas.errors import BuildError, UsageError
@@ -140,8 +141,8 @@ def test_relationships_are_optional(files, built):
     files.good().save()
     (files.folder / "relationships.json").unlink()
     request = SourceRequest(name="visual_genome")
-    (found,) = find(str(files.root), request)
-    assert found.missing == ()
+    (located,) = locate_splits(str(files.root), request)
+    assert missing_files(located) == []
     files.save = lambda: files
     output = built(files)
     assert {row["task"] for row in output.rows()} == {"region_caption"}
@@ -468,10 +469,8 @@ def test_style_gpt4roi_asks_for_captions_alone(files, built):
 
 
 def test_caps_of_the_papers():
-    caps = {
-        style: Recipe(sources=(SourceRequest(name="visual_genome"),), style=style).caps().per_image
-        for style in Style
-    }
+    sources = (SourceRequest(name="visual_genome"),)
+    caps = {style: resolve(Recipe(sources=sources, style=style)).caps.per_image for style in Style}
     assert caps == {
         Style.REGIONGPT: {"visual_genome": 10},
         Style.GPT4ROI: {"visual_genome": 15},

@@ -126,7 +126,7 @@ def test_the_command_line_names_detections(llava_file, command_line):
         (("--detection-names", "coco"), "--detections"),
         (("--detections", "boxes.json"), "SOURCE=FILE"),
         (("--detections", given, "--detection-names", "gone.txt"), "gone.txt"),
-        (("--without-boxes", "2"), "--without-boxes"),
+        (("--no-box-share", "2"), "--no-box-share"),
     ):
         failed = build("--output", out, *flags)
         assert failed.returncode == 1

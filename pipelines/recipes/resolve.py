@@ -1,0 +1,141 @@
+"""Resolve: what a recipe comes to, once all that it leaves open is spelled out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.datasets.catalog import CATALOG, dataset
+from pipelines.datasets.spec import OWN_SPLIT, Cap, SourceRequest
+from pipelines.recipes.recipe import RECAPD_ROLE, Recipe
+from pipelines.recipes.tasks import tasks_of
+from prompts.catalog import WORDING_SETS
+from prompts.instruction import Instruction, InstructionMode
+from prompts.wordings import replace_sets
+from schemas.errors import UsageError
+from schemas.sample import Task
+from schemas.source import Sizing
+from transforms.subsample import Caps
+
+_INPUT_PLACES = {"annotations", "images", "paths"}  # of a source; they decide nothing
+_REMARKS = {"about", "paper", "guard_paths"}
+_PER_SOURCE = {"sources", "per_category", "per_image"}  # spelled out for each source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedRecipe:
+    """A recipe that can be built, with what it leaves open spelled out."""
+
+    recipe: Recipe
+    sources: tuple[SourceRequest, ...]  # the recipe's, with usual and general values filled in
+    tasks: Mapping[str, tuple[Task, ...]]  # by config
+    caps: Caps  # by config
+    instruction: Instruction
+
+    def sizing(self, source: str) -> Sizing:
+        """Return what decides the number of shards of a source's splits."""
+        (request,) = (request for request in self.sources if request.name == source)
+        return Sizing(
+            shard_bytes=self.recipe.shard_bytes,
+            embed=self.recipe.images == "embed",
+            record_per_region=self.recipe.evaluation
+            or self.recipe.mode is InstructionMode.ONE_TURN_ONE,
+            per_category=_number(request.per_category),
+            captioned=RECAPD_ROLE in request.paths,
+        )
+
+    def identity(self) -> dict[str, Any]:
+        """Return the recipe as JSON, without remarks and the places of inputs."""
+        recipe = self.recipe.model_dump(mode="json", by_alias=True, exclude=_REMARKS | _PER_SOURCE)
+        sources = [source.model_dump(mode="json", exclude=_INPUT_PLACES) for source in self.sources]
+        return recipe | {"sources": sources}
+
+
+def resolve(recipe: Recipe) -> ResolvedRecipe:
+    """Return what the recipe of a build comes to.
+
+    Raises:
+        UsageError: a source, a task or a set of wordings is unknown, or the recipe states
+            something that a source does not take.
+    """
+    if recipe.name in CATALOG or recipe.name == RECAPD_ROLE:
+        raise UsageError(f"a recipe cannot be named {recipe.name!r}: another config is")
+    check_sources(recipe)
+    sources = tuple(
+        spell_out(recipe, source, tasks_of(recipe, source)) for source in recipe.sources
+    )
+    caps = Caps(
+        per_category=numbers({source.name: source.per_category for source in sources}),
+        per_image=numbers({source.name: source.per_image for source in sources}),
+        min_words=recipe.min_words,
+        seed=recipe.seed,
+    )
+    return ResolvedRecipe(
+        recipe=recipe,
+        sources=sources,
+        tasks={source.name: source.tasks or () for source in sources},
+        caps=caps,
+        instruction=instruction_of(recipe),
+    )
+
+
+def check_sources(recipe: Recipe) -> None:
+    """Raise `UsageError` for a source that is unknown, or that does not take what is stated."""
+    for source in recipe.sources:
+        for misfit in dataset(source.name).misfits(source):
+            raise UsageError(f"recipe {recipe.name!r}: source {source.name!r}: {misfit}")
+
+
+def spell_out(
+    recipe: Recipe, source: SourceRequest, tasks: tuple[Task, ...] | None
+) -> SourceRequest:
+    """Return a source with its tasks, and with what is stated for all sources or is usual."""
+    spec, own_file = dataset(source.name), source.annotations is not None
+    usual = None if recipe.evaluation else spec.boxes_per_image.get(recipe.style)
+    return source.model_copy(
+        update={
+            "tasks": tasks,
+            "per_category": _first_cap(source.per_category, recipe.per_category),
+            "per_image": _first_cap(source.per_image, recipe.per_image, usual),
+            "year": None if own_file or not spec.years else source.year or spec.years[-1],
+            "edition": source.edition or next(iter(spec.editions), None),
+            "split": source.split or OWN_SPLIT,
+        }
+    )
+
+
+def instruction_of(recipe: Recipe) -> Instruction:
+    """Return the style, mode and wordings in which regions are asked about.
+
+    Raises:
+        UsageError: a set of wordings is unknown or cannot be used.
+    """
+    return Instruction(
+        style=recipe.style,
+        mode=recipe.mode,
+        wordings=replace_sets(WORDING_SETS, recipe.wordings),
+        seed=recipe.seed,
+        rec_negatives=recipe.rec_negatives,
+        no_box_share=recipe.no_box_share,
+        plain_captions=recipe.plain_captions,
+        merge=recipe.merge,
+        evaluation=recipe.evaluation,
+        task_definitions={
+            source.name: definition
+            for source in recipe.sources
+            if (definition := dataset(source.name).task_definition) is not None
+        },
+    )
+
+
+def numbers(caps: Mapping[str, Cap | None]) -> dict[str, int]:
+    """Return the caps that are numbers: None and "all" are none."""
+    return {name: cap for name, cap in caps.items() if isinstance(cap, int)}
+
+
+def _number(cap: Cap | None) -> int | None:
+    return cap if isinstance(cap, int) else None
+
+
+def _first_cap(*caps: Cap | None) -> int | None:
+    """Return the first cap that is stated; None: there is none, or "all" are taken."""
+    return _number(next((cap for cap in caps if cap is not None), None))

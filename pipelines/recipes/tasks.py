@@ -1,0 +1,90 @@
+"""The tasks that a recipe uses a source for, and what must be there for them."""
+
+from collections.abc import Collection
+
+from pipelines.datasets.catalog import dataset
+from pipelines.datasets.spec import SourceRequest
+from pipelines.recipes.recipe import RECAPD_ROLE, Recipe
+from prompts.style import Style
+from schemas.errors import UsageError
+from schemas.sample import Task
+
+_DETAILED = Task.REGION_DETAILED_CAPTION
+
+
+def tasks_of(recipe: Recipe, source: SourceRequest) -> tuple[Task, ...]:
+    """Return the tasks that a recipe uses one of its sources for.
+
+    Raises:
+        UsageError: there is none, the source does not have one that is wanted, or captions or
+            detections are missing or superfluous.
+    """
+    known = _known_tasks(recipe, source)
+    possible = known
+    if RECAPD_ROLE in source.paths:
+        _check_captions(recipe, source)
+        possible = (*known, _DETAILED)
+    wanted = source.tasks or possible
+    if recipe.no_recapd:
+        wanted = tuple(task for task in wanted if task is not _DETAILED)
+    for task in wanted:
+        if task is _DETAILED and task not in possible:
+            raise UsageError(
+                f"recipe {recipe.name!r} describes regions of {source.name!r} in detail: name the "
+                "captions that `recap` made with --recapd DIR, or leave them out with --no-recapd"
+            )
+        if task not in possible:
+            raise UsageError(
+                f"source {source.name!r} cannot be used for {task} here, but for: "
+                f"{', '.join(known)}"
+            )
+    if not wanted:
+        raise UsageError(f"--no-recapd leaves nothing to do with source {source.name!r}")
+    _check_detections(recipe, source, wanted)
+    return wanted
+
+
+def _known_tasks(recipe: Recipe, source: SourceRequest) -> tuple[Task, ...]:
+    spec = dataset(source.name)
+    if recipe.evaluation:
+        if not spec.evaluations:
+            raise UsageError(f"no evaluation is done on source {source.name!r}")
+        return spec.evaluations
+    if not spec.tasks.get(recipe.style):
+        styles = ", ".join(name for name in Style if spec.tasks.get(name))
+        raise UsageError(
+            f"source {source.name!r} has no tasks in the {recipe.style} style"
+            + (f", but in: {styles}" if styles else ": it is for evaluation only")
+        )
+    return spec.tasks[recipe.style]
+
+
+def _check_captions(recipe: Recipe, source: SourceRequest) -> None:
+    """Refuse captions that a recipe does not ask about."""
+    if recipe.no_recapd:
+        raise UsageError(
+            "--recapd names detailed captions, and --no-recapd leaves them out: give one"
+        )
+    if recipe.evaluation:
+        raise UsageError("an evaluation takes no captions of `recap`: leave out --recapd")
+    if source.tasks and _DETAILED not in source.tasks:
+        raise UsageError(
+            f"recipe {recipe.name!r} does not describe regions of {source.name!r} in detail: "
+            "leave out --recapd"
+        )
+
+
+def _check_detections(recipe: Recipe, source: SourceRequest, wanted: Collection[Task]) -> None:
+    """Refuse an evaluation of choices without a detector's boxes, and such boxes in training."""
+    choice, given = Task.REFERRING_EXPRESSION_COMPREHENSION, "detections" in source.paths
+    chosen = recipe.evaluation and choice in wanted
+    if chosen and not given:
+        raise UsageError(
+            f"recipe {recipe.name!r} matches the sentences of {source.name!r} with a detector's "
+            f"boxes: name these with --detections {source.name}=FILE, and their categories with "
+            "--detection-names"
+        )
+    if given and not chosen and choice in dataset(source.name).evaluations:
+        raise UsageError(
+            f"source {source.name!r} takes detections in an evaluation of {choice} only"
+        )
