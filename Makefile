@@ -24,7 +24,9 @@ demo: $(STAMP) ## Draw small data sets, build, caption, verify, show them in dem
 	$(BIN)/python -m pipelines demo $(ARGS)
 
 test: $(STAMP) ## Run the tests on all cores (ARGS="-k coco" picks some)
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 $(ARGS)
+	@# What is compiled is kept: the workers, and every process that a test starts, want the same.
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest \
+		--numprocesses=auto --maxprocesses=8 --dist=worksteal $(ARGS)
 
 test-vllm: $(STAMP) ## Caption with a real vLLM and a tiny model (made in ~/.cache, once: 7 GB)
 	vllm="$$($(BIN)/python tests/vllm/environment.py)" && REGIONFORGE_VLLM="$$vllm" \

@@ -8,9 +8,9 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 from msgspec.structs import replace
 
-from pipelines.captions.lookup import Captions, Told, description
+from pipelines.captions.lookup import CaptionRow, SplitCaptions, detailed_caption
 from pipelines.recipes.recipe import RECAPD_ROLE
-from schemas.item import Description, Item, PendingDescription
+from schemas.item import CaptionRef, DetailedCaption, Item
 from schemas.ledger import Stage
 from schemas.rejection import Rejected
 from schemas.sample import Region, ScreenedImage
@@ -20,7 +20,7 @@ from transforms.screen_items import screen_item
 
 
 def describe_image(
-    screened: ScreenedImage, told: Mapping[str | None, Told], ledger: StageLedger
+    screened: ScreenedImage, told: Mapping[str | None, CaptionRow], ledger: StageLedger
 ) -> ScreenedImage:
     """Return the image with captions on its regions, and the items that they are in full.
 
@@ -38,17 +38,19 @@ def describe_image(
         except Rejected as cause:
             ledger.reject(screened.image, item.kind, item.id, cause)
     for item in items:
-        if isinstance(item, Description):
+        if isinstance(item, DetailedCaption):
             region = regions[item.region_id]
             regions[item.region_id] = replace(region, caption=item.text, score=item.score)
     ledger.items_kept(screened.image, items)
     return replace(screened, regions=tuple(regions.values()), items=tuple(items))
 
 
-def _looked_up(item: Item, told: Mapping[str | None, Told], regions: Mapping[str, Region]) -> Item:
-    if not isinstance(item, PendingDescription):
+def _looked_up(
+    item: Item, told: Mapping[str | None, CaptionRow], regions: Mapping[str, Region]
+) -> Item:
+    if not isinstance(item, CaptionRef):
         return item
-    return screen_item(description(item, told[item.region_id]), regions)
+    return screen_item(detailed_caption(item, told[item.region_id]), regions)
 
 
 class _DescribeImages(LedgerDoFn):
@@ -59,7 +61,7 @@ class _DescribeImages(LedgerDoFn):
 
     def setup(self) -> None:
         """Forget the captions of another run."""
-        self._captions: dict[tuple[str, str], Captions] = {}
+        self._captions: dict[tuple[str, str], SplitCaptions] = {}
 
     def process(self, element: Sequence[ScreenedImage]) -> Iterator[Any]:
         yield [self._described(found) for found in element]
@@ -70,7 +72,7 @@ class _DescribeImages(LedgerDoFn):
         if at not in self._splits:
             return screened
         if at not in self._captions:
-            self._captions[at] = Captions(self._splits[at])
+            self._captions[at] = SplitCaptions(self._splits[at])
         return describe_image(screened, self._captions[at].of(screened.image.image_id), self.ledger)
 
 

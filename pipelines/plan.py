@@ -11,8 +11,8 @@ from pipelines.datasets.spec import Located, SourceRequest
 from pipelines.guard import Guard, load_guard
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.resolve import ResolvedRecipe, resolve
+from pipelines.shards.options import WriteOptions
 from pipelines.storage import files
-from pipelines.write import WriteOptions
 from schemas import shard
 from schemas.columns import BuildStamp
 from schemas.errors import UsageError

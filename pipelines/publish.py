@@ -14,12 +14,11 @@ from pipelines.card.card import write_card
 from pipelines.output.rejections import SortRejections, write_runs
 from pipelines.plan import Plan
 from pipelines.storage import files
+from schemas.layout import LEDGER, MANIFEST
 from schemas.ledger import Ledger, TallyKey, ledger_of
 from schemas.manifest import Manifest, Shard
-from schemas.rejection import Kind, Rejection
+from schemas.rejection import Rejection
 from transforms.subsample import CategoryKey
-
-MANIFEST, LEDGER = "manifest.json", "ledger.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +36,7 @@ def publish(plan: Plan, findings: Findings) -> Ledger:
     ledger = ledger_of(dict(findings.tallies), plan.identity.guard)
     ledger_json = ledger.model_dump_json(indent=2, exclude_defaults=True)
     files.write_whole(files.join(plan.output, LEDGER), ledger_json.encode())
-    if unreadable(ledger) or ledger.problems():
+    if ledger.unreadable_files() or ledger.problems():
         return ledger
     manifest = Manifest(
         identity=plan.identity,
@@ -49,15 +48,6 @@ def publish(plan: Plan, findings: Findings) -> Ledger:
     content = manifest.model_dump_json(indent=2).encode()
     files.write_whole(files.join(plan.output, MANIFEST), content)
     return ledger
-
-
-def unreadable(ledger: Ledger) -> int:
-    """Return how many input files could not be used."""
-    return sum(
-        sum(account.rejected.values())
-        for (*_, kind), account in ledger.accounts()
-        if kind is Kind.FILE
-    )
 
 
 def _nested(short: Iterable[tuple[CategoryKey, int]]) -> dict[str, dict[str, int]]:

@@ -8,7 +8,7 @@ The flow:
 4. beside each finished shard, note what went into it: a rerun skips it while that is unchanged.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,42 +18,22 @@ import pyarrow.compute as pc
 from apache_beam.pvalue import PCollection
 from apache_beam.utils.windowed_value import WindowedValue
 
-from pipelines.shards.pages import Packer, Page, PagedImage, ShardKey, pack_page
+from pipelines.shards.options import ShardKey, WriteOptions, shard_key
+from pipelines.shards.pages import Packer, Page, PagedImage, pack_page
 from pipelines.shards.rows import ShardRows
 from pipelines.shards.state import ShardState, load_state, save_state
 from pipelines.shards.writer import ShardFile, shard_file
 from pipelines.storage import files
-from schemas.columns import BuildStamp
-from schemas.ids import RANK_BITS, rank
+from schemas.layout import shard_path
 from schemas.ledger import Stage
-from schemas.manifest import ImagesMode, Shard
+from schemas.manifest import Shard
 from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import Draft, ImageInfo
-from schemas.shard import shard_name
 from schemas.source import SplitFacts
 from transforms.ledger import LedgerDoFn, StageLedger, booked, in_bundle
 from transforms.orientation import annotated_as_stored, turn_rows, upright_size
 from transforms.picture import Picture, inspect, upright
 from transforms.progress import Progress
-
-SplitKey = tuple[str, str]  # source, split
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteOptions:
-    """Where shards go and what they hold."""
-
-    output: str
-    images: ImagesMode
-    pictures: Mapping[SplitKey, str]  # the folder of each split's images
-    stamp: BuildStamp
-
-
-def shard_key(image: ImageInfo) -> tuple[ShardKey, int]:
-    """Return the shard of an image, and the rank that orders it there."""
-    position = rank("shard", image.source, image.split, image.image_id)
-    index = position * image.shards >> RANK_BITS
-    return (image.source, image.split, index, image.shards), position
 
 
 def shard_keys(facts: SplitFacts, options: WriteOptions) -> Iterator[tuple[ShardKey, Page]]:
@@ -73,7 +53,7 @@ def write_shard(
     """Write one shard, unless it is there already; return what is to be known of it."""
     source, split, index, of = key
     rows = ShardRows(pages)
-    name = f"{source}/{shard_name(split, index, of)}"
+    name = shard_path(source, split, index, of)
     path = files.join(options.output, name)
     fingerprint = rows.fingerprint(options.images, options.stamp)
     if known := load_state(options.output, name, fingerprint):

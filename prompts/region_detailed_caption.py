@@ -10,7 +10,7 @@ from prompts.dialogue import Exchange, Part, RegionDefinition, filled
 from prompts.instruction import Instruction
 from prompts.style import Style
 from prompts.wordings import WordingSet
-from schemas.item import Description
+from schemas.item import DetailedCaption
 from schemas.sample import Region, ScreenedImage, Task
 
 DETAILED = WordingSet(
@@ -48,7 +48,9 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
         ],
         key=lambda item: (item[0], item[2].region_id),
     )
-    written = {item.region_id: item.id for item in screened.items if isinstance(item, Description)}
+    written = {
+        item.region_id: item.id for item in screened.items if isinstance(item, DetailedCaption)
+    }
     turns = [_question(region, instruction, position, written) for _, position, region in ranked]
     return [turns] if turns else []
 

@@ -2,7 +2,7 @@
 
     RegionForgeError            anything below; the command line prints it without a traceback
     ├── UsageError              a flag or a path is wrong
-    ├── InputFileError          an owner's file cannot be used as a whole
+    ├── InputFileError          a file that is read cannot be used as a whole
     ├── BuildError              a build cannot go on, or ended incomplete
     └── VerifyError             an output is not what its manifest says
 
@@ -19,7 +19,7 @@ class UsageError(RegionForgeError):
 
 
 class InputFileError(RegionForgeError):
-    """An owner's file that cannot be read as its format says."""
+    """A file, an owner's or one of an output, that cannot be read as its format says."""
 
 
 class BuildError(RegionForgeError):

@@ -46,7 +46,7 @@ class CaptionProvenance(msgspec.Struct, frozen=True, array_like=True, gc=False):
     global_caption: str | None = None
 
 
-class PendingDescription(msgspec.Struct, frozen=True, gc=False):
+class CaptionRef(msgspec.Struct, frozen=True, gc=False):
     """A reference to the detailed caption of one region; its text is looked up later."""
 
     id: str
@@ -59,7 +59,7 @@ class PendingDescription(msgspec.Struct, frozen=True, gc=False):
         return (self.region_id,)
 
 
-class Description(msgspec.Struct, frozen=True, gc=False):
+class DetailedCaption(msgspec.Struct, frozen=True, gc=False):
     """A detailed caption of one region that a captioner wrote."""
 
     id: str
@@ -169,8 +169,8 @@ class YesNoQuestion(msgspec.Struct, frozen=True, gc=False):
 
 Item = (
     Expression
-    | PendingDescription
-    | Description
+    | CaptionRef
+    | DetailedCaption
     | Relationship
     | GroundedCaption
     | Question

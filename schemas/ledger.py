@@ -80,6 +80,14 @@ class Ledger(BaseModel):
                     for kind, account in kinds.items():
                         yield (source, split, stage, kind), account
 
+    def unreadable_files(self) -> int:
+        """Return how many input files could not be used."""
+        return sum(
+            sum(account.rejected.values())
+            for (*_, kind), account in self.accounts()
+            if kind is Kind.FILE
+        )
+
     def rejected(self, source: str) -> int:
         """Return how many items of a source were rejected, over all splits, stages and kinds."""
         return sum(

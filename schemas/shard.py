@@ -174,8 +174,3 @@ SCHEMA = pa.schema(
         "regionforge": json.dumps({"schema_version": VERSION}),
     },
 )
-
-
-def shard_name(split: str, index: int, of: int) -> str:
-    """Return the file name of one shard of a split."""
-    return f"{split}-{index:05d}-of-{of:05d}.arrow"

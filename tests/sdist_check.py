@@ -65,8 +65,8 @@ def install(archive: Path, home: Path) -> Path:
     programs = home / "venv" / "bin"
     constraints = CHECKOUT / "constraints.txt"
     run(programs / "pip", "install", "--quiet", "-c", constraints, archive, cwd=home)
-    found = run(programs / "python", "-c", WHERE, *sorted(PACKAGES), cwd=home)
-    *origins, torch = found.split()
+    output = run(programs / "python", "-c", WHERE, *sorted(PACKAGES), cwd=home)
+    *origins, torch = output.split()
     if not all(Path(origin).is_relative_to(home) for origin in origins):
         raise SystemExit("sdist check failed: a package is imported from outside the environment")
     if torch != "None":

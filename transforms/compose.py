@@ -14,7 +14,7 @@ from prompts.dialogue import Exchange, assemble
 from prompts.instruction import Instruction
 from prompts.merging import merged
 from schemas.ids import sample_id
-from schemas.item import Description
+from schemas.item import DetailedCaption
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import MULTI_TASK, Conversation, Draft, ScreenedImage, Task
@@ -83,7 +83,9 @@ def _record(
     image = screened.image
     record_id = sample_id(image.source, image.split, image.image_id, task, ordinal)
     talk = assemble(record_id, instruction.style, exchanges, text_only=image.file_name is None)
-    by = next((item.captioner for item in screened.items if isinstance(item, Description)), None)
+    by = next(
+        (item.captioner for item in screened.items if isinstance(item, DetailedCaption)), None
+    )
     if by is None or all(region.caption is None for region in talk.regions):
         return talk
     return replace(talk, captioner=by)

@@ -5,15 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec.structs import replace
 
 from schemas.item import (
+    CaptionRef,
     Choices,
-    Description,
+    DetailedCaption,
     Dialogue,
     Expression,
     GroundedCaption,
     Item,
     Mention,
     Passage,
-    PendingDescription,
     Question,
     Relationship,
     Round,
@@ -48,11 +48,11 @@ def screen_item(item: Item, regions: Regions, *, has_picture: bool = True) -> It
             return _screen_question(item, regions)
     _check_regions(item.region_ids(), regions)
     match item:
-        case Expression() | Description() | YesNoQuestion():
+        case Expression() | DetailedCaption() | YesNoQuestion():
             return replace(item, text=clean(item.text))
         case Relationship():
             return replace(item, predicate=clean(item.predicate))
-        case PendingDescription():
+        case CaptionRef():
             return item
 
 

@@ -18,7 +18,7 @@ from apache_beam.transforms.combiners import Top
 from msgspec.structs import replace
 
 from schemas.ids import rank
-from schemas.item import Expression, Item, PendingDescription
+from schemas.item import CaptionRef, Expression, Item
 from schemas.ledger import Stage
 from schemas.rejection import Kind
 from schemas.sample import ImageInfo, Region, ScreenedImage
@@ -82,9 +82,9 @@ def sample_image(
     ledger.read(image, Kind.IMAGE)
     ledger.read(image, Kind.ANNOTATION, len(screened.regions))
     ledger.items_read(image, screened.items)
-    told = tuple(item for item in screened.items if isinstance(item, PendingDescription))
+    told = tuple(item for item in screened.items if isinstance(item, CaptionRef))
     if told:
-        own = tuple(item for item in screened.items if not isinstance(item, PendingDescription))
+        own = tuple(item for item in screened.items if not isinstance(item, CaptionRef))
         kept = _sampled(replace(screened, items=own), smallest, caps)
         kept = kept and replace(kept, items=kept.items + _whole_items(told, kept.regions))
     else:

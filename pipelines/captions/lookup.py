@@ -1,8 +1,8 @@
-"""Captions of RecapD, as their shards have them.
+"""Captions of RecapD, read from the shards of a finished `recap`.
 
-Captions are long, and of most regions none may be wanted. So the images of a split come with notes
-of which of their regions have one, and what it says is looked up where the region is taken. Of
-the shards of this machine only the pages that are looked at are read: they are mapped into memory.
+Captions are long, and a build may use none of most of them. So the images of a split first come
+with a `CaptionRef` for each region that has a caption; the text is looked up once the build has
+taken the region. Local shards are mapped into memory, so that only the pages in use are read.
 """
 
 import math
@@ -20,14 +20,14 @@ from pipelines.recipes.recipe import RECAPD_ROLE
 from pipelines.shards.reader import DAMAGE, read_columns
 from pipelines.storage import files
 from schemas.errors import InputFileError
-from schemas.item import CaptionProvenance, Description, PendingDescription
+from schemas.item import CaptionProvenance, CaptionRef, DetailedCaption
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.source import Count, Entry, SourceImage, SplitInput
 
 COLUMNS = ("id", "regions", "provenance")
 
-Names = list[str | None]  # of regions
-Row = tuple[pa.RecordBatch, int]  # rows of a shard, and the place of one of them
+RegionIds = list[str | None]
+_RowRef = tuple[pa.RecordBatch, int]  # rows of a shard, and the number of one of them
 
 
 def with_captions(entries: Iterable[Entry], split: SplitInput) -> Iterator[Entry]:
@@ -40,31 +40,31 @@ def with_captions(entries: Iterable[Entry], split: SplitInput) -> Iterator[Entry
     Raises:
         InputFileError: a shard of the captions cannot be used.
     """
-    named = _region_ids(split)
-    yield Count(Kind.SENTENCE, "read", sum(map(len, named.values())))
+    captioned = _region_ids(split)
+    yield Count(Kind.SENTENCE, "read", sum(map(len, captioned.values())))
     for entry in entries:
-        if isinstance(entry, SourceImage) and (own := named.pop(entry.image.image_id, None)):
-            items = yield from _pending(split, own)
+        if isinstance(entry, SourceImage) and (ids := captioned.pop(entry.image.image_id, None)):
+            items = yield from _caption_refs(split, ids)
             yield replace(entry, items=(*entry.items, *items))
         else:
             yield entry
-    for image_id, left in named.items():
-        yield from _without_image(split, image_id, left)
+    for image_id, ids in captioned.items():
+        yield from _without_image(split, image_id, ids)
 
 
-def _region_ids(split: SplitInput) -> dict[str, Names]:
+def _region_ids(split: SplitInput) -> dict[str, RegionIds]:
     """Return the ids of the regions that have captions, by image, for the images of a part."""
-    found: dict[str, Names] = defaultdict(list)
+    by_image: dict[str, RegionIds] = defaultdict(list)
     for batch in _batches(split):
         regions = batch.column("regions")
-        for image_id, place in _owned(batch, split):
-            if (own := regions[place].values) is not None:
-                found[image_id] += own.field("region_id").to_pylist()
-    return found
+        for image_id, row in _rows_of_part(batch, split):
+            if (values := regions[row].values) is not None:
+                by_image[image_id] += values.field("region_id").to_pylist()
+    return by_image
 
 
 def _batches(split: SplitInput) -> Iterator[pa.RecordBatch]:
-    """Yield what there is of a split's captions, in order."""
+    """Yield the rows of a split's captions, in order."""
     for path, shard in load_recapd(split.files[RECAPD_ROLE]).shards(split.split):
         number = 0
         try:
@@ -79,12 +79,12 @@ def _batches(split: SplitInput) -> Iterator[pa.RecordBatch]:
             )
 
 
-def _owned(batch: pa.RecordBatch, split: SplitInput) -> Iterator[tuple[str, int]]:
-    """Yield the rows of a part's images: image ids and places."""
-    for place, record_id in enumerate(batch.column("id").to_pylist()):
+def _rows_of_part(batch: pa.RecordBatch, split: SplitInput) -> Iterator[tuple[str, int]]:
+    """Yield image id and row number of the rows about images of a part of a split."""
+    for row, record_id in enumerate(batch.column("id").to_pylist()):
         image_id = _image_of(record_id, split)
         if split.owns(image_id):
-            yield image_id, place
+            yield image_id, row
 
 
 def _image_of(record_id: str | None, split: SplitInput) -> str:
@@ -98,85 +98,85 @@ def _image_of(record_id: str | None, split: SplitInput) -> str:
     return parts[0].removeprefix(start)
 
 
-def _pending(
-    split: SplitInput, names: Names
-) -> Generator[Entry, None, tuple[PendingDescription, ...]]:
-    """Yield the captions of an image that cannot be used, and return the others."""
-    found: dict[str, PendingDescription] = {}
-    for region_id in names:
+def _caption_refs(
+    split: SplitInput, ids: RegionIds
+) -> Generator[Entry, None, tuple[CaptionRef, ...]]:
+    """Yield the captions of an image that cannot be used, and return references to the others."""
+    refs: dict[str, CaptionRef] = {}
+    for region_id in ids:
         if region_id is None:
             cause = Rejected(Reason.MALFORMED, "expected the id of the region that it describes")
             yield rejection(split, Kind.SENTENCE, _item_id(region_id), cause)
-        elif region_id in found:
+        elif region_id in refs:
             cause = Rejected(Reason.DUPLICATE_ID, f"region {region_id} has another caption")
             yield rejection(split, Kind.SENTENCE, _item_id(region_id), cause)
         else:
-            found[region_id] = PendingDescription(_item_id(region_id), region_id)
-    return tuple(found.values())
+            refs[region_id] = CaptionRef(_item_id(region_id), region_id)
+    return tuple(refs.values())
 
 
 def _item_id(region_id: str | None) -> str:
     return f"{CONFIG}/{region_id}"  # the source's own items have other ids
 
 
-def _without_image(split: SplitInput, image_id: str, names: Names) -> Iterator[Entry]:
+def _without_image(split: SplitInput, image_id: str, ids: RegionIds) -> Iterator[Entry]:
     """Yield what becomes of the captions of an image that the split does not yield."""
     if split.limit is not None:  # then it is most likely one of the others
-        yield Count(Kind.SENTENCE, "sampled_out", len(names))
+        yield Count(Kind.SENTENCE, "sampled_out", len(ids))
         return
     cause = Rejected(Reason.UNKNOWN_IMAGE, f"the split has no image {image_id} that can be used")
-    for region_id in names:
+    for region_id in ids:
         yield rejection(split, Kind.SENTENCE, _item_id(region_id), cause)
 
 
-class Told(NamedTuple):
-    """What a row says of one region; nothing of it is checked."""
+class CaptionRow(NamedTuple):
+    """The caption of one region as a shard has it, unchecked."""
 
     text: str | None
     score: float | None
-    by: CaptionProvenance | None
+    captioner: CaptionProvenance | None
 
 
-class Captions:
-    """What the captions of a split say, by image; of remote shards, all of it is held."""
+class SplitCaptions:
+    """The captions of a split, by image; those in remote shards are all held in memory."""
 
     def __init__(self, split: SplitInput) -> None:
-        self._rows: dict[str, list[Row]] = defaultdict(list)
+        self._rows: dict[str, list[_RowRef]] = defaultdict(list)
         local = files.is_local(split.files[RECAPD_ROLE])
         for batch in _batches(split):
             held = batch if local else batch.take(pa.array(range(len(batch))))  # without pictures
-            for image_id, place in _owned(batch, split):
-                self._rows[image_id].append((held, place))
+            for image_id, row in _rows_of_part(batch, split):
+                self._rows[image_id].append((held, row))
 
-    def of(self, image_id: str) -> dict[str | None, Told]:
-        """Return what is said of the regions of an image, by id; what is said first, stands."""
-        found: dict[str | None, Told] = {}
-        for batch, place in self._rows.get(image_id, ()):
-            by = _captioner(batch, place)
-            regions = batch.column("regions")[place].values
+    def of(self, image_id: str) -> dict[str | None, CaptionRow]:
+        """Return the captions of an image by region id; of several for a region, the first."""
+        captions: dict[str | None, CaptionRow] = {}
+        for batch, row in self._rows.get(image_id, ()):
+            captioner = _captioner(batch, row)
+            regions = batch.column("regions")[row].values
             if regions is not None:
                 names = ("region_id", "caption", "score")
                 columns = (regions.field(name).to_pylist() for name in names)
                 for region_id, text, score in zip(*columns, strict=True):
-                    found.setdefault(region_id, Told(text, score, by))
-        return found
+                    captions.setdefault(region_id, CaptionRow(text, score, captioner))
+        return captions
 
 
-def _captioner(batch: pa.RecordBatch, place: int) -> CaptionProvenance | None:
+def _captioner(batch: pa.RecordBatch, row: int) -> CaptionProvenance | None:
     names = ("captioner_model", "captioner_sampling", "global_caption")
     provenance = batch.column("provenance")
-    model, sampling, spoken = (provenance.field(name)[place].as_py() for name in names)
+    model, sampling, spoken = (provenance.field(name)[row].as_py() for name in names)
     return None if model is None or sampling is None else CaptionProvenance(model, sampling, spoken)
 
 
-def description(pending: PendingDescription, told: Told) -> Description:
-    """Return a caption as an item.
+def detailed_caption(ref: CaptionRef, row: CaptionRow) -> DetailedCaption:
+    """Return the caption that a reference stands for as an item.
 
     Raises:
-        Rejected: a part of it is missing, or its score is no number.
+        Rejected: a part of it is missing, or its score is not a finite number.
     """
-    if told.text is None or told.by is None:
+    if row.text is None or row.captioner is None:
         raise Rejected(Reason.MALFORMED, "expected a caption, and the captioner that wrote it")
-    if told.score is not None and not math.isfinite(told.score):
-        raise Rejected(Reason.MALFORMED, f"its score is {told.score}, expected a number")
-    return Description(pending.id, pending.region_id, told.text, told.score, told.by)
+    if row.score is not None and not math.isfinite(row.score):
+        raise Rejected(Reason.MALFORMED, f"its score is {row.score}, expected a number")
+    return DetailedCaption(ref.id, ref.region_id, row.text, row.score, row.captioner)

@@ -8,14 +8,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pydantic import ValidationError
-
 from pipelines.datasets.spec import Located, SourceRequest
+from pipelines.output.reader import read_manifest
 from pipelines.recipes.recap import CONFIG
 from pipelines.recipes.recipe import RECAPD_ROLE, Recipe
 from pipelines.recipes.resolve import ResolvedRecipe
 from pipelines.storage import files
-from schemas import shard as contract
 from schemas.errors import InputFileError, UsageError
 from schemas.manifest import InputFile, Manifest, Shard
 
@@ -61,20 +59,12 @@ def load_recapd(path: str) -> RecapD:
     Raises:
         UsageError: there is none, or not a finished one; says what is wrong.
     """
+    folder, _, name = path.rpartition("/")
     advice = "name a folder that `recap` has written to its end"
     try:
-        manifest = Manifest.model_validate_json(files.FileStore().read(path))
+        manifest = read_manifest(folder, name)
     except InputFileError as error:
-        raise UsageError(f"--recapd: {error}: {advice}") from None
-    except ValidationError as error:
-        raise UsageError(
-            f"--recapd: {path} is no manifest ({error.errors()[0]['msg']}): {advice}"
-        ) from None
-    if (version := manifest.identity.schema_version) != contract.VERSION:
-        raise UsageError(
-            f"--recapd: {path} is of schema version {version}, expected {contract.VERSION}: run "
-            "`recap` of this version"
-        )
+        raise UsageError(f"--recapd: {error}; or {advice}") from None
     match manifest.identity.recipe:
         case {"captioning": {}, "seed": int(), "sources": [{"name": str(source)}]} if all(
             shard.config == CONFIG for shard in manifest.shards

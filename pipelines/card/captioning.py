@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from pipelines.plan import Plan
-from pipelines.recap.captioning.builtin import MODEL
-from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
+from pipelines.recipes.recap import BUILTIN_MODEL, Captioning, Filter, RecapRecipe
+from schemas.layout import REJECTED_FOLDER
 
 
 def captioning_section(plan: Plan) -> str:
@@ -18,7 +18,7 @@ def captioning_section(plan: Plan) -> str:
 
 def _asked(captioning: Captioning) -> Iterator[str]:
     if captioning.captioner == "builtin":
-        yield f"by `{MODEL}`, our own, which says only what it measures"
+        yield f"by `{BUILTIN_MODEL}`, our own, which says only what it measures"
         return
     yield (
         f"by the model `{captioning.model}`, at temperature {captioning.temperature:g} "
@@ -38,5 +38,5 @@ def _kept(kept: Filter) -> str:
         return "no caption was scored, and none left out for how well it fits its crop"
     return (
         f"captions are here whose mean CLIP similarity with their crop is {kept.threshold:g} or "
-        f"more, by `{kept.scorer}`; the others are in `_rejected/`"
+        f"more, by `{kept.scorer}`; the others are in `{REJECTED_FOLDER}/`"
     )

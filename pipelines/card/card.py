@@ -15,11 +15,10 @@ from pipelines.plan import Plan
 from pipelines.recipes.recipe import BY_FLAGS
 from pipelines.storage import files
 from schemas import shard
+from schemas.layout import CARD, LEDGER, REJECTED_FOLDER, shard_pattern
 from schemas.ledger import Ledger, Stage
 from schemas.manifest import Manifest, Shard
 from schemas.rejection import Kind
-
-CARD = "README.md"
 
 _EMBEDDING = """from datasets import load_dataset
 
@@ -104,7 +103,7 @@ def default_config(recipe: str, manifest: Manifest) -> str:
 
 
 def _pattern(item: Shard) -> str:
-    return f"{item.config}/{item.split}-*-of-{item.of:05d}.arrow"
+    return shard_pattern(item.config, item.split, item.of)
 
 
 def _info(name: str, splits: Splits) -> dict[str, Any]:
@@ -209,7 +208,11 @@ def _left_out(manifest: Manifest, ledger: Ledger) -> str:
             reasons[f"{kind}: {reason}"] += number
     if not reasons and not manifest.short_categories:
         return ""
-    lines = ["## Left out", "", "`ledger.json` accounts for every item; `_rejected/` lists them."]
+    lines = [
+        "## Left out",
+        "",
+        f"`{LEDGER}` accounts for every item; `{REJECTED_FOLDER}/` lists them.",
+    ]
     common = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     lines += ["", *(f"- {name}: {number}" for name, number in common)]
     for split, short in manifest.short_categories.items():

@@ -9,9 +9,10 @@ from rich.table import Table
 
 from pipelines.card.card import default_config
 from pipelines.card.paper import print_reported
-from pipelines.output.finish import read_ledger
+from pipelines.output.reader import read_ledger
 from pipelines.plan import Plan
 from pipelines.storage import files
+from schemas.layout import REJECTED_FOLDER
 from schemas.ledger import Ledger, Stage
 from schemas.manifest import Manifest
 from schemas.rejection import Kind, Reason
@@ -63,7 +64,9 @@ def _print_reasons(console: Console, plan: Plan, manifest: Manifest) -> None:
             reasons[f"{kind} {reason}"] += number
     if reasons:
         listed = ", ".join(f"{name} {number:,}" for name, number in reasons.most_common())
-        console.print(f"rejected: {listed} (see {escape(files.join(plan.output, '_rejected'))})")
+        console.print(
+            f"rejected: {listed} (see {escape(files.join(plan.output, REJECTED_FOLDER))})"
+        )
     for split, short in manifest.short_categories.items():
         least = ", ".join(f"{name} ({n})" for name, n in sorted(short.items(), key=_by_count)[:5])
         console.print(f"{split}: {len(short)} categories fall short, e.g. {escape(least)}")

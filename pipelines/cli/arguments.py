@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from pipelines.datasets.spec import MOST
+from pipelines.datasets.spec import MAX_CAP
 from pipelines.recipes.recipe import MAX_SHARD_BYTES
 from pipelines.storage import files
 from schemas.errors import UsageError
@@ -12,7 +12,7 @@ MOST_PROCESSES = 256
 KNOWN_NAMES = ("coco", "lvis")  # of the categories of detections
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB)", re.IGNORECASE)
-_DIGITS = re.compile(rf"[0-9]{{1,{len(str(MOST))}}}")
+_DIGITS = re.compile(rf"[0-9]{{1,{len(str(MAX_CAP))}}}")
 _UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30}
 
 
@@ -67,9 +67,9 @@ def parse_caps(
         name, _, number = text.rpartition("=")
         if name and name not in sources:
             raise UsageError(f"{flag} {text}: source {name!r} is not asked for")
-        if number != "all" and not (_DIGITS.fullmatch(number) and 1 <= int(number) <= MOST):
+        if number != "all" and not (_DIGITS.fullmatch(number) and 1 <= int(number) <= MAX_CAP):
             raise UsageError(
-                f"{flag} {text[:200]}: expected N, SOURCE=N or SOURCE=all, N from 1 to {MOST:,}"
+                f"{flag} {text[:200]}: expected N, SOURCE=N or SOURCE=all, N from 1 to {MAX_CAP:,}"
             )
         found[name or None] = number if number == "all" else int(number)
     return {name: found[name] for name in sorted(found, key=bool)}

@@ -21,16 +21,16 @@ from pipelines.cli.dry_run import print_dry_run
 from pipelines.datasets.catalog import dataset
 from pipelines.guard import check_guard
 from pipelines.guard.lists import GUARDED
-from pipelines.output.finish import read_ledger
-from pipelines.output.lock import check_claim
+from pipelines.output.lock import check_output
+from pipelines.output.reader import read_ledger
 from pipelines.plan import make_plan
-from pipelines.publish import MANIFEST
 from pipelines.recipes.load import load_recipe, load_wordings, make_recipe
 from pipelines.recipes.recipe import Recipe
 from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.runner.progress import QUIET_SECONDS, Ticker
 from pipelines.storage import files
 from schemas.errors import UsageError
+from schemas.layout import MANIFEST
 
 # Flags that say what a recipe says, by the recipe's name for it.
 STATED = (
@@ -59,7 +59,7 @@ def run(args: Namespace) -> int:
     if args.require_guard:
         check_guard(plan.guard, plan.recipe)
     if args.dry_run:
-        check_claim(plan, rebuild=args.rebuild)
+        check_output(plan.output, plan.identity, rebuild=args.rebuild)
         print_dry_run(plan)
         return 0
     started = time.monotonic()

@@ -15,7 +15,6 @@ from pipelines.datasets.catalog import CATALOG
 from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
 from pipelines.preview import build_facts, choose, write_page
-from pipelines.publish import MANIFEST
 from pipelines.recap.captioning.builtin import BuiltinCaptioner
 from pipelines.recap.clip.calibrate import calibrate
 from pipelines.recap.clip.files import write_findings
@@ -34,6 +33,7 @@ from pipelines.sample_world import write_world
 from pipelines.verify import verify
 from pipelines.verify.report import print_report
 from prompts.style import Style
+from schemas.layout import MANIFEST
 
 LABEL_SETS = {"coco": "Shapes-15", "lvis": "Figures-15"}  # what stands for COCO-80 and LVIS
 RECORDS_PER_SOURCE = 2  # on the page

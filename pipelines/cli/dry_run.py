@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.attach import describe_image
-from pipelines.captions.lookup import Captions
+from pipelines.captions.lookup import SplitCaptions
 from pipelines.card.summary import size_text
 from pipelines.plan import Plan
 from pipelines.read import parse
@@ -38,7 +38,7 @@ class Forecast:
         self.rejected: Counter[tuple[Kind, Reason]] = Counter()
         self.error = ""
         try:
-            self._captions = Captions(split) if RECAPD_ROLE in split.files else None
+            self._captions = SplitCaptions(split) if RECAPD_ROLE in split.files else None
             for entry in parse(split):
                 if isinstance(entry, SourceImage):
                     if self.images < COMPOSED:

@@ -28,13 +28,14 @@ from pipelines.recap.flow import Tools
 from pipelines.recap.plan import make_recap_plan
 from pipelines.recap.run import run_recap
 from pipelines.recap.serving.command import find_vllm, model_name, parse_serve_args, serve_command
-from pipelines.recap.serving.server import KEY_VARIABLE, LOG, Server, Serving
+from pipelines.recap.serving.server import KEY_VARIABLE, Server, Serving
 from pipelines.recipes.load import load_wordings
 from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
 from pipelines.runner.progress import QUIET_SECONDS, Ticker
 from pipelines.storage import files
 from pipelines.storage.extras import require
 from schemas.errors import UsageError
+from schemas.layout import SERVER_LOG
 
 if TYPE_CHECKING:
     from pipelines.recap.client.endpoints import Servers
@@ -90,7 +91,7 @@ def _server(args: Namespace, name: str) -> AbstractContextManager[Server | None]
         return nullcontext()
     flags = parse_serve_args(args.serve_args)
     command = partial(serve_command, find_vllm(args.vllm), args.serve, name, flags)
-    log = files.join(folder(args.output), LOG)
+    log = files.join(folder(args.output), SERVER_LOG)
     return Server(Serving(command=command, log=log, patience=_patience(args)))
 
 

@@ -1,39 +1,63 @@
-"""Every data set there is: one line each."""
+"""Every data set there is, one line each.
 
-from collections.abc import Mapping
+To add one: a module that declares its `DatasetSpec`, and here its import and its line.
+"""
 
-from pipelines.datasets.coco import source as coco
-from pipelines.datasets.flickr30k import source as flickr30k
-from pipelines.datasets.llava import pretrain as llava_pretrain
-from pipelines.datasets.llava import source as llava
-from pipelines.datasets.lvis import source as lvis
-from pipelines.datasets.pope import source as pope
-from pipelines.datasets.refcoco import source as refcoco
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from pipelines.datasets.coco.source import SPEC as COCO
+from pipelines.datasets.flickr30k.source import SPEC as FLICKR30K
+from pipelines.datasets.llava.pretrain import SPEC as LLAVA_PRETRAIN
+from pipelines.datasets.llava.source import SPEC as LLAVA
+from pipelines.datasets.lvis.source import SPEC as LVIS
+from pipelines.datasets.pope.source import SPEC as POPE
+from pipelines.datasets.refcoco.source import SPECS as REFCOCO
 from pipelines.datasets.spec import DatasetSpec
-from pipelines.datasets.v3det import source as v3det
-from pipelines.datasets.vcr import source as vcr
-from pipelines.datasets.visual_genome import source as visual_genome
+from pipelines.datasets.v3det.source import SPEC as V3DET
+from pipelines.datasets.vcr.source import SPEC as VCR
+from pipelines.datasets.visual_genome.source import SPEC as VISUAL_GENOME
+from prompts.catalog import WORDING_SETS
 from schemas.errors import UsageError
 
-CATALOG: Mapping[str, DatasetSpec] = {
-    spec.name: spec
-    for spec in (
-        coco.SPEC,
-        flickr30k.SPEC,
-        llava.SPEC,
-        llava_pretrain.SPEC,
-        lvis.SPEC,
-        pope.SPEC,
-        *refcoco.SPECS,
-        v3det.SPEC,
-        vcr.SPEC,
-        visual_genome.SPEC,
+
+def build_table(specs: Iterable[DatasetSpec]) -> dict[str, DatasetSpec]:
+    """Return data sets by name, in the order given.
+
+    Raises:
+        ValueError: two have one name, or one of them lacks what other parts of the project need.
+    """
+    specs = tuple(specs)
+    if repeated := [name for name, n in Counter(spec.name for spec in specs).items() if n > 1]:
+        raise ValueError(f"two data sets have the name {repeated[0]!r}: expected one line of each")
+    for spec in specs:
+        for fault in spec.faults(WORDING_SETS):
+            raise ValueError(f"data set {spec.name!r}: {fault}")
+    return {spec.name: spec for spec in specs}
+
+
+CATALOG: Mapping[str, DatasetSpec] = build_table(
+    (
+        COCO,
+        FLICKR30K,
+        LLAVA,
+        LLAVA_PRETRAIN,
+        LVIS,
+        POPE,
+        *REFCOCO,
+        V3DET,
+        VCR,
+        VISUAL_GENOME,
     )
-}
+)
 
 
 def dataset(name: str) -> DatasetSpec:
-    """Return a data set by name; an unknown name raises `UsageError` and lists the known."""
+    """Return a data set by name.
+
+    Raises:
+        UsageError: no data set has the name; lists those that there are.
+    """
     if name not in CATALOG:
         raise UsageError(f"no source {name!r}; the sources are: {', '.join(sorted(CATALOG))}")
     return CATALOG[name]

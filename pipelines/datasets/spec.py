@@ -8,7 +8,7 @@ A role names a file or a folder of a source, here and in `--path SOURCE.ROLE=PAT
     others     are called after what they hold, e.g. refs, relationships, metadata
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -18,10 +18,10 @@ from prompts.style import Style
 from schemas.sample import ImageInfo, Task
 from schemas.source import Entry, SplitInput, Store
 
-MOST = 1_000_000_000  # beyond any data set
+MAX_CAP = 1_000_000_000  # beyond any data set
 OWN_SPLIT = "train"  # what the split of a user's own file is called where it is not said
 
-Number = Annotated[int, Field(ge=1, le=MOST)]
+Number = Annotated[int, Field(ge=1, le=MAX_CAP)]
 Cap = Number | Literal["all"]  # how many regions, at most
 
 NO_OWN_FILE = "none: it takes no file of your own; `paths` says where its owner's lie"
@@ -87,6 +87,21 @@ class DatasetSpec:
         ):
             if expected and (value := getattr(request, key)) is not None:
                 yield f"{key} {value!r}: expected {expected}"
+
+    def faults(self, wording_sets: Collection[str]) -> Iterator[str]:
+        """Yield what is wrong with what is declared: the field, its value, what is expected.
+
+        Args:
+            wording_sets: names of all sets of wordings.
+        """
+        for field_name in ("title", "licence", "obtain", "splits", "papers"):
+            if not getattr(self, field_name):
+                yield f"{field_name} is empty, expected at least one"
+        if not any(self.tasks.values()) and not self.evaluations:
+            yield "tasks and evaluations are both empty: it is used for nothing"
+        if self.task_definition is not None and self.task_definition not in wording_sets:
+            known = ", ".join(sorted(wording_sets))
+            yield f"task_definition {self.task_definition!r}: expected None, or one of {known}"
 
     def _classifies(self) -> bool:
         return any(Task.REGION_CLASSIFICATION in tasks for tasks in self.tasks.values())

@@ -15,13 +15,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.datasets.coco import source as coco
-from pipelines.datasets.coco.records import ItemId
 from pipelines.datasets.common.picture_names import (
     coco_file_name,
     coco_name,
     flickr_name,
     visual_genome_name,
 )
+from pipelines.datasets.common.raw_items import ItemId
 from pipelines.datasets.flickr30k import source as flickr30k
 from pipelines.datasets.pope import source as pope
 from pipelines.datasets.refcoco import source as refcoco

@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 
-from pipelines.datasets.coco.records import ItemId, Raw
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.picture_names import (
     coco_file_name,
@@ -20,6 +19,7 @@ from pipelines.datasets.common.picture_names import (
     flickr_name,
     visual_genome_name,
 )
+from pipelines.datasets.common.raw_items import ItemId, Raw
 from pipelines.datasets.visual_genome import records as vg_json
 from pipelines.datasets.visual_genome.records import VgImage
 from schemas.errors import InputFileError

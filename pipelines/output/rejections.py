@@ -13,10 +13,10 @@ import pyarrow as pa
 from apache_beam.utils.windowed_value import WindowedValue
 
 from pipelines.storage import files
+from schemas.layout import rejected_path
 from schemas.rejection import Rejection
 from transforms.ledger import in_bundle
 
-REJECTED_FOLDER = "_rejected"
 RUN_ITEMS = 50_000  # sorted at once
 BLOCK_LINES = 500  # of each run in memory while runs are merged
 
@@ -37,7 +37,7 @@ def write_runs(found: tuple[str, Iterable[Run]], output: str) -> tuple[str, int]
     """Write the rejections of one config; return the config and how many they are."""
     config, runs = found
     number = 0
-    with files.open_whole(files.join(output, REJECTED_FOLDER, f"{config}.jsonl")) as file:
+    with files.open_whole(files.join(output, rejected_path(config))) as file:
         block: list[bytes] = []
         for _, line in heapq.merge(*map(_keyed_lines, runs)):
             block.append(line + b"\n")

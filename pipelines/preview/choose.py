@@ -10,11 +10,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-import pyarrow as pa
-
-from pipelines.preview.facts import read_manifest
+from pipelines.output.reader import read_manifest
 from pipelines.preview.record import Record
-from pipelines.shards.reader import DAMAGE, read_batches
+from pipelines.shards.reader import shard_batches
 from pipelines.storage import files
 from schemas.errors import UsageError
 from schemas.ids import rank
@@ -79,18 +77,3 @@ def _fetch(places: Iterable[_Place]) -> Iterator[tuple[_Place, Record]]:
         for number, batch in enumerate(islice(shard_batches(path), max(by_batch) + 1)):
             for place in by_batch.get(number, ()):
                 yield place, batch.slice(place.row, 1).to_pylist()[0]
-
-
-def shard_batches(path: str) -> Iterator[pa.RecordBatch]:
-    """Yield the batches of a shard; on this machine only what is looked at is read from disk."""
-    try:
-        yield from _mapped(path) if files.is_local(path) else read_batches(path)
-    except DAMAGE as error:
-        raise UsageError(f"cannot read the shard {path}: {error}. See what verify says.") from None
-
-
-def _mapped(path: str) -> Iterator[pa.RecordBatch]:
-    with pa.memory_map(path) as file:
-        for batch in pa.ipc.open_stream(file):
-            batch.validate(full=True)
-            yield batch

@@ -1,31 +1,18 @@
 """The figures of a build, for people: what it holds, what it left out and why."""
 
 from collections import Counter, defaultdict
-from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
 from rich.filesize import decimal
 
-from pipelines.publish import LEDGER, MANIFEST
-from pipelines.storage import files
-from schemas.errors import InputFileError, UsageError
+from pipelines.output.reader import read_ledger, read_manifest
 from schemas.ledger import Ledger
-from schemas.manifest import Manifest
 
 Facts = dict[str, dict[str, str]]  # section, then label, then value
-
-M = TypeVar("M", bound=BaseModel)
-
-
-def read_manifest(output: str) -> Manifest:
-    """Return the manifest of a finished build, or raise `UsageError`."""
-    return _read(output, MANIFEST, Manifest)
 
 
 def build_facts(output: str) -> Facts:
     """Return what a finished build holds and what it left out, for people."""
-    manifest = read_manifest(output)
-    ledger = _read(output, LEDGER, Ledger)
+    manifest, ledger = read_manifest(output), read_ledger(output)
     rows: Counter[str] = Counter()
     for shard in manifest.shards:
         rows[f"{shard.config} / {shard.split}"] += shard.rows
@@ -56,11 +43,3 @@ def _outcomes(ledger: Ledger) -> Facts:
         for section in ("Rejected", "Sampled out", "Repaired")
         if counts[section]
     }
-
-
-def _read(output: str, name: str, kind: type[M]) -> M:
-    path = files.join(output, name)
-    try:
-        return kind.model_validate_json(files.FileStore().read(path))
-    except (InputFileError, ValidationError) as error:
-        raise UsageError(f"{output} is not a finished build: {error}") from None

@@ -25,8 +25,9 @@ from pipelines.recap.captioning.views import Sights
 from pipelines.recap.clip.filter import Scores, filter_outcome, score_outcomes
 from pipelines.recap.clip.scorer import Scorer
 from pipelines.recipes.recap import TASKS, RecapRecipe
-from pipelines.shards.pages import Page, ShardKey, pack_page
-from pipelines.write import WriteOptions, shard_key, write_shard
+from pipelines.shards.options import ShardKey, WriteOptions, shard_key
+from pipelines.shards.pages import Page, pack_page
+from pipelines.write import write_shard
 from prompts.instruction import Instruction
 from schemas.item import CaptionProvenance
 from schemas.ledger import Stage

@@ -10,15 +10,15 @@ from hashlib import sha256
 
 import msgspec
 
-from pipelines.output.lock import IDENTITY, differences_of, names_in, read_identity
+from pipelines.output.identity import identity_differences
+from pipelines.output.reader import names_in, read_identity
 from pipelines.plan import Plan
-from pipelines.publish import MANIFEST
-from pipelines.recap.captioning.journal import FOLDER
 from pipelines.storage import files
 from schemas.errors import BuildError
+from schemas.layout import IDENTITY, JOURNAL_FOLDER, MANIFEST
 from schemas.manifest import BuildIdentity
 
-ENDED = f"{FOLDER}/ended.json"
+ENDED = f"{JOURNAL_FOLDER}/ended.json"
 MENTIONED = 3  # of what has changed
 
 
@@ -35,16 +35,15 @@ def check_earlier_run(plan: Plan, *, refilter: bool) -> bool:
     Raises:
         BuildError: it does not; says what to do instead.
     """
-    path = files.join(plan.output, IDENTITY)
-    if not files.exists(path):
+    if not files.exists(files.join(plan.output, IDENTITY)):
         if refilter:
             raise BuildError(
                 f"{plan.output} holds no run that --refilter could filter anew. "
                 "Run the same without it first, e.g. with --no-filter."
             )
         return False
-    there = read_identity(path)
-    others = differences_of(there and _of_captions(there), _of_captions(plan.identity))
+    there = read_identity(plan.output)
+    others = identity_differences(there and _of_captions(there), _of_captions(plan.identity))
     was, wanted = there and there.recipe.get("filter"), plan.identity.recipe["filter"]
     if refilter and others:
         raise BuildError(
@@ -105,7 +104,7 @@ def _noted(path: str) -> dict[str, str]:
 
 def _left(plan: Plan) -> Iterator[tuple[str, str]]:
     """Yield digests of the journals and of the listings of pictures, with what they are of."""
-    folder = files.join(plan.output, FOLDER)
+    folder = files.join(plan.output, JOURNAL_FOLDER)
     for name in sorted(name for name in names_in(folder) if name.endswith(".jsonl")):
         yield name, files.sha256_of(files.join(folder, name))[0]
     for split in plan.splits:

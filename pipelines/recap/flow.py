@@ -16,8 +16,7 @@ from pipelines.recap.caption_shard import ShardJob, caption_shard
 from pipelines.recap.captioning.captioner import Captioner
 from pipelines.recap.clip.scorer import Scorer
 from pipelines.recipes.recap import RecapRecipe
-from pipelines.shards.pages import ShardKey
-from pipelines.write import shard_key
+from pipelines.shards.options import ShardKey, shard_key
 from schemas.errors import BuildError
 from schemas.ledger import Stage
 from schemas.sample import ImageInfo, Region, ScreenedImage

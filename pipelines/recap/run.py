@@ -5,11 +5,12 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines.plan import Plan
-from pipelines.recap.captioning.journal import FOLDER, fingerprint_of
+from pipelines.recap.captioning.journal import fingerprint_of
 from pipelines.recap.earlier_run import check_earlier_run, forget_end, remember_end
 from pipelines.recap.flow import RecapFlow, Tools
 from pipelines.recipes.recap import RecapRecipe
 from pipelines.runner.launch import LaunchOptions, launch
+from schemas.layout import JOURNAL_FOLDER
 from schemas.manifest import Manifest
 
 
@@ -32,7 +33,7 @@ def run_recap(
         options = LaunchOptions(rebuild=True)
     else:
         replaces = check_earlier_run(plan, refilter=refilter)
-        options = LaunchOptions(rebuild=replaces, keep=FOLDER if replaces else None)
+        options = LaunchOptions(rebuild=replaces, keep=JOURNAL_FOLDER if replaces else None)
     inputs = [item.sha256 for item in plan.identity.inputs]
     fingerprint = fingerprint_of({**_caption_identity(plan), "inputs": inputs})
     flow = RecapFlow(recipe=recipe, fingerprint=fingerprint, again=not refilter, tools=tools)

@@ -9,6 +9,7 @@ from schemas.errors import UsageError
 from schemas.sample import Task
 
 CONFIG = "recapd"
+BUILTIN_MODEL = "regionforge-builtin-1"  # the name of our own captioner in provenance
 TASKS = (Task.REGION_DETAILED_CAPTION,)  # that the captions of a source are used for
 
 

@@ -22,8 +22,8 @@ from apache_beam.runners.runner import PipelineRunner, create_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from pipelines.build import build
-from pipelines.output.finish import outcome
-from pipelines.output.lock import claimed
+from pipelines.output.finish import finish
+from pipelines.output.lock import exclusive_output
 from pipelines.plan import Plan
 from pipelines.runner.lossless_streams import lossless_streams
 from pipelines.runner.progress import build_display
@@ -69,7 +69,8 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
         BuildError: the output holds another build, a worker died, an input could not be read,
             nothing was kept, or the ledger does not balance.
     """
-    with claimed(plan, rebuild=options.rebuild, keep=options.keep):
+    rebuild, keep = options.rebuild, options.keep
+    with exclusive_output(plan.output, plan.identity, rebuild=rebuild, keep=keep):
         with (
             _tuned_memory(),
             lossless_streams(),
@@ -77,7 +78,7 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
             build_display(),
         ):
             _run_watched(plan, partial(_run, lay_out, plan, options, runner))
-        return outcome(plan)
+        return finish(plan.output, plan.identity)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import pyarrow as pa
 
+from pipelines.shards.options import ShardKey
 from schemas import shard
 from schemas.columns import BuildStamp, Row, to_batch
 from schemas.manifest import ImagesMode
@@ -17,7 +18,6 @@ from schemas.rejection import Kind
 from schemas.sample import Conversation, Draft, ImageInfo
 from schemas.source import RECORD_BYTES, REGION_BYTES
 
-ShardKey = tuple[str, str, int, int]  # source, split, index, of
 Page = tuple[int, bytes]  # size before compression, Zstandard frame
 
 PAGE_BYTES = 1024 * 1024  # of the rows of a page, about

@@ -11,6 +11,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from pipelines.storage.files import CHUNK_BYTES, is_local, open_read, size_of
+from schemas.errors import InputFileError
 from schemas.shard import SCHEMA
 
 END_BYTES = 8  # of the end-of-stream marker: a continuation mark, and a length of 0
@@ -94,8 +95,27 @@ def read_columns(path: str, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         yield found
 
 
-def _mapped_batches(path: str, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    places = [SCHEMA.get_field_index(name) for name in names]
-    options = pa.ipc.IpcReadOptions(included_fields=places)
+def shard_batches(path: str) -> Iterator[pa.RecordBatch]:
+    """Yield the record batches of a shard; of a local one only what is looked at is read from disk.
+
+    Raises:
+        InputFileError: the shard cannot be read.
+    """
+    try:
+        if not is_local(path):
+            yield from read_batches(path)
+        else:
+            for batch in _mapped_batches(path):
+                batch.validate(full=True)
+                yield batch
+    except DAMAGE as error:
+        raise InputFileError(
+            f"cannot read the shard {path}: {error}. See what verify says."
+        ) from None
+
+
+def _mapped_batches(path: str, names: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    columns = names and [SCHEMA.get_field_index(name) for name in names]
+    options = pa.ipc.IpcReadOptions(included_fields=columns)
     with pa.memory_map(path) as file, pa.ipc.open_stream(file, options=options) as stream:
         yield from stream

@@ -1,15 +1,15 @@
-"""What is remembered of a finished shard, so that a rerun can skip it: `_state/<shard>.json`."""
+"""What is remembered of a finished shard, so that a rerun can skip it."""
 
 import msgspec
 from pydantic import ValidationError
 
 from pipelines.storage import files
+from schemas.layout import state_path
 from schemas.ledger import Tally, TallyKey
 from schemas.manifest import Shard
 from schemas.rejection import Reason, Rejection
 from transforms.ledger import StageLedger
 
-FOLDER = "_state"
 PASSING = {Reason.IMAGE_MISSING, Reason.IMAGE_UNREADABLE}  # what may be mended by the next run
 
 
@@ -46,7 +46,7 @@ def load_state(output: str, name: str, fingerprint: str) -> ShardState | None:
 
     A shard that lacks pictures that could not be read is not finished: they may be readable now.
     """
-    path = _path(output, name)
+    path = files.join(output, state_path(name))
     if not files.exists(path):
         return None
     try:
@@ -63,11 +63,7 @@ def load_state(output: str, name: str, fingerprint: str) -> ShardState | None:
 
 def save_state(output: str, state: ShardState) -> None:
     """Remember a finished shard."""
-    files.write_whole(_path(output, state.shard.path), msgspec.json.encode(state))
-
-
-def _path(output: str, name: str) -> str:
-    return files.join(output, FOLDER, f"{name}.json")
+    files.write_whole(files.join(output, state_path(state.shard.path)), msgspec.json.encode(state))
 
 
 _DECODER = msgspec.json.Decoder(ShardState)

@@ -1,19 +1,14 @@
 """Verify the books: the ledger balances, and agrees with the shards and with `_rejected/`."""
 
-import io
 from collections import Counter
 from collections.abc import Iterator
-from typing import cast
 
-import msgspec
-from pydantic import ValidationError
-
-from pipelines.output.rejections import REJECTED_FOLDER
-from pipelines.publish import LEDGER
-from pipelines.storage import files
+from pipelines.output.reader import read_ledger, read_rejections
+from schemas.errors import InputFileError
+from schemas.layout import LEDGER, rejected_path
 from schemas.ledger import Ledger, Stage
 from schemas.manifest import Manifest
-from schemas.rejection import Kind, Rejection
+from schemas.rejection import Kind
 
 Outcomes = Counter[tuple[str, ...]]  # split, stage, kind, reason
 
@@ -21,19 +16,25 @@ Outcomes = Counter[tuple[str, ...]]  # split, stage, kind, reason
 def book_problems(output: str, manifest: Manifest) -> Iterator[str]:
     """Yield what is wrong with `ledger.json`, and with the lists of rejected items."""
     try:
-        with files.open_read(files.join(output, LEDGER)) as file:
-            ledger = Ledger.model_validate_json(file.read())
-    except (OSError, ValidationError) as error:
-        yield f"{LEDGER}: cannot be read: {' '.join(str(error).split())}"
+        ledger = read_ledger(output)
+    except InputFileError as error:
+        yield _below(output, error)
         return
     lines = (*_kept_problems(ledger, manifest), *_guard_problems(ledger, manifest))
     for line in (*ledger.problems(), *lines):
         yield f"{LEDGER}: {line}"
     for config in sorted({*manifest.rejected, *ledger.sources}):
-        path = f"{REJECTED_FOLDER}/{config}.jsonl"
         expected = manifest.rejected.get(config, 0)
-        for line in _rejected_problems(files.join(output, path), expected, ledger, config):
-            yield f"{path}: {line}"
+        try:
+            for line in _rejected_problems(output, config, expected, ledger):
+                yield f"{rejected_path(config)}: {line}"
+        except InputFileError as error:
+            yield _below(output, error)
+
+
+def _below(output: str, error: InputFileError) -> str:
+    """Return an error with paths below the output, as all problems have them."""
+    return str(error).replace(f"{output}/", "")
 
 
 def _kept_problems(ledger: Ledger, manifest: Manifest) -> Iterator[str]:
@@ -54,20 +55,12 @@ def _guard_problems(ledger: Ledger, manifest: Manifest) -> Iterator[str]:
                 yield f"{source}/{split}: went through the stage {Stage.GUARD} without a list"
 
 
-def _rejected_problems(path: str, expected: int, ledger: Ledger, config: str) -> Iterator[str]:
+def _rejected_problems(output: str, config: str, expected: int, ledger: Ledger) -> Iterator[str]:
     listed: Outcomes = Counter()
-    try:
-        for number, line in enumerate(_lines(path), start=1):
-            item = Rejection.from_line(line)
-            listed[item.split, item.stage, item.kind, item.reason] += 1
-            if item.source != config:
-                yield f"line {number}: source is {item.source!r}, expected {config!r}"
-    except msgspec.DecodeError as error:
-        yield f"line {number}: not a rejected item: {error}"
-        return
-    except OSError as error:
-        yield f"cannot be read: {error}"
-        return
+    for number, item in enumerate(read_rejections(output, config), start=1):
+        listed[item.split, item.stage, item.kind, item.reason] += 1
+        if item.source != config:
+            yield f"line {number}: source is {item.source!r}, expected {config!r}"
     if listed.total() != expected:
         yield f"{listed.total()} lines, expected {expected} as in the manifest"
     booked = _rejections(ledger, config)
@@ -78,13 +71,6 @@ def _rejected_problems(path: str, expected: int, ledger: Ledger, config: str) ->
                 f"{listed[key]} lines of {split}, stage {stage}, {kind} {reason}, "
                 f"expected {booked[key]} as in {LEDGER}"
             )
-
-
-def _lines(path: str) -> Iterator[bytes]:
-    if files.exists(path):
-        file = cast(io.RawIOBase, files.open_read(path))
-        with io.BufferedReader(file, files.CHUNK_BYTES) as lines:
-            yield from lines
 
 
 def _rejections(ledger: Ledger, source: str) -> Outcomes:

@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from pipelines.card.card import CARD
 from pipelines.recipes.recipe import BY_FLAGS
 from pipelines.storage import files
+from schemas.layout import CARD
 from schemas.manifest import Manifest, Shard
 
 SplitOf = tuple[str, str]  # a config's name and its split's

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipelines.output.lock import IDENTITY, read_identity
-from pipelines.publish import MANIFEST
+from pipelines.output.reader import read_identity
 from pipelines.storage import files
+from schemas.layout import IDENTITY, MANIFEST
 from schemas.manifest import BuildIdentity
 
 Stamp = Mapping[str, Any]  # what every row says of the build, by its key in `provenance`
@@ -26,10 +26,9 @@ def stamp_problems(provenance: Stamp, expected: Stamp) -> Iterator[str]:
 
 def identity_problems(output: str, identity: BuildIdentity) -> Iterator[str]:
     """Yield what the build that a rerun would go on with has unlike the manifest."""
-    path = files.join(output, IDENTITY)
-    if not files.exists(path):
+    if not files.exists(files.join(output, IDENTITY)):
         return
-    if (there := read_identity(path)) is None:
+    if (there := read_identity(output)) is None:
         yield f"{IDENTITY}: cannot be read as what a build is made of"
         return
     found, expected = _parts(there), _parts(identity)

@@ -3,9 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from pipelines.publish import MANIFEST
+from schemas.layout import MANIFEST, SHARD_SUFFIX, shard_path
 from schemas.manifest import Manifest, Shard
-from schemas.shard import shard_name
 
 
 def listing_problems(manifest: Manifest, sizes: Mapping[str, int]) -> Iterator[str]:
@@ -20,7 +19,7 @@ def listing_problems(manifest: Manifest, sizes: Mapping[str, int]) -> Iterator[s
         if count > 1:
             yield f"{MANIFEST}: lists {path} {count} times, expected once"
     for shard in manifest.shards:
-        expected = f"{shard.config}/{shard_name(shard.split, shard.index, shard.of)}"
+        expected = shard_path(shard.config, shard.split, shard.index, shard.of)
         if shard.path != expected:
             yield f"{MANIFEST}: lists {shard.path}, expected {expected}"
     yield from _gaps(manifest.shards)
@@ -28,7 +27,7 @@ def listing_problems(manifest: Manifest, sizes: Mapping[str, int]) -> Iterator[s
         if path not in sizes:
             yield f"{path}: is missing; run the build again"
     for path in sorted(sizes.keys() - listed.keys()):
-        if path.endswith(".arrow"):
+        if path.endswith(SHARD_SUFFIX):
             yield f"{path}: is not in the manifest, but `load_dataset` may read it; delete it"
 
 

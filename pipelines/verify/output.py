@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import TypeVar
 
-from pydantic import ValidationError
-
-from pipelines.publish import MANIFEST
+from pipelines.output.reader import read_manifest
 from pipelines.runner.beam_flags import open_remote_files
 from pipelines.storage import files
 from pipelines.verify.books import book_problems
@@ -26,9 +24,7 @@ from pipelines.verify.identity import identity_problems, stamp_of
 from pipelines.verify.ids import repeated_ids
 from pipelines.verify.listing import listing_problems
 from pipelines.verify.shard import Finding, Job, verify_shard
-from schemas import shard as contract
 from schemas.errors import InputFileError, VerifyError
-from schemas.manifest import Manifest
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -69,7 +65,10 @@ def verify(
     Raises:
         VerifyError: there is no manifest that can be read, or a worker process died.
     """
-    manifest = _manifest(output)
+    try:
+        manifest = read_manifest(output)
+    except InputFileError as error:
+        raise VerifyError(str(error)) from None
     sizes = files.FileStore().sizes(output)
     problems = list(listing_problems(manifest, sizes))
     recipe = manifest.identity.recipe
@@ -98,24 +97,6 @@ def verify(
         shards=len(findings),
         bytes=sum(finding.bytes for finding in findings),
     )
-
-
-def _manifest(output: str) -> Manifest:
-    advice = "this is not a finished build; run the build again, it goes on where it stopped"
-    path = files.join(output, MANIFEST)
-    try:
-        manifest = Manifest.model_validate_json(files.FileStore().read(path))
-    except InputFileError as error:
-        raise VerifyError(f"{error}: {advice}") from None
-    except ValidationError as error:
-        first = error.errors()[0]["msg"]
-        raise VerifyError(f"{path} cannot be read as a manifest ({first}): {advice}") from None
-    if (version := manifest.identity.schema_version) != contract.VERSION:
-        raise VerifyError(
-            f"{path} is of schema version {version}, expected {contract.VERSION}; verify it with "
-            f"what built it ({manifest.identity.builder})"
-        )
-    return manifest
 
 
 def _findings(jobs: Sequence[Job], workers: int, on_progress: OnProgress | None) -> list[Finding]:

@@ -55,7 +55,7 @@ def test_a_source_builds_from_it(source, data_root, tmp_path):
     for kind, number in READ[source].items():
         assert sum(stage[kind]["read"] for stage in stages if kind in stage) == number
     refused = [
-        key for stage in stages for found in stage.values() for key in found.get("rejected", ())
+        key for stage in stages for account in stage.values() for key in account.get("rejected", ())
     ]
     assert set(refused) <= {"duplicate", "no_regions"}
 

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
 from types import MethodType
@@ -23,6 +24,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms import core
 from PIL import Image
 
+from pipelines.cli.parser import run as run_command
 from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
@@ -108,11 +110,11 @@ class Output:
 
     def rows(self, shards: str = "*/*.arrow") -> list[dict[str, Any]]:
         """Every record, shard by shard."""
-        found = []
+        records = []
         for path in sorted(self.folder.glob(shards)):
             with pa.ipc.open_stream(path) as stream:
-                found += stream.read_all().to_pylist()
-        return found
+                records += stream.read_all().to_pylist()
+        return records
 
     def images(self) -> list[str]:
         """The ids of the images that came through, in order."""
@@ -120,9 +122,9 @@ class Output:
 
     def regions(self) -> dict[str, dict[str, Any]]:
         """Every region by id; where an id stands twice, it is an error."""
-        found = [region for row in self.rows() for region in row["regions"]]
-        assert max(Counter(region["region_id"] for region in found).values()) == 1
-        return {region["region_id"]: region for region in found}
+        all_regions = [region for row in self.rows() for region in row["regions"]]
+        assert max(Counter(region["region_id"] for region in all_regions).values()) == 1
+        return {region["region_id"]: region for region in all_regions}
 
     def rejected(self) -> list[tuple[str, str, str]]:
         """Kind, id and reason of what was left out, in order."""
@@ -196,8 +198,8 @@ class Bucket(FileSystem):
 
     def delete(self, paths):
         for path in paths:  # each a pattern, as Google's store has it
-            for found in self.match([path])[0].metadata_list:
-                del self.content[found.path]
+            for metadata in self.match([path])[0].metadata_list:
+                del self.content[metadata.path]
 
     def _unused(self, *_, **__):
         raise NotImplementedError
@@ -287,7 +289,20 @@ def run_build(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def command_line():
-    """Runs `python -m pipelines` in a process of its own."""
+    """Runs the command line in this process, which has everything imported."""
+
+    def run(*words: object) -> subprocess.CompletedProcess[str]:
+        command = list(map(str, words))
+        with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+            status = run_command(command)
+        return subprocess.CompletedProcess(command, status, out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def new_process():
+    """Runs `python -m pipelines` in a process of its own, which may have worker processes."""
 
     def run(*words: object, **env: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pipelines", *map(str, words)]

@@ -18,8 +18,8 @@ def test_a_split_without_a_row_hides_no_other(two_splits, run_build):
     output = run_build(root, request={"label_set": "Things"})
     assert verify(str(output.folder)).problems == []
     assert output.manifest().rows("coco", "val") == 0
-    found = load_dataset(str(output.folder), "coco")
-    assert {split: len(rows) for split, rows in found.items()} == {"train": 3}
+    dataset = load_dataset(str(output.folder), "coco")
+    assert {split: len(rows) for split, rows in dataset.items()} == {"train": 3}
 
 
 @pytest.fixture

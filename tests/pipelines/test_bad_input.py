@@ -208,7 +208,7 @@ def test_a_bad_item_is_rejected_and_its_neighbours_come_through(coco_file, run_b
 
 
 def test_an_annotation_twice_leaves_one_whatever_the_order(coco_file, run_build):
-    found = []
+    outputs = []
     for order in (1, -1):
         owner = coco_file().good()
         owner.data["annotations"].append(SECOND_11)
@@ -217,12 +217,12 @@ def test_an_annotation_twice_leaves_one_whatever_the_order(coco_file, run_build)
         assert output.rejected() == [("annotation", "11", "duplicate_id")]
         assert output.regions().keys() == GOOD
         output.ledger()
-        found.append(output.digests())
-    assert found[0] == found[1]
+        outputs.append(output.digests())
+    assert outputs[0] == outputs[1]
 
 
 def test_an_image_twice_with_other_values_leaves_one_whatever_the_order(coco_file, run_build):
-    found = []
+    outputs = []
     for order in (1, -1):
         owner = coco_file().good()
         owner.data["images"].append(IMAGE_1 | {"width": 40})
@@ -231,8 +231,8 @@ def test_an_image_twice_with_other_values_leaves_one_whatever_the_order(coco_fil
         assert ("image", "1", "duplicate_id") in output.rejected()
         assert output.regions().keys() >= GOOD - {"11", "12"}
         output.ledger()
-        found.append((output.digests(), output.rejected()))
-    assert found[0] == found[1]
+        outputs.append((output.digests(), output.rejected()))
+    assert outputs[0] == outputs[1]
 
 
 @pytest.mark.parametrize("kind", ["images", "annotations", "categories"])

@@ -70,7 +70,7 @@ def elsewhere(sample_world, tmp_path_factory):
 def test_recipes_differ_and_have_several_shards(built):
     digests = [output.digests() for output in built.values()]
     assert min(map(len, digests)) >= 4
-    assert len({frozenset(found.values()) for found in digests}) == len(RECIPES)
+    assert len({frozenset(by_shard.values()) for by_shard in digests}) == len(RECIPES)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -90,10 +90,10 @@ def test_the_number_of_parts_does_not_matter(built, sample_world, run_build, in_
 
 @pytest.mark.parametrize("name", ["plain", "sampled"])
 def test_the_number_of_workers_does_not_matter(
-    built, sample_world, command_line, output_of, tmp_path, name
+    built, sample_world, new_process, output_of, tmp_path, name
 ):
     where = ("--data-root", sample_world, "--output", tmp_path)
-    done = command_line("build", *flags(RECIPES[name]), *where, "--workers", 2)
+    done = new_process("build", *flags(RECIPES[name]), *where, "--workers", 2)
     assert done.returncode == 0, done.stderr
     output = output_of(tmp_path)
     assert remains(output) == remains(built[name])
@@ -110,10 +110,10 @@ def test_the_number_of_workers_does_not_matter(
     ids=lambda env: " ".join(f"{name}={value}" for name, value in env.items()),
 )
 def test_the_environment_does_not_matter(
-    built, sample_world, command_line, output_of, tmp_path, env
+    built, sample_world, new_process, output_of, tmp_path, env
 ):
     where = ("--data-root", sample_world, "--output", tmp_path)
-    done = command_line("build", *flags(RECIPES["sampled"]), *where, **env)
+    done = new_process("build", *flags(RECIPES["sampled"]), *where, **env)
     assert done.returncode == 0, done.stderr
     assert remains(output_of(tmp_path)) == remains(built["sampled"])
 
@@ -133,12 +133,12 @@ def test_bad_items_are_the_same_in_any_order_and_number_of_parts(coco_file, run_
     owner.data["annotations"] += [dict(item) for item in owner.data["annotations"][1::4]]
     owner.region(997, 98)
     owner.region(998, 98)
-    found = []
+    outputs = []
     for seed in range(3):
         for items in owner.data.values():
             random.Random(seed).shuffle(items)
         for how in (LaunchOptions(), in_parts):
             output = run_build(owner.save(), how=how, shard_bytes=20_000)
-            found.append(remains(output))
-    assert all(remaining == found[0] for remaining in found)
-    assert {reason for _, _, reason in found[0][2]} >= {"duplicate_id", "unknown_image"}
+            outputs.append(remains(output))
+    assert all(remaining == outputs[0] for remaining in outputs)
+    assert {reason for _, _, reason in outputs[0][2]} >= {"duplicate_id", "unknown_image"}

@@ -47,15 +47,15 @@ def started(world: Path, output: Path, workers: int = 1):
 
 def members(session: int) -> dict[int, str]:
     """The command lines of the living processes of a session."""
-    found = {}
+    commands = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             state, _, _, sid = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
             if int(sid) == session and state != "Z":
-                found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
+                commands[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
         except (OSError, ValueError):  # it has just ended
             continue
-    return found
+    return commands
 
 
 def worker_of(process) -> int:
@@ -118,7 +118,7 @@ def test_a_build_killed_again_and_again(sample_world, built, command_line, outpu
 
 @pytest.mark.parametrize("finished", [0, 5])
 def test_a_worker_that_dies_ends_the_build(
-    sample_world, built, command_line, output_of, tmp_path, finished
+    sample_world, built, new_process, output_of, tmp_path, finished
 ):
     with started(sample_world, tmp_path, workers=2) as process:
         wait_until_finished(process, tmp_path, finished)
@@ -130,7 +130,7 @@ def test_a_worker_that_dies_ends_the_build(
         assert "Traceback" not in said
         wait_until_gone(process.pid)
     assert not (tmp_path / "manifest.json").exists()
-    done = command_line(*arguments(sample_world, tmp_path), "--workers", 2)
+    done = new_process(*arguments(sample_world, tmp_path), "--workers", 2)
     assert done.returncode == 0, done.stderr
     check_that_nothing_was_lost(built, output_of(tmp_path))
 

@@ -26,17 +26,17 @@ from importlib.util import find_spec
 from datasets import load_dataset
 
 assert not any(map(find_spec, ("schemas", "pipelines", "pycocotools", "apache_beam", "torch")))
-found = {}
+counts = {}
 for name, words in json.loads(sys.argv[2]).items():
     data = load_dataset(sys.argv[1], **words)
-    found[name] = dict.fromkeys(data, 0)
+    counts[name] = dict.fromkeys(data, 0)
     for split in data:
         for row in data[split]:
             row["image"].load()
             assert row["image"].size == (row["width"], row["height"])
             assert "<image>" in row["messages"][0]["content"]
-            found[name][split] += 1
-print(json.dumps(found))
+            counts[name][split] += 1
+print(json.dumps(counts))
 """
 
 

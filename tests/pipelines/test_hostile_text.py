@@ -23,15 +23,15 @@ from prompts.style import Style
 from schemas.check import check_record
 from schemas.columns import BuildStamp, Row, to_batch
 from schemas.item import (
+    CaptionRef,
     Choices,
-    Description,
+    DetailedCaption,
     Dialogue,
     Expression,
     GroundedCaption,
     Item,
     Mention,
     Passage,
-    PendingDescription,
     Question,
     Relationship,
     Round,
@@ -93,26 +93,26 @@ def read(sample_world):
         plan = make_plan(recipe, str(sample_world), "unused")
         entries = [e for split in plan.splits for e in CATALOG[name].parse(split, FileStore())]
         usable = [entry for entry in entries if isinstance(entry, SourceImage)]
-        by_amount = sorted(usable, key=lambda at: abs(len(at.items) + len(at.regions) - 8))
+        by_amount = sorted(usable, key=lambda each: abs(len(each.items) + len(each.regions) - 8))
         return by_amount[:IMAGES]
 
     return images
 
 
-def passage(found: Passage, draw) -> Passage:
+def passage(pieces: Passage, draw) -> Passage:
     return tuple(
         replace(piece, text=draw(TEXT)) if isinstance(piece, Mention) else draw(TEXT)
-        for piece in found
+        for piece in pieces
     )
 
 
 def hostile_item(item: Item, draw) -> Item:
     match item:
-        case Expression() | Description() | YesNoQuestion():
+        case Expression() | DetailedCaption() | YesNoQuestion():
             return replace(item, text=draw(TEXT))
         case Relationship():
             return replace(item, predicate=draw(TEXT))
-        case PendingDescription():
+        case CaptionRef():
             return item
         case GroundedCaption():
             return replace(item, caption=passage(item.caption, draw))
@@ -125,12 +125,14 @@ def hostile_item(item: Item, draw) -> Item:
             return replace(item, rounds=tuple(Round(draw(TEXT), draw(TEXT)) for _ in item.rounds))
 
 
-def hostile_choices(right: Passage, found: Choices | None, draw) -> tuple[Passage, Choices | None]:
+def hostile_choices(
+    right: Passage, choices: Choices | None, draw
+) -> tuple[Passage, Choices | None]:
     """What is right, and the choices that hold it if there are some."""
-    if found is None:
+    if choices is None:
         return passage(right, draw), None
-    passages = tuple(passage(part, draw) for part in found.passages)
-    return passages[found.label], replace(found, passages=passages)
+    passages = tuple(passage(part, draw) for part in choices.passages)
+    return passages[choices.label], replace(choices, passages=passages)
 
 
 def hostile(image: SourceImage, draw) -> SourceImage:
@@ -210,14 +212,14 @@ def check_records(
     tasks, wordings = how
     screen, compose = StageLedger(Stage.SCREEN), StageLedger(Stage.COMPOSE)
     for image in images:
-        found = screen_image(hostile(image, draw), screen)
-        draft = compose_image(found, tasks, wordings, compose)
+        screened = screen_image(hostile(image, draw), screen)
+        draft = compose_image(screened, tasks, wordings, compose)
         if draft is None:
             continue
-        at = draft.image
-        if at.file_name and at.width is None:  # the writer takes it from the picture
-            at = replace(at, width=640, height=480)
-        rows = [Row(at, at.file_name, talk) for talk in draft.conversations]
+        stored = draft.image
+        if stored.file_name and stored.width is None:  # the writer takes it from the picture
+            stored = replace(stored, width=640, height=480)
+        rows = [Row(stored, stored.file_name, talk) for talk in draft.conversations]
         for row in to_batch(rows, STAMP).to_pylist():
             assert check_record(row) == []
             contents = [message["content"] for message in row["messages"]]

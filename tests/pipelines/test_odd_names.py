@@ -61,10 +61,10 @@ def test_stray_files_whose_names_are_no_utf_8_decide_nothing(sample_world, run_b
     root = tmp_path / "world"
     owner = root / "flickr30k_entities"
     shutil.copytree(sample_world / "flickr30k_entities", owner)
-    request, found = {"name": "flickr30k"}, []
+    request, outputs = {"name": "flickr30k"}, []
     for _ in range(2):
         output = run_build(root, request=request, guard=False)
-        found.append((output.digests(), output.rejected()))
+        outputs.append((output.digests(), output.rejected()))
         for folder, name in (
             ("Annotations", b"\xff.xml"),
             ("Sentences", b"\xff.txt"),
@@ -72,7 +72,7 @@ def test_stray_files_whose_names_are_no_utf_8_decide_nothing(sample_world, run_b
         ):
             with open(os.path.join(os.fsencode(owner / folder), name), "wb") as file:
                 file.write(b"x")
-    assert found[0] == found[1]
+    assert outputs[0] == outputs[1]
 
 
 def test_a_listing_goes_by_the_bytes_of_names(tmp_path):

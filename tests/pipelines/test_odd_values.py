@@ -15,18 +15,18 @@ MANY_DIGITS = "9" * 5_000  # more than Python takes for an int
 @pytest.mark.parametrize("key", ["per_category", "per_image"])
 def test_a_cap_of_every_source_comes_before_those_of_one(key):
     for given in permutations(["coco=1", "2", "vcr=all"]):
-        found = parse_caps(key, given, ["coco", "vcr", "lvis"])
-        assert next(iter(found)) is None
-        assert found == {None: 2, "coco": 1, "vcr": "all"}
+        caps = parse_caps(key, given, ["coco", "vcr", "lvis"])
+        assert next(iter(caps)) is None
+        assert caps == {None: 2, "coco": 1, "vcr": "all"}
 
 
 @pytest.mark.parametrize("number", [BEYOND, MANY_DIGITS, "1000000001", "-1", "1.5", "\u0662", ""])
-@pytest.mark.parametrize("place", ["", "coco="])
-def test_a_cap_out_of_bounds_is_a_line(place, number):
+@pytest.mark.parametrize("source_prefix", ["", "coco="])
+def test_a_cap_out_of_bounds_is_a_line(source_prefix, number):
     with pytest.raises(UsageError, match="or SOURCE=all, N from 1 to 1,000,000,000") as refused:
-        parse_caps("per_image", [place + number], ["coco"])
+        parse_caps("per_image", [source_prefix + number], ["coco"])
     assert len(str(refused.value)) < 300
-    assert parse_caps("per_image", [f"{place}1000000000"], ["coco"]).popitem()[1] == 10**9
+    assert parse_caps("per_image", [f"{source_prefix}1000000000"], ["coco"]).popitem()[1] == 10**9
 
 
 @pytest.mark.parametrize("size", ["9" * 400 + "MB", MANY_DIGITS + "B", "1025GB", "1024.5GB"])
@@ -38,7 +38,7 @@ def test_a_size_out_of_bounds_is_a_line(size):
 
 
 @pytest.mark.parametrize(
-    ("stated", "place"),
+    ("stated", "location"),
     [
         ({"per_category": int(BEYOND)}, "per_category"),
         ({"per_image": int(BEYOND)}, "per_image"),
@@ -50,8 +50,10 @@ def test_a_size_out_of_bounds_is_a_line(size):
         ({"sources": [{"name": "coco", "per_category": 10**9 + 1}]}, r"sources\.0\.per_category"),
     ],
 )
-def test_a_number_out_of_bounds_in_a_recipe_is_a_line(stated, place):
-    with pytest.raises(UsageError, match=rf"^recipe mine\.yaml: {place}.*: Input should be less"):
+def test_a_number_out_of_bounds_in_a_recipe_is_a_line(stated, location):
+    with pytest.raises(
+        UsageError, match=rf"^recipe mine\.yaml: {location}.*: Input should be less"
+    ):
         make_recipe({"sources": [{"name": "coco"}]} | stated, "mine.yaml")
 
 

@@ -120,11 +120,11 @@ def test_paths_of_ones_own_change_what_is_read_and_not_what_it_is(root, tmp_path
     with pytest.raises(UsageError, match=f"missing: {root}/birds/songs, {root}/birds/images"):
         plan(root)
     mine = {name: str(tmp_path / "mine" / name) for name in ("songs", "images")}
-    found = plan(root, **mine)
-    assert found.splits[0].files == {"songs": mine["songs"]}
-    assert found.splits[0].pictures == mine["images"]
+    changed = plan(root, **mine)
+    assert changed.splits[0].files == {"songs": mine["songs"]}
+    assert changed.splits[0].pictures == mine["images"]
     (tmp_path / "mine").rename(root / "birds")
-    assert plan(root).identity == found.identity
+    assert plan(root).identity == changed.identity
 
 
 def test_a_path_that_is_not_there_is_missing(root):

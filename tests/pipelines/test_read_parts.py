@@ -37,14 +37,14 @@ def entries(owner, parts: int, limit: int | None):
     """How often each entry comes, counts added up over the parts."""
     recipe = Recipe(sources=(owner.request(),), limit=limit)
     plan = make_plan(recipe, "", "unused")
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for part in split_into_parts(plan.splits, parts):
         for entry in dataset("coco").parse(part, FileStore()):
             if isinstance(entry, Count):
-                found[f"count {entry.kind} {entry.outcome}"] += entry.number
+                counts[f"count {entry.kind} {entry.outcome}"] += entry.number
             else:
-                found[repr(entry)] += 1
-    return found
+                counts[repr(entry)] += 1
+    return counts
 
 
 @pytest.mark.parametrize("limit", [None, 7])
@@ -62,12 +62,12 @@ def test_parts_add_up(owner, parts, limit):
 def test_a_part_that_fails_alone_fails_the_build(sample_world, tmp_path, monkeypatch, in_parts):
     plan = make_plan(Recipe(sources=(SourceRequest(name="vcr"),)), str(sample_world), str(tmp_path))
     *_, last = split_into_parts(plan.splits[:1], 3)
-    found = (
+    image_of_last = (
         entry.image
         for entry in dataset("vcr").parse(last, FileStore())
         if isinstance(entry, SourceImage)
     )
-    name = str(next(found).file_name).replace(".jpg", ".json")
+    name = str(next(image_of_last).file_name).replace(".jpg", ".json")
     read = FileStore.read
 
     def fail_once(store: FileStore, path: str) -> bytes:
@@ -83,5 +83,5 @@ def test_a_part_that_fails_alone_fails_the_build(sample_world, tmp_path, monkeyp
 def test_every_part_has_some_of_the_images(owner):
     recipe = Recipe(sources=(owner.request(),))
     for part in split_into_parts(make_plan(recipe, "", "unused").splits, 3):
-        found = list(dataset("coco").parse(part, FileStore()))
-        assert 0 < sum(isinstance(entry, SourceImage) for entry in found) < 29
+        part_entries = list(dataset("coco").parse(part, FileStore()))
+        assert 0 < sum(isinstance(entry, SourceImage) for entry in part_entries) < 29

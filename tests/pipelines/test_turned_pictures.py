@@ -36,8 +36,8 @@ CASES = [
 def painted(sides: tuple[int, int]) -> np.ndarray:
     """Where the L is in the stored pixels."""
     width, height = sides
-    found = rle.decode(rle.frPyObjects([OUTLINE], height, width))[:, :, 0]
-    return np.asarray(found, dtype=bool)
+    pixels = rle.decode(rle.frPyObjects([OUTLINE], height, width))[:, :, 0]
+    return np.asarray(pixels, dtype=bool)
 
 
 def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:

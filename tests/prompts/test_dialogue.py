@@ -27,21 +27,27 @@ def ask(*request: Part, task: Task = CLASSIFY, answer: str = "yes", suffix: str 
 
 def requests(*exchanges: Exchange) -> list[str]:
     """The user turns in the default style, without the image."""
-    found = assemble("id", Style.REGIONGPT, exchanges).messages[::2]
-    return [message.content.removeprefix("<image>\n") for message in found]
+    turns = assemble("id", Style.REGIONGPT, exchanges).messages[::2]
+    return [message.content.removeprefix("<image>\n") for message in turns]
 
 
 @pytest.mark.parametrize("style", Style)
 def test_a_conversation(style):
-    found = assemble("id", style, [ask("Name ", A, "."), ask(B, task=CAPTION, answer="A dog.")])
-    assert found.messages == (
+    conversation = assemble(
+        "id", style, [ask("Name ", A, "."), ask(B, task=CAPTION, answer="A dog.")]
+    )
+    assert conversation.messages == (
         Message("user", f"{OPENINGS[style]}Name <region1>."),
         Message("assistant", "yes"),
         Message("user", "<region2>"),
         Message("assistant", "A dog."),
     )
-    assert (found.id, found.regions, found.prompts) == ("id", (A, B), ("p3", "p1"))
-    assert (found.turn_tasks, found.task) == ((CLASSIFY, CAPTION), "multi_task")
+    assert (conversation.id, conversation.regions, conversation.prompts) == (
+        "id",
+        (A, B),
+        ("p3", "p1"),
+    )
+    assert (conversation.turn_tasks, conversation.task) == ((CLASSIFY, CAPTION), "multi_task")
 
 
 def test_regions_are_numbered_by_first_mention():
@@ -84,8 +90,8 @@ def test_an_english_list(regions, expected):
     ],
 )
 def test_a_wording_with_its_placeholder_filled(wording, expected):
-    found = filled(wording, "<region>", listed([A, B]))
-    assert tuple(part for part in found if part != "") == expected
+    parts = filled(wording, "<region>", listed([A, B]))
+    assert tuple(part for part in parts if part != "") == expected
 
 
 CANDIDATES = {
@@ -112,16 +118,16 @@ def test_a_declared_region_can_be_named(style):
         answer=("Left of ", RegionName(B), "."),
         prompt="p",
     )
-    found = assemble("id", style, [choice, further])
+    conversation = assemble("id", style, [choice, further])
     declared, second = CANDIDATES[style]
     third = second.replace("2", "3")
-    assert [message.content for message in found.messages] == [
+    assert [message.content for message in conversation.messages] == [
         f"{OPENINGS[style]}Among {declared}, which?",
         second,
         f"Where is {third}, seen from <region2>?",
         f"Left of {second}.",
     ]
-    assert found.regions == (A, B, C)
+    assert conversation.regions == (A, B, C)
 
 
 def test_declaring_and_pointing_share_one_numbering():
@@ -148,12 +154,12 @@ def test_a_region_named_in_the_first_answer_must_stand_in_the_request(style):
 @pytest.mark.parametrize("style", Style)
 def test_text_alone_has_no_image_to_introduce(style):
     turns = [ask("Hm?", suffix="Use words."), ask("So?", suffix="Use words.")]
-    found = assemble("id", style, turns, text_only=True)
-    assert [message.content for message in found.messages[::2]] == ["Hm? Use words.", "So?"]
-    assert found.regions == ()
+    conversation = assemble("id", style, turns, text_only=True)
+    assert [message.content for message in conversation.messages[::2]] == ["Hm? Use words.", "So?"]
+    assert conversation.regions == ()
     with_image = assemble("id", style, turns).messages
     assert with_image[0].content == f"{OPENINGS[style]}Hm? Use words."
-    assert with_image[1:] == found.messages[1:]
+    assert with_image[1:] == conversation.messages[1:]
 
 
 def test_items_leave_no_trace_in_the_conversation():
@@ -176,15 +182,15 @@ EXCHANGES = st.builds(
 
 @given(st.lists(EXCHANGES, min_size=1, max_size=8), st.sampled_from(Style))
 def test_there_are_as_many_tokens_as_regions_meant(exchanges, style):
-    found = assemble("id", style, exchanges)
-    contents = [message.content for message in found.messages]
+    conversation = assemble("id", style, exchanges)
+    contents = [message.content for message in conversation.messages]
     assert [content.count("<image>") for content in contents] == [1] + [0] * (len(contents) - 1)
     meant = [[part for part in turn.request if isinstance(part, Region)] for turn in exchanges]
     for regions, content in zip(meant, contents[::2], strict=True):
         numbers = [int(number) for number in re.findall(r"<region(\d+)>", content)]
-        assert [found.regions[number - 1] for number in numbers] == regions
-    assert len(set(found.regions)) == len(found.regions)
-    assert set(found.regions) == {region for regions in meant for region in regions}
+        assert [conversation.regions[number - 1] for number in numbers] == regions
+    assert len(set(conversation.regions)) == len(conversation.regions)
+    assert set(conversation.regions) == {region for regions in meant for region in regions}
     asked: set[Task] = set()
     for turn, content in zip(exchanges, contents[::2], strict=True):
         first = bool(turn.suffix) and turn.task not in asked

@@ -14,7 +14,7 @@ ITEM = Dialogue("d", (Round("What is this?", "a garden with a clipped hedge"),))
 
 
 @pytest.fixture
-def told(make_image):
+def conversations_of(make_image):
     def tell(items=(ITEM,), regions=(), style=Style.REGIONGPT, plain_captions=False):
         how = Instruction(
             style=style,
@@ -43,21 +43,21 @@ def test_the_table_knows_it():
         (Style.GPT4ROI, "The <image> provides an overview of the picture."),
     ],
 )
-def test_the_owners_request_and_caption(told, style, before):
-    (exchanges,) = told(style=style)
+def test_the_owners_request_and_caption(conversations_of, style, before):
+    (exchanges,) = conversations_of(style=style)
     assert said(exchanges, style) == [f"{before}\nWhat is this?", "a garden with a clipped hedge"]
     assert [(turn.task, turn.prompt, turn.items) for turn in exchanges] == [
         (Task.IMAGE_CAPTION, "owner", ("d",))
     ]
 
 
-def test_the_plain_template_shows_the_image_alone(told):
-    (exchanges,) = told(plain_captions=True)
+def test_the_plain_template_shows_the_image_alone(conversations_of):
+    (exchanges,) = conversations_of(plain_captions=True)
     assert said(exchanges) == ["<image>", "a garden with a clipped hedge"]
     assert exchanges[0].prompt == "plain"
 
 
-def test_regions_and_other_items_are_not_its_business(told):
+def test_regions_and_other_items_are_not_its_business(conversations_of):
     region = Region(region_id="r", bbox=(0, 0, 1, 1), category="cat")
-    (exchanges,) = told(items=(ITEM, Expression("e", "r", "left")), regions=(region,))
+    (exchanges,) = conversations_of(items=(ITEM, Expression("e", "r", "left")), regions=(region,))
     assert assemble("id", Style.REGIONGPT, exchanges).regions == ()

@@ -33,10 +33,10 @@ def how(style=Style.REGIONGPT, seed=0, no_box_share=0.5):
 
 
 @pytest.fixture
-def told(make_image):
+def conversations_of(make_image):
     def tell(regions=REGIONS, items=ITEMS, **changes):
-        found = ScreenedImage(make_image(), tuple(regions), tuple(items))
-        return dialogues(found, how(**changes))
+        screened = ScreenedImage(make_image(), tuple(regions), tuple(items))
+        return dialogues(screened, how(**changes))
 
     return tell
 
@@ -49,12 +49,12 @@ def test_the_table_knows_it():
     assert DIALOGUES[Task.IMAGE_CONVERSATION] is dialogues
 
 
-def test_one_conversation_for_each_dialogue(told):
-    found = told(no_box_share=1)
-    assert [[turn.items for turn in exchanges] for exchanges in found] == [
+def test_one_conversation_for_each_dialogue(conversations_of):
+    conversations = conversations_of(no_box_share=1)
+    assert [[turn.items for turn in exchanges] for exchanges in conversations] == [
         [(item.id,)] * len(item.rounds) for item in ITEMS
     ]
-    for exchanges, item in zip(found, ITEMS, strict=True):
+    for exchanges, item in zip(conversations, ITEMS, strict=True):
         said = [message.content for message in assemble("id", Style.REGIONGPT, exchanges).messages]
         assert said[0] == f"<image>\n{item.rounds[0].request}"
         assert said[1::2] == [turn.answer for turn in item.rounds]
@@ -64,8 +64,8 @@ def test_one_conversation_for_each_dialogue(told):
 
 
 @pytest.mark.parametrize("style", Style)
-def test_regions_are_declared_by_class(told, style):
-    (exchanges,) = told(items=ITEMS[:1], no_box_share=0, style=style)
+def test_regions_are_declared_by_class(conversations_of, style):
+    (exchanges,) = conversations_of(items=ITEMS[:1], no_box_share=0, style=style)
     conversation = assemble("id", style, exchanges)
     names = [str(region.category).replace("_", " ") for region in conversation.regions]
     assert sorted(names) == ["apple", "hot dog", "traffic light"]  # the one without a name is left
@@ -81,9 +81,11 @@ def test_regions_are_declared_by_class(told, style):
 
 @pytest.mark.parametrize("regions", [REGIONS[:1], ()])
 @pytest.mark.parametrize("style", Style)
-def test_a_first_round_without_words_leaves_the_image_and_its_regions(told, style, regions):
+def test_a_first_round_without_words_leaves_the_image_and_its_regions(
+    conversations_of, style, regions
+):
     items = (Dialogue("d", (Round("", "A hot dog."), Round("And?", "B."))),)
-    (exchanges,) = told(items=items, regions=regions, no_box_share=0, style=style)
+    (exchanges,) = conversations_of(items=items, regions=regions, no_box_share=0, style=style)
     before = "<image>" if style is Style.REGIONGPT else (
         "The <image> provides an overview of the picture."
     )  # fmt: skip
@@ -92,34 +94,47 @@ def test_a_first_round_without_words_leaves_the_image_and_its_regions(told, styl
     assert exchanges[1].request == ("And?",)
 
 
-def test_the_share_without_boxes_is_chosen_by_hash(told):
-    half = ["may feature" in first_request(found) for found in told(no_box_share=0.5)]
+def test_the_share_no_box_share_is_chosen_by_hash(conversations_of):
+    half = [
+        "may feature" in first_request(exchanges)
+        for exchanges in conversations_of(no_box_share=0.5)
+    ]
     assert 8 < sum(half) < 32
-    assert half == ["may feature" in first_request(found) for found in told(no_box_share=0.5)]
-    alone = told(items=ITEMS[7:8], no_box_share=0.5)[0]
+    assert half == [
+        "may feature" in first_request(exchanges)
+        for exchanges in conversations_of(no_box_share=0.5)
+    ]
+    alone = conversations_of(items=ITEMS[7:8], no_box_share=0.5)[0]
     assert ("may feature" in first_request(alone)) is half[7]
-    less = ["may feature" in first_request(found) for found in told(no_box_share=0.8)]
+    less = [
+        "may feature" in first_request(exchanges)
+        for exchanges in conversations_of(no_box_share=0.8)
+    ]
     assert all(one <= other for one, other in zip(less, half, strict=True))
-    assert all("may feature" in first_request(found) for found in told(no_box_share=0))
-    assert half != ["may feature" in first_request(f) for f in told(no_box_share=0.5, seed=1)]
+    assert all(
+        "may feature" in first_request(exchanges) for exchanges in conversations_of(no_box_share=0)
+    )
+    assert half != [
+        "may feature" in first_request(f) for f in conversations_of(no_box_share=0.5, seed=1)
+    ]
 
 
-def test_order_decides_nothing(told):
+def test_order_decides_nothing(conversations_of):
     (one,), (other,) = (
-        told(regions=regions, items=ITEMS[:1], no_box_share=0)
+        conversations_of(regions=regions, items=ITEMS[:1], no_box_share=0)
         for regions in (REGIONS, REGIONS[::-1])
     )
     assert one == other
 
 
-def test_no_regions_no_line(told):
-    (exchanges,) = told(regions=(), items=ITEMS[:1], no_box_share=0)
+def test_no_regions_no_line(conversations_of):
+    (exchanges,) = conversations_of(regions=(), items=ITEMS[:1], no_box_share=0)
     assert first_request(exchanges) == "<image>\nQ0?"
 
 
-def test_other_items_are_not_its_business(told):
-    assert told(items=(Expression("e", "0", "the left one"),)) == []
+def test_other_items_are_not_its_business(conversations_of):
+    assert conversations_of(items=(Expression("e", "0", "the left one"),)) == []
 
 
-def test_telling_again_tells_the_same(told):
-    assert told() == told()
+def test_telling_again_tells_the_same(conversations_of):
+    assert conversations_of() == conversations_of()

@@ -23,10 +23,10 @@ ITEMS = st.lists(
 )
 
 
-def turns(drawn: list[list[list[set[int]]]]) -> list[Talks]:
+def turns(drawing: list[list[list[set[int]]]]) -> list[Talks]:
     """The conversations of each task; every exchange has a prompt of its own."""
     tasks = []
-    for task, conversations in zip(TASKS, drawn, strict=False):
+    for task, conversations in zip(TASKS, drawing, strict=False):
         left = set(range(8))
         talks = []
         for at, talk in enumerate(conversations):
@@ -57,16 +57,16 @@ def place_of(each: Exchange) -> tuple[int, int]:
 
 
 @given(ITEMS)
-def test_every_turn_is_kept_once(drawn):
-    tasks = turns(drawn)
-    found = Counter(chain.from_iterable(prompts(merged(tasks))))
-    assert found == Counter(chain.from_iterable(chain.from_iterable(map(prompts, tasks))))
+def test_every_turn_is_kept_once(drawing):
+    tasks = turns(drawing)
+    counts = Counter(chain.from_iterable(prompts(merged(tasks))))
+    assert counts == Counter(chain.from_iterable(chain.from_iterable(map(prompts, tasks))))
     assert all(merged(tasks))
 
 
 @given(ITEMS)
-def test_a_conversation_stays_whole_and_in_order(drawn):
-    tasks = turns(drawn)
+def test_a_conversation_stays_whole_and_in_order(drawing):
+    tasks = turns(drawing)
     talks = prompts(merged(tasks))
     for conversation in chain.from_iterable(map(prompts, tasks)):
         (talk,) = [talk for talk in talks if conversation[0] in talk]
@@ -75,8 +75,8 @@ def test_a_conversation_stays_whole_and_in_order(drawn):
 
 
 @given(ITEMS)
-def test_tasks_come_in_their_order_and_two_of_one_never_share(drawn):
-    for talk in merged(turns(drawn)):
+def test_tasks_come_in_their_order_and_two_of_one_never_share(drawing):
+    for talk in merged(turns(drawing)):
         order = [TASKS.index(each.task) for each in talk]
         assert order == sorted(order)
         for before, after in pairwise(talk):
@@ -86,15 +86,15 @@ def test_tasks_come_in_their_order_and_two_of_one_never_share(drawn):
 
 
 @given(ITEMS)
-def test_no_item_is_used_twice_in_a_conversation(drawn):
-    for talk in merged(turns(drawn)):
+def test_no_item_is_used_twice_in_a_conversation(drawing):
+    for talk in merged(turns(drawing)):
         used = Counter(item for each in talk for item in each.items)
         assert max(used.values(), default=1) == 1
 
 
 @given(ITEMS)
-def test_it_takes_no_more_conversations_than_it_must(drawn):
-    tasks = turns(drawn)
+def test_it_takes_no_more_conversations_than_it_must(drawing):
+    tasks = turns(drawing)
     least = max(map(len, tasks), default=0)
     assert least <= len(merged(tasks)) <= sum(map(len, tasks))
     apart = [
@@ -105,8 +105,8 @@ def test_it_takes_no_more_conversations_than_it_must(drawn):
 
 
 @given(ITEMS)
-def test_the_same_again_is_the_same_and_nothing_given_changes(drawn):
-    tasks, again = turns(drawn), turns(drawn)
+def test_the_same_again_is_the_same_and_nothing_given_changes(drawing):
+    tasks, again = turns(drawing), turns(drawing)
     first = merged(tasks)
     assert tasks == again
     assert merged(again) == first

@@ -37,7 +37,7 @@ CAPTIONS = (
     ),
     GroundedCaption("7#2", (Mention("A poodle", ("b",)), " is wet .")),
 )
-FOUND = ScreenedImage(IMAGE, REGIONS, CAPTIONS)
+SCREENED = ScreenedImage(IMAGE, REGIONS, CAPTIONS)
 TEXTS = ("Two men with a dog walk .", "In rain , a man and his son", "A poodle is wet .")
 
 
@@ -47,7 +47,7 @@ def how(style: Style = Style.REGIONGPT, seed: int = 0) -> Instruction:
     )
 
 
-def asked(screened: ScreenedImage = FOUND, **changes) -> list[list[Exchange]]:
+def asked(screened: ScreenedImage = SCREENED, **changes) -> list[list[Exchange]]:
     return dialogues(screened, how(**changes))
 
 
@@ -61,8 +61,8 @@ def pattern(wording: str) -> str:
 
 def filling(request: str, wordings) -> str:
     """What stands at the placeholder of the one wording that a request was made from."""
-    found = [re.fullmatch(pattern(wording), request) for wording in wordings.wordings]
-    (match,) = [match for match in found if match]
+    matches = [re.fullmatch(pattern(wording), request) for wording in wordings.wordings]
+    (match,) = [match for match in matches if match]
     return match[1]
 
 
@@ -94,28 +94,28 @@ def test_a_turn_lists_exactly_the_regions_of_its_caption():
 def phrases(*caption: str | Mention) -> list[tuple[str, str, Task]]:
     """The turns of a caption of GPT4RoI's after the first: what is named, the answer, the task."""
     item = GroundedCaption("7#0", caption)
-    (turns,) = asked(replace(FOUND, items=(item,)), style=Style.GPT4ROI)
+    (turns,) = asked(replace(SCREENED, items=(item,)), style=Style.GPT4ROI)
     assert {turn.items for turn in turns} == {(item.id,)}
     requests = written(turns, Style.GPT4ROI)[2::2]
-    found = []
+    asked_phrases = []
     for request, turn in zip(requests, turns[1:], strict=True):
         several = turn.task is Task.MULTI_REGION_CAPTION
         wordings = GROUP_PHRASE if several else PHRASE
         assert turn.prompt.startswith(f"{wordings.name}/")
-        found.append((filling(request, wordings), str(turn.answer), turn.task))
-    return found
+        asked_phrases.append((filling(request, wordings), str(turn.answer), turn.task))
+    return asked_phrases
 
 
 def test_gpt4roi_tells_a_caption_and_then_asks_about_each_phrase_by_name():
-    found = {turns[0].answer: turns for turns in asked(style=Style.GPT4ROI)}
-    assert sorted(found) == sorted(TEXTS)
-    requests = written(found[TEXTS[0]], Style.GPT4ROI)[::2]
+    by_answer = {turns[0].answer: turns for turns in asked(style=Style.GPT4ROI)}
+    assert sorted(by_answer) == sorted(TEXTS)
+    requests = written(by_answer[TEXTS[0]], Style.GPT4ROI)[::2]
     first = requests[0].removeprefix("The <image> provides an overview of the picture.\n")
     assert filling(first, CAPTION) == "region1 <region1>, region2 <region2>, region3 <region3>"
     assert filling(requests[1], GROUP_PHRASE) == "region1 and region2"
     assert filling(requests[2], PHRASE) == "region3"
-    assert [turn.answer for turn in found[TEXTS[0]][1:]] == ["Two men", "a dog"]
-    assert [turn.task for turn in found[TEXTS[2]]] == [
+    assert [turn.answer for turn in by_answer[TEXTS[0]][1:]] == ["Two men", "a dog"]
+    assert [turn.task for turn in by_answer[TEXTS[2]]] == [
         Task.MULTI_REGION_CAPTION, Task.REGION_CAPTION,
     ]  # fmt: skip
 
@@ -142,8 +142,8 @@ def test_a_region_is_asked_about_alone_and_in_a_group():
 
 
 def test_a_phrase_of_no_region_is_not_asked_for():
-    found = phrases(Mention("Rain", ()), " on ", Mention("a dog", ("b",)))
-    assert found == [("region1", "a dog", ALONE)]
+    asked_phrases = phrases(Mention("Rain", ()), " on ", Mention("a dog", ("b",)))
+    assert asked_phrases == [("region1", "a dog", ALONE)]
 
 
 def test_the_same_regions_are_asked_about_once_by_their_first_phrase():
@@ -166,37 +166,37 @@ def test_no_region_is_called_by_a_phrase_of_another_number(groups):
     first: dict[frozenset[str], str] = {}
     for at, ids in enumerate(groups):
         first.setdefault(frozenset(numbers[name] for name in ids), f"it{at}")
-    found = phrases(*caption)
-    assert [(frozenset(re.findall(r"\d", names)), answer) for names, answer, _ in found] == [
-        *first.items()
-    ]
-    assert all((" and " in names) is (task is TOGETHER) for names, _, task in found)
+    asked_phrases = phrases(*caption)
+    assert [
+        (frozenset(re.findall(r"\d", names)), answer) for names, answer, _ in asked_phrases
+    ] == [*first.items()]
+    assert all((" and " in names) is (task is TOGETHER) for names, _, task in asked_phrases)
 
 
 @pytest.mark.parametrize("style", Style)
 def test_an_image_without_captions_has_no_conversation(style):
     other = Expression("e", "a", "a man")
-    assert asked(replace(FOUND, items=(other,)), style=style) == []
-    assert asked(replace(FOUND, items=()), style=style) == []
+    assert asked(replace(SCREENED, items=(other,)), style=style) == []
+    assert asked(replace(SCREENED, items=()), style=style) == []
 
 
 @given(st.permutations(REGIONS), st.permutations(CAPTIONS), st.sampled_from(Style), st.integers())
 def test_the_order_of_regions_and_captions_decides_nothing(regions, captions, style, seed):
-    found = replace(FOUND, regions=tuple(regions), items=tuple(captions))
-    assert asked(found, style=style, seed=seed) == asked(style=style, seed=seed)
+    shuffled = replace(SCREENED, regions=tuple(regions), items=tuple(captions))
+    assert asked(shuffled, style=style, seed=seed) == asked(style=style, seed=seed)
 
 
 @pytest.mark.parametrize("style", Style)
 def test_seed_and_image_draw_order_and_wordings(style):
     def told(seed: int, image_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        found = replace(FOUND, image=replace(IMAGE, image_id=image_id))
-        turns = [turn for turns in asked(found, style=style, seed=seed) for turn in turns]
+        outcomes = replace(SCREENED, image=replace(IMAGE, image_id=image_id))
+        turns = [turn for turns in asked(outcomes, style=style, seed=seed) for turn in turns]
         return tuple(str(turn.answer) for turn in turns), tuple(turn.prompt for turn in turns)
 
     for cases in ([(seed, "7") for seed in range(60)], [(0, str(name)) for name in range(60)]):
-        found = [told(*case) for case in cases]
-        assert len({answers for answers, _ in found}) == 6
-        assert len({prompts for _, prompts in found}) > 50
+        outcomes = [told(*case) for case in cases]
+        assert len({answers for answers, _ in outcomes}) == 6
+        assert len({prompts for _, prompts in outcomes}) > 50
 
 
 @pytest.mark.parametrize(("wordings", "least"), [(CAPTION, 20), (PHRASE, 20), (GROUP_PHRASE, 12)])

@@ -62,10 +62,12 @@ class Asked(NamedTuple):
 def picture(make_image):
     """Makes an image with regions of such boxes and sentences, given as (region, text)."""
 
-    def make(boxes, said, image_id: str = "7") -> ScreenedImage:
+    def make(boxes, sentences, image_id: str = "7") -> ScreenedImage:
         image = make_image(source="refcoco", image_id=image_id, width=1000, height=1000)
         regions = tuple(Region(f"r{at}", box) for at, box in enumerate(boxes))
-        items = tuple(Expression(f"s{at}", f"r{to}", text) for at, (to, text) in enumerate(said))
+        items = tuple(
+            Expression(f"s{at}", f"r{to}", text) for at, (to, text) in enumerate(sentences)
+        )
         return ScreenedImage(image, regions, items)
 
     return make
@@ -114,12 +116,12 @@ def expressions(screened: ScreenedImage) -> list[Expression]:
     return [item for item in screened.items if isinstance(item, Expression)]
 
 
-def same_object(one: Box, other: Box) -> bool:
+def same_object(box: Box, other: Box) -> bool:
     """The boxes overlap by half of what they cover together, or more."""
-    width = max(0.0, min(one[2], other[2]) - max(one[0], other[0]))
-    height = max(0.0, min(one[3], other[3]) - max(one[1], other[1]))
+    width = max(0.0, min(box[2], other[2]) - max(box[0], other[0]))
+    height = max(0.0, min(box[3], other[3]) - max(box[1], other[1]))
     both = width * height
-    area = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
+    area = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (box, other))
     return both >= 0.5 * (area - both)
 
 
@@ -159,7 +161,7 @@ def check(conversation: list[Asked], screened: ScreenedImage) -> None:
 def world(picture, images: int) -> list[ScreenedImage]:
     """Images with few and many regions, the same object twice, and repeated sentences."""
     draw = random.Random(5)
-    found = []
+    pictures = []
     for number in range(images):
         boxes = []
         for _ in range(draw.choice([1, 2, 2, 2, 3, 3, 4, 5, 6, 8, 10, 14])):
@@ -167,13 +169,13 @@ def world(picture, images: int) -> list[ScreenedImage]:
             boxes.append((x, y, x + draw.uniform(10, 100), y + draw.uniform(10, 100)))
             if draw.random() < 0.1:
                 boxes.append((boxes[-1][0] + 1, *boxes[-1][1:]))
-        said = [
+        sentences = [
             (at, f"{draw.choice(['Red', 'red', 'left'])} {draw.choice('abcdefghijkl')}")
             for at in range(len(boxes))
             for _ in range(draw.randrange(4))
         ]
-        found.append(picture(boxes, said, image_id=str(number)))
-    return found
+        pictures.append(picture(boxes, sentences, image_id=str(number)))
+    return pictures
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +187,7 @@ def images(picture):
 def questions(images, ask):
     """For each rate of negatives, all conversations."""
     return {
-        rate: [conversation for found in images for conversation in ask(found, rate)]
+        rate: [conversation for screened in images for conversation in ask(screened, rate)]
         for rate in (0, 0.2, 0.5, 1)
     }
 
@@ -202,12 +204,12 @@ def check_rate(answers: list[str | None], rate: float) -> None:
     assert abs(answers.count(None) - rate * len(answers)) <= 3 * error
 
 
-def check_uniform(found: Counter, count: int) -> None:
+def check_uniform(frequencies: Counter, count: int) -> None:
     """Check that each of so many places is as likely (Pearson's chi-squared test)."""
-    expected = found.total() / count
+    expected = frequencies.total() / count
     assert expected > 5
-    spread = sum((found[place] - expected) ** 2 / expected for place in range(count))
-    assert count == 1 or spread < critical(count - 1), (count, found)
+    spread = sum((frequencies[place] - expected) ** 2 / expected for place in range(count))
+    assert count == 1 or spread < critical(count - 1), (count, frequencies)
 
 
 @pytest.mark.parametrize("rate", [0, 0.2, 0.5])
@@ -219,8 +221,8 @@ def test_the_place_of_the_right_option_says_nothing(questions, rate):
                 places[len(asked.candidates)][asked.place] += 1
     assert sum(counts.total() for counts in places.values()) > (10_000 if rate < 0.5 else 5_000)
     assert set(places) >= set(range(2, MAX_CANDIDATES + 1))
-    for count, found in places.items():
-        check_uniform(found, count)
+    for count, frequencies in places.items():
+        check_uniform(frequencies, count)
 
 
 def test_the_place_does_not_hang_on_which_regions_are_described(picture, ask):
@@ -239,19 +241,19 @@ def test_negatives_come_at_the_asked_rate(questions, rate):
 
 
 def test_the_rate_leaves_nothing_out_and_lets_nothing_in(images, ask):
-    for found in images[:300]:
+    for screened in images[:300]:
         asked = [
-            Counter(one.sentence.id for turns in ask(found, rate) for one in turns)
+            Counter(one.sentence.id for turns in ask(screened, rate) for one in turns)
             for rate in (0, 0.2, 0.5, 1)
         ]
-        assert asked == [Counter(usable(found))] * 4
+        assert asked == [Counter(usable(screened))] * 4
 
 
 def test_no_description_fits_another_candidate(images, ask):
-    for found in images[:600]:
+    for screened in images[:600]:
         for rate in (0.2, 0.5):
-            for conversation in ask(found, rate):
-                check(conversation, found)
+            for conversation in ask(screened, rate):
+                check(conversation, screened)
 
 
 @pytest.mark.parametrize("rate", [0, 0.2])
@@ -259,9 +261,9 @@ def test_no_description_fits_another_candidate(images, ask):
 def test_one_region_is_left_out_whether_or_not_a_negative_asks_for_it(picture, ask, count, rate):
     answers: dict[int, list[str | None]] = defaultdict(list)
     for number in range(300):
-        said = [(at, f"number {at}") for at in range(count)]
-        found = picture(FAR[:count], said, image_id=str(number))
-        for one in (one for conversation in ask(found, rate) for one in conversation):
+        sentences = [(at, f"number {at}") for at in range(count)]
+        screened = picture(FAR[:count], sentences, image_id=str(number))
+        for one in (one for conversation in ask(screened, rate) for one in conversation):
             answers[len(one.candidates)].append(one.answer)
     assert max(answers) == count - 1
     longest = answers[count - 1]
@@ -270,8 +272,8 @@ def test_one_region_is_left_out_whether_or_not_a_negative_asks_for_it(picture, a
 
 
 def test_further_turns_choose_among_the_same(picture, ask):
-    found = picture(FAR[:6], [(at, f"number {at}") for at in range(6)])
-    conversations = ask(found, 0)
+    screened = picture(FAR[:6], [(at, f"number {at}") for at in range(6)])
+    conversations = ask(screened, 0)
     assert [len(turns) for turns in conversations] == [5, 1]
     answers = [asked.answer for turns in conversations for asked in turns]
     assert sorted(map(str, answers)) == [f"r{at}" for at in range(6)]
@@ -283,8 +285,8 @@ def test_further_turns_choose_among_the_same(picture, ask):
 def test_wordings_of_the_first_turn_and_of_further_ones(picture):
     prompts: dict[bool, set[str]] = {True: set(), False: set()}
     for number in range(100):
-        found = picture(FAR[:4], [(at, f"number {at}") for at in range(4)], image_id=str(number))
-        for turns in dialogues(found, how()):
+        screened = picture(FAR[:4], [(at, f"number {at}") for at in range(4)], image_id=str(number))
+        for turns in dialogues(screened, how()):
             for turn, exchange in enumerate(turns):
                 prompts[turn == 0].add(exchange.prompt)
     assert {prompt.split("/")[0] for prompt in prompts[True]} == {CHOICE.name}
@@ -294,8 +296,8 @@ def test_wordings_of_the_first_turn_and_of_further_ones(picture):
 
 
 def test_many_regions_make_several_conversations(picture, ask):
-    found = picture(FAR, [(at, f"number {at}") for at in range(25)])
-    conversations = ask(found, 0)
+    screened = picture(FAR, [(at, f"number {at}") for at in range(25)])
+    conversations = ask(screened, 0)
     assert [len(turns) for turns in conversations] == [10, 10, 5]
     assert [len(turns[0].candidates) for turns in conversations] == [MAX_CANDIDATES] * 3
     asked = [one.answer for turns in conversations for one in turns]
@@ -305,8 +307,8 @@ def test_many_regions_make_several_conversations(picture, ask):
 
 
 def test_further_sentences_of_a_region_go_into_further_conversations(picture, ask):
-    found = picture(FAR[:4], [(0, "a"), (0, "b"), (0, "c"), (1, "d"), (1, "e"), (2, "f")])
-    conversations = ask(found, 0)
+    screened = picture(FAR[:4], [(0, "a"), (0, "b"), (0, "c"), (1, "d"), (1, "e"), (2, "f")])
+    conversations = ask(screened, 0)
     assert [sorted(one.answer for one in turns) for turns in conversations] == [
         ["r0", "r1", "r2"],
         ["r0", "r1"],
@@ -317,11 +319,11 @@ def test_further_sentences_of_a_region_go_into_further_conversations(picture, as
 
 @pytest.mark.parametrize("text", ["red cup", "Red  CUP", " red cup"])
 def test_regions_of_one_sentence_are_never_candidates_together(picture, ask, text):
-    found = picture(FAR[:4], [(0, "red cup"), (1, text), (2, "blue cup")])
+    screened = picture(FAR[:4], [(0, "red cup"), (1, text), (2, "blue cup")])
     for rate in (0, 1):
-        for conversation in ask(found, rate):
-            check(conversation, found)
-    for one in (one for turns in ask(found, 0) for one in turns if one.answer == "r0"):
+        for conversation in ask(screened, rate):
+            check(conversation, screened)
+    for one in (one for turns in ask(screened, 0) for one in turns if one.answer == "r0"):
         assert set(one.candidates) == {"r0", "r2", "r3"}
 
 
@@ -348,7 +350,7 @@ def test_what_overlaps_a_region_of_the_same_sentence_is_no_candidate_either(pict
 
 @pytest.mark.parametrize("rate", [0, 0.5, 1])
 @pytest.mark.parametrize(
-    ("boxes", "said"),
+    ("boxes", "sentences"),
     [
         ([], []),
         (FAR[:3], []),
@@ -358,25 +360,25 @@ def test_what_overlaps_a_region_of_the_same_sentence_is_no_candidate_either(pict
         ([FAR[0], *FAR[:2]], [(0, "one"), (1, "other")]),
     ],
 )
-def test_nothing_to_choose_from_gives_no_question(picture, ask, boxes, said, rate):
-    assert ask(picture(boxes, said), rate) == []
+def test_nothing_to_choose_from_gives_no_question(picture, ask, boxes, sentences, rate):
+    assert ask(picture(boxes, sentences), rate) == []
 
 
 def test_three_regions_are_enough(picture, ask):
-    found = picture(FAR[:3], [(0, "left"), (2, "right")])
-    ((one, other),) = ask(found, 0)
+    screened = picture(FAR[:3], [(0, "left"), (2, "right")])
+    ((one, other),) = ask(screened, 0)
     assert {one.answer, other.answer} == {"r0", "r2"}
-    assert sorted(sorted(one.candidates) for (one,) in ask(found, 1)) == [
+    assert sorted(sorted(one.candidates) for (one,) in ask(screened, 1)) == [
         ["r0", "r1"],
         ["r1", "r2"],
     ]
 
 
 def test_what_is_not_said_of_one_region_is_passed_over(picture, ask):
-    found = picture(FAR[:3], [(0, "left")])
+    screened = picture(FAR[:3], [(0, "left")])
     others = (Relationship("x", "r0", "near", "r1"),)
-    mixed = ScreenedImage(found.image, found.regions, found.items + others)
-    assert dialogues(mixed, how()) == dialogues(found, how())
+    mixed = ScreenedImage(screened.image, screened.regions, screened.items + others)
+    assert dialogues(mixed, how()) == dialogues(screened, how())
 
 
 BOXES = st.tuples(*[st.integers(0, 6)] * 2, *[st.integers(1, 6)] * 2).map(
@@ -388,17 +390,17 @@ TEXTS = st.sampled_from(["red cup", "Red  cup", "dog", "[2] left dog .", 'a "dog
 @given(st.data(), st.lists(BOXES, max_size=13), st.floats(0, 1), st.integers())
 def test_any_regions_and_sentences_make_right_questions(picture, ask, data, boxes, rate, seed):
     numbers = st.integers(0, max(0, len(boxes) - 1))
-    said = data.draw(st.lists(st.tuples(numbers, TEXTS), max_size=12 if boxes else 0))
-    found = picture(boxes, said)
-    conversations = ask(found, rate, seed)
+    sentences = data.draw(st.lists(st.tuples(numbers, TEXTS), max_size=12 if boxes else 0))
+    screened = picture(boxes, sentences)
+    conversations = ask(screened, rate, seed)
     for conversation in conversations:
-        check(conversation, found)
+        check(conversation, screened)
     asked = [one.sentence.id for conversation in conversations for one in conversation]
-    assert sorted(asked) == sorted(usable(found))
-    regions = tuple(data.draw(st.permutations(found.regions)))
-    items = tuple(data.draw(st.permutations(found.items)))
-    shuffled = ScreenedImage(found.image, regions, items)
-    assert dialogues(shuffled, how(rate, seed)) == dialogues(found, how(rate, seed))
+    assert sorted(asked) == sorted(usable(screened))
+    regions = tuple(data.draw(st.permutations(screened.regions)))
+    items = tuple(data.draw(st.permutations(screened.items)))
+    shuffled = ScreenedImage(screened.image, regions, items)
+    assert dialogues(shuffled, how(rate, seed)) == dialogues(screened, how(rate, seed))
 
 
 @pytest.mark.parametrize("name", ["refcoco_val", "refcoco+_val", "refcocog_val"])
@@ -410,26 +412,26 @@ def test_real_sentences(samples, picture, ask, name):
         image_id = line["img_id"].rpartition("_")[0]
         lines[image_id].append(((x, y, x + width, y + height), line["sents"]))
     answers: list[str | None] = []
-    sentences = 0
-    for image_id, said in lines.items():
-        boxes = sorted({box for box, _ in said})
-        numbered = [(boxes.index(box), sentence) for box, sentence in said]
-        found = picture(boxes, numbered, image_id=image_id)
-        sentences += len(usable(found))
-        for conversation in ask(found):
-            check(conversation, found)
+    count = 0
+    for image_id, sentences in lines.items():
+        boxes = sorted({box for box, _ in sentences})
+        numbered = [(boxes.index(box), sentence) for box, sentence in sentences]
+        screened = picture(boxes, numbered, image_id=image_id)
+        count += len(usable(screened))
+        for conversation in ask(screened):
+            check(conversation, screened)
             answers += [asked.answer for asked in conversation]
-    assert len(answers) == sentences > 1000
+    assert len(answers) == count > 1000
     check_rate(answers, REC_NEGATIVES)
 
 
 def test_the_other_style_has_no_such_task(picture):
-    found = picture(FAR[:2], [(0, "left")])
+    screened = picture(FAR[:2], [(0, "left")])
     other = Instruction(
         style=Style.GPT4ROI, mode=InstructionMode.MULTI_TURN_ALL, wordings=WORDING_SETS, seed=0
     )
     with pytest.raises(AssertionError, match="RegionGPT style only"):
-        dialogues(found, other)
+        dialogues(screened, other)
 
 
 @pytest.mark.parametrize(

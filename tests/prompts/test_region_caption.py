@@ -77,11 +77,11 @@ def fits(request: str, wordings, token: str) -> bool:
 
 @given(SOURCES, st.sampled_from(Style))
 def test_each_conversation_asks_once_about_each_region_that_has_so_many(described, source, style):
-    found = dialogues(described(source), how(style))
+    conversations = dialogues(described(source), how(style))
     regions = {sentence.id: sentence.region_id for sentence in SENTENCES}
-    asked = [sorted(regions[turn.items[0]] for turn in turns) for turns in found]
+    asked = [sorted(regions[turn.items[0]] for turn in turns) for turns in conversations]
     assert asked == [["a", "b", "c"], ["a", "b"], ["a"]]
-    turns: list[Exchange] = [turn for turns in found for turn in turns]
+    turns: list[Exchange] = [turn for turns in conversations for turn in turns]
     assert {turn.items: turn.answer for turn in turns} == {
         (sentence.id,): sentence.text for sentence in SENTENCES
     }
@@ -144,7 +144,7 @@ def test_which_sentence_comes_first_is_drawn_by_seed_and_image(described, style)
 
     assert len({firsts(described("refcoco"), seed) for seed in range(30)}) > 15
     images = [described("refcoco", image_id=str(number)) for number in range(30)]
-    assert len({firsts(found, 0) for found in images}) > 15
+    assert len({firsts(each, 0) for each in images}) > 15
 
 
 def test_an_image_of_which_nothing_is_said_gives_no_conversation(described):

@@ -77,11 +77,11 @@ def matches(request: str, wordings) -> bool:
     ],
 )
 def test_how_regions_are_spread(asked, mode, regions_per_turn):
-    found = asked(mode=mode)
-    assert [[len(meant(turn)) for turn in turns] for turns in found] == regions_per_turn
-    every = [region for turns in found for turn in turns for region in meant(turn)]
+    conversations = asked(mode=mode)
+    assert [[len(meant(turn)) for turn in turns] for turns in conversations] == regions_per_turn
+    every = [region for turns in conversations for turn in turns for region in meant(turn)]
     assert sorted(region.region_id for region in every) == list("012345")
-    for turns in found:
+    for turns in conversations:
         for turn in turns:
             assert turn.answer == ", ".join(shown(region) for region in meant(turn))
             assert turn.task is Task.REGION_CLASSIFICATION
@@ -154,8 +154,8 @@ def test_the_suffix():
     st.integers(),
 )
 def test_the_order_of_regions_decides_nothing(asked, regions, mode, style, seed):
-    found = asked(regions=regions, mode=mode, style=style, seed=seed)
-    assert found == asked(mode=mode, style=style, seed=seed)
+    conversations = asked(regions=regions, mode=mode, style=style, seed=seed)
+    assert conversations == asked(mode=mode, style=style, seed=seed)
 
 
 @pytest.mark.parametrize("style", Style)

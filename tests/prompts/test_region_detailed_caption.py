@@ -25,8 +25,8 @@ def how(style: Style = Style.REGIONGPT, seed: int = 0) -> Instruction:
 
 
 def test_each_captioned_region_gets_a_turn(make_image, compose):
-    found = ScreenedImage(make_image(), (*REGIONS, SILENT))
-    draft, (record,) = compose(found, Task.REGION_DETAILED_CAPTION, how())
+    screened = ScreenedImage(make_image(), (*REGIONS, SILENT))
+    draft, (record,) = compose(screened, Task.REGION_DETAILED_CAPTION, how())
     assert draft is not None
     assert sorted(draft.region_ids()) == list("abcde")
     assert set(record["turn_tasks"]) == {"region_detailed_caption"}
@@ -45,8 +45,8 @@ def prompts_of(record) -> list[str]:
 
 
 def test_regions_have_names_in_gpt4roi_style(make_image, compose):
-    found = ScreenedImage(make_image(), REGIONS)
-    _, (record,) = compose(found, Task.REGION_DETAILED_CAPTION, how(Style.GPT4ROI))
+    screened = ScreenedImage(make_image(), REGIONS)
+    _, (record,) = compose(screened, Task.REGION_DETAILED_CAPTION, how(Style.GPT4ROI))
     for number, message in enumerate(record["messages"][::2], start=1):
         assert f"region{number} <region{number}>" in message["content"]
 
@@ -58,14 +58,14 @@ def test_without_captions_there_is_nothing_to_ask(make_image):
 @given(st.permutations(REGIONS), st.sampled_from(Style), st.integers())
 def test_the_order_of_regions_decides_nothing(make_image, regions, style, seed):
     shuffled = ScreenedImage(make_image(), tuple(regions))
-    found = ScreenedImage(make_image(), REGIONS)
-    assert dialogues(shuffled, how(style, seed)) == dialogues(found, how(style, seed))
+    screened = ScreenedImage(make_image(), REGIONS)
+    assert dialogues(shuffled, how(style, seed)) == dialogues(screened, how(style, seed))
 
 
 def test_order_and_wordings_are_drawn_by_seed_and_image(make_image):
     def drawn(seed: int = 0, image_id: str = "7") -> tuple[tuple[str, str], ...]:
-        found = ScreenedImage(make_image(image_id=image_id), REGIONS)
-        ((*turns,),) = dialogues(found, how(seed=seed))
+        screened = ScreenedImage(make_image(image_id=image_id), REGIONS)
+        ((*turns,),) = dialogues(screened, how(seed=seed))
         return tuple((str(turn.answer), turn.prompt) for turn in turns)
 
     assert len({drawn(seed=number) for number in range(30)}) == 30

@@ -49,8 +49,8 @@ def asked(make_image):
         boxes = [
             Region(str(n), (n, 0.0, n + 1.0, 5.0), category=NAMES[n % 6]) for n in range(regions)
         ]
-        found = ScreenedImage(make_image(source="vcr"), tuple(boxes), questions)
-        talks = dialogues(found, how(style, seed))
+        screened = ScreenedImage(make_image(source="vcr"), tuple(boxes), questions)
+        talks = dialogues(screened, how(style, seed))
         return [assemble("id", style, exchanges) for exchanges in talks]
 
     return ask
@@ -58,7 +58,7 @@ def asked(make_image):
 
 @pytest.fixture(scope="session")
 def one_each(asked):
-    """A conversation asked in place and one after the list of objects, found by trying seeds."""
+    """A conversation asked in place and one after the list of objects, by trying seeds."""
 
     def find(question: Question, style: Style = Style.GPT4ROI) -> tuple[Conversation, Conversation]:
         tried = [asked(question, style=style, seed=seed)[0] for seed in range(30)]
@@ -82,8 +82,8 @@ def listed_request(text: str, style: Style) -> tuple[str, str]:
     objects = rf"{named}(?:(?:, | and ){named})*"
     for wording in ALL_OBJECTS.wordings:
         before, after = map(re.escape, wording.split("<region>"))
-        if found := re.fullmatch(rf"{before}({objects}){after} (.*)", text.split("\n")[1]):
-            return found[1], found[2]
+        if match := re.fullmatch(rf"{before}({objects}){after} (.*)", text.split("\n")[1]):
+            return match[1], match[2]
     raise AssertionError(text)
 
 
@@ -207,18 +207,18 @@ def test_one_conversation_a_question_in_order_of_ids(asked):
 def test_the_order_given_decides_nothing(make_image, questions, order, seed):
     regions = [Region(str(number), (0, 0, 1, 1), category="dog") for number in range(6)]
     image = make_image(source="vcr")
-    found = ScreenedImage(image, tuple(regions[n] for n in order), tuple(questions))
+    screened = ScreenedImage(image, tuple(regions[n] for n in order), tuple(questions))
     straight = ScreenedImage(image, tuple(regions), (ONE, TWO, MORE, NONE, GROUP))
-    assert dialogues(found, how(seed=seed)) == dialogues(straight, how(seed=seed))
+    assert dialogues(screened, how(seed=seed)) == dialogues(straight, how(seed=seed))
 
 
 @pytest.mark.parametrize("style", Style)
 def test_records_are_right_and_use_every_question(style, compose, make_image):
     regions = tuple(Region(str(n), (n, 0.0, n + 1.0, 5.0), category="dog") for n in range(6))
     questions = (ONE, TWO, MORE, NONE, GROUP)
-    found = ScreenedImage(make_image(source="vcr"), regions, questions)
+    screened = ScreenedImage(make_image(source="vcr"), regions, questions)
     assert DIALOGUES[Task.REGION_REASONING] is dialogues
-    draft, records = compose(found, Task.REGION_REASONING, how(style))
+    draft, records = compose(screened, Task.REGION_REASONING, how(style))
     assert len(records) == 5
     assert [item_id for _, item_id in draft.items] == [question.id for question in questions]
     tokens = [re.findall(r"<region(\d+)>", record["messages"][0]["content"]) for record in records]

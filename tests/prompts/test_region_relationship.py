@@ -42,12 +42,12 @@ def how(style: Style = Style.REGIONGPT, seed: int = 0) -> Instruction:
     )
 
 
-def found(*items, image=IMAGE) -> ScreenedImage:
+def relationships(*items, image=IMAGE) -> ScreenedImage:
     return ScreenedImage(image, REGIONS, items)
 
 
 def asked(*items, **options):
-    return dialogues(found(*items), how(**options))
+    return dialogues(relationships(*items), how(**options))
 
 
 def test_the_table_has_the_task():
@@ -76,7 +76,7 @@ def test_a_turn_for_each_relationship():
 @pytest.mark.parametrize("style", Style)
 def test_both_regions_are_bare_placeholders(style):
     for seed in range(40):
-        ((turn,),) = dialogues(found(RIDES), how(style, seed))
+        ((turn,),) = dialogues(relationships(RIDES), how(style, seed))
         record = assemble("id", style, [turn])
         request = record.messages[0].content
         numbers = {region.region_id: k for k, region in enumerate(record.regions, start=1)}
@@ -124,7 +124,9 @@ def test_the_order_given_decides_nothing():
 def test_the_seed_and_the_image_decide():
     images = [replace(IMAGE, image_id=str(number)) for number in range(30)]
     orders = {
-        tuple(turn.items[0] for turn in dialogues(found(RIDES, STANDS, image=image), how())[0])
+        tuple(
+            turn.items[0] for turn in dialogues(relationships(RIDES, STANDS, image=image), how())[0]
+        )
         for image in images
     }
     assert orders == {("1", "2"), ("2", "1")}

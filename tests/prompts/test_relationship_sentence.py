@@ -208,7 +208,7 @@ def test_predicates_that_make_no_sentence(predicate):
 
 
 @pytest.mark.parametrize(
-    ("one", "several"),
+    ("singular", "several"),
     [
         ("bus", "buses"),
         ("glass", "glasses"),
@@ -233,8 +233,8 @@ def test_predicates_that_make_no_sentence(predicate):
         ("man on skis", "men on a bus"),
     ],
 )
-def test_number_of_a_name(one, several):
-    assert not is_plural(one)
+def test_number_of_a_name(singular, several):
+    assert not is_plural(singular)
     assert is_plural(several)
 
 

@@ -18,13 +18,13 @@ SENTENCES = st.lists(st.sampled_from("abcd"), max_size=12).map(
 
 @given(SENTENCES, st.integers())
 def test_round_k_has_the_regions_that_have_so_many_sentences(sentences, seed):
-    found = rounds(sentences, Hasher(seed), CAPTION)
+    sentence_rounds = rounds(sentences, Hasher(seed), CAPTION)
     counts = Counter(sentence.region_id for sentence in sentences)
-    assert [sorted(drawn.sentence.region_id for drawn in told) for told in found] == [
+    assert [sorted(drawn.sentence.region_id for drawn in told) for told in sentence_rounds] == [
         sorted(region for region, count in counts.items() if count > number)
         for number in range(max(counts.values(), default=0))
     ]
-    dealt = [drawn.sentence for told in found for drawn in told]
+    dealt = [drawn.sentence for told in sentence_rounds for drawn in told]
     assert sorted(dealt, key=lambda sentence: sentence.id) == sorted(
         sentences, key=lambda sentence: sentence.id
     )

@@ -114,8 +114,8 @@ def test_wordings_that_are_unfit(wordings, problem):
 
 
 def test_every_problem_is_named_not_just_the_first():
-    found = problems(("<region>",), ["<region>?", "### ", "<region>?"])
-    assert len(found) == 4
+    lines = problems(("<region>",), ["<region>?", "### ", "<region>?"])
+    assert len(lines) == 4
 
 
 def test_an_unknown_set_is_answered_with_the_known_ones():

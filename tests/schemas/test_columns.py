@@ -20,9 +20,10 @@ from schemas.columns import (
     with_regions,
 )
 from schemas.item import CaptionProvenance
+from schemas.layout import shard_name
 from schemas.mask import Mask
 from schemas.sample import Conversation, Evaluation, ImageInfo, Message, Region, Task
-from schemas.shard import SCHEMA, VERSION, features, shard_name
+from schemas.shard import SCHEMA, VERSION, features
 
 STAMP = BuildStamp(builder="regionforge 1", recipe="all", seed=2**62)
 MASKED = Region(
@@ -91,10 +92,10 @@ def expected_provenance(**changes):
 
 
 def test_datasets_reads_the_schema_as_we_mean_it():
-    found = Features.from_arrow_schema(SCHEMA)
-    assert found.arrow_schema == SCHEMA
-    assert found["image"] == Image(decode=True)
-    assert json.loads(json.dumps(found.to_dict())) == features()
+    read_features = Features.from_arrow_schema(SCHEMA)
+    assert read_features.arrow_schema == SCHEMA
+    assert read_features["image"] == Image(decode=True)
+    assert json.loads(json.dumps(read_features.to_dict())) == features()
     metadata = {name.decode(): json.loads(text) for name, text in SCHEMA.metadata.items()}
     assert metadata == {
         "huggingface": {"info": {"features": features()}},
@@ -140,26 +141,26 @@ def test_a_row_with_an_image_comes_back():
 
 
 def test_a_row_without_an_image_comes_back():
-    found = with_bytes().to_pylist()[1]
-    assert (found["image"], found["width"], found["height"]) == (None, None, None)
-    assert (found["source"], found["task"], found["regions"]) == ("llava", "multi_task", [])
-    assert found["turn_tasks"] == ["image_conversation", "image_caption"]
-    assert [message["role"] for message in found["messages"]] == [
+    row = with_bytes().to_pylist()[1]
+    assert (row["image"], row["width"], row["height"]) == (None, None, None)
+    assert (row["source"], row["task"], row["regions"]) == ("llava", "multi_task", [])
+    assert row["turn_tasks"] == ["image_conversation", "image_caption"]
+    assert [message["role"] for message in row["messages"]] == [
         "system",
         *["user", "assistant"] * 2,
     ]
 
 
 def test_an_evaluation_and_a_captioner_come_back():
-    found = with_bytes().to_pylist()[2]
-    assert found["evaluation"] == {
+    row = with_bytes().to_pylist()[2]
+    assert row["evaluation"] == {
         "item_id": "q1",
         "group": "easy",
         "references": ["a", "b"],
         "choices": ["yes", "no"],
         "label": 1,
     }
-    assert found["provenance"] == expected_provenance(
+    assert row["provenance"] == expected_provenance(
         prompts=["region_classification/1"],
         captioner_model="builtin",
         captioner_sampling="{}",
@@ -174,8 +175,8 @@ def test_a_row_is_written_alike_whatever_stands_beside_it():
 
 
 def test_rows_that_refer_to_their_images():
-    found = to_batch(ROWS, STAMP).to_pylist()
-    assert [line["image"] for line in found] == [
+    lines = to_batch(ROWS, STAMP).to_pylist()
+    assert [line["image"] for line in lines] == [
         {"bytes": None, "path": "7.jpg"},
         None,
         {"bytes": None, "path": "7.jpg"},
@@ -186,23 +187,23 @@ def test_a_batch_takes_the_sizes_of_the_pictures_as_they_are_stored():
     batch = to_batch(ROWS, STAMP)
     sizes = [(6, 8), (None, None), (3, 4)]
     for images in (None, IMAGES):
-        found = with_images(batch, images, sizes)
-        assert found.schema.equals(SCHEMA, check_metadata=True)
-        found.validate(full=True)
-        assert [(line["width"], line["height"]) for line in found.to_pylist()] == sizes
+        filled = with_images(batch, images, sizes)
+        assert filled.schema.equals(SCHEMA, check_metadata=True)
+        filled.validate(full=True)
+        assert [(line["width"], line["height"]) for line in filled.to_pylist()] == sizes
         same = [name for name in SCHEMA.names if name not in {"image", "width", "height"}]
-        assert found.select(same) == batch.select(same)
+        assert filled.select(same) == batch.select(same)
     assert with_images(batch, None, SIZES) == batch
 
 
 def test_regions_come_back_and_can_be_replaced():
     batch = to_batch(ROWS, STAMP)
     assert regions_of(batch) == [[MASKED, BARE], [], [BARE]]
-    found = with_regions(batch, [[BARE], [], [MASKED, BARE]])
-    assert found.schema.equals(SCHEMA, check_metadata=True)
-    found.validate(full=True)
-    assert regions_of(found) == [[BARE], [], [MASKED, BARE]]
-    assert found.drop_columns(["regions"]) == batch.drop_columns(["regions"])
+    replaced = with_regions(batch, [[BARE], [], [MASKED, BARE]])
+    assert replaced.schema.equals(SCHEMA, check_metadata=True)
+    replaced.validate(full=True)
+    assert regions_of(replaced) == [[BARE], [], [MASKED, BARE]]
+    assert replaced.drop_columns(["regions"]) == batch.drop_columns(["regions"])
 
 
 @pytest.mark.parametrize("rows", [[], [ROWS[1]], [ROWS[0]] * 3])
@@ -212,9 +213,9 @@ def test_batches_of_any_size_pass_arrows_own_checks(rows):
     sink = io.BytesIO()
     with pa.ipc.new_stream(sink, SCHEMA) as stream:
         stream.write_batch(batch)
-    found = pa.ipc.open_stream(sink.getvalue()).read_all()
-    assert found.to_pylist() == batch.to_pylist()
-    assert len(found) == len(rows)
+    table = pa.ipc.open_stream(sink.getvalue()).read_all()
+    assert table.to_pylist() == batch.to_pylist()
+    assert len(table) == len(rows)
 
 
 @given(st.lists(st.sampled_from(ROWS), max_size=6))

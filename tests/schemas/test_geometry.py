@@ -39,28 +39,28 @@ def boxes(draw):
 @given(boxes())
 @example(((0.0, 0.0, 1e-9, 5.0), 100, 100))
 @example(((99.99999999, 0.0, 150.0, 5.0), 100, 100))
-def test_a_fitted_box_lies_in_its_image_as_32_bit_floats(drawn):
-    box, width, height = drawn
-    found, clipped = fitted(box, width, height)
-    x0, y0, x1, y1 = found
+def test_a_fitted_box_lies_in_its_image_as_32_bit_floats(box_and_sides):
+    box, width, height = box_and_sides
+    fitted_box, clipped = fitted(box, width, height)
+    x0, y0, x1, y1 = fitted_box
     assert 0 <= x0 < x1 <= width
     assert 0 <= y0 < y1 <= height
-    assert np.array(found, np.float32).tolist() == list(found)
-    assert fit_box(found, width, height) == (found, False)
+    assert np.array(fitted_box, np.float32).tolist() == list(fitted_box)
+    assert fit_box(fitted_box, width, height) == (fitted_box, False)
     assert clipped == (min(box) < 0 or box[2] > width or box[3] > height)
 
 
 @given(boxes())
-def test_a_fitted_box_is_what_box_and_image_share(drawn):
-    (x0, y0, x1, y1), width, height = drawn
-    found, _ = fitted((x0, y0, x1, y1), width, height)
+def test_a_fitted_box_is_what_box_and_image_share(box_and_sides):
+    (x0, y0, x1, y1), width, height = box_and_sides
+    fitted_box, _ = fitted((x0, y0, x1, y1), width, height)
     shared = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
-    assert found == pytest.approx(shared, rel=2**-24, abs=1e-30)
+    assert fitted_box == pytest.approx(shared, rel=2**-24, abs=1e-30)
 
 
 @given(boxes())
-def test_whatever_covers_a_fiftieth_of_a_pixel_both_ways_is_kept(drawn):
-    (x0, y0, x1, y1), width, height = drawn
+def test_whatever_covers_a_fiftieth_of_a_pixel_both_ways_is_kept(box_and_sides):
+    (x0, y0, x1, y1), width, height = box_and_sides
     assume(min(x1, width) - max(x0, 0) > 0.02 and min(y1, height) - max(y0, 0) > 0.02)
     fit_box((x0, y0, x1, y1), width, height)
 
@@ -109,8 +109,8 @@ def pixel_boxes(draw):
 
 
 @given(pixel_boxes(), ORIENTATIONS)
-def test_a_box_turns_as_pillow_turns_its_pixels(drawn, orientation):
-    box, width, height = drawn
+def test_a_box_turns_as_pillow_turns_its_pixels(box_and_sides, orientation):
+    box, width, height = box_and_sides
     image = Image.new("L", (width, height))
     x0, y0, x1, y1 = map(int, box)
     image.paste(255, (x0, y0, x1, y1))
@@ -121,8 +121,8 @@ def test_a_box_turns_as_pillow_turns_its_pixels(drawn, orientation):
 
 
 @given(pixel_boxes(), ORIENTATIONS)
-def test_turning_back_restores_a_box(drawn, orientation):
-    box, width, height = drawn
+def test_turning_back_restores_a_box(box_and_sides, orientation):
+    box, width, height = box_and_sides
     turned = turn_box(box, orientation, width, height)
     size = (height, width) if swaps_sides(orientation) else (width, height)
     assert turn_box(turned, INVERSE[orientation], *size) == box
@@ -132,10 +132,10 @@ def test_turning_back_restores_a_box(drawn, orientation):
 @example(((0.0, 0.0, 1e-6, 5.0), 100, 100), 2)
 @example(((0.0025, 0.0, 0.0055, 5.0), 65_500, 100), 2)
 @example(((0.0, 0.0025, 5.0, 0.0055), 100, 65_500), 4)
-def test_a_turned_box_keeps_its_extent_as_32_bit_floats(drawn, orientation):
-    box, width, height = drawn
-    found, _ = fitted(box, width, height)
-    turned = np.array(turn_box(found, orientation, width, height), np.float32).tolist()
+def test_a_turned_box_keeps_its_extent_as_32_bit_floats(box_and_sides, orientation):
+    box, width, height = box_and_sides
+    fitted_box, _ = fitted(box, width, height)
+    turned = np.array(turn_box(fitted_box, orientation, width, height), np.float32).tolist()
     across, down = (height, width) if swaps_sides(orientation) else (width, height)
     x0, y0, x1, y1 = turned
     assert 0 <= x0 < x1 <= across

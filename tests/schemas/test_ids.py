@@ -34,7 +34,7 @@ def test_a_rank_fits_a_signed_64_bit_integer(parts):
 def test_the_ranks_use_all_bits():
     ranks = [rank(number) for number in range(200)]
     for bit in range(RANK_BITS):
-        assert 60 < sum(found >> bit & 1 for found in ranks) < 140
+        assert 60 < sum(number >> bit & 1 for number in ranks) < 140
 
 
 @given(PARTS, PARTS)

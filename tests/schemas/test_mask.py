@@ -42,13 +42,13 @@ def second_opinion(segmentation) -> np.ndarray:
 
 
 def read(segmentation, height: int = HEIGHT, width: int = WIDTH) -> Mask:
-    found = parse_segmentation(json.dumps(segmentation).encode(), height, width)
-    assert found is not None
-    return found
+    mask = parse_segmentation(json.dumps(segmentation).encode(), height, width)
+    assert mask is not None
+    return mask
 
 
 def runs_of(pixels: np.ndarray) -> list[int]:
-    """The run lengths of an image, found by walking down its columns."""
+    """The run lengths of an image, by walking down its columns."""
     runs, last = [0], False
     for pixel in pixels.T.reshape(-1):
         if bool(pixel) is not last:
@@ -78,11 +78,11 @@ def test_polygons_agree_with_pycocotools(polygons):
 
 @given(st.lists(POLYGONS, min_size=1, max_size=3))
 def test_any_polygons_agree_with_pycocotools(polygons):
-    found = from_polygons(polygons, HEIGHT, WIDTH)
+    mask = from_polygons(polygons, HEIGHT, WIDTH)
     expected = second_opinion(polygons)
-    np.testing.assert_array_equal(found.pixels(), expected)
-    assert found == from_pixels(expected)
-    assert (found.area(), found.height, found.width) == (expected.sum(), HEIGHT, WIDTH)
+    np.testing.assert_array_equal(mask.pixels(), expected)
+    assert mask == from_pixels(expected)
+    assert (mask.area(), mask.height, mask.width) == (expected.sum(), HEIGHT, WIDTH)
 
 
 @pytest.mark.parametrize(
@@ -132,9 +132,9 @@ def test_strings_that_are_no_run_lengths(counts):
 @given(st.text(st.characters(min_codepoint=46, max_codepoint=114)) | st.text())
 def test_no_string_leads_the_reader_astray(counts):
     with suppress(Rejected):
-        found = from_run_lengths(RunLengths((10, 10), counts), 10, 10)
-        assert sum(decode_counts(found.counts)) == 100
-        assert 0 <= found.area() <= 100
+        mask = from_run_lengths(RunLengths((10, 10), counts), 10, 10)
+        assert sum(decode_counts(mask.counts)) == 100
+        assert 0 <= mask.area() <= 100
 
 
 @pytest.mark.parametrize("raw", [b"", b"null", b"[]"])
@@ -196,9 +196,9 @@ def test_masks_whose_run_lengths_pycocotools_would_write_past_its_buffer():
 
 def test_the_longest_run_lengths_that_are_written():
     run = 2**24  # the shortest that takes six characters
-    found = read({"size": [run, 3], "counts": [run, run, run]}, run, 3)
+    mask = read({"size": [run, 3], "counts": [run, run, run]}, run, 3)
     assert run * 3 == MAX_PIXELS
-    assert len(found.counts) == 18
+    assert len(mask.counts) == 18
 
 
 @pytest.mark.parametrize("position", range(6))
@@ -235,8 +235,8 @@ def test_run_lengths_of_another_image(size, counts):
     ],
 )
 def test_a_blank_mask_is_written_in_one_way(segmentation):
-    found = read(segmentation, 10, 10)
-    assert (found, found.area(), found.pixels().sum()) == (BLANK, 0, 0)
+    mask = read(segmentation, 10, 10)
+    assert (mask, mask.area(), mask.pixels().sum()) == (BLANK, 0, 0)
 
 
 @given(IMAGES, st.integers(1, 8))
@@ -244,9 +244,9 @@ def test_a_mask_turns_as_pillow_turns_its_pixels(pixels, orientation):
     image = Image.fromarray(pixels.astype(np.uint8))
     image.getexif()[Base.Orientation] = orientation
     expected = np.asarray(ImageOps.exif_transpose(image)).astype(bool)
-    found = from_pixels(pixels).turned(orientation)
-    np.testing.assert_array_equal(found.pixels(), expected)
-    assert (found.height, found.width) == expected.shape
+    mask = from_pixels(pixels).turned(orientation)
+    np.testing.assert_array_equal(mask.pixels(), expected)
+    assert (mask.height, mask.width) == expected.shape
 
 
 @given(IMAGES, st.sampled_from([(1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 8), (7, 7), (8, 6)]))

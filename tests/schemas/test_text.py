@@ -58,8 +58,8 @@ def cleaned(text: str) -> str:
 
 def obeyed(text: str) -> list[str]:
     folded = unicodedata.normalize("NFKC", text)
-    found = OBEYED.findall(text) + OBEYED.findall(folded)
-    return [mark for mark in found if not mark.endswith(":") or mark in ROLES]
+    marks = OBEYED.findall(text) + OBEYED.findall(folded)
+    return [mark for mark in marks if not mark.endswith(":") or mark in ROLES]
 
 
 @given(HOSTILE)
@@ -76,20 +76,20 @@ def obeyed(text: str) -> list[str]:
 @example("#＃#")
 @example("##\u200b#")
 def test_nothing_that_would_be_obeyed_survives(text):
-    found = cleaned(text)
-    assert obeyed(found) == []
-    assert not {unicodedata.category(character) for character in found} & INVISIBLE
-    assert found == found.strip()
-    assert len(found.splitlines()) == 1
-    found.encode()
+    clean_text = cleaned(text)
+    assert obeyed(clean_text) == []
+    assert not {unicodedata.category(character) for character in clean_text} & INVISIBLE
+    assert clean_text == clean_text.strip()
+    assert len(clean_text.splitlines()) == 1
+    clean_text.encode()
 
 
 @given(HOSTILE)
 @example("<regi＜>on1>")
 @example("#" * 1_400)
 def test_clean_text_stays_as_it_is(text):
-    found = cleaned(text)
-    assert clean(found) == found
+    clean_text = cleaned(text)
+    assert clean(clean_text) == clean_text
 
 
 @given(st.lists(HOSTILE, min_size=2, max_size=4))
@@ -205,19 +205,21 @@ def cleaned_passage(passage: Passage) -> Passage:
 @example(("##", Mention("#", ("a",)), " # "))
 @example((" <region1> ", Mention("USER: ###", ("a",))))
 def test_nothing_that_would_be_obeyed_survives_in_a_passage(passage):
-    found = cleaned_passage(passage)
-    joined = plain_text(found)
+    clean_pieces = cleaned_passage(passage)
+    joined = plain_text(clean_pieces)
     assert obeyed(joined) == []
     assert not {unicodedata.category(character) for character in joined} & INVISIBLE
-    assert mentioned(found) == mentioned(passage)
-    assert all(clean(piece.text) == piece.text for piece in found if isinstance(piece, Mention))
+    assert mentioned(clean_pieces) == mentioned(passage)
+    assert all(
+        clean(piece.text) == piece.text for piece in clean_pieces if isinstance(piece, Mention)
+    )
     joined.encode()
 
 
 @given(PASSAGES)
 def test_a_clean_passage_stays_as_it_is(passage):
-    found = cleaned_passage(passage)
-    assert clean_passage(found) == found
+    clean_pieces = cleaned_passage(passage)
+    assert clean_passage(clean_pieces) == clean_pieces
 
 
 WORDS = st.sampled_from(["a", "dog", "runs,", "two", "(or three)"])
@@ -233,10 +235,10 @@ def test_a_plain_passage_stays_as_it_is(passage):
 @given(SENTENCES.map(tuple), st.sampled_from(["two dogs ", "\ttwo dogs", " two\ndogs \n"]))
 def test_a_passage_reads_as_its_text_on_one_line(passage, words):
     passage = (*passage, Mention(words, ("b",)), *passage)
-    found = clean_passage(passage)
-    assert plain_text(found).strip() == " ".join(plain_text(passage).split())
-    assert mentioned(found) == mentioned(passage)
-    assert "two dogs" in [piece.text for piece in found if isinstance(piece, Mention)]
+    clean_pieces = clean_passage(passage)
+    assert plain_text(clean_pieces).strip() == " ".join(plain_text(passage).split())
+    assert mentioned(clean_pieces) == mentioned(passage)
+    assert "two dogs" in [piece.text for piece in clean_pieces if isinstance(piece, Mention)]
 
 
 @pytest.mark.parametrize(
@@ -254,9 +256,9 @@ def test_a_passage_reads_as_its_text_on_one_line(passage, words):
     ],
 )
 def test_how_a_passage_is_cleaned(passage, expected):
-    found = clean_passage(passage)
-    assert tuple(plain_text((piece,)) for piece in found) == expected
-    assert mentioned(found) == ("a",)
+    clean_pieces = clean_passage(passage)
+    assert tuple(plain_text((piece,)) for piece in clean_pieces) == expected
+    assert mentioned(clean_pieces) == ("a",)
 
 
 TURNS = st.lists(
@@ -288,13 +290,13 @@ def cleaned_turn(text: str) -> str:
 @example("ＵSER:")
 @example("＃##")
 def test_nothing_that_would_be_obeyed_survives_in_a_turn(text):
-    found = cleaned_turn(text)
-    assert obeyed(found) == []
-    assert {unicodedata.category(letter) for letter in found if letter not in "\n\t"} & {
+    clean_text = cleaned_turn(text)
+    assert obeyed(clean_text) == []
+    assert {unicodedata.category(letter) for letter in clean_text if letter not in "\n\t"} & {
         "Cc",
         "Cs",
     } == set()
-    found.encode()
+    clean_text.encode()
 
 
 @given(TURNS)
@@ -302,8 +304,8 @@ def test_nothing_that_would_be_obeyed_survives_in_a_turn(text):
 @example("####")
 @example("  <s> \r ＃##\n")
 def test_a_clean_turn_stays_as_it_is(text):
-    found = cleaned_turn(text)
-    assert clean_turn(found) == found
+    clean_text = cleaned_turn(text)
+    assert clean_turn(clean_text) == clean_text
 
 
 CODE = """Look:

@@ -82,9 +82,9 @@ def test_a_hostile_text_takes_as_long_as_a_plain_one(name):
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_megabyte_is_refused_for_its_length(name):
     text = hostile(name, MIB)
-    found = [outcome(clean_turn, text), outcome(clean, text)]
-    found += [outcome(clean_passage, passage) for passage in passages(text)]
-    assert found == [Reason.TEXT_TOO_LONG] * 5
+    outcomes = [outcome(clean_turn, text), outcome(clean, text)]
+    outcomes += [outcome(clean_passage, passage) for passage in passages(text)]
+    assert outcomes == [Reason.TEXT_TOO_LONG] * 5
 
 
 class Counted:
@@ -114,10 +114,10 @@ def test_the_passes_over_a_text_are_few(name, cleaner, pattern, length, monkeypa
 
 @pytest.mark.parametrize("pattern", ["_TAG", "_SPECIAL", "_UNCLOSED"])
 def test_one_pass_is_one_scan(pattern):
-    found = getattr(cleaning, pattern)
+    expression = getattr(cleaning, pattern)
     for name in HOSTILE:
         text = hostile(name, MAX_TURN_CHARACTERS)
         allowed = SCANS * scan("x" * MAX_TURN_CHARACTERS)
         started = time.process_time()
-        found.sub("", text)
+        expression.sub("", text)
         assert time.process_time() - started < allowed, name

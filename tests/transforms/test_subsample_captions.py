@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from schemas.item import Expression, Item, PendingDescription
+from schemas.item import CaptionRef, Expression, Item
 from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Kind
 from schemas.sample import Region, ScreenedImage
@@ -20,7 +20,7 @@ def regions(names: str = NAMES) -> tuple[Region, ...]:
 
 
 def described(names: set[str]) -> list[Item]:
-    return [PendingDescription(f"recapd/{name}", name) for name in sorted(names)]
+    return [CaptionRef(f"recapd/{name}", name) for name in sorted(names)]
 
 
 def sampled(screened: ScreenedImage, caps: Caps) -> ScreenedImage | None:

@@ -1,13 +1,35 @@
-"""The category names that a file in COCO's layout declares."""
+"""The category names that a file in COCO's layout declares, and those of COCO itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from pipelines.datasets.coco.records import CATEGORY, ItemId, Raw, Refused, as_number, malformed
+from pipelines.datasets.coco.records import CATEGORY
+from pipelines.datasets.common.entries import Refused
+from pipelines.datasets.common.raw_items import ItemId, Raw, as_number, malformed
 from schemas.rejection import Reason, Rejected
 from schemas.text import shown_name
+
+COCO_LABEL_SET = "COCO-80"
+
+# fmt: off
+COCO_NAMES = (  # in the order of their ids
+    "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat",
+    "traffic light", "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat",
+    "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "backpack",
+    "umbrella", "handbag", "tie", "suitcase", "frisbee", "skis", "snowboard", "sports ball",
+    "kite", "baseball bat", "baseball glove", "skateboard", "surfboard", "tennis racket",
+    "bottle", "wine glass", "cup", "fork", "knife", "spoon", "bowl", "banana", "apple",
+    "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut", "cake", "chair",
+    "couch", "potted plant", "bed", "dining table", "toilet", "tv", "laptop", "mouse", "remote",
+    "keyboard", "cell phone", "microwave", "oven", "toaster", "sink", "refrigerator", "book",
+    "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
+)
+# fmt: on
+_UNUSED_IDS = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
+_COCO_IDS = [number for number in range(1, 91) if number not in _UNUSED_IDS]
+COCO_CATEGORIES: Mapping[int, str] = dict(zip(_COCO_IDS, COCO_NAMES, strict=True))  # by id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

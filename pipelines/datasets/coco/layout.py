@@ -19,12 +19,10 @@ from pipelines.datasets.coco.records import (
     CocoAnnotation,
     CocoFile,
     CocoImage,
-    ItemId,
-    Raw,
-    Refused,
     Undecoded,
 )
-from pipelines.datasets.common.entries import image_info, limited, rejection, rejections
+from pipelines.datasets.common.entries import Refused, image_info, limited, rejection, rejections
+from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
 from schemas.geometry import Box, xyxy
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo, LabelSet
@@ -98,9 +96,9 @@ def _images(
 ) -> Iterator[Entry]:
     groups, refused = coco_json.group_annotations(file, split)
     yield from rejections(split, Kind.ANNOTATION, refused)
-    images, malformed = declared
+    images, undeclared = declared
     usable, unusable = usable_images(split, file, images, sizes)
-    refused = malformed + unusable
+    refused = undeclared + unusable
     chosen = limited(split, usable)
     shards = split.sizing.shards(_volume(file, categories, usable, chosen))
     if split.leads:
@@ -178,7 +176,7 @@ def read_regions(
         try:
             found = item if isinstance(item, CocoAnnotation) else ANNOTATION.decode(item)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            cause = coco_json.malformed(error)
+            cause = malformed(error)
             yield rejection(split, Kind.ANNOTATION, coco_json.id_of(item), cause)
             continue
         try:

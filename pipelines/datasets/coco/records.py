@@ -10,20 +10,18 @@ id of another, the file is decoded to slices of its own bytes, and each slice by
 segmentation stays a slice in any case until its region is screened.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
 
+from pipelines.datasets.common.entries import Refused
 from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.common.raw_items import ItemId, Raw, as_number, malformed
 from schemas.errors import InputFileError
 from schemas.rejection import Reason, Rejected
 from schemas.source import SplitInput
-
-Raw = msgspec.Raw
-ItemId = int | str
 
 
 class _Identified(msgspec.Struct):
@@ -104,11 +102,6 @@ class CocoLicence(_Identified):
     name: str
 
 
-def as_number(item_id: ItemId) -> ItemId:
-    """Return an id in the one form we compare: a number, if it is written as one."""
-    return int(item_id) if type(item_id) is str and _NUMBER.fullmatch(item_id) else item_id
-
-
 _SOUND_FILE = msgspec.json.Decoder(CocoFile[CocoAnnotation])
 _ANY_FILE = msgspec.json.Decoder(CocoFile[Raw])
 IDENTIFIED = msgspec.json.Decoder(_Identified)
@@ -118,8 +111,6 @@ LINK = msgspec.json.Decoder(CocoLink)
 _NUMBER_LINK = msgspec.json.Decoder(_NumberLink)
 CATEGORY = msgspec.json.Decoder(CocoCategory)
 LICENCE = msgspec.json.Decoder(CocoLicence)
-
-_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,99}")
 
 
 def decode_file(content: bytes, path: str) -> CocoFile[CocoAnnotation] | CocoFile[Raw]:
@@ -150,7 +141,6 @@ def _decode_sound(content: bytes) -> CocoFile[CocoAnnotation] | None:
     return found if sound else None
 
 
-Refused = tuple[str, Rejected]  # an item's id, or its place in the file, and why
 Item = TypeVar("Item", CocoImage, CocoLicence)
 
 
@@ -231,11 +221,6 @@ def _id_or_place(raw: Raw, place: str) -> str:
         return str(IDENTIFIED.decode(raw).id)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return place
-
-
-def malformed(error: Exception) -> Rejected:
-    """Return the refusal of an item that does not decode; the decoder says what it expected."""
-    return Rejected(Reason.MALFORMED, str(error))
 
 
 def _duplicate(name: str, item_id: ItemId | None) -> Rejected:

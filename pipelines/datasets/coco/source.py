@@ -11,6 +11,7 @@ between 1 and 90 with gaps. Format: https://cocodataset.org/#format-data
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
+from pipelines.datasets.coco.categories import COCO_LABEL_SET, COCO_NAMES
 from pipelines.datasets.coco.layout import parse_coco_layout
 from pipelines.datasets.coco.pictures import COCO_PAPER
 from pipelines.datasets.common.picture_names import coco_picture
@@ -22,24 +23,6 @@ from schemas.source import Entry, SplitInput, Store
 
 LICENCE = "CC BY 4.0"
 PAPERS = (COCO_PAPER,)
-LABEL_SET = "COCO-80"
-
-# fmt: off
-ORDERED_NAMES = (  # in the order of their ids
-    "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat",
-    "traffic light", "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat",
-    "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "backpack",
-    "umbrella", "handbag", "tie", "suitcase", "frisbee", "skis", "snowboard", "sports ball",
-    "kite", "baseball bat", "baseball glove", "skateboard", "surfboard", "tennis racket",
-    "bottle", "wine glass", "cup", "fork", "knife", "spoon", "bowl", "banana", "apple",
-    "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut", "cake", "chair",
-    "couch", "potted plant", "bed", "dining table", "toilet", "tv", "laptop", "mouse", "remote",
-    "keyboard", "cell phone", "microwave", "oven", "toaster", "sink", "refrigerator", "book",
-    "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
-)
-# fmt: on
-NAMES = frozenset(ORDERED_NAMES)
-UNUSED_IDS = frozenset((12, 26, 29, 30, 45, 66, 68, 69, 71, 83))  # of 1 to 90
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
@@ -87,13 +70,13 @@ def _own_file(request: SourceRequest, annotations: str) -> Located:
 def _name_labels(split: SplitInput, names: Sequence[str]) -> str:
     if split.label_set is not None:
         return split.label_set
-    if set(names) == NAMES:
-        return LABEL_SET
-    path = split.file
+    if set(names) == set(COCO_NAMES):
+        return COCO_LABEL_SET
+    path, known = split.file, len(set(names) & set(COCO_NAMES))
     raise InputFileError(
-        f"{path}: the categories are not COCO's 80 ({len(names)} names, of which "
-        f"{len(set(names) & NAMES)} are COCO's). If the file is meant so, name its label set "
-        f"with --label-set NAME, e.g. --label-set {PurePosixPath(path).stem}."
+        f"{path}: the categories are not COCO's 80 ({len(names)} names, of which {known} are "
+        "COCO's). If the file is meant so, name its label set with --label-set NAME, e.g. "
+        f"--label-set {PurePosixPath(path).stem}."
     )
 
 

@@ -1,37 +1,42 @@
-"""Items about pictures that bear COCO's numbers, by number: detections, or COCO's annotations."""
+"""Undecoded items grouped by the COCO number of their image: detections, or COCO's annotations.
+
+[{"image_id": 33471, "bbox": ...}, {"image_id": 9, ...}, {"image_id": 33471, ...}]
+-> {33471: [item, item], 9: [item]}
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
-from pipelines.datasets.coco.records import ItemId, Raw, Refused, malformed
+from pipelines.datasets.common.entries import Refused
+from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
 
 
 @dataclass(slots=True)
-class ByPicture:
-    """The items about some pictures, by COCO's number."""
+class ItemsByImage:
+    """The items of some images, by COCO's number."""
 
-    numbers: dict[int, int] = field(default_factory=dict)  # how many items
-    raws: dict[int, list[Raw]] = field(default_factory=dict)  # of pictures that the part owns
-    refused: list[Refused] = field(default_factory=list)  # those that name no picture
+    numbers: dict[int, int] = field(default_factory=dict)  # of items of an image
+    raws: dict[int, list[Raw]] = field(default_factory=dict)  # of images that the part owns
+    refused: list[Refused] = field(default_factory=list)  # items that name no image
 
 
-def group_by_picture(
-    items: Sequence[Raw], wanted: Mapping[int, bool], name: str, link: Callable[[Raw], ItemId]
-) -> ByPicture:
-    """Return the items about pictures that are wanted; those about others are passed over.
+def group_by_image(
+    items: Sequence[Raw], wanted: Mapping[int, bool], name: str, image_of: Callable[[Raw], ItemId]
+) -> ItemsByImage:
+    """Return the items of wanted images; items of other images are passed over.
 
     Args:
         items: undecoded.
-        wanted: COCO's numbers of pictures, each with whether the part owns it.
-        name: of the list, for the places of items that name no picture.
-        link: returns the number of the picture an item is about.
+        wanted: COCO's numbers of images, each with whether the part owns it.
+        name: of the list, which with its position stands for an item that names no image.
+        image_of: returns the number of the image of an item.
     """
-    grouped = ByPicture()
+    grouped = ItemsByImage()
     for position, raw in enumerate(items):
         try:
-            number = link(raw)
+            number = image_of(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             grouped.refused.append((f"{name}[{position}]", malformed(error)))
             continue

@@ -13,19 +13,20 @@ import msgspec
 from msgspec.structs import replace
 
 from pipelines.datasets.coco.categories import Categories, read_categories
-from pipelines.datasets.coco.layout import read_regions
-from pipelines.datasets.coco.records import IMAGE, Raw, link_of
-from pipelines.datasets.common.detections import (
-    MOST,
+from pipelines.datasets.coco.detections import (
+    MAX_BOXES,
     Names,
-    chosen,
+    best_detections,
     distinct_detections,
-    picture_of,
+    image_number,
     read_detections,
 )
+from pipelines.datasets.coco.layout import read_regions
+from pipelines.datasets.coco.records import IMAGE, link_of
 from pipelines.datasets.common.entries import rejection, rejections
-from pipelines.datasets.common.grouping import ByPicture, group_by_picture
+from pipelines.datasets.common.grouping import ItemsByImage, group_by_image
 from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.common.raw_items import Raw
 from pipelines.datasets.llava.records import Group
 from schemas.errors import InputFileError
 from schemas.rejection import Kind, Reason, Rejected
@@ -56,7 +57,7 @@ class Boxes:
     split: SplitInput
     store: Store
     sizes: Mapping[int, Size] = field(default_factory=dict)
-    grouped: ByPicture = field(default_factory=ByPicture)
+    grouped: ItemsByImage = field(default_factory=ItemsByImage)
     most: int | None = None  # regions of one image; None: as many as there are items
     find: Callable[[SplitInput, ImageInfo, Sequence[Raw]], Found] | None = None
 
@@ -114,17 +115,17 @@ def read_boxes(split: SplitInput, store: Store, groups: Mapping[str, Group]) -> 
     sizes = _sizes(instances.images, wanted)
     if "detections" in split.files:
         items, names = read_detections(split, store)
-        grouped = group_by_picture(items, wanted, "detections", picture_of)
+        grouped = group_by_image(items, wanted, "detections", image_number)
         if items and not grouped.numbers:
             raise InputFileError(
                 f"{split.files['detections']}: no image_id is the COCO number of a picture that "
                 f"the records of {split.file} are about. Expected 397133 for 000000397133.jpg: "
                 "give the detections of these pictures, under these numbers."
             )
-        find, most = partial(_detected, names), MOST
+        find, most = partial(_detected, names), MAX_BOXES
         return Boxes(split=split, store=store, sizes=sizes, grouped=grouped, most=most, find=find)
     annotations = instances.annotations
-    grouped = group_by_picture(annotations, wanted, "instances", lambda raw: link_of(raw).image_id)
+    grouped = group_by_image(annotations, wanted, "instances", lambda raw: link_of(raw).image_id)
     annotated = partial(_annotated, read_categories(instances.categories))
     return Boxes(split=split, store=store, sizes=sizes, grouped=grouped, find=annotated)
 
@@ -175,7 +176,7 @@ def _detected(names: Names, split: SplitInput, image: ImageInfo, raws: Sequence[
     assert image.width is not None, "an image with boxes is framed"
     assert image.height is not None, "an image with boxes is framed"
     found = yield from distinct_detections(split, image.image_id, raws, names)
-    taken = chosen(found, image.width, image.height)
+    taken = best_detections(found, image.width, image.height)
     yield Count(Kind.ANNOTATION, "sampled_out", len(found) - len(taken))
     return tuple(taken)
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from pipelines.datasets.coco.records import Raw, Refused
-from pipelines.datasets.common.entries import image_info, limited, rejection, rejections
+from pipelines.datasets.common.entries import Refused, image_info, limited, rejection, rejections
 from pipelines.datasets.common.paths import check_file_name
+from pipelines.datasets.common.raw_items import Raw
 from pipelines.datasets.llava import records as llava_json
 from pipelines.datasets.llava.boxes import Boxes
 from pipelines.datasets.llava.records import Group

@@ -10,8 +10,8 @@ Format: https://huggingface.co/datasets/liuhaotian/LLaVA-Pretrain
 
 from collections.abc import Iterator
 
-from pipelines.datasets.coco.records import Raw
 from pipelines.datasets.common.picture_names import unshared_picture
+from pipelines.datasets.common.raw_items import Raw
 from pipelines.datasets.llava.boxes import Boxes
 from pipelines.datasets.llava.layout import LLAVA_PAPER, parse_records, read_records
 from pipelines.datasets.llava.records import dialogue_of

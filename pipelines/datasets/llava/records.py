@@ -17,9 +17,10 @@ from typing import Literal
 
 import msgspec
 
-from pipelines.datasets.coco.records import ItemId, Raw, Refused, malformed
 from pipelines.datasets.common.content_ids import content_id
+from pipelines.datasets.common.entries import Refused
 from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
 from schemas.errors import InputFileError
 from schemas.item import Dialogue, Round
 from schemas.rejection import Reason, Rejected

@@ -15,8 +15,8 @@ at its place; boxes are those of a detector (`detections`), or else COCO's own, 
 import re
 from collections.abc import Iterator
 
+from pipelines.datasets.coco.detections import detection_files
 from pipelines.datasets.coco.pictures import COCO_PAPER
-from pipelines.datasets.common.detections import detection_files
 from pipelines.datasets.common.picture_names import coco_name, visual_genome_name
 from pipelines.datasets.llava.boxes import read_boxes
 from pipelines.datasets.llava.layout import LLAVA_PAPER, list_folders, parse_records, read_records

@@ -18,10 +18,10 @@ import msgspec
 from msgspec.structs import replace
 
 from pipelines.datasets.coco.pictures import COCO_PAPER
-from pipelines.datasets.coco.records import malformed
 from pipelines.datasets.common.entries import Refused, image_info, limited, rejections
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.picture_names import coco_picture
+from pipelines.datasets.common.raw_items import malformed
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
 from schemas.errors import InputFileError
 from schemas.item import YesNoQuestion

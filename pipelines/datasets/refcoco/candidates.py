@@ -1,11 +1,11 @@
-"""What a sentence of RefCOCO's has to be matched with in an evaluation: a detector's boxes.
+"""The candidates that a sentence of RefCOCO is matched with in an evaluation: a detector's boxes.
 
-The 30 surest boxes of a picture are candidates, of those whose score is 0.3 at least. Beside them
-an image keeps the owner's boxes that sentences are about, which tell the right candidates, and no
-others. Which candidates are right, and whether the owner's box has to be one, the task says.
+The candidates of a picture are its 30 surest boxes, of those with a score of 0.3 or more. Beside
+them an image keeps those of the owner's boxes that sentences are about, from which the task
+(`prompts.evaluation.choice`) decides which candidates are right.
 
-Only what is about a picture that is taken counts as read; detections of other pictures are another
-split's, or nobody's. Pictures are known by COCO's number.
+Only detections in pictures of the split count as read; those in other pictures belong to another
+split, or to none. Pictures are known by COCO's number.
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -13,62 +13,64 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from pipelines.datasets.coco.records import ItemId
-from pipelines.datasets.common.detections import (
+from pipelines.datasets.coco.detections import (
     Names,
     distinct_detections,
-    picture_of,
+    image_number,
     read_detections,
     surest,
 )
 from pipelines.datasets.common.entries import rejections
-from pipelines.datasets.common.grouping import ByPicture, group_by_picture
+from pipelines.datasets.common.grouping import ItemsByImage, group_by_image
+from pipelines.datasets.common.raw_items import ItemId
 from schemas.errors import InputFileError
 from schemas.rejection import Kind
 from schemas.sample import ImageInfo
 from schemas.source import Count, Entry, SourceRegion, SplitInput, Store, Volume
 
-LOWEST = 0.3  # score
-MOST = 30  # of one picture
+MIN_SCORE = 0.3  # score
+MAX_CANDIDATES = 30  # of one picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidates:
-    """What a detector found in a split's pictures."""
+    """The boxes that a detector drew in the pictures of a split."""
 
     split: SplitInput
     names: Names
-    found: ByPicture
+    grouped: ItemsByImage
 
     def refused(self) -> Iterator[Entry]:
-        """Yield the detections that name no picture; to be asked for once in a split."""
-        yield Count(Kind.ANNOTATION, "read", len(self.found.refused))
-        yield from rejections(self.split, Kind.ANNOTATION, self.found.refused)
+        """Yield the detections that name no picture; to be called once in a split."""
+        yield Count(Kind.ANNOTATION, "read", len(self.grouped.refused))
+        yield from rejections(self.split, Kind.ANNOTATION, self.grouped.refused)
 
     def of(self, number: int) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
-        """Yield what is left out of the detections of a picture that the part owns; return others.
+        """Yield rejections and counts of the detections in a picture; return the candidates.
 
         Args:
-            number: COCO's, of the picture.
+            number: COCO's, of a picture that the part owns.
         """
-        raws = self.found.raws.get(number, [])
+        raws = self.grouped.raws.get(number, [])
         yield Count(Kind.ANNOTATION, "read", len(raws))
-        found = yield from distinct_detections(self.split, str(number), raws, self.names)
-        taken = [region for region in surest(found) if (region.score or 0) >= LOWEST][:MOST]
-        yield Count(Kind.ANNOTATION, "sampled_out", len(found) - len(taken))
-        return tuple(taken)
+        regions = yield from distinct_detections(self.split, str(number), raws, self.names)
+        sure = [region for region in surest(regions) if (region.score or 0) >= MIN_SCORE]
+        candidates = tuple(sure[:MAX_CANDIDATES])
+        yield Count(Kind.ANNOTATION, "sampled_out", len(regions) - len(candidates))
+        return candidates
 
     def shards(self, images: Mapping[int, ImageInfo], sentences: Mapping[int, int]) -> int:
-        """Return into how many shards a split goes, which has a record for each sentence.
+        """Return the number of shards of a split, which has a record for each sentence.
 
         Args:
-            images: that are taken, by number.
-            sentences: how many there are about each.
+            images: those taken, by COCO's number.
+            sentences: the number of sentences about each image.
         """
-        listed = {number: 1 + min(MOST, self.found.numbers.get(number, 0)) for number in images}
+        numbers = self.grouped.numbers
+        boxes = {number: 1 + min(MAX_CANDIDATES, numbers.get(number, 0)) for number in images}
         volume = Volume(
             images=sum(sentences[number] for number in images),
-            regions=sum(sentences[number] * listed[number] for number in images),
+            regions=sum(sentences[number] * boxes[number] for number in images),
             categories=0,
             picture_bytes=sum(sentences[n] * image.size_bytes for n, image in images.items()),
         )
@@ -78,12 +80,12 @@ class Candidates:
 def read_candidates(
     split: SplitInput, store: Store, numbers: Sequence[ItemId]
 ) -> Candidates | None:
-    """Return what a detector found, None where no detections were given.
+    """Return the candidates of a split, None where no detections were given.
 
     Args:
         split: with detections under the role "detections".
         store: to read them from.
-        numbers: COCO's, of all pictures of the split.
+        numbers: COCO's numbers of all pictures of the split.
 
     Raises:
         InputFileError: a file cannot be used, or no detection is about any of the pictures.
@@ -92,11 +94,11 @@ def read_candidates(
         return None
     items, names = read_detections(split, store)
     wanted = {int(number): split.owns(str(number)) for number in numbers}
-    found = group_by_picture(items, wanted, "detections", picture_of)
-    if wanted and not found.numbers:
+    grouped = group_by_image(items, wanted, "detections", image_number)
+    if wanted and not grouped.numbers:
         raise InputFileError(
             f"{split.files['detections']}: none of its {len(items)} detections has the image_id of "
             f"a picture of {split.source}'s {split.split}. Expected COCO's numbers, such as 397133 "
             "for COCO_train2014_000000397133.jpg: detect in these pictures, or leave the split out."
         )
-    return Candidates(split=split, names=names, found=found)
+    return Candidates(split=split, names=names, grouped=grouped)

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import msgspec
 
 from pipelines.datasets.coco.pictures import find_picture, list_pictures
-from pipelines.datasets.coco.records import ItemId, Raw, malformed
 from pipelines.datasets.common.entries import Refused, image_info, limited, rejections
 from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
 from pipelines.datasets.refcoco.candidates import read_candidates
 from pipelines.datasets.refcoco.sentences import Images, Said, described_images, shards
 from schemas.errors import InputFileError

@@ -12,12 +12,17 @@ from typing import cast
 import msgspec
 
 from pipelines.datasets.coco import records as coco_json
-from pipelines.datasets.coco import source as coco
-from pipelines.datasets.coco.categories import Categories, read_categories
+from pipelines.datasets.coco.categories import (
+    COCO_LABEL_SET,
+    COCO_NAMES,
+    Categories,
+    read_categories,
+)
 from pipelines.datasets.coco.layout import read_regions, usable_images, without_image
 from pipelines.datasets.coco.pictures import find_picture, list_pictures
-from pipelines.datasets.coco.records import CocoAnnotation, CocoFile, ItemId, Raw, Undecoded
+from pipelines.datasets.coco.records import CocoAnnotation, CocoFile, Undecoded
 from pipelines.datasets.common.entries import Refused, limited, rejections
+from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
 from pipelines.datasets.refcoco.candidates import read_candidates
 from pipelines.datasets.refcoco.refs import Refs
 from pipelines.datasets.refcoco.sentences import Images, described_images, shards
@@ -67,7 +72,7 @@ def _about(file: Boxes, wanted: Collection[ItemId]) -> tuple[Boxes, tuple[list[R
             if coco_json.IDENTIFIED.decode(raw).id in wanted:
                 images.append(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            stray_images.append((f"images[{position}]", coco_json.malformed(error)))
+            stray_images.append((f"images[{position}]", malformed(error)))
     items: Sequence[Undecoded] = file.annotations
     annotations, stray_annotations = [], []
     for position, item in enumerate(items):
@@ -76,7 +81,7 @@ def _about(file: Boxes, wanted: Collection[ItemId]) -> tuple[Boxes, tuple[list[R
             if found.image_id in wanted:
                 annotations.append(item)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            stray_annotations.append((f"annotations[{position}]", coco_json.malformed(error)))
+            stray_annotations.append((f"annotations[{position}]", malformed(error)))
     kept = CocoFile(images, annotations, file.categories, file.licenses)
     return cast("Boxes", kept), (stray_images, stray_annotations)
 
@@ -99,12 +104,12 @@ def _images(
 ) -> Iterator[Entry]:
     groups, refused = coco_json.group_annotations(file, split)
     yield from rejections(split, Kind.ANNOTATION, refused)
-    declared, malformed = coco_json.index_items(file.images, coco_json.IMAGE, "images")
+    declared, undeclared = coco_json.index_items(file.images, coco_json.IMAGE, "images")
     listing = list_pictures(split, store)
     for number, image in declared.items():
         image.file_name = find_picture(int(number), listing)
     usable, unusable = usable_images(split, file, declared, listing)
-    refused = malformed + unusable
+    refused = undeclared + unusable
     images = Images(
         usable=usable,
         chosen=limited(split, usable),
@@ -112,7 +117,7 @@ def _images(
         candidates=read_candidates(split, store, list(refs.said)),
     )
     names = tuple(dict.fromkeys(categories.names.values()))
-    labels = LabelSet(coco.LABEL_SET if set(names) == coco.NAMES else "RefCOCO", names)
+    labels = LabelSet(COCO_LABEL_SET if set(names) == set(COCO_NAMES) else "RefCOCO", names)
     annotations = len(file.annotations)
     number_of_shards = shards(split, images, refs.said, regions=annotations, categories=len(names))
     if split.leads:

@@ -18,8 +18,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec.structs import asdict
 
-from pipelines.datasets.coco.records import ItemId
 from pipelines.datasets.common.entries import Refused
+from pipelines.datasets.common.raw_items import ItemId
 from pipelines.datasets.refcoco.safe_pickle import loads
 from pipelines.datasets.refcoco.sentences import Said
 from schemas.errors import InputFileError

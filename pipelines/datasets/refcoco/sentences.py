@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import msgspec
 from msgspec.structs import replace
 
-from pipelines.datasets.coco.records import ItemId
 from pipelines.datasets.common.entries import rejection, rejections
+from pipelines.datasets.common.raw_items import ItemId
 from pipelines.datasets.refcoco.candidates import Candidates
 from schemas.item import Expression
 from schemas.rejection import Kind, Reason, Rejected

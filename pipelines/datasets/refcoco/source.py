@@ -16,8 +16,8 @@ Format: https://github.com/lichengunc/refer
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from pipelines.datasets.coco.detections import detection_files
 from pipelines.datasets.coco.pictures import COCO_PAPER
-from pipelines.datasets.common.detections import detection_files
 from pipelines.datasets.common.picture_names import coco_picture
 from pipelines.datasets.refcoco import flat as refcoco_flat
 from pipelines.datasets.refcoco import pickled as refcoco_pickle

@@ -25,11 +25,11 @@ import msgspec
 
 from pipelines.datasets.coco.categories import read_categories
 from pipelines.datasets.coco.layout import parse_coco_layout
-from pipelines.datasets.coco.records import ItemId, Raw, Refused, as_number, malformed
 from pipelines.datasets.common.content_ids import content_id
-from pipelines.datasets.common.entries import rejections
+from pipelines.datasets.common.entries import Refused, rejections
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.picture_names import flickr_name
+from pipelines.datasets.common.raw_items import ItemId, Raw, as_number, malformed
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
 from prompts.style import Style
 from schemas.rejection import Kind, Reason, Rejected

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
-from pipelines.datasets.coco import source as coco
+from pipelines.datasets.coco.categories import COCO_NAMES
 from pipelines.datasets.common.entries import Refused, image_info, limited, rejection, rejections
 from pipelines.datasets.common.paths import check_file_name
 from pipelines.datasets.common.picture_names import unshared_picture
@@ -177,7 +177,7 @@ def _shards(
     volume = Volume(
         images=sum(records.values()),
         regions=sum(pictures[img_id].first.objects * count for img_id, count in records.items()),
-        categories=len(coco.NAMES),
+        categories=len(COCO_NAMES),
         picture_bytes=sum(chosen[img_id].size_bytes * count for img_id, count in records.items()),
     )
     return replace(split.sizing, record_per_region=False).shards(volume)

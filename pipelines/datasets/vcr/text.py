@@ -10,14 +10,14 @@ Some annotators wrote the class after the number ("1person"): both together are 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from pipelines.datasets.coco import source as coco
+from pipelines.datasets.coco.categories import COCO_NAMES
 from schemas.item import Mention, Passage
 from schemas.rejection import Reason, Rejected
 
 Token = str | list[int]
 
 # VCR writes COCO's names without their blanks.
-SPACED = {name.replace(" ", ""): name for name in coco.NAMES}
+SPACED = {name.replace(" ", ""): name for name in COCO_NAMES}
 
 THOUSANDS = 3  # digits after a comma
 

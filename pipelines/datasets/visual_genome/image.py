@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from pipelines.datasets.coco.records import ItemId, Raw
 from pipelines.datasets.common.entries import Refused
+from pipelines.datasets.common.raw_items import ItemId, Raw
 from pipelines.datasets.visual_genome.aliases import Aliases
 from pipelines.datasets.visual_genome.records import (
     REGION,

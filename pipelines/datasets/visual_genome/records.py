@@ -17,9 +17,9 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from pipelines.datasets.coco.records import ItemId, Raw, as_number, malformed
 from pipelines.datasets.common.entries import Refused
 from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.common.raw_items import ItemId, Raw, as_number, malformed
 from schemas.errors import InputFileError
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.source import SplitInput

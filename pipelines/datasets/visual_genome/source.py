@@ -22,9 +22,9 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from pipelines.datasets.coco.records import ItemId
 from pipelines.datasets.common.entries import Refused, image_info, limited, rejection, rejections
 from pipelines.datasets.common.picture_names import visual_genome_name
+from pipelines.datasets.common.raw_items import ItemId
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
 from pipelines.datasets.visual_genome import records as vg_json
 from pipelines.datasets.visual_genome.aliases import Aliases, parse_aliases

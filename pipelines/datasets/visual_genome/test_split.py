@@ -7,7 +7,7 @@ of all 108,077, and of fewer in proportion; always the same, whatever the seed.
 
 from collections.abc import Collection
 
-from pipelines.datasets.coco.records import ItemId
+from pipelines.datasets.common.raw_items import ItemId
 from schemas.errors import InputFileError
 from schemas.ids import rank
 

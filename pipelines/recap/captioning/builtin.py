@@ -13,10 +13,10 @@ from PIL import Image
 
 from pipelines.recap.captioning.captioner import Answer, Neighbour, Request, Subject
 from pipelines.recap.captioning.colours import Colour, outside, outstanding, sampled
+from pipelines.recipes.recap import BUILTIN_MODEL
 from schemas.geometry import Box
 from transforms.crop import window
 
-MODEL = "regionforge-builtin-1"
 KINDS = 8  # of objects named in the caption of an image; others are counted
 NEIGHBOURS = 2  # named in the caption of a region
 FREE = 0.3  # share of a box's pixels outside other boxes, for those to be left out
@@ -49,7 +49,7 @@ class BuiltinCaptioner:
     @property
     def model(self) -> str:
         """What provenance calls it."""
-        return MODEL
+        return BUILTIN_MODEL
 
     @property
     def sampling(self) -> dict[str, float | int | str]:

@@ -24,14 +24,14 @@ from PIL import Image
 
 from pipelines.recap.captioning.captioner import Answer, Captioner, Request
 from pipelines.recap.clip.scorer import Score, Scorer
+from pipelines.shards.options import shard_key
 from pipelines.storage import files
-from pipelines.write import shard_key
 from schemas.errors import BuildError
 from schemas.ids import RANK_BITS
+from schemas.layout import JOURNAL_FOLDER
 from schemas.rejection import Reason, Rejected
 from schemas.sample import ImageInfo
 
-FOLDER = "_state/captions"
 FORMAT = 2  # of the lines
 # Journals of a split. A shard has those of its images open at once, and in memory.
 JOURNALS = 64
@@ -168,7 +168,7 @@ def open_journals(
     for image in images:
         place = shard_key(image)[1] * JOURNALS >> RANK_BITS
         name = f"{image.split}-{place:02d}-{fingerprint[:16]}.jsonl"
-        paths[image.image_id] = files.join(output, FOLDER, image.source, name)
+        paths[image.image_id] = files.join(output, JOURNAL_FOLDER, image.source, name)
     with ExitStack() as stack:
         opened = {path: stack.enter_context(Journal(path)) for path in sorted({*paths.values()})}
         yield {image_id: opened[path] for image_id, path in paths.items()}

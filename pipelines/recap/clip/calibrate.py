@@ -14,11 +14,11 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from pipelines.preview.choose import shard_batches
-from pipelines.preview.facts import read_manifest
+from pipelines.output.reader import read_manifest
 from pipelines.recap.captioning.views import SCORED_PIXELS
 from pipelines.recap.clip.curve import Curve, Scores, curve, roc_area
 from pipelines.recap.clip.scorer import Scorer
+from pipelines.shards.reader import shard_batches
 from pipelines.storage import files
 from schemas.columns import regions_of
 from schemas.errors import UsageError

@@ -29,7 +29,6 @@ from pipelines.recap.serving.command import HOST
 
 KEY_VARIABLE = "VLLM_API_KEY"  # where vLLM looks for the key that it asks for
 PROXY_VARIABLES = ("no_proxy", "NO_PROXY")  # whom to call directly; the first one decides
-LOG = "_state/server.log"  # below the output
 # With no answer between. One request that no server survives is tried eight times by the client.
 MOST_DEATHS = 10
 POLL_SECONDS = 0.2

@@ -183,7 +183,7 @@ FAULTS = {
     "no manifest": (lambda folder: (folder / "manifest.json").unlink(), "written to its end"),
     "no JSON": (
         lambda folder: (folder / "manifest.json").write_text("{", encoding="utf-8"),
-        "is no manifest (Invalid JSON",
+        "cannot be read as a manifest (Invalid JSON",
     ),
     "another version": (
         lambda folder: edit(folder, lambda found: found["identity"].update(schema_version="0")),

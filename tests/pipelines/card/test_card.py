@@ -10,11 +10,11 @@ from pipelines.card.card import write_card
 from pipelines.datasets.catalog import CATALOG
 from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
-from pipelines.recap.captioning.builtin import MODEL, BuiltinCaptioner
+from pipelines.recap.captioning.builtin import BuiltinCaptioner
 from pipelines.recap.flow import Tools
 from pipelines.recap.plan import make_recap_plan
 from pipelines.recap.run import run_recap
-from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
+from pipelines.recipes.recap import BUILTIN_MODEL, Captioning, Filter, RecapRecipe
 from pipelines.recipes.recipe import Recipe
 from pipelines.runner.launch import LaunchOptions, launch
 from schemas.ledger import Ledger
@@ -105,7 +105,7 @@ def test_captions_of_our_own_captioner_that_nobody_filtered(sample_world, output
     run_recap(recipe, make_recap_plan(recipe, str(sample_world), str(tmp_path)), tools)
     said = section(output_of(tmp_path), "How regions were captioned")
     assert said.strip().splitlines() == [
-        f"- by `{MODEL}`, our own, which says only what it measures",
+        f"- by `{BUILTIN_MODEL}`, our own, which says only what it measures",
         "- no caption was scored, and none left out for how well it fits its crop",
     ]
 

@@ -162,8 +162,8 @@ def test_other_commands_know_no_flags_of_beams(command, tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_process_ends_with_the_status(command_line, tmp_path):
-    done = command_line("verify", tmp_path / "nothing")
+def test_a_process_ends_with_the_status(new_process, tmp_path):
+    done = new_process("verify", tmp_path / "nothing")
     assert done.returncode == 1
     assert "\nerror: " in f"\n{done.stderr}"
     assert "Traceback" not in done.stderr

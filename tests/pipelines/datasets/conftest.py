@@ -113,17 +113,30 @@ def llava_file(tmp_path):
     return LlavaFile(tmp_path / "root")
 
 
-@pytest.fixture
-def instruct(llava_file):
-    """Records as in the 150k: bare names, and one id for all records of a picture."""
+def instructed(owner: LlavaFile) -> LlavaFile:
+    """Add records as in the 150k: bare names, and one id for all records of a picture."""
     for number in range(1, 6):
         name = f"{number:012d}.jpg"
-        llava_file.picture(name)
+        owner.picture(name)
         for kind in range(number % 3 + 1):
             text = f"Question {kind} of {number}?"
             first = f"{text}\n<image>" if kind else f"<image>\n{text}"
-            llava_file.record(name, first, f"Answer {kind}.", "And?", f"So {number}.")
-    return llava_file
+            owner.record(name, first, f"Answer {kind}.", "And?", f"So {number}.")
+    return owner
+
+
+@pytest.fixture
+def instruct(llava_file):
+    """Records as in the 150k, not yet saved."""
+    return instructed(llava_file)
+
+
+@pytest.fixture(scope="session")
+def instruct_said(tmp_path_factory, build_source, said_in):
+    """What a build says of the records of `instruct` alone."""
+    owner = instructed(LlavaFile(tmp_path_factory.mktemp("llava") / "root"))
+    owner.save()
+    return said_in(build_source("llava", owner.root))
 
 
 @pytest.fixture(scope="session")

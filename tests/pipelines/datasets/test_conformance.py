@@ -10,8 +10,8 @@ from pipelines.datasets.catalog import CATALOG
 from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import locate_splits, make_plan, missing_files
 from pipelines.recipes.recipe import Recipe
+from pipelines.shards.options import shard_key
 from pipelines.storage.files import FileStore
-from pipelines.write import shard_key
 from schemas.item import kinds
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Rejection

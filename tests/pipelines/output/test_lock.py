@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.output import lock as claim
-from pipelines.output.finish import outcome
+from pipelines.output import lock
+from pipelines.output.finish import finish
 from pipelines.runner.launch import LaunchOptions
 from schemas.errors import BuildError
+from schemas.layout import IDENTITY
 from schemas.manifest import BuildIdentity
 
 REBUILD = LaunchOptions(rebuild=True)
@@ -54,14 +55,14 @@ def files_below(folder: Path) -> dict[str, bytes]:
 
 def change_seed(folder: Path) -> None:
     """Make an output that of another build."""
-    path = folder / claim.IDENTITY
+    path = folder / IDENTITY
     identity = BuildIdentity.model_validate_json(path.read_bytes())
     identity.recipe["seed"] = 5
     path.write_text(identity.model_dump_json())
 
 
 def test_another_run_that_is_writing_is_not_disturbed(good, run_build, held, monkeypatch):
-    monkeypatch.setattr(claim, "PATIENCE", 0.2)
+    monkeypatch.setattr(lock, "PATIENCE", 0.2)
     folder, _ = held
     with pytest.raises(BuildError, match=f"another run is writing into {folder}: wait until"):
         run_build(good, folder, how=REBUILD)
@@ -84,15 +85,15 @@ def test_an_output_may_lie_where_there_are_no_locks(good, run_build, monkeypatch
 
 @pytest.mark.parametrize("which", ["shard", "identity"])
 def test_an_output_that_another_run_wrote_into_meanwhile(good, run_build, monkeypatch, which):
-    def meddled(plan):
-        folder = Path(plan.output)
+    def meddled(output, identity):
+        folder = Path(output)
         if which == "shard":
             (folder / "coco" / "train-00000-of-00001.arrow").write_bytes(b"of another")
         else:
             change_seed(folder)
-        return outcome(plan)
+        return finish(output, identity)
 
-    monkeypatch.setattr("pipelines.runner.launch.outcome", meddled)
+    monkeypatch.setattr("pipelines.runner.launch.finish", meddled)
     with pytest.raises(BuildError, match=r"another run wrote into .* is not what was written"):
         run_build(good)
 
@@ -121,11 +122,11 @@ def test_a_folder_with_files_of_others_alone_is_no_empty_one(good, run_build, tm
 @pytest.mark.parametrize("kept", ["manifest", "damaged"])
 def test_an_output_whose_record_is_lost_can_be_replaced(good, run_build, built, kept):
     if kept == "manifest":
-        (built.folder / claim.IDENTITY).unlink()
+        (built.folder / IDENTITY).unlink()
         assert run_build(good, built.folder).digests() == built.digests()
-        (built.folder / claim.IDENTITY).unlink()
+        (built.folder / IDENTITY).unlink()
     else:
-        (built.folder / claim.IDENTITY).write_bytes(b"{}")
+        (built.folder / IDENTITY).write_bytes(b"{}")
     with pytest.raises(BuildError, match="another build, which differs in"):
         run_build(good, built.folder, seed=5)
     assert (

@@ -11,12 +11,12 @@ from pipelines.shards.pages import pack_page
 from pipelines.shards.rows import ShardRows
 from pipelines.shards.writer import shard_file
 from schemas.columns import BuildStamp
-from schemas.errors import UsageError
+from schemas.errors import InputFileError, UsageError
 from schemas.ids import rank
+from schemas.layout import shard_name
 from schemas.ledger import ledger_of
 from schemas.manifest import BuildIdentity, Manifest, Shard
 from schemas.sample import Conversation, Draft, ImageInfo, Message, Region, Task
-from schemas.shard import shard_name
 
 STAMP = BuildStamp(builder="builder 1", recipe="mix", seed=3)
 
@@ -125,11 +125,11 @@ def test_choice_loads_only_the_pictures_it_chose(tmp_path):
 
 
 def test_what_cannot_be_previewed_is_said(output, tmp_path):
-    with pytest.raises(UsageError, match="not a finished build"):
+    with pytest.raises(InputFileError, match="not a finished build"):
         choose(str(tmp_path / "elsewhere"))
     shard = tmp_path / "lvis" / shard_name("train", 0, 1)
     shard.write_bytes(shard.read_bytes()[:-200])
-    with pytest.raises(UsageError, match=r"cannot read the shard .*lvis"):
+    with pytest.raises(InputFileError, match=r"cannot read the shard .*lvis"):
         choose(output)
 
 

@@ -36,11 +36,17 @@ EVALUATED = {
     ),
     "eval_vcr": (),
 }
+COUNTED = {  # records that an evaluation of the sample world has
+    "eval_captions": {("refcocog", "val"): 32, ("visual_genome", "test"): 8},
+    "eval_pope": {
+        ("pope", "random"): 138, ("pope", "popular"): 138, ("pope", "adversarial"): 138,
+    },
+}  # fmt: skip
 TRAINING = {"gpt4roi_stage1", "gpt4roi_stage2", "regiongpt_pretrain", "regiongpt_finetune"}
 
 
 @pytest.fixture(scope="module")
-def built(sample_world, command_line, output_of, tmp_path_factory):
+def built(sample_world, command_line, new_process, output_of, tmp_path_factory):
     """Builds a recipe from the command line, once for each set of flags."""
     done: dict[tuple[str, ...], object] = {}
 
@@ -49,7 +55,8 @@ def built(sample_world, command_line, output_of, tmp_path_factory):
             output = tmp_path_factory.mktemp("output")
             where = ("--data-root", sample_world, "--output", output)
             usual = [word.format(sample_world) for word in (BUILT | EVALUATED)[name]]
-            found = command_line("build", "--recipe", name, *usual, *where, *flags)
+            run = new_process if "--workers" in flags else command_line
+            found = run("build", "--recipe", name, *usual, *where, *flags)
             assert found.returncode == 0, found.stderr
             done[(name, *flags)] = output_of(output), found.stdout
         return done[(name, *flags)]
@@ -127,12 +134,23 @@ def test_an_evaluation_of_the_sample_world(built, name):
     rows = [row for split in opened.values() for row in split.remove_columns("image")]
     assert len(rows) == len(output.rows())
     assert all(row["evaluation"]["item_id"] for row in rows)
+    assert {split: data.num_rows for split, data in opened.items()} == Counter(
+        row["split"] for row in rows
+    )
     wanted = {
         (source["name"], split)
         for source in load_recipe(name)["sources"]
         for split in source.get("splits", ["random", "popular", "adversarial"])
     }
     assert {(row["source"], row["split"]) for row in rows} == wanted
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_records_of_an_evaluation_have_references(built, name):
+    opened = load_dataset(str(built(name)[0].folder), name)
+    rows = [row for split in opened.values() for row in split.remove_columns("image")]
+    assert Counter((row["source"], row["split"]) for row in rows) == COUNTED[name]
+    assert all(row["evaluation"]["references"] for row in rows)
 
 
 @pytest.mark.parametrize("name", [*BUILT, *EVALUATED])

@@ -25,14 +25,14 @@ def build(two_splits, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_file_that_cannot_be_written_is_named(two_splits, command_line, tmp_path, workers):
+def test_a_file_that_cannot_be_written_is_named(two_splits, new_process, tmp_path, workers):
     root, _ = two_splits
     output = tmp_path / "output"
     (output / "_state").mkdir(parents=True)
     (output / "_state" / "build.json").write_text("{}")
     (output / "coco").write_text("a file where a folder belongs")
     words = ["build", "--sources", "coco", "--data-root", root, "--output", output]
-    done = command_line(*words, "--label-set", "Things", "--no-guard", "--workers", workers)
+    done = new_process(*words, "--label-set", "Things", "--no-guard", "--workers", workers)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1] == (

@@ -49,11 +49,11 @@ def test_lvis(sample_world):
     assert partial == crowds & {image["id"] for image in train["images"]}
     boxes: dict[int, Counter[tuple[float, ...]]]
     boxes = {image["id"]: Counter() for image in train["images"]}
-    for found in coco["annotations"]:
-        if found["image_id"] in boxes and not found["iscrowd"] and found["bbox"][3]:
-            boxes[found["image_id"]][tuple(found["bbox"])] += 1
-    for found in train["annotations"]:
-        boxes[found["image_id"]][tuple(found["bbox"])] -= 1
+    for annotation in coco["annotations"]:
+        if annotation["image_id"] in boxes and not annotation["iscrowd"] and annotation["bbox"][3]:
+            boxes[annotation["image_id"]][tuple(annotation["bbox"])] += 1
+    for annotation in train["annotations"]:
+        boxes[annotation["image_id"]][tuple(annotation["bbox"])] -= 1
     assert not any(count for counter in boxes.values() for count in counter.values())
 
 
@@ -75,7 +75,7 @@ def test_refs(sample_world, name):
     assert not [code.name for code, _, _ in pickletools.genops(text) if code.proto > 0]
     assert {"STRING", "GET"} <= {code.name for code, _, _ in pickletools.genops(text)}
     refs, instances = pickle.loads(text), read(sample_world / name / "instances.json")
-    annotations = {found["id"]: found for found in instances["annotations"]}
+    annotations = {annotation["id"]: annotation for annotation in instances["annotations"]}
     images = {image["id"]: image for image in instances["images"]}
     expected = (
         {"train", "val", "test"} if name == "refcocog" else {"train", "val", "testA", "testB"}
@@ -88,9 +88,12 @@ def test_refs(sample_world, name):
     assert len({ref["ref_id"] for ref in refs}) == len(refs)
     assert [ref["ref_id"] for ref in refs] != sorted(ref["ref_id"] for ref in refs)
     for ref in refs:
-        found, stem = annotations[ref["ann_id"]], images[ref["image_id"]]["file_name"][:-4]
-        assert (found["image_id"], found["category_id"]) == (ref["image_id"], ref["category_id"])
-        assert not found["iscrowd"]
+        annotation, stem = annotations[ref["ann_id"]], images[ref["image_id"]]["file_name"][:-4]
+        assert (annotation["image_id"], annotation["category_id"]) == (
+            ref["image_id"],
+            ref["category_id"],
+        )
+        assert not annotation["iscrowd"]
         ending = ref["file_name"].removeprefix(f"{stem}_").removesuffix(".jpg")
         assert (int(ending) == ref["ann_id"]) == (name == "refcocog")
         assert [sentence["sent_id"] for sentence in ref["sentences"]] == ref["sent_ids"]
@@ -113,4 +116,4 @@ def test_refs_have_the_keys_of_real_ones(sample_world, samples):
         expected = {key: kind for key, kind in types_of(real).items() if key not in added}
         assert all(types_of(ref) == expected for ref in refs)
         sentences = [sentence for ref in refs for sentence in ref["sentences"]]
-        assert all(types_of(found) == types_of(real["sentences"][0]) for found in sentences)
+        assert all(types_of(each) == types_of(real["sentences"][0]) for each in sentences)

@@ -10,7 +10,7 @@ from pipelines.sample_world.scene import World
 
 
 @pytest.fixture(scope="module")
-def found(sample_world):
+def detections(sample_world):
     """The detections by picture, and the instances file beside them."""
     folder = sample_world / "refcocog"
     by_picture = defaultdict(list)
@@ -19,8 +19,8 @@ def found(sample_world):
     return by_picture, json.loads((folder / "instances.json").read_bytes())
 
 
-def test_the_form_is_that_of_cocos_results(found):
-    by_picture, instances = found
+def test_the_form_is_that_of_cocos_results(detections):
+    by_picture, instances = detections
     sizes = {image["id"]: (image["width"], image["height"]) for image in instances["images"]}
     categories = {category["id"] for category in instances["categories"]}
     for number in by_picture.keys() & sizes.keys():
@@ -35,8 +35,8 @@ def test_the_form_is_that_of_cocos_results(found):
             assert y + height <= sizes[number][1] + 0.01
 
 
-def test_there_are_pictures_with_too_many_boxes_and_with_none(found):
-    by_picture, instances = found
+def test_there_are_pictures_with_too_many_boxes_and_with_none(detections):
+    by_picture, instances = detections
     numbers = [image["id"] for image in instances["images"]]
     sure = Counter(
         number for number in numbers for item in by_picture[number] if item["score"] >= 0.3

@@ -26,12 +26,12 @@ def types_of(record) -> dict[str, type]:
 
 def sizes(folder) -> dict[str, tuple[int, int]]:
     """Width and height of every picture below a folder that can be opened."""
-    found = {}
+    sizes_by_name = {}
     for path in sorted(folder.rglob("*.jpg")):
         if path.stat().st_size:
             with Image.open(path) as picture:
-                found[str(path.relative_to(folder))] = picture.size
-    return found
+                sizes_by_name[str(path.relative_to(folder))] = picture.size
+    return sizes_by_name
 
 
 def test_visual_genome_has_the_keys_of_real_files(sample_world, samples):
@@ -43,7 +43,7 @@ def test_visual_genome_has_the_keys_of_real_files(sample_world, samples):
         assert keys_of(ours) == keys_of(real)
         if name != "image_data":
             inner = "regions" if name == "region_descriptions" else name
-            mine, theirs = ([x for e in found for x in e[inner]] for found in (ours, real))
+            mine, theirs = ([x for e in entries for x in e[inner]] for entries in (ours, real))
             assert keys_of(mine) == keys_of(theirs)
             assert types_of(mine[0]) == types_of(theirs[0])
             if name == "relationships":
@@ -53,13 +53,13 @@ def test_visual_genome_has_the_keys_of_real_files(sample_world, samples):
 def test_visual_genome(sample_world):
     folder = sample_world / "visual_genome"
     data = {entry["image_id"]: entry for entry in read(folder / "image_data.json")}
-    found = sizes(folder)
+    sizes_by_name = sizes(folder)
     paths = {number: "/".join(e["url"].split("/")[-2:]) for number, e in data.items()}
     empty = [path for path in paths.values() if not (folder / path).stat().st_size]
     wrong = [
         p
         for n, p in paths.items()
-        if p in found and found[p] != (data[n]["width"], data[n]["height"])
+        if p in sizes_by_name and sizes_by_name[p] != (data[n]["width"], data[n]["height"])
     ]
     assert (len(empty), len(wrong)) == (1, 1)
     assert {path.split("/")[0] for path in paths.values()} == {"VG_100K", "VG_100K_2"}
@@ -104,10 +104,10 @@ def test_flickr30k(sample_world):
         assert text.endswith("\n")
         assert len(text.splitlines()) == 5
         chains = set(re.findall(r"/EN#(\d+)/", text)) - {"0"}
-        found = {element.text for element in root.iter("name")}
-        assert chains <= found
-        unmentioned += bool(found - chains)
-        for chain in found:
+        annotated = {element.text for element in root.iter("name")}
+        assert chains <= annotated
+        unmentioned += bool(annotated - chains)
+        for chain in annotated:
             where.setdefault(str(chain), []).append(name)
         boxes = []
         for element in root.iter("object"):
@@ -122,7 +122,7 @@ def test_flickr30k(sample_world):
         repeated += len(boxes) != len(set(map(tuple, boxes)))
     assert (unmentioned, repeated) == (1, 2)
     assert names[2] > names[1] > 0
-    assert any(len(found) == 2 for found in where.values())
+    assert any(len(annotated) == 2 for annotated in where.values())
     unrelated = (folder / "UNRELATED_CAPTIONS").read_text().splitlines()[1:]
     for line in unrelated:
         stem, number = line.split()
@@ -146,22 +146,22 @@ def test_vcr(sample_world):
     folder, numbers, empty = sample_world / "vcr", 0, 0
     pictures = sizes(folder / "vcr1images")
     for path in (folder / "vcr1images").rglob("*.json"):
-        found = read(path)
+        contents = read(path)
         name = str(path.relative_to(folder / "vcr1images").with_suffix(".jpg"))
-        assert pictures[name] == (found["width"], found["height"])
-        assert len(found["boxes"]) == len(found["segms"]) == len(found["names"])
-        empty += [] in found["segms"]
-        for x0, y0, x1, y1, score in found["boxes"]:
-            assert 0 <= x0 < x1 <= found["width"]
-            assert 0 <= y0 < y1 <= found["height"]
+        assert pictures[name] == (contents["width"], contents["height"])
+        assert len(contents["boxes"]) == len(contents["segms"]) == len(contents["names"])
+        empty += [] in contents["segms"]
+        for x0, y0, x1, y1, score in contents["boxes"]:
+            assert 0 <= x0 < x1 <= contents["width"]
+            assert 0 <= y0 < y1 <= contents["height"]
             assert 0.7 <= score <= 1
     assert empty >= 4
     assert {name.split("_")[0] for name in pictures} == {"lsmdc", "movieclips"}
     for split in ("train", "val"):
-        found = lines(folder / f"{split}.jsonl")
-        assert [line["match_index"] for line in found] == list(range(len(found)))
-        assert len({line["annot_id"] for line in found}) == len(found)
-        for line in found:
+        contents = lines(folder / f"{split}.jsonl")
+        assert [line["match_index"] for line in contents] == list(range(len(contents)))
+        assert len({line["annot_id"] for line in contents}) == len(contents)
+        for line in contents:
             metadata = read(folder / "vcr1images" / line["metadata_fn"])
             assert line["img_fn"] in pictures
             assert line["objects"] == metadata["names"]

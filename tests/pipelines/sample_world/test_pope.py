@@ -18,10 +18,10 @@ def shown(sample_world):
     )
     names = {category["id"]: category["name"] for category in file["categories"]}
     pictures = {image["id"]: image["file_name"] for image in file["images"]}
-    found: dict[str, set[str]] = {name: set() for name in pictures.values()}
+    shapes: dict[str, set[str]] = {name: set() for name in pictures.values()}
     for one in file["annotations"]:
-        found[pictures[one["image_id"]]].add(names[one["category_id"]])
-    return found
+        shapes[pictures[one["image_id"]]].add(names[one["category_id"]])
+    return shapes
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_each_picture_is_asked_about_six_times_half_of_them_with_yes(shown, aske
         for picture, shape, label in questions:
             labels[picture][label] += 1
             assert [one[1] for one in questions if one[0] == picture].count(shape) == 1
-        assert all(found == {"yes": 3, "no": 3} for found in labels.values())
+        assert all(counts == {"yes": 3, "no": 3} for counts in labels.values())
         assert labels.keys() == {name for name, shapes in shown.items() if len(shapes) >= 3}
     there = [
         {(picture, shape) for picture, shape, label in questions if label == "yes"}
@@ -69,14 +69,14 @@ def test_what_is_not_there_is_drawn_in_three_ways(shown, asked):
         by_picture: dict[str, dict[str, list[str]]] = {}
         for picture, shape, label in asked[split]:
             by_picture.setdefault(picture, {"yes": [], "no": []})[label].append(shape)
-        for picture, found in by_picture.items():
-            there = found["yes"]
+        for picture, by_label in by_picture.items():
+            there = by_label["yes"]
             score = {
                 shape: alone[shape] if split == "popular" else sum(pairs[shape, o] for o in there)
                 for shape in shapes - shown[picture]
             }
-            left = [score[shape] for shape in score if shape not in found["no"]]
-            assert min(score[shape] for shape in found["no"]) >= max(left)
+            left = [score[shape] for shape in score if shape not in by_label["no"]]
+            assert min(score[shape] for shape in by_label["no"]) >= max(left)
     absent = [{one[:2] for one in asked[split] if one[2] == "no"} for split in SPLITS]
     assert absent[0] != absent[1] != absent[2] != absent[0]
 

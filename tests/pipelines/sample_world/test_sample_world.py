@@ -168,8 +168,8 @@ def test_2014_holds_the_pictures_of_2017_split_otherwise(coco):
 
 def test_a_picture_keeps_its_annotations_from_2014_to_2017(coco):
     def annotations(*names):
-        found = [a for name in names for a in read(coco, name)["annotations"]]
-        return {annotation["id"]: annotation for annotation in found}
+        records = [a for name in names for a in read(coco, name)["annotations"]]
+        return {annotation["id"]: annotation for annotation in records}
 
     assert annotations("train2014", "val2014") == annotations("train2017", "val2017")
 

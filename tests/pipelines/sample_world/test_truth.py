@@ -79,19 +79,19 @@ class Witness:
         }
         return thing.crowd or bool(true[size or ""] and true[side or ""])
 
-    def stands(self, one: Seen, lies: str, other: Seen) -> bool:
+    def stands(self, first: Seen, lies: str, second: Seen) -> bool:
         """Whether a relation of two things is true, or may be true of a crowd's members."""
-        if one is other or one.crowd or other.crowd:
-            return one is not other
-        both = one.mask & other.mask
+        if first is second or first.crowd or second.crowd:
+            return first is not second
+        both = first.mask & second.mask
         if lies == "larger than":
-            return bool(one.mask.sum() > 1.5 * other.mask.sum())
+            return bool(first.mask.sum() > 1.5 * second.mask.sum())
         if lies in ("in front of", "behind"):
-            back, front = (one, other) if lies == "behind" else (other, one)
+            back, front = (first, second) if lies == "behind" else (second, first)
             shown = self.paint[both].tolist()
             paints = [list(COLOURS).index(thing.colour) for thing in (front, back)]
             return bool(both.any()) and shown.count(paints[0]) >= shown.count(paints[1])
-        x, y = (np.array(one.box).reshape(2, 2) - np.array(other.box).reshape(2, 2)).mean(axis=0)
+        x, y = (np.array(first.box).reshape(2, 2) - np.array(second.box).reshape(2, 2)).mean(axis=0)
         true = {"left of": x < 0, "right of": x > 0, "above": y < 0, "below": y > 0}
         return bool(true[lies]) and not both.any()
 
@@ -102,8 +102,8 @@ class Witness:
             subjects = [thing for thing in self.seen if self.fits(thing, *words[:4])]
             objects = [thing for thing in self.seen if self.fits(thing, *words[5:])]
             return [s.id for s in subjects if any(self.stands(s, words[4], o) for o in objects)]
-        (found,) = ONE.findall(sentence)
-        return [thing.id for thing in self.seen if self.fits(thing, *found)]
+        (match,) = ONE.findall(sentence)
+        return [thing.id for thing in self.seen if self.fits(thing, *match)]
 
     def true(self, sentence: str) -> bool:
         """Whether a sentence is true of something in the picture that is no crowd."""
@@ -130,17 +130,17 @@ def at_scene(scene, oddity: str = "") -> Witness:
 def at_image(path, image, annotations, names) -> Witness:
     """Return the witness of a picture of COCO; the file tells it outlines and classes."""
     seen = []
-    for found in annotations:
-        if not found["bbox"][3]:
+    for annotation in annotations:
+        if not annotation["bbox"][3]:
             continue
-        parts, (x, y, width, height) = found["segmentation"], found["bbox"]
-        if found["iscrowd"]:
+        parts, (x, y, width, height) = annotation["segmentation"], annotation["bbox"]
+        if annotation["iscrowd"]:
             mask = rle.decode(rle.frPyObjects(parts, *parts["size"])).astype(bool)
         else:
             mask = outline(parts, image["height"], image["width"])
-        shape = names[found["category_id"]]
+        shape = names[annotation["category_id"]]
         box = (x, y, x + width, y + height)
-        seen.append(Seen(found["id"], shape, mask, box, bool(found["iscrowd"])))
+        seen.append(Seen(annotation["id"], shape, mask, box, bool(annotation["iscrowd"])))
     with Image.open(path / image["file_name"]) as picture:
         return Witness(picture, seen)
 
@@ -152,8 +152,8 @@ def test_referring_expressions_are_true_and_mean_one_thing(sample_world, pickled
     instances = json.loads((sample_world / pickled).with_name("instances.json").read_bytes())
     names = {category["id"]: category["name"] for category in instances["categories"]}
     annotations, refs = defaultdict(list), defaultdict(list)
-    for found in instances["annotations"]:
-        annotations[found["image_id"]].append(found)
+    for annotation in instances["annotations"]:
+        annotations[annotation["image_id"]].append(annotation)
     for ref in pickle.loads((sample_world / pickled).read_bytes()):
         refs[ref["image_id"]].append(ref)
     said = 0
@@ -183,14 +183,14 @@ def test_what_visual_genome_says_is_true_of_its_boxes():
                     for t in held
                 ), phrase
             assert witness.true(phrase)
-        for found in records["relationships"]["relationships"]:
+        for record in records["relationships"]["relationships"]:
             one, other = (
-                witness.seen[found[end]["object_id"] % 100] for end in ("subject", "object")
+                witness.seen[record[end]["object_id"] % 100] for end in ("subject", "object")
             )
-            assert witness.stands(one, found["predicate"].lower(), other)
-        for found in records["attributes"]["attributes"]:
-            colour, *_ = found.get("attributes", [None])
-            assert colour in (None, witness.seen[found["object_id"] % 100].colour)
+            assert witness.stands(one, record["predicate"].lower(), other)
+        for record in records["attributes"]["attributes"]:
+            colour, *_ = record.get("attributes", [None])
+            assert colour in (None, witness.seen[record["object_id"] % 100].colour)
 
 
 def test_captions_of_flickr30k_are_true_of_their_chains():
@@ -202,8 +202,8 @@ def test_captions_of_flickr30k_are_true_of_their_chains():
                 assert witness.true(plain)
             for chain, phrase in re.findall(r"\[/EN#(\d+)\S* ([^]]*)\]", caption):
                 index = (int(chain) - 1) % 20
-                if found := ONE.search(phrase.lower()):
-                    words = [word or "" for word in found.groups()]
+                if match := ONE.search(phrase.lower()):
+                    words = [word or "" for word in match.groups()]
                     assert witness.fits(witness.seen[index], *words)
                 elif "shape" in phrase:
                     assert NUMBERS.index(phrase.lower().split()[0]) == len(witness.seen)
@@ -253,8 +253,8 @@ def test_answers_of_llava_are_true(sample_world):
     names = {category["id"]: category["name"] for category in instances["categories"]}
     images = {image["file_name"]: image for image in instances["images"]}
     annotations = defaultdict(list)
-    for found in instances["annotations"]:
-        annotations[found["image_id"]].append(found)
+    for annotation in instances["annotations"]:
+        annotations[annotation["image_id"]].append(annotation)
     folder, witnesses = sample_world / "coco" / "train2017", {}
     for name, image in images.items():
         witnesses[name] = at_image(folder, image, annotations[image["id"]], names)

@@ -33,22 +33,24 @@ def test_v3det(sample_world):
                 seen["turned"] += picture.getexif().get(0x0112) == 6
         assert {key: seen[key] for key in oddities} == oddities
         images = {image["id"]: image for image in file["images"]}
-        for found in file["annotations"]:
-            assert set(found) == {"image_id", "category_id", "bbox", "iscrowd", "area"}
-            image, (x, y, width, height) = images[found["image_id"]], found["bbox"]
+        for annotation in file["annotations"]:
+            assert set(annotation) == {"image_id", "category_id", "bbox", "iscrowd", "area"}
+            image, (x, y, width, height) = images[annotation["image_id"]], annotation["bbox"]
             assert x >= 0
             assert y >= 0
             assert x + width <= image["width"] + 0.005
             assert y + height <= image["height"] + 0.005
-            assert found["area"] == round(width * height, 2)
+            assert annotation["area"] == round(width * height, 2)
         listed = [category["name"] for category in file["categories"]]
         assert [category["id"] for category in file["categories"]] == list(range(1, 167))
         assert sum(one != other for one, other in zip(listed, names.split("\n"), strict=False)) == 1
         assert len(names.splitlines()) == len(listed) == len(set(listed)) + 1
         assert {type(category["cat_info"]) for category in file["categories"]} == {str, list}
-        annotated = {found["image_id"] for found in file["annotations"]}
+        annotated = {annotation["image_id"] for annotation in file["annotations"]}
         assert (split == "val") == (annotated == set(images))
-        assert any(found["iscrowd"] for found in file["annotations"]) == (split == "train")
+        assert any(annotation["iscrowd"] for annotation in file["annotations"]) == (
+            split == "train"
+        )
     assert missing == 2
 
 

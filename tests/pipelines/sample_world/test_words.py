@@ -20,8 +20,8 @@ def words(*things: Thing, sides: bool = True) -> Words:
     return Words(scene=scene, sides=sides)
 
 
-def said(found: Words, index: int) -> list[str]:
-    return [str(one) for one in found.descriptions(index)]
+def said(scene_words: Words, index: int) -> list[str]:
+    return [str(one) for one in scene_words.descriptions(index)]
 
 
 def test_a_thing_alone_may_be_called_anything_true():
@@ -38,38 +38,38 @@ def test_a_thing_alone_may_be_called_anything_true():
 
 
 def test_what_two_things_share_does_not_tell_them_apart():
-    found = words(square(10, 10, 50), square(240, 10, 50), square(240, 200, 50, "blue"))
-    assert said(found, 0) == ["square on the left", "red square on the left"]
-    assert said(found, 1) == ["red square on the right"]
-    assert said(found, 2) == [
+    scene_words = words(square(10, 10, 50), square(240, 10, 50), square(240, 200, 50, "blue"))
+    assert said(scene_words, 0) == ["square on the left", "red square on the left"]
+    assert said(scene_words, 1) == ["red square on the right"]
+    assert said(scene_words, 2) == [
         "blue square", "square at the bottom", "blue square on the right",
         "blue square at the bottom",
     ]  # fmt: skip
 
 
 def test_a_crowds_members_may_be_anywhere_and_of_any_size():
-    found = words(
+    scene_words = words(
         square(10, 10, 120, crowd=True), square(240, 10, 20), square(240, 200, 20, "blue")
     )
-    assert said(found, 0) == []
-    assert said(found, 1) == []
-    assert "blue square" in said(found, 2)
+    assert said(scene_words, 0) == []
+    assert said(scene_words, 1) == []
+    assert "blue square" in said(scene_words, 2)
 
 
 def test_where_a_picture_is_turned_nothing_is_said_of_sides():
     things = square(10, 10, 20), square(20, 20, 50, "blue"), square(240, 200, 20, "pink")
-    found = words(*things, sides=False)
-    assert said(found, 0) == ["red square", "small red square"]
-    assert found.related(0) == ["the red square behind a blue square"]
-    assert found.related(2) == []
+    scene_words = words(*things, sides=False)
+    assert said(scene_words, 0) == ["red square", "small red square"]
+    assert scene_words.related(0) == ["the red square behind a blue square"]
+    assert scene_words.related(2) == []
 
 
 def test_a_relation_tells_one_thing_only():
     one, other = square(100, 10, 20), square(150, 100, 20)
-    found = words(one, other, square(240, 110, 20, "blue"))
-    assert found.related(2) == ["the blue square right of a red square"]
+    scene_words = words(one, other, square(240, 110, 20, "blue"))
+    assert scene_words.related(2) == ["the blue square right of a red square"]
     # Both red squares are left of the blue one, the other one of them more than it is above it.
-    assert found.related(0) == ["the red square above a red square"]
+    assert scene_words.related(0) == ["the red square above a red square"]
 
 
 def test_small_words():

@@ -10,7 +10,7 @@ from prompts.evaluation.choice import dialogues
 from prompts.instruction import Instruction, InstructionMode
 from prompts.referring_expression_comprehension import CHOICE
 from prompts.style import Style
-from schemas.item import CaptionProvenance, Description, Expression
+from schemas.item import CaptionProvenance, DetailedCaption, Expression
 from schemas.mask import Mask
 from schemas.sample import Region, ScreenedImage, Task
 
@@ -48,8 +48,8 @@ def asked(compose, make_image):
 
     def ask(*detections, items=(SAID,), meant=MEANT, image_id="7", seed=0):
         image = make_image(image_id=image_id)
-        found = ScreenedImage(image, (meant, *detections), tuple(items))
-        return compose(found, TASK, how(seed))[1]
+        screened = ScreenedImage(image, (meant, *detections), tuple(items))
+        return compose(screened, TASK, how(seed))[1]
 
     return ask
 
@@ -126,7 +126,7 @@ def test_a_record_in_full(asked):
 
 def test_each_sentence_is_a_question_of_its_own(asked):
     other = replace(SAID, id="5/51", text="the large cat")
-    by_model = Description("d", "77", "A cat.", None, CaptionProvenance("model", "{}"))
+    by_model = DetailedCaption("d", "77", "A cat.", None, CaptionProvenance("model", "{}"))
     records = asked(EXACT, AWAY, *OTHERS, items=(SAID, other, by_model))
     assert [record["evaluation"]["item_id"] for record in records] == ["5/50", "5/51"]
     assert ['"the cat"' in record["messages"][0]["content"] for record in records] == [True, False]

@@ -28,8 +28,8 @@ def asked(compose, make_image):
     """The records of an image with some regions."""
 
     def ask(regions=REGIONS, labels=LABELS):
-        found = ScreenedImage(make_image(), tuple(regions), label_set=labels)
-        return compose(found, Task.REGION_CLASSIFICATION, HOW)[1]
+        screened = ScreenedImage(make_image(), tuple(regions), label_set=labels)
+        return compose(screened, Task.REGION_CLASSIFICATION, HOW)[1]
 
     return ask
 

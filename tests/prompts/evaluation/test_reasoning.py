@@ -47,8 +47,8 @@ def asked(compose, make_image):
 
     def ask(*questions, regions=4, seed=0):
         boxes = [Region(str(n), (n / 10, 0, n / 10 + 1, 5), None, "dog") for n in range(regions)]
-        found = ScreenedImage(make_image(source="vcr"), tuple(boxes), questions)
-        return compose(found, TASK, how(seed))
+        screened = ScreenedImage(make_image(source="vcr"), tuple(boxes), questions)
+        return compose(screened, TASK, how(seed))
 
     return ask
 

@@ -47,15 +47,10 @@ def build_it(build_source):
     return partial(build_source, "llava")
 
 
-@pytest.fixture
-def before(instruct, build_it, said_in):
-    """What is said where nothing is bad."""
-    instruct.save()
-    return said_in(build_it(instruct.root))
-
-
 @pytest.mark.parametrize("fault", BAD)
-def test_a_bad_record_goes_and_its_neighbours_stay(instruct, build_it, fault, said_in, before):
+def test_a_bad_record_goes_and_its_neighbours_stay(
+    instruct, build_it, fault, said_in, instruct_said
+):
     changes = {"id": "bad"} | BAD[fault]
     instruct.records.insert(2, instruct.record(GOOD, "<image>\na", "b") | changes)
     instruct.records.pop()
@@ -64,40 +59,40 @@ def test_a_bad_record_goes_and_its_neighbours_stay(instruct, build_it, fault, sa
     rejected = built.rejected()
     assert ("dialogue", "bad", "malformed") in rejected
     assert set(rejected) - {("image", "bad", "no_regions")} == {("dialogue", "bad", "malformed")}
-    assert said_in(built) == before
+    assert said_in(built) == instruct_said
     built.ledger()
 
 
 @pytest.mark.parametrize("fault", EMPTY)
-def test_an_empty_turn_is_refused(instruct, build_it, fault, said_in, before):
+def test_an_empty_turn_is_refused(instruct, build_it, fault, said_in, instruct_said):
     instruct.record(GOOD, id="bad", conversations=EMPTY[fault])
     instruct.save()
     built = build_it(instruct.root)
     ((kind, item_id, reason),) = built.rejected()
     assert (kind, item_id.partition(".")[0], reason) == ("dialogue", "bad", "text_empty")
-    assert said_in(built) == before
+    assert said_in(built) == instruct_said
 
 
-def test_a_text_begins_with_a_request(instruct, build_it, said_in, before):
+def test_a_text_begins_with_a_request(instruct, build_it, said_in, instruct_said):
     instruct.record(None, "", "Once upon a time.", id="tale")
     instruct.save()
     built = build_it(instruct.root)
     ((kind, _, reason), (_, item_id, also)) = built.rejected()
     assert (kind, reason, item_id, also) == ("dialogue", "text_empty", "tale", "no_regions")
-    assert said_in(built) == before
+    assert said_in(built) == instruct_said
 
 
-def test_what_is_no_record_is_named_by_its_place(instruct, build_it, said_in, before):
+def test_what_is_no_record_is_named_by_its_place(instruct, build_it, said_in, instruct_said):
     instruct.records[1:1] = [7, {"id": "x", "image": ["a.jpg"], "conversations": []}, {}]
     instruct.save()
     built = build_it(instruct.root)
     assert built.rejected() == [
         ("dialogue", f"records[{place}]", "malformed") for place in (1, 2, 3)
     ]
-    assert said_in(built) == before
+    assert said_in(built) == instruct_said
 
 
-def test_pictures_that_cannot_be_used(instruct, build_it, said_in, before):
+def test_pictures_that_cannot_be_used(instruct, build_it, said_in, instruct_said):
     for name in ("../secret.jpg", "gone.jpg", "sam/images/1.jpg", "/etc/a.jpg", ""):
         instruct.record("a.jpg", "<image>\na", "b", id=f"of {name}", image=name)
     (instruct.root / "secret.jpg").write_bytes(b"secret")
@@ -119,22 +114,22 @@ def test_pictures_that_cannot_be_used(instruct, build_it, said_in, before):
     }
     of_dialogues = Counter(reason for kind, _, reason in built.rejected() if kind == "dialogue")
     assert of_dialogues == {"image_rejected": 7}
-    assert said_in(built) == before
+    assert said_in(built) == instruct_said
     assert verify(str(built.folder)).problems == []
 
 
-def test_repeats_are_duplicates(instruct, build_it, said_in, before):
+def test_repeats_are_duplicates(instruct, build_it, said_in, instruct_said):
     instruct.records += deepcopy(instruct.records[:2])
     instruct.record(GOOD, "<image>\nQuestion 0 of 3?", "Another answer.")
     instruct.save()
     built = build_it(instruct.root)
     assert [reason for _, _, reason in built.rejected()] == ["duplicate"] * 2
     assert said_in(built) == sorted(
-        [*before, (PLACE, ("<image>\nQuestion 0 of 3?", "Another answer."))]
+        [*instruct_said, (PLACE, ("<image>\nQuestion 0 of 3?", "Another answer."))]
     )
 
 
-def test_a_turn_of_a_megabyte(instruct, build_it, said_in, before):
+def test_a_turn_of_a_megabyte(instruct, build_it, said_in, instruct_said):
     instruct.record(GOOD, "<image>\nTell.", "word " * 250_000, id="long")
     instruct.record(GOOD, "<image>\nTell.", "word " * 10_000 + "end", id="longish")
     instruct.save()
@@ -142,7 +137,7 @@ def test_a_turn_of_a_megabyte(instruct, build_it, said_in, before):
     ((_, item_id, reason),) = built.rejected()
     assert (item_id.partition(".")[0], reason) == ("long", "text_too_long")
     assert said_in(built) == sorted(
-        [*before, (PLACE, ("<image>\nTell.", "word " * 10_000 + "end"))]
+        [*instruct_said, (PLACE, ("<image>\nTell.", "word " * 10_000 + "end"))]
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.datasets.coco import source as coco
+from pipelines.datasets.coco.categories import COCO_NAMES
 from pipelines.datasets.vcr.text import spaced_name, to_passage
 from schemas.item import Mention, mentioned, plain_text
 from schemas.rejection import Reason, Rejected
@@ -105,6 +105,6 @@ def test_the_names_are_the_owners(samples):
     listed = (samples / "vcr" / "cocoontology.json").read_text(encoding="utf-8")
     owned = {line.split('"')[3] for line in listed.splitlines() if '"name"' in line}
     assert len(owned) == 80
-    assert {spaced_name(name) for name in owned} == set(coco.NAMES)
+    assert {spaced_name(name) for name in owned} == set(COCO_NAMES)
     assert spaced_name("hairdrier") == "hair drier"
     assert spaced_name("bicycle rack") == "bicycle rack"

@@ -14,11 +14,11 @@ from pipelines.recap.clip.curve import curve
 from pipelines.recap.clip.plot import SIZE, curve_png
 from pipelines.recap.clip.scorer import Score
 from schemas.columns import BuildStamp, ImageColumn, Row, to_batch, with_images
-from schemas.errors import UsageError
+from schemas.errors import InputFileError, UsageError
 from schemas.ids import sample_id
+from schemas.layout import shard_name
 from schemas.manifest import BuildIdentity, Manifest, Shard
 from schemas.sample import Conversation, Message, Region, Task
-from schemas.shard import shard_name
 
 # Grey levels of left halves; right ones are half as bright. All differ, so that a crop says what it
 # is of.
@@ -192,7 +192,7 @@ def test_images_must_be_embedded(run):
 
 
 def test_no_run_at_all(tmp_path):
-    with pytest.raises(UsageError, match="manifest"):
+    with pytest.raises(InputFileError, match="manifest"):
         calibrated(str(tmp_path))
 
 
@@ -200,7 +200,7 @@ def test_a_damaged_shard(run):
     output = run.write()
     path = next(run.folder.glob("recapd/*.arrow"))
     path.write_bytes(path.read_bytes()[:3000])
-    with pytest.raises(UsageError, match="cannot read the shard"):
+    with pytest.raises(InputFileError, match="cannot read the shard"):
         calibrated(output)
 
 

@@ -1,10 +1,10 @@
-"""Boxes that a detector drew, as COCO's evaluation takes them, and the names of its categories.
+"""Boxes that a detector drew, in the format of COCO's results, and the names of its categories.
 
     [{"image_id": 33471, "category_id": 6, "bbox": [x, y, width, height], "score": 0.98}, ...]
 
-Boxes are in pixels of the stored picture. Category ids are numbers; what they are called stands
-in a file of its own: one name per line, line n for category n, or JSON with `categories`, as COCO
-and LVIS have it.
+Boxes are in pixels of the stored picture. Category ids are numbers; their names stand in a file of
+their own: one name per line, line n for category n, or JSON with `categories`, as COCO and LVIS
+have it.
 Format: https://cocodataset.org/#format-results
 """
 
@@ -12,23 +12,22 @@ from collections.abc import Generator, Mapping, Sequence
 
 import msgspec
 
-from pipelines.datasets.coco import source as coco
-from pipelines.datasets.coco.categories import read_categories
-from pipelines.datasets.coco.records import Raw, malformed
+from pipelines.datasets.coco.categories import COCO_CATEGORIES, read_categories
 from pipelines.datasets.common.content_ids import content_id
 from pipelines.datasets.common.entries import rejection
 from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.common.raw_items import Raw, malformed
 from pipelines.datasets.spec import SourceRequest
 from schemas.errors import InputFileError, UsageError
 from schemas.geometry import xyxy
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.source import Entry, SourceRegion, SplitInput, Store
 
-LVIS_NAMES = 1_203  # categories of LVIS v1
-FLOOR = 0.3  # a score must exceed it
-SMALLEST = 0.02  # of the picture's width and height, which a box must exceed
-MOST = 100  # boxes of one picture
-FALLBACK = 10  # boxes taken where none exceeds the floors
+_LVIS_NAMES = 1_203  # categories of LVIS v1
+MIN_SCORE = 0.3  # a score must exceed it
+MIN_SIDE = 0.02  # of the picture's width and height, which a box must exceed
+MAX_BOXES = 100  # boxes of one picture
+MAX_UNSURE_BOXES = 10  # boxes taken where none exceeds the floors
 
 Names = Mapping[int, str]
 
@@ -58,15 +57,12 @@ _LINK = msgspec.json.Decoder(_Link)
 _CATEGORY = msgspec.json.Decoder(_Category)
 _NAMES_FILE = msgspec.json.Decoder(_NamesFile)
 
-_COCO_IDS = [number for number in range(1, 91) if number not in coco.UNUSED_IDS]
-_COCO_NAMES: Names = dict(zip(_COCO_IDS, coco.ORDERED_NAMES, strict=True))
-
 
 def detection_files(root: str, request: SourceRequest) -> dict[str, str]:
-    """Return the files of a source's detections by role; none where none were asked for.
+    """Return the files of a source's detections by role; none where the request names none.
 
     Raises:
-        UsageError: it is not said what their categories are called.
+        UsageError: the request does not name the categories of the detections.
     """
     paths = request.paths
     if "detections" not in paths:
@@ -111,11 +107,11 @@ def read_detections(split: SplitInput, store: Store) -> tuple[list[Raw], Names]:
     return items, names
 
 
-def picture_of(raw: Raw) -> int:
-    """Return the number of the picture that a detection is about.
+def image_number(raw: Raw) -> int:
+    """Return the COCO number of the picture in which a detection lies.
 
     Raises:
-        msgspec.DecodeError: it names none.
+        msgspec.DecodeError: the detection names none.
     """
     return _LINK.decode(raw).image_id
 
@@ -124,16 +120,16 @@ def distinct_detections(
     split: SplitInput, image_id: str, raws: Sequence[Raw], names: Names
 ) -> Generator[Entry, None, list[SourceRegion]]:
     """Yield the detections of an image that are malformed or repeat others; return the rest."""
-    found: dict[str, SourceRegion] = {}
+    regions: dict[str, SourceRegion] = {}
     for raw in raws:
         try:
             region = _region(raw, names)
-            if region.region_id in found:
+            if region.region_id in regions:
                 raise Rejected(Reason.DUPLICATE, "the same detection stands there once more")
-            found[region.region_id] = region
+            regions[region.region_id] = region
         except Rejected as cause:
             yield rejection(split, Kind.ANNOTATION, content_id(image_id, bytes(raw)), cause)
-    return list(found.values())
+    return list(regions.values())
 
 
 def surest(regions: Sequence[SourceRegion]) -> list[SourceRegion]:
@@ -141,80 +137,82 @@ def surest(regions: Sequence[SourceRegion]) -> list[SourceRegion]:
     return sorted(regions, key=lambda region: (-(region.score or 0), region.region_id))
 
 
-def chosen(regions: Sequence[SourceRegion], width: int, height: int) -> list[SourceRegion]:
-    """Return the detections of one image that are good enough, the surest first.
+def best_detections(regions: Sequence[SourceRegion], width: int, height: int) -> list[SourceRegion]:
+    """Return the boxes that are taken of one image, the surest first.
 
     Args:
         regions: all of the image; each with a score.
         width: of the image, pixels.
-        height: likewise.
+        height: of the image, pixels.
     """
     ordered = surest(regions)
     passing = [region for region in ordered if _passes(region, width, height)]
-    return (passing or ordered[:FALLBACK])[:MOST]
+    return (passing or ordered[:MAX_UNSURE_BOXES])[:MAX_BOXES]
 
 
 def _region(raw: Raw, names: Names) -> SourceRegion:
-    """Return a detection as a region; its id is made of what it says.
+    """Return a detection as a region; its id is made of its category, box and score.
 
     Raises:
         Rejected: `malformed`.
     """
     try:
-        found = decode_json(_DETECTION, raw)
+        detection = decode_json(_DETECTION, raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise malformed(error) from None
     return SourceRegion(
-        region_id=content_id(str(found.category_id), f"{found.bbox} {found.score}".encode()),
-        bbox=xyxy(*found.bbox),
-        category=names[found.category_id],
-        score=found.score,
+        region_id=content_id(
+            str(detection.category_id), f"{detection.bbox} {detection.score}".encode()
+        ),
+        bbox=xyxy(*detection.bbox),
+        category=names[detection.category_id],
+        score=detection.score,
     )
 
 
 def _passes(region: SourceRegion, width: int, height: int) -> bool:
     x0, y0, x1, y1 = region.bbox
     score = region.score or 0
-    return score > FLOOR and x1 - x0 > SMALLEST * width and y1 - y0 > SMALLEST * height
+    return score > MIN_SCORE and x1 - x0 > MIN_SIDE * width and y1 - y0 > MIN_SIDE * height
 
 
 def _category(raw: Raw) -> int | None:
     try:
         return _CATEGORY.decode(raw).category_id
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return None  # it is refused where it is decoded as a whole
+        return None  # the item is refused where it is decoded as a whole
 
 
 def _read_names(split: SplitInput, store: Store) -> tuple[Names, str]:
     lvis = split.files.get("lvis_names")
     path = lvis or split.files.get("detection_names")
     if path is None:
-        return _COCO_NAMES, "COCO's categories"
+        return COCO_CATEGORIES, "COCO's categories"
     content = store.read(path)
     is_json = content.lstrip()[:1] == b"{"
     names = _listed_categories(content, path) if is_json else _lines(content, path)
-    if lvis and len(names) != LVIS_NAMES:
+    if lvis and len(names) != _LVIS_NAMES:
         raise InputFileError(
-            f"{path} names {len(names)} categories, LVIS v1 has {LVIS_NAMES}. Where a name is lost "
-            "or two run together, all that follow stand for other categories: fetch it again."
+            f"{path} names {len(names)} categories, LVIS v1 has {_LVIS_NAMES}. Where a name is "
+            "lost or two run together, all that follow stand for other categories: fetch it again."
         )
     return names, path
 
 
 def _listed_categories(content: bytes, path: str) -> Names:
     try:
-        found = read_categories(decode_json(_NAMES_FILE, content).categories)
+        categories = read_categories(decode_json(_NAMES_FILE, content).categories)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputFileError(
             f"{path}: {error}. Expected an object with categories, as in COCO's or LVIS' own file, "
             "or a name per line."
         ) from None
-    for item_id, cause in found.refused:
+    for item_id, cause in categories.refused:
         raise InputFileError(
             f"{path}: category {item_id}: {cause.detail}. Expected one id and one name of each; "
             "correct it, for a box must not get another's name."
         )
-    return {item_id: name for item_id, name in found.names.items() if isinstance(item_id, int)}
+    return {number: name for number, name in categories.names.items() if isinstance(number, int)}
 
 
 def _lines(content: bytes, path: str) -> Names:

@@ -1,0 +1,27 @@
+"""Items of a JSON file that are still undecoded, so that one bad item spoils only itself.
+
+    [{"id": 7, ...}, {"id": "8", ...}, ...]        a list is cut into the slices of its items first
+
+Ids are numbers, or texts that may be written as numbers.
+"""
+
+import re
+
+import msgspec
+
+from schemas.rejection import Reason, Rejected
+
+Raw = msgspec.Raw  # the bytes of one item
+ItemId = int | str
+
+_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,99}")
+
+
+def as_number(item_id: ItemId) -> ItemId:
+    """Return an id in the one form in which ids are compared: `7` and `"7"` are both 7."""
+    return int(item_id) if type(item_id) is str and _NUMBER.fullmatch(item_id) else item_id
+
+
+def malformed(error: Exception) -> Rejected:
+    """Return the refusal of an item that does not decode; the decoder says what it expected."""
+    return Rejected(Reason.MALFORMED, str(error))

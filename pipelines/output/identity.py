@@ -1,0 +1,48 @@
+"""In what two builds differ, in the words of a person: what a rerun of another recipe is told."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from schemas.manifest import BuildIdentity
+
+
+def identity_differences(before: BuildIdentity | None, now: BuildIdentity) -> list[str]:
+    """Return in what two builds differ, e.g. `["seed (0, now 5)"]`; nothing where they are one.
+
+    Args:
+        before: the build whose output it is; None: its record is unreadable.
+        now: the build that is wanted.
+    """
+    if before is None:
+        return ["everything (its record is unreadable)"]
+    return [*_recipe_differences(before.recipe, now.recipe), *_other_differences(before, now)]
+
+
+def _recipe_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    old, new = _flat(before), _flat(now)
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            yield f"{name} ({old.get(name)!r}, now {new.get(name)!r})"
+
+
+def _other_differences(before: BuildIdentity, now: BuildIdentity) -> Iterator[str]:
+    if before.inputs != now.inputs:
+        changed = {item.name for item in (*before.inputs, *now.inputs)}
+        same = {item.name for item in before.inputs if item in now.inputs}
+        yield f"the input files ({', '.join(sorted(changed - same) or sorted(changed))})"
+    if before.guard != now.guard:
+        changed = {item.name for item in (*before.guard, *now.guard)}
+        same = {item.name for item in before.guard if item in now.guard}
+        yield f"the lists of the guard ({', '.join(sorted(changed - same))})"
+    if (before.builder, before.schema_version) != (now.builder, now.schema_version):
+        yield f"the builder ({before.builder}, now {now.builder})"
+
+
+def _flat(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe with the keys of each source by the source's name: `coco.year`."""
+    flat = {key: value for key, value in recipe.items() if key != "sources"}
+    sources = recipe.get("sources", [])
+    flat["sources"] = [source["name"] for source in sources]
+    for source in sources:
+        flat |= {f"{source['name']}.{key}": value for key, value in source.items()}
+    return flat

@@ -1,0 +1,118 @@
+"""The one reader of what a build leaves on disk beside its shards: manifest, ledger, rejections.
+
+Whatever cannot be read is an `InputFileError` that names the file. Rows are read by
+`pipelines.shards.reader`.
+"""
+
+import io
+from collections.abc import Iterator
+from typing import TypeVar, cast
+
+import msgspec
+from pydantic import BaseModel, ValidationError
+
+from pipelines.datasets.catalog import CATALOG
+from pipelines.recipes.recap import CONFIG as RECAPD
+from pipelines.storage import files
+from schemas.errors import InputFileError
+from schemas.layout import IDENTITY, LEDGER, MANIFEST, config_of, rejected_path
+from schemas.ledger import Ledger
+from schemas.manifest import BuildIdentity, Manifest
+from schemas.rejection import Rejection
+from schemas.shard import VERSION
+
+_CONFIGS = {*CATALOG, RECAPD}
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def names_in(output: str) -> list[str]:
+    """Return the paths of all files below an output, relative to it.
+
+    There are none where the output does not exist, and none behind a link to a folder.
+    """
+    listing = files.walk(output, links=False) if files.exists(output) else ()
+    return [name for name, _ in listing]
+
+
+def is_shard(name: str) -> bool:
+    """Tell whether a file of an output is a shard of ours, by its name."""
+    return config_of(name) in _CONFIGS
+
+
+def read_manifest(output: str, name: str = MANIFEST, *, any_version: bool = False) -> Manifest:
+    """Return the manifest of a finished build.
+
+    Args:
+        output: the folder of the build.
+        name: of the manifest's file there.
+        any_version: whether shards may be of another schema version than ours.
+
+    Raises:
+        InputFileError: there is none, or it cannot be used; says what to do.
+    """
+    path = files.join(output, name)
+    try:
+        manifest = _read(path, "manifest", Manifest)
+    except InputFileError as error:
+        advice = "this is not a finished build; run the build again, it goes on where it stopped"
+        raise InputFileError(f"{error}: {advice}") from None
+    if not any_version and (version := manifest.identity.schema_version) != VERSION:
+        raise InputFileError(
+            f"{path} is of schema version {version}, expected {VERSION}: build it again, or use "
+            f"the version that built it ({manifest.identity.builder})"
+        )
+    return manifest
+
+
+def read_ledger(output: str) -> Ledger:
+    """Return the ledger of an output, or raise `InputFileError`."""
+    return _read(files.join(output, LEDGER), "ledger", Ledger)
+
+
+def read_identity(output: str) -> BuildIdentity | None:
+    """Return the identity of the build that last began in an output; None where it is damaged.
+
+    Raises:
+        InputFileError: there is no such file, or it cannot be read.
+    """
+    content = files.FileStore().read(files.join(output, IDENTITY))
+    try:
+        return BuildIdentity.model_validate_json(content)
+    except ValidationError:
+        return None
+
+
+def read_rejections(output: str, config: str) -> Iterator[Rejection]:
+    """Yield the rejected items of a config, line by line; none where there is no file.
+
+    Raises:
+        InputFileError: the file cannot be read, or a line of it is no rejected item.
+    """
+    path = files.join(output, rejected_path(config))
+    if not files.exists(path):
+        return
+    try:
+        file = cast(io.RawIOBase, files.open_read(path))
+        with io.BufferedReader(file, files.CHUNK_BYTES) as lines:
+            for number, line in enumerate(lines, start=1):
+                yield _rejection(line, f"{path}: line {number}")
+    except OSError as error:
+        raise InputFileError(f"cannot read {path}: {error}") from None
+
+
+def _rejection(line: bytes, where: str) -> Rejection:
+    try:
+        return Rejection.from_line(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputFileError(f"{where}: not a rejected item: {error}") from None
+
+
+def _read(path: str, what: str, model: type[_Model]) -> _Model:
+    try:
+        return model.model_validate_json(files.FileStore().read(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        reason = f"{where}: {first['msg']}" if where else first["msg"]
+        raise InputFileError(f"{path} cannot be read as a {what} ({reason})") from None

@@ -1,0 +1,60 @@
+"""Names on disk: what a build leaves in its output, and where.
+
+    OUTPUT/
+      README.md                                the dataset card
+      manifest.json                            what was built, and the digest of every shard
+      ledger.json                              what became of every item that was read
+      coco/train-00000-of-00002.arrow          a shard of the config `coco`
+      _rejected/coco.jsonl                     the items of `coco` that were left out
+      _state/build.json                        the identity of the build, written first
+      _state/coco/train-00000-of-00002.arrow.json     a finished shard, for a rerun
+      _state/captions/                         the captioner's answers, of a run of `recap`
+      _state/server.log                        what a server said that `recap` started
+
+Paths are relative to the output, with forward slashes. No other module spells these names.
+"""
+
+import re
+
+CARD = "README.md"
+MANIFEST = "manifest.json"
+LEDGER = "ledger.json"
+REJECTED_FOLDER = "_rejected"
+STATE_FOLDER = "_state"
+IDENTITY = f"{STATE_FOLDER}/build.json"
+JOURNAL_FOLDER = f"{STATE_FOLDER}/captions"
+SERVER_LOG = f"{STATE_FOLDER}/server.log"
+SHARD_SUFFIX = ".arrow"
+
+_SHARD = re.compile(rf"([^/]+)/[^/]+-\d{{5}}-of-\d{{5}}{re.escape(SHARD_SUFFIX)}")
+
+
+def shard_name(split: str, index: int, of: int) -> str:
+    """Return the file name of one shard of a split, e.g. `train-00000-of-00002.arrow`."""
+    return f"{split}-{index:05d}-of-{of:05d}{SHARD_SUFFIX}"
+
+
+def shard_path(config: str, split: str, index: int, of: int) -> str:
+    """Return the path of a shard, e.g. `coco/train-00000-of-00002.arrow`."""
+    return f"{config}/{shard_name(split, index, of)}"
+
+
+def shard_pattern(config: str, split: str, of: int) -> str:
+    """Return a glob pattern for the shards of a split, e.g. `coco/train-*-of-00002.arrow`."""
+    return f"{config}/{split}-*-of-{of:05d}{SHARD_SUFFIX}"
+
+
+def config_of(path: str) -> str | None:
+    """Return the config of a shard's path, `coco` for one; None for any other file."""
+    match = _SHARD.fullmatch(path)
+    return match[1] if match else None
+
+
+def rejected_path(config: str) -> str:
+    """Return the path of a config's rejected items, e.g. `_rejected/coco.jsonl`."""
+    return f"{REJECTED_FOLDER}/{config}.jsonl"
+
+
+def state_path(shard: str) -> str:
+    """Return the path of what is remembered of a finished shard, by the path of the shard."""
+    return f"{STATE_FOLDER}/{shard}.json"
