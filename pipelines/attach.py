@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import apache_beam as beam
 from apache_beam.pvalue import PCollection
 from msgspec.structs import replace
 
@@ -15,8 +13,9 @@ from schemas.ledger import Stage
 from schemas.rejection import Rejected
 from schemas.sample import Region, ScreenedImage
 from schemas.source import SplitInput
-from transforms.ledger import LedgerDoFn, StageLedger, booked, passed_on
+from transforms.ledger import StageLedger
 from transforms.screen_items import screen_item
+from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage, skip_stage
 
 
 def describe_image(
@@ -53,7 +52,7 @@ def _looked_up(
     return screen_item(detailed_caption(item, told[item.region_id]), regions)
 
 
-class _DescribeImages(LedgerDoFn):
+class _DescribeImages(StageDoFn[list[ScreenedImage], list[ScreenedImage]]):
     stage = Stage.CAPTION
 
     def __init__(self, splits: Sequence[SplitInput]) -> None:
@@ -63,9 +62,9 @@ class _DescribeImages(LedgerDoFn):
         """Forget the captions of another run."""
         self._captions: dict[tuple[str, str], SplitCaptions] = {}
 
-    def process(self, element: Sequence[ScreenedImage]) -> Iterator[Any]:
-        yield [self._described(found) for found in element]
-        yield from self.settle()
+    def results(self, element: list[ScreenedImage]) -> Iterator[list[ScreenedImage]]:
+        """Yield the images of a batch with their captions."""
+        yield [self._described(screened) for screened in element]
 
     def _described(self, screened: ScreenedImage) -> ScreenedImage:
         at = screened.image.source, screened.image.split
@@ -77,14 +76,16 @@ class _DescribeImages(LedgerDoFn):
 
 
 @dataclass
-class DescribeRegions(beam.PTransform[PCollection[list[ScreenedImage]], Any]):
+class DescribeRegions(
+    StageTransform[PCollection[list[ScreenedImage]], StageOutputs[list[ScreenedImage]]]
+):
     """Batches of ScreenedImage -> the same with the captions that there are of their regions."""
 
     splits: Sequence[SplitInput]  # of the build
 
-    def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> Any:
+    def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> StageOutputs[list[ScreenedImage]]:
         """Apply `describe_image` to the images of every split with captions."""
         splits = [split for split in self.splits if RECAPD_ROLE in split.files]
         if not splits:
-            return passed_on(pcoll)
-        return pcoll | booked(_DescribeImages(splits))
+            return skip_stage(pcoll)
+        return run_stage(pcoll, _DescribeImages(splits))

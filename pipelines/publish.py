@@ -6,6 +6,7 @@ last `manifest.json` follow; without a manifest an output is unfinished.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import AsIter, PCollection
@@ -17,7 +18,7 @@ from pipelines.storage import files
 from schemas.layout import LEDGER, MANIFEST
 from schemas.ledger import Ledger, TallyKey, ledger_of
 from schemas.manifest import Manifest, Shard
-from schemas.rejection import Rejection
+from transforms.stage import StageOutputs
 from transforms.subsample import CategoryKey
 
 
@@ -80,17 +81,17 @@ class Publish(beam.PTransform[PCollection[Shard], PCollection[Ledger]]):
     """Shard, with rejections, tallies and short categories of all stages -> the output's files."""
 
     plan: Plan
-    rejections: Sequence[PCollection[Rejection]]  # of each stage
-    tallies: PCollection[tuple[TallyKey, int]]
+    stages: Sequence[StageOutputs[Any]]  # all of the flow
     short: PCollection[tuple[CategoryKey, int]]
 
     def expand(self, pcoll: PCollection[Shard]) -> PCollection[Ledger]:
         """Write rejections, then the rest in one go."""
-        totals = self.tallies | "AddUp" >> beam.CombinePerKey(sum)
-        # Before they are put together, for from there on they travel.
+        tallies = [stage.tally for stage in self.stages] | "Tallies" >> beam.Flatten()
+        totals = tallies | "AddUp" >> beam.CombinePerKey(sum)
+        # Sorted stage by stage before they are put together, for from there on they travel.
         runs = [
-            rejections | f"Sort{place}" >> beam.ParDo(SortRejections())
-            for place, rejections in enumerate(self.rejections)
+            stage.rejected | f"Sort{number}" >> beam.ParDo(SortRejections())
+            for number, stage in enumerate(self.stages)
         ]
         rejected = (
             runs

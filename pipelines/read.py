@@ -8,11 +8,11 @@ may be the only one.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal, NamedTuple
 
 import apache_beam as beam
 import msgspec
-from apache_beam.pvalue import PBegin, TaggedOutput
+from apache_beam.pvalue import PBegin, PCollection, TaggedOutput
 
 from pipelines.captions.lookup import with_captions
 from pipelines.datasets.catalog import dataset
@@ -22,9 +22,8 @@ from schemas.errors import InputFileError
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejected, Rejection
 from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput
-from transforms.ledger import LedgerDoFn, booked
+from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage_with
 
-FACTS = "facts"
 BATCH_IMAGES = 64  # images that travel as one element, which costs Beam less than many
 
 
@@ -47,10 +46,23 @@ def parse(split: SplitInput) -> Iterator[Entry]:
     return with_captions(entries, split) if RECAPD_ROLE in split.files else entries
 
 
-class _ReadPart(LedgerDoFn):
+class ReadOutputs(NamedTuple):
+    """What reading gives on."""
+
+    stage: StageOutputs[list[SourceImage]]
+    facts: PCollection[SplitFacts]
+
+
+_FACTS: Literal["facts"] = "facts"
+
+
+class _ReadPart(StageDoFn[SplitInput, list[SourceImage]]):
     stage = Stage.READ
 
-    def process(self, element: SplitInput) -> Iterator[Any]:
+    def results(
+        self, element: SplitInput
+    ) -> Iterator[list[SourceImage] | TaggedOutput[Literal["facts"], SplitFacts]]:
+        """Yield the images of a part in batches, and what holds for the split as a whole."""
         self._facts: list[SplitFacts] = []
         if element.leads:
             self.ledger.read(element, Kind.FILE)
@@ -65,8 +77,7 @@ class _ReadPart(LedgerDoFn):
             name = element.files.get(element.split, element.split)
             self.ledger.reject(element, Kind.FILE, name, cause)
         for facts in self._facts:
-            yield TaggedOutput(FACTS, facts)
-        yield from self.settle()
+            yield TaggedOutput(_FACTS, facts)
 
     def _images(self, split: SplitInput) -> Iterator[SourceImage]:
         """Yield the images among a split's entries, and write down the others."""
@@ -106,13 +117,13 @@ def batched(images: Iterable[SourceImage], size: int) -> Iterator[list[SourceIma
 
 
 @dataclass
-class ReadSources(beam.PTransform[PBegin, Any]):
+class ReadSources(StageTransform[PBegin, ReadOutputs]):
     """SplitInput values -> batches of SourceImage; facts, rejections and tallies beside them."""
 
     splits: Sequence[SplitInput]
     parts: int
 
-    def expand(self, pbegin: PBegin) -> Any:
+    def expand(self, pbegin: PBegin) -> ReadOutputs:
         """Parse every part of every split."""
-        parts = split_into_parts(self.splits, self.parts)
-        return pbegin | beam.Create(parts) | "Parse" >> booked(_ReadPart(), FACTS)
+        parts = pbegin | beam.Create(split_into_parts(self.splits, self.parts))
+        return ReadOutputs(*run_stage_with(parts, _ReadPart(), _FACTS))

@@ -10,7 +10,6 @@ The flow:
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
@@ -30,10 +29,11 @@ from schemas.manifest import Shard
 from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import Draft, ImageInfo
 from schemas.source import SplitFacts
-from transforms.ledger import LedgerDoFn, StageLedger, booked, in_bundle
+from transforms.ledger import StageLedger
 from transforms.orientation import annotated_as_stored, turn_rows, upright_size
 from transforms.picture import Picture, inspect, upright
 from transforms.progress import Progress
+from transforms.stage import StageDoFn, StageOutputs, StageTransform, in_bundle, run_stage
 
 
 def shard_keys(facts: SplitFacts, options: WriteOptions) -> Iterator[tuple[ShardKey, Page]]:
@@ -57,13 +57,13 @@ def write_shard(
     path = files.join(options.output, name)
     fingerprint = rows.fingerprint(options.images, options.stamp)
     if known := load_state(options.output, name, fingerprint):
-        ledger.tally.update(known.counts())
-        ledger.rejections += known.rejections
+        ledger.include(known.counts(), known.rejections)
         progress.add(len(rows.images))
         return known.shard
+    own = StageLedger(ledger.stage)  # of this shard alone, to be remembered with it
     with shard_file(path, rows, embed=options.images == "embed") as (out, sink):
         for paged, start in rows.images:
-            _write_image(paged, start, rows, out, options, ledger)
+            _write_image(paged, start, rows, out, options, own)
             progress.add()
     shard = Shard(
         config=source,
@@ -77,7 +77,8 @@ def write_shard(
         captions=out.captions,
         caption_words=out.caption_words,
     )
-    save_state(options.output, ShardState.of(fingerprint, shard, ledger))
+    save_state(options.output, ShardState.of(fingerprint, shard, own))
+    ledger.include(own.tally, own.rejections)
     return shard
 
 
@@ -174,19 +175,16 @@ def _read(path: str, room: memoryview) -> int:
         raise Rejected(Reason.IMAGE_UNREADABLE, f"{error.strerror}") from None
 
 
-class _WriteShard(LedgerDoFn):
+class _WriteShard(StageDoFn[tuple[ShardKey, Iterable[Page]], Shard]):
     stage = Stage.WRITE
 
     def __init__(self, options: WriteOptions) -> None:
         self._options = options
 
-    def process(self, element: tuple[ShardKey, Iterable[Page]]) -> Iterator[Any]:
+    def results(self, element: tuple[ShardKey, Iterable[Page]]) -> Iterator[Shard]:
+        """Yield the one shard that the pages of a key make."""
         key, pages = element
-        ledger = StageLedger(self.stage)
-        yield write_shard(key, pages, self._options, ledger, self.progress)
-        self.ledger.tally.update(ledger.tally)
-        self.ledger.rejections += ledger.rejections
-        yield from self.settle()
+        yield write_shard(key, pages, self._options, self.ledger, self.progress)
 
 
 class _PackByShard(beam.DoFn):
@@ -207,19 +205,15 @@ class _PackByShard(beam.DoFn):
 
 
 @dataclass
-class WriteShards(beam.PTransform[PCollection[list[Draft]], Any]):
+class WriteShards(StageTransform[PCollection[list[Draft]], StageOutputs[Shard]]):
     """Batches of Draft -> Shard, with rejections and tallies beside it."""
 
     options: WriteOptions
     facts: PCollection[SplitFacts]
 
-    def expand(self, pcoll: PCollection[list[Draft]]) -> Any:
+    def expand(self, pcoll: PCollection[list[Draft]]) -> StageOutputs[Shard]:
         """Pack, group by shard, write."""
         packed = pcoll | "Pack" >> beam.ParDo(_PackByShard(self.options))
         every_shard = self.facts | "EveryShard" >> beam.FlatMap(shard_keys, self.options)
-        return (
-            (packed, every_shard)
-            | "Flatten" >> beam.Flatten()
-            | "ByShard" >> beam.GroupByKey()
-            | "WriteShard" >> booked(_WriteShard(self.options))
-        )
+        by_shard = (packed, every_shard) | beam.Flatten() | "ByShard" >> beam.GroupByKey()
+        return run_stage(by_shard, _WriteShard(self.options))

@@ -3,9 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import apache_beam as beam
 from apache_beam.pvalue import PCollection
 from msgspec.structs import replace
 
@@ -18,7 +16,8 @@ from schemas.item import DetailedCaption
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import MULTI_TASK, Conversation, Draft, ScreenedImage, Task
-from transforms.ledger import LedgerDoFn, StageLedger, booked
+from transforms.ledger import StageLedger
+from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage
 
 
 def compose_image(
@@ -112,31 +111,35 @@ def _reject_unused(screened: ScreenedImage, draft: Draft, ledger: StageLedger) -
                 ledger.reject(image, item.kind, item.id, cause)
 
 
-class _ComposeImages(LedgerDoFn):
+class _ComposeImages(StageDoFn[list[ScreenedImage], list[Draft]]):
     stage = Stage.COMPOSE
 
     def __init__(self, tasks: Mapping[str, Sequence[Task]], instruction: Instruction) -> None:
         self._tasks = tasks
         self._instruction = instruction
 
-    def process(self, element: Sequence[ScreenedImage]) -> Iterator[Any]:
+    def results(self, element: list[ScreenedImage]) -> Iterator[list[Draft]]:
+        """Yield the drafts of a batch of images."""
         composed = [
-            compose_image(found, self._tasks[found.image.source], self._instruction, self.ledger)
-            for found in element
+            compose_image(
+                screened, self._tasks[screened.image.source], self._instruction, self.ledger
+            )
+            for screened in element
         ]
         drafts = [draft for draft in composed if draft is not None]
         yield drafts
-        yield from self.settle()
         self.progress.add(len(drafts))  # what is left to be written
 
 
 @dataclass
-class ComposeConversations(beam.PTransform[PCollection[list[ScreenedImage]], Any]):
+class ComposeConversations(
+    StageTransform[PCollection[list[ScreenedImage]], StageOutputs[list[Draft]]]
+):
     """Batches of ScreenedImage -> of Draft, with rejections and tallies beside them."""
 
     tasks: Mapping[str, Sequence[Task]]  # of each source
     instruction: Instruction
 
-    def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> Any:
+    def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> StageOutputs[list[Draft]]:
         """Apply `compose_image` to every image."""
-        return pcoll | booked(_ComposeImages(self.tasks, self.instruction))
+        return run_stage(pcoll, _ComposeImages(self.tasks, self.instruction))

@@ -6,18 +6,17 @@ the id of a Flickr photo. A picture that has another name elsewhere (Visual Geno
 forbidden under all of its names.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo
 from schemas.source import SourceImage
-from transforms.ledger import LedgerDoFn, StageLedger, booked, passed_on
+from transforms.ledger import StageLedger
+from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage, skip_stage
 
 Forbidden = Mapping[str, str]  # name of a picture to the evaluation that is done on it
 PictureName = Callable[[ImageInfo], str | None]  # its name, e.g. "coco/139"; None: it has none
@@ -56,7 +55,7 @@ def guard_image(
     return False
 
 
-class _GuardImages(LedgerDoFn):
+class _GuardImages(StageDoFn[list[SourceImage], list[SourceImage]]):
     stage = Stage.GUARD
 
     def __init__(
@@ -65,9 +64,9 @@ class _GuardImages(LedgerDoFn):
         self._picture_names = picture_names
         self._forbidden = forbidden
 
-    def process(self, element: Sequence[SourceImage]) -> Iterator[Any]:
-        yield [image for image in element if self._passes(image)]
-        yield from self.settle()
+    def results(self, element: list[SourceImage]) -> Iterator[list[SourceImage]]:
+        """Yield the images of a batch that may be trained on."""
+        yield [source_image for source_image in element if self._passes(source_image)]
 
     def _passes(self, source_image: SourceImage) -> bool:
         image = source_image.image
@@ -76,14 +75,14 @@ class _GuardImages(LedgerDoFn):
 
 
 @dataclass
-class GuardImages(beam.PTransform[PCollection[list[SourceImage]], Any]):
+class GuardImages(StageTransform[PCollection[list[SourceImage]], StageOutputs[list[SourceImage]]]):
     """Batches of SourceImage -> the same without pictures that an evaluation is done on."""
 
     picture_names: Mapping[tuple[str, str], PictureName]  # by source and split to train on
     forbidden: Forbidden
 
-    def expand(self, pcoll: PCollection[list[SourceImage]]) -> Any:
+    def expand(self, pcoll: PCollection[list[SourceImage]]) -> StageOutputs[list[SourceImage]]:
         """Apply `guard_image` to every image of a split to train on."""
         if not self.picture_names or not self.forbidden:
-            return passed_on(pcoll)
-        return pcoll | booked(_GuardImages(self.picture_names, self.forbidden))
+            return skip_stage(pcoll)
+        return run_stage(pcoll, _GuardImages(self.picture_names, self.forbidden))

@@ -6,9 +6,7 @@ must be showable; text is disarmed. What fails is rejected with its reason and t
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
 from schemas.geometry import fit_box
@@ -19,9 +17,10 @@ from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import ImageInfo, Region, ScreenedImage
 from schemas.source import MaskVariant, SourceImage, SourceRegion
 from schemas.text import shown_name, storable
-from transforms.ledger import LedgerDoFn, StageLedger, booked
+from transforms.ledger import StageLedger
 from transforms.mask_ablation import worsened
 from transforms.screen_items import screen_item
+from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage
 
 
 def screen_image(
@@ -95,24 +94,26 @@ def _is_blank(mask: Mask) -> bool:
     return len(mask.counts) <= 7 and mask.area() == 0
 
 
-class _ScreenImage(LedgerDoFn):
+class _ScreenImages(StageDoFn[list[SourceImage], list[ScreenedImage]]):
     stage = Stage.SCREEN
 
     def __init__(self, masks: MaskVariant) -> None:
         self._masks = masks
 
-    def process(self, element: Sequence[SourceImage]) -> Iterator[Any]:
+    def results(self, element: list[SourceImage]) -> Iterator[list[ScreenedImage]]:
+        """Yield the images of a batch with what can be used of them."""
         yield [screen_image(image, self.ledger, self._masks) for image in element]
-        yield from self.settle()
         self.progress.add(len(element))
 
 
 @dataclass
-class ScreenRegions(beam.PTransform[PCollection[list[SourceImage]], Any]):
+class ScreenRegions(
+    StageTransform[PCollection[list[SourceImage]], StageOutputs[list[ScreenedImage]]]
+):
     """Batches of SourceImage -> of ScreenedImage, with rejections and tallies beside them."""
 
     masks: MaskVariant = "annotated"
 
-    def expand(self, pcoll: PCollection[list[SourceImage]]) -> Any:
+    def expand(self, pcoll: PCollection[list[SourceImage]]) -> StageOutputs[list[ScreenedImage]]:
         """Apply `screen_image` to every image."""
-        return pcoll | booked(_ScreenImage(self.masks))
+        return run_stage(pcoll, _ScreenImages(self.masks))

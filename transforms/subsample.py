@@ -10,7 +10,6 @@ category. So the choice is the same on every runner, and only a threshold per ca
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import AsDict, PCollection
@@ -22,7 +21,8 @@ from schemas.item import CaptionRef, Expression, Item
 from schemas.ledger import Stage
 from schemas.rejection import Kind
 from schemas.sample import ImageInfo, Region, ScreenedImage
-from transforms.ledger import LedgerDoFn, StageLedger, booked, passed_on
+from transforms.ledger import StageLedger
+from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage, skip_stage
 
 CategoryKey = tuple[str, str, str]  # source, split, category
 RegionRank = tuple[int, str]  # hash, then id, so that no two are equal
@@ -203,19 +203,18 @@ def _image_rank(image: ImageInfo, region: Region, caps: Caps) -> int:
     return rank(caps.seed, "per_image", *_at(image, caps), region.region_id)
 
 
-class _SampleImages(LedgerDoFn):
+class _SampleImages(StageDoFn[list[ScreenedImage], list[ScreenedImage]]):
     stage = Stage.SAMPLE
 
     def __init__(self, caps: Caps) -> None:
         self._caps = caps
 
-    def process(
-        self,
-        element: Sequence[ScreenedImage],
-        smallest: Mapping[CategoryKey, list[RegionRank]],
-    ) -> Iterator[Any]:
-        sampled = [sample_image(found, smallest, self._caps, self.ledger) for found in element]
-        yield [found for found in sampled if found is not None]
+    def results(
+        self, element: list[ScreenedImage], smallest: Mapping[CategoryKey, list[RegionRank]]
+    ) -> Iterator[list[ScreenedImage]]:
+        """Yield the images of a batch with what the caps leave of them."""
+        sampled = [sample_image(image, smallest, self._caps, self.ledger) for image in element]
+        yield [image for image in sampled if image is not None]
 
 
 @dataclass
@@ -236,17 +235,19 @@ class FindSmallest(beam.PTransform[PCollection[list[ScreenedImage]], PCollection
 
 
 @dataclass
-class SampleRegions(beam.PTransform[PCollection[list[ScreenedImage]], Any]):
+class SampleRegions(
+    StageTransform[PCollection[list[ScreenedImage]], StageOutputs[list[ScreenedImage]]]
+):
     """Batches of ScreenedImage -> the same with the regions and items that the caps leave."""
 
     caps: Caps
     smallest: PCollection[Smallest]
 
-    def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> Any:
+    def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> StageOutputs[list[ScreenedImage]]:
         """Apply `sample_image` to every image; without caps, pass them on."""
         if not self.caps.any:
-            return passed_on(pcoll)
-        return pcoll | booked(_SampleImages(self.caps), smallest=AsDict(self.smallest))
+            return skip_stage(pcoll)
+        return run_stage(pcoll, _SampleImages(self.caps), smallest=AsDict(self.smallest))
 
 
 def short_categories(

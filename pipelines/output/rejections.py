@@ -15,7 +15,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 from pipelines.storage import files
 from schemas.layout import rejected_path
 from schemas.rejection import Rejection
-from transforms.ledger import in_bundle
+from transforms.stage import in_bundle
 
 RUN_ITEMS = 50_000  # sorted at once
 BLOCK_LINES = 500  # of each run in memory while runs are merged

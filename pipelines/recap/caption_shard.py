@@ -34,7 +34,7 @@ from schemas.ledger import Stage
 from schemas.manifest import Shard
 from schemas.sample import Draft, ScreenedImage
 from transforms.compose import compose_image
-from transforms.ledger import StageLedger
+from transforms.ledger import Ledgers, StageLedger
 from transforms.progress import Progress
 
 
@@ -56,7 +56,7 @@ def caption_shard(
     key: ShardKey,
     images: Sequence[ScreenedImage],
     job: ShardJob,
-    ledgers: dict[Stage, StageLedger],
+    ledgers: Ledgers,
     run: Callable[[Any], Any],
 ) -> Shard:
     """Caption the images of a shard and write it.
@@ -120,7 +120,7 @@ async def _caption(
 
 
 def _draft(
-    outcome: Outcome, scores: Scores | None, job: ShardJob, ledgers: dict[Stage, StageLedger]
+    outcome: Outcome, scores: Scores | None, job: ShardJob, ledgers: Ledgers
 ) -> Draft | None:
     recipe = job.recipe
     kept = filter_outcome(outcome, scores, recipe.filter.threshold, ledgers[Stage.FILTER])

@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import apache_beam as beam
 import msgspec
-from apache_beam.pvalue import TaggedOutput
 
 from pipelines.build import prepare
 from pipelines.plan import Plan
@@ -19,12 +17,12 @@ from pipelines.recipes.recap import RecapRecipe
 from pipelines.shards.options import ShardKey, shard_key
 from schemas.errors import BuildError
 from schemas.ledger import Stage
+from schemas.manifest import Shard
 from schemas.sample import ImageInfo, Region, ScreenedImage
 from schemas.source import SplitFacts
-from transforms.ledger import KEPT, REJECTED, TALLY, StageLedger
+from transforms.stage import StageDoFn, run_stage
 
 Packed = bytes
-STAGES = (Stage.CAPTION, Stage.FILTER, Stage.COMPOSE, Stage.WRITE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,20 +45,13 @@ class RecapFlow:
 
     def __call__(self, root: beam.Pipeline, plan: Plan, parts: int) -> None:
         """Put the stages into the pipeline."""
-        found = prepare(root, plan, parts)
-        packed = found.images | "Pack" >> beam.FlatMap(pack_images)
-        every_shard = found.facts | "EveryShard" >> beam.FlatMap(shard_keys)
-        shards = (
-            (packed, every_shard)
-            | "Flatten" >> beam.Flatten()
-            | "ByShard" >> beam.GroupByKey()
-            | "Caption"
-            >> beam.ParDo(_CaptionShard(self, plan)).with_outputs(REJECTED, TALLY, main=KEPT)
-        )
-        stages = (*found.stages, shards)
-        rejections = [stage[REJECTED] for stage in stages]
-        tallies = [stage[TALLY] for stage in stages] | "Tallies" >> beam.Flatten()
-        shards[KEPT] | "Publish" >> Publish(plan, rejections, tallies, found.short)
+        prepared = prepare(root, plan, parts)
+        packed = prepared.images | "Pack" >> beam.FlatMap(pack_images)
+        every_shard = prepared.facts | "EveryShard" >> beam.FlatMap(shard_keys)
+        by_shard = (packed, every_shard) | beam.Flatten() | "ByShard" >> beam.GroupByKey()
+        written = run_stage(by_shard, _CaptionShard(self, plan))
+        stages = (*prepared.stages, written)
+        written.kept | "Publish" >> Publish(plan, stages, prepared.short)
 
 
 class _Task(msgspec.Struct, frozen=True, array_like=True):
@@ -88,7 +79,9 @@ def shard_keys(facts: SplitFacts) -> Iterator[tuple[ShardKey, Packed]]:
         yield (facts.source, facts.split, index, facts.shards), b""
 
 
-class _CaptionShard(beam.DoFn):
+class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Packed]], Shard]):
+    stage = Stage.WRITE  # the last of those it goes through
+
     def __init__(self, flow: RecapFlow, plan: Plan) -> None:
         self._flow = flow
         self._write = plan.write_options()
@@ -111,7 +104,8 @@ class _CaptionShard(beam.DoFn):
         self._loop.run(self._captioner.close())
         self._loop.close()
 
-    def process(self, element: tuple[ShardKey, Iterable[Packed]]) -> Iterator[Any]:
+    def results(self, element: tuple[ShardKey, Iterable[Packed]]) -> Iterator[Shard]:
+        """Yield the one shard that the images of a key make."""
         key, packed = element
         job = ShardJob(
             recipe=self._flow.recipe,
@@ -123,14 +117,8 @@ class _CaptionShard(beam.DoFn):
             captioner=self._captioner,
             scorer=self._scorer,
         )
-        ledgers = {stage: StageLedger(stage) for stage in STAGES}
         images = [unpack_image(each) for each in packed if each]
-        yield caption_shard(key, images, job, ledgers, self._loop.run)
-        for ledger in ledgers.values():
-            for rejection in ledger.rejections:
-                yield TaggedOutput(REJECTED, rejection)
-            for account, number in ledger.tally.items():
-                yield TaggedOutput(TALLY, (tuple(str(word) for word in account), number))
+        yield caption_shard(key, images, job, self.ledgers, self._loop.run)
 
 
 async def _made(make: Callable[[], Captioner]) -> Captioner:

@@ -22,7 +22,7 @@ from schemas.rejection import Kind, Reason, Rejected, Rejection
 from schemas.sample import Draft, LabelSet, Region, ScreenedImage, Task
 from schemas.text import shown_name
 from transforms.compose import ComposeConversations, compose_image
-from transforms.ledger import KEPT, REJECTED, TALLY, StageLedger
+from transforms.ledger import StageLedger
 
 MODES = [
     (Style.REGIONGPT, InstructionMode.MULTI_TURN_ALL),
@@ -172,7 +172,7 @@ def test_the_stage_in_a_pipeline(screened):
     with BeamPipeline() as root:
         batches = root | beam.Create([good, [empty]])
         found = batches | ComposeConversations({"coco": TASKS}, how(style, mode))
-        drafts = found[KEPT] | beam.FlatMap(iter)
+        drafts = found.kept | beam.FlatMap(iter)
         assert_that(drafts, equal_to([composed(image, style, mode) for image in good]), "kept")
-        assert_that(found[REJECTED], equal_to([rejection]), "rejected")
-        assert_that(found[TALLY] | beam.CombinePerKey(sum), equal_to(tallies), "tally")
+        assert_that(found.rejected, equal_to([rejection]), "rejected")
+        assert_that(found.tally | beam.CombinePerKey(sum), equal_to(tallies), "tally")

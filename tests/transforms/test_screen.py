@@ -17,7 +17,7 @@ from schemas.mask import MAX_PIXELS, Mask, from_polygons
 from schemas.rejection import Kind, Reason, Rejection, Repair
 from schemas.sample import LabelSet, Region, ScreenedImage
 from schemas.source import SourceImage, SourceRegion
-from transforms.ledger import KEPT, REJECTED, TALLY, StageLedger
+from transforms.ledger import StageLedger
 from transforms.screen import ScreenRegions, screen_image
 
 WIDTH, HEIGHT = 20, 10
@@ -160,7 +160,7 @@ def test_the_stage_in_a_pipeline(make_image):
             ScreenedImage(image, (KEPT_GOOD,), label_set=LABELS),
             ScreenedImage(images[1].image, (replace(KEPT_GOOD, mask=mask),), label_set=LABELS),
         ]
-        assert_that(found[KEPT], equal_to([kept]), "kept")
+        assert_that(found.kept, equal_to([kept]), "kept")
         rejection = Rejection(
             source="coco",
             split="train",
@@ -170,7 +170,7 @@ def test_the_stage_in_a_pipeline(make_image):
             reason=Reason.CROWD,
             detail="marks a group of objects, expected a single one",
         )
-        assert_that(found[REJECTED], equal_to([rejection]), "rejected")
+        assert_that(found.rejected, equal_to([rejection]), "rejected")
         tallies = [
             ((*at, "annotation", "read"), 3),
             ((*at, "annotation", "kept"), 2),
@@ -178,4 +178,4 @@ def test_the_stage_in_a_pipeline(make_image):
             ((*at, "image", "read"), 2),
             ((*at, "image", "kept"), 2),
         ]
-        assert_that(found[TALLY] | beam.CombinePerKey(sum), equal_to(tallies), "tally")
+        assert_that(found.tally | beam.CombinePerKey(sum), equal_to(tallies), "tally")

@@ -16,7 +16,7 @@ from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Kind
 from schemas.sample import LabelSet, Region, ScreenedImage
 from transforms import subsample
-from transforms.ledger import KEPT, REJECTED, TALLY, StageLedger
+from transforms.ledger import StageLedger
 from transforms.subsample import (
     Caps,
     CategoryKey,
@@ -223,8 +223,8 @@ def test_the_stages_in_a_pipeline(world, per_category, per_image):
         batches = root | beam.Create([world[3:], world[:3]])
         found_smallest = batches | FindSmallest(caps)
         found = batches | SampleRegions(caps, found_smallest)
-        images = found[KEPT] | beam.FlatMap(iter)
+        images = found.kept | beam.FlatMap(iter)
         assert_that(found_smallest, equal_to(list(smallest.items())), "smallest")
         assert_that(images, equal_to([image for image in expected if image]), "kept")
-        assert_that(found[REJECTED], equal_to([]), "rejected")
-        assert_that(found[TALLY] | beam.CombinePerKey(sum), equal_to(tallies), "tally")
+        assert_that(found.rejected, equal_to([]), "rejected")
+        assert_that(found.tally | beam.CombinePerKey(sum), equal_to(tallies), "tally")

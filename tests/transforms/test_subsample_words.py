@@ -11,7 +11,7 @@ from schemas.item import Dialogue, Expression, GroundedCaption, Item, Relationsh
 from schemas.ledger import Account, Stage, ledger_of
 from schemas.rejection import Kind
 from schemas.sample import Region, ScreenedImage
-from transforms.ledger import KEPT, TALLY, StageLedger
+from transforms.ledger import StageLedger
 from transforms.subsample import Caps, FindSmallest, SampleRegions, sample_image
 
 OTHERS: list[Item] = [
@@ -126,7 +126,7 @@ def test_the_stage_is_there_for_it_alone(said):
     with BeamPipeline() as root:
         batches = root | beam.Create([[image, said("a=man")]])
         found = batches | SampleRegions(caps(3), batches | FindSmallest(caps(3)))
-        assert_that(found[KEPT], equal_to([[expected]]), "kept")
+        assert_that(found.kept, equal_to([[expected]]), "kept")
         at = ("coco", "train", "sample")
         gone = {"image": 1, "annotation": 6, "sentence": 1}
         sums = dict(tallies)
@@ -134,4 +134,4 @@ def test_the_stage_is_there_for_it_alone(said):
             for outcome in ("read", "sampled_out"):
                 key = (*at, kind, outcome)
                 sums[key] = sums.get(key, 0) + number
-        assert_that(found[TALLY] | beam.CombinePerKey(sum), equal_to(list(sums.items())), "tally")
+        assert_that(found.tally | beam.CombinePerKey(sum), equal_to(list(sums.items())), "tally")

@@ -1,0 +1,132 @@
+"""The base of every stage: a stage yields results; its rejections and counts are delivered for it.
+
+A stage is a `StageDoFn` that writes one method, `results`. While that runs, it books what it reads,
+keeps and rejects in a ledger. The base class owns `process`, so no stage can forget to hand its
+rejections over. Rejections follow each element and counts follow the bundle, so a bundle that is
+tried again counts once.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, final
+
+import apache_beam as beam
+from apache_beam.pvalue import PCollection, TaggedOutput
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.typehints.decorators import IOTypeHints
+from apache_beam.typehints.native_type_compatibility import convert_to_beam_types
+from apache_beam.utils.timestamp import MIN_TIMESTAMP
+from apache_beam.utils.windowed_value import WindowedValue
+
+from schemas.ledger import Stage, TallyKey
+from schemas.rejection import Rejection
+from transforms.ledger import Ledgers, StageLedger
+from transforms.progress import Progress
+
+Element = TypeVar("Element")
+Result = TypeVar("Result")
+Input = TypeVar("Input")
+Outputs = TypeVar("Outputs")
+
+_REJECTED, _TALLY = "rejected", "tally"
+_TYPES = convert_to_beam_types({_REJECTED: Rejection, _TALLY: tuple[TallyKey, int]})
+
+
+class StageOutputs(NamedTuple, Generic[Result]):
+    """What a stage gives on: results, the lines of rejected items, and counts to add up."""
+
+    kept: PCollection[Result]
+    rejected: PCollection[Rejection]
+    tally: PCollection[tuple[TallyKey, int]]
+
+
+class StageDoFn(beam.DoFn, Generic[Element, Result]):
+    """A DoFn with ledgers; subclasses write `results`, and set `stage` to the stage they are."""
+
+    stage: ClassVar[Stage]
+
+    def start_bundle(self) -> None:
+        """Open empty ledgers; an earlier attempt at the bundle leaves nothing behind."""
+        self.ledgers = Ledgers()
+        self.progress = Progress(self.stage)
+
+    @property
+    def ledger(self) -> StageLedger:
+        """The ledger of the stage."""
+        return self.ledgers[self.stage]
+
+    def results(self, element: Element, *args: Any, **side_inputs: Any) -> Iterator[Any]:
+        """Yield what becomes of an element: results, and values for outputs of other tags."""
+        raise NotImplementedError
+
+    @final
+    def process(self, element: Element, *args: Any, **side_inputs: Any) -> Iterator[Any]:
+        """Yield the results, then the rejections that were booked on the way."""
+        yield from self.results(element, *args, **side_inputs)
+        for rejection in self.ledgers.take_rejections():
+            yield TaggedOutput(_REJECTED, rejection)
+
+    @final
+    def finish_bundle(self) -> Iterator[TaggedOutput[str, WindowedValue]]:
+        """Yield the counts of the bundle, and rejections that no element was the occasion of."""
+        self.progress.flush()
+        for rejection in self.ledgers.take_rejections():
+            yield TaggedOutput(_REJECTED, in_bundle(rejection))
+        for key, number in self.ledgers.tally().items():
+            plain = tuple(str(word) for word in key), number
+            yield TaggedOutput(_TALLY, in_bundle(plain))
+
+    def default_type_hints(self) -> IOTypeHints:
+        """Return the types of all outputs, by the annotations of `results`; Beam checks them."""
+        hints = IOTypeHints.from_callable(self.results)
+        assert hints is not None, "results is annotated"
+        assert hints.input_types is not None, "its element is annotated"
+        (element, *_), _ = hints.input_types
+        (result,), extra = hints.strip_iterable().extract_tagged_outputs().output_types
+        return hints.with_input_types(element).with_output_types(result, **_TYPES, **extra)
+
+
+class StageTransform(beam.PTransform[Input, Outputs]):
+    """A transform with the outputs of a stage; each of them is typed by the DoFn it comes from."""
+
+    def default_type_hints(self) -> IOTypeHints:
+        """Return the type of the input, by the annotation of `expand`; Beam checks it."""
+        hints = IOTypeHints.from_callable(self.expand)
+        assert hints is not None, "expand is annotated"
+        return hints.with_output_types_from(IOTypeHints.empty()).strip_pcoll()
+
+
+def in_bundle(value: object) -> WindowedValue:
+    """Return a value as it must be yielded when a bundle ends."""
+    return WindowedValue(value, MIN_TIMESTAMP, (GlobalWindow(),))
+
+
+def run_stage(
+    elements: PCollection[Element], dofn: StageDoFn[Element, Result], **side_inputs: Any
+) -> StageOutputs[Result]:
+    """Return the outputs of a stage."""
+    return StageOutputs(*_applied(elements, dofn, (), side_inputs))
+
+
+def run_stage_with(
+    elements: PCollection[Element], dofn: StageDoFn[Element, Result], tag: str
+) -> tuple[StageOutputs[Result], PCollection[Any]]:
+    """Return the outputs of a stage, and one more that it yields under a tag."""
+    *outputs, extra = _applied(elements, dofn, (tag,), {})
+    return StageOutputs(*outputs), extra
+
+
+def skip_stage(elements: PCollection[Result]) -> StageOutputs[Result]:
+    """Return the outputs of a stage that has nothing to do: all is kept and nothing is counted."""
+    pipeline = elements.pipeline
+    rejected, tally = (pipeline | f"No{tag}" >> beam.Create([]) for tag in (_REJECTED, _TALLY))
+    return StageOutputs(elements, rejected, tally)
+
+
+def _applied(
+    elements: PCollection[Element],
+    dofn: StageDoFn[Element, Result],
+    tags: Sequence[str],
+    side_inputs: Mapping[str, Any],
+) -> Iterable[PCollection[Any]]:
+    par_do = beam.ParDo(dofn, **side_inputs)
+    return elements | par_do.with_outputs(_REJECTED, _TALLY, *tags, main="kept")
