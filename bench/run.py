@@ -67,7 +67,7 @@ def _photos(data: Path) -> Workload:
         title="20,000 images of about 110 kB, embedded, masks as run lengths, SHA-256",
         data=write_photo_set(data / "photos"),
         images="embed",
-        flags=("--workers", "2", "--shard-size", "400MB"),
+        flags=("--workers", "2", "--shard-size", "400MiB"),
         target="2.0 (aim 2.8), 0.5 GB in any process",
     )
 
@@ -77,7 +77,7 @@ def _annotations(data: Path) -> Workload:
         title="118,287 images and 860,001 boxes by reference, masks as run lengths",
         data=write_annotation_set(data / "annotations"),
         images="reference",
-        flags=("--workers", "2", "--shard-size", "64MB"),
+        flags=("--workers", "2", "--shard-size", "64MiB"),
         target="2.0 (aim 4), 2 GB in any process (aim 1.2 GB)",
     )
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
@@ -49,7 +50,7 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
     for line in _emptied(ledger, manifest):
         console.print(f"[bold red]nothing was kept of[/bold red] {escape(line)}")
     total = sum(shard.bytes for shard in manifest.shards)
-    shards = f"{len(manifest.shards)} shards, {size_text(total)}, in {seconds:.1f} s"
+    shards = f"{len(manifest.shards)} shards, {decimal(total)}, in {seconds:.1f} s"
     console.print(f"{shards}: {escape(plan.output)}")
     config = default_config(plan.recipe.name, manifest)
     console.print("\nfrom datasets import load_dataset")
@@ -88,12 +89,3 @@ def _emptied(ledger: Ledger, manifest: Manifest) -> Iterator[str]:
 
 def _by_count(item: tuple[str, int]) -> tuple[int, str]:
     return item[1], item[0]
-
-
-def size_text(size: float) -> str:
-    """Return a number of bytes for a person."""
-    for unit in ("B", "KB", "MB", "GB"):
-        if size < 1024 or unit == "GB":
-            break
-        size /= 1024
-    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

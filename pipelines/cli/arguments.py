@@ -11,19 +11,19 @@ from schemas.errors import UsageError
 MOST_PROCESSES = 256
 KNOWN_NAMES = ("coco", "lvis")  # of the categories of detections
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB)", re.IGNORECASE)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(|k|m|g|ki|mi|gi)b", re.IGNORECASE)
 _DIGITS = re.compile(rf"[0-9]{{1,{len(str(MAX_CAP))}}}")
-_UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30}
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
 def parse_size(text: str) -> int:
-    """Return a size like `500MB` in bytes; units are powers of 1024."""
-    found = _SIZE.fullmatch(text.strip())
-    size = float(found[1]) * _UNITS[found[2].lower()] if found else 0.0
+    """Return a size in bytes: `500MB` is 500 million, `500MiB` is 500 times 2^20."""
+    match = _SIZE.fullmatch(text.strip())
+    size = float(match[1]) * _UNITS[match[2].lower()] if match else 0.0
     if not 1 <= size <= MAX_SHARD_BYTES:
         raise UsageError(
-            f"--shard-size {text[:200]!r}: expected a size such as 500MB or 2GB, of at most "
-            f"{MAX_SHARD_BYTES >> 30}GB"
+            f"--shard-size {text[:200]!r}: expected a size such as 500MB or 2GiB, of at most "
+            f"{MAX_SHARD_BYTES >> 30}GiB"
         )
     return int(size)
 

@@ -3,12 +3,12 @@
 from collections import Counter
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
 from pipelines.attach import describe_image
 from pipelines.captions.lookup import SplitCaptions
-from pipelines.card.summary import size_text
 from pipelines.plan import Plan
 from pipelines.read import parse
 from pipelines.recipes.recipe import RECAPD_ROLE
@@ -93,9 +93,9 @@ def print_dry_run(plan: Plan) -> None:
         table.add_row(
             found.split.source,
             found.split.split,
-            size_text(sizes),
+            decimal(sizes),
             *(f"{number:,}" for number in (found.images, found.regions)),
-            size_text(found.picture_bytes),
+            decimal(found.picture_bytes),
             f"{missing:,}",
         )
     console.print(table)
@@ -112,9 +112,9 @@ def print_dry_run(plan: Plan) -> None:
 def _print_output(console: Console, plan: Plan, forecasts: list[Forecast]) -> None:
     weight = sum(found.bytes for found in forecasts)
     free = files.free_bytes(plan.output)
-    room = f"; {size_text(free)} are free there" if free is not None else ""
+    room = f"; {decimal(free)} are free there" if free is not None else ""
     shards = sum(found.shards for found in forecasts)
     console.print(
-        f"would write about {size_text(weight)} in {shards} shards "
+        f"would write about {decimal(weight)} in {shards} shards "
         f"to {escape(plan.output)}{room}; caps and unusable pictures can only make it less"
     )

@@ -1,9 +1,9 @@
 """What a person reads at the end of a verification."""
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.markup import escape
 
-from pipelines.card.summary import size_text
 from pipelines.verify.output import Report
 
 MOST_PROBLEMS = 50
@@ -19,5 +19,5 @@ def print_report(report: Report) -> None:
         console.print(f"and {more:,} more")
     verdict = "verified" if report.ok else f"{len(report.problems):,} problems"
     console.print(
-        f"{verdict}: {report.rows:,} records in {report.shards} shards, {size_text(report.bytes)}"
+        f"{verdict}: {report.rows:,} records in {report.shards} shards, {decimal(report.bytes)}"
     )

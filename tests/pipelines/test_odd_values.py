@@ -29,12 +29,14 @@ def test_a_cap_out_of_bounds_is_a_line(source_prefix, number):
     assert parse_caps("per_image", [f"{source_prefix}1000000000"], ["coco"]).popitem()[1] == 10**9
 
 
-@pytest.mark.parametrize("size", ["9" * 400 + "MB", MANY_DIGITS + "B", "1025GB", "1024.5GB"])
+@pytest.mark.parametrize(
+    "size", ["9" * 400 + "MB", MANY_DIGITS + "B", "1025GiB", "1024.5GiB", "1100GB"]
+)
 def test_a_size_out_of_bounds_is_a_line(size):
-    with pytest.raises(UsageError, match=r"such as 500MB or 2GB, of at most 1024GB$") as refused:
+    with pytest.raises(UsageError, match=r"such as 500MB or 2GiB, of at most 1024GiB$") as refused:
         parse_size(size)
     assert len(str(refused.value)) < 300
-    assert parse_size("1024GB") == 2**40
+    assert parse_size("1024GiB") == 2**40
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import argparse
 
-SHARD_SIZE = "500MB"  # where no other is wanted
+SHARD_SIZE = "500MiB"  # where no other is wanted
 
 
 def add_place_flags(group: "argparse._ArgumentGroup") -> None:

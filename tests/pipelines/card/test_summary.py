@@ -1,6 +1,9 @@
 """What a person reads at the end of a build: the figures of each split, and what was rejected."""
 
+from rich.filesize import decimal
+
 from pipelines.cli.parser import run
+from pipelines.preview import build_facts
 
 
 def test_each_split_has_its_own_figures(two_splits, tmp_path, capsys):
@@ -29,3 +32,16 @@ def test_a_split_of_which_nothing_is_left_is_named(two_splits, tmp_path, capsys)
     assert [line for line in shown if "nothing was kept" in line] == [
         "nothing was kept of coco/val: image_missing 2"
     ]
+
+
+def test_a_size_reads_the_same_wherever_it_is_shown(two_splits, tmp_path, capsys):
+    root, _ = two_splits
+    out = str(tmp_path / "out")
+    words = ["build", "--sources", "coco", "--data-root", str(root), "--label-set", "Things"]
+    assert run([*words, "--output", out]) == 0
+    size = decimal(sum(path.stat().st_size for path in (tmp_path / "out").rglob("*.arrow")))
+    assert size.endswith(" kB"), "units are powers of 1000"
+    assert f"2 shards, {size}, in " in capsys.readouterr().out
+    assert run(["verify", out]) == 0
+    assert f"2 shards, {size}\n" in capsys.readouterr().out
+    assert build_facts(out)["Build"]["shards"] == f"2, {size}"

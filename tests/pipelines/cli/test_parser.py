@@ -121,7 +121,7 @@ def test_a_build_from_the_command_line(build, output_of, tmp_path, capsys):
         (["--rec-negatives", "nan"], "--rec-negatives: Input should be"),
         (["--workers", "0"], "--workers 0: expected 1 or more"),
         (["--workers", "100000"], "--workers 100000: expected at most 256"),
-        (["--shard-size", "big"], "--shard-size 'big': expected a size such as 500MB or 2GB"),
+        (["--shard-size", "big"], "--shard-size 'big': expected a size such as 500MB or 2GiB"),
         (["--sources", "coco,coco"], "source 'coco' is given more than once"),
         (["--sources", "cocoa"], "no source 'cocoa'; the sources are: coco"),
         (["--sources", ""], "no source ''; the sources are: coco"),
@@ -208,7 +208,16 @@ def test_a_dry_run_counts_and_writes_nothing(build, two_splits, tmp_path, capsys
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("500MB", 500 * 2**20), ("2gb", 2**31), ("1.5 KB", 1536), (" 7b ", 7), ("0.5KB", 512)],
+    [
+        ("500MB", 500_000_000),
+        ("500MiB", 500 * 2**20),
+        ("2gb", 2 * 10**9),
+        ("2gib", 2**31),
+        ("1.5 KB", 1500),
+        ("1.5 KiB", 1536),
+        (" 7b ", 7),
+        ("0.5kB", 500),
+    ],
 )
 def test_sizes(text, size):
     assert parse_size(text) == size
@@ -246,7 +255,7 @@ def test_a_path_of_a_source_that_is_not_built(text):
 
 @pytest.mark.parametrize("text", ["", "500", "MB", "-1MB", "1e3MB", "5TB", "0MB", "0.1B", "5 M B"])
 def test_what_is_no_size(text):
-    with pytest.raises(UsageError, match="expected a size such as 500MB or 2GB"):
+    with pytest.raises(UsageError, match="expected a size such as 500MB or 2GiB"):
         parse_size(text)
 
 

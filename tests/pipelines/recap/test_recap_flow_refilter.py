@@ -16,7 +16,7 @@ THRESHOLD, OTHER = -0.5, 0.1
 def words(serve):
     """The server of a run, and the flags that do not filter."""
     server = serve()
-    flags = ["--endpoint", server.url, "--model", "stub", "--limit", 4, "--shard-size", "20KB"]
+    flags = ["--endpoint", server.url, "--model", "stub", "--limit", 4, "--shard-size", "20KiB"]
     return server, [*flags, "--device", "cpu"]
 
 
@@ -95,7 +95,7 @@ def test_mistakes_cost_no_captions(words, recap_words, tmp_path) -> None:
         (*refilter, "--limit", 5): "limit",
         (*refilter, "--no-global-caption"): "captioning",
         (*refilter, "--model", "other"): "captioning",
-        (*refilter, "--shard-size", "1MB"): "shard_bytes",
+        (*refilter, "--shard-size", "1MiB"): "shard_bytes",
         ("--threshold", OTHER, "--seed", 1): "--rebuild",
         (*refilter, "--threshold", OTHER): "Give one of",
         (): "Give one of",
@@ -235,7 +235,7 @@ def test_an_end_while_an_old_run_is_cleared(
     recap_words, tmp_path, monkeypatch, flag, steps
 ) -> None:
     """What is left is a run that can be gone on with, whether to the old end or the new one."""
-    flags = ["--captioner", "builtin", "--limit", 4, "--shard-size", "20KB", "--device", "cpu"]
+    flags = ["--captioner", "builtin", "--limit", 4, "--shard-size", "20KiB", "--device", "cpu"]
     begun = [*flags, "--threshold", THRESHOLD]
     anew = [*flags, flag, OTHER] if flag == "--refilter" else [*begun, flag, "--seed", 1]
     assert recap_words(tmp_path, *begun)[0] == 0

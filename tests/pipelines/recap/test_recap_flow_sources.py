@@ -12,7 +12,7 @@ from schemas.sample import Task
 
 CAPTIONABLE = {"coco": ["--label-set", "Shapes-15"], "lvis": ["--label-set", "Figures-15"]}
 CAPTIONABLE |= {"v3det": []}
-BUILTIN = ["--captioner", "builtin", "--limit", 4, "--shard-size", "40KB"]
+BUILTIN = ["--captioner", "builtin", "--limit", 4, "--shard-size", "40KiB"]
 
 
 def test_sources_with_class_names_are_known() -> None:
@@ -89,7 +89,7 @@ def test_flags_that_cannot_be_used(recap_words, tmp_path, flags, hint) -> None:
 def test_the_captions_follow_their_regions(recap_words, recap_output, tmp_path) -> None:
     """The same with caps, in one shard or many, is the same about each region."""
     flags = ["--captioner", "builtin", "--limit", 6, "--no-filter"]
-    assert recap_words(tmp_path / "many", *flags, "--shard-size", "10KB")[0] == 0
+    assert recap_words(tmp_path / "many", *flags, "--shard-size", "10KiB")[0] == 0
     assert recap_words(tmp_path / "one", *flags)[0] == 0
     assert recap_words(tmp_path / "few", *flags, "--per-image", 2)[0] == 0
     many, one, few = (recap_output(tmp_path / name) for name in ("many", "one", "few"))
