@@ -1,7 +1,15 @@
-"""What is remembered of a finished shard, so that a rerun can skip it."""
+"""What is remembered of a finished shard, so that a rerun can skip it.
+
+    {"fingerprint": "5f0c...", "shard": {"config": "coco", "split": "train", ...},
+     "tally": [[["coco", "train", "write", "image", "kept"], 118]], "rejections": []}
+
+A state that cannot be read, as one of an older version, is as good as none: the shard is written
+again.
+"""
+
+from typing import Any
 
 import msgspec
-from pydantic import ValidationError
 
 from pipelines.storage import files
 from schemas.layout import state_path
@@ -14,35 +22,26 @@ PASSING = {Reason.IMAGE_MISSING, Reason.IMAGE_UNREADABLE}  # what may be mended 
 
 
 class ShardState(msgspec.Struct, frozen=True):
-    """A finished shard, what went into it, and what the ledger must still learn from it."""
+    """A finished shard, what went into it, and what the ledger of a rerun must count of it."""
 
     fingerprint: str
-    shard_json: str
+    shard: Shard  # the manifest's entry
     tally: tuple[tuple[TallyKey, int], ...]
     rejections: tuple[Rejection, ...]
 
     @classmethod
     def of(cls, fingerprint: str, shard: Shard, ledger: StageLedger) -> "ShardState":
         """Return the state of a shard that was just written."""
-        return cls(
-            fingerprint,
-            shard.model_dump_json(),
-            tuple(sorted(ledger.tally.items())),
-            tuple(ledger.rejections),
-        )
-
-    @property
-    def shard(self) -> Shard:
-        """The manifest's entry."""
-        return Shard.model_validate_json(self.shard_json)
+        tally = tuple(sorted(ledger.tally.items()))
+        return cls(fingerprint, shard, tally, tuple(ledger.rejections))
 
     def counts(self) -> Tally:
-        """Return the tally of the stage that wrote it."""
+        """Return the tally of the stage that wrote the shard."""
         return Tally(dict(self.tally))
 
 
 def load_state(output: str, name: str, fingerprint: str) -> ShardState | None:
-    """Return the state of a finished shard if it is the one wanted and still there.
+    """Return the state of a finished shard if it has this fingerprint and its file is still there.
 
     A shard that lacks pictures that could not be read is not finished: they may be readable now.
     """
@@ -52,18 +51,26 @@ def load_state(output: str, name: str, fingerprint: str) -> ShardState | None:
     try:
         with files.open_read(path) as file:
             state = _DECODER.decode(file.read())
-        size = state.shard.bytes
-    except (msgspec.DecodeError, UnicodeDecodeError, ValidationError):
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     written = files.join(output, name)
     whole = not any(rejection.reason in PASSING for rejection in state.rejections)
     known = whole and state.fingerprint == fingerprint and files.exists(written)
-    return state if known and files.size_of(written) == size else None
+    return state if known and files.size_of(written) == state.shard.bytes else None
 
 
 def save_state(output: str, state: ShardState) -> None:
     """Remember a finished shard."""
-    files.write_whole(files.join(output, state_path(state.shard.path)), msgspec.json.encode(state))
+    files.write_whole(files.join(output, state_path(state.shard.path)), _ENCODER.encode(state))
 
 
-_DECODER = msgspec.json.Decoder(ShardState)
+def _encoded(shard: Shard) -> dict[str, Any]:
+    return shard.model_dump()
+
+
+def _decoded(kind: type[Shard], content: Any) -> Shard:
+    return kind.model_validate(content)
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_encoded)
+_DECODER = msgspec.json.Decoder(ShardState, dec_hook=_decoded)
