@@ -18,8 +18,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from apache_beam.io.filesystem import FileMetadata, FileSystem
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.transforms import userstate
 from PIL import Image
 
 from pipelines.cli.parser import run as run_command
@@ -210,26 +208,6 @@ class InParts(LaunchOptions):
 
     def parts(self) -> int:
         return 3
-
-
-@pytest.fixture(scope="session", autouse=True)
-def beam_looks_once():
-    """Makes Beam look once at its options, and not at all for state and timers: no stage has any.
-
-    It looks a hundred times and more for one pipeline: half the time of a small build.
-    """
-    views, view_as = {}, PipelineOptions.view_as
-
-    def view_once(options, kind):
-        key = id(options._all_options), kind  # every view of the same options holds that dictionary
-        if key not in views:
-            views[key] = view_as(options, kind)
-        return views[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PipelineOptions, "view_as", view_once)
-        patch.setattr(userstate, "get_dofn_specs", lambda stage: (set(), set()))
-        yield
 
 
 @pytest.fixture(scope="session")
