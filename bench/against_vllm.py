@@ -37,7 +37,7 @@ from bench.full_size_world.coco import CocoSet, write_photo_set
 from bench.recorder import Recorder, Run, clocks
 from pipelines.datasets.spec import SourceRequest
 from pipelines.recap.client.endpoints import Servers
-from pipelines.recap.flow import Tools
+from pipelines.recap.flow import CaptionTools
 from pipelines.recap.plan import make_recap_plan
 from pipelines.recap.run import run_recap
 from pipelines.recap.serving.command import find_vllm, parse_serve_args, serve_command
@@ -117,7 +117,7 @@ def _recap(photos: CocoSet, url: str, args: argparse.Namespace, folder: Path) ->
     )
     servers = Servers(endpoints=(url,), concurrency=args.concurrency)
     captioner = partial(Recorder, servers, how, folder)
-    tools = Tools(captioner=captioner, scorer=None, side_by_side=args.concurrency)
+    tools = CaptionTools(captioner=captioner, scorer=None, concurrent_images=args.concurrency)
     run_recap(recipe, make_recap_plan(recipe, "", str(folder / "out")), tools)
     return msgspec.json.decode((folder / "run.json").read_bytes(), type=Run)
 

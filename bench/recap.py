@@ -27,7 +27,7 @@ import numpy as np
 import openai
 from PIL import Image
 
-from pipelines.recap.captioning.captioner import Request, Subject
+from pipelines.recap.captioning.captioner import PromptImage, Request
 from pipelines.recap.client.captioner import OpenAICaptioner
 from pipelines.recap.client.endpoints import Servers
 from pipelines.recipes.recap import Captioning
@@ -111,14 +111,16 @@ def _captioner(url: str, concurrency: int) -> OpenAICaptioner:
 
 
 def _ours(captioner: OpenAICaptioner, jpeg: bytes) -> Ask:
+    async def load_image() -> PromptImage:
+        return PromptImage(jpeg)
+
     async def ask(number: int) -> str:
         request = Request(
             id=f"bench/{number}",
-            image_key=number,
+            image_rank=number,
             prompt=PROMPT.format(number),
-            jpeg=jpeg,
+            load_image=load_image,
             max_tokens=TOKENS,
-            subject=Subject(SIDE, SIDE, ()),
         )
         return (await captioner.ask(request)).text
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from pipelines.recap.captioning.captioner import Answer, Request
+from pipelines.recap.captioning.captioner import Answer, PromptImage, Request
 from pipelines.recap.client.captioner import OpenAICaptioner
 from pipelines.recap.client.chat import encode_request
 from pipelines.recap.client.endpoints import Servers
@@ -23,28 +23,29 @@ class Run(msgspec.Struct):
 
 
 class Recorder(OpenAICaptioner):
-    """Writes `run.json` and `requests.jsonl` into a folder at the end."""
+    """A captioner that writes `run.json` and `requests.jsonl` into a folder at the end."""
 
     def __init__(self, servers: Servers, captioning: Captioning, folder: Path) -> None:
         super().__init__(servers, captioning)
         self._folder = folder
-        self._asked: list[Request] = []
+        self._asked: list[tuple[Request, PromptImage]] = []
         self._answers: list[Answer] = []
         self._began = (0.0, 0.0)
         self._ended = 0.0
 
     async def ask(self, request: Request) -> Answer:
         """Ask, and take note."""
+        image = await request.load_image()
         if not self._asked:
             self._began = clocks()
-        self._asked.append(request)
+        self._asked.append((request, image))
         answer = await super().ask(request)
         self._ended = time.perf_counter()
         self._answers.append(answer)
         return answer
 
     async def close(self) -> None:
-        """Write what was noted."""
+        """Write the notes."""
         await super().close()
         run = Run(
             calls=len(self._answers),
@@ -55,9 +56,9 @@ class Recorder(OpenAICaptioner):
         )
         (self._folder / "run.json").write_bytes(msgspec.json.encode(run))
         with (self._folder / "requests.jsonl").open("wb") as lines:
-            for asked in self._asked:
-                limit = {"max_tokens": asked.max_tokens}
-                lines.write(encode_request(asked.prompt, asked.jpeg, limit) + b"\n")
+            for request, image in self._asked:
+                limit = {"max_tokens": request.max_tokens}
+                lines.write(encode_request(request.prompt, image.jpeg, limit) + b"\n")
 
 
 def clocks() -> tuple[float, float]:

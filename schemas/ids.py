@@ -57,6 +57,11 @@ def sample_id(source: str, split: str, image_id: str, task: str, ordinal: int) -
     return f"{source}/{split}/{image_id}/{task}/{ordinal}"
 
 
+def image_of(record_id: str) -> str:
+    """Return the part of a record's id that names its image: coco/train/7 of coco/train/7/vqa/0."""
+    return record_id.rsplit("/", 2)[0]
+
+
 def _add(state: blake2b, parts: Sequence[str | int]) -> None:
     # Each part goes with its length, so that ("a", "bc") and ("ab", "c") differ.
     for part in parts:

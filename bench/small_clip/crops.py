@@ -7,10 +7,9 @@ from io import BytesIO
 from PIL import Image
 
 from bench.small_clip.sentences import Facts, facts_of
-from pipelines.recap.captioning.views import SCORED_PIXELS
+from pipelines.recap.clip.crops import clip_crop
 from pipelines.sample_world.album import lay_out, picture_bytes
 from pipelines.sample_world.scene import Scene, generator
-from transforms.crop import crop, encode_jpeg
 
 GREY_EVERY = 16
 
@@ -43,7 +42,7 @@ def sights(world: str, scenes: int, contexts: Sequence[float] = (0.0,)) -> Itera
             context = float(rng.choice(contexts))
             yield Sight(
                 picture=picture,
-                crop=_reopened(encode_jpeg(crop(picture, thing.box, context), SCORED_PIXELS)),
+                crop=_reopened(clip_crop(picture, thing.box, context)),
                 scene=scene,
                 index=index,
                 facts=facts_of(scene, index, rng),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pipelines.plan import Plan
-from pipelines.recipes.recap import BUILTIN_MODEL, Captioning, Filter, RecapRecipe
+from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
 from schemas.layout import REJECTED_FOLDER
 
 
@@ -18,7 +18,7 @@ def captioning_section(plan: Plan) -> str:
 
 def _asked(captioning: Captioning) -> Iterator[str]:
     if captioning.captioner == "builtin":
-        yield f"by `{BUILTIN_MODEL}`, our own, which says only what it measures"
+        yield f"by `{captioning.captioner_model}`, our own, which says only what it measures"
         return
     yield (
         f"by the model `{captioning.model}`, at temperature {captioning.temperature:g} "

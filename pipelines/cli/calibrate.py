@@ -4,7 +4,7 @@ from argparse import Namespace
 
 from pipelines.cli.arguments import folder, positive
 from pipelines.recap.clip.calibrate import Calibration, calibrate
-from pipelines.recap.clip.files import SUFFIX, picture_of, write_findings
+from pipelines.recap.clip.files import SUFFIX, picture_of, write_calibration
 from pipelines.runner.progress import Ticker
 from schemas.errors import UsageError
 
@@ -21,7 +21,7 @@ def run(args: Namespace) -> int:
 
     with Ticker("calibrating:") as ticker:
         ticker.say("loading CLIP")
-        found = calibrate(
+        calibration_run = calibrate(
             output,
             ClipScorer(args.clip_model, args.clip_weights, args.device),
             pairs=pairs,
@@ -29,8 +29,8 @@ def run(args: Namespace) -> int:
             seed=args.seed,
             on_progress=lambda done, total: ticker.say(f"{done:,} of {total:,} pairs"),
         )
-    write_findings(found, args.to)
-    _print(found.calibration, found.filtered)
+    write_calibration(calibration_run, args.to)
+    _print(calibration_run.calibration, calibration_run.filtered)
     print(f"wrote {args.to} and {picture_of(args.to)}; for `recap --calibration {args.to}`")
     return 0
 

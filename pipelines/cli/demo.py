@@ -17,10 +17,10 @@ from pipelines.plan import make_plan
 from pipelines.preview import build_facts, choose, write_page
 from pipelines.recap.captioning.builtin import BuiltinCaptioner
 from pipelines.recap.clip.calibrate import calibrate
-from pipelines.recap.clip.files import write_findings
+from pipelines.recap.clip.files import write_calibration
 from pipelines.recap.clip.open_clip import ClipScorer
 from pipelines.recap.clip.scorer import Scorer
-from pipelines.recap.flow import Tools
+from pipelines.recap.flow import CaptionTools
 from pipelines.recap.plan import make_recap_plan
 from pipelines.recap.run import run_recap
 from pipelines.recipes import recipe_names
@@ -41,7 +41,7 @@ RECAPTIONED = "v3det"  # as in RegionGPT
 MIX = "regiongpt_finetune"
 DETECTIONS = "refcocog/detections.json"  # below the world
 PAIRS = 500  # to calibrate on, at most
-SIDE_BY_SIDE = 8  # images, where no server is waited for
+CONCURRENT_IMAGES = 8  # images, where no server is waited for
 MARKER = ".regionforge-demo"
 
 
@@ -93,7 +93,7 @@ def _recap(console: Console, world: Path, output: Path) -> bool:
     everything = _recap_once(world, output / "recapd_unfiltered", Filter(), None)
     scorer = ClipScorer()
     with Ticker("calibrating:") as ticker:
-        findings = calibrate(
+        calibration_run = calibrate(
             str(everything),
             scorer,
             pairs=PAIRS,
@@ -101,13 +101,13 @@ def _recap(console: Console, world: Path, output: Path) -> bool:
             seed=0,
             on_progress=lambda done, total: ticker.say(f"{done} of {total} pairs"),
         )
-    write_findings(findings, str(output / "calibration.json"))
-    found = findings.calibration
+    write_calibration(calibration_run, str(output / "calibration.json"))
+    calibration = calibration_run.calibration
     console.print(
-        f"threshold {found.threshold:.3f}: lets {found.false_accept:.1%} of shuffled captions "
-        f"through and loses {found.false_reject:.1%} of the matched ones"
+        f"threshold {calibration.threshold:.3f}: lets {calibration.false_accept:.1%} of shuffled "
+        f"captions through and loses {calibration.false_reject:.1%} of the matched ones"
     )
-    kept = Filter(threshold=found.threshold, scorer=scorer.identity)
+    kept = Filter(threshold=calibration.threshold, scorer=scorer.identity)
     report = verify(str(_recap_once(world, output / "recapd", kept, ClipScorer)))
     print_report(report)
     return report.ok
@@ -123,7 +123,9 @@ def _recap_once(
     )
     started = time.monotonic()
     plan = make_recap_plan(recipe, str(world), str(output))
-    tools = Tools(captioner=BuiltinCaptioner, scorer=scorer, side_by_side=SIDE_BY_SIDE)
+    tools = CaptionTools(
+        captioner=BuiltinCaptioner, scorer=scorer, concurrent_images=CONCURRENT_IMAGES
+    )
     print_summary(plan, run_recap(recipe, plan, tools), time.monotonic() - started)
     return output
 

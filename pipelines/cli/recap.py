@@ -20,11 +20,12 @@ from pipelines.guard.lists import GUARDED
 from pipelines.plan import Plan
 from pipelines.recap.captioning.builtin import BuiltinCaptioner
 from pipelines.recap.captioning.captioner import Captioner
-from pipelines.recap.captioning.forecast import count, forecast
-from pipelines.recap.captioning.replay import MuteCaptioner
+from pipelines.recap.captioning.estimate import estimate_run
+from pipelines.recap.captioning.replay import ReplayOnlyCaptioner
+from pipelines.recap.captioning.workload import count_workload
 from pipelines.recap.clip.calibrate import load_calibration
 from pipelines.recap.clip.scorer import Scorer
-from pipelines.recap.flow import Tools
+from pipelines.recap.flow import CaptionTools
 from pipelines.recap.plan import make_recap_plan
 from pipelines.recap.run import run_recap
 from pipelines.recap.serving.command import find_vllm, model_name, parse_serve_args, serve_command
@@ -40,7 +41,7 @@ from schemas.layout import SERVER_LOG
 if TYPE_CHECKING:
     from pipelines.recap.client.endpoints import Servers
 
-BUILTIN_SIDE_BY_SIDE = 8  # images, where no server is waited for
+BUILTIN_CONCURRENT_IMAGES = 8  # images, where no server is waited for
 PATIENCE, PATIENCE_WITH_A_START = 600.0, 1800.0  # seconds
 COMEBACK_SECONDS = 60.0  # from a server's being up again to an answer, at most
 
@@ -51,19 +52,21 @@ def run(args: Namespace) -> int:
     filtering, scorer = _filter(args)
     recipe = _recipe(args, filtering)
     with _server(args, recipe.captioning.model) as server:
-        captioner, side_by_side = _captioner(args, recipe.captioning, server)
+        captioner, concurrent_images = _captioner(args, recipe.captioning, server)
         with Ticker("looking at the inputs", patience=QUIET_SECONDS):
             plan = make_recap_plan(recipe, folder(args.data_root), folder(args.output))
         print_guard(plan)
         if args.require_guard:
             check_guard(plan.guard, plan.recipe)
         if args.dry_run:
-            _print_forecast(plan, recipe, None if args.serve else captioner(), side_by_side)
+            _print_estimate(plan, recipe, None if args.serve else captioner(), concurrent_images)
             return 0
         if args.captioner == "openai" and args.refilter is None and server is None:
-            asyncio.run(_check_sight(captioner))
+            asyncio.run(_check_vision(captioner))
         started = time.monotonic()
-        tools = Tools(captioner=captioner, scorer=scorer, side_by_side=side_by_side)
+        tools = CaptionTools(
+            captioner=captioner, scorer=scorer, concurrent_images=concurrent_images
+        )
         refilter = args.refilter is not None
         manifest = run_recap(recipe, plan, tools, rebuild=args.rebuild, refilter=refilter)
         print_summary(plan, manifest, time.monotonic() - started)
@@ -165,9 +168,11 @@ def _captioner(
     args: Namespace, captioning: Captioning, server: Server | None
 ) -> tuple[Callable[[], Captioner], int]:
     concurrency = positive("--concurrency", args.concurrency)
+    if args.refilter is not None:
+        return ReplayOnlyCaptioner, concurrency
     make: Callable[[], Captioner]
     if captioning.captioner == "builtin":
-        make, concurrency = partial(BuiltinCaptioner, captioning.context), BUILTIN_SIDE_BY_SIDE
+        make, concurrency = partial(BuiltinCaptioner, captioning.context), BUILTIN_CONCURRENT_IMAGES
     else:
         from pipelines.recap.client.captioner import OpenAICaptioner
 
@@ -176,19 +181,15 @@ def _captioner(
             from pipelines.recap.serving.captioner import ServedCaptioner
 
             make = partial(ServedCaptioner, make, server)
-    return (partial(_mute, make) if args.refilter is not None else make), concurrency
-
-
-def _mute(make: Callable[[], Captioner]) -> Captioner:
-    return MuteCaptioner(make())
+    return make, concurrency
 
 
 def _servers(args: Namespace, server: Server | None) -> "Servers":
     from pipelines.recap.client.endpoints import Servers
 
-    asks_nobody = args.refilter is not None or args.serve is not None
+    default = [] if args.serve is None else ["http://localhost/v1"]  # of a dry run, unused
     usual = {
-        "endpoints": tuple(args.endpoint or (["http://localhost/v1"] if asks_nobody else [])),
+        "endpoints": tuple(args.endpoint or default),
         "api_key_env": args.api_key_env,
         "patience": _patience(args),
     }
@@ -200,30 +201,32 @@ def _servers(args: Namespace, server: Server | None) -> "Servers":
     return Servers(concurrency=args.concurrency, time_limit=args.timeout, **(usual | own))
 
 
-async def _check_sight(make: Callable[[], Captioner]) -> None:
-    from pipelines.recap.client.canary import check_sight
+async def _check_vision(make: Callable[[], Captioner]) -> None:
+    from pipelines.recap.client.canary import check_servers_see_images
     from pipelines.recap.client.captioner import OpenAICaptioner
 
-    eyes = make()
-    assert isinstance(eyes, OpenAICaptioner), "only servers can be blind"
+    captioner = make()
+    assert isinstance(captioner, OpenAICaptioner), "only servers can be blind"
     try:
-        await check_sight(eyes)
+        await check_servers_see_images(captioner)
     finally:
-        await eyes.close()
+        await captioner.close()
 
 
-def _print_forecast(
-    plan: Plan, recipe: RecapRecipe, captioner: Captioner | None, side_by_side: int
+def _print_estimate(
+    plan: Plan, recipe: RecapRecipe, captioner: Captioner | None, concurrent_images: int
 ) -> None:
     console = Console(highlight=False)
-    counted = count(plan)
+    workload = count_workload(plan)
     console.print(
-        f"would caption {counted.regions:,} regions of {counted.images:,} images, at most"
+        f"would caption {workload.regions:,} regions of {workload.images:,} images, at most"
     )
     if captioner is None:
-        calls = counted.regions + counted.images * recipe.captioning.global_caption
+        calls = workload.regions + workload.images * recipe.captioning.global_caption
         console.print(f"{calls:,} calls; tokens and hours are measured on a server that is up:")
         console.print("start it by hand, and give its --endpoint with --dry-run")
         return
-    found = forecast(counted, recipe, captioner, side_by_side)
-    console.print(found.line() if found else "no image could be captioned to measure the rate")
+    estimate = estimate_run(workload, recipe, captioner, concurrent_images)
+    console.print(
+        estimate.line() if estimate else "no image could be captioned to measure the rate"
+    )

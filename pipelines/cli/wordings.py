@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from pipelines.cli.arguments import folder, positive
-from pipelines.recap.augment import ask_endpoint
+from pipelines.recap.new_wordings import request_wordings
 from pipelines.recipes.load import load_wordings
 from pipelines.storage import files
 from prompts.catalog import WORDING_SETS
@@ -21,14 +21,14 @@ def run(args: Namespace) -> int:
     known = _set(args.kind)
     path = folder(args.output) if args.output else None
     others = load_wordings(path) if path and files.exists(path) else {}
-    harvest = ask_endpoint(known, number, _endpoint(args.endpoint), args.model)
-    for line in harvest.dropped:
+    new = request_wordings(known, number, _endpoint(args.endpoint), args.model)
+    for line in new.dropped:
         print(f"dropped {line}", file=sys.stderr)
-    if harvest.wordings:
-        _write({**others, known.name: harvest.wordings}, path)
-    if len(harvest.wordings) < number:
+    if new.wordings:
+        _write({**others, known.name: new.wordings}, path)
+    if len(new.wordings) < number:
         raise BuildError(
-            f"the model gave {len(harvest.wordings)} usable wordings of {number}; "
+            f"the model gave {len(new.wordings)} usable wordings of {number}; "
             "ask for fewer, or ask another model"
         )
     return 0

@@ -1,4 +1,4 @@
-"""One shard of RecapD: its images are captioned, scored, filtered, composed and written.
+"""One shard of RecapD: images are captioned, scored, filtered, composed and written.
 
 Answers and scores are in journals, so that a run that is killed in the middle of a shard goes on
 where it was.
@@ -12,17 +12,12 @@ import msgspec
 from msgspec.structs import replace
 
 from pipelines.recap.captioning.captioner import Captioner
-from pipelines.recap.captioning.images import CaptionImages, Outcome, region_key
-from pipelines.recap.captioning.journal import (
-    Journal,
-    JournaledCaptioner,
-    JournaledScorer,
-    Notes,
-    open_journals,
-)
-from pipelines.recap.captioning.two_stages import TwoStages
-from pipelines.recap.captioning.views import Sights
-from pipelines.recap.clip.filter import Scores, filter_outcome, score_outcomes
+from pipelines.recap.captioning.filter import Scores, filter_captions, score_captions
+from pipelines.recap.captioning.images import CaptionOutcome, ImageCaptioner
+from pipelines.recap.captioning.journal import ImageJournal, Journal, open_journals
+from pipelines.recap.captioning.journaled import JournaledCaptioner, JournaledScorer
+from pipelines.recap.captioning.two_stages import TwoStageCaptioner
+from pipelines.recap.captioning.views import CropOptions
 from pipelines.recap.clip.scorer import Scorer
 from pipelines.recipes.recap import TASKS, RecapRecipe
 from pipelines.shards.options import ShardKey, WriteOptions, shard_key
@@ -44,10 +39,10 @@ class ShardJob:
 
     recipe: RecapRecipe
     instruction: Instruction
-    fingerprint: str  # of what decides captions
-    again: bool  # ask once more what an earlier run got no answer to
+    fingerprint: str  # digest of what decides captions
+    retry_refused: bool  # ask once more what an earlier run was refused
     write: WriteOptions
-    side_by_side: int  # images
+    concurrent_images: int
     captioner: Captioner
     scorer: Scorer | None  # None: captions are not filtered
 
@@ -64,21 +59,21 @@ def caption_shard(
     Args:
         key: of the shard.
         images: with the regions to caption, in any order.
-        job: how.
+        job: what else it takes.
         ledgers: of the stages caption, filter, compose and write.
         run: runs a coroutine to its end, on the loop the captioner lives on.
     """
-    ordered = sorted(images, key=lambda found: shard_key(found.image)[1])
-    places = [found.image for found in ordered]
-    with open_journals(job.write.output, job.fingerprint, places) as journals:
+    ordered = sorted(images, key=lambda screened: shard_key(screened.image)[1])
+    infos = [screened.image for screened in ordered]
+    with open_journals(job.write.output, job.fingerprint, infos) as journals:
         scorer = JournaledScorer(job.scorer) if job.scorer else None
         captioning = _caption(ordered, job, journals, scorer, ledgers[Stage.CAPTION])
-        outcomes = {found.image.image.image_id: found for found in run(captioning)}
-        settled = [outcomes[f.image.image_id] for f in ordered if f.image.image_id in outcomes]
-        scores = score_outcomes(settled, scorer) if scorer else None
+        by_id = {outcome.screened.image.image_id: outcome for outcome in run(captioning)}
+        outcomes = [by_id[info.image_id] for info in infos if info.image_id in by_id]
+        scores = score_captions(outcomes, scorer) if scorer else None
     drafts = [
-        (shard_key(outcome.image.image)[1], draft)
-        for outcome in settled
+        (shard_key(outcome.screened.image)[1], draft)
+        for outcome in outcomes
         if (draft := _draft(outcome, scores, job, ledgers)) is not None
     ]
     pages: list[Page] = [pack_page(drafts, job.write.images, job.write.stamp)]
@@ -94,65 +89,67 @@ async def _caption(
     journals: Mapping[str, Journal],
     scorer: JournaledScorer | None,
     ledger: StageLedger,
-) -> list[Outcome]:
-    how, progress = job.recipe.captioning, Progress(Stage.CAPTION)
+) -> list[CaptionOutcome]:
+    captioning, progress = job.recipe.captioning, Progress(Stage.CAPTION)
     wordings = job.instruction.wordings
 
-    def stages(notes: Notes) -> TwoStages:
-        captioner = JournaledCaptioner(job.captioner, notes, again=job.again)
-        return TwoStages(captioner, how, wordings, job.recipe.seed)
+    def captioner_of(journal: ImageJournal) -> TwoStageCaptioner:
+        captioner = JournaledCaptioner(job.captioner, journal, retry_refused=job.retry_refused)
+        return TwoStageCaptioner(captioner, captioning, wordings, job.recipe.seed)
 
-    at = images[0].image if images else None
-    folder = job.write.pictures[at.source, at.split] if at else ""
-    sights = Sights(
-        folder=folder,
-        context=how.context,
-        max_pixels=how.max_pixels,
+    first = images[0].image if images else None
+    options = CropOptions(
+        folder=job.write.pictures[first.source, first.split] if first else "",
+        context=captioning.context,
+        max_pixels=captioning.max_pixels,
         scored=scorer is not None,
     )
-    captioning = CaptionImages(stages, journals, sights, scorer, job.side_by_side, ledger)
-    found = []
-    async for outcome in captioning.run(images):
-        found.append(outcome)
+    captioner = ImageCaptioner(
+        captioner_of, journals, options, scorer, job.concurrent_images, ledger
+    )
+    outcomes = []
+    async for outcome in captioner.run(images):
+        outcomes.append(outcome)
         progress.add()
     progress.flush()
-    return found
+    return outcomes
 
 
 def _draft(
-    outcome: Outcome, scores: Scores | None, job: ShardJob, ledgers: Ledgers
+    outcome: CaptionOutcome, scores: Scores | None, job: ShardJob, ledgers: Ledgers
 ) -> Draft | None:
     recipe = job.recipe
-    kept = filter_outcome(outcome, scores, recipe.filter.threshold, ledgers[Stage.FILTER])
+    kept = filter_captions(outcome, scores, recipe.filter.threshold, ledgers[Stage.FILTER])
     if kept is None:
         return None
     draft = compose_image(kept, TASKS, job.instruction, ledgers[Stage.COMPOSE])
     if draft is None:
         return None
-    by = _provenance(outcome, scores, job)
-    talks = tuple(replace(talk, captioner=by) for talk in draft.conversations)
+    provenance = _provenance(outcome, scores, recipe)
+    talks = tuple(replace(talk, captioner=provenance) for talk in draft.conversations)
     return replace(draft, conversations=talks)
 
 
-def _provenance(outcome: Outcome, scores: Scores | None, job: ShardJob) -> CaptionProvenance:
+def _provenance(
+    outcome: CaptionOutcome, scores: Scores | None, recipe: RecapRecipe
+) -> CaptionProvenance:
     """Return all that is needed to ask the same again."""
-    how = job.recipe.captioning
-    accepted = outcome.accepted()
-    spoken = outcome.captions.global_caption
+    captioning, accepted = recipe.captioning, outcome.accepted()
+    whole = outcome.captions.global_caption
     sampling: dict[str, Any] = {
-        **job.captioner.sampling,
-        "context": how.context,
-        "max_pixels": how.max_pixels,
-        "global_tokens": how.global_tokens,
-        "region_tokens": how.region_tokens,
-        "global_prompt": spoken.prompt if spoken else None,
+        **captioning.sampling,
+        "context": captioning.context,
+        "max_pixels": captioning.max_pixels,
+        "global_tokens": captioning.global_tokens,
+        "region_tokens": captioning.region_tokens,
+        "global_prompt": whole.prompt if whole else None,
         "region_prompts": {key: caption.prompt for key, caption in accepted.items()},
     }
     if scores is not None:
-        sampling["scorer"] = job.recipe.filter.scorer
-        sampling["threshold"] = job.recipe.filter.threshold
+        sampling["scorer"] = recipe.filter.scorer
+        sampling["threshold"] = recipe.filter.threshold
         sampling["minimum_scores"] = {
-            key: round(scores[region_key(outcome.image, key)].minimum, 6) for key in accepted
+            region_id: round(scores[outcome.key(region_id)].minimum, 6) for region_id in accepted
         }
     text = msgspec.json.encode(sampling, order="deterministic").decode()
-    return CaptionProvenance(job.captioner.model, text, spoken.text if spoken else None)
+    return CaptionProvenance(captioning.captioner_model, text, whole.text if whole else None)

@@ -1,8 +1,10 @@
 """The run that an output holds already: captions cost calls, so none are thrown away unasked.
 
 When a run has ended, digests of its journals and of the listing of its pictures are written down.
-`--refilter` asks nobody, so it first sees that all is as it was: else it would clear shards that it
-cannot rebuild. A picture that has changed and kept its size is only found out as it is read.
+`--refilter` asks nobody, so it first checks that all is as it was: else it would clear shards that
+it cannot rebuild. A picture that has changed and kept its size is noticed only as it is read. E.g.
+
+    {"recapd/train-07-9f86d081884c7d65.jsonl": "60303a...", "the pictures of train": "fcde2b..."}
 """
 
 from collections.abc import Iterator
@@ -18,22 +20,22 @@ from schemas.errors import BuildError
 from schemas.layout import IDENTITY, JOURNAL_FOLDER, MANIFEST
 from schemas.manifest import BuildIdentity
 
-ENDED = f"{JOURNAL_FOLDER}/ended.json"
-MENTIONED = 3  # of what has changed
+_ENDED = f"{JOURNAL_FOLDER}/ended.json"
+_MAX_NAMES = 3  # of changes, in a message
 
 
 def check_earlier_run(plan: Plan, *, refilter: bool) -> bool:
-    """See that what `plan` says goes with what its output holds; nothing there is changed.
+    """Check that a plan goes with the run that its output holds; nothing there is changed.
 
     Args:
-        plan: of a run that shall not replace the captions of another.
-        refilter: it shall filter anew the captions that are there.
+        plan: of a run that must not replace the captions of another.
+        refilter: whether the captions that are there are only filtered anew.
 
     Returns:
-        Whether all but the captions that are there gives way to the run.
+        Whether the run replaces everything there but the captions.
 
     Raises:
-        BuildError: it does not; says what to do instead.
+        BuildError: the plan does not go with that run; the message says what to do instead.
     """
     if not files.exists(files.join(plan.output, IDENTITY)):
         if refilter:
@@ -42,39 +44,39 @@ def check_earlier_run(plan: Plan, *, refilter: bool) -> bool:
                 "Run the same without it first, e.g. with --no-filter."
             )
         return False
-    there = read_identity(plan.output)
-    others = identity_differences(there and _of_captions(there), _of_captions(plan.identity))
-    was, wanted = there and there.recipe.get("filter"), plan.identity.recipe["filter"]
+    earlier = read_identity(plan.output)
+    others = identity_differences(earlier and _of_captions(earlier), _of_captions(plan.identity))
+    was, wanted = earlier and earlier.recipe.get("filter"), plan.identity.recipe["filter"]
     if refilter and others:
         raise BuildError(
             f"{plan.output} differs in {', '.join(others)}: --refilter takes all other flags as "
             "they were when its captions were made"
         )
     if refilter:
-        _check_end(plan, was, begun=there == plan.identity)
+        _check_end(plan, was, begun=earlier == plan.identity)
     elif was != wanted and not others:
         raise BuildError(
             f"{plan.output} holds this run with another filter ({was}). "
             "To filter its captions anew, without a call, give --refilter S for --threshold S."
         )
-    return there != plan.identity and not others
+    return earlier != plan.identity and not others
 
 
 def forget_end(output: str) -> None:
-    """Take note that a run has begun."""
-    files.delete([files.join(output, ENDED)])
+    """Delete the digests of the last run, since a new one begins."""
+    files.delete([files.join(output, _ENDED)])
 
 
 def remember_end(plan: Plan) -> None:
-    """Take note of what a run that has ended leaves; one that ended before it is remembered."""
-    path = files.join(plan.output, ENDED)
+    """Write the digests of a run that has ended; those of one that ended before it stay."""
+    path = files.join(plan.output, _ENDED)
     if files.exists(files.join(plan.output, MANIFEST)) and not files.exists(path):
-        files.write_whole(path, msgspec.json.encode(dict(_left(plan))))
+        files.write_whole(path, msgspec.json.encode(dict(_digests(plan))))
 
 
 def _check_end(plan: Plan, was: object, *, begun: bool) -> None:
-    """See that a run has ended and all is as it was then, or that it is ours and only goes on."""
-    path = files.join(plan.output, ENDED)
+    """Check that all is as it was when the run there ended, or that it has begun and goes on."""
+    path = files.join(plan.output, _ENDED)
     ended = files.exists(files.join(plan.output, MANIFEST))
     if begun and not ended:
         return
@@ -83,17 +85,17 @@ def _check_end(plan: Plan, was: object, *, begun: bool) -> None:
             f"{plan.output} holds a run that has not ended: end it first, with the flags it was "
             f"begun with (filter: {was})"
         )
-    noted, found = _noted(path), dict(_left(plan))
-    changed = [name for name in {**noted, **found} if noted.get(name) != found.get(name)]
+    before, now = _read_digests(path), dict(_digests(plan))
+    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     if changed:
         raise BuildError(
-            f"{plan.output} is not as its run left it ({', '.join(changed[:MENTIONED])}), and "
+            f"{plan.output} is not as its run left it ({', '.join(changed[:_MAX_NAMES])}), and "
             f"--refilter asks nobody: run the same as it was (filter: {was}) first, which asks for "
             "what is missing"
         )
 
 
-def _noted(path: str) -> dict[str, str]:
+def _read_digests(path: str) -> dict[str, str]:
     with files.open_read(path) as file:
         content = file.read()
     try:
@@ -102,8 +104,8 @@ def _noted(path: str) -> dict[str, str]:
         return {}
 
 
-def _left(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Yield digests of the journals and of the listings of pictures, with what they are of."""
+def _digests(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield the journals and the listings of pictures by name, each with its digest."""
     folder = files.join(plan.output, JOURNAL_FOLDER)
     for name in sorted(name for name in names_in(folder) if name.endswith(".jsonl")):
         yield name, files.sha256_of(files.join(folder, name))[0]
@@ -118,6 +120,6 @@ def _left(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _of_captions(identity: BuildIdentity) -> BuildIdentity:
-    """Return an identity without what decides no caption: the filter, and what writes shards."""
+    """Return an identity without the parts that decide no caption: filter, builder and schema."""
     recipe = {name: value for name, value in identity.recipe.items() if name != "filter"}
     return identity.model_copy(update={"recipe": recipe, "builder": "", "schema_version": ""})

@@ -26,12 +26,12 @@ Packed = bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
-    """What captions and scores; made where it is used, for neither travels well."""
+class CaptionTools:
+    """Makers of captioner and scorer, which are made on the worker: neither travels well."""
 
     captioner: Callable[[], Captioner]
     scorer: Callable[[], Scorer] | None
-    side_by_side: int  # images
+    concurrent_images: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +39,9 @@ class RecapFlow:
     """Lays out the stages of a run."""
 
     recipe: RecapRecipe
-    fingerprint: str  # of what decides captions
-    again: bool  # ask once more what an earlier run got no answer to
-    tools: Tools
+    fingerprint: str  # digest of what decides captions
+    retry_refused: bool  # ask once more what an earlier run was refused
+    tools: CaptionTools
 
     def __call__(self, root: beam.Pipeline, plan: Plan, parts: int) -> None:
         """Put the stages into the pipeline."""
@@ -111,9 +111,9 @@ class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Packed]], Shard]):
             recipe=self._flow.recipe,
             instruction=self._instruction,
             fingerprint=self._flow.fingerprint,
-            again=self._flow.again,
+            retry_refused=self._flow.retry_refused,
             write=self._write,
-            side_by_side=self._flow.tools.side_by_side,
+            concurrent_images=self._flow.tools.concurrent_images,
             captioner=self._captioner,
             scorer=self._scorer,
         )

@@ -1,4 +1,4 @@
-"""Run: a RecapD run from its plan to its manifest."""
+"""A RecapD run from its plan to its manifest."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import apache_beam as beam
 from pipelines.plan import Plan
 from pipelines.recap.captioning.journal import fingerprint_of
 from pipelines.recap.earlier_run import check_earlier_run, forget_end, remember_end
-from pipelines.recap.flow import RecapFlow, Tools
+from pipelines.recap.flow import CaptionTools, RecapFlow
 from pipelines.recipes.recap import RecapRecipe
 from pipelines.runner.launch import LaunchOptions, launch
 from schemas.layout import JOURNAL_FOLDER
@@ -15,19 +15,24 @@ from schemas.manifest import Manifest
 
 
 def run_recap(
-    recipe: RecapRecipe, plan: Plan, tools: Tools, *, rebuild: bool = False, refilter: bool = False
+    recipe: RecapRecipe,
+    plan: Plan,
+    tools: CaptionTools,
+    *,
+    rebuild: bool = False,
+    refilter: bool = False,
 ) -> Manifest:
-    """Caption, filter and write what a plan says, and return its manifest.
+    """Caption the regions of a plan, filter captions, write shards, and return their manifest.
 
     Args:
-        recipe: that of the plan.
+        recipe: the recipe of the plan.
         plan: of the run.
-        tools: what captions and scores.
+        tools: make captioner and scorer.
         rebuild: replace another run in the output, its captions included.
         refilter: replace another run in the output, but keep its captions.
 
     Raises:
-        BuildError: as `launch` does; or the captioner is gone. What was answered is kept.
+        BuildError: as `launch` does; or the captioner is gone. All answers are kept.
     """
     if rebuild and not refilter:
         options = LaunchOptions(rebuild=True)
@@ -36,7 +41,9 @@ def run_recap(
         options = LaunchOptions(rebuild=replaces, keep=JOURNAL_FOLDER if replaces else None)
     inputs = [item.sha256 for item in plan.identity.inputs]
     fingerprint = fingerprint_of({**_caption_identity(plan), "inputs": inputs})
-    flow = RecapFlow(recipe=recipe, fingerprint=fingerprint, again=not refilter, tools=tools)
+    flow = RecapFlow(
+        recipe=recipe, fingerprint=fingerprint, retry_refused=not refilter, tools=tools
+    )
 
     def lay_out(root: beam.Pipeline, plan: Plan, parts: int) -> None:
         forget_end(plan.output)  # now that the output is ours

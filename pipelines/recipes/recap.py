@@ -30,6 +30,19 @@ class Captioning(BaseModel):
     context: float = Field(default=0.0, ge=0, le=2)  # around the crop, as a share of its sides
     max_pixels: int = Field(default=512 * 512, ge=28 * 28)  # of a picture that is sent
 
+    @property
+    def captioner_model(self) -> str:
+        """The name of the model in provenance."""
+        return BUILTIN_MODEL if self.captioner == "builtin" else self.model
+
+    @property
+    def sampling(self) -> dict[str, float | str]:
+        """The parameters that the model samples with, for provenance; the built-in has none."""
+        if self.captioner == "builtin":
+            return {}
+        seeds = {"seed": "by request id"} if self.seed_requests else {}
+        return {"temperature": self.temperature, "top_p": self.top_p, **seeds}
+
 
 class Filter(BaseModel):
     """Which captions are kept."""

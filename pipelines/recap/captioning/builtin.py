@@ -1,8 +1,11 @@
 """A captioner without a model: sentences that follow from boxes, class names and measured pixels.
 
-It needs no server, and says nothing that it has not measured: where a box lies and how large it
+It needs no server, and writes nothing that it has not measured: where a box lies and how large it
 is, how it lies to its nearest neighbours, and which color stands out among its pixels (those of
-other boxes left out, as long as enough remain). It reads annotations, not prompts.
+other boxes left out, as long as enough remain). It reads annotations, not prompts. E.g.
+
+    The red mug is in the lower left of the picture and takes up less than a tenth of it. It looks
+    mainly red. It is about as wide as tall. It lies to the left of the plate.
 """
 
 from collections import Counter
@@ -11,113 +14,108 @@ from io import BytesIO
 
 from PIL import Image
 
-from pipelines.recap.captioning.captioner import Answer, Neighbour, Request, Subject
+from pipelines.recap.captioning.captioner import AnnotatedRegion, Answer, CaptionTarget, Request
 from pipelines.recap.captioning.colours import Colour, outside, outstanding, sampled
-from pipelines.recipes.recap import BUILTIN_MODEL
 from schemas.geometry import Box
 from transforms.crop import window
 
-KINDS = 8  # of objects named in the caption of an image; others are counted
-NEIGHBOURS = 2  # named in the caption of a region
-FREE = 0.3  # share of a box's pixels outside other boxes, for those to be left out
-OBLONG = 1.5  # of one side to the other
+_MAX_KINDS = 8  # of objects named in the caption of an image; others are counted
+_MAX_NEIGHBOURS = 2  # named in the caption of a region
+_MIN_FREE = 0.3  # share of a box's pixels outside other boxes, for those to be left out
+_OBLONG = 1.5  # of one side to the other
 
 # Thirds of the picture, in which the centre of a box lies: down, then across.
-PLACES = (
+_POSITIONS = (
     ("in the upper left", "at the top", "in the upper right"),
     ("on the left", "in the middle", "on the right"),
     ("in the lower left", "at the bottom", "in the lower right"),
 )
 # Share of the picture that a box covers at least, largest first.
-SHARES = (
+_SHARES = (
     (0.5, "more than half of it"),
     (0.25, "between a quarter and a half of it"),
     (0.1, "between a tenth and a quarter of it"),
     (0.02, "less than a tenth of it"),
     (0.0, "less than a fiftieth of it"),
 )
-MIXED = "muted or mixed"
+_MIXED = "muted or mixed"
 
 
 class BuiltinCaptioner:
-    """Answers requests from what they hold: see `Captioner`."""
+    """A captioner whose answers follow from the annotations and pixels of the requests' images."""
 
     def __init__(self, context: float = 0.0) -> None:
-        """Take the share of a box's sides that its crops show around it."""
+        """Take the share of a box's sides that crops show around the box."""
         self._context = context
 
-    @property
-    def model(self) -> str:
-        """What provenance calls it."""
-        return BUILTIN_MODEL
-
-    @property
-    def sampling(self) -> dict[str, float | int | str]:
-        """It does not sample."""
-        return {}
-
     async def ask(self, request: Request) -> Answer:
-        """Return a caption of the region, or of the image where no region is asked about."""
-        subject = request.subject
-        with Image.open(BytesIO(request.jpeg)) as opened:
+        """Return a caption of the region, or of the image where the whole image is the target."""
+        image = await request.load_image()
+        target = image.target
+        assert image.jpeg is not None
+        assert target is not None, "it reads annotations"
+        with Image.open(BytesIO(image.jpeg)) as opened:
             picture = sampled(opened.convert("RGB"))
-        if subject.region is None:
-            return Answer(" ".join(_of_image(subject, outstanding(picture))))
-        others = _others(subject, subject.region)
-        colour = self._colour(picture, subject, subject.region, others)
-        return Answer(" ".join(_of_region(subject, subject.region, others, colour)))
+        if target.region is None:
+            return Answer(" ".join(_sentences_of_image(target, outstanding(picture))))
+        others = _others(target, target.region)
+        colour = self._colour(picture, target, target.region, others)
+        return Answer(" ".join(_sentences_of_region(target, target.region, others, colour)))
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no connection is held."""
 
     def _colour(
         self,
         crop: Image.Image,
-        subject: Subject,
-        region: Neighbour,
-        others: Sequence[Neighbour],
+        target: CaptionTarget,
+        region: AnnotatedRegion,
+        others: Sequence[AnnotatedRegion],
     ) -> Colour | None:
         """Return the color that stands out where the region lies in its crop."""
-        x0, y0, x1, y1 = window(region.bbox, self._context, subject.width, subject.height)
+        x0, y0, x1, y1 = window(region.bbox, self._context, target.width, target.height)
         across, down = crop.width / (x1 - x0), crop.height / (y1 - y0)
 
         def shown(box: Box) -> Box:
             left, right = (box[0] - x0) * across, (box[2] - x0) * across
             return left, (box[1] - y0) * down, right, (box[3] - y0) * down
 
-        own = ~outside(crop.size, [shown(region.bbox)])
-        free = own & outside(crop.size, [shown(other.bbox) for other in others])
-        return outstanding(crop, free if free.sum() >= FREE * own.sum() else own)
+        inside = ~outside(crop.size, [shown(region.bbox)])
+        free = inside & outside(crop.size, [shown(other.bbox) for other in others])
+        return outstanding(crop, free if free.sum() >= _MIN_FREE * inside.sum() else inside)
 
 
-def _of_image(subject: Subject, colour: Colour | None) -> list[str]:
-    regions = subject.regions
+def _sentences_of_image(target: CaptionTarget, colour: Colour | None) -> list[str]:
+    regions = target.regions
     if not regions:
         return ["No object is marked in the picture."]
     counts = sorted(
         Counter(region.category for region in regions).items(), key=lambda item: (-item[1], item[0])
     )
-    kinds = [name if count == 1 else f"{name} ({count})" for name, count in counts[:KINDS]]
-    if rest := sum(count for _, count in counts[KINDS:]):
+    kinds = [name if count == 1 else f"{name} ({count})" for name, count in counts[:_MAX_KINDS]]
+    if rest := sum(count for _, count in counts[_MAX_KINDS:]):
         kinds.append(f"{rest} more")
     objects = "object" if len(regions) == 1 else "objects"
     sentences = [f"The picture shows {len(regions)} marked {objects}: {_listed(kinds)}."]
     largest = max(regions, key=lambda region: _area(region.bbox))
     if len(regions) > 1 and _leads(largest, regions):
-        place = _place(largest.bbox, subject)
-        sentences.append(f"The largest object is the {largest.category} {place}.")
-    told = f"{colour.name} stands out" if colour else f"the colors are {MIXED}"
-    return [*sentences, f"In the picture as a whole, {told}."]
+        position = _position(largest.bbox, target)
+        sentences.append(f"The largest object is the {largest.category} {position}.")
+    colours = f"{colour.name} stands out" if colour else f"the colors are {_MIXED}"
+    return [*sentences, f"In the picture as a whole, {colours}."]
 
 
-def _of_region(
-    subject: Subject, region: Neighbour, others: Sequence[Neighbour], colour: Colour | None
+def _sentences_of_region(
+    target: CaptionTarget,
+    region: AnnotatedRegion,
+    others: Sequence[AnnotatedRegion],
+    colour: Colour | None,
 ) -> list[str]:
-    share = _area(region.bbox) / (subject.width * subject.height)
-    part = next(words for least, words in SHARES if share >= least)
-    place = _place(region.bbox, subject)
+    share = _area(region.bbox) / (target.width * target.height)
+    part = next(words for minimum, words in _SHARES if share >= minimum)
+    position = _position(region.bbox, target)
     return [
-        f"The {region.category} is {place} of the picture and takes up {part}.",
+        f"The {region.category} is {position} of the picture and takes up {part}.",
         _hue(colour),
         f"It is {_form(region.bbox)}.",
         *_size(region, others),
@@ -127,7 +125,7 @@ def _of_region(
 
 def _hue(colour: Colour | None) -> str:
     if colour is None:
-        return f"The colors within its bounds are {MIXED}."
+        return f"The colors within its bounds are {_MIXED}."
     # Less than half of a box may well be what lies around or before the object.
     mainly = f"It looks mainly {colour.name}."
     return mainly if colour.prevails else f"Within its bounds, {colour.name} stands out."
@@ -135,12 +133,12 @@ def _hue(colour: Colour | None) -> str:
 
 def _form(box: Box) -> str:
     ratio = (box[2] - box[0]) / (box[3] - box[1])
-    if ratio >= OBLONG:
+    if ratio >= _OBLONG:
         return "clearly wider than tall"
-    return "clearly taller than wide" if ratio <= 1 / OBLONG else "about as wide as tall"
+    return "clearly taller than wide" if ratio <= 1 / _OBLONG else "about as wide as tall"
 
 
-def _size(region: Neighbour, others: Sequence[Neighbour]) -> list[str]:
+def _size(region: AnnotatedRegion, others: Sequence[AnnotatedRegion]) -> list[str]:
     if len(others) < 2:
         return []
     count = len(others) + 1
@@ -151,70 +149,70 @@ def _size(region: Neighbour, others: Sequence[Neighbour]) -> list[str]:
     return []
 
 
-def _relations(region: Neighbour, others: Sequence[Neighbour]) -> list[str]:
+def _relations(region: AnnotatedRegion, others: Sequence[AnnotatedRegion]) -> list[str]:
     nearest = sorted(
         others, key=lambda other: (_distance(region.bbox, other.bbox), other.bbox, other.category)
     )
-    told = [_relation(region, other, others) for other in nearest[:NEIGHBOURS]]
-    return [f"It {' and '.join(dict.fromkeys(told))}."] if told else []
+    relations = [_relation(region, other, others) for other in nearest[:_MAX_NEIGHBOURS]]
+    return [f"It {' and '.join(dict.fromkeys(relations))}."] if relations else []
 
 
-def _relation(region: Neighbour, other: Neighbour, others: Sequence[Neighbour]) -> str:
-    """Return how a region lies to another one: what holds of the boxes."""
+def _relation(
+    region: AnnotatedRegion, other: AnnotatedRegion, others: Sequence[AnnotatedRegion]
+) -> str:
+    """Return how the box of a region lies to that of another one: "lies above the plate"."""
     name = _noun(region, other, others)
-    one, two = region.bbox, other.bbox
-    across, down = _gaps(one, two)
+    box, other_box = region.bbox, other.bbox
+    across, down = _gaps(box, other_box)
     if across < 0 and down < 0:
-        if _holds(two, one):
+        if _holds(other_box, box):
             return f"lies within the bounds of {name}"
-        return (
-            f"has {name} within its bounds"
-            if _holds(one, two)
-            else f"overlaps the bounds of {name}"
-        )
+        within = _holds(box, other_box)
+        return f"has {name} within its bounds" if within else f"overlaps the bounds of {name}"
     if across >= down:
-        return f"lies to the {'left' if one[0] < two[0] else 'right'} of {name}"
-    return f"lies {'above' if one[1] < two[1] else 'below'} {name}"
+        return f"lies to the {'left' if box[0] < other_box[0] else 'right'} of {name}"
+    return f"lies {'above' if box[1] < other_box[1] else 'below'} {name}"
 
 
-def _noun(region: Neighbour, other: Neighbour, others: Sequence[Neighbour]) -> str:
+def _noun(
+    region: AnnotatedRegion, other: AnnotatedRegion, others: Sequence[AnnotatedRegion]
+) -> str:
     if other.category == region.category:
         return f"another {other.category}"
     alone = sum(each.category == other.category for each in others) == 1
     return f"{'the' if alone else 'one'} {other.category}"
 
 
-def _others(subject: Subject, region: Neighbour) -> list[Neighbour]:
-    others = list(subject.regions)
+def _others(target: CaptionTarget, region: AnnotatedRegion) -> list[AnnotatedRegion]:
+    others = list(target.regions)
     if region in others:
         others.remove(region)
     return others
 
 
-def _leads(region: Neighbour, regions: Sequence[Neighbour]) -> bool:
-    """Tell whether a region is larger than all others."""
+def _leads(region: AnnotatedRegion, regions: Sequence[AnnotatedRegion]) -> bool:
+    """Return whether a region is larger than all others."""
     return all(_area(region.bbox) > _area(each.bbox) for each in regions if each is not region)
 
 
-def _place(box: Box, subject: Subject) -> str:
-    across = int((box[0] + box[2]) / 2 / subject.width * 3)
-    down = int((box[1] + box[3]) / 2 / subject.height * 3)
-    return PLACES[min(down, 2)][min(across, 2)]
+def _position(box: Box, target: CaptionTarget) -> str:
+    across = int((box[0] + box[2]) / 2 / target.width * 3)
+    down = int((box[1] + box[3]) / 2 / target.height * 3)
+    return _POSITIONS[min(down, 2)][min(across, 2)]
 
 
 def _area(box: Box) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
-def _gaps(one: Box, two: Box) -> tuple[float, float]:
+def _gaps(a: Box, b: Box) -> tuple[float, float]:
     """Return how far boxes are apart, across and down; below 0 where they share an interval."""
-    across = max(one[0], two[0]) - min(one[2], two[2])
-    return across, max(one[1], two[1]) - min(one[3], two[3])
+    return max(a[0], b[0]) - min(a[2], b[2]), max(a[1], b[1]) - min(a[3], b[3])
 
 
-def _distance(one: Box, two: Box) -> float:
-    """Return the squared distance of two boxes' centres."""
-    across, down = one[0] + one[2] - two[0] - two[2], one[1] + one[3] - two[1] - two[3]
+def _distance(a: Box, b: Box) -> float:
+    """Return the squared distance of two boxes' centres, four times over."""
+    across, down = a[0] + a[2] - b[0] - b[2], a[1] + a[3] - b[1] - b[3]
     return across * across + down * down
 
 

@@ -1,6 +1,12 @@
-"""What a captioner is: something that answers a prompt about a picture."""
+"""The one interface of captioners: whoever answers a request about an image.
+
+Captioners wrap each other. A server is asked by `OpenAICaptioner`, which `ServedCaptioner` starts
+one for; `BuiltinCaptioner` asks nobody, and `ReplayOnlyCaptioner` refuses to. Around any of these,
+`JournaledCaptioner` writes answers down, and a dry run takes the time.
+"""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import msgspec
@@ -8,36 +14,43 @@ import msgspec
 from schemas.geometry import Box
 
 
-class Neighbour(msgspec.Struct, frozen=True):
-    """A region as annotations tell of it."""
+class AnnotatedRegion(msgspec.Struct, frozen=True):
+    """A region as its annotation describes it."""
 
     bbox: Box  # xyxy, pixels of the upright image
-    category: str  # shown name
+    category: str  # as shown to readers: "wine glass"
 
 
-class Subject(msgspec.Struct, frozen=True):
-    """What a request is about, as far as annotations tell; a served model never sees this."""
+class CaptionTarget(msgspec.Struct, frozen=True):
+    """The image or region to caption, as annotations describe it; no served model sees this."""
 
     width: int  # of the upright image, pixels
     height: int
-    regions: tuple[Neighbour, ...]  # of the whole image
-    region: Neighbour | None = None  # the one asked about; None: the whole image
+    regions: tuple[AnnotatedRegion, ...]  # all regions of the image
+    region: AnnotatedRegion | None = None  # the one to caption; None: the whole image
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One call."""
+class PromptImage(msgspec.Struct, frozen=True):
+    """The picture that goes with a prompt: a whole image, or the crop of a region."""
 
-    id: str  # source/split/image/region or "image"/attempt; unique in a run, the same in a rerun
-    image_key: int  # hash of the image: requests about one image go to one endpoint
+    jpeg: bytes | None  # None: the prompt goes alone
+    target: CaptionTarget | None = None  # None: only the picture is known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One call of a captioner. The picture is loaded by whoever looks at it, and only then."""
+
+    id: str  # e.g. coco/train/7/region/71/0, ending in the attempt; the same in every run
+    image_rank: int  # hash of the image: requests about one image go to one server
     prompt: str
-    jpeg: bytes
+    load_image: Callable[[], Awaitable[PromptImage]]
     max_tokens: int  # of the answer
-    subject: Subject
-    again: bool = False  # it was refused by an earlier run: another refusal tells of no server
+    refused_before: bool = False  # by an earlier run: one more refusal says nothing of the server
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came back."""
+    """The text that a captioner gave, and what the call took."""
 
     text: str
     finish: Literal["stop", "length", "other"] = "stop"  # why the answer ends where it does
@@ -48,36 +61,14 @@ class Answer(msgspec.Struct, frozen=True):
 class Captioner(Protocol):
     """Answers requests, as many at once as it allows."""
 
-    @property
-    def model(self) -> str:
-        """What provenance calls it."""
-
-    @property
-    def sampling(self) -> dict[str, float | int | str]:
-        """The parameters it samples with, for provenance; no secrets."""
-
     async def ask(self, request: Request) -> Answer:
-        """Return the answer.
+        """Return the answer to a request.
 
         Raises:
             Rejected: this request is refused for good (`caption_failed`); others may go on.
+            PictureRefused: the picture was loaded, and cannot be used.
             BuildError: the captioner is gone; the run must end, and can be resumed.
         """
 
     async def close(self) -> None:
         """Let go of connections."""
-
-
-class Asks(Protocol):
-    """Answers requests that are only made where the answer is not known."""
-
-    async def ask(self, request_id: str, build: Callable[[], Awaitable[Request]]) -> Answer:
-        """Return the answer to a request.
-
-        Args:
-            request_id: of the request.
-            build: makes the request, which may need a picture.
-
-        Raises:
-            Rejected: the request is refused for good.
-        """

@@ -1,4 +1,4 @@
-"""Which colour stands out among pixels, measured and not guessed; nothing, where none does.
+"""The colour that stands out among pixels: measured, not guessed, and none where none does.
 
 A pixel has a colour's name where its hue, saturation and value lie in one of the ranges of
 `_RANGES`. Muted pixels have no name: they make up most surroundings (ground, walls, skin, wood).
@@ -12,32 +12,31 @@ from PIL import Image
 
 from schemas.geometry import Box
 
-Pixels = NDArray[np.uint8]  # (height, width, 3): red, green, blue
-Mask = NDArray[np.bool]  # (height, width)
+BoolMask = NDArray[np.bool]  # (height, width)
 
-MEASURED_SIDE = 128  # pixels; a larger picture is sampled
-STANDS_OUT = 0.12  # share of the pixels
-LEADS = 1.5  # times the next colour's share
-PREVAILS = 0.5  # share of the pixels
+_MAX_SIDE = 128  # pixels; of a larger picture, some pixels are measured
+_MIN_SHARE = 0.12  # of the pixels, for a colour to stand out
+_MIN_LEAD = 1.5  # over the next colour's share, as a factor
+_PREVAILING_SHARE = 0.5  # of the pixels
 
 
 class Colour(NamedTuple):
     """A colour that stands out."""
 
     name: str
-    share: float  # of the pixels that were looked at
+    share: float  # of the pixels that were measured
 
     @property
     def prevails(self) -> bool:
-        """Whether it is that of at least half of the pixels."""
-        return self.share >= PREVAILS
+        """Whether at least half of the pixels have this colour."""
+        return self.share >= _PREVAILING_SHARE
 
 
 class _Range(NamedTuple):
-    """Hue in degrees, from the first up to the second; saturation and value in per cent."""
+    """The pixels that a colour's name fits: hue in degrees, saturation and value in per cent."""
 
     name: str
-    hue: tuple[int, int]
+    hue: tuple[int, int]  # from the first up to, but not with, the second; so are the others
     saturation: tuple[int, int]
     value: tuple[int, int]
 
@@ -63,27 +62,32 @@ NAMES = tuple(dict.fromkeys(each.name for each in _RANGES))
 
 
 def sampled(picture: Image.Image) -> Image.Image:
-    """Return a picture of at most `MEASURED_SIDE` a side, made of pixels of the given one."""
-    scale = MEASURED_SIDE / max(picture.size)
+    """Return a picture of at most 128 pixels a side, made of pixels of the given one."""
+    scale = _MAX_SIDE / max(picture.size)
     if scale >= 1:
         return picture
     size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
     return picture.resize(size, Image.Resampling.NEAREST)
 
 
-def outstanding(picture: Image.Image, among: Mask | None = None) -> Colour | None:
-    """Return the colour that stands out in an RGB picture, or among some of its pixels."""
+def outstanding(picture: Image.Image, mask: BoolMask | None = None) -> Colour | None:
+    """Return the colour that stands out in an RGB picture, or among its pixels in a mask."""
     names = _named(picture)
-    looked_at = names if among is None else names[among]
-    counts = np.bincount(looked_at.ravel() + 1, minlength=len(NAMES) + 1)[1:]
-    second, first = np.partition(counts, -2)[-2:] / max(looked_at.size, 1)
-    if first < STANDS_OUT or first < LEADS * second:
+    measured = names if mask is None else names[mask]
+    counts = np.bincount(measured.ravel() + 1, minlength=len(NAMES) + 1)[1:]
+    second, first = np.partition(counts, -2)[-2:] / max(measured.size, 1)
+    if first < _MIN_SHARE or first < _MIN_LEAD * second:
         return None
     return Colour(NAMES[int(counts.argmax())], float(first))
 
 
-def outside(size: tuple[int, int], boxes: list[Box]) -> Mask:
-    """Return which pixels of a picture lie in none of the boxes: (height, width)."""
+def outside(size: tuple[int, int], boxes: list[Box]) -> BoolMask:
+    """Return a mask, (height, width), of the pixels that lie in none of the boxes.
+
+    Args:
+        size: width and height of a picture.
+        boxes: xyxy, pixels of that picture.
+    """
     width, height = size
     free = np.ones((height, width), np.bool)
     for x0, y0, x1, y1 in boxes:
@@ -93,7 +97,7 @@ def outside(size: tuple[int, int], boxes: list[Box]) -> Mask:
 
 
 def _named(picture: Image.Image) -> NDArray[np.int64]:
-    """Return for each pixel the place of its colour in `NAMES`, or -1: (height, width)."""
+    """Return for each pixel the index of its colour in `NAMES`, or -1: (height, width)."""
     hsv = np.asarray(picture.convert("HSV"), np.float32)
     units = np.array([360 / 256, 100 / 255, 100 / 255], np.float32)
     hue, saturation, value = np.moveaxis(hsv * units, 2, 0)
@@ -108,5 +112,5 @@ def _named(picture: Image.Image) -> NDArray[np.int64]:
     return names
 
 
-def _within(channel: NDArray[np.float32], limits: tuple[int, int]) -> Mask:
+def _within(channel: NDArray[np.float32], limits: tuple[int, int]) -> BoolMask:
     return (channel >= limits[0]) & (channel < limits[1])

@@ -1,14 +1,22 @@
 """What captioning would cost: a few real calls, and what they say of all the others."""
 
+import asyncio
+import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.recap.captioning.captioner import Answer
+from pipelines.recap.captioning.captioner import Answer, Captioner, Request
+from pipelines.recap.captioning.two_stages import TwoStageCaptioner
+from pipelines.recap.captioning.views import CropOptions, LazyImageView, PictureRefused
+from pipelines.recap.captioning.workload import SampledImage, Workload
+from pipelines.recipes.recap import RecapRecipe
+from pipelines.recipes.resolve import instruction_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """What calls of one stage took, each on average."""
+class MeasuredCalls:
+    """What the calls of one stage took, each on average."""
 
     seconds: float
     prompt_tokens: float | None  # None: the server does not report tokens
@@ -17,7 +25,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What all calls would take."""
+    """What all calls of a run would take."""
 
     calls: int
     prompt_tokens: float | None
@@ -25,7 +33,7 @@ class Estimate:
     hours: float  # as long as calls side by side take no longer than those measured
 
     def line(self) -> str:
-        """Return it in words."""
+        """Return the estimate in words: "11,000 calls, ..., 2.1 hours at the rate measured"."""
         tokens = "tokens not reported by the server"
         if self.prompt_tokens is not None and self.completion_tokens is not None:
             read, written = _short(self.prompt_tokens), _short(self.completion_tokens)
@@ -33,29 +41,102 @@ class Estimate:
         return f"{self.calls:,} calls, {tokens}, {self.hours:.1f} hours at the rate measured"
 
 
-def measured(took: Sequence[tuple[float, Answer]]) -> Measured:
+def measured(calls: Sequence[tuple[float, Answer]]) -> MeasuredCalls:
     """Return what calls of one stage took, from the seconds and the answer of each."""
-    answers = [answer for _, answer in took]
-    return Measured(
-        seconds=sum(seconds for seconds, _ in took) / len(took),
+    answers = [answer for _, answer in calls]
+    return MeasuredCalls(
+        seconds=sum(seconds for seconds, _ in calls) / len(calls),
         prompt_tokens=_mean([answer.prompt_tokens for answer in answers]),
         completion_tokens=_mean([answer.completion_tokens for answer in answers]),
     )
 
 
-def estimate(stages: Sequence[tuple[int, Measured]], concurrency: int) -> Estimate:
-    """Return what stages would take.
+def estimate(stages: Sequence[tuple[int, MeasuredCalls]], concurrency: int) -> Estimate:
+    """Return what all calls of some stages would take.
 
     Args:
-        stages: the number of calls of each, and what one takes.
+        stages: the number of calls of each stage, and what one of them takes.
         concurrency: calls in flight at a time.
     """
     return Estimate(
-        calls=sum(calls for calls, _ in stages),
-        prompt_tokens=_total([(calls, one.prompt_tokens) for calls, one in stages]),
-        completion_tokens=_total([(calls, one.completion_tokens) for calls, one in stages]),
-        hours=sum(calls * one.seconds for calls, one in stages) / concurrency / 3600,
+        calls=sum(number for number, _ in stages),
+        prompt_tokens=_total([(number, calls.prompt_tokens) for number, calls in stages]),
+        completion_tokens=_total([(number, calls.completion_tokens) for number, calls in stages]),
+        hours=sum(number * calls.seconds for number, calls in stages) / concurrency / 3600,
     )
+
+
+def estimate_run(
+    workload: Workload, recipe: RecapRecipe, captioner: Captioner, concurrency: int
+) -> Estimate | None:
+    """Return what all calls of a run would take, by what they take on its sampled images.
+
+    Args:
+        workload: what there is to caption.
+        recipe: of the run.
+        captioner: is asked about the sampled images, and closed.
+        concurrency: calls in flight at a time.
+
+    Returns:
+        The estimate; None where no call of a stage was answered.
+    """
+    stopwatch = asyncio.run(_measure(workload.sampled_images, recipe, captioner))
+    stages = [(workload.regions, stopwatch.region_calls())]
+    if recipe.captioning.global_caption:
+        stages.insert(0, (workload.images, stopwatch.image_calls()))
+    known = [(number, calls) for number, calls in stages if calls is not None]
+    return estimate(known, concurrency) if len(known) == len(stages) else None
+
+
+async def _measure(
+    sampled_images: Sequence[SampledImage], recipe: RecapRecipe, captioner: Captioner
+) -> "_Stopwatch":
+    captioning = recipe.captioning
+    stopwatch = _Stopwatch(captioner)
+    wordings = instruction_of(recipe).wordings
+    stages = TwoStageCaptioner(stopwatch, captioning, wordings, recipe.seed)
+    try:
+        for _, screened, folder in sampled_images:
+            options = CropOptions(
+                folder=folder,
+                context=captioning.context,
+                max_pixels=captioning.max_pixels,
+                scored=False,
+            )
+            try:
+                await stages.caption(screened, LazyImageView(screened, options))
+            except PictureRefused:
+                continue
+    finally:
+        await stopwatch.close()
+    return stopwatch
+
+
+class _Stopwatch:
+    """A captioner that asks another one, and notes what each call took."""
+
+    def __init__(self, inner: Captioner) -> None:
+        self._inner = inner
+        self._calls: dict[bool, list[tuple[float, Answer]]] = defaultdict(list)  # by: of a region
+
+    async def ask(self, request: Request) -> Answer:
+        image = await request.load_image()  # beforehand: it takes the server no time
+        began = time.monotonic()
+        answer = await self._inner.ask(request)
+        of_region = image.target is not None and image.target.region is not None
+        self._calls[of_region].append((time.monotonic() - began, answer))
+        return answer
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    def image_calls(self) -> MeasuredCalls | None:
+        """Return what the calls about whole images took; None where none was answered."""
+        return measured(self._calls[False]) if self._calls[False] else None
+
+    def region_calls(self) -> MeasuredCalls | None:
+        """Return what the calls about regions took; None where none was answered."""
+        return measured(self._calls[True]) if self._calls[True] else None
 
 
 def _mean(values: Sequence[int | None]) -> float | None:

@@ -1,60 +1,65 @@
-"""Many images through the two stages side by side; pictures are cut up where one is needed."""
+"""Many images captioned at a time; their pictures are cut up only where one is needed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from pipelines.recap.captioning.journal import Journal, JournaledScorer, Notes
-from pipelines.recap.captioning.two_stages import Captioned, CaptionedImage, TwoStages
-from pipelines.recap.captioning.views import LazyView, PictureRefused, Sights
+from pipelines.recap.captioning.journal import ImageJournal, Journal, RegionKey
+from pipelines.recap.captioning.journaled import JournaledScorer
+from pipelines.recap.captioning.two_stages import Captioned, CaptionedImage, TwoStageCaptioner
+from pipelines.recap.captioning.views import CropOptions, LazyImageView, PictureRefused
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ScreenedImage
 from transforms.ledger import StageLedger
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the captioner made of an image."""
+class CaptionOutcome:
+    """The captions of an image, and what scoring them takes."""
 
-    image: ScreenedImage
-    notes: Notes
+    screened: ScreenedImage
+    journal: ImageJournal
     captions: CaptionedImage
     crops: dict[str, bytes]  # JPEG by region id, of accepted captions that have no score yet
 
     def accepted(self) -> dict[str, Captioned]:
         """Return the captions that were accepted, by region id."""
-        found = self.captions.regions
-        return {key: item for key, item in found.items() if isinstance(item, Captioned)}
+        captions = self.captions.regions.items()
+        return {key: caption for key, caption in captions if isinstance(caption, Captioned)}
+
+    def key(self, region_id: str) -> RegionKey:
+        """Return the key of one of its regions."""
+        return RegionKey(self.screened.image.image_id, region_id)
 
 
-class CaptionImages:
-    """Takes images through the two stages, side by side."""
+class ImageCaptioner:
+    """Captions many images, some at a time, and counts what became of each."""
 
     def __init__(
         self,
-        stages: Callable[[Notes], TwoStages],
+        captioner_of: Callable[[ImageJournal], TwoStageCaptioner],
         journals: Mapping[str, Journal],  # by image id
-        sights: Sights,
+        options: CropOptions,
         scorer: JournaledScorer | None,
-        side_by_side: int,
+        concurrent_images: int,
         ledger: StageLedger,
     ) -> None:
-        self._stages = stages
+        self._captioner_of = captioner_of
         self._journals = journals
-        self._sights = sights
+        self._options = options
         self._scorer = scorer
-        self._side_by_side = side_by_side
-        self._book = ledger
+        self._concurrent_images = concurrent_images
+        self._ledger = ledger
 
-    async def run(self, images: Sequence[ScreenedImage]) -> AsyncIterator[Outcome]:
-        """Yield what became of each image, as it comes; images without any are rejected."""
+    async def run(self, images: Sequence[ScreenedImage]) -> AsyncIterator[CaptionOutcome]:
+        """Yield the captions of each image, as they come; images without any are rejected."""
         waiting = iter(images)
-        running: set[asyncio.Task[Outcome | None]] = set()
+        running: set[asyncio.Task[CaptionOutcome | None]] = set()
         try:
             while True:
-                for found in islice(waiting, self._side_by_side - len(running)):
-                    running.add(asyncio.create_task(self._caption(found)))
+                for screened in islice(waiting, self._concurrent_images - len(running)):
+                    running.add(asyncio.create_task(self._caption(screened)))
                 if not running:
                     return
                 done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -68,45 +73,50 @@ class CaptionImages:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
-    async def _caption(self, screened: ScreenedImage) -> Outcome | None:
-        image, ledger = screened.image, self._book
+    async def _caption(self, screened: ScreenedImage) -> CaptionOutcome | None:
+        image, ledger = screened.image, self._ledger
         ledger.read(image, Kind.IMAGE)
         ledger.read(image, Kind.ANNOTATION, len(screened.regions))
         if not screened.regions:  # nobody is asked about it
             cause = Rejected(Reason.NO_REGIONS, "no usable annotation, expected at least one")
             ledger.reject(image, Kind.IMAGE, image.image_id, cause)
             return None
-        view = LazyView(screened, self._sights)
+        view = LazyImageView(screened, self._options)
         try:
-            notes = Notes(self._journals[image.image_id], await view.digest())
-            captions = await self._stages(notes).caption(screened, view)
-            outcome = Outcome(screened, notes, captions, {})
+            journal = ImageJournal(self._journals[image.image_id], await view.digest())
+            captions = await self._captioner_of(journal).caption(screened, view)
+            outcome = CaptionOutcome(screened, journal, captions, {})
             for region_id in self._unscored(outcome):
-                outcome.crops[region_id] = (await view.get()).regions[region_id].tight
+                outcome.crops[region_id] = (await view.get()).regions[region_id].clip_crop
         except PictureRefused as refused:
-            ledger.reject(image, Kind.IMAGE, image.image_id, refused.cause)
-            reason = f"image {image.image_id}: {refused.cause.reason}"
-            for region in screened.regions:
-                cause = Rejected(Reason.IMAGE_REJECTED, reason)
-                ledger.reject(image, Kind.ANNOTATION, region.region_id, cause)
+            self._reject(screened, refused.cause)
             return None
-        return outcome if self._settle(outcome) else None
+        return outcome if self._count(outcome) else None
 
-    def _unscored(self, outcome: Outcome) -> list[str]:
+    def _unscored(self, outcome: CaptionOutcome) -> list[str]:
         if self._scorer is None:
             return []
         return [
             region_id
             for region_id, caption in outcome.accepted().items()
-            if self._scorer.known(outcome.notes, region_key(outcome.image, region_id), caption.text)
-            is None
+            if self._scorer.known(outcome.journal, outcome.key(region_id), caption.text) is None
         ]
 
-    def _settle(self, outcome: Outcome) -> bool:
-        image, ledger = outcome.image.image, self._book
-        for region_id, verdict in outcome.captions.regions.items():
-            if isinstance(verdict, Rejected):
-                ledger.reject(image, Kind.ANNOTATION, region_id, verdict)
+    def _reject(self, screened: ScreenedImage, cause: Rejected) -> None:
+        """Reject an image whose picture cannot be used, and its regions with it."""
+        image = screened.image
+        self._ledger.reject(image, Kind.IMAGE, image.image_id, cause)
+        reason = f"image {image.image_id}: {cause.reason}"
+        for region in screened.regions:
+            rejected = Rejected(Reason.IMAGE_REJECTED, reason)
+            self._ledger.reject(image, Kind.ANNOTATION, region.region_id, rejected)
+
+    def _count(self, outcome: CaptionOutcome) -> bool:
+        """Count the regions of an image, and return whether the image is kept."""
+        image, ledger = outcome.screened.image, self._ledger
+        for region_id, caption in outcome.captions.regions.items():
+            if isinstance(caption, Rejected):
+                ledger.reject(image, Kind.ANNOTATION, region_id, caption)
         accepted = len(outcome.accepted())
         ledger.kept(image, Kind.ANNOTATION, accepted)
         if accepted:
@@ -115,8 +125,3 @@ class CaptionImages:
             cause = Rejected(Reason.NO_REGIONS, "no region has a caption that was accepted")
             ledger.reject(image, Kind.IMAGE, image.image_id, cause)
         return bool(accepted)
-
-
-def region_key(screened: ScreenedImage, region_id: str) -> str:
-    """Return what tells a region from those of other images."""
-    return f"{screened.image.image_id}/{region_id}"

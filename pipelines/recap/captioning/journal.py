@@ -1,57 +1,70 @@
-"""The journal: every answer and every score, written down as it comes.
+"""The journal of a run: every answer and every score, written down as it comes.
 
-One JSON object per line. A run that was killed is repeated, and finds here all that had been
-answered about the pictures as they are; how captions follow from answers is deterministic, so
-nothing else need be remembered. A last line that is not whole, since a kill cut it short, is cut
-off; other lines that cannot be read are set aside, and what they held is asked again.
+One JSON object per line, e.g. (each on one line)
 
-Images go to journals by their hash, whatever number of shards they are in. That number follows
-from the size of all pictures, so that a few that arrive late may change it.
+    {"type": "answer", "id": "v3det/train/7/region/71/0", "picture": "9f86d081884c7d65",
+     "answer": {"text": "A red mug.", "finish": "stop", "prompt_tokens": 310,
+     "completion_tokens": 5}}
+    {"type": "failure", "id": "v3det/train/7/region/72/0", "picture": "9f86d081884c7d65",
+     "detail": "status 400: too long"}
+    {"type": "score", "caption": "60303ae22b998861", "id": "7/71",
+     "score": {"mean": 0.31, "minimum": 0.27}}
+
+A run that was killed is repeated, and finds here all that had been answered about the pictures as
+they are. How captions follow from answers is deterministic, so nothing else need be remembered. A
+last line that is not whole, since a kill cut it short, is cut off; other lines that cannot be read
+are set aside, and their requests are asked again.
+
+Images go to journals by their hash, whatever number of shards there is: that number follows from
+the size of all pictures, so that a few pictures that arrive late may change it.
 """
 
 import os
-import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
-from msgspec.structs import replace
-from PIL import Image
 
-from pipelines.recap.captioning.captioner import Answer, Captioner, Request
-from pipelines.recap.clip.scorer import Score, Scorer
+from pipelines.recap.captioning.captioner import Answer
+from pipelines.recap.clip.scorer import Score
+from pipelines.recap.console import print_notice
 from pipelines.shards.options import shard_key
 from pipelines.storage import files
 from schemas.errors import BuildError
 from schemas.ids import RANK_BITS
 from schemas.layout import JOURNAL_FOLDER
-from schemas.rejection import Reason, Rejected
 from schemas.sample import ImageInfo
 
-FORMAT = 2  # of the lines
-# Journals of a split. A shard has those of its images open at once, and in memory.
-JOURNALS = 64
+JOURNALS = 64  # of a split; a shard has the journals of its images open, and in memory, at once
+_FORMAT = 2  # of the lines
+
+
+class RegionKey(NamedTuple):
+    """A region among those of all images of a split."""
+
+    image_id: str
+    region_id: str
 
 
 class _Answered(msgspec.Struct, frozen=True, tag="answer"):
     id: str  # of the request
-    picture: str  # a digest
+    picture: str  # digest of its bytes
     answer: Answer
 
 
 class _Failed(msgspec.Struct, frozen=True, tag="failure"):
     id: str  # of the request
-    picture: str  # a digest
+    picture: str  # digest of its bytes
     detail: str
 
 
 class _Scored(msgspec.Struct, frozen=True, tag="score"):
-    caption: str  # a digest of scorer, picture and caption
-    id: str  # of the region
+    caption: str  # digest of scorer, picture and caption
+    id: str  # of the region: image id and region id with a slash between
     score: Score
 
 
@@ -59,9 +72,10 @@ _Line = _Answered | _Failed | _Scored
 
 
 class Journal:
-    """What is known of some images, and a file that takes more; local, for it grows line by line.
+    """The answers and scores of some images, and the file that takes more of them.
 
-    It has one writer: shards are captioned one after the other.
+    The file is local, since it grows line by line. It has one writer: shards are captioned one
+    after the other.
     """
 
     def __init__(self, path: str) -> None:
@@ -71,9 +85,11 @@ class Journal:
                 "allows; copy the shards from there when they are finished"
             )
         self._path = path
-        self.answers: dict[tuple[str, str], Answer] = {}  # by request and picture
-        self.failures: dict[tuple[str, str], str] = {}  # likewise: what came instead of an answer
-        self.scores: dict[tuple[str, str], Score] = {}  # by region and what was scored
+        # By request id and digest of the picture.
+        self.answers: dict[tuple[str, str], Answer] = {}
+        self.failures: dict[tuple[str, str], str] = {}  # details of refusals
+        # By region, as it is written in the file, and digest of scorer, picture and caption.
+        self.scores: dict[tuple[str, str], Score] = {}
 
     def __enter__(self) -> Self:
         """Read what is there and open the file for more."""
@@ -92,21 +108,26 @@ class Journal:
         """Close the file; it stays, for `--refilter`."""
         os.close(self._file)
 
-    def answered(self, request_id: str, picture: str, answer: Answer) -> None:
+    def add_answer(self, request_id: str, picture: str, answer: Answer) -> None:
         """Write an answer down."""
         self.answers[request_id, picture] = answer
         self._write(_Answered(request_id, picture, answer))
 
-    def failed(self, request_id: str, picture: str, detail: str) -> None:
-        """Write down that a request got no answer, unless that was said before."""
+    def add_failure(self, request_id: str, picture: str, detail: str) -> None:
+        """Write down that a request was refused, unless the file says so already."""
         if self.failures.get((request_id, picture)) != detail:
             self.failures[request_id, picture] = detail
             self._write(_Failed(request_id, picture, detail))
 
-    def scored(self, region_id: str, caption: str, score: Score) -> None:
-        """Write a score down."""
-        self.scores[region_id, caption] = score
-        self._write(_Scored(caption, region_id, score))
+    def add_score(self, region: RegionKey, caption: str, score: Score) -> None:
+        """Write down the score of a caption, which is given by the digest of `_Scored`."""
+        text = _text_of(region)
+        self.scores[text, caption] = score
+        self._write(_Scored(caption, text, score))
+
+    def score(self, region: RegionKey, caption: str) -> Score | None:
+        """Return the score of a caption, given by the same digest; None where there is none."""
+        return self.scores.get((_text_of(region), caption))
 
     def _read(self) -> None:
         with open(self._path, "rb") as file:
@@ -115,13 +136,13 @@ class Journal:
         kept: list[bytes] = []
         damaged: list[bytes] = []
         for line in lines:
-            (kept if self._take(line) else damaged).append(line + b"\n")
+            (kept if self._read_line(line) else damaged).append(line + b"\n")
         if damaged:
             self._set_aside(damaged, kept)
         elif rest:
             os.truncate(self._path, len(content) - len(rest))
 
-    def _take(self, text: bytes) -> bool:
+    def _read_line(self, text: bytes) -> bool:
         """Take a line in, if it can be read; of two answers to a request, the first counts."""
         try:
             line = _DECODER.decode(text)
@@ -141,7 +162,7 @@ class Journal:
         with open(aside, "ab") as file:
             file.writelines(damaged)
         files.write_whole(self._path, b"".join(kept))
-        _say(
+        print_notice(
             f"{self._path}: lines that cannot be read: {len(damaged)}. They are now in {aside}, "
             "and what they held is asked again"
         )
@@ -153,110 +174,69 @@ class Journal:
             view = view[os.write(self._file, view) :]
 
 
+@dataclass(frozen=True, slots=True)
+class ImageJournal:
+    """The journal as far as it is about one picture: other bytes of it need other answers."""
+
+    journal: Journal
+    picture: str  # digest of its bytes
+
+    def answer(self, request_id: str) -> Answer | None:
+        """Return the answer to a request; None where it was never answered."""
+        return self.journal.answers.get((request_id, self.picture))
+
+    def failure(self, request_id: str) -> str | None:
+        """Return why a request was refused; None where it never was."""
+        return self.journal.failures.get((request_id, self.picture))
+
+    def add_answer(self, request_id: str, answer: Answer) -> None:
+        """Write an answer down."""
+        self.journal.add_answer(request_id, self.picture, answer)
+
+    def add_failure(self, request_id: str, detail: str) -> None:
+        """Write down that a request was refused."""
+        self.journal.add_failure(request_id, self.picture, detail)
+
+    def score(self, scorer: str, region: RegionKey, caption: str) -> Score | None:
+        """Return the score that a scorer, given by its identity, gave; None where it never did."""
+        return self.journal.score(region, self._digest(scorer, caption))
+
+    def add_score(self, scorer: str, region: RegionKey, caption: str, score: Score) -> None:
+        """Write down the score that a scorer gave."""
+        self.journal.add_score(region, self._digest(scorer, caption), score)
+
+    def _digest(self, scorer: str, caption: str) -> str:
+        return sha256(f"{scorer}\n{self.picture}\n{caption}".encode()).hexdigest()[:16]
+
+
 @contextmanager
 def open_journals(
     output: str, fingerprint: str, images: Iterable[ImageInfo]
 ) -> Iterator[dict[str, Journal]]:
-    """Open the journals of some images of a split; yields them by image id.
+    """Open the journals of some images of a split, and yield them by image id.
 
     Args:
-        output: that of the run.
-        fingerprint: of what decides captions.
+        output: the folder of the run.
+        fingerprint: digest of what decides captions.
         images: of one split.
     """
     paths = {}
     for image in images:
-        place = shard_key(image)[1] * JOURNALS >> RANK_BITS
-        name = f"{image.split}-{place:02d}-{fingerprint[:16]}.jsonl"
+        number = shard_key(image)[1] * JOURNALS >> RANK_BITS
+        name = f"{image.split}-{number:02d}-{fingerprint[:16]}.jsonl"
         paths[image.image_id] = files.join(output, JOURNAL_FOLDER, image.source, name)
     with ExitStack() as stack:
         opened = {path: stack.enter_context(Journal(path)) for path in sorted({*paths.values()})}
         yield {image_id: opened[path] for image_id, path in paths.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Notes:
-    """The journal of an image, and which picture of it what is noted must be about."""
-
-    journal: Journal
-    picture: str  # a digest
-
-
-class JournaledCaptioner:
-    """A captioner that is asked each request about an image until it is answered, over all runs."""
-
-    def __init__(self, inner: Captioner, notes: Notes, *, again: bool) -> None:
-        """Wrap a captioner.
-
-        Args:
-            inner: the captioner.
-            notes: on the image.
-            again: whether requests that an earlier run got no answer to are asked once more.
-        """
-        self._inner = inner
-        self._notes = notes
-        self._again = again
-
-    async def ask(self, request_id: str, build: Callable[[], Awaitable[Request]]) -> Answer:
-        """Return the answer that was written down, or ask and write it down.
-
-        Args:
-            request_id: of the request.
-            build: makes the request, which may need a picture; not called where it is not needed.
-        """
-        journal, picture = self._notes.journal, self._notes.picture
-        if (known := journal.answers.get((request_id, picture))) is not None:
-            return known
-        failure = journal.failures.get((request_id, picture))
-        if failure is not None and not self._again:
-            raise Rejected(Reason.CAPTION_FAILED, failure)
-        request = replace(await build(), again=failure is not None)
-        try:
-            answer = await self._inner.ask(request)
-        except Rejected as cause:
-            journal.failed(request_id, picture, cause.detail)
-            raise
-        journal.answered(request_id, picture, answer)
-        return answer
-
-
-class JournaledScorer:
-    """A scorer that is asked about each caption of a picture once, over all runs."""
-
-    def __init__(self, inner: Scorer) -> None:
-        self._inner = inner
-
-    def known(self, notes: Notes, region_id: str, caption: str) -> Score | None:
-        """Return a score that was written down."""
-        return notes.journal.scores.get((region_id, self._digest(notes, caption)))
-
-    def score(
-        self,
-        notes: Sequence[Notes],
-        region_ids: Sequence[str],
-        crops: Sequence[Image.Image],
-        captions: Sequence[str],
-    ) -> list[Score]:
-        """Score crops against captions and write the scores down."""
-        scores = self._inner.score(crops, captions)
-        for where, region_id, caption, score in zip(
-            notes, region_ids, captions, scores, strict=True
-        ):
-            where.journal.scored(region_id, self._digest(where, caption), score)
-        return scores
-
-    def _digest(self, notes: Notes, caption: str) -> str:
-        text = f"{self._inner.identity}\n{notes.picture}\n{caption}"
-        return sha256(text.encode()).hexdigest()[:16]
-
-
 def fingerprint_of(identity: dict[str, Any]) -> str:
     """Return the digest of what decides captions, and of how they are written down."""
-    return sha256(msgspec.json.encode([FORMAT, identity], order="deterministic")).hexdigest()
+    return sha256(msgspec.json.encode([_FORMAT, identity], order="deterministic")).hexdigest()
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+def _text_of(region: RegionKey) -> str:
+    return f"{region.image_id}/{region.region_id}"
 
 
 _DECODER = msgspec.json.Decoder(_Line)

@@ -1,7 +1,7 @@
-"""The two stages: a caption of the image, then one of each region that is given it.
+"""The two stages: a caption of the image, then one of each region that is given the first.
 
-Each answer is judged; one that fails is asked for once more in another wording, and then its
-region is rejected with the reason. RegionGPT, section 3.3.
+Each answer is checked. One that fails is asked for once more in another wording; after that its
+region is rejected, with the reason. RegionGPT, section 3.3.
 """
 
 import asyncio
@@ -9,8 +9,8 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pipelines.recap.captioning.captioner import Asks, Request
-from pipelines.recap.captioning.views import LazyView
+from pipelines.recap.captioning.captioner import Captioner, PromptImage, Request
+from pipelines.recap.captioning.views import LazyImageView
 from pipelines.recipes.recap import Captioning
 from prompts.recap import Prompt, global_prompt, region_prompt
 from prompts.wordings import WordingSet
@@ -23,113 +23,122 @@ from transforms.caption_checks import judge
 T = TypeVar("T")
 
 ATTEMPTS = 2
-HALF = 2 ** (RANK_BITS - 1)
+_HALF = 2 ** (RANK_BITS - 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Captioned:
-    """A caption that was accepted, and the id of the wording that asked for it."""
+    """A caption that was accepted."""
 
     text: str
-    prompt: str
+    prompt: str  # id of the wording that asked for it: "recap_region/1f0c2a9b"
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionedImage:
-    """What became of an image: its own caption, and a caption or a refusal for each region."""
+    """What became of an image: a caption of the whole, and a caption or refusal of each region."""
 
     global_caption: Captioned | None
     regions: dict[str, Captioned | Rejected]  # by region id
 
 
 @dataclass(frozen=True, slots=True)
-class _About:
-    """What a request is about."""
+class _RequestKey:
+    """What all attempts to caption one image or region have in common."""
 
-    id: str
-    lane: int  # rank of the image: its requests go to one endpoint
-    position: int  # rank that chooses the wording
+    id: str  # the attempt is added to it: coco/train/7/image, coco/train/7/region/71
+    image_rank: int  # requests of one rank go to one server
+    wording_rank: int  # chooses the wording
     region_id: str | None  # None: the whole image
     max_tokens: int
 
 
-class TwoStages:
-    """Captions images, one call after the other or side by side, as the captioner allows."""
+class TwoStageCaptioner:
+    """Captions whole images: its requests go to a captioner, the regions' at the same time."""
 
     def __init__(
         self,
-        captioner: Asks,
+        captioner: Captioner,
         captioning: Captioning,
         wordings: Mapping[str, WordingSet],
         seed: int,
     ) -> None:
         self._captioner = captioner
-        self._how = captioning
+        self._captioning = captioning
         self._wordings = wordings
         self._seed = seed
 
-    async def caption(self, screened: ScreenedImage, view: LazyView) -> CaptionedImage:
+    async def caption(self, screened: ScreenedImage, view: LazyImageView) -> CaptionedImage:
         """Return the captions of an image and of its regions.
 
         Raises:
             PictureRefused: the picture is needed, and cannot be used.
         """
-        image = screened.image
-        name = f"{image.source}/{image.split}/{image.image_id}"
-        chance = Hasher(self._seed, "recap", image.source, image.split, image.image_id)
-        lane = chance.rank("lane")
         global_caption = None
-        if self._how.global_caption:
-            position, limit = chance.rank("image"), self._how.global_tokens
-            about = _About(f"{name}/image", lane, position, None, limit)
+        if self._captioning.global_caption:
             try:
-                global_caption = await self._ask(
-                    about, view, lambda at: global_prompt(self._wordings, at)
-                )
+                global_caption = await self._caption_whole(screened, view)
             except Rejected as cause:
                 refusal = Rejected(Reason.NO_GLOBAL_CAPTION, f"the image's own caption: {cause}")
                 return CaptionedImage(None, {each.region_id: refusal for each in screened.regions})
 
         async def caption_region(region: Region) -> Captioned | Rejected:
-            position, limit = chance.rank("region", region.region_id), self._how.region_tokens
-            place = f"{name}/region/{region.region_id}"
-            about = _About(place, lane, position, region.region_id, limit)
+            key = self._region_key(screened, region.region_id)
             try:
-                return await self._ask(about, view, self._wording(region, global_caption))
+                return await self._ask(key, view, self._prompt_of(region, global_caption))
             except Rejected as cause:
                 return cause
 
-        captions = await _side_by_side(map(caption_region, screened.regions))
+        captions = await _gather(map(caption_region, screened.regions))
         ids = [region.region_id for region in screened.regions]
         return CaptionedImage(global_caption, dict(zip(ids, captions, strict=True)))
 
-    def _wording(self, region: Region, global_caption: Captioned | None) -> Callable[[int], Prompt]:
-        name = shown_name(region.category) if region.category and self._how.class_name else None
+    async def _caption_whole(self, screened: ScreenedImage, view: LazyImageView) -> Captioned:
+        name, hasher = _name_of(screened), self._hasher(screened)
+        limit = self._captioning.global_tokens
+        key = _RequestKey(f"{name}/image", hasher.rank("lane"), hasher.rank("image"), None, limit)
+        return await self._ask(key, view, lambda rank: global_prompt(self._wordings, rank))
+
+    def _region_key(self, screened: ScreenedImage, region_id: str) -> _RequestKey:
+        hasher = self._hasher(screened)
+        return _RequestKey(
+            id=f"{_name_of(screened)}/region/{region_id}",
+            image_rank=hasher.rank("lane"),
+            wording_rank=hasher.rank("region", region_id),
+            region_id=region_id,
+            max_tokens=self._captioning.region_tokens,
+        )
+
+    def _hasher(self, screened: ScreenedImage) -> Hasher:
+        image = screened.image
+        return Hasher(self._seed, "recap", image.source, image.split, image.image_id)
+
+    def _prompt_of(
+        self, region: Region, global_caption: Captioned | None
+    ) -> Callable[[int], Prompt]:
+        class_name = self._captioning.class_name
+        name = shown_name(region.category) if region.category and class_name else None
         context = global_caption.text if global_caption else None
-        return lambda position: region_prompt(self._wordings, position, context, name)
+        return lambda rank: region_prompt(self._wordings, rank, context, name)
 
     async def _ask(
-        self, about: _About, view: LazyView, prompt_at: Callable[[int], Prompt]
+        self, key: _RequestKey, view: LazyImageView, prompt_of: Callable[[int], Prompt]
     ) -> Captioned:
+        async def load_image() -> PromptImage:
+            return (await view.get()).prompt_image_of(key.region_id)
+
         causes = []
         for attempt in range(ATTEMPTS):
             # Half way round the ranks lies another wording, as long as there are several.
-            text, prompt = prompt_at((about.position + attempt * HALF) % (2 * HALF))
-            request_id = f"{about.id}/{attempt}"
-
-            async def build(request_id: str = request_id, text: str = text) -> Request:
-                whole = await view.get()
-                seen = whole if about.region_id is None else whole.regions[about.region_id]
-                return Request(
-                    id=request_id,
-                    image_key=about.lane,
-                    prompt=text,
-                    jpeg=seen.jpeg,
-                    max_tokens=about.max_tokens,
-                    subject=seen.subject,
-                )
-
-            answer = await self._captioner.ask(request_id, build)
+            text, prompt = prompt_of((key.wording_rank + attempt * _HALF) % (2 * _HALF))
+            request = Request(
+                id=f"{key.id}/{attempt}",
+                image_rank=key.image_rank,
+                prompt=text,
+                load_image=load_image,
+                max_tokens=key.max_tokens,
+            )
+            answer = await self._captioner.ask(request)
             try:
                 return Captioned(judge(answer.text, answer.finish), prompt)
             except Rejected as cause:
@@ -137,7 +146,12 @@ class TwoStages:
         raise causes[-1]
 
 
-async def _side_by_side(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+def _name_of(screened: ScreenedImage) -> str:
+    image = screened.image
+    return f"{image.source}/{image.split}/{image.image_id}"
+
+
+async def _gather(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """Return all results in order; where one fails, none of the others goes on behind our back."""
     tasks = [asyncio.create_task(each) for each in work]
     try:

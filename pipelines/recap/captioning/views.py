@@ -1,12 +1,14 @@
-"""What a captioner is shown: the whole picture and crops of it, upright and small enough."""
+"""The pictures that captioners and scorers get: whole images and crops, upright, small enough."""
 
 import asyncio
 from dataclasses import dataclass
 from hashlib import sha256
 
+from msgspec.structs import replace
 from PIL import Image
 
-from pipelines.recap.captioning.captioner import Neighbour, Subject
+from pipelines.recap.captioning.captioner import AnnotatedRegion, CaptionTarget, PromptImage
+from pipelines.recap.clip.crops import clip_crop
 from pipelines.storage import files
 from schemas.geometry import Box, turn_box
 from schemas.rejection import Reason, Rejected
@@ -16,11 +18,9 @@ from transforms.crop import crop, encode_jpeg
 from transforms.orientation import annotated_as_stored
 from transforms.picture import Picture, inspect, pixels
 
-SCORED_PIXELS = 336 * 336  # of a crop that CLIP will see; no model in use takes more
-
 
 class PictureRefused(Exception):
-    """Says why a picture cannot be used: not one region's fault, but all of theirs."""
+    """The reason why a picture, and so none of its regions, can be used."""
 
     def __init__(self, cause: Rejected) -> None:
         super().__init__(str(cause))
@@ -28,39 +28,41 @@ class PictureRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sights:
-    """How pictures are shown."""
+class CropOptions:
+    """How the pictures of a run are loaded, cropped and shrunk."""
 
     folder: str  # of the pictures
-    context: float  # around crops, as a share of their sides
-    max_pixels: int
+    context: float  # added around a region's box on each side, as a share of that side
+    max_pixels: int  # width times height of a picture for the captioner
     scored: bool  # crops are also wanted for a scorer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionView:
-    """One region as it is shown."""
+    """The crops of one region."""
 
-    subject: Subject
-    jpeg: bytes  # with context around it, for the captioner
-    tight: bytes  # a JPEG without, for the scorer; empty where nobody scores
+    prompt_image: PromptImage  # with context around the box
+    clip_crop: bytes  # a JPEG of the box alone, for the scorer; empty where nobody scores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageView:
-    """A whole picture and its regions as they are shown."""
+    """A whole picture and the crops of its regions."""
 
-    subject: Subject
-    jpeg: bytes
-    regions: dict[str, RegionView]  # by id
+    prompt_image: PromptImage
+    regions: dict[str, RegionView]  # by region id
+
+    def prompt_image_of(self, region_id: str | None) -> PromptImage:
+        """Return the crop of a region, or the whole picture for None."""
+        return self.prompt_image if region_id is None else self.regions[region_id].prompt_image
 
 
-class LazyView:
-    """A picture that is read when it is first asked about, and cut up if it ever need be."""
+class LazyImageView:
+    """A picture that is read and cut up when somebody first needs it, and once."""
 
-    def __init__(self, screened: ScreenedImage, sights: Sights) -> None:
-        self._found = screened
-        self._sights = sights
+    def __init__(self, screened: ScreenedImage, options: CropOptions) -> None:
+        self._screened = screened
+        self._options = options
         self._data: asyncio.Task[bytes] | None = None
         self._view: asyncio.Task[ImageView] | None = None
 
@@ -76,12 +78,13 @@ class LazyView:
 
     async def _read(self) -> bytes:
         if self._data is None:
-            work = asyncio.to_thread(read_picture, self._found.image, self._sights.folder)
+            work = asyncio.to_thread(read_picture, self._screened.image, self._options.folder)
             self._data = asyncio.create_task(work)
         return await self._data
 
     async def _cut_up(self) -> ImageView:
-        return await asyncio.to_thread(view_image, self._found, self._sights, await self._read())
+        data = await self._read()
+        return await asyncio.to_thread(view_image, self._screened, self._options, data)
 
 
 def read_picture(image: ImageInfo, folder: str) -> bytes:
@@ -102,38 +105,50 @@ def read_picture(image: ImageInfo, folder: str) -> bytes:
         raise PictureRefused(unreadable) from None
 
 
-def view_image(screened: ScreenedImage, sights: Sights, data: bytes) -> ImageView:
+def view_image(screened: ScreenedImage, options: CropOptions, data: bytes) -> ImageView:
     """Cut up a picture that was read.
+
+    Args:
+        screened: the image and its regions.
+        options: how it is cropped.
+        data: the bytes of the picture's file.
 
     Raises:
         PictureRefused: it cannot be used.
     """
-    image, regions = screened.image, screened.regions
-    picture = _inspected(image, data)
+    picture = _inspected(screened.image, data)
     whole = pixels(data, picture.orientation)
-    width, height = whole.size
-    turns = picture.orientation != 1 and annotated_as_stored(image, picture)
-    boxes = [_upright_box(region.bbox, picture) if turns else region.bbox for region in regions]
-    neighbours = tuple(
-        Neighbour(box, shown_name(region.category or "thing"))
-        for box, region in zip(boxes, regions, strict=True)
-    )
+    annotated = _annotated_regions(screened, picture)
+    target = CaptionTarget(*whole.size, annotated)
     return ImageView(
-        subject=Subject(width, height, neighbours),
-        jpeg=encode_jpeg(whole, sights.max_pixels),
+        prompt_image=PromptImage(encode_jpeg(whole, options.max_pixels), target),
         regions={
-            region.region_id: RegionView(
-                subject=Subject(width, height, neighbours, neighbour),
-                jpeg=encode_jpeg(crop(whole, neighbour.bbox, sights.context), sights.max_pixels),
-                tight=_tight(whole, neighbour.bbox) if sights.scored else b"",
-            )
-            for region, neighbour in zip(regions, neighbours, strict=True)
+            region.region_id: _view_region(whole, target, each, options)
+            for region, each in zip(screened.regions, annotated, strict=True)
         },
     )
 
 
-def _tight(whole: Image.Image, box: Box) -> bytes:
-    return encode_jpeg(crop(whole, box, 0.0), SCORED_PIXELS)
+def _view_region(
+    whole: Image.Image, target: CaptionTarget, region: AnnotatedRegion, options: CropOptions
+) -> RegionView:
+    jpeg = encode_jpeg(crop(whole, region.bbox, options.context), options.max_pixels)
+    return RegionView(
+        prompt_image=PromptImage(jpeg, replace(target, region=region)),
+        clip_crop=clip_crop(whole, region.bbox) if options.scored else b"",
+    )
+
+
+def _annotated_regions(screened: ScreenedImage, picture: Picture) -> tuple[AnnotatedRegion, ...]:
+    """Return the regions with their boxes in the upright image, in the order of the regions."""
+    turns = picture.orientation != 1 and annotated_as_stored(screened.image, picture)
+    return tuple(
+        AnnotatedRegion(
+            bbox=_upright_box(region.bbox, picture) if turns else region.bbox,
+            category=shown_name(region.category or "thing"),
+        )
+        for region in screened.regions
+    )
 
 
 def _inspected(image: ImageInfo, data: bytes) -> Picture:

@@ -14,211 +14,209 @@ Status 429 is not a failure: it makes us slower. Everything else that is neither
 
 import asyncio
 import os
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pipelines.recap.captioning.captioner import Answer, Request
-from pipelines.recap.client.canary import QUESTION, draw_square
 from pipelines.recap.client.chat import encode_request
 from pipelines.recap.client.circuit_breaker import backoff_seconds
-from pipelines.recap.client.connection import Failed, Overloaded, Wire
+from pipelines.recap.client.connection import Connection, OverloadedError, TransientError
 from pipelines.recap.client.endpoints import Servers, preference
+from pipelines.recap.client.probe_images import QUESTION, draw_square
+from pipelines.recap.console import print_notice
 from pipelines.recipes.recap import Captioning
 from schemas.errors import BuildError, UsageError
 from schemas.ids import rank
 from schemas.rejection import Reason, Rejected
 
-NO_KEY = "EMPTY"  # what servers without keys are sent
-TRIALS = 2  # alone, before a request is given up
-MENTION_SECONDS = 30.0  # between words about calls that fail
-REJECTED_IN_ROW = 20  # with no answer between: not the requests' fault
-SEED_BITS = 31
+NOTICE_SECONDS = 30.0  # between notices about calls that fail
+_NO_KEY = "EMPTY"  # sent to servers without keys
+_TRIALS = 2  # alone, before a request is given up
+_MAX_REJECTED_IN_ROW = 19  # with no answer between; one more is not the requests' fault
+_SEED_BITS = 31
 
 
 @dataclass(slots=True)
-class _Course:
+class _Call:
     """One call, and what has happened to it."""
 
     id: str
     encode: Callable[[], bytes]  # makes the body, once
-    route: Sequence[Wire]  # in order of preference
+    route: Sequence[Connection]  # in order of preference
     body: bytes | None = None
     failures: int = 0
     delays: int = 0  # status 429
-    since: float | None = None  # when trouble began; seconds of the monotonic clock
+    trouble_since: float | None = None  # seconds of the monotonic clock
 
 
 class OpenAICaptioner:
-    """Asks one or several servers; see `Captioner`."""
+    """A captioner that asks one or several servers."""
 
     def __init__(
-        self, servers: Servers, captioning: Captioning, say: Callable[[str], None] | None = None
+        self,
+        servers: Servers,
+        captioning: Captioning,
+        say: Callable[[str], None] = print_notice,
     ) -> None:
         """Prepare to ask; nothing is sent yet.
 
         Args:
-            servers: where, and how patiently.
-            how: model and sampling.
-            say: takes a line for a person about a server that fails; to standard error if None.
+            servers: where they are, and how patiently they are asked.
+            captioning: model and sampling.
+            say: takes a line for a person about a server that fails.
+
+        Raises:
+            UsageError: the key cannot be sent.
         """
         self._servers = servers
-        self._how = captioning
-        self._say = say or (lambda line: print(line, file=sys.stderr, flush=True))
+        self._captioning = captioning
+        self._say = say
         key = _key_of(servers.api_key_env)
-        self._wires = [Wire(url, key, servers) for url in servers.endpoints]
-        self._all = asyncio.Semaphore(servers.concurrency)
+        self._connections = [Connection(url, key, servers) for url in servers.endpoints]
+        self._in_flight = asyncio.Semaphore(servers.concurrency)
         self._rejected_in_row = 0
-        self._mentioned: dict[str, float] = {}  # by URL, when a failure was; monotonic seconds
-
-    @property
-    def model(self) -> str:
-        """What the servers call it."""
-        return self._how.model
-
-    @property
-    def sampling(self) -> dict[str, float | int | str]:
-        """Temperature and top-p, and whether requests carry seeds."""
-        seeds = {"seed": "by request id"} if self._how.seed_requests else {}
-        return {"temperature": self._how.temperature, "top_p": self._how.top_p, **seeds}
+        self._noticed: dict[str, float] = {}  # time of the last notice by URL; monotonic seconds
 
     @property
     def endpoints(self) -> Sequence[str]:
         """The servers' URLs."""
-        return [wire.url for wire in self._wires]
+        return [connection.url for connection in self._connections]
 
     async def ask(self, request: Request) -> Answer:
         """Return the answer; see `Captioner.ask`."""
-
-        def encode() -> bytes:
-            parameters = {
-                "model": self._how.model,
-                "max_tokens": request.max_tokens,
-                "temperature": self._how.temperature,
-                "top_p": self._how.top_p,
-            }
-            if self._how.seed_requests:
-                parameters["seed"] = rank("seed", request.id) >> 63 - SEED_BITS
-            return encode_request(request.prompt, request.jpeg, parameters)
-
-        if len(self._wires) == 1:
-            route = self._wires
-        else:
-            order = preference(self._servers.endpoints, request.image_key)
-            route = [self._wires[position] for position in order]
+        parameters: dict[str, Any] = {
+            "model": self._captioning.model,
+            "max_tokens": request.max_tokens,
+            "temperature": self._captioning.temperature,
+            "top_p": self._captioning.top_p,
+        }
+        if self._captioning.seed_requests:
+            parameters["seed"] = rank("seed", request.id) >> 63 - _SEED_BITS
+        call = await _call_of(request, parameters, self._route(request.image_rank))
         try:
-            answer = await self._run(_Course(request.id, encode, route))
+            answer = await self._run(call)
         except Rejected as cause:
-            if not request.again:
+            if not request.refused_before:
                 self._count_rejection(cause)
             raise
         self._rejected_in_row = 0
         return answer
 
-    async def ask_endpoint(
-        self, endpoint: str, request_id: str, prompt: str, jpeg: bytes | None, max_tokens: int
-    ) -> Answer:
-        """Return one server's answer at temperature 0; `jpeg` may be missing."""
-        route = [wire for wire in self._wires if wire.url == endpoint]
-        parameters = {"model": self._how.model, "max_tokens": max_tokens, "temperature": 0}
-        course = _Course(request_id, lambda: encode_request(prompt, jpeg, parameters), route)
-        return await self._run(course)
+    async def ask_server(self, url: str, request: Request) -> Answer:
+        """Return the answer of one of the servers, at temperature 0; else as `ask` does."""
+        parameters = {
+            "model": self._captioning.model,
+            "max_tokens": request.max_tokens,
+            "temperature": 0,
+        }
+        route = [connection for connection in self._connections if connection.url == url]
+        return await self._run(await _call_of(request, parameters, route))
 
     async def close(self) -> None:
         """Let go of connections."""
-        await asyncio.gather(*(wire.close() for wire in self._wires))
+        await asyncio.gather(*(connection.close() for connection in self._connections))
 
-    async def _run(self, course: _Course) -> Answer:
+    def _route(self, image_rank: int) -> Sequence[Connection]:
+        if len(self._connections) == 1:
+            return self._connections
+        order = preference(self._servers.endpoints, image_rank)
+        return [self._connections[position] for position in order]
+
+    async def _run(self, call: _Call) -> Answer:
         while True:
-            wire = await self._usable(course)
+            connection = await self._usable(call)
             try:
-                answer = await self._attempt(wire, course)
-            except Overloaded as trouble:
-                course.delays += 1
-                await self._hold_off(wire, course, course.delays, trouble.retry_after)
-            except Failed as trouble:
-                course.failures += 1
-                if course.failures >= self._servers.retries + TRIALS + 1:
-                    detail = f"{trouble} in {course.failures} attempts, the last ones alone"
+                answer = await self._attempt(connection, call)
+            except OverloadedError as trouble:
+                call.delays += 1
+                await self._back_off(connection, call, call.delays, trouble.retry_after)
+            except TransientError as trouble:
+                call.failures += 1
+                if call.failures >= self._servers.retries + _TRIALS + 1:
+                    detail = f"{trouble} in {call.failures} attempts, the last ones alone"
                     raise Rejected(Reason.CAPTION_FAILED, detail) from None
-                self._mention(wire, trouble)
-                await self._hold_off(wire, course, course.failures, trouble.retry_after)
+                self._notice(connection, trouble)
+                await self._back_off(connection, call, call.failures, trouble.retry_after)
             else:
                 if answer is not None:
                     return answer
 
-    async def _attempt(self, wire: Wire, course: _Course) -> Answer | None:
-        """Send a call; None: it was not sent after all, for what has been heard meanwhile."""
-        alone = course.failures > self._servers.retries
-        async with wire.limiter.place(alone=alone) as sent_in, self._all:
-            if wire is not _first_usable(course.route) or wire.breaker.until_resumed() > 0:
+    async def _attempt(self, connection: Connection, call: _Call) -> Answer | None:
+        """Send a call and return its answer; None: its server has gone, and nothing was sent."""
+        alone = call.failures > self._servers.retries
+        async with connection.limiter.slot(alone=alone) as round_number, self._in_flight:
+            if (
+                connection is not _first_usable(call.route)
+                or connection.breaker.until_resumed() > 0
+            ):
                 return None
-            if alone and not await self._probe(wire):
+            if alone and not await self._probe(connection):
                 return None
-            if course.body is None:
-                course.body = course.encode()
-            return await wire.send(course.id, course.body, sent_in)
+            if call.body is None:
+                call.body = call.encode()
+            return await connection.send(call.id, call.body, round_number)
 
-    async def _hold_off(
-        self, wire: Wire, course: _Course, times: int, retry_after: float | None
+    async def _back_off(
+        self, connection: Connection, call: _Call, times: int, retry_after: float | None
     ) -> None:
         now = time.monotonic()
-        if course.since is None:
-            course.since = now
-        self._check_patience(course, retry_after or 0.0)
+        if call.trouble_since is None:
+            call.trouble_since = now
+        self._check_patience(call, retry_after or 0.0)
         if retry_after is not None:
-            wire.breaker.pause(retry_after)
+            connection.breaker.pause(retry_after)
         servers = self._servers
-        wait = backoff_seconds(servers.backoff, servers.backoff_limit, course.id, times)
+        wait = backoff_seconds(servers.backoff, servers.backoff_limit, call.id, times)
         await asyncio.sleep(wait)
 
-    async def _usable(self, course: _Course) -> Wire:
+    async def _usable(self, call: _Call) -> Connection:
         """Return the first server of the route that is worth a call, as soon as there is one."""
         while True:
-            for wire in course.route:
-                if self._should_probe(wire, course.route):
-                    async with wire.probing:
-                        if wire.breaker.is_open and not wire.breaker.until_probe():
-                            await self._probe(wire)
-                if not wire.breaker.is_open:
-                    if wait := wire.breaker.until_resumed():
+            for connection in call.route:
+                if self._should_probe(connection, call.route):
+                    async with connection.probing:
+                        if connection.breaker.is_open and not connection.breaker.until_probe():
+                            await self._probe(connection)
+                if not connection.breaker.is_open:
+                    if wait := connection.breaker.until_resumed():
                         await asyncio.sleep(wait)
-                    return wire
-            if course.since is None:
-                course.since = time.monotonic()
-            self._check_patience(course)
-            await asyncio.sleep(min(wire.breaker.until_probe() for wire in course.route))
+                    return connection
+            if call.trouble_since is None:
+                call.trouble_since = time.monotonic()
+            self._check_patience(call)
+            await asyncio.sleep(min(connection.breaker.until_probe() for connection in call.route))
 
     @staticmethod
-    def _should_probe(wire: Wire, route: Sequence[Wire]) -> bool:
-        if not wire.breaker.is_open or wire.breaker.until_probe():
+    def _should_probe(connection: Connection, route: Sequence[Connection]) -> bool:
+        if not connection.breaker.is_open or connection.breaker.until_probe():
             return False
         # While somebody else probes it, take another; wait for the outcome only if there is none.
-        return not wire.probing.locked() or _first_usable(route) is None
+        return not connection.probing.locked() or _first_usable(route) is None
 
-    async def _probe(self, wire: Wire) -> bool:
-        """Tell whether a server answers a small call."""
-        parameters = {"model": self._how.model, "max_tokens": 1, "temperature": 0}
-        trouble = await wire.probe(encode_request(QUESTION, draw_square("red"), parameters))
+    async def _probe(self, connection: Connection) -> bool:
+        """Return whether a server answers a small call."""
+        parameters = {"model": self._captioning.model, "max_tokens": 1, "temperature": 0}
+        trouble = await connection.probe(encode_request(QUESTION, draw_square("red"), parameters))
         if trouble:
-            self._say(f"{wire.url}: {trouble}; waiting for it")
+            self._say(f"{connection.url}: {trouble}; waiting for it")
         return trouble is None
 
-    def _mention(self, wire: Wire, trouble: Failed) -> None:
-        """Say now and then what calls meet: where small ones fare better, nobody else would."""
+    def _notice(self, connection: Connection, trouble: TransientError) -> None:
+        """Print now and then why calls fail: where small calls are answered, nothing else would."""
         now = time.monotonic()
-        if now - self._mentioned.get(wire.url, float("-inf")) >= MENTION_SECONDS:
-            self._mentioned[wire.url] = now
-            self._say(f"{wire.url}: {trouble}; trying again")
+        if now - self._noticed.get(connection.url, float("-inf")) >= NOTICE_SECONDS:
+            self._noticed[connection.url] = now
+            self._say(f"{connection.url}: {trouble}; trying again")
 
-    def _check_patience(self, course: _Course, wait: float = 0.0) -> None:
+    def _check_patience(self, call: _Call, wait: float = 0.0) -> None:
         """Raise once no server has answered for too long, or would not have if we waited."""
-        since = course.since if course.since is not None else time.monotonic()
-        quiet_from = max(since, *(wire.breaker.last_answer for wire in course.route))
+        since = call.trouble_since if call.trouble_since is not None else time.monotonic()
+        quiet_from = max(since, *(connection.breaker.last_answer for connection in call.route))
         if time.monotonic() + wait - quiet_from <= self._servers.patience:
             return
-        seen = "; ".join(f"{wire.url}: {wire.breaker.last_trouble}" for wire in course.route)
+        seen = "; ".join(f"{each.url}: {each.breaker.last_trouble}" for each in call.route)
         asks = f", and asks to wait {wait:.0f} s" if wait else ""
         raise BuildError(
             f"no answer for {time.monotonic() - quiet_from:.0f} s{asks} ({seen}). What was "
@@ -227,7 +225,7 @@ class OpenAICaptioner:
 
     def _count_rejection(self, cause: Rejected) -> None:
         self._rejected_in_row += 1
-        if self._rejected_in_row >= REJECTED_IN_ROW:
+        if self._rejected_in_row > _MAX_REJECTED_IN_ROW:
             raise BuildError(
                 f"{self._rejected_in_row} requests in a row were refused, the last with: "
                 f"{cause.detail}. What was answered is kept: see whether --model and the limits "
@@ -235,12 +233,19 @@ class OpenAICaptioner:
             ) from None
 
 
-def _first_usable(route: Sequence[Wire]) -> Wire | None:
-    return next((wire for wire in route if not wire.breaker.is_open), None)
+async def _call_of(
+    request: Request, parameters: dict[str, Any], route: Sequence[Connection]
+) -> _Call:
+    jpeg = (await request.load_image()).jpeg
+    return _Call(request.id, lambda: encode_request(request.prompt, jpeg, parameters), route)
+
+
+def _first_usable(route: Sequence[Connection]) -> Connection | None:
+    return next((connection for connection in route if not connection.breaker.is_open), None)
 
 
 def _key_of(variable: str) -> str:
-    key = os.environ.get(variable, "").strip() or NO_KEY
+    key = os.environ.get(variable, "").strip() or _NO_KEY
     if not (key.isascii() and key.isprintable()):
         raise UsageError(f"--api-key-env: what {variable} holds cannot be sent as a key")
     return key

@@ -1,4 +1,10 @@
-"""What goes over the wire: a request of OpenAI's chat API with a picture in it, and its answer."""
+"""The bytes of a request of OpenAI's chat API with an image in it, and of its answer.
+
+A request: `{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url":
+"data:image/jpeg;base64,..."}}, {"type": "text", "text": "Describe ..."}]}], "model": ...}`.
+An answer: `{"choices": [{"message": {"content": "A red mug."}, "finish_reason": "stop"}],
+"usage": {"prompt_tokens": 310, "completion_tokens": 5}}`.
+"""
 
 from base64 import b64encode
 from typing import Annotated, Any, Literal
@@ -8,8 +14,8 @@ import msgspec
 from pipelines.recap.captioning.captioner import Answer
 
 
-class Malformed(ValueError):
-    """Says why an answer is none."""
+class MalformedError(ValueError):
+    """The body of an answer is not one of the chat API."""
 
 
 class _Message(msgspec.Struct):
@@ -41,8 +47,8 @@ def encode_request(prompt: str, jpeg: bytes | None, parameters: dict[str, Any]) 
     """Return the body of a request.
 
     Args:
-        prompt: what is asked.
-        jpeg: a picture, if any; it stands before the prompt's text, as models are taught.
+        prompt: text of the request.
+        jpeg: an image, if any; it stands before the text, as models are taught.
         parameters: model, sampling, and whatever else the API takes.
     """
     content: Any = prompt
@@ -60,12 +66,12 @@ def decode_answer(body: bytes) -> Answer:
     """Return the first choice of an answer.
 
     Raises:
-        Malformed: it is not JSON, not of the API's shape, has no choice, or is nested too deeply.
+        MalformedError: it is no JSON of the API's shape, has no choice, or is nested too deeply.
     """
     try:
         completion = _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(str(error)) from None
+        raise MalformedError(str(error)) from None
     choice, usage = completion.choices[0], completion.usage or _Usage()
     return Answer(
         text=choice.message.content or choice.message.refusal or "",

@@ -1,4 +1,4 @@
-"""How many calls a server gets at a time: more while it copes, half when it does not (AIMD)."""
+"""The number of calls that a server gets at a time: more while it copes, half when not (AIMD)."""
 
 import asyncio
 from collections import deque
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 
 class Limiter:
-    """Hands out places in the order they are asked for.
+    """Hands out slots for calls, in the order they are asked for.
 
     The limit begins at its maximum, since most servers queue by themselves. An overload halves
     it; calls that were sent before that say nothing new and do not halve it again. Each answer
@@ -19,15 +19,15 @@ class Limiter:
         self.limit = float(maximum)
         self.in_flight = 0
         self._round = 0  # the number of times that it was halved
-        self._sealed = False  # by a call that wants to be alone
+        self._sealed = False  # a call that wants to be alone is in flight
         self._waiting: deque[tuple[asyncio.Future[None], bool]] = deque()
 
     @asynccontextmanager
-    async def place(self, *, alone: bool = False) -> AsyncIterator[int]:
-        """Hold a place, and yield the round in which it was given.
+    async def slot(self, *, alone: bool = False) -> AsyncIterator[int]:
+        """Hold a slot, and yield the number of the round in which it was given.
 
         Args:
-            alone: with no other call in flight.
+            alone: whether no other call may be in flight at the same time.
         """
         await self._take(alone)
         try:
@@ -39,9 +39,9 @@ class Limiter:
         """Take note of an answer."""
         self.limit = min(self._maximum, self.limit + 1 / self.limit)
 
-    def overloaded(self, sent_in: int) -> None:
-        """Take note that the server could not cope with a call sent in a round."""
-        if sent_in == self._round:
+    def overloaded(self, round_number: int) -> None:
+        """Take note that the server could not cope with a call that was sent in a round."""
+        if round_number == self._round:
             self.limit = max(1.0, self.limit / 2)
             self._round += 1
 
@@ -49,13 +49,13 @@ class Limiter:
         if not self._waiting and self._admits(alone):
             self._enter(alone)
             return
-        place = asyncio.get_running_loop().create_future()
-        self._waiting.append((place, alone))
+        slot = asyncio.get_running_loop().create_future()
+        self._waiting.append((slot, alone))
         try:
-            await place
+            await slot
         except asyncio.CancelledError:
-            if place.cancelled():
-                self._waiting.remove((place, alone))
+            if slot.cancelled():
+                self._waiting.remove((slot, alone))
                 self._admit()
             else:
                 self._leave(alone)  # it had been given in the same moment
@@ -69,12 +69,12 @@ class Limiter:
 
     def _admit(self) -> None:
         while self._waiting and self._admits(self._waiting[0][1]):
-            place, alone = self._waiting[0]
-            if place.cancelled():
-                return  # its owner is about to take it out of the queue, and to call again
+            slot, alone = self._waiting[0]
+            if slot.cancelled():
+                return  # its owner is about to take it out of the queue, and to come here again
             self._waiting.popleft()
             self._enter(alone)
-            place.set_result(None)
+            slot.set_result(None)
 
     def _admits(self, alone: bool) -> bool:
         if alone:

@@ -10,40 +10,40 @@ import httpx2
 import openai
 
 from pipelines.recap.captioning.captioner import Answer
-from pipelines.recap.client.chat import Malformed, decode_answer
+from pipelines.recap.client.chat import MalformedError, decode_answer
 from pipelines.recap.client.circuit_breaker import Breaker, retry_after_seconds
 from pipelines.recap.client.concurrency import Limiter
 from pipelines.recap.client.endpoints import Servers
 from schemas.errors import BuildError
 from schemas.rejection import Reason, Rejected
 
-REFUSALS = {400, 413, 415, 422}  # for what is in the request
-FAILURES = {408, 409, 425}  # and 5xx
-OVERLOADED = 429
-PROBE_SECONDS = 30.0  # a small call may take, at most
-KEEP_ALIVE_SECONDS = 3.0  # less than servers do, which would cut us off in the middle
-DETAIL_CHARACTERS = 300
-LONGEST_ANSWER = 8 << 20  # bytes; captions take some thousands
+_REFUSALS = {400, 413, 415, 422}  # for what is in the request
+_FAILURES = {408, 409, 425}  # and 5xx
+_OVERLOADED = 429
+_MAX_PROBE_SECONDS = 30.0  # for a small call
+_KEEP_ALIVE_SECONDS = 3.0  # less than servers do, which would cut us off in the middle
+_MAX_DETAIL_CHARACTERS = 300
+MAX_ANSWER_BYTES = 8 << 20  # captions take some thousands
 
 
-class Overloaded(Exception):
-    """The server wants fewer calls."""
+class OverloadedError(Exception):
+    """The server wants fewer calls (status 429)."""
 
     def __init__(self, retry_after: float | None) -> None:
         super().__init__("status 429")
         self.retry_after = retry_after  # seconds
 
 
-class Failed(Exception):
-    """No answer, and nothing that says whose fault it is."""
+class TransientError(Exception):
+    """A call failed, and nothing says whose fault it is: it may be tried again."""
 
     def __init__(self, detail: str, retry_after: float | None = None) -> None:
         super().__init__(detail)
         self.retry_after = retry_after  # seconds
 
 
-class Wire:
-    """The way to one server."""
+class Connection:
+    """One server, with its limit of calls and its circuit breaker."""
 
     def __init__(self, url: str, key: str, servers: Servers) -> None:
         # It would log a line for each call, and slow them down where somebody listens.
@@ -55,7 +55,7 @@ class Wire:
         self._key = key
         self._key_env = servers.api_key_env
         self._time_limit = servers.time_limit
-        limits = httpx2.Limits(max_connections=None, keepalive_expiry=KEEP_ALIVE_SECONDS)
+        limits = httpx2.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE_SECONDS)
         # Of the transports that OpenAI's client takes, aiohttp's needs the least time for a call.
         # Retries and time limits are ours; a redirect would carry the key elsewhere.
         http = openai.DefaultAioHttpClient(
@@ -69,31 +69,31 @@ class Wire:
         """Let go of connections."""
         await self._client.close()
 
-    async def send(self, request_id: str, body: bytes, sent_in: int) -> Answer:
+    async def send(self, request_id: str, body: bytes, round_number: int) -> Answer:
         """Send a call once.
 
         Args:
             request_id: goes along as a header.
             body: the request.
-            sent_in: the limiter's round in which it got its place.
+            round_number: the limiter's round in which the call got its slot.
 
         Raises:
             Rejected: the server refuses what is in the request.
-            Overloaded, Failed: it may be tried again.
+            OverloadedError, TransientError: it may be tried again.
             BuildError: no request can succeed.
         """
         try:
             answer = await self._post(request_id, body, self._time_limit)
-        except Overloaded as trouble:
+        except OverloadedError as trouble:
             self.breaker.last_trouble = str(trouble)
-            self.limiter.overloaded(sent_in)
+            self.limiter.overloaded(round_number)
             raise
         except TimeoutError:
             detail = f"no answer within {self._time_limit:g} s"
-            self.limiter.overloaded(sent_in)
+            self.limiter.overloaded(round_number)
             self.breaker.failed(detail)
-            raise Failed(detail) from None
-        except Failed as trouble:
+            raise TransientError(detail) from None
+        except TransientError as trouble:
             self.breaker.failed(str(trouble))
             raise
         self.limiter.answered()
@@ -101,19 +101,19 @@ class Wire:
         return answer
 
     async def probe(self, body: bytes) -> str | None:
-        """Send a small call; return what was seen instead of a sign of life, if so."""
-        limit = min(self._time_limit, PROBE_SECONDS)
+        """Send a small call; return None for a sign of life, else what came instead."""
+        limit = min(self._time_limit, _MAX_PROBE_SECONDS)
         trouble = None
         try:
             await self._post("probe", body, limit)
             self.breaker.heard()
         except TimeoutError:
             trouble = f"no answer to a small call within {limit:g} s"
-        except Failed as failure:
+        except TransientError as failure:
             trouble = str(failure)
         except Rejected:
             self.breaker.heard()
-        except Overloaded:
+        except OverloadedError:
             pass  # it is there, but this does not end our patience
         self.breaker.probed(trouble)
         return trouble
@@ -138,26 +138,26 @@ class Wire:
         except openai.APIStatusError as error:
             raise self._meaning(error) from None
         except openai.APIConnectionError as error:
-            raise Failed(self._clean(_root(error))) from None
+            raise TransientError(self._clean(_root(error))) from None
         except (aiohttp.ClientError, httpx2.HTTPError) as error:
-            raise Failed(self._clean(_root(error))) from None
-        except Malformed as error:
-            raise Failed(self._clean(f"a malformed answer: {error}")) from None
+            raise TransientError(self._clean(_root(error))) from None
+        except MalformedError as error:
+            raise TransientError(self._clean(f"a malformed answer: {error}")) from None
 
     def _meaning(self, error: openai.APIStatusError) -> Exception:
         status = error.status_code
-        said = self._clean(f"status {status}: {_message(error)}")
+        detail = self._clean(f"status {status}: {_message(error)}")
         wait = retry_after_seconds(error.response.headers)
-        if status == OVERLOADED:
-            return Overloaded(wait)
-        if status >= 500 or status in FAILURES:
-            return Failed(said, wait)
-        if status in REFUSALS:
-            return Rejected(Reason.CAPTION_FAILED, said)
+        if status == _OVERLOADED:
+            return OverloadedError(wait)
+        if status >= 500 or status in _FAILURES:
+            return TransientError(detail, wait)
+        if status in _REFUSALS:
+            return Rejected(Reason.CAPTION_FAILED, detail)
         hint = "see whether the URL, which mostly ends with /v1, and --model are right"
         if status in {401, 403}:
             hint = f"the key is taken from the environment variable {self._key_env}"
-        return BuildError(f"{self.url}: {said} ({hint})")
+        return BuildError(f"{self.url}: {detail} ({hint})")
 
     def _clean(self, detail: str) -> str:
         """Return a detail that can be shown: short, on one line, without the key."""
@@ -165,11 +165,11 @@ class Wire:
         # A key as short as this is no secret, and may be part of any word.
         if len(self._key) > 5:
             line = line.replace(self._key, "[key]")
-        return line[:DETAIL_CHARACTERS]
+        return line[:_MAX_DETAIL_CHARACTERS]
 
 
 class _Bounded(httpx2.AsyncByteStream):
-    """What a server sends, as long as it may be an answer."""
+    """The body of an answer, of which no more is read than an answer takes."""
 
     def __init__(self, body: httpx2.AsyncByteStream) -> None:
         self._body = body
@@ -178,8 +178,8 @@ class _Bounded(httpx2.AsyncByteStream):
         size = 0
         async for part in self._body:
             size += len(part)
-            if size > LONGEST_ANSWER:
-                raise Malformed(f"more than {LONGEST_ANSWER:,} bytes")
+            if size > MAX_ANSWER_BYTES:
+                raise MalformedError(f"more than {MAX_ANSWER_BYTES:,} bytes")
             yield part
 
     async def aclose(self) -> None:
@@ -187,10 +187,10 @@ class _Bounded(httpx2.AsyncByteStream):
 
 
 async def _bound(response: httpx2.Response) -> None:
-    """Have no more of a body read than an answer takes; what is packed may become any size."""
+    """Have no more of a body read than an answer takes; a packed body may become any size."""
     encoding = response.headers.get("Content-Encoding", "")
     if encoding.lower() not in {"", "identity"}:
-        raise Malformed(f"it is packed by {encoding}, which was not asked for")
+        raise MalformedError(f"it is packed by {encoding}, which was not asked for")
     assert isinstance(response.stream, httpx2.AsyncByteStream)
     response.stream = _Bounded(response.stream)
 

@@ -1,4 +1,4 @@
-"""Where captions are asked for: servers that speak OpenAI's chat API, and how patiently."""
+"""The servers that captions are asked of: where they are, and how patiently they are asked."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -11,7 +11,7 @@ from schemas.ids import rank
 
 
 class Servers(BaseModel):
-    """The servers and how they are treated; nothing here decides what captions say.
+    """The servers and how they are treated; nothing here decides the text of captions.
 
     The key is named, never held: it is read from the environment where calls are made.
     """
@@ -29,12 +29,12 @@ class Servers(BaseModel):
 
     @field_validator("endpoints", mode="before")
     @classmethod
-    def _checked(cls, endpoints: Sequence[str]) -> tuple[str, ...]:
-        # Before pydantic sees them: its messages repeat what they are about.
+    def _check_urls(cls, endpoints: Sequence[str]) -> tuple[str, ...]:
+        # Before pydantic sees them: its messages repeat their input.
         return tuple(check_endpoint(str(url)) for url in endpoints)
 
     @model_validator(mode="after")
-    def _usable(self) -> Self:
+    def _check_number(self) -> Self:
         if not self.endpoints:
             raise UsageError("--endpoint URL: where the server is, e.g. http://localhost:8000/v1")
         if len(set(self.endpoints)) < len(self.endpoints):
@@ -46,7 +46,7 @@ def check_endpoint(url: str) -> str:
     """Return a base URL without a slash at its end.
 
     Raises:
-        UsageError: it is none, or holds what may be a secret; the message does not repeat it.
+        UsageError: it is no URL, or may hold a secret; the message does not repeat it.
     """
     expected = "expected a base URL like http://localhost:8000/v1"
     try:
@@ -69,13 +69,13 @@ def check_endpoint(url: str) -> str:
     return url.rstrip("/")
 
 
-def preference(endpoints: Sequence[str], image_key: int) -> list[int]:
+def preference(endpoints: Sequence[str], image_rank: int) -> list[int]:
     """Return the endpoints' positions, the one for an image first (rendezvous hashing).
 
-    The order depends on the URLs and the key alone; where one endpoint is missing, only its own
-    images go elsewhere, spread over the others.
+    The order depends on the URLs and the image's rank alone. Where one endpoint is missing, only
+    the images of that one go elsewhere, spread over the others.
     """
     return sorted(
         range(len(endpoints)),
-        key=lambda position: rank("endpoint", endpoints[position], image_key),
+        key=lambda position: rank("endpoint", endpoints[position], image_rank),
     )

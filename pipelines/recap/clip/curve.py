@@ -1,4 +1,4 @@
-"""How well a score tells pairs that belong together from pairs that do not."""
+"""The power of a score to tell matched pairs from shuffled ones, at every threshold."""
 
 from dataclasses import dataclass
 
@@ -10,20 +10,20 @@ Scores = NDArray[np.float64]  # (N,)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Curve:
-    """What happens at every threshold that makes a difference; a score at or above it passes."""
+    """The errors at every threshold that makes a difference; a score at or above it passes."""
 
     thresholds: Scores  # rising
     false_accepts: Scores  # share of shuffled pairs that pass, falling from 1
-    false_rejects: Scores  # share of matched pairs that do not, rising from 0
+    false_rejects: Scores  # share of matched pairs that do not pass, rising from 0
 
     def balanced(self) -> int:
-        """Return the place at which the two shares add up to least; in the middle of a tie."""
+        """Return the index at which the sum of both shares is lowest; the middle one of a tie."""
         total = self.false_accepts + self.false_rejects
         best = np.flatnonzero(total <= total.min() + 1e-12)
         return int(best[len(best) // 2])
 
     def accepting(self, share: float) -> int:
-        """Return the first place at which no more than a share of shuffled pairs passes."""
+        """Return the first index at which no more than a share of shuffled pairs passes."""
         return int(np.argmax(self.false_accepts <= share))
 
 
@@ -42,7 +42,7 @@ def curve(matched: Scores, shuffled: Scores) -> Curve:
 
 
 def roc_area(matched: Scores, shuffled: Scores) -> float:
-    """Return how likely a matched pair scores above a shuffled one; ties count half."""
+    """Return the probability that a matched pair scores above a shuffled one; ties count half."""
     ordered = np.sort(shuffled)
     below = np.searchsorted(ordered, matched, side="left")
     not_above = np.searchsorted(ordered, matched, side="right")

@@ -1,29 +1,33 @@
-"""What calibrating leaves on disk: the threshold as JSON, and beside it the curve as a picture."""
+"""The files of a calibration: the threshold as JSON, and beside it a picture of the curve.
 
-from pipelines.recap.clip.calibrate import Findings
+The JSON: `{"threshold": 0.2173, "false_accept": 0.05, "false_reject": 0.03, "roc_area": 0.98,
+"wanted_false_accept": 0.05, "pairs": 500, "scorer": "ViT-B-32 openai", "seed": 0}`.
+"""
+
+from pipelines.recap.clip.calibrate import CalibrationRun
 from pipelines.recap.clip.plot import curve_png
 from pipelines.storage import files
 
 SUFFIX = ".json"
 
 
-def write_findings(found: Findings, path: str) -> None:
+def write_calibration(run: CalibrationRun, path: str) -> None:
     """Write a calibration and its picture.
 
     Args:
-        found: by `calibrate`.
-        path: of the calibration, ending in `.json`.
+        run: its thresholds and scores.
+        path: of the JSON, ending in `.json`.
     """
-    calibration = found.calibration
+    calibration = run.calibration
     title = (
         f"{calibration.pairs:,} matched and as many shuffled pairs, "
         f"ROC area {calibration.roc_area:.4f}"
     )
-    drawn = curve_png(found.curve, found.matched, found.shuffled, calibration.threshold, title)
+    picture = curve_png(run.curve, run.matched, run.shuffled, calibration.threshold, title)
     files.write_whole(path, f"{calibration.model_dump_json(indent=2)}\n".encode())
-    files.write_whole(picture_of(path), drawn)
+    files.write_whole(picture_of(path), picture)
 
 
 def picture_of(path: str) -> str:
-    """Return where the picture of a calibration lies."""
+    """Return the path of the picture of a calibration: `a.png` for `a.json`."""
     return path.removesuffix(SUFFIX) + ".png"

@@ -1,7 +1,6 @@
 """Captions scored against crops by CLIP, with open_clip: any of its models, or the small one here.
 
-Needs the extra `clip`; this is the only module of the data tower, beside what trains the small
-model, that imports torch.
+Needs the extra `clip`; no other module of the data tower imports torch.
 """
 
 import json
@@ -34,12 +33,12 @@ except (ImportError, OSError, RuntimeError) as error:  # missing, or not made fo
 SMALL = "small"
 FOLDER_PREFIX, HUB_PREFIX = "local-dir:", "hf-hub:"  # as open_clip has them
 CONFIG_NAME, WEIGHTS_NAME = "open_clip_config.json", "open_clip_model.safetensors"
-WEIGHTS_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
-BATCH = {"cpu": 16, "cuda": 64}  # rows that go through an encoder at once
-DECIMALS = 5  # of a score: what is beyond them hangs on the machine
+_WEIGHTS_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
+_BATCH = {"cpu": 16, "cuda": 64}  # rows that go through an encoder at once
+_DECIMALS = 5  # of a score: more of them would depend on the machine
 
-# What the libraries raise on names they do not know, and on files that are not what they should be.
-UNUSABLE = (
+# Raised by the libraries on names that they do not know, and on files of another kind.
+_UNUSABLE = (
     AttributeError,
     EOFError,
     ImportError,
@@ -84,7 +83,7 @@ class ClipScorer:
         self._identity = f"{_shown(model)} {_weights_identity(name, weights)}".strip()
         half = self._device.type == "cuda"
         self._dtype = torch.float16 if half else torch.float32
-        self._batch = BATCH.get(self._device.type, BATCH["cpu"])
+        self._batch = _BATCH.get(self._device.type, _BATCH["cpu"])
         try:
             self._model, _, self._preprocess = open_clip.create_model_and_transforms(
                 name,
@@ -93,7 +92,7 @@ class ClipScorer:
                 device=self._device,
             )
             self._tokenize, self._length = _tokenizer(name)
-        except UNUSABLE as error:
+        except _UNUSABLE as error:
             raise UsageError(
                 f"CLIP model {model!r}, weights {weights!r}: {type(error).__name__}: {error}"
             ) from error
@@ -101,7 +100,7 @@ class ClipScorer:
 
     @property
     def identity(self) -> str:
-        """Model and weights: scores of another identity are not comparable."""
+        """The name of model and weights: scores of another identity are not comparable."""
         return self._identity
 
     def score(self, crops: Sequence[Image.Image], captions: Sequence[str]) -> list[Score]:
@@ -110,17 +109,17 @@ class ClipScorer:
             raise ValueError(f"{len(crops)} crops, {len(captions)} captions")
         if not crops:
             return []
-        cut = [windows(caption, self._fits) for caption in captions]
-        flat = [window for found in cut for window in found]
-        seen = self._encode(list(crops), self._pixels, self._model.encode_image)
-        read = self._encode(flat, self._tokens, self._model.encode_text)
-        owners = np.repeat(np.arange(len(cut)), [len(found) for found in cut])
-        cosines = (seen[owners] * read).sum(axis=1)
-        ends = [0, *accumulate(map(len, cut))]
+        by_caption = [windows(caption, self._fits) for caption in captions]
+        flat = [window for of_caption in by_caption for window in of_caption]
+        image_vectors = self._encode(list(crops), self._pixels, self._model.encode_image)
+        text_vectors = self._encode(flat, self._tokens, self._model.encode_text)
+        owners = np.repeat(np.arange(len(captions)), list(map(len, by_caption)))
+        cosines = (image_vectors[owners] * text_vectors).sum(axis=1)
+        ends = [0, *accumulate(map(len, by_caption))]
         return [_score(cosines[begin:end]) for begin, end in pairwise(ends)]
 
     def _fits(self, text: str) -> bool:
-        """Tell whether the encoder takes a text whole: one place more would hold padding."""
+        """Return whether the encoder takes a text whole: one token more would be padding."""
         rows = self._tokenize([text, ""], self._length + 1)
         return bool(rows[0, -1] == rows[1, -1])
 
@@ -133,21 +132,21 @@ class ClipScorer:
     def _encode(
         self, items: list[T], prepare: Callable[[list[T]], Any], encode: Callable[..., Any]
     ) -> NDArray[np.float64]:
-        """Return unit vectors, (N, D)."""
+        """Return unit vectors of items, (N, D)."""
         rows = []
         for begin in range(0, len(items), self._batch):
             batch = prepare(items[begin : begin + self._batch])
             missing = self._batch - len(batch)
             full = torch.cat([batch, batch[-1:].expand(missing, *batch.shape[1:])])
             with torch.inference_mode():
-                found = encode(full.to(self._device), normalize=True)
-            rows.append(found[: len(batch)].double().cpu().numpy())
+                vectors = encode(full.to(self._device), normalize=True)
+            rows.append(vectors[: len(batch)].double().cpu().numpy())
         return np.concatenate(rows)
 
 
 def _score(cosines: NDArray[np.float64]) -> Score:
     return Score(
-        mean=round(float(cosines.mean()), DECIMALS), minimum=round(float(cosines.min()), DECIMALS)
+        mean=round(float(cosines.mean()), _DECIMALS), minimum=round(float(cosines.min()), _DECIMALS)
     )
 
 
@@ -163,12 +162,12 @@ def _device(name: str) -> Any:
 
 
 def _shown(model: str) -> str:
-    """Return a model's name without the place it lies in."""
+    """Return a model's name, of a folder without its path."""
     return Path(model).name if model.startswith(FOLDER_PREFIX) else model
 
 
 def _weights_identity(name: str, weights: str) -> str:
-    """Return the digest of a file of weights, or the tag of published ones."""
+    """Return the digest of a file of weights, or the tag of published weights."""
     if name.startswith((FOLDER_PREFIX, HUB_PREFIX)):
         if weights:
             raise UsageError(f"CLIP model {name!r} brings its weights; give none")
@@ -183,8 +182,8 @@ def _weights_identity(name: str, weights: str) -> str:
     path = Path(weights)
     if not path.is_file():
         return weights
-    if path.suffix not in WEIGHTS_SUFFIXES:
-        expected = ", ".join(WEIGHTS_SUFFIXES)
+    if path.suffix not in _WEIGHTS_SUFFIXES:
+        expected = ", ".join(_WEIGHTS_SUFFIXES)
         raise UsageError(f"{path}: expected weights that end in one of {expected}")
     return _digest(path)
 
@@ -195,7 +194,7 @@ def _digest(path: Path) -> str:
 
 
 def _tokenizer(name: str) -> tuple[Tokenizer, int]:
-    """Return what makes token ids of texts, and how many of them a model takes."""
+    """Return the tokenizer of a model, and how many token ids the model takes."""
     context = open_clip.get_model_config(name)["text_cfg"].get("context_length", 77)
     if name.startswith(FOLDER_PREFIX):
         path = Path(name.removeprefix(FOLDER_PREFIX)) / CONFIG_NAME

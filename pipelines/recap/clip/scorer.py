@@ -1,4 +1,4 @@
-"""What a scorer is: something that tells how well captions fit crops."""
+"""The interface of scorers: they measure how well captions fit crops."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,9 +8,9 @@ from PIL import Image
 
 
 class Score(msgspec.Struct, frozen=True):
-    """How well a caption fits: cosine similarities over its windows of whole sentences."""
+    """The fit of a caption to a crop: cosine similarities over its windows of whole sentences."""
 
-    mean: float  # decides
+    mean: float  # decides whether the caption is kept
     minimum: float
 
 

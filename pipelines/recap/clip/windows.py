@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 Fits = Callable[[str], bool]
 
-# A sentence ends with a stop and what closes quotes and brackets; the next one starts with anything
-# but a small letter.
+# A sentence ends with a stop, and with quotes and brackets that close after it; the next sentence
+# starts with anything but a small letter.
 _END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[^\sa-z])|\s*\n+\s*")
 _SHORT_FORM = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Mt|Jr|Sr|No|Fig|vs|approx|ca|cf|e\.g|i\.e|a\.m|p\.m)|\b[A-Z])\.$"
@@ -15,16 +15,16 @@ _SHORT_FORM = re.compile(
 
 def sentences(text: str) -> list[str]:
     """Return the sentences of a text; stops of short forms, initials and numbers end none."""
-    found: list[str] = []
+    pieces: list[str] = []
     start = 0
     for end in _END.finditer(text):
         sentence = text[start : end.end()].strip()
         if "\n" not in end.group() and _SHORT_FORM.search(sentence):
             continue
-        found.append(sentence)
+        pieces.append(sentence)
         start = end.end()
-    found.append(text[start:].strip())
-    return [sentence for sentence in found if sentence]
+    pieces.append(text[start:].strip())
+    return [sentence for sentence in pieces if sentence]
 
 
 def windows(text: str, fits: Fits) -> list[str]:
@@ -33,8 +33,8 @@ def windows(text: str, fits: Fits) -> list[str]:
     A sentence that is too long by itself is cut between words, a word between characters.
 
     Args:
-        text: a caption; one of no words is its own only window.
-        fits: tells whether the encoder takes a text whole.
+        text: a caption; one without words is a window as it stands.
+        fits: returns whether the encoder takes a text whole.
     """
     if fits(text):
         return [text]

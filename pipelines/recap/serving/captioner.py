@@ -1,21 +1,21 @@
-"""A captioner whose server is our own: the first request that nobody has answered starts it."""
+"""A captioner whose server is our own: the first request that must be asked starts it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from pipelines.recap.captioning.captioner import Answer, Request
-from pipelines.recap.client.canary import check_sight
+from pipelines.recap.client.canary import check_servers_see_images
 from pipelines.recap.client.captioner import OpenAICaptioner
 from pipelines.recap.serving.server import Server
 from schemas.errors import BuildError
 from schemas.rejection import Rejected
 
-_Found = TypeVar("_Found")
+_T = TypeVar("_T")
 
 
 class ServedCaptioner:
-    """Asks a `Server`; see `Captioner`. A run that finds all answers written down starts none."""
+    """A captioner that asks a `Server`. A run that finds all answers in its journal starts none."""
 
     def __init__(self, make: Callable[[], OpenAICaptioner], server: Server) -> None:
         """Prepare to ask, on the loop that is running; nothing is started yet."""
@@ -23,16 +23,6 @@ class ServedCaptioner:
         self._server = server
         self._lost = asyncio.wrap_future(server.lost)
         self._opening: asyncio.Task[None] | None = None
-
-    @property
-    def model(self) -> str:
-        """The name that it is served by."""
-        return self._inner.model
-
-    @property
-    def sampling(self) -> dict[str, float | int | str]:
-        """That of the client."""
-        return self._inner.sampling
 
     async def ask(self, request: Request) -> Answer:
         """Return the answer; see `Captioner.ask`. A server that is lost ends the run at once."""
@@ -57,9 +47,9 @@ class ServedCaptioner:
     async def _open(self) -> None:
         self._server.start()
         await self._unless_lost(asyncio.wrap_future(self._server.ready))
-        await self._unless_lost(check_sight(self._inner))
+        await self._unless_lost(check_servers_see_images(self._inner))
 
-    async def _unless_lost(self, work: Awaitable[_Found]) -> _Found:
+    async def _unless_lost(self, work: Awaitable[_T]) -> _T:
         task = asyncio.ensure_future(work)
         try:
             either: set[asyncio.Future[Any]] = {task, self._lost}

@@ -1,4 +1,4 @@
-"""What `--serve` runs: the command that starts vLLM, and the name its model goes by."""
+"""The command of `--serve` that starts vLLM, and the name of its model."""
 
 import os
 import shlex
@@ -10,10 +10,10 @@ from pathlib import Path
 from schemas.errors import UsageError
 
 HOST = "127.0.0.1"
-MODULE = "vllm.entrypoints.openai.api_server"
-OURS = {"host", "port", "uds", "api-key", "model", "served-model-name"}
-DEFAULTS = {
-    "limit-mm-per-prompt": ('{"image":1}',),  # all that is asked; memory is set aside for no more
+_MODULE = "vllm.entrypoints.openai.api_server"
+_OURS = {"host", "port", "uds", "api-key", "model", "served-model-name"}
+_DEFAULTS = {
+    "limit-mm-per-prompt": ('{"image":1}',),  # we send no more; memory is set aside for that
     "disable-uvicorn-access-log": (),  # a line for each call
 }
 SAMPLE_BYTES = 1 << 16
@@ -21,16 +21,16 @@ SAMPLES = 8  # of a large file
 
 
 def find_vllm(path: str | None) -> list[str]:
-    """Return how a command that serves begins.
+    """Return the first words of the command that serves a model.
 
     Args:
-        path: vLLM's own Python, or its executable `vllm`; None: that on the PATH.
+        path: vLLM's own Python, or its executable `vllm`; None: the `vllm` on the PATH.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such program.
     """
-    found = shutil.which(path or "vllm")
-    if found is None:
+    program = shutil.which(path or "vllm")
+    if program is None:
         raise UsageError(
             f"--vllm {path}: there is no such program"
             if path
@@ -38,17 +38,20 @@ def find_vllm(path: str | None) -> list[str]:
             "`DIR/bin/pip install vllm`, and give --vllm DIR/bin/python"
         )
     # As it is, links unresolved: by its path a Python knows its environment.
-    found = os.path.abspath(found)
-    if Path(found).name.startswith("python"):
-        return [found, "-m", MODULE, "--model"]
-    return [found, "serve"]
+    program = os.path.abspath(program)
+    if Path(program).name.startswith("python"):
+        return [program, "-m", _MODULE, "--model"]
+    return [program, "serve"]
 
 
 def parse_serve_args(text: str) -> list[str]:
-    """Return flags for the server, with ours for captioning before them where they are not given.
+    """Return the flags for the server, after our defaults for those that are not given.
+
+    Args:
+        text: as it would stand in a shell: "--max-model-len 4096 --dtype float16".
 
     Raises:
-        UsageError: they cannot be read, or hold one that is not for the user to choose.
+        UsageError: the text cannot be read, or holds a flag that is not for the user to choose.
     """
     try:
         given = shlex.split(text)
@@ -60,7 +63,7 @@ def parse_serve_args(text: str) -> list[str]:
             f"--serve-args: --{chosen[0]} is not for you to choose: the server is for this run "
             "alone, on a port and with a key of its own; its model's name is --model NAME"
         )
-    missing = {name: values for name, values in DEFAULTS.items() if name not in names}
+    missing = {name: values for name, values in _DEFAULTS.items() if name not in names}
     return [word for name, values in missing.items() for word in (f"--{name}", *values)] + given
 
 
@@ -70,8 +73,8 @@ def _flag_name(word: str) -> str:
 
 
 def _is_ours(name: str) -> bool:
-    """Tell whether vLLM may take a flag for one of ours: it takes the beginning of a name too."""
-    return name.startswith("ssl-") or any(own.startswith(name) for own in OURS)
+    """Return whether vLLM may take a flag for one of ours: it takes the beginning of a name too."""
+    return name.startswith("ssl-") or any(flag.startswith(name) for flag in _OURS)
 
 
 def serve_command(
@@ -80,25 +83,25 @@ def serve_command(
     """Return the command that serves a model.
 
     Args:
-        vllm: how it begins, from `find_vllm`.
-        model: a folder, or its name on the Hub.
-        name: that it goes by.
+        vllm: its first words, from `find_vllm`.
+        model: a folder, or a name on the Hub.
+        name: by which requests name the model.
         flags: of the server, from `parse_serve_args`.
         port: on this machine.
     """
-    place = ["--host", HOST, "--port", str(port), "--served-model-name", name]
-    return [*vllm, model, *place, *flags]
+    ours = ["--host", HOST, "--port", str(port), "--served-model-name", name]
+    return [*vllm, model, *ours, *flags]
 
 
 def model_name(model: str) -> str:
-    """Return what provenance calls a model: its name on the Hub, or a local folder's own.
+    """Return the name of a model in provenance: "owner/model", or "folder@1f0c2a9b7d3e".
 
-    A folder's path says nothing on another machine, and its name not what is in it: a digest is
-    added, of all names and sizes below it, small files, and samples of large ones. Weights that
-    were trained further are another model by it.
+    A folder's path means nothing on another machine, and its name does not tell its content: a
+    digest is added, of all names and sizes below it, of small files, and of samples of large ones.
+    Weights that were trained further get another digest.
 
     Raises:
-        UsageError: it can only be a path, and nothing is there.
+        UsageError: the name can only be a path, and nothing is there.
     """
     path = Path(model)
     if path.exists():
@@ -109,19 +112,19 @@ def model_name(model: str) -> str:
 
 
 def _digest(path: Path) -> str:
-    found = sha256()
+    digest = sha256()
     files = [item for item in path.rglob("*") if item.is_file()] if path.is_dir() else [path]
     hidden = {
         item for item in files if any(p.startswith(".") for p in item.relative_to(path).parts)
     }
     for item in sorted(set(files) - hidden):
         size = item.stat().st_size
-        found.update(f"{item.relative_to(path).as_posix()}\n{size}\n".encode())
+        digest.update(f"{item.relative_to(path).as_posix()}\n{size}\n".encode())
         with item.open("rb") as file:
             if size <= SAMPLES * SAMPLE_BYTES:
-                found.update(file.read())
+                digest.update(file.read())
                 continue
             for sample in range(SAMPLES):
                 file.seek((size - SAMPLE_BYTES) * sample // (SAMPLES - 1))
-                found.update(file.read(SAMPLE_BYTES))
-    return found.hexdigest()[:12]
+                digest.update(file.read(SAMPLE_BYTES))
+    return digest.hexdigest()[:12]

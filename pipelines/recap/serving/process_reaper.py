@@ -1,12 +1,12 @@
-"""Runs a server for a run of `recap`, so that nothing of it outlives that run.
+"""A process that runs a server for a run of `recap`, so that none of it outlives that run.
 
-    python guardian.py GRACE COMMAND...
+    python process_reaper.py GRACE COMMAND...
 
 Run by path, with the standard library alone. The server gets a process group of its own. It is
-ended when standard input ends, which whoever started us closes, or the system does for one that was
-killed; and what a server leaves behind that ended by itself is ended too. To end means: SIGTERM to
-every process that came of the server, and SIGKILL to those that are there after GRACE seconds. On
-Linux that holds for processes that have left the group as well: orphans are adopted here.
+ended when standard input ends, which our parent closes, or the system does when the parent is
+killed. The descendants of a server that ended by itself are ended too. To end means: SIGTERM to
+the server and all its descendants, and SIGKILL to those that are left after GRACE seconds. On Linux
+that holds for descendants that have left the group as well: orphans are adopted here.
 
 The exit status is the server's: 128 and the signal's number where a signal ended it.
 """
@@ -22,12 +22,12 @@ from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 
-LINUX = sys.platform == "linux"
+_LINUX = sys.platform == "linux"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
-POLL_SECONDS = 0.1
-LAST_SECONDS = 60.0  # that SIGKILL may take: a process that waits for a device takes it later
-NOT_STARTED = 127  # as shells have it
-GONE = (ProcessLookupError, PermissionError)
+_POLL_SECONDS = 0.1
+MAX_KILL_SECONDS = 60.0  # a process that waits for a device takes SIGKILL later
+_NOT_STARTED = 127  # as shells have it
+_GONE = (ProcessLookupError, PermissionError)
 
 
 def main() -> int:
@@ -44,10 +44,10 @@ def main() -> int:
         )
     except OSError as error:
         print(f"{command[0]}: {error.strerror}", file=sys.stderr)
-        return NOT_STARTED
+        return _NOT_STARTED
     with suppress(KeyboardInterrupt):
         _watch(server)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the same is under way
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the end is under way
     _end(server, grace)
     status = server.returncode or 0
     return status if status >= 0 else 128 - status
@@ -58,15 +58,15 @@ def _interrupt(*_: object) -> None:
 
 
 def _prctl(option: int, value: int) -> None:
-    if LINUX:
+    if _LINUX:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def _watch(server: "subprocess.Popen[bytes]") -> None:
-    """Return when the server has ended, or nobody wants it any more."""
+    """Return when the server has ended, or standard input has."""
     while server.returncode is None:
-        unwanted, _, _ = select.select([sys.stdin], [], [], POLL_SECONDS)
-        if unwanted:
+        closed, _, _ = select.select([sys.stdin], [], [], _POLL_SECONDS)
+        if closed:
             return
         _reap(server)
 
@@ -82,35 +82,35 @@ def _reap(server: "subprocess.Popen[bytes]") -> None:
 def _end(server: "subprocess.Popen[bytes]", grace: float) -> None:
     began = time.monotonic()
     _send(server.pid, signal.SIGTERM)
-    while _any_left(server.pid) and (waited := time.monotonic() - began) < grace + LAST_SECONDS:
+    while _any_left(server.pid) and (waited := time.monotonic() - began) < grace + MAX_KILL_SECONDS:
         if waited > grace:
             _send(server.pid, signal.SIGKILL)
-        time.sleep(POLL_SECONDS / 2)
+        time.sleep(_POLL_SECONDS / 2)
         _reap(server)
     _reap(server)
 
 
 def _send(group: int, number: int) -> None:
-    if not LINUX:
-        with suppress(*GONE):
+    if not _LINUX:
+        with suppress(*_GONE):
             os.killpg(group, number)
         return
     for process in _descendants():
-        with suppress(*GONE):
+        with suppress(*_GONE):
             os.kill(process, number)
 
 
 def _any_left(group: int) -> bool:
-    if LINUX:
+    if _LINUX:
         return bool(_descendants())
-    with suppress(*GONE):
+    with suppress(*_GONE):
         os.killpg(group, 0)
         return True
     return False
 
 
 def _descendants() -> list[int]:
-    """Return the processes that came of this one and have not ended."""
+    """Return the processes below this one that have not ended."""
     children = defaultdict(list)
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -119,10 +119,10 @@ def _descendants() -> list[int]:
                 state, parent = (folder / "stat").read_bytes().rpartition(b")")[2].split()[:2]
                 if state != b"Z":
                     children[int(parent)].append(int(folder.name))
-    found = children[os.getpid()]
-    for process in found:
-        found += children[process]
-    return found
+    descendants = children[os.getpid()]
+    for process in descendants:
+        descendants += children[process]
+    return descendants
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A server of our own: started when it is first needed, again when it dies, stopped at the end.
 
-A thread looks after it. The server itself is the child of a `guardian`, which ends it with all that
-came of it when we are gone. It stays on one port, so that the client, which waits for servers that
+A thread looks after it. The server is the child of a process reaper, which ends it and all its
+descendants when we are gone. It stays on one port, so that the client, which waits for servers that
 do not answer, finds it again.
 """
 
@@ -24,30 +24,31 @@ from types import TracebackType
 from typing import Self
 from weakref import WeakValueDictionary
 
-from pipelines.recap.serving import process_reaper as guardian
+from pipelines.recap.console import print_notice
+from pipelines.recap.serving import process_reaper
 from pipelines.recap.serving.command import HOST
 
-KEY_VARIABLE = "VLLM_API_KEY"  # where vLLM looks for the key that it asks for
-PROXY_VARIABLES = ("no_proxy", "NO_PROXY")  # whom to call directly; the first one decides
+KEY_VARIABLE = "VLLM_API_KEY"  # environment variable of the key that vLLM asks its clients for
+_PROXY_VARIABLES = ("no_proxy", "NO_PROXY")  # hosts to call directly; the first one decides
 # With no answer between. One request that no server survives is tried eight times by the client.
-MOST_DEATHS = 10
+MAX_DEATHS = 10
 POLL_SECONDS = 0.2
-HEALTH_SECONDS = 5.0  # that an answer about its health may take
-WORD_SECONDS = 30.0  # between words about a start
-LONGEST_PAUSE = 30.0  # before a start; seconds
-TAIL_LINES, TAIL_CHARACTERS = 30, 4000
-CAUSE_CHARACTERS = 500
+_MAX_HEALTH_SECONDS = 5.0  # for an answer about its health
+_NOTICE_SECONDS = 30.0  # between notices about a start that takes long
+MAX_PAUSE = 30.0  # before a start; seconds
+TAIL_LINES, TAIL_CHARACTERS = 30, 4000  # at most, of the end of its log
+CAUSE_CHARACTERS = 500  # at most, of the first error in its log
 # What vLLM's processes put before each line, a traceback's as well; and a traceback's last line.
-PREFIX = re.compile(r"^(?:\(.*? pid=\d+\) )?(?:[A-Z]+ [-\d]+ [:\d]+ \[[^]]*\] )?")
-EXCEPTION = re.compile(r"[\w.]*(?:Error|Exception)(?::|$)")
+_PREFIX = re.compile(r"^(?:\(.*? pid=\d+\) )?(?:[A-Z]+ [-\d]+ [:\d]+ \[[^]]*\] )?")
+_EXCEPTION = re.compile(r"[\w.]*(?:Error|Exception)(?::|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """What is served, and how patiently."""
+    """The server to run, and how patiently."""
 
-    command: Callable[[int], list[str]]  # that serves it on a port
-    log: str  # what the server says is added to this file
+    command: Callable[[int], list[str]]  # to start it on a port
+    log: str  # file that its output is added to
     patience: float  # with a start; seconds
     grace: float = 10.0  # between SIGTERM and SIGKILL; seconds
 
@@ -55,18 +56,18 @@ class Serving:
 class Server:
     """Runs a server from the first `start` to the end of the block.
 
-    To pickle one, as Beam does, keeps its port: it comes back as the same object, in this process.
+    A pickle of it, as Beam makes one, holds its port and becomes the same object in this process.
     """
 
-    def __init__(self, serving: Serving, say: Callable[[str], None] | None = None) -> None:
+    def __init__(self, serving: Serving, say: Callable[[str], None] = print_notice) -> None:
         """Choose a port; nothing is started yet.
 
         Args:
-            serving: what and how.
-            say: takes a line for a person; to standard error if None.
+            serving: the server, and how patiently it is run.
+            say: takes a line for a person.
         """
         self._serving = serving
-        self._say = say or (lambda line: print(line, file=sys.stderr, flush=True))
+        self._say = say
         self.port = _free_port()
         self._key = secrets.token_hex(16)
         self._environment: dict[str, str | None] = {}  # as it was
@@ -79,11 +80,11 @@ class Server:
         self.lost: Future[str] = Future()  # done when it is given up; says why
         for future in (self.ready, self.lost):
             future.set_running_or_notify_cancel()  # those who wait for it cannot cancel it
-        _HERE[self.port] = self
+        _BY_PORT[self.port] = self
 
     def __reduce__(self) -> tuple[Callable[[int], "Server"], tuple[int]]:
-        """Return what pickle keeps."""
-        return _at, (self.port,)
+        """Return what a pickle holds: how to find the server again, by its port."""
+        return _server_of, (self.port,)
 
     @property
     def url(self) -> str:
@@ -93,9 +94,9 @@ class Server:
     def __enter__(self) -> Self:
         """Put the key where server and client take it from; calls to this machine need no proxy."""
         wanted = {KEY_VARIABLE: self._key}
-        direct = next(filter(None, map(os.environ.get, PROXY_VARIABLES)), "")
+        direct = next(filter(None, map(os.environ.get, _PROXY_VARIABLES)), "")
         if direct != "*":
-            wanted |= dict.fromkeys(PROXY_VARIABLES, f"{direct},{HOST}".lstrip(","))
+            wanted |= dict.fromkeys(_PROXY_VARIABLES, f"{direct},{HOST}".lstrip(","))
         self._environment = {name: os.environ.get(name) for name in wanted}
         os.environ.update(wanted)
         return self
@@ -117,7 +118,7 @@ class Server:
                 os.environ[name] = value
 
     def start(self) -> None:
-        """Start it, unless it was started before; `ready` and `lost` tell what comes of it."""
+        """Start it, unless it was started before; `ready` and `lost` become what comes of it."""
         with self._starting:
             if self._thread.ident is None and not self._stopping.is_set():
                 self._thread.start()
@@ -136,24 +137,24 @@ class Server:
             self.lost.set_result(why)
 
     def _supervise(self) -> str:
-        """Keep it running; return why no longer."""
+        """Keep it running; return why it runs no longer."""
         while True:
-            trouble = self._one_life()
+            trouble = self._run_once()
             if self._stopping.is_set():
                 return "the server was stopped"
             self._deaths += 1
-            if not self.ready.done() or self._deaths >= MOST_DEATHS:
-                return self._obituary(trouble)
+            if not self.ready.done() or self._deaths >= MAX_DEATHS:
+                return self._describe_end(trouble)
             self._say(f"server: {trouble}; starting it again")
-            self._stopping.wait(min(LONGEST_PAUSE, self._deaths - 1))
+            self._stopping.wait(min(MAX_PAUSE, self._deaths - 1))
 
-    def _one_life(self) -> str:
+    def _run_once(self) -> str:
         """Start it and wait until it ends; return how it did."""
         with open(self._serving.log, "ab") as log:
             self._log_from = log.tell()
-            own = [sys.executable, "-I", "-S", guardian.__file__, str(self._serving.grace)]
+            reaper = [sys.executable, "-I", "-S", process_reaper.__file__, str(self._serving.grace)]
             process = subprocess.Popen(  # noqa: S603 - what the user named
-                own + self._serving.command(self.port),
+                reaper + self._serving.command(self.port),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -171,12 +172,12 @@ class Server:
         finally:
             process.stdin.close()
             with suppress(subprocess.TimeoutExpired):  # what cannot be killed is not waited for
-                process.wait(self._serving.grace + guardian.LAST_SECONDS)
+                process.wait(self._serving.grace + process_reaper.MAX_KILL_SECONDS)
         return trouble or "it was stopped"
 
     def _until_healthy(self, process: "subprocess.Popen[bytes]") -> str | None:
         """Wait until it answers; return None then, else why it does not."""
-        began = said = time.monotonic()
+        began = noticed = time.monotonic()
         self._say(f"server: starting, on port {self.port}; its log is {self._serving.log}")
         while not self._stopping.wait(POLL_SECONDS):
             if trouble := _ended(process):
@@ -189,13 +190,13 @@ class Server:
                 return None
             if now - began > self._serving.patience:
                 return f"it is not up after {self._serving.patience:g} s"
-            if now - said > WORD_SECONDS:
-                said = now
+            if now - noticed > _NOTICE_SECONDS:
+                noticed = now
                 last = self._tail(1) or "nothing yet"
                 self._say(f"server: not up after {now - began:.0f} s; its last word: {last}")
         return "it was stopped"
 
-    def _obituary(self, trouble: str) -> str:
+    def _describe_end(self, trouble: str) -> str:
         what = "did not come up"
         if self.ready.done():
             what = f"died {self._deaths} times, and answered nothing in between"
@@ -208,38 +209,38 @@ class Server:
         )
 
     def _cause(self) -> str:
-        """Return the first exception in what it has said since its latest start, or nothing.
+        """Return the first exception in its log since its latest start, or nothing.
 
-        What an engine dies of stands far above the end of the log: each process that waits for
-        another adds a traceback of its own.
+        The cause of an engine's death stands far above the end of the log: each process that waits
+        for another adds a traceback.
         """
         with Path(self._serving.log).open("rb") as log:
             log.seek(self._log_from)
             for line in log:
-                said = PREFIX.sub("", line.decode("utf-8", "replace").rstrip())
-                if EXCEPTION.match(said):
-                    return self._shown(said)[:CAUSE_CHARACTERS]
+                text = _PREFIX.sub("", line.decode("utf-8", "replace").rstrip())
+                if _EXCEPTION.match(text):
+                    return self._shown(text)[:CAUSE_CHARACTERS]
         return ""
 
     def _tail(self, lines: int) -> str:
-        """Return the end of what it has said since its latest start, without the key."""
+        """Return the end of its log since its latest start, without the key."""
         with Path(self._serving.log).open("rb") as log:
             size = log.seek(0, os.SEEK_END)
             log.seek(max(self._log_from, size - 4 * TAIL_CHARACTERS))
             text = self._shown(log.read().decode("utf-8", "replace"))
-        found = [line.rstrip() for line in text.splitlines() if line.strip()]
-        return "\n".join(found[-lines:])[-TAIL_CHARACTERS:]
+        ends = [line.rstrip() for line in text.splitlines() if line.strip()]
+        return "\n".join(ends[-lines:])[-TAIL_CHARACTERS:]
 
     def _shown(self, text: str) -> str:
         """Return a text without the key."""
         return text.replace(self._key, "[key]")
 
 
-_HERE: "WeakValueDictionary[int, Server]" = WeakValueDictionary()
+_BY_PORT: "WeakValueDictionary[int, Server]" = WeakValueDictionary()
 
 
-def _at(port: int) -> Server:
-    return _HERE[port]
+def _server_of(port: int) -> Server:
+    return _BY_PORT[port]
 
 
 def _ended(process: "subprocess.Popen[bytes]") -> str | None:
@@ -259,7 +260,7 @@ def _signal_name(number: int) -> str:
 
 
 def _is_healthy(port: int) -> bool:
-    connection = http.client.HTTPConnection(HOST, port, timeout=HEALTH_SECONDS)
+    connection = http.client.HTTPConnection(HOST, port, timeout=_MAX_HEALTH_SECONDS)
     try:
         connection.request("GET", "/health")
         return connection.getresponse().status == http.client.OK

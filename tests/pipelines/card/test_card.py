@@ -11,7 +11,7 @@ from pipelines.datasets.catalog import CATALOG
 from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
 from pipelines.recap.captioning.builtin import BuiltinCaptioner
-from pipelines.recap.flow import Tools
+from pipelines.recap.flow import CaptionTools
 from pipelines.recap.plan import make_recap_plan
 from pipelines.recap.run import run_recap
 from pipelines.recipes.recap import BUILTIN_MODEL, Captioning, Filter, RecapRecipe
@@ -101,7 +101,7 @@ RECAP: dict[str, Any] = {"sources": (SourceRequest(name="v3det"),), "guard": Fal
 def test_captions_of_our_own_captioner_that_nobody_filtered(sample_world, output_of, tmp_path):
     own = Captioning(captioner="builtin")
     recipe = RecapRecipe(**RECAP, captioning=own, filter=Filter(), limit=2)
-    tools = Tools(captioner=BuiltinCaptioner, scorer=None, side_by_side=2)
+    tools = CaptionTools(captioner=BuiltinCaptioner, scorer=None, concurrent_images=2)
     run_recap(recipe, make_recap_plan(recipe, str(sample_world), str(tmp_path)), tools)
     said = section(output_of(tmp_path), "How regions were captioned")
     assert said.strip().splitlines() == [

@@ -17,10 +17,10 @@ from PIL import Image
 
 from pipelines.cli import parser as cli
 from pipelines.datasets.spec import SourceRequest
-from pipelines.recap.captioning.captioner import Answer, Request, Subject
+from pipelines.recap.captioning.captioner import Answer, CaptionTarget, PromptImage, Request
 from pipelines.recap.client.captioner import OpenAICaptioner
 from pipelines.recap.client.endpoints import Servers
-from pipelines.recap.flow import Tools
+from pipelines.recap.flow import CaptionTools
 from pipelines.recap.plan import make_recap_plan
 from pipelines.recap.run import run_recap
 from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
@@ -148,15 +148,17 @@ def picture() -> bytes:
 def make_requests(picture: bytes) -> Callable[..., list[Request]]:
     """Makes so many requests, each about an image of its own."""
 
+    async def load_image() -> PromptImage:
+        return PromptImage(picture, CaptionTarget(32, 24, ()))
+
     def make(number: int, name: str = "r") -> list[Request]:
         return [
             Request(
                 id=f"coco/train/{name}{index}/image/0",
-                image_key=index,
+                image_rank=index,
                 prompt=f"Describe picture {name}{index}.",
-                jpeg=picture,
+                load_image=load_image,
                 max_tokens=64,
-                subject=Subject(32, 24, ()),
             )
             for index in range(number)
         ]
@@ -170,15 +172,15 @@ def make_captioner() -> Callable[..., OpenAICaptioner]:
 
     def make(
         *servers: StubServer | str,
-        how: dict[str, Any] | None = None,
+        captioning: dict[str, Any] | None = None,
         say: Any = None,
         **fields: Any,
     ) -> OpenAICaptioner:
         urls = tuple(each if isinstance(each, str) else each.url for each in servers)
         quick = {"backoff": 0.01, "backoff_limit": 0.1, "patience": 20.0, "time_limit": 10.0}
         where = Servers(endpoints=urls, **(quick | fields))
-        captioning = Captioning(model="stub", **(how or {}))
-        return OpenAICaptioner(where, captioning, say or (lambda _: None))
+        made = Captioning(model="stub", **(captioning or {}))
+        return OpenAICaptioner(where, made, say or (lambda _: None))
 
     return make
 
@@ -233,9 +235,9 @@ class RecapOutput:
 
     def rejected(self, kind: str = "annotation") -> dict[str, str]:
         """The reason by id, which must stand once."""
-        found = [item for item in self.output.rejected() if item[0] == kind]
-        assert len({item[1] for item in found}) == len(found)
-        return {item[1]: item[2] for item in found}
+        rejected = [item for item in self.output.rejected() if item[0] == kind]
+        assert len({item[1] for item in rejected}) == len(rejected)
+        return {item[1]: item[2] for item in rejected}
 
 
 @pytest.fixture
@@ -256,18 +258,18 @@ def recap(output_of: Any, tmp_path: Path) -> Callable[..., RecapOutput]:
         url = server.url if server else "http://127.0.0.1:9/v1"
         quick = {"backoff": 0.01, "backoff_limit": 0.1, "patience": 20.0, "time_limit": 10.0}
         where = Servers(endpoints=(url,), **(quick | {"concurrency": 4} | (servers or {})))
-        how = Captioning(model="stub", **(captioning or {}))
+        asked_for = Captioning(model="stub", **(captioning or {}))
         files = {"train": str(owner.file), "images": str(owner.pictures)}
         made = RecapRecipe(
             sources=(SourceRequest(name="coco", label_set="Things", paths=files),),
-            captioning=how,
+            captioning=asked_for,
             filter=kept or Filter(),
             **({"shard_bytes": 2_000} | recipe),
         )
-        tools = Tools(
-            captioner=partial(OpenAICaptioner, where, how, lambda _: None),
+        tools = CaptionTools(
+            captioner=partial(OpenAICaptioner, where, asked_for, lambda _: None),
             scorer=scorer,
-            side_by_side=where.concurrency,
+            concurrent_images=where.concurrency,
         )
         folder = output or tmp_path / "recapd"
         run_recap(made, make_recap_plan(made, "", str(folder)), tools)

@@ -19,7 +19,7 @@ from pipelines.datasets.spec import SourceRequest
 from pipelines.recap.client.captioner import OpenAICaptioner
 from pipelines.recap.client.endpoints import Servers
 from pipelines.recap.clip.scorer import Score
-from pipelines.recap.flow import Tools
+from pipelines.recap.flow import CaptionTools
 from pipelines.recap.plan import make_recap_plan
 from pipelines.recap.run import run_recap
 from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
@@ -41,18 +41,18 @@ class SlowScorer:
 
 def run(output: str, options: dict) -> None:
     where = Servers(endpoints=(options["url"],), concurrency=options["concurrency"])
-    how = Captioning(model="stub")
+    captioning = Captioning(model="stub")
     files = {"train": options["annotations"], "images": options["pictures"]}
     recipe = RecapRecipe(
         sources=(SourceRequest(name="coco", label_set="Things", paths=files),),
-        captioning=how,
+        captioning=captioning,
         filter=Filter(threshold=0.2, scorer=SlowScorer.identity),
         shard_bytes=options["shard_bytes"],
     )
-    tools = Tools(
-        captioner=partial(OpenAICaptioner, where, how),
+    tools = CaptionTools(
+        captioner=partial(OpenAICaptioner, where, captioning),
         scorer=SlowScorer,
-        side_by_side=where.concurrency,
+        concurrent_images=where.concurrency,
     )
     run_recap(recipe, make_recap_plan(recipe, "", output), tools)
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from pipelines.cli.parser import run
-from pipelines.recap.augment import ROUNDS
+from pipelines.recap.new_wordings import MAX_ROUNDS
 from pipelines.recipes.load import load_wordings
 from prompts.catalog import WORDING_SETS
 from prompts.wordings import replace_sets
@@ -163,7 +163,7 @@ def test_a_model_with_too_little_to_say_is_given_up(server, wordings, tmp_path, 
     path = tmp_path / "mine.yaml"
     server.answers = ["Look at the scene as a painter would."]
     assert wordings("recap_global", 2, "--output", path) == 1
-    assert len(server.requests) == ROUNDS
+    assert len(server.requests) == MAX_ROUNDS
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("error: the model gave 1 usable wordings of 2")
     assert load_wordings(str(path)) == {"recap_global": ["Look at the scene as a painter would."]}

@@ -7,9 +7,9 @@ import pytest
 from msgspec.structs import replace
 from PIL import Image
 
-from pipelines.recap.captioning.captioner import Answer, Request
-from pipelines.recap.captioning.two_stages import Captioned, TwoStages
-from pipelines.recap.captioning.views import LazyView, PictureRefused, Sights
+from pipelines.recap.captioning.captioner import Answer, PromptImage, Request
+from pipelines.recap.captioning.two_stages import Captioned, TwoStageCaptioner
+from pipelines.recap.captioning.views import CropOptions, LazyImageView, PictureRefused
 from pipelines.recipes.recap import Captioning
 from prompts.catalog import WORDING_SETS
 from schemas.errors import BuildError
@@ -25,16 +25,16 @@ class Asked:
 
     def __init__(self, answers=None, seconds=None) -> None:
         self.requests: dict[str, Request] = {}
+        self.images: dict[str, PromptImage] = {}
         self.cancelled: list[str] = []
         self._answers = answers or {}
         self._seconds = seconds or {}
 
-    async def ask(self, request_id, build) -> Answer:
-        request = await build()
-        assert request.id == request_id
-        assert request_id not in self.requests
-        self.requests[request_id] = request
-        name = request_id.removeprefix("coco/train/7/")
+    async def ask(self, request: Request) -> Answer:
+        self.images[request.id] = await request.load_image()
+        assert request.id not in self.requests
+        self.requests[request.id] = request
+        name = request.id.removeprefix("coco/train/7/")
         try:
             await asyncio.sleep(self._seconds.get(name, 0))
         except asyncio.CancelledError:
@@ -45,6 +45,8 @@ class Asked:
             raise answer
         return answer if isinstance(answer, Answer) else Answer(answer)
 
+    async def close(self) -> None: ...
+
     def prompt(self, name: str) -> str:
         return self.requests[f"coco/train/7/{name}"].prompt
 
@@ -53,7 +55,7 @@ class Asked:
 
 
 @pytest.fixture
-def found(tmp_path, make_image) -> ScreenedImage:
+def screened(tmp_path, make_image) -> ScreenedImage:
     """An image with three regions, of which one bears no name."""
     Image.new("RGB", (20, 10), (200, 30, 30)).save(tmp_path / "7.jpg")
     size = (tmp_path / "7.jpg").stat().st_size
@@ -63,16 +65,18 @@ def found(tmp_path, make_image) -> ScreenedImage:
 
 
 @pytest.fixture
-def caption(found, tmp_path):
+def caption(screened, tmp_path):
     """Takes the image through both stages."""
 
-    def run(asked: Asked, image: ScreenedImage = found, seed: int = 0, **how):
-        sights = Sights(folder=str(tmp_path), context=0.0, max_pixels=10_000, scored=False)
+    def run(asked: Asked, image: ScreenedImage = screened, seed: int = 0, **captioning):
+        options = CropOptions(folder=str(tmp_path), context=0.0, max_pixels=10_000, scored=False)
 
         async def captioned():
-            stages = TwoStages(asked, Captioning(model="m", **how), WORDING_SETS, seed)
+            stages = TwoStageCaptioner(
+                asked, Captioning(model="m", **captioning), WORDING_SETS, seed
+            )
             try:
-                return await stages.caption(image, LazyView(image, sights))
+                return await stages.caption(image, LazyImageView(image, options))
             finally:
                 assert asyncio.all_tasks() == {asyncio.current_task()}
 
@@ -96,17 +100,19 @@ def test_the_caption_of_the_image_comes_first(caption) -> None:
     assert GLOBAL in asked.prompt("region/73/0")
 
 
-def test_requests(caption, found) -> None:
+def test_requests(caption) -> None:
     asked = Asked()
     caption(asked, global_tokens=11, region_tokens=22)
     whole, *crops = asked.requests.values()
     assert whole.max_tokens == 11
-    assert whole.subject.region is None
     assert {crop.max_tokens for crop in crops} == {22}
-    subjects = [crop.subject.region for crop in crops]
-    assert [subject and subject.category for subject in subjects] == ["wine glass", "dog", "thing"]
-    assert len({request.image_key for request in asked.requests.values()}) == 1
-    assert whole.jpeg != crops[0].jpeg == crops[1].jpeg
+    assert len({request.image_rank for request in asked.requests.values()}) == 1
+    picture, *cut_out = asked.images.values()
+    assert picture.target
+    assert picture.target.region is None
+    regions = [image.target and image.target.region for image in cut_out]
+    assert [region and region.category for region in regions] == ["wine glass", "dog", "thing"]
+    assert picture.jpeg != cut_out[0].jpeg == cut_out[1].jpeg
 
 
 def test_without_the_caption_of_the_image(caption) -> None:
@@ -133,11 +139,11 @@ def test_without_class_names(caption) -> None:
 
 def test_prompt_ids_tell_the_case(caption) -> None:
     sets = {
-        (how, case): caption(Asked(), global_caption=how, class_name=case)
+        (whole, named): caption(Asked(), global_caption=whole, class_name=named)
         .regions["71"]
         .prompt.rpartition("/")[0]
-        for how in (True, False)
-        for case in (True, False)
+        for whole in (True, False)
+        for named in (True, False)
     }
     assert len(set(sets.values())) == 4
 
@@ -183,9 +189,9 @@ def test_regions_of_an_image_without_caption(caption, cause) -> None:
 
 def test_a_picture_that_is_gone_is_not_one_regions_fault(caption, tmp_path) -> None:
     (tmp_path / "7.jpg").unlink()
-    for how in (True, False):
+    for whole in (True, False):
         with pytest.raises(PictureRefused) as refused:
-            caption(Asked(), global_caption=how)
+            caption(Asked(), global_caption=whole)
         assert refused.value.cause.reason is Reason.IMAGE_MISSING
 
 
@@ -196,21 +202,21 @@ def test_when_the_captioner_is_gone_nothing_goes_on(caption) -> None:
     assert sorted(asked.cancelled) == ["region/72/0", "region/73/0"]
 
 
-def test_wordings_are_chosen_by_hash(caption, found) -> None:
+def test_wordings_are_chosen_by_hash(caption, screened) -> None:
     prompts, others = (
         {caption(Asked(), seed=seed).global_caption.prompt for seed in seeds}
         for seeds in ([0, 0, 0], range(30))
     )
     assert len(prompts) == 1
     assert len(others) >= 8
-    turned = replace(found, regions=found.regions[::-1])
+    turned = replace(screened, regions=screened.regions[::-1])
     assert caption(Asked(), turned).regions == caption(Asked()).regions
 
 
 def test_no_picture_is_read_where_all_is_known(caption, tmp_path) -> None:
     class Known(Asked):
-        async def ask(self, request_id, build) -> Answer:
-            return Answer(GLOBAL if "/image/" in request_id else REGION)
+        async def ask(self, request: Request) -> Answer:
+            return Answer(GLOBAL if "/image/" in request.id else REGION)
 
     Path(tmp_path / "7.jpg").unlink()
     assert isinstance(caption(Known()).regions["71"], Captioned)

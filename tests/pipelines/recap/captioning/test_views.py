@@ -14,10 +14,10 @@ from msgspec.structs import replace
 from PIL import Image
 
 from pipelines.recap.captioning.views import (
+    CropOptions,
     ImageView,
-    LazyView,
+    LazyImageView,
     PictureRefused,
-    Sights,
     read_picture,
     view_image,
 )
@@ -65,22 +65,24 @@ def as_jpeg(pixels: np.ndarray, orientation: int) -> bytes:
     return room.getvalue()
 
 
-def colour_of(jpeg: bytes) -> tuple[int, ...]:
+def colour_of(jpeg: bytes | None) -> tuple[int, ...]:
     """The colour of a picture that has only one."""
+    assert jpeg is not None
     with Image.open(io.BytesIO(jpeg)) as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)
     assert np.ptp(pixels.reshape(-1, 3), axis=0).max() < 40
     return tuple(pixels.reshape(-1, 3).mean(axis=0))
 
 
-def size_of(jpeg: bytes) -> tuple[int, int]:
+def size_of(jpeg: bytes | None) -> tuple[int, int]:
+    assert jpeg is not None
     with Image.open(io.BytesIO(jpeg)) as image:
         return image.size
 
 
 @pytest.fixture
-def sights(tmp_path) -> Sights:
-    return Sights(folder=str(tmp_path), context=0.0, max_pixels=512 * 512, scored=True)
+def options(tmp_path) -> CropOptions:
+    return CropOptions(folder=str(tmp_path), context=0.0, max_pixels=512 * 512, scored=True)
 
 
 @pytest.fixture
@@ -99,9 +101,9 @@ def saved(tmp_path, make_image):
     return save
 
 
-def shown(screened: ScreenedImage, sights: Sights) -> ImageView:
+def shown(screened: ScreenedImage, options: CropOptions) -> ImageView:
     """What is shown of a picture that was saved."""
-    return view_image(screened, sights, read_picture(screened.image, sights.folder))
+    return view_image(screened, options, read_picture(screened.image, options.folder))
 
 
 # Where both frames have one size, annotations are taken for those of the stored pixels.
@@ -109,37 +111,43 @@ FRAMES = [(turn, "stored") for turn in STORED] + [(turn, "upright") for turn in 
 
 
 @pytest.mark.parametrize(("orientation", "frame"), FRAMES)
-def test_crops_are_upright(saved, sights, orientation, frame) -> None:
+def test_crops_are_upright(saved, options, orientation, frame) -> None:
     upright = scene()
     stored = STORED[orientation](upright)
     annotated = stored if frame == "stored" else upright
     height, width, _ = annotated.shape
-    found = saved(as_jpeg(stored, orientation), found_boxes(annotated), width, height)
-    view = shown(found, sights)
-    assert size_of(view.jpeg) == (WIDTH, HEIGHT)
-    assert (view.subject.width, view.subject.height) == (WIDTH, HEIGHT)
+    screened = saved(as_jpeg(stored, orientation), found_boxes(annotated), width, height)
+    view = shown(screened, options)
+    assert size_of(view.prompt_image.jpeg) == (WIDTH, HEIGHT)
+    whole = view.prompt_image.target
+    assert whole is not None
+    assert (whole.width, whole.height, whole.region) == (WIDTH, HEIGHT, None)
     for name, colour in (("red", RED), ("green", GREEN)):
         region, (x0, y0, x1, y1) = view.regions[name], BOXES[name]
-        assert region.subject.region
-        assert region.subject.region.bbox == pytest.approx(BOXES[name])
-        assert region.subject.region.category == f"{name} box"
-        for seen in (region.jpeg, region.tight):
+        target = region.prompt_image.target
+        assert target is not None
+        assert target.region is not None
+        assert target.region.bbox == pytest.approx(BOXES[name])
+        assert target.region.category == f"{name} box"
+        assert target.region in target.regions
+        for seen in (region.prompt_image.jpeg, region.clip_crop):
             assert size_of(seen) == (x1 - x0, y1 - y0)
             assert colour_of(seen) == pytest.approx(colour, abs=12)
 
 
-def test_context_is_for_the_captioner_alone(saved, sights) -> None:
-    found = saved(as_jpeg(scene(), 1), BOXES, WIDTH, HEIGHT)
-    view = shown(found, with_changes(sights, context=0.25))
-    assert size_of(view.regions["red"].jpeg) == (48, 24)
-    assert size_of(view.regions["red"].tight) == (32, 16)
+def test_context_is_for_the_captioner_alone(saved, options) -> None:
+    screened = saved(as_jpeg(scene(), 1), BOXES, WIDTH, HEIGHT)
+    view = shown(screened, with_changes(options, context=0.25))
+    assert size_of(view.regions["red"].prompt_image.jpeg) == (48, 24)
+    assert size_of(view.regions["red"].clip_crop) == (32, 16)
 
 
-def test_pictures_are_small_enough(saved, sights) -> None:
-    found = saved(as_jpeg(scene(), 1), BOXES, WIDTH, HEIGHT)
-    view = shown(found, with_changes(sights, max_pixels=400))
-    for jpeg in (view.jpeg, *(region.jpeg for region in view.regions.values())):
-        width, height = size_of(jpeg)
+def test_pictures_are_small_enough(saved, options) -> None:
+    screened = saved(as_jpeg(scene(), 1), BOXES, WIDTH, HEIGHT)
+    view = shown(screened, with_changes(options, max_pixels=400))
+    images = [view.prompt_image, *(region.prompt_image for region in view.regions.values())]
+    for image in images:
+        width, height = size_of(image.jpeg)
         assert width * height <= 400
 
 
@@ -147,17 +155,17 @@ def chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def encoded(kind: str, mode: str = "RGB", **options) -> bytes:
+def encoded(kind: str, mode: str = "RGB", **settings) -> bytes:
     room = io.BytesIO()
-    Image.fromarray(scene()).convert(mode).save(room, kind, **options)
+    Image.fromarray(scene()).convert(mode).save(room, kind, **settings)
     return room.getvalue()
 
 
 def transparent_palette() -> bytes:
     """A PNG of a palette with an alpha of its own for each entry."""
     data = encoded("PNG", "P")
-    place = data.index(b"IDAT") - 4
-    return data[:place] + chunk(b"tRNS", bytes(range(200))) + data[place:]
+    begin = data.index(b"IDAT") - 4
+    return data[:begin] + chunk(b"tRNS", bytes(range(200))) + data[begin:]
 
 
 UNUSUAL = {
@@ -178,42 +186,42 @@ UNUSUAL = {
 
 
 @pytest.mark.parametrize("name", UNUSUAL)
-def test_unusual_pictures_are_shown(saved, sights, name) -> None:
-    found = saved(UNUSUAL[name](), BOXES, WIDTH, HEIGHT)
+def test_unusual_pictures_are_shown(saved, options, name) -> None:
+    screened = saved(UNUSUAL[name](), BOXES, WIDTH, HEIGHT)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        view = shown(found, sights)
-    assert size_of(view.jpeg) == (WIDTH, HEIGHT)
-    assert size_of(view.regions["red"].tight) == (32, 16)
+        view = shown(screened, options)
+    assert size_of(view.prompt_image.jpeg) == (WIDTH, HEIGHT)
+    assert size_of(view.regions["red"].clip_crop) == (32, 16)
 
 
-def refusal(screened: ScreenedImage, sights: Sights) -> Reason:
+def refusal(screened: ScreenedImage, options: CropOptions) -> Reason:
     with pytest.raises(PictureRefused) as refused:
-        shown(screened, sights)
+        shown(screened, options)
     return refused.value.cause.reason
 
 
-def test_pictures_that_cannot_be_shown(saved, sights, tmp_path) -> None:
-    found = saved(as_jpeg(scene(), 1), BOXES, WIDTH, HEIGHT)
-    other = replace(found, image=replace(found.image, width=WIDTH + 1))
-    assert refusal(other, sights) is Reason.IMAGE_SIZE_MISMATCH
+def test_pictures_that_cannot_be_shown(saved, options, tmp_path) -> None:
+    screened = saved(as_jpeg(scene(), 1), BOXES, WIDTH, HEIGHT)
+    other = replace(screened, image=replace(screened.image, width=WIDTH + 1))
+    assert refusal(other, options) is Reason.IMAGE_SIZE_MISMATCH
     picture = tmp_path / "7.jpg"
     picture.write_bytes(picture.read_bytes()[:-200])
-    assert refusal(found, sights) is Reason.IMAGE_TRUNCATED
+    assert refusal(screened, options) is Reason.IMAGE_TRUNCATED
     picture.unlink()
-    assert refusal(found, sights) is Reason.IMAGE_MISSING
+    assert refusal(screened, options) is Reason.IMAGE_MISSING
     picture.mkdir()
-    assert refusal(found, sights) is Reason.IMAGE_UNREADABLE
+    assert refusal(screened, options) is Reason.IMAGE_UNREADABLE
 
 
-def test_a_picture_is_read_when_it_is_needed_and_once(saved, sights, tmp_path) -> None:
-    found = saved(as_jpeg(scene(), 1), BOXES, WIDTH, HEIGHT)
+def test_a_picture_is_read_when_it_is_needed_and_once(saved, options, tmp_path) -> None:
+    screened = saved(as_jpeg(scene(), 1), BOXES, WIDTH, HEIGHT)
     picture = tmp_path / "7.jpg"
     content = picture.read_bytes()
     picture.unlink()
 
     async def run() -> None:
-        view = LazyView(found, sights)
+        view = LazyImageView(screened, options)
         picture.write_bytes(content)
         views = await asyncio.gather(*(view.get() for _ in range(3)))
         picture.unlink()

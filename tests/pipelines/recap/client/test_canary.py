@@ -6,28 +6,32 @@ from typing import Any
 import pytest
 
 from pipelines.recap.captioning.captioner import Answer
-from pipelines.recap.client.canary import COLOURS, Glance, check_sight, find_blindness
+from pipelines.recap.client.canary import ProbeAnswers, check_servers_see_images, find_blindness
+from pipelines.recap.client.probe_images import COLOURS
 from schemas.errors import BuildError
 
 SEEN = {colour: [colour, colour] for colour in COLOURS}
 
 
-def glance(
-    said: dict[str, list[str]],
+def probe_answers(
+    texts: dict[str, list[str]],
     tokens: tuple[int | None, int | None, int | None] = (None, None, None),
-    nothing: str | None = "Blue",
-) -> Glance:
-    """What a server said; tokens: with a square, with noise, without a picture."""
+    no_image: str | None = "Blue",
+) -> ProbeAnswers:
+    """The answers of a server; tokens: with a square, with noise, without an image."""
     square, noise, none = tokens
-    return Glance(
-        shown={c: [Answer(text, "stop", square) for text in texts] for c, texts in said.items()},
+    return ProbeAnswers(
+        by_colour={
+            colour: [Answer(text, "stop", square) for text in of_colour]
+            for colour, of_colour in texts.items()
+        },
         noise=Answer("Grey", "stop", noise),
-        nothing=None if nothing is None else Answer(nothing, "stop", none),
+        no_image=None if no_image is None else Answer(no_image, "stop", none),
     )
 
 
 @pytest.mark.parametrize(
-    "said",
+    "texts",
     [
         SEEN,
         {c: [f"The picture is {c.upper()}.", f"{c}, all over"] for c in COLOURS},
@@ -37,14 +41,14 @@ def glance(
     ],
     ids=["named", "in sentences", "after some thought", "steady in other words", "two unsure"],
 )
-def test_sight_is_seen(said) -> None:
-    assert find_blindness(glance(said)) is None
-    assert find_blindness(glance(said, (300, 300, 20))) is None
-    assert find_blindness(glance(said, nothing=None)) is None
+def test_sight_is_seen(texts) -> None:
+    assert find_blindness(probe_answers(texts)) is None
+    assert find_blindness(probe_answers(texts, (300, 300, 20))) is None
+    assert find_blindness(probe_answers(texts, no_image=None)) is None
 
 
 @pytest.mark.parametrize(
-    "said",
+    "texts",
     [
         {c: ["Blue", "Blue"] for c in COLOURS},
         {c: ["colored", "I see nothing."] for c in COLOURS},
@@ -54,18 +58,18 @@ def test_sight_is_seen(said) -> None:
     ],
     ids=["always the same", "no colour", "all colours", "half by luck", "no two alike"],
 )
-def test_blindness_is_seen(said) -> None:
-    trouble = find_blindness(glance(said))
+def test_blindness_is_seen(texts) -> None:
+    trouble = find_blindness(probe_answers(texts))
     assert trouble is not None
     assert "does not see pictures" in trouble
-    assert next(iter(said.values()))[0] in trouble
+    assert next(iter(texts.values()))[0] in trouble
 
 
 def test_tokens_tell_too() -> None:
-    dropped = find_blindness(glance(SEEN, (20, 20, 20)))
+    dropped = find_blindness(probe_answers(SEEN, (20, 20, 20)))
     assert dropped is not None
     assert "drops pictures" in dropped
-    spelled = find_blindness(glance(SEEN, (900, 40000, 20)))
+    spelled = find_blindness(probe_answers(SEEN, (900, 40000, 20)))
     assert spelled is not None
     assert "as if it were text" in spelled
 
@@ -109,7 +113,7 @@ def test_one_that_takes_nothing_but_pictures_passes(serve, make_captioner) -> No
 def check(captioner: Any) -> None:
     async def run() -> None:
         try:
-            await check_sight(captioner)
+            await check_servers_see_images(captioner)
         finally:
             await captioner.close()
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from pipelines.recap.captioning.captioner import Answer
-from pipelines.recap.client.chat import Malformed, decode_answer, encode_request
+from pipelines.recap.client.chat import MalformedError, decode_answer, encode_request
 
 
 def test_a_request_is_what_the_api_takes() -> None:
@@ -60,5 +60,5 @@ def test_answers_are_read(said, answer) -> None:
     ],
 )
 def test_nonsense_is_malformed(body) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedError):
         decode_answer(body)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pipelines.recap.client.circuit_breaker import (
-    FAILURES,
+    FAILURES_TO_OPEN,
     Breaker,
     backoff_seconds,
     retry_after_seconds,
@@ -27,14 +27,14 @@ def clock() -> Clock:
 
 @pytest.fixture
 def breaker(clock: Clock) -> Breaker:
-    return Breaker(first_wait=1.0, longest_wait=3.0, clock=clock)
+    return Breaker(first_wait=1.0, max_wait=3.0, clock=clock)
 
 
 def test_failures_in_a_row_open_it(breaker) -> None:
-    for _ in range(FAILURES - 1):
+    for _ in range(FAILURES_TO_OPEN - 1):
         breaker.failed("status 500")
     breaker.answered()
-    for _ in range(FAILURES - 1):
+    for _ in range(FAILURES_TO_OPEN - 1):
         breaker.failed("status 500")
     assert not breaker.is_open
     breaker.failed("status 502")
@@ -44,7 +44,7 @@ def test_failures_in_a_row_open_it(breaker) -> None:
 
 
 def test_it_probes_less_and_less_until_there_is_an_answer(breaker, clock) -> None:
-    for _ in range(FAILURES):
+    for _ in range(FAILURES_TO_OPEN):
         breaker.failed("gone")
     waits = []
     for _ in range(4):

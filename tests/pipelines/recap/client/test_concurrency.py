@@ -30,7 +30,7 @@ class Crowd:
         await settle()
 
     async def _hold(self, name: int, alone: bool) -> None:
-        async with self.limiter.place(alone=alone):
+        async with self.limiter.slot(alone=alone):
             self.inside.append(name)
             try:
                 await self.doors[name].wait()
@@ -102,7 +102,7 @@ def test_a_place_that_is_given_up_goes_to_the_next(alone) -> None:
 def test_a_place_can_be_given_up_in_the_moment_in_which_it_is_given(alone) -> None:
     async def story() -> None:
         crowd = Crowd(Limiter(1))
-        async with crowd.limiter.place():
+        async with crowd.limiter.slot():
             await crowd.arrive(1, alone=alone)
             await crowd.arrive(2)
         crowd.tasks[1].cancel()

@@ -10,13 +10,13 @@ import pytest
 
 from pipelines.recap.captioning.captioner import Answer
 from pipelines.recap.client import captioner as client
-from pipelines.recap.client.connection import LONGEST_ANSWER
+from pipelines.recap.client.connection import MAX_ANSWER_BYTES
 from schemas.rejection import Rejected
 
 GOOD = json.dumps({"choices": [{"message": {"content": "A."}, "finish_reason": "stop"}]}).encode()
 KEY = "sk-secret-0123456789"
 ODD = "coco/"  # in the ids of requests that are not small ones
-LIMIT = f"a malformed answer: more than {LONGEST_ANSWER:,} bytes"
+LIMIT = f"a malformed answer: more than {MAX_ANSWER_BYTES:,} bytes"
 
 
 def nested(depth: int) -> bytes:
@@ -79,20 +79,20 @@ def answering() -> Iterator[Callable[..., OddServer]]:
 
 @pytest.mark.parametrize("status", [200, 400, 500])
 def test_an_answer_without_end_is_not_read_to_it(answering, ask_all, make_requests, status) -> None:
-    server = answering(b" " * (8 * LONGEST_ANSWER), status)
+    server = answering(b" " * (8 * MAX_ANSWER_BYTES), status)
     (rejected,) = ask_all(make_requests(1), server.url, retries=0)
     assert isinstance(rejected, Rejected)
     assert rejected.detail.startswith(LIMIT)
-    assert server.sent < 4 * LONGEST_ANSWER
+    assert server.sent < 4 * MAX_ANSWER_BYTES
 
 
 def test_a_long_answer_is_one(answering, ask_all, make_requests) -> None:
-    (answer,) = ask_all(make_requests(1), answering(GOOD.ljust(LONGEST_ANSWER)).url)
+    (answer,) = ask_all(make_requests(1), answering(GOOD.ljust(MAX_ANSWER_BYTES)).url)
     assert answer == Answer("A.")
 
 
 def test_nothing_is_unpacked(answering, ask_all, make_requests) -> None:
-    server = answering(gzip.compress(GOOD.ljust(4 * LONGEST_ANSWER)), Content_Encoding="gzip")
+    server = answering(gzip.compress(GOOD.ljust(4 * MAX_ANSWER_BYTES)), Content_Encoding="gzip")
     (rejected,) = ask_all(make_requests(1), server.url, retries=0)
     assert isinstance(rejected, Rejected)
     assert rejected.detail.startswith("a malformed answer: it is packed by gzip, which was not")
@@ -114,6 +114,6 @@ def test_what_fails_is_said_now_and_then(answering, ask_all, make_requests, monk
     ask_all(make_requests(4), server.url, retries=2, say=said.append)
     assert said == [detail]
     said.clear()
-    monkeypatch.setattr(client, "MENTION_SECONDS", 0.0)
+    monkeypatch.setattr(client, "NOTICE_SECONDS", 0.0)
     ask_all(make_requests(4), server.url, retries=2, say=said.append)
     assert said == [detail] * 4 * 4

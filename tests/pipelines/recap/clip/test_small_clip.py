@@ -14,7 +14,12 @@ from bench.small_clip import measure
 from bench.small_clip.crops import sights
 from bench.small_clip.sentences import VALUES, caption, draw_wordings, falsified
 from pipelines.recap.captioning.builtin import BuiltinCaptioner
-from pipelines.recap.captioning.captioner import Neighbour, Request, Subject
+from pipelines.recap.captioning.captioner import (
+    AnnotatedRegion,
+    CaptionTarget,
+    PromptImage,
+    Request,
+)
 from pipelines.recap.clip.curve import roc_area
 from pipelines.recap.clip.open_clip import CONFIG_NAME, WEIGHTS_NAME, ClipScorer
 from pipelines.recap.small_clip import FOLDER
@@ -41,17 +46,14 @@ def spoken(seen):
     """What the captioner without a model says of them."""
 
     async def say(sight):
-        regions = tuple(Neighbour(thing.box, thing.shape) for thing in sight.scene.things)
+        regions = tuple(AnnotatedRegion(each.box, each.shape) for each in sight.scene.things)
         width, height = sight.picture.size
-        subject = Subject(width, height, regions, regions[sight.index])
-        request = Request(
-            id="1",
-            image_key=1,
-            prompt="?",
-            jpeg=encode_jpeg(sight.crop, 512 * 512),
-            max_tokens=99,
-            subject=subject,
-        )
+        target = CaptionTarget(width, height, regions, regions[sight.index])
+
+        async def load_image():
+            return PromptImage(encode_jpeg(sight.crop, 512 * 512), target)
+
+        request = Request(id="1", image_rank=1, prompt="?", load_image=load_image, max_tokens=99)
         return (await BuiltinCaptioner().ask(request)).text
 
     async def say_all():

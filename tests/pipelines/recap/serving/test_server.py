@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.recap.serving import process_reaper as guardian
+from pipelines.recap.serving import process_reaper
 from pipelines.recap.serving import server as server_module
 from pipelines.recap.serving.captioner import ServedCaptioner
 from pipelines.recap.serving.server import KEY_VARIABLE, Server, Serving
@@ -42,7 +42,7 @@ def parent(pid: int) -> int:
 @pytest.fixture
 def serving(tmp_path, monkeypatch) -> Callable[..., Server]:
     """Makes a server of a `FakeVllm`; what it says to a person is in its `lines`."""
-    monkeypatch.setattr(server_module, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(server_module, "MAX_PAUSE", 0.0)
 
     def make(fake, **fields: Any) -> Server:
         def command(port: int) -> list[str]:
@@ -192,7 +192,7 @@ def test_the_key_is_nowhere(fake_vllm, serving, ask_served, make_requests, tmp_p
         guarded = Path(f"/proc/{parent(second['pids'][0])}/cmdline").read_text("utf-8")
     key = first["key"]
     assert (len(key), second["key"]) == (32, key)
-    assert "guardian" in guarded
+    assert "process_reaper" in guarded
     seen = [guarded, json.dumps(first["arguments"]), *server.lines]
     seen.append((tmp_path / "server.log").read_text("utf-8"))
     assert [text for text in seen if key in text] == []
@@ -205,10 +205,10 @@ def test_the_key_is_nowhere(fake_vllm, serving, ask_served, make_requests, tmp_p
 
 @pytest.fixture
 def guarded() -> Callable[..., Any]:
-    """Runs a `FakeVllm` under a guardian of its own, until all its processes are up."""
+    """Runs a `FakeVllm` under a process reaper, until all its processes are up."""
 
     def run(fake, grace: float, processes: int) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-I", "-S", guardian.__file__, str(grace), str(fake.path)]
+        command = [sys.executable, "-I", "-S", process_reaper.__file__, str(grace), str(fake.path)]
         environment = os.environ | {KEY_VARIABLE: "k"}
         process = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)
         assert until(lambda: len(fake.left()) == processes)
@@ -240,7 +240,7 @@ class TestGuardian:
         assert fake.left() == []
         process.communicate()
 
-    def test_the_guardian_is_told_to_end(self, fake_vllm, guarded) -> None:
+    def test_the_reaper_is_ended(self, fake_vllm, guarded) -> None:
         fake = fake_vllm(hangs=True, child=True)
         process = guarded(fake, 10.0, 2)
         process.terminate()
@@ -248,7 +248,7 @@ class TestGuardian:
         assert fake.left() == []
         process.communicate()
 
-    def test_the_guardian_is_killed(self, fake_vllm, guarded) -> None:
+    def test_the_reaper_is_killed(self, fake_vllm, guarded) -> None:
         fake = fake_vllm(hangs=True, stubborn=True)
         process = guarded(fake, 10.0, 1)
         process.kill()

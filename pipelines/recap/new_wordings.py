@@ -1,6 +1,6 @@
-"""New wordings of a request, asked of a chat model: RegionGPT, section 3.3, prompt augmentation.
+"""New wordings of a request from a chat model: RegionGPT, section 3.3, prompt augmentation.
 
-The model is shown the set with its placeholders and asked for more, one per line; each line is
+The model is shown the set with its placeholders and asked for more, one per line. Each line is
 checked before it is taken, and the model is asked again until there are enough.
 """
 
@@ -10,56 +10,62 @@ import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
-from pipelines.recap.client.chat import Malformed, decode_answer
+from pipelines.recap.client.chat import MalformedError, decode_answer
 from pipelines.storage.extras import require
 from prompts.wordings import WordingSet, problems
 from schemas.errors import BuildError
 from transforms.caption_checks import after_thinking
 
-ROUNDS = 8  # at most
-EXAMPLES = 12  # wordings of the set that the model is shown at most
-TEMPERATURE = 1.0
-SECONDS = 120  # for an answer
-KEY = "OPENAI_API_KEY"  # environment variable; a server of your own needs none
+MAX_ROUNDS = 8
+_MAX_EXAMPLES = 12  # wordings of the set that the model is shown
+_TEMPERATURE = 1.0
+_MAX_SECONDS = 120  # for an answer
+_KEY_VARIABLE = "OPENAI_API_KEY"  # of the environment; a local server needs no key
 
-Chat = Callable[[str], Awaitable[str]]  # a prompt to the model's answer
+AskModel = Callable[[str], Awaitable[str]]  # returns the model's answer to a prompt
 
 _MARK = re.compile(r"^\s*(?:[-*\u2022]|\(?\d+[.):])\s+")
 _QUOTES = {'"': '"', "'": "'", "\u201c": "\u201d", "`": "`"}
 
 
 @dataclass(slots=True)
-class Harvest:
-    """What came back so far."""
+class NewWordings:
+    """The wordings that a model gave."""
 
     wordings: list[str] = field(default_factory=list)
-    dropped: list[str] = field(default_factory=list)  # why, a line for each
+    dropped: list[str] = field(default_factory=list)  # "'Look here': no complete request ..."
 
 
-async def augment(known: WordingSet, number: int, chat: Chat) -> Harvest:
-    """Return new wordings of a set: so many, or fewer where the model has no more to give.
+async def collect_wordings(known: WordingSet, number: int, ask: AskModel) -> NewWordings:
+    """Return new wordings of a set, fewer than wanted where the model has no more to give.
 
     Args:
-        known: the set.
-        number: of new wordings wanted.
-        chat: asks the model.
+        known: the set as it is.
+        number: how many are wanted.
+        ask: asks the model.
     """
-    harvest = Harvest()
-    for _ in range(ROUNDS):
-        missing = number - len(harvest.wordings)
+    new = NewWordings()
+    for _ in range(MAX_ROUNDS):
+        missing = number - len(new.wordings)
         if not missing:
             break
-        answer = await chat(_prompt(known, harvest.wordings, missing))
+        answer = await ask(_prompt(known, new.wordings, missing))
         for line in _lines(answer):
-            if cause := _unfit(line, known, harvest.wordings):
-                harvest.dropped.append(f"{line!r}: {cause}")
-            elif len(harvest.wordings) < number:
-                harvest.wordings.append(line)
-    return harvest
+            if cause := _unfit(line, known, new.wordings):
+                new.dropped.append(f"{line!r}: {cause}")
+            elif len(new.wordings) < number:
+                new.wordings.append(line)
+    return new
 
 
-def ask_endpoint(known: WordingSet, number: int, endpoint: str, model: str) -> Harvest:
+def request_wordings(known: WordingSet, number: int, endpoint: str, model: str) -> NewWordings:
     """Return new wordings of a set from a model behind an OpenAI-compatible endpoint.
+
+    Args:
+        known: the set as it is.
+        number: how many are wanted.
+        endpoint: base URL, e.g. http://localhost:8000/v1.
+        model: its name there.
 
     Raises:
         UsageError: the extra `serve` is not installed.
@@ -68,19 +74,21 @@ def ask_endpoint(known: WordingSet, number: int, endpoint: str, model: str) -> H
     require("serve", "asking a model")
     import openai
 
-    async def run() -> Harvest:
-        key = os.environ.get(KEY) or "none"
-        async with openai.AsyncOpenAI(base_url=endpoint, api_key=key, timeout=SECONDS) as client:
+    async def run() -> NewWordings:
+        key = os.environ.get(_KEY_VARIABLE) or "none"
+        async with openai.AsyncOpenAI(
+            base_url=endpoint, api_key=key, timeout=_MAX_SECONDS
+        ) as client:
 
-            async def chat(prompt: str) -> str:
+            async def ask(prompt: str) -> str:
                 reply = await client.chat.completions.with_raw_response.create(
                     model=model,
                     messages=[{"role": "user", "content": prompt}],
-                    temperature=TEMPERATURE,
+                    temperature=_TEMPERATURE,
                 )
                 return decode_answer(reply.content).text
 
-            return await augment(known, number, chat)
+            return await collect_wordings(known, number, ask)
 
     try:
         return asyncio.run(run())
@@ -88,11 +96,11 @@ def ask_endpoint(known: WordingSet, number: int, endpoint: str, model: str) -> H
         raise BuildError(f"the endpoint refuses with HTTP status {error.status_code}") from None
     except openai.APIError as error:  # its message may hold the address, and so a secret
         raise BuildError(f"the endpoint does not answer: {type(error).__name__}") from None
-    except Malformed as error:
+    except MalformedError as error:
         raise BuildError(f"the endpoint answers no chat completion: {error}") from None
 
 
-def _prompt(known: WordingSet, found: list[str], missing: int) -> str:
+def _prompt(known: WordingSet, new: list[str], missing: int) -> str:
     rules = [
         "one wording per line, and nothing else: no numbers, no quotation marks, no comments",
         "each is a complete request in English that ends with a full stop or a question mark",
@@ -103,7 +111,7 @@ def _prompt(known: WordingSet, found: list[str], missing: int) -> str:
         rules.append(f"each holds exactly once, spelled exactly like this: {holders}")
     else:
         rules.append("no placeholders and no angle brackets")
-    given = "\n".join([*known.wordings[:EXAMPLES], *found])
+    given = "\n".join([*known.wordings[:_MAX_EXAMPLES], *new])
     listed = "\n".join(f"- {rule}" for rule in rules)
     return (
         "The following lines all ask for the same thing. They are templates of requests about "
@@ -122,13 +130,13 @@ def _lines(answer: str) -> Iterator[str]:
             yield text
 
 
-def _unfit(line: str, known: WordingSet, found: list[str]) -> str:
-    """Return why a line is not taken, or nothing."""
+def _unfit(line: str, known: WordingSet, new: list[str]) -> str:
+    """Return why a line cannot be taken, or an empty text."""
     if unfit := problems(known.placeholders, [line]):
         return "; ".join(unfit)
     if line[-1] not in ".?!":
         return "no complete request: it ends with neither a full stop nor a question mark"
-    if _letters(line) in map(_letters, [*known.wordings, *found]):
+    if _letters(line) in map(_letters, [*known.wordings, *new]):
         return "it is there already"
     return ""
 

@@ -1,0 +1,92 @@
+"""The filter: captions are scored against their crops, and those that fit badly are rejected."""
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+
+from msgspec.structs import replace
+from PIL import Image
+
+from pipelines.recap.captioning.images import CaptionOutcome
+from pipelines.recap.captioning.journal import RegionKey
+from pipelines.recap.captioning.journaled import JournaledScorer, UnscoredCaption
+from pipelines.recap.captioning.two_stages import Captioned
+from pipelines.recap.clip.scorer import Score
+from schemas.rejection import Kind, Reason, Rejected
+from schemas.sample import Region, ScreenedImage
+from transforms.ledger import StageLedger
+
+_BATCH_CROPS = 64
+
+Scores = Mapping[RegionKey, Score]
+
+
+def score_captions(outcomes: Sequence[CaptionOutcome], scorer: JournaledScorer) -> Scores:
+    """Return the score of every accepted caption; those in the journal are not made again."""
+    scores: dict[RegionKey, Score] = {}
+    unscored: list[tuple[CaptionOutcome, str, str]] = []
+    for outcome in outcomes:
+        for region_id, caption in outcome.accepted().items():
+            key = outcome.key(region_id)
+            if (known := scorer.known(outcome.journal, key, caption.text)) is not None:
+                scores[key] = known
+            else:
+                unscored.append((outcome, region_id, caption.text))
+    for begin in range(0, len(unscored), _BATCH_CROPS):
+        batch = [
+            UnscoredCaption(
+                outcome.journal, outcome.key(region_id), _decoded(outcome.crops[region_id]), caption
+            )
+            for outcome, region_id, caption in unscored[begin : begin + _BATCH_CROPS]
+        ]
+        scores.update(zip((each.region for each in batch), scorer.score(batch), strict=True))
+    return scores
+
+
+def filter_captions(
+    outcome: CaptionOutcome, scores: Scores | None, threshold: float | None, ledger: StageLedger
+) -> ScreenedImage | None:
+    """Return an image with the regions whose captions are kept, or None where none is.
+
+    Args:
+        outcome: the captions of the image.
+        scores: of its captions; None: they are not filtered.
+        threshold: mean similarity that a caption must reach.
+        ledger: of the stage.
+    """
+    image, accepted = outcome.screened.image, outcome.accepted()
+    ledger.read(image, Kind.IMAGE)
+    ledger.read(image, Kind.ANNOTATION, len(accepted))
+    kept = []
+    for region in outcome.screened.regions:
+        if (caption := accepted.get(region.region_id)) is None:
+            continue
+        score = scores[outcome.key(region.region_id)] if scores is not None else None
+        if score is not None and threshold is not None and score.mean < threshold:
+            cause = _unlike_crop(caption, score, threshold)
+            ledger.reject(image, Kind.ANNOTATION, region.region_id, cause)
+        else:
+            kept.append(_captioned(region, caption, score))
+    ledger.kept(image, Kind.ANNOTATION, len(kept))
+    if not kept:
+        cause = Rejected(Reason.NO_REGIONS, "no caption is like its crop")
+        ledger.reject(image, Kind.IMAGE, image.image_id, cause)
+        return None
+    ledger.kept(image, Kind.IMAGE)
+    return ScreenedImage(image, tuple(kept))
+
+
+def _unlike_crop(caption: Captioned, score: Score, threshold: float) -> Rejected:
+    return Rejected(
+        Reason.CAPTION_UNLIKE_CROP,
+        f"mean similarity {score.mean:.4f} (minimum {score.minimum:.4f}), expected "
+        f"{threshold:.4f} at least; caption: {caption.text}",
+    )
+
+
+def _captioned(region: Region, caption: Captioned, score: Score | None) -> Region:
+    return replace(region, caption=caption.text, score=score.mean if score else None)
+
+
+def _decoded(jpeg: bytes) -> Image.Image:
+    with Image.open(BytesIO(jpeg)) as opened:
+        return opened.convert("RGB")

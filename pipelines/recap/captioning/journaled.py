@@ -1,0 +1,76 @@
+"""Captions and scores that a journal remembers are not asked for again."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from PIL import Image
+
+from pipelines.recap.captioning.captioner import Answer, Captioner, Request
+from pipelines.recap.captioning.journal import ImageJournal, RegionKey
+from pipelines.recap.clip.scorer import Score, Scorer
+from schemas.rejection import Reason, Rejected
+
+
+class JournaledCaptioner:
+    """Asks another captioner each request about an image until it is answered, over all runs."""
+
+    def __init__(self, inner: Captioner, journal: ImageJournal, *, retry_refused: bool) -> None:
+        """Wrap a captioner.
+
+        Args:
+            inner: the captioner.
+            journal: of the image.
+            retry_refused: whether requests that an earlier run was refused are asked once more.
+        """
+        self._inner = inner
+        self._journal = journal
+        self._retry_refused = retry_refused
+
+    async def ask(self, request: Request) -> Answer:
+        """Return the answer that was written down, or ask and write it down."""
+        if (answer := self._journal.answer(request.id)) is not None:
+            return answer
+        failure = self._journal.failure(request.id)
+        if failure is not None and not self._retry_refused:
+            raise Rejected(Reason.CAPTION_FAILED, failure)
+        # A picture that cannot be used is refused first: it is nobody's failure to answer.
+        await request.load_image()
+        try:
+            answer = await self._inner.ask(replace(request, refused_before=failure is not None))
+        except Rejected as cause:
+            self._journal.add_failure(request.id, cause.detail)
+            raise
+        self._journal.add_answer(request.id, answer)
+        return answer
+
+    async def close(self) -> None:
+        """Do nothing: the captioner inside serves other images too."""
+
+
+class UnscoredCaption(NamedTuple):
+    """A caption that needs a score."""
+
+    journal: ImageJournal
+    region: RegionKey
+    crop: Image.Image
+    caption: str
+
+
+class JournaledScorer:
+    """Asks another scorer for the score of each caption of a picture once, over all runs."""
+
+    def __init__(self, inner: Scorer) -> None:
+        self._inner = inner
+
+    def known(self, journal: ImageJournal, region: RegionKey, caption: str) -> Score | None:
+        """Return the score of a caption if it was written down."""
+        return journal.score(self._inner.identity, region, caption)
+
+    def score(self, unscored: Sequence[UnscoredCaption]) -> list[Score]:
+        """Score captions against their crops and write the scores down."""
+        crops = [each.crop for each in unscored]
+        scores = self._inner.score(crops, [each.caption for each in unscored])
+        for each, score in zip(unscored, scores, strict=True):
+            each.journal.add_score(self._inner.identity, each.region, each.caption, score)
+        return scores

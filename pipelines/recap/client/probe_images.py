@@ -1,0 +1,35 @@
+"""Pictures of known content, and the question about them that a server which sees can answer."""
+
+from functools import cache
+from hashlib import shake_128
+from io import BytesIO
+
+from PIL import Image
+
+QUESTION = "Which colour fills this picture? Answer with one word."
+COLOURS = {
+    "red": (220, 20, 20),
+    "green": (20, 150, 20),
+    "blue": (20, 40, 220),
+    "yellow": (240, 220, 20),
+}
+_SIDE = 224  # pixels
+
+
+@cache
+def draw_square(colour: str) -> bytes:
+    """Return a JPEG of one of `COLOURS`, 224 × 224 pixels."""
+    return _jpeg(Image.new("RGB", (_SIDE, _SIDE), COLOURS[colour]))
+
+
+@cache
+def draw_noise() -> bytes:
+    """Return a JPEG of the same size, the same on every machine, that compresses badly."""
+    values = shake_128(b"noise").digest(_SIDE * _SIDE * 3)
+    return _jpeg(Image.frombytes("RGB", (_SIDE, _SIDE), values))
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
