@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Sequence
+from typing import get_args
 
-from pipelines.datasets.spec import MAX_CAP
+from pipelines.datasets.spec import MAX_CAP, DetectionNames
 from pipelines.recipes.recipe import MAX_SHARD_BYTES
 from pipelines.storage import files
 from schemas.errors import UsageError
 
 MOST_PROCESSES = 256
-KNOWN_NAMES = ("coco", "lvis")  # of the categories of detections
+KNOWN_NAMES = get_args(DetectionNames)
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(|k|m|g|ki|mi|gi)b", re.IGNORECASE)
 _DIGITS = re.compile(rf"[0-9]{{1,{len(str(MAX_CAP))}}}")

@@ -11,7 +11,7 @@ from rich.console import Console
 from pipelines.captions.manifest import add_captions
 from pipelines.card.summary import print_summary
 from pipelines.cli.scratch_folder import check_own, local_folder, mark_own
-from pipelines.datasets.catalog import CATALOG
+from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
 from pipelines.preview import build_facts, choose, write_page
@@ -29,13 +29,12 @@ from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
 from pipelines.recipes.recipe import Recipe
 from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.runner.progress import Ticker
-from pipelines.sample_world import write_world
+from pipelines.sample_world import SOURCES, write_world
 from pipelines.verify import verify
 from pipelines.verify.report import print_report
 from prompts.style import Style
 from schemas.layout import MANIFEST
 
-LABEL_SETS = {"coco": "Shapes-15", "lvis": "Figures-15"}  # what stands for COCO-80 and LVIS
 RECORDS_PER_SOURCE = 2  # on the page
 RECAPTIONED = "v3det"  # as in RegionGPT
 MIX = "regiongpt_finetune"
@@ -161,7 +160,7 @@ def _named_recipe(name: str, world: Path, output: Path) -> Recipe:
     """Return a recipe of ours, told how the sample world differs from what it stands for."""
     stated = load_recipe(name)
     for source in stated["sources"]:
-        source["label_set"] = LABEL_SETS.get(source["name"])
+        source["label_set"] = SOURCES[source["name"]]
     if name == MIX:
         add_captions(stated["sources"], str(output / "recapd" / MANIFEST))
     if name == "eval_rec":
@@ -188,11 +187,11 @@ def _show(console: Console, output: Path) -> None:
 
 
 def recipe_of_all(style: Style) -> Recipe:
-    """Return the recipe that takes every source with a task in a style."""
+    """Return the recipe that takes every source of the sample world with a task in a style."""
     requests = [
-        SourceRequest(name=name, label_set=LABEL_SETS.get(name))
-        for name, spec in CATALOG.items()
-        if spec.tasks.get(style)
+        SourceRequest(name=name, label_set=label_set)
+        for name, label_set in SOURCES.items()
+        if dataset(name).tasks.get(style)
     ]
     return Recipe(sources=tuple(requests), style=style)
 

@@ -23,6 +23,7 @@ OWN_SPLIT = "train"  # what the split of a user's own file is called where it is
 
 Number = Annotated[int, Field(ge=1, le=MAX_CAP)]
 Cap = Number | Literal["all"]  # how many regions, at most
+DetectionNames = Literal["coco", "lvis"]  # whose categories a detector numbers
 
 NO_OWN_FILE = "none: it takes no file of your own; `paths` says where its owner's lie"
 BESIDE_OWN_FILE = "only beside `annotations`; `paths` says where its owner's files lie"
@@ -44,7 +45,7 @@ class SourceRequest(BaseModel):
     images: str | None = None  # the folder of that file's images
     split: str | None = None  # what that file's split is called; None: `OWN_SPLIT`
     label_set: str | None = None  # what the category names are called
-    detection_names: Literal["coco", "lvis"] | None = None  # of categories that a detector uses
+    detection_names: DetectionNames | None = None  # of categories that a detector uses
     paths: Mapping[str, str] = {}  # a file or folder, by its role, instead of the usual one
 
 
@@ -96,7 +97,7 @@ class DatasetSpec:
         """
         for field_name in ("title", "licence", "obtain", "splits", "papers"):
             if not getattr(self, field_name):
-                yield f"{field_name} is empty, expected at least one"
+                yield f"{field_name} is empty, expected one at least"
         if not any(self.tasks.values()) and not self.evaluations:
             yield "tasks and evaluations are both empty: it is used for nothing"
         if self.task_definition is not None and self.task_definition not in wording_sets:

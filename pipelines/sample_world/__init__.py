@@ -3,6 +3,6 @@
 Every picture is drawn by this package from a seed. None of it is real data.
 """
 
-from pipelines.sample_world.world import write_world
+from pipelines.sample_world.world import SOURCES, write_world
 
-__all__ = ["write_world"]
+__all__ = ["SOURCES", "write_world"]

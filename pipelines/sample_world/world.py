@@ -1,8 +1,9 @@
 """The whole sample world under one data root, each data set in its owner's layout.
 
-A data set is one sibling module with a writer, plus its line in `WRITERS`.
+A data set is one sibling module with a writer, plus its lines in `SOURCES` and `WRITERS`.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,23 @@ from pipelines.sample_world.visual_genome import write_visual_genome
 Size = Literal["small", "medium", "large"]
 
 PICTURES: dict[Size, int] = {"small": 64, "medium": 1_000, "large": 10_000}
+
+# The sources that the world holds, each with what its category names are called: coco and lvis have
+# other categories than their owners' files. None: as the source itself calls them.
+SOURCES: Mapping[str, str | None] = {
+    "coco": "Shapes-15",
+    "flickr30k": None,
+    "llava": None,
+    "llava_pretrain": None,
+    "lvis": "Figures-15",
+    "pope": None,
+    "refcoco": None,
+    "refcoco_plus": None,
+    "refcocog": None,
+    "v3det": None,
+    "vcr": None,
+    "visual_genome": None,
+}
 
 WRITERS = (
     write_coco,

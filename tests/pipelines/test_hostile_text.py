@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipelines.datasets.catalog import CATALOG
+from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.resolve import resolve
+from pipelines.sample_world import SOURCES
 from pipelines.storage.files import FileStore
 from prompts.instruction import Instruction
 from prompts.style import Style
@@ -91,7 +92,7 @@ def read(sample_world):
     def images(name: str, evaluation: bool) -> list[SourceImage]:
         recipe = recipe_of(name, Style.REGIONGPT, evaluation)
         plan = make_plan(recipe, str(sample_world), "unused")
-        entries = [e for split in plan.splits for e in CATALOG[name].parse(split, FileStore())]
+        entries = [e for split in plan.splits for e in dataset(name).parse(split, FileStore())]
         usable = [entry for entry in entries if isinstance(entry, SourceImage)]
         by_amount = sorted(usable, key=lambda each: abs(len(each.items) + len(each.regions) - 8))
         return by_amount[:IMAGES]
@@ -169,8 +170,8 @@ class Always:
 
 # Which source is read, in which style it is asked about, and whether that is an evaluation.
 USES = [
-    *((name, style, False) for name, spec in CATALOG.items() for style in Style if spec.tasks),
-    *((name, Style.REGIONGPT, True) for name, spec in CATALOG.items() if spec.evaluations),
+    *((name, style, False) for name in SOURCES for style in Style if dataset(name).tasks),
+    *((name, Style.REGIONGPT, True) for name in SOURCES if dataset(name).evaluations),
 ]
 
 
@@ -199,7 +200,7 @@ def instruction(
 
 def recipe_of(source: str, style: Style, evaluation: bool) -> Recipe:
     """All that a source is used for; of evaluations, what needs no file of a detector's."""
-    tasks = CATALOG[source].evaluations if evaluation else CATALOG[source].tasks[style]
+    tasks = dataset(source).evaluations if evaluation else dataset(source).tasks[style]
     wanted = [task for task in tasks if not evaluation or task != NEEDS_DETECTIONS]
     labels = "Shapes-15" if Task.REGION_CLASSIFICATION in tasks else None
     request = SourceRequest(name=source, tasks=tuple(wanted), label_set=labels)

@@ -10,11 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipelines.cli.demo import LABEL_SETS, MIX, recipe_of_all, run_demo
-from pipelines.datasets.catalog import CATALOG
+from pipelines.cli.demo import MIX, recipe_of_all, run_demo
+from pipelines.datasets.catalog import dataset
 from pipelines.plan import make_plan
 from pipelines.recipes import recipe_names
 from pipelines.runner.launch import LaunchOptions, launch
+from pipelines.sample_world import SOURCES
 from prompts.style import Style
 from schemas.errors import UsageError
 
@@ -42,13 +43,12 @@ def annotations(path) -> Any:
 @pytest.mark.parametrize("style", Style)
 def test_every_source_with_a_task_is_built(demo, style):
     built = {path.parent.name for path in (demo / f"shards_{style}").glob("*/*.arrow")}
-    assert built == {name for name, spec in CATALOG.items() if spec.tasks.get(style)}
-    assert set(LABEL_SETS) <= built
+    assert built == {name for name in SOURCES if dataset(name).tasks.get(style)}
 
 
 def test_the_page_shows_every_source_to_train_on(demo):
     page = (demo / "preview.html").read_text(encoding="utf-8")
-    for name in {name for name, spec in CATALOG.items() if spec.tasks}:
+    for name in {name for name in SOURCES if dataset(name).tasks}:
         assert re.search(rf"\b{name}/(train|val|test)", page), name
 
 

@@ -4,20 +4,19 @@ import pytest
 
 from pipelines.cli import dry_run
 from pipelines.cli.dry_run import Forecast
-from pipelines.datasets.catalog import CATALOG
+from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
 from pipelines.runner.launch import LaunchOptions, launch
+from pipelines.sample_world import SOURCES
 
-LABEL_SETS = {"coco": "Shapes-15", "lvis": "Figures-15"}
 
-
-@pytest.mark.parametrize("name", CATALOG)
+@pytest.mark.parametrize("name", SOURCES)
 def test_the_forecast_fits_the_build(sample_world, tmp_path, monkeypatch, name):
     monkeypatch.setattr(dry_run, "COMPOSED", 12)
-    source = SourceRequest(name=name, label_set=LABEL_SETS.get(name))
-    recipe = Recipe(sources=(source,), evaluation=not CATALOG[name].tasks, guard=False)
+    source = SourceRequest(name=name, label_set=SOURCES[name])
+    recipe = Recipe(sources=(source,), evaluation=not dataset(name).tasks, guard=False)
     plan = make_plan(recipe, str(sample_world), str(tmp_path))
     forecasts = [Forecast(split, plan.resolved) for split in plan.splits]
     manifest = launch(plan, LaunchOptions())

@@ -1,7 +1,13 @@
-"""What every data set of the catalogue must keep to, shown on the sample world."""
+"""The rules that every data set of the catalogue keeps, each shown on a small data root.
+
+The sample world holds files of most sources. For another source NAME, its own tests bring a folder
+`NAME/data_root/` beside this file, with a few records in each split and their pictures, laid out as
+the owner lays them out.
+"""
 
 from collections import Counter
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -10,6 +16,7 @@ from pipelines.datasets.catalog import CATALOG
 from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import locate_splits, make_plan, missing_files
 from pipelines.recipes.recipe import Recipe
+from pipelines.sample_world import SOURCES
 from pipelines.shards.options import shard_key
 from pipelines.storage.files import FileStore
 from schemas.item import kinds
@@ -19,8 +26,7 @@ from schemas.source import Count, SourceImage, SplitFacts
 from transforms.ledger import StageLedger
 from transforms.screen import screen_image
 
-LABELLED = ("coco", "lvis", "v3det")
-SOURCES = [(spec, year) for spec in CATALOG.values() for year in spec.years or (None,)]
+RELEASES = [(spec, year) for spec in CATALOG.values() for year in spec.years or (None,)]
 
 
 class Split:
@@ -33,21 +39,30 @@ class Split:
 
 
 def splits_of(root, spec, year) -> list[Split]:
-    labels = "Shapes-15" if spec.name in LABELLED else None
-    request = SourceRequest(name=spec.name, year=year, label_set=labels)
+    request = SourceRequest(name=spec.name, year=year, label_set=SOURCES.get(spec.name))
     recipe = Recipe(sources=(request,), evaluation=not spec.tasks)
     plan = make_plan(recipe, str(root), "unused")
     return [Split(split) for split in plan.splits]
 
 
-@pytest.fixture(scope="module", params=SOURCES, ids=lambda found: f"{found[0].name} {found[1]}")
+@pytest.fixture(scope="module", params=RELEASES, ids=lambda spec: f"{spec[0].name} {spec[1]}")
 def source(request):
     return request.param
 
 
 @pytest.fixture(scope="module")
-def splits(source, sample_world):
-    return splits_of(sample_world, *source)
+def data_root(source, request):
+    name = source[0].name
+    if name in SOURCES:
+        return request.getfixturevalue("sample_world")
+    folder = Path(__file__).parent / name / "data_root"
+    assert folder.is_dir(), f"{folder}: expected a few files of {name}, as its owner lays them out"
+    return folder
+
+
+@pytest.fixture(scope="module")
+def splits(source, data_root):
+    return splits_of(data_root, *source)
 
 
 def test_every_declared_split_is_found(source, splits):
@@ -88,8 +103,8 @@ def test_ids_are_unique(splits):
 def test_splits_to_train_on_share_no_image(source, splits):
     if not source[0].tasks:
         return
-    for one, other in combinations(splits, 2):
-        ids = [{entry.image.image_id for entry in split.images} for split in (one, other)]
+    for pair in combinations(splits, 2):
+        ids = [{entry.image.image_id for entry in split.images} for split in pair]
         assert ids[0] & ids[1] == set()
 
 
@@ -140,24 +155,24 @@ def test_counts_balance(splits):
                     for kind, number in kinds(entry.items).items():
                         counts[kind, "kept"] += number
         for kind in Kind:
-            gone = sum(counts[kind, how] for how in ("kept", "rejected", "sampled_out"))
-            assert (kind, counts[kind, "read"]) == (kind, gone)
+            total = sum(counts[kind, o] for o in ("kept", "rejected", "sampled_out"))
+            assert (kind, counts[kind, "read"]) == (kind, total)
         facts = [entry for entry in split.entries if isinstance(entry, SplitFacts)]
         classified = any(entry.label_set for entry in facts)
         for kind in (Kind.IMAGE, Kind.ANNOTATION, Kind.CATEGORY) if classified else (Kind.IMAGE,):
             assert counts[kind, "read"] > 0
 
 
-def test_what_is_said_is_about_regions_of_its_image(splits):
+def test_items_are_about_regions_of_their_image(splits):
     for split in splits:
         for entry in split.images:
-            found = screen_image(entry, StageLedger(Stage.SCREEN))
-            known = {region.region_id for region in found.regions}
-            assert all(known.issuperset(item.region_ids()) for item in found.items)
+            screened = screen_image(entry, StageLedger(Stage.SCREEN))
+            known = {region.region_id for region in screened.regions}
+            assert all(known.issuperset(item.region_ids()) for item in screened.items)
 
 
-def test_parsing_again_yields_the_same(source, sample_world, splits):
-    again = splits_of(sample_world, *source)
+def test_parsing_again_yields_the_same(source, data_root, splits):
+    again = splits_of(data_root, *source)
     assert [split.entries for split in again] == [split.entries for split in splits]
 
 
@@ -165,13 +180,13 @@ def test_several_parts_read_the_same_together(splits):
     for split in splits:
         entries: list[object] = []
         for part in range(3):
-            one = replace(split.split, part=part, parts=3)
-            entries += CATALOG[split.split.source].parse(one, FileStore())
-        assert what(entries) == what(split.entries)
+            third = replace(split.split, part=part, parts=3)
+            entries += CATALOG[split.split.source].parse(third, FileStore())
+        assert content(entries) == content(split.entries)
 
 
-def what(entries) -> tuple[Counter[str], Counter[tuple[Kind, str]]]:
-    """What was found, in any order, and how much of it was counted."""
+def content(entries) -> tuple[Counter[str], Counter[tuple[Kind, str]]]:
+    """Entries in any order, and the totals of their counts."""
     totals: Counter[tuple[Kind, str]] = Counter()
     for entry in entries:
         if isinstance(entry, Count) and entry.number:

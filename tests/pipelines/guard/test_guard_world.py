@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli import parser as cli
-from pipelines.datasets.catalog import CATALOG
+from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
 from pipelines.runner.launch import LaunchOptions, launch
+from pipelines.sample_world import SOURCES
 from pipelines.verify import verify
 
 SHARING = {"coco", "lvis", "refcoco", "refcoco_plus", "refcocog", "visual_genome", "llava"}
@@ -61,8 +62,8 @@ def trained_on(root: Path, output: Path, output_of, **options) -> dict[str, list
     """Build every split to train on; return the digests of its pictures, source by source."""
     sources = tuple(
         SourceRequest(name=name, label_set="Shapes" if name in LABELLED else None)
-        for name, spec in CATALOG.items()
-        if spec.tasks
+        for name in SOURCES
+        if dataset(name).tasks
     )
     launch(make_plan(Recipe(sources=sources, **options), str(root), str(output)), LaunchOptions())
     assert verify(str(output)).problems == []

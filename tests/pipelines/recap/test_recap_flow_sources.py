@@ -5,7 +5,8 @@ import json
 import datasets
 import pytest
 
-from pipelines.datasets.catalog import CATALOG
+from pipelines.datasets.catalog import dataset
+from pipelines.sample_world import SOURCES
 from pipelines.verify import verify
 from prompts.style import Style
 from schemas.sample import Task
@@ -16,8 +17,8 @@ BUILTIN = ["--captioner", "builtin", "--limit", 4, "--shard-size", "40KiB"]
 
 
 def test_sources_with_class_names_are_known() -> None:
-    tasks = {name: spec.tasks.get(Style.REGIONGPT, ()) for name, spec in CATALOG.items()}
-    able = {name for name, found in tasks.items() if Task.REGION_CLASSIFICATION in found}
+    tasks = {name: dataset(name).tasks.get(Style.REGIONGPT, ()) for name in SOURCES}
+    able = {name for name, known in tasks.items() if Task.REGION_CLASSIFICATION in known}
     assert able == CAPTIONABLE.keys()
 
 
@@ -49,7 +50,7 @@ def test_a_source(recap_words, recap_output, tmp_path, source) -> None:
 
 
 def test_other_sources_are_refused(recap_words, tmp_path) -> None:
-    for source in sorted(CATALOG.keys() - CAPTIONABLE.keys()):
+    for source in sorted(SOURCES.keys() - CAPTIONABLE.keys()):
         status, said = recap_words(tmp_path / "out", *BUILTIN, "--no-filter", source=source)
         assert status == 1
         assert f"error: source '{source}' has no boxes with class names" in said
