@@ -244,13 +244,13 @@ def run_build(tmp_path_factory):
     def run(inputs: CocoFile | Path, output: Path | None = None, **options: Any) -> Output:
         folder = output or tmp_path_factory.mktemp("output")
         request = options.pop("request", {})
-        how = options.pop("how", LaunchOptions())
+        launch_options = options.pop("launch_options", LaunchOptions())
         if isinstance(inputs, CocoFile):
             source, root = inputs.request(**request), ""
         else:
             source, root = SourceRequest(**{"name": "coco", **request}), str(inputs)
         plan = make_plan(Recipe(sources=(source,), **options), root, str(folder))
-        launch(plan, how)
+        launch(plan, launch_options)
         return Output(folder)
 
     return run

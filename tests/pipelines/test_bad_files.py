@@ -66,9 +66,9 @@ def test_the_other_split_is_built_and_the_build_is_not_finished(
 ):
     root, splits = two_splits
     splits["train"].file.write_bytes(b"{")
-    how = in_parts if parts > 1 else LaunchOptions()
+    launch_options = in_parts if parts > 1 else LaunchOptions()
     with pytest.raises(BuildError):
-        run_build(root, tmp_path / "output", request=LABELS, how=how)
+        run_build(root, tmp_path / "output", request=LABELS, launch_options=launch_options)
     output = output_of(tmp_path / "output")
     assert output.regions().keys() == {"41", "42", "51", "52"}
     assert {row["split"] for row in output.rows()} == {"val"}
@@ -97,7 +97,9 @@ def test_a_file_set_right_is_built_after_all(two_splits, run_build, tmp_path):
     with pytest.raises(BuildError):
         run_build(root, tmp_path / "output", request=LABELS)
     splits["train"].save()
-    output = run_build(root, tmp_path / "output", request=LABELS, how=LaunchOptions(rebuild=True))
+    output = run_build(
+        root, tmp_path / "output", request=LABELS, launch_options=LaunchOptions(rebuild=True)
+    )
     assert output.images() == ["1", "2", "3", "4", "5"]
     assert output.rejected() == []
 

@@ -83,7 +83,7 @@ def test_order_and_place_do_not_matter(built, elsewhere, run_build, name):
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_number_of_parts_does_not_matter(built, sample_world, run_build, in_parts, name):
     options = DEFAULTS | RECIPES[name]
-    output = run_build(sample_world, request=LABELS, how=in_parts, **options)
+    output = run_build(sample_world, request=LABELS, launch_options=in_parts, **options)
     assert remains(output) == remains(built[name])
     assert output.manifest() == built[name].manifest()
 
@@ -137,8 +137,8 @@ def test_bad_items_are_the_same_in_any_order_and_number_of_parts(coco_file, run_
     for seed in range(3):
         for items in owner.data.values():
             random.Random(seed).shuffle(items)
-        for how in (LaunchOptions(), in_parts):
-            output = run_build(owner.save(), how=how, shard_bytes=20_000)
+        for launch_options in (LaunchOptions(), in_parts):
+            output = run_build(owner.save(), launch_options=launch_options, shard_bytes=20_000)
             outputs.append(remains(output))
     assert all(remaining == outputs[0] for remaining in outputs)
     assert {reason for _, _, reason in outputs[0][2]} >= {"duplicate_id", "unknown_image"}

@@ -140,7 +140,7 @@ def test_another_annotation_file_is_refused(sample_world, run_build, output, tmp
 
 
 def test_rebuilding_leaves_nothing_of_the_other_build(sample_world, run_build, output):
-    again = same(sample_world, run_build, output.folder, shard_bytes=10**9, options=REBUILD)
+    again = same(sample_world, run_build, output.folder, shard_bytes=10**9, launch_options=REBUILD)
     fresh = same(sample_world, run_build, shard_bytes=10**9)
     assert set(again.digests()) == {
         "coco/train-00000-of-00001.arrow",
@@ -158,7 +158,7 @@ def test_files_of_others_are_never_touched(sample_world, run_build, tmp_path, na
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"years of work")
     with pytest.raises(BuildError, match="holds files that no build of ours wrote"):
-        same(sample_world, run_build, tmp_path, options=options)
+        same(sample_world, run_build, tmp_path, launch_options=options)
     assert files_of(tmp_path) == {name: b"years of work"}
 
 
@@ -175,7 +175,7 @@ def test_files_of_others_beside_a_build_survive_a_rebuild(sample_world, run_buil
     for name in NOTES:
         (output.folder / name).parent.mkdir(exist_ok=True)
         (output.folder / name).write_bytes(b"years of work")
-    again = same(sample_world, run_build, output.folder, seed=5, options=REBUILD)
+    again = same(sample_world, run_build, output.folder, seed=5, launch_options=REBUILD)
     for name in NOTES:
         assert (again.folder / name).read_bytes() == b"years of work"
 

@@ -122,10 +122,10 @@ def test_workers_and_parts_decide_nothing(
     assert commands.finetune(tmp_path / "two", "--recapd", captioned, "--workers", 2)[0] == 0
     paths = {"recapd": str(captioned / "manifest.json")}
     alone = {}
-    for name, how in (("one", LaunchOptions()), ("three", in_parts)):
+    for name, launch_options in (("one", LaunchOptions()), ("three", in_parts)):
         source = SourceRequest(name="v3det", splits=("train",), paths=paths, per_category=10)
         recipe = Recipe(sources=(source,), merge=True)
-        launch(make_plan(recipe, str(sample_world), str(tmp_path / name)), how)
+        launch(make_plan(recipe, str(sample_world), str(tmp_path / name)), launch_options)
         alone[name] = output_of(tmp_path / name)
     for first, second in ((output, output_of(tmp_path / "two")), (alone["one"], alone["three"])):
         assert first.digests() == second.digests()

@@ -36,11 +36,11 @@ def test_remote_captions_make_the_same_build(
 ):
     built = {}
     for name, path in (("far", shelf), ("near", str(captioned_once / "manifest.json"))):
-        for how in (LaunchOptions(), in_parts):
+        for launch_options in (LaunchOptions(), in_parts):
             source: dict[str, Any] = {"name": "v3det", "paths": {"recapd": path}}
             recipe = Recipe.model_validate({"sources": [source], "merge": True, "per_category": 2})
-            out = tmp_path / f"{name}-{how.parts()}"
-            launch(make_plan(recipe, str(sample_world), str(out)), how)
+            out = tmp_path / f"{name}-{launch_options.parts()}"
+            launch(make_plan(recipe, str(sample_world), str(out)), launch_options)
             output = output_of(out)
             built[out.name] = output.digests(), output.rejected(), output.ledger()
     assert len(built) == 4

@@ -19,10 +19,10 @@ from pipelines.runner.launch import LaunchOptions, launch
 def build_source(tmp_path_factory, output_of):
     """Builds one source of a data root and returns its output."""
 
-    def build(name, root, *, request=None, how=None, **options):
+    def build(name, root, *, request=None, launch_options=None, **options):
         folder = tmp_path_factory.mktemp("output")
         recipe = Recipe(sources=(SourceRequest(name=name, **(request or {})),), **options)
-        launch(make_plan(recipe, str(root), str(folder)), how or LaunchOptions())
+        launch(make_plan(recipe, str(root), str(folder)), launch_options or LaunchOptions())
         return output_of(folder)
 
     return build
@@ -32,10 +32,10 @@ def build_source(tmp_path_factory, output_of):
 def build_recipe(tmp_path_factory, output_of):
     """Builds a recipe of ours, with some of it changed, and returns its output."""
 
-    def build(name, root, *, how=None, **changes):
+    def build(name, root, *, launch_options=None, **changes):
         folder = tmp_path_factory.mktemp("output")
         recipe = make_recipe(load_recipe(name) | changes, name)
-        launch(make_plan(recipe, str(root), str(folder)), how or LaunchOptions())
+        launch(make_plan(recipe, str(root), str(folder)), launch_options or LaunchOptions())
         return output_of(folder)
 
     return build

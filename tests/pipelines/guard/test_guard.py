@@ -100,7 +100,7 @@ def world(sample_world, tmp_path):
 def build(tmp_path, output_of):
     """Builds some sources of a data root, by reference."""
 
-    def run(root, *names, how=None, folder="out", **options):
+    def run(root, *names, launch_options=None, folder="out", **options):
         sources = tuple(
             name
             if isinstance(name, SourceRequest)
@@ -109,7 +109,7 @@ def build(tmp_path, output_of):
         )
         recipe = Recipe(sources=sources, **({"images": "reference"} | options))
         plan = make_plan(recipe, str(root), str(tmp_path / folder))
-        launch(plan, how or LaunchOptions())
+        launch(plan, launch_options or LaunchOptions())
         assert verify(str(tmp_path / folder)).problems == []
         return output_of(tmp_path / folder)
 
@@ -276,7 +276,9 @@ def test_parts_make_no_difference(world, build, in_parts):
     world.ask(world.shared())
     sources = ["coco", "visual_genome", "llava"]
     one = build(world.root, *sources, guard_paths=world.paths)
-    three = build(world.root, *sources, guard_paths=world.paths, folder="parts", how=in_parts)
+    three = build(
+        world.root, *sources, guard_paths=world.paths, folder="parts", launch_options=in_parts
+    )
     assert one.digests() == three.digests()
     assert one.ledger() == three.ledger()
     assert one.rejected() == three.rejected()

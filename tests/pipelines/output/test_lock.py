@@ -65,7 +65,7 @@ def test_another_run_that_is_writing_is_not_disturbed(good, run_build, held, mon
     monkeypatch.setattr(lock, "PATIENCE", 0.2)
     folder, _ = held
     with pytest.raises(BuildError, match=f"another run is writing into {folder}: wait until"):
-        run_build(good, folder, how=REBUILD)
+        run_build(good, folder, launch_options=REBUILD)
     assert files_below(folder) == {}
 
 
@@ -98,8 +98,8 @@ def test_an_output_that_another_run_wrote_into_meanwhile(good, run_build, monkey
         run_build(good)
 
 
-@pytest.mark.parametrize("how", [LaunchOptions(), REBUILD], ids=["plain", "rebuild"])
-def test_shards_that_others_keep_below_an_output_stay(good, run_build, built, tmp_path, how):
+@pytest.mark.parametrize("options", [LaunchOptions(), REBUILD], ids=["plain", "rebuild"])
+def test_shards_that_others_keep_below_an_output_stay(good, run_build, built, tmp_path, options):
     shutil.copytree(built.folder / "coco", tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "train-00007-of-00009.arrow").write_bytes(b"of another build")
     shutil.copytree(tmp_path / "elsewhere", built.folder / "mine")
@@ -107,7 +107,7 @@ def test_shards_that_others_keep_below_an_output_stay(good, run_build, built, tm
     (built.folder / "lvis").symlink_to(tmp_path / "elsewhere")
     (built.folder / "mine" / ".tmp-mine").write_bytes(b"named like ours")
     before = files_below(tmp_path) | files_below(built.folder / "mine")
-    run_build(good, built.folder, how=how)
+    run_build(good, built.folder, launch_options=options)
     assert files_below(tmp_path) | files_below(built.folder / "mine") == before
 
 
@@ -115,7 +115,7 @@ def test_a_folder_with_files_of_others_alone_is_no_empty_one(good, run_build, tm
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / ".tmp-mine").write_bytes(b"years of work")
     with pytest.raises(BuildError, match="files that no build of ours wrote"):
-        run_build(good, tmp_path, how=REBUILD)
+        run_build(good, tmp_path, launch_options=REBUILD)
     assert files_below(tmp_path) == {"sub/.tmp-mine": b"years of work"}
 
 
@@ -130,7 +130,10 @@ def test_an_output_whose_record_is_lost_can_be_replaced(good, run_build, built, 
     with pytest.raises(BuildError, match="another build, which differs in"):
         run_build(good, built.folder, seed=5)
     assert (
-        run_build(good, built.folder, seed=5, how=REBUILD).manifest().identity.recipe["seed"] == 5
+        run_build(good, built.folder, seed=5, launch_options=REBUILD)
+        .manifest()
+        .identity.recipe["seed"]
+        == 5
     )
 
 
@@ -146,7 +149,7 @@ def test_a_rebuild_of_the_same_build_does_all_anew(good, run_build, built):
     (good.pictures / "1.jpg").write_bytes(bytes((good.pictures / "1.jpg").stat().st_size))
     again = run_build(good, built.folder)
     assert os.stat(built.folder / shard).st_mtime_ns == before, "its size tells nothing"
-    again = run_build(good, built.folder, how=REBUILD)
+    again = run_build(good, built.folder, launch_options=REBUILD)
     assert again.images() == ["2", "3", "4"]
     assert again.digests() == run_build(good).digests()
 

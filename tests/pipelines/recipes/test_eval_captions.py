@@ -168,7 +168,7 @@ def build_test(root, run_build):
 
 
 def test_parts_change_nothing(output, build_test, in_parts):
-    usual, parts = build_test(), build_test(how=in_parts)
+    usual, parts = build_test(), build_test(launch_options=in_parts)
     assert usual.digests() == parts.digests()
     assert usual.ledger() == parts.ledger()
     assert len(usual.rows()) == len(rows_of(output, "visual_genome"))

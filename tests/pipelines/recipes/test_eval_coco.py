@@ -28,11 +28,14 @@ LABEL_SETS = {"sample_world": "Shapes-15", "tinycoco": "COCO-80"}
 def build(tmp_path_factory, output_of):
     """Builds a recipe of ours from a data root."""
 
-    def run(name, root, label_set, how=None):
+    def run(name, root, label_set, launch_options=None):
         stated = load_recipe(name)
         stated["sources"][0]["label_set"] = label_set
         folder = tmp_path_factory.mktemp("output")
-        launch(make_plan(make_recipe(stated, name), str(root), str(folder)), how or LaunchOptions())
+        launch(
+            make_plan(make_recipe(stated, name), str(root), str(folder)),
+            launch_options or LaunchOptions(),
+        )
         return output_of(folder)
 
     return run
@@ -119,13 +122,13 @@ def test_masks_are_as_annotated_or_worse(case):
     assert bool(changed) == (name != "eval_coco")
 
 
-def worse(pixels, how):
+def worse(pixels, worsening):
     """Return the mask as Pillow's filters worsen it; what is beyond the edge repeats the edge."""
-    if how is None:
+    if worsening is None:
         return pixels
     image = Image.fromarray(pixels.astype(np.uint8))
     radius = round((5 * max(pixels.shape) / 336 - 1) / 2)
-    if how == "dilated":
+    if worsening == "dilated":
         return np.asarray(image.filter(ImageFilter.MaxFilter(2 * radius + 1))) > 0
     while not (left := np.asarray(image.filter(ImageFilter.MinFilter(2 * radius + 1)))).any():
         radius -= 1
@@ -141,7 +144,9 @@ def test_the_output_is_sound_and_opens(case, tmp_path):
 
 
 def test_parts_change_nothing(tinycoco, build, in_parts):
-    one, parts = (build("eval_coco_eroded", tinycoco, None, how) for how in (None, in_parts))
+    one, parts = (
+        build("eval_coco_eroded", tinycoco, None, options) for options in (None, in_parts)
+    )
     assert one.digests() == parts.digests()
 
 

@@ -130,12 +130,12 @@ class SecondReader:
 def build(tmp_path_factory, output_of):
     """Builds `eval_rec`, with its source changed as told."""
 
-    def run(root, how=None, /, **source):
+    def run(root, launch_options=None, /, **source):
         stated = load_recipe("eval_rec")
         stated["sources"][0] |= source
         folder = tmp_path_factory.mktemp("output")
         plan = make_plan(make_recipe(stated, "eval_rec"), str(root), str(folder))
-        launch(plan, how or LaunchOptions())
+        launch(plan, launch_options or LaunchOptions())
         return output_of(folder)
 
     return run

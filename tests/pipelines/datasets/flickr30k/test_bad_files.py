@@ -259,7 +259,7 @@ def spoilt(tmp_path_factory, run_build, in_parts):
         owner.picture(name)
         BAD[case][0](owner, name)
     owner.listed(train=["1", *at.values(), "3", "2"])
-    return at, run_build(owner.root, request={"name": "flickr30k"}, how=in_parts)
+    return at, run_build(owner.root, request={"name": "flickr30k"}, launch_options=in_parts)
 
 
 @pytest.mark.parametrize("case", BAD)

@@ -249,7 +249,7 @@ def test_datasets_opens_it(built, tmp_path):
 def test_parts_and_paths_decide_nothing(root, built, run_build, in_parts, tmp_path):
     (tmp_path / "elsewhere").symlink_to(root / "flickr30k_entities" / "Annotations")
     request = {"name": "flickr30k", "paths": {"annotations": str(tmp_path / "elsewhere")}}
-    again = run_build(root, request=request, style=built[0], how=in_parts)
+    again = run_build(root, request=request, style=built[0], launch_options=in_parts)
     assert again.digests() == built[1].digests()
 
 

@@ -76,7 +76,7 @@ def test_a_second_reader_chooses_the_same(busy, detected, in_parts, boxes_in):
     }
     assert [len(shown[number]) for number in (1, 3, 4, 5)] == [100, 10, 3, 0]
     assert verify(str(built.folder)).problems == []
-    assert detected(busy, how=in_parts).digests() == built.digests()
+    assert detected(busy, launch_options=in_parts).digests() == built.digests()
     read = built.ledger().sources["llava"]["train"]["read"]["annotation"]
     on_pictures = [item for item in busy.detections if item["image_id"] < 77]
     assert (read.read, read.kept) == (len(on_pictures), sum(map(len, shown.values())))
@@ -185,7 +185,7 @@ def test_cocos_own_boxes_where_there_is_no_detector(
     crowds = sum(item["iscrowd"] for item in real["annotations"])
     assert Counter(reason for _, _, reason in built.rejected()) == Counter({"crowd": crowds})
     assert verify(str(built.folder)).problems == []
-    assert build(how=in_parts).digests() == built.digests()
+    assert build(launch_options=in_parts).digests() == built.digests()
     without = build_source("llava", llava_file.root, no_box_share=1)
     assert not any(row["regions"] for row in without.rows())
     half = [bool(row["regions"]) for row in build_source("llava", llava_file.root).rows()]

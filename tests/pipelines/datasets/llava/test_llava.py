@@ -118,7 +118,7 @@ def test_text_only_records_have_no_image(mix, build_mix):
 def test_order_and_parts_make_no_difference(mix, build_mix, in_parts):
     mix.records[2]["id"] = mix.records[3]["id"] = "the same"
     before = build_mix(mix)
-    assert build_mix(mix, how=in_parts).digests() == before.digests()
+    assert build_mix(mix, launch_options=in_parts).digests() == before.digests()
     mix.records.reverse()
     assert build_mix(mix).digests() == before.digests()
 
@@ -131,7 +131,7 @@ def test_a_limit_takes_pictures_with_all_their_conversations(instruct, build_it,
     for name, number in names.items():
         assert number == sum(name.endswith(item["image"]) for item in instruct.records)
     ledger = built.ledger()
-    assert ledger == build_it(instruct.root, limit=2, how=in_parts).ledger()
+    assert ledger == build_it(instruct.root, limit=2, launch_options=in_parts).ledger()
 
 
 def test_a_gif_under_another_name_is_kept(mix, build_mix, said_in):

@@ -103,7 +103,7 @@ def test_load_dataset_opens_it(built, tmp_path):
 
 
 def test_parts_and_order_make_no_difference(owner, build_it, built, in_parts):
-    assert build_it(owner(), how=in_parts).digests() == built.digests()
+    assert build_it(owner(), launch_options=in_parts).digests() == built.digests()
     root = owner()
     file = root / "llava_pretrain" / "blip_laion_cc_sbu_558k.json"
     records = json.loads(file.read_text("utf-8"))

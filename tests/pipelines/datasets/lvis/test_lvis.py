@@ -143,7 +143,11 @@ def test_parts_and_order_change_nothing(all_pictures, real_file, build_source, i
     turned.write_text(json.dumps(content), encoding="utf-8")
     outputs = [
         build_source("lvis", all_pictures, request={"paths": {"val": str(file)}}, **options)
-        for file, options in ((real_file, {}), (real_file, {"how": in_parts}), (turned, {}))
+        for file, options in (
+            (real_file, {}),
+            (real_file, {"launch_options": in_parts}),
+            (turned, {}),
+        )
     ]
     assert len({json.dumps(output.digests()) for output in outputs}) == 1
     assert outputs[0].rejected() == outputs[1].rejected() == outputs[2].rejected()

@@ -130,7 +130,7 @@ def test_parts_and_order_change_nothing(real, build_source, in_parts, tmp_path):
     turned = Owner(tmp_path).write(*reversed(lines))
     request = {"paths": {"random": str(turned)}}
     other = build_source("pope", real.root, request=request, evaluation=True)
-    parts = build_source("pope", real.root, evaluation=True, how=in_parts)
+    parts = build_source("pope", real.root, evaluation=True, launch_options=in_parts)
     assert usual.digests() == other.digests() == parts.digests()
     assert usual.ledger() == other.ledger() == parts.ledger()
 

@@ -250,7 +250,7 @@ def test_parts_change_nothing_of_what_is_rejected(owner, build_source, in_parts)
     for damage, _, _ in list(CASES.values())[10:20:3]:
         damage(owner)
     one = build_source("refcoco", owner.save())
-    other = build_source("refcoco", owner.root, how=in_parts)
+    other = build_source("refcoco", owner.root, launch_options=in_parts)
     assert one.rejected() == other.rejected()
     assert one.digests() == other.digests()
 

@@ -160,7 +160,9 @@ def test_parts_and_order_change_nothing(
 ):
     turned = tmp_path / "turned.json"
     turned.write_text(json.dumps(json.loads(real_file.read_bytes())[::-1]), encoding="utf-8")
-    parts = build_source(name, root, request={"paths": {"val": str(real_file)}}, how=in_parts)
+    parts = build_source(
+        name, root, request={"paths": {"val": str(real_file)}}, launch_options=in_parts
+    )
     other = build_source(name, root, request={"paths": {"val": str(turned)}})
     assert output.digests() == parts.digests() == other.digests()
     assert output.rejected() == parts.rejected() == other.rejected()

@@ -222,8 +222,8 @@ def test_who_wrote_the_pickle_and_in_what_order_changes_nothing(
 ):
     pictures = {460986, 510027}
     outputs = [
-        build_source("refcoco", owners(write, pictures), how=how)
-        for write, how in (
+        build_source("refcoco", owners(write, pictures), launch_options=launch_options)
+        for write, launch_options in (
             (pickled, None),
             (WRITERS[name], in_parts),
             (lambda refs: WRITERS[name](refs[::-1]), None),

@@ -209,7 +209,7 @@ def test_parts_make_no_difference(owner, build_it, in_parts):
     spoil(owner.data["train"])
     owner.data["train"]["annotations"][2:2] = [{"category_id": 5}, "no annotation"]
     root = owner.save()
-    one, several = build_it(root), build_it(root, how=in_parts)
+    one, several = build_it(root), build_it(root, launch_options=in_parts)
     assert one.digests() == several.digests()
     assert one.rejected() == several.rejected()
     assert one.ledger() == several.ledger()

@@ -228,7 +228,7 @@ def test_parts_change_nothing(root, build_recipe, in_parts):
     small = {"shard_bytes": 200_000}
     one, several = (
         build_recipe("eval_vcr", root, **small),
-        build_recipe("eval_vcr", root, **small, how=in_parts),
+        build_recipe("eval_vcr", root, **small, launch_options=in_parts),
     )
     assert len(one.digests()) > 2
     assert several.digests() == one.digests()

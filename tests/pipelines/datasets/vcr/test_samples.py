@@ -253,7 +253,7 @@ def test_it_verifies_and_loads(output, tmp_path):
 
 def test_parts_change_nothing(root, run_build, in_parts):
     small = {"request": VCR, "shard_bytes": 200_000}
-    one, several = run_build(root, **small), run_build(root, **small, how=in_parts)
+    one, several = run_build(root, **small), run_build(root, **small, launch_options=in_parts)
     assert len(one.digests()) > 2
     assert several.digests() == one.digests()
     assert several.rejected() == one.rejected()

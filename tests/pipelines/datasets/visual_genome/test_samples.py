@@ -229,7 +229,7 @@ def test_counts_that_are_known(case):
 def test_parts_decide_nothing(case, run_build, in_parts):
     root, _, output = case
     request = {"name": "visual_genome"}
-    again = run_build(root, request=request, per_image=10_000, how=in_parts, guard=False)
+    again = run_build(root, request=request, per_image=10_000, launch_options=in_parts, guard=False)
     assert again.digests() == output.digests()
     assert again.ledger() == output.ledger()
 

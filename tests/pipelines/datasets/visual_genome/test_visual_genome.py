@@ -456,7 +456,7 @@ def test_order_and_parts_decide_nothing(files, built, in_parts):
     files.regions.reverse()
     files.relationships.reverse()
     files.images.reverse()
-    turned = built(files, how=in_parts)
+    turned = built(files, launch_options=in_parts)
     assert plain.digests() == turned.digests()
     assert plain.rejected() == turned.rejected()
     assert plain.ledger() == turned.ledger()
@@ -480,7 +480,7 @@ def test_caps_of_the_papers():
 def test_the_sample_world(sample_world, built, run_build, in_parts):
     request = {"name": "visual_genome"}
     plain = run_build(sample_world, request=request)
-    again = run_build(sample_world, request=request, how=in_parts)
+    again = run_build(sample_world, request=request, launch_options=in_parts)
     assert plain.digests() == again.digests()
     assert plain.ledger() == again.ledger()
     assert verify(str(plain.folder)).problems == []

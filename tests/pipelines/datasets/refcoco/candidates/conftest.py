@@ -96,11 +96,16 @@ def owner(tmp_path):
 def evaluate(build_source):
     """Builds an evaluation of what an `Owner` has written, val alone if not told otherwise."""
 
-    def build(owner, detections=None, *, how=None, splits=("val",), paths=(), **options):
+    def build(owner, detections=None, *, launch_options=None, splits=("val",), paths=(), **options):
         paths = {**owner.save(detections), **dict(paths)}
         request = {"paths": paths, "splits": splits, "tasks": (TASK,)}
         return build_source(
-            "refcocog", owner.root, request=request, how=how, evaluation=True, **options
+            "refcocog",
+            owner.root,
+            request=request,
+            launch_options=launch_options,
+            evaluation=True,
+            **options,
         )
 
     return build

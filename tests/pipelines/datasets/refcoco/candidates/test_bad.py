@@ -39,7 +39,7 @@ def test_bad_detections_go_and_their_neighbours_stay(owner, evaluate, in_parts, 
     }
     assert verify(str(output.folder)).problems == []
     assert output.ledger()
-    parts = evaluate(owner, how=in_parts)
+    parts = evaluate(owner, launch_options=in_parts)
     assert parts.digests() == output.digests()
     assert parts.rejected() == output.rejected()
 

@@ -60,7 +60,7 @@ def test_ties_at_the_last_place_hang_on_no_order(owner, evaluate, in_parts, cand
     owner.detections.reverse()
     owner.refs.reverse()
     after = evaluate(owner)
-    assert before.digests() == after.digests() == evaluate(owner, how=in_parts).digests()
+    assert before.digests() == after.digests() == evaluate(owner, launch_options=in_parts).digests()
     assert evaluate(owner, seed=1).digests() != after.digests()
     assert len(candidates(after)[0]) == 30
 
