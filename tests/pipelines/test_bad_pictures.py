@@ -97,38 +97,60 @@ UNSAFE = [
 ]
 
 
-def check_that_only_picture_4_is_missing(output, reason):
+ABSENT = ["99.jpg", "1.JPG", "sub/1.jpg", "1.jpg/1.jpg", "a" * 5_000]
+
+BAD_SIZES = [
+    {"width": 0, "height": 32},
+    {"width": 48, "height": -1},
+    {"width": 65_501, "height": 32},
+    {"width": 48, "height": 10**30},
+]
+
+WRONG_TYPES: list[dict[str, object]] = [
+    {"file_name": 4}, {"file_name": None}, {"width": "48"}, {"height": 32.5}, {"width": [48]},
+]  # fmt: skip
+
+
+def check_that_only_these_are_missing(output, reasons: dict[int, str]):
+    """Check that just these pictures are rejected, with a region each, and for these reasons."""
     rejected = output.rejected()
-    assert ("image", "4", reason) in rejected
     conversations = [item for item in rejected if item[0] == "conversation"]
     assert all(item[2] == "image_rejected" for item in conversations)
-    others = [item for item in rejected if item not in conversations]
-    assert others == [("annotation", "41", "image_rejected"), ("image", "4", reason)]
+    images = {int(id_): reason for kind, id_, reason in rejected if kind == "image"}
+    assert images == reasons
+    others = [item for item in rejected if item[0] not in ("conversation", "image")]
+    regions = sorted(str(10 * number + 1) for number in reasons)
+    assert others == [("annotation", region, "image_rejected") for region in regions]
+    assert len(rejected) == len(conversations) + len(images) + len(others)
     assert output.regions().keys() == GOOD
     assert output.images() == ["1", "2", "3"]
     output.ledger()
 
 
-@pytest.mark.parametrize("name", CONTENTS)
-def test_a_picture_of_bad_content(coco_file, run_build, name):
-    content, reason = CONTENTS[name]
-    owner = coco_file().good()
-    owner.listed(4, "4.jpg", content())
-    check_that_only_picture_4_is_missing(run_build(owner.save()), reason)
+def check_that_only_picture_4_is_missing(output, reason):
+    check_that_only_these_are_missing(output, {4: reason})
 
 
-@pytest.mark.parametrize("name", KEPT)
-def test_an_unusual_picture_is_kept(coco_file, run_build, name):
+def test_pictures_of_bad_content(coco_file, run_build):
+    owner, reasons = coco_file().good(), {}
+    for number, (content, reason) in enumerate(CONTENTS.values(), start=4):
+        owner.listed(number, f"{number}.jpg", content())
+        reasons[number] = reason
+    check_that_only_these_are_missing(run_build(owner.save()), reasons)
+
+
+def test_unusual_pictures_are_kept(coco_file, run_build):
     owner = coco_file().good()
-    owner.listed(4, "4.jpg", KEPT[name]())
+    for number, content in enumerate(KEPT.values(), start=4):
+        owner.listed(number, f"{number}.jpg", content())
     output = run_build(owner.save())
-    assert output.regions().keys() == GOOD | {"41"}
+    assert output.regions().keys() == GOOD | {f"{number}1" for number in range(4, 4 + len(KEPT))}
     assert output.rejected() == []
-    (row,) = [row for row in output.rows() if row["id"].split("/")[2] == "4"]
-    assert (row["width"], row["height"]) == SIZE
-    with Image.open(io.BytesIO(row["image"]["bytes"])) as image:
-        image.load()
-        assert image.size == SIZE
+    for row in output.rows():
+        assert (row["width"], row["height"]) == SIZE
+        with Image.open(io.BytesIO(row["image"]["bytes"])) as image:
+            image.load()
+            assert image.size == SIZE
 
 
 def test_all_at_once_and_verified(coco_file, run_build):
@@ -144,18 +166,15 @@ def test_all_at_once_and_verified(coco_file, run_build):
     assert verify(str(output.folder)).problems == []
 
 
-@pytest.mark.parametrize("name", UNSAFE)
-def test_a_file_name_that_leads_elsewhere(coco_file, run_build, name):
+@pytest.mark.parametrize(
+    ("names", "reason"), [(UNSAFE, "image_unsafe_path"), (ABSENT, "image_missing")]
+)
+def test_file_names_that_lead_to_no_picture(coco_file, run_build, names, reason):
     owner = coco_file().good()
-    owner.listed(4, name, None)
-    check_that_only_picture_4_is_missing(run_build(owner.save()), "image_unsafe_path")
-
-
-@pytest.mark.parametrize("name", ["4.jpg", "1.JPG", "sub/1.jpg", "1.jpg/1.jpg", "a" * 5_000])
-def test_a_file_that_is_not_there(coco_file, run_build, name):
-    owner = coco_file().good()
-    owner.listed(4, name, None)
-    check_that_only_picture_4_is_missing(run_build(owner.save()), "image_missing")
+    for number, name in enumerate(names, start=4):
+        owner.listed(number, name, None)
+    reasons = dict.fromkeys(range(4, 4 + len(names)), reason)
+    check_that_only_these_are_missing(run_build(owner.save()), reasons)
 
 
 def test_what_is_no_file(coco_file, run_build):
@@ -195,31 +214,25 @@ def test_pictures_in_folders_and_behind_links(coco_file, run_build, tmp_path):
     assert "sub/1.jpg" in {row["image"]["path"] for row in output.rows()}
 
 
-@pytest.mark.parametrize("sides", [(0, 32), (48, -1), (65_501, 32), (48, 10**30)])
-def test_an_impossible_annotated_size(coco_file, run_build, sides):
-    owner = coco_file().good()
-    owner.listed(4, "4.jpg", noise(), width=sides[0], height=sides[1])
-    output = run_build(owner.save())
-    check_that_only_picture_4_is_missing(output, "image_bad_size")
-
-
-@pytest.mark.parametrize("key", ["file_name", "width", "height"])
-def test_an_image_without_a_key(coco_file, run_build, key):
-    owner = coco_file().good()
-    owner.listed(4, "4.jpg", noise())
-    del owner.data["images"][3][key]
-    check_that_only_picture_4_is_missing(run_build(owner.save()), "malformed")
-
-
 @pytest.mark.parametrize(
-    "values",
-    [{"file_name": 4}, {"file_name": None}, {"width": "48"}, {"height": 32.5}, {"width": [48]}],
-    ids=str,
+    ("changes", "reason"), [(BAD_SIZES, "image_bad_size"), (WRONG_TYPES, "malformed")]
 )
-def test_an_image_with_a_value_of_the_wrong_type(coco_file, run_build, values):
+def test_items_with_impossible_values(coco_file, run_build, changes, reason):
     owner = coco_file().good()
-    owner.listed(4, "4.jpg", noise(), **values)
-    check_that_only_picture_4_is_missing(run_build(owner.save()), "malformed")
+    for number, values in enumerate(changes, start=4):
+        owner.listed(number, f"{number}.jpg", noise(), **values)
+    reasons = dict.fromkeys(range(4, 4 + len(changes)), reason)
+    check_that_only_these_are_missing(run_build(owner.save()), reasons)
+
+
+def test_items_without_a_key(coco_file, run_build):
+    owner = coco_file().good()
+    keys = ("file_name", "width", "height")
+    for number, key in enumerate(keys, start=4):
+        owner.listed(number, f"{number}.jpg", noise())
+        del owner.data["images"][-1][key]
+    reasons = dict.fromkeys(range(4, 4 + len(keys)), "malformed")
+    check_that_only_these_are_missing(run_build(owner.save()), reasons)
 
 
 def test_an_image_without_an_id(coco_file, run_build):
