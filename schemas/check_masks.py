@@ -15,7 +15,7 @@ from schemas.rejection import Rejected
 
 Numbers = NDArray[np.int64]
 
-_MOST_DIGITS = 7  # of five bits, in one number
+_MAX_DIGITS = 7  # of five bits, in one number
 
 
 def mask_problems(masks: Sequence[str], pixels: int) -> Iterator[tuple[int, str]]:
@@ -73,7 +73,7 @@ def _numbers(digits: NDArray[np.uint8], last_digits: NDArray[np.intp]) -> Number
     more = last_digits.copy()  # digits before the last one
     more[1:] -= last_digits[:-1] + 1
     longest = int(more.max())
-    if longest >= _MOST_DIGITS:
+    if longest >= _MAX_DIGITS:
         return None
     bits = (digits & 31).astype(np.int64)
     numbers: Numbers = bits[last_digits]

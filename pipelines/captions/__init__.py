@@ -1,1 +1,1 @@
-"""Captions: what `recap` made, as a build takes it in."""
+"""Captions: the output of `recap`, as a build takes it in."""

@@ -1,7 +1,8 @@
-"""What `recap` made of a source, taken up by a build: whether it is whole, and whether it fits.
+"""The output of `recap`, as a build takes it up: whether it is whole, and whether it fits.
 
-Captions go with regions by their ids, so both must come from the same annotations; and `recap`
-draws regions as a build of the source does, by the seed, so that a build finds those it wants.
+Captions belong to regions by the regions' ids, so both must come from the same annotations; and
+`recap` samples regions as a build of the source does, by the seed, so that the captions are of the
+regions that the build takes.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -24,32 +25,34 @@ class RecapD:
 
     path: str  # of its manifest
     manifest: Manifest
-    source: str  # whose regions it describes
+    source: str  # the source whose regions it describes
 
     @property
     def recipe(self) -> Mapping[str, Any]:
-        """What it was made by."""
+        """The recipe of the run."""
         return self.manifest.identity.recipe
 
     @property
     def splits(self) -> list[str]:
-        """The splits that it describes."""
+        """The splits whose regions it describes."""
         return list(dict.fromkeys(shard.split for shard in self.manifest.shards))
 
     def shards(self, split: str) -> list[tuple[str, Shard]]:
         """Return the shards of a split, in order, each with its path."""
         folder = self.path.rpartition("/")[0]
-        found = sorted(self.manifest.shards, key=lambda shard: shard.index)
-        return [(files.join(folder, shard.path), shard) for shard in found if shard.split == split]
+        ordered = sorted(self.manifest.shards, key=lambda shard: shard.index)
+        return [
+            (files.join(folder, shard.path), shard) for shard in ordered if shard.split == split
+        ]
 
     def cap(self, key: str) -> int | None:
-        """Return a cap on its regions or images, `per_category` for one; None: there was none."""
+        """Return a cap of the run by its key, e.g. `per_category`; None where there was none."""
         number = self.recipe["sources"][0].get(key) or self.recipe.get(key)
         return number if isinstance(number, int) else None
 
     @property
-    def drawn(self) -> bool:
-        """Whether its regions were drawn by the seed, not all taken."""
+    def sampled(self) -> bool:
+        """Whether regions were sampled by the seed, not all taken."""
         return any(self.cap(key) for key in ("per_category", "per_image", "limit"))
 
 
@@ -57,7 +60,7 @@ def load_recapd(path: str) -> RecapD:
     """Return the output of `recap` that a manifest describes; its shards are not opened.
 
     Raises:
-        UsageError: there is none, or not a finished one; says what is wrong.
+        UsageError: there is no such output, or the run is unfinished; says what is wrong.
     """
     folder, _, name = path.rpartition("/")
     advice = "name a folder that `recap` has written to its end"
@@ -95,7 +98,7 @@ def add_captions(sources: Sequence[dict[str, Any]], path: str) -> None:
 def locate_captions(
     request: SourceRequest, splits: Sequence[Located], wanted: Collection[str]
 ) -> list[Located]:
-    """Return the splits of a source, with the captions that there are of those wanted.
+    """Return the splits of a source; those that are wanted and have captions name them.
 
     Raises:
         UsageError: the captions are of another source or of other splits, or shards are missing.
@@ -103,28 +106,28 @@ def locate_captions(
     path = request.paths.get(RECAPD_ROLE)
     if path is None:
         return list(splits)
-    found = load_recapd(path)
-    if found.source != request.name:
-        raise UsageError(f"--recapd: the captions are of {found.source!r}, not {request.name!r}")
-    described = [split for split in found.splits if split in wanted]
+    recapd = load_recapd(path)
+    if recapd.source != request.name:
+        raise UsageError(f"--recapd: the captions are of {recapd.source!r}, not {request.name!r}")
+    described = [split for split in recapd.splits if split in wanted]
     if not described:
         raise UsageError(
-            f"--recapd: the captions are of {request.name!r}, {' and '.join(found.splits)}, but "
+            f"--recapd: the captions are of {request.name!r}, {' and '.join(recapd.splits)}, but "
             f"the build reads {' and '.join(sorted(wanted))}"
         )
     for split in described:
-        _check_shards(found, split)
+        _check_shards(recapd, split)
     return [
-        replace(one, optional={**one.optional, RECAPD_ROLE: path})
-        if one.split in described
-        else one
-        for one in splits
+        replace(located, optional={**located.optional, RECAPD_ROLE: path})
+        if located.split in described
+        else located
+        for located in splits
     ]
 
 
-def _check_shards(found: RecapD, split: str) -> None:
-    """See that shards are there in their size; what is in them, `verify` tells."""
-    for path, shard in found.shards(split):
+def _check_shards(recapd: RecapD, split: str) -> None:
+    """Raise `UsageError` where a shard is missing or of another size; `verify` checks the rest."""
+    for path, shard in recapd.shards(split):
         try:
             size = files.size_of(path)
         except (OSError, IndexError) as error:
@@ -137,7 +140,7 @@ def _check_shards(found: RecapD, split: str) -> None:
 
 
 def check_captions(recipe: Recipe, inputs: Sequence[InputFile]) -> None:
-    """See that captions are of the regions that a recipe draws.
+    """Check that captions are of the regions that a recipe takes.
 
     Args:
         recipe: of a build.
@@ -149,13 +152,13 @@ def check_captions(recipe: Recipe, inputs: Sequence[InputFile]) -> None:
     for source in recipe.sources:
         if (path := source.paths.get(RECAPD_ROLE)) is None:
             continue
-        found = load_recapd(path)
-        if found.drawn and (seed := found.recipe["seed"]) != recipe.seed:
+        recapd = load_recapd(path)
+        if recapd.sampled and (seed := recapd.recipe["seed"]) != recipe.seed:
             raise UsageError(
                 f"--recapd: the captions are of regions that were drawn with seed {seed}, and the "
                 f"build would draw others, with seed {recipe.seed}: give one seed to both"
             )
-        for theirs, ours in _unlike(found.manifest.identity.inputs, inputs):
+        for theirs, ours in _unlike(recapd.manifest.identity.inputs, inputs):
             raise UsageError(
                 f"--recapd: the captions are of other annotations: {theirs.name} with SHA-256 "
                 f"{theirs.sha256[:12]}, and the build would read {ours.name} with "
@@ -166,7 +169,7 @@ def check_captions(recipe: Recipe, inputs: Sequence[InputFile]) -> None:
 def _unlike(
     theirs: Sequence[InputFile], ours: Sequence[InputFile]
 ) -> Iterator[tuple[InputFile, InputFile]]:
-    """Yield the files that both read in the same role, and that differ."""
+    """Yield pairs of files, theirs and ours, that have the same role and differ."""
     by_role = {(item.source, item.split, item.role): item for item in ours}
     for item in theirs:
         other = by_role.get((item.source, item.split, item.role))
@@ -175,22 +178,22 @@ def _unlike(
 
 
 def differences(resolved: ResolvedRecipe, source: SourceRequest) -> list[str]:
-    """Return how regions were drawn otherwise than a recipe draws those of a source."""
-    found = load_recapd(source.paths[RECAPD_ROLE])
+    """Return in what the sampling of a run of `recap` differs from a recipe's, line by line."""
+    recapd = load_recapd(source.paths[RECAPD_ROLE])
     recipe, caps = resolved.recipe, resolved.caps
-    ours = {
-        "regions per category": (caps.per_category.get(source.name), found.cap("per_category")),
-        "regions per image": (caps.per_image.get(source.name), found.cap("per_image")),
-        "images per split": (recipe.limit, found.cap("limit")),
+    caps_of_both = {
+        "regions per category": (caps.per_category.get(source.name), recapd.cap("per_category")),
+        "regions per image": (caps.per_image.get(source.name), recapd.cap("per_image")),
+        "images per split": (recipe.limit, recapd.cap("limit")),
     }
-    said = [
-        f"{what}: `recap` took {theirs:,}, the build takes {own or 'all'}"
-        for what, (own, theirs) in ours.items()
-        if theirs and theirs != own
+    lines = [
+        f"{what}: `recap` took {theirs:,}, the build takes {ours or 'all'}"
+        for what, (ours, theirs) in caps_of_both.items()
+        if theirs and theirs != ours
     ]
-    if bool(found.recipe.get("guard")) != recipe.guard:
+    if bool(recapd.recipe.get("guard")) != recipe.guard:
         words = {True: "with", False: "without"}
-        said.append(
+        lines.append(
             f"`recap` ran {words[not recipe.guard]} the guard, the build {words[recipe.guard]} it"
         )
-    return said
+    return lines

@@ -1,1 +1,1 @@
-"""The dataset card and the console's summary: what a finished build says of itself."""
+"""The dataset card, and the summary of a build on the console."""

@@ -1,4 +1,4 @@
-"""What a person reads in the card of who captioned its regions, how, and what was kept."""
+"""The card's section on captioning: by which model, asked in which way, and what was kept."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from schemas.layout import REJECTED_FOLDER
 
 
 def captioning_section(plan: Plan) -> str:
-    """Return the card's section; nothing for a build of another kind. Endpoints are not named."""
+    """Return the section of a run of `recap`, without endpoints; empty for any other build."""
     recipe = plan.recipe
     if not isinstance(recipe, RecapRecipe):
         return ""
@@ -29,8 +29,8 @@ def _asked(captioning: Captioning) -> Iterator[str]:
         "the caption of the whole image" if captioning.global_caption else "",
         "the name of the annotated class" if captioning.class_name else "",
     ]
-    told = " and ".join(filter(None, known)) or "nothing"
-    yield f"beside the crop of a region it was given {told}"
+    given = " and ".join(filter(None, known)) or "nothing"
+    yield f"beside the crop of a region it was given {given}"
 
 
 def _kept(kept: Filter) -> str:

@@ -1,4 +1,4 @@
-"""The dataset card: what `datasets` reads to open a build, and what a person should know of it."""
+"""The dataset card: the header that `datasets` opens a build by, and text for people."""
 
 from collections import defaultdict
 from typing import Any
@@ -43,7 +43,7 @@ _UNOPENED = (
     "are those of the upright one. `verify --image-root DIR` checks them."
 )
 
-Splits = dict[str, list[Shard]]  # split to its shards, over one or more sources
+Splits = dict[str, list[Shard]]  # the shards of each split, of one or more sources
 
 
 def write_card(plan: Plan, manifest: Manifest, ledger: Ledger) -> None:
@@ -68,7 +68,7 @@ def write_card(plan: Plan, manifest: Manifest, ledger: Ledger) -> None:
 
 
 def front_matter(recipe: str, manifest: Manifest) -> dict[str, Any]:
-    """Return the card's YAML header: one config per source, and one that unites them."""
+    """Return the card's YAML header: one config per source, and a config that unites them."""
     configs: dict[str, Splits] = defaultdict(lambda: defaultdict(list))
     filled = manifest.filled()
     for item in filled:
@@ -97,7 +97,7 @@ def front_matter(recipe: str, manifest: Manifest) -> dict[str, Any]:
 
 
 def default_config(recipe: str, manifest: Manifest) -> str:
-    """Return the config that is opened where none is named."""
+    """Return the config that `load_dataset` opens where no config is named."""
     configs = front_matter(recipe, manifest)["configs"]
     return next((str(config["config_name"]) for config in configs if "default" in config), recipe)
 
@@ -159,7 +159,7 @@ def _first_split(manifest: Manifest) -> str:
 
 
 def _sources(plan: Plan, ledger: Ledger) -> str:
-    own = {source.name for source in plan.recipe.sources if source.annotations is not None}
+    users_own = {source.name for source in plan.recipe.sources if source.annotations is not None}
     lines = [
         "## Sources",
         "",
@@ -172,7 +172,7 @@ def _sources(plan: Plan, ledger: Ledger) -> str:
             for kind in (Kind.IMAGE, Kind.ANNOTATION, Kind.CONVERSATION)
         ]
         owner = split.owner or split.source
-        title = "a user's own file" if owner in own else dataset(owner).title
+        title = "a user's own file" if owner in users_own else dataset(owner).title
         cells = [f"`{split.source}` ({title})", split.split, *map(str, kept), split.licence]
         lines.append(f"| {' | '.join(cells)} |")
     lines += [
@@ -183,15 +183,15 @@ def _sources(plan: Plan, ledger: Ledger) -> str:
 
 
 def _captions(plan: Plan, manifest: Manifest, ledger: Ledger) -> str:
-    """Return the statistics of RegionGPT's Table 2, where regions have captions, and what lacks."""
+    """Return the section on captions: RegionGPT's Table 2 for this build, and the coverage."""
     table = ["| split | images | regions | average words |", "|---|---:|---:|---:|"]
     splits: Splits = defaultdict(list)
     for item in manifest.shards:
         if item.captions:
             splits[f"{item.config}/{item.split}"].append(item)
     for name, items in sorted(splits.items()):
-        at = items[0].config, items[0].split
-        images = ledger.account(*at, Stage.WRITE, Kind.IMAGE).kept
+        key = items[0].config, items[0].split
+        images = ledger.account(*key, Stage.WRITE, Kind.IMAGE).kept
         captions = sum(item.captions for item in items)
         average = sum(item.caption_words for item in items) / captions
         table.append(f"| {name} | {images} | {captions} | {average:.2f} |")

@@ -1,4 +1,4 @@
-"""How many of the regions that a build takes have one of the captions that it was given."""
+"""The coverage of captions: how many of the regions that a build takes have a detailed caption."""
 
 from collections.abc import Iterator
 
@@ -15,18 +15,18 @@ from schemas.sample import Task
 
 
 def coverage(plan: Plan, manifest: Manifest, ledger: Ledger) -> Iterator[str]:
-    """Yield a line for each split with captions, and others where some regions lack one."""
+    """Yield a line for each split with captions; where some lack one, also why."""
     lacking = set()
     for split in plan.splits:
         if RECAPD_ROLE not in split.files:
             continue
-        at = split.source, split.split
-        stages = ledger.sources.get(at[0], {}).get(at[1], {})
-        drawn_by = Stage.SAMPLE if Stage.SAMPLE in stages else Stage.SCREEN
-        drawn = ledger.account(*at, drawn_by, Kind.ANNOTATION).kept
-        captions = sum(s.captions for s in manifest.shards if (s.config, s.split) == at)
-        yield f"{split.source}/{split.split}: captions for {captions:,} of {drawn:,} drawn regions"
-        if captions < drawn:
+        key = split.source, split.split
+        stages = ledger.sources.get(key[0], {}).get(key[1], {})
+        sampled_in = Stage.SAMPLE if Stage.SAMPLE in stages else Stage.SCREEN
+        taken = ledger.account(*key, sampled_in, Kind.ANNOTATION).kept
+        captions = sum(s.captions for s in manifest.shards if (s.config, s.split) == key)
+        yield f"{split.source}/{split.split}: captions for {captions:,} of {taken:,} drawn regions"
+        if captions < taken:
             lacking.add(split.source)
     for source in plan.recipe.sources:
         if source.name in lacking:

@@ -1,4 +1,4 @@
-"""What a build made beside what a paper reports of the same mix."""
+"""The numbers of a build beside the numbers that a paper reports of the same mix."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -21,14 +21,14 @@ KINDS = {
 
 
 class Compared(NamedTuple):
-    """A number of the paper and ours."""
+    """A number that the paper reports, and the build's own."""
 
     report: Report
     made: int
 
 
 def compared(plan: Plan, ledger: Ledger) -> Iterator[Compared]:
-    """Yield the paper's numbers with those of the build; nothing for a mix of no paper."""
+    """Yield the paper's numbers with the build's; nothing where the mix is of no paper."""
     paper = plan.recipe.paper
     for report in paper.reports if paper else ():
         made = sum(
@@ -57,7 +57,7 @@ def print_reported(console: Console, plan: Plan, ledger: Ledger) -> None:
 
 
 def reported_section(plan: Plan, ledger: Ledger) -> str:
-    """Return the same as a section of the card, or nothing."""
+    """Return the numbers as a section of the card; empty where the mix is of no paper."""
     paper = plan.recipe.paper
     if paper is None:
         return ""

@@ -1,4 +1,4 @@
-"""What a person reads at the end of a build."""
+"""The summary that the console shows at the end of a build."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from schemas.rejection import Kind, Reason
 
 
 def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
-    """Print what a build kept and left out, and how to open it."""
+    """Print what a build kept and left out, and how to open its output."""
     console = Console(highlight=False)
     ledger = read_ledger(plan.output)
     table = Table()
@@ -35,15 +35,15 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
     ):
         table.add_column(name, no_wrap=name in {"source", "split"})
     for split in plan.splits:
-        at = split.source, split.split
-        accounts = [account for place, account in ledger.accounts() if place[:2] == at]
+        key = split.source, split.split
+        accounts = [account for account_key, account in ledger.accounts() if account_key[:2] == key]
         kept = [
-            ledger.account(*at, Stage.WRITE, kind).kept
+            ledger.account(*key, Stage.WRITE, kind).kept
             for kind in (Kind.IMAGE, Kind.ANNOTATION, Kind.CONVERSATION)
         ]
         rejected = sum(sum(a.rejected.values()) for a in accounts)
         sampled_out = sum(a.sampled_out for a in accounts)
-        table.add_row(*at, *(f"{n:,}" for n in (*kept, rejected, sampled_out)))
+        table.add_row(*key, *(f"{n:,}" for n in (*kept, rejected, sampled_out)))
     console.print(table)
     print_reported(console, plan, ledger)
     _print_reasons(console, plan, manifest)
@@ -74,7 +74,7 @@ def _print_reasons(console: Console, plan: Plan, manifest: Manifest) -> None:
 
 
 def _emptied(ledger: Ledger, manifest: Manifest) -> Iterator[str]:
-    """Yield each split of which nothing is left, though nobody asked for that, and why mostly."""
+    """Yield each split that lost all its images to rejections, with the most frequent reason."""
     filled = {(shard.config, shard.split) for shard in manifest.shards if shard.rows}
     for source, splits in ledger.sources.items():
         for split, stages in splits.items():

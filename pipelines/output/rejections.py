@@ -1,7 +1,7 @@
 """Rejected items on their way to disk: one sorted file per config, in bounded memory.
 
-A large data set may have millions of them, so they do not travel one by one. Where they arise they
-are sorted and compressed, run by run; the writer merges the runs line by line.
+A large data set may have millions of rejected items, so they do not travel one by one: each worker
+sorts and compresses its own, run by run, and the writer merges the runs line by line.
 """
 
 import heapq
@@ -17,7 +17,7 @@ from schemas.layout import rejected_path
 from schemas.rejection import Rejection
 from transforms.stage import in_bundle
 
-RUN_ITEMS = 50_000  # sorted at once
+RUN_ITEMS = 50_000  # sorted together
 BLOCK_LINES = 500  # of each run in memory while runs are merged
 
 Run = list[tuple[int, bytes]]  # sorted lines in blocks: size before compression, Zstandard frame
@@ -25,17 +25,17 @@ Run = list[tuple[int, bytes]]  # sorted lines in blocks: size before compression
 _CODEC = pa.Codec("zstd", compression_level=1)
 
 
-def sorted_run(found: Iterable[Rejection]) -> Run:
-    """Return rejections as a run."""
-    lines = [line for _, line in sorted((item.sort_key(), item.line()) for item in found)]
+def sorted_run(rejections: Iterable[Rejection]) -> Run:
+    """Return rejections as a run: sorted, in compressed blocks."""
+    lines = [line for _, line in sorted((item.sort_key(), item.line()) for item in rejections)]
     blocks = (lines[start : start + BLOCK_LINES] for start in range(0, len(lines), BLOCK_LINES))
     texts = map(b"\n".join, blocks)
     return [(len(text), _CODEC.compress(text, asbytes=True)) for text in texts]
 
 
-def write_runs(found: tuple[str, Iterable[Run]], output: str) -> tuple[str, int]:
-    """Write the rejections of one config; return the config and how many they are."""
-    config, runs = found
+def write_runs(config_runs: tuple[str, Iterable[Run]], output: str) -> tuple[str, int]:
+    """Write the rejections of one config; return the config and the number of its rejections."""
+    config, runs = config_runs
     number = 0
     with files.open_whole(files.join(output, rejected_path(config))) as file:
         block: list[bytes] = []
@@ -59,17 +59,17 @@ class SortRejections(beam.DoFn):
     """Rejection -> its config and a run."""
 
     def start_bundle(self) -> None:
-        """Begin with none."""
+        """Start with no rejections."""
         self._waiting: dict[str, list[Rejection]] = defaultdict(list)
 
     def process(self, element: Rejection) -> Iterator[tuple[str, Run]]:
-        """Take one in; yield its config's run if that is now full."""
+        """Take a rejection in; yield the run of its config if the run is now full."""
         waiting = self._waiting[element.source]
         waiting.append(element)
         if len(waiting) == RUN_ITEMS:
             yield element.source, sorted_run(self._waiting.pop(element.source))
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
-        """Yield what is left."""
+        """Yield the runs that are not full."""
         for config, waiting in self._waiting.items():
             yield in_bundle((config, sorted_run(waiting)))

@@ -1,6 +1,6 @@
-"""Preview: a few samples of an output, for the eyes. In the terminal, or as one offline page.
+"""Preview: a few samples of an output, in the terminal or as one offline page.
 
-What samples say came from outside: in either place it is shown, never obeyed.
+The text of samples came from outside: it is shown, never interpreted as markup or control codes.
 """
 
 from pipelines.preview.choose import choose

@@ -1,6 +1,6 @@
-"""Choose the samples to show.
+"""Choose the records to show.
 
-1. Pass over the ids of all shards; the smallest hashes win, wherever their records lie.
+1. Pass over the ids of all shards; the records with the smallest hashes win.
 2. Fetch the winners, whole, from the shards that hold them.
 """
 
@@ -19,7 +19,7 @@ from schemas.ids import rank
 from schemas.manifest import Manifest, Shard
 
 
-class _Place(NamedTuple):
+class _RowRef(NamedTuple):
     rank: int
     id: str
     path: str
@@ -30,50 +30,50 @@ class _Place(NamedTuple):
 def choose(
     output: str, *, config: str | None = None, split: str | None = None, count: int = 8
 ) -> list[Record]:
-    """Return records of a finished build, chosen by the hash of their ids: always the same ones.
+    """Return records of a finished build, chosen by the hash of their ids: the same each time.
 
     Args:
         output: the folder of the build.
-        config: choose among the records of this one only.
-        split: likewise.
-        count: how many; all where there are fewer.
+        config: choose among the records of this config only.
+        split: choose among the records of this split only.
+        count: of records; all are returned where there are fewer.
 
     Raises:
         UsageError: there is no finished build, no such config or split, or a damaged shard.
     """
     shards = _shards(read_manifest(output), config, split)
     paths = [files.join(output, shard.path) for shard in shards]
-    places = heapq.nsmallest(count, _places(paths))
-    found = dict(_fetch(places))
-    return [found[place] for place in places]
+    refs = heapq.nsmallest(count, _refs(paths))
+    records = dict(_fetch(refs))
+    return [records[ref] for ref in refs]
 
 
 def _shards(manifest: Manifest, config: str | None, split: str | None) -> list[Shard]:
     united = manifest.identity.recipe.get("name")
     known = sorted({f"{shard.config} / {shard.split}" for shard in manifest.shards})
-    found = [
+    shards = [
         shard
         for shard in manifest.shards
         if config in (None, united, shard.config) and split in (None, shard.split)
     ]
-    if not found:
+    if not shards:
         wanted = " / ".join(name or "any" for name in (config, split))
         raise UsageError(f"no records of {wanted} here; there are: {', '.join(known)}")
-    return found
+    return shards
 
 
-def _places(paths: Iterable[str]) -> Iterator[_Place]:
+def _refs(paths: Iterable[str]) -> Iterator[_RowRef]:
     for path in paths:
         for number, batch in enumerate(shard_batches(path)):
             for row, record_id in enumerate(batch.column("id").to_pylist()):
-                yield _Place(rank("preview", record_id), record_id, path, number, row)
+                yield _RowRef(rank("preview", record_id), record_id, path, number, row)
 
 
-def _fetch(places: Iterable[_Place]) -> Iterator[tuple[_Place, Record]]:
-    wanted: dict[str, dict[int, list[_Place]]] = defaultdict(lambda: defaultdict(list))
-    for place in places:
-        wanted[place.path][place.batch].append(place)
+def _fetch(refs: Iterable[_RowRef]) -> Iterator[tuple[_RowRef, Record]]:
+    wanted: dict[str, dict[int, list[_RowRef]]] = defaultdict(lambda: defaultdict(list))
+    for ref in refs:
+        wanted[ref.path][ref.batch].append(ref)
     for path, by_batch in wanted.items():
         for number, batch in enumerate(islice(shard_batches(path), max(by_batch) + 1)):
-            for place in by_batch.get(number, ()):
-                yield place, batch.slice(place.row, 1).to_pylist()[0]
+            for ref in by_batch.get(number, ()):
+                yield ref, batch.slice(ref.row, 1).to_pylist()[0]

@@ -1,4 +1,4 @@
-"""The figures of a build, for people: what it holds, what it left out and why."""
+"""The figures of a build: what it holds, and what was left out and why."""
 
 from collections import Counter, defaultdict
 
@@ -11,7 +11,7 @@ Facts = dict[str, dict[str, str]]  # section, then label, then value
 
 
 def build_facts(output: str) -> Facts:
-    """Return what a finished build holds and what it left out, for people."""
+    """Return the figures of a finished build, by section and label."""
     manifest, ledger = read_manifest(output), read_ledger(output)
     rows: Counter[str] = Counter()
     for shard in manifest.shards:
@@ -29,7 +29,7 @@ def build_facts(output: str) -> Facts:
 
 
 def _outcomes(ledger: Ledger) -> Facts:
-    """Return the sections of what was rejected, sampled out and repaired, largest first."""
+    """Return the sections Rejected, Sampled out and Repaired, the largest number first."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for (*_, kind), account in ledger.accounts():
         for reason, number in account.rejected.items():

@@ -59,16 +59,16 @@ def _shapes(region: ShownRegion) -> Html:
 
 
 def _mask(region: ShownRegion) -> Html:
-    found = region.mask and mask_overlay(region.mask, region.colour)
-    if not found:
+    overlay = region.mask and mask_overlay(region.mask, region.colour)
+    if not overlay:
         return Html("")
     return element(
         "image",
-        href=found.uri,
-        x=found.x,
-        y=found.y,
-        width=found.width,
-        height=found.height,
+        href=overlay.uri,
+        x=overlay.x,
+        y=overlay.y,
+        width=overlay.width,
+        height=overlay.height,
         preserveAspectRatio="none",
     )
 

@@ -21,12 +21,12 @@ MASK_OPACITY = (0, 80, 230)  # outside, inside, at the rim; of 255
 
 
 class NoPictureError(ValueError):
-    """There is no picture to show; the message says why."""
+    """Raised where there is no picture to show; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlay:
-    """The part of a mask that is not empty, as a picture to lay over the image."""
+    """The non-empty part of a mask, as a picture to lay over the image."""
 
     x: int  # of its top-left corner, pixels of the image
     y: int
@@ -39,15 +39,15 @@ def picture_uri(record: Record, image_root: str | None) -> str:
     """Return a record's picture, reduced, in the frame of its boxes.
 
     Raises:
-        NoPictureError: it is not embedded and cannot be found below the root, or cannot be shown.
+        NoPictureError: the picture is neither embedded nor below the root, or cannot be shown.
     """
     try:
         data = _bytes(record["image"], image_root)
-        found = inspect(data)
+        picture = inspect(data)
         size = record["width"], record["height"]
-        if not found.untouched:  # only referred to, so that boxes may be in either frame
-            as_stored = (found.width, found.height) == size
-            data = upright(data, 1 if as_stored else found.orientation)
+        if not picture.untouched:  # of a build by reference: boxes may be in either frame
+            as_stored = (picture.width, picture.height) == size
+            data = upright(data, 1 if as_stored else picture.orientation)
         with Image.open(BytesIO(data)) as stored:
             image = _opaque(stored)
     except (Rejected, InputFileError, OSError) as error:

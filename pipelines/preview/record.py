@@ -1,4 +1,4 @@
-"""What a record says, ready to be shown: nothing hidden, placeholders told from words."""
+"""The parts of a record, ready to be shown: nothing hidden, placeholders apart from words."""
 
 import re
 import unicodedata
@@ -11,15 +11,15 @@ from schemas.rejection import Rejected
 from schemas.sample import region_token
 
 Record = dict[str, Any]  # a row of a shard, as Python objects
-Piece = str | int  # words or a placeholder; or the number of a region
+Piece = str | int  # words, or `<image>`; or the number of a region
 
-# Told apart by most eyes, neighbours most of all; black text stands well on each.
+# Most eyes can tell them apart, neighbours most of all; black text is readable on each.
 COLOURS = (
     "#ff6b6b", "#5aa9ff", "#ffd43b", "#4ade80", "#e58cff",
     "#ff9f45", "#34d8dc", "#b5a1ff", "#c5e84d", "#ffb3c7",
 )  # fmt: skip
 
-MOST_CHOICES = 10  # that are shown
+MAX_CHOICES = 10  # shown in full; of more, only the right ones
 
 _PLACEHOLDER = re.compile(r"(<image>|<region\d+>)")
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # Unicode's controls, formats, surrogates, separators
@@ -39,12 +39,12 @@ class ShownRegion:
 
     @property
     def colour(self) -> str:
-        """Its colour wherever it is shown."""
+        """The region's colour wherever it is shown, as #rrggbb."""
         return COLOURS[(self.number - 1) % len(COLOURS)]
 
     @property
     def box_area(self) -> float:
-        """The area of its box, square pixels."""
+        """The area of the region's box, square pixels."""
         x0, y0, x1, y1 = self.box
         return (x1 - x0) * (y1 - y0)
 
@@ -64,16 +64,17 @@ def pieces(content: str, regions: int) -> list[Piece]:
 
 
 def answers(record: Record) -> list[tuple[str, bool]]:
-    """Return what a record of an evaluation has to choose from, or else all that is right.
+    """Return an evaluation's choices, or else references, each with whether it is right.
 
-    Each comes with whether it is right. Where there are many choices, as where they are the names
-    of a label set, the wrong ones are left out. A record of no evaluation has none.
+    Of many choices, such as the names of a label set, the wrong ones are left out. A record of no
+    evaluation has no answers.
     """
-    found = record["evaluation"] or {}
-    choices = [(text, at == found["label"]) for at, text in enumerate(found.get("choices") or ())]
+    evaluation = record["evaluation"] or {}
+    texts = evaluation.get("choices") or ()
+    choices = [(text, number == evaluation["label"]) for number, text in enumerate(texts)]
     if not choices:
-        return [(text, True) for text in found.get("references") or ()]
-    return [choice for choice in choices if choice[1] or len(choices) <= MOST_CHOICES]
+        return [(text, True) for text in evaluation.get("references") or ()]
+    return [choice for choice in choices if choice[1] or len(choices) <= MAX_CHOICES]
 
 
 def visible(text: str) -> str:
@@ -105,13 +106,14 @@ def _shown_region(number: int, region: Record, size: tuple[int | None, int | Non
     )
 
 
-def _mask(found: Record | None, size: tuple[int | None, int | None]) -> tuple[Mask | None, str]:
+def _mask(stored: Record | None, size: tuple[int | None, int | None]) -> tuple[Mask | None, str]:
     """Return a region's mask and its share of the image; run lengths are checked before use."""
     height, width = size
-    if found is None or height is None or width is None:
+    if stored is None or height is None or width is None:
         return None, ""
     try:
-        mask = from_run_lengths(RunLengths(tuple(found["size"]), found["counts"]), height, width)
+        run_lengths = RunLengths(tuple(stored["size"]), stored["counts"])
+        mask = from_run_lengths(run_lengths, height, width)
     except Rejected:
         return None, "unreadable"
     return mask, f"{100 * mask.area() / (height * width):.3g}%"

@@ -1,6 +1,6 @@
-"""Beam's flags: those it knows pass, any other is an error instead of being ignored.
+"""Beam's flags: flags that Beam knows pass; any other flag is an error instead of being ignored.
 
-Some of them say how remote files are opened, which we do before a pipeline is made, or without one.
+Some flags of Beam say how remote files are opened; we open such files before a pipeline is made.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from schemas.errors import UsageError
 
 
 def check_beam_flags(flags: Sequence[str]) -> None:
-    """Raise `UsageError` for a flag that Beam does not know either or is ours, or a stray word."""
+    """Raise `UsageError` for a flag that Beam does not know or that we set, or for a stray word."""
     unknown: list[str] = []
     PipelineOptions([]).get_all_options(
         add_extra_args_fn=lambda parser: unknown.extend(parser.parse_known_args(list(flags))[1])
@@ -29,5 +29,5 @@ def check_beam_flags(flags: Sequence[str]) -> None:
 
 
 def open_remote_files(flags: Sequence[str]) -> None:
-    """Let remote files be opened as Beam's flags say; without this, s3:// ones cannot be at all."""
+    """Let remote files be opened as Beam's flags say; without this call s3:// paths do not open."""
     FileSystems.set_options(PipelineOptions(list(flags)))

@@ -31,12 +31,12 @@ from pipelines.runner.worker_pool import ready_workers
 from schemas.errors import BuildError, RegionForgeError, UsageError
 from schemas.manifest import Manifest
 
-Layout = Callable[[beam.Pipeline, Plan, int], None]  # the last: parts a split is read in
+Layout = Callable[[beam.Pipeline, Plan, int], None]  # the int: parts in which a split is read
 
 LOCAL_RUNNERS = ("local", "DirectRunner", "FnApiRunner")
 M_ARENA_MAX = -8  # malloc.h
 NO_SPACE = os.strerror(errno.ENOSPC)
-# What Beam adds to an error, and how one of a file system reads in the text of another.
+# What Beam adds to an error; and a file system's error within the text of another error.
 WHILE_RUNNING = re.compile(r" \[while running '[^']*'\]")
 OF_A_FILE = re.compile(r"(?:\[Errno \d+\] |BeamIOError: )(.+)")
 REMOTE_PARTS = 16  # readers of each annotation file where the runner scales by itself
@@ -44,7 +44,7 @@ REMOTE_PARTS = 16  # readers of each annotation file where the runner scales by 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchOptions:
-    """How a build is run; none of it changes what the build writes."""
+    """How a build is run; no option changes the bytes of the shards."""
 
     runner: str = "local"
     workers: int = 1  # processes, of a local run
@@ -53,7 +53,7 @@ class LaunchOptions:
     beam_flags: Sequence[str] = ()
 
     def parts(self) -> int:
-        """Return in how many parts each split is read."""
+        """Return the number of parts in which each split is read."""
         return self.workers if self.runner in LOCAL_RUNNERS else REMOTE_PARTS
 
 
@@ -62,8 +62,8 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
 
     Args:
         plan: of the build.
-        options: how it is run.
-        lay_out: puts the stages into the pipeline.
+        options: runner, workers, and what is replaced.
+        lay_out: function that puts the stages into the pipeline.
 
     Raises:
         BuildError: the output holds another build, a worker died, an input could not be read,
@@ -135,7 +135,7 @@ def _run_watched(plan: Plan, work: Callable[[], None]) -> None:
 
 
 def _explained(error: BaseException, plan: Plan) -> BaseException:
-    """Return an error in our words; one that is a fault of ours stays as it is."""
+    """Return an error in words for the user; an error in our own code stays as it is."""
     # Beam makes others of errors, and worker processes send theirs as text.
     text = WHILE_RUNNING.sub("", str(error))
     if isinstance(error, RegionForgeError):
@@ -145,9 +145,9 @@ def _explained(error: BaseException, plan: Plan) -> BaseException:
             f"no space is left for {plan.output}. Finished shards are kept: make room and run "
             "the same command again."
         )
-    if said := OF_A_FILE.findall(text):
+    if causes := OF_A_FILE.findall(text):
         return BuildError(
-            f"a file could not be read or written: {said[-1]}. Finished shards are kept: mend it "
+            f"a file could not be read or written: {causes[-1]}. Finished shards are kept: mend it "
             "and run the same command again."
         )
     return error
@@ -164,7 +164,7 @@ def _run(lay_out: Layout, plan: Plan, options: LaunchOptions, runner: PipelineRu
 
 @contextmanager
 def _starting(options: LaunchOptions) -> Iterator[None]:
-    """Tell what a remote runner lacks, a flag mostly; a local one runs all that it starts."""
+    """Turn errors at the start of a remote runner, mostly a missing flag, into `UsageError`."""
     try:
         yield
     except Exception as error:
@@ -174,17 +174,17 @@ def _starting(options: LaunchOptions) -> Iterator[None]:
 
 
 def _pipeline_options(options: LaunchOptions) -> PipelineOptions:
-    found = PipelineOptions(list(options.beam_flags))
+    pipeline_options = PipelineOptions(list(options.beam_flags))
     if options.runner in LOCAL_RUNNERS:
-        found.view_as(DirectOptions).direct_num_workers = options.workers
-    found.view_as(SetupOptions).save_main_session = False
+        pipeline_options.view_as(DirectOptions).direct_num_workers = options.workers
+    pipeline_options.view_as(SetupOptions).save_main_session = False
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # errors come as exceptions
-    return found
+    return pipeline_options
 
 
 @contextmanager
 def _worker_deaths(ended: "queue.SimpleQueue[BaseException | None]") -> Iterator[None]:
-    """Report a worker process that dies; Beam's local runner would wait for it for ever."""
+    """Report a worker process that dies; Beam's local runner would wait for it forever."""
     before = threading.excepthook
     died = threading.Event()
 

@@ -1,14 +1,14 @@
-"""What Beam's local runner sends to its worker processes arrives.
+"""Streams that lose nothing of what Beam's local runner sends to its worker processes.
 
 Beam gathers a worker's input in a buffer that a thread empties every second: it takes what is
 there, sends it, and clears the buffer (`TimeBasedBufferingClosableOutputStream` in
 `apache_beam.runners.worker.data_plane`, seen in 2.77). What is written between the first and the
-last of these is lost, and sending waits as soon as 100 MB are on their way to a busy worker. The
-ledger tells, for it no longer balances; but a build should not fail for that.
+last of these steps is lost, and sending waits as soon as 100 MB are on their way to a busy worker.
+The ledger shows it, for it no longer balances; but a build should not fail for that.
 
-The chunks that are written are whole as they come, so here each is sent at once, with no buffer
-and no limit on what waits: all of it is in memory anyway, and is sent before the worker is told to
-begin, so that a writer that waited would wait for ever.
+Each chunk that is written holds whole elements, so here it is sent at once, with no buffer and no
+limit on waiting chunks: they are in memory anyway, and all are sent before the worker begins, so
+that a writer that waited would wait forever.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ class DirectStream(data_plane.ClosableOutputStream):
 
 @contextmanager
 def lossless_streams() -> Iterator[None]:
-    """Have the runner that is started in the block send its workers all of their input."""
+    """Let a runner that is started in the block send its workers all of their input."""
     usual = data_plane.ClosableOutputStream.create
 
     def create(close: Send, send: Send, time_limit_ms: int) -> Any:
@@ -49,7 +49,7 @@ def lossless_streams() -> Iterator[None]:
         (data_plane, "_DEFAULT_SEND_QUEUE_MAX_BYTES", NO_LIMIT),
         (data_plane, "_DEFAULT_SEND_QUEUE_MAX_ELEMENTS", NO_LIMIT),
     )
-    # Another version of Beam may have others; if rows are lost then, the ledger tells.
+    # Another version of Beam may have other names; if rows are lost then, the ledger shows it.
     known = [(owner, name, value) for owner, name, value in replaced if name in vars(owner)]
     before = [vars(owner)[name] for owner, name, _ in known]
     for owner, name, value in known:

@@ -1,4 +1,4 @@
-"""What a person sees while a build runs: one live line on a terminal, else a line now and then."""
+"""Progress on the console while a build runs: one live line on a terminal, else regular lines."""
 
 import logging
 import sys
@@ -17,19 +17,19 @@ from transforms.progress import parse_line
 
 LINE_SECONDS = 10.0
 LIVE_SECONDS = 0.5
-QUIET_SECONDS = 3.0  # seconds that something may take without a word
+QUIET_SECONDS = 3.0  # work that takes no longer is not announced
 _PROGRESS_LOGGERS = ("regionforge.progress", "apache_beam.runners.portability.local_job_service")
 
 
 class Ticker:
-    """One line that says how far something is, with the time it has taken."""
+    """One line of progress: the time taken, the work, and its state."""
 
     def __init__(self, what: str, *, patience: float = 0) -> None:
         """Prepare the line.
 
         Args:
-            what: is going on.
-            patience: seconds; what takes no longer is not worth a line.
+            what: name of the work, e.g. "looking at the inputs".
+            patience: seconds; work that takes no longer gets no line.
         """
         self._console = Console(stderr=True, highlight=False)
         self._patience = patience
@@ -40,16 +40,16 @@ class Ticker:
         self._thread = threading.Thread(target=self._refresh, daemon=True)
 
     def say(self, state: str) -> None:
-        """Change what the line says."""
+        """Change the state that the line shows."""
         self._state = state
 
     def line(self) -> str:
-        """Return the line as it is now."""
+        """Return the line, e.g. `0:12  images: read 500`."""
         minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
         return f"{minutes:d}:{seconds:02d}  {self._what} {self._state}".rstrip()
 
     def __enter__(self) -> Self:
-        """Start showing it."""
+        """Start to show the line."""
         self._thread.start()
         return self
 
@@ -78,7 +78,7 @@ class Ticker:
 
 
 class StageProgress(logging.Handler):
-    """Adds up the progress that stages log, in this process and in workers, and tells a ticker."""
+    """Adds up the progress that stages log, in this process and in workers, for a ticker."""
 
     def __init__(self, ticker: Ticker) -> None:
         super().__init__(logging.INFO)
@@ -86,9 +86,9 @@ class StageProgress(logging.Handler):
         self._done: Counter[str] = Counter()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take in one log record; anything but progress is left to others."""
-        if found := parse_line(record.getMessage()):
-            stage, number = found
+        """Take in one log record; records that are no progress are passed over."""
+        if parsed := parse_line(record.getMessage()):
+            stage, number = parsed
             self._done[stage] += number
             self._ticker.say(self._summary())
 

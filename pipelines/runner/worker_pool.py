@@ -1,11 +1,11 @@
-"""Local worker processes that stand ready: forked, they need not import everything again.
+"""A pool of local worker processes: forked early, they need not import everything again.
 
 The flow:
-1. before any thread is started, the launcher forks its workers; each waits on one socket;
-2. Beam starts a `relay` for each worker it wants; the socket gives it one that waits;
-3. that worker becomes Beam's own, told through the environment what Beam told the relay.
+1. before any thread is started, the launcher forks its workers; all wait on one socket;
+2. Beam starts a `worker_relay` for each worker it wants; the socket connects it to a worker;
+3. the worker takes the relay's environment variables, and works for Beam.
 
-A worker ends with the launcher, however that one ends.
+A worker ends with the launcher, however the launcher ends.
 """
 
 import json
@@ -34,7 +34,7 @@ PROCESS = ForkProcess if sys.platform == "linux" else SpawnProcess
 
 @contextmanager
 def ready_workers(count: int) -> Iterator[str]:
-    """Fork workers and yield the shell command by which Beam gets one of them."""
+    """Fork workers and yield the shell command with which Beam gets a worker."""
     folder = tempfile.mkdtemp(prefix="regionforge-")  # nobody else may talk to a worker
     path = os.path.join(folder, "workers")
     workers = []
@@ -57,8 +57,8 @@ def ready_workers(count: int) -> Iterator[str]:
 
 def _serve(listener: socket.socket, launcher: int, folder: str) -> None:
     threading.Thread(target=_end_with, args=(launcher, folder), daemon=True).start()
-    # What a worker has to say goes to the launcher over Beam's channels. On standard error it
-    # would only say it again, or tell, thread by thread, that those channels closed.
+    # A worker's messages reach the launcher over Beam's channels. On standard error they would
+    # only be repeated, or each thread would report that those channels closed.
     sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     logging.getLogger().handlers = [logging.NullHandler()]
     threading.excepthook = lambda _: None

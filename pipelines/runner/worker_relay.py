@@ -1,7 +1,7 @@
-"""What Beam starts in place of a worker: it passes its orders to one that stands ready.
+"""The process that Beam starts in place of a worker: it passes its orders to a waiting worker.
 
-Run by path, with the standard library alone, so that it starts in no time:
-`relay.py SOCKET`. It ends when the worker does, and fails if the worker broke off.
+Run by path, with the standard library alone, so that it starts fast: `worker_relay.py SOCKET`.
+The relay ends when the worker does, and fails if the worker broke off.
 """
 
 import json
@@ -20,7 +20,7 @@ DONE = b"done"
 
 
 def main() -> None:
-    """Pass on the orders and wait."""
+    """Pass on the orders, and wait until the worker is done."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as worker:
         worker.connect(sys.argv[1])

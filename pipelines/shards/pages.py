@@ -1,7 +1,7 @@
-"""Pages: the rows of many images of one shard as one compressed value, so that a shuffle moves few.
+"""Pages: the rows of many images of one shard as one compressed value, for a cheap shuffle.
 
-Rows become Arrow columns here, where they are made, and stay so: the writer puts them in order
-and adds the pictures.
+Rows become Arrow columns where they are made, and stay so: the writer puts them in order and adds
+the pictures.
 """
 
 from collections import defaultdict
@@ -20,17 +20,17 @@ from schemas.source import RECORD_BYTES, REGION_BYTES
 
 Page = tuple[int, bytes]  # size before compression, Zstandard frame
 
-PAGE_BYTES = 1024 * 1024  # of the rows of a page, about
+PAGE_BYTES = 1024 * 1024  # about so many bytes of rows make a page
 
 
 class PagedImage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An image whose conversations are rows of a page."""
 
-    position: int  # orders it in its shard
+    position: int  # orders the image in its shard
     image: ImageInfo
     rows: int
-    regions: int  # distinct ones, over its rows
-    items: tuple[tuple[Kind, str], ...]  # kinds and ids of what its rows were made from
+    regions: int  # distinct regions, over all rows of the image
+    items: tuple[tuple[Kind, str], ...]  # kind and id of each item that the rows were made from
 
 
 class _Content(msgspec.Struct, array_like=True):
@@ -44,7 +44,7 @@ _DECODER = msgspec.msgpack.Decoder(_Content)
 
 
 def stored_path(image: ImageInfo, images: ImagesMode) -> str | None:
-    """Return the path a record names its image by: the owner's, or one below the data root."""
+    """Return the path of the image in a record: the owner's file name, or below the data root."""
     if image.file_name is None or images == "embed":
         return image.file_name
     return "/".join(filter(None, [image.folder, image.file_name]))
@@ -72,7 +72,7 @@ def unpack_page(page: Page) -> tuple[list[PagedImage], pa.RecordBatch]:
 
 
 def row_bytes(talk: Conversation) -> int:
-    """Return how many bytes a row takes without its picture, about."""
+    """Return about how many bytes a row takes without its picture."""
     text = sum(len(message.content) for message in talk.messages)
     return RECORD_BYTES + REGION_BYTES * len(talk.regions) + text
 
@@ -87,7 +87,7 @@ class Packer:
         self._sizes: dict[ShardKey, int] = defaultdict(int)
 
     def add(self, key: ShardKey, position: int, draft: Draft) -> Iterator[tuple[ShardKey, Page]]:
-        """Take a draft in; yield its shard's page if that is now full."""
+        """Take a draft in; yield the page of its shard if the page is now full."""
         self._drafts[key].append((position, draft))
         self._sizes[key] += sum(map(row_bytes, draft.conversations))
         if self._sizes[key] >= PAGE_BYTES:
@@ -95,7 +95,7 @@ class Packer:
             yield key, pack_page(self._drafts.pop(key), self._images, self._stamp)
 
     def rest(self) -> Iterator[tuple[ShardKey, Page]]:
-        """Yield what is left."""
+        """Yield the pages that are not full."""
         for key, drafts in self._drafts.items():
             yield key, pack_page(drafts, self._images, self._stamp)
         self._drafts.clear()

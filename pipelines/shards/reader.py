@@ -1,7 +1,7 @@
-"""Reading shards: record batches as they come, every byte hashed on its way.
+"""The reader of shards: record batches in order, with every byte hashed where that is wanted.
 
-Arrow takes a stream that breaks off between two batches for one that has ended, and believes the
-offsets a batch holds. So the end of the stream is looked for, and each batch is validated.
+Arrow takes a stream that breaks off between two batches for a whole one, and believes the offsets
+in a batch. So the end of the stream is checked here, and each batch is validated.
 """
 
 import hashlib
@@ -16,12 +16,12 @@ from schemas.shard import SCHEMA
 
 END_BYTES = 8  # of the end-of-stream marker: a continuation mark, and a length of 0
 
-# What pyarrow raises on bytes that are not what they should be; the last, on names of fields.
+# Errors that pyarrow raises on damaged bytes; UnicodeDecodeError, on names of fields.
 DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
 class HashingSource:
-    """What pyarrow reads from: each byte is hashed as it passes."""
+    """A file for pyarrow to read from, which hashes each byte that is read."""
 
     closed = False
 
@@ -32,7 +32,7 @@ class HashingSource:
         self.bytes = 0
 
     def read(self, size: int) -> bytes:
-        """Return the next `size` bytes, or all that are left: no length is believed blindly."""
+        """Return the next `size` bytes, or all that are left of the file."""
         wanted = min(size, self._left)
         data = self._file.read(wanted)
         while len(data) < wanted and (more := self._file.read(wanted - len(data))):
@@ -43,12 +43,12 @@ class HashingSource:
         return data
 
     def drain(self) -> None:
-        """Read what is left."""
+        """Read the file to its end."""
         while self.read(CHUNK_BYTES):
             pass
 
     def sha256(self) -> str:
-        """Return the digest of all that was read, in hexadecimal."""
+        """Return the SHA-256 of all bytes that were read, in hexadecimal."""
         return self._digest.hexdigest()
 
 
@@ -88,11 +88,13 @@ def read_columns(path: str, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
     for batch in _mapped_batches(path, names) if is_local(path) else read_batches(path):
         if not set(names) <= set(batch.schema.names):
             raise pa.ArrowInvalid(f"its columns are {batch.schema.names}, expected {names}")
-        found = batch.select(names)
-        if any(field.type != SCHEMA.field(field.name).type for field in found.schema):
-            raise pa.ArrowInvalid(f"its columns are {found.schema}, expected those of our shards")
-        found.validate(full=True)
-        yield found
+        selected = batch.select(names)
+        if any(field.type != SCHEMA.field(field.name).type for field in selected.schema):
+            raise pa.ArrowInvalid(
+                f"its columns are {selected.schema}, expected those of our shards"
+            )
+        selected.validate(full=True)
+        yield selected
 
 
 def shard_batches(path: str) -> Iterator[pa.RecordBatch]:

@@ -1,4 +1,4 @@
-"""All rows of one shard, put in order: by the rank of their image, then as they were composed."""
+"""Rows of one shard, put in order: by the rank of their image, then as they were composed."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,21 +16,21 @@ PART_BYTES = 2**30  # of the rows held as one batch, whose text Arrow counts in 
 
 
 class ShardRows:
-    """The rows of a shard without their pictures."""
+    """The rows of a shard, without the bytes of their pictures."""
 
     def __init__(self, pages: Iterable[Page]) -> None:
-        found: list[PagedImage] = []
+        paged_images: list[PagedImage] = []
         batches = []
         for page in pages:
             images, batch = unpack_page(page)
-            found += images
+            paged_images += images
             batches.append(batch)
         self._parts = list(_joined(batches))
         self._ends = np.cumsum([part.num_rows for part in self._parts])
-        starts = np.cumsum([0, *(image.rows for image in found)])
-        # Each image with the row it begins at.
+        starts = np.cumsum([0, *(image.rows for image in paged_images)])
+        # Each image with the number of its first row.
         self.images: list[tuple[PagedImage, int]] = sorted(
-            zip(found, starts.tolist(), strict=False),
+            zip(paged_images, starts.tolist(), strict=False),
             key=lambda item: (item[0].position, item[0].image.image_id),
         )
 
@@ -44,13 +44,14 @@ class ShardRows:
             part.take(pa.array(wanted[holders == number] - (self._ends[number] - part.num_rows)))
             for number, part in enumerate(self._parts)
         ]
-        found = np.argsort(holders, kind="stable")  # where the pieces' rows belong
-        return pa.concat_batches(pieces).take(pa.array(np.argsort(found)))
+        by_part = np.argsort(holders, kind="stable")  # which wanted row each row of the pieces is
+        return pa.concat_batches(pieces).take(pa.array(np.argsort(by_part)))
 
     def fingerprint(self, images: ImagesMode, stamp: BuildStamp) -> str:
-        """Return the digest of all that decides a shard's bytes, the pictures' own bytes aside.
+        """Return the SHA-256, in hexadecimal, of what decides a shard's bytes.
 
-        Pictures count by name and size; one replaced by another of the same size goes unnoticed.
+        Pictures count by name and size alone; a picture replaced by another of the same size goes
+        unnoticed.
         """
         digest = hashlib.sha256(repr((shard.VERSION, images, stamp)).encode())
         for paged, _ in self.images:

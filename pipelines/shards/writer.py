@@ -1,4 +1,4 @@
-"""One shard on its way to disk: record batches in, bytes hashed and written as they come."""
+"""The writer of one shard: record batches come in, their bytes are hashed and written."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -20,10 +20,10 @@ LARGE = 256 * 1024  # bytes worth a call to the operating system and to another 
 
 
 class HashingSink:
-    """What pyarrow writes into: small pieces are gathered, large ones hashed while written.
+    """A file for pyarrow to write into: small pieces are gathered, large ones hashed while written.
 
-    A shard is mostly image bytes, but most pieces are small; each call that lets go of the
-    interpreter's lock may wait long to have it back, so there must be few of them.
+    A shard is mostly image bytes, but most pieces are small; each call that releases the
+    interpreter's lock may wait long to get it back, so there must be few such calls.
     """
 
     closed = False
@@ -36,7 +36,7 @@ class HashingSink:
         self.bytes = 0
 
     def write(self, data: pa.Buffer | bytes) -> int:
-        """Take data in; it may be changed afterwards."""
+        """Take bytes in; the caller may change the buffer afterwards."""
         view = memoryview(data)
         self.bytes += len(view)
         if len(view) < LARGE:
@@ -49,7 +49,7 @@ class HashingSink:
         return len(view)
 
     def flush(self) -> None:
-        """Pass on what is gathered."""
+        """Write the gathered bytes."""
         if self._gathered:
             self._pass_on(memoryview(bytes(self._gathered)))
             self._gathered.clear()
@@ -66,10 +66,10 @@ class HashingSink:
         self._hasher.shutdown()
 
     def close(self) -> None:
-        """Do nothing; the file belongs to who opened it."""
+        """Do nothing; whoever opened the file closes it."""
 
     def sha256(self) -> str:
-        """Return the digest of all that was passed on, in hexadecimal."""
+        """Return the SHA-256 of all bytes written, in hexadecimal."""
         return self._digest.hexdigest()
 
 
@@ -77,7 +77,7 @@ class HashingSink:
 class _Batch:
     rows: list[int] = field(default_factory=list)  # numbers among the shard's rows
     sizes: list[Size] = field(default_factory=list)
-    changed: dict[int, pa.RecordBatch] = field(default_factory=dict)  # by place in the batch
+    changed: dict[int, pa.RecordBatch] = field(default_factory=dict)  # by position in the batch
 
 
 class ShardFile:
@@ -103,12 +103,12 @@ class ShardFile:
         self.images.commit(len(last))
 
     def add(self, row: int, size: Size, changed: pa.RecordBatch | None = None) -> None:
-        """Add a row, whose image, if it is embedded, has been put into `images`.
+        """Add a row; the bytes of an embedded image have been put into `images` before.
 
         Args:
-            row: its number among the shard's rows.
-            size: width and height of its stored image, pixels.
-            changed: a batch of one row to take instead.
+            row: number of the row among the shard's rows.
+            size: width and height of the stored image, pixels.
+            changed: a batch of one row to write instead.
         """
         if changed is not None:
             self._batch.changed[len(self._batch.rows)] = changed
@@ -119,7 +119,7 @@ class ShardFile:
             self._hand_over()
 
     def finish(self) -> None:
-        """Write what is left and the end of the stream."""
+        """Write the last batch and the end of the stream."""
         if self._batch.rows:
             self._hand_over()
         self._wait()
@@ -156,9 +156,9 @@ def _replaced(batch: pa.RecordBatch, changed: Mapping[int, pa.RecordBatch]) -> p
         return batch
     pieces = []
     begin = 0
-    for place, row in changed.items():
-        pieces += [batch.slice(begin, place - begin), row]
-        begin = place + 1
+    for position, row in changed.items():
+        pieces += [batch.slice(begin, position - begin), row]
+        begin = position + 1
     return pa.concat_batches([*pieces, batch.slice(begin)])
 
 

@@ -1,10 +1,10 @@
-"""What is installed only where it is asked for: the extras that commands may need."""
+"""Extras: optional dependencies that some commands need."""
 
 from importlib import import_module
 
 from schemas.errors import UsageError
 
-MODULES = {  # of each extra, those without which it is not there
+MODULES = {  # of each extra, the modules that must be there
     "gcp": ("google.cloud.storage",),
     "s3": ("boto3",),
     "serve": ("aiohttp", "httpx2", "openai"),
@@ -15,8 +15,8 @@ def require(extra: str, what: str) -> None:
     """Raise `UsageError`, which says what to install, where an extra is missing.
 
     Args:
-        extra: its name.
-        what: needs it.
+        extra: name of the extra.
+        what: the flag or path that needs it, for the message.
     """
     try:
         for name in MODULES[extra]:

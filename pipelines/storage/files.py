@@ -1,6 +1,6 @@
-"""Files, wherever they lie: Beam's file systems, with a short cut for local ones.
+"""Files, local or remote: Beam's file systems, with a short cut for local ones.
 
-`gs://` and `s3://` work where the extra for them is installed. What is written here appears
+`gs://` and `s3://` paths work where their extra is installed. A file that is written here appears
 under its name only when it is whole.
 """
 
@@ -20,21 +20,21 @@ from schemas.errors import InputFileError, UsageError
 
 CHUNK_BYTES = 256 * 1024
 TEMPORARY = ".tmp-"
-DELETES_BY_PATTERN = ("gs://",)  # stores of Beam's that take what they shall delete for patterns
+DELETES_BY_PATTERN = ("gs://",)  # stores for which Beam takes a name to delete for a pattern
 
-# Each in a class of its own; `[[]` would do, but `re` warns of it: this is all but what comes
-# before and after the bracket.
+# Each as a character class. For the bracket, `[[]` would do, but `re` warns of it: this class is
+# all characters but those before and after it.
 _QUOTED = {"*": "[*]", "?": "[?]", "[": "[!\0-Z\\-\U0010ffff]"}
-EXTRAS = {"gs": "gcp", "s3": "s3"}  # that open paths of a kind
+EXTRAS = {"gs": "gcp", "s3": "s3"}  # the extra that opens paths of a scheme
 
 
 def is_local(path: str) -> bool:
-    """Tell whether a path names a file of this machine."""
+    """Tell whether a path is of this machine, that is without a scheme such as `gs://`."""
     return FileSystems.get_scheme(path) is None
 
 
 def check_reachable(path: str) -> None:
-    """Raise `UsageError` for a path of a kind that nothing installed here can open."""
+    """Raise `UsageError` for a path whose scheme nothing installed here can open."""
     scheme = FileSystems.get_scheme(path)
     if scheme in EXTRAS:  # Beam knows s3:// without what it takes to open it
         require(EXTRAS[scheme], path)
@@ -80,17 +80,17 @@ def walk(folder: str, *, links: bool = True) -> Iterator[tuple[str, int]]:
             matches = FileSystems.match([_pattern(prefix) + "**"])[0].metadata_list
         except BeamIOError as error:
             raise InputFileError(f"cannot list {folder}: {error}") from None
-        for found in matches:
-            if not found.path.endswith("/"):  # what stands for a folder
-                yield found.path.removeprefix(prefix), found.size_in_bytes
+        for match in matches:
+            if not match.path.endswith("/"):  # what stands for a folder
+                yield match.path.removeprefix(prefix), match.size_in_bytes
 
 
 def _walk(
     folder: str, below: str, links: bool, above: frozenset[tuple[int, int]] = frozenset()
 ) -> Iterator[tuple[str, int]]:
     try:
-        found = os.stat(folder)
-        here = found.st_dev, found.st_ino
+        status = os.stat(folder)
+        here = status.st_dev, status.st_ino
         if here in above:
             return  # a link that leads back up
         with os.scandir(folder) as entries:
@@ -107,7 +107,7 @@ def _walk(
 
 
 def exists(path: str) -> bool:
-    """Tell whether a file is there, or a folder; a remote one is if it holds a file."""
+    """Tell whether a file or folder is there; a remote folder is there if it holds a file."""
     return bool(FileSystems.exists(path)) or _is_folder(path)
 
 
@@ -128,19 +128,19 @@ def size_of(path: str) -> int:
 
 
 def _pattern(name: str) -> str:
-    """Return a pattern that this name alone fits; Beam has no other way to quote."""
+    """Return a pattern that fits this name alone; Beam has no other way to quote."""
     return "".join(_QUOTED.get(character, character) for character in name)
 
 
 def free_bytes(path: str) -> int | None:
-    """Return the free space where a local path is or would be; None for remote ones."""
+    """Return the free bytes where a local path is or would be; None for a remote path."""
     if not is_local(path):
         return None
     folder = os.path.abspath(path)
     while not os.path.exists(folder):
         folder = os.path.dirname(folder)
-    found = os.statvfs(folder)
-    return found.f_bavail * found.f_frsize
+    space = os.statvfs(folder)
+    return space.f_bavail * space.f_frsize
 
 
 def open_read(path: str) -> BinaryIO:
@@ -161,7 +161,7 @@ def read_into(path: str, room: memoryview) -> int:
 
 
 def make_folder(path: str) -> None:
-    """Make a folder and those above it, unless they are there."""
+    """Make a folder and the folders above it, where they are missing."""
     if is_local(path):
         os.makedirs(path, exist_ok=True)
     elif not FileSystems.exists(path):
@@ -170,7 +170,7 @@ def make_folder(path: str) -> None:
 
 @contextmanager
 def open_whole(path: str) -> Iterator[BinaryIO]:
-    """Open a file for writing under a temporary name; it takes its own when the block ends well."""
+    """Open a file for writing under a temporary name; it is renamed when the block ends well."""
     folder, _, name = path.rpartition("/")
     folder = folder or ("/" if path.startswith("/") else ".")
     make_folder(folder)
@@ -200,7 +200,7 @@ def write_whole(path: str, content: bytes) -> None:
 
 
 def delete(paths: list[str]) -> None:
-    """Delete those of the files that are there."""
+    """Delete the files of a list that exist; the others are passed over."""
     for path in filter(is_local, paths):  # Beam would take a bracket in a name for a pattern
         with suppress(FileNotFoundError):
             os.remove(path)
@@ -216,8 +216,8 @@ def delete(paths: list[str]) -> None:
 def fingerprint(path: str) -> tuple[str, int]:
     """Return the SHA-256 of a file's bytes, or of a folder's listing, and the size in bytes.
 
-    A listing is the names and sizes of all files below the folder: what is written into one of
-    them does not change it as long as its size stays.
+    A listing is the names and sizes of all files below the folder: a file that changes and keeps
+    its size does not change the listing.
     """
     if not _is_folder(path):
         return sha256_of(path)

@@ -1,4 +1,4 @@
-"""YAML files of a user's own, and JSON, which is YAML too."""
+"""YAML files that a user wrote, and JSON, which is YAML too."""
 
 from typing import Any
 
@@ -7,20 +7,20 @@ import yaml
 from pipelines.storage import files
 from schemas.errors import UsageError
 
-# What PyYAML raises besides its own: on `2020-13-45`, `!!int ""`, `!!timestamp x`, a number of
-# 5,000 digits, 3,000 brackets one in the other.
+# Errors that PyYAML raises besides its own: on `2020-13-45`, `!!int ""`, `!!timestamp x`, a number
+# of 5,000 digits, 3,000 brackets one in the other.
 _ODD = (ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
 def read_yaml(path: str, what: str) -> Any:
-    """Return what is in a file.
+    """Return the content of a YAML file.
 
     Args:
         path: of the file.
-        what: a person calls it.
+        what: a word for the file in messages, e.g. "recipe".
 
     Raises:
-        UsageError: it cannot be read, or is no YAML.
+        UsageError: the file cannot be read, or is no YAML.
     """
     try:
         with files.open_read(path) as file:

@@ -1,4 +1,4 @@
-"""Verify: re-read a whole build, trust none of it, and name what is wrong."""
+"""Verify: a whole build is read again, trusted in nothing, and every problem is named."""
 
 from pipelines.verify.output import Report, verify
 

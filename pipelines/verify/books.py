@@ -1,4 +1,4 @@
-"""Verify the books: the ledger balances, and agrees with the shards and with `_rejected/`."""
+"""Verify the ledger: it balances, and agrees with the shards and with the rejected items."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ Outcomes = Counter[tuple[str, ...]]  # split, stage, kind, reason
 
 
 def book_problems(output: str, manifest: Manifest) -> Iterator[str]:
-    """Yield what is wrong with `ledger.json`, and with the lists of rejected items."""
+    """Yield the problems of the ledger and of the lists of rejected items."""
     try:
         ledger = read_ledger(output)
     except InputFileError as error:

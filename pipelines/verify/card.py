@@ -1,4 +1,4 @@
-"""Verify the dataset card: `load_dataset` goes by its header, so it must fit the manifest."""
+"""Verify the dataset card: `load_dataset` reads its header, which must fit the manifest."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -66,7 +66,7 @@ def _defaults(header: Any) -> list[str]:
 
 
 def _layout(manifest: Manifest) -> Layout:
-    """Return the shards of every split with rows: a config per source, and one of them all."""
+    """Return the shards of every split with rows, by config: one per source, and the united one."""
     layout: dict[SplitOf, list[Shard]] = defaultdict(list)
     united = _default(manifest)
     for shard in manifest.filled():
@@ -76,17 +76,17 @@ def _layout(manifest: Manifest) -> Layout:
 
 
 def _default(manifest: Manifest) -> str:
-    """Return the config that unites all sources: the recipe, or the only source without one."""
+    """Return the config of all sources: the recipe's name, or without a recipe the only source."""
     configs = {shard.config for shard in manifest.filled()}
     recipe = str(manifest.identity.recipe.get("name"))
     return configs.pop() if len(configs) == 1 and recipe == BY_FLAGS else recipe
 
 
-def _size_problems(found: Mapping[SplitOf, tuple[int, int]], layout: Layout) -> Iterator[str]:
-    for config, split in sorted(found.keys() | layout.keys()):
+def _size_problems(stated: Mapping[SplitOf, tuple[int, int]], layout: Layout) -> Iterator[str]:
+    for config, split in sorted(stated.keys() | layout.keys()):
         shards = layout.get((config, split), [])
         expected = sum(shard.rows for shard in shards), sum(shard.bytes for shard in shards)
-        if (sizes := found.get((config, split), (0, 0))) != expected:
+        if (sizes := stated.get((config, split), (0, 0))) != expected:
             yield (
                 f"{config}/{split} has {sizes[0]} examples in {sizes[1]} bytes, "
                 f"expected {expected[0]} in {expected[1]} as in the manifest"
@@ -94,12 +94,12 @@ def _size_problems(found: Mapping[SplitOf, tuple[int, int]], layout: Layout) -> 
 
 
 def _file_problems(
-    found: Mapping[SplitOf, list[str]], layout: Layout, manifest: Manifest
+    stated: Mapping[SplitOf, list[str]], layout: Layout, manifest: Manifest
 ) -> Iterator[str]:
     paths = [shard.path for shard in manifest.shards]
-    for config, split in sorted(found.keys() | layout.keys()):
+    for config, split in sorted(stated.keys() | layout.keys()):
         expected = {shard.path for shard in layout.get((config, split), [])}
-        patterns = found.get((config, split), [])
+        patterns = stated.get((config, split), [])
         matched = {path for path in paths if any(_matches(path, like) for like in patterns)}
         if matched != expected:
             yield (

@@ -1,4 +1,4 @@
-"""Verify that no two rows of a build bear one id, without holding the ids."""
+"""Verify that no two rows of a build have the same id, without holding the ids in memory."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,15 +10,15 @@ from pipelines.verify.shard import DIGEST_BYTES, Finding
 
 
 def repeated_ids(output: str, findings: Sequence[Finding]) -> Iterator[str]:
-    """Yield the ids of several rows. Shards that hold one are read once more, to name it."""
+    """Yield a problem for each id of several rows; shards that hold one are read again."""
     if not findings:
         return
     digests = [np.frombuffer(finding.ids, f"S{DIGEST_BYTES}") for finding in findings]
     values, counts = np.unique(np.concatenate(digests), return_counts=True)
     repeated = values[counts > 1]
     places: dict[str, list[str]] = {}
-    for finding, found in zip(findings, digests, strict=True):
-        rows = np.isin(found, repeated).nonzero()[0].tolist()
+    for finding, shard_digests in zip(findings, digests, strict=True):
+        rows = np.isin(shard_digests, repeated).nonzero()[0].tolist()
         for record_id in _ids(files.join(output, finding.path), rows):
             places.setdefault(record_id, []).append(finding.path)
     for record_id, paths in places.items():

@@ -1,4 +1,4 @@
-"""Verify that the folder holds the shards which the manifest lists, all of them and no others."""
+"""Verify that the folder holds all shards that the manifest lists, and no others."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,7 +8,7 @@ from schemas.manifest import Manifest, Shard
 
 
 def listing_problems(manifest: Manifest, sizes: Mapping[str, int]) -> Iterator[str]:
-    """Yield where the manifest and the folder differ.
+    """Yield each difference between the manifest and the folder.
 
     Args:
         manifest: of the build.
@@ -38,5 +38,5 @@ def _gaps(shards: Iterable[Shard]) -> Iterator[str]:
     for split, numbers in splits.items():
         of = numbers[0][1]
         if len(numbers) != of or set(numbers) != {(index, of) for index in range(of)}:
-            found = ", ".join(f"{index} of {of}" for index, of in sorted(numbers))
-            yield f"{MANIFEST}: lists {found} of {split}, expected 0 to {of - 1} of {of}"
+            listed = ", ".join(f"{index} of {of}" for index, of in sorted(numbers))
+            yield f"{MANIFEST}: lists {listed} of {split}, expected 0 to {of - 1} of {of}"

@@ -1,10 +1,10 @@
 """Verify a whole build, in order:
 
-1. The manifest is what everything else is held against; without it there is nothing to verify.
+1. The manifest is read; without it there is nothing to compare with.
 2. The folder holds the shards that the manifest lists, and no others.
-3. Every shard is read once, in parallel: bytes, stream, rows, which build they are of, pictures.
+3. Every shard is read once, in parallel: bytes, stream, rows, provenance, pictures.
 4. Ids are unique over all shards.
-5. What a rerun goes by, the ledger, the rejected items and the card agree with the manifest.
+5. The identity, the ledger, the rejected items and the card agree with the manifest.
 """
 
 import logging
@@ -34,7 +34,7 @@ OnProgress = Callable[[int, int], None]  # records done, records in all
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a verification found."""
+    """The outcome of a verification."""
 
     problems: list[str]  # each names a file and, where there is one, a row
     rows: int
@@ -59,8 +59,9 @@ def verify(
     Args:
         output: the folder of the build.
         workers: processes that read shards.
-        image_root: below which the pictures of a build by reference lie; None: they are not read.
-        on_progress: told after each shard.
+        image_root: the folder below which the pictures of a build by reference lie; None: they
+            are not read.
+        on_progress: called after each shard.
 
     Raises:
         VerifyError: there is no manifest that can be read, or a worker process died.
@@ -111,13 +112,13 @@ def _findings(jobs: Sequence[Job], workers: int, on_progress: OnProgress | None)
 
 
 def _prepare() -> None:
-    """Make a process that was just started like the one that started it."""
+    """Set up a worker process like the process that started it."""
     logging.disable(logging.WARNING)
     open_remote_files(())
 
 
 def spread(function: Callable[[T], U], jobs: Sequence[T], workers: int) -> Iterator[U]:
-    """Yield the function's results in the order of the jobs, worked on by several processes."""
+    """Yield the function's results in the order of the jobs, which several processes work on."""
     if workers == 1 or len(jobs) < 2:
         yield from map(function, jobs)
         return

@@ -1,4 +1,4 @@
-"""Verify one picture: readers must get the pixels that a record's boxes are drawn on."""
+"""Verify one picture: readers must get the pixels that a record's boxes refer to."""
 
 import struct
 import warnings
@@ -19,12 +19,12 @@ _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error)
 
 
 def picture_problem(row: Row, images: ImagesMode, image_root: str | None) -> str | None:
-    """Return what is wrong with a record's picture; None where it is right, or has none.
+    """Return the problem of a record's picture; None where the picture is right or there is none.
 
     Args:
         row: the record, its `width` and `height` in pixels.
-        images: whether the bytes should be in the record.
-        image_root: below which referenced pictures lie; None: do not look.
+        images: whether the record should hold the bytes or a path only.
+        image_root: the folder below which referenced pictures lie; None: they are not read.
     """
     if (image := row["image"]) is None:
         return None
@@ -41,7 +41,7 @@ def picture_problem(row: Row, images: ImagesMode, image_root: str | None) -> str
 
 
 def _embedded(data: bytes, size: tuple[int, int]) -> str | None:
-    """Decode every pixel, as readers will, and expect the picture upright."""
+    """Return the problem of an embedded picture: every pixel is decoded, and it must be upright."""
     try:
         picture = inspect(data)
         with warnings.catch_warnings():
@@ -61,7 +61,7 @@ def _embedded(data: bytes, size: tuple[int, int]) -> str | None:
 
 
 def _referenced(path: str, size: tuple[int, int]) -> str | None:
-    """Expect a picture whose stored or upright pixels are those that were annotated."""
+    """Return the problem of a picture whose size, stored or upright, is not the record's."""
     try:
         with files.open_read(path) as file:
             picture = inspect(file.read())
@@ -73,5 +73,5 @@ def _referenced(path: str, size: tuple[int, int]) -> str | None:
     return None if size in (stored, upright_size(picture)) else _other_size(stored, size)
 
 
-def _other_size(found: tuple[int, int], expected: tuple[int, int]) -> str:
-    return f"image is {found[0]} x {found[1]} pixels, the record says {expected[0]} x {expected[1]}"
+def _other_size(size: tuple[int, int], expected: tuple[int, int]) -> str:
+    return f"image is {size[0]} x {size[1]} pixels, the record says {expected[0]} x {expected[1]}"

@@ -1,4 +1,4 @@
-"""What a person reads at the end of a verification."""
+"""The report that the console shows at the end of a verification."""
 
 from rich.console import Console
 from rich.filesize import decimal
@@ -6,16 +6,16 @@ from rich.markup import escape
 
 from pipelines.verify.output import Report
 
-MOST_PROBLEMS = 50
+MAX_PROBLEMS = 50
 
 
 def print_report(report: Report) -> None:
-    """Print what verification found."""
+    """Print the problems of a build, and a line with the verdict."""
     console = Console(highlight=False)
-    for problem in report.problems[:MOST_PROBLEMS]:
+    for problem in report.problems[:MAX_PROBLEMS]:
         shown = problem.encode(errors="backslashreplace").decode()  # names may be no UTF-8
         console.print(f"[red]wrong[/red] {escape(shown)}", soft_wrap=True)
-    if (more := len(report.problems) - MOST_PROBLEMS) > 0:
+    if (more := len(report.problems) - MAX_PROBLEMS) > 0:
         console.print(f"and {more:,} more")
     verdict = "verified" if report.ok else f"{len(report.problems):,} problems"
     console.print(

@@ -15,7 +15,7 @@ from schemas.check import Row, check_record
 from schemas.manifest import ImagesMode, Shard
 
 DIGEST_BYTES = 16
-MOST_LINES = 100  # about the rows of one shard
+MAX_LINES = 100  # of problems with the rows of one shard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,16 +24,16 @@ class Job:
 
     output: str
     shard: Shard
-    size: int  # bytes, as found on disk
+    size: int  # of its file, bytes
     images: ImagesMode
-    image_root: str | None  # below which referenced pictures lie; None: do not look
-    stamp: Stamp  # what every record says of the build
-    evaluation: bool  # whether every record, or none, holds what it is scored by
+    image_root: str | None  # the folder of referenced pictures; None: they are not read
+    stamp: Stamp  # what the provenance of every record should hold
+    evaluation: bool  # whether every record holds what it is scored by; else no record does
 
 
 @dataclass(slots=True, kw_only=True)
 class Finding:
-    """What was found in one shard."""
+    """The problems of one shard, and how much of it was read."""
 
     path: str  # below the output
     problems: list[str] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Finding:
 
 
 def verify_shard(job: Job) -> Finding:
-    """Re-read a shard once and name what is wrong with it; damage is a line, never an error."""
+    """Return the problems of a shard, which is read once; damage is a problem, never an error."""
     finding = Finding(path=job.shard.path)
     lines: list[str] = []
     try:
@@ -85,9 +85,9 @@ def _stream_problems(source: HashingSource, job: Job, finding: Finding) -> Itera
 
 
 def _row_problems(row: Row, job: Job) -> Iterator[str]:
-    found, expected = (row["source"], row["split"]), (job.shard.config, job.shard.split)
-    if found != expected:
-        yield f"source and split are {found}, expected {expected}"
+    stated, expected = (row["source"], row["split"]), (job.shard.config, job.shard.split)
+    if stated != expected:
+        yield f"source and split are {stated}, expected {expected}"
     if job.evaluation and row["evaluation"] is None:
         yield "evaluation is null, expected what the record is scored by"
     if not job.evaluation and row["evaluation"] is not None:
@@ -100,7 +100,7 @@ def _row_problems(row: Row, job: Job) -> Iterator[str]:
 
 
 def digest_of(record_id: str | None) -> bytes:
-    """Return what stands for an id when ids are compared."""
+    """Return the digest by which ids are compared, of `DIGEST_BYTES` bytes."""
     return blake2b((record_id or "").encode(), digest_size=DIGEST_BYTES).digest()
 
 
@@ -109,18 +109,18 @@ def _difference(schema: pa.Schema) -> str | None:
         return None
     if schema.names != contract.SCHEMA.names:
         return f"its fields are {', '.join(schema.names)}"
-    for found, expected in zip(schema, contract.SCHEMA, strict=True):
-        if not found.equals(expected, check_metadata=True):
-            return f"{found.name} is {found.type}, expected {expected.type}"
+    for actual, expected in zip(schema, contract.SCHEMA, strict=True):
+        if not actual.equals(expected, check_metadata=True):
+            return f"{actual.name} is {actual.type}, expected {expected.type}"
     return f"its metadata is {schema.metadata}"
 
 
 def _capped(lines: Iterable[str]) -> list[str]:
-    """Return the first lines and how many more there are; all are drawn."""
+    """Return the first lines and the number of the others; the iterable is read to its end."""
     kept: list[str] = []
     more = 0
     for line in lines:
-        if len(kept) < MOST_LINES:
+        if len(kept) < MAX_LINES:
             kept.append(line)
         else:
             more += 1

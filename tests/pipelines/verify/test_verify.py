@@ -19,7 +19,7 @@ from PIL import Image
 from pipelines.card.card import front_matter
 from pipelines.verify import verify
 from pipelines.verify.output import spread
-from pipelines.verify.shard import MOST_LINES
+from pipelines.verify.shard import MAX_LINES
 from schemas.errors import VerifyError
 from schemas.manifest import Manifest
 from schemas.shard import SCHEMA
@@ -261,8 +261,8 @@ def test_the_lines_about_a_shard_are_capped(output):
     output.write_rows([rows[0]] * 150)
     output.seal(rows=150)
     problems = output.problems()
-    assert problems[MOST_LINES] == f"{SHARD}: and 50 more problems"
-    assert problems[MOST_LINES + 1] == f"{SHARD}: 150 rows have the id {rows[0]['id']!r}"
+    assert problems[MAX_LINES] == f"{SHARD}: and 50 more problems"
+    assert problems[MAX_LINES + 1] == f"{SHARD}: 150 rows have the id {rows[0]['id']!r}"
 
 
 def test_a_referenced_picture_that_is_not_the_annotated_one(referring, sample_world, tmp_path):
