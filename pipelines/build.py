@@ -7,16 +7,13 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.pvalue import AsIter, PCollection
 
-from pipelines.attach import DescribeRegions
+from pipelines.images import ComposeImage, ComposeImages, PrepareImage, PrepareImages
 from pipelines.plan import Plan
 from pipelines.publish import Publish
 from pipelines.read import ReadSources
 from pipelines.write import WriteShards
 from schemas.sample import ScreenedImage
 from schemas.source import SplitFacts
-from transforms.compose import ComposeConversations
-from transforms.guard import GuardImages
-from transforms.screen import ScreenRegions
 from transforms.stage import StageOutputs
 from transforms.subsample import (
     CategoryKey,
@@ -28,8 +25,8 @@ from transforms.subsample import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """The stages that every flow begins with, and what they give on."""
+class Selected:
+    """What a recipe takes of its sources; every flow begins with that."""
 
     stages: tuple[StageOutputs[Any], ...]
     facts: PCollection[SplitFacts]
@@ -39,34 +36,24 @@ class Prepared:
 
 def build(root: beam.Pipeline, plan: Plan, parts: int) -> None:
     """Lay out the pipeline of a build that reads each split in so many parts."""
-    prepared = prepare(root, plan, parts)
-    described = prepared.images | "Describe" >> DescribeRegions(plan.splits)
-    composed = described.kept | "Compose" >> ComposeConversations(
-        plan.resolved.tasks, plan.resolved.instruction
-    )
-    written = composed.kept | "Write" >> WriteShards(plan.write_options(), prepared.facts)
-
-    stages = (*prepared.stages, described, composed, written)
-    written.kept | "Publish" >> Publish(plan, stages, prepared.short)
+    selected = select_regions(root, plan, parts)
+    composed = selected.images | "Compose" >> ComposeImages(ComposeImage.of(plan))
+    written = composed.kept | "Write" >> WriteShards(plan.write_options(), selected.facts)
+    stages = (*selected.stages, composed, written)
+    written.kept | "Publish" >> Publish(plan, stages, selected.short)
 
 
-def prepare(root: beam.Pipeline, plan: Plan, parts: int) -> Prepared:
+def select_regions(root: beam.Pipeline, plan: Plan, parts: int) -> Selected:
     """Lay out the stages up to the images and regions that the recipe takes."""
     caps = plan.resolved.caps
     read, facts = root | "Read" >> ReadSources(plan.splits, parts)
-    guarded = read.kept | "Guard" >> GuardImages(plan.guard.picture_names, plan.guard.forbidden)
-    screened = guarded.kept | "Screen" >> ScreenRegions(plan.recipe.masks)
-    smallest = screened.kept | "FindSmallest" >> FindSmallest(caps)
-    sampled = screened.kept | "Sample" >> SampleRegions(caps, smallest)
+    prepared = read.kept | "Prepare" >> PrepareImages(PrepareImage.of(plan))
+    smallest = prepared.kept | "FindSmallest" >> FindSmallest(caps)
+    sampled = prepared.kept | "Sample" >> SampleRegions(caps, smallest)
     short = facts | "Short" >> beam.FlatMap(
         _short, AsIter(smallest), per_category=caps.per_category
     )
-    return Prepared(
-        stages=(read, guarded, screened, sampled),
-        facts=facts,
-        images=sampled.kept,
-        short=short,
-    )
+    return Selected(stages=(read, prepared, sampled), facts=facts, images=sampled.kept, short=short)
 
 
 def _short(

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from apache_beam.pvalue import PCollection
 from apache_beam.utils.windowed_value import WindowedValue
 
+from pipelines.shards.grouping import GroupByShard
 from pipelines.shards.options import ShardKey, WriteOptions, shard_key
 from pipelines.shards.pages import Packer, Page, PagedImage, pack_page
 from pipelines.shards.rows import ShardRows
@@ -34,13 +35,6 @@ from transforms.orientation import annotated_as_stored, turn_rows, upright_size
 from transforms.picture import Picture, inspect, upright
 from transforms.progress import Progress
 from transforms.stage import StageDoFn, StageOutputs, StageTransform, in_bundle, run_stage
-
-
-def shard_keys(facts: SplitFacts, options: WriteOptions) -> Iterator[tuple[ShardKey, Page]]:
-    """Yield every shard of a split with nothing in it, so that none is missing for being empty."""
-    for index in range(facts.shards):
-        nothing = pack_page([], options.images, options.stamp)
-        yield (facts.source, facts.split, index, facts.shards), nothing
 
 
 def write_shard(
@@ -214,6 +208,5 @@ class WriteShards(StageTransform[PCollection[list[Draft]], StageOutputs[Shard]])
     def expand(self, pcoll: PCollection[list[Draft]]) -> StageOutputs[Shard]:
         """Pack, group by shard, write."""
         packed = pcoll | "Pack" >> beam.ParDo(_PackByShard(self.options))
-        every_shard = self.facts | "EveryShard" >> beam.FlatMap(shard_keys, self.options)
-        by_shard = (packed, every_shard) | beam.Flatten() | "ByShard" >> beam.GroupByKey()
-        return run_stage(by_shard, _WriteShard(self.options))
+        empty = pack_page([], self.options.images, self.options.stamp)
+        return run_stage(packed | GroupByShard(self.facts, empty), _WriteShard(self.options))

@@ -32,6 +32,7 @@ class Expression(msgspec.Struct, frozen=True, gc=False):
     text: str
 
     kind: ClassVar[Kind] = Kind.SENTENCE
+    decides_sampling: ClassVar[bool] = True
 
     def region_ids(self) -> tuple[str, ...]:
         """Return the ids of the item's regions."""
@@ -53,6 +54,7 @@ class CaptionRef(msgspec.Struct, frozen=True, gc=False):
     region_id: str
 
     kind: ClassVar[Kind] = Kind.SENTENCE
+    decides_sampling: ClassVar[bool] = False  # a build takes the regions it would take without it
 
     def region_ids(self) -> tuple[str, ...]:
         """Return the ids of the item's regions."""
@@ -69,6 +71,7 @@ class DetailedCaption(msgspec.Struct, frozen=True, gc=False):
     captioner: CaptionProvenance
 
     kind: ClassVar[Kind] = Kind.SENTENCE
+    decides_sampling: ClassVar[bool] = True
 
     def region_ids(self) -> tuple[str, ...]:
         """Return the ids of the item's regions."""
@@ -84,6 +87,7 @@ class Relationship(msgspec.Struct, frozen=True, gc=False):
     object_id: str
 
     kind: ClassVar[Kind] = Kind.RELATIONSHIP
+    decides_sampling: ClassVar[bool] = True
 
     def region_ids(self) -> tuple[str, ...]:
         """Return the ids of both regions, subject first."""
@@ -97,6 +101,7 @@ class GroundedCaption(msgspec.Struct, frozen=True, gc=False):
     caption: Passage
 
     kind: ClassVar[Kind] = Kind.SENTENCE
+    decides_sampling: ClassVar[bool] = True
 
     def region_ids(self) -> tuple[str, ...]:
         """Return the ids of the mentioned regions, each once, in order of first mention."""
@@ -124,6 +129,7 @@ class Question(msgspec.Struct, frozen=True, gc=False):
     rationales: Choices | None = None
 
     kind: ClassVar[Kind] = Kind.QUESTION
+    decides_sampling: ClassVar[bool] = True
 
     def region_ids(self) -> tuple[str, ...]:
         """Return the ids of the mentioned regions, each once, in order of first mention."""
@@ -147,6 +153,7 @@ class Dialogue(msgspec.Struct, frozen=True, gc=False):
     rounds: tuple[Round, ...]
 
     kind: ClassVar[Kind] = Kind.DIALOGUE
+    decides_sampling: ClassVar[bool] = True
 
     def region_ids(self) -> tuple[str, ...]:
         """Return no ids: the text names no region."""
@@ -161,6 +168,7 @@ class YesNoQuestion(msgspec.Struct, frozen=True, gc=False):
     yes: bool  # the right answer
 
     kind: ClassVar[Kind] = Kind.QUESTION
+    decides_sampling: ClassVar[bool] = True
 
     def region_ids(self) -> tuple[str, ...]:
         """Return no ids: the text names no region."""

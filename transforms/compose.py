@@ -1,10 +1,8 @@
 """Compose: from an image's regions and what is said of them to its conversations."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from apache_beam.pvalue import PCollection
 from msgspec.structs import replace
 
 from prompts.catalog import DIALOGUES, EVALUATIONS
@@ -13,11 +11,9 @@ from prompts.instruction import Instruction
 from prompts.merging import merged
 from schemas.ids import sample_id
 from schemas.item import DetailedCaption
-from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import MULTI_TASK, Conversation, Draft, ScreenedImage, Task
 from transforms.ledger import StageLedger
-from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage
 
 
 def compose_image(
@@ -109,37 +105,3 @@ def _reject_unused(screened: ScreenedImage, draft: Draft, ledger: StageLedger) -
         for item in screened.items:
             if (item.kind, item.id) not in used:
                 ledger.reject(image, item.kind, item.id, cause)
-
-
-class _ComposeImages(StageDoFn[list[ScreenedImage], list[Draft]]):
-    stage = Stage.COMPOSE
-
-    def __init__(self, tasks: Mapping[str, Sequence[Task]], instruction: Instruction) -> None:
-        self._tasks = tasks
-        self._instruction = instruction
-
-    def results(self, element: list[ScreenedImage]) -> Iterator[list[Draft]]:
-        """Yield the drafts of a batch of images."""
-        composed = [
-            compose_image(
-                screened, self._tasks[screened.image.source], self._instruction, self.ledger
-            )
-            for screened in element
-        ]
-        drafts = [draft for draft in composed if draft is not None]
-        yield drafts
-        self.progress.add(len(drafts))  # what is left to be written
-
-
-@dataclass
-class ComposeConversations(
-    StageTransform[PCollection[list[ScreenedImage]], StageOutputs[list[Draft]]]
-):
-    """Batches of ScreenedImage -> of Draft, with rejections and tallies beside them."""
-
-    tasks: Mapping[str, Sequence[Task]]  # of each source
-    instruction: Instruction
-
-    def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> StageOutputs[list[Draft]]:
-        """Apply `compose_image` to every image."""
-        return run_stage(pcoll, _ComposeImages(self.tasks, self.instruction))

@@ -6,17 +6,12 @@ the id of a Flickr photo. A picture that has another name elsewhere (Visual Geno
 forbidden under all of its names.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
-from apache_beam.pvalue import PCollection
-
-from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo
 from schemas.source import SourceImage
 from transforms.ledger import StageLedger
-from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage, skip_stage
 
 Forbidden = Mapping[str, str]  # name of a picture to the evaluation that is done on it
 PictureName = Callable[[ImageInfo], str | None]  # its name, e.g. "coco/139"; None: it has none
@@ -53,36 +48,3 @@ def guard_image(
     for item in source_image.items:
         ledger.sampled_out(image, item.kind)
     return False
-
-
-class _GuardImages(StageDoFn[list[SourceImage], list[SourceImage]]):
-    stage = Stage.GUARD
-
-    def __init__(
-        self, picture_names: Mapping[tuple[str, str], PictureName], forbidden: Forbidden
-    ) -> None:
-        self._picture_names = picture_names
-        self._forbidden = forbidden
-
-    def results(self, element: list[SourceImage]) -> Iterator[list[SourceImage]]:
-        """Yield the images of a batch that may be trained on."""
-        yield [source_image for source_image in element if self._passes(source_image)]
-
-    def _passes(self, source_image: SourceImage) -> bool:
-        image = source_image.image
-        picture_name = self._picture_names.get((image.source, image.split))
-        return guard_image(source_image, picture_name, self._forbidden, self.ledger)
-
-
-@dataclass
-class GuardImages(StageTransform[PCollection[list[SourceImage]], StageOutputs[list[SourceImage]]]):
-    """Batches of SourceImage -> the same without pictures that an evaluation is done on."""
-
-    picture_names: Mapping[tuple[str, str], PictureName]  # by source and split to train on
-    forbidden: Forbidden
-
-    def expand(self, pcoll: PCollection[list[SourceImage]]) -> StageOutputs[list[SourceImage]]:
-        """Apply `guard_image` to every image of a split to train on."""
-        if not self.picture_names or not self.forbidden:
-            return skip_stage(pcoll)
-        return run_stage(pcoll, _GuardImages(self.picture_names, self.forbidden))

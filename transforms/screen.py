@@ -4,14 +4,10 @@ Crowds go; boxes are clipped to the image; masks of any form become run lengths;
 must be showable; text is disarmed. What fails is rejected with its reason and the rest goes on.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-
-from apache_beam.pvalue import PCollection
+from collections.abc import Mapping, Sequence
 
 from schemas.geometry import fit_box
 from schemas.item import Item
-from schemas.ledger import Stage
 from schemas.mask import Mask, parse_segmentation
 from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import ImageInfo, Region, ScreenedImage
@@ -20,7 +16,6 @@ from schemas.text import shown_name, storable
 from transforms.ledger import StageLedger
 from transforms.mask_ablation import worsened
 from transforms.screen_items import screen_item
-from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage
 
 
 def screen_image(
@@ -92,28 +87,3 @@ def _screen_region(
 def _is_blank(mask: Mask) -> bool:
     # A mask with a pixel has at least two runs; short strings alone can hold fewer.
     return len(mask.counts) <= 7 and mask.area() == 0
-
-
-class _ScreenImages(StageDoFn[list[SourceImage], list[ScreenedImage]]):
-    stage = Stage.SCREEN
-
-    def __init__(self, masks: MaskVariant) -> None:
-        self._masks = masks
-
-    def results(self, element: list[SourceImage]) -> Iterator[list[ScreenedImage]]:
-        """Yield the images of a batch with what can be used of them."""
-        yield [screen_image(image, self.ledger, self._masks) for image in element]
-        self.progress.add(len(element))
-
-
-@dataclass
-class ScreenRegions(
-    StageTransform[PCollection[list[SourceImage]], StageOutputs[list[ScreenedImage]]]
-):
-    """Batches of SourceImage -> of ScreenedImage, with rejections and tallies beside them."""
-
-    masks: MaskVariant = "annotated"
-
-    def expand(self, pcoll: PCollection[list[SourceImage]]) -> StageOutputs[list[ScreenedImage]]:
-        """Apply `screen_image` to every image."""
-        return run_stage(pcoll, _ScreenImages(self.masks))

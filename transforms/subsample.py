@@ -1,12 +1,14 @@
 """Sample: the recipe's caps on regions, per category over a whole split and per image.
 
-A recipe may also ask for phrases of so many words; a region goes with the last that spoke of it.
+A recipe may also set how many words a phrase has at least; a region whose last phrase is left out
+is left out too.
 
 "N per category" means the N regions with the smallest hash in that category. Beam finds, for
 each category, the N-th smallest rank; a region stays if it does not exceed it, or if it has no
 category. So the choice is the same on every runner, and only a threshold per category travels.
 """
 
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +19,7 @@ from apache_beam.transforms.combiners import Top
 from msgspec.structs import replace
 
 from schemas.ids import rank
-from schemas.item import CaptionRef, Expression, Item
+from schemas.item import Expression, Item
 from schemas.ledger import Stage
 from schemas.rejection import Kind
 from schemas.sample import ImageInfo, Region, ScreenedImage
@@ -41,8 +43,8 @@ class Caps:
     per_image: Mapping[str, int] = field(default_factory=dict)  # by source
     min_words: int | None = None  # of a phrase or sentence about one region
     seed: int
-    # By source: the one whose name regions are drawn under, where that is not its own, so that
-    # what is made of a source elsewhere takes the same of its regions.
+    # By source: another source under whose name its regions are hashed. So a source that is made
+    # from the regions of another one takes the same regions as that one.
     drawn_as: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -54,13 +56,25 @@ class Caps:
 def category_ranks(
     batch: Sequence[ScreenedImage], caps: Caps
 ) -> Iterator[tuple[CategoryKey, RegionRank]]:
-    """Yield the rank of each region that has a category, within it, where categories are capped."""
-    for found in batch:
-        if found.image.source in caps.per_category:
-            for region in found.regions:
+    """Yield each region's rank in its category; only regions of capped categories have one."""
+    for screened in batch:
+        if screened.image.source in caps.per_category:
+            for region in screened.regions:
                 if region.category is not None:
-                    key = _category(found.image, region.category)
-                    yield key, _category_rank(found.image, region, caps)
+                    key = _category(screened.image, region.category)
+                    yield key, _category_rank(screened.image, region, caps)
+
+
+def smallest_ranks(
+    images: Iterable[ScreenedImage], caps: Caps
+) -> dict[CategoryKey, list[RegionRank]]:
+    """Return the smallest ranks of every category, ascending, at most as many as its cap."""
+    smallest: dict[CategoryKey, list[RegionRank]] = defaultdict(list)
+    for image in images:
+        for key, region_rank in category_ranks([image], caps):
+            insort(smallest[key], region_rank)
+            del smallest[key][caps.per_category[key[0]] :]
+    return smallest
 
 
 def sample_image(
@@ -73,8 +87,8 @@ def sample_image(
 
     Args:
         screened: the image.
-        smallest: for each category that is capped its smallest ranks, ascending: so many as the
-            largest cap has, or all.
+        smallest: the smallest ranks of each capped category, ascending, at least as many as the
+            cap, or all that there are.
         caps: of the recipe.
         ledger: of the stage.
     """
@@ -82,21 +96,21 @@ def sample_image(
     ledger.read(image, Kind.IMAGE)
     ledger.read(image, Kind.ANNOTATION, len(screened.regions))
     ledger.items_read(image, screened.items)
-    told = tuple(item for item in screened.items if isinstance(item, CaptionRef))
-    if told:
-        own = tuple(item for item in screened.items if not isinstance(item, CaptionRef))
-        kept = _sampled(replace(screened, items=own), smallest, caps)
-        kept = kept and replace(kept, items=kept.items + _whole_items(told, kept.regions))
+    passive = tuple(item for item in screened.items if not item.decides_sampling)
+    if passive:
+        deciding = tuple(item for item in screened.items if item.decides_sampling)
+        kept = _sampled(replace(screened, items=deciding), smallest, caps)
+        kept = kept and replace(kept, items=kept.items + _whole_items(passive, kept.regions))
     else:
         kept = _sampled(screened, smallest, caps)
-    _settle(screened, kept, ledger)
+    _book(screened, kept, ledger)
     return kept
 
 
 def _sampled(
     screened: ScreenedImage, smallest: Mapping[CategoryKey, list[RegionRank]], caps: Caps
 ) -> ScreenedImage | None:
-    """Return what the caps leave of an image; what a captioner said of it decides nothing."""
+    """Return what the caps leave of an image, all of whose items decide."""
     image, regions = screened.image, list(screened.regions)
     if number := caps.per_category.get(image.source):
         regions = [
@@ -112,7 +126,7 @@ def _sampled(
     cap = caps.per_image.get(image.source)
     if caps.min_words is not None:
         items = tuple(item for item in items if _has_words(item, caps.min_words))
-        cap = cap or len(regions)  # regions of which nothing is left to be said go as well
+        cap = cap or len(regions)  # regions whose phrases are all left out go as well
     if cap is not None:
         items = _capped_items(image, items, cap, caps)
         regions = _capped_regions(image, regions, items, screened.items, cap, caps)
@@ -120,8 +134,8 @@ def _sampled(
     return None if emptied else ScreenedImage(image, tuple(regions), items, screened.label_set)
 
 
-def _settle(screened: ScreenedImage, kept: ScreenedImage | None, ledger: StageLedger) -> None:
-    """Write down what goes on, and that the rest is sampled out."""
+def _book(screened: ScreenedImage, kept: ScreenedImage | None, ledger: StageLedger) -> None:
+    """Count what is kept, and all else as sampled out."""
     image = screened.image
     items = kept.items if kept else ()
     regions = len(kept.regions) if kept else 0
@@ -151,17 +165,17 @@ def _capped_items(
 ) -> tuple[Item, ...]:
     """Return as many items as the boxes of each kind allow, chosen by hash.
 
-    What is said of one region is taken or left together, so that a cap of boxes costs no
+    All phrases about one region are taken or left together, so that a cap of boxes costs no
     sentence.
     """
 
-    def place(item: Item) -> tuple[int, str]:
+    def order(item: Item) -> tuple[int, str]:
         about = item.region_id if isinstance(item, Expression) else item.id
-        return rank(caps.seed, "per_image", *_at(image, caps), about), item.id
+        return rank(caps.seed, "per_image", *_hashed_as(image, caps), about), item.id
 
     boxes: dict[Kind, set[str]] = defaultdict(set)
     taken = set()
-    for item in sorted(items, key=place):
+    for item in sorted(items, key=order):
         needed = boxes[item.kind].union(item.region_ids())
         if len(needed) <= cap:
             boxes[item.kind] = needed
@@ -177,16 +191,16 @@ def _capped_regions(
     cap: int,
     caps: Caps,
 ) -> list[Region]:
-    """Return the regions the items need, and others that nothing was said of up to the cap."""
+    """Return the regions that the items need; up to the cap, also regions without any item."""
     needed = {region_id for item in items for region_id in item.region_ids()}
-    spoken_of = {region_id for item in all_items for region_id in item.region_ids()}
-    others = [region for region in regions if region.region_id not in spoken_of]
+    with_items = {region_id for item in all_items for region_id in item.region_ids()}
+    others = [region for region in regions if region.region_id not in with_items]
     others.sort(key=lambda region: (_image_rank(image, region, caps), region.region_id))
     needed.update(region.region_id for region in others[: max(0, cap - len(needed))])
     return [region for region in regions if region.region_id in needed]
 
 
-def _at(image: ImageInfo, caps: Caps) -> tuple[str, str, str]:
+def _hashed_as(image: ImageInfo, caps: Caps) -> tuple[str, str, str]:
     return caps.drawn_as.get(image.source, image.source), image.split, image.image_id
 
 
@@ -195,12 +209,12 @@ def _category(image: ImageInfo, category: str) -> CategoryKey:
 
 
 def _category_rank(image: ImageInfo, region: Region, caps: Caps) -> RegionRank:
-    drawn = rank(caps.seed, "per_category", *_at(image, caps), region.region_id)
-    return drawn, region.region_id
+    number = rank(caps.seed, "per_category", *_hashed_as(image, caps), region.region_id)
+    return number, region.region_id
 
 
 def _image_rank(image: ImageInfo, region: Region, caps: Caps) -> int:
-    return rank(caps.seed, "per_image", *_at(image, caps), region.region_id)
+    return rank(caps.seed, "per_image", *_hashed_as(image, caps), region.region_id)
 
 
 class _SampleImages(StageDoFn[list[ScreenedImage], list[ScreenedImage]]):

@@ -22,6 +22,7 @@ from pipelines.storage import files
 from schemas.errors import InputFileError
 from schemas.item import CaptionProvenance, CaptionRef, DetailedCaption
 from schemas.rejection import Kind, Reason, Rejected
+from schemas.sample import ImageInfo
 from schemas.source import Count, Entry, SourceImage, SplitInput
 
 COLUMNS = ("id", "regions", "provenance")
@@ -160,6 +161,25 @@ class SplitCaptions:
                 for region_id, text, score in zip(*columns, strict=True):
                     captions.setdefault(region_id, CaptionRow(text, score, captioner))
         return captions
+
+
+class CaptionLookup:
+    """The captions of all splits that have some; those of a split are read when first needed."""
+
+    def __init__(self, splits: Iterable[SplitInput]) -> None:
+        self._splits = {
+            (split.source, split.split): split for split in splits if RECAPD_ROLE in split.files
+        }
+        self._captions: dict[tuple[str, str], SplitCaptions] = {}
+
+    def of(self, image: ImageInfo) -> dict[str | None, CaptionRow] | None:
+        """Return the captions of an image by region id; None where its split has no captions."""
+        key = image.source, image.split
+        if key not in self._splits:
+            return None
+        if key not in self._captions:
+            self._captions[key] = SplitCaptions(self._splits[key])
+        return self._captions[key].of(image.image_id)
 
 
 def _captioner(batch: pa.RecordBatch, row: int) -> CaptionProvenance | None:

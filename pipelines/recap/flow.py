@@ -7,19 +7,19 @@ from dataclasses import dataclass
 import apache_beam as beam
 import msgspec
 
-from pipelines.build import prepare
+from pipelines.build import select_regions
 from pipelines.plan import Plan
 from pipelines.publish import Publish
 from pipelines.recap.caption_shard import ShardJob, caption_shard
 from pipelines.recap.captioning.captioner import Captioner
 from pipelines.recap.clip.scorer import Scorer
 from pipelines.recipes.recap import RecapRecipe
+from pipelines.shards.grouping import GroupByShard
 from pipelines.shards.options import ShardKey, shard_key
 from schemas.errors import BuildError
 from schemas.ledger import Stage
 from schemas.manifest import Shard
 from schemas.sample import ImageInfo, Region, ScreenedImage
-from schemas.source import SplitFacts
 from transforms.stage import StageDoFn, run_stage
 
 Packed = bytes
@@ -45,17 +45,16 @@ class RecapFlow:
 
     def __call__(self, root: beam.Pipeline, plan: Plan, parts: int) -> None:
         """Put the stages into the pipeline."""
-        prepared = prepare(root, plan, parts)
-        packed = prepared.images | "Pack" >> beam.FlatMap(pack_images)
-        every_shard = prepared.facts | "EveryShard" >> beam.FlatMap(shard_keys)
-        by_shard = (packed, every_shard) | beam.Flatten() | "ByShard" >> beam.GroupByKey()
+        selected = select_regions(root, plan, parts)
+        packed = selected.images | "Pack" >> beam.FlatMap(pack_images)
+        by_shard = packed | GroupByShard(selected.facts, empty=b"")
         written = run_stage(by_shard, _CaptionShard(self, plan))
-        stages = (*prepared.stages, written)
-        written.kept | "Publish" >> Publish(plan, stages, prepared.short)
+        stages = (*selected.stages, written)
+        written.kept | "Publish" >> Publish(plan, stages, selected.short)
 
 
-class _Task(msgspec.Struct, frozen=True, array_like=True):
-    """An image whose regions want captions."""
+class _PackedImage(msgspec.Struct, frozen=True, array_like=True):
+    """An image and the regions to caption, as they travel to their shard."""
 
     image: ImageInfo
     regions: tuple[Region, ...]
@@ -63,20 +62,15 @@ class _Task(msgspec.Struct, frozen=True, array_like=True):
 
 def pack_images(batch: Sequence[ScreenedImage]) -> Iterator[tuple[ShardKey, Packed]]:
     """Yield images as bytes, by their shard."""
-    for found in batch:
-        yield shard_key(found.image)[0], _ENCODER.encode(_Task(found.image, found.regions))
+    for screened in batch:
+        packed = _ENCODER.encode(_PackedImage(screened.image, screened.regions))
+        yield shard_key(screened.image)[0], packed
 
 
 def unpack_image(packed: Packed) -> ScreenedImage:
     """Return the image that `pack_images` made bytes of."""
-    task = _DECODER.decode(packed)
-    return ScreenedImage(task.image, task.regions)
-
-
-def shard_keys(facts: SplitFacts) -> Iterator[tuple[ShardKey, Packed]]:
-    """Yield every shard of a split with no image in it, so that none is missing for being empty."""
-    for index in range(facts.shards):
-        yield (facts.source, facts.split, index, facts.shards), b""
+    image = _DECODER.decode(packed)
+    return ScreenedImage(image.image, image.regions)
 
 
 class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Packed]], Shard]):
@@ -126,4 +120,4 @@ async def _made(make: Callable[[], Captioner]) -> Captioner:
 
 
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(_Task)
+_DECODER = msgspec.msgpack.Decoder(_PackedImage)

@@ -3,10 +3,7 @@
 import re
 from itertools import permutations
 
-import apache_beam as beam
 import pytest
-from apache_beam.testing.test_pipeline import TestPipeline as BeamPipeline
-from apache_beam.testing.util import assert_that, equal_to
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -18,10 +15,10 @@ from schemas.check import check_record
 from schemas.columns import BuildStamp, Row, to_batch
 from schemas.ledger import Stage, ledger_of
 from schemas.mask import from_polygons
-from schemas.rejection import Kind, Reason, Rejected, Rejection
+from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import Draft, LabelSet, Region, ScreenedImage, Task
 from schemas.text import shown_name
-from transforms.compose import ComposeConversations, compose_image
+from transforms.compose import compose_image
 from transforms.ledger import StageLedger
 
 MODES = [
@@ -144,35 +141,3 @@ def test_an_image_without_regions_is_rejected(screened, style, mode):
         (Kind.IMAGE, "7", Reason.NO_REGIONS)
     ]
     assert set(ledger_of(ledger.tally).sources["coco"]["train"][Stage.COMPOSE]) == {Kind.IMAGE}
-
-
-def test_the_stage_in_a_pipeline(screened):
-    good = [screened("cat", "dog"), screened("owl", image_id="8")]
-    empty = screened(image_id="9")
-    style, mode = MODES[2]
-    at = ("coco", "train", "compose")
-    rejection = Rejection(
-        source="coco",
-        split="train",
-        stage="compose",
-        kind=Kind.IMAGE,
-        id="9",
-        reason=Reason.NO_REGIONS,
-        detail="no usable annotation, expected at least one",
-    )
-    tallies = [
-        ((*at, "image", "read"), 3),
-        ((*at, "image", "kept"), 2),
-        ((*at, "image", "rejected:no_regions"), 1),
-        ((*at, "annotation", "read"), 3),
-        ((*at, "annotation", "kept"), 3),
-        ((*at, "conversation", "read"), 3),
-        ((*at, "conversation", "kept"), 3),
-    ]
-    with BeamPipeline() as root:
-        batches = root | beam.Create([good, [empty]])
-        found = batches | ComposeConversations({"coco": TASKS}, how(style, mode))
-        drafts = found.kept | beam.FlatMap(iter)
-        assert_that(drafts, equal_to([composed(image, style, mode) for image in good]), "kept")
-        assert_that(found.rejected, equal_to([rejection]), "rejected")
-        assert_that(found.tally | beam.CombinePerKey(sum), equal_to(tallies), "tally")

@@ -3,22 +3,19 @@
 import json
 import math
 
-import apache_beam as beam
 import pytest
-from apache_beam.testing.test_pipeline import TestPipeline as BeamPipeline
-from apache_beam.testing.util import assert_that, equal_to
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from pycocotools import mask as coco_mask
 
 from schemas.ledger import Stage, ledger_of
-from schemas.mask import MAX_PIXELS, Mask, from_polygons
-from schemas.rejection import Kind, Reason, Rejection, Repair
-from schemas.sample import LabelSet, Region, ScreenedImage
+from schemas.mask import MAX_PIXELS, from_polygons
+from schemas.rejection import Kind, Reason, Repair
+from schemas.sample import LabelSet, Region
 from schemas.source import SourceImage, SourceRegion
 from transforms.ledger import StageLedger
-from transforms.screen import ScreenRegions, screen_image
+from transforms.screen import screen_image
 
 WIDTH, HEIGHT = 20, 10
 LABELS = LabelSet("Things", ("cat", "dog"))
@@ -143,39 +140,3 @@ def test_a_blank_mask_never_takes_more_characters_than_are_looked_at(height, wid
         corner = [[-2.0, -2.0, -1.0, -2.0, -1.0, -1.0]]
         blank = from_polygons(corner, height, width)
         assert (blank.area(), len(blank.counts)) == (0, characters(height * width))
-
-
-def test_the_stage_in_a_pipeline(make_image):
-    image = make_image()
-    crowd = replace(GOOD, region_id="2", crowd=True)
-    images = [
-        SourceImage(image, (GOOD, crowd), label_set=LABELS),
-        SourceImage(make_image(image_id="8"), (with_mask(SQUARE),), label_set=LABELS),
-    ]
-    mask = Mask(HEIGHT, WIDTH, from_polygons(SQUARE, HEIGHT, WIDTH).counts)
-    at = ("coco", "train", "screen")
-    with BeamPipeline() as root:
-        found = root | beam.Create([images]) | ScreenRegions()
-        kept = [
-            ScreenedImage(image, (KEPT_GOOD,), label_set=LABELS),
-            ScreenedImage(images[1].image, (replace(KEPT_GOOD, mask=mask),), label_set=LABELS),
-        ]
-        assert_that(found.kept, equal_to([kept]), "kept")
-        rejection = Rejection(
-            source="coco",
-            split="train",
-            stage="screen",
-            kind=Kind.ANNOTATION,
-            id="2",
-            reason=Reason.CROWD,
-            detail="marks a group of objects, expected a single one",
-        )
-        assert_that(found.rejected, equal_to([rejection]), "rejected")
-        tallies = [
-            ((*at, "annotation", "read"), 3),
-            ((*at, "annotation", "kept"), 2),
-            ((*at, "annotation", "rejected:crowd"), 1),
-            ((*at, "image", "read"), 2),
-            ((*at, "image", "kept"), 2),
-        ]
-        assert_that(found.tally | beam.CombinePerKey(sum), equal_to(tallies), "tally")

@@ -1,21 +1,18 @@
 """What a run would have captioned, counted on the annotations without a look at any picture."""
 
-from bisect import insort
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from pipelines.images import PrepareImage
 from pipelines.plan import Plan
 from pipelines.read import parse
 from schemas.ids import rank
 from schemas.ledger import Stage
 from schemas.sample import ScreenedImage
 from schemas.source import SourceImage
-from transforms.guard import guard_image
-from transforms.ledger import StageLedger
-from transforms.screen import screen_image
-from transforms.subsample import Caps, CategoryKey, RegionRank, category_ranks, sample_image
+from transforms.ledger import Ledgers, StageLedger
+from transforms.subsample import CategoryKey, RegionRank, sample_image, smallest_ranks
 
 _SAMPLED_IMAGES = 4
 
@@ -40,10 +37,10 @@ class Workload:
 def count_workload(plan: Plan) -> Workload:
     """Return what a run of a plan would have captioned."""
     caps = plan.resolved.caps
-    smallest = _smallest_ranks(plan, caps)
+    smallest = _smallest_ranks(plan)
     ledger = StageLedger(Stage.SAMPLE)
     workload = Workload()
-    for screened, folder in _screened(plan):
+    for screened, folder in _prepared(plan):
         sampled = sample_image(screened, smallest, caps, ledger)
         if sampled is None or not sampled.regions:
             continue
@@ -56,25 +53,18 @@ def count_workload(plan: Plan) -> Workload:
     return workload
 
 
-def _smallest_ranks(plan: Plan, caps: Caps) -> dict[CategoryKey, list[RegionRank]]:
-    """Return what `sample_image` must know of categories; it takes a pass over the annotations."""
-    smallest: dict[CategoryKey, list[RegionRank]] = defaultdict(list)
-    if caps.per_category:
-        for screened, _ in _screened(plan):
-            for key, region_rank in category_ranks([screened], caps):
-                insort(smallest[key], region_rank)
-                del smallest[key][caps.per_category[key[0]] :]
-    return smallest
+def _smallest_ranks(plan: Plan) -> dict[CategoryKey, list[RegionRank]]:
+    """Return the ranks that `sample_image` must know; it takes a pass over the annotations."""
+    caps = plan.resolved.caps
+    images = (screened for screened, _ in _prepared(plan))
+    return smallest_ranks(images, caps) if caps.per_category else {}
 
 
-def _screened(plan: Plan) -> Iterator[tuple[ScreenedImage, str]]:
+def _prepared(plan: Plan) -> Iterator[tuple[ScreenedImage, str]]:
     """Yield the images that a run samples from, each with the folder of its picture."""
-    ledger = StageLedger(Stage.SCREEN)
+    prepare, ledgers = PrepareImage.of(plan), Ledgers()
     for split in plan.splits:
-        name = plan.guard.picture_names.get((split.source, split.split))
         for entry in parse(split):
-            if isinstance(entry, SourceImage) and guard_image(
-                entry, name, plan.guard.forbidden, ledger
-            ):
-                yield screen_image(entry, ledger, plan.recipe.masks), split.pictures
-            ledger.rejections.clear()
+            if isinstance(entry, SourceImage) and (screened := prepare(entry, ledgers)):
+                yield screened, split.pictures
+            ledgers.take_rejections()

@@ -1,0 +1,126 @@
+"""Images: what is done with each image between reading and writing, and in which order.
+
+    PrepareImage    guard     an image that an evaluation is done on is left out
+                    screen    regions and items that cannot be used are left out
+                    sample    the caps; they need the ranks of a whole split (transforms.subsample)
+    ComposeImage    attach    the captions of its regions are looked up
+                    compose   it becomes a draft: its conversations
+
+A step is a pure function that books in the ledger of its stage. A build runs the steps on workers,
+batch by batch; a dry run, and the estimate of `recap`, call them image by image in their process.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from apache_beam.pvalue import PCollection
+
+from pipelines.captions.attach import attach_captions
+from pipelines.captions.lookup import CaptionLookup
+from pipelines.plan import Plan
+from prompts.instruction import Instruction
+from schemas.ledger import Stage
+from schemas.sample import Draft, ScreenedImage, Task
+from schemas.source import MaskVariant, SourceImage
+from transforms.compose import compose_image
+from transforms.guard import Forbidden, PictureName, guard_image
+from transforms.ledger import Ledgers
+from transforms.screen import screen_image
+from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareImage:
+    """The steps before sampling: guard, then screen."""
+
+    picture_names: Mapping[tuple[str, str], PictureName]  # by source and split to train on
+    forbidden: Forbidden  # empty: there is no guard
+    masks: MaskVariant
+
+    @classmethod
+    def of(cls, plan: Plan) -> "PrepareImage":
+        """Return the steps of a plan."""
+        return cls(plan.guard.picture_names, plan.guard.forbidden, plan.recipe.masks)
+
+    def __call__(self, source_image: SourceImage, ledgers: Ledgers) -> ScreenedImage | None:
+        """Return the image with what can be used of it, or None where the guard leaves it out."""
+        if self.picture_names and self.forbidden:
+            image = source_image.image
+            name = self.picture_names.get((image.source, image.split))
+            if not guard_image(source_image, name, self.forbidden, ledgers[Stage.GUARD]):
+                return None
+        return screen_image(source_image, ledgers[Stage.SCREEN], self.masks)
+
+
+@dataclass(frozen=True, slots=True)
+class ComposeImage:
+    """The steps after sampling: attach, then compose."""
+
+    captions: CaptionLookup
+    tasks: Mapping[str, Sequence[Task]]  # by source
+    instruction: Instruction
+
+    @classmethod
+    def of(cls, plan: Plan) -> "ComposeImage":
+        """Return the steps of a plan."""
+        return cls(CaptionLookup(plan.splits), plan.resolved.tasks, plan.resolved.instruction)
+
+    def __call__(self, screened: ScreenedImage, ledgers: Ledgers) -> Draft | None:
+        """Return the image's conversations, or None where there is nothing to ask about."""
+        captions = self.captions.of(screened.image)
+        if captions is not None:
+            screened = attach_captions(screened, captions, ledgers[Stage.CAPTION])
+        tasks = self.tasks[screened.image.source]
+        return compose_image(screened, tasks, self.instruction, ledgers[Stage.COMPOSE])
+
+
+class _Prepare(StageDoFn[list[SourceImage], list[ScreenedImage]]):
+    stage = Stage.SCREEN
+
+    def __init__(self, prepare: PrepareImage) -> None:
+        self._prepare = prepare
+
+    def results(self, element: list[SourceImage]) -> Iterator[list[ScreenedImage]]:
+        """Yield the images of a batch that are left."""
+        prepared = [self._prepare(image, self.ledgers) for image in element]
+        images = [image for image in prepared if image is not None]
+        yield images
+        self.progress.add(len(images))
+
+
+class _Compose(StageDoFn[list[ScreenedImage], list[Draft]]):
+    stage = Stage.COMPOSE
+
+    def __init__(self, compose: ComposeImage) -> None:
+        self._compose = compose
+
+    def results(self, element: list[ScreenedImage]) -> Iterator[list[Draft]]:
+        """Yield the drafts of a batch of images."""
+        composed = [self._compose(image, self.ledgers) for image in element]
+        drafts = [draft for draft in composed if draft is not None]
+        yield drafts
+        self.progress.add(len(drafts))  # what is left to be written
+
+
+@dataclass
+class PrepareImages(
+    StageTransform[PCollection[list[SourceImage]], StageOutputs[list[ScreenedImage]]]
+):
+    """Batches of SourceImage -> batches of ScreenedImage, by the steps before sampling."""
+
+    prepare: PrepareImage
+
+    def expand(self, pcoll: PCollection[list[SourceImage]]) -> StageOutputs[list[ScreenedImage]]:
+        """Apply the steps to every image."""
+        return run_stage(pcoll, _Prepare(self.prepare))
+
+
+@dataclass
+class ComposeImages(StageTransform[PCollection[list[ScreenedImage]], StageOutputs[list[Draft]]]):
+    """Batches of ScreenedImage -> batches of Draft, by the steps after sampling."""
+
+    compose: ComposeImage
+
+    def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> StageOutputs[list[Draft]]:
+        """Apply the steps to every image."""
+        return run_stage(pcoll, _Compose(self.compose))
