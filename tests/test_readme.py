@@ -12,6 +12,7 @@ from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
 from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.sample_world import write_world
+from schemas.ledger import Stage
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
@@ -56,6 +57,14 @@ def test_the_tree_is_the_tree() -> None:
     packages = {path.parent for path in CHECKOUT.glob("*/__init__.py")}
     rooms = {path.parent for path in CHECKOUT.glob("pipelines/*/__init__.py")}
     assert folders == {str(path.relative_to(CHECKOUT)) for path in packages | rooms} | {"tests"}
+
+
+def test_the_stages_are_those_of_the_ledger() -> None:
+    section = README.split("## The code")[1].split("The folders:")[0]
+    (picture,) = re.findall(r"^    (.* ─► .*)$", section, re.MULTILINE)
+    stages = [str(stage) for stage in Stage if stage is not Stage.FILTER]  # of `recap` alone
+    assert re.findall(r"\w+", picture) == [*stages, "publish"]
+    assert re.findall(r"^    ([a-z]+) {2,}", section, re.MULTILINE) == [*stages, "publish"]
 
 
 def test_every_flag_it_names_exists() -> None:
