@@ -76,8 +76,8 @@ def compare(args: argparse.Namespace) -> None:
                 speeds[way].append(run.calls / run.seconds)
             _tell(turn, runs)
         ours_speeds = speeds.pop("recap")
-        for way, found in speeds.items():
-            ratios = [mine / other for mine, other in zip(ours_speeds, found, strict=True)]
+        for way, other_speeds in speeds.items():
+            ratios = [mine / other for mine, other in zip(ours_speeds, other_speeds, strict=True)]
             middle = statistics.median(ratios)
             print(f"  recap / {way}: {middle:.2f} (from {min(ratios):.2f} to {max(ratios):.2f})")
 
@@ -109,14 +109,14 @@ def _recap(photos: CocoSet, url: str, args: argparse.Namespace, folder: Path) ->
     """A whole run of `recap`."""
     folder.mkdir()
     paths = {"train": str(photos.annotations), "images": str(photos.pictures)}
-    how = Captioning(model=MODEL, max_pixels=args.side**2)
+    captioning = Captioning(model=MODEL, max_pixels=args.side**2)
     recipe = RecapRecipe(
         sources=(SourceRequest(name="coco", label_set="COCO-80", paths=paths),),
-        captioning=how,
+        captioning=captioning,
         filter=Filter(),
     )
     servers = Servers(endpoints=(url,), concurrency=args.concurrency)
-    captioner = partial(Recorder, servers, how, folder)
+    captioner = partial(Recorder, servers, captioning, folder)
     tools = CaptionTools(captioner=captioner, scorer=None, concurrent_images=args.concurrency)
     run_recap(recipe, make_recap_plan(recipe, "", str(folder / "out")), tools)
     return msgspec.json.decode((folder / "run.json").read_bytes(), type=Run)
@@ -127,9 +127,9 @@ def _load(python: Path, url: str, args: argparse.Namespace, requests: Path) -> R
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"vLLM's load generator failed:\n{done.stderr[-2000:]}")
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert not found["failed"], f"{found['failed']} calls of the load generator failed"
-    return msgspec.convert(found, type=Run)
+    measures = json.loads(done.stdout.splitlines()[-1])
+    assert not measures["failed"], f"{measures['failed']} calls of the load generator failed"
+    return msgspec.convert(measures, type=Run)
 
 
 def _plain_run(url: str, bodies: list[bytes], concurrency: int) -> Run:

@@ -77,11 +77,11 @@ async def _compare(url: str, server: int, rounds: int, size: tuple[int, int]) ->
         began, busy = time.monotonic(), _cpu_seconds(server)
         for name, way in ways.items():
             speeds[name].append(await _timed(way, calls, concurrency))
-        one = ways["peer on aiohttp"]
-        speeds["one by one"].append(await _timed(one, CALLS_ONE_BY_ONE, 1))
+        peer = ways["peer on aiohttp"]
+        speeds["one by one"].append(await _timed(peer, CALLS_ONE_BY_ONE, 1))
         share = (_cpu_seconds(server) - busy) / (time.monotonic() - began)
-        found = ", ".join(f"{name} {speed[-1]:.0f}" for name, speed in speeds.items())
-        print(f"  round {turn}: calls/s: {found}; server busy {share:.0%}", flush=True)
+        latest = ", ".join(f"{name} {speed[-1]:.0f}" for name, speed in speeds.items())
+        print(f"  round {turn}: calls/s: {latest}; server busy {share:.0%}", flush=True)
     ours = speeds.pop("ours")
     for name, speed in speeds.items():
         ratios = [mine / other for mine, other in zip(ours, speed, strict=True)]
@@ -94,14 +94,14 @@ async def _compare(url: str, server: int, rounds: int, size: tuple[int, int]) ->
 
 async def _timed(ask: Ask, calls: int, concurrency: int) -> float:
     """Return the calls answered in a second."""
-    places = asyncio.Semaphore(concurrency)
+    slots = asyncio.Semaphore(concurrency)
 
-    async def one(number: int) -> None:
-        async with places:
+    async def call(number: int) -> None:
+        async with slots:
             assert await ask(number)
 
     began = time.perf_counter()
-    await asyncio.gather(*map(one, range(calls)))
+    await asyncio.gather(*map(call, range(calls)))
     return calls / (time.perf_counter() - began)
 
 

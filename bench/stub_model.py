@@ -53,8 +53,8 @@ class Script:
     @staticmethod
     def read(path: str | None) -> "Script":
         """Read a script."""
-        said = json.loads(Path(path).read_text("utf-8")) if path else {}
-        return Script(**{**said, "rules": [Rule(**rule) for rule in said.get("rules", [])]})
+        fields = json.loads(Path(path).read_text("utf-8")) if path else {}
+        return Script(**{**fields, "rules": [Rule(**rule) for rule in fields.get("rules", [])]})
 
 
 @dataclass(slots=True)
@@ -118,28 +118,28 @@ class Model:
         }
         self._log.write(json.dumps(line).encode() + b"\n")
 
-    def answer(self, call: Call, how: str | None) -> bytes:
+    def answer(self, call: Call, kind: str | None) -> bytes:
         """Return the body of an answer."""
-        if how == "malformed":
+        if kind == "malformed":
             return b'{"id": "chatcmpl-0", "choices": [{"mess'
-        text = "" if how == "empty" else self._text(call)
-        if how not in {None, "empty", "length", "no_choices"}:
-            text = str(how)
+        text = "" if kind == "empty" else self._text(call)
+        if kind not in {None, "empty", "length", "no_choices"}:
+            text = str(kind)
         choice = {
             "index": 0,
-            "finish_reason": "length" if how == "length" else "stop",
+            "finish_reason": "length" if kind == "length" else "stop",
             "message": {"role": "assistant", "content": text},
         }
-        said: dict[str, Any] = {
+        completion: dict[str, Any] = {
             "id": "chatcmpl-0",
             "object": "chat.completion",
             "created": 0,
             "model": call.fields["model"],
-            "choices": [] if how == "no_choices" else [choice],
+            "choices": [] if kind == "no_choices" else [choice],
         }
         if self.script.usage:
-            said["usage"] = self._usage(call, text)
-        return json.dumps(said).encode()
+            completion["usage"] = self._usage(call, text)
+        return json.dumps(completion).encode()
 
     def _usage(self, call: Call, text: str) -> dict[str, int]:
         read = len(call.prompt.split())
@@ -154,8 +154,8 @@ class Model:
     def _text(self, call: Call) -> str:
         picture = b"" if self.script.blind else call.picture
         noise = str(self._seen.total()) if self.script.noisy else ""
-        said = f"{call.fields['model']}\n{call.prompt}\n{noise}\n".encode()
-        digest = blake2b(said + picture, digest_size=16).digest()
+        text = f"{call.fields['model']}\n{call.prompt}\n{noise}\n".encode()
+        digest = blake2b(text + picture, digest_size=16).digest()
         if "one word" in call.prompt:
             if picture and not self.script.spells:
                 return _colour(picture)
@@ -168,10 +168,10 @@ def _colour(picture: bytes) -> str:
     from PIL import Image
 
     with Image.open(BytesIO(base64.b64decode(picture))) as image:
-        found = image.convert("RGB").resize((1, 1)).getpixel((0, 0))
-    assert isinstance(found, tuple)
+        pixel = image.convert("RGB").resize((1, 1)).getpixel((0, 0))
+    assert isinstance(pixel, tuple)
     near = {
-        name: sum((a - b) ** 2 for a, b in zip(found, colour, strict=True))
+        name: sum((a - b) ** 2 for a, b in zip(pixel, colour, strict=True))
         for name, colour in COLOURS.items()
     }
     return min(near, key=lambda name: near[name])

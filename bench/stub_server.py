@@ -48,8 +48,8 @@ class Connection(asyncio.Protocol):
         if not self._needed:
             if (end := self._room.find(b"\r\n\r\n")) < 0:
                 return
-            found = re.search(rb"\r\ncontent-length: *(\d+)", self._room[:end], re.IGNORECASE)
-            self._needed = end + 4 + (int(found[1]) if found else 0)
+            length = re.search(rb"\r\ncontent-length: *(\d+)", self._room[:end], re.IGNORECASE)
+            self._needed = end + 4 + (int(length[1]) if length else 0)
         if len(self._room) >= self._needed:
             request, self._room = bytes(self._room[: self._needed]), self._room[self._needed :]
             self._needed = 0
@@ -78,57 +78,57 @@ class Server:
         self._port = int(self._listener.sockets[0].getsockname()[1])
         return self._port
 
-    async def serve(self, at: Connection, request: bytes) -> None:
+    async def serve(self, connection: Connection, request: bytes) -> None:
         """Do with a request what the script says."""
         head, _, body = request.partition(b"\r\n\r\n")
         if not head.startswith(b"POST"):
-            at.transport.write(at.reply(200, b'{"object": "list", "data": []}'))
+            connection.transport.write(connection.reply(200, b'{"object": "list", "data": []}'))
             return
-        found = re.search(rb"\r\nx-request-id: *([^\r]+)", head, re.IGNORECASE)
-        call = self._model.call(unquote(found[1].decode()) if found else "", body)
+        request_id = re.search(rb"\r\nx-request-id: *([^\r]+)", head, re.IGNORECASE)
+        call = self._model.call(unquote(request_id[1].decode()) if request_id else "", body)
         self._model.in_flight += 1
         rule = self._model.rule(call)
         status: int | str = "gone"
         try:
-            status, reply = await self._respond(at, call, rule, head)
+            status, reply = await self._respond(connection, call, rule, head)
         finally:
             # First, so that whoever has the answer finds the line.
             self._model.log(call, status)
             self._model.in_flight -= 1
-        at.transport.write(reply)
+        connection.transport.write(reply)
         if status == "cut":
-            at.transport.close()
+            connection.transport.close()
         if status == "refused":
             self._stop_listening(rule.refuse or 0.0)
 
     async def _respond(
-        self, at: Connection, call: Call, rule: Rule, head: bytes
+        self, connection: Connection, call: Call, rule: Rule, head: bytes
     ) -> tuple[int | str, bytes]:
         script = self._model.script
         key = re.search(rb"\r\nauthorization: *Bearer ([^\r]+)", head, re.IGNORECASE)
         given = key[1].decode() if key else ""
         if script.api_key is not None and given != script.api_key:
-            return self._refusal(at, 401, f"Incorrect API key provided: {given}", None)
+            return self._refusal(connection, 401, f"Incorrect API key provided: {given}", None)
         if script.capacity is not None and self._model.in_flight > script.capacity:
-            return self._refusal(at, 429, "too many at a time", None)
+            return self._refusal(connection, 429, "too many at a time", None)
         if rule.refuse is not None:
             return "refused", b""
         if delay := script.delay + rule.delay:
             await asyncio.sleep(delay)
         if rule.status != 200:
-            return self._refusal(at, rule.status, "as the script says", rule.retry_after)
-        reply = at.reply(200, self._model.answer(call, rule.answer))
+            return self._refusal(connection, rule.status, "as the script says", rule.retry_after)
+        reply = connection.reply(200, self._model.answer(call, rule.answer))
         return ("cut", reply[: len(reply) // 2]) if rule.cut else (200, reply)
 
     @staticmethod
     def _refusal(
-        at: Connection, status: int, why: str, wait: str | float | None
+        connection: Connection, status: int, why: str, wait: str | float | None
     ) -> tuple[int, bytes]:
         body = json.dumps({"error": {"message": why, "code": status}}).encode()
         if isinstance(wait, float):
             wait = formatdate(time.time() + wait, usegmt=True)
         more = [] if wait is None else [f"Retry-After: {wait}"]
-        return status, at.reply(status, body, *more)
+        return status, connection.reply(status, body, *more)
 
     def _stop_listening(self, seconds: float) -> None:
         async def listen_again() -> None:

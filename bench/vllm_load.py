@@ -30,7 +30,7 @@ async def main(url: str, model: str, concurrency: int, requests: Path) -> dict[s
         for line in lines
     ]
     before = time.process_time()
-    found = await benchmark(
+    measures = await benchmark(
         task_type=TaskType.GENERATION,
         endpoint_type="openai-chat",
         api_url=f"{url}/chat/completions",
@@ -55,12 +55,12 @@ async def main(url: str, model: str, concurrency: int, requests: Path) -> dict[s
         extra_body={"temperature": 0.2, "top_p": 1.0},
     )
     return {
-        "calls": found["completed"],
-        "failed": found["failed"],
-        "seconds": found["duration"],
+        "calls": measures["completed"],
+        "failed": measures["failed"],
+        "seconds": measures["duration"],
         "busy": time.process_time() - before,
-        "prompt_tokens": found["total_input_tokens"] / found["completed"],
-        "completion_tokens": sum(found["output_lens"]) / found["completed"],
+        "prompt_tokens": measures["total_input_tokens"] / measures["completed"],
+        "completion_tokens": sum(measures["output_lens"]) / measures["completed"],
     }
 
 

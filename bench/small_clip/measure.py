@@ -32,12 +32,12 @@ def changed_area(
     scorer: Scorer, seen: Sequence[Sight], rng: np.random.Generator, words: int = 1
 ) -> float:
     """Return the ROC area of true captions against the same with one attribute changed."""
-    drawn = [draw_wordings(sight.facts, rng, words) for sight in seen]
-    told = [[sight.facts] * len(text) for sight, text in zip(seen, drawn, strict=True)]
-    false = [falsified(text, sight.facts, rng) for sight, text in zip(seen, drawn, strict=True)]
+    wordings = [draw_wordings(sight.facts, rng, words) for sight in seen]
+    true = [[sight.facts] * len(text) for sight, text in zip(seen, wordings, strict=True)]
+    false = [falsified(text, sight.facts, rng) for sight, text in zip(seen, wordings, strict=True)]
     return roc_area(
-        means(scorer, seen, list(map(caption, drawn, told))),
-        means(scorer, seen, list(map(caption, drawn, false))),
+        means(scorer, seen, list(map(caption, wordings, true))),
+        means(scorer, seen, list(map(caption, wordings, false))),
     )
 
 
@@ -45,14 +45,14 @@ def lowered_share(
     scorer: Scorer, seen: Sequence[Sight], rng: np.random.Generator, words: int
 ) -> float:
     """Return how often a false claim in the last sentence lowers the score of a true caption."""
-    drawn = [draw_wordings(sight.facts, rng, words) for sight in seen]
-    told = [[sight.facts] * len(text) for sight, text in zip(seen, drawn, strict=True)]
+    wordings = [draw_wordings(sight.facts, rng, words) for sight in seen]
+    true = [[sight.facts] * len(text) for sight, text in zip(seen, wordings, strict=True)]
     false = [
         falsified(text, sight.facts, rng, last=True)
-        for sight, text in zip(seen, drawn, strict=True)
+        for sight, text in zip(seen, wordings, strict=True)
     ]
-    before = means(scorer, seen, list(map(caption, drawn, told)))
-    after = means(scorer, seen, list(map(caption, drawn, false)))
+    before = means(scorer, seen, list(map(caption, wordings, true)))
+    after = means(scorer, seen, list(map(caption, wordings, false)))
     return float((after < before).mean())
 
 

@@ -171,25 +171,25 @@ def falsified(
         rng: chooses sentence, attribute and value.
         last: whether it is the last sentence that turns false.
     """
-    told = [facts] * len(wordings)
+    claimed = [facts] * len(wordings)
     first = len(wordings) - 1 if last else 0
     claims = [
-        (place, attribute)
-        for place in range(first, len(wordings))
-        for attribute in _claimed(wordings[place])
+        (index, attribute)
+        for index in range(first, len(wordings))
+        for attribute in _claimed(wordings[index])
     ]
     if claims:
-        place, attribute = claims[rng.integers(len(claims))]
+        index, attribute = claims[rng.integers(len(claims))]
         others = [value for value in VALUES[attribute] if value != getattr(facts, attribute)]
-        told[place] = replace(facts, **{attribute: str(rng.choice(others))})
-    return told
+        claimed[index] = replace(facts, **{attribute: str(rng.choice(others))})
+    return claimed
 
 
-def claimed_values(wordings: Sequence[str], told: Sequence[Facts]) -> set[tuple[str, str]]:
+def claimed_values(wordings: Sequence[str], facts: Sequence[Facts]) -> set[tuple[str, str]]:
     """Return the claims of a caption: attributes and values."""
     return {
-        (attribute, getattr(facts, attribute))
-        for wording, facts in zip(wordings, told, strict=True)
+        (attribute, getattr(of_sentence, attribute))
+        for wording, of_sentence in zip(wordings, facts, strict=True)
         for attribute in _claimed(wording)
     }
 
@@ -198,10 +198,11 @@ def _claimed(wording: str) -> list[str]:
     return [attribute for attribute in VALUES if attribute in FIELDS[wording]]
 
 
-def caption(wordings: Sequence[str], told: Sequence[Facts]) -> str:
+def caption(wordings: Sequence[str], facts: Sequence[Facts]) -> str:
     """Return wordings filled in, each with its own facts."""
     text = " ".join(
-        wording.format(**vars(facts)) for wording, facts in zip(wordings, told, strict=True)
+        wording.format(**vars(of_sentence))
+        for wording, of_sentence in zip(wordings, facts, strict=True)
     )
     return _ARTICLE.sub(r"\1n", text)
 
@@ -210,7 +211,7 @@ def every_text() -> list[str]:
     """Return texts that together hold every word of all possible captions."""
     values = [value for values in VALUES.values() for value in values]
     named = [*values, *map(plural, SHAPES), *NUMBERS, *map(str, range(len(NUMBERS)))]
-    said = [
+    phrases = [
         *_FORMS,
         *_SHARES.values(),
         *_RANKS,
@@ -221,4 +222,4 @@ def every_text() -> list[str]:
         _MUTED,
         _TO_THE,
     ]
-    return [*WORDINGS, *named, *said]
+    return [*WORDINGS, *named, *phrases]

@@ -22,7 +22,7 @@ from pipelines.sample_world import write_world
 VLLM = Path(os.environ["REGIONFORGE_VLLM"])
 MODEL = VLLM / "llava"
 ARGS = "--dtype float32 --max-model-len 1024 --enforce-eager"
-SIDE_BY_SIDE = f"{ARGS} --api-server-count 2"  # only the executable takes it
+TWO_API_SERVERS = f"{ARGS} --api-server-count 2"  # only the executable takes it
 TOO_LONG = "--dtype float32 --max-model-len 4096"  # the model ends at 1024 tokens
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -48,46 +48,46 @@ class Recap:
         serve_args: str = ARGS,
     ) -> None:
         self.output = output
-        self._said = output.with_suffix(".log")
+        self._log = output.with_suffix(".log")
         command = [
             *(sys.executable, "-m", "pipelines", "recap", "--source", "v3det", "--no-filter"),
             *("--data-root", str(world), "--output", str(output), "--serve", str(MODEL)),
             *("--vllm", str(VLLM / vllm), f"--serve-args={serve_args}", *more),
         ]
-        with self._said.open("wb") as said:
+        with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                command, stdout=said, stderr=said, env=os.environ | OFFLINE
+                command, stdout=log, stderr=log, env=os.environ | OFFLINE
             )
 
     def wait(self) -> tuple[int, str]:
-        """The exit status, and all that was said."""
-        return self.process.wait(), self.said()
+        """The exit status, and all that was printed."""
+        return self.process.wait(), self.printed()
 
-    def said(self) -> str:
-        return self._said.read_text(encoding="utf-8", errors="replace")
+    def printed(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace")
 
     def lines(self) -> list[dict[str, Any]]:
         """The whole lines of the journals."""
-        found = [path.read_bytes() for path in self.output.glob("_state/captions/*/*.jsonl")]
-        whole = [line for content in found for line in content.splitlines(True)]
+        contents = [path.read_bytes() for path in self.output.glob("_state/captions/*/*.jsonl")]
+        whole = [line for content in contents for line in content.splitlines(True)]
         return [json.loads(line) for line in whole if line.endswith(b"\n")]
 
     def until(self, answers: int) -> None:
         """Wait until so many answers are written down."""
         wait_for(lambda: len(self.lines()) >= answers or self.process.poll() is not None)
-        assert self.process.poll() is None, self.said()
+        assert self.process.poll() is None, self.printed()
 
     def family(self) -> dict[int, str]:
         """The processes that came of the run, itself left out, and their names."""
-        found, others = {self.process.pid: ""}, processes()
-        while new := {p: n for p, (up, n) in others.items() if up in found and p not in found}:
-            found |= new
-        return {pid: name for pid, name in found.items() if name}
+        family, others = {self.process.pid: ""}, processes()
+        while new := {p: n for p, (up, n) in others.items() if up in family and p not in family}:
+            family |= new
+        return {pid: name for pid, name in family.items() if name}
 
     def server(self) -> int:
         """The process that listens: the one child of our one child."""
-        [guardian] = [pid for pid, (up, _) in processes().items() if up == self.process.pid]
-        [server] = [pid for pid, (up, _) in processes().items() if up == guardian]
+        [reaper] = [pid for pid, (up, _) in processes().items() if up == self.process.pid]
+        [server] = [pid for pid, (up, _) in processes().items() if up == reaper]
         return server
 
     def engine(self) -> int:
@@ -98,18 +98,18 @@ class Recap:
 
 def processes() -> dict[int, tuple[int, str]]:
     """All processes that run: the parent and the name of each."""
-    found = {}
+    running = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
-                said = (folder / "stat").read_text(encoding="utf-8", errors="replace")
+                stat = (folder / "stat").read_text(encoding="utf-8", errors="replace")
             except OSError:  # it has ended meanwhile
                 continue
-            name, fields = said.partition("(")[2].rpartition(")")[::2]
+            name, fields = stat.partition("(")[2].rpartition(")")[::2]
             state, parent = fields.split()[:2]
             if state != "Z":
-                found[int(folder.name)] = (int(parent), name)
-    return found
+                running[int(folder.name)] = (int(parent), name)
+    return running
 
 
 def wait_for(true: Callable[[], bool], seconds: float = START_SECONDS) -> None:
@@ -132,8 +132,8 @@ def recap(world: Path, tmp_path: Path) -> Iterator[Callable[..., Recap]]:
     """Starts runs, all into one output, and ends them."""
     runs: list[Recap] = []
 
-    def start(*more: str, **how: str) -> Recap:
-        runs.append(Recap(world, tmp_path / "recapd", *more, **how))
+    def start(*more: str, **options: str) -> Recap:
+        runs.append(Recap(world, tmp_path / "recapd", *more, **options))
         return runs[-1]
 
     yield start
@@ -143,13 +143,13 @@ def recap(world: Path, tmp_path: Path) -> Iterator[Callable[..., Recap]]:
 
 
 def test_a_whole_world(recap: Callable[..., Recap]) -> None:
-    run = recap(vllm="bin/vllm", serve_args=SIDE_BY_SIDE)
+    run = recap(vllm="bin/vllm", serve_args=TWO_API_SERVERS)
     run.until(1)
     family = run.family()
     assert Counter(family.values())[API_SERVER] == 2
-    status, said = run.wait()
-    assert status == 0, said
-    assert said.count("server: starting") == said.count("server: up after") == 1
+    status, printed = run.wait()
+    assert status == 0, printed
+    assert printed.count("server: starting") == printed.count("server: up after") == 1
     check_captions(run)
     # The canary was content, and captions follow the pictures too.
     assert len({line["answer"]["text"] for line in run.lines()}) >= 4
@@ -157,9 +157,9 @@ def test_a_whole_world(recap: Callable[..., Recap]) -> None:
     assert family.keys() & processes().keys() == set()
 
     # All is there: no server is started again.
-    status, said = recap(vllm="bin/vllm", serve_args=SIDE_BY_SIDE).wait()
-    assert status == 0, said
-    assert "server:" not in said
+    status, printed = recap(vllm="bin/vllm", serve_args=TWO_API_SERVERS).wait()
+    assert status == 0, printed
+    assert "server:" not in printed
 
 
 def test_the_server_is_killed(recap: Callable[..., Recap]) -> None:
@@ -168,20 +168,20 @@ def test_the_server_is_killed(recap: Callable[..., Recap]) -> None:
     os.kill(run.server(), signal.SIGKILL)
     run.until(60)
     os.kill(run.engine(), signal.SIGKILL)
-    status, said = run.wait()
-    assert status == 0, said
-    assert said.count("server: up after") == 3
-    assert said.count("starting it again") == 2
+    status, printed = run.wait()
+    assert status == 0, printed
+    assert printed.count("server: up after") == 3
+    assert printed.count("starting it again") == 2
     check_captions(run)
 
 
 def test_the_server_does_not_come_up_and_then_we_are_killed(recap: Callable[..., Recap]) -> None:
-    status, said = recap(serve_args=TOO_LONG).wait()
+    status, printed = recap(serve_args=TOO_LONG).wait()
     assert status == 1
-    assert "the server did not come up" in said
-    assert "run the same command again" in said
-    assert "max_model_len (4096) is greater" in said, "the end of its log says why"
-    assert "Traceback" not in said.split("The end of its log")[0]
+    assert "the server did not come up" in printed
+    assert "run the same command again" in printed
+    assert "max_model_len (4096) is greater" in printed, "the end of its log says why"
+    assert "Traceback" not in printed.split("The end of its log")[0]
 
     run = recap("--concurrency", "2")
     run.until(20)
@@ -192,8 +192,8 @@ def test_the_server_does_not_come_up_and_then_we_are_killed(recap: Callable[...,
     answered = {line["id"] for line in run.lines()}
 
     run = recap("--concurrency", "2")
-    status, said = run.wait()
-    assert status == 0, said
+    status, printed = run.wait()
+    assert status == 0, printed
     check_captions(run)
     assert answered <= {line["id"] for line in run.lines()}
 

@@ -81,8 +81,8 @@ def requirements(root: Path) -> list[str]:
 
 def packages(root: Path) -> Path:
     """Where the environment has its packages."""
-    [found] = root.glob("lib/*/site-packages")
-    return found
+    [site_packages] = root.glob("lib/*/site-packages")
+    return site_packages
 
 
 def make_model(root: Path, maker: Path) -> None:

@@ -148,7 +148,7 @@ def _score(scorer: Scorer, pairs: Sequence[tuple[_Region, str]]) -> list[tuple[f
     crops = _crops([region for region, _ in pairs])
     matched = scorer.score(crops, [region.caption for region, _ in pairs])
     shuffled = scorer.score(crops, [caption for _, caption in pairs])
-    return [(own.mean, other.mean) for own, other in zip(matched, shuffled, strict=True)]
+    return [(true.mean, false.mean) for true, false in zip(matched, shuffled, strict=True)]
 
 
 def _regions(paths: Sequence[str], seed: int) -> Iterator[_Region]:

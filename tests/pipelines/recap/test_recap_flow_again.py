@@ -48,26 +48,26 @@ def requests(*images: int) -> set[str]:
 @pytest.mark.parametrize("same_size", [True, False])
 def test_another_picture_is_captioned_and_scored_anew(coco_file, serve, recap, same_size) -> None:
     owner, server = coco_file().good(*range(1, 7)).save(), serve()
-    how = {"kept": Filter(threshold=-1, scorer="hash"), "scorer": Scorer}
-    before = recap(owner, server, **how)
+    filtered = {"kept": Filter(threshold=-1, scorer="hash"), "scorer": Scorer}
+    before = recap(owner, server, **filtered)
     regions = before.output.regions()
     server.forget()
     Scorer.pairs = 0
     picture = owner.pictures / "2.jpg"
     painted(picture, picture.stat().st_size if same_size else None)
-    after = recap(owner, server, **how)
+    after = recap(owner, server, **filtered)
     assert server.answered() == dict.fromkeys(requests(2), 1)
     assert Scorer.pairs == 2
     pixels = {row["image"]["path"]: row["image"]["bytes"] for row in after.output.rows()}
     assert pixels["2.jpg"] == picture.read_bytes()
-    found = after.output.regions()
-    assert found["21"]["score"] != regions["21"]["score"]
-    assert {key: found[key] for key in found if key[0] != "2"} == {
+    regions_after = after.output.regions()
+    assert regions_after["21"]["score"] != regions["21"]["score"]
+    assert {key: regions_after[key] for key in regions_after if key[0] != "2"} == {
         key: regions[key] for key in regions if key[0] != "2"
     }
 
     server.stop()  # the same once more takes no call
-    assert recap(owner, server, **how).output.digests() == after.output.digests()
+    assert recap(owner, server, **filtered).output.digests() == after.output.digests()
 
 
 def test_a_trial_that_was_refused_is_mended_with_the_server(coco_file, serve, recap) -> None:
@@ -76,8 +76,8 @@ def test_a_trial_that_was_refused_is_mended_with_the_server(coco_file, serve, re
         with pytest.raises(BuildError, match="nothing was kept"):
             recap(owner, serve({"status": 400}))
     server = serve()
-    found = recap(owner, server)
-    assert found.rejected() == {}
+    captioned = recap(owner, server)
+    assert captioned.rejected() == {}
     assert server.answered().keys() == requests(1, 2)
 
 
@@ -117,11 +117,11 @@ def test_pictures_that_arrive_late_cost_no_answers(coco_file, serve, recap) -> N
     server.forget()
     for number, path in held.items():
         path.write_bytes(contents[number])
-    found = recap(owner, server)
-    assert found.output.digests().keys().isdisjoint(before), "they go into more shards"
+    captioned = recap(owner, server)
+    assert captioned.output.digests().keys().isdisjoint(before), "they go into more shards"
     assert server.answered() == dict.fromkeys(requests(*late), 1)
-    assert found.noted() == dict.fromkeys(requests(*range(1, 13)), 1)
-    assert len(found.captions()) == 24
+    assert captioned.noted() == dict.fromkeys(requests(*range(1, 13)), 1)
+    assert len(captioned.captions()) == 24
 
 
 def test_a_damaged_line_costs_one_answer(coco_file, serve, recap, capfd) -> None:

@@ -56,16 +56,16 @@ def rules() -> Iterator[dict[str, object]]:
     yield {"match": "train/10/image/0", "answer": REFUSES}
 
 
-def balance(found) -> None:
+def balance(captioned) -> None:
     """Check that nothing is lost or doubled between what was read and what is in the shards."""
-    ledger = found.output.ledger()
+    ledger = captioned.output.ledger()
     read = ledger.account("recapd", "train", Stage.READ, Kind.ANNOTATION).read
     written = ledger.account("recapd", "train", Stage.WRITE, Kind.ANNOTATION).kept
-    assert written == len(found.captions())
-    assert read == written + len(found.rejected())
-    assert found.captions().keys().isdisjoint(found.rejected())
-    assert set(found.noted().values()) <= {1}
-    assert verify(str(found.folder)).problems == []
+    assert written == len(captioned.captions())
+    assert read == written + len(captioned.rejected())
+    assert captioned.captions().keys().isdisjoint(captioned.rejected())
+    assert set(captioned.noted().values()) <= {1}
+    assert verify(str(captioned.folder)).problems == []
 
 
 def test_every_fault_at_once(coco_file, serve, recap) -> None:
@@ -73,24 +73,24 @@ def test_every_fault_at_once(coco_file, serve, recap) -> None:
     owner.picture(13)  # without regions: nobody is asked about it
     (owner.pictures / "12.jpg").unlink()
     server = serve(*rules())
-    found = recap(owner.save(), server, servers={"time_limit": 1.0, "retries": 2})
+    captioned = recap(owner.save(), server, servers={"time_limit": 1.0, "retries": 2})
 
     reasons = {number: reason for number, (_, reason) in BAD.items()}
     reasons |= dict.fromkeys(REFUSED, "caption_failed")
     reasons |= dict.fromkeys(("81", "82"), "no_global_caption")
     reasons |= dict.fromkeys(("121", "122"), "image_rejected")
-    assert found.rejected() == reasons
+    assert captioned.rejected() == reasons
     every = {f"{image}{region}" for image in range(1, 13) for region in (1, 2)}
-    assert found.captions().keys() == every - reasons.keys()
+    assert captioned.captions().keys() == every - reasons.keys()
     images = dict.fromkeys(("5", "6", "8", "9", "13"), "no_regions")
-    assert found.rejected("image") == images | {"12": "image_missing"}
-    balance(found)
+    assert captioned.rejected("image") == images | {"12": "image_missing"}
+    balance(captioned)
 
     asked = Counter(f"recapd/train/{image}/image/0" for image in range(1, 12))
     asked += Counter([f"recapd/train/{image}/image/1" for image in (8, 10)])
     asked += Counter(region(number) for number in every if number not in {"81", "82", "121", "122"})
     asked += Counter(region(number, 1) for number in (*BAD, "41"))
-    assert found.noted() == asked
+    assert captioned.noted() == asked
     for number, (_, times) in {**MENDED, **REFUSED}.items():
         asked[region(number)] = times
     log = server.log()
@@ -109,20 +109,22 @@ def test_every_fault_at_once(coco_file, serve, recap) -> None:
         ({"answer": "length"}, "caption_cut", "There is a "),
     ],
 )
-def test_rejections_tell_what_was_found(coco_file, serve, recap, fault, reason, told) -> None:
-    found = recap(coco_file().good(1).save(), serve({"match": "region/11/", **fault}))
-    line = json.loads((found.folder / "_rejected" / "recapd.jsonl").read_bytes())
+def test_rejections_give_details_of_the_fault(
+    coco_file, serve, recap, fault, reason, detail
+) -> None:
+    captioned = recap(coco_file().good(1).save(), serve({"match": "region/11/", **fault}))
+    line = json.loads((captioned.folder / "_rejected" / "recapd.jsonl").read_bytes())
     assert (line["id"], line["reason"]) == ("11", reason)
-    assert told in line["detail"]
+    assert detail in line["detail"]
 
 
 def test_a_second_wording_is_another(coco_file, serve, recap) -> None:
     server = serve({"match": region("11"), "answer": REFUSES})
-    found = recap(coco_file().good(1).save(), server)
-    calm = recap(coco_file().good(1).save(), serve(), output=found.folder.parent / "calm")
+    captioned = recap(coco_file().good(1).save(), server)
+    calm = recap(coco_file().good(1).save(), serve(), output=captioned.folder.parent / "calm")
     assert server.answered()[region("11", 1)] == 1
-    assert found.captions()["12"] == calm.captions()["12"]
-    assert found.captions()["11"] != calm.captions()["11"], "as the prompt is another"
+    assert captioned.captions()["12"] == calm.captions()["12"]
+    assert captioned.captions()["11"] != calm.captions()["11"], "as the prompt is another"
 
 
 def test_a_server_that_goes_away_for_a_while(coco_file, serve, recap, tmp_path) -> None:
@@ -130,11 +132,11 @@ def test_a_server_that_goes_away_for_a_while(coco_file, serve, recap, tmp_path) 
     calm = recap(owner, serve(delay=0.01), output=tmp_path / "calm")
     away = {"attempts": [0], "refuse": 0.4}
     server = serve({"match": "train/[26]/region/[26]1/", **away}, delay=0.01)
-    found = recap(owner, server)
-    assert found.output.digests() == calm.output.digests()
+    captioned = recap(owner, server)
+    assert captioned.output.digests() == calm.output.digests()
     assert server.statuses(region("21")) == ["refused", 200]
-    balance(found)
-    assert server.answered() == found.noted() == calm.noted()
+    balance(captioned)
+    assert server.answered() == captioned.noted() == calm.noted()
 
 
 def test_a_storm(coco_file, serve, recap, tmp_path) -> None:
@@ -147,10 +149,10 @@ def test_a_storm(coco_file, serve, recap, tmp_path) -> None:
         {"match": "image/0$", "attempts": [0], "answer": "malformed"},
         capacity=6,
     )
-    found = recap(owner, server, servers={"concurrency": 12}, shard_bytes=20_000)
-    balance(found)
-    assert found.noted() == Counter(server.answered().keys())
-    assert found.captions() == calm.captions()
+    captioned = recap(owner, server, servers={"concurrency": 12}, shard_bytes=20_000)
+    balance(captioned)
+    assert captioned.noted() == Counter(server.answered().keys())
+    assert captioned.captions() == calm.captions()
     once = {name: times for name, times in server.answered().items() if "/region/" in name}
     assert set(once.values()) == {1}
 
@@ -174,20 +176,20 @@ def test_a_server_that_dies_ends_the_run_which_can_go_on(coco_file, serve, recap
     owner = coco_file().good(*range(1, 9)).save()
     calm = recap(owner, serve(), output=tmp_path / "calm")
     server = serve(delay=0.05)
-    with dying(server, answers=8), pytest.raises(BuildError, match="same command again") as said:
+    with dying(server, answers=8), pytest.raises(BuildError, match="same command again") as printed:
         recap(owner, server, servers={"patience": 0.5})
-    assert server.url in str(said.value)
+    assert server.url in str(printed.value)
     before = server.answered()
     assert 0 < sum(before.values()) < sum(calm.noted().values())
     assert not (tmp_path / "recapd" / "manifest.json").exists()
 
     server.start()
-    found = recap(owner, server)
-    assert found.output.digests() == calm.output.digests()
-    assert found.noted() == calm.noted()
+    captioned = recap(owner, server)
+    assert captioned.output.digests() == calm.output.digests()
+    assert captioned.noted() == calm.noted()
     again = [name for name, times in server.answered().items() if times > 1]
     assert len(again) <= 4, "no more than were in flight"
-    balance(found)
+    balance(captioned)
 
 
 def test_a_server_that_refuses_everything_is_not_held_against_anything(
@@ -196,9 +198,9 @@ def test_a_server_that_refuses_everything_is_not_held_against_anything(
     owner = coco_file().good(*range(1, 30)).save()
     with pytest.raises(BuildError, match="requests in a row were refused"):
         recap(owner, serve({"status": 400}), shard_bytes=1_000_000)
-    found = recap(owner, serve(), shard_bytes=1_000_000)
-    assert found.rejected() == {}
-    assert len(found.captions()) == 58
+    captioned = recap(owner, serve(), shard_bytes=1_000_000)
+    assert captioned.rejected() == {}
+    assert len(captioned.captions()) == 58
 
 
 def test_a_server_without_the_model_ends_the_run(coco_file, serve, recap) -> None:
@@ -222,11 +224,11 @@ def test_nothing_goes_on_after_the_end(coco_file, serve, recap, tmp_path) -> Non
 def test_a_blind_server_is_found_out_before_any_caption(serve, recap_words, tmp_path) -> None:
     server = serve(blind=True)
     words = ["--endpoint", server.url, "--model", "stub", "--no-filter", "--limit", 4]
-    status, said = recap_words(tmp_path / "out", *words)
+    status, printed = recap_words(tmp_path / "out", *words)
     assert status == 1
-    assert "error: " in said
-    assert server.url in said
-    assert "pictures" in said
-    assert "Traceback" not in said
+    assert "error: " in printed
+    assert server.url in printed
+    assert "pictures" in printed
+    assert "Traceback" not in printed
     assert {line["id"].split("/")[0] for line in server.log()} == {"canary"}
     assert not (tmp_path / "out").exists()

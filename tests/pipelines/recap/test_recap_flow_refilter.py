@@ -44,8 +44,8 @@ def test_a_refiltered_run_is_a_fresh_one(words, recap_words, recap_output, tmp_p
     other = median_low(scores.values())
     assert recap_words(fresh, *flags, "--threshold", other)[0] == 0
     server.forget()
-    status, said = recap_words(out, *flags, "--refilter", other)
-    assert status == 0, said
+    status, printed = recap_words(out, *flags, "--refilter", other)
+    assert status == 0, printed
     assert content(out) == content(fresh) != first
     few = recap_output(out)
     assert sorted(map(str, few.journal())) == sorted(map(str, recap_output(fresh).journal()))
@@ -54,8 +54,8 @@ def test_a_refiltered_run_is_a_fresh_one(words, recap_words, recap_output, tmp_p
     unlike = [id_ for id_, reason in few.rejected().items() if reason == "caption_unlike_crop"]
     assert unlike
     lines = (out / "_rejected" / "recapd.jsonl").read_text("utf-8").splitlines()
-    told = [line["detail"] for line in map(json.loads, lines) if line["id"] in unlike]
-    assert all("similarity" in line and "caption: There is" in line for line in told)
+    details = [line["detail"] for line in map(json.loads, lines) if line["id"] in unlike]
+    assert all("similarity" in line and "caption: There is" in line for line in details)
 
     # Once more, back again, and as a rerun of what is now there: never a call.
     server.stop()
@@ -80,10 +80,10 @@ def test_mistakes_cost_no_captions(words, recap_words, tmp_path) -> None:
     _, flags = words
     out = tmp_path / "out"
     refilter = ["--refilter", OTHER]
-    status, said = recap_words(out, *flags, *refilter)
+    status, printed = recap_words(out, *flags, *refilter)
     assert status == 1
-    assert "error: " in said
-    assert "Run the same without it first" in said
+    assert "error: " in printed
+    assert "Run the same without it first" in printed
     assert not out.exists()
 
     assert recap_words(out, *flags, "--threshold", THRESHOLD)[0] == 0
@@ -101,11 +101,11 @@ def test_mistakes_cost_no_captions(words, recap_words, tmp_path) -> None:
         (): "Give one of",
     }
     for mistake, hint in mistakes.items():
-        status, said = recap_words(out, *flags, *mistake)
+        status, printed = recap_words(out, *flags, *mistake)
         assert status == 1, mistake
-        assert "error: " in said
-        assert hint in said, mistake
-        assert "Traceback" not in said
+        assert "error: " in printed
+        assert hint in printed, mistake
+        assert "Traceback" not in printed
         assert everything(out) == before, mistake
 
 
@@ -118,12 +118,12 @@ def test_a_run_that_has_not_ended(words, recap_words, tmp_path) -> None:
     whole = journal.read_bytes()
     journal.write_bytes(b"".join(whole.splitlines(keepends=True)[:2]))
     before = everything(out)
-    status, said = recap_words(out, *flags, "--refilter", OTHER)
-    assert (status, "has not ended" in said) == (1, True)
+    status, printed = recap_words(out, *flags, "--refilter", OTHER)
+    assert (status, "has not ended" in printed) == (1, True)
     assert everything(out) == before
     server.forget()
-    status, said = recap_words(out, *flags, "--refilter", THRESHOLD)
-    assert (status, "was never answered" in said) == (1, True)
+    status, printed = recap_words(out, *flags, "--refilter", THRESHOLD)
+    assert (status, "was never answered" in printed) == (1, True)
     assert server.log() == []
     assert recap_words(out, *flags, "--threshold", THRESHOLD)[0] == 0
     assert sorted(journal.read_bytes().splitlines()) == sorted(whole.splitlines())
@@ -145,9 +145,9 @@ def test_lost_answers_are_missed_before_anything_is_cleared(
     for damaged in (kept[:-9], b"".join(lines[1:]), kept.replace(b"answer", b"ans\0er", 1), None):
         journal.unlink() if damaged is None else journal.write_bytes(damaged)
         before = everything(out)
-        status, said = recap_words(out, *flags, "--refilter", threshold)
-        assert (status, "is not as its run left it" in said) == (1, True), said
-        assert journal.name in said
+        status, printed = recap_words(out, *flags, "--refilter", threshold)
+        assert (status, "is not as its run left it" in printed) == (1, True), printed
+        assert journal.name in printed
         assert everything(out) == before
     assert server.log() == []
     assert recap_words(out, *flags, "--threshold", THRESHOLD)[0] == 0
@@ -168,14 +168,16 @@ def test_pictures_that_have_changed(coco_file, recap_words) -> None:
     before = everything(out)
     picture = owner.pictures / "2.jpg"
     picture.write_bytes(picture.read_bytes() + b"more")
-    status, said = recap_words(out, *refilter, source="coco")
-    assert (status, "the pictures of train" in said) == (1, True), said
+    status, printed = recap_words(out, *refilter, source="coco")
+    assert (status, "the pictures of train" in printed) == (1, True), printed
     assert everything(out) == before
 
     assert recap_words(out, *begun, source="coco")[0] == 0
     picture.write_bytes(picture.read_bytes()[:-4] + b"less")
-    status, said = recap_words(out, *refilter, source="coco")
-    assert (status, "/2/image/0 was never answered about the picture" in said) == (1, True), said
+    status, printed = recap_words(out, *refilter, source="coco")
+    assert (status, "/2/image/0 was never answered about the picture" in printed) == (1, True), (
+        printed
+    )
     assert recap_words(out, *anew, source="coco")[0] == 0
     assert recap_words(out, *refilter, source="coco")[0] == 0
 
@@ -188,16 +190,16 @@ def test_what_was_refused_stays_refused(serve, recap_words, recap_output, tmp_pa
     before = recap_output(out).rejected()
     assert "caption_failed" in before.values()
     server.stop()
-    status, said = recap_words(out, *flags, "--refilter", -1)
-    assert status == 0, said
+    status, printed = recap_words(out, *flags, "--refilter", -1)
+    assert status == 0, printed
     assert recap_output(out).rejected() == before
 
 
 def test_a_threshold_that_kept_nothing_can_be_lowered(words, recap_words, tmp_path) -> None:
     server, flags = words
     out = tmp_path / "out"
-    status, said = recap_words(out, *flags, "--threshold", 1)
-    assert (status, "nothing was kept" in said) == (1, True)
+    status, printed = recap_words(out, *flags, "--threshold", 1)
+    assert (status, "nothing was kept" in printed) == (1, True)
     server.stop()
     assert recap_words(out, *flags, "--refilter", THRESHOLD)[0] == 0
 
@@ -217,15 +219,15 @@ def test_captions_outlive_the_builder(
     before = everything(out)
     server.forget()
     monkeypatch.setattr("pipelines.plan.BUILDER", "regionforge 99")
-    status, said = recap_words(out, *flags, *anew)
-    assert status == (0 if mended else 1), said
+    status, printed = recap_words(out, *flags, *anew)
+    assert status == (0 if mended else 1), printed
     assert [line for line in server.log() if not line["id"].startswith("canary")] == []
     if mended:
         rows = recap_output(out).output.rows()
         assert {row["provenance"]["builder"] for row in rows} == {"regionforge 99"}
         assert recap_output(out).noted() == noted
     else:
-        assert "--refilter S" in said
+        assert "--refilter S" in printed
         assert everything(out) == before
 
 

@@ -25,12 +25,12 @@ def test_sources_with_class_names_are_known() -> None:
 @pytest.mark.parametrize("source", CAPTIONABLE)
 def test_a_source(recap_words, recap_output, tmp_path, source) -> None:
     flags = [*CAPTIONABLE[source], *BUILTIN, "--threshold", -0.5, "--device", "cpu"]
-    status, said = recap_words(tmp_path, *flags, source=source)
-    assert status == 0, said
-    found = recap_output(tmp_path)
-    found.output.ledger()
+    status, printed = recap_words(tmp_path, *flags, source=source)
+    assert status == 0, printed
+    captioned = recap_output(tmp_path)
+    captioned.output.ledger()
     assert verify(str(tmp_path)).problems == []
-    rows = found.output.rows()
+    rows = captioned.output.rows()
     assert rows
     for row in rows:
         assert (row["source"], row["task"]) == ("recapd", "region_detailed_caption")
@@ -51,11 +51,11 @@ def test_a_source(recap_words, recap_output, tmp_path, source) -> None:
 
 def test_other_sources_are_refused(recap_words, tmp_path) -> None:
     for source in sorted(SOURCES.keys() - CAPTIONABLE.keys()):
-        status, said = recap_words(tmp_path / "out", *BUILTIN, "--no-filter", source=source)
+        status, printed = recap_words(tmp_path / "out", *BUILTIN, "--no-filter", source=source)
         assert status == 1
-        assert f"error: source '{source}' has no boxes with class names" in said
-    status, said = recap_words(tmp_path / "out", *BUILTIN, "--no-filter", source="imagenet")
-    assert (status, "error: " in said, "imagenet" in said) == (1, True, True)
+        assert f"error: source '{source}' has no boxes with class names" in printed
+    status, printed = recap_words(tmp_path / "out", *BUILTIN, "--no-filter", source="imagenet")
+    assert (status, "error: " in printed, "imagenet" in printed) == (1, True, True)
     assert not (tmp_path / "out").exists()
 
 
@@ -80,10 +80,10 @@ def test_other_sources_are_refused(recap_words, tmp_path) -> None:
     ],
 )
 def test_flags_that_cannot_be_used(recap_words, tmp_path, flags, hint) -> None:
-    status, said = recap_words(tmp_path / "out", *flags)
+    status, printed = recap_words(tmp_path / "out", *flags)
     assert status == 1
-    assert said.strip().startswith("error: ")
-    assert hint in said
+    assert printed.strip().startswith("error: ")
+    assert hint in printed
     assert not (tmp_path / "out").exists()
 
 
@@ -93,11 +93,11 @@ def test_the_captions_follow_their_regions(recap_words, recap_output, tmp_path) 
     assert recap_words(tmp_path / "many", *flags, "--shard-size", "10KiB")[0] == 0
     assert recap_words(tmp_path / "one", *flags)[0] == 0
     assert recap_words(tmp_path / "few", *flags, "--per-image", 2)[0] == 0
-    many, one, few = (recap_output(tmp_path / name) for name in ("many", "one", "few"))
-    assert len(many.output.digests()) > len(one.output.digests())
-    assert many.captions() == one.captions()
-    assert 0 < len(few.captions()) < len(one.captions())
-    assert few.captions().keys() <= one.captions().keys()
+    many, single, few = (recap_output(tmp_path / name) for name in ("many", "one", "few"))
+    assert len(many.output.digests()) > len(single.output.digests())
+    assert many.captions() == single.captions()
+    assert 0 < len(few.captions()) < len(single.captions())
+    assert few.captions().keys() <= single.captions().keys()
     assert max(len(row["regions"]) for row in few.output.rows()) == 2
 
 
@@ -128,7 +128,7 @@ def test_the_ablations(serve, recap_words, recap_output, tmp_path) -> None:
 def test_a_dry_run_says_what_it_takes(serve, recap_words, tmp_path, source, caps) -> None:
     server = serve(delay=0.01)
     flags = ["--endpoint", server.url, "--model", "stub", "--no-filter", *caps]
-    status, said = recap_words(tmp_path / "out", *flags, "--dry-run", source=source)
+    status, printed = recap_words(tmp_path / "out", *flags, "--dry-run", source=source)
     assert status == 0
     assert not (tmp_path / "out").exists()
     measured = len(server.log())
@@ -137,11 +137,11 @@ def test_a_dry_run_says_what_it_takes(serve, recap_words, tmp_path, source, caps
     asked = [name for name in server.answered() if not name.startswith("canary")]
     assert measured <= len(asked)
     regions = sum("/region/" in name for name in asked)
-    assert f"would caption {regions} regions of {len(asked) - regions} images" in said
-    assert f"{len(asked)} calls" in said
+    assert f"would caption {regions} regions of {len(asked) - regions} images" in printed
+    assert f"{len(asked)} calls" in printed
 
 
 def test_a_dry_run_of_the_builtin_captioner(recap_words, tmp_path) -> None:
-    status, said = recap_words(tmp_path / "out", *BUILTIN, "--no-filter", "--dry-run")
-    assert (status, "would caption" in said) == (0, True)
+    status, printed = recap_words(tmp_path / "out", *BUILTIN, "--no-filter", "--dry-run")
+    assert (status, "would caption" in printed) == (0, True)
     assert not (tmp_path / "out").exists()

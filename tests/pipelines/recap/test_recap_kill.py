@@ -59,9 +59,9 @@ class Forge:
 def forge(coco_file, serve):
     """A forge and its server; a run of it lasts for a second or two."""
     server = serve(delay=ANSWER_SECONDS)
-    found = Forge(coco_file().good(*range(1, 17)).save(), server.url)
-    yield found, server
-    found.close()
+    started = Forge(coco_file().good(*range(1, 17)).save(), server.url)
+    yield started, server
+    started.close()
 
 
 def phase(folder: Path, calm: Path) -> str:
@@ -86,7 +86,7 @@ def phase(folder: Path, calm: Path) -> str:
 
 def repeated(server, kills: list[float]) -> Counter[float]:
     """How many answers were given again, by the kill that came between."""
-    found: Counter[float] = Counter()
+    by_kill: Counter[float] = Counter()
     answers: dict[str, list[float]] = {}
     for line in server.log():
         if line["status"] == 200:
@@ -94,15 +94,15 @@ def repeated(server, kills: list[float]) -> Counter[float]:
     for times in answers.values():
         for before, after in pairwise(times):
             (between, *_) = [moment for moment in kills if before <= moment <= after]
-            found[between] += 1
-    return found
+            by_kill[between] += 1
+    return by_kill
 
 
 def test_runs_killed_at_random_moments(forge, recap_output, tmp_path) -> None:
-    found, server = forge
+    runs, server = forge
     chance = random.Random(SEED)
     began = time.monotonic()
-    status, ended = found.run(tmp_path / "calm")
+    status, ended = runs.run(tmp_path / "calm")
     lasts = ended - began
     calm = recap_output(tmp_path / "calm")
     assert status == 0
@@ -115,15 +115,15 @@ def test_runs_killed_at_random_moments(forge, recap_output, tmp_path) -> None:
         rounds += 1
         output = tmp_path / f"killed-{rounds}"
         server.forget()
-        own: list[float] = []
-        while len(kills) + len(own) < KILLS and not (output / "manifest.json").exists():
-            status, ended = found.run(output, chance.uniform(0.0, lasts))
+        kills_of_round: list[float] = []
+        while len(kills) + len(kills_of_round) < KILLS and not (output / "manifest.json").exists():
+            status, ended = runs.run(output, chance.uniform(0.0, lasts))
             if status == 0:
                 break
             assert status == -9
-            own.append(ended)
+            kills_of_round.append(ended)
             phases[phase(output, calm.folder)] += 1
-        status, _ = found.run(output)
+        status, _ = runs.run(output)
         assert status == 0
         killed = recap_output(output)
         assert killed.output.digests() == calm.output.digests()
@@ -134,19 +134,19 @@ def test_runs_killed_at_random_moments(forge, recap_output, tmp_path) -> None:
         assert server.answered().keys() == calm.noted().keys()
         left = [path.name for path in output.rglob("*")]
         assert [name for name in left if ".tmp-" in name or ".damaged" in name] == []
-        again = repeated(server, own)
+        again = repeated(server, kills_of_round)
         assert max(again.values(), default=0) <= CONCURRENCY
         most += again.total()
-        kills += own
-    told = ", ".join(f"{number} {name}" for name, number in phases.most_common())
-    print(f"{len(kills)} kills in {rounds} rounds, of {lasts:.1f} s if undisturbed: {told}")
+        kills += kills_of_round
+    by_phase = ", ".join(f"{number} {name}" for name, number in phases.most_common())
+    print(f"{len(kills)} kills in {rounds} rounds, of {lasts:.1f} s if undisturbed: {by_phase}")
     print(f"{most} calls repeated")
     assert len(phases) >= 3, "they must spread"
 
 
 def test_there_is_something_to_kill(forge, recap_output, tmp_path) -> None:
-    found, _ = forge
-    found.run(tmp_path / "calm")
+    runs, _ = forge
+    runs.run(tmp_path / "calm")
     calm = recap_output(tmp_path / "calm")
     assert len(calm.output.digests()) >= 5
     assert Counter(line["type"] for line in calm.journal()) == {"answer": 48, "score": 32}

@@ -38,8 +38,8 @@ class ChatServer:
                 length = int(self.headers["Content-Length"])
                 server.requests.append(json.loads(self.rfile.read(length)))
                 server.headers.append(self.headers["Authorization"])
-                at = min(len(server.requests), len(server.answers)) - 1
-                reply = server.reply(server.answers[at])
+                number = min(len(server.requests), len(server.answers)) - 1
+                reply = server.reply(server.answers[number])
                 self.send_response(server.status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(reply)))
@@ -73,13 +73,13 @@ class ChatServer:
 def server(monkeypatch) -> Iterator[ChatServer]:
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
-    found = ChatServer()
-    thread = threading.Thread(target=found.http.serve_forever, kwargs={"poll_interval": 0.01})
+    started = ChatServer()
+    thread = threading.Thread(target=started.http.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield found
-    found.http.shutdown()
+    yield started
+    started.http.shutdown()
     thread.join()
-    found.http.server_close()
+    started.http.server_close()
 
 
 @pytest.fixture
@@ -99,15 +99,15 @@ def test_fit_wordings_become_a_file_that_builds_take(server, wordings, tmp_path,
         '1. Whoa, <region>: what is it?\n- Name <region>.\n\n\u2022 "Was ist <region>?"'
     ]
     assert wordings("region_classification", 3, "--output", path) == 0
-    found = load_wordings(str(path))
-    assert found == {
+    loaded = load_wordings(str(path))
+    assert loaded == {
         "region_classification": [
             "Whoa, <region>: what is it?",
             "Name <region>.",
             "Was ist <region>?",
         ]
     }
-    replace_sets(WORDING_SETS, found)
+    replace_sets(WORDING_SETS, loaded)
     assert len(server.requests) == 1
     assert server.requests[0]["model"] == "m"
     assert server.headers == [f"Bearer {SECRET}"]

@@ -169,7 +169,7 @@ def test_relations_hold_of_boxes(captions):
 
 
 @pytest.mark.parametrize(
-    ("one", "two", "expected"),
+    ("dog", "cat", "expected"),
     [
         ((0, 0, 10, 10), (20, 0, 30, 10), "lies to the left of the cat"),
         ((20, 0, 30, 10), (0, 0, 10, 10), "lies to the right of the cat"),
@@ -182,16 +182,16 @@ def test_relations_hold_of_boxes(captions):
         ((0, 0, 15, 15), (5, 5, 10, 10), "has the cat within its bounds"),
     ],
 )
-def test_how_a_region_lies_to_another_one(one, two, expected):
-    regions = [AnnotatedRegion(one, "dog"), AnnotatedRegion(two, "cat")]
+def test_how_a_region_lies_to_another_one(dog, cat, expected):
+    regions = [AnnotatedRegion(dog, "dog"), AnnotatedRegion(cat, "cat")]
     assert about(Image.new("RGB", (60, 60)), regions, regions[0]).endswith(f"It {expected}.")
 
 
 def test_neighbours_are_the_nearest_and_named_so_that_they_can_be_told():
     names = ["dog", "cat", "dog", "cat", "hen"]
     regions = [
-        AnnotatedRegion((20.0 * at, 0.0, 20.0 * at + 10, 10.0), name)
-        for at, name in enumerate(names)
+        AnnotatedRegion((left, 0.0, left + 10, 10.0), name)
+        for left, name in zip(range(0, 20 * len(names), 20), names, strict=True)
     ]
     captions = [about(Image.new("RGB", (100, 40)), regions, region) for region in regions]
     assert "It lies to the left of one cat and lies to the left of another dog." in captions[0]
@@ -249,9 +249,7 @@ def test_images_as_a_whole(scenes):
 
 
 def test_many_kinds_are_counted_not_listed():
-    regions = [
-        AnnotatedRegion((float(at), 0.0, at + 1.0, 1.0), f"kind {at:02}") for at in range(12)
-    ]
+    regions = [AnnotatedRegion((float(x), 0.0, x + 1.0, 1.0), f"kind {x:02}") for x in range(12)]
     caption = answer(
         CaptionTarget(60, 60, tuple(regions)), encode_jpeg(Image.new("RGB", (60, 60)), MAX_PIXELS)
     )

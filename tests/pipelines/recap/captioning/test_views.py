@@ -47,7 +47,7 @@ def scene() -> np.ndarray:
     return pixels
 
 
-def found_boxes(pixels: np.ndarray) -> dict[str, tuple[int, int, int, int]]:
+def visible_boxes(pixels: np.ndarray) -> dict[str, tuple[int, int, int, int]]:
     """Where the colours lie, seen on the pixels themselves."""
     boxes = {}
     for name, colour in (("red", RED), ("green", GREEN)):
@@ -116,7 +116,7 @@ def test_crops_are_upright(saved, options, orientation, frame) -> None:
     stored = STORED[orientation](upright)
     annotated = stored if frame == "stored" else upright
     height, width, _ = annotated.shape
-    screened = saved(as_jpeg(stored, orientation), found_boxes(annotated), width, height)
+    screened = saved(as_jpeg(stored, orientation), visible_boxes(annotated), width, height)
     view = shown(screened, options)
     assert size_of(view.prompt_image.jpeg) == (WIDTH, HEIGHT)
     whole = view.prompt_image.target

@@ -35,12 +35,12 @@ def test_tokens_are_those_reported(serve, ask_all, make_requests) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "text", "finish"), [("length", None, "length"), ("empty", "", "stop")]
+    ("kind", "text", "finish"), [("length", None, "length"), ("empty", "", "stop")]
 )
 def test_cut_and_empty_answers_are_answers(
-    serve, ask_all, make_requests, said, text, finish
+    serve, ask_all, make_requests, kind, text, finish
 ) -> None:
-    (answer,) = ask_all(make_requests(1), serve({"answer": said}))
+    (answer,) = ask_all(make_requests(1), serve({"answer": kind}))
     assert answer.finish == finish
     assert text is None or answer.text == text
 
@@ -151,9 +151,9 @@ def test_the_key_is_sent_and_shown_nowhere(
         {"match": "r2/", "attempts": [0], "status": 500},
         api_key=KEY,
     )
-    said: list[str] = []
+    notices: list[str] = []
     caplog.set_level(logging.DEBUG)
-    fields: dict[str, Any] = {"api_key_env": "MY_KEY", "say": said.append, "retries": 1}
+    fields: dict[str, Any] = {"api_key_env": "MY_KEY", "say": notices.append, "retries": 1}
     monkeypatch.setenv("MY_KEY", KEY)
     outcomes = ask_all(make_requests(4), server, **fields)
     assert [type(each) for each in outcomes] == [Answer, Rejected, Answer, Answer]
@@ -162,7 +162,7 @@ def test_the_key_is_sent_and_shown_nowhere(
     assert {type(each) for each in wrong} == {BuildError}
     assert "MY_KEY" in str(wrong[0])
     assert "[key]" in str(wrong[0]), "the server repeats the key, and we do not"
-    shown = [caplog.text, *capfd.readouterr(), *said, *map(repr, [*outcomes, *wrong])]
+    shown = [caplog.text, *capfd.readouterr(), *notices, *map(repr, [*outcomes, *wrong])]
     shown += [repr(record.args) for record in caplog.records]
     shown += [repr(each.__cause__) for each in wrong]
     assert not any(KEY in text for text in shown)

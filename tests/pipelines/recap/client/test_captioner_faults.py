@@ -146,13 +146,13 @@ def test_patience_begins_anew_with_each_answer(serve, make_captioner, make_reque
 
 
 def test_a_server_that_goes_and_comes_back_is_waited_for(serve, ask_all, make_requests) -> None:
-    said: list[str] = []
+    notices: list[str] = []
     requests = make_requests(30)
     calm = ask_all(requests, serve())
     server = serve({"match": "r7/", "attempts": [0], "refuse": 0.5}, delay=0.01)
-    assert ask_all(requests, server, concurrency=8, say=said.append) == calm
+    assert ask_all(requests, server, concurrency=8, say=notices.append) == calm
     assert server.answered() == {request.id: 1 for request in requests}
-    assert any(server.url in line and "waiting" in line for line in said)
+    assert any(server.url in line and "waiting" in line for line in notices)
 
 
 def test_a_server_that_is_restarted_is_waited_for(serve, make_captioner, make_requests) -> None:

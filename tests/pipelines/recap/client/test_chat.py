@@ -39,8 +39,8 @@ def test_a_request_may_have_no_picture() -> None:
         ({"message": {"content": None, "refusal": "No."}, "finish_reason": "stop"}, Answer("No.")),
     ],
 )
-def test_answers_are_read(said, answer) -> None:
-    assert decode_answer(json.dumps({"id": "1", "choices": [said]}).encode()) == answer
+def test_answers_are_read(choice, answer) -> None:
+    assert decode_answer(json.dumps({"id": "1", "choices": [choice]}).encode()) == answer
 
 
 @pytest.mark.parametrize(

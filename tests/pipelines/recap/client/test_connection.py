@@ -110,10 +110,10 @@ def test_what_fails_is_said_now_and_then(answering, ask_all, make_requests, monk
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     server = answering(json.dumps({"error": {"message": f"out of memory, {KEY}"}}).encode(), 500)
     detail = f"{server.url}: status 500: out of memory, [key]; trying again"
-    said: list[str] = []
-    ask_all(make_requests(4), server.url, retries=2, say=said.append)
-    assert said == [detail]
-    said.clear()
+    notices: list[str] = []
+    ask_all(make_requests(4), server.url, retries=2, say=notices.append)
+    assert notices == [detail]
+    notices.clear()
     monkeypatch.setattr(client, "NOTICE_SECONDS", 0.0)
-    ask_all(make_requests(4), server.url, retries=2, say=said.append)
-    assert said == [detail] * 4 * 4
+    ask_all(make_requests(4), server.url, retries=2, say=notices.append)
+    assert notices == [detail] * 4 * 4

@@ -11,13 +11,13 @@ KEY = "sk-Zq7secretQ9x"
 WRONG = "sk-Wr0ngKeyX4y"
 
 
-def leaks(folder: Path, said: str, *secrets: str) -> list[str]:
+def leaks(folder: Path, printed: str, *secrets: str) -> list[str]:
     """Where a secret can be read, whatever file it is in."""
     places = [str(path) for path in folder.rglob("*") if any(s in str(path) for s in secrets)]
     contents = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     for secret in secrets:
         places += [str(path) for path, data in contents.items() if secret.encode() in data]
-        places += ["the screen"] * (secret in said)
+        places += ["the screen"] * (secret in printed)
     return places
 
 
@@ -34,23 +34,23 @@ def test_a_run_with_a_key(serve, recap_words, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("THE_KEY", KEY)
     flags = [*words(server), "--api-key-env", "THE_KEY"]
     out = tmp_path / "out"
-    status, said = recap_words(out, *flags)
-    assert status == 0, said
+    status, printed = recap_words(out, *flags)
+    assert status == 0, printed
     assert (out / "_rejected" / "recapd.jsonl").read_text("utf-8").count("caption_failed")
-    assert leaks(out, said, KEY) == []
-    status, said = recap_words(out, *flags, "--dry-run")
-    assert (status, leaks(out, said, KEY)) == (0, [])
+    assert leaks(out, printed, KEY) == []
+    status, printed = recap_words(out, *flags, "--dry-run")
+    assert (status, leaks(out, printed, KEY)) == (0, [])
 
 
 def test_a_key_that_is_refused_and_repeated(serve, recap_words, tmp_path, monkeypatch) -> None:
     server = serve(api_key=KEY)
     monkeypatch.setenv("OPENAI_API_KEY", WRONG)
     for more in ([], ["--dry-run"]):
-        status, said = recap_words(tmp_path / "out", *words(server), *more)
+        status, printed = recap_words(tmp_path / "out", *words(server), *more)
         assert status == 1
-        assert "OPENAI_API_KEY" in said
-        assert "[key]" in said
-        assert leaks(tmp_path / "out", said, KEY, WRONG) == []
+        assert "OPENAI_API_KEY" in printed
+        assert "[key]" in printed
+        assert leaks(tmp_path / "out", printed, KEY, WRONG) == []
 
 
 def test_a_key_that_becomes_wrong_in_the_middle(
@@ -64,7 +64,7 @@ def test_a_key_that_becomes_wrong_in_the_middle(
 
 
 @pytest.mark.parametrize(
-    "place",
+    "url",
     [
         "http://user:{}@127.0.0.1:9/v1",
         "http://{}@127.0.0.1:9/v1",
@@ -76,21 +76,21 @@ def test_a_key_that_becomes_wrong_in_the_middle(
         "ftp://127.0.0.1/{}",
     ],
 )
-def test_keys_in_endpoints(recap_words, tmp_path, place) -> None:
-    flags = ["--endpoint", place.format(KEY), "--model", "stub", "--no-filter"]
-    status, said = recap_words(tmp_path / "out", *flags)
+def test_keys_in_endpoints(recap_words, tmp_path, url) -> None:
+    flags = ["--endpoint", url.format(KEY), "--model", "stub", "--no-filter"]
+    status, printed = recap_words(tmp_path / "out", *flags)
     assert status == 1
-    assert "error: --endpoint" in said
-    assert "Traceback" not in said
-    assert leaks(tmp_path, said, KEY) == []
+    assert "error: --endpoint" in printed
+    assert "Traceback" not in printed
+    assert leaks(tmp_path, printed, KEY) == []
 
 
 def test_a_key_that_cannot_be_sent(recap_words, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", f"{KEY}\u00e4")
     flags = ["--endpoint", "http://127.0.0.1:9/v1", "--model", "stub", "--no-filter"]
-    status, said = recap_words(tmp_path / "out", *flags)
-    assert (status, "OPENAI_API_KEY" in said) == (1, True)
-    assert leaks(tmp_path, said, KEY) == []
+    status, printed = recap_words(tmp_path / "out", *flags)
+    assert (status, "OPENAI_API_KEY" in printed) == (1, True)
+    assert leaks(tmp_path, printed, KEY) == []
 
 
 def test_a_crash_shows_no_key(serve, sample_world, tmp_path) -> None:

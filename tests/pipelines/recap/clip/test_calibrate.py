@@ -37,9 +37,9 @@ class ShadeScorer:
 
     def score(self, crops, captions):
         shown = [round(np.asarray(crop).mean()) for crop in crops]
-        told = [int(caption.split()[-1]) for caption in captions]
-        self.pairs += zip(shown, told, strict=True)
-        return [Score(1 - abs(s - t) / 255, 0.0) for s, t in zip(shown, told, strict=True)]
+        named = [int(caption.split()[-1]) for caption in captions]
+        self.pairs += zip(shown, named, strict=True)
+        return [Score(1 - abs(s - n) / 255, 0.0) for s, n in zip(shown, named, strict=True)]
 
 
 def jpeg(shade: int, other: int) -> bytes:
@@ -119,29 +119,29 @@ def run(tmp_path, make_image):
 
 
 def calibrated(output, scorer=None, **changes):
-    how = {"pairs": 1000, "false_accept": None, "seed": 0, "on_progress": lambda *_: None}
-    return calibrate(output, scorer or ShadeScorer(), **(how | changes))
+    settings = {"pairs": 1000, "false_accept": None, "seed": 0, "on_progress": lambda *_: None}
+    return calibrate(output, scorer or ShadeScorer(), **(settings | changes))
 
 
 def test_matched_pairs_match_and_shuffled_pairs_do_not(run):
     scorer = ShadeScorer()
-    found = calibrated(run.write(), scorer).calibration
-    assert found.pairs == 2 * len(SHADES)
-    assert sum(shown == told for shown, told in scorer.pairs) == found.pairs
-    assert found.roc_area == 1
-    assert found.false_accept == found.false_reject == 0
-    assert found.scorer == "shades 1"
+    calibration = calibrated(run.write(), scorer).calibration
+    assert calibration.pairs == 2 * len(SHADES)
+    assert sum(shown == named for shown, named in scorer.pairs) == calibration.pairs
+    assert calibration.roc_area == 1
+    assert calibration.false_accept == calibration.false_reject == 0
+    assert calibration.scorer == "shades 1"
 
 
 def test_a_shuffled_caption_is_of_another_image(run):
     scorer = ShadeScorer()
     calibrated(run.write(), scorer)
-    foreign = [(shown, told) for shown, told in scorer.pairs if shown != told]
+    foreign = [(shown, named) for shown, named in scorer.pairs if shown != named]
     assert len(foreign) == 2 * len(SHADES)
-    assert all(IMAGES[shown] != IMAGES[told] for shown, told in foreign)
+    assert all(IMAGES[shown] != IMAGES[named] for shown, named in foreign)
 
 
-def test_all_that_is_found_hangs_on_pairs_and_seed_alone(run):
+def test_a_calibration_depends_on_pairs_and_seed_alone(run):
     output = run.write()
     once, again = calibrated(output, pairs=30), calibrated(output, pairs=30)
     other = calibrated(output, pairs=30, seed=1)
@@ -152,23 +152,23 @@ def test_all_that_is_found_hangs_on_pairs_and_seed_alone(run):
 
 
 def test_how_regions_spread_over_shards_decides_nothing(tmp_path, make_image):
-    found = [
+    calibrations = [
         calibrated(Run(tmp_path / str(shards), make_image).write(shards=shards), pairs=40)
         for shards in (1, 3)
     ]
-    assert found[0].calibration == found[1].calibration
+    assert calibrations[0].calibration == calibrations[1].calibration
 
 
 def test_a_share_of_false_accepts_that_is_wanted(run):
-    found = calibrated(run.write(), false_accept=0.1).calibration
-    assert 0 < found.false_accept <= 0.1
-    assert found.wanted_false_accept == 0.1
+    calibration = calibrated(run.write(), false_accept=0.1).calibration
+    assert 0 < calibration.false_accept <= 0.1
+    assert calibration.wanted_false_accept == 0.1
 
 
-def test_progress_is_told(run):
-    told = []
-    calibrated(run.write(), on_progress=lambda *state: told.append(state))
-    assert told == [(60, 60)]
+def test_progress_is_reported(run):
+    states = []
+    calibrated(run.write(), on_progress=lambda *state: states.append(state))
+    assert states == [(60, 60)]
 
 
 @pytest.mark.parametrize(("score", "filtered"), [(None, False), (0.5, True)])
@@ -204,7 +204,7 @@ def test_a_damaged_shard(run):
         calibrated(output)
 
 
-FOUND = Calibration(
+WRITTEN = Calibration(
     threshold=0.25,
     false_accept=0.05,
     false_reject=0.1,
@@ -218,12 +218,12 @@ FOUND = Calibration(
 
 def test_a_calibration_is_for_its_scorer_only(tmp_path):
     path = tmp_path / "calibration.json"
-    path.write_text(FOUND.model_dump_json(), encoding="utf-8")
-    found = load_calibration(str(path))
-    assert found == FOUND
-    assert found.check_scorer("small sha256:1") is found
+    path.write_text(WRITTEN.model_dump_json(), encoding="utf-8")
+    calibration = load_calibration(str(path))
+    assert calibration == WRITTEN
+    assert calibration.check_scorer("small sha256:1") is calibration
     with pytest.raises(UsageError, match="is for the scorer 'small sha256:1'"):
-        found.check_scorer("small sha256:2")
+        calibration.check_scorer("small sha256:2")
 
 
 @pytest.mark.parametrize(
@@ -232,9 +232,9 @@ def test_a_calibration_is_for_its_scorer_only(tmp_path):
         "",
         "[]",
         "{}",
-        FOUND.model_dump_json().replace("0.25", '"high"'),
-        FOUND.model_dump_json().replace("0.25", "NaN"),
-        FOUND.model_dump_json().replace('"seed":0', '"seed":0,"more":1'),
+        WRITTEN.model_dump_json().replace("0.25", '"high"'),
+        WRITTEN.model_dump_json().replace("0.25", "NaN"),
+        WRITTEN.model_dump_json().replace('"seed":0', '"seed":0,"more":1'),
     ],
 )
 def test_a_file_that_is_no_calibration(tmp_path, content):
@@ -253,18 +253,18 @@ def test_a_calibration_that_is_not_there(tmp_path):
 def test_the_picture_can_be_opened(spread):
     rng = np.random.default_rng(3)
     matched, shuffled = 0.6 + spread * rng.normal(0, 0.1, 50), 0.2 + spread * rng.random(50) / 2
-    drawn = curve_png(curve(matched, shuffled), matched, shuffled, 0.4, "100 pairs")
-    with Image.open(BytesIO(drawn)) as image:
+    png = curve_png(curve(matched, shuffled), matched, shuffled, 0.4, "100 pairs")
+    with Image.open(BytesIO(png)) as image:
         image.load()
         assert (image.format, image.size) == ("PNG", SIZE)
 
 
 def test_the_command(run, small_clip, tmp_path, capsys):
-    path = tmp_path / "found" / "calibration.json"
+    path = tmp_path / "calibrated" / "calibration.json"
     assert cli.run(["calibrate", run.write(), "--to", str(path), "--device", "cpu"]) == 0
     shown = capsys.readouterr().out
-    found = load_calibration(str(path)).check_scorer(small_clip.identity)
-    assert f"{found.threshold:.5f}" in shown
+    calibration = load_calibration(str(path)).check_scorer(small_clip.identity)
+    assert f"{calibration.threshold:.5f}" in shown
     assert f"--calibration {path}" in shown
     assert json.loads(path.read_bytes())["pairs"] == 60
     assert path.with_suffix(".png").stat().st_size > 1000

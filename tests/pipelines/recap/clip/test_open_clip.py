@@ -99,8 +99,8 @@ def test_a_long_caption_is_scored_by_windows_of_whole_sentences(tiny_scorer):
 
 def test_what_stands_at_the_end_of_a_long_caption_counts(tiny_scorer):
     pictures, text = crops(1) * 2, "A dog is on a bench. " * 30
-    one, other = tiny_scorer.score(pictures, [text + "It is red.", text + "It is blue."])
-    assert one != other
+    red, blue = tiny_scorer.score(pictures, [text + "It is red.", text + "It is blue."])
+    assert red != blue
 
 
 def test_text_and_pictures_of_any_kind(small_clip):

@@ -107,8 +107,8 @@ def test_captions_of_the_captioner_without_a_model(small_clip, seen, spoken):
 def test_it_knows_all_words_of_that_captioner(spoken):
     words = json.loads((FOLDER / CONFIG_NAME).read_bytes())["vocabulary"]
     known = Vocabulary(words)
-    told = {word for text in spoken for word in words_of(text)}
-    assert {word for word in told if known.encode(word, 2)[0] == UNKNOWN_ID} == set()
+    words = {word for text in spoken for word in words_of(text)}
+    assert {word for word in words if known.encode(word, 2)[0] == UNKNOWN_ID} == set()
 
 
 def test_it_is_small_and_open_clip_opens_it(small_clip):
@@ -132,15 +132,15 @@ def test_a_false_caption_differs_in_one_value(seen):
     rng = np.random.default_rng(7)
     for sight in seen[:50]:
         wordings = draw_wordings(sight.facts, rng, 30)
-        told = falsified(wordings, sight.facts, rng, last=True)
+        claimed = falsified(wordings, sight.facts, rng, last=True)
         changed = [
-            (place, name)
-            for place, facts in enumerate(told)
+            (sentence, name)
+            for sentence, facts in enumerate(claimed)
             for name in vars(facts)
             if getattr(facts, name) != getattr(sight.facts, name)
         ]
-        ((place, name),) = changed
-        assert place == len(wordings) - 1
+        ((sentence, name),) = changed
+        assert sentence == len(wordings) - 1
         assert name in VALUES
 
 

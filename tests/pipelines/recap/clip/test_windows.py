@@ -64,6 +64,6 @@ def test_no_words_are_one_window():
 
 @given(st.text(alphabet="ab .!?\nAB", max_size=200), st.integers(1, 5))
 def test_nothing_is_lost_and_all_fit(text, most):
-    found = windows(text, at_most(most))
-    assert " ".join(found).split() == text.split()
-    assert all(map(at_most(most), found))
+    pieces = windows(text, at_most(most))
+    assert " ".join(pieces).split() == text.split()
+    assert all(map(at_most(most), pieces))

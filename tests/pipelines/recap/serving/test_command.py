@@ -106,9 +106,9 @@ def test_flags_that_are_ours(flag) -> None:
 
 
 def test_the_command() -> None:
-    said = serve_command(["vllm", "serve"], "/models/x", "x@1", ["--dtype", "auto"], 8123)
-    place = ["--host", "127.0.0.1", "--port", "8123", "--served-model-name", "x@1"]
-    assert said == ["vllm", "serve", "/models/x", *place, "--dtype", "auto"]
+    command = serve_command(["vllm", "serve"], "/models/x", "x@1", ["--dtype", "auto"], 8123)
+    ours = ["--host", "127.0.0.1", "--port", "8123", "--served-model-name", "x@1"]
+    assert command == ["vllm", "serve", "/models/x", *ours, "--dtype", "auto"]
 
 
 class TestModelName:
@@ -127,23 +127,23 @@ class TestModelName:
         assert model_name(name) == name
 
     def test_it_goes_along(self, folder, monkeypatch) -> None:
-        found = model_name(str(folder))
-        assert re.fullmatch(r"tiny@[0-9a-f]{12}", found)
+        name = model_name(str(folder))
+        assert re.fullmatch(r"tiny@[0-9a-f]{12}", name)
         monkeypatch.chdir(folder)
-        assert model_name(".") == found
+        assert model_name(".") == name
         (folder / ".cache").mkdir()
         (folder / ".cache" / "lock").touch()  # of a download
         moved = folder.parent.parent / "two" / "tiny"
         moved.parent.mkdir()
         folder.rename(moved)
         os.utime(moved / "config.json", (0, 0))
-        assert model_name(f"{moved}/") == found
+        assert model_name(f"{moved}/") == name
 
-    @pytest.mark.parametrize("place", [0, 1, 2])
-    def test_weights_decide(self, folder, place) -> None:
+    @pytest.mark.parametrize("third", [0, 1, 2])
+    def test_weights_decide(self, folder, third) -> None:
         before = model_name(str(folder))
         trained = bytearray(LARGE)
-        trained[place * LARGE // 3 : (place + 1) * LARGE // 3] = b"\1" * (LARGE // 3)
+        trained[third * LARGE // 3 : (third + 1) * LARGE // 3] = b"\1" * (LARGE // 3)
         (folder / "model.safetensors").write_bytes(trained)
         assert model_name(str(folder)) != before
 

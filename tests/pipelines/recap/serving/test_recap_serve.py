@@ -35,17 +35,17 @@ def calm(serve, recap_words, recap_output, tmp_path):
     """The run that all others must equal: of the same model, on a server that is there."""
     server = serve()
     flags = ["--endpoint", server.url, "--model", MODEL, *FEW]
-    status, said = recap_words(tmp_path / "calm", *flags)
-    assert status == 0, said
+    status, printed = recap_words(tmp_path / "calm", *flags)
+    assert status == 0, printed
     return recap_output(tmp_path / "calm")
 
 
 def test_a_run_and_its_rerun(fake_vllm, calm, recap_words, recap_output, tmp_path) -> None:
     fake, out = fake_vllm(), tmp_path / "out"
-    status, said = recap_words(out, *words(fake, "--serve-args", "--max-model-len 1024"))
-    assert status == 0, said
-    found = recap_output(out)
-    assert found.output.digests() == calm.output.digests()
+    status, printed = recap_words(out, *words(fake, "--serve-args", "--max-model-len 1024"))
+    assert status == 0, printed
+    captioned = recap_output(out)
+    assert captioned.output.digests() == calm.output.digests()
     assert verify(str(out)).problems == []
     (life,) = fake.lives()
     port = life["arguments"][life["arguments"].index("--port") + 1]
@@ -54,17 +54,17 @@ def test_a_run_and_its_rerun(fake_vllm, calm, recap_words, recap_output, tmp_pat
         *("--limit-mm-per-prompt", '{"image":1}', "--disable-uvicorn-access-log"),
         *("--max-model-len", "1024"),
     ]
-    assert re.search(r"server: up after \d+ s", said)
+    assert re.search(r"server: up after \d+ s", printed)
     assert fake.left() == []
     assert "VLLM_API_KEY" not in os.environ
 
     # All is known already: nobody is asked, and no server is started, or even looked for.
     answered = len(fake.log())
-    status, said = recap_words(out, *words(fake))
-    assert (status, len(fake.lives()), len(fake.log())) == (0, 1, answered), said
-    status, said = recap_words(out, "--serve", MODEL, *FEW, "--dry-run", "--vllm", "nowhere")
+    status, printed = recap_words(out, *words(fake))
+    assert (status, len(fake.lives()), len(fake.log())) == (0, 1, answered), printed
+    status, printed = recap_words(out, "--serve", MODEL, *FEW, "--dry-run", "--vllm", "nowhere")
     assert (status, len(fake.lives())) == (0, 1)
-    assert f"{len(calm.noted())} calls" in said
+    assert f"{len(calm.noted())} calls" in printed
 
 
 def test_a_python_and_a_model_of_our_own(fake_vllm, recap_words, recap_output, tmp_path) -> None:
@@ -72,8 +72,8 @@ def test_a_python_and_a_model_of_our_own(fake_vllm, recap_words, recap_output, t
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}", encoding="utf-8")
     out = tmp_path / "out"
-    status, said = recap_words(out, "--serve", folder, "--vllm", fake.path, *FEW)
-    assert status == 0, said
+    status, printed = recap_words(out, "--serve", folder, "--vllm", fake.path, *FEW)
+    assert status == 0, printed
     (life,) = fake.lives()
     assert life["arguments"][:3] == ["-m", "vllm.entrypoints.openai.api_server", "--model"]
     assert life["arguments"][3] == str(folder)
@@ -86,9 +86,9 @@ def test_a_server_killed_in_the_middle(
     fake_vllm, calm, recap_words, recap_output, tmp_path
 ) -> None:
     fake, out = fake_vllm(dies_at=[20, 5], child=True), tmp_path / "out"
-    status, said = recap_words(out, *words(fake))
-    assert status == 0, said
-    assert said.count("it was ended by SIGKILL; starting it again") == 2
+    status, printed = recap_words(out, *words(fake))
+    assert status == 0, printed
+    assert printed.count("it was ended by SIGKILL; starting it again") == 2
     assert len({tuple(life["arguments"]) for life in fake.lives()}) == 1  # one port for all
     assert len(fake.lives()) == 3
     assert recap_output(out).output.digests() == calm.output.digests()
@@ -100,20 +100,20 @@ def test_a_server_that_ends_at_once(fake_vllm, calm, recap_words, recap_output, 
     lines = [*(f"loading {n}" for n in range(50)), "ValueError: no room for the cache"]
     fake, out = fake_vllm(says=lines, exits=[3]), tmp_path / "out"
     began = time.monotonic()
-    status, said = recap_words(out, *words(fake))
+    status, printed = recap_words(out, *words(fake))
     assert (status, len(fake.lives())) == (1, 1)
     assert time.monotonic() - began < 15
-    assert "error: the server did not come up: it ended with status 3" in said
-    assert "loading 49\nValueError: no room for the cache" in said
-    assert "loading 1\n" not in said
-    assert "run the same command again to go on" in said
+    assert "error: the server did not come up: it ended with status 3" in printed
+    assert "loading 49\nValueError: no room for the cache" in printed
+    assert "loading 1\n" not in printed
+    assert "run the same command again to go on" in printed
     log = out / "_state" / "server.log"
-    assert str(log) in said
+    assert str(log) in printed
     assert log.read_text(encoding="utf-8").startswith("loading 0\n")
-    assert "Traceback" not in said
+    assert "Traceback" not in printed
 
-    status, said = recap_words(out, *words(fake))  # its second life is a good one
-    assert status == 0, said
+    status, printed = recap_words(out, *words(fake))  # its second life is a good one
+    assert status == 0, printed
     assert recap_output(out).output.digests() == calm.output.digests()
     assert verify(str(out)).problems == []
 
@@ -121,19 +121,19 @@ def test_a_server_that_ends_at_once(fake_vllm, calm, recap_words, recap_output, 
 def test_a_server_that_never_comes_up(fake_vllm, recap_words, tmp_path) -> None:
     fake, out = fake_vllm(hangs=True, says=["loading"]), tmp_path / "out"
     began = time.monotonic()
-    status, said = recap_words(out, *words(fake, "--patience", 2))
+    status, printed = recap_words(out, *words(fake, "--patience", 2))
     assert time.monotonic() - began < 15
     assert status == 1
-    assert "the server did not come up: it is not up after 2 s" in said
-    assert "server.log:\nloading" in said
+    assert "the server did not come up: it is not up after 2 s" in printed
+    assert "server.log:\nloading" in printed
     assert fake.left() == []
 
 
 def test_a_server_that_is_blind(fake_vllm, recap_words, tmp_path) -> None:
     fake = fake_vllm(blind=True)
-    status, said = recap_words(tmp_path / "out", *words(fake))
+    status, printed = recap_words(tmp_path / "out", *words(fake))
     assert status == 1
-    assert "Captions from it would be made up" in said
+    assert "Captions from it would be made up" in printed
     assert fake.left() == []
 
 
@@ -150,8 +150,8 @@ def test_we_are_killed(fake_vllm, sample_world, recap_words, tmp_path, number) -
         ours.send_signal(number)
         assert ours.wait(15) == (130 if number == signal.SIGINT else -number)
     assert until(lambda: not fake.left())
-    status, said = recap_words(out, *words(fake))
-    assert status == 0, said
+    status, printed = recap_words(out, *words(fake))
+    assert status == 0, printed
     answers = [line["id"] for line in fake.log() if line["status"] == 200]
     again = len(answers) - len(set(answers))
     assert again <= 4 + 9 + 1, "what was in flight, the canary's questions and their probe"
@@ -175,15 +175,15 @@ def test_flags_that_do_not_go_together(fake_vllm, recap_words, tmp_path, flags, 
     usable = [] if "--vllm" in flags else ["--vllm", fake_vllm().path]
     if "--serve" not in flags:
         usable = ["--model", MODEL]
-    status, said = recap_words(tmp_path / "out", *flags, *usable, "--no-filter")
+    status, printed = recap_words(tmp_path / "out", *flags, *usable, "--no-filter")
     assert status == 1
-    assert message in said
-    assert "Traceback" not in said
+    assert message in printed
+    assert "Traceback" not in printed
     assert not (tmp_path / "out").exists()
 
 
 def test_no_vllm_at_all(recap_words, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    status, said = recap_words(tmp_path / "out", "--serve", MODEL, *FEW)
+    status, printed = recap_words(tmp_path / "out", "--serve", MODEL, *FEW)
     assert status == 1
-    assert "--serve needs vLLM, which takes an environment of its own" in said
+    assert "--serve needs vLLM, which takes an environment of its own" in printed
