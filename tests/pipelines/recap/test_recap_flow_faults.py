@@ -103,7 +103,7 @@ def test_every_fault_at_once(coco_file, serve, recap) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "reason", "told"),
+    ("fault", "reason", "detail"),
     [
         ({"status": 400}, "caption_failed", "as the script says"),
         ({"answer": "length"}, "caption_cut", "There is a "),

@@ -29,7 +29,7 @@ def test_a_request_may_have_no_picture() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "answer"),
+    ("choice", "answer"),
     [
         ({"message": {"content": "A cat."}, "finish_reason": "stop"}, Answer("A cat.")),
         ({"message": {"content": "A c"}, "finish_reason": "length"}, Answer("A c", "length")),
