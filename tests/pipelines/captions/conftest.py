@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,13 +67,26 @@ def commands(sample_world: Path, capfd: Any) -> Commands:
 
 
 @pytest.fixture(scope="session")
-def captioned_once(sample_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def captioned_by(
+    command_line: Any, sample_world: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Path]:
+    """Describes V3Det under some flags of `recap`, once for the same flags; read-only."""
+
+    @cache
+    def run(*flags: object) -> Path:
+        folder = tmp_path_factory.mktemp("captioned") / "recapd"
+        where = ["--source", "v3det", "--data-root", sample_world, "--output", folder]
+        done = command_line("recap", *where, "--captioner", "builtin", "--no-filter", *flags)
+        assert done.returncode == 0, done.stderr
+        return folder
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def captioned_once(captioned_by: Callable[..., Path]) -> Path:
     """Ten regions of every category of V3Det, described; read-only."""
-    folder = tmp_path_factory.mktemp("captioned") / "recapd"
-    where = ["--source", "v3det", "--data-root", sample_world, "--output", folder]
-    words = ["--captioner", "builtin", "--no-filter", "--per-category", 10]
-    assert cli.run(["recap", *map(str, (*where, *words))]) == 0
-    return folder
+    return captioned_by("--per-category", 10)
 
 
 @pytest.fixture

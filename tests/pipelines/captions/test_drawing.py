@@ -47,8 +47,10 @@ def sentences(output: Any, split: str = "train") -> tuple[int, int, int]:
 
 
 @pytest.mark.parametrize("caps", CAPS)
-def test_the_same_caps_take_the_same_regions(commands, output_of, captions_of, tmp_path, caps):
-    folder = commands.recap(tmp_path / "recapd", *caps)
+def test_the_same_caps_take_the_same_regions(
+    commands, captioned_by, output_of, captions_of, tmp_path, caps
+):
+    folder = captioned_by(*caps)
     plain, told = tmp_path / "plain", tmp_path / "told"
     assert commands.build(plain, *caps)[0] == 0
     status, said = commands.build(told, *caps, "--recapd", folder, "--merge")
@@ -63,11 +65,11 @@ def test_the_same_caps_take_the_same_regions(commands, output_of, captions_of, t
     assert verify(str(told)).problems == []
 
 
-def test_caps_leave_something_out(commands, captions_of, tmp_path):
+def test_caps_leave_something_out(captioned_by, captions_of):
     """Else the test above shows little."""
-    number = len(captions_of(commands.recap(tmp_path / "all")))
-    for at, caps in enumerate(CAPS):
-        assert 0 < len(captions_of(commands.recap(tmp_path / f"{at}", *caps))) < number
+    number = len(captions_of(captioned_by()))
+    for caps in CAPS:
+        assert 0 < len(captions_of(captioned_by(*caps))) < number
 
 
 @pytest.mark.parametrize(
@@ -104,9 +106,9 @@ def test_caps_leave_something_out(commands, captions_of, tmp_path):
     ],
 )
 def test_other_caps_decide_nothing_of_what_is_drawn(
-    commands, output_of, captions_of, tmp_path, recap, build, whole, why
+    commands, captioned_by, output_of, captions_of, tmp_path, recap, build, whole, why
 ):
-    folder = commands.recap(tmp_path / "recapd", *recap)
+    folder = captioned_by(*recap)
     plain, told = tmp_path / "plain", tmp_path / "told"
     assert commands.build(plain, *build)[0] == 0
     status, said = commands.build(told, *build, "--recapd", folder, "--merge")
