@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from pipelines.cli.parser import _parser
+from pipelines.cli.parser import make_parser
 from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
@@ -69,7 +69,9 @@ def test_the_stages_are_those_of_the_ledger() -> None:
 
 def test_every_flag_it_names_exists() -> None:
     (commands,) = [
-        action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction)
+        action
+        for action in make_parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
     ]
     ours = {
         flag
@@ -85,5 +87,5 @@ def test_every_command_it_shows_parses() -> None:
     shown = re.findall(r"python -m pipelines (.+)", README.replace("\\\n", " "))
     assert shown
     for command in shown:
-        _, unknown = _parser().parse_known_args(shlex.split(command))
+        _, unknown = make_parser().parse_known_args(shlex.split(command))
         assert unknown == []

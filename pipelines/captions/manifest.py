@@ -76,23 +76,27 @@ def load_recapd(path: str) -> RecapD:
     raise UsageError(f"--recapd: {path} is of another build, not of `recap`: {advice}")
 
 
-def add_captions(sources: Sequence[dict[str, Any]], path: str) -> None:
-    """Add captions to the source that they describe.
+def with_captions(sources: Sequence[SourceRequest], path: str) -> tuple[SourceRequest, ...]:
+    """Return the sources of a recipe, with captions added to the source that they describe.
 
     Args:
-        sources: the arguments of a recipe's sources.
+        sources: those of the recipe.
         path: of the manifest of an output of `recap`.
 
     Raises:
         UsageError: there is no such output, or the source is not among them.
     """
     described = load_recapd(path).source
-    for source in sources:
-        if source.get("name") == described:
-            source["paths"] = {**source.get("paths", {}), RECAPD_ROLE: path}
-            return
-    names = ", ".join(str(source.get("name")) for source in sources)
-    raise UsageError(f"--recapd: the captions are of {described!r}, and the sources: {names}")
+    if described not in (names := [source.name for source in sources]):
+        raise UsageError(
+            f"--recapd: the captions are of {described!r}, and the sources: {', '.join(names)}"
+        )
+    return tuple(
+        source.model_copy(update={"paths": {**source.paths, RECAPD_ROLE: path}})
+        if source.name == described
+        else source
+        for source in sources
+    )
 
 
 def locate_captions(

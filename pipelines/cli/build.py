@@ -1,57 +1,61 @@
-"""`build`: owners' files to shards, or what that would do."""
+"""`build`: turns owners' files into shards, or says what that would read and write."""
 
+import argparse
 import time
 from argparse import Namespace
-from typing import Any
 
-from pipelines.captions.manifest import add_captions
-from pipelines.card.coverage import print_coverage
-from pipelines.card.guard import print_guard
-from pipelines.card.summary import print_summary
-from pipelines.cli.arguments import (
-    KNOWN_NAMES,
-    detection_paths,
-    folder,
-    parse_caps,
-    parse_paths,
-    parse_size,
-    processes,
+from pipelines.cli.command import (
+    Commands,
+    Group,
+    add_command,
+    add_guard_flags,
+    add_input_flags,
+    add_shard_flags,
 )
-from pipelines.cli.dry_run import print_dry_run
-from pipelines.datasets.catalog import dataset
-from pipelines.guard import check_guard
-from pipelines.guard.lists import GUARDED
-from pipelines.output.lock import check_output
-from pipelines.output.reader import read_ledger
-from pipelines.plan import make_plan
-from pipelines.recipes.load import load_recipe, load_wordings, make_recipe
-from pipelines.recipes.recipe import Recipe
-from pipelines.runner.launch import LaunchOptions, launch
-from pipelines.runner.progress import QUIET_SECONDS, Ticker
-from pipelines.storage import files
-from schemas.errors import UsageError
-from schemas.layout import MANIFEST
+from pipelines.recipes import recipe_names
+from prompts.instruction import NO_BOX_SHARE, REC_NEGATIVES, InstructionMode
+from prompts.style import Style
 
-# Flags that say what a recipe says, by the recipe's name for it.
-STATED = (
-    "style",
-    "mode",
-    "merge",
-    "min_words",
-    "rec_negatives",
-    "no_box_share",
-    "plain_captions",
-    "limit",
-    "seed",
-    "images",
-    "guard",
-    "no_recapd",
-)
-COCO_FLAGS = ("coco_annotations", "coco_images", "coco_split", "coco_year")
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command and its flags."""
+    parser = add_command(
+        commands,
+        run,
+        "build",
+        "Build instruction shards. Flags not listed here go to Beam.",
+        "build --sources coco --data-root /data --output /shards --workers 4",
+        "build --recipe regiongpt_finetune --data-root /data --output /shards --recapd /recapd",
+    )
+    inputs = parser.add_argument_group("what to read")
+    _add_mix(inputs)
+    add_input_flags(inputs)
+    _add_detections(inputs)
+    _add_captions(inputs)
+    add_guard_flags(inputs)
+    _add_coco(inputs)
+    records = parser.add_argument_group("what to make of it")
+    _add_records(records)
+    _add_regions(records)
+    _add_wordings(records)
+    _add_output(parser.add_argument_group("where and how"))
 
 
 def run(args: Namespace) -> int:
     """Build shards, or say what a build would do."""
+    from pipelines.card.coverage import print_coverage
+    from pipelines.card.guard import print_guard
+    from pipelines.card.summary import print_summary
+    from pipelines.cli.arguments import folder, processes
+    from pipelines.cli.build_recipe import recipe_of
+    from pipelines.cli.dry_run import print_dry_run
+    from pipelines.guard import check_guard
+    from pipelines.output.lock import check_output
+    from pipelines.output.reader import read_ledger
+    from pipelines.plan import make_plan
+    from pipelines.runner.launch import LaunchOptions, launch
+    from pipelines.runner.progress import QUIET_SECONDS, Ticker
+
     recipe = recipe_of(args)
     with Ticker("looking at the inputs", patience=QUIET_SECONDS):
         plan = make_plan(recipe, folder(args.data_root), folder(args.output))
@@ -75,111 +79,133 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def recipe_of(args: Namespace) -> Recipe:
-    """Return the recipe that is named or spelled out by flags; a flag overrules the recipe."""
-    found: dict[str, Any] = (
-        load_recipe(args.recipe) if args.recipe else {"sources": _named(args.sources)}
-    )
-    found |= {key: value for key in STATED if (value := getattr(args, key)) is not None}
-    if args.shard_size is not None:
-        found["shard_bytes"] = parse_size(args.shard_size)
-    if args.wordings:
-        found["wordings"] = load_wordings(folder(args.wordings))
-    sources = _sources(found, args.recipe)
-    _add_caps(args, found)
-    lists = _add_places(args, sources)
-    stated = found.get("guard_paths") or {}
-    found["guard_paths"] = stated | {
-        name: {**stated.get(name, {}), **own} for name, own in lists.items()
-    }
-    if args.recapd:
-        add_captions(sources, files.join(folder(args.recapd), MANIFEST))
-    return make_recipe(found, args.recipe) if args.recipe else Recipe.model_validate(found)
-
-
-def _sources(found: dict[str, Any], recipe: str) -> list[dict[str, Any]]:
-    """Return what a recipe says of its sources, of which flags may say more."""
-    match found:
-        case {"sources": [{"name": str()}, *_] as sources} if all(map(_is_source, sources)):
-            places = found.get("guard_paths")
-            if places is None or (
-                isinstance(places, dict) and all(isinstance(own, dict) for own in places.values())
-            ):
-                return list(sources)
-            raise UsageError(f"recipe {recipe}: guard_paths: expected paths by data set and role")
-    raise UsageError(
-        f"recipe {recipe}: sources: expected a list of one at least, each with a name, and with "
-        "paths, if any, by their roles"
+def _add_mix(group: "argparse._ArgumentGroup") -> None:
+    mix = group.add_mutually_exclusive_group(required=True)
+    mix.add_argument("--sources", dest="source_names", metavar="A,B", help="names, see `sources`")
+    mix.add_argument(
+        "--recipe",
+        metavar="NAME|FILE",
+        help=f"a mix or an evaluation: {', '.join(recipe_names())}; or a .yaml file of your own. "
+        "Flags overrule what it says",
     )
 
 
-def _is_source(found: object) -> bool:
-    match found:
-        case {"name": str(), **others}:
-            return isinstance(others.get("paths", {}), dict)
-    return False
+def _add_detections(group: Group) -> None:
+    group.add_argument(
+        "--detections",
+        action="append",
+        default=[],
+        metavar="SOURCE=FILE",
+        help="boxes of a detector for a source, as COCO's results; may be repeated",
+    )
+    group.add_argument(
+        "--detection-names",
+        metavar="coco|lvis|FILE",
+        help="the names of their categories; FILE has a name per line, or JSON categories",
+    )
 
 
-def _named(sources: str) -> list[dict[str, Any]]:
-    return [{"name": dataset(name).name} for name in sources.split(",")]
+def _add_captions(group: Group) -> None:
+    group.add_argument(
+        "--recapd", metavar="DIR", help="an output of `recap`: its captions go with their regions"
+    )
+    group.add_argument(
+        "--no-recapd",
+        action="store_true",
+        default=None,
+        help="leave out the detailed captions that a recipe asks for",
+    )
 
 
-def _add_caps(args: Namespace, found: dict[str, Any]) -> None:
-    """Let caps overrule the recipe's: for one source, or for all."""
-    names = [source.get("name") for source in found["sources"]]
-    for key in ("per_category", "per_image"):
-        for name, number in parse_caps(key, getattr(args, key), names).items():
-            for source in found["sources"]:
-                if name in (None, source.get("name")):
-                    source[key] = number
+def _add_coco(group: Group) -> None:
+    group.add_argument("--coco-year", type=int, choices=(2014, 2017), help="default: 2017")
+    group.add_argument("--coco-annotations", metavar="FILE", help="your own file in COCO's format")
+    group.add_argument("--coco-images", metavar="DIR", help="the folder of that file's images")
+    group.add_argument(
+        "--coco-split", metavar="NAME", help="the name of its split (default: train)"
+    )
+    group.add_argument(
+        "--label-set",
+        action="append",
+        default=[],
+        metavar="[SOURCE=]NAME",
+        help="the name of a source's categories as a set, if not the name its owner gives them",
+    )
+    group.add_argument("--limit", type=int, metavar="N", help="N images per split, by hash")
 
 
-def _add_places(args: Namespace, sources: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
-    """Say where sources lie that do not lie at their usual places; return where lists do."""
-    given = [*args.path, *detection_paths(args.detections, args.detection_names)]
-    names = [str(source.get("name")) for source in sources]
-    paths = parse_paths(given, [*names, *GUARDED])
-    for source in sources:
-        own = paths.get(str(source.get("name")), {})
-        stated = dict(source.get("paths", {}))
-        if args.detection_names and "detections" in own:
-            stated.pop("detection_names", None)
-            known = args.detection_names in KNOWN_NAMES
-            source["detection_names"] = args.detection_names if known else None
-        source["paths"] = stated | own
-        if source.get("name") == "coco":
-            _add_coco(args, source)
-    if "coco" not in names and (strays := [flag for flag in COCO_FLAGS if getattr(args, flag)]):
-        raise UsageError(f"--{strays[0].replace('_', '-')} goes with the source coco")
-    for text in args.label_set:
-        _name_labels(text, args, sources)
-    return {name: own for name, own in paths.items() if name not in names}
+def _add_records(group: Group) -> None:
+    group.add_argument("--style", choices=list(Style), help=f"default: {Style.REGIONGPT}")
+    group.add_argument(
+        "--mode",
+        choices=list(InstructionMode),
+        help=f"how regions spread over turns (default: {InstructionMode.MULTI_TURN_ALL})",
+    )
+    group.add_argument(
+        "--merge",
+        action=argparse.BooleanOptionalAction,
+        help="an image's tasks of one source share conversations (default: they do not)",
+    )
 
 
-def _name_labels(text: str, args: Namespace, sources: list[dict[str, Any]]) -> None:
-    """Name the categories of a source, which must be said where there are several."""
-    name, equals, label_set = text.partition("=")
-    names = {source.get("name") for source in sources}
-    if not equals or name not in names:
-        label_set, name = text, str(sources[0].get("name"))
-        if args.coco_annotations:
-            name = "coco"
-        elif len(names) > 1:
-            raise UsageError(f"--label-set {text!r}: say of which source, e.g. {name}={text}")
-    for source in sources:
-        if source.get("name") == name:
-            source["label_set"] = label_set
+def _add_regions(group: Group) -> None:
+    group.add_argument(
+        "--per-category",
+        dest="category_caps",
+        action="append",
+        default=[],
+        metavar="[SOURCE=]N|all",
+        help="N regions of each category, by hash; may be repeated",
+    )
+    group.add_argument(
+        "--per-image",
+        dest="image_caps",
+        action="append",
+        default=[],
+        metavar="[SOURCE=]N|all",
+        help="at most N regions of an image for phrases about them, and N for relationships, by "
+        "hash; may be repeated",
+    )
+    group.add_argument(
+        "--min-words", type=int, metavar="N", help="no phrase about a region of fewer than N words"
+    )
+    group.add_argument(
+        "--rec-negatives",
+        type=float,
+        metavar="SHARE",
+        help=f"share of referring expressions that fit no candidate (default: {REC_NEGATIVES})",
+    )
+    group.add_argument(
+        "--no-box-share",
+        type=float,
+        metavar="SHARE",
+        help=f"share of image conversations that declare no regions (default: {NO_BOX_SHARE})",
+    )
 
 
-def _add_coco(args: Namespace, source: dict[str, Any]) -> None:
-    if args.coco_images and not args.coco_annotations:
-        raise UsageError("--coco-images goes with --coco-annotations FILE")
-    if args.coco_split is not None:
-        source["split"] = args.coco_split
-    if args.coco_year:
-        source["year"] = args.coco_year
-    if args.coco_annotations:
-        source["annotations"] = folder(args.coco_annotations)
-        source["images"] = args.coco_images and folder(args.coco_images)
-        source.pop("splits", None)  # the file is the one split there is
-        source["year"] = args.coco_year  # a recipe's is the owner's
+def _add_wordings(group: Group) -> None:
+    group.add_argument(
+        "--plain-captions",
+        action="store_true",
+        default=None,
+        help="image captions follow the image alone, without a request",
+    )
+    group.add_argument(
+        "--wordings", metavar="FILE", help="YAML or JSON: sets of wordings of your own"
+    )
+    group.add_argument("--seed", type=int, help="default: 0")
+
+
+def _add_output(group: Group) -> None:
+    group.add_argument("--output", required=True, metavar="DIR")
+    group.add_argument(
+        "--images", choices=("embed", "reference"), help="pictures or their paths (default: embed)"
+    )
+    group.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes of a local run"
+    )
+    group.add_argument("--runner", default="local", metavar="NAME", help="a Beam runner")
+    add_shard_flags(group)
+    group.add_argument(
+        "--dry-run", action="store_true", help="only say what would be read and written"
+    )

@@ -1,16 +1,48 @@
-"""`calibrate`: the threshold that tells a crop's own caption from another one's."""
+"""`calibrate`: finds the threshold that tells a crop's own caption from another one's."""
 
 from argparse import Namespace
+from typing import TYPE_CHECKING
 
 from pipelines.cli.arguments import folder, positive
-from pipelines.recap.clip.calibrate import Calibration, calibrate
-from pipelines.recap.clip.files import SUFFIX, picture_of, write_calibration
-from pipelines.runner.progress import Ticker
+from pipelines.cli.command import Commands, add_clip_flags, add_command
 from schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipelines.recap.clip.calibrate import Calibration
+
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command and its flags."""
+    parser = add_command(
+        commands,
+        run,
+        "calibrate",
+        "Find the CLIP similarity that tells captions of a crop from captions of another one.",
+        "calibrate /recapd --clip-model ViT-L-14 --clip-weights openai --to calibration.json",
+    )
+    parser.add_argument("output", metavar="OUTPUT", help="of `recap`, best with --no-filter")
+    parser.add_argument(
+        "--to", required=True, metavar="FILE", help="JSON for `recap --calibration`; a .png beside"
+    )
+    parser.add_argument(
+        "--false-accept",
+        type=float,
+        metavar="SHARE",
+        help="of foreign captions that may pass; default: as few errors of both kinds as can be",
+    )
+    parser.add_argument(
+        "--pairs", type=int, default=2000, metavar="N", help="at most (default: %(default)s)"
+    )
+    add_clip_flags(parser)
+    parser.add_argument("--seed", type=int, default=0)
 
 
 def run(args: Namespace) -> int:
     """Score pairs, write the threshold and its curve, and say what it does."""
+    from pipelines.recap.clip.calibrate import calibrate
+    from pipelines.recap.clip.files import SUFFIX, picture_of, write_calibration
+    from pipelines.runner.progress import Ticker
+
     if args.false_accept is not None and not 0 <= args.false_accept < 1:
         raise UsageError(f"--false-accept {args.false_accept}: expected a share such as 0.05")
     if not args.to.endswith(SUFFIX):
@@ -35,7 +67,7 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _print(calibration: Calibration, filtered: bool) -> None:
+def _print(calibration: "Calibration", filtered: bool) -> None:
     print(f"scorer          {calibration.scorer}")
     print(f"pairs           {calibration.pairs:,} matched, {calibration.pairs:,} shuffled")
     print(f"ROC area        {calibration.roc_area:.4f}")

@@ -1,202 +1,25 @@
-"""The demonstration: a world drawn on the spot, built, captioned, verified and shown."""
+"""`demo`: draws a small world, and shows on it what every other command does."""
 
-import shutil
-import time
 from argparse import Namespace
-from collections.abc import Callable
-from pathlib import Path
 
-from rich.console import Console
+from pipelines.cli.command import Commands, add_command
 
-from pipelines.captions.manifest import add_captions
-from pipelines.card.summary import print_summary
-from pipelines.cli.scratch_folder import check_own, local_folder, mark_own
-from pipelines.datasets.catalog import dataset
-from pipelines.datasets.spec import SourceRequest
-from pipelines.plan import make_plan
-from pipelines.preview import build_facts, choose, write_page
-from pipelines.recap.captioning.builtin import BuiltinCaptioner
-from pipelines.recap.clip.calibrate import calibrate
-from pipelines.recap.clip.files import write_calibration
-from pipelines.recap.clip.open_clip import ClipScorer
-from pipelines.recap.clip.scorer import Scorer
-from pipelines.recap.flow import CaptionTools
-from pipelines.recap.plan import make_recap_plan
-from pipelines.recap.run import run_recap
-from pipelines.recipes import recipe_names
-from pipelines.recipes.load import load_recipe, make_recipe
-from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
-from pipelines.recipes.recipe import Recipe
-from pipelines.runner.launch import LaunchOptions, launch
-from pipelines.runner.progress import Ticker
-from pipelines.sample_world import SOURCES, write_world
-from pipelines.verify import verify
-from pipelines.verify.report import print_report
-from prompts.style import Style
-from schemas.layout import MANIFEST
 
-RECORDS_PER_SOURCE = 2  # on the page
-RECAPTIONED = "v3det"  # as in RegionGPT
-MIX = "regiongpt_finetune"
-DETECTIONS = "refcocog/detections.json"  # below the world
-PAIRS = 500  # to calibrate on, at most
-CONCURRENT_IMAGES = 8  # images, where no server is waited for
-MARKER = ".regionforge-demo"
+def add_parser(commands: Commands) -> None:
+    """Declare the command and its flags."""
+    parser = add_command(
+        commands,
+        run,
+        "demo",
+        "Draw a small world, build it, caption it, verify it and show it.",
+        "demo --output demo_output",
+    )
+    parser.add_argument("--output", default="demo_output", metavar="DIR")
 
 
 def run(args: Namespace) -> int:
     """Run the demonstration."""
+    from pipelines.cli.demo_steps import run_demo
+    from pipelines.cli.scratch_folder import local_folder
+
     return run_demo(local_folder(args.output))
-
-
-def run_demo(output: Path) -> int:
-    """Draw the small world, build and caption it, mix and evaluate, verify all, write a page.
-
-    Args:
-        output: a folder that is empty, missing, or an earlier demo's.
-
-    Returns:
-        The exit status: 0 where everything was verified.
-    """
-    console = Console(highlight=False)
-    _empty(output)
-    console.rule("1. Drawing a small world (coloured shapes, not real data)")
-    world = output / "world"
-    write_world(world, "small")
-    passed = True
-    for step, style in enumerate(Style, start=2):
-        console.rule(f"{step}. Building it in the style of {style}")
-        shards = str(output / f"shards_{style}")
-        started = time.monotonic()
-        plan = make_plan(recipe_of_all(style), str(world), shards)
-        manifest = launch(plan, LaunchOptions())
-        print_summary(plan, manifest, time.monotonic() - started)
-        report = verify(shards)
-        print_report(report)
-        passed = passed and report.ok
-    console.rule(
-        "4. Captioning its regions in detail, with the built-in captioner and a small CLIP"
-    )
-    passed = _recap(console, world, output) and passed
-    console.rule(f"5. The mix {MIX}, with those captions")
-    passed = _mix(world, output) and passed
-    console.rule("6. Evaluations")
-    passed = _evaluations(console, world, output) and passed
-    console.rule("7. Showing it")
-    _show(console, output)
-    return 0 if passed else 1
-
-
-def _recap(console: Console, world: Path, output: Path) -> bool:
-    """Caption all regions, find a threshold, and keep the captions that reach it."""
-    everything = _recap_once(world, output / "recapd_unfiltered", Filter(), None)
-    scorer = ClipScorer()
-    with Ticker("calibrating:") as ticker:
-        calibration_run = calibrate(
-            str(everything),
-            scorer,
-            pairs=PAIRS,
-            false_accept=None,
-            seed=0,
-            on_progress=lambda done, total: ticker.say(f"{done} of {total} pairs"),
-        )
-    write_calibration(calibration_run, str(output / "calibration.json"))
-    calibration = calibration_run.calibration
-    console.print(
-        f"threshold {calibration.threshold:.3f}: lets {calibration.false_accept:.1%} of shuffled "
-        f"captions through and loses {calibration.false_reject:.1%} of the matched ones"
-    )
-    kept = Filter(threshold=calibration.threshold, scorer=scorer.identity)
-    report = verify(str(_recap_once(world, output / "recapd", kept, ClipScorer)))
-    print_report(report)
-    return report.ok
-
-
-def _recap_once(
-    world: Path, output: Path, kept: Filter, scorer: Callable[[], Scorer] | None
-) -> Path:
-    recipe = RecapRecipe(
-        sources=(SourceRequest(name=RECAPTIONED),),
-        captioning=Captioning(captioner="builtin"),
-        filter=kept,
-    )
-    started = time.monotonic()
-    plan = make_recap_plan(recipe, str(world), str(output))
-    tools = CaptionTools(
-        captioner=BuiltinCaptioner, scorer=scorer, concurrent_images=CONCURRENT_IMAGES
-    )
-    print_summary(plan, run_recap(recipe, plan, tools), time.monotonic() - started)
-    return output
-
-
-def _mix(world: Path, output: Path) -> bool:
-    """Build the training mix that takes the captions that were kept."""
-    shards, started = str(output / MIX), time.monotonic()
-    plan = make_plan(_named_recipe(MIX, world, output), str(world), shards)
-    print_summary(plan, launch(plan, LaunchOptions()), time.monotonic() - started)
-    report = verify(shards)
-    print_report(report)
-    return report.ok
-
-
-def _evaluations(console: Console, world: Path, output: Path) -> bool:
-    """Build every evaluation there is."""
-    passed = True
-    for name in _evaluation_names():
-        shards = str(output / name)
-        launch(make_plan(_named_recipe(name, world, output), str(world), shards), LaunchOptions())
-        report = verify(shards)
-        console.print(f"{name}: ", end="")
-        print_report(report)
-        passed = passed and report.ok
-    return passed
-
-
-def _evaluation_names() -> list[str]:
-    return [name for name in recipe_names() if load_recipe(name).get("evaluation")]
-
-
-def _named_recipe(name: str, world: Path, output: Path) -> Recipe:
-    """Return a recipe of ours, told how the sample world differs from what it stands for."""
-    stated = load_recipe(name)
-    for source in stated["sources"]:
-        source["label_set"] = SOURCES[source["name"]]
-    if name == MIX:
-        add_captions(stated["sources"], str(output / "recapd" / MANIFEST))
-    if name == "eval_rec":
-        (source,) = stated["sources"]
-        source["paths"] = {"detections": str(world / DETECTIONS)}
-        source["detection_names"] = "coco"
-    return make_recipe(stated, name)
-
-
-def _show(console: Console, output: Path) -> None:
-    shards, page = str(output / f"shards_{Style.REGIONGPT}"), output / "preview.html"
-    captions = str(output / "recapd")
-    records = [
-        record
-        for source in recipe_of_all(Style.REGIONGPT).sources
-        for record in choose(shards, config=source.name, count=RECORDS_PER_SOURCE)
-    ]
-    records += choose(captions, count=RECORDS_PER_SOURCE)
-    records += choose(str(output / MIX), config=RECAPTIONED, count=RECORDS_PER_SOURCE)
-    for name in _evaluation_names():
-        records += choose(str(output / name), config=name, count=1)
-    write_page(records, page, "RegionForge demo", build_facts(shards))
-    console.print(f"open {page.resolve()} in a browser")
-
-
-def recipe_of_all(style: Style) -> Recipe:
-    """Return the recipe that takes every source of the sample world with a task in a style."""
-    requests = [
-        SourceRequest(name=name, label_set=label_set)
-        for name, label_set in SOURCES.items()
-        if dataset(name).tasks.get(style)
-    ]
-    return Recipe(sources=tuple(requests), style=style)
-
-
-def _empty(output: Path) -> None:
-    check_own(output, MARKER)
-    shutil.rmtree(output, ignore_errors=True)
-    mark_own(output, MARKER)

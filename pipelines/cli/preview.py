@@ -1,15 +1,34 @@
-"""`preview`: some records, in the terminal and as a page."""
+"""`preview`: shows some records of a build, in the terminal and as a page."""
 
 from argparse import Namespace
 
-from rich.console import Console
+from pipelines.cli.command import Commands, add_command
 
-from pipelines.cli.arguments import folder, positive
-from pipelines.preview import build_facts, choose, print_samples, write_page
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command and its flags."""
+    parser = add_command(
+        commands,
+        run,
+        "preview",
+        "Show some records of a build, chosen by hash, in the terminal and as an HTML page.",
+        "preview /shards -n 8 --html preview.html",
+    )
+    parser.add_argument("output", metavar="OUTPUT")
+    parser.add_argument("-n", dest="count", type=int, default=8, metavar="N")
+    parser.add_argument("--config", metavar="NAME")
+    parser.add_argument("--split", metavar="NAME")
+    parser.add_argument("--html", metavar="FILE", help="write an offline page with regions drawn")
+    parser.add_argument("--image-root", metavar="DIR", help="the folder of referenced images")
 
 
 def run(args: Namespace) -> int:
     """Show some records."""
+    from rich.console import Console
+
+    from pipelines.cli.arguments import folder, positive
+    from pipelines.preview import build_facts, choose, print_samples, write_page
+
     output = folder(args.output)
     count = positive("-n", args.count)
     records = choose(output, config=args.config, split=args.split, count=count)

@@ -1,211 +1,95 @@
 """`recap`: detailed captions of the regions of a source, asked of a captioner and filtered."""
 
+import argparse
 import asyncio
 import time
 from argparse import Namespace
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from pipelines.card.guard import print_guard
-from pipelines.card.summary import print_summary
-from pipelines.cli.arguments import folder, parse_paths, parse_size, positive
-from pipelines.cli.flags.shared import SHARD_SIZE
-from pipelines.datasets.spec import SourceRequest
-from pipelines.guard import check_guard
-from pipelines.guard.lists import GUARDED
-from pipelines.plan import Plan
-from pipelines.recap.captioning.builtin import BuiltinCaptioner
-from pipelines.recap.captioning.captioner import Captioner
-from pipelines.recap.captioning.estimate import estimate_run
-from pipelines.recap.captioning.replay import ReplayOnlyCaptioner
-from pipelines.recap.captioning.workload import count_workload
-from pipelines.recap.clip.calibrate import load_calibration
-from pipelines.recap.clip.scorer import Scorer
-from pipelines.recap.flow import CaptionTools
-from pipelines.recap.plan import make_recap_plan
-from pipelines.recap.run import run_recap
-from pipelines.recap.serving.command import find_vllm, model_name, parse_serve_args, serve_command
-from pipelines.recap.serving.server import KEY_VARIABLE, Server, Serving
-from pipelines.recipes.load import load_wordings
-from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
-from pipelines.runner.progress import QUIET_SECONDS, Ticker
-from pipelines.storage import files
-from pipelines.storage.extras import require
-from schemas.errors import UsageError
-from schemas.layout import SERVER_LOG
+from pipelines.cli.command import (
+    Commands,
+    Group,
+    add_clip_flags,
+    add_command,
+    add_guard_flags,
+    add_input_flags,
+    add_shard_flags,
+)
 
 if TYPE_CHECKING:
-    from pipelines.recap.client.endpoints import Servers
+    from pipelines.plan import Plan
+    from pipelines.recap.captioning.captioner import Captioner
+    from pipelines.recap.flow import CaptionTools
+    from pipelines.recipes.recap import RecapRecipe
 
-BUILTIN_CONCURRENT_IMAGES = 8  # images, where no server is waited for
-PATIENCE, PATIENCE_WITH_A_START = 600.0, 1800.0  # seconds
-COMEBACK_SECONDS = 60.0  # from a server's being up again to an answer, at most
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command and its flags."""
+    parser = add_command(
+        commands,
+        run,
+        "recap",
+        "Caption the regions of a source in detail, and keep the captions that fit.",
+        "recap --source v3det --data-root /data --output /recapd "
+        "--endpoint http://gpu:8000/v1 --model NAME --threshold 0.2",
+        "recap --source v3det --data-root /data --output /recapd "
+        "--serve Qwen/Qwen2.5-VL-7B-Instruct --vllm /opt/vllm/bin/python --no-filter",
+    )
+    _add_inputs(parser.add_argument_group("what to caption"))
+    captioner = parser.add_argument_group("who captions")
+    _add_captioner(captioner)
+    _add_server(captioner)
+    _add_prompts(parser.add_argument_group("how it is asked"))
+    _add_filter(
+        parser.add_argument_group("which captions are kept; one of the first four is needed")
+    )
+    out = parser.add_argument_group("where and how")
+    out.add_argument("--output", required=True, metavar="DIR", help="local; also keeps the journal")
+    add_shard_flags(out)
+    out.add_argument(
+        "--dry-run", action="store_true", help="only say how many calls, tokens and hours it takes"
+    )
 
 
 def run(args: Namespace) -> int:
     """Caption regions and write shards, or say what that would take."""
-    _check_who(args)
-    filtering, scorer = _filter(args)
-    recipe = _recipe(args, filtering)
-    with _server(args, recipe.captioning.model) as server:
-        captioner, concurrent_images = _captioner(args, recipe.captioning, server)
+    from pipelines.card.guard import print_guard
+    from pipelines.card.summary import print_summary
+    from pipelines.cli.arguments import folder
+    from pipelines.cli.recap_recipe import recipe_of
+    from pipelines.cli.recap_tools import check_server_flags, make_tools, open_server
+    from pipelines.guard import check_guard
+    from pipelines.recap.plan import make_recap_plan
+    from pipelines.recap.run import run_recap
+    from pipelines.runner.progress import QUIET_SECONDS, Ticker
+
+    check_server_flags(args)
+    recipe, scorer = recipe_of(args)
+    with open_server(args, recipe.captioning.model) as server:
+        tools = make_tools(args, recipe.captioning, scorer, server)
         with Ticker("looking at the inputs", patience=QUIET_SECONDS):
             plan = make_recap_plan(recipe, folder(args.data_root), folder(args.output))
         print_guard(plan)
         if args.require_guard:
             check_guard(plan.guard, plan.recipe)
-        if args.dry_run:
-            _print_estimate(plan, recipe, None if args.serve else captioner(), concurrent_images)
-            return 0
-        if args.captioner == "openai" and args.refilter is None and server is None:
-            asyncio.run(_check_vision(captioner))
-        started = time.monotonic()
-        tools = CaptionTools(
-            captioner=captioner, scorer=scorer, concurrent_images=concurrent_images
-        )
         refilter = args.refilter is not None
+        if args.dry_run:
+            _print_estimate(plan, recipe, tools, measured=not args.serve)
+            return 0
+        if recipe.captioning.captioner == "openai" and not refilter and server is None:
+            asyncio.run(_check_vision(tools.captioner))
+        started = time.monotonic()
         manifest = run_recap(recipe, plan, tools, rebuild=args.rebuild, refilter=refilter)
         print_summary(plan, manifest, time.monotonic() - started)
     return 0
 
 
-def _check_who(args: Namespace) -> None:
-    if args.captioner == "openai":
-        require("serve", "asking a model")
-    if args.serve is None:
-        if args.vllm is not None or args.serve_args:
-            raise UsageError("--vllm and --serve-args go with --serve MODEL")
-        return
-    if not args.serve:
-        raise UsageError("--serve MODEL: a local folder, or a name on the Hub")
-    if args.endpoint:
-        raise UsageError("--serve starts a server, --endpoint names one that is there: give one")
-    if args.captioner == "builtin":
-        raise UsageError("--captioner builtin needs no server: leave out --serve")
-
-
-def _server(args: Namespace, name: str) -> AbstractContextManager[Server | None]:
-    """Return a server that starts when it is first asked, where one may be asked at all."""
-    if args.serve is None or args.dry_run or args.refilter is not None:
-        return nullcontext()
-    flags = parse_serve_args(args.serve_args)
-    command = partial(serve_command, find_vllm(args.vllm), args.serve, name, flags)
-    log = files.join(folder(args.output), SERVER_LOG)
-    return Server(Serving(command=command, log=log, patience=_patience(args)))
-
-
-def _patience(args: Namespace) -> float:
-    usual = PATIENCE if args.serve is None else PATIENCE_WITH_A_START
-    found = float(usual if args.patience is None else args.patience)
-    if found <= 0:
-        raise UsageError(f"--patience {found:g}: expected more than 0")
-    return found
-
-
-def _recipe(args: Namespace, filtering: Filter) -> RecapRecipe:
-    paths = parse_paths(args.path, [args.source, *GUARDED])
-    own = paths.pop(args.source, {})
-    captioning = Captioning(
-        captioner=args.captioner,
-        model=args.model or (model_name(args.serve) if args.serve else ""),
-        temperature=args.temperature,
-        top_p=args.top_p,
-        global_tokens=args.global_tokens,
-        region_tokens=args.region_tokens,
-        seed_requests=args.seed_requests,
-        global_caption=not args.no_global_caption,
-        class_name=not args.no_class_name,
-        context=args.context,
-        max_pixels=args.max_pixels,
-    )
-    return RecapRecipe(
-        sources=(SourceRequest(name=args.source, label_set=args.label_set, paths=own),),
-        captioning=captioning,
-        filter=filtering,
-        per_category=args.per_category,
-        per_image=args.per_image,
-        limit=args.limit,
-        guard=args.guard is not False,
-        guard_paths=paths,
-        seed=args.seed,
-        shard_bytes=parse_size(args.shard_size or SHARD_SIZE),
-        wordings=load_wordings(folder(args.wordings)) if args.wordings else {},
-    )
-
-
-def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
-    given = [
-        args.threshold is not None,
-        args.calibration is not None,
-        args.no_filter,
-        args.refilter is not None,
-    ]
-    if sum(given) != 1:
-        raise UsageError(
-            "which captions shall be kept? Give one of --threshold S, --calibration FILE (which "
-            "`calibrate` writes), --no-filter, or --refilter S for a run that is there"
-        )
-    if args.no_filter:
-        return Filter(), None
-    if args.refilter is not None and args.dry_run:
-        raise UsageError("--dry-run says what calls would take, and --refilter makes no calls")
-    from pipelines.recap.clip.open_clip import ClipScorer
-
-    loaded = ClipScorer(args.clip_model, args.clip_weights, args.device)
-    threshold = args.threshold if args.threshold is not None else args.refilter
-    if args.calibration is not None:
-        calibration = load_calibration(folder(args.calibration))
-        threshold = calibration.check_scorer(loaded.identity).threshold
-    scorer = partial(ClipScorer, args.clip_model, args.clip_weights, args.device)
-    return Filter(threshold=threshold, scorer=loaded.identity), scorer
-
-
-def _captioner(
-    args: Namespace, captioning: Captioning, server: Server | None
-) -> tuple[Callable[[], Captioner], int]:
-    concurrency = positive("--concurrency", args.concurrency)
-    if args.refilter is not None:
-        return ReplayOnlyCaptioner, concurrency
-    make: Callable[[], Captioner]
-    if captioning.captioner == "builtin":
-        make, concurrency = partial(BuiltinCaptioner, captioning.context), BUILTIN_CONCURRENT_IMAGES
-    else:
-        from pipelines.recap.client.captioner import OpenAICaptioner
-
-        make = partial(OpenAICaptioner, _servers(args, server), captioning)
-        if server is not None:
-            from pipelines.recap.serving.captioner import ServedCaptioner
-
-            make = partial(ServedCaptioner, make, server)
-    return make, concurrency
-
-
-def _servers(args: Namespace, server: Server | None) -> "Servers":
-    from pipelines.recap.client.endpoints import Servers
-
-    default = [] if args.serve is None else ["http://localhost/v1"]  # of a dry run, unused
-    usual = {
-        "endpoints": tuple(args.endpoint or default),
-        "api_key_env": args.api_key_env,
-        "patience": _patience(args),
-    }
-    own = {}
-    if server is not None:
-        # While it starts again, the time that takes is for the server to judge, not for the client.
-        patience = _patience(args) + COMEBACK_SECONDS
-        own = {"endpoints": (server.url,), "api_key_env": KEY_VARIABLE, "patience": patience}
-    return Servers(concurrency=args.concurrency, time_limit=args.timeout, **(usual | own))
-
-
-async def _check_vision(make: Callable[[], Captioner]) -> None:
+async def _check_vision(make_captioner: "Callable[[], Captioner]") -> None:
     from pipelines.recap.client.canary import check_servers_see_images
     from pipelines.recap.client.captioner import OpenAICaptioner
 
-    captioner = make()
+    captioner = make_captioner()
     assert isinstance(captioner, OpenAICaptioner), "only servers can be blind"
     try:
         await check_servers_see_images(captioner)
@@ -214,19 +98,145 @@ async def _check_vision(make: Callable[[], Captioner]) -> None:
 
 
 def _print_estimate(
-    plan: Plan, recipe: RecapRecipe, captioner: Captioner | None, concurrent_images: int
+    plan: "Plan", recipe: "RecapRecipe", tools: "CaptionTools", *, measured: bool
 ) -> None:
+    """Print how many calls a run makes, and what they take where a server can be measured."""
+    from rich.console import Console
+
+    from pipelines.recap.captioning.estimate import estimate_run
+    from pipelines.recap.captioning.workload import count_workload
+
     console = Console(highlight=False)
     workload = count_workload(plan)
     console.print(
         f"would caption {workload.regions:,} regions of {workload.images:,} images, at most"
     )
-    if captioner is None:
+    if not measured:
         calls = workload.regions + workload.images * recipe.captioning.global_caption
         console.print(f"{calls:,} calls; tokens and hours are measured on a server that is up:")
         console.print("start it by hand, and give its --endpoint with --dry-run")
         return
-    estimate = estimate_run(workload, recipe, captioner, concurrent_images)
-    console.print(
-        estimate.line() if estimate else "no image could be captioned to measure the rate"
+    estimate = estimate_run(workload, recipe, tools.captioner(), tools.concurrent_images)
+    unknown = "no image could be captioned to measure the rate"
+    console.print(estimate.line() if estimate else unknown)
+
+
+def _add_inputs(group: Group) -> None:
+    group.add_argument("--source", required=True, metavar="NAME", help="one with class names")
+    add_input_flags(group)
+    add_guard_flags(group)
+    group.add_argument("--label-set", metavar="NAME", help="the name of its categories as a set")
+    group.add_argument("--limit", type=int, metavar="N", help="N images per split, by hash")
+    group.add_argument(
+        "--per-category", type=int, metavar="N", help="N regions of each category, by hash"
     )
+    group.add_argument("--per-image", type=int, metavar="N", help="N regions of an image, by hash")
+    group.add_argument("--seed", type=int, help="default: 0")
+
+
+def _add_captioner(group: Group) -> None:
+    group.add_argument(
+        "--captioner",
+        choices=("openai", "builtin"),
+        help="a server of the OpenAI protocol, or our own that needs none (default: openai)",
+    )
+    group.add_argument(
+        "--endpoint",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="of a server, e.g. http://gpu:8000/v1; may be repeated",
+    )
+    group.add_argument(
+        "--model",
+        metavar="NAME",
+        help="the name that the server calls it by; default with --serve: MODEL",
+    )
+    group.add_argument(
+        "--api-key-env",
+        default="OPENAI_API_KEY",
+        metavar="NAME",
+        help="the environment variable that holds the key, if there is one (default: %(default)s)",
+    )
+
+
+def _add_server(group: Group) -> None:
+    group.add_argument(
+        "--serve",
+        metavar="MODEL",
+        help="instead of --endpoint: have vLLM serve it here, a local folder or a name on the Hub",
+    )
+    group.add_argument(
+        "--vllm",
+        metavar="PATH",
+        help="for --serve: vLLM's own Python, or its executable (default: `vllm` on the PATH)",
+    )
+    group.add_argument(
+        "--serve-args",
+        default="",
+        metavar="FLAGS",
+        help="for --serve: vLLM's flags, e.g. --serve-args='--max-model-len 8192'",
+    )
+    group.add_argument(
+        "--concurrency", type=int, default=64, metavar="N", help="calls in flight, at most"
+    )
+    group.add_argument(
+        "--timeout", type=float, default=120.0, metavar="SECONDS", help="of one call"
+    )
+    group.add_argument(
+        "--patience",
+        type=float,
+        metavar="SECONDS",
+        help="how long to wait for a server that does not answer (default: 600; with --serve, "
+        "where its model must load first: 1800)",
+    )
+
+
+def _add_prompts(group: Group) -> None:
+    group.add_argument(
+        "--no-global-caption",
+        dest="global_caption",
+        action="store_false",
+        default=None,
+        help="ask about crops without the whole image",
+    )
+    group.add_argument(
+        "--no-class-name",
+        dest="class_name",
+        action="store_false",
+        default=None,
+        help="do not name the annotated class",
+    )
+    group.add_argument("--wordings", metavar="FILE", help="YAML or JSON: wordings of your own")
+    group.add_argument("--temperature", type=float, metavar="T", help="default: 0.2")
+    group.add_argument("--top-p", type=float, metavar="P", help="default: 1")
+    group.add_argument("--global-tokens", type=int, metavar="N", help="default: 256")
+    group.add_argument("--region-tokens", type=int, metavar="N", help="default: 384")
+    group.add_argument(
+        "--seed-requests",
+        action="store_true",
+        default=None,
+        help="give each call a seed of its own",
+    )
+    group.add_argument(
+        "--context",
+        type=float,
+        metavar="SHARE",
+        help="picture shown around each crop, as a share of its sides (default: 0)",
+    )
+    group.add_argument(
+        "--max-pixels", type=int, metavar="N", help="of a picture that is sent (default: 262144)"
+    )
+
+
+def _add_filter(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument("--threshold", type=float, metavar="S", help="mean CLIP similarity")
+    group.add_argument("--calibration", metavar="FILE", help="a file that `calibrate` wrote")
+    group.add_argument("--no-filter", action="store_true", help="keep all, score none")
+    group.add_argument(
+        "--refilter",
+        type=float,
+        metavar="S",
+        help="rebuild the output at another threshold, without a call",
+    )
+    add_clip_flags(group)

@@ -1,18 +1,34 @@
-"""`sample-world`: pictures of shapes, annotated in the owners' formats."""
+"""`sample-world`: draws pictures of shapes, with annotations in the owners' formats."""
 
 from argparse import Namespace
 
-from pipelines.cli.scratch_folder import check_own, local_folder, mark_own
-from pipelines.sample_world import write_world
+from pipelines.cli.command import Commands, add_command
 
 MARKER = ".regionforge-world"
 
 
+def add_parser(commands: Commands) -> None:
+    """Declare the command and its flags."""
+    parser = add_command(
+        commands,
+        run,
+        "sample-world",
+        "Draw pictures of coloured shapes, with annotations in the owners' formats.",
+        "sample-world /tmp/world --size small",
+    )
+    parser.add_argument("output", metavar="DIR")
+    parser.add_argument("--size", choices=("small", "medium", "large"), default="small")
+    parser.add_argument("--seed", type=int, default=0)
+
+
 def run(args: Namespace) -> int:
-    """Draw the sample world, where no owner's files are that it would replace."""
+    """Draw the sample world, but never over files of somebody else's."""
+    from pipelines.cli.scratch_folder import check_marked, local_folder, mark_folder
+    from pipelines.sample_world import write_world
+
     world = local_folder(args.output)
-    check_own(world, MARKER)
-    mark_own(world, MARKER)
+    check_marked(world, MARKER)
+    mark_folder(world, MARKER)
     write_world(world, args.size, seed=args.seed)
     print(f"drew the {args.size} sample world in {world}")
     return 0

@@ -1,4 +1,4 @@
-"""Folders that are drawn into: never those with files of somebody else's, which bear our names."""
+"""Folders that a command empties or fills: only those that bear a marker of an earlier run."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ def local_folder(path: str) -> Path:
     return Path(path)
 
 
-def check_own(folder: Path, marker: str) -> None:
-    """Raise `UsageError` for a folder that holds files and does not bear our marker among them."""
+def check_marked(folder: Path, marker: str) -> None:
+    """Raise `UsageError` for a folder that holds files, and not the marker among them."""
     if folder.exists() and any(folder.iterdir()) and not (folder / marker).exists():
         raise UsageError(f"{folder} holds files of yours; name a folder that is empty or not there")
 
 
-def mark_own(folder: Path, marker: str) -> None:
-    """Make a folder where it is missing, and mark it as one to draw into again."""
+def mark_folder(folder: Path, marker: str) -> None:
+    """Make a folder where it is missing, and put the marker into it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / marker).touch()

@@ -1,20 +1,36 @@
-"""`sources`: what there is and what of it is found."""
+"""`sources`: lists the data sets, and which of their files are there."""
 
 from argparse import Namespace
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 
-from pipelines.cli.arguments import folder
-from pipelines.datasets.catalog import CATALOG
-from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
-from pipelines.plan import locate_splits, missing_files
-from pipelines.storage.files import exists
+from pipelines.cli.command import Commands, add_command
+
+if TYPE_CHECKING:
+    from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command and its flags."""
+    parser = add_command(
+        commands,
+        run,
+        "sources",
+        "List the sources: which files are there, which are missing, and where to get them.",
+        "sources --data-root /data",
+    )
+    parser.add_argument("--data-root", required=True, metavar="DIR")
 
 
 def run(args: Namespace) -> int:
-    """List the sources and what of them is found."""
+    """List the sources, with each split of each release or edition."""
+    from pipelines.cli.arguments import folder
+    from pipelines.datasets.catalog import CATALOG
+    from pipelines.plan import locate_splits
+
     console, root = Console(highlight=False, soft_wrap=True), folder(args.data_root)
     for spec in CATALOG.values():
         console.print(f"[bold]{spec.name}[/bold]  {spec.title}; licence: {spec.licence}")
@@ -27,29 +43,34 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _requests(spec: DatasetSpec, root: str) -> Iterator[SourceRequest]:
+def _requests(spec: "DatasetSpec", root: str) -> Iterator["SourceRequest"]:
     """Yield a request for each release and edition of a source, with all splits there are."""
+    from pipelines.datasets.spec import SourceRequest
+
     for year in spec.years or (None,):
         for edition in spec.editions or (None,):
             request = SourceRequest(name=spec.name, year=year, edition=edition, splits=spec.splits)
-            # Where splits are named, a source also tells of those that are read only then.
+            # Where splits are named, a source also locates those that are read only then.
             known = tuple(located.split for located in spec.locate(root, request))
             yield request.model_copy(update={"splits": known})
 
 
-def _heading(spec: DatasetSpec, request: SourceRequest, located: Located) -> str:
+def _heading(spec: "DatasetSpec", request: "SourceRequest", located: "Located") -> str:
     release, split = request.year or request.edition, located.split
-    named = "" if split in spec.splits else "(read where it is asked for)"
-    return " ".join(str(word) for word in (split, release, named) if word)
+    remark = "" if split in spec.splits else "(read where it is asked for)"
+    return " ".join(str(word) for word in (split, release, remark) if word)
 
 
-def _lines(located: Located) -> Iterator[str]:
-    """Yield what is found of a split, role by role."""
+def _lines(located: "Located") -> Iterator[str]:
+    """Yield a line for each role of a split: its state, its name, its path."""
+    from pipelines.plan import missing_files
+    from pipelines.storage.files import exists
+
     width, missing = max(map(len, located.roles)), missing_files(located)
     for role, path in located.roles.items():
-        state, note = "[green]found  [/green]", ""
+        state, remark = "[green]found  [/green]", ""
         if role in located.optional:
-            state, note = state if exists(path) else "[dim]absent [/dim]", " (optional)"
+            state, remark = state if exists(path) else "[dim]absent [/dim]", " (optional)"
         elif path in missing:
             state = "[red]missing[/red]"
-        yield f"{state} {role:{width}} {escape(path)}{note}"
+        yield f"{state} {role:{width}} {escape(path)}{remark}"

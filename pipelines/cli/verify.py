@@ -1,17 +1,33 @@
-"""`verify`: re-read a whole build."""
+"""`verify`: reads a whole build again and names all that is wrong with it."""
 
 from argparse import Namespace
 
-from pipelines.cli.arguments import folder, processes
-from pipelines.runner.progress import Ticker
-from pipelines.verify import verify as verify_output
-from pipelines.verify.report import print_report
+from pipelines.cli.command import Commands, add_command
+
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command and its flags."""
+    parser = add_command(
+        commands,
+        run,
+        "verify",
+        "Re-read a whole build and name all that is wrong with it.",
+        "verify /shards --workers 4",
+    )
+    parser.add_argument("output", metavar="OUTPUT")
+    parser.add_argument("--workers", type=int, default=1, metavar="N")
+    parser.add_argument("--image-root", metavar="DIR", help="check referenced images too")
 
 
 def run(args: Namespace) -> int:
     """Verify an output; the status is 0 only if nothing is wrong."""
+    from pipelines.cli.arguments import folder, processes
+    from pipelines.runner.progress import Ticker
+    from pipelines.verify import verify
+    from pipelines.verify.report import print_report
+
     with Ticker("verifying") as ticker:
-        report = verify_output(
+        report = verify(
             folder(args.output),
             workers=processes(args.workers),
             image_root=args.image_root and folder(args.image_root),

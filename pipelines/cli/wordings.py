@@ -2,41 +2,64 @@
 
 import sys
 from argparse import Namespace
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import yaml
-
 from pipelines.cli.arguments import folder, positive
-from pipelines.recap.new_wordings import request_wordings
-from pipelines.recipes.load import load_wordings
-from pipelines.storage import files
-from prompts.catalog import WORDING_SETS
-from prompts.wordings import WordingSet
+from pipelines.cli.command import Commands, add_command
 from schemas.errors import BuildError, UsageError
+
+if TYPE_CHECKING:
+    from prompts.wordings import WordingSet
+
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command and its flags."""
+    parser = add_command(
+        commands,
+        run,
+        "wordings",
+        "Ask a chat model for new wordings of a request, in a file for --wordings.",
+        "wordings --set recap_region --count 10 --endpoint http://localhost:8000/v1 --model NAME "
+        "--output mine.yaml",
+    )
+    parser.add_argument("--set", required=True, metavar="SET", help="a set, see `prompts/`")
+    parser.add_argument("--count", type=int, default=10, metavar="N", help="default: %(default)s")
+    parser.add_argument("--endpoint", required=True, metavar="URL", help="of the OpenAI protocol")
+    parser.add_argument(
+        "--model", required=True, metavar="NAME", help="the name that the server calls it by"
+    )
+    parser.add_argument("--output", metavar="FILE", help="its other sets stay; default: printed")
 
 
 def run(args: Namespace) -> int:
-    """Write new wordings; those found are written even where they are too few."""
-    number = positive("--n", args.n)
-    known = _set(args.kind)
+    """Write new wordings; where there are too few, those that are usable are written."""
+    from pipelines.recap.new_wordings import request_wordings
+    from pipelines.recipes.load import load_wordings
+    from pipelines.storage import files
+
+    count = positive("--count", args.count)
+    wording_set = _wording_set(args.set)
     path = folder(args.output) if args.output else None
     others = load_wordings(path) if path and files.exists(path) else {}
-    new = request_wordings(known, number, _endpoint(args.endpoint), args.model)
+    new = request_wordings(wording_set, count, _endpoint(args.endpoint), args.model)
     for line in new.dropped:
         print(f"dropped {line}", file=sys.stderr)
     if new.wordings:
-        _write({**others, known.name: new.wordings}, path)
-    if len(new.wordings) < number:
+        _write({**others, wording_set.name: new.wordings}, path)
+    if len(new.wordings) < count:
         raise BuildError(
-            f"the model gave {len(new.wordings)} usable wordings of {number}; "
+            f"the model gave {len(new.wordings)} usable wordings of {count}; "
             "ask for fewer, or ask another model"
         )
     return 0
 
 
-def _set(name: str) -> WordingSet:
+def _wording_set(name: str) -> "WordingSet":
+    from prompts.catalog import WORDING_SETS
+
     if name not in WORDING_SETS:
-        raise UsageError(f"--kind {name!r}: the sets are: {', '.join(WORDING_SETS)}")
+        raise UsageError(f"--set {name!r}: the sets are: {', '.join(WORDING_SETS)}")
     return WORDING_SETS[name]
 
 
@@ -48,6 +71,11 @@ def _endpoint(address: str) -> str:
 
 
 def _write(wordings: dict[str, list[str]], path: str | None) -> None:
+    """Write sets of wordings as YAML, to standard output where there is no path."""
+    import yaml
+
+    from pipelines.storage import files
+
     text = yaml.safe_dump(wordings, allow_unicode=True, sort_keys=False, width=10_000)
     if path is None:
         print(text, end="")

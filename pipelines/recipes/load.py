@@ -10,11 +10,16 @@ from pipelines.recipes.recipe import Recipe
 from pipelines.storage.yaml_file import read_yaml
 from schemas.errors import UsageError
 
-ENDS = (".yaml", ".yml")
+_ENDS = (".yaml", ".yml")
+# The values that are expected where YAML holds something of another shape.
+_SHAPES = {
+    "sources": "expected a list of one at least, each with a name",
+    "guard_paths": "expected paths by data set and role",
+}
 
 
 def load_recipe(name: str) -> dict[str, Any]:
-    """Return what a recipe says, as the arguments of `Recipe`.
+    """Return the fields of `Recipe` that a recipe file states.
 
     Args:
         name: of a recipe of ours, or the path of a YAML file, which ends in .yaml or .yml.
@@ -22,30 +27,34 @@ def load_recipe(name: str) -> dict[str, Any]:
     Raises:
         UsageError: there is no such recipe, or the file does not hold one.
     """
-    path = name if name.endswith(ENDS) else str(FOLDER / f"{name}.yaml")
+    path = name if name.endswith(_ENDS) else str(FOLDER / f"{name}.yaml")
     if path != name and name not in recipe_names():
         known = ", ".join(recipe_names())
         raise UsageError(
             f"no recipe {name!r}; the recipes are: {known}; or give the path of a .yaml file"
         )
-    found = read_yaml(path, "recipe")
-    if not isinstance(found, dict):
+    stated = read_yaml(path, "recipe")
+    if not isinstance(stated, dict):
         raise UsageError(f"{path}: expected keys such as name, style and sources")
-    return found
+    return stated
 
 
 def make_recipe(stated: Mapping[str, Any], name: str) -> Recipe:
-    """Return the recipe of some arguments.
+    """Return the recipe of some fields.
+
+    Args:
+        stated: the fields, as `load_recipe` returns them.
+        name: of the recipe or its file, for messages.
 
     Raises:
-        UsageError: a key is unknown or a value is unfit; names the first such place.
+        UsageError: a field is unknown or a value is unfit; names the first such place.
     """
     try:
         return Recipe.model_validate(stated)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"recipe {name}: {place}: {first['msg']}") from None
+        raise UsageError(f"recipe {name}: {place}: {_SHAPES.get(place, first['msg'])}") from None
 
 
 def load_wordings(path: str) -> dict[str, list[str]]:

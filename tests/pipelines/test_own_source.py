@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.cli import sources
 from pipelines.cli.parser import run
 from pipelines.datasets import catalog
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
@@ -53,7 +52,11 @@ SPEC = DatasetSpec(
 def with_birds(monkeypatch):
     known = {**catalog.CATALOG, "birds": SPEC}
     monkeypatch.setattr(catalog, "CATALOG", known)
-    monkeypatch.setattr(sources, "CATALOG", {"birds": SPEC})
+
+
+@pytest.fixture
+def _only_birds(monkeypatch):
+    monkeypatch.setattr(catalog, "CATALOG", {"birds": SPEC})
 
 
 @pytest.fixture
@@ -71,6 +74,7 @@ def plan(root, **paths: str):
     return make_plan(Recipe(sources=(request,)), str(root), "unused")
 
 
+@pytest.mark.usefixtures("_only_birds")
 def test_a_source_without_releases_is_listed_without_a_year(root, capsys):
     assert run(["sources", "--data-root", str(root)]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -84,6 +88,7 @@ def test_a_source_without_releases_is_listed_without_a_year(root, capsys):
     ]
 
 
+@pytest.mark.usefixtures("_only_birds")
 def test_a_file_is_listed_by_its_role_and_whether_it_is_there(root, capsys):
     (root / "birds" / "names.json").write_text("[]", encoding="utf-8")
     (root / "birds" / "songs").rename(root / "songs")

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipelines.cli.demo import MIX, recipe_of_all, run_demo
+from pipelines.cli.demo_steps import MIX, recipe_of_all, run_demo
 from pipelines.datasets.catalog import dataset
 from pipelines.plan import make_plan
 from pipelines.recipes import recipe_names

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from pipelines.cli.arguments import parse_paths, parse_size
-from pipelines.cli.parser import _parser, run
+from pipelines.cli.parser import make_parser, run
 from prompts.catalog import WORDING_SETS
 from schemas.errors import UsageError
 
@@ -35,7 +35,7 @@ FLAGS = {
         "output", "--to", "--false-accept", "--pairs", "--clip-model", "--clip-weights",
         "--device", "--seed",
     },
-    "wordings": {"--kind", "--n", "--endpoint", "--model", "--output"},
+    "wordings": {"--set", "--count", "--endpoint", "--model", "--output"},
     "verify": {"output", "--workers", "--image-root"},
     "preview": {"output", "-n", "--config", "--split", "--html", "--image-root"},
     "demo": {"--output"},
@@ -45,7 +45,9 @@ FLAGS = {
 
 def subparsers() -> dict[str, argparse.ArgumentParser]:
     (group,) = [
-        action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction)
+        action
+        for action in make_parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
     ]
     return dict(group.choices)
 
@@ -89,8 +91,8 @@ def test_help_shows_an_example_that_parses(name, capsys):
     lines = [line for line in shown.splitlines() if line.startswith("  python -m pipelines ")]
     assert lines
     for example in lines:
-        args, others = _parser().parse_known_args(example.split()[3:])
-        assert (args.command.replace("_", "-"), others) == (name, [])
+        args, others = make_parser().parse_known_args(example.split()[3:])
+        assert (args.command, others) == (name, [])
 
 
 def test_a_build_from_the_command_line(build, output_of, tmp_path, capsys):

@@ -86,8 +86,8 @@ def server(monkeypatch) -> Iterator[ChatServer]:
 def wordings(server) -> Callable[..., int]:
     """Runs the command."""
 
-    def call(kind: str, number: int, *flags: object) -> int:
-        words = ("wordings", "--kind", kind, "--n", number, "--endpoint", server.url)
+    def call(name: str, number: int, *flags: object) -> int:
+        words = ("wordings", "--set", name, "--count", number, "--endpoint", server.url)
         return run([str(word) for word in (*words, "--model", "m", *flags)])
 
     return call
@@ -207,8 +207,8 @@ def test_a_server_that_fails(server, wordings, status, body, message, capsys):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--kind", "caption"), "--kind 'caption': the sets are: multi_region_caption"),
-        (("--n", 0), "--n 0: expected 1 or more"),
+        (("--set", "caption"), "--set 'caption': the sets are: multi_region_caption"),
+        (("--count", 0), "--count 0: expected 1 or more"),
         (("--endpoint", "localhost:8000"), "--endpoint: expected an address such as http"),
         (("--endpoint", f"ftp://{SECRET}@host"), "--endpoint: expected an address such as http"),
     ],

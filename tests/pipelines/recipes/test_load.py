@@ -6,8 +6,8 @@ import pytest
 import yaml
 from datasets import load_dataset
 
-from pipelines.cli import build
-from pipelines.cli.parser import _parser
+from pipelines.cli import build_recipe
+from pipelines.cli.parser import make_parser
 from pipelines.recipes.load import load_recipe
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.resolve import resolve
@@ -39,8 +39,11 @@ def test_a_recipe_of_ones_own(sample_world, command_line, output_of, tmp_path):
         ({"speed": 9}, "recipe .*mine.yaml: speed: Extra inputs are not permitted"),
         ({"sources": []}, "sources: expected a list of one at least, each with a name"),
         ({"sources": "coco"}, "sources: expected a list of one at least, each with a name"),
-        ({"sources": [{"name": ["coco"]}]}, "sources: expected a list of one at least, each with"),
-        ({"sources": [{"name": "coco", "paths": None}]}, "and with paths, if any, by their roles"),
+        ({"sources": [{"name": ["coco"]}]}, "sources.0.name: Input should be a valid string"),
+        (
+            {"sources": [{"name": "coco", "paths": None}]},
+            "sources.0.paths: Input should be a valid",
+        ),
         ({"guard_paths": ["x"]}, "guard_paths: expected paths by data set and role"),
         ({"name": "mix/a"}, "name: String should match pattern"),
         ({"name": ""}, "name: String should match pattern"),
@@ -94,8 +97,8 @@ def test_a_recipe_that_is_not_there(tmp_path):
 def recipe_of(tmp_path, *flags, **changes) -> Recipe:
     """What a recipe file and flags come to."""
     words = ["build", "--recipe", own_recipe(tmp_path, **changes), "--output", "unused", *flags]
-    args, _ = _parser().parse_known_args(words)
-    return build.recipe_of(args)
+    args, _ = make_parser().parse_known_args(words)
+    return build_recipe.recipe_of(args)
 
 
 def test_a_cap_can_be_lifted(tmp_path):

@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from pipelines.cli import build
-from pipelines.cli.parser import _parser
+from pipelines.cli import build_recipe
+from pipelines.cli.parser import make_parser
 from pipelines.recipes import recipe_names
 from pipelines.recipes.load import load_recipe, make_recipe
 from pipelines.recipes.recipe import Recipe
@@ -89,8 +89,8 @@ def recipe_of(tmp_path):
         if stated is not None:
             (tmp_path / "mine.yaml").write_text(yaml.safe_dump(stated), encoding="utf-8")
             flags = ("--recipe", str(tmp_path / "mine.yaml"), *flags)
-        args, _ = _parser().parse_known_args(["build", "--output", "unused", *flags])
-        return build.recipe_of(args)
+        args, _ = make_parser().parse_known_args(["build", "--output", "unused", *flags])
+        return build_recipe.recipe_of(args)
 
     return make
 

@@ -1,0 +1,143 @@
+"""The recipe that the flags of `build` come to, with or without a named recipe."""
+
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipelines.captions.manifest import with_captions
+from pipelines.cli.arguments import (
+    KNOWN_NAMES,
+    check_flags,
+    detection_paths,
+    folder,
+    from_flags,
+    parse_caps,
+    parse_paths,
+    stated_fields,
+)
+from pipelines.datasets.spec import SourceRequest
+from pipelines.guard.lists import GUARDED
+from pipelines.recipes.load import load_recipe, load_wordings, make_recipe
+from pipelines.recipes.recipe import Recipe
+from pipelines.storage import files
+from schemas.errors import UsageError
+from schemas.layout import MANIFEST
+
+COCO_FLAGS = ("coco_annotations", "coco_images", "coco_split", "coco_year")
+# The flags that are no field of a recipe: about its sources, and about how a build is run.
+OTHER_FLAGS = frozenset(
+    {
+        *("recipe", "source_names", "data_root", "path", "detections", "detection_names"),
+        *("recapd", "label_set", "category_caps", "image_caps", *COCO_FLAGS),
+        *("output", "workers", "runner", "rebuild", "dry_run", "require_guard"),
+    }
+)
+
+
+def recipe_of(args: Namespace) -> Recipe:
+    """Return the recipe that is named or spelled out by flags; a flag overrules the recipe.
+
+    Raises:
+        UsageError: a flag or the recipe cannot be used; says which.
+    """
+    check_flags(args, [Recipe], OTHER_FLAGS)
+    recipe = make_recipe(load_recipe(args.recipe), args.recipe) if args.recipe else _by_flags(args)
+    values = dict(recipe) | stated_fields(args, Recipe)
+    if args.wordings:
+        values["wordings"] = load_wordings(folder(args.wordings))
+    paths = _paths(args, recipe)
+    values["sources"] = tuple(
+        source.model_copy(update=changes)
+        for source, changes in _changes(args, recipe.sources, paths)
+    )
+    values["guard_paths"] = _guard_paths(recipe, paths)
+    if args.recapd:
+        manifest = files.join(folder(args.recapd), MANIFEST)
+        values["sources"] = with_captions(values["sources"], manifest)
+    return from_flags(Recipe, values)
+
+
+def _by_flags(args: Namespace) -> Recipe:
+    names = args.source_names.split(",")
+    return Recipe(sources=tuple(SourceRequest(name=name) for name in names))
+
+
+def _paths(args: Namespace, recipe: Recipe) -> dict[str, dict[str, str]]:
+    """Return the paths that flags name, by source, or data set of the guard, and by role."""
+    given = [*args.path, *detection_paths(args.detections, args.detection_names)]
+    return parse_paths(given, [*(source.name for source in recipe.sources), *GUARDED])
+
+
+def _guard_paths(
+    recipe: Recipe, paths: Mapping[str, Mapping[str, str]]
+) -> dict[str, Mapping[str, str]]:
+    sources = {source.name for source in recipe.sources}
+    changed = {
+        name: {**recipe.guard_paths.get(name, {}), **roles}
+        for name, roles in paths.items()
+        if name not in sources
+    }
+    return {**recipe.guard_paths, **changed}
+
+
+def _changes(
+    args: Namespace, sources: Sequence[SourceRequest], paths: Mapping[str, Mapping[str, str]]
+) -> list[tuple[SourceRequest, dict[str, Any]]]:
+    """Return the sources of a recipe, each with the fields that flags set."""
+    names = [source.name for source in sources]
+    if "coco" not in names and (strays := [flag for flag in COCO_FLAGS if getattr(args, flag)]):
+        raise UsageError(f"--{strays[0].replace('_', '-')} goes with the source coco")
+    changes: dict[str, dict[str, Any]] = {name: {} for name in names}
+    for key, given in (("per_category", args.category_caps), ("per_image", args.image_caps)):
+        for name, cap in parse_caps(key, given, names).items():
+            changes[name][key] = cap
+    for text in args.label_set:
+        name, label_set = _label_set(text, args, names)
+        changes[name]["label_set"] = label_set
+    if "coco" in names:
+        changes["coco"] |= _coco_fields(args)
+    for source in sources:
+        changes[source.name] |= _path_fields(args, source, paths.get(source.name, {}))
+    return [(source, changes[source.name]) for source in sources]
+
+
+def _label_set(text: str, args: Namespace, sources: Sequence[str]) -> tuple[str, str]:
+    """Return a source, and the name of its categories; it must be named where there are several."""
+    name, equals, label_set = text.partition("=")
+    if equals and name in sources:
+        return name, label_set
+    if args.coco_annotations:
+        return "coco", text
+    if len(sources) > 1:
+        raise UsageError(f"--label-set {text!r}: say of which source, e.g. {sources[0]}={text}")
+    return sources[0], text
+
+
+def _coco_fields(args: Namespace) -> dict[str, Any]:
+    """Return what flags state of COCO: a release, or a file of the user's own."""
+    if args.coco_images and not args.coco_annotations:
+        raise UsageError("--coco-images goes with --coco-annotations FILE")
+    fields: dict[str, Any] = {}
+    if args.coco_split is not None:
+        fields["split"] = args.coco_split
+    if args.coco_year:
+        fields["year"] = args.coco_year
+    if args.coco_annotations:
+        fields["annotations"] = folder(args.coco_annotations)
+        fields["images"] = args.coco_images and folder(args.coco_images)
+        fields["splits"] = None  # the file is the one split there is
+        fields["year"] = args.coco_year  # the recipe's is a release of the owner's
+    return fields
+
+
+def _path_fields(
+    args: Namespace, source: SourceRequest, paths: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the paths of a source, the recipe's and those of flags, and names of detections."""
+    stated = dict(source.paths)
+    fields: dict[str, Any] = {}
+    if args.detection_names and "detections" in paths:
+        stated.pop("detection_names", None)
+        known = args.detection_names in KNOWN_NAMES
+        fields["detection_names"] = args.detection_names if known else None
+    return {**fields, "paths": {**stated, **paths}}

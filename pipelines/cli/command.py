@@ -1,0 +1,98 @@
+"""How a command is declared: its parser, and groups of flags that several commands share."""
+
+import argparse
+from collections.abc import Callable
+from typing import TypeAlias
+
+from pipelines.cli.arguments import parse_size
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Group: TypeAlias = "argparse._ActionsContainer"
+DEFAULT_SHARD_SIZE = "500MiB"
+
+
+def add_command(
+    commands: Commands,
+    run: Callable[[argparse.Namespace], int],
+    name: str,
+    text: str,
+    *examples: str,
+) -> argparse.ArgumentParser:
+    """Declare a command and return its parser, without flags.
+
+    Args:
+        commands: those declared so far.
+        run: takes the command line, and returns the exit status.
+        name: as it is typed.
+        text: one line for `--help`.
+        examples: command lines, from the name on.
+    """
+    shown = "".join(f"\n  python -m pipelines {example}" for example in examples)
+    parser = commands.add_parser(
+        name,
+        help=text,
+        description=text,
+        epilog=f"example{'s' if len(examples) > 1 else ''}:{shown}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(command=name, run=run)
+    return parser
+
+
+def add_input_flags(group: Group) -> None:
+    """Declare the flags that name the places of sources."""
+    group.add_argument(
+        "--data-root", default=".", metavar="DIR", help="where the owners' files lie"
+    )
+    group.add_argument(
+        "--path",
+        action="append",
+        default=[],
+        metavar="SOURCE.ROLE=PATH",
+        help="a file or folder that is not at its usual place, see `sources`; may be repeated",
+    )
+
+
+def add_guard_flags(group: Group) -> None:
+    """Declare the flags about pictures that evaluations are done on."""
+    group.add_argument(
+        "--guard",
+        action=argparse.BooleanOptionalAction,
+        help="keep pictures that evaluations are done on out of splits to train on (default: do)",
+    )
+    group.add_argument(
+        "--require-guard", action="store_true", help="stop where a list of such pictures is missing"
+    )
+
+
+def add_shard_flags(group: Group) -> None:
+    """Declare the flags about the shards that are written."""
+    group.add_argument(
+        "--shard-size",
+        dest="shard_bytes",
+        type=parse_size,
+        metavar="SIZE",
+        help=f"e.g. 2GB (default: {DEFAULT_SHARD_SIZE})",
+    )
+    group.add_argument(
+        "--rebuild",
+        action="store_true",
+        help="replace what was written into the output, by this recipe or another; captions too",
+    )
+
+
+def add_clip_flags(group: Group) -> None:
+    """Declare the flags that choose the CLIP model that scores captions."""
+    group.add_argument(
+        "--clip-model",
+        default="small",
+        metavar="NAME",
+        help="of open_clip; `small` is our own, for drawn shapes only",
+    )
+    group.add_argument(
+        "--clip-weights", default="", metavar="NAME", help="open_clip's tag, or a file"
+    )
+    group.add_argument(
+        "--device", default="", metavar="NAME", help="e.g. cuda; default: what is there"
+    )

@@ -1,0 +1,80 @@
+"""The recipe that the flags of `recap` come to, and the scorer that its filter names."""
+
+from argparse import Namespace
+from collections.abc import Callable
+from functools import partial
+
+from pipelines.cli.arguments import check_flags, folder, from_flags, parse_paths, stated_fields
+from pipelines.datasets.spec import SourceRequest
+from pipelines.guard.lists import GUARDED
+from pipelines.recap.clip.calibrate import load_calibration
+from pipelines.recap.clip.scorer import Scorer
+from pipelines.recap.serving.command import model_name
+from pipelines.recipes.load import load_wordings
+from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
+from schemas.errors import UsageError
+
+# The flags that are no field of a recipe, of its captioning or of its filter.
+OTHER_FLAGS = frozenset(
+    {
+        *("source", "data_root", "path", "label_set", "require_guard"),
+        *("endpoint", "serve", "vllm", "serve_args", "api_key_env"),
+        *("concurrency", "timeout", "patience"),
+        *("calibration", "no_filter", "refilter", "clip_model", "clip_weights", "device"),
+        *("output", "rebuild", "dry_run"),
+    }
+)
+
+
+def recipe_of(args: Namespace) -> tuple[RecapRecipe, Callable[[], Scorer] | None]:
+    """Return the recipe, and what makes its scorer; None: captions are not scored.
+
+    Raises:
+        UsageError: a flag cannot be used; says which.
+    """
+    check_flags(args, [RecapRecipe, Captioning, Filter], OTHER_FLAGS)
+    captioning = stated_fields(args, Captioning)
+    if not args.model and args.serve:
+        captioning["model"] = model_name(args.serve)
+    guard_paths = parse_paths(args.path, [args.source, *GUARDED])
+    paths = guard_paths.pop(args.source, {})
+    values = stated_fields(args, RecapRecipe)
+    if args.wordings:
+        values["wordings"] = load_wordings(folder(args.wordings))
+    kept, scorer = _filter(args)
+    recipe = from_flags(
+        RecapRecipe,
+        values
+        | {
+            "sources": (SourceRequest(name=args.source, label_set=args.label_set, paths=paths),),
+            "captioning": from_flags(Captioning, captioning),
+            "filter": kept,
+            "guard_paths": guard_paths,
+        },
+    )
+    return recipe, scorer
+
+
+def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
+    """Return the filter; its scorer is loaded once to learn what it is called."""
+    given = (args.threshold, args.calibration, args.no_filter or None, args.refilter)
+    if sum(value is not None for value in given) != 1:
+        raise UsageError(
+            "which captions shall be kept? Give one of --threshold S, --calibration FILE (which "
+            "`calibrate` writes), --no-filter, or --refilter S for a run that is there"
+        )
+    if args.no_filter:
+        return Filter(), None
+    if args.refilter is not None and args.dry_run:
+        raise UsageError("--dry-run says what calls would take, and --refilter makes no calls")
+    from pipelines.recap.clip.open_clip import ClipScorer  # needs the extra clip
+
+    make_scorer = partial(ClipScorer, args.clip_model, args.clip_weights, args.device)
+    identity = make_scorer().identity
+    if args.calibration is not None:
+        calibration = load_calibration(folder(args.calibration)).check_scorer(identity)
+        return Filter(threshold=calibration.threshold, scorer=identity), make_scorer
+    flag = "--refilter" if args.threshold is None else "--threshold"
+    threshold = args.refilter if args.threshold is None else args.threshold
+    values = {"threshold": threshold, "scorer": identity}
+    return from_flags(Filter, values, {"threshold": flag}), make_scorer

@@ -1,0 +1,121 @@
+"""Every flag of `build` and `recap` sets a field or is listed; and its errors name it."""
+
+import argparse
+import subprocess
+import sys
+
+import pytest
+from pydantic import BaseModel
+
+from pipelines.cli import build_recipe, recap_recipe
+from pipelines.cli.arguments import check_flags, from_flags, stated_fields
+from pipelines.cli.parser import make_parser, run
+from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
+from pipelines.recipes.recipe import Recipe
+from schemas.errors import UsageError
+
+WORDS = {
+    "build": ["build", "--sources", "coco", "--output", "unused"],
+    "recap": ["recap", "--source", "coco", "--output", "unused"],
+}
+MODELS: dict[str, list[type[BaseModel]]] = {
+    "build": [Recipe],
+    "recap": [RecapRecipe, Captioning, Filter],
+}
+OTHERS = {"build": build_recipe.OTHER_FLAGS, "recap": recap_recipe.OTHER_FLAGS}
+
+
+def parsed(command: str) -> argparse.Namespace:
+    return make_parser().parse_known_args(WORDS[command])[0]
+
+
+@pytest.mark.parametrize("command", WORDS)
+def test_every_flag_is_a_field_or_listed(command):
+    check_flags(parsed(command), MODELS[command], OTHERS[command])
+
+
+@pytest.mark.parametrize("command", WORDS)
+def test_a_flag_without_a_home_is_an_error(command):
+    args = parsed(command)
+    args.sparkle = 3
+    with pytest.raises(AssertionError, match=r"neither fields nor listed: \['sparkle'\]"):
+        check_flags(args, MODELS[command], OTHERS[command])
+
+
+@pytest.mark.parametrize("command", WORDS)
+def test_a_flag_with_two_homes_is_an_error(command):
+    others = OTHERS[command] | {"seed"}
+    with pytest.raises(AssertionError, match=r"fields, and listed: \['seed'\]"):
+        check_flags(parsed(command), MODELS[command], others)
+
+
+@pytest.mark.parametrize("command", WORDS)
+def test_a_listed_flag_that_is_gone_is_an_error(command):
+    with pytest.raises(AssertionError, match=r"listed, and no flags: \['sparkle'\]"):
+        check_flags(parsed(command), MODELS[command], OTHERS[command] | {"sparkle"})
+
+
+@pytest.mark.parametrize("command", WORDS)
+def test_a_flag_that_is_not_given_states_nothing(command):
+    for model in MODELS[command]:
+        assert stated_fields(parsed(command), model) == {}
+
+
+def test_a_value_is_refused_under_the_name_of_its_flag():
+    with pytest.raises(UsageError, match=r"^--top-p: Input should be less than or equal to 1$"):
+        from_flags(Captioning, {"top_p": 2})
+    with pytest.raises(UsageError, match=r"^--refilter: Input should be less"):
+        from_flags(Filter, {"threshold": 2}, {"threshold": "--refilter"})
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--refilter", "7"], "--refilter: Input should be less than or equal to 1"),
+        (["--threshold", "7"], "--threshold: Input should be less than or equal to 1"),
+        (["--no-filter", "--timeout", "0"], "--timeout: Input should be greater than 0"),
+        (["--no-filter", "--patience", "0"], "--patience 0: expected more than 0"),
+        (["--no-filter", "--temperature", "3"], "--temperature: Input should be less than or"),
+        (["--no-filter", "--max-pixels", "1"], "--max-pixels: Input should be greater than or"),
+        (["--no-filter", "--limit", "0"], "--limit: Input should be greater than or equal to 1"),
+    ],
+)
+def test_a_bad_value_for_recap_names_its_flag(flags, message, tmp_path, capsys):
+    words = ["recap", "--source", "v3det", "--output", str(tmp_path / "out"), *flags]
+    assert run([*words, "--endpoint", "http://127.0.0.1:9/v1", "--model", "m"]) == 1
+    assert capsys.readouterr().err.startswith(f"error: {message}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_states_the_default_of_the_field():
+    (commands,) = (
+        action
+        for action in make_parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
+    )
+    fields = {**Captioning.model_fields, **Filter.model_fields, **RecapRecipe.model_fields}
+    shown = {
+        action.dest: action.help.rpartition("default: ")[2].rstrip(")")
+        for action in commands.choices["recap"]._actions
+        if action.dest in fields and "default: " in (action.help or "")
+    }
+    assert len(shown) > 8
+    for name in shown.keys() - {"guard", "shard_bytes", "model"}:
+        default = fields[name].default
+        assert shown[name] == (f"{default:g}" if isinstance(default, float) else str(default))
+
+
+def test_help_imports_neither_beam_nor_torch():
+    program = (
+        "import sys\n"
+        "from pipelines.cli.parser import run\n"
+        "try: run(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'apache_beam', 'torch', 'openai', 'pyarrow', 'PIL', 'datasets', 'grpc'}\n"
+        "print('imported:', *sorted(heavy & sys.modules.keys()))\n"
+    )
+    for words in (["--help"], ["build", "--help"], ["recap", "--help"]):
+        done = subprocess.run(
+            [sys.executable, "-c", program, *words], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.splitlines()[-1] == "imported:"
