@@ -16,11 +16,11 @@ SHARED = {"common", "spec", "catalog"}  # modules of pipelines.datasets that are
 # Samples, evaluation lists, and the flags for a file of one's own in COCO's format.
 EXCEPTIONS = {
     "pipelines/sample_world",
-    "pipelines/cli/demo.py",
+    "pipelines/cli/demo_steps.py",
     "pipelines/guard/lists.py",
     "pipelines/guard/names.py",
     "pipelines/cli/build.py",
-    "pipelines/cli/flags/build.py",
+    "pipelines/cli/build_recipe.py",
 }
 NAME = re.compile(rf"(?<!\w)({'|'.join(CATALOG)})(?!\w)")
 
