@@ -4,7 +4,7 @@ Rejections become one file per config. Once every shard is written, `ledger.json
 last `manifest.json` follow; without a manifest an output is unfinished.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,8 @@ from pipelines.card.card import write_card
 from pipelines.output.rejections import SortRejections, write_runs
 from pipelines.plan import Plan
 from pipelines.storage import files
-from schemas.layout import LEDGER, MANIFEST
+from schemas.errors import BuildError
+from schemas.layout import LEDGER, MANIFEST, REJECTED_FOLDER
 from schemas.ledger import Ledger, TallyKey, ledger_of
 from schemas.manifest import Manifest, Shard
 from transforms.stage import StageOutputs
@@ -24,19 +25,24 @@ from transforms.subsample import CategoryKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What a build's stages have to say when all is written."""
+    """All that a build's stages have counted and written."""
 
     shards: Sequence[Shard]
     tallies: Sequence[tuple[TallyKey, int]]
-    rejected: Sequence[tuple[str, int]]
+    rejected: Sequence[tuple[str, int]]  # config and lines in its list of rejected items
     short: Sequence[tuple[CategoryKey, int]]
 
 
 def publish(plan: Plan, findings: Findings) -> Ledger:
-    """Write the ledger and, if every input could be read, the card and the manifest."""
+    """Write the ledger and, if every input could be read, the card and the manifest.
+
+    Raises:
+        BuildError: the lists of rejected items are longer or shorter than the ledger has them.
+    """
     ledger = ledger_of(dict(findings.tallies), plan.identity.guard)
     ledger_json = ledger.model_dump_json(indent=2, exclude_defaults=True)
     files.write_whole(files.join(plan.output, LEDGER), ledger_json.encode())
+    _check_rejected(ledger, dict(findings.rejected))
     if ledger.unreadable_files() or ledger.problems():
         return ledger
     manifest = Manifest(
@@ -49,6 +55,15 @@ def publish(plan: Plan, findings: Findings) -> Ledger:
     content = manifest.model_dump_json(indent=2).encode()
     files.write_whole(files.join(plan.output, MANIFEST), content)
     return ledger
+
+
+def _check_rejected(ledger: Ledger, lines: Mapping[str, int]) -> None:
+    for source in sorted(ledger.sources.keys() | lines.keys()):
+        if (number := ledger.rejected(source)) != lines.get(source, 0):
+            raise BuildError(
+                f"the ledger does not balance: {number} items of {source} were rejected, but "
+                f"{REJECTED_FOLDER} lists {lines.get(source, 0)} of them"
+            )
 
 
 def _nested(short: Iterable[tuple[CategoryKey, int]]) -> dict[str, dict[str, int]]:
