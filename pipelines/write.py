@@ -44,22 +44,44 @@ def write_shard(
     ledger: StageLedger,
     progress: Progress,
 ) -> Shard:
-    """Write one shard, unless it is there already; return what is to be known of it."""
-    source, split, index, of = key
+    """Return the manifest's entry of a shard; the shard is written unless it is there already.
+
+    Args:
+        key: of the shard.
+        pages: all of its rows, in any order.
+        options: the output, and what its shards hold.
+        ledger: of the stage; the counts of a shard that is there already are counted again.
+        progress: counts images.
+    """
     rows = ShardRows(pages)
+    fingerprint = rows.fingerprint(options.images, options.stamp)
+    state = load_state(options.output, shard_path(*key), fingerprint)
+    if state is None:
+        shard_ledger = StageLedger(ledger.stage)  # of this shard alone: it is saved with it
+        shard = _write_rows(key, rows, options, shard_ledger, progress)
+        state = ShardState.of(fingerprint, shard, shard_ledger)
+        save_state(options.output, state)
+    else:
+        progress.add(len(rows.images))
+    ledger.include(state.counts(), state.rejections)
+    return state.shard
+
+
+def _write_rows(
+    key: ShardKey,
+    rows: ShardRows,
+    options: WriteOptions,
+    ledger: StageLedger,
+    progress: Progress,
+) -> Shard:
+    source, split, index, of = key
     name = shard_path(source, split, index, of)
     path = files.join(options.output, name)
-    fingerprint = rows.fingerprint(options.images, options.stamp)
-    if known := load_state(options.output, name, fingerprint):
-        ledger.include(known.counts(), known.rejections)
-        progress.add(len(rows.images))
-        return known.shard
-    own = StageLedger(ledger.stage)  # of this shard alone, to be remembered with it
     with shard_file(path, rows, embed=options.images == "embed") as (out, sink):
         for paged, start in rows.images:
-            _write_image(paged, start, rows, out, options, own)
+            _write_image(paged, start, rows, out, options, ledger)
             progress.add()
-    shard = Shard(
+    return Shard(
         config=source,
         split=split,
         index=index,
@@ -71,9 +93,6 @@ def write_shard(
         captions=out.captions,
         caption_words=out.caption_words,
     )
-    save_state(options.output, ShardState.of(fingerprint, shard, own))
-    ledger.include(own.tally, own.rejections)
-    return shard
 
 
 def _write_image(
@@ -95,10 +114,10 @@ def _write_image(
     if picture and picture.orientation != 1 and options.images == "embed":
         ledger.repaired(image, Kind.IMAGE, Repair.IMAGE_TURNED)
     turns = picture if picture and _regions_turn(image, picture) else None
-    for place, row in enumerate(range(start, start + paged.rows)):
+    for number, row in enumerate(range(start, start + paged.rows)):
         if options.images == "embed" and image.file_name is None:
             out.images.skip()
-        elif options.images == "embed" and place:
+        elif options.images == "embed" and number:
             out.repeat_image()
         out.add(row, size, turn_rows(rows.take([row]), turns) if turns else None)
     _count(ledger.kept, paged)
@@ -134,7 +153,14 @@ def _reject_image(
 
 
 def _embed(image: ImageInfo, out: ShardFile, options: WriteOptions) -> Picture | None:
-    """Read the picture, if it is wanted, and put it into the shard, if it is to hold it."""
+    """Read the picture, and put its bytes into the column of images where shards hold pictures.
+
+    The bytes are read straight into room that the column gives; they are part of it only once they
+    are committed, so a picture that is rejected leaves nothing behind.
+
+    Returns:
+        The picture; None where it need not be read.
+    """
     if image.file_name is None or (options.images == "reference" and image.width is not None):
         return None
     path = files.join(options.pictures[image.source, image.split], image.file_name)
@@ -200,7 +226,7 @@ class _PackByShard(beam.DoFn):
 
 @dataclass
 class WriteShards(StageTransform[PCollection[list[Draft]], StageOutputs[Shard]]):
-    """Batches of Draft -> Shard, with rejections and tallies beside it."""
+    """Batches of Draft -> the manifest's entry of each shard."""
 
     options: WriteOptions
     facts: PCollection[SplitFacts]

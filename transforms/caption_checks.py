@@ -1,9 +1,9 @@
 """Whether a model's answer is a caption: named checks, each of one way in which answers fail.
 
-The checks are those of the table `CHECKS`, in order. They read words only; that a caption fits its
-crop is for the scorer to say. What stands in quotation marks is what a sign or a page says, not
-the model, so it is not held against a caption. Models that think aloud before they answer do so
-between `<think>` and `</think>`; what they think is no part of a caption.
+The checks stand in the table `CHECKS`, in order. They read words only; whether a caption fits its
+crop is the scorer's part. Text in quotation marks is the text of a sign or a page, so no check
+counts it. Models that think aloud before they answer do so between `<think>` and `</think>`; their
+thoughts are no part of a caption.
 """
 
 import re
@@ -34,7 +34,9 @@ _QUOTED = re.compile(
 )
 _ENDED = re.compile(r"[.!?\u2026][\"'\u201d\u2019)\]*_]*$")
 _SYLLABLES = re.compile(r"(?=\w)(.{1,10}?)\1{24,}")
-_SAID = re.compile(r"\b(?:read|say|stat|writ|print|word|letter|inscri|titl|caption|slogan|text)\w*")
+_SPEECH = re.compile(
+    r"\b(?:read|say|stat|writ|print|word|letter|inscri|titl|caption|slogan|text)\w*"
+)
 
 _CANNOT = (
     r"(?:can(?:no|['\u2019])t|can not|could(?:n['\u2019]t| not)|am (?:not able|unable)"
@@ -63,33 +65,34 @@ _REFUSALS = (
 _REFUSAL = tuple(re.compile(pattern) for pattern in _REFUSALS)
 
 
-def judge(text: str, finish: str) -> str:
-    """Return the caption that an answer is: one line, disarmed.
+def accept_caption(text: str, finish: str) -> str:
+    """Return an answer that passes all checks as a caption: one line, disarmed.
 
     Args:
         text: what the model wrote.
-        finish: why it ends there: "stop", "length" (the limit of tokens) or "other".
+        finish: why the text ends: "stop", "length" (the limit of tokens) or "other".
 
     Raises:
-        Rejected: it is none; the detail holds the text.
+        Rejected: it fails a check; the detail holds the text.
     """
-    told = text.encode("utf-8", "replace").decode()
-    spoken = after_thinking(told)
+    printable = text.encode("utf-8", "replace").decode()
+    spoken = after_thinking(printable)
     if spoken is None:
-        raise Rejected(Reason.CAPTION_CUT, f"thinks without coming to an end: {told}")
+        raise Rejected(Reason.CAPTION_CUT, f"thinks without coming to an end: {printable}")
     for reason, check in CHECKS.items():
         if problem := check(spoken, finish):
-            raise Rejected(reason, f"{problem}: {told}")
+            raise Rejected(reason, f"{problem}: {printable}")
     return clean(spoken)
 
 
 def after_thinking(text: str) -> str | None:
-    """Return what a model says after it has thought aloud; None where it never comes to that.
+    """Return a model's answer without its thoughts; None where the text ends before the answer.
 
-    Where its template opens the thought, only the closing tag is in the text.
+    "<think>A dog?</think>A cat." -> "A cat."; a template that opens the thought by itself leaves
+    only the closing tag in the text.
     """
-    said = text.rpartition(THOUGHT)[2]
-    return None if THINKS in said else said
+    answer = text.rpartition(THOUGHT)[2]
+    return None if THINKS in answer else answer
 
 
 def _empty(text: str, _: str) -> str:
@@ -107,9 +110,9 @@ def _cut(text: str, finish: str) -> str:
 def _refusal(text: str, _: str) -> str:
     for sentence in _SENTENCE.split(_unquoted(text).strip()):
         for pattern in _REFUSAL:
-            found = pattern.search(sentence)
-            if found and not _SAID.search(sentence[: found.start()].lower()):
-                return f"refuses with {found.group()[:60]!r}"
+            match = pattern.search(sentence)
+            if match and not _SPEECH.search(sentence[: match.start()].lower()):
+                return f"refuses with {match.group()[:60]!r}"
     return ""
 
 
@@ -125,20 +128,20 @@ def _repetitive(text: str, _: str) -> str:
     for length in range(1, min(LONGEST_LOOP, len(words) // 2) + 1):
         if (loop := _loop(words, length)) is not None:
             return f"goes round in {' '.join(loop)[:60]!r}"
-    windows = [tuple(words[at : at + WINDOW]) for at in range(len(words) - WINDOW + 1)]
+    windows = [tuple(words[start : start + WINDOW]) for start in range(len(words) - WINDOW + 1)]
     if len(words) >= JUDGED_FROM and len(set(windows)) < DISTINCT * len(windows):
         return f"has {len(set(windows))} different runs of {WINDOW} words among {len(windows)}"
     return ""
 
 
 def _loop(words: list[str], length: int) -> list[str] | None:
-    """Return so many words that follow themselves too often, if there are such."""
+    """Return a run of so many words that is repeated too often; None where there is none."""
     needed = length * (SAME_WORDS.get(length, 3) - 1)
     run = 0
-    for at in range(length, len(words)):
-        run = run + 1 if words[at] == words[at - length] else 0
+    for index in range(length, len(words)):
+        run = run + 1 if words[index] == words[index - length] else 0
         if run >= needed:
-            return words[at - length + 1 : at + 1]
+            return words[index - length + 1 : index + 1]
     return None
 
 
@@ -152,20 +155,20 @@ def _other_language(text: str, _: str) -> str:
     lower = Counter(
         word.lower()
         for sentence in _SENTENCE.split(spoken)
-        for at, word in enumerate(_WORD.findall(sentence))
-        if at == 0 or word == word.lower()
+        for index, word in enumerate(_WORD.findall(sentence))
+        if index == 0 or word == word.lower()
     )
     for language, function_words in OTHERS.items():
         foreign = lower.keys() & (function_words - ENGLISH)
-        found = sum(lower[word] for word in foreign)
+        number = sum(lower[word] for word in foreign)
         english = sum(lower[word] for word in ENGLISH - function_words)
-        if len(foreign) >= FOREIGN_WORDS and found > FOREIGN_MARGIN * english:
-            return f"expected English, found {found} function words of {language}"
+        if len(foreign) >= FOREIGN_WORDS and number > FOREIGN_MARGIN * english:
+            return f"expected English, found {number} function words of {language}"
     return ""
 
 
 def _unquoted(text: str) -> str:
-    """Return a text without what it quotes; all of it, if it is nothing but a quotation."""
+    """Return a text without its quotations; a text that is one quotation, as it is."""
     rest = _QUOTED.sub(" ", text)
     return rest if any(map(str.isalpha, rest)) else text
 
@@ -179,7 +182,7 @@ def _latin(letter: str) -> bool:
     return unicode_name(letter, "").startswith(("LATIN", "FULLWIDTH LATIN"))
 
 
-# In this order; each returns what is wrong, or nothing.
+# In this order; each returns what is wrong with a text, or an empty string.
 CHECKS: Mapping[Reason, Callable[[str, str], str]] = {
     Reason.CAPTION_EMPTY: _empty,
     Reason.CAPTION_CUT: _cut,

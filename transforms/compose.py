@@ -1,4 +1,4 @@
-"""Compose: from an image's regions and what is said of them to its conversations."""
+"""Compose: the regions and items of an image become its conversations."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def compose_image(
 
     Args:
         screened: the image.
-        tasks: those its source is used for.
+        tasks: of its source, in this build.
         instruction: wordings, style and mode of the conversations.
         ledger: of the stage.
     """
@@ -78,12 +78,12 @@ def _record(
     image = screened.image
     record_id = sample_id(image.source, image.split, image.image_id, task, ordinal)
     talk = assemble(record_id, instruction.style, exchanges, text_only=image.file_name is None)
-    by = next(
+    captioner = next(
         (item.captioner for item in screened.items if isinstance(item, DetailedCaption)), None
     )
-    if by is None or all(region.caption is None for region in talk.regions):
+    if captioner is None or all(region.caption is None for region in talk.regions):
         return talk
-    return replace(talk, captioner=by)
+    return replace(talk, captioner=captioner)
 
 
 def _reject_unused(screened: ScreenedImage, draft: Draft, ledger: StageLedger) -> None:

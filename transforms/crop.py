@@ -10,8 +10,8 @@ from PIL import Image
 
 from schemas.geometry import Box
 
-# What models' processors take without complaint: the widely used one of Qwen2-VL refuses sides
-# that differ by a factor of more than 200, others resize the shorter side to nothing.
+# Limits that the processors of models take: the widely used one of Qwen2-VL refuses sides that
+# differ by a factor of more than 200, others resize the shorter side to nothing.
 MIN_SIDE = 8  # pixels
 MAX_ASPECT = 20  # of the longer side to the shorter one
 PADDING = (127, 127, 127)
@@ -28,17 +28,17 @@ def window(box: Box, context: float, width: int, height: int) -> Window:
 
     Args:
         box: xyxy, pixels, with an area, inside the picture.
-        context: what is added on each of the four sides, as a share of the box's side.
+        context: the margin added on each of the four sides, as a share of the box's side.
         width: of the picture, pixels.
-        height: likewise.
+        height: of the picture, pixels.
     """
     x0, y0, x1, y1 = box
     across, down = context * (x1 - x0), context * (y1 - y0)
     left, right = _whole(x0 - across, x1 + across, width)
     top, bottom = _whole(y0 - down, y1 + down, height)
-    least = math.ceil(max(right - left, bottom - top) / MAX_ASPECT)
-    left, right = _widened(left, right, max(MIN_SIDE, least), width)
-    top, bottom = _widened(top, bottom, max(MIN_SIDE, least), height)
+    min_side = math.ceil(max(right - left, bottom - top) / MAX_ASPECT)
+    left, right = _widened(left, right, max(MIN_SIDE, min_side), width)
+    top, bottom = _widened(top, bottom, max(MIN_SIDE, min_side), height)
     return left, top, right, bottom
 
 
@@ -50,8 +50,8 @@ def crop(picture: Image.Image, box: Box, context: float) -> Image.Image:
 def encode_jpeg(picture: Image.Image, max_pixels: int) -> bytes:
     """Return a picture as an RGB JPEG; the same pixels give the same bytes.
 
-    It is shrunk to at most `max_pixels` with its aspect kept, and never enlarged. One that is too
-    thin for a model, because the whole picture is, stands in the middle of a grey ground.
+    The picture is shrunk to at most `max_pixels` with its aspect kept, and never enlarged. One that
+    is too thin for a model stands in the middle of a grey ground.
     """
     image = _padded(picture if picture.mode == "RGB" else picture.convert("RGB"))
     scale = math.sqrt(max_pixels / (image.width * image.height))
@@ -69,9 +69,9 @@ def _whole(start: float, stop: float, limit: int) -> tuple[int, int]:
     return first, max(min(math.ceil(stop), limit), first + 1)
 
 
-def _widened(start: int, stop: int, least: int, limit: int) -> tuple[int, int]:
+def _widened(start: int, stop: int, min_length: int, limit: int) -> tuple[int, int]:
     """Return an interval of the least length, around the given one, between 0 and the limit."""
-    missing = min(least, limit) - (stop - start)
+    missing = min(min_length, limit) - (stop - start)
     if missing <= 0:
         return start, stop
     first = min(max(start - missing // 2, 0), limit - (stop - start) - missing)
@@ -79,8 +79,8 @@ def _widened(start: int, stop: int, least: int, limit: int) -> tuple[int, int]:
 
 
 def _padded(image: Image.Image) -> Image.Image:
-    least = max(MIN_SIDE, math.ceil(max(image.size) / MAX_ASPECT))
-    width, height = max(image.width, least), max(image.height, least)
+    min_side = max(MIN_SIDE, math.ceil(max(image.size) / MAX_ASPECT))
+    width, height = max(image.width, min_side), max(image.height, min_side)
     if (width, height) == image.size:
         return image
     ground = Image.new("RGB", (width, height), PADDING)

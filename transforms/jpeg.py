@@ -7,9 +7,9 @@ An ordinary JPEG is walked segment by segment, without decoding a pixel:
 2. One vectorised pass over the compressed data finds the markers inside it.
 3. The last marker must be EOI, and EOI the last two bytes of the file.
 
-What passes decodes without an error, to the size returned. Nothing is said of the pixels: libjpeg
-never refuses the bytes between two markers, it fills what it cannot read with grey. What does not
-pass is not necessarily broken, only unusual: decode it to find out.
+A file that passes decodes without an error, to the size returned. Nothing is proven of the pixels:
+libjpeg never refuses the bytes between two markers, it fills the unreadable ones with grey. A file
+that does not pass is not necessarily broken, only unusual: decode it to find out.
 
 Sections and tables are those of ITU-T Recommendation T.81 (ISO/IEC 10918-1).
 """
@@ -43,7 +43,7 @@ class _UnusualError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What the headers of a JPEG say about the stored picture."""
+    """The size of the stored picture by the headers of its JPEG, and whether it is plain."""
 
     width: int  # pixels
     height: int  # pixels
@@ -57,7 +57,7 @@ class _Component(NamedTuple):
 
 @dataclass(slots=True)
 class _Walk:
-    """What the segments seen so far have defined."""
+    """The definitions of the segments that have been read."""
 
     width: int = 0
     height: int = 0
@@ -70,7 +70,7 @@ class _Walk:
 
 
 def prove(data: bytes | memoryview) -> Frame | None:
-    """Return the frame of a JPEG that is sure to decode, or None where only decoding will tell."""
+    """Return the frame of a JPEG that is sure to decode, or None if only decoding can show it."""
     if data[:3] != SIGNATURE or data[-2:] != END:
         return None
     walk = _Walk()
@@ -83,35 +83,35 @@ def prove(data: bytes | memoryview) -> Frame | None:
 
 def sample_bits(data: bytes | memoryview) -> int | None:
     """Return the bits per sample stated in the frame header, None if no frame header is reached."""
-    at = 2
+    offset = 2
     try:
         while True:
-            prefix, marker, length = _SEGMENT.unpack_from(data, at)
+            prefix, marker, length = _SEGMENT.unpack_from(data, offset)
             if prefix != 0xFF:
                 return None
             if 0xC0 <= marker <= 0xCF and marker not in _NOT_FRAMES:
-                return data[at + 4]
-            at += 2 + length
+                return data[offset + 4]
+            offset += 2 + length
     except (struct.error, IndexError):
         return None
 
 
 def _follow(data: bytes | memoryview, walk: _Walk) -> None:
     """Hand every segment to its check, from the first one to the EOI that ends the file."""
-    at, last = 2, len(data) - len(END)
+    offset, last = 2, len(data) - len(END)
     next_marker: Callable[[int], int] | None = None
-    while at != last:
-        prefix, marker, length = _SEGMENT.unpack_from(data, at)
+    while offset != last:
+        prefix, marker, length = _SEGMENT.unpack_from(data, offset)
         check = _CHECKS.get(marker)
         if prefix != 0xFF or check is None:
             raise _UnusualError
-        end = at + 2 + length
-        check(walk, marker, bytes(data[at + 4 : end]))
-        at = end
+        end = offset + 2 + length
+        check(walk, marker, bytes(data[offset + 4 : end]))
+        offset = end
         if marker == _SOS:
-            _require(at <= last)
-            next_marker = next_marker or _marker_finder(data, at)
-            at = next_marker(at)
+            _require(offset <= last)
+            next_marker = next_marker or _marker_finder(data, offset)
+            offset = next_marker(offset)
     _require(next_marker is not None)
 
 
@@ -127,11 +127,11 @@ def _marker_finder(data: bytes | memoryview, start: int) -> Callable[[int], int]
         np.bool
     )  # an `and` without a second array
 
-    def next_marker(at: int) -> int:
-        at += int(is_marker[at - start :].argmax())
-        while data[at + 1] in _RESTARTS:
-            at += 2 + int(is_marker[at + 2 - start :].argmax())
-        return at
+    def next_marker(offset: int) -> int:
+        offset += int(is_marker[offset - start :].argmax())
+        while data[offset + 1] in _RESTARTS:
+            offset += 2 + int(is_marker[offset + 2 - start :].argmax())
+        return offset
 
     return next_marker
 
@@ -143,11 +143,11 @@ def _require(condition: bool) -> None:
 
 def _check_quantization(walk: _Walk, _: int, body: bytes) -> None:
     """B.2.4.1: tables of 64 values, of 8 or 16 bits each."""
-    at = 0
-    while at < len(body):
-        precision, table = divmod(body[at], 16)
-        at += 65 + 64 * precision
-        _require(precision < 2 and table < 4 and at <= len(body))
+    offset = 0
+    while offset < len(body):
+        precision, table = divmod(body[offset], 16)
+        offset += 65 + 64 * precision
+        _require(precision < 2 and table < 4 and offset <= len(body))
         walk.quantization.add(table)
 
 
@@ -158,12 +158,12 @@ def _check_huffman(walk: _Walk, _: int, body: bytes) -> None:
 @lru_cache(maxsize=64)  # encoders that do not optimise write the same segments into every file
 def _huffman_tables(body: bytes) -> frozenset[int]:
     """B.2.4.2: return the tables that a segment defines."""
-    tables, at = set(), 0
-    while at < len(body):
-        table, counts = body[at], body[at + 1 : at + 17]
-        symbols = body[at + 17 : at + 17 + sum(counts)]
-        at += 17 + sum(counts)
-        _require(table & 0xEC == 0 and at <= len(body) and len(symbols) <= 256)
+    tables, offset = set(), 0
+    while offset < len(body):
+        table, counts = body[offset], body[offset + 1 : offset + 17]
+        symbols = body[offset + 17 : offset + 17 + sum(counts)]
+        offset += 17 + sum(counts)
+        _require(table & 0xEC == 0 and offset <= len(body) and len(symbols) <= 256)
         _require(table > 3 or max(symbols, default=0) <= 15)  # F.1.2.1: a DC symbol counts bits
         _require(sum(map(mul, counts, _CODE_SPACE)) < 1 << 16)  # C.2: no code is all ones
         tables.add(table)
@@ -185,8 +185,8 @@ def _components(body: bytes) -> dict[int, _Component]:
     factors = [divmod(both, 16) for both in body[1::3]]
     _require(len(factors) in (1, 3, 4) and len(set(body[::3])) == len(factors))
     for along in zip(*factors, strict=True):  # across, then down
-        most = max(along)
-        _require(min(along) > 0 and most <= 4 and all(most % factor == 0 for factor in along))
+        highest = max(along)
+        _require(min(along) > 0 and highest <= 4 and all(highest % factor == 0 for factor in along))
     return {
         identifier: _Component(across * down, table)
         for identifier, (across, down), table in zip(body[::3], factors, body[2::3], strict=True)

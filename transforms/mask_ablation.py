@@ -1,36 +1,43 @@
-"""Masks that are a little wrong, to see what a model makes of them (RegionGPT, Table 16)."""
+"""Mask ablation: masks made a little wrong, to test how much models rely on them.
+
+RegionGPT, Table 16, dilates and erodes the masks of COCO.
+"""
 
 from schemas.mask import BoolImage, Mask, from_pixels
 from schemas.source import MaskVariant
 
-KERNEL = 5  # pixels a side, of an image whose longer side has `SIDE`
-SIDE = 336
+_KERNEL = 5  # pixels a side, in an image whose longer side has `_SIDE`
+_SIDE = 336  # pixels
 
 
-def worsened(mask: Mask, how: MaskVariant) -> Mask:
+def ablate_mask(mask: Mask, variant: MaskVariant) -> Mask:
     """Return a mask dilated or eroded by a square kernel that grows with the image.
 
-    The kernel stands for one of 5 x 5 pixels once the image is padded to a square and resized to
-    336 x 336. What lies beyond the image's edge erodes nothing. Where erosion would leave nothing,
-    the largest smaller kernel that leaves something is taken.
+    The kernel covers 5 x 5 pixels once the image is padded to a square and resized to 336 x 336.
+    The outside of the image erodes nothing. Where erosion would leave no pixel, the largest kernel
+    that leaves one is taken.
+
+    Args:
+        mask: of a region.
+        variant: "dilated" or "eroded".
     """
     pixels = mask.pixels()
-    radius = round((KERNEL * max(pixels.shape) / SIDE - 1) / 2)
-    if how == "dilated":
-        return from_pixels(_grown(pixels, radius))
+    radius = round((_KERNEL * max(pixels.shape) / _SIDE - 1) / 2)
+    if variant == "dilated":
+        return from_pixels(_dilate(pixels, radius))
     for smaller in range(radius, 0, -1):
-        if (left := ~_grown(~pixels, smaller)).any():
+        if (left := ~_dilate(~pixels, smaller)).any():
             return from_pixels(left)
     return mask
 
 
-def _grown(pixels: BoolImage, radius: int) -> BoolImage:
-    """Return where a pixel is on within a square of 2 x radius + 1 pixels a side."""
+def _dilate(pixels: BoolImage, radius: int) -> BoolImage:
+    """Return the pixels with one that is on in the square of side 2 x radius + 1 around them."""
     grown = pixels.copy("K")
     for lines in (grown, grown.T):  # views: the columns grow, then the rows
         reach = 0
         while reach < radius:
-            # So far that there is no gap, also where what has grown is cut off by the edge.
+            # No farther than leaves no gap, also where the edge has cut the grown part off.
             step = min(reach + 1, radius - reach)
             before = lines.copy("K")
             lines[step:] |= before[:-step]

@@ -1,8 +1,8 @@
-"""The frame of a picture: whether it is the annotated one, and what turning it upright changes.
+"""Orientation: in which frame a picture was annotated, and how regions turn with it.
 
-`datasets` turns pictures by their EXIF orientation when it decodes them, so shards store them
-upright. Annotations are in the frame whose size they state: that of the stored pixels (which
-pycocotools and PIL read) or, if only that fits, that of the upright picture.
+The library `datasets` turns pictures by their EXIF orientation when it decodes them, so shards
+store them upright. Annotations are in the frame whose size they state: the frame of the stored
+pixels (which pycocotools and PIL read) or, if only that fits, the frame of the upright picture.
 """
 
 import msgspec
@@ -19,7 +19,7 @@ def annotated_as_stored(image: ImageInfo, picture: Picture) -> bool:
     """Tell whether annotations are in the frame of the stored pixels, not the upright one.
 
     Raises:
-        Rejected: the annotated size is that of neither frame.
+        Rejected: the annotated size is the size of neither frame.
     """
     annotated = image.width, image.height
     if annotated == (picture.width, picture.height):
@@ -41,8 +41,10 @@ def upright_size(picture: Picture) -> tuple[int, int]:
 
 
 def turn_rows(rows: pa.RecordBatch, picture: Picture) -> pa.RecordBatch:
-    """Return rows of the picture whose regions lie in the upright frame."""
-    upright = [[_turn_region(region, picture) for region in found] for found in regions_of(rows)]
+    """Return rows of a picture with their regions turned into the upright frame."""
+    upright = [
+        [_turn_region(region, picture) for region in regions] for regions in regions_of(rows)
+    ]
     return with_regions(rows, upright)
 
 

@@ -19,8 +19,8 @@ from PIL.Image import Transpose
 from schemas.rejection import Reason, Rejected
 from transforms import jpeg
 
-# Rejected above, before anything is decoded. Pillow warns whoever opens a picture of more than
-# 89 million pixels: no reader of a shard shall see that.
+# Larger pictures are rejected before anything is decoded. Pillow warns whoever opens a picture of
+# more than 89 million pixels: no reader of a shard shall see that.
 MAX_PIXELS = 80_000_000
 
 # The formats we take, by Pillow's names, and how they begin. MPO begins as the JPEG that it is.
@@ -56,14 +56,14 @@ class Picture:
     width: int  # pixels
     height: int  # pixels
     orientation: int  # EXIF: 1 is upright, 2 to 8 are turned
-    untouched: bool  # the bytes may enter as they are; otherwise what `upright` makes of them
+    untouched: bool  # the bytes may enter as they are; else as `upright` rewrites them
 
 
 def inspect(data: bytes | memoryview, max_pixels: int = MAX_PIXELS) -> Picture:
     """Return the stored size and the orientation of a picture that decodes.
 
     Raises:
-        PictureError: It is not one still JPEG, PNG, GIF, WEBP or BMP of 8 bits per channel and at
+        PictureError: it is not one still JPEG, PNG, GIF, WEBP or BMP of 8 bits per channel and at
             most `max_pixels` pixels, or it does not decode.
     """
     if not data:
@@ -134,10 +134,10 @@ def _quiet() -> Iterator[None]:
 
 def _open(data: bytes) -> ImageFile.ImageFile:
     """Open a picture in one of our formats, without decoding it."""
-    found = _FORMATS.match(data)
-    if found is None or found.lastgroup is None:
+    match = _FORMATS.match(data)
+    if match is None or match.lastgroup is None:
         raise PictureError(Reason.IMAGE_NOT_AN_IMAGE, f"begins with {data[:12]!r}")
-    return Image.open(BytesIO(data), formats=[found.lastgroup])
+    return Image.open(BytesIO(data), formats=[match.lastgroup])
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:
@@ -164,7 +164,7 @@ def _orientation(image: Image.Image) -> int | None:
 
 
 def _damaged(data: bytes, error: Exception) -> PictureError:
-    """Say why Pillow failed: samples it cannot hold, an end that is missing, or other damage."""
+    """Return why Pillow failed: samples it cannot hold, an end that is missing, or other damage."""
     bits = jpeg.sample_bits(data) if data.startswith(jpeg.SIGNATURE) else None
     if bits in (12, 16):
         return PictureError(Reason.IMAGE_16_BIT, f"{bits} bits per channel, expected 8")
@@ -176,7 +176,7 @@ def _damaged(data: bytes, error: Exception) -> PictureError:
 
 
 def _has_its_end(data: bytes) -> bool:
-    """Whether the bytes reach as far as their format says: to an end mark, or a stated length."""
+    """Tell whether the bytes reach an end mark or a stated length, as their format has it."""
     if data.startswith(jpeg.SIGNATURE):
         return data.endswith(jpeg.END)
     if data.startswith(b"\x89PNG"):

@@ -37,6 +37,9 @@ class Progress:
 
 
 def parse_line(line: str) -> tuple[str, int] | None:
-    """Return the stage and the increase that a log line reports, if it is one of ours."""
-    found = _LINE.search(line)
-    return (found[1], int(found[2])) if found else None
+    """Return the stage and the increase that a log line reports; None where it reports none.
+
+    "progress screen +64" -> ("screen", 64)
+    """
+    match = _LINE.search(line)
+    return (match[1], int(match[2])) if match else None

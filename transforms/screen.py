@@ -1,7 +1,8 @@
-"""Screen: which regions of an image can be used, and what is said of them, and in what form.
+"""Screen: the regions and items of an image that can be used, in one form.
 
-Crowds go; boxes are clipped to the image; masks of any form become run lengths; category names
-must be showable; text is disarmed. What fails is rejected with its reason and the rest goes on.
+Crowds are left out; boxes are clipped to the image; masks of any form become run lengths; category
+names must be showable; text is disarmed. A region or item that fails is rejected with its reason,
+and the others are kept.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,14 +15,20 @@ from schemas.sample import ImageInfo, Region, ScreenedImage
 from schemas.source import MaskVariant, SourceImage, SourceRegion
 from schemas.text import shown_name, storable
 from transforms.ledger import StageLedger
-from transforms.mask_ablation import worsened
+from transforms.mask_ablation import ablate_mask
 from transforms.screen_items import screen_item
 
 
 def screen_image(
     source_image: SourceImage, ledger: StageLedger, masks: MaskVariant = "annotated"
 ) -> ScreenedImage:
-    """Return the image with its usable regions and items."""
+    """Return the image with its usable regions and items.
+
+    Args:
+        source_image: the image as its owner annotated it.
+        ledger: of the stage.
+        masks: the masks of the regions, as they are or made worse.
+    """
     image = source_image.image
     ledger.read(image, Kind.IMAGE)
     ledger.read(image, Kind.ANNOTATION, len(source_image.regions))
@@ -80,7 +87,7 @@ def _screen_region(
         mask = None
         ledger.repaired(image, Kind.ANNOTATION, Repair.MASK_EMPTY)
     if mask and masks != "annotated":
-        mask = worsened(mask, masks)
+        mask = ablate_mask(mask, masks)
     return Region(region.region_id, box, mask, category, None, region.score)
 
 

@@ -1,4 +1,4 @@
-"""Screen what is said of an image: text is cleaned, and every region it needs must be usable."""
+"""Screen items: their text is cleaned, and every region that an item needs must be usable."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -25,7 +25,7 @@ from schemas.rejection import Reason, Rejected
 from schemas.sample import Region
 from schemas.text import clean, clean_passage, clean_turn
 
-Regions = Mapping[str, Region | Rejected]  # by id: usable, or why not
+Regions = Mapping[str, Region | Rejected]  # by id: a usable region, or why it is not usable
 
 
 def screen_item(item: Item, regions: Regions, *, has_picture: bool = True) -> Item:
@@ -33,11 +33,11 @@ def screen_item(item: Item, regions: Regions, *, has_picture: bool = True) -> It
 
     Args:
         item: as its owner wrote it.
-        regions: that it may need.
-        has_picture: it is said of a picture; of a text alone, something must be asked at first.
+        regions: of its image.
+        has_picture: whether its image has a picture. Without one, a dialogue must begin with words.
 
     Raises:
-        Rejected: a region it needs is unknown or was rejected, or its text cannot be used.
+        Rejected: a region that the item needs is unknown or rejected, or its text cannot be used.
     """
     match item:
         case GroundedCaption():
@@ -57,7 +57,7 @@ def screen_item(item: Item, regions: Regions, *, has_picture: bool = True) -> It
 
 
 def _screen_question(item: Question, regions: Regions) -> Question:
-    """Let the choices tell first which of them cannot be used: the right one is among them."""
+    """Return the question clean; choices come first, for their messages name the choice."""
     answers = _screen_choices("answers", item.answers, regions)
     rationales = _screen_choices("rationales", item.rationales, regions)
     _check_regions(item.region_ids(), regions)
@@ -71,32 +71,32 @@ def _screen_question(item: Question, regions: Regions) -> Question:
     )
 
 
-def _screen_choices(name: str, found: Choices | None, regions: Regions) -> Choices | None:
-    """Return the choices clean; two wrong ones may read the same, but none as the right one."""
-    if found is None:
+def _screen_choices(name: str, choices: Choices | None, regions: Regions) -> Choices | None:
+    """Return the choices clean; two wrong ones may read the same, but none like the right one."""
+    if choices is None:
         return None
     passages = []
-    for position, passage in enumerate(found.passages):
+    for position, passage in enumerate(choices.passages):
         try:
             _check_regions(mentioned(passage), regions)
             passages.append(clean_passage(passage))
         except Rejected as cause:
             raise Rejected(cause.reason, f"{name}[{position}]: {cause.detail}") from None
-    told = [_told(passage) for passage in passages]
-    right = told.pop(found.label)
-    if right in told:
-        twin = told.index(right)
-        twin += twin >= found.label
+    wrong = [_reading(passage) for passage in passages]
+    right = wrong.pop(choices.label)
+    if right in wrong:
+        twin = wrong.index(right)
+        twin += twin >= choices.label
         raise Rejected(
             Reason.AMBIGUOUS_LABEL,
-            f"{name}[{twin}] reads as the right one, {name}[{found.label}], does: "
+            f"{name}[{twin}] reads as the right one, {name}[{choices.label}], does: "
             f"{plain_text(passages[twin])[:80]!r}",
         )
-    return replace(found, passages=tuple(passages))
+    return replace(choices, passages=tuple(passages))
 
 
-def _told(passage: Passage) -> str:
-    """Return what a clean passage says, the same however it is cut in pieces."""
+def _reading(passage: Passage) -> str:
+    """Return words and regions of a clean passage, the same however it is cut in pieces."""
     return "".join(
         f"{piece.text}\0{' '.join(piece.region_ids)}\0" if isinstance(piece, Mention) else piece
         for piece in passage
@@ -104,9 +104,10 @@ def _told(passage: Passage) -> str:
 
 
 def _screen_caption(item: GroundedCaption, regions: Regions) -> GroundedCaption:
-    """Make plain words of a phrase that stands for a region that cannot be used.
+    """Return the caption clean; a phrase that needs an unusable region becomes plain words.
 
-    The caption holds without the region, but the phrase ("three dogs") not of the others alone.
+    The caption still holds without the region. The phrase ("three dogs") would be wrong of the
+    other regions alone.
     """
     causes = []
     pieces: list[str | Mention] = []
@@ -131,12 +132,12 @@ def _screen_caption(item: GroundedCaption, regions: Regions) -> GroundedCaption:
 
 
 def _screen_rounds(rounds: Sequence[Round], *, has_picture: bool) -> tuple[Round, ...]:
-    """Return the rounds clean; the first may show a picture without a word."""
+    """Return the rounds clean; the first request may have no words where there is a picture."""
     screened = []
-    for place, found in enumerate(rounds):
-        wordless = has_picture and place == 0 and not found.request
-        request = "" if wordless else clean_turn(found.request)
-        screened.append(Round(request, clean_turn(found.answer)))
+    for number, each in enumerate(rounds):
+        wordless = has_picture and number == 0 and not each.request
+        request = "" if wordless else clean_turn(each.request)
+        screened.append(Round(request, clean_turn(each.answer)))
     return tuple(screened)
 
 
@@ -146,8 +147,8 @@ def _check_regions(region_ids: Iterable[str], regions: Regions) -> None:
 
 
 def _check_region(region_id: str, regions: Regions) -> None:
-    found = regions.get(region_id)
-    if found is None:
+    region = regions.get(region_id)
+    if region is None:
         raise Rejected(Reason.UNKNOWN_REGION, f"the image has no region {region_id}")
-    if isinstance(found, Rejected):
-        raise Rejected(Reason.REGION_REJECTED, f"region {region_id}: {found.reason}")
+    if isinstance(region, Rejected):
+        raise Rejected(Reason.REGION_REJECTED, f"region {region_id}: {region.reason}")

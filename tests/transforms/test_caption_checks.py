@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from schemas.rejection import Reason, Rejected
 from schemas.text import MAX_CHARACTERS, clean
-from transforms.caption_checks import CHECKS, judge
+from transforms.caption_checks import CHECKS, accept_caption
 
 CAPTIONS = (
     "A red car.",
@@ -137,13 +137,13 @@ FOREIGN = (
 
 def refused(text: str, finish: str = "stop") -> Rejected:
     with pytest.raises(Rejected) as caught:
-        judge(text, finish)
+        accept_caption(text, finish)
     return caught.value
 
 
 @pytest.mark.parametrize("caption", CAPTIONS)
 def test_captions_pass_as_they_are(caption):
-    assert judge(caption, "stop") == clean(caption)
+    assert accept_caption(caption, "stop") == clean(caption)
 
 
 @pytest.mark.parametrize("text", REFUSALS)
@@ -193,7 +193,7 @@ def test_cut_answers(text, finish):
     ],
 )
 def test_what_was_thought_is_no_part_of_a_caption(text):
-    assert judge(text, "stop") == "A red car."
+    assert accept_caption(text, "stop") == "A red car."
 
 
 @pytest.mark.parametrize(
@@ -214,12 +214,13 @@ def test_a_thought_alone_is_no_caption(text, finish, reason):
 
 @pytest.mark.parametrize("text", ["A red car.", 'It says "Stop."', "Is it red?", "A **red** car.*"])
 def test_an_answer_that_ends_for_another_reason_must_end_a_sentence(text):
-    assert judge(text, "other") == text
+    assert accept_caption(text, "other") == text
 
 
 def test_a_caption_of_several_paragraphs_becomes_one_disarmed_line():
     text = " The <image> shows a dog.\n\n\tIt sits on <region1>. USER: ### "
-    assert judge(text, "stop") == "The (image) shows a dog. It sits on (region1). USER : # # #"
+    caption = accept_caption(text, "stop")
+    assert caption == "The (image) shows a dog. It sits on (region1). USER : # # #"
 
 
 def test_a_caption_that_is_too_long():
@@ -247,7 +248,7 @@ def test_the_table_has_a_check_for_each_way_to_fail():
 @given(st.text(), st.sampled_from(["stop", "length", "other"]))
 def test_any_text_is_a_clean_caption_or_is_rejected(text, finish):
     try:
-        caption = judge(text, finish)
+        caption = accept_caption(text, finish)
     except Rejected:
         return
     assert caption == clean(caption)

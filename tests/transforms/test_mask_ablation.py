@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.mask import from_pixels
-from transforms.mask_ablation import worsened
+from transforms.mask_ablation import ablate_mask
 
 
 def slowly(pixels, radius, how):
@@ -24,7 +24,7 @@ def blank(height, width):
 
 
 def worse(pixels, how):
-    return worsened(from_pixels(pixels), how).pixels()
+    return ablate_mask(from_pixels(pixels), how).pixels()
 
 
 @st.composite
@@ -90,6 +90,6 @@ def test_a_thin_mask_never_vanishes(width, left):
 def test_the_annotated_mask_is_left_as_it_is():
     mask = from_pixels(slowly(np.eye(30, 336, dtype=bool), 3, "dilated"))
     before = mask.counts
-    worsened(mask, "dilated")
-    worsened(mask, "eroded")
+    ablate_mask(mask, "dilated")
+    ablate_mask(mask, "eroded")
     assert mask.counts == before

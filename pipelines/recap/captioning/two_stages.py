@@ -18,7 +18,7 @@ from schemas.ids import RANK_BITS, Hasher
 from schemas.rejection import Reason, Rejected
 from schemas.sample import Region, ScreenedImage
 from schemas.text import shown_name
-from transforms.caption_checks import judge
+from transforms.caption_checks import accept_caption
 
 T = TypeVar("T")
 
@@ -140,7 +140,7 @@ class TwoStageCaptioner:
             )
             answer = await self._captioner.ask(request)
             try:
-                return Captioned(judge(answer.text, answer.finish), prompt)
+                return Captioned(accept_caption(answer.text, answer.finish), prompt)
             except Rejected as cause:
                 causes.append(cause)
         raise causes[-1]

@@ -25,7 +25,7 @@ from pipelines.sample_world.album import album
 from pipelines.sample_world.scene import World
 from pipelines.sample_world.shapes import COLOURS
 from schemas.geometry import Box
-from transforms.caption_checks import judge
+from transforms.caption_checks import accept_caption
 from transforms.crop import crop, encode_jpeg
 
 MAX_PIXELS = 512 * 512
@@ -97,7 +97,7 @@ def test_every_colour_of_the_world_has_a_name():
 
 def test_captions_are_captions(captions):
     for *_, caption in captions:
-        assert judge(caption, "stop") == caption
+        assert accept_caption(caption, "stop") == caption
         assert 15 < len(caption.split()) < 80
     assert len({caption for *_, caption in captions}) > 0.9 * len(captions)
 
@@ -234,7 +234,7 @@ def test_images_as_a_whole(scenes):
     for picture, regions, _ in scenes:
         target = CaptionTarget(picture.width, picture.height, tuple(regions))
         caption = answer(target, encode_jpeg(picture, MAX_PIXELS))
-        assert judge(caption, "stop") == caption
+        assert accept_caption(caption, "stop") == caption
         counts = Counter(region.category for region in regions)
         number = len(regions)
         assert caption.startswith(f"The picture shows {number} marked object{'s' * (number > 1)}: ")
