@@ -268,7 +268,11 @@ class Touch:
 def files(tmp_path):
     nested = b"]" * 10_000 + b"a" * 9_999 + b"."
     repeating = (  # a list of sentences that many refs share
-        b"](" + b"K\x01" * 2_000 + b"eq\x000](" + b"}(\x8c\x09sentencesh\x00u" * 500 + b"e."
+        b"](}(\x8c\x09sentences]("
+        + b"K\x01" * 2_000
+        + b"eq\x00u"
+        + b"}(\x8c\x09sentencesh\x00u" * 500
+        + b"e."
     )
     return {
         "system": (pickle.dumps([Touch(tmp_path / "ran")], 2), "system"),

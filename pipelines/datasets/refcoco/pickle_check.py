@@ -1,0 +1,245 @@
+"""The opcodes of a pickle, checked before anything is built from them.
+
+A pickle is a list of opcodes for a machine with a stack: `S'bowl'` pushes text, `(` pushes a mark,
+`l` makes a list of what lies above the mark, `p7` notes the top under a number, `g7` pushes it
+again. Protocol 0 is text, as Python 2 wrote RefCOCO's; later ones say the same in bytes. The whole
+format: the comments in Python's `pickletools`.
+
+Allowed are the opcodes that writers need for lists, tuples, dictionaries, numbers and text. Hence:
+
+- Nothing runs. Opcodes that call, change or import an object are not allowed (REDUCE, BUILD, OBJ,
+  NEWOBJ, EXT1 ...), nor are sets, byte arrays and buffers. Opcodes that ask for an object by name
+  (GLOBAL, INST, STACK_GLOBAL, PERSID, BINPERSID) end the check; loading goes as far, and refuses
+  the object by its name.
+- Memory is in proportion to the file. Texts and numbers lie within it, and the number of a note,
+  which the loader takes for an index into an array, is less than the length of the file. To fetch
+  a container copies nothing.
+- Time is in proportion to the file. Digits, whose conversion takes quadratic time, number at most
+  `MAX_DIGITS`. A key is a text of at most `MAX_KEY` bytes, and Python seeds the hashes of texts:
+  numbers could be chosen to have equal hashes, tuples of tuples to take long to hash, and long
+  texts to take long to compare.
+"""
+
+import pickletools
+import re
+from collections.abc import Callable
+
+from pipelines.datasets.refcoco.pickled_text import byte_text, quoted_text, wide_text
+
+MAX_KEY = 1000  # bytes
+MAX_DIGITS = 4300  # of a number in text; Python's own bound, unless it is taken away
+_NESTED = 4  # containers in each other within an item that is matched as a whole: those of a ref
+
+# Kinds of values on the stack: texts that may be keys, lists and dictionaries, all others.
+_KEY, _CONTAINER, _OTHER, _MARK = b"k", b"c", b"o", b"("
+_SINCE_MARK = -1
+
+_PUSHED: dict[str, bytes] = {  # opcode: the kind of value that it pushes
+    "MARK": _MARK,
+    "PROTO": b"",
+    **dict.fromkeys(("EMPTY_LIST", "EMPTY_DICT"), _CONTAINER),
+    **dict.fromkeys(("NONE", "NEWTRUE", "NEWFALSE", "EMPTY_TUPLE"), _OTHER),
+    **dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT"), _OTHER),
+}
+_COMBINED = {  # opcode: how many values it pops, and the kind of value that it pushes then
+    "APPEND": (1, b""),
+    "APPENDS": (_SINCE_MARK, b""),
+    "SETITEM": (2, b""),
+    "SETITEMS": (_SINCE_MARK, b""),
+    "LIST": (_SINCE_MARK, _CONTAINER),
+    "DICT": (_SINCE_MARK, _CONTAINER),
+    "TUPLE": (_SINCE_MARK, _OTHER),
+    "TUPLE1": (1, _OTHER),
+    "TUPLE2": (2, _OTHER),
+    "TUPLE3": (3, _OTHER),
+}
+_NUMERALS = {  # opcode: as Python 2 writes it; loading would take 010 for 8
+    "INT": re.compile(rb"(?:0[01]?|-?[1-9]\d*)\r?\n"),
+    "LONG": re.compile(rb"(?:0|-?[1-9]\d*)L?\n"),
+    "FLOAT": re.compile(rb"-?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|inf|nan)\n"),
+}
+_TEXTS: dict[str, Callable[[bytes], str]] = {
+    "STRING": quoted_text,
+    "UNICODE": lambda line: wide_text(line.removesuffix(b"\n"), "raw_unicode_escape"),
+    **dict.fromkeys(("BINSTRING", "SHORT_BINSTRING"), byte_text),
+    **dict.fromkeys(("BINBYTES", "SHORT_BINBYTES", "BINBYTES8"), byte_text),
+    **dict.fromkeys(("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"), wide_text),
+}
+_ALWAYS_REWRITTEN = {"STRING", "UNICODE", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"}
+_KEYED = {"SETITEM", "SETITEMS", "DICT"}
+_NOTING = {"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"}
+_FETCHING = {"GET", "BINGET", "LONG_BINGET"}
+_ENDING = {"STOP", "GLOBAL", "INST", "STACK_GLOBAL", "PERSID", "BINPERSID"}
+
+_NAMES = {opcode.code.encode("latin-1"): opcode.name for opcode in pickletools.opcodes}
+_ALLOWED = {*_PUSHED, *_COMBINED, *_NUMERALS, *_TEXTS, *_NOTING, *_FETCHING, "FRAME"}
+_SIZES = {opcode.name: opcode.arg.n if opcode.arg else 0 for opcode in pickletools.opcodes}
+_COUNT_BYTES = {
+    pickletools.TAKEN_FROM_ARGUMENT1: 1,
+    pickletools.TAKEN_FROM_ARGUMENT4: 4,
+    pickletools.TAKEN_FROM_ARGUMENT4U: 4,
+    pickletools.TAKEN_FROM_ARGUMENT8U: 8,
+}
+
+
+class UnfitPickle(ValueError):
+    """What keeps a pickle from being loaded."""
+
+
+def checked_pickle(content: bytes) -> bytes:
+    """Return a pickle of the same value that is safe to load; all of its text is ASCII or UTF-8.
+
+    Raises:
+        UnfitPickle: the pickle is cut short or damaged, or holds what is not allowed; it says at
+            which byte.
+    """
+    check = _Check(content)
+    try:
+        return check.run()
+    except UnfitPickle as error:
+        cause = str(error)
+    except ValueError as error:
+        cause = f"it is damaged: {error}"
+    raise UnfitPickle(f"{cause}, at byte {check.position}")
+
+
+def _items_pattern(digits: int) -> re.Pattern[bytes]:
+    """Return a pattern of whole items as Python 2 wrote them: ten times as fast as single opcodes.
+
+    Items of lists are `I7\\na`, items of dictionaries `S'raw'\\np3\\nS'bowl'\\np4\\ns`. Each leaves
+    the stack as it was. A fetched key is taken for a text; if it is a list or a dictionary, which
+    has no hash, loading refuses it. All repetitions are possessive: no item is tried in two ways.
+
+    Args:
+        digits: that the numbers of notes have at most.
+    """
+    put = rb"(?:p\d{1,%d}\n)?+" % digits
+    size = rb"{0,%d}+" % MAX_KEY
+    text = rb"""(?:S'[ -&(-\[\]-~]%b'|S"[ !#-\[\]-~]%b"|V[ -\[\]-~]%b)\n""" % (size, size, size)
+    key = rb"(?:%b%b|g\d{1,%d}\n)" % (text, put, digits)
+    value = simple = rb"(?:%b|I(?:0[01]?|-?[1-9]\d{0,17})\n)" % key
+    for _ in range(_NESTED):
+        container = rb"\((?:l%b(?:%ba)*+|d%b(?:%b%bs)*+)" % (put, value, put, key, value)
+        value = rb"(?:%b|%b)" % (simple, container)
+    return re.compile(rb"(?:%ba|%b%bs)++" % (value, key, value))
+
+
+class _Check:
+    """The check of one pickle, on a stack that holds the kinds of the values."""
+
+    def __init__(self, content: bytes) -> None:
+        self.position = 0  # of the opcode
+        self._content = content
+        self._stack = bytearray()
+        self._notes: dict[int, bytearray] = {}  # number: kind; without those within matched items
+        self._parts: list[bytes] = []  # of the pickle to load
+        self._copied = 0  # bytes of the content
+        self._binary = content.startswith(b"\x80")
+        self._items = None if self._binary else _items_pattern(max(1, len(str(len(content))) - 1))
+
+    def run(self) -> bytes:
+        """Return the pickle to load."""
+        while True:
+            if self._items and (items := self._items.match(self._content, self.position)):
+                self.position = items.end()
+            code = self._content[self.position : self.position + 1]
+            name = _NAMES.get(code, "")
+            if name in _ENDING:
+                break
+            if name not in _ALLOWED:
+                raise UnfitPickle(_cause(code, name))
+            start, end = self._argument(name)
+            self._step(name, start, end)
+            self.position = end
+        if name == "STOP" and self._stack not in (_KEY, _CONTAINER, _OTHER):
+            raise UnfitPickle("it stops before all containers are closed")
+        return b"".join([*self._parts, self._content[self._copied :]])
+
+    def _argument(self, name: str) -> tuple[int, int]:
+        """Return where the argument of an opcode begins and ends; the size before it is no part."""
+        size = _SIZES[name]
+        start = self.position + 1
+        end = start + size
+        if size == pickletools.UP_TO_NEWLINE:
+            end = self._content.find(b"\n", start) + 1 or len(self._content) + 1
+        elif size < 0:
+            start += _COUNT_BYTES[size]
+            end = start + int.from_bytes(self._content[self.position + 1 : start], "little")
+        if end > len(self._content):
+            raise UnfitPickle("it is cut short")
+        return start, end
+
+    def _step(self, name: str, start: int, end: int) -> None:
+        if name in _PUSHED:
+            self._stack += _PUSHED[name]
+        elif name in _NUMERALS:
+            self._push_numeral(name, start, end)
+        elif name in _TEXTS:
+            self._push_text(name, start, end)
+        elif name in _FETCHING:
+            self._stack += self._notes.get(self._number(name, start, end), _KEY)
+        elif name in _NOTING:
+            self._note(self._number(name, start, end))
+        elif name in _COMBINED:
+            self._combine(name)
+        else:  # FRAME: how many bytes belong together, before texts are rewritten
+            self._replace(b"", end)
+
+    def _push_numeral(self, name: str, start: int, end: int) -> None:
+        self._check_digits(start, end)
+        if not _NUMERALS[name].fullmatch(self._content, start, end):
+            raise UnfitPickle(f"{self._content[start:end]!r} is not a number")
+        self._stack += _OTHER
+
+    def _push_text(self, name: str, start: int, end: int) -> None:
+        text = self._content[start:end]
+        self._stack += _KEY if len(text) <= MAX_KEY else _OTHER
+        if name in _ALWAYS_REWRITTEN or not text.isascii():
+            encoded = _TEXTS[name](text).encode()
+            self._replace(b"\x8d" + len(encoded).to_bytes(8, "little") + encoded, end)
+
+    def _replace(self, opcode: bytes, end: int) -> None:
+        self._parts += [self._content[self._copied : self.position], opcode]
+        self._copied = end
+
+    def _number(self, name: str, start: int, end: int) -> int:
+        """Return the number of a note."""
+        if name == "MEMOIZE":
+            if not self._binary:  # some notes are not counted
+                raise UnfitPickle("it holds the instruction MEMOIZE without naming a protocol")
+            return len(self._notes)
+        argument = self._content[start:end]
+        if _SIZES[name] > 0:
+            return int.from_bytes(argument, "little")
+        self._check_digits(start, end)
+        return int(argument)
+
+    def _check_digits(self, start: int, end: int) -> None:
+        if end - start > MAX_DIGITS:
+            raise UnfitPickle(f"a number is longer than {MAX_DIGITS} digits")
+
+    def _note(self, number: int) -> None:
+        if not 0 <= number < len(self._content):
+            raise UnfitPickle(f"it notes a value under the number {number}, which is too large")
+        self._notes[number] = kind = self._stack[-1:]
+        if kind == _OTHER:  # an item that is matched as a whole could fetch it as a key
+            self._items = None
+
+    def _combine(self, name: str) -> None:
+        pops, pushed = _COMBINED[name]
+        first = self._stack.rfind(_MARK) if pops == _SINCE_MARK else len(self._stack) - pops
+        if first < 0:
+            raise UnfitPickle(f"the instruction {name} lacks values")
+        popped = self._stack[first:].removeprefix(_MARK)
+        if name in _KEYED and popped[::2].strip(_KEY):
+            raise UnfitPickle(f"a key is not a text of at most {MAX_KEY} bytes")
+        self._stack[first:] = pushed
+
+
+def _cause(code: bytes, name: str) -> str:
+    """Return what is wrong with an opcode that is not allowed."""
+    if not code:
+        return "it is cut short"
+    if not name:
+        return f"{code!r} is no instruction"
+    return f"it holds the instruction {name}, which plain values do not need"
