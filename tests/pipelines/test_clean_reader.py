@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import venv
 from pathlib import Path
@@ -44,11 +45,11 @@ print(json.dumps(counts))
 def reader():
     """A Python that has `datasets` and Pillow."""
     with tempfile.TemporaryDirectory(prefix="regionforge-reader-") as home:
-        venv.create(home, with_pip=True)
+        venv.create(home)
         python = Path(home) / "bin" / "python"
-        install = f"{python} -m pip install -q --disable-pip-version-check -c {CONSTRAINTS}"
-        words = [*install.split(), "datasets", "pillow"]
-        done = subprocess.run(words, capture_output=True, text=True)
+        pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
+        words = ["install", "-q", "--no-compile", "-c", str(CONSTRAINTS), "datasets", "pillow"]
+        done = subprocess.run([*pip, *words], capture_output=True, text=True)
         if done.returncode and any(sign in done.stderr for sign in NO_NETWORK):
             pytest.skip("no package index can be reached, so no clean environment can be made")
         assert done.returncode == 0, done.stderr
