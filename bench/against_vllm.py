@@ -106,7 +106,7 @@ def _alone(work: Callable[..., Run], *given: Any) -> Run:
 
 
 def _recap(photos: CocoSet, url: str, args: argparse.Namespace, folder: Path) -> Run:
-    """A whole run of `recap`."""
+    """Return the measures of a whole run of `recap`."""
     folder.mkdir()
     paths = {"train": str(photos.annotations), "images": str(photos.pictures)}
     captioning = Captioning(model=MODEL, max_pixels=args.side**2)
@@ -137,7 +137,7 @@ def _plain_run(url: str, bodies: list[bytes], concurrency: int) -> Run:
 
 
 async def _plain(url: str, bodies: list[bytes], concurrency: int) -> Run:
-    """OpenAI's client, which sends the same and does nothing else."""
+    """Return the measures of OpenAI's client, which sends the same and does nothing else."""
     places = asyncio.Semaphore(concurrency)
     http = openai.DefaultAioHttpClient()
     async with openai.AsyncOpenAI(base_url=url, max_retries=0, http_client=http) as client:

@@ -34,7 +34,7 @@ class Recorder(OpenAICaptioner):
         self._ended = 0.0
 
     async def ask(self, request: Request) -> Answer:
-        """Ask, and take note."""
+        """Ask, and note request, answer and time."""
         image = await request.load_image()
         if not self._asked:
             self._began = clocks()

@@ -35,7 +35,7 @@ from transforms.progress import Progress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardJob:
-    """What captioning a shard needs beside its images."""
+    """The part of the work on a shard that is the same for all shards of a run."""
 
     recipe: RecapRecipe
     instruction: Instruction
@@ -57,9 +57,9 @@ def caption_shard(
     """Caption the images of a shard and write it.
 
     Args:
-        key: of the shard.
-        images: with the regions to caption, in any order.
-        job: what else it takes.
+        key: source, split, index and number of shards.
+        images: the images of the shard with the regions to caption, in any order.
+        job: the same for all shards of the run.
         ledgers: of the stages caption, filter, compose and write.
         run: runs a coroutine to its end, on the loop the captioner lives on.
     """
@@ -133,7 +133,7 @@ def _draft(
 def _provenance(
     outcome: CaptionOutcome, scores: Scores | None, recipe: RecapRecipe
 ) -> CaptionProvenance:
-    """Return all that is needed to ask the same again."""
+    """Return the model, and the sampling and prompts that would ask for the same captions again."""
     captioning, accepted = recipe.captioning, outcome.accepted()
     whole = outcome.captions.global_caption
     sampling: dict[str, Any] = {

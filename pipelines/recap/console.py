@@ -1,8 +1,8 @@
-"""The one channel for notices: what a person should know while a run goes on."""
+"""The channel for notices to a person while a run goes on."""
 
 import sys
 
 
 def print_notice(line: str) -> None:
-    """Print a line to standard error at once, where it mixes with no output."""
+    """Print a line to standard error at once."""
     print(line, file=sys.stderr, flush=True)

@@ -75,7 +75,7 @@ def remember_end(plan: Plan) -> None:
 
 
 def _check_end(plan: Plan, was: object, *, begun: bool) -> None:
-    """Check that all is as it was when the run there ended, or that it has begun and goes on."""
+    """Check that all is as it was when the run there ended, or that this run goes on with it."""
     path = files.join(plan.output, _ENDED)
     ended = files.exists(files.join(plan.output, MANIFEST))
     if begun and not ended:

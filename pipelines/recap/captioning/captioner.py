@@ -1,8 +1,9 @@
-"""The one interface of captioners: whoever answers a request about an image.
+"""The interface of captioners, which answer requests about images.
 
-Captioners wrap each other. A server is asked by `OpenAICaptioner`, which `ServedCaptioner` starts
-one for; `BuiltinCaptioner` asks nobody, and `ReplayOnlyCaptioner` refuses to. Around any of these,
-`JournaledCaptioner` writes answers down, and a dry run takes the time.
+There is one interface, so that captioners can wrap each other. `OpenAICaptioner` asks servers, and
+`ServedCaptioner` starts one for it; `BuiltinCaptioner` measures boxes and pixels, and
+`ReplayOnlyCaptioner` only raises. Around any of these, `JournaledCaptioner` writes answers down,
+and a dry run takes the time of calls.
 """
 
 from collections.abc import Awaitable, Callable
@@ -39,7 +40,7 @@ class PromptImage(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One call of a captioner. The picture is loaded by whoever looks at it, and only then."""
+    """One call of a captioner. The picture is loaded only when some captioner needs it."""
 
     id: str  # e.g. coco/train/7/region/71/0, ending in the attempt; the same in every run
     image_rank: int  # hash of the image: requests about one image go to one server
@@ -50,7 +51,7 @@ class Request:
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """The text that a captioner gave, and what the call took."""
+    """The text that a captioner gave, and the tokens of the call."""
 
     text: str
     finish: Literal["stop", "length", "other"] = "stop"  # why the answer ends where it does
@@ -59,7 +60,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Captioner(Protocol):
-    """Answers requests, as many at once as it allows."""
+    """A captioner answers requests, as many at once as it allows."""
 
     async def ask(self, request: Request) -> Answer:
         """Return the answer to a request.
@@ -71,4 +72,4 @@ class Captioner(Protocol):
         """
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close all connections."""

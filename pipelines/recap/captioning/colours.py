@@ -1,4 +1,4 @@
-"""The colour that stands out among pixels: measured, not guessed, and none where none does.
+"""The colour that stands out among pixels, measured; there may be none.
 
 A pixel has a colour's name where its hue, saturation and value lie in one of the ranges of
 `_RANGES`. Muted pixels have no name: they make up most surroundings (ground, walls, skin, wood).

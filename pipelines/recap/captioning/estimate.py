@@ -1,4 +1,4 @@
-"""What captioning would cost: a few real calls, and what they say of all the others."""
+"""The estimate of a dry run: a few real calls are measured, and stand for all the others."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from pipelines.recipes.resolve import instruction_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredCalls:
-    """What the calls of one stage took, each on average."""
+    """The means of some calls of one stage."""
 
     seconds: float
     prompt_tokens: float | None  # None: the server does not report tokens
@@ -25,7 +25,7 @@ class MeasuredCalls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What all calls of a run would take."""
+    """The calls of a whole run: how many, with how many tokens, in how many hours."""
 
     calls: int
     prompt_tokens: float | None
@@ -42,7 +42,7 @@ class Estimate:
 
 
 def measured(calls: Sequence[tuple[float, Answer]]) -> MeasuredCalls:
-    """Return what calls of one stage took, from the seconds and the answer of each."""
+    """Return the means of calls of one stage, given the seconds and the answer of each."""
     answers = [answer for _, answer in calls]
     return MeasuredCalls(
         seconds=sum(seconds for seconds, _ in calls) / len(calls),
@@ -52,10 +52,10 @@ def measured(calls: Sequence[tuple[float, Answer]]) -> MeasuredCalls:
 
 
 def estimate(stages: Sequence[tuple[int, MeasuredCalls]], concurrency: int) -> Estimate:
-    """Return what all calls of some stages would take.
+    """Return the estimate for all calls of some stages.
 
     Args:
-        stages: the number of calls of each stage, and what one of them takes.
+        stages: for each, the number of its calls, and the means of some of them.
         concurrency: calls in flight at a time.
     """
     return Estimate(
@@ -69,10 +69,10 @@ def estimate(stages: Sequence[tuple[int, MeasuredCalls]], concurrency: int) -> E
 def estimate_run(
     workload: Workload, recipe: RecapRecipe, captioner: Captioner, concurrency: int
 ) -> Estimate | None:
-    """Return what all calls of a run would take, by what they take on its sampled images.
+    """Return the estimate for a run, measured on its sampled images.
 
     Args:
-        workload: what there is to caption.
+        workload: the images and regions to caption.
         recipe: of the run.
         captioner: is asked about the sampled images, and closed.
         concurrency: calls in flight at a time.
@@ -113,7 +113,7 @@ async def _measure(
 
 
 class _Stopwatch:
-    """A captioner that asks another one, and notes what each call took."""
+    """A captioner that asks another one, and notes the time of each call."""
 
     def __init__(self, inner: Captioner) -> None:
         self._inner = inner
@@ -131,11 +131,11 @@ class _Stopwatch:
         await self._inner.close()
 
     def image_calls(self) -> MeasuredCalls | None:
-        """Return what the calls about whole images took; None where none was answered."""
+        """Return the means of calls about whole images; None where none was answered."""
         return measured(self._calls[False]) if self._calls[False] else None
 
     def region_calls(self) -> MeasuredCalls | None:
-        """Return what the calls about regions took; None where none was answered."""
+        """Return the means of calls about regions; None where none was answered."""
         return measured(self._calls[True]) if self._calls[True] else None
 
 

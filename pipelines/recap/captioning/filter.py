@@ -21,7 +21,7 @@ Scores = Mapping[RegionKey, Score]
 
 
 def score_captions(outcomes: Sequence[CaptionOutcome], scorer: JournaledScorer) -> Scores:
-    """Return the score of every accepted caption; those in the journal are not made again."""
+    """Return the score of every accepted caption; scores in the journal are not made again."""
     scores: dict[RegionKey, Score] = {}
     unscored: list[tuple[CaptionOutcome, str, str]] = []
     for outcome in outcomes:

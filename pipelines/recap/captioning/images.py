@@ -16,7 +16,7 @@ from transforms.ledger import StageLedger
 
 @dataclass(frozen=True, slots=True)
 class CaptionOutcome:
-    """The captions of an image, and what scoring them takes."""
+    """The captions of an image, with the crops that scoring them needs."""
 
     screened: ScreenedImage
     journal: ImageJournal
@@ -34,7 +34,7 @@ class CaptionOutcome:
 
 
 class ImageCaptioner:
-    """Captions many images, some at a time, and counts what became of each."""
+    """A captioner of many images, some at a time, that keeps the ledger of the stage."""
 
     def __init__(
         self,

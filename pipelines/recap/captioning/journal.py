@@ -92,7 +92,7 @@ class Journal:
         self.scores: dict[tuple[str, str], Score] = {}
 
     def __enter__(self) -> Self:
-        """Read what is there and open the file for more."""
+        """Read the lines that are there and open the file for more."""
         os.makedirs(os.path.dirname(self._path), exist_ok=True)
         if os.path.exists(self._path):
             self._read()
@@ -120,7 +120,7 @@ class Journal:
             self._write(_Failed(request_id, picture, detail))
 
     def add_score(self, region: RegionKey, caption: str, score: Score) -> None:
-        """Write down the score of a caption, which is given by the digest of `_Scored`."""
+        """Write down the score of a caption, given by the digest of scorer, picture and caption."""
         text = _text_of(region)
         self.scores[text, caption] = score
         self._write(_Scored(caption, text, score))
@@ -176,7 +176,7 @@ class Journal:
 
 @dataclass(frozen=True, slots=True)
 class ImageJournal:
-    """The journal as far as it is about one picture: other bytes of it need other answers."""
+    """The part of a journal that is about one picture: other bytes of it need other answers."""
 
     journal: Journal
     picture: str  # digest of its bytes
@@ -217,7 +217,7 @@ def open_journals(
 
     Args:
         output: the folder of the run.
-        fingerprint: digest of what decides captions.
+        fingerprint: from `fingerprint_of`.
         images: of one split.
     """
     paths = {}
@@ -231,7 +231,7 @@ def open_journals(
 
 
 def fingerprint_of(identity: dict[str, Any]) -> str:
-    """Return the digest of what decides captions, and of how they are written down."""
+    """Return the digest of the recipe's keys that decide captions, and of the journal's format."""
     return sha256(msgspec.json.encode([_FORMAT, identity], order="deterministic")).hexdigest()
 
 

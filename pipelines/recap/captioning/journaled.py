@@ -1,4 +1,4 @@
-"""Captions and scores that a journal remembers are not asked for again."""
+"""Captioner and scorer around a journal: captions and scores in it are not asked for again."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from schemas.rejection import Reason, Rejected
 
 
 class JournaledCaptioner:
-    """Asks another captioner each request about an image until it is answered, over all runs."""
+    """A captioner that asks another one each request until it is answered, over all runs."""
 
     def __init__(self, inner: Captioner, journal: ImageJournal, *, retry_refused: bool) -> None:
         """Wrap a captioner.
@@ -58,7 +58,7 @@ class UnscoredCaption(NamedTuple):
 
 
 class JournaledScorer:
-    """Asks another scorer for the score of each caption of a picture once, over all runs."""
+    """A scorer that asks another one for the score of each caption once, over all runs."""
 
     def __init__(self, inner: Scorer) -> None:
         self._inner = inner

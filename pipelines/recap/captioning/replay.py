@@ -5,7 +5,7 @@ from schemas.errors import BuildError
 
 
 class ReplayOnlyCaptioner:
-    """Stands for the captioner of a run whose answers must all be in its journal."""
+    """A captioner for runs whose answers must all be in their journals."""
 
     async def ask(self, request: Request) -> Answer:
         """Raise `BuildError`: this request was never answered."""

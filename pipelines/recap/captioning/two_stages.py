@@ -1,4 +1,4 @@
-"""The two stages: a caption of the image, then one of each region that is given the first.
+"""The two stages: a caption of the image, and then, given that, a caption of each region.
 
 Each answer is checked. One that fails is asked for once more in another wording; after that its
 region is rejected, with the reason. RegionGPT, section 3.3.
@@ -36,7 +36,7 @@ class Captioned:
 
 @dataclass(frozen=True, slots=True)
 class CaptionedImage:
-    """What became of an image: a caption of the whole, and a caption or refusal of each region."""
+    """The captions of an image: one of the whole, and one or a refusal of each region."""
 
     global_caption: Captioned | None
     regions: dict[str, Captioned | Rejected]  # by region id
@@ -44,7 +44,7 @@ class CaptionedImage:
 
 @dataclass(frozen=True, slots=True)
 class _RequestKey:
-    """What all attempts to caption one image or region have in common."""
+    """The image or region of some attempts, and all that the attempts have in common."""
 
     id: str  # the attempt is added to it: coco/train/7/image, coco/train/7/region/71
     image_rank: int  # requests of one rank go to one server
@@ -54,7 +54,7 @@ class _RequestKey:
 
 
 class TwoStageCaptioner:
-    """Captions whole images: its requests go to a captioner, the regions' at the same time."""
+    """A captioner of whole images; the regions of one are asked about at the same time."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The pictures that captioners and scorers get: whole images and crops, upright, small enough."""
+"""The pictures for captioners and scorers: whole images and crops, upright and small enough."""
 
 import asyncio
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from transforms.picture import Picture, inspect, pixels
 
 
 class PictureRefused(Exception):
-    """The reason why a picture, and so none of its regions, can be used."""
+    """A picture cannot be used, and so none of its regions; the cause says why."""
 
     def __init__(self, cause: Rejected) -> None:
         super().__init__(str(cause))
@@ -29,7 +29,7 @@ class PictureRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CropOptions:
-    """How the pictures of a run are loaded, cropped and shrunk."""
+    """The folder of a run's pictures, and the size of their crops."""
 
     folder: str  # of the pictures
     context: float  # added around a region's box on each side, as a share of that side
@@ -58,7 +58,7 @@ class ImageView:
 
 
 class LazyImageView:
-    """A picture that is read and cut up when somebody first needs it, and once."""
+    """A picture that is read and cut up once, when it is first needed."""
 
     def __init__(self, screened: ScreenedImage, options: CropOptions) -> None:
         self._screened = screened
@@ -88,7 +88,7 @@ class LazyImageView:
 
 
 def read_picture(image: ImageInfo, folder: str) -> bytes:
-    """Return the bytes of a picture, of one that has grown only a byte more than were listed.
+    """Return the bytes of a picture: at most one more than were listed, to notice one that grew.
 
     Raises:
         PictureRefused: it cannot be read.
@@ -106,7 +106,7 @@ def read_picture(image: ImageInfo, folder: str) -> bytes:
 
 
 def view_image(screened: ScreenedImage, options: CropOptions, data: bytes) -> ImageView:
-    """Cut up a picture that was read.
+    """Return the view of a picture that was read.
 
     Args:
         screened: the image and its regions.

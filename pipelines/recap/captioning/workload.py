@@ -1,4 +1,4 @@
-"""What a run would have captioned, counted on the annotations without a look at any picture."""
+"""The workload of a run, counted on its annotations; no picture is read."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class Workload:
 
 
 def count_workload(plan: Plan) -> Workload:
-    """Return what a run of a plan would have captioned."""
+    """Return the workload of a run of a plan."""
     caps = plan.resolved.caps
     smallest = _smallest_ranks(plan)
     ledger = StageLedger(Stage.SAMPLE)

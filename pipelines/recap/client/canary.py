@@ -1,4 +1,4 @@
-"""The canary before a run: some servers drop images, and answer all the same.
+"""The canary before a run, which finds servers that drop images and answer all the same.
 
 1. Squares of four colours, each shown twice, with a question for the colour.
 2. The same question without an image, and with a square of the same size that is all noise.
@@ -38,7 +38,7 @@ class ProbeAnswers:
 
 
 async def check_servers_see_images(captioner: OpenAICaptioner) -> None:
-    """Ask every server of a captioner what it sees.
+    """Ask every server of a captioner about images of known content.
 
     Raises:
         BuildError: one does not see images, or cannot be asked.
@@ -102,7 +102,7 @@ def find_blindness(answers: ProbeAnswers) -> str | None:
 
 
 def _find_wrong_tokens(plain: Sequence[Answer], answers: ProbeAnswers) -> str | None:
-    """Return what is wrong with the tokens that a server counts in prompts; None: nothing."""
+    """Return why the tokens that a server counts in prompts are wrong, or None."""
     counts = [answer.prompt_tokens for answer in plain if answer.prompt_tokens is not None]
     if len(counts) < len(plain):
         return None

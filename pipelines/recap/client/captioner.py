@@ -40,7 +40,7 @@ _SEED_BITS = 31
 
 @dataclass(slots=True)
 class _Call:
-    """One call, and what has happened to it."""
+    """One call, with its failures and delays so far."""
 
     id: str
     encode: Callable[[], bytes]  # makes the body, once
@@ -115,7 +115,7 @@ class OpenAICaptioner:
         return await self._run(await _call_of(request, parameters, route))
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close all connections."""
         await asyncio.gather(*(connection.close() for connection in self._connections))
 
     def _route(self, image_rank: int) -> Sequence[Connection]:

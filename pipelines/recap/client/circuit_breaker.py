@@ -1,4 +1,4 @@
-"""A circuit breaker: whether a server is worth a call just now, and when to call again.
+"""The circuit breaker of a server: whether it is worth a call now, and when to try again.
 
 A server that fails several calls in a row, with no answer between, gets no more of them until it
 has answered a small one. How long to wait is decided here, the waiting is done by the client.

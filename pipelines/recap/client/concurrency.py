@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 
 class Limiter:
-    """Hands out slots for calls, in the order they are asked for.
+    """A limiter hands out slots for calls, in the order they are asked for.
 
     The limit begins at its maximum, since most servers queue by themselves. An overload halves
     it; calls that were sent before that say nothing new and do not halve it again. Each answer

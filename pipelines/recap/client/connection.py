@@ -1,4 +1,4 @@
-"""One server: the client that speaks to it, and what its answers mean."""
+"""One server: the client that calls it, and the meaning of its answers."""
 
 import asyncio
 import logging
@@ -66,7 +66,7 @@ class Connection:
         )
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close all connections."""
         await self._client.close()
 
     async def send(self, request_id: str, body: bytes, round_number: int) -> Answer:
@@ -187,7 +187,7 @@ class _Bounded(httpx2.AsyncByteStream):
 
 
 async def _bound(response: httpx2.Response) -> None:
-    """Have no more of a body read than an answer takes; a packed body may become any size."""
+    """Bound the body of a response, and refuse a packed one, which may become any size."""
     encoding = response.headers.get("Content-Encoding", "")
     if encoding.lower() not in {"", "identity"}:
         raise MalformedError(f"it is packed by {encoding}, which was not asked for")

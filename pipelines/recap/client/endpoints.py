@@ -1,4 +1,4 @@
-"""The servers that captions are asked of: where they are, and how patiently they are asked."""
+"""The servers that are asked for captions: their URLs, and limits of time and number."""
 
 from collections.abc import Sequence
 from typing import Self

@@ -1,1 +1,1 @@
-"""CLIP similarity of crops and captions: scores, filter, calibration."""
+"""CLIP similarity of crops and captions: scores, thresholds, calibration."""

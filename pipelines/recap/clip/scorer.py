@@ -15,11 +15,11 @@ class Score(msgspec.Struct, frozen=True):
 
 
 class Scorer(Protocol):
-    """Scores crops against captions."""
+    """A scorer measures how well captions fit crops."""
 
     @property
     def identity(self) -> str:
-        """Model and weights: scores of another identity are not comparable."""
+        """The name of model and weights: scores of another identity are not comparable."""
 
     def score(self, crops: Sequence[Image.Image], captions: Sequence[str]) -> list[Score]:
         """Return a score for each pair."""

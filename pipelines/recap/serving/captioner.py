@@ -39,7 +39,7 @@ class ServedCaptioner:
         return answer
 
     async def close(self) -> None:
-        """Let go of connections; the server stays."""
+        """Close all connections; the server stays."""
         if self._opening is not None:
             self._opening.cancel()
         await self._inner.close()

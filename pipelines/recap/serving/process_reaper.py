@@ -63,7 +63,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _watch(server: "subprocess.Popen[bytes]") -> None:
-    """Return when the server has ended, or standard input has."""
+    """Wait for the end of the server, or of standard input."""
     while server.returncode is None:
         closed, _, _ = select.select([sys.stdin], [], [], _POLL_SECONDS)
         if closed:

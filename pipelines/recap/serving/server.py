@@ -45,7 +45,7 @@ _EXCEPTION = re.compile(r"[\w.]*(?:Error|Exception)(?::|$)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """The server to run, and how patiently."""
+    """The server to run, and how long to wait for it."""
 
     command: Callable[[int], list[str]]  # to start it on a port
     log: str  # file that its output is added to
@@ -54,7 +54,7 @@ class Serving:
 
 
 class Server:
-    """Runs a server from the first `start` to the end of the block.
+    """A server that runs from the first `start` to the end of the `with` block.
 
     A pickle of it, as Beam makes one, holds its port and becomes the same object in this process.
     """
@@ -63,7 +63,7 @@ class Server:
         """Choose a port; nothing is started yet.
 
         Args:
-            serving: the server, and how patiently it is run.
+            serving: the server to run.
             say: takes a line for a person.
         """
         self._serving = serving
@@ -92,7 +92,7 @@ class Server:
         return f"http://{HOST}:{self.port}/v1"
 
     def __enter__(self) -> Self:
-        """Put the key where server and client take it from; calls to this machine need no proxy."""
+        """Set the environment variables of the key, and of hosts to call without a proxy."""
         wanted = {KEY_VARIABLE: self._key}
         direct = next(filter(None, map(os.environ.get, _PROXY_VARIABLES)), "")
         if direct != "*":
@@ -118,13 +118,13 @@ class Server:
                 os.environ[name] = value
 
     def start(self) -> None:
-        """Start it, unless it was started before; `ready` and `lost` become what comes of it."""
+        """Start it, unless it was started before; then `ready` or `lost` will be done."""
         with self._starting:
             if self._thread.ident is None and not self._stopping.is_set():
                 self._thread.start()
 
     def progressed(self) -> None:
-        """Take note that it was of use: it may die some more times."""
+        """Take note of an answer: from now on, deaths are counted anew."""
         self._deaths = 0
 
     def _run(self) -> None:

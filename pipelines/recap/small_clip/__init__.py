@@ -1,7 +1,7 @@
-"""A CLIP of 2 MB that knows the sample world and nothing else; drawn, trained and kept here.
+"""A CLIP of 2 MB that knows the sample world and nothing else.
 
 It scores captions of coloured shapes on any machine, without a download, so that the demo and the
-tests go the whole road. What it says about photographs means nothing.
+tests score and filter captions too. Its scores of photographs mean nothing.
 
     python -m bench.small_clip.train    trains it anew, in a few minutes
 """

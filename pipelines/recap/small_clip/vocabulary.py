@@ -1,4 +1,4 @@
-"""Whole words as tokens: all that a model of a world of a few hundred words needs."""
+"""Whole words as tokens, enough for a world of a few hundred words."""
 
 import re
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ _WORD = re.compile(r"[a-z]+|\d+")
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words and numbers of a text in small letters; punctuation says nothing."""
+    """Return the words and numbers of a text in small letters; punctuation is left out."""
     return _WORD.findall(text.lower())
 
 
 class Vocabulary:
-    """Turns texts into rows of token ids."""
+    """A vocabulary turns texts into rows of token ids."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self._ids = {word: number for number, word in enumerate((*SPECIAL, *words))}

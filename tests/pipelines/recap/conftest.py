@@ -60,7 +60,7 @@ class StubServer:
         return f"http://127.0.0.1:{self._port}/v1"
 
     def log(self) -> list[dict[str, Any]]:
-        """What became of each request: a dict with id, attempt, status, times."""
+        """The log of all requests: for each a dict with id, attempt, status, times."""
         lines = self._log.read_text(encoding="utf-8").splitlines()[self._forgotten :]
         return [line for line in map(json.loads, lines) if line["id"] != "probe"]
 
@@ -69,7 +69,7 @@ class StubServer:
         self._forgotten = len(self._log.read_bytes().splitlines())
 
     def statuses(self, request_id: str) -> list[int | str]:
-        """What became of a request, attempt by attempt."""
+        """The status of a request, attempt by attempt."""
         return [line["status"] for line in self.log() if line["id"] == request_id]
 
     def answered(self) -> Counter[str]:
@@ -106,18 +106,18 @@ class FakeVllm:
         self.path.chmod(0o755)
 
     def lives(self) -> list[dict[str, Any]]:
-        """What is known of each start: pids, its own first, arguments, and the key."""
+        """A dict for each start: pids (its own first), arguments, and the key."""
         path = self._folder / "lives.jsonl"
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         return [json.loads(line) for line in lines]
 
     def log(self) -> list[dict[str, Any]]:
-        """What became of each request, over all lives."""
+        """The log of all requests, over all lives."""
         lines = (self._folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines]
 
     def left(self) -> list[int]:
-        """The processes of it that are there, of those that have not ended."""
+        """The processes of it that have not ended."""
         return [pid for life in self.lives() for pid in life["pids"] if is_running(pid)]
 
 
@@ -146,7 +146,7 @@ def picture() -> bytes:
 
 @pytest.fixture(scope="session")
 def make_requests(picture: bytes) -> Callable[..., list[Request]]:
-    """Makes so many requests, each about an image of its own."""
+    """Makes a number of requests, each about another image."""
 
     async def load_image() -> PromptImage:
         return PromptImage(picture, CaptionTarget(32, 24, ()))
@@ -212,7 +212,7 @@ def small_clip() -> Any:
 
 
 class RecapOutput:
-    """What a run of `recap` has left, its journals included."""
+    """The output of a run of `recap`, its journals included."""
 
     def __init__(self, output: Any) -> None:
         self.output = output  # that of any build
@@ -234,7 +234,7 @@ class RecapOutput:
         return {key: region["caption"] for key, region in self.output.regions().items()}
 
     def rejected(self, kind: str = "annotation") -> dict[str, str]:
-        """The reason by id, which must stand once."""
+        """The reason of each rejected id, which must be there once."""
         rejected = [item for item in self.output.rejected() if item[0] == kind]
         assert len({item[1] for item in rejected}) == len(rejected)
         return {item[1]: item[2] for item in rejected}
@@ -280,13 +280,13 @@ def recap(output_of: Any, tmp_path: Path) -> Callable[..., RecapOutput]:
 
 @pytest.fixture(scope="session")
 def recap_output(output_of: Any) -> Callable[[Path], RecapOutput]:
-    """Looks at what a run of `recap` has left in a folder."""
+    """Returns the output of a run of `recap` in a folder."""
     return lambda folder: RecapOutput(output_of(folder))
 
 
 @pytest.fixture
 def recap_words(sample_world: Path, capfd: Any) -> Callable[..., tuple[int, str]]:
-    """Runs the command line of `recap` in this process: its exit status and all that it said."""
+    """Runs the command line of `recap` in this process: its exit status and all that it printed."""
 
     def run(output: Path, *words: object, source: str = "v3det") -> tuple[int, str]:
         where = ["--source", source, "--data-root", str(sample_world), "--output", str(output)]

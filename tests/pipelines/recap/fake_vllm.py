@@ -1,4 +1,4 @@
-"""What stands in for vLLM in tests of `--serve`; a program, called as vLLM's are.
+"""A stand-in for vLLM in tests of `--serve`; a program, called as vLLM's are.
 
     fake_vllm.py PLAN serve MODEL --port N ...
     fake_vllm.py PLAN -m vllm.entrypoints.openai.api_server --model MODEL --port N ...
@@ -28,7 +28,7 @@ SLEEPER = "import time; time.sleep(300)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How it behaves."""
+    """The behaviour of the stand-in."""
 
     rules: list[dict] = field(default_factory=list)  # of the stub
     delay: float = 0.0  # of answers
@@ -43,7 +43,7 @@ class Plan:
 
 
 def make_mortal(model: Any, plan: Plan, life: int) -> None:
-    """Let some requests kill it."""
+    """Make some requests kill the stand-in."""
     left = plan.dies_at[life] if life < len(plan.dies_at) else 0
     answers = model.rule
 

@@ -1,4 +1,4 @@
-"""What a later run of `recap` asks again, and what it does not, when something has changed."""
+"""Later runs of `recap`, after something has changed: they ask again about that alone."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""`recap` as it is typed: on every source with class names, mostly with the built-in captioner."""
+"""The command `recap` on every source with class names, mostly with the built-in captioner."""
 
 import json
 

@@ -65,7 +65,7 @@ def forge(coco_file, serve):
 
 
 def phase(folder: Path, calm: Path) -> str:
-    """What a run was about when it was killed."""
+    """The phase of a run at which it was killed."""
     if (folder / "manifest.json").exists():
         return "done"
     if not (folder / "_state" / "build.json").exists():
@@ -85,7 +85,7 @@ def phase(folder: Path, calm: Path) -> str:
 
 
 def repeated(server, kills: list[float]) -> Counter[float]:
-    """How many answers were given again, by the kill that came between."""
+    """The number of answers that were given again after each kill."""
     by_kill: Counter[float] = Counter()
     answers: dict[str, list[float]] = {}
     for line in server.log():

@@ -1,4 +1,4 @@
-"""The estimate: measured on a few calls, and multiplied."""
+"""The estimate of a run is measured on a few calls, and multiplied."""
 
 import asyncio
 import time

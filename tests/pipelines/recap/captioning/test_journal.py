@@ -1,4 +1,4 @@
-"""The journal: what it remembers, and what becomes of lines that are not whole."""
+"""The journal remembers all that was written down; lines that are not whole are set aside."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ def opened(path):
 
 @pytest.fixture
 def filled(path: Path, opened) -> list[bytes]:
-    """The lines of a journal of everything that there is."""
+    """The lines of a journal with an answer, a failure and a score."""
     with opened() as journal:
         journal.add_answer("a/0", "p", FIRST)
         journal.add_failure("b/0", "p", "status 400: no")

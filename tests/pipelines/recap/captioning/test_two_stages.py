@@ -1,4 +1,4 @@
-"""The two stages: what is asked, in which order, and what becomes of what is answered."""
+"""The two stages: their requests, the order of these, and the captions that answers become."""
 
 import asyncio
 from pathlib import Path
@@ -21,7 +21,7 @@ REFUSAL = "I'm sorry, I cannot help with that."
 
 
 class Asked:
-    """Answers from a table by the end of request ids, and remembers what it was asked."""
+    """Answers from a table by the end of request ids, and remembers the requests."""
 
     def __init__(self, answers=None, seconds=None) -> None:
         self.requests: dict[str, Request] = {}

@@ -1,4 +1,4 @@
-"""What captioners and scorers are shown: crops of upright pictures, at turned boxes."""
+"""Pictures for captioners and scorers: crops of upright pictures, at turned boxes."""
 
 import asyncio
 import io
@@ -87,7 +87,7 @@ def options(tmp_path) -> CropOptions:
 
 @pytest.fixture
 def saved(tmp_path, make_image):
-    """Writes a picture and says what is annotated on it."""
+    """Writes a picture and returns its image with annotated regions."""
 
     def save(data: bytes, boxes, width: int, height: int) -> ScreenedImage:
         (tmp_path / "7.jpg").write_bytes(data)
@@ -102,7 +102,7 @@ def saved(tmp_path, make_image):
 
 
 def shown(screened: ScreenedImage, options: CropOptions) -> ImageView:
-    """What is shown of a picture that was saved."""
+    """The view of a picture that was saved."""
     return view_image(screened, options, read_picture(screened.image, options.folder))
 
 

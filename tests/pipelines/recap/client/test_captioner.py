@@ -1,4 +1,4 @@
-"""The client against a server that answers: what is sent, and what comes back."""
+"""The client against a server that answers: its requests, and the answers to them."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""What goes over the wire, read by plain JSON, and what comes back."""
+"""The bytes of requests, read by plain JSON, and of answers."""
 
 import base64
 import json

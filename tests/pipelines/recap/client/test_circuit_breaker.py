@@ -1,4 +1,4 @@
-"""The breaker by a clock of our own, and how long is waited."""
+"""The circuit breaker by a clock of our own, and the waits between attempts."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The limiter: places in order, fewer when it is too much, one alone."""
+"""The limiter: slots in order, fewer after an overload, and one call alone."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,7 +10,7 @@ from pipelines.recap.client.concurrency import Limiter
 
 
 class Crowd:
-    """Calls that hold a place until they are let go."""
+    """Calls that hold a slot until they are let go."""
 
     def __init__(self, limiter: Limiter) -> None:
         self.limiter = limiter

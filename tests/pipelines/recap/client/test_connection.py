@@ -58,7 +58,7 @@ class OddServer:
 
 @pytest.fixture
 def answering() -> Iterator[Callable[..., OddServer]]:
-    """Starts a server, given a body, a status and headers."""
+    """Starts a server that answers with a body, a status and headers."""
     running: list[tuple[OddServer, threading.Thread]] = []
 
     def start(body: bytes, status: int = 200, **headers: str) -> OddServer:

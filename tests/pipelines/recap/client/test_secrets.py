@@ -12,7 +12,7 @@ WRONG = "sk-Wr0ngKeyX4y"
 
 
 def leaks(folder: Path, printed: str, *secrets: str) -> list[str]:
-    """Where a secret can be read, whatever file it is in."""
+    """The files, or the screen, on which a secret can be read."""
     places = [str(path) for path in folder.rglob("*") if any(s in str(path) for s in secrets)]
     contents = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     for secret in secrets:

@@ -1,4 +1,4 @@
-"""Models that think aloud: their captions are what they say after it, in a rerun as well."""
+"""Models that think aloud: a caption begins after the thoughts, in a rerun as well."""
 
 SAID = "There is a small blue shape in front of a wall."
 ANSWER = f"<think>\nA box, and in it I cannot see anything but blue.\n</think>\n\n{SAID}"

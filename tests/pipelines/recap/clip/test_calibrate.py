@@ -52,7 +52,7 @@ def jpeg(shade: int, other: int) -> bytes:
 
 
 class Run:
-    """What a run of `recap` leaves behind: of each shade an image, with a region in either half."""
+    """The output of a run of `recap`: of each shade an image, with a region in either half."""
 
     def __init__(self, folder, make_image) -> None:
         self.folder = folder

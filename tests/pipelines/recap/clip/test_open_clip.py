@@ -1,4 +1,4 @@
-"""CLIP by open_clip: which weights are taken, how captions are scored, and in whatever company."""
+"""CLIP by open_clip: the choice of weights, and scores that do not depend on the batch."""
 
 import json
 import pickle

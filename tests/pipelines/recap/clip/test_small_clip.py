@@ -1,4 +1,4 @@
-"""The small CLIP on worlds it was not trained on: what it must tell apart, and how well."""
+"""The small CLIP on worlds it was not trained on: it tells true captions from false ones."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ def seen():
 
 @pytest.fixture(scope="module")
 def spoken(seen):
-    """What the captioner without a model says of them."""
+    """The captions of these crops by the captioner without a model."""
 
     async def say(sight):
         regions = tuple(AnnotatedRegion(each.box, each.shape) for each in sight.scene.things)

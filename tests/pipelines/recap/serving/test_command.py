@@ -1,4 +1,4 @@
-"""How vLLM is called, and what its model is called."""
+"""The command that starts vLLM, and the name of its model."""
 
 import os
 import re
@@ -112,7 +112,7 @@ def test_the_command() -> None:
 
 
 class TestModelName:
-    """A local folder's name has a digest of what is in it."""
+    """A local folder's name has a digest of its content."""
 
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:

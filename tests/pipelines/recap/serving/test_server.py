@@ -41,7 +41,7 @@ def parent(pid: int) -> int:
 
 @pytest.fixture
 def serving(tmp_path, monkeypatch) -> Callable[..., Server]:
-    """Makes a server of a `FakeVllm`; what it says to a person is in its `lines`."""
+    """Makes a server of a `FakeVllm`; its notices are in its `lines`."""
     monkeypatch.setattr(server_module, "MAX_PAUSE", 0.0)
 
     def make(fake, **fields: Any) -> Server:
@@ -219,8 +219,8 @@ def guarded() -> Callable[..., Any]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, only its own group is ended")
-class TestGuardian:
-    """What a server leaves behind."""
+class TestProcessReaper:
+    """The end of a server, and of all that it started."""
 
     def test_those_who_take_no_sigterm(self, fake_vllm, guarded) -> None:
         fake = fake_vllm(hangs=True, stubborn=True, child=True)
