@@ -18,10 +18,10 @@ from typing import TypeVar
 from pipelines.output.reader import read_manifest
 from pipelines.runner.beam_flags import open_remote_files
 from pipelines.storage import files
-from pipelines.verify.books import book_problems
 from pipelines.verify.card import card_problems
 from pipelines.verify.identity import identity_problems, stamp_of
 from pipelines.verify.ids import repeated_ids
+from pipelines.verify.ledger import ledger_problems
 from pipelines.verify.listing import listing_problems
 from pipelines.verify.shard import Finding, Job, verify_shard
 from schemas.errors import InputFileError, VerifyError
@@ -90,7 +90,7 @@ def verify(
     problems += [line for finding in findings for line in finding.problems]
     problems += repeated_ids(output, findings)
     problems += identity_problems(output, manifest.identity)
-    problems += book_problems(output, manifest)
+    problems += ledger_problems(output, manifest)
     problems += card_problems(output, manifest)
     return Report(
         problems=problems,

@@ -17,7 +17,7 @@ LABEL_SETS = {"coco": "Shapes-15", "lvis": "Figures-15"}  # the sample world's
 Rows = list[dict[str, Any]]
 
 
-class Told(NamedTuple):
+class Caption(NamedTuple):
     """A caption as the shards of `recap` have it."""
 
     text: str
@@ -43,8 +43,8 @@ class Commands:
         """Caption a source with the captioner that needs no server."""
         named = ["--label-set", LABEL_SETS[source]] if source in LABEL_SETS else []
         where = ["--source", source, "--data-root", self.world, "--output", output, *named]
-        status, said = self("recap", *where, "--captioner", "builtin", "--no-filter", *words)
-        assert status == 0, said
+        status, console = self("recap", *where, "--captioner", "builtin", "--no-filter", *words)
+        assert status == 0, console
         return output
 
     def build(self, output: Path, *words: object, source: str = "v3det") -> tuple[int, str]:
@@ -97,27 +97,27 @@ def captioned(captioned_once: Path, tmp_path: Path) -> Path:
 
 def read_rows(folder: Path, shards: str = "*/*.arrow") -> Rows:
     """Every record of an output."""
-    found: Rows = []
+    rows: Rows = []
     for path in sorted(folder.glob(shards)):
         with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
-            found += stream.read_all().to_pylist()
-    return found
+            rows += stream.read_all().to_pylist()
+    return rows
 
 
 @pytest.fixture(scope="session")
-def captions_of() -> Callable[[Path], dict[tuple[str, str, str], Told]]:
+def captions_of() -> Callable[[Path], dict[tuple[str, str, str], Caption]]:
     """Reads captions by split, picture and region, without a word of the builder's code."""
 
-    def read(folder: Path) -> dict[tuple[str, str, str], Told]:
-        found = {}
+    def read(folder: Path) -> dict[tuple[str, str, str], Caption]:
+        captions = {}
         for row in read_rows(folder, "recapd/*.arrow"):
             by = row["provenance"]
-            how = by["captioner_model"], by["captioner_sampling"], by["global_caption"]
+            provenance = by["captioner_model"], by["captioner_sampling"], by["global_caption"]
             for region in row["regions"]:
                 key = row["split"], row["image"]["path"].rpartition("/")[2], region["region_id"]
-                assert key not in found
-                found[key] = Told(region["caption"], region["score"], *how)
-        return found
+                assert key not in captions
+                captions[key] = Caption(region["caption"], region["score"], *provenance)
+        return captions
 
     return read
 

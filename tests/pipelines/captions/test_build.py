@@ -28,13 +28,13 @@ def sides(output: Any, source: str = "v3det") -> list[dict[str, Any]]:
 
 def asked(row: dict[str, Any], task: str) -> dict[str, str]:
     """The answers of a task's turns that ask about one region each, by region id."""
-    found: dict[str, str] = {}
+    scored: dict[str, str] = {}
     for turn, each in enumerate(row["turn_tasks"]):
         if each == task:
             request, answer = (row["messages"][2 * turn + side]["content"] for side in (0, 1))
             (number,) = REGION.findall(request)
-            found[row["regions"][int(number) - 1]["region_id"]] = answer
-    return found
+            scored[row["regions"][int(number) - 1]["region_id"]] = answer
+    return scored
 
 
 def name_of(row: dict[str, Any]) -> str:
@@ -44,20 +44,20 @@ def name_of(row: dict[str, Any]) -> str:
 @pytest.fixture
 def mix(commands, captioned, output_of, tmp_path):
     """RegionGPT's mix, built; and what was said."""
-    status, said = commands.finetune(tmp_path / "mix", "--recapd", captioned)
-    assert status == 0, said
-    return output_of(tmp_path / "mix"), said
+    status, console = commands.finetune(tmp_path / "mix", "--recapd", captioned)
+    assert status == 0, console
+    return output_of(tmp_path / "mix"), console
 
 
 def test_the_mix_is_whole(mix, captions_of, captioned):
-    output, said = mix
+    output, console = mix
     output.ledger()
     assert verify(str(output.folder)).problems == []
     loaded = datasets.load_dataset(str(output.folder), "regiongpt_finetune", split="train")
     assert len(loaded) == len(output.rows())
     number = sum(split == "train" for split, _, _ in captions_of(captioned))
     line = f"v3det/train: captions for {number} of {number} drawn regions"
-    assert line in said
+    assert line in console
     card = (output.folder / "README.md").read_text(encoding="utf-8")
     assert f"\n- {line}\n" in card
     assert f"| v3det/train | {len(sides(output))} | {number} |" in card
@@ -77,14 +77,14 @@ def test_a_record_asks_for_class_and_caption_of_the_same_regions(mix, captions_o
         assert [region["region_id"] for region in row["regions"]] == list(classes)
         for region in row["regions"]:
             key = row["split"], name_of(row), region["region_id"]
-            told = known[key]
+            caption = known[key]
             met.add(key)
-            assert captions[region["region_id"]] == region["caption"] == told.text
-            assert region["score"] == told.score
+            assert captions[region["region_id"]] == region["caption"] == caption.text
+            assert region["score"] == caption.score
             by = row["provenance"]
-            assert by["captioner_model"] == told.model
-            assert by["captioner_sampling"] == told.sampling
-            assert by["global_caption"] == told.global_caption
+            assert by["captioner_model"] == caption.model
+            assert by["captioner_sampling"] == caption.sampling
+            assert by["global_caption"] == caption.global_caption
     assert met == {key for key in known if key[0] == "train"}
     others = [row for row in output.rows() if row["source"] != "v3det"]
     assert others
@@ -105,13 +105,13 @@ def test_scores_come_along(altered, commands, output_of, tmp_path):
     folder = altered(score)
     assert commands.build(tmp_path / "out", "--recapd", folder, "--merge")[0] == 0
     output = output_of(tmp_path / "out")
-    found = sorted(
+    scored = sorted(
         region["score"]
         for row in sides(output)
         for region in row["regions"]
         if row["split"] == "train"
     )
-    assert found == [number / 1024 for number in range(1, next(scores))]
+    assert scored == [number / 1024 for number in range(1, next(scores))]
     assert verify(str(output.folder)).problems == []
 
 
@@ -141,11 +141,11 @@ def test_workers_and_parts_decide_nothing(
 def test_any_source_with_classes(commands, output_of, tmp_path, source):
     folder = commands.recap(tmp_path / "recapd", source=source)
     together, apart = tmp_path / "together", tmp_path / "apart"
-    status, said = commands.build(together, "--recapd", folder, "--merge", source=source)
+    status, console = commands.build(together, "--recapd", folder, "--merge", source=source)
     assert status == 0
-    counts = re.findall(rf"{source}/\w+: captions for (\d+) of (\d+) drawn regions", said)
+    counts = re.findall(rf"{source}/\w+: captions for (\d+) of (\d+) drawn regions", console)
     assert counts
-    assert all(number == drawn != "0" for number, drawn in counts)
+    assert all(number == regions != "0" for number, regions in counts)
     assert counts[0] in re.findall(
         r"captions for (\d+) of (\d+)", commands.build(apart, "--recapd", folder, source=source)[1]
     )
@@ -154,8 +154,10 @@ def test_any_source_with_classes(commands, output_of, tmp_path, source):
         assert verify(str(output.folder)).problems == []
         rows = output.rows()
         assert all(row["provenance"]["captioner_model"] for row in rows)
-        told = Counter(row["id"].rsplit("/", 2)[0] for row in rows if DETAIL in row["turn_tasks"])
-        assert set(told.values()) == {1}
+        records = Counter(
+            row["id"].rsplit("/", 2)[0] for row in rows if DETAIL in row["turn_tasks"]
+        )
+        assert set(records.values()) == {1}
         # Kept apart, a region and its caption stand in two records, and count once.
         described = sum(len(asked(row, DETAIL)) for row in rows)
         assert described == sum(shard.captions for shard in output.manifest().shards)
@@ -184,26 +186,28 @@ def test_a_filter_leaves_classes(altered, commands, output_of, captions_of, tmp_
         return rows[1:]
 
     folder = altered(filtered)
-    status, said = commands.finetune(tmp_path / "out", "--recapd", folder)
+    status, console = commands.finetune(tmp_path / "out", "--recapd", folder)
     assert status == 0
     output = output_of(tmp_path / "out")
     output.ledger()
     assert verify(str(output.folder)).problems == []
     captions = {key: text for row in sides(output) for key, text in asked(row, DETAIL).items()}
     classes = {key for row in sides(output) for key in asked(row, CLASS)}
-    known = {key[2]: told.text for key, told in captions_of(folder).items() if key[0] == "train"}
+    known = {
+        key[2]: caption.text for key, caption in captions_of(folder).items() if key[0] == "train"
+    }
     assert captions == known
     assert len(captions) == len(left) - 1
     assert captions.keys() < classes
-    assert f"captions for {len(captions)} of {len(classes)} drawn regions" in said
+    assert f"captions for {len(captions)} of {len(classes)} drawn regions" in console
     assert {row["task"] for row in sides(output)} == {"multi_task", CLASS}
     account = output.ledger().account("v3det", "train", Stage.WRITE, Kind.SENTENCE)
     assert account.kept == len(captions)
 
 
 def test_a_dry_run_reads_captions(commands, captioned, tmp_path):
-    status, said = commands.build(tmp_path / "out", "--recapd", captioned, "--dry-run")
-    assert (status, "would write about" in said) == (0, True)
+    status, console = commands.build(tmp_path / "out", "--recapd", captioned, "--dry-run")
+    assert (status, "would write about" in console) == (0, True)
     assert not (tmp_path / "out").exists()
 
 
@@ -215,5 +219,5 @@ def test_a_build_goes_on_and_knows_other_captions(commands, captioned, altered, 
     out: Path = tmp_path / "out"
     assert commands.build(out, "--recapd", captioned)[0] == 0
     assert commands.build(out, "--recapd", captioned)[0] == 0
-    status, said = commands.build(out, "--recapd", altered(words))
-    assert (status, "differs in the input files (manifest.json)" in said) == (1, True)
+    status, console = commands.build(out, "--recapd", altered(words))
+    assert (status, "differs in the input files (manifest.json)" in console) == (1, True)

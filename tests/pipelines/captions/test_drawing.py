@@ -29,12 +29,12 @@ def regions_of(output: Any) -> set[tuple[str, str, str]]:
     }
 
 
-def covered(said: str) -> dict[str, tuple[int, int]]:
+def covered(console: str) -> dict[str, tuple[int, int]]:
     """Captions and drawn regions of each split, as they are said."""
-    lines = re.findall(r"v3det/(\w+): captions for ([\d,]+) of ([\d,]+) drawn regions", said)
+    lines = re.findall(r"v3det/(\w+): captions for ([\d,]+) of ([\d,]+) drawn regions", console)
     return {
-        split: (int(number.replace(",", "")), int(drawn.replace(",", "")))
-        for split, number, drawn in lines
+        split: (int(number.replace(",", "")), int(regions.replace(",", "")))
+        for split, number, regions in lines
     }
 
 
@@ -51,18 +51,18 @@ def test_the_same_caps_take_the_same_regions(
     commands, captioned_by, output_of, captions_of, tmp_path, caps
 ):
     folder = captioned_by(*caps)
-    plain, told = tmp_path / "plain", tmp_path / "told"
+    plain, captioned = tmp_path / "plain", tmp_path / "captioned"
     assert commands.build(plain, *caps)[0] == 0
-    status, said = commands.build(told, *caps, "--recapd", folder, "--merge")
+    status, console = commands.build(captioned, *caps, "--recapd", folder, "--merge")
     assert status == 0
     described = set(captions_of(folder))
-    assert described == regions_of(output_of(plain)) == regions_of(output_of(told))
-    for split, (number, drawn) in covered(said).items():
-        assert number == drawn == sum(key[0] == split for key in described)
-    read, kept, left = sentences(output_of(told))
+    assert described == regions_of(output_of(plain)) == regions_of(output_of(captioned))
+    for split, (number, regions) in covered(console).items():
+        assert number == regions == sum(key[0] == split for key in described)
+    read, kept, left = sentences(output_of(captioned))
     assert (read, left) == (kept, 0)
-    assert "`recap`" not in said
-    assert verify(str(told)).problems == []
+    assert "`recap`" not in console
+    assert verify(str(captioned)).problems == []
 
 
 def test_caps_leave_something_out(captioned_by, captions_of):
@@ -109,31 +109,31 @@ def test_other_caps_decide_nothing_of_what_is_drawn(
     commands, captioned_by, output_of, captions_of, tmp_path, recap, build, whole, why
 ):
     folder = captioned_by(*recap)
-    plain, told = tmp_path / "plain", tmp_path / "told"
+    plain, captioned = tmp_path / "plain", tmp_path / "captioned"
     assert commands.build(plain, *build)[0] == 0
-    status, said = commands.build(told, *build, "--recapd", folder, "--merge")
+    status, console = commands.build(captioned, *build, "--recapd", folder, "--merge")
     assert status == 0
-    drawn, described = regions_of(output_of(plain)), set(captions_of(folder))
-    assert regions_of(output_of(told)) == drawn
-    assert (drawn <= described) is whole
-    for split, numbers in covered(said).items():
-        here = {key for key in drawn if key[0] == split}
+    regions, described = regions_of(output_of(plain)), set(captions_of(folder))
+    assert regions_of(output_of(captioned)) == regions
+    assert (regions <= described) is whole
+    for split, numbers in covered(console).items():
+        here = {key for key in regions if key[0] == split}
         assert numbers == (len(here & described), len(here))
-    read, kept, left = sentences(output_of(told))
+    read, kept, left = sentences(output_of(captioned))
     assert read == sum(key[0] == "train" for key in described)
-    assert (kept, read - left) == (covered(said)["train"][0],) * 2
-    assert why in said
-    assert bool(why) == ("`recap`" in said)
-    card = Path(told / "README.md").read_text(encoding="utf-8")
+    assert (kept, read - left) == (covered(console)["train"][0],) * 2
+    assert why in console
+    assert bool(why) == ("`recap`" in console)
+    card = Path(captioned / "README.md").read_text(encoding="utf-8")
     assert not why or f"\n- {why}\n" in card
-    assert verify(str(told)).problems == []
+    assert verify(str(captioned)).problems == []
 
 
 def test_regions_that_another_seed_drew_are_refused(commands, captioned, tmp_path):
-    status, said = commands.finetune(tmp_path / "out", "--recapd", captioned, "--seed", 4)
+    status, console = commands.finetune(tmp_path / "out", "--recapd", captioned, "--seed", 4)
     assert status == 1
     assert (
         "error: --recapd: the captions are of regions that were drawn with seed 0, and the build "
         "would draw others, with seed 4: give one seed to both"
-    ) in said
+    ) in console
     assert not (tmp_path / "out").exists()

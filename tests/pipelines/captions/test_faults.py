@@ -14,17 +14,17 @@ from schemas.rejection import Kind
 
 def whole(commands: Any, output_of: Any, folder: Path, out: Path, *words: object) -> Any:
     """A build with captions, whose books balance."""
-    status, said = commands.build(out, "--recapd", folder, "--merge", *words)
-    assert status == 0, said
+    status, console = commands.build(out, "--recapd", folder, "--merge", *words)
+    assert status == 0, console
     output = output_of(out)
     output.ledger()
     assert verify(str(out)).problems == []
     return output
 
 
-def told(output: Any) -> dict[str, str]:
+def captions_in(output: Any) -> dict[str, str]:
     """Every caption by region id."""
-    return {key: found["caption"] for key, found in output.regions().items() if found["caption"]}
+    return {key: region["caption"] for key, region in output.regions().items() if region["caption"]}
 
 
 def sentences(output: Any) -> list[tuple[str, str]]:
@@ -35,7 +35,7 @@ def sentences(output: Any) -> list[tuple[str, str]]:
 @pytest.fixture(scope="session")
 def sound(captioned_once, captions_of):
     """The captions, by region id, of which none is wrong."""
-    return {key[2]: found.text for key, found in captions_of(captioned_once).items()}
+    return {key[2]: caption.text for key, caption in captions_of(captioned_once).items()}
 
 
 def first(rows: Any) -> Any:
@@ -68,7 +68,7 @@ def test_a_bad_caption_goes_alone(commands, altered, output_of, sound, tmp_path,
     (region_id,) = ids
     name = changes.get("region_id", region_id)
     assert sentences(output) == [(f"recapd/{name}", reason)]
-    assert told(output) == {key: text for key, text in sound.items() if key != region_id}
+    assert captions_in(output) == {key: text for key, text in sound.items() if key != region_id}
     assert region_id in output.regions()  # and is still asked for its class
 
 
@@ -83,7 +83,7 @@ def test_a_picture_that_nobody_has(commands, altered, output_of, sound, tmp_path
     output = whole(commands, output_of, altered(move), tmp_path / "out")
     expected = sorted((f"recapd/{name}", "unknown_image") for name in names)
     assert sentences(output) == expected
-    assert told(output) == {key: text for key, text in sound.items() if key not in names}
+    assert captions_in(output) == {key: text for key, text in sound.items() if key not in names}
     lines = (output.folder / "_rejected" / "v3det.jsonl").read_text(encoding="utf-8")
     assert "the split has no image there/is/none that can be used" in lines
 
@@ -100,7 +100,7 @@ def test_a_picture_that_is_gone_takes_its_captions_along(
     output = whole(commands, output_of, captioned, tmp_path / "out")
     names = {region["region_id"] for region in row["regions"]}
     assert sentences(output) == sorted((f"recapd/{name}", "unknown_image") for name in names)
-    assert told(output) == {key: text for key, text in sound.items() if key not in names}
+    assert captions_in(output) == {key: text for key, text in sound.items() if key not in names}
 
 
 def test_a_second_caption_of_a_region(commands, altered, output_of, sound, tmp_path):
@@ -115,7 +115,7 @@ def test_a_second_caption_of_a_region(commands, altered, output_of, sound, tmp_p
 
     output = whole(commands, output_of, altered(repeat), tmp_path / "out")
     assert sentences(output) == sorted((f"recapd/{name}", "duplicate_id") for name in names)
-    assert told(output) == sound
+    assert captions_in(output) == sound
 
 
 def test_a_caption_without_its_captioner(commands, altered, output_of, sound, tmp_path):
@@ -128,7 +128,7 @@ def test_a_caption_without_its_captioner(commands, altered, output_of, sound, tm
 
     output = whole(commands, output_of, altered(forget), tmp_path / "out")
     assert sentences(output) == sorted((f"recapd/{name}", "malformed") for name in names)
-    assert told(output).keys() == sound.keys() - set(names)
+    assert captions_in(output).keys() == sound.keys() - set(names)
 
 
 def test_hostile_text_is_disarmed(commands, altered, output_of, tmp_path):
@@ -186,29 +186,34 @@ FAULTS = {
         "cannot be read as a manifest (Invalid JSON",
     ),
     "another version": (
-        lambda folder: edit(folder, lambda found: found["identity"].update(schema_version="0")),
+        lambda folder: edit(
+            folder, lambda manifest: manifest["identity"].update(schema_version="0")
+        ),
         "is of schema version 0, expected 1",
     ),
     "another build": (
-        lambda folder: edit(folder, lambda found: found["identity"]["recipe"].pop("captioning")),
+        lambda folder: edit(
+            folder, lambda manifest: manifest["identity"]["recipe"].pop("captioning")
+        ),
         "is of another build, not of `recap`",
     ),
     "another source": (
         lambda folder: edit(
             folder,
-            lambda found: found["identity"]["recipe"]["sources"][0].update(name="lvis"),
+            lambda manifest: manifest["identity"]["recipe"]["sources"][0].update(name="lvis"),
         ),
         "the captions are of 'lvis', and the sources: v3det",
     ),
     "another split": (
         lambda folder: edit(
-            folder, lambda found: [item.update(split="test") for item in found["shards"]]
+            folder, lambda manifest: [item.update(split="test") for item in manifest["shards"]]
         ),
         "the captions are of 'v3det', test, but the build reads train and val",
     ),
     "other annotations": (
         lambda folder: edit(
-            folder, lambda found: [x.update(sha256="a" * 64) for x in found["identity"]["inputs"]]
+            folder,
+            lambda manifest: [x.update(sha256="a" * 64) for x in manifest["identity"]["inputs"]],
         ),
         "the captions are of other annotations: v3det_2023_v1_train.json with SHA-256 aaaaaaaaaaaa",
     ),
@@ -221,22 +226,22 @@ FAULTS = {
 def test_an_output_that_does_not_fit_is_refused(commands, captioned, tmp_path, fault):
     spoil, message = FAULTS[fault]
     spoil(captioned)
-    status, said = commands.build(tmp_path / "out", "--recapd", captioned)
-    assert (status, said.startswith("error: --recapd: ")) == (1, True), said
-    assert message in said
+    status, console = commands.build(tmp_path / "out", "--recapd", captioned)
+    assert (status, console.startswith("error: --recapd: ")) == (1, True), console
+    assert message in console
     assert not (tmp_path / "out").exists()
 
 
 def test_an_unfinished_run_and_a_build_are_refused(commands, tmp_path):
     assert commands.build(tmp_path / "built")[0] == 0
     for name, message in (("built", "of another build"), ("nothing", "written to its end")):
-        status, said = commands.build(tmp_path / "out", "--recapd", tmp_path / name)
-        assert (status, message in said) == (1, True), said
+        status, console = commands.build(tmp_path / "out", "--recapd", tmp_path / name)
+        assert (status, message in console) == (1, True), console
 
 
 def garble(content: bytearray) -> None:
-    place = content.index(b"region_detailed_caption")  # in the ids, between their ends
-    content[place - 3_000 : place] = b"\xf7" * 3_000
+    offset = content.index(b"region_detailed_caption")  # in the ids, between their ends
+    content[offset - 3_000 : offset] = b"\xf7" * 3_000
 
 
 def reframe(content: bytearray) -> None:
@@ -251,19 +256,22 @@ def test_damage_inside_a_shard_ends_the_build_with_its_name(
     content = bytearray(path.read_bytes())
     spoil(content)
     path.write_bytes(content)
-    status, said = commands.build(tmp_path / "out", "--recapd", captioned)
+    status, console = commands.build(tmp_path / "out", "--recapd", captioned)
     assert status == 1
-    assert f"{path} " in said
+    assert f"{path} " in console
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 
 def test_rows_that_the_manifest_does_not_count(commands, captioned, tmp_path):
-    edit(captioned, lambda found: [item.update(rows=item["rows"] + 1) for item in found["shards"]])
-    status, said = commands.build(tmp_path / "out", "--recapd", captioned)
-    assert (status, "rows, expected" in said) == (1, True), said
+    edit(
+        captioned,
+        lambda manifest: [item.update(rows=item["rows"] + 1) for item in manifest["shards"]],
+    )
+    status, console = commands.build(tmp_path / "out", "--recapd", captioned)
+    assert (status, "rows, expected" in console) == (1, True), console
 
 
 def test_a_row_of_another_id(commands, altered, tmp_path):
     folder = altered(lambda rows: [rows[0] | {"id": "v3det/train/1/region_caption/0"}, *rows[1:]])
-    status, said = commands.build(tmp_path / "out", "--recapd", folder)
-    assert (status, "expected recapd/train/IMAGE/TASK/NUMBER" in said) == (1, True), said
+    status, console = commands.build(tmp_path / "out", "--recapd", folder)
+    assert (status, "expected recapd/train/IMAGE/TASK/NUMBER" in console) == (1, True), console

@@ -8,26 +8,28 @@ def test_flags_that_do_not_go_together(commands, captioned, tmp_path):
         ((*recapd, "--no-recapd"), "and --no-recapd leaves them out: give one"),
     ]
     for words, message in mixes:
-        status, said = commands.finetune(out, *words)
-        assert (status, message in said) == (1, True), said
+        status, console = commands.finetune(out, *words)
+        assert (status, message in console) == (1, True), console
     for recipe, message in (
         ("regiongpt_pretrain", "does not describe regions of 'v3det' in detail"),
         ("eval_coco", "the captions are of 'v3det', and the sources: coco"),
     ):
         where = ["--recipe", recipe, "--data-root", commands.world, "--output", out]
-        status, said = commands("build", *where, *recapd)
-        assert (status, message in said) == (1, True), said
+        status, console = commands("build", *where, *recapd)
+        assert (status, message in console) == (1, True), console
     where = ["--source", "v3det", "--data-root", commands.world, "--output", out]
     path = f"v3det.recapd={captioned}/manifest.json"
-    status, said = commands("recap", *where, "--captioner=builtin", "--no-filter", "--path", path)
-    assert (status, "recap makes captions, it reads none" in said) == (1, True), said
+    status, console = commands(
+        "recap", *where, "--captioner=builtin", "--no-filter", "--path", path
+    )
+    assert (status, "recap makes captions, it reads none" in console) == (1, True), console
     assert not out.exists()
 
 
 def test_a_mix_without_captions_says_so(commands, output_of, tmp_path):
-    status, said = commands.finetune(tmp_path / "out", "--no-recapd")
+    status, console = commands.finetune(tmp_path / "out", "--no-recapd")
     assert status == 0
-    assert "v3det: without the detailed captions that the recipe asks for" in said
+    assert "v3det: without the detailed captions that the recipe asks for" in console
     output = output_of(tmp_path / "out")
     card = (output.folder / "README.md").read_text(encoding="utf-8")
     assert "\n- `v3det`: detailed captions are left out\n" in card

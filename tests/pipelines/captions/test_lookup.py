@@ -18,10 +18,10 @@ NAMES = ("id", "regions", "provenance")
 @pytest.fixture
 def shelf(captioned_once, remote_store) -> str:
     """The captions in a remote store: the path of their manifest."""
-    found = [path for path in captioned_once.rglob("*") if path.is_file()]
+    paths = [path for path in captioned_once.rglob("*") if path.is_file()]
     content = {
         f"bucket://data/recapd/{path.relative_to(captioned_once)}": path.read_bytes()
-        for path in found
+        for path in paths
     }
     remote_store(content)
     return "bucket://data/recapd/manifest.json"
@@ -44,7 +44,7 @@ def test_remote_captions_make_the_same_build(
             output = output_of(out)
             built[out.name] = output.digests(), output.rejected(), output.ledger()
     assert len(built) == 4
-    assert all(found == built["near-1"] for found in built.values())
+    assert all(digests == built["near-1"] for digests in built.values())
 
 
 def test_columns_are_those_of_the_whole_rows(captioned_once):
@@ -75,13 +75,13 @@ def test_pictures_are_not_read(tmp_path):
 def test_shards_of_other_columns_are_refused(tmp_path, change):
     path = tmp_path / "other.arrow"
     fields = list(SCHEMA)
-    place = SCHEMA.get_field_index("regions")
+    position = SCHEMA.get_field_index("regions")
     if change == "dropped":
-        del fields[place:]
+        del fields[position:]
     elif change == "renamed":
-        fields[place] = fields[place].with_name("boxes")
+        fields[position] = fields[position].with_name("boxes")
     else:
-        fields[place] = pa.field("regions", pa.list_(pa.string()))
+        fields[position] = pa.field("regions", pa.list_(pa.string()))
     schema = pa.schema(fields)
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, schema) as stream:
         stream.write_table(schema.empty_table())

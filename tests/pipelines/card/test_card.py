@@ -68,9 +68,9 @@ def test_the_lines_that_open_pictures_referred_to_run(sample_world, run_build, l
 
 
 def test_a_file_of_ones_own_is_called_so_and_no_other(coco_file, run_build, llava):
-    own = run_build(coco_file().good().save())
-    assert "| `coco` (a user's own file) | train |" in section(own, "Sources")
-    assert "Microsoft COCO" not in section(own, "Citing")
+    users_own = run_build(coco_file().good().save())
+    assert "| `coco` (a user's own file) | train |" in section(users_own, "Sources")
+    assert "Microsoft COCO" not in section(users_own, "Citing")
     title = CATALOG["llava"].title
     assert f"| `llava` ({title}) | train |" in section(llava, "Sources")
 
@@ -84,7 +84,7 @@ def test_pictures_that_lie_elsewhere_do_not_make_a_file_ones_own(two_splits, run
 
 def test_every_reason_is_listed(coco_file, run_build, output_of, tmp_path):
     file = coco_file().good().save()
-    rejected = {str(reason): 50 - place for place, reason in enumerate(Reason)}
+    rejected = {str(reason): 50 - number for number, reason in enumerate(Reason)}
     assert len(rejected) > 20
     read = {"read": {"annotation": {"read": sum(rejected.values()), "rejected": rejected}}}
     ledger = Ledger.model_validate({"sources": {"coco": {"train": read}}})
@@ -99,35 +99,35 @@ RECAP: dict[str, Any] = {"sources": (SourceRequest(name="v3det"),), "guard": Fal
 
 
 def test_captions_of_our_own_captioner_that_nobody_filtered(sample_world, output_of, tmp_path):
-    own = Captioning(captioner="builtin")
-    recipe = RecapRecipe(**RECAP, captioning=own, filter=Filter(), limit=2)
+    builtin = Captioning(captioner="builtin")
+    recipe = RecapRecipe(**RECAP, captioning=builtin, filter=Filter(), limit=2)
     tools = CaptionTools(captioner=BuiltinCaptioner, scorer=None, concurrent_images=2)
     run_recap(recipe, make_recap_plan(recipe, str(sample_world), str(tmp_path)), tools)
-    said = section(output_of(tmp_path), "How regions were captioned")
-    assert said.strip().splitlines() == [
+    lines = section(output_of(tmp_path), "How regions were captioned")
+    assert lines.strip().splitlines() == [
         f"- by `{BUILTIN_MODEL}`, our own, which says only what it measures",
         "- no caption was scored, and none left out for how well it fits its crop",
     ]
 
 
 @pytest.mark.parametrize(
-    ("how", "told"),
+    ("captioning", "given"),
     [
         ({}, "the caption of the whole image and the name of the annotated class"),
         ({"class_name": False}, "the caption of the whole image"),
         ({"class_name": False, "global_caption": False}, "nothing"),
     ],
 )
-def test_captions_of_a_model_that_were_filtered(sample_world, how, told):
+def test_captions_of_a_model_that_were_filtered(sample_world, captioning, given):
     recipe = RecapRecipe(
         **RECAP,
-        captioning=Captioning(model="Owner/Model-7B", temperature=0.2, **how),
+        captioning=Captioning(model="Owner/Model-7B", temperature=0.2, **captioning),
         filter=Filter(threshold=0.215, scorer="ViT-L-14 openai"),
     )
-    said = captioning_section(make_recap_plan(recipe, str(sample_world), "unused")).splitlines()
-    assert said[2:] == [
+    lines = captioning_section(make_recap_plan(recipe, str(sample_world), "unused")).splitlines()
+    assert lines[2:] == [
         "- by the model `Owner/Model-7B`, at temperature 0.2 and top-p 1, in 384 tokens at most",
-        f"- beside the crop of a region it was given {told}",
+        f"- beside the crop of a region it was given {given}",
         "- captions are here whose mean CLIP similarity with their crop is 0.215 or more, by "
         "`ViT-L-14 openai`; the others are in `_rejected/`",
     ]
@@ -150,12 +150,12 @@ def test_the_papers_of_a_build_are_each_cited_once(llava):
 
 
 def names_of(kind, above: str = "") -> list[str]:
-    found = []
+    names = []
     for field in kind:
         name = f"{above}{field.name}"
         inner = getattr(field.type, "value_type", field.type)
-        found += [name, *(names_of(inner, f"{name}.") if hasattr(inner, "fields") else [])]
-    return found
+        names += [name, *(names_of(inner, f"{name}.") if hasattr(inner, "fields") else [])]
+    return names
 
 
 def test_every_field_is_described(llava):

@@ -42,10 +42,10 @@ def test_a_run_is_cut_where_it_is_full(tmp_path, monkeypatch):
     monkeypatch.setattr(rejected, "RUN_ITEMS", 4)
     sort = SortRejections()
     sort.start_bundle()
-    found = [run for number in range(10) for run in sort.process(rejection(number))]
-    found += list(sort.process(rejection(3, "lvis")))
-    assert [config for config, _ in found] == ["coco", "coco"]
-    found += [rest.value for rest in sort.finish_bundle()]
-    assert sorted(config for config, _ in found) == ["coco", "coco", "coco", "lvis"]
-    runs = [run for config, run in found if config == "coco"]
+    config_runs = [run for number in range(10) for run in sort.process(rejection(number))]
+    config_runs += list(sort.process(rejection(3, "lvis")))
+    assert [config for config, _ in config_runs] == ["coco", "coco"]
+    config_runs += [rest.value for rest in sort.finish_bundle()]
+    assert sorted(config for config, _ in config_runs) == ["coco", "coco", "coco", "lvis"]
+    runs = [run for config, run in config_runs if config == "coco"]
     assert write_runs(("coco", runs), str(tmp_path)) == ("coco", 10)

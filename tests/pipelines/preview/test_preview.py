@@ -94,13 +94,13 @@ def test_choice_depends_on_ids_alone(tmp_path):
     rows = [row(f"coco/train/{number}/t/0") for number in range(1200)]  # several batches
     (tmp_path / "one").mkdir()
     (tmp_path / "many").mkdir()
-    one = write_output(tmp_path / "one", {("coco", "train"): [rows]})
+    together = write_output(tmp_path / "one", {("coco", "train"): [rows]})
     many = write_output(
         tmp_path / "many",
         {("lvis", "val"): [rows[700:], []], ("coco", "train"): [rows[300:700], rows[299::-1]]},
     )
     expected = sorted((each.image.image_id for each in rows), key=lambda x: rank("preview", x))
-    assert ids(choose(one, count=7)) == ids(choose(many, count=7)) == expected[:7]
+    assert ids(choose(together, count=7)) == ids(choose(many, count=7)) == expected[:7]
 
 
 def test_choice_keeps_to_config_and_split(output):

@@ -26,10 +26,10 @@ def embedded(data: bytes, size: tuple[int, int]) -> dict[str, Any]:
     return {"image": {"bytes": data, "path": "p.jpg"}, "width": size[0], "height": size[1]}
 
 
-def difference(one: Image.Image, other: Image.Image) -> float:
+def difference(first: Image.Image, second: Image.Image) -> float:
     """Mean over pixels and channels, in levels of 255."""
-    assert one.size == other.size
-    return float(np.abs(np.asarray(one).astype(int) - np.asarray(other)).mean())
+    assert first.size == second.size
+    return float(np.abs(np.asarray(first).astype(int) - np.asarray(second)).mean())
 
 
 def test_pictures_are_reduced_and_keep_their_look():
@@ -59,6 +59,6 @@ def test_clear_pixels_are_white():
 def test_pictures_referred_to_stand_as_their_boxes_do(tmp_path, size, turned):
     (tmp_path / "p.jpg").write_bytes(jpeg_bytes(SMALL, orientation=6))
     record = {"image": {"bytes": None, "path": "p.jpg"}, "width": size[0], "height": size[1]}
-    found = shown(record, str(tmp_path))
-    assert not found.getexif()
-    assert difference(found, SMALL.transpose(Image.Transpose.ROTATE_270) if turned else SMALL) < 6
+    picture = shown(record, str(tmp_path))
+    assert not picture.getexif()
+    assert difference(picture, SMALL.transpose(Image.Transpose.ROTATE_270) if turned else SMALL) < 6

@@ -44,17 +44,17 @@ def record(
     size: tuple[int, int] = (80, 60),
     licence: str = "CC",
     regions: tuple[Region, ...] = (DISC,),
-    said: tuple[str, str] = ("<image>\nWhat is <region1>?", "A disc."),
+    texts: tuple[str, str] = ("<image>\nWhat is <region1>?", "A disc."),
 ) -> dict[str, Any]:
     """One record as it comes out of a shard."""
     conversation = Conversation(
         id=name,
         turn_tasks=(Task.REGION_CLASSIFICATION,),
         regions=regions,
-        messages=(Message("user", said[0]), Message("assistant", said[1])),
+        messages=(Message("user", texts[0]), Message("assistant", texts[1])),
         prompts=("set/1",),
     )
-    found = ImageInfo(
+    info = ImageInfo(
         source="coco",
         split="train",
         image_id="1",
@@ -66,11 +66,9 @@ def record(
         licence=licence,
         shards=1,
     )
-    batch = to_batch([Row(found, path, conversation)], STAMP)
+    batch = to_batch([Row(info, path, conversation)], STAMP)
     images = pa.array([image], pa.binary())
-    rows: list[dict[str, Any]] = with_images(
-        batch, images, [(found.width, found.height)]
-    ).to_pylist()
+    rows: list[dict[str, Any]] = with_images(batch, images, [(info.width, info.height)]).to_pylist()
     return rows[0]
 
 
@@ -98,7 +96,7 @@ def hostile_record() -> dict[str, Any]:
         path=f"{HOSTILE}.jpg",
         licence=HOSTILE,
         regions=(region,),
-        said=(f"<image>\n{HOSTILE} <region1> <region2> <region0>", HOSTILE),
+        texts=(f"<image>\n{HOSTILE} <region1> <region2> <region0>", HOSTILE),
     )
 
 
@@ -110,7 +108,7 @@ def test_hostile_text_is_inert_in_the_terminal():
 
 
 def test_text_only_records_have_no_size_in_the_terminal():
-    text = printed(record(path=None, regions=(), said=("Hello?", "Hello.")))
+    text = printed(record(path=None, regions=(), texts=("Hello?", "Hello.")))
     assert "text only" in text
     assert "None" not in text
 
@@ -165,73 +163,75 @@ def scene_jpeg(width: int = 80) -> bytes:
 
 def test_the_page_fetches_nothing():
     regions = (Region("r", (1.0, 2.0, 30.0, 40.0), from_pixels(ROUND), "disc"),)
-    found = page(record(image=scene_jpeg(), regions=regions))
+    document = page(record(image=scene_jpeg(), regions=regions))
     links = {
         value
-        for _, attributes in found.tags
+        for _, attributes in document.tags
         for name, value in attributes.items()
         if name in ("src", "href", "xlink:href", "srcset", "action", "data", "poster", "background")
     }
     assert len(links) == 2
     assert all(re.match(r"data:image/(jpeg|png);base64,[\w+/=]+$", link or "") for link in links)
     assert not {"link", "base", "iframe", "object", "embed", "form"} & {
-        tag for tag, _ in found.tags
+        tag for tag, _ in document.tags
     }
     assert not re.search(r"url\(|@import|https?:", STYLE + SCRIPT)
 
 
 def test_the_policy_allows_our_script_alone():
-    found = page(record())
-    (policy,) = found.all("meta", **{"http-equiv": "Content-Security-Policy"})
-    digest = base64.b64encode(hashlib.sha256(found.words["script"].encode()).digest()).decode()
+    document = page(record())
+    (policy,) = document.all("meta", **{"http-equiv": "Content-Security-Policy"})
+    digest = base64.b64encode(hashlib.sha256(document.words["script"].encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}';" in policy["content"]
     assert policy["content"].startswith("default-src 'none'; img-src data:;")
 
 
 def test_hostile_text_is_inert_on_the_page():
-    harmless, found = page(record()), page(hostile_record())
-    assert {tag for tag, _ in found.tags} == {tag for tag, _ in harmless.tags}
-    assert {name for _, some in found.tags for name in some} == {
+    harmless, document = page(record()), page(hostile_record())
+    assert {tag for tag, _ in document.tags} == {tag for tag, _ in harmless.tags}
+    assert {name for _, some in document.tags for name in some} == {
         name for _, some in harmless.tags for name in some
     }
-    assert found.words["script"] == SCRIPT
+    assert document.words["script"] == SCRIPT
     shown = HOSTILE.encode("unicode_escape").decode()
-    assert found.words["p"].count(shown) == 2
-    assert found.words["h2"].endswith(f" id {shown}")
-    assert found.all("mark", title=shown)
-    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", found.text)
+    assert document.words["p"].count(shown) == 2
+    assert document.words["h2"].endswith(f" id {shown}")
+    assert document.all("mark", title=shown)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", document.text)
 
 
 def test_region_tokens_are_linked_and_others_stay_words():
     region = Region("r", (1.0, 2.0, 30.0, 40.0), category="disc")
-    found = page(record(regions=(region,), said=("<image>\n<region1> <region2> <image2>", "It.")))
-    assert [mark.get("data-region") for mark in found.all("mark")] == [None, "1"]
-    assert found.words["mark"] == "<image><region1>"
-    assert "<region2> <image2>" in found.words["p"]
-    lit = {tag for tag, attributes in found.tags if attributes.get("data-region") == "1"}
+    document = page(
+        record(regions=(region,), texts=("<image>\n<region1> <region2> <image2>", "It."))
+    )
+    assert [mark.get("data-region") for mark in document.all("mark")] == [None, "1"]
+    assert document.words["mark"] == "<image><region1>"
+    assert "<region2> <image2>" in document.words["p"]
+    lit = {tag for tag, attributes in document.tags if attributes.get("data-region") == "1"}
     assert lit == {"mark", "g", "span", "li"}
 
 
 def test_boxes_are_those_of_the_record():
     boxes = [(20.5, 10.25, 60.1, 50.0), (0.0, 0.0, 80.0, 60.0), (79.3, 1 / 3, 79.9, 59.99)]
     made = record(regions=tuple(Region(str(k), box) for k, box in enumerate(boxes)))
-    found = page(made)
-    (frame,) = found.all("svg")
+    document = page(made)
+    (frame,) = document.all("svg")
     assert frame["viewbox"] == "0 0 80 60"
-    groups = [attributes["data-region"] for attributes in found.all("g")]
-    drawn = {}
-    for number, rect in zip(groups, found.all("rect", **{"class": "box"}), strict=True):
+    groups = [attributes["data-region"] for attributes in document.all("g")]
+    boxes = {}
+    for number, rect in zip(groups, document.all("rect", **{"class": "box"}), strict=True):
         x, y, width, height = (float(rect[name]) for name in ("x", "y", "width", "height"))
-        drawn[int(number)] = [x, y, x + width, y + height]
+        boxes[int(number)] = [x, y, x + width, y + height]
     assert groups == ["2", "1", "3"]  # large ones below
-    assert [drawn[k] for k in (1, 2, 3)] == [region["bbox"] for region in made["regions"]]
+    assert [boxes[k] for k in (1, 2, 3)] == [region["bbox"] for region in made["regions"]]
 
 
 @pytest.mark.parametrize("pixels", [ROUND, SPECKS, ROUND | True, ROW + COLUMN == 0])
 def test_mask_overlays_cover_the_mask_exactly(pixels):
     region = Region("r", (1.0, 2.0, 30.0, 40.0), from_pixels(pixels))
-    found = page(record(regions=(region,)))
-    (overlay,) = found.all("image")
+    document = page(record(regions=(region,)))
+    (overlay,) = document.all("image")
     x, y, width, height = (int(overlay[name]) for name in ("x", "y", "width", "height"))
     opacity = np.asarray(opened(overlay["href"]).convert("RGBA"))[..., 3]
     covered = np.zeros((60, 80), dtype=bool)
@@ -269,17 +269,17 @@ def test_a_picture_that_cannot_be_shown_leaves_its_path_and_boxes(tmp_path):
         ("text.jpg", root, "image_not_an_image"),
         ("other.jpg", root, "is 90 × 60 pixels"),
     ]:
-        found = page(record(path=path), image_root=image_root)
-        assert found.all("img") == []
-        assert path in found.words["b"]
-        assert reason in found.words["div"]
-        assert len(found.all("rect", **{"class": "box"})) == 1
+        document = page(record(path=path), image_root=image_root)
+        assert document.all("img") == []
+        assert path in document.words["b"]
+        assert reason in document.words["div"]
+        assert len(document.all("rect", **{"class": "box"})) == 1
 
 
 def test_text_only_records_have_no_figure():
-    found = page(record(path=None, regions=(), said=("Hello?", "Hello.")))
-    assert found.all("figure") == found.all("svg") == found.all("ol") == []
-    assert "Hello?Hello." in found.words["p"]
+    document = page(record(path=None, regions=(), texts=("Hello?", "Hello.")))
+    assert document.all("figure") == document.all("svg") == document.all("ol") == []
+    assert "Hello?Hello." in document.words["p"]
 
 
 def test_the_page_is_written_whole_and_the_same_again(tmp_path, monkeypatch):
@@ -290,9 +290,9 @@ def test_the_page_is_written_whole_and_the_same_again(tmp_path, monkeypatch):
     write_page([made], tmp_path / "page.html", "Title", {"Rejected": {"crowd": "7"}})
     assert (tmp_path / "page.html").read_bytes() == first
     assert [each.name for each in tmp_path.iterdir()] == ["page.html"]
-    found = Page(first.decode())
-    assert "crowd" in found.words["dt"]
-    assert "7" in found.words["dd"]
+    document = Page(first.decode())
+    assert "crowd" in document.words["dt"]
+    assert "7" in document.words["dd"]
 
 
 CHOICES = [f"choice {number} {HOSTILE}" for number in range(4)]
@@ -308,12 +308,12 @@ CHOICES = [f"choice {number} {HOSTILE}" for number in range(4)]
     ],
 )
 def test_the_answers_of_an_evaluation(evaluation, right, wrong):
-    found = record() | {"evaluation": evaluation and {"item_id": "7", "group": "g", **evaluation}}
-    shown = printed(found)
+    scored = record() | {"evaluation": evaluation and {"item_id": "7", "group": "g", **evaluation}}
+    shown = printed(scored)
     assert len(re.findall(r"^right  ", shown, re.MULTILINE)) == right
     assert len(re.findall(r"^wrong  ", shown, re.MULTILINE)) == wrong
     assert "\x1b[31m" not in shown
-    html = render_page([found], "t", {})
+    html = render_page([scored], "t", {})
     assert html.count('<li class="right">') == right
     assert html.count('<li class="wrong">') == wrong
     assert "<script>alert(1)" not in html

@@ -64,10 +64,10 @@ def test_a_fault_of_ours_is_not_explained_away(two_splits, run_build, monkeypatc
 
 def test_a_remote_runner_that_lacks_flags_says_so(build):
     call, _ = build
-    status, said = call("--runner", "DataflowRunner")
+    status, console = call("--runner", "DataflowRunner")
     assert status == 1
-    assert "error: --runner DataflowRunner did not start: " in said
-    assert "temp_location" in said
+    assert "error: --runner DataflowRunner did not start: " in console
+    assert "temp_location" in console
     assert call("--label-set", "Others")[0] == 0, "it has claimed nothing"
 
 
@@ -76,9 +76,9 @@ def test_a_remote_runner_that_lacks_flags_says_so(build):
 )
 def test_how_a_local_run_is_spread_out_is_said_by_workers(build, flag):
     call, output = build
-    status, said = call(flag)
+    status, console = call(flag)
     assert status == 1
-    assert "is not for you to choose: --workers N is" in said
+    assert "is not for you to choose: --workers N is" in console
     assert not output.exists()
 
 
@@ -105,15 +105,15 @@ def test_a_dry_run_refuses_what_the_build_would(build, two_splits):
     call, _ = build
     assert call("--dry-run")[0] == 0
     assert call("--seed", 1)[0] == 0
-    status, said = call("--dry-run")
-    assert (status, "holds another build, which differs in seed" in said) == (1, True)
+    status, console = call("--dry-run")
+    assert (status, "holds another build, which differs in seed" in console) == (1, True)
     assert call("--dry-run", "--rebuild")[0] == 0
     _, splits = two_splits
     for split in splits.values():
         for picture in split.pictures.iterdir():
             picture.unlink()
-    status, said = call("--dry-run", "--seed", 1)
-    assert (status, "nothing would be kept: no image can be read" in said) == (1, True)
+    status, console = call("--dry-run", "--seed", 1)
+    assert (status, "nothing would be kept: no image can be read" in console) == (1, True)
     splits["val"].file.write_text("[")
-    status, said = call("--dry-run", "--rebuild")
-    assert (status, "instances_val2017.json" in said) == (1, True)
+    status, console = call("--dry-run", "--rebuild")
+    assert (status, "instances_val2017.json" in console) == (1, True)

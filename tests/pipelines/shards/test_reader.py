@@ -65,8 +65,8 @@ def test_every_cut_is_damage(shard):
 def test_offsets_that_point_elsewhere_are_damage(shard):
     path, _ = shard
     content = bytearray(path.read_bytes())
-    at = content.index((2).to_bytes(4, "little"), content.index(b"ab") - 24)
-    content[at : at + 4] = (2**30).to_bytes(4, "little")
+    offset = content.index((2).to_bytes(4, "little"), content.index(b"ab") - 24)
+    content[offset : offset + 4] = (2**30).to_bytes(4, "little")
     path.write_bytes(content)
     with pytest.raises(pa.ArrowInvalid, match="ffset"):
         ids(path)

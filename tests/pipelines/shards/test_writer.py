@@ -64,8 +64,8 @@ def test_an_image_repeats_across_batches_without_piling_up(draft, tmp_path, monk
     stream = pa.ipc.open_stream(path.read_bytes())
     batches = list(stream)
     assert len(batches) > 10
-    found = [image and image["bytes"] for batch in batches for image in batch["image"].to_pylist()]
-    assert found == expected
+    stored = [image and image["bytes"] for batch in batches for image in batch["image"].to_pylist()]
+    assert stored == expected
     table = pa.Table.from_batches(batches)
     numbers = [number for number in range(40) for _ in range(1 + number % 5)]
     assert table["id"].to_pylist() == [f"s/t/{number}/x/0" for number in (*numbers, 40)]
@@ -93,9 +93,9 @@ def test_long_texts_fill_a_page_as_regions_do(draft):
     long = (Message("user", "word " * (PAGE_BYTES // 15)), Message("assistant", "!"))
     pages = []
     for number in range(7):
-        one = draft(number)
-        talk = msgspec.structs.replace(one.conversations[0], messages=long)
-        one = msgspec.structs.replace(one, conversations=(talk,))
-        pages.append(len(list(packer.add(key, number, one))))
+        long_draft = draft(number)
+        talk = msgspec.structs.replace(long_draft.conversations[0], messages=long)
+        long_draft = msgspec.structs.replace(long_draft, conversations=(talk,))
+        pages.append(len(list(packer.add(key, number, long_draft))))
     assert pages == [0, 0, 1, 0, 0, 1, 0]
     assert len(list(packer.rest())) == 1

@@ -11,12 +11,12 @@ from schemas.errors import InputFileError
 @pytest.fixture
 def folder(tmp_path):
     """A folder of three files, one of them in a folder below it."""
-    place = tmp_path / "folder"
-    (place / "below").mkdir(parents=True)
-    (place / "a.txt").write_bytes(b"one")
-    (place / "b.txt").write_bytes(b"")
-    (place / "below" / "a.txt").write_bytes(b"seven..")
-    return place
+    folder = tmp_path / "folder"
+    (folder / "below").mkdir(parents=True)
+    (folder / "a.txt").write_bytes(b"one")
+    (folder / "b.txt").write_bytes(b"")
+    (folder / "below" / "a.txt").write_bytes(b"seven..")
+    return folder
 
 
 def test_a_file_goes_by_its_bytes(folder):

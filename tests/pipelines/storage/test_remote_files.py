@@ -85,5 +85,5 @@ def test_what_is_missing_on_s3_is_one_line(lake, capsys):
 def test_a_missing_extra_is_named(words, path, library, extra, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, library, None)
     assert run([*words, path]) == 1
-    said = capsys.readouterr().err.splitlines()[-1]
-    assert said == f"error: {path} needs the extra {extra}: pip install 'regionforge[{extra}]'"
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message == f"error: {path} needs the extra {extra}: pip install 'regionforge[{extra}]'"

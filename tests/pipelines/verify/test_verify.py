@@ -106,13 +106,13 @@ def picture(width: int, height: int) -> bytes:
 
 
 def test_a_clean_build_passes(output):
-    told = []
-    report = verify(str(output.folder), on_progress=lambda *done: told.append(done))
+    progress = []
+    report = verify(str(output.folder), on_progress=lambda *done: progress.append(done))
     assert report.problems == []
     assert report.ok
     assert (report.rows, report.shards) == (62, 6)
     assert report.bytes == sum(path.stat().st_size for path in output.folder.glob("coco/*"))
-    assert told[-1] == (62, 62)
+    assert progress[-1] == (62, 62)
     assert verify(str(output.folder), workers=2) == report
 
 
@@ -179,8 +179,8 @@ def test_a_flipped_byte_anywhere_is_a_line_and_never_a_traceback(output):
         damaged = bytearray(whole)
         damaged[position] ^= 1 << chance.randrange(8)
         (output.folder / SHARD).write_bytes(damaged)
-        found = hashlib.sha256(damaged).hexdigest()
-        expected = f"{SHARD}: SHA-256 is {found}, expected {digest} as in the manifest"
+        digest_of_damaged = hashlib.sha256(damaged).hexdigest()
+        expected = f"{SHARD}: SHA-256 is {digest_of_damaged}, expected {digest} as in the manifest"
         assert output.problems()[0] == expected
 
 

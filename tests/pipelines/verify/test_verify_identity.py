@@ -26,9 +26,9 @@ def output(built, tmp_path):
 
 def change(path: Path, **changes) -> None:
     """Change the recipe in a manifest, or in what a rerun goes by."""
-    found = json.loads(path.read_bytes())
-    found.get("identity", found)["recipe"] |= changes
-    path.write_text(json.dumps(found), encoding="utf-8")
+    content = json.loads(path.read_bytes())
+    content.get("identity", content)["recipe"] |= changes
+    path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def rows_of(output: Path) -> list[str]:
@@ -51,10 +51,10 @@ def test_a_clean_build_with_and_without_what_a_rerun_goes_by(output):
 def test_rows_that_are_of_another_build_than_the_manifest(output, key, was, value):
     for name in ("manifest.json", BUILD):
         change(output / name, **{key: value})
-    said = {"seed": "seed", "name": "recipe"}[key]
-    found = [line for line in problems(output) if "provenance" in line]
-    assert found == [
-        f"coco/train-00000-of-00001.arrow: row {row!r}: provenance.{said} is {was!r}, "
+    field = {"seed": "seed", "name": "recipe"}[key]
+    lines = [line for line in problems(output) if "provenance" in line]
+    assert lines == [
+        f"coco/train-00000-of-00001.arrow: row {row!r}: provenance.{field} is {was!r}, "
         f"expected {value!r} as in the manifest"
         for row in rows_of(output)
     ]
@@ -63,9 +63,9 @@ def test_rows_that_are_of_another_build_than_the_manifest(output, key, was, valu
 def test_rows_of_another_builder(output):
     path = output / "manifest.json"
     path.write_text(path.read_text("utf-8").replace("regionforge ", "regionforge 9"), "utf-8")
-    found = problems(output)
-    assert sum("provenance.builder is 'regionforge " in line for line in found) == 3
-    assert found[-1] == f"{BUILD}: its builder is not that of manifest.json"
+    lines = problems(output)
+    assert sum("provenance.builder is 'regionforge " in line for line in lines) == 3
+    assert lines[-1] == f"{BUILD}: its builder is not that of manifest.json"
 
 
 def test_a_manifest_whose_recipe_is_not_what_was_built(output):
@@ -82,7 +82,7 @@ def test_what_a_rerun_goes_by_is_unreadable(output):
 
 
 def test_a_problem_with_a_name_that_is_no_utf_8_is_printed(monkeypatch, tmp_path):
-    with (tmp_path / "said").open("w", encoding="utf-8", errors="strict") as said:
-        monkeypatch.setattr(report, "Console", lambda **how: Console(file=said, **how))
+    with (tmp_path / "shown").open("w", encoding="utf-8", errors="strict") as shown:
+        monkeypatch.setattr(report, "Console", lambda **options: Console(file=shown, **options))
         print_report(Report(problems=["\udcff.arrow: is not"], rows=0, shards=0, bytes=0))
-    assert "wrong \\udcff.arrow: is not" in (tmp_path / "said").read_text("utf-8")
+    assert "wrong \\udcff.arrow: is not" in (tmp_path / "shown").read_text("utf-8")

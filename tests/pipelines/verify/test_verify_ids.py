@@ -44,7 +44,7 @@ def test_ids_of_several_shards(tmp_path):
 
 
 def test_a_damaged_shard_is_read_no_further_than_its_rows_were(tmp_path):
-    found = write(tmp_path, "a", ["1", "1"])
+    findings = write(tmp_path, "a", ["1", "1"])
     whole = (tmp_path / "a").read_bytes()
     (tmp_path / "a").write_bytes(whole[:-8])
-    assert problems(tmp_path, found) == ["a: 2 rows have the id '1'"]
+    assert problems(tmp_path, findings) == ["a: 2 rows have the id '1'"]

@@ -32,7 +32,7 @@ def test_a_picture_that_is_right():
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("record", "expected"),
     [
         (row(jpeg()[:-300]), "image_truncated: "),
         (row(b"no picture"), "image_not_an_image: begins with b'no picture'"),
@@ -44,8 +44,8 @@ def test_a_picture_that_is_right():
         (row(jpeg(), "/etc/passwd"), "image path: file_name '/etc/passwd', expected a path below"),
     ],
 )
-def test_a_picture_that_is_wrong(found, expected):
-    assert str(picture_problem(found, "embed", None)).startswith(expected)
+def test_a_picture_that_is_wrong(record, expected):
+    assert str(picture_problem(record, "embed", None)).startswith(expected)
 
 
 @pytest.mark.parametrize("size", [SIZE, (9, 16)])
@@ -65,6 +65,6 @@ def test_a_referenced_picture_may_be_annotated_in_either_frame(tmp_path, size):
 def test_a_referenced_picture_that_is_wrong(tmp_path, content, expected):
     if content is not None:
         (tmp_path / "a.jpg").write_bytes(content)
-    found = row(None, size=(9, 16))
-    assert str(picture_problem(found, "reference", str(tmp_path))).startswith(expected)
-    assert picture_problem(found, "reference", None) is None
+    record = row(None, size=(9, 16))
+    assert str(picture_problem(record, "reference", str(tmp_path))).startswith(expected)
+    assert picture_problem(record, "reference", None) is None

@@ -7,8 +7,8 @@ import yaml
 
 from pipelines.card.card import front_matter
 from pipelines.verify import verify
-from pipelines.verify.books import book_problems
 from pipelines.verify.card import card_problems
+from pipelines.verify.ledger import ledger_problems
 from pipelines.verify.listing import listing_problems
 from schemas.errors import VerifyError
 from schemas.layout import shard_name
@@ -71,8 +71,9 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-def write_card(folder: Path, found: Manifest) -> Path:
-    path, front = folder / "README.md", yaml.safe_dump(front_matter("mix", found), sort_keys=False)
+def write_card(folder: Path, manifest: Manifest) -> Path:
+    path = folder / "README.md"
+    front = yaml.safe_dump(front_matter("mix", manifest), sort_keys=False)
     path.write_text(f"---\n{front}---\n# Title\n", encoding="utf-8")
     return path
 
@@ -102,7 +103,7 @@ def test_another_version_of_the_schema_is_an_error(tmp_path):
 
 
 def test_the_listing_of_a_clean_build():
-    sizes = {found.path: 900 for found in TWO.shards} | {
+    sizes = {shard.path: 900 for shard in TWO.shards} | {
         "_state/coco/x.arrow.json": 1,
         "README.md": 1,
     }
@@ -125,32 +126,32 @@ def test_the_listing_of_a_clean_build():
     ],
 )
 def test_a_manifest_whose_shards_do_not_fit_together(shards, expected):
-    found = manifest(*shards)
-    sizes = {entry.path: 900 for entry in found.shards}
-    assert f"manifest.json: {expected}" in list(listing_problems(found, sizes))
+    listed = manifest(*shards)
+    sizes = {entry.path: 900 for entry in listed.shards}
+    assert f"manifest.json: {expected}" in list(listing_problems(listed, sizes))
 
 
 def test_books_that_agree(books):
-    assert list(book_problems(str(books), ONE)) == []
+    assert list(ledger_problems(str(books), ONE)) == []
 
 
 def test_a_ledger_that_is_missing_or_broken(books):
     (books / "ledger.json").write_text("{", encoding="utf-8")
-    assert next(book_problems(str(books), ONE)).startswith(
+    assert next(ledger_problems(str(books), ONE)).startswith(
         "ledger.json cannot be read as a ledger (Invalid JSON"
     )
     (books / "ledger.json").unlink()
-    assert next(book_problems(str(books), ONE)).startswith("cannot read ledger.json: [Errno 2]")
+    assert next(ledger_problems(str(books), ONE)).startswith("cannot read ledger.json: [Errno 2]")
 
 
 def test_a_ledger_that_does_not_balance_or_fit(books):
     edit(books / "ledger.json", '"read":9', '"read":8')
-    assert list(book_problems(str(books), ONE)) == [
+    assert list(ledger_problems(str(books), ONE)) == [
         "ledger.json: coco/train: stage screen, annotation: read 8, but kept 7 + rejected 2 + "
         "sampled out 0"
     ]
     edit(books / "ledger.json", '"read":8', '"read":9')
-    assert list(book_problems(str(books), TWO)) == [
+    assert list(ledger_problems(str(books), TWO)) == [
         "ledger.json: lvis/train: kept 0 conversations, but the manifest has 10 rows",
         "ledger.json: lvis/val: kept 0 conversations, but the manifest has 10 rows",
     ]
@@ -181,29 +182,31 @@ def test_a_ledger_that_does_not_balance_or_fit(books):
 )
 def test_rejected_items_that_do_not_fit_the_ledger(books, items, expected):
     write_rejected(books, *items)
-    found = list(book_problems(str(books), ONE))
-    assert found == [f"_rejected/coco.jsonl: {line}" for line in expected]
+    problems = list(ledger_problems(str(books), ONE))
+    assert problems == [f"_rejected/coco.jsonl: {line}" for line in expected]
 
 
 def test_a_rejected_line_that_does_not_parse(books):
     edit(books / "_rejected" / "coco.jsonl", '"reason":"crowd"', '"reason":"bored"')
-    (found,) = book_problems(str(books), ONE)
-    assert found.startswith("_rejected/coco.jsonl: line 1: not a rejected item: Invalid enum value")
+    (problem,) = ledger_problems(str(books), ONE)
+    assert problem.startswith(
+        "_rejected/coco.jsonl: line 1: not a rejected item: Invalid enum value"
+    )
 
 
 def test_no_list_of_rejected_items(books):
     (books / "_rejected" / "coco.jsonl").unlink()
-    first = next(book_problems(str(books), ONE))
+    first = next(ledger_problems(str(books), ONE))
     assert first == "_rejected/coco.jsonl: 0 lines, expected 2 as in the manifest"
     (books / "_rejected" / "coco.jsonl").mkdir()
-    (found,) = book_problems(str(books), ONE)
-    assert found.startswith("cannot read _rejected/coco.jsonl: [Errno 21] Is a directory")
+    (problem,) = ledger_problems(str(books), ONE)
+    assert problem.startswith("cannot read _rejected/coco.jsonl: [Errno 21] Is a directory")
 
 
-@pytest.mark.parametrize("found", [ONE, TWO])
-def test_a_card_that_fits(tmp_path, found):
-    write_card(tmp_path, found)
-    assert list(card_problems(str(tmp_path), found)) == []
+@pytest.mark.parametrize("built", [ONE, TWO])
+def test_a_card_that_fits(tmp_path, built):
+    write_card(tmp_path, built)
+    assert list(card_problems(str(tmp_path), built)) == []
 
 
 @pytest.mark.parametrize(
@@ -234,30 +237,30 @@ def test_a_card_that_fits(tmp_path, found):
 )  # fmt: skip
 def test_a_card_that_does_not_fit(tmp_path, old, new, expected):
     edit(write_card(tmp_path, TWO), old, new)
-    found = list(card_problems(str(tmp_path), TWO))
-    assert any(line.startswith(f"README.md: {expected}") for line in found), found
+    problems = list(card_problems(str(tmp_path), TWO))
+    assert any(line.startswith(f"README.md: {expected}") for line in problems), problems
 
 
 def test_no_card(tmp_path):
-    (found,) = card_problems(str(tmp_path), ONE)
-    assert found.startswith("README.md: cannot be read: [Errno 2] No such file")
+    (problem,) = card_problems(str(tmp_path), ONE)
+    assert problem.startswith("README.md: cannot be read: [Errno 2] No such file")
 
 
 def test_the_guards_lists_are_those_of_the_manifest(books):
     listed = GuardList(name="pope", pictures=2, sha256="0")
     identity = ONE.identity.model_copy(update={"guard": [listed]})
     guarded = ONE.model_copy(update={"identity": identity})
-    assert list(book_problems(str(books), ONE)) == []
+    assert list(ledger_problems(str(books), ONE)) == []
     problem = "ledger.json: the lists of the guard are not those of the manifest"
-    assert list(book_problems(str(books), guarded)) == [problem]
+    assert list(ledger_problems(str(books), guarded)) == [problem]
     ledger = Ledger.model_validate_json((books / "ledger.json").read_bytes())
-    told = ledger.model_copy(update={"guard": [listed]})
-    (books / "ledger.json").write_text(told.model_dump_json(), encoding="utf-8")
-    assert list(book_problems(str(books), guarded)) == []
-    assert list(book_problems(str(books), ONE)) == [problem]
+    with_list = ledger.model_copy(update={"guard": [listed]})
+    (books / "ledger.json").write_text(with_list.model_dump_json(), encoding="utf-8")
+    assert list(ledger_problems(str(books), guarded)) == []
+    assert list(ledger_problems(str(books), ONE)) == [problem]
 
 
 def test_without_lists_nothing_is_guarded(books):
     edit(books / "ledger.json", '"screen":', '"guard":')
-    problems = list(book_problems(str(books), ONE))
+    problems = list(ledger_problems(str(books), ONE))
     assert "ledger.json: coco/train: went through the stage guard without a list" in problems

@@ -13,7 +13,7 @@ from schemas.rejection import Kind
 Outcomes = Counter[tuple[str, ...]]  # split, stage, kind, reason
 
 
-def book_problems(output: str, manifest: Manifest) -> Iterator[str]:
+def ledger_problems(output: str, manifest: Manifest) -> Iterator[str]:
     """Yield the problems of the ledger and of the lists of rejected items."""
     try:
         ledger = read_ledger(output)
@@ -39,8 +39,8 @@ def _below(output: str, error: InputFileError) -> str:
 
 def _kept_problems(ledger: Ledger, manifest: Manifest) -> Iterator[str]:
     shards = {(shard.config, shard.split) for shard in manifest.shards}
-    booked = {(source, split) for source, splits in ledger.sources.items() for split in splits}
-    for source, split in sorted(shards | booked):
+    counted = {(source, split) for source, splits in ledger.sources.items() for split in splits}
+    for source, split in sorted(shards | counted):
         kept = ledger.account(source, split, Stage.WRITE, Kind.CONVERSATION).kept
         if kept != (rows := manifest.rows(source, split)):
             yield f"{source}/{split}: kept {kept} conversations, but the manifest has {rows} rows"
@@ -63,13 +63,13 @@ def _rejected_problems(output: str, config: str, expected: int, ledger: Ledger) 
             yield f"line {number}: source is {item.source!r}, expected {config!r}"
     if listed.total() != expected:
         yield f"{listed.total()} lines, expected {expected} as in the manifest"
-    booked = _rejections(ledger, config)
-    for key in sorted(listed.keys() | booked.keys()):
-        if listed[key] != booked[key]:
+    counted = _rejections(ledger, config)
+    for key in sorted(listed.keys() | counted.keys()):
+        if listed[key] != counted[key]:
             split, stage, kind, reason = key
             yield (
                 f"{listed[key]} lines of {split}, stage {stage}, {kind} {reason}, "
-                f"expected {booked[key]} as in {LEDGER}"
+                f"expected {counted[key]} as in {LEDGER}"
             )
 
 
