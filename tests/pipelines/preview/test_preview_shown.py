@@ -219,12 +219,12 @@ def test_boxes_are_those_of_the_record():
     (frame,) = document.all("svg")
     assert frame["viewbox"] == "0 0 80 60"
     groups = [attributes["data-region"] for attributes in document.all("g")]
-    boxes = {}
+    rectangles = {}
     for number, rect in zip(groups, document.all("rect", **{"class": "box"}), strict=True):
         x, y, width, height = (float(rect[name]) for name in ("x", "y", "width", "height"))
-        boxes[int(number)] = [x, y, x + width, y + height]
+        rectangles[int(number)] = [x, y, x + width, y + height]
     assert groups == ["2", "1", "3"]  # large ones below
-    assert [boxes[k] for k in (1, 2, 3)] == [region["bbox"] for region in made["regions"]]
+    assert [rectangles[k] for k in (1, 2, 3)] == [region["bbox"] for region in made["regions"]]
 
 
 @pytest.mark.parametrize("pixels", [ROUND, SPECKS, ROUND | True, ROW + COLUMN == 0])
