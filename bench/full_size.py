@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-import msgspec
-
 from bench.full_size_world.data_root import write_data_root
 from bench.measure import Run, run_into
+from pipelines.output.reader import read_ledger
+from schemas.ledger import Stage
+from schemas.rejection import Kind
 
 SHARES = {"tenth": 0.1, "whole": 1.0}
 MAX_BYTES, MAX_GROWTH = 4e9, 11.0  # of memory in any process; times a tenth's time
@@ -74,7 +75,8 @@ def _build(data: Path, source: str, share: str) -> _Built:
     command += ["--data-root", str(data / "full_size" / share), "--output", str(output)]
     command += ["--images", "reference", "--workers", "2"]
     measured = run_into(output, command, data / "log.txt")
-    ledger = msgspec.json.decode((output / "ledger.json").read_bytes())
+    ledger = read_ledger(str(output))
     shutil.rmtree(output)
-    splits = ledger["sources"][source].values()
-    return _Built(run=measured, images=sum(split["read"]["image"]["read"] for split in splits))
+    splits = ledger.sources[source]
+    images = sum(ledger.account(source, split, Stage.READ, Kind.IMAGE).read for split in splits)
+    return _Built(run=measured, images=images)

@@ -1,4 +1,14 @@
-"""`manifest.json`: the inputs of a build, and the checksum of each shard."""
+"""`manifest.json`: the inputs of a build, and the checksum of each shard.
+
+{"identity": {"schema_version": "1", "builder": "regionforge 0.1.0", "recipe": {"seed": 0, ...},
+              "inputs": [{"source": "coco", "split": "train", "role": "train",
+                          "name": "instances_train2017.json", "bytes": 469785474,
+                          "sha256": "..."}, ...], "guard": []},
+ "shards": [{"config": "coco", "split": "train", "index": 0, "of": 1,
+             "path": "coco/train-00000-of-00001.arrow", "rows": 24, "bytes": 163440,
+             "sha256": "...", "captions": 0, "caption_words": 0}],
+ "rejected": {"coco": 3}, "short_categories": {"coco/train": {"toaster": 5}}}
+"""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""Markup by construction: text is escaped on its way in, so none can be forgotten."""
+"""HTML elements as functions: all text is escaped on its way in, so no place can be forgotten."""
 
 from collections.abc import Iterable
 from html import escape
@@ -9,13 +9,13 @@ _VOID = {"img", "input", "meta"}  # elements without an end tag
 
 
 class Html(str):
-    """Text that is markup already."""
+    """Text that is markup already, and is not escaped again."""
 
     __slots__ = ()
 
 
 def markup(content: str) -> Html:
-    """Return markup as it is, and anything else escaped, its hidden characters made visible."""
+    """Return markup as it is, and other values escaped, with hidden characters made visible."""
     return content if isinstance(content, Html) else Html(escape(visible(content)))
 
 

@@ -1,4 +1,4 @@
-"""Samples as one HTML page that needs nothing but itself: no network, no other file."""
+"""Samples as one HTML page, which needs no network and no other file."""
 
 import hashlib
 import os
@@ -157,7 +157,7 @@ def _turns(record: Record, regions: list[ShownRegion]) -> list[Html]:
 
 
 def _answers(record: Record) -> Html:
-    """Return an evaluation's answers as a list, the right ones marked."""
+    """Return an evaluation's answers as a list, with the right answers marked."""
     rows = [
         element("li", text, class_="right" if right else "wrong") for text, right in answers(record)
     ]
@@ -181,7 +181,7 @@ def _piece(piece: str | int, regions: list[ShownRegion]) -> str:
 
 
 def _record_facts(record: Record) -> dict[str, str]:
-    """Return what is known of a record beside its conversation and regions."""
+    """Return the facts of a record beside its conversation and regions, by label."""
     facts = {name: record[name] for name in ("id", "source", "split", "task", "licence")}
     if record["image"]:
         facts["image"] = f"{record['image']['path']}, {record['width']} × {record['height']}"

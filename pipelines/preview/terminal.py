@@ -1,7 +1,7 @@
 """Samples in a terminal.
 
-All that a record says goes into `Text`, in which rich looks for no markup, and passes `visible`,
-so that no escape sequence reaches the terminal.
+All text of a record passes `visible`, so that no escape sequence reaches the terminal, and goes
+into `Text`, in which rich looks for no markup.
 """
 
 from collections.abc import Iterable
@@ -68,7 +68,7 @@ def _content(content: str, regions: list[ShownRegion]) -> Text:
 
 
 def _answers(listed: list[tuple[str, bool]]) -> Table:
-    """Return an evaluation's answers, the right ones marked."""
+    """Return an evaluation's answers, with the right answers marked."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
