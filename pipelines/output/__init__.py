@@ -1,1 +1,1 @@
-"""An output as a whole: its lock, its readers, its rejections, and how a run of it ends."""
+"""An output as a whole: lock, reader, list of rejections, and the check at the end of a run."""

@@ -1,4 +1,4 @@
-"""The end of a run: whether the build is whole, and what an earlier run left that goes now."""
+"""The end of a run: the build is checked as a whole, and leftovers of earlier runs are deleted."""
 
 from pipelines.output.reader import (
     is_shard,
@@ -52,7 +52,7 @@ def _check_undisturbed(output: str, identity: BuildIdentity, manifest: Manifest)
 
 
 def _delete_others(output: str, manifest: Manifest) -> None:
-    """Delete the shards of an earlier run with more or fewer of them: its pictures differed."""
+    """Delete the shards of an earlier run whose pictures differed, and so the number of shards."""
     listed = {shard.path for shard in manifest.shards}
     others = [name for name in names_in(output) if is_shard(name) and name not in listed]
     files.delete([files.join(output, name) for name in others])

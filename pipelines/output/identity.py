@@ -1,4 +1,4 @@
-"""In what two builds differ, in the words of a person: what a rerun of another recipe is told."""
+"""The differences of two builds, in words for a person who runs another recipe."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

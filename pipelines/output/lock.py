@@ -25,7 +25,7 @@ _HALF_WRITTEN = re.compile(rf"(.*/)?{re.escape(files.TEMPORARY)}[^/]+-[0-9a-f]{{
 def exclusive_output(
     output: str, identity: BuildIdentity, *, rebuild: bool, keep: str | None = None
 ) -> Iterator[None]:
-    """Hold an output for one build for the length of a block, and clear it of what is outdated.
+    """Hold an output for one build for the length of a block, and delete outdated files there.
 
     Args:
         output: the folder.

@@ -1,4 +1,4 @@
-"""The one reader of what a build leaves on disk beside its shards: manifest, ledger, rejections.
+"""The reader of an output's files beside the shards: manifest, ledger, identity, rejections.
 
 Whatever cannot be read is an `InputFileError` that names the file. Rows are read by
 `pipelines.shards.reader`.

@@ -98,7 +98,7 @@ def read_columns(path: str, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
 
 
 def shard_batches(path: str) -> Iterator[pa.RecordBatch]:
-    """Yield the record batches of a shard; of a local one only what is looked at is read from disk.
+    """Yield the record batches of a shard; of a local shard only the pages in use are read.
 
     Raises:
         InputFileError: the shard cannot be read.

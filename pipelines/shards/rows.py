@@ -35,7 +35,7 @@ class ShardRows:
         )
 
     def take(self, rows: Sequence[int]) -> pa.RecordBatch:
-        """Return some of the rows, in the order asked for."""
+        """Return rows by their numbers, in the order of the numbers."""
         if len(self._parts) == 1:
             return self._parts[0].take(pa.array(rows, pa.int64()))
         wanted = np.array(rows, np.int64)

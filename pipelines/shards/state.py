@@ -1,4 +1,4 @@
-"""What is remembered of a finished shard, so that a rerun can skip it.
+"""The state of a finished shard, by which a rerun can skip it.
 
     {"fingerprint": "5f0c...", "shard": {"config": "coco", "split": "train", ...},
      "tally": [[["coco", "train", "write", "image", "kept"], 118]], "rejections": []}

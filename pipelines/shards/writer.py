@@ -166,7 +166,7 @@ def _replaced(batch: pa.RecordBatch, changed: Mapping[int, pa.RecordBatch]) -> p
 def shard_file(
     path: str, rows: ShardRows, *, embed: bool
 ) -> Iterator[tuple[ShardFile, HashingSink]]:
-    """Open a shard for writing; when the block ends well it is complete under its name."""
+    """Open a shard for writing; it gets its name when the block ends well, and is then complete."""
     with open_whole(path) as file:
         sink = HashingSink(file)
         shard_out = ShardFile(sink, rows, embed)
