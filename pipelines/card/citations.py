@@ -1,4 +1,4 @@
-"""What to cite: the papers of each data set, and of what its instructions are modelled on."""
+"""The papers to cite: those of each data set, and the one whose instruction style is used."""
 
 from collections.abc import Iterator, Mapping
 
@@ -6,21 +6,21 @@ from pipelines.datasets.catalog import dataset
 from pipelines.plan import Plan
 from prompts.style import Style
 
-REGIONGPT = (
+_REGIONGPT = (
     "Qiushan Guo, Shalini De Mello, Hongxu Yin, Wonmin Byeon, Ka Chun Cheung, Yizhou Yu, Ping Luo, "
     "Sifei Liu. RegionGPT: Towards Region Understanding Vision Language Model. CVPR 2024."
 )
-GPT4ROI = (
+_GPT4ROI = (
     "Shilong Zhang, Peize Sun, Shoufa Chen, Min Xiao, Wenqi Shao, Wenwei Zhang, Kai Chen, Ping "
     "Luo. GPT4RoI: Instruction Tuning Large Language Model on Region-of-Interest. "
     "arXiv:2307.03601, 2023."
 )
 
-STYLES: Mapping[Style, str] = {Style.REGIONGPT: REGIONGPT, Style.GPT4ROI: GPT4ROI}
+_STYLES: Mapping[Style, str] = {Style.REGIONGPT: _REGIONGPT, Style.GPT4ROI: _GPT4ROI}
 
 
 def citing_section(plan: Plan) -> str:
-    """Return the card's section: whom to cite, each paper once."""
+    """Return the card's section of papers to cite, each once."""
     listed = "\n".join(f"- {paper}" for paper in dict.fromkeys(_papers(plan)))
     return f"## Citing\n\nPlease cite the owners of the sources you use:\n\n{listed}"
 
@@ -29,4 +29,4 @@ def _papers(plan: Plan) -> Iterator[str]:
     for source in plan.recipe.sources:
         if source.annotations is None:
             yield from dataset(source.name).papers
-    yield STYLES[plan.recipe.style]
+    yield _STYLES[plan.recipe.style]

@@ -1,4 +1,4 @@
-"""What a person reads of the leakage guard, in the card and on the console."""
+"""The text on the leakage guard in the card and on the console."""
 
 from rich.console import Console
 from rich.markup import escape
@@ -8,14 +8,14 @@ from schemas.ledger import Ledger, Stage
 from schemas.manifest import GuardList
 from schemas.rejection import Kind, Reason
 
-TITLE = "## Guard"
+_TITLE = "## Guard"
 
 
 def guard_section(plan: Plan, ledger: Ledger) -> str:
-    """Return the card's section: all lists, those missing as well, and what they removed."""
+    """Return the card's section: all lists, also missing ones, and the images they removed."""
     recipe = plan.recipe
     if not recipe.guard and not recipe.evaluation:
-        return f"{TITLE}\n\nNone: splits to train on may hold pictures that are evaluated on."
+        return f"{_TITLE}\n\nNone: splits to train on may hold pictures that are evaluated on."
     if not plan.guard.lists:
         return ""
     removed = {
@@ -25,14 +25,14 @@ def guard_section(plan: Plan, ledger: Ledger) -> str:
         if (account := ledger.account(source, split, Stage.GUARD, Kind.IMAGE)).rejected
     }
     lines = [
-        TITLE,
+        _TITLE,
         "",
         "No split to train on holds a picture of these evaluations, by its number in COCO, its id "
         "in Visual Genome or, as far as COCO val2017 and Visual Genome tell it, on Flickr.",
         "",
         "| evaluation | pictures | SHA-256 of their names | |",
         "|---|---:|---|---|",
-        *(_row(found) for found in plan.guard.lists),
+        *(_row(guard_list) for guard_list in plan.guard.lists),
     ]
     if removed:
         lines += ["", "Removed images:", ""]
@@ -40,31 +40,31 @@ def guard_section(plan: Plan, ledger: Ledger) -> str:
     return "\n".join(lines)
 
 
-def _row(found: GuardList) -> str:
-    remarks = [found.note] if found.note else []
-    remarks += [f"**not guarded**: {found.missing}"] if found.missing else []
-    digest = f"`{found.sha256}`" if found.sha256 else ""
-    cells = [f"`{found.name}`", f"{found.pictures:,}", digest, "; ".join(remarks)]
+def _row(guard_list: GuardList) -> str:
+    remarks = [guard_list.note] if guard_list.note else []
+    remarks += [f"**not guarded**: {guard_list.missing}"] if guard_list.missing else []
+    digest = f"`{guard_list.sha256}`" if guard_list.sha256 else ""
+    cells = [f"`{guard_list.name}`", f"{guard_list.pictures:,}", digest, "; ".join(remarks)]
     return f"| {' | '.join(cells)} |"
 
 
 def print_guard(plan: Plan) -> None:
-    """Print which evaluations' pictures a build keeps out of its splits to train on.
+    """Print the evaluations whose pictures a build keeps out of its splits to train on.
 
-    It goes to standard error, as all that is said before there is a result.
+    The text goes to standard error, as everything before the result.
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     lists = plan.guard.lists
-    if there := [found for found in lists if found.pictures]:
-        listed = ", ".join(f"{found.name} ({found.pictures:,})" for found in there)
+    if there := [guard_list for guard_list in lists if guard_list.pictures]:
+        listed = ", ".join(f"{guard_list.name} ({guard_list.pictures:,})" for guard_list in there)
         console.print(f"guard: no split to train on will hold pictures of {listed}")
     elif lists:
-        names = ", ".join(found.name for found in lists)
+        names = ", ".join(guard_list.name for guard_list in lists)
         console.print(f"[yellow]guard: no list is below the data root[/yellow]: {names}")
         return
-    for found in lists:
-        if found.note:
-            console.print(f"guard: {found.name} is {escape(found.note)}")
-        if found.missing:
-            what = f"[yellow]guard: missing of {found.name}[/yellow]"
-            console.print(f"{what}: {escape(found.missing)}")
+    for guard_list in lists:
+        if guard_list.note:
+            console.print(f"guard: {guard_list.name} is {escape(guard_list.note)}")
+        if guard_list.missing:
+            what = f"[yellow]guard: missing of {guard_list.name}[/yellow]"
+            console.print(f"{what}: {escape(guard_list.missing)}")

@@ -1,11 +1,11 @@
-"""What a data set's file declares of it.
+"""The declaration of a data set, and the request for one.
 
 A role names a file or a folder of a source, here and in `--path SOURCE.ROLE=PATH`:
 
     <split>    the file that holds a split, or lists it; where a user names one, only the splits
                so named are read
     images     the folder of the pictures
-    others     are called after what they hold, e.g. refs, relationships, metadata
+    others     are called after their content, e.g. refs, relationships, metadata
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -19,32 +19,33 @@ from schemas.sample import ImageInfo, Task
 from schemas.source import Entry, SplitInput, Store
 
 MAX_CAP = 1_000_000_000  # beyond any data set
-OWN_SPLIT = "train"  # what the split of a user's own file is called where it is not said
+OWN_SPLIT = "train"  # the split of a user's own file, where no name is given
 
 Number = Annotated[int, Field(ge=1, le=MAX_CAP)]
-Cap = Number | Literal["all"]  # how many regions, at most
+Cap = Number | Literal["all"]  # the largest number of regions
 DetectionNames = Literal["coco", "lvis"]  # whose categories a detector numbers
 
-NO_OWN_FILE = "none: it takes no file of your own; `paths` says where its owner's lie"
-BESIDE_OWN_FILE = "only beside `annotations`; `paths` says where its owner's files lie"
+_NO_YEAR = "none beside `annotations`"
+_NO_OWN_FILE = "none: it takes no file of your own; `paths` says where its owner's lie"
+_BESIDE_OWN_FILE = "only beside `annotations`; `paths` says where its owner's files lie"
 
 
 class SourceRequest(BaseModel):
-    """Which source a build takes, how much of it, and where it lies if not at its usual place."""
+    """A source that a build takes, its splits, tasks and caps, and where its files lie."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     splits: tuple[str, ...] | None = Field(default=None, min_length=1)  # None: all there are
-    tasks: tuple[Task, ...] | None = Field(default=None, min_length=1)  # None: all it is used for
+    tasks: tuple[Task, ...] | None = Field(default=None, min_length=1)  # None: all it has
     per_category: Cap | None = None  # regions; None: as the recipe says
-    per_image: Cap | None = None  # likewise
+    per_image: Cap | None = None  # regions; None: as the recipe says
     year: int | None = None  # for sources released more than once; None: the usual one
-    edition: str | None = None  # for sources of several files, one of which is read; likewise
+    edition: str | None = None  # for sources with several files; None: the usual one
     annotations: str | None = None  # a file in the source's format, instead of the owner's
     images: str | None = None  # the folder of that file's images
-    split: str | None = None  # what that file's split is called; None: `OWN_SPLIT`
-    label_set: str | None = None  # what the category names are called
+    split: str | None = None  # the name of that file's split; None: `OWN_SPLIT`
+    label_set: str | None = None  # the name of the set of category names, e.g. "COCO-80"
     detection_names: DetectionNames | None = None  # of categories that a detector uses
     paths: Mapping[str, str] = {}  # a file or folder, by its role, instead of the usual one
 
@@ -58,7 +59,7 @@ class DatasetSpec:
     licence: str
     obtain: str  # where a user gets the files
     splits: tuple[str, ...]
-    tasks: Mapping[Style, tuple[Task, ...]]  # what it is used for
+    tasks: Mapping[Style, tuple[Task, ...]]  # of conversations made from it
     boxes_per_image: Mapping[Style, int]  # caps of the papers; a style not named has none
     locate: Callable[[str, SourceRequest], list["Located"]]  # data root, request
     parse: Callable[[SplitInput, Store], Iterator[Entry]]
@@ -69,19 +70,19 @@ class DatasetSpec:
     # style, e.g. "referring_task"; None: each turn asks by itself.
     task_definition: str | None
     years: tuple[int, ...] = ()  # of its releases, where there are several
-    evaluations: tuple[Task, ...] = ()  # that it is used for
+    evaluations: tuple[Task, ...] = ()  # tasks that it is used to evaluate
     editions: tuple[str, ...] = ()  # the files of which one is read, where there are several
     own_file: bool = False  # whether `annotations` of a user's own are taken
 
     def misfits(self, request: SourceRequest) -> Iterator[str]:
-        """Yield what of a request would go unnoticed: each key, its value, what is expected."""
-        own = request.annotations is not None
-        beside = BESIDE_OWN_FILE if self.own_file else NO_OWN_FILE
+        """Yield the keys of a request that would go unnoticed, with value and expected value."""
+        own_file = request.annotations is not None
+        beside = _BESIDE_OWN_FILE if self.own_file else _NO_OWN_FILE
         for key, expected in (
-            ("annotations", None if self.own_file else NO_OWN_FILE),
-            ("images", None if own else beside),
-            ("split", None if own else beside),
-            ("year", "none beside `annotations`" if own else _one_of(self.years, request.year)),
+            ("annotations", None if self.own_file else _NO_OWN_FILE),
+            ("images", None if own_file else beside),
+            ("split", None if own_file else beside),
+            ("year", _NO_YEAR if own_file else _one_of(self.years, request.year)),
             ("edition", _one_of(self.editions, request.edition)),
             ("label_set", None if self._classifies() else "none: no prompt names its categories"),
             ("detection_names", _expected_names(request.paths)),
@@ -90,7 +91,7 @@ class DatasetSpec:
                 yield f"{key} {value!r}: expected {expected}"
 
     def faults(self, wording_sets: Collection[str]) -> Iterator[str]:
-        """Yield what is wrong with what is declared: the field, its value, what is expected.
+        """Yield the faults of the declaration: a field, its value, and the expected value.
 
         Args:
             wording_sets: names of all sets of wordings.
@@ -126,14 +127,14 @@ class Located:
 
 
 def _one_of(known: Sequence[object], value: object) -> str | None:
-    """Return what is expected instead of a value; None: it is known."""
+    """Return the expectation that a value fails; None where the value is known."""
     if value in known:
         return None
     return f"one of {', '.join(map(str, known))}" if known else "none: there is one only"
 
 
 def _expected_names(paths: Mapping[str, str]) -> str | None:
-    """Return what is expected instead of a detector's names; None: they are in place."""
+    """Return the expectation that names of a detector fail; None where they are in place."""
     if "detections" not in paths:
         return "none without a path of `detections`"
     return "none beside a path of `detection_names`" if "detection_names" in paths else None

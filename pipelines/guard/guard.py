@@ -1,11 +1,11 @@
-"""The leakage guard of a build: which pictures it keeps out of its splits to train on, and why."""
+"""The leakage guard of a build: the pictures that it keeps out of splits to train on, and why."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 from pipelines.datasets.catalog import dataset
-from pipelines.guard.lists import GUARDED, Listed, Places, is_training, read_lists
+from pipelines.guard.lists import GUARDED, DataRoot, Listed, is_training, read_lists
 from pipelines.guard.names import Namesakes
 from pipelines.recipes.recipe import Recipe
 from schemas.errors import InputFileError, UsageError
@@ -16,34 +16,35 @@ from transforms.guard import PictureName
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """What a build must keep out of its splits to train on."""
+    """The pictures that a build keeps out of its splits to train on."""
 
-    lists: tuple[GuardList, ...] = ()  # those wanted, missing ones among them
+    lists: tuple[GuardList, ...] = ()  # those that are read, also where files are missing
     # How pictures of the splits to train on are called, by source and split.
     picture_names: Mapping[tuple[str, str], PictureName] = field(default_factory=dict)
-    forbidden: Mapping[str, str] = field(default_factory=dict)  # name of a picture to its list
+    forbidden: Mapping[str, str] = field(default_factory=dict)  # names of pictures to lists
 
 
 def check_guard(guard: Guard, recipe: Recipe) -> None:
-    """See that there is a guard, and that no list is missing, nor a part of one.
+    """Check that there is a guard, and that no list is missing, nor a part of one.
 
     Raises:
-        UsageError: it is not so; says where a list was expected.
+        UsageError: the guard is off, or a list lacks files; says which ones.
     """
     if not recipe.guard and not recipe.evaluation:
         raise UsageError("--require-guard: the guard is turned off, by --no-guard or the recipe")
-    if lacking := [f"{found.name} ({found.missing})" for found in guard.lists if found.missing]:
+    lacking = [f"{item.name} ({item.missing})" for item in guard.lists if item.missing]
+    if lacking:
         raise UsageError(f"--require-guard: lists are missing: {'; '.join(lacking)}")
 
 
 def load_guard(recipe: Recipe, root: str, splits: tuple[SplitInput, ...]) -> Guard:
-    """Return the guard of a build; one that forbids nothing where the recipe wants none.
+    """Return the guard of a build; it forbids nothing where the recipe turns the guard off.
 
     A picture is forbidden under all names that are known of it.
 
     Raises:
         InputFileError: a list cannot be used.
-        UsageError: a path was named that no list lies at.
+        UsageError: the recipe names a path of a list that no list has, or a file that is missing.
     """
     picture_names = {
         (split.source, split.split): dataset(split.owner or split.source).picture_name
@@ -55,13 +56,13 @@ def load_guard(recipe: Recipe, root: str, splits: tuple[SplitInput, ...]) -> Gua
     if not wanted:
         return Guard()
     try:
-        found = list(read_lists(Places(root, _paths(recipe))))
+        read = list(read_lists(DataRoot(root, _paths(recipe))))
     except InputFileError as error:
         raise InputFileError(f"{error} Or leave the guard out with --no-guard.") from None
-    namesakes = Namesakes(names for listed in found for names in listed.names)
+    namesakes = Namesakes(names for listed in read for names in listed.names)
     forbidden: dict[str, str] = {}
     lists = []
-    for listed in found:
+    for listed in read:
         names = namesakes.of(listed.pictures)
         lists.append(_entry(listed, names))
         forbidden = dict.fromkeys(names, listed.name) | forbidden
@@ -69,7 +70,7 @@ def load_guard(recipe: Recipe, root: str, splits: tuple[SplitInput, ...]) -> Gua
 
 
 def _check_paths(recipe: Recipe, wanted: bool) -> None:
-    """A path that nothing reads would go unnoticed."""
+    """Refuse a path that nothing reads, which would go unnoticed."""
     for name, paths in recipe.guard_paths.items():
         roles = GUARDED.get(name, ()) if wanted else ()
         for role, path in paths.items():
@@ -82,7 +83,7 @@ def _check_paths(recipe: Recipe, wanted: bool) -> None:
 
 
 def _paths(recipe: Recipe) -> dict[str, Mapping[str, str]]:
-    """Return where lists may lie: where sources of the usual year do, and where the user says."""
+    """Return paths of files by source and role, but for sources of another year than the lists."""
     paths = {
         source.name: source.paths
         for source in recipe.sources

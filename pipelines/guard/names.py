@@ -1,4 +1,4 @@
-"""Which names are of one picture: Visual Genome's ids, COCO's numbers, ids of Flickr photos.
+"""The names of one picture in several data sets: COCO's number, Visual Genome's id, Flickr's id.
 
     {"image_id": 2315893, "url": ".../VG_100K_2/2315893.jpg", "coco_id": 366141, "flickr_id": null}
 
@@ -51,7 +51,7 @@ _PICTURES = msgspec.json.Decoder(_Pictures)
 
 
 class Namesakes:
-    """Finds all names of pictures of which one name is known."""
+    """All names of pictures, by each of their names."""
 
     def __init__(self, pictures: Iterable[Names]) -> None:
         self._by_name: dict[str, list[Names]] = defaultdict(list)
@@ -60,25 +60,25 @@ class Namesakes:
                 self._by_name[name].append(names)
 
     def of(self, names: Iterable[str]) -> frozenset[str]:
-        """Return some names with all others of the same pictures."""
-        found: set[str] = set()
+        """Return names together with all other names of the same pictures."""
+        known: set[str] = set()
         new = set(names)
         while new:
-            found |= new
+            known |= new
             pictures = (picture for name in new for picture in self._by_name.get(name, ()))
-            new = {name for picture in pictures for name in picture} - found
-        return frozenset(found)
+            new = {name for picture in pictures for name in picture} - known
+        return frozenset(known)
 
 
 def visual_genome_names(content: bytes, path: str) -> dict[ItemId, Names]:
-    """Return the names of all pictures in `image_data.json` by their ids, their own name first.
+    """Return the names of all pictures in `image_data.json` by id, Visual Genome's name first.
 
     Raises:
-        InputFileError: it is no JSON list.
+        InputFileError: the content is no JSON list.
     """
     items = vg_json.decode_list(content, path)
-    found, _ = vg_json.index_items(items, _VG_PICTURE, "image_data")
-    return {image_id: _names(image) for image_id, image in found.items()}
+    images, _ = vg_json.index_items(items, _VG_PICTURE, "image_data")
+    return {image_id: _names(image) for image_id, image in images.items()}
 
 
 def _names(image: _VgPicture) -> Names:
@@ -90,9 +90,9 @@ def _names(image: _VgPicture) -> Names:
 
 
 def coco_val_names(content: bytes, path: str) -> list[Names]:
-    """Return the names of all pictures in a file of COCO's layout, COCO's own name first.
+    """Return the names of all pictures in a file in COCO's layout, COCO's name first.
 
-    An image that cannot be read is none: no evaluation can use it either.
+    An item that is no image is left out: no evaluation can use it either.
 
     Raises:
         InputFileError: the file as a whole cannot be used.
@@ -104,13 +104,13 @@ def coco_val_names(content: bytes, path: str) -> list[Names]:
             f"{path} ({len(content)} bytes) is not a whole COCO annotation file: {error}. Expected "
             "a JSON object with a list of images: fetch it again."
         ) from None
-    found: list[Names] = []
+    names: list[Names] = []
     for raw in items:
         try:
             image = decode_json(_COCO_PICTURE, raw)
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
         photo = _PHOTO_URL.fullmatch(image.flickr_url)
-        own = coco_file_name(image.file_name) or coco_name(image.id)
-        found.append((own, flickr_name(photo[1])) if photo else (own,))
-    return found
+        name = coco_file_name(image.file_name) or coco_name(image.id)
+        names.append((name, flickr_name(photo[1])) if photo else (name,))
+    return names

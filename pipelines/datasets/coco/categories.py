@@ -34,7 +34,7 @@ COCO_CATEGORIES: Mapping[int, str] = dict(zip(_COCO_IDS, COCO_NAMES, strict=True
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Categories:
-    """Names by category id, in the order of the ids; and what is wrong with the others."""
+    """Names by category id, in the order of the ids; and the items and ids that cannot be used."""
 
     names: dict[ItemId, str]  # the owner's spelling
     unusable: dict[ItemId, Rejected]

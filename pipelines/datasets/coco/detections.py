@@ -24,10 +24,10 @@ from schemas.rejection import Kind, Reason, Rejected
 from schemas.source import Entry, SourceRegion, SplitInput, Store
 
 _LVIS_NAMES = 1_203  # categories of LVIS v1
-MIN_SCORE = 0.3  # a score must exceed it
-MIN_SIDE = 0.02  # of the picture's width and height, which a box must exceed
+_MIN_SCORE = 0.3  # a score must exceed it
+_MIN_SIDE = 0.02  # of the picture's width and height, which a box must exceed
 MAX_BOXES = 100  # boxes of one picture
-MAX_UNSURE_BOXES = 10  # boxes taken where none exceeds the floors
+_MAX_UNSURE_BOXES = 10  # boxes taken where none exceeds the floors
 
 Names = Mapping[int, str]
 
@@ -133,7 +133,7 @@ def distinct_detections(
 
 
 def surest(regions: Sequence[SourceRegion]) -> list[SourceRegion]:
-    """Return detections by descending score, and by their ids where that is the same."""
+    """Return detections by descending score, those of one score by their ids."""
     return sorted(regions, key=lambda region: (-(region.score or 0), region.region_id))
 
 
@@ -147,7 +147,7 @@ def best_detections(regions: Sequence[SourceRegion], width: int, height: int) ->
     """
     ordered = surest(regions)
     passing = [region for region in ordered if _passes(region, width, height)]
-    return (passing or ordered[:MAX_UNSURE_BOXES])[:MAX_BOXES]
+    return (passing or ordered[:_MAX_UNSURE_BOXES])[:MAX_BOXES]
 
 
 def _region(raw: Raw, names: Names) -> SourceRegion:
@@ -173,7 +173,7 @@ def _region(raw: Raw, names: Names) -> SourceRegion:
 def _passes(region: SourceRegion, width: int, height: int) -> bool:
     x0, y0, x1, y1 = region.bbox
     score = region.score or 0
-    return score > MIN_SCORE and x1 - x0 > MIN_SIDE * width and y1 - y0 > MIN_SIDE * height
+    return score > _MIN_SCORE and x1 - x0 > _MIN_SIDE * width and y1 - y0 > _MIN_SIDE * height
 
 
 def _category(raw: Raw) -> int | None:

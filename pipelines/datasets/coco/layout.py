@@ -1,4 +1,4 @@
-"""From a file in COCO's layout to entries; for COCO itself and every owner who borrowed it.
+"""From a file in COCO's layout to entries; for COCO itself and every owner who uses its layout.
 
 The flow:
 1. decode the file to undecoded items, index images and categories, group annotations by image;
@@ -37,7 +37,7 @@ from schemas.source import (
     Volume,
 )
 
-UNKNOWN_BOX: Box = (math.nan,) * 4
+_UNKNOWN_BOX: Box = (math.nan,) * 4
 
 
 def _all_pictures(split: SplitInput, store: Store) -> Mapping[str, int]:
@@ -57,7 +57,7 @@ def parse_coco_layout(
     Args:
         split: with the file under the split's name.
         store: to read it from.
-        name_labels: returns what the set of category names is called.
+        name_labels: returns the name of a set of category names, e.g. `COCO-80`.
         images: decodes an item of `images`.
         list_pictures: returns the sizes in bytes of the pictures, by name below their folder.
 
@@ -121,7 +121,7 @@ def usable_images(
     images: Mapping[ItemId, CocoImage],
     sizes: Mapping[str, int],
 ) -> tuple[dict[ItemId, ImageInfo], list[Refused]]:
-    """Return the images that have their picture, by id, and the others with what is wrong."""
+    """Return the images that have their picture, by id; and the others, each with its fault."""
     refused: list[Refused] = []
     licences, _ = coco_json.index_items(file.licenses, coco_json.LICENCE, "licenses")
     usable: dict[ItemId, ImageInfo] = {}
@@ -155,14 +155,14 @@ def without_image(
     usable: Mapping[ItemId, ImageInfo],
     refused: Mapping[str, Rejected],
 ) -> Iterator[Entry]:
-    """Yield what becomes of annotations whose images were refused, left out, or never declared."""
+    """Yield counts and rejections of annotations whose image is refused, left out or undeclared."""
     for item_id, annotations in groups.items():
         if item_id in usable:
             yield Count(Kind.ANNOTATION, "sampled_out", len(annotations))
             continue
         cause = Rejected(Reason.UNKNOWN_IMAGE, f"image_id {item_id} is not among the images")
-        if found := refused.get(str(item_id)):
-            cause = Rejected(Reason.IMAGE_REJECTED, f"image {item_id}: {found.reason}")
+        if refusal := refused.get(str(item_id)):
+            cause = Rejected(Reason.IMAGE_REJECTED, f"image {item_id}: {refusal.reason}")
         ids = [coco_json.id_of(item) for item in annotations]
         yield from rejections(split, Kind.ANNOTATION, [(item_id, cause) for item_id in ids])
 
@@ -170,35 +170,35 @@ def without_image(
 def read_regions(
     split: SplitInput, annotations: Sequence[Undecoded], categories: Categories
 ) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
-    """Yield the annotations of one image that cannot be used, and return its regions."""
+    """Yield the rejected annotations of one image, and return its regions."""
     regions = []
     for item in annotations:
         try:
-            found = item if isinstance(item, CocoAnnotation) else ANNOTATION.decode(item)
+            annotation = item if isinstance(item, CocoAnnotation) else ANNOTATION.decode(item)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             cause = malformed(error)
             yield rejection(split, Kind.ANNOTATION, coco_json.id_of(item), cause)
             continue
         try:
-            regions.append(_region(found, categories))
+            regions.append(_region(annotation, categories))
         except Rejected as cause:
-            yield rejection(split, Kind.ANNOTATION, str(found.id), cause)
+            yield rejection(split, Kind.ANNOTATION, str(annotation.id), cause)
     regions.sort(key=lambda region: (len(region.region_id), region.region_id))
     return tuple(regions)
 
 
-def _region(found: CocoAnnotation, categories: Categories) -> SourceRegion:
-    x, y, width, height = found.bbox
-    box = UNKNOWN_BOX
+def _region(annotation: CocoAnnotation, categories: Categories) -> SourceRegion:
+    x, y, width, height = annotation.bbox
+    box = _UNKNOWN_BOX
     if x is not None and y is not None and width is not None and height is not None:
         box = xyxy(x, y, width, height)
     return SourceRegion(
-        str(found.id),
+        str(annotation.id),
         box,
-        categories.name_of(found.category_id),
-        bool(found.iscrowd),
+        categories.name_of(annotation.category_id),
+        bool(annotation.iscrowd),
         None,
-        bytes(found.segmentation),
+        bytes(annotation.segmentation),
     )
 
 

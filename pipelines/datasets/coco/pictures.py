@@ -1,9 +1,9 @@
-"""COCO's pictures, which other data sets annotate too: where they lie, and by which name.
+"""COCO's pictures, which other data sets annotate too: their folders, names and paper.
 
     coco/train2014/COCO_train2014_000000460986.jpg    coco/train2017/000000460986.jpg
 
-The releases of 2014 and 2017 hold the same pictures, dealt out to other splits, so the number
-alone tells which picture is meant.
+The releases of 2014 and 2017 hold the same pictures in other splits, so the number alone identifies
+a picture.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,14 +24,14 @@ def list_pictures(
     """Return the sizes in bytes of COCO's pictures, by folder and name: `val2017/000000000139.jpg`.
 
     Args:
-        split: whose folder of pictures holds COCO's folders.
-        store: to list them in.
-        folders: those to look into; not all of them need be there.
+        split: its folder of pictures holds COCO's folders.
+        store: to list the folders in.
+        folders: names of the folders; some may be missing.
 
     Raises:
         InputFileError: none of the folders can be listed.
     """
-    found: dict[str, int] = {}
+    listing: dict[str, int] = {}
     problems = []
     for folder in folders:
         try:
@@ -39,17 +39,17 @@ def list_pictures(
         except InputFileError as error:  # few have all four
             problems.append(str(error))
             continue
-        found.update((f"{folder}/{name}", size) for name, size in sizes.items())
+        listing.update((f"{folder}/{name}", size) for name, size in sizes.items())
     if len(problems) == len(folders):
         raise InputFileError(
             f"{split.pictures}: expected one of COCO's folders of pictures ({', '.join(folders)}), "
             f"or several; {problems[0]}"
         )
-    return found
+    return listing
 
 
 def find_picture(number: int, listing: Mapping[str, int]) -> str:
-    """Return the name of a picture where it lies, or where it would first be looked for."""
+    """Return the name of a picture in the listing; where it is missing, the name it should have."""
     names = list(_names(number))
     return next((name for name in names if name in listing), names[0])
 

@@ -25,7 +25,7 @@ from schemas.source import SplitInput
 
 
 class _Identified(msgspec.Struct):
-    """An item with an id; `7` and `"7"` are one id, for both are written down alike."""
+    """An item with an id; `7` and `"7"` are one id, for both are written alike in a build."""
 
     id: ItemId
 
@@ -48,7 +48,7 @@ class CocoImage(_Identified):
 
 
 class CocoLink(_Identified):
-    """What ties an annotation to its image."""
+    """The ids of an annotation and its image."""
 
     image_id: ItemId
 
@@ -58,14 +58,14 @@ class CocoLink(_Identified):
 
 
 class _NumberLink(msgspec.Struct, gc=False):
-    """The same where both ids are numbers, as they should be; much faster to read."""
+    """The ids of an annotation and its image as numbers, the usual case; much faster to read."""
 
     id: int
     image_id: int
 
 
 class CocoAnnotation(msgspec.Struct, gc=False):
-    """An item of `annotations`; the box is xywh in pixels. Its ids are as they are written."""
+    """An item of `annotations`; the box is xywh in pixels, the ids are as written in the file."""
 
     id: ItemId
     image_id: ItemId
@@ -78,25 +78,25 @@ class CocoAnnotation(msgspec.Struct, gc=False):
 Undecoded = CocoAnnotation | Raw  # an annotation, or the slice that may hold one
 
 
-Annotation = TypeVar("Annotation")
+_Annotation = TypeVar("_Annotation")
 
 
-class CocoFile(msgspec.Struct, Generic[Annotation]):
+class CocoFile(msgspec.Struct, Generic[_Annotation]):
     """A whole file; its annotations are all decoded, or none is."""
 
     images: list[Raw]
-    annotations: list[Annotation]
+    annotations: list[_Annotation]
     categories: list[Raw]
     licenses: list[Raw] = []
 
 
-class CocoCategory(_Identified):
+class _CocoCategory(_Identified):
     """An item of `categories`."""
 
     name: str
 
 
-class CocoLicence(_Identified):
+class _CocoLicence(_Identified):
     """An item of `licenses`."""
 
     name: str
@@ -109,15 +109,15 @@ IMAGE = msgspec.json.Decoder(CocoImage)
 ANNOTATION = msgspec.json.Decoder(CocoAnnotation)
 LINK = msgspec.json.Decoder(CocoLink)
 _NUMBER_LINK = msgspec.json.Decoder(_NumberLink)
-CATEGORY = msgspec.json.Decoder(CocoCategory)
-LICENCE = msgspec.json.Decoder(CocoLicence)
+CATEGORY = msgspec.json.Decoder(_CocoCategory)
+LICENCE = msgspec.json.Decoder(_CocoLicence)
 
 
 def decode_file(content: bytes, path: str) -> CocoFile[CocoAnnotation] | CocoFile[Raw]:
     """Return the file's items.
 
     Raises:
-        InputFileError: it is no JSON, or has not COCO's lists; says where, and what was expected.
+        InputFileError: the content is no JSON, or lacks COCO's lists; says where the fault is.
     """
     try:
         return _decode_sound(content) or decode_json(_ANY_FILE, content)
@@ -132,33 +132,33 @@ def decode_file(content: bytes, path: str) -> CocoFile[CocoAnnotation] | CocoFil
 def _decode_sound(content: bytes) -> CocoFile[CocoAnnotation] | None:
     """Return the file if all its annotations are well formed, their ids numbers and unique."""
     try:
-        found = _SOUND_FILE.decode(content)
+        file = _SOUND_FILE.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    ids = {annotation.id for annotation in found.annotations}
-    linked = {annotation.image_id for annotation in found.annotations}
-    sound = len(ids) == len(found.annotations) and {type(key) for key in ids | linked} <= {int}
-    return found if sound else None
+    ids = {annotation.id for annotation in file.annotations}
+    linked = {annotation.image_id for annotation in file.annotations}
+    sound = len(ids) == len(file.annotations) and {type(key) for key in ids | linked} <= {int}
+    return file if sound else None
 
 
-Item = TypeVar("Item", CocoImage, CocoLicence)
+_Item = TypeVar("_Item", CocoImage, _CocoLicence)
 
 
 def index_items(
-    items: Sequence[Raw], decoder: msgspec.json.Decoder[Item], name: str
-) -> tuple[dict[ItemId, Item], list[Refused]]:
+    items: Sequence[Raw], decoder: msgspec.json.Decoder[_Item], name: str
+) -> tuple[dict[ItemId, _Item], list[Refused]]:
     """Return items by id, and those refused.
 
     Of items that share an id and differ, the one whose text sorts first is taken, so that the
     choice does not depend on the order in the file.
     """
-    taken: dict[ItemId, tuple[Raw, Item]] = {}
+    taken: dict[ItemId, tuple[Raw, _Item]] = {}
     refused: list[Refused] = []
     for position, raw in enumerate(items):
         try:
             item = decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            refused.append((_id_or_place(raw, f"{name}[{position}]"), malformed(error)))
+            refused.append((_id_or_position(raw, f"{name}[{position}]"), malformed(error)))
             continue
         if item.id in taken:
             refused.append((str(item.id), _duplicate(name, item.id)))
@@ -171,7 +171,7 @@ def index_items(
 def group_annotations(
     file: CocoFile[CocoAnnotation] | CocoFile[Raw], split: SplitInput
 ) -> tuple[dict[ItemId, list[Undecoded]], list[Refused]]:
-    """Return the annotations of a part's images, by image id, and those it refuses."""
+    """Return the annotations of a part's images, by image id, and the annotations refused."""
     groups: dict[ItemId, list[Undecoded]] = {}
     foreign: set[ItemId] = set()
     refused: list[Refused] = []
@@ -191,7 +191,7 @@ def group_annotations(
 def _linked(
     items: Sequence[Undecoded], split: SplitInput, refused: list[Refused]
 ) -> Iterator[tuple[ItemId, Undecoded]]:
-    """Yield annotations with the ids of their images; the leading part refuses what has none."""
+    """Yield annotations with the ids of their images; the leading part refuses others."""
     for position, item in enumerate(items):
         if not isinstance(item, Raw):
             yield item.image_id, item
@@ -216,11 +216,11 @@ def link_of(raw: Raw) -> CocoLink | _NumberLink:
         return LINK.decode(raw)
 
 
-def _id_or_place(raw: Raw, place: str) -> str:
+def _id_or_position(raw: Raw, position: str) -> str:
     try:
         return str(IDENTIFIED.decode(raw).id)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return place
+        return position
 
 
 def _duplicate(name: str, item_id: ItemId | None) -> Rejected:
@@ -230,7 +230,10 @@ def _duplicate(name: str, item_id: ItemId | None) -> Rejected:
 def _drop_repeated(
     groups: dict[ItemId, list[Undecoded]], items: Sequence[Undecoded]
 ) -> Iterator[Refused]:
-    """Leave one annotation of each id; the file was decoded at once only if none repeats."""
+    """Leave one annotation of each id, and yield the others as refused.
+
+    Only a file that was not decoded at once can repeat an id.
+    """
     slices = [item for item in items if isinstance(item, Raw)]
     numbers = Counter(map(_id_of, slices))
     first: dict[ItemId | None, Raw] = {}

@@ -21,8 +21,8 @@ from schemas.errors import InputFileError, UsageError
 from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
 
-LICENCE = "CC BY 4.0"
-PAPERS = (COCO_PAPER,)
+_LICENCE = "CC BY 4.0"
+_PAPERS = (COCO_PAPER,)
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
@@ -33,14 +33,14 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
     if request.annotations is not None:
         return [_own_file(request, request.annotations)]
     year = request.year or SPEC.years[-1]
-    own, below = request.paths, f"{root}/coco"
+    paths, below = request.paths, f"{root}/coco"
     return [
         Located(
             split=split,
-            files={split: own.get(split, f"{below}/annotations/instances_{split}{year}.json")},
-            pictures=own.get("images", f"{below}/{split}{year}"),
-            folder="" if "images" in own else f"coco/{split}{year}",
-            licence=LICENCE,
+            files={split: paths.get(split, f"{below}/annotations/instances_{split}{year}.json")},
+            pictures=paths.get("images", f"{below}/{split}{year}"),
+            folder="" if "images" in paths else f"coco/{split}{year}",
+            licence=_LICENCE,
         )
         for split in SPEC.splits
     ]
@@ -83,7 +83,7 @@ def _name_labels(split: SplitInput, names: Sequence[str]) -> str:
 SPEC = DatasetSpec(
     name="coco",
     title="COCO detection",
-    licence=LICENCE,
+    licence=_LICENCE,
     obtain="https://cocodataset.org/#download: the images and the trainval annotations of a year",
     years=(2014, 2017),
     splits=("train", "val"),
@@ -94,6 +94,6 @@ SPEC = DatasetSpec(
     locate=locate,
     parse=parse,
     picture_name=coco_picture,
-    papers=PAPERS,
+    papers=_PAPERS,
     task_definition=None,
 )

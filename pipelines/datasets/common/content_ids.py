@@ -1,4 +1,7 @@
-"""Ids for items whose owner gives them none: made of what they say, so that no order matters."""
+"""Ids for items whose owner gives them none: a digest of their content, whatever their order.
+
+content_id("17", b"[1,2]")  ->  "17.36d10fd7356b55ce"        (a name and 16 hexadecimal digits)
+"""
 
 from hashlib import blake2b
 

@@ -1,4 +1,4 @@
-"""What every source does with what it read: rejections in one form, images checked and limited."""
+"""Entries of every source: rejections in one form, images checked against a listing and limited."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
@@ -9,11 +9,11 @@ from schemas.rejection import Kind, Reason, Rejected, Rejection
 from schemas.sample import ImageInfo
 from schemas.source import Entry, SplitInput
 
-MAX_IMAGE_BYTES = 256 * 1024 * 1024
-MAX_SIDE = 65_500  # pixels; the largest a JPEG can have
+_MAX_IMAGE_BYTES = 256 * 1024 * 1024
+_MAX_SIDE = 65_500  # pixels; the largest a JPEG can have
 
-Refused = tuple[str, Rejected]  # an item's id, or its place in the file, and why
-Key = TypeVar("Key")
+Refused = tuple[str, Rejected]  # an item's id, or its position like "images[3]", and why
+_Key = TypeVar("_Key")
 
 
 def rejections(split: SplitInput, kind: Kind, refused: Iterable[Refused]) -> Iterator[Entry]:
@@ -34,13 +34,13 @@ def rejection(split: SplitInput, kind: Kind, item_id: str, cause: Rejected) -> R
     )
 
 
-def limited(split: SplitInput, image_ids: Iterable[Key]) -> set[Key]:
-    """Return as many of the images as the split's limit allows, chosen by the hash of their ids."""
-    found = list(image_ids)
-    if split.limit is None or split.limit >= len(found):
-        return set(found)
-    at = (split.seed, "limit", split.owner or split.source, split.split)
-    ranked = sorted((rank(*at, str(image_id)), str(image_id), image_id) for image_id in found)
+def limited(split: SplitInput, image_ids: Iterable[_Key]) -> set[_Key]:
+    """Return the images that the split's limit allows, chosen by the hash of their ids."""
+    candidates = list(image_ids)
+    if split.limit is None or split.limit >= len(candidates):
+        return set(candidates)
+    seeds = (split.seed, "limit", split.owner or split.source, split.split)
+    ranked = sorted((rank(*seeds, str(name)), str(name), name) for name in candidates)
     return {image_id for _, _, image_id in ranked[: split.limit]}
 
 
@@ -55,31 +55,31 @@ def image_info(
     """Return an image that can be used, as far as its folder's listing tells.
 
     Args:
-        split: whose image it is.
+        split: of the image.
         image_id: unique in the split.
         file_name: the owner's, below the split's folder of images.
-        size: width and height as annotated, pixels; None where the owner states none.
+        size: width and height as annotated, pixels; None where the owner does not state it.
         listing: sizes in bytes of the files in that folder.
         licence: of the image and its annotations.
 
     Raises:
-        Rejected: an unsafe name, an impossible size, or no such file, or one too large.
+        Rejected: the name is unsafe, the size impossible, or the file missing, empty or too large.
     """
     name = check_file_name(file_name)
     width, height = size or (None, None)
-    if size and not all(0 < side <= MAX_SIDE for side in size):
+    if size and not all(0 < side <= _MAX_SIDE for side in size):
         raise Rejected(
             Reason.IMAGE_BAD_SIZE,
-            f"annotated as {width} x {height}, expected sides of 1 to {MAX_SIDE}",
+            f"annotated as {width} x {height}, expected sides of 1 to {_MAX_SIDE}",
         )
     size_bytes = listing.get(name)
     if size_bytes is None:
         raise Rejected(Reason.IMAGE_MISSING, f"no file {name!r} in {split.folder or 'the folder'}")
     if size_bytes == 0:
         raise Rejected(Reason.IMAGE_EMPTY, f"{name!r} has no bytes")
-    if size_bytes > MAX_IMAGE_BYTES:
+    if size_bytes > _MAX_IMAGE_BYTES:
         raise Rejected(
-            Reason.IMAGE_OVER_BYTE_CAP, f"{size_bytes} bytes, at most {MAX_IMAGE_BYTES} are read"
+            Reason.IMAGE_OVER_BYTE_CAP, f"{size_bytes} bytes, at most {_MAX_IMAGE_BYTES} are read"
         )
     return ImageInfo(
         source=split.source,

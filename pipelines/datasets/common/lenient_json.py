@@ -1,7 +1,10 @@
 """JSON as Python's own `json` module writes it, which is not always JSON.
 
-It writes NaN as a bare word, and half a surrogate pair as an escape. Where a file holds them they
-are read as null and as a replacement character, and judged like any other value.
+That module writes NaN as a bare word, and half a surrogate pair as an escape:
+
+    {"bbox": [NaN, 1, 2, 3], "name": "\\ud83d"}
+
+They are read as null and as a replacement character, and checked like any other value.
 """
 
 import re
@@ -9,18 +12,18 @@ from typing import TypeVar
 
 import msgspec
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _WORD = re.compile(rb'"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)\b')
 _HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _SURROGATE = re.compile(rb"(\\\\|%b%b)|%b|%b" % (_HIGH, _LOW, _HIGH, _LOW))
 
 
-def decode_json(decoder: msgspec.json.Decoder[T], content: bytes | msgspec.Raw) -> T:
-    """Return what the decoder makes of the content.
+def decode_json(decoder: msgspec.json.Decoder[_T], content: bytes | msgspec.Raw) -> _T:
+    """Return the content decoded, NaN and lone surrogates replaced.
 
     Raises:
-        msgspec.DecodeError: it is no JSON even so, or (a subclass) not what the decoder expects.
+        msgspec.DecodeError: the content is no JSON even so, or (a subclass) of another type.
     """
     try:
         return decoder.decode(content)
@@ -30,7 +33,7 @@ def decode_json(decoder: msgspec.json.Decoder[T], content: bytes | msgspec.Raw) 
         return decoder.decode(_WORD.sub(_as_json, bytes(content)))
 
 
-def _as_json(found: re.Match[bytes]) -> bytes:
-    if not found[0].startswith(b'"'):
+def _as_json(match: re.Match[bytes]) -> bytes:
+    if not match[0].startswith(b'"'):
         return b"null"
-    return _SURROGATE.sub(lambda escape: escape[1] or rb"\ufffd", found[0])
+    return _SURROGATE.sub(lambda escape: escape[1] or rb"\ufffd", match[0])

@@ -1,4 +1,4 @@
-"""File names out of an owner's file: data, so never trusted to stay where they belong."""
+"""File names in an owner's file: foreign data, so each is checked to stay below its folder."""
 
 import re
 from pathlib import PurePosixPath, PureWindowsPath
@@ -13,7 +13,7 @@ def check_file_name(name: str) -> str:
     """Return the name, a relative path with forward slashes.
 
     Raises:
-        Rejected: it is empty, absolute, a URL, or steps out of its folder.
+        Rejected: the name is empty, absolute, a URL, or leads out of its folder.
     """
     if _PLAIN.fullmatch(name):
         return name

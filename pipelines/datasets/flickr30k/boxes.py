@@ -25,21 +25,21 @@ from pipelines.datasets.common.entries import Refused
 from schemas.rejection import Reason, Rejected
 from schemas.source import SourceRegion
 
-NOT_VISUAL = "0"  # the chain of every phrase that means nothing to be seen
-SIDES = ("xmin", "ymin", "xmax", "ymax")
+_NOT_VISUAL = "0"  # the chain of every phrase for nothing that can be seen
+_SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 _PIXELS = re.compile(r"-?[0-9]{1,9}")
 
-OwnerBox = tuple[int, int, int, int]  # xmin, ymin, xmax, ymax; pixels, 1-based, inclusive
+_OwnerBox = tuple[int, int, int, int]  # xmin, ymin, xmax, ymax; pixels, 1-based, inclusive
 
 
 class Annotation(msgspec.Struct, frozen=True, kw_only=True):
-    """What one XML file says."""
+    """The content of one XML file."""
 
-    picture: str | None  # the file it is about
-    size: tuple[int, int] | None  # of that picture, width and height in pixels; None: not told
+    picture: str | None  # the file name of the picture
+    size: tuple[int, int] | None  # of that picture, width and height in pixels; None: not stated
     regions: tuple[SourceRegion, ...]  # from left to right
-    chains: Mapping[str, tuple[str, ...]]  # a chain's regions by their ids, from left to right
+    chains: Mapping[str, tuple[str, ...]]  # ids of a chain's regions, from left to right
     refused: tuple[Refused, ...]  # its other objects
 
 
@@ -47,26 +47,26 @@ NO_ANNOTATION = Annotation(picture=None, size=None, regions=(), chains={}, refus
 
 
 def parse_annotation(content: bytes, image_id: str) -> Annotation:
-    """Return what an XML file says of its picture; objects that cannot be used stand apart.
+    """Return the boxes and chains in an XML file; objects that cannot be used are listed apart.
 
     A region's id is the picture's with the box as its owner wrote it, for objects have no id of
     their own. Objects with the very same box are one region, which has the chains of all; those
     after the first are refused as `duplicate`.
 
     Raises:
-        Rejected: it is no XML, or more than plain elements (`unreadable_file`).
+        Rejected: the content is no XML, or more than plain elements (`unreadable_file`).
     """
     root = _root(content)
-    boxes: dict[OwnerBox, list[tuple[str, ...]]] = {}
+    boxes: dict[_OwnerBox, list[tuple[str, ...]]] = {}
     refused: list[Refused] = []
-    for place, found in enumerate(root.findall("object"), start=1):
+    for position, element in enumerate(root.findall("object"), start=1):
         try:
-            chains, box = _chains(found), _box(found)
+            chains, box = _chains(element), _box(element)
         except Rejected as cause:
-            refused.append((f"{image_id}/object {place}", cause))
+            refused.append((f"{image_id}/object {position}", cause))
             continue
         if box is None:
-            refused.append((f"{image_id}/{'+'.join(chains)}", _boxless(found)))
+            refused.append((f"{image_id}/{'+'.join(chains)}", _boxless(element)))
         else:
             boxes.setdefault(box, []).append(chains)
     for box, groups in boxes.items():
@@ -85,7 +85,7 @@ def checked_size(annotation: Annotation, image_id: str) -> tuple[int, int]:
     """Return the width and height that an annotation states of a picture, in pixels.
 
     Raises:
-        Rejected: it states none, or is about another picture (`malformed`).
+        Rejected: the annotation states no size, or another picture (`malformed`).
     """
     picture = (annotation.picture or "").strip()
     if picture != f"{image_id}.jpg":
@@ -110,28 +110,28 @@ def _root(content: bytes) -> Element:
     raise Rejected(Reason.UNREADABLE_FILE, "holds a DOCTYPE, expected plain elements only")
 
 
-def _chains(found: Element) -> tuple[str, ...]:
-    chains = {(name.text or "").strip() for name in found.findall("name")}
+def _chains(element: Element) -> tuple[str, ...]:
+    chains = {(name.text or "").strip() for name in element.findall("name")}
     if not chains or "" in chains:
         raise Rejected(Reason.MALFORMED, "no name, expected one or more, each the id of a chain")
     return tuple(sorted(chains))
 
 
-def _box(found: Element) -> OwnerBox | None:
+def _box(element: Element) -> _OwnerBox | None:
     """Return the box of an object, or None where its owner says that it has none."""
-    boxes = found.findall("bndbox")
-    if not boxes and (found.find("scene") is not None or found.find("nobndbox") is not None):
+    boxes = element.findall("bndbox")
+    if not boxes and (element.find("scene") is not None or element.find("nobndbox") is not None):
         return None
     if len(boxes) != 1:
         raise Rejected(
             Reason.MALFORMED, f"{len(boxes)} bndbox, expected one, or scene and nobndbox instead"
         )
-    xmin, ymin, xmax, ymax = (_pixels(boxes[0], side) for side in SIDES)
+    xmin, ymin, xmax, ymax = (_pixels(boxes[0], side) for side in _SIDES)
     return xmin, ymin, xmax, ymax
 
 
-def _pixels(found: Element, name: str) -> int:
-    text = (found.findtext(name) or "").strip()
+def _pixels(element: Element, name: str) -> int:
+    text = (element.findtext(name) or "").strip()
     if not _PIXELS.fullmatch(text):
         raise Rejected(
             Reason.MALFORMED, f"{name} is {text[:40]!r}, expected a whole number of pixels"
@@ -147,33 +147,33 @@ def _size(root: Element) -> tuple[int, int] | None:
         return None
 
 
-def _xyxy(box: OwnerBox) -> tuple[float, float, float, float]:
+def _xyxy(box: _OwnerBox) -> tuple[float, float, float, float]:
     xmin, ymin, xmax, ymax = box
     return xmin - 1.0, ymin - 1.0, float(xmax), float(ymax)
 
 
-def _region_id(image_id: str, box: OwnerBox) -> str:
+def _region_id(image_id: str, box: _OwnerBox) -> str:
     return f"{image_id}/{','.join(map(str, box))}"
 
 
 def _regions_of_chains(
-    image_id: str, boxes: Mapping[OwnerBox, Sequence[tuple[str, ...]]]
+    image_id: str, boxes: Mapping[_OwnerBox, Sequence[tuple[str, ...]]]
 ) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
+    regions: dict[str, tuple[str, ...]] = {}
     for box in sorted(boxes):
-        for chain in sorted(set().union(*boxes[box]) - {NOT_VISUAL}):
-            found[chain] = (*found.get(chain, ()), _region_id(image_id, box))
-    return found
+        for chain in sorted(set().union(*boxes[box]) - {_NOT_VISUAL}):
+            regions[chain] = (*regions.get(chain, ()), _region_id(image_id, box))
+    return regions
 
 
-def _boxless(found: Element) -> Rejected:
+def _boxless(element: Element) -> Rejected:
     flags = ", ".join(
-        f"{name} {found.findtext(name, 'not given')}" for name in ("scene", "nobndbox")
+        f"{name} {element.findtext(name, 'not given')}" for name in ("scene", "nobndbox")
     )
     return Rejected(Reason.NO_REGIONS, f"has no box, as its owner says: {flags}"[:200])
 
 
-def _repeated(box: OwnerBox, chains: Sequence[str]) -> Rejected:
+def _repeated(box: _OwnerBox, chains: Sequence[str]) -> Rejected:
     return Rejected(
         Reason.DUPLICATE, f"chains {', '.join(chains)}: another object has the same box {box}"
     )

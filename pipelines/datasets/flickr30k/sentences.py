@@ -14,7 +14,7 @@ from pipelines.datasets.common.entries import Refused
 from schemas.item import GroundedCaption, Mention, Passage
 from schemas.rejection import Reason, Rejected
 
-SENTENCES = 5  # of each picture
+_SENTENCES = 5  # of each picture
 
 _PHRASE = re.compile(r"\[/EN#(?P<chain>[0-9]+)(?:/[^\s/\[\]]+)+ (?P<words>[^\[\]]+)\]")
 _BRACKET = re.compile(r"[\[\]]")
@@ -33,12 +33,12 @@ def parse_sentences(
     lines = content.removesuffix(b"\n").split(b"\n") if content else []
     captions: list[GroundedCaption] = []
     refused: list[Refused] = []
-    for number in range(max(len(lines), SENTENCES)):
+    for number in range(max(len(lines), _SENTENCES)):
         item_id = f"{image_id}#{number}"
         try:
-            if number >= min(len(lines), SENTENCES):
+            if number >= min(len(lines), _SENTENCES):
                 raise Rejected(
-                    Reason.MALFORMED, f"line {number + 1} of {len(lines)}, expected {SENTENCES}"
+                    Reason.MALFORMED, f"line {number + 1} of {len(lines)}, expected {_SENTENCES}"
                 )
             captions.append(GroundedCaption(item_id, _passage(_text(lines[number]), chains)))
         except Rejected as cause:
@@ -57,24 +57,24 @@ def _passage(text: str, chains: Mapping[str, tuple[str, ...]]) -> Passage:
     """Return a sentence in pieces; a phrase without a region is plain words."""
     pieces: list[str | Mention] = []
     plain, end = "", 0
-    for found in _PHRASE.finditer(text):
-        plain += _outside(text, end, found.start())
-        end = found.end()
-        if region_ids := chains.get(found["chain"]):
-            pieces += [plain, Mention(found["words"], region_ids)]
+    for match in _PHRASE.finditer(text):
+        plain += _outside(text, end, match.start())
+        end = match.end()
+        if region_ids := chains.get(match["chain"]):
+            pieces += [plain, Mention(match["words"], region_ids)]
             plain = ""
         else:
-            plain += found["words"]
+            plain += match["words"]
     pieces.append(plain + _outside(text, end, len(text)))
     return tuple(piece for piece in pieces if piece)
 
 
 def _outside(text: str, start: int, end: int) -> str:
     if bracket := _BRACKET.search(text, start, end):
-        at = bracket.start()
+        start = bracket.start()
         raise Rejected(
             Reason.MALFORMED,
-            f"character {at + 1}: {text[at : at + 40]!r}, expected whole phrases like "
+            f"character {start + 1}: {text[start : start + 40]!r}, expected whole phrases like "
             "[/EN#137645/other cards]",
         )
     return text[start:end]

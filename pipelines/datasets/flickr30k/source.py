@@ -1,13 +1,13 @@
 """Flickr30k Entities, as its owners ship it: sentences whose phrases are boxes in the picture.
 
     train.txt, val.txt, test.txt      one id of a picture a line
-    Annotations/<id>.xml              its boxes, see `flickr30k_xml`
-    Sentences/<id>.txt                its five sentences, see `flickr30k_sentences`
+    Annotations/<id>.xml              its boxes, see `boxes`
+    Sentences/<id>.txt                its five sentences, see `sentences`
 
-The pictures, `<id>.jpg`, come apart. Ids of chains are not unique over pictures, so phrases and
-boxes are joined within one. Every `object` counts as an annotation; those without a box are
-rejected as `no_regions`. Where a picture is in more than one list, the held-out one keeps it: test
-before val before train. The files of pictures that `--limit` leaves out are not opened.
+The pictures, `<id>.jpg`, are a download of their own. Ids of chains are not unique over pictures,
+so phrases and boxes are joined within one picture. Every `object` counts as an annotation; objects
+without a box are rejected as `no_regions`. Of several lists with a picture, a held-out one
+keeps it: test before val before train. Files of pictures that `--limit` leaves out are not opened.
 Format: https://github.com/BryanPlummer/flickr30k_entities
 """
 
@@ -29,8 +29,8 @@ from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo, Task
 from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput, Store, Volume
 
-LICENCE = "Flickr terms; non-commercial research and education only"
-PAPERS = (
+_LICENCE = "Flickr terms; non-commercial research and education only"
+_PAPERS = (
     "Bryan A. Plummer, Liwei Wang, Chris M. Cervantes, Juan C. Caicedo, Julia Hockenmaier, "
     "Svetlana Lazebnik. Flickr30k Entities: Collecting Region-to-Phrase Correspondences for Richer "
     "Image-to-Sentence Models. ICCV 2015.",
@@ -38,15 +38,15 @@ PAPERS = (
     "Denotations: New Similarity Metrics for Semantic Inference over Event Descriptions. "
     "Transactions of the ACL, 2014.",
 )
-FOLDER = "flickr30k_entities/flickr30k-images"
-REGIONS_PER_IMAGE = 9  # about, in all 31,783 pictures
+_FOLDER = "flickr30k_entities/flickr30k-images"
+_REGIONS_PER_IMAGE = 9  # about, in all 31,783 pictures
 
 _HELD_OUT_FIRST = ("test", "val", "train")
 _IMAGE_ID = re.compile(r"[0-9A-Za-z_-]+")
 
 
 class _Listing(msgspec.Struct, frozen=True):
-    """The files that are there, with their sizes in bytes."""
+    """The sizes in bytes of the files in three folders."""
 
     pictures: Mapping[str, int]
     annotations: Mapping[str, int]
@@ -56,20 +56,20 @@ class _Listing(msgspec.Struct, frozen=True):
 def locate(root: str, request: SourceRequest) -> list[Located]:
     """Return where the splits lie; roles are `<split>`, annotations, sentences, images."""
     below = f"{root}/flickr30k_entities"
-    own = request.paths
-    lists = {split: own.get(split, f"{below}/{split}.txt") for split in _HELD_OUT_FIRST}
+    paths = request.paths
+    lists = {split: paths.get(split, f"{below}/{split}.txt") for split in _HELD_OUT_FIRST}
     return [
         Located(
             split=split,
             files={
                 split: lists[split],
-                "annotations": own.get("annotations", f"{below}/Annotations"),
-                "sentences": own.get("sentences", f"{below}/Sentences"),
+                "annotations": paths.get("annotations", f"{below}/Annotations"),
+                "sentences": paths.get("sentences", f"{below}/Sentences"),
             },
             optional={other: lists[other] for other in _held_out_from(split)},
-            pictures=own.get("images", f"{root}/{FOLDER}"),
-            folder="" if "images" in own else FOLDER,
-            licence=LICENCE,
+            pictures=paths.get("images", f"{root}/{_FOLDER}"),
+            folder="" if "images" in paths else _FOLDER,
+            licence=_LICENCE,
         )
         for split in SPEC.splits
     ]
@@ -87,8 +87,8 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
         store.sizes(split.files["annotations"]),
         store.sizes(split.files["sentences"]),
     )
-    found = {image_id: _find(split, image_id, listing) for image_id in image_ids}
-    usable = {key: image for key, image in found.items() if isinstance(image, ImageInfo)}
+    pictures = {image_id: _find(split, image_id, listing) for image_id in image_ids}
+    usable = {key: image for key, image in pictures.items() if isinstance(image, ImageInfo)}
     chosen = limited(split, usable)
     shards = split.sizing.shards(_volume([usable[image_id] for image_id in chosen]))
     if split.leads:
@@ -102,20 +102,20 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
         elif image_id in usable:
             yield Count(Kind.IMAGE, "sampled_out", 1)
         else:
-            yield from _image(split, store, found[image_id], listing, image_id)
+            yield from _image(split, store, pictures[image_id], listing, image_id)
 
 
 def _volume(images: Sequence[ImageInfo]) -> Volume:
     return Volume(
         images=len(images),
-        regions=REGIONS_PER_IMAGE * len(images),  # to know better, each file would be opened
+        regions=_REGIONS_PER_IMAGE * len(images),  # to know better, each file would be opened
         categories=0,
         picture_bytes=sum(image.size_bytes for image in images),
     )
 
 
 def _held_out_from(split: str) -> tuple[str, ...]:
-    """Return the splits that keep a picture which is in their list and in this split's as well."""
+    """Return the splits that keep a picture listed both there and in this split."""
     return _HELD_OUT_FIRST[: _HELD_OUT_FIRST.index(split)]
 
 
@@ -125,26 +125,26 @@ def _listed(split: SplitInput, store: Store) -> tuple[list[str], list[Refused]]:
     for other in _held_out_from(split.split):
         if path := split.files.get(other):
             taken.update(dict.fromkeys(read_list(store, path), f"{other}.txt"))
-    own = f"{split.split}.txt"
+    name = f"{split.split}.txt"
     image_ids, refused = [], []
     for line in read_list(store, split.file):
         if not _IMAGE_ID.fullmatch(line):
-            found = f"a line of {own} is {line[:200]!r}, expected the id of a picture"
-            refused.append((line[:200], Rejected(Reason.IMAGE_UNSAFE_PATH, found)))
+            detail = f"a line of {name} is {line[:200]!r}, expected the id of a picture"
+            refused.append((line[:200], Rejected(Reason.IMAGE_UNSAFE_PATH, detail)))
         elif line in taken:
-            found = f"{line} stands in {taken[line]} already, expected it in one list, once"
-            refused.append((line, Rejected(Reason.DUPLICATE_ID, found)))
+            detail = f"{line} stands in {taken[line]} already, expected it in one list, once"
+            refused.append((line, Rejected(Reason.DUPLICATE_ID, detail)))
         else:
-            taken[line] = own
+            taken[line] = name
             image_ids.append(line)
     return sorted(image_ids), refused
 
 
 def read_list(store: Store, path: str) -> list[str]:
-    """Return the ids of pictures that a file lists.
+    """Return the ids of the pictures in a list.
 
     Raises:
-        InputFileError: it cannot be read, or lists nothing.
+        InputFileError: the list cannot be read, or is empty.
     """
     try:
         text = store.read(path).decode("utf-8-sig")
@@ -164,7 +164,7 @@ def _no_list(path: str, problem: str) -> InputFileError:
 
 
 def _find(split: SplitInput, image_id: str, listing: _Listing) -> ImageInfo | Rejected:
-    """Return a picture as far as the listings tell of it; its size is still to come."""
+    """Return a picture, still without its size, or the reason why its files cannot be used."""
     try:
         return _info(split, image_id, None, listing)
     except Rejected as cause:
@@ -187,7 +187,7 @@ def _info(
 def _image(
     split: SplitInput, store: Store, image: ImageInfo | Rejected, listing: _Listing, image_id: str
 ) -> Iterator[Entry]:
-    """Yield an image with its regions and sentences; or their rejections, if it is rejected."""
+    """Yield an image with its regions and sentences, or the rejections of all three."""
     annotation = NO_ANNOTATION
     try:
         if f"{image_id}.xml" in listing.annotations:
@@ -225,7 +225,7 @@ def _picture_name(image: ImageInfo) -> str:
 SPEC = DatasetSpec(
     name="flickr30k",
     title="Flickr30k Entities",
-    licence=LICENCE,
+    licence=_LICENCE,
     obtain=(
         "https://github.com/BryanPlummer/flickr30k_entities (annotations.zip and the three lists); "
         "the pictures from https://shannon.cs.illinois.edu/DenotationGraph/"
@@ -236,6 +236,6 @@ SPEC = DatasetSpec(
     locate=locate,
     parse=parse,
     picture_name=_picture_name,
-    papers=PAPERS,
+    papers=_PAPERS,
     task_definition=None,
 )

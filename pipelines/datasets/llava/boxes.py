@@ -1,12 +1,13 @@
-"""The objects in LLaVA's pictures: a detector's boxes, or COCO's own, where the picture is COCO's.
+"""The objects in LLaVA's pictures: a detector's boxes, or COCO's own where the picture is COCO's.
 
-Only what is about a picture of the records counts as read. Pictures are joined by COCO's number,
-the last digits of their names, whatever folder they lie in.
+Only boxes in pictures of the records count as read. A picture is joined with its boxes by COCO's
+number, the last digits of its name, in any folder: coco/train2017/000000033471.jpg is 33471.
 """
 
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from dataclasses import replace as with_fields
 from functools import partial
 
 import msgspec
@@ -34,7 +35,7 @@ from schemas.sample import ImageInfo
 from schemas.source import Count, Entry, SourceRegion, SplitInput, Store
 from transforms.picture import inspect
 
-Size = tuple[int, int]  # width, height; pixels
+_Size = tuple[int, int]  # width, height; pixels
 
 _COCO_NAME = re.compile(r"coco/.*?(\d{1,18})\.\w+")
 
@@ -47,31 +48,31 @@ class _Instances(msgspec.Struct):
 
 _INSTANCES = msgspec.json.Decoder(_Instances)
 
-Found = Generator[Entry, None, tuple[SourceRegion, ...]]
+_RegionEntries = Generator[Entry, None, tuple[SourceRegion, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boxes:
-    """What is known of the objects in a file's pictures; as it stands, nothing."""
+    """The boxes and sizes that are known of a file's pictures; by default none."""
 
     split: SplitInput
     store: Store
-    sizes: Mapping[int, Size] = field(default_factory=dict)
+    sizes: Mapping[int, _Size] = field(default_factory=dict)
     grouped: ItemsByImage = field(default_factory=ItemsByImage)
-    most: int | None = None  # regions of one image; None: as many as there are items
-    find: Callable[[SplitInput, ImageInfo, Sequence[Raw]], Found] | None = None
+    max_regions: int | None = None  # regions of one image; None: as many as there are items
+    find: Callable[[SplitInput, ImageInfo, Sequence[Raw]], _RegionEntries] | None = None
 
-    def size(self, image_id: str) -> Size | None:
+    def size(self, image_id: str) -> _Size | None:
         """Return the size of an image, None where no file states it."""
         return self.sizes.get(_number(image_id))
 
     def count(self, image_id: str) -> int:
-        """Return how many regions an image may have."""
+        """Return the largest number of regions that an image may have."""
         items = self.grouped.numbers.get(_number(image_id), 0)
-        return items if self.most is None else min(items, self.most)
+        return items if self.max_regions is None else min(items, self.max_regions)
 
     def refused(self) -> Iterator[Entry]:
-        """Yield the items that name no picture; to be asked for once in a split."""
+        """Yield the items that name no picture; to be called once in a split."""
         yield Count(Kind.ANNOTATION, "read", len(self.grouped.refused))
         yield from rejections(self.split, Kind.ANNOTATION, self.grouped.refused)
 
@@ -79,7 +80,7 @@ class Boxes:
         """Return an image that the part owns, with its picture's size if it has boxes.
 
         Raises:
-            Rejected: the size can be taken from the picture only, and that cannot be used.
+            Rejected: no file states the size, and the picture cannot be read.
         """
         if image.width is not None or not self.grouped.raws.get(_number(image.image_id)):
             return image
@@ -90,8 +91,8 @@ class Boxes:
         picture = inspect(content)
         return replace(image, width=picture.width, height=picture.height)
 
-    def regions(self, image: ImageInfo) -> Found:
-        """Yield what is left out of the boxes of an image that the part owns; return the rest."""
+    def regions(self, image: ImageInfo) -> _RegionEntries:
+        """Yield rejections and counts of an image's boxes; return its regions."""
         raws = self.grouped.raws.get(_number(image.image_id))
         if self.find is None or not raws:
             return ()
@@ -112,7 +113,7 @@ def read_boxes(split: SplitInput, store: Store, groups: Mapping[str, Group]) -> 
     """
     wanted = _wanted(groups)
     instances = _read_instances(split, store)
-    sizes = _sizes(instances.images, wanted)
+    boxes = Boxes(split=split, store=store, sizes=_sizes(instances.images, wanted))
     if "detections" in split.files:
         items, names = read_detections(split, store)
         grouped = group_by_image(items, wanted, "detections", image_number)
@@ -122,22 +123,22 @@ def read_boxes(split: SplitInput, store: Store, groups: Mapping[str, Group]) -> 
                 f"the records of {split.file} are about. Expected 397133 for 000000397133.jpg: "
                 "give the detections of these pictures, under these numbers."
             )
-        find, most = partial(_detected, names), MAX_BOXES
-        return Boxes(split=split, store=store, sizes=sizes, grouped=grouped, most=most, find=find)
+        detected = partial(_detected, names)
+        return with_fields(boxes, grouped=grouped, max_regions=MAX_BOXES, find=detected)
     annotations = instances.annotations
     grouped = group_by_image(annotations, wanted, "instances", lambda raw: link_of(raw).image_id)
     annotated = partial(_annotated, read_categories(instances.categories))
-    return Boxes(split=split, store=store, sizes=sizes, grouped=grouped, find=annotated)
+    return with_fields(boxes, grouped=grouped, find=annotated)
 
 
 def _number(image_id: str) -> int:
-    """Return COCO's number of a picture, or -1 for another's picture."""
-    found = _COCO_NAME.fullmatch(image_id)
-    return int(found[1]) if found else -1
+    """Return COCO's number of a picture, -1 where the picture is not COCO's."""
+    match = _COCO_NAME.fullmatch(image_id)
+    return int(match[1]) if match else -1
 
 
 def _wanted(groups: Mapping[str, Group]) -> dict[int, bool]:
-    """Return the COCO numbers of the pictures, each with whether the part owns one of it."""
+    """Return the COCO numbers of the pictures, each with whether the part owns the picture."""
     wanted: dict[int, bool] = {}
     for image_id, group in groups.items():
         if not group.text_only and (number := _number(image_id)) >= 0:
@@ -159,38 +160,40 @@ def _read_instances(split: SplitInput, store: Store) -> _Instances:
         ) from None
 
 
-def _sizes(images: Sequence[Raw], wanted: Mapping[int, bool]) -> dict[int, Size]:
-    sizes: dict[int, Size] = {}
+def _sizes(images: Sequence[Raw], wanted: Mapping[int, bool]) -> dict[int, _Size]:
+    sizes: dict[int, _Size] = {}
     for raw in images:
         try:
             image = IMAGE.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            continue  # the picture itself will tell
+            continue  # the size is then taken from the picture
         if isinstance(image.id, int) and image.id in wanted:
             size = image.width, image.height
-            sizes[image.id] = min(size, sizes.get(image.id, size))  # hangs on no order
+            sizes[image.id] = min(size, sizes.get(image.id, size))  # whatever the order
     return sizes
 
 
-def _detected(names: Names, split: SplitInput, image: ImageInfo, raws: Sequence[Raw]) -> Found:
+def _detected(
+    names: Names, split: SplitInput, image: ImageInfo, raws: Sequence[Raw]
+) -> _RegionEntries:
     assert image.width is not None, "an image with boxes is framed"
     assert image.height is not None, "an image with boxes is framed"
-    found = yield from distinct_detections(split, image.image_id, raws, names)
-    taken = best_detections(found, image.width, image.height)
-    yield Count(Kind.ANNOTATION, "sampled_out", len(found) - len(taken))
+    regions = yield from distinct_detections(split, image.image_id, raws, names)
+    taken = best_detections(regions, image.width, image.height)
+    yield Count(Kind.ANNOTATION, "sampled_out", len(regions) - len(taken))
     return tuple(taken)
 
 
 def _annotated(
     categories: Categories, split: SplitInput, image: ImageInfo, raws: Sequence[Raw]
-) -> Found:
+) -> _RegionEntries:
     del image  # COCO's boxes are all taken, whatever its size
     regions = yield from read_regions(split, raws, categories)
-    found: dict[str, SourceRegion] = {}
+    by_id: dict[str, SourceRegion] = {}
     for region in sorted(regions, key=repr):
-        if region.region_id in found:
+        if region.region_id in by_id:
             cause = Rejected(Reason.DUPLICATE_ID, "stands more than once in annotations")
             yield rejection(split, Kind.ANNOTATION, region.region_id, cause)
         else:
-            found[region.region_id] = region
-    return tuple(sorted(found.values(), key=lambda item: (len(item.region_id), item.region_id)))
+            by_id[region.region_id] = region
+    return tuple(sorted(by_id.values(), key=lambda item: (len(item.region_id), item.region_id)))

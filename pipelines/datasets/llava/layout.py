@@ -1,10 +1,9 @@
-"""From a file of LLaVA's records to entries; for the instruction data and the pretraining captions.
+"""Entries from a file of LLaVA's records; for the instruction data and the pretraining captions.
 
 The flow:
-1. decode the file to undecoded records and group them by picture: all that is said of one picture
-   travels together;
+1. cut the file into undecoded records and group them by picture, whose records stay together;
 2. check each picture against the listing; take as many as asked for, by hash;
-3. per picture, decode its records to dialogues and find its regions.
+3. per picture, decode its records to dialogues and look up its regions.
 """
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
@@ -39,21 +38,21 @@ LLAVA_PAPER = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Records:
-    """A file's records by picture."""
+    """The records of a file, by picture."""
 
     number: int
     groups: dict[str, Group]  # by image id
-    refused: list[Refused]  # those that do not say which picture they are about
+    refused: list[Refused]  # records that name no picture
 
 
-def read_records(split: SplitInput, store: Store, place: Callable[[str], str]) -> Records:
-    """Return the file's records; those of pictures that another part owns are only counted.
+def read_records(split: SplitInput, store: Store, path_of: Callable[[str], str]) -> Records:
+    """Return a file's records; the records of pictures that another part owns are only counted.
 
     Args:
         split: with the file under the split's name.
         store: to read it from.
-        place: from a picture as the owner names it to its path below the split's pictures, which
-            also is its id.
+        path_of: returns the path of a picture below the split's pictures, which also is its id, for
+            the owner's name of it.
     """
     path = split.file
     items = llava_json.decode_records(store.read(path), path)
@@ -65,7 +64,7 @@ def read_records(split: SplitInput, store: Store, place: Callable[[str], str]) -
             continue
         text_only = link.image is None
         name = str(link.id) if link.image is None else link.image
-        image_id = name if text_only else place(name)
+        image_id = name if text_only else path_of(name)
         group = groups.get(image_id)
         if group is None:
             group = groups[image_id] = Group(name, text_only, split.owns(image_id))
@@ -78,10 +77,10 @@ def list_folders(store: Store, root: str, paths: Collection[str]) -> dict[str, i
     sizes: dict[str, int] = {}
     for folder in sorted({path.rpartition("/")[0] for path in paths}):
         try:
-            found = store.sizes(f"{root}/{check_file_name(folder)}")
+            files = store.sizes(f"{root}/{check_file_name(folder)}")
         except (InputFileError, Rejected):
             continue  # each of its pictures is then missing, or refused for its name
-        sizes.update((f"{folder}/{name}", size) for name, size in found.items())
+        sizes.update((f"{folder}/{name}", size) for name, size in files.items())
     return sizes
 
 
@@ -95,11 +94,11 @@ def parse_records(
     """Yield the entries of one file.
 
     Args:
-        split: which part of the file is wanted.
+        split: the part of the file that is read.
         records: of the file.
         listing: sizes in bytes of the files below the split's pictures.
         boxes: of the file's pictures.
-        read: from a record to its dialogue; raises `Rejected`.
+        read: returns the dialogue of a record, or raises `Rejected`.
     """
     groups = records.groups
     usable, refused = _usable_images(split, groups, listing, boxes)
@@ -168,7 +167,10 @@ def _volume(
     groups: Mapping[str, Group],
     boxes: Boxes,
 ) -> Volume:
-    """Every dialogue becomes a record, with its picture; it takes as much room as a region."""
+    """Return the volume of the chosen images.
+
+    Every dialogue becomes a record with its picture, and takes as much room as a region.
+    """
     dialogues = sum(groups[image_id].number for image_id in chosen)
     regions = dialogues + sum(boxes.count(image_id) for image_id in chosen)
     return Volume(
@@ -202,16 +204,16 @@ def _image(
 def _dialogues(
     split: SplitInput, raws: Sequence[Raw], read: Callable[[Raw], Dialogue]
 ) -> Generator[Entry, None, tuple[Dialogue, ...]]:
-    found: dict[str, Dialogue] = {}
+    by_id: dict[str, Dialogue] = {}
     for raw in raws:
         try:
             dialogue = read(raw)
-            if dialogue.id in found:
+            if dialogue.id in by_id:
                 raise _REPEATED
-            found[dialogue.id] = dialogue
+            by_id[dialogue.id] = dialogue
         except Rejected as cause:
             yield rejection(split, Kind.DIALOGUE, llava_json.id_of(raw), cause)
-    return tuple(found[item_id] for item_id in sorted(found))
+    return tuple(by_id[item_id] for item_id in sorted(by_id))
 
 
 def _without_image(

@@ -22,20 +22,20 @@ from schemas.rejection import Reason, Rejected
 from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
 
-LICENCE = "other: the images keep their own terms"
-PAPERS = (LLAVA_PAPER,)
+_LICENCE = "other: the images keep their own terms"
+_PAPERS = (LLAVA_PAPER,)
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
     """Return where the one split lies; roles are `train` and `images`."""
-    own, below = request.paths, f"{root}/llava_pretrain"
+    paths, below = request.paths, f"{root}/llava_pretrain"
     return [
         Located(
             split="train",
-            files={"train": own.get("train", f"{below}/blip_laion_cc_sbu_558k.json")},
-            pictures=own.get("images", f"{below}/images"),
-            folder="" if "images" in own else "llava_pretrain/images",
-            licence=LICENCE,
+            files={"train": paths.get("train", f"{below}/blip_laion_cc_sbu_558k.json")},
+            pictures=paths.get("images", f"{below}/images"),
+            folder="" if "images" in paths else "llava_pretrain/images",
+            licence=_LICENCE,
         )
     ]
 
@@ -58,7 +58,7 @@ def _caption(raw: Raw) -> Dialogue:
 SPEC = DatasetSpec(
     name="llava_pretrain",
     title="LLaVA-Pretrain (LAION-CC-SBU-558K)",
-    licence=LICENCE,
+    licence=_LICENCE,
     obtain="https://huggingface.co/datasets/liuhaotian/LLaVA-Pretrain: the file and images.zip",
     splits=("train",),
     tasks=dict.fromkeys(Style, (Task.IMAGE_CAPTION,)),
@@ -66,6 +66,6 @@ SPEC = DatasetSpec(
     locate=locate,
     parse=parse,
     picture_name=unshared_picture,
-    papers=PAPERS,
+    papers=_PAPERS,
     task_definition=None,
 )

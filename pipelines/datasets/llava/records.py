@@ -1,4 +1,4 @@
-"""LLaVA's conversations, record by record, so that one bad record spoils only itself.
+"""LLaVA's conversations, decoded record by record, so that one bad record spoils only itself.
 
     [{"id": "000000033471", "image": "coco/train2017/000000033471.jpg",
       "conversations": [{"from": "human", "value": "<image>\\nWhat are the colors of the bus?"},
@@ -28,7 +28,7 @@ from schemas.sample import IMAGE_TOKEN
 
 
 class Link(msgspec.Struct, gc=False):
-    """What ties a record to its picture."""
+    """The ids of a record and its picture."""
 
     id: ItemId
     image: str | None = None
@@ -47,17 +47,17 @@ class _Record(msgspec.Struct, gc=False):
 
 @dataclass(slots=True)
 class Group:
-    """The records of one picture, or those without any that share an id."""
+    """The records of one picture, or the text-only records of one id."""
 
-    name: str  # of the picture as the owner writes it, or the id
+    name: str  # the owner's name of the picture, or the id
     text_only: bool
-    owned: bool  # by the part that reads; of others, records are only counted
+    owned: bool  # by the part that reads; else records are only counted
     mixed: bool = False  # it holds records with and without a picture
     number: int = 0
     raws: list[Raw] = field(default_factory=list)
 
     def add(self, raw: Raw, *, text_only: bool) -> None:
-        """Take in a record."""
+        """Add a record."""
         self.number += 1
         self.mixed |= text_only is not self.text_only
         if self.owned:
@@ -73,7 +73,7 @@ def decode_records(content: bytes, path: str) -> list[Raw]:
     """Return the file's records, undecoded.
 
     Raises:
-        InputFileError: it is no JSON, or no list.
+        InputFileError: the content is no JSON, or no list.
     """
     try:
         return decode_json(_FILE, content)
@@ -100,7 +100,7 @@ def id_of(raw: Raw) -> str:
 
 
 def dialogue_of(raw: Raw) -> Dialogue:
-    """Return a record as a dialogue; its id is the record's and a digest of what is said.
+    """Return a record as a dialogue; the dialogue's id is the record's and a digest of its texts.
 
     Raises:
         Rejected: `malformed`.
@@ -110,8 +110,8 @@ def dialogue_of(raw: Raw) -> Dialogue:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise malformed(error) from None
     rounds = _rounds(record)
-    said = [text.encode(errors="surrogatepass") for r in rounds for text in (r.request, r.answer)]
-    return Dialogue(content_id(str(record.id), *said), rounds)
+    texts = [text.encode(errors="surrogatepass") for r in rounds for text in (r.request, r.answer)]
+    return Dialogue(content_id(str(record.id), *texts), rounds)
 
 
 def _rounds(record: _Record) -> tuple[Round, ...]:
@@ -123,8 +123,8 @@ def _rounds(record: _Record) -> tuple[Round, ...]:
     if record.image is not None:
         texts[0] = _without_token(texts[0])
     if any(IMAGE_TOKEN in text for text in texts):
-        place = "its first turn holds it already" if record.image else "the record has no image"
-        raise _malformed(f"{IMAGE_TOKEN} stands in a turn where it should not: {place}")
+        detail = "its first turn holds it already" if record.image else "the record has no image"
+        raise _malformed(f"{IMAGE_TOKEN} stands in a turn where it should not: {detail}")
     return tuple(map(Round, texts[::2], texts[1::2]))
 
 

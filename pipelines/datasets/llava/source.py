@@ -1,6 +1,6 @@
 """LLaVA's instruction data: conversations about whole pictures, and some about none.
 
-Two files of one format (`llava_json`), one of which is read:
+Two files of one format (`records`), one of which is read:
 
     llava/llava_instruct_150k.json     the usual one; pictures are bare names of COCO's train2017
     llava/llava_v1_5_mix665k.json      the edition mix665k; pictures have their folder:
@@ -25,15 +25,15 @@ from prompts.style import Style
 from schemas.sample import ImageInfo, Task
 from schemas.source import Entry, SplitInput, Store
 
-LICENCE = "CC BY 4.0, and the terms of the model that wrote it"
-PAPERS = (
+_LICENCE = "CC BY 4.0, and the terms of the model that wrote it"
+_PAPERS = (
     LLAVA_PAPER,
     "Haotian Liu, Chunyuan Li, Yuheng Li, Yong Jae Lee. Improved Baselines with Visual Instruction "
     "Tuning. CVPR 2024.",
     COCO_PAPER,
 )
 
-FILES = {"instruct_150k": "llava_instruct_150k.json", "mix665k": "llava_v1_5_mix665k.json"}
+_FILES = {"instruct_150k": "llava_instruct_150k.json", "mix665k": "llava_v1_5_mix665k.json"}
 
 _COCO = "coco/train2017"
 _LAST_NUMBER = re.compile(r"\d+$", re.ASCII)
@@ -44,33 +44,33 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
     """Return where the one split lies; roles are `train`, `images`, and those of boxes."""
     paths, edition = request.paths, request.edition or SPEC.editions[0]
     instances = f"{root}/coco/annotations/instances_train2017.json"
-    own = {role: paths[role] for role in ("instances",) if role in paths}
+    instances_file = {role: paths[role] for role in ("instances",) if role in paths}
     return [
         Located(
             split="train",
             files={
-                "train": paths.get("train", f"{root}/llava/{FILES[edition]}"),
+                "train": paths.get("train", f"{root}/llava/{_FILES[edition]}"),
                 **detection_files(root, request),
-                **own,
+                **instances_file,
             },
-            optional={} if own else {"instances": instances},
+            optional={} if instances_file else {"instances": instances},
             pictures=paths.get("images", root),
             folder="",
-            licence=LICENCE,
+            licence=_LICENCE,
         )
     ]
 
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     """Yield the entries of the one split."""
-    records = read_records(split, store, _place)
+    records = read_records(split, store, _path_of)
     boxes = read_boxes(split, store, records.groups)
     with_picture = [image_id for image_id, group in records.groups.items() if not group.text_only]
     listing = list_folders(store, split.pictures, with_picture)
     yield from parse_records(split, records, listing, boxes)
 
 
-def _place(name: str) -> str:
+def _path_of(name: str) -> str:
     """Return where a picture lies below the data root."""
     if "/" not in name:
         return f"{_COCO}/{name}"
@@ -95,7 +95,7 @@ def _picture_name(image: ImageInfo) -> str | None:
 SPEC = DatasetSpec(
     name="llava",
     title="LLaVA-Instruct-150K, LLaVA-1.5 mix665k",
-    licence=LICENCE,
+    licence=_LICENCE,
     obtain=(
         "https://huggingface.co/datasets/liuhaotian/LLaVA-Instruct-150K: the file; the images from "
         "their owners, https://github.com/haotian-liu/LLaVA#visual-instruction-tuning"
@@ -103,10 +103,10 @@ SPEC = DatasetSpec(
     splits=("train",),
     tasks=dict.fromkeys(Style, (Task.IMAGE_CONVERSATION,)),
     boxes_per_image={},
-    editions=tuple(FILES),
+    editions=tuple(_FILES),
     locate=locate,
     parse=parse,
     picture_name=_picture_name,
-    papers=PAPERS,
+    papers=_PAPERS,
     task_definition=None,
 )

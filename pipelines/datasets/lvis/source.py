@@ -36,20 +36,20 @@ from schemas.errors import InputFileError
 from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
 
-LICENCE = "CC BY 4.0"
-PAPERS = (
+_LICENCE = "CC BY 4.0"
+_PAPERS = (
     "Agrim Gupta, Piotr Dollár, Ross Girshick. LVIS: A Dataset for Large Vocabulary Instance "
     "Segmentation. CVPR 2019.",
     COCO_PAPER,
 )
-FOLDERS = ("train2017", "val2017")
-LABEL_SETS = {  # by the digest of the sorted names, one a line
+_FOLDERS = ("train2017", "val2017")
+_LABEL_SETS = {  # by the digest of the sorted names, one a line
     "a73893467222160c47ae1757cfc0e5ac": "LVIS-1203",  # version 1
     "b5b5d1db7a4663bc4c082d947b3a23d4": "LVIS-1230",  # version 0.5
 }
 
 
-class LvisImage(CocoImage, kw_only=True):
+class _LvisImage(CocoImage, kw_only=True):
     """An item of `images`; its file name is that of COCO 2017, with the folder."""
 
     file_name: str = ""
@@ -60,19 +60,19 @@ class LvisImage(CocoImage, kw_only=True):
         self.file_name = "/".join(self.coco_url.split("/")[-2:])
 
 
-_IMAGE: msgspec.json.Decoder[CocoImage] = msgspec.json.Decoder(LvisImage)
+_IMAGE: msgspec.json.Decoder[CocoImage] = msgspec.json.Decoder(_LvisImage)
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
     """Return where the splits lie; roles are `train` and `val` (annotation files) and `images`."""
-    own = request.paths
+    paths = request.paths
     return [
         Located(
             split=split,
-            files={split: own.get(split, f"{root}/lvis/lvis_v1_{split}.json")},
-            pictures=own.get("images", f"{root}/coco"),
-            folder="" if "images" in own else "coco",
-            licence=LICENCE,
+            files={split: paths.get(split, f"{root}/lvis/lvis_v1_{split}.json")},
+            pictures=paths.get("images", f"{root}/coco"),
+            folder="" if "images" in paths else "coco",
+            licence=_LICENCE,
         )
         for split in SPEC.splits
     ]
@@ -85,7 +85,7 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
         store,
         _name_labels,
         images=_IMAGE,
-        list_pictures=partial(list_pictures, folders=FOLDERS),
+        list_pictures=partial(list_pictures, folders=_FOLDERS),
     )
 
 
@@ -93,7 +93,7 @@ def _name_labels(split: SplitInput, names: Sequence[str]) -> str:
     if split.label_set is not None:
         return split.label_set
     digest = blake2b("\n".join(sorted(names)).encode(), digest_size=16).hexdigest()
-    if known := LABEL_SETS.get(digest):
+    if known := _LABEL_SETS.get(digest):
         return known
     path = split.file
     raise InputFileError(
@@ -106,7 +106,7 @@ def _name_labels(split: SplitInput, names: Sequence[str]) -> str:
 SPEC = DatasetSpec(
     name="lvis",
     title="LVIS v1",
-    licence=LICENCE,
+    licence=_LICENCE,
     obtain="https://www.lvisdataset.org/dataset; and COCO's train2017 and val2017 pictures",
     splits=("train", "val"),
     tasks=dict.fromkeys(Style, (Task.REGION_CLASSIFICATION,)),
@@ -114,6 +114,6 @@ SPEC = DatasetSpec(
     locate=locate,
     parse=parse,
     picture_name=coco_picture,
-    papers=PAPERS,
+    papers=_PAPERS,
     task_definition=None,
 )

@@ -1,13 +1,14 @@
-"""POPE: is this object in that picture, asked about pictures of COCO's val2014.
+"""POPE: yes-or-no questions, each about an object in a picture of COCO's val2014.
 
     pope/coco_pope_{random,popular,adversarial}.json       a question per line, despite the name
 
     {"question_id": 1, "image": "COCO_val2014_000000310196.jpg",
      "text": "Is there a snowboard in the image?", "label": "yes"}
 
-Half of a file's questions are about an object that is there. Those about others differ from split
-to split: drawn at random, among what is frequent in COCO, or among what is often seen together
-with what is there. All splits ask about the same pictures. There is nothing to train on.
+Half of a file's questions are about an object in the picture. The others differ from split
+to split: they are drawn from all objects, from those frequent in COCO, or from those often seen
+together with an object of the picture. All splits ask about the same pictures. There is nothing to
+train on.
 Format: https://github.com/RUCAIBox/POPE
 """
 
@@ -29,13 +30,13 @@ from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo, Task
 from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput, Store, Volume
 
-LICENCE = "MIT"
-PAPERS = (
+_LICENCE = "MIT"
+_PAPERS = (
     "Yifan Li, Yifan Du, Kun Zhou, Jinpeng Wang, Wayne Xin Zhao, Ji-Rong Wen. Evaluating Object "
     "Hallucination in Large Vision-Language Models. EMNLP 2023.",
     COCO_PAPER,
 )
-FOLDER = "coco/val2014"
+_FOLDER = "coco/val2014"
 
 _IMAGE = re.compile(r"COCO_val2014_([0-9]{12})\.jpg")
 
@@ -58,7 +59,7 @@ class _Line(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def fault(self) -> str:
-        """Which value is none of POPE's; empty where all are."""
+        """The value that is none of POPE's, with the one expected; empty where there is none."""
         if self.label not in ("yes", "no"):
             return f"label {self.label[:80]!r}, expected yes or no"
         if _IMAGE.fullmatch(self.image) is None:
@@ -71,14 +72,14 @@ _LINE = msgspec.json.Decoder(_Line)
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
     """Return where the splits lie; roles are `images`, and each split's name for its file."""
-    own = request.paths
+    paths = request.paths
     return [
         Located(
             split=split,
-            files={split: own.get(split, f"{root}/pope/coco_pope_{split}.json")},
-            pictures=own.get("images", f"{root}/{FOLDER}"),
-            folder="" if "images" in own else FOLDER,
-            licence=LICENCE,
+            files={split: paths.get(split, f"{root}/pope/coco_pope_{split}.json")},
+            pictures=paths.get("images", f"{root}/{_FOLDER}"),
+            folder="" if "images" in paths else _FOLDER,
+            licence=_LICENCE,
         )
         for split in SPEC.splits
     ]
@@ -107,7 +108,7 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
         if not split.owns(str(number)):
             continue
         if number in chosen:
-            items = tuple(YesNoQuestion(one.id, one.text, one.label == "yes") for one in lines)
+            items = tuple(YesNoQuestion(line.id, line.text, line.label == "yes") for line in lines)
             yield SourceImage(replace(usable[number], shards=shards), (), items)
         elif number in usable:
             yield Count(Kind.IMAGE, "sampled_out", 1)
@@ -115,11 +116,11 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
         else:
             detail = f"image {number}: {unusable[number].reason}"
             cause = Rejected(Reason.IMAGE_REJECTED, detail)
-            yield from rejections(split, Kind.QUESTION, [(one.id, cause) for one in lines])
+            yield from rejections(split, Kind.QUESTION, [(line.id, cause) for line in lines])
 
 
 def asked_about(content: bytes, path: str) -> frozenset[int]:
-    """Return COCO's numbers of the pictures that a file's questions are about.
+    """Return COCO's numbers of the pictures of a file's questions.
 
     Raises:
         InputFileError: no line is a question of POPE.
@@ -135,13 +136,13 @@ def _read(content: bytes, path: str) -> tuple[list[_Line], list[Refused]]:
     """
     taken: dict[int, tuple[bytes, _Line]] = {}
     refused: list[Refused] = []
-    for place, text in enumerate(content.split(b"\n"), start=1):
+    for number, text in enumerate(content.split(b"\n"), start=1):
         if not text.strip():
             continue
         try:
             line = decode_json(_LINE, text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            refused.append((f"line {place}", malformed(error)))
+            refused.append((f"line {number}", malformed(error)))
             continue
         if line.fault:
             refused.append((line.id, Rejected(Reason.MALFORMED, line.fault)))
@@ -164,7 +165,7 @@ def _read(content: bytes, path: str) -> tuple[list[_Line], list[Refused]]:
 def _images(
     split: SplitInput, listing: Mapping[str, int], asked: Mapping[int, Sequence[_Line]]
 ) -> tuple[dict[int, ImageInfo], dict[int, Rejected]]:
-    """Return the pictures that can be used, whose sizes nobody states, and the others."""
+    """Return the pictures that can be used, without sizes, and the reasons why others cannot be."""
     usable: dict[int, ImageInfo] = {}
     refused: dict[int, Rejected] = {}
     for number, lines in asked.items():
@@ -179,7 +180,7 @@ def _images(
 def _volume(
     usable: Mapping[int, ImageInfo], chosen: set[int], asked: Mapping[int, Sequence[_Line]]
 ) -> Volume:
-    """Return how much there is: a record for each question, with its picture."""
+    """Return the volume of a split: a record for each question, with its picture."""
     records = sum(len(asked[number]) for number in chosen)
     return Volume(
         images=records,
@@ -192,7 +193,7 @@ def _volume(
 SPEC = DatasetSpec(
     name="pope",
     title="POPE",
-    licence=LICENCE,
+    licence=_LICENCE,
     obtain=(
         "https://github.com/RUCAIBox/POPE, folder output/coco: the three files; and COCO's val2014 "
         "pictures"
@@ -204,6 +205,6 @@ SPEC = DatasetSpec(
     locate=locate,
     parse=parse,
     picture_name=coco_picture,
-    papers=PAPERS,
+    papers=_PAPERS,
     task_definition=None,
 )

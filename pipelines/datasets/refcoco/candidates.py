@@ -28,8 +28,8 @@ from schemas.rejection import Kind
 from schemas.sample import ImageInfo
 from schemas.source import Count, Entry, SourceRegion, SplitInput, Store, Volume
 
-MIN_SCORE = 0.3  # score
-MAX_CANDIDATES = 30  # of one picture
+_MIN_SCORE = 0.3  # score
+_MAX_CANDIDATES = 30  # of one picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +54,8 @@ class Candidates:
         raws = self.grouped.raws.get(number, [])
         yield Count(Kind.ANNOTATION, "read", len(raws))
         regions = yield from distinct_detections(self.split, str(number), raws, self.names)
-        sure = [region for region in surest(regions) if (region.score or 0) >= MIN_SCORE]
-        candidates = tuple(sure[:MAX_CANDIDATES])
+        sure = [region for region in surest(regions) if (region.score or 0) >= _MIN_SCORE]
+        candidates = tuple(sure[:_MAX_CANDIDATES])
         yield Count(Kind.ANNOTATION, "sampled_out", len(regions) - len(candidates))
         return candidates
 
@@ -67,7 +67,7 @@ class Candidates:
             sentences: the number of sentences about each image.
         """
         numbers = self.grouped.numbers
-        boxes = {number: 1 + min(MAX_CANDIDATES, numbers.get(number, 0)) for number in images}
+        boxes = {number: 1 + min(_MAX_CANDIDATES, numbers.get(number, 0)) for number in images}
         volume = Volume(
             images=sum(sentences[number] for number in images),
             regions=sum(sentences[number] * boxes[number] for number in images),

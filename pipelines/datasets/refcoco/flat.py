@@ -5,9 +5,9 @@
       "height": 428, "width": 640}, ...]
 
 `img_id` is the file name of a ref without its end: COCO's name, and the number of the ref in its
-picture. Boxes have no ids and no categories; a box is known by its numbers, and an image has the
-boxes that something is said of, no others. Sentences have no ids; one is known by its ref and its
-place among the sentences of that ref in the order of the alphabet.
+picture. Boxes have no ids and no categories; a box is known by its numbers, and an image has only
+the boxes that sentences refer to. Sentences have no ids; a sentence is known by its ref and its
+position among the sentences of that ref in alphabetical order.
 """
 
 import math
@@ -23,7 +23,7 @@ from pipelines.datasets.common.entries import Refused, image_info, limited, reje
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
 from pipelines.datasets.refcoco.candidates import read_candidates
-from pipelines.datasets.refcoco.sentences import Images, Said, described_images, shards
+from pipelines.datasets.refcoco.sentences import Images, Sentence, described_images, shards
 from schemas.errors import InputFileError
 from schemas.geometry import Box, xyxy
 from schemas.rejection import Kind, Reason, Rejected
@@ -42,19 +42,19 @@ class _Record(msgspec.Struct):
 
     @property
     def region_id(self) -> str:
-        """The box as text, which is all that tells it from others."""
+        """The box as text, its only id: `468.3,0.91,171.7,116.12`."""
         return ",".join(repr(value).removesuffix(".0") for value in self.bbox)
 
     @property
     def number(self) -> int:
         """COCO's number of the image."""
-        found = _IMAGE_ID.fullmatch(self.img_id)
-        if found is None:
+        match = _IMAGE_ID.fullmatch(self.img_id)
+        if match is None:
             raise Rejected(
                 Reason.MALFORMED,
                 f"img_id {self.img_id[:80]!r}, expected one like COCO_train2014_000000580957_4",
             )
-        return int(found[1])
+        return int(match[1])
 
     def box(self) -> Box:
         """Return the box xyxy; unchecked."""
@@ -68,11 +68,11 @@ _RECORD = msgspec.json.Decoder(_Record)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Image:
-    """What the records say of one image."""
+    """The size, boxes and sentences that records state of one image."""
 
     size: tuple[int, int]  # width, height
     boxes: Mapping[str, Box]  # by region id
-    said: Sequence[Said]
+    sentences: Sequence[Sentence]
 
 
 def parse_flat(split: SplitInput, store: Store) -> Iterator[Entry]:
@@ -83,20 +83,20 @@ def parse_flat(split: SplitInput, store: Store) -> Iterator[Entry]:
     """
     items = _decode(store.read(split.file), split.file)
     records, refused = _records(items)
-    found: dict[ItemId, _Image] = {}
+    images: dict[ItemId, _Image] = {}
     for number, several in records.items():
-        found[number], odd = _image(several)
+        images[number], odd = _image(several)
         refused += odd
     if split.leads:
         yield Count(Kind.SENTENCE, "read", len(items))
         yield from rejections(split, Kind.SENTENCE, refused)
-        yield Count(Kind.IMAGE, "read", len(found))
-        yield Count(Kind.ANNOTATION, "read", sum(len(image.boxes) for image in found.values()))
-    yield from _images(split, store, found)
+        yield Count(Kind.IMAGE, "read", len(images))
+        yield Count(Kind.ANNOTATION, "read", sum(len(image.boxes) for image in images.values()))
+    yield from _images(split, store, images)
 
 
 def images_in(content: bytes, path: str) -> set[int]:
-    """Return COCO's numbers of the images that a flat file is about.
+    """Return COCO's numbers of the images in a flat file.
 
     Raises:
         InputFileError: the file as a whole cannot be used.
@@ -132,14 +132,14 @@ def _records(items: Sequence[Raw]) -> tuple[dict[int, list[_Record]], list[Refus
 
 
 def _image(records: Sequence[_Record]) -> tuple[_Image, list[Refused]]:
-    """Return an image as most of its records have it, and those that state another size."""
+    """Return an image with the size in most of its records, and the records of another size."""
     sizes = Counter((record.width, record.height) for record in records)
-    size = min(sizes, key=lambda one: (-sizes[one], one))
-    said, refused, boxes = [], [], {}
-    places: Counter[str] = Counter()
+    size = min(sizes, key=lambda stated: (-sizes[stated], stated))
+    sentences, refused, boxes = [], [], {}
+    counts: Counter[str] = Counter()
     for record in sorted(records, key=_order):
-        item_id = f"{record.img_id}/{places[record.img_id]}"
-        places[record.img_id] += 1
+        item_id = f"{record.img_id}/{counts[record.img_id]}"
+        counts[record.img_id] += 1
         if (record.width, record.height) != size:
             detail = (
                 f"the image is {record.width} x {record.height} here, and {size[0]} x {size[1]} "
@@ -148,19 +148,19 @@ def _image(records: Sequence[_Record]) -> tuple[_Image, list[Refused]]:
             refused.append((item_id, Rejected(Reason.MALFORMED, detail)))
             continue
         boxes[record.region_id] = record.box()
-        said.append(Said(item_id, record.img_id, record.region_id, record.sents))
-    return _Image(size=size, boxes=dict(sorted(boxes.items())), said=said), refused
+        sentences.append(Sentence(item_id, record.img_id, record.region_id, record.sents))
+    return _Image(size=size, boxes=dict(sorted(boxes.items())), sentences=sentences), refused
 
 
 def _order(record: _Record) -> tuple[str, str, str, int, int]:
     return record.img_id, record.sents, record.region_id, record.width, record.height
 
 
-def _images(split: SplitInput, store: Store, found: Mapping[ItemId, _Image]) -> Iterator[Entry]:
+def _images(split: SplitInput, store: Store, declared: Mapping[ItemId, _Image]) -> Iterator[Entry]:
     listing = list_pictures(split, store)
     usable: dict[ItemId, ImageInfo] = {}
     refused: list[Refused] = []
-    for number, image in found.items():
+    for number, image in declared.items():
         name = find_picture(int(number), listing)
         try:
             usable[number] = image_info(
@@ -172,21 +172,21 @@ def _images(split: SplitInput, store: Store, found: Mapping[ItemId, _Image]) -> 
         usable=usable,
         chosen=limited(split, usable),
         refused=dict(refused),
-        candidates=read_candidates(split, store, list(found)),
+        candidates=read_candidates(split, store, list(declared)),
     )
-    said = {number: image.said for number, image in found.items()}
-    regions = sum(len(found[number].boxes) for number in usable)
-    number_of_shards = shards(split, images, said, regions=regions, categories=0)
+    sentences = {number: image.sentences for number, image in declared.items()}
+    regions = sum(len(declared[number].boxes) for number in usable)
+    number_of_shards = shards(split, images, sentences, regions=regions, categories=0)
     if split.leads:
         yield SplitFacts(split.source, split.split, number_of_shards)
         yield from rejections(split, Kind.IMAGE, refused)
 
     def regions_of(number: ItemId) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
         yield from ()
-        return tuple(SourceRegion(name, box) for name, box in found[number].boxes.items())
+        return tuple(SourceRegion(name, box) for name, box in declared[number].boxes.items())
 
-    yield from described_images(split, images, said, number_of_shards, regions_of, None)
-    for number, image in found.items():
+    yield from described_images(split, images, sentences, number_of_shards, regions_of, None)
+    for number, image in declared.items():
         if number in images.chosen or not split.owns(str(number)):
             continue
         if lost := images.cause(number):

@@ -1,9 +1,9 @@
 """RefCOCO in its owners' files: refs in a pickle, boxes in a file in COCO's layout.
 
-An image belongs to a split if a ref of that split is about it, and brings all of its boxes, those
-that nothing is said of as well: they are what a reader of a sentence has to choose among. Boxes of
-other images are another split's, or nobody's. The first split answers for items of the file that
-name no image.
+An image belongs to a split if a ref of that split is about it. It brings all of its boxes, also
+those without a sentence, for a reader of a sentence has to choose among all. Boxes of other images
+belong to another split, or to none. The first split answers for items of the file that name no
+image.
 """
 
 from collections.abc import Collection, Generator, Iterator, Sequence
@@ -37,7 +37,7 @@ from schemas.source import (
     Store,
 )
 
-Boxes = CocoFile[CocoAnnotation] | CocoFile[Raw]
+_Boxes = CocoFile[CocoAnnotation] | CocoFile[Raw]
 
 
 def parse_pickle(split: SplitInput, store: Store, splits: Sequence[str]) -> Iterator[Entry]:
@@ -46,14 +46,14 @@ def parse_pickle(split: SplitInput, store: Store, splits: Sequence[str]) -> Iter
     Args:
         split: with the files under the roles "refs" and "instances".
         store: to read them from.
-        splits: all that the refs are divided into.
+        splits: all splits of the data set.
 
     Raises:
         InputFileError: one of the files as a whole cannot be used.
     """
     refs = Refs(store.read(split.files["refs"]), split.files["refs"], split.split, splits)
     path = split.files["instances"]
-    file, strays = _about(coco_json.decode_file(store.read(path), path), refs.said.keys())
+    file, strays = _about(coco_json.decode_file(store.read(path), path), refs.sentences.keys())
     if split.split != splits[0]:
         strays = ([], [])
     categories = read_categories(file.categories)
@@ -64,8 +64,8 @@ def parse_pickle(split: SplitInput, store: Store, splits: Sequence[str]) -> Iter
     yield from _images(split, store, file, categories, refs)
 
 
-def _about(file: Boxes, wanted: Collection[ItemId]) -> tuple[Boxes, tuple[list[Refused], ...]]:
-    """Return the file with what hangs on some images only; and images and boxes without an id."""
+def _about(file: _Boxes, wanted: Collection[ItemId]) -> tuple[_Boxes, tuple[list[Refused], ...]]:
+    """Return the file with some images and their boxes only; and images and boxes without an id."""
     images, stray_images = [], []
     for position, raw in enumerate(file.images):
         try:
@@ -77,17 +77,17 @@ def _about(file: Boxes, wanted: Collection[ItemId]) -> tuple[Boxes, tuple[list[R
     annotations, stray_annotations = [], []
     for position, item in enumerate(items):
         try:
-            found = item if isinstance(item, CocoAnnotation) else coco_json.LINK.decode(item)
-            if found.image_id in wanted:
+            link = item if isinstance(item, CocoAnnotation) else coco_json.LINK.decode(item)
+            if link.image_id in wanted:
                 annotations.append(item)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             stray_annotations.append((f"annotations[{position}]", malformed(error)))
     kept = CocoFile(images, annotations, file.categories, file.licenses)
-    return cast("Boxes", kept), (stray_images, stray_annotations)
+    return cast("_Boxes", kept), (stray_images, stray_annotations)
 
 
 def _totals(
-    split: SplitInput, file: Boxes, categories: Categories, strays: tuple[list[Refused], ...]
+    split: SplitInput, file: _Boxes, categories: Categories, strays: tuple[list[Refused], ...]
 ) -> Iterator[Entry]:
     yield Count(Kind.CATEGORY, "read", len(file.categories))
     yield Count(Kind.CATEGORY, "kept", len(categories.names))
@@ -100,7 +100,7 @@ def _totals(
 
 
 def _images(
-    split: SplitInput, store: Store, file: Boxes, categories: Categories, refs: Refs
+    split: SplitInput, store: Store, file: _Boxes, categories: Categories, refs: Refs
 ) -> Iterator[Entry]:
     groups, refused = coco_json.group_annotations(file, split)
     yield from rejections(split, Kind.ANNOTATION, refused)
@@ -114,12 +114,14 @@ def _images(
         usable=usable,
         chosen=limited(split, usable),
         refused=dict(refused),
-        candidates=read_candidates(split, store, list(refs.said)),
+        candidates=read_candidates(split, store, list(refs.sentences)),
     )
     names = tuple(dict.fromkeys(categories.names.values()))
     labels = LabelSet(COCO_LABEL_SET if set(names) == set(COCO_NAMES) else "RefCOCO", names)
     annotations = len(file.annotations)
-    number_of_shards = shards(split, images, refs.said, regions=annotations, categories=len(names))
+    number_of_shards = shards(
+        split, images, refs.sentences, regions=annotations, categories=len(names)
+    )
     if split.leads:
         yield SplitFacts(split.source, split.split, number_of_shards, labels)
         yield from rejections(split, Kind.IMAGE, refused)
@@ -128,6 +130,6 @@ def _images(
         return read_regions(split, groups.pop(number, []), categories)
 
     yield from described_images(
-        split, images, refs.said, number_of_shards, regions_of, labels.brief()
+        split, images, refs.sentences, number_of_shards, regions_of, labels.brief()
     )
     yield from without_image(split, groups, usable, dict(refused))

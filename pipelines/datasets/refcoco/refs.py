@@ -1,4 +1,4 @@
-"""The refs of RefCOCO's pickles: which object of which picture, in which split, and what is said.
+"""The refs of RefCOCO's pickles: an object of a picture, its split, and sentences that refer to it.
 
     {"ref_id": 10505, "ann_id": 1993516, "image_id": 460986, "category_id": 86, "split": "train",
      "file_name": "COCO_train2014_000000460986_9.jpg", "sent_ids": [29909, 29910],
@@ -6,8 +6,8 @@
                     "tokens": ["left", "vase"]}, ...]}
 
 `sent` is the sentence cleaned by the owners, `raw` as typed; `sent` is taken. The file name bears
-a further number and is no real file. What is counted are sentences: with a malformed ref all of
-its sentences go, or one where it has none.
+a further number and is no real file. Counts are of sentences: a malformed ref counts as many as it
+has, and as one where it has none.
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ from msgspec.structs import asdict
 from pipelines.datasets.common.entries import Refused
 from pipelines.datasets.common.raw_items import ItemId
 from pipelines.datasets.refcoco.safe_pickle import loads
-from pipelines.datasets.refcoco.sentences import Said
+from pipelines.datasets.refcoco.sentences import Sentence
 from schemas.errors import InputFileError
 from schemas.rejection import Reason, Rejected
 
@@ -39,18 +39,18 @@ class _Ref(msgspec.Struct):
 
 
 class _Named(msgspec.Struct):
-    """What is left to know of a malformed ref."""
+    """The id of a malformed ref."""
 
     ref_id: _Id
 
 
-class _Sentence(msgspec.Struct, order=True):
+class _RefSentence(msgspec.Struct, order=True):
     sent_id: _Id
     sent: str
 
 
 class Refs:
-    """What is said in one split: sentences by image, and those refused."""
+    """The sentences of one split by image, and those refused."""
 
     def __init__(self, content: bytes, path: str, split: str, splits: Sequence[str]) -> None:
         """Read the refs of a split out of a pickle.
@@ -58,13 +58,13 @@ class Refs:
         Args:
             content: of the pickle.
             path: of the pickle, for messages.
-            split: that is wanted.
-            splits: all there are; the first one answers for refs that belong to none.
+            split: the split that is read.
+            splits: all splits of the data set; the first answers for refs that belong to none.
 
         Raises:
             InputFileError: it is no pickle of a list.
         """
-        self.said: dict[ItemId, list[Said]] = defaultdict(list)
+        self.sentences: dict[ItemId, list[Sentence]] = defaultdict(list)
         self.refused: list[Refused] = []
         self.read = 0
         self._split = split
@@ -96,9 +96,9 @@ class Refs:
         known = isinstance(named, str) and named in self._splits
         return named == self._split if known else self._split == self._splits[0]
 
-    def _refuse(self, item: Any, place: str, cause: Rejected) -> None:
+    def _refuse(self, item: Any, usual_name: str, cause: Rejected) -> None:
         """Refuse all sentences of a ref that cannot be used."""
-        name = place
+        name = usual_name
         with suppress(msgspec.ValidationError):
             name = str(msgspec.convert(item, _Named).ref_id)
         count = len(_sentences(item))
@@ -106,22 +106,22 @@ class Refs:
         self.refused += [(f"{name}/[{k}]", cause) for k in range(count)] or [(name, cause)]
 
     def _take(self, several: Sequence[_Ref]) -> None:
-        """Take one ref of those that share an id: the one that sorts first."""
+        """Take the ref that sorts first of those that share an id."""
         ref, *others = sorted(several, key=_order) if len(several) > 1 else several
         for other in others:
             cause = Rejected(Reason.DUPLICATE_ID, f"ref_id {ref.ref_id} stands more than once")
             self._refuse(asdict(other), "", cause)
         self.read += len(ref.sentences)
-        for place, item in enumerate(ref.sentences):
+        for position, item in enumerate(ref.sentences):
             try:
-                found = msgspec.convert(item, _Sentence)
+                sentence = msgspec.convert(item, _RefSentence)
             except msgspec.ValidationError as error:
                 cause = Rejected(Reason.MALFORMED, str(error))
-                self.refused.append((f"{ref.ref_id}/[{place}]", cause))
+                self.refused.append((f"{ref.ref_id}/[{position}]", cause))
                 continue
-            item_id = f"{ref.ref_id}/{found.sent_id}"
-            said = Said(item_id, str(ref.ref_id), str(ref.ann_id), found.sent)
-            self.said[ref.image_id].append(said)
+            item_id = f"{ref.ref_id}/{sentence.sent_id}"
+            taken = Sentence(item_id, str(ref.ref_id), str(ref.ann_id), sentence.sent)
+            self.sentences[ref.image_id].append(taken)
 
 
 def images_of(content: bytes, path: str, splits: Collection[str]) -> dict[str, set[int]]:
@@ -130,20 +130,20 @@ def images_of(content: bytes, path: str, splits: Collection[str]) -> dict[str, s
     Raises:
         InputFileError: it is no pickle of a list.
     """
-    found: dict[str, set[int]] = {split: set() for split in splits}
+    numbers: dict[str, set[int]] = {split: set() for split in splits}
     for item in decode_refs(content, path):
         if isinstance(item, dict) and item.get("split") in splits:
             number = item.get("image_id")
-            found[item["split"]] |= {number} if type(number) is int else set()
-    return found
+            numbers[item["split"]] |= {number} if type(number) is int else set()
+    return numbers
 
 
-def _order(ref: _Ref) -> tuple[int, int, list[_Sentence]]:
-    said = []
+def _order(ref: _Ref) -> tuple[int, int, list[_RefSentence]]:
+    ref_sentences = []
     for item in ref.sentences:
         with suppress(msgspec.ValidationError):
-            said.append(msgspec.convert(item, _Sentence))
-    return ref.image_id, ref.ann_id, said
+            ref_sentences.append(msgspec.convert(item, _RefSentence))
+    return ref.image_id, ref.ann_id, ref_sentences
 
 
 def decode_refs(content: bytes, path: str) -> list[Any]:
@@ -152,21 +152,21 @@ def decode_refs(content: bytes, path: str) -> list[Any]:
     Raises:
         InputFileError: it is no pickle of a list.
     """
-    found, size = loads(content, path), len(content)
-    if not isinstance(found, list):
+    items, size = loads(content, path), len(content)
+    if not isinstance(items, list):
         raise InputFileError(
-            f"{path} holds a {type(found).__name__}, expected a list of refs. Take refs(*).p "
+            f"{path} holds a {type(items).__name__}, expected a list of refs. Take refs(*).p "
             "out of the owner's zip."
         )
     # A list can stand in a pickle many times at the price of once.
-    if (several := sum(len(_sentences(item)) for item in found)) > size:
+    if (several := sum(len(_sentences(item)) for item in items)) > size:
         raise InputFileError(
             f"{path} ({size} bytes) holds {several} sentences, which are more than fit into it: it "
             "repeats itself, and was not written by the owner. Fetch the owner's file again."
         )
-    return found
+    return items
 
 
 def _sentences(item: Any) -> list[Any]:
-    found = item.get("sentences") if isinstance(item, dict) else None
-    return found if isinstance(found, list) else []
+    sentences = item.get("sentences") if isinstance(item, dict) else None
+    return sentences if isinstance(sentences, list) else []

@@ -1,4 +1,4 @@
-"""Sentences that refer to objects: what becomes of them, whichever form their owner gave them."""
+"""Sentences that refer to objects, in the one form into which both owners' forms are brought."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
@@ -17,11 +17,11 @@ from schemas.source import Count, Entry, SourceImage, SourceRegion, SplitInput, 
 from schemas.text import MAX_CHARACTERS
 
 
-class Said(msgspec.Struct, frozen=True, gc=False):
+class Sentence(msgspec.Struct, frozen=True, gc=False):
     """A sentence as its owner wrote it."""
 
     id: str
-    ref: str  # whose sentences all refer to one object
+    ref: str  # id of the ref, all of whose sentences refer to one object
     region_id: str
     text: str
 
@@ -33,39 +33,39 @@ class Images:
     usable: Mapping[ItemId, ImageInfo]
     chosen: Collection[ItemId]
     refused: Mapping[str, Rejected]  # by the number as text
-    candidates: Candidates | None  # for the sentences about them; None: the owner's regions are
+    candidates: Candidates | None  # to match sentences with; None: the owner's regions
 
     def cause(self, number: ItemId) -> Rejected | None:
         """Return why an image is not used; None where it could have been."""
         if number in self.usable:
             return None
-        if found := self.refused.get(str(number)):
-            return Rejected(Reason.IMAGE_REJECTED, f"image {number}: {found.reason}")
+        if refusal := self.refused.get(str(number)):
+            return Rejected(Reason.IMAGE_REJECTED, f"image {number}: {refusal.reason}")
         return Rejected(Reason.UNKNOWN_IMAGE, f"image_id {number} is not among the images")
 
 
 def shards(
     split: SplitInput,
     images: Images,
-    said: Mapping[ItemId, Sequence[Said]],
+    sentences: Mapping[ItemId, Sequence[Sentence]],
     *,
     regions: int,
     categories: int,
 ) -> int:
-    """Return into how many shards a split goes; an image has a record for each round of sentences.
+    """Return the number of shards of a split; an image has a record for each round of sentences.
 
     Args:
-        split: that is read.
+        split: the split that is read.
         images: of the split.
-        said: the sentences about each.
-        regions: of all images that can be used.
-        categories: of the regions.
+        sentences: about each image.
+        regions: number of all regions of images that can be used.
+        categories: number of their categories.
     """
     if images.candidates is not None:
         taken = {int(number): images.usable[number] for number in images.chosen}
-        return images.candidates.shards(taken, {number: len(said[number]) for number in taken})
+        return images.candidates.shards(taken, {number: len(sentences[number]) for number in taken})
     rounds = {
-        number: max(Counter(one.region_id for one in said[number]).values())
+        number: max(Counter(sentence.region_id for sentence in sentences[number]).values())
         for number in images.chosen
     }
     records = sum(rounds.values())
@@ -81,21 +81,21 @@ def shards(
 def described_images(
     split: SplitInput,
     images: Images,
-    said: Mapping[ItemId, Sequence[Said]],
+    sentences: Mapping[ItemId, Sequence[Sentence]],
     shards: int,
     regions_of: Callable[[ItemId], Generator[Entry, None, tuple[SourceRegion, ...]]],
     label_set: LabelSet | None,
 ) -> Iterator[Entry]:
-    """Yield a part's images with their regions and sentences, and what becomes of other sentences.
+    """Yield a part's images with regions and sentences; and counts and rejections of the others.
 
-    Beside candidates, only the regions are kept that a sentence is about.
+    An image with candidates keeps, beside them, only the regions that a sentence refers to.
 
     Args:
-        split: whose part is wanted.
+        split: the part that is read.
         images: of the whole split.
-        said: the sentences of the whole split, by image.
-        shards: into which the split goes.
-        regions_of: yields what is refused of an image's regions, and returns the others.
+        sentences: of the whole split, by image.
+        shards: number of shards of the split.
+        regions_of: yields the rejections of an image's regions, and returns its good ones.
         label_set: of the regions' categories, in brief.
     """
     candidates = images.candidates
@@ -107,50 +107,54 @@ def described_images(
     for number in taken:
         regions = yield from regions_of(number)
         if candidates is not None:
-            referents = _referents(regions, said[number])
+            referents = _referents(regions, sentences[number])
             yield Count(Kind.ANNOTATION, "sampled_out", len(regions) - len(referents))
             regions = referents + (yield from candidates.of(int(number)))
         # An evaluation asks about every sentence or compares with it, as published ones do.
-        items = yield from _expressions(split, said[number], repeated=split.evaluation)
+        items = yield from _expressions(split, sentences[number], repeated=split.evaluation)
         image = replace(images.usable[number], shards=shards)
         yield SourceImage(image, regions, items, label_set)
-    for number, sentences in said.items():
+    for number, unused in sentences.items():
         if number in images.chosen or not split.owns(str(number)):
             continue
         if cause := images.cause(number):
-            yield from rejections(split, Kind.SENTENCE, [(one.id, cause) for one in sentences])
+            yield from rejections(split, Kind.SENTENCE, [(item.id, cause) for item in unused])
         else:
-            yield Count(Kind.SENTENCE, "sampled_out", len(sentences))
+            yield Count(Kind.SENTENCE, "sampled_out", len(unused))
 
 
 def _referents(
-    regions: Sequence[SourceRegion], sentences: Sequence[Said]
+    regions: Sequence[SourceRegion], sentences: Sequence[Sentence]
 ) -> tuple[SourceRegion, ...]:
-    spoken_of = {one.region_id for one in sentences}
+    spoken_of = {sentence.region_id for sentence in sentences}
     return tuple(region for region in regions if region.region_id in spoken_of)
 
 
 def _expressions(
-    split: SplitInput, sentences: Sequence[Said], *, repeated: bool
+    split: SplitInput, sentences: Sequence[Sentence], *, repeated: bool
 ) -> Generator[Entry, None, tuple[Expression, ...]]:
     """Yield the sentences of an image that repeat others, and return the rest.
 
     Args:
-        split: whose they are.
+        split: of the sentences.
         sentences: about one image.
-        repeated: return those as well that say the same of the same; only ids are told apart.
+        repeated: keep also a sentence with the words of another one of its ref.
     """
     taken: dict[str, Expression] = {}
-    told: dict[tuple[str, str, str], str] = {}
-    for one in sorted(sentences, key=lambda one: (len(one.id), one.id, one.text)):
-        words = " ".join(one.text[: MAX_CHARACTERS + 1].split())  # more is refused later on
-        if one.id in taken:
-            cause = Rejected(Reason.DUPLICATE_ID, f"id {one.id} stands more than once")
-        elif not repeated and (first := told.get((one.ref, one.region_id, words))):
+    first_ids: dict[tuple[str, str, str], str] = {}
+    for sentence in sorted(sentences, key=_order):
+        words = " ".join(sentence.text[: MAX_CHARACTERS + 1].split())  # more is refused later on
+        if sentence.id in taken:
+            cause = Rejected(Reason.DUPLICATE_ID, f"id {sentence.id} stands more than once")
+        elif not repeated and (first := first_ids.get((sentence.ref, sentence.region_id, words))):
             cause = Rejected(Reason.DUPLICATE, f"{words[:80]!r} is said of it by {first} as well")
         else:
-            told[one.ref, one.region_id, words] = one.id
-            taken[one.id] = Expression(one.id, one.region_id, one.text)
+            first_ids[sentence.ref, sentence.region_id, words] = sentence.id
+            taken[sentence.id] = Expression(sentence.id, sentence.region_id, sentence.text)
             continue
-        yield rejection(split, Kind.SENTENCE, one.id, cause)
+        yield rejection(split, Kind.SENTENCE, sentence.id, cause)
     return tuple(taken.values())
+
+
+def _order(sentence: Sentence) -> tuple[int, str, str]:
+    return len(sentence.id), sentence.id, sentence.text

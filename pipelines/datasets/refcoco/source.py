@@ -1,13 +1,13 @@
-"""RefCOCO, RefCOCO+ and RefCOCOg: sentences that each refer to one object of a COCO picture.
+"""RefCOCO, RefCOCO+ and RefCOCOg: sentences, each of which refers to one object of a COCO picture.
 
     refcoco/refs(unc).p     refcoco+/refs(unc).p     refcocog/refs(umd).p      and beside each
     refcoco/instances.json  refcoco+/instances.json  refcocog/instances.json   the boxes
 
-The pickles hold the refs of all splits (`refcoco_pickle`). A file of the name refs(google).p has
+The pickles hold the refs of all splits (`pickled`). A file of the name refs(google).p has
 splits of its own, by object and not by picture, so that its test pictures are seen in training:
 it is read only where the user names it. Instead of the owners' files a user can give a flat JSON
-file for each split (`refcoco_flat`). Pictures are COCO's, of either release, found by number.
-In evaluations sentences are matched with a detector's boxes (`refcoco_candidates`).
+file for each split (`flat`). Pictures are COCO's, of either release, found by number.
+In evaluations sentences are matched with a detector's boxes (`candidates`).
 
 RefCOCO's sentences may say where an object lies; RefCOCO+'s never do; RefCOCOg's are longer.
 Format: https://github.com/lichengunc/refer
@@ -19,15 +19,15 @@ from dataclasses import dataclass
 from pipelines.datasets.coco.detections import detection_files
 from pipelines.datasets.coco.pictures import COCO_PAPER
 from pipelines.datasets.common.picture_names import coco_picture
-from pipelines.datasets.refcoco import flat as refcoco_flat
-from pipelines.datasets.refcoco import pickled as refcoco_pickle
+from pipelines.datasets.refcoco.flat import parse_flat
+from pipelines.datasets.refcoco.pickled import parse_pickle
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
 from prompts.style import Style
 from schemas.errors import UsageError
 from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
 
-LICENCE = "not stated"
+_LICENCE = "not stated"
 _REFCOCO_PAPERS = (
     "Licheng Yu, Patrick Poirson, Shan Yang, Alexander C. Berg, Tamara L. Berg. Modeling Context "
     "in Referring Expressions. ECCV 2016.",
@@ -42,7 +42,7 @@ _REFCOCOG_PAPERS = (
     "Referring Expression Understanding. ECCV 2016.",
     COCO_PAPER,
 )
-UNC = ("train", "val", "testA", "testB")  # in testA people, in testB anything else
+_UNC = ("train", "val", "testA", "testB")  # in testA people, in testB anything else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class Edition:
 
     title: str
     folder: str
-    split_by: Mapping[str, tuple[str, ...]]  # who made the splits, and which; the usual one first
+    split_by: Mapping[str, tuple[str, ...]]  # splits by who made them; the usual ones first
     papers: tuple[str, ...]
     task_definition: str | None  # as of `DatasetSpec`
 
@@ -61,24 +61,24 @@ class Edition:
         return next(iter(self.split_by.values()))
 
     def splits_of(self, refs: str) -> tuple[str, ...]:
-        """Return the splits in a file of refs, which its name tells."""
+        """Return the splits in a file of refs by its name, e.g. `refs(google).p`."""
         name = refs.rsplit("/", 1)[-1]
-        found = [splits for owner, splits in self.split_by.items() if f"({owner})" in name]
-        return found[0] if found else self.splits
+        matches = [splits for owner, splits in self.split_by.items() if f"({owner})" in name]
+        return matches[0] if matches else self.splits
 
 
 EDITIONS = {
     "refcoco": Edition(
         title="RefCOCO",
         folder="refcoco",
-        split_by={"unc": UNC, "google": ("train", "val", "test")},
+        split_by={"unc": _UNC, "google": ("train", "val", "test")},
         papers=_REFCOCO_PAPERS,
         task_definition="referring_task",
     ),
     "refcoco_plus": Edition(
         title="RefCOCO+",
         folder="refcoco+",
-        split_by={"unc": UNC},
+        split_by={"unc": _UNC},
         papers=_REFCOCO_PAPERS,
         task_definition="referring_task_no_position",
     ),
@@ -95,42 +95,42 @@ EDITIONS = {
 def locate(root: str, request: SourceRequest) -> list[Located]:
     """Return where the splits lie; roles are `refs`, `instances`, `images`, or a split's name.
 
-    A split's name gives its flat file; then only the splits so named are read. Further roles are
-    those of detections.
+    A split's name gives its flat file; then only the splits so named are read. Detections have
+    further roles (`detection_files`).
     """
-    edition, own = EDITIONS[request.name], request.paths
+    edition, paths = EDITIONS[request.name], request.paths
     flat = tuple(dict.fromkeys(split for splits in edition.split_by.values() for split in splits))
-    if own.keys() & set(flat):
-        if own.keys() & {"refs", "instances"}:
+    if paths.keys() & set(flat):
+        if paths.keys() & {"refs", "instances"}:
             raise UsageError(
                 f"source {request.name!r}: give either refs and instances, or flat files of splits"
             )
-        files = {split: {split: own[split]} for split in flat if split in own}
+        files = {split: {split: paths[split]} for split in flat if split in paths}
     else:
         folder = f"{root}/{edition.folder}"
-        refs = own.get("refs", f"{folder}/refs({next(iter(edition.split_by))}).p")
-        instances = own.get("instances", f"{folder}/instances.json")
+        refs = paths.get("refs", f"{folder}/refs({next(iter(edition.split_by))}).p")
+        instances = paths.get("instances", f"{folder}/instances.json")
         pair = {"refs": refs, "instances": instances}
         files = dict.fromkeys(edition.splits_of(refs), pair)
     detections = detection_files(root, request)
     return [
         Located(
             split=split,
-            files={**paths, **detections},
-            pictures=own.get("images", f"{root}/coco"),
-            folder="" if "images" in own else "coco",
-            licence=LICENCE,
+            files={**split_files, **detections},
+            pictures=paths.get("images", f"{root}/coco"),
+            folder="" if "images" in paths else "coco",
+            licence=_LICENCE,
         )
-        for split, paths in files.items()
+        for split, split_files in files.items()
     ]
 
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     """Yield the entries of one split."""
     if split.split in split.files:
-        return refcoco_flat.parse_flat(split, store)
+        return parse_flat(split, store)
     splits = EDITIONS[split.source].splits_of(split.files["refs"])
-    return refcoco_pickle.parse_pickle(split, store, splits)
+    return parse_pickle(split, store, splits)
 
 
 def _spec(name: str) -> DatasetSpec:
@@ -138,7 +138,7 @@ def _spec(name: str) -> DatasetSpec:
     return DatasetSpec(
         name=name,
         title=edition.title,
-        licence=LICENCE,
+        licence=_LICENCE,
         obtain=(
             f"https://github.com/lichengunc/refer: {edition.folder}.zip; and COCO's train2014 "
             "pictures, or those of 2017"

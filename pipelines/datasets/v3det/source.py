@@ -6,10 +6,10 @@
                       "bbox": [102.5, 118.4, 7.9, 17.3]}],      x, y, width, height; pixels
      "categories": [{"id": 21, "name": "drum", "cat_info": ..., "novel": false, ...}]}
 
-An annotation need not have an id: one is then made from its image, its category and its box, so
-that it hangs on no order, and exact repeats are found. Early files hold a list as `category_id`:
-a list of one is taken. File names hold their folder. Many pictures are no longer to be had, so
-annotations without their picture are common.
+An annotation need not have an id: one is then made from its image, its category and its box, which
+does not depend on the order in the file, and exposes exact repeats. Early files hold a list as
+`category_id`: a list of one is taken. File names hold their folder. Many pictures are no longer to
+be had, so annotations without their picture are common.
 
 36 names belong to two categories or more: a region answers with its name, whichever of them it
 has, and counts as of one category where regions are drawn per category. The names are those of
@@ -36,8 +36,8 @@ from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo, Task
 from schemas.source import Count, Entry, SplitInput, Store
 
-LICENCE = "CC BY 4.0"
-PAPERS = (
+_LICENCE = "CC BY 4.0"
+_PAPERS = (
     "Jiaqi Wang, Pan Zhang, Tao Chu, Yuhang Cao, Yujie Zhou, Tong Wu, Bin Wang, Conghui He, Dahua "
     "Lin. V3Det: Vast Vocabulary Visual Detection Dataset. ICCV 2023.",
 )
@@ -48,7 +48,7 @@ _PHOTO_FILE = re.compile(r"\d+_\d+_(\d+)_[0-9a-f]+(?:_[a-z])?\.\w+", re.ASCII)
 
 
 class _File(msgspec.Struct):
-    """A whole file, of which only the annotations are taken apart."""
+    """A whole file; only the list of annotations is cut into its items."""
 
     annotations: list[Raw]
     categories: list[Raw]
@@ -57,7 +57,7 @@ class _File(msgspec.Struct):
 
 
 class _Annotation(msgspec.Struct, gc=False):
-    """What tells an annotation from the others."""
+    """The fields of an annotation that its id is made of."""
 
     image_id: ItemId
     category_id: Raw = Raw(b"null")
@@ -88,14 +88,14 @@ class _Replaced:
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
     """Return where the splits lie; roles are `train` and `val` (annotation files) and `images`."""
-    own, below = request.paths, f"{root}/v3det"
+    paths, below = request.paths, f"{root}/v3det"
     return [
         Located(
             split=split,
-            files={split: own.get(split, f"{below}/annotations/v3det_2023_v1_{split}.json")},
-            pictures=own.get("images", below),
-            folder="" if "images" in own else "v3det",
-            licence=LICENCE,
+            files={split: paths.get(split, f"{below}/annotations/v3det_2023_v1_{split}.json")},
+            pictures=paths.get("images", below),
+            folder="" if "images" in paths else "v3det",
+            licence=_LICENCE,
         )
         for split in SPEC.splits
     ]
@@ -109,7 +109,7 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     try:
         file = decode_json(_FILE, content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass  # what is wrong with it is said below
+        pass  # `parse_coco_layout` raises the error that says what is wrong
     else:
         name = split.label_set or f"V3Det-{len(read_categories(file.categories).names)}"
         annotations, refused = _identified(file.annotations)
@@ -124,22 +124,22 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
 
 
 def _identified(items: Sequence[Raw]) -> tuple[list[Raw], list[Refused]]:
-    """Return annotations as COCO has them, each with an id and one category; and those refused."""
+    """Return annotations in COCO's form, each with an id and one category; and those refused."""
     taken: list[Raw] = []
     made: dict[str, Raw] = {}
     refused: list[Refused] = []
     for position, raw in enumerate(items):
         try:
-            found = _ANNOTATION.decode(raw)
+            annotation = _ANNOTATION.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             refused.append((f"annotations[{position}]", malformed(error)))
             continue
-        category = _only(found.category_id)
-        if found.id is not None:
-            plain = category is found.category_id
+        category = _only(annotation.category_id)
+        if annotation.id is not None:
+            plain = category is annotation.category_id
             taken.append(raw if plain else _with(raw, category_id=category))
             continue
-        item_id = _made_id(found, category)
+        item_id = _made_id(annotation, category)
         item = _with(raw, id=Raw(msgspec.json.encode(item_id)), category_id=category)
         if item_id in made:
             refused.append((item_id, _REPEATED))
@@ -149,16 +149,16 @@ def _identified(items: Sequence[Raw]) -> tuple[list[Raw], list[Refused]]:
 
 
 def _only(category: Raw) -> Raw:
-    """Return the one category of a list, as early files have it; whatever else, as it is."""
+    """Return the one category of a list, as in early files; any other value unchanged."""
     if bytes(category).lstrip().startswith(b"[") and len(several := _LIST.decode(category)) == 1:
         return several[0]
     return category
 
 
-def _made_id(found: _Annotation, category: Raw) -> str:
+def _made_id(annotation: _Annotation, category: Raw) -> str:
     name = bytes(category).decode(errors="replace")
-    box = b"".join(bytes(found.bbox).split())
-    return content_id(f"{as_number(found.image_id)}.{name[:20]}", bytes(category), box)
+    box = b"".join(bytes(annotation.bbox).split())
+    return content_id(f"{as_number(annotation.image_id)}.{name[:20]}", bytes(category), box)
 
 
 def _with(raw: Raw, **fields: Raw) -> Raw:
@@ -169,7 +169,7 @@ _REPEATED = Rejected(Reason.DUPLICATE, "the same box of the same category stands
 
 
 def _picture_name(image: ImageInfo) -> str | None:
-    """Return the name of the Flickr photo that a picture is, as far as its file name shows."""
+    """Return the name of the Flickr photo in a picture's file name, if there is one."""
     match = _PHOTO_FILE.fullmatch((image.file_name or "").rpartition("/")[2])
     return flickr_name(match[1]) if match else None
 
@@ -177,7 +177,7 @@ def _picture_name(image: ImageInfo) -> str | None:
 SPEC = DatasetSpec(
     name="v3det",
     title="V3Det",
-    licence=LICENCE,
+    licence=_LICENCE,
     obtain="https://github.com/V3Det/V3Det: the annotations, and its script for the images",
     splits=("train", "val"),
     tasks=dict.fromkeys(Style, (Task.REGION_CLASSIFICATION,)),
@@ -185,6 +185,6 @@ SPEC = DatasetSpec(
     locate=locate,
     parse=parse,
     picture_name=_picture_name,
-    papers=PAPERS,
+    papers=_PAPERS,
     task_definition=None,
 )

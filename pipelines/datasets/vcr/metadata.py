@@ -1,4 +1,4 @@
-"""VCR's metadata, one file per picture: its size, and the objects a detector found in it.
+"""VCR's metadata, one file per picture: the picture's size, and objects that a detector drew in it.
 
 {"boxes": [[10.25, 20.5, 110.75, 320.0, 0.98], ...],    x0, y0, x1, y1, score; pixels
  "segms": [[[[12, 21], [108, 24], ...]], ...],          polygons of x, y pairs; may be []
@@ -17,8 +17,8 @@ from schemas.mask import MIN_POLYGON_NUMBERS
 from schemas.rejection import Reason, Rejected
 from schemas.source import SourceRegion
 
-Number = float | None  # None where the file has NaN
-Polygon = list[tuple[float, float]]  # x, y; pixels
+_Number = float | None  # None where the file has NaN
+_Polygon = list[tuple[float, float]]  # x, y; pixels
 
 
 class Metadata(msgspec.Struct):
@@ -32,69 +32,72 @@ class Metadata(msgspec.Struct):
 
 
 _METADATA = msgspec.json.Decoder(Metadata)
-_BOX = msgspec.json.Decoder(tuple[Number, Number, Number, Number, Number])
-_POLYGONS = msgspec.json.Decoder(list[Polygon])
+_BOX = msgspec.json.Decoder(tuple[_Number, _Number, _Number, _Number, _Number])
+_POLYGONS = msgspec.json.Decoder(list[_Polygon])
 
 
 def read_metadata(content: bytes, name: str) -> Metadata:
-    """Return what a file of metadata says.
+    """Return the metadata in a file.
 
     Raises:
-        Rejected: `malformed`: it is no such file, or its lists do not go together.
+        Rejected: `malformed`: the file is no such object, or its lists differ in length.
     """
     try:
-        found = decode_json(_METADATA, content)
+        metadata = decode_json(_METADATA, content)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise malformed(f"{name}: {error}") from None
-    lengths = len(found.boxes), len(found.segms), len(found.names)
+    lengths = len(metadata.boxes), len(metadata.segms), len(metadata.names)
     if len(set(lengths)) > 1:
         raise malformed(f"{name}: {lengths} boxes, segms and names, expected as many of each")
-    return found
+    return metadata
 
 
-def regions(found: Metadata) -> tuple[list[SourceRegion], list[Refused]]:
-    """Return the objects, in order, each under its 0-based position as id; and those refused."""
+def regions(metadata: Metadata) -> tuple[list[SourceRegion], list[Refused]]:
+    """Return the objects in order, each with its 0-based position as id; and those refused."""
     taken: list[SourceRegion] = []
     refused: list[Refused] = []
-    for position in range(len(found.names)):
+    for position in range(len(metadata.names)):
         try:
-            taken.append(_region(found, position))
+            taken.append(_region(metadata, position))
         except Rejected as cause:
             refused.append((str(position), cause))
     return taken, refused
 
 
-def _region(found: Metadata, position: int) -> SourceRegion:
+def _region(metadata: Metadata, position: int) -> SourceRegion:
     try:
-        x0, y0, x1, y1, score = _BOX.decode(found.boxes[position])
+        x0, y0, x1, y1, score = _BOX.decode(metadata.boxes[position])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise malformed(f"a box of x0, y0, x1, y1 and score expected: {error}") from None
     try:
-        polygons = _POLYGONS.decode(found.segms[position])
+        polygons = _POLYGONS.decode(metadata.segms[position])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Rejected(Reason.MASK_MALFORMED, f"polygons of x, y pairs expected: {error}") from None
     return SourceRegion(
         region_id=str(position),
         bbox=(_number(x0), _number(y0), _number(x1), _number(y1)),
-        category=found.names[position],
+        category=metadata.names[position],
         score=score,
-        segmentation=_segmentation(polygons, found),
+        segmentation=_segmentation(polygons, metadata),
     )
 
 
-def _number(found: Number) -> float:
-    return math.nan if found is None else found
+def _number(metadata: _Number) -> float:
+    return math.nan if metadata is None else metadata
 
 
-def _segmentation(polygons: Sequence[Polygon], found: Metadata) -> bytes:
+def _segmentation(polygons: Sequence[_Polygon], metadata: Metadata) -> bytes:
     """Return polygons as COCO writes them.
 
-    The detector leaves some of one or two corners, which cover no pixel and go. Where none else is
-    left, the mask is one of no pixels, so that the screen counts it among the empty ones.
+    The detector leaves some polygons of one or two corners, which cover no pixel and are dropped.
+    Where all are, the mask is one of no pixels, so that the screen counts it among the empty ones.
     """
     if not polygons:
         return b""
     flat = [[number for corner in polygon for number in corner] for polygon in polygons]
     whole = [polygon for polygon in flat if len(polygon) >= MIN_POLYGON_NUMBERS]
-    blank = {"size": [found.height, found.width], "counts": [found.height * found.width]}
+    blank = {
+        "size": [metadata.height, metadata.width],
+        "counts": [metadata.height * metadata.width],
+    }
     return msgspec.json.encode(whole or blank)

@@ -1,4 +1,4 @@
-"""VCR's questions, line by line: whose they are, and what they say.
+"""VCR's questions, one a line: the picture of each, its tokens, and its choices.
 
     {"annot_id": "train-7", "img_id": "train-2", "img_fn": "lsmdc_.../x@0.jpg",
      "metadata_fn": "lsmdc_.../x@0.json", "objects": ["person", "dog"],
@@ -7,8 +7,8 @@
      "rationale_choices": [[...], [...], [...], [...]], "rationale_label": 1, ...}
 
 Numbers in the token lists count objects from 0, those in the `_orig` strings from 1. Only the
-labelled choices are true here: the others are right answers to other questions, their objects
-exchanged for some of this picture. To train, only the true ones are taken; to evaluate, all.
+labelled choices are true: the others are right answers to other questions, with their objects
+exchanged for some of this picture. Training takes only the true choices, an evaluation takes all.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,16 +26,16 @@ from schemas.item import Choices, Passage, Question
 from schemas.rejection import Reason, Rejected
 
 Files = tuple[str, str]  # of a picture and of its metadata, below `vcr1images`
-Id = Annotated[str, msgspec.Meta(pattern=r"\A[\w.-]+\Z")]
-Label = Annotated[int, msgspec.Meta(ge=0, le=3)]
-RawChoices = tuple[msgspec.Raw, msgspec.Raw, msgspec.Raw, msgspec.Raw]
+_Id = Annotated[str, msgspec.Meta(pattern=r"\A[\w.-]+\Z")]
+_Label = Annotated[int, msgspec.Meta(ge=0, le=3)]
+_RawChoices = tuple[msgspec.Raw, msgspec.Raw, msgspec.Raw, msgspec.Raw]
 
 
 class _Link(msgspec.Struct, gc=False):
-    """What ties a line to its picture."""
+    """The ids and files that tie a line to its picture."""
 
-    annot_id: Id
-    img_id: Id
+    annot_id: _Id
+    img_id: _Id
     img_fn: str
     metadata_fn: str
     objects: list[str]
@@ -43,18 +43,18 @@ class _Link(msgspec.Struct, gc=False):
 
 
 class _Content(msgspec.Struct, gc=False):
-    """What a line says; its choices are decoded where they are needed: to train, the true ones."""
+    """The content of a line; choices are decoded where they are needed: to train, the true ones."""
 
     objects: list[str]
     question: list[Token]
-    answer_choices: RawChoices
-    answer_label: Label
-    rationale_choices: RawChoices
-    rationale_label: Label
+    answer_choices: _RawChoices
+    answer_label: _Label
+    rationale_choices: _RawChoices
+    rationale_label: _Label
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """A line that can be read, and where it stands."""
+    """A line that can be read, and its position in the file."""
 
     annot_id: str
     img_id: str
@@ -66,13 +66,13 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image with the lines about it; nothing here depends on their order in the file."""
+    """The lines about one image; nothing here depends on their order in the file."""
 
     lines: list[Line] = field(default_factory=list)
 
     @property
     def first(self) -> Line:
-        """The line that tells of the picture, should another one tell otherwise."""
+        """The line that names the picture's files, where lines differ."""
         return min(self.lines, key=lambda line: (line.files, line.annot_id))
 
 
@@ -104,7 +104,7 @@ class QuestionFile:
             )
 
     def question(self, line: Line, files: Files, categories: Sequence[str]) -> Question:
-        """Return what a line asks and answers.
+        """Return the question of a line, with its answer and rationale.
 
         Args:
             line: of this file.
@@ -115,21 +115,21 @@ class QuestionFile:
             Rejected: `malformed`: something is missing, or contradicts the picture.
         """
         try:
-            found = decode_json(_CONTENT, self._text(line))
+            content = decode_json(_CONTENT, self._text(line))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise malformed(str(error)) from None
         if line.files != files:
             raise malformed(f"{line.files}, but other lines of {line.img_id} name {files}")
-        if found.objects != list(categories):
+        if content.objects != list(categories):
             raise malformed(
-                f"the {len(found.objects)} objects of the line are not the {len(categories)} names "
-                f"of {files[1]}"
+                f"the {len(content.objects)} objects of the line are not the {len(categories)} "
+                f"names of {files[1]}"
             )
-        answers = found.answer_choices, found.answer_label
-        rationales = found.rationale_choices, found.rationale_label
+        answers = content.answer_choices, content.answer_label
+        rationales = content.rationale_choices, content.rationale_label
         asked = Question(
             id=line.annot_id,
-            question=to_passage(found.question, categories),
+            question=to_passage(content.question, categories),
             answer=_passage("answer_choices", *answers, categories),
             rationale=_passage("rationale_choices", *rationales, categories),
         )
@@ -169,22 +169,22 @@ class QuestionFile:
 
 
 def malformed(detail: str) -> Rejected:
-    """Return the refusal of what is not as VCR writes it."""
+    """Return the refusal of an item that is not as VCR writes it."""
     return Rejected(Reason.MALFORMED, detail)
 
 
-def _passage(key: str, found: RawChoices, position: int, categories: Sequence[str]) -> Passage:
+def _passage(key: str, choices: _RawChoices, position: int, categories: Sequence[str]) -> Passage:
     """Return one of four choices."""
     try:
-        return to_passage(_TOKENS.decode(found[position]), categories)
+        return to_passage(_TOKENS.decode(choices[position]), categories)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise malformed(f"{key}[{position}]: {error}") from None
     except Rejected as cause:
         raise Rejected(cause.reason, f"{key}[{position}]: {cause.detail}") from None
 
 
-def _choices(key: str, found: RawChoices, label: int, categories: Sequence[str]) -> Choices:
-    passages = [_passage(key, found, position, categories) for position in range(len(found))]
+def _choices(key: str, choices: _RawChoices, label: int, categories: Sequence[str]) -> Choices:
+    passages = [_passage(key, choices, position, categories) for position in range(len(choices))]
     return Choices(tuple(passages), label)
 
 

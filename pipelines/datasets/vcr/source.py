@@ -1,8 +1,8 @@
 """Visual Commonsense Reasoning: questions about film stills, answers, and the reasons for them.
 
-    vcr/{train,val}.jsonl                       a question per line (`vcr_lines`)
+    vcr/{train,val}.jsonl                       a question per line (`questions`)
     vcr/vcr1images/<film>/<still>.jpg           the pictures
-    vcr/vcr1images/<film>/<still>.json          what a detector found in each (`vcr_metadata`)
+    vcr/vcr1images/<film>/<still>.json          the objects in each (`metadata`)
 
 The labels of the test split are not public, so it is no split here. An image is known by its
 `img_id`, a region by its 0-based place among the objects of its image, a question by its
@@ -25,9 +25,9 @@ from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo, Task
 from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput, Store, Volume
 
-FOLDER = "vcr/vcr1images"
-LICENCE = "VCR dataset licence (research only)"
-PAPERS = (
+_FOLDER = "vcr/vcr1images"
+_LICENCE = "VCR dataset licence (research only)"
+_PAPERS = (
     "Rowan Zellers, Yonatan Bisk, Ali Farhadi, Yejin Choi. From Recognition to Cognition: Visual "
     "Commonsense Reasoning. CVPR 2019.",
 )
@@ -35,18 +35,18 @@ PAPERS = (
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
     """Return where the splits lie; roles are `train`, `val`, `images` and `metadata`."""
-    own = request.paths
-    pictures = own.get("images", f"{root}/{FOLDER}")
+    paths = request.paths
+    pictures = paths.get("images", f"{root}/{_FOLDER}")
     return [
         Located(
             split=split,
             files={
-                split: own.get(split, f"{root}/vcr/{split}.jsonl"),
-                "metadata": own.get("metadata", pictures),
+                split: paths.get(split, f"{root}/vcr/{split}.jsonl"),
+                "metadata": paths.get("metadata", pictures),
             },
             pictures=pictures,
-            folder="" if "images" in own else FOLDER,
-            licence=LICENCE,
+            folder="" if "images" in paths else _FOLDER,
+            licence=_LICENCE,
         )
         for split in SPEC.splits
     ]
@@ -72,7 +72,7 @@ class _Parser:
         self._file = file
 
     def entries(self) -> Iterator[Entry]:
-        """Yield all entries: first what was refused, then image by image."""
+        """Yield all entries: first the items refused, then image by image."""
         split, file = self._split, self._file
         usable, refused = self._usable()
         chosen = limited(split, usable)
@@ -95,7 +95,7 @@ class _Parser:
                 yield from _sampled_out(picture)
 
     def _usable(self) -> tuple[dict[str, ImageInfo], dict[str, Rejected]]:
-        """Return the images whose files are there, still without a size, and the others."""
+        """Return the images whose files exist, still without a size, and the others."""
         split = self._split
         listing = self._store.sizes(split.pictures)
         metadata = split.files["metadata"]
@@ -127,7 +127,7 @@ class _Parser:
         except Rejected as cause:
             yield from self._without_image(image.image_id, picture, cause)
             return
-        found, refused_regions = regions(metadata)
+        objects, refused_regions = regions(metadata)
         questions = []
         refused: list[Refused] = []
         for line in sorted(picture.lines, key=_id_order):
@@ -138,7 +138,7 @@ class _Parser:
         yield Count(Kind.ANNOTATION, "read", len(metadata.names))
         yield from rejections(self._split, Kind.ANNOTATION, refused_regions)
         yield from rejections(self._split, Kind.QUESTION, refused)
-        yield SourceImage(image, tuple(found), tuple(questions))
+        yield SourceImage(image, tuple(objects), tuple(questions))
 
     def _metadata(self, metadata_fn: str) -> Metadata:
         name = check_file_name(metadata_fn)
@@ -171,7 +171,7 @@ def _sized(split: SplitInput, image: ImageInfo, size: tuple[int, int]) -> ImageI
 def _shards(
     split: SplitInput, pictures: Mapping[str, Picture], chosen: Mapping[str, ImageInfo]
 ) -> int:
-    """Return into how many shards a split goes: a question makes a record, or two to evaluate."""
+    """Return the number of shards of a split: a question makes a record, or two to evaluate."""
     each = 2 if split.evaluation else 1
     records = {img_id: each * len(pictures[img_id].lines) for img_id in chosen}
     volume = Volume(
@@ -197,7 +197,7 @@ def _id_order(line: Line) -> tuple[int, str]:
 SPEC = DatasetSpec(
     name="vcr",
     title="Visual Commonsense Reasoning (VCR)",
-    licence=LICENCE,
+    licence=_LICENCE,
     obtain="https://visualcommonsense.com/download/: the annotations and the images, for research",
     splits=("train", "val"),
     tasks=dict.fromkeys(Style, (Task.REGION_REASONING,)),
@@ -206,6 +206,6 @@ SPEC = DatasetSpec(
     locate=locate,
     parse=parse,
     picture_name=unshared_picture,
-    papers=PAPERS,
+    papers=_PAPERS,
     task_definition=None,
 )

@@ -3,8 +3,8 @@
     ["Do", [1, 2], "belong", "in", [0], "'", "s", "well", "-", "kept", "garden", "?"]
 
 A list of numbers stands for objects; punctuation stands by itself, apostrophes and hyphens
-included. What stood around a hyphen or an apostrophe is lost, so it is told from the words beside.
-Some annotators wrote the class after the number ("1person"): both together are one mention.
+included. The blanks around a hyphen or an apostrophe are lost, so they are guessed from the words
+beside. Some annotators wrote the class after the number ("1person"): both together are one mention.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ Token = str | list[int]
 # VCR writes COCO's names without their blanks.
 SPACED = {name.replace(" ", ""): name for name in COCO_NAMES}
 
-THOUSANDS = 3  # digits after a comma
+_THOUSANDS = 3  # digits after a comma
 
 _CLOSING = frozenset(".,;:!?)]}%…”") | {"''"}
 _OPENING = frozenset("([{$#“") | {"``"}
@@ -85,7 +85,7 @@ def _check_objects(objects: Sequence[int], count: int) -> None:
 
 
 def _units(tokens: Sequence[Token], categories: Sequence[str]) -> Iterator[Token]:
-    """Yield the tokens without the class names that only repeat what a number stands for."""
+    """Yield the tokens without class names that repeat the number before them."""
     previous: Token = ""
     for token in tokens:
         doubled = (
@@ -116,14 +116,14 @@ def _blanks(words: Sequence[str]) -> list[bool]:
 
 
 class _Punctuation:
-    """Tells which way punctuation leans, remembering which quotes are open."""
+    """The direction in which punctuation joins, which for quotes depends on those still open."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self._words = words
         self._open: set[str] = set()
 
     def joins(self, position: int) -> tuple[bool, bool]:
-        """Tell whether a word joins what stands before it, and what stands after it."""
+        """Tell whether a word joins the word before it, and the word after it."""
         word = self._words[position]
         if word in _APOSTROPHES:
             return self._apostrophe(position)
@@ -142,7 +142,7 @@ class _Punctuation:
     def _parts_digits(self, position: int) -> bool:
         """Tell whether a mark stands inside a number: 8:46, 2.5 or 3,000."""
         before, after = self._word(position - 1), self._word(position + 1)
-        marks = ".:," if len(after) == THOUSANDS else ".:"
+        marks = ".:," if len(after) == _THOUSANDS else ".:"
         return self._words[position] in marks and before.isdigit() and after.isdigit()
 
     def _hyphen(self, position: int) -> tuple[bool, bool]:
@@ -160,7 +160,8 @@ class _Punctuation:
             return True, True
         rest = range(position + 1, len(self._words))
         lonely = not any(
-            self._words[place] in _APOSTROPHES and not self._contracts(place) for place in rest
+            self._words[position] in _APOSTROPHES and not self._contracts(position)
+            for position in rest
         )
         if lonely and not self._open & _APOSTROPHES:
             before = self._word(position - 1)

@@ -7,8 +7,8 @@ with the same first are one group:
     near,by
     next to,next to a,are next to
 
-Members as different as "next to" and "around" stand in one group, so what annotators wrote is
-never written anew; groups only tell which relationships repeat others.
+Members as different as "next to" and "around" stand in one group, so no predicate is replaced by
+another one; groups serve only to recognise relationships that repeat others.
 """
 
 from collections import defaultdict
@@ -21,15 +21,15 @@ from schemas.errors import InputFileError
 
 @dataclass(frozen=True, slots=True)
 class Aliases:
-    """The groups that have a predicate; case, blanks and a last article tell none apart."""
+    """The groups of each predicate; case, blanks and a last article make no difference."""
 
     groups: Mapping[str, Set[str]] = field(default_factory=dict)
 
     def meanings(self, predicate: str) -> Set[str]:
         """Return the names of a predicate's groups, or the predicate itself where none has it.
 
-        Two predicates mean the same where they share one; what each of them shares with a third
-        does not count.
+        Two predicates mean the same where they share a group; a third predicate that shares one
+        with each of them makes no difference.
         """
         plain = plain_predicate(predicate)
         return self.groups.get(plain, {plain})
@@ -39,7 +39,7 @@ def parse_aliases(content: bytes, path: str) -> Aliases:
     """Return the aliases of a file.
 
     Raises:
-        InputFileError: it is no text.
+        InputFileError: the content is no text.
     """
     try:
         lines = content.decode().splitlines()

@@ -92,7 +92,7 @@ class VgObject(msgspec.Struct):
 
 
 class VgRelationship(msgspec.Struct):
-    """How two objects of an image stand to each other."""
+    """A relationship of two objects of an image."""
 
     predicate: str
     subject: VgObject
@@ -105,7 +105,7 @@ class VgRelationship(msgspec.Struct):
 
 
 class _Record(msgspec.Struct):
-    """What a file says of one image."""
+    """The record of one image in a file."""
 
     id: ItemId = _NO_ID
     image_id: ItemId = _NO_ID
@@ -115,13 +115,13 @@ class _Record(msgspec.Struct):
 
 
 class _RegionRecord(_Record, kw_only=True):
-    """Its regions, undecoded."""
+    """The record of an image's regions, undecoded."""
 
     items: list[Raw] = msgspec.field(name="regions")
 
 
 class _RelationshipRecord(_Record, kw_only=True):
-    """Its relationships, undecoded."""
+    """The record of an image's relationships, undecoded."""
 
     items: list[Raw] = msgspec.field(name="relationships")
 
@@ -137,13 +137,13 @@ class _Named(msgspec.Struct):
         self.id = _one_id("id", self.region_id, self.relationship_id, self.id)
 
 
-class Identified(Protocol):
+class _Identified(Protocol):
     """An item with an id."""
 
     id: ItemId
 
 
-Item = TypeVar("Item", bound=Identified)
+Item = TypeVar("Item", bound=_Identified)
 
 IMAGE = msgspec.json.Decoder(VgImage)
 REGION = msgspec.json.Decoder(VgRegion)
@@ -154,15 +154,15 @@ _LIST = msgspec.json.Decoder(list[Raw])
 
 @dataclass(frozen=True, slots=True)
 class RecordKind:
-    """What the records of a file hold."""
+    """The kind of the records of a file."""
 
     decoder: msgspec.json.Decoder[_RegionRecord] | msgspec.json.Decoder[_RelationshipRecord]
-    counted: tuple[Kind, ...]  # as what the ledger counts an item
+    counted: tuple[Kind, ...]  # the kinds as which the ledger counts an item
     prefix: str = ""  # of an item's id here; the owner's follows
 
-    def names(self, items: Iterable[Raw], place: str) -> list[str]:
-        """Return the ids of undecoded items, or their places where they have none."""
-        return [self._name(raw) or f"{place}[{number}]" for number, raw in enumerate(items)]
+    def names(self, items: Iterable[Raw], name: str) -> list[str]:
+        """Return the ids of undecoded items, or where they have none their positions: `NAME[3]`."""
+        return [self._name(raw) or f"{name}[{number}]" for number, raw in enumerate(items)]
 
     def _name(self, raw: Raw) -> str:
         try:
@@ -179,27 +179,27 @@ RELATIONSHIPS = RecordKind(
 
 @dataclass(slots=True)
 class Records:
-    """The records of one file that a part has to do with."""
+    """The records of one file that belong to a part."""
 
     kind: RecordKind
     read: int = 0  # items in the whole file
-    left_out: int = 0  # items of images that the part owns, but that are not wanted
+    left_out: int = 0  # items of the part's images that the limit leaves out
     items: dict[ItemId, list[Raw]] = field(default_factory=dict)  # by image; copied, undecoded
     refused: list[Refused] = field(default_factory=list)  # of no image at all
 
     def take(self, image_id: ItemId) -> list[Raw]:
-        """Return the items of an image, and forget them."""
-        found: list[Raw] = []
+        """Return the items of an image, and remove them."""
+        items: list[Raw] = []
         for record in self.items.pop(image_id, ()):
-            found += self.kind.decoder.decode(record).items
-        return found
+            items += self.kind.decoder.decode(record).items
+        return items
 
 
 def decode_list(content: bytes, path: str) -> list[Raw]:
     """Return the undecoded items of a file.
 
     Raises:
-        InputFileError: it is no JSON list; says where, and what was expected.
+        InputFileError: the content is no JSON list; says where the fault is.
     """
     try:
         return decode_json(_LIST, content)
@@ -217,7 +217,7 @@ def read_records(
     kind: RecordKind,
     split: SplitInput,
     unwanted: Collection[ItemId],
-    own: Collection[ItemId] | None,
+    members: Collection[ItemId] | None,
 ) -> Records:
     """Return a part's records of one file.
 
@@ -227,32 +227,32 @@ def read_records(
         kind: of its records.
         split: tells which images the part owns.
         unwanted: images that can be used, but are left out by the limit.
-        own: the split's images; None: all, and the split answers for what names no image.
+        members: the split's images; None: all, and the split answers for items without an image.
     """
-    found = Records(kind)
+    records = Records(kind)
     name = path.rsplit("/", 1)[-1]
     for position, raw in enumerate(decode_list(content, path)):
         try:
             record = kind.decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            if own is None:
-                found.read += 1  # what it holds cannot be told
-                found.refused.append((f"{name}[{position}]", malformed(error)))
+            if members is None:
+                records.read += 1  # the number of its items is unknown
+                records.refused.append((f"{name}[{position}]", malformed(error)))
             continue
-        if own is not None and record.image_id not in own:
+        if members is not None and record.image_id not in members:
             continue
-        found.read += len(record.items)
+        records.read += len(record.items)
         if record.image_id == _NO_ID:
             cause = Rejected(Reason.MALFORMED, f"{name}[{position}] does not say of which image")
             names = kind.names(record.items, f"{name}[{position}]")
-            found.refused += [(item, cause) for item in names]
+            records.refused += [(item, cause) for item in names]
         elif not split.owns(str(record.image_id)):
             continue
         elif record.image_id in unwanted:
-            found.left_out += len(record.items)
+            records.left_out += len(record.items)
         else:
-            found.items.setdefault(record.image_id, []).append(raw.copy())
-    return found
+            records.items.setdefault(record.image_id, []).append(raw.copy())
+    return records
 
 
 def index_items(
@@ -285,7 +285,7 @@ def _id_order(item_id: ItemId) -> tuple[int, str]:
 
 
 def _one_id(key: str, *ids: ItemId) -> ItemId:
-    """Return the first of an item's ids that is there, in the form in which ids are compared."""
+    """Return the first id that an item has, in the form in which ids are compared."""
     for item_id in ids:
         if item_id != _NO_ID:
             return as_number(item_id)

@@ -7,13 +7,13 @@
     test_ids.txt                the images to test on; optional
     VG_100K/  VG_100K_2/        the pictures
 
-Versions 1.0, 1.2 and 1.4 are read alike, see `visual_genome_json`. The urls put some pictures into
+Versions 1.0, 1.2 and 1.4 are read alike, see `records`. The urls put some pictures into
 the other folder than the archives do, so a name is looked for in both. The files objects,
 attributes and scene graphs add nothing that a task uses and are not read, nor are aliases of
-names: objects are told apart by their ids. Names and predicates stay as annotators wrote them.
+names: objects are distinguished by their ids. Names and predicates stay as annotators wrote them.
 
-The split train has all images. The split test (`visual_genome_split`) is one to evaluate on, read
-only where it is asked for: its images with their phrases, and nothing of other images.
+The split train has all images. The split test (`test_split`) is one to evaluate on, read
+only where a request names it: its images with their phrases, and nothing of other images.
 Format: https://homes.cs.washington.edu/~ranjay/visualgenome/api.html
 """
 
@@ -28,7 +28,7 @@ from pipelines.datasets.common.raw_items import ItemId
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
 from pipelines.datasets.visual_genome import records as vg_json
 from pipelines.datasets.visual_genome.aliases import Aliases, parse_aliases
-from pipelines.datasets.visual_genome.image import Said, add_regions, add_relationships
+from pipelines.datasets.visual_genome.image import ImageAnnotations, add_regions, add_relationships
 from pipelines.datasets.visual_genome.records import RecordKind, Records
 from pipelines.datasets.visual_genome.test_split import TEST_IDS, TEST_LIST, test_ids
 from prompts.style import Style
@@ -36,8 +36,8 @@ from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo, Task
 from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput, Store, Volume
 
-LICENCE = "CC BY 4.0"
-PAPERS = (
+_LICENCE = "CC BY 4.0"
+_PAPERS = (
     "Ranjay Krishna, Yuke Zhu, Oliver Groth, Justin Johnson, Kenji Hata, Joshua Kravitz, Stephanie "
     "Chen, Yannis Kalantidis, Li-Jia Li, David A. Shamma, Michael S. Bernstein, Li Fei-Fei. Visual "
     "Genome: Connecting Language and Vision Using Crowdsourced Dense Image Annotations. "
@@ -52,7 +52,7 @@ OPTIONAL = {
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
-    """Return where the splits lie; roles are `images`, and the files' names without ends."""
+    """Return where the splits lie; roles are `images`, and the files' names without suffix."""
 
     def paths(names: Sequence[str]) -> dict[str, str]:
         roles = {name.partition(".")[0]: name for name in names}
@@ -70,7 +70,7 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
             optional=paths(OPTIONAL[split]) | named,
             pictures=request.paths.get("images", f"{root}/visual_genome"),
             folder="" if "images" in request.paths else "visual_genome",
-            licence=LICENCE,
+            licence=_LICENCE,
         )
         for split in splits
     ]
@@ -78,13 +78,13 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Images:
-    """The images that can be used, which of them are wanted, and why the others cannot be."""
+    """The images that can be used, those of them that are taken, and why the others cannot be."""
 
     usable: Mapping[ItemId, ImageInfo]
     chosen: Collection[ItemId]
     refused: Mapping[str, Rejected]
-    picture_bytes: int  # of those wanted
-    own: Collection[ItemId] | None  # the split's, whether or not they are there; None: all
+    picture_bytes: int  # of the images taken
+    members: Collection[ItemId] | None  # the split's images, with or without a picture; None: all
 
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
@@ -95,21 +95,25 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     """
     images = yield from _images(split, store)
     unwanted = images.usable.keys() - images.chosen
-    regions = _records(split, store, "region_descriptions", vg_json.REGIONS, unwanted, images.own)
-    related = _records(split, store, "relationships", vg_json.RELATIONSHIPS, unwanted, images.own)
+    regions = _records(
+        split, store, "region_descriptions", vg_json.REGIONS, unwanted, images.members
+    )
+    related = _records(
+        split, store, "relationships", vg_json.RELATIONSHIPS, unwanted, images.members
+    )
     aliases = _aliases(split, store)
     shards = split.sizing.shards(_volume(images, regions.read + related.read))
     if split.leads:
         yield SplitFacts(split.source, split.split, shards)
     for image_id in filter(lambda image_id: split.owns(str(image_id)), images.chosen):
-        said = Said()
-        add_regions(said, image_id, regions.take(image_id))
-        add_relationships(said, image_id, related.take(image_id), aliases)
-        yield Count(Kind.ANNOTATION, "read", said.objects)
-        for kind, refusal in said.refused:
+        annotations = ImageAnnotations()
+        add_regions(annotations, image_id, regions.take(image_id))
+        add_relationships(annotations, image_id, related.take(image_id), aliases)
+        yield Count(Kind.ANNOTATION, "read", annotations.objects)
+        for kind, refusal in annotations.refused:
             yield rejection(split, kind, *refusal)
         image = replace(images.usable[image_id], shards=shards)
-        yield SourceImage(image, tuple(said.regions), tuple(said.items))
+        yield SourceImage(image, tuple(annotations.regions), tuple(annotations.items))
     for records in (regions, related):
         yield from _balance(split, records, images.refused)
 
@@ -117,20 +121,20 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
 def _images(split: SplitInput, store: Store) -> Generator[Entry, None, _Images]:
     path = split.files["image_data"]
     items = vg_json.decode_list(store.read(path), path)
-    found, refused = vg_json.index_items(items, vg_json.IMAGE, "image_data")
-    number, own = len(items), _own(split, store, found)
-    if own is not None:
-        names = {str(image_id) for image_id in own}
-        found = {image_id: image for image_id, image in found.items() if image_id in own}
+    declared, refused = vg_json.index_items(items, vg_json.IMAGE, "image_data")
+    number, members = len(items), _members(split, store, declared)
+    if members is not None:
+        names = {str(image_id) for image_id in members}
+        declared = {image_id: image for image_id, image in declared.items() if image_id in members}
         refused = [refusal for refusal in refused if refusal[0] in names]
-        number = len(found) + len(refused)
+        number = len(declared) + len(refused)
     listing = {
         f"{folder}/{name}": size
         for folder in FOLDERS
         for name, size in store.sizes(f"{split.pictures}/{folder}").items()
     }
     usable: dict[ItemId, ImageInfo] = {}
-    for image_id, image in found.items():
+    for image_id, image in declared.items():
         name, size = _file_name(image.url, listing), (image.width, image.height)
         try:
             usable[image_id] = image_info(split, str(image_id), name, size, listing, split.licence)
@@ -146,14 +150,14 @@ def _images(split: SplitInput, store: Store) -> Generator[Entry, None, _Images]:
         chosen=sorted(chosen, key=str),
         refused=dict(refused),
         picture_bytes=sum(usable[image_id].size_bytes for image_id in chosen),
-        own=own,
+        members=members,
     )
 
 
-def _own(
+def _members(
     split: SplitInput, store: Store, image_ids: Collection[ItemId]
 ) -> Collection[ItemId] | None:
-    """Return the images of the split to test on; None for the one that has all."""
+    """Return the images of the split to test on; None for the split that has all."""
     if split.split != "test":
         return None
     path = split.files.get(TEST_IDS, "")
@@ -161,10 +165,10 @@ def _own(
 
 
 def _file_name(url: str, listing: Mapping[str, int]) -> str:
-    """Return an image's folder and name: those of its url, or the other folder if it is there."""
+    """Return an image's folder and name: those in its url, or its name in the other folder."""
     *_, folder, name = ["", *url.split("/")]
-    places = [f"{known}/{name}" for known in sorted(FOLDERS, key=lambda known: known != folder)]
-    return next((place for place in places if place in listing), places[0])
+    files = [f"{known}/{name}" for known in sorted(FOLDERS, key=lambda known: known != folder)]
+    return next((file for file in files if file in listing), files[0])
 
 
 def _records(
@@ -173,12 +177,12 @@ def _records(
     role: str,
     kind: RecordKind,
     unwanted: Collection[ItemId],
-    own: Collection[ItemId] | None,
+    members: Collection[ItemId] | None,
 ) -> Records:
     if role not in split.files:
         return Records(kind)
     path = split.files[role]
-    return vg_json.read_records(store.read(path), path, kind, split, unwanted, own)
+    return vg_json.read_records(store.read(path), path, kind, split, unwanted, members)
 
 
 def _aliases(split: SplitInput, store: Store) -> Aliases:
@@ -187,11 +191,11 @@ def _aliases(split: SplitInput, store: Store) -> Aliases:
 
 
 def _volume(images: _Images, items: int) -> Volume:
-    """Return the split's volume; a relationship brings one new object, about."""
-    wanted = len(images.chosen)
+    """Return the split's volume; a relationship brings about one new object."""
+    taken = len(images.chosen)
     return Volume(
-        images=wanted,
-        regions=items * wanted // max(1, len(images.usable)),
+        images=taken,
+        regions=items * taken // max(1, len(images.usable)),
         categories=0,
         picture_bytes=images.picture_bytes,
     )
@@ -200,7 +204,7 @@ def _volume(images: _Images, items: int) -> Volume:
 def _balance(
     split: SplitInput, records: Records, refused: Mapping[str, Rejected]
 ) -> Iterator[Entry]:
-    """Yield what became of the items that no image yielded, and how many there were in all."""
+    """Yield counts and rejections of the items that no image yielded, and the number of all."""
     lost = list(_without_image(records, refused))
     for kind in records.kind.counted:
         if split.leads:
@@ -213,8 +217,8 @@ def _balance(
 def _without_image(records: Records, refused: Mapping[str, Rejected]) -> Iterator[Refused]:
     for image_id in list(records.items):
         cause = Rejected(Reason.UNKNOWN_IMAGE, f"image {image_id} is not among the images")
-        if found := refused.get(str(image_id)):
-            cause = Rejected(Reason.IMAGE_REJECTED, f"image {image_id}: {found.reason}")
+        if refusal := refused.get(str(image_id)):
+            cause = Rejected(Reason.IMAGE_REJECTED, f"image {image_id}: {refusal.reason}")
         for name in records.kind.names(records.take(image_id), f"image {image_id}"):
             yield name, cause
 
@@ -226,7 +230,7 @@ def _picture_name(image: ImageInfo) -> str:
 SPEC = DatasetSpec(
     name="visual_genome",
     title="Visual Genome",
-    licence=LICENCE,
+    licence=_LICENCE,
     obtain=(
         "https://homes.cs.washington.edu/~ranjay/visualgenome/api.html: image meta data, region "
         "descriptions and relationships of one version, and both parts of the images"
@@ -241,6 +245,6 @@ SPEC = DatasetSpec(
     locate=locate,
     parse=parse,
     picture_name=_picture_name,
-    papers=PAPERS,
+    papers=_PAPERS,
     task_definition=None,
 )

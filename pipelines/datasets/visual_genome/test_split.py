@@ -14,7 +14,7 @@ from schemas.ids import rank
 TEST_IDS = "test_ids"  # the list's role
 TEST_LIST = f"{TEST_IDS}.txt"
 TEST_IMAGES = 5_000  # of
-ALL_IMAGES = 108_077
+_ALL_IMAGES = 108_077
 
 
 def test_ids(image_ids: Collection[ItemId], listed: bytes | None, path: str) -> frozenset[ItemId]:
@@ -27,11 +27,11 @@ def test_ids(image_ids: Collection[ItemId], listed: bytes | None, path: str) -> 
         path: of the list, for messages.
 
     Raises:
-        InputFileError: the list cannot be used; says which line, and what was expected.
+        InputFileError: the list cannot be used; names the line and the expected form.
     """
     if listed is not None:
         return frozenset(_listed(listed, path))
-    number = min(TEST_IMAGES, round(len(image_ids) * TEST_IMAGES / ALL_IMAGES))
+    number = min(TEST_IMAGES, round(len(image_ids) * TEST_IMAGES / _ALL_IMAGES))
     ranked = sorted((rank("visual_genome", "test", item), str(item), item) for item in image_ids)
     return frozenset(item for *_, item in ranked[:number])
 
@@ -41,16 +41,16 @@ def _listed(content: bytes, path: str) -> list[ItemId]:
         lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise _unusable(path, f"is not text: {error}") from None
-    found: list[ItemId] = []
+    image_ids: list[ItemId] = []
     for number, line in enumerate(lines, start=1):
         word = line.strip()
         if word and not (word.isascii() and word.isdecimal()):
             raise _unusable(path, f"has {word[:80]!r} in line {number}")
         if word:
-            found.append(int(word))
-    if not found:
+            image_ids.append(int(word))
+    if not image_ids:
         raise _unusable(path, "is empty")
-    return found
+    return image_ids
 
 
 def _unusable(path: str, problem: str) -> InputFileError:

@@ -51,14 +51,14 @@ def vcr_root(samples, tmp_path_factory):
         lines = defaultdict(list)
         annotations = owner / "vcr1annots" / "train.jsonl"
         for line in annotations.read_text(encoding="utf-8").splitlines():
-            found = json.loads(line)
-            lines[split_of(found["img_id"])].append(line)
-            metadata = pictures / found["metadata_fn"]
+            question = json.loads(line)
+            lines[split_of(question["img_id"])].append(line)
+            metadata = pictures / question["metadata_fn"]
             metadata.parent.mkdir(parents=True, exist_ok=True)
-            metadata.write_bytes((owner / "vcr1images" / found["metadata_fn"]).read_bytes())
+            metadata.write_bytes((owner / "vcr1images" / question["metadata_fn"]).read_bytes())
             size = json.loads(metadata.read_bytes())
-            drawn = Image.new("RGB", (size["width"], size["height"]), (90, 120, 40))
-            drawn.save(pictures / found["img_fn"], quality=10)
+            picture = Image.new("RGB", (size["width"], size["height"]), (90, 120, 40))
+            picture.save(pictures / question["img_fn"], quality=10)
         for split, texts in lines.items():
             (root / "vcr" / f"{split}.jsonl").write_text("\n".join(texts) + "\n", encoding="utf-8")
         return root
@@ -91,7 +91,7 @@ class LlavaFile:
         self.records.append(item)
         return item
 
-    def found(
+    def detect(
         self, image: int, category: int, score: float | None, box: Any = (10, 10, 50, 40)
     ) -> None:
         """Add a detection; its box is xywh, pixels."""

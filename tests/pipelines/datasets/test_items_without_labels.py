@@ -31,14 +31,14 @@ def faults(records: Records, file: dict[str, Any]) -> list[str]:
     single = {str(item["id"]) for item in file["annotations"] if not item["iscrowd"]}
     labelled = {item["image_id"] for item in file["annotations"] if not item["iscrowd"]}
     images = Counter(record["id"].split("/")[2] for record in records)
-    regions = Counter(found["region_id"] for record in records for found in record["regions"])
-    found = [f"image {image} stands {n} times" for image, n in images.items() if n > 1]
-    found += [f"region {region} stands {n} times" for region, n in regions.items() if n > 1]
+    regions = Counter(region["region_id"] for record in records for region in record["regions"])
+    problems = [f"image {image} stands {n} times" for image, n in images.items() if n > 1]
+    problems += [f"region {region} stands {n} times" for region, n in regions.items() if n > 1]
     if images.keys() != {str(image_id) for image_id in labelled}:
-        found.append("not the images with labels")
+        problems.append("not the images with labels")
     if regions.keys() != single:
-        found.append("not the regions of the file")
-    return found
+        problems.append("not the regions of the file")
+    return problems
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,9 @@ def source(request):
 def test_every_role_can_be_named(source):
     usual = roles_of(source)
     for role in {role for roles in usual.values() for role in roles}:
-        found = roles_of(source, **{role: "/mine/x"})
-        assert {roles[role] for roles in found.values() if role in roles} == {"/mine/x"}
-        assert role not in CATALOG[source].splits or list(found) == [role]
+        located_roles = roles_of(source, **{role: "/mine/x"})
+        assert {roles[role] for roles in located_roles.values() if role in roles} == {"/mine/x"}
+        assert role not in CATALOG[source].splits or list(located_roles) == [role]
 
 
 def test_pictures_that_lie_elsewhere_have_no_place_below_the_data_root(source):
@@ -47,9 +47,9 @@ def test_a_split_of_coco_that_lies_elsewhere(two_splits, run_build, tmp_path):
         "val": str(splits["val"].file.rename(tmp_path / "mine.json")),
         "images": str(splits["val"].pictures.rename(tmp_path / "jpg")),
     }
-    found = run_build(root, request={"label_set": "Things", "paths": own})
-    assert found.images() == ["4", "5"]
-    assert found.digests().items() < usual.digests().items()
+    moved = run_build(root, request={"label_set": "Things", "paths": own})
+    assert moved.images() == ["4", "5"]
+    assert moved.digests().items() < usual.digests().items()
 
 
 def test_one_folder_may_hold_the_pictures_of_all_splits(two_splits, run_build, tmp_path):
@@ -60,8 +60,8 @@ def test_one_folder_may_hold_the_pictures_of_all_splits(two_splits, run_build, t
         for picture in split.pictures.iterdir():
             picture.rename(tmp_path / "all" / picture.name)
     paths = {"images": str(tmp_path / "all")}
-    found = run_build(root, request={"label_set": "Things", "paths": paths})
-    assert found.images() == usual.images()
+    moved = run_build(root, request={"label_set": "Things", "paths": paths})
+    assert moved.images() == usual.images()
 
 
 def test_a_path_that_is_not_there_is_missing(two_splits):

@@ -91,9 +91,9 @@ def world(sample_world, tmp_path):
     for path in root.glob("refcoco*/refs*.p"):
         refs = pickle.loads(path.read_bytes())
         path.write_bytes(pickle.dumps([ref for ref in refs if ref["split"] == "train"], 0))
-    found = World(root, sample_world)
-    found.test_on(999_999)
-    return found
+    made = World(root, sample_world)
+    made.test_on(999_999)
+    return made
 
 
 @pytest.fixture
@@ -118,11 +118,11 @@ def build(tmp_path, output_of):
 
 def pictures(output) -> dict[str, set[str]]:
     """The paths of the pictures in each split."""
-    found: dict[str, set[str]] = {}
+    by_split: dict[str, set[str]] = {}
     for row in output.rows():
         at = f"{row['source']}/{row['split']}"
-        found.setdefault(at, set()).add(row["image"]["path"] if row["image"] else "")
-    return found
+        by_split.setdefault(at, set()).add(row["image"]["path"] if row["image"] else "")
+    return by_split
 
 
 # Each plants something that an evaluation is done on, and returns what to build, and the pictures
@@ -260,13 +260,13 @@ def test_a_planted_picture_is_not_trained_on(world, build, plant: Callable[[Worl
     output = build(world.root, *sources, guard_paths=world.paths)
     kept = pictures(output)
     removed = {at: gone for at in everything if (gone := everything[at] - kept[at])}
-    assert removed == {at: found & everything[at] for at, found in expected.items()}
+    assert removed == {at: paths & everything[at] for at, paths in expected.items()}
     assert all(removed.values())
     ledger = output.ledger()
-    for at, found in removed.items():
+    for at, paths in removed.items():
         source, split = at.split("/")
         account = ledger.account(source, split, Stage.GUARD, Kind.IMAGE)
-        assert account.rejected[Reason.EVALUATION_IMAGE] >= len(found)
+        assert account.rejected[Reason.EVALUATION_IMAGE] >= len(paths)
         assert account.missing() == 0
     held_out = {at for at in everything if "/train" not in at}
     assert all(kept[at] == everything[at] for at in held_out)

@@ -67,22 +67,22 @@ def trained_on(root: Path, output: Path, output_of, **options) -> dict[str, list
     )
     launch(make_plan(Recipe(sources=sources, **options), str(root), str(output)), LaunchOptions())
     assert verify(str(output)).problems == []
-    found = defaultdict(list)
+    by_source = defaultdict(list)
     for row in output_of(output).rows("*/train-*.arrow"):
         if row["image"]:
-            found[row["source"]].append(digest(row["image"]["bytes"]))
-    return found
+            by_source[row["source"]].append(digest(row["image"]["bytes"]))
+    return by_source
 
 
 def test_no_picture_of_an_evaluation_is_trained_on(root, evaluated, tmp_path, output_of):
     loose = trained_on(root, tmp_path / "loose", output_of, guard=False)
-    assert {name for name, found in loose.items() if evaluated & set(found)} == SHARING
+    assert {name for name, digests in loose.items() if evaluated & set(digests)} == SHARING
     guarded = trained_on(root, tmp_path / "guarded", output_of)
-    for name, found in loose.items():
+    for name, digests in loose.items():
         # And nothing else is removed; pictures that are turned upright are other files.
-        lost = set(found) - set(guarded[name])
+        lost = set(digests) - set(guarded[name])
         assert len(lost - evaluated) <= (1 if name in SHARING else 0)
-        assert set(guarded[name]) == set(found) - lost
+        assert set(guarded[name]) == set(digests) - lost
         assert not evaluated & set(guarded[name])
 
 
@@ -110,8 +110,8 @@ def test_real_sentences_guard_real_pictures(samples, tmp_path, output_of, capfd)
     assert 444010 in clash
     assert set(map(int, removed_from(output))) == clash
     assert not clash & set(map(int, output.images()))
-    (found,) = [item for item in output.manifest().identity.guard if item.pictures]
-    assert found.sha256 == digest("\n".join(sorted(f"coco/{n}" for n in numbers)).encode())
+    (guard_list,) = [item for item in output.manifest().identity.guard if item.pictures]
+    assert guard_list.sha256 == digest("\n".join(sorted(f"coco/{n}" for n in numbers)).encode())
 
 
 def test_real_questions_and_lists(samples, tmp_path):
@@ -130,8 +130,8 @@ def test_real_questions_and_lists(samples, tmp_path):
         name="coco", annotations=str(own / "test_coco.json"), images=str(own), label_set="Person"
     )
     plan = make_plan(Recipe(sources=(request,)), str(root), str(tmp_path / "out"))
-    found = {item.name: item.pictures for item in plan.guard.lists}
-    assert (found["pope"], found["flickr30k"], found["visual_genome_test"]) == (500, 2000, 1)
+    numbers = {item.name: item.pictures for item in plan.guard.lists}
+    assert (numbers["pope"], numbers["flickr30k"], numbers["visual_genome_test"]) == (500, 2000, 1)
     assert plan.guard.forbidden["coco/310196"] == "pope"
 
 

@@ -76,16 +76,16 @@ def test_each_list_holds_what_its_owner_says(world):
         "pope": {f"coco/{int(line['image'][-16:-4])}" for line in lines},
     }
     guard = guard_of(world)
-    found = {item.name: item for item in guard.lists}
-    assert list(found) == list(LISTS)
-    assert {name: found[name].pictures for name in expected} == {
+    lists = {item.name: item for item in guard.lists}
+    assert list(lists) == list(LISTS)
+    assert {name: lists[name].pictures for name in expected} == {
         name: len(names) for name, names in expected.items()
     }
     assert set().union(*expected.values()) <= guard.forbidden.keys()
     for name, of in guard.forbidden.items():
         if name.startswith(("coco/", "flickr/")) and of != "visual_genome_test":
             assert name in expected[of]
-    assert not [item for item in found.values() if item.missing]
+    assert not [item for item in lists.values() if item.missing]
     check_guard(guard, Recipe(sources=(COCO,)))
 
 
@@ -93,15 +93,15 @@ def test_each_list_holds_what_its_owner_says(world):
 def test_a_list_that_is_missing_is_named_and_the_others_hold(world, name, capfd):
     whole = {item.name: item for item in guard_of(world).lists}
     remove(world, name)
-    found = {item.name: item for item in guard_of(world).lists}
-    assert [item.name for item in found.values() if item.missing] == [name]
-    assert all(place in found[name].missing for place in LISTS[name])
-    assert str(world) not in found[name].missing
-    assert (found[name].pictures, found[name].sha256) == (0, "")
+    lists = {item.name: item for item in guard_of(world).lists}
+    assert [item.name for item in lists.values() if item.missing] == [name]
+    assert all(place in lists[name].missing for place in LISTS[name])
+    assert str(world) not in lists[name].missing
+    assert (lists[name].pictures, lists[name].sha256) == (0, "")
     for other in LISTS.keys() - {name, "visual_genome_test"}:
         # Without Visual Genome's file, no picture is known by its names there.
-        assert found[other].pictures == whole[other].pictures
-        assert name == "visual_genome_test" or found[other] == whole[other]
+        assert lists[other].pictures == whole[other].pictures
+        assert name == "visual_genome_test" or lists[other] == whole[other]
     output = world.parent / "out"
     words = ["build", "--sources", "coco", "--label-set", "S", "--data-root", str(world)]
     words += ["--output", str(output), "--images", "reference"]
@@ -111,9 +111,9 @@ def test_a_list_that_is_missing_is_named_and_the_others_hold(world, name, capfd)
     assert cli.run(words) == 0
     assert f"missing of {name}:" in capfd.readouterr().err
     ledger = Ledger.model_validate_json((output / "ledger.json").read_bytes())
-    assert list(found.values()) == ledger.guard
+    assert list(lists.values()) == ledger.guard
     card = (output / "README.md").read_text(encoding="utf-8")
-    assert f"| `{name}` | 0 |  | **not guarded**: {found[name].missing} |" in card
+    assert f"| `{name}` | 0 |  | **not guarded**: {lists[name].missing} |" in card
     assert cli.run(["verify", str(output)]) == 0
 
 
@@ -123,8 +123,8 @@ def test_without_any_list_one_line_says_so(world, capfd):
     output = world.parent / "out"
     words = ["build", "--sources", "coco", "--label-set", "S", "--data-root", str(world)]
     assert cli.run([*words, "--output", str(output), "--images", "reference"]) == 0
-    told = [line for line in capfd.readouterr().err.splitlines() if line.startswith("guard:")]
-    assert told == [f"guard: no list is below the data root: {', '.join(LISTS)}"]
+    lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("guard:")]
+    assert lines == [f"guard: no list is below the data root: {', '.join(LISTS)}"]
     card = (output / "README.md").read_text(encoding="utf-8")
     assert card.count("**not guarded**") == len(LISTS)
     assert cli.run(["verify", str(output)]) == 0
@@ -134,11 +134,11 @@ def test_a_part_of_a_list_that_is_missing_is_named(world):
     (world / "flickr30k_entities" / "val.txt").unlink()
     (world / "pope" / "coco_pope_popular.json").unlink()
     guard = guard_of(world)
-    found = {item.name: item for item in guard.lists}
-    assert found["flickr30k"].missing == "no flickr30k_entities/val.txt"
-    assert found["flickr30k"].pictures == len(read_lines(world, "flickr30k_entities/test.txt"))
-    assert found["pope"].missing == "no pope/coco_pope_popular.json"
-    assert found["pope"].pictures
+    lists = {item.name: item for item in guard.lists}
+    assert lists["flickr30k"].missing == "no flickr30k_entities/val.txt"
+    assert lists["flickr30k"].pictures == len(read_lines(world, "flickr30k_entities/test.txt"))
+    assert lists["pope"].missing == "no pope/coco_pope_popular.json"
+    assert lists["pope"].pictures
     with pytest.raises(UsageError, match=r"flickr30k \(no .*val.txt\); pope \(no .*popular"):
         check_guard(guard, Recipe(sources=(COCO,)))
 
@@ -151,9 +151,9 @@ def test_cocos_pictures_stand_in_for_its_file(world):
     (world / LISTS["coco_val2017"][0]).unlink()
     whole = {path.name for path in (world / "coco" / "val2017").iterdir()}
     train = COCO.model_copy(update={"splits": ("train",)})
-    (found,) = [item for item in guard_of(world, train).lists if item.name == "coco_val2017"]
-    assert (found.pictures, found.missing) == (len(whole), "")
-    assert "instances_val2017.json" in found.note
+    (guard_list,) = [item for item in guard_of(world, train).lists if item.name == "coco_val2017"]
+    assert (guard_list.pictures, guard_list.missing) == (len(whole), "")
+    assert "instances_val2017.json" in guard_list.note
 
 
 def test_visual_genomes_split_by_list_and_by_hash(world):
@@ -162,20 +162,23 @@ def test_visual_genomes_split_by_list_and_by_hash(world):
     assert len(by_hash) == round(len(ids) * 5_000 / 108_077)
     guard = guard_of(world, seed=5)
     assert {f"visual_genome/{number}" for number in by_hash} <= guard.forbidden.keys()
-    (found,) = [item for item in guard.lists if item.name == "visual_genome_test"]
-    assert found.note == f"{len(by_hash)} images by hash: no visual_genome/test_ids.txt"
+    (guard_list,) = [item for item in guard.lists if item.name == "visual_genome_test"]
+    assert guard_list.note == f"{len(by_hash)} images by hash: no visual_genome/test_ids.txt"
     assert by_hash == visual_genome_split.test_ids(sorted(ids, reverse=True), None, "")
     assert len(visual_genome_split.test_ids(range(100), None, "")) == 5  # of 4.63
     assert len(visual_genome_split.test_ids(range(108_077), None, "")) == 5_000
     assert len(visual_genome_split.test_ids(range(108_249), None, "")) == 5_000
     (world / "visual_genome" / "test_ids.txt").write_text("14\r\n\n 1 \n", encoding="utf-8-sig")
     guard = guard_of(world)
-    (found,) = [item for item in guard.lists if item.name == "visual_genome_test"]
-    assert (found.pictures, found.note, found.missing) == (2, "", "")
+    (guard_list,) = [item for item in guard.lists if item.name == "visual_genome_test"]
+    assert (guard_list.pictures, guard_list.note, guard_list.missing) == (2, "", "")
     assert {"visual_genome/1", "visual_genome/14"} <= guard.forbidden.keys()
     remove(world, "visual_genome_test")
-    (found,) = [item for item in guard_of(world).lists if item.name == "visual_genome_test"]
-    assert (found.pictures, found.missing) == (2, "no images in visual_genome/image_data.json")
+    (guard_list,) = [item for item in guard_of(world).lists if item.name == "visual_genome_test"]
+    assert (guard_list.pictures, guard_list.missing) == (
+        2,
+        "no images in visual_genome/image_data.json",
+    )
     assert {"visual_genome/1.jpg", "visual_genome/14.jpg"} <= guard_of(world).forbidden.keys()
 
 
@@ -215,7 +218,7 @@ def test_googles_splits_are_no_list(world):
 
 
 @pytest.mark.parametrize(
-    ("place", "content"),
+    ("path", "content"),
     [
         ("refcoco/refs(unc).p", b"cos\nsystem\n(S'true'\ntR."),
         ("refcocog/refs(umd).p", b"(dp0\n."),
@@ -228,11 +231,11 @@ def test_googles_splits_are_no_list(world):
         ("pope/coco_pope_random.json", b"[]"),
     ],
 )
-def test_a_list_that_cannot_be_used_stops_the_build(world, place, content):
-    (world / place).write_bytes(content)
+def test_a_list_that_cannot_be_used_stops_the_build(world, path, content):
+    (world / path).write_bytes(content)
     with pytest.raises(InputFileError, match="--no-guard") as error:
         guard_of(world)
-    assert place in str(error.value)
+    assert path in str(error.value)
     assert guard_of(world, guard=False).lists == ()
 
 
@@ -244,8 +247,8 @@ def test_lists_may_lie_elsewhere(world, tmp_path):
     flat.write_text(json.dumps([record | {"height": 480, "width": 640}]), encoding="utf-8")
     guard = guard_of(world, guard_paths={"refcocog": {"val": str(flat)}})
     assert guard.forbidden == {"coco/444010": "refcocog"}
-    (found,) = [item for item in guard.lists if item.name == "refcocog"]
-    assert found.missing == "no test in refcocog/refs(umd).p"
+    (guard_list,) = [item for item in guard.lists if item.name == "refcocog"]
+    assert guard_list.missing == "no test in refcocog/refs(umd).p"
     with pytest.raises(UsageError, match="there is no such file"):
         guard_of(world, guard_paths={"refcocog": {"val": f"{flat}x"}})
     with pytest.raises(UsageError, match=r"not asked for.*roles val, test, refs"):
@@ -268,9 +271,9 @@ def test_a_split_that_refs_lack_is_named(world):
     path = world / LISTS["refcoco"][0]
     refs = [ref for ref in refs_of(world, "refcoco") if ref["split"] not in ("testA", "testB")]
     path.write_bytes(pickle.dumps(refs, protocol=2))
-    found = {item.name: item for item in guard_of(world).lists}
-    assert found["refcoco"].missing == "no testA, testB in refcoco/refs(unc).p"
-    assert found["refcoco"].pictures
+    lists = {item.name: item for item in guard_of(world).lists}
+    assert lists["refcoco"].missing == "no testA, testB in refcoco/refs(unc).p"
+    assert lists["refcoco"].pictures
 
 
 def test_a_guard_that_is_off_is_none_that_was_required(world):

@@ -132,63 +132,66 @@ WHOLE = {("annotation", f"/{box}", "image_rejected") for box in ("1,1,20,30", "1
 # What spoils a picture's files; and what is rejected then, each with what follows the picture's id.
 BAD = {
     "broken XML": (
-        lambda owner, at: owner.xml(at, annotation(at, *GOOD)[:-20]),
+        lambda owner, name: owner.xml(name, annotation(name, *GOOD)[:-20]),
         sentences_and_image("unreadable_file"),
     ),
     "no XML": (
-        lambda owner, at: owner.file("Annotations", at, "xml").unlink(),
+        lambda owner, name: owner.file("Annotations", name, "xml").unlink(),
         sentences_and_image("unreadable_file"),
     ),
     "XML that is not UTF-8": (
-        lambda owner, at: owner.xml(at, annotation(at, *GOOD), encoding="utf-16"),
+        lambda owner, name: owner.xml(name, annotation(name, *GOOD), encoding="utf-16"),
         sentences_and_image("unreadable_file"),
     ),
     "entities that grow": (
-        lambda owner, at: owner.xml(at, BOMB + annotation(at, *GOOD, "<b>&b;</b>")),
+        lambda owner, name: owner.xml(name, BOMB + annotation(name, *GOOD, "<b>&b;</b>")),
         sentences_and_image("unreadable_file"),
     ),
     "another picture's XML": (
-        lambda owner, at: owner.xml(at, annotation("1", *GOOD)),
+        lambda owner, name: owner.xml(name, annotation("1", *GOOD)),
         sentences_and_image("malformed") | WHOLE,
     ),
     "no size": (
-        lambda owner, at: owner.objects(at, *GOOD, size="<size/>"),
+        lambda owner, name: owner.objects(name, *GOOD, size="<size/>"),
         sentences_and_image("malformed") | WHOLE,
     ),
     "a size of nought": (
-        lambda owner, at: owner.objects(at, *GOOD, size=SIZE.format(0)),
+        lambda owner, name: owner.objects(name, *GOOD, size=SIZE.format(0)),
         sentences_and_image("image_bad_size") | WHOLE,
     ),
     "no sentences": (
-        lambda owner, at: owner.file("Sentences", at, "txt").unlink(),
+        lambda owner, name: owner.file("Sentences", name, "txt").unlink(),
         {("image", "", "unreadable_file"), *WHOLE},
     ),
     "no picture": (
-        lambda owner, at: owner.file("flickr30k-images", at, "jpg").unlink(),
+        lambda owner, name: owner.file("flickr30k-images", name, "jpg").unlink(),
         sentences_and_image("image_missing") | WHOLE,
     ),
     "no picture, and broken XML": (
-        lambda owner, at: (owner.file("flickr30k-images", at, "jpg").unlink(), owner.xml(at, "<")),
+        lambda owner, name: (
+            owner.file("flickr30k-images", name, "jpg").unlink(),
+            owner.xml(name, "<"),
+        ),
         sentences_and_image("image_missing"),
     ),
     "a box drawn for two chains": (
-        lambda owner, at: (
-            owner.objects(at, boxed(1, 1, 20, 30), boxed(1, 1, 20, 30, chains=("2",))),
-            owner.sentences(at, *["[/EN#2/animals A dog] ."] * 5),
+        lambda owner, name: (
+            owner.objects(name, boxed(1, 1, 20, 30), boxed(1, 1, 20, 30, chains=("2",))),
+            owner.sentences(name, *["[/EN#2/animals A dog] ."] * 5),
         ),
         {("annotation", "/1,1,20,30", "duplicate")},
     ),
     "four sentences": (
-        lambda owner, at: owner.sentences(at, *[SENTENCE.format(1, 2)] * 4),
+        lambda owner, name: owner.sentences(name, *[SENTENCE.format(1, 2)] * 4),
         {("sentence", "#4", "malformed")},
     ),
     "six sentences": (
-        lambda owner, at: owner.sentences(at, *[SENTENCE.format(1, 2)] * 6),
+        lambda owner, name: owner.sentences(name, *[SENTENCE.format(1, 2)] * 6),
         {("sentence", "#5", "malformed")},
     ),
     "brackets that do not close": (
-        lambda owner, at: owner.sentences(
-            at,
+        lambda owner, name: owner.sentences(
+            name,
             SENTENCE.format(1, 2),
             "[/EN#1/people A man and [/EN#2/animals a dog] .",
             "[/EN#1/people A man and a dog .",
@@ -198,20 +201,20 @@ BAD = {
         {("sentence", f"#{number}", "malformed") for number in (1, 2, 3, 4)},
     ),
     "a sentence that is no text": (
-        lambda owner, at: owner.text(
-            at, b"[/EN#1/people \xff] .\n" + 4 * (SENTENCE.format(1, 2).encode() + b"\n")
+        lambda owner, name: owner.text(
+            name, b"[/EN#1/people \xff] .\n" + 4 * (SENTENCE.format(1, 2).encode() + b"\n")
         ),
         {("sentence", "#0", "malformed")},
     ),
     "sentences without a box": (
-        lambda owner, at: owner.sentences(
-            at, *[SENTENCE.format(1, 2)] * 3, "", SENTENCE.format(7, 0)
+        lambda owner, name: owner.sentences(
+            name, *[SENTENCE.format(1, 2)] * 3, "", SENTENCE.format(7, 0)
         ),
         {("sentence", "#3", "text_empty"), ("sentence", "#4", "no_regions")},
     ),
     "objects of all kinds": (
-        lambda owner, at: owner.objects(
-            at,
+        lambda owner, name: owner.objects(
+            name,
             *GOOD,
             boxless("5"),
             boxed("one", 2, 3, 4),
@@ -254,30 +257,29 @@ LISTS = {
 def spoilt(tmp_path_factory, run_build, in_parts):
     """A build of good pictures and one for each bad case, and the ids of those."""
     owner = Owner(tmp_path_factory.mktemp("spoilt"))
-    at = {case: f"77{number:02}" for number, case in enumerate(BAD)}
-    for case, name in at.items():
+    names = {case: f"77{number:02}" for number, case in enumerate(BAD)}
+    for case, name in names.items():
         owner.picture(name)
         BAD[case][0](owner, name)
-    owner.listed(train=["1", *at.values(), "3", "2"])
-    return at, run_build(owner.root, request={"name": "flickr30k"}, launch_options=in_parts)
+    owner.listed(train=["1", *names.values(), "3", "2"])
+    return names, run_build(owner.root, request={"name": "flickr30k"}, launch_options=in_parts)
 
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_items_are_named(spoilt, case):
-    at, output = spoilt
-    found = [line for line in output.rejected() if line[1].startswith(at[case])]
-    assert {(kind, item_id.removeprefix(at[case]), reason) for kind, item_id, reason in found} == (
-        BAD[case][1]
-    )
-    assert len(set(found)) == len(found)
-    rejected = any(kind == "image" for kind, _, _ in found)
-    assert output.images().count(at[case]) == (not rejected)
+    names, output = spoilt
+    name, (_, expected) = names[case], BAD[case]
+    rejected_items = [line for line in output.rejected() if line[1].startswith(name)]
+    assert {(kind, item.removeprefix(name), why) for kind, item, why in rejected_items} == expected
+    assert len(set(rejected_items)) == len(rejected_items)
+    rejected = any(kind == "image" for kind, _, _ in rejected_items)
+    assert output.images().count(names[case]) == (not rejected)
 
 
 def test_good_ones_come_through_and_the_books_balance(spoilt, build):
-    at, output = spoilt
+    names, output = spoilt
     output.ledger()
-    assert all(line[1].startswith(tuple(at.values())) for line in output.rejected())
+    assert all(line[1].startswith(tuple(names.values())) for line in output.rejected())
     good = {row["id"]: row for row in build().rows()}
     assert len(good) == 5
     assert {row["id"]: row for row in output.rows() if row["id"] in good} == good

@@ -18,14 +18,14 @@ from schemas.source import SourceImage
 def parsed(root: Path, split: str = "train") -> list:
     """The entries of a split."""
     plan = make_plan(Recipe(sources=(SourceRequest(name="flickr30k"),)), str(root), "unused")
-    (found,) = [each for each in plan.splits if each.split == split]
-    return list(CATALOG["flickr30k"].parse(found, FileStore()))
+    (chosen,) = [each for each in plan.splits if each.split == split]
+    return list(CATALOG["flickr30k"].parse(chosen, FileStore()))
 
 
 def image(root: Path, name: str, split: str = "train") -> SourceImage:
     entries = [entry for entry in parsed(root, split) if isinstance(entry, SourceImage)]
-    (found,) = [entry for entry in entries if entry.image.image_id == name]
-    return found
+    (entry_,) = [entry for entry in entries if entry.image.image_id == name]
+    return entry_
 
 
 @pytest.fixture(scope="module")
@@ -55,17 +55,17 @@ def mentions(source_image: SourceImage, number: int) -> list[Mention]:
 
 
 def test_a_phrase_may_have_forty_boxes(real):
-    found = image(real, "1397295388")
-    pieces = [piece for number in range(5) for piece in mentions(found, number)]
+    picture = image(real, "1397295388")
+    pieces = [piece for number in range(5) for piece in mentions(picture, number)]
     assert max(len(piece.region_ids) for piece in pieces) == 40
 
 
 def test_a_chain_of_two_pictures_has_its_boxes_in_each(real):
     for name in ("1029802110", "1030985833"):
-        found = image(real, name)
-        known = {region.region_id for region in found.regions}
+        picture = image(real, name)
+        known = {region.region_id for region in picture.regions}
         assert all(region_id.startswith(f"{name}/") for region_id in known)
-        assert all(known.issuperset(item.region_ids()) for item in found.items)
+        assert all(known.issuperset(item.region_ids()) for item in picture.items)
 
 
 def test_characters_are_as_the_owner_wrote_them(real):
@@ -75,9 +75,9 @@ def test_characters_are_as_the_owner_wrote_them(real):
 
 
 def test_an_object_may_have_several_names_and_a_name_several_phrases(real):
-    found = image(real, "129602216")
+    picture = image(real, "129602216")
     regions = {
-        piece.text: piece.region_ids for number in (0, 1, 2) for piece in mentions(found, number)
+        piece.text: piece.region_ids for number in (0, 1, 2) for piece in mentions(picture, number)
     }
     glasses, drinks = regions["two glasses of water"], regions["drinks"]  # chains 7681 and 7686
     assert set(glasses) & set(drinks) == {"129602216/306,311,375,477"}
@@ -85,15 +85,15 @@ def test_an_object_may_have_several_names_and_a_name_several_phrases(real):
 
 
 def test_objects_without_a_box_are_told_of_with_their_flags(real):
-    found = [e for e in parsed(real) if isinstance(e, Rejection) and e.kind == "annotation"]
-    assert {entry.reason for entry in found} == {"no_regions"}
-    assert any(entry.detail.endswith("scene 1, nobndbox 1") for entry in found)
-    assert len(found) == 264 - 233
+    rejections = [e for e in parsed(real) if isinstance(e, Rejection) and e.kind == "annotation"]
+    assert {entry.reason for entry in rejections} == {"no_regions"}
+    assert any(entry.detail.endswith("scene 1, nobndbox 1") for entry in rejections)
+    assert len(rejections) == 264 - 233
 
 
 def test_a_caption_of_another_picture_has_no_region(real):
-    found = caption(image(real, "129602216"), 4)
-    assert found == ("I am very thirsty , let me drink water .",)
+    pieces = caption(image(real, "129602216"), 4)
+    assert pieces == ("I am very thirsty , let me drink water .",)
 
 
 def test_the_order_of_lists_and_objects_decides_nothing(real, tmp_path):
@@ -106,9 +106,9 @@ def test_the_order_of_lists_and_objects_decides_nothing(real, tmp_path):
         objects[-1], end = objects[-1].split("</annotation>")
         again = [head, *reversed(objects)]
         path.write_text("\t<object>".join(again) + "</annotation>" + end, encoding="utf-8")
-    found = [entry for entry in parsed(tmp_path) if isinstance(entry, SourceImage)]
-    assert len(found) == 18
-    assert found == [entry for entry in parsed(real) if isinstance(entry, SourceImage)]
+    images = [entry for entry in parsed(tmp_path) if isinstance(entry, SourceImage)]
+    assert len(images) == 18
+    assert images == [entry for entry in parsed(real) if isinstance(entry, SourceImage)]
 
 
 def test_where_files_are_expected_and_what_a_path_moves():

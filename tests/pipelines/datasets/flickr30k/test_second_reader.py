@@ -42,10 +42,10 @@ class Caption(NamedTuple):
 
     def named(self) -> list[tuple[frozenset[Box], str]]:
         """What is asked about by name: the boxes of a phrase together, and the phrase."""
-        found: dict[frozenset[Box], str] = {}
+        texts_of: dict[frozenset[Box], str] = {}
         for text, boxes in self.phrases:
-            found.setdefault(frozenset(boxes), text)
-        return list(found.items())
+            texts_of.setdefault(frozenset(boxes), text)
+        return list(texts_of.items())
 
 
 class SecondReader:
@@ -58,15 +58,15 @@ class SecondReader:
         self.size = int(texts(document, "width")[0]), int(texts(document, "height")[0])
         objects = document.getElementsByTagName("object")
         self.objects = len(objects)
-        for found in objects:
-            if not found.getElementsByTagName("bndbox"):
+        for element in objects:
+            if not element.getElementsByTagName("bndbox"):
                 self.rejected["annotation", "no_regions"] += 1
                 continue
-            left, top, right, bottom = (int(texts(found, s)[0]) for s in SIDES)
+            left, top, right, bottom = (int(texts(element, s)[0]) for s in SIDES)
             box = left - 1, top - 1, right, bottom
             if box in self.boxes:
                 self.rejected["annotation", "duplicate"] += 1
-            self.boxes[box] |= set(texts(found, "name"))
+            self.boxes[box] |= set(texts(element, "name"))
         lines = (root / "Sentences" / f"{name}.txt").read_text(encoding="utf-8").split("\n")
         assert lines.pop() == ""
         captions = [self.caption(line) for line in lines]
@@ -93,10 +93,10 @@ class SecondReader:
 
 
 def texts(node: Any, name: str) -> list[str]:
-    return [str(found.firstChild.data) for found in node.getElementsByTagName(name)]
+    return [str(node_.firstChild.data) for node_ in node.getElementsByTagName(name)]
 
 
-class Told(NamedTuple):
+class Asked(NamedTuple):
     """A record as far as it is compared."""
 
     picture: str
@@ -105,40 +105,40 @@ class Told(NamedTuple):
     answers: list[str]
 
 
-def told(row: dict[str, Any]) -> Told:
+def asked_in(row: dict[str, Any]) -> Asked:
     turns = [message["content"] for message in row["messages"]]
     boxes = [tuple(region["bbox"]) for region in row["regions"]]
-    return Told(row["id"].split("/")[2], boxes, turns[::2], turns[1::2])
+    return Asked(row["id"].split("/")[2], boxes, turns[::2], turns[1::2])
 
 
-def same(found: list[Box], expected: list[Box]) -> bool:
-    return len(found) == len(expected) and found == [
+def same(boxes: list[Box], expected: list[Box]) -> bool:
+    return len(boxes) == len(expected) and boxes == [
         pytest.approx(box, abs=PIXELS, rel=0) for box in expected
     ]
 
 
-def problems(readers: dict[str, SecondReader], rows: list[Told], style: Style) -> list[str]:
+def problems(readers: dict[str, SecondReader], rows: list[Asked], style: Style) -> list[str]:
     """What records say otherwise than the owner's files, a line for each."""
-    found: list[str] = []
+    faults: list[str] = []
     left = {name: {caption.text: caption for caption in r.captions} for name, r in readers.items()}
     for row in rows:
         turns = zip(row.requests, row.answers, strict=True)
         for request, answer in turns:
             caption = left[row.picture].pop(answer, None)
             if caption is None:
-                found.append(f"{row.picture}: no caption {answer!r}, or it was told before")
+                faults.append(f"{row.picture}: no caption {answer!r}, or it was told before")
                 continue
             numbers = [int(number) for number in re.findall(r"<region(\d+)>", request)]
             if not same([row.boxes[number - 1] for number in numbers], caption.boxes()):
-                found.append(f"{row.picture}: {answer!r} is asked about other boxes")
+                faults.append(f"{row.picture}: {answer!r} is asked about other boxes")
             if listing(style, numbers) not in request:
-                found.append(f"{row.picture}: regions are not listed as they should be: {request}")
+                faults.append(f"{row.picture}: regions are not listed as they should be: {request}")
             if style is Style.GPT4ROI:
                 asked = [by_name(*turn, row) for turn in turns]  # all turns that are left
                 if asked != caption.named():
-                    found.append(f"{row.picture}: phrases are {asked}")
+                    faults.append(f"{row.picture}: phrases are {asked}")
     lost = sum(map(len, left.values()))
-    return [*found, *([f"{lost} captions are told nowhere"] if lost else [])]
+    return [*faults, *([f"{lost} captions are told nowhere"] if lost else [])]
 
 
 def listing(style: Style, numbers: list[int]) -> str:
@@ -149,7 +149,7 @@ def listing(style: Style, numbers: list[int]) -> str:
     return ", ".join(f"[{number}] <region{number}>" for number in numbers)
 
 
-def by_name(request: str, answer: str, row: Told) -> tuple[frozenset[Box], str]:
+def by_name(request: str, answer: str, row: Asked) -> tuple[frozenset[Box], str]:
     """The boxes that a turn asks about by the names they were given, and the answer."""
     numbers = [] if "<" in request else re.findall(r"\bregion(\d+)\b", request)
     return frozenset(row.boxes[int(number) - 1] for number in numbers), answer
@@ -191,7 +191,7 @@ def built(request, run_build, root):
 def test_records_say_what_the_owner_says(readers, built):
     style, output = built
     rows = output.rows()
-    assert problems(readers, [told(row) for row in rows], style) == []
+    assert problems(readers, [asked_in(row) for row in rows], style) == []
     captions = sum(len(reader.captions) for reader in readers.values())
     assert len(rows) == (len(readers) if style is Style.REGIONGPT else captions)
 
@@ -259,22 +259,22 @@ def one_pixel_off(box):
 
 def merged(content, image_id):
     """The reading, with one box around all of a chain."""
-    found = PARSE(content, image_id)
-    at = {region.region_id: region.bbox for region in found.regions}
-    for region_ids in found.chains.values():
-        corners = list(zip(*(at[region_id] for region_id in region_ids), strict=True))
+    annotation = PARSE(content, image_id)
+    boxes = {region.region_id: region.bbox for region in annotation.regions}
+    for region_ids in annotation.chains.values():
+        corners = list(zip(*(boxes[region_id] for region_id in region_ids), strict=True))
         around = (min(corners[0]), min(corners[1]), max(corners[2]), max(corners[3]))
-        at |= dict.fromkeys(region_ids, around)
-    regions = [replace(region, bbox=at[region.region_id]) for region in found.regions]
-    return replace(found, regions=tuple(regions))
+        boxes |= dict.fromkeys(region_ids, around)
+    regions = [replace(region, bbox=boxes[region.region_id]) for region in annotation.regions]
+    return replace(annotation, regions=tuple(regions))
 
 
 def paired_wrongly(content, image_id):
     """The reading, with each region in the place of the next."""
-    found = PARSE(content, image_id)
-    boxes = [region.bbox for region in found.regions]
-    shifted = zip(found.regions, boxes[1:] + boxes[:1], strict=True)
-    return replace(found, regions=tuple(replace(region, bbox=box) for region, box in shifted))
+    annotation = PARSE(content, image_id)
+    boxes = [region.bbox for region in annotation.regions]
+    shifted = zip(annotation.regions, boxes[1:] + boxes[:1], strict=True)
+    return replace(annotation, regions=tuple(replace(region, bbox=box) for region, box in shifted))
 
 
 def each_alone(caption):
@@ -302,5 +302,5 @@ PARSE, PHRASES = flickr30k_xml.parse_annotation, multi_region_caption._phrases
 def test_known_faults_are_seen(root, readers, run_build, monkeypatch, module, name, fault):
     monkeypatch.setattr(module, name, fault)
     output = run_build(root, request={"name": "flickr30k"}, style=Style.GPT4ROI)
-    found = problems(readers, [told(row) for row in output.rows()], Style.GPT4ROI)
-    assert len(found) > 15
+    faults = problems(readers, [asked_in(row) for row in output.rows()], Style.GPT4ROI)
+    assert len(faults) > 15

@@ -29,7 +29,7 @@ def second_reader(items, names):
     grouped = defaultdict(list)
     for item in items:
         grouped[item["image_id"]].append(item)
-    found = {}
+    boxes = {}
     for number, several in grouped.items():
         several.sort(key=lambda item: -item["score"])
         good = [
@@ -39,12 +39,12 @@ def second_reader(items, names):
             and item["bbox"][2] > 0.02 * SIZE[0]
             and item["bbox"][3] > 0.02 * SIZE[1]
         ]
-        found[number] = sorted(
+        boxes[number] = sorted(
             (names[item["category_id"]], item["score"], x, y, x + w, y + h)
             for item in (good[:100] or several[:10])
             for x, y, w, h in [item["bbox"]]
         )
-    return found
+    return boxes
 
 
 @pytest.fixture
@@ -59,11 +59,11 @@ def busy(llava_file):
         for score in [score for score in scores if low < score <= high][:count]:
             category = draw.choice([1, 11, 13, 90])
             box = (draw.randrange(90), draw.randrange(50), draw.randrange(3, 60), 10)
-            llava_file.found(number, category, score, box)
-    llava_file.found(2, 1, 0.3, (0, 0, 90, 90))
-    llava_file.found(2, 1, 0.999, (0, 0, 4, 90))
-    llava_file.found(2, 1, 0.998, (0, 0, 90, 2))
-    llava_file.found(77, 1, 0.9)
+            llava_file.detect(number, category, score, box)
+    llava_file.detect(2, 1, 0.3, (0, 0, 90, 90))
+    llava_file.detect(2, 1, 0.999, (0, 0, 4, 90))
+    llava_file.detect(2, 1, 0.998, (0, 0, 90, 2))
+    llava_file.detect(77, 1, 0.9)
     return llava_file
 
 
@@ -85,7 +85,7 @@ def test_a_second_reader_chooses_the_same(busy, detected, in_parts, boxes_in):
 
 def test_order_decides_nothing(busy, detected):
     for place in range(20):
-        busy.found(3, 1, 0.2, (place, 0, 9, 9))  # ties
+        busy.detect(3, 1, 0.2, (place, 0, 9, 9))  # ties
     before = detected(busy)
     busy.detections.reverse()
     assert detected(busy).digests() == before.digests()
@@ -93,8 +93,8 @@ def test_order_decides_nothing(busy, detected):
 
 def test_regions_are_declared_in_one_line(llava_file, detected):
     talk_about(llava_file, 1)
-    llava_file.found(1, 11, 0.9)
-    llava_file.found(1, 53, 0.8, (60, 10, 50, 40))
+    llava_file.detect(1, 11, 0.9)
+    llava_file.detect(1, 53, 0.8, (60, 10, 50, 40))
     for style, before in (
         ("gpt4roi", "The <image> provides an overview of the picture."),
         ("regiongpt", "<image>"),
@@ -110,7 +110,7 @@ def test_regions_are_declared_in_one_line(llava_file, detected):
 
 def test_sizes_come_from_cocos_file_where_it_is_there(llava_file, detected, boxes_in):
     talk_about(llava_file, 1)
-    llava_file.found(1, 1, 0.9, (10, 10, 5, 30))
+    llava_file.detect(1, 1, 0.9, (10, 10, 5, 30))
     images = [{"id": 1, "file_name": "x", "width": 300, "height": 100}]
     folder = llava_file.root / "coco" / "annotations"
     folder.mkdir()
@@ -125,13 +125,13 @@ def test_sizes_come_from_cocos_file_where_it_is_there(llava_file, detected, boxe
 
 def test_bad_detections_go_and_their_neighbours_stay(llava_file, detected, boxes_in):
     talk_about(llava_file, 1)
-    llava_file.found(1, 1, 0.9)
-    llava_file.found(1, 1, 0.9)
-    llava_file.found(1, 1, 0.8, ("a", 1, 1, 1))
-    llava_file.found(1, 1, 0.7, (10, 10, 50, float("nan")))
-    llava_file.found(1, 1, None)
-    llava_file.found(1, 1, 0.5, (190, 90, 900, 900))
-    llava_file.found(1, 1, 0.4, (900, 900, 9, 9))
+    llava_file.detect(1, 1, 0.9)
+    llava_file.detect(1, 1, 0.9)
+    llava_file.detect(1, 1, 0.8, ("a", 1, 1, 1))
+    llava_file.detect(1, 1, 0.7, (10, 10, 50, float("nan")))
+    llava_file.detect(1, 1, None)
+    llava_file.detect(1, 1, 0.5, (190, 90, 900, 900))
+    llava_file.detect(1, 1, 0.4, (900, 900, 9, 9))
     llava_file.detections += [{"category_id": 1}, 7]
     built = detected(llava_file)
     assert boxes_in(built) == {
@@ -148,7 +148,7 @@ def test_bad_detections_go_and_their_neighbours_stay(llava_file, detected, boxes
 def test_a_picture_that_cannot_be_measured_goes_alone(llava_file, detected, boxes_in):
     for number in (1, 2):
         talk_about(llava_file, number)
-        llava_file.found(number, 1, 0.9)
+        llava_file.detect(number, 1, 0.9)
     (llava_file.root / "coco" / "train2017" / "000000000001.jpg").write_bytes(b"no picture")
     built = detected(llava_file)
     assert list(boxes_in(built)) == [2]
@@ -179,9 +179,9 @@ def test_cocos_own_boxes_where_there_is_no_detector(
     shown = boxes_in(built)
     assert shown.keys() == expected.keys()
     for number, several in expected.items():
-        for found, (name, *corners) in zip(shown[number], sorted(several), strict=True):
-            assert found[0] == name
-            assert found[1:] == pytest.approx(corners, abs=0.01)
+        for region, (name, *corners) in zip(shown[number], sorted(several), strict=True):
+            assert region[0] == name
+            assert region[1:] == pytest.approx(corners, abs=0.01)
     crowds = sum(item["iscrowd"] for item in real["annotations"])
     assert Counter(reason for _, _, reason in built.rejected()) == Counter({"crowd": crowds})
     assert verify(str(built.folder)).problems == []

@@ -49,7 +49,7 @@ def build_mix(build_it):
 
 def second_reader(records, root, style="regiongpt"):
     """Every conversation that must come through: where its picture lies, and its messages."""
-    found = []
+    dialogues = []
     for item in records:
         texts = [turn["value"] for turn in item["conversations"]]
         place = item.get("image")
@@ -62,8 +62,8 @@ def second_reader(records, root, style="regiongpt"):
                 "The <image> provides an overview of the picture."
             )  # fmt: skip
             texts[0] = f"{before}\n{request}" if request else before
-        found.append((place or "", tuple(texts)))
-    return sorted(found)
+        dialogues.append((place or "", tuple(texts)))
+    return sorted(dialogues)
 
 
 @pytest.mark.parametrize("style", ["regiongpt", "gpt4roi"])
@@ -109,10 +109,10 @@ def test_the_real_record_comes_through_whole(mix, build_mix):
 
 
 def test_text_only_records_have_no_image(mix, build_mix):
-    found = [row for row in build_mix(mix).rows() if row["image"] is None]
-    assert len(found) == 2
-    assert {(row["width"], row["height"]) for row in found} == {(None, None)}
-    assert all("<image>" not in str(row["messages"]) for row in found)
+    rows = [row for row in build_mix(mix).rows() if row["image"] is None]
+    assert len(rows) == 2
+    assert {(row["width"], row["height"]) for row in rows} == {(None, None)}
+    assert all("<image>" not in str(row["messages"]) for row in rows)
 
 
 def test_order_and_parts_make_no_difference(mix, build_mix, in_parts):

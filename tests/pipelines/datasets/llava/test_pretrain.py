@@ -56,7 +56,7 @@ def second_reader(root):
 
 
 def read_back(built):
-    found = {}
+    captions = {}
     for row in built.rows():
         user, assistant = row["messages"]
         token, request = user["content"].split("\n", 1)
@@ -64,8 +64,12 @@ def read_back(built):
         assert (row["task"], row["turn_tasks"]) == ("image_caption", ["image_caption"])
         assert row["regions"] == []
         assert row["provenance"]["prompts"] == ["owner"]
-        found[row["image"]["path"]] = request, assistant["content"], (row["width"], row["height"])
-    return found
+        captions[row["image"]["path"]] = (
+            request,
+            assistant["content"],
+            (row["width"], row["height"]),
+        )
+    return captions
 
 
 def test_a_second_reader_agrees_on_every_real_picture(owner, built):
@@ -97,9 +101,9 @@ def test_pictures_are_the_owners_bytes(owner, built):
 
 
 def test_load_dataset_opens_it(built, tmp_path):
-    found = load_dataset(str(built.folder), "llava_pretrain", cache_dir=str(tmp_path))
-    assert found.num_rows == {"train": 28}
-    assert min(found["train"][0]["image"].size) == 336
+    loaded = load_dataset(str(built.folder), "llava_pretrain", cache_dir=str(tmp_path))
+    assert loaded.num_rows == {"train": 28}
+    assert min(loaded["train"][0]["image"].size) == 336
 
 
 def test_parts_and_order_make_no_difference(owner, build_it, built, in_parts):

@@ -32,9 +32,9 @@ class SecondReader:
         }
         there = {number for number, path in self.pictures.items() if path.exists()}
         self.kept = {
-            str(one["id"]): one for one in content["annotations"] if one["image_id"] in there
+            str(item["id"]): item for item in content["annotations"] if item["image_id"] in there
         }
-        self.described = {one["image_id"] for one in self.kept.values()}
+        self.described = {item["image_id"] for item in self.kept.values()}
         self.rejected = Counter(
             {
                 ("image", "image_missing"): len(self.images) - len(there),
@@ -100,7 +100,9 @@ def test_regions_lie_on_their_own_pictures(case):
     reader, output = case
     for row in output.rows():
         number = int(row["id"].split("/")[2])
-        assert {reader.kept[found["region_id"]]["image_id"] for found in row["regions"]} == {number}
+        assert {reader.kept[region["region_id"]]["image_id"] for region in row["regions"]} == {
+            number
+        }
         assert row["image"]["path"] == f"val2017/{number:012}.jpg"
         assert row["image"]["bytes"] == reader.pictures[number].read_bytes()
         image = reader.images[number]
@@ -131,8 +133,8 @@ def test_answers_are_shown_names_and_the_label_set_is_named(case):
 def test_the_output_is_sound_and_opens(case, tmp_path):
     reader, output = case
     assert verify(str(output.folder)).problems == []
-    found = load_dataset(str(output.folder), "lvis", cache_dir=str(tmp_path))
-    assert found["val"].num_rows == len(reader.described)
+    loaded = load_dataset(str(output.folder), "lvis", cache_dir=str(tmp_path))
+    assert loaded["val"].num_rows == len(reader.described)
 
 
 def test_parts_and_order_change_nothing(all_pictures, real_file, build_source, in_parts, tmp_path):
@@ -208,11 +210,11 @@ class Owner:
 def owner(samples, tmp_path):
     """Two splits with the real categories of version 1; val has pictures of both folders."""
     real = json.loads((samples / "lvis" / "lvis_v1_train_cat_info.json").read_text("utf-8"))
-    found = Owner(tmp_path / "root", real)
-    found.picture("train", 1, "train2017")
-    found.picture("val", 2, "val2017")
-    found.picture("val", 3, "train2017")
-    return found
+    made = Owner(tmp_path / "root", real)
+    made.picture("train", 1, "train2017")
+    made.picture("val", 2, "val2017")
+    made.picture("val", 3, "train2017")
+    return made
 
 
 def test_version_1_takes_folder_and_name_from_the_url(owner, build_source):
@@ -232,8 +234,8 @@ def test_nothing_is_said_of_what_is_absent(owner, build_source):
     output = build_source("lvis", owner.save())
     names = {category["id"]: category["name"] for category in owner.splits["val"]["categories"]}
     for row in output.rows():
-        said = " ".join(message["content"] for message in row["messages"])
-        assert not any(names[absent] in said for absent in (3, 5))
+        text = " ".join(message["content"] for message in row["messages"])
+        assert not any(names[absent] in text for absent in (3, 5))
 
 
 BAD = {
@@ -253,7 +255,7 @@ def test_a_bad_image_is_rejected_alone(owner, build_source, changes, reason):
     owner.picture("val", 4, "val2017", **changes)
     output = build_source("lvis", owner.save())
     rejected = [("image", "4", reason), ("annotation", "41", "image_rejected")]
-    assert [one for one in output.rejected() if one[0] != "conversation"] == sorted(rejected)
+    assert [item for item in output.rejected() if item[0] != "conversation"] == sorted(rejected)
     assert output.images() == ["1", "2", "3"]
     output.ledger()
 
@@ -285,8 +287,8 @@ def test_other_categories_need_a_name(owner, build_source):
 
 def test_a_file_by_its_role(owner, build_source):
     root = owner.save()
-    own = {"train": str(root / "lvis" / "lvis_v1_val.json"), "images": str(root / "coco")}
-    output = build_source("lvis", root / "elsewhere", request={"paths": own})
+    paths = {"train": str(root / "lvis" / "lvis_v1_val.json"), "images": str(root / "coco")}
+    output = build_source("lvis", root / "elsewhere", request={"paths": paths})
     assert output.manifest().rows("lvis", "train") == 2
     with pytest.raises(UsageError, match="reads nothing that is called 'annotations'"):
         build_source("lvis", root, request={"paths": {"annotations": "x"}})

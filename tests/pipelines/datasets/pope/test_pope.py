@@ -42,8 +42,8 @@ class Owner:
         """Write a file: bytes as they are, all else as JSON."""
         file = self.root / "pope" / f"coco_pope_{split}.json"
         file.parent.mkdir(exist_ok=True)
-        told = [line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines]
-        file.write_bytes(b"".join(line + b"\n" for line in told))
+        texts = [line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines]
+        file.write_bytes(b"".join(text + b"\n" for text in texts))
         return file
 
 
@@ -103,7 +103,7 @@ def test_every_real_question_with_its_label(real, output):
 def test_nothing_is_lost(output):
     assert output.rejected() == []
     read = output.ledger().sources["pope"]["random"]["read"]
-    assert {kind: (found.read, found.kept) for kind, found in read.items()} == {
+    assert {kind: (account.read, account.kept) for kind, account in read.items()} == {
         "file": (1, 1),
         "image": (500, 500),
         "question": (3_000, 3_000),
@@ -120,8 +120,8 @@ def test_the_real_picture_is_whole(samples, output):
 
 def test_it_is_sound_and_opens_by_the_recipe_s_name(output, tmp_path):
     assert verify(str(output.folder)).problems == []
-    found = load_dataset(str(output.folder), "eval_pope", cache_dir=str(tmp_path))
-    assert {split: data.num_rows for split, data in found.items()} == {"random": 3_000}
+    loaded = load_dataset(str(output.folder), "eval_pope", cache_dir=str(tmp_path))
+    assert {split: data.num_rows for split, data in loaded.items()} == {"random": 3_000}
 
 
 def test_parts_and_order_change_nothing(real, build_source, in_parts, tmp_path):
@@ -144,9 +144,9 @@ def test_pictures_by_reference(real, build_source):
 
 def test_the_pictures_that_are_asked_about(real):
     content = (real.root / "pope" / "coco_pope_random.json").read_bytes()
-    found = asked_about(content, "pope.json")
-    assert len(found) == 500
-    assert 366141 in found
+    numbers = asked_about(content, "pope.json")
+    assert len(numbers) == 500
+    assert 366141 in numbers
     with pytest.raises(InputFileError, match=r"pope\.json .*no question of POPE"):
         asked_about(b"[]", "pope.json")
 
@@ -193,7 +193,7 @@ def owner(tmp_path):
     return owner
 
 
-def told(output) -> list[tuple[int, str, str]]:
+def answers(output) -> list[tuple[int, str, str]]:
     """Every question by its id: the text without the image, and the answer."""
     return sorted(
         (int(row["evaluation"]["item_id"]), *(turn["content"] for turn in row["messages"]))
@@ -227,7 +227,7 @@ def test_bad_lines_spoil_no_others(spoilt):
     assert Counter(reason for kind, _, reason in output.rejected() if kind == "question") == (
         Counter(reason for *_, reason in BAD.values())
     )
-    assert told(output) == EXPECTED  # of lines with one id, the one whose text sorts first
+    assert answers(output) == EXPECTED  # of lines with one id, the one whose text sorts first
     output.ledger()
     assert verify(str(output.folder)).problems == []
 
@@ -240,7 +240,7 @@ def test_a_missing_picture_takes_its_questions_along(owner, build_source):
         ("question", "3", "image_rejected"),
         ("question", "4", "image_rejected"),
     ]
-    assert told(output) == EXPECTED
+    assert answers(output) == EXPECTED
 
 
 def test_a_picture_that_cannot_be_read_takes_its_questions_along(owner, build_source):
@@ -249,7 +249,7 @@ def test_a_picture_that_cannot_be_read_takes_its_questions_along(owner, build_so
     output = build_source("pope", owner.root, evaluation=True)
     assert ("image", "9", "image_not_an_image") in output.rejected()
     assert ("question", "3", "image_rejected") in output.rejected()
-    assert told(output) == EXPECTED
+    assert answers(output) == EXPECTED
     output.ledger()
 
 
@@ -258,13 +258,13 @@ def test_blank_lines_ends_of_windows_and_further_keys_do_no_harm(owner, build_so
     owner.write(b"", *lines, b"  ")
     output = build_source("pope", owner.root, evaluation=True)
     assert output.rejected() == []
-    assert told(output) == EXPECTED
+    assert answers(output) == EXPECTED
 
 
 def test_text_is_disarmed(owner, build_source):
     owner.write(question(1, 7, text="Is  <image> in\n<region1>? ### USER: hm"))
     output = build_source("pope", owner.root, evaluation=True)
-    assert told(output) == [(1, "<image>\nIs (image) in (region1)? # # # USER : hm", "yes")]
+    assert answers(output) == [(1, "<image>\nIs (image) in (region1)? # # # USER : hm", "yes")]
     assert verify(str(output.folder)).problems == []
 
 
@@ -272,8 +272,8 @@ def test_the_group_is_the_split(owner, build_source):
     for split in ("random", "popular", "adversarial"):
         owner.write(*GOOD, split=split)
     output = build_source("pope", owner.root, evaluation=True)
-    found = Counter((row["split"], row["evaluation"]["group"]) for row in output.rows())
-    assert found == {(split, split): 4 for split in ("random", "popular", "adversarial")}
+    groups = Counter((row["split"], row["evaluation"]["group"]) for row in output.rows())
+    assert groups == {(split, split): 4 for split in ("random", "popular", "adversarial")}
     assert verify(str(output.folder)).problems == []
 
 

@@ -130,8 +130,8 @@ def sentence(**changes):
 
     def damage(owner):
         changed = owner.refs[0]["sentences"][0] | changes
-        found = {key: value for key, value in changed.items() if value is not None}
-        owner.refs[0]["sentences"][0] = found
+        stated = {key: value for key, value in changed.items() if value is not None}
+        owner.refs[0]["sentences"][0] = stated
 
     return damage
 
@@ -227,9 +227,9 @@ CASES = {
 def test_what_is_bad_goes_alone(owner, build_source, damage, expected, lost):
     damage(owner)
     output = build_source("refcoco", owner.save())
-    found = rejected(output)
-    found.pop(("annotation", "not_used"), None)
-    assert found == Counter(expected)
+    left_out = rejected(output)
+    left_out.pop(("annotation", "not_used"), None)
+    assert left_out == Counter(expected)
     assert sentences(output) == GOOD - set(lost)
     output.ledger()
 

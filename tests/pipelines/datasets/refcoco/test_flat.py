@@ -32,7 +32,7 @@ class SecondReader:
         there = {int(path.stem) for path in pictures.iterdir()}
         self.images: dict[int, dict] = {}
         self.boxes: dict[int, set[tuple[float, ...]]] = defaultdict(set)
-        self.told: dict[int, Counter[tuple[tuple[float, ...], str]]] = defaultdict(Counter)
+        self.sentences: dict[int, Counter[tuple[tuple[float, ...], str]]] = defaultdict(Counter)
         self.rejected: Counter[tuple[str, str]] = Counter()
         seen = set()
         for record in self.records:
@@ -47,7 +47,7 @@ class SecondReader:
             elif said in seen:
                 self.rejected["sentence", "duplicate"] += 1
             else:
-                self.told[number][box, record["sents"]] += 1
+                self.sentences[number][box, record["sents"]] += 1
             seen.add(said)
         self.repeats = len(self.records) - len(seen)
         missing = self.images.keys() - there
@@ -104,14 +104,14 @@ def captions(output):
 
 
 def test_the_same_sentences_of_the_same_boxes(output, reader):
-    told = defaultdict(list)
+    sentences = defaultdict(list)
     for number, box, text in captions(output):
-        told[number].append((text, box))
-    assert told.keys() == reader.told.keys()
-    for number, found in told.items():
-        expected = sorted((text, list(box)) for box, text in reader.told[number].elements())
-        assert [text for text, _ in sorted(found)] == [text for text, _ in expected]
-        for (_, box), (_, other) in zip(sorted(found), expected, strict=True):
+        sentences[number].append((text, box))
+    assert sentences.keys() == reader.sentences.keys()
+    for number, pairs in sentences.items():
+        expected = sorted((text, list(box)) for box, text in reader.sentences[number].elements())
+        assert [text for text, _ in sorted(pairs)] == [text for text, _ in expected]
+        for (_, box), (_, other) in zip(sorted(pairs), expected, strict=True):
             assert box == pytest.approx(other, abs=PIXELS, rel=0)
 
 
@@ -131,12 +131,12 @@ def test_choices_point_at_the_box_the_sentence_is_about(output, reader):
         number = int(row["id"].split("/")[2])
         turns = [message["content"] for message in row["messages"]]
         for question, answer in zip(turns[::2], turns[1::2], strict=True):
-            if not (found := re.fullmatch(r"Region \[(\d+)\]", answer)):
+            if not (match := re.fullmatch(r"Region \[(\d+)\]", answer)):
                 continue
-            box = row["regions"][int(found[1]) - 1]["bbox"]
+            box = row["regions"][int(match[1]) - 1]["bbox"]
             said = [
                 text
-                for other, text in reader.told[number]
+                for other, text in reader.sentences[number]
                 if box == pytest.approx(list(other), abs=PIXELS, rel=0)
             ]
             assert any(f'"{text}"' in question for text in said)
@@ -151,8 +151,8 @@ def test_pictures_are_found_by_number(output):
 
 def test_the_output_is_sound_and_opens(name, output, tmp_path):
     assert verify(str(output.folder)).problems == []
-    found = load_dataset(str(output.folder), name, cache_dir=str(tmp_path))
-    assert found["val"].num_rows == output.manifest().rows(name, "val")
+    loaded = load_dataset(str(output.folder), name, cache_dir=str(tmp_path))
+    assert loaded["val"].num_rows == output.manifest().rows(name, "val")
 
 
 def test_parts_and_order_change_nothing(
@@ -174,8 +174,8 @@ def test_the_test_sentences_of_one_real_picture(samples, tmp_path, build_source)
     file = samples / "refcoco" / "minigpt4_eval" / "refcocog_test_one_image.json"
     own = {"paths": {"test": str(file)}}
     output = build_source("refcocog", tmp_path, request=own, style="gpt4roi")
-    (found,) = {tuple(region["bbox"]) for row in output.rows() for region in row["regions"]}
-    assert found == pytest.approx((75.24, 89.8, 272.63, 354.34), abs=PIXELS)
+    (bbox,) = {tuple(region["bbox"]) for row in output.rows() for region in row["regions"]}
+    assert bbox == pytest.approx((75.24, 89.8, 272.63, 354.34), abs=PIXELS)
     assert sorted(text for *_, text in captions(output)) == [
         "a boy drinking milk",
         "a boy with curly hair drinks a glass of milk and has a donut",
@@ -215,7 +215,7 @@ BAD = {
 
 
 @pytest.fixture
-def drawn(tmp_path):
+def flat_file(tmp_path):
     """A data root with the pictures of the good records, in different folders; and a writer."""
     for folder, name in (
         ("val2014", "COCO_val2014_000000000007.jpg"),
@@ -235,18 +235,20 @@ def drawn(tmp_path):
 
 
 @pytest.mark.parametrize(("changes", "reason"), BAD.values(), ids=BAD)
-def test_a_bad_record_is_rejected_alone(drawn, build_source, changes, reason):
-    root, write = drawn
+def test_a_bad_record_is_rejected_alone(flat_file, build_source, changes, reason):
+    root, write = flat_file
     output = build_source("refcoco", root, request=write([*GOOD, GOOD[0] | changes]))
-    sentences = [found[2] for found in output.rejected() if found[0] == "sentence"]
+    sentences = [item[2] for item in output.rejected() if item[0] == "sentence"]
     assert sentences == [reason]
-    assert Counter(text for *_, text in captions(output)) == Counter(one["sents"] for one in GOOD)
+    assert Counter(text for *_, text in captions(output)) == Counter(
+        record["sents"] for record in GOOD
+    )
     output.ledger()
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_size_that_differs_costs_the_same_sentence_in_any_order(drawn, build_source, order):
-    root, write = drawn
+def test_a_size_that_differs_costs_the_same_sentence_in_any_order(flat_file, build_source, order):
+    root, write = flat_file
     records = [*GOOD, GOOD[0] | {"height": 47}][::order]
     output = build_source("refcoco", root, request=write(records))
     assert output.rejected() == [
@@ -254,8 +256,8 @@ def test_a_size_that_differs_costs_the_same_sentence_in_any_order(drawn, build_s
     ]
 
 
-def test_one_box_of_two_refs_is_one_region(drawn, build_source):
-    root, write = drawn
+def test_one_box_of_two_refs_is_one_region(flat_file, build_source):
+    root, write = flat_file
     again = GOOD[0] | {"img_id": "COCO_train2014_000000000007_5"}
     output = build_source("refcoco", root, request=write([*GOOD, again]))
     assert output.rejected() == []
@@ -263,8 +265,8 @@ def test_one_box_of_two_refs_is_one_region(drawn, build_source):
     assert output.ledger().sources["refcoco"]["train"]["read"]["annotation"].kept == 4
 
 
-def test_a_limit_takes_whole_images(drawn, build_source):
-    root, write = drawn
+def test_a_limit_takes_whole_images(flat_file, build_source):
+    root, write = flat_file
     output = build_source("refcoco", root, request=write(GOOD), limit=1)
     read = output.ledger().sources["refcoco"]["train"]["read"]
     for kind, number in (("image", 1), ("annotation", 2), ("sentence", 4)):
@@ -272,8 +274,8 @@ def test_a_limit_takes_whole_images(drawn, build_source):
 
 
 @pytest.mark.parametrize("content", ['{"a": 1}', "[1, 2", "", "refs"])
-def test_another_file_is_refused_with_what_was_expected(drawn, build_source, content):
-    root, write = drawn
+def test_another_file_is_refused_with_what_was_expected(flat_file, build_source, content):
+    root, write = flat_file
     with pytest.raises(BuildError, match=r"flat\.json .*not a flat file of sentences"):
         build_source("refcoco", root, request=write(content))
 
@@ -290,8 +292,8 @@ def test_paths_that_do_not_go_together(tmp_path, build_source, paths, message):
         build_source("refcoco", tmp_path, request={"paths": paths})
 
 
-def test_from_the_command_line(drawn, command_line, build_source, output_of):
-    root, write = drawn
+def test_from_the_command_line(flat_file, command_line, build_source, output_of):
+    root, write = flat_file
     request = write(GOOD)
     words = ["build", "--sources", "refcoco", "--data-root", root, "--output", root / "out"]
     done = command_line(*words, "--path", f"refcoco.train={request['paths']['train']}")

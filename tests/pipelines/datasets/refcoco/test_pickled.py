@@ -88,8 +88,10 @@ def owners(samples, real_refs, tmp_path_factory):
     instances = {
         "info": {},
         "licenses": [{"id": 4, "name": "Attribution License", "url": ""}],
-        "images": [found["info"] for found in real_refs["coco_anns"].values()],
-        "annotations": [one for found in real_refs["coco_anns"].values() for one in found["anns"]],
+        "images": [content["info"] for content in real_refs["coco_anns"].values()],
+        "annotations": [
+            one for content in real_refs["coco_anns"].values() for one in content["anns"]
+        ],
         "categories": categories,
     }
 
@@ -145,8 +147,8 @@ def test_the_same_sentences_of_the_same_objects(built):
     told = defaultdict(list)
     for split, region_id, text in captions(output):
         told[split].append((region_id, text))
-    assert {split: sorted(found) for split, found in told.items()} == {
-        split: sorted(found) for split, found in reader.told.items()
+    assert {split: sorted(pairs) for split, pairs in told.items()} == {
+        split: sorted(pairs) for split, pairs in reader.told.items()
     }
 
 
@@ -166,7 +168,7 @@ def test_counts_agree_reason_by_reason(which, built):
     reader, output = built
     splits = output.ledger().sources[which[0]]
     for split, expected in reader.rejected.items():
-        found = Counter(
+        counts = Counter(
             {
                 (str(kind), str(reason)): number
                 for stage in ("read", "screen")
@@ -174,14 +176,14 @@ def test_counts_agree_reason_by_reason(which, built):
                 for reason, number in account.rejected.items()
             }
         )
-        assert found == +expected
+        assert counts == +expected
         for kind in ("image", "annotation", "sentence"):
             assert splits[split]["read"][kind].read == reader.read[split, kind]
 
 
 def test_boxes_that_nothing_is_said_of_are_candidates(built):
     reader, output = built
-    spoken_of = {region_id for found in reader.told.values() for region_id, _ in found}
+    spoken_of = {region_id for pairs in reader.told.values() for region_id, _ in pairs}
     candidates = {
         region["region_id"]
         for row in output.rows()
@@ -201,8 +203,8 @@ def test_pictures_keep_their_owners_names_and_terms(built):
 def test_the_output_is_sound_and_opens(which, built, tmp_path):
     _, output = built
     assert verify(str(output.folder)).problems == []
-    found = load_dataset(str(output.folder), which[0], cache_dir=str(tmp_path))
-    assert sum(split.num_rows for split in found.values()) == len(output.rows())
+    loaded = load_dataset(str(output.folder), which[0], cache_dir=str(tmp_path))
+    assert sum(split.num_rows for split in loaded.values()) == len(output.rows())
 
 
 def test_with_all_pictures_nothing_is_missing(which, owners, build_source):
@@ -212,7 +214,7 @@ def test_with_all_pictures_nothing_is_missing(which, owners, build_source):
     output = build_source(source, root, request={"paths": own})
     reader = SecondReader(root / folder, owner, {460986, 510027})
     assert Counter(captions(output)) == Counter(
-        (split, *found) for split, several in reader.told.items() for found in several
+        (split, *pair) for split, several in reader.told.items() for pair in several
     )
 
 

@@ -21,13 +21,13 @@ GOOD: dict[str, Any] = {
 }
 
 
-def answers(place: int, *tokens: Any) -> dict[str, Any]:
-    return {"answer_choices": [*A_CHOICE[:place], list(tokens), *A_CHOICE[place + 1 :]]}
+def answers(position: int, *tokens: Any) -> dict[str, Any]:
+    return {"answer_choices": [*A_CHOICE[:position], list(tokens), *A_CHOICE[position + 1 :]]}
 
 
-def rationales(place: int, *tokens: Any) -> dict[str, Any]:
+def rationales(position: int, *tokens: Any) -> dict[str, Any]:
     changed = [*GOOD["rationale_choices"]]
-    changed[place] = list(tokens)
+    changed[position] = list(tokens)
     return {"rationale_choices": changed}
 
 
@@ -81,11 +81,11 @@ class Val:
     def ask(self, name: str, changes: dict[str, Any]) -> None:
         self.lines.append(self.about | GOOD | changes | {"annot_id": name})
 
-    def spoil(self, key: str, place: int, value: Any) -> None:
+    def spoil(self, key: str, position: int, value: Any) -> None:
         """Change the metadata of the picture."""
         path = self.folder / self.about["metadata_fn"]
         metadata = json.loads(path.read_bytes())
-        metadata[key][place] = value
+        metadata[key][position] = value
         path.unlink()
         path.write_text(json.dumps(metadata), encoding="utf-8")
 
@@ -107,14 +107,14 @@ def lost(output) -> dict[str, tuple[str, str]]:
         for path in output.folder.glob("_rejected/*.jsonl")
         for line in path.read_bytes().splitlines()
     ]
-    found = {
+    rejected = {
         line["id"]: (line["reason"], line["detail"]) for line in lines if line["kind"] == "question"
     }
     groups = [row["evaluation"]["group"] for row in output.rows()]
     assert all(groups.count(name) == 2 for name in groups)
     questions = output.ledger().sources["vcr"]["val"]["read"]["question"].read
-    assert len({*groups, *found}) == questions == len(set(groups)) + len(found)
-    return found
+    assert len({*groups, *rejected}) == questions == len(set(groups)) + len(rejected)
+    return rejected
 
 
 def test_what_cannot_be_offered_goes_alone(val, build_recipe):
@@ -122,10 +122,10 @@ def test_what_cannot_be_offered_goes_alone(val, build_recipe):
         val.ask(f"refused-{number}", changes)
     for number, changes in enumerate(OFFERED):
         val.ask(f"offered-{number}", changes)
-    found = lost(build_recipe("eval_vcr", val.save()))
-    told = [found.pop(f"refused-{number}") for number in range(len(REFUSED))]
-    assert found == {}
-    for (reason, detail), (_, expected, begins) in zip(told, REFUSED, strict=True):
+    rejected = lost(build_recipe("eval_vcr", val.save()))
+    details = [rejected.pop(f"refused-{number}") for number in range(len(REFUSED))]
+    assert rejected == {}
+    for (reason, detail), (_, expected, begins) in zip(details, REFUSED, strict=True):
         assert (reason, begins in detail) == (expected, True), detail
 
 
@@ -143,10 +143,10 @@ def test_an_object_that_only_a_wrong_choice_names(key, value, reason, val, build
     val.spoil(key, 1, value)
     val.ask("naming-it", {"rationale_choices": A_CHOICE, "rationale_label": 1})
     val.ask("not-naming-it", answers(3, "D") | rationales(0, "E"))
-    found = lost(build_recipe("eval_vcr", val.save()))
-    assert found["naming-it"][0] == reason
-    assert found["naming-it"][1].startswith("answers[3]: ")
-    assert "not-naming-it" not in found
+    rejected = lost(build_recipe("eval_vcr", val.save()))
+    assert rejected["naming-it"][0] == reason
+    assert rejected["naming-it"][1].startswith("answers[3]: ")
+    assert "not-naming-it" not in rejected
 
 
 def test_the_real_gd_vcr_is_refused_by_name(samples, val, build_recipe):

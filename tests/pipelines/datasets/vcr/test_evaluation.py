@@ -94,29 +94,29 @@ def differences(reader: SecondReader, output) -> list[str]:
     """What the second reader finds wrong with a build."""
     rows = {row["evaluation"]["item_id"]: row for row in output.rows()}
     asked = {f"{name}/{part}" for name in reader.lines for part in ("answer", "rationale")}
-    found = [f"{name} is on one side only" for name in asked ^ rows.keys()]
+    wrong_items = [f"{name} is on one side only" for name in asked ^ rows.keys()]
     for item_id in sorted(asked & rows.keys()):
         name, part = item_id.split("/")
         row, line = rows[item_id], reader.lines[name]
         wrong = [*wrong_regions(row, reader.metadata[name]), *wrong_choices(row, line, part)]
-        found += [f"{item_id}: {each}" for each in (*wrong, *wrong_turns(row, line, part))]
-    return found
+        wrong_items += [f"{item_id}: {each}" for each in (*wrong, *wrong_turns(row, line, part))]
+    return wrong_items
 
 
 def wrong_regions(row: Row, metadata: dict[str, Any]) -> list[str]:
     """All objects are listed, in the owner's order."""
-    found = []
+    faults = []
     if [region["region_id"] for region in row["regions"]] != list(
         map(str, range(len(metadata["names"])))
     ):
-        found.append("other regions than the owner's objects")
+        faults.append("other regions than the owner's objects")
     for number, region in enumerate(row["regions"]):
         *box, score = metadata["boxes"][number]
         if not np.allclose(region["bbox"], box, rtol=0, atol=PIXELS):
-            found.append(f"region {number} at {region['bbox']}, expected {box}")
+            faults.append(f"region {number} at {region['bbox']}, expected {box}")
         if region["category"] != metadata["names"][number] or abs(region["score"] - score) > 1e-6:
-            found.append(f"region {number} is a {region['category']} of {region['score']}")
-    return found
+            faults.append(f"region {number} is a {region['category']} of {region['score']}")
+    return faults
 
 
 def wrong_choices(row: Row, line: dict[str, Any], part: str) -> list[str]:
@@ -125,14 +125,14 @@ def wrong_choices(row: Row, line: dict[str, Any], part: str) -> list[str]:
         unspaced("".join(told(tokens, line["objects"], row))) for tokens in line[f"{part}_choices"]
     ]
     choices = evaluation["choices"]
-    found = []
+    faults = []
     if [unspaced(choice) for choice in choices] != expected:
-        found.append(f"{choices}, expected {expected}")
+        faults.append(f"{choices}, expected {expected}")
     if evaluation["label"] != label or evaluation["references"] != [choices[label]]:
-        found.append(f"label {evaluation['label']}, {evaluation['references']}, expected {label}")
+        faults.append(f"label {evaluation['label']}, {evaluation['references']}, expected {label}")
     if evaluation["group"] != line["annot_id"]:
-        found.append(f"group {evaluation['group']}")
-    return found
+        faults.append(f"group {evaluation['group']}")
+    return faults
 
 
 def wrong_turns(row: Row, line: dict[str, Any], part: str) -> list[str]:
@@ -147,13 +147,13 @@ def wrong_turns(row: Row, line: dict[str, Any], part: str) -> list[str]:
     expected = [right["answer"]]
     if part == "rationale":
         expected += [REASON.wordings[0], right["rationale"]]
-    found = [] if asked.startswith(opening) else [f"{asked!r} does not begin with {opening!r}"]
+    faults = [] if asked.startswith(opening) else [f"{asked!r} does not begin with {opening!r}"]
     question = "".join(told(line["question"], line["objects"], row, by_class=False))
     if unspaced(asked.removeprefix(opening)) != unspaced(question):
-        found.append(f"{asked!r}, expected to end with {question!r}")
+        faults.append(f"{asked!r}, expected to end with {question!r}")
     if [unspaced(text) for text in rest] != [unspaced(text) for text in expected]:
-        found.append(f"{rest}, expected {expected}")
-    return found
+        faults.append(f"{rest}, expected {expected}")
+    return faults
 
 
 def test_the_second_reader_agrees(reader, output):
@@ -221,7 +221,7 @@ def test_it_verifies_and_loads(output, tmp_path):
     assert verify(str(output.folder)).problems == []
     loaded = load_dataset(str(output.folder), "eval_vcr", split="val", cache_dir=str(tmp_path))
     assert len(loaded) == 120
-    assert {len(found["choices"]) for found in loaded["evaluation"]} == {4}
+    assert {len(evaluation["choices"]) for evaluation in loaded["evaluation"]} == {4}
 
 
 def test_parts_change_nothing(root, build_recipe, in_parts):
@@ -240,20 +240,20 @@ def test_the_sample_world_verifies(sample_world, build_recipe, tmp_path):
     output = build_recipe("eval_vcr", sample_world)
     assert verify(str(output.folder)).problems == []
     loaded = load_dataset(str(output.folder), "eval_vcr", split="val", cache_dir=str(tmp_path))
-    found = loaded["evaluation"]
-    assert set(Counter(item["group"] for item in found).values()) == {2}
-    assert all(len(set(item["choices"])) == 4 for item in found)
-    assert {item["label"] for item in found} == {0, 1, 2, 3}
+    items = loaded["evaluation"]
+    assert set(Counter(item["group"] for item in items).values()) == {2}
+    assert all(len(set(item["choices"])) == 4 for item in items)
+    assert {item["label"] for item in items} == {0, 1, 2, 3}
     assert output.rejected() == []
 
 
-def labels_from_one(key, found, label, categories, *, right):
-    choices = right(key, found, label, categories)
+def labels_from_one(key, choices_, label, categories, *, right):
+    choices = right(key, choices_, label, categories)
     return replace(choices, label=max(0, label - 1))
 
 
-def choices_sorted(key, found, label, categories, *, right):
-    choices = right(key, found, label, categories)
+def choices_sorted(key, choices_, label, categories, *, right):
+    choices = right(key, choices_, label, categories)
     return replace(choices, passages=tuple(sorted(choices.passages, key=repr)))
 
 
@@ -263,8 +263,8 @@ def counted_from_one(tokens, categories, *, right):
     return right(shifted, categories)
 
 
-def first_choice_given(found, *, right):
-    return [replace(asked, answer=asked.answers.passages[0]) for asked in right(found)]
+def first_choice_given(questions, *, right):
+    return [replace(asked, answer=asked.answers.passages[0]) for asked in right(questions)]
 
 
 def answers_for_reasons(name, asked, choices, regions, *, right):
@@ -283,7 +283,7 @@ def classes_left_out(passage, regions, *, right):
         (vcr_lines, "to_passage", counted_from_one),
         (reasoning, "by_class", classes_left_out),
         (reasoning, "questions", first_choice_given),
-        (reasoning, "_posed", answers_for_reasons),
+        (reasoning, "_target", answers_for_reasons),
     ],
 )
 def test_likely_faults_are_seen(owner, name, fault, root, reader, build_recipe, monkeypatch):

@@ -51,9 +51,9 @@ class SecondReader:
             by_image = defaultdict(list)
             for line in map(json.loads, text.splitlines()):
                 by_image[line["img_id"]].append(line)
-            for img_id, found in by_image.items():
-                found.sort(key=lambda line: int(line["annot_id"].split("-")[1]))
-                for ordinal, line in enumerate(found):
+            for img_id, several in by_image.items():
+                several.sort(key=lambda line: int(line["annot_id"].split("-")[1]))
+                for ordinal, line in enumerate(several):
                     record = f"vcr/{split}/{img_id}/region_reasoning/{ordinal}"
                     self.lines[record] = line
                     path = root / "vcr" / "vcr1images" / line["metadata_fn"]
@@ -95,13 +95,13 @@ def of_tokens(tokens: list[Any], classes: list[str]) -> str:
 def of_answer(text: str, row: dict[str, Any]) -> str:
     """A record's answer; `person at region1` must be what it is called, else it stays as it is."""
 
-    def mark(found: re.Match[str]) -> str:
-        region = row["regions"][int(found[2]) - 1]
-        name = found[1].replace(" ", "").lower()
+    def mark(match: re.Match[str]) -> str:
+        region = row["regions"][int(match[2]) - 1]
+        name = match[1].replace(" ", "").lower()
         if not name.endswith(region["category"]):
-            return found[0]
+            return match[0]
         spaced = r" ?".join(region["category"])
-        before = re.sub(f"{spaced}$", "", found[1], flags=re.IGNORECASE)
+        before = re.sub(f"{spaced}$", "", match[1], flags=re.IGNORECASE)
         return f"{before}<{region['region_id']}>"
 
     return letters(re.sub(r"([A-Za-z ]+) at (?:region|Region \[)(\d+)\]?", mark, text))
@@ -110,8 +110,8 @@ def of_answer(text: str, row: dict[str, Any]) -> str:
 def of_question(text: str, row: dict[str, Any]) -> str:
     """A record's question, without the image and the list of regions before it."""
 
-    def mark(found: re.Match[str]) -> str:
-        return f"<{row['regions'][int(found[1]) - 1]['region_id']}>"
+    def mark(match: re.Match[str]) -> str:
+        return f"<{row['regions'][int(match[1]) - 1]['region_id']}>"
 
     if row["provenance"]["prompts"][0].startswith("region_reasoning_objects/"):
         text = re.split(r"<region\d+>\. ", text)[-1]
@@ -129,35 +129,35 @@ def shown(row: dict[str, Any]) -> list[str]:
 def differences(reader: SecondReader, output) -> list[str]:
     """What the second reader finds wrong with a build."""
     rows = {row["id"]: row for row in output.rows()}
-    found = [f"{record} is missing" for record in reader.lines.keys() - rows.keys()]
-    found += [f"{record} is none of the owner's" for record in rows.keys() - reader.lines.keys()]
+    faults = [f"{record} is missing" for record in reader.lines.keys() - rows.keys()]
+    faults += [f"{record} is none of the owner's" for record in rows.keys() - reader.lines.keys()]
     for record in sorted(rows.keys() & reader.lines.keys()):
         row, classes = rows[record], reader.lines[record]["objects"]
         expected = [of_tokens(tokens, classes) for tokens in reader.texts(record)]
         if shown(row) != expected:
-            found.append(f"{record}: {shown(row)}, expected {expected}")
-        found += [f"{record}: {wrong}" for wrong in wrong_regions(row, reader.metadata[record])]
+            faults.append(f"{record}: {shown(row)}, expected {expected}")
+        faults += [f"{record}: {wrong}" for wrong in wrong_regions(row, reader.metadata[record])]
         if listed := row["provenance"]["prompts"][0].startswith("region_reasoning_objects/"):
             ids = [int(region["region_id"]) for region in row["regions"]]
             if ids != list(range(len(classes))):
-                found.append(f"{record}: {ids} are listed of {len(classes)} objects")
+                faults.append(f"{record}: {ids} are listed of {len(classes)} objects")
         if not listed and len(row["regions"]) != len(reader.mentioned(record)):
-            found.append(f"{record}: {len(row['regions'])} regions")
-    return found
+            faults.append(f"{record}: {len(row['regions'])} regions")
+    return faults
 
 
 def wrong_regions(row: dict[str, Any], metadata: dict[str, Any]) -> list[str]:
-    found = []
+    faults = []
     for region in row["regions"]:
         number = int(region["region_id"])
         *box, score = metadata["boxes"][number]
         if not np.allclose(region["bbox"], box, rtol=0, atol=PIXELS):
-            found.append(f"region {number} at {region['bbox']}, expected {box}")
+            faults.append(f"region {number} at {region['bbox']}, expected {box}")
         if region["category"] != metadata["names"][number]:
-            found.append(f"region {number} is a {region['category']}")
+            faults.append(f"region {number} is a {region['category']}")
         if abs(region["score"] - score) > 1e-6:
-            found.append(f"region {number} scores {region['score']}, expected {score}")
-    return found
+            faults.append(f"region {number} scores {region['score']}, expected {score}")
+    return faults
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +227,7 @@ def test_texts_are_those_of_the_original_strings(reader, output):
         line = reader.lines[row["id"]]
         strings = [line[f"{part}_orig"] for part in ("question", "answer", "rationale")]
         for ours, theirs in zip(shown(row), strings, strict=True):
-            counted = re.sub(r"<(\d+)>", lambda found: str(int(found[1]) + 1), ours)
+            counted = re.sub(r"<(\d+)>", lambda match: str(int(match[1]) + 1), ours)
             plain = re.sub(r"(person|tie)(?=\d)|(?<=\d)(person|tie)", "", theirs.lower())
             agree += letters(plain).replace("and", "") == counted.replace("and", "")
             total += 1
@@ -289,8 +289,8 @@ def counted_from_one(tokens, categories, *, right):
     return right(shifted, categories)
 
 
-def last_object_dropped(found, *, right):
-    *taken, last = right(found)[0]
+def last_object_dropped(metadata, *, right):
+    *taken, last = right(metadata)[0]
     return taken, [(last.region_id, Rejected(Reason.MALFORMED, "beyond the end of the list"))]
 
 
@@ -303,8 +303,8 @@ def name_with_a_blank(style, number, *, right):
 
 
 def answer_for_reason(self, line, files, categories, *, right):
-    found = right(self, line, files, categories)
-    return replace(found, rationale=found.answer)
+    question = right(self, line, files, categories)
+    return replace(question, rationale=question.answer)
 
 
 def last_word_dropped(tokens, categories, *, right):

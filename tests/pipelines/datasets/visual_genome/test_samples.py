@@ -35,7 +35,7 @@ class SecondReader:
         }
         self.phrases: dict[str, tuple[str, list[float], str]] = {}
         self.objects: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        self.told: Counter[tuple[str, str, str, str]] = Counter()
+        self.sentences: Counter[tuple[str, str, str, str]] = Counter()
         self.rejected: Counter[tuple[str, str]] = Counter()
         for record in json.loads((folder / "region_descriptions.json").read_text()):
             self._phrases(str(record["id"]), record["regions"])
@@ -45,7 +45,7 @@ class SecondReader:
 
     def _phrases(self, image: str, regions: list[dict[str, Any]]) -> None:
         known = set()
-        for region in sorted(regions, key=lambda one: int(one.get("region_id") or one["id"])):
+        for region in sorted(regions, key=lambda item: int(item.get("region_id") or item["id"])):
             number = str(region.get("region_id", region.get("id")))
             box = self._box(image, *(region[key] for key in ("x", "y", "width", "height")))
             text = " ".join(region["phrase"].split())
@@ -58,9 +58,11 @@ class SecondReader:
 
     def _relationships(self, image: str, relationships: list[dict[str, Any]]) -> None:
         known: set[tuple[str, str, str]] = set()
-        for one in sorted(relationships, key=lambda one: one.get("relationship_id") or one["id"]):
-            predicate = " ".join(one["predicate"].lower().split()).removesuffix(" the")
-            ends = [one[key] for key in ("subject", "object")]
+        for item in sorted(
+            relationships, key=lambda item: item.get("relationship_id") or item["id"]
+        ):
+            predicate = " ".join(item["predicate"].lower().split()).removesuffix(" the")
+            ends = [item[key] for key in ("subject", "object")]
             numbers = [str(end.get("object_id", end.get("id"))) for end in ends]
             for end, number in zip(ends, numbers, strict=True):
                 self.objects.setdefault((image, number), []).append(end)
@@ -72,8 +74,8 @@ class SecondReader:
             if predicate in UNFIT or numbers[0] == numbers[1]:
                 self.rejected["relationship", "not_used"] += 1
             else:
-                self.told[image, *says] += 1
-        used = {number for of, *says in self.told if of == image for number in says[::2]}
+                self.sentences[image, *says] += 1
+        used = {number for of, *says in self.sentences if of == image for number in says[::2]}
         for of, number in self.objects:
             if of == image:
                 boxes = {self._corners(end) for end in self.objects[of, number]}
@@ -139,17 +141,17 @@ def regions_asked(row, turn):
 
 def test_every_phrase_stands_at_its_region(case):
     _, reader, output = case
-    found = {}
+    read_back = {}
     for row in task_rows(output, "region_caption"):
         for turn in range(len(row["turn_tasks"])):
             (region,) = regions_asked(row, turn)
             answer = row["messages"][2 * turn + 1]["content"]
-            found[region["region_id"]] = row["id"].split("/")[2], region["bbox"], answer
-    assert found.keys() == reader.phrases.keys()
+            read_back[region["region_id"]] = row["id"].split("/")[2], region["bbox"], answer
+    assert read_back.keys() == reader.phrases.keys()
     for number, (image, box, text) in reader.phrases.items():
-        assert found[number][0] == image
-        assert found[number][1] == pytest.approx(box, abs=PIXELS)
-        assert found[number][2] == text
+        assert read_back[number][0] == image
+        assert read_back[number][1] == pytest.approx(box, abs=PIXELS)
+        assert read_back[number][2] == text
 
 
 def test_every_relationship_is_told_of_its_objects(case):
@@ -159,17 +161,17 @@ def test_every_relationship_is_told_of_its_objects(case):
 
 def check_relationships(reader, output):
     """What is told of each pair of objects, in whose words, and with which names and boxes."""
-    found: Counter[tuple[str, frozenset[str]]] = Counter()
+    answers: Counter[tuple[str, frozenset[str]]] = Counter()
     for row in task_rows(output, "region_relationship"):
         image = row["id"].split("/")[2]
         for turn in range(len(row["turn_tasks"])):
             regions = regions_asked(row, turn)
             numbers = [region["region_id"].removeprefix("object/") for region in regions]
-            found[image, frozenset(numbers)] += 1
+            answers[image, frozenset(numbers)] += 1
             answer = row["messages"][2 * turn + 1]["content"]
             assert any(
                 answer_tells(answer, reader, image, says, regions)
-                for of, *says in reader.told
+                for of, *says in reader.sentences
                 if of == image and set(says[::2]) == set(numbers)
             ), answer
             for region, number in zip(regions, numbers, strict=True):
@@ -179,9 +181,9 @@ def check_relationships(reader, output):
                     for box, name in forms
                 )
     expected: Counter[tuple[str, frozenset[str]]] = Counter()
-    for (image, subject, _, object_), times in reader.told.items():
+    for (image, subject, _, object_), times in reader.sentences.items():
         expected[image, frozenset((subject, object_))] += times
-    assert found == expected
+    assert answers == expected
 
 
 def answer_tells(answer, reader, image, says, regions) -> bool:
@@ -202,8 +204,8 @@ def answer_tells(answer, reader, image, says, regions) -> bool:
 def test_what_is_left_out_and_why(case):
     _, reader, output = case
     output.ledger()
-    found = Counter((kind, reason) for kind, _, reason in output.rejected())
-    assert found == +reader.rejected
+    counts = Counter((kind, reason) for kind, _, reason in output.rejected())
+    assert counts == +reader.rejected
     assert verify(str(output.folder)).problems == []
 
 
@@ -211,7 +213,9 @@ def test_counts_that_are_known(case):
     root, reader, output = case
     text = (root / "visual_genome" / "region_descriptions.json").read_text()
     phrases = [
-        (record["id"], one["phrase"]) for record in json.loads(text) for one in record["regions"]
+        (record["id"], region["phrase"])
+        for record in json.loads(text)
+        for region in record["regions"]
     ]
     if "region_id" in text:
         assert len(phrases) == 1278
@@ -245,14 +249,14 @@ def test_the_paper_s_cap(case, run_build):
                 region["region_id"] for region in row["regions"]
             )
         assert len(boxes) == 5
-        assert all(0 < len(found) <= 10 for found in boxes.values())
+        assert all(0 < len(several) <= 10 for several in boxes.values())
 
 
 def test_datasets_opens_it(case, tmp_path):
     _, reader, output = case
-    found = load_dataset(str(output.folder), "visual_genome", cache_dir=str(tmp_path))
-    assert found["train"].num_rows == len(output.rows())
-    row = found["train"][0]
+    loaded = load_dataset(str(output.folder), "visual_genome", cache_dir=str(tmp_path))
+    assert loaded["train"].num_rows == len(output.rows())
+    row = loaded["train"][0]
     assert row["image"].size == reader.sizes[row["id"].split("/")[2]]
 
 
@@ -265,7 +269,7 @@ def test_the_owner_s_aliases(case, samples, run_build, tmp_path, ours):
     listed = (samples / "visual_genome" / "alias" / "predicate_alias.txt").read_text()
     (tmp_path / "alias.txt").write_text(f"{listed}\n{ours}")
     reader = SecondReader(root / "visual_genome", f"{listed}\n{ours}")
-    repeats = [one.rejected["relationship", "duplicate"] for one in (plain, reader)]
+    repeats = [each.rejected["relationship", "duplicate"] for each in (plain, reader)]
     assert (repeats[0] < repeats[1]) == bool(ours and repeats[0])
     paths = {"predicate_alias": str(tmp_path / "alias.txt")}
     request = {"name": "visual_genome", "paths": paths}

@@ -53,8 +53,8 @@ class Files:
             item | {"phrase": f"thing {number}"} | changes
         )
 
-    def relates(self, number, one, predicate, other, image=1, /, **changes):
-        ends = {"subject": self.end(*one), "object": self.end(*other)}
+    def relates(self, number, subject, predicate, object_, image=1, /, **changes):
+        ends = {"subject": self.end(*subject), "object": self.end(*object_)}
         item = {"relationship_id": number, "predicate": predicate, "synsets": []} | ends
         self._of(self.relationships, "image_id", image)["relationships"].append(item | changes)
 
@@ -107,15 +107,15 @@ def built(run_build):
 
 def turns(output, task):
     """Answers of a task, with the ids of the regions that are asked about."""
-    found = []
+    pairs = []
     for row in output.rows():
         for k, turn_task in enumerate(row["turn_tasks"]):
             if turn_task == task:
                 request, answer = (row["messages"][2 * k + n]["content"] for n in (0, 1))
                 numbers = map(int, re.findall(r"<region(\d+)>", request))
                 ids = [row["regions"][number - 1]["region_id"] for number in numbers]
-                found.append((sorted(ids), answer))
-    return sorted(found)
+                pairs.append((sorted(ids), answer))
+    return sorted(pairs)
 
 
 def test_good_files(files, built):

@@ -32,18 +32,18 @@ class Owner:
             name = f"COCO_train2014_{number:012}.jpg"
             Image.new("RGB", (64, 48)).save(root / "coco" / "train2014" / name)
             self.images.append({"id": number, "file_name": name, "width": 64, "height": 48})
-            for place, thing in enumerate(THINGS):
+            for position, thing in enumerate(THINGS):
                 item = {
-                    "id": number * 10 + place,
+                    "id": number * 10 + position,
                     "image_id": number,
-                    "category_id": place + 1,
-                    "bbox": [2 + 20 * place, 2, 16, 10],
+                    "category_id": position + 1,
+                    "bbox": [2 + 20 * position, 2, 16, 10],
                 }
                 self.boxes.append(item)
                 if thing != "spoon":
                     self.refs.append(ref(item, split, f"the {thing}"))
 
-    def found(self, image: Any, score: Any, box: Any, category: Any = 4) -> None:
+    def detect(self, image: Any, score: Any, box: Any, category: Any = 4) -> None:
         """Add a detection; its box is xywh, pixels."""
         item = {"image_id": image, "category_id": category, "bbox": box, "score": score}
         self.detections.append(item)
@@ -77,8 +77,8 @@ def ref(item, split, *texts):
         "split": split,
         "sent_ids": [],
         "sentences": [
-            {"sent_id": item["id"] * 10 + place, "sent": text, "raw": text, "tokens": []}
-            for place, text in enumerate(texts)
+            {"sent_id": item["id"] * 10 + position, "sent": text, "raw": text, "tokens": []}
+            for position, text in enumerate(texts)
         ],
     }
 
@@ -88,7 +88,7 @@ def owner(tmp_path):
     """Files in which each cup is detected, and no bowl."""
     made = Owner(tmp_path / "root")
     for number in (7, 8, 9):
-        made.found(number, 0.9, CUP, 1)
+        made.detect(number, 0.9, CUP, 1)
     return made
 
 

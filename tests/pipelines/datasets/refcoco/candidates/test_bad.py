@@ -14,17 +14,17 @@ CUP, BOWL = [2, 2, 16, 10], [22, 2, 16, 10]
 
 
 def test_bad_detections_go_and_their_neighbours_stay(owner, evaluate, in_parts, candidates):
-    owner.found(7, 0.9, CUP, 1)
-    owner.found(7, 0.8, ["a", 1, 1, 1])
-    owner.found(7, 0.8, [1, 1, 1])
-    owner.found(7, 0.7, [10, 10, 50, float("nan")])
-    owner.found(7, None, BOWL)
-    owner.found(7, "0.9", BOWL)
-    owner.found(7, 0.6, [900, 900, 9, 9])
-    owner.found(7, 0.6, [20, 20, 0, 9])
-    owner.found(7, 0.6, [20, 20, -5, 9])
-    owner.found(7, 0.5, [60, 40, 900, 900])
-    owner.found("7", 0.5, BOWL)
+    owner.detect(7, 0.9, CUP, 1)
+    owner.detect(7, 0.8, ["a", 1, 1, 1])
+    owner.detect(7, 0.8, [1, 1, 1])
+    owner.detect(7, 0.7, [10, 10, 50, float("nan")])
+    owner.detect(7, None, BOWL)
+    owner.detect(7, "0.9", BOWL)
+    owner.detect(7, 0.6, [900, 900, 9, 9])
+    owner.detect(7, 0.6, [20, 20, 0, 9])
+    owner.detect(7, 0.6, [20, 20, -5, 9])
+    owner.detect(7, 0.5, [60, 40, 900, 900])
+    owner.detect("7", 0.5, BOWL)
     owner.detections += [{"category_id": 1}, 5, None, {"image_id": 7, "category_id": "x"}]
     output = evaluate(owner)
     assert candidates(output) == ([0.5, 0.9], "detected")

@@ -16,7 +16,7 @@ def read_of(output, split="val"):
 def test_the_surest_thirty_of_a_score_of_three_tenths(owner, evaluate, candidates):
     scores = [0.3 + place / 1000 for place in range(40)]
     for score in scores:
-        owner.found(7, score, [40, 20, 10, 10 + score])
+        owner.detect(7, score, [40, 20, 10, 10 + score])
     output = evaluate(owner)
     thirty = sorted(round(score, 5) for score in [*scores[-29:], 0.9])
     assert candidates(output) == (thirty, "detected")
@@ -27,7 +27,7 @@ def test_the_surest_thirty_of_a_score_of_three_tenths(owner, evaluate, candidate
 
 def test_the_lowest_score_is_part_of_it(owner, evaluate, candidates):
     for score in (0.3, 0.29999, 0):
-        owner.found(7, score, BOWL)
+        owner.detect(7, score, BOWL)
     output = evaluate(owner)
     assert candidates(output, about="the bowl") == ([0.3, 0.9], "detected")
     assert candidates(output, 9, "the bowl") == ([0.9, None], "ground_truth_added")
@@ -44,7 +44,7 @@ def test_pictures_without_a_detection_that_is_sure_enough(owner, evaluate, candi
 
 
 def test_what_nothing_is_said_of_is_no_candidate_and_no_split_answers_for_another(owner, evaluate):
-    owner.found(1234, 0.9, CUP)
+    owner.detect(1234, 0.9, CUP)
     output = evaluate(owner, splits=("train", "val"))
     named = {region["region_id"] for row in output.rows() for region in row["regions"]}
     assert {name for name in named if name.isdecimal()} == {"71", "81", "91"}
@@ -55,7 +55,7 @@ def test_what_nothing_is_said_of_is_no_candidate_and_no_split_answers_for_anothe
 
 def test_ties_at_the_last_place_hang_on_no_order(owner, evaluate, in_parts, candidates):
     for place in range(40):
-        owner.found(7, 0.5, [20 + place / 2, 20, 10, 10])
+        owner.detect(7, 0.5, [20 + place / 2, 20, 10, 10])
     before = evaluate(owner)
     owner.detections.reverse()
     owner.refs.reverse()
@@ -87,7 +87,7 @@ def test_a_limit_takes_whole_images(owner, evaluate):
 
 def test_shards_are_about_as_large_as_asked_for(owner, evaluate):
     for place in range(30):
-        owner.found(7, 0.5, [place / 2, 20, 10, 10])
+        owner.detect(7, 0.5, [place / 2, 20, 10, 10])
     size = sum(path.stat().st_size for path in evaluate(owner).folder.rglob("*.arrow"))
     small = evaluate(owner, shard_bytes=size // 4)
     assert 3 <= len(small.digests()) <= 12
