@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 ATTEMPTS = 2
 _HALF = 2 ** (RANK_BITS - 1)
+_ROUTE = "lane"  # salt of image ranks: another word would send images to other servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +97,14 @@ class TwoStageCaptioner:
     async def _caption_whole(self, screened: ScreenedImage, view: LazyImageView) -> Captioned:
         name, hasher = _name_of(screened), self._hasher(screened)
         limit = self._captioning.global_tokens
-        key = _RequestKey(f"{name}/image", hasher.rank("lane"), hasher.rank("image"), None, limit)
+        key = _RequestKey(f"{name}/image", hasher.rank(_ROUTE), hasher.rank("image"), None, limit)
         return await self._ask(key, view, lambda rank: global_prompt(self._wordings, rank))
 
     def _region_key(self, screened: ScreenedImage, region_id: str) -> _RequestKey:
         hasher = self._hasher(screened)
         return _RequestKey(
             id=f"{_name_of(screened)}/region/{region_id}",
-            image_rank=hasher.rank("lane"),
+            image_rank=hasher.rank(_ROUTE),
             wording_rank=hasher.rank("region", region_id),
             region_id=region_id,
             max_tokens=self._captioning.region_tokens,

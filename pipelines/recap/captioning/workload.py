@@ -47,7 +47,7 @@ def count_workload(plan: Plan) -> Workload:
         workload.images += 1
         workload.regions += len(sampled.regions)
         image = sampled.image
-        image_rank = rank("forecast", image.source, image.split, image.image_id)
+        image_rank = rank("estimate", image.source, image.split, image.image_id)
         candidates = [*workload.sampled_images, SampledImage(image_rank, sampled, folder)]
         workload.sampled_images = sorted(candidates, key=lambda each: each.rank)[:_SAMPLED_IMAGES]
     return workload
