@@ -38,9 +38,9 @@ def link_one(target: Path, link: Path) -> None:
     link.hardlink_to(target)
 
 
-def _plain(folder: Path, sides: tuple[int, int], place: int) -> Path:
+def _plain(folder: Path, sides: tuple[int, int], number: int) -> Path:
     width, height = sides
-    path = folder / f"plain_{width}_{height}_{place}.jpg"
+    path = folder / f"plain_{width}_{height}_{number}.jpg"
     if not path.exists():
         path.write_bytes(jpeg_bytes(Image.new("RGB", sides, "grey"), quality=20))
     return path

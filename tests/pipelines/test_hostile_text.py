@@ -179,14 +179,14 @@ USES = [
 @settings(max_examples=12)
 @given(data=st.data())
 def test_placeholders_are_the_builders_alone(read, source, style, evaluation, data):
-    images, how = read(source, evaluation), instruction(source, style, evaluation)
-    check_records(images, how, data.draw)
+    images, tasks_and_instruction = read(source, evaluation), instruction(source, style, evaluation)
+    check_records(images, tasks_and_instruction, data.draw)
 
 
 @pytest.mark.parametrize(("source", "style", "evaluation"), USES)
 def test_texts_of_a_megabyte_change_nothing(read, source, style, evaluation):
-    images, how = read(source, evaluation), instruction(source, style, evaluation)
-    check_records(images, how, Always(LONG))
+    images, tasks_and_instruction = read(source, evaluation), instruction(source, style, evaluation)
+    check_records(images, tasks_and_instruction, Always(LONG))
 
 
 @cache
@@ -208,9 +208,9 @@ def recipe_of(source: str, style: Style, evaluation: bool) -> Recipe:
 
 
 def check_records(
-    images: list[SourceImage], how: tuple[tuple[Task, ...], Instruction], draw
+    images: list[SourceImage], tasks_and_instruction: tuple[tuple[Task, ...], Instruction], draw
 ) -> None:
-    tasks, wordings = how
+    tasks, wordings = tasks_and_instruction
     screen, compose = StageLedger(Stage.SCREEN), StageLedger(Stage.COMPOSE)
     for image in images:
         screened = screen_image(hostile(image, draw), screen)

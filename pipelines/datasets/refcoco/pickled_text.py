@@ -39,5 +39,5 @@ def wide_text(text: bytes, encoding: str = "utf-8") -> str:
     return decoded.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _unescaped(found: re.Match[bytes]) -> bytes:
-    return bytes.fromhex(found[1].decode()) if found[1] else _ESCAPED.get(found[2], found[0])
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(match[1].decode()) if match[1] else _ESCAPED.get(match[2], match[0])

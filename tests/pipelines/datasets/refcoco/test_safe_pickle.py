@@ -50,11 +50,11 @@ REFS = [
 class Call:
     """An object whose pickle calls something."""
 
-    def __init__(self, how):
-        self.how = how
+    def __init__(self, reduction):
+        self.reduction = reduction
 
     def __reduce__(self):
-        return self.how
+        return self.reduction
 
 
 def touch(name):
