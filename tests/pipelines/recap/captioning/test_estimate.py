@@ -4,8 +4,21 @@ import asyncio
 import time
 
 import pytest
+from PIL import Image
 
-from pipelines.recap.captioning.estimate import Estimate, MeasuredCalls, estimate, measured
+from pipelines.datasets.spec import SourceRequest
+from pipelines.recap.captioning import views
+from pipelines.recap.captioning.captioner import Answer, Request
+from pipelines.recap.captioning.estimate import (
+    Estimate,
+    MeasuredCalls,
+    estimate,
+    estimate_run,
+    measured,
+)
+from pipelines.recap.captioning.workload import SampledImage, Workload
+from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
+from schemas.sample import Region, ScreenedImage
 
 
 def test_it_is_the_sum_over_stages() -> None:
@@ -45,3 +58,51 @@ def test_calls_are_measured(serve, make_captioner, make_requests) -> None:
     assert calls.prompt_tokens == 256 + 3
     assert calls.completion_tokens == pytest.approx(13, abs=2)
     assert asyncio.run(run({"usage": False})).prompt_tokens is None
+
+
+class Captioner:
+    """Answers at once; calls about regions take more tokens."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    async def ask(self, request: Request) -> Answer:
+        tokens = 10 if "/image/" in request.id else 30
+        return Answer("A red box stands on a floor.", "stop", tokens, tokens)
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize(("global_caption", "calls"), [(True, 150), (False, 100)])
+def test_a_run_is_estimated_on_its_sampled_images(
+    tmp_path, make_image, monkeypatch, global_caption, calls
+) -> None:
+    Image.new("RGB", (20, 10), (200, 30, 30)).save(tmp_path / "7.jpg")
+    size = (tmp_path / "7.jpg").stat().st_size
+    regions = tuple(Region(name, (2.0, 2.0, 18.0, 8.0), category="box") for name in ("1", "2"))
+    good = ScreenedImage(make_image(size_bytes=size), regions)
+    gone = ScreenedImage(make_image(file_name="gone.jpg", size_bytes=size), regions)
+    view_image = views.view_image
+
+    def view_slowly(*parts):
+        time.sleep(0.5)
+        return view_image(*parts)
+
+    monkeypatch.setattr(views, "view_image", view_slowly)
+    sampled = [SampledImage(0, gone, str(tmp_path)), SampledImage(1, good, str(tmp_path))]
+    recipe = RecapRecipe(
+        sources=(SourceRequest(name="coco", label_set="COCO-80"),),
+        captioning=Captioning(model="m", global_caption=global_caption),
+        filter=Filter(),
+    )
+    captioner = Captioner()
+    total = estimate_run(Workload(50, 100, sampled), recipe, captioner, concurrency=1)
+    assert total is not None
+    made = 50 * 10 * global_caption + 100 * 30
+    assert (total.calls, total.prompt_tokens, total.completion_tokens) == (calls, made, made)
+    assert total.hours < 0.4 * calls / 3600, "reading and cropping takes the server no time"
+    assert captioner.closed
+
+    nothing = estimate_run(Workload(50, 100, sampled[:1]), recipe, Captioner(), concurrency=1)
+    assert nothing is None
