@@ -1,4 +1,4 @@
-"""Which answers are captions: failures of each kind are found; what only looks so is not."""
+"""Caption checks: failures of each kind are refused, captions that only look like one are not."""
 
 import pytest
 from hypothesis import given
@@ -103,7 +103,8 @@ REPETITIVE = (
     "A flower" + ", a petal of white with a spot of pink" * 5,
     "Brrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr",
     "Text hahahahahahahahahahahahahahahahahahahahahahahahahahahahaha",
-    "A book. " + " ".join(f"On the left side of the shelf is the book {at}." for at in range(9)),
+    "A book. "
+    + " ".join(f"On the left side of the shelf is the book {number}." for number in range(9)),
     "非常非常非常非常非常非常非常非常非常非常非常非常非常非常非常非常非常非常非常非常非常非常非常非常非常非常",
 )
 
@@ -224,7 +225,7 @@ def test_a_caption_of_several_paragraphs_becomes_one_disarmed_line():
 
 
 def test_a_caption_that_is_too_long():
-    words = " ".join(f"word{at} of the text" for at in range(MAX_CHARACTERS))
+    words = " ".join(f"word{number} of the text" for number in range(MAX_CHARACTERS))
     assert refused(words).reason is Reason.TEXT_TOO_LONG
 
 

@@ -31,7 +31,7 @@ TASKS = (Task.REGION_CLASSIFICATION,)
 HOW = pytest.mark.parametrize(("style", "mode"), MODES)
 
 
-def how(style: Style, mode: InstructionMode) -> Instruction:
+def instruction(style: Style, mode: InstructionMode) -> Instruction:
     return Instruction(style=style, mode=mode, wordings=WORDING_SETS, seed=0)
 
 
@@ -57,7 +57,7 @@ def screened(make_image):
 
 
 def composed(screened: ScreenedImage, style: Style, mode: InstructionMode) -> Draft:
-    draft = compose_image(screened, TASKS, how(style, mode), StageLedger(Stage.COMPOSE))
+    draft = compose_image(screened, TASKS, instruction(style, mode), StageLedger(Stage.COMPOSE))
     assert draft is not None
     return draft
 
@@ -67,8 +67,8 @@ def records(draft: Draft) -> list[dict]:
     image = draft.image
     rows = [Row(image, image.file_name, conversation) for conversation in draft.conversations]
     stamp = BuildStamp(builder="regionforge", recipe="all", seed=0)
-    found: list[dict] = to_batch(rows, stamp).to_pylist()
-    return found
+    records: list[dict] = to_batch(rows, stamp).to_pylist()
+    return records
 
 
 def showable(name: str) -> bool:
@@ -93,10 +93,10 @@ NAMES = (HOSTILE | st.text(st.characters(codec="utf-8"), max_size=8)).filter(sho
 
 
 @given(st.lists(NAMES, min_size=1, max_size=8), st.sampled_from(MODES))
-def test_any_names_make_right_records(screened, names, how):
-    found = screened(*names)
+def test_any_names_make_right_records(screened, names, style_and_mode):
+    image = screened(*names)
     seen = []
-    for record in records(composed(found, *how)):
+    for record in records(composed(image, *style_and_mode)):
         assert check_record(record) == []
         contents = [message["content"] for message in record["messages"]]
         tokens = re.findall(r"<region(\d+)>", "".join(contents))
@@ -105,28 +105,28 @@ def test_any_names_make_right_records(screened, names, how):
         assert contents[0].count("<image>") == 1
         assert not [content for content in contents if "###" in content or "</s>" in content]
         seen += [(region["region_id"], region["category"]) for region in record["regions"]]
-    assert sorted(seen) == [(region.region_id, region.category) for region in found.regions]
+    assert sorted(seen) == [(region.region_id, region.category) for region in image.regions]
 
 
 @HOW
 def test_the_order_of_regions_decides_nothing(screened, style, mode):
-    found = screened("cat", "dog", "cat", "owl")
-    expected = composed(found, style, mode)
-    for regions in permutations(found.regions):
-        assert composed(replace(found, regions=regions), style, mode) == expected
+    image = screened("cat", "dog", "cat", "owl")
+    expected = composed(image, style, mode)
+    for regions in permutations(image.regions):
+        assert composed(replace(image, regions=regions), style, mode) == expected
 
 
 @HOW
 def test_ids_and_accounts(screened, style, mode):
     ledger = StageLedger(Stage.COMPOSE)
-    draft = compose_image(screened("cat", "dog", "owl"), TASKS, how(style, mode), ledger)
+    draft = compose_image(screened("cat", "dog", "owl"), TASKS, instruction(style, mode), ledger)
     assert draft is not None
     number = 3 if mode is InstructionMode.ONE_TURN_ONE else 1
     assert [conversation.id for conversation in draft.conversations] == [
         f"coco/train/7/region_classification/{ordinal}" for ordinal in range(number)
     ]
     accounts = ledger_of(ledger.tally).sources["coco"]["train"][Stage.COMPOSE]
-    assert {kind: (found.read, found.kept) for kind, found in accounts.items()} == {
+    assert {kind: (account.read, account.kept) for kind, account in accounts.items()} == {
         Kind.IMAGE: (1, 1),
         Kind.ANNOTATION: (3, 3),
         Kind.CONVERSATION: (number, number),
@@ -136,8 +136,8 @@ def test_ids_and_accounts(screened, style, mode):
 @HOW
 def test_an_image_without_regions_is_rejected(screened, style, mode):
     ledger = StageLedger(Stage.COMPOSE)
-    assert compose_image(screened(), TASKS, how(style, mode), ledger) is None
-    assert [(found.kind, found.id, found.reason) for found in ledger.rejections] == [
+    assert compose_image(screened(), TASKS, instruction(style, mode), ledger) is None
+    assert [(item.kind, item.id, item.reason) for item in ledger.rejections] == [
         (Kind.IMAGE, "7", Reason.NO_REGIONS)
     ]
     assert set(ledger_of(ledger.tally).sources["coco"]["train"][Stage.COMPOSE]) == {Kind.IMAGE}

@@ -1,4 +1,4 @@
-"""Compose from what is said: items and regions that no conversation is about are accounted for."""
+"""Compose from items: items and regions that no conversation is about are accounted for."""
 
 import pytest
 
@@ -95,7 +95,7 @@ def image(make_image) -> ScreenedImage:
 
 
 def composed(screened: ScreenedImage, *tasks: Task) -> tuple[Draft | None, StageLedger]:
-    """The draft and the book; each account is closed within the stage."""
+    """The draft and the ledger; each account is closed within the stage."""
     ledger = StageLedger(Stage.COMPOSE)
     draft = compose_image(screened, tasks, HOW, ledger)
     assert [
@@ -159,8 +159,8 @@ def test_an_item_that_several_tasks_use_counts_once(image):
 
 @pytest.mark.parametrize("tasks", [(), (RELATE, TALK)])
 def test_an_image_that_no_task_uses_goes_with_all_that_is_said(image, make_image, tasks):
-    found = ScreenedImage(make_image(), image.regions, ITEMS[:2])
-    draft, ledger = composed(found, *tasks)
+    screened = ScreenedImage(make_image(), image.regions, ITEMS[:2])
+    draft, ledger = composed(screened, *tasks)
     assert draft is None
     assert [(line.kind, line.id, line.reason) for line in ledger.rejections] == [
         (Kind.IMAGE, "7", Reason.NOT_USED),
@@ -172,8 +172,8 @@ def test_an_image_that_no_task_uses_goes_with_all_that_is_said(image, make_image
 
 @pytest.mark.parametrize(("file_name", "first"), [("7.jpg", "<image>\nHm?"), (None, "Hm?")])
 def test_text_alone_has_no_image_to_introduce(make_image, file_name, first):
-    found = ScreenedImage(make_image(file_name=file_name), (), ITEMS[3:])
-    draft, ledger = composed(found, TALK)
+    screened = ScreenedImage(make_image(file_name=file_name), (), ITEMS[3:])
+    draft, ledger = composed(screened, TALK)
     assert draft is not None
     (conversation,) = draft.conversations
     assert [message.content for message in conversation.messages] == [first, "Hm.", "So?", "So."]

@@ -73,8 +73,8 @@ def test_a_box_that_is_not_thin_is_cut_exactly(box):
 
 def test_a_crop_has_the_pixels_of_its_window():
     picture = noise(WIDTH, HEIGHT)
-    found = np.asarray(crop(picture, (10, 20, 50, 60), 0.5))
-    assert np.array_equal(found, np.asarray(picture)[0:80, 0:70])
+    pixels = np.asarray(crop(picture, (10, 20, 50, 60), 0.5))
+    assert np.array_equal(pixels, np.asarray(picture)[0:80, 0:70])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (3, 5000), (7, 7)])
@@ -91,18 +91,18 @@ def test_a_picture_that_is_thin_itself_stands_on_grey_ground(size):
 
 @given(st.integers(1, 700), st.integers(1, 700), st.integers(28 * 28, 512 * 512))
 def test_a_picture_is_shrunk_to_its_budget_and_never_enlarged(width, height, max_pixels):
-    found = opened(encode_jpeg(Image.new("RGB", (width, height)), max_pixels))
-    assert found.width * found.height <= max_pixels
-    assert min(found.size) >= 6
+    shown = opened(encode_jpeg(Image.new("RGB", (width, height)), max_pixels))
+    assert shown.width * shown.height <= max_pixels
+    assert min(shown.size) >= 6
     if min(width, height) >= 36:
-        assert found.width <= width
-        assert found.height <= height
+        assert shown.width <= width
+        assert shown.height <= height
         if width * height <= max_pixels:
-            assert found.size == (width, height)
+            assert shown.size == (width, height)
         else:
-            assert found.width * found.height > 0.8 * max_pixels
-            scale = found.width / width
-            assert abs(found.height - height * scale) < 1 + max(1 / scale, height / width)
+            assert shown.width * shown.height > 0.8 * max_pixels
+            scale = shown.width / width
+            assert abs(shown.height - height * scale) < 1 + max(1 / scale, height / width)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1"])

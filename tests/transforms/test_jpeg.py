@@ -16,7 +16,7 @@ SOF, DHT, SOS, DQT, DRI = b"\xff\xc0", b"\xff\xc4", b"\xff\xda", b"\xff\xdb", b"
 SOF_PROGRESSIVE = b"\xff\xc2"
 
 
-def drawn(mode: str = "RGB", size: tuple[int, int] = SIZE) -> Image.Image:
+def picture(mode: str = "RGB", size: tuple[int, int] = SIZE) -> Image.Image:
     width, height = size
     channels = {"L": 1, "RGB": 3, "CMYK": 4}[mode]
     values = np.random.default_rng(0).integers(0, 256, (height // 4, width // 4 * channels))
@@ -26,7 +26,7 @@ def drawn(mode: str = "RGB", size: tuple[int, int] = SIZE) -> Image.Image:
 
 def encoded(mode: str = "RGB", size: tuple[int, int] = SIZE, **options: object) -> bytes:
     out = io.BytesIO()
-    drawn(mode, size).save(out, "JPEG", **options)
+    picture(mode, size).save(out, "JPEG", **options)
     return out.getvalue()
 
 
@@ -42,15 +42,15 @@ def decodes(data: bytes) -> tuple[int, int] | None:
 
 def segments(data: bytes) -> list[bytes]:
     """The file in pieces: SOI, each segment (a scan with its compressed data), EOI."""
-    pieces, at = [data[:2]], 2
-    while data[at + 1] != 0xD9:
-        end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
-        if data[at + 1] == 0xDA:
+    pieces, offset = [data[:2]], 2
+    while data[offset + 1] != 0xD9:
+        end = offset + 2 + int.from_bytes(data[offset + 2 : offset + 4])
+        if data[offset + 1] == 0xDA:
             while data[end] != 0xFF or data[end + 1] in (0, *range(0xD0, 0xD8)):
                 end += 1
-        pieces.append(data[at:end])
-        at = end
-    return [*pieces, data[at:]]
+        pieces.append(data[offset:end])
+        offset = end
+    return [*pieces, data[offset:]]
 
 
 def one_component_a_scan() -> bytes:
@@ -72,9 +72,9 @@ def ycck() -> bytes:
     return bytes(data)
 
 
-def edited(data: bytes, marker: bytes, at: int, *values: int) -> bytes:
-    """Overwrite bytes of the first segment with that marker; `at` counts from the marker."""
-    start = data.index(marker) + at
+def edited(data: bytes, marker: bytes, offset: int, *values: int) -> bytes:
+    """Overwrite bytes of the first segment with that marker; `offset` counts from the marker."""
+    start = data.index(marker) + offset
     return data[:start] + bytes(values) + data[start + len(values) :]
 
 
@@ -92,7 +92,7 @@ ORDINARY: dict[str, Callable[[], bytes]] = {
     "progressive cmyk": lambda: encoded("CMYK", progressive=True),
     "restarts": lambda: encoded(restart_marker_blocks=2),
     "progressive restarts": lambda: encoded(restart_marker_blocks=1, progressive=True),
-    "profile": lambda: encoded(icc_profile=b"p" * 70_000, comment=b"said"),
+    "profile": lambda: encoded(icc_profile=b"p" * 70_000, comment=b"words"),
     "one component a scan": one_component_a_scan,
 }
 
@@ -235,8 +235,8 @@ def mutated(random_: random.Random, data: bytes, other: bytes) -> bytes:
     if kind == 0:
         return data[: random_.randrange(len(data))] + random_.choice((b"", jpeg.END))
     if kind == 1:
-        at = random_.randrange(len(data))
-        return data[:at] + bytes([0xFF, random_.randrange(256)]) + data[at + 2 :]
+        offset = random_.randrange(len(data))
+        return data[:offset] + bytes([0xFF, random_.randrange(256)]) + data[offset + 2 :]
     if kind == 2:
         pieces, others = segments(data), segments(other)
         pieces[random_.randrange(len(pieces))] = random_.choice(others)

@@ -9,22 +9,22 @@ from schemas.mask import from_pixels
 from transforms.mask_ablation import ablate_mask
 
 
-def slowly(pixels, radius, how):
-    """Look around every pixel; what is beyond the edge is not looked at."""
-    found = np.zeros_like(pixels)
+def slowly(pixels, radius, variant):
+    """Look around every pixel; nothing beyond the edge counts."""
+    ablated_pixels = np.zeros_like(pixels)
     for y, x in np.ndindex(pixels.shape):
         top, left = max(0, y - radius), max(0, x - radius)
         around = pixels[top : y + radius + 1, left : x + radius + 1]
-        found[y, x] = around.any() if how == "dilated" else around.all()
-    return found
+        ablated_pixels[y, x] = around.any() if variant == "dilated" else around.all()
+    return ablated_pixels
 
 
 def blank(height, width):
     return np.zeros((height, width), dtype=bool)
 
 
-def worse(pixels, how):
-    return ablate_mask(from_pixels(pixels), how).pixels()
+def ablated(pixels, variant):
+    return ablate_mask(from_pixels(pixels), variant).pixels()
 
 
 @st.composite
@@ -40,17 +40,17 @@ def masks(draw):
 
 
 @given(masks())
-def test_dilation_is_that_of_a_square(found):
-    pixels, radius = found
-    assert np.array_equal(worse(pixels, "dilated"), slowly(pixels, radius, "dilated"))
+def test_dilation_is_that_of_a_square(case):
+    pixels, radius = case
+    assert np.array_equal(ablated(pixels, "dilated"), slowly(pixels, radius, "dilated"))
 
 
 @given(masks())
-def test_erosion_is_that_of_a_square_unless_nothing_is_left(found):
-    pixels, radius = found
+def test_erosion_is_that_of_a_square_unless_nothing_is_left(case):
+    pixels, radius = case
     expected = (slowly(pixels, smaller, "eroded") for smaller in range(radius, -1, -1))
     left = next(image for image in expected if image.any())
-    assert np.array_equal(worse(pixels, "eroded"), left)
+    assert np.array_equal(ablated(pixels, "eroded"), left)
 
 
 @pytest.mark.parametrize(
@@ -64,25 +64,25 @@ def test_the_kernel_grows_with_the_longer_side(side, radius):
         dot[y, x] = True
         square = blank(*shape)
         square[max(0, y - radius) : y + radius + 1, max(0, x - radius) : x + radius + 1] = True
-        assert np.array_equal(worse(dot, "dilated"), square)
-        assert np.array_equal(worse(square, "eroded"), dot)
+        assert np.array_equal(ablated(dot, "dilated"), square)
+        assert np.array_equal(ablated(square, "eroded"), dot)
 
 
 def test_the_outside_neither_erodes_nor_grows():
     full = ~blank(336, 200)
-    assert worse(full, "eroded").all()
-    assert worse(full, "dilated").all()
+    assert ablated(full, "eroded").all()
+    assert ablated(full, "dilated").all()
     strip = blank(336, 200)
     strip[:, :10] = True
-    assert np.array_equal(np.flatnonzero(worse(strip, "eroded")[0]), np.arange(8))
-    assert np.array_equal(np.flatnonzero(worse(strip, "dilated")[335]), np.arange(12))
+    assert np.array_equal(np.flatnonzero(ablated(strip, "eroded")[0]), np.arange(8))
+    assert np.array_equal(np.flatnonzero(ablated(strip, "dilated")[335]), np.arange(12))
 
 
 @pytest.mark.parametrize(("width", "left"), [(1, 1), (2, 2), (3, 1), (4, 2), (5, 1), (6, 2)])
 def test_a_thin_mask_never_vanishes(width, left):
     line = blank(336, 336)
     line[20:300, 50 : 50 + width] = True
-    eroded = worse(line, "eroded")
+    eroded = ablated(line, "eroded")
     assert eroded.sum(axis=1).max() == left
     assert not (eroded & ~line).any()
 

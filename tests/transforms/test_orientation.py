@@ -52,15 +52,15 @@ def test_a_size_that_fits_neither_frame(make_image, orientation, size):
     with pytest.raises(Rejected) as refused:
         annotated_as_stored(make_image(width=size[0], height=size[1]), picture(orientation))
     assert refused.value.reason is Reason.IMAGE_SIZE_MISMATCH
-    for found in (f"7 x 4 pixels (EXIF orientation {orientation})", f"{size[0]} x {size[1]} was"):
-        assert found in refused.value.detail
+    for words in (f"7 x 4 pixels (EXIF orientation {orientation})", f"{size[0]} x {size[1]} was"):
+        assert words in refused.value.detail
 
 
 def bounds(pixels: np.ndarray) -> tuple[float, ...]:
     """The box around all pixels that are on."""
-    found = Image.fromarray(pixels.astype(np.uint8)).getbbox()
-    assert found is not None
-    return tuple(map(float, found))
+    box = Image.fromarray(pixels.astype(np.uint8)).getbbox()
+    assert box is not None
+    return tuple(map(float, box))
 
 
 def conversation(*regions: Region) -> Conversation:
@@ -75,9 +75,9 @@ def conversation(*regions: Region) -> Conversation:
 
 @given(arrays(bool, (HEIGHT, WIDTH)).filter(np.any), st.integers(1, 8))
 def test_boxes_and_masks_turn_as_pillow_turns_the_picture(make_image, pixels, orientation):
-    drawn = Image.fromarray(pixels.astype(np.uint8))
-    drawn.getexif()[Base.Orientation] = orientation
-    expected = np.asarray(ImageOps.exif_transpose(drawn)).astype(bool)
+    stored = Image.fromarray(pixels.astype(np.uint8))
+    stored.getexif()[Base.Orientation] = orientation
+    expected = np.asarray(ImageOps.exif_transpose(stored)).astype(bool)
     x0, y0, x1, y1 = bounds(pixels)
     masked = Region(
         region_id="1",

@@ -25,7 +25,7 @@ SIZE = (40, 24)  # width, height in pixels
 UPRIGHT = Picture(width=40, height=24, orientation=1, untouched=True)
 
 
-def drawn(mode: str = "RGB", seed: int = 0) -> Image.Image:
+def picture(mode: str = "RGB", seed: int = 0) -> Image.Image:
     channels = len(Image.new(mode, (1, 1)).getbands())
     values = np.random.default_rng(seed).integers(0, 256, 6 * 10 * channels, dtype=np.uint8)
     picture = Image.frombytes(mode, (10, 6), values.tobytes())
@@ -39,7 +39,7 @@ def encoded(picture: Image.Image, kind: str = "JPEG", **options: object) -> byte
 
 
 def frames(kind: str) -> bytes:
-    return encoded(drawn(), kind, save_all=True, append_images=[drawn(seed=1)])
+    return encoded(picture(), kind, save_all=True, append_images=[picture(seed=1)])
 
 
 def exif(orientation: int) -> Image.Exif:
@@ -65,13 +65,13 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 def with_chunk(kind: bytes, body: bytes, data: bytes | None = None) -> bytes:
     """A PNG with one more chunk behind its header."""
-    data = encoded(drawn(), "PNG") if data is None else data
+    data = encoded(picture(), "PNG") if data is None else data
     return data[:33] + chunk(kind, body) + data[33:]
 
 
 def with_exif(block: bytes, **options: Any) -> bytes:
     """A JPEG with an Exif segment of any content."""
-    data, body = encoded(drawn(), **options), b"Exif\0\0" + block
+    data, body = encoded(picture(), **options), b"Exif\0\0" + block
     return data[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + data[2:]
 
 
@@ -96,23 +96,23 @@ def verdict(data: bytes | memoryview) -> Picture | Reason:
 
 
 ACCEPTED: dict[str, Callable[[], bytes]] = {
-    "jpeg": lambda: encoded(drawn()),
-    "jpeg grey": lambda: encoded(drawn("L")),
-    "jpeg cmyk": lambda: encoded(drawn("CMYK")),
-    "jpeg progressive": lambda: encoded(drawn(), progressive=True),
-    "jpeg with bytes behind": lambda: encoded(drawn()) + b"\0\0",
+    "jpeg": lambda: encoded(picture()),
+    "jpeg grey": lambda: encoded(picture("L")),
+    "jpeg cmyk": lambda: encoded(picture("CMYK")),
+    "jpeg progressive": lambda: encoded(picture(), progressive=True),
+    "jpeg with bytes behind": lambda: encoded(picture()) + b"\0\0",
     "mpo": lambda: frames("MPO"),
     "mpo, malformed": lambda: frames("MPO").replace(b"\x01\xb0", b"\x09\xb0", 1),
-    "png": lambda: encoded(drawn(), "PNG"),
-    "png transparent": lambda: encoded(drawn("RGBA"), "PNG"),
-    "png palette": lambda: encoded(drawn().quantize(16), "PNG", transparency=3),
-    "png of 1 bit": lambda: encoded(drawn("L").convert("1"), "PNG"),
+    "png": lambda: encoded(picture(), "PNG"),
+    "png transparent": lambda: encoded(picture("RGBA"), "PNG"),
+    "png palette": lambda: encoded(picture().quantize(16), "PNG", transparency=3),
+    "png of 1 bit": lambda: encoded(picture("L").convert("1"), "PNG"),
     "apng without frames": lambda: with_chunk(b"acTL", struct.pack(">II", 0, 0)),
-    "gif": lambda: encoded(drawn().quantize(16), "GIF"),
-    "webp": lambda: encoded(drawn(), "WEBP"),
-    "webp transparent": lambda: encoded(drawn("RGBA"), "WEBP", lossless=True),
-    "bmp": lambda: encoded(drawn(), "BMP"),
-    "bmp palette": lambda: encoded(drawn().quantize(16), "BMP"),
+    "gif": lambda: encoded(picture().quantize(16), "GIF"),
+    "webp": lambda: encoded(picture(), "WEBP"),
+    "webp transparent": lambda: encoded(picture("RGBA"), "WEBP", lossless=True),
+    "bmp": lambda: encoded(picture(), "BMP"),
+    "bmp palette": lambda: encoded(picture().quantize(16), "BMP"),
 }
 
 
@@ -125,13 +125,13 @@ def test_accepted_untouched(name):
 
 
 def test_ordinary_jpeg_never_reaches_pillow(monkeypatch):
-    data = encoded(drawn(), icc_profile=b"profile", comment=b"said")
+    data = encoded(picture(), icc_profile=b"profile", comment=b"words")
     monkeypatch.setattr(Image, "open", None)
     assert inspect(data) == UPRIGHT
 
 
 def test_reused_buffer_is_let_go():
-    buffer = bytearray(encoded(drawn()))
+    buffer = bytearray(encoded(picture()))
     inspect(memoryview(buffer))
     buffer.clear()  # raises BufferError while anything still looks into it
     assert buffer == b""
@@ -156,17 +156,17 @@ def sixteen_bit_rgb() -> bytes:
 
 
 def twelve_bit_jpeg() -> bytes:
-    data = bytearray(encoded(drawn()))
+    data = bytearray(encoded(picture()))
     data[data.index(b"\xff\xc0") + 4] = 12
     return bytes(data)
 
 
 def broken_photoshop_segment() -> bytes:
-    data = encoded(drawn())
+    data = encoded(picture())
     return data[:2] + b"\xff\xed\x00\x16Photoshop 3.0\x008BIM\0\0" + data[2:]
 
 
-# What is found to be wrong, and the detail where its words are ours.
+# The reason of each, and the detail where its words are ours.
 REJECTED: dict[str, tuple[Callable[[], bytes], Reason, str | None]] = {
     "empty": (lambda: b"", Reason.IMAGE_EMPTY, "0 bytes"),
     "text": (
@@ -174,17 +174,17 @@ REJECTED: dict[str, tuple[Callable[[], bytes], Reason, str | None]] = {
         Reason.IMAGE_NOT_AN_IMAGE,
         "begins with b'<!DOCTYPE ht'",
     ),
-    "tiff": (lambda: encoded(drawn(), "TIFF"), Reason.IMAGE_NOT_AN_IMAGE, None),
-    "ppm": (lambda: encoded(drawn(), "PPM"), Reason.IMAGE_NOT_AN_IMAGE, None),
-    "jpeg cut in its header": (lambda: encoded(drawn())[:100], Reason.IMAGE_TRUNCATED, None),
-    "jpeg cut in its pixels": (lambda: encoded(drawn())[:-60], Reason.IMAGE_TRUNCATED, None),
-    "jpeg without end": (lambda: encoded(drawn())[:-2], Reason.IMAGE_TRUNCATED, None),
-    "png cut": (lambda: encoded(drawn(), "PNG")[:-80], Reason.IMAGE_TRUNCATED, None),
-    "gif cut": (lambda: encoded(drawn(), "GIF")[:-90], Reason.IMAGE_TRUNCATED, None),
-    "webp cut": (lambda: encoded(drawn(), "WEBP")[:-40], Reason.IMAGE_TRUNCATED, None),
-    "bmp cut": (lambda: encoded(drawn(), "BMP")[:-40], Reason.IMAGE_TRUNCATED, None),
+    "tiff": (lambda: encoded(picture(), "TIFF"), Reason.IMAGE_NOT_AN_IMAGE, None),
+    "ppm": (lambda: encoded(picture(), "PPM"), Reason.IMAGE_NOT_AN_IMAGE, None),
+    "jpeg cut in its header": (lambda: encoded(picture())[:100], Reason.IMAGE_TRUNCATED, None),
+    "jpeg cut in its pixels": (lambda: encoded(picture())[:-60], Reason.IMAGE_TRUNCATED, None),
+    "jpeg without end": (lambda: encoded(picture())[:-2], Reason.IMAGE_TRUNCATED, None),
+    "png cut": (lambda: encoded(picture(), "PNG")[:-80], Reason.IMAGE_TRUNCATED, None),
+    "gif cut": (lambda: encoded(picture(), "GIF")[:-90], Reason.IMAGE_TRUNCATED, None),
+    "webp cut": (lambda: encoded(picture(), "WEBP")[:-40], Reason.IMAGE_TRUNCATED, None),
+    "bmp cut": (lambda: encoded(picture(), "BMP")[:-40], Reason.IMAGE_TRUNCATED, None),
     "jpeg with a hole": (
-        lambda: encoded(drawn())[:300] + encoded(drawn())[700:],
+        lambda: encoded(picture())[:300] + encoded(picture())[700:],
         Reason.IMAGE_UNREADABLE,
         "damaged header",
     ),
@@ -194,12 +194,12 @@ REJECTED: dict[str, tuple[Callable[[], bytes], Reason, str | None]] = {
         "damaged header",
     ),
     "png without pixels": (
-        lambda: encoded(drawn(), "PNG").replace(b"IDAT", b"IDAU"),
+        lambda: encoded(picture(), "PNG").replace(b"IDAT", b"IDAU"),
         Reason.IMAGE_UNREADABLE,
         "damaged header",
     ),
     "png with a short chunk behind its pixels": (
-        lambda: encoded(drawn(), "PNG")[:-12] + chunk(b"gAMA", b"\0") + chunk(b"IEND", b""),
+        lambda: encoded(picture(), "PNG")[:-12] + chunk(b"gAMA", b"\0") + chunk(b"IEND", b""),
         Reason.IMAGE_UNREADABLE,
         None,
     ),
@@ -278,16 +278,16 @@ def xmp_in_png(orientation: int) -> bytes:
 
 
 CARRIERS: dict[str, Callable[[int], bytes]] = {
-    "jpeg exif": lambda o: encoded(drawn(), exif=exif(o), quality=95, subsampling=0),
-    "jpeg xmp": lambda o: encoded(drawn(), xmp=xmp(o), quality=95, subsampling=0),
-    "jpeg decoded": lambda o: encoded(drawn(), exif=exif(o), quality=95, subsampling=0) + b"\0",
+    "jpeg exif": lambda o: encoded(picture(), exif=exif(o), quality=95, subsampling=0),
+    "jpeg xmp": lambda o: encoded(picture(), xmp=xmp(o), quality=95, subsampling=0),
+    "jpeg decoded": lambda o: encoded(picture(), exif=exif(o), quality=95, subsampling=0) + b"\0",
     "mpo": lambda o: encoded(
-        drawn(), "MPO", save_all=True, append_images=[drawn()], exif=exif(o), quality=95
+        picture(), "MPO", save_all=True, append_images=[picture()], exif=exif(o), quality=95
     ),
-    "png exif": lambda o: encoded(drawn(), "PNG", exif=exif(o)),
+    "png exif": lambda o: encoded(picture(), "PNG", exif=exif(o)),
     "png xmp": xmp_in_png,
-    "webp exif": lambda o: encoded(drawn(), "WEBP", exif=exif(o)),
-    "webp xmp": lambda o: encoded(drawn(), "WEBP", xmp=xmp(o)),
+    "webp exif": lambda o: encoded(picture(), "WEBP", exif=exif(o)),
+    "webp xmp": lambda o: encoded(picture(), "WEBP", xmp=xmp(o)),
 }
 
 
@@ -346,11 +346,11 @@ def test_metadata_that_trips_readers_is_taken_off(name):
 
 
 WITH_PROFILE = {
-    ("JPEG", "L"): encoded(drawn("L"), icc_profile=b"icc"),
-    ("JPEG", "CMYK"): encoded(drawn("CMYK"), icc_profile=b"icc"),
-    ("JPEG", "RGB"): encoded(drawn(), icc_profile=b"icc", comment=b"said", xmp=xmp(3)),
-    ("PNG", "P"): encoded(drawn().quantize(9), "PNG", transparency=3, icc_profile=b"icc"),
-    ("PNG", "RGBA"): encoded(drawn("RGBA"), "WEBP", lossless=True, icc_profile=b"icc"),
+    ("JPEG", "L"): encoded(picture("L"), icc_profile=b"icc"),
+    ("JPEG", "CMYK"): encoded(picture("CMYK"), icc_profile=b"icc"),
+    ("JPEG", "RGB"): encoded(picture(), icc_profile=b"icc", comment=b"words", xmp=xmp(3)),
+    ("PNG", "P"): encoded(picture().quantize(9), "PNG", transparency=3, icc_profile=b"icc"),
+    ("PNG", "RGBA"): encoded(picture("RGBA"), "WEBP", lossless=True, icc_profile=b"icc"),
 }
 
 
@@ -383,18 +383,18 @@ def violation(data: bytes) -> str | None:
 
 def mutated(random_: random.Random, data: bytes, other: bytes) -> bytes:
     """Overwrite some bytes, cut the end off, or put in a piece of another file."""
-    at = random_.randrange(len(data))
+    offset = random_.randrange(len(data))
     kind = random_.randrange(5)
     if kind == 0:
-        return data[:at]
+        return data[:offset]
     if kind == 1:
         start = random_.randrange(len(other))
         piece = other[start : start + random_.randrange(80)]
-        return data[:at] + piece + data[at + random_.choice((0, len(piece))) :]
+        return data[:offset] + piece + data[offset + random_.choice((0, len(piece))) :]
     changed = bytearray(data)
     for _ in range(random_.choice((1, 1, 2, 4))):
-        at = random_.randrange(min(len(data), random_.choice((64, 700, len(data)))))
-        changed[at] = random_.choice((random_.randrange(256), random_.randrange(20), 0xFF))
+        offset = random_.randrange(min(len(data), random_.choice((64, 700, len(data)))))
+        changed[offset] = random_.choice((random_.randrange(256), random_.randrange(20), 0xFF))
     return bytes(changed)
 
 
@@ -404,11 +404,11 @@ def test_whatever_is_accepted_is_read_the_same(seed):
     corpus = [draw() for draw in ACCEPTED.values()]
     corpus += [draw(6) for draw in CARRIERS.values()]
     corpus += [frames("GIF"), frames("PNG"), frames("WEBP")]
-    found = set()
+    violations = set()
     for _ in range(1500):
         data = mutated(random_, random_.choice(corpus), random_.choice(corpus))
-        found.add(violation(data))
-    assert found == {None}
+        violations.add(violation(data))
+    assert violations == {None}
 
 
 @given(

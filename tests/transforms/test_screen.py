@@ -30,16 +30,16 @@ def with_mask(segmentation: object) -> SourceRegion:
 
 @pytest.fixture(scope="session")
 def screened(make_image):
-    """What is kept of regions of one image, and the book; the ledger always balances."""
+    """What is kept of regions of one image, and the ledger; it always balances."""
 
     def screen(*regions: SourceRegion, **size: int) -> tuple[tuple[Region, ...], StageLedger]:
         image, ledger = make_image(**size), StageLedger(Stage.SCREEN)
-        found = screen_image(SourceImage(image, regions, label_set=LABELS), ledger)
-        assert (found.image, found.items, found.label_set) == (image, (), LABELS)
+        kept = screen_image(SourceImage(image, regions, label_set=LABELS), ledger)
+        assert (kept.image, kept.items, kept.label_set) == (image, (), LABELS)
         account = ledger_of(ledger.tally).account("coco", "train", Stage.SCREEN, Kind.ANNOTATION)
         assert (account.read, account.missing()) == (len(regions), 0)
         assert sum(account.rejected.values()) == len(ledger.rejections)
-        return found.regions, ledger
+        return kept.regions, ledger
 
     return screen
 
@@ -67,8 +67,8 @@ def test_a_region_that_cannot_be_used_leaves_its_neighbours(screened, bad, reaso
     bad = replace(bad, region_id="2")
     kept, ledger = screened(GOOD, bad, replace(GOOD, region_id="3"))
     assert kept == (KEPT_GOOD, replace(KEPT_GOOD, region_id="3"))
-    (found,) = ledger.rejections
-    assert (found.id, found.kind, found.reason) == ("2", Kind.ANNOTATION, reason)
+    (refused,) = ledger.rejections
+    assert (refused.id, refused.kind, refused.reason) == ("2", Kind.ANNOTATION, reason)
     assert repairs(ledger) == {}
 
 

@@ -1,4 +1,4 @@
-"""Screen of what is said: clean text goes on; what cannot be used goes alone, with its reason."""
+"""Screen of items: clean text is kept; an item that cannot be used is rejected alone."""
 
 import pytest
 from msgspec.structs import replace
@@ -102,19 +102,19 @@ UNUSABLE = [("gone", Reason.REGION_REJECTED), ("z", Reason.UNKNOWN_REGION)]
     ids=["expression", "subject", "object", "question", "answer", "rationale", "caption"],
 )
 def test_an_item_without_its_region_goes(make, region_id, reason):
-    found = refusal(make(region_id))
-    assert found.reason is reason
-    assert region_id in found.detail
-    assert (Reason.BOX_OUTSIDE in found.detail) == (region_id == "gone")
+    cause = refusal(make(region_id))
+    assert cause.reason is reason
+    assert region_id in cause.detail
+    assert (Reason.BOX_OUTSIDE in cause.detail) == (region_id == "gone")
 
 
 @pytest.mark.parametrize("region_id", ["gone", "z"])
 def test_a_caption_that_loses_a_region_keeps_its_words(region_id):
     item = caption(dog("a"), " chases ", Mention("a cat", (region_id,)), ".")
-    found = screen_item(item, REGIONS)
-    assert found == caption(dog("a"), " chases ", "a cat", ".")
-    assert isinstance(found, GroundedCaption)
-    assert plain_text(found.caption) == plain_text(item.caption)
+    screened = screen_item(item, REGIONS)
+    assert screened == caption(dog("a"), " chases ", "a cat", ".")
+    assert isinstance(screened, GroundedCaption)
+    assert plain_text(screened.caption) == plain_text(item.caption)
 
 
 @pytest.mark.parametrize("region_id", ["gone", "z"])
@@ -125,14 +125,14 @@ def test_a_phrase_of_several_regions_stands_for_all_or_for_none(region_id):
 
 
 def test_a_caption_that_never_had_a_region_says_so():
-    found = refusal(caption("Two ", Mention("dogs", ()), " run"))
-    assert found.reason is Reason.NO_REGIONS
-    assert "Two dogs run" in found.detail
+    cause = refusal(caption("Two ", Mention("dogs", ()), " run"))
+    assert cause.reason is Reason.NO_REGIONS
+    assert "Two dogs run" in cause.detail
 
 
 def test_a_caption_names_the_first_region_it_lost():
-    found = refusal(caption(dog("z"), " and ", dog("gone")))
-    assert (found.reason, found.detail) == (Reason.UNKNOWN_REGION, "the image has no region z")
+    cause = refusal(caption(dog("z"), " and ", dog("gone")))
+    assert (cause.reason, cause.detail) == (Reason.UNKNOWN_REGION, "the image has no region z")
 
 
 @pytest.mark.parametrize(
@@ -154,9 +154,9 @@ def test_harmless_pieces_that_join_to_what_is_obeyed(pieces, seen):
         if seen is None:
             screen_item(make, REGIONS)
         else:
-            found = refusal(make)
-            assert found.reason is Reason.TEXT_UNSAFE
-            assert seen in found.detail
+            cause = refusal(make)
+            assert cause.reason is Reason.TEXT_UNSAFE
+            assert seen in cause.detail
 
 
 @pytest.mark.parametrize(
@@ -209,9 +209,9 @@ def test_an_image_keeps_what_can_be_used_of_what_is_said(make_image):
     )
     mixed = (*bad[:2], *good, *bad[2:])
     ledger = StageLedger(Stage.SCREEN)
-    found = screen_image(SourceImage(make_image(), regions, mixed), ledger)
-    assert [region.region_id for region in found.regions] == ["a", "b"]
-    assert found.items == (
+    screened = screen_image(SourceImage(make_image(), regions, mixed), ledger)
+    assert [region.region_id for region in screened.regions] == ["a", "b"]
+    assert screened.items == (
         Expression("1", "a", "a dog"),
         GroundedCaption("2", (dog("a"), " and ", "a dog")),
         *good[2:],
@@ -251,23 +251,23 @@ def test_a_picture_needs_no_request(make_image, item):
 def test_text_alone_needs_no_picture(make_image):
     image = make_image(file_name=None, width=None, height=None, size_bytes=0)
     ledger = StageLedger(Stage.SCREEN)
-    found = screen_image(SourceImage(image, (), (dialogue("Hm?", "Hm."),)), ledger)
-    assert (found.regions, found.items) == ((), (dialogue("Hm?", "Hm."),))
+    screened = screen_image(SourceImage(image, (), (dialogue("Hm?", "Hm."),)), ledger)
+    assert (screened.regions, screened.items) == ((), (dialogue("Hm?", "Hm."),))
     assert ledger.rejections == []
 
 
 def test_a_region_keeps_its_score_and_needs_no_category(make_image):
     region = replace(source_region("a", (0.0, 0.0, 4.0, 4.0)), score=0.25)
-    found = screen_image(SourceImage(make_image(), (region,)), StageLedger(Stage.SCREEN))
-    assert found.regions == (Region("a", (0.0, 0.0, 4.0, 4.0), score=0.25),)
-    assert found.label_set is None
+    screened = screen_image(SourceImage(make_image(), (region,)), StageLedger(Stage.SCREEN))
+    assert screened.regions == (Region("a", (0.0, 0.0, 4.0, 4.0), score=0.25),)
+    assert screened.label_set is None
 
 
 def test_choices_are_cleaned_like_any_passage():
-    found = screen_item(choices((dog("a"), " <region1>"), ("So.\n",), label=1), REGIONS)
-    assert isinstance(found, Question)
-    assert found.rationales == Choices(((dog("a"), " (region1)"), ("So. ",)), 1)
-    assert found.answers is None
+    screened = screen_item(choices((dog("a"), " <region1>"), ("So.\n",), label=1), REGIONS)
+    assert isinstance(screened, Question)
+    assert screened.rationales == Choices(((dog("a"), " (region1)"), ("So. ",)), 1)
+    assert screened.answers is None
 
 
 @pytest.mark.parametrize(

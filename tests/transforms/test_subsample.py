@@ -26,6 +26,7 @@ from transforms.subsample import (
     category_ranks,
     sample_image,
     short_categories,
+    smallest_ranks,
 )
 
 LABELS = LabelSet("Things", ("cat", "dog", "owl"))
@@ -42,8 +43,8 @@ def images(make_image):
             ScreenedImage(
                 make_image(split=split, image_id=str(number)),
                 tuple(
-                    Region(region_id=f"{number}{at}", bbox=(0, 0, 1, 1), category=names[letter])
-                    for at, letter in enumerate(letters)
+                    Region(region_id=f"{number}{index}", bbox=(0, 0, 1, 1), category=names[letter])
+                    for index, letter in enumerate(letters)
                 ),
                 label_set=LABELS,
             )
@@ -55,30 +56,30 @@ def images(make_image):
 
 @pytest.fixture(scope="session")
 def world(images):
-    found: list[ScreenedImage] = images("ccdd", "cdo", "", "cccco", "d")
-    return found
+    world: list[ScreenedImage] = images("ccdd", "cdo", "", "cccco", "d")
+    return world
 
 
 def smallest_of(world: list[ScreenedImage], caps: Caps) -> dict[CategoryKey, list[RegionRank]]:
     """What Beam's `Top` finds, by sorting everything."""
     ranks = defaultdict(list)
-    for key, found in category_ranks(world, caps):
-        ranks[key].append(found)
+    for key, region_rank in category_ranks(world, caps):
+        ranks[key].append(region_rank)
     most = max(caps.per_category.values(), default=None)
-    return {key: sorted(found)[:most] for key, found in ranks.items()}
+    return {key: sorted(region_ranks)[:most] for key, region_ranks in ranks.items()}
 
 
 def sampled(world: list[ScreenedImage], caps: Caps) -> tuple[dict[str, list[Region]], StageLedger]:
-    """The regions kept of each image that is kept, and the book; the ledger always balances."""
+    """The regions kept of each image that is kept, and the ledger, which always balances."""
     ledger, smallest = StageLedger(Stage.SAMPLE), smallest_of(world, caps)
-    found = [sample_image(image, smallest, caps, ledger) for image in world]
+    kept = [sample_image(image, smallest, caps, ledger) for image in world]
     assert ledger_of(ledger.tally).account("coco", "train", Stage.SAMPLE, Kind.ANNOTATION).read == (
         sum(len(image.regions) for image in world)
     )
     assert [
         line for line in ledger_of(ledger.tally).problems() if "no later stage" not in line
     ] == []
-    return {image.image.image_id: list(image.regions) for image in found if image}, ledger
+    return {image.image.image_id: list(image.regions) for image in kept if image}, ledger
 
 
 def kept_ids(world: list[ScreenedImage], caps: Caps) -> set[str]:
@@ -86,8 +87,8 @@ def kept_ids(world: list[ScreenedImage], caps: Caps) -> set[str]:
 
 
 def test_without_caps_everything_stays_in_order(world):
-    found, _ = sampled(world, ALL)
-    assert found == {image.image.image_id: list(image.regions) for image in world}
+    kept, _ = sampled(world, ALL)
+    assert kept == {image.image.image_id: list(image.regions) for image in world}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -96,9 +97,9 @@ def test_a_category_keeps_its_smallest_hashes(world, number, seed):
     hashes = defaultdict(list)
     for image in world:
         for region in image.regions:
-            at = ("coco", "train", image.image.image_id, region.region_id)
-            hashes[region.category].append((rank(seed, "per_category", *at), region.region_id))
-    expected = {name for found in hashes.values() for _, name in sorted(found)[:number]}
+            words = ("coco", "train", image.image.image_id, region.region_id)
+            hashes[region.category].append((rank(seed, "per_category", *words), region.region_id))
+    expected = {name for ranks in hashes.values() for _, name in sorted(ranks)[:number]}
     caps = Caps(per_category={"coco": number}, per_image={}, seed=seed)
     for order in permutations(world):
         assert kept_ids(list(order), caps) == expected
@@ -125,23 +126,30 @@ def test_equal_hashes_are_ordered_by_id(world, monkeypatch):
         assert kept_ids([shuffled], caps) == {"00", "01", "02"}
 
 
+@pytest.mark.parametrize("number", [1, 2, 3, 9])
+def test_the_smallest_ranks_are_found_in_this_process_as_well(world, number):
+    caps = Caps(per_category={"coco": number}, seed=3)
+    for order in permutations(world):
+        assert smallest_ranks(order, caps) == smallest_of(world, caps)
+
+
 @pytest.mark.parametrize("cap", [1, 2, 3, 9])
 def test_an_image_keeps_its_smallest_hashes(world, cap):
     caps = Caps(per_image={"coco": cap}, seed=4)
     for regions in permutations(world[0].regions):
-        found, _ = sampled([replace(world[0], regions=regions)], caps)
-        at = ("coco", "train", "0")
-        hashes = [(rank(4, "per_image", *at, name), name) for name in ("00", "01", "02", "03")]
+        kept, _ = sampled([replace(world[0], regions=regions)], caps)
+        image = ("coco", "train", "0")
+        hashes = [(rank(4, "per_image", *image, name), name) for name in ("00", "01", "02", "03")]
         chosen = {name for _, name in sorted(hashes)[:cap]}
         in_order = [region.region_id for region in regions if region.region_id in chosen]
-        assert [region.region_id for region in found["0"]] == in_order
+        assert [region.region_id for region in kept["0"]] == in_order
 
 
 def test_both_caps_hold_at_once(world):
     per_category = Caps(per_category={"coco": 3}, per_image={}, seed=0)
     both = Caps(per_category={"coco": 3}, per_image={"coco": 1}, seed=0)
-    found, _ = sampled(world, both)
-    assert max(map(len, found.values())) == 1
+    kept, _ = sampled(world, both)
+    assert max(map(len, kept.values())) == 1
     assert kept_ids(world, both) <= kept_ids(world, per_category)
 
 
@@ -155,11 +163,11 @@ def test_seeds_choose_differently(world):
 
 def test_an_image_of_which_nothing_is_left_is_sampled_out(images):
     caps = Caps(per_category={"coco": 1}, per_image={}, seed=0)
-    found, ledger = sampled(images("c", "c", "c", ""), caps)
+    kept, ledger = sampled(images("c", "c", "c", ""), caps)
     account = ledger_of(ledger.tally).account("coco", "train", Stage.SAMPLE, Kind.IMAGE)
     assert (account.read, account.kept, account.sampled_out) == (4, 2, 2)
-    assert found.pop("3") == []  # it had no region to begin with: that is for a later stage to say
-    assert [len(regions) for regions in found.values()] == [1]
+    assert kept.pop("3") == []  # it had no region to begin with: that is for a later stage to say
+    assert [len(regions) for regions in kept.values()] == [1]
 
 
 def test_splits_and_sources_are_capped_apart(images):
@@ -221,10 +229,10 @@ def test_the_stages_in_a_pipeline(world, per_category, per_image):
         tallies = []
     with BeamPipeline() as root:
         batches = root | beam.Create([world[3:], world[:3]])
-        found_smallest = batches | FindSmallest(caps)
-        found = batches | SampleRegions(caps, found_smallest)
-        images = found.kept | beam.FlatMap(iter)
-        assert_that(found_smallest, equal_to(list(smallest.items())), "smallest")
+        ranks = batches | FindSmallest(caps)
+        outputs = batches | SampleRegions(caps, ranks)
+        images = outputs.kept | beam.FlatMap(iter)
+        assert_that(ranks, equal_to(list(smallest.items())), "smallest")
         assert_that(images, equal_to([image for image in expected if image]), "kept")
-        assert_that(found.rejected, equal_to([]), "rejected")
-        assert_that(found.tally | beam.CombinePerKey(sum), equal_to(tallies), "tally")
+        assert_that(outputs.rejected, equal_to([]), "rejected")
+        assert_that(outputs.tally | beam.CombinePerKey(sum), equal_to(tallies), "tally")

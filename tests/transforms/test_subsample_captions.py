@@ -26,26 +26,28 @@ def described(names: set[str]) -> list[Item]:
 def sampled(screened: ScreenedImage, caps: Caps) -> ScreenedImage | None:
     """What is kept; every count balances."""
     ranks = sorted(rank for _, rank in category_ranks([screened], caps))
-    at = screened.image
-    book = StageLedger(Stage.SAMPLE)
-    kept = sample_image(screened, {(at.source, at.split, "x"): ranks}, caps, book)
-    ledger = ledger_of(book.tally)
-    accounts = [ledger.account(at.source, at.split, Stage.SAMPLE, kind) for kind in Kind]
+    image = screened.image
+    stage_ledger = StageLedger(Stage.SAMPLE)
+    kept = sample_image(screened, {(image.source, image.split, "x"): ranks}, caps, stage_ledger)
+    ledger = ledger_of(stage_ledger.tally)
+    accounts = [ledger.account(image.source, image.split, Stage.SAMPLE, kind) for kind in Kind]
     assert [account.missing() for account in accounts] == [0] * len(accounts)
-    items = ledger.account(at.source, at.split, Stage.SAMPLE, Kind.SENTENCE)
+    items = ledger.account(image.source, image.split, Stage.SAMPLE, Kind.SENTENCE)
     assert (items.read, items.kept) == (len(screened.items), len(kept.items) if kept else 0)
     return kept
 
 
 @given(
     names=st.sets(st.sampled_from(NAMES)),
-    said=st.lists(st.sampled_from(NAMES), max_size=5),
+    phrases=st.lists(st.sampled_from(NAMES), max_size=5),
     per_category=CAP,
     per_image=CAP,
     min_words=st.none() | st.integers(1, 3),
     seed=st.integers(0, 9),
 )
-def test_captions_decide_nothing(make_image, names, said, per_category, per_image, min_words, seed):
+def test_captions_decide_nothing(
+    make_image, names, phrases, per_category, per_image, min_words, seed
+):
     image = make_image(source="coco")
     caps = Caps(
         per_category={} if per_category is None else {"coco": per_category},
@@ -53,24 +55,26 @@ def test_captions_decide_nothing(make_image, names, said, per_category, per_imag
         min_words=min_words,
         seed=seed,
     )
-    own: list[Item] = [Expression(f"s{at}", name, "two words") for at, name in enumerate(said)]
-    plain = sampled(ScreenedImage(image, regions(), tuple(own)), caps)
-    told = sampled(ScreenedImage(image, regions(), (*own, *described(names))), caps)
-    assert (plain is None) == (told is None)
-    if plain and told:
-        assert told.regions == plain.regions
+    items: list[Item] = [
+        Expression(f"s{number}", name, "two words") for number, name in enumerate(phrases)
+    ]
+    plain = sampled(ScreenedImage(image, regions(), tuple(items)), caps)
+    captioned = sampled(ScreenedImage(image, regions(), (*items, *described(names))), caps)
+    assert (plain is None) == (captioned is None)
+    if plain and captioned:
+        assert captioned.regions == plain.regions
         left = {region.region_id for region in plain.regions}
-        assert told.items == (*plain.items, *described(names & left))
+        assert captioned.items == (*plain.items, *described(names & left))
 
 
 @given(per_category=CAP, per_image=CAP, seed=st.integers(0, 9))
 def test_another_name_draws_the_same(make_image, per_category, per_image, seed):
-    """As `recap` does, which calls what it makes of a source by a name of its own."""
-    found = ScreenedImage(make_image(source="coco"), regions())
-    other = replace(found, image=make_image(source="recapd"))
+    """Take the same regions under another name, as `recap` does: its config has its own name."""
+    image = ScreenedImage(make_image(source="coco"), regions())
+    other = replace(image, image=make_image(source="recapd"))
     taken = []
-    for name, at, drawn_as in (
-        ("coco", found, {}),
+    for name, screened, drawn_as in (
+        ("coco", image, {}),
         ("recapd", other, {"recapd": "coco"}),
         ("recapd", other, {}),
     ):
@@ -80,7 +84,7 @@ def test_another_name_draws_the_same(make_image, per_category, per_image, seed):
             seed=seed,
             drawn_as=drawn_as,
         )
-        kept = sampled(at, caps)
+        kept = sampled(screened, caps)
         assert kept is not None
         taken.append([region.region_id for region in kept.regions])
     assert taken[0] == taken[1]

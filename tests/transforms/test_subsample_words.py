@@ -27,13 +27,15 @@ def caps(min_words: int | None, per_image: int | None = None) -> Caps:
 
 
 @pytest.fixture(scope="session")
-def said(make_image):
+def screened_with(make_image):
     """Makes an image with regions a to f, and phrases about them, e.g. `a=left man`."""
 
     def make(*phrases: str, others: tuple[Item, ...] = ()) -> ScreenedImage:
         regions = tuple(Region(name, (0, 0, 1, 1)) for name in "abcdef")
         pairs = [phrase.partition("=") for phrase in phrases]
-        items = [Expression(f"s{at}", name, text) for at, (name, _, text) in enumerate(pairs)]
+        items = [
+            Expression(f"s{number}", name, text) for number, (name, _, text) in enumerate(pairs)
+        ]
         return ScreenedImage(make_image(), regions, (*items, *others))
 
     return make
@@ -41,9 +43,9 @@ def said(make_image):
 
 def sampled(screened: ScreenedImage, least: Caps) -> tuple[ScreenedImage | None, StageLedger]:
     """What is kept; what goes is sampled out, and every account balances."""
-    book = StageLedger(Stage.SAMPLE)
-    kept = sample_image(screened, {}, least, book)
-    ledger = ledger_of(book.tally)
+    stage_ledger = StageLedger(Stage.SAMPLE)
+    kept = sample_image(screened, {}, least, stage_ledger)
+    ledger = ledger_of(stage_ledger.tally)
     assert [line for line in ledger.problems() if "no later stage" not in line] == []
     for kind, number, left in (
         (Kind.IMAGE, 1, int(kept is not None)),
@@ -52,11 +54,11 @@ def sampled(screened: ScreenedImage, least: Caps) -> tuple[ScreenedImage | None,
     ):
         account = ledger.account("coco", "train", Stage.SAMPLE, kind)
         assert account == Account(read=number, kept=left, sampled_out=number - left)
-    return kept, book
+    return kept, stage_ledger
 
 
-def sentences(found: ScreenedImage | None) -> int:
-    return sum(item.kind is Kind.SENTENCE for item in (found.items if found else ()))
+def sentences(image: ScreenedImage | None) -> int:
+    return sum(item.kind is Kind.SENTENCE for item in (image.items if image else ()))
 
 
 def ids(kept: ScreenedImage | None) -> tuple[str, str]:
@@ -76,27 +78,27 @@ def ids(kept: ScreenedImage | None) -> tuple[str, str]:
         (4, ("s3", "cdef")),
     ],
 )
-def test_phrases_of_fewer_words_go(said, least, expected):
-    image = said("a=man", "b=left man", "a=the left man", "c=the man , left")
+def test_phrases_of_fewer_words_go(screened_with, least, expected):
+    image = screened_with("a=man", "b=left man", "a=the left man", "c=the man , left")
     assert ids(sampled(image, caps(least))[0]) == expected
 
 
-def test_what_is_no_phrase_about_a_region_stays(said):
-    image = said("d=dog", "f=dog", others=tuple(OTHERS))
+def test_what_is_no_phrase_about_a_region_stays(screened_with):
+    image = screened_with("d=dog", "f=dog", others=tuple(OTHERS))
     assert ids(sampled(image, caps(3))[0]) == ("r c t", "abcde")
 
 
-def test_an_image_of_short_phrases_only_is_sampled_out(said):
-    kept, _ = sampled(said("a=man", "b=left man"), caps(3))
+def test_an_image_of_short_phrases_only_is_sampled_out(screened_with):
+    kept, _ = sampled(screened_with("a=man", "b=left man"), caps(3))
     assert kept is None
 
 
-def test_an_image_of_which_nothing_was_said_stays(said):
-    assert ids(sampled(said(), caps(3))[0]) == ("", "abcdef")
+def test_an_image_without_items_stays(screened_with):
+    assert ids(sampled(screened_with(), caps(3))[0]) == ("", "abcdef")
 
 
-def test_short_phrases_take_no_place_under_a_cap(said):
-    image = said("a=x", "b=x", "c=x", "d=the left man", "e=the right man")
+def test_short_phrases_take_no_place_under_a_cap(screened_with):
+    image = screened_with("a=x", "b=x", "c=x", "d=the left man", "e=the right man")
     assert ids(sampled(image, caps(3, per_image=2))[0]) == ("s3 s4", "de")
 
 
@@ -104,8 +106,8 @@ def test_short_phrases_take_no_place_under_a_cap(said):
     st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(1, 5)), max_size=12),
     st.integers(1, 6),
 )
-def test_the_rule_holds_for_any_phrases(said, phrases, least):
-    image = said(*[f"{name}={'x ' * words}" for name, words in phrases])
+def test_the_rule_holds_for_any_phrases(screened_with, phrases, least):
+    image = screened_with(*[f"{name}={'x ' * words}" for name, words in phrases])
     kept, _ = sampled(image, caps(least))
     left = [(name, words) for name, words in phrases if words >= least]
     if kept is None:
@@ -118,20 +120,20 @@ def test_the_rule_holds_for_any_phrases(said, phrases, least):
     assert {region.region_id for region in kept.regions} == silent | {name for name, _ in left}
 
 
-def test_the_stage_is_there_for_it_alone(said):
+def test_the_stage_is_there_for_it_alone(screened_with):
     assert (caps(None).any, caps(1).any) == (False, True)
-    image = said("a=man", "b=the left man")
-    expected, book = sampled(image, caps(3))
-    tallies = [(tuple(map(str, key)), number) for key, number in book.tally.items()]
+    image = screened_with("a=man", "b=the left man")
+    expected, stage_ledger = sampled(image, caps(3))
+    tallies = [(tuple(map(str, key)), number) for key, number in stage_ledger.tally.items()]
     with BeamPipeline() as root:
-        batches = root | beam.Create([[image, said("a=man")]])
-        found = batches | SampleRegions(caps(3), batches | FindSmallest(caps(3)))
-        assert_that(found.kept, equal_to([[expected]]), "kept")
-        at = ("coco", "train", "sample")
+        batches = root | beam.Create([[image, screened_with("a=man")]])
+        outputs = batches | SampleRegions(caps(3), batches | FindSmallest(caps(3)))
+        assert_that(outputs.kept, equal_to([[expected]]), "kept")
+        sample = ("coco", "train", "sample")
         gone = {"image": 1, "annotation": 6, "sentence": 1}
         sums = dict(tallies)
         for kind, number in gone.items():
             for outcome in ("read", "sampled_out"):
-                key = (*at, kind, outcome)
+                key = (*sample, kind, outcome)
                 sums[key] = sums.get(key, 0) + number
-        assert_that(found.tally | beam.CombinePerKey(sum), equal_to(list(sums.items())), "tally")
+        assert_that(outputs.tally | beam.CombinePerKey(sum), equal_to(list(sums.items())), "tally")
