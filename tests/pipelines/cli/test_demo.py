@@ -32,8 +32,8 @@ def left_out(shards, source: str) -> Counter:
     """Kinds and reasons of what is rejected of a source, but for what no task of the style uses."""
     path = shards / "_rejected" / f"{source}.jsonl"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    found = [json.loads(line) for line in text.splitlines()]
-    return Counter(f"{e['kind']} {e['reason']}" for e in found if e["reason"] != "not_used")
+    entries = [json.loads(line) for line in text.splitlines()]
+    return Counter(f"{e['kind']} {e['reason']}" for e in entries if e["reason"] != "not_used")
 
 
 def annotations(path) -> Any:
@@ -64,11 +64,13 @@ def unguarded(demo, request, tmp_path_factory):
 def test_what_was_planted_is_left_out_and_nothing_else(demo, unguarded):
     world, shards = demo / "world", unguarded
     coco = [
-        found
+        annotation
         for split in ("train", "val")
-        for found in annotations(world / "coco" / "annotations" / f"instances_{split}2017.json")
+        for annotation in annotations(
+            world / "coco" / "annotations" / f"instances_{split}2017.json"
+        )
     ]
-    crowds = sum(found["iscrowd"] for found in coco)
+    crowds = sum(annotation["iscrowd"] for annotation in coco)
     assert left_out(shards, "coco") == {
         "annotation crowd": crowds,
         "annotation box_zero_area": 2,
@@ -81,22 +83,24 @@ def test_what_was_planted_is_left_out_and_nothing_else(demo, unguarded):
         "refcocog": "refcocog/refs(umd).p",
     }.items():
         refs = pickle.loads((world / file).read_bytes())
-        said = [[sentence["sent"] for sentence in ref["sentences"]] for ref in refs]
+        sentences = [[sentence["sent"] for sentence in ref["sentences"]] for ref in refs]
         boxes = annotations((world / file).with_name("instances.json"))
         assert left_out(shards, name) == {
-            "sentence duplicate": sum(len(found) - len(set(found)) for found in said),
-            "annotation crowd": sum(found["iscrowd"] for found in boxes),
+            "sentence duplicate": sum(len(texts) - len(set(texts)) for texts in sentences),
+            "annotation crowd": sum(annotation["iscrowd"] for annotation in boxes),
             "annotation box_zero_area": 2,
         }
     v3det = [
-        (split, found)
+        (split, annotation)
         for split in ("train", "val")
-        for found in annotations(world / "v3det" / "annotations" / f"v3det_2023_v1_{split}.json")
+        for annotation in annotations(
+            world / "v3det" / "annotations" / f"v3det_2023_v1_{split}.json"
+        )
     ]
-    gone = {3 + 2 * place for place in (7, 16)}
+    gone = {3 + 2 * position for position in (7, 16)}
     assert left_out(shards, "v3det") == {
-        "annotation crowd": sum(found["iscrowd"] for _, found in v3det),
-        "annotation image_rejected": sum(found["image_id"] in gone for _, found in v3det),
+        "annotation crowd": sum(annotation["iscrowd"] for _, annotation in v3det),
+        "annotation image_rejected": sum(annotation["image_id"] in gone for _, annotation in v3det),
         "image image_missing": len(gone),
         "image no_regions": 1,
     }
@@ -121,11 +125,11 @@ def test_what_was_planted_is_left_out_and_nothing_else(demo, unguarded):
 
 def records(folder: Path, config: str) -> list[dict[str, Any]]:
     """Every record of a config, in order."""
-    found = []
+    rows = []
     for path in sorted(folder.glob(f"{config}/*.arrow")):
         with pa.ipc.open_stream(path) as stream:
-            found += stream.read_all().to_pylist()
-    return found
+            rows += stream.read_all().to_pylist()
+    return rows
 
 
 def test_the_mix_holds_the_captions_that_were_kept(demo):

@@ -65,7 +65,7 @@ def build(two_splits, tmp_path):
     return call
 
 
-def said(capsys) -> str:
+def error_of(capsys) -> str:
     """The error, which is the last line on standard error and not preceded by a traceback."""
     captured = capsys.readouterr()
     assert (captured.out, "Traceback" in captured.err) == ("", False)
@@ -75,11 +75,11 @@ def said(capsys) -> str:
 
 
 def test_the_commands_and_their_flags():
-    found = {
+    flags = {
         name: {(action.option_strings or [action.dest])[-1] for action in parser._actions}
         for name, parser in subparsers().items()
     }
-    assert found == {name: flags | {"--help"} for name, flags in FLAGS.items()}
+    assert flags == {name: flags | {"--help"} for name, flags in FLAGS.items()}
 
 
 @pytest.mark.parametrize("name", FLAGS)
@@ -146,21 +146,21 @@ def test_a_build_from_the_command_line(build, output_of, tmp_path, capsys):
 )  # fmt: skip
 def test_a_mistake_is_one_line(build, capsys, flags, message):
     assert build(*flags) == 1
-    assert said(capsys).startswith(message)
+    assert error_of(capsys).startswith(message)
 
 
 @pytest.mark.parametrize("command", ["verify", "preview"])
 def test_an_output_that_is_none_is_one_line(command, tmp_path, capsys):
     assert run([command, str(tmp_path)]) == 1
-    assert str(tmp_path / "manifest.json") in said(capsys)
+    assert str(tmp_path / "manifest.json") in error_of(capsys)
 
 
 @pytest.mark.parametrize("command", ["sources", "verify", "preview", "demo", "sample-world"])
 def test_other_commands_know_no_flags_of_beams(command, tmp_path, capsys):
-    place = ["--data-root"] if command == "sources" else []
-    place += ["--output"] if command == "demo" else []
-    assert run([command, *place, str(tmp_path / "x"), "--job_name=mine"]) == 1
-    assert said(capsys).startswith("unknown flag '--job_name=mine'")
+    words = ["--data-root"] if command == "sources" else []
+    words += ["--output"] if command == "demo" else []
+    assert run([command, *words, str(tmp_path / "x"), "--job_name=mine"]) == 1
+    assert error_of(capsys).startswith("unknown flag '--job_name=mine'")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -284,7 +284,7 @@ def test_wordings_that_are_unfit(build, tmp_path, capsys, content, message):
 
 def test_a_wordings_file_that_is_not_there(build, capsys):
     assert build("--wordings", "/nowhere/w.yaml") == 1
-    assert said(capsys) == (
+    assert error_of(capsys) == (
         "cannot read the wordings file /nowhere/w.yaml: No such file or directory"
     )
 

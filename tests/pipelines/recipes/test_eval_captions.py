@@ -42,8 +42,8 @@ def root(samples, tmp_path_factory):
     for name in ("image_data", "region_descriptions", "relationships"):
         (folder / f"{name}.json").symlink_to(real / f"{name}.json")
     for image in json.loads((real / "image_data.json").read_bytes()):
-        place = folder / "/".join(image["url"].split("/")[-2:])
-        stand_in(place, image["width"], image["height"])
+        path = folder / "/".join(image["url"].split("/")[-2:])
+        stand_in(path, image["width"], image["height"])
     (folder / "test_ids.txt").write_text("".join(f"{number}\n" for number in TEST_IMAGES))
     return root
 
@@ -70,30 +70,30 @@ def rows_of(output, source):
     return [row for row in output.rows() if row["source"] == source]
 
 
-def told(row) -> tuple[str, Box, Counter[str]]:
-    """An image, the box asked about, and all that is said of it."""
+def reference_of(row) -> tuple[str, Box, Counter[str]]:
+    """An image, the box asked about, and its references."""
     (region,) = row["regions"]
     return row["id"].split("/")[2], tuple(region["bbox"]), Counter(row["evaluation"]["references"])
 
 
 def test_every_sentence_of_refcocog_is_a_reference_of_its_box(samples, output):
-    said: defaultdict[tuple[str, Box], Counter[str]] = defaultdict(Counter)
-    assert len(sentences(samples)) == 4_896  # seven of them are said twice of a ref, and count
+    references: defaultdict[tuple[str, Box], Counter[str]] = defaultdict(Counter)
+    assert len(sentences(samples)) == 4_896  # seven of them stand twice in a ref, and count
     for record in sentences(samples):
         x, y, width, height = record["bbox"]
         number = str(int(record["img_id"].split("_")[2]))
-        said[number, (x, y, x + width, y + height)][record["sents"]] += 1
+        references[number, (x, y, x + width, y + height)][record["sents"]] += 1
     rows = rows_of(output, "refcocog")
-    assert len(rows) == len(said)
+    assert len(rows) == len(references)
     by_image = defaultdict(list)
-    for (number, box), texts in said.items():
+    for (number, box), texts in references.items():
         by_image[number].append((box, texts))
     for row in rows:
-        number, box, texts = told(row)
+        number, box, texts = reference_of(row)
         (expected,) = [
             other
-            for place, other in by_image[number]
-            if box == pytest.approx(place, abs=PIXELS, rel=0)
+            for path, other in by_image[number]
+            if box == pytest.approx(path, abs=PIXELS, rel=0)
         ]
         assert texts == expected
         assert row["evaluation"]["group"] == number
@@ -117,9 +117,9 @@ def test_every_phrase_of_the_test_images_is_a_reference(samples, output):
         x, y, right, bottom = (region[key] for key in ("x", "y", "width", "height"))
         width, height = sizes[image]
         box = max(0, x), max(0, y), min(width, x + right), min(height, y + bottom)
-        place = told(row)
-        assert place[0] == str(image)
-        assert place[1] == pytest.approx(box, abs=PIXELS, rel=0)
+        path = reference_of(row)
+        assert path[0] == str(image)
+        assert path[1] == pytest.approx(box, abs=PIXELS, rel=0)
         assert row["evaluation"]["references"] == [" ".join(region["phrase"].split())]
 
 
@@ -148,8 +148,8 @@ def test_the_books_are_exact(output):
 
 def test_it_is_sound_and_opens_by_the_recipe_s_name(output, tmp_path):
     assert verify(str(output.folder)).problems == []
-    found = load_dataset(str(output.folder), "eval_captions", cache_dir=str(tmp_path))
-    assert {split: data.num_rows for split, data in found.items()} == {
+    opened = load_dataset(str(output.folder), "eval_captions", cache_dir=str(tmp_path))
+    assert {split: data.num_rows for split, data in opened.items()} == {
         "val": len(rows_of(output, "refcocog")),
         "test": len(rows_of(output, "visual_genome")),
     }
@@ -168,32 +168,32 @@ def build_test(root, run_build):
 
 
 def test_parts_change_nothing(output, build_test, in_parts):
-    usual, parts = build_test(), build_test(launch_options=in_parts)
-    assert usual.digests() == parts.digests()
-    assert usual.ledger() == parts.ledger()
-    assert len(usual.rows()) == len(rows_of(output, "visual_genome"))
+    whole, parts = build_test(), build_test(launch_options=in_parts)
+    assert whole.digests() == parts.digests()
+    assert whole.ledger() == parts.ledger()
+    assert len(whole.rows()) == len(rows_of(output, "visual_genome"))
 
 
 def test_without_a_list_images_are_chosen_by_hash(root, build_test, tmp_path):
-    usual = root / "visual_genome" / "test_ids.txt"
-    usual.rename(tmp_path / "list.txt")
+    default_path = root / "visual_genome" / "test_ids.txt"
+    default_path.rename(tmp_path / "list.txt")
     try:
         with pytest.raises(BuildError, match="nothing was kept"):
             build_test()  # 5,000 of 108,077 are not one of five
         named = build_test(paths={"test_ids": str(tmp_path / "list.txt")})
     finally:
-        (tmp_path / "list.txt").rename(usual)
+        (tmp_path / "list.txt").rename(default_path)
     assert set(named.images()) == set(map(str, TEST_IMAGES))
 
 
 def test_by_hash_as_many_are_chosen_as_the_whole_has_in_proportion():
-    found = {number: chosen_ids(range(number), None, "") for number in (10, 1_000, 108_077)}
-    assert {number: len(ids) for number, ids in found.items()} == {
+    chosen = {number: chosen_ids(range(number), None, "") for number in (10, 1_000, 108_077)}
+    assert {number: len(ids) for number, ids in chosen.items()} == {
         10: 0,
         1_000: 46,
         108_077: 5_000,
     }
-    assert found[1_000] == chosen_ids([*reversed(range(1_000))], None, "")
+    assert chosen[1_000] == chosen_ids([*reversed(range(1_000))], None, "")
 
 
 def test_a_list_that_is_named_must_be_there(build_test, tmp_path):
@@ -247,8 +247,8 @@ def spoilt(root, tmp_path):
 def test_what_is_wrong_with_other_images_is_no_matter_of_the_test_split(spoilt, run_build):
     request = {"name": "visual_genome", "splits": ["test"]}
     output = run_build(spoilt, request=request, evaluation=True)
-    found = Counter((kind, reason) for kind, _, reason in output.rejected())
-    assert found == {
+    reasons = Counter((kind, reason) for kind, _, reason in output.rejected())
+    assert reasons == {
         ("image", "duplicate_id"): 1,
         ("annotation", "malformed"): 2,
         ("sentence", "malformed"): 2,

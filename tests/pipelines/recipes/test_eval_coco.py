@@ -44,11 +44,11 @@ def build(tmp_path_factory, output_of):
 @pytest.fixture(scope="module", params=[(root, name) for root in LABEL_SETS for name in RECIPES])
 def case(request, build):
     """The owner's file, the root's name, the recipe's name, and what was built."""
-    place, name = request.param
-    root = request.getfixturevalue(place)
+    root_name, name = request.param
+    root = request.getfixturevalue(root_name)
     with contextlib.redirect_stdout(io.StringIO()):
         owner = COCO(str(root / "coco" / "annotations" / "instances_val2017.json"))
-    return owner, place, name, build(name, root, LABEL_SETS[place])
+    return owner, root_name, name, build(name, root, LABEL_SETS[root_name])
 
 
 def built(output, owner):
@@ -60,27 +60,29 @@ def built(output, owner):
 
 def test_each_single_object_is_a_record_and_crowds_are_rejected(case):
     owner, _, _, output = case
-    single = [number for number, found in owner.anns.items() if not found["iscrowd"]]
-    crowds = [number for number, found in owner.anns.items() if found["iscrowd"]]
+    single = [number for number, annotation in owner.anns.items() if not annotation["iscrowd"]]
+    crowds = [number for number, annotation in owner.anns.items() if annotation["iscrowd"]]
     asked = [int(region["region_id"]) for _, region, _ in built(output, owner)]
     assert sorted(asked) == sorted(single)
     assert crowds
     assert output.ledger()
-    rejected = [found for found in output.rejected() if found[0] == "annotation"]
+    rejected = [item for item in output.rejected() if item[0] == "annotation"]
     assert rejected == sorted(("annotation", str(number), "crowd") for number in crowds)
 
 
 def test_records_tell_what_they_are_scored_by(case):
-    owner, place, name, output = case
+    owner, root_name, name, output = case
     ordered = [owner.cats[number]["name"] for number in sorted(owner.cats)]
-    assert len(ordered) == {"tinycoco": 80, "sample_world": 15}[place]
+    assert len(ordered) == {"tinycoco": 80, "sample_world": 15}[root_name]
     wordings: Counter[str] = Counter()
     for row, region, annotation in built(output, owner):
         category = owner.cats[annotation["category_id"]]["name"]
         question, answer = (message["content"] for message in row["messages"])
         assert question.startswith("<image>\n")
         assert question.count("<region1>") == 1
-        assert question.endswith(f" Answer the question using {LABEL_SETS[place]} category names.")
+        assert question.endswith(
+            f" Answer the question using {LABEL_SETS[root_name]} category names."
+        )
         assert answer == region["category"] == category
         assert row["evaluation"] == {
             "item_id": str(annotation["id"]),
@@ -112,13 +114,13 @@ def test_masks_are_as_annotated_or_worse(case):
             assert region["mask"] is None
             continue
         counts = region["mask"]["counts"].encode()
-        found = rle.decode({"size": region["mask"]["size"], "counts": counts}).astype(bool)
-        assert np.array_equal(found, worse(expected, RECIPES[name]))
-        changed += not np.array_equal(found, expected)
+        mask = rle.decode({"size": region["mask"]["size"], "counts": counts}).astype(bool)
+        assert np.array_equal(mask, worse(expected, RECIPES[name]))
+        changed += not np.array_equal(mask, expected)
         if RECIPES[name] == "dilated":
-            assert not (expected & ~found).any()
+            assert not (expected & ~mask).any()
         if RECIPES[name] == "eroded":
-            assert not (found & ~expected).any()
+            assert not (mask & ~expected).any()
     assert bool(changed) == (name != "eval_coco")
 
 
@@ -138,9 +140,9 @@ def worse(pixels, worsening):
 def test_the_output_is_sound_and_opens(case, tmp_path):
     _, _, name, output = case
     assert verify(str(output.folder)).problems == []
-    found = load_dataset(str(output.folder), name, cache_dir=str(tmp_path))
-    assert found["val"].num_rows == len(output.rows())
-    assert found["val"][0]["evaluation"]["references"]
+    opened = load_dataset(str(output.folder), name, cache_dir=str(tmp_path))
+    assert opened["val"].num_rows == len(output.rows())
+    assert opened["val"][0]["evaluation"]["references"]
 
 
 def test_parts_change_nothing(tinycoco, build, in_parts):

@@ -39,7 +39,7 @@ def corners(bbox):
 
 
 @dataclass(frozen=True)
-class Said:
+class Sentence:
     image: int
     text: str
     box: tuple[float, ...]  # xyxy
@@ -48,15 +48,15 @@ class Said:
 class SecondReader:
     """The sentences of each split, and the detections that are good enough, by image."""
 
-    def __init__(self, said: dict[str, list[Said]], sizes, detections, names) -> None:
-        self.said, self.sizes, self.names = said, sizes, names
+    def __init__(self, sentences: dict[str, list[Sentence]], sizes, detections, names) -> None:
+        self.sentences, self.sizes, self.names = sentences, sizes, names
         by_image = defaultdict(list)
-        for found in detections:
-            by_image[found["image_id"]].append(found)
+        for detection in detections:
+            by_image[detection["image_id"]].append(detection)
         self.candidates = {}
         for number, several in by_image.items():
-            several.sort(key=lambda found: -found["score"])
-            good = [found for found in several if found["score"] >= 0.3]
+            several.sort(key=lambda detection: -detection["score"])
+            good = [detection for detection in several if detection["score"] >= 0.3]
             assert len(good) <= 30 or good[29]["score"] > good[30]["score"]
             self.candidates[number] = good[:30]
         self.detections = by_image
@@ -70,10 +70,10 @@ class SecondReader:
             return height - y1, x0, height - y0, x1
         return x0, y0, x1, y1
 
-    def check(self, row) -> tuple[Said, str]:
+    def check(self, row) -> tuple[Sentence, str]:
         """Find a record's sentence and candidates in the owners' files; return it and its group."""
         image = int(row["id"].split("/")[2])
-        found, listed = row["evaluation"], row["regions"]
+        evaluation, listed = row["evaluation"], row["regions"]
         request, answer = (message["content"] for message in row["messages"])
         (text,) = re.findall(r'fits "(.*)"\? Answer the question using the temp', request)
         expected = [
@@ -97,30 +97,30 @@ class SecondReader:
         assert request.count("[") == len(listed) + 1  # and [x] in the template
         for number in range(1, len(listed) + 1):
             assert f"[{number}] <region{number}>" in request
-        assert found["choices"] == [f"Region [{k}]" for k in range(1, len(listed) + 1)]
-        assert answer == found["choices"][found["label"]]
-        (said,) = {
+        assert evaluation["choices"] == [f"Region [{k}]" for k in range(1, len(listed) + 1)]
+        assert answer == evaluation["choices"][evaluation["label"]]
+        (sentence,) = {
             one
-            for one in self.said[row["split"]]
+            for one in self.sentences[row["split"]]
             if (one.image, one.text) == (image, text) and self.explains(one, row)
         }
-        return said, found["group"]
+        return sentence, evaluation["group"]
 
-    def explains(self, said: Said, row) -> bool:
+    def explains(self, sentence: Sentence, row) -> bool:
         """Tell whether a record's right answers are those of a sentence about a box."""
-        meant = self.upright(said.box, said.image, row)
+        meant = self.upright(sentence.box, sentence.image, row)
         shared = [iou(region["bbox"], meant) for region in row["regions"]]
         assert all(abs(one - 0.5) > 1e-5 for one in shared)
         right = [f"Region [{k}]" for k, one in enumerate(shared, start=1) if one > 0.5]
-        found = row["evaluation"]
-        if found["references"] != right or max(shared) > shared[found["label"]] + 1e-9:
+        evaluation = row["evaluation"]
+        if evaluation["references"] != right or max(shared) > shared[evaluation["label"]] + 1e-9:
             return False
         hit = any(
             one > 0.5 and region["score"] is not None
             for one, region in zip(shared, row["regions"], strict=True)
         )
         added = [region for region in row["regions"] if region["score"] is None]
-        assert found["group"] == ("detected" if hit else "ground_truth_added")
+        assert evaluation["group"] == ("detected" if hit else "ground_truth_added")
         assert len(added) == (0 if hit else 1)
         assert not added or added[0]["bbox"] == pytest.approx(meant, abs=PIXELS, rel=0)
         return True
@@ -142,22 +142,22 @@ def build(tmp_path_factory, output_of):
 
 
 @pytest.fixture(scope="module")
-def drawn(sample_world, build):
+def sample_case(sample_world, build):
     """The sample world's files, as a second reader sees them, and what is built of them."""
     folder = sample_world / "refcocog"
     instances = json.loads((folder / "instances.json").read_bytes())
     boxes = {item["id"]: corners(item["bbox"]) for item in instances["annotations"]}
-    said = defaultdict(list)
+    sentences = defaultdict(list)
     for ref in pickle.loads((folder / "refs(umd).p").read_bytes(), encoding="utf-8"):
         for sentence in ref["sentences"]:
-            one = Said(ref["image_id"], sentence["sent"], boxes[ref["ann_id"]])
-            said[ref["split"]].append(one)
+            one = Sentence(ref["image_id"], sentence["sent"], boxes[ref["ann_id"]])
+            sentences[ref["split"]].append(one)
     paths = {
         "detections": str(folder / "detections.json"),
         "detection_names": str(folder / "instances.json"),
     }
     reader = SecondReader(
-        said,
+        sentences,
         {image["id"]: (image["width"], image["height"]) for image in instances["images"]},
         json.loads((folder / "detections.json").read_bytes()),
         {category["id"]: category["name"] for category in instances["categories"]},
@@ -171,21 +171,21 @@ def real(samples, tmp_path_factory, build):
     root = tmp_path_factory.mktemp("refcocog")
     file = samples / "refcoco" / "minigpt4_eval" / "refcocog_val.json"
     records = json.loads(file.read_bytes())
-    said = [
-        Said(int(one["img_id"].split("_")[2]), one["sents"], corners(one["bbox"]))
+    sentences = [
+        Sentence(int(one["img_id"].split("_")[2]), one["sents"], corners(one["bbox"]))
         for one in records
     ]
     folder = root / "coco" / "train2014"
     folder.mkdir(parents=True)
     sizes = {}
-    for one, record in zip(said, records, strict=True):
+    for one, record in zip(sentences, records, strict=True):
         sizes[one.image] = record["width"], record["height"]
     for number, size in sizes.items():
         Image.new("L", size).save(folder / f"COCO_train2014_{number:012}.jpg")
-    detections = list(made_up(said, sizes))
+    detections = list(made_up(sentences, sizes))
     (root / "boxes.json").write_text(json.dumps(detections), encoding="utf-8")
     (root / "names.txt").write_text("thing\nstuff\n", encoding="utf-8")
-    reader = SecondReader({"val": said}, sizes, detections, {1: "thing", 2: "stuff"})
+    reader = SecondReader({"val": sentences}, sizes, detections, {1: "thing", 2: "stuff"})
     paths = {
         "val": str(file),
         "detections": str(root / "boxes.json"),
@@ -194,10 +194,10 @@ def real(samples, tmp_path_factory, build):
     return reader, root, paths, build(root, splits=["val"], paths=paths)
 
 
-def made_up(said, sizes):
+def made_up(sentences, sizes):
     """Yield detections: two of three true boxes, shaken, some of them twice, and others."""
     draw = random.Random(0)
-    for image, box in sorted({(one.image, one.box) for one in said}):
+    for image, box in sorted({(one.image, one.box) for one in sentences}):
         x0, y0, x1, y1 = box
         for _ in range(draw.choice([0, 1, 1, 2])):
             shake = draw.choice([0, 0.05, 0.4])
@@ -216,22 +216,22 @@ def detection(image, box, draw):
     return {"image_id": image, "category_id": draw.choice([1, 2]), "bbox": bbox, "score": score}
 
 
-def test_the_sample_worlds_records_are_the_owners(drawn):
-    reader, _, output = drawn
-    found: dict[str, Counter[Said]] = defaultdict(Counter)
+def test_the_sample_worlds_records_are_the_owners(sample_case):
+    reader, _, output = sample_case
+    matched: dict[str, Counter[Sentence]] = defaultdict(Counter)
     groups: Counter[tuple[str, str]] = Counter()
     for row in output.rows():
-        said, group = reader.check(row)
-        found[row["split"]][said] += 1
+        sentence, group = reader.check(row)
+        matched[row["split"]][sentence] += 1
         groups[row["split"], group] += 1
-    assert found == {split: Counter(reader.said[split]) for split in ("val", "test")}
+    assert matched == {split: Counter(reader.sentences[split]) for split in ("val", "test")}
     assert len(groups) == 4  # both groups in both splits
     assert max(len(row["regions"]) for row in output.rows()) == 31
     assert min(len(row["regions"]) for row in output.rows()) == 1
 
 
-def test_the_sample_worlds_ids_are_those_of_sentences(drawn, sample_world):
-    _, _, output = drawn
+def test_the_sample_worlds_ids_are_those_of_sentences(sample_case, sample_world):
+    _, _, output = sample_case
     refs = pickle.loads((sample_world / "refcocog" / "refs(umd).p").read_bytes(), encoding="utf-8")
     texts = {
         f"{ref['ref_id']}/{sentence['sent_id']}": sentence["sent"]
@@ -246,15 +246,15 @@ def test_the_sample_worlds_ids_are_those_of_sentences(drawn, sample_world):
         assert f'"{texts[item_id]}"' in row["messages"][0]["content"]
 
 
-def test_the_sample_worlds_books_balance(drawn):
-    reader, _, output = drawn
+def test_the_sample_worlds_books_balance(sample_case):
+    reader, _, output = sample_case
     ledger = output.ledger()
     assert {key for key, number in output.booked(ledger, "rejected").items() if number} == {
         ("annotation", "not_used")  # boxes for which a detection stands
     }
     for split in ("val", "test"):
-        images = {one.image for one in reader.said[split]}
-        meant = {(one.image, one.box) for one in reader.said[split]}
+        images = {one.image for one in reader.sentences[split]}
+        meant = {(one.image, one.box) for one in reader.sentences[split]}
         stages = ledger.sources["refcocog"][split]
         read = stages["read"]["annotation"]
         taken = sum(len(reader.candidates.get(image, [])) for image in images)
@@ -263,30 +263,32 @@ def test_the_sample_worlds_books_balance(drawn):
         assert read.rejected == {}
         sentences = stages["write"]["sentence"]
         assert (
-            sentences.kept == len(reader.said[split]) == output.manifest().rows("refcocog", split)
+            sentences.kept
+            == len(reader.sentences[split])
+            == output.manifest().rows("refcocog", split)
         )
 
 
 def test_parts_change_nothing_and_the_output_is_sound(
-    drawn, sample_world, build, in_parts, tmp_path
+    sample_case, sample_world, build, in_parts, tmp_path
 ):
-    _, paths, output = drawn
+    _, paths, output = sample_case
     assert build(sample_world, in_parts, paths=paths).digests() == output.digests()
     assert verify(str(output.folder)).problems == []
-    found = load_dataset(str(output.folder), "eval_rec", cache_dir=str(tmp_path))
-    assert found["val"].num_rows + found["test"].num_rows == len(output.rows())
+    opened = load_dataset(str(output.folder), "eval_rec", cache_dir=str(tmp_path))
+    assert opened["val"].num_rows + opened["test"].num_rows == len(output.rows())
 
 
 def test_the_real_sentences_of_refcocog_val(real):
     reader, _, _, output = real
-    found: Counter[Said] = Counter()
+    matched: Counter[Sentence] = Counter()
     groups: Counter[str] = Counter()
     for row in output.rows():
-        said, group = reader.check(row)
-        found[said] += 1
+        sentence, group = reader.check(row)
+        matched[sentence] += 1
         groups[group] += 1
-    assert found.total() == SENTENCES
-    assert found == Counter(reader.said["val"])
+    assert matched.total() == SENTENCES
+    assert matched == Counter(reader.sentences["val"])
     assert min(groups["detected"], groups["ground_truth_added"]) > 1_000
 
 

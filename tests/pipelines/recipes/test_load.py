@@ -24,9 +24,9 @@ def own_recipe(folder: Path, **changes) -> str:
 def test_a_recipe_of_ones_own(sample_world, command_line, output_of, tmp_path):
     output = tmp_path / "output"
     where = ("--data-root", sample_world, "--output", output)
-    found = command_line("build", "--recipe", own_recipe(tmp_path, per_image=2), *where)
-    assert found.returncode == 0, found.stderr
-    assert f'data = load_dataset("{output}", "mine")\n' in found.stdout
+    done = command_line("build", "--recipe", own_recipe(tmp_path, per_image=2), *where)
+    assert done.returncode == 0, done.stderr
+    assert f'data = load_dataset("{output}", "mine")\n' in done.stdout
     rows = output_of(output).rows()
     assert len(load_dataset(str(output), "mine", split="train")) == len(rows)
     assert max(len(row["regions"]) for row in rows) == 2
@@ -64,11 +64,11 @@ def test_a_recipe_that_cannot_be_is_one_line(
     sample_world, command_line, tmp_path, changes, message
 ):
     where = ("--data-root", sample_world, "--output", tmp_path / "output")
-    found = command_line("build", "--recipe", own_recipe(tmp_path, **changes), *where)
-    assert found.returncode == 1
-    assert "Traceback" not in found.stderr
+    done = command_line("build", "--recipe", own_recipe(tmp_path, **changes), *where)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
     with pytest.raises(UsageError, match=message):
-        raise UsageError(found.stderr.splitlines()[-1])
+        raise UsageError(done.stderr.splitlines()[-1])
 
 
 @pytest.mark.parametrize(
@@ -114,15 +114,15 @@ def test_a_cap_can_be_lifted(tmp_path):
 
 
 def test_what_a_file_says_stands_unless_a_flag_says_otherwise(tmp_path):
-    own = {"name": "coco", "annotations": "x", "images": "y", "label_set": "W", "split": "val"}
+    source = {"name": "coco", "annotations": "x", "images": "y", "label_set": "W", "split": "val"}
     lists = {"pope": {"random": "/a", "popular": "/b"}}
-    stated = {"sources": [own], "guard_paths": lists}
-    found = recipe_of(tmp_path, **stated)
-    assert (found.sources[0].split, found.guard_paths) == ("val", lists)
+    stated = {"sources": [source], "guard_paths": lists}
+    recipe = recipe_of(tmp_path, **stated)
+    assert (recipe.sources[0].split, recipe.guard_paths) == ("val", lists)
     flags = ("--coco-split", "dev", "--path", "pope.popular=/c", "--path", "flickr30k.val=/d")
-    found = recipe_of(tmp_path, *flags, **stated)
-    assert found.sources[0].split == "dev"
-    assert found.guard_paths == {
+    recipe = recipe_of(tmp_path, *flags, **stated)
+    assert recipe.sources[0].split == "dev"
+    assert recipe.guard_paths == {
         "pope": {"random": "/a", "popular": "/c"},
         "flickr30k": {"val": "/d"},
     }

@@ -54,11 +54,11 @@ def built(sample_world, command_line, new_process, output_of, tmp_path_factory):
         if (name, *flags) not in done:
             output = tmp_path_factory.mktemp("output")
             where = ("--data-root", sample_world, "--output", output)
-            usual = [word.format(sample_world) for word in (BUILT | EVALUATED)[name]]
+            default_flags = [word.format(sample_world) for word in (BUILT | EVALUATED)[name]]
             run = new_process if "--workers" in flags else command_line
-            found = run("build", "--recipe", name, *usual, *where, *flags)
-            assert found.returncode == 0, found.stderr
-            done[(name, *flags)] = output_of(output), found.stdout
+            process = run("build", "--recipe", name, *default_flags, *where, *flags)
+            assert process.returncode == 0, process.stderr
+            done[(name, *flags)] = output_of(output), process.stdout
         return done[(name, *flags)]
 
     return build
@@ -202,12 +202,12 @@ def check_nothing_is_said_twice(row):
 
 
 def test_the_mix_of_llava_is_the_one_of_version_1_5(built):
-    (found,) = [
+    (mix_file,) = [
         item
         for item in built("regiongpt_finetune")[0].manifest().identity.inputs
         if (item.source, item.role) == ("llava", "train")
     ]
-    assert found.name == "llava_v1_5_mix665k.json"
+    assert mix_file.name == "llava_v1_5_mix665k.json"
     (other,) = [
         item
         for item in built("gpt4roi_stage2")[0].manifest().identity.inputs
@@ -233,7 +233,7 @@ def smallest(file: Path, source: str, number: int, refused: set[str]) -> tuple[s
         if region_id not in refused:
             key = brute_rank(0, "per_category", source, "train", item["image_id"], region_id)
             ranked[names[item["category_id"]]].append((key, region_id))
-    left = {name for found in ranked.values() for _, name in sorted(found)[:number]}
+    left = {name for regions in ranked.values() for _, name in sorted(regions)[:number]}
     return left, {name for name in names.values() if len(ranked[name]) < number}
 
 
@@ -241,8 +241,8 @@ def test_n_regions_of_each_category_by_source(sample_world, command_line, output
     caps = {"coco": 5, "lvis": 4}
     words = [word for name, cap in caps.items() for word in ("--per-category", f"{name}={cap}")]
     flags = ("--sources", ",".join(caps), "--data-root", sample_world, "--no-guard")
-    found = command_line("build", *flags, *words, *LABELS, "--output", tmp_path)
-    assert found.returncode == 0, found.stderr
+    process = command_line("build", *flags, *words, *LABELS, "--output", tmp_path)
+    assert process.returncode == 0, process.stderr
     output = output_of(tmp_path)
     lines = [
         json.loads(line)
@@ -273,8 +273,8 @@ def test_flags_overrule_a_recipe(sample_world, command_line, output_of, tmp_path
     flags = ("--recipe", "regiongpt_finetune", "--no-recapd", *LABELS, "--seed", "7")
     more = ("--per-category", "coco=all", "--no-merge", "--limit", "5", "--style", "regiongpt")
     where = ("--data-root", sample_world, "--output", tmp_path)
-    found = command_line("build", *flags, *more, *where)
-    assert found.returncode == 0, found.stderr
+    process = command_line("build", *flags, *more, *where)
+    assert process.returncode == 0, process.stderr
     stated = output_of(tmp_path).manifest().identity.recipe
     assert (stated["name"], stated["seed"], stated["limit"]) == ("regiongpt_finetune", 7, 5)
     caps = {source["name"]: source["per_category"] for source in stated["sources"]}
@@ -284,7 +284,7 @@ def test_flags_overrule_a_recipe(sample_world, command_line, output_of, tmp_path
 
 def test_the_finetuning_wants_detailed_captions(sample_world, command_line, tmp_path):
     where = ("--data-root", sample_world, "--output", tmp_path / "output")
-    found = command_line("build", "--recipe", "regiongpt_finetune", *LABELS, *where)
-    assert found.returncode == 1
-    assert "--recapd DIR, or leave them out with --no-recapd" in found.stderr
+    process = command_line("build", "--recipe", "regiongpt_finetune", *LABELS, *where)
+    assert process.returncode == 1
+    assert "--recapd DIR, or leave them out with --no-recapd" in process.stderr
     assert not (tmp_path / "output").exists()
