@@ -1,4 +1,4 @@
-"""Plan: what a build would read, found out before anything is written."""
+"""Plan: the files that a build would read, checked before anything is written."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

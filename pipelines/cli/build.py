@@ -27,18 +27,18 @@ def add_parser(commands: Commands) -> None:
         "build --sources coco --data-root /data --output /shards --workers 4",
         "build --recipe regiongpt_finetune --data-root /data --output /shards --recapd /recapd",
     )
-    inputs = parser.add_argument_group("what to read")
+    inputs = parser.add_argument_group("inputs")
     _add_mix(inputs)
     add_input_flags(inputs)
     _add_detections(inputs)
     _add_captions(inputs)
     add_guard_flags(inputs)
     _add_coco(inputs)
-    records = parser.add_argument_group("what to make of it")
+    records = parser.add_argument_group("records")
     _add_records(records)
     _add_regions(records)
     _add_wordings(records)
-    _add_output(parser.add_argument_group("where and how"))
+    _add_output(parser.add_argument_group("output and run"))
 
 
 def run(args: Namespace) -> int:
@@ -96,7 +96,7 @@ def _add_detections(group: Group) -> None:
         action="append",
         default=[],
         metavar="SOURCE=FILE",
-        help="boxes of a detector for a source, as COCO's results; may be repeated",
+        help="boxes of a detector for a source, in COCO's format of results; may be repeated",
     )
     group.add_argument(
         "--detection-names",
@@ -144,7 +144,7 @@ def _add_records(group: Group) -> None:
     group.add_argument(
         "--merge",
         action=argparse.BooleanOptionalAction,
-        help="an image's tasks of one source share conversations (default: they do not)",
+        help="an image's tasks of one source share conversations (default: off)",
     )
 
 
@@ -202,7 +202,7 @@ def _add_output(group: Group) -> None:
         "--images", choices=("embed", "reference"), help="pictures or their paths (default: embed)"
     )
     group.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="processes of a local run"
+        "--workers", type=int, default=1, metavar="N", help="number of processes of a local run"
     )
     group.add_argument("--runner", default="local", metavar="NAME", help="a Beam runner")
     add_shard_flags(group)

@@ -1,4 +1,4 @@
-"""The recipe that the flags of `build` come to, with or without a named recipe."""
+"""The recipe of a build, made of its flags and of the recipe that they name, if any."""
 
 from argparse import Namespace
 from collections.abc import Mapping, Sequence

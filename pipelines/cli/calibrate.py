@@ -20,7 +20,9 @@ def add_parser(commands: Commands) -> None:
         "Find the CLIP similarity that tells captions of a crop from captions of another one.",
         "calibrate /recapd --clip-model ViT-L-14 --clip-weights openai --to calibration.json",
     )
-    parser.add_argument("output", metavar="OUTPUT", help="of `recap`, best with --no-filter")
+    parser.add_argument(
+        "output", metavar="OUTPUT", help="an output of `recap`, best made with --no-filter"
+    )
     parser.add_argument(
         "--to", required=True, metavar="FILE", help="JSON for `recap --calibration`; a .png beside"
     )
@@ -28,10 +30,14 @@ def add_parser(commands: Commands) -> None:
         "--false-accept",
         type=float,
         metavar="SHARE",
-        help="of foreign captions that may pass; default: as few errors of both kinds as can be",
+        help="share of foreign captions that may pass; default: the fewest errors of both kinds",
     )
     parser.add_argument(
-        "--pairs", type=int, default=2000, metavar="N", help="at most (default: %(default)s)"
+        "--pairs",
+        type=int,
+        default=2000,
+        metavar="N",
+        help="pairs of each kind, at most (default: %(default)s)",
     )
     add_clip_flags(parser)
     parser.add_argument("--seed", type=int, default=0)

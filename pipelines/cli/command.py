@@ -41,7 +41,7 @@ def add_command(
 
 
 def add_input_flags(group: Group) -> None:
-    """Declare the flags that name the places of sources."""
+    """Declare the flags that name the files and folders of sources."""
     group.add_argument(
         "--data-root", default=".", metavar="DIR", help="where the owners' files lie"
     )
@@ -59,7 +59,7 @@ def add_guard_flags(group: Group) -> None:
     group.add_argument(
         "--guard",
         action=argparse.BooleanOptionalAction,
-        help="keep pictures that evaluations are done on out of splits to train on (default: do)",
+        help="keep pictures that evaluations are done on out of splits to train on (default: on)",
     )
     group.add_argument(
         "--require-guard", action="store_true", help="stop where a list of such pictures is missing"
@@ -78,7 +78,7 @@ def add_shard_flags(group: Group) -> None:
     group.add_argument(
         "--rebuild",
         action="store_true",
-        help="replace what was written into the output, by this recipe or another; captions too",
+        help="replace the shards of the output, whichever recipe wrote them; captions too",
     )
 
 
@@ -88,11 +88,14 @@ def add_clip_flags(group: Group) -> None:
         "--clip-model",
         default="small",
         metavar="NAME",
-        help="of open_clip; `small` is our own, for drawn shapes only",
+        help="a model of open_clip; `small` is our own, for drawn shapes only",
     )
     group.add_argument(
         "--clip-weights", default="", metavar="NAME", help="open_clip's tag, or a file"
     )
     group.add_argument(
-        "--device", default="", metavar="NAME", help="e.g. cuda; default: what is there"
+        "--device",
+        default="",
+        metavar="NAME",
+        help="torch's device, e.g. cuda; default: a GPU if any",
     )

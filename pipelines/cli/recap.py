@@ -36,15 +36,13 @@ def add_parser(commands: Commands) -> None:
         "recap --source v3det --data-root /data --output /recapd "
         "--serve Qwen/Qwen2.5-VL-7B-Instruct --vllm /opt/vllm/bin/python --no-filter",
     )
-    _add_inputs(parser.add_argument_group("what to caption"))
-    captioner = parser.add_argument_group("who captions")
+    _add_inputs(parser.add_argument_group("inputs"))
+    captioner = parser.add_argument_group("captioner")
     _add_captioner(captioner)
     _add_server(captioner)
-    _add_prompts(parser.add_argument_group("how it is asked"))
-    _add_filter(
-        parser.add_argument_group("which captions are kept; one of the first four is needed")
-    )
-    out = parser.add_argument_group("where and how")
+    _add_prompts(parser.add_argument_group("prompts"))
+    _add_filter(parser.add_argument_group("filter; one of its first four flags is needed"))
+    out = parser.add_argument_group("output and run")
     out.add_argument("--output", required=True, metavar="DIR", help="local; also keeps the journal")
     add_shard_flags(out)
     out.add_argument(
@@ -122,7 +120,7 @@ def _print_estimate(
 
 
 def _add_inputs(group: Group) -> None:
-    group.add_argument("--source", required=True, metavar="NAME", help="one with class names")
+    group.add_argument("--source", required=True, metavar="NAME", help="a source with class names")
     add_input_flags(group)
     add_guard_flags(group)
     group.add_argument("--label-set", metavar="NAME", help="the name of its categories as a set")
@@ -145,12 +143,12 @@ def _add_captioner(group: Group) -> None:
         action="append",
         default=[],
         metavar="URL",
-        help="of a server, e.g. http://gpu:8000/v1; may be repeated",
+        help="base URL of a server, e.g. http://gpu:8000/v1; may be repeated",
     )
     group.add_argument(
         "--model",
         metavar="NAME",
-        help="the name that the server calls it by; default with --serve: MODEL",
+        help="the server's name for the model; default with --serve: MODEL",
     )
     group.add_argument(
         "--api-key-env",
@@ -178,10 +176,18 @@ def _add_server(group: Group) -> None:
         help="for --serve: vLLM's flags, e.g. --serve-args='--max-model-len 8192'",
     )
     group.add_argument(
-        "--concurrency", type=int, default=64, metavar="N", help="calls in flight, at most"
+        "--concurrency",
+        type=int,
+        default=64,
+        metavar="N",
+        help="calls in flight, at most (default: %(default)s)",
     )
     group.add_argument(
-        "--timeout", type=float, default=120.0, metavar="SECONDS", help="of one call"
+        "--timeout",
+        type=float,
+        default=120.0,
+        metavar="SECONDS",
+        help="time limit of one call",
     )
     group.add_argument(
         "--patience",
@@ -225,12 +231,20 @@ def _add_prompts(group: Group) -> None:
         help="picture shown around each crop, as a share of its sides (default: 0)",
     )
     group.add_argument(
-        "--max-pixels", type=int, metavar="N", help="of a picture that is sent (default: 262144)"
+        "--max-pixels",
+        type=int,
+        metavar="N",
+        help="pixels of a picture sent, at most (default: 262144)",
     )
 
 
 def _add_filter(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument("--threshold", type=float, metavar="S", help="mean CLIP similarity")
+    group.add_argument(
+        "--threshold",
+        type=float,
+        metavar="S",
+        help="mean CLIP similarity that a caption must reach",
+    )
     group.add_argument("--calibration", metavar="FILE", help="a file that `calibrate` wrote")
     group.add_argument("--no-filter", action="store_true", help="keep all, score none")
     group.add_argument(

@@ -1,4 +1,4 @@
-"""The recipe that the flags of `recap` come to, and the scorer that its filter names."""
+"""The recipe of a `recap` run, made of its flags, and the scorer that its filter names."""
 
 from argparse import Namespace
 from collections.abc import Callable
@@ -27,7 +27,7 @@ OTHER_FLAGS = frozenset(
 
 
 def recipe_of(args: Namespace) -> tuple[RecapRecipe, Callable[[], Scorer] | None]:
-    """Return the recipe, and what makes its scorer; None: captions are not scored.
+    """Return the recipe, and a function that makes its scorer; None: captions are not scored.
 
     Raises:
         UsageError: a flag cannot be used; says which.
@@ -56,7 +56,7 @@ def recipe_of(args: Namespace) -> tuple[RecapRecipe, Callable[[], Scorer] | None
 
 
 def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
-    """Return the filter; its scorer is loaded once to learn what it is called."""
+    """Return the filter, and a function that makes its scorer; it is loaded once for its name."""
     given = (args.threshold, args.calibration, args.no_filter or None, args.refilter)
     if sum(value is not None for value in given) != 1:
         raise UsageError(

@@ -23,13 +23,25 @@ def add_parser(commands: Commands) -> None:
         "wordings --set recap_region --count 10 --endpoint http://localhost:8000/v1 --model NAME "
         "--output mine.yaml",
     )
-    parser.add_argument("--set", required=True, metavar="SET", help="a set, see `prompts/`")
-    parser.add_argument("--count", type=int, default=10, metavar="N", help="default: %(default)s")
-    parser.add_argument("--endpoint", required=True, metavar="URL", help="of the OpenAI protocol")
     parser.add_argument(
-        "--model", required=True, metavar="NAME", help="the name that the server calls it by"
+        "--set", required=True, metavar="SET", help="name of a set of wordings, see `prompts/`"
     )
-    parser.add_argument("--output", metavar="FILE", help="its other sets stay; default: printed")
+    parser.add_argument(
+        "--count",
+        type=int,
+        default=10,
+        metavar="N",
+        help="number of wordings (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--endpoint", required=True, metavar="URL", help="of a server of the OpenAI protocol"
+    )
+    parser.add_argument(
+        "--model", required=True, metavar="NAME", help="the server's name for the model"
+    )
+    parser.add_argument(
+        "--output", metavar="FILE", help="file to write, whose other sets stay; default: print"
+    )
 
 
 def run(args: Namespace) -> int:

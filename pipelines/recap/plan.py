@@ -35,7 +35,7 @@ def make_recap_plan(recipe: RecapRecipe, root: str, output: str) -> Plan:
 
 
 def resolve_recap(recipe: RecapRecipe) -> ResolvedRecipe:
-    """Return what the recipe of a run comes to: detailed captions of the regions of its source.
+    """Return the recipe of a run with open values filled in; its one task is detailed captions.
 
     Raises:
         UsageError: the source is unknown, does not take what is stated, or has no class names.

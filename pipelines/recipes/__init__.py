@@ -6,5 +6,5 @@ FOLDER = Path(__file__).parent
 
 
 def recipe_names() -> list[str]:
-    """Return their names."""
+    """Return the names of those recipes, sorted."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))

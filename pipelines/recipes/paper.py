@@ -1,4 +1,4 @@
-"""What a paper says of a training mix, as its recipe repeats it."""
+"""Numbers that a paper gives of a training mix; a recipe repeats them for comparison."""
 
 from typing import Literal
 
@@ -8,18 +8,18 @@ ALL_SOURCES = "all"  # the mix as a whole, where a number is about it
 
 
 class Report(BaseModel):
-    """A number that a paper gives."""
+    """A number that a paper gives, e.g. 558,000 images of `llava_pretrain` in section 3.2."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    where: str  # in the paper
-    source: str  # of ours, or `ALL_SOURCES`
-    what: Literal["images", "regions", "sentences", "conversations"]  # of which it is the number
+    where: str  # the section or table of the paper
+    source: str  # the name of one of our sources, or `ALL_SOURCES`
+    what: Literal["images", "regions", "sentences", "conversations"]  # the things counted
     number: int = Field(ge=0)
 
 
 class Paper(BaseModel):
-    """What a paper says of the mix that a recipe follows."""
+    """A paper whose training mix a recipe follows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

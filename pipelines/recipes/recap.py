@@ -1,4 +1,4 @@
-"""What decides the captions of a RecapD run, and which of them are kept."""
+"""The recipe of a RecapD run: its source, its captioner and prompts, and its filter."""
 
 from typing import Literal, Self
 
@@ -10,11 +10,11 @@ from schemas.sample import Task
 
 CONFIG = "recapd"
 BUILTIN_MODEL = "regionforge-builtin-1"  # the name of our own captioner in provenance
-TASKS = (Task.REGION_DETAILED_CAPTION,)  # that the captions of a source are used for
+TASKS = (Task.REGION_DETAILED_CAPTION,)  # the use of the captions
 
 
 class Captioning(BaseModel):
-    """How captions are asked for; all of it goes into provenance and the journal's fingerprint."""
+    """Settings of the captioner and its prompts; the journal's fingerprint covers all of them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,11 +45,11 @@ class Captioning(BaseModel):
 
 
 class Filter(BaseModel):
-    """Which captions are kept."""
+    """The CLIP similarity that a caption must reach to be kept."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # Mean CLIP similarity that is needed; None: all are kept, unscored.
+    # Mean over the windows of a caption, -1 to 1; None: all captions are kept, unscored.
     threshold: float | None = Field(default=None, ge=-1, le=1)
     scorer: str = ""  # model and weights
 

@@ -1,4 +1,4 @@
-"""A recipe: which sources make a training mix, how they are asked about, and how many regions."""
+"""A recipe: the sources of a training mix, the style of its conversations, and its caps."""
 
 import re
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ _SPLIT = re.compile(r"\w+(\.\w+)*")  # the names that `datasets` takes, but for 
 
 
 class Recipe(BaseModel):
-    """All that decides what a build makes of its inputs; `resolve` returns what it comes to.
+    """All settings that decide what a build makes of its inputs; `resolve` fills in open ones.
 
     As YAML, with the fields of `SourceRequest` for each source:
 

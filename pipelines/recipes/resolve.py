@@ -1,4 +1,4 @@
-"""Resolve: what a recipe comes to, once all that it leaves open is spelled out."""
+"""Resolve: check a recipe against the data sets, and fill in the values that it leaves open."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _PER_SOURCE = {"sources", "per_category", "per_image"}  # spelled out for each s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedRecipe:
-    """A recipe that can be built, with what it leaves open spelled out."""
+    """A recipe that can be built, with the values that it leaves open filled in."""
 
     recipe: Recipe
     sources: tuple[SourceRequest, ...]  # the recipe's, with usual and general values filled in
@@ -32,7 +32,7 @@ class ResolvedRecipe:
     instruction: Instruction
 
     def sizing(self, source: str) -> Sizing:
-        """Return what decides the number of shards of a source's splits."""
+        """Return the settings that decide the number of shards of a source's splits."""
         (request,) = (request for request in self.sources if request.name == source)
         return Sizing(
             shard_bytes=self.recipe.shard_bytes,
@@ -51,7 +51,7 @@ class ResolvedRecipe:
 
 
 def resolve(recipe: Recipe) -> ResolvedRecipe:
-    """Return what the recipe of a build comes to.
+    """Return the recipe of a build with the values that it leaves open filled in.
 
     Raises:
         UsageError: a source, a task or a set of wordings is unknown, or the recipe states

@@ -1,4 +1,4 @@
-"""The tasks that a recipe uses a source for, and what must be there for them."""
+"""The tasks that a recipe uses a source for, and the inputs that they need."""
 
 from collections.abc import Collection
 

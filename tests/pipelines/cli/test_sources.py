@@ -17,8 +17,8 @@ def listed(sample_world, capsys) -> list[str]:
 
 
 def test_editions_are_listed_as_years_are(listed, sample_world):
-    line = listed.index("train mix665k")
-    assert listed[line + 1].split() == [
+    heading = listed.index("train mix665k")
+    assert listed[heading + 1].split() == [
         "found", "train", f"{sample_world}/llava/llava_v1_5_mix665k.json"
     ]  # fmt: skip
     assert "train instruct_150k" in listed
@@ -26,8 +26,8 @@ def test_editions_are_listed_as_years_are(listed, sample_world):
 
 
 def test_splits_that_are_read_where_asked_for_are_listed(listed, sample_world):
-    line = listed.index("test (read where it is asked for)")
-    lines = [line.split() for line in listed[line + 1 : line + 5]]
+    heading = listed.index("test (read where it is asked for)")
+    lines = [line.split() for line in listed[heading + 1 : heading + 5]]
     assert ["absent", "test_ids", f"{sample_world}/visual_genome/test_ids.txt", "(optional)"] in (
         lines
     )

@@ -43,3 +43,10 @@ def test_the_least_number_of_words():
 def test_what_is_refused(options):
     with pytest.raises(ValidationError, match=next(iter(options))):
         Recipe(sources=SOURCES, **options)
+
+
+def test_outputs_know_two_fields_by_their_first_names():
+    """Manifests and journals of earlier builds stay valid though the fields were renamed."""
+    identity = resolve(Recipe(sources=SOURCES, no_box_share=0.25, no_recapd=True)).identity()
+    assert (identity["without_boxes"], identity["without_recapd"]) == (0.25, True)
+    assert not identity.keys() & {"no_box_share", "no_recapd"}
