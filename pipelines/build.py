@@ -26,7 +26,7 @@ from transforms.subsample import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selected:
-    """What a recipe takes of its sources; every flow begins with that."""
+    """The images and regions that a recipe takes of its sources; every flow begins here."""
 
     stages: tuple[StageOutputs[Any], ...]
     facts: PCollection[SplitFacts]

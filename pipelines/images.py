@@ -99,7 +99,7 @@ class _Compose(StageDoFn[list[ScreenedImage], list[Draft]]):
         composed = [self._compose(image, self.ledgers) for image in element]
         drafts = [draft for draft in composed if draft is not None]
         yield drafts
-        self.progress.add(len(drafts))  # what is left to be written
+        self.progress.add(len(drafts))  # so many images are left to write
 
 
 @dataclass

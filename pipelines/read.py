@@ -1,9 +1,9 @@
 """Read: owners' annotation files to images with their annotations.
 
 Each split is read in as many parts as there are workers; every part passes once over the files.
-An annotation file that cannot be used is itself a rejected item: the other splits go on, and
-the build ends with an error that says what is wrong with it. Each part that fails says so, for it
-may be the only one.
+An annotation file that cannot be used is itself a rejected item: the other splits are read, and
+the build ends with an error that says what is wrong with the file. Every part that fails rejects
+the file, for it may be the only part that does.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -47,7 +47,7 @@ def parse(split: SplitInput) -> Iterator[Entry]:
 
 
 class ReadOutputs(NamedTuple):
-    """What reading gives on."""
+    """The outputs of reading."""
 
     stage: StageOutputs[list[SourceImage]]
     facts: PCollection[SplitFacts]

@@ -76,13 +76,13 @@ def accept_caption(text: str, finish: str) -> str:
         Rejected: it fails a check; the detail holds the text.
     """
     printable = text.encode("utf-8", "replace").decode()
-    spoken = after_thinking(printable)
-    if spoken is None:
+    answer = after_thinking(printable)
+    if answer is None:
         raise Rejected(Reason.CAPTION_CUT, f"thinks without coming to an end: {printable}")
     for reason, check in CHECKS.items():
-        if problem := check(spoken, finish):
+        if problem := check(answer, finish):
             raise Rejected(reason, f"{problem}: {printable}")
-    return clean(spoken)
+    return clean(answer)
 
 
 def after_thinking(text: str) -> str | None:
@@ -117,13 +117,13 @@ def _refusal(text: str, _: str) -> str:
 
 
 def _repetitive(text: str, _: str) -> str:
-    spoken = _unquoted(text)
-    words = _words(spoken)
-    sentences = Counter(" ".join(_words(sentence)) for sentence in _SENTENCE.split(spoken))
+    unquoted = _unquoted(text)
+    words = _words(unquoted)
+    sentences = Counter(" ".join(_words(sentence)) for sentence in _SENTENCE.split(unquoted))
     sentence, times = max(sentences.items(), key=lambda item: (item[1], item[0]))
     if times >= SAME_SENTENCE and " " in sentence:
         return f"says {times} times {sentence[:60]!r}"
-    if syllables := _SYLLABLES.search(spoken):
+    if syllables := _SYLLABLES.search(unquoted):
         return f"goes on with {syllables[1]!r}"
     for length in range(1, min(LONGEST_LOOP, len(words) // 2) + 1):
         if (loop := _loop(words, length)) is not None:
@@ -146,15 +146,15 @@ def _loop(words: list[str], length: int) -> list[str] | None:
 
 
 def _other_language(text: str, _: str) -> str:
-    spoken = _unquoted(text)
-    letters = [letter for letter in spoken if letter.isalpha()]
+    unquoted = _unquoted(text)
+    letters = [letter for letter in unquoted if letter.isalpha()]
     strange = sum(not _latin(letter) for letter in letters)
     if strange > OTHER_SCRIPTS * len(letters):
         return f"{strange} of {len(letters)} letters are of another script"
     # A capital inside a sentence begins a name: La Paz is no Spanish.
     lower = Counter(
         word.lower()
-        for sentence in _SENTENCE.split(spoken)
+        for sentence in _SENTENCE.split(unquoted)
         for index, word in enumerate(_WORD.findall(sentence))
         if index == 0 or word == word.lower()
     )

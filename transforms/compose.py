@@ -60,8 +60,8 @@ def _conversations(
     ordinals: Counter[str] = Counter()  # of the records of each task
     conversations = []
     for exchanges in talks:
-        spoken = {exchange.task for exchange in exchanges}
-        task = MULTI_TASK if len(spoken) > 1 else str(exchanges[0].task)
+        tasks_of_turns = {exchange.task for exchange in exchanges}
+        task = MULTI_TASK if len(tasks_of_turns) > 1 else str(exchanges[0].task)
         conversations.append(_record(screened, exchanges, instruction, task, ordinals[task]))
         ordinals[task] += 1
     used = {item for talk in talks for exchange in talk for item in exchange.items}

@@ -34,7 +34,7 @@ class StageLedger:
         self.count(origin, kind, "read", number)
 
     def kept(self, origin: Origin, kind: Kind, number: int = 1) -> None:
-        """Count items that go on."""
+        """Count items that the next stage reads."""
         self.count(origin, kind, "kept", number)
 
     def sampled_out(self, origin: Origin, kind: Kind, number: int = 1) -> None:
@@ -47,16 +47,16 @@ class StageLedger:
             self.read(origin, kind, number)
 
     def items_kept(self, origin: Origin, items: Sequence[Item]) -> None:
-        """Count items of several kinds that go on."""
+        """Count items of several kinds that the next stage reads."""
         for kind, number in kinds(items).items():
             self.kept(origin, kind, number)
 
     def repaired(self, origin: Origin, kind: Kind, repair: Repair) -> None:
-        """Count a kept item that was set right."""
+        """Count a repair of a kept item."""
         self.count(origin, kind, repaired_as(repair))
 
     def enter(self, rejection: Rejection) -> None:
-        """Record a rejection that is already made out."""
+        """Record a complete rejection."""
         self.count(rejection, rejection.kind, rejected_as(rejection.reason))
         self.rejections.append(rejection)
 
@@ -81,7 +81,7 @@ class StageLedger:
 
 
 class Ledgers(dict[Stage, StageLedger]):
-    """The ledgers of several stages, each opened when it is first asked for."""
+    """The ledgers of several stages, each opened when it is first used."""
 
     def __missing__(self, stage: Stage) -> StageLedger:
         """Open the ledger of a stage."""

@@ -1,9 +1,9 @@
 """The base of every stage: a stage yields results; its rejections and counts are delivered for it.
 
-A stage is a `StageDoFn` that writes one method, `results`. While that runs, it books what it reads,
-keeps and rejects in a ledger. The base class owns `process`, so no stage can forget to hand its
-rejections over. Rejections follow each element and counts follow the bundle, so a bundle that is
-tried again counts once.
+A stage is a `StageDoFn` with one method, `results`. It counts items, and rejects them, in the
+ledger of its stage. The base class owns `process`, so no stage can forget to hand its rejections
+over. Rejections follow each element and counts follow the bundle, so a bundle that is tried again
+counts once.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ _TYPES = convert_to_beam_types({_REJECTED: Rejection, _TALLY: tuple[TallyKey, in
 
 
 class StageOutputs(NamedTuple, Generic[Result]):
-    """What a stage gives on: results, the lines of rejected items, and counts to add up."""
+    """The outputs of a stage: its results, the items it rejects, and its counts to add up."""
 
     kept: PCollection[Result]
     rejected: PCollection[Rejection]
@@ -40,9 +40,9 @@ class StageOutputs(NamedTuple, Generic[Result]):
 
 
 class StageDoFn(beam.DoFn, Generic[Element, Result]):
-    """A DoFn with ledgers; subclasses write `results`, and set `stage` to the stage they are."""
+    """A DoFn with ledgers; subclasses define `results`."""
 
-    stage: ClassVar[Stage]
+    stage: ClassVar[Stage]  # of several, the last one: under its name progress is shown
 
     def start_bundle(self) -> None:
         """Open empty ledgers; an earlier attempt at the bundle leaves nothing behind."""
@@ -55,19 +55,22 @@ class StageDoFn(beam.DoFn, Generic[Element, Result]):
         return self.ledgers[self.stage]
 
     def results(self, element: Element, *args: Any, **side_inputs: Any) -> Iterator[Any]:
-        """Yield what becomes of an element: results, and values for outputs of other tags."""
+        """Yield the results of an element, and `TaggedOutput` values for further outputs.
+
+        Subclasses annotate it with real types, also of side inputs: Beam checks the joints.
+        """
         raise NotImplementedError
 
     @final
     def process(self, element: Element, *args: Any, **side_inputs: Any) -> Iterator[Any]:
-        """Yield the results, then the rejections that were booked on the way."""
+        """Yield the results of an element, then its rejections."""
         yield from self.results(element, *args, **side_inputs)
         for rejection in self.ledgers.take_rejections():
             yield TaggedOutput(_REJECTED, rejection)
 
     @final
     def finish_bundle(self) -> Iterator[TaggedOutput[str, WindowedValue]]:
-        """Yield the counts of the bundle, and rejections that no element was the occasion of."""
+        """Yield the counts of the bundle, and rejections outside any element."""
         self.progress.flush()
         for rejection in self.ledgers.take_rejections():
             yield TaggedOutput(_REJECTED, in_bundle(rejection))

@@ -21,7 +21,7 @@ COMPOSED = 500  # images of a split whose records are written to see how large t
 
 
 class SplitEstimate:
-    """What parsing one split shows, and composing some of its images."""
+    """The size of one split's output, estimated by parsing it and composing some of its images."""
 
     def __init__(self, split: SplitInput, plan: Plan) -> None:
         self.split = split
