@@ -26,10 +26,10 @@ SENTENCES = 4_896  # of RefCOCOg val
 OPTION = re.compile(r"Region \[(\d+)\]")
 
 
-def iou(one, other):
-    across = max(0, min(one[2], other[2]) - max(one[0], other[0]))
-    down = max(0, min(one[3], other[3]) - max(one[1], other[1]))
-    sizes = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (one, other)]
+def iou(box, other):
+    across = max(0, min(box[2], other[2]) - max(box[0], other[0]))
+    down = max(0, min(box[3], other[3]) - max(box[1], other[1]))
+    sizes = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (box, other)]
     return across * down / (sum(sizes) - across * down)
 
 
@@ -261,12 +261,8 @@ def test_the_sample_worlds_books_balance(sample_case):
         assert read.kept == len(meant) + taken
         assert read.sampled_out == read.read - read.kept > 0
         assert read.rejected == {}
-        sentences = stages["write"]["sentence"]
-        assert (
-            sentences.kept
-            == len(reader.sentences[split])
-            == output.manifest().rows("refcocog", split)
-        )
+        rows = output.manifest().rows("refcocog", split)
+        assert stages["write"]["sentence"].kept == len(reader.sentences[split]) == rows
 
 
 def test_parts_change_nothing_and_the_output_is_sound(

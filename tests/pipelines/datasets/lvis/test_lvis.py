@@ -100,9 +100,8 @@ def test_regions_lie_on_their_own_pictures(case):
     reader, output = case
     for row in output.rows():
         number = int(row["id"].split("/")[2])
-        assert {reader.kept[region["region_id"]]["image_id"] for region in row["regions"]} == {
-            number
-        }
+        items = [reader.kept[region["region_id"]] for region in row["regions"]]
+        assert {item["image_id"] for item in items} == {number}
         assert row["image"]["path"] == f"val2017/{number:012}.jpg"
         assert row["image"]["bytes"] == reader.pictures[number].read_bytes()
         image = reader.images[number]

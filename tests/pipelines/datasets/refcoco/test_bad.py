@@ -267,13 +267,8 @@ class Touch:
 
 def files(tmp_path):
     nested = b"]" * 10_000 + b"a" * 9_999 + b"."
-    repeating = (  # a list of sentences that many refs share
-        b"](}(\x8c\x09sentences]("
-        + b"K\x01" * 2_000
-        + b"eq\x00u"
-        + b"}(\x8c\x09sentencesh\x00u" * 500
-        + b"e."
-    )
+    first = b"}(\x8c\x09sentences](" + b"K\x01" * 2_000 + b"eq\x00u"
+    repeating = b"](" + first + b"}(\x8c\x09sentencesh\x00u" * 500 + b"e."  # all share its list
     return {
         "system": (pickle.dumps([Touch(tmp_path / "ran")], 2), "system"),
         "system, as Python 2 would": (pickle.dumps([Touch(tmp_path / "ran")], 0), "system"),

@@ -41,14 +41,14 @@ class SecondReader:
             box = (x, y, x + width, y + height)
             self.images[number] = record
             self.boxes[number].add(box)
-            said = record["img_id"], record["sents"]
+            pair = record["img_id"], record["sents"]
             if number not in there:
                 self.rejected["sentence", "image_rejected"] += 1
-            elif said in seen:
+            elif pair in seen:
                 self.rejected["sentence", "duplicate"] += 1
             else:
                 self.sentences[number][box, record["sents"]] += 1
-            seen.add(said)
+            seen.add(pair)
         self.repeats = len(self.records) - len(seen)
         missing = self.images.keys() - there
         self.rejected["image", "image_missing"] = len(missing)
@@ -134,12 +134,12 @@ def test_choices_point_at_the_box_the_sentence_is_about(output, reader):
             if not (match := re.fullmatch(r"Region \[(\d+)\]", answer)):
                 continue
             box = row["regions"][int(match[1]) - 1]["bbox"]
-            said = [
+            texts = [
                 text
                 for other, text in reader.sentences[number]
                 if box == pytest.approx(list(other), abs=PIXELS, rel=0)
             ]
-            assert any(f'"{text}"' in question for text in said)
+            assert any(f'"{text}"' in question for text in texts)
             choices += 1
     assert choices
 
@@ -240,9 +240,8 @@ def test_a_bad_record_is_rejected_alone(flat_file, build_source, changes, reason
     output = build_source("refcoco", root, request=write([*GOOD, GOOD[0] | changes]))
     sentences = [item[2] for item in output.rejected() if item[0] == "sentence"]
     assert sentences == [reason]
-    assert Counter(text for *_, text in captions(output)) == Counter(
-        record["sents"] for record in GOOD
-    )
+    good = Counter(record["sents"] for record in GOOD)
+    assert Counter(text for *_, text in captions(output)) == good
     output.ledger()
 
 
@@ -251,9 +250,7 @@ def test_a_size_that_differs_costs_the_same_sentence_in_any_order(flat_file, bui
     root, write = flat_file
     records = [*GOOD, GOOD[0] | {"height": 47}][::order]
     output = build_source("refcoco", root, request=write(records))
-    assert output.rejected() == [
-        ("sentence", "COCO_train2014_000000000007_0/1", "malformed"),
-    ]
+    assert output.rejected() == [("sentence", "COCO_train2014_000000000007_0/1", "malformed")]
 
 
 def test_one_box_of_two_refs_is_one_region(flat_file, build_source):
@@ -299,6 +296,5 @@ def test_from_the_command_line(flat_file, command_line, build_source, output_of)
     done = command_line(*words, "--path", f"refcoco.train={request['paths']['train']}")
     assert done.returncode == 0, done.stderr
     built = build_source("refcoco", root, request=request)
-    assert {row["id"] for row in output_of(root / "out").rows()} == {
-        row["id"] for row in built.rows()
-    }
+    ids = [{row["id"] for row in result.rows()} for result in (built, output_of(root / "out"))]
+    assert ids[0] == ids[1]
