@@ -1,1 +1,1 @@
-"""One file per subcommand; each has `run(args)`, which prints and returns the exit status."""
+"""The command line: one module per command, which declares its flags (`add_parser`) and runs it."""

@@ -81,7 +81,9 @@ def run(args: Namespace) -> int:
 
 def _add_mix(group: "argparse._ArgumentGroup") -> None:
     mix = group.add_mutually_exclusive_group(required=True)
-    mix.add_argument("--sources", dest="source_names", metavar="A,B", help="names, see `sources`")
+    mix.add_argument(
+        "--sources", dest="source_names", metavar="A,B", help="names of sources, see `sources`"
+    )
     mix.add_argument(
         "--recipe",
         metavar="NAME|FILE",
@@ -118,7 +120,9 @@ def _add_captions(group: Group) -> None:
 
 
 def _add_coco(group: Group) -> None:
-    group.add_argument("--coco-year", type=int, choices=(2014, 2017), help="default: 2017")
+    group.add_argument(
+        "--coco-year", type=int, choices=(2014, 2017), help="release of COCO (default: 2017)"
+    )
     group.add_argument("--coco-annotations", metavar="FILE", help="your own file in COCO's format")
     group.add_argument("--coco-images", metavar="DIR", help="the folder of that file's images")
     group.add_argument(
@@ -131,11 +135,17 @@ def _add_coco(group: Group) -> None:
         metavar="[SOURCE=]NAME",
         help="the name of a source's categories as a set, if not the name its owner gives them",
     )
-    group.add_argument("--limit", type=int, metavar="N", help="N images per split, by hash")
+    group.add_argument(
+        "--limit", type=int, metavar="N", help="take N images of each split, by hash"
+    )
 
 
 def _add_records(group: Group) -> None:
-    group.add_argument("--style", choices=list(Style), help=f"default: {Style.REGIONGPT}")
+    group.add_argument(
+        "--style",
+        choices=list(Style),
+        help=f"style of the conversations (default: {Style.REGIONGPT})",
+    )
     group.add_argument(
         "--mode",
         choices=list(InstructionMode),
@@ -155,7 +165,7 @@ def _add_regions(group: Group) -> None:
         action="append",
         default=[],
         metavar="[SOURCE=]N|all",
-        help="N regions of each category, by hash; may be repeated",
+        help="take N regions of each category, by hash; may be repeated",
     )
     group.add_argument(
         "--per-image",
@@ -163,11 +173,14 @@ def _add_regions(group: Group) -> None:
         action="append",
         default=[],
         metavar="[SOURCE=]N|all",
-        help="at most N regions of an image for phrases about them, and N for relationships, by "
-        "hash; may be repeated",
+        help="take at most N regions of an image for phrases about them, and N for relationships, "
+        "by hash; may be repeated",
     )
     group.add_argument(
-        "--min-words", type=int, metavar="N", help="no phrase about a region of fewer than N words"
+        "--min-words",
+        type=int,
+        metavar="N",
+        help="leave out phrases about regions of fewer than N words",
     )
     group.add_argument(
         "--rec-negatives",
@@ -191,15 +204,17 @@ def _add_wordings(group: Group) -> None:
         help="image captions follow the image alone, without a request",
     )
     group.add_argument(
-        "--wordings", metavar="FILE", help="YAML or JSON: sets of wordings of your own"
+        "--wordings", metavar="FILE", help="sets of wordings of your own, as YAML or JSON"
     )
-    group.add_argument("--seed", type=int, help="default: 0")
+    group.add_argument("--seed", type=int, help="number that varies the choices (default: 0)")
 
 
 def _add_output(group: Group) -> None:
-    group.add_argument("--output", required=True, metavar="DIR")
+    group.add_argument("--output", required=True, metavar="DIR", help="the folder to write into")
     group.add_argument(
-        "--images", choices=("embed", "reference"), help="pictures or their paths (default: embed)"
+        "--images",
+        choices=("embed", "reference"),
+        help="store pictures, or their paths (default: embed)",
     )
     group.add_argument(
         "--workers", type=int, default=1, metavar="N", help="number of processes of a local run"

@@ -40,7 +40,9 @@ def add_parser(commands: Commands) -> None:
         help="pairs of each kind, at most (default: %(default)s)",
     )
     add_clip_flags(parser)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--seed", type=int, default=0, help="number that varies the pairs (default: %(default)s)"
+    )
 
 
 def run(args: Namespace) -> int:

@@ -43,7 +43,10 @@ def add_command(
 def add_input_flags(group: Group) -> None:
     """Declare the flags that name the files and folders of sources."""
     group.add_argument(
-        "--data-root", default=".", metavar="DIR", help="where the owners' files lie"
+        "--data-root",
+        default=".",
+        metavar="DIR",
+        help="the folder of the owners' files (default: here)",
     )
     group.add_argument(
         "--path",
@@ -73,7 +76,7 @@ def add_shard_flags(group: Group) -> None:
         dest="shard_bytes",
         type=parse_size,
         metavar="SIZE",
-        help=f"e.g. 2GB (default: {DEFAULT_SHARD_SIZE})",
+        help=f"size of a shard, at most, e.g. 2GB (default: {DEFAULT_SHARD_SIZE})",
     )
     group.add_argument(
         "--rebuild",

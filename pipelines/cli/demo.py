@@ -14,7 +14,12 @@ def add_parser(commands: Commands) -> None:
         "Draw a small world, build it, caption it, verify it and show it.",
         "demo --output demo_output",
     )
-    parser.add_argument("--output", default="demo_output", metavar="DIR")
+    parser.add_argument(
+        "--output",
+        default="demo_output",
+        metavar="DIR",
+        help="the folder to write into (default: %(default)s)",
+    )
 
 
 def run(args: Namespace) -> int:

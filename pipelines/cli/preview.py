@@ -14,10 +14,21 @@ def add_parser(commands: Commands) -> None:
         "Show some records of a build, chosen by hash, in the terminal and as an HTML page.",
         "preview /shards -n 8 --html preview.html",
     )
-    parser.add_argument("output", metavar="OUTPUT")
-    parser.add_argument("-n", dest="count", type=int, default=8, metavar="N")
-    parser.add_argument("--config", metavar="NAME")
-    parser.add_argument("--split", metavar="NAME")
+    parser.add_argument("output", metavar="OUTPUT", help="the folder of a build")
+    parser.add_argument(
+        "-n",
+        dest="count",
+        type=int,
+        default=8,
+        metavar="N",
+        help="number of records (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--config", metavar="NAME", help="only records of this config, e.g. coco (default: of all)"
+    )
+    parser.add_argument(
+        "--split", metavar="NAME", help="only records of this split, e.g. train (default: of all)"
+    )
     parser.add_argument("--html", metavar="FILE", help="write an offline page with regions drawn")
     parser.add_argument("--image-root", metavar="DIR", help="the folder of referenced images")
 

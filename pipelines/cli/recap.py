@@ -43,7 +43,12 @@ def add_parser(commands: Commands) -> None:
     _add_prompts(parser.add_argument_group("prompts"))
     _add_filter(parser.add_argument_group("filter; one of its first four flags is needed"))
     out = parser.add_argument_group("output and run")
-    out.add_argument("--output", required=True, metavar="DIR", help="local; also keeps the journal")
+    out.add_argument(
+        "--output",
+        required=True,
+        metavar="DIR",
+        help="a local folder to write into; also keeps the journal",
+    )
     add_shard_flags(out)
     out.add_argument(
         "--dry-run", action="store_true", help="only say how many calls, tokens and hours it takes"
@@ -124,12 +129,16 @@ def _add_inputs(group: Group) -> None:
     add_input_flags(group)
     add_guard_flags(group)
     group.add_argument("--label-set", metavar="NAME", help="the name of its categories as a set")
-    group.add_argument("--limit", type=int, metavar="N", help="N images per split, by hash")
     group.add_argument(
-        "--per-category", type=int, metavar="N", help="N regions of each category, by hash"
+        "--limit", type=int, metavar="N", help="take N images of each split, by hash"
     )
-    group.add_argument("--per-image", type=int, metavar="N", help="N regions of an image, by hash")
-    group.add_argument("--seed", type=int, help="default: 0")
+    group.add_argument(
+        "--per-category", type=int, metavar="N", help="take N regions of each category, by hash"
+    )
+    group.add_argument(
+        "--per-image", type=int, metavar="N", help="take N regions of an image, by hash"
+    )
+    group.add_argument("--seed", type=int, help="number that varies the choices (default: 0)")
 
 
 def _add_captioner(group: Group) -> None:
@@ -213,11 +222,28 @@ def _add_prompts(group: Group) -> None:
         default=None,
         help="do not name the annotated class",
     )
-    group.add_argument("--wordings", metavar="FILE", help="YAML or JSON: wordings of your own")
-    group.add_argument("--temperature", type=float, metavar="T", help="default: 0.2")
-    group.add_argument("--top-p", type=float, metavar="P", help="default: 1")
-    group.add_argument("--global-tokens", type=int, metavar="N", help="default: 256")
-    group.add_argument("--region-tokens", type=int, metavar="N", help="default: 384")
+    group.add_argument("--wordings", metavar="FILE", help="wordings of your own, as YAML or JSON")
+    group.add_argument(
+        "--temperature", type=float, metavar="T", help="sampling temperature (default: 0.2)"
+    )
+    group.add_argument(
+        "--top-p",
+        type=float,
+        metavar="P",
+        help="nucleus sampling: probability covered (default: 1)",
+    )
+    group.add_argument(
+        "--global-tokens",
+        type=int,
+        metavar="N",
+        help="tokens of an image's caption, at most (default: 256)",
+    )
+    group.add_argument(
+        "--region-tokens",
+        type=int,
+        metavar="N",
+        help="tokens of a region's caption, at most (default: 384)",
+    )
     group.add_argument(
         "--seed-requests",
         action="store_true",
@@ -246,7 +272,7 @@ def _add_filter(group: "argparse._ArgumentGroup") -> None:
         help="mean CLIP similarity that a caption must reach",
     )
     group.add_argument("--calibration", metavar="FILE", help="a file that `calibrate` wrote")
-    group.add_argument("--no-filter", action="store_true", help="keep all, score none")
+    group.add_argument("--no-filter", action="store_true", help="keep all captions, score none")
     group.add_argument(
         "--refilter",
         type=float,

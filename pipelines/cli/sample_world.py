@@ -16,9 +16,16 @@ def add_parser(commands: Commands) -> None:
         "Draw pictures of coloured shapes, with annotations in the owners' formats.",
         "sample-world /tmp/world --size small",
     )
-    parser.add_argument("output", metavar="DIR")
-    parser.add_argument("--size", choices=("small", "medium", "large"), default="small")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("output", metavar="DIR", help="the folder to write into")
+    parser.add_argument(
+        "--size",
+        choices=("small", "medium", "large"),
+        default="small",
+        help="how many pictures to draw (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="number that varies the world (default: %(default)s)"
+    )
 
 
 def run(args: Namespace) -> int:

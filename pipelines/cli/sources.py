@@ -22,7 +22,9 @@ def add_parser(commands: Commands) -> None:
         "List the sources: which files are there, which are missing, and where to get them.",
         "sources --data-root /data",
     )
-    parser.add_argument("--data-root", required=True, metavar="DIR")
+    parser.add_argument(
+        "--data-root", required=True, metavar="DIR", help="the folder of the owners' files"
+    )
 
 
 def run(args: Namespace) -> int:

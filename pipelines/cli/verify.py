@@ -14,9 +14,17 @@ def add_parser(commands: Commands) -> None:
         "Re-read a whole build and name all that is wrong with it.",
         "verify /shards --workers 4",
     )
-    parser.add_argument("output", metavar="OUTPUT")
-    parser.add_argument("--workers", type=int, default=1, metavar="N")
-    parser.add_argument("--image-root", metavar="DIR", help="check referenced images too")
+    parser.add_argument("output", metavar="OUTPUT", help="the folder of a build")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="number of processes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--image-root", metavar="DIR", help="the folder of referenced images, to check them too"
+    )
 
 
 def run(args: Namespace) -> int:

@@ -20,12 +20,12 @@ def markup(content: str) -> Html:
 
 
 def element(kind: str, /, *children: str, **attributes: str | float) -> Html:
-    """Return an element.
+    """Return an HTML element: `element("b", "a < b", id="x")` is `<b id="x">a &lt; b</b>`.
 
     Args:
-        kind: its name.
-        children: markup or text.
-        attributes: by name; `class_` stands for `class`, `data_region` for `data-region`.
+        kind: name of the element.
+        children: markup or text inside the element.
+        attributes: values by name; `class_` stands for `class`, `data_region` for `data-region`.
     """
     pairs = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{markup(str(value))}"'

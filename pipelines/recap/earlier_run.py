@@ -1,8 +1,9 @@
 """The run that an output holds already: captions cost calls, so none are thrown away unasked.
 
 When a run has ended, digests of its journals and of the listing of its pictures are written down.
-`--refilter` asks nobody, so it first checks that all is as it was: else it would clear shards that
-it cannot rebuild. A picture that has changed and kept its size is noticed only as it is read. E.g.
+`--refilter` makes no calls, so it first checks that journals and pictures have not changed: else it
+would clear shards that it cannot rebuild. A picture that has changed and kept its size is noticed
+only as it is read. The digests, for example:
 
     {"recapd/train-07-9f86d081884c7d65.jsonl": "60303a...", "the pictures of train": "fcde2b..."}
 """

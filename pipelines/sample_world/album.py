@@ -39,9 +39,9 @@ def album(
     """Yield the pictures of a data set that draws its own.
 
     Args:
-        name: of the data set.
-        world: of which it is a part.
-        oddities: the planted oddity, by position.
+        name: name of the data set.
+        world: the sample world that the data set is a part of.
+        oddities: planted oddities by position.
         frames: widths and heights to choose from; pixels.
     """
     for position in range(album_size(world)):

@@ -74,6 +74,16 @@ def error_of(capsys) -> str:
     return str(line.removeprefix("error: "))
 
 
+def test_every_argument_has_a_help():
+    silent = [
+        (name, action.dest)
+        for name, parser in subparsers().items()
+        for action in parser._actions
+        if not action.help
+    ]
+    assert silent == []
+
+
 def test_the_commands_and_their_flags():
     flags = {
         name: {(action.option_strings or [action.dest])[-1] for action in parser._actions}
