@@ -6,8 +6,9 @@
     ComposeImage    attach    the captions of its regions are looked up
                     compose   it becomes a draft: its conversations
 
-A step is a pure function that counts and rejects in the ledger of its stage. A build runs the steps on workers,
-batch by batch; a dry run, and the estimate of `recap`, call them image by image in their process.
+A step is a pure function that counts and rejects in the ledger of its stage. A build runs the steps
+on workers, batch by batch; a dry run, and the estimate of `recap`, call them image by image in one
+process.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

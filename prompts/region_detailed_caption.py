@@ -1,6 +1,7 @@
 """The task `region_detailed_caption`: a detailed description of one region, written by a model.
 
-An image has one conversation, with a turn for each region that has a caption, in an order by hash. A region has a bare placeholder in RegionGPT style, and a name in GPT4RoI style, as in
+An image has one conversation, with a turn for each region that has a caption, in an order by hash.
+A region has a bare placeholder in RegionGPT style, and a name in GPT4RoI style, as in
 `region_caption`.
 """
 

@@ -1,9 +1,9 @@
 """The task `region_relationship`: a sentence about how one region relates to another.
 
 Both regions are bare placeholders; some wordings name the subject first, others the object. The
-answer is always told from the subject: "The man is riding the horse." A pair of regions is asked
-about once in a conversation: what else is said of it stands in further ones. Relationships of a
-region to itself, and predicates that make no sentence, are left unused.
+answer always begins with the subject: "The man is riding the horse." A conversation has one turn
+for a pair of regions; further relationships of the pair are in further conversations. Relationships
+of a region to itself, and predicates that make no sentence, are left unused.
 """
 
 import re

@@ -1,5 +1,5 @@
-"""What a record is: ids, geometry, text, reason codes, ledger, manifest and the Arrow schema.
+"""Records: ids, geometry, text, reason codes, ledger, manifest and the Arrow schema.
 
-This package is the ground both towers stand on. It imports none of ours, and neither Beam nor
-torch, so that a reader of shards needs nothing heavy.
+This package is the ground both towers stand on. It imports no other package of ours, and
+neither Beam nor torch, so that a reader of shards needs nothing heavy.
 """

@@ -88,7 +88,7 @@ def check_sources(recipe: Recipe) -> None:
 def spell_out(
     recipe: Recipe, source: SourceRequest, tasks: tuple[Task, ...] | None
 ) -> SourceRequest:
-    """Return a source with its tasks, and with what is stated for all sources or is usual."""
+    """Return a source with its tasks; open fields are the recipe's, or else the usual ones."""
     spec, own_file = dataset(source.name), source.annotations is not None
     usual = None if recipe.evaluation else spec.boxes_per_image.get(recipe.style)
     return source.model_copy(

@@ -64,7 +64,7 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
 
 
 class _Parser:
-    """One part of one split."""
+    """The parser of one part of a split."""
 
     def __init__(self, split: SplitInput, store: Store, file: QuestionFile) -> None:
         self._split = split

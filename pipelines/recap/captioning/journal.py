@@ -176,7 +176,7 @@ class Journal:
 
 @dataclass(frozen=True, slots=True)
 class ImageJournal:
-    """The part of a journal that is about one picture: other bytes of it need other answers."""
+    """The entries of a journal about one picture, known by its bytes: changed bytes have none."""
 
     journal: Journal
     picture: str  # digest of its bytes

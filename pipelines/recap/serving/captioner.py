@@ -18,7 +18,7 @@ class ServedCaptioner:
     """A captioner that asks a `Server`. A run that finds all answers in its journal starts none."""
 
     def __init__(self, make: Callable[[], OpenAICaptioner], server: Server) -> None:
-        """Prepare to ask, on the loop that is running; nothing is started yet."""
+        """Make the client, on the event loop that is running; the server is not started yet."""
         self._inner = make()
         self._server = server
         self._lost = asyncio.wrap_future(server.lost)
