@@ -4,6 +4,7 @@
 `captioning` holds requests, answers, journal and filter, and uses `clip` for scores and thresholds;
 `client` asks servers, and `serving` starts one.
 
-RegionGPT, section 3.3: first a caption of the whole image, then one of each region, given that
-caption and the region's class name; captions that CLIP finds unlike their crop are left out.
+The stages follow RegionGPT, section 3.3: the model first captions the whole image, and then each
+region, with the image's caption and the region's class name in the prompt. Captions whose CLIP
+similarity to the region's crop is too low are left out.
 """

@@ -1,7 +1,7 @@
-"""One shard of RecapD: images are captioned, scored, filtered, composed and written.
+"""The work on one shard of RecapD: caption, score, filter, compose and write its images.
 
-Answers and scores are in journals, so that a run that is killed in the middle of a shard goes on
-where it was.
+Answers and scores are kept in journals, so that a run that was killed in the middle of a shard
+can be repeated without repeating its calls.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,12 +35,12 @@ from transforms.progress import Progress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardJob:
-    """The part of the work on a shard that is the same for all shards of a run."""
+    """The options and tools for captioning a shard; all shards of a run share them."""
 
     recipe: RecapRecipe
     instruction: Instruction
-    fingerprint: str  # digest of what decides captions
-    retry_refused: bool  # ask once more what an earlier run was refused
+    fingerprint: str  # digest of the settings that decide captions
+    retry_refused: bool  # repeat requests that servers refused in an earlier run
     write: WriteOptions
     concurrent_images: int
     captioner: Captioner
@@ -54,14 +54,14 @@ def caption_shard(
     ledgers: Ledgers,
     run: Callable[[Any], Any],
 ) -> Shard:
-    """Caption the images of a shard and write it.
+    """Caption the images of a shard and write the shard.
 
     Args:
-        key: source, split, index and number of shards.
+        key: source and split, index of the shard, and number of shards.
         images: the images of the shard with the regions to caption, in any order.
-        job: the same for all shards of the run.
-        ledgers: of the stages caption, filter, compose and write.
-        run: runs a coroutine to its end, on the loop the captioner lives on.
+        job: the options and tools, the same for all shards of the run.
+        ledgers: the ledgers of the stages caption, filter, compose and write.
+        run: function that runs a coroutine to its end on the captioner's event loop.
     """
     ordered = sorted(images, key=lambda screened: shard_key(screened.image)[1])
     infos = [screened.image for screened in ordered]
@@ -133,7 +133,7 @@ def _draft(
 def _provenance(
     outcome: CaptionOutcome, scores: Scores | None, recipe: RecapRecipe
 ) -> CaptionProvenance:
-    """Return the model, and the sampling and prompts that would ask for the same captions again."""
+    """Return the model, sampling and prompts with which an image's captions were made."""
     captioning, accepted = recipe.captioning, outcome.accepted()
     whole = outcome.captions.global_caption
     sampling: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The channel for notices to a person while a run goes on."""
+"""The output of notices to the user during a run."""
 
 import sys
 

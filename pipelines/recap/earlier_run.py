@@ -1,9 +1,9 @@
-"""The run that an output holds already: captions cost calls, so none are thrown away unasked.
+"""The check of the earlier run in an output, so that no captions are lost by mistake.
 
-When a run has ended, digests of its journals and of the listing of its pictures are written down.
-`--refilter` makes no calls, so it first checks that journals and pictures have not changed: else it
-would clear shards that it cannot rebuild. A picture that has changed and kept its size is noticed
-only as it is read. The digests, for example:
+At the end of a run, digests of its journals and of the listings of its pictures are written to a
+file. `--refilter` makes no calls, so it first compares the digests: if a file had changed, it would
+delete shards that it cannot make again. A changed picture of the same size is noticed only when the
+picture is read. An example of the file:
 
     {"recapd/train-07-9f86d081884c7d65.jsonl": "60303a...", "the pictures of train": "fcde2b..."}
 """
@@ -22,21 +22,21 @@ from schemas.layout import IDENTITY, JOURNAL_FOLDER, MANIFEST
 from schemas.manifest import BuildIdentity
 
 _ENDED = f"{JOURNAL_FOLDER}/ended.json"
-_MAX_NAMES = 3  # of changes, in a message
+_MAX_NAMES = 3  # maximum number of changed files in a message
 
 
 def check_earlier_run(plan: Plan, *, refilter: bool) -> bool:
-    """Check that a plan goes with the run that its output holds; nothing there is changed.
+    """Check that a plan may replace or continue the run in its output; no file is changed.
 
     Args:
-        plan: of a run that must not replace the captions of another.
-        refilter: whether the captions that are there are only filtered anew.
+        plan: the plan of the new run.
+        refilter: whether the new run only filters the captions of the earlier run again.
 
     Returns:
-        Whether the run replaces everything there but the captions.
+        Whether the new run replaces everything in the output but the captions.
 
     Raises:
-        BuildError: the plan does not go with that run; the message says what to do instead.
+        BuildError: the plan does not fit the earlier run; the message names the remedy.
     """
     if not files.exists(files.join(plan.output, IDENTITY)):
         if refilter:
@@ -64,19 +64,19 @@ def check_earlier_run(plan: Plan, *, refilter: bool) -> bool:
 
 
 def forget_end(output: str) -> None:
-    """Delete the digests of the last run, since a new one begins."""
+    """Delete the digests of the last run, since a new run begins."""
     files.delete([files.join(output, _ENDED)])
 
 
 def remember_end(plan: Plan) -> None:
-    """Write the digests of a run that has ended; those of one that ended before it stay."""
+    """Write the digests of a finished run, unless the output has digests already."""
     path = files.join(plan.output, _ENDED)
     if files.exists(files.join(plan.output, MANIFEST)) and not files.exists(path):
         files.write_whole(path, msgspec.json.encode(dict(_digests(plan))))
 
 
 def _check_end(plan: Plan, was: object, *, begun: bool) -> None:
-    """Check that all is as it was when the run there ended, or that this run goes on with it."""
+    """Check that the earlier run is finished and its files unchanged, or is the run to resume."""
     path = files.join(plan.output, _ENDED)
     ended = files.exists(files.join(plan.output, MANIFEST))
     if begun and not ended:
@@ -106,7 +106,7 @@ def _read_digests(path: str) -> dict[str, str]:
 
 
 def _digests(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Yield the journals and the listings of pictures by name, each with its digest."""
+    """Yield the names of the journals and of the pictures' listings, each with its digest."""
     folder = files.join(plan.output, JOURNAL_FOLDER)
     for name in sorted(name for name in names_in(folder) if name.endswith(".jsonl")):
         yield name, files.sha256_of(files.join(folder, name))[0]
@@ -121,6 +121,6 @@ def _digests(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _of_captions(identity: BuildIdentity) -> BuildIdentity:
-    """Return an identity without the parts that decide no caption: filter, builder and schema."""
+    """Return an identity without the parts that decide no caption: filter, builder, schema."""
     recipe = {name: value for name, value in identity.recipe.items() if name != "filter"}
     return identity.model_copy(update={"recipe": recipe, "builder": "", "schema_version": ""})

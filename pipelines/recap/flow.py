@@ -1,4 +1,4 @@
-"""The flow of a RecapD run: like a build's, but every shard is captioned before it is written."""
+"""The flow of a RecapD run: the stages of a build, with captioning before a shard is written."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,7 +27,7 @@ Packed = bytes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionTools:
-    """Makers of captioner and scorer, which are made on the worker: neither travels well."""
+    """The functions that make captioner and scorer on a worker, since neither can be pickled."""
 
     captioner: Callable[[], Captioner]
     scorer: Callable[[], Scorer] | None
@@ -36,15 +36,15 @@ class CaptionTools:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecapFlow:
-    """Lays out the stages of a run."""
+    """The stages of a RecapD run, as a function that adds them to a pipeline."""
 
     recipe: RecapRecipe
-    fingerprint: str  # digest of what decides captions
-    retry_refused: bool  # ask once more what an earlier run was refused
+    fingerprint: str  # digest of the settings that decide captions
+    retry_refused: bool  # repeat requests that servers refused in an earlier run
     tools: CaptionTools
 
     def __call__(self, root: beam.Pipeline, plan: Plan, parts: int) -> None:
-        """Put the stages into the pipeline."""
+        """Add the stages to the pipeline."""
         selected = select_regions(root, plan, parts)
         packed = selected.images | "Pack" >> beam.FlatMap(pack_images)
         by_shard = packed | GroupByShard(selected.facts, empty=b"")
@@ -54,27 +54,27 @@ class RecapFlow:
 
 
 class _PackedImage(msgspec.Struct, frozen=True, array_like=True):
-    """An image and the regions to caption, as they travel to their shard."""
+    """An image and the regions to caption, in the format of the shuffle."""
 
     image: ImageInfo
     regions: tuple[Region, ...]
 
 
 def pack_images(batch: Sequence[ScreenedImage]) -> Iterator[tuple[ShardKey, Packed]]:
-    """Yield images as bytes, by their shard."""
+    """Yield images as bytes, with the key of the image's shard."""
     for screened in batch:
         packed = _ENCODER.encode(_PackedImage(screened.image, screened.regions))
         yield shard_key(screened.image)[0], packed
 
 
 def unpack_image(packed: Packed) -> ScreenedImage:
-    """Return the image that `pack_images` made bytes of."""
+    """Return the image in bytes from `pack_images`."""
     image = _DECODER.decode(packed)
     return ScreenedImage(image.image, image.regions)
 
 
 class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Packed]], Shard]):
-    stage = Stage.WRITE  # the last of those it goes through
+    stage = Stage.WRITE  # the last of the stages that this step performs
 
     def __init__(self, flow: RecapFlow, plan: Plan) -> None:
         self._flow = flow
@@ -82,7 +82,7 @@ class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Packed]], Shard]):
         self._instruction = plan.resolved.instruction
 
     def setup(self) -> None:
-        """Start the loop on which the captioner lives, and both tools."""
+        """Start the event loop of the captioner, and make captioner and scorer."""
         self._loop = asyncio.Runner()
         tools = self._flow.tools
         self._captioner = self._loop.run(_made(tools.captioner))
@@ -94,12 +94,12 @@ class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Packed]], Shard]):
             )
 
     def teardown(self) -> None:
-        """Let go of connections."""
+        """Close the captioner and its event loop."""
         self._loop.run(self._captioner.close())
         self._loop.close()
 
     def results(self, element: tuple[ShardKey, Iterable[Packed]]) -> Iterator[Shard]:
-        """Yield the one shard that the images of a key make."""
+        """Yield the shard of a key and its images."""
         key, packed = element
         job = ShardJob(
             recipe=self._flow.recipe,

@@ -1,7 +1,7 @@
-"""New wordings of a request from a chat model: RegionGPT, section 3.3, prompt augmentation.
+"""New wordings of a request from a chat model (prompt augmentation, RegionGPT, section 3.3).
 
-The model is shown the set with its placeholders and asked for more, one per line. Each line is
-checked before it is taken, and the model is asked again until there are enough.
+The model gets the known wordings with their placeholders, and returns new wordings, one per line.
+Each line is checked. The request is repeated until there are enough new wordings.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ from schemas.errors import BuildError
 from transforms.caption_checks import after_thinking
 
 MAX_ROUNDS = 8
-_MAX_EXAMPLES = 12  # wordings of the set that the model is shown
+_MAX_EXAMPLES = 12  # maximum number of known wordings in a prompt
 _TEMPERATURE = 1.0
-_MAX_SECONDS = 120  # for an answer
-_KEY_VARIABLE = "OPENAI_API_KEY"  # of the environment; a local server needs no key
+_MAX_SECONDS = 120  # time limit of an answer
+_KEY_VARIABLE = "OPENAI_API_KEY"  # environment variable; a local server needs no key
 
 AskModel = Callable[[str], Awaitable[str]]  # returns the model's answer to a prompt
 
@@ -30,19 +30,19 @@ _QUOTES = {'"': '"', "'": "'", "\u201c": "\u201d", "`": "`"}
 
 @dataclass(slots=True)
 class NewWordings:
-    """The wordings that a model gave."""
+    """The new wordings from a model, and the lines that were dropped, each with the reason."""
 
     wordings: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)  # "'Look here': no complete request ..."
 
 
 async def collect_wordings(known: WordingSet, number: int, ask: AskModel) -> NewWordings:
-    """Return new wordings of a set, fewer than wanted where the model has no more to give.
+    """Return new wordings of a set, possibly fewer than wanted.
 
     Args:
-        known: the set as it is.
-        number: how many are wanted.
-        ask: asks the model.
+        known: the known wordings.
+        number: the wanted number of new wordings.
+        ask: function that sends a prompt to the model and returns the answer.
     """
     new = NewWordings()
     for _ in range(MAX_ROUNDS):
@@ -62,10 +62,10 @@ def request_wordings(known: WordingSet, number: int, endpoint: str, model: str) 
     """Return new wordings of a set from a model behind an OpenAI-compatible endpoint.
 
     Args:
-        known: the set as it is.
-        number: how many are wanted.
+        known: the known wordings.
+        number: the wanted number of new wordings.
         endpoint: base URL, e.g. http://localhost:8000/v1.
-        model: its name there.
+        model: the model's name at the endpoint.
 
     Raises:
         UsageError: the extra `serve` is not installed.
@@ -94,7 +94,7 @@ def request_wordings(known: WordingSet, number: int, endpoint: str, model: str) 
         return asyncio.run(run())
     except openai.APIStatusError as error:
         raise BuildError(f"the endpoint refuses with HTTP status {error.status_code}") from None
-    except openai.APIError as error:  # its message may hold the address, and so a secret
+    except openai.APIError as error:  # its message may contain the URL, and so a secret
         raise BuildError(f"the endpoint does not answer: {type(error).__name__}") from None
     except MalformedError as error:
         raise BuildError(f"the endpoint answers no chat completion: {error}") from None
@@ -131,7 +131,7 @@ def _lines(answer: str) -> Iterator[str]:
 
 
 def _unfit(line: str, known: WordingSet, new: list[str]) -> str:
-    """Return why a line cannot be taken, or an empty text."""
+    """Return the reason why a line is no new wording, or an empty text."""
     if unfit := problems(known.placeholders, [line]):
         return "; ".join(unfit)
     if line[-1] not in ".?!":

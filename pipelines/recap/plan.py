@@ -1,4 +1,4 @@
-"""The plan of a RecapD run: a build of one source, under the config of its captions."""
+"""The plan of a RecapD run: a build of one source with the task of detailed captions."""
 
 import dataclasses
 
@@ -21,11 +21,11 @@ from transforms.subsample import Caps
 
 
 def make_recap_plan(recipe: RecapRecipe, root: str, output: str) -> Plan:
-    """Return the plan of a run.
+    """Return the plan of a RecapD run.
 
     Raises:
-        UsageError: the recipe cannot be run, or files are missing: says which, and where to get
-            them.
+        UsageError: the recipe cannot be run, or files are missing; the message names the files
+            and where to get them.
     """
     plan = plan_resolved(resolve_recap(recipe), root, output)
     splits = tuple(with_fields(split, source=CONFIG, owner=split.source) for split in plan.splits)
@@ -35,10 +35,10 @@ def make_recap_plan(recipe: RecapRecipe, root: str, output: str) -> Plan:
 
 
 def resolve_recap(recipe: RecapRecipe) -> ResolvedRecipe:
-    """Return the recipe of a run with open values filled in; its one task is detailed captions.
+    """Return the recipe of a build with detailed captions as its task and open values filled in.
 
     Raises:
-        UsageError: the source is unknown, does not take what is stated, or has no class names.
+        UsageError: the source is unknown, has no class names, or does not support a setting.
     """
     check_sources(recipe)
     (source,) = recipe.sources

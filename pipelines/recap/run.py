@@ -22,17 +22,18 @@ def run_recap(
     rebuild: bool = False,
     refilter: bool = False,
 ) -> Manifest:
-    """Caption the regions of a plan, filter captions, write shards, and return their manifest.
+    """Caption the regions of a plan, filter captions, write shards, and return the manifest.
 
     Args:
         recipe: the recipe of the plan.
-        plan: of the run.
-        tools: make captioner and scorer.
-        rebuild: replace another run in the output, its captions included.
-        refilter: replace another run in the output, but keep its captions.
+        plan: the plan of the run.
+        tools: functions that make captioner and scorer.
+        rebuild: whether to replace another run in the output, its captions included.
+        refilter: whether to replace another run in the output, but keep its captions.
 
     Raises:
-        BuildError: as `launch` does; or the captioner is gone. All answers are kept.
+        BuildError: the build fails as in `launch`, or the captioner can answer no more requests.
+            All answers are kept.
     """
     if rebuild and not refilter:
         options = LaunchOptions(rebuild=True)
@@ -46,7 +47,7 @@ def run_recap(
     )
 
     def lay_out(root: beam.Pipeline, plan: Plan, parts: int) -> None:
-        forget_end(plan.output)  # now that the output is ours
+        forget_end(plan.output)  # only now that the output belongs to this run
         flow(root, plan, parts)
 
     try:
@@ -56,6 +57,6 @@ def run_recap(
 
 
 def _caption_identity(plan: Plan) -> dict[str, Any]:
-    """Return the keys of the recipe that decide captions, not those that decide which are kept."""
+    """Return the settings that decide captions: the recipe without filter and guard."""
     recipe = plan.identity.recipe
     return {key: value for key, value in recipe.items() if key not in ("filter", "guard")}

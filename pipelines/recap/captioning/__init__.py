@@ -1,1 +1,1 @@
-"""Captioning: the two stages, their captioners, and the journal of answers."""
+"""Captioning of images and regions in two stages, with a journal of the answers."""

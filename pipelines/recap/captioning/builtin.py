@@ -1,8 +1,8 @@
-"""A captioner without a model: sentences that follow from boxes, class names and measured pixels.
+"""A captioner without a model: it makes sentences from boxes, class names and measured pixels.
 
-It needs no server, and writes nothing that it has not measured: where a box lies and how large it
-is, how it lies to its nearest neighbours, and which color stands out among its pixels (those of
-other boxes left out, as long as enough remain). It reads annotations, not prompts. E.g.
+The captioner needs no server and states measured facts only: the position and size of a box, its
+position relative to the nearest boxes, and the dominant color of its pixels (without the pixels of
+other boxes, as long as enough remain). It reads annotations, not prompts. An example:
 
     The red mug is in the lower left of the picture and takes up less than a tenth of it. It looks
     mainly red. It is about as wide as tall. It lies to the left of the plate.
@@ -19,18 +19,18 @@ from pipelines.recap.captioning.colours import Colour, outside, outstanding, sam
 from schemas.geometry import Box
 from transforms.crop import window
 
-_MAX_KINDS = 8  # of objects named in the caption of an image; others are counted
-_MAX_NEIGHBOURS = 2  # named in the caption of a region
-_MIN_FREE = 0.3  # share of a box's pixels outside other boxes, for those to be left out
-_OBLONG = 1.5  # of one side to the other
+_MAX_KINDS = 8  # kinds of objects named in an image's caption; others are counted
+_MAX_NEIGHBOURS = 2  # other boxes named in a region's caption
+_MIN_FREE = 0.3  # share of a box outside other boxes from which the overlap is left out
+_OBLONG = 1.5  # ratio of the longer to the shorter side of an oblong box
 
-# Thirds of the picture, in which the centre of a box lies: down, then across.
+# Names of the third of the picture that holds a box's centre: down, then across.
 _POSITIONS = (
     ("in the upper left", "at the top", "in the upper right"),
     ("on the left", "in the middle", "on the right"),
     ("in the lower left", "at the bottom", "in the lower right"),
 )
-# Share of the picture that a box covers at least, largest first.
+# Phrases by the minimum share of the picture that a box covers, largest first.
 _SHARES = (
     (0.5, "more than half of it"),
     (0.25, "between a quarter and a half of it"),
@@ -42,14 +42,14 @@ _MIXED = "muted or mixed"
 
 
 class BuiltinCaptioner:
-    """A captioner whose answers follow from the annotations and pixels of the requests' images."""
+    """A captioner that makes its answers from the annotations and pixels of an image."""
 
     def __init__(self, context: float = 0.0) -> None:
-        """Make a captioner of crops with some context around each box, as a share of its sides."""
+        """Make a captioner; `context` is the margin of the crops, as a share of a box's sides."""
         self._context = context
 
     async def ask(self, request: Request) -> Answer:
-        """Return a caption of the region, or of the image where the whole image is the target."""
+        """Return a caption of the request's region, or of the whole image if that is the target."""
         image = await request.load_image()
         target = image.target
         assert image.jpeg is not None
@@ -63,7 +63,7 @@ class BuiltinCaptioner:
         return Answer(" ".join(_sentences_of_region(target, target.region, others, colour)))
 
     async def close(self) -> None:
-        """Do nothing: no connection is held."""
+        """Do nothing, since this captioner holds no connection."""
 
     def _colour(
         self,
@@ -72,7 +72,7 @@ class BuiltinCaptioner:
         region: AnnotatedRegion,
         others: Sequence[AnnotatedRegion],
     ) -> Colour | None:
-        """Return the color that stands out among the pixels of a region in its crop."""
+        """Return the dominant color of a region's pixels in its crop, or None."""
         x0, y0, x1, y1 = window(region.bbox, self._context, target.width, target.height)
         across, down = crop.width / (x1 - x0), crop.height / (y1 - y0)
 
@@ -126,7 +126,7 @@ def _sentences_of_region(
 def _hue(colour: Colour | None) -> str:
     if colour is None:
         return f"The colors within its bounds are {_MIXED}."
-    # Less than half of a box may well be what lies around or before the object.
+    # A color of less than half of a box may be the color of the object's surroundings.
     mainly = f"It looks mainly {colour.name}."
     return mainly if colour.prevails else f"Within its bounds, {colour.name} stands out."
 
@@ -160,7 +160,7 @@ def _relations(region: AnnotatedRegion, others: Sequence[AnnotatedRegion]) -> li
 def _relation(
     region: AnnotatedRegion, other: AnnotatedRegion, others: Sequence[AnnotatedRegion]
 ) -> str:
-    """Return how the box of a region lies to that of another one: "lies above the plate"."""
+    """Return the position of a region relative to another one: "lies above the plate"."""
     name = _noun(region, other, others)
     box, other_box = region.bbox, other.bbox
     across, down = _gaps(box, other_box)
@@ -191,7 +191,7 @@ def _others(target: CaptionTarget, region: AnnotatedRegion) -> list[AnnotatedReg
 
 
 def _leads(region: AnnotatedRegion, regions: Sequence[AnnotatedRegion]) -> bool:
-    """Return whether a region is larger than all others."""
+    """Return whether a region is larger than all other regions."""
     return all(_area(region.bbox) > _area(each.bbox) for each in regions if each is not region)
 
 
@@ -206,12 +206,12 @@ def _area(box: Box) -> float:
 
 
 def _gaps(a: Box, b: Box) -> tuple[float, float]:
-    """Return how far boxes are apart, across and down; below 0 where they share an interval."""
+    """Return the gaps between two boxes, across and down, in pixels; below 0 for an overlap."""
     return max(a[0], b[0]) - min(a[2], b[2]), max(a[1], b[1]) - min(a[3], b[3])
 
 
 def _distance(a: Box, b: Box) -> float:
-    """Return the squared distance of two boxes' centres, four times over."""
+    """Return the squared distance between two boxes' centres, times four."""
     across, down = a[0] + a[2] - b[0] - b[2], a[1] + a[3] - b[1] - b[3]
     return across * across + down * down
 

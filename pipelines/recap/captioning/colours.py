@@ -1,4 +1,4 @@
-"""The colour that stands out among pixels, measured; there may be none.
+"""The dominant colour of a set of pixels, if it has one.
 
 A pixel has a colour's name where its hue, saturation and value lie in one of the ranges of
 `_RANGES`. Muted pixels have no name: they make up most surroundings (ground, walls, skin, wood).
@@ -14,34 +14,34 @@ from schemas.geometry import Box
 
 BoolMask = NDArray[np.bool]  # (height, width)
 
-_MAX_SIDE = 128  # pixels; of a larger picture, some pixels are measured
-_MIN_SHARE = 0.12  # of the pixels, for a colour to stand out
-_MIN_LEAD = 1.5  # over the next colour's share, as a factor
-_PREVAILING_SHARE = 0.5  # of the pixels
+_MAX_SIDE = 128  # pixels; larger pictures are thinned out to this size
+_MIN_SHARE = 0.12  # share of the pixels that a dominant colour must have
+_MIN_LEAD = 1.5  # a dominant colour's share, divided by the next colour's share
+_PREVAILING_SHARE = 0.5  # share of the pixels that a prevailing colour must have
 
 
 class Colour(NamedTuple):
-    """A colour that stands out."""
+    """A dominant colour, and its share of the pixels."""
 
     name: str
-    share: float  # of the pixels that were measured
+    share: float  # share of the measured pixels
 
     @property
     def prevails(self) -> bool:
-        """Whether at least half of the pixels have this colour."""
+        """Return whether at least half of the pixels have this colour."""
         return self.share >= _PREVAILING_SHARE
 
 
 class _Range(NamedTuple):
-    """The pixels that a colour's name fits: hue in degrees, saturation and value in per cent."""
+    """The range of pixels with a colour's name: hue in degrees, saturation and value in percent."""
 
     name: str
-    hue: tuple[int, int]  # from the first up to, but not with, the second; so are the others
+    hue: tuple[int, int]  # each range includes its first number and excludes its second
     saturation: tuple[int, int]
     value: tuple[int, int]
 
 
-# The first that fits. Warm hues must be strong: skin, sand and wood are warm as well.
+# The first range that fits decides. Warm hues must be strong, since skin, sand and wood are warm.
 _RANGES = (
     _Range("black", (0, 360), (0, 100), (0, 17)),
     _Range("white", (0, 360), (0, 10), (90, 101)),
@@ -62,7 +62,7 @@ NAMES = tuple(dict.fromkeys(each.name for each in _RANGES))
 
 
 def sampled(picture: Image.Image) -> Image.Image:
-    """Return a picture of at most 128 pixels a side, made of pixels of the given one."""
+    """Return a picture thinned out to at most 128 pixels a side, without new colours."""
     scale = _MAX_SIDE / max(picture.size)
     if scale >= 1:
         return picture
@@ -71,7 +71,7 @@ def sampled(picture: Image.Image) -> Image.Image:
 
 
 def outstanding(picture: Image.Image, mask: BoolMask | None = None) -> Colour | None:
-    """Return the colour that stands out in an RGB picture, or among its pixels in a mask."""
+    """Return the dominant colour of an RGB picture, or of its pixels in a mask; None for none."""
     names = _named(picture)
     measured = names if mask is None else names[mask]
     counts = np.bincount(measured.ravel() + 1, minlength=len(NAMES) + 1)[1:]
@@ -82,7 +82,7 @@ def outstanding(picture: Image.Image, mask: BoolMask | None = None) -> Colour | 
 
 
 def outside(size: tuple[int, int], boxes: list[Box]) -> BoolMask:
-    """Return a mask, (height, width), of the pixels that lie in none of the boxes.
+    """Return a mask, (height, width), of the pixels outside all boxes.
 
     Args:
         size: width and height of a picture.
@@ -102,7 +102,7 @@ def _named(picture: Image.Image) -> NDArray[np.int64]:
     units = np.array([360 / 256, 100 / 255, 100 / 255], np.float32)
     hue, saturation, value = np.moveaxis(hsv * units, 2, 0)
     names = np.full(hue.shape, -1, np.int64)
-    for each in reversed(_RANGES):  # so that the first has the last word
+    for each in reversed(_RANGES):  # in reverse, since the first range that fits decides
         fits = (
             _within(hue, each.hue)
             & _within(saturation, each.saturation)

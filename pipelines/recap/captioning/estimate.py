@@ -1,4 +1,4 @@
-"""The estimate of a dry run: a few real calls are measured, and stand for all the others."""
+"""The estimate of a dry run: the cost of all calls, extrapolated from a few measured calls."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from pipelines.recipes.resolve import instruction_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredCalls:
-    """The means of some calls of one stage."""
+    """The mean duration and mean token counts of some calls of one stage."""
 
     seconds: float
     prompt_tokens: float | None  # None: the server does not report tokens
@@ -25,12 +25,12 @@ class MeasuredCalls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """The calls of a whole run: how many, with how many tokens, in how many hours."""
+    """The number of calls of a whole run, their number of tokens, and their time in hours."""
 
     calls: int
     prompt_tokens: float | None
     completion_tokens: float | None
-    hours: float  # as long as calls side by side take no longer than those measured
+    hours: float  # assumes that concurrent calls take no longer than the measured calls
 
     def line(self) -> str:
         """Return the estimate in words: "11,000 calls, ..., 2.1 hours at the rate measured"."""
@@ -42,7 +42,7 @@ class Estimate:
 
 
 def measured(calls: Sequence[tuple[float, Answer]]) -> MeasuredCalls:
-    """Return the means of calls of one stage, given the seconds and the answer of each."""
+    """Return the means over calls of one stage; each call is given as (seconds, answer)."""
     answers = [answer for _, answer in calls]
     return MeasuredCalls(
         seconds=sum(seconds for seconds, _ in calls) / len(calls),
@@ -52,11 +52,11 @@ def measured(calls: Sequence[tuple[float, Answer]]) -> MeasuredCalls:
 
 
 def estimate(stages: Sequence[tuple[int, MeasuredCalls]], concurrency: int) -> Estimate:
-    """Return the estimate for all calls of some stages.
+    """Return the estimate of all calls of some stages.
 
     Args:
-        stages: for each, the number of its calls, and the means of some of them.
-        concurrency: calls in flight at a time.
+        stages: for each stage, the number of its calls, and the means over some of its calls.
+        concurrency: number of calls in flight at a time.
     """
     return Estimate(
         calls=sum(number for number, _ in stages),
@@ -69,16 +69,16 @@ def estimate(stages: Sequence[tuple[int, MeasuredCalls]], concurrency: int) -> E
 def estimate_run(
     workload: Workload, recipe: RecapRecipe, captioner: Captioner, concurrency: int
 ) -> Estimate | None:
-    """Return the estimate for a run, measured on its sampled images.
+    """Return the estimate of a run, measured on its sampled images.
 
     Args:
         workload: the images and regions to caption.
-        recipe: of the run.
-        captioner: is asked about the sampled images, and closed.
-        concurrency: calls in flight at a time.
+        recipe: the recipe of the run.
+        captioner: the captioner to measure; it is closed at the end.
+        concurrency: number of calls in flight at a time.
 
     Returns:
-        The estimate; None where no call of a stage was answered.
+        The estimate, or None if no call of some stage was answered.
     """
     stopwatch = asyncio.run(_measure(workload.sampled_images, recipe, captioner))
     stages = [(workload.regions, stopwatch.region_calls())]
@@ -113,14 +113,15 @@ async def _measure(
 
 
 class _Stopwatch:
-    """A captioner that asks another one, and notes the time of each call."""
+    """A captioner that passes requests to another captioner and measures the time of each call."""
 
     def __init__(self, inner: Captioner) -> None:
         self._inner = inner
-        self._calls: dict[bool, list[tuple[float, Answer]]] = defaultdict(list)  # by: of a region
+        # Seconds and answers of calls; the key is whether the call is about a region.
+        self._calls: dict[bool, list[tuple[float, Answer]]] = defaultdict(list)
 
     async def ask(self, request: Request) -> Answer:
-        image = await request.load_image()  # beforehand: it takes the server no time
+        image = await request.load_image()  # loaded before the clock starts
         began = time.monotonic()
         answer = await self._inner.ask(request)
         of_region = image.target is not None and image.target.region is not None
@@ -131,11 +132,11 @@ class _Stopwatch:
         await self._inner.close()
 
     def image_calls(self) -> MeasuredCalls | None:
-        """Return the means of calls about whole images; None where none was answered."""
+        """Return the means over calls about whole images, or None if no such call was answered."""
         return measured(self._calls[False]) if self._calls[False] else None
 
     def region_calls(self) -> MeasuredCalls | None:
-        """Return the means of calls about regions; None where none was answered."""
+        """Return the means over calls about regions, or None if no such call was answered."""
         return measured(self._calls[True]) if self._calls[True] else None
 
 

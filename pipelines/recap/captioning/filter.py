@@ -1,4 +1,4 @@
-"""The filter: captions are scored against their crops, and those that fit badly are rejected."""
+"""The filter of captions: it rejects a caption whose CLIP score with its crop is too low."""
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -21,7 +21,7 @@ Scores = Mapping[RegionKey, Score]
 
 
 def score_captions(outcomes: Sequence[CaptionOutcome], scorer: JournaledScorer) -> Scores:
-    """Return the score of every accepted caption; scores in the journal are not made again."""
+    """Return the score of every accepted caption, from the journal where it holds the score."""
     scores: dict[RegionKey, Score] = {}
     unscored: list[tuple[CaptionOutcome, str, str]] = []
     for outcome in outcomes:
@@ -45,13 +45,13 @@ def score_captions(outcomes: Sequence[CaptionOutcome], scorer: JournaledScorer) 
 def filter_captions(
     outcome: CaptionOutcome, scores: Scores | None, threshold: float | None, ledger: StageLedger
 ) -> ScreenedImage | None:
-    """Return an image with the regions whose captions are kept, or None where none is.
+    """Return an image with only the regions whose captions are kept, or None if no caption is.
 
     Args:
         outcome: the captions of the image.
-        scores: of its captions; None: they are not filtered.
-        threshold: mean similarity that a caption must reach.
-        ledger: of the stage.
+        scores: the scores of the captions; None: all captions are kept.
+        threshold: the mean similarity that a caption must reach.
+        ledger: the ledger of the filter stage.
     """
     image, accepted = outcome.screened.image, outcome.accepted()
     ledger.read(image, Kind.IMAGE)

@@ -1,4 +1,4 @@
-"""Many images captioned at a time; their pictures are cut up only where one is needed."""
+"""The captioner of many images at a time; a picture is cropped only if a request needs it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -16,25 +16,25 @@ from transforms.ledger import StageLedger
 
 @dataclass(frozen=True, slots=True)
 class CaptionOutcome:
-    """The captions of an image, with the crops that scoring them needs."""
+    """The captions of an image, and the crops of the captions that still need a score."""
 
     screened: ScreenedImage
     journal: ImageJournal
     captions: CaptionedImage
-    crops: dict[str, bytes]  # JPEG by region id, of accepted captions that have no score yet
+    crops: dict[str, bytes]  # JPEGs by region id, only for accepted captions without a score
 
     def accepted(self) -> dict[str, Captioned]:
-        """Return the captions that were accepted, by region id."""
+        """Return the accepted captions, by region id."""
         captions = self.captions.regions.items()
         return {key: caption for key, caption in captions if isinstance(caption, Captioned)}
 
     def key(self, region_id: str) -> RegionKey:
-        """Return the key of one of its regions."""
+        """Return the journal's key of a region of this image."""
         return RegionKey(self.screened.image.image_id, region_id)
 
 
 class ImageCaptioner:
-    """A captioner of many images, some at a time, that keeps the ledger of the stage."""
+    """A captioner of many images, several at a time; it counts them in the ledger of the stage."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class ImageCaptioner:
         self._ledger = ledger
 
     async def run(self, images: Sequence[ScreenedImage]) -> AsyncIterator[CaptionOutcome]:
-        """Yield the captions of each image, as they come; images without any are rejected."""
+        """Yield the captions of each image as it is finished; reject images without captions."""
         waiting = iter(images)
         running: set[asyncio.Task[CaptionOutcome | None]] = set()
         try:
@@ -77,7 +77,7 @@ class ImageCaptioner:
         image, ledger = screened.image, self._ledger
         ledger.read(image, Kind.IMAGE)
         ledger.read(image, Kind.ANNOTATION, len(screened.regions))
-        if not screened.regions:  # nobody is asked about it
+        if not screened.regions:  # no captioner is called
             cause = Rejected(Reason.NO_REGIONS, "no usable annotation, expected at least one")
             ledger.reject(image, Kind.IMAGE, image.image_id, cause)
             return None
@@ -103,7 +103,7 @@ class ImageCaptioner:
         ]
 
     def _reject(self, screened: ScreenedImage, cause: Rejected) -> None:
-        """Reject an image whose picture cannot be used, and its regions with it."""
+        """Reject an image whose picture cannot be used, and all regions of the image."""
         image = screened.image
         self._ledger.reject(image, Kind.IMAGE, image.image_id, cause)
         reason = f"image {image.image_id}: {cause.reason}"
@@ -112,7 +112,7 @@ class ImageCaptioner:
             self._ledger.reject(image, Kind.ANNOTATION, region.region_id, rejected)
 
     def _count(self, outcome: CaptionOutcome) -> bool:
-        """Count the regions of an image, and return whether the image is kept."""
+        """Count an image and its regions in the ledger; return whether the image is kept."""
         image, ledger = outcome.screened.image, self._ledger
         for region_id, caption in outcome.captions.regions.items():
             if isinstance(caption, Rejected):

@@ -1,6 +1,6 @@
-"""The journal of a run: every answer and every score, written down as it comes.
+"""The journals of a run: files to which every answer and every score is appended at once.
 
-One JSON object per line, e.g. (each on one line)
+A journal has one JSON object per line, for example (each on one line):
 
     {"type": "answer", "id": "v3det/train/7/region/71/0", "picture": "9f86d081884c7d65",
      "answer": {"text": "A red mug.", "finish": "stop", "prompt_tokens": 310,
@@ -10,13 +10,13 @@ One JSON object per line, e.g. (each on one line)
     {"type": "score", "caption": "60303ae22b998861", "id": "7/71",
      "score": {"mean": 0.31, "minimum": 0.27}}
 
-A run that was killed is repeated, and finds here all that had been answered about the pictures as
-they are. How captions follow from answers is deterministic, so nothing else need be remembered. A
-last line that is not whole, since a kill cut it short, is cut off; other lines that cannot be read
-are set aside, and their requests are asked again.
+When a run that was killed is repeated, it takes all answers about unchanged pictures from its
+journals. Captions follow deterministically from answers, so nothing else is stored. An incomplete
+last line is cut off; other unreadable lines are moved to a second file, and their requests are
+sent again.
 
-Images go to journals by their hash, whatever number of shards there is: that number follows from
-the size of all pictures, so that a few pictures that arrive late may change it.
+The hash of an image decides its journal, independently of the number of shards: a few additional
+pictures may change the number of shards, but never the journal of an image.
 """
 
 import os
@@ -39,12 +39,12 @@ from schemas.ids import RANK_BITS
 from schemas.layout import JOURNAL_FOLDER
 from schemas.sample import ImageInfo
 
-JOURNALS = 64  # of a split; a shard has the journals of its images open, and in memory, at once
-_FORMAT = 2  # of the lines
+JOURNALS = 64  # journals of a split; a shard holds the journals of its images in memory
+_FORMAT = 2  # version of the lines' format
 
 
 class RegionKey(NamedTuple):
-    """A region among those of all images of a split."""
+    """The key of a region among all regions of a split: image id and region id."""
 
     image_id: str
     region_id: str
@@ -64,7 +64,7 @@ class _Failed(msgspec.Struct, frozen=True, tag="failure"):
 
 class _Scored(msgspec.Struct, frozen=True, tag="score"):
     caption: str  # digest of scorer, picture and caption
-    id: str  # of the region: image id and region id with a slash between
+    id: str  # image id and region id of the region, with a slash between
     score: Score
 
 
@@ -72,10 +72,10 @@ _Line = _Answered | _Failed | _Scored
 
 
 class Journal:
-    """The answers and scores of some images, and the file that takes more of them.
+    """The answers and scores about some images, and the file to which new ones are appended.
 
-    The file is local, since it grows line by line. It has one writer: shards are captioned one
-    after the other.
+    The file must be local, since lines are appended to it. It has one writer, since shards are
+    captioned one after the other.
     """
 
     def __init__(self, path: str) -> None:
@@ -85,14 +85,14 @@ class Journal:
                 "allows; copy the shards from there when they are finished"
             )
         self._path = path
-        # By request id and digest of the picture.
+        # Keys: request id, and digest of the picture.
         self.answers: dict[tuple[str, str], Answer] = {}
-        self.failures: dict[tuple[str, str], str] = {}  # details of refusals
-        # By region, as it is written in the file, and digest of scorer, picture and caption.
+        self.failures: dict[tuple[str, str], str] = {}  # details of refusals, by the same keys
+        # Keys: region as "image id/region id", and digest of scorer, picture and caption.
         self.scores: dict[tuple[str, str], Score] = {}
 
     def __enter__(self) -> Self:
-        """Read the lines that are there and open the file for more."""
+        """Read the lines of the file, if it exists, and open it for appending."""
         os.makedirs(os.path.dirname(self._path), exist_ok=True)
         if os.path.exists(self._path):
             self._read()
@@ -105,28 +105,28 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the file; it stays, for `--refilter`."""
+        """Close the file, which is kept for `--refilter`."""
         os.close(self._file)
 
     def add_answer(self, request_id: str, picture: str, answer: Answer) -> None:
-        """Write an answer down."""
+        """Append an answer to the file."""
         self.answers[request_id, picture] = answer
         self._write(_Answered(request_id, picture, answer))
 
     def add_failure(self, request_id: str, picture: str, detail: str) -> None:
-        """Write down that a request was refused, unless the file says so already."""
+        """Append the refusal of a request to the file, unless it holds the same refusal already."""
         if self.failures.get((request_id, picture)) != detail:
             self.failures[request_id, picture] = detail
             self._write(_Failed(request_id, picture, detail))
 
     def add_score(self, region: RegionKey, caption: str, score: Score) -> None:
-        """Write down the score of a caption, given by the digest of scorer, picture and caption."""
+        """Append a score to the file; `caption` is the digest of scorer, picture and caption."""
         text = _text_of(region)
         self.scores[text, caption] = score
         self._write(_Scored(caption, text, score))
 
     def score(self, region: RegionKey, caption: str) -> Score | None:
-        """Return the score of a caption, given by the same digest; None where there is none."""
+        """Return a score or None; `caption` is the digest of scorer, picture and caption."""
         return self.scores.get((_text_of(region), caption))
 
     def _read(self) -> None:
@@ -143,7 +143,7 @@ class Journal:
             os.truncate(self._path, len(content) - len(rest))
 
     def _read_line(self, text: bytes) -> bool:
-        """Take a line in, if it can be read; of two answers to a request, the first counts."""
+        """Add a line to memory and return whether it was readable; first answers and scores win."""
         try:
             line = _DECODER.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -168,7 +168,7 @@ class Journal:
         )
 
     def _write(self, line: _Line) -> None:
-        # In one call, so that lines never mix; what the system has taken outlives this process.
+        # A line is written in one call, so that it outlives this process as a whole.
         view = memoryview(msgspec.json.encode(line) + b"\n")
         while view:
             view = view[os.write(self._file, view) :]
@@ -176,33 +176,33 @@ class Journal:
 
 @dataclass(frozen=True, slots=True)
 class ImageJournal:
-    """The entries of a journal about one picture, known by its bytes: changed bytes have none."""
+    """The entries of a journal about one picture, identified by a digest of the picture's bytes."""
 
     journal: Journal
     picture: str  # digest of its bytes
 
     def answer(self, request_id: str) -> Answer | None:
-        """Return the answer to a request; None where it was never answered."""
+        """Return the answer to a request, or None if it was never answered."""
         return self.journal.answers.get((request_id, self.picture))
 
     def failure(self, request_id: str) -> str | None:
-        """Return why a request was refused; None where it never was."""
+        """Return the reason why a request was refused, or None if it never was."""
         return self.journal.failures.get((request_id, self.picture))
 
     def add_answer(self, request_id: str, answer: Answer) -> None:
-        """Write an answer down."""
+        """Append the answer to a request to the journal."""
         self.journal.add_answer(request_id, self.picture, answer)
 
     def add_failure(self, request_id: str, detail: str) -> None:
-        """Write down that a request was refused."""
+        """Append the refusal of a request to the journal."""
         self.journal.add_failure(request_id, self.picture, detail)
 
     def score(self, scorer: str, region: RegionKey, caption: str) -> Score | None:
-        """Return the score that a scorer, given by its identity, gave; None where it never did."""
+        """Return the score of a caption by a scorer, given by its identity, or None."""
         return self.journal.score(region, self._digest(scorer, caption))
 
     def add_score(self, scorer: str, region: RegionKey, caption: str, score: Score) -> None:
-        """Write down the score that a scorer gave."""
+        """Append the score of a caption by a scorer to the journal."""
         self.journal.add_score(region, self._digest(scorer, caption), score)
 
     def _digest(self, scorer: str, caption: str) -> str:
@@ -217,8 +217,8 @@ def open_journals(
 
     Args:
         output: the folder of the run.
-        fingerprint: from `fingerprint_of`.
-        images: of one split.
+        fingerprint: the digest from `fingerprint_of`.
+        images: images of one split.
     """
     paths = {}
     for image in images:
@@ -231,7 +231,7 @@ def open_journals(
 
 
 def fingerprint_of(identity: dict[str, Any]) -> str:
-    """Return the digest of the recipe's keys that decide captions, and of the journal's format."""
+    """Return the digest of the settings that decide captions, and of the journals' format."""
     return sha256(msgspec.json.encode([_FORMAT, identity], order="deterministic")).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Captioner and scorer around a journal: captions and scores in it are not asked for again."""
+"""The captioner and the scorer that take answers and scores from a journal where it has them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,28 +13,28 @@ from schemas.rejection import Reason, Rejected
 
 
 class JournaledCaptioner:
-    """A captioner that asks another one each request until it is answered, over all runs."""
+    """A captioner that passes requests to another captioner, unless a journal has the answer."""
 
     def __init__(self, inner: Captioner, journal: ImageJournal, *, retry_refused: bool) -> None:
-        """Wrap a captioner.
+        """Wrap a captioner in a journal.
 
         Args:
-            inner: the captioner.
-            journal: of the image.
-            retry_refused: whether requests that an earlier run was refused are asked once more.
+            inner: the captioner to wrap.
+            journal: the journal of the image.
+            retry_refused: whether to repeat requests that servers refused in an earlier run.
         """
         self._inner = inner
         self._journal = journal
         self._retry_refused = retry_refused
 
     async def ask(self, request: Request) -> Answer:
-        """Return the answer that was written down, or ask and write it down."""
+        """Return the answer in the journal, or get the answer and add it to the journal."""
         if (answer := self._journal.answer(request.id)) is not None:
             return answer
         failure = self._journal.failure(request.id)
         if failure is not None and not self._retry_refused:
             raise Rejected(Reason.CAPTION_FAILED, failure)
-        # A picture that cannot be used is refused first: it is nobody's failure to answer.
+        # An unusable picture is refused first, since it is not a failure of the captioner.
         await request.load_image()
         try:
             answer = await self._inner.ask(replace(request, refused_before=failure is not None))
@@ -45,7 +45,7 @@ class JournaledCaptioner:
         return answer
 
     async def close(self) -> None:
-        """Do nothing: the captioner inside serves other images too."""
+        """Do nothing, since the wrapped captioner serves other images too."""
 
 
 class UnscoredCaption(NamedTuple):
@@ -58,17 +58,17 @@ class UnscoredCaption(NamedTuple):
 
 
 class JournaledScorer:
-    """A scorer that asks another one for the score of each caption once, over all runs."""
+    """A scorer that passes captions to another scorer, unless a journal has the score."""
 
     def __init__(self, inner: Scorer) -> None:
         self._inner = inner
 
     def known(self, journal: ImageJournal, region: RegionKey, caption: str) -> Score | None:
-        """Return the score of a caption if it was written down."""
+        """Return the score of a caption in the journal, or None."""
         return journal.score(self._inner.identity, region, caption)
 
     def score(self, unscored: Sequence[UnscoredCaption]) -> list[Score]:
-        """Score captions against their crops and write the scores down."""
+        """Score captions against their crops, and add the scores to the journal."""
         crops = [each.crop for each in unscored]
         scores = self._inner.score(crops, [each.caption for each in unscored])
         for each, score in zip(unscored, scores, strict=True):

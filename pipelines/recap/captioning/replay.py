@@ -1,18 +1,18 @@
-"""The captioner of `--refilter`: a run that only replays its journal has nobody to ask."""
+"""The captioner of `--refilter`, which can only take answers from journals."""
 
 from pipelines.recap.captioning.captioner import Answer, Request
 from schemas.errors import BuildError
 
 
 class ReplayOnlyCaptioner:
-    """A captioner for runs whose answers must all be in their journals."""
+    """A captioner for a run whose answers must all be in its journals."""
 
     async def ask(self, request: Request) -> Answer:
-        """Raise `BuildError`: this request was never answered."""
+        """Raise `BuildError`, since the journal has no answer to this request."""
         raise BuildError(
             f"request {request.id} was never answered about the picture as it is now, and "
             "--refilter asks nobody: run the same with --threshold S for --refilter S"
         )
 
     async def close(self) -> None:
-        """Do nothing: there is no connection."""
+        """Do nothing, since this captioner has no connection."""

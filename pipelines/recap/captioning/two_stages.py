@@ -1,7 +1,8 @@
-"""The two stages: a caption of the image, and then, given that, a caption of each region.
+"""The two stages of captioning: a caption of the image first, then a caption of each region.
 
-Each answer is checked. One that fails is asked for once more in another wording; after that its
-region is rejected, with the reason. RegionGPT, section 3.3.
+The image's caption is part of the prompts about its regions, as in RegionGPT, section 3.3. Each
+answer is checked. If an answer is not accepted, the request is repeated once in another wording;
+if the second answer is not accepted either, the region is rejected, with the reason.
 """
 
 import asyncio
@@ -24,20 +25,20 @@ T = TypeVar("T")
 
 ATTEMPTS = 2
 _HALF = 2 ** (RANK_BITS - 1)
-_ROUTE = "lane"  # salt of image ranks: another word would send images to other servers
+_ROUTE = "lane"  # salt of image ranks, which decide the server of an image
 
 
 @dataclass(frozen=True, slots=True)
 class Captioned:
-    """A caption that was accepted."""
+    """An accepted caption, and the wording of its prompt."""
 
     text: str
-    prompt: str  # id of the wording that asked for it: "recap_region/1f0c2a9b"
+    prompt: str  # id of the prompt's wording: "recap_region/1f0c2a9b"
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionedImage:
-    """The captions of an image: one of the whole, and one or a refusal of each region."""
+    """The caption of a whole image, and for each region its caption or its rejection."""
 
     global_caption: Captioned | None
     regions: dict[str, Captioned | Rejected]  # by region id
@@ -45,9 +46,9 @@ class CaptionedImage:
 
 @dataclass(frozen=True, slots=True)
 class _RequestKey:
-    """The image or region of some attempts, and all that the attempts have in common."""
+    """The part of a request about an image or region that all attempts have in common."""
 
-    id: str  # the attempt is added to it: coco/train/7/image, coco/train/7/region/71
+    id: str  # without the attempt: coco/train/7/image, coco/train/7/region/71
     image_rank: int  # requests of one rank go to one server
     wording_rank: int  # chooses the wording
     region_id: str | None  # None: the whole image
@@ -55,7 +56,7 @@ class _RequestKey:
 
 
 class TwoStageCaptioner:
-    """A captioner of whole images; the regions of one are asked about at the same time."""
+    """A captioner of an image and its regions; all regions of an image are captioned at once."""
 
     def __init__(
         self,
@@ -73,7 +74,7 @@ class TwoStageCaptioner:
         """Return the captions of an image and of its regions.
 
         Raises:
-            PictureRefused: the picture is needed, and cannot be used.
+            PictureRefused: a request needs the picture, and it cannot be used.
         """
         global_caption = None
         if self._captioning.global_caption:
@@ -130,7 +131,7 @@ class TwoStageCaptioner:
 
         causes = []
         for attempt in range(ATTEMPTS):
-            # Half way round the ranks lies another wording, as long as there are several.
+            # Half the range of ranks further is another wording, if the set has several.
             text, prompt = prompt_of((key.wording_rank + attempt * _HALF) % (2 * _HALF))
             request = Request(
                 id=f"{key.id}/{attempt}",
@@ -153,7 +154,7 @@ def _name_of(screened: ScreenedImage) -> str:
 
 
 async def _gather(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Return all results in order; where one fails, none of the others goes on behind our back."""
+    """Return the results of all coroutines in order; if one fails, cancel the others."""
     tasks = [asyncio.create_task(each) for each in work]
     try:
         return await asyncio.gather(*tasks)

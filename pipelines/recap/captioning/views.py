@@ -1,4 +1,4 @@
-"""The pictures for captioners and scorers: whole images and crops, upright and small enough."""
+"""The pictures for captioners and scorers: whole images and crops, upright and of limited size."""
 
 import asyncio
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from transforms.picture import Picture, inspect, pixels
 
 
 class PictureRefused(Exception):
-    """A picture cannot be used, and so none of its regions; the cause says why."""
+    """A picture and all its regions cannot be used; `cause` states the reason."""
 
     def __init__(self, cause: Rejected) -> None:
         super().__init__(str(cause))
@@ -31,10 +31,10 @@ class PictureRefused(Exception):
 class CropOptions:
     """The folder of a run's pictures, and the size of their crops."""
 
-    folder: str  # of the pictures
-    context: float  # added around a region's box on each side, as a share of that side
+    folder: str  # folder of the pictures
+    context: float  # margin on each side of a region's box, as a share of that side
     max_pixels: int  # width times height of a picture for the captioner
-    scored: bool  # crops are also wanted for a scorer
+    scored: bool  # whether a scorer also needs crops
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class RegionView:
     """The crops of one region."""
 
     prompt_image: PromptImage  # with context around the box
-    clip_crop: bytes  # a JPEG of the box alone, for the scorer; empty where nobody scores
+    clip_crop: bytes  # JPEG of the box without context, for the scorer; empty without a scorer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class ImageView:
 
 
 class LazyImageView:
-    """A picture that is read and cut up once, when it is first needed."""
+    """The pictures of an image, which are read and cropped once, on first use."""
 
     def __init__(self, screened: ScreenedImage, options: CropOptions) -> None:
         self._screened = screened
@@ -67,11 +67,11 @@ class LazyImageView:
         self._view: asyncio.Task[ImageView] | None = None
 
     async def digest(self) -> str:
-        """Return a digest of the picture's bytes, or raise `PictureRefused` if there are none."""
+        """Return a digest of the picture's bytes, or raise `PictureRefused` if it is unreadable."""
         return sha256(await self._read()).hexdigest()[:16]
 
     async def get(self) -> ImageView:
-        """Return the view, or raise `PictureRefused` where the picture cannot be used."""
+        """Return the image's pictures, or raise `PictureRefused` if its file cannot be used."""
         if self._view is None:
             self._view = asyncio.create_task(self._cut_up())
         return await self._view
@@ -88,10 +88,10 @@ class LazyImageView:
 
 
 def read_picture(image: ImageInfo, folder: str) -> bytes:
-    """Return the bytes of a picture: at most one more than were listed, to notice one that grew.
+    """Return the bytes of a picture, at most one more than its listed size, to notice growth.
 
     Raises:
-        PictureRefused: it cannot be read.
+        PictureRefused: the picture cannot be read.
     """
     assert image.file_name is not None, "regions need an image"
     try:
@@ -106,15 +106,15 @@ def read_picture(image: ImageInfo, folder: str) -> bytes:
 
 
 def view_image(screened: ScreenedImage, options: CropOptions, data: bytes) -> ImageView:
-    """Return the view of a picture that was read.
+    """Return the pictures for captioner and scorer, made from the bytes of an image file.
 
     Args:
         screened: the image and its regions.
-        options: how it is cropped.
+        options: the size of the crops.
         data: the bytes of the picture's file.
 
     Raises:
-        PictureRefused: it cannot be used.
+        PictureRefused: the image file cannot be used.
     """
     picture = _inspected(screened.image, data)
     whole = pixels(data, picture.orientation)
@@ -140,7 +140,7 @@ def _view_region(
 
 
 def _annotated_regions(screened: ScreenedImage, picture: Picture) -> tuple[AnnotatedRegion, ...]:
-    """Return the regions with their boxes in the upright image, in the order of the regions."""
+    """Return the annotations of the regions in order, with boxes in the upright image."""
     turns = picture.orientation != 1 and annotated_as_stored(screened.image, picture)
     return tuple(
         AnnotatedRegion(

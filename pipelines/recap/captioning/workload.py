@@ -1,4 +1,4 @@
-"""The workload of a run, counted on its annotations; no picture is read."""
+"""The workload of a run: its images and regions, counted without reading a picture."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,16 +18,16 @@ _SAMPLED_IMAGES = 4
 
 
 class SampledImage(NamedTuple):
-    """One of a few images on which calls are measured."""
+    """An image on which a dry run measures calls."""
 
-    rank: int  # those of the lowest ranks are taken
+    rank: int  # hash of the image; the images of the lowest ranks are sampled
     screened: ScreenedImage
-    folder: str  # of its picture
+    folder: str  # folder of the picture
 
 
 @dataclass(slots=True)
 class Workload:
-    """The images and regions to caption, as long as no picture turns out unusable."""
+    """The numbers of images and regions to caption, with some images to measure calls on."""
 
     images: int = 0
     regions: int = 0
@@ -35,7 +35,7 @@ class Workload:
 
 
 def count_workload(plan: Plan) -> Workload:
-    """Return the workload of a run of a plan."""
+    """Return the workload of a plan, assuming that all pictures can be used."""
     caps = plan.resolved.caps
     smallest = _smallest_ranks(plan)
     ledger = StageLedger(Stage.SAMPLE)
@@ -54,14 +54,14 @@ def count_workload(plan: Plan) -> Workload:
 
 
 def _smallest_ranks(plan: Plan) -> dict[CategoryKey, list[RegionRank]]:
-    """Return the ranks that `sample_image` must know; it takes a pass over the annotations."""
+    """Return the ranks that `sample_image` needs, in one pass over all annotations."""
     caps = plan.resolved.caps
     images = (screened for screened, _ in _prepared(plan))
     return smallest_ranks(images, caps) if caps.per_category else {}
 
 
 def _prepared(plan: Plan) -> Iterator[tuple[ScreenedImage, str]]:
-    """Yield the images that a run samples from, each with the folder of its picture."""
+    """Yield every image before subsampling, with the folder of its picture."""
     prepare, ledgers = PrepareImage.of(plan), Ledgers()
     for split in plan.splits:
         for entry in parse(split):

@@ -1,1 +1,1 @@
-"""The client of the OpenAI protocol."""
+"""The client of servers with OpenAI's chat API: calls, retries, limits, and a check of servers."""

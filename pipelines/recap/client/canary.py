@@ -1,13 +1,13 @@
-"""The canary before a run, which finds servers that drop images and answer all the same.
+"""The check before a run for servers that drop images but answer requests nevertheless.
 
-1. Squares of four colours, each shown twice, with a question for the colour.
-2. The same question without an image, and with a square of the same size that is all noise.
-3. Tokens, where they are reported, must be more with an image than without; and the noise, many
-   times the bytes of a plain square but as many pixels, must not cost by its bytes, or the server
-   reads the image's file as text.
-4. Three in four answers must name the colour that was shown: a server that guesses gets so far
-   once in 200 runs, one that always answers the same never does. A server whose answers follow the
-   image, the same each time and different for each colour, sees it too, whatever words it uses.
+1. The check sends squares of four colours, each twice, with a question about the colour.
+2. It sends the same question without an image, and with a square of noise of the same size.
+3. Where servers report tokens, a prompt with an image must have more tokens than the prompt without
+   one. The square of noise has the same number of pixels as a plain square but many times the
+   bytes: if its tokens grow with its bytes, the server reads the image file as text.
+4. Three in four answers must name the right colour. A server that guesses passes once in 200 runs,
+   and a server that always gives the same answer never passes. A server also passes if its answers
+   are the same for each square of a colour, and different for different colours.
 """
 
 import asyncio
@@ -23,25 +23,25 @@ from schemas.rejection import Rejected
 from transforms.caption_checks import after_thinking
 
 _REPEATS = 2
-_MIN_NAMED = 0.75  # share of the answers
-_MAX_TOKENS = 256  # room to think before the one word
-_MAX_BYTES_PER_TOKEN = 16  # of text, by any tokenizer on base64; images cost no tokens by size
+_MIN_NAMED = 0.75  # share of the answers that must name the right colour
+_MAX_TOKENS = 256  # enough for a model that thinks before it answers
+_MAX_BYTES_PER_TOKEN = 16  # no tokenizer of base64 text has more
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeAnswers:
-    """The answers of one server to the canary's questions."""
+    """The answers of one server to the questions of the check."""
 
-    by_colour: dict[str, list[Answer]]  # with a square of each colour, as often as it was shown
+    by_colour: dict[str, list[Answer]]  # by colour of the square; one answer per repetition
     noise: Answer
-    no_image: Answer | None  # None: the server takes no question without an image
+    no_image: Answer | None  # None: the server refused the question without an image
 
 
 async def check_servers_see_images(captioner: OpenAICaptioner) -> None:
-    """Ask every server of a captioner about images of known content.
+    """Check that every server of a captioner sees images, with images of known content.
 
     Raises:
-        BuildError: one does not see images, or cannot be asked.
+        BuildError: a server does not see images, or answers no requests.
     """
     await asyncio.gather(*(_check_server(captioner, url) for url in captioner.endpoints))
 
@@ -85,7 +85,7 @@ async def _check_server(captioner: OpenAICaptioner, url: str) -> None:
 
 
 def find_blindness(answers: ProbeAnswers) -> str | None:
-    """Return why a server is taken not to see images, or None where it does see them."""
+    """Return the evidence that a server does not see images, or None if it sees them."""
     by_colour = answers.by_colour
     plain = [answer for of_colour in by_colour.values() for answer in of_colour]
     if trouble := _find_wrong_tokens(plain, answers):
@@ -102,7 +102,7 @@ def find_blindness(answers: ProbeAnswers) -> str | None:
 
 
 def _find_wrong_tokens(plain: Sequence[Answer], answers: ProbeAnswers) -> str | None:
-    """Return why the tokens that a server counts in prompts are wrong, or None."""
+    """Return the evidence in a server's token counts that it does not see images, or None."""
     counts = [answer.prompt_tokens for answer in plain if answer.prompt_tokens is not None]
     if len(counts) < len(plain):
         return None
@@ -123,13 +123,13 @@ def _find_wrong_tokens(plain: Sequence[Answer], answers: ProbeAnswers) -> str | 
 
 
 def _names(answer: Answer, colour: str) -> bool:
-    """Return whether an answer names this one of the colours, and no other."""
+    """Return whether an answer names the given colour, and no other colour."""
     text = after_thinking(answer.text) or ""
     return COLOURS.keys() & set(re.findall(r"\w+", text.lower())) == {colour}
 
 
 def _follow_colours(by_colour: dict[str, list[Answer]]) -> bool:
-    """Return whether each colour has one answer of its own."""
+    """Return whether a colour always got the same answer, and no two colours the same answer."""
     texts = [{answer.text for answer in of_colour} for of_colour in by_colour.values()]
     steady = all(len(of_colour) == 1 for of_colour in texts)
     return steady and len(set.union(*texts)) == len(texts)

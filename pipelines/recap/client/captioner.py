@@ -1,15 +1,17 @@
-"""A captioner that asks servers: OpenAI's client over HTTP, and all that can go wrong there.
+"""A captioner that sends requests to servers through OpenAI's client, and handles all failures.
 
-A call ends in one of three ways.
+A request ends in one of three ways.
 
-1. An answer.
-2. `Rejected`: the server refuses this request for what is in it; or the request failed again and
-   again, and twice more when it was the only one in flight, each time right after the server had
-   answered a small one. Nothing else is ever held against a request.
-3. `BuildError`: the servers answer nothing for longer than our patience, or refuse all requests.
+1. The server answers.
+2. `Rejected`: the server refuses the content of the request; or the request failed in all its
+   attempts, of which the last two were made with no other request in flight, each directly after
+   the server had answered a small probe request. No other failure rejects a request.
+3. `BuildError`: no server answers for longer than `Servers.patience`, or the servers refuse all
+   requests.
 
-Status 429 is not a failure: it makes us slower. Everything else that is neither answer nor refusal
-(5xx, a broken connection, silence, nonsense) is a failure, and tried again.
+Status 429 is not a failure, but slows the client down. Every other response that is neither an
+answer nor a refusal (5xx, broken connection, timeout, malformed answer) is a failure, and the
+request is sent again.
 """
 
 import asyncio
@@ -31,10 +33,10 @@ from schemas.errors import BuildError, UsageError
 from schemas.ids import rank
 from schemas.rejection import Reason, Rejected
 
-NOTICE_SECONDS = 30.0  # between notices about calls that fail
-_NO_KEY = "EMPTY"  # sent to servers without keys
-_TRIALS = 2  # alone, before a request is given up
-_MAX_REJECTED_IN_ROW = 19  # with no answer between; one more is not the requests' fault
+NOTICE_SECONDS = 30.0  # between notices about failed calls to a server
+_NO_KEY = "EMPTY"  # the key that is sent if the user has none
+_TRIALS = 2  # last attempts of a request, with no other request in flight
+_MAX_REJECTED_IN_ROW = 19  # limit of rejections without an answer between them
 _SEED_BITS = 31
 
 
@@ -43,16 +45,16 @@ class _Call:
     """One call, with its failures and delays so far."""
 
     id: str
-    encode: Callable[[], bytes]  # makes the body, once
-    route: Sequence[Connection]  # in order of preference
+    encode: Callable[[], bytes]  # makes the body of the request
+    route: Sequence[Connection]  # the servers, in order of preference
     body: bytes | None = None
     failures: int = 0
-    delays: int = 0  # status 429
-    trouble_since: float | None = None  # seconds of the monotonic clock
+    delays: int = 0  # number of responses with status 429
+    trouble_since: float | None = None  # first time; seconds of the monotonic clock
 
 
 class OpenAICaptioner:
-    """A captioner that asks one or several servers."""
+    """A captioner that sends requests to one or several servers."""
 
     def __init__(
         self,
@@ -60,15 +62,15 @@ class OpenAICaptioner:
         captioning: Captioning,
         say: Callable[[str], None] = print_notice,
     ) -> None:
-        """Prepare to ask; nothing is sent yet.
+        """Prepare the connections; nothing is sent yet.
 
         Args:
-            servers: where they are, and how patiently they are asked.
-            captioning: model and sampling.
-            say: takes a line for a person about a server that fails.
+            servers: URLs, limits and retries.
+            captioning: the model and its sampling.
+            say: function that shows the user a line about a server that fails.
 
         Raises:
-            UsageError: the key cannot be sent.
+            UsageError: the key has characters that cannot be sent.
         """
         self._servers = servers
         self._captioning = captioning
@@ -81,11 +83,11 @@ class OpenAICaptioner:
 
     @property
     def endpoints(self) -> Sequence[str]:
-        """The servers' URLs."""
+        """The base URLs of the servers."""
         return [connection.url for connection in self._connections]
 
     async def ask(self, request: Request) -> Answer:
-        """Return the answer; see `Captioner.ask`."""
+        """Return the answer to a request; errors as in `Captioner.ask`."""
         parameters: dict[str, Any] = {
             "model": self._captioning.model,
             "max_tokens": request.max_tokens,
@@ -105,7 +107,7 @@ class OpenAICaptioner:
         return answer
 
     async def ask_server(self, url: str, request: Request) -> Answer:
-        """Return the answer of one of the servers, at temperature 0; else as `ask` does."""
+        """Return the answer of one given server, at temperature 0; errors as in `ask`."""
         parameters = {
             "model": self._captioning.model,
             "max_tokens": request.max_tokens,
@@ -144,7 +146,7 @@ class OpenAICaptioner:
                     return answer
 
     async def _attempt(self, connection: Connection, call: _Call) -> Answer | None:
-        """Send a call and return its answer; None: its server has gone, and nothing was sent."""
+        """Send a call and return its answer, or None if the server became unusable before that."""
         alone = call.failures > self._servers.retries
         async with connection.limiter.slot(alone=alone) as round_number, self._in_flight:
             if (
@@ -172,7 +174,7 @@ class OpenAICaptioner:
         await asyncio.sleep(wait)
 
     async def _usable(self, call: _Call) -> Connection:
-        """Return the first server of the route that is worth a call, as soon as there is one."""
+        """Wait until a server of the call's route is usable, and return the first such server."""
         while True:
             for connection in call.route:
                 if self._should_probe(connection, call.route):
@@ -192,11 +194,11 @@ class OpenAICaptioner:
     def _should_probe(connection: Connection, route: Sequence[Connection]) -> bool:
         if not connection.breaker.is_open or connection.breaker.until_probe():
             return False
-        # While somebody else probes it, take another; wait for the outcome only if there is none.
+        # While another call probes it, prefer other servers; wait for that probe if there are none.
         return not connection.probing.locked() or _first_usable(route) is None
 
     async def _probe(self, connection: Connection) -> bool:
-        """Return whether a server answers a small call."""
+        """Send a server a small probe request, and return whether it answers."""
         parameters = {"model": self._captioning.model, "max_tokens": 1, "temperature": 0}
         trouble = await connection.probe(encode_request(QUESTION, draw_square("red"), parameters))
         if trouble:
@@ -204,14 +206,14 @@ class OpenAICaptioner:
         return trouble is None
 
     def _notice(self, connection: Connection, trouble: TransientError) -> None:
-        """Print now and then why calls fail: where small calls are answered, nothing else would."""
+        """Show the user why calls to a server fail, at most once in `NOTICE_SECONDS`."""
         now = time.monotonic()
         if now - self._noticed.get(connection.url, float("-inf")) >= NOTICE_SECONDS:
             self._noticed[connection.url] = now
             self._say(f"{connection.url}: {trouble}; trying again")
 
     def _check_patience(self, call: _Call, wait: float = 0.0) -> None:
-        """Raise once no server has answered for too long, or would not have if we waited."""
+        """Raise `BuildError` if no server has answered for too long, a wait in seconds included."""
         since = call.trouble_since if call.trouble_since is not None else time.monotonic()
         quiet_from = max(since, *(connection.breaker.last_answer for connection in call.route))
         if time.monotonic() + wait - quiet_from <= self._servers.patience:

@@ -1,4 +1,4 @@
-"""The bytes of a request of OpenAI's chat API with an image in it, and of its answer.
+"""The format of requests with an image, and of answers, in OpenAI's chat API.
 
 A request: `{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url":
 "data:image/jpeg;base64,..."}}, {"type": "text", "text": "Describe ..."}]}], "model": ...}`.
@@ -15,7 +15,7 @@ from pipelines.recap.captioning.captioner import Answer
 
 
 class MalformedError(ValueError):
-    """The body of an answer is not one of the chat API."""
+    """The body of an answer does not have the format of the chat API."""
 
 
 class _Message(msgspec.Struct):
@@ -44,16 +44,16 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def encode_request(prompt: str, jpeg: bytes | None, parameters: dict[str, Any]) -> bytes:
-    """Return the body of a request.
+    """Return the body of a request as JSON.
 
     Args:
-        prompt: text of the request.
-        jpeg: an image, if any; it stands before the text, as models are taught.
-        parameters: model, sampling, and whatever else the API takes.
+        prompt: the text of the request.
+        jpeg: the image, if any; it precedes the text, as in the training of most models.
+        parameters: model, sampling, and other parameters of the API.
     """
     content: Any = prompt
     if jpeg is not None:
-        # Raw: base64 needs no escapes, so it is not searched for any.
+        # Raw, since base64 needs no escapes, and a search for characters to escape takes time.
         url = msgspec.Raw(b'"data:image/jpeg;base64,%b"' % b64encode(jpeg))
         content = [
             {"type": "image_url", "image_url": {"url": url}},
@@ -63,10 +63,10 @@ def encode_request(prompt: str, jpeg: bytes | None, parameters: dict[str, Any]) 
 
 
 def decode_answer(body: bytes) -> Answer:
-    """Return the first choice of an answer.
+    """Return the first choice in the body of an answer.
 
     Raises:
-        MalformedError: it is no JSON of the API's shape, has no choice, or is nested too deeply.
+        MalformedError: the body is no JSON of the API's format, or has no choice.
     """
     try:
         completion = _DECODER.decode(body)

@@ -1,7 +1,8 @@
-"""The circuit breaker of a server: whether it is worth a call now, and when to try again.
+"""The circuit breaker of a server: it decides whether to send requests, and when to probe.
 
-A server that fails several calls in a row, with no answer between, gets no more of them until it
-has answered a small one. How long to wait is decided here, the waiting is done by the client.
+A server that fails several requests in a row gets no more requests (the circuit is open) until it
+has answered a probe, which is a small request. The breaker computes the waiting times; the client
+waits.
 """
 
 import time
@@ -11,12 +12,12 @@ from email.utils import parsedate_to_datetime
 
 from schemas.ids import RANK_BITS, rank
 
-FAILURES_TO_OPEN = 3  # in a row
+FAILURES_TO_OPEN = 3  # failures in a row
 _FOREVER_AGO = float("-inf")
 
 
 class Breaker:
-    """The state of one server. Times are seconds of the clock."""
+    """The circuit breaker of one server. Times are seconds of the clock."""
 
     def __init__(
         self, first_wait: float, max_wait: float, clock: Callable[[], float] = time.monotonic
@@ -30,21 +31,21 @@ class Breaker:
         self._probe_at = _FOREVER_AGO
         self.is_open = False
         self.last_answer = _FOREVER_AGO
-        self.last_trouble = "no answer"  # for a person
+        self.last_trouble = "no answer"  # shown to the user
 
     def answered(self) -> None:
-        """Take note of an answer to a call that matters."""
+        """Record an answer to a request; close the circuit."""
         self.is_open = False
         self._failures = 0
         self._wait = self._first_wait
         self.heard()
 
     def heard(self) -> None:
-        """Take note of a sign of life: an answer, if only to a small call."""
+        """Record that the server has answered a request or a probe."""
         self.last_answer = self._clock()
 
     def failed(self, detail: str) -> None:
-        """Take note of a failure; one too many opens it, and a small call is due at once."""
+        """Record a failed request; after several in a row, open the circuit; a probe is due."""
         self.last_trouble = detail
         self._failures += 1
         if self._failures >= FAILURES_TO_OPEN and not self.is_open:
@@ -52,45 +53,45 @@ class Breaker:
             self._probe_at = self._clock()
 
     def probed(self, trouble: str | None) -> None:
-        """Take note of how a small call went: None for an answer, else what came instead."""
+        """Record the outcome of a probe: None for an answer, else a description of the failure."""
         self.is_open = trouble is not None
         self._failures = 0
-        # Calls that matter may go on failing: only their answers make the wait short again.
+        # Requests may still fail where probes succeed: only answers to requests reset the wait.
         self._probe_at = self._clock() + self._wait
         self._wait = min(self._max_wait, 2 * self._wait)
         if trouble is not None:
             self.last_trouble = trouble
 
     def pause(self, seconds: float) -> None:
-        """Send nothing for a while, as the server asks."""
+        """Record that the server asks the client to send nothing for some seconds."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def until_probe(self) -> float:
-        """Return the seconds until a small call is due, at least 0."""
+        """Return the seconds until a probe is due, at least 0."""
         return max(0.0, self._probe_at - self._clock())
 
     def until_resumed(self) -> float:
-        """Return the seconds that the server asks to wait, at least 0."""
+        """Return the seconds until the pause that the server asked for ends, at least 0."""
         return max(0.0, self._paused_until - self._clock())
 
 
 def backoff_seconds(first: float, limit: float, request_id: str, failures: int) -> float:
-    """Return how long to wait after a failure: doubled by each, with jitter of up to a half.
+    """Return the wait after a failure: doubled with each failure, then reduced by up to a half.
 
     Args:
-        first: wait after the first failure, without jitter; seconds.
-        limit: longest wait; seconds.
-        request_id: of the call; decides the jitter, together with the number of failures.
-        failures: so far, at least 1.
+        first: seconds to wait after the first failure, without jitter.
+        limit: maximum number of seconds to wait.
+        request_id: id of the request; it decides the jitter, together with `failures`.
+        failures: number of failures so far, at least 1.
     """
     jitter = rank("backoff", request_id, failures) / 2**RANK_BITS
     return float(min(limit, first * 2 ** min(failures - 1, 30)) * (1 - jitter / 2))
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Return the wait that the header Retry-After asks for, in seconds; None if it is unreadable.
+    """Return the wait in the header Retry-After, in seconds, or None without a valid header.
 
-    RFC 9110, section 10.2.3: a number of seconds, or a date.
+    The value is a number of seconds or a date (RFC 9110, section 10.2.3).
     """
     value = headers.get("retry-after", "").strip()
     try:

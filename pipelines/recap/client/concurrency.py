@@ -1,4 +1,4 @@
-"""The number of calls that a server gets at a time: more while it copes, half when not (AIMD)."""
+"""The limit of concurrent calls to a server, which adapts to overload (AIMD)."""
 
 import asyncio
 from collections import deque
@@ -7,24 +7,24 @@ from contextlib import asynccontextmanager
 
 
 class Limiter:
-    """A limiter hands out slots for calls, in the order they are asked for.
+    """A limiter of the calls in flight to one server; it grants slots in order of request.
 
-    The limit begins at its maximum, since most servers queue by themselves. An overload halves
-    it; calls that were sent before that say nothing new and do not halve it again. Each answer
-    raises it by its reciprocal: by about one for each round of calls.
+    The limit begins at its maximum, since most servers queue calls themselves. An overload halves
+    the limit and begins a new round; overloads of calls from earlier rounds are ignored. Each
+    answer raises the limit by its reciprocal, so that `limit` answers raise it by about 1.
     """
 
     def __init__(self, maximum: int) -> None:
         self._maximum = maximum
         self.limit = float(maximum)
         self.in_flight = 0
-        self._round = 0  # the number of times that it was halved
-        self._sealed = False  # a call that wants to be alone is in flight
+        self._round = 0  # the number of times that the limit was halved
+        self._sealed = False  # whether a call that must be alone is in flight
         self._waiting: deque[tuple[asyncio.Future[None], bool]] = deque()
 
     @asynccontextmanager
     async def slot(self, *, alone: bool = False) -> AsyncIterator[int]:
-        """Hold a slot, and yield the number of the round in which it was given.
+        """Hold a slot, and yield the number of the round in which it was granted.
 
         Args:
             alone: whether no other call may be in flight at the same time.
@@ -36,11 +36,11 @@ class Limiter:
             self._leave(alone)
 
     def answered(self) -> None:
-        """Take note of an answer."""
+        """Record an answer; raise the limit."""
         self.limit = min(self._maximum, self.limit + 1 / self.limit)
 
     def overloaded(self, round_number: int) -> None:
-        """Take note that the server could not cope with a call that was sent in a round."""
+        """Record an overload by a call of a round; halve the limit unless the round has passed."""
         if round_number == self._round:
             self.limit = max(1.0, self.limit / 2)
             self._round += 1
@@ -58,7 +58,7 @@ class Limiter:
                 self._waiting.remove((slot, alone))
                 self._admit()
             else:
-                self._leave(alone)  # it had been given in the same moment
+                self._leave(alone)  # the slot was granted at the same moment
             raise
 
     def _leave(self, alone: bool) -> None:
@@ -71,7 +71,7 @@ class Limiter:
         while self._waiting and self._admits(self._waiting[0][1]):
             slot, alone = self._waiting[0]
             if slot.cancelled():
-                return  # its owner is about to take it out of the queue, and to come here again
+                return  # the cancelled task will remove it and admit others
             self._waiting.popleft()
             self._enter(alone)
             slot.set_result(None)

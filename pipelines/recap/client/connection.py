@@ -1,4 +1,4 @@
-"""One server: the client that calls it, and the meaning of its answers."""
+"""The connection to one server: it sends requests, and turns responses into answers and errors."""
 
 import asyncio
 import logging
@@ -17,17 +17,17 @@ from pipelines.recap.client.endpoints import Servers
 from schemas.errors import BuildError
 from schemas.rejection import Reason, Rejected
 
-_REFUSALS = {400, 413, 415, 422}  # for what is in the request
-_FAILURES = {408, 409, 425}  # and 5xx
+_REFUSALS = {400, 413, 415, 422}  # statuses that refuse the content of a request
+_FAILURES = {408, 409, 425}  # statuses of failures, besides 5xx
 _OVERLOADED = 429
-_MAX_PROBE_SECONDS = 30.0  # for a small call
-_KEEP_ALIVE_SECONDS = 3.0  # less than servers do, which would cut us off in the middle
+_MAX_PROBE_SECONDS = 30.0  # time limit of a probe
+_KEEP_ALIVE_SECONDS = 3.0  # shorter than servers', which would close connections in use
 _MAX_DETAIL_CHARACTERS = 300
-MAX_ANSWER_BYTES = 8 << 20  # captions take some thousands
+MAX_ANSWER_BYTES = 8 << 20  # captions have some thousands
 
 
 class OverloadedError(Exception):
-    """The server wants fewer calls (status 429)."""
+    """The server is overloaded, and asks for fewer calls (status 429)."""
 
     def __init__(self, retry_after: float | None) -> None:
         super().__init__("status 429")
@@ -35,7 +35,7 @@ class OverloadedError(Exception):
 
 
 class TransientError(Exception):
-    """A call failed, and nothing says whose fault it is: it may be tried again."""
+    """A call failed for a reason that may pass; the request can be sent again."""
 
     def __init__(self, detail: str, retry_after: float | None = None) -> None:
         super().__init__(detail)
@@ -43,10 +43,10 @@ class TransientError(Exception):
 
 
 class Connection:
-    """One server, with its limit of calls and its circuit breaker."""
+    """The connection to one server, with a limit of concurrent calls and a circuit breaker."""
 
     def __init__(self, url: str, key: str, servers: Servers) -> None:
-        # It would log a line for each call, and slow them down where somebody listens.
+        # The library logs a line for each call, which would slow calls down if it were shown.
         logging.getLogger("httpx2").setLevel(logging.WARNING)
         self.url = url
         self.limiter = Limiter(servers.concurrency)
@@ -56,8 +56,8 @@ class Connection:
         self._key_env = servers.api_key_env
         self._time_limit = servers.time_limit
         limits = httpx2.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE_SECONDS)
-        # Of the transports that OpenAI's client takes, aiohttp's needs the least time for a call.
-        # Retries and time limits are ours; a redirect would carry the key elsewhere.
+        # Of the transports of OpenAI's client, aiohttp takes the least processor time for a call.
+        # Retries and timeouts are handled here; a redirect would send the key to another server.
         http = openai.DefaultAioHttpClient(
             limits=limits, timeout=None, follow_redirects=False, event_hooks={"response": [_bound]}
         )
@@ -70,17 +70,17 @@ class Connection:
         await self._client.close()
 
     async def send(self, request_id: str, body: bytes, round_number: int) -> Answer:
-        """Send a call once.
+        """Send a request once, and return the answer.
 
         Args:
-            request_id: goes along as a header.
-            body: the request.
-            round_number: the limiter's round in which the call got its slot.
+            request_id: id of the request, sent as a header.
+            body: body of the request.
+            round_number: the limiter's round in which the call was granted its slot.
 
         Raises:
-            Rejected: the server refuses what is in the request.
-            OverloadedError, TransientError: it may be tried again.
-            BuildError: no request can succeed.
+            Rejected: the server refuses the content of the request.
+            OverloadedError, TransientError: the request failed, and can be sent again.
+            BuildError: the server would refuse every request, for example for a wrong key.
         """
         try:
             answer = await self._post(request_id, body, self._time_limit)
@@ -101,7 +101,7 @@ class Connection:
         return answer
 
     async def probe(self, body: bytes) -> str | None:
-        """Send a small call; return None for a sign of life, else what came instead."""
+        """Send a probe; return None if the server responds, else a description of the failure."""
         limit = min(self._time_limit, _MAX_PROBE_SECONDS)
         trouble = None
         try:
@@ -114,12 +114,12 @@ class Connection:
         except Rejected:
             self.breaker.heard()
         except OverloadedError:
-            pass  # it is there, but this does not end our patience
+            pass  # the server runs, but this is not an answer
         self.breaker.probed(trouble)
         return trouble
 
     async def _post(self, request_id: str, body: bytes, limit: float) -> Answer:
-        # Ids hold what owners' names hold, a header takes ASCII only.
+        # Ids contain names from data sets, in any script; a header is ASCII only.
         headers = {
             "Content-Type": "application/json",
             "Accept-Encoding": "identity",
@@ -127,7 +127,7 @@ class Connection:
         }
         try:
             async with asyncio.timeout(limit):
-                # The answer as bytes: ours to check, and twice as fast as into OpenAI's classes.
+                # Bytes are twice as fast as OpenAI's classes, and are checked by `decode_answer`.
                 response = await self._client.post(
                     "/chat/completions",
                     cast_to=httpx2.Response,
@@ -160,16 +160,16 @@ class Connection:
         return BuildError(f"{self.url}: {detail} ({hint})")
 
     def _clean(self, detail: str) -> str:
-        """Return a detail that can be shown: short, on one line, without the key."""
+        """Return an error's detail for the user: on one line, cut to a length, without the key."""
         line = " ".join(detail.split())
-        # A key as short as this is no secret, and may be part of any word.
+        # A shorter key is no secret, and may be part of any word.
         if len(self._key) > 5:
             line = line.replace(self._key, "[key]")
         return line[:_MAX_DETAIL_CHARACTERS]
 
 
 class _Bounded(httpx2.AsyncByteStream):
-    """The body of an answer, of which no more is read than an answer takes."""
+    """The body of a response, read up to `MAX_ANSWER_BYTES`; a longer body is an error."""
 
     def __init__(self, body: httpx2.AsyncByteStream) -> None:
         self._body = body
@@ -187,7 +187,7 @@ class _Bounded(httpx2.AsyncByteStream):
 
 
 async def _bound(response: httpx2.Response) -> None:
-    """Bound the body of a response, and refuse a packed one, which may become any size."""
+    """Limit the size of a response's body, and refuse compressed bodies, which can expand."""
     encoding = response.headers.get("Content-Encoding", "")
     if encoding.lower() not in {"", "identity"}:
         raise MalformedError(f"it is packed by {encoding}, which was not asked for")

@@ -1,4 +1,4 @@
-"""The servers that are asked for captions: their URLs, and limits of time and number."""
+"""The servers of a run: their URLs, and the limits of time and number of calls to them."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -11,26 +11,26 @@ from schemas.ids import rank
 
 
 class Servers(BaseModel):
-    """The servers and how they are treated; nothing here decides the text of captions.
+    """The servers of a run, and the limits of calls to them; no field decides a caption's text.
 
-    The key is named, never held: it is read from the environment where calls are made.
+    The settings hold the name of the key's environment variable, never the key.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     endpoints: tuple[str, ...]  # base URLs, up to /v1
-    api_key_env: str = "OPENAI_API_KEY"  # the variable that holds the key; unset: no key
-    concurrency: int = Field(default=64, ge=1)  # calls in flight at most, over all endpoints
-    time_limit: float = Field(default=120.0, gt=0)  # of one attempt; seconds
-    retries: int = Field(default=5, ge=0)  # of a call that failed, before it is tried alone
-    patience: float = Field(default=600.0, gt=0)  # with servers that answer nothing; seconds
-    backoff: float = Field(default=0.5, gt=0)  # after the first failure, doubled by each; seconds
-    backoff_limit: float = Field(default=30.0, gt=0)  # seconds
+    api_key_env: str = "OPENAI_API_KEY"  # environment variable of the key; unset: no key
+    concurrency: int = Field(default=64, ge=1)  # maximum of calls in flight, over all endpoints
+    time_limit: float = Field(default=120.0, gt=0)  # seconds for one attempt of a call
+    retries: int = Field(default=5, ge=0)  # of a failed call, before it is sent alone
+    patience: float = Field(default=600.0, gt=0)  # seconds without any answer before a run ends
+    backoff: float = Field(default=0.5, gt=0)  # seconds after the first failure, then doubled
+    backoff_limit: float = Field(default=30.0, gt=0)  # maximum of the wait in seconds
 
     @field_validator("endpoints", mode="before")
     @classmethod
     def _check_urls(cls, endpoints: Sequence[str]) -> tuple[str, ...]:
-        # Before pydantic sees them: its messages repeat their input.
+        # Before pydantic's checks, since pydantic's messages repeat the URLs, secrets included.
         return tuple(check_endpoint(str(url)) for url in endpoints)
 
     @model_validator(mode="after")
@@ -46,7 +46,7 @@ def check_endpoint(url: str) -> str:
     """Return a base URL without a slash at its end.
 
     Raises:
-        UsageError: it is no URL, or may hold a secret; the message does not repeat it.
+        UsageError: the URL is malformed, or may hold a secret; the message does not repeat it.
     """
     expected = "expected a base URL like http://localhost:8000/v1"
     try:
@@ -70,10 +70,10 @@ def check_endpoint(url: str) -> str:
 
 
 def preference(endpoints: Sequence[str], image_rank: int) -> list[int]:
-    """Return the endpoints' positions, the one for an image first (rendezvous hashing).
+    """Return the endpoints' indices in order of preference for an image (rendezvous hashing).
 
-    The order depends on the URLs and the image's rank alone. Where one endpoint is missing, only
-    the images of that one go elsewhere, spread over the others.
+    The order depends on the URLs and the image's rank alone. If an endpoint is removed, only its
+    images change their endpoint, and they are spread evenly over the other endpoints.
     """
     return sorted(
         range(len(endpoints)),

@@ -1,4 +1,4 @@
-"""Pictures of known content, and the question about them that a server which sees can answer."""
+"""Pictures of known content, and a question about them, to check that a server sees images."""
 
 from functools import cache
 from hashlib import shake_128
@@ -18,13 +18,13 @@ _SIDE = 224  # pixels
 
 @cache
 def draw_square(colour: str) -> bytes:
-    """Return a JPEG of one of `COLOURS`, 224 × 224 pixels."""
+    """Return a JPEG of a square in a colour of `COLOURS`, 224 × 224 pixels."""
     return _jpeg(Image.new("RGB", (_SIDE, _SIDE), COLOURS[colour]))
 
 
 @cache
 def draw_noise() -> bytes:
-    """Return a JPEG of the same size, the same on every machine, that compresses badly."""
+    """Return a JPEG of noise, 224 × 224 pixels, the same on every machine; its file is large."""
     values = shake_128(b"noise").digest(_SIDE * _SIDE * 3)
     return _jpeg(Image.frombytes("RGB", (_SIDE, _SIDE), values))
 

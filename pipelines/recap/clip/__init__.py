@@ -1,1 +1,1 @@
-"""CLIP similarity of crops and captions: scores, thresholds, calibration."""
+"""CLIP similarity between crops and captions: scores, thresholds and their calibration."""

@@ -1,6 +1,6 @@
-"""A threshold that tells captions of a crop from captions of another crop: `calibrate`.
+"""The calibration of a threshold between scores of true captions and of other crops' captions.
 
-Pairs are taken from the shards of a run, by hash. A matched pair is a crop and its caption; a
+Pairs are sampled from the shards of a run, by hash. A matched pair is a crop and its caption; a
 shuffled pair is a crop and the caption of a region of another image.
 """
 
@@ -28,25 +28,25 @@ from schemas.ids import image_of, rank
 MIN_PAIRS = 20
 _BATCH_PAIRS = 64
 
-OnProgress = Callable[[int, int], None]  # pairs that are scored, pairs in all
+OnProgress = Callable[[int, int], None]  # number of pairs scored so far, number of all pairs
 
 
 class Calibration(BaseModel):
-    """A threshold, and its errors on the pairs that it was chosen on."""
+    """A threshold, and its error rates on the pairs by which it was chosen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    threshold: FiniteFloat  # a caption whose mean similarity reaches it is kept
-    false_accept: float = Field(ge=0, le=1)  # share of shuffled pairs that reach it
-    false_reject: float = Field(ge=0, le=1)  # share of matched pairs that do not reach it
-    wanted_false_accept: float | None = Field(ge=0, le=1)  # None: the sum of both errors is lowest
+    threshold: FiniteFloat  # captions are kept if their mean similarity reaches it
+    false_accept: float = Field(ge=0, le=1)  # share of shuffled pairs that pass
+    false_reject: float = Field(ge=0, le=1)  # share of matched pairs that fail
+    wanted_false_accept: float | None = Field(ge=0, le=1)  # None: minimise both
     roc_area: float = Field(ge=0, le=1)
-    pairs: int = Field(ge=1)  # of either kind
-    scorer: str  # identity
+    pairs: int = Field(ge=1)  # number of matched pairs, and of shuffled pairs
+    scorer: str  # identity of the scorer
     seed: int
 
     def check_scorer(self, identity: str) -> Self:
-        """Return the calibration, or raise `UsageError` where it is for another scorer."""
+        """Return the calibration, or raise `UsageError` if it was made with another scorer."""
         if identity != self.scorer:
             raise UsageError(
                 f"the calibration is for the scorer {self.scorer!r}, this run scores with "
@@ -56,30 +56,30 @@ class Calibration(BaseModel):
 
 
 class CalibrationRun(NamedTuple):
-    """A calibration, and the scores that it was chosen by."""
+    """A calibration, and the scores of the pairs by which its threshold was chosen."""
 
     calibration: Calibration
     curve: Curve
     matched: Scores
     shuffled: Scores
-    filtered: bool  # captions that scored badly had been left out before
+    filtered: bool  # the run's captions had been filtered by score already
 
 
 class _Region(NamedTuple):
-    """A region with a caption, and its position in the shards."""
+    """A region with a caption, and the region's position in the shards."""
 
     rank: int
     path: str
     batch: int
     row: int
     box: Box  # xyxy, pixels of the stored image
-    image: str  # id of the image with its source and split: coco/train/7
+    image: str  # source, split and id of the image: coco/train/7
     caption: str
     scored: bool
 
 
 def load_calibration(path: str) -> Calibration:
-    """Return a calibration that was written, or raise `UsageError` saying why it cannot be read."""
+    """Return the calibration in a JSON file, or raise `UsageError` if it cannot be read."""
     try:
         with files.open_read(path) as file:
             return Calibration.model_validate_json(file.read())
@@ -106,14 +106,14 @@ def calibrate(
 
     Args:
         output: the folder of a finished run.
-        scorer: scores the pairs; the threshold is for this scorer.
-        pairs: number of either kind at most.
-        false_accept: share of shuffled pairs that may pass; None: both errors weigh alike.
-        seed: decides which pairs are taken.
-        on_progress: called as pairs are scored.
+        scorer: the scorer of the pairs, for which the threshold is valid.
+        pairs: maximum number of matched pairs, and of shuffled pairs.
+        false_accept: share of shuffled pairs that may pass; None: minimise the sum of both errors.
+        seed: seed of the sample of pairs.
+        on_progress: function that is called when pairs have been scored.
 
     Raises:
-        UsageError: there is no finished run, or it cannot be read, or has too few captions.
+        UsageError: the folder holds no finished run, or a run with too few captions.
     """
     paths = [files.join(output, shard.path) for shard in read_manifest(output).shards]
     sampled = _with_others(heapq.nsmallest(pairs, _regions(paths, seed)))
@@ -144,7 +144,7 @@ def calibrate(
 
 
 def _score(scorer: Scorer, pairs: Sequence[tuple[_Region, str]]) -> list[tuple[float, float]]:
-    """Return the mean score of each crop with its caption, and with the caption of another."""
+    """Return, for each pair of a region and another caption, the mean scores (true, other)."""
     crops = _crops([region for region, _ in pairs])
     matched = scorer.score(crops, [region.caption for region, _ in pairs])
     shuffled = scorer.score(crops, [caption for _, caption in pairs])
@@ -152,7 +152,7 @@ def _score(scorer: Scorer, pairs: Sequence[tuple[_Region, str]]) -> list[tuple[f
 
 
 def _regions(paths: Sequence[str], seed: int) -> Iterator[_Region]:
-    """Yield every region that has a caption."""
+    """Yield every region with a caption in the shards."""
     for path in paths:
         for number, batch in enumerate(shard_batches(path)):
             ids = batch.column("id").to_pylist()
@@ -172,9 +172,10 @@ def _regions(paths: Sequence[str], seed: int) -> Iterator[_Region]:
 
 
 def _with_others(regions: Sequence[_Region]) -> list[tuple[_Region, str]]:
-    """Return each region with the caption of the next region, in order of rank, that differs.
+    """Return each region with the caption of another region, as a shuffled pair.
 
-    That one is of another image and has other words; a region for which there is none is left out.
+    The other region is the next in rank that has another image and another caption; a region
+    without such a partner is left out.
     """
     pairs = []
     for index, region in enumerate(regions):
@@ -186,7 +187,7 @@ def _with_others(regions: Sequence[_Region]) -> list[tuple[_Region, str]]:
 
 
 def _crops(regions: Sequence[_Region]) -> list[Image.Image]:
-    """Return the crops of regions as they were scored, in the order of the regions."""
+    """Return the crops of regions as the filter makes them, in the order of the regions."""
     crops: dict[_Region, Image.Image] = {}
     for path, group in groupby(sorted(regions, key=_position), key=lambda region: region.path):
         wanted = list(group)

@@ -1,19 +1,19 @@
-"""The crops that CLIP sees: when captions are scored, and again when a threshold is chosen."""
+"""The crops for CLIP, both for scores of captions and for the calibration of a threshold."""
 
 from PIL import Image
 
 from schemas.geometry import Box
 from transforms.crop import crop, encode_jpeg
 
-MAX_CLIP_PIXELS = 336 * 336  # width times height of a crop; no model in use takes more
+MAX_CLIP_PIXELS = 336 * 336  # width times height of a crop; enough for all CLIP models
 
 
 def clip_crop(image: Image.Image, box: Box, context: float = 0.0) -> bytes:
-    """Return the crop of a box as a JPEG.
+    """Return the crop of a box, scaled down to `MAX_CLIP_PIXELS`, as a JPEG.
 
     Args:
         image: an upright RGB picture.
-        box: xyxy, pixels of that picture.
-        context: added on each side, as a share of that side.
+        box: xyxy, pixels of the picture.
+        context: margin on each side of the box, as a share of that side.
     """
     return encode_jpeg(crop(image, box, context), MAX_CLIP_PIXELS)

@@ -1,34 +1,34 @@
-"""The power of a score to tell matched pairs from shuffled ones, at every threshold."""
+"""The error rates of a score that separates matched from shuffled pairs, at every threshold."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-Scores = NDArray[np.float64]  # (N,)
+Scores = NDArray[np.float64]  # shape (N,)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Curve:
-    """The errors at every threshold that makes a difference; a score at or above it passes."""
+    """The error rates at every distinct threshold; scores at or above a threshold pass."""
 
-    thresholds: Scores  # rising
+    thresholds: Scores  # in rising order
     false_accepts: Scores  # share of shuffled pairs that pass, falling from 1
-    false_rejects: Scores  # share of matched pairs that do not pass, rising from 0
+    false_rejects: Scores  # share of matched pairs that fail, rising from 0
 
     def balanced(self) -> int:
-        """Return the index at which the sum of both shares is lowest; the middle one of a tie."""
+        """Return the index of the lowest sum of both error rates; of a tie, the middle index."""
         total = self.false_accepts + self.false_rejects
         best = np.flatnonzero(total <= total.min() + 1e-12)
         return int(best[len(best) // 2])
 
     def accepting(self, share: float) -> int:
-        """Return the first index at which no more than a share of shuffled pairs passes."""
+        """Return the first index at which at most the given share of shuffled pairs passes."""
         return int(np.argmax(self.false_accepts <= share))
 
 
 def curve(matched: Scores, shuffled: Scores) -> Curve:
-    """Return the curve; thresholds lie half way between neighbouring scores and at both ends."""
+    """Return the curve of scores; thresholds lie midway between scores, and at both ends."""
     scores = np.unique(np.concatenate([matched, shuffled]))
     between = (scores[:-1] + scores[1:]) / 2
     thresholds = np.concatenate([scores[:1], between, np.nextafter(scores[-1:], np.inf)])

@@ -1,7 +1,8 @@
-"""The files of a calibration: the threshold as JSON, and beside it a picture of the curve.
+"""The files of a calibration: a JSON file with the threshold, and a picture of the curve.
 
-The JSON: `{"threshold": 0.2173, "false_accept": 0.05, "false_reject": 0.03, "roc_area": 0.98,
-"wanted_false_accept": 0.05, "pairs": 500, "scorer": "ViT-B-32 openai", "seed": 0}`.
+An example of the JSON: `{"threshold": 0.2173, "false_accept": 0.05, "false_reject": 0.03,
+"roc_area": 0.98, "wanted_false_accept": 0.05, "pairs": 500, "scorer": "ViT-B-32 openai",
+"seed": 0}`.
 """
 
 from pipelines.recap.clip.calibrate import CalibrationRun
@@ -12,11 +13,11 @@ SUFFIX = ".json"
 
 
 def write_calibration(run: CalibrationRun, path: str) -> None:
-    """Write a calibration and its picture.
+    """Write a calibration as JSON, and the picture of its curve as PNG.
 
     Args:
-        run: its thresholds and scores.
-        path: of the JSON, ending in `.json`.
+        run: the calibration, and the scores of its pairs.
+        path: path of the JSON file, which ends in `.json`.
     """
     calibration = run.calibration
     title = (
@@ -29,5 +30,5 @@ def write_calibration(run: CalibrationRun, path: str) -> None:
 
 
 def picture_of(path: str) -> str:
-    """Return the path of the picture of a calibration: `a.png` for `a.json`."""
+    """Return the path of a calibration's picture: `a.png` for `a.json`."""
     return path.removesuffix(SUFFIX) + ".png"

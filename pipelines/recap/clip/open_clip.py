@@ -1,6 +1,6 @@
-"""Captions scored against crops by CLIP, with open_clip: any of its models, or the small one here.
+"""The scorer of crops and captions with CLIP: a model of open_clip, or the small CLIP shipped here.
 
-Needs the extra `clip`; no other module of the data tower imports torch.
+This module needs the extra `clip`; no other module of the data pipelines imports torch.
 """
 
 import json
@@ -25,19 +25,19 @@ try:
     import open_clip
     import torch
     from safetensors import SafetensorError
-except (ImportError, OSError, RuntimeError) as error:  # missing, or not made for each other
+except (ImportError, OSError, RuntimeError) as error:  # libraries that are missing or incompatible
     raise UsageError(
         f"scoring captions needs torch and open_clip: pip install 'regionforge[clip]' ({error})"
     ) from error
 
 SMALL = "small"
-FOLDER_PREFIX, HUB_PREFIX = "local-dir:", "hf-hub:"  # as open_clip has them
+FOLDER_PREFIX, HUB_PREFIX = "local-dir:", "hf-hub:"  # as in open_clip
 CONFIG_NAME, WEIGHTS_NAME = "open_clip_config.json", "open_clip_model.safetensors"
 _WEIGHTS_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
-_BATCH = {"cpu": 16, "cuda": 64}  # rows that go through an encoder at once
-_DECIMALS = 5  # of a score: more of them would depend on the machine
+_BATCH = {"cpu": 16, "cuda": 64}  # rows in a batch, by device
+_DECIMALS = 5  # decimals of a score; further ones depend on the machine
 
-# Raised by the libraries on names that they do not know, and on files of another kind.
+# Errors that the libraries raise on unknown names and on files of another kind.
 _UNUSABLE = (
     AttributeError,
     EOFError,
@@ -53,17 +53,17 @@ _UNUSABLE = (
 )
 
 T = TypeVar("T")
-Tokenizer = Callable[[list[str], int], Any]  # texts and a length to rows of token ids
+Tokenizer = Callable[[list[str], int], Any]  # turns texts and a length into rows of token ids
 
 
 class ClipScorer:
-    """A CLIP model that scores crops against captions: the cosine of their embeddings.
+    """A scorer with a CLIP model: the score is the cosine of a crop's and a caption's embeddings.
 
-    The same pairs get the same scores in whatever company they come: batches are always full.
+    A pair gets the same score whatever the other pairs of a call are: batches have a fixed size.
     """
 
     def __init__(self, model: str = SMALL, weights: str = "", device: str = "") -> None:
-        """Load a model.
+        """Load a CLIP model and its tokenizer.
 
         Args:
             model: `small`; open_clip's name of a model; `hf-hub:OWNER/NAME`; or `local-dir:FOLDER`
@@ -71,15 +71,15 @@ class ClipScorer:
             weights: open_clip's tag of published weights, which are downloaded once, or a file:
                 safetensors, or a checkpoint that holds tensors only. None for `small`, `hf-hub:`
                 and `local-dir:`.
-            device: of torch; empty: cuda where there is one, else cpu.
+            device: torch device; empty: cuda if available, else cpu.
 
         Raises:
-            UsageError: there is no such model, or its weights cannot be loaded.
+            UsageError: the model does not exist, or its weights cannot be loaded.
         """
         name = f"{FOLDER_PREFIX}{FOLDER}" if model == SMALL else model
         self._device = _device(device)
         if model == SMALL:
-            torch.set_num_threads(1)  # more of them gain it nothing, and wait on busy machines
+            torch.set_num_threads(1)  # more threads do not speed up the small model
         self._identity = f"{_shown(model)} {_weights_identity(name, weights)}".strip()
         half = self._device.type == "cuda"
         self._dtype = torch.float16 if half else torch.float32
@@ -100,11 +100,11 @@ class ClipScorer:
 
     @property
     def identity(self) -> str:
-        """The name of model and weights: scores of another identity are not comparable."""
+        """The name of model and weights; scores of different identities are not comparable."""
         return self._identity
 
     def score(self, crops: Sequence[Image.Image], captions: Sequence[str]) -> list[Score]:
-        """Return a score for each pair; a caption that is too long is scored window by window."""
+        """Return a score for each crop and caption; long captions are scored by windows."""
         if len(crops) != len(captions):
             raise ValueError(f"{len(crops)} crops, {len(captions)} captions")
         if not crops:
@@ -119,7 +119,7 @@ class ClipScorer:
         return [_score(cosines[begin:end]) for begin, end in pairwise(ends)]
 
     def _fits(self, text: str) -> bool:
-        """Return whether the encoder takes a text whole: one token more would be padding."""
+        """Return whether the encoder takes a text whole, tested with a length of one token more."""
         rows = self._tokenize([text, ""], self._length + 1)
         return bool(rows[0, -1] == rows[1, -1])
 
@@ -132,7 +132,7 @@ class ClipScorer:
     def _encode(
         self, items: list[T], prepare: Callable[[list[T]], Any], encode: Callable[..., Any]
     ) -> NDArray[np.float64]:
-        """Return unit vectors of items, (N, D)."""
+        """Return the embeddings of items as unit vectors, (N, D)."""
         rows = []
         for begin in range(0, len(items), self._batch):
             batch = prepare(items[begin : begin + self._batch])
@@ -162,12 +162,12 @@ def _device(name: str) -> Any:
 
 
 def _shown(model: str) -> str:
-    """Return a model's name, of a folder without its path."""
+    """Return a model's name for an identity; of a folder, the name without its path."""
     return Path(model).name if model.startswith(FOLDER_PREFIX) else model
 
 
 def _weights_identity(name: str, weights: str) -> str:
-    """Return the digest of a file of weights, or the tag of published weights."""
+    """Return the digest of a weights file, or the tag of published weights."""
     if name.startswith((FOLDER_PREFIX, HUB_PREFIX)):
         if weights:
             raise UsageError(f"CLIP model {name!r} brings its weights; give none")
@@ -194,7 +194,7 @@ def _digest(path: Path) -> str:
 
 
 def _tokenizer(name: str) -> tuple[Tokenizer, int]:
-    """Return the tokenizer of a model, and how many token ids the model takes."""
+    """Return the tokenizer of a model, and the length of its rows of token ids."""
     context = open_clip.get_model_config(name)["text_cfg"].get("context_length", 77)
     if name.startswith(FOLDER_PREFIX):
         path = Path(name.removeprefix(FOLDER_PREFIX)) / CONFIG_NAME

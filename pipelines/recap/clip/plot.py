@@ -1,4 +1,4 @@
-"""The curve of a calibration as a PNG: scores and errors of both kinds, and the threshold."""
+"""The plot of a calibration as a PNG: scores and error rates of pairs, and the threshold."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -8,37 +8,37 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pipelines.recap.clip.curve import Curve, Scores
 
-SIZE = (960, 600)  # pixels
-_SCALE = 2  # drawn larger, then reduced: smooth lines
-_LEFT, _TOP, _RIGHT, _BOTTOM = 84, 84, 936, 520  # of the plot
+SIZE = (960, 600)  # width, height of the picture in pixels
+_SCALE = 2  # drawn larger, then scaled down for smooth lines
+_LEFT, _TOP, _RIGHT, _BOTTOM = 84, 84, 936, 520  # edges of the plot in pixels
 _BINS = 60
 _TICKS = 5
-_LABEL = 60  # pixels: half the width of the threshold's label
+_LABEL = 60  # half the width of the threshold's label in pixels
 _PAPER, _INK, _SOFT, _GRID = "#ffffff", "#1a1d23", "#626a78", "#e6e9ee"
 _MATCHED, _SHUFFLED, _CHOSEN = "#2f6bff", "#e0602c", "#1a1d23"
 _MATCHED_FILL, _SHUFFLED_FILL = "#cddbff", "#fbdccd"
-_BOTH_FILL = "#d7c7cf"  # where bars overlap
+_BOTH_FILL = "#d7c7cf"  # colour of overlapping bars
 
-Point = tuple[float, float]  # x, y; pixels of the picture
+Point = tuple[float, float]  # x, y in pixels of the picture
 
 
 def curve_png(
     errors: Curve, matched: Scores, shuffled: Scores, threshold: float, title: str
 ) -> bytes:
-    """Return the picture of a curve, 960 × 600 pixels.
+    """Return the plot of a calibration as a PNG of 960 × 600 pixels.
 
     Args:
-        errors: at each threshold: lines.
-        matched: scores of matched pairs, (N,): bars.
-        shuffled: scores of shuffled pairs, (N,): bars.
-        threshold: the one that was chosen: an upright line.
-        title: stands above the plot.
+        errors: error rates at each threshold, drawn as lines.
+        matched: scores of matched pairs, (N,), drawn as bars.
+        shuffled: scores of shuffled pairs, (N,), drawn as bars.
+        threshold: the chosen threshold, drawn as a vertical line.
+        title: the text above the plot.
     """
     return _Sheet(matched, shuffled).draw(errors, matched, shuffled, threshold, title)
 
 
 class _Sheet:
-    """A plot of scores from left to right, and of shares from the bottom up."""
+    """A drawing with scores on the horizontal axis, and shares of pairs on the vertical axis."""
 
     def __init__(self, matched: Scores, shuffled: Scores) -> None:
         scores = np.concatenate([matched, shuffled])

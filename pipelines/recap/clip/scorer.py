@@ -1,4 +1,4 @@
-"""The interface of scorers: they measure how well captions fit crops."""
+"""The interface of scorers, which measure the similarity of captions and crops."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,18 +8,18 @@ from PIL import Image
 
 
 class Score(msgspec.Struct, frozen=True):
-    """The fit of a caption to a crop: cosine similarities over its windows of whole sentences."""
+    """The score of a caption: cosine similarities between a crop and windows of the caption."""
 
-    mean: float  # decides whether the caption is kept
+    mean: float  # mean over the windows; it decides whether the caption is kept
     minimum: float
 
 
 class Scorer(Protocol):
-    """A scorer measures how well captions fit crops."""
+    """The interface of scorers: each measures the similarity of captions and crops."""
 
     @property
     def identity(self) -> str:
-        """The name of model and weights: scores of another identity are not comparable."""
+        """The name of model and weights; scores of different identities are not comparable."""
 
     def score(self, crops: Sequence[Image.Image], captions: Sequence[str]) -> list[Score]:
-        """Return a score for each pair."""
+        """Return a score for each crop and its caption, in order."""

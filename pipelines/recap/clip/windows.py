@@ -1,12 +1,12 @@
-"""Long captions cut into windows that a text encoder takes whole: sentences, as many as fit."""
+"""The division of long captions into windows of sentences that fit into a text encoder."""
 
 import re
 from collections.abc import Callable, Iterator
 
 Fits = Callable[[str], bool]
 
-# A sentence ends with a stop, and with quotes and brackets that close after it; the next sentence
-# starts with anything but a small letter.
+# A sentence ends with a stop, followed by any closing quotes and brackets; the next sentence
+# starts with any character but a small letter.
 _END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[^\sa-z])|\s*\n+\s*")
 _SHORT_FORM = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Mt|Jr|Sr|No|Fig|vs|approx|ca|cf|e\.g|i\.e|a\.m|p\.m)|\b[A-Z])\.$"
@@ -14,7 +14,7 @@ _SHORT_FORM = re.compile(
 
 
 def sentences(text: str) -> list[str]:
-    """Return the sentences of a text; stops of short forms, initials and numbers end none."""
+    """Return the sentences of a text; stops of abbreviations and numbers do not end a sentence."""
     pieces: list[str] = []
     start = 0
     for end in _END.finditer(text):
@@ -28,13 +28,14 @@ def sentences(text: str) -> list[str]:
 
 
 def windows(text: str, fits: Fits) -> list[str]:
-    """Return a text as windows of whole sentences, in order; all of it, each word once.
+    """Return the whole text as consecutive windows of whole sentences.
 
-    A sentence that is too long by itself is cut between words, a word between characters.
+    A sentence that does not fit is cut between words, and a word that does not fit between
+    characters.
 
     Args:
-        text: a caption; one without words is a window as it stands.
-        fits: returns whether the encoder takes a text whole.
+        text: a caption; a text without words makes one window.
+        fits: function that returns whether the encoder takes a text whole.
     """
     if fits(text):
         return [text]
@@ -50,7 +51,7 @@ def _cut(sentence: str, fits: Fits) -> list[str]:
 
 
 def _packed(pieces: list[str], fits: Fits) -> Iterator[str]:
-    """Yield neighbouring pieces joined, as many at a time as fit."""
+    """Yield texts of consecutive pieces joined, each with as many pieces as fit."""
     window = ""
     for piece in pieces:
         longer = f"{window} {piece}" if window else piece

@@ -1,1 +1,1 @@
-"""Serving: vLLM started, watched and stopped for a run."""
+"""The server of a run: vLLM is started, watched and stopped with the run."""

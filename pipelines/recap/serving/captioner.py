@@ -1,4 +1,4 @@
-"""A captioner whose server is our own: the first request that must be asked starts it."""
+"""A captioner with a server of its own, which is started for the first request."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,17 +15,17 @@ _T = TypeVar("_T")
 
 
 class ServedCaptioner:
-    """A captioner that asks a `Server`. A run that finds all answers in its journal starts none."""
+    """A captioner that sends requests to a `Server`, and starts the server for the first one."""
 
     def __init__(self, make: Callable[[], OpenAICaptioner], server: Server) -> None:
-        """Make the client, on the event loop that is running; the server is not started yet."""
+        """Prepare the client on the running event loop; the server is not started yet."""
         self._inner = make()
         self._server = server
         self._lost = asyncio.wrap_future(server.lost)
         self._opening: asyncio.Task[None] | None = None
 
     async def ask(self, request: Request) -> Answer:
-        """Return the answer; see `Captioner.ask`. A server that is lost ends the run at once."""
+        """Return the answer as `Captioner.ask` does; raise `BuildError` if the server is lost."""
         if self._opening is None:
             self._opening = asyncio.create_task(self._open())
         if not self._opening.done() or self._opening.exception():
@@ -39,7 +39,7 @@ class ServedCaptioner:
         return answer
 
     async def close(self) -> None:
-        """Close all connections; the server stays."""
+        """Close all connections, but do not stop the server."""
         if self._opening is not None:
             self._opening.cancel()
         await self._inner.close()

@@ -1,4 +1,4 @@
-"""The command of `--serve` that starts vLLM, and the name of its model."""
+"""The command with which `--serve` starts vLLM, and the name of the model in provenance."""
 
 import os
 import shlex
@@ -13,21 +13,21 @@ HOST = "127.0.0.1"
 _MODULE = "vllm.entrypoints.openai.api_server"
 _OURS = {"host", "port", "uds", "api-key", "model", "served-model-name"}
 _DEFAULTS = {
-    "limit-mm-per-prompt": ('{"image":1}',),  # we send no more; memory is set aside for that
-    "disable-uvicorn-access-log": (),  # a line for each call
+    "limit-mm-per-prompt": ('{"image":1}',),  # one image a request; vLLM reserves memory for it
+    "disable-uvicorn-access-log": (),  # the log would have a line for each call
 }
 SAMPLE_BYTES = 1 << 16
-SAMPLES = 8  # of a large file
+SAMPLES = 8  # number of samples of a large file in the digest of a model
 
 
 def find_vllm(path: str | None) -> list[str]:
-    """Return the first words of the command that serves a model.
+    """Return the program of the command that serves a model, as a list of arguments.
 
     Args:
         path: vLLM's own Python, or its executable `vllm`; None: the `vllm` on the PATH.
 
     Raises:
-        UsageError: there is no such program.
+        UsageError: the program does not exist.
     """
     program = shutil.which(path or "vllm")
     if program is None:
@@ -37,7 +37,7 @@ def find_vllm(path: str | None) -> list[str]:
             else "--serve needs vLLM, which takes an environment of its own: `python -m venv DIR`, "
             "`DIR/bin/pip install vllm`, and give --vllm DIR/bin/python"
         )
-    # As it is, links unresolved: by its path a Python knows its environment.
+    # Links stay unresolved, since Python finds its environment by its own path.
     program = os.path.abspath(program)
     if Path(program).name.startswith("python"):
         return [program, "-m", _MODULE, "--model"]
@@ -45,13 +45,13 @@ def find_vllm(path: str | None) -> list[str]:
 
 
 def parse_serve_args(text: str) -> list[str]:
-    """Return the flags for the server, after our defaults for those that are not given.
+    """Return the flags for the server: the user's flags, after defaults for all other flags.
 
     Args:
-        text: as it would stand in a shell: "--max-model-len 4096 --dtype float16".
+        text: the flags as in a shell: "--max-model-len 4096 --dtype float16".
 
     Raises:
-        UsageError: the text cannot be read, or holds a flag that is not for the user to choose.
+        UsageError: the text cannot be parsed, or has a flag that only this package sets.
     """
     try:
         given = shlex.split(text)
@@ -68,40 +68,40 @@ def parse_serve_args(text: str) -> list[str]:
 
 
 def _flag_name(word: str) -> str:
-    """Return a flag's name as vLLM understands it: `--a_b.c=d` sets a part of `--a-b`."""
+    """Return the name of a flag as vLLM reads it, e.g. `--a-b` for the argument `--a_b.c=d`."""
     return word[2:].partition("=")[0].partition(".")[0].replace("_", "-").removeprefix("no-")
 
 
 def _is_ours(name: str) -> bool:
-    """Return whether vLLM may take a flag for one of ours: it takes the beginning of a name too."""
+    """Return whether vLLM could read a flag as one that this package sets; it takes prefixes."""
     return name.startswith("ssl-") or any(flag.startswith(name) for flag in _OURS)
 
 
 def serve_command(
     vllm: Sequence[str], model: str, name: str, flags: Sequence[str], port: int
 ) -> list[str]:
-    """Return the command that serves a model.
+    """Return the command that serves a model, as a list of arguments.
 
     Args:
-        vllm: its first words, from `find_vllm`.
-        model: a folder, or a name on the Hub.
-        name: by which requests name the model.
-        flags: of the server, from `parse_serve_args`.
-        port: on this machine.
+        vllm: the program, from `find_vllm`.
+        model: the folder of a model, or its name on the Hub.
+        name: the name of the model in requests.
+        flags: the flags of the server, from `parse_serve_args`.
+        port: the port on this machine.
     """
     ours = ["--host", HOST, "--port", str(port), "--served-model-name", name]
     return [*vllm, model, *ours, *flags]
 
 
 def model_name(model: str) -> str:
-    """Return the name of a model in provenance: "owner/model", or "folder@1f0c2a9b7d3e".
+    """Return the name of a model for provenance: "owner/model", or "folder@1f0c2a9b7d3e".
 
-    A folder's path means nothing on another machine, and its name does not tell its content: a
-    digest is added, of all names and sizes below it, of small files, and of samples of large ones.
-    Weights that were trained further get another digest.
+    A folder's path means nothing on another machine, and its name does not identify its content, so
+    a digest is added: of the names and sizes of all files below the folder, of the content of small
+    files, and of samples of large files. Weights that were trained further get another digest.
 
     Raises:
-        UsageError: the name can only be a path, and nothing is there.
+        UsageError: the name can only be a path, and the path does not exist.
     """
     path = Path(model)
     if path.exists():

@@ -1,14 +1,15 @@
-"""A process that runs a server for a run of `recap`, so that none of it outlives that run.
+"""The parent process of a server, which ends the server and its descendants with a `recap` run.
 
     python process_reaper.py GRACE COMMAND...
 
-Run by path, with the standard library alone. The server gets a process group of its own. It is
-ended when standard input ends, which our parent closes, or the system does when the parent is
-killed. The descendants of a server that ended by itself are ended too. To end means: SIGTERM to
-the server and all its descendants, and SIGKILL to those that are left after GRACE seconds. On Linux
-that holds for descendants that have left the group as well: orphans are adopted here.
+This file is run by path, and uses only the standard library. It runs COMMAND, the server, in a
+process group of its own. The reaper ends the server when standard input ends: `recap` closes it, or
+the system does if `recap` is killed. It also ends the descendants of a server that has ended by
+itself. To end processes, the reaper sends SIGTERM to the server and all its descendants, and after
+GRACE seconds SIGKILL to the remaining ones. On Linux this includes descendants that have left the
+process group, since the reaper adopts orphans.
 
-The exit status is the server's: 128 and the signal's number where a signal ended it.
+The exit status is the server's, or 128 plus the signal's number if a signal ended the server.
 """
 
 import ctypes
@@ -25,13 +26,13 @@ from pathlib import Path
 _LINUX = sys.platform == "linux"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 _POLL_SECONDS = 0.1
-MAX_KILL_SECONDS = 60.0  # a process that waits for a device takes SIGKILL later
-_NOT_STARTED = 127  # as shells have it
+MAX_KILL_SECONDS = 60.0  # wait after SIGKILL, which is delayed while a process waits for a device
+_NOT_STARTED = 127  # as in shells
 _GONE = (ProcessLookupError, PermissionError)
 
 
 def main() -> int:
-    """Run a command and return its exit status."""
+    """Run the server until it ends or standard input ends; return the server's exit status."""
     grace, command = float(sys.argv[1]), sys.argv[2:]
     signal.signal(signal.SIGTERM, _interrupt)
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -47,7 +48,7 @@ def main() -> int:
         return _NOT_STARTED
     with suppress(KeyboardInterrupt):
         _watch(server)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the end is under way
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the server is being ended already
     _end(server, grace)
     status = server.returncode or 0
     return status if status >= 0 else 128 - status
@@ -63,7 +64,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _watch(server: "subprocess.Popen[bytes]") -> None:
-    """Wait for the end of the server, or of standard input."""
+    """Wait until the server ends or standard input ends."""
     while server.returncode is None:
         closed, _, _ = select.select([sys.stdin], [], [], _POLL_SECONDS)
         if closed:
@@ -72,7 +73,7 @@ def _watch(server: "subprocess.Popen[bytes]") -> None:
 
 
 def _reap(server: "subprocess.Popen[bytes]") -> None:
-    """Take note of children that have ended, adopted ones among them."""
+    """Collect the exit status of all children that have ended, including adopted orphans."""
     with suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             if ended[0] == server.pid:
@@ -110,12 +111,12 @@ def _any_left(group: int) -> bool:
 
 
 def _descendants() -> list[int]:
-    """Return the processes below this one that have not ended."""
+    """Return the ids of all running descendants of this process."""
     children = defaultdict(list)
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
-            with suppress(OSError):  # it has ended meanwhile
-                # proc_pid_stat(5): the name, in parentheses, may hold anything.
+            with suppress(OSError):  # the process has ended meanwhile
+                # See proc_pid_stat(5): the name, in parentheses, may contain any character.
                 state, parent = (folder / "stat").read_bytes().rpartition(b")")[2].split()[:2]
                 if state != b"Z":
                     children[int(parent)].append(int(folder.name))

@@ -1,8 +1,8 @@
-"""A server of our own: started when it is first needed, again when it dies, stopped at the end.
+"""The server of a run: started for the first request, restarted if it dies, stopped at the end.
 
-A thread looks after it. The server is the child of a process reaper, which ends it and all its
-descendants when we are gone. It stays on one port, so that the client, which waits for servers that
-do not answer, finds it again.
+A thread supervises the server. The server is the child of a process reaper, which ends the server
+and all its descendants when this process ends. A restarted server keeps its port, so that the
+client, which waits for servers that do not answer, reaches it again.
 """
 
 import http.client
@@ -28,71 +28,72 @@ from pipelines.recap.console import print_notice
 from pipelines.recap.serving import process_reaper
 from pipelines.recap.serving.command import HOST
 
-KEY_VARIABLE = "VLLM_API_KEY"  # environment variable of the key that vLLM asks its clients for
-_PROXY_VARIABLES = ("no_proxy", "NO_PROXY")  # hosts to call directly; the first one decides
-# With no answer between. One request that no server survives is tried eight times by the client.
+KEY_VARIABLE = "VLLM_API_KEY"  # environment variable of the key that vLLM requires of clients
+_PROXY_VARIABLES = ("no_proxy", "NO_PROXY")  # hosts to call directly; the first that is set counts
+# Deaths in a row, without an answer. The client sends a request that kills the server eight times.
 MAX_DEATHS = 10
 POLL_SECONDS = 0.2
-_MAX_HEALTH_SECONDS = 5.0  # for an answer about its health
-_NOTICE_SECONDS = 30.0  # between notices about a start that takes long
-MAX_PAUSE = 30.0  # before a start; seconds
-TAIL_LINES, TAIL_CHARACTERS = 30, 4000  # at most, of the end of its log
-CAUSE_CHARACTERS = 500  # at most, of the first error in its log
-# What vLLM's processes put before each line, a traceback's as well; and a traceback's last line.
+_MAX_HEALTH_SECONDS = 5.0  # time limit of a health request
+_NOTICE_SECONDS = 30.0  # between notices about a slow start
+MAX_PAUSE = 30.0  # maximum wait before a restart in seconds
+TAIL_LINES, TAIL_CHARACTERS = 30, 4000  # maximum length of the log's end in a message
+CAUSE_CHARACTERS = 500  # maximum length of the log's first error in a message
+# The prefix that vLLM's processes write before each line, and the last line of a traceback.
 _PREFIX = re.compile(r"^(?:\(.*? pid=\d+\) )?(?:[A-Z]+ [-\d]+ [:\d]+ \[[^]]*\] )?")
 _EXCEPTION = re.compile(r"[\w.]*(?:Error|Exception)(?::|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """The server to run, and how long to wait for it."""
+    """The command of a server, its log file, and the limits of waiting for it."""
 
-    command: Callable[[int], list[str]]  # to start it on a port
-    log: str  # file that its output is added to
-    patience: float  # with a start; seconds
-    grace: float = 10.0  # between SIGTERM and SIGKILL; seconds
+    command: Callable[[int], list[str]]  # returns the command for a port
+    log: str  # path of the file to which the server's output is appended
+    patience: float  # maximum number of seconds for a start
+    grace: float = 10.0  # seconds between SIGTERM and SIGKILL
 
 
 class Server:
     """A server that runs from the first `start` to the end of the `with` block.
 
-    A pickle of it, as Beam makes one, holds its port and becomes the same object in this process.
+    Beam pickles the server: the pickle holds only the port, and is loaded as the same object in
+    this process.
     """
 
     def __init__(self, serving: Serving, say: Callable[[str], None] = print_notice) -> None:
-        """Choose a port; nothing is started yet.
+        """Choose a port and a key; the server is not started yet.
 
         Args:
             serving: the server to run.
-            say: takes a line for a person.
+            say: function that shows the user a line.
         """
         self._serving = serving
         self._say = say
         self.port = _free_port()
         self._key = secrets.token_hex(16)
-        self._environment: dict[str, str | None] = {}  # as it was
+        self._environment: dict[str, str | None] = {}  # earlier values
         self._thread = threading.Thread(target=self._run, name="server", daemon=True)
         self._starting = threading.Lock()
         self._stopping = threading.Event()
-        self._deaths = 0  # since the last answer
-        self._log_from = 0  # where the log of the latest start begins, bytes
-        self.ready: Future[None] = Future()  # done when it has come up for the first time
-        self.lost: Future[str] = Future()  # done when it is given up; says why
+        self._deaths = 0  # number since the last answer
+        self._log_from = 0  # offset in bytes of the latest start in the log
+        self.ready: Future[None] = Future()  # done when the server is up for the first time
+        self.lost: Future[str] = Future()  # done when the server is given up; the reason
         for future in (self.ready, self.lost):
-            future.set_running_or_notify_cancel()  # those who wait for it cannot cancel it
+            future.set_running_or_notify_cancel()  # a waiting task cannot cancel it
         _BY_PORT[self.port] = self
 
     def __reduce__(self) -> tuple[Callable[[int], "Server"], tuple[int]]:
-        """Return what a pickle holds: how to find the server again, by its port."""
+        """Return what a pickle holds: a function that finds the server by port, and the port."""
         return _server_of, (self.port,)
 
     @property
     def url(self) -> str:
-        """The endpoint."""
+        """The base URL of the server's API."""
         return f"http://{HOST}:{self.port}/v1"
 
     def __enter__(self) -> Self:
-        """Set the environment variables of the key, and of hosts to call without a proxy."""
+        """Set the environment variables of the key and of the hosts to call without a proxy."""
         wanted = {KEY_VARIABLE: self._key}
         direct = next(filter(None, map(os.environ.get, _PROXY_VARIABLES)), "")
         if direct != "*":
@@ -107,7 +108,7 @@ class Server:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop it."""
+        """Stop the server, and restore the environment variables."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -118,13 +119,13 @@ class Server:
                 os.environ[name] = value
 
     def start(self) -> None:
-        """Start it, unless it was started before; then `ready` or `lost` will be done."""
+        """Start the server unless it was started before; `ready` or `lost` reports the outcome."""
         with self._starting:
             if self._thread.ident is None and not self._stopping.is_set():
                 self._thread.start()
 
     def progressed(self) -> None:
-        """Take note of an answer: from now on, deaths are counted anew."""
+        """Record that the server has answered; reset the count of its deaths."""
         self._deaths = 0
 
     def _run(self) -> None:
@@ -137,7 +138,7 @@ class Server:
             self.lost.set_result(why)
 
     def _supervise(self) -> str:
-        """Keep it running; return why it runs no longer."""
+        """Keep the server running, with restarts; return the reason of its final end."""
         while True:
             trouble = self._run_once()
             if self._stopping.is_set():
@@ -149,7 +150,7 @@ class Server:
             self._stopping.wait(min(MAX_PAUSE, self._deaths - 1))
 
     def _run_once(self) -> str:
-        """Start it and wait until it ends; return how it did."""
+        """Start the server and wait for its end; return a description of the end."""
         with open(self._serving.log, "ab") as log:
             self._log_from = log.tell()
             reaper = [sys.executable, "-I", "-S", process_reaper.__file__, str(self._serving.grace)]
@@ -158,11 +159,11 @@ class Server:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                # An interrupt from the terminal is for us. No session of its own, though: Linux
-                # shares processors out among sessions (autogroups, sched(7)), and a server in
-                # another one answers half as many calls on a machine that both keep busy.
+                # In another process group, the server gets no interrupt from the terminal. It stays
+                # in this session, since Linux divides processor time between sessions (autogroups,
+                # sched(7)): on a busy machine, a server in another session is half as fast.
                 process_group=0,
-                env=os.environ | {"PYTHONSAFEPATH": "1"},  # nothing here stands in for its modules
+                env=os.environ | {"PYTHONSAFEPATH": "1"},  # no import from the current folder
             )
         assert process.stdin is not None
         try:
@@ -171,12 +172,12 @@ class Server:
                 trouble = _ended(process)
         finally:
             process.stdin.close()
-            with suppress(subprocess.TimeoutExpired):  # what cannot be killed is not waited for
+            with suppress(subprocess.TimeoutExpired):  # a process that cannot be killed
                 process.wait(self._serving.grace + process_reaper.MAX_KILL_SECONDS)
         return trouble or "it was stopped"
 
     def _until_healthy(self, process: "subprocess.Popen[bytes]") -> str | None:
-        """Wait until it answers; return None then, else why it does not."""
+        """Wait until the server is healthy; return None, or the reason why it is not."""
         began = noticed = time.monotonic()
         self._say(f"server: starting, on port {self.port}; its log is {self._serving.log}")
         while not self._stopping.wait(POLL_SECONDS):
@@ -209,10 +210,10 @@ class Server:
         )
 
     def _cause(self) -> str:
-        """Return the first exception in its log since its latest start, or nothing.
+        """Return the first exception in the log since the latest start, or an empty text.
 
-        The cause of an engine's death stands far above the end of the log: each process that waits
-        for another adds a traceback.
+        The cause of a failure is far above the end of the log, since each process that waits for
+        another process adds a traceback.
         """
         with Path(self._serving.log).open("rb") as log:
             log.seek(self._log_from)
@@ -223,7 +224,7 @@ class Server:
         return ""
 
     def _tail(self, lines: int) -> str:
-        """Return the end of its log since its latest start, without the key."""
+        """Return the last lines of the log since the latest start, without the key."""
         with Path(self._serving.log).open("rb") as log:
             size = log.seek(0, os.SEEK_END)
             log.seek(max(self._log_from, size - 4 * TAIL_CHARACTERS))
@@ -232,7 +233,7 @@ class Server:
         return "\n".join(ends[-lines:])[-TAIL_CHARACTERS:]
 
     def _shown(self, text: str) -> str:
-        """Return a text without the key."""
+        """Return a text with the key replaced."""
         return text.replace(self._key, "[key]")
 
 

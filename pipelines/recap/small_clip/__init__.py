@@ -1,11 +1,11 @@
-"""A CLIP of 2 MB that knows the sample world and nothing else.
+"""A CLIP model of 2 MB that was trained on drawings of the sample world only.
 
-It scores captions of coloured shapes on any machine, without a download, so that the demo and the
-tests score and filter captions too. Its scores of photographs mean nothing.
+The model scores captions of coloured shapes on any machine without a download, so that the demo
+and the tests can score and filter captions. Its scores of photographs mean nothing.
 
-    python -m bench.small_clip.train    trains it anew, in a few minutes
+    python -m bench.small_clip.train    trains the model again, in a few minutes
 """
 
 from pathlib import Path
 
-FOLDER = Path(__file__).parent  # also holds config and weights, as open_clip names them
+FOLDER = Path(__file__).parent  # with open_clip's files of config and weights

@@ -1,4 +1,4 @@
-"""Whole words as tokens, enough for a world of a few hundred words."""
+"""The vocabulary of the small CLIP, whose tokens are a few hundred whole words."""
 
 import re
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ _WORD = re.compile(r"[a-z]+|\d+")
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words and numbers of a text in small letters; punctuation is left out."""
+    """Return the words and numbers of a text in small letters, without punctuation."""
     return _WORD.findall(text.lower())
 
 
 class Vocabulary:
-    """A vocabulary turns texts into rows of token ids."""
+    """A list of words that turns texts into rows of token ids."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self._ids = {word: number for number, word in enumerate((*SPECIAL, *words))}
@@ -26,6 +26,6 @@ class Vocabulary:
         return len(self._ids)
 
     def encode(self, text: str, length: int) -> list[int]:
-        """Return the ids of a text's words and of its end, cut or padded to a length."""
+        """Return the token ids of a text's words and of its end, cut or padded to a length."""
         ids = [self._ids.get(word, UNKNOWN_ID) for word in words_of(text)][: length - 1]
         return [*ids, END_ID] + [PAD_ID] * (length - 1 - len(ids))
