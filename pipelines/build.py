@@ -26,16 +26,16 @@ from transforms.subsample import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selected:
-    """The images and regions that a recipe takes of its sources; every flow begins here."""
+    """The images and regions that a recipe takes of its sources: the first half of every flow."""
 
     stages: tuple[StageOutputs[Any], ...]
     facts: PCollection[SplitFacts]
     images: PCollection[list[ScreenedImage]]  # with the regions that the recipe takes
-    short: PCollection[tuple[CategoryKey, int]]  # categories with fewer regions than asked for
+    short: PCollection[tuple[CategoryKey, int]]  # categories with fewer regions than their cap
 
 
 def build(root: beam.Pipeline, plan: Plan, parts: int) -> None:
-    """Lay out the pipeline of a build that reads each split in so many parts."""
+    """Lay out the pipeline of a build that reads each split in `parts` parts."""
     selected = select_regions(root, plan, parts)
     composed = selected.images | "Compose" >> ComposeImages(ComposeImage.of(plan))
     written = composed.kept | "Write" >> WriteShards(plan.write_options(), selected.facts)
@@ -44,7 +44,7 @@ def build(root: beam.Pipeline, plan: Plan, parts: int) -> None:
 
 
 def select_regions(root: beam.Pipeline, plan: Plan, parts: int) -> Selected:
-    """Lay out the stages up to the images and regions that the recipe takes."""
+    """Lay out the stages that read, screen and sample images and regions."""
     caps = plan.resolved.caps
     read, facts = root | "Read" >> ReadSources(plan.splits, parts)
     prepared = read.kept | "Prepare" >> PrepareImages(PrepareImage.of(plan))

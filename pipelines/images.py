@@ -1,10 +1,10 @@
-"""Images: what is done with each image between reading and writing, and in which order.
+"""Images: the steps that each image passes between reading and writing, in order.
 
-    PrepareImage    guard     an image that an evaluation is done on is left out
+    PrepareImage    guard     an image that an evaluation uses is left out
                     screen    regions and items that cannot be used are left out
                     sample    the caps; they need the ranks of a whole split (transforms.subsample)
     ComposeImage    attach    the captions of its regions are looked up
-                    compose   it becomes a draft: its conversations
+                    compose   the image becomes a draft, which holds its conversations
 
 A step is a pure function that counts and rejects in the ledger of its stage. A build runs the steps
 on workers, batch by batch; a dry run, and the estimate of `recap`, call them image by image in one
@@ -34,7 +34,7 @@ from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage
 class PrepareImage:
     """The steps before sampling: guard, then screen."""
 
-    picture_names: Mapping[tuple[str, str], PictureName]  # by source and split to train on
+    picture_names: Mapping[tuple[str, str], PictureName]  # by source and training split
     forbidden: Forbidden  # empty: there is no guard
     masks: MaskVariant
 
@@ -44,7 +44,7 @@ class PrepareImage:
         return cls(plan.guard.picture_names, plan.guard.forbidden, plan.recipe.masks)
 
     def __call__(self, source_image: SourceImage, ledgers: Ledgers) -> ScreenedImage | None:
-        """Return the image with what can be used of it, or None where the guard leaves it out."""
+        """Return the image with its usable regions and items; None if the guard leaves it out."""
         if self.picture_names and self.forbidden:
             image = source_image.image
             name = self.picture_names.get((image.source, image.split))
@@ -67,7 +67,7 @@ class ComposeImage:
         return cls(CaptionLookup(plan.splits), plan.resolved.tasks, plan.resolved.instruction)
 
     def __call__(self, screened: ScreenedImage, ledgers: Ledgers) -> Draft | None:
-        """Return the image's conversations, or None where there is nothing to ask about."""
+        """Return the image's conversations, or None where no task makes a conversation."""
         captions = self.captions.of(screened.image)
         if captions is not None:
             screened = attach_captions(screened, captions, ledgers[Stage.CAPTION])
@@ -82,7 +82,7 @@ class _Prepare(StageDoFn[list[SourceImage], list[ScreenedImage]]):
         self._prepare = prepare
 
     def results(self, element: list[SourceImage]) -> Iterator[list[ScreenedImage]]:
-        """Yield the images of a batch that are left."""
+        """Yield the images of a batch that the steps keep."""
         prepared = [self._prepare(image, self.ledgers) for image in element]
         images = [image for image in prepared if image is not None]
         yield images
@@ -100,7 +100,7 @@ class _Compose(StageDoFn[list[ScreenedImage], list[Draft]]):
         composed = [self._compose(image, self.ledgers) for image in element]
         drafts = [draft for draft in composed if draft is not None]
         yield drafts
-        self.progress.add(len(drafts))  # so many images are left to write
+        self.progress.add(len(drafts))  # the number of images left to write
 
 
 @dataclass

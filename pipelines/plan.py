@@ -24,7 +24,7 @@ BUILDER = f"regionforge {VERSION}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A build that can start: its recipe is resolved, and its inputs are there."""
+    """A build that can start: its recipe is resolved, and its input files exist."""
 
     resolved: ResolvedRecipe
     output: str
@@ -38,7 +38,7 @@ class Plan:
         return self.resolved.recipe
 
     def write_options(self) -> WriteOptions:
-        """Return what the writer needs to know."""
+        """Return the options of the shard writer."""
         return WriteOptions(
             output=self.output,
             images=self.recipe.images,
@@ -48,10 +48,10 @@ class Plan:
 
 
 def locate_splits(root: str, request: SourceRequest) -> list[Located]:
-    """Return where the files of the splits that a request wants are expected.
+    """Return the expected locations of the files of a request's splits.
 
     Raises:
-        UsageError: a path was given that the source does not read, or a split it does not have.
+        UsageError: the request gives a path that the source does not read, or an unknown split.
     """
     splits = dataset(request.name).locate(root, request)
     _check_splits(request, splits)
@@ -63,7 +63,7 @@ def locate_splits(root: str, request: SourceRequest) -> list[Located]:
 
 
 def missing_files(located: Located) -> list[str]:
-    """Return the files and folders that a split needs and that are not there."""
+    """Return the missing files and folders of a split."""
     return [path for path in _needed_files(located) if not files.exists(path)]
 
 
@@ -76,7 +76,7 @@ def _check_splits(request: SourceRequest, splits: Sequence[Located]) -> None:
 
 
 def _check_paths(request: SourceRequest, splits: Sequence[Located]) -> None:
-    """Refuse a path under a role that the source does not have: nothing would read it."""
+    """Raise `UsageError` for a path whose role the source does not have: nothing would read it."""
     for role, path in request.paths.items():
         if all(located.roles.get(role) != path for located in splits):
             known = dict.fromkeys(role for located in splits for role in located.roles)
@@ -89,18 +89,18 @@ def _check_paths(request: SourceRequest, splits: Sequence[Located]) -> None:
 def make_plan(recipe: Recipe, root: str, output: str) -> Plan:
     """Return the plan of a build.
 
-    Splits of which nothing is there are left out, as long as the source has another; one that is
-    there in part is an error, and so is a source without any.
+    Splits without any existing file are left out, as long as the source has another split. A split
+    with only some of its files is an error, and so is a source without any split.
 
     Raises:
-        UsageError: the recipe cannot be built, or files are missing: says which, and where to get
-            them.
+        UsageError: the recipe cannot be built, or files are missing; the message names the files
+            and where to get them.
     """
     return plan_resolved(resolve(recipe), root, output)
 
 
 def plan_resolved(resolved: ResolvedRecipe, root: str, output: str) -> Plan:
-    """Return the plan of a recipe that is resolved already; otherwise as `make_plan`."""
+    """Return the plan of a recipe that is already resolved; see `make_plan`."""
     recipe = resolved.recipe
     splits = tuple(
         _split_input(resolved, request, located)
@@ -121,10 +121,10 @@ def plan_resolved(resolved: ResolvedRecipe, root: str, output: str) -> Plan:
 
 
 def _present_splits(root: str, request: SourceRequest) -> list[Located]:
-    """Return the splits of a source that are there, all of them where they are named.
+    """Return the splits of a source whose files exist; splits that the recipe names must exist.
 
     Raises:
-        UsageError: one is there in part, or is named and not there, or there is none.
+        UsageError: a split lacks some files, a named split is missing, or no split exists.
     """
     splits = locate_splits(root, request)
     missing = {located.split: missing_files(located) for located in splits}
@@ -144,11 +144,11 @@ def _present_splits(root: str, request: SourceRequest) -> list[Located]:
 
 
 def _is_absent(located: Located, missing: Sequence[str], shared: Mapping[str, int]) -> bool:
-    """Tell whether nothing of a split is there, leaving aside files of several splits.
+    """Return whether all files of a split are missing, apart from files that several splits share.
 
     Args:
         located: the split.
-        missing: its files and folders that are not there.
+        missing: the missing files and folders of the split.
         shared: the number of splits that need a file, by its path.
     """
     exclusive = {path for path in _needed_files(located) if shared[path] == 1}

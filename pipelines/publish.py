@@ -1,7 +1,7 @@
-"""Publish: from finished shards to an output that describes itself.
+"""Publish: the files of an output that describe its finished shards.
 
-Rejections become one file per config. Once every shard is written, `ledger.json`, the card and
-last `manifest.json` follow; without a manifest an output is unfinished.
+Rejections become one file per config. After the last shard, `ledger.json`, the card and
+finally `manifest.json` are written; an output without a manifest is unfinished.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ from transforms.subsample import CategoryKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """All that a build's stages have counted and written."""
+    """The results of all stages of a build: shards, counts and short categories."""
 
     shards: Sequence[Shard]
     tallies: Sequence[tuple[TallyKey, int]]
@@ -37,7 +37,7 @@ def publish(plan: Plan, findings: Findings) -> Ledger:
     """Write the ledger and, if every input could be read, the card and the manifest.
 
     Raises:
-        BuildError: the lists of rejected items are longer or shorter than the ledger has them.
+        BuildError: the number of rejected items written differs from the number in the ledger.
     """
     ledger = ledger_of(dict(findings.tallies), plan.identity.guard)
     ledger_json = ledger.model_dump_json(indent=2, exclude_defaults=True)
@@ -93,17 +93,17 @@ class _Publish(beam.DoFn):
 
 @dataclass
 class Publish(beam.PTransform[PCollection[Shard], PCollection[Ledger]]):
-    """Shard, with rejections, tallies and short categories of all stages -> the output's files."""
+    """Shards, rejections, tallies and short categories of all stages -> the output's files."""
 
     plan: Plan
     stages: Sequence[StageOutputs[Any]]  # all of the flow
     short: PCollection[tuple[CategoryKey, int]]
 
     def expand(self, pcoll: PCollection[Shard]) -> PCollection[Ledger]:
-        """Write rejections, then the rest in one go."""
+        """Write the rejections, then the other files."""
         tallies = [stage.tally for stage in self.stages] | "Tallies" >> beam.Flatten()
         totals = tallies | "AddUp" >> beam.CombinePerKey(sum)
-        # Sorted stage by stage before they are put together, for from there on they travel.
+        # Sorted stage by stage before the stages' rejections are flattened and shuffled.
         runs = [
             stage.rejected | f"Sort{number}" >> beam.ParDo(SortRejections())
             for number, stage in enumerate(self.stages)

@@ -1,9 +1,9 @@
-"""Read: owners' annotation files to images with their annotations.
+"""Read: the stage that turns owners' annotation files into images with their annotations.
 
 Each split is read in as many parts as there are workers; every part passes once over the files.
 An annotation file that cannot be used is itself a rejected item: the other splits are read, and
-the build ends with an error that says what is wrong with the file. Every part that fails rejects
-the file, for it may be the only part that does.
+the build ends with an error that names the fault. Every part that fails rejects
+the file, because it may be the only part that fails.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ from schemas.rejection import Kind, Reason, Rejected, Rejection
 from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput
 from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage_with
 
-BATCH_IMAGES = 64  # images that travel as one element, which costs Beam less than many
+BATCH_IMAGES = 64  # images in one element, which costs Beam less than an element each
 
 
 def split_into_parts(splits: Sequence[SplitInput], parts: int) -> list[SplitInput]:
@@ -37,7 +37,7 @@ def split_into_parts(splits: Sequence[SplitInput], parts: int) -> list[SplitInpu
 
 
 def parse(split: SplitInput) -> Iterator[Entry]:
-    """Yield the entries of a part of a split, with the captions that there are of its regions.
+    """Yield the entries of a part of a split, with the captions of its regions if there are any.
 
     Raises:
         InputFileError: a file cannot be used.
@@ -47,7 +47,7 @@ def parse(split: SplitInput) -> Iterator[Entry]:
 
 
 class ReadOutputs(NamedTuple):
-    """The outputs of reading."""
+    """The outputs of the read stage, as Beam collections."""
 
     stage: StageOutputs[list[SourceImage]]
     facts: PCollection[SplitFacts]
@@ -62,7 +62,7 @@ class _ReadPart(StageDoFn[SplitInput, list[SourceImage]]):
     def results(
         self, element: SplitInput
     ) -> Iterator[list[SourceImage] | TaggedOutput[Literal["facts"], SplitFacts]]:
-        """Yield the images of a part in batches, and what holds for the split as a whole."""
+        """Yield the images of a part in batches, and the facts about the split as a whole."""
         self._facts: list[SplitFacts] = []
         if element.leads:
             self.ledger.read(element, Kind.FILE)
@@ -80,7 +80,7 @@ class _ReadPart(StageDoFn[SplitInput, list[SourceImage]]):
             yield TaggedOutput(_FACTS, facts)
 
     def _images(self, split: SplitInput) -> Iterator[SourceImage]:
-        """Yield the images among a split's entries, and write down the others."""
+        """Yield the images among a split's entries, and record its rejections, counts and facts."""
         for entry in parse(split):
             match entry:
                 case SourceImage():
@@ -101,7 +101,7 @@ class _ReadPart(StageDoFn[SplitInput, list[SourceImage]]):
 
 
 def batched(images: Iterable[SourceImage], size: int) -> Iterator[list[SourceImage]]:
-    """Yield images in lists of a size, the last one shorter; what came before an error as well."""
+    """Yield images in lists of `size`; the last list, also before an error, may be shorter."""
     batch: list[SourceImage] = []
     try:
         for image in images:
@@ -118,7 +118,7 @@ def batched(images: Iterable[SourceImage], size: int) -> Iterator[list[SourceIma
 
 @dataclass
 class ReadSources(StageTransform[PBegin, ReadOutputs]):
-    """SplitInput values -> batches of SourceImage; facts, rejections and tallies beside them."""
+    """SplitInput values -> batches of SourceImage; further outputs: facts, rejections, tallies."""
 
     splits: Sequence[SplitInput]
     parts: int

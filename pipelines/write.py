@@ -1,11 +1,11 @@
-"""Write: drafts to shards. Image bytes are read here, and never cross a shuffle.
+"""Write: the stage that turns drafts into shards. Image bytes are read here, never shuffled.
 
 The flow:
 1. turn the drafts of each shard into columns, page by page;
 2. group pages by shard, which the hash of the image id decides;
-3. per shard, in the order of those hashes: read each picture, check it against what was annotated,
+3. per shard, in the order of the hashes: read each picture, check it against its annotated size,
    turn it upright if need be, and write its rows;
-4. beside each finished shard, note what went into it: a rerun skips it while that is unchanged.
+4. save the fingerprint of each finished shard: a rerun skips shards whose fingerprint is the same.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -44,20 +44,20 @@ def write_shard(
     ledger: StageLedger,
     progress: Progress,
 ) -> Shard:
-    """Return the manifest's entry of a shard; the shard is written unless it is there already.
+    """Return the manifest's entry of a shard; the shard is written unless it already exists.
 
     Args:
-        key: of the shard.
-        pages: all of its rows, in any order.
-        options: the output, and what its shards hold.
-        ledger: of the stage; the counts of a shard that is there already are counted again.
-        progress: counts images.
+        key: the key of the shard.
+        pages: all rows of the shard, in any order.
+        options: the options of the shard writer.
+        ledger: the ledger of the stage; the counts of an existing shard are added to it again.
+        progress: the counter of images for the log.
     """
     rows = ShardRows(pages)
     fingerprint = rows.fingerprint(options.images, options.stamp)
     state = load_state(options.output, shard_path(*key), fingerprint)
     if state is None:
-        shard_ledger = StageLedger(ledger.stage)  # of this shard alone: it is saved with it
+        shard_ledger = StageLedger(ledger.stage)  # of this shard only, with which it is saved
         shard = _write_rows(key, rows, options, shard_ledger, progress)
         state = ShardState.of(fingerprint, shard, shard_ledger)
         save_state(options.output, state)
@@ -153,9 +153,9 @@ def _reject_image(
 
 
 def _embed(image: ImageInfo, out: ShardFile, options: WriteOptions) -> Picture | None:
-    """Read the picture, and put its bytes into the column of images where shards hold pictures.
+    """Read a picture, and add its bytes to the column of images where shards hold pictures.
 
-    The bytes are read straight into room that the column gives; they are part of it only once they
+    The bytes are read into free space of the column; they become part of the column only when they
     are committed, so a picture that is rejected leaves nothing behind.
 
     Returns:
@@ -202,7 +202,7 @@ class _WriteShard(StageDoFn[tuple[ShardKey, Iterable[Page]], Shard]):
         self._options = options
 
     def results(self, element: tuple[ShardKey, Iterable[Page]]) -> Iterator[Shard]:
-        """Yield the one shard that the pages of a key make."""
+        """Yield the shard that is written from the pages of a key."""
         key, pages = element
         yield write_shard(key, pages, self._options, self.ledger, self.progress)
 
@@ -232,7 +232,7 @@ class WriteShards(StageTransform[PCollection[list[Draft]], StageOutputs[Shard]])
     facts: PCollection[SplitFacts]
 
     def expand(self, pcoll: PCollection[list[Draft]]) -> StageOutputs[Shard]:
-        """Pack, group by shard, write."""
+        """Pack drafts into pages, group the pages by shard, and write each shard."""
         packed = pcoll | "Pack" >> beam.ParDo(_PackByShard(self.options))
         empty = pack_page([], self.options.images, self.options.stamp)
         return run_stage(packed | GroupByShard(self.facts, empty), _WriteShard(self.options))

@@ -77,8 +77,8 @@ def assemble(
     """Return the conversation of these exchanges, in order.
 
     Args:
-        record_id: of the record it becomes.
-        style: of the build.
+        record_id: the record id of the record it becomes.
+        style: the style of the build.
         exchanges: one at least.
         text_only: there is no image to introduce.
     """

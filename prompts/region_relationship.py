@@ -86,7 +86,7 @@ def _exchange(
 
 
 def _is_safe(answer: str) -> bool:
-    """Tell whether a sentence of clean pieces is clean as a whole."""
+    """Return whether a sentence of clean pieces is clean as a whole."""
     try:
         return clean(answer) == answer
     except Rejected:

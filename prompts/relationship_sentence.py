@@ -52,7 +52,7 @@ def definite(name: str) -> str:
 
 
 def is_plural(name: str) -> bool:
-    """Tell whether a name means several things, by the form of its main word."""
+    """Return whether a name means several things, by the form of its main word."""
     words = re.split(r" (?:of|in|on|with|at|from|for) ", name.lower().strip(_MARKS))[0].split()
     head = words[-1] if words else ""
     if words[-2:-1] == ["and"] or head in _PLURALS:
@@ -81,7 +81,7 @@ def _clause(words: list[str], several: bool) -> str | None:
 
 
 def _is_ambiguous(words: list[str]) -> bool:
-    """Tell whether a predicate could be read both ways: who cuts and what is cut, in "cut into".
+    """Return whether a predicate could be read both ways: who cuts and what is cut, in "cut into".
 
     "Eat by" may be for "eaten by". A sign reads words, where a person reads a book.
     """
@@ -117,7 +117,7 @@ def _state(words: list[str]) -> str | None:
 
 
 def _is_place(words: list[str]) -> bool:
-    """Tell whether words that begin with a preposition can stand right after a form of be."""
+    """Return whether words that begin with a preposition can stand right after a form of be."""
     if words[0] == "to":
         return _PLACE.fullmatch(" ".join(words)) is not None
     return words[0] not in {*_ATTRIBUTIVE, "as"} and words[-1] not in {"for", "into", "onto", "out"}
@@ -141,7 +141,7 @@ def _after_verb(base: str, words: list[str]) -> str | None:
 
 
 def _is_object(words: list[str]) -> bool:
-    """Tell whether words can be a verb's object: "a trick", "bikes", "tennis", but not "road"."""
+    """Return whether words can be a verb's object: "a trick", "bikes", "tennis", but not "road"."""
     if words[0] in _DETERMINERS:
         return len(words) > 1
     several = is_plural(words[0]) and words[0] not in _PREPOSITIONS
@@ -179,7 +179,7 @@ def _base(doing: str) -> str:
 
 
 def _is_participle(words: list[str]) -> bool:
-    """Tell whether a past participle with a passive meaning stands first, and more follows."""
+    """Return whether a past participle with a passive meaning stands first, and more follows."""
     head = words[0] if len(words) > 1 else ""
     if head.endswith("ed") and len(head) > 3 and head not in _NO_PARTICIPLES:
         return not {head[:-3], head[:-2], head[:-1]} & (_INTRANSITIVE - _POSTURES)

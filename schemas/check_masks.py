@@ -23,7 +23,7 @@ def mask_problems(masks: Sequence[str], pixels: int) -> Iterator[tuple[int, str]
 
     Args:
         masks: COCO compressed run lengths, all of one image.
-        pixels: of that image, height times width.
+        pixels: the pixels of that image, height times width.
     """
     if masks and not (all(masks) and _sound(masks, pixels)):
         for position, counts in enumerate(masks):

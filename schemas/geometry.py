@@ -28,8 +28,8 @@ def fit_box(box: Box, width: int, height: int) -> tuple[Box, bool]:
 
     Args:
         box: xyxy, pixels; may reach beyond the image, may hold NaN.
-        width: of the image the box is drawn in, pixels.
-        height: of the same image, pixels.
+        width: the width of the image the box is drawn in, pixels.
+        height: the height of the same image, pixels.
 
     Raises:
         Rejected: not finite, inverted, without area, or wholly outside.
@@ -53,7 +53,7 @@ def fit_box(box: Box, width: int, height: int) -> tuple[Box, bool]:
 
 
 def swaps_sides(orientation: int) -> bool:
-    """Tell whether an EXIF orientation exchanges width and height."""
+    """Return whether an EXIF orientation exchanges width and height."""
     return orientation >= 5
 
 
@@ -63,8 +63,8 @@ def turn_box(box: Box, orientation: int, width: int, height: int) -> Box:
     Args:
         box: xyxy in the stored frame, pixels.
         orientation: EXIF tag 0x0112, 1 to 8 (EXIF 2.3, 4.6.4).
-        width: of the stored frame, before turning, pixels.
-        height: of the stored frame, before turning, pixels.
+        width: the width of the stored frame, before turning, pixels.
+        height: the height of the stored frame, before turning, pixels.
     """
     x0, y0, x1, y1 = box
     if orientation in (2, 3, 7, 8):

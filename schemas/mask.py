@@ -72,8 +72,8 @@ def parse_segmentation(raw: bytes, height: int, width: int) -> Mask | None:
 
     Args:
         raw: the JSON text of the value; empty for an annotation without one.
-        height: of the annotated image, pixels.
-        width: of the annotated image, pixels.
+        height: the height of the annotated image, pixels.
+        width: the width of the annotated image, pixels.
 
     Raises:
         Rejected: `mask_malformed`, `mask_size_mismatch` or `image_over_pixel_cap`.

@@ -79,7 +79,7 @@ class SplitInput(msgspec.Struct, frozen=True, kw_only=True):
     parts: int = 1
 
     def owns(self, image_id: str) -> bool:
-        """Tell whether an image, with its annotations, belongs to this part."""
+        """Return whether an image, with its annotations, belongs to this part."""
         # Parts decide nothing but who reads what, so a quick hash will do.
         return (
             self.parts == 1 or crc32(image_id.encode("utf-8", "replace")) % self.parts == self.part

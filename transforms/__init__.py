@@ -1,1 +1,1 @@
-"""Beam stages, one to a file: a pure function that does the work, then the transform around it."""
+"""Beam stages, one per file: a pure function that does the work, and the transform that runs it."""

@@ -1,9 +1,9 @@
-"""Whether a model's answer is a caption: named checks, each of one way in which answers fail.
+"""The checks that a model's answer is a caption: each check finds one kind of bad answer.
 
 The checks stand in the table `CHECKS`, in order. They read words only; whether a caption fits its
-crop is the scorer's part. Text in quotation marks is the text of a sign or a page, so no check
-counts it. Models that think aloud before they answer do so between `<think>` and `</think>`; their
-thoughts are no part of a caption.
+crop is decided by the scorer. Text in quotation marks is the text of a sign or a page, so no check
+counts it. Some models write their thoughts before the answer, between `<think>` and `</think>`;
+these thoughts are not part of a caption.
 """
 
 import re
@@ -17,8 +17,8 @@ from schemas.text import clean
 from transforms.stopwords import ENGLISH, OTHERS
 
 OTHER_SCRIPTS = 0.3  # share of a caption's letters, above which it is not in English
-FOREIGN_WORDS = 2  # different function words that another language has at least
-FOREIGN_MARGIN = 3  # times the number of English ones
+FOREIGN_WORDS = 2  # function words of another language: the least number of different words,
+FOREIGN_MARGIN = 3  # and the least ratio of their number to that of English function words
 SAME_SENTENCE = 3  # times
 SAME_WORDS = {1: 6, 2: 4, 3: 4}  # times in a row, by number of words; more words: thrice
 LONGEST_LOOP = 40  # words
@@ -66,14 +66,14 @@ _REFUSAL = tuple(re.compile(pattern) for pattern in _REFUSALS)
 
 
 def accept_caption(text: str, finish: str) -> str:
-    """Return an answer that passes all checks as a caption: one line, disarmed.
+    """Return a model's answer as a caption, on one line and disarmed, if it passes all checks.
 
     Args:
-        text: what the model wrote.
-        finish: why the text ends: "stop", "length" (the limit of tokens) or "other".
+        text: the model's answer.
+        finish: the reason why the text ends: "stop", "length" (the limit of tokens) or "other".
 
     Raises:
-        Rejected: it fails a check; the detail holds the text.
+        Rejected: the answer fails a check; the detail holds the text.
     """
     printable = text.encode("utf-8", "replace").decode()
     answer = after_thinking(printable)
@@ -88,8 +88,8 @@ def accept_caption(text: str, finish: str) -> str:
 def after_thinking(text: str) -> str | None:
     """Return a model's answer without its thoughts; None where the text ends before the answer.
 
-    "<think>A dog?</think>A cat." -> "A cat."; a template that opens the thought by itself leaves
-    only the closing tag in the text.
+    "<think>A dog?</think>A cat." -> "A cat."; where the prompt's template opened the thought,
+    the text has only the closing tag.
     """
     answer = text.rpartition(THOUGHT)[2]
     return None if THINKS in answer else answer
@@ -135,7 +135,7 @@ def _repetitive(text: str, _: str) -> str:
 
 
 def _loop(words: list[str], length: int) -> list[str] | None:
-    """Return a run of so many words that is repeated too often; None where there is none."""
+    """Return a run of `length` words that is repeated too often; None where there is none."""
     needed = length * (SAME_WORDS.get(length, 3) - 1)
     run = 0
     for index in range(length, len(words)):
@@ -168,7 +168,7 @@ def _other_language(text: str, _: str) -> str:
 
 
 def _unquoted(text: str) -> str:
-    """Return a text without its quotations; a text that is one quotation, as it is."""
+    """Return a text without its quotations; a text that is one single quotation stays as it is."""
     rest = _QUOTED.sub(" ", text)
     return rest if any(map(str.isalpha, rest)) else text
 

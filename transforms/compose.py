@@ -1,4 +1,4 @@
-"""Compose: the regions and items of an image become its conversations."""
+"""Compose: the step that makes an image's conversations from its regions and items."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ from transforms.ledger import StageLedger
 def compose_image(
     screened: ScreenedImage, tasks: Sequence[Task], instruction: Instruction, ledger: StageLedger
 ) -> Draft | None:
-    """Return the image's conversations, or None where there is nothing to ask about.
+    """Return the image's conversations, or None where no task makes any.
 
     Args:
         screened: the image.
-        tasks: of its source, in this build.
-        instruction: wordings, style and mode of the conversations.
-        ledger: of the stage.
+        tasks: the tasks of the image's source, in this build.
+        instruction: the wordings, style and mode of the conversations.
+        ledger: the ledger of the stage.
     """
     image = screened.image
     ledger.read(image, Kind.IMAGE)

@@ -1,4 +1,4 @@
-"""Crops of pictures as captioners and scorers see them.
+"""Crops of pictures, as captioners and scorers get them.
 
 Frame: the upright picture; origin at its top-left corner, x to the right, y down, pixels.
 """
@@ -13,7 +13,7 @@ from schemas.geometry import Box
 # Limits that the processors of models take: the widely used one of Qwen2-VL refuses sides that
 # differ by a factor of more than 200, others resize the shorter side to nothing.
 MIN_SIDE = 8  # pixels
-MAX_ASPECT = 20  # of the longer side to the shorter one
+MAX_ASPECT = 20  # the largest ratio of the longer side to the shorter side
 PADDING = (127, 127, 127)
 QUALITY = 90
 
@@ -23,14 +23,14 @@ Window = tuple[int, int, int, int]  # x0, y0, x1, y1; whole pixels
 def window(box: Box, context: float, width: int, height: int) -> Window:
     """Return the part of a picture that shows a box: whole pixels, inside the picture.
 
-    A window that would be thinner than `MIN_SIDE`, or longer than `MAX_ASPECT` times its width,
-    takes in pixels around it, as far as the picture has them.
+    A window thinner than `MIN_SIDE`, or with a side longer than `MAX_ASPECT` times the other side,
+    is widened, as far as the picture reaches.
 
     Args:
         box: xyxy, pixels, with an area, inside the picture.
         context: the margin added on each of the four sides, as a share of the box's side.
-        width: of the picture, pixels.
-        height: of the picture, pixels.
+        width: the width of the picture, pixels.
+        height: the height of the picture, pixels.
     """
     x0, y0, x1, y1 = box
     across, down = context * (x1 - x0), context * (y1 - y0)
@@ -43,15 +43,15 @@ def window(box: Box, context: float, width: int, height: int) -> Window:
 
 
 def crop(picture: Image.Image, box: Box, context: float) -> Image.Image:
-    """Return the part of an upright picture that shows a box; see `window`."""
+    """Return the part of an upright picture that shows a box, cut out at its `window`."""
     return picture.crop(window(box, context, picture.width, picture.height))
 
 
 def encode_jpeg(picture: Image.Image, max_pixels: int) -> bytes:
     """Return a picture as an RGB JPEG; the same pixels give the same bytes.
 
-    The picture is shrunk to at most `max_pixels` with its aspect kept, and never enlarged. One that
-    is too thin for a model stands in the middle of a grey ground.
+    The picture is shrunk to at most `max_pixels` with its aspect kept, never enlarged. A picture
+    that is too thin for a model is placed in the middle of a grey ground.
     """
     image = _padded(picture if picture.mode == "RGB" else picture.convert("RGB"))
     scale = math.sqrt(max_pixels / (image.width * image.height))
@@ -64,13 +64,13 @@ def encode_jpeg(picture: Image.Image, max_pixels: int) -> bytes:
 
 
 def _whole(start: float, stop: float, limit: int) -> tuple[int, int]:
-    """Return the pixels that an interval touches, one at least, between 0 and the limit."""
+    """Return the pixels that an interval touches, at least one, between 0 and the limit."""
     first = min(max(math.floor(start), 0), limit - 1)
     return first, max(min(math.ceil(stop), limit), first + 1)
 
 
 def _widened(start: int, stop: int, min_length: int, limit: int) -> tuple[int, int]:
-    """Return an interval of the least length, around the given one, between 0 and the limit."""
+    """Return an interval widened to the least length on both sides, between 0 and the limit."""
     missing = min(min_length, limit) - (stop - start)
     if missing <= 0:
         return start, stop

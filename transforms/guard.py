@@ -1,8 +1,8 @@
-"""Guard: no image that an evaluation is done on goes into a split to train on.
+"""Guard: the step that keeps images of evaluations out of training splits.
 
-Data sets share pictures under ids of their own. Each picture is compared by the one name that its
-data set knows it by (`pipelines.datasets.common.picture_names`): COCO's number, Visual Genome's id,
-the id of a Flickr photo. A picture that has another name elsewhere (Visual Genome's `coco_id`) is
+Data sets share pictures under different ids. Each picture is compared by the one name by which its
+data set knows it (`pipelines.datasets.common.picture_names`): COCO's number, Visual Genome's id,
+the id of a Flickr photo. A picture with another name elsewhere (Visual Genome's `coco_id`) is
 forbidden under all of its names.
 """
 
@@ -13,8 +13,8 @@ from schemas.sample import ImageInfo
 from schemas.source import SourceImage
 from transforms.ledger import StageLedger
 
-Forbidden = Mapping[str, str]  # name of a picture to the evaluation that is done on it
-PictureName = Callable[[ImageInfo], str | None]  # its name, e.g. "coco/139"; None: it has none
+Forbidden = Mapping[str, str]  # name of a picture to the evaluation that uses the picture
+PictureName = Callable[[ImageInfo], str | None]  # e.g. "coco/139"; None: no known name
 
 
 def guard_image(
@@ -23,14 +23,14 @@ def guard_image(
     forbidden: Forbidden,
     ledger: StageLedger,
 ) -> bool:
-    """Tell whether an image passes; the regions and items of one that does not are sampled out.
+    """Return whether an image passes; otherwise count its regions and items as sampled out.
 
     Args:
         source_image: the image.
-        picture_name: returns the name that other data sets know its picture by; None: its split
-            is not to train on, and every image passes.
-        forbidden: names of pictures that are evaluated on.
-        ledger: of the stage.
+        picture_name: returns the name of the image's picture across data sets; None: the split
+            is no training split, and every image passes.
+        forbidden: the names of pictures that evaluations use.
+        ledger: the ledger of the stage.
     """
     image = source_image.image
     ledger.read(image, Kind.IMAGE)

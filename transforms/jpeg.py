@@ -1,4 +1,4 @@
-"""Prove from its markers alone that a JPEG decodes, and read its size.
+"""A proof from a JPEG's markers alone that the file decodes, and the size of its picture.
 
 An ordinary JPEG is walked segment by segment, without decoding a pixel:
 
@@ -32,13 +32,13 @@ _FRAMES = (0xC0, 0xC1, 0xC2)  # table B.1: baseline, extended sequential, progre
 _NOT_FRAMES = (0xC4, 0xC8, 0xCC)  # table B.1: DHT, JPG and DAC, amid sixteen frame headers
 _SEGMENT = struct.Struct(">BBH")  # B.1.1.4: 0xFF, marker code, bytes that follow (these two too)
 _FRAME = struct.Struct(">BHHB")  # B.2.2: bits per sample, height, width, number of components
-_CODE_SPACE = [1 << 16 - bits for bits in range(1, 17)]  # 16-bit codes that one code shuts out
+_CODE_SPACE = [1 << 16 - bits for bits in range(1, 17)]  # 16-bit codes per shorter code
 _MAX_SIDE = 65500  # pixels; libjpeg refuses more
 _MAX_BLOCKS = 10  # B.2.3: in a minimum coded unit of several components
 
 
 class _UnusualError(Exception):
-    """Something that an ordinary file does not have."""
+    """A feature that ordinary JPEG files do not have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,20 +57,20 @@ class _Component(NamedTuple):
 
 @dataclass(slots=True)
 class _Walk:
-    """The definitions of the segments that have been read."""
+    """The tables and components that the segments read so far define."""
 
     width: int = 0
     height: int = 0
     plain: bool = True
     progressive: bool = False
-    complete: bool = False  # a scan brought every component at once, so no other may follow
+    complete: bool = False  # one scan held every component, so no other scan may follow
     components: dict[int, _Component] = field(default_factory=dict)
     quantization: set[int] = field(default_factory=set)
     huffman: set[int] = field(default_factory=set)  # DC tables 0x00 to 0x03, AC 0x10 to 0x13
 
 
 def prove(data: bytes | memoryview) -> Frame | None:
-    """Return the frame of a JPEG that is sure to decode, or None if only decoding can show it."""
+    """Return the frame of a JPEG that is certain to decode, or None if only decoding can decide."""
     if data[:3] != SIGNATURE or data[-2:] != END:
         return None
     walk = _Walk()
@@ -97,7 +97,7 @@ def sample_bits(data: bytes | memoryview) -> int | None:
 
 
 def _follow(data: bytes | memoryview, walk: _Walk) -> None:
-    """Hand every segment to its check, from the first one to the EOI that ends the file."""
+    """Check every segment, from the first to the EOI marker that ends the file."""
     offset, last = 2, len(data) - len(END)
     next_marker: Callable[[int], int] | None = None
     while offset != last:
@@ -142,7 +142,7 @@ def _require(condition: bool) -> None:
 
 
 def _check_quantization(walk: _Walk, _: int, body: bytes) -> None:
-    """B.2.4.1: tables of 64 values, of 8 or 16 bits each."""
+    """Check a segment of quantization tables: 64 values of 8 or 16 bits each (B.2.4.1)."""
     offset = 0
     while offset < len(body):
         precision, table = divmod(body[offset], 16)
@@ -157,7 +157,7 @@ def _check_huffman(walk: _Walk, _: int, body: bytes) -> None:
 
 @lru_cache(maxsize=64)  # encoders that do not optimise write the same segments into every file
 def _huffman_tables(body: bytes) -> frozenset[int]:
-    """B.2.4.2: return the tables that a segment defines."""
+    """Return the identifiers of the Huffman tables that a segment defines (B.2.4.2)."""
     tables, offset = set(), 0
     while offset < len(body):
         table, counts = body[offset], body[offset + 1 : offset + 17]
@@ -171,7 +171,7 @@ def _huffman_tables(body: bytes) -> frozenset[int]:
 
 
 def _check_frame(walk: _Walk, marker: int, body: bytes) -> None:
-    """B.2.2: one frame, of 8-bit samples."""
+    """Check a frame header: the only one, of 8-bit samples (B.2.2)."""
     bits, walk.height, walk.width, count = _FRAME.unpack_from(body)
     _require(not walk.components and bits == 8 and len(body) == 6 + 3 * count)
     _require(0 < walk.width <= _MAX_SIDE and 0 < walk.height <= _MAX_SIDE)
@@ -181,7 +181,7 @@ def _check_frame(walk: _Walk, marker: int, body: bytes) -> None:
 
 @lru_cache(maxsize=64)
 def _components(body: bytes) -> dict[int, _Component]:
-    """B.2.2: return 1, 3 or 4 components by identifier, sampled at whole ratios of each other."""
+    """Return 1, 3 or 4 components by identifier, sampled at whole ratios of each other (B.2.2)."""
     factors = [divmod(both, 16) for both in body[1::3]]
     _require(len(factors) in (1, 3, 4) and len(set(body[::3])) == len(factors))
     for along in zip(*factors, strict=True):  # across, then down
@@ -194,7 +194,7 @@ def _components(body: bytes) -> dict[int, _Component]:
 
 
 def _check_scan(walk: _Walk, _: int, body: bytes) -> None:
-    """B.2.3: known components, each with its tables."""
+    """Check a scan header: known components, each with its tables (B.2.3)."""
     count = body[0]
     identifiers, tables = body[1 : 1 + 2 * count : 2], body[2 : 2 + 2 * count : 2]
     _require(count > 0 and len(body) == 4 + 2 * count and not walk.complete)
@@ -212,7 +212,7 @@ def _check_scan(walk: _Walk, _: int, body: bytes) -> None:
 
 
 def _check_progression(walk: _Walk, tables: bytes, first: int, last: int, bits: int) -> None:
-    """G.1.1.1: a scan brings DC or AC coefficients, down to some bit or that bit alone."""
+    """Check a progressive scan: DC or AC coefficients, down to a bit or of one bit (G.1.1.1)."""
     high, low = divmod(bits, 16)
     _require(low <= 13 and high in (0, low + 1))
     if first > 0:
@@ -224,12 +224,12 @@ def _check_progression(walk: _Walk, tables: bytes, first: int, last: int, bits: 
 
 
 def _check_restart(walk: _Walk, _: int, body: bytes) -> None:
-    """B.2.4.4: the restart interval, of any length."""
+    """Check the segment of the restart interval; any interval is accepted (B.2.4.4)."""
     _require(len(body) == 2)
 
 
 def _check_metadata(walk: _Walk, marker: int, body: bytes) -> None:
-    """B.2.4.5, B.2.4.6: comments and application data. Exif and XMP are not plain."""
+    """Check comments and application data; Exif or XMP is not plain (B.2.4.5, B.2.4.6)."""
     if marker == 0xE0:
         walk.plain &= len(body) >= 14
     elif marker in (0xE1, 0xED):

@@ -1,4 +1,4 @@
-"""Double-entry book-keeping for stages: what comes in is counted apart from what goes out.
+"""The counting of items in stages: items that come in are counted apart from items that go out.
 
 A stage counts items and rejects them in its `StageLedger`. `transforms.stage` hands the rejections
 and the counts over; the counts of all stages add up to the ledger of the build.
@@ -13,11 +13,11 @@ from schemas.rejection import Kind, Rejected, Rejection, Repair
 from schemas.sample import ImageInfo
 from schemas.source import SplitInput
 
-Origin = ImageInfo | SplitInput | Rejection  # anything that knows its source and split
+Origin = ImageInfo | SplitInput | Rejection  # anything with a source and a split
 
 
 class StageLedger:
-    """One stage's counts and rejections."""
+    """The counts and rejections of one stage."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -25,7 +25,7 @@ class StageLedger:
         self.rejections: list[Rejection] = []
 
     def count(self, origin: Origin, kind: Kind, outcome: str, number: int = 1) -> None:
-        """Add to one account."""
+        """Add a number to the count of one kind of item and outcome."""
         if number:
             self.tally[origin.source, origin.split, self.stage, kind, outcome] += number
 
@@ -56,7 +56,7 @@ class StageLedger:
         self.count(origin, kind, repaired_as(repair))
 
     def enter(self, rejection: Rejection) -> None:
-        """Record a complete rejection."""
+        """Record a rejection that is already complete."""
         self.count(rejection, rejection.kind, rejected_as(rejection.reason))
         self.rejections.append(rejection)
 
@@ -75,7 +75,7 @@ class StageLedger:
         )
 
     def include(self, tally: Tally, rejections: Iterable[Rejection]) -> None:
-        """Add what another ledger of the stage holds."""
+        """Add the counts and rejections of another ledger of the stage."""
         self.tally.update(tally)
         self.rejections += rejections
 

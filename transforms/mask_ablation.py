@@ -1,12 +1,12 @@
-"""Mask ablation: masks made a little wrong, to test how much models rely on them.
+"""Mask ablation: slightly wrong masks, which test how much models rely on masks.
 
-RegionGPT, Table 16, dilates and erodes the masks of COCO.
+RegionGPT dilates and erodes the masks of COCO (Table 16).
 """
 
 from schemas.mask import BoolImage, Mask, from_pixels
 from schemas.source import MaskVariant
 
-_KERNEL = 5  # pixels a side, in an image whose longer side has `_SIDE`
+_KERNEL = 5  # pixels a side, in an image whose longer side has `_SIDE` pixels
 _SIDE = 336  # pixels
 
 
@@ -14,11 +14,11 @@ def ablate_mask(mask: Mask, variant: MaskVariant) -> Mask:
     """Return a mask dilated or eroded by a square kernel that grows with the image.
 
     The kernel covers 5 x 5 pixels once the image is padded to a square and resized to 336 x 336.
-    The outside of the image erodes nothing. Where erosion would leave no pixel, the largest kernel
-    that leaves one is taken.
+    The edge of the image erodes nothing. Where erosion would leave no pixel, the largest kernel
+    that leaves a pixel is used.
 
     Args:
-        mask: of a region.
+        mask: the mask of a region.
         variant: "dilated" or "eroded".
     """
     pixels = mask.pixels()
@@ -32,7 +32,7 @@ def ablate_mask(mask: Mask, variant: MaskVariant) -> Mask:
 
 
 def _dilate(pixels: BoolImage, radius: int) -> BoolImage:
-    """Return the pixels with one that is on in the square of side 2 x radius + 1 around them."""
+    """Return the pixels that have a mask pixel in the square of side 2 x radius + 1 around them."""
     grown = pixels.copy("K")
     for lines in (grown, grown.T):  # views: the columns grow, then the rows
         reach = 0

@@ -1,4 +1,4 @@
-"""Orientation: in which frame a picture was annotated, and how regions turn with it.
+"""Orientation: the frame in which a picture was annotated, and the turning of its regions.
 
 The library `datasets` turns pictures by their EXIF orientation when it decodes them, so shards
 store them upright. Annotations are in the frame whose size they state: the frame of the stored
@@ -16,10 +16,10 @@ from transforms.picture import Picture
 
 
 def annotated_as_stored(image: ImageInfo, picture: Picture) -> bool:
-    """Tell whether annotations are in the frame of the stored pixels, not the upright one.
+    """Return whether annotations are in the frame of the stored pixels, not the upright one.
 
     Raises:
-        Rejected: the annotated size is the size of neither frame.
+        Rejected: the annotated size is neither the stored size nor the upright size.
     """
     annotated = image.width, image.height
     if annotated == (picture.width, picture.height):
@@ -34,14 +34,14 @@ def annotated_as_stored(image: ImageInfo, picture: Picture) -> bool:
 
 
 def upright_size(picture: Picture) -> tuple[int, int]:
-    """Return the width and height of the picture once it is upright, pixels."""
+    """Return the width and height of the upright picture, pixels."""
     if swaps_sides(picture.orientation):
         return picture.height, picture.width
     return picture.width, picture.height
 
 
 def turn_rows(rows: pa.RecordBatch, picture: Picture) -> pa.RecordBatch:
-    """Return rows of a picture with their regions turned into the upright frame."""
+    """Return the rows of a picture with their regions turned into the upright frame."""
     upright = [
         [_turn_region(region, picture) for region in regions] for regions in regions_of(rows)
     ]

@@ -1,7 +1,7 @@
-"""Decide whether the bytes of one picture may enter a shard, and set rotated pictures upright.
+"""The check that the bytes of a picture may enter a shard, and the turning of rotated pictures.
 
 An ordinary JPEG is proven from its markers (`transforms.jpeg`), in microseconds. Anything else is
-opened and decoded by Pillow, which is what the readers of a shard do.
+opened and decoded by Pillow, as the readers of a shard do.
 """
 
 import re
@@ -46,7 +46,7 @@ _DAMAGE = (OSError, SyntaxError, ValueError, IndexError, struct.error)
 
 
 class PictureError(Rejected):
-    """A picture that may not enter a shard."""
+    """A picture that may not enter a shard, with the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +56,15 @@ class Picture:
     width: int  # pixels
     height: int  # pixels
     orientation: int  # EXIF: 1 is upright, 2 to 8 are turned
-    untouched: bool  # the bytes may enter as they are; else as `upright` rewrites them
+    untouched: bool  # True: the bytes may enter unchanged; False: as `upright` rewrites them
 
 
 def inspect(data: bytes | memoryview, max_pixels: int = MAX_PIXELS) -> Picture:
     """Return the stored size and the orientation of a picture that decodes.
 
     Raises:
-        PictureError: it is not one still JPEG, PNG, GIF, WEBP or BMP of 8 bits per channel and at
-            most `max_pixels` pixels, or it does not decode.
+        PictureError: the file is no still JPEG, PNG, GIF, WEBP or BMP of 8 bits per channel and at
+            most `max_pixels` pixels, or does not decode.
     """
     if not data:
         raise PictureError(Reason.IMAGE_EMPTY, "0 bytes")
@@ -126,14 +126,14 @@ def _inspect_with_pillow(data: bytes, max_pixels: int, *, proven: bool) -> Pictu
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence what Pillow warns of: large pictures, corrupt EXIF, malformed MPO and APNG."""
+    """Silence Pillow's warnings about large pictures, corrupt EXIF, malformed MPO and APNG."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         yield
 
 
 def _open(data: bytes) -> ImageFile.ImageFile:
-    """Open a picture in one of our formats, without decoding it."""
+    """Open a picture in one of the accepted formats, without decoding it."""
     match = _FORMATS.match(data)
     if match is None or match.lastgroup is None:
         raise PictureError(Reason.IMAGE_NOT_AN_IMAGE, f"begins with {data[:12]!r}")
@@ -147,7 +147,7 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
 
 
 def _check_kind(image: ImageFile.ImageFile) -> None:
-    """Refuse several frames, and the PNG samples of 16 bits that Pillow would quietly reduce."""
+    """Raise `PictureError` for several frames or 16-bit PNG samples, which Pillow would reduce."""
     if image.format != "MPO" and getattr(image, "is_animated", False):
         raise PictureError(Reason.IMAGE_ANIMATED, f"{image.format} with several frames")
     if image.format == "PNG" and any("16" in str(tile.args) for tile in image.tile):
@@ -164,7 +164,7 @@ def _orientation(image: Image.Image) -> int | None:
 
 
 def _damaged(data: bytes, error: Exception) -> PictureError:
-    """Return why Pillow failed: samples it cannot hold, an end that is missing, or other damage."""
+    """Return the reason why Pillow failed: unsupported samples, a missing end, or other damage."""
     bits = jpeg.sample_bits(data) if data.startswith(jpeg.SIGNATURE) else None
     if bits in (12, 16):
         return PictureError(Reason.IMAGE_16_BIT, f"{bits} bits per channel, expected 8")
@@ -176,7 +176,7 @@ def _damaged(data: bytes, error: Exception) -> PictureError:
 
 
 def _has_its_end(data: bytes) -> bool:
-    """Tell whether the bytes reach an end mark or a stated length, as their format has it."""
+    """Return whether the bytes reach the end mark or the stated length of their format."""
     if data.startswith(jpeg.SIGNATURE):
         return data.endswith(jpeg.END)
     if data.startswith(b"\x89PNG"):

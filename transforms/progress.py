@@ -1,6 +1,6 @@
-"""Signs of life: stages log how far they are, and a local run shows it.
+"""Progress: stages log the numbers of finished items, and a local run shows them.
 
-Logs are the one channel that every runner carries from its workers to the launcher. A line is
+Logs are the only channel from workers to the launcher that every runner has. A line is
 written at most every few seconds for each stage and worker.
 """
 
@@ -15,7 +15,7 @@ _LOGGER = logging.getLogger("regionforge.progress")
 
 
 class Progress:
-    """Counts what a stage has done in a bundle, and logs the increase now and then."""
+    """A counter of the items that a stage has finished in a bundle; it logs the increase."""
 
     def __init__(self, stage: str) -> None:
         self._stage = stage
@@ -23,13 +23,13 @@ class Progress:
         self._due = time.monotonic() + INTERVAL_SECONDS
 
     def add(self, number: int = 1) -> None:
-        """Count items done."""
+        """Count finished items, and log them if the last log line is some seconds old."""
         self._pending += number
         if time.monotonic() >= self._due:
             self.flush()
 
     def flush(self) -> None:
-        """Log what has not been logged yet."""
+        """Log the count since the last log line."""
         if self._pending:
             _LOGGER.info("progress %s +%d", self._stage, self._pending)
         self._pending = 0
@@ -37,7 +37,7 @@ class Progress:
 
 
 def parse_line(line: str) -> tuple[str, int] | None:
-    """Return the stage and the increase that a log line reports; None where it reports none.
+    """Return the stage and the increase that a log line reports; None for any other line.
 
     "progress screen +64" -> ("screen", 64)
     """

@@ -1,4 +1,4 @@
-"""Screen: the regions and items of an image that can be used, in one form.
+"""Screen: the step that keeps the usable regions and items of an image, in one form.
 
 Crowds are left out; boxes are clipped to the image; masks of any form become run lengths; category
 names must be showable; text is disarmed. A region or item that fails is rejected with its reason,
@@ -26,8 +26,8 @@ def screen_image(
 
     Args:
         source_image: the image as its owner annotated it.
-        ledger: of the stage.
-        masks: the masks of the regions, as they are or made worse.
+        ledger: the ledger of the stage.
+        masks: the variant of the regions' masks: as annotated, dilated or eroded.
     """
     image = source_image.image
     ledger.read(image, Kind.IMAGE)

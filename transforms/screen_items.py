@@ -1,4 +1,4 @@
-"""Screen items: their text is cleaned, and every region that an item needs must be usable."""
+"""The screening of items: text is cleaned, and all regions that an item needs must be usable."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -25,7 +25,7 @@ from schemas.rejection import Reason, Rejected
 from schemas.sample import Region
 from schemas.text import clean, clean_passage, clean_turn
 
-Regions = Mapping[str, Region | Rejected]  # by id: a usable region, or why it is not usable
+Regions = Mapping[str, Region | Rejected]  # by id: a usable region, or its rejection
 
 
 def screen_item(item: Item, regions: Regions, *, has_picture: bool = True) -> Item:
@@ -33,8 +33,8 @@ def screen_item(item: Item, regions: Regions, *, has_picture: bool = True) -> It
 
     Args:
         item: as its owner wrote it.
-        regions: of its image.
-        has_picture: whether its image has a picture. Without one, a dialogue must begin with words.
+        regions: the regions of the item's image, or the rejections of unusable regions, by id.
+        has_picture: whether the image has a picture; if not, a dialogue must begin with words.
 
     Raises:
         Rejected: a region that the item needs is unknown or rejected, or its text cannot be used.
@@ -57,7 +57,7 @@ def screen_item(item: Item, regions: Regions, *, has_picture: bool = True) -> It
 
 
 def _screen_question(item: Question, regions: Regions) -> Question:
-    """Return the question clean; choices come first, for their messages name the choice."""
+    """Return the question with clean text; choices come first, because their errors name them."""
     answers = _screen_choices("answers", item.answers, regions)
     rationales = _screen_choices("rationales", item.rationales, regions)
     _check_regions(item.region_ids(), regions)
@@ -72,7 +72,7 @@ def _screen_question(item: Question, regions: Regions) -> Question:
 
 
 def _screen_choices(name: str, choices: Choices | None, regions: Regions) -> Choices | None:
-    """Return the choices clean; two wrong ones may read the same, but none like the right one."""
+    """Return the choices with clean text; reject a wrong choice that reads like the right one."""
     if choices is None:
         return None
     passages = []
@@ -96,7 +96,7 @@ def _screen_choices(name: str, choices: Choices | None, regions: Regions) -> Cho
 
 
 def _reading(passage: Passage) -> str:
-    """Return words and regions of a clean passage, the same however it is cut in pieces."""
+    """Return the words and regions of a clean passage, independent of the cuts between pieces."""
     return "".join(
         f"{piece.text}\0{' '.join(piece.region_ids)}\0" if isinstance(piece, Mention) else piece
         for piece in passage
@@ -104,9 +104,9 @@ def _reading(passage: Passage) -> str:
 
 
 def _screen_caption(item: GroundedCaption, regions: Regions) -> GroundedCaption:
-    """Return the caption clean; a phrase that needs an unusable region becomes plain words.
+    """Return the caption with clean text; a phrase of an unusable region becomes plain words.
 
-    The caption still holds without the region. The phrase ("three dogs") would be wrong of the
+    The caption is still true without the region. The phrase ("three dogs") would be wrong about the
     other regions alone.
     """
     causes = []
@@ -132,7 +132,7 @@ def _screen_caption(item: GroundedCaption, regions: Regions) -> GroundedCaption:
 
 
 def _screen_rounds(rounds: Sequence[Round], *, has_picture: bool) -> tuple[Round, ...]:
-    """Return the rounds clean; the first request may have no words where there is a picture."""
+    """Return the rounds with clean text; the first request may be empty if there is a picture."""
     screened = []
     for number, each in enumerate(rounds):
         wordless = has_picture and number == 0 and not each.request

@@ -1,8 +1,8 @@
-"""The base of every stage: a stage yields results; its rejections and counts are delivered for it.
+"""The base of every stage: a stage yields results, and the base yields its rejections and counts.
 
 A stage is a `StageDoFn` with one method, `results`. It counts items, and rejects them, in the
 ledger of its stage. The base class owns `process`, so no stage can forget to hand its rejections
-over. Rejections follow each element and counts follow the bundle, so a bundle that is tried again
+over. Rejections follow each element and counts follow the bundle, so a bundle that is retried
 counts once.
 """
 
@@ -32,7 +32,7 @@ _TYPES = convert_to_beam_types({_REJECTED: Rejection, _TALLY: tuple[TallyKey, in
 
 
 class StageOutputs(NamedTuple, Generic[Result]):
-    """The outputs of a stage: its results, the items it rejects, and its counts to add up."""
+    """The outputs of a stage: its results, its rejections, and its counts, still to be added up."""
 
     kept: PCollection[Result]
     rejected: PCollection[Rejection]
@@ -40,9 +40,9 @@ class StageOutputs(NamedTuple, Generic[Result]):
 
 
 class StageDoFn(beam.DoFn, Generic[Element, Result]):
-    """A DoFn with ledgers; subclasses define `results`."""
+    """A Beam `DoFn` with ledgers; subclasses define `results`."""
 
-    stage: ClassVar[Stage]  # of several, the last one: under its name progress is shown
+    stage: ClassVar[Stage]  # the last one if several; names the progress
 
     def start_bundle(self) -> None:
         """Open empty ledgers; an earlier attempt at the bundle leaves nothing behind."""
@@ -57,7 +57,7 @@ class StageDoFn(beam.DoFn, Generic[Element, Result]):
     def results(self, element: Element, *args: Any, **side_inputs: Any) -> Iterator[Any]:
         """Yield the results of an element, and `TaggedOutput` values for further outputs.
 
-        Subclasses annotate it with real types, also of side inputs: Beam checks the joints.
+        Subclasses annotate this method with concrete types: Beam checks that stages fit together.
         """
         raise NotImplementedError
 
@@ -79,7 +79,7 @@ class StageDoFn(beam.DoFn, Generic[Element, Result]):
             yield TaggedOutput(_TALLY, in_bundle(plain))
 
     def default_type_hints(self) -> IOTypeHints:
-        """Return the types of all outputs, by the annotations of `results`; Beam checks them."""
+        """Return Beam's type hints for all outputs, made from the annotations of `results`."""
         hints = IOTypeHints.from_callable(self.results)
         assert hints is not None, "results is annotated"
         assert hints.input_types is not None, "its element is annotated"
@@ -89,37 +89,37 @@ class StageDoFn(beam.DoFn, Generic[Element, Result]):
 
 
 class StageTransform(beam.PTransform[Input, Outputs]):
-    """A transform with the outputs of a stage; each of them is typed by the DoFn it comes from."""
+    """A transform with the outputs of a stage; the type of each output comes from its DoFn."""
 
     def default_type_hints(self) -> IOTypeHints:
-        """Return the type of the input, by the annotation of `expand`; Beam checks it."""
+        """Return Beam's type hint for the input, made from the annotation of `expand`."""
         hints = IOTypeHints.from_callable(self.expand)
         assert hints is not None, "expand is annotated"
         return hints.with_output_types_from(IOTypeHints.empty()).strip_pcoll()
 
 
 def in_bundle(value: object) -> WindowedValue:
-    """Return a value as it must be yielded when a bundle ends."""
+    """Return a value in the form that `finish_bundle` must yield."""
     return WindowedValue(value, MIN_TIMESTAMP, (GlobalWindow(),))
 
 
 def run_stage(
     elements: PCollection[Element], dofn: StageDoFn[Element, Result], **side_inputs: Any
 ) -> StageOutputs[Result]:
-    """Return the outputs of a stage."""
+    """Return the outputs of a stage that is applied to a collection."""
     return StageOutputs(*_applied(elements, dofn, (), side_inputs))
 
 
 def run_stage_with(
     elements: PCollection[Element], dofn: StageDoFn[Element, Result], tag: str
 ) -> tuple[StageOutputs[Result], PCollection[Any]]:
-    """Return the outputs of a stage, and one more that it yields under a tag."""
+    """Return the outputs of a stage, and a further output that it yields under a tag."""
     *outputs, extra = _applied(elements, dofn, (tag,), {})
     return StageOutputs(*outputs), extra
 
 
 def skip_stage(elements: PCollection[Result]) -> StageOutputs[Result]:
-    """Return the outputs of a stage that has nothing to do: all is kept and nothing is counted."""
+    """Return the outputs of a stage without work: all elements are kept, nothing is counted."""
     pipeline = elements.pipeline
     rejected, tally = (pipeline | f"No{tag}" >> beam.Create([]) for tag in (_REJECTED, _TALLY))
     return StageOutputs(elements, rejected, tally)

@@ -1,7 +1,7 @@
-"""Function words by which a language gives itself away, in lower case.
+"""The function words of several languages, by which a language is recognised, in lower case.
 
-Every sentence of a language holds some of them: articles, prepositions, pronouns and forms of
-`to be`, as any grammar lists them. Those that spell an English noun (Dutch `van`, Spanish `hay`)
+Every sentence of a language has such words: articles, prepositions, pronouns and forms of
+`to be`, as any grammar lists them. Words that spell an English noun (Dutch `van`, Spanish `hay`)
 are left out.
 """
 

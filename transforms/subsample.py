@@ -1,7 +1,7 @@
-"""Sample: the recipe's caps on regions, per category over a whole split and per image.
+"""Sample: the step that applies a recipe's caps on regions, per category and per image.
 
-A recipe may also set how many words a phrase has at least; a region whose last phrase is left out
-is left out too.
+A recipe may also set the least number of words of a phrase; a region that loses all its phrases
+is left out, too.
 
 "N per category" means the N regions with the smallest hash in that category. Beam finds, for
 each category, the N-th smallest rank; a region stays if it does not exceed it, or if it has no
@@ -27,36 +27,36 @@ from transforms.ledger import StageLedger
 from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage, skip_stage
 
 CategoryKey = tuple[str, str, str]  # source, split, category
-RegionRank = tuple[int, str]  # hash, then id, so that no two are equal
+RegionRank = tuple[int, str]  # hash, then id, so that no two ranks are equal
 Smallest = tuple[CategoryKey, list[RegionRank]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
-    """How many regions a recipe takes, and which phrases about them; a source not named: all.
+    """The caps of a recipe on regions and phrases; a source without a cap is taken whole.
 
-    The cap per image is one for each kind of item: of an image capped at 10, sentences are about
-    10 regions at most, relationships about 10 as well, and some regions may be in both.
+    The cap per image holds for each kind of item: with a cap of 10, an image's sentences are about
+    at most 10 regions, its relationships about at most 10, and some regions may be in both.
     """
 
     per_category: Mapping[str, int] = field(default_factory=dict)  # by source
     per_image: Mapping[str, int] = field(default_factory=dict)  # by source
     min_words: int | None = None  # of a phrase or sentence about one region
     seed: int
-    # By source: another source under whose name its regions are hashed. So a source that is made
+    # By source: another source, under whose name the regions are hashed. So a source that is made
     # from the regions of another one takes the same regions as that one.
     drawn_as: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def any(self) -> bool:
-        """Whether there is something to cap."""
+        """True where the recipe has any cap."""
         return self.min_words is not None or bool(self.per_category or self.per_image)
 
 
 def category_ranks(
     batch: Sequence[ScreenedImage], caps: Caps
 ) -> Iterator[tuple[CategoryKey, RegionRank]]:
-    """Yield each region's rank in its category; only regions of capped categories have one."""
+    """Yield the rank of each region in its category, for regions of capped categories."""
     for screened in batch:
         if screened.image.source in caps.per_category:
             for region in screened.regions:
@@ -83,14 +83,14 @@ def sample_image(
     caps: Caps,
     ledger: StageLedger,
 ) -> ScreenedImage | None:
-    """Return the image with the regions the caps leave, or None where they leave none.
+    """Return the image with the regions that the caps leave, or None where the caps leave none.
 
     Args:
         screened: the image.
-        smallest: the smallest ranks of each capped category, ascending, at least as many as the
-            cap, or all that there are.
-        caps: of the recipe.
-        ledger: of the stage.
+        smallest: the smallest ranks of each capped category, ascending; at least as many as the
+            cap, or all ranks of the category.
+        caps: the caps of the recipe.
+        ledger: the ledger of the stage.
     """
     image = screened.image
     ledger.read(image, Kind.IMAGE)
@@ -110,7 +110,7 @@ def sample_image(
 def _sampled(
     screened: ScreenedImage, smallest: Mapping[CategoryKey, list[RegionRank]], caps: Caps
 ) -> ScreenedImage | None:
-    """Return what the caps leave of an image, all of whose items decide."""
+    """Return the image with the regions and items that the caps leave; all items take part."""
     image, regions = screened.image, list(screened.regions)
     if number := caps.per_category.get(image.source):
         regions = [
@@ -135,7 +135,7 @@ def _sampled(
 
 
 def _book(screened: ScreenedImage, kept: ScreenedImage | None, ledger: StageLedger) -> None:
-    """Count what is kept, and all else as sampled out."""
+    """Count the regions and items that are kept, and the others as sampled out."""
     image = screened.image
     items = kept.items if kept else ()
     regions = len(kept.regions) if kept else 0
@@ -151,7 +151,7 @@ def _book(screened: ScreenedImage, kept: ScreenedImage | None, ledger: StageLedg
 
 
 def _whole_items(items: Sequence[Item], regions: Sequence[Region]) -> tuple[Item, ...]:
-    """Return the items all of whose regions are left."""
+    """Return the items whose regions are all kept."""
     left = {region.region_id for region in regions}
     return tuple(item for item in items if left.issuperset(item.region_ids()))
 
@@ -163,10 +163,10 @@ def _has_words(item: Item, number: int) -> bool:
 def _capped_items(
     image: ImageInfo, items: Sequence[Item], cap: int, caps: Caps
 ) -> tuple[Item, ...]:
-    """Return as many items as the boxes of each kind allow, chosen by hash.
+    """Return items of each kind, chosen by hash, up to the cap on regions per image.
 
-    All phrases about one region are taken or left together, so that a cap of boxes costs no
-    sentence.
+    All phrases about one region are kept or left out together, so that a cap on regions costs no
+    sentence about a kept region.
     """
 
     def order(item: Item) -> tuple[int, str]:
@@ -191,7 +191,7 @@ def _capped_regions(
     cap: int,
     caps: Caps,
 ) -> list[Region]:
-    """Return the regions that the items need; up to the cap, also regions without any item."""
+    """Return the regions that the items need and, up to the cap, regions without any item."""
     needed = {region_id for item in items for region_id in item.region_ids()}
     with_items = {region_id for item in all_items for region_id in item.region_ids()}
     others = [region for region in regions if region.region_id not in with_items]
@@ -226,19 +226,19 @@ class _SampleImages(StageDoFn[list[ScreenedImage], list[ScreenedImage]]):
     def results(
         self, element: list[ScreenedImage], smallest: Mapping[CategoryKey, list[RegionRank]]
     ) -> Iterator[list[ScreenedImage]]:
-        """Yield the images of a batch with what the caps leave of them."""
+        """Yield the images of a batch with the regions and items that the caps leave."""
         sampled = [sample_image(image, smallest, self._caps, self.ledger) for image in element]
         yield [image for image in sampled if image is not None]
 
 
 @dataclass
 class FindSmallest(beam.PTransform[PCollection[list[ScreenedImage]], PCollection[Smallest]]):
-    """Batches of ScreenedImage -> the smallest ranks of every category; nothing if uncapped."""
+    """Batches of ScreenedImage -> the smallest ranks of every category; empty without caps."""
 
     caps: Caps
 
     def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> PCollection[Smallest]:
-        """Rank every region and keep each category's smallest."""
+        """Rank every region and keep the smallest ranks of each category."""
         if not self.caps.per_category:
             return pcoll.pipeline | beam.Create([])
         return (
@@ -258,7 +258,7 @@ class SampleRegions(
     smallest: PCollection[Smallest]
 
     def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> StageOutputs[list[ScreenedImage]]:
-        """Apply `sample_image` to every image; without caps, pass them on."""
+        """Apply `sample_image` to every image; without caps, pass all images on unchanged."""
         if not self.caps.any:
             return skip_stage(pcoll)
         return run_stage(pcoll, _SampleImages(self.caps), smallest=AsDict(self.smallest))
@@ -267,6 +267,6 @@ class SampleRegions(
 def short_categories(
     smallest: Iterable[Smallest], declared: Iterable[CategoryKey], per_category: int
 ) -> dict[CategoryKey, int]:
-    """Return the categories that have fewer than the cap, with how many they have."""
+    """Return the categories with fewer regions than the cap, each with its number of regions."""
     counts = dict.fromkeys(declared, 0) | {key: len(ranks) for key, ranks in smallest}
     return {key: count for key, count in sorted(counts.items()) if count < per_category}

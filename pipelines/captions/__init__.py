@@ -1,1 +1,1 @@
-"""Captions: the output of `recap`, as a build takes it in."""
+"""Captions: the reading of `recap`'s output by a build."""

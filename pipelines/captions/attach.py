@@ -1,4 +1,4 @@
-"""Attach: the captions of the regions that a recipe takes are looked up and put on the regions."""
+"""Attach: the captions of the sampled regions are looked up and added to their images."""
 
 from collections.abc import Mapping
 
@@ -15,12 +15,12 @@ from transforms.screen_items import screen_item
 def attach_captions(
     screened: ScreenedImage, captions: Mapping[str | None, CaptionRow], ledger: StageLedger
 ) -> ScreenedImage:
-    """Return the image with captions on its regions, and with the text of its items.
+    """Return the image with captions in place of its `CaptionRef` items, and on their regions.
 
     Args:
-        screened: the image; its items refer to the captions it has.
-        captions: rows of captions by region id.
-        ledger: of the stage.
+        screened: the image; its items include references to captions.
+        captions: the rows of the image's captions, by region id.
+        ledger: the ledger of the stage.
     """
     regions = {region.region_id: region for region in screened.regions}
     items: list[Item] = []

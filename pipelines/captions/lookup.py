@@ -1,6 +1,6 @@
 """Captions of RecapD, read from the shards of a finished `recap`.
 
-Captions are long, and a build may use none of most of them. So the images of a split first come
+Captions are long, and a build may leave most of them unused. So the images of a split first come
 with a `CaptionRef` for each region that has a caption; the text is looked up once the build has
 taken the region. Local shards are mapped into memory, so that only the pages in use are read.
 """
@@ -28,15 +28,15 @@ from schemas.source import Count, Entry, SourceImage, SplitInput
 COLUMNS = ("id", "regions", "provenance")
 
 RegionIds = list[str | None]
-_RowRef = tuple[pa.RecordBatch, int]  # rows of a shard, and the number of one of them
+_RowRef = tuple[pa.RecordBatch, int]  # rows of a shard, and the number of one row
 
 
 def with_captions(entries: Iterable[Entry], split: SplitInput) -> Iterator[Entry]:
-    """Yield the entries of a split; images have an item for each of their captions.
+    """Yield the entries of a split, where images have a `CaptionRef` for each of their captions.
 
     Args:
-        entries: of a part of the split.
-        split: that part, with the manifest of an output of `recap` under `RECAPD_ROLE`.
+        entries: the entries of a part of the split.
+        split: the part, with the manifest of an output of `recap` under `RECAPD_ROLE`.
 
     Raises:
         InputFileError: a shard of the captions cannot be used.
@@ -81,7 +81,7 @@ def _batches(split: SplitInput) -> Iterator[pa.RecordBatch]:
 
 
 def _rows_of_part(batch: pa.RecordBatch, split: SplitInput) -> Iterator[tuple[str, int]]:
-    """Yield image id and row number of the rows about images of a part of a split."""
+    """Yield the image id and the row number of each row about an image of a part of a split."""
     for row, record_id in enumerate(batch.column("id").to_pylist()):
         image_id = _image_of(record_id, split)
         if split.owns(image_id):
@@ -102,7 +102,7 @@ def _image_of(record_id: str | None, split: SplitInput) -> str:
 def _caption_refs(
     split: SplitInput, ids: RegionIds
 ) -> Generator[Entry, None, tuple[CaptionRef, ...]]:
-    """Yield the captions of an image that cannot be used, and return references to the others."""
+    """Yield rejections of an image's unusable captions; return references to the others."""
     refs: dict[str, CaptionRef] = {}
     for region_id in ids:
         if region_id is None:
@@ -121,8 +121,8 @@ def _item_id(region_id: str | None) -> str:
 
 
 def _without_image(split: SplitInput, image_id: str, ids: RegionIds) -> Iterator[Entry]:
-    """Yield what becomes of the captions of an image that the split does not yield."""
-    if split.limit is not None:  # then it is most likely one of the others
+    """Yield counts or rejections of the captions of an image that the split does not yield."""
+    if split.limit is not None:  # the image is most likely left out by the limit
         yield Count(Kind.SENTENCE, "sampled_out", len(ids))
         return
     cause = Rejected(Reason.UNKNOWN_IMAGE, f"the split has no image {image_id} that can be used")
@@ -131,7 +131,7 @@ def _without_image(split: SplitInput, image_id: str, ids: RegionIds) -> Iterator
 
 
 class CaptionRow(NamedTuple):
-    """The caption of one region as a shard has it, unchecked."""
+    """The caption of one region as it is stored in a shard, unchecked."""
 
     text: str | None
     score: float | None
@@ -139,7 +139,7 @@ class CaptionRow(NamedTuple):
 
 
 class SplitCaptions:
-    """The captions of a split, by image; those in remote shards are all held in memory."""
+    """The captions of a split, by image; captions in remote shards are all held in memory."""
 
     def __init__(self, split: SplitInput) -> None:
         self._rows: dict[str, list[_RowRef]] = defaultdict(list)
@@ -150,7 +150,7 @@ class SplitCaptions:
                 self._rows[image_id].append((held, row))
 
     def of(self, image_id: str) -> dict[str | None, CaptionRow]:
-        """Return the captions of an image by region id; of several for a region, the first."""
+        """Return the captions of an image by region id, the first caption of each region."""
         captions: dict[str | None, CaptionRow] = {}
         for batch, row in self._rows.get(image_id, ()):
             captioner = _captioner(batch, row)
@@ -164,7 +164,7 @@ class SplitCaptions:
 
 
 class CaptionLookup:
-    """The captions of all splits that have some; those of a split are read when first needed."""
+    """The captions of all splits that have captions; each split is read when first needed."""
 
     def __init__(self, splits: Iterable[SplitInput]) -> None:
         self._splits = {
@@ -173,7 +173,7 @@ class CaptionLookup:
         self._captions: dict[tuple[str, str], SplitCaptions] = {}
 
     def of(self, image: ImageInfo) -> dict[str | None, CaptionRow] | None:
-        """Return the captions of an image by region id; None where its split has no captions."""
+        """Return the captions of an image by region id; None if the split has no captions."""
         key = image.source, image.split
         if key not in self._splits:
             return None
@@ -190,10 +190,10 @@ def _captioner(batch: pa.RecordBatch, row: int) -> CaptionProvenance | None:
 
 
 def detailed_caption(ref: CaptionRef, row: CaptionRow) -> DetailedCaption:
-    """Return the caption that a reference stands for as an item.
+    """Return the detailed caption that a reference stands for.
 
     Raises:
-        Rejected: a part of it is missing, or its score is not a finite number.
+        Rejected: a part of the caption is missing, or its score is not a finite number.
     """
     if row.text is None or row.captioner is None:
         raise Rejected(Reason.MALFORMED, "expected a caption, and the captioner that wrote it")

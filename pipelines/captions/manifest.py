@@ -1,6 +1,6 @@
-"""The output of `recap`, as a build takes it up: whether it is whole, and whether it fits.
+"""Checks of an output of `recap` before a build uses it: it is finished, and it fits the recipe.
 
-Captions belong to regions by the regions' ids, so both must come from the same annotations; and
+Captions refer to regions by id, so captions and regions must come from the same annotations; and
 `recap` samples regions as a build of the source does, by the seed, so that the captions are of the
 regions that the build takes.
 """
@@ -23,9 +23,9 @@ from schemas.manifest import InputFile, Manifest, Shard
 class RecapD:
     """A finished output of `recap`."""
 
-    path: str  # of its manifest
+    path: str  # the path of its manifest
     manifest: Manifest
-    source: str  # the source whose regions it describes
+    source: str  # the source whose regions the captions describe
 
     @property
     def recipe(self) -> Mapping[str, Any]:
@@ -34,7 +34,7 @@ class RecapD:
 
     @property
     def splits(self) -> list[str]:
-        """The splits whose regions it describes."""
+        """The splits whose regions the captions describe."""
         return list(dict.fromkeys(shard.split for shard in self.manifest.shards))
 
     def shards(self, split: str) -> list[tuple[str, Shard]]:
@@ -46,13 +46,13 @@ class RecapD:
         ]
 
     def cap(self, key: str) -> int | None:
-        """Return a cap of the run by its key, e.g. `per_category`; None where there was none."""
+        """Return a cap of the run by its key, e.g. `per_category`; None if the run had none."""
         number = self.recipe["sources"][0].get(key) or self.recipe.get(key)
         return number if isinstance(number, int) else None
 
     @property
     def sampled(self) -> bool:
-        """Whether regions were sampled by the seed, not all taken."""
+        """True where the run sampled regions by the seed; False where it took all regions."""
         return any(self.cap(key) for key in ("per_category", "per_image", "limit"))
 
 
@@ -60,7 +60,7 @@ def load_recapd(path: str) -> RecapD:
     """Return the output of `recap` that a manifest describes; its shards are not opened.
 
     Raises:
-        UsageError: there is no such output, or the run is unfinished; says what is wrong.
+        UsageError: there is no such output, or the run is unfinished.
     """
     folder, _, name = path.rpartition("/")
     advice = "name a folder that `recap` has written to its end"
@@ -77,11 +77,11 @@ def load_recapd(path: str) -> RecapD:
 
 
 def with_captions(sources: Sequence[SourceRequest], path: str) -> tuple[SourceRequest, ...]:
-    """Return the sources of a recipe, with captions added to the source that they describe.
+    """Return the sources of a recipe, with the captions added to the source that they describe.
 
     Args:
-        sources: those of the recipe.
-        path: of the manifest of an output of `recap`.
+        sources: the sources of the recipe.
+        path: the path of the manifest of an output of `recap`.
 
     Raises:
         UsageError: there is no such output, or the source is not among them.
@@ -102,7 +102,7 @@ def with_captions(sources: Sequence[SourceRequest], path: str) -> tuple[SourceRe
 def locate_captions(
     request: SourceRequest, splits: Sequence[Located], wanted: Collection[str]
 ) -> list[Located]:
-    """Return the splits of a source; those that are wanted and have captions name them.
+    """Return the splits of a source, with the captions' files added to wanted splits with captions.
 
     Raises:
         UsageError: the captions are of another source or of other splits, or shards are missing.
@@ -130,7 +130,7 @@ def locate_captions(
 
 
 def _check_shards(recapd: RecapD, split: str) -> None:
-    """Raise `UsageError` where a shard is missing or of another size; `verify` checks the rest."""
+    """Raise `UsageError` where a shard is missing or has another size than in the manifest."""
     for path, shard in recapd.shards(split):
         try:
             size = files.size_of(path)
@@ -147,11 +147,11 @@ def check_captions(recipe: Recipe, inputs: Sequence[InputFile]) -> None:
     """Check that captions are of the regions that a recipe takes.
 
     Args:
-        recipe: of a build.
-        inputs: all files that it reads.
+        recipe: the recipe of a build.
+        inputs: all files that the build reads.
 
     Raises:
-        UsageError: regions were drawn with another seed, or come from other annotations.
+        UsageError: regions were sampled with another seed, or come from other annotations.
     """
     for source in recipe.sources:
         if (path := source.paths.get(RECAPD_ROLE)) is None:
@@ -182,7 +182,7 @@ def _unlike(
 
 
 def differences(resolved: ResolvedRecipe, source: SourceRequest) -> list[str]:
-    """Return in what the sampling of a run of `recap` differs from a recipe's, line by line."""
+    """Return the differences in sampling between a run of `recap` and a recipe, a line each."""
     recapd = load_recapd(source.paths[RECAPD_ROLE])
     recipe, caps = resolved.recipe, resolved.caps
     caps_of_both = {

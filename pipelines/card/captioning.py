@@ -1,4 +1,4 @@
-"""The card's section on captioning: by which model, asked in which way, and what was kept."""
+"""The card's section on captioning: the model, the prompts, and the number of captions kept."""
 
 from collections.abc import Iterator
 

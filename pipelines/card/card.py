@@ -1,4 +1,4 @@
-"""The dataset card: the header that `datasets` opens a build by, and text for people."""
+"""The dataset card: a YAML header, which the library `datasets` reads, and text for people."""
 
 from collections import defaultdict
 from typing import Any

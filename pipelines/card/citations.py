@@ -1,4 +1,4 @@
-"""The papers to cite: those of each data set, and the one whose instruction style is used."""
+"""The papers to cite: the papers of each data set, and the paper of the instruction style."""
 
 from collections.abc import Iterator, Mapping
 
@@ -20,7 +20,7 @@ _STYLES: Mapping[Style, str] = {Style.REGIONGPT: _REGIONGPT, Style.GPT4ROI: _GPT
 
 
 def citing_section(plan: Plan) -> str:
-    """Return the card's section of papers to cite, each once."""
+    """Return the card's section of papers to cite, with each paper once."""
     listed = "\n".join(f"- {paper}" for paper in dict.fromkeys(_papers(plan)))
     return f"## Citing\n\nPlease cite the owners of the sources you use:\n\n{listed}"
 

@@ -1,4 +1,4 @@
-"""The coverage of captions: how many of the regions that a build takes have a detailed caption."""
+"""The coverage of captions: the number of a build's regions that have a detailed caption."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from schemas.sample import Task
 
 
 def coverage(plan: Plan, manifest: Manifest, ledger: Ledger) -> Iterator[str]:
-    """Yield a line for each split with captions; where some lack one, also why."""
+    """Yield a line for each split with captions, with the reasons why regions have no caption."""
     lacking = set()
     for split in plan.splits:
         if RECAPD_ROLE not in split.files:
@@ -34,7 +34,7 @@ def coverage(plan: Plan, manifest: Manifest, ledger: Ledger) -> Iterator[str]:
 
 
 def left_out(recipe: Recipe) -> list[str]:
-    """Return the sources whose detailed captions a recipe asks for and a build leaves out."""
+    """Return the sources whose detailed captions a recipe names and a build leaves out."""
     asked = Task.REGION_DETAILED_CAPTION
     return [
         source.name
@@ -44,7 +44,7 @@ def left_out(recipe: Recipe) -> list[str]:
 
 
 def print_coverage(plan: Plan, manifest: Manifest, ledger: Ledger) -> None:
-    """Print how many regions have a caption, where there are captions."""
+    """Print the number of regions that have a caption, for sources with captions."""
     console = Console(highlight=False)
     for line in coverage(plan, manifest, ledger):
         console.print(escape(line), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The text on the leakage guard in the card and on the console."""
+"""The text about the leakage guard, for the card and the console."""
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,7 +12,7 @@ _TITLE = "## Guard"
 
 
 def guard_section(plan: Plan, ledger: Ledger) -> str:
-    """Return the card's section: all lists, also missing ones, and the images they removed."""
+    """Return the card's section on the guard: all lists, missing or not, and the removed images."""
     recipe = plan.recipe
     if not recipe.guard and not recipe.evaluation:
         return f"{_TITLE}\n\nNone: splits to train on may hold pictures that are evaluated on."
@@ -49,9 +49,9 @@ def _row(guard_list: GuardList) -> str:
 
 
 def print_guard(plan: Plan) -> None:
-    """Print the evaluations whose pictures a build keeps out of its splits to train on.
+    """Print the evaluations whose pictures a build keeps out of its training splits.
 
-    The text goes to standard error, as everything before the result.
+    The text goes to standard error, like all output that precedes the result.
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     lists = plan.guard.lists

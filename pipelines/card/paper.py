@@ -1,4 +1,4 @@
-"""The numbers of a build beside the numbers that a paper reports of the same mix."""
+"""The comparison of a build's numbers with the numbers that a paper reports of the same mix."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -21,14 +21,14 @@ KINDS = {
 
 
 class Compared(NamedTuple):
-    """A number that the paper reports, and the build's own."""
+    """A number that the paper reports, and the same number of the build."""
 
     report: Report
     made: int
 
 
 def compared(plan: Plan, ledger: Ledger) -> Iterator[Compared]:
-    """Yield the paper's numbers with the build's; nothing where the mix is of no paper."""
+    """Yield the paper's numbers with the build's; nothing where the recipe follows no paper."""
     paper = plan.recipe.paper
     for report in paper.reports if paper else ():
         made = sum(
@@ -40,7 +40,7 @@ def compared(plan: Plan, ledger: Ledger) -> Iterator[Compared]:
 
 
 def print_reported(console: Console, plan: Plan, ledger: Ledger) -> None:
-    """Print the paper's numbers beside the build's, and where the paper contradicts itself."""
+    """Print the paper's numbers with the build's, and the contradictions within the paper."""
     paper = plan.recipe.paper
     if paper is None:
         return
@@ -57,7 +57,7 @@ def print_reported(console: Console, plan: Plan, ledger: Ledger) -> None:
 
 
 def reported_section(plan: Plan, ledger: Ledger) -> str:
-    """Return the numbers as a section of the card; empty where the mix is of no paper."""
+    """Return the numbers as a section of the card; empty where the recipe follows no paper."""
     paper = plan.recipe.paper
     if paper is None:
         return ""

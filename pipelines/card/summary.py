@@ -20,7 +20,7 @@ from schemas.rejection import Kind, Reason
 
 
 def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
-    """Print what a build kept and left out, and how to open its output."""
+    """Print the numbers of kept and rejected items of a build, and how to open its output."""
     console = Console(highlight=False)
     ledger = read_ledger(plan.output)
     table = Table()

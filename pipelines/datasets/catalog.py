@@ -56,7 +56,7 @@ def dataset(name: str) -> DatasetSpec:
     """Return a data set by name.
 
     Raises:
-        UsageError: no data set has the name; lists those that there are.
+        UsageError: no data set has the name; the message lists all names.
     """
     if name not in CATALOG:
         raise UsageError(f"no source {name!r}; the sources are: {', '.join(sorted(CATALOG))}")

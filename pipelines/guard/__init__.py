@@ -1,4 +1,4 @@
-"""The leakage guard of a build: which pictures evaluations are done on."""
+"""The leakage guard of a build: the pictures that evaluations use."""
 
 from pipelines.guard.guard import Guard, check_guard, load_guard
 

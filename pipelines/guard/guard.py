@@ -1,4 +1,4 @@
-"""The leakage guard of a build: the pictures that it keeps out of splits to train on, and why."""
+"""The leakage guard of a build: the evaluation pictures that it keeps out of training splits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,19 +16,19 @@ from transforms.guard import PictureName
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """The pictures that a build keeps out of its splits to train on."""
+    """The pictures that a build keeps out of its training splits."""
 
-    lists: tuple[GuardList, ...] = ()  # those that are read, also where files are missing
-    # How pictures of the splits to train on are called, by source and split.
+    lists: tuple[GuardList, ...] = ()  # all lists, also lists with missing files
+    # The functions that name the pictures of training splits, by source and split.
     picture_names: Mapping[tuple[str, str], PictureName] = field(default_factory=dict)
     forbidden: Mapping[str, str] = field(default_factory=dict)  # names of pictures to lists
 
 
 def check_guard(guard: Guard, recipe: Recipe) -> None:
-    """Check that there is a guard, and that no list is missing, nor a part of one.
+    """Check that the guard is on, and that no file of any list is missing.
 
     Raises:
-        UsageError: the guard is off, or a list lacks files; says which ones.
+        UsageError: the guard is off, or a list lacks files; the message says which ones.
     """
     if not recipe.guard and not recipe.evaluation:
         raise UsageError("--require-guard: the guard is turned off, by --no-guard or the recipe")
@@ -38,13 +38,13 @@ def check_guard(guard: Guard, recipe: Recipe) -> None:
 
 
 def load_guard(recipe: Recipe, root: str, splits: tuple[SplitInput, ...]) -> Guard:
-    """Return the guard of a build; it forbids nothing where the recipe turns the guard off.
+    """Return the guard of a build; a guard without pictures where the recipe turns it off.
 
-    A picture is forbidden under all names that are known of it.
+    A picture is forbidden under all of its known names.
 
     Raises:
         InputFileError: a list cannot be used.
-        UsageError: the recipe names a path of a list that no list has, or a file that is missing.
+        UsageError: the recipe gives a path for a file that no list reads, or a file is missing.
     """
     picture_names = {
         (split.source, split.split): dataset(split.owner or split.source).picture_name
@@ -70,7 +70,7 @@ def load_guard(recipe: Recipe, root: str, splits: tuple[SplitInput, ...]) -> Gua
 
 
 def _check_paths(recipe: Recipe, wanted: bool) -> None:
-    """Refuse a path that nothing reads, which would go unnoticed."""
+    """Raise `UsageError` for a path that no list reads: it would have no effect."""
     for name, paths in recipe.guard_paths.items():
         roles = GUARDED.get(name, ()) if wanted else ()
         for role, path in paths.items():
@@ -83,7 +83,7 @@ def _check_paths(recipe: Recipe, wanted: bool) -> None:
 
 
 def _paths(recipe: Recipe) -> dict[str, Mapping[str, str]]:
-    """Return paths of files by source and role, but for sources of another year than the lists."""
+    """Return paths of files by source and role, without sources of another year than the lists."""
     paths = {
         source.name: source.paths
         for source in recipe.sources

@@ -1,4 +1,4 @@
-"""Lists of the pictures that evaluations are done on, read from their owners' files.
+"""Lists of the pictures that evaluations use, read from their owners' files.
 
     refcoco, refcoco_plus, refcocog    val and test, by unc and umd; google's splits share pictures
                                        with each other, and are no list
@@ -7,8 +7,8 @@
     flickr30k                          val and test
     pope                               the pictures of its questions
 
-The card names a file that is missing; a file that cannot be used is an error, for a guard that
-guards nothing in silence is worse than none.
+The card names a file that is missing; a file that cannot be used is an error, because a guard that
+silently protects nothing is worse than no guard.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,7 +41,7 @@ _STORE = files.FileStore()
 
 
 def is_training(split: str) -> bool:
-    """Tell whether a split is to train on: one that does not begin with val or test."""
+    """Return whether a split is a training split: its name does not begin with val or test."""
     return not split.startswith(("val", "test"))
 
 
@@ -66,13 +66,13 @@ class Listed:
     name: str
     pictures: frozenset[str]  # one name of each, e.g. "coco/139"
     note: str = ""  # how the list was made, where not from the usual file
-    missing: str = ""  # the files that it lacks
+    missing: str = ""  # the missing files of the list
     names: tuple[Names, ...] = ()  # all names of these pictures and of others in the same file
 
 
 @dataclass(frozen=True, slots=True)
 class DataRoot:
-    """The folder below which lists lie, and the paths of files that lie elsewhere."""
+    """The folder that holds the lists' files, and the paths of files elsewhere."""
 
     root: str
     paths: Mapping[str, Mapping[str, str]]  # by data set and role
@@ -81,8 +81,8 @@ class DataRoot:
         """Return the request for a data set with the paths of its files that lie elsewhere.
 
         Args:
-            name: of the data set.
-            roles: of the files that are read; none: all of `GUARDED`.
+            name: the name of the data set.
+            roles: the roles of the files that are read; none: all of `GUARDED`.
 
         Raises:
             UsageError: a file that lies elsewhere is missing.
@@ -95,11 +95,11 @@ class DataRoot:
         return SourceRequest(name=name, paths=elsewhere)
 
     def shown(self, path: str) -> str:
-        """Return a path without the root, which must not stand in a build's output."""
+        """Return a path relative to the root, which must not appear in a build's output."""
         return path.removeprefix(f"{self.root}/")
 
     def sort_out(self, paths: Sequence[str]) -> tuple[list[str], str]:
-        """Return the files that are there, and a remark that names the missing ones."""
+        """Return the existing files, and a remark that names the missing files."""
         there = [path for path in paths if files.exists(path)]
         others = ", ".join(self.shown(path) for path in paths if path not in there)
         return there, f"no {others}" if others else ""
@@ -177,7 +177,7 @@ def _visual_genome_test(data_root: DataRoot) -> Listed:
 
 
 def _usual(image_id: ItemId) -> Names:
-    """Return the names of a picture of Visual Genome of which nothing but the id is known."""
+    """Return the names of a picture of Visual Genome of which only the id is known."""
     return visual_genome_name(image_id), visual_genome_name(f"{image_id}.jpg")
 
 

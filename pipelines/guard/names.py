@@ -30,7 +30,7 @@ _PHOTO_URL = re.compile(r".*/(\d+)_[0-9a-f]+(?:_\w)?\.\w+", re.ASCII)
 
 
 class _VgPicture(VgImage):
-    # Of any type, so that the images are those that the source finds.
+    # Of any type, so that the guard reads the same images as the source does.
     coco_id: Any = None
     flickr_id: Any = None
 
@@ -51,7 +51,7 @@ _PICTURES = msgspec.json.Decoder(_Pictures)
 
 
 class Namesakes:
-    """All names of pictures, by each of their names."""
+    """The names of pictures that have several: all names of a picture, by each of its names."""
 
     def __init__(self, pictures: Iterable[Names]) -> None:
         self._by_name: dict[str, list[Names]] = defaultdict(list)

@@ -1,1 +1,1 @@
-"""An output as a whole: lock, reader, list of rejections, and the check at the end of a run."""
+"""The output folder: its lock, its reader, its lists of rejections, and the check after a run."""

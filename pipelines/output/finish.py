@@ -17,7 +17,7 @@ from schemas.rejection import Reason
 
 
 def finish(output: str, identity: BuildIdentity) -> Manifest:
-    """Return the manifest of a run that has ended, and delete shards that are none of the build.
+    """Return the manifest of a run that has ended, and delete shards that are not of the build.
 
     Raises:
         BuildError: an input could not be used, the ledger does not balance, nothing was kept, or
@@ -39,7 +39,7 @@ def finish(output: str, identity: BuildIdentity) -> Manifest:
 
 
 def _check_undisturbed(output: str, identity: BuildIdentity, manifest: Manifest) -> None:
-    """Raise if an output does not hold what was written; remote outputs have no locks."""
+    """Raise if an output does not hold the written manifest; remote outputs have no locks."""
     sizes = dict(files.walk(output))
     changed = [shard.path for shard in manifest.shards if sizes.get(shard.path) != shard.bytes]
     if read_identity(output) != identity:
@@ -52,14 +52,14 @@ def _check_undisturbed(output: str, identity: BuildIdentity, manifest: Manifest)
 
 
 def _delete_others(output: str, manifest: Manifest) -> None:
-    """Delete the shards of an earlier run whose pictures differed, and so the number of shards."""
+    """Delete shards of an earlier run, whose other pictures gave another number of shards."""
     listed = {shard.path for shard in manifest.shards}
     others = [name for name in names_in(output) if is_shard(name) and name not in listed]
     files.delete([files.join(output, name) for name in others])
 
 
 def _file_errors(output: str, ledger: Ledger) -> list[str]:
-    """Return a line for each input file that could not be used; parts of a split repeat it."""
+    """Return a line for each unusable input file; repeats from parts of a split are dropped."""
     details = [
         item.detail
         for source in sorted(ledger.sources)

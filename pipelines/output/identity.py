@@ -1,4 +1,4 @@
-"""The differences of two builds, in words for a person who runs another recipe."""
+"""The differences between two builds' identities, in words for the user."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from schemas.manifest import BuildIdentity
 
 
 def identity_differences(before: BuildIdentity | None, now: BuildIdentity) -> list[str]:
-    """Return in what two builds differ, e.g. `["seed (0, now 5)"]`; nothing where they are one.
+    """Return the differences of two builds, e.g. `["seed (0, now 5)"]`; empty for the same build.
 
     Args:
         before: the build whose output it is; None: its record is unreadable.
@@ -39,7 +39,7 @@ def _other_differences(before: BuildIdentity, now: BuildIdentity) -> Iterator[st
 
 
 def _flat(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recipe with the keys of each source by the source's name: `coco.year`."""
+    """Return a recipe as one flat dictionary, with keys such as `coco.year` for sources."""
     flat = {key: value for key, value in recipe.items() if key != "sources"}
     sources = recipe.get("sources", [])
     flat["sources"] = [source["name"] for source in sources]

@@ -1,4 +1,4 @@
-"""One run at a time writes into an output, and files that no build of ours wrote stay."""
+"""The lock of an output: one run at a time writes there, and foreign files are never deleted."""
 
 import os
 import re
@@ -29,13 +29,13 @@ def exclusive_output(
 
     Args:
         output: the folder.
-        identity: of the build.
-        rebuild: whether shards that a build has written there are deleted first; else those that
-            an unfinished run of the same build has finished stay.
-        keep: a folder of the output that stays all the same.
+        identity: the identity of the build.
+        rebuild: whether existing shards of a build are deleted first; if False, shards that
+            an unfinished run of the same build has completed stay.
+        keep: a folder of the output that is never deleted.
 
     Raises:
-        BuildError: another run is writing there, or see `check_output`.
+        BuildError: another run is writing there, or `check_output` refuses the output.
     """
     files.make_folder(output)
     with _locked(output):
@@ -53,7 +53,7 @@ def exclusive_output(
 
 
 def check_output(output: str, identity: BuildIdentity, *, rebuild: bool) -> list[str]:
-    """Return in what the build in an output differs, if it may be replaced; change nothing.
+    """Return the differences of the build that is already in an output; change nothing.
 
     Raises:
         BuildError: the output holds files that no build wrote, or the work of another build, and
@@ -81,7 +81,7 @@ def check_output(output: str, identity: BuildIdentity, *, rebuild: bool) -> list
 
 @contextmanager
 def _locked(output: str) -> Iterator[None]:
-    """Keep other runs off a local output, as far as its file system has locks."""
+    """Keep other runs from a local output, if its file system has locks."""
     if not files.is_local(output):
         yield
         return
@@ -94,7 +94,7 @@ def _locked(output: str) -> Iterator[None]:
 
 
 def _lock(folder: int, output: str) -> None:
-    """Lock the folder itself: no file is left in it, and a run that is killed holds nothing."""
+    """Lock the folder itself: no lock file is left behind, and the lock ends with the process."""
     until = time.monotonic() + PATIENCE
     with suppress(OSError):  # raised where the file system has no locks
         while not lock_descriptor(folder, blocking=False):
@@ -114,19 +114,19 @@ def _identity_in_manifest(output: str) -> BuildIdentity | None:
 
 
 def _is_stale(name: str) -> bool:
-    """Tell whether a file describes the end of an earlier run, or was never finished."""
+    """Return whether a file describes the end of an earlier run, or was never finished."""
     describes = name in (MANIFEST, CARD, LEDGER) or name.startswith(f"{REJECTED_FOLDER}/")
     return describes or _HALF_WRITTEN.fullmatch(name) is not None
 
 
 def _is_ours(name: str, keep: str | None) -> bool:
-    """Tell whether a build wrote a file that is not to be kept."""
+    """Return whether a build wrote a file, and the file is outside the folder to keep."""
     if name == IDENTITY or (keep is not None and name.startswith(f"{keep}/")):
         return False  # an output must name its build at any moment
     return is_shard(name) or name.startswith(f"{STATE_FOLDER}/")
 
 
 def _is_work(name: str) -> bool:
-    """Tell whether a file took a build some time."""
+    """Return whether a file was costly to make, such as a shard."""
     remembered = name.startswith(f"{STATE_FOLDER}/") and name != IDENTITY
     return is_shard(name) or (remembered and not _HALF_WRITTEN.fullmatch(name))

@@ -1,6 +1,6 @@
-"""The reader of an output's files beside the shards: manifest, ledger, identity, rejections.
+"""The reader of an output's files other than shards: manifest, ledger, identity, rejections.
 
-Whatever cannot be read is an `InputFileError` that names the file. Rows are read by
+A file that cannot be read raises an `InputFileError` that names it. Rows are read by
 `pipelines.shards.reader`.
 """
 
@@ -29,14 +29,14 @@ _Model = TypeVar("_Model", bound=BaseModel)
 def names_in(output: str) -> list[str]:
     """Return the paths of all files below an output, relative to it.
 
-    There are none where the output does not exist, and none behind a link to a folder.
+    The result is empty where the output does not exist; links to folders are not followed.
     """
     listing = files.walk(output, links=False) if files.exists(output) else ()
     return [name for name, _ in listing]
 
 
 def is_shard(name: str) -> bool:
-    """Tell whether a file of an output is a shard of ours, by its name."""
+    """Return whether a file of an output is a shard, by its name."""
     return config_of(name) in _CONFIGS
 
 
@@ -45,11 +45,11 @@ def read_manifest(output: str, name: str = MANIFEST, *, any_version: bool = Fals
 
     Args:
         output: the folder of the build.
-        name: of the manifest's file there.
-        any_version: whether shards may be of another schema version than ours.
+        name: the name of the manifest's file in that folder.
+        any_version: whether shards of another schema version are accepted.
 
     Raises:
-        InputFileError: there is none, or it cannot be used; says what to do.
+        InputFileError: there is no manifest, or it cannot be used; the message says what to do.
     """
     path = files.join(output, name)
     try:
@@ -71,7 +71,7 @@ def read_ledger(output: str) -> Ledger:
 
 
 def read_identity(output: str) -> BuildIdentity | None:
-    """Return the identity of the build that last began in an output; None where it is damaged.
+    """Return the identity of the build that last began in an output; None if the file is damaged.
 
     Raises:
         InputFileError: there is no such file, or it cannot be read.
@@ -84,10 +84,10 @@ def read_identity(output: str) -> BuildIdentity | None:
 
 
 def read_rejections(output: str, config: str) -> Iterator[Rejection]:
-    """Yield the rejected items of a config, line by line; none where there is no file.
+    """Yield the rejected items of a config, line by line; nothing where there is no file.
 
     Raises:
-        InputFileError: the file cannot be read, or a line of it is no rejected item.
+        InputFileError: the file cannot be read, or a line is no rejected item.
     """
     path = files.join(output, rejected_path(config))
     if not files.exists(path):

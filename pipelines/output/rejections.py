@@ -1,7 +1,7 @@
 """Rejected items on their way to disk: one sorted file per config, in bounded memory.
 
 A large data set may have millions of rejected items, so they do not travel one by one: each worker
-sorts and compresses its own, run by run, and the writer merges the runs line by line.
+sorts and compresses its rejections into runs, and the writer merges the runs line by line.
 """
 
 import heapq
@@ -17,7 +17,7 @@ from schemas.layout import rejected_path
 from schemas.rejection import Rejection
 from transforms.stage import in_bundle
 
-RUN_ITEMS = 50_000  # sorted together
+RUN_ITEMS = 50_000  # rejections sorted together
 BLOCK_LINES = 500  # of each run in memory while runs are merged
 
 Run = list[tuple[int, bytes]]  # sorted lines in blocks: size before compression, Zstandard frame
@@ -56,14 +56,14 @@ def _keyed_lines(run: Run) -> Iterator[tuple[tuple[str, ...], bytes]]:
 
 
 class SortRejections(beam.DoFn):
-    """Rejection -> its config and a run."""
+    """Rejection -> config and sorted run: each worker's rejections, sorted config by config."""
 
     def start_bundle(self) -> None:
-        """Start with no rejections."""
+        """Start a bundle without rejections."""
         self._waiting: dict[str, list[Rejection]] = defaultdict(list)
 
     def process(self, element: Rejection) -> Iterator[tuple[str, Run]]:
-        """Take a rejection in; yield the run of its config if the run is now full."""
+        """Add a rejection; yield the run of its config if the run is now full."""
         waiting = self._waiting[element.source]
         waiting.append(element)
         if len(waiting) == RUN_ITEMS:

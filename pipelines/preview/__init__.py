@@ -1,6 +1,6 @@
-"""Preview: a few samples of an output, in the terminal or as one offline page.
+"""Preview: a few records of an output, shown in the terminal or as one offline HTML page.
 
-The text of samples came from outside: it is shown, never interpreted as markup or control codes.
+The text of records is foreign: it is shown, never interpreted as markup or control codes.
 """
 
 from pipelines.preview.choose import choose

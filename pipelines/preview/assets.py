@@ -1,4 +1,4 @@
-"""The look and the one gesture of the preview page, as the page holds them."""
+"""The style sheet and the script of the preview page; the script highlights regions."""
 
 STYLE = """
 :root {
@@ -153,7 +153,7 @@ details dd { overflow-wrap: anywhere; }
 @media print { .chat, .legend, .facts dl { max-height: none; } article { break-inside: avoid; } }
 """
 
-# Whatever stands for a region lights up all that stands for it, by pointer and by keyboard.
+# Pointing at, or focusing, any element of a region highlights all elements of the region.
 SCRIPT = """
 "use strict";
 for (const sample of document.querySelectorAll("article")) {

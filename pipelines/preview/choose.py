@@ -1,7 +1,7 @@
-"""Choose the records to show.
+"""The choice of the records to show, by the hash of their ids.
 
-1. Pass over the ids of all shards; the records with the smallest hashes win.
-2. Fetch the winners, whole, from the shards that hold them.
+1. Read the ids of all shards; the records with the smallest hashes are chosen.
+2. Read the chosen records, whole, from the shards that hold them.
 """
 
 import heapq
@@ -36,7 +36,7 @@ def choose(
         output: the folder of the build.
         config: choose among the records of this config only.
         split: choose among the records of this split only.
-        count: of records; all are returned where there are fewer.
+        count: the number of records to return; all records where the build has fewer.
 
     Raises:
         UsageError: there is no finished build, no such config or split, or a damaged shard.

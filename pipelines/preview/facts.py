@@ -1,4 +1,4 @@
-"""The figures of a build: what it holds, and what was left out and why."""
+"""The figures of a build: the numbers of its records, and of rejected items by reason."""
 
 from collections import Counter, defaultdict
 

@@ -1,18 +1,18 @@
-"""The picture of a sample with its regions drawn over it.
+"""The picture of a record with the record's regions drawn over it.
 
 Boxes and masks are drawn in an SVG whose units are the image's pixels, large ones first and small
-ones on top; name tags are text over it, so that they stay readable at any scale.
+ones on top; name tags are text over the SVG, so that they stay readable at any scale.
 """
 
 from pipelines.preview.html import Html, element
 from pipelines.preview.picture import NoPictureError, mask_overlay, picture_uri
 from pipelines.preview.record import Record, ShownRegion
 
-SEVERAL, CROWDED = 5, 10  # regions; from there on, tags on a narrow or any screen are numbers only
+SEVERAL, CROWDED = 5, 10  # regions from which tags are only numbers, on a narrow or any screen
 
 
 def figure(record: Record, regions: list[ShownRegion], image_root: str | None) -> Html:
-    """Return the picture with its regions; nothing for a text-only record."""
+    """Return the picture of a record with its regions; empty markup for a text-only record."""
     if record["image"] is None:
         return Html("")
     width, height = record["width"], record["height"]
@@ -74,7 +74,7 @@ def _mask(region: ShownRegion) -> Html:
 
 
 def _tag(region: ShownRegion, width: int, height: int) -> Html:
-    """Return the tag at the box's upper edge: inside at the top of the image, else above it."""
+    """Return a region's name tag above its box, or inside the box at the top of the image."""
     x0, y0, x1, _ = region.box
     right_half = x0 + x1 > 1.2 * width
     side = f"right:{1 - x1 / width:.2%}" if right_half else f"left:{x0 / width:.2%}"

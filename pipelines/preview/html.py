@@ -1,4 +1,4 @@
-"""HTML elements as functions: all text is escaped on its way in, so no place can be forgotten."""
+"""HTML elements as functions: all text is escaped when an element is made, without exception."""
 
 from collections.abc import Iterable
 from html import escape
@@ -9,7 +9,7 @@ _VOID = {"img", "input", "meta"}  # elements without an end tag
 
 
 class Html(str):
-    """Text that is markup already, and is not escaped again."""
+    """Text that is already markup and is not escaped again."""
 
     __slots__ = ()
 
@@ -37,5 +37,5 @@ def element(kind: str, /, *children: str, **attributes: str | float) -> Html:
 
 
 def joined(parts: Iterable[str]) -> Html:
-    """Return parts one after the other as markup."""
+    """Return parts joined as markup."""
     return Html("".join(map(markup, parts)))

@@ -1,4 +1,4 @@
-"""Samples as one HTML page, which needs no network and no other file."""
+"""The HTML page of some records, which needs no network and no other file."""
 
 import hashlib
 import os
@@ -29,14 +29,14 @@ def write_page(
     *,
     image_root: str | None = None,
 ) -> None:
-    """Write the page of some records.
+    """Write the HTML page of some records.
 
     Args:
         records: as `choose` returns them.
-        path: of the page.
-        title: of the page.
+        path: the path of the page.
+        title: the title of the page.
         facts: figures of the whole build, as `build_facts` returns them.
-        image_root: where the pictures lie that records only refer to; None shows their paths.
+        image_root: the folder of pictures that records only refer to; None: the page shows paths.
     """
     page = render_page(records, title, facts, image_root)
     target = os.fspath(path)
@@ -48,7 +48,7 @@ def write_page(
 def render_page(
     records: Sequence[Record], title: str, facts: Facts, image_root: str | None = None
 ) -> str:
-    """Return the page as text, the same for equal arguments."""
+    """Return the page as text; equal arguments give the same text."""
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -181,7 +181,7 @@ def _piece(piece: str | int, regions: list[ShownRegion]) -> str:
 
 
 def _record_facts(record: Record) -> dict[str, str]:
-    """Return the facts of a record beside its conversation and regions, by label."""
+    """Return the facts of a record other than its conversation and regions, by label."""
     facts = {name: record[name] for name in ("id", "source", "split", "task", "licence")}
     if record["image"]:
         facts["image"] = f"{record['image']['path']}, {record['width']} × {record['height']}"

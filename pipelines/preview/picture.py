@@ -17,7 +17,7 @@ from transforms.picture import inspect, upright
 
 MAX_SIDE = 960  # pixels
 QUALITY = 82
-MASK_OPACITY = (0, 80, 230)  # outside, inside, at the rim; of 255
+MASK_OPACITY = (0, 80, 230)  # opacity outside, inside and at the rim of the mask; 0 to 255
 
 
 class NoPictureError(ValueError):
@@ -26,9 +26,9 @@ class NoPictureError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlay:
-    """The non-empty part of a mask, as a picture to lay over the image."""
+    """The non-empty part of a mask, as a picture to show over the image."""
 
-    x: int  # of its top-left corner, pixels of the image
+    x: int  # its top-left corner, pixels of the image
     y: int
     width: int
     height: int
@@ -36,7 +36,7 @@ class Overlay:
 
 
 def picture_uri(record: Record, image_root: str | None) -> str:
-    """Return a record's picture, reduced, in the frame of its boxes.
+    """Return a record's picture as a data URI, reduced, in the frame of the record's boxes.
 
     Raises:
         NoPictureError: the picture is neither embedded nor below the root, or cannot be shown.
@@ -59,7 +59,7 @@ def picture_uri(record: Record, image_root: str | None) -> str:
 
 
 def mask_overlay(mask: Mask, colour: str) -> Overlay | None:
-    """Return a mask in one colour, its rim denser, on clear ground; None for an empty one."""
+    """Return a mask in one colour, more opaque at its rim, else transparent; None if empty."""
     pixels = mask.pixels()
     rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
     if not len(rows):
@@ -78,7 +78,7 @@ def mask_overlay(mask: Mask, colour: str) -> Overlay | None:
 
 
 def _inner(mask: BoolImage) -> BoolImage:
-    """Return the mask less the pixels at its rim."""
+    """Return the mask without the pixels at its rim."""
     padded = np.pad(mask, 1)
     beside = padded[1:-1, :-2] & padded[1:-1, 2:]
     inner: BoolImage = beside & padded[:-2, 1:-1] & padded[2:, 1:-1]
@@ -95,7 +95,7 @@ def _bytes(image: dict[str, bytes | str | None], image_root: str | None) -> byte
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """Return the picture as RGB, on white where it is clear."""
+    """Return the picture as RGB, with white in place of transparency."""
     if not image.has_transparency_data:
         return image.convert("RGB")
     clear = image.convert("RGBA")

@@ -1,4 +1,4 @@
-"""The parts of a record, ready to be shown: nothing hidden, placeholders apart from words."""
+"""The parts of a record for display: hidden characters visible, placeholders apart from words."""
 
 import re
 import unicodedata
@@ -13,13 +13,13 @@ from schemas.sample import region_token
 Record = dict[str, Any]  # a row of a shard, as Python objects
 Piece = str | int  # words, or `<image>`; or the number of a region
 
-# Most eyes can tell them apart, neighbours most of all; black text is readable on each.
+# Colours that most people can distinguish; black text is readable on each.
 COLOURS = (
     "#ff6b6b", "#5aa9ff", "#ffd43b", "#4ade80", "#e58cff",
     "#ff9f45", "#34d8dc", "#b5a1ff", "#c5e84d", "#ffb3c7",
 )  # fmt: skip
 
-MAX_CHOICES = 10  # shown in full; of more, only the right ones
+MAX_CHOICES = 10  # choices shown in full; of more choices, only the right ones are shown
 
 _PLACEHOLDER = re.compile(r"(<image>|<region\d+>)")
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # Unicode's controls, formats, surrogates, separators
@@ -27,7 +27,7 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # Unicode's controls, formats, surroga
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownRegion:
-    """A region of a record, under the number that its placeholder has."""
+    """A region of a record, with the number of its placeholder."""
 
     number: int  # from 1
     name: str  # of its category; may be empty
@@ -58,16 +58,16 @@ def shown_regions(record: Record) -> list[ShownRegion]:
 
 
 def pieces(content: str, regions: int) -> list[Piece]:
-    """Return a message split at its placeholders; those of its regions become their numbers."""
+    """Return a message split at its placeholders; placeholders of regions become numbers."""
     numbers = {region_token(number): number for number in range(1, regions + 1)}
     return [numbers.get(part, part) for part in _PLACEHOLDER.split(content) if part]
 
 
 def answers(record: Record) -> list[tuple[str, bool]]:
-    """Return an evaluation's choices, or else references, each with whether it is right.
+    """Return an evaluation's choices, or else its references, each with True if it is right.
 
-    Of many choices, such as the names of a label set, the wrong ones are left out. A record of no
-    evaluation has no answers.
+    Of many choices, such as the names of a label set, wrong choices are left out. A record that is
+    not of an evaluation has no answers.
     """
     evaluation = record["evaluation"] or {}
     texts = evaluation.get("choices") or ()
@@ -78,12 +78,12 @@ def answers(record: Record) -> list[tuple[str, bool]]:
 
 
 def visible(text: str) -> str:
-    """Return the text with each character that has no shape, newlines apart, as an escape."""
+    """Return the text with invisible characters, except newlines, as escapes."""
     return "".join(map(_shown, text))
 
 
 def one_line(text: str) -> str:
-    """Return the text as `visible` does, newlines escaped as well."""
+    """Return the text with invisible characters and newlines as escapes."""
     return visible(text).replace("\n", "\\n")
 
 
@@ -107,7 +107,7 @@ def _shown_region(number: int, region: Record, size: tuple[int | None, int | Non
 
 
 def _mask(stored: Record | None, size: tuple[int | None, int | None]) -> tuple[Mask | None, str]:
-    """Return a region's mask and its share of the image; run lengths are checked before use."""
+    """Return a region's mask and the mask's share of the image, after checking the run lengths."""
     height, width = size
     if stored is None or height is None or width is None:
         return None, ""

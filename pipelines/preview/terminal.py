@@ -1,4 +1,4 @@
-"""Samples in a terminal.
+"""Records in a terminal.
 
 All text of a record passes `visible`, so that no escape sequence reaches the terminal, and goes
 into `Text`, in which rich looks for no markup.
@@ -26,7 +26,7 @@ _ROLES = {"user": "bold cyan", "assistant": "bold green", "system": "bold magent
 
 
 def print_samples(records: Iterable[Record], console: Console) -> None:
-    """Print records one below the other: facts, conversation, regions."""
+    """Print records one below the other, each with its facts, conversation and regions."""
     for number, record in enumerate(records, start=1):
         regions = shown_regions(record)
         console.rule(Text(f" {number} · {one_line(record['id'])} ", "bold"), align="left")
@@ -79,7 +79,7 @@ def _answers(listed: list[tuple[str, bool]]) -> Table:
 
 
 def _table(regions: list[ShownRegion]) -> Table:
-    """Return the regions as a table, without columns that would be empty."""
+    """Return the regions as a table, without empty columns."""
     rows = [_cells(region) for region in regions]
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for header in [header for header in rows[0] if any(row[header] for row in rows)]:

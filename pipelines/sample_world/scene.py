@@ -119,7 +119,7 @@ def make_scene(
 
     Args:
         key: names the scene; the same key and arguments give the same scene.
-        width: of the picture, pixels.
+        width: the width of the picture, pixels.
         height: likewise.
         things: how many to place; a thing without room is left out.
         colours: the colour names to choose from.
@@ -163,7 +163,7 @@ def _place(
 
 
 def _covers(first: Box, second: Box) -> bool:
-    """Tell whether two boxes share too much of the smaller box."""
+    """Return whether two boxes share too much of the smaller box."""
     across = min(first[2], second[2]) - max(first[0], second[0])
     down = min(first[3], second[3]) - max(first[1], second[1])
     smaller = min((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (first, second))

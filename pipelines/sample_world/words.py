@@ -33,7 +33,7 @@ class Description:
         return " ".join(filter(None, (self.size, self.colour, self.shape, self.place)))
 
     def holds(self, scene: Scene, index: int) -> bool:
-        """Tell whether the description is true of a thing."""
+        """Return whether the description is true of a thing."""
         thing = scene.things[index]
         if self.shape != thing.shape or self.colour not in ("", thing.colour):
             return False
@@ -103,7 +103,7 @@ class Words:
         ]
 
     def _may_lie(self, first: int, lies: Relation, second: int) -> bool:
-        """Tell whether a relation may hold; with a crowd it always may."""
+        """Return whether a relation may hold; with a crowd it always may."""
         things = self.scene.things[first], self.scene.things[second]
         if first == second or any(thing.crowd for thing in things):
             return first != second

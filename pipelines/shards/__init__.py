@@ -1,1 +1,1 @@
-"""Shards as files: pages of rows, writing, reading, and the state that a rerun needs."""
+"""Shard files: pages of rows, a writer, a reader, and the state by which a rerun skips a shard."""

@@ -1,4 +1,4 @@
-"""Grouping by shard: all that goes into a shard comes together, and no shard is forgotten."""
+"""Grouping by shard: the values of each shard come together, and empty shards are included."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ class GroupByShard(
     ],
     Generic[Value],
 ):
-    """Values by shard -> all values of each shard, the shards without one among them."""
+    """Values by shard -> all values of each shard, also of shards that no value belongs to."""
 
-    facts: PCollection[SplitFacts]  # say into how many shards each split goes
-    empty: Value  # one more value of every shard, with nothing in it
+    facts: PCollection[SplitFacts]  # facts hold the number of shards of each split
+    empty: Value  # a value without content, added to every shard
 
     def expand(
         self, pcoll: PCollection[tuple[ShardKey, Value]]
     ) -> PCollection[tuple[ShardKey, Iterable[Value]]]:
-        """Add the empty value of every shard and group."""
+        """Add an empty value for every shard, then group values by shard."""
         every_shard = self.facts | "EveryShard" >> beam.FlatMap(_every_shard, self.empty)
         return (pcoll, every_shard) | beam.Flatten() | "ByShard" >> beam.GroupByKey()
 

@@ -1,4 +1,4 @@
-"""In which shard an image goes, and what decides how shards are written."""
+"""The options of the shard writer, and the assignment of images to shards."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ ShardKey = tuple[str, str, int, int]  # source, split, index, of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteOptions:
-    """Where shards go and what they hold."""
+    """The options of the shard writer: the output folder, and the content of shards."""
 
     output: str
     images: ImagesMode
@@ -23,7 +23,7 @@ class WriteOptions:
 
 
 def shard_key(image: ImageInfo) -> tuple[ShardKey, int]:
-    """Return the shard of an image, and the rank that orders it there."""
+    """Return the shard of an image, and the rank of the image among the images of the shard."""
     position = rank("shard", image.source, image.split, image.image_id)
     index = position * image.shards >> RANK_BITS
     return (image.source, image.split, index, image.shards), position

@@ -1,6 +1,6 @@
 """Pages: the rows of many images of one shard as one compressed value, for a cheap shuffle.
 
-Rows become Arrow columns where they are made, and stay so: the writer puts them in order and adds
+Rows are turned into Arrow columns once, on the worker that makes them; the writer sorts and adds
 the pictures.
 """
 
@@ -20,13 +20,13 @@ from schemas.source import RECORD_BYTES, REGION_BYTES
 
 Page = tuple[int, bytes]  # size before compression, Zstandard frame
 
-PAGE_BYTES = 1024 * 1024  # about so many bytes of rows make a page
+PAGE_BYTES = 1024 * 1024  # bytes of rows in a page, approximately
 
 
 class PagedImage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An image whose conversations are rows of a page."""
 
-    position: int  # orders the image in its shard
+    position: int  # rank of the image in its shard
     image: ImageInfo
     rows: int
     regions: int  # distinct regions, over all rows of the image
@@ -44,14 +44,14 @@ _DECODER = msgspec.msgpack.Decoder(_Content)
 
 
 def stored_path(image: ImageInfo, images: ImagesMode) -> str | None:
-    """Return the path of the image in a record: the owner's file name, or below the data root."""
+    """Return the image path of a record: the owner's file name, or the path below the data root."""
     if image.file_name is None or images == "embed":
         return image.file_name
     return "/".join(filter(None, [image.folder, image.file_name]))
 
 
 def pack_page(drafts: Sequence[tuple[int, Draft]], images: ImagesMode, stamp: BuildStamp) -> Page:
-    """Return drafts, each with the position of its image, as a page."""
+    """Return drafts as one compressed page; each comes with the position of its image."""
     rows = []
     paged = []
     for position, draft in drafts:
@@ -72,13 +72,13 @@ def unpack_page(page: Page) -> tuple[list[PagedImage], pa.RecordBatch]:
 
 
 def row_bytes(talk: Conversation) -> int:
-    """Return about how many bytes a row takes without its picture."""
+    """Return the approximate bytes of a row without its picture."""
     text = sum(len(message.content) for message in talk.messages)
     return RECORD_BYTES + REGION_BYTES * len(talk.regions) + text
 
 
 class Packer:
-    """Gathers drafts by shard into pages."""
+    """A buffer that gathers drafts by shard into pages."""
 
     def __init__(self, images: ImagesMode, stamp: BuildStamp) -> None:
         self._images: ImagesMode = images
@@ -87,7 +87,7 @@ class Packer:
         self._sizes: dict[ShardKey, int] = defaultdict(int)
 
     def add(self, key: ShardKey, position: int, draft: Draft) -> Iterator[tuple[ShardKey, Page]]:
-        """Take a draft in; yield the page of its shard if the page is now full."""
+        """Add a draft; yield the page of its shard if the page is now full."""
         self._drafts[key].append((position, draft))
         self._sizes[key] += sum(map(row_bytes, draft.conversations))
         if self._sizes[key] >= PAGE_BYTES:

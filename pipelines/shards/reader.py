@@ -1,6 +1,6 @@
-"""The reader of shards: record batches in order, with every byte hashed where that is wanted.
+"""The reader of shards: record batches in order, optionally with a hash of every byte.
 
-Arrow takes a stream that breaks off between two batches for a whole one, and believes the offsets
+Arrow accepts a stream that ends early between two batches, and does not check the offsets
 in a batch. So the end of the stream is checked here, and each batch is validated.
 """
 
@@ -21,7 +21,7 @@ DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
 class HashingSource:
-    """A file for pyarrow to read from, which hashes each byte that is read."""
+    """A file for pyarrow to read from that also hashes the bytes."""
 
     closed = False
 
@@ -32,7 +32,7 @@ class HashingSource:
         self.bytes = 0
 
     def read(self, size: int) -> bytes:
-        """Return the next `size` bytes, or all that are left of the file."""
+        """Return the next `size` bytes, or the rest of the file."""
         wanted = min(size, self._left)
         data = self._file.read(wanted)
         while len(data) < wanted and (more := self._file.read(wanted - len(data))):
@@ -53,7 +53,7 @@ class HashingSource:
 
 
 class ShardStream:
-    """The record batches of a shard, in order; raises one of `DAMAGE` where they cannot be read."""
+    """The record batches of a shard, in order; damage raises one of the errors in `DAMAGE`."""
 
     def __init__(self, source: HashingSource) -> None:
         self._source = source
@@ -61,7 +61,7 @@ class ShardStream:
         self.schema: pa.Schema = self._stream.schema
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """Yield the batches, and raise where the stream does not end as it should."""
+        """Yield the batches; raise an error where the stream lacks its end marker."""
         end = self._source.bytes
         for batch in self._stream:
             batch.validate(full=True)
@@ -80,7 +80,7 @@ def read_batches(path: str) -> Iterator[pa.RecordBatch]:
 
 
 def read_columns(path: str, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Yield some columns of a shard's record batches; raises one of `DAMAGE` where it cannot.
+    """Yield some columns of a shard's record batches; damage raises one of the errors in `DAMAGE`.
 
     A local shard is mapped into memory, so that pages of the other columns are not read; its
     batches are views of the file. A shard that ends too early shows only in the number of rows.
@@ -98,7 +98,7 @@ def read_columns(path: str, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
 
 
 def shard_batches(path: str) -> Iterator[pa.RecordBatch]:
-    """Yield the record batches of a shard; of a local shard only the pages in use are read.
+    """Yield the record batches of a shard; a local shard is mapped into memory, not read whole.
 
     Raises:
         InputFileError: the shard cannot be read.

@@ -1,4 +1,4 @@
-"""Rows of one shard, put in order: by the rank of their image, then as they were composed."""
+"""The rows of one shard in order: by the rank of their image, then in the order of composing."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ from schemas.columns import BuildStamp
 from schemas.manifest import ImagesMode
 
 CHUNK_ROWS = 4_096
-PART_BYTES = 2**30  # of the rows held as one batch, whose text Arrow counts in 32 bits
+PART_BYTES = 2**30  # bytes of the rows in one batch; Arrow's offsets into text have 32 bits
 
 
 class ShardRows:
@@ -44,13 +44,13 @@ class ShardRows:
             part.take(pa.array(wanted[holders == number] - (self._ends[number] - part.num_rows)))
             for number, part in enumerate(self._parts)
         ]
-        by_part = np.argsort(holders, kind="stable")  # which wanted row each row of the pieces is
+        by_part = np.argsort(holders, kind="stable")  # piece by piece
         return pa.concat_batches(pieces).take(pa.array(np.argsort(by_part)))
 
     def fingerprint(self, images: ImagesMode, stamp: BuildStamp) -> str:
-        """Return the SHA-256, in hexadecimal, of what decides a shard's bytes.
+        """Return the SHA-256, in hexadecimal, of everything that decides a shard's bytes.
 
-        Pictures count by name and size alone; a picture replaced by another of the same size goes
+        Pictures count by name and size only; a picture replaced by another of the same size goes
         unnoticed.
         """
         digest = hashlib.sha256(repr((shard.VERSION, images, stamp)).encode())
@@ -63,7 +63,7 @@ class ShardRows:
 
 
 def _joined(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Yield all rows in few batches, one at least."""
+    """Yield all rows in few batches, at least one."""
     parts: list[pa.RecordBatch] = []
     size = 0
     for batch in batches:

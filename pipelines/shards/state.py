@@ -3,7 +3,7 @@
     {"fingerprint": "5f0c...", "shard": {"config": "coco", "split": "train", ...},
      "tally": [[["coco", "train", "write", "image", "kept"], 118]], "rejections": []}
 
-A state that cannot be read, as one of an older version, is as good as none: the shard is written
+A state that cannot be read, e.g. of an older version, counts as missing: the shard is written
 again.
 """
 
@@ -18,11 +18,11 @@ from schemas.manifest import Shard
 from schemas.rejection import Reason, Rejection
 from transforms.ledger import StageLedger
 
-PASSING = {Reason.IMAGE_MISSING, Reason.IMAGE_UNREADABLE}  # what may be mended by the next run
+PASSING = {Reason.IMAGE_MISSING, Reason.IMAGE_UNREADABLE}  # a rerun may succeed
 
 
 class ShardState(msgspec.Struct, frozen=True):
-    """A finished shard, what went into it, and what the ledger of a rerun must count of it."""
+    """The state of a finished shard: its fingerprint, manifest entry, counts and rejections."""
 
     fingerprint: str
     shard: Shard  # the manifest's entry
@@ -41,9 +41,9 @@ class ShardState(msgspec.Struct, frozen=True):
 
 
 def load_state(output: str, name: str, fingerprint: str) -> ShardState | None:
-    """Return the state of a finished shard if it has this fingerprint and its file is still there.
+    """Return the state of a finished shard if the fingerprint is the same and the file exists.
 
-    A shard that lacks pictures that could not be read is not finished: they may be readable now.
+    A shard with unreadable pictures does not count as finished: they may be readable now.
     """
     path = files.join(output, state_path(name))
     if not files.exists(path):
@@ -60,7 +60,7 @@ def load_state(output: str, name: str, fingerprint: str) -> ShardState | None:
 
 
 def save_state(output: str, state: ShardState) -> None:
-    """Remember a finished shard."""
+    """Write the state of a finished shard."""
     files.write_whole(files.join(output, state_path(state.shard.path)), _ENCODER.encode(state))
 
 

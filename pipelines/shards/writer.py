@@ -1,4 +1,4 @@
-"""The writer of one shard: record batches come in, their bytes are hashed and written."""
+"""The writer of one shard: rows are gathered into record batches, hashed and written."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -16,11 +16,11 @@ from schemas.columns import ImageColumn, Size, caption_counts, with_images
 
 BATCH_BYTES = 4 * 1024 * 1024  # of image data
 BATCH_ROWS = 512
-LARGE = 256 * 1024  # bytes worth a call to the operating system and to another thread
+LARGE = 256 * 1024  # bytes that justify a call to the operating system and to another thread
 
 
 class HashingSink:
-    """A file for pyarrow to write into: small pieces are gathered, large ones hashed while written.
+    """A file for pyarrow to write into; it gathers small pieces, and hashes large ones in a thread.
 
     A shard is mostly image bytes, but most pieces are small; each call that releases the
     interpreter's lock may wait long to get it back, so there must be few such calls.
@@ -36,7 +36,7 @@ class HashingSink:
         self.bytes = 0
 
     def write(self, data: pa.Buffer | bytes) -> int:
-        """Take bytes in; the caller may change the buffer afterwards."""
+        """Write bytes; the caller may change the buffer afterwards."""
         view = memoryview(data)
         self.bytes += len(view)
         if len(view) < LARGE:
@@ -66,7 +66,7 @@ class HashingSink:
         self._hasher.shutdown()
 
     def close(self) -> None:
-        """Do nothing; whoever opened the file closes it."""
+        """Do nothing; the code that opened the file closes it."""
 
     def sha256(self) -> str:
         """Return the SHA-256 of all bytes written, in hexadecimal."""
@@ -75,13 +75,13 @@ class HashingSink:
 
 @dataclass(slots=True)
 class _Batch:
-    rows: list[int] = field(default_factory=list)  # numbers among the shard's rows
+    rows: list[int] = field(default_factory=list)  # row numbers in the shard
     sizes: list[Size] = field(default_factory=list)
     changed: dict[int, pa.RecordBatch] = field(default_factory=dict)  # by position in the batch
 
 
 class ShardFile:
-    """Collects rows into batches; a thread writes one batch while the next one fills."""
+    """An open shard: rows are gathered into a batch while a thread writes the batch before."""
 
     def __init__(self, sink: HashingSink, rows: ShardRows, embed: bool) -> None:
         self._sink = sink
@@ -97,16 +97,16 @@ class ShardFile:
         self.captions = self.caption_words = 0
 
     def repeat_image(self) -> None:
-        """Put the image of the last row into `images` once more."""
+        """Append the image of the last row to `images` again."""
         last = (self.images if self._batch.rows else self._spare).last()
         self.images.room(len(last))[:] = last
         self.images.commit(len(last))
 
     def add(self, row: int, size: Size, changed: pa.RecordBatch | None = None) -> None:
-        """Add a row; the bytes of an embedded image have been put into `images` before.
+        """Add a row; the bytes of an embedded image must already be in `images`.
 
         Args:
-            row: number of the row among the shard's rows.
+            row: the number of the row in the shard.
             size: width and height of the stored image, pixels.
             changed: a batch of one row to write instead.
         """
@@ -127,7 +127,7 @@ class ShardFile:
         self._sink.flush()
 
     def close(self) -> None:
-        """Stop the thread."""
+        """Stop the writing thread."""
         self._pool.shutdown()
 
     def _hand_over(self) -> None:
@@ -166,7 +166,7 @@ def _replaced(batch: pa.RecordBatch, changed: Mapping[int, pa.RecordBatch]) -> p
 def shard_file(
     path: str, rows: ShardRows, *, embed: bool
 ) -> Iterator[tuple[ShardFile, HashingSink]]:
-    """Open a shard for writing; it gets its name when the block ends well, and is then complete."""
+    """Open a shard for writing; the file gets its name when the block ends without an error."""
     with open_whole(path) as file:
         sink = HashingSink(file)
         shard_out = ShardFile(sink, rows, embed)

@@ -1,4 +1,4 @@
-"""Verify: a whole build is read again, trusted in nothing, and every problem is named."""
+"""Verify: a check of a whole build that reads every file again and names every problem."""
 
 from pipelines.verify.output import Report, verify
 

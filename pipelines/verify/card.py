@@ -1,4 +1,4 @@
-"""Verify the dataset card: `load_dataset` reads its header, which must fit the manifest."""
+"""The check of the dataset card: its header, which `load_dataset` reads, must fit the manifest."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -12,14 +12,14 @@ from pipelines.storage import files
 from schemas.layout import CARD
 from schemas.manifest import Manifest, Shard
 
-SplitOf = tuple[str, str]  # a config's name and its split's
+SplitOf = tuple[str, str]  # config, split
 Layout = Mapping[SplitOf, list[Shard]]
 
 _FENCE = "---\n"
 
 
 def card_problems(output: str, manifest: Manifest) -> Iterator[str]:
-    """Yield where the card's header differs from the manifest."""
+    """Yield the differences between the card's header and the manifest."""
     try:
         with files.open_read(files.join(output, CARD)) as file:
             header = _header(file.read().decode())
@@ -66,7 +66,7 @@ def _defaults(header: Any) -> list[str]:
 
 
 def _layout(manifest: Manifest) -> Layout:
-    """Return the shards of every split with rows, by config: one per source, and the united one."""
+    """Return the shards of every split with rows, by config: each source's, and all sources'."""
     layout: dict[SplitOf, list[Shard]] = defaultdict(list)
     united = _default(manifest)
     for shard in manifest.filled():
@@ -76,7 +76,7 @@ def _layout(manifest: Manifest) -> Layout:
 
 
 def _default(manifest: Manifest) -> str:
-    """Return the config of all sources: the recipe's name, or without a recipe the only source."""
+    """Return the name of the config of all sources: the recipe's, or else the only source's."""
     configs = {shard.config for shard in manifest.filled()}
     recipe = str(manifest.identity.recipe.get("name"))
     return configs.pop() if len(configs) == 1 and recipe == BY_FLAGS else recipe

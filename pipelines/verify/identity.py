@@ -1,4 +1,4 @@
-"""Verify the identity of a build: the manifest, every row and the state must agree on it."""
+"""The check of a build's identity: the manifest, every row and the state must agree on it."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,11 +8,11 @@ from pipelines.storage import files
 from schemas.layout import IDENTITY, MANIFEST
 from schemas.manifest import BuildIdentity
 
-Stamp = Mapping[str, Any]  # what `provenance` of every row holds on the build, by key
+Stamp = Mapping[str, Any]  # the part of a row's `provenance` that describes the build, by key
 
 
 def stamp_of(identity: BuildIdentity) -> Stamp:
-    """Return what the rows of a build should hold on it."""
+    """Return the provenance of a build that its rows should hold, by key."""
     recipe = identity.recipe
     return {"builder": identity.builder, "recipe": recipe.get("name"), "seed": recipe.get("seed")}
 
@@ -25,7 +25,7 @@ def stamp_problems(provenance: Stamp, expected: Stamp) -> Iterator[str]:
 
 
 def identity_problems(output: str, identity: BuildIdentity) -> Iterator[str]:
-    """Yield in what the identity that a rerun compares with differs from the manifest's."""
+    """Yield the differences between the identity file, which reruns use, and the manifest."""
     if not files.exists(files.join(output, IDENTITY)):
         return
     if (there := read_identity(output)) is None:
@@ -38,7 +38,7 @@ def identity_problems(output: str, identity: BuildIdentity) -> Iterator[str]:
 
 
 def _parts(identity: BuildIdentity) -> dict[str, Any]:
-    """Return the parts of an identity by name, each key of the recipe apart."""
+    """Return the parts of an identity by name, with each key of the recipe as a part."""
     parts = identity.model_dump()
     recipe = parts.pop("recipe")
     return parts | {f"recipe.{key}": value for key, value in recipe.items()}

@@ -1,4 +1,4 @@
-"""Verify that no two rows of a build have the same id, without holding the ids in memory."""
+"""The check that no two rows of a build have the same id, without holding the ids in memory."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +10,7 @@ from pipelines.verify.shard import DIGEST_BYTES, Finding
 
 
 def repeated_ids(output: str, findings: Sequence[Finding]) -> Iterator[str]:
-    """Yield a problem for each id of several rows; shards that hold one are read again."""
+    """Yield a problem for each id that several rows have; shards with such ids are read again."""
     if not findings:
         return
     digests = [np.frombuffer(finding.ids, f"S{DIGEST_BYTES}") for finding in findings]
@@ -26,7 +26,7 @@ def repeated_ids(output: str, findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def _ids(path: str, rows: Sequence[int]) -> Iterator[str]:
-    """Yield the ids of some rows of a shard, and read no further than the last of them."""
+    """Yield the ids of some rows of a shard, without reading past the last of these rows."""
     wanted = iter(rows)
     row, first = next(wanted, None), 0
     for batch in read_batches(path) if rows else ():

@@ -1,4 +1,4 @@
-"""Verify the ledger: it balances, and agrees with the shards and with the rejected items."""
+"""The check of the ledger: it balances, and agrees with the shards and the rejected items."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def ledger_problems(output: str, manifest: Manifest) -> Iterator[str]:
 
 
 def _below(output: str, error: InputFileError) -> str:
-    """Return an error with paths below the output, as all problems have them."""
+    """Return an error's message with paths relative to the output, as in all problems."""
     return str(error).replace(f"{output}/", "")
 
 

@@ -1,4 +1,4 @@
-"""Verify that the folder holds all shards that the manifest lists, and no others."""
+"""The check that the folder holds all shards that the manifest lists, and no other shards."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,8 +11,8 @@ def listing_problems(manifest: Manifest, sizes: Mapping[str, int]) -> Iterator[s
     """Yield each difference between the manifest and the folder.
 
     Args:
-        manifest: of the build.
-        sizes: of every file of the build, bytes, by path below its folder.
+        manifest: the manifest of the build.
+        sizes: the size of every file of the build in bytes, by path below the build's folder.
     """
     listed = Counter(shard.path for shard in manifest.shards)
     for path, count in listed.items():

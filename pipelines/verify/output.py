@@ -1,7 +1,7 @@
-"""Verify a whole build, in order:
+"""The verification of a whole build, in order:
 
-1. The manifest is read; without it there is nothing to compare with.
-2. The folder holds the shards that the manifest lists, and no others.
+1. The manifest is read; without a manifest there is nothing to compare with.
+2. The folder holds the shards that the manifest lists, and no other shards.
 3. Every shard is read once, in parallel: bytes, stream, rows, provenance, pictures.
 4. Ids are unique over all shards.
 5. The identity, the ledger, the rejected items and the card agree with the manifest.
@@ -39,11 +39,11 @@ class Report:
     problems: list[str]  # each names a file and, where there is one, a row
     rows: int
     shards: int
-    bytes: int  # of the shards that were read
+    bytes: int  # totals over the shards that were read
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """True where the build has no problem."""
         return not self.problems
 
 
@@ -54,17 +54,17 @@ def verify(
     image_root: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> Report:
-    """Re-read a finished build.
+    """Return the report on a finished build, after reading all of it again.
 
     Args:
         output: the folder of the build.
-        workers: processes that read shards.
-        image_root: the folder below which the pictures of a build by reference lie; None: they
+        workers: the number of processes that read shards.
+        image_root: the folder of the pictures that records only refer to; None: such pictures
             are not read.
         on_progress: called after each shard.
 
     Raises:
-        VerifyError: there is no manifest that can be read, or a worker process died.
+        VerifyError: the manifest is missing or unreadable, or a worker process died.
     """
     try:
         manifest = read_manifest(output)
@@ -118,7 +118,7 @@ def _prepare() -> None:
 
 
 def spread(function: Callable[[T], U], jobs: Sequence[T], workers: int) -> Iterator[U]:
-    """Yield the function's results in the order of the jobs, which several processes work on."""
+    """Yield the results of a function for each job, in order; several processes compute them."""
     if workers == 1 or len(jobs) < 2:
         yield from map(function, jobs)
         return

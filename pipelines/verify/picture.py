@@ -1,4 +1,4 @@
-"""Verify one picture: readers must get the pixels that a record's boxes refer to."""
+"""The check of one picture: readers must get the pixels that the record's boxes refer to."""
 
 import struct
 import warnings
@@ -19,12 +19,12 @@ _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error)
 
 
 def picture_problem(row: Row, images: ImagesMode, image_root: str | None) -> str | None:
-    """Return the problem of a record's picture; None where the picture is right or there is none.
+    """Return the problem of a record's picture; None without a problem or without a picture.
 
     Args:
         row: the record, its `width` and `height` in pixels.
-        images: whether the record should hold the bytes or a path only.
-        image_root: the folder below which referenced pictures lie; None: they are not read.
+        images: the mode of the build: records hold the bytes, or only a path.
+        image_root: the folder of the referenced pictures; None: such pictures are not read.
     """
     if (image := row["image"]) is None:
         return None
@@ -41,7 +41,7 @@ def picture_problem(row: Row, images: ImagesMode, image_root: str | None) -> str
 
 
 def _embedded(data: bytes, size: tuple[int, int]) -> str | None:
-    """Return the problem of an embedded picture: every pixel is decoded, and it must be upright."""
+    """Return the problem of an embedded picture, which must decode, be upright and fit in size."""
     try:
         picture = inspect(data)
         with warnings.catch_warnings():
@@ -61,7 +61,7 @@ def _embedded(data: bytes, size: tuple[int, int]) -> str | None:
 
 
 def _referenced(path: str, size: tuple[int, int]) -> str | None:
-    """Return the problem of a picture whose size, stored or upright, is not the record's."""
+    """Return the problem of a referenced picture, whose stored or upright size must fit."""
     try:
         with files.open_read(path) as file:
             picture = inspect(file.read())

@@ -10,10 +10,10 @@ MAX_PROBLEMS = 50
 
 
 def print_report(report: Report) -> None:
-    """Print the problems of a build, and a line with the verdict."""
+    """Print the problems of a build, and a line with the overall result."""
     console = Console(highlight=False)
     for problem in report.problems[:MAX_PROBLEMS]:
-        shown = problem.encode(errors="backslashreplace").decode()  # names may be no UTF-8
+        shown = problem.encode(errors="backslashreplace").decode()  # names may be invalid UTF-8
         console.print(f"[red]wrong[/red] {escape(shown)}", soft_wrap=True)
     if (more := len(report.problems) - MAX_PROBLEMS) > 0:
         console.print(f"and {more:,} more")

@@ -1,4 +1,4 @@
-"""Verify one shard: its bytes, its stream, its rows and their pictures."""
+"""The check of one shard: its bytes, its stream, its rows and their pictures."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,25 +15,25 @@ from schemas.check import Row, check_record
 from schemas.manifest import ImagesMode, Shard
 
 DIGEST_BYTES = 16
-MAX_LINES = 100  # of problems with the rows of one shard
+MAX_LINES = 100  # the largest number of reported problems of one shard's rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One shard to verify."""
+    """The description of one shard to verify."""
 
     output: str
     shard: Shard
-    size: int  # of its file, bytes
+    size: int  # the size of its file, bytes
     images: ImagesMode
     image_root: str | None  # the folder of referenced pictures; None: they are not read
     stamp: Stamp  # what the provenance of every record should hold
-    evaluation: bool  # whether every record holds what it is scored by; else no record does
+    evaluation: bool  # True: every record holds an `evaluation`; False: no record does
 
 
 @dataclass(slots=True, kw_only=True)
 class Finding:
-    """The problems of one shard, and how much of it was read."""
+    """The problems of one shard, and the numbers of rows and bytes that were read."""
 
     path: str  # below the output
     problems: list[str] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Finding:
 
 
 def verify_shard(job: Job) -> Finding:
-    """Return the problems of a shard, which is read once; damage is a problem, never an error."""
+    """Return the problems of a shard, which is read once; damage is a problem, not an error."""
     finding = Finding(path=job.shard.path)
     lines: list[str] = []
     try:
@@ -100,7 +100,7 @@ def _row_problems(row: Row, job: Job) -> Iterator[str]:
 
 
 def digest_of(record_id: str | None) -> bytes:
-    """Return the digest by which ids are compared, of `DIGEST_BYTES` bytes."""
+    """Return a digest of an id, `DIGEST_BYTES` long, by which ids are compared."""
     return blake2b((record_id or "").encode(), digest_size=DIGEST_BYTES).digest()
 
 
@@ -116,7 +116,7 @@ def _difference(schema: pa.Schema) -> str | None:
 
 
 def _capped(lines: Iterable[str]) -> list[str]:
-    """Return the first lines and the number of the others; the iterable is read to its end."""
+    """Return the first lines, and a line with the number of the others."""
     kept: list[str] = []
     more = 0
     for line in lines:

@@ -142,8 +142,8 @@ def best_detections(regions: Sequence[SourceRegion], width: int, height: int) ->
 
     Args:
         regions: all of the image; each with a score.
-        width: of the image, pixels.
-        height: of the image, pixels.
+        width: the width of the image, pixels.
+        height: the height of the image, pixels.
     """
     ordered = surest(regions)
     passing = [region for region in ordered if _passes(region, width, height)]

@@ -117,7 +117,7 @@ def decode_file(content: bytes, path: str) -> CocoFile[CocoAnnotation] | CocoFil
     """Return the file's items.
 
     Raises:
-        InputFileError: the content is no JSON, or lacks COCO's lists; says where the fault is.
+        InputFileError: the content is no JSON, or lacks COCO's lists; the message names the place.
     """
     try:
         return _decode_sound(content) or decode_json(_ANY_FILE, content)

@@ -55,12 +55,12 @@ def image_info(
     """Return an image that can be used, as far as its folder's listing tells.
 
     Args:
-        split: of the image.
+        split: the split of the image.
         image_id: unique in the split.
         file_name: the owner's, below the split's folder of images.
         size: width and height as annotated, pixels; None where the owner does not state it.
         listing: sizes in bytes of the files in that folder.
-        licence: of the image and its annotations.
+        licence: the licence of the image and its annotations.
 
     Raises:
         Rejected: the name is unsafe, the size impossible, or the file missing, empty or too large.

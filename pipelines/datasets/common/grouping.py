@@ -30,7 +30,7 @@ def group_by_image(
     Args:
         items: undecoded.
         wanted: COCO's numbers of images, each with whether the part owns it.
-        name: of the list, which with its position stands for an item that names no image.
+        name: the name of the list, which with its position stands for an item that names no image.
         image_of: returns the number of the image of an item.
     """
     grouped = ItemsByImage()

@@ -26,9 +26,9 @@ def parse_sentences(
     """Return a picture's sentences, and those refused: malformed, missing, or beyond the fifth.
 
     Args:
-        content: of the text file, UTF-8.
+        content: the content of the text file, UTF-8.
         image_id: the ids of its sentences are `<image_id>#0` to `#4`, as Flickr30k has them.
-        chains: of that picture, each with the ids of its regions.
+        chains: the chains of that picture, each with the ids of its regions.
     """
     lines = content.removesuffix(b"\n").split(b"\n") if content else []
     captions: list[GroundedCaption] = []

@@ -95,9 +95,9 @@ def parse_records(
 
     Args:
         split: the part of the file that is read.
-        records: of the file.
+        records: the records of the file.
         listing: sizes in bytes of the files below the split's pictures.
-        boxes: of the file's pictures.
+        boxes: the boxes of the file's pictures.
         read: returns the dialogue of a record, or raises `Rejected`.
     """
     groups = records.groups

@@ -56,13 +56,13 @@ class Refs:
         """Read the refs of a split out of a pickle.
 
         Args:
-            content: of the pickle.
-            path: of the pickle, for messages.
+            content: the content of the pickle.
+            path: the path of the pickle, for messages.
             split: the split that is read.
             splits: all splits of the data set; the first answers for refs that belong to none.
 
         Raises:
-            InputFileError: it is no pickle of a list.
+            InputFileError: the content is no pickle of a list.
         """
         self.sentences: dict[ItemId, list[Sentence]] = defaultdict(list)
         self.refused: list[Refused] = []
@@ -128,7 +128,7 @@ def images_of(content: bytes, path: str, splits: Collection[str]) -> dict[str, s
     """Return COCO's numbers of the images that the refs of some splits are about, by split.
 
     Raises:
-        InputFileError: it is no pickle of a list.
+        InputFileError: the content is no pickle of a list.
     """
     numbers: dict[str, set[int]] = {split: set() for split in splits}
     for item in decode_refs(content, path):
@@ -150,7 +150,7 @@ def decode_refs(content: bytes, path: str) -> list[Any]:
     """Return the refs in a pickle, unchecked.
 
     Raises:
-        InputFileError: it is no pickle of a list.
+        InputFileError: the content is no pickle of a list.
     """
     items, size = loads(content, path), len(content)
     if not isinstance(items, list):

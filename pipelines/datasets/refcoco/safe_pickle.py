@@ -34,8 +34,8 @@ def loads(content: bytes, path: str) -> Plain:
     Byte strings become text: read as UTF-8, or as Latin-1 where they are not UTF-8.
 
     Args:
-        content: of the file.
-        path: of the file, for the message.
+        content: the content of the file.
+        path: the path of the file, for the message.
 
     Raises:
         InputFileError: the pickle is cut short or damaged, asks for anything but plain values, has

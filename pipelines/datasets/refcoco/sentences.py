@@ -56,7 +56,7 @@ def shards(
 
     Args:
         split: the split that is read.
-        images: of the split.
+        images: the images of the split.
         sentences: about each image.
         regions: number of all regions of images that can be used.
         categories: number of their categories.
@@ -92,11 +92,11 @@ def described_images(
 
     Args:
         split: the part that is read.
-        images: of the whole split.
-        sentences: of the whole split, by image.
+        images: the images of the whole split.
+        sentences: the sentences of the whole split, by image.
         shards: number of shards of the split.
         regions_of: yields the rejections of an image's regions, and returns its good ones.
-        label_set: of the regions' categories, in brief.
+        label_set: the label set of the regions' categories, in brief.
     """
     candidates = images.candidates
     if candidates is not None and split.leads:
@@ -136,7 +136,7 @@ def _expressions(
     """Yield the sentences of an image that repeat others, and return the rest.
 
     Args:
-        split: of the sentences.
+        split: the split of the sentences.
         sentences: about one image.
         repeated: keep also a sentence with the words of another one of its ref.
     """

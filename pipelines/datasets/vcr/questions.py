@@ -107,9 +107,9 @@ class QuestionFile:
         """Return the question of a line, with its answer and rationale.
 
         Args:
-            line: of this file.
-            files: of its picture.
-            categories: of the objects in that picture, by the metadata.
+            line: the line of this file.
+            files: the files of its picture.
+            categories: the categories of the objects in that picture, by the metadata.
 
         Raises:
             Rejected: `malformed`: something is missing, or contradicts the picture.

@@ -47,7 +47,7 @@ def to_passage(tokens: Sequence[Token], categories: Sequence[str]) -> Passage:
     """Return a text with a mention for each object in it.
 
     Args:
-        tokens: of the text; lists hold 0-based positions in `categories`.
+        tokens: the tokens of the text; lists hold 0-based positions in `categories`.
         categories: the class of each object of the image; its position is the object's region id.
 
     Raises:
@@ -123,7 +123,7 @@ class _Punctuation:
         self._open: set[str] = set()
 
     def joins(self, position: int) -> tuple[bool, bool]:
-        """Tell whether a word joins the word before it, and the word after it."""
+        """Return whether a word joins the word before it, and the word after it."""
         word = self._words[position]
         if word in _APOSTROPHES:
             return self._apostrophe(position)
@@ -140,7 +140,7 @@ class _Punctuation:
         return self._words[position] if 0 <= position < len(self._words) else ""
 
     def _parts_digits(self, position: int) -> bool:
-        """Tell whether a mark stands inside a number: 8:46, 2.5 or 3,000."""
+        """Return whether a mark stands inside a number: 8:46, 2.5 or 3,000."""
         before, after = self._word(position - 1), self._word(position + 1)
         marks = ".:," if len(after) == _THOUSANDS else ".:"
         return self._words[position] in marks and before.isdigit() and after.isdigit()

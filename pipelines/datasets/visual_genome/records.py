@@ -199,7 +199,7 @@ def decode_list(content: bytes, path: str) -> list[Raw]:
     """Return the undecoded items of a file.
 
     Raises:
-        InputFileError: the content is no JSON list; says where the fault is.
+        InputFileError: the content is no JSON list; the message says where the fault is.
     """
     try:
         return decode_json(_LIST, content)
@@ -222,9 +222,9 @@ def read_records(
     """Return a part's records of one file.
 
     Args:
-        content: of the file.
-        path: of the file, for messages.
-        kind: of its records.
+        content: the content of the file.
+        path: the path of the file, for messages.
+        kind: the kind of its records.
         split: tells which images the part owns.
         unwanted: images that can be used, but are left out by the limit.
         members: the split's images; None: all, and the split answers for items without an image.

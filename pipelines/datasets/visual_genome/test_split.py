@@ -24,10 +24,10 @@ def test_ids(image_ids: Collection[ItemId], listed: bytes | None, path: str) -> 
         image_ids: all that `image_data.json` has, whether or not their pictures are there; not
             needed with a list.
         listed: content of the list, if there is one. It may name images that are not there.
-        path: of the list, for messages.
+        path: the path of the list, for messages.
 
     Raises:
-        InputFileError: the list cannot be used; names the line and the expected form.
+        InputFileError: the list cannot be used; the message names the line and the expected form.
     """
     if listed is not None:
         return frozenset(_listed(listed, path))
