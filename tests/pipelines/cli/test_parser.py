@@ -1,4 +1,7 @@
-"""The command line: its flags are a promise, and a mistake ends with a line, not a traceback."""
+"""The command line: its flags are a promise, and a mistake ends with a line, not a traceback.
+
+Length: the flags of every command are spelled out.
+"""
 
 import argparse
 import json
