@@ -1,1 +1,1 @@
-"""Benchmarks, and development code: full-size data sets, the training of the small CLIP."""
+"""Benchmarks, a stub server for tests, and the training of the small CLIP."""

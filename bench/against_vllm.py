@@ -1,16 +1,16 @@
-"""`make bench-vllm`: the speed of `recap` beside that of vLLM's own load generator, on one server.
+"""`make bench-vllm`: the speed of `recap` compared with vLLM's load generator, on one server.
 
     python -m bench.against_vllm VLLM [--pairs N] [--images N] [--side N] [--concurrency N]
 
-VLLM is the folder that tests/vllm/environment.py prints: a vLLM for processors and a tiny model.
-In each round a whole `recap` captions the same photographs, then the load generator sends the very
-requests that `recap` sent, then OpenAI's client does, side by side and one by one. All calls have
-the same pictures, prompts and sampling, and the model's answers are all equally long. The server
-keeps nothing of earlier calls, so that who comes later does not profit.
+VLLM is the folder that tests/vllm/environment.py prints: a vLLM for CPUs and a tiny model. In each
+round a whole run of `recap` captions the same photographs. Then the load generator sends the
+requests that `recap` has sent, and then OpenAI's client sends them, first concurrently, then one at
+a time. All calls have the same pictures, prompts and sampling, and all answers have the same
+length. The server caches nothing, so that no client profits from the calls of an earlier one.
 
-The time of `recap` is that from its first call to its last answer: pictures are read and cut up
-meanwhile, captions judged and written down, and shards written in between. The load generator
-streams answers, as it always does; the others do not.
+The time of `recap` runs from its first call to its last answer. It includes reading and cropping
+pictures, checking captions, and writing journals and shards. The load generator streams answers, as
+it always does; the other clients do not.
 """
 
 import argparse
@@ -55,7 +55,7 @@ TARGET = "0.9 of the load generator's speed, and 3 times that of one call after 
 
 
 def compare(args: argparse.Namespace) -> None:
-    """Run the rounds and print the ratios."""
+    """Run the rounds and print the ratios of speeds."""
     python = args.vllm / "bin/python"
     with tempfile.TemporaryDirectory() as name, _served(args.vllm, Path(name)) as server:
         folder = Path(name)
@@ -100,13 +100,13 @@ def _served(vllm: Path, folder: Path) -> Iterator[Server]:
 
 
 def _alone(work: Callable[..., Run], *given: Any) -> Run:
-    """Run work in a separate process, as a user does; this process looks after the server."""
+    """Run a function in a separate process, since this process supervises the server."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(work, *given).result()
 
 
 def _recap(photos: CocoSet, url: str, args: argparse.Namespace, folder: Path) -> Run:
-    """Return the measures of a whole run of `recap`."""
+    """Run `recap` on the photographs and return the measures of the run."""
     folder.mkdir()
     paths = {"train": str(photos.annotations), "images": str(photos.pictures)}
     captioning = Captioning(model=MODEL, max_pixels=args.side**2)
@@ -137,7 +137,7 @@ def _plain_run(url: str, bodies: list[bytes], concurrency: int) -> Run:
 
 
 async def _plain(url: str, bodies: list[bytes], concurrency: int) -> Run:
-    """Return the measures of OpenAI's client, which sends the same and does nothing else."""
+    """Send requests with OpenAI's client and return the measures of the run."""
     places = asyncio.Semaphore(concurrency)
     http = openai.DefaultAioHttpClient()
     async with openai.AsyncOpenAI(base_url=url, max_retries=0, http_client=http) as client:
@@ -151,7 +151,7 @@ async def _plain(url: str, bodies: list[bytes], concurrency: int) -> Run:
             assert answer.usage
             return answer.usage
 
-        await asyncio.gather(*map(ask, bodies[:concurrency]))  # connections are made
+        await asyncio.gather(*map(ask, bodies[:concurrency]))  # opens the connections
         began = clocks()
         usages = await asyncio.gather(*map(ask, bodies))
         ended = clocks()

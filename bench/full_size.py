@@ -1,10 +1,10 @@
-"""Builds of every source in its owner's full size, by reference: speed, memory, growth with size.
+"""Builds of every source in full size, by reference: speed, memory, and growth with size.
 
-Each is built with two workers: a tenth of the images with all that is said of them, the whole, and
-the tenth once more, lest a machine that grows slower meanwhile blur the comparison. Pictures are
-links to plain ones, for nobody opens them but where their owner states no sizes; annotations are
-drawn by `bench.full_size_world`. On a machine that does other things as well, the
-seconds of processors are the ones to go by.
+Each source is built three times with two workers: a tenth of its images with their annotations, the
+whole source, and the tenth again, to notice a machine that becomes slower meanwhile. Pictures are
+links to plain JPEGs, since builds open pictures only if the annotations state no sizes; annotations
+are made by `bench.full_size_world`. On a busy machine, processor seconds are more reliable than
+wall time.
 """
 
 import shutil
@@ -21,8 +21,9 @@ from schemas.ledger import Stage
 from schemas.rejection import Kind
 
 SHARES = {"tenth": 0.1, "whole": 1.0}
-MAX_BYTES, MAX_GROWTH = 4e9, 11.0  # of memory in any process; times a tenth's time
-LABELLED = ("coco", "lvis")  # their names are known, and ours are none of them
+# Targets: bytes of memory of any process; time of the whole, divided by the time of a tenth.
+MAX_BYTES, MAX_GROWTH = 4e9, 11.0
+LABELLED = ("coco", "lvis")  # need --label-set, since the drawn category names are new
 MB = 1e6
 
 
@@ -35,7 +36,7 @@ class _Built:
 
 
 def measure_sources(data: Path, sources: Sequence[str]) -> None:
-    """Write the data unless it is there, build each source, and print a line for each."""
+    """Write the missing data sets, build each source, and print a line of measures for each."""
     print("\nwriting data sets of their full sizes, and a tenth of each, unless they are there")
     for share, scale in SHARES.items():
         write_data_root(data / "full_size" / share, scale, sources)

@@ -1,4 +1,4 @@
-"""Time a command and watch the memory of every process it starts."""
+"""Measures of a command: its time, and the memory of each of its processes."""
 
 import os
 import resource
@@ -10,28 +10,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-POLL_SECONDS = 0.25  # the kernel keeps the peaks; only a process's last moments are missed
+POLL_SECONDS = 0.25  # the kernel keeps peaks, so only a process's last moments are missed
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a command."""
+    """The measures and the output of a run of a command."""
 
     seconds: float
-    cpu_seconds: float  # of all processes; on a busy machine they tell more
+    cpu_seconds: float  # of all processes; more reliable than `seconds` on a busy machine
     peak_bytes: tuple[int, ...]  # of each process, largest first; empty where /proc is missing
     output: str
 
 
 def run_into(output: Path, command: list[str], log: Path) -> Run:
-    """Run a command that writes into a folder; the folder is removed first."""
+    """Run a command that writes into a folder, after removing the folder."""
     shutil.rmtree(output, ignore_errors=True)
     os.sync()
     return run(command, log)
 
 
 def run(command: list[str], log: Path) -> Run:
-    """Run a command to its end; raise if it fails."""
+    """Run a command to its end and return its measures; raise `RuntimeError` if it fails."""
     started, busy = time.time(), _cpu_seconds()
     with log.open("w", encoding="utf-8") as out:
         environment = {**os.environ, "BENCH_STARTED": str(started), "HF_HUB_OFFLINE": "1"}
@@ -47,13 +47,13 @@ def run(command: list[str], log: Path) -> Run:
 
 
 def _cpu_seconds() -> float:
-    """Return the processor seconds of all ended child processes."""
+    """Return the processor seconds of all child processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 class _Watch:
-    """A thread that polls the memory of a process and its descendants, but seldom."""
+    """A thread that polls the peak memory of a process and its descendants."""
 
     def __init__(self, pid: int) -> None:
         self.peaks: dict[int, int] = {}
@@ -62,12 +62,12 @@ class _Watch:
         self._thread = threading.Thread(target=self._look)
 
     def __enter__(self) -> Self:
-        """Begin to poll."""
+        """Start the thread."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End."""
+        """Stop the thread."""
         self._ended.set()
         self._thread.join()
 

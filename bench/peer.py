@@ -1,17 +1,17 @@
-"""The named peers: what a user would write with `datasets` for the same conversion.
+"""The peers of the benchmark: two programs with `datasets` that make the same conversion.
 
     python -m bench.peer {plain,tuned} ANNOTATIONS IMAGES OUTPUT {embed,reference}
 
-Both load the file with pycocotools, run `Dataset.from_generator` with two processes, then
-`save_to_disk` with two, since a build ends with shards in a folder too. The plain one loads the
-file once and hands it to the generator with the image ids to share out; `datasets` then takes a
-fingerprint of it, which is slow. The tuned one knows that: each process loads the file by itself
-and takes every other image.
+Both peers load the annotation file with pycocotools, run `Dataset.from_generator` with two
+processes, and then `save_to_disk` with two processes, since a build also ends with shards in a
+folder. The plain peer loads the file once and passes the loaded file to the generator, with the
+image ids to divide between the processes; `datasets` then computes a fingerprint of the file, which
+is slow. In the tuned peer, each process loads the file itself and takes every second image.
 
-Embedding, they store image bytes and masks as run lengths, and compute the SHA-256 of their
-shards; referring, file names (as strings: `save_to_disk` would embed what they name) and COCO's
-polygons. They check nothing. How many seconds after the start `from_generator` was done is
-printed.
+With `embed`, the peers store image bytes and masks as run lengths, and compute the SHA-256 of each
+shard. With `reference`, they store file names (as strings, since `save_to_disk` would embed images)
+and COCO's polygons. The peers check nothing. They print the seconds from the start to the end of
+`from_generator`.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ QUESTION = "What category name best describes the region represented by <region{
 def records(
     share: list[int], coco: COCO | str, images: str, embed: bool
 ) -> Iterator[dict[str, Any]]:
-    """Yield the records of one process's share: image ids or, tuned, the process's number."""
+    """Yield the records of one process; `share` is image ids or, if tuned, the process number."""
     if isinstance(coco, str):
         coco = COCO(coco)
         share = coco.getImgIds()[share[0] :: PROCESSES]
@@ -87,7 +87,7 @@ def _features(embed: bool) -> Features:
 
 
 def main() -> None:
-    """Convert one annotation file."""
+    """Convert an annotation file into a data set of `datasets`."""
     kind, annotations, images, output, mode = sys.argv[1:]
     embed = mode == "embed"
     coco = COCO(annotations) if kind == "plain" else annotations

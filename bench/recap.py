@@ -1,11 +1,12 @@
-"""The captioning client beside OpenAI's own, against a server that takes 50 ms for a call.
+"""The speed of the captioning client compared with OpenAI's client, on a stub server.
 
     python -m bench.recap [--pairs N] [--calls N] [--concurrency N]
 
-Ours is `OpenAICaptioner` with all that it does. The peers gather calls of `AsyncOpenAI` behind a
-semaphore and do nothing else, one on each transport that it has. All send the same prompts and
-picture to the same server, in turn; the last asks one call after the other. The server is a process
-of its own, and how busy it was is printed: it should not be what is measured.
+The captioning client is `OpenAICaptioner`. The peers only gather calls of `AsyncOpenAI` behind a
+semaphore, one peer for each transport of OpenAI's client; the last peer makes one call at a time.
+All clients send the same prompts and picture to the same server, in turn. The server takes 50 ms
+for a call and runs in a separate process. Its processor load is printed, since a busy server would
+limit all clients.
 """
 
 import argparse
@@ -34,7 +35,7 @@ from pipelines.recipes.recap import Captioning
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DELAY_SECONDS = 0.05
-SIDE = 512  # pixels: as large as pictures are sent by default
+SIDE = 512  # pixels; the default limit of `recap`
 TOKENS = 384
 PROMPT = "Describe what is in the picture in detail, number {}."
 CALLS, CALLS_ONE_BY_ONE, CONCURRENCY = 1500, 40, 64
@@ -44,7 +45,7 @@ Ask = Callable[[int], Awaitable[str]]
 
 
 def compare_clients(rounds: int, calls: int = CALLS, concurrency: int = CONCURRENCY) -> None:
-    """Run the rounds and print the ratios."""
+    """Run the rounds and print the ratios of speeds."""
     print(
         f"\n{calls} calls, {concurrency} at a time, of 50 ms each\n  target: {TARGET}", flush=True
     )
@@ -72,7 +73,7 @@ async def _compare(url: str, server: int, rounds: int, size: tuple[int, int]) ->
     ways |= {name: _theirs(client, jpeg) for name, client in peers.items()}
     speeds: dict[str, list[float]] = defaultdict(list)
     for way in ways.values():
-        await _timed(way, concurrency, concurrency)  # connections are made
+        await _timed(way, concurrency, concurrency)  # opens the connections
     for turn in range(1, rounds + 1):
         began, busy = time.monotonic(), _cpu_seconds(server)
         for name, way in ways.items():
@@ -93,7 +94,7 @@ async def _compare(url: str, server: int, rounds: int, size: tuple[int, int]) ->
 
 
 async def _timed(ask: Ask, calls: int, concurrency: int) -> float:
-    """Return the calls answered in a second."""
+    """Make calls and return the number of answers per second."""
     slots = asyncio.Semaphore(concurrency)
 
     async def call(number: int) -> None:
@@ -155,7 +156,7 @@ def _theirs(client: openai.AsyncOpenAI, jpeg: bytes) -> Ask:
 
 
 def _picture() -> bytes:
-    """Return a JPEG of a photograph's weight."""
+    """Return a JPEG with about as many bytes as a photograph of this size."""
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     room = BytesIO()
     Image.fromarray(noise).resize((SIDE, SIDE)).save(room, "JPEG", quality=90)
@@ -163,7 +164,7 @@ def _picture() -> bytes:
 
 
 def _cpu_seconds(process: int) -> float:
-    """Return the processor time of a process, 0 where /proc is missing."""
+    """Return the processor seconds of a process, or 0 without /proc."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").split()
     except OSError:

@@ -1,4 +1,4 @@
-"""A captioner that records its requests and their times; for benchmarks."""
+"""A captioner for benchmarks that records its requests and their times."""
 
 import time
 from pathlib import Path
@@ -13,17 +13,17 @@ from pipelines.recipes.recap import Captioning
 
 
 class Run(msgspec.Struct):
-    """The measures of a run, from its first call to its last answer."""
+    """The measures of a run, from the first call to the last answer."""
 
     calls: int
     seconds: float
-    busy: float  # seconds of processor time that the asking process took
-    prompt_tokens: float  # mean
-    completion_tokens: float  # mean
+    busy: float  # processor seconds of the client's process
+    prompt_tokens: float  # mean per call
+    completion_tokens: float  # mean per call
 
 
 class Recorder(OpenAICaptioner):
-    """A captioner that writes `run.json` and `requests.jsonl` into a folder at the end."""
+    """A captioner that writes `run.json` and `requests.jsonl` into a folder when it is closed."""
 
     def __init__(self, servers: Servers, captioning: Captioning, folder: Path) -> None:
         super().__init__(servers, captioning)
@@ -34,7 +34,7 @@ class Recorder(OpenAICaptioner):
         self._ended = 0.0
 
     async def ask(self, request: Request) -> Answer:
-        """Ask, and note request, answer and time."""
+        """Return the answer to a request, and record request, answer and time."""
         image = await request.load_image()
         if not self._asked:
             self._began = clocks()
@@ -45,7 +45,7 @@ class Recorder(OpenAICaptioner):
         return answer
 
     async def close(self) -> None:
-        """Write the notes."""
+        """Close all connections, and write the measures and the requests to files."""
         await super().close()
         run = Run(
             calls=len(self._answers),
@@ -62,7 +62,7 @@ class Recorder(OpenAICaptioner):
 
 
 def clocks() -> tuple[float, float]:
-    """Return wall-clock time and this process's busy time, seconds."""
+    """Return the wall-clock time and this process's processor time, in seconds."""
     return time.perf_counter(), time.process_time()
 
 

@@ -1,12 +1,12 @@
-"""`make bench`: RegionForge beside what a user would write, in alternating pairs on this machine.
+"""`make bench`: the speed of RegionForge compared with peers that use `datasets`, in pairs of runs.
 
     python -m bench.run [--pairs N] [--only photos|annotations|captions|full] [--source NAME]
                         [--peer plain|tuned] [--data DIR]
 
-The data is drawn by the sample world: 20,000 pictures of about 110 kB, and annotations of the
-size of COCO train2017's. The peers are in peer.py. Ratios are of wall times, pair by pair; the
-median is printed. Memory is the peak of each process. The plain peer takes minutes a round.
-Captions are another matter: see recap.py. So is every source in its full size: see full_size.py.
+The data sets are drawn: 20,000 pictures of about 110 kB, and an annotation file as large as COCO
+train2017's. The peers are in peer.py. Each pair of runs gives a ratio of wall times; the median is
+printed. Memory is the peak of each process. A round of the plain peer takes minutes. Captions are
+compared by recap.py, and builds of full-size sources are measured by full_size.py.
 """
 
 import argparse
@@ -30,17 +30,17 @@ MB = 1e6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """A conversion that RegionForge and its peers do."""
+    """A conversion that both RegionForge and its peers make."""
 
     title: str
     data: CocoSet
-    images: str  # embed or reference
-    flags: tuple[str, ...]  # of our build
+    images: str  # "embed" or "reference"
+    flags: tuple[str, ...]  # flags of RegionForge's build
     target: str
 
 
 def main() -> None:
-    """Prepare the data, run the pairs, print the ratios."""
+    """Write the missing data, run the pairs, and print the ratios of wall times."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=5, metavar="N")
     parser.add_argument("--only", choices=("photos", "annotations", "captions", "full"))

@@ -1,4 +1,4 @@
-"""The stub server's answers: words chosen by a hash, and failures as a script orders them."""
+"""The answers of the stub server: words chosen by a hash, and failures as set by a script."""
 
 import base64
 import json
@@ -25,52 +25,52 @@ IMAGE_TOKENS = 256
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule for requests whose id matches: a failure or a delay instead of an answer."""
+    """A rule that makes requests with matching ids fail or wait."""
 
-    match: str = ".*"  # of the request's id
-    attempts: list[int] | None = None  # which of its attempts, from 0; None: all
+    match: str = ".*"  # regular expression for the request's id
+    attempts: list[int] | None = None  # numbers of the matching attempts, from 0; None: all
     status: int = 200
-    retry_after: str | float | None = None  # a header; a number: the date in so many seconds
+    retry_after: str | float | None = None  # header's text; a number: a date so many seconds ahead
     delay: float = 0.0  # seconds before the answer
     cut: bool = False  # close the connection half way through the answer
-    refuse: float | None = None  # cut, and accept no connection for so many seconds
-    answer: str | None = None  # malformed, no_choices, empty, length; else the text
+    refuse: float | None = None  # seconds to refuse connections, after cutting all
+    answer: str | None = None  # malformed, no_choices, empty, length; or the text
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """The behaviour of the server."""
+    """The behaviour of the stub server."""
 
-    rules: list[Rule] = field(default_factory=list)  # the first that fits
-    delay: float = 0.0  # seconds that each answer takes
-    capacity: int | None = None  # more at a time get status 429
-    blind: bool = False  # pictures are dropped
-    spells: bool = False  # pictures are read as text, letter by letter
-    noisy: bool = False  # no answer is like another
-    usage: bool = True  # tokens are reported
-    api_key: str | None = None  # others get status 401, which repeats theirs
+    rules: list[Rule] = field(default_factory=list)  # the first rule that matches a request applies
+    delay: float = 0.0  # seconds before each answer
+    capacity: int | None = None  # limit of concurrent requests; others get status 429
+    blind: bool = False  # ignore pictures
+    spells: bool = False  # count pictures as text
+    noisy: bool = False  # make all answers different
+    usage: bool = True  # report tokens
+    api_key: str | None = None  # other keys get status 401 with the key in the message
 
     @staticmethod
     def read(path: str | None) -> "Script":
-        """Read a script."""
+        """Return the script in a JSON file, or the default script for None."""
         fields = json.loads(Path(path).read_text("utf-8")) if path else {}
         return Script(**{**fields, "rules": [Rule(**rule) for rule in fields.get("rules", [])]})
 
 
 @dataclass(slots=True)
 class Call:
-    """One request."""
+    """A request to the server, and one of its attempts."""
 
     id: str
     attempt: int
     began: float
     prompt: str = ""
-    picture: bytes = b""  # base64 of it
+    picture: bytes = b""  # the JPEG in base64
     fields: dict[str, Any] = field(default_factory=dict)
 
 
 class Model:
-    """The model: chooses each answer and its status."""
+    """The stub model, which chooses the answer to each request and logs the outcome."""
 
     def __init__(self, script: Script, log: str | None) -> None:
         self.script = script
@@ -79,7 +79,7 @@ class Model:
         self._log = Path(log).open("ab", buffering=0) if log else None  # noqa: SIM115
 
     def call(self, request_id: str, body: bytes) -> Call:
-        """Return the call that a request makes."""
+        """Return the call in a request, from its id and JSON body."""
         call = Call(request_id, self._seen[request_id], time.monotonic())
         self._seen[request_id] += 1
         call.fields = json.loads(body)
@@ -96,7 +96,7 @@ class Model:
         return call
 
     def rule(self, call: Call) -> Rule:
-        """Return the rule for a call."""
+        """Return the first rule that matches a call, or an empty rule."""
         for rule in self.script.rules:
             timely = rule.attempts is None or call.attempt in rule.attempts
             if timely and re.search(rule.match, call.id):
@@ -104,7 +104,7 @@ class Model:
         return Rule()
 
     def log(self, call: Call, status: int | str) -> None:
-        """Log the outcome of a request."""
+        """Write the outcome of a request to the log, if there is a log."""
         if self._log is None:
             return
         line = {
@@ -119,7 +119,7 @@ class Model:
         self._log.write(json.dumps(line).encode() + b"\n")
 
     def answer(self, call: Call, kind: str | None) -> bytes:
-        """Return the body of an answer."""
+        """Return the body of an answer of the chat API; `kind` is `Rule.answer`."""
         if kind == "malformed":
             return b'{"id": "chatcmpl-0", "choices": [{"mess'
         text = "" if kind == "empty" else self._text(call)

@@ -1,11 +1,12 @@
-"""A server that answers like a vision-language model behind OpenAI's chat API, and fails on order.
+"""A stub of a vision-language model behind OpenAI's chat API, which also fails as a script says.
 
     python -m bench.stub_server [--port N] [--log FILE] [--script FILE]
 
-It prints its port and serves until its standard input ends. The answer is made of words chosen by
-the hash of model, prompt and picture, so that runs can be compared; a question for one word is
-answered with the colour of the picture. The script is JSON: any fields of `Script`. The log has a
-line of JSON for each request, written when its fate is sealed.
+The server prints its port and runs until its standard input ends. The words of an answer are chosen
+by a hash of model, prompt and picture, so that runs can be compared; a prompt with "one word" is
+answered with the colour of the picture. The script is a JSON object with any fields of `Script`,
+e.g. `{"delay": 0.05, "rules": [{"match": "region/71", "status": 500}]}`. The log has a line of JSON
+for each request, written just before the answer is sent.
 """
 
 import argparse
@@ -21,14 +22,14 @@ from bench.stub_model import Call, Model, Rule, Script
 
 
 class Connection(asyncio.Protocol):
-    """One connection: requests come one after the other."""
+    """A client's connection, with one request at a time."""
 
     transport: asyncio.Transport
 
     def __init__(self, server: "Server") -> None:
         self._server = server
         self._room = bytearray()
-        self._needed = 0  # bytes until the request is whole; 0: unknown
+        self._needed = 0  # bytes of the whole request; 0: unknown
         self._task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -37,13 +38,13 @@ class Connection(asyncio.Protocol):
         self._server.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Remove the connection from the server and cancel the request in progress."""
         self._server.connections.discard(self)
         if self._task is not None:
             self._task.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Collect bytes and answer each whole request."""
+        """Collect bytes, and answer a request once all its bytes have arrived."""
         self._room += data
         if not self._needed:
             if (end := self._room.find(b"\r\n\r\n")) < 0:
@@ -56,21 +57,21 @@ class Connection(asyncio.Protocol):
             self._task = asyncio.get_running_loop().create_task(self._server.serve(self, request))
 
     def reply(self, status: int, body: bytes, *more: str) -> bytes:
-        """Return an answer as it goes over the wire."""
+        """Return the bytes of an HTTP response; `more` are additional header lines."""
         lines = [f"HTTP/1.1 {status} Status", *more]
         lines += ["Content-Type: application/json", f"Content-Length: {len(body)}", "", ""]
         return "\r\n".join(lines).encode() + body
 
 
 class Server:
-    """The listening server; a script can stop it now and then."""
+    """The listening server, which can stop listening for some time as a script says."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
         self.connections: set[Connection] = set()
 
     async def listen(self, port: int) -> int:
-        """Begin to accept connections and return the port."""
+        """Start to accept connections and return the port."""
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(
             lambda: Connection(self), "127.0.0.1", port, backlog=1024
@@ -79,7 +80,7 @@ class Server:
         return self._port
 
     async def serve(self, connection: Connection, request: bytes) -> None:
-        """Do with a request what the script says."""
+        """Answer a request, or make it fail as the script says."""
         head, _, body = request.partition(b"\r\n\r\n")
         if not head.startswith(b"POST"):
             connection.transport.write(connection.reply(200, b'{"object": "list", "data": []}'))
@@ -92,7 +93,7 @@ class Server:
         try:
             status, reply = await self._respond(connection, call, rule, head)
         finally:
-            # First, so that whoever has the answer finds the line.
+            # Before the answer is sent, so that a client that has the answer finds the line.
             self._model.log(call, status)
             self._model.in_flight -= 1
         connection.transport.write(reply)

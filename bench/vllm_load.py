@@ -1,9 +1,9 @@
-"""vLLM's own load generator on recorded requests; runs in vLLM's environment.
+"""vLLM's load generator on recorded requests; this file runs in vLLM's environment.
 
     VLLM/bin/python -P bench/vllm_load.py URL MODEL CONCURRENCY REQUESTS
 
-REQUESTS has a line of JSON for each: `messages` and `max_tokens`, of OpenAI's chat API. The last
-line printed is what was measured, as JSON.
+REQUESTS is a file with a line of JSON for each request: `messages` and `max_tokens` of OpenAI's
+chat API. The last printed line has the measures as JSON.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from vllm.benchmarks.serve import TaskType, benchmark
 
 
 async def main(url: str, model: str, concurrency: int, requests: Path) -> dict[str, Any]:
-    """Send all requests and return what the generator measured."""
+    """Send all requests and return the measures of the load generator."""
     lines = [json.loads(line) for line in requests.read_text(encoding="utf-8").splitlines()]
     samples = [
         SampleRequest(

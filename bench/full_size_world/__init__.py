@@ -1,1 +1,1 @@
-"""Data sets of their owners' sizes, for benchmarks; their texts and boxes are random."""
+"""Data sets for benchmarks, as large as the published ones, with random texts and boxes."""

@@ -1,4 +1,4 @@
-"""Outlines by the million: ragged blobs with a data set's spread of sizes and of corners."""
+"""Random polygons whose sizes and corner counts are distributed as in a real data set."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,22 +14,22 @@ from pipelines.sample_world.scene import generator
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """The sizes and corner counts of things: mean and deviation of their logarithms."""
+    """The distribution of polygons' radii and corner counts: mean and deviation of logarithms."""
 
     radius: tuple[float, float]  # pixels
     corners: tuple[float, float]
 
 
-# Numbers per polygon have a mean near 47 and the root of the area a median near 42 pixels; in LVIS
-# 68 and 26.
+# COCO: 47 coordinates per polygon on average, and a median of 42 pixels for the root of the area.
+# LVIS: 68 coordinates, and 26 pixels.
 COCO = Spread(radius=(3.15, 1.18), corners=(2.96, 0.66))
 LVIS = Spread(radius=(2.69, 1.1), corners=(3.17, 0.8))
 
 
 def pool(key: str, spread: Spread, count: int) -> list[bytes]:
-    """Return the fields area, bbox and segmentation of many things, as JSON without braces.
+    """Return many polygons as JSON fields area, bbox and segmentation, without braces.
 
-    All of them fit into the smallest picture there is.
+    All polygons fit into `COMMON_FRAME`, so that any picture can have any of them.
     """
     sides = np.tile(COMMON_FRAME, (count, 1))
     polygons = blobs(generator("pool", key), sides, spread)
@@ -39,9 +39,9 @@ def pool(key: str, spread: Spread, count: int) -> list[bytes]:
 def blobs(
     rng: np.random.Generator, sides: NDArray[np.int64], spread: Spread = COCO
 ) -> Iterator[Record]:
-    """Yield one ragged polygon for each row of `sides` (n, 2): width, height in pixels.
+    """Yield a random polygon for each row of `sides` (n, 2): a picture's width and height, pixels.
 
-    Larger things have longer polygons.
+    Larger polygons have more corners.
     """
     draws = rng.standard_normal((2, len(sides)))
     mean, deviation = spread.radius

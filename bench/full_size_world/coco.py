@@ -1,7 +1,7 @@
-"""COCO's format in COCO's size: many pictures, or very many annotations.
+"""Data sets in COCO's format: many real JPEGs, or as many annotations as COCO has.
 
-The annotations are blobs with COCO's spread of sizes and of polygon lengths, laid anywhere; they
-do not follow what is drawn.
+The annotations are random polygons whose sizes and corner counts are distributed as in COCO. They
+do not match the content of the pictures.
 """
 
 from collections.abc import Iterator
@@ -22,33 +22,33 @@ from pipelines.sample_world.instances import Instances, Record, image_record, wr
 from pipelines.sample_world.scene import generator, make_scene
 from pipelines.sample_world.shapes import COLOURS, SHAPES
 
-IMAGES, BOXES = 118_287, 860_001  # of train2017
+IMAGES, BOXES = 118_287, 860_001  # numbers of train2017
 DISTINCT_PHOTOS = 256
 BOXES_PER_PHOTO = 7.3
 ANNOTATIONS_AT_ONCE = 20_000
 
-_NO_SUCH_ID = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)  # the gaps in COCO's 1 to 90
+_NO_SUCH_ID = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)  # ids that COCO does not use
 CATEGORY_IDS = tuple(number for number in range(1, 91) if number not in _NO_SUCH_ID)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CocoSet:
-    """The paths of a data set in COCO's format."""
+    """The annotation file and the picture folder of a data set in COCO's format."""
 
     annotations: Path
     pictures: Path
 
 
 def write_photo_set(root: Path, count: int = 20_000, target_bytes: int = 110_000) -> CocoSet:
-    """Write JPEGs of a photograph's weight, 640 x 480, with 7.3 annotations each on average.
+    """Write JPEGs of 640 x 480 pixels, as large as photographs' files, with 7.3 annotations each.
 
-    A few hundred pictures are drawn, with grain that gives them the wanted weight, and repeated.
-    Each file has bytes of its own all the same: a JPEG comment segment holds its number.
+    A few hundred pictures are drawn, with grain for the wanted file size, and repeated. Each file
+    still has unique bytes, since a JPEG comment segment holds the number of the picture.
 
     Args:
-        root: the folder to write into. What an earlier call with equal arguments finished is kept.
-        count: how many pictures.
-        target_bytes: the mean size of a file; 60,000 to 210,000 can be reached.
+        root: the folder to write into; a finished data set of equal arguments is kept.
+        count: number of pictures.
+        target_bytes: mean size of a file, from 60,000 to 210,000 bytes.
     """
     made = CocoSet(annotations=root / "annotations.json", pictures=root / "images")
     parameters = {"photos": count, "bytes": target_bytes}
@@ -64,13 +64,13 @@ def write_photo_set(root: Path, count: int = 20_000, target_bytes: int = 110_000
 def write_annotation_set(root: Path, images: int = IMAGES, boxes: int = BOXES) -> CocoSet:
     """Write an annotation file of COCO train2017's size, in bounded memory.
 
-    The file has about 420 MB, near to train2017's 448 MB. Every picture it names exists, as one
-    of many links to a few plain JPEGs of its size.
+    The file has about 420 MB; train2017's has 448 MB. Every picture in it exists, as a link to one
+    of a few plain JPEGs with the picture's width and height.
 
     Args:
-        root: the folder to write into. What an earlier call with equal arguments finished is kept.
-        images: how many pictures.
-        boxes: how many annotations, one polygon each and no crowds.
+        root: the folder to write into; a finished data set of equal arguments is kept.
+        images: number of pictures.
+        boxes: number of annotations, each with one polygon and none a crowd.
     """
     made = CocoSet(annotations=root / "annotations.json", pictures=root / "images")
     parameters = {"images": images, "boxes": boxes}
@@ -82,7 +82,7 @@ def write_annotation_set(root: Path, images: int = IMAGES, boxes: int = BOXES) -
 
 
 def write_coco(root: Path, scale: float) -> None:
-    """Write COCO's train split of 2017 below `root/coco`, or a share of its images."""
+    """Write data like COCO's train2017 below `root/coco`, scaled to a share of the images."""
     folder = root / "coco"
     made = CocoSet(
         annotations=folder / "annotations" / "instances_train2017.json",
@@ -92,7 +92,7 @@ def write_coco(root: Path, scale: float) -> None:
 
 
 def frames(images: int) -> NDArray[np.int64]:
-    """Return width and height in pixels of pictures 1 to n: (n, 2)."""
+    """Return the widths and heights in pixels of all pictures, by number: (images, 2)."""
     kinds = generator("frames", images).integers(len(FRAMES), size=images)
     return np.array(FRAMES)[kinds]
 
@@ -120,7 +120,7 @@ def _finish(root: Path, parameters: dict[str, int]) -> None:
 
 
 def name_of(number: int) -> str:
-    """Return the name of a picture of 2017."""
+    """Return the file name of a picture in COCO 2017, e.g. `000000000139.jpg`."""
     return f"{number:012d}.jpg"
 
 
@@ -144,7 +144,7 @@ def _grainy(image: Image.Image, strength: float, index: int) -> bytes:
 
 
 def _fitting_grain(images: list[Image.Image], target_bytes: int) -> float:
-    """Return the strength of grain with which the images weigh most nearly the wanted bytes."""
+    """Return the strength of grain for which the mean file size is nearest to the target."""
     low, high = 0.0, 64.0
     for _ in range(8):
         strength = (low + high) / 2
@@ -154,14 +154,14 @@ def _fitting_grain(images: list[Image.Image], target_bytes: int) -> float:
 
 
 def _with_comment(jpeg: bytes, comment: bytes) -> bytes:
-    """Return a JFIF file with a comment segment after its header segment."""
+    """Return a JPEG file with a comment segment added after the header segment."""
     header_end = 4 + int.from_bytes(jpeg[4:6])
     segment = b"\xff\xfe" + (len(comment) + 2).to_bytes(2) + comment
     return jpeg[:header_end] + segment + jpeg[header_end:]
 
 
 def _write_annotations(path: Path, sides: NDArray[np.int64], boxes: int) -> None:
-    """Write the file for pictures 1 to n of `sides` (n, 2): width, height in pixels."""
+    """Write the annotation file of pictures with `sides` (n, 2): widths and heights in pixels."""
     images = (
         image_record(number, name_of(number), "train2017", (width, height))
         for number, (width, height) in enumerate(sides.tolist(), start=1)
@@ -173,7 +173,7 @@ def _write_annotations(path: Path, sides: NDArray[np.int64], boxes: int) -> None
 
 
 def categories() -> list[Record]:
-    """Return 80 categories with COCO's ids."""
+    """Return 80 category records with COCO's ids."""
     names = [(colour, shape) for shape in SHAPES for colour in COLOURS]
     return [
         {"supercategory": shape, "id": number, "name": f"{colour} {shape}"}
@@ -182,7 +182,7 @@ def categories() -> list[Record]:
 
 
 def _annotations(sides: NDArray[np.int64], boxes: int) -> Iterator[Record]:
-    """Yield annotations in no order of pictures; low category ids are the most frequent."""
+    """Yield annotations of random pictures; low category ids are the most frequent."""
     for start in range(0, boxes, ANNOTATIONS_AT_ONCE):
         rng = generator("annotations", start)
         count = min(ANNOTATIONS_AT_ONCE, boxes - start)

@@ -1,4 +1,4 @@
-"""Numbers of things, and long files of many small pieces."""
+"""Helpers of the full-size data sets: counts per image, and files written in batches."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -7,26 +7,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-AT_ONCE = 20_000  # pieces held in memory
+AT_ONCE = 20_000  # items in memory at a time
 
 
 def scaled(count: int, scale: float) -> int:
-    """Return the share of a number, 1 at least."""
+    """Return a share of a count, at least 1."""
     return max(1, round(count * scale))
 
 
 def shared_out(rng: np.random.Generator, total: int, places: int) -> NDArray[np.int64]:
-    """Return the number of things at each place, about equally many: (places,)."""
+    """Return random counts, (places,), that add up to a total, with equal expected values."""
     return rng.multinomial(total, np.full(places, 1 / places))
 
 
 def starts_of(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the index of each place's first thing in one long row: (places,)."""
+    """Return the start of each group, (places,), if groups of these counts are concatenated."""
     return np.cumsum(counts) - counts
 
 
 def write_json(path: Path, parts: Iterable[bytes | Iterable[bytes]]) -> None:
-    """Write a file of texts and of lists of texts; commas part the items of a list."""
+    """Write JSON from parts: a text is written as it is, a list of texts with commas between."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         for part in parts:
@@ -40,7 +40,7 @@ def write_json(path: Path, parts: Iterable[bytes | Iterable[bytes]]) -> None:
 
 
 def write_lines(path: Path, lines: Iterable[bytes]) -> None:
-    """Write a file of lines."""
+    """Write lines to a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         for items in batches(lines):
@@ -48,7 +48,7 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> None:
 
 
 def batches(items: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """Yield items by the thousand."""
+    """Yield items in batches of `AT_ONCE`."""
     remaining = iter(items)
     while batch := list(islice(remaining, AT_ONCE)):
         yield batch

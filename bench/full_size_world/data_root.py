@@ -1,7 +1,7 @@
-"""A data root in which sources lie in their owners' sizes, or shares of them.
+"""A data root with sources in full size, or with a share of their images.
 
-A share has so many of the images with all that is said of them. What is there stays; a source
-that was interrupted is written anew.
+A share is a part of the images with all their annotations. Finished sources are kept; a source
+whose writing was interrupted is written again.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ import msgspec
 
 from bench.full_size_world import coco, flickr30k, llava, lvis, refcoco, v3det, vcr, visual_genome
 
-VERSION = 1  # of what is written; another one makes all data anew
+VERSION = 1  # version of the written data; a new version makes old data obsolete
 
 WRITERS: dict[str, Callable[[Path, float], None]] = {
     "coco": coco.write_coco,
@@ -26,16 +26,16 @@ WRITERS: dict[str, Callable[[Path, float], None]] = {
     "vcr": vcr.write_vcr,
     "visual_genome": visual_genome.write_visual_genome,
 }
-OF_COCO = ("llava", "lvis", "refcoco", "refcoco_plus", "refcocog")  # they need COCO's pictures
+OF_COCO = ("llava", "lvis", "refcoco", "refcoco_plus", "refcocog")  # sources about COCO's pictures
 
 
 def write_data_root(root: Path, scale: float, sources: Iterable[str]) -> None:
-    """Write sources below a folder, and COCO where a source is about its pictures.
+    """Write sources below a folder, and also COCO if a source is about COCO's pictures.
 
     Args:
-        root: the folder; of one scale only.
-        scale: the share of the images; 1 is all.
-        sources: names in `WRITERS`.
+        root: the data root; all its sources have the same scale.
+        scale: the share of the images to write; 1 is all.
+        sources: names of sources in `WRITERS`.
     """
     root.mkdir(parents=True, exist_ok=True)
     wanted = dict.fromkeys(sources)

@@ -1,4 +1,4 @@
-"""Flickr30k Entities' format in its size: 31,783 pictures, each with an XML and a text file."""
+"""Data like Flickr30k Entities in full size: 31,783 pictures, each with an XML and a text file."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from pipelines.sample_world.scene import generator
 
 SPLITS = {"train": 29_783, "val": 1_000, "test": 1_000}
 BOXES = 275_775
-CHAINS = 6  # of a picture that have boxes; there are two more, without
+CHAINS = 6  # chains with boxes of a picture; two more have no boxes
 SENTENCES = 5
-FRAME = (500, 375)  # pixels
+FRAME = (500, 375)  # width and height of the pictures in pixels
 _TYPES = (b"people", b"other", b"scene", b"clothing", b"other/scene")
 _TEXTS = 60_000
 _HEAD = (
@@ -31,7 +31,7 @@ _BOXLESS = (
 
 
 def write_flickr30k(root: Path, scale: float) -> None:
-    """Write three lists, and the files of every picture, below `root/flickr30k_entities`."""
+    """Write three split lists, and each picture's files, below `root/flickr30k_entities`."""
     folder = root / "flickr30k_entities"
     number = 1_000_000
     for split, of in SPLITS.items():
@@ -68,7 +68,7 @@ def _write_split(folder: Path, first: int, count: int) -> None:
 
 
 def _boxes(rng: np.random.Generator, count: int) -> list[list[int]]:
-    """Return xmin, ymin, xmax, ymax: whole pixels from 1."""
+    """Return random boxes as xmin, ymin, xmax, ymax in whole pixels, counted from 1."""
     sides = np.array(FRAME)
     sizes = 8 + rng.random((count, 2)) ** 2 * (sides - 20)
     corners = 1 + rng.random((count, 2)) * (sides - sizes - 2)
@@ -76,7 +76,7 @@ def _boxes(rng: np.random.Generator, count: int) -> list[list[int]]:
 
 
 def _sentences(chain: int, texts: list[bytes]) -> bytes:
-    """Return five sentences of four phrases each, and words between them."""
+    """Return five annotated sentences, each with four phrases and words between the phrases."""
     lines = []
     for number in range(SENTENCES):
         one, verb, two, link, three, end, four = texts[number * 7 : number * 7 + 7]

@@ -1,4 +1,4 @@
-"""LLaVA's format in its sizes: 157,712 conversations, and 558,128 captions for pretraining."""
+"""Data like LLaVA's in full size: 157,712 conversations, and 558,128 pretraining captions."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,8 +8,8 @@ from bench.full_size_world.counts import scaled, write_json
 from bench.full_size_world.pictures import link_pictures
 from pipelines.sample_world.scene import generator
 
-RECORDS, PICTURES = 157_712, 81_479  # of LLaVA-Instruct
-CAPTIONS, PER_FOLDER = 558_128, 847  # of LLaVA-Pretrain; pictures in a folder
+RECORDS, PICTURES = 157_712, 81_479  # numbers of LLaVA-Instruct
+CAPTIONS, PER_FOLDER = 558_128, 847  # numbers of LLaVA-Pretrain
 _REQUESTS = (b"What is in the photo?", b"Describe the image concisely.", b"What is this?")
 _TEXTS = 60_000
 _ROUNDS = 7
@@ -19,13 +19,13 @@ _ROUND = b'{"from":"human","value":"%b"},{"from":"gpt","value":"%b"}'
 
 
 def write_llava(root: Path, scale: float) -> None:
-    """Write LLaVA-Instruct below `root/llava`, or a share of its pictures; all are COCO's."""
+    """Write data like LLaVA-Instruct below `root/llava`, scaled to a share of COCO's pictures."""
     records = _records(scaled(RECORDS, scale), scaled(PICTURES, scale))
     write_json(root / "llava" / "llava_instruct_150k.json", [b"[", records, b"]"])
 
 
 def _records(count: int, pictures: int) -> Iterator[bytes]:
-    """Yield conversations: seven rounds of a sentence (58 in 158), or one round of nine."""
+    """Yield conversations: seven rounds of one sentence (58 of 158), or one of nine sentences."""
     sentences = [text.encode() for text in prose.sentences("llava", _TEXTS, 16)]
     rng = generator("llava", count)
     drawn = rng.integers(_TEXTS, size=(count, 2 * _ROUNDS)).tolist()
@@ -43,7 +43,7 @@ def _records(count: int, pictures: int) -> Iterator[bytes]:
 
 
 def write_llava_pretrain(root: Path, scale: float) -> None:
-    """Write LLaVA-Pretrain below `root/llava_pretrain`, or a share of its pictures."""
+    """Write data like LLaVA-Pretrain below `root/llava_pretrain`, scaled to a share of pictures."""
     folder, count = root / "llava_pretrain", scaled(CAPTIONS, scale)
     names = [f"{k // PER_FOLDER:05d}/{k // PER_FOLDER:05d}{k:06d}.jpg" for k in range(count)]
     pictures = ((name, (336, 336)) for name in names)

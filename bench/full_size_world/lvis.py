@@ -1,4 +1,4 @@
-"""LVIS' format in the size of its train split: 1.27 million polygons in COCO's pictures."""
+"""Data like LVIS' train split in full size: 1.27 million polygons in COCO's pictures."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +11,12 @@ from pipelines.sample_world.instances import HOST, LICENSES, Record
 from pipelines.sample_world.scene import generator
 
 IMAGES, BOXES, CATEGORIES = 100_170, 1_270_141, 1_203
-NEGATIVES, NOT_ALL_BOXED = 9, 1  # of each image, at most
+NEGATIVES, NOT_ALL_BOXED = 9, 1  # maximum of listed categories per image
 _DISTINCT = 20_000
 
 
 def write_lvis(root: Path, scale: float) -> None:
-    """Write LVIS' train split below `root/lvis`, or a share of its images; of COCO's pictures."""
+    """Write data like LVIS' train split below `root/lvis`, scaled to a share of COCO's pictures."""
     images = scaled(IMAGES, scale)
     write_json(
         root / "lvis" / "lvis_v1_train.json",

@@ -1,4 +1,4 @@
-"""Pictures by the hundred thousand: links to a few plain JPEGs."""
+"""Picture files in large numbers, made as hard links to a few plain JPEGs."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,20 +7,20 @@ from PIL import Image
 
 from pipelines.sample_world.draw import jpeg_bytes
 
-FRAMES = ((640, 480), (480, 640), (640, 427), (500, 375), (640, 640))  # width, height; pixels
-COMMON_FRAME = (480, 375)  # what all of them hold
-LINKS_PER_FILE = 60_000  # ext4 allows 65,000
+FRAMES = ((640, 480), (480, 640), (640, 427), (500, 375), (640, 640))  # width, height in pixels
+COMMON_FRAME = (480, 375)  # fits into all frames
+LINKS_PER_FILE = 60_000  # ext4 allows 65,000 links to a file
 
 
 def link_pictures(
     plain: Path, folder: Path, pictures: Iterable[tuple[str, tuple[int, int]]]
 ) -> None:
-    """Make every picture a link to a plain JPEG of its size.
+    """Make every picture a hard link to a plain JPEG of the picture's width and height.
 
     Args:
-        plain: the folder of the plain ones.
-        folder: that the pictures' names are below.
-        pictures: name, and width and height in pixels.
+        plain: the folder of the plain JPEGs.
+        folder: the folder to which the pictures' names are relative.
+        pictures: name, and (width, height) in pixels, of each picture.
     """
     plain.mkdir(parents=True, exist_ok=True)
     made: set[Path] = set()
@@ -33,7 +33,7 @@ def link_pictures(
 
 
 def link_one(target: Path, link: Path) -> None:
-    """Make a hard link; replace a file of that name."""
+    """Make a hard link, and replace an existing file of the link's name."""
     link.unlink(missing_ok=True)
     link.hardlink_to(target)
 

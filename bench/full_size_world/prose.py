@@ -1,6 +1,6 @@
-"""Text of natural length and variety that means nothing: words of syllables, few of them common.
+"""Random text with natural lengths and word frequencies, made of words of syllables.
 
-Words are drawn with frequencies after Zipf's law, so that text compresses much as English does.
+Word frequencies follow Zipf's law, so that the text compresses about as well as English.
 """
 
 from functools import cache
@@ -15,12 +15,12 @@ WORDS = 9_000
 _ONSETS = ("b", "c", "d", "f", "g", "h", "l", "m", "n", "p", "r", "s", "t", "st", "tr", "w")
 _ENDINGS = ("an", "er", "in", "o", "al", "ent", "i", "ar", "ed", "ul", "on", "is", "e", "at")
 _GLUE = ("the", "a", "of", "on", "in", "is", "and", "with", "to", "has", "at", "it", "by", "for")
-_SHIFT, _EXPONENT = 2.7, 1.15  # of the Zipf-Mandelbrot law
+_SHIFT, _EXPONENT = 2.7, 1.15  # parameters of the Zipf-Mandelbrot law
 
 
 @cache
 def vocabulary() -> list[str]:
-    """Return all words, the most common ones first."""
+    """Return all words, the most frequent words first."""
     syllables = [onset + ending for onset, ending in product(_ONSETS, _ENDINGS)]
     pairs = [one + other for one, other in product(syllables, syllables)]
     rng = generator("vocabulary")
@@ -30,7 +30,7 @@ def vocabulary() -> list[str]:
 
 
 def zipf(key: str, count: int, values: int) -> NDArray[np.int64]:
-    """Return numbers below `values`, low ones the most frequent: (count,)."""
+    """Return random numbers from 0 to `values` - 1, (count,), with low numbers most frequent."""
     weights = (np.arange(values) + _SHIFT) ** -_EXPONENT
     edges = np.cumsum(weights) / weights.sum()
     edges[-1] = 1.0
@@ -38,7 +38,7 @@ def zipf(key: str, count: int, values: int) -> NDArray[np.int64]:
 
 
 def phrases(key: str, count: int, words: float) -> list[str]:
-    """Return phrases of `words` words on average, 1 at least."""
+    """Return phrases of at least 1 word, and `words` words on average."""
     lengths = 1 + generator("lengths", key).poisson(words - 1, count)
     names = vocabulary()
     drawn = [names[place] for place in zipf(key, int(lengths.sum()), len(names)).tolist()]
@@ -53,7 +53,7 @@ def sentences(key: str, count: int, words: float) -> list[str]:
 
 
 def names(count: int) -> list[str]:
-    """Return different names of one word or two."""
+    """Return distinct names of one or two words."""
     words = vocabulary()
     pairs = (f"{words[k % 997]} {words[1_000 + k % 7_993]}" for k in range(count))
     unique = list(dict.fromkeys([*words[len(_GLUE) : count // 2], *pairs]))[:count]

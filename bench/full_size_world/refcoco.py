@@ -1,4 +1,4 @@
-"""RefCOCO's format in the sizes of its three editions: refs in a pickle, boxes as COCO has them."""
+"""Data like RefCOCO's three editions in full size: refs in a pickle, boxes in COCO's format."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _DISTINCT = 20_000
 
 @dataclass(frozen=True, kw_only=True)
 class Edition:
-    """One of the three data sets: its numbers of things, and each split's share of the refs."""
+    """An edition of RefCOCO: its numbers of refs, sentences, images and boxes, and its splits."""
 
     folder: str
     refs: int
@@ -25,8 +25,8 @@ class Edition:
     images: int
     boxes: int
     split_by: str
-    splits: tuple[str, ...]  # of the pictures in turn
-    words: float  # of a sentence
+    splits: tuple[str, ...]  # splits of consecutive pictures, repeated
+    words: float  # mean number of words in a sentence
 
 
 _UNC = (*("train",) * 17, "val", "testA", "testB")
@@ -46,17 +46,17 @@ REFCOCOG = Edition(
 
 
 def write_refcoco(root: Path, scale: float) -> None:
-    """Write `root/refcoco`, or a share of its images; they are COCO's."""
+    """Write data like RefCOCO below `root/refcoco`, scaled to a share of COCO's pictures."""
     _write(root, REFCOCO, scale)
 
 
 def write_refcoco_plus(root: Path, scale: float) -> None:
-    """Write `root/refcoco+`, or a share of its images; they are COCO's."""
+    """Write data like RefCOCO+ below `root/refcoco+`, scaled to a share of COCO's pictures."""
     _write(root, REFCOCO_PLUS, scale)
 
 
 def write_refcocog(root: Path, scale: float) -> None:
-    """Write `root/refcocog`, or a share of its images; they are COCO's."""
+    """Write data like RefCOCOg below `root/refcocog`, scaled to a share of COCO's pictures."""
     _write(root, REFCOCOG, scale)
 
 
@@ -64,7 +64,7 @@ def _write(root: Path, edition: Edition, scale: float) -> None:
     images, boxes = scaled(edition.images, scale), scaled(edition.boxes, scale)
     rng = generator(edition.folder, images)
     more = rng.integers(1, images + 1, size=boxes - images).tolist()
-    owners = [*range(1, images + 1), *more]  # something is said of every image
+    owners = [*range(1, images + 1), *more]  # every image has a box
     categories = rng.choice(coco.CATEGORY_IDS, size=boxes).tolist()
     folder = root / edition.folder
     write_json(
@@ -101,7 +101,7 @@ def _annotations(edition: Edition, owners: list[int], categories: list[int]) -> 
 
 
 def _refs(edition: Edition, owners: list[int]) -> Iterator[Record]:
-    """Yield refs about pictures; about each of them, refs of one split."""
+    """Yield a ref for each given picture; all refs of a picture belong to one split."""
     rng = generator("refs", edition.folder, len(owners))
     counts = (1 + rng.poisson(edition.sentences / edition.refs - 1, len(owners))).tolist()
     said = iter(prose.phrases(f"refs {edition.folder}", sum(counts), edition.words))

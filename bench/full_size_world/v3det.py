@@ -1,4 +1,4 @@
-"""V3Det's format in the size of its train split: 13,204 categories, a folder for each."""
+"""Data like V3Det's train split in full size: 13,204 categories, with a folder for each."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +13,13 @@ from pipelines.sample_world.instances import Record
 from pipelines.sample_world.scene import generator
 
 IMAGES, BOXES, CATEGORIES = 183_354, 1_357_377, 13_204
-TWICE = 36  # names that two categories have
-FOLDERS = 13_058  # the others have no picture
-FRAME = (640, 480)  # pixels
+TWICE = 36  # number of names that two categories share
+FOLDERS = 13_058  # categories with pictures
+FRAME = (640, 480)  # width and height of the pictures in pixels
 
 
 def write_v3det(root: Path, scale: float) -> None:
-    """Write V3Det's train split below `root/v3det`, or a share of its images."""
+    """Write data like V3Det's train split below `root/v3det`, scaled to a share of the images."""
     folder, images = root / "v3det", scaled(IMAGES, scale)
     names = [_name(number) for number in range(1, images + 1)]
     link_pictures(folder / "plain", folder, ((name, FRAME) for name in names))
@@ -36,7 +36,7 @@ def write_v3det(root: Path, scale: float) -> None:
 
 
 def _name(number: int) -> str:
-    category = number * 7_919 % FOLDERS + 1  # a prime: pictures of a folder are far apart
+    category = number * 7_919 % FOLDERS + 1  # a prime, so that a folder's pictures are far apart
     return f"images/n{category:08d}/{number % 97}_{category}_{number:011d}_c.jpg"
 
 
@@ -47,7 +47,7 @@ def _images(names: list[str]) -> Iterator[bytes]:
 
 
 def _annotations(images: int, count: int) -> Iterator[bytes]:
-    """Yield annotations as the owner documents them: without ids."""
+    """Yield annotations without ids, as in V3Det's documentation of the format."""
     template = (
         b'{"image_id":%d,"category_id":%d,"bbox":[%.1f,%.1f,%.1f,%.1f],"iscrowd":0,"area":%.2f}'
     )

@@ -1,7 +1,7 @@
-"""VCR's format in the size of its train and val splits: 239,457 questions about 90,347 pictures.
+"""Data like VCR's train and val splits in full size: 239,457 questions about 90,347 pictures.
 
-Each picture has a file of metadata beside it, as the owner has it. A thousand of those are made,
-and linked to: their names must fit what the questions say, nothing else.
+Each picture has a metadata file, as in VCR. A thousand metadata files are made, and all others are
+links to them, since only the objects' names must match the questions.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,10 +17,13 @@ from bench.full_size_world.pictures import link_one, link_pictures
 from pipelines.sample_world.instances import Record
 from pipelines.sample_world.scene import generator
 
-SPLITS = {"train": (212_923, 80_418), "val": (26_534, 9_929)}  # questions, pictures
+SPLITS = {
+    "train": (212_923, 80_418),
+    "val": (26_534, 9_929),
+}  # numbers of questions and of pictures
 FILMS = 2_000
-FRAME = (1920, 1040)  # pixels
-OBJECTS = 10.5  # per picture, 2 at least
+FRAME = (1920, 1040)  # width and height of the pictures in pixels
+OBJECTS = 10.5  # mean number per picture; each has at least 2
 _SHARED_METADATA = 1_000
 _TEXTS = 20_000
 _CLASSES = 80
@@ -28,14 +31,14 @@ _CLASSES = 80
 
 @dataclass(frozen=True, kw_only=True)
 class _Texts:
-    """Token lists as JSON, and the same as strings."""
+    """The same texts in two forms: as JSON lists of tokens, and as plain strings."""
 
     tokens: list[bytes]
     originals: list[bytes]
 
 
 def write_vcr(root: Path, scale: float) -> None:
-    """Write two files of questions, and pictures with their metadata, below `root/vcr`."""
+    """Write two question files, and pictures with metadata files, below `root/vcr`."""
     folder = root / "vcr"
     metadata = [_metadata(k) for k in range(_SHARED_METADATA)]
     (folder / "plain").mkdir(parents=True, exist_ok=True)
@@ -82,7 +85,7 @@ def _metadata(number: int) -> Record:
 
 
 def _outline(rng: np.random.Generator, box: Sequence[float]) -> list[list[int]]:
-    """Return the corners of an oval that fills a box, about 150 of them, in whole pixels."""
+    """Return about 150 points, x and y in whole pixels, of the ellipse in an xyxy box."""
     angle = np.linspace(0, 2 * np.pi, int(rng.integers(50, 250)), endpoint=False)
     x0, y0, x1, y1 = box[:4]
     x = (x0 + x1) / 2 + (x1 - x0) / 2 * np.cos(angle)
@@ -122,7 +125,7 @@ def _questions(split: str, stems: list[str], names: list[bytes], count: int) -> 
 
 
 def _texts(key: str, words: float) -> _Texts:
-    """Return texts that name one of the first two objects, or both, now and then."""
+    """Return random texts, most of which name the first object, the second object or both."""
     sentences = prose.sentences(f"vcr {key}", _TEXTS, words)
     mentions = generator("vcr mentions", key).integers(4, size=_TEXTS).tolist()
     tokens, originals = [], []

@@ -1,4 +1,4 @@
-"""Visual Genome's format and size, version 1.2: 5.4 million phrases, 2.3 million relationships."""
+"""Data like Visual Genome 1.2 in full size: 5.4 million phrases, 2.3 million relationships."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +14,13 @@ from pipelines.sample_world.scene import generator
 
 IMAGES, REGIONS, RELATIONSHIPS, OBJECTS = 108_077, 5_408_689, 2_316_104, 2_080_000
 NAMES, PREDICATES = 9_000, 3_000
-FRAME = (640, 480)  # pixels
+FRAME = (640, 480)  # width and height of the pictures in pixels
 _DISTINCT_PHRASES = 400_000
 _IMAGES_AT_ONCE = 5_000
 
 
 def write_visual_genome(root: Path, scale: float) -> None:
-    """Write three files, a list of aliases and pictures below `root/visual_genome`."""
+    """Write three JSON files, a list of aliases, and pictures below `root/visual_genome`."""
     folder, images = root / "visual_genome", scaled(IMAGES, scale)
     paths = [_path(number) for number in range(1, images + 1)]
     link_pictures(folder / "plain", folder, ((path, FRAME) for path in paths))
@@ -104,14 +104,14 @@ def _predicates() -> list[str]:
 
 
 def _by_image(key: str, images: int, total: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """Yield slices of images: the first image's number, from 1, and the count of things in each."""
+    """Yield slices of images: number of the first image, from 1, and items per image, (n,)."""
     counts = shared_out(generator(key), total, images)
     for start in range(0, images, _IMAGES_AT_ONCE):
         yield start + 1, counts[start : start + _IMAGES_AT_ONCE]
 
 
 def _boxes(key: str, count: int) -> list[list[int]]:
-    """Return x, y, width and height in whole pixels."""
+    """Return random boxes as x, y, width and height in whole pixels."""
     rng = generator("boxes", key)
     sizes = 6 + rng.random((count, 2)) ** 2 * (np.array(COMMON_FRAME) - 12)
     corners = rng.random((count, 2)) * (np.array(COMMON_FRAME) - sizes)
@@ -119,6 +119,6 @@ def _boxes(key: str, count: int) -> list[list[int]]:
 
 
 def _parts(texts: list[bytes], counts: NDArray[np.int64]) -> Iterator[list[bytes]]:
-    """Yield the texts of each image."""
+    """Yield the texts of each image, as consecutive slices of the given counts."""
     for start, count in zip(starts_of(counts).tolist(), counts.tolist(), strict=True):
         yield texts[start : start + count]

@@ -1,1 +1,1 @@
-"""The training of the small CLIP that `pipelines.recap.clip` ships, and its measures."""
+"""The training and evaluation of the small CLIP in `pipelines.recap.small_clip`."""

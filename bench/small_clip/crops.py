@@ -1,4 +1,4 @@
-"""Crops of things in drawn pictures, as a scorer sees them."""
+"""Crops of shapes in drawn pictures, made as for a scorer."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,22 +16,22 @@ GREY_EVERY = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Sight:
-    """A crop with its picture and scene."""
+    """A crop of a shape, with the picture, the scene and the facts about the shape."""
 
     picture: Image.Image  # upright, RGB
     crop: Image.Image
     scene: Scene
-    index: int  # of the thing in the scene
+    index: int  # index of the shape in the scene
     facts: Facts
 
 
 def sights(world: str, scenes: int, contexts: Sequence[float] = (0.0,)) -> Iterator[Sight]:
-    """Yield a crop of every single thing in the scenes of a world.
+    """Yield a crop of every shape in the scenes of a world.
 
     Args:
-        world: names it; another name gives other scenes.
-        scenes: how many.
-        contexts: what to choose from for what is added around a box, as a share of its sides.
+        world: name of the world, which decides the scenes.
+        scenes: number of scenes.
+        contexts: margins around boxes to choose from at random, as a share of a box's sides.
     """
     for number in range(scenes):
         key = f"small clip/{world}/{number}"

@@ -1,4 +1,4 @@
-"""Measures of a scorer: how well it tells true captions of drawn crops from false ones."""
+"""Measures of a scorer's power to separate true from false captions of drawn crops."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ FULL = tuple(wording for wording in WORDINGS if VALUES.keys() <= set(FIELDS[word
 
 
 def shuffled_area(scorer: Scorer, seen: Sequence[Sight], rng: np.random.Generator) -> float:
-    """Return the ROC area of true captions against captions of other crops, which are false."""
+    """Return the ROC area of true captions against false captions, taken from other crops."""
     texts = [caption([FULL[rng.integers(len(FULL))]], [sight.facts]) for sight in seen]
     order = rng.permutation(len(seen))
     pairs = [
@@ -31,7 +31,7 @@ def shuffled_area(scorer: Scorer, seen: Sequence[Sight], rng: np.random.Generato
 def changed_area(
     scorer: Scorer, seen: Sequence[Sight], rng: np.random.Generator, words: int = 1
 ) -> float:
-    """Return the ROC area of true captions against the same with one attribute changed."""
+    """Return the ROC area of true captions against the same captions with one claim changed."""
     wordings = [draw_wordings(sight.facts, rng, words) for sight in seen]
     true = [[sight.facts] * len(text) for sight, text in zip(seen, wordings, strict=True)]
     false = [falsified(text, sight.facts, rng) for sight, text in zip(seen, wordings, strict=True)]
@@ -44,7 +44,7 @@ def changed_area(
 def lowered_share(
     scorer: Scorer, seen: Sequence[Sight], rng: np.random.Generator, words: int
 ) -> float:
-    """Return how often a false claim in the last sentence lowers the score of a true caption."""
+    """Return the share of true captions whose score falls if the last sentence turns false."""
     wordings = [draw_wordings(sight.facts, rng, words) for sight in seen]
     true = [[sight.facts] * len(text) for sight, text in zip(seen, wordings, strict=True)]
     false = [
@@ -57,12 +57,12 @@ def lowered_share(
 
 
 def means(scorer: Scorer, seen: Sequence[Sight], texts: Sequence[str]) -> np.ndarray:
-    """Return the mean score of each crop and text."""
+    """Return the mean score of each crop with its text, (N,)."""
     return np.array([score.mean for score in scorer.score([sight.crop for sight in seen], texts)])
 
 
 def print_measures(scorer: Scorer) -> None:
-    """Print all measures of a scorer."""
+    """Print all measures of a scorer on crops that the training did not use."""
     seen, rng = list(sights(WORLD, SCENES)), np.random.default_rng(SEED)
     print(f"scorer: {scorer.identity}; {len(seen)} held-out crops")
     print(f"ROC area, true against shuffled captions: {shuffled_area(scorer, seen, rng):.3f}")

@@ -1,8 +1,8 @@
-"""True and false sentences about a drawn thing, in many wordings.
+"""True and false sentences about a drawn shape, in many wordings.
 
-Every sentence is filled in from facts; what it claims of shape, colour and size is known, so which
-caption is true of which crop is known too. Where the thing lies, and what lies beside it, is said
-as well, but cannot be seen in a crop.
+Every sentence is a wording with facts filled in. Its claims about shape, colour and size are known,
+and so is whether a caption is true of a crop. Sentences also mention the position and neighbours of
+the shape, which cannot be seen in a crop.
 """
 
 import re
@@ -67,7 +67,7 @@ WORDINGS = (
     "It is {relation} a {other_colour} {other_shape}, and it is {colour}.",
     "Near it is a {other_colour} {other_shape}; the {shape} itself is {colour}.",
     "There is a {shape} {place} of the image, with {number} others around it, and it is {colour}.",
-    # What claims nothing that can be seen: true of any crop, as far as a crop can tell.
+    # Wordings without a visible claim, which count as true of any crop.
     "It is {form}.",
     "It lies {relation} the {other_shape}.",
     "It lies {relation} one {other_shape} and overlaps the bounds of another {other_shape}.",
@@ -82,38 +82,38 @@ _CORNERS = ("in the upper left", "in the upper right", "in the lower left", "in 
 _SIDES = ("on the left", "on the right", "at the top", "at the bottom")
 _FORMS = ("clearly wider than tall", "clearly taller than wide", "about as wide as tall")
 _BESIDE, _TO_THE = ("left of", "right of"), "to the "
-_MUTED = "colors that are muted or mixed"  # of things in photographs
+_MUTED = "colors that are muted or mixed"  # for crops of photographs
 _RANKS = ("the largest", "the smallest", "one")
 _VERTICAL = {"at the top": "upper", "at the bottom": "lower"}
-_SHARES = {  # of a picture that a thing takes up, at least
+_SHARES = {  # phrase by the minimum share of the picture that the shape covers
     0.5: "more than half of it",
     0.25: "between a quarter and a half of it",
     0.1: "between a tenth and a quarter of it",
     0.02: "less than a tenth of it",
     0.0: "less than a fiftieth of it",
 }
-_OBLONG = 1.5  # of one side to the other
+_OBLONG = 1.5  # ratio of the longer to the shorter side of an oblong shape
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """The facts about one thing of a scene."""
+    """The facts about one shape of a scene, as the words that fill in wordings."""
 
     shape: str
     colour: str
     size: str
     form: str
-    share: str  # of the picture
+    share: str  # share of the picture that the shape covers
     place: str
-    number: str  # of the things of the scene, it included
-    rank: str  # among them, by size
-    relation: str  # to another of them
+    number: str  # number of all shapes in the scene
+    rank: str  # rank of the shape by size
+    relation: str  # position relative to another shape
     other_shape: str
     other_colour: str
 
 
 def facts_of(scene: Scene, index: int, rng: np.random.Generator) -> Facts:
-    """Return the facts of a thing and of a neighbour; a lone thing is its own neighbour."""
+    """Return the facts about a shape and a random neighbour, itself if the scene has no other."""
     thing = scene.things[index]
     others = [k for k in range(len(scene.things)) if k != index] or [index]
     other = int(rng.choice(others))
@@ -142,13 +142,13 @@ def facts_of(scene: Scene, index: int, rng: np.random.Generator) -> Facts:
 def draw_wordings(
     facts: Facts, rng: np.random.Generator, words: int, *, claiming: bool = True
 ) -> tuple[str, ...]:
-    """Return wordings that hold a number of words, or a few more, once they are filled in.
+    """Return random wordings that have at least a number of words when filled in.
 
     Args:
-        facts: with which they are filled in.
-        rng: chooses.
-        words: to reach.
-        claiming: whether the last one must claim something of shape, colour or size.
+        facts: the facts to fill in.
+        rng: source of the random choices.
+        words: minimum number of words.
+        claiming: whether the last wording must make a claim about shape, colour or size.
     """
     wordings: list[str] = []
     while len(caption(wordings, [facts] * len(wordings)).split()) < words or (
@@ -161,15 +161,15 @@ def draw_wordings(
 def falsified(
     wordings: Sequence[str], facts: Facts, rng: np.random.Generator, *, last: bool = False
 ) -> list[Facts]:
-    """Return the facts of each sentence, with one claim of one sentence made false.
+    """Return the facts for each sentence, so that exactly one claim becomes false.
 
-    Where no sentence claims anything, all facts stay as they are.
+    If no sentence makes a claim, all facts stay true.
 
     Args:
-        wordings: of the sentences.
-        facts: that are true.
-        rng: chooses sentence, attribute and value.
-        last: whether it is the last sentence that turns false.
+        wordings: the wordings of the sentences.
+        facts: the true facts.
+        rng: source of the random choice of sentence, attribute and value.
+        last: whether the false claim must be in the last sentence.
     """
     claimed = [facts] * len(wordings)
     first = len(wordings) - 1 if last else 0
@@ -186,7 +186,7 @@ def falsified(
 
 
 def claimed_values(wordings: Sequence[str], facts: Sequence[Facts]) -> set[tuple[str, str]]:
-    """Return the claims of a caption: attributes and values."""
+    """Return the claims of a caption as pairs of attribute and value."""
     return {
         (attribute, getattr(of_sentence, attribute))
         for wording, of_sentence in zip(wordings, facts, strict=True)
@@ -199,7 +199,7 @@ def _claimed(wording: str) -> list[str]:
 
 
 def caption(wordings: Sequence[str], facts: Sequence[Facts]) -> str:
-    """Return wordings filled in, each with its own facts."""
+    """Return the caption made of wordings, each filled in with the facts at the same index."""
     text = " ".join(
         wording.format(**vars(of_sentence))
         for wording, of_sentence in zip(wordings, facts, strict=True)
@@ -208,7 +208,7 @@ def caption(wordings: Sequence[str], facts: Sequence[Facts]) -> str:
 
 
 def every_text() -> list[str]:
-    """Return texts that together hold every word of all possible captions."""
+    """Return texts that together contain every word of all possible captions."""
     values = [value for values in VALUES.values() for value in values]
     named = [*values, *map(plural, SHAPES), *NUMBERS, *map(str, range(len(NUMBERS)))]
     phrases = [

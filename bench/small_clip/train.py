@@ -1,11 +1,11 @@
-"""The training of the small CLIP, on drawn crops and captions of known truth.
+"""The training of the small CLIP on drawn crops, with captions that are known to be true or false.
 
     python -m bench.small_clip.train [--output DIR] [--seed N] [--threads N]
 
-Every crop of a batch meets every caption, its own and one made false included, and each pair is
-either true or not: the loss is that of SigLIP, a yes or no for each pair, so nothing that happens
-to be true of another crop is punished. The same seed gives the same weights on the same machine.
-Words are now and then hidden, so that the model lives with words it does not know.
+Each crop of a batch has a true caption and a false one. The loss compares every crop with every
+caption, as in SigLIP: each pair has a label, true or false, so that a caption that is also true of
+another crop counts as true. The same seed gives the same weights on the same machine. Some words
+are replaced by the unknown token at random, so that the model can cope with unknown words.
 """
 
 import argparse
@@ -43,8 +43,8 @@ from pipelines.recap.clip.open_clip import CONFIG_NAME, FOLDER_PREFIX, WEIGHTS_N
 from pipelines.recap.small_clip import FOLDER
 from pipelines.recap.small_clip.vocabulary import END_ID, PAD_ID, UNKNOWN_ID, Vocabulary, words_of
 
-SIDE = 64  # pixels of a crop as the model sees it
-CONTEXT = 24  # tokens
+SIDE = 64  # pixels of a side of the model's input
+CONTEXT = 24  # number of tokens of a text
 SCENES = 3000
 CONTEXTS = (0.0, 0.0, 0.0, 0.0, 0.1, 0.25)
 BATCH = 128
@@ -53,8 +53,8 @@ WARMUP = 50
 RATE = 1e-3
 WEIGHT_DECAY = 0.05
 SAY_EVERY = 100
-HIDDEN = 0.1  # share of words that say nothing of the crop
-CAPTION_WORDS = (1, 1, 8, 14, 18)  # which a caption reaches; so one to three sentences
+HIDDEN = 0.1  # share of hidden words, among words without a claim
+CAPTION_WORDS = (1, 1, 8, 14, 18)  # minimum words of a caption, for one to three sentences
 
 MODEL: dict[str, Any] = {
     "embed_dim": 128,
@@ -72,7 +72,7 @@ MODEL: dict[str, Any] = {
         "layers": 2,
         "width": 64,
         "heads": 4,
-        "pool_type": "eos",  # the default, the highest id, is of open_clip's own vocabulary
+        "pool_type": "eos",  # the default, the highest id, fits only open_clip's vocabulary
         "eos_id": END_ID,
         "pad_id": PAD_ID,
     },
@@ -81,7 +81,7 @@ PREPROCESS = {
     "mean": [0.5, 0.5, 0.5],
     "std": [0.5, 0.5, 0.5],
     "interpolation": "bicubic",
-    "resize_mode": "longest",  # a circle squeezed to a square crop would be an oval
+    "resize_mode": "longest",  # keeps the aspect ratio, so that circles stay round
     "fill_color": 127,
 }
 
@@ -89,7 +89,7 @@ CLAIMS = [(name, value) for name, values in VALUES.items() for value in values]
 
 
 class Batch(NamedTuple):
-    """B crops, and two captions of each: B that are true, and the same B made false."""
+    """A batch of B crops and 2 B captions: the true captions of the crops, then the false ones."""
 
     pixels: Any  # (B, 3, H, W)
     tokens: Any  # (2 B, L)
@@ -97,12 +97,12 @@ class Batch(NamedTuple):
     claims: Any  # (2 B, V): 1 where a caption claims a value
 
     def holds(self) -> Any:
-        """Return which captions are true of which crops: (B, 2 B)."""
+        """Return a mask, (B, 2 B), of the pairs of crop and caption that are true."""
         return self.values @ self.claims.T == self.claims.sum(dim=1)
 
 
 class Material:
-    """The crops and facts that batches are drawn from."""
+    """The crops and facts from which training batches are sampled."""
 
     def __init__(self, preprocess: Any, vocabulary: Vocabulary, rng: np.random.Generator) -> None:
         self._rng = rng
@@ -123,7 +123,7 @@ class Material:
         self._telling = torch.tensor(vocabulary.encode(" ".join(values), len(values) + 1))
 
     def batch(self) -> Batch:
-        """Draw a batch, in which crops of rare sizes are as frequent as others."""
+        """Return a random batch, in which small, medium and large shapes are equally frequent."""
         rng = self._rng
         chosen = rng.choice(len(self._facts), BATCH, p=self._chances)
         true, false = [], []
@@ -152,12 +152,12 @@ class Material:
 
 
 def _row(values: Set[tuple[str, str]]) -> Any:
-    """Return a row with a 1 for each given value."""
+    """Return a vector over `CLAIMS`, (V,), with 1 for each given pair of attribute and value."""
     return np.array([claim in values for claim in CLAIMS], dtype=np.float32)
 
 
 class Lesson:
-    """A model with two linear probes of its embeddings, which help it learn attributes."""
+    """A model with two linear classifiers of its embeddings, which help it learn attributes."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -165,14 +165,14 @@ class Lesson:
         self._read = torch.nn.Linear(MODEL["embed_dim"], len(CLAIMS))
 
     def parameters(self) -> list[Any]:
-        """Return all trained parameters; the probes are thrown away afterwards."""
+        """Return all parameters to train, including the classifiers', which are not saved."""
         return [*self._model.parameters(), *self._seen.parameters(), *self._read.parameters()]
 
     def loss(self, batch: Batch) -> Any:
         """Return the loss of a batch.
 
-        Pairs that hold, those that do not, and the crops' own captions made false weigh alike; of
-        those that hold each caption weighs alike, of however many crops it is true.
+        True pairs, false pairs, and the pairs of a crop with its own false caption have equal
+        weight. Among true pairs, each caption has equal weight, however many crops it fits.
         """
         seen = self._model.encode_image(batch.pixels)
         read = self._model.encode_text(batch.tokens)
@@ -191,14 +191,14 @@ class Lesson:
 
 
 def cross_entropy_of(logits: Any, values: Any) -> Any:
-    """Return the mean over attributes of the cross entropy of their values: one is true of each."""
+    """Return the cross entropy of the true value of each attribute, averaged over attributes."""
     widths = [len(names) for names in VALUES.values()]
     parts = zip(logits.split(widths, dim=1), values.split(widths, dim=1), strict=True)
     return sum(cross_entropy(predicted, true) for predicted, true in parts) / len(widths)
 
 
 def train(folder: Path, seed: int) -> None:
-    """Train a model and write it as open_clip lays one out in a folder."""
+    """Train a model and write its weights and config to a folder, in open_clip's layout."""
     torch.manual_seed(seed)
     words = sorted({word for text in every_text() for word in words_of(text)})
     vocabulary = Vocabulary(words)
@@ -225,14 +225,14 @@ def train(folder: Path, seed: int) -> None:
 
 
 def _rate(step: int) -> float:
-    """Return the share of the full rate: up in a line, down in half a cosine."""
+    """Return the factor of the learning rate: a linear rise, then half a cosine down to 0."""
     if step < WARMUP:
         return (step + 1) / WARMUP
     return (1 + math.cos(math.pi * (step - WARMUP) / (STEPS - WARMUP))) / 2
 
 
 def write_config(folder: Path, words: Sequence[str]) -> None:
-    """Write a model's shape, its image preprocessing and its vocabulary."""
+    """Write the config file of a model: architecture, image preprocessing and vocabulary."""
     text = MODEL["text_cfg"] | {"vocab_size": len(Vocabulary(words))}
     config = {
         "model_cfg": MODEL | {"text_cfg": text},
@@ -244,7 +244,7 @@ def write_config(folder: Path, words: Sequence[str]) -> None:
 
 
 def main() -> None:
-    """Train a model and print its measures."""
+    """Train a model and print the measures of its scores."""
     parser = argparse.ArgumentParser(description="Train the small CLIP on drawn crops.")
     parser.add_argument("--output", type=Path, default=FOLDER, metavar="DIR")
     parser.add_argument("--seed", type=int, default=0)
