@@ -1,1 +1,1 @@
-"""One file per data set: plain generators over the owner's files, without Beam."""
+"""The data sets, a package each: plain generators over the owners' files, without Beam."""

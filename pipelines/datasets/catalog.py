@@ -1,6 +1,6 @@
-"""Every data set there is, one line each.
+"""The table of all data sets, with a line for each data set.
 
-To add one: a module that declares its `DatasetSpec`, and here its import and its line.
+To add a data set, write a module that declares its `DatasetSpec`, and import and list it here.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ def build_table(specs: Iterable[DatasetSpec]) -> dict[str, DatasetSpec]:
     """Return data sets by name, in the order given.
 
     Raises:
-        ValueError: two have one name, or one of them lacks what other parts of the project need.
+        ValueError: two data sets have the same name, or a declaration lacks a field.
     """
     specs = tuple(specs)
     if repeated := [name for name, n in Counter(spec.name for spec in specs).items() if n > 1]:

@@ -1,11 +1,11 @@
-"""The declaration of a data set, and the request for one.
+"""The declaration of a data set, and the request for a data set in a build.
 
-A role names a file or a folder of a source, here and in `--path SOURCE.ROLE=PATH`:
+A role names a file or a folder of a source, in declarations and in `--path SOURCE.ROLE=PATH`:
 
-    <split>    the file that holds a split, or lists it; where a user names one, only the splits
-               so named are read
+    <split>    the file that holds or lists a split; where a user gives such paths, only the splits
+               with a path are read
     images     the folder of the pictures
-    others     are called after their content, e.g. refs, relationships, metadata
+    others     named after their content, e.g. refs, relationships, metadata
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -18,11 +18,11 @@ from prompts.style import Style
 from schemas.sample import ImageInfo, Task
 from schemas.source import Entry, SplitInput, Store
 
-MAX_CAP = 1_000_000_000  # beyond any data set
+MAX_CAP = 1_000_000_000  # larger than any data set
 OWN_SPLIT = "train"  # the split of a user's own file, where no name is given
 
 Number = Annotated[int, Field(ge=1, le=MAX_CAP)]
-Cap = Number | Literal["all"]  # the largest number of regions
+Cap = Number | Literal["all"]  # a largest number of regions, or all
 DetectionNames = Literal["coco", "lvis"]  # whose categories a detector numbers
 
 _NO_YEAR = "none beside `annotations`"
@@ -31,13 +31,13 @@ _BESIDE_OWN_FILE = "only beside `annotations`; `paths` says where its owner's fi
 
 
 class SourceRequest(BaseModel):
-    """A source that a build takes, its splits, tasks and caps, and where its files lie."""
+    """A source of a recipe: its splits, its tasks, its caps, and the paths of its files."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    splits: tuple[str, ...] | None = Field(default=None, min_length=1)  # None: all there are
-    tasks: tuple[Task, ...] | None = Field(default=None, min_length=1)  # None: all it has
+    splits: tuple[str, ...] | None = Field(default=None, min_length=1)  # None: all existing splits
+    tasks: tuple[Task, ...] | None = Field(default=None, min_length=1)  # None: all the source's
     per_category: Cap | None = None  # regions; None: as the recipe says
     per_image: Cap | None = None  # regions; None: as the recipe says
     year: int | None = None  # for sources released more than once; None: the usual one
@@ -52,30 +52,30 @@ class SourceRequest(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSpec:
-    """A data set: who owns it, where it lies, and how it is read."""
+    """The declaration of a data set: its owner, its tasks, its files and its parser."""
 
-    name: str  # also its config's name
+    name: str  # also the name of the config
     title: str
     licence: str
-    obtain: str  # where a user gets the files
+    obtain: str  # where to get the files
     splits: tuple[str, ...]
-    tasks: Mapping[Style, tuple[Task, ...]]  # of conversations made from it
-    boxes_per_image: Mapping[Style, int]  # caps of the papers; a style not named has none
+    tasks: Mapping[Style, tuple[Task, ...]]  # the tasks of conversations made from it, by style
+    boxes_per_image: Mapping[Style, int]  # the papers' caps by style; no cap for other styles
     locate: Callable[[str, SourceRequest], list["Located"]]  # data root, request
     parse: Callable[[SplitInput, Store], Iterator[Entry]]
     # The name that other data sets know a picture by, e.g. "coco/139" (see `picture_names`).
     picture_name: Callable[[ImageInfo], str | None]
-    papers: tuple[str, ...]  # to cite: on it and on the pictures it is about
+    papers: tuple[str, ...]  # to cite: on the data set and on its pictures
     # The set of wordings that defines captioning its regions, once a conversation of the gpt4roi
     # style, e.g. "referring_task"; None: each turn asks by itself.
     task_definition: str | None
-    years: tuple[int, ...] = ()  # of its releases, where there are several
+    years: tuple[int, ...] = ()  # of the releases, where there are several
     evaluations: tuple[Task, ...] = ()  # tasks that it is used to evaluate
-    editions: tuple[str, ...] = ()  # the files of which one is read, where there are several
-    own_file: bool = False  # whether `annotations` of a user's own are taken
+    editions: tuple[str, ...] = ()  # the alternative files, one of which is read
+    own_file: bool = False  # whether a user's own `annotations` are accepted
 
     def misfits(self, request: SourceRequest) -> Iterator[str]:
-        """Yield the keys of a request that would go unnoticed, with value and expected value."""
+        """Yield the keys of a request that would have no effect, with value and expected value."""
         own_file = request.annotations is not None
         beside = _BESIDE_OWN_FILE if self.own_file else _NO_OWN_FILE
         for key, expected in (
@@ -91,10 +91,10 @@ class DatasetSpec:
                 yield f"{key} {value!r}: expected {expected}"
 
     def faults(self, wording_sets: Collection[str]) -> Iterator[str]:
-        """Yield the faults of the declaration: a field, its value, and the expected value.
+        """Yield the faults of the declaration, a line each, with the field and the expected value.
 
         Args:
-            wording_sets: names of all sets of wordings.
+            wording_sets: the names of all sets of wordings.
         """
         for field_name in ("title", "licence", "obtain", "splits", "papers"):
             if not getattr(self, field_name):
@@ -111,30 +111,30 @@ class DatasetSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Located:
-    """Where the files of one split are expected."""
+    """The expected locations of the files of one split."""
 
     split: str
-    files: dict[str, str]  # role to path; all are needed
+    files: dict[str, str]  # role to path of each required file
     pictures: str  # folder of the images
-    folder: str  # the same folder below the data root; "" for a user's own
+    folder: str  # its path below the data root; "" for a user's folder
     licence: str  # of the annotations
-    optional: dict[str, str] = field(default_factory=dict)  # files taken where they are there
+    optional: dict[str, str] = field(default_factory=dict)  # files that may be missing
 
     @property
     def roles(self) -> dict[str, str]:
-        """All files and folders by role, the pictures' folder among them."""
+        """All files and folders by role, including the pictures' folder."""
         return {**self.files, **self.optional, "images": self.pictures}
 
 
 def _one_of(known: Sequence[object], value: object) -> str | None:
-    """Return the expectation that a value fails; None where the value is known."""
+    """Return the text of the expected values, for an unknown value; None for a known value."""
     if value in known:
         return None
     return f"one of {', '.join(map(str, known))}" if known else "none: there is one only"
 
 
 def _expected_names(paths: Mapping[str, str]) -> str | None:
-    """Return the expectation that names of a detector fail; None where they are in place."""
+    """Return the text of the expected `detection_names`; None where a request may state them."""
     if "detections" not in paths:
         return "none without a path of `detections`"
     return "none beside a path of `detection_names`" if "detection_names" in paths else None

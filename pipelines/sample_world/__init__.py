@@ -1,4 +1,4 @@
-"""The sample world: small drawn data sets in their owners' formats, for demo, tests and benchmarks.
+"""The sample world: small generated data sets in the owners' formats, for demos, tests, benchmarks.
 
 Every picture is drawn by this package from a seed. None of it is real data.
 """

@@ -1,4 +1,4 @@
-"""Scenes and their pictures for any data set: laid out, with planted oddities, and encoded."""
+"""The scenes and pictures of a data set that draws its own, with planted oddities."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,24 +9,24 @@ from pipelines.sample_world.shapes import COLOURS, GREYS
 
 FRAMES = ((320, 240), (320, 214), (240, 320), (320, 320), (300, 225), (256, 320))  # w, h; pixels
 
-Oddity = str  # "", "empty", "crowd", "grey", "turned"; a data set may have more of its own
+Oddity = str  # "", "empty", "crowd", "grey", "turned"; a data set may define more
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shot:
-    """A picture of one data set only: its position there, from 0, its scene and its oddity."""
+    """A picture of one data set: its 0-based position in the data set, its scene and its oddity."""
 
     position: int
     scene: Scene
     oddity: Oddity
 
     def jpeg(self) -> bytes:
-        """Return the picture as a file."""
+        """Return the picture as the bytes of a JPEG file."""
         return picture_bytes(self.scene, self.oddity)
 
 
 def album_size(world: World) -> int:
-    """Return how many pictures of its own a data set has: three for every eight of COCO's."""
+    """Return the number of pictures that a data set draws: three for every eight of COCO's."""
     return world.pictures * 3 // 8
 
 
@@ -51,7 +51,7 @@ def album(
 
 
 def lay_out(key: str, oddity: Oddity, frames: Collection[tuple[int, int]] = FRAMES) -> Scene:
-    """Return the scene of a key: three to nine things, fewer where there is no room."""
+    """Return the scene of a key: three to nine things, or fewer where there is no room."""
     rng = generator("frame", key)
     width, height = tuple(frames)[rng.integers(len(frames))]
     return make_scene(
@@ -65,7 +65,7 @@ def lay_out(key: str, oddity: Oddity, frames: Collection[tuple[int, int]] = FRAM
 
 
 def picture_bytes(scene: Scene, oddity: Oddity = "") -> bytes:
-    """Return the picture of a scene as a JPEG file, of one channel or with an EXIF turn if odd."""
+    """Return the picture of a scene as JPEG; the oddity makes it grey or EXIF-turned."""
     image = draw(scene)
     if oddity == "grey":
         image = image.convert("L")

@@ -1,12 +1,12 @@
-"""The sample world in COCO's own layout: its 2014 and its 2017 edition of the same pictures.
+"""The sample world in COCO's own layout: the editions 2014 and 2017 of the same pictures.
 
     coco/annotations/instances_{train,val}{2014,2017}.json
     coco/{train,val}2017/000000000123.jpg
     coco/{train,val}2014/COCO_train2014_000000000123.jpg
 
 As in COCO, pictures and annotations keep their numbers from one edition to the other, val2017
-is part of val2014, and the rest of val2014 is in train2017. What is rare in COCO is planted at
-known places (`ODDITIES`, `CROWDED`), so that every world has it. Boxes and polygons are in the
+is part of val2014, and the rest of val2014 is in train2017. Rare cases of COCO are planted at
+fixed positions (`ODDITIES`, `CROWDED`), so that every world has them. Boxes and polygons are in the
 frame of the stored pixels, also where an EXIF tag asks for the picture to be turned.
 """
 
@@ -30,7 +30,7 @@ from schemas.mask import decode_counts
 ODDITIES = {4: "empty", 20: "empty", 5: "flat", 21: "flat", 8: "grey", 12: "turned"}
 CROWDED = (1, 7)
 
-_IDS = (1, 2, 4, 7, 11, 13, 16, 27, 31, 44, 52, 64, 72, 84, 90)  # with gaps, as COCO's
+_IDS = (1, 2, 4, 7, 11, 13, 16, 27, 31, 44, 52, 64, 72, 84, 90)  # with gaps, as in COCO
 CATEGORY_IDS = dict(zip(SHAPES, _IDS, strict=True))
 ROUND = ("circle", "oval", "half circle", "crescent")
 _ANGULAR = ("triangle", "square", "diamond", "pentagon", "hexagon")
@@ -50,7 +50,7 @@ class Picture:
         return f"{self.splits[year]}{year}"
 
     def file_name(self, year: int) -> str:
-        """Return the picture's name in that folder."""
+        """Return the picture's file name in the folder of an edition."""
         prefix = f"COCO_{self.folder(year)}_" if year == 2014 else ""
         return f"{prefix}{self.number:012d}.jpg"
 
@@ -73,7 +73,7 @@ def pictures(world: World) -> Iterator[Picture]:
 
 
 def annotations(picture: Picture) -> list[Record]:
-    """Return a picture's annotation records, the same in both editions: xywh boxes, pixels."""
+    """Return a picture's annotation records, the same in both editions; boxes are xywh, pixels."""
     records = things(picture)
     if picture.oddity == "flat":
         records.append(_flattened(records[-1]))
@@ -81,7 +81,7 @@ def annotations(picture: Picture) -> list[Record]:
 
 
 def things(picture: Picture) -> list[Record]:
-    """Return one annotation record for each thing, in the scene's order."""
+    """Return an annotation record for each thing, in the order of the scene."""
     scene = picture.scene
     return [_record(picture.number, scene, index) for index in range(len(scene.things))]
 
@@ -129,7 +129,7 @@ def image(picture: Picture, year: int) -> Record:
 
 
 def _record(number: int, scene: Scene, index: int) -> Record:
-    """Return one thing's annotation; a crowd gets a whole-number box and run lengths."""
+    """Return the annotation of a thing; a crowd gets a box of whole numbers, and run lengths."""
     thing, mask = scene.things[index], scene.mask(index)
     category = CATEGORY_IDS[thing.shape]
     segmentation: Any = [part.ravel().tolist() for part in thing.parts]
@@ -150,7 +150,7 @@ def _record(number: int, scene: Scene, index: int) -> Record:
 
 
 def _flattened(record: Record) -> Record:
-    """Return a further annotation, of height 0, at the top-left corner of another one's box."""
+    """Return a further annotation with a box of height 0 at the top-left corner of a given one."""
     x, y, *_ = record["bbox"]
     right = round(x + 1.03, 2)
     return record | {
@@ -162,7 +162,7 @@ def _flattened(record: Record) -> Record:
 
 
 def _write_picture(coco: Path, picture: Picture) -> None:
-    """Write the 2017 picture, and a link to it for 2014, or a copy where links fail."""
+    """Write the 2017 picture, and for 2014 a link to the file, or a copy where links fail."""
     paths = {year: coco / picture.folder(year) / picture.file_name(year) for year in picture.splits}
     for path in paths.values():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -175,5 +175,5 @@ def _write_picture(coco: Path, picture: Picture) -> None:
 
 
 def scattered(record: Record) -> int:
-    """Return a sort key that leaves records in no useful order, as the owner's files do."""
+    """Return a sort key that puts records in an arbitrary order, as in the owner's files."""
     return rank("order", record["id"])

@@ -1,12 +1,12 @@
-"""The boxes of an imagined detector in the sample world's pictures of RefCOCOg.
+"""The boxes of a simulated detector in the sample world's pictures of RefCOCOg.
 
     refcocog/detections.json      COCO's results: image_id, category_id, bbox xywh, score
 
-No detector has run: true boxes are shaken a little, some stand twice, some lie far off or
-hardly at all, and a few boxes mark nothing. Category ids are COCO's, as in the `instances.json`
-beside the file. Boxes are in the frame of the stored pixels.
+No detector has run: true boxes are moved a little, some occur twice, some are far off or have
+low scores, and a few boxes mark no object. Category ids are COCO's, as in the `instances.json`
+in the same folder. Boxes are in the frame of the stored pixels.
 
-Planted, counting pictures modulo 32: many boxes that mark nothing (`BUSY`), and no box (`BLIND`).
+Planted, at positions modulo 32: many boxes that mark no object (`BUSY`), and no box (`BLIND`).
 """
 
 from collections.abc import Iterator
@@ -21,8 +21,8 @@ from pipelines.sample_world.instances import Record
 from pipelines.sample_world.scene import Progress, World, generator
 
 BUSY, BLIND = (3, 4), (11, 15)
-NOISE, MUCH_NOISE = 2, 40  # boxes that mark nothing, in a picture and in a busy one
-SHAKEN, FAR_OFF = 0.06, 0.7  # of a box's sides
+NOISE, MUCH_NOISE = 2, 40  # boxes that mark no object, in a usual and in a busy picture
+SHAKEN, FAR_OFF = 0.06, 0.7  # share of a box's sides
 SURE, UNSURE = (0.45, 0.99), (0.05, 0.29)  # scores
 _IDS = tuple(CATEGORY_IDS.values())
 
@@ -75,7 +75,7 @@ def _detection(
     scores: tuple[float, float],
     rng: np.random.Generator,
 ) -> Record:
-    """Return the record of a box whose sides are shaken, within the picture."""
+    """Return the record of a box whose sides are moved at random, within the picture."""
     limits = np.array([picture.scene.width, picture.scene.height] * 2)
     sides = np.array([box[2] - box[0], box[3] - box[1]] * 2)
     x0, y0, x1, y1 = np.clip(np.array(box) + rng.uniform(-SHAKEN, SHAKEN, 4) * sides, 0, limits)

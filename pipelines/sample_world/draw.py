@@ -1,4 +1,4 @@
-"""Pictures of scenes: textured ground, then the things from back to front."""
+"""The drawing of scenes: a textured ground, then the things from back to front."""
 
 from io import BytesIO
 
@@ -51,7 +51,7 @@ def jpeg_bytes(image: Image.Image, *, quality: int = 88, orientation: int = 1) -
 
 
 def _ground(scene: Scene) -> NDArray[np.uint8]:
-    """Return the bare ground: (height, width, 3)."""
+    """Return the ground without things: an array of shape (height, width, 3)."""
     rng = generator("ground", scene.key)
     first, second, (across, down) = _GROUNDS[scene.ground]
     cells = (scene.height // down + 2, scene.width // across + 2)
@@ -64,7 +64,7 @@ def _ground(scene: Scene) -> NDArray[np.uint8]:
 
 
 def _paint(pen: ImageDraw.ImageDraw, thing: Thing) -> None:
-    """Fill a thing's parts with its colour, inside a thin darker edge."""
+    """Paint a thing's parts in its colour, inside a thin darker edge."""
     fill = COLOURS[thing.colour]
     edge = (int(fill[0] * 0.6), int(fill[1] * 0.6), int(fill[2] * 0.6))
     for part in thing.parts:

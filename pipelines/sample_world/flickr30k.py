@@ -24,15 +24,15 @@ from schemas.geometry import Box
 ODDITIES = {
     2: "empty", 4: "grey", 5: "unrelated", 8: "twice", 9: "unsaid", 11: "shared"
 }  # fmt: skip
-SPLITS = ("train", "train", "train", "val", "train", "train", "train", "test")  # in turn
+SPLITS = ("train", "train", "train", "val", "train", "train", "train", "test")  # used in turn
 UNRELATED = "I am very hungry , let me eat soup ."
 _CHAINS_PER_PICTURE = 20
-_ALL, _GROUND, _COLOURS, _UNSAID = 11, 12, 13, 14  # after the things' own
+_ALL, _GROUND, _COLOURS, _UNSAID = 11, 12, 13, 14  # follows the numbers of the things
 
 
 @dataclass(frozen=True, kw_only=True)
 class Boxes:
-    """An `object` of the XML file: its chains, and its box, or whether it is a scene."""
+    """An `object` of the XML file: its chains, and a box, or the mark of a scene."""
 
     chains: list[int]
     box: tuple[int, int, int, int] | None = None
@@ -62,12 +62,12 @@ def write_flickr30k(root: Path, world: World, on_progress: Progress | None = Non
 
 
 def number(shot: Shot) -> int:
-    """Return the id of a picture."""
+    """Return the id of a picture by its position."""
     return 1001 + 7 * shot.position
 
 
 def captions(shot: Shot) -> list[str]:
-    """Return the five captions, with chains in brackets."""
+    """Return the five captions of a picture, with chains in brackets."""
     words = Words(scene=shot.scene)
     count = len(shot.scene.things)
     ground = f"[/EN#{_chain(shot, _GROUND)}/scene {a(shot.scene.ground)} background]"
@@ -91,7 +91,7 @@ def captions(shot: Shot) -> list[str]:
 
 
 def _chain(shot: Shot, index: int) -> int:
-    """Return a chain's id; the "shared" picture has the chains of the first picture."""
+    """Return the id of a chain; the "shared" picture has the chain ids of the first picture."""
     position = 0 if shot.oddity == "shared" else shot.position
     return 1 + position * _CHAINS_PER_PICTURE + index
 

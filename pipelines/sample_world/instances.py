@@ -1,4 +1,4 @@
-"""COCO's instances file: its header, its image record, and a writer in bounded memory.
+"""COCO's instances file: its header, its image records, and a writer in bounded memory.
 
 Records are plain dictionaries with COCO's own keys. The JSON has no blanks, so a number takes
 as many bytes as in the owner's files.
@@ -14,14 +14,14 @@ import msgspec
 
 Record = dict[str, Any]
 
-HOST = "http://sample-world.invalid"  # a name that leads nowhere, by RFC 2606
+HOST = "http://sample-world.invalid"  # a host that never exists, by RFC 2606
 LICENSES = [{"url": "https://www.apache.org/licenses/LICENSE-2.0", "id": 1, "name": "Apache-2.0"}]
 _RECORDS_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Instances:
-    """The contents of one file; images and annotations are read once, in order."""
+    """The contents of one instances file; images and annotations are read once, in order."""
 
     year: int
     images: Iterable[Record]
@@ -30,7 +30,7 @@ class Instances:
 
 
 def image_record(number: int, name: str, folder: str, sides: tuple[int, int]) -> Record:
-    """Return the record of one picture; `sides` are its width and height in pixels."""
+    """Return the image record of a picture; `sides` are the width and height in pixels."""
     return {
         "license": 1,
         "file_name": name,

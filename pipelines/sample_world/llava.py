@@ -4,12 +4,12 @@
     llava/llava_v1_5_mix665k.json       `image` has its folder below the data root
     gqa/images/    ocr_vqa/images/    textvqa/train_images/      a picture or two of each
 
-All answers are true. Three kinds of conversation: questions in turn, a description, a conclusion;
-several about one picture bear the same `id`.
+All answers are true. Conversations are of three kinds: several questions, a description, a
+conclusion; conversations about one picture have the same `id`.
 
 Planted in the mix: records without a picture, one whose OCR-VQA picture is missing, one whose
-".jpg" there is a GIF, and one about the Visual Genome picture of no bytes. Of a picture with an
-EXIF turn nothing is said about sides.
+".jpg" is a GIF, and one about the empty file of Visual Genome. About a picture with an
+EXIF turn, no text mentions left, right, top or bottom.
 """
 
 from collections.abc import Callable, Iterator
@@ -57,7 +57,7 @@ def write_llava(root: Path, world: World, on_progress: Progress | None = None) -
 
 
 def record(stem: str, image: str | None, rounds: Rounds, *, last: bool = False) -> Record:
-    """Return a record; `<image>` stands first or last in the first question about a picture."""
+    """Return a record; `<image>` is first or last in the first question about a picture."""
     turns = [
         {"from": speaker, "value": text}
         for pair in rounds
@@ -71,7 +71,7 @@ def record(stem: str, image: str | None, rounds: Rounds, *, last: bool = False) 
 
 
 def conversations(scene: Scene, *, sides: bool = True) -> list[Rounds]:
-    """Return a conversation in several rounds, a description and, with two things, a conclusion."""
+    """Return a conversation of several rounds, a description and, with two things, a conclusion."""
     words = Words(scene=scene, sides=sides)
     dialogues = [_questions(words), [("Describe this picture in detail.", _described(words))]]
     singles = [k for k, thing in enumerate(scene.things) if not thing.crowd]
@@ -136,7 +136,7 @@ def _about_visual_genome(world: World) -> Iterator[Record]:
 
 
 def _others(root: Path, world: World) -> Iterator[Record]:
-    """Write one picture for each of the remaining folders, and yield a record about each."""
+    """Write one picture for each of the other folders, and yield a record about each picture."""
     for folder, name, kind in (
         ("gqa/images", "2001.jpg", "JPEG"),
         ("textvqa/train_images", "00f1a2.jpg", "JPEG"),

@@ -3,10 +3,10 @@
     llava_pretrain/blip_laion_cc_sbu_558k.json    llava_pretrain/images/00001/000010000.jpg
 
 The folder is the first five digits of the name. The shorter side of a picture has 336 pixels. A
-caption is true, in lower case and no full sentence. `<image>` stands first or last in the request.
+caption is true, in lower case and no full sentence. `<image>` is first or last in the request.
 
 Planted, by position in the album: an empty picture, a grayscale one, and one with an EXIF turn, of
-which no sides are told.
+which captions mention no sides.
 """
 
 from pathlib import Path
@@ -50,7 +50,7 @@ def write_llava_pretrain(root: Path, world: World, on_progress: Progress | None 
 
 
 def caption(shot: Shot) -> str:
-    """Return a short caption: the number of things, and one of them or a relation of two."""
+    """Return a short caption: the number of things, and one thing or the relation of two."""
     things = shot.scene.things
     words = Words(scene=shot.scene, sides=shot.oddity != "turned")
     if not things:

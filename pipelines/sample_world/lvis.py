@@ -34,7 +34,7 @@ NAMES = {
     "star": "star_(shape)",
     "triangle": "triangle_(shape)",
 }
-IDS = {shape: number for number, shape in enumerate(sorted(NAMES), start=1)}  # without gaps
+IDS = {shape: number for number, shape in enumerate(sorted(NAMES), start=1)}  # ids without gaps
 NEGATIVES = 4  # per image
 _RARE, _COMMON = 10, 100  # images, at most
 
@@ -60,7 +60,7 @@ def write_lvis(root: Path, world: World, on_progress: Progress | None = None) ->
 
 
 def categories(annotations: list[Record]) -> list[Record]:
-    """Return LVIS' category records, counted over annotations."""
+    """Return LVIS' category records, with the counts of images and annotations."""
     instances = Counter(record["category_id"] for record in annotations)
     pairs = {(record["category_id"], record["image_id"]) for record in annotations}
     pictures = Counter(category for category, _ in pairs)
@@ -98,7 +98,7 @@ def _image(picture: Picture) -> Record:
 
 
 def _annotations(picture: Picture, first: int) -> list[Record]:
-    """Return LVIS' records of the single things, with ids of its own."""
+    """Return LVIS' annotation records of the single things, with ids other than COCO's."""
     singles = [thing for thing in picture.scene.things if not thing.crowd]
     records = [record for record in coco.things(picture) if not record.pop("iscrowd")]
     return [

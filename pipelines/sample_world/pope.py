@@ -1,10 +1,10 @@
-"""The sample world in POPE's layout: whether a shape is in a picture, with the true answer.
+"""The sample world in POPE's layout: questions whether a shape is in a picture, truly answered.
 
     pope/coco_pope_{random,popular,adversarial}.json       JSON, a question per line
 
-Pictures are those of COCO's val2014 that show three shapes at least. Each split asks the same of
-what is there, three shapes a picture, and then of three that are not: any, those in most pictures,
-or those that are most often in pictures with the shapes asked about.
+Pictures are those of COCO's val2014 with at least three shapes. Every split has the same questions
+about three shapes of a picture, and questions about three absent shapes: any shapes, the shapes in
+most pictures, or the shapes most often in pictures with the three.
 """
 
 from collections import Counter
@@ -23,19 +23,19 @@ from pipelines.sample_world.shapes import SHAPES
 from pipelines.sample_world.words import a
 from schemas.ids import rank
 
-ASKED = 3  # shapes a picture that are there, and as many that are not
+ASKED = 3  # present shapes per picture, and as many absent ones
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """The numbers of pictures that show a shape, or two shapes together."""
+    """The number of pictures that show each shape, and each pair of shapes."""
 
     alone: Counter[str]
     together: Counter[tuple[str, str]]
 
     @staticmethod
     def of(shown: Iterable[Sequence[str]]) -> "Seen":
-        """Return the counts over pictures."""
+        """Return the counts of shapes and pairs over pictures."""
         alone: Counter[str] = Counter()
         together: Counter[tuple[str, str]] = Counter()
         for shapes in shown:
@@ -62,7 +62,7 @@ def write_pope(root: Path, world: World, on_progress: Progress | None = None) ->
 
 
 def shapes_in(picture: Picture) -> list[str]:
-    """Return the shapes that a picture shows, each once, crowds included."""
+    """Return the shapes that a picture shows, each once, including crowds."""
     return sorted({thing.shape for thing in picture.scene.things})
 
 
@@ -70,7 +70,7 @@ Absent = Callable[[Picture, Seen, Sequence[str]], list[str]]
 
 
 def _questions(picture: Picture, seen: Seen, absent: Absent, first: int) -> list[Record]:
-    """Return the questions about a picture, in no order that tells the answer."""
+    """Return the questions about a picture, in an order that does not reveal the answers."""
     there = _shuffled(picture, shapes_in(picture))[:ASKED]
     missing = absent(picture, seen, there)[:ASKED]
     asked = [(shape, "yes") for shape in there] + [(shape, "no") for shape in missing]

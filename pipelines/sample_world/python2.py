@@ -1,4 +1,4 @@
-"""Pickles of plain containers as Python 2 wrote them: protocol 0, text; writing only."""
+"""A writer of pickles of plain containers in the form of Python 2: protocol 0, which is text."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,8 +8,8 @@ PlainValue = int | str | Sequence["PlainValue"] | Mapping[str, "PlainValue"]
 def pickled(value: PlainValue) -> bytes:
     """Return a pickle of lists, dictionaries, whole numbers and text.
 
-    ASCII text becomes Python 2's `str`, other text its `unicode`. As there, every container and
-    text is noted under a number, and a text that comes again is fetched by that number.
+    ASCII text becomes Python 2's `str`, other text `unicode`. As in Python 2, every container and
+    text is noted under a number, and a repeated text is fetched by its number.
     """
     notes: dict[str, int] = {}
     parts: list[str] = []

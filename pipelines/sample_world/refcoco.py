@@ -2,15 +2,15 @@
 
     refcoco/refs(unc).p    refcoco+/refs(unc).p    refcocog/refs(umd).p    instances.json in each
 
-Pictures are those of COCO's train2014. Phrases are true of the thing and of no other thing in the
-picture. RefCOCO's may say where it lies, RefCOCO+'s never do, RefCOCOg's are longer and relate it
-to another thing. In testA all things are round, in testB none is. A `file_name` bears the number
-of the ref (RefCOCO, RefCOCO+) or of the annotation (RefCOCOg) and is no real file. `raw` is as
-typed, `sent` cleaned: without capitals and punctuation, or in RefCOCOg with that as words.
+Pictures are COCO's train2014. A phrase is true of one thing and of no other thing in the
+picture. RefCOCO's phrases may name a place, RefCOCO+'s never do, RefCOCOg's are longer and relate a
+thing to another. In testA all things are round, in testB no thing is. A `file_name` has the number
+of the ref (RefCOCO, RefCOCO+) or of the annotation (RefCOCOg) and is no real file. `raw` is the
+typed phrase, `sent` the cleaned one, without capitals and punctuation (in RefCOCOg kept as words).
 
-Planted: every fifth ref says the same twice, under two sentence ids; some RefCOCOg phrases hold
-a letter outside ASCII; crowds and flat boxes stand in `instances.json`, and no ref names them. Of
-a picture with an EXIF turn nothing is said about sides.
+Planted: every fifth ref has a phrase twice, under two sentence ids; some RefCOCOg phrases hold
+a letter outside ASCII; `instances.json` has crowds and flat boxes, and no ref is about them. About
+a picture with an EXIF turn, no phrase mentions left, right, top or bottom.
 """
 
 import re
@@ -27,7 +27,7 @@ from pipelines.sample_world.words import Words
 from schemas.ids import rank
 
 SENTENCES = 3  # per ref, at most
-REPEATING = 5  # one ref in so many says the same twice
+REPEATING = 5  # one ref in this number has a phrase twice
 _UNC = ("train", "train", "train", "val", "testA", "train", "train", "testB")
 _UMD = ("train", "train", "train", "val", "test", "train", "train", "test")
 _PUNCTUATION = re.compile(r"[^\w\s]")
@@ -39,23 +39,23 @@ class Edition:
 
     folder: str
     split_by: str
-    splits: tuple[str, ...]  # of the pictures in turn
-    phrases: Callable[[Words, int], list[str]]  # all that identify a thing
-    by_annotation: bool = False  # what the file name bears; and punctuation is kept as words
+    splits: tuple[str, ...]  # the splits of the pictures, in turn
+    phrases: Callable[[Words, int], list[str]]  # returns all phrases that identify a thing
+    by_annotation: bool = False  # RefCOCOg's file names and cleaning
 
 
 def write_refcoco(root: Path, world: World, on_progress: Progress | None = None) -> None:
-    """Write `root/refcoco`: phrases with words of place."""
+    """Write `root/refcoco`, whose phrases may name places."""
     _write(root, world, REFCOCO, on_progress)
 
 
 def write_refcoco_plus(root: Path, world: World, on_progress: Progress | None = None) -> None:
-    """Write `root/refcoco+`: phrases without words of place."""
+    """Write `root/refcoco+`, whose phrases name no places."""
     _write(root, world, REFCOCO_PLUS, on_progress)
 
 
 def write_refcocog(root: Path, world: World, on_progress: Progress | None = None) -> None:
-    """Write `root/refcocog`: phrases that relate one thing to another."""
+    """Write `root/refcocog`, whose phrases relate one thing to another."""
     _write(root, world, REFCOCOG, on_progress)
 
 
@@ -84,7 +84,7 @@ def _write(root: Path, world: World, edition: Edition, on_progress: Progress | N
 
 
 def _refs(picture: Picture, position: int, edition: Edition) -> list[Record]:
-    """Return the refs of one picture. Ref ids go up by ten a picture, sentence ids by fifty."""
+    """Return the refs of one picture; ids of refs grow by ten a picture, of sentences by fifty."""
     words = Words(scene=picture.scene, sides=picture.oddity != "turned")
     split = edition.splits[position % len(edition.splits)]
     refs: list[Record] = []
@@ -125,7 +125,7 @@ def _chosen(phrases: list[str], picture: Picture, index: int) -> list[str]:
 
 
 def _sentence(phrase: str, sent_id: int, edition: Edition) -> Record:
-    """Return a sentence's record: typed in one of several ways, and cleaned."""
+    """Return the record of a sentence, typed in one of several ways and cleaned."""
     if edition.by_annotation:
         raw = f"{phrase.capitalize()}." if sent_id % 2 else phrase
         sent = phrase.replace(",", " ,").lower()
@@ -146,7 +146,7 @@ def _without_places(words: Words, index: int) -> list[str]:
 
 
 def _relating(words: Words, index: int) -> list[str]:
-    """Return relations, and a description in more words, for every seventh thing with an à."""
+    """Return the relations of a thing, and a longer description; every seventh has an "à"."""
     ending = "in the picture, voilà" if index == 6 else "in the picture"
     coloured = [one for one in words.descriptions(index) if one.colour and not one.place]
     return words.related(index) + [f"the only {one} {ending}" for one in coloured[:1]]

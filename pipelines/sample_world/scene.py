@@ -1,7 +1,7 @@
-"""Scenes: objects with class, colour, size, outline and paint order.
+"""Scenes of the sample world: things with class, colour, size, outline and paint order.
 
-Everything follows from a key by hashing, so a scene is the same on every run and in every data
-set that shows it. Frame: origin at the top-left corner of the picture, x to the right, y
+A scene follows from a key by hashing, so it is the same on every run and in every data
+set. Frame: origin at the top-left corner of the picture, x to the right, y
 down, pixels.
 """
 
@@ -22,8 +22,8 @@ Size = Literal["small", "medium", "large"]
 Relation = Literal["in front of", "behind", "left of", "right of", "above", "below"]
 
 GROUNDS = ("sand", "grass", "stone", "wood", "cloth")
-SMALL_BELOW, LARGE_FROM = 32**2, 96**2  # COCO's limits of area, square pixels
-COVERED_AT_MOST = 0.25  # of the smaller box of any two
+SMALL_BELOW, LARGE_FROM = 32**2, 96**2  # COCO's limits of small and medium areas, square pixels
+COVERED_AT_MOST = 0.25  # share of the smaller of two boxes
 TRIES = 12
 RADII = (11, 100)  # pixels, in a picture whose shorter side is 240
 
@@ -38,10 +38,10 @@ class World:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Thing:
-    """One object, or one crowd of like objects that are annotated together.
+    """One object, or one crowd of similar objects that are annotated together.
 
-    `parts` are its polygons, each (N, 2) x, y in pixels with two decimals. They are the whole
-    outline, also where a later object covers it.
+    `parts` are the thing's polygons, each (N, 2): x, y in pixels with two decimals. They are
+    the whole outline, also where a later object covers the thing.
     """
 
     shape: str
@@ -56,7 +56,7 @@ class Thing:
 
     @property
     def size(self) -> Size:
-        """Small, medium or large by the area of the outline, with COCO's limits."""
+        """The size class of the outline by COCO's limits of area: "small", "medium" or "large"."""
         if self.area < SMALL_BELOW:
             return "small"
         return "medium" if self.area < LARGE_FROM else "large"
@@ -84,7 +84,7 @@ class Scene:
         return merged
 
     def relation(self, first: int, second: int) -> Relation:
-        """Return the relation of two things: by paint order where they overlap, else by side."""
+        """Return the relation of two things: by paint order if they overlap, else by side."""
         if self._overlap(first, second):
             return "in front of" if first > second else "behind"
         across, down = _centre(self.things[first].box) - _centre(self.things[second].box)
@@ -95,7 +95,7 @@ class Scene:
     def _overlap(self, first: int, second: int) -> bool:
         boxes = self.things[first].box, self.things[second].box
         if max(box[0] for box in boxes) > min(box[2] for box in boxes) + 1:
-            return False  # masks are of whole pixels, so a little wider than their outlines
+            return False  # masks have whole pixels, so they are a little wider than outlines
         if max(box[1] for box in boxes) > min(box[3] for box in boxes) + 1:
             return False
         return bool(rle.area(rle.merge([self.mask(first), self.mask(second)], intersect=True)) > 0)
@@ -118,10 +118,10 @@ def make_scene(
     """Lay out a scene.
 
     Args:
-        key: names the scene; the same key and arguments give the same scene.
+        key: the name of the scene; the same key and arguments give the same scene.
         width: the width of the picture, pixels.
-        height: likewise.
-        things: how many to place; a thing without room is left out.
+        height: the height of the picture, pixels.
+        things: the number of things to place; a thing without room is left out.
         colours: the colour names to choose from.
         crowd: whether the first of the things, at the back, is a crowd.
     """
@@ -149,7 +149,7 @@ def _flock(rng: np.random.Generator, unit: tuple[Outline, ...]) -> tuple[Outline
 def _place(
     rng: np.random.Generator, unit: tuple[Outline, ...], sides: tuple[int, int], taken: list[Box]
 ) -> tuple[Outline, ...]:
-    """Return unit parts scaled, turned and moved to where they cover little; empty without room."""
+    """Return unit parts scaled, turned and moved to a free place; empty without room."""
     for _ in range(TRIES):
         radius = np.exp(rng.uniform(np.log(RADII[0]), np.log(RADII[1]))) * min(sides) / 240
         parts = tuple(part * radius for part in turned(unit, rng.uniform(-15, 15)))
@@ -163,7 +163,7 @@ def _place(
 
 
 def _covers(first: Box, second: Box) -> bool:
-    """Return whether two boxes share too much of the smaller box."""
+    """Return whether two boxes overlap in too large a share of the smaller box."""
     across = min(first[2], second[2]) - max(first[0], second[0])
     down = min(first[3], second[3]) - max(first[1], second[1])
     smaller = min((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (first, second))

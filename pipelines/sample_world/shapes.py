@@ -35,7 +35,7 @@ def _star() -> Outline:
 
 
 def _crescent() -> Outline:
-    """Return a disc less another disc that covers its right part."""
+    """Return a crescent: a disc without the part that another disc covers on the right."""
     outer = _arc(50, 310, 28)
     centre = 0.55
     tip_x, tip_y = outer[0]
@@ -52,7 +52,7 @@ def _heart() -> Outline:
 
 _CIRCLE = _regular(36)
 _SQUARE = _points((-0.8, -0.8), (0.8, -0.8), (0.8, 0.8), (-0.8, 0.8))
-_STEM = 0.33  # half the width of a bar, in crosses and arrows
+_STEM = 0.33  # half the width of the bars of crosses and arrows
 _CROSS = _points(
     (-_STEM, -1), (_STEM, -1), (_STEM, -_STEM), (1, -_STEM), (1, _STEM), (_STEM, _STEM),
     (_STEM, 1), (-_STEM, 1), (-_STEM, _STEM), (-1, _STEM), (-1, -_STEM), (-_STEM, -_STEM),
@@ -96,11 +96,11 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "black": (22, 22, 24),
     "white": (246, 246, 244),
 }
-GREYS = ("black", "white")  # colours that a grayscale picture shows as they are called
+GREYS = ("black", "white")  # colours that keep their names in a grayscale picture
 
 
 def turned(parts: tuple[Outline, ...], degrees: float) -> tuple[Outline, ...]:
-    """Return the parts turned clockwise about the origin."""
+    """Return the parts turned clockwise around the origin."""
     cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     rotation = np.array([[cosine, sine], [-sine, cosine]])
     return tuple(part @ rotation for part in parts)

@@ -8,8 +8,8 @@ A category is a colour and a shape ("red circle"), and `file_name` begins with "
 have no id. Boxes are in the frame of the stored pixels.
 
 Planted by position (`ODDITIES`): a picture without boxes, a grayscale one, one with an
-EXIF turn, crowds, and two whose file is missing. The last category bears the first one's name; the
-fifth has another name in the list than in the JSON; some `cat_info` are a str, not a list.
+EXIF turn, crowds, and two without their file. The last category has the name of the first; the
+fifth has different names in the list and in the JSON; some `cat_info` are a str, not a list.
 """
 
 from pathlib import Path
@@ -27,8 +27,8 @@ ODDITIES = {
     2: "empty", 4: "grey", 5: "crowd", 6: "turned", 7: "missing", 9: "crowd", 16: "missing"
 }  # fmt: skip
 NAMES = [f"{colour} {shape}" for shape in SHAPES for colour in COLOURS]
-_RENAMED = 5  # the id that the list gives another name
-_LIST = "category_name_13204_v3det_2023_v1.txt"  # the owner's name, whatever the number of lines
+_RENAMED = 5  # the category with another name in the list
+_LIST = "category_name_13204_v3det_2023_v1.txt"  # the name of the owner's longer list
 
 
 def write_v3det(root: Path, world: World, on_progress: Progress | None = None) -> None:
@@ -61,18 +61,18 @@ def write_v3det(root: Path, world: World, on_progress: Progress | None = None) -
 
 
 def file_name(shot: Shot) -> str:
-    """Return a picture's path below `v3det`; its folder is that of the last thing's category."""
+    """Return a picture's path below `v3det`, in the folder of the last thing's category."""
     category = _category(shot.scene.things[-1]) if shot.scene.things else 1
     return f"images/n{category:08d}/{shot.position}_{shot.scene.width}_{number(shot):04d}.jpg"
 
 
 def number(shot: Shot) -> int:
-    """Return a picture's id."""
+    """Return the id of a picture by its position."""
     return 3 + 2 * shot.position
 
 
 def categories() -> list[Record]:
-    """Return V3Det's category records; the last one repeats a name."""
+    """Return V3Det's category records; the last record repeats the first name."""
     return [
         {
             "id": category,

@@ -7,9 +7,9 @@ Questions are token lists in which a list of numbers stands for objects, counted
 `_orig` strings count them from 1. Of four choices only the labelled one is true. Class names are
 written without blanks ("halfcircle"). Boxes have a detector's score as their fifth number.
 
-Planted: plain numbers in `_orig` that are no objects ("3 has 4 corners."), one object whose list of
-polygons is empty in every fifth picture, a grayscale picture, and one without any object, about
-which nothing is asked.
+Planted: numbers in `_orig` that are not objects ("3 has 4 corners."), one object whose list of
+polygons is empty in every fifth picture, a grayscale picture, and a picture without any object,
+about which there is no question.
 """
 
 import re
@@ -26,7 +26,7 @@ from pipelines.sample_world.shapes import COLOURS
 from pipelines.sample_world.words import Words, listed
 from schemas.ids import bucket, rank
 
-FRAMES = ((384, 208), (360, 200))  # a film's, width and height; pixels
+FRAMES = ((384, 208), (360, 200))  # width and height of films, pixels
 ODDITIES = {2: "empty", 4: "grey"}
 CORNERS = {"triangle": 3, "square": 4, "diamond": 4, "pentagon": 5, "hexagon": 6}
 OPPOSITE = {"left of": "right of", "above": "below", "in front of": "behind"}
@@ -44,7 +44,7 @@ Tokens = list[Token]
 
 @dataclass(frozen=True, kw_only=True)
 class Quiz:
-    """A question, and for answer and reason one true choice followed by three false ones."""
+    """A question with its choices of answers and reasons: a true one, then three false ones."""
 
     question: Tokens
     answers: list[Tokens]
@@ -71,7 +71,7 @@ def write_vcr(root: Path, world: World, on_progress: Progress | None = None) -> 
 
 
 def stem(shot: Shot) -> str:
-    """Return a picture's folder and name, without suffix."""
+    """Return the folder and name of a picture, without suffix."""
     start, second = f"00.{shot.position // 60:02d}", f"{shot.position % 60:02d}"
     movie = _movie(shot)
     kind = "lsmdc" if movie.startswith("1001") else "movieclips"
@@ -107,7 +107,7 @@ def _names(shot: Shot) -> list[str]:
 
 
 def quizzes(scene: Scene) -> Iterator[Quiz]:
-    """Yield the questions about a scene; numbers in lists are its things, from 0."""
+    """Yield the questions about a scene; numbers in lists are things of the scene, from 0."""
     if scene.things:
         yield _colour(scene)
         yield from _relation(scene)
@@ -129,7 +129,7 @@ def _colour(scene: Scene) -> Quiz:
 
 
 def _relation(scene: Scene) -> Iterator[Quiz]:
-    """Yield one question. Things apart may be left of and above each other, so neither is asked."""
+    """Yield a question about the relation of two things, whose false answers are never true."""
     relations = Words(scene=scene).relations
     for first, second in sorted(relations, key=lambda pair: rank("asked", scene.key, *pair))[:1]:
         lies = relations[first, second]
@@ -156,7 +156,7 @@ def _relation(scene: Scene) -> Iterator[Quiz]:
 
 
 def _corners(scene: Scene) -> Iterator[Quiz]:
-    """Yield one question about a shape with corners. Their number is no object."""
+    """Yield a question about a shape with corners, whose number is no object."""
     for index, thing in enumerate(scene.things):
         if number := CORNERS.get(thing.shape):
             counts = [str(number), str(number + 1), str(number + 2), str(number + 4)]
@@ -181,7 +181,7 @@ def _kind(scene: Scene) -> Quiz:
 
 
 def _line(shot: Shot, quiz: Quiz, split: str, numbers: tuple[int, int]) -> Record:
-    """Return a line; `numbers` are its index in the file and among the lines of its picture."""
+    """Return a line; `numbers` are its index in the file and among the lines of the picture."""
     index, number = numbers
     order = {
         name: sorted(range(4), key=lambda k: rank(name, shot.scene.key, number, k))
@@ -216,7 +216,7 @@ def _line(shot: Shot, quiz: Quiz, split: str, numbers: tuple[int, int]) -> Recor
 
 
 def as_typed(tokens: Tokens) -> str:
-    """Return tokens as one string, objects as numbers from 1: "1, 2 and 3"."""
+    """Return tokens as one string, with objects as numbers from 1: "1, 2 and 3"."""
     words = [word if isinstance(word, str) else _numbered(word) for word in tokens]
     return re.sub(r" (?=[.,?])", "", " ".join(words))
 

@@ -4,12 +4,12 @@
     visual_genome/VG_100K/4.jpg    visual_genome/VG_100K_2/1.jpg
 
 Boxes are whole pixels, x y w h from 0, "width" and "height" in regions and "w" and "h" elsewhere.
-Folder and name of a picture are those of its url. Every third picture is one of COCO's, and has
-its `coco_id`. Regions describe one thing, or two and how they lie; all phrases are true.
+The url of a picture ends with its folder and name. Every third picture is one of COCO's, and has
+a `coco_id`. Regions describe one thing, or the relation of two; all phrases are true.
 
 Planted by position (`ODDITIES`): a picture without anything, a grayscale one, a file of
-no bytes, one of another size than stated, one whose name is not its id. Planted by ids: phrases
-with white space at an end, with a line break inside, or said twice of the same box; a region that
+no bytes, one with a wrong stated size, one whose name is not its id. Planted by ids: phrases
+with white space at an end, with a line break inside, or twice for the same box; a region that
 begins left of the picture and one that ends a pixel below it; things without attributes;
 predicates in capitals.
 """
@@ -31,7 +31,7 @@ from schemas.ids import rank
 ODDITIES = {2: "empty", 4: "grey", 7: "no bytes", 10: "resized", 13: "renamed", 14: "crowd"}
 FILES = ("image_data", "region_descriptions", "objects", "attributes", "relationships")
 RELATIONS = 4  # per picture, at most
-LARGER = 2.0  # times the area, from which one thing is called larger than another
+LARGER = 2.0  # ratio of areas from which a thing is called larger than another
 _IDS_PER_PICTURE = 100
 
 
@@ -46,7 +46,7 @@ class Entry:
 
     @property
     def path(self) -> str:
-        """The picture's path: the second folder has the pictures with odd ids."""
+        """The path of the picture; pictures with odd ids are in the second folder."""
         name = self.image_id + 900_000 if self.oddity == "renamed" else self.image_id
         return f"VG_100K{'_2' if self.image_id % 2 else ''}/{name}.jpg"
 
@@ -112,7 +112,7 @@ def records_of(entry: Entry) -> dict[str, Record]:
 
 
 def _whole(box: Box) -> tuple[int, int, int, int]:
-    """Return the whole pixels that hold a box: x, y, width, height."""
+    """Return the whole pixels that contain a box: x, y, width, height."""
     x0, y0, x1, y1 = int(box[0]), int(box[1]), -int(-box[2] // 1), -int(-box[3] // 1)
     return x0, y0, x1 - x0, y1 - y0
 
@@ -140,7 +140,7 @@ def _attributes(entry: Entry, index: int, record: Record) -> Record:
 
 
 def _end(record: Record) -> Record:
-    """Return an object as relationships hold it: with one name."""
+    """Return an object in the form of relationships, with one name."""
     (name,) = record["names"]
     return {"name": name} | {key: value for key, value in record.items() if key != "names"}
 
@@ -196,7 +196,7 @@ def _region(entry: Entry, index: int, box: Box, phrase: str) -> Record:
 
 
 def _odd(region: Record, scene: Scene) -> Record:
-    """Return a region, odd in some pictures; a widened box still holds its things."""
+    """Return a region, changed in some pictures; a widened box still contains the things."""
     match region["region_id"] % 31:
         case 5:
             return region | {"phrase": region["phrase"] + "  "}

@@ -1,7 +1,7 @@
-"""True English about a scene, derived from its things and from nothing else.
+"""True English sentences and phrases about a scene, made from the scene's things only.
 
-A description holds of every thing that has the shape, colour, size and place it names. It
-identifies a thing where it holds of no other. Of a crowd only shape and colour are known: its
+A description is true of every thing with the named shape, colour, size and place. A description
+identifies a thing if it is true of no other thing. Of a crowd only shape and colour are known: its
 members may be of any size and anywhere.
 """
 
@@ -45,24 +45,24 @@ class Description:
 class Words:
     """The true phrases about a scene.
 
-    Where a picture is shown turned, `sides` is False: nothing is said of left, right, top, bottom.
+    `sides` is False for a picture that is shown turned: no phrase has left, right, top or bottom.
     """
 
     scene: Scene
     sides: bool = True
 
     def noun(self, index: int) -> str:
-        """Return a thing's colour and shape, or those of a crowd's members: "red circle"."""
+        """Return the colour and shape of a thing, or of a crowd's members: "red circle"."""
         thing = self.scene.things[index]
         return f"{thing.colour} {thing.shape}"
 
     def descriptions(self, index: int) -> list[Description]:
-        """Return the descriptions that identify a thing, shortest first; none for a crowd."""
+        """Return the descriptions that identify a thing, shortest first; empty for a crowd."""
         descriptions = [each for each in self._true_of(index) if self._only(each) == [index]]
         return sorted(descriptions, key=lambda each: len(str(each).split()))
 
     def related(self, index: int) -> list[str]:
-        """Return phrases that identify a thing by its relation to another one."""
+        """Return the phrases that identify a thing by its relation to another thing."""
         mine, phrases = self.scene.things[index], {}
         for second, thing in enumerate(self.scene.things):
             relation = self.relations.get((index, second))
@@ -75,7 +75,7 @@ class Words:
 
     @cached_property
     def relations(self) -> dict[tuple[int, int], Relation]:
-        """The relation of each single thing to each other single thing."""
+        """The relations between single things, by the indices of the two things."""
         singles = [k for k, thing in enumerate(self.scene.things) if not thing.crowd]
         relations = {pair: self.scene.relation(*pair) for pair in permutations(singles, 2)}
         depth = ("in front of", "behind")
@@ -103,7 +103,7 @@ class Words:
         ]
 
     def _may_lie(self, first: int, lies: Relation, second: int) -> bool:
-        """Return whether a relation may hold; with a crowd it always may."""
+        """Return whether a relation between two things may be true; with a crowd always True."""
         things = self.scene.things[first], self.scene.things[second]
         if first == second or any(thing.crowd for thing in things):
             return first != second
@@ -130,7 +130,7 @@ def _centre(box: Box) -> tuple[float, float]:
 
 
 def a(noun: str) -> str:
-    """Return a noun with its indefinite article."""
+    """Return a noun with the indefinite article, e.g. "an oval"."""
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
@@ -140,7 +140,7 @@ def plural(noun: str) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number in words and its noun: "two circles"."""
+    """Return a number in words with a noun: "two circles"."""
     return f"{NUMBERS[number]} {noun if number == 1 else plural(noun)}"
 
 

@@ -1,6 +1,6 @@
 """The whole sample world under one data root, each data set in its owner's layout.
 
-A data set is one sibling module with a writer, plus its lines in `SOURCES` and `WRITERS`.
+Each data set has a module with a writer in this package, and lines in `SOURCES` and `WRITERS`.
 """
 
 from collections.abc import Mapping
@@ -24,8 +24,8 @@ Size = Literal["small", "medium", "large"]
 
 PICTURES: dict[Size, int] = {"small": 64, "medium": 1_000, "large": 10_000}
 
-# The sources that the world holds, each with what its category names are called: coco and lvis have
-# other categories than their owners' files. None: as the source itself calls them.
+# The sources in the world, each with the name of its set of category names: coco and lvis have
+# other categories than their owners' files. None: the source's own name.
 SOURCES: Mapping[str, str | None] = {
     "coco": "Shapes-15",
     "flickr30k": None,
@@ -61,17 +61,17 @@ WRITERS = (
 def write_world(
     root: Path, size: Size = "small", *, seed: int = 0, on_progress: Progress | None = None
 ) -> None:
-    """Draw the sample world and write it under a data root.
+    """Draw the sample world and write its files below a data root.
 
     The same size and seed give the same bytes on every run. A larger world holds the pictures
     of a smaller one, unchanged.
 
     Args:
-        root: the folder to write into; made where it is missing.
-        size: how many pictures COCO has: 64, 1,000 or 10,000. LVIS, RefCOCO, LLaVA and POPE are
-            about them too; each other data set has three of its own for every eight of COCO's.
-        seed: another seed draws another world.
-        on_progress: called as (done, total) after each picture, by one data set after another.
+        root: the folder to write into, which is made if it is missing.
+        size: the number of COCO's pictures: 64, 1,000 or 10,000. LVIS, RefCOCO, LLaVA and POPE are
+            about them too; other data sets have three pictures for every eight of COCO's.
+        seed: the seed of the world; another seed gives another world.
+        on_progress: called with (done, total) after each picture, for one data set after another.
     """
     world = World(seed=seed, pictures=PICTURES[size])
     for write in WRITERS:

@@ -1,4 +1,4 @@
-"""The category names that a file in COCO's layout declares, and those of COCO itself."""
+"""The category names that a file in COCO's layout declares, and COCO's own category names."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,14 +34,14 @@ COCO_CATEGORIES: Mapping[int, str] = dict(zip(_COCO_IDS, COCO_NAMES, strict=True
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Categories:
-    """Names by category id, in the order of the ids; and the items and ids that cannot be used."""
+    """The names of a file's categories by id, in order of ids, and the unusable items and ids."""
 
     names: dict[ItemId, str]  # the owner's spelling
     unusable: dict[ItemId, Rejected]
     refused: list[Refused]
 
     def name_of(self, category_id: ItemId) -> str:
-        """Return a category's name, or raise `Rejected` saying why it has none."""
+        """Return a category's name, or raise `Rejected` with the reason why it has no name."""
         name = self.names.get(category_id) or self.names.get(category_id := as_number(category_id))
         if name is not None:
             return name
@@ -56,8 +56,8 @@ class Categories:
 def read_categories(items: Sequence[Raw]) -> Categories:
     """Return the categories of a file.
 
-    An id that is declared again with the same name is a duplicate; with another name, neither
-    can be trusted, and nor can the annotations that use it.
+    An id that is declared again with the same name is a duplicate. With another name, neither
+    name can be trusted, so annotations that use the id are rejected.
     """
     declared: dict[ItemId, set[str]] = {}
     refused: list[Refused] = []

@@ -1,10 +1,10 @@
-"""Boxes that a detector drew, in the format of COCO's results, and the names of its categories.
+"""The boxes of a detector in the format of COCO's results, and the names of their categories.
 
     [{"image_id": 33471, "category_id": 6, "bbox": [x, y, width, height], "score": 0.98}, ...]
 
-Boxes are in pixels of the stored picture. Category ids are numbers; their names stand in a file of
-their own: one name per line, line n for category n, or JSON with `categories`, as COCO and LVIS
-have it.
+Boxes are in pixels of the stored picture. Category ids are numbers; their names are in a separate
+file: one name per line, line n for category n, or JSON with `categories`, as in COCO's and LVIS'
+files.
 Format: https://cocodataset.org/#format-results
 """
 
@@ -24,10 +24,10 @@ from schemas.rejection import Kind, Reason, Rejected
 from schemas.source import Entry, SourceRegion, SplitInput, Store
 
 _LVIS_NAMES = 1_203  # categories of LVIS v1
-_MIN_SCORE = 0.3  # a score must exceed it
-_MIN_SIDE = 0.02  # of the picture's width and height, which a box must exceed
-MAX_BOXES = 100  # boxes of one picture
-_MAX_UNSURE_BOXES = 10  # boxes taken where none exceeds the floors
+_MIN_SCORE = 0.3  # scores must exceed this value
+_MIN_SIDE = 0.02  # share of the picture's width and height that a box must exceed
+MAX_BOXES = 100  # the largest number of boxes of one picture
+_MAX_UNSURE_BOXES = 10  # the number of boxes taken where none passes
 
 Names = Mapping[int, str]
 
@@ -59,7 +59,7 @@ _NAMES_FILE = msgspec.json.Decoder(_NamesFile)
 
 
 def detection_files(root: str, request: SourceRequest) -> dict[str, str]:
-    """Return the files of a source's detections by role; none where the request names none.
+    """Return the files of a source's detections by role; empty where the request names no file.
 
     Raises:
         UsageError: the request does not name the categories of the detections.
@@ -82,10 +82,10 @@ def detection_files(root: str, request: SourceRequest) -> dict[str, str]:
 
 
 def read_detections(split: SplitInput, store: Store) -> tuple[list[Raw], Names]:
-    """Return a split's detections, undecoded, and the names of their categories.
+    """Return a split's detections, still undecoded, and the names of their categories.
 
     Raises:
-        InputFileError: a file cannot be used, or one does not belong to the other.
+        InputFileError: a file cannot be used, or a detection's category has no name.
     """
     path = split.files["detections"]
     content = store.read(path)
@@ -108,10 +108,10 @@ def read_detections(split: SplitInput, store: Store) -> tuple[list[Raw], Names]:
 
 
 def image_number(raw: Raw) -> int:
-    """Return the COCO number of the picture in which a detection lies.
+    """Return the COCO number of a detection's picture.
 
     Raises:
-        msgspec.DecodeError: the detection names none.
+        msgspec.DecodeError: the detection has no image id.
     """
     return _LINK.decode(raw).image_id
 
@@ -119,7 +119,7 @@ def image_number(raw: Raw) -> int:
 def distinct_detections(
     split: SplitInput, image_id: str, raws: Sequence[Raw], names: Names
 ) -> Generator[Entry, None, list[SourceRegion]]:
-    """Yield the detections of an image that are malformed or repeat others; return the rest."""
+    """Yield rejections of an image's malformed or repeated detections; return the others."""
     regions: dict[str, SourceRegion] = {}
     for raw in raws:
         try:
@@ -133,15 +133,15 @@ def distinct_detections(
 
 
 def surest(regions: Sequence[SourceRegion]) -> list[SourceRegion]:
-    """Return detections by descending score, those of one score by their ids."""
+    """Return detections in order of descending score, and of their ids where scores are equal."""
     return sorted(regions, key=lambda region: (-(region.score or 0), region.region_id))
 
 
 def best_detections(regions: Sequence[SourceRegion], width: int, height: int) -> list[SourceRegion]:
-    """Return the boxes that are taken of one image, the surest first.
+    """Return the boxes to use of one image, in order of descending score.
 
     Args:
-        regions: all of the image; each with a score.
+        regions: all regions of the image, each with a score.
         width: the width of the image, pixels.
         height: the height of the image, pixels.
     """
@@ -151,10 +151,10 @@ def best_detections(regions: Sequence[SourceRegion], width: int, height: int) ->
 
 
 def _region(raw: Raw, names: Names) -> SourceRegion:
-    """Return a detection as a region; its id is made of its category, box and score.
+    """Return a detection as a region whose id is made of the category, box and score.
 
     Raises:
-        Rejected: `malformed`.
+        Rejected: the detection is malformed (`malformed`).
     """
     try:
         detection = decode_json(_DETECTION, raw)
@@ -180,7 +180,7 @@ def _category(raw: Raw) -> int | None:
     try:
         return _CATEGORY.decode(raw).category_id
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return None  # the item is refused where it is decoded as a whole
+        return None  # decoding the whole item will refuse it
 
 
 def _read_names(split: SplitInput, store: Store) -> tuple[Names, str]:
@@ -217,7 +217,7 @@ def _listed_categories(content: bytes, path: str) -> Names:
 
 def _lines(content: bytes, path: str) -> Names:
     try:
-        lines = content.decode("utf-8-sig").rstrip().split("\n")  # nothing else parts names
+        lines = content.decode("utf-8-sig").rstrip().split("\n")  # the only separator of names
     except UnicodeDecodeError as error:
         raise InputFileError(
             f"{path}: {error}. Expected a name per line; save it as UTF-8."

@@ -1,4 +1,4 @@
-"""From a file in COCO's layout to entries; for COCO itself and every owner who uses its layout.
+"""The parser of files in COCO's layout, for COCO itself and other data sets in that layout.
 
 The flow:
 1. decode the file to undecoded items, index images and categories, group annotations by image;
@@ -55,11 +55,11 @@ def parse_coco_layout(
     """Yield the entries of one file in COCO's layout.
 
     Args:
-        split: with the file under the split's name.
-        store: to read it from.
+        split: the split, with the path of the file under the split's name.
+        store: the store to read the file from.
         name_labels: returns the name of a set of category names, e.g. `COCO-80`.
         images: decodes an item of `images`.
-        list_pictures: returns the sizes in bytes of the pictures, by name below their folder.
+        list_pictures: returns the sizes in bytes of the pictures, by path below their folder.
 
     Raises:
         InputFileError: the file as a whole cannot be used.
@@ -121,7 +121,7 @@ def usable_images(
     images: Mapping[ItemId, CocoImage],
     sizes: Mapping[str, int],
 ) -> tuple[dict[ItemId, ImageInfo], list[Refused]]:
-    """Return the images that have their picture, by id; and the others, each with its fault."""
+    """Return the images whose picture exists, by id, and the faults of all other images."""
     refused: list[Refused] = []
     licences, _ = coco_json.index_items(file.licenses, coco_json.LICENCE, "licenses")
     usable: dict[ItemId, ImageInfo] = {}
@@ -170,7 +170,7 @@ def without_image(
 def read_regions(
     split: SplitInput, annotations: Sequence[Undecoded], categories: Categories
 ) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
-    """Yield the rejected annotations of one image, and return its regions."""
+    """Yield rejections of the annotations of one image, and return the image's regions."""
     regions = []
     for item in annotations:
         try:

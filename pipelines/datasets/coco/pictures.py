@@ -1,8 +1,8 @@
-"""COCO's pictures, which other data sets annotate too: their folders, names and paper.
+"""COCO's pictures, which other data sets also annotate: their folders, names and paper.
 
     coco/train2014/COCO_train2014_000000460986.jpg    coco/train2017/000000460986.jpg
 
-The releases of 2014 and 2017 hold the same pictures in other splits, so the number alone identifies
+The releases of 2014 and 2017 divide the same pictures differently, so the number alone identifies
 a picture.
 """
 
@@ -24,9 +24,9 @@ def list_pictures(
     """Return the sizes in bytes of COCO's pictures, by folder and name: `val2017/000000000139.jpg`.
 
     Args:
-        split: its folder of pictures holds COCO's folders.
-        store: to list the folders in.
-        folders: names of the folders; some may be missing.
+        split: the split, whose folder of pictures holds COCO's folders.
+        store: the store to list the folders in.
+        folders: the names of the folders; some folders may be missing.
 
     Raises:
         InputFileError: none of the folders can be listed.
@@ -36,7 +36,7 @@ def list_pictures(
     for folder in folders:
         try:
             sizes = store.sizes(f"{split.pictures}/{folder}")
-        except InputFileError as error:  # few have all four
+        except InputFileError as error:  # few users have all four folders
             problems.append(str(error))
             continue
         listing.update((f"{folder}/{name}", size) for name, size in sizes.items())
@@ -49,7 +49,7 @@ def list_pictures(
 
 
 def find_picture(number: int, listing: Mapping[str, int]) -> str:
-    """Return the name of a picture in the listing; where it is missing, the name it should have."""
+    """Return the name of a picture in the listing; where it is missing, the expected name."""
     names = list(_names(number))
     return next((name for name in names if name in listing), names[0])
 

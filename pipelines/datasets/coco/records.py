@@ -1,11 +1,11 @@
-"""COCO's annotation layout, item by item, so that one bad item spoils only itself.
+"""The items of a file in COCO's layout, decoded so that a bad item affects no other item.
 
     {"images": [{"id": 9, "file_name": "000000000009.jpg", "width": 640, "height": 480, ...}],
      "annotations": [{"id": 1, "image_id": 9, "category_id": 51, "iscrowd": 0,
                       "bbox": [x, y, width, height], "segmentation": [[x0, y0, ...]]}],
      "categories": [{"id": 51, "name": "bowl", ...}], "licenses": [...]}
 
-Annotations are decoded all at once, which is fast; but where one of them is malformed or bears the
+Annotations are decoded all at once, which is fast; but where one of them is malformed or has the
 id of another, the file is decoded to slices of its own bytes, and each slice by itself. A
 segmentation stays a slice in any case until its region is screened.
 """
@@ -25,7 +25,7 @@ from schemas.source import SplitInput
 
 
 class _Identified(msgspec.Struct):
-    """An item with an id; `7` and `"7"` are one id, for both are written alike in a build."""
+    """An item with an id; `7` and `"7"` are the same id, because both read the same in a build."""
 
     id: ItemId
 
@@ -58,7 +58,7 @@ class CocoLink(_Identified):
 
 
 class _NumberLink(msgspec.Struct, gc=False):
-    """The ids of an annotation and its image as numbers, the usual case; much faster to read."""
+    """The ids of an annotation and its image as numbers: the usual case, decoded much faster."""
 
     id: int
     image_id: int
@@ -82,7 +82,7 @@ _Annotation = TypeVar("_Annotation")
 
 
 class CocoFile(msgspec.Struct, Generic[_Annotation]):
-    """A whole file; its annotations are all decoded, or none is."""
+    """A whole file, in which either all annotations are decoded or none."""
 
     images: list[Raw]
     annotations: list[_Annotation]
@@ -114,7 +114,7 @@ LICENCE = msgspec.json.Decoder(_CocoLicence)
 
 
 def decode_file(content: bytes, path: str) -> CocoFile[CocoAnnotation] | CocoFile[Raw]:
-    """Return the file's items.
+    """Return the items of a file in COCO's layout.
 
     Raises:
         InputFileError: the content is no JSON, or lacks COCO's lists; the message names the place.
@@ -130,7 +130,7 @@ def decode_file(content: bytes, path: str) -> CocoFile[CocoAnnotation] | CocoFil
 
 
 def _decode_sound(content: bytes) -> CocoFile[CocoAnnotation] | None:
-    """Return the file if all its annotations are well formed, their ids numbers and unique."""
+    """Return the file if all annotations are well formed and their ids are unique numbers."""
     try:
         file = _SOUND_FILE.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -147,9 +147,9 @@ _Item = TypeVar("_Item", CocoImage, _CocoLicence)
 def index_items(
     items: Sequence[Raw], decoder: msgspec.json.Decoder[_Item], name: str
 ) -> tuple[dict[ItemId, _Item], list[Refused]]:
-    """Return items by id, and those refused.
+    """Return items by id, and the refused items.
 
-    Of items that share an id and differ, the one whose text sorts first is taken, so that the
+    Of different items with the same id, the item whose text sorts first is taken, so that the
     choice does not depend on the order in the file.
     """
     taken: dict[ItemId, tuple[Raw, _Item]] = {}
@@ -191,7 +191,7 @@ def group_annotations(
 def _linked(
     items: Sequence[Undecoded], split: SplitInput, refused: list[Refused]
 ) -> Iterator[tuple[ItemId, Undecoded]]:
-    """Yield annotations with the ids of their images; the leading part refuses others."""
+    """Yield annotations with the ids of their images; the leading part refuses all others."""
     for position, item in enumerate(items):
         if not isinstance(item, Raw):
             yield item.image_id, item
@@ -209,7 +209,7 @@ def id_of(item: Undecoded) -> str:
 
 
 def link_of(raw: Raw) -> CocoLink | _NumberLink:
-    """Return the ids of an undecoded annotation; one without them raises `DecodeError`."""
+    """Return the ids of an undecoded annotation; an annotation without ids raises `DecodeError`."""
     try:
         return _NUMBER_LINK.decode(raw)
     except msgspec.ValidationError:
@@ -230,9 +230,9 @@ def _duplicate(name: str, item_id: ItemId | None) -> Rejected:
 def _drop_repeated(
     groups: dict[ItemId, list[Undecoded]], items: Sequence[Undecoded]
 ) -> Iterator[Refused]:
-    """Leave one annotation of each id, and yield the others as refused.
+    """Keep one annotation of each id, and yield the others as refused.
 
-    Only a file that was not decoded at once can repeat an id.
+    An id can repeat only in a file whose annotations were decoded one by one.
     """
     slices = [item for item in items if isinstance(item, Raw)]
     numbers = Counter(map(_id_of, slices))

@@ -1,4 +1,4 @@
-"""COCO detection, 2014 and 2017, as its owners ship it; and any file in the same layout.
+"""COCO detection, 2014 and 2017, in its owners' files, or any other file in the same layout.
 
     {"id": 22328, "image_id": 37777, "category_id": 64, "iscrowd": 0, "area": 88.52,
      "bbox": [102.49, 118.47, 7.9, 17.31],          x, y, width, height; pixels, 0-based
@@ -26,9 +26,9 @@ _PAPERS = (COCO_PAPER,)
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
-    """Return where COCO's splits lie, or the user's own file; roles are `train`, `val`, `images`.
+    """Return the locations of COCO's splits or the user's file; roles: `train`, `val`, `images`.
 
-    The folder that a user names as `images` holds the pictures of every split that is read.
+    A folder that the user gives as `images` must hold the pictures of all splits that are read.
     """
     if request.annotations is not None:
         return [_own_file(request, request.annotations)]
@@ -47,7 +47,7 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
-    """Yield the entries of one split."""
+    """Yield the entries of one split of COCO, or of the user's file."""
     return parse_coco_layout(split, store, _name_labels)
 
 

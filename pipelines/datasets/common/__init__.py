@@ -1,1 +1,1 @@
-"""Parsing that several data sets share."""
+"""Parsing code that several data sets share."""

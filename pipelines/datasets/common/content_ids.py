@@ -1,4 +1,4 @@
-"""Ids for items whose owner gives them none: a digest of their content, whatever their order.
+"""Ids for items that have none in the owner's files: a digest of the item's content.
 
 content_id("17", b"[1,2]")  ->  "17.36d10fd7356b55ce"        (a name and 16 hexadecimal digits)
 """
@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 
 def content_id(name: str, *parts: bytes) -> str:
-    """Return an id that begins with a name and ends with a digest of the parts."""
+    """Return an id made of a name and a digest of the parts."""
     digest = blake2b(digest_size=8)
     for part in parts:
         digest.update(b"%d:" % len(part) + part)

@@ -1,4 +1,4 @@
-"""Entries of every source: rejections in one form, images checked against a listing and limited."""
+"""Entries that all sources make: rejections, and images checked against a listing and limited."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
@@ -10,19 +10,19 @@ from schemas.sample import ImageInfo
 from schemas.source import Entry, SplitInput
 
 _MAX_IMAGE_BYTES = 256 * 1024 * 1024
-_MAX_SIDE = 65_500  # pixels; the largest a JPEG can have
+_MAX_SIDE = 65_500  # pixels; the longest side of a JPEG
 
-Refused = tuple[str, Rejected]  # an item's id, or its position like "images[3]", and why
+Refused = tuple[str, Rejected]  # id or position ("images[3]"), and reason
 _Key = TypeVar("_Key")
 
 
 def rejections(split: SplitInput, kind: Kind, refused: Iterable[Refused]) -> Iterator[Entry]:
-    """Return items that the read stage refuses, as entries."""
+    """Return the rejections of items that the read stage refuses."""
     return (rejection(split, kind, *refusal) for refusal in refused)
 
 
 def rejection(split: SplitInput, kind: Kind, item_id: str, cause: Rejected) -> Rejection:
-    """Return an item that the read stage refuses, as an entry."""
+    """Return the rejection of an item that the read stage refuses."""
     return Rejection(
         source=split.source,
         split=split.split,
@@ -52,14 +52,14 @@ def image_info(
     listing: Mapping[str, int],
     licence: str,
 ) -> ImageInfo:
-    """Return an image that can be used, as far as its folder's listing tells.
+    """Return an image that is usable according to its annotation and its folder's listing.
 
     Args:
         split: the split of the image.
-        image_id: unique in the split.
-        file_name: the owner's, below the split's folder of images.
-        size: width and height as annotated, pixels; None where the owner does not state it.
-        listing: sizes in bytes of the files in that folder.
+        image_id: the id of the image, unique in the split.
+        file_name: the owner's name of the file, a path below the split's folder of images.
+        size: the annotated width and height, pixels; None where the owner states no size.
+        listing: the sizes in bytes of the files in that folder.
         licence: the licence of the image and its annotations.
 
     Raises:

@@ -17,21 +17,21 @@ from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
 class ItemsByImage:
     """The items of some images, by COCO's number."""
 
-    numbers: dict[int, int] = field(default_factory=dict)  # of items of an image
-    raws: dict[int, list[Raw]] = field(default_factory=dict)  # of images that the part owns
-    refused: list[Refused] = field(default_factory=list)  # items that name no image
+    numbers: dict[int, int] = field(default_factory=dict)  # the number of items of each image
+    raws: dict[int, list[Raw]] = field(default_factory=dict)  # items of images that the part owns
+    refused: list[Refused] = field(default_factory=list)  # items without an image
 
 
 def group_by_image(
     items: Sequence[Raw], wanted: Mapping[int, bool], name: str, image_of: Callable[[Raw], ItemId]
 ) -> ItemsByImage:
-    """Return the items of wanted images; items of other images are passed over.
+    """Return the items of wanted images, grouped by image; items of other images are ignored.
 
     Args:
-        items: undecoded.
-        wanted: COCO's numbers of images, each with whether the part owns it.
-        name: the name of the list, which with its position stands for an item that names no image.
-        image_of: returns the number of the image of an item.
+        items: the undecoded items.
+        wanted: COCO's number of each wanted image, with True if the part owns the image.
+        name: the name of the list, which with a position identifies an item without an image.
+        image_of: returns the number of an item's image.
     """
     grouped = ItemsByImage()
     for position, raw in enumerate(items):

@@ -1,10 +1,10 @@
-"""JSON as Python's own `json` module writes it, which is not always JSON.
+"""The decoding of JSON from Python's `json` module, which may write invalid JSON.
 
 That module writes NaN as a bare word, and half a surrogate pair as an escape:
 
     {"bbox": [NaN, 1, 2, 3], "name": "\\ud83d"}
 
-They are read as null and as a replacement character, and checked like any other value.
+NaN is read as null and half a pair as a replacement character, then checked like other values.
 """
 
 import re
@@ -20,10 +20,10 @@ _SURROGATE = re.compile(rb"(\\\\|%b%b)|%b|%b" % (_HIGH, _LOW, _HIGH, _LOW))
 
 
 def decode_json(decoder: msgspec.json.Decoder[_T], content: bytes | msgspec.Raw) -> _T:
-    """Return the content decoded, NaN and lone surrogates replaced.
+    """Return the decoded content, with NaN and lone surrogates replaced.
 
     Raises:
-        msgspec.DecodeError: the content is no JSON even so, or (a subclass) of another type.
+        msgspec.DecodeError: the content is still no JSON, or (as a subclass) of another type.
     """
     try:
         return decoder.decode(content)

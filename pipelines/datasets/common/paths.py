@@ -1,4 +1,4 @@
-"""File names in an owner's file: foreign data, so each is checked to stay below its folder."""
+"""The check of file names in an owner's file: each name must stay below its folder."""
 
 import re
 from pathlib import PurePosixPath, PureWindowsPath
@@ -10,7 +10,7 @@ _UNSAFE_CHARACTER = re.compile(r"[\x00-\x1f\\]|://")
 
 
 def check_file_name(name: str) -> str:
-    """Return the name, a relative path with forward slashes.
+    """Return the name if it is a safe relative path with forward slashes.
 
     Raises:
         Rejected: the name is empty, absolute, a URL, or leads out of its folder.

@@ -1,7 +1,7 @@
-"""Names of pictures that several data sets know, so that the same picture is recognised in each.
+"""Names of pictures across data sets, by which the same picture is recognised in each.
 
-    coco/139                    COCO's number, in every release the same
-    visual_genome/2412112       Visual Genome's id; GQA's pictures are of the same ids
+    coco/139                    COCO's number, the same in every release
+    visual_genome/2412112       Visual Genome's id, which GQA uses too
     visual_genome/2370463.jpg   the file of Visual Genome; its number need not be the id
     flickr/1000092795           the id of a photo on Flickr
 
@@ -31,19 +31,19 @@ def flickr_name(photo: int | str) -> str:
 
 
 def coco_file_name(path: str) -> str | None:
-    """Return the name of the picture in a file that is called as COCO calls its own, else None.
+    """Return the name of a COCO picture from its file name; None for other file names.
 
     `val2014/COCO_val2014_000000000139.jpg` and `000000000139.jpg` are `coco/139`; the file
-    `139.jpg` may be anybody's.
+    `139.jpg` may be any data set's.
     """
     match = _COCO_FILE.fullmatch(path.rpartition("/")[2])
     return coco_name(int(match[1])) if match else None
 
 
 def coco_picture(image: ImageInfo) -> str | None:
-    """Return COCO's name of a picture by its file, for data sets of COCO's pictures."""
+    """Return COCO's name of an image's picture, for data sets of COCO's pictures."""
     return coco_file_name(image.file_name or "")
 
 
 def unshared_picture(image: ImageInfo) -> None:
-    """Return None, for data sets whose pictures no other data set holds under a known name."""
+    """Return None: the name of a picture in data sets that share no pictures with others."""

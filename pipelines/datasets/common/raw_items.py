@@ -1,6 +1,6 @@
-"""Items of a JSON file that are still undecoded, so that one bad item spoils only itself.
+"""Undecoded items of a JSON file, which are decoded one by one so that a bad item stays alone.
 
-    [{"id": 7, ...}, {"id": "8", ...}, ...]        a list is cut into the slices of its items first
+    [{"id": 7, ...}, {"id": "8", ...}, ...]        a list is first cut into slices, one per item
 
 Ids are numbers, or texts that may be written as numbers.
 """
@@ -18,10 +18,10 @@ _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,99}")
 
 
 def as_number(item_id: ItemId) -> ItemId:
-    """Return an id in the one form in which ids are compared: `7` and `"7"` are both 7."""
+    """Return an id in the form in which ids are compared: `7` and `"7"` are both 7."""
     return int(item_id) if type(item_id) is str and _NUMBER.fullmatch(item_id) else item_id
 
 
 def malformed(error: Exception) -> Rejected:
-    """Return the refusal of an item that does not decode; the decoder says what it expected."""
+    """Return the refusal of an item that does not decode, with the decoder's message as detail."""
     return Rejected(Reason.MALFORMED, str(error))

@@ -1,4 +1,4 @@
-"""The boxes of one picture of Flickr30k Entities: an XML file much like Pascal VOC's.
+"""The boxes of one picture of Flickr30k Entities, in an XML file similar to Pascal VOC's.
 
     <annotation>
       <filename>36979.jpg</filename>
@@ -9,8 +9,8 @@
       <object> <name>137650</name> <scene>0</scene> <nobndbox>1</nobndbox> </object>
     </annotation>
 
-A name is the id of a chain: the phrases, over all sentences, that mean the same thing. An object
-has one name or several; a chain has one box, several or none. Coordinates are whole pixels,
+A name is the id of a chain: all phrases of all sentences that mean the same thing. An object
+has one or more names; a chain has any number of boxes. Coordinates are whole pixels,
 1-based and inclusive. Format: https://github.com/BryanPlummer/flickr30k_entities
 """
 
@@ -25,7 +25,7 @@ from pipelines.datasets.common.entries import Refused
 from schemas.rejection import Reason, Rejected
 from schemas.source import SourceRegion
 
-_NOT_VISUAL = "0"  # the chain of every phrase for nothing that can be seen
+_NOT_VISUAL = "0"  # the chain of all phrases for invisible things
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 _PIXELS = re.compile(r"-?[0-9]{1,9}")
@@ -37,24 +37,24 @@ class Annotation(msgspec.Struct, frozen=True, kw_only=True):
     """The content of one XML file."""
 
     picture: str | None  # the file name of the picture
-    size: tuple[int, int] | None  # of that picture, width and height in pixels; None: not stated
+    size: tuple[int, int] | None  # width and height of the picture, pixels; None: not stated
     regions: tuple[SourceRegion, ...]  # from left to right
     chains: Mapping[str, tuple[str, ...]]  # ids of a chain's regions, from left to right
-    refused: tuple[Refused, ...]  # its other objects
+    refused: tuple[Refused, ...]  # the objects that cannot be used
 
 
 NO_ANNOTATION = Annotation(picture=None, size=None, regions=(), chains={}, refused=())
 
 
 def parse_annotation(content: bytes, image_id: str) -> Annotation:
-    """Return the boxes and chains in an XML file; objects that cannot be used are listed apart.
+    """Return the boxes and chains in an XML file, and the objects that cannot be used.
 
-    A region's id is the picture's with the box as its owner wrote it, for objects have no id of
-    their own. Objects with the very same box are one region, which has the chains of all; those
-    after the first are refused as `duplicate`.
+    A region's id is made of the picture's id and the box as written, because objects have no ids.
+    Objects with exactly the same box become one region with the chains of all; the objects
+    after the first one are refused as `duplicate`.
 
     Raises:
-        Rejected: the content is no XML, or more than plain elements (`unreadable_file`).
+        Rejected: the content is no XML, or has a DOCTYPE (`unreadable_file`).
     """
     root = _root(content)
     boxes: dict[_OwnerBox, list[tuple[str, ...]]] = {}
@@ -98,7 +98,7 @@ def checked_size(annotation: Annotation, image_id: str) -> tuple[int, int]:
 
 
 def _root(content: bytes) -> Element:
-    """Return the root of a document without a DOCTYPE, hence without entities that could grow."""
+    """Return the root of a document; a DOCTYPE is refused, because its entities could grow."""
     try:
         text = content.decode("utf-8-sig")
         if "<!DOCTYPE" not in text:
@@ -118,7 +118,7 @@ def _chains(element: Element) -> tuple[str, ...]:
 
 
 def _box(element: Element) -> _OwnerBox | None:
-    """Return the box of an object, or None where its owner says that it has none."""
+    """Return the box of an object, or None where the object is marked as having no box."""
     boxes = element.findall("bndbox")
     if not boxes and (element.find("scene") is not None or element.find("nobndbox") is not None):
         return None

@@ -3,8 +3,8 @@
     [/EN#137644/people Several men] play [/EN#137645/other cards] while around
     [/EN#137645/other a green table] .                                  (one line in the file)
 
-A bracket holds the id of a chain, one type or several, and the words of a phrase. What stands
-outside of brackets are plain words. Phrases do not nest.
+A bracket holds the id of a chain, one or more types, and the words of a phrase. The text
+outside of brackets is plain words. Phrases do not nest.
 """
 
 import re
@@ -14,7 +14,7 @@ from pipelines.datasets.common.entries import Refused
 from schemas.item import GroundedCaption, Mention, Passage
 from schemas.rejection import Reason, Rejected
 
-_SENTENCES = 5  # of each picture
+_SENTENCES = 5  # sentences of each picture
 
 _PHRASE = re.compile(r"\[/EN#(?P<chain>[0-9]+)(?:/[^\s/\[\]]+)+ (?P<words>[^\[\]]+)\]")
 _BRACKET = re.compile(r"[\[\]]")
@@ -23,11 +23,11 @@ _BRACKET = re.compile(r"[\[\]]")
 def parse_sentences(
     content: bytes, image_id: str, chains: Mapping[str, tuple[str, ...]]
 ) -> tuple[list[GroundedCaption], list[Refused]]:
-    """Return a picture's sentences, and those refused: malformed, missing, or beyond the fifth.
+    """Return a picture's sentences, and the refused ones: malformed, missing, or beyond the fifth.
 
     Args:
         content: the content of the text file, UTF-8.
-        image_id: the ids of its sentences are `<image_id>#0` to `#4`, as Flickr30k has them.
+        image_id: the id of the picture; sentences have the ids `<image_id>#0` to `#4`.
         chains: the chains of that picture, each with the ids of its regions.
     """
     lines = content.removesuffix(b"\n").split(b"\n") if content else []
@@ -54,7 +54,7 @@ def _text(line: bytes) -> str:
 
 
 def _passage(text: str, chains: Mapping[str, tuple[str, ...]]) -> Passage:
-    """Return a sentence in pieces; a phrase without a region is plain words."""
+    """Return a sentence as pieces: words and mentions; a phrase without a region is plain words."""
     pieces: list[str | Mention] = []
     plain, end = "", 0
     for match in _PHRASE.finditer(text):

@@ -1,13 +1,13 @@
-"""Flickr30k Entities, as its owners ship it: sentences whose phrases are boxes in the picture.
+"""Flickr30k Entities in its owners' files: sentences whose phrases refer to boxes in the picture.
 
     train.txt, val.txt, test.txt      one id of a picture a line
     Annotations/<id>.xml              its boxes, see `boxes`
     Sentences/<id>.txt                its five sentences, see `sentences`
 
-The pictures, `<id>.jpg`, are a download of their own. Ids of chains are not unique over pictures,
+The pictures, `<id>.jpg`, are a separate download. Ids of chains are not unique over pictures,
 so phrases and boxes are joined within one picture. Every `object` counts as an annotation; objects
-without a box are rejected as `no_regions`. Of several lists with a picture, a held-out one
-keeps it: test before val before train. Files of pictures that `--limit` leaves out are not opened.
+without a box are rejected as `no_regions`. A picture in several lists belongs to a held-out
+list: test before val before train. Files of pictures that `--limit` leaves out are not opened.
 Format: https://github.com/BryanPlummer/flickr30k_entities
 """
 
@@ -39,7 +39,7 @@ _PAPERS = (
     "Transactions of the ACL, 2014.",
 )
 _FOLDER = "flickr30k_entities/flickr30k-images"
-_REGIONS_PER_IMAGE = 9  # about, in all 31,783 pictures
+_REGIONS_PER_IMAGE = 9  # approximately, in all 31,783 pictures
 
 _HELD_OUT_FIRST = ("test", "val", "train")
 _IMAGE_ID = re.compile(r"[0-9A-Za-z_-]+")
@@ -54,7 +54,7 @@ class _Listing(msgspec.Struct, frozen=True):
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
-    """Return where the splits lie; roles are `<split>`, annotations, sentences, images."""
+    """Return the locations of the splits; roles are `<split>`, annotations, sentences, images."""
     below = f"{root}/flickr30k_entities"
     paths = request.paths
     lists = {split: paths.get(split, f"{below}/{split}.txt") for split in _HELD_OUT_FIRST}
@@ -76,7 +76,7 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
-    """Yield the entries of one split.
+    """Yield the entries of one split of Flickr30k Entities.
 
     Raises:
         InputFileError: a list cannot be used.
@@ -108,20 +108,20 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
 def _volume(images: Sequence[ImageInfo]) -> Volume:
     return Volume(
         images=len(images),
-        regions=_REGIONS_PER_IMAGE * len(images),  # to know better, each file would be opened
+        regions=_REGIONS_PER_IMAGE * len(images),  # an exact number would need every file
         categories=0,
         picture_bytes=sum(image.size_bytes for image in images),
     )
 
 
 def _held_out_from(split: str) -> tuple[str, ...]:
-    """Return the splits that keep a picture listed both there and in this split."""
+    """Return the splits that take precedence over a split for pictures that several lists name."""
     return _HELD_OUT_FIRST[: _HELD_OUT_FIRST.index(split)]
 
 
 def _listed(split: SplitInput, store: Store) -> tuple[list[str], list[Refused]]:
-    """Return the ids of a split's pictures in order, and the lines refused."""
-    taken: dict[str, str] = {}  # id to the list that has it
+    """Return the ids of a split's pictures in order, and the refused lines of its list."""
+    taken: dict[str, str] = {}  # id to the name of its list
     for other in _held_out_from(split.split):
         if path := split.files.get(other):
             taken.update(dict.fromkeys(read_list(store, path), f"{other}.txt"))
@@ -164,7 +164,7 @@ def _no_list(path: str, problem: str) -> InputFileError:
 
 
 def _find(split: SplitInput, image_id: str, listing: _Listing) -> ImageInfo | Rejected:
-    """Return a picture, still without its size, or the reason why its files cannot be used."""
+    """Return an image without a size, or the reason why the image's files cannot be used."""
     try:
         return _info(split, image_id, None, listing)
     except Rejected as cause:
@@ -187,7 +187,7 @@ def _info(
 def _image(
     split: SplitInput, store: Store, image: ImageInfo | Rejected, listing: _Listing, image_id: str
 ) -> Iterator[Entry]:
-    """Yield an image with its regions and sentences, or the rejections of all three."""
+    """Yield an image with regions and sentences, or rejections of the image and of both."""
     annotation = NO_ANNOTATION
     try:
         if f"{image_id}.xml" in listing.annotations:

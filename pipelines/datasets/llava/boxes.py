@@ -1,7 +1,7 @@
-"""The objects in LLaVA's pictures: a detector's boxes, or COCO's own where the picture is COCO's.
+"""The boxes in LLaVA's pictures: a detector's boxes, or COCO's annotations of COCO's pictures.
 
-Only boxes in pictures of the records count as read. A picture is joined with its boxes by COCO's
-number, the last digits of its name, in any folder: coco/train2017/000000033471.jpg is 33471.
+Only boxes in pictures of the records count as read. Boxes are matched with pictures by COCO's
+number, the last digits of a picture's name: coco/train2017/000000033471.jpg is 33471.
 """
 
 import re
@@ -53,13 +53,13 @@ _RegionEntries = Generator[Entry, None, tuple[SourceRegion, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boxes:
-    """The boxes and sizes that are known of a file's pictures; by default none."""
+    """The known boxes and sizes of a file's pictures; empty by default."""
 
     split: SplitInput
     store: Store
     sizes: Mapping[int, _Size] = field(default_factory=dict)
     grouped: ItemsByImage = field(default_factory=ItemsByImage)
-    max_regions: int | None = None  # regions of one image; None: as many as there are items
+    max_regions: int | None = None  # regions of one image; None: one for each item
     find: Callable[[SplitInput, ImageInfo, Sequence[Raw]], _RegionEntries] | None = None
 
     def size(self, image_id: str) -> _Size | None:
@@ -72,12 +72,12 @@ class Boxes:
         return items if self.max_regions is None else min(items, self.max_regions)
 
     def refused(self) -> Iterator[Entry]:
-        """Yield the items that name no picture; to be called once in a split."""
+        """Yield rejections of the items without a picture; to be called once per split."""
         yield Count(Kind.ANNOTATION, "read", len(self.grouped.refused))
         yield from rejections(self.split, Kind.ANNOTATION, self.grouped.refused)
 
     def framed(self, image: ImageInfo) -> ImageInfo:
-        """Return an image that the part owns, with its picture's size if it has boxes.
+        """Return an image that the part owns; with boxes, also with the size of its picture.
 
         Raises:
             Rejected: no file states the size, and the picture cannot be read.
@@ -92,7 +92,7 @@ class Boxes:
         return replace(image, width=picture.width, height=picture.height)
 
     def regions(self, image: ImageInfo) -> _RegionEntries:
-        """Yield rejections and counts of an image's boxes; return its regions."""
+        """Yield rejections and counts of an image's boxes; return the image's regions."""
         raws = self.grouped.raws.get(_number(image.image_id))
         if self.find is None or not raws:
             return ()
@@ -101,11 +101,11 @@ class Boxes:
 
 
 def read_boxes(split: SplitInput, store: Store, groups: Mapping[str, Group]) -> Boxes:
-    """Return the boxes of a file's pictures, and the sizes they have according to COCO.
+    """Return the boxes of a file's pictures, and the sizes of the pictures in COCO's file.
 
     Args:
-        split: with detections under the role "detections", or COCO's own file under "instances".
-        store: to read them from.
+        split: the split; detections have the role "detections", COCO's own file "instances".
+        store: the store to read the files from.
         groups: the file's records by image id.
 
     Raises:
@@ -132,13 +132,13 @@ def read_boxes(split: SplitInput, store: Store, groups: Mapping[str, Group]) -> 
 
 
 def _number(image_id: str) -> int:
-    """Return COCO's number of a picture, -1 where the picture is not COCO's."""
+    """Return COCO's number of a picture, or -1 if the picture is not COCO's."""
     match = _COCO_NAME.fullmatch(image_id)
     return int(match[1]) if match else -1
 
 
 def _wanted(groups: Mapping[str, Group]) -> dict[int, bool]:
-    """Return the COCO numbers of the pictures, each with whether the part owns the picture."""
+    """Return the COCO number of each picture, with True if the part owns the picture."""
     wanted: dict[int, bool] = {}
     for image_id, group in groups.items():
         if not group.text_only and (number := _number(image_id)) >= 0:
@@ -187,7 +187,7 @@ def _detected(
 def _annotated(
     categories: Categories, split: SplitInput, image: ImageInfo, raws: Sequence[Raw]
 ) -> _RegionEntries:
-    del image  # COCO's boxes are all taken, whatever its size
+    del image  # all of COCO's boxes are taken, whatever the size
     regions = yield from read_regions(split, raws, categories)
     by_id: dict[str, SourceRegion] = {}
     for region in sorted(regions, key=repr):

@@ -1,7 +1,7 @@
-"""Entries from a file of LLaVA's records; for the instruction data and the pretraining captions.
+"""The parser of LLaVA's records, for the instruction data and the pretraining captions.
 
 The flow:
-1. cut the file into undecoded records and group them by picture, whose records stay together;
+1. cut the file into undecoded records, and group the records by picture;
 2. check each picture against the listing; take as many as asked for, by hash;
 3. per picture, decode its records to dialogues and look up its regions.
 """
@@ -42,17 +42,17 @@ class Records:
 
     number: int
     groups: dict[str, Group]  # by image id
-    refused: list[Refused]  # records that name no picture
+    refused: list[Refused]  # records without an id or a picture's name
 
 
 def read_records(split: SplitInput, store: Store, path_of: Callable[[str], str]) -> Records:
-    """Return a file's records; the records of pictures that another part owns are only counted.
+    """Return a file's records by picture; records of pictures of other parts are only counted.
 
     Args:
-        split: with the file under the split's name.
-        store: to read it from.
-        path_of: returns the path of a picture below the split's pictures, which also is its id, for
-            the owner's name of it.
+        split: the split, with the path of the file under the split's name.
+        store: the store to read the file from.
+        path_of: returns the path of a picture below the split's folder, which is also the id, from
+            the owner's name of the picture.
     """
     path = split.file
     items = llava_json.decode_records(store.read(path), path)
@@ -73,13 +73,13 @@ def read_records(split: SplitInput, store: Store, path_of: Callable[[str], str])
 
 
 def list_folders(store: Store, root: str, paths: Collection[str]) -> dict[str, int]:
-    """Return the sizes in bytes of all files in the folders of some paths below a root."""
+    """Return the sizes in bytes of all files in the folders of some paths, by path below a root."""
     sizes: dict[str, int] = {}
     for folder in sorted({path.rpartition("/")[0] for path in paths}):
         try:
             files = store.sizes(f"{root}/{check_file_name(folder)}")
         except (InputFileError, Rejected):
-            continue  # each of its pictures is then missing, or refused for its name
+            continue  # the pictures of a missing folder are missing
         sizes.update((f"{folder}/{name}", size) for name, size in files.items())
     return sizes
 
@@ -91,12 +91,12 @@ def parse_records(
     boxes: Boxes,
     read: Callable[[Raw], Dialogue] = llava_json.dialogue_of,
 ) -> Iterator[Entry]:
-    """Yield the entries of one file.
+    """Yield the entries of one file of LLaVA's records.
 
     Args:
         split: the part of the file that is read.
         records: the records of the file.
-        listing: sizes in bytes of the files below the split's pictures.
+        listing: the sizes in bytes of the files below the split's folder of pictures.
         boxes: the boxes of the file's pictures.
         read: returns the dialogue of a record, or raises `Rejected`.
     """
@@ -169,14 +169,14 @@ def _volume(
 ) -> Volume:
     """Return the volume of the chosen images.
 
-    Every dialogue becomes a record with its picture, and takes as much room as a region.
+    Every dialogue becomes a record with its picture, and takes as many bytes as a region.
     """
     dialogues = sum(groups[image_id].number for image_id in chosen)
     regions = dialogues + sum(boxes.count(image_id) for image_id in chosen)
     return Volume(
         images=dialogues,
         regions=regions,
-        categories=regions,  # a cap per category caps no dialogues
+        categories=regions,  # a cap per category does not apply to dialogues
         picture_bytes=sum(
             usable[image_id].size_bytes * groups[image_id].number for image_id in chosen
         ),

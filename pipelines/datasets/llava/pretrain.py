@@ -27,7 +27,7 @@ _PAPERS = (LLAVA_PAPER,)
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
-    """Return where the one split lies; roles are `train` and `images`."""
+    """Return the location of the only split; roles are `train` and `images`."""
     paths, below = request.paths, f"{root}/llava_pretrain"
     return [
         Located(
@@ -41,7 +41,7 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
-    """Yield the entries of the one split."""
+    """Yield the entries of the only split of the pretraining data."""
     records = read_records(split, store, str)
     boxes = Boxes(split=split, store=store)
     yield from parse_records(split, records, store.sizes(split.pictures), boxes, _caption)

@@ -1,12 +1,12 @@
-"""LLaVA's conversations, decoded record by record, so that one bad record spoils only itself.
+"""LLaVA's conversations, decoded record by record so that a bad record affects no other.
 
     [{"id": "000000033471", "image": "coco/train2017/000000033471.jpg",
       "conversations": [{"from": "human", "value": "<image>\\nWhat are the colors of the bus?"},
                         {"from": "gpt", "value": "The bus in the image is white and red."}, ...]}]
 
-Turns alternate and a human begins. A record without `image` is text only. `<image>` begins or ends
-the first turn of a record that has a picture, and stands nowhere else: a record that has it
-elsewhere, or lacks it, is refused, for its text may speak of another picture, or of none.
+Turns alternate, and a human begins. A record without `image` is text only. `<image>` begins or ends
+the first turn of a record with a picture, and appears nowhere else: a record with `<image>`
+elsewhere, or without it, is refused, because its text may be about another picture, or about none.
 `id` repeats over the records of one picture.
 Format: https://github.com/haotian-liu/LLaVA/blob/main/docs/Finetune_Custom_Data.md
 """
@@ -51,13 +51,13 @@ class Group:
 
     name: str  # the owner's name of the picture, or the id
     text_only: bool
-    owned: bool  # by the part that reads; else records are only counted
-    mixed: bool = False  # it holds records with and without a picture
+    owned: bool  # True: this part reads the records; False: they are only counted
+    mixed: bool = False  # True: records with and without a picture share a key
     number: int = 0
     raws: list[Raw] = field(default_factory=list)
 
     def add(self, raw: Raw, *, text_only: bool) -> None:
-        """Add a record."""
+        """Add a record to the group."""
         self.number += 1
         self.mixed |= text_only is not self.text_only
         if self.owned:
@@ -86,7 +86,7 @@ def decode_records(content: bytes, path: str) -> list[Raw]:
 
 
 def links(records: Sequence[Raw]) -> Iterator[tuple[Raw, Link | Refused]]:
-    """Yield every record with its link, or with the reason why it has none."""
+    """Yield every record with the ids of its link, or with the reason why a link is missing."""
     for position, raw in enumerate(records):
         try:
             yield raw, decode_json(_LINK, raw)
@@ -95,15 +95,15 @@ def links(records: Sequence[Raw]) -> Iterator[tuple[Raw, Link | Refused]]:
 
 
 def id_of(raw: Raw) -> str:
-    """Return the id of a record that has a link."""
+    """Return the id of a record with a valid link."""
     return str(decode_json(_LINK, raw).id)
 
 
 def dialogue_of(raw: Raw) -> Dialogue:
-    """Return a record as a dialogue; the dialogue's id is the record's and a digest of its texts.
+    """Return a record as a dialogue, whose id is the record's id and a digest of the texts.
 
     Raises:
-        Rejected: `malformed`.
+        Rejected: the record is malformed (`malformed`).
     """
     try:
         record = decode_json(_RECORD, raw)

@@ -1,15 +1,15 @@
-"""LLaVA's instruction data: conversations about whole pictures, and some about none.
+"""LLaVA's instruction data: conversations about whole pictures, and text-only conversations.
 
-Two files of one format (`records`), one of which is read:
+The data has two files of one format (`records`); a build reads one of them:
 
-    llava/llava_instruct_150k.json     the usual one; pictures are bare names of COCO's train2017
+    llava/llava_instruct_150k.json     the default; pictures are bare names of COCO's train2017
     llava/llava_v1_5_mix665k.json      the edition mix665k; pictures have their folder:
                                        coco/train2017/, gqa/images/, ocr_vqa/images/,
                                        textvqa/train_images/, vg/VG_100K/, vg/VG_100K_2/
 
-All lie below the data root, Visual Genome's in `visual_genome`. A text-only record is kept, with
-no image. The owner states no sizes and no boxes. Sizes are COCO's where its annotation file lies
-at its place; boxes are those of a detector (`detections`), or else COCO's own, from that file.
+All folders lie below the data root, `vg` as `visual_genome`. A text-only record is kept, with
+no image. The owner states no sizes and no boxes. Sizes come from COCO's annotation file if it
+exists; boxes come from a detector (`detections`), or else from COCO's annotation file.
 """
 
 import re
@@ -37,11 +37,11 @@ _FILES = {"instruct_150k": "llava_instruct_150k.json", "mix665k": "llava_v1_5_mi
 
 _COCO = "coco/train2017"
 _LAST_NUMBER = re.compile(r"\d+$", re.ASCII)
-_VISUAL_GENOME = ("vg/", "visual_genome/")  # the owner's folder, and ours
+_VISUAL_GENOME = ("vg/", "visual_genome/")  # the owner's folder, and the folder below the data root
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
-    """Return where the one split lies; roles are `train`, `images`, and those of boxes."""
+    """Return the location of the only split; roles: `train`, `images`, and the roles of boxes."""
     paths, edition = request.paths, request.edition or SPEC.editions[0]
     instances = f"{root}/coco/annotations/instances_train2017.json"
     instances_file = {role: paths[role] for role in ("instances",) if role in paths}
@@ -62,7 +62,7 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
-    """Yield the entries of the one split."""
+    """Yield the entries of the only split of the instruction data."""
     records = read_records(split, store, _path_of)
     boxes = read_boxes(split, store, records.groups)
     with_picture = [image_id for image_id, group in records.groups.items() if not group.text_only]
@@ -71,7 +71,7 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
 
 
 def _path_of(name: str) -> str:
-    """Return where a picture lies below the data root."""
+    """Return the path of a picture below the data root, from the owner's name."""
     if "/" not in name:
         return f"{_COCO}/{name}"
     theirs, ours = _VISUAL_GENOME
@@ -79,7 +79,7 @@ def _path_of(name: str) -> str:
 
 
 def _picture_name(image: ImageInfo) -> str | None:
-    """Return the name of a picture by its place: COCO's number, or Visual Genome's id or file."""
+    """Return the name of a picture from its path: COCO's number, or Visual Genome's id or file."""
     folder, _, path = (image.file_name or "").partition("/")
     file = path.rpartition("/")[2]
     stem = file.rpartition(".")[0]

@@ -8,14 +8,14 @@
                       "segmentation": [[12.67, 249.44, ...]]}],
      "categories": [{"id": 1, "name": "aerosol_can", "frequency": "c", "synset": ..., ...}]}
 
-The layout is COCO's, but version 1 has no `file_name`: the last two parts of `coco_url` say in
-which folder of COCO 2017 a picture lies, and by what name. val draws on train2017, too. Version
+The layout is COCO's, but version 1 has no `file_name`: the last two parts of `coco_url` are the
+folder of COCO 2017 and the name of a picture. val also has pictures of train2017. Version
 0.5 has a `file_name`, of COCO 2014 (COCO_val2014_000000196141.jpg), and the same `coco_url`; the
-url is taken there as well, for the pictures of both versions are those of 2017.
+url is used there as well, because both versions annotate the pictures of 2017.
 
 LVIS is federated: a category without a box in an image is absent only if `neg_category_ids` names
 it, and where `not_exhaustive_category_ids` names it, not all of its objects are boxed. Nothing
-made here claims that anything is absent, so neither list is read.
+in a build claims that an object is absent, so neither list is read.
 Format: https://www.lvisdataset.org/dataset
 """
 
@@ -43,14 +43,14 @@ _PAPERS = (
     COCO_PAPER,
 )
 _FOLDERS = ("train2017", "val2017")
-_LABEL_SETS = {  # by the digest of the sorted names, one a line
+_LABEL_SETS = {  # by the digest of the sorted names, one per line
     "a73893467222160c47ae1757cfc0e5ac": "LVIS-1203",  # version 1
     "b5b5d1db7a4663bc4c082d947b3a23d4": "LVIS-1230",  # version 0.5
 }
 
 
 class _LvisImage(CocoImage, kw_only=True):
-    """An item of `images`; its file name is that of COCO 2017, with the folder."""
+    """An item of `images`; `file_name` is the folder and name of the picture in COCO 2017."""
 
     file_name: str = ""
     coco_url: str
@@ -64,7 +64,7 @@ _IMAGE: msgspec.json.Decoder[CocoImage] = msgspec.json.Decoder(_LvisImage)
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
-    """Return where the splits lie; roles are `train` and `val` (annotation files) and `images`."""
+    """Return the locations of the splits; roles: `train`, `val` (annotation files) and `images`."""
     paths = request.paths
     return [
         Located(
@@ -79,7 +79,7 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
-    """Yield the entries of one split."""
+    """Yield the entries of one split of LVIS."""
     return parse_coco_layout(
         split,
         store,
@@ -110,7 +110,7 @@ SPEC = DatasetSpec(
     obtain="https://www.lvisdataset.org/dataset; and COCO's train2017 and val2017 pictures",
     splits=("train", "val"),
     tasks=dict.fromkeys(Style, (Task.REGION_CLASSIFICATION,)),
-    boxes_per_image={Style.GPT4ROI: 100},  # as of COCO: the paper has no rule of its own for it
+    boxes_per_image={Style.GPT4ROI: 100},  # as for COCO: the paper has no other rule
     locate=locate,
     parse=parse,
     picture_name=coco_picture,

@@ -6,9 +6,9 @@
      "text": "Is there a snowboard in the image?", "label": "yes"}
 
 Half of a file's questions are about an object in the picture. The others differ from split
-to split: they are drawn from all objects, from those frequent in COCO, or from those often seen
-together with an object of the picture. All splits ask about the same pictures. There is nothing to
-train on.
+to split: they ask about any absent object, about objects frequent in COCO, or about objects often
+seen with an object of the picture. All splits ask about the same pictures. No split is for
+training.
 Format: https://github.com/RUCAIBox/POPE
 """
 
@@ -54,12 +54,12 @@ class _Line(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def number(self) -> int:
-        """COCO's number of the picture."""
+        """The COCO number of the picture."""
         return int(self.image[-16:-4])
 
     @property
     def fault(self) -> str:
-        """The value that is none of POPE's, with the one expected; empty where there is none."""
+        """The fault of the question, with the expected value; empty where there is no fault."""
         if self.label not in ("yes", "no"):
             return f"label {self.label[:80]!r}, expected yes or no"
         if _IMAGE.fullmatch(self.image) is None:
@@ -71,7 +71,7 @@ _LINE = msgspec.json.Decoder(_Line)
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
-    """Return where the splits lie; roles are `images`, and each split's name for its file."""
+    """Return the locations of the splits; roles: `images`, and each split's name for its file."""
     paths = request.paths
     return [
         Located(
@@ -86,7 +86,7 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
-    """Yield the entries of one split.
+    """Yield the entries of one split of POPE.
 
     Raises:
         InputFileError: the file of questions cannot be used, or the pictures cannot be listed.
@@ -120,7 +120,7 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
 
 
 def asked_about(content: bytes, path: str) -> frozenset[int]:
-    """Return COCO's numbers of the pictures of a file's questions.
+    """Return the COCO numbers of the pictures that a file's questions are about.
 
     Raises:
         InputFileError: no line is a question of POPE.
@@ -130,9 +130,9 @@ def asked_about(content: bytes, path: str) -> frozenset[int]:
 
 
 def _read(content: bytes, path: str) -> tuple[list[_Line], list[Refused]]:
-    """Return a file's questions in order of their ids, and the lines refused.
+    """Return a file's questions in order of their ids, and the refused lines.
 
-    Of lines with one id, the one whose text sorts first is taken.
+    Of lines with the same id, the line whose text sorts first is taken.
     """
     taken: dict[int, tuple[bytes, _Line]] = {}
     refused: list[Refused] = []
@@ -165,7 +165,7 @@ def _read(content: bytes, path: str) -> tuple[list[_Line], list[Refused]]:
 def _images(
     split: SplitInput, listing: Mapping[str, int], asked: Mapping[int, Sequence[_Line]]
 ) -> tuple[dict[int, ImageInfo], dict[int, Rejected]]:
-    """Return the pictures that can be used, without sizes, and the reasons why others cannot be."""
+    """Return the usable images, without sizes, and the reasons why other images are unusable."""
     usable: dict[int, ImageInfo] = {}
     refused: dict[int, Rejected] = {}
     for number, lines in asked.items():
@@ -180,7 +180,7 @@ def _images(
 def _volume(
     usable: Mapping[int, ImageInfo], chosen: set[int], asked: Mapping[int, Sequence[_Line]]
 ) -> Volume:
-    """Return the volume of a split: a record for each question, with its picture."""
+    """Return the volume of a split, which has a record and a picture for each question."""
     records = sum(len(asked[number]) for number in chosen)
     return Volume(
         images=records,

@@ -1,11 +1,11 @@
-"""The candidates that a sentence of RefCOCO is matched with in an evaluation: a detector's boxes.
+"""The candidates among which an evaluation on RefCOCO chooses: the boxes of a detector.
 
-The candidates of a picture are its 30 surest boxes, of those with a score of 0.3 or more. Beside
-them an image keeps those of the owner's boxes that sentences are about, from which the task
+The candidates of a picture are the 30 boxes with the highest scores, of at least 0.3. Besides
+the candidates, an image keeps the owner's boxes that sentences are about, from which the task
 (`prompts.evaluation.choice`) decides which candidates are right.
 
 Only detections in pictures of the split count as read; those in other pictures belong to another
-split, or to none. Pictures are known by COCO's number.
+split, or to none. Pictures are identified by COCO's number.
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -28,28 +28,28 @@ from schemas.rejection import Kind
 from schemas.sample import ImageInfo
 from schemas.source import Count, Entry, SourceRegion, SplitInput, Store, Volume
 
-_MIN_SCORE = 0.3  # score
-_MAX_CANDIDATES = 30  # of one picture
+_MIN_SCORE = 0.3  # the lowest score of a candidate
+_MAX_CANDIDATES = 30  # candidates of one picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidates:
-    """The boxes that a detector drew in the pictures of a split."""
+    """The boxes of a detector in the pictures of a split."""
 
     split: SplitInput
     names: Names
     grouped: ItemsByImage
 
     def refused(self) -> Iterator[Entry]:
-        """Yield the detections that name no picture; to be called once in a split."""
+        """Yield rejections of the detections without a picture; to be called once per split."""
         yield Count(Kind.ANNOTATION, "read", len(self.grouped.refused))
         yield from rejections(self.split, Kind.ANNOTATION, self.grouped.refused)
 
     def of(self, number: int) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
-        """Yield rejections and counts of the detections in a picture; return the candidates.
+        """Yield rejections and counts of the detections in a picture; return its candidates.
 
         Args:
-            number: COCO's, of a picture that the part owns.
+            number: the COCO number of a picture that the part owns.
         """
         raws = self.grouped.raws.get(number, [])
         yield Count(Kind.ANNOTATION, "read", len(raws))
@@ -63,7 +63,7 @@ class Candidates:
         """Return the number of shards of a split, which has a record for each sentence.
 
         Args:
-            images: those taken, by COCO's number.
+            images: the images taken, by COCO's number.
             sentences: the number of sentences about each image.
         """
         numbers = self.grouped.numbers
@@ -80,12 +80,12 @@ class Candidates:
 def read_candidates(
     split: SplitInput, store: Store, numbers: Sequence[ItemId]
 ) -> Candidates | None:
-    """Return the candidates of a split, None where no detections were given.
+    """Return the candidates of a split; None if the request gives no detections.
 
     Args:
-        split: with detections under the role "detections".
-        store: to read them from.
-        numbers: COCO's numbers of all pictures of the split.
+        split: the split, with the path of the detections under the role "detections".
+        store: the store to read the detections from.
+        numbers: the COCO numbers of all pictures of the split.
 
     Raises:
         InputFileError: a file cannot be used, or no detection is about any of the pictures.

@@ -4,10 +4,10 @@
       "bbox": [468.3, 0.91, 171.7, 116.12],          x, y, width, height; pixels, 0-based
       "height": 428, "width": 640}, ...]
 
-`img_id` is the file name of a ref without its end: COCO's name, and the number of the ref in its
-picture. Boxes have no ids and no categories; a box is known by its numbers, and an image has only
-the boxes that sentences refer to. Sentences have no ids; a sentence is known by its ref and its
-position among the sentences of that ref in alphabetical order.
+`img_id` is the file name of a ref without suffix: COCO's name, and the number of the ref in the
+picture. Boxes have no ids and no categories; a box is identified by its numbers. An image has only
+the boxes that sentences refer to. Sentences have no ids; a sentence is identified by a ref and the
+position among the sentences of the ref in alphabetical order.
 """
 
 import math
@@ -42,12 +42,12 @@ class _Record(msgspec.Struct):
 
     @property
     def region_id(self) -> str:
-        """The box as text, its only id: `468.3,0.91,171.7,116.12`."""
+        """The id of the record's region, which is the box as text: `468.3,0.91,171.7,116.12`."""
         return ",".join(repr(value).removesuffix(".0") for value in self.bbox)
 
     @property
     def number(self) -> int:
-        """COCO's number of the image."""
+        """The COCO number of the image."""
         match = _IMAGE_ID.fullmatch(self.img_id)
         if match is None:
             raise Rejected(
@@ -57,7 +57,7 @@ class _Record(msgspec.Struct):
         return int(match[1])
 
     def box(self) -> Box:
-        """Return the box xyxy; unchecked."""
+        """Return the box of the record as xyxy, pixels, unchecked."""
         x, y, width, height = (math.nan if value is None else value for value in self.bbox)
         return xyxy(x, y, width, height)
 
@@ -68,7 +68,7 @@ _RECORD = msgspec.json.Decoder(_Record)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Image:
-    """The size, boxes and sentences that records state of one image."""
+    """The size, boxes and sentences of one image, from its records."""
 
     size: tuple[int, int]  # width, height
     boxes: Mapping[str, Box]  # by region id
@@ -76,7 +76,7 @@ class _Image:
 
 
 def parse_flat(split: SplitInput, store: Store) -> Iterator[Entry]:
-    """Yield the entries of one split, whose file has the split's name as its role.
+    """Yield the entries of one split in a flat file, which has the split's name as its role.
 
     Raises:
         InputFileError: the file as a whole cannot be used.
@@ -96,7 +96,7 @@ def parse_flat(split: SplitInput, store: Store) -> Iterator[Entry]:
 
 
 def images_in(content: bytes, path: str) -> set[int]:
-    """Return COCO's numbers of the images in a flat file.
+    """Return the COCO numbers of the images in a flat file.
 
     Raises:
         InputFileError: the file as a whole cannot be used.
@@ -117,7 +117,7 @@ def _decode(content: bytes, path: str) -> list[Raw]:
 
 
 def _records(items: Sequence[Raw]) -> tuple[dict[int, list[_Record]], list[Refused]]:
-    """Return the records of each image, and those refused."""
+    """Return the records of each image, and the refused records."""
     records: dict[int, list[_Record]] = defaultdict(list)
     refused: list[Refused] = []
     for position, raw in enumerate(items):
@@ -132,7 +132,7 @@ def _records(items: Sequence[Raw]) -> tuple[dict[int, list[_Record]], list[Refus
 
 
 def _image(records: Sequence[_Record]) -> tuple[_Image, list[Refused]]:
-    """Return an image with the size in most of its records, and the records of another size."""
+    """Return an image with the size that most of its records state, and the records that differ."""
     sizes = Counter((record.width, record.height) for record in records)
     size = min(sizes, key=lambda stated: (-sizes[stated], stated))
     sentences, refused, boxes = [], [], {}

@@ -1,21 +1,21 @@
 """The opcodes of a pickle, checked before anything is built from them.
 
 A pickle is a list of opcodes for a machine with a stack: `S'bowl'` pushes text, `(` pushes a mark,
-`l` makes a list of what lies above the mark, `p7` notes the top under a number, `g7` pushes it
-again. Protocol 0 is text, as Python 2 wrote RefCOCO's; later ones say the same in bytes. The whole
-format: the comments in Python's `pickletools`.
+`l` makes a list of the values above the mark, `p7` notes the top value under the number 7, and `g7`
+pushes the noted value again. Protocol 0 is text, as in RefCOCO's files by Python 2; later protocols
+are binary. The comments in Python's `pickletools` describe the whole format.
 
-Allowed are the opcodes that writers need for lists, tuples, dictionaries, numbers and text. Hence:
+Only the opcodes of lists, tuples, dictionaries, numbers and text are allowed. Therefore:
 
 - Nothing runs. Opcodes that call, change or import an object are not allowed (REDUCE, BUILD, OBJ,
-  NEWOBJ, EXT1 ...), nor are sets, byte arrays and buffers. Opcodes that ask for an object by name
-  (GLOBAL, INST, STACK_GLOBAL, PERSID, BINPERSID) end the check; loading goes as far, and refuses
-  the object by its name.
-- Memory is in proportion to the file. Texts and numbers lie within it, and the number of a note,
+  NEWOBJ, EXT1 ...), nor are sets, byte arrays and buffers. Opcodes that load an object by name
+  (GLOBAL, INST, STACK_GLOBAL, PERSID, BINPERSID) end the check; loading then stops there and names
+  the object in the error.
+- Memory is proportional to the file's size. Texts and numbers lie in the file, and a note's number,
   which the loader takes for an index into an array, is less than the length of the file. To fetch
   a container copies nothing.
-- Time is in proportion to the file. Digits, whose conversion takes quadratic time, number at most
-  `MAX_DIGITS`. A key is a text of at most `MAX_KEY` bytes, and Python seeds the hashes of texts:
+- Time is proportional to the size of the file. The conversion of digits takes quadratic time, so a
+  number has at most `MAX_DIGITS`. A key is a text of at most `MAX_KEY` bytes, with a seeded hash:
   numbers could be chosen to have equal hashes, tuples of tuples to take long to hash, and long
   texts to take long to compare.
 """
@@ -27,8 +27,8 @@ from collections.abc import Callable
 from pipelines.datasets.refcoco.pickled_text import byte_text, quoted_text, wide_text
 
 MAX_KEY = 1000  # bytes
-MAX_DIGITS = 4300  # of a number in text; Python's own bound, unless it is taken away
-_NESTED = 4  # containers in each other within an item that is matched as a whole: those of a ref
+MAX_DIGITS = 4300  # digits of a number in text; Python's default limit
+_NESTED = 4  # nested containers in an item that the pattern matches as a whole, e.g. a ref
 
 # Kinds of values on the stack: texts that may be keys, lists and dictionaries, all others.
 _KEY, _CONTAINER, _OTHER, _MARK = b"k", b"c", b"o", b"("
@@ -53,7 +53,7 @@ _COMBINED = {  # opcode: how many values it pops, and the kind of value that it 
     "TUPLE2": (2, _OTHER),
     "TUPLE3": (3, _OTHER),
 }
-_NUMERALS = {  # opcode: as Python 2 writes it; loading would take 010 for 8
+_NUMERALS = {  # opcode: the form that Python 2 writes; loading would read 010 as 8
     "INT": re.compile(rb"(?:0[01]?|-?[1-9]\d*)\r?\n"),
     "LONG": re.compile(rb"(?:0|-?[1-9]\d*)L?\n"),
     "FLOAT": re.compile(rb"-?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|inf|nan)\n"),
@@ -83,15 +83,15 @@ _COUNT_BYTES = {
 
 
 class UnfitPickle(ValueError):
-    """What keeps a pickle from being loaded."""
+    """The error for a pickle that cannot be loaded safely, with the reason."""
 
 
 def checked_pickle(content: bytes) -> bytes:
-    """Return a pickle of the same value that is safe to load; all of its text is ASCII or UTF-8.
+    """Return a pickle of the same value that is safe to load, with all text in ASCII or UTF-8.
 
     Raises:
-        UnfitPickle: the pickle is cut short or damaged, or holds what is not allowed; it says at
-            which byte.
+        UnfitPickle: the pickle is cut short or damaged, or holds an opcode that is not allowed;
+            the message names the byte.
     """
     check = _Check(content)
     try:
@@ -104,14 +104,14 @@ def checked_pickle(content: bytes) -> bytes:
 
 
 def _items_pattern(digits: int) -> re.Pattern[bytes]:
-    """Return a pattern of whole items as Python 2 wrote them: ten times as fast as single opcodes.
+    """Return a pattern of whole items in Python 2's pickles, ten times as fast as single opcodes.
 
     Items of lists are `I7\\na`, items of dictionaries `S'raw'\\np3\\nS'bowl'\\np4\\ns`. Each leaves
-    the stack as it was. A fetched key is taken for a text; if it is a list or a dictionary, which
+    the stack unchanged. A fetched key is assumed to be text; if it is a list or a dictionary, which
     has no hash, loading refuses it. All repetitions are possessive: no item is tried in two ways.
 
     Args:
-        digits: that the numbers of notes have at most.
+        digits: the largest number of digits in the number of a note.
     """
     put = rb"(?:p\d{1,%d}\n)?+" % digits
     size = rb"{0,%d}+" % MAX_KEY
@@ -128,12 +128,12 @@ class _Check:
     """The check of one pickle, on a stack that holds the kinds of the values."""
 
     def __init__(self, content: bytes) -> None:
-        self.position = 0  # of the opcode
+        self.position = 0  # the position of the opcode
         self._content = content
         self._stack = bytearray()
-        self._notes: dict[int, bytearray] = {}  # number: kind; without those within matched items
-        self._parts: list[bytes] = []  # of the pickle to load
-        self._copied = 0  # bytes of the content
+        self._notes: dict[int, bytearray] = {}  # number: kind; without notes in matched items
+        self._parts: list[bytes] = []  # the parts of the pickle to load
+        self._copied = 0  # the number of bytes already copied to the parts
         self._binary = content.startswith(b"\x80")
         self._items = None if self._binary else _items_pattern(max(1, len(str(len(content))) - 1))
 
@@ -156,7 +156,7 @@ class _Check:
         return b"".join([*self._parts, self._content[self._copied :]])
 
     def _argument(self, name: str) -> tuple[int, int]:
-        """Return where the argument of an opcode begins and ends; the size before it is no part."""
+        """Return the start and end of an opcode's argument, without a size field in front of it."""
         size = _SIZES[name]
         start = self.position + 1
         end = start + size
@@ -182,7 +182,7 @@ class _Check:
             self._note(self._number(name, start, end))
         elif name in _COMBINED:
             self._combine(name)
-        else:  # FRAME: how many bytes belong together, before texts are rewritten
+        else:  # FRAME: the number of bytes of a frame, which rewritten texts would make wrong
             self._replace(b"", end)
 
     def _push_numeral(self, name: str, start: int, end: int) -> None:
@@ -203,9 +203,9 @@ class _Check:
         self._copied = end
 
     def _number(self, name: str, start: int, end: int) -> int:
-        """Return the number of a note."""
+        """Return the number of the note that an opcode writes or fetches."""
         if name == "MEMOIZE":
-            if not self._binary:  # some notes are not counted
+            if not self._binary:  # the notes in matched items are not counted
                 raise UnfitPickle("it holds the instruction MEMOIZE without naming a protocol")
             return len(self._notes)
         argument = self._content[start:end]
@@ -222,7 +222,7 @@ class _Check:
         if not 0 <= number < len(self._content):
             raise UnfitPickle(f"it notes a value under the number {number}, which is too large")
         self._notes[number] = kind = self._stack[-1:]
-        if kind == _OTHER:  # an item that is matched as a whole could fetch it as a key
+        if kind == _OTHER:  # an item matched as a whole could fetch this value as a key
             self._items = None
 
     def _combine(self, name: str) -> None:
@@ -237,7 +237,7 @@ class _Check:
 
 
 def _cause(code: bytes, name: str) -> str:
-    """Return what is wrong with an opcode that is not allowed."""
+    """Return the message about an opcode that is not allowed."""
     if not code:
         return "it is cut short"
     if not name:

@@ -1,7 +1,7 @@
 """RefCOCO in its owners' files: refs in a pickle, boxes in a file in COCO's layout.
 
-An image belongs to a split if a ref of that split is about it. It brings all of its boxes, also
-those without a sentence, for a reader of a sentence has to choose among all. Boxes of other images
+An image belongs to a split if a ref of that split is about the image. It has all of its boxes, also
+boxes without a sentence, because a sentence has to be matched among all. Boxes of other images
 belong to another split, or to none. The first split answers for items of the file that name no
 image.
 """
@@ -41,11 +41,11 @@ _Boxes = CocoFile[CocoAnnotation] | CocoFile[Raw]
 
 
 def parse_pickle(split: SplitInput, store: Store, splits: Sequence[str]) -> Iterator[Entry]:
-    """Yield the entries of one split.
+    """Yield the entries of one split of RefCOCO from its owners' files.
 
     Args:
-        split: with the files under the roles "refs" and "instances".
-        store: to read them from.
+        split: the split, with the paths of its files under the roles "refs" and "instances".
+        store: the store to read the files from.
         splits: all splits of the data set.
 
     Raises:
@@ -65,7 +65,7 @@ def parse_pickle(split: SplitInput, store: Store, splits: Sequence[str]) -> Iter
 
 
 def _about(file: _Boxes, wanted: Collection[ItemId]) -> tuple[_Boxes, tuple[list[Refused], ...]]:
-    """Return the file with some images and their boxes only; and images and boxes without an id."""
+    """Return the file with only the wanted images and boxes; and images and boxes without ids."""
     images, stray_images = [], []
     for position, raw in enumerate(file.images):
         try:

@@ -1,4 +1,4 @@
-"""Text as pickles hold it: byte strings and wide strings of Python 2, and those of Python 3."""
+"""The decoding of text in pickles: byte strings and wide strings, of Python 2 and Python 3."""
 
 import re
 
@@ -7,10 +7,10 @@ _ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"\\": b"\\", b"'": b"'", b'"
 
 
 def quoted_text(line: bytes) -> str:
-    """Return the text of a byte string as Python 2 shows it, in quotes and with escapes.
+    """Return the text of a byte string in Python 2's notation, with quotes and escapes.
 
     Raises:
-        ValueError: it has no quotes around it.
+        ValueError: the string has no quotes around it.
     """
     line = line.strip()
     if len(line) < 2 or line[0] != line[-1] or line[0] not in b"'\"":
@@ -20,7 +20,7 @@ def quoted_text(line: bytes) -> str:
 
 
 def byte_text(text: bytes) -> str:
-    """Return the text of a byte string, whose encoding nobody states: UTF-8, or else Latin-1."""
+    """Return the text of a byte string of unknown encoding: UTF-8, or else Latin-1."""
     try:
         return text.decode()
     except UnicodeDecodeError:
@@ -30,8 +30,8 @@ def byte_text(text: bytes) -> str:
 def wide_text(text: bytes, encoding: str = "utf-8") -> str:
     """Return the text of a wide string.
 
-    Narrow builds of Python 2 wrote a character beyond the first 65,536 as two surrogates; they are
-    joined. Half of one becomes a replacement character.
+    Narrow builds of Python 2 wrote a character beyond the first 65,536 as two surrogates, which are
+    joined here. A lone surrogate becomes a replacement character.
     """
     decoded = text.decode(encoding, "surrogatepass" if encoding == "utf-8" else "strict")
     if decoded.isascii():

@@ -1,13 +1,13 @@
-"""The refs of RefCOCO's pickles: an object of a picture, its split, and sentences that refer to it.
+"""The refs in RefCOCO's pickles: each ref is an object of a picture, with sentences about it.
 
     {"ref_id": 10505, "ann_id": 1993516, "image_id": 460986, "category_id": 86, "split": "train",
      "file_name": "COCO_train2014_000000460986_9.jpg", "sent_ids": [29909, 29910],
      "sentences": [{"sent_id": 29909, "sent": "left vase", "raw": "left vase",
                     "tokens": ["left", "vase"]}, ...]}
 
-`sent` is the sentence cleaned by the owners, `raw` as typed; `sent` is taken. The file name bears
-a further number and is no real file. Counts are of sentences: a malformed ref counts as many as it
-has, and as one where it has none.
+`sent` is the sentence cleaned by the owners, `raw` as typed; `sent` is used. The file name contains
+a further number and is no real file. Sentences are counted: a malformed ref counts as its number of
+sentences, and as one where it has none.
 """
 
 from collections import defaultdict
@@ -29,7 +29,7 @@ _Id = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
 
 class _Ref(msgspec.Struct):
-    """A ref, its sentences still to be checked one by one."""
+    """A ref whose sentences are still unchecked."""
 
     ref_id: _Id
     ann_id: _Id
@@ -50,10 +50,10 @@ class _RefSentence(msgspec.Struct, order=True):
 
 
 class Refs:
-    """The sentences of one split by image, and those refused."""
+    """The sentences of one split by image, and the refused sentences."""
 
     def __init__(self, content: bytes, path: str, split: str, splits: Sequence[str]) -> None:
-        """Read the refs of a split out of a pickle.
+        """Read the refs of a split from a pickle.
 
         Args:
             content: the content of the pickle.
@@ -106,7 +106,7 @@ class Refs:
         self.refused += [(f"{name}/[{k}]", cause) for k in range(count)] or [(name, cause)]
 
     def _take(self, several: Sequence[_Ref]) -> None:
-        """Take the ref that sorts first of those that share an id."""
+        """Take the first ref in sorted order of the refs with one id, and refuse the others."""
         ref, *others = sorted(several, key=_order) if len(several) > 1 else several
         for other in others:
             cause = Rejected(Reason.DUPLICATE_ID, f"ref_id {ref.ref_id} stands more than once")
@@ -125,7 +125,7 @@ class Refs:
 
 
 def images_of(content: bytes, path: str, splits: Collection[str]) -> dict[str, set[int]]:
-    """Return COCO's numbers of the images that the refs of some splits are about, by split.
+    """Return the COCO numbers of the images that the refs of some splits are about, by split.
 
     Raises:
         InputFileError: the content is no pickle of a list.
@@ -158,7 +158,7 @@ def decode_refs(content: bytes, path: str) -> list[Any]:
             f"{path} holds a {type(items).__name__}, expected a list of refs. Take refs(*).p "
             "out of the owner's zip."
         )
-    # A list can stand in a pickle many times at the price of once.
+    # A small pickle can repeat a list many times.
     if (several := sum(len(_sentences(item)) for item in items)) > size:
         raise InputFileError(
             f"{path} ({size} bytes) holds {several} sentences, which are more than fit into it: it "

@@ -1,13 +1,13 @@
-"""Pickles of plain values, loaded without ever letting one run code.
+"""The loading of pickles of plain values, without running any code in them.
 
-A pickle is a programme, and the standard library's `Unpickler` runs all of it. Two locks keep one
-from doing more than building lists, tuples, dictionaries, numbers and text:
+A pickle is a programme that the standard library's `Unpickler` runs. Two checks prevent a pickle
+from doing more than build lists, tuples, dictionaries, numbers and text:
 
 1. `pickle_check` reads all opcodes before anything is built, and stops at the first one that does
    not belong to plain values. The module states which opcodes those are, and why the time and the
-   memory that they take are in proportion to the length of the file.
-2. The `Unpickler` here looks up no class, no function and no persistent object: it refuses what a
-   pickle asks for, by its name.
+   memory that they take are proportional to the length of the file.
+2. The `Unpickler` here looks up no class, no function and no persistent object: it refuses any such
+   object, with an error that names it.
 
 The value that is loaded then must not nest deeper than `MAX_DEPTH` containers: lists may hold
 themselves, and a recursion through the value must end.
@@ -22,8 +22,8 @@ from typing import Any, NoReturn
 from pipelines.datasets.refcoco.pickle_check import UnfitPickle, checked_pickle
 from schemas.errors import InputFileError
 
-MAX_DEPTH = 32  # of containers in containers; RefCOCO's have five
-_BUFFER_BYTES = 1 << 17  # as much as `Unpickler` looks ahead
+MAX_DEPTH = 32  # nested containers; RefCOCO's pickles have five
+_BUFFER_BYTES = 1 << 17  # the number of bytes that `Unpickler` reads ahead
 
 Plain = None | bool | int | float | str | list[Any] | tuple[Any, ...] | dict[str, Any]
 
@@ -38,7 +38,7 @@ def loads(content: bytes, path: str) -> Plain:
         path: the path of the file, for the message.
 
     Raises:
-        InputFileError: the pickle is cut short or damaged, asks for anything but plain values, has
+        InputFileError: the pickle is cut short or damaged, holds more than plain values, has
             a key that is not a short text, or nests deeper than `MAX_DEPTH`.
     """
     try:
@@ -54,14 +54,14 @@ def loads(content: bytes, path: str) -> Plain:
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    """Loads what needs no class and no persistent object."""
+    """An unpickler that refuses every class, function and persistent object."""
 
     def find_class(self, module_name: str, global_name: str, /) -> NoReturn:
-        """Refuse the class or function that a pickle asks for."""
+        """Refuse the class or function that a pickle names."""
         raise UnfitPickle(f"it asks for the object {f'{module_name}.{global_name}'[:200]!r}")
 
     def persistent_load(self, pid: object) -> NoReturn:
-        """Refuse the object outside the pickle that a pickle asks for."""
+        """Refuse the object outside the pickle that a pickle refers to."""
         name = pid[:200] if isinstance(pid, str) else type(pid)  # a container may be endless
         raise UnfitPickle(f"it asks for the persistent object {name!r}")
 
@@ -96,5 +96,5 @@ def _check_depth(value: Plain) -> None:
 
 
 def _containers(values: Iterable[Any]) -> Collection[Any]:
-    # By identity, so that a container that stands in many places, or in itself, counts once.
+    # By identity, so that a container that occurs many times, or in itself, counts once.
     return {id(value): value for value in values if type(value) in (list, tuple, dict)}.values()

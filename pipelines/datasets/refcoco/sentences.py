@@ -1,4 +1,4 @@
-"""Sentences that refer to objects, in the one form into which both owners' forms are brought."""
+"""Sentences about objects and the images they belong to, in a form common to both file formats."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
@@ -21,22 +21,22 @@ class Sentence(msgspec.Struct, frozen=True, gc=False):
     """A sentence as its owner wrote it."""
 
     id: str
-    ref: str  # id of the ref, all of whose sentences refer to one object
+    ref: str  # the id of the ref; all sentences of a ref refer to one object
     region_id: str
     text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Images:
-    """A split's images by COCO number: those that can be used, those taken, and the others."""
+    """The images of a split by COCO number: usable images, chosen images and refused images."""
 
     usable: Mapping[ItemId, ImageInfo]
     chosen: Collection[ItemId]
-    refused: Mapping[str, Rejected]  # by the number as text
+    refused: Mapping[str, Rejected]  # by COCO number as text
     candidates: Candidates | None  # to match sentences with; None: the owner's regions
 
     def cause(self, number: ItemId) -> Rejected | None:
-        """Return why an image is not used; None where it could have been."""
+        """Return the reason why an image is unusable; None for a usable image."""
         if number in self.usable:
             return None
         if refusal := self.refused.get(str(number)):
@@ -52,14 +52,14 @@ def shards(
     regions: int,
     categories: int,
 ) -> int:
-    """Return the number of shards of a split; an image has a record for each round of sentences.
+    """Return the number of shards of a split, whose images have a record per round of sentences.
 
     Args:
         split: the split that is read.
         images: the images of the split.
-        sentences: about each image.
-        regions: number of all regions of images that can be used.
-        categories: number of their categories.
+        sentences: the sentences about each image.
+        regions: the number of regions of all usable images.
+        categories: the number of categories of these regions.
     """
     if images.candidates is not None:
         taken = {int(number): images.usable[number] for number in images.chosen}
@@ -86,17 +86,17 @@ def described_images(
     regions_of: Callable[[ItemId], Generator[Entry, None, tuple[SourceRegion, ...]]],
     label_set: LabelSet | None,
 ) -> Iterator[Entry]:
-    """Yield a part's images with regions and sentences; and counts and rejections of the others.
+    """Yield a part's images with regions and sentences, and counts and rejections of the rest.
 
-    An image with candidates keeps, beside them, only the regions that a sentence refers to.
+    An image with candidates keeps, of the owner's regions, only those that a sentence refers to.
 
     Args:
         split: the part that is read.
         images: the images of the whole split.
         sentences: the sentences of the whole split, by image.
-        shards: number of shards of the split.
-        regions_of: yields the rejections of an image's regions, and returns its good ones.
-        label_set: the label set of the regions' categories, in brief.
+        shards: the number of shards of the split.
+        regions_of: yields rejections of an image's regions, and returns the other regions.
+        label_set: the set of the regions' category names, as `LabelSet.brief` returns it.
     """
     candidates = images.candidates
     if candidates is not None and split.leads:
@@ -110,7 +110,7 @@ def described_images(
             referents = _referents(regions, sentences[number])
             yield Count(Kind.ANNOTATION, "sampled_out", len(regions) - len(referents))
             regions = referents + (yield from candidates.of(int(number)))
-        # An evaluation asks about every sentence or compares with it, as published ones do.
+        # An evaluation uses every sentence, also repeated ones, as published evaluations do.
         items = yield from _expressions(split, sentences[number], repeated=split.evaluation)
         image = replace(images.usable[number], shards=shards)
         yield SourceImage(image, regions, items, label_set)
@@ -133,17 +133,17 @@ def _referents(
 def _expressions(
     split: SplitInput, sentences: Sequence[Sentence], *, repeated: bool
 ) -> Generator[Entry, None, tuple[Expression, ...]]:
-    """Yield the sentences of an image that repeat others, and return the rest.
+    """Yield rejections of repeated sentences of an image, and return the other sentences.
 
     Args:
         split: the split of the sentences.
-        sentences: about one image.
-        repeated: keep also a sentence with the words of another one of its ref.
+        sentences: the sentences about one image.
+        repeated: whether to keep sentences with the same words as another sentence of the ref.
     """
     taken: dict[str, Expression] = {}
     first_ids: dict[tuple[str, str, str], str] = {}
     for sentence in sorted(sentences, key=_order):
-        words = " ".join(sentence.text[: MAX_CHARACTERS + 1].split())  # more is refused later on
+        words = " ".join(sentence.text[: MAX_CHARACTERS + 1].split())  # longer ones fail later
         if sentence.id in taken:
             cause = Rejected(Reason.DUPLICATE_ID, f"id {sentence.id} stands more than once")
         elif not repeated and (first := first_ids.get((sentence.ref, sentence.region_id, words))):

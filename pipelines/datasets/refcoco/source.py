@@ -1,11 +1,11 @@
-"""RefCOCO, RefCOCO+ and RefCOCOg: sentences, each of which refers to one object of a COCO picture.
+"""RefCOCO, RefCOCO+ and RefCOCOg: sentences that each refer to one object of a COCO picture.
 
-    refcoco/refs(unc).p     refcoco+/refs(unc).p     refcocog/refs(umd).p      and beside each
+    refcoco/refs(unc).p     refcoco+/refs(unc).p     refcocog/refs(umd).p      the sentences
     refcoco/instances.json  refcoco+/instances.json  refcocog/instances.json   the boxes
 
 The pickles hold the refs of all splits (`pickled`). A file of the name refs(google).p has
-splits of its own, by object and not by picture, so that its test pictures are seen in training:
-it is read only where the user names it. Instead of the owners' files a user can give a flat JSON
+other splits, by object and not by picture, so that its test pictures occur in training:
+it is read only if the user names it. Instead of the owners' files a user can give a flat JSON
 file for each split (`flat`). Pictures are COCO's, of either release, found by number.
 In evaluations sentences are matched with a detector's boxes (`candidates`).
 
@@ -51,17 +51,17 @@ class Edition:
 
     title: str
     folder: str
-    split_by: Mapping[str, tuple[str, ...]]  # splits by who made them; the usual ones first
+    split_by: Mapping[str, tuple[str, ...]]  # splits by their maker; the default first
     papers: tuple[str, ...]
-    task_definition: str | None  # as of `DatasetSpec`
+    task_definition: str | None  # as in `DatasetSpec`
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The usual splits."""
+        """The names of the default splits."""
         return next(iter(self.split_by.values()))
 
     def splits_of(self, refs: str) -> tuple[str, ...]:
-        """Return the splits in a file of refs by its name, e.g. `refs(google).p`."""
+        """Return the splits in a file of refs, from the file's name, e.g. `refs(google).p`."""
         name = refs.rsplit("/", 1)[-1]
         matches = [splits for owner, splits in self.split_by.items() if f"({owner})" in name]
         return matches[0] if matches else self.splits
@@ -93,10 +93,10 @@ EDITIONS = {
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
-    """Return where the splits lie; roles are `refs`, `instances`, `images`, or a split's name.
+    """Return the locations of the splits; roles: `refs`, `instances`, `images`, or a split's name.
 
-    A split's name gives its flat file; then only the splits so named are read. Detections have
-    further roles (`detection_files`).
+    A path with a split's name as role is a flat file; then only such splits are read. Detections
+    have further roles (`detection_files`).
     """
     edition, paths = EDITIONS[request.name], request.paths
     flat = tuple(dict.fromkeys(split for splits in edition.split_by.values() for split in splits))
@@ -126,7 +126,7 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
-    """Yield the entries of one split."""
+    """Yield the entries of one split of a data set of the three."""
     if split.split in split.files:
         return parse_flat(split, store)
     splits = EDITIONS[split.source].splits_of(split.files["refs"])

@@ -6,14 +6,14 @@
                       "bbox": [102.5, 118.4, 7.9, 17.3]}],      x, y, width, height; pixels
      "categories": [{"id": 21, "name": "drum", "cat_info": ..., "novel": false, ...}]}
 
-An annotation need not have an id: one is then made from its image, its category and its box, which
-does not depend on the order in the file, and exposes exact repeats. Early files hold a list as
-`category_id`: a list of one is taken. File names hold their folder. Many pictures are no longer to
-be had, so annotations without their picture are common.
+An annotation may lack an id; an id is then made from its image, category and box, which
+is independent of the order in the file and reveals exact repeats. Early files hold a list as
+`category_id`: a list of one id is accepted. File names include the folder. Many pictures are no
+longer available, so annotations without a picture are common.
 
-36 names belong to two categories or more: a region answers with its name, whichever of them it
-has, and counts as of one category where regions are drawn per category. The names are those of
-the annotation file; in `category_name_13204_v3det_2023_v1.txt` 40 differ, and it is not read.
+36 names belong to two or more categories: a region's answer is the name, and the region
+counts under the name where regions are sampled per category. The names come from
+the annotation file; `category_name_13204_v3det_2023_v1.txt` has 40 other names and is not read.
 Format: https://github.com/V3Det/V3Det
 """
 
@@ -42,13 +42,13 @@ _PAPERS = (
     "Lin. V3Det: Vast Vocabulary Visual Detection Dataset. ICCV 2023.",
 )
 
-# Two numbers of V3Det's own, the photo, its secret, and the letter of a size:
+# Two numbers of V3Det, then Flickr's photo id, its secret, and the letter of a size:
 # 33_287_14396504429_d787b4291b_c.jpg
 _PHOTO_FILE = re.compile(r"\d+_\d+_(\d+)_[0-9a-f]+(?:_[a-z])?\.\w+", re.ASCII)
 
 
 class _File(msgspec.Struct):
-    """A whole file; only the list of annotations is cut into its items."""
+    """A whole file; only the list of annotations is cut into items."""
 
     annotations: list[Raw]
     categories: list[Raw]
@@ -57,7 +57,7 @@ class _File(msgspec.Struct):
 
 
 class _Annotation(msgspec.Struct, gc=False):
-    """The fields of an annotation that its id is made of."""
+    """The fields of an annotation from which an id is made."""
 
     image_id: ItemId
     category_id: Raw = Raw(b"null")
@@ -73,7 +73,7 @@ _LIST = msgspec.json.Decoder(list[Raw])
 
 @dataclass(frozen=True, slots=True)
 class _Replaced:
-    """A store in which one file has other content."""
+    """A store in which the content of one file is replaced."""
 
     store: Store
     path: str
@@ -87,7 +87,7 @@ class _Replaced:
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
-    """Return where the splits lie; roles are `train` and `val` (annotation files) and `images`."""
+    """Return the locations of the splits; roles: `train`, `val` (annotation files) and `images`."""
     paths, below = request.paths, f"{root}/v3det"
     return [
         Located(
@@ -102,14 +102,14 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
-    """Yield the entries of one split."""
+    """Yield the entries of one split of V3Det."""
     path = split.file
     content = store.read(path)
     name = split.label_set or "V3Det"
     try:
         file = decode_json(_FILE, content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass  # `parse_coco_layout` raises the error that says what is wrong
+        pass  # `parse_coco_layout` raises an error that names the fault
     else:
         name = split.label_set or f"V3Det-{len(read_categories(file.categories).names)}"
         annotations, refused = _identified(file.annotations)
@@ -124,7 +124,7 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
 
 
 def _identified(items: Sequence[Raw]) -> tuple[list[Raw], list[Refused]]:
-    """Return annotations in COCO's form, each with an id and one category; and those refused."""
+    """Return annotations in COCO's form, each with an id and one category, and the refused ones."""
     taken: list[Raw] = []
     made: dict[str, Raw] = {}
     refused: list[Refused] = []
@@ -149,7 +149,7 @@ def _identified(items: Sequence[Raw]) -> tuple[list[Raw], list[Refused]]:
 
 
 def _only(category: Raw) -> Raw:
-    """Return the one category of a list, as in early files; any other value unchanged."""
+    """Return the category of a list with one category, as in early files; other values as is."""
     if bytes(category).lstrip().startswith(b"[") and len(several := _LIST.decode(category)) == 1:
         return several[0]
     return category
@@ -169,7 +169,7 @@ _REPEATED = Rejected(Reason.DUPLICATE, "the same box of the same category stands
 
 
 def _picture_name(image: ImageInfo) -> str | None:
-    """Return the name of the Flickr photo in a picture's file name, if there is one."""
+    """Return the name of the Flickr photo in an image's file name, or None without such a photo."""
     match = _PHOTO_FILE.fullmatch((image.file_name or "").rpartition("/")[2])
     return flickr_name(match[1]) if match else None
 

@@ -1,4 +1,4 @@
-"""VCR's metadata, one file per picture: the picture's size, and objects that a detector drew in it.
+"""VCR's metadata, one file per picture: the picture's size and the boxes and masks of a detector.
 
 {"boxes": [[10.25, 20.5, 110.75, 320.0, 0.98], ...],    x0, y0, x1, y1, score; pixels
  "segms": [[[[12, 21], [108, 24], ...]], ...],          polygons of x, y pairs; may be []
@@ -22,7 +22,7 @@ _Polygon = list[tuple[float, float]]  # x, y; pixels
 
 
 class Metadata(msgspec.Struct):
-    """A whole file; its objects still undecoded, so that a bad one spoils only itself."""
+    """A whole file whose objects are still undecoded, so that a bad object affects no other."""
 
     boxes: list[msgspec.Raw]
     segms: list[msgspec.Raw]
@@ -40,7 +40,7 @@ def read_metadata(content: bytes, name: str) -> Metadata:
     """Return the metadata in a file.
 
     Raises:
-        Rejected: `malformed`: the file is no such object, or its lists differ in length.
+        Rejected: the file has another form, or its lists differ in length (`malformed`).
     """
     try:
         metadata = decode_json(_METADATA, content)
@@ -53,7 +53,7 @@ def read_metadata(content: bytes, name: str) -> Metadata:
 
 
 def regions(metadata: Metadata) -> tuple[list[SourceRegion], list[Refused]]:
-    """Return the objects in order, each with its 0-based position as id; and those refused."""
+    """Return the objects in order, with 0-based positions as ids, and the refused objects."""
     taken: list[SourceRegion] = []
     refused: list[Refused] = []
     for position in range(len(metadata.names)):
@@ -87,10 +87,10 @@ def _number(metadata: _Number) -> float:
 
 
 def _segmentation(polygons: Sequence[_Polygon], metadata: Metadata) -> bytes:
-    """Return polygons as COCO writes them.
+    """Return polygons in the form of COCO's `segmentation`.
 
-    The detector leaves some polygons of one or two corners, which cover no pixel and are dropped.
-    Where all are, the mask is one of no pixels, so that the screen counts it among the empty ones.
+    Some of the detector's polygons have one or two corners; they cover no pixel and are dropped.
+    Where all are dropped, the mask has no pixels, so that the screen counts it as an empty mask.
     """
     if not polygons:
         return b""

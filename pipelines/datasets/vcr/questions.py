@@ -1,4 +1,4 @@
-"""VCR's questions, one a line: the picture of each, its tokens, and its choices.
+"""VCR's questions, one per line, each with a picture, tokens and choices.
 
     {"annot_id": "train-7", "img_id": "train-2", "img_fn": "lsmdc_.../x@0.jpg",
      "metadata_fn": "lsmdc_.../x@0.json", "objects": ["person", "dog"],
@@ -7,8 +7,8 @@
      "rationale_choices": [[...], [...], [...], [...]], "rationale_label": 1, ...}
 
 Numbers in the token lists count objects from 0, those in the `_orig` strings from 1. Only the
-labelled choices are true: the others are right answers to other questions, with their objects
-exchanged for some of this picture. Training takes only the true choices, an evaluation takes all.
+labelled choices are true: the others are right answers to other questions, whose objects were
+replaced by objects of this picture. Training uses only the true choices, an evaluation all.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,14 +25,14 @@ from schemas.errors import InputFileError
 from schemas.item import Choices, Passage, Question
 from schemas.rejection import Reason, Rejected
 
-Files = tuple[str, str]  # of a picture and of its metadata, below `vcr1images`
+Files = tuple[str, str]  # paths of a picture and its metadata, below `vcr1images`
 _Id = Annotated[str, msgspec.Meta(pattern=r"\A[\w.-]+\Z")]
 _Label = Annotated[int, msgspec.Meta(ge=0, le=3)]
 _RawChoices = tuple[msgspec.Raw, msgspec.Raw, msgspec.Raw, msgspec.Raw]
 
 
 class _Link(msgspec.Struct, gc=False):
-    """The ids and files that tie a line to its picture."""
+    """The ids and files that assign a line to a picture."""
 
     annot_id: _Id
     img_id: _Id
@@ -43,7 +43,7 @@ class _Link(msgspec.Struct, gc=False):
 
 
 class _Content(msgspec.Struct, gc=False):
-    """The content of a line; choices are decoded where they are needed: to train, the true ones."""
+    """The content of a line; its choices are decoded only if needed."""
 
     objects: list[str]
     question: list[Token]
@@ -54,7 +54,7 @@ class _Content(msgspec.Struct, gc=False):
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """A line that can be read, and its position in the file."""
+    """A readable line, and its position in the file."""
 
     annot_id: str
     img_id: str
@@ -66,13 +66,13 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The lines about one image; nothing here depends on their order in the file."""
+    """The lines about one image; their order in the file has no effect."""
 
     lines: list[Line] = field(default_factory=list)
 
     @property
     def first(self) -> Line:
-        """The line that names the picture's files, where lines differ."""
+        """The line whose file names are used where the lines of an image differ."""
         return min(self.lines, key=lambda line: (line.files, line.annot_id))
 
 
@@ -82,7 +82,7 @@ _TOKENS = msgspec.json.Decoder(list[Token])
 
 
 class QuestionFile:
-    """A file of questions, grouped by image, with the lines it refuses.
+    """The questions of a file by image, and the refused lines.
 
     Raises:
         InputFileError: no line is a question of VCR, or the file is GD-VCR.
@@ -90,9 +90,9 @@ class QuestionFile:
 
     def __init__(self, content: bytes, path: str, *, evaluation: bool = False) -> None:
         self._content = content
-        self._evaluation = evaluation  # questions come with all their choices
+        self._evaluation = evaluation  # True: questions have all their choices
         self.malformed: list[Refused] = []  # lines that cannot be read, by their number
-        self.repeats: list[Line] = []  # of a question id that another line bears
+        self.repeats: list[Line] = []  # lines with a question id of another line
         self.pictures: dict[str, Picture] = {}
         for line in self._lines(content, path):
             self.pictures.setdefault(line.img_id, Picture()).lines.append(line)
@@ -107,12 +107,12 @@ class QuestionFile:
         """Return the question of a line, with its answer and rationale.
 
         Args:
-            line: the line of this file.
-            files: the files of its picture.
-            categories: the categories of the objects in that picture, by the metadata.
+            line: a line of this file.
+            files: the files of the line's picture.
+            categories: the categories of the picture's objects, from the metadata.
 
         Raises:
-            Rejected: `malformed`: something is missing, or contradicts the picture.
+            Rejected: a part is missing, or contradicts the picture (`malformed`).
         """
         try:
             content = decode_json(_CONTENT, self._text(line))
@@ -142,7 +142,7 @@ class QuestionFile:
         )
 
     def _lines(self, content: bytes, path: str) -> list[Line]:
-        """Return the lines that can be read; of those with one id, the one whose text is first."""
+        """Return the readable lines; of lines with the same id, the line whose text sorts first."""
         lines: dict[str, Line] = {}
         for number, start, end in _spans(content):
             try:
@@ -169,12 +169,12 @@ class QuestionFile:
 
 
 def malformed(detail: str) -> Rejected:
-    """Return the refusal of an item that is not as VCR writes it."""
+    """Return the refusal of an item that is not in VCR's form."""
     return Rejected(Reason.MALFORMED, detail)
 
 
 def _passage(key: str, choices: _RawChoices, position: int, categories: Sequence[str]) -> Passage:
-    """Return one of four choices."""
+    """Return one of four choices, decoded to a passage."""
     try:
         return to_passage(_TOKENS.decode(choices[position]), categories)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -4,7 +4,7 @@
     vcr/vcr1images/<film>/<still>.jpg           the pictures
     vcr/vcr1images/<film>/<still>.json          the objects in each (`metadata`)
 
-The labels of the test split are not public, so it is no split here. An image is known by its
+The labels of the test split are not public, so the split is left out. An image is identified by its
 `img_id`, a region by its 0-based place among the objects of its image, a question by its
 `annot_id`. Format: https://visualcommonsense.com/download/
 """
@@ -34,7 +34,7 @@ _PAPERS = (
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
-    """Return where the splits lie; roles are `train`, `val`, `images` and `metadata`."""
+    """Return the locations of the splits; roles: `train`, `val`, `images` and `metadata`."""
     paths = request.paths
     pictures = paths.get("images", f"{root}/{_FOLDER}")
     return [
@@ -53,7 +53,7 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
-    """Yield the entries of one split.
+    """Yield the entries of one split of VCR.
 
     Raises:
         InputFileError: the file of questions cannot be used, or a file cannot be read.
@@ -72,7 +72,7 @@ class _Parser:
         self._file = file
 
     def entries(self) -> Iterator[Entry]:
-        """Yield all entries: first the items refused, then image by image."""
+        """Yield all entries: first the refused items, then the entries of each image."""
         split, file = self._split, self._file
         usable, refused = self._usable()
         chosen = limited(split, usable)
@@ -95,7 +95,7 @@ class _Parser:
                 yield from _sampled_out(picture)
 
     def _usable(self) -> tuple[dict[str, ImageInfo], dict[str, Rejected]]:
-        """Return the images whose files exist, still without a size, and the others."""
+        """Return the images whose files exist, still without a size, and the refused images."""
         split = self._split
         listing = self._store.sizes(split.pictures)
         metadata = split.files["metadata"]
@@ -171,7 +171,7 @@ def _sized(split: SplitInput, image: ImageInfo, size: tuple[int, int]) -> ImageI
 def _shards(
     split: SplitInput, pictures: Mapping[str, Picture], chosen: Mapping[str, ImageInfo]
 ) -> int:
-    """Return the number of shards of a split: a question makes a record, or two to evaluate."""
+    """Return the number of shards of a split; a question makes a record, in an evaluation two."""
     each = 2 if split.evaluation else 1
     records = {img_id: each * len(pictures[img_id].lines) for img_id in chosen}
     volume = Volume(

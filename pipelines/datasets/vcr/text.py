@@ -1,10 +1,10 @@
-"""From VCR's tokens to readable English: the owner's tokeniser undone, objects put in place.
+"""The conversion of VCR's tokens to readable English, with mentions of objects.
 
     ["Do", [1, 2], "belong", "in", [0], "'", "s", "well", "-", "kept", "garden", "?"]
 
 A list of numbers stands for objects; punctuation stands by itself, apostrophes and hyphens
-included. The blanks around a hyphen or an apostrophe are lost, so they are guessed from the words
-beside. Some annotators wrote the class after the number ("1person"): both together are one mention.
+included. The blanks around a hyphen or an apostrophe are lost and are guessed from the words
+next to it. Some annotators wrote the class after the number ("1person"): that is one mention.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,7 +39,7 @@ _CLAUSE = frozenset((
 
 
 def spaced_name(category: str) -> str:
-    """Return a class name with its blanks: `wineglass` is a wine glass."""
+    """Return a class name with blanks between its words: `wine glass` for `wineglass`."""
     return SPACED.get(category, category)
 
 
@@ -51,7 +51,7 @@ def to_passage(tokens: Sequence[Token], categories: Sequence[str]) -> Passage:
         categories: the class of each object of the image; its position is the object's region id.
 
     Raises:
-        Rejected: `malformed`, for an object that the image does not have, or a list of none.
+        Rejected: a list is empty, or names an object that the image does not have (`malformed`).
     """
     for token in tokens:
         if isinstance(token, list):
@@ -85,7 +85,7 @@ def _check_objects(objects: Sequence[int], count: int) -> None:
 
 
 def _units(tokens: Sequence[Token], categories: Sequence[str]) -> Iterator[Token]:
-    """Yield the tokens without class names that repeat the number before them."""
+    """Yield the tokens, without class names that only repeat the object before them."""
     previous: Token = ""
     for token in tokens:
         doubled = (
@@ -108,7 +108,7 @@ def _listed(objects: Sequence[int], categories: Sequence[str]) -> Iterator[str |
 
 
 def _blanks(words: Sequence[str]) -> list[bool]:
-    """Tell for each word whether a blank stands before it; an empty word is a group of objects."""
+    """Return, for each word, True if a blank precedes it; an empty word stands for objects."""
     marks = _Punctuation(words)
     joins = [marks.joins(position) for position in range(len(words))]
     inside = [not (right or left) for (_, right), (left, _) in pairwise(joins)]
@@ -116,14 +116,14 @@ def _blanks(words: Sequence[str]) -> list[bool]:
 
 
 class _Punctuation:
-    """The direction in which punctuation joins, which for quotes depends on those still open."""
+    """The direction in which punctuation joins words; for quotes it depends on the open quotes."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self._words = words
         self._open: set[str] = set()
 
     def joins(self, position: int) -> tuple[bool, bool]:
-        """Return whether a word joins the word before it, and the word after it."""
+        """Return whether a word is joined to the word before it, and to the word after it."""
         word = self._words[position]
         if word in _APOSTROPHES:
             return self._apostrophe(position)

@@ -1,14 +1,14 @@
-"""Visual Genome's list of aliases: which predicates mean the same.
+"""Visual Genome's list of aliases: groups of predicates with the same meaning.
 
-One group per line, its members parted by commas; the first gives the group its name, and lines
-with the same first are one group:
+A line is a group with members separated by commas; the first member names the group, and lines
+with the same first member are one group:
 
     near,next to
     near,by
     next to,next to a,are next to
 
-Members as different as "next to" and "around" stand in one group, so no predicate is replaced by
-another one; groups serve only to recognise relationships that repeat others.
+Members as different as "next to" and "around" are in one group, so no predicate is replaced by
+another; groups serve only to recognise relationships that repeat others.
 """
 
 from collections import defaultdict
@@ -21,15 +21,15 @@ from schemas.errors import InputFileError
 
 @dataclass(frozen=True, slots=True)
 class Aliases:
-    """The groups of each predicate; case, blanks and a last article make no difference."""
+    """The groups of each predicate; case, blanks and an article at the end are ignored."""
 
     groups: Mapping[str, Set[str]] = field(default_factory=dict)
 
     def meanings(self, predicate: str) -> Set[str]:
-        """Return the names of a predicate's groups, or the predicate itself where none has it.
+        """Return the names of a predicate's groups, or the predicate itself if it is in no group.
 
-        Two predicates mean the same where they share a group; a third predicate that shares one
-        with each of them makes no difference.
+        Two predicates mean the same if they share a group; a third predicate that shares a group
+        with each of them does not join them.
         """
         plain = plain_predicate(predicate)
         return self.groups.get(plain, {plain})
@@ -39,7 +39,7 @@ def parse_aliases(content: bytes, path: str) -> Aliases:
     """Return the aliases of a file.
 
     Raises:
-        InputFileError: the content is no text.
+        InputFileError: the content is not text in UTF-8.
     """
     try:
         lines = content.decode().splitlines()

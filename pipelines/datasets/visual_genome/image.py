@@ -1,9 +1,9 @@
 """Visual Genome's annotations of one image: described regions, and related objects.
 
-A described region keeps the owner's id; an object's has "object/" before it, and a relationship's
-"relationship/", for the owner numbers each kind on its own and their numbers can meet. Objects are
-the ends of relationships. One object may come with several boxes and names there:
-the merged form is taken, else the most frequent; each other box is rejected as `duplicate_id`.
+A described region keeps the owner's id; the id of an object begins with "object/", and the id of a
+relationship with "relationship/", because the owner's numbers repeat across kinds. Objects are
+the ends of relationships. An object may have different boxes and names in different relationships:
+the merged form is used, else the most frequent; every other box is rejected as `duplicate_id`.
 """
 
 import math
@@ -30,23 +30,23 @@ from schemas.source import SourceRegion
 
 _UNKNOWN_BOX: Box = (math.nan,) * 4
 
-_Form = tuple[bool, XYWH, str]  # how an object is drawn and called: merged, box, name
+_Form = tuple[bool, XYWH, str]  # the form of an object: merged or not, box, name
 
 
 @dataclass(slots=True)
 class ImageAnnotations:
-    """The regions and items of an image, and the items refused."""
+    """The regions and items of an image, and the refused items."""
 
     regions: list[SourceRegion] = field(default_factory=list)
     items: list[Item] = field(default_factory=list)
     refused: list[tuple[Kind, Refused]] = field(default_factory=list)
-    objects: int = 0  # number of boxes of objects that were read
+    objects: int = 0  # the number of boxes of objects that were read
 
 
 def add_regions(annotations: ImageAnnotations, image_id: ItemId, items: Iterable[Raw]) -> None:
-    """Add an image's described regions, each with its phrase.
+    """Add an image's described regions, each with a phrase.
 
-    A phrase that repeats another one of the same box is a duplicate, and so is its region. Phrases
+    A phrase that repeats another phrase of the box is a duplicate, and so is its region. Phrases
     that differ only in case and blanks are the same.
     """
     regions, refused = index_items(items, REGION, f"regions of image {image_id}")
@@ -70,7 +70,7 @@ def add_regions(annotations: ImageAnnotations, image_id: ItemId, items: Iterable
 def add_relationships(
     annotations: ImageAnnotations, image_id: ItemId, items: Iterable[Raw], aliases: Aliases
 ) -> None:
-    """Add an image's relationships and the objects at their ends, once each.
+    """Add an image's relationships and the objects at their ends, each once.
 
     A relationship that repeats another one of the same objects is a duplicate. Predicates that
     differ only in case, blanks and an article at the end are the same, and so are aliases.

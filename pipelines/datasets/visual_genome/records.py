@@ -1,4 +1,4 @@
-"""Visual Genome's files: long lists of one record per image, read without decoding them whole.
+"""The reader of Visual Genome's files: lists of a record per image, never decoded as a whole.
 
     region_descriptions  [{"id": 1, "regions": [{"region_id": 1382, "image_id": 1, "x": 421,
                            "y": 57, "width": 82, "height": 139, "phrase": "the clock is green"}]}]
@@ -6,9 +6,9 @@
                            "predicate": "ON", "subject": {...}, "object": {"object_id": 5046,
                            "name": "street", "x": 77, "y": 328, "w": 714, "h": 262}}]}]
 
-Version 1.0 says `id` for every id, and `image` for a region's image; since version 1.4 an object
-that was merged with others has `names` and `merged_object_ids`. All are read alike. A file is cut
-into its records; those of other parts are dropped at once, and the others decoded image by image.
+Version 1.0 uses `id` for every id, and `image` for a region's image; since version 1.4 an object
+merged with others has `names` and `merged_object_ids`. All versions are read. A file is cut
+into its records; records of other parts are dropped, and the rest is decoded image by image.
 """
 
 from collections.abc import Collection, Iterable
@@ -43,7 +43,7 @@ class VgImage(msgspec.Struct):
 
 
 class VgRegion(msgspec.Struct):
-    """A described region; the box is xywh in whole pixels from 0, and may reach outside."""
+    """A described region; its box is xywh in whole pixels from 0, and may exceed the image."""
 
     x: float | None
     y: float | None
@@ -61,12 +61,12 @@ class VgRegion(msgspec.Struct):
 
     @property
     def box(self) -> XYWH:
-        """The box."""
+        """The box of the item: xywh, pixels."""
         return self.x, self.y, self.width, self.height
 
 
 class VgObject(msgspec.Struct):
-    """One end of a relationship; the box as in a region."""
+    """An object at one end of a relationship; its box is xywh in pixels, as in a region."""
 
     x: float | None
     y: float | None
@@ -76,7 +76,7 @@ class VgObject(msgspec.Struct):
     object_id: ItemId = _NO_ID
     name: str | None = None
     names: list[str] = []
-    merged_object_ids: Raw = Raw(b"")  # there: the box and the names are those after merging
+    merged_object_ids: Raw = Raw(b"")  # present: box and names are the merged ones
 
     def __post_init__(self) -> None:
         self.id = _one_id("object_id", self.object_id, self.id)
@@ -87,7 +87,7 @@ class VgObject(msgspec.Struct):
 
     @property
     def box(self) -> XYWH:
-        """The box."""
+        """The box of the item: xywh, pixels."""
         return self.x, self.y, self.w, self.h
 
 
@@ -127,7 +127,7 @@ class _RelationshipRecord(_Record, kw_only=True):
 
 
 class _Named(msgspec.Struct):
-    """An item of which only the id matters."""
+    """An item of which only the id is decoded."""
 
     id: ItemId = _NO_ID
     region_id: ItemId = _NO_ID
@@ -157,11 +157,11 @@ class RecordKind:
     """The kind of the records of a file."""
 
     decoder: msgspec.json.Decoder[_RegionRecord] | msgspec.json.Decoder[_RelationshipRecord]
-    counted: tuple[Kind, ...]  # the kinds as which the ledger counts an item
-    prefix: str = ""  # of an item's id here; the owner's follows
+    counted: tuple[Kind, ...]  # the kinds under which the ledger counts an item
+    prefix: str = ""  # the beginning of an item's id, before the owner's id
 
     def names(self, items: Iterable[Raw], name: str) -> list[str]:
-        """Return the ids of undecoded items, or where they have none their positions: `NAME[3]`."""
+        """Return the ids of undecoded items, or for items without an id positions: `NAME[3]`."""
         return [self._name(raw) or f"{name}[{number}]" for number, raw in enumerate(items)]
 
     def _name(self, raw: Raw) -> str:
@@ -183,12 +183,12 @@ class Records:
 
     kind: RecordKind
     read: int = 0  # items in the whole file
-    left_out: int = 0  # items of the part's images that the limit leaves out
+    left_out: int = 0  # items of images that the limit leaves out
     items: dict[ItemId, list[Raw]] = field(default_factory=dict)  # by image; copied, undecoded
-    refused: list[Refused] = field(default_factory=list)  # of no image at all
+    refused: list[Refused] = field(default_factory=list)  # records without an image
 
     def take(self, image_id: ItemId) -> list[Raw]:
-        """Return the items of an image, and remove them."""
+        """Return the items of an image, and remove them from these records."""
         items: list[Raw] = []
         for record in self.items.pop(image_id, ()):
             items += self.kind.decoder.decode(record).items
@@ -224,10 +224,10 @@ def read_records(
     Args:
         content: the content of the file.
         path: the path of the file, for messages.
-        kind: the kind of its records.
-        split: tells which images the part owns.
-        unwanted: images that can be used, but are left out by the limit.
-        members: the split's images; None: all, and the split answers for items without an image.
+        kind: the kind of the file's records.
+        split: the part of the split, which decides the images that are read.
+        unwanted: usable images that the limit leaves out.
+        members: the split's images; None: all images, and items without an image are reported.
     """
     records = Records(kind)
     name = path.rsplit("/", 1)[-1]
@@ -236,7 +236,7 @@ def read_records(
             record = kind.decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             if members is None:
-                records.read += 1  # the number of its items is unknown
+                records.read += 1  # the number of items is unknown
                 records.refused.append((f"{name}[{position}]", malformed(error)))
             continue
         if members is not None and record.image_id not in members:
@@ -258,9 +258,9 @@ def read_records(
 def index_items(
     items: Iterable[Raw], decoder: msgspec.json.Decoder[Item], name: str
 ) -> tuple[dict[ItemId, Item], list[Refused]]:
-    """Return items by id in the order of their ids, and those refused.
+    """Return items by id in the order of their ids, and the refused items.
 
-    Of items that share an id, the one whose text sorts first is taken, so that the choice does not
+    Of items with the same id, the item whose text sorts first is taken, so that the choice does not
     depend on the order in the file.
     """
     taken: dict[ItemId, tuple[Raw, Item]] = {}
@@ -285,7 +285,7 @@ def _id_order(item_id: ItemId) -> tuple[int, str]:
 
 
 def _one_id(key: str, *ids: ItemId) -> ItemId:
-    """Return the first id that an item has, in the form in which ids are compared."""
+    """Return an item's id, from the first field that has an id, in the form for comparison."""
     for item_id in ids:
         if item_id != _NO_ID:
             return as_number(item_id)

@@ -1,19 +1,19 @@
-"""Visual Genome, as its owners ship it: regions with phrases, and objects in relationships.
+"""Visual Genome in its owners' files: regions with phrases, and objects in relationships.
 
-    image_data.json             sizes, and urls whose ends are the pictures' folder and name
+    image_data.json             sizes, and urls that end with the pictures' folder and name
     region_descriptions.json    boxes with a phrase each
-    relationships.json          subject, predicate, object, with boxes and names; optional
+    relationships.json          subjects, predicates and objects, with boxes and names; optional
     predicate_alias.txt         predicates that mean the same; optional
     test_ids.txt                the images to test on; optional
     VG_100K/  VG_100K_2/        the pictures
 
-Versions 1.0, 1.2 and 1.4 are read alike, see `records`. The urls put some pictures into
-the other folder than the archives do, so a name is looked for in both. The files objects,
+Versions 1.0, 1.2 and 1.4 are read, see `records`. The urls place some pictures in
+another folder than the archives do, so a name is looked up in both. The files objects,
 attributes and scene graphs add nothing that a task uses and are not read, nor are aliases of
 names: objects are distinguished by their ids. Names and predicates stay as annotators wrote them.
 
-The split train has all images. The split test (`test_split`) is one to evaluate on, read
-only where a request names it: its images with their phrases, and nothing of other images.
+The split train has all images. The split test (`test_split`) is for evaluation, and read
+only if a request names it: its images with their phrases, and nothing of other images.
 Format: https://homes.cs.washington.edu/~ranjay/visualgenome/api.html
 """
 
@@ -52,7 +52,7 @@ OPTIONAL = {
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
-    """Return where the splits lie; roles are `images`, and the files' names without suffix."""
+    """Return the locations of the splits; roles: `images`, and the files' names without suffix."""
 
     def paths(names: Sequence[str]) -> dict[str, str]:
         roles = {name.partition(".")[0]: name for name in names}
@@ -61,7 +61,7 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 
     splits = tuple(OPTIONAL) if request.splits else SPEC.splits
     needed = (*REQUIRED, TEST_LIST) if TEST_IDS in request.paths else REQUIRED
-    # A list that is named may be meant for the guard of the split to train on.
+    # A given list may be meant for the guard of the training split.
     named = {TEST_IDS: request.paths[TEST_IDS]} if TEST_IDS in request.paths else {}
     return [
         Located(
@@ -78,17 +78,17 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Images:
-    """The images that can be used, those of them that are taken, and why the others cannot be."""
+    """The usable images of a split, the chosen images, and the reasons why others are unusable."""
 
     usable: Mapping[ItemId, ImageInfo]
     chosen: Collection[ItemId]
     refused: Mapping[str, Rejected]
-    picture_bytes: int  # of the images taken
+    picture_bytes: int  # the pictures of the chosen images
     members: Collection[ItemId] | None  # the split's images, with or without a picture; None: all
 
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
-    """Yield the entries of the split.
+    """Yield the entries of one split of Visual Genome.
 
     Raises:
         InputFileError: a file as a whole cannot be used.
@@ -157,7 +157,7 @@ def _images(split: SplitInput, store: Store) -> Generator[Entry, None, _Images]:
 def _members(
     split: SplitInput, store: Store, image_ids: Collection[ItemId]
 ) -> Collection[ItemId] | None:
-    """Return the images of the split to test on; None for the split that has all."""
+    """Return the images of the test split; None for the training split, which has all images."""
     if split.split != "test":
         return None
     path = split.files.get(TEST_IDS, "")
@@ -165,7 +165,7 @@ def _members(
 
 
 def _file_name(url: str, listing: Mapping[str, int]) -> str:
-    """Return an image's folder and name: those in its url, or its name in the other folder."""
+    """Return the path of an image's file: folder and name as in the url, or in the other folder."""
     *_, folder, name = ["", *url.split("/")]
     files = [f"{known}/{name}" for known in sorted(FOLDERS, key=lambda known: known != folder)]
     return next((file for file in files if file in listing), files[0])
@@ -191,7 +191,7 @@ def _aliases(split: SplitInput, store: Store) -> Aliases:
 
 
 def _volume(images: _Images, items: int) -> Volume:
-    """Return the split's volume; a relationship brings about one new object."""
+    """Return the volume of a split, with approximately one new region for each item."""
     taken = len(images.chosen)
     return Volume(
         images=taken,
@@ -204,7 +204,7 @@ def _volume(images: _Images, items: int) -> Volume:
 def _balance(
     split: SplitInput, records: Records, refused: Mapping[str, Rejected]
 ) -> Iterator[Entry]:
-    """Yield counts and rejections of the items that no image yielded, and the number of all."""
+    """Yield the number of all items, and counts and rejections of items without a chosen image."""
     lost = list(_without_image(records, refused))
     for kind in records.kind.counted:
         if split.leads:

@@ -1,8 +1,8 @@
-"""Visual Genome's split to test on: the images of a list, or so many by hash.
+"""Visual Genome's test split: the images of a list, or a number of images chosen by hash.
 
-The owner divides the images into no splits. `test_ids.txt` beside the owner's files names those
-to test on, an image id a line. Without it they are those whose ids have the smallest hashes: 5,000
-of all 108,077, and of fewer in proportion; always the same, whatever the seed.
+The owner defines no splits. `test_ids.txt` beside the owner's files names the images
+of the test split, an image id per line. Without it, the images with the smallest hashes of ids
+are taken: 5,000 of all 108,077, and of fewer in proportion; the same for every seed.
 """
 
 from collections.abc import Collection
@@ -11,19 +11,19 @@ from pipelines.datasets.common.raw_items import ItemId
 from schemas.errors import InputFileError
 from schemas.ids import rank
 
-TEST_IDS = "test_ids"  # the list's role
+TEST_IDS = "test_ids"  # the role of the list
 TEST_LIST = f"{TEST_IDS}.txt"
 TEST_IMAGES = 5_000  # of
 _ALL_IMAGES = 108_077
 
 
 def test_ids(image_ids: Collection[ItemId], listed: bytes | None, path: str) -> frozenset[ItemId]:
-    """Return the ids of the images to test on.
+    """Return the ids of the images of the test split.
 
     Args:
-        image_ids: all that `image_data.json` has, whether or not their pictures are there; not
+        image_ids: all ids in `image_data.json`, whether or not their pictures exist; not
             needed with a list.
-        listed: content of the list, if there is one. It may name images that are not there.
+        listed: the content of the list, or None; the list may name images that do not exist.
         path: the path of the list, for messages.
 
     Raises:
