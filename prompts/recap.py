@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from prompts.wordings import WordingSet
 from schemas.rejection import Rejected
-from schemas.text import clean
+from schemas.text import MAX_TURN_CHARACTERS, clean
 
 GLOBAL = WordingSet(
     "recap_global",
@@ -142,8 +142,10 @@ def region_prompt(
     if class_name is not None:
         texts["class"] = clean(class_name)
     wording, prompt = wordings[_region_set(set(texts)).name].choose(position)
-    # In one pass: what is filled in is never taken for a placeholder.
-    return _PLACEHOLDER.sub(lambda match: texts[match[1]], wording), prompt
+    # In one pass: no caption or name is taken for a placeholder. Clean as a whole, because a caption
+    # and a name can make a tag together that neither holds alone.
+    text = _PLACEHOLDER.sub(lambda match: texts[match[1]], wording)
+    return clean(text, MAX_TURN_CHARACTERS), prompt
 
 
 def _region_set(texts: set[str]) -> WordingSet:

@@ -40,19 +40,19 @@ _SPECIAL = re.compile(
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
-def clean(text: str) -> str:
+def clean(text: str, max_characters: int = MAX_CHARACTERS) -> str:
     """Return the text on one line, disarmed: no tag, stop string, role marker or control character.
 
     `<region1>` becomes `(region1)`, `###` becomes `# # #`, `USER:` becomes `USER :`.
 
     Raises:
-        Rejected: nothing visible is left (`text_empty`), it exceeds `MAX_CHARACTERS`, or its tags
+        Rejected: nothing visible is left (`text_empty`), it exceeds `max_characters`, or its tags
             are nested more than `MAX_NESTING` deep (`text_unsafe`).
     """
-    _check_length(text, MAX_CHARACTERS)
+    _check_length(text, max_characters)
     plain = _BLANKS.sub(" ", text).strip()
     plain = _disarmed(_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", plain), _disarm)
-    return _checked(plain, text, MAX_CHARACTERS)
+    return _checked(plain, text, max_characters)
 
 
 def storable(text: str) -> str:

@@ -101,6 +101,12 @@ def test_whatever_is_said_the_prompt_is_one_line_without_placeholders(position, 
     assert text.startswith(wording.partition("<global>")[0])
 
 
+def test_a_caption_and_a_name_make_no_tag_together():
+    text, _ = region_prompt(WORDING_SETS, 0, "A <A", "b>")
+    assert "<" not in text
+    assert text == clean(text)
+
+
 def test_wordings_of_the_user_replace_ours():
     own = {"recap_global": ["Look!"], "recap_region": ["<global> And the <class>?"]}
     table = replace_sets(WORDING_SETS, own)
