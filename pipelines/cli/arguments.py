@@ -1,4 +1,4 @@
-"""Arguments as they are typed, turned into numbers, paths and models; errors name the flag."""
+"""Parsing of command-line arguments into numbers, paths and models; errors name the flag."""
 
 import re
 from argparse import Namespace
@@ -13,7 +13,7 @@ from schemas.errors import UsageError
 
 MAX_PROCESSES = 256
 KNOWN_NAMES = get_args(DetectionNames)
-# What a command line holds beside the flags of its command.
+# Entries of a parsed command line that are not flags of its command.
 _ALWAYS = frozenset({"command", "run", "beam_flags"})
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(|k|m|g|ki|mi|gi)b", re.IGNORECASE)
@@ -26,15 +26,15 @@ _Model = TypeVar("_Model", bound=BaseModel)
 def check_flags(
     args: Namespace, models: Collection[type[BaseModel]], others: frozenset[str]
 ) -> None:
-    """See that each flag of a command is a field of a model, or else one of the others, not both.
+    """Check that each flag of a command is either a field of a model or a listed other flag.
 
     Args:
-        args: a command line, with every flag of the command under its `dest`.
-        models: those whose fields flags set by `stated_fields`.
-        others: the flags that are read by name.
+        args: a parsed command line, with every flag of the command under its `dest`.
+        models: the models whose fields are set from flags by `stated_fields`.
+        others: the names of the flags that the command reads itself.
 
     Raises:
-        AssertionError: it is not so; a flag would be ignored in silence.
+        AssertionError: a flag is neither, and would be ignored, or is both.
     """
     fields = {name for model in models for name in model.model_fields}
     flags = vars(args).keys() - _ALWAYS
@@ -46,7 +46,7 @@ def check_flags(
 
 
 def stated_fields(args: Namespace, model: type[BaseModel]) -> dict[str, Any]:
-    """Return the fields of a model that flags of the same names set; None stands for no flag."""
+    """Return the values of a model's fields from flags with the same names, without None."""
     given = {name: getattr(args, name, None) for name in model.model_fields}
     return {name: value for name, value in given.items() if value is not None}
 
@@ -54,15 +54,15 @@ def stated_fields(args: Namespace, model: type[BaseModel]) -> dict[str, Any]:
 def from_flags(
     model: type[_Model], values: Mapping[str, Any], flags: Mapping[str, str] | None = None
 ) -> _Model:
-    """Return a model of values that were given by flags.
+    """Return a model with values from flags.
 
     Args:
-        model: its class.
-        values: by field.
-        flags: as they are spelled, by field, where they are not spelled like the field.
+        model: the class of the model.
+        values: the values by field.
+        flags: the names of flags by field, for flags that are not named like their field.
 
     Raises:
-        UsageError: a value is unfit; names its flag.
+        UsageError: a value is invalid; the message names the flag.
     """
     try:
         return model.model_validate(values)
@@ -74,7 +74,7 @@ def from_flags(
 
 
 def parse_size(text: str) -> int:
-    """Return a size in bytes: `500MB` is 500 million, `500MiB` is 500 times 2^20."""
+    """Return a size in bytes from text: `500MB` is 500 million, `500MiB` is 500 times 2^20."""
     match = _SIZE.fullmatch(text.strip())
     size = float(match[1]) * _UNITS[match[2].lower()] if match else 0.0
     if not 1 <= size <= MAX_SHARD_BYTES:
@@ -86,7 +86,7 @@ def parse_size(text: str) -> int:
 
 
 def parse_paths(given: Sequence[str], sources: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return paths like `vcr.images=/data/vcr1images` by source and role."""
+    """Return the paths in texts like `vcr.images=/data/vcr1images`, by source and role."""
     paths: dict[str, dict[str, str]] = {}
     for text in given:
         key, _, path = text.partition("=")
@@ -100,7 +100,10 @@ def parse_paths(given: Sequence[str], sources: Sequence[str]) -> dict[str, dict[
 
 
 def detection_paths(given: Sequence[str], names: str | None) -> list[str]:
-    """Return detections like `llava=/data/boxes.json`, and their names, as `parse_paths` reads."""
+    """Return `--detections` and `--detection-names` as texts for `parse_paths`.
+
+    For example, `llava=/data/boxes.json` becomes `llava.detections=/data/boxes.json`.
+    """
     paths = []
     for text in given:
         source, _, path = text.partition("=")
@@ -115,11 +118,11 @@ def detection_paths(given: Sequence[str], names: str | None) -> list[str]:
 
 
 def parse_caps(key: str, given: Sequence[str], sources: Sequence[str]) -> dict[str, Cap]:
-    """Return caps like `20`, `coco=50` or `lvis=all` by source; one without a name is for all.
+    """Return the caps in texts like `20` (for all sources), `coco=50` or `lvis=all`, by source.
 
     Args:
         key: `per_category` or `per_image`.
-        given: the caps as they are typed, in any order; a cap of one source overrules one for all.
+        given: the texts, in any order; a cap of a source overrules the cap for all sources.
         sources: the names of the sources.
     """
     caps: dict[str | None, Cap] = {}
@@ -141,28 +144,28 @@ def parse_caps(key: str, given: Sequence[str], sources: Sequence[str]) -> dict[s
 
 
 def positive(flag: str, number: int) -> int:
-    """Return a number that must be 1 or more."""
+    """Return the number of a flag, or raise `UsageError` if the number is less than 1."""
     if number < 1:
         raise UsageError(f"{flag} {number}: expected 1 or more")
     return number
 
 
 def processes(number: int) -> int:
-    """Return a number of local processes, from 1 to `MAX_PROCESSES`."""
+    """Return a number of processes; raise `UsageError` unless it is 1 to `MAX_PROCESSES`."""
     if number > MAX_PROCESSES:
         raise UsageError(f"--workers {number}: expected at most {MAX_PROCESSES}")
     return positive("--workers", number)
 
 
 def folder(path: str) -> str:
-    """Return the path of a folder without a slash at its end."""
+    """Return a usable path without a slash at its end, or raise `UsageError`."""
     from pipelines.storage import files  # imports Beam, which takes a second
 
     if not path:
         raise UsageError("a path is empty")
     try:
         path.encode()
-    except UnicodeEncodeError:  # the card and the manifest could not name it
+    except UnicodeEncodeError:  # the card and the manifest could not contain it
         raise UsageError(f"{path!r}: expected a path in UTF-8") from None
     files.check_reachable(path)
     return path if not files.is_local(path) else (path.rstrip("/") or "/")

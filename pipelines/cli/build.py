@@ -1,4 +1,4 @@
-"""`build`: turns owners' files into shards, or says what that would read and write."""
+"""The command `build`, which turns data sets' files into shards, or estimates such a build."""
 
 import argparse
 import time
@@ -42,7 +42,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Build shards, or say what a build would do."""
+    """Build shards, or print the estimate of a dry run; return the exit status."""
     from pipelines.card.coverage import print_coverage
     from pipelines.card.guard import print_guard
     from pipelines.card.summary import print_summary

@@ -1,4 +1,4 @@
-"""The recipe of a build, made of its flags and of the recipe that they name, if any."""
+"""The recipe of a build, made from flags, and from the recipe that `--recipe` names, if any."""
 
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from schemas.errors import UsageError
 from schemas.layout import MANIFEST
 
 COCO_FLAGS = ("coco_annotations", "coco_images", "coco_split", "coco_year")
-# The flags that are no field of a recipe: about its sources, and about how a build is run.
+# The flags that are not fields of a recipe: about its sources, and about the run of a build.
 OTHER_FLAGS = frozenset(
     {
         *("recipe", "source_names", "data_root", "path", "detections", "detection_names"),
@@ -35,10 +35,10 @@ OTHER_FLAGS = frozenset(
 
 
 def recipe_of(args: Namespace) -> Recipe:
-    """Return the recipe that is named or spelled out by flags; a flag overrules the recipe.
+    """Return the recipe of a build; flags overrule the recipe that `--recipe` names.
 
     Raises:
-        UsageError: a flag or the recipe cannot be used; says which.
+        UsageError: a flag or a field of the recipe cannot be used; the message names it.
     """
     check_flags(args, [Recipe], OTHER_FLAGS)
     recipe = make_recipe(load_recipe(args.recipe), args.recipe) if args.recipe else _by_flags(args)
@@ -63,7 +63,7 @@ def _by_flags(args: Namespace) -> Recipe:
 
 
 def _paths(args: Namespace, recipe: Recipe) -> dict[str, dict[str, str]]:
-    """Return the paths that flags name, by source, or data set of the guard, and by role."""
+    """Return the paths in flags by source (or data set of the guard) and role."""
     given = [*args.path, *detection_paths(args.detections, args.detection_names)]
     return parse_paths(given, [*(source.name for source in recipe.sources), *GUARDED])
 
@@ -83,7 +83,7 @@ def _guard_paths(
 def _changes(
     args: Namespace, sources: Sequence[SourceRequest], paths: Mapping[str, Mapping[str, str]]
 ) -> list[tuple[SourceRequest, dict[str, Any]]]:
-    """Return the sources of a recipe, each with the fields that flags set."""
+    """Return the sources of a recipe, each with the values of fields from flags."""
     names = [source.name for source in sources]
     if "coco" not in names and (strays := [flag for flag in COCO_FLAGS if getattr(args, flag)]):
         raise UsageError(f"--{strays[0].replace('_', '-')} goes with the source coco")
@@ -102,7 +102,7 @@ def _changes(
 
 
 def _label_set(text: str, args: Namespace, sources: Sequence[str]) -> tuple[str, str]:
-    """Return a source, and the name of its categories; it must be named where there are several."""
+    """Return the source and label set in `SOURCE=NAME`; a sole source can be left out."""
     name, equals, label_set = text.partition("=")
     if equals and name in sources:
         return name, label_set
@@ -114,7 +114,7 @@ def _label_set(text: str, args: Namespace, sources: Sequence[str]) -> tuple[str,
 
 
 def _coco_fields(args: Namespace) -> dict[str, Any]:
-    """Return what flags state of COCO: a release, or a file of the user's own."""
+    """Return the fields of the source coco from flags: a release, or a user's annotation file."""
     if args.coco_images and not args.coco_annotations:
         raise UsageError("--coco-images goes with --coco-annotations FILE")
     fields: dict[str, Any] = {}
@@ -125,15 +125,15 @@ def _coco_fields(args: Namespace) -> dict[str, Any]:
     if args.coco_annotations:
         fields["annotations"] = folder(args.coco_annotations)
         fields["images"] = args.coco_images and folder(args.coco_images)
-        fields["splits"] = None  # the file is the one split there is
-        fields["year"] = args.coco_year  # the recipe's is a release of the owner's
+        fields["splits"] = None  # the file is the only split
+        fields["year"] = args.coco_year  # replaces the year of the recipe's release
     return fields
 
 
 def _path_fields(
     args: Namespace, source: SourceRequest, paths: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the paths of a source, the recipe's and those of flags, and names of detections."""
+    """Return the fields of a source about paths: the recipe's paths, overruled by flags."""
     stated = dict(source.paths)
     fields: dict[str, Any] = {}
     if args.detection_names and "detections" in paths:

@@ -1,4 +1,4 @@
-"""`calibrate`: finds the threshold that tells a crop's own caption from another one's."""
+"""The command `calibrate`, which finds the score that separates true captions from others."""
 
 from argparse import Namespace
 from typing import TYPE_CHECKING
@@ -46,7 +46,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Score pairs, write the threshold and its curve, and say what it does."""
+    """Score pairs, write the threshold and its curve, and print the error rates."""
     from pipelines.recap.clip.calibrate import calibrate
     from pipelines.recap.clip.files import SUFFIX, picture_of, write_calibration
     from pipelines.runner.progress import Ticker

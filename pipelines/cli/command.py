@@ -1,4 +1,4 @@
-"""How a command is declared: its parser, and groups of flags that several commands share."""
+"""The declaration of a command's parser, and groups of flags that several commands share."""
 
 import argparse
 from collections.abc import Callable
@@ -18,14 +18,14 @@ def add_command(
     text: str,
     *examples: str,
 ) -> argparse.ArgumentParser:
-    """Declare a command and return its parser, without flags.
+    """Declare a command and return its parser, to which flags can be added.
 
     Args:
-        commands: those declared so far.
-        run: takes the command line, and returns the exit status.
-        name: as it is typed.
-        text: one line for `--help`.
-        examples: command lines, from the name on.
+        commands: the collection of commands to which it is added.
+        run: function that runs a parsed command line and returns the exit status.
+        name: the name of the command.
+        text: the line about the command in `--help`.
+        examples: examples of command lines, from the command's name on.
     """
     shown = "".join(f"\n  python -m pipelines {example}" for example in examples)
     parser = commands.add_parser(
@@ -58,7 +58,7 @@ def add_input_flags(group: Group) -> None:
 
 
 def add_guard_flags(group: Group) -> None:
-    """Declare the flags about pictures that evaluations are done on."""
+    """Declare the flags of the guard against training on pictures of evaluations."""
     group.add_argument(
         "--guard",
         action=argparse.BooleanOptionalAction,
@@ -70,7 +70,7 @@ def add_guard_flags(group: Group) -> None:
 
 
 def add_shard_flags(group: Group) -> None:
-    """Declare the flags about the shards that are written."""
+    """Declare the flags about the written shards."""
     group.add_argument(
         "--shard-size",
         dest="shard_bytes",
@@ -86,7 +86,7 @@ def add_shard_flags(group: Group) -> None:
 
 
 def add_clip_flags(group: Group) -> None:
-    """Declare the flags that choose the CLIP model that scores captions."""
+    """Declare the flags of the CLIP model that scores captions."""
     group.add_argument(
         "--clip-model",
         default="small",

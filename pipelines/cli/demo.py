@@ -1,4 +1,4 @@
-"""`demo`: draws a small world, and shows on it what every other command does."""
+"""The command `demo`, which runs every other command on a small world of drawn pictures."""
 
 from argparse import Namespace
 
@@ -23,7 +23,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Run the demonstration."""
+    """Run the demonstration and return the exit status."""
     from pipelines.cli.demo_steps import run_demo
     from pipelines.cli.scratch_folder import local_folder
 

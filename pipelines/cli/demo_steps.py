@@ -1,4 +1,4 @@
-"""The demonstration: a world drawn on the spot, built, captioned, verified and shown."""
+"""The steps of the demonstration: draw a world, build, caption and verify it, write a page."""
 
 import shutil
 import time
@@ -34,23 +34,23 @@ from pipelines.verify.report import print_report
 from prompts.style import Style
 from schemas.layout import MANIFEST
 
-RECORDS_PER_SOURCE = 2  # on the page
-RECAPTIONED = "v3det"  # as in RegionGPT
+RECORDS_PER_SOURCE = 2  # records of a source on the page
+RECAPTIONED = "v3det"  # the source to caption, as in RegionGPT
 MIX = "regiongpt_finetune"
-DETECTIONS = "refcocog/detections.json"  # below the world
-PAIRS = 500  # to calibrate on, at most
+DETECTIONS = "refcocog/detections.json"  # path below the world's folder
+PAIRS = 500  # maximum number of pairs for the calibration
 CONCURRENT_IMAGES = 8
 MARKER = ".regionforge-demo"
 
 
 def run_demo(output: Path) -> int:
-    """Draw the small world, build and caption it, mix and evaluate, verify all, write a page.
+    """Run all steps: draw, build, caption, mix, evaluate and verify the world, and write a page.
 
     Args:
-        output: a folder that is empty, missing, or an earlier demo's.
+        output: a folder that is empty, missing, or from an earlier demonstration.
 
     Returns:
-        The exit status: 0 where everything was verified.
+        The exit status: 0 if all outputs were verified.
     """
     console = Console(highlight=False)
     _empty(output)
@@ -82,7 +82,7 @@ def run_demo(output: Path) -> int:
 
 
 def _recap(console: Console, world: Path, output: Path) -> bool:
-    """Caption all regions, find a threshold, and keep the captions that reach it."""
+    """Caption all regions, calibrate a threshold, and filter the captions by the threshold."""
     everything = _recap_once(world, output / "recapd_unfiltered", Filter(), None)
     scorer = ClipScorer()
     with Ticker("calibrating:") as ticker:
@@ -124,7 +124,7 @@ def _recap_once(
 
 
 def _mix(world: Path, output: Path) -> bool:
-    """Build the training mix that takes the captions that were kept."""
+    """Build a training mix that includes the kept captions."""
     shards, started = str(output / MIX), time.monotonic()
     plan = make_plan(_named_recipe(MIX, world, output), str(world), shards)
     print_summary(plan, launch(plan, LaunchOptions()), time.monotonic() - started)
@@ -134,7 +134,7 @@ def _mix(world: Path, output: Path) -> bool:
 
 
 def _evaluations(console: Console, world: Path, output: Path) -> bool:
-    """Build every evaluation there is."""
+    """Build every evaluation recipe of the package."""
     passed = True
     for name in _evaluation_names():
         shards = str(output / name)
@@ -151,7 +151,7 @@ def _evaluation_names() -> list[str]:
 
 
 def _named_recipe(name: str, world: Path, output: Path) -> Recipe:
-    """Return a recipe of ours, with the label sets, captions and detections of the world."""
+    """Return a recipe of the package with the label sets, captions and detections of the world."""
     recipe = make_recipe(load_recipe(name), name)
     sources = tuple(
         source.model_copy(update={"label_set": SOURCES[source.name]}) for source in recipe.sources
@@ -181,7 +181,7 @@ def _show(console: Console, output: Path) -> None:
 
 
 def recipe_of_all(style: Style) -> Recipe:
-    """Return the recipe that takes every source of the sample world with a task in a style."""
+    """Return a recipe with every source of the sample world that has a task in a style."""
     requests = [
         SourceRequest(name=name, label_set=label_set)
         for name, label_set in SOURCES.items()

@@ -1,4 +1,4 @@
-"""Dry run: parse every input and write nothing."""
+"""The dry run of a build, which parses all inputs, estimates the output and writes nothing."""
 
 from collections import Counter
 
@@ -17,11 +17,11 @@ from schemas.rejection import Kind, Reason, Rejection
 from schemas.source import Entry, SourceImage, SplitFacts, SplitInput
 from transforms.ledger import Ledgers
 
-COMPOSED = 500  # images of a split whose records are written to see how large they become
+COMPOSED = 500  # number of images of a split whose records are composed to measure their size
 
 
 class SplitEstimate:
-    """The size of one split's output, estimated by parsing it and composing some of its images."""
+    """The estimated output of a split, from all its annotations and some composed images."""
 
     def __init__(self, split: SplitInput, plan: Plan) -> None:
         self.split = split
@@ -52,7 +52,7 @@ class SplitEstimate:
 
     @property
     def bytes(self) -> int:
-        """About how much will be written: each record of an image holds the picture anew."""
+        """The approximate size of the output; each record of an image contains the picture."""
         return self._composed_bytes * self.images // max(1, min(self.images, COMPOSED))
 
     def _bytes(self, source_image: SourceImage) -> int:
@@ -64,10 +64,10 @@ class SplitEstimate:
 
 
 def print_dry_run(plan: Plan) -> None:
-    """Print what a build of the plan would read and write, about.
+    """Print the inputs and the approximate output of a build of the plan.
 
     Raises:
-        BuildError: it could not be built: an input cannot be used, or no picture is there.
+        BuildError: a build would fail: an input cannot be used, or all pictures are missing.
     """
     console = Console(highlight=False)
     estimates = [SplitEstimate(split, plan) for split in plan.splits]

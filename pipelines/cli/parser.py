@@ -1,8 +1,8 @@
-"""The command line: the table of commands, and how one is run.
+"""The parser of the command line, and the function that runs a command.
 
-Each command is a module here with `add_parser` and `run`. Its module-level imports are light:
-Beam and what needs it are imported by `run`, for `--help` should not take a second. Flags that
-are not ours pass through to Beam; a flag that neither knows is an error.
+Each command is a module with `add_parser` and `run`. Modules that need Beam are imported only in
+`run`, so that `--help` is fast. Flags that no command declares are passed to Beam; a flag that is
+also unknown to Beam is an error.
 """
 
 import argparse
@@ -41,12 +41,12 @@ COMMANDS = (
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run a command and exit; a mistake of the user ends without a traceback."""
+    """Run the command line and exit; errors of the user print a message without a traceback."""
     status = run(sys.argv[1:] if argv is None else argv)
     sys.stdout.flush()
     sys.stderr.flush()
     if status and threading.active_count() > 1:
-        os._exit(status)  # a pipeline that was given up may never let its threads end
+        os._exit(status)  # threads of an abandoned pipeline may never end
     sys.exit(status)
 
 
@@ -54,7 +54,7 @@ def run(argv: Sequence[str]) -> int:
     """Run a command and return its exit status."""
     try:
         args, others = make_parser().parse_known_args(argv)
-        logging.getLogger().setLevel(logging.CRITICAL)  # Beam logs what no user can change
+        logging.getLogger().setLevel(logging.CRITICAL)  # Beam's log is of no use to users
         return _call(args, others)
     except (RegionForgeError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

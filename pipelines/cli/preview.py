@@ -1,4 +1,4 @@
-"""`preview`: shows some records of a build, in the terminal and as a page."""
+"""The command `preview`, which shows some records of a build in the terminal and as a page."""
 
 from argparse import Namespace
 
@@ -34,7 +34,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Show some records."""
+    """Show some records of a build; return the exit status."""
     from rich.console import Console
 
     from pipelines.cli.arguments import folder, positive

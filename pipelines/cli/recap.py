@@ -1,4 +1,4 @@
-"""`recap`: detailed captions of the regions of a source, asked of a captioner and filtered."""
+"""The command `recap`, which makes and filters detailed captions of the regions of a source."""
 
 import argparse
 import asyncio
@@ -56,7 +56,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Caption regions and write shards, or say what that would take."""
+    """Caption regions and write shards, or print the estimate of a dry run."""
     from pipelines.card.guard import print_guard
     from pipelines.card.summary import print_summary
     from pipelines.cli.arguments import folder
@@ -103,7 +103,7 @@ async def _check_vision(make_captioner: "Callable[[], Captioner]") -> None:
 def _print_estimate(
     plan: "Plan", recipe: "RecapRecipe", tools: "CaptionTools", *, measured: bool
 ) -> None:
-    """Print how many calls a run makes, and what they take where a server can be measured."""
+    """Print the number of calls of a run, and their tokens and time if a server can be measured."""
     from rich.console import Console
 
     from pipelines.recap.captioning.estimate import estimate_run

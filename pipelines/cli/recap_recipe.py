@@ -1,4 +1,4 @@
-"""The recipe of a `recap` run, made of its flags, and the scorer that its filter names."""
+"""The recipe of a `recap` run, made from flags, and the scorer for the recipe's filter."""
 
 from argparse import Namespace
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from pipelines.recipes.load import load_wordings
 from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
 from schemas.errors import UsageError
 
-# The flags that are no field of a recipe, of its captioning or of its filter.
+# The flags that are not fields of a recipe, of its captioning or of its filter.
 OTHER_FLAGS = frozenset(
     {
         *("source", "data_root", "path", "label_set", "require_guard"),
@@ -27,10 +27,10 @@ OTHER_FLAGS = frozenset(
 
 
 def recipe_of(args: Namespace) -> tuple[RecapRecipe, Callable[[], Scorer] | None]:
-    """Return the recipe, and a function that makes its scorer; None: captions are not scored.
+    """Return the recipe, and a function that makes the scorer, or None without scores.
 
     Raises:
-        UsageError: a flag cannot be used; says which.
+        UsageError: a flag cannot be used; the message names it.
     """
     check_flags(args, [RecapRecipe, Captioning, Filter], OTHER_FLAGS)
     captioning = stated_fields(args, Captioning)
@@ -56,7 +56,7 @@ def recipe_of(args: Namespace) -> tuple[RecapRecipe, Callable[[], Scorer] | None
 
 
 def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
-    """Return the filter, and a function that makes its scorer; it is loaded once for its name."""
+    """Return the filter and a function that makes the scorer; load a scorer once for its name."""
     given = (args.threshold, args.calibration, args.no_filter or None, args.refilter)
     if sum(value is not None for value in given) != 1:
         raise UsageError(

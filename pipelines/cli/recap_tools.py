@@ -1,4 +1,4 @@
-"""The captioner that the flags of `recap` name, and the server that it asks."""
+"""The captioner of a `recap` run, made from flags, and the server of `--serve`."""
 
 from argparse import Namespace
 from collections.abc import Callable
@@ -23,16 +23,16 @@ from schemas.layout import SERVER_LOG
 if TYPE_CHECKING:
     from pipelines.recap.client.endpoints import Servers
 
-BUILTIN_CONCURRENT_IMAGES = 8  # images
+BUILTIN_CONCURRENT_IMAGES = 8  # number of images captioned at a time
 PATIENCE, PATIENCE_WITH_A_START = 600.0, 1800.0  # seconds
-COMEBACK_SECONDS = 60.0  # from a server's being up again to an answer, at most
+COMEBACK_SECONDS = 60.0  # maximum from a server's restart to its first answer
 
 
 def check_server_flags(args: Namespace) -> None:
-    """See that flags about a server fit together, and that the libraries to ask one are there.
+    """Check that the flags about a server fit together, and that the libraries are installed.
 
     Raises:
-        UsageError: says which flags do not fit, or what to install.
+        UsageError: the message names the flags that do not fit, or the extra to install.
     """
     if args.captioner != "builtin":
         require("serve", "asking a model")
@@ -49,7 +49,7 @@ def check_server_flags(args: Namespace) -> None:
 
 
 def open_server(args: Namespace, model: str) -> AbstractContextManager[Server | None]:
-    """Return a server that starts when it is first asked, where one may be asked at all."""
+    """Return the server of `--serve`, which starts on its first request, or None without calls."""
     if args.serve is None or args.dry_run or args.refilter is not None:
         return nullcontext()
     flags = parse_serve_args(args.serve_args)
@@ -64,7 +64,7 @@ def make_tools(
     scorer: Callable[[], Scorer] | None,
     server: Server | None,
 ) -> CaptionTools:
-    """Return the captioner and the scorer of a run, each as a function that makes it."""
+    """Return the functions that make the captioner and the scorer of a run."""
     concurrent_images = positive("--concurrency", args.concurrency)
     captioner: Callable[[], Captioner]
     if args.refilter is not None:
@@ -88,12 +88,12 @@ def _servers(args: Namespace, server: Server | None) -> "Servers":
 
     values: dict[str, Any] = {"concurrency": args.concurrency, "time_limit": args.timeout}
     if server is not None:
-        # While it starts again, the time that takes is for the server to judge, not for the client.
+        # `Server` limits the time of a restart, so the client waits longer than that.
         values["endpoints"] = (server.url,)
         values["api_key_env"] = KEY_VARIABLE
         values["patience"] = _patience(args) + COMEBACK_SECONDS
     else:
-        default = [] if args.serve is None else ["http://localhost/v1"]  # of a dry run, unused
+        default = [] if args.serve is None else ["http://localhost/v1"]  # unused dummy of a dry run
         values["endpoints"] = args.endpoint or default
         values["api_key_env"] = args.api_key_env
         values["patience"] = _patience(args)

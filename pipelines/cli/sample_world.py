@@ -1,4 +1,4 @@
-"""`sample-world`: draws pictures of shapes, with annotations in the owners' formats."""
+"""The command `sample-world`, which draws pictures, annotated in the formats of the data sets."""
 
 from argparse import Namespace
 
@@ -29,7 +29,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Draw the sample world, but never over files of somebody else's."""
+    """Draw the sample world, unless the folder holds other files; return the exit status."""
     from pipelines.cli.scratch_folder import check_marked, local_folder, mark_folder
     from pipelines.sample_world import write_world
 

@@ -1,4 +1,4 @@
-"""`sources`: lists the data sets, and which of their files are there."""
+"""The command `sources`, which lists the data sets and the files that exist or are missing."""
 
 from argparse import Namespace
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(args: Namespace) -> int:
-    """List the sources, with each split of each release or edition."""
+    """List the sources, with each split of each release or edition, and the split's files."""
     from pipelines.cli.arguments import folder
     from pipelines.datasets.catalog import CATALOG
     from pipelines.plan import locate_splits
@@ -46,13 +46,13 @@ def run(args: Namespace) -> int:
 
 
 def _requests(spec: "DatasetSpec", root: str) -> Iterator["SourceRequest"]:
-    """Yield a request for each release and edition of a source, with all splits there are."""
+    """Yield a request for each release and edition of a source, with all existing splits."""
     from pipelines.datasets.spec import SourceRequest
 
     for year in spec.years or (None,):
         for edition in spec.editions or (None,):
             request = SourceRequest(name=spec.name, year=year, edition=edition, splits=spec.splits)
-            # Where splits are named, a source also locates those that are read only then.
+            # Given names, a source also locates splits that are read only on request.
             known = tuple(located.split for located in spec.locate(root, request))
             yield request.model_copy(update={"splits": known})
 
@@ -64,7 +64,7 @@ def _heading(spec: "DatasetSpec", request: "SourceRequest", located: "Located") 
 
 
 def _lines(located: "Located") -> Iterator[str]:
-    """Yield a line for each role of a split: its state, its name, its path."""
+    """Yield a line for each role of a split: the file's state, the role and the path."""
     from pipelines.plan import missing_files
     from pipelines.storage.files import exists
 

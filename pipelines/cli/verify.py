@@ -1,4 +1,4 @@
-"""`verify`: reads a whole build again and names all that is wrong with it."""
+"""The command `verify`, which reads a whole build again and lists all errors in it."""
 
 from argparse import Namespace
 
@@ -28,7 +28,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Verify an output; the status is 0 only if nothing is wrong."""
+    """Verify an output; return the exit status, which is 0 only if there are no errors."""
     from pipelines.cli.arguments import folder, processes
     from pipelines.runner.progress import Ticker
     from pipelines.verify import verify

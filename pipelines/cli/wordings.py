@@ -1,4 +1,4 @@
-"""`wordings`: asks a chat model for new wordings of a set, in a file that `--wordings` takes."""
+"""The command `wordings`, which gets new wordings of prompts from a chat model."""
 
 import sys
 from argparse import Namespace
@@ -45,7 +45,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Write new wordings; where there are too few, those that are usable are written."""
+    """Write the new wordings of a set; raise `BuildError` if the model gave too few of them."""
     from pipelines.recap.new_wordings import request_wordings
     from pipelines.recipes.load import load_wordings
     from pipelines.storage import files
@@ -83,7 +83,7 @@ def _endpoint(address: str) -> str:
 
 
 def _write(wordings: dict[str, list[str]], path: str | None) -> None:
-    """Write sets of wordings as YAML, to standard output where there is no path."""
+    """Write sets of wordings as YAML to a file, or to standard output without a path."""
     import yaml
 
     from pipelines.storage import files

@@ -1,4 +1,4 @@
-"""The recipes that come with the package: a training mix of a paper or an evaluation each."""
+"""The recipes of the package, each a training mix of a paper or an evaluation."""
 
 from pathlib import Path
 
@@ -6,5 +6,5 @@ FOLDER = Path(__file__).parent
 
 
 def recipe_names() -> list[str]:
-    """Return the names of those recipes, sorted."""
+    """Return the names of the package's recipes, sorted."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))

@@ -1,4 +1,4 @@
-"""Recipe files: a training mix or an evaluation as YAML, ours in `recipes/` or the user's own."""
+"""Reading of recipe files in YAML, either the package's, in `recipes/`, or a user's."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from pipelines.storage.yaml_file import read_yaml
 from schemas.errors import UsageError
 
 _ENDS = (".yaml", ".yml")
-# The values that are expected where YAML holds something of another shape.
+# The expected forms of values, for messages about YAML of another form.
 _SHAPES = {
     "sources": "expected a list of one at least, each with a name",
     "guard_paths": "expected paths by data set and role",
@@ -19,13 +19,13 @@ _SHAPES = {
 
 
 def load_recipe(name: str) -> dict[str, Any]:
-    """Return the fields of `Recipe` that a recipe file states.
+    """Return the fields of `Recipe` in a recipe file.
 
     Args:
-        name: of a recipe of ours, or the path of a YAML file, which ends in .yaml or .yml.
+        name: the name of a recipe of the package, or the path of a file in .yaml or .yml.
 
     Raises:
-        UsageError: there is no such recipe, or the file does not hold one.
+        UsageError: the recipe does not exist, or the file does not hold a recipe.
     """
     path = name if name.endswith(_ENDS) else str(FOLDER / f"{name}.yaml")
     if path != name and name not in recipe_names():
@@ -40,14 +40,14 @@ def load_recipe(name: str) -> dict[str, Any]:
 
 
 def make_recipe(stated: Mapping[str, Any], name: str) -> Recipe:
-    """Return the recipe of some fields.
+    """Return a recipe with the given fields.
 
     Args:
         stated: the fields, as `load_recipe` returns them.
-        name: of the recipe or its file, for messages.
+        name: the name of the recipe or the path of its file, for messages.
 
     Raises:
-        UsageError: a field is unknown or a value is unfit; names the first such place.
+        UsageError: a field is unknown or a value is invalid; the message names the first one.
     """
     try:
         return Recipe.model_validate(stated)
@@ -58,15 +58,15 @@ def make_recipe(stated: Mapping[str, Any], name: str) -> Recipe:
 
 
 def load_wordings(path: str) -> dict[str, list[str]]:
-    """Return the wordings in a YAML or JSON file: names of sets, each with a list of wordings.
+    """Return the wordings in a YAML or JSON file, as lists by name of the set.
 
-    Such a file reads, for example:
+    An example of a file:
 
         region_caption:
           - What is in <region>?
 
     Raises:
-        UsageError: there is no such file, or it holds something else.
+        UsageError: the file cannot be read, or does not hold lists of wordings.
     """
     wordings = read_yaml(path, "wordings file")
     if not isinstance(wordings, dict) or not all(

@@ -1,28 +1,28 @@
-"""Numbers that a paper gives of a training mix; a recipe repeats them for comparison."""
+"""The numbers in a paper about its training mix, which a recipe repeats for comparison."""
 
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-ALL_SOURCES = "all"  # the mix as a whole, where a number is about it
+ALL_SOURCES = "all"  # the source of a number about the whole mix
 
 
 class Report(BaseModel):
-    """A number that a paper gives, e.g. 558,000 images of `llava_pretrain` in section 3.2."""
+    """A number in a paper, e.g. 558,000 images of `llava_pretrain` in section 3.2."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    where: str  # the section or table of the paper
-    source: str  # the name of one of our sources, or `ALL_SOURCES`
-    what: Literal["images", "regions", "sentences", "conversations"]  # the things counted
+    where: str  # section or table of the paper
+    source: str  # name of a source, or `ALL_SOURCES`
+    what: Literal["images", "regions", "sentences", "conversations"]  # the counted things
     number: int = Field(ge=0)
 
 
 class Paper(BaseModel):
-    """A paper whose training mix a recipe follows."""
+    """A paper on whose training mix a recipe is based, with the paper's numbers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str
     reports: tuple[Report, ...] = ()
-    contradictions: tuple[str, ...] = ()  # of the paper with itself or with the data
+    contradictions: tuple[str, ...] = ()  # contradictions within the paper, or with the data

@@ -9,12 +9,12 @@ from schemas.errors import UsageError
 from schemas.sample import Task
 
 CONFIG = "recapd"
-BUILTIN_MODEL = "regionforge-builtin-1"  # the name of our own captioner in provenance
-TASKS = (Task.REGION_DETAILED_CAPTION,)  # the use of the captions
+BUILTIN_MODEL = "regionforge-builtin-1"  # the name of the built-in captioner in provenance
+TASKS = (Task.REGION_DETAILED_CAPTION,)  # the task of the captions in a build
 
 
 class Captioning(BaseModel):
-    """Settings of the captioner and its prompts; the journal's fingerprint covers all of them."""
+    """The settings of the captioner and its prompts, all of which decide the captions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -22,22 +22,22 @@ class Captioning(BaseModel):
     model: str = ""
     temperature: float = Field(default=0.2, ge=0, le=2)
     top_p: float = Field(default=1.0, gt=0, le=1)
-    global_tokens: int = Field(default=256, ge=1)  # at most, of the caption of an image
-    region_tokens: int = Field(default=384, ge=1)  # at most, of the caption of a region
-    seed_requests: bool = False  # send each request a seed of its own, where the server takes one
-    global_caption: bool = True  # begin stage 2's prompt with stage 1's answer
-    class_name: bool = True  # name the annotated class in stage 2's prompt
-    context: float = Field(default=0.0, ge=0, le=2)  # around the crop, as a share of its sides
-    max_pixels: int = Field(default=512 * 512, ge=28 * 28)  # of a picture that is sent
+    global_tokens: int = Field(default=256, ge=1)  # maximum tokens of an image's caption
+    region_tokens: int = Field(default=384, ge=1)  # maximum tokens of a region's caption
+    seed_requests: bool = False  # send a different seed with each request
+    global_caption: bool = True  # begin a region's prompt with the image's caption
+    class_name: bool = True  # name the annotated class in a region's prompt
+    context: float = Field(default=0.0, ge=0, le=2)  # margin of crops, as a share of a box's sides
+    max_pixels: int = Field(default=512 * 512, ge=28 * 28)  # of a sent picture
 
     @property
     def captioner_model(self) -> str:
-        """The name of the model in provenance."""
+        """The name of the captioner's model in provenance."""
         return BUILTIN_MODEL if self.captioner == "builtin" else self.model
 
     @property
     def sampling(self) -> dict[str, float | str]:
-        """The parameters that the model samples with, for provenance; the built-in has none."""
+        """The sampling parameters of the model, for provenance; the built-in captioner has none."""
         if self.captioner == "builtin":
             return {}
         seeds = {"seed": "by request id"} if self.seed_requests else {}
@@ -45,17 +45,17 @@ class Captioning(BaseModel):
 
 
 class Filter(BaseModel):
-    """The CLIP similarity that a caption must reach to be kept."""
+    """The filter of captions: the CLIP similarity that a caption must reach to be kept."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # Mean over the windows of a caption, -1 to 1; None: all captions are kept, unscored.
+    # Minimum of a caption's mean over its windows, -1 to 1; None: captions are not scored.
     threshold: float | None = Field(default=None, ge=-1, le=1)
-    scorer: str = ""  # model and weights
+    scorer: str = ""  # identity of the scorer: model and weights
 
 
 class RecapRecipe(Recipe):
-    """A recipe that captions the regions of one source."""
+    """The recipe of a RecapD run, with exactly one source."""
 
     name: str = CONFIG
     captioning: Captioning

@@ -1,4 +1,4 @@
-"""A recipe: the sources of a training mix, the style of its conversations, and its caps."""
+"""The recipe of a build: its sources, the style of its conversations, caps, and other settings."""
 
 import re
 from collections.abc import Mapping
@@ -18,15 +18,15 @@ from schemas.text import clean
 
 MIB = 1024 * 1024
 MAX_SHARD_BYTES = MIB * MIB
-BY_FLAGS = "all"  # the name of a recipe that has none of its own
-RECAPD_ROLE = "recapd"  # of a source: the manifest of an output of `recap`
-_SPLIT = re.compile(r"\w+(\.\w+)*")  # the names that `datasets` takes, but for "all"
+BY_FLAGS = "all"  # the name of a recipe that is made from flags alone
+RECAPD_ROLE = "recapd"  # role of a source: the manifest of an output of `recap`
+_SPLIT = re.compile(r"\w+(\.\w+)*")  # names that `datasets` accepts, except "all"
 
 
 class Recipe(BaseModel):
-    """All settings that decide what a build makes of its inputs; `resolve` fills in open ones.
+    """All settings that decide the output of a build; `resolve` fills in the fields left open.
 
-    As YAML, with the fields of `SourceRequest` for each source:
+    An example in YAML, with fields of `SourceRequest` for each source:
 
         name: mine
         style: regiongpt
@@ -41,26 +41,26 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(default=BY_FLAGS, pattern=r"^\w[\w.-]*$")  # also the uniting config's
+    name: str = Field(default=BY_FLAGS, pattern=r"^\w[\w.-]*$")  # also names the joint config
     about: str = ""
     paper: Paper | None = None
     sources: tuple[SourceRequest, ...] = Field(min_length=1)
     style: Style = Style.REGIONGPT
     mode: InstructionMode = InstructionMode.MULTI_TURN_ALL
-    merge: bool = False  # the tasks of an image share conversations
-    evaluation: bool = False  # a model is asked about the records, and scored
+    merge: bool = False  # whether the tasks of an image share conversations
+    evaluation: bool = False  # the records test a model, and are not for training
     masks: MaskVariant = "annotated"
-    guard: bool = True  # no split to train on holds an image that an evaluation is done on
-    guard_paths: Mapping[str, Mapping[str, str]] = {}  # of the guard's lists, like sources' `paths`
-    # Leave out the detailed captions that none were given for. This field and `no_box_share` bear
-    # their first names in outputs, so that captions and shards stay valid.
+    guard: bool = True  # reject training images that an evaluation uses
+    guard_paths: Mapping[str, Mapping[str, str]] = {}  # paths of the guard's lists
+    # Leave out the task of detailed captions. This field and `no_box_share` keep their first names
+    # in outputs, so that earlier captions and shards stay valid.
     no_recapd: bool = Field(default=False, serialization_alias="without_recapd")
     per_category: Number | None = None
     per_image: Number | None = None
     min_words: Number | None = None
     limit: Number | None = None
     rec_negatives: float = Field(default=REC_NEGATIVES, ge=0, le=1)
-    no_box_share: float = Field(  # of image conversations: those that declare no regions
+    no_box_share: float = Field(  # share of image conversations without regions
         default=NO_BOX_SHARE, ge=0, le=1, serialization_alias="without_boxes"
     )
     plain_captions: bool = False

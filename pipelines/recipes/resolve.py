@@ -1,4 +1,4 @@
-"""Resolve: check a recipe against the data sets, and fill in the values that it leaves open."""
+"""The resolution of a recipe: check it against the data sets, and fill in its open fields."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,23 +16,23 @@ from schemas.sample import Task
 from schemas.source import Sizing
 from transforms.subsample import Caps
 
-_INPUT_PLACES = {"annotations", "images", "paths"}  # of a source; they decide nothing
+_INPUT_PLACES = {"annotations", "images", "paths"}  # a source's paths do not decide the output
 _REMARKS = {"about", "paper", "guard_paths"}
-_PER_SOURCE = {"sources", "per_category", "per_image"}  # spelled out for each source
+_PER_SOURCE = {"sources", "per_category", "per_image"}  # fields that are written for each source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedRecipe:
-    """A recipe that can be built, with the values that it leaves open filled in."""
+    """A checked recipe with all open fields filled in, ready for a build."""
 
     recipe: Recipe
-    sources: tuple[SourceRequest, ...]  # the recipe's, with usual and general values filled in
+    sources: tuple[SourceRequest, ...]  # the recipe's sources, with all open fields filled in
     tasks: Mapping[str, tuple[Task, ...]]  # by config
     caps: Caps  # by config
     instruction: Instruction
 
     def sizing(self, source: str) -> Sizing:
-        """Return the settings that decide the number of shards of a source's splits."""
+        """Return the settings that decide the number of shards of each split of a source."""
         (request,) = (request for request in self.sources if request.name == source)
         return Sizing(
             shard_bytes=self.recipe.shard_bytes,
@@ -44,18 +44,18 @@ class ResolvedRecipe:
         )
 
     def identity(self) -> dict[str, Any]:
-        """Return the recipe as JSON, without remarks and the places of inputs."""
+        """Return the recipe as a JSON object, without remarks and paths of inputs."""
         recipe = self.recipe.model_dump(mode="json", by_alias=True, exclude=_REMARKS | _PER_SOURCE)
         sources = [source.model_dump(mode="json", exclude=_INPUT_PLACES) for source in self.sources]
         return recipe | {"sources": sources}
 
 
 def resolve(recipe: Recipe) -> ResolvedRecipe:
-    """Return the recipe of a build with the values that it leaves open filled in.
+    """Return a checked recipe with all open fields filled in.
 
     Raises:
-        UsageError: a source, a task or a set of wordings is unknown, or the recipe states
-            something that a source does not take.
+        UsageError: a source, a task or a set of wordings is unknown, or the recipe has a setting
+            that a source does not support.
     """
     if recipe.name in CATALOG or recipe.name == RECAPD_ROLE:
         raise UsageError(f"a recipe cannot be named {recipe.name!r}: another config is")
@@ -79,7 +79,7 @@ def resolve(recipe: Recipe) -> ResolvedRecipe:
 
 
 def check_sources(recipe: Recipe) -> None:
-    """Raise `UsageError` for a source that is unknown, or that does not take what is stated."""
+    """Raise `UsageError` for an unknown source, or a setting that a source does not support."""
     for source in recipe.sources:
         for misfit in dataset(source.name).misfits(source):
             raise UsageError(f"recipe {recipe.name!r}: source {source.name!r}: {misfit}")
@@ -88,7 +88,7 @@ def check_sources(recipe: Recipe) -> None:
 def spell_out(
     recipe: Recipe, source: SourceRequest, tasks: tuple[Task, ...] | None
 ) -> SourceRequest:
-    """Return a source with its tasks; open fields are the recipe's, or else the usual ones."""
+    """Return a source with its tasks, and open fields filled in from the recipe or defaults."""
     spec, own_file = dataset(source.name), source.annotations is not None
     usual = None if recipe.evaluation else spec.boxes_per_image.get(recipe.style)
     return source.model_copy(
@@ -104,7 +104,7 @@ def spell_out(
 
 
 def instruction_of(recipe: Recipe) -> Instruction:
-    """Return the style, mode and wordings in which regions are asked about.
+    """Return the settings of a recipe that decide the conversations about regions.
 
     Raises:
         UsageError: a set of wordings is unknown or cannot be used.
@@ -128,7 +128,7 @@ def instruction_of(recipe: Recipe) -> Instruction:
 
 
 def numbers(caps: Mapping[str, Cap | None]) -> dict[str, int]:
-    """Return the caps that are numbers: None and "all" are none."""
+    """Return the caps that are numbers, without None and "all"."""
     return {name: cap for name, cap in caps.items() if isinstance(cap, int)}
 
 
@@ -137,5 +137,5 @@ def _number(cap: Cap | None) -> int | None:
 
 
 def _first_cap(*caps: Cap | None) -> int | None:
-    """Return the first cap that is stated; None: there is none, or "all" are taken."""
+    """Return the first cap that is not None as a number, or None if it is "all" or missing."""
     return _number(next((cap for cap in caps if cap is not None), None))

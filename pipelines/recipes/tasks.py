@@ -1,4 +1,4 @@
-"""The tasks that a recipe uses a source for, and the inputs that they need."""
+"""The tasks for which a recipe uses a source, and the checks of the tasks' inputs."""
 
 from collections.abc import Collection
 
@@ -13,11 +13,11 @@ _DETAILED = Task.REGION_DETAILED_CAPTION
 
 
 def tasks_of(recipe: Recipe, source: SourceRequest) -> tuple[Task, ...]:
-    """Return the tasks that a recipe uses one of its sources for.
+    """Return the tasks for which a recipe uses one of its sources.
 
     Raises:
-        UsageError: there is none, the source does not have one that is wanted, or captions or
-            detections are missing or superfluous.
+        UsageError: no task is left, the source does not support a wanted task, or captions or
+            detections are missing or not needed.
     """
     known = _known_tasks(recipe, source)
     possible = known
@@ -60,7 +60,7 @@ def _known_tasks(recipe: Recipe, source: SourceRequest) -> tuple[Task, ...]:
 
 
 def _check_captions(recipe: Recipe, source: SourceRequest) -> None:
-    """Refuse captions that a recipe does not ask about."""
+    """Raise `UsageError` for captions of `recap` that a recipe does not use."""
     if recipe.no_recapd:
         raise UsageError(
             "--recapd names detailed captions, and --no-recapd leaves them out: give one"
@@ -75,7 +75,7 @@ def _check_captions(recipe: Recipe, source: SourceRequest) -> None:
 
 
 def _check_detections(recipe: Recipe, source: SourceRequest, wanted: Collection[Task]) -> None:
-    """Refuse an evaluation of choices without a detector's boxes, and such boxes in training."""
+    """Raise `UsageError` if detections are missing for a task, or are given for another task."""
     choice, given = Task.REFERRING_EXPRESSION_COMPREHENSION, "detections" in source.paths
     chosen = recipe.evaluation and choice in wanted
     if chosen and not given:

@@ -1,1 +1,1 @@
-"""Runner: Beam's runners, local worker processes, and progress on the console."""
+"""The run of a build: Beam's runners, local worker processes, and progress on the console."""

@@ -1,6 +1,6 @@
-"""Beam's flags: flags that Beam knows pass; any other flag is an error instead of being ignored.
+"""The check of the flags for Beam on a command line: unknown flags are errors, not ignored.
 
-Some flags of Beam say how remote files are opened; we open such files before a pipeline is made.
+Some flags of Beam also configure the access to remote files, which is needed before a pipeline.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from schemas.errors import UsageError
 
 
 def check_beam_flags(flags: Sequence[str]) -> None:
-    """Raise `UsageError` for a flag that Beam does not know or that we set, or for a stray word."""
+    """Raise `UsageError` for a flag unknown to Beam or set by this package, or for a stray word."""
     unknown: list[str] = []
     PipelineOptions([]).get_all_options(
         add_extra_args_fn=lambda parser: unknown.extend(parser.parse_known_args(list(flags))[1])
@@ -29,5 +29,5 @@ def check_beam_flags(flags: Sequence[str]) -> None:
 
 
 def open_remote_files(flags: Sequence[str]) -> None:
-    """Let remote files be opened as Beam's flags say; without this call s3:// paths do not open."""
+    """Configure the access to remote files from Beam's flags; s3:// paths need this call."""
     FileSystems.set_options(PipelineOptions(list(flags)))

@@ -1,4 +1,4 @@
-"""Launch: run a build on a runner, and never hang or end in silence."""
+"""The launch of a build on a runner; every failure becomes an error, and none makes it hang."""
 
 import ctypes
 import errno
@@ -31,29 +31,29 @@ from pipelines.runner.worker_pool import ready_workers
 from schemas.errors import BuildError, RegionForgeError, UsageError
 from schemas.manifest import Manifest
 
-Layout = Callable[[beam.Pipeline, Plan, int], None]  # the int: parts in which a split is read
+Layout = Callable[[beam.Pipeline, Plan, int], None]  # the int: number of parts of a split to read
 
 LOCAL_RUNNERS = ("local", "DirectRunner", "FnApiRunner")
-M_ARENA_MAX = -8  # malloc.h
+M_ARENA_MAX = -8  # from malloc.h
 NO_SPACE = os.strerror(errno.ENOSPC)
-# What Beam adds to an error; and a file system's error within the text of another error.
+# Text that Beam adds to an error; and a file system's error within the text of another error.
 WHILE_RUNNING = re.compile(r" \[while running '[^']*'\]")
 OF_A_FILE = re.compile(r"(?:\[Errno \d+\] |BeamIOError: )(.+)")
-REMOTE_PARTS = 16  # readers of each annotation file where the runner scales by itself
+REMOTE_PARTS = 16  # readers per annotation file on remote runners, which scale by themselves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchOptions:
-    """How a build is run; no option changes the bytes of the shards."""
+    """The options of a run of a build; none of them changes the bytes of the shards."""
 
     runner: str = "local"
-    workers: int = 1  # processes, of a local run
-    rebuild: bool = False  # replace what a build has written into the output
-    keep: str | None = None  # a folder of the output that a rebuild leaves alone
+    workers: int = 1  # number of processes of a local run
+    rebuild: bool = False  # replace an existing build in the output
+    keep: str | None = None  # a folder in the output that a rebuild keeps
     beam_flags: Sequence[str] = ()
 
     def parts(self) -> int:
-        """Return the number of parts in which each split is read."""
+        """Return the number of parts of a split that are read in parallel."""
         return self.workers if self.runner in LOCAL_RUNNERS else REMOTE_PARTS
 
 
@@ -61,9 +61,9 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
     """Run a build to its end and return its manifest.
 
     Args:
-        plan: of the build.
-        options: runner, workers, and what is replaced.
-        lay_out: function that puts the stages into the pipeline.
+        plan: the plan of the build.
+        options: the options of the run.
+        lay_out: function that adds the stages to the pipeline.
 
     Raises:
         BuildError: the output holds another build, a worker died, an input could not be read,
@@ -83,9 +83,9 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
 
 @contextmanager
 def _tuned_memory() -> Iterator[None]:
-    # glibc gives each of Beam's many threads a heap of its own, and what is freed in one is of no
-    # use to the others: with two for all of them, a build takes about a fifth less memory. And the
-    # rows in flight hold no cycles, so looking for some among them is a tenth of the time.
+    # glibc gives each of Beam's many threads a separate heap, and memory that is freed in a heap
+    # cannot be used by other threads: with two heaps, a build takes about a fifth less memory. The
+    # garbage collector would take a tenth of the time to search rows, which hold no cycles.
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(M_ARENA_MAX, 2)
     before = gc.get_threshold()
@@ -113,7 +113,7 @@ def _started_runner(options: LaunchOptions) -> Iterator[PipelineRunner]:
 def _named_runner(name: str) -> PipelineRunner:
     try:
         return create_runner(name)
-    except ValueError as error:  # it lists those there are
+    except ValueError as error:  # the message lists all runners
         raise UsageError(f"--runner {name}: {error}") from None
 
 
@@ -135,8 +135,8 @@ def _run_watched(plan: Plan, work: Callable[[], None]) -> None:
 
 
 def _explained(error: BaseException, plan: Plan) -> BaseException:
-    """Return an error in words for the user; an error in our own code stays as it is."""
-    # Beam makes others of errors, and worker processes send theirs as text.
+    """Return an error with a message for the user; errors of this package's code stay unchanged."""
+    # Beam wraps errors in other errors, and worker processes send their errors as text.
     text = WHILE_RUNNING.sub("", str(error))
     if isinstance(error, RegionForgeError):
         return type(error)(text)
@@ -164,7 +164,7 @@ def _run(lay_out: Layout, plan: Plan, options: LaunchOptions, runner: PipelineRu
 
 @contextmanager
 def _starting(options: LaunchOptions) -> Iterator[None]:
-    """Turn errors at the start of a remote runner, mostly a missing flag, into `UsageError`."""
+    """Turn errors at the start of a remote runner into `UsageError`; most are missing flags."""
     try:
         yield
     except Exception as error:
@@ -178,13 +178,13 @@ def _pipeline_options(options: LaunchOptions) -> PipelineOptions:
     if options.runner in LOCAL_RUNNERS:
         pipeline_options.view_as(DirectOptions).direct_num_workers = options.workers
     pipeline_options.view_as(SetupOptions).save_main_session = False
-    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # errors come as exceptions
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # errors are raised as exceptions
     return pipeline_options
 
 
 @contextmanager
 def _worker_deaths(ended: "queue.SimpleQueue[BaseException | None]") -> Iterator[None]:
-    """Report a worker process that dies; Beam's local runner would wait for it forever."""
+    """Report the death of a worker process, for which Beam's local runner would wait forever."""
     before = threading.excepthook
     died = threading.Event()
 
@@ -205,8 +205,8 @@ def _worker_deaths(ended: "queue.SimpleQueue[BaseException | None]") -> Iterator
     try:
         yield
     except KeyboardInterrupt:
-        died.set()  # or soon will: the interrupt ends the workers
+        died.set()  # the interrupt ends the workers too
         raise
     finally:
-        if not died.is_set():  # threads that talk to a dead worker have yet to find out
+        if not died.is_set():  # else threads of a dead worker may still raise
             threading.excepthook = before

@@ -1,14 +1,14 @@
-"""Streams that lose nothing of what Beam's local runner sends to its worker processes.
+"""Streams from Beam's local runner to its worker processes that lose no data.
 
-Beam gathers a worker's input in a buffer that a thread empties every second: it takes what is
-there, sends it, and clears the buffer (`TimeBasedBufferingClosableOutputStream` in
-`apache_beam.runners.worker.data_plane`, seen in 2.77). What is written between the first and the
-last of these steps is lost, and sending waits as soon as 100 MB are on their way to a busy worker.
-The ledger shows it, for it no longer balances; but a build should not fail for that.
+Beam collects the input of a worker in a buffer. Every second a thread copies the buffer, sends the
+copy, and clears the buffer (`TimeBasedBufferingClosableOutputStream` in
+`apache_beam.runners.worker.data_plane`, seen in 2.77). Data that is written between the copy and
+the clearing is lost, and sending blocks as soon as 100 MB are on their way to a busy worker. The
+ledger shows the loss, since it does not balance, but a build should not fail because of it.
 
-Each chunk that is written holds whole elements, so here it is sent at once, with no buffer and no
-limit on waiting chunks: they are in memory anyway, and all are sent before the worker begins, so
-that a writer that waited would wait forever.
+Each written chunk holds whole elements, so the streams here send it at once, without a buffer and
+without a limit on waiting chunks. The chunks are in memory anyway, and all are sent before the
+worker begins, so that a writer that blocked would wait forever.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,13 +17,13 @@ from typing import Any
 
 from apache_beam.runners.worker import data_plane
 
-NO_LIMIT = 0  # of a queue of the data plane
+NO_LIMIT = 0  # size of a queue of the data plane
 
 Send = Callable[[bytes], None]
 
 
 class DirectStream(data_plane.ClosableOutputStream):
-    """Sends each chunk as it is written."""
+    """An output stream that sends each chunk when it is written."""
 
     def __init__(self, close: Send, send: Send) -> None:
         super().__init__(close)
@@ -37,11 +37,11 @@ class DirectStream(data_plane.ClosableOutputStream):
 
 @contextmanager
 def lossless_streams() -> Iterator[None]:
-    """Let a runner that is started in the block send its workers all of their input."""
+    """Make a runner that is started in the block use streams that lose no data."""
     usual = data_plane.ClosableOutputStream.create
 
     def create(close: Send, send: Send, time_limit_ms: int) -> Any:
-        # Only the runner's side has a time limit; workers clear their buffers as they write.
+        # Only the runner's streams have a time limit, and so a thread that clears their buffers.
         return DirectStream(close, send) if time_limit_ms else usual(close, send, time_limit_ms)
 
     replaced: tuple[tuple[Any, str, Any], ...] = (
@@ -49,7 +49,7 @@ def lossless_streams() -> Iterator[None]:
         (data_plane, "_DEFAULT_SEND_QUEUE_MAX_BYTES", NO_LIMIT),
         (data_plane, "_DEFAULT_SEND_QUEUE_MAX_ELEMENTS", NO_LIMIT),
     )
-    # Another version of Beam may have other names; if rows are lost then, the ledger shows it.
+    # Another version of Beam may have other names; the ledger would then show lost rows.
     known = [(owner, name, value) for owner, name, value in replaced if name in vars(owner)]
     before = [vars(owner)[name] for owner, name, _ in known]
     for owner, name, value in known:

@@ -1,4 +1,4 @@
-"""Progress on the console while a build runs: one live line on a terminal, else regular lines."""
+"""The display of a build's progress: one live line on a terminal, else a line now and then."""
 
 import logging
 import sys
@@ -17,19 +17,19 @@ from transforms.progress import parse_line
 
 LINE_SECONDS = 10.0
 LIVE_SECONDS = 0.5
-QUIET_SECONDS = 3.0  # work that takes no longer is not announced
+QUIET_SECONDS = 3.0  # shorter work shows no line
 _PROGRESS_LOGGERS = ("regionforge.progress", "apache_beam.runners.portability.local_job_service")
 
 
 class Ticker:
-    """One line of progress: the time taken, the work, and its state."""
+    """A line of progress on the console: time so far, name of the work, and state of the work."""
 
     def __init__(self, what: str, *, patience: float = 0) -> None:
-        """Prepare the line.
+        """Prepare the line, without showing it.
 
         Args:
             what: name of the work, e.g. "looking at the inputs".
-            patience: seconds; work that takes no longer gets no line.
+            patience: seconds after which the line appears; shorter work shows no line.
         """
         self._console = Console(stderr=True, highlight=False)
         self._patience = patience
@@ -40,7 +40,7 @@ class Ticker:
         self._thread = threading.Thread(target=self._refresh, daemon=True)
 
     def say(self, state: str) -> None:
-        """Change the state that the line shows."""
+        """Set the state of the work that the line shows."""
         self._state = state
 
     def line(self) -> str:
@@ -49,7 +49,7 @@ class Ticker:
         return f"{minutes:d}:{seconds:02d}  {self._what} {self._state}".rstrip()
 
     def __enter__(self) -> Self:
-        """Start to show the line."""
+        """Start to show the line, from a thread."""
         self._thread.start()
         return self
 
@@ -59,7 +59,7 @@ class Ticker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Leave the last state on the screen."""
+        """Stop the thread, and print the line with the last state."""
         self._stop.set()
         self._thread.join()
         if time.monotonic() - self._started >= self._patience:
@@ -78,7 +78,7 @@ class Ticker:
 
 
 class StageProgress(logging.Handler):
-    """Adds up the progress that stages log, in this process and in workers, for a ticker."""
+    """A log handler that sums the progress of stages in all processes, for a ticker."""
 
     def __init__(self, ticker: Ticker) -> None:
         super().__init__(logging.INFO)
@@ -86,7 +86,7 @@ class StageProgress(logging.Handler):
         self._done: Counter[str] = Counter()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take in one log record; records that are no progress are passed over."""
+        """Add the progress in a log record; ignore other records."""
         if parsed := parse_line(record.getMessage()):
             stage, number = parsed
             self._done[stage] += number

@@ -1,9 +1,9 @@
-"""A pool of local worker processes: forked early, they need not import everything again.
+"""The local worker processes of a build, forked early, so that they import nothing again.
 
-The flow:
-1. before any thread is started, the launcher forks its workers; all wait on one socket;
-2. Beam starts a `worker_relay` for each worker it wants; the socket connects it to a worker;
-3. the worker takes the relay's environment variables, and works for Beam.
+1. Before any thread is started, the launcher forks its workers; all workers wait on one socket.
+2. Beam starts a `worker_relay` process for each worker it needs; the socket connects the relay to a
+   waiting worker.
+3. The worker takes the relay's environment variables, and works for Beam.
 
 A worker ends with the launcher, however the launcher ends.
 """
@@ -34,8 +34,8 @@ PROCESS = ForkProcess if sys.platform == "linux" else SpawnProcess
 
 @contextmanager
 def ready_workers(count: int) -> Iterator[str]:
-    """Fork workers and yield the shell command with which Beam gets a worker."""
-    folder = tempfile.mkdtemp(prefix="regionforge-")  # nobody else may talk to a worker
+    """Fork workers, and yield the shell command by which Beam starts using a worker."""
+    folder = tempfile.mkdtemp(prefix="regionforge-")  # readable by this user only
     path = os.path.join(folder, "workers")
     workers = []
     try:
@@ -46,8 +46,8 @@ def ready_workers(count: int) -> Iterator[str]:
                 arguments = listener, os.getpid(), folder
                 workers.append(PROCESS(target=_serve, args=arguments, daemon=True))
                 workers[-1].start()
-        # From here on the workers alone hold the socket: each closes it once it has its orders, so
-        # that a relay left over, because a worker died, is turned away instead of waiting.
+        # From here on only waiting workers hold the socket, since each worker closes it when it
+        # gets a relay. If a worker has died, the relay without a worker fails instead of waiting.
         yield shlex.join([sys.executable, "-I", "-S", relay.__file__, path])
     finally:
         for worker in workers:
@@ -57,12 +57,12 @@ def ready_workers(count: int) -> Iterator[str]:
 
 def _serve(listener: socket.socket, launcher: int, folder: str) -> None:
     threading.Thread(target=_end_with, args=(launcher, folder), daemon=True).start()
-    # A worker's messages reach the launcher over Beam's channels. On standard error they would
-    # only be repeated, or each thread would report that those channels closed.
+    # A worker's messages reach the launcher through Beam. On standard error they would be
+    # repeated, and each thread would report the end of the connection to the launcher.
     sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     logging.getLogger().handlers = [logging.NullHandler()]
     threading.excepthook = lambda _: None
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher says what an interrupt means
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher handles interrupts
     connection, _ = listener.accept()
     listener.close()
     with connection:
@@ -70,7 +70,7 @@ def _serve(listener: socket.socket, launcher: int, folder: str) -> None:
         os.environ.update(json.loads(orders))
         try:
             sdk_worker_main.main([])
-        except grpc.RpcError:  # the launcher has given up
+        except grpc.RpcError:  # the launcher has closed the connection
             os._exit(1)
         connection.sendall(relay.DONE)
 

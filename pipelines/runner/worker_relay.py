@@ -1,7 +1,8 @@
-"""The process that Beam starts in place of a worker: it passes its orders to a waiting worker.
+"""The process that Beam starts as a worker; it passes Beam's orders to a waiting worker process.
 
-Run by path, with the standard library alone, so that it starts fast: `worker_relay.py SOCKET`.
-The relay ends when the worker does, and fails if the worker broke off.
+The orders are environment variables. The file is run by path, `worker_relay.py SOCKET`, and uses
+only the standard library, so that it starts fast. The relay ends when the worker ends, and fails if
+the worker was not done.
 """
 
 import json
@@ -20,7 +21,7 @@ DONE = b"done"
 
 
 def main() -> None:
-    """Pass on the orders, and wait until the worker is done."""
+    """Send Beam's orders to a worker, and wait until the worker is done; exit with 0 if it is."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as worker:
         worker.connect(sys.argv[1])
@@ -36,5 +37,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except OSError:  # nobody is there any more; Beam says so of a relay that fails
+    except OSError:  # no worker is left; Beam reports the failed relay
         sys.exit(1)

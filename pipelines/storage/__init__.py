@@ -1,1 +1,1 @@
-"""Storage: files wherever they lie, and optional dependencies."""
+"""Storage: access to local and remote files, and the optional dependencies for it."""

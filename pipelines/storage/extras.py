@@ -1,10 +1,10 @@
-"""Extras: optional dependencies that some commands need."""
+"""The package's extras, which are optional dependencies that some commands need."""
 
 from importlib import import_module
 
 from schemas.errors import UsageError
 
-MODULES = {  # of each extra, the modules that must be there
+MODULES = {  # the modules that each extra must provide
     "gcp": ("google.cloud.storage",),
     "s3": ("boto3",),
     "serve": ("aiohttp", "httpx2", "openai"),
@@ -12,11 +12,11 @@ MODULES = {  # of each extra, the modules that must be there
 
 
 def require(extra: str, what: str) -> None:
-    """Raise `UsageError`, which says what to install, where an extra is missing.
+    """Raise `UsageError` with the command to install an extra, if the extra is missing.
 
     Args:
-        extra: name of the extra.
-        what: the flag or path that needs it, for the message.
+        extra: the name of the extra.
+        what: the flag or path that needs the extra, for the message.
     """
     try:
         for name in MODULES[extra]:

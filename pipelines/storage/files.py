@@ -1,7 +1,7 @@
-"""Files, local or remote: Beam's file systems, with a short cut for local ones.
+"""Access to local and remote files through Beam's file systems, with faster code for local ones.
 
-`gs://` and `s3://` paths work where their extra is installed. A file that is written here appears
-under its name only when it is whole.
+`gs://` and `s3://` paths need the extra `gcp` or `s3`. A written file appears under its name only
+when all its bytes are written.
 """
 
 import hashlib
@@ -20,23 +20,23 @@ from schemas.errors import InputFileError, UsageError
 
 CHUNK_BYTES = 256 * 1024
 TEMPORARY = ".tmp-"
-DELETES_BY_PATTERN = ("gs://",)  # stores for which Beam takes a name to delete for a pattern
+DELETES_BY_PATTERN = ("gs://",)  # schemes for which Beam deletes by pattern, not by name
 
-# Each as a character class. For the bracket, `[[]` would do, but `re` warns of it: this class is
-# all characters but those before and after it.
+# Quoted as character classes. For the bracket, `re` warns of `[[]`, so the class lists all
+# characters except the bracket, negated.
 _QUOTED = {"*": "[*]", "?": "[?]", "[": "[!\0-Z\\-\U0010ffff]"}
-EXTRAS = {"gs": "gcp", "s3": "s3"}  # the extra that opens paths of a scheme
+EXTRAS = {"gs": "gcp", "s3": "s3"}  # extra by scheme of a path
 
 
 def is_local(path: str) -> bool:
-    """Tell whether a path is of this machine, that is without a scheme such as `gs://`."""
+    """Return whether a path is local, which means that it has no scheme such as `gs://`."""
     return FileSystems.get_scheme(path) is None
 
 
 def check_reachable(path: str) -> None:
-    """Raise `UsageError` for a path whose scheme nothing installed here can open."""
+    """Raise `UsageError` for a path whose scheme no installed library can open."""
     scheme = FileSystems.get_scheme(path)
-    if scheme in EXTRAS:  # Beam knows s3:// without what it takes to open it
+    if scheme in EXTRAS:  # Beam accepts s3:// paths even without the library to open them
         require(EXTRAS[scheme], path)
     try:
         FileSystems.get_filesystem(path)
@@ -50,10 +50,10 @@ def join(folder: str, *names: str) -> str:
 
 
 class FileStore:
-    """Reads owners' files for the sources."""
+    """The access of sources to the files of the published data sets."""
 
     def read(self, path: str) -> bytes:
-        """Return a whole file, or raise `InputFileError`."""
+        """Return the content of a file, or raise `InputFileError`."""
         try:
             with open_read(path) as file:
                 return file.read()
@@ -61,16 +61,16 @@ class FileStore:
             raise InputFileError(f"cannot read {path}: {error}") from None
 
     def sizes(self, folder: str) -> Mapping[str, int]:
-        """Return the sizes in bytes of all files below a folder, by path relative to it."""
+        """Return the sizes in bytes of all files below a folder, by path relative to the folder."""
         return dict(walk(folder))
 
 
 def walk(folder: str, *, links: bool = True) -> Iterator[tuple[str, int]]:
-    """Yield every file below a folder: its path relative to it, and its size in bytes.
+    """Yield the path, relative to the folder, and the size in bytes of every file below a folder.
 
     Args:
-        folder: local or remote.
-        links: whether folders that are links are entered.
+        folder: the path of a local or remote folder.
+        links: whether to follow symbolic links to folders.
     """
     if is_local(folder):
         yield from _walk(folder, "", links)
@@ -81,7 +81,7 @@ def walk(folder: str, *, links: bool = True) -> Iterator[tuple[str, int]]:
         except BeamIOError as error:
             raise InputFileError(f"cannot list {folder}: {error}") from None
         for match in matches:
-            if not match.path.endswith("/"):  # what stands for a folder
+            if not match.path.endswith("/"):  # an entry that marks a folder
                 yield match.path.removeprefix(prefix), match.size_in_bytes
 
 
@@ -92,11 +92,11 @@ def _walk(
         status = os.stat(folder)
         here = status.st_dev, status.st_ino
         if here in above:
-            return  # a link that leads back up
+            return  # a link to a folder above
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.is_symlink() and not os.path.exists(entry.path):
-                    continue  # leads nowhere, or to itself
+                    continue  # a broken or circular link
                 if entry.is_dir():
                     if links or not entry.is_symlink():
                         yield from _walk(entry.path, f"{below}{entry.name}/", links, above | {here})
@@ -107,7 +107,7 @@ def _walk(
 
 
 def exists(path: str) -> bool:
-    """Tell whether a file or folder is there; a remote folder is there if it holds a file."""
+    """Return whether a file or folder exists; a remote folder exists if it holds a file."""
     return bool(FileSystems.exists(path)) or _is_folder(path)
 
 
@@ -128,12 +128,12 @@ def size_of(path: str) -> int:
 
 
 def _pattern(name: str) -> str:
-    """Return a pattern that fits this name alone; Beam has no other way to quote."""
+    """Return a pattern of Beam that matches only the given name."""
     return "".join(_QUOTED.get(character, character) for character in name)
 
 
 def free_bytes(path: str) -> int | None:
-    """Return the free bytes where a local path is or would be; None for a remote path."""
+    """Return the free bytes on the disk of a local path, which need not exist; None if remote."""
     if not is_local(path):
         return None
     folder = os.path.abspath(path)
@@ -144,7 +144,7 @@ def free_bytes(path: str) -> int | None:
 
 
 def open_read(path: str) -> BinaryIO:
-    """Open a file for reading, its bytes as they are."""
+    """Open a file for reading its bytes, without decompression."""
     if is_local(path):
         return open(path, "rb", buffering=0)
     return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
@@ -161,7 +161,7 @@ def read_into(path: str, room: memoryview) -> int:
 
 
 def make_folder(path: str) -> None:
-    """Make a folder and the folders above it, where they are missing."""
+    """Make a folder and its missing parent folders, unless it exists."""
     if is_local(path):
         os.makedirs(path, exist_ok=True)
     elif not FileSystems.exists(path):
@@ -170,7 +170,7 @@ def make_folder(path: str) -> None:
 
 @contextmanager
 def open_whole(path: str) -> Iterator[BinaryIO]:
-    """Open a file for writing under a temporary name; it is renamed when the block ends well."""
+    """Open a file for writing under a temporary name; rename it if the block raises no error."""
     folder, _, name = path.rpartition("/")
     folder = folder or ("/" if path.startswith("/") else ".")
     make_folder(folder)
@@ -194,14 +194,14 @@ def open_whole(path: str) -> Iterator[BinaryIO]:
 
 
 def write_whole(path: str, content: bytes) -> None:
-    """Write a file in one go."""
+    """Write the whole content of a file; the file appears only when it is complete."""
     with open_whole(path) as file:
         file.write(content)
 
 
 def delete(paths: list[str]) -> None:
-    """Delete the files of a list that exist; the others are passed over."""
-    for path in filter(is_local, paths):  # Beam would take a bracket in a name for a pattern
+    """Delete the files with the given paths, and ignore files that do not exist."""
+    for path in filter(is_local, paths):  # Beam would treat brackets in a name as a pattern
         with suppress(FileNotFoundError):
             os.remove(path)
     FileSystems.delete(
@@ -214,21 +214,22 @@ def delete(paths: list[str]) -> None:
 
 
 def fingerprint(path: str) -> tuple[str, int]:
-    """Return the SHA-256 of a file's bytes, or of a folder's listing, and the size in bytes.
+    """Return (SHA-256, size in bytes) of a file, or of a folder's listing.
 
-    A listing is the names and sizes of all files below the folder: a file that changes and keeps
-    its size does not change the listing.
+    A listing is the names and sizes of all files below the folder: a changed file of the same size
+    does not change the listing. The size of a folder is the sum of the sizes of its files.
     """
     if not _is_folder(path):
         return sha256_of(path)
     listing = sorted(walk(path))
     lines = "".join(f"{name}\n{size}\n" for name, size in listing)
-    digest = hashlib.sha256(lines.encode("utf-8", "surrogateescape"))  # names may be no UTF-8
+    # File names need not be UTF-8.
+    digest = hashlib.sha256(lines.encode("utf-8", "surrogateescape"))
     return digest.hexdigest(), sum(size for _, size in listing)
 
 
 def sha256_of(path: str) -> tuple[str, int]:
-    """Return a file's SHA-256 and its size in bytes."""
+    """Return (SHA-256, size in bytes) of a file."""
     digest, size = hashlib.sha256(), 0
     with open_read(path) as file:
         while chunk := file.read(CHUNK_BYTES):

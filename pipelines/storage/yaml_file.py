@@ -1,4 +1,4 @@
-"""YAML files that a user wrote, and JSON, which is YAML too."""
+"""Reading of users' YAML files; JSON files are valid YAML and can be read too."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ import yaml
 from pipelines.storage import files
 from schemas.errors import UsageError
 
-# Errors that PyYAML raises besides its own: on `2020-13-45`, `!!int ""`, `!!timestamp x`, a number
-# of 5,000 digits, 3,000 brackets one in the other.
+# Errors that PyYAML raises besides `YAMLError`, for example on `2020-13-45`, `!!int ""`,
+# `!!timestamp x`, a number of 5,000 digits, or 3,000 nested brackets.
 _ODD = (ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
@@ -16,11 +16,11 @@ def read_yaml(path: str, what: str) -> Any:
     """Return the content of a YAML file.
 
     Args:
-        path: of the file.
-        what: a word for the file in messages, e.g. "recipe".
+        path: the path of the file.
+        what: the word for the file in messages, e.g. "recipe".
 
     Raises:
-        UsageError: the file cannot be read, or is no YAML.
+        UsageError: the file cannot be read, or is not valid YAML.
     """
     try:
         with files.open_read(path) as file:
