@@ -25,7 +25,7 @@ def write_llava(root: Path, scale: float) -> None:
 
 
 def _records(count: int, pictures: int) -> Iterator[bytes]:
-    """Yield conversations: seven rounds of one sentence (58 of 158), or one of nine sentences."""
+    """Yield conversations of seven rounds (58 of 158), or of one round with nine sentences."""
     sentences = [text.encode() for text in prose.sentences("llava", _TEXTS, 16)]
     rng = generator("llava", count)
     drawn = rng.integers(_TEXTS, size=(count, 2 * _ROUNDS)).tolist()

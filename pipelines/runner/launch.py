@@ -1,4 +1,4 @@
-"""The launch of a build on a runner; every failure becomes an error, and none makes it hang."""
+"""The launch of a build on a runner, such that every failure ends the build with an error."""
 
 import ctypes
 import errno

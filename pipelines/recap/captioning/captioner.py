@@ -1,9 +1,9 @@
 """The interface of captioners, which answer requests about images.
 
-Captioners share one interface, so that a captioner can wrap another one. `OpenAICaptioner` asks
-servers, and `ServedCaptioner` starts a server for it; `BuiltinCaptioner` measures boxes and pixels,
-and `ReplayOnlyCaptioner` only raises. `JournaledCaptioner` wraps any of these and writes their
-answers to a journal; a dry run wraps a captioner to measure the time of its calls.
+Captioners share one interface, so that a captioner can wrap another one. `OpenAICaptioner` sends
+requests to servers, and `ServedCaptioner` also starts a server. `BuiltinCaptioner` makes sentences
+from boxes and pixels, and `ReplayOnlyCaptioner` only raises errors. `JournaledCaptioner` wraps any
+of these and writes the answers to a journal; a dry run wraps a captioner to measure its calls.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ class AnnotatedRegion(msgspec.Struct, frozen=True):
     """The box and class name of a region, from its annotation."""
 
     bbox: Box  # xyxy, pixels of the upright image
-    category: str  # as shown to readers: "wine glass"
+    category: str  # class name in plain words: "wine glass"
 
 
 class CaptionTarget(msgspec.Struct, frozen=True):
@@ -43,7 +43,7 @@ class Request:
     """A request to a captioner. Its picture is loaded only when a captioner needs it."""
 
     id: str  # e.g. coco/train/7/region/71/0, ending in the attempt; the same in every run
-    image_rank: int  # hash of the image: requests about one image go to one server
+    image_rank: int  # hash of the image, which decides the server
     prompt: str
     load_image: Callable[[], Awaitable[PromptImage]]
     max_tokens: int  # upper limit of the answer's length

@@ -1,7 +1,7 @@
 """The dominant colour of a set of pixels, if it has one.
 
-A pixel has a colour's name where its hue, saturation and value lie in one of the ranges of
-`_RANGES`. Muted pixels have no name: they make up most surroundings (ground, walls, skin, wood).
+The name of a pixel's colour follows from `_RANGES` of hue, saturation and value. Muted pixels, of
+which most backgrounds consist (ground, walls, skin, wood), have no name.
 """
 
 from typing import NamedTuple
@@ -71,7 +71,7 @@ def sampled(picture: Image.Image) -> Image.Image:
 
 
 def outstanding(picture: Image.Image, mask: BoolMask | None = None) -> Colour | None:
-    """Return the dominant colour of an RGB picture, or of its pixels in a mask; None for none."""
+    """Return the dominant colour of an RGB picture, or of the pixels in a mask; None if muted."""
     names = _named(picture)
     measured = names if mask is None else names[mask]
     counts = np.bincount(measured.ravel() + 1, minlength=len(NAMES) + 1)[1:]
@@ -97,7 +97,7 @@ def outside(size: tuple[int, int], boxes: list[Box]) -> BoolMask:
 
 
 def _named(picture: Image.Image) -> NDArray[np.int64]:
-    """Return for each pixel the index of its colour in `NAMES`, or -1: (height, width)."""
+    """Return the index in `NAMES` of each pixel's colour, (height, width); -1 for muted pixels."""
     hsv = np.asarray(picture.convert("HSV"), np.float32)
     units = np.array([360 / 256, 100 / 255, 100 / 255], np.float32)
     hue, saturation, value = np.moveaxis(hsv * units, 2, 0)

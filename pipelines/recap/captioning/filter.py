@@ -21,7 +21,7 @@ Scores = Mapping[RegionKey, Score]
 
 
 def score_captions(outcomes: Sequence[CaptionOutcome], scorer: JournaledScorer) -> Scores:
-    """Return the score of every accepted caption, from the journal where it holds the score."""
+    """Return the score of every accepted caption, by region; make only scores not in a journal."""
     scores: dict[RegionKey, Score] = {}
     unscored: list[tuple[CaptionOutcome, str, str]] = []
     for outcome in outcomes:

@@ -39,7 +39,7 @@ class ImageCaptioner:
     def __init__(
         self,
         captioner_of: Callable[[ImageJournal], TwoStageCaptioner],
-        journals: Mapping[str, Journal],  # by image id
+        journals: Mapping[str, Journal],  # the journal of each image, by image id
         options: CropOptions,
         scorer: JournaledScorer | None,
         concurrent_images: int,

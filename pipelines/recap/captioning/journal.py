@@ -10,7 +10,7 @@ A journal has one JSON object per line, for example (each on one line):
     {"type": "score", "caption": "60303ae22b998861", "id": "7/71",
      "score": {"mean": 0.31, "minimum": 0.27}}
 
-When a run that was killed is repeated, it takes all answers about unchanged pictures from its
+A repetition of a run that was killed takes all answers about unchanged pictures from the
 journals. Captions follow deterministically from answers, so nothing else is stored. An incomplete
 last line is cut off; other unreadable lines are moved to a second file, and their requests are
 sent again.
@@ -52,13 +52,13 @@ class RegionKey(NamedTuple):
 
 class _Answered(msgspec.Struct, frozen=True, tag="answer"):
     id: str  # of the request
-    picture: str  # digest of its bytes
+    picture: str  # digest of the picture's bytes
     answer: Answer
 
 
 class _Failed(msgspec.Struct, frozen=True, tag="failure"):
     id: str  # of the request
-    picture: str  # digest of its bytes
+    picture: str  # digest of the picture's bytes
     detail: str
 
 
@@ -143,7 +143,7 @@ class Journal:
             os.truncate(self._path, len(content) - len(rest))
 
     def _read_line(self, text: bytes) -> bool:
-        """Add a line to memory and return whether it was readable; first answers and scores win."""
+        """Parse a line and return whether it was readable; ignore a repeated answer or score."""
         try:
             line = _DECODER.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -179,7 +179,7 @@ class ImageJournal:
     """The entries of a journal about one picture, identified by a digest of the picture's bytes."""
 
     journal: Journal
-    picture: str  # digest of its bytes
+    picture: str  # digest of the picture's bytes
 
     def answer(self, request_id: str) -> Answer | None:
         """Return the answer to a request, or None if it was never answered."""
@@ -198,7 +198,7 @@ class ImageJournal:
         self.journal.add_failure(request_id, self.picture, detail)
 
     def score(self, scorer: str, region: RegionKey, caption: str) -> Score | None:
-        """Return the score of a caption by a scorer, given by its identity, or None."""
+        """Return the score of a caption or None; `scorer` is the identity of the scorer."""
         return self.journal.score(region, self._digest(scorer, caption))
 
     def add_score(self, scorer: str, region: RegionKey, caption: str, score: Score) -> None:

@@ -1,4 +1,4 @@
-"""The captioner and the scorer that take answers and scores from a journal where it has them."""
+"""A captioner and a scorer that reuse the answers and scores in a journal."""
 
 from collections.abc import Sequence
 from dataclasses import replace

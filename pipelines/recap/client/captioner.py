@@ -194,7 +194,7 @@ class OpenAICaptioner:
     def _should_probe(connection: Connection, route: Sequence[Connection]) -> bool:
         if not connection.breaker.is_open or connection.breaker.until_probe():
             return False
-        # While another call probes it, prefer other servers; wait for that probe if there are none.
+        # While another call probes this server, prefer other servers; without any, await the probe.
         return not connection.probing.locked() or _first_usable(route) is None
 
     async def _probe(self, connection: Connection) -> bool:

@@ -71,7 +71,7 @@ class Breaker:
         return max(0.0, self._probe_at - self._clock())
 
     def until_resumed(self) -> float:
-        """Return the seconds until the pause that the server asked for ends, at least 0."""
+        """Return the seconds until the end of the pause set by `pause`, at least 0."""
         return max(0.0, self._paused_until - self._clock())
 
 

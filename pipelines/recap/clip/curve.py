@@ -42,7 +42,7 @@ def curve(matched: Scores, shuffled: Scores) -> Curve:
 
 
 def roc_area(matched: Scores, shuffled: Scores) -> float:
-    """Return the probability that a matched pair scores above a shuffled one; ties count half."""
+    """Return the probability that matched pairs score above shuffled pairs; ties count half."""
     ordered = np.sort(shuffled)
     below = np.searchsorted(ordered, matched, side="left")
     not_above = np.searchsorted(ordered, matched, side="right")

@@ -119,7 +119,7 @@ class ClipScorer:
         return [_score(cosines[begin:end]) for begin, end in pairwise(ends)]
 
     def _fits(self, text: str) -> bool:
-        """Return whether the encoder takes a text whole, tested with a length of one token more."""
+        """Return whether a text fits into the encoder without being cut."""
         rows = self._tokenize([text, ""], self._length + 1)
         return bool(rows[0, -1] == rows[1, -1])
 
