@@ -1,1 +1,1 @@
-"""Prompts: wordings, styles, and the text of conversations. No Beam."""
+"""Prompts: wordings, styles, and the text of conversations, without Beam."""

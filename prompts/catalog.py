@@ -1,6 +1,6 @@
-"""The table of tasks and the table of wording sets: one line each.
+"""The table of tasks and the table of wording sets, with a line for each entry.
 
-`--wordings FILE` may replace any set by name.
+A file given with `--wordings` may replace any set by name.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ from prompts.instruction import Instruction
 from prompts.wordings import WordingSet
 from schemas.sample import ScreenedImage, Task
 
-# Returns an image's conversations for a task, in order, as exchanges.
+# A function that returns an image's conversations for a task, in order, as exchanges.
 Dialogues = Callable[[ScreenedImage, Instruction], list[list[Exchange]]]
 
 DIALOGUES: Mapping[Task, Dialogues] = {

@@ -1,4 +1,4 @@
-"""Conversations from exchanges: regions get their numbers here, and only here.
+"""The assembly of conversations from exchanges, which gives regions their numbers.
 
 A task writes requests and answers as parts: text and regions. `assemble` numbers the regions by
 first mention, writes their placeholders, introduces the image in the style of the build, and puts
@@ -18,7 +18,7 @@ from schemas.sample import Conversation, Evaluation, Message, Region, Task, regi
 
 
 class RegionDefinition(msgspec.Struct, frozen=True, gc=False):
-    """A region with its number before its placeholder, so that later words can name it."""
+    """A region written as number and placeholder, so that later text can name the region."""
 
     region: Region
 
@@ -29,30 +29,30 @@ class RegionName(msgspec.Struct, frozen=True, gc=False):
     region: Region
 
 
-# Text that is ours or cleaned; or a region, standing for its placeholder; or a region by name.
+# Text of our own or cleaned text; or a region, written as its placeholder; or a region by name.
 Part = str | Region | RegionDefinition | RegionName
 
 
 class EvaluationTarget(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The right answers of an evaluation question, and the choices where there are some."""
 
-    item_id: str  # the owner's
-    group: str  # of questions that are scored together
+    item_id: str  # the id in the owner's files
+    group: str  # the name of the questions that are scored together
     references: tuple[str | tuple[Part, ...], ...] = ()  # all right answers
     choices: tuple[str | tuple[Part, ...], ...] = ()  # answers to choose from
-    label: int | None = None  # which choice is right, from 0
+    label: int | None = None  # the position of the right choice, from 0
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One request and its answer."""
+    """A request and its answer, as parts: text and regions."""
 
     task: Task
     request: tuple[Part, ...]
-    answer: str | tuple[Part, ...]  # holds no placeholder: regions stand in it by name
+    answer: str | tuple[Part, ...]  # without placeholders: regions are named
     prompt: str  # id of the wording
-    suffix: str = ""  # ends the request where it is the first of its task in a conversation
-    items: tuple[str, ...] = ()  # ids of the items it was made from
-    target: EvaluationTarget | None = None  # of the last exchange of an evaluation's conversation
+    suffix: str = ""  # added to the first request of a task in a conversation
+    items: tuple[str, ...] = ()  # ids of the items that the exchange was made from
+    target: EvaluationTarget | None = None  # in an evaluation's last exchange
 
 
 def listed(regions: Sequence[Part]) -> tuple[Part, ...]:
@@ -66,7 +66,7 @@ def listed(regions: Sequence[Part]) -> tuple[Part, ...]:
 
 
 def filled(wording: str, placeholder: str, parts: Iterable[Part]) -> tuple[Part, ...]:
-    """Return a wording as parts, with other parts in place of its placeholder."""
+    """Return a wording as parts, with the given parts in place of the wording's placeholder."""
     before, _, after = wording.partition(placeholder)
     return (*((before,) if before else ()), *parts, *((after,) if after else ()))
 
@@ -77,10 +77,10 @@ def assemble(
     """Return the conversation of these exchanges, in order.
 
     Args:
-        record_id: the record id of the record it becomes.
+        record_id: the id of the record that the conversation becomes.
         style: the style of the build.
-        exchanges: one at least.
-        text_only: there is no image to introduce.
+        exchanges: the exchanges of the conversation, at least one.
+        text_only: whether the conversation has no image to introduce.
     """
     numbering = _Numbering(style)
     messages: list[Message] = []
@@ -117,7 +117,7 @@ def _evaluation(target: EvaluationTarget | None, numbering: "_Numbering") -> Eva
 
 
 class _Numbering:
-    """Numbers the regions of one conversation."""
+    """The numbers of the regions of one conversation, given in order of mention."""
 
     def __init__(self, style: Style) -> None:
         self._style = style
@@ -125,7 +125,7 @@ class _Numbering:
         self.regions: list[Region] = []
 
     def text(self, parts: str | Iterable[Part]) -> str:
-        """Return text as it is, and parts as text."""
+        """Return parts as text; plain text stays unchanged."""
         if isinstance(parts, str):
             return parts
         return "".join([part if isinstance(part, str) else self._word(part) for part in parts])

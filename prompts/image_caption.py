@@ -1,7 +1,7 @@
 """The task `image_caption`: the owner's request and caption of the whole image.
 
-The plain template has no request: the image stands alone in the user's turn, as when a projector
-is first trained.
+The plain template has no request: the user's turn is only the image, as in the first training
+of a projector.
 """
 
 from prompts.dialogue import Exchange
@@ -14,7 +14,7 @@ PLAIN = "plain"  # the id of the template without words
 
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
-    """Return an image's conversations, one for each caption."""
+    """Return the conversations of an image, one for each caption."""
     return [
         [
             Exchange(

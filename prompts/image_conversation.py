@@ -1,4 +1,4 @@
-"""The task `image_conversation`: conversations about the whole image, as their owner wrote them.
+"""The task `image_conversation`: the owner's conversations about the whole image.
 
 Where boxes are known, the objects in them are declared before the first request, in the form
 "<region1> may feature a dog, <region2> may feature a cat" (GPT4RoI, section 4.2: always "a"). A
@@ -14,11 +14,11 @@ from schemas.item import Dialogue
 from schemas.sample import Region, ScreenedImage, Task
 from schemas.text import shown_name
 
-PROMPT = "owner"  # the id of wordings that are the owner's
+PROMPT = "owner"  # the wording id of the owner's requests
 
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
-    """Return an image's conversations, one for each dialogue; the regions stand in an order by hash."""
+    """Return an image's conversations, one for each dialogue, with regions in an order by hash."""
     hasher = instruction.hasher(screened.image)
     named = [region for region in screened.regions if region.category is not None]
     named.sort(key=lambda region: (hasher.rank(region.region_id), region.region_id))
@@ -43,7 +43,7 @@ def _conversation(item: Dialogue, declared: Sequence[Part]) -> list[Exchange]:
 
 
 def _first(declared: Sequence[Part], request: str) -> tuple[Part, ...]:
-    """Return the first request after the line that declares regions; either may be empty."""
+    """Return the line that declares regions, followed by the first request; either may be empty."""
     if declared and request:
         return (*declared, "\n", request)
     return (*declared, request)
@@ -54,7 +54,7 @@ def _goes_without(item: Dialogue, instruction: Instruction, hasher: Hasher) -> b
 
 
 def _declared(regions: Sequence[Region]) -> list[Part]:
-    """Return the line that declares regions, or nothing where there are none."""
+    """Return the line that declares regions; empty where there are none."""
     parts: list[Part] = []
     for region in regions:
         parts += [", "] if parts else []

@@ -1,4 +1,4 @@
-"""The instruction: style, mode, wordings and shares that every task writes its exchanges by."""
+"""The instruction: the style, mode, wordings and shares by which tasks write exchanges."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,20 +23,20 @@ class InstructionMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruction:
-    """The options of a recipe that decide how exchanges are written."""
+    """The options of a recipe for the writing of exchanges."""
 
     style: Style
-    mode: InstructionMode  # of classification
+    mode: InstructionMode  # the mode of classification
     wordings: Mapping[str, WordingSet]
     seed: int
     rec_negatives: float = REC_NEGATIVES  # share of choices without a right option, 0 to 1
     no_box_share: float = NO_BOX_SHARE  # share of image conversations without regions, 0 to 1
     plain_captions: bool = False  # image captions follow the image alone, without a request
     merge: bool = False  # the tasks of an image share conversations
-    # Names of sets of wordings, by the sources whose captioning they define in the gpt4roi style.
+    # Names of the sets of wordings that define captioning in the gpt4roi style, by source.
     task_definitions: Mapping[str, str] = field(default_factory=dict)
-    evaluation: bool = False  # conversations are to be answered by a model and scored
+    evaluation: bool = False  # True: a model answers the conversations and is scored
 
     def hasher(self, image: ImageInfo) -> Hasher:
-        """Return the hasher of an image: its ranks depend on the seed and the image."""
+        """Return the hasher of an image, whose ranks depend on the seed and the image."""
         return Hasher(self.seed, image.source, image.split, image.image_id)

@@ -1,8 +1,8 @@
 """Merging an image's conversations of several tasks into conversations of many turns.
 
 RegionGPT trains on one conversation per image that goes through all its tasks (supplement, A.2).
-It holds no phrase twice: a phrase that was a region's caption would give away the answer where
-the same phrase is to be matched with a region, so such tasks go into separate conversations.
+Such a conversation holds no phrase twice: a phrase used as a region's caption would give away the
+answer where the phrase is matched with a region, so such exchanges go into separate conversations.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,13 +14,13 @@ from schemas.item import Expression, Item
 def merged(
     tasks: Iterable[Sequence[list[Exchange]]], items: Iterable[Item] = ()
 ) -> list[list[Exchange]]:
-    """Return the conversations of all tasks, as few as can hold them.
+    """Return the conversations of all tasks, merged into as few as possible.
 
     Args:
-        tasks: the conversations of each task, in order; every conversation stays whole, and two
-            of the same task stay apart. A conversation without a first request comes first.
+        tasks: the conversations of each task, in order; every conversation stays whole, and two of
+            the same task stay separate. A conversation without a first request comes first.
         items: the items that the exchanges were made from. Expressions that read the same, upper
-            case aside, count as one, whichever regions they are about.
+            case apart, count as one, whichever regions they are about.
     """
     words = {item.id: item.text.casefold() for item in items if isinstance(item, Expression)}
     talks: list[list[Exchange]] = []

@@ -1,10 +1,10 @@
-"""The task `multi_region_caption`: one sentence of the owner's that covers several regions.
+"""The task `multi_region_caption`: an owner's sentence that covers several regions.
 
 RegionGPT style: one conversation about an image, a turn for each of its captions, which lists the
 regions that the caption mentions; a region keeps its number when it is listed again. GPT4RoI
-style: a conversation for each caption; its first turn lists the regions, then turns ask by name
-alone about what a phrase of it stands for, and the phrase is the answer (GPT4RoI, Table 3): about
-one region, or about several together, for "three people" is true of none of them alone.
+style: a conversation for each caption; the first turn lists the regions, and further turns ask by
+name only about the regions of a phrase, which is the answer (GPT4RoI, Table 3): about
+one region, or about several together, because "three people" is true of no single region.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from schemas.ids import Hasher
 from schemas.item import GroundedCaption, mentioned, plain_text
 from schemas.sample import Region, ScreenedImage, Task
 
-# Each fits one region as well as many.
+# Wordings that fit one region as well as many.
 CAPTION = WordingSet(
     "multi_region_caption",
     ("<regions>",),
@@ -78,7 +78,7 @@ PHRASE = WordingSet(
     ),
 )
 
-# Each needs two regions at least.
+# Wordings that need at least two regions.
 GROUP_PHRASE = WordingSet(
     "region_group_phrase",
     ("<regions>",),
@@ -131,7 +131,7 @@ def _whole(
     caption: GroundedCaption, regions: Mapping[str, Region], instruction: Instruction, position: int
 ) -> Exchange:
     meant = [regions[region_id] for region_id in caption.region_ids()]
-    # A region alone needs a number only where it will be named by it.
+    # A single region needs a number only if later text names it.
     alone = len(meant) == 1 and instruction.style is Style.REGIONGPT
     wording, prompt = instruction.wordings[CAPTION.name].choose(position)
     return Exchange(
@@ -156,7 +156,7 @@ def _phrase_by_phrase(
     instruction: Instruction,
     hasher: Hasher,
 ) -> list[Exchange]:
-    """Return a turn for each phrase of a caption; the turn before has numbered the phrase's regions."""
+    """Return a turn for each phrase of a caption, whose regions an earlier turn has numbered."""
     turns = []
     for meant, phrase in _phrases(caption).items():
         alone = len(meant) == 1

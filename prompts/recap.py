@@ -1,7 +1,7 @@
-"""RecapD's prompts: the first about a whole image, the others about a close-up of each region.
+"""RecapD's prompts: the global prompt about an image, and a prompt about each region's close-up.
 
-RegionGPT, section 3.3: the caption of the whole picture stands at the beginning of the second
-prompt, and the annotated class is named in it; either may be left out, hence four sets. Every
+As in RegionGPT, section 3.3, the prompt about a region begins with the caption of the whole
+picture and names the annotated class; either may be left out, hence four sets. Every
 set has ten wordings or more, one of which is chosen by rank.
 """
 
@@ -116,8 +116,8 @@ def global_prompt(wordings: Mapping[str, WordingSet], position: int) -> Prompt:
     """Return the prompt about a whole image, and the id of its wording.
 
     Args:
-        wordings: the sets in use, by name.
-        position: a rank, which chooses the wording.
+        wordings: the sets of wordings in use, by name.
+        position: the rank that chooses the wording.
     """
     return wordings[GLOBAL.name].choose(position)
 
@@ -131,10 +131,10 @@ def region_prompt(
     """Return the prompt about a close-up of a region, and the id of its wording.
 
     Args:
-        wordings: the sets in use, by name.
-        position: a rank, which chooses the wording.
-        global_caption: the caption of the whole image; None: the prompt has none.
-        class_name: the region's class as readers see it; None: the prompt names none.
+        wordings: the sets of wordings in use, by name.
+        position: the rank that chooses the wording.
+        global_caption: the caption of the whole image; None: the prompt has no such caption.
+        class_name: the region's class in readable form; None: the prompt names no class.
     """
     texts = {}
     if global_caption is not None:
@@ -155,7 +155,7 @@ def _region_set(texts: set[str]) -> WordingSet:
 
 
 def _sentence(caption: str) -> str:
-    """Return a caption as text that another sentence can follow: one line, disarmed, ended."""
+    """Return a caption on one line, disarmed and with a full stop, for a sentence to follow."""
     try:
         line = clean(caption)
     except Rejected as cause:

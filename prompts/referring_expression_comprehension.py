@@ -1,7 +1,7 @@
 """The task `referring_expression_comprehension`: choosing the candidate that a description fits.
 
-The candidates are listed once, in the first turn of a conversation, and the turns after it choose
-among the same. The answer is `Region [k]`, or one sentence that says that no candidate fits
+The candidates are listed once, in the first turn of a conversation, and the later turns choose
+among them. The answer is `Region [k]`, or a fixed sentence that no candidate fits
 (RegionGPT, Table 1). RegionGPT style only.
 
 At most one candidate fits a description: regions with the same sentence are never candidates side
@@ -28,7 +28,7 @@ from schemas.sample import Region, ScreenedImage, Task
 TASK = Task.REFERRING_EXPRESSION_COMPREHENSION
 SUFFIX = "Answer the question using the template Region [x]."  # RegionGPT, Table 1
 MIN_CANDIDATES = 2  # candidates of a conversation
-MAX_CANDIDATES = 10  # candidates of a conversation, and questions of one
+MAX_CANDIDATES = 10  # the largest numbers of candidates and of questions in a conversation
 SAME_OBJECT = 0.5  # intersection over union from which two boxes mark one object
 
 CHOICE = WordingSet(
@@ -87,24 +87,24 @@ class _Question:
     """A question: a description to be matched with candidates."""
 
     sentence: Expression
-    order: int  # among the questions of its round
-    position: int  # rank that chooses its wording
-    wanted: frozenset[str]  # ids of regions that must be candidates: its own, or none
-    barred: frozenset[str]  # ids of regions that must not be
+    order: int  # the position among the questions of its round
+    position: int  # the rank that chooses the wording
+    wanted: frozenset[str]  # ids of regions that must be candidates: the described region, or none
+    barred: frozenset[str]  # ids of regions that must not be candidates
 
 
 class _Choice:
-    """A conversation in the making: questions that can share their candidates."""
+    """An unfinished conversation: questions that can share the same candidates."""
 
     def __init__(self, region_ids: Iterable[str]) -> None:
         self.questions: list[_Question] = []
         self.wanted: frozenset[str] = frozenset()
         self.allowed = frozenset(region_ids)
-        # One is left out even where no negative bars it: a short list tells little of the answer.
+        # A region is left out even where no negative requires it: a short list reveals little.
         self.max_candidates = len(self.allowed) - 1
 
     def takes(self, question: _Question) -> bool:
-        """Add a question if all questions can still be answered and a choice is left; tell whether it was."""
+        """Add a question if all questions stay answerable; return whether it was added."""
         wanted = self.wanted | question.wanted
         allowed = self.allowed - question.barred
         if (
@@ -130,7 +130,7 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
     regions = {region.region_id: region for region in screened.regions}
     sentences = [item for item in screened.items if isinstance(item, Expression)]
     fitting = _fitting(sentences, regions)
-    # Whether a sentence can be asked about must not hang on whether it will have an answer:
+    # The choice of sentences for questions must not depend on whether they will have an answer:
     # leaving out more of one sort than of the other would change the share of negatives. What would
     # be left to choose from without an answer decides for both.
     usable = [
@@ -157,7 +157,7 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
 def _fitting(
     sentences: Sequence[Expression], regions: Mapping[str, Region]
 ) -> dict[str, frozenset[str]]:
-    """Return the ids of the regions that each sentence may be true of, by the sentence's id."""
+    """Return the ids of the regions of which each sentence may be true, by sentence id."""
     same_object = {
         region_id: [
             other_id
@@ -179,7 +179,7 @@ def _choices(
     hasher: Hasher,
     instruction: Instruction,
 ) -> list[_Choice]:
-    """Return the conversations of a round's sentences, in order; no two are about one region."""
+    """Return the conversations of a round of sentences, which are all about different regions."""
     questions = []
     for order, (sentence, position) in enumerate(ranked):
         negative = hasher.rank("negative", sentence.id) < instruction.rec_negatives * 2**RANK_BITS
@@ -194,7 +194,7 @@ def _choices(
             )
         )
     choices: list[_Choice] = []
-    # The negatives come first: what they leave as candidates the others can be asked about. Else a
+    # The negatives come first, and the others are about the candidates that are left. Else a
     # list of all regions but one would always tell that none of them fits.
     for question in sorted(questions, key=lambda question: len(question.wanted)):
         if not any(choice.takes(question) for choice in choices):
@@ -207,7 +207,7 @@ def _candidates(
     choice: _Choice, regions: Mapping[str, Region], hasher: Hasher, ordinal: int
 ) -> list[Region]:
     """Return a conversation's candidates in the order of its list."""
-    # One rank chooses them, the other one orders them.
+    # One rank chooses the candidates, the other rank orders them.
     ranks = {name: hasher.ranks("candidate", ordinal, name) for name in choice.allowed}
     others = sorted(choice.allowed - choice.wanted, key=lambda name: (ranks[name][0], name))
     taken = [

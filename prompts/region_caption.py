@@ -1,8 +1,8 @@
-"""The task `region_caption`: a short description of one region, a sentence of the owner's.
+"""The task `region_caption`: a short description of one region, written by the owner.
 
 RegionGPT style: each turn asks about a region in one of many wordings. GPT4RoI style: a source of
-stage 1 names a task definition, which is stated once, and each user turn is a bare region (GPT4RoI,
-Table 2); every other source asks in a wording of stage 2, where a region has a name.
+stage 1 has a task definition, which is stated once, and each user turn is a bare region (GPT4RoI,
+Table 2); every other source uses the wordings of stage 2, where a region has a name.
 """
 
 from collections.abc import Mapping, Sequence

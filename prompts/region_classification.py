@@ -78,7 +78,7 @@ DETECTION_TASK = WordingSet(
 
 
 def label_set_suffix(label_set: str) -> str:
-    """Return the task-guided suffix that names the set of category names to answer from."""
+    """Return the suffix of a prompt that names the set of category names to answer from."""
     return f"Answer the question using {label_set} category names."
 
 
@@ -92,7 +92,7 @@ def category_listing(names: LabelSet) -> str:
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     """Return an image's conversations of this task, in order.
 
-    A region without a category is not asked about.
+    Regions without a category get no question.
     """
     regions = [region for region in screened.regions if region.category is not None]
     if not regions:
@@ -100,7 +100,7 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
     names = screened.label_set
     assert names is not None, "a source of categories names its label set"
     hasher = instruction.hasher(screened.image)
-    # One rank orders the regions, the other one chooses the wording of each.
+    # One rank orders the regions, the other rank chooses the wording of each.
     drawn = sorted(
         [(*hasher.ranks(region.region_id), region) for region in regions],
         key=lambda item: (item[0], item[2].region_id),

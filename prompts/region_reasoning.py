@@ -1,17 +1,17 @@
 """The task `region_reasoning`: a question about regions, then the reason for its answer.
 
 Every question makes one conversation of two rounds. GPT4RoI (A.4) asks in three formats, which
-differ in where the regions get their placeholders:
+differ in the position of the regions' placeholders:
 
-- all objects of the image first, as a list; the question then names those it means;
+- all objects of the image first, as a list; the question then names the objects it is about;
 - one region, in the question itself;
 - several regions, in the question itself, numbered as they are mentioned.
 
-A question that mentions every region its answer and reason need is asked in place three times in
-four; all others come after the list, so that no request gives away what the answer will name.
-Of 60 questions of VCR, 25 come out in place, 13 of these about one region. Answers name
+A question that mentions every region of its answer and reason takes a format without a list three
+times in four; all others come after the list, so that no request gives away the answer's regions.
+Of 60 questions of VCR, 25 have no list, and 13 of these are about one region. Answers name
 a region by its class: person at region1. Where regions are listed, they keep the owner's order.
-A region that is mentioned once in all needs no name, so RegionGPT's style gives it none.
+A region that is mentioned only once needs no name, so RegionGPT's style gives it no number.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,9 +24,9 @@ from schemas.ids import Hasher, pick
 from schemas.item import Mention, Passage, Question, mentioned
 from schemas.sample import Region, ScreenedImage, Task
 
-MAX_LISTED_REGIONS = 50  # the owner's pictures have up to 45; each costs about six tokens
-IN_PLACE = (True, True, True, False)  # equally likely, for a question that can be
-AS_ASKED = "region_reasoning/as_asked"  # the id where a request is the owner's and nothing else
+MAX_LISTED_REGIONS = 50  # regions in a list; pictures have up to 45, each of about six tokens
+IN_PLACE = (True, True, True, False)  # the formats of a question that needs no list, equally likely
+AS_ASKED = "region_reasoning/as_asked"  # the wording id of a request that is only the owner's text
 
 ALL_OBJECTS = WordingSet(
     "region_reasoning_objects",
@@ -101,7 +101,7 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
 
 
 def questions(screened: ScreenedImage) -> list[Question]:
-    """Return the questions about an image, in order of their ids."""
+    """Return the questions about an image in order of their ids."""
     asked = [item for item in screened.items if isinstance(item, Question)]
     return sorted(asked, key=lambda question: (len(question.id), question.id))
 
@@ -137,10 +137,10 @@ def _conversation(
 
 
 def _in_place(asked: Question, regions: dict[str, Region], style: Style) -> Iterator[Part]:
-    """Yield the question with a placeholder wherever a region is mentioned first."""
+    """Yield the parts of a question, with a placeholder where a region is first mentioned."""
     pieces = asked.question + asked.answer + asked.rationale
     mentions = [name for piece in pieces if isinstance(piece, Mention) for name in piece.region_ids]
-    nameless = style is Style.REGIONGPT and len(mentions) == 1  # and never spoken of again
+    nameless = style is Style.REGIONGPT and len(mentions) == 1  # and not mentioned again
     seen: set[str] = set()
     for piece in asked.question:
         if isinstance(piece, str):
@@ -161,10 +161,10 @@ def after_list(
     """Return the question after a list of the image's regions, and the id of the wording.
 
     Args:
-        asked: the question; the list holds every region that it mentions.
+        asked: the question; the list holds every region of the question.
         regions: the image's regions, by id.
         hasher: the image's hasher, which chooses further regions where there are too many.
-        objects: the wording of the list, and its id.
+        objects: the wording of the list, and the wording's id.
     """
     question: list[Part] = []
     for piece in asked.question:
@@ -178,7 +178,7 @@ def after_list(
 
 
 def _shown(asked: Question, regions: dict[str, Region], hasher: Hasher) -> list[Region]:
-    """Return the regions to list: the question's own, and others by hash up to the cap."""
+    """Return the regions to list: the question's regions, and others by hash up to the cap."""
     taken = set(asked.region_ids())
     others = sorted(
         regions.keys() - taken, key=lambda region_id: (hasher.rank(asked.id, region_id), region_id)
@@ -189,7 +189,7 @@ def _shown(asked: Question, regions: dict[str, Region], hasher: Hasher) -> list[
 
 
 def by_class(passage: Passage, regions: dict[str, Region]) -> Iterator[Part]:
-    """Yield an answer with its regions by class and name, such as "person at region1"."""
+    """Yield the parts of an answer, with regions by class and name, such as "person at region1"."""
     before = ""
     for piece in passage:
         if isinstance(piece, Mention):

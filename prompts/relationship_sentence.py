@@ -1,10 +1,10 @@
-"""Relationships as sentences: man, ON, horse become "The man is on the horse."
+"""The sentences of relationships: man, ON, horse become "The man is on the horse."
 
 Predicates are typed by many hands: "ON", "next to a", "wears", "are parked on". The first word
-tells what one is (a form of *be*, another verb, a participle, a preposition or an adjective), and
-the others have to lead on to an object: "on", "out of", "in back of", "a trick on". One that fits
-no rule ("agaist", "man in", "and"), or that can be read in two ways ("put on", "hold by"), gives
-no sentence: better none than a wrong one.
+decides the kind (a form of *be*, another verb, a participle, a preposition or an adjective), and
+the others must lead to an object: "on", "out of", "in back of", "a trick on". A predicate that fits
+no rule ("agaist", "man in", "and"), or has two readings ("put on", "hold by"), gives
+no sentence rather than a wrong one.
 """
 
 import re
@@ -19,12 +19,12 @@ def plain_predicate(predicate: str) -> str:
 
 
 def relationship_sentence(subject: str, predicate: str, object_: str) -> str | None:
-    """Return a relationship as a sentence, or None where its predicate fits none.
+    """Return a relationship as a sentence, or None where the predicate makes no sentence.
 
     Args:
-        subject: its name, clean.
-        predicate: as the owner wrote it, clean.
-        object_: its name, clean.
+        subject: the clean name of the subject.
+        predicate: the owner's predicate, clean.
+        object_: the clean name of the object.
     """
     words = plain_predicate(predicate).split()
     several = is_plural(subject)
@@ -44,7 +44,7 @@ def relationship_sentence(subject: str, predicate: str, object_: str) -> str | N
 
 
 def definite(name: str) -> str:
-    """Return a name with "the" as its article, unless a possessive begins it."""
+    """Return a name with the article "the", unless the name begins with a possessive."""
     words = name.strip(_MARKS[1:]).split() or [name]
     if len(words) > 1 and words[0].lower() in _ARTICLES:
         words = words[1:]
@@ -52,7 +52,7 @@ def definite(name: str) -> str:
 
 
 def is_plural(name: str) -> bool:
-    """Return whether a name means several things, by the form of its main word."""
+    """Return whether a name is plural, by the form of its main word."""
     words = re.split(r" (?:of|in|on|with|at|from|for) ", name.lower().strip(_MARKS))[0].split()
     head = words[-1] if words else ""
     if words[-2:-1] == ["and"] or head in _PLURALS:
@@ -64,7 +64,7 @@ def is_plural(name: str) -> bool:
 
 
 def _clause(words: list[str], several: bool) -> str | None:
-    """Return the words between subject and object, verb first, or None."""
+    """Return the words between subject and object, verb first; None without a sentence."""
     if words[0] in {"has", "have"} and words[1:2] == ["been"]:
         words = words[1:]
     if being := words[0] in _BE:
@@ -81,9 +81,9 @@ def _clause(words: list[str], several: bool) -> str | None:
 
 
 def _is_ambiguous(words: list[str]) -> bool:
-    """Return whether a predicate could be read both ways: who cuts and what is cut, in "cut into".
+    """Return whether a predicate has two readings: in "cut into", the subject cuts or is cut.
 
-    "Eat by" may be for "eaten by". A sign reads words, where a person reads a book.
+    "Eat by" may mean "eaten by". A sign reads a text, but a person reads a book.
     """
     head, *rest = words
     if head in _PAST_OR_PRESENT:
@@ -92,7 +92,7 @@ def _is_ambiguous(words: list[str]) -> bool:
 
 
 def _state(words: list[str]) -> str | None:
-    """Return the words that can stand between a form of "be" and the object, or None."""
+    """Return the words that can come between a form of "be" and the object, or None."""
     head, *rest = words
     following = " ".join(rest)
     if rest == ["of"] and head in _PLACES:
@@ -117,7 +117,7 @@ def _state(words: list[str]) -> str | None:
 
 
 def _is_place(words: list[str]) -> bool:
-    """Return whether words that begin with a preposition can stand right after a form of be."""
+    """Return whether words that begin with a preposition can directly follow a form of "be"."""
     if words[0] == "to":
         return _PLACE.fullmatch(" ".join(words)) is not None
     return words[0] not in {*_ATTRIBUTIVE, "as"} and words[-1] not in {"for", "into", "onto", "out"}
@@ -149,9 +149,9 @@ def _is_object(words: list[str]) -> bool:
 
 
 def _lead(text: str) -> str | None:
-    """Return words that lead on to an object, with the articles they lack; None for "road on".
+    """Return words that lead to an object, with missing articles added; None for "road on".
 
-    "on", "out of" and "in a bed with" stay, and "on side of" is "on the side of".
+    "on", "out of" and "in a bed with" stay, and "on side of" becomes "on the side of".
     """
     if text in _PREPOSITIONS or _PHRASE.fullmatch(text):
         return text
@@ -173,13 +173,13 @@ def _is_doing(word: str) -> bool:
 
 
 def _base(doing: str) -> str:
-    """Return the verb of a present participle; "" if it is unknown."""
+    """Return the base form of a present participle; "" for an unknown verb."""
     bases = {doing[:-3], doing[:-4], f"{doing[:-3]}e", f"{doing[:-4]}ie"}
     return next(iter(sorted(bases & _VERBS.keys())), "")
 
 
 def _is_participle(words: list[str]) -> bool:
-    """Return whether a past participle with a passive meaning stands first, and more follows."""
+    """Return whether words begin with a past participle of passive meaning, with more words after."""
     head = words[0] if len(words) > 1 else ""
     if head.endswith("ed") and len(head) > 3 and head not in _NO_PARTICIPLES:
         return not {head[:-3], head[:-2], head[:-1]} & (_INTRANSITIVE - _POSTURES)
@@ -204,7 +204,7 @@ def _one_of(words: frozenset[str]) -> str:
     return f"(?:{'|'.join(sorted(words))})"
 
 
-_MOST_WORDS = 10  # of a predicate
+_MOST_WORDS = 10  # words of a predicate
 _MARKS = "\"'.,;: "
 _ARTICLES = _words("a an the some")
 _POSSESSIVES = _words("his her its their my our your this that these those")
@@ -221,7 +221,7 @@ _PREPOSITIONS = _words(
     "near of off on onto opposite out outside over past through throughout to toward towards under "
     "underneath up upon via with within without"
 )
-# What stands better in a noun phrase: "the door to the patio".
+# Words that fit better in a noun phrase: "the door to the patio".
 _ATTRIBUTIVE = _words("for from of to with without")
 _ADJECTIVES = {
     adjective: _words(following)
@@ -289,7 +289,7 @@ _NO_PARTICIPLES = _words(
     "topping weed wing"
 )
 _BARE = _words("baseball basketball care food football frisbee fun part soccer tennis water")
-# What is said of a state, not of something going on: "belongs to", not "is belonging to".
+# Verbs of a state, not of an action in progress: "belongs to", not "is belonging to".
 _STATES = {"belonging": "belong", "containing": "contain", "having": "have"}
 _PLURALS = _words("cacti cattle emus feet geese gnus gurus menus mice oxen police teeth tutus")
 _SINGULARS = _words(

@@ -1,4 +1,4 @@
-"""Styles: the ways of the two papers to introduce an image and to name a region."""
+"""The styles of the two papers: the introduction of an image, and the names of regions."""
 
 from enum import StrEnum
 
@@ -8,20 +8,20 @@ OVERVIEW = f"The {IMAGE_TOKEN} provides an overview of the picture."  # GPT4RoI,
 
 
 class Style(StrEnum):
-    """The dialect of a build's user turns."""
+    """The style of a build's user turns."""
 
     REGIONGPT = "regiongpt"
     GPT4ROI = "gpt4roi"
 
 
 def opening(style: Style, first_request: str) -> str:
-    """Return the first user turn: the image, then the first request, if there is one."""
+    """Return the first user turn: the image, then the first request if there is any."""
     image = IMAGE_TOKEN if style is Style.REGIONGPT else OVERVIEW
     return f"{image}\n{first_request}" if first_request else image
 
 
 def declared(style: Style, number: int) -> str:
-    """Return a region's placeholder after its number, so that text can name the region."""
+    """Return a region's number and placeholder, so that later text can name the region."""
     token = region_token(number)
     return f"[{number}] {token}" if style is Style.REGIONGPT else f"region{number} {token}"
 

@@ -1,4 +1,4 @@
-"""The order of turns: sentences dealt into rounds, so that no conversation asks twice about a region."""
+"""The order of turns: sentences in rounds, so that no conversation has a region twice."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -21,8 +21,8 @@ def rounds(
 ) -> list[list[RankedSentence]]:
     """Return the sentences in rounds: round k holds the k-th sentence of each region.
 
-    Hashes decide which sentence of a region is its k-th, and the order within a round; the order
-    in which sentences come decides nothing.
+    Hashes decide the order of a region's sentences, and the order within a round; the order
+    of the argument has no effect.
     """
     ranked = sorted(
         [(*hasher.ranks(task, sentence.id), sentence) for sentence in sentences],

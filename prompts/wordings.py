@@ -1,7 +1,7 @@
-"""Sets of wordings: several ways to ask for one thing, chosen by hash, replaceable by the user.
+"""Sets of wordings: several forms of one request, chosen by hash, replaceable by the user.
 
 A wording holds each placeholder of its set exactly once (`<region>`, `<categories>`), and no
-other tag: what stands in angle brackets is replaced by the builder, or obeyed by a model.
+other tag: text in angle brackets would be replaced by the build, or obeyed by a model.
 """
 
 import re
@@ -31,7 +31,7 @@ class WordingSet:
         return wording, _prompt_id(self.name, wording)
 
     def replaced(self, wordings: Sequence[str]) -> "WordingSet":
-        """Return the set with other wordings; raise `UsageError` where one of them is unfit."""
+        """Return the set with other wordings; raise `UsageError` where a wording is unfit."""
         for problem in problems(self.placeholders, wordings):
             raise UsageError(f"wordings set {self.name!r}: {problem}")
         return WordingSet(self.name, self.placeholders, tuple(wordings))
@@ -43,7 +43,7 @@ def _prompt_id(name: str, wording: str) -> str:
 
 
 def problems(placeholders: Sequence[str], wordings: Sequence[str]) -> list[str]:
-    """Return the faults of a list of wordings for a set with these placeholders, a line each."""
+    """Return the faults of a list of wordings for a set with given placeholders, a line each."""
     faults = [] if wordings else ["it is empty; give at least one wording"]
     for wording in wordings:
         tags = sorted(_TAG.findall(wording))
@@ -64,7 +64,7 @@ def problems(placeholders: Sequence[str], wordings: Sequence[str]) -> list[str]:
 def replace_sets(
     table: Mapping[str, WordingSet], replacements: Mapping[str, Sequence[str]]
 ) -> dict[str, WordingSet]:
-    """Return the table with some sets replaced; an unknown name raises and lists the known."""
+    """Return the table with some sets replaced; raise `UsageError` for an unknown name."""
     unknown = sorted(set(replacements) - set(table))
     if unknown:
         raise UsageError(f"no wordings set {unknown[0]!r}; the sets are: {', '.join(table)}")

@@ -1,7 +1,7 @@
 """The rules of a record that can be checked without its image.
 
 A row is what `RecordBatch.to_pylist` makes of `schemas.shard.SCHEMA`. Each rule yields lines that
-say what was found and what was expected.
+name the value and the expected value.
 """
 
 import re
@@ -19,7 +19,7 @@ from schemas.text import shown_name
 
 Row = Mapping[str, Any]
 
-NO_OPTION = "No corresponding options found."  # of a choice; RegionGPT, Table 1
+NO_OPTION = "No corresponding options found."  # the answer of a choice; RegionGPT, Table 1
 
 _REGION_TOKEN = re.compile(r"<region([^<>]*)>")
 _CANDIDATE = re.compile(r"\[([0-9]+)\] <region\1>")
@@ -152,7 +152,7 @@ def _classification(row: Row, mentions: Sequence[list[str]]) -> Iterator[str]:
     for turn, task in enumerate(row["turn_tasks"], start=1):
         if task != Task.REGION_CLASSIFICATION:
             continue
-        at = first + 2 * turn - 1  # of the answer, among the messages
+        at = first + 2 * turn - 1  # the position of the answer among the messages
         if mentions[at]:
             yield f"turn {turn}: the answer holds <region{mentions[at][0]}>, expected no region"
         asked += mentions[at - 1]
@@ -201,7 +201,7 @@ def _is_among(listed: Set[str], answer: str) -> bool:
 
 
 def _first_user(row: Row) -> int:
-    """Return the index of the first user turn, or None where the roles are out of order."""
+    """Return the index of the first user turn, or None if the roles are in a wrong order."""
     return int(bool(row["messages"]) and row["messages"][0]["role"] == "system")
 
 

@@ -1,4 +1,4 @@
-"""The rules of a record's `evaluation`: its answers can be scored."""
+"""The rules of a record's `evaluation`, without which answers cannot be scored."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,7 +1,7 @@
-"""Checks of masks: faults of run lengths that pycocotools does not look for, without a pixel.
+"""Checks of masks for faults in run lengths that pycocotools ignores, without decoding pixels.
 
 The masks of a record are first proven sound together, in a few vectorised passes over their
-characters. What is not proven is decoded one by one, to say what is wrong with it.
+characters. Masks that are not proven are decoded one by one, to name their fault.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,14 +15,14 @@ from schemas.rejection import Rejected
 
 Numbers = NDArray[np.int64]
 
-_MAX_DIGITS = 7  # of five bits, in one number
+_MAX_DIGITS = 7  # digits of five bits in one number
 
 
 def mask_problems(masks: Sequence[str], pixels: int) -> Iterator[tuple[int, str]]:
     """Yield the position of each unsound mask and its problem.
 
     Args:
-        masks: COCO compressed run lengths, all of one image.
+        masks: the masks of one image, as COCO's compressed run lengths.
         pixels: the pixels of that image, height times width.
     """
     if masks and not (all(masks) and _sound(masks, pixels)):
@@ -44,7 +44,7 @@ def _problem(counts: str, pixels: int) -> str | None:
 
 
 def _sound(masks: Sequence[str], pixels: int) -> bool:
-    digits = np.frombuffer("".join(masks).encode(), np.uint8) - 48  # wraps: too low is too high
+    digits = np.frombuffer("".join(masks).encode(), np.uint8) - 48  # wraps below 0
     stops = list(accumulate(map(len, masks)))
     if digits.max() > 63 or (digits[np.array(stops) - 1] > 31).any():
         return False
@@ -54,7 +54,7 @@ def _sound(masks: Sequence[str], pixels: int) -> bool:
         return False
     ends = np.searchsorted(last_digits, stops)
     starts = np.append(0, ends[:-1])
-    if (ends - starts < 2).any() or not runs[starts + 1].all():  # nothing on, at first sight
+    if (ends - starts < 2).any() or not runs[starts + 1].all():  # apparently no pixel is on
         return False
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         for parity in (1, 2):
@@ -64,13 +64,13 @@ def _sound(masks: Sequence[str], pixels: int) -> bool:
 
 
 def _numbers(digits: NDArray[np.uint8], last_digits: NDArray[np.intp]) -> Numbers | None:
-    """Return the numbers that end at these digits, or None where one is too long.
+    """Return the numbers that end at the given digits, or None if a number is too long.
 
     Args:
         digits: five bits each, least significant first, with a sixth bit for "more follows".
-        last_digits: the positions of those without it; their fifth bit is the sign.
+        last_digits: the positions of digits without that bit; their fifth bit is the sign.
     """
-    more = last_digits.copy()  # digits before the last one
+    more = last_digits.copy()  # digits before the last digit
     more[1:] -= last_digits[:-1] + 1
     longest = int(more.max())
     if longest >= _MAX_DIGITS:

@@ -1,6 +1,6 @@
-"""Rows to record batches: Arrow columns are filled directly, never through rows of dicts.
+"""The conversion of rows to record batches: Arrow columns are filled directly, without dicts.
 
-Image bytes are read straight into the buffer that becomes the image column, so that between the
+Image bytes are read directly into the buffer that becomes the image column, so that between the
 owner's file and the shard they are copied once. A batch is a pure function of its rows.
 """
 
@@ -30,15 +30,15 @@ class BuildStamp:
 
 
 class Row(NamedTuple):
-    """One record as it will be stored, without its image's bytes."""
+    """One record as it is stored, without the bytes of its image."""
 
     image: ImageInfo
-    path: str | None  # as stored; None: text only
+    path: str | None  # size as stored; None: text only
     conversation: Conversation
 
 
 class ImageColumn:
-    """The bytes of a batch's images, back to back in one buffer that is used again and again."""
+    """The bytes of a batch's images, one after another in a buffer that all batches reuse."""
 
     def __init__(self, capacity: int) -> None:
         self._buffer = np.empty(capacity, dtype=np.uint8)
@@ -47,11 +47,11 @@ class ImageColumn:
 
     @property
     def size(self) -> int:
-        """Bytes held."""
+        """The number of bytes of all images."""
         return self._ends[-1]
 
     def room(self, size: int) -> memoryview:
-        """Return a writable view of `size` bytes past the end; `commit` makes it an image."""
+        """Return a writable view of `size` bytes after the last image; `commit` adds an image."""
         end = self.size + size
         if end > len(self._buffer):
             grown = np.empty(max(end, 2 * len(self._buffer)), dtype=np.uint8)
@@ -60,17 +60,17 @@ class ImageColumn:
         return self._buffer.data[self.size : end]
 
     def commit(self, size: int) -> None:
-        """Take the first `size` bytes of the room last given as the next image."""
+        """Add the first `size` bytes of the last `room` as the next image."""
         self._ends.append(self.size + size)
         self._present.append(True)
 
     def last(self) -> memoryview:
-        """Return the bytes of the last image; they stay until the column is filled again."""
+        """Return the bytes of the last image; they are valid until the column is filled again."""
         start, end = self._ends[-2:]
         return self._buffer.data[start:end]
 
     def skip(self) -> None:
-        """Add a null."""
+        """Add a null, for a row without an image."""
         self._ends.append(self.size)
         self._present.append(False)
 
@@ -82,7 +82,7 @@ class ImageColumn:
         return pa.Array.from_buffers(pa.binary(), len(self._present), [present, ends, values])
 
     def clear(self) -> None:
-        """Forget the images; arrays over the buffer must have been written by now."""
+        """Remove all images; arrays over the buffer must already be written."""
         self._ends = [0]
         self._present = []
 
@@ -112,12 +112,12 @@ def to_batch(rows: Sequence[Row], stamp: BuildStamp) -> pa.RecordBatch:
 def with_images(
     batch: pa.RecordBatch, images: pa.Array | None, sizes: Sequence[Size]
 ) -> pa.RecordBatch:
-    """Return a batch with its images.
+    """Return a batch with images and their sizes.
 
     Args:
-        batch: of `to_batch`.
-        images: one binary value per row, null for text-only rows; None: rows keep referring.
-        sizes: width and height of the stored image of each row, pixels; None for text only.
+        batch: a batch that `to_batch` returned.
+        images: one binary value per row, null for text-only rows; None: rows keep only paths.
+        sizes: the width and height of each row's stored image, pixels; None for text only.
     """
     columns = dict(zip(batch.schema.names, batch.columns, strict=True))
     if images is not None:
@@ -128,15 +128,15 @@ def with_images(
 
 
 def with_regions(batch: pa.RecordBatch, regions: Sequence[Sequence[Region]]) -> pa.RecordBatch:
-    """Return a batch with other regions, row by row."""
+    """Return a batch with its regions replaced, row by row."""
     place = batch.schema.get_field_index("regions")
     return batch.set_column(place, batch.schema.field(place), _lists(_regions, regions))
 
 
 def caption_counts(batch: pa.RecordBatch) -> tuple[int, int]:
-    """Return the numbers of detailed captions in the turns of a batch, and of their words.
+    """Return the numbers of detailed captions, and of their words, in the turns of a batch.
 
-    A region has its caption in other records as well, but all of an image's are described in one.
+    A region has its caption in other records too, but one record describes all regions of an image.
     """
     tasks = batch.column("turn_tasks")
     described = pc.equal(pc.list_flatten(tasks), Task.REGION_DETAILED_CAPTION)

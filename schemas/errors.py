@@ -1,6 +1,6 @@
-"""The errors that a user can cause, and so can mend.
+"""The errors that a user can cause and correct.
 
-    RegionForgeError            anything below; the command line prints it without a traceback
+    RegionForgeError            any error below; the command line prints it without a traceback
     ├── UsageError              a flag or a path is wrong
     ├── InputFileError          a file that is read cannot be used as a whole
     ├── BuildError              a build cannot go on, or ended incomplete
@@ -19,12 +19,12 @@ class UsageError(RegionForgeError):
 
 
 class InputFileError(RegionForgeError):
-    """A file, an owner's or one of an output, that cannot be read as its format says."""
+    """A file of an owner or of an output that cannot be read in its format."""
 
 
 class BuildError(RegionForgeError):
-    """A build that refuses to start, lost a worker, or does not balance."""
+    """A build that cannot start, has lost a worker, or does not balance."""
 
 
 class VerifyError(RegionForgeError):
-    """An output that cannot be verified at all, for want of a readable manifest."""
+    """An output that cannot be verified, because the manifest is missing or unreadable."""

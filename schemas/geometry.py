@@ -1,4 +1,4 @@
-"""Boxes: xyxy in absolute pixels everywhere; other forms are converted where they enter.
+"""Boxes: xyxy in absolute pixels everywhere; other forms are converted when a source is read.
 
 Frame: origin at the top-left corner of the top-left pixel, x to the right, y down; a box covers
 [x0, x1) by [y0, y1), so an image of width w and height h is the box (0, 0, w, h).
@@ -27,12 +27,12 @@ def fit_box(box: Box, width: int, height: int) -> tuple[Box, bool]:
     """Return the box clipped to the image and rounded to float32, and whether it was clipped.
 
     Args:
-        box: xyxy, pixels; may reach beyond the image, may hold NaN.
+        box: xyxy, pixels; the box may reach beyond the image, and may hold NaN.
         width: the width of the image the box is drawn in, pixels.
         height: the height of the same image, pixels.
 
     Raises:
-        Rejected: not finite, inverted, without area, or wholly outside.
+        Rejected: the box is not finite, inverted, without area, or wholly outside.
     """
     x0, y0, x1, y1 = box
     if not math.isfinite(x0 + y0 + x1 + y1):
@@ -61,8 +61,8 @@ def turn_box(box: Box, orientation: int, width: int, height: int) -> Box:
     """Return a box in the frame of the upright image.
 
     Args:
-        box: xyxy in the stored frame, pixels.
-        orientation: EXIF tag 0x0112, 1 to 8 (EXIF 2.3, 4.6.4).
+        box: the box as xyxy in the stored frame, pixels.
+        orientation: the EXIF tag 0x0112, 1 to 8 (EXIF 2.3, 4.6.4).
         width: the width of the stored frame, before turning, pixels.
         height: the height of the stored frame, before turning, pixels.
     """

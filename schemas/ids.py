@@ -27,7 +27,7 @@ class Hasher:
         return self.ranks(*parts)[0]
 
     def ranks(self, *parts: str | int) -> tuple[int, int]:
-        """Return two independent ranks of the same parts, for the price of one."""
+        """Return two independent ranks of the same parts, made by a single hash."""
         state = self._state.copy()
         _add(state, parts)
         digest = state.digest()
@@ -38,7 +38,7 @@ class Hasher:
 
 
 def pick(options: Sequence[T], position: int) -> T:
-    """Return the option that a rank points at; all options are equally likely."""
+    """Return the option that a rank selects; all options are equally likely."""
     return options[position * len(options) >> RANK_BITS]
 
 
@@ -53,17 +53,17 @@ def bucket(count: int, *parts: str | int) -> int:
 
 
 def sample_id(source: str, split: str, image_id: str, task: str, ordinal: int) -> str:
-    """Return the id of one record: unique in a build, the same in every build of its source."""
+    """Return the id of a record, unique in a build and the same in every build of the source."""
     return f"{source}/{split}/{image_id}/{task}/{ordinal}"
 
 
 def image_of(record_id: str) -> str:
-    """Return the part of a record's id that names its image: coco/train/7 of coco/train/7/vqa/0."""
+    """Return the image's part of a record's id: `coco/train/7` of `coco/train/7/vqa/0`."""
     return record_id.rsplit("/", 2)[0]
 
 
 def _add(state: blake2b, parts: Sequence[str | int]) -> None:
-    # Each part goes with its length, so that ("a", "bc") and ("ab", "c") differ.
+    # Each part is hashed with its length, so that ("a", "bc") and ("ab", "c") differ.
     for part in parts:
         word = str(part)
         state.update(f"{len(word)}:{word}".encode("utf-8", "surrogatepass"))

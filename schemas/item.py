@@ -1,7 +1,7 @@
 """Items: an owner's sentences, relationships, questions and dialogues about an image.
 
 An item refers to regions by their ids. Sources yield items as their owners wrote them; the screen
-cleans their text and drops those whose regions cannot be used.
+cleans their text and rejects items whose regions cannot be used.
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ from schemas.rejection import Kind
 
 
 class Mention(msgspec.Struct, frozen=True, gc=False):
-    """Words of a passage that stand for regions."""
+    """Words of a passage that refer to regions."""
 
     text: str
     region_ids: tuple[str, ...]
 
 
-# Text in pieces; joined as they stand, blanks included, they read as the owner wrote them.
+# Text in pieces; the pieces joined, with their blanks, are the owner's text.
 Passage = tuple[str | Mention, ...]
 
 
@@ -40,7 +40,7 @@ class Expression(msgspec.Struct, frozen=True, gc=False):
 
 
 class CaptionProvenance(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The model and sampling by which the captions of an image were written."""
+    """The model and sampling parameters that wrote the captions of an image."""
 
     model: str
     sampling: str  # JSON
@@ -54,7 +54,7 @@ class CaptionRef(msgspec.Struct, frozen=True, gc=False):
     region_id: str
 
     kind: ClassVar[Kind] = Kind.SENTENCE
-    decides_sampling: ClassVar[bool] = False  # a build takes the regions it would take without it
+    decides_sampling: ClassVar[bool] = False  # the item does not affect the choice of regions
 
     def region_ids(self) -> tuple[str, ...]:
         """Return the ids of the item's regions."""
@@ -95,7 +95,7 @@ class Relationship(msgspec.Struct, frozen=True, gc=False):
 
 
 class GroundedCaption(msgspec.Struct, frozen=True, gc=False):
-    """A caption of the image with phrases that stand for regions."""
+    """A caption of the image with phrases that refer to regions."""
 
     id: str
     caption: Passage
@@ -104,7 +104,7 @@ class GroundedCaption(msgspec.Struct, frozen=True, gc=False):
     decides_sampling: ClassVar[bool] = True
 
     def region_ids(self) -> tuple[str, ...]:
-        """Return the ids of the mentioned regions, each once, in order of first mention."""
+        """Return the ids of the item's regions, each once, in order of first mention."""
         return mentioned(self.caption)
 
 
@@ -112,7 +112,7 @@ class Choices(msgspec.Struct, frozen=True, gc=False):
     """Several passages, one of which is the right answer."""
 
     passages: tuple[Passage, ...]
-    label: int  # which is right, from 0
+    label: int  # the position of the right passage, from 0
 
 
 class Question(msgspec.Struct, frozen=True, gc=False):
@@ -132,7 +132,7 @@ class Question(msgspec.Struct, frozen=True, gc=False):
     decides_sampling: ClassVar[bool] = True
 
     def region_ids(self) -> tuple[str, ...]:
-        """Return the ids of the mentioned regions, each once, in order of first mention."""
+        """Return the ids of the item's regions, each once, in order of first mention."""
         passages = [self.question, self.answer, self.rationale]
         for choices in (self.answers, self.rationales):
             passages += choices.passages if choices else ()
@@ -147,7 +147,7 @@ class Round(msgspec.Struct, frozen=True, gc=False):
 
 
 class Dialogue(msgspec.Struct, frozen=True, gc=False):
-    """A conversation about the image as a whole, or about none."""
+    """A conversation about the image as a whole, or a text-only conversation."""
 
     id: str
     rounds: tuple[Round, ...]
@@ -161,7 +161,7 @@ class Dialogue(msgspec.Struct, frozen=True, gc=False):
 
 
 class YesNoQuestion(msgspec.Struct, frozen=True, gc=False):
-    """A question about the image as a whole, which yes or no answers."""
+    """A question about the image as a whole, answered by yes or no."""
 
     id: str
     text: str
@@ -188,7 +188,7 @@ Item = (
 
 
 def mentioned(passage: Passage) -> tuple[str, ...]:
-    """Return the ids of the regions a passage mentions, each once, in order of first mention."""
+    """Return the ids of a passage's regions, each once, in order of first mention."""
     return tuple(
         dict.fromkeys(
             region_id
@@ -205,7 +205,7 @@ def plain_text(passage: Passage) -> str:
 
 
 def kinds(items: Sequence[Item]) -> dict[Kind, int]:
-    """Return how many items there are of each kind."""
+    """Return the number of items of each kind."""
     counts: dict[Kind, int] = {}
     for item in items:
         counts[item.kind] = counts.get(item.kind, 0) + 1

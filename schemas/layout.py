@@ -1,15 +1,15 @@
-"""Names on disk: what a build leaves in its output, and where.
+"""The names of the files and folders of an output.
 
     OUTPUT/
       README.md                                the dataset card
-      manifest.json                            what was built, and the digest of every shard
-      ledger.json                              what became of every item that was read
+      manifest.json                            the build's inputs, and the digest of every shard
+      ledger.json                              the outcome of every item that was read
       coco/train-00000-of-00002.arrow          a shard of the config `coco`
       _rejected/coco.jsonl                     the items of `coco` that were left out
       _state/build.json                        the identity of the build, written first
       _state/coco/train-00000-of-00002.arrow.json     a finished shard, for a rerun
       _state/captions/                         the captioner's answers, of a run of `recap`
-      _state/server.log                        what a server said that `recap` started
+      _state/server.log                        the log of a server that `recap` started
 
 Paths are relative to the output, with forward slashes. No other module spells these names.
 """
@@ -45,7 +45,7 @@ def shard_pattern(config: str, split: str, of: int) -> str:
 
 
 def config_of(path: str) -> str | None:
-    """Return the config of a shard's path, `coco` for one; None for any other file."""
+    """Return the config in a shard's path, e.g. `coco`; None for any other file."""
     match = _SHARD.fullmatch(path)
     return match[1] if match else None
 
@@ -56,5 +56,5 @@ def rejected_path(config: str) -> str:
 
 
 def state_path(shard: str) -> str:
-    """Return the path of what is remembered of a finished shard, by the path of the shard."""
+    """Return the path of the state of a finished shard, from the path of the shard."""
     return f"{STATE_FOLDER}/{shard}.json"

@@ -1,8 +1,8 @@
 """The ledger: every item that was read is kept, rejected with a reason, or sampled out.
 
 Stages count by themselves into a `Tally`; tallies add up in any order. The `Ledger` made of
-them is exact, or says where it is not: within each stage `read = kept + rejected + sampled_out`,
-and what one stage keeps is what the next one reads.
+them balances, or `problems` names the differences. In each stage
+`read = kept + rejected + sampled_out`, and the next stage reads the items that one stage keeps.
 """
 
 from collections import Counter, defaultdict
@@ -19,7 +19,7 @@ Tally = Counter[TallyKey]
 
 
 class Stage(StrEnum):
-    """The stages of a build and of `recap`, in order; neither has all of them."""
+    """The stages of a build and of `recap`, in order; both leave some stages out."""
 
     READ = "read"
     GUARD = "guard"
@@ -33,7 +33,7 @@ class Stage(StrEnum):
 
 AccountKey = tuple[str, str, Stage, Kind]  # source, split, stage, kind
 
-_TO_THE_END = set(Kind) - {Kind.FILE, Kind.CATEGORY}  # must arrive in a shard
+_TO_THE_END = set(Kind) - {Kind.FILE, Kind.CATEGORY}  # kinds that must arrive in a shard
 
 
 class Account(BaseModel):
@@ -45,10 +45,10 @@ class Account(BaseModel):
     kept: int = 0
     sampled_out: int = 0
     rejected: dict[Reason, int] = {}
-    repaired: dict[Repair, int] = {}  # among the kept; no part of the balance
+    repaired: dict[Repair, int] = {}  # repairs of kept items; not in the balance
 
     def missing(self) -> int:
-        """Return how many items are unaccounted for; 0 when the account balances."""
+        """Return the number of items that are unaccounted for; 0 when the account balances."""
         return self.read - self.kept - self.sampled_out - sum(self.rejected.values())
 
 
@@ -62,7 +62,7 @@ class Ledger(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sources: dict[str, dict[str, dict[Stage, dict[Kind, Account]]]]
-    guard: list[GuardList] = []  # by which stage `guard` went; empty: nothing is guarded
+    guard: list[GuardList] = []  # the lists of the stage `guard`; empty: no guard
 
     def problems(self) -> list[str]:
         """Return a line for each place where the ledger does not balance."""
@@ -73,11 +73,11 @@ class Ledger(BaseModel):
         return lines
 
     def account(self, source: str, split: str, stage: Stage, kind: Kind) -> Account:
-        """Return one account; an empty one where nothing was counted."""
+        """Return an account, which is empty where nothing was counted."""
         return self.sources.get(source, {}).get(split, {}).get(stage, {}).get(kind, Account())
 
     def accounts(self) -> Iterator[tuple[AccountKey, Account]]:
-        """Yield every account with its place in the ledger."""
+        """Yield every account with its key: source, split, stage, kind."""
         for source, splits in self.sources.items():
             for split, stages in splits.items():
                 for stage, kinds in stages.items():
@@ -85,7 +85,7 @@ class Ledger(BaseModel):
                         yield (source, split, stage, kind), account
 
     def unreadable_files(self) -> int:
-        """Return how many input files could not be used."""
+        """Return the number of input files that could not be used."""
         return sum(
             sum(account.rejected.values())
             for (*_, kind), account in self.accounts()
@@ -93,7 +93,7 @@ class Ledger(BaseModel):
         )
 
     def rejected(self, source: str) -> int:
-        """Return how many items of a source were rejected, over all splits, stages and kinds."""
+        """Return the number of rejected items of a source, over all splits, stages and kinds."""
         return sum(
             sum(account.rejected.values()) for (of, *_), account in self.accounts() if of == source
         )

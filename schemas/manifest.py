@@ -26,10 +26,10 @@ class InputFile(_Frozen):
 
     source: str
     split: str
-    role: str  # what it is to the source, e.g. "train"
+    role: str  # the role of the file in the source, e.g. "train"
     name: str  # the file's name, without its folder
     bytes: int
-    sha256: str  # of a folder: of the names and sizes of its files, not of what is in them
+    sha256: str  # of a folder: the digest of its files' names and sizes, not of their content
 
 
 class Shard(_Frozen):
@@ -43,36 +43,36 @@ class Shard(_Frozen):
     rows: int
     bytes: int
     sha256: str
-    captions: int = 0  # regions that have one
-    caption_words: int = 0  # of all of them
+    captions: int = 0  # the number of regions with a detailed caption
+    caption_words: int = 0  # the number of words of these captions
 
 
 class GuardList(_Frozen):
     """The images of an evaluation, which no training split may hold."""
 
-    name: str  # of the evaluation
+    name: str  # the name of the evaluation
     pictures: int = 0
-    sha256: str = ""  # of all names they bear, sorted, a line feed between them; empty: none
-    note: str = ""  # what a person should know of how the list came about
-    missing: str = ""  # what of it is not there; empty: it is whole
+    sha256: str = ""  # of all names of the images, sorted, joined by line feeds; empty: no image
+    note: str = ""  # a remark on the making of the list
+    missing: str = ""  # the missing files of the list; empty: none
 
 
 class BuildIdentity(_Frozen):
-    """The identity of a build: everything known beforehand that decides its bytes.
+    """The identity of a build: everything known before the build that decides its bytes.
 
-    A folder among the inputs counts by the names and sizes of its files; images are no inputs. Two
-    builds of one identity write the same bytes as long as those files and images stay as they are.
+    A folder among the inputs counts by the names and sizes of its files; images do not count. Two
+    builds with the same identity write the same bytes as long as files and images do not change.
     """
 
     schema_version: str
     builder: str
     recipe: dict[str, Any]
     inputs: list[InputFile]
-    guard: list[GuardList] = []  # empty: nothing is guarded
+    guard: list[GuardList] = []  # empty: no guard
 
 
 class Manifest(_Frozen):
-    """A finished build."""
+    """The manifest of a finished build."""
 
     identity: BuildIdentity
     shards: list[Shard]
@@ -80,7 +80,7 @@ class Manifest(_Frozen):
     short_categories: dict[str, dict[str, int]] = {}  # "source/split" to category to regions
 
     def filled(self) -> list[Shard]:
-        """Return the shards of the splits that hold a row: `datasets` cannot open the others."""
+        """Return the shards of splits with rows; the library `datasets` opens no empty splits."""
         return [shard for shard in self.shards if self.rows(shard.config, shard.split)]
 
     def rows(self, config: str, split: str) -> int:

@@ -1,10 +1,10 @@
-"""Masks: COCO's compressed run lengths everywhere; other forms are converted where they enter.
+"""Masks: COCO's compressed run lengths everywhere; other forms are converted at the screen.
 
 A run-length encoding counts pixels down the columns, from the top-left corner, alternately off
 and on, starting with off. It is tied to the size of its image. The three forms COCO's files
 hold (polygons, run lengths as a list, run lengths as a string) are described at
-https://cocodataset.org/#format-data; pycocotools does the rasterising, after we have made sure
-that it cannot be led astray: it does not check what it is given.
+https://cocodataset.org/#format-data; pycocotools does the rasterising after checks here,
+because pycocotools does not check its input.
 """
 
 import math
@@ -25,7 +25,7 @@ BoolImage = NDArray[np.bool_]
 MIN_POLYGON_NUMBERS = 6  # three corners; pycocotools takes a list of four numbers for a box
 
 # A run takes pycocotools up to five characters below 2^24 pixels, but six or seven above, and
-# then the buffer it writes them to can be too small. Four runs that long make it so.
+# then its output buffer can be too small. Four runs of that length are enough.
 MAX_PIXELS = 3 * 2**24
 
 
@@ -46,7 +46,7 @@ class Mask(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return on
 
     def turned(self, orientation: int) -> "Mask":
-        """Return the mask once its image is turned upright from an EXIF orientation (1 to 8)."""
+        """Return the mask in the frame of the upright image, from an EXIF orientation (1 to 8)."""
         pixels = self.pixels()
         if swaps_sides(orientation):
             pixels = pixels.T
@@ -71,7 +71,7 @@ def parse_segmentation(raw: bytes, height: int, width: int) -> Mask | None:
     """Return the mask of a COCO `segmentation` value, or None where it holds nothing.
 
     Args:
-        raw: the JSON text of the value; empty for an annotation without one.
+        raw: the JSON text of the value; empty for an annotation without a segmentation.
         height: the height of the annotated image, pixels.
         width: the width of the annotated image, pixels.
 
@@ -97,7 +97,7 @@ def parse_segmentation(raw: bytes, height: int, width: int) -> Mask | None:
 
 
 def from_polygons(polygons: Sequence[Polygon], height: int, width: int) -> Mask:
-    """Return the union of filled polygons, rasterised as pycocotools does."""
+    """Return the mask of the union of filled polygons, rasterised by pycocotools."""
     for polygon in polygons:
         _check_polygon(polygon, height, width)
     runs = coco_mask.frPyObjects(polygons, height, width)
@@ -137,10 +137,10 @@ def decode_counts(counts: str) -> list[int]:
     """Return the run lengths that a COCO compressed string stands for.
 
     Five bits a character, least significant first, the sixth bit for "more follows"; from the
-    fourth run on, each is the difference to the run two before.
+    fourth run on, a number is the difference to the run two before.
 
     Raises:
-        Rejected: a character outside the alphabet, or a number that does not end.
+        Rejected: the string has a character outside the alphabet, or a number that does not end.
     """
     runs: list[int] = []
     value = shift = 0
@@ -174,7 +174,7 @@ def _check_polygon(polygon: Polygon, height: int, width: int) -> None:
 
 
 def _joined(counts: Sequence[int]) -> list[int]:
-    """Return the run lengths in their canonical form: without empty runs, except for the first."""
+    """Return run lengths in canonical form: without empty runs, except for the first run."""
     runs: list[int] = []
     for position, run in enumerate(counts):
         if position % 2 == len(runs) % 2 and (run or not position):

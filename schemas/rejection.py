@@ -24,8 +24,8 @@ class Reason(StrEnum):
 
     # Any item.
     MALFORMED = "malformed"  # a required key is missing, or a value has the wrong type
-    DUPLICATE_ID = "duplicate_id"  # another item of the same kind bears the id
-    DUPLICATE = "duplicate"  # says the same of the same thing as another item
+    DUPLICATE_ID = "duplicate_id"  # another item of the same kind has the same id
+    DUPLICATE = "duplicate"  # has the same content as another item about the same thing
     UNREADABLE_FILE = "unreadable_file"  # the annotation file as a whole cannot be used
     NOT_USED = "not_used"  # no task of the build has a use for it
 
@@ -51,9 +51,7 @@ class Reason(StrEnum):
     IMAGE_OVER_PIXEL_CAP = "image_over_pixel_cap"  # more pixels than we decode
     IMAGE_SIZE_MISMATCH = "image_size_mismatch"  # not the size that was annotated, in either frame
     NO_REGIONS = "no_regions"  # nothing usable is annotated on it
-    EVALUATION_IMAGE = (
-        "evaluation_image"  # an evaluation is done on it: no split to train on has it
-    )
+    EVALUATION_IMAGE = "evaluation_image"  # an evaluation uses it: training splits must not hold it
 
     # Regions.
     CROWD = "crowd"  # marks a group, not one object
@@ -82,7 +80,7 @@ class Reason(StrEnum):
 
 
 class Repair(StrEnum):
-    """Repairs of items that were kept; counted beside the balance, not in it."""
+    """The repairs of items that were kept; repairs are not part of the ledger's balance."""
 
     BOX_CLIPPED = "box_clipped"  # reached beyond the image and was cut to it
     MASK_EMPTY = "mask_empty"  # covered no pixel; the region keeps its box without a mask
@@ -111,10 +109,10 @@ class Rejection(msgspec.Struct, frozen=True):
     kind: Kind
     id: str
     reason: Reason
-    detail: str  # the value and the expected value, for a person
+    detail: str  # the value and the expected value, in words
 
     def sort_key(self) -> tuple[str, ...]:
-        """Return the key that orders lines on disk, whatever the order of arrival."""
+        """Return the key that orders lines on disk, independent of the order of arrival."""
         return (self.split, self.stage, self.kind, self.id, self.reason, self.detail)
 
     def line(self) -> bytes:
@@ -123,5 +121,5 @@ class Rejection(msgspec.Struct, frozen=True):
 
     @staticmethod
     def from_line(line: bytes) -> "Rejection":
-        """Return the rejection of a line that `line` wrote."""
+        """Return the rejection that a line of JSON records."""
         return msgspec.json.decode(line, type=Rejection)

@@ -1,6 +1,6 @@
 """Records on their way to a shard, without their pixels.
 
-Messages follow the rules of the record: `<image>` stands once, in the first user turn;
+Messages follow the rules of the record: `<image>` occurs once, in the first user turn;
 `<regionK>`, 1-based, stands for `regions[K - 1]`. Between stages an image travels with all its
 conversations as one `Draft`; its pixels are read only by the writer.
 """
@@ -16,7 +16,7 @@ from schemas.mask import Mask
 from schemas.rejection import Kind
 
 IMAGE_TOKEN = "<image>"
-MAX_LISTED = 100  # category names that a prompt spells out; a longer list it only names
+MAX_LISTED = 100  # category names that a prompt lists; of a longer set it gives only the name
 
 
 def region_token(number: int) -> str:
@@ -38,7 +38,7 @@ class Task(StrEnum):
     IMAGE_CAPTION = "image_caption"
 
 
-MULTI_TASK = "multi_task"  # the task of a record whose turns have several
+MULTI_TASK = "multi_task"  # the task of a record with turns of several tasks
 
 
 class Region(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -53,7 +53,7 @@ class Region(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One turn's text."""
+    """The text and role of one turn."""
 
     role: Literal["system", "user", "assistant"]
     content: str
@@ -82,7 +82,7 @@ class Conversation(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def task(self) -> str:
-        """The one task of all turns, or `multi_task`."""
+        """The task of all turns, or `multi_task` where tasks differ."""
         return str(self.turn_tasks[0]) if len(set(self.turn_tasks)) == 1 else MULTI_TASK
 
 
@@ -93,12 +93,12 @@ class ImageInfo(msgspec.Struct, frozen=True, array_like=True, gc=False):
     split: str
     image_id: str  # unique in its source and split
     file_name: str | None  # the owner's, checked to stay below its folder; None: text only
-    folder: str  # where the file lies, below the data root
+    folder: str  # the path of the file below the data root
     width: int | None  # as annotated, pixels; None: text only, or the owner states none
     height: int | None  # as annotated, pixels; None as for `width`
     size_bytes: int  # of the image file
     licence: str
-    shards: int  # into which its split goes
+    shards: int  # the number of shards of its split
 
 
 class LabelSet(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -108,7 +108,7 @@ class LabelSet(msgspec.Struct, frozen=True, array_like=True, gc=False):
     categories: tuple[str, ...]  # the owner's spelling, in the order of the owner's ids
 
     def brief(self) -> "LabelSet":
-        """Return the set as it travels with each image: without its names if there are too many."""
+        """Return the set in the form stored with each image: a large set without its names."""
         return self if len(self.categories) <= MAX_LISTED else LabelSet(self.name, ())
 
 
@@ -126,9 +126,9 @@ class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     image: ImageInfo
     conversations: tuple[Conversation, ...]
-    items: tuple[tuple[Kind, str], ...] = ()  # kinds and ids of what they were made from
+    items: tuple[tuple[Kind, str], ...] = ()  # of the conversations
 
     def region_ids(self) -> list[str]:
-        """Return the ids of the records' regions, each once."""
+        """Return the ids of the regions in the conversations, each once."""
         ids = [region.region_id for talk in self.conversations for region in talk.regions]
         return ids if len(self.conversations) == 1 else list(dict.fromkeys(ids))

@@ -1,4 +1,4 @@
-"""The Arrow schema of a shard: pipelines write it, training and `datasets` read it.
+"""The Arrow schema of shards, which pipelines write, and training and `datasets` read.
 
 A shard is an Arrow IPC stream of record batches of `SCHEMA`. The schema's `huggingface` metadata
 names the `datasets` features, so that `datasets.load_dataset` decodes it without our code.
@@ -114,9 +114,9 @@ DESCRIPTIONS: Mapping[str, str] = {
 
 
 class Field(NamedTuple):
-    """The description of a field, for people."""
+    """The description of a field of the schema, for people."""
 
-    name: str  # with the names above it: regions.mask.size
+    name: str  # the full name, e.g. regions.mask.size
     type: str
     holds: str
 

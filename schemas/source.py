@@ -1,4 +1,4 @@
-"""Entries: what a source's `parse` yields, images with their annotations above all, unscreened.
+"""The entries that a source's `parse` yields: unscreened images, rejections, counts and facts.
 
 A source reads its owner's files and yields `Entry` values: one `SourceImage` per usable image,
 one `Rejection` per refused item, its split's `SplitFacts`, and `Count`s of items that were read,
@@ -19,9 +19,9 @@ from schemas.sample import ImageInfo, LabelSet
 
 MaskVariant = Literal["annotated", "dilated", "eroded"]
 
-REGION_BYTES = 450  # what a region takes in a shard, about: box, mask, names and its turn
-CAPTION_BYTES = 1_200  # and what a detailed caption adds, which a record holds twice
-RECORD_BYTES = 400  # what a record takes beside its regions and its picture, about
+REGION_BYTES = 450  # approximate bytes of a region in a shard: box, mask, names and its turn
+CAPTION_BYTES = 1_200  # further bytes of a detailed caption, which a record holds twice
+RECORD_BYTES = 400  # approximate bytes of a record without regions and picture
 
 
 class Volume(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +34,7 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sizing(msgspec.Struct, frozen=True, kw_only=True):
-    """The options that decide, with a split's volume, its number of shards."""
+    """The options that decide the number of shards of a split, together with its volume."""
 
     shard_bytes: int
     embed: bool  # the shards hold the pictures
@@ -43,9 +43,9 @@ class Sizing(msgspec.Struct, frozen=True, kw_only=True):
     captioned: bool = False  # regions come with detailed captions
 
     def shards(self, volume: Volume) -> int:
-        """Return the number of shards, which depends on no order, path or worker."""
+        """Return the number of shards, which is independent of order, paths and workers."""
         regions = volume.regions
-        if self.per_category is not None and volume.categories:  # else there is nothing to cap
+        if self.per_category is not None and volume.categories:  # else no cap
             regions = min(regions, self.per_category * volume.categories)
         images = min(volume.images, regions)
         records = regions if self.record_per_region else images
@@ -57,7 +57,7 @@ class Sizing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SplitInput(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a split to read: its files, its options, and which of how many parts.
+    """A part of a split to read: the files and options of the split, and the number of the part.
 
     Workers share a split by reading the same files and yielding only the images they own, which
     costs less than sending annotations from one reader to the others.
@@ -71,28 +71,28 @@ class SplitInput(msgspec.Struct, frozen=True, kw_only=True):
     licence: str  # of the annotations
     seed: int
     sizing: Sizing
-    evaluation: bool = False  # for questions that a model answers and is scored by
-    label_set: str | None = None  # what the category names are called; None: the owner's own
-    owner: str | None = None  # the data set whose files these are; None: the source's own
+    evaluation: bool = False  # True: questions for scoring a model
+    label_set: str | None = None  # the name of the set of category names; None: the owner's name
+    owner: str | None = None  # the data set that owns the files; None: the source
     limit: int | None = None  # take this many images, chosen by hash; None: all
     part: int = 0  # of `parts`
     parts: int = 1
 
     def owns(self, image_id: str) -> bool:
         """Return whether an image, with its annotations, belongs to this part."""
-        # Parts decide nothing but who reads what, so a quick hash will do.
+        # Parts only divide the reading, so a fast hash is enough.
         return (
             self.parts == 1 or crc32(image_id.encode("utf-8", "replace")) % self.parts == self.part
         )
 
     @property
     def file(self) -> str:
-        """The file that holds the split, or lists it: its role is the split's name."""
+        """The path of the file that holds or lists the split; its role is the split's name."""
         return self.files[self.split]
 
     @property
     def leads(self) -> bool:
-        """Whether this part also reports what belongs to no image: file, categories, totals."""
+        """True for the part that also reports items without an image: file, categories, totals."""
         return self.part == 0
 
 
@@ -104,7 +104,7 @@ class SourceRegion(msgspec.Struct, frozen=True):
     category: str | None = None  # the owner's spelling; None: the source has no categories
     crowd: bool = False
     score: float | None = None  # the detector's confidence, where a detector drew it
-    segmentation: bytes = b""  # the JSON text of a COCO `segmentation`; empty: none
+    segmentation: bytes = b""  # the JSON text of a COCO `segmentation`; empty: no mask
 
 
 class SourceImage(msgspec.Struct, frozen=True):
@@ -121,12 +121,12 @@ class SplitFacts(msgspec.Struct, frozen=True):
 
     source: str
     split: str
-    shards: int  # into which it goes
+    shards: int  # the number of shards of the split
     label_set: LabelSet | None = None
 
 
 class Count(msgspec.Struct, frozen=True):
-    """A count of items of a kind that were read, kept or sampled out without an image."""
+    """A number of items of a kind that were read, kept or sampled out outside of any image."""
 
     kind: Kind
     outcome: Literal["read", "kept", "sampled_out"]
@@ -137,10 +137,10 @@ Entry = SourceImage | SplitFacts | Rejection | Count
 
 
 class Store(Protocol):
-    """The store that a source reads from; paths are those of its `SplitInput`."""
+    """The store that a source reads its files from, by the paths in a `SplitInput`."""
 
     def read(self, path: str) -> bytes:
-        """Return a whole file."""
+        """Return the content of a file."""
 
     def sizes(self, folder: str) -> Mapping[str, int]:
         """Return the size in bytes of every file below a folder, by path relative to it."""

@@ -1,6 +1,6 @@
-"""Foreign text, disarmed so that it can stand in a conversation.
+"""The disarming of foreign text, so that it can be part of a conversation.
 
-Names, sentences and captions are data. They may hold what our own placeholders look like
+Names, sentences and captions are data. They may hold text that looks like our placeholders
 (`<image>`, `<region1>`), a template's role markers or stop strings, or control characters; a
 model's tokenizer would obey them. They are disarmed here, once, where they enter a message.
 """
@@ -14,13 +14,13 @@ from schemas.item import Mention, Passage, plain_text
 from schemas.rejection import Reason, Rejected
 
 MAX_CHARACTERS = 4_000
-MAX_TURN_CHARACTERS = 100_000  # of a conversation's turn, which may hold whole texts
+MAX_TURN_CHARACTERS = 100_000  # characters of a turn, which may hold whole texts
 
-MAX_NESTING = 32  # of tags in one another
+MAX_NESTING = 32  # nested tags
 
 # Quantifiers are possessive wherever blanks or words could else be divided in many ways.
 _TAG = re.compile(r"<(\s*+(?:[/|]\s*+)?[^\W\d][^<>]*+)>")
-_UNCLOSED = re.compile(r"<(?=[^\W\d]|[/|]\s*+[^\W\d])")  # what is written after it could close it
+_UNCLOSED = re.compile(r"<(?=[^\W\d]|[/|]\s*+[^\W\d])")  # the text that follows could close the tag
 _STOP = re.compile(r"#{3,}")
 _ROLE = re.compile(r"(USER|ASSISTANT|SYSTEM|Human|Assistant):")
 _BLANKS = re.compile(
@@ -46,7 +46,7 @@ def clean(text: str, max_characters: int = MAX_CHARACTERS) -> str:
     `<region1>` becomes `(region1)`, `###` becomes `# # #`, `USER:` becomes `USER :`.
 
     Raises:
-        Rejected: nothing visible is left (`text_empty`), it exceeds `max_characters`, or its tags
+        Rejected: nothing visible is left (`text_empty`), the text exceeds `max_characters`, or tags
             are nested more than `MAX_NESTING` deep (`text_unsafe`).
     """
     _check_length(text, max_characters)
@@ -66,7 +66,7 @@ def clean_passage(passage: Passage) -> Passage:
     Blanks at the edges of a mention move into the text around it.
 
     Raises:
-        Rejected: as `clean` does; or pieces, each harmless, join to what must not stand there
+        Rejected: as in `clean`; or pieces, each harmless, join to a forbidden string
             (`text_unsafe`).
     """
     _check_length(plain_text(passage), MAX_CHARACTERS)
@@ -91,8 +91,8 @@ def clean_passage(passage: Passage) -> Passage:
 def clean_turn(text: str) -> str:
     """Return a turn of a conversation, disarmed, with its lines and its indentation.
 
-    Such a turn may hold code, so only what a model or its template obeys is touched: placeholders
-    and special tokens, stop strings, role markers, control characters. Blank lines around it go.
+    Such a turn may hold code, so only text that a model or a template obeys changes: placeholders
+    and special tokens, stop strings, role markers, control characters. Outer blank lines go.
 
     Raises:
         Rejected: `text_empty`, `text_too_long` (above `MAX_TURN_CHARACTERS`), or `text_unsafe`
@@ -101,14 +101,14 @@ def clean_turn(text: str) -> str:
     _check_length(text, MAX_TURN_CHARACTERS)
     plain = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", _BREAK.sub("\n", text))
     plain = _CONTROL.sub("", plain).rstrip()
-    first = len(plain) - len(plain.lstrip())  # what is visible
+    first = len(plain) - len(plain.lstrip())  # visible characters
     plain = plain[plain.rfind("\n", 0, first) + 1 :]
     return _checked(_disarmed(plain, _disarm_turn), text, MAX_TURN_CHARACTERS)
 
 
 @lru_cache(maxsize=65_536)
 def shown_name(category: str) -> str:
-    """Return a category's name as a reader should see it: underscores are spaces, text is clean."""
+    """Return a category's name in readable form: clean, with spaces for underscores."""
     return clean(category.replace("_", " "))
 
 
@@ -126,7 +126,7 @@ def _checked(plain: str, text: str, most: int) -> str:
 
 
 def _disarmed(plain: str, disarm: Callable[[str], str]) -> str:
-    """Return the text disarmed, as it stands and as a tokenizer folds its wide letters."""
+    """Return the text disarmed, also in the form in which tokenizers fold wide letters."""
     plain = disarm(plain)
     if not plain.isascii():
         folded = "".join(map(_fold, plain))

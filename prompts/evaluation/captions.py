@@ -1,7 +1,7 @@
 """Evaluation of region captions: one question per region; all of the owner's sentences are right.
 
 The references are the owner's sentences in order of their ids. A metric takes them one by one
-(each an entry of its own, as published numbers do) or together; the record serves both.
+(each as a separate entry, as in published numbers) or together; the record serves both.
 """
 
 from collections import defaultdict
@@ -14,7 +14,7 @@ from schemas.sample import ScreenedImage, Task
 
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
-    """Return a conversation for each region that a sentence is about, in order of the regions."""
+    """Return a conversation for each region with a sentence about it, in order of the regions."""
     said: defaultdict[str, list[Expression]] = defaultdict(list)
     for item in screened.items:
         if isinstance(item, Expression):

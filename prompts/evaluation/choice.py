@@ -3,8 +3,8 @@
 The candidates are the regions with a score (a detector's boxes), in an order by hash that differs
 from expression to expression. Every candidate whose box overlaps the owner's by half or more
 (intersection over union) is right; the label is the candidate that overlaps most. Where no
-candidate is right, the owner's region becomes a candidate too, without its mask, which would give
-it away; the question's group says so.
+candidate is right, the owner's region becomes a candidate too, without its mask, which would reveal
+the answer; the question's group names this case.
 """
 
 from collections.abc import Sequence
@@ -25,11 +25,11 @@ from schemas.item import Expression
 from schemas.sample import Region, ScreenedImage
 
 HIT = 0.5  # intersection over union from which a candidate is right
-DETECTED, ADDED = "detected", "ground_truth_added"  # groups
+DETECTED, ADDED = "detected", "ground_truth_added"  # the names of the two groups of questions
 
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
-    """Return a conversation for each expression, in their order."""
+    """Return a conversation for each expression, in the order of the expressions."""
     regions = {region.region_id: region for region in screened.regions}
     detected = [region for region in screened.regions if region.score is not None]
     hasher = instruction.hasher(screened.image)

@@ -1,7 +1,7 @@
-"""Evaluation of region classification: one question per region, as RegionGPT's on COCO.
+"""Evaluation of region classification: one question per region, as in RegionGPT's test on COCO.
 
-The references are the shown name; the choices are the label set where it is short enough to
-travel with an image, in the order of the owner's ids, and the label is the right one's place.
+The reference is the shown name. The choices are the label set if it is short enough to
+be stored with an image, in the order of the owner's ids; the label is the right name's position.
 """
 
 from prompts.dialogue import EvaluationTarget, Exchange, filled

@@ -1,8 +1,8 @@
-"""Evaluation of yes-or-no questions about the whole image: one conversation of one turn each.
+"""Evaluation of yes-or-no questions about the whole image: a conversation of one turn per question.
 
-The question is the owner's, word for word, and no wording of ours asks for a short answer: POPE is
-scored on what a model says to its questions as they stand. The group is the split, for POPE's
-splits are three ways of drawing what is not there, and numbers are given for each.
+The question is the owner's, word for word, and no added wording asks for a short answer: POPE is
+scored on a model's answers to the unchanged questions. The group is the split, because POPE's
+splits choose absent objects in three ways, and results are reported for each.
 """
 
 from prompts.dialogue import EvaluationTarget, Exchange
@@ -11,11 +11,11 @@ from prompts.instruction import Instruction
 from schemas.item import YesNoQuestion
 from schemas.sample import ScreenedImage, Task
 
-CHOICES = ("yes", "no")  # in the words of POPE's labels
+CHOICES = ("yes", "no")  # the labels of POPE
 
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
-    """Return a conversation for each question that yes or no answers, in order of the items."""
+    """Return a conversation for each yes-or-no question, in order of the items."""
     return [
         [_exchange(item, screened.image.split)]
         for item in screened.items
