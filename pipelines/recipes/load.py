@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pipelines.datasets.spec import SourceRequest
 from pipelines.recipes import FOLDER, recipe_names
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.yaml_file import read_yaml
@@ -54,7 +55,11 @@ def make_recipe(stated: Mapping[str, Any], name: str) -> Recipe:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"recipe {name}: {place}: {_SHAPES.get(place, first['msg'])}") from None
+        reason = _SHAPES.get(place, first["msg"])
+        if first["type"] == "extra_forbidden":
+            model = Recipe if len(first["loc"]) == 1 else SourceRequest
+            reason = f"no such key; the keys are {', '.join(model.model_fields)}"
+        raise UsageError(f"recipe {name}: {place}: {reason}") from None
 
 
 def load_wordings(path: str) -> dict[str, list[str]]:
