@@ -4,13 +4,15 @@
 -> {33471: [item, item], 9: [item]}
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
-from pipelines.datasets.common.entries import Refused
+from pipelines.datasets.common.entries import Refused, rejections
 from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
+from schemas.rejection import Kind
+from schemas.source import Count, Entry, SplitInput
 
 
 @dataclass(slots=True)
@@ -20,6 +22,11 @@ class ItemsByImage:
     numbers: dict[int, int] = field(default_factory=dict)  # the number of items of each image
     raws: dict[int, list[Raw]] = field(default_factory=dict)  # items of images that the part owns
     refused: list[Refused] = field(default_factory=list)  # items without an image
+
+    def refused_entries(self, split: SplitInput) -> Iterator[Entry]:
+        """Yield rejections of the items without an image; to be called once per split."""
+        yield Count(Kind.ANNOTATION, "read", len(self.refused))
+        yield from rejections(split, Kind.ANNOTATION, self.refused)
 
 
 def group_by_image(

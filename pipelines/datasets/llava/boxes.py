@@ -5,7 +5,7 @@ number, the last digits of a picture's name: coco/train2017/000000033471.jpg is 
 """
 
 import re
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as with_fields
 from functools import partial
@@ -24,7 +24,7 @@ from pipelines.datasets.coco.detections import (
 )
 from pipelines.datasets.coco.layout import read_regions
 from pipelines.datasets.coco.records import IMAGE, link_of
-from pipelines.datasets.common.entries import rejection, rejections
+from pipelines.datasets.common.entries import rejection
 from pipelines.datasets.common.grouping import ItemsByImage, group_by_image
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.raw_items import Raw
@@ -70,11 +70,6 @@ class Boxes:
         """Return the largest number of regions that an image may have."""
         items = self.grouped.numbers.get(_number(image_id), 0)
         return items if self.max_regions is None else min(items, self.max_regions)
-
-    def refused(self) -> Iterator[Entry]:
-        """Yield rejections of the items without a picture; to be called once per split."""
-        yield Count(Kind.ANNOTATION, "read", len(self.grouped.refused))
-        yield from rejections(self.split, Kind.ANNOTATION, self.grouped.refused)
 
     def framed(self, image: ImageInfo) -> ImageInfo:
         """Return an image that the part owns; with boxes, also with the size of its picture.

@@ -110,7 +110,7 @@ def parse_records(
         yield SplitFacts(split.source, split.split, shards)
         yield from rejections(split, Kind.DIALOGUE, records.refused)
         yield from rejections(split, Kind.IMAGE, refused.items())
-        yield from boxes.refused()
+        yield from boxes.grouped.refused_entries(split)
     for image_id, group in groups.items():
         if not group.owned:
             continue

@@ -8,7 +8,7 @@ Only detections in pictures of the split count as read; those in other pictures 
 split, or to none. Pictures are identified by COCO's number.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -20,7 +20,6 @@ from pipelines.datasets.coco.detections import (
     read_detections,
     surest,
 )
-from pipelines.datasets.common.entries import rejections
 from pipelines.datasets.common.grouping import ItemsByImage, group_by_image
 from pipelines.datasets.common.raw_items import ItemId
 from schemas.errors import InputFileError
@@ -39,11 +38,6 @@ class Candidates:
     split: SplitInput
     names: Names
     grouped: ItemsByImage
-
-    def refused(self) -> Iterator[Entry]:
-        """Yield rejections of the detections without a picture; to be called once per split."""
-        yield Count(Kind.ANNOTATION, "read", len(self.grouped.refused))
-        yield from rejections(self.split, Kind.ANNOTATION, self.grouped.refused)
 
     def of(self, number: int) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
         """Yield rejections and counts of the detections in a picture; return its candidates.

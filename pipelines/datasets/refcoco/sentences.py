@@ -100,7 +100,7 @@ def described_images(
     """
     candidates = images.candidates
     if candidates is not None and split.leads:
-        yield from candidates.refused()
+        yield from candidates.grouped.refused_entries(split)
     owned = [number for number in images.usable if split.owns(str(number))]
     taken = [number for number in owned if number in images.chosen]
     yield Count(Kind.IMAGE, "sampled_out", len(owned) - len(taken))
