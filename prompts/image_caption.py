@@ -19,12 +19,12 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
         [
             Exchange(
                 task=Task.IMAGE_CAPTION,
-                request=() if instruction.plain_captions else (said.request,),
-                answer=said.answer,
+                request=() if instruction.plain_captions else (caption_round.request,),
+                answer=caption_round.answer,
                 prompt=PLAIN if instruction.plain_captions else PROMPT,
                 items=(item.id,),
             )
-            for said in item.rounds
+            for caption_round in item.rounds
         ]
         for item in screened.items
         if isinstance(item, Dialogue)

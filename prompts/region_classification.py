@@ -101,16 +101,16 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
     assert names is not None, "a source of categories names its label set"
     hasher = instruction.hasher(screened.image)
     # One rank orders the regions, the other rank chooses the wording of each.
-    drawn = sorted(
+    ranked = sorted(
         [(*hasher.ranks(region.region_id), region) for region in regions],
         key=lambda item: (item[0], item[2].region_id),
     )
-    ordered = [region for _, _, region in drawn]
+    ordered = [region for _, _, region in ranked]
     if instruction.style is Style.GPT4ROI:
         return [_detection(ordered, names, instruction, hasher.rank("task"))]
     if instruction.mode is InstructionMode.ONE_TURN_ALL:
-        return [[_question(ordered, names, instruction, drawn[0][1])]]
-    turns = [_question([region], names, instruction, position) for _, position, region in drawn]
+        return [[_question(ordered, names, instruction, ranked[0][1])]]
+    turns = [_question([region], names, instruction, position) for _, position, region in ranked]
     return (
         [[turn] for turn in turns] if instruction.mode is InstructionMode.ONE_TURN_ONE else [turns]
     )

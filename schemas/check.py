@@ -152,12 +152,12 @@ def _classification(row: Row, mentions: Sequence[list[str]]) -> Iterator[str]:
     for turn, task in enumerate(row["turn_tasks"], start=1):
         if task != Task.REGION_CLASSIFICATION:
             continue
-        at = first + 2 * turn - 1  # the position of the answer among the messages
-        if mentions[at]:
-            yield f"turn {turn}: the answer holds <region{mentions[at][0]}>, expected no region"
-        asked += mentions[at - 1]
-        categories = [row["regions"][int(name) - 1]["category"] for name in mentions[at - 1]]
-        yield from _wrong_answer(turn, row["messages"][at]["content"], categories)
+        answer = first + 2 * turn - 1  # the position of the answer among the messages
+        if mentions[answer]:
+            yield f"turn {turn}: the answer holds <region{mentions[answer][0]}>, expected no region"
+        asked += mentions[answer - 1]
+        categories = [row["regions"][int(name) - 1]["category"] for name in mentions[answer - 1]]
+        yield from _wrong_answer(turn, row["messages"][answer]["content"], categories)
     for name in _repeated(asked):
         yield f"<region{name}> is asked about more than once, expected each region once"
 
@@ -179,10 +179,10 @@ def _choices(row: Row) -> Iterator[str]:
     if Task.REFERRING_EXPRESSION_COMPREHENSION not in row["turn_tasks"]:
         return
     listed: set[str] = set()
-    at = _first_user(row)
+    start = _first_user(row)
     for turn, task in enumerate(row["turn_tasks"], start=1):
-        request, answer = (message["content"] for message in row["messages"][at : at + 2])
-        at += 2
+        request, answer = (message["content"] for message in row["messages"][start : start + 2])
+        start += 2
         listed.update(_CANDIDATE.findall(request))
         if task != Task.REFERRING_EXPRESSION_COMPREHENSION:
             continue

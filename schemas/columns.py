@@ -129,8 +129,8 @@ def with_images(
 
 def with_regions(batch: pa.RecordBatch, regions: Sequence[Sequence[Region]]) -> pa.RecordBatch:
     """Return a batch with its regions replaced, row by row."""
-    place = batch.schema.get_field_index("regions")
-    return batch.set_column(place, batch.schema.field(place), _lists(_regions, regions))
+    column = batch.schema.get_field_index("regions")
+    return batch.set_column(column, batch.schema.field(column), _lists(_regions, regions))
 
 
 def caption_counts(batch: pa.RecordBatch) -> tuple[int, int]:
@@ -148,7 +148,7 @@ def caption_counts(batch: pa.RecordBatch) -> tuple[int, int]:
 
 def regions_of(batch: pa.RecordBatch) -> list[list[Region]]:
     """Return the regions of every row."""
-    return [[_region(found) for found in row] for row in batch.column("regions").to_pylist()]
+    return [[_region(region) for region in row] for row in batch.column("regions").to_pylist()]
 
 
 def _region(fields: dict[str, Any]) -> Region:

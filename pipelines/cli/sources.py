@@ -59,7 +59,7 @@ def _requests(spec: "DatasetSpec", root: str) -> Iterator["SourceRequest"]:
 
 def _heading(spec: "DatasetSpec", request: "SourceRequest", located: "Located") -> str:
     release, split = request.year or request.edition, located.split
-    remark = "" if split in spec.splits else "(read where it is asked for)"
+    remark = "" if split in spec.splits else "(read only where it is named)"
     return " ".join(str(word) for word in (split, release, remark) if word)
 
 

@@ -54,12 +54,12 @@ def make_recipe(stated: Mapping[str, Any], name: str) -> Recipe:
         return Recipe.model_validate(stated)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        reason = _SHAPES.get(place, first["msg"])
+        key = ".".join(str(part) for part in first["loc"])
+        reason = _SHAPES.get(key, first["msg"])
         if first["type"] == "extra_forbidden":
             model = Recipe if len(first["loc"]) == 1 else SourceRequest
             reason = f"no such key; the keys are {', '.join(model.model_fields)}"
-        raise UsageError(f"recipe {name}: {place}: {reason}") from None
+        raise UsageError(f"recipe {name}: {key}: {reason}") from None
 
 
 def load_wordings(path: str) -> dict[str, list[str]]:

@@ -57,7 +57,7 @@ def write_pope(root: Path, world: World, on_progress: Progress | None = None) ->
             on_progress(done, len(val2014))
     (root / "pope").mkdir(parents=True, exist_ok=True)
     for split, questions in lines.items():
-        text = b"".join(msgspec.json.encode(one) + b"\n" for one in questions)
+        text = b"".join(msgspec.json.encode(question) + b"\n" for question in questions)
         (root / "pope" / f"coco_pope_{split}.json").write_bytes(text)
 
 

@@ -120,8 +120,8 @@ def _refs(picture: Picture, position: int, edition: Edition) -> list[Record]:
 
 
 def _chosen(phrases: list[str], picture: Picture, index: int) -> list[str]:
-    at = picture.number, index
-    return sorted(phrases, key=lambda phrase: rank("sentence", *at, phrase))[:SENTENCES]
+    key = picture.number, index
+    return sorted(phrases, key=lambda phrase: rank("sentence", *key, phrase))[:SENTENCES]
 
 
 def _sentence(phrase: str, sent_id: int, edition: Edition) -> Record:
@@ -138,18 +138,18 @@ def _sentence(phrase: str, sent_id: int, edition: Edition) -> Record:
 
 
 def _with_places(words: Words, index: int) -> list[str]:
-    return [str(one) for one in words.descriptions(index)]
+    return [str(each) for each in words.descriptions(index)]
 
 
 def _without_places(words: Words, index: int) -> list[str]:
-    return [str(one) for one in words.descriptions(index) if not one.place]
+    return [str(each) for each in words.descriptions(index) if not each.position]
 
 
 def _relating(words: Words, index: int) -> list[str]:
     """Return the relations of a thing, and a longer description; every seventh has an "à"."""
     ending = "in the picture, voilà" if index == 6 else "in the picture"
-    coloured = [one for one in words.descriptions(index) if one.colour and not one.place]
-    return words.related(index) + [f"the only {one} {ending}" for one in coloured[:1]]
+    coloured = [each for each in words.descriptions(index) if each.colour and not each.position]
+    return words.related(index) + [f"the only {each} {ending}" for each in coloured[:1]]
 
 
 REFCOCO = Edition(folder="refcoco", split_by="unc", splits=_UNC, phrases=_with_places)

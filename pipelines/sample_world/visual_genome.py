@@ -172,13 +172,13 @@ def _regions(entry: Entry) -> list[Record]:
     """Return the described regions: each single thing, then each related pair."""
     scene, words = entry.scene, Words(scene=entry.scene)
     singles = [k for k, thing in enumerate(scene.things) if not thing.crowd]
-    said = [(scene.things[k].box, a(words.noun(k))) for k in singles]
-    said += [
+    described = [(scene.things[k].box, a(words.noun(k))) for k in singles]
+    described += [
         (_around(scene, first, second), f"{a(words.noun(first))} {lies} {a(words.noun(second))}")
         for first, lies, second in relations(scene)
     ]
-    said += said[:1] if entry.image_id % 5 == 0 else []
-    regions = [_region(entry, k, box, phrase) for k, (box, phrase) in enumerate(said)]
+    described += described[:1] if entry.image_id % 5 == 0 else []
+    regions = [_region(entry, k, box, phrase) for k, (box, phrase) in enumerate(described)]
     return [_odd(region, scene) for region in regions]
 
 

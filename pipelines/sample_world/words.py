@@ -27,17 +27,17 @@ class Description:
     shape: str
     colour: str = ""
     size: str = ""
-    place: str = ""
+    position: str = ""
 
     def __str__(self) -> str:
-        return " ".join(filter(None, (self.size, self.colour, self.shape, self.place)))
+        return " ".join(filter(None, (self.size, self.colour, self.shape, self.position)))
 
     def holds(self, scene: Scene, index: int) -> bool:
         """Return whether the description is true of a thing."""
         thing = scene.things[index]
         if self.shape != thing.shape or self.colour not in ("", thing.colour):
             return False
-        here = self.size in ("", thing.size) and self.place in ("", *places(scene, index))
+        here = self.size in ("", thing.size) and self.position in ("", *places(scene, index))
         return thing.crowd or here
 
 
@@ -87,8 +87,8 @@ class Words:
             return
         sizes = ("",) if thing.size == "medium" else ("", thing.size)
         wheres = ("", *places(self.scene, index)) if self.sides else ("",)
-        for size, colour, place in product(sizes, ("", thing.colour), wheres):
-            yield Description(shape=thing.shape, colour=colour, size=size, place=place)
+        for size, colour, position in product(sizes, ("", thing.colour), wheres):
+            yield Description(shape=thing.shape, colour=colour, size=size, position=position)
 
     def _only(self, description: Description) -> list[int]:
         return [k for k in range(len(self.scene.things)) if description.holds(self.scene, k)]

@@ -15,14 +15,14 @@ from schemas.sample import ScreenedImage, Task
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     """Return a conversation for each region with a sentence about it, in order of the regions."""
-    said: defaultdict[str, list[Expression]] = defaultdict(list)
+    by_region: defaultdict[str, list[Expression]] = defaultdict(list)
     for item in screened.items:
         if isinstance(item, Expression):
-            said[item.region_id].append(item)
+            by_region[item.region_id].append(item)
     wording, prompt = instruction.wordings[BRIEF.name].choose(0)
     talks = []
     for region in screened.regions:
-        sentences = sorted(said[region.region_id], key=lambda item: (len(item.id), item.id))
+        sentences = sorted(by_region[region.region_id], key=lambda item: (len(item.id), item.id))
         if not sentences:
             continue
         references = tuple(item.text for item in sentences)

@@ -12,20 +12,24 @@ from schemas.ids import Hasher
 from schemas.text import clean
 
 SETS = pytest.mark.parametrize("wordings", WORDING_SETS.values(), ids=WORDING_SETS)
-LEAST = {"region_classification": 15, "region_classification_several": 15, "detection_task": 4}
-LEAST_OF_ANY = 4
+MIN_COUNTS = {
+    "region_classification": 15,
+    "region_classification_several": 15,
+    "detection_task": 4,
+}
+MIN_OF_ANY = 4
 
 
 def test_the_table_lists_every_set_by_its_name():
     assert {name: wordings.name for name, wordings in WORDING_SETS.items()} == {
         name: name for name in WORDING_SETS
     }
-    assert set(LEAST) <= set(WORDING_SETS)
+    assert set(MIN_COUNTS) <= set(WORDING_SETS)
 
 
 @SETS
 def test_there_are_enough_wordings_and_all_differ(wordings):
-    assert len(wordings.wordings) >= LEAST.get(wordings.name, LEAST_OF_ANY)
+    assert len(wordings.wordings) >= MIN_COUNTS.get(wordings.name, MIN_OF_ANY)
     letters = [re.sub(r"\W+", " ", wording).lower() for wording in wordings.wordings]
     assert [wording for wording, count in Counter(letters).items() if count > 1] == []
 

@@ -26,12 +26,12 @@ def test_editions_are_listed_as_years_are(listed, sample_world):
 
 
 def test_splits_that_are_read_where_asked_for_are_listed(listed, sample_world):
-    heading = listed.index("test (read where it is asked for)")
+    heading = listed.index("test (read only where it is named)")
     lines = [line.split() for line in listed[heading + 1 : heading + 5]]
     assert ["absent", "test_ids", f"{sample_world}/visual_genome/test_ids.txt", "(optional)"] in (
         lines
     )
-    assert sum("read where it is asked for" in line for line in listed) == 1
+    assert sum("read only where it is named" in line for line in listed) == 1
 
 
 @pytest.mark.parametrize("name", recipe_names())
