@@ -1,4 +1,4 @@
-"""Build: the whole flow, from owners' files to verified shards, on one screen."""
+"""Build: the whole flow of a build, from owners' files to shards, as one pipeline."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -147,7 +147,7 @@ def _is_absent(located: Located, missing: Sequence[str], shared: Mapping[str, in
     """Return whether all files of a split are missing, apart from files that several splits share.
 
     Args:
-        located: the split.
+        located: the locations of the split's files.
         missing: the missing files and folders of the split.
         shared: the number of splits that need a file, by its path.
     """

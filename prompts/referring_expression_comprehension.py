@@ -131,15 +131,15 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
     sentences = [item for item in screened.items if isinstance(item, Expression)]
     fitting = _fitting(sentences, regions)
     # The choice of sentences for questions must not depend on whether they will have an answer:
-    # leaving out more of one sort than of the other would change the share of negatives. What would
-    # be left to choose from without an answer decides for both.
+    # leaving out more of one sort than of the other would change the share of negatives. The candidates
+    # that would be left for a negative decide for both sorts.
     usable = [
         sentence
         for sentence in sentences
         if len(fitting[sentence.id]) <= len(regions) - MIN_CANDIDATES
     ]
     # The rounds are those of the captions, so that a conversation of the one task and one of the
-    # other can be merged without saying a sentence twice.
+    # other can be merged without repeating a sentence.
     choices = [
         choice
         for ranked in rounds(usable, hasher, Task.REGION_CAPTION)
@@ -195,7 +195,7 @@ def _choices(
         )
     choices: list[_Choice] = []
     # The negatives come first, and the others are about the candidates that are left. Else a
-    # list of all regions but one would always tell that none of them fits.
+    # list of all regions but one would always reveal that no candidate fits.
     for question in sorted(questions, key=lambda question: len(question.wanted)):
         if not any(choice.takes(question) for choice in choices):
             choices.append(_Choice(regions))

@@ -1,6 +1,6 @@
 """The task `region_reasoning`: a question about regions, then the reason for its answer.
 
-Every question makes one conversation of two rounds. GPT4RoI (A.4) asks in three formats, which
+Every question makes one conversation of two rounds. GPT4RoI (A.4) has three formats, which
 differ in the position of the regions' placeholders:
 
 - all objects of the image first, as a list; the question then names the objects it is about;
@@ -25,7 +25,7 @@ from schemas.item import Mention, Passage, Question, mentioned
 from schemas.sample import Region, ScreenedImage, Task
 
 MAX_LISTED_REGIONS = 50  # regions in a list; pictures have up to 45, each of about six tokens
-IN_PLACE = (True, True, True, False)  # the formats of a question that needs no list, equally likely
+IN_PLACE = (True, True, True, False)  # True: no list, if the question needs none; equally likely
 AS_ASKED = "region_reasoning/as_asked"  # the wording id of a request that is only the owner's text
 
 ALL_OBJECTS = WordingSet(

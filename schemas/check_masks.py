@@ -23,7 +23,7 @@ def mask_problems(masks: Sequence[str], pixels: int) -> Iterator[tuple[int, str]
 
     Args:
         masks: the masks of one image, as COCO's compressed run lengths.
-        pixels: the pixels of that image, height times width.
+        pixels: the number of pixels of that image, height times width.
     """
     if masks and not (all(masks) and _sound(masks, pixels)):
         for position, counts in enumerate(masks):

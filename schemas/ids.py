@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Hasher:
-    """A hasher with a fixed beginning (a seed, an image) that gives ranks for many things."""
+    """A hasher with fixed first parts (a seed, an image), which gives ranks of further parts."""
 
     __slots__ = ("_state",)
 

@@ -134,7 +134,7 @@ def from_pixels(pixels: NDArray[np.generic]) -> Mask:
 
 
 def decode_counts(counts: str) -> list[int]:
-    """Return the run lengths that a COCO compressed string stands for.
+    """Return the run lengths that COCO's compressed string encodes.
 
     Five bits a character, least significant first, the sixth bit for "more follows"; from the
     fourth run on, a number is the difference to the run two before.

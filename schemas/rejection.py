@@ -73,7 +73,7 @@ class Reason(StrEnum):
     CAPTION_EMPTY = "caption_empty"  # no words
     CAPTION_CUT = "caption_cut"  # ends where the limit of tokens was reached
     CAPTION_REFUSAL = "caption_refusal"  # says that it cannot, instead of describing
-    CAPTION_REPETITIVE = "caption_repetitive"  # says the same again and again
+    CAPTION_REPETITIVE = "caption_repetitive"  # repeats the same words again and again
     CAPTION_OTHER_LANGUAGE = "caption_other_language"  # is not in English
     CAPTION_UNLIKE_CROP = "caption_unlike_crop"  # CLIP similarity below the threshold
     NO_GLOBAL_CAPTION = "no_global_caption"  # the image's own caption was rejected

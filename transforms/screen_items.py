@@ -32,7 +32,7 @@ def screen_item(item: Item, regions: Regions, *, has_picture: bool = True) -> It
     """Return the item with clean text.
 
     Args:
-        item: as its owner wrote it.
+        item: the item as its owner wrote it.
         regions: the regions of the item's image, or the rejections of unusable regions, by id.
         has_picture: whether the image has a picture; if not, a dialogue must begin with words.
 

@@ -173,7 +173,7 @@ def check_captions(recipe: Recipe, inputs: Sequence[InputFile]) -> None:
 def _unlike(
     theirs: Sequence[InputFile], ours: Sequence[InputFile]
 ) -> Iterator[tuple[InputFile, InputFile]]:
-    """Yield a file of `recap` and a file of the build where both have one role and differ."""
+    """Yield a file of `recap` and a file of the build where both have the same role and differ."""
     by_role = {(item.source, item.split, item.role): item for item in ours}
     for item in theirs:
         other = by_role.get((item.source, item.split, item.role))

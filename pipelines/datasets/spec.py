@@ -38,8 +38,8 @@ class SourceRequest(BaseModel):
     name: str
     splits: tuple[str, ...] | None = Field(default=None, min_length=1)  # None: all existing splits
     tasks: tuple[Task, ...] | None = Field(default=None, min_length=1)  # None: all the source's
-    per_category: Cap | None = None  # regions; None: as the recipe says
-    per_image: Cap | None = None  # regions; None: as the recipe says
+    per_category: Cap | None = None  # regions; None: the recipe's cap
+    per_image: Cap | None = None  # regions; None: the recipe's cap
     year: int | None = None  # for sources released more than once; None: the usual one
     edition: str | None = None  # for sources with several files; None: the usual one
     annotations: str | None = None  # a file in the source's format, instead of the owner's
@@ -67,7 +67,7 @@ class DatasetSpec:
     picture_name: Callable[[ImageInfo], str | None]
     papers: tuple[str, ...]  # to cite: on the data set and on its pictures
     # The set of wordings that defines captioning its regions, once a conversation of the gpt4roi
-    # style, e.g. "referring_task"; None: each turn asks by itself.
+    # style, e.g. "referring_task"; None: every turn has a request.
     task_definition: str | None
     years: tuple[int, ...] = ()  # of the releases, where there are several
     evaluations: tuple[Task, ...] = ()  # tasks that it is used to evaluate

@@ -10,8 +10,8 @@ def identity_differences(before: BuildIdentity | None, now: BuildIdentity) -> li
     """Return the differences of two builds, e.g. `["seed (0, now 5)"]`; empty for the same build.
 
     Args:
-        before: the build whose output it is; None: its record is unreadable.
-        now: the build that is wanted.
+        before: the build in the output; None: the output's identity file is unreadable.
+        now: the build to run.
     """
     if before is None:
         return ["everything (its record is unreadable)"]

@@ -28,7 +28,7 @@ def exclusive_output(
     """Hold an output for one build for the length of a block, and delete outdated files there.
 
     Args:
-        output: the folder.
+        output: the folder of the output.
         identity: the identity of the build.
         rebuild: whether existing shards of a build are deleted first; if False, shards that
             an unfinished run of the same build has completed stay.

@@ -27,7 +27,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 def names_in(output: str) -> list[str]:
-    """Return the paths of all files below an output, relative to it.
+    """Return the paths of all files of an output, relative to the output.
 
     The result is empty where the output does not exist; links to folders are not followed.
     """

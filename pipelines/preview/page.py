@@ -32,7 +32,7 @@ def write_page(
     """Write the HTML page of some records.
 
     Args:
-        records: as `choose` returns them.
+        records: the records, as `choose` returns them.
         path: the path of the page.
         title: the title of the page.
         facts: figures of the whole build, as `build_facts` returns them.

@@ -21,7 +21,7 @@ MASK_OPACITY = (0, 80, 230)  # opacity outside, inside and at the rim of the mas
 
 
 class NoPictureError(ValueError):
-    """Raised where there is no picture to show; the message says why."""
+    """The error for a picture that cannot be shown; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

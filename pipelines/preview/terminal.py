@@ -1,4 +1,4 @@
-"""Records in a terminal.
+"""The display of records in a terminal.
 
 All text of a record passes `visible`, so that no escape sequence reaches the terminal, and goes
 into `Text`, in which rich looks for no markup.

@@ -150,7 +150,7 @@ def _record(number: int, scene: Scene, index: int) -> Record:
 
 
 def _flattened(record: Record) -> Record:
-    """Return a further annotation with a box of height 0 at the top-left corner of a given one."""
+    """Return an annotation with a box of height 0 at the top-left corner of another box."""
     x, y, *_ = record["bbox"]
     right = round(x + 1.03, 2)
     return record | {

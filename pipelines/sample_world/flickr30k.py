@@ -4,7 +4,7 @@
     flickr30k_entities/UNRELATED_CAPTIONS      flickr30k-images/1001.jpg
 
 Boxes are whole pixels, counted from 1, both ends inside. A picture has one chain per thing, one
-for all things together (a box of each, so those objects bear two names), one for the ground
+for all things together (a box of each, so those objects have two names), one for the ground
 (a scene, no box) and one for the colours (no box). Five captions, all true of the picture.
 
 Planted, by position in the album (`ODDITIES`): a picture without a box, a grayscale one, one whose

@@ -1,1 +1,1 @@
-"""Evaluation questions: one per conversation, in a fixed wording, with the right answers beside it."""
+"""Evaluation questions: one per conversation, in a fixed wording, with the right answers."""

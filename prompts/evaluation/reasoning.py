@@ -1,9 +1,9 @@
 """Evaluation of reasoning: choosing an answer, then the reason for the right answer, from lists.
 
-Every question makes two conversations, as r2c scores VCR. The first asks for the answer. The second
-gives the right answer and asks for the reason. Both begin with one list of the image's objects, so
-that every choice can name its objects as training does. Both have the question as their group,
-which joins them.
+Every question makes two conversations, as in the evaluation of VCR's authors: the first requests
+the answer, and the second gives the right answer and requests the reason. Both begin with the same
+list of the image's objects, so that every choice can name objects as in training. Both have the
+question as their group, which joins them.
 """
 
 from msgspec.structs import replace

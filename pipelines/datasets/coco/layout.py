@@ -2,7 +2,7 @@
 
 The flow:
 1. decode the file to undecoded items, index images and categories, group annotations by image;
-2. check each image against the folder's listing; take as many as asked for, by hash;
+2. check each image against the folder's listing; keep the number to read, chosen by hash;
 3. per image, decode its annotations, resolve their categories, turn xywh into xyxy.
 """
 

@@ -204,7 +204,7 @@ def _linked(
 
 
 def id_of(item: Undecoded) -> str:
-    """Return the id of an annotation that has one."""
+    """Return the id of an annotation with a valid link."""
     return str(LINK.decode(item).id if isinstance(item, Raw) else item.id)
 
 

@@ -1,4 +1,4 @@
-"""Undecoded items of a JSON file, which are decoded one by one so that a bad item stays alone.
+"""Undecoded items of a JSON file, decoded one by one so that a bad item affects no other.
 
     [{"id": 7, ...}, {"id": "8", ...}, ...]        a list is first cut into slices, one per item
 

@@ -1,1 +1,1 @@
-"""Flickr30K Entities."""
+"""The data set Flickr30k Entities."""

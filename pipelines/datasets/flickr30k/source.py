@@ -187,7 +187,7 @@ def _info(
 def _image(
     split: SplitInput, store: Store, image: ImageInfo | Rejected, listing: _Listing, image_id: str
 ) -> Iterator[Entry]:
-    """Yield an image with regions and sentences, or rejections of the image and of both."""
+    """Yield an image with regions and sentences, or rejections of all three."""
     annotation = NO_ANNOTATION
     try:
         if f"{image_id}.xml" in listing.annotations:

@@ -2,7 +2,7 @@
 
 The flow:
 1. cut the file into undecoded records, and group the records by picture;
-2. check each picture against the listing; take as many as asked for, by hash;
+2. check each picture against the listing; keep the number to read, chosen by hash;
 3. per picture, decode its records to dialogues and look up its regions.
 """
 

@@ -70,7 +70,7 @@ _RECORD = msgspec.json.Decoder(_Record)
 
 
 def decode_records(content: bytes, path: str) -> list[Raw]:
-    """Return the file's records, undecoded.
+    """Return the records of a file, undecoded.
 
     Raises:
         InputFileError: the content is no JSON, or no list.

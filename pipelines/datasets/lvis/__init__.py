@@ -1,1 +1,1 @@
-"""LVIS."""
+"""The data set LVIS."""

@@ -1,1 +1,1 @@
-"""POPE."""
+"""The benchmark POPE."""

@@ -1,1 +1,1 @@
-"""RefCOCO, RefCOCO+ and RefCOCOg."""
+"""The data sets RefCOCO, RefCOCO+ and RefCOCOg."""

@@ -138,7 +138,7 @@ class _Check:
         self._items = None if self._binary else _items_pattern(max(1, len(str(len(content))) - 1))
 
     def run(self) -> bytes:
-        """Return the pickle to load."""
+        """Return a pickle of the same value that is safe to load."""
         while True:
             if self._items and (items := self._items.match(self._content, self.position)):
                 self.position = items.end()

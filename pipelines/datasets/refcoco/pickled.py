@@ -1,8 +1,8 @@
 """RefCOCO in its owners' files: refs in a pickle, boxes in a file in COCO's layout.
 
 An image belongs to a split if a ref of that split is about the image. It has all of its boxes, also
-boxes without a sentence, because a sentence has to be matched among all. Boxes of other images
-belong to another split, or to none. The first split answers for items of the file that name no
+boxes without a sentence, because a sentence is matched against all boxes. Boxes of other images
+belong to another split, or to none. The first split reports the items of the file without an
 image.
 """
 

@@ -59,7 +59,7 @@ class Refs:
             content: the content of the pickle.
             path: the path of the pickle, for messages.
             split: the split that is read.
-            splits: all splits of the data set; the first answers for refs that belong to none.
+            splits: all splits of the data set; the first also has the refs without a known split.
 
         Raises:
             InputFileError: the content is no pickle of a list.

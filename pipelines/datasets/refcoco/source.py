@@ -47,7 +47,7 @@ _UNC = ("train", "val", "testA", "testB")  # in testA people, in testB anything 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edition:
-    """One of the three data sets."""
+    """The description of one of the three data sets."""
 
     title: str
     folder: str
@@ -126,7 +126,7 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
-    """Yield the entries of one split of a data set of the three."""
+    """Yield the entries of one split of RefCOCO, RefCOCO+ or RefCOCOg."""
     if split.split in split.files:
         return parse_flat(split, store)
     splits = EDITIONS[split.source].splits_of(split.files["refs"])

@@ -1,1 +1,1 @@
-"""V3Det."""
+"""The data set V3Det."""

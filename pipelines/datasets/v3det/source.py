@@ -1,4 +1,4 @@
-"""V3Det 2023 v1: 13,204 categories, in COCO's layout with habits of its own.
+"""V3Det 2023 v1: 13,204 categories, in a variant of COCO's layout.
 
     {"images": [{"id": 1, "file_name": "images/n11735977/33_287_14396504429_d787b4291b_c.jpg",
                  "width": 1024, "height": 683}],

@@ -1,1 +1,1 @@
-"""VCR."""
+"""The data set VCR (Visual Commonsense Reasoning)."""

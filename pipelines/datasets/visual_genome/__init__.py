@@ -1,1 +1,1 @@
-"""Visual Genome."""
+"""The data set Visual Genome."""
