@@ -131,7 +131,7 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
     sentences = [item for item in screened.items if isinstance(item, Expression)]
     fitting = _fitting(sentences, regions)
     # The choice of sentences for questions must not depend on whether they will have an answer:
-    # leaving out more of one sort than of the other would change the share of negatives. The candidates
+    # leaving out more of one sort than of the other would change the share of negatives. Candidates
     # that would be left for a negative decide for both sorts.
     usable = [
         sentence

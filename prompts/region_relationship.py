@@ -42,7 +42,7 @@ _PLACEHOLDER = re.compile("(<subject>|<object>)")
 
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
-    """Return an image's conversations of this task; one relationship per turn, in an order by hash."""
+    """Return an image's conversations of this task, a relationship per turn, in an order by hash."""
     hasher = instruction.hasher(screened.image)
     regions = {region.region_id: region for region in screened.regions}
     ranked = sorted(

@@ -124,7 +124,7 @@ def _is_place(words: list[str]) -> bool:
 
 
 def _after_verb(base: str, words: list[str]) -> str | None:
-    """Return the words between a verb ("" if unknown) and the object, such as "next to"; or None."""
+    """Return the words between a verb ("" if unknown) and the object, e.g. "next to"; or None."""
     text = " ".join(words)
     if not words:
         return None if base in _INTRANSITIVE else ""
@@ -179,7 +179,7 @@ def _base(doing: str) -> str:
 
 
 def _is_participle(words: list[str]) -> bool:
-    """Return whether words begin with a past participle of passive meaning, with more words after."""
+    """Return whether words begin with a past participle of passive meaning, and go on."""
     head = words[0] if len(words) > 1 else ""
     if head.endswith("ed") and len(head) > 3 and head not in _NO_PARTICIPLES:
         return not {head[:-3], head[:-2], head[:-1]} & (_INTRANSITIVE - _POSTURES)

@@ -33,7 +33,7 @@ class InputFile(_Frozen):
 
 
 class Shard(_Frozen):
-    """A finished shard."""
+    """The entry of a finished shard."""
 
     config: str
     split: str

@@ -70,7 +70,7 @@ class Evaluation(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Conversation(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One record without its image."""
+    """The conversation of a record, without the image."""
 
     id: str
     turn_tasks: tuple[Task, ...]  # one per assistant turn

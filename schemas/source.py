@@ -97,7 +97,7 @@ class SplitInput(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SourceRegion(msgspec.Struct, frozen=True):
-    """One annotated object."""
+    """A region as its owner annotated it, still unchecked."""
 
     region_id: str  # the owner's id
     bbox: Box  # xyxy, pixels of the annotated image; unchecked, may hold NaN

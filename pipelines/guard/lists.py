@@ -106,7 +106,7 @@ class DataRoot:
 
 
 def read_lists(data_root: DataRoot) -> Iterator[Listed]:
-    """Yield every list.
+    """Yield every list of evaluation pictures.
 
     Raises:
         InputFileError: a file cannot be used.
