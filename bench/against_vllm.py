@@ -44,9 +44,9 @@ from pipelines.recap.serving.command import find_vllm, parse_serve_args, serve_c
 from pipelines.recap.serving.server import KEY_VARIABLE, Server, Serving
 from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
 
-LOAD = Path(__file__).parent / "vllm_load.py"
+_LOAD = Path(__file__).parent / "vllm_load.py"
 MODEL = "tiny"
-SERVE = (
+_SERVE = (
     "--dtype float32 --max-model-len 1024 --no-enable-prefix-caching --mm-processor-cache-gb 0 "
     "--no-enable-log-requests"
 )
@@ -86,7 +86,7 @@ def compare(args: argparse.Namespace) -> None:
 def _served(vllm: Path, folder: Path) -> Iterator[Server]:
     environment = {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
     os.environ.update(environment)
-    begin, flags = find_vllm(str(vllm / "bin/python")), parse_serve_args(SERVE)
+    begin, flags = find_vllm(str(vllm / "bin/python")), parse_serve_args(_SERVE)
     command = partial(serve_command, begin, str(vllm / "llava"), MODEL, flags)
     serving = Serving(command=command, log=str(folder / "server.log"), patience=600.0)
     with Server(serving) as server:
@@ -123,7 +123,7 @@ def _recap(photos: CocoSet, url: str, args: argparse.Namespace, folder: Path) ->
 
 
 def _load(python: Path, url: str, args: argparse.Namespace, requests: Path) -> Run:
-    command = [python, "-P", LOAD, url, MODEL, str(args.concurrency), requests]
+    command = [python, "-P", _LOAD, url, MODEL, str(args.concurrency), requests]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"vLLM's load generator failed:\n{done.stderr[-2000:]}")

@@ -26,7 +26,7 @@ from datasets import Dataset, Features, Image, List, Value
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-PROCESSES = 2
+_PROCESSES = 2
 QUESTION = "What category name best describes the region represented by <region{}>?"
 
 
@@ -36,7 +36,7 @@ def records(
     """Yield the records of one process; `share` is image ids or, if tuned, the process number."""
     if isinstance(coco, str):
         coco = COCO(coco)
-        share = coco.getImgIds()[share[0] :: PROCESSES]
+        share = coco.getImgIds()[share[0] :: _PROCESSES]
     names = {category["id"]: category["name"] for category in coco.dataset["categories"]}
     for image in coco.loadImgs(share):
         annotations = coco.loadAnns(coco.getAnnIds(imgIds=image["id"], iscrowd=False))
@@ -96,15 +96,15 @@ def main() -> None:
         features=_features(embed),
         cache_dir=f"{output}/cache",
         gen_kwargs={
-            "share": list(range(PROCESSES)) if isinstance(coco, str) else coco.getImgIds(),
+            "share": list(range(_PROCESSES)) if isinstance(coco, str) else coco.getImgIds(),
             "coco": coco,
             "images": images,
             "embed": embed,
         },
-        num_proc=PROCESSES,
+        num_proc=_PROCESSES,
     )
     generated = time.time() - float(os.environ["BENCH_STARTED"])
-    data.save_to_disk(f"{output}/shards", num_proc=PROCESSES)
+    data.save_to_disk(f"{output}/shards", num_proc=_PROCESSES)
     if embed:
         for shard in sorted(Path(f"{output}/shards").glob("*.arrow")):
             with shard.open("rb") as file:

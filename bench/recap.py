@@ -34,7 +34,7 @@ from pipelines.recap.client.endpoints import Servers
 from pipelines.recipes.recap import Captioning
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-DELAY_SECONDS = 0.05
+_DELAY_SECONDS = 0.05
 SIDE = 512  # pixels; the default limit of `recap`
 TOKENS = 384
 PROMPT = "Describe what is in the picture in detail, number {}."
@@ -51,7 +51,7 @@ def compare_clients(rounds: int, calls: int = CALLS, concurrency: int = CONCURRE
     )
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "script.json"
-        script.write_text(json.dumps({"delay": DELAY_SECONDS}), encoding="utf-8")
+        script.write_text(json.dumps({"delay": _DELAY_SECONDS}), encoding="utf-8")
         command = [sys.executable, "-m", "bench.stub_server", "--script", str(script)]
         pipe = subprocess.PIPE
         with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=CHECKOUT) as server:

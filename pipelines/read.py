@@ -24,7 +24,7 @@ from schemas.rejection import Kind, Reason, Rejected, Rejection
 from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput
 from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage_with
 
-BATCH_IMAGES = 64  # images in one element, which costs Beam less than an element each
+_BATCH_IMAGES = 64  # images in one element, which costs Beam less than an element each
 
 
 def split_into_parts(splits: Sequence[SplitInput], parts: int) -> list[SplitInput]:
@@ -67,7 +67,7 @@ class _ReadPart(StageDoFn[SplitInput, list[SourceImage]]):
         if element.leads:
             self.ledger.read(element, Kind.FILE)
         try:
-            yield from batched(self._images(element), BATCH_IMAGES)
+            yield from batched(self._images(element), _BATCH_IMAGES)
             if element.leads:
                 self.ledger.kept(element, Kind.FILE)
         except InputFileError as error:

@@ -27,9 +27,9 @@ from schemas.sample import Region, ScreenedImage, Task
 
 TASK = Task.REFERRING_EXPRESSION_COMPREHENSION
 SUFFIX = "Answer the question using the template Region [x]."  # RegionGPT, Table 1
-MIN_CANDIDATES = 2  # candidates of a conversation
+_MIN_CANDIDATES = 2  # candidates of a conversation
 MAX_CANDIDATES = 10  # the largest numbers of candidates and of questions in a conversation
-SAME_OBJECT = 0.5  # intersection over union from which two boxes mark one object
+_SAME_OBJECT = 0.5  # intersection over union from which two boxes mark one object
 
 CHOICE = WordingSet(
     "region_choice",
@@ -109,7 +109,7 @@ class _Choice:
         allowed = self.allowed - question.barred
         if (
             not wanted <= allowed
-            or len(allowed) < MIN_CANDIDATES
+            or len(allowed) < _MIN_CANDIDATES
             or len(wanted) > self.max_candidates
         ):
             return False
@@ -136,7 +136,7 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
     usable = [
         sentence
         for sentence in sentences
-        if len(fitting[sentence.id]) <= len(regions) - MIN_CANDIDATES
+        if len(fitting[sentence.id]) <= len(regions) - _MIN_CANDIDATES
     ]
     # The rounds are those of the captions, so that a conversation of the one task and one of the
     # other can be merged without repeating a sentence.
@@ -162,7 +162,7 @@ def _fitting(
         region_id: [
             other_id
             for other_id, other in regions.items()
-            if other_id == region_id or overlap(region.bbox, other.bbox) >= SAME_OBJECT
+            if other_id == region_id or overlap(region.bbox, other.bbox) >= _SAME_OBJECT
         ]
         for region_id, region in regions.items()
     }

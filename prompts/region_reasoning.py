@@ -25,7 +25,7 @@ from schemas.item import Mention, Passage, Question, mentioned
 from schemas.sample import Region, ScreenedImage, Task
 
 MAX_LISTED_REGIONS = 50  # regions in a list; pictures have up to 45, each of about six tokens
-IN_PLACE = (True, True, True, False)  # True: no list, if the question needs none; equally likely
+_IN_PLACE = (True, True, True, False)  # True: no list, if the question needs none; equally likely
 AS_ASKED = "region_reasoning/as_asked"  # the wording id of a request that is only the owner's text
 
 ALL_OBJECTS = WordingSet(
@@ -112,7 +112,7 @@ def _conversation(
     layout, position = hasher.ranks(asked.id, "layout")
     in_question = mentioned(asked.question)
     complete = in_question and set(asked.region_ids()) == set(in_question)
-    if complete and pick(IN_PLACE, layout):
+    if complete and pick(_IN_PLACE, layout):
         request, prompt = tuple(_in_place(asked, regions, instruction.style)), AS_ASKED
     else:
         objects = instruction.wordings[ALL_OBJECTS.name].choose(hasher.rank(asked.id, "objects"))

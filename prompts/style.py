@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from schemas.sample import IMAGE_TOKEN, region_token
 
-OVERVIEW = f"The {IMAGE_TOKEN} provides an overview of the picture."  # GPT4RoI, Table 3
+_OVERVIEW = f"The {IMAGE_TOKEN} provides an overview of the picture."  # GPT4RoI, Table 3
 
 
 class Style(StrEnum):
@@ -16,7 +16,7 @@ class Style(StrEnum):
 
 def opening(style: Style, first_request: str) -> str:
     """Return the first user turn: the image, then the first request if there is any."""
-    image = IMAGE_TOKEN if style is Style.REGIONGPT else OVERVIEW
+    image = IMAGE_TOKEN if style is Style.REGIONGPT else _OVERVIEW
     return f"{image}\n{first_request}" if first_request else image
 
 

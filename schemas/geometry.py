@@ -13,7 +13,7 @@ Box = tuple[float, float, float, float]  # x0, y0, x1, y1; pixels
 
 # Pixels; thinner boxes may lose their extent in float32 when they turn with an image of up to
 # 65,536 pixels a side.
-THINNEST = 2.0**-7
+_THINNEST = 2.0**-7
 
 _FLOAT32 = struct.Struct("4f")
 
@@ -47,8 +47,8 @@ def fit_box(box: Box, width: int, height: int) -> tuple[Box, bool]:
     if clipped:
         x0, y0, x1, y1 = max(x0, 0.0), max(y0, 0.0), min(x1, width), min(y1, height)
     x0, y0, x1, y1 = _FLOAT32.unpack(_FLOAT32.pack(x0, y0, x1, y1))
-    if x1 - x0 < THINNEST or y1 - y0 < THINNEST:
-        raise Rejected(Reason.BOX_ZERO_AREA, f"{box} is thinner than {THINNEST} pixels inside")
+    if x1 - x0 < _THINNEST or y1 - y0 < _THINNEST:
+        raise Rejected(Reason.BOX_ZERO_AREA, f"{box} is thinner than {_THINNEST} pixels inside")
     return (x0, y0, x1, y1), clipped
 
 

@@ -16,12 +16,12 @@ from schemas.rejection import Reason, Rejected
 from schemas.text import clean
 from transforms.stopwords import ENGLISH, OTHERS
 
-OTHER_SCRIPTS = 0.3  # share of a caption's letters, above which it is not in English
-FOREIGN_WORDS = 2  # function words of another language: the least number of different words,
-FOREIGN_MARGIN = 3  # and the least ratio of their number to that of English function words
-SAME_SENTENCE = 3  # times
-SAME_WORDS = {1: 6, 2: 4, 3: 4}  # times in a row, by number of words; more words: thrice
-LONGEST_LOOP = 40  # words
+_OTHER_SCRIPTS = 0.3  # share of a caption's letters, above which it is not in English
+_FOREIGN_WORDS = 2  # function words of another language: the least number of different words,
+_FOREIGN_MARGIN = 3  # and the least ratio of their number to that of English function words
+_SAME_SENTENCE = 3  # times
+_SAME_WORDS = {1: 6, 2: 4, 3: 4}  # times in a row, by number of words; more words: thrice
+_LONGEST_LOOP = 40  # words
 WINDOW, DISTINCT, JUDGED_FROM = 4, 0.5, 40  # words; share of distinct windows; words of text
 
 THINKS, THOUGHT = "<think>", "</think>"
@@ -121,11 +121,11 @@ def _repetitive(text: str, _: str) -> str:
     words = _words(unquoted)
     sentences = Counter(" ".join(_words(sentence)) for sentence in _SENTENCE.split(unquoted))
     sentence, times = max(sentences.items(), key=lambda item: (item[1], item[0]))
-    if times >= SAME_SENTENCE and " " in sentence:
+    if times >= _SAME_SENTENCE and " " in sentence:
         return f"says {times} times {sentence[:60]!r}"
     if syllables := _SYLLABLES.search(unquoted):
         return f"goes on with {syllables[1]!r}"
-    for length in range(1, min(LONGEST_LOOP, len(words) // 2) + 1):
+    for length in range(1, min(_LONGEST_LOOP, len(words) // 2) + 1):
         if (loop := _loop(words, length)) is not None:
             return f"goes round in {' '.join(loop)[:60]!r}"
     windows = [tuple(words[start : start + WINDOW]) for start in range(len(words) - WINDOW + 1)]
@@ -136,7 +136,7 @@ def _repetitive(text: str, _: str) -> str:
 
 def _loop(words: list[str], length: int) -> list[str] | None:
     """Return a run of `length` words that is repeated too often; None where there is none."""
-    needed = length * (SAME_WORDS.get(length, 3) - 1)
+    needed = length * (_SAME_WORDS.get(length, 3) - 1)
     run = 0
     for index in range(length, len(words)):
         run = run + 1 if words[index] == words[index - length] else 0
@@ -149,7 +149,7 @@ def _other_language(text: str, _: str) -> str:
     unquoted = _unquoted(text)
     letters = [letter for letter in unquoted if letter.isalpha()]
     strange = sum(not _latin(letter) for letter in letters)
-    if strange > OTHER_SCRIPTS * len(letters):
+    if strange > _OTHER_SCRIPTS * len(letters):
         return f"{strange} of {len(letters)} letters are of another script"
     # A capital inside a sentence begins a name: La Paz is no Spanish.
     lower = Counter(
@@ -162,7 +162,7 @@ def _other_language(text: str, _: str) -> str:
         foreign = lower.keys() & (function_words - ENGLISH)
         number = sum(lower[word] for word in foreign)
         english = sum(lower[word] for word in ENGLISH - function_words)
-        if len(foreign) >= FOREIGN_WORDS and number > FOREIGN_MARGIN * english:
+        if len(foreign) >= _FOREIGN_WORDS and number > _FOREIGN_MARGIN * english:
             return f"expected English, found {number} function words of {language}"
     return ""
 

@@ -8,7 +8,7 @@ import logging
 import re
 import time
 
-INTERVAL_SECONDS = 2.0
+_INTERVAL_SECONDS = 2.0
 
 _LINE = re.compile(r"progress (\w+) \+(\d+)")
 _LOGGER = logging.getLogger("regionforge.progress")
@@ -20,7 +20,7 @@ class Progress:
     def __init__(self, stage: str) -> None:
         self._stage = stage
         self._pending = 0
-        self._due = time.monotonic() + INTERVAL_SECONDS
+        self._due = time.monotonic() + _INTERVAL_SECONDS
 
     def add(self, number: int = 1) -> None:
         """Count finished items, and log them if the last log line is some seconds old."""
@@ -33,7 +33,7 @@ class Progress:
         if self._pending:
             _LOGGER.info("progress %s +%d", self._stage, self._pending)
         self._pending = 0
-        self._due = time.monotonic() + INTERVAL_SECONDS
+        self._due = time.monotonic() + _INTERVAL_SECONDS
 
 
 def parse_line(line: str) -> tuple[str, int] | None:

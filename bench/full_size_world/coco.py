@@ -24,8 +24,8 @@ from pipelines.sample_world.shapes import COLOURS, SHAPES
 
 IMAGES, BOXES = 118_287, 860_001  # numbers of train2017
 DISTINCT_PHOTOS = 256
-BOXES_PER_PHOTO = 7.3
-ANNOTATIONS_AT_ONCE = 20_000
+_BOXES_PER_PHOTO = 7.3
+_ANNOTATIONS_AT_ONCE = 20_000
 
 _NO_SUCH_ID = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)  # ids that COCO does not use
 CATEGORY_IDS = tuple(number for number in range(1, 91) if number not in _NO_SUCH_ID)
@@ -56,7 +56,7 @@ def write_photo_set(root: Path, count: int = 20_000, target_bytes: int = 110_000
         _start(root)
         _write_photos(made.pictures, count, target_bytes)
         sides = np.tile(FRAMES[0], (count, 1))
-        _write_annotations(made.annotations, sides, round(count * BOXES_PER_PHOTO))
+        _write_annotations(made.annotations, sides, round(count * _BOXES_PER_PHOTO))
         _finish(root, parameters)
     return made
 
@@ -183,9 +183,9 @@ def categories() -> list[Record]:
 
 def _annotations(sides: NDArray[np.int64], boxes: int) -> Iterator[Record]:
     """Yield annotations of random pictures; low category ids are the most frequent."""
-    for start in range(0, boxes, ANNOTATIONS_AT_ONCE):
+    for start in range(0, boxes, _ANNOTATIONS_AT_ONCE):
         rng = generator("annotations", start)
-        count = min(ANNOTATIONS_AT_ONCE, boxes - start)
+        count = min(_ANNOTATIONS_AT_ONCE, boxes - start)
         pictures = rng.integers(len(sides), size=count)
         favoured = (len(CATEGORY_IDS) * rng.random(count) ** 2).astype(np.int64)
         categories = np.array(CATEGORY_IDS)[favoured]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-AT_ONCE = 20_000  # items in memory at a time
+_AT_ONCE = 20_000  # items in memory at a time
 
 
 def scaled(count: int, scale: float) -> int:
@@ -48,7 +48,7 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> None:
 
 
 def batches(items: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """Yield items in batches of `AT_ONCE`."""
+    """Yield items in batches of `_AT_ONCE`."""
     remaining = iter(items)
-    while batch := list(islice(remaining, AT_ONCE)):
+    while batch := list(islice(remaining, _AT_ONCE)):
         yield batch

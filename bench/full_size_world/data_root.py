@@ -26,7 +26,7 @@ WRITERS: dict[str, Callable[[Path, float], None]] = {
     "vcr": vcr.write_vcr,
     "visual_genome": visual_genome.write_visual_genome,
 }
-OF_COCO = ("llava", "lvis", "refcoco", "refcoco_plus", "refcocog")  # sources about COCO's pictures
+_OF_COCO = ("llava", "lvis", "refcoco", "refcoco_plus", "refcocog")  # sources about COCO's pictures
 
 
 def write_data_root(root: Path, scale: float, sources: Iterable[str]) -> None:
@@ -39,7 +39,7 @@ def write_data_root(root: Path, scale: float, sources: Iterable[str]) -> None:
     """
     root.mkdir(parents=True, exist_ok=True)
     wanted = dict.fromkeys(sources)
-    if wanted.keys() & set(OF_COCO):
+    if wanted.keys() & set(_OF_COCO):
         wanted = {"coco": None, **wanted}
     made = msgspec.json.encode({"scale": scale, "version": VERSION})
     for source in wanted:

@@ -11,7 +11,7 @@ from pipelines.sample_world.scene import generator
 
 SPLITS = {"train": 29_783, "val": 1_000, "test": 1_000}
 BOXES = 275_775
-CHAINS = 6  # chains with boxes of a picture; two more have no boxes
+_CHAINS = 6  # chains with boxes of a picture; two more have no boxes
 SENTENCES = 5
 FRAME = (500, 375)  # width and height of the pictures in pixels
 _TYPES = (b"people", b"other", b"scene", b"clothing", b"other/scene")
@@ -49,7 +49,7 @@ def _write_split(folder: Path, first: int, count: int) -> None:
     rng = generator("flickr30k", first, count)
     counts = shared_out(rng, round(BOXES * count / sum(SPLITS.values())), count)
     boxes = _boxes(rng, int(counts.sum()))
-    chains = rng.integers(CHAINS, size=len(boxes)).tolist()
+    chains = rng.integers(_CHAINS, size=len(boxes)).tolist()
     texts = [text.encode() for text in prose.phrases("flickr30k", _TEXTS, 2.6)]
     said = prose.zipf(f"flickr30k {first}", count * SENTENCES * 7, len(texts)).tolist()
     each = zip(starts_of(counts).tolist(), counts.tolist(), strict=True)
@@ -59,7 +59,7 @@ def _write_split(folder: Path, first: int, count: int) -> None:
             _BOXED % (chain + chains[place], *boxes[place])
             for place in range(start, start + number)
         ]
-        lists = [_BOXLESS % (chain + CHAINS), _BOXLESS % (chain + CHAINS + 1)]
+        lists = [_BOXLESS % (chain + _CHAINS), _BOXLESS % (chain + _CHAINS + 1)]
         xml = _HEAD % (image_id, *FRAME) + b"".join([*objects, *lists, b"</annotation>\n"])
         (folder / "Annotations" / f"{image_id}.xml").write_bytes(xml)
         places = said[k * SENTENCES * 7 : (k + 1) * SENTENCES * 7]
@@ -81,7 +81,7 @@ def _sentences(chain: int, texts: list[bytes]) -> bytes:
     for number in range(SENTENCES):
         one, verb, two, link, three, end, four = texts[number * 7 : number * 7 + 7]
         phrases = [
-            b"[/EN#%d/%b %b]" % (chain + (number * 3 + k) % (CHAINS + 2), _TYPES[k], text)
+            b"[/EN#%d/%b %b]" % (chain + (number * 3 + k) % (_CHAINS + 2), _TYPES[k], text)
             for k, text in enumerate((one, two, three, four))
         ]
         pieces = (phrases[0], verb, phrases[1], link, phrases[2], end, phrases[3])

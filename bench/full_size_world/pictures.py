@@ -9,7 +9,7 @@ from pipelines.sample_world.draw import jpeg_bytes
 
 FRAMES = ((640, 480), (480, 640), (640, 427), (500, 375), (640, 640))  # width, height in pixels
 COMMON_FRAME = (480, 375)  # fits into all frames
-LINKS_PER_FILE = 60_000  # ext4 allows 65,000 links to a file
+_LINKS_PER_FILE = 60_000  # ext4 allows 65,000 links to a file
 
 
 def link_pictures(
@@ -29,7 +29,7 @@ def link_pictures(
         if link.parent not in made:
             link.parent.mkdir(parents=True, exist_ok=True)
             made.add(link.parent)
-        link_one(_plain(plain, sides, number // LINKS_PER_FILE), link)
+        link_one(_plain(plain, sides, number // _LINKS_PER_FILE), link)
 
 
 def link_one(target: Path, link: Path) -> None:

@@ -21,7 +21,7 @@ SPLITS = {
     "train": (212_923, 80_418),
     "val": (26_534, 9_929),
 }  # numbers of questions and of pictures
-FILMS = 2_000
+_FILMS = 2_000
 FRAME = (1920, 1040)  # width and height of the pictures in pixels
 OBJECTS = 10.5  # mean number per picture; each has at least 2
 _SHARED_METADATA = 1_000
@@ -63,7 +63,7 @@ def _write_pictures(folder: Path, split: str, stems: list[str]) -> None:
 
 
 def _stem(number: int) -> str:
-    film = f"{number % FILMS + 1:04d}_FILM"
+    film = f"{number % _FILMS + 1:04d}_FILM"
     return f"lsmdc_{film}/{film}_00.{number % 60:02d}.{number % 59:02d}.{number:06d}@{number % 3}"
 
 

@@ -11,7 +11,7 @@ from pipelines.recap.clip.crops import clip_crop
 from pipelines.sample_world.album import lay_out, picture_bytes
 from pipelines.sample_world.scene import Scene, generator
 
-GREY_EVERY = 16
+_GREY_EVERY = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ def sights(world: str, scenes: int, contexts: Sequence[float] = (0.0,)) -> Itera
     """
     for number in range(scenes):
         key = f"small clip/{world}/{number}"
-        oddity = "grey" if number % GREY_EVERY == GREY_EVERY - 1 else ""
+        oddity = "grey" if number % _GREY_EVERY == _GREY_EVERY - 1 else ""
         scene, rng = lay_out(key, oddity), generator("facts", key)
         picture = _reopened(picture_bytes(scene, oddity))
         for index, thing in enumerate(scene.things):

@@ -10,12 +10,12 @@ from pipelines.recap.clip.curve import roc_area
 from pipelines.recap.clip.scorer import Scorer
 
 WORLD, SCENES, SEED = "held out", 80, 7
-FULL = tuple(wording for wording in WORDINGS if VALUES.keys() <= set(FIELDS[wording]))
+_FULL = tuple(wording for wording in WORDINGS if VALUES.keys() <= set(FIELDS[wording]))
 
 
 def shuffled_area(scorer: Scorer, seen: Sequence[Sight], rng: np.random.Generator) -> float:
     """Return the ROC area of true captions against false captions, taken from other crops."""
-    texts = [caption([FULL[rng.integers(len(FULL))]], [sight.facts]) for sight in seen]
+    texts = [caption([_FULL[rng.integers(len(_FULL))]], [sight.facts]) for sight in seen]
     order = rng.permutation(len(seen))
     pairs = [
         (sight, texts[other])

@@ -44,17 +44,17 @@ from pipelines.recap.small_clip import FOLDER
 from pipelines.recap.small_clip.vocabulary import END_ID, PAD_ID, UNKNOWN_ID, Vocabulary, words_of
 
 SIDE = 64  # pixels of a side of the model's input
-CONTEXT = 24  # number of tokens of a text
+_CONTEXT = 24  # number of tokens of a text
 SCENES = 3000
-CONTEXTS = (0.0, 0.0, 0.0, 0.0, 0.1, 0.25)
+_CONTEXTS = (0.0, 0.0, 0.0, 0.0, 0.1, 0.25)
 BATCH = 128
 STEPS = 1500
-WARMUP = 50
+_WARMUP = 50
 RATE = 1e-3
-WEIGHT_DECAY = 0.05
-SAY_EVERY = 100
-HIDDEN = 0.1  # share of hidden words, among words without a claim
-CAPTION_WORDS = (1, 1, 8, 14, 18)  # minimum words of a caption, for one to three sentences
+_WEIGHT_DECAY = 0.05
+_SAY_EVERY = 100
+_HIDDEN = 0.1  # share of hidden words, among words without a claim
+_CAPTION_WORDS = (1, 1, 8, 14, 18)  # minimum words of a caption, for one to three sentences
 
 MODEL: dict[str, Any] = {
     "embed_dim": 128,
@@ -68,7 +68,7 @@ MODEL: dict[str, Any] = {
         "head_width": 32,
     },
     "text_cfg": {
-        "context_length": CONTEXT,
+        "context_length": _CONTEXT,
         "layers": 2,
         "width": 64,
         "heads": 4,
@@ -77,7 +77,7 @@ MODEL: dict[str, Any] = {
         "pad_id": PAD_ID,
     },
 }
-PREPROCESS = {
+_PREPROCESS = {
     "mean": [0.5, 0.5, 0.5],
     "std": [0.5, 0.5, 0.5],
     "interpolation": "bicubic",
@@ -85,7 +85,7 @@ PREPROCESS = {
     "fill_color": 127,
 }
 
-CLAIMS = [(name, value) for name, values in VALUES.items() for value in values]
+_CLAIMS = [(name, value) for name, values in VALUES.items() for value in values]
 
 
 class Batch(NamedTuple):
@@ -109,7 +109,7 @@ class Material:
         self._vocabulary = vocabulary
         self._facts: list[Facts] = []
         pixels = []
-        for sight in sights("train", SCENES, CONTEXTS):
+        for sight in sights("train", SCENES, _CONTEXTS):
             pixels.append((preprocess(sight.crop) * 127.5 + 127.5).round().byte())
             self._facts.append(sight.facts)
         self._pixels = torch.stack(pixels)
@@ -128,8 +128,8 @@ class Material:
         chosen = rng.choice(len(self._facts), BATCH, p=self._chances)
         true, false = [], []
         for facts in (self._facts[index] for index in chosen):
-            wordings = draw_wordings(facts, rng, int(rng.choice(CAPTION_WORDS)), claiming=False)
-            while len(words_of(caption(wordings, [facts] * len(wordings)))) >= CONTEXT - 2:
+            wordings = draw_wordings(facts, rng, int(rng.choice(_CAPTION_WORDS)), claiming=False)
+            while len(words_of(caption(wordings, [facts] * len(wordings)))) >= _CONTEXT - 2:
                 wordings = wordings[1:]
             true.append((wordings, [facts] * len(wordings)))
             false.append((wordings, falsified(wordings, facts, rng)))
@@ -144,16 +144,16 @@ class Material:
         )
 
     def _tokens(self, texts: Sequence[tuple[Sequence[str], Sequence[Facts]]]) -> Any:
-        rows = [self._vocabulary.encode(caption(*text), CONTEXT) for text in texts]
+        rows = [self._vocabulary.encode(caption(*text), _CONTEXT) for text in texts]
         tokens = torch.tensor(rows)
         mute = ~torch.isin(tokens, self._telling) & (tokens != PAD_ID) & (tokens != END_ID)
-        hidden = torch.from_numpy(self._rng.random(tokens.shape) < HIDDEN)
+        hidden = torch.from_numpy(self._rng.random(tokens.shape) < _HIDDEN)
         return torch.where(mute & hidden, UNKNOWN_ID, tokens)
 
 
 def _row(values: Set[tuple[str, str]]) -> Any:
-    """Return a vector over `CLAIMS`, (V,), with 1 for each given pair of attribute and value."""
-    return np.array([claim in values for claim in CLAIMS], dtype=np.float32)
+    """Return a vector over `_CLAIMS`, (V,), with 1 for each given pair of attribute and value."""
+    return np.array([claim in values for claim in _CLAIMS], dtype=np.float32)
 
 
 class Lesson:
@@ -161,8 +161,8 @@ class Lesson:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._seen = torch.nn.Linear(MODEL["embed_dim"], len(CLAIMS))
-        self._read = torch.nn.Linear(MODEL["embed_dim"], len(CLAIMS))
+        self._seen = torch.nn.Linear(MODEL["embed_dim"], len(_CLAIMS))
+        self._read = torch.nn.Linear(MODEL["embed_dim"], len(_CLAIMS))
 
     def parameters(self) -> list[Any]:
         """Return all parameters to train, including the classifiers', which are not saved."""
@@ -185,12 +185,12 @@ class Lesson:
         return held + others + self._readers_loss(seen, read, batch)
 
     def _readers_loss(self, seen: Any, read: Any, batch: Batch) -> Any:
-        values = cross_entropy_of(self._seen(seen), batch.values)
+        values = _cross_entropy_of(self._seen(seen), batch.values)
         claims = binary_cross_entropy_with_logits(self._read(read), batch.claims)
         return values + len(VALUES) * claims
 
 
-def cross_entropy_of(logits: Any, values: Any) -> Any:
+def _cross_entropy_of(logits: Any, values: Any) -> Any:
     """Return the cross entropy of the true value of each attribute, averaged over attributes."""
     widths = [len(names) for names in VALUES.values()]
     parts = zip(logits.split(widths, dim=1), values.split(widths, dim=1), strict=True)
@@ -202,14 +202,16 @@ def train(folder: Path, seed: int) -> None:
     torch.manual_seed(seed)
     words = sorted({word for text in every_text() for word in words_of(text)})
     vocabulary = Vocabulary(words)
-    write_config(folder, words)
+    _write_config(folder, words)
     model, _, preprocess = open_clip.create_model_and_transforms(
         f"{FOLDER_PREFIX}{folder}", load_weights=False
     )
     material = Material(preprocess, vocabulary, np.random.default_rng(seed))
     lesson = Lesson(model)
     parameters = lesson.parameters()
-    optimizer = torch.optim.AdamW(parameters, lr=RATE, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY)
+    optimizer = torch.optim.AdamW(
+        parameters, lr=RATE, betas=(0.9, 0.98), weight_decay=_WEIGHT_DECAY
+    )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rate)
     for step in range(1, STEPS + 1):
         loss = lesson.loss(material.batch())
@@ -218,7 +220,7 @@ def train(folder: Path, seed: int) -> None:
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         schedule.step()
-        if step % SAY_EVERY == 0:
+        if step % _SAY_EVERY == 0:
             print(f"step {step} of {STEPS}: loss {loss.item():.3f}", flush=True)
     halves = {name: value.half().contiguous() for name, value in model.state_dict().items()}
     (folder / WEIGHTS_NAME).write_bytes(save(halves))
@@ -226,17 +228,17 @@ def train(folder: Path, seed: int) -> None:
 
 def _rate(step: int) -> float:
     """Return the factor of the learning rate: a linear rise, then half a cosine down to 0."""
-    if step < WARMUP:
-        return (step + 1) / WARMUP
-    return (1 + math.cos(math.pi * (step - WARMUP) / (STEPS - WARMUP))) / 2
+    if step < _WARMUP:
+        return (step + 1) / _WARMUP
+    return (1 + math.cos(math.pi * (step - _WARMUP) / (STEPS - _WARMUP))) / 2
 
 
-def write_config(folder: Path, words: Sequence[str]) -> None:
+def _write_config(folder: Path, words: Sequence[str]) -> None:
     """Write the config file of a model: architecture, image preprocessing and vocabulary."""
     text = MODEL["text_cfg"] | {"vocab_size": len(Vocabulary(words))}
     config = {
         "model_cfg": MODEL | {"text_cfg": text},
-        "preprocess_cfg": PREPROCESS,
+        "preprocess_cfg": _PREPROCESS,
         "vocabulary": words,
     }
     folder.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,7 @@ from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo
 from schemas.source import Count, Entry, SourceImage, SplitInput
 
-COLUMNS = ("id", "regions", "provenance")
+_COLUMNS = ("id", "regions", "provenance")
 
 RegionIds = list[str | None]
 _RowRef = tuple[pa.RecordBatch, int]  # rows of a shard, and the number of one row
@@ -69,7 +69,7 @@ def _batches(split: SplitInput) -> Iterator[pa.RecordBatch]:
     for path, shard in load_recapd(split.files[RECAPD_ROLE]).shards(split.split):
         number = 0
         try:
-            for batch in read_columns(path, COLUMNS):
+            for batch in read_columns(path, _COLUMNS):
                 number += len(batch)
                 yield batch
         except DAMAGE as error:

@@ -12,7 +12,7 @@ from pipelines.recipes.paper import ALL_SOURCES, Report
 from schemas.ledger import Ledger, Stage
 from schemas.rejection import Kind
 
-KINDS = {
+_KINDS = {
     "images": Kind.IMAGE,
     "regions": Kind.ANNOTATION,
     "sentences": Kind.SENTENCE,
@@ -32,7 +32,7 @@ def compared(plan: Plan, ledger: Ledger) -> Iterator[Compared]:
     paper = plan.recipe.paper
     for report in paper.reports if paper else ():
         made = sum(
-            ledger.account(split.source, split.split, Stage.WRITE, KINDS[report.what]).kept
+            ledger.account(split.source, split.split, Stage.WRITE, _KINDS[report.what]).kept
             for split in plan.splits
             if report.source in (ALL_SOURCES, split.source)
         )

@@ -11,7 +11,7 @@ from pipelines.datasets.spec import MAX_CAP, Cap, DetectionNames
 from pipelines.recipes.recipe import MAX_SHARD_BYTES
 from schemas.errors import UsageError
 
-MAX_PROCESSES = 256
+_MAX_PROCESSES = 256
 KNOWN_NAMES = get_args(DetectionNames)
 # Entries of a parsed command line that are not flags of its command.
 _ALWAYS = frozenset({"command", "run", "beam_flags"})
@@ -151,9 +151,9 @@ def positive(flag: str, number: int) -> int:
 
 
 def processes(number: int) -> int:
-    """Return a number of processes; raise `UsageError` unless it is 1 to `MAX_PROCESSES`."""
-    if number > MAX_PROCESSES:
-        raise UsageError(f"--workers {number}: expected at most {MAX_PROCESSES}")
+    """Return a number of processes; raise `UsageError` unless it is 1 to `_MAX_PROCESSES`."""
+    if number > _MAX_PROCESSES:
+        raise UsageError(f"--workers {number}: expected at most {_MAX_PROCESSES}")
     return positive("--workers", number)
 
 

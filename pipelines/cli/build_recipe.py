@@ -23,12 +23,12 @@ from pipelines.storage import files
 from schemas.errors import UsageError
 from schemas.layout import MANIFEST
 
-COCO_FLAGS = ("coco_annotations", "coco_images", "coco_split", "coco_year")
+_COCO_FLAGS = ("coco_annotations", "coco_images", "coco_split", "coco_year")
 # The flags that are not fields of a recipe: about its sources, and about the run of a build.
 OTHER_FLAGS = frozenset(
     {
         *("recipe", "source_names", "data_root", "path", "detections", "detection_names"),
-        *("recapd", "label_set", "category_caps", "image_caps", *COCO_FLAGS),
+        *("recapd", "label_set", "category_caps", "image_caps", *_COCO_FLAGS),
         *("output", "workers", "runner", "rebuild", "dry_run", "require_guard"),
     }
 )
@@ -85,7 +85,7 @@ def _changes(
 ) -> list[tuple[SourceRequest, dict[str, Any]]]:
     """Return the sources of a recipe, each with the values of fields from flags."""
     names = [source.name for source in sources]
-    if "coco" not in names and (strays := [flag for flag in COCO_FLAGS if getattr(args, flag)]):
+    if "coco" not in names and (strays := [flag for flag in _COCO_FLAGS if getattr(args, flag)]):
         raise UsageError(f"--{strays[0].replace('_', '-')} goes with the source coco")
     changes: dict[str, dict[str, Any]] = {name: {} for name in names}
     for key, given in (("per_category", args.category_caps), ("per_image", args.image_caps)):

@@ -8,7 +8,7 @@ from pipelines.cli.arguments import parse_size
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Group: TypeAlias = "argparse._ActionsContainer"
-DEFAULT_SHARD_SIZE = "500MiB"
+_DEFAULT_SHARD_SIZE = "500MiB"
 
 
 def add_command(
@@ -76,7 +76,7 @@ def add_shard_flags(group: Group) -> None:
         dest="shard_bytes",
         type=parse_size,
         metavar="SIZE",
-        help=f"size of a shard, at most, e.g. 2GB (default: {DEFAULT_SHARD_SIZE})",
+        help=f"size of a shard, at most, e.g. 2GB (default: {_DEFAULT_SHARD_SIZE})",
     )
     group.add_argument(
         "--rebuild",

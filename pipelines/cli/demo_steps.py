@@ -34,12 +34,12 @@ from pipelines.verify.report import print_report
 from prompts.style import Style
 from schemas.layout import MANIFEST
 
-RECORDS_PER_SOURCE = 2  # records of a source on the page
-RECAPTIONED = "v3det"  # the source to caption, as in RegionGPT
+_RECORDS_PER_SOURCE = 2  # records of a source on the page
+_RECAPTIONED = "v3det"  # the source to caption, as in RegionGPT
 MIX = "regiongpt_finetune"
-DETECTIONS = "refcocog/detections.json"  # path below the world's folder
-PAIRS = 500  # maximum number of pairs for the calibration
-CONCURRENT_IMAGES = 8
+_DETECTIONS = "refcocog/detections.json"  # path below the world's folder
+_PAIRS = 500  # maximum number of pairs for the calibration
+_CONCURRENT_IMAGES = 8
 MARKER = ".regionforge-demo"
 
 
@@ -89,7 +89,7 @@ def _recap(console: Console, world: Path, output: Path) -> bool:
         calibration_run = calibrate(
             str(everything),
             scorer,
-            pairs=PAIRS,
+            pairs=_PAIRS,
             false_accept=None,
             seed=0,
             on_progress=lambda done, total: ticker.say(f"{done} of {total} pairs"),
@@ -110,14 +110,14 @@ def _recap_once(
     world: Path, output: Path, filtering: Filter, scorer: Callable[[], Scorer] | None
 ) -> Path:
     recipe = RecapRecipe(
-        sources=(SourceRequest(name=RECAPTIONED),),
+        sources=(SourceRequest(name=_RECAPTIONED),),
         captioning=Captioning(captioner="builtin"),
         filter=filtering,
     )
     started = time.monotonic()
     plan = make_recap_plan(recipe, str(world), str(output))
     tools = CaptionTools(
-        captioner=BuiltinCaptioner, scorer=scorer, concurrent_images=CONCURRENT_IMAGES
+        captioner=BuiltinCaptioner, scorer=scorer, concurrent_images=_CONCURRENT_IMAGES
     )
     print_summary(plan, run_recap(recipe, plan, tools), time.monotonic() - started)
     return output
@@ -159,7 +159,7 @@ def _named_recipe(name: str, world: Path, output: Path) -> Recipe:
     if name == MIX:
         sources = with_captions(sources, str(output / "recapd" / MANIFEST))
     if name == "eval_rec":
-        changes = {"paths": {"detections": str(world / DETECTIONS)}, "detection_names": "coco"}
+        changes = {"paths": {"detections": str(world / _DETECTIONS)}, "detection_names": "coco"}
         sources = tuple(source.model_copy(update=changes) for source in sources)
     return recipe.model_copy(update={"sources": sources})
 
@@ -170,10 +170,10 @@ def _show(console: Console, output: Path) -> None:
     records = [
         record
         for source in recipe_of_all(Style.REGIONGPT).sources
-        for record in choose(shards, config=source.name, count=RECORDS_PER_SOURCE)
+        for record in choose(shards, config=source.name, count=_RECORDS_PER_SOURCE)
     ]
-    records += choose(captions, count=RECORDS_PER_SOURCE)
-    records += choose(str(output / MIX), config=RECAPTIONED, count=RECORDS_PER_SOURCE)
+    records += choose(captions, count=_RECORDS_PER_SOURCE)
+    records += choose(str(output / MIX), config=_RECAPTIONED, count=_RECORDS_PER_SOURCE)
     for name in _evaluation_names():
         records += choose(str(output / name), config=name, count=1)
     write_page(records, page, "RegionForge demo", build_facts(shards))

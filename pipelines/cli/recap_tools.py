@@ -23,9 +23,9 @@ from schemas.layout import SERVER_LOG
 if TYPE_CHECKING:
     from pipelines.recap.client.endpoints import Servers
 
-BUILTIN_CONCURRENT_IMAGES = 8  # number of images captioned at a time
+_BUILTIN_CONCURRENT_IMAGES = 8  # number of images captioned at a time
 PATIENCE, PATIENCE_WITH_A_START = 600.0, 1800.0  # seconds
-COMEBACK_SECONDS = 60.0  # maximum from a server's restart to its first answer
+_COMEBACK_SECONDS = 60.0  # maximum from a server's restart to its first answer
 
 
 def check_server_flags(args: Namespace) -> None:
@@ -71,7 +71,7 @@ def make_tools(
         captioner = ReplayOnlyCaptioner
     elif captioning.captioner == "builtin":
         captioner = partial(BuiltinCaptioner, captioning.context)
-        concurrent_images = BUILTIN_CONCURRENT_IMAGES
+        concurrent_images = _BUILTIN_CONCURRENT_IMAGES
     else:
         from pipelines.recap.client.captioner import OpenAICaptioner
 
@@ -91,7 +91,7 @@ def _servers(args: Namespace, server: Server | None) -> "Servers":
         # `Server` limits the time of a restart, so the client waits longer than that.
         values["endpoints"] = (server.url,)
         values["api_key_env"] = KEY_VARIABLE
-        values["patience"] = _patience(args) + COMEBACK_SECONDS
+        values["patience"] = _patience(args) + _COMEBACK_SECONDS
     else:
         default = [] if args.serve is None else ["http://localhost/v1"]  # unused dummy of a dry run
         values["endpoints"] = args.endpoint or default

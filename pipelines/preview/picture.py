@@ -15,9 +15,9 @@ from schemas.mask import BoolImage, Mask
 from schemas.rejection import Rejected
 from transforms.picture import inspect, upright
 
-MAX_SIDE = 960  # pixels
+_MAX_SIDE = 960  # pixels
 QUALITY = 82
-MASK_OPACITY = (0, 80, 230)  # opacity outside, inside and at the rim of the mask; 0 to 255
+_MASK_OPACITY = (0, 80, 230)  # opacity outside, inside and at the rim of the mask; 0 to 255
 
 
 class NoPictureError(ValueError):
@@ -54,7 +54,7 @@ def picture_uri(record: Record, image_root: str | None) -> str:
         raise NoPictureError(str(error)) from None
     if image.size != size:
         raise NoPictureError(f"is {image.width} × {image.height} pixels, not as recorded")
-    image.thumbnail((MAX_SIDE, MAX_SIDE))
+    image.thumbnail((_MAX_SIDE, _MAX_SIDE))
     return _data_uri(image, "JPEG", quality=QUALITY)
 
 
@@ -73,7 +73,7 @@ def mask_overlay(mask: Mask, colour: str) -> Overlay | None:
         y=top,
         width=image.width,
         height=image.height,
-        uri=_data_uri(image, "PNG", bits=2, transparency=bytes(MASK_OPACITY)),
+        uri=_data_uri(image, "PNG", bits=2, transparency=bytes(_MASK_OPACITY)),
     )
 
 

@@ -19,7 +19,7 @@ COLOURS = (
     "#ff9f45", "#34d8dc", "#b5a1ff", "#c5e84d", "#ffb3c7",
 )  # fmt: skip
 
-MAX_CHOICES = 10  # choices shown in full; of more choices, only the right ones are shown
+_MAX_CHOICES = 10  # choices shown in full; of more choices, only the right ones are shown
 
 _PLACEHOLDER = re.compile(r"(<image>|<region\d+>)")
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # Unicode's controls, formats, surrogates, separators
@@ -74,7 +74,7 @@ def answers(record: Record) -> list[tuple[str, bool]]:
     choices = [(text, number == evaluation["label"]) for number, text in enumerate(texts)]
     if not choices:
         return [(text, True) for text in evaluation.get("references") or ()]
-    return [choice for choice in choices if choice[1] or len(choices) <= MAX_CHOICES]
+    return [choice for choice in choices if choice[1] or len(choices) <= _MAX_CHOICES]
 
 
 def visible(text: str) -> str:

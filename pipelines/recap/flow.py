@@ -46,7 +46,7 @@ class RecapFlow:
     def __call__(self, root: beam.Pipeline, plan: Plan, parts: int) -> None:
         """Add the stages to the pipeline."""
         selected = select_regions(root, plan, parts)
-        packed = selected.images | "Pack" >> beam.FlatMap(pack_images)
+        packed = selected.images | "Pack" >> beam.FlatMap(_pack_images)
         by_shard = packed | GroupByShard(selected.facts, empty=b"")
         written = run_stage(by_shard, _CaptionShard(self, plan))
         stages = (*selected.stages, written)
@@ -60,15 +60,15 @@ class _PackedImage(msgspec.Struct, frozen=True, array_like=True):
     regions: tuple[Region, ...]
 
 
-def pack_images(batch: Sequence[ScreenedImage]) -> Iterator[tuple[ShardKey, Packed]]:
+def _pack_images(batch: Sequence[ScreenedImage]) -> Iterator[tuple[ShardKey, Packed]]:
     """Yield images as bytes, with the key of the image's shard."""
     for screened in batch:
         packed = _ENCODER.encode(_PackedImage(screened.image, screened.regions))
         yield shard_key(screened.image)[0], packed
 
 
-def unpack_image(packed: Packed) -> ScreenedImage:
-    """Return the image in bytes from `pack_images`."""
+def _unpack_image(packed: Packed) -> ScreenedImage:
+    """Return the image in bytes from `_pack_images`."""
     image = _DECODER.decode(packed)
     return ScreenedImage(image.image, image.regions)
 
@@ -111,7 +111,7 @@ class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Packed]], Shard]):
             captioner=self._captioner,
             scorer=self._scorer,
         )
-        images = [unpack_image(each) for each in packed if each]
+        images = [_unpack_image(each) for each in packed if each]
         yield caption_shard(key, images, job, self.ledgers, self._loop.run)
 
 

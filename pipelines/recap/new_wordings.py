@@ -36,7 +36,7 @@ class NewWordings:
     dropped: list[str] = field(default_factory=list)  # "'Look here': no complete request ..."
 
 
-async def collect_wordings(known: WordingSet, number: int, ask: AskModel) -> NewWordings:
+async def _collect_wordings(known: WordingSet, number: int, ask: AskModel) -> NewWordings:
     """Return new wordings of a set, possibly fewer than wanted.
 
     Args:
@@ -88,7 +88,7 @@ def request_wordings(known: WordingSet, number: int, endpoint: str, model: str) 
                 )
                 return decode_answer(reply.content).text
 
-            return await collect_wordings(known, number, ask)
+            return await _collect_wordings(known, number, ask)
 
     try:
         return asyncio.run(run())

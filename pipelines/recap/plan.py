@@ -27,14 +27,14 @@ def make_recap_plan(recipe: RecapRecipe, root: str, output: str) -> Plan:
         UsageError: the recipe cannot be run, or files are missing; the message names the files
             and where to get them.
     """
-    plan = plan_resolved(resolve_recap(recipe), root, output)
+    plan = plan_resolved(_resolve_recap(recipe), root, output)
     splits = tuple(with_fields(split, source=CONFIG, owner=split.source) for split in plan.splits)
     names = {(CONFIG, split): name for (_, split), name in plan.guard.picture_names.items()}
     guard = dataclasses.replace(plan.guard, picture_names=names)
     return dataclasses.replace(plan, splits=splits, guard=guard)
 
 
-def resolve_recap(recipe: RecapRecipe) -> ResolvedRecipe:
+def _resolve_recap(recipe: RecapRecipe) -> ResolvedRecipe:
     """Return the recipe of a build with detailed captions as its task and open values filled in.
 
     Raises:

@@ -33,13 +33,13 @@ from schemas.manifest import Manifest
 
 Layout = Callable[[beam.Pipeline, Plan, int], None]  # the int: number of parts of a split to read
 
-LOCAL_RUNNERS = ("local", "DirectRunner", "FnApiRunner")
-M_ARENA_MAX = -8  # from malloc.h
-NO_SPACE = os.strerror(errno.ENOSPC)
+_LOCAL_RUNNERS = ("local", "DirectRunner", "FnApiRunner")
+_M_ARENA_MAX = -8  # from malloc.h
+_NO_SPACE = os.strerror(errno.ENOSPC)
 # Text that Beam adds to an error; and a file system's error within the text of another error.
-WHILE_RUNNING = re.compile(r" \[while running '[^']*'\]")
-OF_A_FILE = re.compile(r"(?:\[Errno \d+\] |BeamIOError: )(.+)")
-REMOTE_PARTS = 16  # readers per annotation file on remote runners, which scale by themselves
+_WHILE_RUNNING = re.compile(r" \[while running '[^']*'\]")
+_OF_A_FILE = re.compile(r"(?:\[Errno \d+\] |BeamIOError: )(.+)")
+_REMOTE_PARTS = 16  # readers per annotation file on remote runners, which scale by themselves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class LaunchOptions:
 
     def parts(self) -> int:
         """Return the number of parts of a split that are read in parallel."""
-        return self.workers if self.runner in LOCAL_RUNNERS else REMOTE_PARTS
+        return self.workers if self.runner in _LOCAL_RUNNERS else _REMOTE_PARTS
 
 
 def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manifest:
@@ -87,7 +87,7 @@ def _tuned_memory() -> Iterator[None]:
     # cannot be used by other threads: with two heaps, a build takes about a fifth less memory. The
     # garbage collector would take a tenth of the time to search rows, which hold no cycles.
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        libc.mallopt(M_ARENA_MAX, 2)
+        libc.mallopt(_M_ARENA_MAX, 2)
     before = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
@@ -100,7 +100,7 @@ def _tuned_memory() -> Iterator[None]:
 
 @contextmanager
 def _started_runner(options: LaunchOptions) -> Iterator[PipelineRunner]:
-    if options.runner not in LOCAL_RUNNERS:
+    if options.runner not in _LOCAL_RUNNERS:
         yield _named_runner(options.runner)
     elif options.workers == 1:
         yield FnApiRunner()
@@ -137,15 +137,15 @@ def _run_watched(plan: Plan, work: Callable[[], None]) -> None:
 def _explained(error: BaseException, plan: Plan) -> BaseException:
     """Return an error with a message for the user; errors of this package's code stay unchanged."""
     # Beam wraps errors in other errors, and worker processes send their errors as text.
-    text = WHILE_RUNNING.sub("", str(error))
+    text = _WHILE_RUNNING.sub("", str(error))
     if isinstance(error, RegionForgeError):
         return type(error)(text)
-    if NO_SPACE in text:
+    if _NO_SPACE in text:
         return BuildError(
             f"no space is left for {plan.output}. Finished shards are kept: make room and run "
             "the same command again."
         )
-    if causes := OF_A_FILE.findall(text):
+    if causes := _OF_A_FILE.findall(text):
         return BuildError(
             f"a file could not be read or written: {causes[-1]}. Finished shards are kept: mend it "
             "and run the same command again."
@@ -168,14 +168,14 @@ def _starting(options: LaunchOptions) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if options.runner in LOCAL_RUNNERS:
+        if options.runner in _LOCAL_RUNNERS:
             raise
         raise UsageError(f"--runner {options.runner} did not start: {error}") from error
 
 
 def _pipeline_options(options: LaunchOptions) -> PipelineOptions:
     pipeline_options = PipelineOptions(list(options.beam_flags))
-    if options.runner in LOCAL_RUNNERS:
+    if options.runner in _LOCAL_RUNNERS:
         pipeline_options.view_as(DirectOptions).direct_num_workers = options.workers
     pipeline_options.view_as(SetupOptions).save_main_session = False
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # errors are raised as exceptions

@@ -17,7 +17,7 @@ from typing import Any
 
 from apache_beam.runners.worker import data_plane
 
-NO_LIMIT = 0  # size of a queue of the data plane
+_NO_LIMIT = 0  # size of a queue of the data plane
 
 Send = Callable[[bytes], None]
 
@@ -46,8 +46,8 @@ def lossless_streams() -> Iterator[None]:
 
     replaced: tuple[tuple[Any, str, Any], ...] = (
         (data_plane.ClosableOutputStream, "create", staticmethod(create)),
-        (data_plane, "_DEFAULT_SEND_QUEUE_MAX_BYTES", NO_LIMIT),
-        (data_plane, "_DEFAULT_SEND_QUEUE_MAX_ELEMENTS", NO_LIMIT),
+        (data_plane, "_DEFAULT_SEND_QUEUE_MAX_BYTES", _NO_LIMIT),
+        (data_plane, "_DEFAULT_SEND_QUEUE_MAX_ELEMENTS", _NO_LIMIT),
     )
     # Another version of Beam may have other names; the ledger would then show lost rows.
     known = [(owner, name, value) for owner, name, value in replaced if name in vars(owner)]

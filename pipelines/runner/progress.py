@@ -15,8 +15,8 @@ from rich.console import Console
 from schemas.ledger import Stage
 from transforms.progress import parse_line
 
-LINE_SECONDS = 10.0
-LIVE_SECONDS = 0.5
+_LINE_SECONDS = 10.0
+_LIVE_SECONDS = 0.5
 QUIET_SECONDS = 3.0  # shorter work shows no line
 _PROGRESS_LOGGERS = ("regionforge.progress", "apache_beam.runners.portability.local_job_service")
 
@@ -69,11 +69,11 @@ class Ticker:
         if self._stop.wait(self._patience):
             return
         if not sys.stderr.isatty():
-            while not self._stop.wait(LINE_SECONDS):
+            while not self._stop.wait(_LINE_SECONDS):
                 self._console.print(self.line())
             return
         with self._console.status(self.line()) as status:
-            while not self._stop.wait(LIVE_SECONDS):
+            while not self._stop.wait(_LIVE_SECONDS):
                 status.update(self.line())
 
 

@@ -29,7 +29,7 @@ from apache_beam.runners.worker import sdk_worker_main
 from pipelines.runner import worker_relay as relay
 
 POLL_SECONDS = 1.0
-PROCESS = ForkProcess if sys.platform == "linux" else SpawnProcess
+_PROCESS = ForkProcess if sys.platform == "linux" else SpawnProcess
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def ready_workers(count: int) -> Iterator[str]:
             listener.listen(count)
             for _ in range(count):
                 arguments = listener, os.getpid(), folder
-                workers.append(PROCESS(target=_serve, args=arguments, daemon=True))
+                workers.append(_PROCESS(target=_serve, args=arguments, daemon=True))
                 workers[-1].start()
         # From here on only waiting workers hold the socket, since each worker closes it when it
         # gets a relay. If a worker has died, the relay without a worker fails instead of waiting.

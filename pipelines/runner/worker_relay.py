@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 
-ORDERS = (
+_ORDERS = (
     "CONTROL_API_SERVICE_DESCRIPTOR",
     "LOGGING_API_SERVICE_DESCRIPTOR",
     "PIPELINE_OPTIONS",
@@ -25,7 +25,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as worker:
         worker.connect(sys.argv[1])
-        orders = {name: os.environ[name] for name in ORDERS if name in os.environ}
+        orders = {name: os.environ[name] for name in _ORDERS if name in os.environ}
         worker.sendall(json.dumps(orders).encode())
         worker.shutdown(socket.SHUT_WR)
         answer = b""

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from pipelines.sample_world.scene import Scene, Thing, generator
 from pipelines.sample_world.shapes import COLOURS
 
-EXIF_ORIENTATION = 0x0112
+_EXIF_ORIENTATION = 0x0112
 
 # Two muted colours that a ground blends, and the width and height of its blotches in pixels.
 _GROUNDS = {
@@ -44,7 +44,7 @@ def add_grain(image: Image.Image, strength: float, rng: np.random.Generator) -> 
 def jpeg_bytes(image: Image.Image, *, quality: int = 88, orientation: int = 1) -> bytes:
     """Encode a picture as JPEG; an EXIF orientation other than 1 is stored as a tag only."""
     exif = Image.Exif()
-    exif[EXIF_ORIENTATION] = orientation
+    exif[_EXIF_ORIENTATION] = orientation
     buffer = BytesIO()
     image.save(buffer, "JPEG", quality=quality, exif=b"" if orientation == 1 else exif)
     return buffer.getvalue()

@@ -25,7 +25,7 @@ ODDITIES = {
     2: "empty", 4: "grey", 5: "unrelated", 8: "twice", 9: "unsaid", 11: "shared"
 }  # fmt: skip
 SPLITS = ("train", "train", "train", "val", "train", "train", "train", "test")  # used in turn
-UNRELATED = "I am very hungry , let me eat soup ."
+_UNRELATED = "I am very hungry , let me eat soup ."
 _CHAINS_PER_PICTURE = 20
 _ALL, _GROUND, _COLOURS, _UNSAID = 11, 12, 13, 14  # follows the numbers of the things
 
@@ -87,7 +87,7 @@ def captions(shot: Shot) -> list[str]:
         f"Voilà {things[-1]} !",
         f"There is {things[-1]} on {ground} .",
     ][:5]
-    return [*captions[:4], UNRELATED] if shot.oddity == "unrelated" else captions
+    return [*captions[:4], _UNRELATED] if shot.oddity == "unrelated" else captions
 
 
 def _chain(shot: Shot, index: int) -> int:

@@ -34,7 +34,7 @@ NAMES = {
     "star": "star_(shape)",
     "triangle": "triangle_(shape)",
 }
-IDS = {shape: number for number, shape in enumerate(sorted(NAMES), start=1)}  # ids without gaps
+_IDS = {shape: number for number, shape in enumerate(sorted(NAMES), start=1)}  # ids without gaps
 NEGATIVES = 4  # per image
 _RARE, _COMMON = 10, 100  # images, at most
 
@@ -75,7 +75,7 @@ def categories(annotations: list[Record]) -> list[Record]:
             "frequency": _frequency(pictures[number]),
             "synset": f"{shape.replace(' ', '_')}.n.01",
         }
-        for shape, number in IDS.items()
+        for shape, number in _IDS.items()
     ]
 
 
@@ -88,8 +88,8 @@ def _frequency(pictures: int) -> str:
 def _image(picture: Picture) -> Record:
     record = coco.image(picture, 2017)
     del record["file_name"]
-    crowds = {IDS[thing.shape] for thing in picture.scene.things if thing.crowd}
-    absent = set(IDS.values()) - {IDS[thing.shape] for thing in picture.scene.things}
+    crowds = {_IDS[thing.shape] for thing in picture.scene.things if thing.crowd}
+    absent = set(_IDS.values()) - {_IDS[thing.shape] for thing in picture.scene.things}
     negatives = sorted(absent, key=lambda number: rank("negative", picture.number, number))
     return record | {
         "neg_category_ids": negatives[:NEGATIVES],
@@ -102,6 +102,6 @@ def _annotations(picture: Picture, first: int) -> list[Record]:
     singles = [thing for thing in picture.scene.things if not thing.crowd]
     records = [record for record in coco.things(picture) if not record.pop("iscrowd")]
     return [
-        record | {"id": first + k, "category_id": IDS[thing.shape]}
+        record | {"id": first + k, "category_id": _IDS[thing.shape]}
         for k, (record, thing) in enumerate(zip(records, singles, strict=True))
     ]

@@ -47,10 +47,10 @@ class Seen:
 def write_pope(root: Path, world: World, on_progress: Progress | None = None) -> None:
     """Write three files of questions below `root/pope`."""
     val2014 = [picture for picture in coco.pictures(world) if picture.splits[2014] == "val"]
-    seen = Seen.of(map(shapes_in, val2014))
+    seen = Seen.of(map(_shapes_in, val2014))
     lines: dict[str, list[Record]] = {split: [] for split in SPLITS}
     for done, picture in enumerate(val2014, start=1):
-        if len(shapes_in(picture)) >= ASKED:
+        if len(_shapes_in(picture)) >= ASKED:
             for split, absent in SPLITS.items():
                 lines[split] += _questions(picture, seen, absent, first=len(lines[split]) + 1)
         if on_progress:
@@ -61,7 +61,7 @@ def write_pope(root: Path, world: World, on_progress: Progress | None = None) ->
         (root / "pope" / f"coco_pope_{split}.json").write_bytes(text)
 
 
-def shapes_in(picture: Picture) -> list[str]:
+def _shapes_in(picture: Picture) -> list[str]:
     """Return the shapes that a picture shows, each once, including crowds."""
     return sorted({thing.shape for thing in picture.scene.things})
 
@@ -71,7 +71,7 @@ Absent = Callable[[Picture, Seen, Sequence[str]], list[str]]
 
 def _questions(picture: Picture, seen: Seen, absent: Absent, first: int) -> list[Record]:
     """Return the questions about a picture, in an order that does not reveal the answers."""
-    there = _shuffled(picture, shapes_in(picture))[:ASKED]
+    there = _shuffled(picture, _shapes_in(picture))[:ASKED]
     missing = absent(picture, seen, there)[:ASKED]
     asked = [(shape, "yes") for shape in there] + [(shape, "no") for shape in missing]
     return [
@@ -86,7 +86,7 @@ def _questions(picture: Picture, seen: Seen, absent: Absent, first: int) -> list
 
 
 def _any(picture: Picture, seen: Seen, there: Sequence[str]) -> list[str]:
-    return _shuffled(picture, set(SHAPES) - set(shapes_in(picture)))
+    return _shuffled(picture, set(SHAPES) - set(_shapes_in(picture)))
 
 
 def _frequent(picture: Picture, seen: Seen, there: Sequence[str]) -> list[str]:

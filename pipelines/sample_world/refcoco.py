@@ -27,7 +27,7 @@ from pipelines.sample_world.words import Words
 from schemas.ids import rank
 
 SENTENCES = 3  # per ref, at most
-REPEATING = 5  # one ref in this number has a phrase twice
+_REPEATING = 5  # one ref in this number has a phrase twice
 _UNC = ("train", "train", "train", "val", "testA", "train", "train", "testB")
 _UMD = ("train", "train", "train", "val", "test", "train", "train", "test")
 _PUNCTUATION = re.compile(r"[^\w\s]")
@@ -96,7 +96,7 @@ def _refs(picture: Picture, position: int, edition: Edition) -> list[Record]:
         if not phrases:
             continue
         ref_id = position * 10 + index + 1
-        if ref_id % REPEATING == 0:
+        if ref_id % _REPEATING == 0:
             phrases.append(phrases[0])
         ending = record["id"] if edition.by_annotation else len(refs)
         stem = picture.file_name(2014).removesuffix(".jpg")

@@ -21,11 +21,11 @@ Progress = Callable[[int, int], None]  # (done, total)
 Size = Literal["small", "medium", "large"]
 Relation = Literal["in front of", "behind", "left of", "right of", "above", "below"]
 
-GROUNDS = ("sand", "grass", "stone", "wood", "cloth")
+_GROUNDS = ("sand", "grass", "stone", "wood", "cloth")
 SMALL_BELOW, LARGE_FROM = 32**2, 96**2  # COCO's limits of small and medium areas, square pixels
-COVERED_AT_MOST = 0.25  # share of the smaller of two boxes
-TRIES = 12
-RADII = (11, 100)  # pixels, in a picture whose shorter side is 240
+_COVERED_AT_MOST = 0.25  # share of the smaller of two boxes
+_TRIES = 12
+_RADII = (11, 100)  # pixels, in a picture whose shorter side is 240
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +134,7 @@ def make_scene(
         parts = _place(rng, unit, (width, height), [thing.box for thing in placed])
         if parts:
             placed.append(Thing(shape=shape, colour=colour, parts=parts, crowd=flock))
-    ground = str(rng.choice(GROUNDS))
+    ground = str(rng.choice(_GROUNDS))
     return Scene(key=key, width=width, height=height, ground=ground, things=tuple(placed))
 
 
@@ -150,8 +150,8 @@ def _place(
     rng: np.random.Generator, unit: tuple[Outline, ...], sides: tuple[int, int], taken: list[Box]
 ) -> tuple[Outline, ...]:
     """Return unit parts scaled, turned and moved to a free place; empty without room."""
-    for _ in range(TRIES):
-        radius = np.exp(rng.uniform(np.log(RADII[0]), np.log(RADII[1]))) * min(sides) / 240
+    for _ in range(_TRIES):
+        radius = np.exp(rng.uniform(np.log(_RADII[0]), np.log(_RADII[1]))) * min(sides) / 240
         parts = tuple(part * radius for part in turned(unit, rng.uniform(-15, 15)))
         x0, y0, x1, y1 = _bounds(parts)
         room = np.array(sides) - (x1 - x0, y1 - y0)
@@ -167,7 +167,7 @@ def _covers(first: Box, second: Box) -> bool:
     across = min(first[2], second[2]) - max(first[0], second[0])
     down = min(first[3], second[3]) - max(first[1], second[1])
     smaller = min((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (first, second))
-    return across > 0 and down > 0 and across * down > COVERED_AT_MOST * smaller
+    return across > 0 and down > 0 and across * down > _COVERED_AT_MOST * smaller
 
 
 def _bounds(parts: tuple[Outline, ...]) -> Box:

@@ -29,8 +29,8 @@ from schemas.ids import bucket, rank
 FRAMES = ((384, 208), (360, 200))  # width and height of films, pixels
 ODDITIES = {2: "empty", 4: "grey"}
 CORNERS = {"triangle": 3, "square": 4, "diamond": 4, "pentagon": 5, "hexagon": 6}
-OPPOSITE = {"left of": "right of", "above": "below", "in front of": "behind"}
-OPPOSITE |= {second: first for first, second in OPPOSITE.items()}
+_OPPOSITE = {"left of": "right of", "above": "below", "in front of": "behind"}
+_OPPOSITE |= {second: first for first, second in _OPPOSITE.items()}
 _REASON = {
     "left of": "further left than",
     "right of": "further right than",
@@ -61,7 +61,7 @@ def write_vcr(root: Path, world: World, on_progress: Progress | None = None) -> 
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(shot.jpeg())
         path.with_suffix(".json").write_bytes(msgspec.json.encode(_metadata(shot)))
-        for number, quiz in enumerate(quizzes(shot.scene)):
+        for number, quiz in enumerate(_quizzes(shot.scene)):
             lines[split].append(_line(shot, quiz, split, (len(lines[split]), number)))
         if on_progress:
             on_progress(shot.position + 1, album_size(world))
@@ -106,7 +106,7 @@ def _names(shot: Shot) -> list[str]:
     return [thing.shape.replace(" ", "") for thing in shot.scene.things]
 
 
-def quizzes(scene: Scene) -> Iterator[Quiz]:
+def _quizzes(scene: Scene) -> Iterator[Quiz]:
     """Yield the questions about a scene; numbers in lists are things of the scene, from 0."""
     if scene.things:
         yield _colour(scene)
@@ -139,12 +139,12 @@ def _relation(scene: Scene) -> Iterator[Quiz]:
             [y, "covers", "a", "part", "of", x, "."],
         ]
         if lies in _REASON:
-            sides = [lies, OPPOSITE[lies], "in front of", "behind"]
+            sides = [lies, _OPPOSITE[lies], "in front of", "behind"]
             centre: Tokens = ["The", "center", "of", x, "is"]
             reasons = [[*centre, *_REASON[s].split(), "that", "of", y, "."] for s in sides[:2]]
             reasons += covering
         else:
-            sides = [lies, OPPOSITE[lies], "far away from", "nowhere near"]
+            sides = [lies, _OPPOSITE[lies], "far away from", "nowhere near"]
             reasons = covering if lies == "in front of" else covering[::-1]
             reasons.append([x, "and", y, "do", "not", "touch", "."])
             reasons.append(["There", "is", "a", "gap", "between", x, "and", y, "."])
@@ -195,9 +195,9 @@ def _line(shot: Shot, quiz: Quiz, split: str, numbers: tuple[int, int]) -> Recor
         "answer_likelihood": ("likely", "possible", "unlikely")[index % 3],
         "img_fn": f"{stem(shot)}.jpg",
         "metadata_fn": f"{stem(shot)}.json",
-        "answer_orig": as_typed(quiz.answers[0]),
-        "question_orig": as_typed(quiz.question),
-        "rationale_orig": as_typed(quiz.rationales[0]),
+        "answer_orig": _as_typed(quiz.answers[0]),
+        "question_orig": _as_typed(quiz.question),
+        "rationale_orig": _as_typed(quiz.rationales[0]),
         "question": quiz.question,
         "answer_match_iter": order["answer"],
         "answer_sources": [index + 4 * k for k in order["answer"]],
@@ -215,7 +215,7 @@ def _line(shot: Shot, quiz: Quiz, split: str, numbers: tuple[int, int]) -> Recor
     }
 
 
-def as_typed(tokens: Tokens) -> str:
+def _as_typed(tokens: Tokens) -> str:
     """Return tokens as one string, with objects as numbers from 1: "1, 2 and 3"."""
     words = [word if isinstance(word, str) else _numbered(word) for word in tokens]
     return re.sub(r" (?=[.,?])", "", " ".join(words))

@@ -30,8 +30,8 @@ from schemas.ids import rank
 
 ODDITIES = {2: "empty", 4: "grey", 7: "no bytes", 10: "resized", 13: "renamed", 14: "crowd"}
 FILES = ("image_data", "region_descriptions", "objects", "attributes", "relationships")
-RELATIONS = 4  # per picture, at most
-LARGER = 2.0  # ratio of areas from which a thing is called larger than another
+_RELATIONS = 4  # per picture, at most
+_LARGER = 2.0  # ratio of areas from which a thing is called larger than another
 _IDS_PER_PICTURE = 100
 
 
@@ -161,10 +161,10 @@ def _relationships(entry: Entry) -> list[Record]:
 def relations(scene: Scene) -> list[tuple[int, str, int]]:
     """Return relationships of some pairs of things: subject, predicate, object."""
     lies: dict[tuple[int, int], str] = dict(Words(scene=scene).relations)
-    chosen = sorted(lies, key=lambda pair: rank("relation", scene.key, *pair))[:RELATIONS]
+    chosen = sorted(lies, key=lambda pair: rank("relation", scene.key, *pair))[:_RELATIONS]
     triples = [(first, lies[first, second], second) for first, second in chosen]
     areas = [thing.area for thing in scene.things]
-    triples += [(m, "larger than", n) for m, n in chosen[:1] if areas[m] >= LARGER * areas[n]]
+    triples += [(m, "larger than", n) for m, n in chosen[:1] if areas[m] >= _LARGER * areas[n]]
     return triples
 
 

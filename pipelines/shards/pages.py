@@ -43,7 +43,7 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(_Content)
 
 
-def stored_path(image: ImageInfo, images: ImagesMode) -> str | None:
+def _stored_path(image: ImageInfo, images: ImagesMode) -> str | None:
     """Return the image path of a record: the owner's file name, or the path below the data root."""
     if image.file_name is None or images == "embed":
         return image.file_name
@@ -55,7 +55,7 @@ def pack_page(drafts: Sequence[tuple[int, Draft]], images: ImagesMode, stamp: Bu
     rows = []
     paged = []
     for position, draft in drafts:
-        path = stored_path(draft.image, images)
+        path = _stored_path(draft.image, images)
         rows += [Row(draft.image, path, conversation) for conversation in draft.conversations]
         count, regions = len(draft.conversations), len(draft.region_ids())
         paged.append(PagedImage(position, draft.image, count, regions, draft.items))

@@ -14,7 +14,7 @@ from pipelines.storage.files import CHUNK_BYTES, is_local, open_read, size_of
 from schemas.errors import InputFileError
 from schemas.shard import SCHEMA
 
-END_BYTES = 8  # of the end-of-stream marker: a continuation mark, and a length of 0
+_END_BYTES = 8  # of the end-of-stream marker: a continuation mark, and a length of 0
 
 # Errors that pyarrow raises on damaged bytes; UnicodeDecodeError, on names of fields.
 DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
@@ -67,7 +67,7 @@ class ShardStream:
             batch.validate(full=True)
             end = self._source.bytes
             yield batch
-        if self._source.bytes != end + END_BYTES:
+        if self._source.bytes != end + _END_BYTES:
             raise pa.ArrowInvalid("breaks off without an end-of-stream marker")
         if self._source.read(1):
             raise pa.ArrowInvalid("goes on after its end-of-stream marker")

@@ -11,7 +11,7 @@ from schemas import shard
 from schemas.columns import BuildStamp
 from schemas.manifest import ImagesMode
 
-CHUNK_ROWS = 4_096
+_CHUNK_ROWS = 4_096
 PART_BYTES = 2**30  # bytes of the rows in one batch; Arrow's offsets into text have 32 bits
 
 
@@ -57,8 +57,8 @@ class ShardRows:
         for paged, _ in self.images:
             digest.update(repr((paged.image, paged.items)).encode("utf-8", "surrogatepass"))
         order = [row for paged, start in self.images for row in range(start, start + paged.rows)]
-        for begin in range(0, len(order), CHUNK_ROWS):
-            digest.update(self.take(order[begin : begin + CHUNK_ROWS]).serialize())
+        for begin in range(0, len(order), _CHUNK_ROWS):
+            digest.update(self.take(order[begin : begin + _CHUNK_ROWS]).serialize())
         return digest.hexdigest()
 
 

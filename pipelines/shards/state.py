@@ -18,7 +18,7 @@ from schemas.manifest import Shard
 from schemas.rejection import Reason, Rejection
 from transforms.ledger import StageLedger
 
-PASSING = {Reason.IMAGE_MISSING, Reason.IMAGE_UNREADABLE}  # a rerun may succeed
+_PASSING = {Reason.IMAGE_MISSING, Reason.IMAGE_UNREADABLE}  # a rerun may succeed
 
 
 class ShardState(msgspec.Struct, frozen=True):
@@ -54,7 +54,7 @@ def load_state(output: str, name: str, fingerprint: str) -> ShardState | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     written = files.join(output, name)
-    whole = not any(rejection.reason in PASSING for rejection in state.rejections)
+    whole = not any(rejection.reason in _PASSING for rejection in state.rejections)
     known = whole and state.fingerprint == fingerprint and files.exists(written)
     return state if known and files.size_of(written) == state.shard.bytes else None
 

@@ -15,7 +15,7 @@ from schemas import shard
 from schemas.columns import ImageColumn, Size, caption_counts, with_images
 
 BATCH_BYTES = 4 * 1024 * 1024  # of image data
-BATCH_ROWS = 512
+_BATCH_ROWS = 512
 LARGE = 256 * 1024  # bytes that justify a call to the operating system and to another thread
 
 
@@ -115,7 +115,7 @@ class ShardFile:
         self._batch.rows.append(row)
         self._batch.sizes.append(size)
         self.rows += 1
-        if self.images.size >= BATCH_BYTES or len(self._batch.rows) >= BATCH_ROWS:
+        if self.images.size >= BATCH_BYTES or len(self._batch.rows) >= _BATCH_ROWS:
             self._hand_over()
 
     def finish(self) -> None:

@@ -4,7 +4,7 @@ from importlib import import_module
 
 from schemas.errors import UsageError
 
-MODULES = {  # the modules that each extra must provide
+_MODULES = {  # the modules that each extra must provide
     "gcp": ("google.cloud.storage",),
     "s3": ("boto3",),
     "serve": ("aiohttp", "httpx2", "openai"),
@@ -19,7 +19,7 @@ def require(extra: str, what: str) -> None:
         what: the flag or path that needs the extra, for the message.
     """
     try:
-        for name in MODULES[extra]:
+        for name in _MODULES[extra]:
             import_module(name)
     except ModuleNotFoundError:
         raise UsageError(

@@ -25,7 +25,7 @@ DELETES_BY_PATTERN = ("gs://",)  # schemes for which Beam deletes by pattern, no
 # Quoted as character classes. For the bracket, `re` warns of `[[]`, so the class lists all
 # characters except the bracket, negated.
 _QUOTED = {"*": "[*]", "?": "[?]", "[": "[!\0-Z\\-\U0010ffff]"}
-EXTRAS = {"gs": "gcp", "s3": "s3"}  # extra by scheme of a path
+_EXTRAS = {"gs": "gcp", "s3": "s3"}  # extra by scheme of a path
 
 
 def is_local(path: str) -> bool:
@@ -36,8 +36,8 @@ def is_local(path: str) -> bool:
 def check_reachable(path: str) -> None:
     """Raise `UsageError` for a path whose scheme no installed library can open."""
     scheme = FileSystems.get_scheme(path)
-    if scheme in EXTRAS:  # Beam accepts s3:// paths even without the library to open them
-        require(EXTRAS[scheme], path)
+    if scheme in _EXTRAS:  # Beam accepts s3:// paths even without the library to open them
+        require(_EXTRAS[scheme], path)
     try:
         FileSystems.get_filesystem(path)
     except ValueError:

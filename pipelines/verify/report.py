@@ -6,16 +6,16 @@ from rich.markup import escape
 
 from pipelines.verify.output import Report
 
-MAX_PROBLEMS = 50
+_MAX_PROBLEMS = 50
 
 
 def print_report(report: Report) -> None:
     """Print the problems of a build, and a line with the overall result."""
     console = Console(highlight=False)
-    for problem in report.problems[:MAX_PROBLEMS]:
+    for problem in report.problems[:_MAX_PROBLEMS]:
         shown = problem.encode(errors="backslashreplace").decode()  # names may be invalid UTF-8
         console.print(f"[red]wrong[/red] {escape(shown)}", soft_wrap=True)
-    if (more := len(report.problems) - MAX_PROBLEMS) > 0:
+    if (more := len(report.problems) - _MAX_PROBLEMS) > 0:
         console.print(f"and {more:,} more")
     verdict = "verified" if report.ok else f"{len(report.problems):,} problems"
     console.print(

@@ -24,7 +24,7 @@ from prompts.referring_expression_comprehension import CHOICE, SUFFIX, TASK, ove
 from schemas.item import Expression
 from schemas.sample import Region, ScreenedImage
 
-HIT = 0.5  # intersection over union from which a candidate is right
+_HIT = 0.5  # intersection over union from which a candidate is right
 DETECTED, ADDED = "detected", "ground_truth_added"  # the names of the two groups of questions
 
 
@@ -48,7 +48,7 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
 
 
 def _candidates(detected: Sequence[Region], meant: Region) -> tuple[list[Region], str]:
-    if any(overlap(region.bbox, meant.bbox) >= HIT for region in detected):
+    if any(overlap(region.bbox, meant.bbox) >= _HIT for region in detected):
         return list(detected), DETECTED
     return [*detected, replace(meant, mask=None)], ADDED
 
@@ -78,7 +78,7 @@ def _question(
             item_id=item.id,
             group=group,
             references=tuple(
-                option for option, shared in zip(options, overlaps, strict=True) if shared >= HIT
+                option for option, shared in zip(options, overlaps, strict=True) if shared >= _HIT
             ),
             choices=tuple(options),
             label=label,

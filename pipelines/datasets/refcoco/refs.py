@@ -70,7 +70,7 @@ class Refs:
         self._split = split
         self._splits = splits
         refs: dict[int, list[_Ref]] = defaultdict(list)
-        for ref in self._own(decode_refs(content, path)):
+        for ref in self._own(_decode_refs(content, path)):
             refs[ref.ref_id].append(ref)
         for several in refs.values():
             self._take(several)
@@ -131,7 +131,7 @@ def images_of(content: bytes, path: str, splits: Collection[str]) -> dict[str, s
         InputFileError: the content is no pickle of a list.
     """
     numbers: dict[str, set[int]] = {split: set() for split in splits}
-    for item in decode_refs(content, path):
+    for item in _decode_refs(content, path):
         if isinstance(item, dict) and item.get("split") in splits:
             number = item.get("image_id")
             numbers[item["split"]] |= {number} if type(number) is int else set()
@@ -146,7 +146,7 @@ def _order(ref: _Ref) -> tuple[int, int, list[_RefSentence]]:
     return ref.image_id, ref.ann_id, ref_sentences
 
 
-def decode_refs(content: bytes, path: str) -> list[Any]:
+def _decode_refs(content: bytes, path: str) -> list[Any]:
     """Return the refs in a pickle, unchecked.
 
     Raises:

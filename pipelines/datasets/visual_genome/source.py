@@ -45,7 +45,7 @@ _PAPERS = (
 )
 FOLDERS = ("VG_100K", "VG_100K_2")
 REQUIRED = ("image_data.json", "region_descriptions.json")
-OPTIONAL = {
+_OPTIONAL = {
     "train": ("relationships.json", "predicate_alias.txt"),
     "test": (TEST_LIST,),
 }
@@ -59,7 +59,7 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
         usual = {role: f"{root}/visual_genome/{name}" for role, name in roles.items()}
         return {role: request.paths.get(role, path) for role, path in usual.items()}
 
-    splits = tuple(OPTIONAL) if request.splits else SPEC.splits
+    splits = tuple(_OPTIONAL) if request.splits else SPEC.splits
     needed = (*REQUIRED, TEST_LIST) if TEST_IDS in request.paths else REQUIRED
     # A given list may be meant for the guard of the training split.
     named = {TEST_IDS: request.paths[TEST_IDS]} if TEST_IDS in request.paths else {}
@@ -67,7 +67,7 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
         Located(
             split=split,
             files=paths(needed if split == "test" else REQUIRED),
-            optional=paths(OPTIONAL[split]) | named,
+            optional=paths(_OPTIONAL[split]) | named,
             pictures=request.paths.get("images", f"{root}/visual_genome"),
             folder="" if "images" in request.paths else "visual_genome",
             licence=_LICENCE,

@@ -23,7 +23,7 @@ from transforms.caption_checks import accept_caption
 
 T = TypeVar("T")
 
-ATTEMPTS = 2
+_ATTEMPTS = 2
 _HALF = 2 ** (RANK_BITS - 1)
 _ROUTE = "lane"  # salt of image ranks, which decide the server of an image
 
@@ -130,7 +130,7 @@ class TwoStageCaptioner:
             return (await view.get()).prompt_image_of(key.region_id)
 
         causes = []
-        for attempt in range(ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             # Half the range of ranks further is another wording, if the set has several.
             text, prompt = prompt_of((key.wording_rank + attempt * _HALF) % (2 * _HALF))
             request = Request(

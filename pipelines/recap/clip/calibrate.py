@@ -25,7 +25,7 @@ from schemas.errors import UsageError
 from schemas.geometry import Box
 from schemas.ids import image_of, rank
 
-MIN_PAIRS = 20
+_MIN_PAIRS = 20
 _BATCH_PAIRS = 64
 
 OnProgress = Callable[[int, int], None]  # number of pairs scored so far, number of all pairs
@@ -117,10 +117,10 @@ def calibrate(
     """
     paths = [files.join(output, shard.path) for shard in read_manifest(output).shards]
     sampled = _with_others(heapq.nsmallest(pairs, _regions(paths, seed)))
-    if len(sampled) < MIN_PAIRS:
+    if len(sampled) < _MIN_PAIRS:
         raise UsageError(
             f"{output}: {len(sampled)} captions can be paired with one of another image, expected "
-            f"{MIN_PAIRS} or more: calibrate needs the output of `recap`, of more images"
+            f"{_MIN_PAIRS} or more: calibrate needs the output of `recap`, of more images"
         )
     scores: list[tuple[float, float]] = []
     for begin in range(0, len(sampled), _BATCH_PAIRS):

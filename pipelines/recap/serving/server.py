@@ -31,13 +31,13 @@ from pipelines.recap.serving.command import HOST
 KEY_VARIABLE = "VLLM_API_KEY"  # environment variable of the key that vLLM requires of clients
 _PROXY_VARIABLES = ("no_proxy", "NO_PROXY")  # hosts to call directly; the first that is set counts
 # Deaths in a row, without an answer. The client sends a request that kills the server eight times.
-MAX_DEATHS = 10
+_MAX_DEATHS = 10
 POLL_SECONDS = 0.2
 _MAX_HEALTH_SECONDS = 5.0  # time limit of a health request
 _NOTICE_SECONDS = 30.0  # between notices about a slow start
 MAX_PAUSE = 30.0  # maximum wait before a restart in seconds
 TAIL_LINES, TAIL_CHARACTERS = 30, 4000  # maximum length of the log's end in a message
-CAUSE_CHARACTERS = 500  # maximum length of the log's first error in a message
+_CAUSE_CHARACTERS = 500  # maximum length of the log's first error in a message
 # The prefix that vLLM's processes write before each line, and the last line of a traceback.
 _PREFIX = re.compile(r"^(?:\(.*? pid=\d+\) )?(?:[A-Z]+ [-\d]+ [:\d]+ \[[^]]*\] )?")
 _EXCEPTION = re.compile(r"[\w.]*(?:Error|Exception)(?::|$)")
@@ -144,7 +144,7 @@ class Server:
             if self._stopping.is_set():
                 return "the server was stopped"
             self._deaths += 1
-            if not self.ready.done() or self._deaths >= MAX_DEATHS:
+            if not self.ready.done() or self._deaths >= _MAX_DEATHS:
                 return self._describe_end(trouble)
             self._say(f"server: {trouble}; starting it again")
             self._stopping.wait(min(MAX_PAUSE, self._deaths - 1))
@@ -220,7 +220,7 @@ class Server:
             for line in log:
                 text = _PREFIX.sub("", line.decode("utf-8", "replace").rstrip())
                 if _EXCEPTION.match(text):
-                    return self._shown(text)[:CAUSE_CHARACTERS]
+                    return self._shown(text)[:_CAUSE_CHARACTERS]
         return ""
 
     def _tail(self, lines: int) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 PAD, UNKNOWN, END = "<pad>", "<unk>", "<end>"
 PAD_ID, UNKNOWN_ID, END_ID = 0, 1, 2
-SPECIAL = (PAD, UNKNOWN, END)
+_SPECIAL = (PAD, UNKNOWN, END)
 
 _WORD = re.compile(r"[a-z]+|\d+")
 
@@ -19,7 +19,7 @@ class Vocabulary:
     """A list of words that turns texts into rows of token ids."""
 
     def __init__(self, words: Sequence[str]) -> None:
-        self._ids = {word: number for number, word in enumerate((*SPECIAL, *words))}
+        self._ids = {word: number for number, word in enumerate((*_SPECIAL, *words))}
 
     def __len__(self) -> int:
         """Return the number of tokens, special ones included."""
