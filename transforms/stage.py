@@ -44,6 +44,14 @@ class StageDoFn(beam.DoFn, Generic[Element, Result]):
 
     stage: ClassVar[Stage]  # the last one if several; names the progress
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Raise `TypeError` for a stage without a name, or one that would deliver by itself."""
+        super().__init_subclass__(**options)
+        if not hasattr(cls, "stage"):
+            raise TypeError(f"{cls.__name__}: expected `stage`, the name of its ledger")
+        if methods := {"process", "finish_bundle"} & cls.__dict__.keys():
+            raise TypeError(f"{cls.__name__}.{min(methods)}: expected `results`; the base delivers")
+
     def start_bundle(self) -> None:
         """Open empty ledgers; an earlier attempt at the bundle leaves nothing behind."""
         self.ledgers = Ledgers()

@@ -91,8 +91,8 @@ def _check_end(plan: Plan, was: object, *, begun: bool) -> None:
     if changed:
         raise BuildError(
             f"{plan.output} is not as its run left it ({', '.join(changed[:_MAX_NAMES])}), and "
-            f"--refilter asks nobody: run the same as it was (filter: {was}) first, which asks for "
-            "what is missing"
+            f"--refilter calls no captioner: first run the same as it was (filter: {was}), which "
+            "asks for what is missing"
         )
 
 

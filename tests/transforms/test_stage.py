@@ -199,3 +199,14 @@ def test_joints_are_checked_when_a_pipeline_is_laid_out(make_image, caplog):
     with pytest.raises(TypeCheckError, match="Rejection"):
         outputs.rejected | "Again" >> _KeepNone(image)
     assert "type hint" not in caplog.text  # Beam has nothing to warn of
+
+
+def test_a_stage_has_a_name():
+    with pytest.raises(TypeError, match="_Nameless: expected `stage`"):
+        type("_Nameless", (StageDoFn,), {})
+
+
+@pytest.mark.parametrize("method", ["process", "finish_bundle"])
+def test_no_stage_delivers_by_itself(method):
+    with pytest.raises(TypeError, match=rf"_Greedy.{method}: expected `results`"):
+        type("_Greedy", (StageDoFn,), {"stage": Stage.SCREEN, method: lambda self: None})

@@ -11,7 +11,7 @@ class ReplayOnlyCaptioner:
         """Raise `BuildError`, since the journal has no answer to this request."""
         raise BuildError(
             f"request {request.id} was never answered about the picture as it is now, and "
-            "--refilter asks nobody: run the same with --threshold S for --refilter S"
+            "--refilter calls no captioner: run the same with --threshold S for --refilter S"
         )
 
     async def close(self) -> None:
