@@ -1,8 +1,15 @@
-"""The ledger: every item that was read is kept, rejected with a reason, or sampled out.
+"""The ledger: every item that was read is kept, rejected, sampled out, or gone with its image.
 
 Stages count by themselves into a `Tally`; tallies add up in any order. The `Ledger` made of
 them balances, or `problems` names the differences. In each stage
-`read = kept + rejected + sampled_out`, and the next stage reads the items that one stage keeps.
+`read = kept + rejected + sampled_out + with_image`, and the next stage reads the items that one
+stage keeps.
+
+    rejected     left out for a fault of its own, or because no task has a use for it; each is a
+                 line of `_rejected/`
+    sampled_out  left out by the recipe's caps or by `--limit`
+    with_image   left out because the stage rejected its image: the image alone is a line of
+                 `_rejected/`, its regions, sentences and the like are only counted
 """
 
 from collections import Counter, defaultdict
@@ -44,19 +51,23 @@ class Account(BaseModel):
     read: int = 0
     kept: int = 0
     sampled_out: int = 0
+    with_image: int = 0  # items of images that the stage rejected
     rejected: dict[Reason, int] = {}
     repaired: dict[Repair, int] = {}  # repairs of kept items; not in the balance
 
     def missing(self) -> int:
         """Return the number of items that are unaccounted for; 0 when the account balances."""
-        return self.read - self.kept - self.sampled_out - sum(self.rejected.values())
+        left_out = self.sampled_out + self.with_image + sum(self.rejected.values())
+        return self.read - self.kept - left_out
 
 
 class Ledger(BaseModel):
     """`ledger.json`: source, then split, then stage, then kind of item; zeros are left out.
 
-    {"sources": {"coco": {"train": {"screen": {
-        "annotation": {"read": 70, "kept": 62, "rejected": {"crowd": 8}}}}}}}
+    {"sources": {"coco": {"train": {
+        "guard": {"image": {"read": 9, "kept": 8, "rejected": {"evaluation_image": 1}},
+                  "annotation": {"read": 76, "kept": 70, "with_image": 6}},
+        "screen": {"annotation": {"read": 70, "kept": 62, "rejected": {"crowd": 8}}}}}}}
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -150,7 +161,13 @@ def _split_problems(stages: Mapping[Stage, Mapping[Kind, Account]]) -> Iterable[
             if account.missing():
                 yield (
                     f"stage {stage}, {kind}: read {account.read}, but kept {account.kept} + "
-                    f"rejected {sum(account.rejected.values())} + sampled out {account.sampled_out}"
+                    f"rejected {sum(account.rejected.values())} + sampled out "
+                    f"{account.sampled_out} + with image {account.with_image}"
+                )
+            if account.with_image and not _rejects_images(stages[stage]):
+                yield (
+                    f"stage {stage}, {kind}: {account.with_image} left out with their image, but "
+                    "the stage rejected no image"
                 )
             before, number = kept.get(kind, (None, account.read))
             if before and number != account.read:
@@ -159,3 +176,7 @@ def _split_problems(stages: Mapping[Stage, Mapping[Kind, Account]]) -> Iterable[
     for kind, (stage, number) in kept.items():
         if kind in _TO_THE_END and number and stage is not Stage.WRITE:
             yield f"stage {stage}, {kind}: kept {number}, but no later stage read them"
+
+
+def _rejects_images(kinds: Mapping[Kind, Account]) -> bool:
+    return bool(kinds.get(Kind.IMAGE, Account()).rejected)

@@ -2,7 +2,7 @@
 
 A source reads its owner's files and yields `Entry` values: one `SourceImage` per usable image,
 one `Rejection` per refused item, its split's `SplitFacts`, and `Count`s of items that were read,
-kept or sampled out.
+kept, sampled out or left out with their image.
 Boxes are already xyxy pixels; the stages after it check everything else.
 """
 
@@ -126,10 +126,14 @@ class SplitFacts(msgspec.Struct, frozen=True):
 
 
 class Count(msgspec.Struct, frozen=True):
-    """A number of items of a kind that were read, kept or sampled out outside of any image."""
+    """A number of items of a kind with one outcome, outside of any image that is yielded.
+
+    `sampled_out` are only items that `--limit` or a cap leaves out, `with_image` items of images
+    that are rejected (see `schemas.ledger`).
+    """
 
     kind: Kind
-    outcome: Literal["read", "kept", "sampled_out"]
+    outcome: Literal["read", "kept", "sampled_out", "with_image"]
     number: int
 
 

@@ -23,7 +23,7 @@ def guard_image(
     forbidden: Forbidden,
     ledger: StageLedger,
 ) -> bool:
-    """Return whether an image passes; otherwise count its regions and items as sampled out.
+    """Return whether an image passes; otherwise its regions and items are left out with it.
 
     Args:
         source_image: the image.
@@ -44,7 +44,7 @@ def guard_image(
         return True
     detail = f"it is {name}, of {forbidden[name]}; expected an image no evaluation is done on"
     ledger.reject(image, Kind.IMAGE, image.image_id, Rejected(Reason.EVALUATION_IMAGE, detail))
-    ledger.sampled_out(image, Kind.ANNOTATION, len(source_image.regions))
+    ledger.with_image(image, Kind.ANNOTATION, len(source_image.regions))
     for item in source_image.items:
-        ledger.sampled_out(image, item.kind)
+        ledger.with_image(image, item.kind)
     return False

@@ -41,6 +41,10 @@ class StageLedger:
         """Count items that the recipe's caps leave out."""
         self.count(origin, kind, "sampled_out", number)
 
+    def with_image(self, origin: Origin, kind: Kind, number: int = 1) -> None:
+        """Count items that are left out because the stage rejects their image."""
+        self.count(origin, kind, "with_image", number)
+
     def items_read(self, origin: Origin, items: Sequence[Item]) -> None:
         """Count items of several kinds that came in."""
         for kind, number in kinds(items).items():

@@ -22,6 +22,7 @@ from schemas.ledger import (
 from schemas.rejection import Kind, Reason, Repair
 
 CROWD = rejected_as(Reason.CROWD)
+MISSING = rejected_as(Reason.IMAGE_MISSING)
 CLIPPED = repaired_as(Repair.BOX_CLIPPED)
 
 
@@ -34,8 +35,8 @@ def built() -> Tally:
     parts = [
         account(Stage.READ, Kind.FILE, read=1, kept=1),
         account(Stage.READ, Kind.CATEGORY, read=3, kept=3),
-        account(Stage.READ, Kind.IMAGE, read=9, kept=6, sampled_out=3),
-        account(Stage.READ, Kind.ANNOTATION, read=40, kept=30, sampled_out=10),
+        account(Stage.READ, Kind.IMAGE, read=9, kept=6, sampled_out=2, **{MISSING: 1}),
+        account(Stage.READ, Kind.ANNOTATION, read=40, kept=30, sampled_out=6, with_image=4),
         account(Stage.GUARD, Kind.IMAGE, read=6, kept=6),
         account(Stage.GUARD, Kind.ANNOTATION, read=30, kept=30),
         account(Stage.SCREEN, Kind.IMAGE, read=6, kept=6),
@@ -45,7 +46,7 @@ def built() -> Tally:
         account(Stage.COMPOSE, Kind.IMAGE, read=5, kept=5),
         account(Stage.COMPOSE, Kind.ANNOTATION, read=20, kept=20),
         account(Stage.COMPOSE, Kind.CONVERSATION, read=5, kept=5),
-        account(Stage.WRITE, Kind.IMAGE, read=5, kept=4, **{rejected_as(Reason.IMAGE_MISSING): 1}),
+        account(Stage.WRITE, Kind.IMAGE, read=5, kept=4, **{MISSING: 1}),
         account(Stage.WRITE, Kind.ANNOTATION, read=20, kept=20),
         account(Stage.WRITE, Kind.CONVERSATION, read=5, kept=5),
     ]
@@ -68,6 +69,15 @@ def without(stage: Stage, kind: Kind | None = None) -> Tally:
     )
 
 
+def differs(place: str, read: int, *, kept: int, others: tuple[int, int, int]) -> str:
+    """The line on an account that does not balance; the others: rejected, sampled out, ..."""
+    rejected, sampled_out, with_image = others
+    return (
+        f"stage {place}: read {read}, but kept {kept} + rejected {rejected} + sampled out "
+        f"{sampled_out} + with image {with_image}"
+    )
+
+
 def test_a_balanced_ledger():
     ledger = ledger_of(built())
     assert ledger.problems() == []
@@ -75,7 +85,7 @@ def test_a_balanced_ledger():
         read=30, kept=28, rejected={Reason.CROWD: 2}, repaired={Repair.BOX_CLIPPED: 5}
     )
     assert ledger.account("coco", "val", Stage.SCREEN, Kind.ANNOTATION) == Account()
-    assert (ledger.rejected("coco"), ledger.rejected("lvis")) == (3, 0)
+    assert (ledger.rejected("coco"), ledger.rejected("lvis")) == (4, 0)
     only_when_recaptioned = {Stage.CAPTION, Stage.FILTER}
     assert list(ledger.sources["coco"]["train"]) == [
         stage for stage in Stage if stage not in only_when_recaptioned
@@ -98,25 +108,29 @@ def test_every_account_comes_with_its_place():
         (
             changed(1, "screen", "annotation", "read"),
             [
-                "stage screen, annotation: read 31, but kept 28 + rejected 2 + sampled out 0",
+                differs("screen, annotation", 31, kept=28, others=(2, 0, 0)),
                 "stage screen, annotation: read 31, but guard kept 30",
             ],
         ),
         (
             changed(-1, "sample", "annotation", "sampled_out"),
-            ["stage sample, annotation: read 28, but kept 20 + rejected 0 + sampled out 7"],
+            [differs("sample, annotation", 28, kept=20, others=(0, 7, 0))],
         ),
         (
             changed(1, "screen", "annotation", CROWD),
-            ["stage screen, annotation: read 30, but kept 28 + rejected 3 + sampled out 0"],
+            [differs("screen, annotation", 30, kept=28, others=(3, 0, 0))],
         ),
         (
             changed(-1, "write", "image", "kept"),
-            ["stage write, image: read 5, but kept 3 + rejected 1 + sampled out 0"],
+            [differs("write, image", 5, kept=3, others=(1, 0, 0))],
         ),
         (
             changed(1, "read", "category", "kept"),
-            ["stage read, category: read 3, but kept 4 + rejected 0 + sampled out 0"],
+            [differs("read, category", 3, kept=4, others=(0, 0, 0))],
+        ),
+        (
+            changed(-1, "read", "annotation", "with_image"),
+            [differs("read, annotation", 40, kept=30, others=(0, 6, 3))],
         ),
         (
             without(Stage.SAMPLE, Kind.IMAGE),
@@ -140,11 +154,20 @@ def test_where_a_ledger_does_not_balance(tallies, problems):
     assert ledger_of(tallies).problems() == [f"coco/train: {line}" for line in problems]
 
 
+def test_nothing_goes_with_images_that_are_kept():
+    tallies = built()
+    tallies["coco", "train", "read", "image", "sampled_out"] += tallies.pop(
+        ("coco", "train", "read", "image", MISSING)
+    )
+    line = "stage read, annotation: 4 left out with their image, but the stage rejected no image"
+    assert ledger_of(tallies).problems() == [f"coco/train: {line}"]
+
+
 def test_every_split_is_looked_at():
     tallies = built()
     for place in (("coco", "val"), ("lvis", "train")):
         tallies[*place, "read", "file", "read"] = 1
-    line = "stage read, file: read 1, but kept 0 + rejected 0 + sampled out 0"
+    line = differs("read, file", 1, kept=0, others=(0, 0, 0))
     assert ledger_of(tallies).problems() == [f"coco/val: {line}", f"lvis/train: {line}"]
 
 
@@ -162,7 +185,7 @@ KEYS: st.SearchStrategy[TallyKey] = st.tuples(
     st.sampled_from(["train", "val"]),
     st.sampled_from(list(Stage)),
     st.sampled_from(list(Kind)),
-    st.sampled_from(["read", "kept", "sampled_out", CROWD, CLIPPED]),
+    st.sampled_from(["read", "kept", "sampled_out", "with_image", CROWD, CLIPPED]),
 )
 TALLIES: st.SearchStrategy[list[Tally]] = st.lists(
     st.dictionaries(KEYS, st.integers(1, 9), max_size=6).map(Counter), max_size=5

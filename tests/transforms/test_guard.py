@@ -18,7 +18,7 @@ def with_regions(make_image, path: str | None) -> SourceImage:
     return SourceImage(make_image(file_name=path), regions, (Expression("9", "1", "a cup"),))
 
 
-def test_what_hangs_on_a_removed_image_is_sampled_out(make_image):
+def test_what_hangs_on_a_removed_image_goes_with_it(make_image):
     ledger = StageLedger(Stage.GUARD)
     forbidden = {"139.jpg": "pope"}
     kept = [
@@ -33,8 +33,9 @@ def test_what_hangs_on_a_removed_image_is_sampled_out(make_image):
         for kind in (Kind.IMAGE, Kind.ANNOTATION, Kind.SENTENCE)
     )
     assert (image.read, image.kept, image.rejected) == (3, 2, {Reason.EVALUATION_IMAGE: 1})
-    assert (region.read, region.kept, region.sampled_out) == (6, 4, 2)
-    assert (sentence.read, sentence.kept, sentence.sampled_out) == (3, 2, 1)
+    assert (region.read, region.kept, region.with_image) == (6, 4, 2)
+    assert (sentence.read, sentence.kept, sentence.with_image) == (3, 2, 1)
+    assert region.sampled_out == sentence.sampled_out == 0
     (rejection,) = ledger.rejections
     assert (rejection.kind, rejection.id, rejection.stage) == (Kind.IMAGE, "7", "guard")
     assert "139.jpg, of pope" in rejection.detail

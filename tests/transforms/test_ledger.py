@@ -23,6 +23,7 @@ def test_every_count_goes_to_its_account(make_image):
     ledger.kept(image, Kind.ANNOTATION, 2)
     ledger.kept(image, Kind.ANNOTATION)
     ledger.sampled_out(image, Kind.ANNOTATION)
+    ledger.with_image(image, Kind.ANNOTATION, 2)
     ledger.repaired(image, Kind.ANNOTATION, Repair.BOX_CLIPPED)
     ledger.reject(image, Kind.ANNOTATION, "1", Rejected(Reason.CROWD, "many"))
     ledger.read(image, Kind.IMAGE)
@@ -31,6 +32,7 @@ def test_every_count_goes_to_its_account(make_image):
         (*screen, "annotation", "read"): 5,
         (*screen, "annotation", "kept"): 3,
         (*screen, "annotation", "sampled_out"): 1,
+        (*screen, "annotation", "with_image"): 2,
         (*screen, "annotation", "repaired:box_clipped"): 1,
         (*screen, "annotation", "rejected:crowd"): 1,
         (*screen, "image", "read"): 1,

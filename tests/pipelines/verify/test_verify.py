@@ -149,7 +149,7 @@ def test_a_ledger_that_does_not_balance(output):
     output.write_json("ledger.json", ledger)
     assert output.problems() == [
         "ledger.json: coco/train: stage write, conversation: read 46, but kept 47 + rejected 0 + "
-        "sampled out 0",
+        "sampled out 0 + with image 0",
         "ledger.json: coco/train: kept 47 conversations, but the manifest has 46 rows",
     ]
 

@@ -148,7 +148,7 @@ def test_a_ledger_that_does_not_balance_or_fit(books):
     edit(books / "ledger.json", '"read":9', '"read":8')
     assert list(ledger_problems(str(books), ONE)) == [
         "ledger.json: coco/train: stage screen, annotation: read 8, but kept 7 + rejected 2 + "
-        "sampled out 0"
+        "sampled out 0 + with image 0"
     ]
     edit(books / "ledger.json", '"read":8', '"read":9')
     assert list(ledger_problems(str(books), TWO)) == [
