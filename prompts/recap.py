@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping
 
 from prompts.wordings import WordingSet
+from schemas.limits import MAX_TURN_CHARACTERS
 from schemas.rejection import Rejected
-from schemas.text import MAX_TURN_CHARACTERS, clean
+from schemas.text import clean
 
 GLOBAL = WordingSet(
     "recap_global",

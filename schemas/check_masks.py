@@ -10,12 +10,11 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.limits import MAX_RUN_DIGITS
 from schemas.mask import decode_counts
 from schemas.rejection import Rejected
 
 Numbers = NDArray[np.int64]
-
-_MAX_DIGITS = 7  # digits of five bits in one number
 
 
 def mask_problems(masks: Sequence[str], pixels: int) -> Iterator[tuple[int, str]]:
@@ -73,7 +72,7 @@ def _numbers(digits: NDArray[np.uint8], last_digits: NDArray[np.intp]) -> Number
     more = last_digits.copy()  # digits before the last digit
     more[1:] -= last_digits[:-1] + 1
     longest = int(more.max())
-    if longest >= _MAX_DIGITS:
+    if longest >= MAX_RUN_DIGITS:
         return None
     bits = (digits & 31).astype(np.int64)
     numbers: Numbers = bits[last_digits]

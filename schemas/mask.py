@@ -17,16 +17,11 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from schemas.geometry import swaps_sides
+from schemas.limits import MAX_MASK_PIXELS, MAX_RUN_DIGITS, MIN_POLYGON_NUMBERS
 from schemas.rejection import Reason, Rejected
 
 Polygon = Sequence[float]  # x0, y0, x1, y1, ...; pixels of the annotated image
 BoolImage = NDArray[np.bool_]
-
-MIN_POLYGON_NUMBERS = 6  # three corners; pycocotools takes a list of four numbers for a box
-
-# A run takes pycocotools up to five characters below 2^24 pixels, but six or seven above, and
-# then its output buffer can be too small. Four runs of that length are enough.
-MAX_PIXELS = 3 * 2**24
 
 
 class Mask(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -86,10 +81,10 @@ def parse_segmentation(raw: bytes, height: int, width: int) -> Mask | None:
         raise malformed(f"expected polygons or run lengths: {error}") from None
     if not segmentation:
         return None
-    if height * width > MAX_PIXELS:
+    if height * width > MAX_MASK_PIXELS:
         raise Rejected(
             Reason.IMAGE_OVER_PIXEL_CAP,
-            f"a mask of {width} x {height} pixels, at most {MAX_PIXELS} in all",
+            f"a mask of {width} x {height} pixels, at most {MAX_MASK_PIXELS} in all",
         )
     if isinstance(segmentation, RunLengths):
         return from_run_lengths(segmentation, height, width)
@@ -146,7 +141,7 @@ def decode_counts(counts: str) -> list[int]:
     value = shift = 0
     for character in counts:
         bits = ord(character) - 48
-        if not 0 <= bits < 64 or shift > 30:
+        if not 0 <= bits < 64 or shift >= 5 * MAX_RUN_DIGITS:
             raise malformed(f"{character!r} cannot stand in compressed run lengths")
         value |= (bits & 31) << shift
         shift += 5

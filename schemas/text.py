@@ -11,12 +11,8 @@ from functools import lru_cache
 from unicodedata import normalize
 
 from schemas.item import Mention, Passage, plain_text
+from schemas.limits import MAX_NESTED_TAGS, MAX_TEXT_CHARACTERS, MAX_TURN_CHARACTERS
 from schemas.rejection import Reason, Rejected
-
-MAX_CHARACTERS = 4_000
-MAX_TURN_CHARACTERS = 100_000  # characters of a turn, which may hold whole texts
-
-MAX_NESTING = 32  # nested tags
 
 # Quantifiers are possessive wherever blanks or words could else be divided in many ways.
 _TAG = re.compile(r"<(\s*+(?:[/|]\s*+)?[^\W\d][^<>]*+)>")
@@ -40,14 +36,14 @@ _SPECIAL = re.compile(
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
-def clean(text: str, max_characters: int = MAX_CHARACTERS) -> str:
+def clean(text: str, max_characters: int = MAX_TEXT_CHARACTERS) -> str:
     """Return the text on one line, disarmed: no tag, stop string, role marker or control character.
 
     `<region1>` becomes `(region1)`, `###` becomes `# # #`, `USER:` becomes `USER :`.
 
     Raises:
         Rejected: nothing visible is left (`text_empty`), the text exceeds `max_characters`, or tags
-            are nested more than `MAX_NESTING` deep (`text_unsafe`).
+            are nested more than `MAX_NESTED_TAGS` deep (`text_unsafe`).
     """
     _check_length(text, max_characters)
     plain = _BLANKS.sub(" ", text).strip()
@@ -69,7 +65,7 @@ def clean_passage(passage: Passage) -> Passage:
         Rejected: as in `clean`; or pieces, each harmless, join to a forbidden string
             (`text_unsafe`).
     """
-    _check_length(plain_text(passage), MAX_CHARACTERS)
+    _check_length(plain_text(passage), MAX_TEXT_CHARACTERS)
     pieces: list[str | Mention] = []
     for piece in passage:
         text = _BLANKS.sub(" ", plain_text((piece,)))
@@ -96,7 +92,7 @@ def clean_turn(text: str) -> str:
 
     Raises:
         Rejected: `text_empty`, `text_too_long` (above `MAX_TURN_CHARACTERS`), or `text_unsafe`
-            (tags nested more than `MAX_NESTING` deep).
+            (tags nested more than `MAX_NESTED_TAGS` deep).
     """
     _check_length(text, MAX_TURN_CHARACTERS)
     plain = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", _BREAK.sub("\n", text))
@@ -150,11 +146,11 @@ def _disarm_markers(text: str) -> str:
 
 def _untagged(tag: re.Pattern[str], text: str) -> str:
     """Return the text with round brackets in place of its tags' angle brackets, innermost first."""
-    for _ in range(MAX_NESTING + 1):
+    for _ in range(MAX_NESTED_TAGS + 1):
         text, replaced = tag.subn(r"(\1)", text)
         if not replaced:
             return text
-    raise Rejected(Reason.TEXT_UNSAFE, f"tags are nested more than {MAX_NESTING} deep")
+    raise Rejected(Reason.TEXT_UNSAFE, f"tags are nested more than {MAX_NESTED_TAGS} deep")
 
 
 def _fold(character: str) -> str:

@@ -23,6 +23,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from schemas.limits import MAX_IMAGE_SIDE, MAX_JPEG_SCANS
+
 SIGNATURE = b"\xff\xd8\xff"  # SOI, and the first byte of the next marker
 END = b"\xff\xd9"  # EOI
 
@@ -33,7 +35,6 @@ _NOT_FRAMES = (0xC4, 0xC8, 0xCC)  # table B.1: DHT, JPG and DAC, amid sixteen fr
 _SEGMENT = struct.Struct(">BBH")  # B.1.1.4: 0xFF, marker code, bytes that follow (these two too)
 _FRAME = struct.Struct(">BHHB")  # B.2.2: bits per sample, height, width, number of components
 _CODE_SPACE = [1 << 16 - bits for bits in range(1, 17)]  # 16-bit codes per shorter code
-_MAX_SIDE = 65500  # pixels; libjpeg refuses more
 _MAX_BLOCKS = 10  # B.2.3: in a minimum coded unit of several components
 
 
@@ -63,6 +64,7 @@ class _Walk:
     height: int = 0
     plain: bool = True
     progressive: bool = False
+    scans: int = 0
     complete: bool = False  # one scan held every component, so no other scan may follow
     components: dict[int, _Component] = field(default_factory=dict)
     quantization: set[int] = field(default_factory=set)
@@ -94,6 +96,14 @@ def sample_bits(data: bytes | memoryview) -> int | None:
             offset += 2 + length
     except (struct.error, IndexError):
         return None
+
+
+def most_scans(data: bytes) -> int:
+    """Return a number that the scans of a JPEG do not exceed, with thumbnails and further pictures.
+
+    In compressed data, 0xFF is never followed by the code of a scan (B.1.1.5).
+    """
+    return data.count(bytes((0xFF, _SOS)))
 
 
 def _follow(data: bytes | memoryview, walk: _Walk) -> None:
@@ -174,7 +184,7 @@ def _check_frame(walk: _Walk, marker: int, body: bytes) -> None:
     """Check a frame header: the only one, of 8-bit samples (B.2.2)."""
     bits, walk.height, walk.width, count = _FRAME.unpack_from(body)
     _require(not walk.components and bits == 8 and len(body) == 6 + 3 * count)
-    _require(0 < walk.width <= _MAX_SIDE and 0 < walk.height <= _MAX_SIDE)
+    _require(0 < walk.width <= MAX_IMAGE_SIDE and 0 < walk.height <= MAX_IMAGE_SIDE)
     walk.components = _components(body[6:])
     walk.progressive = marker == 0xC2
 
@@ -195,9 +205,11 @@ def _components(body: bytes) -> dict[int, _Component]:
 
 def _check_scan(walk: _Walk, _: int, body: bytes) -> None:
     """Check a scan header: known components, each with its tables (B.2.3)."""
+    walk.scans += 1
     count = body[0]
     identifiers, tables = body[1 : 1 + 2 * count : 2], body[2 : 2 + 2 * count : 2]
     _require(count > 0 and len(body) == 4 + 2 * count and not walk.complete)
+    _require(walk.scans <= MAX_JPEG_SCANS)
     _require(len(set(identifiers)) == count and walk.components.keys() >= set(identifiers))
     components = [walk.components[identifier] for identifier in identifiers]
     _require(walk.quantization.issuperset([component.table for component in components]))

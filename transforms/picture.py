@@ -16,12 +16,9 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.ExifTags import Base
 from PIL.Image import Transpose
 
+from schemas.limits import MAX_IMAGE_PIXELS, MAX_JPEG_SCANS
 from schemas.rejection import Reason, Rejected
 from transforms import jpeg
-
-# Larger pictures are rejected before anything is decoded. Pillow warns whoever opens a picture of
-# more than 89 million pixels: no reader of a shard shall see that.
-MAX_PIXELS = 80_000_000
 
 # The formats we take, by Pillow's names, and how they begin. MPO begins as the JPEG that it is.
 _FORMATS = re.compile(
@@ -59,12 +56,12 @@ class Picture:
     untouched: bool  # True: the bytes may enter unchanged; False: as `upright` rewrites them
 
 
-def inspect(data: bytes | memoryview, max_pixels: int = MAX_PIXELS) -> Picture:
+def inspect(data: bytes | memoryview, max_pixels: int = MAX_IMAGE_PIXELS) -> Picture:
     """Return the stored size and the orientation of a picture that decodes.
 
     Raises:
         PictureError: the file is no still JPEG, PNG, GIF, WEBP or BMP of 8 bits per channel and at
-            most `max_pixels` pixels, or does not decode.
+            most `max_pixels` pixels, does not decode, or has more than `MAX_JPEG_SCANS` scans.
     """
     if not data:
         raise PictureError(Reason.IMAGE_EMPTY, "0 bytes")
@@ -107,6 +104,7 @@ def _inspect_with_pillow(data: bytes, max_pixels: int, *, proven: bool) -> Pictu
             _check_size(image.width, image.height, max_pixels)
             _check_kind(image)
             if not proven:
+                _check_scans(image, data)
                 image.load()
             orientation = _orientation(image)
             width, height = image.size
@@ -152,6 +150,13 @@ def _check_kind(image: ImageFile.ImageFile) -> None:
         raise PictureError(Reason.IMAGE_ANIMATED, f"{image.format} with several frames")
     if image.format == "PNG" and any("16" in str(tile.args) for tile in image.tile):
         raise PictureError(Reason.IMAGE_16_BIT, "16 bits per channel, expected 8")
+
+
+def _check_scans(image: ImageFile.ImageFile, data: bytes) -> None:
+    """Raise `PictureError` for a JPEG of so many scans that decoding takes minutes."""
+    if image.format in ("JPEG", "MPO") and (scans := jpeg.most_scans(data)) > MAX_JPEG_SCANS:
+        detail = f"{scans} scans, at most {MAX_JPEG_SCANS} are decoded"
+        raise PictureError(Reason.IMAGE_UNREADABLE, detail)
 
 
 def _orientation(image: Image.Image) -> int | None:

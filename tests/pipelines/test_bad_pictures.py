@@ -13,7 +13,7 @@ from PIL import Image
 from pipelines.storage import files
 from pipelines.storage.files import FileStore
 from pipelines.verify import verify
-from transforms.picture import MAX_PIXELS
+from schemas.limits import MAX_IMAGE_PIXELS
 
 GOOD = {"11", "12", "21", "22", "31", "32"}
 SIZE = (48, 32)
@@ -62,7 +62,10 @@ CONTENTS = {
     "animated PNG": (lambda: animated("PNG"), "image_animated"),
     "animated WEBP": (lambda: animated("WEBP"), "image_animated"),
     "16-bit PNG": (lambda: png(*SIZE, 16), "image_16_bit"),
-    "too many pixels": (lambda: png(10_000, MAX_PIXELS // 10_000 + 1, 1), "image_over_pixel_cap"),
+    "too many pixels": (
+        lambda: png(10_000, MAX_IMAGE_PIXELS // 10_000 + 1, 1),
+        "image_over_pixel_cap",
+    ),
     "other size": (lambda: encoded(size=(48, 31)), "image_size_mismatch"),
     "sides exchanged": (lambda: encoded(size=SIZE[::-1]), "image_size_mismatch"),
 }

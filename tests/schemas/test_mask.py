@@ -14,8 +14,8 @@ from PIL.ExifTags import Base
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
+from schemas.limits import MAX_MASK_PIXELS
 from schemas.mask import (
-    MAX_PIXELS,
     Mask,
     RunLengths,
     decode_counts,
@@ -187,7 +187,7 @@ def test_run_lengths_of_more_pixels_than_a_picture_has():
 
 
 def test_masks_whose_run_lengths_pycocotools_would_write_past_its_buffer():
-    side = math.isqrt(MAX_PIXELS) + 1
+    side = math.isqrt(MAX_MASK_PIXELS) + 1
     for segmentation in ([[1, 1, 9, 1, 9, 9]], {"size": [side, side], "counts": [side * side]}):
         with pytest.raises(Rejected) as refused:
             read(segmentation, side, side)
@@ -197,7 +197,7 @@ def test_masks_whose_run_lengths_pycocotools_would_write_past_its_buffer():
 def test_the_longest_run_lengths_that_are_written():
     run = 2**24  # the shortest that takes six characters
     mask = read({"size": [run, 3], "counts": [run, run, run]}, run, 3)
-    assert run * 3 == MAX_PIXELS
+    assert run * 3 == MAX_MASK_PIXELS
     assert len(mask.counts) == 18
 
 

@@ -11,11 +11,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from schemas.item import Mention, Passage, mentioned, plain_text
+from schemas.limits import MAX_NESTED_TAGS, MAX_TEXT_CHARACTERS, MAX_TURN_CHARACTERS
 from schemas.rejection import Reason, Rejected
 from schemas.text import (
-    MAX_CHARACTERS,
-    MAX_NESTING,
-    MAX_TURN_CHARACTERS,
     clean,
     clean_passage,
     clean_turn,
@@ -143,7 +141,7 @@ def test_text_of_which_nothing_is_left(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["x" * (MAX_CHARACTERS + 1), "x" * 2**20, "<a" * 2**19, "#" * MAX_CHARACTERS]
+    "text", ["x" * (MAX_TEXT_CHARACTERS + 1), "x" * 2**20, "<a" * 2**19, "#" * MAX_TEXT_CHARACTERS]
 )
 def test_text_that_is_too_long(text):
     with pytest.raises(Rejected) as refused:
@@ -152,7 +150,7 @@ def test_text_that_is_too_long(text):
 
 
 def test_the_longest_text_is_kept():
-    assert clean("x" * MAX_CHARACTERS) == "x" * MAX_CHARACTERS
+    assert clean("x" * MAX_TEXT_CHARACTERS) == "x" * MAX_TEXT_CHARACTERS
 
 
 @pytest.mark.parametrize(
@@ -160,9 +158,9 @@ def test_the_longest_text_is_kept():
 )
 def test_tags_in_one_another(cleaner, tag):
     end = {"＜a": "＞", "<|": "|>"}.get(tag, ">")
-    assert obeyed(cleaner(tag * MAX_NESTING + end * MAX_NESTING)) == []
-    with pytest.raises(Rejected, match=f"nested more than {MAX_NESTING} deep") as refused:
-        cleaner(tag * (MAX_NESTING + 1) + end * (MAX_NESTING + 1))
+    assert obeyed(cleaner(tag * MAX_NESTED_TAGS + end * MAX_NESTED_TAGS)) == []
+    with pytest.raises(Rejected, match=f"nested more than {MAX_NESTED_TAGS} deep") as refused:
+        cleaner(tag * (MAX_NESTED_TAGS + 1) + end * (MAX_NESTED_TAGS + 1))
     assert refused.value.reason is Reason.TEXT_UNSAFE
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from schemas import text as cleaning
 from schemas.item import Mention
+from schemas.limits import MAX_NESTED_TAGS, MAX_TEXT_CHARACTERS, MAX_TURN_CHARACTERS
 from schemas.rejection import Reason, Rejected
-from schemas.text import MAX_NESTING, MAX_TURN_CHARACTERS, clean, clean_passage, clean_turn
+from schemas.text import clean, clean_passage, clean_turn
 
 MIB = 2**20
 SCANS = 1_000  # of the text, letter by letter; what takes the square of its length needs 100,000
@@ -69,7 +70,7 @@ def scan(text: str) -> float:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_text_takes_as_long_as_a_plain_one(name):
     long = hostile(name, MAX_TURN_CHARACTERS)
-    short = long[: cleaning.MAX_CHARACTERS]
+    short = long[:MAX_TEXT_CHARACTERS]
     allowed = SCANS * scan("x" * MAX_TURN_CHARACTERS)
     started = time.process_time()
     outcome(clean_turn, long)
@@ -102,14 +103,16 @@ class Counted:
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize(
     ("cleaner", "pattern", "length"),
-    [(clean, "_TAG", cleaning.MAX_CHARACTERS), (clean_turn, "_SPECIAL", MAX_TURN_CHARACTERS)],
+    [(clean, "_TAG", MAX_TEXT_CHARACTERS), (clean_turn, "_SPECIAL", MAX_TURN_CHARACTERS)],
     ids=["one line", "turn"],
 )
 def test_the_passes_over_a_text_are_few(name, cleaner, pattern, length, monkeypatch):
     counted = Counted(getattr(cleaning, pattern))
     monkeypatch.setattr(cleaning, pattern, counted)
     outcome(cleaner, hostile(name, length))
-    assert counted.passes <= 2 * (MAX_NESTING + 1)  # as it stands, and with its wide letters folded
+    assert counted.passes <= 2 * (
+        MAX_NESTED_TAGS + 1
+    )  # as it stands, and with its wide letters folded
 
 
 @pytest.mark.parametrize("pattern", ["_TAG", "_SPECIAL", "_UNCLOSED"])

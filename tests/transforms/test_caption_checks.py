@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.limits import MAX_TEXT_CHARACTERS
 from schemas.rejection import Reason, Rejected
-from schemas.text import MAX_CHARACTERS, clean
+from schemas.text import clean
 from transforms.caption_checks import CHECKS, accept_caption
 
 CAPTIONS = (
@@ -225,7 +226,7 @@ def test_a_caption_of_several_paragraphs_becomes_one_disarmed_line():
 
 
 def test_a_caption_that_is_too_long():
-    words = " ".join(f"word{number} of the text" for number in range(MAX_CHARACTERS))
+    words = " ".join(f"word{number} of the text" for number in range(MAX_TEXT_CHARACTERS))
     assert refused(words).reason is Reason.TEXT_TOO_LONG
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from schemas.limits import MAX_JPEG_SCANS
 from transforms import jpeg
 from transforms.jpeg import Frame
 
@@ -104,6 +105,21 @@ def test_ordinary(name):
     assert jpeg.prove(data) == Frame(width=40, height=24, plain=True)
     assert jpeg.prove(memoryview(bytearray(data))) == jpeg.prove(data)
     assert jpeg.sample_bits(data) == 8
+
+
+def scanned(scans: int) -> bytes:
+    """A progressive picture of that many scans: the last one is repeated."""
+    pieces = segments(encoded("L", progressive=True))
+    missing = scans - sum(piece.startswith(SOS) for piece in pieces)
+    return b"".join([*pieces[:-1], *pieces[-2:-1] * missing, pieces[-1]])
+
+
+def test_as_many_scans_as_the_limit_are_ordinary():
+    data = scanned(MAX_JPEG_SCANS)
+    assert jpeg.most_scans(data) == MAX_JPEG_SCANS
+    assert decodes(data) == SIZE
+    assert jpeg.prove(data) == Frame(width=40, height=24, plain=True)
+    assert jpeg.prove(scanned(MAX_JPEG_SCANS + 1)) is None
 
 
 @pytest.mark.parametrize(

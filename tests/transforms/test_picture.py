@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from PIL.ExifTags import Base
 
+from schemas.limits import MAX_IMAGE_PIXELS
 from schemas.rejection import Reason
-from transforms.picture import MAX_PIXELS, Picture, PictureError, inspect, upright
+from transforms.picture import Picture, PictureError, inspect, upright
 
 SIZE = (40, 24)  # width, height in pixels
 UPRIGHT = Picture(width=40, height=24, orientation=1, untouched=True)
@@ -161,6 +162,13 @@ def twelve_bit_jpeg() -> bytes:
     return bytes(data)
 
 
+def many_scans() -> bytes:
+    """A progressive picture whose last scan is repeated, up to one more than is accepted."""
+    data = encoded(picture("L"), progressive=True)
+    start = data.rindex(b"\xff\xda")
+    return data[:start] + data[start:-2] * (102 - data.count(b"\xff\xda")) + data[-2:]
+
+
 def broken_photoshop_segment() -> bytes:
     data = encoded(picture())
     return data[:2] + b"\xff\xed\x00\x16Photoshop 3.0\x008BIM\0\0" + data[2:]
@@ -238,6 +246,11 @@ REJECTED: dict[str, tuple[Callable[[], bytes], Reason, str | None]] = {
         Reason.IMAGE_16_BIT,
         "12 bits per channel, expected 8",
     ),
+    "jpeg of many scans": (
+        many_scans,
+        Reason.IMAGE_UNREADABLE,
+        "101 scans, at most 100 are decoded",
+    ),
     "png too large": (
         lambda: png_header(10_000, 9_000),
         Reason.IMAGE_OVER_PIXEL_CAP,
@@ -270,7 +283,7 @@ def test_pixel_cap_is_the_last_size_accepted(name):
 
 def test_readers_are_never_warned_of_an_accepted_size():
     assert Image.MAX_IMAGE_PIXELS is not None
-    assert MAX_PIXELS < Image.MAX_IMAGE_PIXELS
+    assert MAX_IMAGE_PIXELS < Image.MAX_IMAGE_PIXELS
 
 
 def xmp_in_png(orientation: int) -> bytes:

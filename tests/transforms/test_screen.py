@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from pycocotools import mask as coco_mask
 
 from schemas.ledger import Stage, ledger_of
-from schemas.mask import MAX_PIXELS, from_polygons
+from schemas.limits import MAX_MASK_PIXELS
+from schemas.mask import from_polygons
 from schemas.rejection import Kind, Reason, Repair
 from schemas.sample import LabelSet, Region
 from schemas.source import SourceImage, SourceRegion
@@ -136,7 +137,7 @@ def test_the_shortest_and_longest_runs_of_each_length(bits, beside):
 @given(st.integers(1, 65_500), st.integers(1, 65_500))
 def test_a_blank_mask_never_takes_more_characters_than_are_looked_at(height, width):
     assert characters(height * width) <= characters(65_500 * 65_500) == 7
-    if height * width <= MAX_PIXELS:
+    if height * width <= MAX_MASK_PIXELS:
         corner = [[-2.0, -2.0, -1.0, -2.0, -1.0, -1.0]]
         blank = from_polygons(corner, height, width)
         assert (blank.area(), len(blank.counts)) == (0, characters(height * width))

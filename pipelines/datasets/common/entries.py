@@ -5,12 +5,10 @@ from typing import TypeVar
 
 from pipelines.datasets.common.paths import check_file_name
 from schemas.ids import rank
+from schemas.limits import MAX_IMAGE_BYTES, MAX_IMAGE_SIDE
 from schemas.rejection import Kind, Reason, Rejected, Rejection
 from schemas.sample import ImageInfo
 from schemas.source import Entry, SplitInput
-
-_MAX_IMAGE_BYTES = 256 * 1024 * 1024
-_MAX_SIDE = 65_500  # pixels; the longest side of a JPEG
 
 Refused = tuple[str, Rejected]  # id or position ("images[3]"), and reason
 _Key = TypeVar("_Key")
@@ -67,19 +65,19 @@ def image_info(
     """
     name = check_file_name(file_name)
     width, height = size or (None, None)
-    if size and not all(0 < side <= _MAX_SIDE for side in size):
+    if size and not all(0 < side <= MAX_IMAGE_SIDE for side in size):
         raise Rejected(
             Reason.IMAGE_BAD_SIZE,
-            f"annotated as {width} x {height}, expected sides of 1 to {_MAX_SIDE}",
+            f"annotated as {width} x {height}, expected sides of 1 to {MAX_IMAGE_SIDE}",
         )
     size_bytes = listing.get(name)
     if size_bytes is None:
         raise Rejected(Reason.IMAGE_MISSING, f"no file {name!r} in {split.folder or 'the folder'}")
     if size_bytes == 0:
         raise Rejected(Reason.IMAGE_EMPTY, f"{name!r} has no bytes")
-    if size_bytes > _MAX_IMAGE_BYTES:
+    if size_bytes > MAX_IMAGE_BYTES:
         raise Rejected(
-            Reason.IMAGE_OVER_BYTE_CAP, f"{size_bytes} bytes, at most {_MAX_IMAGE_BYTES} are read"
+            Reason.IMAGE_OVER_BYTE_CAP, f"{size_bytes} bytes, at most {MAX_IMAGE_BYTES} are read"
         )
     return ImageInfo(
         source=split.source,

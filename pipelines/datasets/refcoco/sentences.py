@@ -11,10 +11,10 @@ from pipelines.datasets.common.entries import rejection, rejections
 from pipelines.datasets.common.raw_items import ItemId
 from pipelines.datasets.refcoco.candidates import Candidates
 from schemas.item import Expression
+from schemas.limits import MAX_TEXT_CHARACTERS
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo, LabelSet
 from schemas.source import Count, Entry, SourceImage, SourceRegion, SplitInput, Volume
-from schemas.text import MAX_CHARACTERS
 
 
 class Sentence(msgspec.Struct, frozen=True, gc=False):
@@ -143,7 +143,7 @@ def _expressions(
     taken: dict[str, Expression] = {}
     first_ids: dict[tuple[str, str, str], str] = {}
     for sentence in sorted(sentences, key=_order):
-        words = " ".join(sentence.text[: MAX_CHARACTERS + 1].split())  # longer ones fail later
+        words = " ".join(sentence.text[: MAX_TEXT_CHARACTERS + 1].split())  # longer ones fail later
         if sentence.id in taken:
             cause = Rejected(Reason.DUPLICATE_ID, f"id {sentence.id} stands more than once")
         elif not repeated and (first := first_ids.get((sentence.ref, sentence.region_id, words))):

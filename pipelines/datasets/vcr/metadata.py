@@ -13,7 +13,7 @@ import msgspec
 from pipelines.datasets.common.entries import Refused
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.vcr.questions import malformed
-from schemas.mask import MIN_POLYGON_NUMBERS
+from schemas.limits import MIN_POLYGON_NUMBERS
 from schemas.rejection import Reason, Rejected
 from schemas.source import SourceRegion
 

@@ -15,6 +15,7 @@ from pipelines.recap.client.circuit_breaker import Breaker, retry_after_seconds
 from pipelines.recap.client.concurrency import Limiter
 from pipelines.recap.client.endpoints import Servers
 from schemas.errors import BuildError
+from schemas.limits import MAX_ANSWER_BYTES
 from schemas.rejection import Reason, Rejected
 
 _REFUSALS = {400, 413, 415, 422}  # statuses that refuse the content of a request
@@ -23,7 +24,6 @@ _OVERLOADED = 429
 _MAX_PROBE_SECONDS = 30.0  # time limit of a probe
 _KEEP_ALIVE_SECONDS = 3.0  # shorter than servers', which would close connections in use
 _MAX_DETAIL_CHARACTERS = 300
-MAX_ANSWER_BYTES = 8 << 20  # captions have some thousands
 
 
 class OverloadedError(Exception):

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.recap.captioning.captioner import Answer
 from pipelines.recap.client import captioner as client
-from pipelines.recap.client.connection import MAX_ANSWER_BYTES
+from schemas.limits import MAX_ANSWER_BYTES
 from schemas.rejection import Rejected
 
 GOOD = json.dumps({"choices": [{"message": {"content": "A."}, "finish_reason": "stop"}]}).encode()
