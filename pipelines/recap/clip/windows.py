@@ -1,31 +1,10 @@
 """The division of long captions into windows of sentences that fit into a text encoder."""
 
-import re
 from collections.abc import Callable, Iterator
 
+from transforms.sentences import sentences
+
 Fits = Callable[[str], bool]
-
-# A sentence ends with a stop, followed by any closing quotes and brackets; the next sentence
-# starts with any character but a small letter.
-_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[^\sa-z])|\s*\n+\s*")
-_SHORT_FORM = re.compile(
-    r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Mt|Jr|Sr|No|Fig|vs|approx|ca|cf|e\.g|i\.e|a\.m|p\.m)|\b[A-Z])\.$"
-)
-
-
-def sentences(text: str) -> list[str]:
-    """Return the sentences of a text; stops of abbreviations and numbers do not end a sentence."""
-    pieces: list[str] = []
-    start = 0
-    for end in _END.finditer(text):
-        sentence = text[start : end.end()].strip()
-        if "\n" not in end.group() and _SHORT_FORM.search(sentence):
-            continue
-        pieces.append(sentence)
-        start = end.end()
-    pieces.append(text[start:].strip())
-    return [sentence for sentence in pieces if sentence]
-
 
 def windows(text: str, fits: Fits) -> list[str]:
     """Return the whole text as consecutive windows of whole sentences.
