@@ -145,7 +145,8 @@ def _add_captioner(group: Group) -> None:
     group.add_argument(
         "--captioner",
         choices=("openai", "builtin"),
-        help="a server of the OpenAI protocol, or our own that needs none (default: openai)",
+        help="a server of the OpenAI protocol, or our own that needs none and takes no flags of "
+        "servers and models (default: openai)",
     )
     group.add_argument(
         "--endpoint",
@@ -161,9 +162,9 @@ def _add_captioner(group: Group) -> None:
     )
     group.add_argument(
         "--api-key-env",
-        default="OPENAI_API_KEY",
         metavar="NAME",
-        help="the environment variable that holds the key, if there is one (default: %(default)s)",
+        help="the environment variable that holds the key, if there is one "
+        "(default: OPENAI_API_KEY)",
     )
 
 
@@ -187,16 +188,14 @@ def _add_server(group: Group) -> None:
     group.add_argument(
         "--concurrency",
         type=int,
-        default=64,
         metavar="N",
-        help="calls in flight, at most (default: %(default)s)",
+        help="calls in flight, at most (default: 64)",
     )
     group.add_argument(
         "--timeout",
         type=float,
-        default=120.0,
         metavar="SECONDS",
-        help="time limit of one call",
+        help="time limit of one call (default: 120)",
     )
     group.add_argument(
         "--patience",

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipelines.cli.arguments import folder, from_flags, positive
+from pipelines.cli.arguments import folder, from_flags
 from pipelines.recap.captioning.builtin import BuiltinCaptioner
 from pipelines.recap.captioning.captioner import Captioner
 from pipelines.recap.captioning.replay import ReplayOnlyCaptioner
@@ -23,7 +23,13 @@ from schemas.layout import SERVER_LOG
 if TYPE_CHECKING:
     from pipelines.recap.client.endpoints import Servers
 
-_BUILTIN_CONCURRENT_IMAGES = 8  # number of images captioned at a time
+_LOCAL_CONCURRENT_IMAGES = 8  # number of images captioned at a time without a server
+# The flags that the built-in captioner, which asks no model, does not use.
+_MODEL_FLAGS = (
+    *("endpoint", "model", "api_key_env", "serve", "vllm", "serve_args"),
+    *("concurrency", "timeout", "patience"),
+    *("temperature", "top_p", "seed_requests", "global_tokens", "region_tokens"),
+)
 PATIENCE, PATIENCE_WITH_A_START = 600.0, 1800.0  # seconds
 _COMEBACK_SECONDS = 60.0  # maximum from a server's restart to its first answer
 
@@ -34,7 +40,9 @@ def check_server_flags(args: Namespace) -> None:
     Raises:
         UsageError: the message names the flags that do not fit, or the extra to install.
     """
-    if args.captioner != "builtin":
+    if args.captioner == "builtin":
+        _check_no_model(args)
+    else:
         require("serve", "asking a model")
     if args.serve is None:
         if args.vllm is not None or args.serve_args:
@@ -44,8 +52,16 @@ def check_server_flags(args: Namespace) -> None:
         raise UsageError("--serve MODEL: a local folder, or a name on the Hub")
     if args.endpoint:
         raise UsageError("--serve starts a server, --endpoint names one that is there: give one")
-    if args.captioner == "builtin":
-        raise UsageError("--captioner builtin needs no server: leave out --serve")
+
+
+def _check_no_model(args: Namespace) -> None:
+    """Raise `UsageError` where flags about a model are given to the built-in captioner."""
+    given = [name for name in _MODEL_FLAGS if getattr(args, name) not in (None, [], "")]
+    if args.class_name is False:
+        given.append("no_class_name")
+    if given:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise UsageError(f"--captioner builtin asks no model: leave out {flags}")
 
 
 def open_server(args: Namespace, model: str) -> AbstractContextManager[Server | None]:
@@ -65,17 +81,18 @@ def make_tools(
     server: Server | None,
 ) -> CaptionTools:
     """Return the functions that make the captioner and the scorer of a run."""
-    concurrent_images = positive("--concurrency", args.concurrency)
     captioner: Callable[[], Captioner]
+    concurrent_images = _LOCAL_CONCURRENT_IMAGES
     if args.refilter is not None:
         captioner = ReplayOnlyCaptioner
     elif captioning.captioner == "builtin":
         captioner = partial(BuiltinCaptioner, captioning.context)
-        concurrent_images = _BUILTIN_CONCURRENT_IMAGES
     else:
         from pipelines.recap.client.captioner import OpenAICaptioner
 
-        captioner = partial(OpenAICaptioner, _servers(args, server), captioning)
+        servers = _servers(args, server)
+        concurrent_images = servers.concurrency
+        captioner = partial(OpenAICaptioner, servers, captioning)
         if server is not None:
             from pipelines.recap.serving.captioner import ServedCaptioner
 
@@ -97,7 +114,8 @@ def _servers(args: Namespace, server: Server | None) -> "Servers":
         values["endpoints"] = args.endpoint or default
         values["api_key_env"] = args.api_key_env
         values["patience"] = _patience(args)
-    return from_flags(Servers, values, {"time_limit": "--timeout"})
+    stated = {field: value for field, value in values.items() if value is not None}
+    return from_flags(Servers, stated, {"time_limit": "--timeout"})
 
 
 def _patience(args: Namespace) -> float:

@@ -6,6 +6,7 @@ from transforms.sentences import sentences
 
 Fits = Callable[[str], bool]
 
+
 def windows(text: str, fits: Fits) -> list[str]:
     """Return the whole text as consecutive windows of whole sentences.
 

@@ -14,6 +14,14 @@ from schemas.sample import Task
 CAPTIONABLE = {"coco": ["--label-set", "Shapes-15"], "lvis": ["--label-set", "Figures-15"]}
 CAPTIONABLE |= {"v3det": []}
 BUILTIN = ["--captioner", "builtin", "--limit", 4, "--shard-size", "40KiB"]
+SERVER = ["--endpoint", "http://127.0.0.1:9/v1", "--model", "stub"]
+MODEL_FLAGS = [
+    *(["--endpoint", "http://127.0.0.1:9/v1"], ["--model", "m"], ["--api-key-env", "KEY"]),
+    *(["--serve", "m"], ["--vllm", "/opt/vllm"], ["--serve-args=--seed 1"]),
+    *(["--concurrency", 64], ["--timeout", 120], ["--patience", 9], ["--temperature", 0]),
+    *(["--top-p", 1], ["--seed-requests"], ["--global-tokens", 9], ["--region-tokens", 9]),
+    ["--no-class-name"],
+]
 
 
 def test_sources_with_class_names_are_known() -> None:
@@ -66,9 +74,10 @@ def test_other_sources_are_refused(recap_words, tmp_path) -> None:
         ([*BUILTIN, "--no-filter", "--threshold", 0.2], "Give one of"),
         ([*BUILTIN, "--threshold", "nan"], "--threshold"),
         ([*BUILTIN, "--threshold", 1.5], "--threshold"),
-        ([*BUILTIN, "--no-filter", "--concurrency", 0], "--concurrency 0"),
+        ([*SERVER, "--no-filter", "--concurrency", 0], "--concurrency"),
+        ([*SERVER, "--no-filter", "--timeout", 0], "--timeout"),
         ([*BUILTIN, "--no-filter", "--limit", 0], "--limit"),
-        ([*BUILTIN, "--no-filter", "--temperature", -1], "--temperature"),
+        ([*SERVER, "--no-filter", "--temperature", -1], "--temperature"),
         ([*BUILTIN, "--no-filter", "--context", -1], "--context"),
         ([*BUILTIN, "--no-filter", "--max-pixels", 0], "--max-pixels"),
         ([*BUILTIN, "--calibration", "/nowhere.json"], "/nowhere.json"),
@@ -84,6 +93,17 @@ def test_flags_that_cannot_be_used(recap_words, tmp_path, flags, hint) -> None:
     assert status == 1
     assert printed.strip().startswith("error: ")
     assert hint in printed
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("words", MODEL_FLAGS, ids=str)
+def test_the_builtin_captioner_takes_no_flag_of_a_model(recap_words, tmp_path, words) -> None:
+    status, printed = recap_words(tmp_path / "out", *BUILTIN, "--no-filter", *words)
+    flag = words[0].partition("=")[0]
+    assert (status, printed.strip()) == (
+        1,
+        f"error: --captioner builtin asks no model: leave out {flag}",
+    )
     assert not (tmp_path / "out").exists()
 
 
