@@ -21,7 +21,7 @@ help: ## Show this list
 setup: $(STAMP) ## Make the environment in .venv (the targets below do it by themselves)
 
 demo: $(STAMP) ## Draw small data sets, build, caption, verify, show them in demo_output/
-	$(BIN)/python -m pipelines demo $(ARGS)
+	$(BIN)/regionforge demo $(ARGS)
 
 test: $(STAMP) ## Run the tests on all cores (ARGS="-k coco" picks some)
 	@# What is compiled is kept: the workers, and every process that a test starts, want the same.

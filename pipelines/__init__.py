@@ -1,3 +1,3 @@
-"""The flow of a build, its files, and the command line (`python -m pipelines --help`)."""
+"""The flow of a build, its files, and the command line of the data tower."""
 
 VERSION = "0.1.0"

@@ -1,4 +1,4 @@
-"""The entry point of `python -m pipelines`."""
+"""The entry point of `python -m pipelines`: the commands of `regionforge` for data."""
 
 from pipelines.cli.parser import main
 

@@ -18,7 +18,7 @@ import venv
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-PACKAGES = {"schemas", "prompts", "transforms", "pipelines", "model", "train"}
+PACKAGES = {"schemas", "prompts", "transforms", "pipelines", "model", "train", "regionforge"}
 WHERE = (
     "import sys; from importlib.util import find_spec as find;"
     "print(*(find(name).origin for name in sys.argv[1:]), find('torch'))"
@@ -47,7 +47,7 @@ def build_sdist() -> Path:
 
 
 def check_contents(archive: Path) -> None:
-    """The six packages with all their files, and no other package."""
+    """Our packages with all their files, and no other package."""
     with tarfile.open(archive) as tar:
         files = {name.partition("/")[2] for name in tar.getnames()}
     folders = {name.partition("/")[0] for name in files if "/" in name}

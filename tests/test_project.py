@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-PACKAGES = ["schemas", "prompts", "transforms", "pipelines", "model", "train"]
+PACKAGES = ["schemas", "prompts", "transforms", "pipelines", "model", "train", "regionforge"]
 SOURCES = sorted(path for name in PACKAGES for path in (CHECKOUT / name).rglob("*.py"))
 SCRIPTS = sorted(path for name in ["bench", "tests"] for path in (CHECKOUT / name).rglob("*.py"))
 MAX_FILE = 300
@@ -48,7 +48,7 @@ def test_every_file_reaches_the_sdist(package: str) -> None:
     assert [path for path in ours if not (path.parent / "__init__.py").is_file()] == []
 
 
-def test_exactly_the_six_packages_are_named() -> None:
+def test_exactly_our_packages_are_named() -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
     named = project["tool"]["setuptools"]["packages"]["find"]["include"]
     assert named == [pattern for name in PACKAGES for pattern in (name, f"{name}.*")]

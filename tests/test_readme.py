@@ -84,7 +84,7 @@ def test_every_flag_it_names_exists() -> None:
 
 
 def test_every_command_it_shows_parses() -> None:
-    shown = re.findall(r"python -m pipelines (.+)", README.replace("\\\n", " "))
+    shown = re.findall(r"^ +regionforge (.+)", README.replace("\\\n", " "), re.MULTILINE)
     assert shown
     for command in shown:
         _, unknown = make_parser().parse_known_args(shlex.split(command))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.cli.arguments import folder, positive
 from pipelines.cli.command import Commands, add_clip_flags, add_command
+from pipelines.storage.extras import require
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def run(args: Namespace) -> int:
         raise UsageError(f"--to {args.to!r}: expected a file such as calibration{SUFFIX}")
     output, pairs = folder(args.output), positive("--pairs", args.pairs)
 
+    require("clip", "regionforge calibrate")
     from pipelines.recap.clip.open_clip import ClipScorer
 
     with Ticker("calibrating:") as ticker:

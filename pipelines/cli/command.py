@@ -27,7 +27,7 @@ def add_command(
         text: the line about the command in `--help`.
         examples: examples of command lines, from the command's name on.
     """
-    shown = "".join(f"\n  python -m pipelines {example}" for example in examples)
+    shown = "".join(f"\n  regionforge {example}" for example in examples)
     parser = commands.add_parser(
         name,
         help=text,

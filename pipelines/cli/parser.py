@@ -10,13 +10,13 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from pipelines import VERSION
 from pipelines.cli import (
     build,
     calibrate,
-    demo,
     preview,
     recap,
     sample_world,
@@ -24,10 +24,13 @@ from pipelines.cli import (
     verify,
     wordings,
 )
+from pipelines.cli.command import Commands
 from schemas.errors import RegionForgeError, UsageError
 
+Declarations: TypeAlias = Sequence[Callable[[Commands], None]]  # each declares a command
+
 EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
-COMMANDS = (
+COMMANDS: Declarations = (
     sources.add_parser,
     build.add_parser,
     recap.add_parser,
@@ -35,14 +38,18 @@ COMMANDS = (
     wordings.add_parser,
     verify.add_parser,
     preview.add_parser,
-    demo.add_parser,
     sample_world.add_parser,
 )
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command line and exit; errors of the user print a message without a traceback."""
-    status = run(sys.argv[1:] if argv is None else argv)
+def main(argv: Sequence[str] | None = None, declarations: Declarations = COMMANDS) -> None:
+    """Run the command line and exit; errors of the user print a message without a traceback.
+
+    Args:
+        argv: the words of the command line, from the command's name on; None: of this process.
+        declarations: the commands there are.
+    """
+    status = run(sys.argv[1:] if argv is None else argv, declarations)
     sys.stdout.flush()
     sys.stderr.flush()
     if status and threading.active_count() > 1:
@@ -50,10 +57,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     sys.exit(status)
 
 
-def run(argv: Sequence[str]) -> int:
-    """Run a command and return its exit status."""
+def run(argv: Sequence[str], declarations: Declarations = COMMANDS) -> int:
+    """Run a command and return its exit status; see `main`."""
     try:
-        args, others = make_parser().parse_known_args(argv)
+        args, others = make_parser(declarations).parse_known_args(argv)
         logging.getLogger().setLevel(logging.CRITICAL)  # Beam's log is of no use to users
         return _call(args, others)
     except (RegionForgeError, OSError) as error:
@@ -64,7 +71,7 @@ def run(argv: Sequence[str]) -> int:
     return EXIT_ERROR
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser(declarations: Declarations = COMMANDS) -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="regionforge",
@@ -73,7 +80,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"regionforge {VERSION}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add_parser in COMMANDS:
+    for add_parser in declarations:
         add_parser(commands)
     return parser
 

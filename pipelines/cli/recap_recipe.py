@@ -12,6 +12,7 @@ from pipelines.recap.clip.scorer import Scorer
 from pipelines.recap.serving.command import model_name
 from pipelines.recipes.load import load_wordings
 from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
+from pipelines.storage.extras import require
 from schemas.errors import UsageError
 
 # The flags that are not fields of a recipe, of its captioning or of its filter.
@@ -67,7 +68,8 @@ def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
         return Filter(), None
     if args.refilter is not None and args.dry_run:
         raise UsageError("--dry-run says what calls would take, and --refilter makes no calls")
-    from pipelines.recap.clip.open_clip import ClipScorer  # needs the extra clip
+    require("clip", "regionforge recap")
+    from pipelines.recap.clip.open_clip import ClipScorer
 
     make_scorer = partial(ClipScorer, args.clip_model, args.clip_weights, args.device)
     identity = make_scorer().identity

@@ -43,7 +43,7 @@ def check_server_flags(args: Namespace) -> None:
     if args.captioner == "builtin":
         _check_no_model(args)
     else:
-        require("serve", "asking a model")
+        require("serve", "regionforge recap")
     if args.serve is None:
         if args.vllm is not None or args.serve_args:
             raise UsageError("--vllm and --serve-args go with --serve MODEL")

@@ -11,12 +11,11 @@ from itertools import islice
 from typing import NamedTuple
 
 from pipelines.output.reader import read_manifest
+from pipelines.output.records import select_shards
 from pipelines.preview.record import Record
 from pipelines.shards.reader import shard_batches
 from pipelines.storage import files
-from schemas.errors import UsageError
 from schemas.ids import rank
-from schemas.manifest import Manifest, Shard
 
 
 class _RowRef(NamedTuple):
@@ -41,25 +40,11 @@ def choose(
     Raises:
         UsageError: there is no finished build, no such config or split, or a damaged shard.
     """
-    shards = _shards(read_manifest(output), config, split)
+    shards = select_shards(read_manifest(output), config, split)
     paths = [files.join(output, shard.path) for shard in shards]
     refs = heapq.nsmallest(count, _refs(paths))
     records = dict(_fetch(refs))
     return [records[ref] for ref in refs]
-
-
-def _shards(manifest: Manifest, config: str | None, split: str | None) -> list[Shard]:
-    united = manifest.identity.recipe.get("name")
-    known = sorted({f"{shard.config} / {shard.split}" for shard in manifest.shards})
-    shards = [
-        shard
-        for shard in manifest.shards
-        if config in (None, united, shard.config) and split in (None, shard.split)
-    ]
-    if not shards:
-        wanted = " / ".join(name or "any" for name in (config, split))
-        raise UsageError(f"no records of {wanted} here; there are: {', '.join(known)}")
-    return shards
 
 
 def _refs(paths: Iterable[str]) -> Iterator[_RowRef]:

@@ -71,7 +71,7 @@ def request_wordings(known: WordingSet, number: int, endpoint: str, model: str) 
         UsageError: the extra `serve` is not installed.
         BuildError: the endpoint does not answer.
     """
-    require("serve", "asking a model")
+    require("serve", "regionforge wordings")
     import openai
 
     async def run() -> NewWordings:

@@ -5,6 +5,7 @@ from importlib import import_module
 from schemas.errors import UsageError
 
 _MODULES = {  # the modules that each extra must provide
+    "clip": ("open_clip", "safetensors", "torch"),
     "gcp": ("google.cloud.storage",),
     "s3": ("boto3",),
     "serve": ("aiohttp", "httpx2", "openai"),
@@ -16,12 +17,13 @@ def require(extra: str, what: str) -> None:
 
     Args:
         extra: the name of the extra.
-        what: the flag or path that needs the extra, for the message.
+        what: the command or path that needs the extra, for the message.
     """
+    needs = f"{what} needs: pip install 'regionforge[{extra}]'"
     try:
         for name in _MODULES[extra]:
             import_module(name)
     except ModuleNotFoundError:
-        raise UsageError(
-            f"{what} needs the extra {extra}: pip install 'regionforge[{extra}]'"
-        ) from None
+        raise UsageError(needs) from None
+    except (ImportError, OSError, RuntimeError) as error:  # libraries that do not fit each other
+        raise UsageError(f"{needs} ({error})") from error

@@ -41,7 +41,6 @@ FLAGS = {
     "wordings": {"--set", "--count", "--endpoint", "--model", "--output"},
     "verify": {"output", "--workers", "--image-root"},
     "preview": {"output", "-n", "--config", "--split", "--html", "--image-root"},
-    "demo": {"--output"},
     "sample-world": {"output", "--size", "--seed"},
 }  # fmt: skip
 
@@ -101,10 +100,10 @@ def test_help_shows_an_example_that_parses(name, capsys):
         run([name, "--help"])
     assert ended.value.code == 0
     shown = capsys.readouterr().out
-    lines = [line for line in shown.splitlines() if line.startswith("  python -m pipelines ")]
+    lines = [line for line in shown.splitlines() if line.startswith("  regionforge ")]
     assert lines
     for example in lines:
-        args, others = make_parser().parse_known_args(example.split()[3:])
+        args, others = make_parser().parse_known_args(example.split()[1:])
         assert (args.command, others) == (name, [])
 
 
@@ -168,10 +167,9 @@ def test_an_output_that_is_none_is_one_line(command, tmp_path, capsys):
     assert str(tmp_path / "manifest.json") in error_of(capsys)
 
 
-@pytest.mark.parametrize("command", ["sources", "verify", "preview", "demo", "sample-world"])
+@pytest.mark.parametrize("command", ["sources", "verify", "preview", "sample-world"])
 def test_other_commands_know_no_flags_of_beams(command, tmp_path, capsys):
     words = ["--data-root"] if command == "sources" else []
-    words += ["--output"] if command == "demo" else []
     assert run([command, *words, str(tmp_path / "x"), "--job_name=mine"]) == 1
     assert error_of(capsys).startswith("unknown flag '--job_name=mine'")
     assert list(tmp_path.iterdir()) == []

@@ -30,7 +30,7 @@ def test_who_asks_a_server_is_told_what_to_install(who, sample_world, tmp_path: 
     words = ["recap", "--source", "v3det", "--data-root", sample_world, "--no-filter", *who]
     assert cli.run([str(word) for word in (*words, "--output", tmp_path / "out")]) == 1
     assert capsys.readouterr().err == (
-        "error: asking a model needs the extra serve: pip install 'regionforge[serve]'\n"
+        "error: regionforge recap needs: pip install 'regionforge[serve]'\n"
     )
     assert not (tmp_path / "out").exists()
 

@@ -230,4 +230,4 @@ def test_a_server_that_is_not_there(wordings, server, capsys):
 def test_without_the_extra_the_command_says_what_to_install(wordings, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "openai", None)
     assert wordings("recap_global", 1) == 1
-    assert "needs the extra serve: pip install 'regionforge[serve]'" in capsys.readouterr().err
+    assert "regionforge wordings needs: pip install 'regionforge[serve]'" in capsys.readouterr().err

@@ -86,4 +86,4 @@ def test_a_missing_extra_is_named(words, path, library, extra, monkeypatch, caps
     monkeypatch.setitem(sys.modules, library, None)
     assert run([*words, path]) == 1
     message = capsys.readouterr().err.splitlines()[-1]
-    assert message == f"error: {path} needs the extra {extra}: pip install 'regionforge[{extra}]'"
+    assert message == f"error: {path} needs: pip install 'regionforge[{extra}]'"

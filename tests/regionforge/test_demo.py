@@ -10,13 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipelines.cli.demo_steps import MIX, recipe_of_all, run_demo
 from pipelines.datasets.catalog import dataset
 from pipelines.plan import make_plan
 from pipelines.recipes import recipe_names
 from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.sample_world import SOURCES
 from prompts.style import Style
+from regionforge.demo_steps import MIX, recipe_of_all, run_demo
 from schemas.errors import UsageError
 
 

@@ -1,20 +1,27 @@
-"""The command `demo`, which runs every other command on a small world of drawn pictures."""
+"""The command `demo`, which runs the data tower's steps on a small world of drawn pictures."""
 
 from argparse import Namespace
+from collections.abc import Sequence
 
+from pipelines.cli import parser
 from pipelines.cli.command import Commands, add_command
+
+
+def main(argv: Sequence[str]) -> None:
+    """Run the command line of the demonstration, from the word `demo` on, and exit."""
+    parser.main(argv, (add_parser,))
 
 
 def add_parser(commands: Commands) -> None:
     """Declare the command and its flags."""
-    parser = add_command(
+    demo = add_command(
         commands,
         run,
         "demo",
         "Draw a small world, build it, caption it, verify it and show it.",
         "demo --output demo_output",
     )
-    parser.add_argument(
+    demo.add_argument(
         "--output",
         default="demo_output",
         metavar="DIR",
@@ -24,7 +31,11 @@ def add_parser(commands: Commands) -> None:
 
 def run(args: Namespace) -> int:
     """Run the demonstration and return the exit status."""
-    from pipelines.cli.demo_steps import run_demo
     from pipelines.cli.scratch_folder import local_folder
+    from pipelines.storage.extras import require
 
-    return run_demo(local_folder(args.output))
+    output = local_folder(args.output)
+    require("clip", "regionforge demo")
+    from regionforge.demo_steps import run_demo
+
+    return run_demo(output)

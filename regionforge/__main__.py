@@ -1,0 +1,93 @@
+"""The command line `regionforge`: one table of all commands, each imported when it is called.
+
+`python -m regionforge` is the same. What a command's function is given are the words of the command
+line from the command's name on; it runs the command and exits.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+
+class Command(NamedTuple):
+    """A command: the function that runs it, and the line about it in `--help`."""
+
+    function: str  # as module:function
+    line: str
+
+
+_DATA = "pipelines.cli.parser:main"
+
+COMMANDS = {
+    "sources": Command(
+        _DATA, "List the sources: which files are there, which are missing, and where to get them."
+    ),
+    "build": Command(_DATA, "Build instruction shards. Flags not listed here go to Beam."),
+    "recap": Command(
+        _DATA, "Caption the regions of a source in detail, and keep the captions that fit."
+    ),
+    "calibrate": Command(
+        _DATA,
+        "Find the CLIP similarity that tells captions of a crop from captions of another one.",
+    ),
+    "wordings": Command(
+        _DATA, "Ask a chat model for new wordings of a request, in a file for --wordings."
+    ),
+    "verify": Command(_DATA, "Re-read a whole build and name all that is wrong with it."),
+    "preview": Command(
+        _DATA, "Show some records of a build, chosen by hash, in the terminal and as an HTML page."
+    ),
+    "sample-world": Command(
+        _DATA, "Draw pictures of coloured shapes, with annotations in the owners' formats."
+    ),
+    "demo": Command(
+        "regionforge.demo:main",
+        "Draw a small world, build it, caption it, verify it and show it.",
+    ),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command that is the first word of a command line, and exit."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] not in COMMANDS:
+        _explain(words)
+    module, _, function = COMMANDS[words[0]].function.partition(":")
+    getattr(import_module(module), function)(words)
+
+
+def _explain(words: Sequence[str]) -> NoReturn:
+    """Print the help, the version, or what is wrong with words that begin with no command."""
+    from pipelines import VERSION
+
+    parser = argparse.ArgumentParser(
+        prog="regionforge",
+        description="Region-level instruction data from public data sets.",
+        epilog="example: regionforge demo; each command has its own examples: "
+        "regionforge build --help",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"regionforge {VERSION}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        commands.add_parser(name, help=command.line)
+    parser.parse_args(words)
+    parser.error("expected a command as the first word")
+
+
+def _leave_the_current_folder() -> None:
+    """Import nothing from the current folder, where packages of the same names may lie.
+
+    `python -m` puts it in front of all others. It stays where this package itself is in it.
+    """
+    home = Path(__file__).resolve().parent.parent
+    if not sys.flags.safe_path and Path(sys.path[0]).resolve() != home:
+        del sys.path[0]
+
+
+if __name__ == "__main__":
+    _leave_the_current_folder()
+    main()
