@@ -78,7 +78,7 @@ def build_shards(programs: Path, home: Path) -> None:
     """The newcomer's road, from what was installed: once by script name, once by module."""
     run(programs / "regionforge", "sample-world", "world", "--size", "small", cwd=home)
     choice = ("--sources", "coco", "--data-root", "world", "--label-set", "Shapes-15")
-    build = (programs / "python", "-m", "pipelines", "build", *choice)
+    build = (programs / "python", "-m", "regionforge", "build", *choice)
     run(*build, "--output", "shards", "--workers", "2", cwd=home)
     run(programs / "regionforge", "verify", "shards", cwd=home)
 
