@@ -1,10 +1,8 @@
 """The command `recap`, which makes and filters detailed captions of the regions of a source."""
 
 import argparse
-import asyncio
 import time
 from argparse import Namespace
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pipelines.cli.command import (
@@ -19,7 +17,6 @@ from pipelines.cli.command import (
 
 if TYPE_CHECKING:
     from pipelines.plan import Plan
-    from pipelines.recap.captioning.captioner import Captioner
     from pipelines.recap.flow import CaptionTools
     from pipelines.recipes.recap import RecapRecipe
 
@@ -61,8 +58,9 @@ def run(args: Namespace) -> int:
     from pipelines.card.summary import print_summary
     from pipelines.cli.arguments import folder
     from pipelines.cli.recap_recipe import recipe_of
-    from pipelines.cli.recap_tools import check_server_flags, make_tools, open_server
+    from pipelines.cli.recap_tools import check_server_flags, check_vision, make_tools, open_server
     from pipelines.guard import check_guard
+    from pipelines.recap.earlier_run import continues_captions
     from pipelines.recap.plan import make_recap_plan
     from pipelines.recap.run import run_recap
     from pipelines.runner.progress import QUIET_SECONDS, Ticker
@@ -81,23 +79,11 @@ def run(args: Namespace) -> int:
             _print_estimate(plan, recipe, tools, measured=not args.serve)
             return 0
         if recipe.captioning.captioner == "openai" and not refilter and server is None:
-            asyncio.run(_check_vision(tools.captioner))
+            tools = check_vision(tools, now=args.rebuild or not continues_captions(plan))
         started = time.monotonic()
         manifest = run_recap(recipe, plan, tools, rebuild=args.rebuild, refilter=refilter)
         print_summary(plan, manifest, time.monotonic() - started)
     return 0
-
-
-async def _check_vision(make_captioner: "Callable[[], Captioner]") -> None:
-    from pipelines.recap.client.canary import check_servers_see_images
-    from pipelines.recap.client.captioner import OpenAICaptioner
-
-    captioner = make_captioner()
-    assert isinstance(captioner, OpenAICaptioner), "only servers can be blind"
-    try:
-        await check_servers_see_images(captioner)
-    finally:
-        await captioner.close()
 
 
 def _print_estimate(

@@ -1,8 +1,10 @@
 """The captioner of a `recap` run, made from flags, and the server of `--serve`."""
 
+import asyncio
 from argparse import Namespace
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ from schemas.errors import UsageError
 from schemas.layout import SERVER_LOG
 
 if TYPE_CHECKING:
+    from pipelines.recap.client.checked import CheckedCaptioner
     from pipelines.recap.client.endpoints import Servers
 
 _LOCAL_CONCURRENT_IMAGES = 8  # number of images captioned at a time without a server
@@ -98,6 +101,43 @@ def make_tools(
 
             captioner = partial(ServedCaptioner, captioner, server)
     return CaptionTools(captioner=captioner, scorer=scorer, concurrent_images=concurrent_images)
+
+
+def check_vision(tools: CaptionTools, *, now: bool) -> CaptionTools:
+    """Check that the servers of a run see images, now or before their first request.
+
+    Args:
+        tools: the tools of the run, with a captioner that sends requests to servers.
+        now: whether to check at once; otherwise a run whose answers are all known sends nothing.
+
+    Returns:
+        The tools with which to run.
+
+    Raises:
+        BuildError: a server does not see images, or answers no requests.
+    """
+    checked = partial(_checked, tools.captioner)
+    if not now:
+        return replace(tools, captioner=checked)
+    asyncio.run(_check_servers(checked))
+    return tools
+
+
+def _checked(make: Callable[[], Captioner]) -> "CheckedCaptioner":
+    from pipelines.recap.client.captioner import OpenAICaptioner
+    from pipelines.recap.client.checked import CheckedCaptioner
+
+    captioner = make()
+    assert isinstance(captioner, OpenAICaptioner), "only servers can be blind"
+    return CheckedCaptioner(captioner)
+
+
+async def _check_servers(make: Callable[[], "CheckedCaptioner"]) -> None:
+    captioner = make()
+    try:
+        await captioner.check()
+    finally:
+        await captioner.close()
 
 
 def _servers(args: Namespace, server: Server | None) -> "Servers":

@@ -63,6 +63,14 @@ def check_earlier_run(plan: Plan, *, refilter: bool) -> bool:
     return earlier != plan.identity and not others
 
 
+def continues_captions(plan: Plan) -> bool:
+    """Return whether the output holds a run with the captions of a plan, filtered or not."""
+    if not files.exists(files.join(plan.output, IDENTITY)):
+        return False
+    earlier = read_identity(plan.output)
+    return not identity_differences(earlier and _of_captions(earlier), _of_captions(plan.identity))
+
+
 def forget_end(output: str) -> None:
     """Delete the digests of the last run, since a new run begins."""
     files.delete([files.join(output, _ENDED)])

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pipelines.recap.captioning.captioner import Answer, Request
 from pipelines.recap.client.canary import check_servers_see_images
 from pipelines.recap.client.captioner import OpenAICaptioner
+from pipelines.recap.client.checked import Once
 from pipelines.recap.serving.server import Server
 from schemas.errors import BuildError
 from schemas.rejection import Rejected
@@ -22,14 +23,11 @@ class ServedCaptioner:
         self._inner = make()
         self._server = server
         self._lost = asyncio.wrap_future(server.lost)
-        self._opening: asyncio.Task[None] | None = None
+        self._opened = Once(self._open)
 
     async def ask(self, request: Request) -> Answer:
         """Return the answer as `Captioner.ask` does; raise `BuildError` if the server is lost."""
-        if self._opening is None:
-            self._opening = asyncio.create_task(self._open())
-        if not self._opening.done() or self._opening.exception():
-            await asyncio.shield(self._opening)
+        await self._opened.done()
         try:
             answer = await self._unless_lost(self._inner.ask(request))
         except Rejected:
@@ -40,8 +38,7 @@ class ServedCaptioner:
 
     async def close(self) -> None:
         """Close all connections, but do not stop the server."""
-        if self._opening is not None:
-            self._opening.cancel()
+        self._opened.cancel()
         await self._inner.close()
 
     async def _open(self) -> None:
