@@ -34,7 +34,7 @@ def test_each_limit_has_a_sentence():
         assert words[-1].endswith(".")
 
 
-@pytest.mark.parametrize("module", ["schemas.limits"])
+@pytest.mark.parametrize("module", ["schemas.limits", "schemas.predictions"])
 def test_both_towers_can_import_it(module):
     code = f"import sys, {module}; print(*sys.modules)"
     loaded = subprocess.run(
