@@ -52,7 +52,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     prompt: str  # id of the wording
     suffix: str = ""  # added to the first request of a task in a conversation
     items: tuple[str, ...] = ()  # ids of the items that the exchange was made from
-    target: EvaluationTarget | None = None  # in an evaluation's last exchange
+    targets: tuple[EvaluationTarget, ...] = ()  # what is scored; one for each part of the answer
 
 
 def listed(regions: Sequence[Part]) -> tuple[Part, ...]:
@@ -84,8 +84,9 @@ def assemble(
     """
     numbering = _Numbering(style)
     messages: list[Message] = []
+    evaluation: list[Evaluation] = []
     asked: set[Task] = set()
-    for exchange in exchanges:
+    for turn, exchange in enumerate(exchanges):
         request = numbering.text(exchange.request)
         if exchange.suffix and exchange.task not in asked:
             request = f"{request} {exchange.suffix}"
@@ -94,20 +95,26 @@ def assemble(
             request = opening(style, request)
         messages.append(Message("user", request))
         messages.append(Message("assistant", numbering.text(exchange.answer)))
+        evaluation += [
+            _evaluation(target, turn, position, numbering)
+            for position, target in enumerate(exchange.targets)
+        ]
     return Conversation(
         id=record_id,
         turn_tasks=tuple([exchange.task for exchange in exchanges]),
         regions=tuple(numbering.regions),
         messages=tuple(messages),
         prompts=tuple([exchange.prompt for exchange in exchanges]),
-        evaluation=_evaluation(exchanges[-1].target, numbering),
+        evaluation=tuple(evaluation),
     )
 
 
-def _evaluation(target: EvaluationTarget | None, numbering: "_Numbering") -> Evaluation | None:
-    if target is None:
-        return None
+def _evaluation(
+    target: EvaluationTarget, turn: int, position: int, numbering: "_Numbering"
+) -> Evaluation:
     return Evaluation(
+        turn=turn,
+        position=position,
         item_id=target.item_id,
         group=target.group,
         references=tuple(map(numbering.text, target.references)),

@@ -25,7 +25,8 @@ _REGION_TOKEN = re.compile(r"<region([^<>]*)>")
 _CANDIDATE = re.compile(r"\[([0-9]+)\] <region\1>")
 _CHOSEN = re.compile(r"Region \[([0-9]+)\]")
 _REQUIRED = (
-    "id", "source", "split", "task", "turn_tasks", "regions", "messages", "licence", "provenance",
+    "id", "source", "split", "task", "turn_tasks", "regions", "messages", "evaluation", "licence",
+    "provenance",
 )  # fmt: skip
 
 

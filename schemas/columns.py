@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas import shard
+from schemas.item import RegionCaption
 from schemas.mask import Mask
-from schemas.sample import Conversation, Evaluation, ImageInfo, Region, Task
+from schemas.sample import Attribute, Conversation, Evaluation, ImageInfo, Region, Task
 
 Size = tuple[int | None, int | None]  # width, height; pixels
 
@@ -35,6 +36,7 @@ class Row(NamedTuple):
     image: ImageInfo
     path: str | None  # size as stored; None: text only
     conversation: Conversation
+    image_hash: str | None = None
 
 
 class ImageColumn:
@@ -98,11 +100,12 @@ def to_batch(rows: Sequence[Row], stamp: BuildStamp) -> pa.RecordBatch:
         "task": _strings([talk.task for talk in talks]),
         "turn_tasks": _lists(_strings, [talk.turn_tasks for talk in talks]),
         "image": _images(pa.nulls(len(rows), pa.binary()), _strings(paths)),
-        "width": pa.array([row.image.width for row in rows], pa.int32()),
-        "height": pa.array([row.image.height for row in rows], pa.int32()),
+        "width": _integers([row.image.width for row in rows]),
+        "height": _integers([row.image.height for row in rows]),
+        "image_hash": _strings([row.image_hash for row in rows]),
         "regions": _lists(_regions, [talk.regions for talk in talks]),
         "messages": _lists(_messages, [talk.messages for talk in talks]),
-        "evaluation": _evaluations([talk.evaluation for talk in talks]),
+        "evaluation": _lists(_evaluations, [talk.evaluation for talk in talks]),
         "licence": _strings([row.image.licence for row in rows]),
         "provenance": _provenance(talks, stamp),
     }
@@ -122,8 +125,8 @@ def with_images(
     columns = dict(zip(batch.schema.names, batch.columns, strict=True))
     if images is not None:
         columns["image"] = _images(images, columns["image"].field("path"))
-    columns["width"] = pa.array([size[0] for size in sizes], pa.int32())
-    columns["height"] = pa.array([size[1] for size in sizes], pa.int32())
+    columns["width"] = _integers([size[0] for size in sizes])
+    columns["height"] = _integers([size[1] for size in sizes])
     return pa.record_batch(list(columns.values()), schema=shard.SCHEMA)
 
 
@@ -155,11 +158,22 @@ def _region(fields: dict[str, Any]) -> Region:
     mask = fields["mask"]
     if mask is not None:
         mask = Mask(mask["size"][0], mask["size"][1], mask["counts"])
-    return Region(**fields | {"bbox": tuple(fields["bbox"]), "mask": mask})
+    captions = tuple(RegionCaption(**caption) for caption in fields["captions"])
+    attributes = tuple(Attribute(**attribute) for attribute in fields["attributes"])
+    inner = {"mask": mask, "captions": captions, "attributes": attributes}
+    return Region(**fields | {"bbox": tuple(fields["bbox"])} | inner)
 
 
 def _strings(values: Sequence[str | None]) -> pa.Array:
     return pa.array(values, pa.string())
+
+
+def _floats(values: Sequence[float | None]) -> pa.Array:
+    return pa.array(values, pa.float32())
+
+
+def _integers(values: Sequence[int | None]) -> pa.Array:
+    return pa.array(values, pa.int32())
 
 
 def _lists(build: Callable[[list[Any]], pa.Array], groups: Sequence[Sequence[Any]]) -> pa.Array:
@@ -191,12 +205,35 @@ def _regions(regions: list[Region]) -> pa.Array:
             _strings([region.region_id for region in regions]),
             pa.FixedSizeListArray.from_arrays(pa.array(corners), 4),
             _masks([region.mask for region in regions]),
+            _floats([region.area for region in regions]),
             _strings([region.category for region in regions]),
+            _floats([region.score for region in regions]),
             _strings([region.caption for region in regions]),
-            pa.array([region.score for region in regions], pa.float32()),
+            _lists(_captions, [region.captions for region in regions]),
+            _lists(_attributes, [region.attributes for region in regions]),
         ],
         [],
     )
+
+
+def _captions(captions: list[RegionCaption]) -> pa.Array:
+    return _struct(
+        shard.CAPTION,
+        [
+            _strings([caption.kind for caption in captions]),
+            _strings([caption.text for caption in captions]),
+            _floats([caption.clip for caption in captions]),
+            _floats([caption.clip_min for caption in captions]),
+            _floats([caption.judge for caption in captions]),
+        ],
+        [],
+    )
+
+
+def _attributes(attributes: list[Attribute]) -> pa.Array:
+    names = _strings([attribute.name for attribute in attributes])
+    values = _strings([attribute.value for attribute in attributes])
+    return _struct(shard.ATTRIBUTE, [names, values], [])
 
 
 def _masks(masks: list[Mask | None]) -> pa.Array:
@@ -207,20 +244,19 @@ def _masks(masks: list[Mask | None]) -> pa.Array:
     return _struct(shard.MASK, [size_list, counts], [mask is None for mask in masks])
 
 
-def _evaluations(evaluations: Sequence[Evaluation | None]) -> pa.Array:
-    return pa.array(
-        [
-            item
-            and {
-                "item_id": item.item_id,
-                "group": item.group,
-                "references": item.references,
-                "choices": item.choices,
-                "label": item.label,
-            }
-            for item in evaluations
-        ],
+def _evaluations(evaluations: list[Evaluation]) -> pa.Array:
+    return _struct(
         shard.EVALUATION,
+        [
+            _integers([item.turn for item in evaluations]),
+            _integers([item.position for item in evaluations]),
+            _strings([item.item_id for item in evaluations]),
+            _strings([item.group for item in evaluations]),
+            _lists(_strings, [item.references for item in evaluations]),
+            _lists(_strings, [item.choices for item in evaluations]),
+            _integers([item.label for item in evaluations]),
+        ],
+        [],
     )
 
 
@@ -236,6 +272,8 @@ def _provenance(talks: Sequence[Conversation], stamp: BuildStamp) -> pa.Array:
             _strings([by.model if by else None for by in captioners]),
             _strings([by.sampling if by else None for by in captioners]),
             _strings([by.global_caption if by else None for by in captioners]),
+            _strings([by.judge_model if by else None for by in captioners]),
+            _strings([by.scorer if by else None for by in captioners]),
         ],
         [],
     )

@@ -6,7 +6,7 @@ cleans their text and rejects items whose regions cannot be used.
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -19,6 +19,8 @@ class Mention(msgspec.Struct, frozen=True, gc=False):
     text: str
     region_ids: tuple[str, ...]
 
+
+CaptionKind = Literal["phrase", "sentence", "paragraph"]
 
 # Text in pieces; the pieces joined, with their blanks, are the owner's text.
 Passage = tuple[str | Mention, ...]
@@ -40,11 +42,23 @@ class Expression(msgspec.Struct, frozen=True, gc=False):
 
 
 class CaptionProvenance(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The model and sampling parameters that wrote the captions of an image."""
+    """The model and sampling parameters that wrote the captions of an image, and their scorers."""
 
     model: str
     sampling: str  # JSON
     global_caption: str | None = None
+    judge_model: str | None = None
+    scorer: str | None = None  # identity of the CLIP scorer; None: nothing was scored
+
+
+class RegionCaption(msgspec.Struct, frozen=True, gc=False):
+    """A text about a region that a captioner wrote, with its scores; None: not scored."""
+
+    kind: CaptionKind
+    text: str
+    clip: float | None = None  # CLIP similarity with the crop, -1 to 1: mean over sentences
+    clip_min: float | None = None  # the same of the least similar sentence
+    judge: float | None = None  # probability that all of the text is true
 
 
 class CaptionRef(msgspec.Struct, frozen=True, gc=False):
@@ -67,7 +81,7 @@ class DetailedCaption(msgspec.Struct, frozen=True, gc=False):
     id: str
     region_id: str
     text: str
-    score: float | None  # CLIP similarity of caption and crop; None: not scored
+    captions: tuple[RegionCaption, ...]  # all kept texts; `text` is one of them
     captioner: CaptionProvenance
 
     kind: ClassVar[Kind] = Kind.SENTENCE

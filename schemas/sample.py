@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from schemas.geometry import Box
-from schemas.item import CaptionProvenance, Item
+from schemas.item import CaptionProvenance, Item, RegionCaption
 from schemas.mask import Mask
 from schemas.rejection import Kind
 
@@ -41,15 +41,25 @@ class Task(StrEnum):
 MULTI_TASK = "multi_task"  # the task of a record with turns of several tasks
 
 
+class Attribute(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A property of a region."""
+
+    name: str  # colour, material, shape, state, text; or attribute, for the owner's own
+    value: str
+
+
 class Region(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A box of the record, with a mask if there is one."""
 
     region_id: str  # the owner's id
     bbox: Box  # xyxy, pixels, inside the image
     mask: Mask | None = None
+    area: float | None = None  # the owner's, square pixels; independent of box and mask
     category: str | None = None  # the owner's spelling
-    caption: str | None = None
-    score: float | None = None
+    score: float | None = None  # a detector's confidence
+    caption: str | None = None  # the detailed caption of conversations
+    captions: tuple[RegionCaption, ...] = ()
+    attributes: tuple[Attribute, ...] = ()
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -59,9 +69,11 @@ class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
     content: str
 
 
-class Evaluation(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The right answers of an evaluation question, and the choices where there are some."""
+class Evaluation(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_only=True):
+    """The right answers of one thing that is asked, and the choices where there are some."""
 
+    turn: int  # the assistant turn that answers, from 0
+    position: int = 0  # the part of an answer about several regions, from 0
     item_id: str
     group: str
     references: tuple[str, ...] = ()
@@ -77,7 +89,7 @@ class Conversation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     regions: tuple[Region, ...]
     messages: tuple[Message, ...]
     prompts: tuple[str, ...]  # ids of the wordings used, one per user turn
-    evaluation: Evaluation | None = None
+    evaluation: tuple[Evaluation, ...] = ()
     captioner: CaptionProvenance | None = None
 
     @property

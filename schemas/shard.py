@@ -10,18 +10,33 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-VERSION = "1"
+VERSION = "2"
 
 MASK = pa.struct([("size", pa.list_(pa.int32(), 2)), ("counts", pa.string())])
+
+CAPTION = pa.struct(
+    [
+        ("kind", pa.string()),
+        ("text", pa.string()),
+        ("clip", pa.float32()),
+        ("clip_min", pa.float32()),
+        ("judge", pa.float32()),
+    ]
+)
+
+ATTRIBUTE = pa.struct([("name", pa.string()), ("value", pa.string())])
 
 REGION = pa.struct(
     [
         ("region_id", pa.string()),
         ("bbox", pa.list_(pa.float32(), 4)),
         ("mask", MASK),
+        ("area", pa.float32()),
         ("category", pa.string()),
-        ("caption", pa.string()),
         ("score", pa.float32()),
+        ("caption", pa.string()),
+        ("captions", pa.list_(CAPTION)),
+        ("attributes", pa.list_(ATTRIBUTE)),
     ]
 )
 
@@ -29,6 +44,8 @@ MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
 
 EVALUATION = pa.struct(
     [
+        ("turn", pa.int32()),
+        ("position", pa.int32()),
         ("item_id", pa.string()),
         ("group", pa.string()),
         ("references", pa.list_(pa.string())),
@@ -46,6 +63,8 @@ PROVENANCE = pa.struct(
         ("captioner_model", pa.string()),
         ("captioner_sampling", pa.string()),
         ("global_caption", pa.string()),
+        ("judge_model", pa.string()),
+        ("scorer", pa.string()),
     ]
 )
 
@@ -60,9 +79,10 @@ _FIELDS: list[tuple[str, pa.DataType]] = [
     ("image", IMAGE),
     ("width", pa.int32()),
     ("height", pa.int32()),
+    ("image_hash", pa.string()),
     ("regions", pa.list_(REGION)),
     ("messages", pa.list_(MESSAGE)),
-    ("evaluation", EVALUATION),
+    ("evaluation", pa.list_(EVALUATION)),
     ("licence", pa.string()),
     ("provenance", PROVENANCE),
 ]
@@ -80,19 +100,45 @@ DESCRIPTIONS: Mapping[str, str] = {
     "image.path": "the owner's file name; in builds with `--images reference` below the data root",
     "width": "width of the stored image, pixels; null where the record is text only",
     "height": "height of the stored image, pixels; null where the record is text only",
+    "image_hash": (
+        "`xxh128:` and 32 hexadecimal digits, of `image.bytes`; in builds with `--images "
+        "reference` of the owner's file where it was opened, or null"
+    ),
     "regions": "the regions of the messages; `<regionK>` stands for `regions[K - 1]`",
     "regions.region_id": "the owner's id",
     "regions.bbox": "x0, y0, x1, y1; pixels of the stored image, inside it",
     "regions.mask": "the region's mask; null where the owner has none",
     "regions.mask.size": "height and width of the stored image",
     "regions.mask.counts": "COCO's compressed run lengths",
+    "regions.area": (
+        "the owner's area, square pixels of the stored image, whatever was clipped or dilated; "
+        "null where the owner states none"
+    ),
     "regions.category": "the owner's spelling; null where the owner has none",
-    "regions.caption": "the detailed caption, written by a captioner; null where there is none",
-    "regions.score": "a detector's confidence, or a detailed caption's CLIP similarity; or null",
+    "regions.score": "a detector's confidence; null where no detector drew the box",
+    "regions.caption": "the detailed caption that `messages` uses; null where there is none",
+    "regions.captions": "all kept texts of a captioner; empty without one",
+    "regions.captions.kind": "`phrase`, `sentence` or `paragraph`",
+    "regions.captions.text": "the text",
+    "regions.captions.clip": (
+        "CLIP similarity of text and crop, -1 to 1: the mean over the text's sentences, weighted "
+        "by their lengths; null where the text was not scored"
+    ),
+    "regions.captions.clip_min": "CLIP similarity of the sentence that is least like the crop",
+    "regions.captions.judge": (
+        "a judge's probability, 0 to 1, that all of the text is true; null without a judge"
+    ),
+    "regions.attributes": "properties of the region; empty where nobody states any",
+    "regions.attributes.name": (
+        "`colour`, `material`, `shape`, `state` or `text`; or `attribute`, for the owner's own"
+    ),
+    "regions.attributes.value": "the property itself",
     "messages": "the turns; `<image>` stands once, in the first user turn",
     "messages.role": "`system`, `user` or `assistant`",
     "messages.content": "the text",
-    "evaluation": "the right answers of an evaluation question; null in other builds",
+    "evaluation": "the right answers, an entry for each thing asked; empty in other builds",
+    "evaluation.turn": "the assistant turn that answers, from 0",
+    "evaluation.position": "the part of an answer about several regions, from 0; else 0",
     "evaluation.item_id": "the owner's id of the region, sentence or question",
     "evaluation.group": (
         "the questions that are scored together: by image, question or split; in choices among a "
@@ -110,6 +156,11 @@ DESCRIPTIONS: Mapping[str, str] = {
     "provenance.captioner_model": "the model that wrote the detailed captions; null without",
     "provenance.captioner_sampling": "sampling parameters of that model, as JSON",
     "provenance.global_caption": "the caption of the whole image that the captioner was given",
+    "provenance.judge_model": "the model that judged the captions; null without a judge",
+    "provenance.scorer": (
+        "the CLIP model that scored the captions, with its weights, activation and view of the "
+        "crop; null where nothing was scored"
+    ),
 }
 
 

@@ -88,7 +88,7 @@ def _screen_region(
         ledger.repaired(image, Kind.ANNOTATION, Repair.MASK_EMPTY)
     if mask and masks != "annotated":
         mask = ablate_mask(mask, masks)
-    return Region(region.region_id, box, mask, category, None, region.score)
+    return Region(region.region_id, box, mask, category=category, score=region.score)
 
 
 def _is_blank(mask: Mask) -> bool:

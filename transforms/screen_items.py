@@ -48,8 +48,11 @@ def screen_item(item: Item, regions: Regions, *, has_picture: bool = True) -> It
             return _screen_question(item, regions)
     _check_regions(item.region_ids(), regions)
     match item:
-        case Expression() | DetailedCaption() | YesNoQuestion():
+        case Expression() | YesNoQuestion():
             return replace(item, text=clean(item.text))
+        case DetailedCaption():
+            captions = tuple(replace(each, text=clean(each.text)) for each in item.captions)
+            return replace(item, text=clean(item.text), captions=captions)
         case Relationship():
             return replace(item, predicate=clean(item.predicate))
         case CaptionRef():

@@ -33,7 +33,7 @@ def attach_captions(
     for item in items:
         if isinstance(item, DetailedCaption):
             region = regions[item.region_id]
-            regions[item.region_id] = replace(region, caption=item.text, score=item.score)
+            regions[item.region_id] = replace(region, caption=item.text, captions=item.captions)
     ledger.items_kept(screened.image, items)
     return replace(screened, regions=tuple(regions.values()), items=tuple(items))
 

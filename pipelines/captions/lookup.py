@@ -8,8 +8,10 @@ taken the region. Local shards are mapped into memory, so that only the pages in
 import math
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
+import msgspec
 import pyarrow as pa
 from msgspec.structs import replace
 
@@ -20,7 +22,7 @@ from pipelines.recipes.recipe import RECAPD_ROLE
 from pipelines.shards.reader import DAMAGE, read_columns
 from pipelines.storage import files
 from schemas.errors import InputFileError
-from schemas.item import CaptionProvenance, CaptionRef, DetailedCaption
+from schemas.item import CaptionProvenance, CaptionRef, DetailedCaption, RegionCaption
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo
 from schemas.source import Count, Entry, SourceImage, SplitInput
@@ -134,7 +136,7 @@ class CaptionRow(NamedTuple):
     """The caption of one region as it is stored in a shard, unchecked."""
 
     text: str | None
-    score: float | None
+    captions: list[dict[str, Any]] | None
     captioner: CaptionProvenance | None
 
 
@@ -156,10 +158,10 @@ class SplitCaptions:
             captioner = _captioner(batch, row)
             regions = batch.column("regions")[row].values
             if regions is not None:
-                names = ("region_id", "caption", "score")
+                names = ("region_id", "caption", "captions")
                 columns = (regions.field(name).to_pylist() for name in names)
-                for region_id, text, score in zip(*columns, strict=True):
-                    captions.setdefault(region_id, CaptionRow(text, score, captioner))
+                for region_id, text, texts in zip(*columns, strict=True):
+                    captions.setdefault(region_id, CaptionRow(text, texts, captioner))
         return captions
 
 
@@ -183,20 +185,35 @@ class CaptionLookup:
 
 
 def _captioner(batch: pa.RecordBatch, row: int) -> CaptionProvenance | None:
-    names = ("captioner_model", "captioner_sampling", "global_caption")
-    provenance = batch.column("provenance")
-    model, sampling, spoken = (provenance.field(name)[row].as_py() for name in names)
-    return None if model is None or sampling is None else CaptionProvenance(model, sampling, spoken)
+    stored = batch.column("provenance")[row].as_py()
+    if stored is None or stored["captioner_model"] is None or stored["captioner_sampling"] is None:
+        return None
+    return CaptionProvenance(
+        model=stored["captioner_model"],
+        sampling=stored["captioner_sampling"],
+        global_caption=stored["global_caption"],
+        judge_model=stored["judge_model"],
+        scorer=stored["scorer"],
+    )
 
 
 def detailed_caption(ref: CaptionRef, row: CaptionRow) -> DetailedCaption:
     """Return the detailed caption that a reference stands for.
 
     Raises:
-        Rejected: a part of the caption is missing, or its score is not a finite number.
+        Rejected: a part of the caption is missing, or a score is not a finite number.
     """
     if row.text is None or row.captioner is None:
         raise Rejected(Reason.MALFORMED, "expected a caption, and the captioner that wrote it")
-    if row.score is not None and not math.isfinite(row.score):
-        raise Rejected(Reason.MALFORMED, f"its score is {row.score}, expected a number")
-    return DetailedCaption(ref.id, ref.region_id, row.text, row.score, row.captioner)
+    try:
+        captions = msgspec.convert(row.captions, tuple[RegionCaption, ...])
+    except msgspec.ValidationError as error:
+        raise Rejected(Reason.MALFORMED, f"its captions: {error}") from None
+    for score in chain.from_iterable(map(_scores, captions)):
+        if score is not None and not math.isfinite(score):
+            raise Rejected(Reason.MALFORMED, f"its score is {score}, expected a number")
+    return DetailedCaption(ref.id, ref.region_id, row.text, captions, row.captioner)
+
+
+def _scores(caption: RegionCaption) -> tuple[float | None, ...]:
+    return caption.clip, caption.clip_min, caption.judge

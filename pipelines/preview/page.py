@@ -3,13 +3,13 @@
 import hashlib
 import os
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pipelines.preview.assets import SCRIPT, STYLE
 from pipelines.preview.facts import Facts
 from pipelines.preview.figure import figure
 from pipelines.preview.html import Html, element, joined
-from pipelines.preview.record import Record, ShownRegion, answers, pieces, shown_regions
+from pipelines.preview.record import Record, ShownRegion, answers, entry_name, pieces, shown_regions
 from pipelines.storage import files
 from schemas.sample import IMAGE_TOKEN, MULTI_TASK, region_token
 
@@ -116,7 +116,7 @@ def _sample(number: int, record: Record, image_root: str | None) -> Html:
         element(
             "div",
             element("div", left, class_="left") if left else "",
-            element("div", *_turns(record, regions), _answers(record), class_="chat"),
+            element("div", *_turns(record, regions), *_answers(record), class_="chat"),
             class_="columns",
         ),
         element("details", element("summary", "all facts"), _definitions(_record_facts(record))),
@@ -156,12 +156,12 @@ def _turns(record: Record, regions: list[ShownRegion]) -> list[Html]:
     return turns
 
 
-def _answers(record: Record) -> Html:
-    """Return an evaluation's answers as a list, with the right answers marked."""
-    rows = [
-        element("li", text, class_="right" if right else "wrong") for text, right in answers(record)
-    ]
-    return element("ol", *rows, class_="answers") if rows else Html("")
+def _answers(record: Record) -> Iterator[Html]:
+    """Yield the answers of each entry of an evaluation, with the right answers marked."""
+    for name, listed in answers(record):
+        rows = [element("li", text, class_="right" if right else "wrong") for text, right in listed]
+        yield element("p", f"scored: {name}", class_="role")
+        yield element("ol", *rows, class_="answers")
 
 
 def _piece(piece: str | int, regions: list[ShownRegion]) -> str:
@@ -185,8 +185,9 @@ def _record_facts(record: Record) -> dict[str, str]:
     facts = {name: record[name] for name in ("id", "source", "split", "task", "licence")}
     if record["image"]:
         facts["image"] = f"{record['image']['path']}, {record['width']} × {record['height']}"
-    for group in ("provenance", "evaluation"):
-        facts |= record[group] or {}
+    facts |= record["provenance"] or {}
+    for entry in record["evaluation"] or ():
+        facts |= {f"{name} ({entry_name(entry)})": value for name, value in entry.items()}
     return {
         name.replace("_", " "): ", ".join(map(str, value))
         if isinstance(value, list)

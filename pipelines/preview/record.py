@@ -63,17 +63,25 @@ def pieces(content: str, regions: int) -> list[Piece]:
     return [numbers.get(part, part) for part in _PLACEHOLDER.split(content) if part]
 
 
-def answers(record: Record) -> list[tuple[str, bool]]:
-    """Return an evaluation's choices, or else its references, each with True if it is right.
+def answers(record: Record) -> list[tuple[str, list[tuple[str, bool]]]]:
+    """Return the name of each entry of an evaluation with its answers, each True if it is right.
 
-    Of many choices, such as the names of a label set, wrong choices are left out. A record that is
-    not of an evaluation has no answers.
+    The answers are the choices, or else the references. Of many choices, such as the names of a
+    label set, wrong choices are left out.
     """
-    evaluation = record["evaluation"] or {}
-    texts = evaluation.get("choices") or ()
-    choices = [(text, number == evaluation["label"]) for number, text in enumerate(texts)]
+    return [(entry_name(entry), _answers(entry)) for entry in record["evaluation"] or ()]
+
+
+def entry_name(entry: Record) -> str:
+    """Return the name of an entry of an evaluation: its turn and position, as they are stored."""
+    return f"turn {entry['turn']}, position {entry['position']}"
+
+
+def _answers(entry: Record) -> list[tuple[str, bool]]:
+    texts = entry["choices"] or ()
+    choices = [(text, number == entry["label"]) for number, text in enumerate(texts)]
     if not choices:
-        return [(text, True) for text in evaluation.get("references") or ()]
+        return [(text, True) for text in entry["references"] or ()]
     return [choice for choice in choices if choice[1] or len(choices) <= _MAX_CHOICES]
 
 

@@ -32,7 +32,8 @@ def print_samples(records: Iterable[Record], console: Console) -> None:
         console.rule(Text(f" {number} · {one_line(record['id'])} ", "bold"), align="left")
         console.print(_facts(record))
         console.print(Padding(_conversation(record, regions), (1, 0)))
-        if listed := answers(record):
+        for name, listed in answers(record):
+            console.print(Text(f"scored: {name}", "dim"))
             console.print(Padding(_answers(listed), (0, 0, 1, 0)))
         if regions:
             console.print(Padding(_table(regions), (0, 0, 1, 0)))
@@ -68,7 +69,7 @@ def _content(content: str, regions: list[ShownRegion]) -> Text:
 
 
 def _answers(listed: list[tuple[str, bool]]) -> Table:
-    """Return an evaluation's answers, with the right answers marked."""
+    """Return the answers of an evaluation's entry, with the right answers marked."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")

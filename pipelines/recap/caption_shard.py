@@ -152,4 +152,9 @@ def _provenance(
             region_id: round(scores[outcome.key(region_id)].minimum, 6) for region_id in accepted
         }
     text = msgspec.json.encode(sampling, order="deterministic").decode()
-    return CaptionProvenance(captioning.captioner_model, text, whole.text if whole else None)
+    return CaptionProvenance(
+        model=captioning.captioner_model,
+        sampling=text,
+        global_caption=whole.text if whole else None,
+        scorer=recipe.filter.scorer if scores is not None else None,
+    )

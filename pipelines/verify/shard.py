@@ -28,7 +28,7 @@ class Job:
     images: ImagesMode
     image_root: str | None  # the folder of referenced pictures; None: they are not read
     stamp: Stamp  # what the provenance of every record should hold
-    evaluation: bool  # True: every record holds an `evaluation`; False: no record does
+    evaluation: bool  # True: every record has entries in `evaluation`; False: none has
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,10 +88,10 @@ def _row_problems(row: Row, job: Job) -> Iterator[str]:
     stated, expected = (row["source"], row["split"]), (job.shard.config, job.shard.split)
     if stated != expected:
         yield f"source and split are {stated}, expected {expected}"
-    if job.evaluation and row["evaluation"] is None:
-        yield "evaluation is null, expected what the record is scored by"
-    if not job.evaluation and row["evaluation"] is not None:
-        yield "evaluation has a value, expected null, for the recipe is no evaluation"
+    if job.evaluation and not row["evaluation"]:
+        yield "evaluation is empty, expected what the record is scored by"
+    if not job.evaluation and row["evaluation"]:
+        yield "evaluation has entries, expected none, for the recipe is no evaluation"
     if row["provenance"]:
         yield from stamp_problems(row["provenance"], job.stamp)
     yield from check_record(row)

@@ -32,8 +32,10 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
             answer=references[0],
             prompt=prompt,
             items=tuple(item.id for item in sentences),
-            target=EvaluationTarget(
-                item_id=region.region_id, group=screened.image.image_id, references=references
+            targets=(
+                EvaluationTarget(
+                    item_id=region.region_id, group=screened.image.image_id, references=references
+                ),
             ),
         )
         talks.append([exchange])

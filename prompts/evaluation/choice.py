@@ -74,13 +74,17 @@ def _question(
         prompt=prompt,
         suffix=SUFFIX,
         items=(item.id,),
-        target=EvaluationTarget(
-            item_id=item.id,
-            group=group,
-            references=tuple(
-                option for option, shared in zip(options, overlaps, strict=True) if shared >= _HIT
+        targets=(
+            EvaluationTarget(
+                item_id=item.id,
+                group=group,
+                references=tuple(
+                    option
+                    for option, shared in zip(options, overlaps, strict=True)
+                    if shared >= _HIT
+                ),
+                choices=tuple(options),
+                label=label,
             ),
-            choices=tuple(options),
-            label=label,
         ),
     )

@@ -36,7 +36,7 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
             answer=answer,
             prompt=prompt,
             suffix=label_set_suffix(names.name),
-            target=target,
+            targets=(target,),
         )
         talks.append([exchange])
     return talks

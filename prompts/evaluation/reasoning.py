@@ -39,10 +39,10 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
             answer=tuple(by_class(asked.rationale, regions)),
             prompt=reason_prompt,
             items=(asked.id,),
-            target=_target("rationale", asked, asked.rationales, regions),
+            targets=(_target("rationale", asked, asked.rationales, regions),),
         )
         target = _target("answer", asked, asked.answers, regions)
-        talks += [[replace(answer, target=target)], [answer, rationale]]
+        talks += [[replace(answer, targets=(target,))], [answer, rationale]]
     return talks
 
 

@@ -31,11 +31,13 @@ def _exchange(item: YesNoQuestion, group: str) -> Exchange:
         answer=CHOICES[label],
         prompt=PROMPT,
         items=(item.id,),
-        target=EvaluationTarget(
-            item_id=item.id,
-            group=group,
-            references=(CHOICES[label],),
-            choices=CHOICES,
-            label=label,
+        targets=(
+            EvaluationTarget(
+                item_id=item.id,
+                group=group,
+                references=(CHOICES[label],),
+                choices=CHOICES,
+                label=label,
+            ),
         ),
     )

@@ -224,8 +224,11 @@ def check_records(
         for row in to_batch(rows, STAMP).to_pylist():
             assert check_record(row) == []
             contents = [message["content"] for message in row["messages"]]
-            evaluation = row["evaluation"] or {"references": [], "choices": []}
-            offered = [*evaluation["references"], *evaluation["choices"]]
+            offered = [
+                text
+                for entry in row["evaluation"]
+                for text in (*entry["references"], *entry["choices"])
+            ]
             assert not any(STOPS.search(text) for text in contents + offered)
             assert not any(PLACEHOLDER.search(text) for text in contents[1::2] + offered)
     problems = ledger_of(screen.tally + compose.tally).problems()

@@ -19,10 +19,10 @@ from schemas.columns import (
     with_images,
     with_regions,
 )
-from schemas.item import CaptionProvenance
+from schemas.item import CaptionProvenance, RegionCaption
 from schemas.layout import shard_name
 from schemas.mask import Mask
-from schemas.sample import Conversation, Evaluation, ImageInfo, Message, Region, Task
+from schemas.sample import Attribute, Conversation, Evaluation, ImageInfo, Message, Region, Task
 from schemas.shard import SCHEMA, VERSION, features
 
 STAMP = BuildStamp(builder="regionforge 1", recipe="all", seed=2**62)
@@ -30,9 +30,12 @@ MASKED = Region(
     region_id="11",
     bbox=(0.5, 1.0, 4.25, 6.0),
     mask=Mask(height=6, width=8, counts="`1"),
+    area=20.5,
     category="traffic_light",
-    caption="A light.",
     score=0.25,
+    caption="A light.",
+    captions=(RegionCaption("sentence", "A light.", 0.5, 0.25, 0.75), RegionCaption("phrase", "x")),
+    attributes=(Attribute("colour", "red"),),
 )
 BARE = Region(region_id="12", bbox=(0.0, 0.0, 8.0, 6.0))
 TALK = (Message("user", "<image>\nName <region1>."), Message("assistant", "traffic light"))
@@ -54,8 +57,18 @@ TEXT_ONLY = Conversation(
 EVALUATED = replace(
     PLAIN,
     regions=(BARE,),
-    evaluation=Evaluation("q1", "easy", ("a", "b"), ("yes", "no"), 1),
-    captioner=CaptionProvenance("builtin", "{}", "A street."),
+    evaluation=(
+        Evaluation(
+            turn=0,
+            item_id="q1",
+            group="easy",
+            references=("a", "b"),
+            choices=("yes", "no"),
+            label=1,
+        ),
+        Evaluation(turn=0, position=1, item_id="q2", group="hard", references=("c",)),
+    ),
+    captioner=CaptionProvenance("builtin", "{}", "A street.", "judge", "clip"),
 )
 
 
@@ -76,7 +89,7 @@ def row(conversation: Conversation, path: str | None = "7.jpg") -> Row:
     return Row(image, path, conversation)
 
 
-ROWS = [row(PLAIN), row(TEXT_ONLY, None), row(EVALUATED)]
+ROWS = [row(PLAIN)._replace(image_hash="xxh128:00"), row(TEXT_ONLY, None), row(EVALUATED)]
 IMAGES = pa.array([b"jpeg", None, b"png"], pa.binary())
 SIZES = [(8, 6), (None, None), (8, 6)]
 
@@ -87,7 +100,8 @@ def with_bytes() -> pa.RecordBatch:
 
 
 def expected_provenance(**changes):
-    plain = dict.fromkeys(["captioner_model", "captioner_sampling", "global_caption"])
+    names = ["captioner_model", "captioner_sampling", "global_caption", "judge_model", "scorer"]
+    plain = dict.fromkeys(names)
     return {"builder": "regionforge 1", "recipe": "all", "seed": 2**62, **plain, **changes}
 
 
@@ -115,26 +129,45 @@ def test_a_row_with_an_image_comes_back():
         "image": {"bytes": b"jpeg", "path": "7.jpg"},
         "width": 8,
         "height": 6,
+        "image_hash": "xxh128:00",
         "regions": [
             {
                 "region_id": "11",
                 "bbox": [0.5, 1.0, 4.25, 6.0],
                 "mask": {"size": [6, 8], "counts": "`1"},
+                "area": 20.5,
                 "category": "traffic_light",
-                "caption": "A light.",
                 "score": 0.25,
+                "caption": "A light.",
+                "captions": [
+                    {
+                        "kind": "sentence",
+                        "text": "A light.",
+                        "clip": 0.5,
+                        "clip_min": 0.25,
+                        "judge": 0.75,
+                    },
+                    {
+                        "kind": "phrase",
+                        "text": "x",
+                        **dict.fromkeys(["clip", "clip_min", "judge"]),
+                    },
+                ],
+                "attributes": [{"name": "colour", "value": "red"}],
             },
             {
                 "region_id": "12",
                 "bbox": [0.0, 0.0, 8.0, 6.0],
-                **dict.fromkeys(["mask", "category", "caption", "score"]),
+                **dict.fromkeys(["mask", "area", "category", "score", "caption"]),
+                "captions": [],
+                "attributes": [],
             },
         ],
         "messages": [
             {"role": "user", "content": "<image>\nName <region1>."},
             {"role": "assistant", "content": "traffic light"},
         ],
-        "evaluation": None,
+        "evaluation": [],
         "licence": "CC BY 4.0",
         "provenance": expected_provenance(prompts=["region_classification/1"]),
     }
@@ -153,18 +186,26 @@ def test_a_row_without_an_image_comes_back():
 
 def test_an_evaluation_and_a_captioner_come_back():
     row = with_bytes().to_pylist()[2]
-    assert row["evaluation"] == {
-        "item_id": "q1",
-        "group": "easy",
-        "references": ["a", "b"],
-        "choices": ["yes", "no"],
-        "label": 1,
-    }
+    plain = {"turn": 0, "choices": [], "label": None}
+    assert row["evaluation"] == [
+        {
+            "turn": 0,
+            "position": 0,
+            "item_id": "q1",
+            "group": "easy",
+            "references": ["a", "b"],
+            "choices": ["yes", "no"],
+            "label": 1,
+        },
+        plain | {"position": 1, "item_id": "q2", "group": "hard", "references": ["c"]},
+    ]
     assert row["provenance"] == expected_provenance(
         prompts=["region_classification/1"],
         captioner_model="builtin",
         captioner_sampling="{}",
         global_caption="A street.",
+        judge_model="judge",
+        scorer="clip",
     )
 
 

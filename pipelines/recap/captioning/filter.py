@@ -11,6 +11,7 @@ from pipelines.recap.captioning.journal import RegionKey
 from pipelines.recap.captioning.journaled import JournaledScorer, UnscoredCaption
 from pipelines.recap.captioning.two_stages import Captioned
 from pipelines.recap.clip.scorer import Score
+from schemas.item import RegionCaption
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import Region, ScreenedImage
 from transforms.ledger import StageLedger
@@ -84,7 +85,9 @@ def _unlike_crop(caption: Captioned, score: Score, threshold: float) -> Rejected
 
 
 def _captioned(region: Region, caption: Captioned, score: Score | None) -> Region:
-    return replace(region, caption=caption.text, score=score.mean if score else None)
+    clip, clip_min = (score.mean, score.minimum) if score else (None, None)
+    kept = RegionCaption("paragraph", caption.text, clip, clip_min)
+    return replace(region, caption=caption.text, captions=(kept,))
 
 
 def _decoded(jpeg: bytes) -> Image.Image:

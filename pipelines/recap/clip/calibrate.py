@@ -167,7 +167,7 @@ def _regions(paths: Sequence[str], seed: int) -> Iterator[_Region]:
                             box=region.bbox,
                             image=image_of(record_id),
                             caption=region.caption,
-                            scored=region.score is not None,
+                            scored=any(each.clip is not None for each in region.captions),
                         )
 
 

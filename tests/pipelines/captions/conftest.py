@@ -21,7 +21,7 @@ class Caption(NamedTuple):
     """A caption as the shards of `recap` have it."""
 
     text: str
-    score: float | None
+    texts: list[dict[str, Any]]
     model: str
     sampling: str
     global_caption: str
@@ -116,7 +116,7 @@ def captions_of() -> Callable[[Path], dict[tuple[str, str, str], Caption]]:
             for region in row["regions"]:
                 key = row["split"], row["image"]["path"].rpartition("/")[2], region["region_id"]
                 assert key not in captions
-                captions[key] = Caption(region["caption"], region["score"], *provenance)
+                captions[key] = Caption(region["caption"], region["captions"], *provenance)
         return captions
 
     return read

@@ -80,7 +80,8 @@ def test_a_record_asks_for_class_and_caption_of_the_same_regions(mix, captions_o
             caption = known[key]
             met.add(key)
             assert captions[region["region_id"]] == region["caption"] == caption.text
-            assert region["score"] == caption.score
+            assert region["captions"] == caption.texts
+            assert region["score"] is None
             by = row["provenance"]
             assert by["captioner_model"] == caption.model
             assert by["captioner_sampling"] == caption.sampling
@@ -99,14 +100,16 @@ def test_scores_come_along(altered, commands, output_of, tmp_path):
     def score(rows):
         for row in rows:
             for region in row["regions"]:
-                region["score"] = next(scores) / 1024
+                region["captions"][0]["clip"] = next(scores) / 1024
+                region["captions"][0]["clip_min"] = -0.5
+            row["provenance"]["scorer"] = "hash"
         return rows
 
     folder = altered(score)
     assert commands.build(tmp_path / "out", "--recapd", folder, "--merge")[0] == 0
     output = output_of(tmp_path / "out")
     scored = sorted(
-        region["score"]
+        region["captions"][0]["clip"]
         for row in sides(output)
         for region in row["regions"]
         if row["split"] == "train"

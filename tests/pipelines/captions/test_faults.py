@@ -11,6 +11,8 @@ from pipelines.verify import verify
 from schemas.ledger import Stage
 from schemas.rejection import Kind
 
+SCORED = {"kind": "paragraph", "text": "A.", "clip": 0.25, "clip_min": 0.125, "judge": None}
+
 
 def whole(commands: Any, output_of: Any, folder: Path, out: Path, *words: object) -> Any:
     """A build with captions, whose books balance."""
@@ -52,8 +54,13 @@ def first(rows: Any) -> Any:
         ({"caption": " \u200b "}, "text_empty"),
         ({"caption": "A word. " * 600}, "text_too_long"),
         ({"caption": "<a" * 40 + ">" * 40}, "text_unsafe"),
-        ({"score": float("nan")}, "malformed"),
-        ({"score": float("-inf")}, "malformed"),
+        ({"captions": None}, "malformed"),
+        ({"captions": [None]}, "malformed"),
+        ({"captions": [SCORED | {"clip": float("nan")}]}, "malformed"),
+        ({"captions": [SCORED | {"clip_min": float("-inf")}]}, "malformed"),
+        ({"captions": [SCORED | {"kind": "poem"}]}, "malformed"),
+        ({"captions": [SCORED | {"text": None}]}, "malformed"),
+        ({"captions": [SCORED | {"text": " "}]}, "text_empty"),
     ],
 )
 def test_a_bad_caption_goes_alone(commands, altered, output_of, sound, tmp_path, changes, reason):

@@ -17,6 +17,7 @@ from schemas.layout import shard_name
 from schemas.ledger import ledger_of
 from schemas.manifest import BuildIdentity, Manifest, Shard
 from schemas.sample import Conversation, Draft, ImageInfo, Message, Region, Task
+from schemas.shard import VERSION
 
 STAMP = BuildStamp(builder="builder 1", recipe="mix", seed=3)
 
@@ -68,7 +69,7 @@ def write_output(folder: Path, shards: dict[tuple[str, str], list[list[Draft]]],
                 )
             )
     identity = BuildIdentity(
-        schema_version="1", builder="builder 1", recipe={"name": "mix"}, inputs=[]
+        schema_version=VERSION, builder="builder 1", recipe={"name": "mix"}, inputs=[]
     )
     manifest = Manifest.model_validate(
         {"identity": identity, "shards": entries, "rejected": {}, "short_categories": {}}

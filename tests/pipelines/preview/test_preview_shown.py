@@ -80,7 +80,9 @@ def printed(*records: dict[str, Any]) -> str:
 
 
 def test_the_terminal_shows_turns_and_regions():
-    region = Region("r", (1.0, 2.0, 3.5, 4.0), from_pixels(ROUND), "disc", "A round one.", 0.91)
+    region = Region(
+        "r", (1.0, 2.0, 3.5, 4.0), from_pixels(ROUND), 7.25, "disc", 0.91, "A round one."
+    )
     text = printed(record(regions=(region,)))
     share = f"{100 * ROUND.sum() / ROUND.size:.3g}%"
     assert re.search(rf"1 +disc +1\.0 +2\.0 +3\.5 +4\.0 +{share} +0\.910 +A round one\.", text)
@@ -162,7 +164,7 @@ def scene_jpeg(width: int = 80) -> bytes:
 
 
 def test_the_page_fetches_nothing():
-    regions = (Region("r", (1.0, 2.0, 30.0, 40.0), from_pixels(ROUND), "disc"),)
+    regions = (Region("r", (1.0, 2.0, 30.0, 40.0), from_pixels(ROUND), category="disc"),)
     document = page(record(image=scene_jpeg(), regions=regions))
     links = {
         value
@@ -304,11 +306,12 @@ CHOICES = [f"choice {number} {HOSTILE}" for number in range(4)]
         ({"references": [CHOICES[2]], "choices": CHOICES, "label": 2}, 1, 3),
         ({"references": [], "choices": [*"abcdefghijk"], "label": 10}, 1, 0),
         ({"references": CHOICES, "choices": [], "label": None}, 4, 0),
-        (None, 0, 0),
+        ({}, 0, 0),
     ],
 )
 def test_the_answers_of_an_evaluation(evaluation, right, wrong):
-    scored = record() | {"evaluation": evaluation and {"item_id": "7", "group": "g", **evaluation}}
+    entry = {"turn": 0, "position": 0, "item_id": "7", "group": "g", **evaluation}
+    scored = record() | {"evaluation": [entry] if evaluation else []}
     shown = printed(scored)
     assert len(re.findall(r"^right  ", shown, re.MULTILINE)) == right
     assert len(re.findall(r"^wrong  ", shown, re.MULTILINE)) == wrong

@@ -45,7 +45,12 @@ def test_a_source(recap_words, recap_output, tmp_path, source) -> None:
         answers = [turn["content"] for turn in row["messages"] if turn["role"] == "assistant"]
         assert answers == [region["caption"] for region in row["regions"]]
         assert all(region["category"] for region in row["regions"])
-        assert all(-1 <= region["score"] <= 1 for region in row["regions"])
+        for region in row["regions"]:
+            (text,) = region["captions"]
+            assert (text["kind"], text["text"]) == ("paragraph", region["caption"])
+            assert -1 <= text["clip_min"] <= text["clip"] <= 1
+            assert (region["score"], text["judge"]) == (None, None)
+        assert row["provenance"]["scorer"]
         assert row["provenance"]["captioner_model"].startswith("regionforge-builtin")
         assert row["provenance"]["global_caption"]
         sampling = json.loads(row["provenance"]["captioner_sampling"])

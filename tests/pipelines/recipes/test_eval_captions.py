@@ -73,7 +73,11 @@ def rows_of(output, source):
 def reference_of(row) -> tuple[str, Box, Counter[str]]:
     """An image, the box asked about, and its references."""
     (region,) = row["regions"]
-    return row["id"].split("/")[2], tuple(region["bbox"]), Counter(row["evaluation"]["references"])
+    return (
+        row["id"].split("/")[2],
+        tuple(region["bbox"]),
+        Counter(row["evaluation"][0]["references"]),
+    )
 
 
 def test_every_sentence_of_refcocog_is_a_reference_of_its_box(samples, output):
@@ -96,15 +100,15 @@ def test_every_sentence_of_refcocog_is_a_reference_of_its_box(samples, output):
             if box == pytest.approx(path, abs=PIXELS, rel=0)
         ]
         assert texts == expected
-        assert row["evaluation"]["group"] == number
-    assert sum(len(row["evaluation"]["references"]) for row in rows) == 4_896
+        assert row["evaluation"][0]["group"] == number
+    assert sum(len(row["evaluation"][0]["references"]) for row in rows) == 4_896
 
 
 def test_every_phrase_of_the_test_images_is_a_reference(samples, output):
     real = json.loads((samples / "visual_genome" / "v1.2" / "region_descriptions.json").read_text())
     images = json.loads((samples / "visual_genome" / "v1.2" / "image_data.json").read_text())
     sizes = {image["image_id"]: (image["width"], image["height"]) for image in images}
-    rows = {row["evaluation"]["item_id"]: row for row in rows_of(output, "visual_genome")}
+    rows = {row["evaluation"][0]["item_id"]: row for row in rows_of(output, "visual_genome")}
     expected = [
         (image["id"], region)
         for image in real
@@ -120,7 +124,7 @@ def test_every_phrase_of_the_test_images_is_a_reference(samples, output):
         path = reference_of(row)
         assert path[0] == str(image)
         assert path[1] == pytest.approx(box, abs=PIXELS, rel=0)
-        assert row["evaluation"]["references"] == [" ".join(region["phrase"].split())]
+        assert row["evaluation"][0]["references"] == [" ".join(region["phrase"].split())]
 
 
 def test_each_record_asks_about_one_region_and_holds_the_answer(output):
@@ -129,9 +133,9 @@ def test_each_record_asks_about_one_region_and_holds_the_answer(output):
         assert row["turn_tasks"] == ["region_caption"]
         request, answer = (turn["content"] for turn in row["messages"])
         requests.add(request)
-        assert answer == row["evaluation"]["references"][0]
-        assert row["evaluation"]["item_id"] == row["regions"][0]["region_id"]
-        assert (row["evaluation"]["choices"], row["evaluation"]["label"]) == ([], None)
+        assert answer == row["evaluation"][0]["references"][0]
+        assert row["evaluation"][0]["item_id"] == row["regions"][0]["region_id"]
+        assert (row["evaluation"][0]["choices"], row["evaluation"][0]["label"]) == ([], None)
     assert len(requests) == 1  # the wording is fixed
 
 

@@ -84,7 +84,9 @@ def test_records_tell_what_they_are_scored_by(case):
             f" Answer the question using {LABEL_SETS[root_name]} category names."
         )
         assert answer == region["category"] == category
-        assert row["evaluation"] == {
+        assert row["evaluation"][0] == {
+            "turn": 0,
+            "position": 0,
             "item_id": str(annotation["id"]),
             "group": str(annotation["image_id"]),
             "references": [category],
@@ -142,7 +144,7 @@ def test_the_output_is_sound_and_opens(case, tmp_path):
     assert verify(str(output.folder)).problems == []
     opened = load_dataset(str(output.folder), name, cache_dir=str(tmp_path))
     assert opened["val"].num_rows == len(output.rows())
-    assert opened["val"][0]["evaluation"]["references"]
+    assert opened["val"][0]["evaluation"][0]["references"]
 
 
 def test_parts_change_nothing(tinycoco, build, in_parts):

@@ -73,7 +73,7 @@ class SecondReader:
     def check(self, row) -> tuple[Sentence, str]:
         """Find a record's sentence and candidates in the owners' files; return it and its group."""
         image = int(row["id"].split("/")[2])
-        evaluation, listed = row["evaluation"], row["regions"]
+        (evaluation,), listed = row["evaluation"], row["regions"]
         request, answer = (message["content"] for message in row["messages"])
         (text,) = re.findall(r'fits "(.*)"\? Answer the question using the temp', request)
         expected = [
@@ -112,7 +112,7 @@ class SecondReader:
         shared = [iou(region["bbox"], meant) for region in row["regions"]]
         assert all(abs(one - 0.5) > 1e-5 for one in shared)
         right = [f"Region [{k}]" for k, one in enumerate(shared, start=1) if one > 0.5]
-        evaluation = row["evaluation"]
+        (evaluation,) = row["evaluation"]
         if evaluation["references"] != right or max(shared) > shared[evaluation["label"]] + 1e-9:
             return False
         hit = any(
@@ -239,7 +239,7 @@ def test_the_sample_worlds_ids_are_those_of_sentences(sample_case, sample_world)
         if ref["split"] != "train"
         for sentence in ref["sentences"]
     }
-    rows = {row["evaluation"]["item_id"]: row for row in output.rows()}
+    rows = {row["evaluation"][0]["item_id"]: row for row in output.rows()}
     assert len(rows) == len(output.rows())
     assert rows.keys() == texts.keys()
     for item_id, row in rows.items():

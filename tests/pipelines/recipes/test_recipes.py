@@ -133,7 +133,7 @@ def test_an_evaluation_of_the_sample_world(built, name):
     opened = load_dataset(str(output.folder), name)
     rows = [row for split in opened.values() for row in split.remove_columns("image")]
     assert len(rows) == len(output.rows())
-    assert all(row["evaluation"]["item_id"] for row in rows)
+    assert all(row["evaluation"][0]["item_id"] for row in rows)
     assert {split: data.num_rows for split, data in opened.items()} == Counter(
         row["split"] for row in rows
     )
@@ -150,7 +150,7 @@ def test_records_of_an_evaluation_have_references(built, name):
     opened = load_dataset(str(built(name)[0].folder), name)
     rows = [row for split in opened.values() for row in split.remove_columns("image")]
     assert Counter((row["source"], row["split"]) for row in rows) == COUNTED[name]
-    assert all(row["evaluation"]["references"] for row in rows)
+    assert all(row["evaluation"][0]["references"] for row in rows)
 
 
 @pytest.mark.parametrize("name", [*BUILT, *EVALUATED])

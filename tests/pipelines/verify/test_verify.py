@@ -188,16 +188,16 @@ def test_another_schema(output):
     rows = output.rows()
     output.write_rows(rows, SCHEMA.remove_metadata())
     output.seal()
-    assert output.problems()[0].startswith(f"{SHARD}: not the Arrow schema of version 1: its meta")
+    assert output.problems()[0].startswith(f"{SHARD}: not the Arrow schema of version 2: its meta")
     output.write_rows(rows, SCHEMA.remove(5))
     output.seal()
     assert (
-        "version 1: its fields are id, source, split, task, turn_tasks, width, hei"
+        "version 2: its fields are id, source, split, task, turn_tasks, width, hei"
         in (output.problems()[0])
     )
     output.write_rows(rows, SCHEMA.set(6, pa.field("width", pa.int64())))
     output.seal()
-    assert "version 1: width is int64, expected int32" in output.problems()[0]
+    assert "version 2: width is int64, expected int32" in output.problems()[0]
 
 
 def test_a_worker_that_dies():

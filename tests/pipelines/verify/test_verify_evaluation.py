@@ -23,5 +23,5 @@ def test_records_are_as_the_recipe_has_them(coco_file, run_build, evaluation):
     assert verify(str(output.folder)).problems == []
     problems = told_otherwise(output, not evaluation)
     assert len(problems) == len(output.rows())
-    expected = "evaluation has a value, expected null" if evaluation else "evaluation is null"
+    expected = "evaluation has entries, expected none" if evaluation else "evaluation is empty"
     assert all(expected in line for line in problems)

@@ -97,7 +97,7 @@ def test_no_manifest_is_an_error(tmp_path, folder):
 def test_another_version_of_the_schema_is_an_error(tmp_path):
     content = manifest(version="0").model_dump_json()
     (tmp_path / "manifest.json").write_text(content, encoding="utf-8")
-    expected = r"schema version 0, expected 1: .* the version that built it \(regionforge 9\)"
+    expected = r"schema version 0, expected 2: .* the version that built it \(regionforge 9\)"
     with pytest.raises(VerifyError, match=expected):
         verify(str(tmp_path))
 

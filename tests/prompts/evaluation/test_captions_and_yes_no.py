@@ -43,8 +43,16 @@ def test_all_sentences_of_a_region_are_its_references(asked):
     draft, records = asked(Task.REGION_CAPTION, *items)
     request = "<image>\n" + BRIEF.wordings[0].replace("<region>", "<region1>")
     assert [said(record) for record in records] == [[request, "the first"], [request, "alone"]]
-    assert [record["evaluation"] for record in records] == [
-        {"item_id": name, "group": "7", "references": told, "choices": [], "label": None}
+    assert [entry for record in records for entry in record["evaluation"]] == [
+        {
+            "turn": 0,
+            "position": 0,
+            "item_id": name,
+            "group": "7",
+            "references": told,
+            "choices": [],
+            "label": None,
+        }
         for name, told in (("a", ["the first", "the second", "the third"]), ("c", ["alone"]))
     ]
     assert {item_id for _, item_id in draft.items} == {"1", "2", "9", "10"}
@@ -64,8 +72,10 @@ def test_a_question_stands_as_its_owner_put_it(asked):
         ["<image>\nIs there a cup?", "yes"],
         ["<image>\nA dog?", "no"],
     ]
-    assert [record["evaluation"] for record in records] == [
+    assert [entry for record in records for entry in record["evaluation"]] == [
         {
+            "turn": 0,
+            "position": 0,
             "item_id": name,
             "group": "popular",
             "references": [answer],

@@ -15,12 +15,12 @@ from schemas.mask import Mask
 from schemas.sample import Region, ScreenedImage, Task
 
 TASK = Task.REFERRING_EXPRESSION_COMPREHENSION
-MEANT = Region("77", (0, 0, 10, 8), Mask(10, 20, "dP3"), "cat")
+MEANT = Region("77", (0, 0, 10, 8), Mask(10, 20, "dP3"), category="cat")
 SAID = Expression("5/50", "77", "the cat")
 
 
 def detected(name, *box, score=0.875):
-    return Region(name, box, None, "dog", None, score)
+    return Region(name, box, category="dog", score=score)
 
 
 EXACT = detected("exact", 0, 0, 10, 8)
@@ -60,7 +60,7 @@ def listed(record):
 
 def right(record):
     """The ids of the candidates that the references name, and of the label's."""
-    said, names = record["evaluation"], listed(record)
+    (said,), names = record["evaluation"], listed(record)
     numbers = [int(text.removeprefix("Region [").removesuffix("]")) for text in said["references"]]
     return {names[number - 1] for number in numbers}, names[said["label"]]
 
@@ -77,7 +77,7 @@ CASES = {
 @pytest.mark.parametrize(("detections", "expected", "label"), CASES.values(), ids=CASES)
 def test_right_is_what_overlaps_by_half(asked, detections, expected, label):
     (record,) = asked(*detections)
-    assert record["evaluation"]["group"] == "detected"
+    assert record["evaluation"][0]["group"] == "detected"
     assert right(record) == (expected, label)
     assert sorted(listed(record)) == sorted(region.region_id for region in detections)
 
@@ -87,7 +87,7 @@ def test_right_is_what_overlaps_by_half(asked, detections, expected, label):
 )
 def test_the_owners_box_is_added_where_none_is_right(asked, detections):
     (record,) = asked(*detections)
-    assert record["evaluation"]["group"] == "ground_truth_added"
+    assert record["evaluation"][0]["group"] == "ground_truth_added"
     assert right(record) == ({"77"}, "77")
     assert sorted(listed(record)) == sorted(["77", *(one.region_id for one in detections)])
     (added,) = [region for region in record["regions"] if region["region_id"] == "77"]
@@ -109,13 +109,15 @@ def test_a_record_in_full(asked):
     wording = CHOICE.wordings[0]
     request = wording.replace("<candidates>", "[1] <region1> and [2] <region2>")
     request = request.replace("<description>", "the cat")
-    label = record["evaluation"]["label"]
+    label = record["evaluation"][0]["label"]
     assert [message["content"] for message in record["messages"]] == [
         f"<image>\n{request} Answer the question using the template Region [x].",
         f"Region [{label + 1}]",
     ]
     assert record["task"] == TASK
-    assert record["evaluation"] == {
+    assert record["evaluation"][0] == {
+        "turn": 0,
+        "position": 0,
         "item_id": "5/50",
         "group": "detected",
         "references": [f"Region [{label + 1}]"],
@@ -126,9 +128,9 @@ def test_a_record_in_full(asked):
 
 def test_each_sentence_is_a_question_of_its_own(asked):
     other = replace(SAID, id="5/51", text="the large cat")
-    by_model = DetailedCaption("d", "77", "A cat.", None, CaptionProvenance("model", "{}"))
+    by_model = DetailedCaption("d", "77", "A cat.", (), CaptionProvenance("model", "{}"))
     records = asked(EXACT, AWAY, *OTHERS, items=(SAID, other, by_model))
-    assert [record["evaluation"]["item_id"] for record in records] == ["5/50", "5/51"]
+    assert [record["evaluation"][0]["item_id"] for record in records] == ["5/50", "5/51"]
     assert ['"the cat"' in record["messages"][0]["content"] for record in records] == [True, False]
     assert len({record["provenance"]["prompts"][0] for record in records}) == 1
 
@@ -152,7 +154,7 @@ def test_the_order_hangs_on_seed_image_and_sentence_alone(asked):
 
 def test_what_is_added_may_stand_anywhere(asked):
     places = Counter(
-        asked(AWAY, BESIDE, OTHERS[0], image_id=str(number))[0]["evaluation"]["label"]
+        asked(AWAY, BESIDE, OTHERS[0], image_id=str(number))[0]["evaluation"][0]["label"]
         for number in range(400)
     )
     assert set(places) == {0, 1, 2, 3}

@@ -12,7 +12,7 @@ from schemas.sample import LabelSet, Region, ScreenedImage, Task
 NAMES = ("person", "traffic_light", "hot dog")
 LABELS = LabelSet("COCO-80", NAMES)
 REGIONS = tuple(
-    Region(str(number), (0, 0, number, 2), None, NAMES[number % 3]) for number in (12, 3, 7)
+    Region(str(number), (0, 0, number, 2), category=NAMES[number % 3]) for number in (12, 3, 7)
 )
 HOW = Instruction(
     style=Style.REGIONGPT,
@@ -46,7 +46,9 @@ def test_each_region_is_a_record_with_what_it_is_scored_by(asked):
             f"<image>\n{request} {suffix}",
             name,
         ]
-        assert record["evaluation"] == {
+        assert record["evaluation"][0] == {
+            "turn": 0,
+            "position": 0,
             "item_id": region.region_id,
             "group": "7",
             "references": [name],
@@ -57,8 +59,8 @@ def test_each_region_is_a_record_with_what_it_is_scored_by(asked):
 
 def test_a_label_set_too_long_to_travel_leaves_no_choices(asked):
     labels = LabelSet("Many", tuple(f"name {number}" for number in range(101)))
-    (record,) = asked([Region("1", (0, 0, 2, 2), None, "name 100")], labels.brief())
-    said = record["evaluation"]
+    (record,) = asked([Region("1", (0, 0, 2, 2), category="name 100")], labels.brief())
+    (said,) = record["evaluation"]
     assert (said["choices"], said["label"], said["references"]) == ([], None, ["name 100"])
 
 

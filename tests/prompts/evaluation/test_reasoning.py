@@ -46,7 +46,7 @@ def asked(compose, make_image):
     """The records of questions about an image of so many regions."""
 
     def ask(*questions, regions=4, seed=0):
-        boxes = [Region(str(n), (n / 10, 0, n / 10 + 1, 5), None, "dog") for n in range(regions)]
+        boxes = [Region(str(n), (n / 10, 0, n / 10 + 1, 5), category="dog") for n in range(regions)]
         screened = ScreenedImage(make_image(source="vcr"), tuple(boxes), questions)
         return compose(screened, TASK, how(seed))
 
@@ -71,7 +71,9 @@ def test_an_answer_and_then_the_reason_for_the_right_one(asked):
         REASON.wordings[0],
         "Dog at Region [2]'s fur is wet.",
     ]
-    assert answer["evaluation"] == {
+    assert answer["evaluation"][0] == {
+        "turn": 0,
+        "position": 0,
         "item_id": "q7/answer",
         "group": "q7",
         "references": ["Dog at Region [3] runs."],
@@ -83,7 +85,10 @@ def test_an_answer_and_then_the_reason_for_the_right_one(asked):
         ],
         "label": 1,
     }
-    assert rationale["evaluation"] == {
+    (scored,) = rationale["evaluation"]
+    assert scored == {
+        "turn": 1,
+        "position": 0,
         "item_id": "q7/rationale",
         "group": "q7",
         "references": ["Dog at Region [2]'s fur is wet."],
@@ -97,7 +102,7 @@ def test_a_question_about_no_region(asked):
     plain = Choices((("A.",), ("B.",), ("C.",), ("D.",)), 0)
     _, (answer, _) = asked(Question("q", ("Why?",), ("A.",), ("A.",), plain, plain), regions=0)
     assert texts(answer) == ["<image>\nWhy?", "A."]
-    assert answer["evaluation"]["choices"] == ["A.", "B.", "C.", "D."]
+    assert answer["evaluation"][0]["choices"] == ["A.", "B.", "C.", "D."]
 
 
 @pytest.mark.parametrize("needed", [4, MAX_LISTED_REGIONS + 9])
@@ -120,11 +125,11 @@ def test_all_that_any_choice_names_is_listed(needed, asked):
 
 def test_questions_without_choices_are_not_for_evaluation(asked):
     draft, records = asked(replace(ASKED, id="q1", rationales=None), ASKED)
-    assert [record["evaluation"]["group"] for record in records] == ["q7", "q7"]
+    assert [record["evaluation"][0]["group"] for record in records] == ["q7", "q7"]
     assert [item_id for _, item_id in draft.items] == ["q7"]
 
 
 def test_questions_come_in_order_of_their_ids(asked):
     _, records = asked(replace(ASKED, id="q10"), ASKED)
-    said = [record["evaluation"]["item_id"] for record in records]
+    said = [record["evaluation"][0]["item_id"] for record in records]
     assert said == ["q7/answer", "q7/rationale", "q10/answer", "q10/rationale"]

@@ -74,7 +74,7 @@ def output(real, tmp_path_factory, command_line, output_of):
 
 
 def test_every_real_question_with_its_label(real, output):
-    rows = {row["evaluation"]["item_id"]: row for row in output.rows()}
+    rows = {row["evaluation"][0]["item_id"]: row for row in output.rows()}
     read = set()
     for line in (real.root / "pope" / "coco_pope_random.json").read_text().splitlines():
         asked = json.loads(line)
@@ -84,7 +84,9 @@ def test_every_real_question_with_its_label(real, output):
             ("user", f"<image>\n{asked['text']}"),
             ("assistant", asked["label"]),
         ]
-        assert row["evaluation"] == {
+        assert row["evaluation"][0] == {
+            "turn": 0,
+            "position": 0,
             "item_id": str(asked["question_id"]),
             "group": "random",
             "references": [asked["label"]],
@@ -196,7 +198,7 @@ def owner(tmp_path):
 def answers(output) -> list[tuple[int, str, str]]:
     """Every question by its id: the text without the image, and the answer."""
     return sorted(
-        (int(row["evaluation"]["item_id"]), *(turn["content"] for turn in row["messages"]))
+        (int(row["evaluation"][0]["item_id"]), *(turn["content"] for turn in row["messages"]))
         for row in output.rows()
     )
 
@@ -272,7 +274,7 @@ def test_the_group_is_the_split(owner, build_source):
     for split in ("random", "popular", "adversarial"):
         owner.write(*GOOD, split=split)
     output = build_source("pope", owner.root, evaluation=True)
-    groups = Counter((row["split"], row["evaluation"]["group"]) for row in output.rows())
+    groups = Counter((row["split"], row["evaluation"][0]["group"]) for row in output.rows())
     assert groups == {(split, split): 4 for split in ("random", "popular", "adversarial")}
     assert verify(str(output.folder)).problems == []
 

@@ -110,7 +110,7 @@ def lost(output) -> dict[str, tuple[str, str]]:
     rejected = {
         line["id"]: (line["reason"], line["detail"]) for line in lines if line["kind"] == "question"
     }
-    groups = [row["evaluation"]["group"] for row in output.rows()]
+    groups = [row["evaluation"][0]["group"] for row in output.rows()]
     assert all(groups.count(name) == 2 for name in groups)
     questions = output.ledger().sources["vcr"]["val"]["read"]["question"].read
     assert len({*groups, *rejected}) == questions == len(set(groups)) + len(rejected)
@@ -135,7 +135,7 @@ def test_training_looks_at_the_right_choices_alone(val, build_source):
     output = build_source("vcr", val.save(), request={"splits": ["val"]})
     wrong = {name for kind, name, _ in output.rejected() if kind == "question"}
     assert wrong == {f"refused-{number}" for number in (0, 1, 2, 3, 4, 10)}
-    assert all(row["evaluation"] is None for row in output.rows())
+    assert all(row["evaluation"] == [] for row in output.rows())
 
 
 @pytest.mark.parametrize(("key", "value", "reason"), SPOILED)

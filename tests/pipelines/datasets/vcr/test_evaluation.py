@@ -92,7 +92,7 @@ def unspaced(text: str) -> str:
 
 def differences(reader: SecondReader, output) -> list[str]:
     """What the second reader finds wrong with a build."""
-    rows = {row["evaluation"]["item_id"]: row for row in output.rows()}
+    rows = {row["evaluation"][0]["item_id"]: row for row in output.rows()}
     asked = {f"{name}/{part}" for name in reader.lines for part in ("answer", "rationale")}
     wrong_items = [f"{name} is on one side only" for name in asked ^ rows.keys()]
     for item_id in sorted(asked & rows.keys()):
@@ -120,7 +120,7 @@ def wrong_regions(row: Row, metadata: dict[str, Any]) -> list[str]:
 
 
 def wrong_choices(row: Row, line: dict[str, Any], part: str) -> list[str]:
-    evaluation, label = row["evaluation"], line[f"{part}_label"]
+    (evaluation,), label = row["evaluation"], line[f"{part}_label"]
     expected = [
         unspaced("".join(told(tokens, line["objects"], row))) for tokens in line[f"{part}_choices"]
     ]
@@ -166,9 +166,11 @@ def test_the_second_reader_agrees(reader, output):
 def test_blanks_stand_where_english_has_them(reader, output):
     compared = 0
     for row in output.rows():
-        name, part = row["evaluation"]["item_id"].split("/")
+        name, part = row["evaluation"][0]["item_id"].split("/")
         line = reader.lines[name]
-        for ours, tokens in zip(row["evaluation"]["choices"], line[f"{part}_choices"], strict=True):
+        for ours, tokens in zip(
+            row["evaluation"][0]["choices"], line[f"{part}_choices"], strict=True
+        ):
             words = told(tokens, line["objects"], row)
             strings = [token for token in tokens if isinstance(token, str)]
             if all(map(PLAIN.fullmatch, strings)):
@@ -178,7 +180,7 @@ def test_blanks_stand_where_english_has_them(reader, output):
 
 
 def test_every_question_is_two_records_of_one_group(output):
-    groups = Counter(row["evaluation"]["group"] for row in output.rows())
+    groups = Counter(row["evaluation"][0]["group"] for row in output.rows())
     assert len(groups) == 60
     assert set(groups.values()) == {2}
     written = output.ledger().sources["vcr"]["val"]["write"]
@@ -189,14 +191,14 @@ def test_every_question_is_two_records_of_one_group(output):
 def test_a_reason_is_asked_for_with_the_right_answer_given(output):
     by_group: dict[str, dict[str, Row]] = {}
     for row in output.rows():
-        group, part = row["evaluation"]["item_id"].split("/")
+        group, part = row["evaluation"][0]["item_id"].split("/")
         by_group.setdefault(group, {})[part] = row
     for pair in by_group.values():
         answer, rationale = pair["answer"], pair["rationale"]
         assert rationale["messages"][:2] == answer["messages"]
         assert rationale["regions"] == answer["regions"]
-        assert answer["evaluation"]["references"] == [answer["messages"][-1]["content"]]
-        assert rationale["evaluation"]["references"] == [rationale["messages"][-1]["content"]]
+        assert answer["evaluation"][0]["references"] == [answer["messages"][-1]["content"]]
+        assert rationale["evaluation"][0]["references"] == [rationale["messages"][-1]["content"]]
 
 
 def test_what_is_right_reads_as_in_training(root, run_build, output):
@@ -221,7 +223,7 @@ def test_it_verifies_and_loads(output, tmp_path):
     assert verify(str(output.folder)).problems == []
     loaded = load_dataset(str(output.folder), "eval_vcr", split="val", cache_dir=str(tmp_path))
     assert len(loaded) == 120
-    assert {len(evaluation["choices"]) for evaluation in loaded["evaluation"]} == {4}
+    assert {len(evaluation["choices"]) for (evaluation,) in loaded["evaluation"]} == {4}
 
 
 def test_parts_change_nothing(root, build_recipe, in_parts):
@@ -240,7 +242,7 @@ def test_the_sample_world_verifies(sample_world, build_recipe, tmp_path):
     output = build_recipe("eval_vcr", sample_world)
     assert verify(str(output.folder)).problems == []
     loaded = load_dataset(str(output.folder), "eval_vcr", split="val", cache_dir=str(tmp_path))
-    items = loaded["evaluation"]
+    items = [item for (item,) in loaded["evaluation"]]
     assert set(Counter(item["group"] for item in items).values()) == {2}
     assert all(len(set(item["choices"])) == 4 for item in items)
     assert {item["label"] for item in items} == {0, 1, 2, 3}

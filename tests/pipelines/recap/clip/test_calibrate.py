@@ -16,9 +16,11 @@ from pipelines.recap.clip.scorer import Score
 from schemas.columns import BuildStamp, ImageColumn, Row, to_batch, with_images
 from schemas.errors import InputFileError, UsageError
 from schemas.ids import sample_id
+from schemas.item import RegionCaption
 from schemas.layout import shard_name
 from schemas.manifest import BuildIdentity, Manifest, Shard
 from schemas.sample import Conversation, Message, Region, Task
+from schemas.shard import VERSION
 
 # Grey levels of left halves; right ones are half as bright. All differ, so that a crop says what it
 # is of.
@@ -73,7 +75,7 @@ class Run:
             batch = with_images(to_batch(rows, STAMP), images, [(64, 32)] * len(rows))
             listed.append(self._shard(index, shards, batch))
         identity = BuildIdentity(
-            schema_version="1", builder="regionforge 9", recipe={"name": "recapd"}, inputs=[]
+            schema_version=VERSION, builder="regionforge 9", recipe={"name": "recapd"}, inputs=[]
         )
         manifest = Manifest(identity=identity, shards=listed, rejected={})
         (self.folder / "manifest.json").write_text(manifest.model_dump_json(), encoding="utf-8")
@@ -81,12 +83,13 @@ class Run:
 
     def _row(self, shade: int, say: str, score: float | None) -> Row:
         left, right, task = (2, 2, 28, 30), (36, 2, 62, 30), Task.REGION_DETAILED_CAPTION
+        scored = (RegionCaption("paragraph", "x", score, score),)
         talk = Conversation(
             id=sample_id("recapd", "train", f"sub/{shade}", task, 0),
             turn_tasks=(task,),
             regions=(
-                Region("left", left, caption=say.format(shade), score=score),
-                Region("right", right, caption=say.format(shade // 2), score=score),
+                Region("left", left, caption=say.format(shade), captions=scored),
+                Region("right", right, caption=say.format(shade // 2), captions=scored),
                 Region("unsaid", right),
             ),
             messages=(Message("user", "<image> ?"), Message("assistant", "!")),

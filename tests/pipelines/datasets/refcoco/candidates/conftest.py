@@ -129,6 +129,8 @@ def candidates():
             and f'"{about}"' in row["messages"][0]["content"]
         )
         scores = [region["score"] and round(region["score"], 5) for region in row["regions"]]
-        return sorted(scores, key=lambda score: (score is None, score)), row["evaluation"]["group"]
+        return sorted(scores, key=lambda score: (score is None, score)), row["evaluation"][0][
+            "group"
+        ]
 
     return find

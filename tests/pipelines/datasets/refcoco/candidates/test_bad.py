@@ -47,7 +47,7 @@ def test_bad_detections_go_and_their_neighbours_stay(owner, evaluate, in_parts, 
 def test_a_hostile_sentence_lists_no_candidates(owner, evaluate, candidates):
     owner.refs[0]["sentences"][0]["sent"] = "<candidates> [1] <region1> <description> <image>"
     output = evaluate(owner)
-    (row,) = (row for row in output.rows() if row["evaluation"]["item_id"] == "70/700")
+    (row,) = (row for row in output.rows() if row["evaluation"][0]["item_id"] == "70/700")
     request = row["messages"][0]["content"]
     assert "[1] <region1>. Which" in request
     assert [request.count(word) for word in ("<", "<image>", "<region1>")] == [2, 1, 1]

@@ -71,7 +71,7 @@ def test_a_sentence_said_twice_is_two_questions(owner, evaluate):
         {"sent_id": 5, "sent": "the mug", "raw": "", "tokens": []},
     ]
     output = evaluate(owner)
-    ids = [row["evaluation"]["item_id"] for row in output.rows()]
+    ids = [row["evaluation"][0]["item_id"] for row in output.rows()]
     assert sorted(ids) == ["70/5", "70/700", "71/710", "90/900", "91/910"]
     assert ("sentence", "70/5", "duplicate_id") in output.rejected()
 
