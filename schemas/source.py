@@ -92,7 +92,7 @@ class SplitInput(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def leads(self) -> bool:
-        """True for the part that also reports items without an image: file, categories, totals."""
+        """True for the part that also reports what is no image's: file, categories, totals."""
         return self.part == 0
 
 

@@ -23,7 +23,7 @@ from pipelines.shards.reader import DAMAGE, read_columns
 from pipelines.storage import files
 from schemas.errors import InputFileError
 from schemas.item import CaptionProvenance, CaptionRef, DetailedCaption, RegionCaption
-from schemas.rejection import Kind, Reason, Rejected
+from schemas.rejection import Kind, Reason, Rejected, Rejection
 from schemas.sample import ImageInfo
 from schemas.source import Count, Entry, SourceImage, SplitInput
 
@@ -45,14 +45,20 @@ def with_captions(entries: Iterable[Entry], split: SplitInput) -> Iterator[Entry
     """
     captioned = _region_ids(split)
     yield Count(Kind.SENTENCE, "read", sum(map(len, captioned.values())))
+    refused = set()
     for entry in entries:
+        if isinstance(entry, Rejection) and entry.kind is Kind.IMAGE:
+            refused.add(entry.id)
         if isinstance(entry, SourceImage) and (ids := captioned.pop(entry.image.image_id, None)):
             items = yield from _caption_refs(split, ids)
             yield replace(entry, items=(*entry.items, *items))
         else:
             yield entry
     for image_id, ids in captioned.items():
-        yield from _without_image(split, image_id, ids)
+        if image_id in refused:
+            yield Count(Kind.SENTENCE, "with_image", len(ids))
+        else:
+            yield from _without_image(split, image_id, ids)
 
 
 def _region_ids(split: SplitInput) -> dict[str, RegionIds]:
@@ -123,11 +129,11 @@ def _item_id(region_id: str | None) -> str:
 
 
 def _without_image(split: SplitInput, image_id: str, ids: RegionIds) -> Iterator[Entry]:
-    """Yield counts or rejections of the captions of an image that the split does not yield."""
+    """Yield a count or rejections of the captions of an image of which the split yields nothing."""
     if split.limit is not None:  # the image is most likely left out by the limit
         yield Count(Kind.SENTENCE, "sampled_out", len(ids))
         return
-    cause = Rejected(Reason.UNKNOWN_IMAGE, f"the split has no image {image_id} that can be used")
+    cause = Rejected(Reason.UNKNOWN_IMAGE, f"the split has no image {image_id}")
     for region_id in ids:
         yield rejection(split, Kind.SENTENCE, _item_id(region_id), cause)
 

@@ -206,12 +206,18 @@ def _left_out(manifest: Manifest, ledger: Ledger) -> str:
     for (*_, kind), account in ledger.accounts():
         for reason, number in account.rejected.items():
             reasons[f"{kind}: {reason}"] += number
+        for outcome, number in (
+            ("left out with a rejected image", account.with_image),
+            ("sampled out", account.sampled_out),
+        ):
+            if number:
+                reasons[f"{kind}: {outcome}"] += number
     if not reasons and not manifest.short_categories:
         return ""
     lines = [
         "## Left out",
         "",
-        f"`{LEDGER}` accounts for every item; `{REJECTED_FOLDER}/` lists them.",
+        f"`{LEDGER}` accounts for every item; `{REJECTED_FOLDER}/` lists those that were rejected.",
     ]
     common = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     lines += ["", *(f"- {name}: {number}" for name, number in common)]

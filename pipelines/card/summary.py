@@ -58,19 +58,24 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
 
 
 def _print_reasons(console: Console, plan: Plan, manifest: Manifest) -> None:
-    ledger = read_ledger(plan.output)
     reasons: Counter[str] = Counter()
-    for (*_, kind), account in ledger.accounts():
+    with_image: Counter[str] = Counter()
+    for (*_, kind), account in read_ledger(plan.output).accounts():
         for reason, number in account.rejected.items():
             reasons[f"{kind} {reason}"] += number
+        with_image[kind] += account.with_image
     if reasons:
-        listed = ", ".join(f"{name} {number:,}" for name, number in reasons.most_common())
-        console.print(
-            f"rejected: {listed} (see {escape(files.join(plan.output, REJECTED_FOLDER))})"
-        )
+        lines = escape(files.join(plan.output, REJECTED_FOLDER))
+        console.print(f"rejected: {_listed(reasons)} (see {lines})")
+    if +with_image:
+        console.print(f"left out with a rejected image: {_listed(+with_image)}")
     for split, short in manifest.short_categories.items():
         least = ", ".join(f"{name} ({n})" for name, n in sorted(short.items(), key=_by_count)[:5])
         console.print(f"{split}: {len(short)} categories fall short, e.g. {escape(least)}")
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {number:,}" for name, number in counts.most_common())
 
 
 def _emptied(ledger: Ledger, manifest: Manifest) -> Iterator[str]:

@@ -14,7 +14,7 @@ from pipelines.shards.pages import row_bytes
 from pipelines.storage import files
 from schemas.errors import BuildError, InputFileError
 from schemas.rejection import Kind, Reason, Rejection
-from schemas.source import Entry, SourceImage, SplitFacts, SplitInput
+from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput
 from transforms.ledger import Ledgers
 
 COMPOSED = 500  # number of images of a split whose records are composed to measure their size
@@ -30,6 +30,7 @@ class SplitEstimate:
         self._composed_bytes = 0
         self.images = self.regions = self.picture_bytes = self.shards = 0
         self.rejected: Counter[tuple[Kind, Reason]] = Counter()
+        self.with_image: Counter[Kind] = Counter()  # items of rejected images
         self.error = ""
         try:
             for entry in parse(split):
@@ -49,6 +50,8 @@ class SplitEstimate:
                 self.shards = entry.shards
             case Rejection():
                 self.rejected[entry.kind, entry.reason] += 1
+            case Count(outcome="with_image"):
+                self.with_image[entry.kind] += entry.number
 
     @property
     def bytes(self) -> int:
@@ -95,10 +98,11 @@ def print_dry_run(plan: Plan) -> None:
         )
     console.print(table)
     for estimate in estimates:
+        key = f"{estimate.split.source}/{estimate.split.split}"
         for (kind, reason), number in sorted(estimate.rejected.items()):
-            console.print(
-                f"{estimate.split.source}/{estimate.split.split}: {kind} {reason}: {number:,}"
-            )
+            console.print(f"{key}: {kind} {reason}: {number:,}")
+        for kind, number in sorted((+estimate.with_image).items()):
+            console.print(f"{key}: {kind}, left out with its image: {number:,}")
     if errors := dict.fromkeys(estimate.error for estimate in estimates if estimate.error):
         raise BuildError("\n".join(errors))
     if not any(estimate.images for estimate in estimates):

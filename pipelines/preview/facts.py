@@ -29,17 +29,17 @@ def build_facts(output: str) -> Facts:
 
 
 def _outcomes(ledger: Ledger) -> Facts:
-    """Return the sections Rejected, Sampled out and Repaired, the largest number first."""
+    """Return a section for each way of leaving out, and one for repairs; largest numbers first."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for (*_, kind), account in ledger.accounts():
         for reason, number in account.rejected.items():
             counts["Rejected"][f"{reason} ({kind})"] += number
         for repair, number in account.repaired.items():
             counts["Repaired"][f"{repair} ({kind})"] += number
-        if account.sampled_out:
-            counts["Sampled out"][kind] += account.sampled_out
+        counts["Left out with a rejected image"][kind] += account.with_image
+        counts["Sampled out"][kind] += account.sampled_out
     return {
-        section: {label: f"{number:,}" for label, number in counts[section].most_common()}
-        for section in ("Rejected", "Sampled out", "Repaired")
-        if counts[section]
+        section: {label: f"{number:,}" for label, number in (+counts[section]).most_common()}
+        for section in ("Rejected", "Left out with a rejected image", "Sampled out", "Repaired")
+        if +counts[section]
     }

@@ -147,6 +147,13 @@ class Output:
                 counts[str(kind), str(code)] += number
         return counts
 
+    def with_image(self) -> Counter[str]:
+        """How many of each kind were left out with their images, in all stages."""
+        counts: Counter[str] = Counter()
+        for (*_, kind), account in self.ledger().accounts():
+            counts[str(kind)] += account.with_image
+        return +counts
+
     def repaired(self) -> Counter[tuple[str, str]]:
         """How many of each kind were set right, by code."""
         return self.booked(self.ledger(), "repaired")

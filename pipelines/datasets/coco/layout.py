@@ -21,7 +21,14 @@ from pipelines.datasets.coco.records import (
     CocoImage,
     Undecoded,
 )
-from pipelines.datasets.common.entries import Refused, image_info, limited, rejection, rejections
+from pipelines.datasets.common.entries import (
+    Refused,
+    image_info,
+    image_rejections,
+    limited,
+    rejection,
+    rejections,
+)
 from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
 from schemas.geometry import Box, xyxy
 from schemas.rejection import Kind, Reason, Rejected
@@ -103,7 +110,7 @@ def _images(
     shards = split.sizing.shards(_volume(file, categories, usable, chosen))
     if split.leads:
         yield SplitFacts(split.source, split.split, shards, labels)
-        yield from rejections(split, Kind.IMAGE, refused)
+    yield from image_rejections(split, refused)
     brief = labels.brief()
     owned = [item_id for item_id in usable if split.owns(str(item_id))]
     yield Count(Kind.IMAGE, "sampled_out", sum(item_id not in chosen for item_id in owned))
@@ -112,7 +119,7 @@ def _images(
             image = replace(usable[item_id], shards=shards)
             regions = yield from read_regions(split, groups.pop(item_id, []), categories)
             yield SourceImage(image, regions, label_set=brief)
-    yield from without_image(split, groups, usable, dict(refused))
+    yield from without_image(split, groups, usable, dict(refused).keys())
 
 
 def usable_images(
@@ -153,18 +160,18 @@ def without_image(
     split: SplitInput,
     groups: Mapping[ItemId, Sequence[Undecoded]],
     usable: Mapping[ItemId, ImageInfo],
-    refused: Mapping[str, Rejected],
+    refused: Collection[str],
 ) -> Iterator[Entry]:
     """Yield counts and rejections of annotations whose image is refused, left out or undeclared."""
     for item_id, annotations in groups.items():
         if item_id in usable:
             yield Count(Kind.ANNOTATION, "sampled_out", len(annotations))
-            continue
-        cause = Rejected(Reason.UNKNOWN_IMAGE, f"image_id {item_id} is not among the images")
-        if refusal := refused.get(str(item_id)):
-            cause = Rejected(Reason.IMAGE_REJECTED, f"image {item_id}: {refusal.reason}")
-        ids = [coco_json.id_of(item) for item in annotations]
-        yield from rejections(split, Kind.ANNOTATION, [(item_id, cause) for item_id in ids])
+        elif str(item_id) in refused:
+            yield Count(Kind.ANNOTATION, "with_image", len(annotations))
+        else:
+            cause = Rejected(Reason.UNKNOWN_IMAGE, f"image_id {item_id} is not among the images")
+            ids = [coco_json.id_of(item) for item in annotations]
+            yield from rejections(split, Kind.ANNOTATION, [(name, cause) for name in ids])
 
 
 def read_regions(

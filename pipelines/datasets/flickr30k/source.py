@@ -187,7 +187,7 @@ def _info(
 def _image(
     split: SplitInput, store: Store, image: ImageInfo | Rejected, listing: _Listing, image_id: str
 ) -> Iterator[Entry]:
-    """Yield an image with regions and sentences, or rejections of all three."""
+    """Yield an image with regions and sentences; or its rejection, and counts of what it has."""
     annotation = NO_ANNOTATION
     try:
         if f"{image_id}.xml" in listing.annotations:
@@ -211,11 +211,8 @@ def _image(
         yield SourceImage(image, annotation.regions, tuple(captions))
         return
     yield rejection(split, Kind.IMAGE, image_id, image)
-    along = Rejected(Reason.IMAGE_REJECTED, f"image {image_id}: {image.reason}")
-    for region in annotation.regions:
-        yield rejection(split, Kind.ANNOTATION, region.region_id, along)
-    for caption in captions:
-        yield rejection(split, Kind.SENTENCE, caption.id, along)
+    yield Count(Kind.ANNOTATION, "with_image", len(annotation.regions))
+    yield Count(Kind.SENTENCE, "with_image", len(captions))
 
 
 def _picture_name(image: ImageInfo) -> str:

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from pipelines.datasets.common.entries import Refused, image_info, limited, rejection, rejections
+from pipelines.datasets.common.entries import (
+    Refused,
+    image_info,
+    image_rejections,
+    limited,
+    rejection,
+    rejections,
+)
 from pipelines.datasets.common.paths import check_file_name
 from pipelines.datasets.common.raw_items import Raw
 from pipelines.datasets.llava import records as llava_json
@@ -109,13 +116,13 @@ def parse_records(
         yield Count(Kind.IMAGE, "read", len(groups))
         yield SplitFacts(split.source, split.split, shards)
         yield from rejections(split, Kind.DIALOGUE, records.refused)
-        yield from rejections(split, Kind.IMAGE, refused.items())
         yield from boxes.grouped.refused_entries(split)
+    yield from image_rejections(split, refused.items())
     for image_id, group in groups.items():
         if not group.owned:
             continue
         if image_id in refused:
-            yield from _without_image(split, group, image_id, refused[image_id])
+            yield Count(Kind.DIALOGUE, "with_image", group.number)
         elif image_id not in chosen:
             yield Count(Kind.IMAGE, "sampled_out", 1)
             yield Count(Kind.DIALOGUE, "sampled_out", group.number)
@@ -194,7 +201,7 @@ def _image(
         image = boxes.framed(image)
     except Rejected as cause:
         yield rejection(split, Kind.IMAGE, image.image_id, cause)
-        yield from _without_image(split, group, image.image_id, cause)
+        yield Count(Kind.DIALOGUE, "with_image", group.number)
         return
     regions = yield from boxes.regions(image)
     dialogues = yield from _dialogues(split, group.raws, read)
@@ -214,14 +221,6 @@ def _dialogues(
         except Rejected as cause:
             yield rejection(split, Kind.DIALOGUE, llava_json.id_of(raw), cause)
     return tuple(by_id[item_id] for item_id in sorted(by_id))
-
-
-def _without_image(
-    split: SplitInput, group: Group, image_id: str, reason: Rejected
-) -> Iterator[Entry]:
-    cause = Rejected(Reason.IMAGE_REJECTED, f"image {image_id}: {reason.reason}")
-    ids = [llava_json.id_of(raw) for raw in group.raws]
-    yield from rejections(split, Kind.DIALOGUE, [(record_id, cause) for record_id in ids])
 
 
 _REPEATED = Rejected(Reason.DUPLICATE, "the same is said of the same picture under the same id")

@@ -19,7 +19,13 @@ import msgspec
 from msgspec.structs import replace
 
 from pipelines.datasets.coco.pictures import COCO_PAPER
-from pipelines.datasets.common.entries import Refused, image_info, limited, rejections
+from pipelines.datasets.common.entries import (
+    Refused,
+    image_info,
+    image_rejections,
+    limited,
+    rejections,
+)
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.picture_names import coco_picture
 from pipelines.datasets.common.raw_items import malformed
@@ -103,7 +109,7 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
         yield Count(Kind.QUESTION, "read", len(questions) + len(refused))
         yield Count(Kind.IMAGE, "read", len(asked))
         yield from rejections(split, Kind.QUESTION, refused)
-        yield from rejections(split, Kind.IMAGE, [(str(n), why) for n, why in unusable.items()])
+    yield from image_rejections(split, [(str(n), why) for n, why in unusable.items()])
     for number, lines in asked.items():
         if not split.owns(str(number)):
             continue
@@ -114,9 +120,7 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
             yield Count(Kind.IMAGE, "sampled_out", 1)
             yield Count(Kind.QUESTION, "sampled_out", len(lines))
         else:
-            detail = f"image {number}: {unusable[number].reason}"
-            cause = Rejected(Reason.IMAGE_REJECTED, detail)
-            yield from rejections(split, Kind.QUESTION, [(line.id, cause) for line in lines])
+            yield Count(Kind.QUESTION, "with_image", len(lines))
 
 
 def asked_about(content: bytes, path: str) -> frozenset[int]:

@@ -19,7 +19,13 @@ from dataclasses import dataclass
 import msgspec
 
 from pipelines.datasets.coco.pictures import find_picture, list_pictures
-from pipelines.datasets.common.entries import Refused, image_info, limited, rejections
+from pipelines.datasets.common.entries import (
+    Refused,
+    image_info,
+    image_rejections,
+    limited,
+    rejections,
+)
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
 from pipelines.datasets.refcoco.candidates import read_candidates
@@ -171,7 +177,7 @@ def _images(split: SplitInput, store: Store, declared: Mapping[ItemId, _Image]) 
     images = Images(
         usable=usable,
         chosen=limited(split, usable),
-        refused=dict(refused),
+        refused=dict(refused).keys(),
         candidates=read_candidates(split, store, list(declared)),
     )
     sentences = {number: image.sentences for number, image in declared.items()}
@@ -179,7 +185,7 @@ def _images(split: SplitInput, store: Store, declared: Mapping[ItemId, _Image]) 
     number_of_shards = shards(split, images, sentences, regions=regions, categories=0)
     if split.leads:
         yield SplitFacts(split.source, split.split, number_of_shards)
-        yield from rejections(split, Kind.IMAGE, refused)
+    yield from image_rejections(split, refused)
 
     def regions_of(number: ItemId) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
         yield from ()
@@ -189,7 +195,5 @@ def _images(split: SplitInput, store: Store, declared: Mapping[ItemId, _Image]) 
     for number, image in declared.items():
         if number in images.chosen or not split.owns(str(number)):
             continue
-        if lost := images.cause(number):
-            yield from rejections(split, Kind.ANNOTATION, [(name, lost) for name in image.boxes])
-        else:
-            yield Count(Kind.ANNOTATION, "sampled_out", len(image.boxes))
+        boxes = len(image.boxes)
+        yield Count(Kind.ANNOTATION, "sampled_out" if number in usable else "with_image", boxes)

@@ -21,7 +21,7 @@ from pipelines.datasets.coco.categories import (
 from pipelines.datasets.coco.layout import read_regions, usable_images, without_image
 from pipelines.datasets.coco.pictures import find_picture, list_pictures
 from pipelines.datasets.coco.records import CocoAnnotation, CocoFile, Undecoded
-from pipelines.datasets.common.entries import Refused, limited, rejections
+from pipelines.datasets.common.entries import Refused, image_rejections, limited, rejections
 from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
 from pipelines.datasets.refcoco.candidates import read_candidates
 from pipelines.datasets.refcoco.refs import Refs
@@ -113,7 +113,7 @@ def _images(
     images = Images(
         usable=usable,
         chosen=limited(split, usable),
-        refused=dict(refused),
+        refused=dict(refused).keys(),
         candidates=read_candidates(split, store, list(refs.sentences)),
     )
     names = tuple(dict.fromkeys(categories.names.values()))
@@ -124,7 +124,7 @@ def _images(
     )
     if split.leads:
         yield SplitFacts(split.source, split.split, number_of_shards, labels)
-        yield from rejections(split, Kind.IMAGE, refused)
+    yield from image_rejections(split, refused)
 
     def regions_of(number: ItemId) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
         return read_regions(split, groups.pop(number, []), categories)
@@ -132,4 +132,4 @@ def _images(
     yield from described_images(
         split, images, refs.sentences, number_of_shards, regions_of, labels.brief()
     )
-    yield from without_image(split, groups, usable, dict(refused))
+    yield from without_image(split, groups, usable, images.refused)

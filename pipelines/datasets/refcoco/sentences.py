@@ -32,16 +32,8 @@ class Images:
 
     usable: Mapping[ItemId, ImageInfo]
     chosen: Collection[ItemId]
-    refused: Mapping[str, Rejected]  # by COCO number as text
+    refused: Collection[str]  # COCO numbers as text
     candidates: Candidates | None  # to match sentences with; None: the owner's regions
-
-    def cause(self, number: ItemId) -> Rejected | None:
-        """Return the reason why an image is unusable; None for a usable image."""
-        if number in self.usable:
-            return None
-        if refusal := self.refused.get(str(number)):
-            return Rejected(Reason.IMAGE_REJECTED, f"image {number}: {refusal.reason}")
-        return Rejected(Reason.UNKNOWN_IMAGE, f"image_id {number} is not among the images")
 
 
 def shards(
@@ -107,8 +99,7 @@ def described_images(
     for number in taken:
         regions = yield from regions_of(number)
         if candidates is not None:
-            referents = _referents(regions, sentences[number])
-            yield Count(Kind.ANNOTATION, "sampled_out", len(regions) - len(referents))
+            referents = yield from _referents(split, regions, sentences[number])
             regions = referents + (yield from candidates.of(int(number)))
         # An evaluation uses every sentence, also repeated ones, as published evaluations do.
         items = yield from _expressions(split, sentences[number], repeated=split.evaluation)
@@ -117,16 +108,23 @@ def described_images(
     for number, unused in sentences.items():
         if number in images.chosen or not split.owns(str(number)):
             continue
-        if cause := images.cause(number):
-            yield from rejections(split, Kind.SENTENCE, [(item.id, cause) for item in unused])
-        else:
+        if number in images.usable:
             yield Count(Kind.SENTENCE, "sampled_out", len(unused))
+        elif str(number) in images.refused:
+            yield Count(Kind.SENTENCE, "with_image", len(unused))
+        else:
+            cause = Rejected(Reason.UNKNOWN_IMAGE, f"image_id {number} is not among the images")
+            yield from rejections(split, Kind.SENTENCE, [(item.id, cause) for item in unused])
 
 
 def _referents(
-    regions: Sequence[SourceRegion], sentences: Sequence[Sentence]
-) -> tuple[SourceRegion, ...]:
+    split: SplitInput, regions: Sequence[SourceRegion], sentences: Sequence[Sentence]
+) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
+    """Yield rejections of regions that no sentence refers to, and return the other regions."""
     spoken_of = {sentence.region_id for sentence in sentences}
+    cause = Rejected(Reason.NOT_USED, "no sentence is about it, and a detector's boxes are offered")
+    others = [region.region_id for region in regions if region.region_id not in spoken_of]
+    yield from rejections(split, Kind.ANNOTATION, [(name, cause) for name in others])
     return tuple(region for region in regions if region.region_id in spoken_of)
 
 

@@ -145,14 +145,10 @@ class _Parser:
         return read_metadata(self._store.read(f"{self._split.files['metadata']}/{name}"), name)
 
     def _without_image(self, img_id: str, picture: Picture, cause: Rejected) -> Iterator[Entry]:
-        objects = picture.first.objects
-        with_image = Rejected(Reason.IMAGE_REJECTED, f"image {img_id}: {cause.reason}")
         yield rejection(self._split, Kind.IMAGE, img_id, cause)
-        yield Count(Kind.ANNOTATION, "read", objects)
-        for number in range(objects):
-            yield rejection(self._split, Kind.ANNOTATION, str(number), with_image)
-        for line in sorted(picture.lines, key=_id_order):
-            yield rejection(self._split, Kind.QUESTION, line.annot_id, with_image)
+        yield Count(Kind.ANNOTATION, "read", picture.first.objects)
+        yield Count(Kind.ANNOTATION, "with_image", picture.first.objects)
+        yield Count(Kind.QUESTION, "with_image", len(picture.lines))
 
 
 def _check_metadata(metadata_fn: str, listing: Mapping[str, int]) -> None:

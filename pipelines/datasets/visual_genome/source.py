@@ -22,7 +22,14 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from pipelines.datasets.common.entries import Refused, image_info, limited, rejection, rejections
+from pipelines.datasets.common.entries import (
+    Refused,
+    image_info,
+    image_rejections,
+    limited,
+    rejection,
+    rejections,
+)
 from pipelines.datasets.common.picture_names import visual_genome_name
 from pipelines.datasets.common.raw_items import ItemId
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
@@ -78,11 +85,11 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Images:
-    """The usable images of a split, the chosen images, and the reasons why others are unusable."""
+    """The usable images of a split, the chosen images, and the ids of unusable images as text."""
 
     usable: Mapping[ItemId, ImageInfo]
     chosen: Collection[ItemId]
-    refused: Mapping[str, Rejected]
+    refused: Collection[str]
     picture_bytes: int  # the pictures of the chosen images
     members: Collection[ItemId] | None  # the split's images, with or without a picture; None: all
 
@@ -144,11 +151,11 @@ def _images(split: SplitInput, store: Store) -> Generator[Entry, None, _Images]:
     if split.leads:
         yield Count(Kind.IMAGE, "read", number)
         yield Count(Kind.IMAGE, "sampled_out", len(usable) - len(chosen))
-        yield from rejections(split, Kind.IMAGE, refused)
+    yield from image_rejections(split, refused)
     return _Images(
         usable=usable,
         chosen=sorted(chosen, key=str),
-        refused=dict(refused),
+        refused=dict(refused).keys(),
         picture_bytes=sum(usable[image_id].size_bytes for image_id in chosen),
         members=members,
     )
@@ -201,24 +208,23 @@ def _volume(images: _Images, items: int) -> Volume:
     )
 
 
-def _balance(
-    split: SplitInput, records: Records, refused: Mapping[str, Rejected]
-) -> Iterator[Entry]:
+def _balance(split: SplitInput, records: Records, refused: Collection[str]) -> Iterator[Entry]:
     """Yield the number of all items, and counts and rejections of items without a chosen image."""
-    lost = list(_without_image(records, refused))
+    rejected = [image_id for image_id in records.items if str(image_id) in refused]
+    with_image = sum(len(records.take(image_id)) for image_id in rejected)
+    lost = list(_without_image(records))
     for kind in records.kind.counted:
         if split.leads:
             yield Count(kind, "read", records.read)
             yield from rejections(split, kind, records.refused)
         yield Count(kind, "sampled_out", records.left_out)
+        yield Count(kind, "with_image", with_image)
         yield from rejections(split, kind, lost)
 
 
-def _without_image(records: Records, refused: Mapping[str, Rejected]) -> Iterator[Refused]:
+def _without_image(records: Records) -> Iterator[Refused]:
     for image_id in list(records.items):
         cause = Rejected(Reason.UNKNOWN_IMAGE, f"image {image_id} is not among the images")
-        if refusal := refused.get(str(image_id)):
-            cause = Rejected(Reason.IMAGE_REJECTED, f"image {image_id}: {refusal.reason}")
         for name in records.kind.names(records.take(image_id), f"image {image_id}"):
             yield name, cause
 

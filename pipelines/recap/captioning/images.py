@@ -103,13 +103,10 @@ class ImageCaptioner:
         ]
 
     def _reject(self, screened: ScreenedImage, cause: Rejected) -> None:
-        """Reject an image whose picture cannot be used, and all regions of the image."""
+        """Reject an image whose picture cannot be used, with which its regions are left out."""
         image = screened.image
         self._ledger.reject(image, Kind.IMAGE, image.image_id, cause)
-        reason = f"image {image.image_id}: {cause.reason}"
-        for region in screened.regions:
-            rejected = Rejected(Reason.IMAGE_REJECTED, reason)
-            self._ledger.reject(image, Kind.ANNOTATION, region.region_id, rejected)
+        self._ledger.with_image(image, Kind.ANNOTATION, len(screened.regions))
 
     def _count(self, outcome: CaptionOutcome) -> bool:
         """Count an image and its regions in the ledger; return whether the image is kept."""

@@ -20,6 +20,7 @@ def test_each_split_has_its_own_figures(two_splits, tmp_path, capsys):
     assert "│ coco │ train │ 3 │ 3 │ 3 │ 1 │ 3 │" in shown
     assert "│ coco │ val │ 2 │ 2 │ 2 │ 2 │ 2 │" in shown
     assert "rejected: annotation crowd 3 (see" in shown
+    assert "left out with a rejected image" not in shown
 
 
 def test_a_split_of_which_nothing_is_left_is_named(two_splits, tmp_path, capsys):
@@ -32,6 +33,9 @@ def test_a_split_of_which_nothing_is_left_is_named(two_splits, tmp_path, capsys)
     assert [line for line in shown if "nothing was kept" in line] == [
         "nothing was kept of coco/val: image_missing 2"
     ]
+    assert "left out with a rejected image: annotation 4" in shown
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "\n- annotation: left out with a rejected image: 4\n" in card
 
 
 def test_a_size_reads_the_same_wherever_it_is_shown(two_splits, tmp_path, capsys):

@@ -215,7 +215,7 @@ def test_a_dry_run_counts_and_writes_nothing(build, two_splits, tmp_path, capsys
     assert build("--dry-run") == 0
     shown = capsys.readouterr().out
     assert "coco/val: image image_missing: 1" in shown
-    assert "coco/val: annotation image_rejected: 1" in shown
+    assert "coco/val: annotation, left out with its image: 1" in shown
     assert not (tmp_path / "output").exists()
 
 

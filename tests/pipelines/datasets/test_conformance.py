@@ -155,7 +155,7 @@ def test_counts_balance(splits):
                     for kind, number in kinds(entry.items).items():
                         counts[kind, "kept"] += number
         for kind in Kind:
-            total = sum(counts[kind, o] for o in ("kept", "rejected", "sampled_out"))
+            total = sum(counts[kind, o] for o in ("kept", "rejected", "sampled_out", "with_image"))
             assert (kind, counts[kind, "read"]) == (kind, total)
         facts = [entry for entry in split.entries if isinstance(entry, SplitFacts)]
         classified = any(entry.label_set for entry in facts)

@@ -140,6 +140,7 @@ def test_facts_add_up_stages_and_splits(output):
         ("coco", "val", "screen", "annotation", "rejected:crowd"): 234,
         ("coco", "val", "write", "image", "rejected:image_truncated"): 5000,
         ("lvis", "train", "sample", "annotation", "sampled_out"): 5,
+        ("lvis", "train", "guard", "annotation", "with_image"): 4,
         ("lvis", "train", "screen", "annotation", "repaired:box_clipped"): 6,
     }
     Path(output, "ledger.json").write_text(ledger_of(tally).model_dump_json(), encoding="utf-8")
@@ -150,4 +151,5 @@ def test_facts_add_up_stages_and_splits(output):
         ("crowd (annotation)", "1,234"),
     ]
     assert facts["Sampled out"] == {"annotation": "5"}
+    assert facts["Left out with a rejected image"] == {"annotation": "4"}
     assert facts["Repaired"] == {"box_clipped (annotation)": "6"}

@@ -152,8 +152,8 @@ def test_a_picture_that_cannot_be_measured_goes_alone(llava_file, detected, boxe
     (llava_file.root / "coco" / "train2017" / "000000000001.jpg").write_bytes(b"no picture")
     built = detected(llava_file)
     assert list(boxes_in(built)) == [2]
-    assert [reason for _, _, reason in built.rejected()] == ["image_rejected", "image_not_an_image"]
-    built.ledger()
+    assert [reason for _, _, reason in built.rejected()] == ["image_not_an_image"]
+    assert built.with_image() == {"dialogue": 1}
 
 
 def test_cocos_own_boxes_where_there_is_no_detector(

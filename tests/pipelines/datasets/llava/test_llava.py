@@ -147,17 +147,15 @@ def test_a_folder_that_is_missing_takes_only_its_own(mix, build_mix, said_in):
     (mix.root / "ocr_vqa" / "images").rmdir()
     built = build_mix(mix)
     assert said_in(built) == second_reader(mix.records, mix.root)
-    assert [reason for _, _, reason in built.rejected()] == ["image_rejected", "image_missing"]
+    assert [reason for _, _, reason in built.rejected()] == ["image_missing"]
+    assert built.with_image() == {"dialogue": 1}
 
 
 def test_an_id_that_is_a_picture_elsewhere(mix, build_mix):
     mix.record(None, "a", "b", id="gqa/images/2354786.jpg")
     built = build_mix(mix)
-    assert built.rejected() == [
-        ("dialogue", "2354786", "image_rejected"),
-        ("dialogue", "gqa/images/2354786.jpg", "image_rejected"),
-        ("image", "gqa/images/2354786.jpg", "duplicate_id"),
-    ]
+    assert built.rejected() == [("image", "gqa/images/2354786.jpg", "duplicate_id")]
+    assert built.with_image() == {"dialogue": 2}
     mix.records.reverse()
     assert build_mix(mix).rejected() == built.rejected()
 

@@ -39,7 +39,6 @@ class SecondReader:
             {
                 ("image", "image_missing"): len(self.images) - len(there),
                 ("image", "no_regions"): len(there - self.described),
-                ("annotation", "image_rejected"): len(content["annotations"]) - len(self.kept),
             }
         )
 
@@ -112,6 +111,7 @@ def test_counts_agree_reason_by_reason(case):
     reader, output = case
     ledger = output.ledger()
     assert output.booked(ledger, "rejected") == +reader.rejected
+    assert output.with_image()["annotation"] == 977 - len(reader.kept)
     read = ledger.sources["lvis"]["val"]["read"]
     assert read["image"].read == len(reader.images) == 100
     assert read["annotation"].read == 977
@@ -253,8 +253,12 @@ BAD = {
 def test_a_bad_image_is_rejected_alone(owner, build_source, changes, reason):
     owner.picture("val", 4, "val2017", **changes)
     output = build_source("lvis", owner.save())
-    rejected = [("image", "4", reason), ("annotation", "41", "image_rejected")]
-    assert [item for item in output.rejected() if item[0] != "conversation"] == sorted(rejected)
+    rejected = [("image", "4", reason)]
+    if reason == "image_size_mismatch":  # the picture is opened last
+        rejected = [("annotation", "41", "image_rejected"), ("image", "4", reason)]
+    else:
+        assert output.with_image() == {"annotation": 1}
+    assert [item for item in output.rejected() if item[0] != "conversation"] == rejected
     assert output.images() == ["1", "2", "3"]
     output.ledger()
 

@@ -181,7 +181,6 @@ BAD = {
     "no text": (question(31, 7, text=None), False, "malformed"),
     "blank text": (question(32, 7, text=" \t"), True, "text_empty"),
     "a novel": (question(33, 7, text="Is it? " * 1_000), True, "text_too_long"),
-    "an image that is not there": (question(34, 9), True, "image_rejected"),
     "an id that is taken": (question(1, 8), True, "duplicate_id"),
 }
 
@@ -237,11 +236,8 @@ def test_bad_lines_spoil_no_others(spoilt):
 def test_a_missing_picture_takes_its_questions_along(owner, build_source):
     owner.write(*GOOD, question(3, 9), question(4, 9, "no"))
     output = build_source("pope", owner.root, evaluation=True)
-    assert output.rejected() == [
-        ("image", "9", "image_missing"),
-        ("question", "3", "image_rejected"),
-        ("question", "4", "image_rejected"),
-    ]
+    assert output.rejected() == [("image", "9", "image_missing")]
+    assert output.with_image() == {"question": 2}
     assert answers(output) == EXPECTED
 
 

@@ -111,8 +111,9 @@ def sentences(output):
 
 
 def rejected(output):
-    """What was rejected, but for regions that merely found no use."""
-    return Counter((kind, reason) for kind, _, reason in output.rejected())
+    """What was rejected, or left out with its image."""
+    lines = Counter((kind, reason) for kind, _, reason in output.rejected())
+    return lines + Counter({(kind, "with_image"): n for kind, n in output.with_image().items()})
 
 
 def ref(**changes):
@@ -215,8 +216,8 @@ CASES = {
         lambda owner: owner.boxes["images"][0].pop("width"),
         {
             ("image", "malformed"): 1,
-            ("annotation", "image_rejected"): 2,
-            ("sentence", "image_rejected"): 4,
+            ("annotation", "with_image"): 2,
+            ("sentence", "with_image"): 4,
         },
         {text for text in GOOD if text.endswith("7")},
     ),

@@ -34,6 +34,7 @@ class SecondReader:
         self.boxes: dict[int, set[tuple[float, ...]]] = defaultdict(set)
         self.sentences: dict[int, Counter[tuple[tuple[float, ...], str]]] = defaultdict(Counter)
         self.rejected: Counter[tuple[str, str]] = Counter()
+        self.with_image: Counter[str] = Counter()
         seen = set()
         for record in self.records:
             number = int(record["img_id"].split("_")[2])
@@ -43,7 +44,7 @@ class SecondReader:
             self.boxes[number].add(box)
             pair = record["img_id"], record["sents"]
             if number not in there:
-                self.rejected["sentence", "image_rejected"] += 1
+                self.with_image["sentence"] += 1
             elif pair in seen:
                 self.rejected["sentence", "duplicate"] += 1
             else:
@@ -52,7 +53,7 @@ class SecondReader:
         self.repeats = len(self.records) - len(seen)
         missing = self.images.keys() - there
         self.rejected["image", "image_missing"] = len(missing)
-        self.rejected["annotation", "image_rejected"] = sum(len(self.boxes[n]) for n in missing)
+        self.with_image["annotation"] = sum(len(self.boxes[n]) for n in missing)
 
 
 @pytest.fixture(scope="module", params=FILES)
@@ -118,6 +119,7 @@ def test_the_same_sentences_of_the_same_boxes(output, reader):
 def test_counts_agree_reason_by_reason(name, output, reader):
     ledger = output.ledger()
     assert output.booked(ledger, "rejected") == +reader.rejected
+    assert output.with_image() == +reader.with_image
     read = ledger.sources[name]["val"]["read"]
     assert read["sentence"].read == len(reader.records) == FILES[name][1]
     assert read["image"].read == len(reader.images)
@@ -208,7 +210,6 @@ BAD = {
     "a number for an image": ({"img_id": 7}, "malformed"),
     "text for a height": ({"height": "48"}, "malformed"),
     "another size": ({"height": 47}, "malformed"),
-    "an image that is not there": ({"img_id": "COCO_train2014_000000000009_0"}, "image_rejected"),
     "the same again": ({}, "duplicate"),
     "the same with other blanks": ({"sents": " left  cup"}, "duplicate"),
 }
@@ -243,6 +244,14 @@ def test_a_bad_record_is_rejected_alone(flat_file, build_source, changes, reason
     good = Counter(record["sents"] for record in GOOD)
     assert Counter(text for *_, text in captions(output)) == good
     output.ledger()
+
+
+def test_an_image_that_is_not_there_takes_its_box_and_sentence_along(flat_file, build_source):
+    root, write = flat_file
+    stray = GOOD[0] | {"img_id": "COCO_train2014_000000000009_0"}
+    output = build_source("refcoco", root, request=write([*GOOD, stray]))
+    assert output.rejected() == [("image", "9", "image_missing")]
+    assert output.with_image() == {"annotation": 1, "sentence": 1}
 
 
 @pytest.mark.parametrize("order", [1, -1])

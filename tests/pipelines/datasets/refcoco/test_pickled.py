@@ -45,6 +45,7 @@ class SecondReader:
         self.boxes = {annotation["id"]: annotation for annotation in instances["annotations"]}
         self.told: dict[str, list[tuple[str, str]]] = defaultdict(list)
         self.rejected: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+        self.with_image: dict[str, Counter[str]] = defaultdict(Counter)
         self.read: Counter[tuple[str, str]] = Counter()
         self.missing: dict[str, set[int]] = defaultdict(set)
         for ref in self.refs:
@@ -52,7 +53,7 @@ class SecondReader:
             self.read[split, "sentence"] += len(ref["sentences"])
             for sentence in ref["sentences"]:
                 if ref["image_id"] not in there:
-                    self.rejected[split]["sentence", "image_rejected"] += 1
+                    self.with_image[split]["sentence"] += 1
                     self.missing[split].add(ref["image_id"])
                 elif sentence["sent"] in told:
                     self.rejected[split]["sentence", "duplicate"] += 1
@@ -66,9 +67,7 @@ class SecondReader:
             self.read[split, "image"] = len(wanted)
             self.read[split, "annotation"] = len(boxes)
             self.rejected[split]["image", "image_missing"] = len(lost)
-            self.rejected[split]["annotation", "image_rejected"] = sum(
-                one["image_id"] in lost for one in boxes
-            )
+            self.with_image[split]["annotation"] = sum(one["image_id"] in lost for one in boxes)
 
     def box(self, annotation_id: str) -> list[float]:
         x, y, width, height = self.boxes[int(annotation_id)]["bbox"]
@@ -178,7 +177,10 @@ def test_counts_agree_reason_by_reason(which, built):
         )
         assert counts == +expected
         for kind in ("image", "annotation", "sentence"):
-            assert splits[split]["read"][kind].read == reader.read[split, kind]
+            account = splits[split]["read"][kind]
+            assert account.read == reader.read[split, kind]
+            assert account.with_image == reader.with_image[split][kind]
+            assert account.sampled_out == 0
 
 
 def test_boxes_that_nothing_is_said_of_are_candidates(built):

@@ -110,7 +110,7 @@ def second_reader(file: Path, pictures: Path):
             continue
         seen.add(content)
         if item["image_id"] not in there:
-            gone["annotation", "image_rejected"] += 1
+            gone["annotation", "with_image"] += 1
         elif isinstance(category, list):
             gone["annotation", "malformed"] += 1
         elif category not in names:
@@ -170,6 +170,7 @@ def test_a_second_reader_agrees(owner, build_it):
             ):
                 assert category == expected
                 assert box == pytest.approx(corners, abs=0.01)
+    assert built.with_image() == {"annotation": gone.pop(("annotation", "with_image"))}
     assert Counter((kind, reason) for kind, _, reason in built.rejected()) == gone
     assert gone["annotation", "duplicate"] == 1
     assert gone["annotation", "malformed"] == 2

@@ -129,15 +129,19 @@ class Reading:
 
 @pytest.fixture
 def rejected(owner):
-    """Reads and returns what was rejected; questions 1 and 2 must come through."""
+    """Reads, expects numbers of items with their image, and returns what was rejected.
 
-    def read() -> list[tuple[str, str, str]]:
+    Questions 1 and 2 must come through.
+    """
+
+    def read(**with_image: int) -> list[tuple[str, str, str]]:
         whole, parts = Reading(owner.save()), Reading(owner.root, parts=3)
         assert whole.items("train-1")[0] == "train-1"
         assert whole.items("train-2")[0] == "train-2"
         for kind in (Kind.IMAGE, Kind.ANNOTATION, Kind.QUESTION):
             gone = whole.counts[kind, "kept"] + whole.counts[kind, "rejected"]
-            assert whole.counts[kind, "read"] == gone
+            assert whole.counts[kind, "with_image"] == with_image.get(kind, 0)
+            assert whole.counts[kind, "read"] == gone + with_image.get(kind, 0)
         assert (parts.rejected, parts.images) == (whole.rejected, whole.images)
         assert +parts.counts == +whole.counts
         return whole.rejected
@@ -250,14 +254,10 @@ def test_files_that_cannot_be_taken(changes, reason, owner, rejected):
     owner.picture(3)
     owner.line(3, 3, **changes)
     owner.line(4, 3, **changes)
-    assert rejected() == with_image(reason)
+    assert rejected(**WITH_IMAGE) == [("image", "train-3", reason)]
 
 
-def with_image(reason: str, objects: int = 2) -> list[tuple[str, str, str]]:
-    """Image 3 is rejected, with its objects and its questions 3 and 4."""
-    lost = [("annotation", str(number), "image_rejected") for number in range(objects)]
-    questions = [("question", f"train-{number}", "image_rejected") for number in (3, 4)]
-    return [*lost, ("image", "train-3", reason), *questions]
+WITH_IMAGE = {"annotation": 2, "question": 2}  # what image 3 has
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_metadata_that_cannot_be_used(changes, reason, owner, rejected):
     owner.picture(3, **changes)
     owner.line(3, 3)
     owner.line(4, 3)
-    assert rejected() == with_image(reason)
+    assert rejected(**WITH_IMAGE) == [("image", "train-3", reason)]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff"])
@@ -285,7 +285,7 @@ def test_metadata_that_cannot_be_read(content, owner, rejected):
     owner.picture(3).write_bytes(content)
     owner.line(3, 3)
     owner.line(4, 3)
-    assert rejected() == with_image("malformed")
+    assert rejected(**WITH_IMAGE) == [("image", "train-3", "malformed")]
 
 
 @pytest.mark.parametrize(

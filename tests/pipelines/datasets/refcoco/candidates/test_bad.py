@@ -35,7 +35,7 @@ def test_bad_detections_go_and_their_neighbours_stay(owner, evaluate, in_parts, 
         "box_outside": 1,
         "box_zero_area": 1,
         "box_inverted": 1,
-        "not_used": 2,
+        "not_used": 4,
     }
     assert verify(str(output.folder)).problems == []
     assert output.ledger()
