@@ -62,7 +62,7 @@ def balance(captioned) -> None:
     read = ledger.account("recapd", "train", Stage.READ, Kind.ANNOTATION).read
     written = ledger.account("recapd", "train", Stage.WRITE, Kind.ANNOTATION).kept
     assert written == len(captioned.captions())
-    gone = ledger.account("recapd", "train", Stage.CAPTION, Kind.ANNOTATION).with_image
+    gone = captioned.output.with_image()["annotation"]
     assert read == written + len(captioned.rejected()) + gone
     assert captioned.captions().keys().isdisjoint(captioned.rejected())
     assert set(captioned.noted().values()) <= {1}
