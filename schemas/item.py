@@ -56,8 +56,8 @@ class RegionCaption(msgspec.Struct, frozen=True, gc=False):
 
     kind: CaptionKind
     text: str
-    clip: float | None = None  # CLIP similarity with the crop, -1 to 1: mean over sentences
-    clip_min: float | None = None  # the same of the least similar sentence
+    clip: float | None = None  # CLIP similarity with the crop, -1 to 1: mean over parts of the text
+    clip_min: float | None = None  # the same of the least similar part
     judge: float | None = None  # probability that all of the text is true
 
 

@@ -118,13 +118,13 @@ DESCRIPTIONS: Mapping[str, str] = {
     "regions.score": "a detector's confidence; null where no detector drew the box",
     "regions.caption": "the detailed caption that `messages` uses; null where there is none",
     "regions.captions": "all kept texts of a captioner; empty without one",
-    "regions.captions.kind": "`phrase`, `sentence` or `paragraph`",
+    "regions.captions.kind": "`phrase` (no sentence), `sentence`, or `paragraph` (several)",
     "regions.captions.text": "the text",
     "regions.captions.clip": (
-        "CLIP similarity of text and crop, -1 to 1: the mean over the text's sentences, weighted "
-        "by their lengths; null where the text was not scored"
+        "CLIP similarity of text and crop, -1 to 1: the mean over the parts in which a long text "
+        "is scored; null where the text was not scored"
     ),
-    "regions.captions.clip_min": "CLIP similarity of the sentence that is least like the crop",
+    "regions.captions.clip_min": "CLIP similarity of the part that is least like the crop",
     "regions.captions.judge": (
         "a judge's probability, 0 to 1, that all of the text is true; null without a judge"
     ),
@@ -158,8 +158,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     "provenance.global_caption": "the caption of the whole image that the captioner was given",
     "provenance.judge_model": "the model that judged the captions; null without a judge",
     "provenance.scorer": (
-        "the CLIP model that scored the captions, with its weights, activation and view of the "
-        "crop; null where nothing was scored"
+        "the CLIP model that scored the captions, with its weights and its view of a region; null "
+        "where nothing was scored"
     ),
 }
 

@@ -1,9 +1,8 @@
 """The division of a text into sentences, and the kinds of captions that follow from it."""
 
 import re
-from typing import Literal
 
-CaptionKind = Literal["phrase", "sentence", "paragraph"]
+from schemas.item import CaptionKind
 
 MAX_PHRASE_WORDS = 10  # a longer text without a final stop is a sentence that lost its stop
 

@@ -37,6 +37,6 @@ def _kept(kept: Filter) -> str:
     if kept.threshold is None:
         return "no caption was scored, and none left out for how well it fits its crop"
     return (
-        f"captions are here whose mean CLIP similarity with their crop is {kept.threshold:g} or "
-        f"more, by `{kept.scorer}`; the others are in `{REJECTED_FOLDER}/`"
+        "captions are here whose mean CLIP similarity with their crop (`regions.captions.clip`) is "
+        f"{kept.threshold:g} or more, by `{kept.scored_by}`; the others are in `{REJECTED_FOLDER}/`"
     )

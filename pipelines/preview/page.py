@@ -133,7 +133,7 @@ def _legend_row(region: ShownRegion) -> Html:
     x0, y0, x1, y1 = region.box
     notes = [f"{x1 - x0:.0f} × {y1 - y0:.0f} at {x0:.0f}, {y0:.0f}"]
     notes += [f"mask {region.mask_share}"] if region.mask_share else []
-    notes += [f"score {region.score:.3f}"] if region.score is not None else []
+    notes += [f"{name} {score}" for name, score in region.scores.items()]
     return element(
         "li",
         element("b", str(region.number), class_="number", style=f"--colour:{region.colour}"),

@@ -19,6 +19,8 @@ COLOURS = (
     "#ff9f45", "#34d8dc", "#b5a1ff", "#c5e84d", "#ffb3c7",
 )  # fmt: skip
 
+SCORES = ("score", "CLIP", "least CLIP", "judge")  # names of a region's scores, where shown
+
 _MAX_CHOICES = 10  # choices shown in full; of more choices, only the right ones are shown
 
 _PLACEHOLDER = re.compile(r"(<image>|<region\d+>)")
@@ -33,7 +35,7 @@ class ShownRegion:
     name: str  # of its category; may be empty
     caption: str
     box: Box  # xyxy, pixels of the stored image
-    score: float | None
+    scores: dict[str, str]  # those of `SCORES` that it has, with three decimals
     mask: Mask | None
     mask_share: str  # of the image, in percent; empty without a mask
 
@@ -108,10 +110,19 @@ def _shown_region(number: int, region: Record, size: tuple[int | None, int | Non
         name=region["category"] or "",
         caption=region["caption"] or "",
         box=tuple(region["bbox"]),
-        score=region["score"],
+        scores=_scores(region),
         mask=mask,
         mask_share=share,
     )
+
+
+def _scores(region: Record) -> dict[str, str]:
+    """Return the score of a region's detector, and those of its detailed caption."""
+    texts = region["captions"] or ()
+    caption: Record = next((text for text in texts if text["text"] == region["caption"]), {})
+    values = (region["score"], *(caption.get(name) for name in ("clip", "clip_min", "judge")))
+    named = zip(SCORES, values, strict=True)
+    return {name: f"{value:.3f}" for name, value in named if value is not None}
 
 
 def _mask(stored: Record | None, size: tuple[int | None, int | None]) -> tuple[Mask | None, str]:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.preview.record import (
+    SCORES,
     Record,
     ShownRegion,
     answers,
@@ -84,7 +85,7 @@ def _table(regions: list[ShownRegion]) -> Table:
     rows = [_cells(region) for region in regions]
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for header in [header for header in rows[0] if any(row[header] for row in rows)]:
-        number = header in ("region", "x0", "y0", "x1", "y1", "mask", "score")
+        number = header in ("region", "x0", "y0", "x1", "y1", "mask", *SCORES)
         table.add_column(header, justify="right" if number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(row[str(column.header)] for column in table.columns))
@@ -98,6 +99,6 @@ def _cells(region: ShownRegion) -> dict[str, Text]:
         "category": Text(one_line(region.name)),
         **{name: Text(f"{side:.1f}") for name, side in corners},
         "mask": Text(region.mask_share),
-        "score": Text("" if region.score is None else f"{region.score:.3f}"),
+        **{name: Text(region.scores.get(name, "")) for name in SCORES},
         "caption": Text(one_line(region.caption)),
     }

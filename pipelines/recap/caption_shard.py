@@ -146,15 +146,11 @@ def _provenance(
         "region_prompts": {key: caption.prompt for key, caption in accepted.items()},
     }
     if scores is not None:
-        sampling["scorer"] = recipe.filter.scorer
         sampling["threshold"] = recipe.filter.threshold
-        sampling["minimum_scores"] = {
-            region_id: round(scores[outcome.key(region_id)].minimum, 6) for region_id in accepted
-        }
     text = msgspec.json.encode(sampling, order="deterministic").decode()
     return CaptionProvenance(
         model=captioning.captioner_model,
         sampling=text,
         global_caption=whole.text if whole else None,
-        scorer=recipe.filter.scorer if scores is not None else None,
+        scorer=recipe.filter.scored_by,
     )

@@ -10,6 +10,7 @@ from schemas.sample import Task
 
 CONFIG = "recapd"
 BUILTIN_MODEL = "regionforge-builtin-1"  # the name of the built-in captioner in provenance
+_VIEW = "box"  # the view of a region that the scorer gets: the crop of the box, without a margin
 TASKS = (Task.REGION_DETAILED_CAPTION,)  # the task of the captions in a build
 
 
@@ -52,6 +53,11 @@ class Filter(BaseModel):
     # Minimum of a caption's mean over its windows, -1 to 1; None: captions are not scored.
     threshold: float | None = Field(default=None, ge=-1, le=1)
     scorer: str = ""  # identity of the scorer: model and weights
+
+    @property
+    def scored_by(self) -> str | None:
+        """The scorer in provenance, with its view of a region; None: captions are not scored."""
+        return f"{self.scorer}, view {_VIEW}" if self.scorer else None
 
 
 class RecapRecipe(Recipe):

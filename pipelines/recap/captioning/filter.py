@@ -15,6 +15,7 @@ from schemas.item import RegionCaption
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import Region, ScreenedImage
 from transforms.ledger import StageLedger
+from transforms.sentences import caption_kind
 
 _BATCH_CROPS = 64
 
@@ -86,7 +87,7 @@ def _unlike_crop(caption: Captioned, score: Score, threshold: float) -> Rejected
 
 def _captioned(region: Region, caption: Captioned, score: Score | None) -> Region:
     clip, clip_min = (score.mean, score.minimum) if score else (None, None)
-    kept = RegionCaption("paragraph", caption.text, clip, clip_min)
+    kept = RegionCaption(caption_kind(caption.text), caption.text, clip, clip_min)
     return replace(region, caption=caption.text, captions=(kept,))
 
 

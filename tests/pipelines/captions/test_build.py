@@ -18,6 +18,7 @@ from schemas.rejection import Kind
 from schemas.sample import Task
 
 CLASS, DETAIL = str(Task.REGION_CLASSIFICATION), str(Task.REGION_DETAILED_CAPTION)
+PHRASE = {"kind": "phrase", "text": "a mug", "clip": None, "clip_min": None, "judge": 0.5}
 REGION = re.compile(r"<region(\d+)>")
 
 
@@ -91,7 +92,8 @@ def test_a_record_asks_for_class_and_caption_of_the_same_regions(mix, captions_o
     assert others
     for row in others:
         assert row["provenance"]["captioner_model"] is None
-        assert not any(region["caption"] for region in row["regions"])
+        assert row["provenance"]["scorer"] is None
+        assert not any(region["caption"] or region["captions"] for region in row["regions"])
 
 
 def test_scores_come_along(altered, commands, output_of, tmp_path):
@@ -102,19 +104,21 @@ def test_scores_come_along(altered, commands, output_of, tmp_path):
             for region in row["regions"]:
                 region["captions"][0]["clip"] = next(scores) / 1024
                 region["captions"][0]["clip_min"] = -0.5
-            row["provenance"]["scorer"] = "hash"
+                region["captions"].append(PHRASE)
+            row["provenance"] |= {"scorer": "hash", "judge_model": "judge"}
         return rows
 
     folder = altered(score)
     assert commands.build(tmp_path / "out", "--recapd", folder, "--merge")[0] == 0
     output = output_of(tmp_path / "out")
-    scored = sorted(
-        region["captions"][0]["clip"]
-        for row in sides(output)
-        for region in row["regions"]
-        if row["split"] == "train"
-    )
-    assert scored == [number / 1024 for number in range(1, next(scores))]
+    rows = [row for row in sides(output) if row["split"] == "train"]
+    texts = [text for row in rows for region in row["regions"] for text in region["captions"]]
+    clips = [text["clip"] for text in texts if text["kind"] == "paragraph"]
+    assert sorted(clips) == [number / 1024 for number in range(1, next(scores))]
+    assert {text["clip_min"] for text in texts} == {-0.5, None}
+    assert [text for text in texts if text["kind"] == "phrase"] == [PHRASE] * len(clips)
+    by = {(row["provenance"]["scorer"], row["provenance"]["judge_model"]) for row in rows}
+    assert by == {("hash", "judge")}
     assert verify(str(output.folder)).problems == []
 
 

@@ -128,8 +128,8 @@ def test_captions_of_a_model_that_were_filtered(sample_world, captioning, given)
     assert lines[2:] == [
         "- by the model `Owner/Model-7B`, at temperature 0.2 and top-p 1, in 384 tokens at most",
         f"- beside the crop of a region it was given {given}",
-        "- captions are here whose mean CLIP similarity with their crop is 0.215 or more, by "
-        "`ViT-L-14 openai`; the others are in `_rejected/`",
+        "- captions are here whose mean CLIP similarity with their crop (`regions.captions.clip`) "
+        "is 0.215 or more, by `ViT-L-14 openai, view box`; the others are in `_rejected/`",
     ]
 
 

@@ -1,6 +1,7 @@
 """The command `recap` on every source with class names, mostly with the built-in captioner."""
 
 import json
+import re
 
 import datasets
 import pytest
@@ -50,11 +51,13 @@ def test_a_source(recap_words, recap_output, tmp_path, source) -> None:
             assert (text["kind"], text["text"]) == ("paragraph", region["caption"])
             assert -1 <= text["clip_min"] <= text["clip"] <= 1
             assert (region["score"], text["judge"]) == (None, None)
-        assert row["provenance"]["scorer"]
+        assert re.fullmatch(r"small sha256:[0-9a-f]{64}, view box", row["provenance"]["scorer"])
+        assert row["provenance"]["judge_model"] is None
         assert row["provenance"]["captioner_model"].startswith("regionforge-builtin")
         assert row["provenance"]["global_caption"]
         sampling = json.loads(row["provenance"]["captioner_sampling"])
         assert sampling["threshold"] == -0.5
+        assert not {"scorer", "minimum_scores"} & sampling.keys()
         assert len(sampling["region_prompts"]) == len(row["regions"])
     loaded = datasets.load_dataset(str(tmp_path), "recapd")
     assert sum(len(split) for split in loaded.values()) == len(rows)
