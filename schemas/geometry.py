@@ -16,6 +16,7 @@ Box = tuple[float, float, float, float]  # x0, y0, x1, y1; pixels
 _THINNEST = 2.0**-7
 
 _FLOAT32 = struct.Struct("4f")
+_MAX_FLOAT32 = (2 - 2**-23) * 2.0**127
 
 
 def xyxy(x: float, y: float, width: float, height: float) -> Box:
@@ -50,6 +51,11 @@ def fit_box(box: Box, width: int, height: int) -> tuple[Box, bool]:
     if x1 - x0 < _THINNEST or y1 - y0 < _THINNEST:
         raise Rejected(Reason.BOX_ZERO_AREA, f"{box} is thinner than {_THINNEST} pixels inside")
     return (x0, y0, x1, y1), clipped
+
+
+def usable_area(area: float | None) -> float | None:
+    """Return the area that an owner states; None where it is no finite float32 of 0 or more."""
+    return area if area is not None and 0 <= area <= _MAX_FLOAT32 else None
 
 
 def swaps_sides(orientation: int) -> bool:

@@ -105,6 +105,7 @@ class SourceRegion(msgspec.Struct, frozen=True):
     crowd: bool = False
     score: float | None = None  # the detector's confidence, where a detector drew it
     segmentation: bytes = b""  # the JSON text of a COCO `segmentation`; empty: no mask
+    area: float | None = None  # the owner's, square pixels; unchecked
 
 
 class SourceImage(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ and the others are kept.
 
 from collections.abc import Mapping, Sequence
 
-from schemas.geometry import fit_box
+from schemas.geometry import fit_box, usable_area
 from schemas.item import Item
 from schemas.mask import Mask, parse_segmentation
 from schemas.rejection import Kind, Reason, Rejected, Repair
@@ -88,7 +88,7 @@ def _screen_region(
         ledger.repaired(image, Kind.ANNOTATION, Repair.MASK_EMPTY)
     if mask and masks != "annotated":
         mask = ablate_mask(mask, masks)
-    return Region(region.region_id, box, mask, category=category, score=region.score)
+    return Region(region.region_id, box, mask, usable_area(region.area), category, region.score)
 
 
 def _is_blank(mask: Mask) -> bool:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from PIL.ExifTags import Base
 
-from schemas.geometry import fit_box, swaps_sides, turn_box, xyxy
+from schemas.geometry import fit_box, swaps_sides, turn_box, usable_area, xyxy
 from schemas.rejection import Reason, Rejected
 
 INVERSE = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
@@ -140,3 +140,13 @@ def test_a_turned_box_keeps_its_extent_as_32_bit_floats(box_and_sides, orientati
     x0, y0, x1, y1 = turned
     assert 0 <= x0 < x1 <= across
     assert 0 <= y0 < y1 <= down
+
+
+@pytest.mark.parametrize("area", [0, 0.0, 12, 88.5, float(np.finfo(np.float32).max)])
+def test_an_area_is_taken_as_it_is(area):
+    assert usable_area(area) == area
+
+
+@pytest.mark.parametrize("area", [None, -0.5, NAN, INF, -INF, 3.5e38, 1e300])
+def test_an_area_that_no_float32_holds_is_none(area):
+    assert usable_area(area) is None

@@ -141,3 +141,18 @@ def test_a_blank_mask_never_takes_more_characters_than_are_looked_at(height, wid
         corner = [[-2.0, -2.0, -1.0, -2.0, -1.0, -1.0]]
         blank = from_polygons(corner, height, width)
         assert (blank.area(), len(blank.counts)) == (0, characters(height * width))
+
+
+def test_the_owners_area_stays_whatever_is_clipped_or_worsened(make_image):
+    box = (-5.0, 2.0, 5.0, 6.0)
+    region = replace(with_mask(SQUARE), bbox=box, area=88.5)
+    for masks in ("annotated", "dilated", "eroded"):
+        source = SourceImage(make_image(), (region,), label_set=LABELS)
+        (kept,) = screen_image(source, StageLedger(Stage.SCREEN), masks).regions
+        assert (kept.bbox, kept.area) == ((0.0, 2.0, 5.0, 6.0), 88.5)
+
+
+@pytest.mark.parametrize("area", [None, -1.0, math.inf, math.nan])
+def test_an_area_that_is_none_costs_no_region(screened, area):
+    (kept,), ledger = screened(replace(GOOD, area=area))
+    assert (kept, repairs(ledger)) == (KEPT_GOOD, {})

@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from pipelines.datasets.coco import records as coco_json
 from pipelines.datasets.coco.categories import Categories, read_categories
 from pipelines.datasets.coco.records import (
-    ANNOTATION,
     CocoAnnotation,
     CocoFile,
     CocoImage,
@@ -181,7 +180,7 @@ def read_regions(
     regions = []
     for item in annotations:
         try:
-            annotation = item if isinstance(item, CocoAnnotation) else ANNOTATION.decode(item)
+            annotation = coco_json.decode_annotation(item)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             cause = malformed(error)
             yield rejection(split, Kind.ANNOTATION, coco_json.id_of(item), cause)
@@ -206,6 +205,7 @@ def _region(annotation: CocoAnnotation, categories: Categories) -> SourceRegion:
         bool(annotation.iscrowd),
         None,
         bytes(annotation.segmentation),
+        annotation.area,
     )
 
 

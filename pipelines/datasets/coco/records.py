@@ -64,8 +64,8 @@ class _NumberLink(msgspec.Struct, gc=False):
     image_id: int
 
 
-class CocoAnnotation(msgspec.Struct, gc=False):
-    """An item of `annotations`; the box is xywh in pixels, the ids are as written in the file."""
+class _CocoBox(msgspec.Struct, gc=False):
+    """An item of `annotations` without its area."""
 
     id: ItemId
     image_id: ItemId
@@ -73,6 +73,12 @@ class CocoAnnotation(msgspec.Struct, gc=False):
     bbox: tuple[float | None, float | None, float | None, float | None]
     iscrowd: int | bool = 0
     segmentation: Raw = Raw(b"")
+
+
+class CocoAnnotation(_CocoBox, gc=False):
+    """An item of `annotations`; the box is xywh in pixels, the ids are as written in the file."""
+
+    area: float | None = None  # square pixels, of the mask where there is one
 
 
 Undecoded = CocoAnnotation | Raw  # an annotation, or the slice that may hold one
@@ -106,7 +112,8 @@ _SOUND_FILE = msgspec.json.Decoder(CocoFile[CocoAnnotation])
 _ANY_FILE = msgspec.json.Decoder(CocoFile[Raw])
 IDENTIFIED = msgspec.json.Decoder(_Identified)
 IMAGE = msgspec.json.Decoder(CocoImage)
-ANNOTATION = msgspec.json.Decoder(CocoAnnotation)
+_ANNOTATION = msgspec.json.Decoder(CocoAnnotation)
+_BOX = msgspec.json.Decoder(_CocoBox)
 LINK = msgspec.json.Decoder(CocoLink)
 _NUMBER_LINK = msgspec.json.Decoder(_NumberLink)
 CATEGORY = msgspec.json.Decoder(_CocoCategory)
@@ -139,6 +146,20 @@ def _decode_sound(content: bytes) -> CocoFile[CocoAnnotation] | None:
     linked = {annotation.image_id for annotation in file.annotations}
     sound = len(ids) == len(file.annotations) and {type(key) for key in ids | linked} <= {int}
     return file if sound else None
+
+
+def decode_annotation(item: Undecoded) -> CocoAnnotation:
+    """Return an annotation; an area that is no number counts as not stated.
+
+    Raises:
+        msgspec.DecodeError: the annotation is malformed.
+    """
+    if isinstance(item, CocoAnnotation):
+        return item
+    try:
+        return _ANNOTATION.decode(item)
+    except msgspec.ValidationError:
+        return CocoAnnotation(**msgspec.structs.asdict(_BOX.decode(item)))
 
 
 _Item = TypeVar("_Item", CocoImage, _CocoLicence)

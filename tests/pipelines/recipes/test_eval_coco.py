@@ -103,6 +103,7 @@ def test_boxes_are_the_annotated_ones(case):
     owner, _, _, output = case
     for row, region, annotation in built(output, owner):
         x, y, width, height = annotation["bbox"]
+        assert region["area"] == np.float32(annotation["area"])  # also of worse masks
         right, bottom = min(x + width, row["width"]), min(y + height, row["height"])
         assert region["bbox"] == pytest.approx((x, y, right, bottom), abs=PIXELS, rel=0)
 

@@ -156,6 +156,12 @@ def test_masks_agree_pixel_for_pixel(case):
     assert masks
 
 
+def test_areas_are_the_owners(case):
+    areas = [(region["area"], annotation["area"]) for _, region, annotation, _ in pairs(case)]
+    assert [area for area, _ in areas] == [np.float32(stated) for _, stated in areas]
+    assert len(set(areas)) > 1
+
+
 def test_category_names_agree(case):
     for _, region, annotation, reader in pairs(case):
         assert region["category"] == reader.names[annotation["category_id"]]

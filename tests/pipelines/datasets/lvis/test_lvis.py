@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 from datasets import load_dataset
 from PIL import Image
@@ -92,6 +93,7 @@ def test_the_same_regions_with_the_same_boxes_and_names(case):
     for region_id, region in built.items():
         annotation = reader.kept[region_id]
         assert region["bbox"] == pytest.approx(reader.box(annotation), abs=PIXELS, rel=0)
+        assert region["area"] == np.float32(annotation["area"])
         assert region["category"] == reader.names[annotation["category_id"]]
 
 

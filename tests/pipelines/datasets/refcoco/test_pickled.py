@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 from datasets import load_dataset
 from PIL import Image
@@ -158,6 +159,7 @@ def test_boxes_and_names_are_those_of_the_instances(built):
             annotation = reader.boxes[int(region["region_id"])]
             box = reader.box(region["region_id"])
             assert region["bbox"] == pytest.approx(box, abs=PIXELS, rel=0)
+            assert region["area"] == np.float32(annotation["area"])
             assert region["category"] == reader.names[annotation["category_id"]]
             assert str(annotation["image_id"]) == row["id"].split("/")[2]
             assert region["mask"] is not None

@@ -24,7 +24,7 @@ def annotation(image, category, step):
         "category_id": category,
         "bbox": box,
         "iscrowd": 0,
-        "area": box[2] * box[3],
+        "area": box[2] * box[3] * 0.75,  # of the object, not of its box
     }
 
 
@@ -121,7 +121,7 @@ def second_reader(file: Path, pictures: Path):
             x, y, width, height = item["bbox"]
             box = (max(x, 0), max(y, 0), min(x + width, SIZE[0]), min(y + height, SIZE[1]))
             name = there[item["image_id"]]["file_name"]
-            kept[name].append((names[category], box))
+            kept[name].append((names[category], box, item["area"]))
     gone["image", "no_regions"] = len(there) - len(kept)
     return kept, gone
 
@@ -149,7 +149,7 @@ def shown(row):
     numbers = [int(re.findall(r"<region(\d+)>", text)[0]) for text in asked]
     regions = [row["regions"][number - 1] for number in numbers]
     assert [region["category"].replace("_", " ") for region in regions] == answers
-    return sorted((region["category"], tuple(region["bbox"])) for region in regions)
+    return sorted((region["category"], tuple(region["bbox"]), region["area"]) for region in regions)
 
 
 def test_a_second_reader_agrees(owner, build_it):
@@ -165,11 +165,12 @@ def test_a_second_reader_agrees(owner, build_it):
         rows = {r["image"]["path"]: r for r in built.rows(f"v3det/{split}-*.arrow")}
         assert rows.keys() == kept.keys()
         for name, row in rows.items():
-            for (category, box), (expected, corners) in zip(
+            for (category, box, area), (expected, corners, stated) in zip(
                 shown(row), sorted(kept[name]), strict=True
             ):
                 assert category == expected
                 assert box == pytest.approx(corners, abs=0.01)
+                assert area == stated
     assert built.with_image() == {"annotation": gone.pop(("annotation", "with_image"))}
     assert Counter((kind, reason) for kind, _, reason in built.rejected()) == gone
     assert gone["annotation", "duplicate"] == 1
