@@ -138,7 +138,8 @@ def _present_splits(root: str, request: SourceRequest) -> list[Located]:
         spec = dataset(request.name)
         raise UsageError(
             f"source {request.name!r} is not complete; missing: {', '.join(broken)}. "
-            f"Get it from {spec.obtain}; `sources --data-root {root}` lists all that is expected."
+            f"Get it from {spec.obtain}; `regionforge sources --data-root {root}` lists all that "
+            "is expected."
         )
     return present
 

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.captions.manifest import with_captions
-from pipelines.cli.arguments import folder, processes
+from pipelines.cli.arguments import folder, output_folder, processes
 from pipelines.output.records import read_records
 from pipelines.plan import Plan
 from pipelines.plan import make_plan as _make_plan
@@ -59,7 +59,7 @@ def make_plan(recipe: Recipe, data_root: Path, output: Path) -> Plan:
     Raises:
         UsageError: the recipe cannot be built, or files are missing; the message names them.
     """
-    return _make_plan(recipe, _folder(data_root), _folder(output))
+    return _make_plan(recipe, _folder(data_root), output_folder(_folder(output)))
 
 
 def launch(

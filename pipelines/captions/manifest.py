@@ -63,7 +63,7 @@ def load_recapd(path: str) -> RecapD:
         UsageError: there is no such output, or the run is unfinished.
     """
     folder, _, name = path.rpartition("/")
-    advice = "name a folder that `recap` has written to its end"
+    advice = "name a folder that `regionforge recap` has written to its end"
     try:
         manifest = read_manifest(folder, name)
     except InputFileError as error:
@@ -73,7 +73,7 @@ def load_recapd(path: str) -> RecapD:
             shard.config == CONFIG for shard in manifest.shards
         ):
             return RecapD(path=path, manifest=manifest, source=source)
-    raise UsageError(f"--recapd: {path} is of another build, not of `recap`: {advice}")
+    raise UsageError(f"--recapd: {path} is of another build, not of `regionforge recap`: {advice}")
 
 
 def with_captions(sources: Sequence[SourceRequest], path: str) -> tuple[SourceRequest, ...]:
@@ -139,7 +139,7 @@ def _check_shards(recapd: RecapD, split: str) -> None:
         if size != shard.bytes:
             raise UsageError(
                 f"--recapd: {path} has {size} bytes, expected {shard.bytes} as in the manifest: "
-                "`verify` tells what is wrong with the folder"
+                "`regionforge verify` tells what is wrong with the folder"
             )
 
 

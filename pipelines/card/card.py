@@ -40,7 +40,7 @@ _UNOPENED = (
     "folder of images, where one was named or the file is of your own). They were not opened "
     "either: `width` and `height` are the annotated ones, in the frame that was annotated, usually "
     "that before any EXIF rotation. Where the owner states no size, the image was opened, and they "
-    "are those of the upright one. `verify --image-root DIR` checks them."
+    "are those of the upright one. `regionforge verify --image-root DIR` checks them."
 )
 
 Splits = dict[str, list[Shard]]  # the shards of each split, of one or more sources

@@ -1,5 +1,6 @@
 """Parsing of command-line arguments into numbers, paths and models; errors name the flag."""
 
+import os
 import re
 from argparse import Namespace
 from collections.abc import Collection, Mapping, Sequence
@@ -169,3 +170,21 @@ def folder(path: str) -> str:
         raise UsageError(f"{path!r}: expected a path in UTF-8") from None
     files.check_reachable(path)
     return path if not files.is_local(path) else (path.rstrip("/") or "/")
+
+
+def output_folder(path: str) -> str:
+    """Return a usable path like `folder`, of a folder that is there or that can be made.
+
+    Raises:
+        UsageError: the path is unusable, or it leads to or through something that is no folder.
+    """
+    from pipelines.storage import files
+
+    path = folder(path)
+    if files.is_local(path):
+        above = os.path.abspath(path)
+        while not os.path.lexists(above):
+            above = os.path.dirname(above)
+        if not os.path.isdir(above):
+            raise UsageError(f"cannot write into {path}: {above} is not a folder; name another one")
+    return path

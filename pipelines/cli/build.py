@@ -46,7 +46,7 @@ def run(args: Namespace) -> int:
     from pipelines.card.coverage import print_coverage
     from pipelines.card.guard import print_guard
     from pipelines.card.summary import print_summary
-    from pipelines.cli.arguments import folder, processes
+    from pipelines.cli.arguments import folder, output_folder, processes
     from pipelines.cli.build_recipe import recipe_of
     from pipelines.cli.dry_run import print_dry_run
     from pipelines.guard import check_guard
@@ -58,7 +58,7 @@ def run(args: Namespace) -> int:
 
     recipe = recipe_of(args)
     with Ticker("looking at the inputs", patience=QUIET_SECONDS):
-        plan = make_plan(recipe, folder(args.data_root), folder(args.output))
+        plan = make_plan(recipe, folder(args.data_root), output_folder(args.output))
     print_guard(plan)
     if args.require_guard:
         check_guard(plan.guard, plan.recipe)
@@ -82,7 +82,10 @@ def run(args: Namespace) -> int:
 def _add_mix(group: "argparse._ArgumentGroup") -> None:
     mix = group.add_mutually_exclusive_group(required=True)
     mix.add_argument(
-        "--sources", dest="source_names", metavar="A,B", help="names of sources, see `sources`"
+        "--sources",
+        dest="source_names",
+        metavar="A,B",
+        help="names of sources, see `regionforge sources`",
     )
     mix.add_argument(
         "--recipe",
@@ -109,7 +112,9 @@ def _add_detections(group: Group) -> None:
 
 def _add_captions(group: Group) -> None:
     group.add_argument(
-        "--recapd", metavar="DIR", help="an output of `recap`: its captions go with their regions"
+        "--recapd",
+        metavar="DIR",
+        help="an output of `regionforge recap`: its captions go with their regions",
     )
     group.add_argument(
         "--no-recapd",

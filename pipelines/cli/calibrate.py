@@ -22,10 +22,15 @@ def add_parser(commands: Commands) -> None:
         "calibrate /recapd --clip-model ViT-L-14 --clip-weights openai --to calibration.json",
     )
     parser.add_argument(
-        "output", metavar="OUTPUT", help="an output of `recap`, best made with --no-filter"
+        "output",
+        metavar="OUTPUT",
+        help="an output of `regionforge recap`, best made with --no-filter",
     )
     parser.add_argument(
-        "--to", required=True, metavar="FILE", help="JSON for `recap --calibration`; a .png beside"
+        "--to",
+        required=True,
+        metavar="FILE",
+        help="JSON for `regionforge recap --calibration`; a .png beside",
     )
     parser.add_argument(
         "--false-accept",
@@ -73,7 +78,8 @@ def run(args: Namespace) -> int:
         )
     write_calibration(calibration_run, args.to)
     _print(calibration_run.calibration, calibration_run.filtered)
-    print(f"wrote {args.to} and {picture_of(args.to)}; for `recap --calibration {args.to}`")
+    print(f"wrote {args.to} and {picture_of(args.to)};")
+    print(f"for `regionforge recap --calibration {args.to}`")
     return 0
 
 

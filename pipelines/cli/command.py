@@ -53,7 +53,8 @@ def add_input_flags(group: Group) -> None:
         action="append",
         default=[],
         metavar="SOURCE.ROLE=PATH",
-        help="a file or folder that is not at its usual place, see `sources`; may be repeated",
+        help="a file or folder that is not at its usual place, see `regionforge sources`; may be "
+        "repeated",
     )
 
 

@@ -42,6 +42,12 @@ COMMANDS: Declarations = (
 )
 
 
+_RENAMED = {  # by command: flags that had another name, and today's
+    "build": {"--without-recapd": "--no-recapd", "--without-boxes": "--no-box-share"},
+    "wordings": {"--kind": "--set", "--n": "--count"},
+}
+
+
 def main(argv: Sequence[str] | None = None, declarations: Declarations = COMMANDS) -> None:
     """Run the command line and exit; errors of the user print a message without a traceback.
 
@@ -60,6 +66,7 @@ def main(argv: Sequence[str] | None = None, declarations: Declarations = COMMAND
 def run(argv: Sequence[str], declarations: Declarations = COMMANDS) -> int:
     """Run a command and return its exit status; see `main`."""
     try:
+        _check_renamed(argv)
         args, others = make_parser(declarations).parse_known_args(argv)
         logging.getLogger().setLevel(logging.CRITICAL)  # Beam's log is of no use to users
         return _call(args, others)
@@ -83,6 +90,15 @@ def make_parser(declarations: Declarations = COMMANDS) -> argparse.ArgumentParse
     for add_parser in declarations:
         add_parser(commands)
     return parser
+
+
+def _check_renamed(argv: Sequence[str]) -> None:
+    """Raise `UsageError` for a flag that has another name today."""
+    renamed = _RENAMED.get(argv[0], {}) if argv else {}
+    for word in argv:
+        flag = word.partition("=")[0]
+        if flag in renamed:
+            raise UsageError(f"unknown flag {flag}: its name is {renamed[flag]} now")
 
 
 def _call(args: argparse.Namespace, others: list[str]) -> int:

@@ -56,7 +56,7 @@ def run(args: Namespace) -> int:
     """Caption regions and write shards, or print the estimate of a dry run."""
     from pipelines.card.guard import print_guard
     from pipelines.card.summary import print_summary
-    from pipelines.cli.arguments import folder
+    from pipelines.cli.arguments import folder, output_folder
     from pipelines.cli.recap_recipe import recipe_of
     from pipelines.cli.recap_tools import check_server_flags, check_vision, make_tools, open_server
     from pipelines.guard import check_guard
@@ -70,7 +70,7 @@ def run(args: Namespace) -> int:
     with open_server(args, recipe.captioning.model) as server:
         tools = make_tools(args, recipe.captioning, scorer, server)
         with Ticker("looking at the inputs", patience=QUIET_SECONDS):
-            plan = make_recap_plan(recipe, folder(args.data_root), folder(args.output))
+            plan = make_recap_plan(recipe, folder(args.data_root), output_folder(args.output))
         print_guard(plan)
         if args.require_guard:
             check_guard(plan.guard, plan.recipe)
@@ -256,7 +256,9 @@ def _add_filter(group: "argparse._ArgumentGroup") -> None:
         metavar="S",
         help="mean CLIP similarity that a caption must reach",
     )
-    group.add_argument("--calibration", metavar="FILE", help="a file that `calibrate` wrote")
+    group.add_argument(
+        "--calibration", metavar="FILE", help="a file that `regionforge calibrate` wrote"
+    )
     group.add_argument("--no-filter", action="store_true", help="keep all captions, score none")
     group.add_argument(
         "--refilter",

@@ -62,7 +62,7 @@ def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
     if sum(value is not None for value in given) != 1:
         raise UsageError(
             "which captions shall be kept? Give one of --threshold S, --calibration FILE (which "
-            "`calibrate` writes), --no-filter, or --refilter S for a run that is there"
+            "`regionforge calibrate` writes), --no-filter, or --refilter S for a run that is there"
         )
     if args.no_filter:
         return Filter(), None

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipelines.cli.arguments import folder, from_flags
+from pipelines.cli.arguments import from_flags, output_folder
 from pipelines.recap.captioning.builtin import BuiltinCaptioner
 from pipelines.recap.captioning.captioner import Captioner
 from pipelines.recap.captioning.replay import ReplayOnlyCaptioner
@@ -73,7 +73,7 @@ def open_server(args: Namespace, model: str) -> AbstractContextManager[Server | 
         return nullcontext()
     flags = parse_serve_args(args.serve_args)
     command = partial(serve_command, find_vllm(args.vllm), args.serve, model, flags)
-    log = files.join(folder(args.output), SERVER_LOG)
+    log = files.join(output_folder(args.output), SERVER_LOG)
     return Server(Serving(command=command, log=log, patience=_patience(args)))
 
 

@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
+from pipelines.cli.arguments import output_folder
 from pipelines.storage import files
 from schemas.errors import UsageError
 
 
 def local_folder(path: str) -> Path:
-    """Return the path of a local folder, or raise `UsageError` for a remote path."""
+    """Return the path of a local folder, or raise `UsageError` for another path."""
     if not path or not files.is_local(path):
         raise UsageError(f"{path!r}: expected a folder of this machine")
-    return Path(path)
+    return Path(output_folder(path))
 
 
 def check_marked(folder: Path, marker: str) -> None:

@@ -15,7 +15,7 @@ from pipelines.datasets.catalog import CATALOG
 from pipelines.recipes.recap import CONFIG as RECAPD
 from pipelines.storage import files
 from schemas.errors import InputFileError
-from schemas.layout import IDENTITY, LEDGER, MANIFEST, config_of, rejected_path
+from schemas.layout import IDENTITY, LEDGER, MANIFEST, STATE_FOLDER, config_of, rejected_path
 from schemas.ledger import Ledger
 from schemas.manifest import BuildIdentity, Manifest
 from schemas.rejection import Rejection
@@ -55,7 +55,12 @@ def read_manifest(output: str, name: str = MANIFEST, *, any_version: bool = Fals
     try:
         manifest = _read(path, "manifest", Manifest)
     except InputFileError as error:
-        advice = "this is not a finished build; run the build again, it goes on where it stopped"
+        if not _holds_output(output, path):
+            raise InputFileError(f"no output is in {output}: {path} is not there") from None
+        advice = (
+            "this is not a finished build; give the command that wrote it again, it goes on where "
+            "it stopped"
+        )
         raise InputFileError(f"{error}: {advice}") from None
     if not any_version and (version := manifest.identity.schema_version) != VERSION:
         raise InputFileError(
@@ -63,6 +68,14 @@ def read_manifest(output: str, name: str = MANIFEST, *, any_version: bool = Fals
             f"the version that built it ({manifest.identity.builder})"
         )
     return manifest
+
+
+def _holds_output(output: str, manifest: str) -> bool:
+    """Return whether a build has written into a folder; True where that cannot be told."""
+    try:
+        return files.exists(manifest) or files.exists(files.join(output, STATE_FOLDER))
+    except OSError:
+        return True
 
 
 def read_ledger(output: str) -> Ledger:

@@ -31,7 +31,8 @@ def tasks_of(recipe: Recipe, source: SourceRequest) -> tuple[Task, ...]:
         if task is _DETAILED and task not in possible:
             raise UsageError(
                 f"recipe {recipe.name!r} describes regions of {source.name!r} in detail: name the "
-                "captions that `recap` made with --recapd DIR, or leave them out with --no-recapd"
+                "captions that `regionforge recap` made with --recapd DIR, or leave them out with "
+                "--no-recapd"
             )
         if task not in possible:
             raise UsageError(

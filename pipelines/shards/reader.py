@@ -112,7 +112,7 @@ def shard_batches(path: str) -> Iterator[pa.RecordBatch]:
                 yield batch
     except DAMAGE as error:
         raise InputFileError(
-            f"cannot read the shard {path}: {error}. See what verify says."
+            f"cannot read the shard {path}: {error}. `regionforge verify` says more."
         ) from None
 
 

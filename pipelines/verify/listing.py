@@ -25,7 +25,7 @@ def listing_problems(manifest: Manifest, sizes: Mapping[str, int]) -> Iterator[s
     yield from _gaps(manifest.shards)
     for path in listed:
         if path not in sizes:
-            yield f"{path}: is missing; run the build again"
+            yield f"{path}: is missing; give the command that wrote the output again"
     for path in sorted(sizes.keys() - listed.keys()):
         if path.endswith(SHARD_SUFFIX):
             yield f"{path}: is not in the manifest, but `load_dataset` may read it; delete it"

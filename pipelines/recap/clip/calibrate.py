@@ -89,7 +89,8 @@ def load_calibration(path: str) -> Calibration:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise UsageError(
-            f"--calibration {path}: {where}: {first['msg']}; expected what `calibrate` wrote"
+            f"--calibration {path}: {where}: {first['msg']}; expected what "
+            "`regionforge calibrate` wrote"
         ) from None
 
 
@@ -120,7 +121,7 @@ def calibrate(
     if len(sampled) < _MIN_PAIRS:
         raise UsageError(
             f"{output}: {len(sampled)} captions can be paired with one of another image, expected "
-            f"{_MIN_PAIRS} or more: calibrate needs the output of `recap`, of more images"
+            f"{_MIN_PAIRS} or more: it takes the output of `regionforge recap`, of more images"
         )
     scores: list[tuple[float, float]] = []
     for begin in range(0, len(sampled), _BATCH_PAIRS):
@@ -210,6 +211,8 @@ def _crop(region: _Region, data: bytes | None) -> Image.Image:
         with Image.open(BytesIO(data)) as opened:
             picture = opened.convert("RGB")
     except (OSError, Image.DecompressionBombError) as error:
-        raise UsageError(f"{region.path}, {region.image}: {error}. See what verify says.") from None
+        raise UsageError(
+            f"{region.path}, {region.image}: {error}. `regionforge verify` says more."
+        ) from None
     with Image.open(BytesIO(clip_crop(picture, region.box))) as crop:
         return crop.convert("RGB")

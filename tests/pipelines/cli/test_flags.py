@@ -3,6 +3,7 @@
 import argparse
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -87,16 +88,21 @@ def test_a_bad_value_for_recap_names_its_flag(flags, message, tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_help_states_the_default_of_the_field():
+def actions(command: str) -> Any:
+    """The flags of a command."""
     (commands,) = (
         action
         for action in make_parser()._actions
         if isinstance(action, argparse._SubParsersAction)
     )
+    return commands.choices[command]._actions
+
+
+def test_help_states_the_default_of_the_field():
     fields = {**Captioning.model_fields, **Filter.model_fields, **RecapRecipe.model_fields}
     shown = {
         action.dest: action.help.rpartition("default: ")[2].rstrip(")")
-        for action in commands.choices["recap"]._actions
+        for action in actions("recap")
         if action.dest in fields and "default: " in (action.help or "")
     }
     assert len(shown) > 8
@@ -119,3 +125,42 @@ def test_help_imports_neither_beam_nor_torch():
             [sys.executable, "-c", program, *words], capture_output=True, text=True, check=True
         )
         assert done.stdout.splitlines()[-1] == "imported:"
+
+
+@pytest.mark.parametrize(
+    ("command", "before", "now"),
+    [
+        ("build", ["--without-recapd"], "--no-recapd"),
+        ("build", ["--without-boxes", "0.5"], "--no-box-share"),
+        ("build", ["--without-boxes=0.5"], "--no-box-share"),
+        ("wordings", ["--kind", "recap_global"], "--set"),
+        ("wordings", ["--n", "3"], "--count"),
+    ],
+)
+def test_a_flag_that_was_renamed_is_named_as_it_is_now(command, before, now, capsys):
+    assert run([command, *before]) == 1
+    flag = before[0].partition("=")[0]
+    assert capsys.readouterr().err == f"error: unknown flag {flag}: its name is {now} now\n"
+    assert now in {flag for action in actions(command) for flag in action.option_strings}
+
+
+OUTPUTS = {
+    "build": ["build", "--sources", "coco", "--output"],
+    "dry run": ["build", "--sources", "coco", "--dry-run", "--output"],
+    "recap": ["recap", "--source", "v3det", "--captioner", "builtin", "--no-filter", "--output"],
+    "sample-world": ["sample-world"],
+}
+
+
+@pytest.mark.parametrize("words", OUTPUTS.values(), ids=OUTPUTS)
+@pytest.mark.parametrize("below", [False, True])
+def test_an_output_that_is_a_file_is_refused(words, below, sample_world, tmp_path, capsys):
+    file = tmp_path / "file"
+    file.touch()
+    output = file / "below" / "it" if below else file
+    root = [] if words == ["sample-world"] else ["--data-root", str(sample_world)]
+    assert run([*words, str(output), *root]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"error: cannot write into {output}: {file} is not a folder; name another one"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

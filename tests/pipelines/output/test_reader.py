@@ -45,7 +45,6 @@ def test_a_manifest_of_another_schema_version(folder):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, r"^cannot read .*manifest.json: \[Errno 2\]"),
         (b"{", r"manifest.json cannot be read as a manifest \(Invalid JSON"),
         (b"{}", r"manifest.json cannot be read as a manifest \(identity: Field required\)"),
     ],
@@ -53,8 +52,27 @@ def test_a_manifest_of_another_schema_version(folder):
 def test_a_manifest_that_cannot_be_read(folder, content, reason):
     if content is not None:
         write(folder, MANIFEST, content)
-    with pytest.raises(InputFileError, match=f"{reason}.*: this is not a finished build; run the"):
+    with pytest.raises(InputFileError, match=f"{reason}.*: this is not a finished build; give the"):
         read_manifest(str(folder))
+
+
+def test_a_manifest_that_is_not_there_yet(folder):
+    output = write(folder, IDENTITY, b"{}")
+    expected = (
+        r"^cannot read .*manifest.json: \[Errno 2\].*: this is not a finished build; give the"
+    )
+    with pytest.raises(InputFileError, match=expected):
+        read_manifest(output)
+
+
+@pytest.mark.parametrize("name", [".", "nowhere", "file.txt", "file.txt/below"])
+def test_a_folder_without_an_output(tmp_path, name):
+    write(tmp_path, "file.txt", b"")
+    output = str(tmp_path / name)
+    with pytest.raises(InputFileError) as refused:
+        read_manifest(output)
+    path = f"{output.rstrip('/')}/{MANIFEST}"
+    assert str(refused.value) == f"no output is in {output}: {path} is not there"
 
 
 def test_a_ledger_that_cannot_be_read(folder):

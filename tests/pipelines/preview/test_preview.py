@@ -126,7 +126,7 @@ def test_choice_loads_only_the_pictures_it_chose(tmp_path):
 
 
 def test_what_cannot_be_previewed_is_said(output, tmp_path):
-    with pytest.raises(InputFileError, match="not a finished build"):
+    with pytest.raises(InputFileError, match="no output is in "):
         choose(str(tmp_path / "elsewhere"))
     shard = tmp_path / "lvis" / shard_name("train", 0, 1)
     shard.write_bytes(shard.read_bytes()[:-200])

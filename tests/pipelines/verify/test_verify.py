@@ -124,7 +124,9 @@ def test_a_build_by_reference_passes_with_and_without_its_pictures(referring, sa
 
 def test_a_missing_shard(output):
     (output.folder / SHARD).unlink()
-    assert output.problems() == [f"{SHARD}: is missing; run the build again"]
+    assert output.problems() == [
+        f"{SHARD}: is missing; give the command that wrote the output again"
+    ]
 
 
 def test_an_extra_shard(output):

@@ -243,7 +243,7 @@ def test_a_calibration_is_for_its_scorer_only(tmp_path):
 def test_a_file_that_is_no_calibration(tmp_path, content):
     path = tmp_path / "calibration.json"
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(UsageError, match="expected what `calibrate` wrote"):
+    with pytest.raises(UsageError, match="expected what `regionforge calibrate` wrote"):
         load_calibration(str(path))
 
 
