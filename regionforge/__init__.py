@@ -9,16 +9,16 @@
     for batch in regionforge.read_shards("/shards", split="train"):
         print(batch.num_rows, batch.schema.names)
 
-Each name is imported when it is first used, so that `import regionforge` is fast. Mistakes of the
-user raise a `RegionForgeError`. The commands: `regionforge --help`.
+Mistakes of the user raise a `RegionForgeError`. Each name is imported when it is first used: this
+makes `import regionforge` fast, and lets `python -m regionforge` leave the current folder, where
+packages of the same names may lie, before it imports any. The commands: `regionforge --help`.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import pipelines
-
 if TYPE_CHECKING:
+    from pipelines import VERSION as __version__  # noqa: N811 - the usual name
     from regionforge.api import launch, load_recipe, make_plan, read_shards, verify
     from schemas.errors import RegionForgeError
     from schemas.shard import SCHEMA
@@ -34,24 +34,24 @@ __all__ = [
     "verify",
 ]
 
-__version__ = pipelines.VERSION
-
-_MODULES = {  # where each name is defined
-    "SCHEMA": "schemas.shard",
-    "RegionForgeError": "schemas.errors",
-    "launch": "regionforge.api",
-    "load_recipe": "regionforge.api",
-    "make_plan": "regionforge.api",
-    "read_shards": "regionforge.api",
-    "verify": "regionforge.api",
+_ORIGINS = {  # where each name is defined, as module:name
+    "SCHEMA": "schemas.shard:SCHEMA",
+    "RegionForgeError": "schemas.errors:RegionForgeError",
+    "__version__": "pipelines:VERSION",
+    "launch": "regionforge.api:launch",
+    "load_recipe": "regionforge.api:load_recipe",
+    "make_plan": "regionforge.api:make_plan",
+    "read_shards": "regionforge.api:read_shards",
+    "verify": "regionforge.api:verify",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Import and return a public name."""
-    if name not in _MODULES:
+    if name not in _ORIGINS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+    module, _, attribute = _ORIGINS[name].partition(":")
+    value = globals()[name] = getattr(import_module(module), attribute)
     return value
 
 

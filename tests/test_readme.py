@@ -1,10 +1,13 @@
 """What the README shows is run as it stands."""
 
 import argparse
+import json
 import re
 import shlex
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from pipelines.cli.parser import make_parser
 from pipelines.datasets.spec import SourceRequest
@@ -29,12 +32,17 @@ FLAGS_OF_VLLM = {
 }
 
 
+def code_blocks() -> list[str]:
+    """What the README shows in Python: how to use shards, and how to make them."""
+    return re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
 def test_lines_for_researchers_run(tmp_path: Path) -> None:
     write_world(tmp_path / "world", "small")
     recipe = Recipe(sources=(SourceRequest(name="coco", label_set="Shapes-15"),))
     output = str(tmp_path / "shards")
     launch(make_plan(recipe, str(tmp_path / "world"), output), LaunchOptions())
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    code, _ = code_blocks()
     names: dict[str, Any] = {}
     exec(code.replace("/shards", output), names)
     record, region, pixels = names["record"], names["region"], names["pixels"]
@@ -42,6 +50,23 @@ def test_lines_for_researchers_run(tmp_path: Path) -> None:
     assert record["messages"][1]["content"] == region["category"]
     assert pixels.shape == (record["height"], record["width"])
     assert pixels.any()
+
+
+def test_ten_lines_make_shards_and_read_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_world(tmp_path / "world", "small")
+    monkeypatch.chdir(tmp_path)
+    _, code = code_blocks()
+    assert len([line for line in code.splitlines() if line]) == 10
+    named = code.replace("{name: coco,", "{name: coco, label_set: Shapes-15,")
+    exec(named.replace("/data", "world").replace("/mine", "mine"), {})
+    manifest = json.loads((tmp_path / "mine" / "manifest.json").read_bytes())
+    assert manifest["identity"]["recipe"]["name"] == "mine"
+    assert manifest["identity"]["recipe"]["seed"] == 7
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("coco/train")]
+    rows = [shard["rows"] for shard in manifest["shards"] if shard["split"] == "train"]
+    assert len(lines) == sum(rows) > 20
 
 
 def test_it_starts_with_the_two_commands() -> None:

@@ -25,7 +25,7 @@ def add_parser(commands: Commands) -> None:
         "build",
         "Build instruction shards. Flags not listed here go to Beam.",
         "build --sources coco --data-root /data --output /shards --workers 4",
-        "build --recipe regiongpt_finetune --data-root /data --output /shards --recapd /recapd",
+        "build --recipe regiongpt_finetune --data-root /data --output /mix --recapd /recapd",
     )
     inputs = parser.add_argument_group("inputs")
     _add_mix(inputs)

@@ -21,11 +21,11 @@ from schemas.errors import UsageError
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    """The folder of a demonstration that passed."""
-    output = tmp_path_factory.mktemp("demo")
-    assert run_demo(output) == 0
-    return output
+def demo(run_there, foreign_folder):
+    """The folder of a demonstration that passed, in a folder with packages named like ours."""
+    done = run_there("demo")
+    assert done.returncode == 0, done.stderr
+    return foreign_folder / "demo_output"
 
 
 def left_out(shards, source: str) -> Counter:

@@ -74,7 +74,7 @@ def test_help_and_names_cost_no_import():
 
 
 def test_every_name_is_there():
-    assert {*regionforge._MODULES, "__version__"} == {*regionforge.__all__}
+    assert regionforge._ORIGINS.keys() == {*regionforge.__all__}
     assert dir(regionforge) == sorted(regionforge.__all__)
     for name in regionforge.__all__:
         assert getattr(regionforge, name) is not None

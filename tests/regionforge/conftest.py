@@ -1,0 +1,84 @@
+"""The console script as it is installed, in a folder that holds packages named like ours."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import pytest
+
+from pipelines.sample_world import write_world
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+TARGET = "regionforge.__main__:main"  # as pyproject.toml says
+FOREIGN = ("schemas", "prompts", "transforms", "pipelines", "model", "train")
+
+# What an installer writes for an entry point.
+SCRIPT = """#!{python}
+import sys
+from {module} import {function}
+if __name__ == "__main__":
+    sys.exit({function}())
+"""
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def installed_script() -> Path | None:
+    """The script that was installed with this checkout, if one was."""
+    path = Path(sys.executable).with_name("regionforge")
+    try:
+        ours = distribution("regionforge")
+    except PackageNotFoundError:
+        return None
+    targets = [entry.value for entry in ours.entry_points if entry.name == "regionforge"]
+    from_here = CHECKOUT.as_uri() in (ours.read_text("direct_url.json") or "")
+    return path if path.is_file() and from_here and targets == [TARGET] else None
+
+
+@pytest.fixture(scope="session")
+def console_script(tmp_path_factory) -> list[str]:
+    """The command `regionforge`. Its own folder is first in `sys.path`, not the current one."""
+    if script := installed_script():
+        return [str(script)]
+    path = tmp_path_factory.mktemp("bin") / "regionforge"
+    module, _, function = TARGET.partition(":")
+    text = SCRIPT.format(python=sys.executable, module=module, function=function)
+    path.write_text(text, encoding="utf-8")
+    return [sys.executable, str(path)]
+
+
+@pytest.fixture(scope="session")
+def foreign_folder(tmp_path_factory):
+    """A folder with packages named like ours; to import one of them is an error."""
+    folder = tmp_path_factory.mktemp("foreign")
+    for name in FOREIGN:
+        (folder / name).mkdir()
+        text = f'raise AssertionError("the foreign {name} was imported")\n'
+        (folder / name / "__init__.py").write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run_there(console_script, foreign_folder) -> Run:
+    """Runs `regionforge` (or another command) in the foreign folder, in a process of its own."""
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(CHECKOUT), *filter(None, paths)])}
+    if console_script == [str(installed_script())]:
+        env = dict(os.environ)
+
+    def run(*words: object, command: list[str] | None = None) -> subprocess.CompletedProcess[str]:
+        line = [*(command or console_script), *map(str, words)]
+        return subprocess.run(line, cwd=foreign_folder, env=env, capture_output=True, text=True)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def sample_world(tmp_path_factory):
+    """The small sample world, read-only: a data root."""
+    root = tmp_path_factory.mktemp("sample_world")
+    write_world(root)
+    return root

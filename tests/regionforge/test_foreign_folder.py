@@ -1,0 +1,170 @@
+"""Every command that README and `--help` show works as it is typed, from anybody's folder.
+
+In that folder lie packages that are named like ours. What is typed changes in these ways only:
+
+- /data is the sample world, and other paths from the root are below a temporary folder;
+- the server is a stub;
+- the drawn categories of COCO and LVIS get the names of their label sets, which a user's file that
+  is not the owner's needs too.
+"""
+
+import argparse
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from pipelines.cli.parser import make_parser
+from pipelines.recipes.load import load_recipe
+from pipelines.sample_world import SOURCES
+from prompts.catalog import WORDING_SETS
+from regionforge import demo
+from regionforge.__main__ import COMMANDS
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SERVER = "http://gpu:8000/v1"
+ALSO_SERVER = "http://localhost:8000/v1"
+
+# Commands that are only parsed here, by what they need.
+ONLY_PARSED = {
+    "--serve": "vLLM",
+    "--clip-weights openai": "weights from the network",
+    "--threshold 0.2": "captions that are better than a stub's",
+}
+# The demonstration is run by test_demo.py, in such a folder too.
+ELSEWHERE = {"demo --output demo_output"}
+
+
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    """The parser of each command."""
+    found: dict[str, argparse.ArgumentParser] = {}
+    for parser in (make_parser(), make_parser((demo.add_parser,))):
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                found |= action.choices
+    return found
+
+
+def examples(text: str) -> Iterator[str]:
+    """Yield the commands in a text, from the word after `regionforge` on."""
+    whole = re.sub(r"\\\n\s*", "", text)
+    for line in re.findall(r"^ +regionforge (.+)$", whole, re.MULTILINE):
+        yield " ".join(line.split())
+
+
+def shown_commands() -> list[str]:
+    """Every command that README and the help of each command show, once each."""
+    texts = [(CHECKOUT / "README.md").read_text(encoding="utf-8")]
+    texts += [parser.format_help().partition("\nexample")[2] for parser in parsers().values()]
+    return list(dict.fromkeys(line for text in texts for line in examples(text)))
+
+
+def needs(line: str) -> list[str]:
+    """What a command needs that is not here."""
+    return [what for flag, what in ONLY_PARSED.items() if flag in line]
+
+
+def label_sets(line: str) -> list[str]:
+    """The flags that name the label sets of drawn categories."""
+    args = make_parser().parse_known_args(shlex.split(line))[0]
+    if args.command != "build" or args.label_set:
+        return []
+    names = (
+        [source["name"] for source in load_recipe(args.recipe)["sources"]]
+        if args.recipe
+        else (args.source_names.split(","))
+    )
+    return [f"--label-set={name}={SOURCES[name]}" for name in names if SOURCES[name]]
+
+
+def step(line: str) -> int:
+    """When a command can be run: it needs what those of earlier steps write."""
+    name = line.split()[0]
+    if name == "build" and "--dry-run" not in line:
+        return 1
+    return 2 if name in {"verify", "preview"} else 0
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[str]:
+    """The address of a stub of a model that captions pictures and words requests anew."""
+    script = tmp_path_factory.mktemp("server") / "script.json"
+    holders = " and ".join(WORDING_SETS["recap_region"].placeholders)
+    lines = [f"Say it all in {number} words, {holders}." for number in range(20, 30)]
+    rules = [{"match": "^$", "answer": "\n".join(lines)}]  # requests without an id: of `wordings`
+    script.write_text(json.dumps({"rules": rules}), encoding="utf-8")
+    command = [sys.executable, "-m", "bench.stub_server", "--script", str(script)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=CHECKOUT) as process:
+        assert process.stdout
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+        process.kill()
+
+
+@pytest.fixture(scope="module")
+def outcomes(run_there, foreign_folder, sample_world, server, tmp_path_factory) -> dict[str, str]:
+    """For each command that is run: what went wrong, or an empty text."""
+    root = tmp_path_factory.mktemp("root")
+    (root / "data").symlink_to(sample_world)
+    coco = sample_world / "coco"
+    shutil.copy(coco / "annotations" / "instances_train2017.json", foreign_folder / "boxes.json")
+    (foreign_folder / "photos").symlink_to(coco / "train2017")
+
+    def run(line: str) -> str:
+        there = line.replace(SERVER, server).replace(ALSO_SERVER, server)
+        words = [f"{root}{word}" if word.startswith("/") else word for word in shlex.split(there)]
+        done = run_there(*words, *label_sets(line))
+        return f"exit status {done.returncode}: {done.stderr}" if done.returncode else ""
+
+    lines = [line for line in shown_commands() if not needs(line) and line not in ELSEWHERE]
+    found: dict[str, str] = {}
+    for number in range(3):
+        now = [line for line in lines if step(line) == number]
+        with ThreadPoolExecutor(2) as pool:
+            found |= zip(now, pool.map(run, now), strict=True)
+    assert sorted(found) == sorted(lines)
+    return found
+
+
+def test_the_commands_are_those_that_are_shown():
+    lines = shown_commands()
+    assert {line.split()[0] for line in lines} == COMMANDS.keys()
+    assert set(lines) >= ELSEWHERE
+    for flag in ONLY_PARSED:
+        assert any(flag in line for line in lines), f"{flag}: no command needs it any more"
+
+
+@pytest.mark.parametrize("line", shown_commands())
+def test_every_shown_command_parses(line):
+    name, *words = shlex.split(line)
+    _, unknown = parsers()[name].parse_known_args(words)
+    assert unknown == []
+
+
+@pytest.mark.timeout(900)  # twelve processes
+def test_every_shown_command_works_from_a_folder_with_foreign_packages(outcomes, foreign_folder):
+    assert {line: trouble for line, trouble in outcomes.items() if trouble} == {}
+    assert {"preview.html", "mine.yaml"} <= {path.name for path in foreign_folder.iterdir()}
+
+
+def test_the_module_works_there_too_with_workers(run_there, sample_world, tmp_path):
+    module = [sys.executable, "-m", "regionforge"]
+    choice = ["--sources", "coco", "--label-set", "Shapes-15", "--data-root", sample_world]
+    output = ["--output", tmp_path / "shards", "--workers", "2"]
+    built = run_there("build", *choice, *output, command=module)
+    assert built.returncode == 0, built.stderr
+    read = run_there("verify", tmp_path / "shards", "--workers", "2", command=module)
+    assert read.returncode == 0, read.stderr
+
+
+def test_the_folder_would_break_a_module_that_is_run_there(run_there):
+    # What the front door is for: a plain `python -m` imports what lies in the current folder.
+    broken = run_there("--help", command=[sys.executable, "-m", "pipelines"])
+    assert "the foreign pipelines was imported" in broken.stderr
