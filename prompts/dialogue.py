@@ -52,6 +52,9 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     prompt: str  # id of the wording
     suffix: str = ""  # added to the first request of a task in a conversation
     items: tuple[str, ...] = ()  # ids of the items that the exchange was made from
+    phrase: str = ""  # id of the phrase of a caption that the answer is; empty: no phrase
+    # Ids of further phrases of the caption for the same regions, which have no turn of their own.
+    other_phrases: tuple[str, ...] = ()
     targets: tuple[EvaluationTarget, ...] = ()  # what is scored; one for each part of the answer
 
 

@@ -4,7 +4,9 @@ RegionGPT style: one conversation about an image, a turn for each of its caption
 regions that the caption mentions; a region keeps its number when it is listed again. GPT4RoI
 style: a conversation for each caption; the first turn lists the regions, and further turns ask by
 name only about the regions of a phrase, which is the answer (GPT4RoI, Table 3): about
-one region, or about several together, because "three people" is true of no single region.
+one region, or about several together, because "three people" is true of no single region. Where a
+caption has several phrases for the same regions, the turn is that of the first phrase; the others
+are told in the caption's turn only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +16,7 @@ from prompts.instruction import Instruction
 from prompts.style import Style
 from prompts.wordings import WordingSet
 from schemas.ids import Hasher
-from schemas.item import GroundedCaption, mentioned, plain_text
+from schemas.item import GroundedCaption, plain_text
 from schemas.sample import Region, ScreenedImage, Task
 
 # Wordings that fit one region as well as many.
@@ -158,7 +160,8 @@ def _phrase_by_phrase(
 ) -> list[Exchange]:
     """Return a turn for each phrase of a caption, whose regions an earlier turn has numbered."""
     turns = []
-    for meant, phrase in _phrases(caption).items():
+    for meant, phrases in _phrases(caption).items():
+        (phrase_id, text), *others = phrases
         alone = len(meant) == 1
         wordings = instruction.wordings[(PHRASE if alone else GROUP_PHRASE).name]
         wording, prompt = wordings.choose(hasher.rank(wordings.name, caption.id, *meant))
@@ -167,22 +170,24 @@ def _phrase_by_phrase(
             Exchange(
                 task=Task.REGION_CAPTION if alone else Task.MULTI_REGION_CAPTION,
                 request=filled(wording, wordings.placeholders[0], names),
-                answer=phrase,
+                answer=text,
                 prompt=prompt,
                 items=(caption.id,),
+                phrase=phrase_id,
+                other_phrases=tuple(other_id for other_id, _ in others),
             )
         )
     return turns
 
 
-def _phrases(caption: GroundedCaption) -> dict[tuple[str, ...], str]:
-    """Return the first phrase for each region or group of regions, by region ids.
+def _phrases(caption: GroundedCaption) -> dict[tuple[str, ...], list[tuple[str, str]]]:
+    """Return the ids and texts of the phrases for each region or group of regions, by region ids.
 
-    The phrases, and the regions of a phrase, are in the order in which the caption mentions them.
+    The phrases, and the regions of a phrase, are in the order in which the caption mentions them;
+    the third phrase of the caption 7#0 has the id 7#0/3.
     """
-    phrases: dict[tuple[str, ...], str] = {}
-    for piece in caption.caption:
-        mentioned_ids = mentioned((piece,))
-        if meant := tuple(name for name in caption.region_ids() if name in mentioned_ids):
-            phrases.setdefault(meant, plain_text((piece,)))
+    phrases: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for number, phrase in enumerate(caption.phrases(), start=1):
+        meant = tuple(name for name in caption.region_ids() if name in phrase.region_ids)
+        phrases.setdefault(meant, []).append((f"{caption.id}/{number}", phrase.text))
     return phrases

@@ -121,6 +121,10 @@ class GroundedCaption(msgspec.Struct, frozen=True, gc=False):
         """Return the ids of the item's regions, each once, in order of first mention."""
         return mentioned(self.caption)
 
+    def phrases(self) -> list[Mention]:
+        """Return the phrases that refer to regions, in order."""
+        return [piece for piece in self.caption if isinstance(piece, Mention) and piece.region_ids]
+
 
 class Choices(msgspec.Struct, frozen=True, gc=False):
     """Several passages, one of which is the right answer."""

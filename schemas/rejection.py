@@ -13,6 +13,7 @@ class Kind(StrEnum):
     CATEGORY = "category"
     ANNOTATION = "annotation"
     SENTENCE = "sentence"
+    PHRASE = "phrase"  # words of a caption that stand for regions, where each has a turn
     RELATIONSHIP = "relationship"
     QUESTION = "question"
     DIALOGUE = "dialogue"  # a conversation as its owner wrote it
@@ -28,6 +29,7 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"  # has the same content as another item about the same thing
     UNREADABLE_FILE = "unreadable_file"  # the annotation file as a whole cannot be used
     NOT_USED = "not_used"  # no task of the build has a use for it
+    CAPTION_TURN_ONLY = "caption_turn_only"  # an earlier phrase has the turn about its regions
 
     # Links.
     UNKNOWN_IMAGE = "unknown_image"  # refers to an image that the file does not declare
@@ -83,6 +85,7 @@ class Repair(StrEnum):
     """The repairs of items that were kept; repairs are not part of the ledger's balance."""
 
     BOX_CLIPPED = "box_clipped"  # reached beyond the image and was cut to it
+    PHRASE_UNBOXED = "phrase_unboxed"  # a region of the phrase was rejected; its words are kept
     MASK_EMPTY = "mask_empty"  # covered no pixel; the region keeps its box without a mask
     IMAGE_TURNED = "image_turned"  # stored rotated by EXIF; re-encoded upright
 

@@ -12,7 +12,7 @@ from prompts.merging import merged
 from schemas.ids import sample_id
 from schemas.item import DetailedCaption
 from schemas.rejection import Kind, Reason, Rejected
-from schemas.sample import MULTI_TASK, Conversation, Draft, ScreenedImage, Task
+from schemas.sample import MULTI_TASK, Conversation, Draft, ImageInfo, ScreenedImage, Task
 from transforms.ledger import StageLedger
 
 
@@ -31,13 +31,13 @@ def compose_image(
     ledger.read(image, Kind.IMAGE)
     ledger.read(image, Kind.ANNOTATION, len(screened.regions))
     ledger.items_read(image, screened.items)
-    conversations, used = _conversations(screened, tasks, instruction)
-    draft = Draft(
-        image,
-        conversations,
-        tuple((item.kind, item.id) for item in screened.items if item.id in used),
-    )
+    conversations, exchanges = _conversations(screened, tasks, instruction)
+    used = {item for exchange in exchanges for item in exchange.items}
+    items = [(item.kind, item.id) for item in screened.items if item.id in used]
+    items += [(Kind.PHRASE, exchange.phrase) for exchange in exchanges if exchange.phrase]
+    draft = Draft(image, conversations, tuple(items))
     _reject_unused(screened, draft, ledger)
+    _count_phrases(image, exchanges, ledger)
     if not conversations:
         return None
     ledger.kept(image, Kind.IMAGE)
@@ -50,9 +50,10 @@ def compose_image(
 
 def _conversations(
     screened: ScreenedImage, tasks: Sequence[Task], instruction: Instruction
-) -> tuple[tuple[Conversation, ...], set[str]]:
+) -> tuple[tuple[Conversation, ...], list[Exchange]]:
+    """Return an image's conversations, and their exchanges."""
     if not screened.regions and not screened.items:
-        return (), set()
+        return (), []
     dialogues = EVALUATIONS if instruction.evaluation else DIALOGUES
     by_task = [dialogues[task](screened, instruction) for task in tasks]
     apart = [talk for task in by_task for talk in task]
@@ -64,8 +65,7 @@ def _conversations(
         task = MULTI_TASK if len(tasks_of_turns) > 1 else str(exchanges[0].task)
         conversations.append(_record(screened, exchanges, instruction, task, ordinals[task]))
         ordinals[task] += 1
-    used = {item for talk in talks for exchange in talk for item in exchange.items}
-    return tuple(conversations), used
+    return tuple(conversations), [exchange for talk in talks for exchange in talk]
 
 
 def _record(
@@ -100,8 +100,19 @@ def _reject_unused(screened: ScreenedImage, draft: Draft, ledger: StageLedger) -
         for region in screened.regions:
             if region.region_id not in region_ids:
                 ledger.reject(image, Kind.ANNOTATION, region.region_id, cause)
-    if len(draft.items) < len(screened.items):
-        used = set(draft.items)
-        for item in screened.items:
-            if (item.kind, item.id) not in used:
-                ledger.reject(image, item.kind, item.id, cause)
+    used = set(draft.items)
+    for item in screened.items:
+        if (item.kind, item.id) not in used:
+            ledger.reject(image, item.kind, item.id, cause)
+
+
+def _count_phrases(image: ImageInfo, exchanges: Sequence[Exchange], ledger: StageLedger) -> None:
+    """Count the phrases with a turn of their own, and reject the others of their captions."""
+    for exchange in exchanges:
+        if exchange.phrase:
+            ledger.read(image, Kind.PHRASE, 1 + len(exchange.other_phrases))
+            ledger.kept(image, Kind.PHRASE)
+        for phrase_id in exchange.other_phrases:
+            detail = f"the turn about its regions is that of {exchange.phrase}: {exchange.answer!r}"
+            cause = Rejected(Reason.CAPTION_TURN_ONLY, detail)
+            ledger.reject(image, Kind.PHRASE, phrase_id, cause)

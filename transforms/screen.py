@@ -8,7 +8,7 @@ and the others are kept.
 from collections.abc import Mapping, Sequence
 
 from schemas.geometry import fit_box, usable_area
-from schemas.item import Item
+from schemas.item import GroundedCaption, Item
 from schemas.mask import Mask, parse_segmentation
 from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import ImageInfo, Region, ScreenedImage
@@ -60,9 +60,14 @@ def _screen_items(
     items = []
     for item in source_image.items:
         try:
-            items.append(screen_item(item, known, has_picture=has_picture))
+            screened = screen_item(item, known, has_picture=has_picture)
         except Rejected as cause:
             ledger.reject(source_image.image, item.kind, item.id, cause)
+            continue
+        items.append(screened)
+        if isinstance(item, GroundedCaption) and isinstance(screened, GroundedCaption):
+            for _ in range(len(item.phrases()) - len(screened.phrases())):
+                ledger.repaired(source_image.image, item.kind, Repair.PHRASE_UNBOXED)
     ledger.items_read(source_image.image, source_image.items)
     ledger.items_kept(source_image.image, items)
     return tuple(items)

@@ -158,6 +158,22 @@ def test_the_same_regions_are_asked_about_once_by_their_first_phrase():
     ]  # fmt: skip
 
 
+def test_a_turn_knows_its_phrase_and_those_that_it_stands_for():
+    caption = (
+        "So ", Mention("two men", ("a", "b")), " see ", Mention("a dog", ("c",)), " ; ",
+        Mention("both", ("b", "a")), " call ", Mention("it", ("c",)), " , ", Mention("it", ("c",)),
+    )  # fmt: skip
+    screened = replace(SCREENED, items=(GroundedCaption("7#0", caption),))
+    (turns,) = asked(screened, style=Style.GPT4ROI)
+    assert [(turn.answer, turn.phrase, turn.other_phrases) for turn in turns[1:]] == [
+        ("two men", "7#0/1", ("7#0/3",)),
+        ("a dog", "7#0/2", ("7#0/4", "7#0/5")),
+    ]
+    (turn,) = asked(screened)[0]
+    assert turns[0].phrase == turn.phrase == ""
+    assert turns[0].other_phrases == turn.other_phrases == ()
+
+
 @given(st.lists(st.lists(st.sampled_from("abcd"), min_size=1, unique=True), min_size=1))
 def test_no_region_is_called_by_a_phrase_of_another_number(groups):
     caption: Passage = tuple(Mention(f"it{at}", tuple(ids)) for at, ids in enumerate(groups))

@@ -1,6 +1,7 @@
 """Compose from items: items and regions that no conversation is about are accounted for."""
 
 import pytest
+from msgspec.structs import replace
 
 from prompts.catalog import WORDING_SETS
 from prompts.dialogue import Exchange
@@ -155,6 +156,31 @@ def test_an_item_that_several_tasks_use_counts_once(image):
         Kind.DIALOGUE: (1, 1),
         Kind.CONVERSATION: (3, 3),
     }
+
+
+def phrase_by_phrase(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
+    """The turns of a caption: its own, and one for both phrases about the same region."""
+    told = Exchange(task=CAPTION, request=("What?",), answer="So.", prompt="p", items=("s1",))
+    asked = replace(told, phrase="s1/1", other_phrases=("s1/3", "s1/4"))
+    return [[told, asked, replace(told, phrase="s1/2")]]
+
+
+def test_phrases_count_where_they_have_a_turn(image, monkeypatch):
+    monkeypatch.setattr(compose, "DIALOGUES", {CAPTION: phrase_by_phrase})
+    draft, ledger = composed(image, CAPTION)
+    assert draft is not None
+    assert draft.items == (
+        (Kind.SENTENCE, "s1"),
+        (Kind.PHRASE, "s1/1"),
+        (Kind.PHRASE, "s1/2"),
+    )
+    assert counts(ledger)[Kind.PHRASE] == (4, 2)
+    lines = [line for line in ledger.rejections if line.kind is Kind.PHRASE]
+    assert [(line.id, line.reason) for line in lines] == [
+        ("s1/3", Reason.CAPTION_TURN_ONLY),
+        ("s1/4", Reason.CAPTION_TURN_ONLY),
+    ]
+    assert lines[0].detail == "the turn about its regions is that of s1/1: 'So.'"
 
 
 @pytest.mark.parametrize("tasks", [(), (RELATE, TALK)])

@@ -17,7 +17,7 @@ from schemas.item import (
     plain_text,
 )
 from schemas.ledger import Stage, ledger_of
-from schemas.rejection import Kind, Reason, Rejected
+from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import Region
 from schemas.source import SourceImage, SourceRegion
 from transforms.ledger import StageLedger
@@ -234,6 +234,7 @@ def test_an_image_keeps_what_can_be_used_of_what_is_said(make_image):
         Kind.DIALOGUE: (2, 1),
     }
     assert [account.missing() for account in accounts.values()] == [0] * 6
+    assert accounts[Kind.SENTENCE].repaired == {Repair.PHRASE_UNBOXED: 1}
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ from pipelines.datasets.flickr30k import source as flickr30k
 from pipelines.verify import verify
 from prompts import dialogue, multi_region_caption
 from prompts.style import Style
+from schemas.ledger import Stage
+from schemas.rejection import Kind
 
 PIXELS = 0.01
 SIDES = ("xmin", "ymin", "xmax", "ymax")
@@ -220,9 +222,30 @@ def test_counts_agree_reason_by_reason(root, readers, built):
             assert stages["read"]["sentence"].read == sum(r.sentences for r in there)
             assert stages["write"]["sentence"].kept == sum(len(r.captions) for r in there)
             assert stages["write"]["image"].kept == len(there)
+    captions = [caption for reader in readers.values() for caption in reader.captions]
+    turns = sum(len(caption.named()) for caption in captions)
+    repeats = sum(len(caption.phrases) for caption in captions) - turns
+    assert (turns, repeats) == (249, 4)
+    if built[0] is Style.GPT4ROI:
+        expected["phrase", "caption_turn_only"] = repeats
+    assert phrases_of(ledger) == ((253, 249, 249) if built[0] is Style.GPT4ROI else (0, 0, 0))
     assert built[1].booked(ledger, "rejected") == expected
     assert min(expected["annotation", "no_regions"], expected["annotation", "not_used"]) > 0
     assert built[1].repaired() == Counter()
+
+
+def phrases_of(ledger) -> tuple[int, int, int]:
+    """Phrases that were composed from, that were kept, and that are in the shards."""
+    splits = ledger.sources["flickr30k"]
+    composed, written = (
+        [ledger.account("flickr30k", split, stage, Kind.PHRASE) for split in splits]
+        for stage in (Stage.COMPOSE, Stage.WRITE)
+    )
+    return (
+        sum(account.read for account in composed),
+        sum(account.kept for account in composed),
+        sum(account.kept for account in written),
+    )
 
 
 def test_each_picture_is_in_the_split_of_its_list(root, built):
@@ -279,7 +302,7 @@ def paired_wrongly(content, image_id):
 
 def each_alone(caption):
     """The phrases of a caption, those of several regions said of each."""
-    return {(name,): phrase for meant, phrase in PHRASES(caption).items() for name in meant}
+    return {(name,): phrases for meant, phrases in PHRASES(caption).items() for name in meant}
 
 
 def named_apart(style, number):
