@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -261,6 +262,12 @@ def run_build(tmp_path_factory):
         return Output(folder)
 
     return run
+
+
+@pytest.fixture
+def version_1(tmp_path: Path) -> Path:
+    """A copy of the outputs of schema version 1: the folders `build` and `recapd`."""
+    return Path(shutil.copytree(Path(__file__).parent / "version_1", tmp_path / "version_1"))
 
 
 @pytest.fixture(scope="session")

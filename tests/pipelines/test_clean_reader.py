@@ -57,10 +57,13 @@ def reader():
 
 
 @pytest.mark.timeout(900)  # it installs a hundred megabytes, and therefore once for both worlds
-def test_shards_open_without_our_code(request, reader, sample_world, run_build, tmp_path):
+def test_shards_open_without_our_code(
+    request, reader, sample_world, run_build, output_of, version_1, tmp_path
+):
     outputs = [run_build(sample_world, request={"label_set": "Shapes-15"}, shard_bytes=200_000)]
     with contextlib.suppress(pytest.skip.Exception):  # other tests are skipped by name for that
         outputs.append(run_build(request.getfixturevalue("tinycoco")))
+    outputs.append(output_of(version_1 / "build"))
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     env |= {"HF_HOME": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "1"}
     for output in outputs:

@@ -197,7 +197,7 @@ FAULTS = {
         lambda folder: edit(
             folder, lambda manifest: manifest["identity"].update(schema_version="0")
         ),
-        "is of schema version 0, expected 1",
+        "is of schema version 0, expected 2",
     ),
     "another build": (
         lambda folder: edit(
