@@ -1,7 +1,7 @@
 """Plan: the files that a build would read, checked before anything is written."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines import VERSION
@@ -11,12 +11,14 @@ from pipelines.datasets.spec import Located, SourceRequest
 from pipelines.guard import Guard, load_guard
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.resolve import ResolvedRecipe, resolve
+from pipelines.recipes.settings import settings_of, wordings_of
 from pipelines.shards.options import WriteOptions
 from pipelines.storage import files
+from pipelines.storage.file_digests import FileDigests
 from schemas import shard
 from schemas.columns import BuildStamp
 from schemas.errors import UsageError
-from schemas.manifest import BuildIdentity, InputFile
+from schemas.manifest import BuildIdentity, InputFile, SourceIdentity
 from schemas.source import SplitInput
 
 BUILDER = f"regionforge {VERSION}"
@@ -31,6 +33,7 @@ class Plan:
     splits: tuple[SplitInput, ...]
     guard: Guard
     identity: BuildIdentity
+    digests: FileDigests  # of the input files
 
     @property
     def recipe(self) -> Recipe:
@@ -86,20 +89,30 @@ def _check_paths(request: SourceRequest, splits: Sequence[Located]) -> None:
             )
 
 
-def make_plan(recipe: Recipe, root: str, output: str) -> Plan:
+def make_plan(
+    recipe: Recipe, root: str, output: str, *, digests: FileDigests | None = None
+) -> Plan:
     """Return the plan of a build.
 
     Splits without any existing file are left out, as long as the source has another split. A split
     with only some of its files is an error, and so is a source without any split.
 
+    Args:
+        recipe: the recipe.
+        root: the folder that holds the inputs.
+        output: the folder of the output.
+        digests: what is known of the input files; None: what the output remembers of them.
+
     Raises:
         UsageError: the recipe cannot be built, or files are missing; the message names the files
             and where to get them.
     """
-    return plan_resolved(resolve(recipe), root, output)
+    return plan_resolved(resolve(recipe), root, output, digests=digests)
 
 
-def plan_resolved(resolved: ResolvedRecipe, root: str, output: str) -> Plan:
+def plan_resolved(
+    resolved: ResolvedRecipe, root: str, output: str, *, digests: FileDigests | None = None
+) -> Plan:
     """Return the plan of a recipe that is already resolved; see `make_plan`."""
     recipe = resolved.recipe
     splits = tuple(
@@ -108,16 +121,26 @@ def plan_resolved(resolved: ResolvedRecipe, root: str, output: str) -> Plan:
         for located in _present_splits(root, request)
     )
     guard = load_guard(recipe, root, splits)
-    inputs = [entry for split in splits for entry in _fingerprints(split)]
+    digests = digests or FileDigests.remembered_in(output)
+    inputs = [entry for split in splits for entry in _fingerprints(split, digests)]
     check_captions(recipe, inputs)
     identity = BuildIdentity(
         schema_version=shard.VERSION,
         builder=BUILDER,
         recipe=resolved.identity(),
-        inputs=inputs,
+        sources={
+            config: _source_identity(config, resolved, inputs, guard) for config in resolved.tasks
+        },
         guard=list(guard.lists),
     )
-    return Plan(resolved=resolved, output=output, splits=splits, guard=guard, identity=identity)
+    return Plan(
+        resolved=resolved,
+        output=output,
+        splits=splits,
+        guard=guard,
+        identity=identity,
+        digests=digests,
+    )
 
 
 def _present_splits(root: str, request: SourceRequest) -> list[Located]:
@@ -178,10 +201,28 @@ def _split_input(resolved: ResolvedRecipe, request: SourceRequest, located: Loca
     )
 
 
-def _fingerprints(split: SplitInput) -> list[InputFile]:
+def _source_identity(
+    config: str, resolved: ResolvedRecipe, inputs: Iterable[InputFile], guard: Guard
+) -> SourceIdentity:
+    request = resolved.requests()[config]
+    spec = dataset(request.name)
+    guarded = any(source == request.name for source, _ in guard.picture_names)
+    read = [entry for entry in inputs if entry.source == request.name]
+    found = {"guard": guarded, "splits": list(dict.fromkeys(entry.split for entry in read))}
+    return SourceIdentity(
+        builder=BUILDER,
+        version=spec.version,
+        settings=settings_of(resolved, config) | found,
+        wordings=wordings_of(resolved, config),
+        inputs=read,
+        guard=guard.digests(spec.picture_owners) if guarded else {},
+    )
+
+
+def _fingerprints(split: SplitInput, digests: FileDigests) -> list[InputFile]:
     entries = []
     for role, path in sorted(split.files.items()):
-        sha256, size = files.fingerprint(path)
+        sha256, size = digests.of(path)
         name = path.rsplit("/", 1)[-1]
         entries.append(
             InputFile(

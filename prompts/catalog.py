@@ -46,25 +46,37 @@ EVALUATIONS: Mapping[Task, Dialogues] = {
     Task.REGION_REASONING: reasoning.dialogues,
 }
 
-WORDING_SETS: Mapping[str, WordingSet] = {
-    wordings.name: wordings
-    for wordings in (
+# The sets of wordings that a task uses, in any style, mode and evaluation.
+WORDINGS_OF: Mapping[Task, tuple[WordingSet, ...]] = {
+    Task.IMAGE_CAPTION: (),
+    Task.IMAGE_CONVERSATION: (),
+    Task.MULTI_REGION_CAPTION: (
         multi_region_caption.CAPTION,
         multi_region_caption.PHRASE,
         multi_region_caption.GROUP_PHRASE,
+    ),
+    Task.REGION_CLASSIFICATION: (
         region_classification.ONE_REGION,
         region_classification.SEVERAL_REGIONS,
         region_classification.DETECTION_TASK,
+    ),
+    Task.REGION_CAPTION: (
         region_caption.BRIEF,
         region_caption.SINGLE,
         region_caption.REFERRING_TASK,
         region_caption.REFERRING_TASK_NO_POSITION,
+    ),
+    Task.REGION_DETAILED_CAPTION: (region_detailed_caption.DETAILED,),
+    Task.REFERRING_EXPRESSION_COMPREHENSION: (
         referring_expression_comprehension.CHOICE,
         referring_expression_comprehension.FURTHER_CHOICE,
-        region_relationship.RELATIONSHIP,
-        region_reasoning.ALL_OBJECTS,
-        region_reasoning.REASON,
-        region_detailed_caption.DETAILED,
-        *recap_prompts.SETS,
-    )
+    ),
+    Task.REGION_RELATIONSHIP: (region_relationship.RELATIONSHIP,),
+    Task.REGION_REASONING: (region_reasoning.ALL_OBJECTS, region_reasoning.REASON),
+}
+
+WORDING_SETS: Mapping[str, WordingSet] = {
+    wordings.name: wordings
+    for sets in (*WORDINGS_OF.values(), recap_prompts.SETS)
+    for wordings in sets
 }

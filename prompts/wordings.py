@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 
 from schemas.errors import UsageError
 from schemas.ids import pick
@@ -29,6 +29,10 @@ class WordingSet:
         """Return the wording at which a rank points, and its id."""
         wording = pick(self.wordings, position)
         return wording, _prompt_id(self.name, wording)
+
+    def digest(self) -> str:
+        """Return the SHA-256, in hexadecimal, of the wordings in their order."""
+        return sha256("\n".join(self.wordings).encode()).hexdigest()
 
     def replaced(self, wordings: Sequence[str]) -> "WordingSet":
         """Return the set with other wordings; raise `UsageError` where a wording is unfit."""

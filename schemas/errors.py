@@ -3,6 +3,7 @@
     RegionForgeError            any error below; the command line prints it without a traceback
     ├── UsageError              a flag or a path is wrong
     ├── InputFileError          a file that is read cannot be used as a whole
+    │   └── OtherSchemaError    an output is of another schema version
     ├── BuildError              a build cannot go on, or ended incomplete
     └── VerifyError             an output is not what its manifest says
 
@@ -20,6 +21,10 @@ class UsageError(RegionForgeError):
 
 class InputFileError(RegionForgeError):
     """A file of an owner or of an output that cannot be read in its format."""
+
+
+class OtherSchemaError(InputFileError):
+    """An output whose records are of another schema version than this program's."""
 
 
 class BuildError(RegionForgeError):

@@ -7,6 +7,7 @@
       coco/train-00000-of-00002.arrow          a shard of the config `coco`
       _rejected/coco.jsonl                     the items of `coco` that were left out
       _state/build.json                        the identity of the build, written first
+      _state/inputs.json                       the digests of input files, for a rerun
       _state/coco/train-00000-of-00002.arrow.json     a finished shard, for a rerun
       _state/captions/                         the captioner's answers, of a run of `recap`
       _state/server.log                        the log of a server that `recap` started
@@ -22,6 +23,7 @@ LEDGER = "ledger.json"
 REJECTED_FOLDER = "_rejected"
 STATE_FOLDER = "_state"
 IDENTITY = f"{STATE_FOLDER}/build.json"
+INPUT_DIGESTS = f"{STATE_FOLDER}/inputs.json"
 JOURNAL_FOLDER = f"{STATE_FOLDER}/captions"
 SERVER_LOG = f"{STATE_FOLDER}/server.log"
 SHARD_SUFFIX = ".arrow"

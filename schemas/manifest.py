@@ -1,20 +1,32 @@
-"""`manifest.json`: the inputs of a build, and the checksum of each shard.
+"""`manifest.json`: the identity of a build, and the checksum of each shard.
 
-{"identity": {"schema_version": "1", "builder": "regionforge 0.1.0", "recipe": {"seed": 0, ...},
-              "inputs": [{"source": "coco", "split": "train", "role": "train",
-                          "name": "instances_train2017.json", "bytes": 469785474,
-                          "sha256": "..."}, ...], "guard": []},
+{"identity": {"schema_version": "2", "builder": "regionforge 0.1.0",
+              "recipe": {"name": "all", "images": "embed", "shard_bytes": 524288000, ...},
+              "sources": {"coco": {"builder": "regionforge 0.1.0", "version": 1,
+                                   "settings": {"seed": 0, "style": "regiongpt", ...},
+                                   "wordings": {"region_caption": "81b0c1...", ...},
+                                   "inputs": [{"source": "coco", "split": "train",
+                                               "role": "train",
+                                               "name": "instances_train2017.json",
+                                               "bytes": 469785474, "sha256": "..."}, ...],
+                                   "guard": {"coco": "60303a..."}}},
+              "guard": [{"name": "coco_val2017", "pictures": 5000, "sha256": "..."}, ...]},
  "shards": [{"config": "coco", "split": "train", "index": 0, "of": 1,
              "path": "coco/train-00000-of-00001.arrow", "rows": 24, "bytes": 163440,
              "sha256": "...", "captions": 0, "caption_words": 0}],
  "rejected": {"coco": 3}, "short_categories": {"coco/train": {"toaster": 5}}}
 """
 
+import hashlib
+import json
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 ImagesMode = Literal["embed", "reference"]
+
+# Settings of a recipe that belong to the whole output. The name stands in every record.
+COMMON = ("name", "images", "shard_bytes")
 
 
 class _Frozen(BaseModel):
@@ -57,18 +69,55 @@ class GuardList(_Frozen):
     missing: str = ""  # the missing files of the list; empty: none
 
 
-class BuildIdentity(_Frozen):
-    """The identity of a build: everything known before the build that decides its bytes.
+class SourceIdentity(_Frozen):
+    """The identity of a source in a build: everything known before that decides its shards.
 
-    A folder among the inputs counts by the names and sizes of its files; images do not count. Two
-    builds with the same identity write the same bytes as long as files and images do not change.
+    Settings that the source's tasks do not go by are left out, so that they may change. A folder
+    among the inputs counts by the names and sizes of its files; images do not count.
+    """
+
+    builder: str  # the program that made the shards; another one that finds them keeps them
+    version: int  # of the source's code, see `DatasetSpec.version`
+    settings: dict[str, Any]  # of the resolved recipe
+    wordings: dict[str, str]  # digest of each set of wordings that the tasks use, by name
+    inputs: list[InputFile]
+    # Digest of the names of the evaluations' pictures, by the data set that names them; only of
+    # the data sets in whose names the source's own pictures are known. Empty: not guarded.
+    guard: dict[str, str] = {}
+
+    def same_as(self, other: "SourceIdentity") -> bool:
+        """Return whether two identities are equal but for the builder."""
+        return self == other.model_copy(update={"builder": self.builder})
+
+
+class BuildIdentity(_Frozen):
+    """The identity of a build: that of each source, and what belongs to the whole output.
+
+    Two builds with the same identity write the same bytes as long as files and images do not
+    change.
     """
 
     schema_version: str
-    builder: str
-    recipe: dict[str, Any]
-    inputs: list[InputFile]
+    builder: str  # the program that ran last
+    recipe: dict[str, Any]  # the whole recipe, for readers; only the `COMMON` settings decide
+    sources: dict[str, SourceIdentity]  # by config
     guard: list[GuardList] = []  # empty: no guard
+
+    @property
+    def inputs(self) -> list[InputFile]:
+        """The files that the build read, source by source."""
+        return [item for source in self.sources.values() for item in source.inputs]
+
+    @property
+    def common(self) -> dict[str, Any]:
+        """The settings that belong to the whole output."""
+        return {key: self.recipe.get(key) for key in COMMON}
+
+    def digest_of(self, config: str) -> str:
+        """Return the SHA-256, in hexadecimal, of all that decides the shards of a config."""
+        source = self.sources[config].model_dump(mode="json")
+        content = json.dumps([self.schema_version, self.common, source], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
 
 
 class Manifest(_Frozen):

@@ -47,30 +47,34 @@ def run(args: Namespace) -> int:
     from pipelines.card.guard import print_guard
     from pipelines.card.summary import print_summary
     from pipelines.cli.arguments import folder, output_folder, processes
-    from pipelines.cli.build_recipe import recipe_of
+    from pipelines.cli.build_recipe import rebuild_of, recipe_of
     from pipelines.cli.dry_run import print_dry_run
     from pipelines.guard import check_guard
-    from pipelines.output.lock import check_output
+    from pipelines.output.check import check_output
     from pipelines.output.reader import read_ledger
     from pipelines.plan import make_plan
     from pipelines.runner.launch import LaunchOptions, launch
     from pipelines.runner.progress import QUIET_SECONDS, Ticker
+    from pipelines.storage.file_digests import FileDigests
 
     recipe = recipe_of(args)
+    rebuild = rebuild_of(args, recipe)
     with Ticker("looking at the inputs", patience=QUIET_SECONDS):
-        plan = make_plan(recipe, folder(args.data_root), output_folder(args.output))
+        digests = FileDigests() if rebuild else None  # then every input is read again
+        root, output = folder(args.data_root), output_folder(args.output)
+        plan = make_plan(recipe, root, output, digests=digests)
     print_guard(plan)
     if args.require_guard:
         check_guard(plan.guard, plan.recipe)
     if args.dry_run:
-        check_output(plan.output, plan.identity, rebuild=args.rebuild)
+        check_output(plan.output, plan.identity, rebuild=rebuild)
         print_dry_run(plan)
         return 0
     started = time.monotonic()
     options = LaunchOptions(
         runner=args.runner,
         workers=processes(args.workers),
-        rebuild=args.rebuild,
+        rebuild=rebuild,
         beam_flags=args.beam_flags,
     )
     manifest = launch(plan, options)
@@ -226,6 +230,13 @@ def _add_output(group: Group) -> None:
     )
     group.add_argument("--runner", default="local", metavar="NAME", help="a Beam runner")
     add_shard_flags(group)
+    group.add_argument(
+        "--rebuild",
+        nargs="?",
+        const="",
+        metavar="A,B",
+        help="replace the shards of these sources alone; without names, all that the output holds",
+    )
     group.add_argument(
         "--dry-run", action="store_true", help="only say what would be read and written"
     )

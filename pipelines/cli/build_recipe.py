@@ -17,6 +17,7 @@ from pipelines.cli.arguments import (
 )
 from pipelines.datasets.spec import SourceRequest
 from pipelines.guard.lists import GUARDED
+from pipelines.output.check import Rebuild
 from pipelines.recipes.load import load_recipe, load_wordings, make_recipe
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage import files
@@ -55,6 +56,24 @@ def recipe_of(args: Namespace) -> Recipe:
         manifest = files.join(folder(args.recapd), MANIFEST)
         values["sources"] = with_captions(values["sources"], manifest)
     return from_flags(Recipe, values)
+
+
+def rebuild_of(args: Namespace, recipe: Recipe) -> Rebuild:
+    """Return what `--rebuild` replaces: nothing, everything, or the sources that it names.
+
+    Raises:
+        UsageError: the build does not have a named source.
+    """
+    if not args.rebuild:
+        return args.rebuild is not None
+    names = frozenset(args.rebuild.split(","))
+    known = [source.name for source in recipe.sources]
+    if unknown := sorted(names.difference(known)):
+        raise UsageError(
+            f"--rebuild {args.rebuild}: this build has no source {unknown[0]!r}, but: "
+            f"{', '.join(known)}"
+        )
+    return names
 
 
 def _by_flags(args: Namespace) -> Recipe:

@@ -79,11 +79,6 @@ def add_shard_flags(group: Group) -> None:
         metavar="SIZE",
         help=f"size of a shard, at most, e.g. 2GB (default: {_DEFAULT_SHARD_SIZE})",
     )
-    group.add_argument(
-        "--rebuild",
-        action="store_true",
-        help="replace the shards of the output, whichever recipe wrote them; captions too",
-    )
 
 
 def add_clip_flags(group: Group) -> None:

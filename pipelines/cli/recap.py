@@ -48,6 +48,11 @@ def add_parser(commands: Commands) -> None:
     )
     add_shard_flags(out)
     out.add_argument(
+        "--rebuild",
+        action="store_true",
+        help="replace what the output holds, whichever recipe wrote it; captions too",
+    )
+    out.add_argument(
         "--dry-run", action="store_true", help="only say how many calls, tokens and hours it takes"
     )
 

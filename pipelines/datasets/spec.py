@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipelines.datasets.common.picture_names import PICTURE_OWNERS
 from prompts.style import Style
 from schemas.sample import ImageInfo, Task
 from schemas.source import Entry, SplitInput, Store
@@ -73,6 +74,11 @@ class DatasetSpec:
     evaluations: tuple[Task, ...] = ()  # tasks that it is used to evaluate
     editions: tuple[str, ...] = ()  # the alternative files, one of which is read
     own_file: bool = False  # whether a user's own `annotations` are accepted
+    # The first parts of the names that `picture_name` returns, e.g. ("coco",); none: it names none.
+    picture_owners: tuple[str, ...] = PICTURE_OWNERS
+    # The number of its code. A change that makes other records of the same files raises it by one;
+    # then outputs that hold the source are built again.
+    version: int = 1
 
     def misfits(self, request: SourceRequest) -> Iterator[str]:
         """Yield the keys of a request that would have no effect, with value and expected value."""

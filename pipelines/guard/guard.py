@@ -1,6 +1,6 @@
 """The leakage guard of a build: the evaluation pictures that it keeps out of training splits."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -22,6 +22,17 @@ class Guard:
     # The functions that name the pictures of training splits, by source and split.
     picture_names: Mapping[tuple[str, str], PictureName] = field(default_factory=dict)
     forbidden: Mapping[str, str] = field(default_factory=dict)  # names of pictures to lists
+
+    def digests(self, owners: Iterable[str]) -> dict[str, str]:
+        """Return the digest of the forbidden names of each data set that names pictures."""
+        by_owner: dict[str, list[str]] = {owner: [] for owner in owners}
+        for name, list_name in sorted(self.forbidden.items()):
+            if (names := by_owner.get(name.partition("/")[0])) is not None:
+                names.append(f"{name} {list_name}")
+        return {
+            owner: sha256("\n".join(names).encode()).hexdigest()
+            for owner, names in by_owner.items()
+        }
 
 
 def check_guard(guard: Guard, recipe: Recipe) -> None:

@@ -1,13 +1,13 @@
 """The differences between two builds' identities, in words for the user."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from schemas.manifest import BuildIdentity
+from schemas.manifest import BuildIdentity, InputFile, SourceIdentity
 
 
 def identity_differences(before: BuildIdentity | None, now: BuildIdentity) -> list[str]:
-    """Return the differences of two builds, e.g. `["seed (0, now 5)"]`; empty for the same build.
+    """Return the differences of two builds, e.g. `["coco: seed (0, now 5)"]`; empty for the same.
 
     Args:
         before: the build in the output; None: the output's identity file is unreadable.
@@ -15,34 +15,56 @@ def identity_differences(before: BuildIdentity | None, now: BuildIdentity) -> li
     """
     if before is None:
         return ["everything (its record is unreadable)"]
-    return [*_recipe_differences(before.recipe, now.recipe), *_other_differences(before, now)]
+    lines = common_differences(before, now)
+    for config in dict.fromkeys((*before.sources, *now.sources)):
+        if config not in now.sources:
+            lines.append(f"{config} (left out now)")
+        elif config not in before.sources:
+            lines.append(f"{config} (new)")
+        else:
+            differences = source_differences(before.sources[config], now.sources[config])
+            lines += [f"{config}: {line}" for line in differences]
+    return lines
 
 
-def _recipe_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    old, new = _flat(before), _flat(now)
-    for name in sorted(old.keys() | new.keys()):
-        if old.get(name) != new.get(name):
-            yield f"{name} ({old.get(name)!r}, now {new.get(name)!r})"
+def common_differences(before: BuildIdentity, now: BuildIdentity) -> list[str]:
+    """Return the differences in settings of the whole output."""
+    return list(_changed_values(before.common, now.common))
 
 
-def _other_differences(before: BuildIdentity, now: BuildIdentity) -> Iterator[str]:
+def source_differences(before: SourceIdentity, now: SourceIdentity) -> list[str]:
+    """Return the differences of a source in two builds, e.g. `["per_category (none, now 5)"]`.
+
+    The builder is none of them.
+    """
+    lines = list(_changed_values(before.settings, now.settings))
+    if before.version != now.version:
+        lines.append(f"the version of its code ({before.version}, now {now.version})")
     if before.inputs != now.inputs:
-        changed = {item.name for item in (*before.inputs, *now.inputs)}
-        same = {item.name for item in before.inputs if item in now.inputs}
-        yield f"the input files ({', '.join(sorted(changed - same) or sorted(changed))})"
-    if before.guard != now.guard:
-        changed = {item.name for item in (*before.guard, *now.guard)}
-        same = {item.name for item in before.guard if item in now.guard}
-        yield f"the lists of the guard ({', '.join(sorted(changed - same))})"
-    if (before.builder, before.schema_version) != (now.builder, now.schema_version):
-        yield f"the builder ({before.builder}, now {now.builder})"
+        names = _changed_names(before.inputs, now.inputs)
+        lines.append(f"the input files ({names})")
+    if changed := _changed_keys(before.wordings, now.wordings):
+        lines.append(f"the wordings ({', '.join(changed)})")
+    if changed := _changed_keys(before.guard, now.guard):
+        lines.append(f"the pictures of evaluations in the guard ({', '.join(changed)})")
+    return lines
 
 
-def _flat(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recipe as one flat dictionary, with keys such as `coco.year` for sources."""
-    flat = {key: value for key, value in recipe.items() if key != "sources"}
-    sources = recipe.get("sources", [])
-    flat["sources"] = [source["name"] for source in sources]
-    for source in sources:
-        flat |= {f"{source['name']}.{key}": value for key, value in source.items()}
-    return flat
+def _changed_values(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    for key in _changed_keys(before, now):
+        yield f"{key} ({_shown(before.get(key))}, now {_shown(now.get(key))})"
+
+
+def _changed_keys(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    return sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+
+
+def _changed_names(before: Collection[InputFile], now: Collection[InputFile]) -> str:
+    """Return the names of the files that only one of two builds reads, or all where none is."""
+    names = {item.name for item in (*before, *now)}
+    same = {item.name for item in before if item in now}
+    return ", ".join(sorted(names - same or names))
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else repr(value)

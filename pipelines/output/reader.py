@@ -6,7 +6,7 @@ A file that cannot be read raises an `InputFileError` that names it. Rows are re
 
 import io
 from collections.abc import Iterator
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 from pydantic import BaseModel, ValidationError
@@ -14,8 +14,16 @@ from pydantic import BaseModel, ValidationError
 from pipelines.datasets.catalog import CATALOG
 from pipelines.recipes.recap import CONFIG as RECAPD
 from pipelines.storage import files
-from schemas.errors import InputFileError
-from schemas.layout import IDENTITY, LEDGER, MANIFEST, STATE_FOLDER, config_of, rejected_path
+from schemas.errors import InputFileError, OtherSchemaError
+from schemas.layout import (
+    IDENTITY,
+    JOURNAL_FOLDER,
+    LEDGER,
+    MANIFEST,
+    STATE_FOLDER,
+    config_of,
+    rejected_path,
+)
 from schemas.ledger import Ledger
 from schemas.manifest import BuildIdentity, Manifest
 from schemas.rejection import Rejection
@@ -40,20 +48,35 @@ def is_shard(name: str) -> bool:
     return config_of(name) in _CONFIGS
 
 
-def read_manifest(output: str, name: str = MANIFEST, *, any_version: bool = False) -> Manifest:
+def config_with(name: str) -> str | None:
+    """Return the config that a shard, or a file of `_state/`, belongs to; None for other files."""
+    if is_shard(name):
+        return config_of(name)
+    if name.startswith(f"{JOURNAL_FOLDER}/"):
+        return RECAPD
+    below = name.removeprefix(f"{STATE_FOLDER}/")
+    config = below.partition("/")[0].removesuffix(".json")
+    return config if below != name and config in _CONFIGS else None
+
+
+def read_manifest(output: str, name: str = MANIFEST) -> Manifest:
     """Return the manifest of a finished build.
 
     Args:
         output: the folder of the build.
         name: the name of the manifest's file in that folder.
-        any_version: whether shards of another schema version are accepted.
 
     Raises:
+        OtherSchemaError: the build is of another schema version.
         InputFileError: there is no manifest, or it cannot be used; the message says what to do.
     """
     path = files.join(output, name)
     try:
-        manifest = _read(path, "manifest", Manifest)
+        content = files.FileStore().read(path)
+        _check_version(path, content, _ManifestVersion)
+        return _parse(path, "manifest", content, Manifest)
+    except OtherSchemaError:
+        raise
     except InputFileError as error:
         if not _holds_output(output, path):
             raise InputFileError(f"no output is in {output}: {path} is not there") from None
@@ -62,12 +85,6 @@ def read_manifest(output: str, name: str = MANIFEST, *, any_version: bool = Fals
             "it stopped"
         )
         raise InputFileError(f"{error}: {advice}") from None
-    if not any_version and (version := manifest.identity.schema_version) != VERSION:
-        raise InputFileError(
-            f"{path} is of schema version {version}, expected {VERSION}: build it again, or use "
-            f"the version that built it ({manifest.identity.builder})"
-        )
-    return manifest
 
 
 def _holds_output(output: str, manifest: str) -> bool:
@@ -80,16 +97,20 @@ def _holds_output(output: str, manifest: str) -> bool:
 
 def read_ledger(output: str) -> Ledger:
     """Return the ledger of an output, or raise `InputFileError`."""
-    return _read(files.join(output, LEDGER), "ledger", Ledger)
+    path = files.join(output, LEDGER)
+    return _parse(path, "ledger", files.FileStore().read(path), Ledger)
 
 
 def read_identity(output: str) -> BuildIdentity | None:
     """Return the identity of the build that last began in an output; None if the file is damaged.
 
     Raises:
+        OtherSchemaError: the build is of another schema version.
         InputFileError: there is no such file, or it cannot be read.
     """
-    content = files.FileStore().read(files.join(output, IDENTITY))
+    path = files.join(output, IDENTITY)
+    content = files.FileStore().read(path)
+    _check_version(path, content, _Version)
     try:
         return BuildIdentity.model_validate_json(content)
     except ValidationError:
@@ -121,11 +142,40 @@ def _rejection(line: bytes, where: str) -> Rejection:
         raise InputFileError(f"{where}: not a rejected item: {error}") from None
 
 
-def _read(path: str, what: str, model: type[_Model]) -> _Model:
+def _parse(path: str, what: str, content: bytes, model: type[_Model]) -> _Model:
     try:
-        return model.model_validate_json(files.FileStore().read(path))
+        return model.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         reason = f"{where}: {first['msg']}" if where else first["msg"]
         raise InputFileError(f"{path} cannot be read as a {what} ({reason})") from None
+
+
+class _Version(msgspec.Struct):
+    schema_version: str
+    builder: str = "an unknown builder"
+    recipe: dict[str, Any] = {}
+
+
+class _ManifestVersion(msgspec.Struct):
+    identity: _Version
+
+
+def _check_version(
+    path: str, content: bytes, model: type[_Version] | type[_ManifestVersion]
+) -> None:
+    """Raise `OtherSchemaError` for a file that states another schema version than ours."""
+    try:
+        stated = msgspec.json.decode(content, type=model)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return
+    held = stated.identity if isinstance(stated, _ManifestVersion) else stated
+    if held.schema_version != VERSION:
+        again = "build it again with --rebuild"
+        if "captioning" in held.recipe:
+            again = "run `recap` again, with the same flags; its captions are kept"
+        raise OtherSchemaError(
+            f"{path} is of schema {held.schema_version}, by {held.builder}; expected {VERSION}: "
+            f"{again}"
+        )

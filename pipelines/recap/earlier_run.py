@@ -54,13 +54,13 @@ def check_earlier_run(plan: Plan, *, refilter: bool) -> bool:
             "they were when its captions were made"
         )
     if refilter:
-        _check_end(plan, was, begun=earlier == plan.identity)
+        _check_end(plan, was, begun=was == wanted)
     elif was != wanted and not others:
         raise BuildError(
             f"{plan.output} holds this run with another filter ({was}). "
             "To filter its captions anew, without a call, give --refilter S for --threshold S."
         )
-    return earlier != plan.identity and not others
+    return was != wanted and not others
 
 
 def continues_captions(plan: Plan) -> bool:
@@ -129,6 +129,15 @@ def _digests(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _of_captions(identity: BuildIdentity) -> BuildIdentity:
-    """Return an identity without the parts that decide no caption: filter, builder, schema."""
-    recipe = {name: value for name, value in identity.recipe.items() if name != "filter"}
-    return identity.model_copy(update={"recipe": recipe, "builder": "", "schema_version": ""})
+    """Return an identity without the filter, which decides no caption."""
+    sources = {
+        config: source.model_copy(
+            update={
+                "settings": {
+                    name: value for name, value in source.settings.items() if name != "filter"
+                }
+            }
+        )
+        for config, source in identity.sources.items()
+    }
+    return identity.model_copy(update={"sources": sources})

@@ -58,5 +58,5 @@ def run_recap(
 
 def _caption_identity(plan: Plan) -> dict[str, Any]:
     """Return the settings that decide captions: the recipe without filter and guard."""
-    recipe = plan.identity.recipe
+    recipe = plan.resolved.identity()
     return {key: value for key, value in recipe.items() if key not in ("filter", "guard")}

@@ -16,9 +16,9 @@ from schemas.sample import Task
 from schemas.source import Sizing
 from transforms.subsample import Caps
 
-_INPUT_PLACES = {"annotations", "images", "paths"}  # a source's paths do not decide the output
-_REMARKS = {"about", "paper", "guard_paths"}
-_PER_SOURCE = {"sources", "per_category", "per_image"}  # fields that are written for each source
+INPUT_PLACES = {"annotations", "images", "paths"}  # a source's paths do not decide the output
+REMARKS = {"about", "paper", "guard_paths"}
+PER_SOURCE = {"sources", "per_category", "per_image"}  # fields that are written for each source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +43,14 @@ class ResolvedRecipe:
             captioned=RECAPD_ROLE in request.paths,
         )
 
+    def requests(self) -> dict[str, SourceRequest]:
+        """Return the recipe's sources, with all open fields filled in, by config."""
+        return dict(zip(self.tasks, self.sources, strict=True))
+
     def identity(self) -> dict[str, Any]:
-        """Return the recipe as a JSON object, without remarks and paths of inputs."""
-        recipe = self.recipe.model_dump(mode="json", by_alias=True, exclude=_REMARKS | _PER_SOURCE)
-        sources = [source.model_dump(mode="json", exclude=_INPUT_PLACES) for source in self.sources]
+        """Return the whole recipe as a JSON object, without remarks and paths of inputs."""
+        recipe = self.recipe.model_dump(mode="json", by_alias=True, exclude=REMARKS | PER_SOURCE)
+        sources = [source.model_dump(mode="json", exclude=INPUT_PLACES) for source in self.sources]
         return recipe | {"sources": sources}
 
 

@@ -22,8 +22,10 @@ from apache_beam.runners.runner import PipelineRunner, create_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from pipelines.build import build
+from pipelines.output.begin import begin
+from pipelines.output.check import Rebuild, check_output
 from pipelines.output.finish import finish
-from pipelines.output.lock import exclusive_output
+from pipelines.output.lock import locked_output
 from pipelines.plan import Plan
 from pipelines.runner.lossless_streams import lossless_streams
 from pipelines.runner.progress import build_display
@@ -48,7 +50,7 @@ class LaunchOptions:
 
     runner: str = "local"
     workers: int = 1  # number of processes of a local run
-    rebuild: bool = False  # replace an existing build in the output
+    rebuild: Rebuild = False  # what an existing build in the output is replaced of
     keep: str | None = None  # a folder in the output that a rebuild keeps
     beam_flags: Sequence[str] = ()
 
@@ -69,8 +71,10 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
         BuildError: the output holds another build, a worker died, an input could not be read,
             nothing was kept, or the ledger does not balance.
     """
-    rebuild, keep = options.rebuild, options.keep
-    with exclusive_output(plan.output, plan.identity, rebuild=rebuild, keep=keep):
+    with locked_output(plan.output):
+        held = check_output(plan.output, plan.identity, rebuild=options.rebuild)
+        begin(plan.output, plan.identity, held, keep=options.keep)
+        plan.digests.save(plan.output)
         with (
             _tuned_memory(),
             lossless_streams(),

@@ -5,16 +5,18 @@ from typing import Any
 
 from pipelines.output.reader import read_identity
 from pipelines.storage import files
+from schemas.errors import OtherSchemaError
 from schemas.layout import IDENTITY, MANIFEST
 from schemas.manifest import BuildIdentity
 
 Stamp = Mapping[str, Any]  # the part of a row's `provenance` that describes the build, by key
 
 
-def stamp_of(identity: BuildIdentity) -> Stamp:
-    """Return the provenance of a build that its rows should hold, by key."""
-    recipe = identity.recipe
-    return {"builder": identity.builder, "recipe": recipe.get("name"), "seed": recipe.get("seed")}
+def stamp_of(identity: BuildIdentity, config: str) -> Stamp:
+    """Return the provenance of a build that the rows of a config should hold, by key."""
+    recipe, source = identity.recipe, identity.sources.get(config)
+    builder = source.builder if source else identity.builder
+    return {"builder": builder, "recipe": recipe.get("name"), "seed": recipe.get("seed")}
 
 
 def stamp_problems(provenance: Stamp, expected: Stamp) -> Iterator[str]:
@@ -28,7 +30,12 @@ def identity_problems(output: str, identity: BuildIdentity) -> Iterator[str]:
     """Yield the differences between the identity file, which reruns use, and the manifest."""
     if not files.exists(files.join(output, IDENTITY)):
         return
-    if (there := read_identity(output)) is None:
+    try:
+        there = read_identity(output)
+    except OtherSchemaError as error:
+        yield str(error).replace(f"{output}/", "")
+        return
+    if there is None:
         yield f"{IDENTITY}: cannot be read as what a build is made of"
         return
     parts, expected = _parts(there), _parts(identity)
@@ -38,7 +45,8 @@ def identity_problems(output: str, identity: BuildIdentity) -> Iterator[str]:
 
 
 def _parts(identity: BuildIdentity) -> dict[str, Any]:
-    """Return the parts of an identity by name, with each key of the recipe as a part."""
+    """Return the parts of an identity by name, with each key of the recipe and of a source."""
     parts = identity.model_dump()
-    recipe = parts.pop("recipe")
-    return parts | {f"recipe.{key}": value for key, value in recipe.items()}
+    trees = {"recipe": parts.pop("recipe"), **parts.pop("sources")}
+    flat = {f"{name}.{key}": value for name, tree in trees.items() for key, value in tree.items()}
+    return parts | flat

@@ -80,7 +80,7 @@ def verify(
             size=sizes[path],
             images=recipe.get("images", "embed"),
             image_root=image_root,
-            stamp=stamp_of(manifest.identity),
+            stamp=stamp_of(manifest.identity, shard.config),
             evaluation=recipe.get("evaluation", False),
         )
         for path, shard in {shard.path: shard for shard in manifest.shards}.items()

@@ -113,12 +113,12 @@ def test_pictures_that_come_late_leave_nothing_of_the_run_without_them(two_split
 @pytest.mark.parametrize(
     ("options", "difference"),
     [
-        ({"seed": 5}, r"seed \(0, now 5\)"),
+        ({"seed": 5}, r"coco: seed \(0, now 5\)"),
         (
             {"style": "gpt4roi"},
-            r"coco.per_image \(None, now 100\), style \('regiongpt', now 'gpt4roi'\)",
+            r"coco: per_image \(none, now 100\), style \('regiongpt', now 'gpt4roi'\)",
         ),
-        ({"limit": 3, "per_image": 2}, r"coco.per_image \(None, now 2\), limit \(None, now 3\)"),
+        ({"limit": 3, "per_image": 2}, r"coco: limit \(none, now 3\), per_image \(none, now 2\)"),
         ({"shard_bytes": 10**9}, r"shard_bytes \(200000, now 1000000000\)"),
     ],
 )

@@ -233,6 +233,7 @@ SPEC = DatasetSpec(
     locate=locate,
     parse=parse,
     picture_name=_picture_name,
+    picture_owners=("flickr",),
     papers=_PAPERS,
     task_definition=None,
 )

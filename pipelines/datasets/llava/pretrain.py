@@ -66,6 +66,7 @@ SPEC = DatasetSpec(
     locate=locate,
     parse=parse,
     picture_name=unshared_picture,
+    picture_owners=(),
     papers=_PAPERS,
     task_definition=None,
 )

@@ -107,6 +107,7 @@ SPEC = DatasetSpec(
     locate=locate,
     parse=parse,
     picture_name=_picture_name,
+    picture_owners=("coco", "visual_genome"),
     papers=_PAPERS,
     task_definition=None,
 )

@@ -209,6 +209,7 @@ SPEC = DatasetSpec(
     locate=locate,
     parse=parse,
     picture_name=coco_picture,
+    picture_owners=("coco",),
     papers=_PAPERS,
     task_definition=None,
 )

@@ -153,6 +153,7 @@ def _spec(name: str) -> DatasetSpec:
         locate=locate,
         parse=parse,
         picture_name=coco_picture,
+        picture_owners=("coco",),
         papers=edition.papers,
         task_definition=edition.task_definition,
     )

@@ -202,6 +202,7 @@ SPEC = DatasetSpec(
     locate=locate,
     parse=parse,
     picture_name=unshared_picture,
+    picture_owners=(),
     papers=_PAPERS,
     task_definition=None,
 )

@@ -251,6 +251,7 @@ SPEC = DatasetSpec(
     locate=locate,
     parse=parse,
     picture_name=_picture_name,
+    picture_owners=("visual_genome",),
     papers=_PAPERS,
     task_definition=None,
 )

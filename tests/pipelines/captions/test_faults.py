@@ -187,6 +187,10 @@ def cut(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
+def inputs_in(manifest):
+    return manifest["identity"]["sources"]["recapd"]["inputs"]
+
+
 FAULTS = {
     "no manifest": (lambda folder: (folder / "manifest.json").unlink(), "written to its end"),
     "no JSON": (
@@ -195,9 +199,9 @@ FAULTS = {
     ),
     "another version": (
         lambda folder: edit(
-            folder, lambda manifest: manifest["identity"].update(schema_version="0")
+            folder, lambda manifest: manifest["identity"].update(schema_version="1")
         ),
-        "is of schema version 0, expected 2",
+        "is of schema 1, by regionforge",
     ),
     "another build": (
         lambda folder: edit(
@@ -221,7 +225,7 @@ FAULTS = {
     "other annotations": (
         lambda folder: edit(
             folder,
-            lambda manifest: [x.update(sha256="a" * 64) for x in manifest["identity"]["inputs"]],
+            lambda manifest: [x.update(sha256="a" * 64) for x in inputs_in(manifest)],
         ),
         "the captions are of other annotations: v3det_2023_v1_train.json with SHA-256 aaaaaaaaaaaa",
     ),

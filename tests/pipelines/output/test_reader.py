@@ -1,5 +1,7 @@
 """The reader of outputs: what is there comes back whole, and what cannot be read is named."""
 
+import json
+
 import pytest
 
 from pipelines.output.reader import (
@@ -10,14 +12,13 @@ from pipelines.output.reader import (
     read_manifest,
     read_rejections,
 )
-from schemas.errors import InputFileError
+from schemas.errors import InputFileError, OtherSchemaError
 from schemas.layout import IDENTITY, LEDGER, MANIFEST, rejected_path
-from schemas.manifest import BuildIdentity, Manifest
+from schemas.manifest import BuildIdentity
 from schemas.rejection import Kind, Reason, Rejection
+from schemas.shard import VERSION
 
-IDENTITY_OF_ANOTHER = BuildIdentity(
-    schema_version="0", builder="regionforge 0", recipe={}, inputs=[]
-)
+AN_IDENTITY = BuildIdentity(schema_version=VERSION, builder="regionforge 0", recipe={}, sources={})
 REJECTION = Rejection("coco", "train", "screen", Kind.ANNOTATION, "7", Reason.CROWD, "iscrowd is 1")
 
 
@@ -33,13 +34,22 @@ def write(folder, name, content):
     return str(folder)
 
 
-def test_a_manifest_of_another_schema_version(folder):
-    manifest = Manifest(identity=IDENTITY_OF_ANOTHER, shards=[], rejected={})
-    output = write(folder, MANIFEST, manifest.model_dump_json())
-    expected = r"manifest.json is of schema version 0, expected .*\(regionforge 0\)$"
-    with pytest.raises(InputFileError, match=expected):
-        read_manifest(output)
-    assert read_manifest(output, any_version=True) == manifest
+OLD = {"schema_version": "1", "builder": "regionforge 0.1", "recipe": {}, "inputs": []}
+RECAP = OLD | {"recipe": {"captioning": {}}}
+
+
+@pytest.mark.parametrize(
+    ("identity", "advice"),
+    [(OLD, "build it again with --rebuild"), (RECAP, "run `recap` again, with the same flags")],
+)
+def test_an_output_of_another_schema(folder, identity, advice):
+    manifest = {"identity": identity, "shards": [], "rejected": {}}
+    output = write(folder, MANIFEST, json.dumps(manifest))
+    write(folder, IDENTITY, json.dumps(identity))
+    expected = f"json is of schema 1, by regionforge 0.1; expected {VERSION}: {advice}"
+    for read in (read_manifest, read_identity):
+        with pytest.raises(OtherSchemaError, match=expected):
+            read(output)
 
 
 @pytest.mark.parametrize(
@@ -82,8 +92,8 @@ def test_a_ledger_that_cannot_be_read(folder):
 
 
 def test_an_identity_comes_back_unless_it_is_damaged(folder):
-    output = write(folder, IDENTITY, IDENTITY_OF_ANOTHER.model_dump_json())
-    assert read_identity(output) == IDENTITY_OF_ANOTHER
+    output = write(folder, IDENTITY, AN_IDENTITY.model_dump_json())
+    assert read_identity(output) == AN_IDENTITY
     write(folder, IDENTITY, b"{}")
     assert read_identity(output) is None
     (folder / IDENTITY).unlink()

@@ -69,7 +69,7 @@ def write_output(folder: Path, shards: dict[tuple[str, str], list[list[Draft]]],
                 )
             )
     identity = BuildIdentity(
-        schema_version=VERSION, builder="builder 1", recipe={"name": "mix"}, inputs=[]
+        schema_version=VERSION, builder="builder 1", recipe={"name": "mix"}, sources={}
     )
     manifest = Manifest.model_validate(
         {"identity": identity, "shards": entries, "rejected": {}, "short_categories": {}}

@@ -106,7 +106,7 @@ def test_a_dry_run_refuses_what_the_build_would(build, two_splits):
     assert call("--dry-run")[0] == 0
     assert call("--seed", 1)[0] == 0
     status, console = call("--dry-run")
-    assert (status, "holds another build, which differs in seed" in console) == (1, True)
+    assert (status, "which differs in coco: seed (1, now 0)" in console) == (1, True)
     assert call("--dry-run", "--rebuild")[0] == 0
     _, splits = two_splits
     for split in splits.values():

@@ -65,7 +65,7 @@ def test_rows_of_another_builder(output):
     path.write_text(path.read_text("utf-8").replace("regionforge ", "regionforge 9"), "utf-8")
     lines = problems(output)
     assert sum("provenance.builder is 'regionforge " in line for line in lines) == 3
-    assert lines[-1] == f"{BUILD}: its builder is not that of manifest.json"
+    assert lines[-1] == f"{BUILD}: its coco.builder is not that of manifest.json"
 
 
 def test_a_manifest_whose_recipe_is_not_what_was_built(output):

@@ -32,7 +32,7 @@ def shard(config: str, split: str, index: int, of: int) -> Shard:
 
 def manifest(*shards: Shard, version: str = VERSION) -> Manifest:
     identity = BuildIdentity(
-        schema_version=version, builder="regionforge 9", recipe={"name": "mix"}, inputs=[]
+        schema_version=version, builder="regionforge 9", recipe={"name": "mix"}, sources={}
     )
     return Manifest(identity=identity, shards=list(shards), rejected={"coco": 2})
 
@@ -93,9 +93,9 @@ def test_no_manifest_is_an_error(tmp_path, folder):
 
 
 def test_another_version_of_the_schema_is_an_error(tmp_path):
-    content = manifest(version="0").model_dump_json()
+    content = manifest(version="1").model_dump_json()
     (tmp_path / "manifest.json").write_text(content, encoding="utf-8")
-    expected = r"schema version 0, expected 2: .* the version that built it \(regionforge 9\)"
+    expected = "is of schema 1, by regionforge 9; expected .: build it again with --rebuild"
     with pytest.raises(VerifyError, match=expected):
         verify(str(tmp_path))
 

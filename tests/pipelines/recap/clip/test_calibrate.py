@@ -75,7 +75,7 @@ class Run:
             batch = with_images(to_batch(rows, STAMP), images, [(64, 32)] * len(rows))
             listed.append(self._shard(index, shards, batch))
         identity = BuildIdentity(
-            schema_version=VERSION, builder="regionforge 9", recipe={"name": "recapd"}, inputs=[]
+            schema_version=VERSION, builder="regionforge 9", recipe={"name": "recapd"}, sources={}
         )
         manifest = Manifest(identity=identity, shards=listed, rejected={})
         (self.folder / "manifest.json").write_text(manifest.model_dump_json(), encoding="utf-8")

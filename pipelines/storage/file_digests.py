@@ -1,0 +1,72 @@
+"""The digests of input files, remembered in an output: an unchanged file is not hashed again.
+
+A local file counts as unchanged while its size and the time of its last change are the same. An
+example of the file that remembers them, with a digest of each path instead of the path:
+
+    {"8c8a2c2ad3b1a5b0": [469785474, 1504225482000000000, "1f3a9b..."]}
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from hashlib import blake2b
+
+import msgspec
+
+from pipelines.storage import files
+from schemas.layout import INPUT_DIGESTS
+
+Remembered = tuple[int, int, str]  # size in bytes, time of the last change in ns, SHA-256
+
+# A file that was changed this recently may change again without another time of change.
+_SETTLED_NS = 2_000_000_000
+
+
+class FileDigests:
+    """The digests of files, each of which is computed once."""
+
+    def __init__(self, known: Mapping[str, Remembered] | None = None) -> None:
+        self._known = known or {}
+        self._settled: dict[str, Remembered] = {}
+        self._computed: dict[str, tuple[str, int]] = {}
+
+    @classmethod
+    def remembered_in(cls, output: str) -> "FileDigests":
+        """Return the digests that an output remembers; none where they cannot be read."""
+        path = files.join(output, INPUT_DIGESTS)
+        if not files.exists(path):
+            return cls()
+        try:
+            return cls(_DECODER.decode(files.FileStore().read(path)))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return cls()
+
+    def of(self, path: str) -> tuple[str, int]:
+        """Return (SHA-256, size in bytes) of a file or of a folder's listing."""
+        if path not in self._computed:
+            self._computed[path] = self._look_up(path)
+        return self._computed[path]
+
+    def save(self, output: str) -> None:
+        """Write the digests of the local files that were asked for, for the next run."""
+        content = msgspec.json.encode(self._settled, order="sorted")
+        files.write_whole(files.join(output, INPUT_DIGESTS), content)
+
+    def _look_up(self, path: str) -> tuple[str, int]:
+        if not files.is_local(path) or not os.path.isfile(path):
+            return files.fingerprint(path)
+        key, now = _key(path), time.time_ns()
+        status = os.stat(path)
+        size, changed, digest = self._known.get(key, (-1, 0, ""))
+        if (size, changed) != (status.st_size, status.st_mtime_ns):
+            digest, size = files.fingerprint(path)
+        if size == status.st_size and now - status.st_mtime_ns > _SETTLED_NS:
+            self._settled[key] = size, status.st_mtime_ns, digest
+        return digest, size
+
+
+def _key(path: str) -> str:
+    return blake2b(os.fsencode(os.path.abspath(path)), digest_size=8).hexdigest()
+
+
+_DECODER = msgspec.json.Decoder(dict[str, Remembered])
