@@ -40,10 +40,11 @@ def run_recap(
     else:
         replaces = check_earlier_run(plan, refilter=refilter)
         options = LaunchOptions(rebuild=replaces, keep=JOURNAL_FOLDER if replaces else None)
-    inputs = [item.sha256 for item in plan.identity.inputs]
-    fingerprint = fingerprint_of({**_caption_identity(plan), "inputs": inputs})
     flow = RecapFlow(
-        recipe=recipe, fingerprint=fingerprint, retry_refused=not refilter, tools=tools
+        recipe=recipe,
+        fingerprint=caption_fingerprint(plan),
+        retry_refused=not refilter,
+        tools=tools,
     )
 
     def lay_out(root: beam.Pipeline, plan: Plan, parts: int) -> None:
@@ -56,7 +57,10 @@ def run_recap(
         remember_end(plan)
 
 
-def _caption_identity(plan: Plan) -> dict[str, Any]:
-    """Return the settings that decide captions: the recipe without filter and guard."""
-    recipe = plan.resolved.identity()
-    return {key: value for key, value in recipe.items() if key not in ("filter", "guard")}
+def caption_fingerprint(plan: Plan) -> str:
+    """Return the digest of all that decides captions: the recipe, without filter and guard, and
+    the input files. Journals of earlier versions are found by it, too.
+    """
+    recipe: dict[str, Any] = plan.resolved.identity()
+    settings = {key: value for key, value in recipe.items() if key not in ("filter", "guard")}
+    return fingerprint_of({**settings, "inputs": [item.sha256 for item in plan.identity.inputs]})
