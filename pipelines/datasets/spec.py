@@ -14,11 +14,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipelines.datasets.common.picture_names import PICTURE_OWNERS
 from prompts.style import Style
 from schemas.sample import ImageInfo, Task
 from schemas.source import Entry, SplitInput, Store
 
+# The first parts of the names of pictures, see `pipelines.datasets.common.picture_names`.
+PICTURE_OWNERS = ("coco", "visual_genome", "flickr")
 MAX_CAP = 1_000_000_000  # larger than any data set
 OWN_SPLIT = "train"  # the split of a user's own file, where no name is given
 

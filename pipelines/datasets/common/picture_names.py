@@ -12,8 +12,6 @@ import re
 
 from schemas.sample import ImageInfo
 
-PICTURE_OWNERS = ("coco", "visual_genome", "flickr")  # the first parts of all names
-
 _COCO_FILE = re.compile(r"(?:COCO_[a-z]+\d{4}_)?(\d{12})(?:\.\w+)?", re.ASCII)
 
 

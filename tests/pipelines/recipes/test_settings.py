@@ -3,8 +3,7 @@
 import pytest
 
 from pipelines.datasets.catalog import CATALOG
-from pipelines.datasets.common.picture_names import PICTURE_OWNERS
-from pipelines.datasets.spec import SourceRequest
+from pipelines.datasets.spec import PICTURE_OWNERS, SourceRequest
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.resolve import resolve
 from pipelines.recipes.settings import settings_of, wordings_of
