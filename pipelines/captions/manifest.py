@@ -15,7 +15,7 @@ from pipelines.recipes.recap import CONFIG
 from pipelines.recipes.recipe import RECAPD_ROLE, Recipe
 from pipelines.recipes.resolve import ResolvedRecipe
 from pipelines.storage import files
-from schemas.errors import InputFileError, UsageError
+from schemas.errors import InputFileError, OtherSchemaError, UsageError
 from schemas.manifest import InputFile, Manifest, Shard
 
 
@@ -66,6 +66,8 @@ def load_recapd(path: str) -> RecapD:
     advice = "name a folder that `regionforge recap` has written to its end"
     try:
         manifest = read_manifest(folder, name)
+    except OtherSchemaError as error:
+        raise UsageError(f"--recapd: {error}") from None
     except InputFileError as error:
         raise UsageError(f"--recapd: {error}; or {advice}") from None
     match manifest.identity.recipe:

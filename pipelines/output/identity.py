@@ -29,7 +29,7 @@ def identity_differences(before: BuildIdentity | None, now: BuildIdentity) -> li
 
 def common_differences(before: BuildIdentity, now: BuildIdentity) -> list[str]:
     """Return the differences in settings of the whole output."""
-    return list(_changed_values(before.common, now.common))
+    return list(changed_values(before.common, now.common))
 
 
 def source_differences(before: SourceIdentity, now: SourceIdentity) -> list[str]:
@@ -37,7 +37,7 @@ def source_differences(before: SourceIdentity, now: SourceIdentity) -> list[str]
 
     The builder is none of them.
     """
-    lines = list(_changed_values(before.settings, now.settings))
+    lines = list(changed_values(before.settings, now.settings))
     if before.version != now.version:
         lines.append(f"the version of its code ({before.version}, now {now.version})")
     if before.inputs != now.inputs:
@@ -50,7 +50,8 @@ def source_differences(before: SourceIdentity, now: SourceIdentity) -> list[str]
     return lines
 
 
-def _changed_values(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def changed_values(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the keys whose values differ, each with both values."""
     for key in _changed_keys(before, now):
         yield f"{key} ({_shown(before.get(key))}, now {_shown(now.get(key))})"
 

@@ -5,7 +5,7 @@ A file that cannot be read raises an `InputFileError` that names it. Rows are re
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -73,7 +73,7 @@ def read_manifest(output: str, name: str = MANIFEST) -> Manifest:
     path = files.join(output, name)
     try:
         content = files.FileStore().read(path)
-        _check_version(path, content, _ManifestVersion)
+        _check_version(output, path, content, _ManifestVersion)
         return _parse(path, "manifest", content, Manifest)
     except OtherSchemaError:
         raise
@@ -110,7 +110,7 @@ def read_identity(output: str) -> BuildIdentity | None:
     """
     path = files.join(output, IDENTITY)
     content = files.FileStore().read(path)
-    _check_version(path, content, _Version)
+    _check_version(output, path, content, _Version)
     try:
         return BuildIdentity.model_validate_json(content)
     except ValidationError:
@@ -163,7 +163,7 @@ class _ManifestVersion(msgspec.Struct):
 
 
 def _check_version(
-    path: str, content: bytes, model: type[_Version] | type[_ManifestVersion]
+    output: str, path: str, content: bytes, model: type[_Version] | type[_ManifestVersion]
 ) -> None:
     """Raise `OtherSchemaError` for a file that states another schema version than ours."""
     try:
@@ -174,8 +174,17 @@ def _check_version(
     if held.schema_version != VERSION:
         again = "build it again with --rebuild"
         if "captioning" in held.recipe:
-            again = "run `recap` again, with the same flags; its captions are kept"
+            again = _recap_command(output, held.recipe)
         raise OtherSchemaError(
             f"{path} is of schema {held.schema_version}, by {held.builder}; expected {VERSION}: "
             f"{again}"
         )
+
+
+def _recap_command(output: str, recipe: Mapping[str, Any]) -> str:
+    """Return what to do with an output of `recap` of another schema version."""
+    match recipe:
+        case {"sources": [{"name": str(source)}]}:
+            command = f"regionforge recap --source {source} --output {output}"
+            return f"build again; captions are kept: {command}, with its other flags as they were"
+    return "build again with `regionforge recap`; captions are kept"

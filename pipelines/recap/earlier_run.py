@@ -3,21 +3,25 @@
 At the end of a run, digests of its journals and of the listings of its pictures are written to a
 file. `--refilter` makes no calls, so it first compares the digests: if a file had changed, it would
 delete shards that it cannot make again. A changed picture of the same size is noticed only when the
-picture is read. An example of the file:
+picture is read. A run of schema 1 is compared by its own record; its captions are kept. An example
+of the file:
 
     {"recapd/train-07-9f86d081884c7d65.jsonl": "60303a...", "the pictures of train": "fcde2b..."}
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from hashlib import sha256
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from pipelines.output.identity import identity_differences
+from pipelines.output.identity import changed_values, identity_differences
 from pipelines.output.reader import names_in, read_identity
 from pipelines.plan import Plan
+from pipelines.recap.console import print_notice
 from pipelines.storage import files
-from schemas.errors import BuildError
+from schemas.errors import BuildError, OtherSchemaError
 from schemas.layout import IDENTITY, JOURNAL_FOLDER, MANIFEST
 from schemas.manifest import BuildIdentity
 
@@ -38,37 +42,51 @@ def check_earlier_run(plan: Plan, *, refilter: bool) -> bool:
     Raises:
         BuildError: the plan does not fit the earlier run; the message names the remedy.
     """
-    if not files.exists(files.join(plan.output, IDENTITY)):
+    earlier = _earlier_run(plan)
+    if earlier is None:
         if refilter:
             raise BuildError(
                 f"{plan.output} holds no run that --refilter could filter anew. "
                 "Run the same without it first, e.g. with --no-filter."
             )
         return False
-    earlier = read_identity(plan.output)
-    others = identity_differences(earlier and _of_captions(earlier), _of_captions(plan.identity))
-    was, wanted = earlier and earlier.recipe.get("filter"), plan.identity.recipe["filter"]
-    if refilter and others:
+    was, wanted = earlier.filter, plan.identity.recipe["filter"]
+    if refilter and earlier.differences:
         raise BuildError(
-            f"{plan.output} differs in {', '.join(others)}: --refilter takes all other flags as "
-            "they were when its captions were made"
+            f"{plan.output} differs in {', '.join(earlier.differences)}: --refilter takes all "
+            "other flags as they were when its captions were made"
+        )
+    if earlier.old_schema and earlier.differences:
+        raise BuildError(
+            f"{plan.output} is of {earlier.old_schema}, and holds a run that differs in "
+            f"{', '.join(earlier.differences)}: with the flags it was made with, its captions are "
+            "kept; --rebuild replaces them"
         )
     if refilter:
         _check_end(plan, was, begun=was == wanted)
-    elif was != wanted and not others:
+    elif was != wanted and not earlier.differences:
         raise BuildError(
             f"{plan.output} holds this run with another filter ({was}). "
             "To filter its captions anew, without a call, give --refilter S for --threshold S."
         )
-    return was != wanted and not others
+    if earlier.old_schema:
+        print_notice(
+            f"{earlier.old_schema}: shards are built again from the journal; no caption is asked "
+            "for again"
+        )
+        return True
+    return was != wanted and not earlier.differences
 
 
 def continues_captions(plan: Plan) -> bool:
     """Return whether the output holds a run with the captions of a plan, filtered or not."""
-    if not files.exists(files.join(plan.output, IDENTITY)):
-        return False
-    earlier = read_identity(plan.output)
-    return not identity_differences(earlier and _of_captions(earlier), _of_captions(plan.identity))
+    earlier = _earlier_run(plan)
+    return earlier is not None and not earlier.differences
+
+
+def caption_settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a recipe that decide captions, which filter and guard do not."""
+    return {key: value for key, value in recipe.items() if key not in ("filter", "guard")}
 
 
 def forget_end(output: str) -> None:
@@ -128,6 +146,31 @@ def _digests(plan: Plan) -> Iterator[tuple[str, str]]:
         yield f"the pictures of {split.split}", sha256(lines).hexdigest()
 
 
+class _EarlierRun(NamedTuple):
+    """The run in an output, compared with a plan."""
+
+    filter: Any  # as in its recipe
+    differences: list[str]  # from the plan in what decides captions
+    old_schema: str = ""  # "schema 1" where its shards cannot be kept; empty: they are of ours
+
+
+def _earlier_run(plan: Plan) -> _EarlierRun | None:
+    """Return the run in the output of a plan, or None if there is none."""
+    path = files.join(plan.output, IDENTITY)
+    if not files.exists(path):
+        return None
+    try:
+        held = read_identity(plan.output)
+    except OtherSchemaError:
+        with suppress(msgspec.DecodeError):
+            old = msgspec.json.decode(files.FileStore().read(path), type=_Identity1)
+            if "captioning" in old.recipe:
+                return _EarlierRun(old.recipe.get("filter"), _differences(old, plan), "schema 1")
+        raise
+    differences = identity_differences(held and _of_captions(held), _of_captions(plan.identity))
+    return _EarlierRun(held and held.recipe.get("filter"), differences)
+
+
 def _of_captions(identity: BuildIdentity) -> BuildIdentity:
     """Return an identity without the filter, which decides no caption."""
     sources = {
@@ -141,3 +184,27 @@ def _of_captions(identity: BuildIdentity) -> BuildIdentity:
         for config, source in identity.sources.items()
     }
     return identity.model_copy(update={"sources": sources})
+
+
+class _Input1(msgspec.Struct):
+    name: str
+    sha256: str
+
+
+class _Identity1(msgspec.Struct):
+    """The part of schema 1's `_state/build.json` that decides captions."""
+
+    schema_version: Literal["1"]
+    recipe: dict[str, Any]
+    inputs: list[_Input1]
+
+
+def _differences(old: _Identity1, plan: Plan) -> list[str]:
+    """Return the differences between the captions of a run of schema 1 and those of a plan."""
+    recipes = (old.recipe, plan.resolved.identity())
+    lines = list(changed_values(*(caption_settings(recipe) for recipe in recipes)))
+    now = {item.sha256 for item in plan.identity.inputs}
+    if now != {item.sha256 for item in old.inputs}:
+        names = sorted(item.name for item in old.inputs if item.sha256 not in now)
+        lines.append(f"the input files ({', '.join(names)})")
+    return lines

@@ -1,12 +1,15 @@
 """A RecapD run from its plan to its manifest."""
 
-from typing import Any
-
 import apache_beam as beam
 
 from pipelines.plan import Plan
 from pipelines.recap.captioning.journal import fingerprint_of
-from pipelines.recap.earlier_run import check_earlier_run, forget_end, remember_end
+from pipelines.recap.earlier_run import (
+    caption_settings,
+    check_earlier_run,
+    forget_end,
+    remember_end,
+)
 from pipelines.recap.flow import CaptionTools, RecapFlow
 from pipelines.recipes.recap import RecapRecipe
 from pipelines.runner.launch import LaunchOptions, launch
@@ -61,6 +64,5 @@ def caption_fingerprint(plan: Plan) -> str:
     """Return the digest of all that decides captions: the recipe, without filter and guard, and
     the input files. Journals of earlier versions are found by it, too.
     """
-    recipe: dict[str, Any] = plan.resolved.identity()
-    settings = {key: value for key, value in recipe.items() if key not in ("filter", "guard")}
+    settings = caption_settings(plan.resolved.identity())
     return fingerprint_of({**settings, "inputs": [item.sha256 for item in plan.identity.inputs]})

@@ -35,18 +35,28 @@ def write(folder, name, content):
 
 
 OLD = {"schema_version": "1", "builder": "regionforge 0.1", "recipe": {}, "inputs": []}
-RECAP = OLD | {"recipe": {"captioning": {}}}
+RECAP = OLD | {"recipe": {"captioning": {}, "sources": [{"name": "v3det"}]}}
+ODD = OLD | {"recipe": {"captioning": {}}}
 
 
 @pytest.mark.parametrize(
     ("identity", "advice"),
-    [(OLD, "build it again with --rebuild"), (RECAP, "run `recap` again, with the same flags")],
+    [
+        (OLD, "build it again with --rebuild"),
+        (
+            RECAP,
+            "build again; captions are kept: regionforge recap --source v3det --output {}, with",
+        ),
+        (ODD, "build again with `regionforge recap`; captions are kept"),
+    ],
 )
 def test_an_output_of_another_schema(folder, identity, advice):
     manifest = {"identity": identity, "shards": [], "rejected": {}}
     output = write(folder, MANIFEST, json.dumps(manifest))
     write(folder, IDENTITY, json.dumps(identity))
-    expected = f"json is of schema 1, by regionforge 0.1; expected {VERSION}: {advice}"
+    expected = (
+        f"json is of schema 1, by regionforge 0.1; expected {VERSION}: {advice.format(output)}"
+    )
     for read in (read_manifest, read_identity):
         with pytest.raises(OtherSchemaError, match=expected):
             read(output)

@@ -1,0 +1,159 @@
+"""`recap` on an output of schema 1: its shards are built again from its journal, without a call.
+
+`schema_1/recapd` was written by a builder of schema 1 from `schema_1/owner`, with
+
+    recap --source coco --label-set Things --path coco.train=owner/annotations.json
+        --path coco.images=owner/pictures --endpoint STUB --model stub --no-filter --output recapd
+
+where STUB was `bench/stub_server.py`, whose answers depend on nothing but prompt and picture.
+"""
+
+import json
+import shutil
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.storage import files
+from pipelines.verify import verify
+
+SCHEMA_1 = Path(__file__).with_name("schema_1")
+NOTICE = "schema 1: shards are built again from the journal; no caption is asked for again\n"
+OWNER = ["--path", f"coco.train={SCHEMA_1}/owner/annotations.json"]
+OWNER += ["--path", f"coco.images={SCHEMA_1}/owner/pictures"]
+FLAGS = ["--label-set", "Things", *OWNER, "--model", "stub", "--device", "cpu"]
+
+
+@pytest.fixture
+def earlier(tmp_path) -> Path:
+    """The output of schema 1, in a folder of the test's own."""
+    return Path(shutil.copytree(SCHEMA_1 / "recapd", tmp_path / "recapd"))
+
+
+@pytest.fixture
+def run(serve, recap_words) -> Any:
+    """Runs `recap` with a new server: exit status, all that was printed, and what was asked."""
+
+    def run_recap(output: Path, *words: object) -> tuple[int, str, list[str]]:
+        server = serve()
+        where = [*FLAGS, "--endpoint", server.url]
+        status, printed = recap_words(output, *where, *words, source="coco")
+        return status, printed, [line["id"] for line in server.log()]
+
+    return run_recap
+
+
+def content(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file that a user is meant to see; the card names the folder."""
+    here = str(folder).encode()
+    return {
+        str(path.relative_to(folder)): sha256(path.read_bytes().replace(here, b"")).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "_state" not in path.parts
+    }
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def journals(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("_state/captions/*/*.jsonl")}
+
+
+@pytest.mark.parametrize("words", [["--no-filter"], ["--refilter", -0.5]], ids=str)
+def test_it_is_built_again_without_a_call(earlier, run, recap_output, tmp_path, words) -> None:
+    before = journals(earlier)
+    status, printed, asked = run(earlier, *words)
+    assert (status, asked) == (0, []), printed
+    assert printed.count(NOTICE) == 1
+    assert verify(str(earlier)).problems == []
+    again = journals(earlier)
+    assert all(again[name].startswith(lines) for name, lines in before.items())
+    rows = recap_output(earlier).output.rows()
+    assert len(rows) == 3
+    for row in rows:
+        for region in row["regions"]:
+            (text,) = region["captions"]
+            assert text["text"] == region["caption"]
+            assert (text["clip"] is None) == (row["provenance"]["scorer"] is None)
+            assert region["score"] is None
+
+    fresh = [word if word != "--refilter" else "--threshold" for word in words]
+    status, printed, asked = run(tmp_path / "fresh", *fresh)
+    assert (status, NOTICE in printed) == (0, False)
+    assert len([name for name in asked if name.startswith("recapd/")]) == 9
+    assert content(tmp_path / "fresh") == content(earlier)
+    status, printed, asked = run(earlier, *fresh)
+    assert (status, asked, NOTICE in printed) == (0, [], False)
+
+
+def test_a_run_of_schema_1_that_has_not_ended_goes_on(earlier, run, tmp_path) -> None:
+    (earlier / "manifest.json").unlink()
+    journal = min(earlier.glob("_state/captions/*/*.jsonl"))
+    *kept, last = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(kept))
+    status, printed, asked = run(earlier, "--no-filter")
+    assert (status, printed.count(NOTICE)) == (0, 1), printed
+    assert [name for name in asked if not name.startswith("canary")] == [json.loads(last)["id"]]
+    assert run(tmp_path / "fresh", "--no-filter")[0] == 0
+    assert content(earlier) == content(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["--no-filter", "--temperature", 1], "captioning"),
+        (["--refilter", -0.5, "--temperature", 1], "captioning"),
+        (["--no-filter", "--seed", 1], "seed"),
+        (["--threshold", -0.5], "--refilter S"),
+    ],
+    ids=str,
+)
+def test_other_flags_cost_no_captions(earlier, run, words, hint) -> None:
+    before = everything(earlier)
+    status, printed, asked = run(earlier, *words)
+    assert (status, "error: " in printed, hint in printed) == (1, True, True), printed
+    assert "Traceback" not in printed
+    assert not any(name.startswith("recapd/") for name in asked)
+    assert everything(earlier) == before
+
+
+@pytest.mark.parametrize("steps", [1, 3, 99])
+def test_an_end_while_it_is_cleared(earlier, run, monkeypatch, steps) -> None:
+    """What is left still has all captions, and the same command goes on."""
+    before, left, delete = journals(earlier), steps, files.delete
+
+    def dying_delete(paths: list[str]) -> None:
+        nonlocal left
+        for path in paths:
+            if not left:
+                raise KeyboardInterrupt
+            left -= 1
+            delete([path])
+
+    def dying_write(path: str, data: bytes) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files, "delete", dying_delete)
+    monkeypatch.setattr(files, "write_whole", dying_write)
+    assert run(earlier, "--no-filter")[0] == 130
+    monkeypatch.undo()
+    assert journals(earlier) == before
+    status, printed, asked = run(earlier, "--no-filter")
+    assert (status, asked) == (0, []), printed
+    assert verify(str(earlier)).problems == []
+
+
+def test_a_build_is_told_what_to_type(earlier, recap_words, command_line, tmp_path) -> None:
+    out, paths = tmp_path / "out", ["--label-set", "Things", *OWNER]
+    done = command_line("build", "--sources", "coco", *paths, "--recapd", earlier, "--output", out)
+    assert done.returncode != 0
+    assert done.stderr.strip().splitlines()[-1] == (
+        f"error: --recapd: {earlier}/manifest.json is of schema 1, by regionforge 0.1.0; "
+        "expected 2: build again; captions are kept: "
+        f"regionforge recap --source coco --output {earlier}, with its other flags as they were"
+    )
+    assert not out.exists()
