@@ -1,35 +1,28 @@
-"""`recap` on an output of schema 1: its shards are built again from its journal, without a call.
-
-`schema_1/recapd` was written by a builder of schema 1 from `schema_1/owner`, with
-
-    recap --source coco --label-set Things --path coco.train=owner/annotations.json
-        --path coco.images=owner/pictures --endpoint STUB --model stub --no-filter --output recapd
-
-where STUB was `bench/stub_server.py`, whose answers depend on nothing but prompt and picture.
-"""
+"""`recap` on outputs of version 1: shards are built again from the journal, without a call."""
 
 import json
-import shutil
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipelines.recap.captioning.builtin import BuiltinCaptioner
+from pipelines.recap.clip.open_clip import ClipScorer
 from pipelines.storage import files
 from pipelines.verify import verify
 
-SCHEMA_1 = Path(__file__).with_name("schema_1")
 NOTICE = "schema 1: shards are built again from the journal; no caption is asked for again\n"
-OWNER = ["--path", f"coco.train={SCHEMA_1}/owner/annotations.json"]
-OWNER += ["--path", f"coco.images={SCHEMA_1}/owner/pictures"]
-FLAGS = ["--label-set", "Things", *OWNER, "--model", "stub", "--device", "cpu"]
+OWNER = Path(__file__).parents[1] / "version_1" / "owner"
+PATHS = ["--path", f"coco.train={OWNER}/annotations.json"]
+PATHS += ["--path", f"coco.images={OWNER}/pictures"]
+FLAGS = ["--label-set", "Things", *PATHS, "--model", "stub", "--device", "cpu"]
 
 
 @pytest.fixture
-def earlier(tmp_path) -> Path:
-    """The output of schema 1, in a folder of the test's own."""
-    return Path(shutil.copytree(SCHEMA_1 / "recapd", tmp_path / "recapd"))
+def earlier(version_1) -> Path:
+    """An output whose captions a server wrote, in a folder of the test's own."""
+    return Path(version_1 / "scripted")
 
 
 @pytest.fixture
@@ -90,7 +83,24 @@ def test_it_is_built_again_without_a_call(earlier, run, recap_output, tmp_path, 
     assert (status, asked, NOTICE in printed) == (0, [], False)
 
 
-def test_a_run_of_schema_1_that_has_not_ended_goes_on(earlier, run, tmp_path) -> None:
+@pytest.mark.parametrize("words", [["--threshold", -0.9], ["--refilter", -0.5]], ids=str)
+def test_the_builtin_captioner_and_the_scorer_are_not_asked(
+    version_1, recap_words, monkeypatch, words
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("what was asked and scored is known")
+
+    monkeypatch.setattr(BuiltinCaptioner, "ask", refuse)
+    monkeypatch.setattr(ClipScorer, "score", refuse)
+    flags = ["--captioner", "builtin", "--limit", 1, "--device", "cpu"]
+    before = journals(version_1 / "recapd")
+    status, printed = recap_words(version_1 / "recapd", *flags, *words)
+    assert (status, printed.count(NOTICE)) == (0, 1), printed
+    assert verify(str(version_1 / "recapd")).problems == []
+    assert journals(version_1 / "recapd") == before
+
+
+def test_a_run_of_version_1_that_has_not_ended_goes_on(earlier, run, tmp_path) -> None:
     (earlier / "manifest.json").unlink()
     journal = min(earlier.glob("_state/captions/*/*.jsonl"))
     *kept, last = journal.read_bytes().splitlines(keepends=True)
@@ -148,7 +158,7 @@ def test_an_end_while_it_is_cleared(earlier, run, monkeypatch, steps) -> None:
 
 
 def test_a_build_is_told_what_to_type(earlier, recap_words, command_line, tmp_path) -> None:
-    out, paths = tmp_path / "out", ["--label-set", "Things", *OWNER]
+    out, paths = tmp_path / "out", ["--label-set", "Things", *PATHS]
     done = command_line("build", "--sources", "coco", *paths, "--recapd", earlier, "--output", out)
     assert done.returncode != 0
     assert done.stderr.strip().splitlines()[-1] == (
