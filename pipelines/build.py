@@ -1,4 +1,14 @@
-"""Build: the whole flow of a build, from owners' files to shards, as one pipeline."""
+"""Build: the whole flow of a build, from owners' files to shards, as one pipeline.
+
+    Read         owners' files become images with their annotations
+    Prepare      guard; screen boxes, names and text
+    Sample       the caps of the recipe, by rank
+    Write        pack images, group them by shard; then, shard by shard: masks, captions,
+                 conversations, pictures, rows
+    Publish      card, manifest, ledger, rejected items
+
+Each shard is on disk as soon as its last image is composed; a rerun goes on with the others.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,10 +17,11 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.pvalue import AsIter, PCollection
 
-from pipelines.images import ComposeImage, ComposeImages, PrepareImage, PrepareImages
+from pipelines.images import ComposeImage, PrepareImage, PrepareImages
 from pipelines.plan import Plan
 from pipelines.publish import Publish
 from pipelines.read import ReadSources
+from pipelines.shards.state import finished_shards
 from pipelines.write import WriteShards
 from schemas.sample import ScreenedImage
 from schemas.source import SplitFacts
@@ -37,9 +48,12 @@ class Selected:
 def build(root: beam.Pipeline, plan: Plan, parts: int) -> None:
     """Lay out the pipeline of a build that reads each split in `parts` parts."""
     selected = select_regions(root, plan, parts)
-    composed = selected.images | "Compose" >> ComposeImages(ComposeImage.of(plan))
-    written = composed.kept | "Write" >> WriteShards(plan.write_options(), selected.facts)
-    stages = (*selected.stages, composed, written)
+    options = plan.write_options()
+    finished = finished_shards(options.output, options.inputs)
+    written = selected.images | "Write" >> WriteShards(
+        ComposeImage.of(plan), options, selected.facts, finished
+    )
+    stages = (*selected.stages, written)
     written.kept | "Publish" >> Publish(plan, stages, selected.short)
 
 

@@ -3,12 +3,14 @@
     PrepareImage    guard     an image that an evaluation uses is left out
                     screen    regions and items that cannot be used are left out
                     sample    the caps; they need the ranks of a whole split (transforms.subsample)
-    ComposeImage    attach    the captions of its regions are looked up
+                    grouping by shard (pipelines.write)
+    ComposeImage    masks     the segmentations of its regions become run lengths
+                    attach    the captions of its regions are looked up
                     compose   the image becomes a draft, which holds its conversations
 
 A step is a pure function that counts and rejects in the ledger of its stage. A build runs the steps
-on workers, batch by batch; a dry run, and the estimate of `recap`, call them image by image in one
-process.
+on workers, batch by batch and then shard by shard; a dry run, and the estimate of `recap`, call
+them image by image in one process.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +28,7 @@ from schemas.source import MaskVariant, SourceImage
 from transforms.compose import compose_image
 from transforms.guard import Forbidden, PictureName, guard_image
 from transforms.ledger import Ledgers
+from transforms.masks import add_masks
 from transforms.screen import screen_image
 from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage
 
@@ -36,12 +39,11 @@ class PrepareImage:
 
     picture_names: Mapping[tuple[str, str], PictureName]  # by source and training split
     forbidden: Forbidden  # empty: there is no guard
-    masks: MaskVariant
 
     @classmethod
     def of(cls, plan: Plan) -> "PrepareImage":
         """Return the steps of a plan."""
-        return cls(plan.guard.picture_names, plan.guard.forbidden, plan.recipe.masks)
+        return cls(plan.guard.picture_names, plan.guard.forbidden)
 
     def __call__(self, source_image: SourceImage, ledgers: Ledgers) -> ScreenedImage | None:
         """Return the image with its usable regions and items; None if the guard leaves it out."""
@@ -50,13 +52,14 @@ class PrepareImage:
             name = self.picture_names.get((image.source, image.split))
             if not guard_image(source_image, name, self.forbidden, ledgers[Stage.GUARD]):
                 return None
-        return screen_image(source_image, ledgers[Stage.SCREEN], self.masks)
+        return screen_image(source_image, ledgers[Stage.SCREEN])
 
 
 @dataclass(frozen=True, slots=True)
 class ComposeImage:
-    """The steps after sampling: attach, then compose."""
+    """The steps after the grouping: masks, attach, then compose."""
 
+    masks: MaskVariant
     captions: CaptionLookup
     tasks: Mapping[str, Sequence[Task]]  # by source
     instruction: Instruction
@@ -64,10 +67,13 @@ class ComposeImage:
     @classmethod
     def of(cls, plan: Plan) -> "ComposeImage":
         """Return the steps of a plan."""
-        return cls(CaptionLookup(plan.splits), plan.resolved.tasks, plan.resolved.instruction)
+        captions = CaptionLookup(plan.splits)
+        resolved = plan.resolved
+        return cls(plan.recipe.masks, captions, resolved.tasks, resolved.instruction)
 
     def __call__(self, screened: ScreenedImage, ledgers: Ledgers) -> Draft | None:
         """Return the image's conversations, or None where no task makes a conversation."""
+        screened = add_masks(screened, ledgers[Stage.SCREEN], self.masks)
         captions = self.captions.of(screened.image)
         if captions is not None:
             screened = attach_captions(screened, captions, ledgers[Stage.CAPTION])
@@ -89,20 +95,6 @@ class _Prepare(StageDoFn[list[SourceImage], list[ScreenedImage]]):
         self.progress.add(len(images))
 
 
-class _Compose(StageDoFn[list[ScreenedImage], list[Draft]]):
-    stage = Stage.COMPOSE
-
-    def __init__(self, compose: ComposeImage) -> None:
-        self._compose = compose
-
-    def results(self, element: list[ScreenedImage]) -> Iterator[list[Draft]]:
-        """Yield the drafts of a batch of images."""
-        composed = [self._compose(image, self.ledgers) for image in element]
-        drafts = [draft for draft in composed if draft is not None]
-        yield drafts
-        self.progress.add(len(drafts))  # the number of images left to write
-
-
 @dataclass
 class PrepareImages(
     StageTransform[PCollection[list[SourceImage]], StageOutputs[list[ScreenedImage]]]
@@ -114,14 +106,3 @@ class PrepareImages(
     def expand(self, pcoll: PCollection[list[SourceImage]]) -> StageOutputs[list[ScreenedImage]]:
         """Apply the steps to every image."""
         return run_stage(pcoll, _Prepare(self.prepare))
-
-
-@dataclass
-class ComposeImages(StageTransform[PCollection[list[ScreenedImage]], StageOutputs[list[Draft]]]):
-    """Batches of ScreenedImage -> batches of Draft, by the steps after sampling."""
-
-    compose: ComposeImage
-
-    def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> StageOutputs[list[Draft]]:
-        """Apply the steps to every image."""
-        return run_stage(pcoll, _Compose(self.compose))

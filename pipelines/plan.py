@@ -12,6 +12,7 @@ from pipelines.guard import Guard, load_guard
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.resolve import ResolvedRecipe, resolve
 from pipelines.recipes.settings import settings_of, wordings_of
+from pipelines.shards.inputs import input_digests
 from pipelines.shards.options import WriteOptions
 from pipelines.storage import files
 from pipelines.storage.file_digests import FileDigests
@@ -41,12 +42,13 @@ class Plan:
         return self.resolved.recipe
 
     def write_options(self) -> WriteOptions:
-        """Return the options of the shard writer."""
+        """Return the options of the shard writer; the folders of pictures are listed for it."""
         return WriteOptions(
             output=self.output,
             images=self.recipe.images,
             pictures={(split.source, split.split): split.pictures for split in self.splits},
             stamp=BuildStamp(builder=BUILDER, recipe=self.recipe.name, seed=self.recipe.seed),
+            inputs=input_digests(self.identity, self.splits, self.output),
         )
 
 

@@ -13,7 +13,7 @@ import msgspec
 from schemas.rejection import Kind
 
 
-class Mention(msgspec.Struct, frozen=True, gc=False):
+class Mention(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Words of a passage that refer to regions."""
 
     text: str
@@ -26,7 +26,11 @@ CaptionKind = Literal["phrase", "sentence", "paragraph"]
 Passage = tuple[str | Mention, ...]
 
 
-class Expression(msgspec.Struct, frozen=True, gc=False):
+class _Tagged(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """The base of items: encoded, an item names its class."""
+
+
+class Expression(_Tagged, frozen=True, gc=False):
     """A phrase or sentence about one region."""
 
     id: str
@@ -61,7 +65,7 @@ class RegionCaption(msgspec.Struct, frozen=True, gc=False):
     judge: float | None = None  # probability that all of the text is true
 
 
-class CaptionRef(msgspec.Struct, frozen=True, gc=False):
+class CaptionRef(_Tagged, frozen=True, gc=False):
     """A reference to the detailed caption of one region; its text is looked up later."""
 
     id: str
@@ -75,7 +79,7 @@ class CaptionRef(msgspec.Struct, frozen=True, gc=False):
         return (self.region_id,)
 
 
-class DetailedCaption(msgspec.Struct, frozen=True, gc=False):
+class DetailedCaption(_Tagged, frozen=True, gc=False):
     """A detailed caption of one region that a captioner wrote."""
 
     id: str
@@ -92,7 +96,7 @@ class DetailedCaption(msgspec.Struct, frozen=True, gc=False):
         return (self.region_id,)
 
 
-class Relationship(msgspec.Struct, frozen=True, gc=False):
+class Relationship(_Tagged, frozen=True, gc=False):
     """A relationship of two regions: subject, predicate, object."""
 
     id: str
@@ -108,7 +112,7 @@ class Relationship(msgspec.Struct, frozen=True, gc=False):
         return (self.subject_id, self.object_id)
 
 
-class GroundedCaption(msgspec.Struct, frozen=True, gc=False):
+class GroundedCaption(_Tagged, frozen=True, gc=False):
     """A caption of the image with phrases that refer to regions."""
 
     id: str
@@ -126,14 +130,14 @@ class GroundedCaption(msgspec.Struct, frozen=True, gc=False):
         return [piece for piece in self.caption if isinstance(piece, Mention) and piece.region_ids]
 
 
-class Choices(msgspec.Struct, frozen=True, gc=False):
+class Choices(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Several passages, one of which is the right answer."""
 
     passages: tuple[Passage, ...]
     label: int  # the position of the right passage, from 0
 
 
-class Question(msgspec.Struct, frozen=True, gc=False):
+class Question(_Tagged, frozen=True, gc=False):
     """A question about regions, with the right answer and the reason for it.
 
     The choices include the right one; only evaluations have choices, where the owner ships them.
@@ -157,14 +161,14 @@ class Question(msgspec.Struct, frozen=True, gc=False):
         return mentioned(tuple(chain.from_iterable(passages)))
 
 
-class Round(msgspec.Struct, frozen=True, gc=False):
+class Round(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A request and its answer; `<image>` is not part of the text."""
 
     request: str
     answer: str
 
 
-class Dialogue(msgspec.Struct, frozen=True, gc=False):
+class Dialogue(_Tagged, frozen=True, gc=False):
     """A conversation about the image as a whole, or a text-only conversation."""
 
     id: str
@@ -178,7 +182,7 @@ class Dialogue(msgspec.Struct, frozen=True, gc=False):
         return ()
 
 
-class YesNoQuestion(msgspec.Struct, frozen=True, gc=False):
+class YesNoQuestion(_Tagged, frozen=True, gc=False):
     """A question about the image as a whole, answered by yes or no."""
 
     id: str

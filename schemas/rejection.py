@@ -86,7 +86,11 @@ class Repair(StrEnum):
 
     BOX_CLIPPED = "box_clipped"  # reached beyond the image and was cut to it
     PHRASE_UNBOXED = "phrase_unboxed"  # a region of the phrase was rejected; its words are kept
-    MASK_EMPTY = "mask_empty"  # covered no pixel; the region keeps its box without a mask
+    # The region keeps its box without a mask.
+    MASK_EMPTY = "mask_empty"  # covered no pixel
+    MASK_MALFORMED = "mask_malformed"  # neither polygons nor a run-length encoding
+    MASK_SIZE_MISMATCH = "mask_size_mismatch"  # run lengths of another image size
+    MASK_OVER_PIXEL_CAP = "mask_over_pixel_cap"  # of an image with more pixels than we rasterise
     IMAGE_TURNED = "image_turned"  # stored rotated by EXIF; re-encoded upright
 
 

@@ -131,6 +131,8 @@ class ScreenedImage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     regions: tuple[Region, ...]
     items: tuple[Item, ...] = ()
     label_set: LabelSet | None = None  # `brief`
+    # By region id: the JSON text of a COCO `segmentation`, for masks that are still to be made.
+    segmentations: dict[str, bytes] = {}
 
 
 class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -78,11 +78,6 @@ class StageLedger:
             )
         )
 
-    def include(self, tally: Tally, rejections: Iterable[Rejection]) -> None:
-        """Add the counts and rejections of another ledger of the stage."""
-        self.tally.update(tally)
-        self.rejections += rejections
-
 
 class Ledgers(dict[Stage, StageLedger]):
     """The ledgers of several stages, each opened when it is first used."""
@@ -91,6 +86,13 @@ class Ledgers(dict[Stage, StageLedger]):
         """Open the ledger of a stage."""
         ledger = self[stage] = StageLedger(stage)
         return ledger
+
+    def include(self, tally: Tally, rejections: Iterable[Rejection]) -> None:
+        """Add counts and rejections of any stages."""
+        for key, number in tally.items():
+            self[Stage(key[2])].tally[key] += number
+        for rejection in rejections:
+            self[Stage(rejection.stage)].rejections.append(rejection)
 
     def tally(self) -> Tally:
         """Return the counts of all stages."""

@@ -5,13 +5,13 @@ store them upright. Annotations are in the frame whose size they state: the fram
 pixels (which pycocotools and PIL read) or, if only that fits, the frame of the upright picture.
 """
 
-import msgspec
-import pyarrow as pa
+from collections.abc import Sequence
 
-from schemas.columns import regions_of, with_regions
+from msgspec.structs import replace
+
 from schemas.geometry import swaps_sides, turn_box
 from schemas.rejection import Reason, Rejected
-from schemas.sample import ImageInfo, Region
+from schemas.sample import Conversation, ImageInfo, Region
 from transforms.picture import Picture
 
 
@@ -40,16 +40,23 @@ def upright_size(picture: Picture) -> tuple[int, int]:
     return picture.width, picture.height
 
 
-def turn_rows(rows: pa.RecordBatch, picture: Picture) -> pa.RecordBatch:
-    """Return the rows of a picture with their regions turned into the upright frame."""
-    upright = [
-        [_turn_region(region, picture) for region in regions] for regions in regions_of(rows)
-    ]
-    return with_regions(rows, upright)
+def turn_regions(
+    conversations: Sequence[Conversation], picture: Picture
+) -> tuple[Conversation, ...]:
+    """Return conversations about a picture with their regions turned into the upright frame."""
+    turned: dict[Region, Region] = {}  # conversations share most of their regions
+    for conversation in conversations:
+        for region in conversation.regions:
+            if region not in turned:
+                turned[region] = _turn_region(region, picture)
+    return tuple(
+        replace(conversation, regions=tuple(turned[region] for region in conversation.regions))
+        for conversation in conversations
+    )
 
 
 def _turn_region(region: Region, picture: Picture) -> Region:
-    return msgspec.structs.replace(
+    return replace(
         region,
         bbox=turn_box(region.bbox, picture.orientation, picture.width, picture.height),
         mask=region.mask and region.mask.turned(picture.orientation),

@@ -8,6 +8,8 @@ import logging
 import re
 import time
 
+PACKED = "packed"  # counts images on their way to a shard; a run writes as many as it packs
+
 _INTERVAL_SECONDS = 2.0
 
 _LINE = re.compile(r"progress (\w+) \+(\d+)")

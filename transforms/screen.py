@@ -1,49 +1,47 @@
 """Screen: the step that keeps the usable regions and items of an image, in one form.
 
-Crowds are left out; boxes are clipped to the image; masks of any form become run lengths; category
-names must be showable; text is disarmed. A region or item that fails is rejected with its reason,
-and the others are kept.
+Crowds are left out; boxes are clipped to the image; category names must be showable; text is
+disarmed. A region or item that fails is rejected with its reason, and the others are kept.
+Segmentations are passed on as their owner wrote them (`transforms.masks`).
 """
 
 from collections.abc import Mapping, Sequence
 
 from schemas.geometry import fit_box, usable_area
 from schemas.item import GroundedCaption, Item
-from schemas.mask import Mask, parse_segmentation
 from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import ImageInfo, Region, ScreenedImage
-from schemas.source import MaskVariant, SourceImage, SourceRegion
+from schemas.source import SourceImage, SourceRegion
 from schemas.text import shown_name, storable
 from transforms.ledger import StageLedger
-from transforms.mask_ablation import ablate_mask
 from transforms.screen_items import screen_item
 
 
-def screen_image(
-    source_image: SourceImage, ledger: StageLedger, masks: MaskVariant = "annotated"
-) -> ScreenedImage:
+def screen_image(source_image: SourceImage, ledger: StageLedger) -> ScreenedImage:
     """Return the image with its usable regions and items.
 
     Args:
         source_image: the image as its owner annotated it.
         ledger: the ledger of the stage.
-        masks: the variant of the regions' masks: as annotated, dilated or eroded.
     """
     image = source_image.image
     ledger.read(image, Kind.IMAGE)
     ledger.read(image, Kind.ANNOTATION, len(source_image.regions))
     regions = []
     refused = {}
+    segmentations = {}
     for region in source_image.regions:
         try:
-            regions.append(_screen_region(image, region, ledger, masks))
+            regions.append(_screen_region(image, region, ledger))
+            if region.segmentation:
+                segmentations[region.region_id] = region.segmentation
         except Rejected as cause:
             refused[region.region_id] = cause
             ledger.reject(image, Kind.ANNOTATION, region.region_id, cause)
     ledger.kept(image, Kind.IMAGE)
     ledger.kept(image, Kind.ANNOTATION, len(regions))
     items = _screen_items(source_image, regions, refused, ledger) if source_image.items else ()
-    return ScreenedImage(image, tuple(regions), items, source_image.label_set)
+    return ScreenedImage(image, tuple(regions), items, source_image.label_set, segmentations)
 
 
 def _screen_items(
@@ -73,9 +71,7 @@ def _screen_items(
     return tuple(items)
 
 
-def _screen_region(
-    image: ImageInfo, region: SourceRegion, ledger: StageLedger, masks: MaskVariant
-) -> Region:
+def _screen_region(image: ImageInfo, region: SourceRegion, ledger: StageLedger) -> Region:
     assert image.width is not None, "regions need an image"
     assert image.height is not None, "regions need an image"
     if region.crowd:
@@ -85,17 +81,7 @@ def _screen_region(
         category = storable(category)
         shown_name(category)
     box, clipped = fit_box(region.bbox, image.width, image.height)
-    mask = parse_segmentation(region.segmentation, image.height, image.width)
     if clipped:
         ledger.repaired(image, Kind.ANNOTATION, Repair.BOX_CLIPPED)
-    if mask and _is_blank(mask):
-        mask = None
-        ledger.repaired(image, Kind.ANNOTATION, Repair.MASK_EMPTY)
-    if mask and masks != "annotated":
-        mask = ablate_mask(mask, masks)
-    return Region(region.region_id, box, mask, usable_area(region.area), category, region.score)
-
-
-def _is_blank(mask: Mask) -> bool:
-    # A mask with a pixel has at least two runs; short strings alone can hold fewer.
-    return len(mask.counts) <= 7 and mask.area() == 0
+    area = usable_area(region.area)
+    return Region(region.region_id, box, None, area, category, region.score)

@@ -131,7 +131,7 @@ def _sampled(
         items = _capped_items(image, items, cap, caps)
         regions = _capped_regions(image, regions, items, screened.items, cap, caps)
     emptied = not items and bool(screened.items or (screened.regions and not regions))
-    return None if emptied else ScreenedImage(image, tuple(regions), items, screened.label_set)
+    return None if emptied else replace(screened, regions=tuple(regions), items=items)
 
 
 def _book(screened: ScreenedImage, kept: ScreenedImage | None, ledger: StageLedger) -> None:

@@ -10,11 +10,19 @@ from rich.table import Table
 from pipelines.images import ComposeImage, PrepareImage
 from pipelines.plan import Plan
 from pipelines.read import parse
-from pipelines.shards.pages import row_bytes
 from pipelines.storage import files
 from schemas.errors import BuildError, InputFileError
 from schemas.rejection import Kind, Reason, Rejection
-from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput
+from schemas.sample import Conversation
+from schemas.source import (
+    RECORD_BYTES,
+    REGION_BYTES,
+    Count,
+    Entry,
+    SourceImage,
+    SplitFacts,
+    SplitInput,
+)
 from transforms.ledger import Ledgers
 
 COMPOSED = 500  # number of images of a split whose records are composed to measure their size
@@ -63,7 +71,13 @@ class SplitEstimate:
         screened = self._prepare(source_image, ledgers)
         draft = self._compose(screened, ledgers) if screened else None
         picture = source_image.image.size_bytes if self._embed else 0
-        return sum(picture + row_bytes(talk) for talk in draft.conversations) if draft else 0
+        return sum(picture + _row_bytes(talk) for talk in draft.conversations) if draft else 0
+
+
+def _row_bytes(talk: Conversation) -> int:
+    """Return the approximate bytes of a row without its picture."""
+    text = sum(len(message.content) for message in talk.messages)
+    return RECORD_BYTES + REGION_BYTES * len(talk.regions) + text
 
 
 def print_dry_run(plan: Plan) -> None:

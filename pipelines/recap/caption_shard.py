@@ -21,7 +21,7 @@ from pipelines.recap.captioning.views import CropOptions
 from pipelines.recap.clip.scorer import Scorer
 from pipelines.recipes.recap import TASKS, RecapRecipe
 from pipelines.shards.options import ShardKey, WriteOptions, shard_key
-from pipelines.shards.pages import Page, pack_page
+from pipelines.shards.pages import PackedImage
 from pipelines.write import write_shard
 from prompts.instruction import Instruction
 from schemas.item import CaptionProvenance
@@ -30,6 +30,7 @@ from schemas.manifest import Shard
 from schemas.sample import Draft, ScreenedImage
 from transforms.compose import compose_image
 from transforms.ledger import Ledgers, StageLedger
+from transforms.masks import add_masks
 from transforms.progress import Progress
 
 
@@ -47,6 +48,13 @@ class ShardJob:
     scorer: Scorer | None  # None: captions are not filtered
 
 
+class _CaptionedImage(msgspec.Struct, frozen=True, array_like=True):
+    """An image whose regions have captions, packed for the writer."""
+
+    screened: ScreenedImage
+    captioner: CaptionProvenance
+
+
 def caption_shard(
     key: ShardKey,
     images: Sequence[ScreenedImage],
@@ -58,29 +66,29 @@ def caption_shard(
 
     Args:
         key: source and split, index of the shard, and number of shards.
-        images: the images of the shard with the regions to caption, in any order.
+        images: the images of the shard with the regions to caption, in order.
         job: the options and tools, the same for all shards of the run.
-        ledgers: the ledgers of the stages caption, filter, compose and write.
+        ledgers: the ledgers of the stages.
         run: function that runs a coroutine to its end on the captioner's event loop.
     """
-    ordered = sorted(images, key=lambda screened: shard_key(screened.image)[1])
-    infos = [screened.image for screened in ordered]
+    infos = [screened.image for screened in images]
     with open_journals(job.write.output, job.fingerprint, infos) as journals:
         scorer = JournaledScorer(job.scorer) if job.scorer else None
-        captioning = _caption(ordered, job, journals, scorer, ledgers[Stage.CAPTION])
+        captioning = _caption(images, job, journals, scorer, ledgers[Stage.CAPTION])
         by_id = {outcome.screened.image.image_id: outcome for outcome in run(captioning)}
         outcomes = [by_id[info.image_id] for info in infos if info.image_id in by_id]
         scores = score_captions(outcomes, scorer) if scorer else None
-    drafts = [
-        (shard_key(outcome.screened.image)[1], draft)
+    threshold = job.recipe.filter.threshold
+    packed = [
+        _packed(kept, _provenance(outcome, scores, job.recipe))
         for outcome in outcomes
-        if (draft := _draft(outcome, scores, job, ledgers)) is not None
+        if (kept := filter_captions(outcome, scores, threshold, ledgers[Stage.FILTER])) is not None
     ]
-    pages: list[Page] = [pack_page(drafts, job.write.images, job.write.stamp)]
-    progress = Progress(Stage.WRITE)
-    shard = write_shard(key, pages, job.write, ledgers[Stage.WRITE], progress)
-    progress.flush()
-    return shard
+
+    def compose(content: bytes, ledgers: Ledgers) -> Draft | None:
+        return _draft(_DECODER.decode(content), job.instruction, ledgers)
+
+    return write_shard(key, packed, compose, job.write, ledgers)
 
 
 async def _caption(
@@ -115,18 +123,18 @@ async def _caption(
     return outcomes
 
 
-def _draft(
-    outcome: CaptionOutcome, scores: Scores | None, job: ShardJob, ledgers: Ledgers
-) -> Draft | None:
-    recipe = job.recipe
-    kept = filter_captions(outcome, scores, recipe.filter.threshold, ledgers[Stage.FILTER])
-    if kept is None:
-        return None
-    draft = compose_image(kept, TASKS, job.instruction, ledgers[Stage.COMPOSE])
+def _packed(screened: ScreenedImage, captioner: CaptionProvenance) -> PackedImage:
+    _, position = shard_key(screened.image)
+    content = _ENCODER.encode(_CaptionedImage(screened, captioner))
+    return PackedImage(position, screened.image.image_id, content)
+
+
+def _draft(captioned: _CaptionedImage, instruction: Instruction, ledgers: Ledgers) -> Draft | None:
+    screened = add_masks(captioned.screened, ledgers[Stage.SCREEN])
+    draft = compose_image(screened, TASKS, instruction, ledgers[Stage.COMPOSE])
     if draft is None:
         return None
-    provenance = _provenance(outcome, scores, recipe)
-    talks = tuple(replace(talk, captioner=provenance) for talk in draft.conversations)
+    talks = tuple(replace(talk, captioner=captioned.captioner) for talk in draft.conversations)
     return replace(draft, conversations=talks)
 
 
@@ -154,3 +162,7 @@ def _provenance(
         global_caption=whole.text if whole else None,
         scorer=recipe.filter.scored_by,
     )
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(_CaptionedImage)

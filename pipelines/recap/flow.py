@@ -1,11 +1,10 @@
 """The flow of a RecapD run: the stages of a build, with captioning before a shard is written."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import apache_beam as beam
-import msgspec
 
 from pipelines.build import select_regions
 from pipelines.plan import Plan
@@ -15,14 +14,12 @@ from pipelines.recap.captioning.captioner import Captioner
 from pipelines.recap.clip.scorer import Scorer
 from pipelines.recipes.recap import RecapRecipe
 from pipelines.shards.grouping import GroupByShard
-from pipelines.shards.options import ShardKey, shard_key
+from pipelines.shards.options import ShardKey
+from pipelines.shards.pages import Page, images_in_order, unpack_image
 from schemas.errors import BuildError
 from schemas.ledger import Stage
 from schemas.manifest import Shard
-from schemas.sample import ImageInfo, Region, ScreenedImage
 from transforms.stage import StageDoFn, run_stage
-
-Packed = bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,34 +43,13 @@ class RecapFlow:
     def __call__(self, root: beam.Pipeline, plan: Plan, parts: int) -> None:
         """Add the stages to the pipeline."""
         selected = select_regions(root, plan, parts)
-        packed = selected.images | "Pack" >> beam.FlatMap(_pack_images)
-        by_shard = packed | GroupByShard(selected.facts, empty=b"")
+        by_shard = selected.images | GroupByShard(selected.facts)
         written = run_stage(by_shard, _CaptionShard(self, plan))
         stages = (*selected.stages, written)
         written.kept | "Publish" >> Publish(plan, stages, selected.short)
 
 
-class _PackedImage(msgspec.Struct, frozen=True, array_like=True):
-    """An image and the regions to caption, in the format of the shuffle."""
-
-    image: ImageInfo
-    regions: tuple[Region, ...]
-
-
-def _pack_images(batch: Sequence[ScreenedImage]) -> Iterator[tuple[ShardKey, Packed]]:
-    """Yield images as bytes, with the key of the image's shard."""
-    for screened in batch:
-        packed = _ENCODER.encode(_PackedImage(screened.image, screened.regions))
-        yield shard_key(screened.image)[0], packed
-
-
-def _unpack_image(packed: Packed) -> ScreenedImage:
-    """Return the image in bytes from `_pack_images`."""
-    image = _DECODER.decode(packed)
-    return ScreenedImage(image.image, image.regions)
-
-
-class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Packed]], Shard]):
+class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Page]], Shard]):
     stage = Stage.WRITE  # the last of the stages that this step performs
 
     def __init__(self, flow: RecapFlow, plan: Plan) -> None:
@@ -98,9 +74,9 @@ class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Packed]], Shard]):
         self._loop.run(self._captioner.close())
         self._loop.close()
 
-    def results(self, element: tuple[ShardKey, Iterable[Packed]]) -> Iterator[Shard]:
+    def results(self, element: tuple[ShardKey, Iterable[Page]]) -> Iterator[Shard]:
         """Yield the shard of a key and its images."""
-        key, packed = element
+        key, pages = element
         job = ShardJob(
             recipe=self._flow.recipe,
             instruction=self._instruction,
@@ -111,13 +87,9 @@ class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Packed]], Shard]):
             captioner=self._captioner,
             scorer=self._scorer,
         )
-        images = [_unpack_image(each) for each in packed if each]
+        images = [unpack_image(packed.content) for packed in images_in_order(pages)]
         yield caption_shard(key, images, job, self.ledgers, self._loop.run)
 
 
 async def _made(make: Callable[[], Captioner]) -> Captioner:
     return make()
-
-
-_ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(_PackedImage)

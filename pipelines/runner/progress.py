@@ -13,7 +13,7 @@ from typing import Self
 from rich.console import Console
 
 from schemas.ledger import Stage
-from transforms.progress import parse_line
+from transforms.progress import PACKED, parse_line
 
 _LINE_SECONDS = 10.0
 _LIVE_SECONDS = 0.5
@@ -94,7 +94,7 @@ class StageProgress(logging.Handler):
 
     def _summary(self) -> str:
         parts = [f"{stage} {self._done[stage]:,}" for stage in Stage if self._done[stage]]
-        if (total := self._done[Stage.COMPOSE]) and self._done[Stage.WRITE]:
+        if (total := self._done[PACKED]) and self._done[Stage.WRITE]:
             parts.append(f"{min(100, 100 * self._done[Stage.WRITE] // total)}%")
         return " · ".join(parts)
 

@@ -1,38 +1,66 @@
-"""Grouping by shard: the values of each shard come together, and empty shards are included."""
+"""Grouping by shard: the packed images of each shard come together, and empty shards are included.
+
+Images of shards that an earlier run finished are left out here, not before: the caps rank all
+regions of a split, and the ledger counts all images up to this point.
+"""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import dataclass, field
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
+from apache_beam.utils.windowed_value import WindowedValue
 
-from pipelines.shards.options import ShardKey
+from pipelines.shards.options import ShardKey, shard_key
+from pipelines.shards.pages import Packer, Page, pack_image, pack_page
+from schemas.layout import shard_path
+from schemas.sample import ScreenedImage
 from schemas.source import SplitFacts
-
-Value = TypeVar("Value")
+from transforms.progress import PACKED, Progress
+from transforms.stage import in_bundle
 
 
 @dataclass
 class GroupByShard(
-    beam.PTransform[
-        PCollection[tuple[ShardKey, Value]], PCollection[tuple[ShardKey, Iterable[Value]]]
-    ],
-    Generic[Value],
+    beam.PTransform[PCollection[list[ScreenedImage]], PCollection[tuple[ShardKey, Iterable[Page]]]]
 ):
-    """Values by shard -> all values of each shard, also of shards that no value belongs to."""
+    """Batches of ScreenedImage -> the pages of each shard, also of shards without any image."""
 
     facts: PCollection[SplitFacts]  # facts hold the number of shards of each split
-    empty: Value  # a value without content, added to every shard
+    finished: frozenset[str] = field(default=frozenset())  # paths of shards that come without image
 
     def expand(
-        self, pcoll: PCollection[tuple[ShardKey, Value]]
-    ) -> PCollection[tuple[ShardKey, Iterable[Value]]]:
-        """Add an empty value for every shard, then group values by shard."""
-        every_shard = self.facts | "EveryShard" >> beam.FlatMap(_every_shard, self.empty)
-        return (pcoll, every_shard) | beam.Flatten() | "ByShard" >> beam.GroupByKey()
+        self, pcoll: PCollection[list[ScreenedImage]]
+    ) -> PCollection[tuple[ShardKey, Iterable[Page]]]:
+        """Pack images into pages, add an empty page for every shard, and group pages by shard."""
+        packed = pcoll | "Pack" >> beam.ParDo(_PackByShard(self.finished))
+        every_shard = self.facts | "EveryShard" >> beam.FlatMap(_every_shard)
+        return (packed, every_shard) | beam.Flatten() | "ByShard" >> beam.GroupByKey()
 
 
-def _every_shard(facts: SplitFacts, empty: Value) -> Iterator[tuple[ShardKey, Value]]:
+class _PackByShard(beam.DoFn):
+    def __init__(self, finished: frozenset[str]) -> None:
+        self._finished = finished
+
+    def start_bundle(self) -> None:
+        self._packer = Packer()
+        self._progress = Progress(PACKED)
+
+    def process(self, element: list[ScreenedImage]) -> Iterator[tuple[ShardKey, Page]]:
+        packed = 0
+        for screened in element:
+            key, position = shard_key(screened.image)
+            if not self._finished or shard_path(*key) not in self._finished:
+                yield from self._packer.add(key, pack_image(position, screened))
+                packed += 1
+        self._progress.add(packed)
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        self._progress.flush()
+        for item in self._packer.rest():
+            yield in_bundle(item)
+
+
+def _every_shard(facts: SplitFacts) -> Iterator[tuple[ShardKey, Page]]:
     for index in range(facts.shards):
-        yield (facts.source, facts.split, index, facts.shards), empty
+        yield (facts.source, facts.split, index, facts.shards), pack_page([])

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from schemas.columns import BuildStamp
 from schemas.ids import RANK_BITS, rank
 from schemas.manifest import ImagesMode
@@ -10,6 +12,13 @@ from schemas.sample import ImageInfo
 
 SplitKey = tuple[str, str]  # source, split
 ShardKey = tuple[str, str, int, int]  # source, split, index, of
+
+
+class InputDigests(msgspec.Struct, frozen=True):
+    """The digests of all that decides the shards of a split."""
+
+    identity: str  # of the source: settings, code and input files, without the pictures
+    pictures: str  # of the names and sizes of the files in the folder of the pictures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +29,7 @@ class WriteOptions:
     images: ImagesMode
     pictures: Mapping[SplitKey, str]  # the folder of each split's images
     stamp: BuildStamp
+    inputs: Mapping[SplitKey, InputDigests]  # by split
 
 
 def shard_key(image: ImageInfo) -> tuple[ShardKey, int]:

@@ -1,50 +1,67 @@
 """The state of a finished shard, by which a rerun can skip it.
 
-    {"fingerprint": "5f0c...", "shard": {"config": "coco", "split": "train", ...},
+    {"inputs": {"identity": "9f86...", "pictures": "60303a..."}, "fingerprint": "5f0c...",
+     "shard": {"config": "coco", "split": "train", ...},
      "tally": [[["coco", "train", "write", "image", "kept"], 118]], "rejections": []}
 
 A state that cannot be read, e.g. of an older version, counts as missing: the shard is written
-again.
+again. So does one with unreadable pictures: they may be readable now.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from pipelines.shards.options import InputDigests, SplitKey
 from pipelines.storage import files
-from schemas.layout import state_path
+from schemas.layout import config_of, state_path
 from schemas.ledger import Tally, TallyKey
 from schemas.manifest import Shard
 from schemas.rejection import Reason, Rejection
-from transforms.ledger import StageLedger
+from transforms.ledger import Ledgers
 
 _PASSING = {Reason.IMAGE_MISSING, Reason.IMAGE_UNREADABLE}  # a rerun may succeed
 
 
 class ShardState(msgspec.Struct, frozen=True):
-    """The state of a finished shard: its fingerprint, manifest entry, counts and rejections."""
+    """The state of a finished shard, with what the stages after the grouping counted for it."""
 
-    fingerprint: str
+    inputs: InputDigests
+    fingerprint: str  # of the packed images
     shard: Shard  # the manifest's entry
     tally: tuple[tuple[TallyKey, int], ...]
     rejections: tuple[Rejection, ...]
 
     @classmethod
-    def of(cls, fingerprint: str, shard: Shard, ledger: StageLedger) -> "ShardState":
-        """Return the state of a shard that was just written."""
-        tally = tuple(sorted(ledger.tally.items()))
-        return cls(fingerprint, shard, tally, tuple(ledger.rejections))
+    def of(
+        cls, inputs: InputDigests, fingerprint: str, shard: Shard, ledgers: Ledgers
+    ) -> "ShardState":
+        """Return the state of a shard that was just written; its rejections leave the ledgers."""
+        tally = tuple(sorted(ledgers.tally().items()))
+        return cls(inputs, fingerprint, shard, tally, tuple(ledgers.take_rejections()))
 
-    def counts(self) -> Tally:
-        """Return the tally of the stage that wrote the shard."""
-        return Tally(dict(self.tally))
+    def restore(self, ledgers: Ledgers) -> None:
+        """Add the counts and rejections of the shard to the ledgers of its stages."""
+        ledgers.include(Tally(dict(self.tally)), self.rejections)
 
 
-def load_state(output: str, name: str, fingerprint: str) -> ShardState | None:
-    """Return the state of a finished shard if the fingerprint is the same and the file exists.
+def finished_shards(output: str, inputs: Mapping[SplitKey, InputDigests]) -> frozenset[str]:
+    """Return the paths of the shards that are finished, and whose inputs are the given ones."""
+    if not files.exists(output):
+        return frozenset()
+    configs = {config for config, _ in inputs}
+    shards = [name for name, _ in files.walk(output, links=False) if config_of(name) in configs]
+    return frozenset(
+        name
+        for name in shards
+        if (state := load_state(output, name))
+        and state.inputs == inputs.get((state.shard.config, state.shard.split))
+    )
 
-    A shard with unreadable pictures does not count as finished: they may be readable now.
-    """
+
+def load_state(output: str, name: str) -> ShardState | None:
+    """Return the state of a shard; None unless the shard is finished and its file is there."""
     path = files.join(output, state_path(name))
     if not files.exists(path):
         return None
@@ -54,9 +71,11 @@ def load_state(output: str, name: str, fingerprint: str) -> ShardState | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     written = files.join(output, name)
-    whole = not any(rejection.reason in _PASSING for rejection in state.rejections)
-    known = whole and state.fingerprint == fingerprint and files.exists(written)
-    return state if known and files.size_of(written) == state.shard.bytes else None
+    if state.shard.path != name or not files.exists(written):
+        return None
+    if any(rejection.reason in _PASSING for rejection in state.rejections):
+        return None
+    return state if files.size_of(written) == state.shard.bytes else None
 
 
 def save_state(output: str, state: ShardState) -> None:

@@ -1,7 +1,7 @@
 """The writer of one shard: rows are gathered into record batches, hashed and written."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,10 +9,17 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from pipelines.shards.rows import ShardRows
 from pipelines.storage.files import open_whole
 from schemas import shard
-from schemas.columns import ImageColumn, Size, caption_counts, with_images
+from schemas.columns import (
+    BuildStamp,
+    ImageColumn,
+    Row,
+    Size,
+    caption_counts,
+    to_batch,
+    with_images,
+)
 
 BATCH_BYTES = 4 * 1024 * 1024  # of image data
 _BATCH_ROWS = 512
@@ -75,17 +82,16 @@ class HashingSink:
 
 @dataclass(slots=True)
 class _Batch:
-    rows: list[int] = field(default_factory=list)  # row numbers in the shard
+    rows: list[Row] = field(default_factory=list)
     sizes: list[Size] = field(default_factory=list)
-    changed: dict[int, pa.RecordBatch] = field(default_factory=dict)  # by position in the batch
 
 
 class ShardFile:
     """An open shard: rows are gathered into a batch while a thread writes the batch before."""
 
-    def __init__(self, sink: HashingSink, rows: ShardRows, embed: bool) -> None:
+    def __init__(self, sink: HashingSink, stamp: BuildStamp, embed: bool) -> None:
         self._sink = sink
-        self._source = rows
+        self._stamp = stamp
         self._embed = embed
         self._writer = pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), shard.SCHEMA)
         self._pool = ThreadPoolExecutor(max_workers=1)
@@ -102,16 +108,13 @@ class ShardFile:
         self.images.room(len(last))[:] = last
         self.images.commit(len(last))
 
-    def add(self, row: int, size: Size, changed: pa.RecordBatch | None = None) -> None:
+    def add(self, row: Row, size: Size) -> None:
         """Add a row; the bytes of an embedded image must already be in `images`.
 
         Args:
-            row: the number of the row in the shard.
-            size: width and height of the stored image, pixels.
-            changed: a batch of one row to write instead.
+            row: the row.
+            size: width and height of the stored image, pixels; None for text only.
         """
-        if changed is not None:
-            self._batch.changed[len(self._batch.rows)] = changed
         self._batch.rows.append(row)
         self._batch.sizes.append(size)
         self.rows += 1
@@ -139,7 +142,7 @@ class ShardFile:
         self.images.clear()
 
     def _write(self, batch: _Batch, images: pa.Array | None) -> None:
-        rows = _replaced(self._source.take(batch.rows), batch.changed)
+        rows = to_batch(batch.rows, self._stamp)
         captions, words = caption_counts(rows)
         self.captions += captions
         self.caption_words += words
@@ -150,26 +153,14 @@ class ShardFile:
             self._pending.result()
 
 
-def _replaced(batch: pa.RecordBatch, changed: Mapping[int, pa.RecordBatch]) -> pa.RecordBatch:
-    """Return the batch with some of its rows replaced."""
-    if not changed:
-        return batch
-    pieces = []
-    begin = 0
-    for position, row in changed.items():
-        pieces += [batch.slice(begin, position - begin), row]
-        begin = position + 1
-    return pa.concat_batches([*pieces, batch.slice(begin)])
-
-
 @contextmanager
 def shard_file(
-    path: str, rows: ShardRows, *, embed: bool
+    path: str, stamp: BuildStamp, *, embed: bool
 ) -> Iterator[tuple[ShardFile, HashingSink]]:
     """Open a shard for writing; the file gets its name when the block ends without an error."""
     with open_whole(path) as file:
         sink = HashingSink(file)
-        shard_out = ShardFile(sink, rows, embed)
+        shard_out = ShardFile(sink, stamp, embed)
         try:
             yield shard_out, sink
             shard_out.finish()

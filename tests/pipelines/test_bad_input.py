@@ -77,37 +77,21 @@ BOXES = {
 }
 
 MASKS = {
-    "run lengths that do not fill": (runs([9, 9]), rejected_13("mask_malformed"), ()),
-    "run lengths that overfill": (runs([FILLED, 1]), rejected_13("mask_malformed"), ()),
-    "negative run lengths": (runs([-1, FILLED + 1]), rejected_13("mask_malformed"), ()),
-    "no run lengths": (runs([]), rejected_13("mask_malformed"), ()),
-    "of another image": (runs([FILLED], (48, 32)), rejected_13("mask_size_mismatch"), ()),
-    "outside the alphabet": (runs("ä "), rejected_13("mask_malformed"), ()),
-    "broken off": (runs("P"), rejected_13("mask_malformed"), ()),
-    "without a size": (
-        annotation(segmentation={"counts": [FILLED]}),
-        rejected_13("mask_malformed"),
-        (),
-    ),
-    "run lengths as fractions": (runs([0.5, FILLED - 0.5]), rejected_13("mask_malformed"), ()),
-    "two corners": (annotation(segmentation=[[1, 2, 3, 4]]), rejected_13("mask_malformed"), ()),
-    "half a corner": (
-        annotation(segmentation=[[1, 2, 3, 4, 5, 6, 7]]),
-        rejected_13("mask_malformed"),
-        (),
-    ),
-    "NaN corners": (
-        annotation(segmentation=[[1, 2, math.nan, 4, 5, 6]]),
-        rejected_13("mask_malformed"),
-        (),
-    ),
-    "corners far away": (
-        annotation(segmentation=[[1, 2, 1e12, 4, 5, 6]]),
-        rejected_13("mask_malformed"),
-        (),
-    ),
-    "text": (annotation(segmentation="polygon"), rejected_13("mask_malformed"), ()),
-    "nested": (annotation(segmentation=NESTED), rejected_13("mask_malformed"), ()),
+    "run lengths that do not fill": (runs([9, 9]), "mask_malformed"),
+    "run lengths that overfill": (runs([FILLED, 1]), "mask_malformed"),
+    "negative run lengths": (runs([-1, FILLED + 1]), "mask_malformed"),
+    "no run lengths": (runs([]), "mask_malformed"),
+    "of another image": (runs([FILLED], (48, 32)), "mask_size_mismatch"),
+    "outside the alphabet": (runs("ä "), "mask_malformed"),
+    "broken off": (runs("P"), "mask_malformed"),
+    "without a size": (annotation(segmentation={"counts": [FILLED]}), "mask_malformed"),
+    "run lengths as fractions": (runs([0.5, FILLED - 0.5]), "mask_malformed"),
+    "two corners": (annotation(segmentation=[[1, 2, 3, 4]]), "mask_malformed"),
+    "half a corner": (annotation(segmentation=[[1, 2, 3, 4, 5, 6, 7]]), "mask_malformed"),
+    "NaN corners": (annotation(segmentation=[[1, 2, math.nan, 4, 5, 6]]), "mask_malformed"),
+    "corners far away": (annotation(segmentation=[[1, 2, 1e12, 4, 5, 6]]), "mask_malformed"),
+    "text": (annotation(segmentation="polygon"), "mask_malformed"),
+    "nested": (annotation(segmentation=NESTED), "mask_malformed"),
 }
 
 ITEMS = {
@@ -189,7 +173,7 @@ ITEMS = {
         (),
     ),
 }
-GROUPS: dict[str, dict] = {"box": BOXES, "mask": MASKS, "item": ITEMS}
+GROUPS: dict[str, dict] = {"box": BOXES, "item": ITEMS}
 CASES = {
     f"{group}: {name}": case for group, cases in GROUPS.items() for name, case in cases.items()
 }
@@ -205,6 +189,18 @@ def test_a_bad_item_is_rejected_and_its_neighbours_come_through(coco_file, run_b
     assert output.regions().keys() == GOOD - set(lost)
     assert output.images() == ["1", "2", "3"]
     output.ledger()
+
+
+@pytest.mark.parametrize("case", MASKS.values(), ids=MASKS)
+def test_a_bad_mask_leaves_its_box(coco_file, run_build, case):
+    damage, repair = case
+    owner = coco_file().good()
+    damage(owner)
+    output = run_build(owner.save())
+    assert output.regions().keys() == GOOD | {"13"}
+    assert output.regions()["13"]["mask"] is None
+    assert output.repaired() == {("annotation", repair): 1}
+    assert output.rejected() == []
 
 
 def test_an_annotation_twice_leaves_one_whatever_the_order(coco_file, run_build):

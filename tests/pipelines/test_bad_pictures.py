@@ -13,7 +13,9 @@ from PIL import Image
 from pipelines.storage import files
 from pipelines.storage.files import FileStore
 from pipelines.verify import verify
+from schemas.ledger import Stage
 from schemas.limits import MAX_IMAGE_PIXELS
+from schemas.rejection import Kind
 
 GOOD = {"11", "12", "21", "22", "31", "32"}
 SIZE = (48, 32)
@@ -117,14 +119,12 @@ WRONG_TYPES: list[dict[str, object]] = [
 def check_that_only_these_are_missing(output, reasons: dict[int, str]):
     """Check that just these pictures are rejected, with a region each, and for these reasons."""
     rejected = output.rejected()
-    conversations = [item for item in rejected if item[0] == "conversation"]
-    assert all(item[2] == "image_rejected" for item in conversations)
-    images = {int(id_): reason for kind, id_, reason in rejected if kind == "image"}
-    assert images == reasons
-    others = [item for item in rejected if item[0] not in ("conversation", "image")]
-    regions = sorted(str(10 * number + 1) for number in reasons)
-    assert others == [("annotation", region, "image_rejected") for region in regions]
-    assert len(rejected) == len(conversations) + len(images) + len(others)
+    assert rejected == [
+        ("image", str(number), reasons[number]) for number in sorted(reasons, key=str)
+    ]
+    ((_, stages),) = output.ledger().sources["coco"].items()
+    accounts = [stages[stage][Kind.ANNOTATION] for stage in (Stage.READ, Stage.WRITE)]
+    assert sum(account.with_image for account in accounts) == len(reasons)
     assert output.regions().keys() == GOOD
     assert output.images() == ["1", "2", "3"]
     output.ledger()

@@ -3,37 +3,39 @@
 import json
 
 import apache_beam as beam
+import msgspec
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as BeamPipeline
 from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.typehints.decorators import TypeCheckError
 
 from pipelines.captions.lookup import CaptionLookup
-from pipelines.images import ComposeImage, ComposeImages, PrepareImage, PrepareImages
+from pipelines.images import ComposeImage, PrepareImage, PrepareImages
+from pipelines.shards.grouping import GroupByShard
 from prompts.catalog import WORDING_SETS
 from prompts.instruction import Instruction, InstructionMode
 from prompts.style import Style
 from schemas.ledger import Stage
-from schemas.mask import Mask, from_polygons
+from schemas.mask import from_polygons
 from schemas.rejection import Kind, Reason, Rejection
 from schemas.sample import LabelSet, Region, ScreenedImage, Task
-from schemas.source import SourceImage, SourceRegion
+from schemas.source import SourceImage, SourceRegion, SplitFacts
 from transforms.ledger import Ledgers
 
 LABELS = LabelSet("Things", ("cat", "dog"))
 SQUARE = [[2.0, 2.0, 6.0, 2.0, 6.0, 6.0, 2.0, 6.0]]
 COMPOSE = ComposeImage(
+    masks="annotated",
     captions=CaptionLookup(()),
     tasks={"coco": (Task.REGION_CLASSIFICATION,)},
     instruction=Instruction(
         style=Style.REGIONGPT, mode=InstructionMode.ONE_TURN_ONE, wordings=WORDING_SETS, seed=0
     ),
 )
-PREPARE = PrepareImage(picture_names={}, forbidden={}, masks="annotated")
+PREPARE = PrepareImage(picture_names={}, forbidden={})
 GUARD_TRAIN = PrepareImage(
     picture_names={("coco", "train"): lambda image: f"coco/{image.image_id}"},
     forbidden={"coco/8": "eval_coco"},
-    masks="annotated",
 )
 
 
@@ -58,12 +60,11 @@ def source_images(make_image):
 @pytest.fixture
 def screened_images(source_images):
     """What the screen leaves of `source_images`."""
-    mask = Mask(10, 20, from_polygons(SQUARE, 10, 20).counts)
     usable = Region(region_id="1", bbox=(1.0, 2.0, 5.0, 6.0), category="cat")
-    masked = Region(region_id="1", bbox=(1.0, 2.0, 5.0, 6.0), mask=mask, category="cat")
+    raws: list[dict[str, bytes]] = [{}, {"1": json.dumps(SQUARE).encode()}]
     return [
-        ScreenedImage(source_image.image, (kept,), label_set=LABELS)
-        for source_image, kept in zip(source_images, (usable, masked), strict=True)
+        ScreenedImage(source_image.image, (usable,), (), LABELS, raw)
+        for source_image, raw in zip(source_images, raws, strict=True)
     ]
 
 
@@ -105,35 +106,39 @@ def test_without_a_guard_nothing_is_counted_for_it(source_images):
 
 
 def test_images_are_composed(make_image, screened_images):
+    broken = msgspec.structs.replace(screened_images[1], segmentations={"1": b'"none"'})
     empty = ScreenedImage(make_image(image_id="9"), (), label_set=LABELS)
     ledgers = Ledgers()
-    drafts = [COMPOSE(image, ledgers) for image in (*screened_images, empty)]
-    assert (drafts[-1], None in drafts[:-1], list(ledgers)) == (None, False, [Stage.COMPOSE])
-    compose = ("coco", "train", "compose")
-    detail = "no usable annotation, expected at least one"
-    tallies = [
-        ((*compose, "image", "read"), 3),
-        ((*compose, "image", "kept"), 2),
-        ((*compose, "image", "rejected:no_regions"), 1),
-        ((*compose, "annotation", "read"), 2),
-        ((*compose, "annotation", "kept"), 2),
-        ((*compose, "conversation", "read"), 2),
-        ((*compose, "conversation", "kept"), 2),
+    drafts = [COMPOSE(image, ledgers) for image in (*screened_images, broken, empty)]
+    assert drafts.pop() is None
+    assert [draft and draft.conversations[0].regions[0].mask for draft in drafts] == [
+        None,
+        from_polygons(SQUARE, 10, 20),
+        None,
     ]
-    with BeamPipeline() as root:
-        batches = root | beam.Create([screened_images, [empty]])
-        outputs = batches | ComposeImages(COMPOSE)
-        assert_that(outputs.kept, equal_to([drafts[:-1], []]), "kept")
-        expected = rejection("compose", Kind.IMAGE, "9", Reason.NO_REGIONS, detail)
-        assert_that(outputs.rejected, equal_to([expected]), "rejected")
-        assert_that(outputs.tally | beam.CombinePerKey(sum), equal_to(tallies), "tally")
+    screen, compose = (("coco", "train", stage) for stage in ("screen", "compose"))
+    assert ledgers.tally() == {
+        (*screen, "annotation", "repaired:mask_malformed"): 1,
+        (*compose, "image", "read"): 4,
+        (*compose, "image", "kept"): 3,
+        (*compose, "image", "rejected:no_regions"): 1,
+        (*compose, "annotation", "read"): 3,
+        (*compose, "annotation", "kept"): 3,
+        (*compose, "conversation", "read"): 3,
+        (*compose, "conversation", "kept"): 3,
+    }
+    detail = "no usable annotation, expected at least one"
+    assert ledgers.take_rejections() == [
+        rejection("compose", Kind.IMAGE, "9", Reason.NO_REGIONS, detail)
+    ]
 
 
-def test_stages_in_the_wrong_order_are_an_error_before_anything_runs(source_images):
+def test_a_wrong_order_of_stages_is_an_error_before_anything_runs(source_images):
     root = BeamPipeline()
     batches = root | beam.Create([source_images])
+    facts = root | "Facts" >> beam.Create([SplitFacts("coco", "train", 1)])
     with pytest.raises(TypeCheckError, match=r"expected List.*ScreenedImage.*, got List.*SourceI"):
-        batches | ComposeImages(COMPOSE)
+        batches | GroupByShard(facts)
     prepared = batches | PrepareImages(PREPARE)
     with pytest.raises(TypeCheckError, match=r"expected List.*SourceImage.*, got List.*ScreenedI"):
         prepared.kept | "Again" >> PrepareImages(PREPARE)

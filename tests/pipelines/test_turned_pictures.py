@@ -10,6 +10,7 @@ import shutil
 
 import numpy as np
 import pytest
+import xxhash
 from datasets import Image as ImageFeature
 from PIL import Image, ImageOps
 from pycocotools import mask as rle
@@ -31,6 +32,10 @@ CASES = [
     *itertools.product(["JPEG", "PNG"], SIDES, range(1, 9), ["stored"]),
     *itertools.product(["JPEG", "PNG"], ["oblong"], range(5, 9), ["upright"]),
 ]
+
+
+def hash_of(content: bytes) -> str:
+    return f"xxh128:{xxhash.xxh3_128(content).hexdigest()}"
 
 
 def painted(sides: tuple[int, int]) -> np.ndarray:
@@ -115,6 +120,11 @@ def test_each_of_several_conversations_turns_with_its_picture(output, coco_file,
     assert verify(str(apart.folder)).problems == []
 
 
+def test_hashes_are_of_the_bytes_as_stored(output):
+    for row in output.rows():
+        assert row["image_hash"] == hash_of(row["image"]["bytes"])
+
+
 def test_turns_are_counted_and_nothing_is_rejected(output):
     assert output.rejected() == []
     turns = sum(orientation != 1 for _, _, orientation, _ in CASES)
@@ -131,6 +141,7 @@ def test_a_reference_to_a_turned_picture_keeps_the_annotated_frame(coco_file, ru
     (row,) = run_build(owner.save(), images="reference").rows()
     assert (row["width"], row["height"]) == SIDES["oblong"]
     assert row["image"] == {"bytes": None, "path": "1.jpeg"}
+    assert row["image_hash"] is None, "the picture need not be opened"
 
 
 def test_a_reference_of_unstated_size_has_the_upright_one(sample_world, tmp_path, output_of):
@@ -144,6 +155,7 @@ def test_a_reference_of_unstated_size_has_the_upright_one(sample_world, tmp_path
     output = output_of(tmp_path / "output")
     (row,) = [row for row in output.rows() if row["image"]["path"].endswith(path.name)]
     assert row["image"]["bytes"] is None
+    assert row["image_hash"] == hash_of(path.read_bytes())
     assert (row["width"], row["height"]) == SIDES["oblong"][::-1]
     assert output.repaired() == {}
     assert verify(str(output.folder), image_root=str(root.parent)).problems == []

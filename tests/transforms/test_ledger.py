@@ -60,13 +60,17 @@ def test_a_rejection_is_a_line_and_back():
     assert rejection(4).sort_key() == ("train", "screen", "annotation", "4", "crowd", "many")
 
 
-def test_a_ledger_takes_in_what_another_holds():
-    ledger, other = StageLedger(Stage.SCREEN), StageLedger(Stage.SCREEN)
-    for number, each in enumerate((ledger, other, other)):
-        each.enter(rejection(number))
-    ledger.include(other.tally, other.rejections)
-    assert set(ledger.tally.values()) == {3}
-    assert ledger.rejections == [rejection(0), rejection(1), rejection(2)]
+def test_ledgers_take_in_what_others_hold(make_image):
+    image, ledgers, others = make_image(), Ledgers(), Ledgers()
+    for number, each in enumerate((ledgers, others, others)):
+        each[Stage.SCREEN].enter(rejection(number))
+    others[Stage.WRITE].read(image, Kind.IMAGE)
+    ledgers.include(others.tally(), others.take_rejections())
+    assert ledgers.tally() == {
+        ("coco", "train", "screen", "annotation", "rejected:crowd"): 3,
+        ("coco", "train", "write", "image", "read"): 1,
+    }
+    assert ledgers[Stage.SCREEN].rejections == [rejection(0), rejection(1), rejection(2)]
 
 
 def test_ledgers_of_several_stages_hand_rejections_over_once(make_image):

@@ -4,23 +4,16 @@ import json
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from msgspec.structs import replace
-from pycocotools import mask as coco_mask
 
 from schemas.ledger import Stage, ledger_of
-from schemas.limits import MAX_MASK_PIXELS
-from schemas.mask import from_polygons
 from schemas.rejection import Kind, Reason, Repair
 from schemas.sample import LabelSet, Region
 from schemas.source import SourceImage, SourceRegion
 from transforms.ledger import StageLedger
 from transforms.screen import screen_image
 
-WIDTH, HEIGHT = 20, 10
 LABELS = LabelSet("Things", ("cat", "dog"))
-SQUARE = [[2.0, 2.0, 6.0, 2.0, 6.0, 6.0, 2.0, 6.0]]
 GOOD = SourceRegion(region_id="1", bbox=(1.0, 2.0, 5.0, 6.0), category="cat")
 KEPT_GOOD = Region(region_id="1", bbox=(1.0, 2.0, 5.0, 6.0), category="cat")
 
@@ -59,8 +52,6 @@ def repairs(ledger: StageLedger) -> dict[Repair, int]:
         (replace(GOOD, bbox=(20.0, 0.0, 25.0, 5.0)), Reason.BOX_OUTSIDE),
         (replace(GOOD, category="_"), Reason.TEXT_EMPTY),
         (replace(GOOD, category="x" * 5_000), Reason.TEXT_TOO_LONG),
-        (with_mask([[1, 2, 3, 4]]), Reason.MASK_MALFORMED),
-        (with_mask({"size": [WIDTH, HEIGHT], "counts": [200]}), Reason.MASK_SIZE_MISMATCH),
         (replace(GOOD, crowd=True, bbox=(20.0, 0.0, 25.0, 5.0)), Reason.CROWD),
     ],
 )
@@ -85,71 +76,22 @@ def test_a_box_that_reaches_beyond_is_clipped_and_counted(screened):
     assert repairs(ledger) == {Repair.BOX_CLIPPED: 1}
 
 
-def test_a_mask_is_kept_and_the_category_as_it_is_spelled(screened):
-    (kept,), ledger = screened(replace(with_mask(SQUARE), category="traffic_light"))
-    assert (kept.mask, kept.category) == (from_polygons(SQUARE, HEIGHT, WIDTH), "traffic_light")
+def test_a_category_stays_as_it_is_spelled(screened):
+    (kept,), ledger = screened(replace(GOOD, category="traffic_light"))
+    assert (kept.mask, kept.category) == (None, "traffic_light")
     assert repairs(ledger) == {}
 
 
-@pytest.mark.parametrize("pixels", [1, 2, 199, 200])
-def test_a_mask_of_few_runs_is_no_blank_one(screened, pixels):
-    (kept,), _ = screened(with_mask({"size": [HEIGHT, WIDTH], "counts": [0, pixels, 200 - pixels]}))
-    assert kept.mask is not None
-    assert kept.mask.area() == pixels
+def test_segmentations_of_kept_regions_go_on_unread(make_image):
+    crowd = replace(with_mask("b"), region_id="2", crowd=True)
+    regions = (with_mask("a"), crowd, replace(GOOD, region_id="3"))
+    kept = screen_image(SourceImage(make_image(), regions), StageLedger(Stage.SCREEN))
+    assert kept.segmentations == {"1": b'"a"'}
 
 
-@pytest.mark.parametrize(
-    "blank",
-    [
-        [[30.0, 30.0, 35.0, 30.0, 35.0, 35.0]],
-        {"size": [HEIGHT, WIDTH], "counts": [200]},
-        {"size": [HEIGHT, WIDTH], "counts": [10, 0] * 20},
-        {"size": [HEIGHT, WIDTH], "counts": "X6"},
-    ],
-)
-def test_a_blank_mask_is_dropped_and_counted(screened, blank):
-    (kept,), ledger = screened(with_mask(blank))
-    assert kept == KEPT_GOOD
-    assert repairs(ledger) == {Repair.MASK_EMPTY: 1}
-
-
-@pytest.mark.parametrize(("width", "height"), [(640, 480), (4_000, 3_000), (8_192, 6_144)])
-def test_a_blank_mask_of_a_large_picture_is_dropped_too(screened, width, height):
-    blank = with_mask({"size": [height, width], "counts": [height * width]})
-    (kept,), ledger = screened(blank, width=width, height=height)
-    assert kept == KEPT_GOOD
-    assert repairs(ledger) == {Repair.MASK_EMPTY: 1}
-
-
-def characters(run: int) -> int:
-    """How many characters of five bits a number of pixels takes, the last with a sign bit."""
-    return run.bit_length() // 5 + 1
-
-
-@pytest.mark.parametrize("bits", range(1, 25))
-@pytest.mark.parametrize("beside", [-1, 0])
-def test_the_shortest_and_longest_runs_of_each_length(bits, beside):
-    pixels = 2**bits + beside
-    whole = coco_mask.frPyObjects({"size": [1, pixels], "counts": [pixels]}, 1, pixels)
-    assert len(whole["counts"]) == characters(pixels)
-
-
-@given(st.integers(1, 65_500), st.integers(1, 65_500))
-def test_a_blank_mask_never_takes_more_characters_than_are_looked_at(height, width):
-    assert characters(height * width) <= characters(65_500 * 65_500) == 7
-    if height * width <= MAX_MASK_PIXELS:
-        corner = [[-2.0, -2.0, -1.0, -2.0, -1.0, -1.0]]
-        blank = from_polygons(corner, height, width)
-        assert (blank.area(), len(blank.counts)) == (0, characters(height * width))
-
-
-def test_the_owners_area_stays_whatever_is_clipped_or_worsened(make_image):
-    box = (-5.0, 2.0, 5.0, 6.0)
-    region = replace(with_mask(SQUARE), bbox=box, area=88.5)
-    for masks in ("annotated", "dilated", "eroded"):
-        source = SourceImage(make_image(), (region,), label_set=LABELS)
-        (kept,) = screen_image(source, StageLedger(Stage.SCREEN), masks).regions
-        assert (kept.bbox, kept.area) == ((0.0, 2.0, 5.0, 6.0), 88.5)
+def test_the_owners_area_stays_whatever_is_clipped(screened):
+    (kept,), _ = screened(replace(GOOD, bbox=(-5.0, 2.0, 5.0, 6.0), area=88.5))
+    assert (kept.bbox, kept.area) == ((0.0, 2.0, 5.0, 6.0), 88.5)
 
 
 @pytest.mark.parametrize("area", [None, -1.0, math.inf, math.nan])

@@ -6,7 +6,6 @@
 """
 
 import math
-from collections.abc import Sequence
 
 import msgspec
 
@@ -14,7 +13,7 @@ from pipelines.datasets.common.entries import Refused
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.vcr.questions import malformed
 from schemas.limits import MIN_POLYGON_NUMBERS
-from schemas.rejection import Reason, Rejected
+from schemas.rejection import Rejected
 from schemas.source import SourceRegion
 
 _Number = float | None  # None where the file has NaN
@@ -34,6 +33,7 @@ class Metadata(msgspec.Struct):
 _METADATA = msgspec.json.Decoder(Metadata)
 _BOX = msgspec.json.Decoder(tuple[_Number, _Number, _Number, _Number, _Number])
 _POLYGONS = msgspec.json.Decoder(list[_Polygon])
+_MALFORMED = b'"no polygons of x, y pairs"'
 
 
 def read_metadata(content: bytes, name: str) -> Metadata:
@@ -69,16 +69,12 @@ def _region(metadata: Metadata, position: int) -> SourceRegion:
         x0, y0, x1, y1, score = _BOX.decode(metadata.boxes[position])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise malformed(f"a box of x0, y0, x1, y1 and score expected: {error}") from None
-    try:
-        polygons = _POLYGONS.decode(metadata.segms[position])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Rejected(Reason.MASK_MALFORMED, f"polygons of x, y pairs expected: {error}") from None
     return SourceRegion(
         region_id=str(position),
         bbox=(_number(x0), _number(y0), _number(x1), _number(y1)),
         category=metadata.names[position],
         score=score,
-        segmentation=_segmentation(polygons, metadata),
+        segmentation=_segmentation(metadata.segms[position], metadata),
     )
 
 
@@ -86,12 +82,17 @@ def _number(metadata: _Number) -> float:
     return math.nan if metadata is None else metadata
 
 
-def _segmentation(polygons: Sequence[_Polygon], metadata: Metadata) -> bytes:
-    """Return polygons in the form of COCO's `segmentation`.
+def _segmentation(raw: msgspec.Raw, metadata: Metadata) -> bytes:
+    """Return polygons of x, y pairs in the form of COCO's `segmentation`.
 
+    Anything else than such polygons becomes a text that is no segmentation: the mask is malformed.
     Some of the detector's polygons have one or two corners; they cover no pixel and are dropped.
     Where all are dropped, the mask has no pixels, so that the screen counts it as an empty mask.
     """
+    try:
+        polygons = _POLYGONS.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _MALFORMED
     if not polygons:
         return b""
     flat = [[number for corner in polygon for number in corner] for polygon in polygons]

@@ -74,7 +74,7 @@ def filter_captions(
         ledger.reject(image, Kind.IMAGE, image.image_id, cause)
         return None
     ledger.kept(image, Kind.IMAGE)
-    return ScreenedImage(image, tuple(kept))
+    return replace(outcome.screened, regions=tuple(kept))
 
 
 def _unlike_crop(caption: Captioned, score: Score, threshold: float) -> Rejected:

@@ -7,10 +7,8 @@ from typing import Any
 import pytest
 
 from pipelines.preview import build_facts, choose
-from pipelines.shards.pages import pack_page
-from pipelines.shards.rows import ShardRows
 from pipelines.shards.writer import shard_file
-from schemas.columns import BuildStamp
+from schemas.columns import BuildStamp, Row
 from schemas.errors import InputFileError, UsageError
 from schemas.ids import rank
 from schemas.layout import shard_name
@@ -49,13 +47,13 @@ def write_output(folder: Path, shards: dict[tuple[str, str], list[list[Draft]]],
     entries = []
     for (config, split), parts in shards.items():
         for index, drafts in enumerate(parts):
-            rows = ShardRows([pack_page(list(enumerate(drafts)), "embed", STAMP)])
             name = f"{config}/{shard_name(split, index, len(parts))}"
-            with shard_file(str(folder / name), rows, embed=True) as (out, sink):
-                for number in range(len(drafts)):
+            with shard_file(str(folder / name), STAMP, embed=True) as (out, sink):
+                for draft in drafts:
                     out.images.room(len(image))[:] = image
                     out.images.commit(len(image))
-                    out.add(number, (80, 60))
+                    (talk,) = draft.conversations
+                    out.add(Row(draft.image, draft.image.file_name, talk), (80, 60))
             entries.append(
                 Shard(
                     config=config,

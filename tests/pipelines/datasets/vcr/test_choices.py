@@ -59,7 +59,6 @@ OFFERED: list[dict[str, Any]] = [
 SPOILED = [
     ("boxes", [9, 9, 1, 1, 0.9], "region_rejected"),
     ("boxes", [1, 1, 9, 9], "unknown_region"),
-    ("segms", [["a"]], "unknown_region"),
 ]
 
 

@@ -23,6 +23,7 @@ from schemas.rejection import Kind, Rejection
 from schemas.sample import ScreenedImage
 from schemas.source import Count, SourceImage
 from transforms.ledger import StageLedger
+from transforms.masks import add_masks
 from transforms.screen import screen_image
 
 SIZE = (64, 48)
@@ -118,10 +119,14 @@ class Reading:
         self.rejected = sorted((line.kind.value, line.id, line.reason.value) for line in rejections)
 
     def keep(self, source_image: SourceImage) -> None:
-        self.images[source_image.image.image_id] = screen_image(source_image, self.ledger)
+        screened = add_masks(screen_image(source_image, self.ledger), self.ledger)
+        self.images[source_image.image.image_id] = screened
         self.counts[Kind.IMAGE, "kept"] += 1
         self.counts[Kind.ANNOTATION, "kept"] += len(source_image.regions)
         self.counts[Kind.QUESTION, "kept"] += len(source_image.items)
+
+    def repaired(self, repair: str) -> int:
+        return sum(n for key, n in self.ledger.tally.items() if key[-1] == f"repaired:{repair}")
 
     def items(self, image_id: str) -> list[str]:
         return [item.id for item in self.images[image_id].items]
@@ -295,9 +300,6 @@ def test_metadata_that_cannot_be_read(content, owner, rejected):
         ({"boxes": [[1, 1, 9, 9, 0.9], None]}, "malformed"),
         ({"boxes": [[1, 1, 9, 9, 0.9], [1, 1, 9, float("nan"), 0.9]]}, "box_not_finite"),
         ({"boxes": [[1, 1, 9, 9, 0.9], [9, 1, 1, 9, 0.9]]}, "box_inverted"),
-        ({"segms": [[SQUARE], [[5, 5, 25, 5, 25, 25]]]}, "mask_malformed"),
-        ({"segms": [[SQUARE], [[["5", 5], [25, 5], [25, 25]]]]}, "mask_malformed"),
-        ({"segms": [[SQUARE], None]}, "mask_malformed"),
     ],
 )
 def test_an_object_that_cannot_be_used(changes, reason, owner):
@@ -314,6 +316,19 @@ def test_an_object_that_cannot_be_used(changes, reason, owner):
 
 
 @pytest.mark.parametrize(
+    "polygons", [[[5, 5, 25, 5, 25, 25]], [[["5", 5], [25, 5], [25, 25]]], None, "text"]
+)
+def test_a_mask_that_cannot_be_read_leaves_its_object(polygons, owner):
+    owner.picture(3, segms=[[SQUARE], polygons])
+    owner.line(3, 3)
+    reading = Reading(owner.save())
+    assert reading.rejected == []
+    assert reading.repaired("mask_malformed") == 1
+    first, second = reading.images["train-3"].regions
+    assert (first.mask is None, second.mask is None) == (False, True)
+
+
+@pytest.mark.parametrize(
     ("polygons", "blank"),
     [
         ([], 0),
@@ -327,7 +342,7 @@ def test_polygons_without_three_corners(polygons, blank, owner):
     owner.line(3, 3)
     reading = Reading(owner.save())
     assert reading.rejected == []
-    assert sum(n for key, n in reading.ledger.tally.items() if "mask_empty" in key[-1]) == blank
+    assert reading.repaired("mask_empty") == blank
     assert (reading.images["train-3"].regions[1].mask is None) == (SQUARE not in polygons)
 
 
