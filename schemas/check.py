@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Any
 
 from schemas.check_evaluation import evaluation_problems
+from schemas.check_labels import label_problems
 from schemas.check_masks import mask_problems
 from schemas.rejection import Rejected
 from schemas.sample import IMAGE_TOKEN, MULTI_TASK, Task
@@ -24,6 +25,7 @@ NO_OPTION = "No corresponding options found."  # the answer of a choice; RegionG
 _REGION_TOKEN = re.compile(r"<region([^<>]*)>")
 _CANDIDATE = re.compile(r"\[([0-9]+)\] <region\1>")
 _CHOSEN = re.compile(r"Region \[([0-9]+)\]")
+_IMAGE_HASH = re.compile("xxh128:[0-9a-f]{32}")
 _REQUIRED = (
     "id", "source", "split", "task", "turn_tasks", "regions", "messages", "evaluation", "licence",
     "provenance",
@@ -34,7 +36,7 @@ def check_record(row: Row) -> list[str]:
     """Return the problems of a record, a line each."""
     if nulls := list(_nulls(row)):
         return [f"{name} is null, expected a value" for name in nulls]
-    problems = [*_identity(row), *_frame(row), *_regions(row)]
+    problems = [*_identity(row), *_frame(row), *_hash(row), *_regions(row), *label_problems(row)]
     if misled := list(_turns(row)):
         return problems + misled
     mentions = [_REGION_TOKEN.findall(message["content"]) for message in row["messages"]]
@@ -83,6 +85,16 @@ def _frame(row: Row) -> Iterator[str]:
             yield f"{len(row['regions'])} regions without an image, expected none"
     elif min(width or 0, height or 0) < 1:
         yield f"size of the image is {width} x {height}, expected pixels"
+
+
+def _hash(row: Row) -> Iterator[str]:
+    stated = row["image_hash"]
+    if stated is None:
+        return
+    if row["image"] is None:
+        yield f"image_hash is {stated!r} without an image, expected null"
+    elif not _IMAGE_HASH.fullmatch(stated):
+        yield f"image_hash is {stated!r}, expected xxh128: and 32 hexadecimal digits"
 
 
 def _regions(row: Row) -> Iterator[str]:

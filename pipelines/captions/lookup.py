@@ -5,13 +5,10 @@ with a `CaptionRef` for each region that has a caption; the text is looked up on
 taken the region. Local shards are mapped into memory, so that only the pages in use are read.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator
-from itertools import chain
 from typing import Any, NamedTuple
 
-import msgspec
 import pyarrow as pa
 from msgspec.structs import replace
 
@@ -21,6 +18,7 @@ from pipelines.recipes.recap import CONFIG
 from pipelines.recipes.recipe import RECAPD_ROLE
 from pipelines.shards.reader import DAMAGE, read_columns
 from pipelines.storage import files
+from schemas.check_labels import caption_problems
 from schemas.errors import InputFileError
 from schemas.item import CaptionProvenance, CaptionRef, DetailedCaption, RegionCaption
 from schemas.rejection import Kind, Reason, Rejected, Rejection
@@ -207,19 +205,12 @@ def detailed_caption(ref: CaptionRef, row: CaptionRow) -> DetailedCaption:
     """Return the detailed caption that a reference stands for.
 
     Raises:
-        Rejected: a part of the caption is missing, or a score is not a finite number.
+        Rejected: a part of the caption is missing, or breaks a rule of captions.
     """
     if row.text is None or row.captioner is None:
         raise Rejected(Reason.MALFORMED, "expected a caption, and the captioner that wrote it")
-    try:
-        captions = msgspec.convert(row.captions, tuple[RegionCaption, ...])
-    except msgspec.ValidationError as error:
-        raise Rejected(Reason.MALFORMED, f"its captions: {error}") from None
-    for score in chain.from_iterable(map(_scores, captions)):
-        if score is not None and not math.isfinite(score):
-            raise Rejected(Reason.MALFORMED, f"its score is {score}, expected a number")
+    stored = {"caption": row.text, "captions": row.captions}
+    if problem := next(caption_problems(stored), None):
+        raise Rejected(Reason.MALFORMED, problem)
+    captions = tuple(RegionCaption(**caption) for caption in row.captions or ())
     return DetailedCaption(ref.id, ref.region_id, row.text, captions, row.captioner)
-
-
-def _scores(caption: RegionCaption) -> tuple[float | None, ...]:
-    return caption.clip, caption.clip_min, caption.judge

@@ -4,6 +4,7 @@ import struct
 import warnings
 from io import BytesIO
 
+import xxhash
 from PIL import Image
 
 from pipelines.datasets.common.paths import check_file_name
@@ -34,10 +35,11 @@ def picture_problem(row: Row, images: ImagesMode, image_root: str | None) -> str
         return f"image path: {cause.detail}"
     size = row["width"], row["height"]
     if images == "embed":
-        return _embedded(image["bytes"] or b"", size)
+        data = image["bytes"] or b""
+        return _embedded(data, size) or _other_hash(data, row["image_hash"])
     if image["bytes"] is not None:
         return f"image holds {len(image['bytes'])} bytes, expected a path only"
-    return image_root and _referenced(files.join(image_root, path), size)
+    return image_root and _referenced(files.join(image_root, path), size, row["image_hash"])
 
 
 def _embedded(data: bytes, size: tuple[int, int]) -> str | None:
@@ -60,17 +62,25 @@ def _embedded(data: bytes, size: tuple[int, int]) -> str | None:
     return None
 
 
-def _referenced(path: str, size: tuple[int, int]) -> str | None:
+def _referenced(path: str, size: tuple[int, int], stated: str | None) -> str | None:
     """Return the problem of a referenced picture, whose stored or upright size must fit."""
     try:
         with files.open_read(path) as file:
-            picture = inspect(file.read())
+            data = file.read()
+        picture = inspect(data)
     except Rejected as cause:
         return f"{cause.reason}: {cause.detail}"
     except OSError as error:
         return f"image cannot be read: {error}"
     stored = picture.width, picture.height
-    return None if size in (stored, upright_size(picture)) else _other_size(stored, size)
+    if size not in (stored, upright_size(picture)):
+        return _other_size(stored, size)
+    return _other_hash(data, stated)
+
+
+def _other_hash(data: bytes, stated: str | None) -> str | None:
+    actual = f"xxh128:{xxhash.xxh128_hexdigest(data)}"
+    return None if stated in (None, actual) else f"image_hash is {stated!r}, the image has {actual}"
 
 
 def _other_size(size: tuple[int, int], expected: tuple[int, int]) -> str:

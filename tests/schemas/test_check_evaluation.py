@@ -24,7 +24,7 @@ def record():
         "image_hash": None,
         "evaluation": [entry()],
         "licence": "MIT",
-        "provenance": {"prompts": ["owner"], "scorer": None},
+        "provenance": {"prompts": ["owner"], "scorer": None, "judge_model": None},
     }
 
 

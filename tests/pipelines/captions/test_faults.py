@@ -14,6 +14,11 @@ from schemas.rejection import Kind
 SCORED = {"kind": "paragraph", "text": "A.", "clip": 0.25, "clip_min": 0.125, "judge": None}
 
 
+def written(text: str) -> dict[str, Any]:
+    """A region's caption, alone among its captions."""
+    return {"caption": text, "captions": [SCORED | {"text": text, "clip": None, "clip_min": None}]}
+
+
 def whole(commands: Any, output_of: Any, folder: Path, out: Path, *words: object) -> Any:
     """A build with captions, whose books balance."""
     status, console = commands.build(out, "--recapd", folder, "--merge", *words)
@@ -51,16 +56,17 @@ def first(rows: Any) -> Any:
         ({"region_id": "nobody"}, "unknown_region"),
         ({"region_id": None}, "malformed"),
         ({"caption": None}, "malformed"),
-        ({"caption": " \u200b "}, "text_empty"),
-        ({"caption": "A word. " * 600}, "text_too_long"),
-        ({"caption": "<a" * 40 + ">" * 40}, "text_unsafe"),
+        (written(" \u200b "), "text_empty"),
+        (written("A word. " * 600), "text_too_long"),
+        (written("<a" * 40 + ">" * 40), "text_unsafe"),
+        ({"caption": "Another one."}, "malformed"),
         ({"captions": None}, "malformed"),
         ({"captions": [None]}, "malformed"),
         ({"captions": [SCORED | {"clip": float("nan")}]}, "malformed"),
         ({"captions": [SCORED | {"clip_min": float("-inf")}]}, "malformed"),
         ({"captions": [SCORED | {"kind": "poem"}]}, "malformed"),
         ({"captions": [SCORED | {"text": None}]}, "malformed"),
-        ({"captions": [SCORED | {"text": " "}]}, "text_empty"),
+        ({"captions": [SCORED | {"text": " "}]}, "malformed"),
     ],
 )
 def test_a_bad_caption_goes_alone(commands, altered, output_of, sound, tmp_path, changes, reason):
@@ -147,7 +153,7 @@ def test_hostile_text_is_disarmed(commands, altered, output_of, tmp_path):
     def poison(rows):
         for row in rows:
             for region in row["regions"]:
-                region["caption"] = hostile
+                region.update(written(hostile))
         return rows
 
     output = whole(commands, output_of, altered(poison), tmp_path / "out")
@@ -207,7 +213,7 @@ FAULTS = {
         lambda folder: edit(
             folder, lambda manifest: manifest["identity"]["recipe"].pop("captioning")
         ),
-        "is of another build, not of `recap`",
+        "is of another build, not of `regionforge recap`",
     ),
     "another source": (
         lambda folder: edit(

@@ -4,6 +4,7 @@ from io import BytesIO
 
 import pytest
 from PIL import Image
+from xxhash import xxh3_128
 
 from pipelines.verify.picture import picture_problem
 
@@ -17,9 +18,18 @@ def jpeg(exif: bytes = b"", orientation: int = 1) -> bytes:
     return content.getvalue()
 
 
-def row(content: bytes | None, path: str | None = "a.jpg", size: tuple[int, int] = SIZE):
+def row(
+    content: bytes | None,
+    path: str | None = "a.jpg",
+    size: tuple[int, int] = SIZE,
+    image_hash: str | None = None,
+):
     image = {"bytes": content, "path": path}
-    return {"image": image, "width": size[0], "height": size[1]}
+    return {"image": image, "width": size[0], "height": size[1], "image_hash": image_hash}
+
+
+def hash_of(content: bytes) -> str:
+    return f"xxh128:{xxh3_128(content).hexdigest()}"
 
 
 def test_a_record_without_a_picture():
@@ -28,7 +38,19 @@ def test_a_record_without_a_picture():
 
 
 def test_a_picture_that_is_right():
-    assert picture_problem(row(jpeg()), "embed", None) is None
+    content = jpeg()
+    assert picture_problem(row(content, image_hash=hash_of(content)), "embed", None) is None
+
+
+def test_a_hash_that_is_not_of_these_bytes(tmp_path):
+    other, content = hash_of(b"other"), jpeg()
+    line = f"image_hash is {other!r}, the image has {hash_of(content)}"
+    assert picture_problem(row(content, image_hash=other), "embed", None) == line
+    (tmp_path / "a.jpg").write_bytes(content)
+    root = str(tmp_path)
+    assert picture_problem(row(None, image_hash=other), "reference", root) == line
+    assert picture_problem(row(None, image_hash=hash_of(content)), "reference", root) is None
+    assert picture_problem(row(None), "reference", root) is None
 
 
 @pytest.mark.parametrize(
