@@ -134,7 +134,9 @@ def _title(plan: Plan) -> str:
     for source, per_category in caps.per_category.items():
         parts.append(f"{per_category} regions per category of `{source}`")
     for source, per_image in caps.per_image.items():
-        parts.append(f"at most {per_image} regions per image of `{source}`, by kind of label")
+        cap = f"at most {per_image} regions per image of `{source}`, by kind of label"
+        usual = source in plan.resolved.papers_caps()
+        parts.append(f"{cap} (the papers' cap)" if usual else cap)
     if recipe.limit is not None:
         parts.append(f"limited to {recipe.limit} images per split")
     return (

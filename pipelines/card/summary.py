@@ -45,6 +45,12 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
         sampled_out = sum(a.sampled_out for a in accounts)
         table.add_row(*key, *(f"{n:,}" for n in (*kept, rejected, sampled_out)))
     console.print(table)
+    for name, cap in plan.resolved.papers_caps().items():
+        console.print(
+            f"{name}: at most {cap} regions per image, the papers' cap; "
+            f"--per-image {name}=all takes all",
+            soft_wrap=True,
+        )
     print_reported(console, plan, ledger)
     _print_reasons(console, plan, manifest)
     for line in _emptied(ledger, manifest):

@@ -17,6 +17,14 @@ from prompts.instruction import NO_BOX_SHARE, REC_NEGATIVES, InstructionMode
 from prompts.style import Style
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """The help with the papers' caps, which are looked up only where it is shown."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        text = super()._get_help_string(action)
+        return f"{text} (default: {_papers_caps()})" if action.dest == "image_caps" else text
+
+
 def add_parser(commands: Commands) -> None:
     """Declare the command and its flags."""
     parser = add_command(
@@ -27,6 +35,7 @@ def add_parser(commands: Commands) -> None:
         "build --sources coco --data-root /data --output /shards --workers 4",
         "build --recipe regiongpt_finetune --data-root /data --output /mix --recapd /recapd",
     )
+    parser.formatter_class = _Help
     inputs = parser.add_argument_group("inputs")
     _add_mix(inputs)
     add_input_flags(inputs)
@@ -183,7 +192,7 @@ def _add_regions(group: Group) -> None:
         default=[],
         metavar="[SOURCE=]N|all",
         help="take at most N regions of an image for phrases about them, and N for relationships, "
-        "by hash; may be repeated",
+        "by hash; may be repeated",  # `_Help` adds the caps of the papers
     )
     group.add_argument(
         "--min-words",
@@ -240,3 +249,16 @@ def _add_output(group: Group) -> None:
     group.add_argument(
         "--dry-run", action="store_true", help="only say what would be read and written"
     )
+
+
+def _papers_caps() -> str:
+    from pipelines.datasets.catalog import papers_caps  # imports all sources
+
+    caps = {style: papers_caps(style) for style in Style}
+    by_style = (
+        f"{style}: {', '.join(f'{name}={cap}' for name, cap in caps[style].items())}"
+        for style in Style
+        if caps[style]
+    )
+    listed = "; in style ".join(by_style)
+    return f"the papers' caps, in style {listed}; all of other sources, and in evaluations"

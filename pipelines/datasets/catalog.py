@@ -18,6 +18,7 @@ from pipelines.datasets.v3det.source import SPEC as V3DET
 from pipelines.datasets.vcr.source import SPEC as VCR
 from pipelines.datasets.visual_genome.source import SPEC as VISUAL_GENOME
 from prompts.catalog import WORDING_SETS
+from prompts.style import Style
 from schemas.errors import UsageError
 
 
@@ -50,6 +51,12 @@ CATALOG: Mapping[str, DatasetSpec] = build_table(
         VISUAL_GENOME,
     )
 )
+
+
+def papers_caps(style: Style) -> dict[str, int]:
+    """Return the papers' caps on regions per image in a style, by data set."""
+    caps = {name: spec.boxes_per_image.get(style) for name, spec in CATALOG.items()}
+    return {name: cap for name, cap in caps.items() if cap is not None}
 
 
 def dataset(name: str) -> DatasetSpec:

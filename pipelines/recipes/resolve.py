@@ -47,6 +47,12 @@ class ResolvedRecipe:
         """Return the recipe's sources, with all open fields filled in, by config."""
         return dict(zip(self.tasks, self.sources, strict=True))
 
+    def papers_caps(self) -> dict[str, int]:
+        """Return the caps per image that no recipe or flag states, by source; they are papers'."""
+        stated = {source.name for source in self.recipe.sources if source.per_image is not None}
+        unstated = self.caps.per_image.keys() - stated if self.recipe.per_image is None else set()
+        return {name: cap for name, cap in self.caps.per_image.items() if name in unstated}
+
     def identity(self) -> dict[str, Any]:
         """Return the whole recipe as a JSON object, without remarks and paths of inputs."""
         recipe = self.recipe.model_dump(mode="json", by_alias=True, exclude=REMARKS | PER_SOURCE)

@@ -155,6 +155,13 @@ class Output:
             counts[str(kind)] += account.with_image
         return +counts
 
+    def sampled_out(self) -> Counter[tuple[str, str, str]]:
+        """How many items were sampled out, by source, stage and kind."""
+        counts: Counter[tuple[str, str, str]] = Counter()
+        for (source, _, stage, kind), account in self.ledger().accounts():
+            counts[source, str(stage), str(kind)] += account.sampled_out
+        return +counts
+
     def repaired(self) -> Counter[tuple[str, str]]:
         """How many of each kind were set right, by code."""
         return self.booked(self.ledger(), "repaired")

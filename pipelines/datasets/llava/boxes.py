@@ -33,7 +33,6 @@ from schemas.errors import InputFileError
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo
 from schemas.source import Count, Entry, SourceRegion, SplitInput, Store
-from transforms.picture import inspect
 
 _Size = tuple[int, int]  # width, height; pixels
 
@@ -83,6 +82,8 @@ class Boxes:
             content = self.store.read(f"{self.split.pictures}/{image.file_name}")
         except InputFileError as error:
             raise Rejected(Reason.IMAGE_UNREADABLE, str(error)) from None
+        from transforms.picture import inspect  # imports PIL, which a list of sources does not need
+
         picture = inspect(content)
         return replace(image, width=picture.width, height=picture.height)
 

@@ -157,6 +157,9 @@ def test_counts_balance(splits):
         for kind in Kind:
             total = sum(counts[kind, o] for o in ("kept", "rejected", "sampled_out", "with_image"))
             assert (kind, counts[kind, "read"]) == (kind, total)
+        assert not any(
+            number for (_, outcome), number in counts.items() if outcome == "sampled_out"
+        )
         facts = [entry for entry in split.entries if isinstance(entry, SplitFacts)]
         classified = any(entry.label_set for entry in facts)
         for kind in (Kind.IMAGE, Kind.ANNOTATION, Kind.CATEGORY) if classified else (Kind.IMAGE,):

@@ -25,6 +25,24 @@ def test_the_share_of_negatives(share):
     assert resolved.identity()["rec_negatives"] == share
 
 
+@pytest.mark.parametrize(
+    ("source", "options", "papers", "taken"),
+    [
+        ({}, {}, {"visual_genome": 10}, {"visual_genome": 10}),
+        ({}, {"style": "gpt4roi"}, {"visual_genome": 15}, {"visual_genome": 15}),
+        ({"per_image": 10}, {}, {}, {"visual_genome": 10}),
+        ({"per_image": "all"}, {}, {}, {}),
+        ({}, {"per_image": 10}, {}, {"visual_genome": 10}),
+        ({}, {"evaluation": True}, {}, {}),
+    ],
+)
+def test_caps_that_nobody_states_are_papers(source, options, papers, taken):
+    request = SourceRequest(name="visual_genome", **source)
+    resolved = resolve(Recipe(sources=(request,), **options))
+    assert resolved.papers_caps() == papers
+    assert resolved.caps.per_image == taken
+
+
 def test_the_least_number_of_words():
     resolved = resolve(Recipe(sources=SOURCES, min_words=3))
     assert (resolved.caps.min_words, resolved.caps.any) == (3, True)

@@ -189,6 +189,7 @@ def test_counts_agree_reason_by_reason(case):
     rejected: Counter[tuple[str, str]] = sum((r.rejected for r in splits.values()), Counter())
     ledger = output.ledger()
     assert output.booked(ledger, "rejected") == rejected
+    assert not output.sampled_out()
     assert rejected["annotation", "crowd"] or len(splits) == 1
     for split, reader in splits.items():
         stages = ledger.sources["coco"][split]

@@ -114,6 +114,7 @@ def test_counts_agree_reason_by_reason(case):
     ledger = output.ledger()
     assert output.booked(ledger, "rejected") == +reader.rejected
     assert output.with_image()["annotation"] == 977 - len(reader.kept)
+    assert not output.sampled_out()
     read = ledger.sources["lvis"]["val"]["read"]
     assert read["image"].read == len(reader.images) == 100
     assert read["annotation"].read == 977

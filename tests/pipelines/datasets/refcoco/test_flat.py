@@ -120,6 +120,7 @@ def test_counts_agree_reason_by_reason(name, output, reader):
     ledger = output.ledger()
     assert output.booked(ledger, "rejected") == +reader.rejected
     assert output.with_image() == +reader.with_image
+    assert not output.sampled_out()
     read = ledger.sources[name]["val"]["read"]
     assert read["sentence"].read == len(reader.records) == FILES[name][1]
     assert read["image"].read == len(reader.images)

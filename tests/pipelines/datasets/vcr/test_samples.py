@@ -193,6 +193,7 @@ def test_kept_and_rejected(reader, output):
         ("annotation", "not_used"): unused
     }
     assert output.repaired() == {}
+    assert not output.sampled_out()
     written = output.ledger().sources["vcr"]
     assert sum(split["write"]["question"].kept for split in written.values()) == 60
     assert sum(split["read"]["annotation"].read for split in written.values()) == 211
