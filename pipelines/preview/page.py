@@ -133,13 +133,18 @@ def _legend_row(region: ShownRegion) -> Html:
     x0, y0, x1, y1 = region.box
     notes = [f"{x1 - x0:.0f} × {y1 - y0:.0f} at {x0:.0f}, {y0:.0f}"]
     notes += [f"mask {region.mask_share}"] if region.mask_share else []
+    notes += [f"area {region.area}"] if region.area else []
     notes += [f"{name} {score}" for name, score in region.scores.items()]
     return element(
         "li",
         element("b", str(region.number), class_="number", style=f"--colour:{region.colour}"),
         element("span", region.name or "no category", class_="name"),
         element("span", " · ".join(notes), class_="notes"),
-        element("span", region.caption, class_="caption") if region.caption else "",
+        *(
+            element("span", text, class_="caption")
+            for text in (region.attributes, region.caption, *region.texts)
+            if text
+        ),
         data_region=region.number,
     )
 
@@ -182,7 +187,8 @@ def _piece(piece: str | int, regions: list[ShownRegion]) -> str:
 
 def _record_facts(record: Record) -> dict[str, str]:
     """Return the facts of a record other than its conversation and regions, by label."""
-    facts = {name: record[name] for name in ("id", "source", "split", "task", "licence")}
+    names = ("id", "source", "split", "task", "licence", "image_hash")
+    facts = {name: record[name] for name in names}
     if record["image"]:
         facts["image"] = f"{record['image']['path']}, {record['width']} × {record['height']}"
     facts |= record["provenance"] or {}

@@ -38,6 +38,9 @@ class ShownRegion:
     scores: dict[str, str]  # those of `SCORES` that it has, with three decimals
     mask: Mask | None
     mask_share: str  # of the image, in percent; empty without a mask
+    area: str  # the owner's, square pixels; empty where the owner states none
+    attributes: str  # each as `name: value`
+    texts: list[str]  # the captions other than `caption`, each with its kind and scores
 
     @property
     def colour(self) -> str:
@@ -113,16 +116,34 @@ def _shown_region(number: int, region: Record, size: tuple[int | None, int | Non
         scores=_scores(region),
         mask=mask,
         mask_share=share,
+        area="" if region["area"] is None else f"{region['area']:.6g}",
+        attributes=", ".join(f"{a['name']}: {a['value']}" for a in region["attributes"] or ()),
+        texts=list(map(_with_kind, _captions(region, detailed=False))),
     )
+
+
+def _captions(region: Record, *, detailed: bool) -> list[Record]:
+    """Return the captions of a region that are its detailed caption, or those that are not."""
+    texts = region["captions"] or ()
+    return [text for text in texts if (text["text"] == region["caption"]) is detailed]
 
 
 def _scores(region: Record) -> dict[str, str]:
     """Return the score of a region's detector, and those of its detailed caption."""
-    texts = region["captions"] or ()
-    caption: Record = next((text for text in texts if text["text"] == region["caption"]), {})
-    values = (region["score"], *(caption.get(name) for name in ("clip", "clip_min", "judge")))
+    caption = next(iter(_captions(region, detailed=True)), {})
+    return _named_scores(region["score"], caption)
+
+
+def _named_scores(detected: float | None, caption: Record) -> dict[str, str]:
+    values = (detected, *(caption.get(name) for name in ("clip", "clip_min", "judge")))
     named = zip(SCORES, values, strict=True)
     return {name: f"{value:.3f}" for name, value in named if value is not None}
+
+
+def _with_kind(caption: Record) -> str:
+    """Return a caption's text after its kind and scores."""
+    scores = [f"{name} {score}" for name, score in _named_scores(None, caption).items()]
+    return f"{', '.join([str(caption['kind']), *scores])}: {caption['text']}"
 
 
 def _mask(stored: Record | None, size: tuple[int | None, int | None]) -> tuple[Mask | None, str]:

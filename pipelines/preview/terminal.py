@@ -43,7 +43,7 @@ def print_samples(records: Iterable[Record], console: Console) -> None:
 def _facts(record: Record) -> Text:
     size = f"{record['width']} × {record['height']}" if record["image"] else "text only"
     path = record["image"] and record["image"]["path"]
-    facts = [record["task"], size, record["licence"], path]
+    facts = [record["task"], size, record["licence"], path, record["image_hash"]]
     return Text(" · ".join(one_line(fact) for fact in facts if fact), "dim")
 
 
@@ -85,7 +85,7 @@ def _table(regions: list[ShownRegion]) -> Table:
     rows = [_cells(region) for region in regions]
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for header in [header for header in rows[0] if any(row[header] for row in rows)]:
-        number = header in ("region", "x0", "y0", "x1", "y1", "mask", *SCORES)
+        number = header in ("region", "x0", "y0", "x1", "y1", "mask", "area", *SCORES)
         table.add_column(header, justify="right" if number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(row[str(column.header)] for column in table.columns))
@@ -99,6 +99,9 @@ def _cells(region: ShownRegion) -> dict[str, Text]:
         "category": Text(one_line(region.name)),
         **{name: Text(f"{side:.1f}") for name, side in corners},
         "mask": Text(region.mask_share),
+        "area": Text(region.area),
         **{name: Text(region.scores.get(name, "")) for name in SCORES},
+        "attributes": Text(one_line(region.attributes)),
         "caption": Text(one_line(region.caption)),
+        "further captions": Text("\n").join(Text(one_line(text)) for text in region.texts),
     }

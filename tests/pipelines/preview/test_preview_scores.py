@@ -1,4 +1,4 @@
-"""The scores of regions as `preview` shows them: a detector's, and those of captions."""
+"""Areas, attributes, captions and scores of regions as `preview` shows them."""
 
 import io
 import re
@@ -40,6 +40,28 @@ def record(*regions: dict[str, Any]) -> dict[str, Any]:
         ],
         "provenance": {"builder": "builder 1"},
     }
+
+
+def test_areas_attributes_and_further_captions():
+    attributes = [{"name": "colour", "value": "red"}, {"name": "shape", "value": "ro\x1bund"}]
+    texts = caption("A round one.", 0.5, 0.25, None), caption("a \x1bdisc", 0.9, 0.9, 0.75)
+    made = region("r", *texts, caption="A round one.", area=1234.5, attributes=attributes)
+    shown = record(made, region("s")) | {"image_hash": "xxh128:00ff"}
+    text = printed(shown)
+    assert re.search(r"area +CLIP +least CLIP +attributes +caption +further captions", text)
+    further = r"sentence, CLIP 0\.900, least CLIP 0\.900, judge 0\.750: a \\x1bdisc"
+    cells = r"1234\.5 +0\.500 +0\.250 +colour: red, shape: ro\\x1bund +A round one\. +"
+    assert re.search(cells + further, text)
+    assert "xxh128:00ff" in text
+    page = render_page([shown], "t", {})
+    assert " · area 1234.5 · " in page
+    captions = re.findall(r'class="caption">([^<]*)<', page)
+    assert [each.partition(":")[0] for each in captions] == [
+        "colour",
+        "A round one.",
+        "sentence, CLIP 0.900, least CLIP 0.900, judge 0.750",
+    ]
+    assert re.search(r"<dt>image hash</dt><dd>xxh128:00ff</dd>", page)
 
 
 def printed(shown: dict[str, Any]) -> str:
