@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines import VERSION
-from pipelines.captions.manifest import check_captions, locate_captions
+from pipelines.captions.manifest import check_captions, check_seeds, locate_captions
 from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import Located, SourceRequest
 from pipelines.guard import Guard, load_guard
+from pipelines.preflight.inputs import check_inputs
+from pipelines.preflight.room import SizeEstimate
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.resolve import ResolvedRecipe, resolve
 from pipelines.recipes.settings import settings_of, wordings_of
@@ -35,6 +37,7 @@ class Plan:
     guard: Guard
     identity: BuildIdentity
     digests: FileDigests  # of the input files
+    estimate: SizeEstimate  # of the output, before anything was read
 
     @property
     def recipe(self) -> Recipe:
@@ -68,8 +71,16 @@ def locate_splits(root: str, request: SourceRequest) -> list[Located]:
 
 
 def missing_files(located: Located) -> list[str]:
-    """Return the missing files and folders of a split."""
-    return [path for path in _needed_files(located) if not files.exists(path)]
+    """Return the missing files and folders of a split, alternatives as `FOLDER or FOLDER`."""
+    missing = [path for path in _needed_files(located) if not files.exists(path)]
+    folders = missing_folders(located) if located.pictures not in missing else []
+    return [*missing, " or ".join(folders)] if folders else missing
+
+
+def missing_folders(located: Located) -> list[str]:
+    """Return the folders of a split's pictures if all of them are missing, else an empty list."""
+    folders = [files.join(located.pictures, name) for name in located.picture_folders]
+    return [] if any(map(files.exists, folders)) else folders
 
 
 def _check_splits(request: SourceRequest, splits: Sequence[Located]) -> None:
@@ -108,6 +119,7 @@ def make_plan(
     Raises:
         UsageError: the recipe cannot be built, or files are missing; the message names the files
             and where to get them.
+        InputFileError: a file cannot be used, as far as a quick look at it tells.
     """
     return plan_resolved(resolve(recipe), root, output, digests=digests)
 
@@ -117,11 +129,16 @@ def plan_resolved(
 ) -> Plan:
     """Return the plan of a recipe that is already resolved; see `make_plan`."""
     recipe = resolved.recipe
-    splits = tuple(
-        _split_input(resolved, request, located)
+    requested = [
+        (
+            request,
+            [_split_input(resolved, request, found) for found in _present_splits(root, request)],
+        )
         for request in recipe.sources
-        for located in _present_splits(root, request)
-    )
+    ]
+    check_seeds(recipe)
+    estimate = check_inputs(requested)
+    splits = tuple(split for _, several in requested for split in several)
     guard = load_guard(recipe, root, splits)
     digests = digests or FileDigests.remembered_in(output)
     inputs = [entry for split in splits for entry in _fingerprints(split, digests)]
@@ -142,6 +159,7 @@ def plan_resolved(
         guard=guard,
         identity=identity,
         digests=digests,
+        estimate=estimate,
     )
 
 

@@ -145,6 +145,16 @@ def _check_shards(recapd: RecapD, split: str) -> None:
             )
 
 
+def check_seeds(recipe: Recipe) -> None:
+    """Raise `UsageError` if captions are of regions that were sampled with another seed."""
+    for recapd in _captions_of(recipe):
+        if recapd.sampled and (seed := recapd.recipe["seed"]) != recipe.seed:
+            raise UsageError(
+                f"--recapd: the captions are of regions that were drawn with seed {seed}, and the "
+                f"build would draw others, with seed {recipe.seed}: give one seed to both"
+            )
+
+
 def check_captions(recipe: Recipe, inputs: Sequence[InputFile]) -> None:
     """Check that captions are of the regions that a recipe takes.
 
@@ -153,23 +163,21 @@ def check_captions(recipe: Recipe, inputs: Sequence[InputFile]) -> None:
         inputs: all files that the build reads.
 
     Raises:
-        UsageError: regions were sampled with another seed, or come from other annotations.
+        UsageError: regions come from other annotations.
     """
-    for source in recipe.sources:
-        if (path := source.paths.get(RECAPD_ROLE)) is None:
-            continue
-        recapd = load_recapd(path)
-        if recapd.sampled and (seed := recapd.recipe["seed"]) != recipe.seed:
-            raise UsageError(
-                f"--recapd: the captions are of regions that were drawn with seed {seed}, and the "
-                f"build would draw others, with seed {recipe.seed}: give one seed to both"
-            )
+    for recapd in _captions_of(recipe):
         for theirs, ours in _unlike(recapd.manifest.identity.inputs, inputs):
             raise UsageError(
                 f"--recapd: the captions are of other annotations: {theirs.name} with SHA-256 "
                 f"{theirs.sha256[:12]}, and the build would read {ours.name} with "
                 f"{ours.sha256[:12]} as {ours.role} of {ours.source}/{ours.split}"
             )
+
+
+def _captions_of(recipe: Recipe) -> Iterator[RecapD]:
+    for source in recipe.sources:
+        if (path := source.paths.get(RECAPD_ROLE)) is not None:
+            yield load_recapd(path)
 
 
 def _unlike(

@@ -55,19 +55,22 @@ def run(args: Namespace) -> int:
     from pipelines.card.coverage import print_coverage
     from pipelines.card.guard import print_guard
     from pipelines.card.summary import print_summary
-    from pipelines.cli.arguments import folder, output_folder, processes
+    from pipelines.cli.arguments import folder, output_folder
     from pipelines.cli.build_recipe import rebuild_of, recipe_of
+    from pipelines.cli.checks import check_guard_flags, launch_options, print_room
     from pipelines.cli.dry_run import print_dry_run
     from pipelines.guard import check_guard
     from pipelines.output.check import check_output
     from pipelines.output.reader import read_ledger
     from pipelines.plan import make_plan
-    from pipelines.runner.launch import LaunchOptions, launch
+    from pipelines.runner.launch import launch
     from pipelines.runner.progress import QUIET_SECONDS, Ticker
     from pipelines.storage.file_digests import FileDigests
 
     recipe = recipe_of(args)
     rebuild = rebuild_of(args, recipe)
+    options = launch_options(args, rebuild)
+    check_guard_flags(args, recipe)
     with Ticker("looking at the inputs", patience=QUIET_SECONDS):
         digests = FileDigests() if rebuild else None  # then every input is read again
         root, output = folder(args.data_root), output_folder(args.output)
@@ -78,14 +81,10 @@ def run(args: Namespace) -> int:
     if args.dry_run:
         check_output(plan.output, plan.identity, rebuild=rebuild)
         print_dry_run(plan)
+        print_room(plan)
         return 0
+    print_room(plan)
     started = time.monotonic()
-    options = LaunchOptions(
-        runner=args.runner,
-        workers=processes(args.workers),
-        rebuild=rebuild,
-        beam_flags=args.beam_flags,
-    )
     manifest = launch(plan, options)
     print_summary(plan, manifest, time.monotonic() - started)
     print_coverage(plan, manifest, read_ledger(plan.output))
@@ -235,7 +234,7 @@ def _add_output(group: Group) -> None:
         help="store pictures, or their paths (default: embed)",
     )
     group.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="number of processes of a local run"
+        "--workers", type=int, metavar="N", help="number of processes of a local run (default: 1)"
     )
     group.add_argument("--runner", default="local", metavar="NAME", help="a Beam runner")
     add_shard_flags(group)

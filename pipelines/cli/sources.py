@@ -65,7 +65,7 @@ def _heading(spec: "DatasetSpec", request: "SourceRequest", located: "Located") 
 
 def _lines(located: "Located") -> Iterator[str]:
     """Yield a line for each role of a split: the file's state, the role and the path."""
-    from pipelines.plan import missing_files
+    from pipelines.plan import missing_files, missing_folders
     from pipelines.storage.files import exists
 
     width, missing = max(map(len, located.roles)), missing_files(located)
@@ -75,4 +75,7 @@ def _lines(located: "Located") -> Iterator[str]:
             state, remark = state if exists(path) else "[dim]absent [/dim]", " (optional)"
         elif path in missing:
             state = "[red]missing[/red]"
+        elif role == "images" and (folders := missing_folders(located)):
+            state = "[red]missing[/red]"
+            path = " or ".join(folders)
         yield f"{state} {role:{width}} {escape(path)}{remark}"

@@ -10,7 +10,7 @@ A role names a file or a folder of a source, in declarations and in `--path SOUR
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -80,8 +80,10 @@ class DatasetSpec:
     # The number of its code. A change that makes other records of the same files raises it by one;
     # then outputs that hold the source are built again.
     version: int = 1
+    # A quick look at a split's files, before anything is read; None: there is nothing to look at.
+    outline: Callable[[SplitInput, Store], "Outline | None"] | None = None
 
-    def misfits(self, request: SourceRequest) -> Iterator[str]:
+    def misfits(self, request: SourceRequest) -> Iterator[tuple[str, Any, str]]:
         """Yield the keys of a request that would have no effect, with value and expected value."""
         own_file = request.annotations is not None
         beside = _BESIDE_OWN_FILE if self.own_file else _NO_OWN_FILE
@@ -95,7 +97,7 @@ class DatasetSpec:
             ("detection_names", _expected_names(request.paths)),
         ):
             if expected and (value := getattr(request, key)) is not None:
-                yield f"{key} {value!r}: expected {expected}"
+                yield key, value, expected
 
     def faults(self, wording_sets: Collection[str]) -> Iterator[str]:
         """Yield the faults of the declaration, a line each, with the field and the expected value.
@@ -126,11 +128,26 @@ class Located:
     folder: str  # its path below the data root; "" for a user's folder
     licence: str  # of the annotations
     optional: dict[str, str] = field(default_factory=dict)  # files that may be missing
+    # The folders in `pictures` that hold the images, of which one at least must exist; none: the
+    # images lie in `pictures` itself, or in any folders.
+    picture_folders: tuple[str, ...] = ()
 
     @property
     def roles(self) -> dict[str, str]:
         """All files and folders by role, including the pictures' folder."""
         return {**self.files, **self.optional, "images": self.pictures}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """The pictures that a split's file lists: all that a quick look at the file tells.
+
+    Decoding the items one by one is slow, so an item's names are asked for only where needed.
+    """
+
+    items: Sequence[Any]  # an item for each record with a picture; pictures may repeat
+    # The possible paths of an item's picture, below the split's folder; none: no usable picture.
+    names_of: Callable[[Any], Sequence[str]]
 
 
 def _one_of(known: Sequence[object], value: object) -> str | None:

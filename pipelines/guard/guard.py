@@ -41,11 +41,16 @@ def check_guard(guard: Guard, recipe: Recipe) -> None:
     Raises:
         UsageError: the guard is off, or a list lacks files; the message says which ones.
     """
-    if not recipe.guard and not recipe.evaluation:
-        raise UsageError("--require-guard: the guard is turned off, by --no-guard or the recipe")
+    check_guard_wanted(recipe)
     lacking = [f"{item.name} ({item.missing})" for item in guard.lists if item.missing]
     if lacking:
         raise UsageError(f"--require-guard: lists are missing: {'; '.join(lacking)}")
+
+
+def check_guard_wanted(recipe: Recipe) -> None:
+    """Raise `UsageError` where a recipe for training turns the guard off."""
+    if not recipe.guard and not recipe.evaluation:
+        raise UsageError("--require-guard: the guard is turned off, by --no-guard or the recipe")
 
 
 def load_guard(recipe: Recipe, root: str, splits: tuple[SplitInput, ...]) -> Guard:

@@ -67,6 +67,11 @@ class RecapRecipe(Recipe):
     captioning: Captioning
     filter: Filter
 
+    @property
+    def by_flags(self) -> bool:
+        """True: all settings of `recap` are flags."""
+        return True
+
     @model_validator(mode="after")
     def _check_source_and_model(self) -> Self:
         if len(self.sources) != 1:

@@ -69,6 +69,11 @@ class Recipe(BaseModel):
     shard_bytes: int = Field(default=500 * MIB, ge=1, le=MAX_SHARD_BYTES)
     wordings: dict[str, list[str]] = {}
 
+    @property
+    def by_flags(self) -> bool:
+        """True where the recipe is made from flags alone, so that messages speak of flags."""
+        return self.name == BY_FLAGS
+
     @field_validator("sources")
     @classmethod
     def _check_names(cls, sources: tuple[SourceRequest, ...]) -> tuple[SourceRequest, ...]:

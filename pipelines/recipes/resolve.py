@@ -16,6 +16,13 @@ from schemas.sample import Task
 from schemas.source import Sizing
 from transforms.subsample import Caps
 
+# The flags that set a field of a source, where they are not named like the field.
+_FLAGS = {
+    "annotations": "--coco-annotations",
+    "images": "--coco-images",
+    "split": "--coco-split",
+    "year": "--coco-year",
+}
 INPUT_PLACES = {"annotations", "images", "paths"}  # a source's paths do not decide the output
 REMARKS = {"about", "paper", "guard_paths"}
 PER_SOURCE = {"sources", "per_category", "per_image"}  # fields that are written for each source
@@ -91,8 +98,12 @@ def resolve(recipe: Recipe) -> ResolvedRecipe:
 def check_sources(recipe: Recipe) -> None:
     """Raise `UsageError` for an unknown source, or a setting that a source does not support."""
     for source in recipe.sources:
-        for misfit in dataset(source.name).misfits(source):
-            raise UsageError(f"recipe {recipe.name!r}: source {source.name!r}: {misfit}")
+        for key, value, expected in dataset(source.name).misfits(source):
+            stated = f"recipe {recipe.name!r}: source {source.name!r}: {key} {value!r}"
+            if recipe.by_flags:
+                flag = _FLAGS.get(key, f"--{key.replace('_', '-')}")
+                stated = f"{flag} {value}: source {source.name!r}"
+            raise UsageError(f"{stated}: expected {expected}")
 
 
 def spell_out(

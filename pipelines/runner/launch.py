@@ -27,6 +27,7 @@ from pipelines.output.check import Rebuild, check_output
 from pipelines.output.finish import finish
 from pipelines.output.lock import locked_output
 from pipelines.plan import Plan
+from pipelines.preflight.room import check_room
 from pipelines.runner.lossless_streams import lossless_streams
 from pipelines.runner.progress import build_display
 from pipelines.runner.worker_pool import ready_workers
@@ -35,7 +36,7 @@ from schemas.manifest import Manifest
 
 Layout = Callable[[beam.Pipeline, Plan, int], None]  # the int: number of parts of a split to read
 
-_LOCAL_RUNNERS = ("local", "DirectRunner", "FnApiRunner")
+LOCAL_RUNNERS = ("local", "DirectRunner", "FnApiRunner")
 _M_ARENA_MAX = -8  # from malloc.h
 _NO_SPACE = os.strerror(errno.ENOSPC)
 # Text that Beam adds to an error; and a file system's error within the text of another error.
@@ -56,7 +57,7 @@ class LaunchOptions:
 
     def parts(self) -> int:
         """Return the number of parts of a split that are read in parallel."""
-        return self.workers if self.runner in _LOCAL_RUNNERS else _REMOTE_PARTS
+        return self.workers if self.runner in LOCAL_RUNNERS else _REMOTE_PARTS
 
 
 def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manifest:
@@ -68,11 +69,12 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
         lay_out: function that adds the stages to the pipeline.
 
     Raises:
-        BuildError: the output holds another build, a worker died, an input could not be read,
-            nothing was kept, or the ledger does not balance.
+        BuildError: the disk is too small, the output holds another build, a worker died, an input
+            could not be read, nothing was kept, or the ledger does not balance.
     """
     with locked_output(plan.output):
         held = check_output(plan.output, plan.identity, rebuild=options.rebuild)
+        check_room(plan.output, plan.estimate)
         begin(plan.output, plan.identity, held, keep=options.keep)
         plan.digests.save(plan.output)
         with (
@@ -83,6 +85,14 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
         ):
             _run_watched(plan, partial(_run, lay_out, plan, options, runner))
         return finish(plan.output, plan.identity)
+
+
+def check_launch(options: LaunchOptions) -> None:
+    """Raise `UsageError` for a runner that does not exist or lacks flags; nothing is started."""
+    if options.runner not in LOCAL_RUNNERS:
+        runner = _named_runner(options.runner)
+        with _starting(options):
+            beam.Pipeline(runner, options=_pipeline_options(options))
 
 
 @contextmanager
@@ -104,7 +114,7 @@ def _tuned_memory() -> Iterator[None]:
 
 @contextmanager
 def _started_runner(options: LaunchOptions) -> Iterator[PipelineRunner]:
-    if options.runner not in _LOCAL_RUNNERS:
+    if options.runner not in LOCAL_RUNNERS:
         yield _named_runner(options.runner)
     elif options.workers == 1:
         yield FnApiRunner()
@@ -172,14 +182,14 @@ def _starting(options: LaunchOptions) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if options.runner in _LOCAL_RUNNERS:
+        if options.runner in LOCAL_RUNNERS:
             raise
         raise UsageError(f"--runner {options.runner} did not start: {error}") from error
 
 
 def _pipeline_options(options: LaunchOptions) -> PipelineOptions:
     pipeline_options = PipelineOptions(list(options.beam_flags))
-    if options.runner in _LOCAL_RUNNERS:
+    if options.runner in LOCAL_RUNNERS:
         pipeline_options.view_as(DirectOptions).direct_num_workers = options.workers
     pipeline_options.view_as(SetupOptions).save_main_session = False
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # errors are raised as exceptions

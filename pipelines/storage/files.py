@@ -10,6 +10,7 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import Any, BinaryIO, cast
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
@@ -125,6 +126,27 @@ def size_of(path: str) -> int:
     if is_local(path):
         return os.stat(path).st_size
     return int(FileSystems.match([_pattern(path)])[0].metadata_list[0].size_in_bytes)
+
+
+def size_if_there(path: str) -> int | None:
+    """Return the size in bytes of a file, or None where there is no such file."""
+    if is_local(path):
+        try:
+            return os.stat(path).st_size
+        except (OSError, ValueError):  # ValueError: a null byte
+            return None
+    matches = FileSystems.match([_pattern(path)], limits=[1])[0].metadata_list
+    return int(matches[0].size_in_bytes) if matches else None
+
+
+def subfolders(folder: str, limit: int) -> list[str]:
+    """Return the paths of folders in a local folder, sorted; at most `limit` of them."""
+    try:
+        with os.scandir(folder) as entries:
+            names = (entry.name for entry in entries if entry.is_dir())
+            return sorted(join(folder, name) for name in islice(names, limit))
+    except OSError:
+        return []
 
 
 def _pattern(name: str) -> str:

@@ -1,14 +1,19 @@
-"""An annotation file that cannot be used as a whole: a clear error, and the other split goes on."""
+"""An annotation file that cannot be used as a whole: a clear error, if possible before a build.
+
+A quick look finds nearly all faults. Those it cannot see reject the file, and the other split goes
+on.
+"""
 
 import json
 
 import pytest
 
 from pipelines.runner.launch import LaunchOptions
-from schemas.errors import BuildError, UsageError
+from schemas.errors import BuildError, InputFileError, UsageError
 from schemas.rejection import Kind
 
 LABELS = {"label_set": "Things"}
+LATE = b'{"images": [], "annotations": null, "categories": []}'  # only found by reading annotations
 
 
 def without(name):
@@ -42,7 +47,6 @@ BAD_FILES = {
     "without annotations": (without("annotations"), "missing required field `annotations`"),
     "without categories": (without("categories"), "missing required field `categories`"),
     "images by id": (replaced("images", {"1": {}}), r"`\$.images`"),
-    "annotations of null": (replaced("annotations", None), r"`\$.annotations`"),
     "categories as text": (replaced("categories", "person"), r"`\$.categories`"),
 }
 
@@ -52,8 +56,9 @@ def test_a_file_that_is_unusable(two_splits, run_build, tmp_path, name):
     root, splits = two_splits
     content, fault = BAD_FILES[name]
     splits["train"].file.write_bytes(content(splits["train"].data))
-    with pytest.raises(BuildError) as caught:
+    with pytest.raises(InputFileError) as caught:
         run_build(root, tmp_path / "output", request=LABELS)
+    assert not (tmp_path / "output").exists()
     (line,) = str(caught.value).splitlines()
     assert line.startswith(f"{splits['train'].file} (")
     assert "Expected a JSON object with the lists images, annotations and categories" in line
@@ -65,9 +70,9 @@ def test_the_other_split_is_built_and_the_build_is_not_finished(
     two_splits, run_build, in_parts, output_of, tmp_path, parts
 ):
     root, splits = two_splits
-    splits["train"].file.write_bytes(b"{")
+    splits["train"].file.write_bytes(LATE)
     launch_options = in_parts if parts > 1 else LaunchOptions()
-    with pytest.raises(BuildError):
+    with pytest.raises(BuildError, match=r"not a whole COCO annotation file: .*`\$.annotations`"):
         run_build(root, tmp_path / "output", request=LABELS, launch_options=launch_options)
     output = output_of(tmp_path / "output")
     assert output.regions().keys() == {"41", "42", "51", "52"}
@@ -82,6 +87,18 @@ def test_every_unusable_file_is_named(two_splits, run_build, output_of, tmp_path
     root, splits = two_splits
     for split in splits.values():
         split.file.write_bytes(b"[]")
+    with pytest.raises(InputFileError) as caught:
+        run_build(root, tmp_path / "output", request=LABELS, guard=False)
+    named = [line.split(" (")[0] for line in str(caught.value).splitlines()]
+    assert named == [str(split.file) for split in splits.values()]
+
+
+def test_every_file_that_reading_finds_unusable_is_named(
+    two_splits, run_build, output_of, tmp_path
+):
+    root, splits = two_splits
+    for split in splits.values():
+        split.file.write_bytes(LATE)
     with pytest.raises(BuildError) as caught:
         run_build(root, tmp_path / "output", request=LABELS, guard=False)
     named = [line.split(" (")[0] for line in str(caught.value).splitlines()]
@@ -93,7 +110,7 @@ def test_every_unusable_file_is_named(two_splits, run_build, output_of, tmp_path
 
 def test_a_file_set_right_is_built_after_all(two_splits, run_build, tmp_path):
     root, splits = two_splits
-    splits["train"].file.write_bytes(b"{")
+    splits["train"].file.write_bytes(LATE)
     with pytest.raises(BuildError):
         run_build(root, tmp_path / "output", request=LABELS)
     splits["train"].save()
@@ -131,8 +148,9 @@ def test_half_a_character_spoils_nothing_else(coco_file, run_build):
 
 def test_other_categories_than_cocos_need_a_name(two_splits, run_build, tmp_path):
     root, splits = two_splits
-    with pytest.raises(BuildError) as caught:
+    with pytest.raises(InputFileError) as caught:
         run_build(root, tmp_path / "output")
+    assert not (tmp_path / "output").exists()
     line = str(caught.value).splitlines()[0]
     assert line.startswith(f"{splits['train'].file}: the categories are not COCO's 80 (2 names,")
     assert "--label-set NAME" in line
@@ -142,7 +160,9 @@ def test_an_annotation_file_that_is_a_folder(two_splits, run_build, tmp_path):
     root, splits = two_splits
     splits["train"].file.unlink()
     splits["train"].file.mkdir()
-    with pytest.raises(BuildError, match=f"cannot read {splits['train'].file}: .*Is a directory"):
+    with pytest.raises(
+        InputFileError, match=f"cannot read {splits['train'].file}: .*Is a directory"
+    ):
         run_build(root, tmp_path / "output", request=LABELS)
 
 

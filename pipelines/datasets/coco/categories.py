@@ -40,6 +40,11 @@ class Categories:
     unusable: dict[ItemId, Rejected]
     refused: list[Refused]
 
+    @property
+    def distinct(self) -> tuple[str, ...]:
+        """The names, each once: several ids may have the same name."""
+        return tuple(dict.fromkeys(self.names.values()))
+
     def name_of(self, category_id: ItemId) -> str:
         """Return a category's name, or raise `Rejected` with the reason why it has no name."""
         name = self.names.get(category_id) or self.names.get(category_id := as_number(category_id))

@@ -96,7 +96,7 @@ def read_detections(split: SplitInput, store: Store) -> tuple[list[Raw], Names]:
             f"{path} ({len(content)} bytes) is not a whole file of detections: {error}. Expected a "
             "JSON list of objects with image_id, category_id, bbox and score."
         ) from None
-    names, where = _read_names(split, store)
+    names, where = read_names(split, store)
     for raw in items:
         category = _category(raw)
         if category is not None and category not in names:
@@ -183,7 +183,12 @@ def _category(raw: Raw) -> int | None:
         return None  # decoding the whole item will refuse it
 
 
-def _read_names(split: SplitInput, store: Store) -> tuple[Names, str]:
+def read_names(split: SplitInput, store: Store) -> tuple[Names, str]:
+    """Return the names of the categories of a split's detections, and where the names stand.
+
+    Raises:
+        InputFileError: the file of the names cannot be used.
+    """
     lvis = split.files.get("lvis_names")
     path = lvis or split.files.get("detection_names")
     if path is None:

@@ -73,7 +73,7 @@ def parse_coco_layout(
     path = split.file
     file = coco_json.decode_file(store.read(path), path)
     categories = read_categories(file.categories)
-    names = tuple(dict.fromkeys(categories.names.values()))
+    names = categories.distinct
     labels = LabelSet(name_labels(split, names), names)
     if split.leads:
         yield from _totals(split, file, categories)

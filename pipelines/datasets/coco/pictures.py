@@ -8,7 +8,7 @@ a picture.
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from schemas.errors import InputFileError
+from pipelines.datasets.common.picture_folders import list_picture_folders
 from schemas.source import SplitInput, Store
 
 COCO_PAPER = (
@@ -31,21 +31,7 @@ def list_pictures(
     Raises:
         InputFileError: none of the folders can be listed.
     """
-    listing: dict[str, int] = {}
-    problems = []
-    for folder in folders:
-        try:
-            sizes = store.sizes(f"{split.pictures}/{folder}")
-        except InputFileError as error:  # few users have all four folders
-            problems.append(str(error))
-            continue
-        listing.update((f"{folder}/{name}", size) for name, size in sizes.items())
-    if len(problems) == len(folders):
-        raise InputFileError(
-            f"{split.pictures}: expected one of COCO's folders of pictures ({', '.join(folders)}), "
-            f"or several; {problems[0]}"
-        )
-    return listing
+    return list_picture_folders(split, store, folders, "COCO")
 
 
 def find_picture(number: int, listing: Mapping[str, int]) -> str:

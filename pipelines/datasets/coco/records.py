@@ -96,6 +96,14 @@ class CocoFile(msgspec.Struct, Generic[_Annotation]):
     licenses: list[Raw] = []
 
 
+class CocoOutline(msgspec.Struct):
+    """A whole file of which the annotations are only skipped, which is fast."""
+
+    images: list[Raw]
+    annotations: Raw
+    categories: list[Raw]
+
+
 class _CocoCategory(_Identified):
     """An item of `categories`."""
 
@@ -110,6 +118,7 @@ class _CocoLicence(_Identified):
 
 _SOUND_FILE = msgspec.json.Decoder(CocoFile[CocoAnnotation])
 _ANY_FILE = msgspec.json.Decoder(CocoFile[Raw])
+_OUTLINE = msgspec.json.Decoder(CocoOutline)
 IDENTIFIED = msgspec.json.Decoder(_Identified)
 IMAGE = msgspec.json.Decoder(CocoImage)
 _ANNOTATION = msgspec.json.Decoder(CocoAnnotation)
@@ -129,11 +138,27 @@ def decode_file(content: bytes, path: str) -> CocoFile[CocoAnnotation] | CocoFil
     try:
         return _decode_sound(content) or decode_json(_ANY_FILE, content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputFileError(
-            f"{path} ({len(content)} bytes) is not a whole COCO annotation file: {error}. Expected "
-            "a JSON object with the lists images, annotations and categories. If it is a "
-            "download, fetch it again; if another tool wrote it, check that tool's export."
-        ) from None
+        raise _not_whole(content, path, error) from None
+
+
+def decode_outline(content: bytes, path: str) -> CocoOutline:
+    """Return the images and categories of a file in COCO's layout, undecoded.
+
+    Raises:
+        InputFileError: the content is no JSON, or lacks COCO's lists; the message names the place.
+    """
+    try:
+        return decode_json(_OUTLINE, content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _not_whole(content, path, error) from None
+
+
+def _not_whole(content: bytes, path: str, error: Exception) -> InputFileError:
+    return InputFileError(
+        f"{path} ({len(content)} bytes) is not a whole COCO annotation file: {error}. Expected "
+        "a JSON object with the lists images, annotations and categories. If it is a "
+        "download, fetch it again; if another tool wrote it, check that tool's export."
+    )
 
 
 def _decode_sound(content: bytes) -> CocoFile[CocoAnnotation] | None:

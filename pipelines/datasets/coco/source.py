@@ -13,9 +13,10 @@ from pathlib import PurePosixPath
 
 from pipelines.datasets.coco.categories import COCO_LABEL_SET, COCO_NAMES
 from pipelines.datasets.coco.layout import parse_coco_layout
+from pipelines.datasets.coco.outline import outline_coco_layout
 from pipelines.datasets.coco.pictures import COCO_PAPER
 from pipelines.datasets.common.picture_names import coco_picture
-from pipelines.datasets.spec import OWN_SPLIT, DatasetSpec, Located, SourceRequest
+from pipelines.datasets.spec import OWN_SPLIT, DatasetSpec, Located, Outline, SourceRequest
 from prompts.style import Style
 from schemas.errors import InputFileError, UsageError
 from schemas.sample import Task
@@ -49,6 +50,11 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     """Yield the entries of one split of COCO, or of the user's file."""
     return parse_coco_layout(split, store, _name_labels)
+
+
+def outline(split: SplitInput, store: Store) -> Outline:
+    """Return the outline of one split of COCO, or of the user's file."""
+    return outline_coco_layout(split, store, _name_labels)
 
 
 def _own_file(request: SourceRequest, annotations: str) -> Located:
@@ -93,6 +99,7 @@ SPEC = DatasetSpec(
     own_file=True,
     locate=locate,
     parse=parse,
+    outline=outline,
     picture_name=coco_picture,
     picture_owners=("coco",),
     papers=_PAPERS,

@@ -21,7 +21,7 @@ from pipelines.datasets.common.entries import Refused, image_info, limited, reje
 from pipelines.datasets.common.picture_names import flickr_name
 from pipelines.datasets.flickr30k.boxes import NO_ANNOTATION, checked_size, parse_annotation
 from pipelines.datasets.flickr30k.sentences import parse_sentences
-from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from prompts.style import Style
 from schemas.errors import InputFileError
 from schemas.item import GroundedCaption
@@ -103,6 +103,16 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
             yield Count(Kind.IMAGE, "sampled_out", 1)
         else:
             yield from _image(split, store, pictures[image_id], listing, image_id)
+
+
+def outline(split: SplitInput, store: Store) -> Outline:
+    """Return the outline of one split of Flickr30k Entities.
+
+    Raises:
+        InputFileError: a list cannot be used.
+    """
+    image_ids, _ = _listed(split, store)
+    return Outline(items=image_ids, names_of=lambda image_id: (f"{image_id}.jpg",))
 
 
 def _volume(images: Sequence[ImageInfo]) -> Volume:
@@ -232,6 +242,7 @@ SPEC = DatasetSpec(
     boxes_per_image={Style.GPT4ROI: 150},
     locate=locate,
     parse=parse,
+    outline=outline,
     picture_name=_picture_name,
     picture_owners=("flickr",),
     papers=_PAPERS,

@@ -24,6 +24,7 @@ from pipelines.datasets.common.raw_items import Raw
 from pipelines.datasets.llava import records as llava_json
 from pipelines.datasets.llava.boxes import Boxes
 from pipelines.datasets.llava.records import Group
+from pipelines.datasets.spec import Outline
 from schemas.errors import InputFileError
 from schemas.item import Dialogue
 from schemas.rejection import Kind, Reason, Rejected
@@ -77,6 +78,21 @@ def read_records(split: SplitInput, store: Store, path_of: Callable[[str], str])
             group = groups[image_id] = Group(name, text_only, split.owns(image_id))
         group.add(raw, text_only=text_only)
     return Records(number=len(items), groups=groups, refused=refused)
+
+
+def outline_records(split: SplitInput, store: Store, path_of: Callable[[str], str]) -> Outline:
+    """Return the outline of a file, which has a record for each of its items.
+
+    Raises:
+        InputFileError: the file as a whole cannot be used.
+    """
+    path = split.file
+
+    def names_of(item: Raw) -> Sequence[str]:
+        name = llava_json.picture_of(item)
+        return () if name is None else (path_of(name),)
+
+    return Outline(items=llava_json.decode_records(store.read(path), path), names_of=names_of)
 
 
 def list_folders(store: Store, root: str, paths: Collection[str]) -> dict[str, int]:

@@ -13,9 +13,14 @@ from collections.abc import Iterator
 from pipelines.datasets.common.picture_names import unshared_picture
 from pipelines.datasets.common.raw_items import Raw
 from pipelines.datasets.llava.boxes import Boxes
-from pipelines.datasets.llava.layout import LLAVA_PAPER, parse_records, read_records
+from pipelines.datasets.llava.layout import (
+    LLAVA_PAPER,
+    outline_records,
+    parse_records,
+    read_records,
+)
 from pipelines.datasets.llava.records import dialogue_of
-from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from prompts.style import Style
 from schemas.item import Dialogue
 from schemas.rejection import Reason, Rejected
@@ -47,6 +52,11 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     yield from parse_records(split, records, store.sizes(split.pictures), boxes, _caption)
 
 
+def outline(split: SplitInput, store: Store) -> Outline:
+    """Return the outline of the only split of the pretraining data."""
+    return outline_records(split, store, str)
+
+
 def _caption(raw: Raw) -> Dialogue:
     dialogue = dialogue_of(raw)
     if len(dialogue.rounds) > 1:
@@ -65,6 +75,7 @@ SPEC = DatasetSpec(
     boxes_per_image={},
     locate=locate,
     parse=parse,
+    outline=outline,
     picture_name=unshared_picture,
     picture_owners=(),
     papers=_PAPERS,

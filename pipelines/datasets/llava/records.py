@@ -99,6 +99,14 @@ def id_of(raw: Raw) -> str:
     return str(decode_json(_LINK, raw).id)
 
 
+def picture_of(raw: Raw) -> str | None:
+    """Return the name of a record's picture; None for a malformed record, or without a picture."""
+    try:
+        return decode_json(_LINK, raw).image
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
 def dialogue_of(raw: Raw) -> Dialogue:
     """Return a record as a dialogue, whose id is the record's id and a digest of the texts.
 

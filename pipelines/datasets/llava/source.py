@@ -15,12 +15,18 @@ exists; boxes come from a detector (`detections`), or else from COCO's annotatio
 import re
 from collections.abc import Iterator
 
-from pipelines.datasets.coco.detections import detection_files
+from pipelines.datasets.coco.detections import detection_files, read_names
 from pipelines.datasets.coco.pictures import COCO_PAPER
 from pipelines.datasets.common.picture_names import coco_name, visual_genome_name
 from pipelines.datasets.llava.boxes import read_boxes
-from pipelines.datasets.llava.layout import LLAVA_PAPER, list_folders, parse_records, read_records
-from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from pipelines.datasets.llava.layout import (
+    LLAVA_PAPER,
+    list_folders,
+    outline_records,
+    parse_records,
+    read_records,
+)
+from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from prompts.style import Style
 from schemas.sample import ImageInfo, Task
 from schemas.source import Entry, SplitInput, Store
@@ -70,6 +76,17 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     yield from parse_records(split, records, listing, boxes)
 
 
+def outline(split: SplitInput, store: Store) -> Outline:
+    """Return the outline of the only split of the instruction data.
+
+    Raises:
+        InputFileError: the file of records, or of the names of detections, cannot be used.
+    """
+    if "detections" in split.files:
+        read_names(split, store)
+    return outline_records(split, store, _path_of)
+
+
 def _path_of(name: str) -> str:
     """Return the path of a picture below the data root, from the owner's name."""
     if "/" not in name:
@@ -106,6 +123,7 @@ SPEC = DatasetSpec(
     editions=tuple(_FILES),
     locate=locate,
     parse=parse,
+    outline=outline,
     picture_name=_picture_name,
     picture_owners=("coco", "visual_genome"),
     papers=_PAPERS,

@@ -27,10 +27,11 @@ from pathlib import PurePosixPath
 import msgspec
 
 from pipelines.datasets.coco.layout import parse_coco_layout
+from pipelines.datasets.coco.outline import outline_coco_layout
 from pipelines.datasets.coco.pictures import COCO_PAPER, list_pictures
 from pipelines.datasets.coco.records import CocoImage
 from pipelines.datasets.common.picture_names import coco_picture
-from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from prompts.style import Style
 from schemas.errors import InputFileError
 from schemas.sample import Task
@@ -73,6 +74,7 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
             pictures=paths.get("images", f"{root}/coco"),
             folder="" if "images" in paths else "coco",
             licence=_LICENCE,
+            picture_folders=_FOLDERS,
         )
         for split in SPEC.splits
     ]
@@ -87,6 +89,11 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
         images=_IMAGE,
         list_pictures=partial(list_pictures, folders=_FOLDERS),
     )
+
+
+def outline(split: SplitInput, store: Store) -> Outline:
+    """Return the outline of one split of LVIS."""
+    return outline_coco_layout(split, store, _name_labels, images=_IMAGE)
 
 
 def _name_labels(split: SplitInput, names: Sequence[str]) -> str:
@@ -113,6 +120,7 @@ SPEC = DatasetSpec(
     boxes_per_image={Style.GPT4ROI: 100},  # as for COCO: the paper has no other rule
     locate=locate,
     parse=parse,
+    outline=outline,
     picture_name=coco_picture,
     picture_owners=("coco",),
     papers=_PAPERS,

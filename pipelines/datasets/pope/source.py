@@ -29,7 +29,7 @@ from pipelines.datasets.common.entries import (
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.picture_names import coco_picture
 from pipelines.datasets.common.raw_items import malformed
-from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from schemas.errors import InputFileError
 from schemas.item import YesNoQuestion
 from schemas.rejection import Kind, Reason, Rejected
@@ -123,6 +123,16 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
             yield Count(Kind.QUESTION, "with_image", len(lines))
 
 
+def outline(split: SplitInput, store: Store) -> Outline:
+    """Return the outline of one split of POPE, which has a record for each question.
+
+    Raises:
+        InputFileError: the file of questions cannot be used.
+    """
+    questions, _ = _read(store.read(split.file), split.file)
+    return Outline(items=questions, names_of=lambda line: (line.image,))
+
+
 def asked_about(content: bytes, path: str) -> frozenset[int]:
     """Return the COCO numbers of the pictures that a file's questions are about.
 
@@ -208,6 +218,7 @@ SPEC = DatasetSpec(
     evaluations=(Task.IMAGE_CONVERSATION,),
     locate=locate,
     parse=parse,
+    outline=outline,
     picture_name=coco_picture,
     picture_owners=("coco",),
     papers=_PAPERS,

@@ -116,7 +116,7 @@ def _images(
         refused=dict(refused).keys(),
         candidates=read_candidates(split, store, list(refs.sentences)),
     )
-    names = tuple(dict.fromkeys(categories.names.values()))
+    names = categories.distinct
     labels = LabelSet(COCO_LABEL_SET if set(names) == set(COCO_NAMES) else "RefCOCO", names)
     annotations = len(file.annotations)
     number_of_shards = shards(

@@ -16,8 +16,9 @@ Format: https://github.com/lichengunc/refer
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pipelines.datasets.coco.detections import detection_files
-from pipelines.datasets.coco.pictures import COCO_PAPER
+from pipelines.datasets.coco.detections import detection_files, read_names
+from pipelines.datasets.coco.pictures import COCO_PAPER, FOLDERS
+from pipelines.datasets.coco.records import decode_outline
 from pipelines.datasets.common.picture_names import coco_picture
 from pipelines.datasets.refcoco.flat import parse_flat
 from pipelines.datasets.refcoco.pickled import parse_pickle
@@ -120,6 +121,7 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
             pictures=paths.get("images", f"{root}/coco"),
             folder="" if "images" in paths else "coco",
             licence=_LICENCE,
+            picture_folders=FOLDERS,
         )
         for split, split_files in files.items()
     ]
@@ -131,6 +133,18 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
         return parse_flat(split, store)
     splits = EDITIONS[split.source].splits_of(split.files["refs"])
     return parse_pickle(split, store, splits)
+
+
+def outline(split: SplitInput, store: Store) -> None:
+    """Check the files that are quickly read; the pictures of a split are known only later.
+
+    Raises:
+        InputFileError: the file of the boxes, or of the names of detections, cannot be used.
+    """
+    if "detections" in split.files:
+        read_names(split, store)
+    if path := split.files.get("instances"):
+        decode_outline(store.read(path), path)
 
 
 def _spec(name: str) -> DatasetSpec:
@@ -152,6 +166,7 @@ def _spec(name: str) -> DatasetSpec:
         evaluations=(Task.REGION_CAPTION, Task.REFERRING_EXPRESSION_COMPREHENSION),
         locate=locate,
         parse=parse,
+        outline=outline,
         picture_name=coco_picture,
         picture_owners=("coco",),
         papers=edition.papers,

@@ -25,12 +25,13 @@ import msgspec
 
 from pipelines.datasets.coco.categories import read_categories
 from pipelines.datasets.coco.layout import parse_coco_layout
+from pipelines.datasets.coco.outline import outline_coco_layout
 from pipelines.datasets.common.content_ids import content_id
 from pipelines.datasets.common.entries import Refused, rejections
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.picture_names import flickr_name
 from pipelines.datasets.common.raw_items import ItemId, Raw, as_number, malformed
-from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from prompts.style import Style
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo, Task
@@ -123,6 +124,11 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     yield from parse_coco_layout(split, _Replaced(store, path, content), lambda *_: name)
 
 
+def outline(split: SplitInput, store: Store) -> Outline:
+    """Return the outline of one split of V3Det, whose categories may have any names."""
+    return outline_coco_layout(split, store, lambda *_: "")
+
+
 def _identified(items: Sequence[Raw]) -> tuple[list[Raw], list[Refused]]:
     """Return annotations in COCO's form, each with an id and one category, and the refused ones."""
     taken: list[Raw] = []
@@ -184,6 +190,7 @@ SPEC = DatasetSpec(
     boxes_per_image={},
     locate=locate,
     parse=parse,
+    outline=outline,
     picture_name=_picture_name,
     picture_owners=("flickr",),
     papers=_PAPERS,

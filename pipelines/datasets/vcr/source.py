@@ -17,7 +17,7 @@ from pipelines.datasets.coco.categories import COCO_NAMES
 from pipelines.datasets.common.entries import Refused, image_info, limited, rejection, rejections
 from pipelines.datasets.common.paths import check_file_name
 from pipelines.datasets.common.picture_names import unshared_picture
-from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from pipelines.datasets.vcr.metadata import Metadata, read_metadata, regions
 from pipelines.datasets.vcr.questions import Line, Picture, QuestionFile
 from prompts.style import Style
@@ -61,6 +61,17 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     content = store.read(split.file)
     file = QuestionFile(content, split.file, evaluation=split.evaluation)
     yield from _Parser(split, store, file).entries()
+
+
+def outline(split: SplitInput, store: Store) -> Outline:
+    """Return the outline of one split of VCR, which has a record for each question.
+
+    Raises:
+        InputFileError: the file of questions cannot be used.
+    """
+    file = QuestionFile(store.read(split.file), split.file)
+    lines = [line for picture in file.pictures.values() for line in picture.lines]
+    return Outline(items=lines, names_of=lambda line: line.files[:1])
 
 
 class _Parser:
@@ -201,6 +212,7 @@ SPEC = DatasetSpec(
     boxes_per_image={},
     locate=locate,
     parse=parse,
+    outline=outline,
     picture_name=unshared_picture,
     picture_owners=(),
     papers=_PAPERS,

@@ -20,6 +20,7 @@ Format: https://homes.cs.washington.edu/~ranjay/visualgenome/api.html
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
 from msgspec.structs import replace
 
 from pipelines.datasets.common.entries import (
@@ -30,9 +31,10 @@ from pipelines.datasets.common.entries import (
     rejection,
     rejections,
 )
+from pipelines.datasets.common.picture_folders import list_picture_folders
 from pipelines.datasets.common.picture_names import visual_genome_name
-from pipelines.datasets.common.raw_items import ItemId
-from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+from pipelines.datasets.common.raw_items import ItemId, Raw
+from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from pipelines.datasets.visual_genome import records as vg_json
 from pipelines.datasets.visual_genome.aliases import Aliases, parse_aliases
 from pipelines.datasets.visual_genome.image import ImageAnnotations, add_regions, add_relationships
@@ -78,9 +80,33 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
             pictures=request.paths.get("images", f"{root}/visual_genome"),
             folder="" if "images" in request.paths else "visual_genome",
             licence=_LICENCE,
+            picture_folders=FOLDERS,
         )
         for split in splits
     ]
+
+
+def outline(split: SplitInput, store: Store) -> Outline:
+    """Return the outline of one split of Visual Genome.
+
+    Raises:
+        InputFileError: the file about the images as a whole cannot be used.
+    """
+    path = split.files["image_data"]
+    items = vg_json.decode_list(store.read(path), path)
+    if split.split != "test":
+        return Outline(items=items, names_of=_names_of)
+    declared, _ = vg_json.index_items(items, vg_json.IMAGE, "image_data")
+    members = _members(split, store, declared) or ()
+    urls = [declared[image_id].url for image_id in members if image_id in declared]
+    return Outline(items=urls, names_of=_file_names)
+
+
+def _names_of(item: Raw) -> Sequence[str]:
+    try:
+        return _file_names(vg_json.IMAGE.decode(item).url)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,11 +161,7 @@ def _images(split: SplitInput, store: Store) -> Generator[Entry, None, _Images]:
         declared = {image_id: image for image_id, image in declared.items() if image_id in members}
         refused = [refusal for refusal in refused if refusal[0] in names]
         number = len(declared) + len(refused)
-    listing = {
-        f"{folder}/{name}": size
-        for folder in FOLDERS
-        for name, size in store.sizes(f"{split.pictures}/{folder}").items()
-    }
+    listing = list_picture_folders(split, store, FOLDERS, "Visual Genome")
     usable: dict[ItemId, ImageInfo] = {}
     for image_id, image in declared.items():
         name, size = _file_name(image.url, listing), (image.width, image.height)
@@ -173,9 +195,14 @@ def _members(
 
 def _file_name(url: str, listing: Mapping[str, int]) -> str:
     """Return the path of an image's file: folder and name as in the url, or in the other folder."""
-    *_, folder, name = ["", *url.split("/")]
-    files = [f"{known}/{name}" for known in sorted(FOLDERS, key=lambda known: known != folder)]
+    files = _file_names(url)
     return next((file for file in files if file in listing), files[0])
+
+
+def _file_names(url: str) -> list[str]:
+    """Return the possible paths of an image's file, first the path in the url."""
+    *_, folder, name = ["", *url.split("/")]
+    return [f"{known}/{name}" for known in sorted(FOLDERS, key=lambda known: known != folder)]
 
 
 def _records(
@@ -250,6 +277,7 @@ SPEC = DatasetSpec(
     evaluations=(Task.REGION_CAPTION,),
     locate=locate,
     parse=parse,
+    outline=outline,
     picture_name=_picture_name,
     picture_owners=("visual_genome",),
     papers=_PAPERS,

@@ -15,7 +15,7 @@ from PIL import Image
 
 from pipelines.datasets.visual_genome.test_split import test_ids as chosen_ids
 from pipelines.verify import verify
-from schemas.errors import BuildError, UsageError
+from schemas.errors import BuildError, InputFileError, UsageError
 
 PIXELS = 0.01
 TEST_IMAGES = (2, 4)  # of Visual Genome's five
@@ -208,7 +208,7 @@ def test_a_list_that_is_named_must_be_there(build_test, tmp_path):
 @pytest.mark.parametrize(("text", "problem"), [("", "is empty"), ("2\nx\n", "'x' in line 2")])
 def test_a_list_that_is_none_is_refused(build_test, tmp_path, text, problem):
     (tmp_path / "ids.txt").write_text(text)
-    with pytest.raises(BuildError, match=rf"ids\.txt .*{problem}"):
+    with pytest.raises(InputFileError, match=rf"ids\.txt .*{problem}"):
         build_test(paths={"test_ids": str(tmp_path / "ids.txt")})
 
 

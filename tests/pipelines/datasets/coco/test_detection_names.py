@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from schemas.errors import BuildError, UsageError
+from schemas.errors import BuildError, InputFileError, UsageError
 
 
 def talk_about(file, number):
@@ -49,7 +49,7 @@ def test_two_names_that_run_together_are_noticed(llava_file, detected, samples, 
     path.write_text(listed)
     assert boxes_in(detected(llava_file, names, {role: str(path)}))[1][0][0] == "zucchini"
     path.write_text(listed.replace("shaver_(electric)\n", "shaver_(electric)"))
-    with pytest.raises(BuildError, match=r"names\.txt"):
+    with pytest.raises((BuildError, InputFileError), match=r"names\.txt"):
         detected(llava_file, names, {role: str(path)})
 
 
@@ -68,7 +68,7 @@ def test_names_that_cannot_be_used(llava_file, detected, content, message):
     llava_file.detect(1, 1, 0.9)
     path = llava_file.root / "names.txt"
     path.write_bytes(content)
-    with pytest.raises(BuildError, match=message):
+    with pytest.raises(InputFileError, match=message):
         detected(llava_file, None, {"detection_names": str(path)})
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from schemas.errors import BuildError, UsageError
+from schemas.errors import InputFileError, UsageError
 
 BOX = "<bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax></bndbox>"
 SIZE = "<size><width>{}</width><height>32</height><depth>3</depth></size>"
@@ -305,7 +305,9 @@ def test_bad_lines_of_a_list_are_named(owner, build, case):
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\xff\xfe1\n"])
-def test_a_list_that_cannot_be_used_stops_its_split_only(owner, build, tmp_path, content):
+def test_a_list_that_cannot_be_used_is_named(owner, build, tmp_path, content):
     (owner.folder / "train.txt").write_bytes(content)
-    with pytest.raises(BuildError, match=r"train\.txt .*Expected the ids of a split's pictures"):
+    with pytest.raises(
+        InputFileError, match=r"train\.txt .*Expected the ids of a split's pictures"
+    ):
         build(output=tmp_path / "output")

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from pipelines.verify import verify
-from schemas.errors import BuildError, UsageError
+from schemas.errors import InputFileError, UsageError
 
 GOOD = "000000000003.jpg"  # a picture that is there
 PLACE = f"coco/train2017/{GOOD}"
@@ -157,7 +157,7 @@ def test_text_that_looks_like_ours_is_disarmed(instruct, build_it, said_in):
 @pytest.mark.parametrize("content", [b"", b"{}", b'[{"id": "1", "conv', b"\xff\xfe[]"])
 def test_a_file_that_cannot_be_read_is_named(instruct, build_it, content):
     instruct.save().write_bytes(content)
-    with pytest.raises(BuildError, match=r"llava_instruct_150k\.json.*not a whole"):
+    with pytest.raises(InputFileError, match=r"llava_instruct_150k\.json.*not a whole"):
         build_it(instruct.root)
 
 

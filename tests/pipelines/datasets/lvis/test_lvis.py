@@ -14,7 +14,7 @@ from datasets import load_dataset
 from PIL import Image
 
 from pipelines.verify import verify
-from schemas.errors import BuildError, UsageError
+from schemas.errors import InputFileError, UsageError
 
 PIXELS = 0.01
 SIZE = (64, 48)  # width, height of a drawn picture; pixels
@@ -285,7 +285,7 @@ def test_other_categories_need_a_name(owner, build_source):
         for annotation in content["annotations"]:
             annotation["category_id"] = 7
     root = owner.save()
-    with pytest.raises(BuildError, match="500 category names are neither LVIS v1's 1,203 nor"):
+    with pytest.raises(InputFileError, match="500 category names are neither LVIS v1's 1,203 nor"):
         build_source("lvis", root)
     output = build_source("lvis", root, request={"label_set": "LVIS-500"})
     assert "LVIS-500" in output.rows()[0]["messages"][0]["content"]
@@ -303,5 +303,5 @@ def test_a_file_by_its_role(owner, build_source):
 def test_without_any_folder_of_pictures_the_build_says_which_were_expected(owner, build_source):
     root = owner.save()
     (root / "empty").mkdir()
-    with pytest.raises(BuildError, match="expected one of COCO's folders of pictures"):
+    with pytest.raises(UsageError, match=r"missing: .*/empty/train2017 or .*/empty/val2017"):
         build_source("lvis", root, request={"paths": {"images": str(root / "empty")}})

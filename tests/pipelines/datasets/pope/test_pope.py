@@ -16,7 +16,7 @@ from PIL import Image
 from pipelines.datasets.pope.source import asked_about
 from pipelines.recipes.load import load_recipe
 from pipelines.verify import verify
-from schemas.errors import BuildError, InputFileError, UsageError
+from schemas.errors import InputFileError, UsageError
 
 REAL = "COCO_val2014_000000366141.jpg"
 
@@ -286,7 +286,7 @@ def test_a_limit_takes_whole_pictures(owner, build_source):
 @pytest.mark.parametrize("lines", [[], [GOOD], [b"["], [b"one, two"]])
 def test_another_file_is_refused_with_what_was_expected(owner, build_source, lines):
     owner.write(*lines)
-    with pytest.raises(BuildError, match=r"coco_pope_random\.json .*no question of POPE"):
+    with pytest.raises(InputFileError, match=r"coco_pope_random\.json .*no question of POPE"):
         build_source("pope", owner.root, evaluation=True)
 
 

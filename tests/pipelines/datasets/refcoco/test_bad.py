@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from pipelines.sample_world.python2 import pickled
-from schemas.errors import BuildError
+from schemas.errors import BuildError, InputFileError
 
 CATEGORIES: list[dict[str, Any]] = [{"id": 1, "name": "cup"}, {"id": 2, "name": "bowl"}]
 GOOD = {
@@ -295,5 +295,5 @@ def test_a_file_that_cannot_be_used_is_named_with_its_cause(owner, build_source,
 def test_instances_that_cannot_be_used_are_named(owner, build_source):
     root = owner.save()
     (root / "refcoco" / "instances.json").write_text('{"images": []}', encoding="utf-8")
-    with pytest.raises(BuildError, match=r"instances\.json .*not a whole COCO annotation file"):
+    with pytest.raises(InputFileError, match=r"instances\.json .*not a whole COCO annotation file"):
         build_source("refcoco", root)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pipelines.verify import verify
-from schemas.errors import BuildError, UsageError
+from schemas.errors import InputFileError, UsageError
 
 SIZE = (60, 40)  # width, height of a picture; pixels
 TWICE = ("decoration", "door")  # names that stand twice among the real categories
@@ -245,7 +245,7 @@ def test_a_file_that_breaks_off_is_named(owner, build_it):
     root = owner.save()
     text = owner.file("train").read_bytes()
     owner.file("train").write_bytes(text[: len(text) // 2])
-    with pytest.raises(BuildError, match=r"v3det_2023_v1_train\.json.*not a whole"):
+    with pytest.raises(InputFileError, match=r"v3det_2023_v1_train\.json.*not a whole"):
         build_it(root)
 
 
@@ -253,7 +253,7 @@ def test_a_file_without_images_is_named(owner, build_it):
     root = owner.save()
     del owner.data["train"]["images"]
     owner.save()
-    with pytest.raises(BuildError, match=r"v3det_2023_v1_train\.json.*`images`"):
+    with pytest.raises(InputFileError, match=r"v3det_2023_v1_train\.json.*`images`"):
         build_it(root)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from schemas.errors import BuildError
+from schemas.errors import InputFileError
 
 A_CHOICE: list[list[Any]] = [["A", "."], [[0], "waits", "."], ["C", "."], [[1], "and", [0], "."]]
 GOOD: dict[str, Any] = {
@@ -152,5 +152,5 @@ def test_the_real_gd_vcr_is_refused_by_name(samples, val, build_recipe):
     root = val.save()
     look_alike = (samples / "vcr" / "gd_vcr_val_head.jsonl").read_bytes()
     (root / "vcr" / "val.jsonl").write_bytes(look_alike)
-    with pytest.raises(BuildError, match=r"val\.jsonl, line 1: .* this is GD-VCR, not VCR"):
+    with pytest.raises(InputFileError, match=r"val\.jsonl, line 1: .* this is GD-VCR, not VCR"):
         build_recipe("eval_vcr", root)

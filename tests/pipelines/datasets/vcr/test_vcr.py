@@ -17,7 +17,7 @@ from pipelines.plan import make_plan
 from pipelines.read import split_into_parts
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import FileStore
-from schemas.errors import BuildError, UsageError
+from schemas.errors import InputFileError, UsageError
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Rejection
 from schemas.sample import ScreenedImage
@@ -365,13 +365,13 @@ def test_text_cannot_place_a_token(owner, run_build):
 def test_a_file_without_a_question(content, owner, run_build):
     root = owner.save()
     (root / "vcr" / "train.jsonl").write_bytes(content)
-    with pytest.raises(BuildError, match=r"train\.jsonl .* holds no question of VCR"):
+    with pytest.raises(InputFileError, match=r"train\.jsonl .* holds no question of VCR"):
         run_build(root, request=VCR)
 
 
 def test_gd_vcr_is_refused_by_name(owner, run_build):
     owner.line(3, 1, question_orig=["Why", "is", "[person1]", "here", "?"])
-    with pytest.raises(BuildError, match=r"line 3: .* this is GD-VCR, not VCR"):
+    with pytest.raises(InputFileError, match=r"line 3: .* this is GD-VCR, not VCR"):
         run_build(owner.save(), request=VCR)
 
 
@@ -379,7 +379,7 @@ def test_the_real_gd_vcr_is_refused(samples, owner, run_build):
     root = owner.save()
     look_alike = (samples / "vcr" / "gd_vcr_val_head.jsonl").read_bytes()
     (root / "vcr" / "train.jsonl").write_bytes(look_alike)
-    with pytest.raises(BuildError, match="this is GD-VCR, not VCR"):
+    with pytest.raises(InputFileError, match="this is GD-VCR, not VCR"):
         run_build(root, request=VCR)
 
 

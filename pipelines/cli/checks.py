@@ -1,0 +1,57 @@
+"""Checks of a command line before its inputs are read, and of the disk before a build."""
+
+from argparse import Namespace
+
+from rich.console import Console
+from rich.markup import escape
+
+from pipelines.cli.arguments import processes
+from pipelines.guard.guard import check_guard_wanted
+from pipelines.output.check import Rebuild
+from pipelines.plan import Plan
+from pipelines.preflight.room import check_room
+from pipelines.recipes.recipe import Recipe
+from pipelines.runner.launch import LOCAL_RUNNERS, LaunchOptions, check_launch
+from schemas.errors import UsageError
+
+
+def launch_options(args: Namespace, rebuild: Rebuild) -> LaunchOptions:
+    """Return the options of a build's run from flags.
+
+    Args:
+        args: a parsed command line.
+        rebuild: what of an existing build is replaced, see `rebuild_of`.
+
+    Raises:
+        UsageError: a flag cannot be used, or the runner does not exist or lacks flags.
+    """
+    if args.workers is not None and args.runner not in LOCAL_RUNNERS:
+        raise UsageError(
+            f"--workers {args.workers} is for local runs: leave it out, for --runner {args.runner} "
+            "decides by itself and by Beam's own flags, such as --max_num_workers"
+        )
+    options = LaunchOptions(
+        runner=args.runner,
+        workers=1 if args.workers is None else processes(args.workers),
+        rebuild=rebuild,
+        beam_flags=args.beam_flags,
+    )
+    check_launch(options)
+    return options
+
+
+def check_guard_flags(args: Namespace, recipe: Recipe) -> None:
+    """Raise `UsageError` where `--require-guard` asks for a guard that is turned off."""
+    if args.require_guard:
+        check_guard_wanted(recipe)
+
+
+def print_room(plan: Plan) -> None:
+    """Print a warning where the output of a plan probably does not fit on its disk.
+
+    Raises:
+        BuildError: the output does not fit.
+    """
+    if warning := check_room(plan.output, plan.estimate):
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        console.print(f"[yellow]disk:[/yellow] {escape(warning)}")

@@ -1,0 +1,131 @@
+"""The pictures that a split's file lists: their mean size, and the error where none of them exists.
+
+A sample is enough for both, as long as one picture of the sample exists; if none does, every name
+is looked up, because a user may have a small part of the pictures.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from pipelines.datasets.catalog import dataset
+from pipelines.datasets.common.paths import check_file_name
+from pipelines.datasets.spec import Outline, SourceRequest
+from pipelines.storage import files
+from schemas.rejection import Rejected
+from schemas.source import SplitInput
+
+_SAMPLE, _REMOTE_SAMPLE = 500, 20  # pictures; each remote one takes a request
+_PROBES = 5  # pictures that are looked for in other folders
+_MAX_FOLDERS = 200  # searched on each level
+
+
+def mean_bytes(split: SplitInput, outline: Outline) -> float | None:
+    """Return the mean size of the pictures of a split in bytes, where a missing one has none.
+
+    Returns None if no picture of the sample exists.
+    """
+    number = _SAMPLE if files.is_local(split.pictures) else _REMOTE_SAMPLE
+    items = outline.items[:: max(1, len(outline.items) // number)]
+    sizes = [_size(split, _safe_names(outline, item)) for item in items]
+    there = [size for size in sizes if size is not None]
+    return sum(there) / len(sizes) if there else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingPictures:
+    """A split of which no picture exists where it is expected."""
+
+    problem: str
+    remedy: str
+    elsewhere: bool  # another folder has the pictures
+
+    def __str__(self) -> str:
+        """Return the error for the user."""
+        return f"{self.problem} {self.remedy}"
+
+
+def missing_pictures(
+    request: SourceRequest, split: SplitInput, outline: Outline
+) -> MissingPictures | None:
+    """Return the error about a split without pictures; None if one exists, or none is expected.
+
+    Args:
+        request: the request that the split belongs to.
+        split: the split.
+        outline: the outline of the split.
+    """
+    names = [found for item in outline.items if (found := _safe_names(outline, item))]
+    listing: Mapping[str, int] | None = None
+    if not files.is_local(split.pictures):
+        listing = files.FileStore().sizes(split.pictures)
+    if not names or any(_is_there(split, several, listing) for several in names):
+        return None
+    file = split.files.get(split.split) or next(iter(split.files.values()))
+    number, folder = len(set(names)), split.pictures
+    probes = [name for several in names[:_PROBES] for name in several]
+    nearest = nearest_folder(folder, probes)
+    return MissingPictures(
+        problem=f"{file}: expected its {number:,} pictures below {folder}, and none is there, e.g. "
+        f"no {files.join(folder, names[0][0])}.",
+        remedy=_remedy(request, nearest),
+        elsewhere=nearest is not None,
+    )
+
+
+def nearest_folder(folder: str, names: Sequence[str]) -> str | None:
+    """Return the nearest folder below, beside or above a local folder that holds one of the names.
+
+    Args:
+        folder: the path of the folder.
+        names: paths of files below the folder to return.
+    """
+    if not files.is_local(folder):
+        return None
+    for candidate in _neighbours(folder):
+        if any(files.exists(files.join(candidate, name)) for name in names):
+            return candidate
+    return None
+
+
+def _neighbours(folder: str) -> Iterator[str]:
+    children = files.subfolders(folder, _MAX_FOLDERS)
+    yield from children
+    grandchildren = (path for child in children for path in files.subfolders(child, _MAX_FOLDERS))
+    yield from islice(grandchildren, _MAX_FOLDERS)
+    parent, _, name = folder.rpartition("/")
+    if name and parent:
+        yield parent
+        yield from files.subfolders(parent, _MAX_FOLDERS)
+        yield parent.rpartition("/")[0] or "/"
+
+
+def _remedy(request: SourceRequest, nearest: str | None) -> str:
+    flag = f"with --path {request.name}.images="
+    if request.annotations:
+        flag = "with --coco-images "
+    if nearest is not None:
+        return f"They are below {nearest}: give that folder {flag}{nearest}."
+    if request.annotations:
+        return f"Give the folder that holds them {flag}DIR."
+    obtain = dataset(request.name).obtain
+    return f"Get them from {obtain}; or give the folder that holds them {flag}DIR."
+
+
+def _safe_names(outline: Outline, item: Any) -> tuple[str, ...]:
+    try:
+        return tuple(map(check_file_name, outline.names_of(item)))
+    except Rejected:
+        return ()  # the read stage rejects the image
+
+
+def _size(split: SplitInput, names: Sequence[str]) -> int | None:
+    sizes = (files.size_if_there(files.join(split.pictures, name)) for name in names)
+    return next((size for size in sizes if size is not None), None)
+
+
+def _is_there(split: SplitInput, names: Sequence[str], listing: Mapping[str, int] | None) -> bool:
+    if listing is not None:
+        return any(name in listing for name in names)
+    return _size(split, names) is not None

@@ -1,0 +1,117 @@
+"""Mistakes of a command line end it before any input is looked at."""
+
+import pytest
+
+from pipelines import plan
+from pipelines.recap import plan as recap_plan
+from pipelines.storage import files
+
+
+@pytest.fixture
+def refused(command_line, monkeypatch, tmp_path):
+    """Runs a command that must end before it looks at its inputs, and returns its error."""
+
+    def look(*_: object) -> None:
+        raise AssertionError("inputs were looked at")
+
+    for module in (plan, recap_plan):
+        monkeypatch.setattr(module, "plan_resolved", look)
+
+    def run(command: str, *words: object) -> str:
+        done = command_line(command, "--output", tmp_path / "output", *words)
+        assert done.returncode == 1
+        assert not (tmp_path / "output").exists()
+        return str(done.stderr).splitlines()[-1].removeprefix("error: ")
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--workers", "0"], "--workers 0: expected 1 or more"),
+        (["--workers", "9999"], "--workers 9999: expected at most 256"),
+        (["--runner", "NoSuchRunner"], "--runner NoSuchRunner: Unexpected pipeline runner"),
+        (["--shard-size", "5"], "--shard-size '5': expected a size such as 500MB or 2GiB"),
+        (["--shard-size", "2PB"], "--shard-size '2PB': expected a size such as 500MB or 2GiB"),
+        (["--limit", "0"], "--limit: Input should be greater than or equal to 1"),
+        (
+            ["--no-guard", "--require-guard"],
+            "--require-guard: the guard is turned off, by --no-guard or the recipe",
+        ),
+        (
+            ["--runner", "DataflowRunner", "--workers", "2"],
+            "--workers 2 is for local runs: leave it out, for --runner DataflowRunner decides by",
+        ),
+        (
+            ["--coco-annotations", "f", "--coco-images", "d", "--coco-year", "2014"],
+            "--coco-year 2014: source 'coco': expected none beside `annotations`",
+        ),
+    ],
+)
+def test_a_flag_of_build(refused, flags, message):
+    assert refused("build", "--sources", "coco", *flags).startswith(message)
+
+
+def test_a_flag_that_a_source_does_not_take_is_named_and_no_recipe(refused):
+    error = refused("build", "--sources", "visual_genome", "--label-set", "Mine")
+    assert error == (
+        "--label-set Mine: source 'visual_genome': expected none: no prompt names its categories"
+    )
+    words = ["--no-filter", "--captioner", "builtin", "--label-set", "Mine"]
+    error = refused("recap", "--source", "visual_genome", *words)
+    assert error.startswith("--label-set Mine: source 'visual_genome': expected none")
+
+
+def test_a_recipe_is_named(refused, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\nsources: [{name: vcr, label_set: Mine}]", encoding="utf-8")
+    error = refused("build", "--recipe", path)
+    assert error.startswith("recipe 'mine': source 'vcr': label_set 'Mine': expected none")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--no-guard", "--require-guard", "--captioner", "builtin"], "--require-guard: the guard"),
+        (["--limit", "0", "--captioner", "builtin"], "--limit: Input should be greater"),
+        (["--endpoint", "http://x/v1", "--model", "m", "--concurrency", "0"], "--concurrency"),
+        (["--endpoint", "nowhere", "--model", "m"], "--endpoint"),
+    ],
+)
+def test_a_flag_of_recap(refused, flags, message):
+    assert refused("recap", "--source", "coco", "--no-filter", *flags).startswith(message)
+
+
+@pytest.fixture
+def little_disk(monkeypatch):
+    """A disk without a free byte."""
+    monkeypatch.setattr(files, "free_bytes", lambda path: 0)
+
+
+def unstarted(*_: object) -> None:
+    raise AssertionError("the pipeline started")
+
+
+def test_a_full_disk_ends_a_build_before_its_pipeline(
+    two_splits, command_line, monkeypatch, tmp_path, little_disk
+):
+    monkeypatch.setattr("pipelines.runner.launch.exclusive_output", unstarted)
+    words = ["build", "--sources", "coco", "--label-set", "T", "--data-root", two_splits[0]]
+    done = command_line(*words, "--output", tmp_path / "output")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"error: {tmp_path}/output: the output takes about " in done.stderr
+    assert "and 0 bytes are free there. Make room" in done.stderr
+    dry = command_line(*words, "--output", tmp_path / "output", "--dry-run")
+    assert dry.returncode == 1
+    assert "would write about" in dry.stdout
+    assert "0 bytes are free there" in dry.stdout
+    assert "the output takes about" in dry.stderr
+
+
+def test_a_disk_that_may_be_too_small_is_a_line(two_splits, command_line, tmp_path, little_disk):
+    words = ["build", "--sources", "coco", "--label-set", "T", "--data-root", two_splits[0]]
+    done = command_line(*words, "--output", tmp_path / "output", "--images", "reference")
+    assert done.returncode == 0
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("disk: ")]
+    assert "It may not fit. Make room" in line

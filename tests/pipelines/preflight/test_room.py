@@ -1,0 +1,87 @@
+"""Free disk is compared with the output's size before a build, which counts finished shards."""
+
+import pytest
+
+from pipelines.plan import make_plan
+from pipelines.preflight.room import SizeEstimate, check_room
+from pipelines.recipes.recipe import Recipe
+from pipelines.storage import files
+from schemas.errors import BuildError
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """Sets the free bytes of every disk."""
+    return lambda number: monkeypatch.setattr(files, "free_bytes", lambda path: number)
+
+
+def estimated(owner, **fields) -> SizeEstimate:
+    return make_plan(Recipe(sources=(owner.request(),), **fields), "", "unused").estimate
+
+
+def test_an_output_that_fits(free, tmp_path):
+    free(1000)
+    assert check_room(str(tmp_path), SizeEstimate(likely=1000, at_least=900)) == ""
+
+
+def test_an_output_that_does_not_fit_is_refused_with_both_numbers(free, tmp_path):
+    free(2_000_000)
+    with pytest.raises(BuildError) as caught:
+        check_room(f"{tmp_path}/new", SizeEstimate(likely=9_000_000, at_least=5_000_000))
+    assert str(caught.value).startswith(
+        f"{tmp_path}/new: the output takes about 9.0 MB, and 2.0 MB are free there. Make room,"
+    )
+    caught.match("--images reference")
+
+
+def test_an_output_that_may_not_fit_is_a_warning(free, tmp_path):
+    free(2_000_000)
+    line = check_room(str(tmp_path), SizeEstimate(likely=9_000_000, at_least=1_000_000))
+    assert "may take 9.0 MB, and 2.0 MB are free there. It may not fit." in line
+
+
+def test_shards_in_the_output_count_as_free(free, tmp_path):
+    free(2_000_000)
+    (tmp_path / "coco").mkdir()
+    (tmp_path / "coco" / "train-00000-of-00002.arrow").write_bytes(bytes(7_000_000))
+    (tmp_path / "coco" / "notes.txt").write_bytes(bytes(9_000_000))
+    assert check_room(str(tmp_path), SizeEstimate(likely=9_000_000, at_least=8_000_000)) == ""
+    with pytest.raises(BuildError, match=r"free there, beside 7\.0 MB of finished shards"):
+        check_room(str(tmp_path), SizeEstimate(likely=9_500_000, at_least=9_100_000))
+
+
+def test_a_remote_output_has_room(free):
+    free(None)
+    assert check_room("gs://bucket/x", SizeEstimate(likely=9, at_least=9)) == ""
+
+
+def test_the_estimate_counts_listed_pictures_and_annotations(coco_file):
+    owner = coco_file().good(*range(1, 11)).save()
+    owner.listed(11, "unlisted.jpg", None)  # it does not exist
+    owner.save()
+    (owner.pictures / "stray.jpg").write_bytes(bytes(9_000_000))
+    pictures = sum((owner.pictures / f"{number}.jpg").stat().st_size for number in range(1, 11))
+    records = owner.file.stat().st_size
+    assert estimated(owner) == SizeEstimate(
+        likely=pictures + records, at_least=round(pictures * 0.8)
+    )
+    by_path = estimated(owner, images="reference")
+    assert by_path == SizeEstimate(likely=records, at_least=0)
+
+
+def test_the_estimate_follows_limit_and_caps(coco_file):
+    owner = coco_file().good(*range(1, 11)).save()
+    whole, limited = estimated(owner), estimated(owner, limit=5)
+    assert limited.likely == pytest.approx(whole.likely / 2, abs=1)
+    assert limited.at_least == pytest.approx(whole.at_least / 2, abs=1)
+    assert estimated(owner, limit=1000) == whole
+    capped = estimated(owner, per_category=1)
+    assert capped == SizeEstimate(likely=whole.likely, at_least=0)
+
+
+def test_the_estimate_is_about_what_a_build_writes(sample_world, run_build):
+    output = run_build(sample_world, request={"label_set": "Things"}, guard=False)
+    written = sum(shard.bytes for shard in output.manifest().shards)
+    recipe = Recipe.model_validate({"sources": [{"name": "coco", "label_set": "Things"}]})
+    estimate = make_plan(recipe, str(sample_world), "unused").estimate
+    assert estimate.at_least < written < 1.6 * estimate.likely
