@@ -96,7 +96,7 @@ def unstarted(*_: object) -> None:
 def test_a_full_disk_ends_a_build_before_its_pipeline(
     two_splits, command_line, monkeypatch, tmp_path, little_disk
 ):
-    monkeypatch.setattr("pipelines.runner.launch.exclusive_output", unstarted)
+    monkeypatch.setattr("pipelines.runner.launch.begin", unstarted)
     words = ["build", "--sources", "coco", "--label-set", "T", "--data-root", two_splits[0]]
     done = command_line(*words, "--output", tmp_path / "output")
     assert (done.returncode, done.stdout) == (1, "")
