@@ -2,8 +2,9 @@
 
 1. Build dist/regionforge-*.tar.gz and look at what is in it.
 2. Install it, without extras, in a new environment outside the checkout.
-3. From a folder outside the checkout, draw a small sample world, build it with two worker
-   processes (which must find every function by import, none in `__main__`) and verify the shards.
+3. From a folder outside the checkout that holds packages named like ours, draw a small sample
+   world, build it with two worker processes (which must find every function by import, none in
+   `__main__`) and verify the shards.
 
     make sdist
 """
@@ -75,12 +76,15 @@ def install(archive: Path, home: Path) -> Path:
 
 
 def build_shards(programs: Path, home: Path) -> None:
-    """The newcomer's road, from what was installed: once by script name, once by module."""
+    """The newcomer's road, from what was installed: by the script's name, and by the module's."""
+    for name in PACKAGES - {"regionforge"}:
+        (home / name).mkdir()
+        (home / name / "__init__.py").write_text("raise SystemExit('foreign')", encoding="utf-8")
     run(programs / "regionforge", "sample-world", "world", "--size", "small", cwd=home)
     choice = ("--sources", "coco", "--data-root", "world", "--label-set", "Shapes-15")
     build = (programs / "python", "-m", "regionforge", "build", *choice)
     run(*build, "--output", "shards", "--workers", "2", cwd=home)
-    run(programs / "regionforge", "verify", "shards", cwd=home)
+    run(programs / "regionforge", "verify", "shards", "--workers", "2", cwd=home)
 
 
 def main() -> None:
@@ -88,7 +92,8 @@ def main() -> None:
     check_contents(archive)
     with tempfile.TemporaryDirectory(prefix="regionforge-sdist-") as folder:
         home = Path(folder).resolve()
-        build_shards(install(archive, home), home)
+        (home / "anywhere").mkdir()
+        build_shards(install(archive, home), home / "anywhere")
     print(f"sdist check passed: {archive.relative_to(CHECKOUT)}")
 
 

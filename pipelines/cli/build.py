@@ -33,7 +33,8 @@ def add_parser(commands: Commands) -> None:
         "build",
         "Build instruction shards. Flags not listed here go to Beam.",
         "build --sources coco --data-root /data --output /shards --workers 4",
-        "build --recipe regiongpt_finetune --data-root /data --output /mix --recapd /recapd",
+        "build --recipe regiongpt_finetune --data-root /data --output /mix --recapd /recapd "
+        "--workers 4",
     )
     parser.formatter_class = _Help
     inputs = parser.add_argument_group("inputs")

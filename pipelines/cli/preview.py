@@ -12,7 +12,7 @@ def add_parser(commands: Commands) -> None:
         run,
         "preview",
         "Show some records of a build, chosen by hash, in the terminal and as an HTML page.",
-        "preview /shards -n 8 --html preview.html",
+        "preview /shards --html preview.html",
     )
     parser.add_argument("output", metavar="OUTPUT", help="the folder of a build")
     parser.add_argument(

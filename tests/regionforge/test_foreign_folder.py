@@ -109,9 +109,14 @@ def server(tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def outcomes(run_there, foreign_folder, sample_world, server, tmp_path_factory) -> dict[str, str]:
+def root(tmp_path_factory):
+    """The folder that stands for the root of all paths."""
+    return tmp_path_factory.mktemp("root")
+
+
+@pytest.fixture(scope="module")
+def outcomes(run_there, foreign_folder, sample_world, server, root) -> dict[str, str]:
     """For each command that is run: what went wrong, or an empty text."""
-    root = tmp_path_factory.mktemp("root")
     (root / "data").symlink_to(sample_world)
     coco = sample_world / "coco"
     shutil.copy(coco / "annotations" / "instances_train2017.json", foreign_folder / "boxes.json")
@@ -148,20 +153,17 @@ def test_every_shown_command_parses(line):
     assert unknown == []
 
 
-@pytest.mark.timeout(900)  # twelve processes
+@pytest.mark.timeout(900)  # 14 processes
 def test_every_shown_command_works_from_a_folder_with_foreign_packages(outcomes, foreign_folder):
     assert {line: trouble for line, trouble in outcomes.items() if trouble} == {}
     assert {"preview.html", "mine.yaml"} <= {path.name for path in foreign_folder.iterdir()}
 
 
-def test_the_module_works_there_too_with_workers(run_there, sample_world, tmp_path):
+@pytest.mark.usefixtures("outcomes")
+def test_the_module_works_there_too_with_worker_processes(run_there, root):
     module = [sys.executable, "-m", "regionforge"]
-    choice = ["--sources", "coco", "--label-set", "Shapes-15", "--data-root", sample_world]
-    output = ["--output", tmp_path / "shards", "--workers", "2"]
-    built = run_there("build", *choice, *output, command=module)
-    assert built.returncode == 0, built.stderr
-    read = run_there("verify", tmp_path / "shards", "--workers", "2", command=module)
-    assert read.returncode == 0, read.stderr
+    done = run_there("verify", root / "shards", "--workers", "2", command=module)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_folder_would_break_a_module_that_is_run_there(run_there):
