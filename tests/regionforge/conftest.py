@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
@@ -26,28 +25,29 @@ if __name__ == "__main__":
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def installed_script() -> Path | None:
-    """The script that was installed with this checkout, if one was."""
-    path = Path(sys.executable).with_name("regionforge")
-    try:
-        ours = distribution("regionforge")
-    except PackageNotFoundError:
-        return None
-    targets = [entry.value for entry in ours.entry_points if entry.name == "regionforge"]
-    from_here = CHECKOUT.as_uri() in (ours.read_text("direct_url.json") or "")
-    return path if path.is_file() and from_here and targets == [TARGET] else None
-
-
 @pytest.fixture(scope="session")
 def console_script(tmp_path_factory) -> list[str]:
     """The command `regionforge`. Its own folder is first in `sys.path`, not the current one."""
-    if script := installed_script():
-        return [str(script)]
-    path = tmp_path_factory.mktemp("bin") / "regionforge"
     module, _, function = TARGET.partition(":")
+    installed = Path(sys.executable).with_name("regionforge")
+    if installed.is_file() and f"from {module} import {function}" in installed.read_text("utf-8"):
+        return [str(installed)]
+    path = tmp_path_factory.mktemp("bin") / "regionforge"
     text = SCRIPT.format(python=sys.executable, module=module, function=function)
     path.write_text(text, encoding="utf-8")
     return [sys.executable, str(path)]
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory) -> dict[str, str]:
+    """The environment of processes that import this checkout, from wherever they start."""
+    where = [sys.executable, "-c", "import regionforge; print(regionforge.__file__)"]
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    done = subprocess.run(where, cwd=elsewhere, capture_output=True, text=True, check=False)
+    if done.stdout.strip() == str(CHECKOUT / "regionforge" / "__init__.py"):
+        return dict(os.environ)
+    paths = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(CHECKOUT), *paths])}
 
 
 @pytest.fixture(scope="session")
@@ -62,16 +62,14 @@ def foreign_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def run_there(console_script, foreign_folder) -> Run:
+def run_there(console_script, environment, foreign_folder) -> Run:
     """Runs `regionforge` (or another command) in the foreign folder, in a process of its own."""
-    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(CHECKOUT), *filter(None, paths)])}
-    if console_script == [str(installed_script())]:
-        env = dict(os.environ)
 
     def run(*words: object, command: list[str] | None = None) -> subprocess.CompletedProcess[str]:
         line = [*(command or console_script), *map(str, words)]
-        return subprocess.run(line, cwd=foreign_folder, env=env, capture_output=True, text=True)
+        return subprocess.run(
+            line, cwd=foreign_folder, env=environment, capture_output=True, text=True
+        )
 
     return run
 
