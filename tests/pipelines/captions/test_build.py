@@ -227,4 +227,4 @@ def test_a_build_goes_on_and_knows_other_captions(commands, captioned, altered, 
     assert commands.build(out, "--recapd", captioned)[0] == 0
     assert commands.build(out, "--recapd", captioned)[0] == 0
     status, console = commands.build(out, "--recapd", altered(words))
-    assert (status, "differs in the input files (manifest.json)" in console) == (1, True)
+    assert (status, "differs in v3det: the input files (manifest.json)" in console) == (1, True)

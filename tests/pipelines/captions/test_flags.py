@@ -4,7 +4,7 @@
 def test_flags_that_do_not_go_together(commands, captioned, tmp_path):
     out, recapd = tmp_path / "out", ["--recapd", captioned]
     mixes: list[tuple[tuple[object, ...], str]] = [
-        ((), "name the captions that `recap` made with --recapd DIR"),
+        ((), "name the captions that `regionforge recap` made with --recapd DIR"),
         ((*recapd, "--no-recapd"), "and --no-recapd leaves them out: give one"),
     ]
     for words, message in mixes:
