@@ -4,13 +4,14 @@ Paths are local, or remote as `gs://` and `s3://` where the extra is installed.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import pyarrow as pa
 
 from pipelines.captions.manifest import with_captions
 from pipelines.cli.arguments import folder, output_folder, processes
+from pipelines.cli.build_recipe import sources_to_rebuild
 from pipelines.output.records import read_records
 from pipelines.plan import Plan
 from pipelines.plan import make_plan as _make_plan
@@ -63,21 +64,26 @@ def make_plan(recipe: Recipe, data_root: Path, output: Path) -> Plan:
 
 
 def launch(
-    plan: Plan, *, workers: int = 1, rebuild: bool = False, runner: str = "local"
+    plan: Plan,
+    *,
+    workers: int = 1,
+    rebuild: bool | Collection[str] = False,
+    runner: str = "local",
 ) -> Manifest:
     """Run a build to its end, or the rest of one that was interrupted, and return its manifest.
 
     Args:
         plan: the plan, as `make_plan` returns it.
         workers: the number of processes of a local run.
-        rebuild: whether to replace the shards that another build left in the output.
+        rebuild: whether to replace what is in the output; names of sources: only theirs.
         runner: the name of a runner of Beam.
 
     Raises:
         BuildError: the output holds another build, a worker died, an input could not be read,
             nothing was kept, or the ledger does not balance.
     """
-    options = LaunchOptions(runner=runner, workers=processes(workers), rebuild=rebuild)
+    chosen = rebuild if isinstance(rebuild, bool) else sources_to_rebuild(rebuild, plan.recipe)
+    options = LaunchOptions(runner=runner, workers=processes(workers), rebuild=chosen)
     return _launch(plan, options)
 
 

@@ -1,7 +1,7 @@
 """The recipe of a build, made from flags, and from the recipe that `--recipe` names, if any."""
 
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pipelines.captions.manifest import with_captions
@@ -66,14 +66,18 @@ def rebuild_of(args: Namespace, recipe: Recipe) -> Rebuild:
     """
     if not args.rebuild:
         return args.rebuild is not None
-    names = frozenset(args.rebuild.split(","))
+    return sources_to_rebuild(args.rebuild.split(","), recipe)
+
+
+def sources_to_rebuild(names: Collection[str], recipe: Recipe) -> frozenset[str]:
+    """Return the names of sources to replace, or raise `UsageError` for one of no source."""
     known = [source.name for source in recipe.sources]
-    if unknown := sorted(names.difference(known)):
+    if unknown := sorted((chosen := frozenset(names)).difference(known)):
         raise UsageError(
-            f"--rebuild {args.rebuild}: this build has no source {unknown[0]!r}, but: "
+            f"--rebuild {','.join(names)}: this build has no source {unknown[0]!r}, but: "
             f"{', '.join(known)}"
         )
-    return names
+    return chosen
 
 
 def _by_flags(args: Namespace) -> Recipe:

@@ -87,9 +87,11 @@ def test_how_a_build_is_launched(plan, monkeypatch):
     monkeypatch.setattr(api, "_launch", lambda *given: launched.append(given))
     api.launch(plan)
     api.launch(plan, workers=3, rebuild=True, runner="DataflowRunner")
+    api.launch(plan, rebuild=["coco"])
     assert launched == [
         (plan, LaunchOptions()),
         (plan, LaunchOptions(workers=3, rebuild=True, runner="DataflowRunner")),
+        (plan, LaunchOptions(rebuild=frozenset({"coco"}))),
     ]
 
 
@@ -105,6 +107,7 @@ def test_mistakes_are_errors_of_ours(plan, output, recipe_file, tmp_path):
         (lambda: regionforge.make_plan(recipe, tmp_path, tmp_path / "x"), "'coco' is not complete"),
         (lambda: regionforge.make_plan(recipe, tmp_path, file), "is not a folder"),
         (lambda: regionforge.make_plan(recipe, "", file), "a path is empty"),
+        (lambda: regionforge.launch(plan, rebuild=["lvis"]), "no source 'lvis', but: coco, llava"),
         (lambda: regionforge.launch(plan, workers=0), "expected 1 or more"),
         (lambda: regionforge.verify(tmp_path), "no output is in"),
         (lambda: list(regionforge.read_shards(tmp_path)), "no output is in"),
