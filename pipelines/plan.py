@@ -9,6 +9,7 @@ from pipelines.captions.manifest import check_captions, check_seeds, locate_capt
 from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import Located, SourceRequest
 from pipelines.guard import Guard, load_guard
+from pipelines.output.check import Rebuild, check_settings
 from pipelines.preflight.inputs import check_inputs
 from pipelines.preflight.room import SizeEstimate
 from pipelines.recipes.recipe import Recipe
@@ -103,7 +104,12 @@ def _check_paths(request: SourceRequest, splits: Sequence[Located]) -> None:
 
 
 def make_plan(
-    recipe: Recipe, root: str, output: str, *, digests: FileDigests | None = None
+    recipe: Recipe,
+    root: str,
+    output: str,
+    *,
+    digests: FileDigests | None = None,
+    rebuild: Rebuild | None = None,
 ) -> Plan:
     """Return the plan of a build.
 
@@ -115,17 +121,25 @@ def make_plan(
         root: the folder that holds the inputs.
         output: the folder of the output.
         digests: what is known of the input files; None: what the output remembers of them.
+        rebuild: what the build replaces in the output, to refuse an output that holds another build
+            before inputs are read; None: the output is not looked at.
 
     Raises:
+        BuildError: the settings tell that the output holds another build.
         UsageError: the recipe cannot be built, or files are missing; the message names the files
             and where to get them.
         InputFileError: a file cannot be used, as far as a quick look at it tells.
     """
-    return plan_resolved(resolve(recipe), root, output, digests=digests)
+    return plan_resolved(resolve(recipe), root, output, digests=digests, rebuild=rebuild)
 
 
 def plan_resolved(
-    resolved: ResolvedRecipe, root: str, output: str, *, digests: FileDigests | None = None
+    resolved: ResolvedRecipe,
+    root: str,
+    output: str,
+    *,
+    digests: FileDigests | None = None,
+    rebuild: Rebuild | None = None,
 ) -> Plan:
     """Return the plan of a recipe that is already resolved; see `make_plan`."""
     recipe = resolved.recipe
@@ -136,28 +150,21 @@ def plan_resolved(
         )
         for request in recipe.sources
     ]
-    check_seeds(recipe)
-    estimate = check_inputs(requested)
     splits = tuple(split for _, several in requested for split in several)
+    check_seeds(recipe)
+    if rebuild is not None:
+        check_settings(output, _identity(resolved, splits, [], Guard()), rebuild=rebuild)
+    estimate = check_inputs(requested)
     guard = load_guard(recipe, root, splits)
     digests = digests or FileDigests.remembered_in(output)
     inputs = [entry for split in splits for entry in _fingerprints(split, digests)]
     check_captions(recipe, inputs)
-    identity = BuildIdentity(
-        schema_version=shard.VERSION,
-        builder=BUILDER,
-        recipe=resolved.identity(),
-        sources={
-            config: _source_identity(config, resolved, inputs, guard) for config in resolved.tasks
-        },
-        guard=list(guard.lists),
-    )
     return Plan(
         resolved=resolved,
         output=output,
         splits=splits,
         guard=guard,
-        identity=identity,
+        identity=_identity(resolved, splits, inputs, guard),
         digests=digests,
         estimate=estimate,
     )
@@ -221,14 +228,40 @@ def _split_input(resolved: ResolvedRecipe, request: SourceRequest, located: Loca
     )
 
 
+def _identity(
+    resolved: ResolvedRecipe,
+    splits: Iterable[SplitInput],
+    inputs: Iterable[InputFile],
+    guard: Guard,
+) -> BuildIdentity:
+    """Return the identity of a build of some splits; `inputs` are their files."""
+    names: dict[str, list[str]] = {}
+    for split in splits:
+        names.setdefault(split.source, []).append(split.split)
+    return BuildIdentity(
+        schema_version=shard.VERSION,
+        builder=BUILDER,
+        recipe=resolved.identity(),
+        sources={
+            config: _source_identity(config, resolved, names, inputs, guard)
+            for config in resolved.tasks
+        },
+        guard=list(guard.lists),
+    )
+
+
 def _source_identity(
-    config: str, resolved: ResolvedRecipe, inputs: Iterable[InputFile], guard: Guard
+    config: str,
+    resolved: ResolvedRecipe,
+    splits: Mapping[str, list[str]],
+    inputs: Iterable[InputFile],
+    guard: Guard,
 ) -> SourceIdentity:
     request = resolved.requests()[config]
     spec = dataset(request.name)
     guarded = any(source == request.name for source, _ in guard.picture_names)
     read = [entry for entry in inputs if entry.source == request.name]
-    found = {"guard": guarded, "splits": list(dict.fromkeys(entry.split for entry in read))}
+    found = {"guard": guarded, "splits": splits[request.name]}
     return SourceIdentity(
         builder=BUILDER,
         version=spec.version,

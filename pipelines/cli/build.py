@@ -75,7 +75,7 @@ def run(args: Namespace) -> int:
     with Ticker("looking at the inputs", patience=QUIET_SECONDS):
         digests = FileDigests() if rebuild else None  # then every input is read again
         root, output = folder(args.data_root), output_folder(args.output)
-        plan = make_plan(recipe, root, output, digests=digests)
+        plan = make_plan(recipe, root, output, digests=digests, rebuild=rebuild)
     print_guard(plan)
     if args.require_guard:
         check_guard(plan.guard, plan.recipe)

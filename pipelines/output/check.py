@@ -13,7 +13,7 @@ from pipelines.output.reader import config_with, names_in, read_identity, read_m
 from pipelines.storage import files
 from schemas.errors import BuildError, InputFileError, OtherSchemaError
 from schemas.layout import IDENTITY, MANIFEST
-from schemas.manifest import BuildIdentity
+from schemas.manifest import BuildIdentity, SourceIdentity
 
 # Whether a build replaces all that is in its output, or the sources that it replaces.
 Rebuild = bool | frozenset[str]
@@ -54,6 +54,35 @@ def check_output(output: str, identity: BuildIdentity, *, rebuild: Rebuild = Fal
     for problem in _problems(before, identity, kept):
         raise BuildError(f"{output} holds {problem}")
     return Held(identity=before, configs=frozenset(kept), names=names)
+
+
+def check_settings(output: str, identity: BuildIdentity, *, rebuild: Rebuild) -> None:
+    """Check an output as `check_output` does, as far as that goes before inputs are read.
+
+    Args:
+        output: the folder of the output.
+        identity: the identity of the build, of whose inputs and guard nothing is known yet.
+        rebuild: what is replaced, as in `check_output`.
+
+    Raises:
+        BuildError: as in `check_output`; changed inputs and another guard are not noticed.
+    """
+    try:
+        before = _identity_in(output, frozenset(names_in(output)))
+    except OtherSchemaError:
+        before = None  # `check_output` decides
+    held = before.sources if before else {}
+    sources = {
+        config: _with_inputs(now, held[config]) if config in held else now
+        for config, now in identity.sources.items()
+    }
+    check_output(output, identity.model_copy(update={"sources": sources}), rebuild=rebuild)
+
+
+def _with_inputs(now: SourceIdentity, held: SourceIdentity) -> SourceIdentity:
+    """Return an identity with the inputs and the guard of another one."""
+    settings = now.settings | {"guard": held.settings.get("guard")}
+    return now.model_copy(update={"inputs": held.inputs, "guard": held.guard, "settings": settings})
 
 
 def _identity_in(output: str, names: Collection[str]) -> BuildIdentity | None:

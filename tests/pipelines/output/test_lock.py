@@ -140,10 +140,13 @@ def test_an_output_whose_record_is_lost_can_be_replaced(good, run_build, built, 
     )
 
 
-def test_what_came_to_nothing_stands_in_nobodys_way(sample_world, run_build, tmp_path):
-    with pytest.raises(BuildError, match="name its label set with --label-set"):
-        run_build(sample_world, tmp_path)
-    assert run_build(sample_world, tmp_path, request={"label_set": "Shapes-15"}).images()
+def test_what_came_to_nothing_stands_in_nobodys_way(coco_file, run_build, tmp_path):
+    owner = coco_file()
+    owner.file.write_bytes(b'{"images": [], "annotations": null, "categories": []}')
+    with pytest.raises(BuildError, match="not a whole COCO annotation file"):
+        run_build(owner, tmp_path)
+    output = run_build(owner.good().save(), tmp_path, request={"label_set": "Shapes-15"})
+    assert output.images() == ["1", "2", "3"]
 
 
 def test_a_rebuild_of_the_same_build_does_all_anew(good, run_build, built):
