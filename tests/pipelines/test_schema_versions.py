@@ -1,13 +1,17 @@
-"""`datasets` opens outputs of both schema versions where nothing of ours can be imported."""
+"""`datasets` opens outputs of both schema versions without our code; our own refuses version 1."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+import regionforge
+from schemas.errors import RegionForgeError
 
 READER = """
 import json, sys
@@ -77,3 +81,35 @@ def test_an_evaluation_of_version_2_opens(sample_world, run_build, tmp_path):
         (entry,) = row["evaluation"]
         assert (entry["turn"], entry["position"]) == (0, 0)
         assert entry["references"] == [row["messages"][-1]["content"]]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "verify {build}",
+        "preview {build} --html {new}",
+        "calibrate {recapd} --device cpu --to {new}.json",
+        "build --sources coco --data-root {world} --label-set Shapes-15 --limit 1 --output {build}",
+        "build --sources v3det --data-root {world} --recapd {recapd} --output {new}",
+    ],
+)
+def test_our_commands_refuse_version_1_in_one_line(
+    version_1, sample_world, command_line, tmp_path, words
+):
+    folders = {name: str(version_1 / name) for name in ("build", "recapd")}
+    before = sorted(path.read_bytes() for path in version_1.rglob("*") if path.is_file())
+    given = words.format(world=sample_world, new=tmp_path / "new", **folders)
+    done = command_line(*given.split())
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert done.returncode == 1
+    assert re.search(r"schema (version )?1\b.*\bbuild", line), line
+    assert "Traceback" not in done.stderr
+    assert sorted(path.read_bytes() for path in version_1.rglob("*") if path.is_file()) == before
+    assert not (tmp_path / "new").exists()
+
+
+def test_python_refuses_version_1(version_1):
+    with pytest.raises(RegionForgeError, match=r"schema (version )?1\b.*\bbuild"):
+        next(iter(regionforge.read_shards(version_1 / "build")))
+    with pytest.raises(RegionForgeError, match=r"schema (version )?1\b.*\bbuild"):
+        regionforge.verify(version_1 / "build")
