@@ -36,7 +36,7 @@ def picture_problem(row: Row, images: ImagesMode, image_root: str | None) -> str
     size = row["width"], row["height"]
     if images == "embed":
         data = image["bytes"] or b""
-        return _embedded(data, size) or _other_hash(data, row["image_hash"])
+        return _embedded(data, size) or _wrong_hash(data, row["image_hash"])
     if image["bytes"] is not None:
         return f"image holds {len(image['bytes'])} bytes, expected a path only"
     return image_root and _referenced(files.join(image_root, path), size, row["image_hash"])
@@ -75,12 +75,12 @@ def _referenced(path: str, size: tuple[int, int], stated: str | None) -> str | N
     stored = picture.width, picture.height
     if size not in (stored, upright_size(picture)):
         return _other_size(stored, size)
-    return _other_hash(data, stated)
+    return None if stated is None else _wrong_hash(data, stated)
 
 
-def _other_hash(data: bytes, stated: str | None) -> str | None:
+def _wrong_hash(data: bytes, stated: str | None) -> str | None:
     actual = f"xxh128:{xxhash.xxh128_hexdigest(data)}"
-    return None if stated in (None, actual) else f"image_hash is {stated!r}, the image has {actual}"
+    return None if stated == actual else f"image_hash is {stated!r}, the image has {actual}"
 
 
 def _other_size(size: tuple[int, int], expected: tuple[int, int]) -> str:

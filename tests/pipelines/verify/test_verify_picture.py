@@ -46,6 +46,8 @@ def test_a_hash_that_is_not_of_these_bytes(tmp_path):
     other, content = hash_of(b"other"), jpeg()
     line = f"image_hash is {other!r}, the image has {hash_of(content)}"
     assert picture_problem(row(content, image_hash=other), "embed", None) == line
+    lacking = f"image_hash is None, the image has {hash_of(content)}"
+    assert picture_problem(row(content), "embed", None) == lacking
     (tmp_path / "a.jpg").write_bytes(content)
     root = str(tmp_path)
     assert picture_problem(row(None, image_hash=other), "reference", root) == line
