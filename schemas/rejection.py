@@ -36,7 +36,6 @@ class Reason(StrEnum):
     UNKNOWN_CATEGORY = "unknown_category"  # refers to a category that the file does not declare
     AMBIGUOUS_CATEGORY = "ambiguous_category"  # its category id is declared with several names
     UNKNOWN_REGION = "unknown_region"  # refers to a region that its image does not have
-    IMAGE_REJECTED = "image_rejected"  # its image was rejected, for the reason given there
     REGION_REJECTED = "region_rejected"  # a region it needs was rejected, for the reason there
 
     # Images.

@@ -246,7 +246,7 @@ def test_a_picture_that_cannot_be_read_takes_its_questions_along(owner, build_so
     (owner.pictures / "COCO_val2014_000000000009.jpg").write_bytes(b"not a picture")
     output = build_source("pope", owner.root, evaluation=True)
     assert ("image", "9", "image_not_an_image") in output.rejected()
-    assert ("question", "3", "image_rejected") in output.rejected()
+    assert output.with_image()["question"] == 1
     assert answers(output) == EXPECTED
     output.ledger()
 
