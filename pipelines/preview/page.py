@@ -142,7 +142,7 @@ def _legend_row(region: ShownRegion) -> Html:
         element("span", " · ".join(notes), class_="notes"),
         *(
             element("span", text, class_="caption")
-            for text in (region.attributes, region.caption, *region.texts)
+            for text in (region.attributes, region.caption, *map(": ".join, region.further))
             if text
         ),
         data_region=region.number,

@@ -40,7 +40,7 @@ class ShownRegion:
     mask_share: str  # of the image, in percent; empty without a mask
     area: str  # the owner's, square pixels; empty where the owner states none
     attributes: str  # each as `name: value`
-    texts: list[str]  # the captions other than `caption`, each with its kind and scores
+    further: list[tuple[str, str]]  # other captions: kind with scores, and text
 
     @property
     def colour(self) -> str:
@@ -118,7 +118,7 @@ def _shown_region(number: int, region: Record, size: tuple[int | None, int | Non
         mask_share=share,
         area="" if region["area"] is None else f"{region['area']:.6g}",
         attributes=", ".join(f"{a['name']}: {a['value']}" for a in region["attributes"] or ()),
-        texts=list(map(_with_kind, _captions(region, detailed=False))),
+        further=list(map(_labelled, _captions(region, detailed=False))),
     )
 
 
@@ -140,10 +140,10 @@ def _named_scores(detected: float | None, caption: Record) -> dict[str, str]:
     return {name: f"{value:.3f}" for name, value in named if value is not None}
 
 
-def _with_kind(caption: Record) -> str:
-    """Return a caption's text after its kind and scores."""
+def _labelled(caption: Record) -> tuple[str, str]:
+    """Return a caption's kind with its scores, and its text."""
     scores = [f"{name} {score}" for name, score in _named_scores(None, caption).items()]
-    return f"{', '.join([str(caption['kind']), *scores])}: {caption['text']}"
+    return ", ".join([str(caption["kind"]), *scores]), str(caption["text"])
 
 
 def _mask(stored: Record | None, size: tuple[int | None, int | None]) -> tuple[Mask | None, str]:

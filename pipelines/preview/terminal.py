@@ -38,6 +38,8 @@ def print_samples(records: Iterable[Record], console: Console) -> None:
             console.print(Padding(_answers(listed), (0, 0, 1, 0)))
         if regions:
             console.print(Padding(_table(regions), (0, 0, 1, 0)))
+        if any(map(_texts, regions)):
+            console.print(Padding(_described(regions), (0, 0, 1, 0)))
 
 
 def _facts(record: Record) -> Text:
@@ -95,13 +97,32 @@ def _table(regions: list[ShownRegion]) -> Table:
 def _cells(region: ShownRegion) -> dict[str, Text]:
     corners = zip(("x0", "y0", "x1", "y1"), region.box, strict=True)
     return {
-        "region": Text(f" {region.number} ", f"bold black on {region.colour}"),
+        "region": _chip(region),
         "category": Text(one_line(region.name)),
         **{name: Text(f"{side:.1f}") for name, side in corners},
         "mask": Text(region.mask_share),
         "area": Text(region.area),
         **{name: Text(region.scores.get(name, "")) for name in SCORES},
-        "attributes": Text(one_line(region.attributes)),
-        "caption": Text(one_line(region.caption)),
-        "further captions": Text("\n").join(Text(one_line(text)) for text in region.texts),
     }
+
+
+def _described(regions: list[ShownRegion]) -> Table:
+    """Return the attributes and captions of regions, a row for each text."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(max_width=24)
+    grid.add_column(overflow="fold")
+    for region in regions:
+        for label, text in _texts(region):
+            grid.add_row(_chip(region), Text(label, "dim"), Text(one_line(text)))
+    return grid
+
+
+def _texts(region: ShownRegion) -> list[tuple[str, str]]:
+    """Return each text about a region after its label."""
+    texts = [("attributes", region.attributes), ("caption", region.caption), *region.further]
+    return [(one_line(label), text) for label, text in texts if text]
+
+
+def _chip(region: ShownRegion) -> Text:
+    return Text(f" {region.number} ", f"bold black on {region.colour}")

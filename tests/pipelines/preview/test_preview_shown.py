@@ -85,9 +85,8 @@ def test_the_terminal_shows_turns_and_regions():
     )
     text = printed(record(regions=(region,)))
     share = f"{100 * ROUND.sum() / ROUND.size:.3g}%"
-    assert re.search(
-        rf"1 +disc +1\.0 +2\.0 +3\.5 +4\.0 +{share} +7\.25 +0\.910 +A round one\.", text
-    )
+    assert re.search(rf"1 +disc +1\.0 +2\.0 +3\.5 +4\.0 +{share} +7\.25 +0\.910 *\n", text)
+    assert re.search(r"^ 1 +caption +A round one\. *$", text, re.MULTILINE)
     assert re.search(r"user +<image>", text)
     assert re.search(r"What is <region1>\?", text)
     assert re.search(r"assistant +A disc\.", text)
