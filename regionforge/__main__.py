@@ -66,8 +66,8 @@ def _explain(words: Sequence[str]) -> NoReturn:
     parser = argparse.ArgumentParser(
         prog="regionforge",
         description="Region-level instruction data from public data sets.",
-        epilog="example: regionforge demo; each command has its own examples: "
-        "regionforge build --help",
+        epilog="examples:\n  regionforge demo\n  regionforge build --help    # a command's flags",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"regionforge {VERSION}")
