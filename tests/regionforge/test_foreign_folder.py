@@ -109,33 +109,26 @@ def server(tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    """The folder that stands for the root of all paths."""
-    return tmp_path_factory.mktemp("root")
-
-
-@pytest.fixture(scope="module")
-def outcomes(run_there, foreign_folder, sample_world, server, root) -> dict[str, str]:
-    """For each command that is run: what went wrong, or an empty text."""
+def run_shown(run_there, foreign_folder, sample_world, server, tmp_path_factory):
+    """Runs commands as they are shown, side by side; returns what went wrong, by command."""
+    root = tmp_path_factory.mktemp("root")
     (root / "data").symlink_to(sample_world)
     coco = sample_world / "coco"
     shutil.copy(coco / "annotations" / "instances_train2017.json", foreign_folder / "boxes.json")
     (foreign_folder / "photos").symlink_to(coco / "train2017")
 
-    def run(line: str) -> str:
+    def run_one(line: str, command: list[str] | None) -> str:
         there = line.replace(SERVER, server).replace(ALSO_SERVER, server)
         words = [f"{root}{word}" if word.startswith("/") else word for word in shlex.split(there)]
-        done = run_there(*words, *label_sets(line))
+        done = run_there(*words, *label_sets(line), command=command)
         return f"exit status {done.returncode}: {done.stderr}" if done.returncode else ""
 
-    lines = [line for line in shown_commands() if not needs(line) and line not in ELSEWHERE]
-    found: dict[str, str] = {}
-    for number in range(3):
-        now = [line for line in lines if step(line) == number]
+    def run(lines: list[str], command: list[str] | None = None) -> dict[str, str]:
         with ThreadPoolExecutor(2) as pool:
-            found |= zip(now, pool.map(run, now), strict=True)
-    assert sorted(found) == sorted(lines)
-    return found
+            ends = pool.map(run_one, lines, [command] * len(lines))
+            return {line: end for line, end in zip(lines, ends, strict=True) if end}
+
+    return run
 
 
 def test_the_commands_are_those_that_are_shown():
@@ -154,16 +147,14 @@ def test_every_shown_command_parses(line):
 
 
 @pytest.mark.timeout(900)  # 14 processes
-def test_every_shown_command_works_from_a_folder_with_foreign_packages(outcomes, foreign_folder):
-    assert {line: trouble for line, trouble in outcomes.items() if trouble} == {}
+def test_every_shown_command_works_from_a_folder_with_foreign_packages(run_shown, foreign_folder):
+    lines = [line for line in shown_commands() if not needs(line) and line not in ELSEWHERE]
+    for number in range(3):
+        assert run_shown([line for line in lines if step(line) == number]) == {}
     assert {"preview.html", "mine.yaml"} <= {path.name for path in foreign_folder.iterdir()}
-
-
-@pytest.mark.usefixtures("outcomes")
-def test_the_module_works_there_too_with_worker_processes(run_there, root):
+    # The module works there too, with its worker processes.
     module = [sys.executable, "-m", "regionforge"]
-    done = run_there("verify", root / "shards", "--workers", "2", command=module)
-    assert done.returncode == 0, done.stderr
+    assert run_shown(["verify /shards --workers 2"], module) == {}
 
 
 def test_the_folder_would_break_a_module_that_is_run_there(run_there):
