@@ -22,6 +22,7 @@ from pipelines.storage.file_digests import FileDigests
 from schemas import shard
 from schemas.columns import BuildStamp
 from schemas.errors import UsageError
+from schemas.layout import MANIFEST
 from schemas.manifest import BuildIdentity, InputFile, SourceIdentity
 from schemas.source import SplitInput
 
@@ -154,9 +155,12 @@ def plan_resolved(
     check_seeds(recipe)
     if rebuild is not None:
         check_settings(output, _identity(resolved, splits, [], Guard()), rebuild=rebuild)
-    estimate = check_inputs(requested)
-    guard = load_guard(recipe, root, splits)
     digests = digests or FileDigests.remembered_in(output)
+    ended = files.exists(files.join(output, MANIFEST))
+    estimate = check_inputs(
+        [asked for asked in requested if not (ended and _is_unchanged(asked[1], digests))]
+    )
+    guard = load_guard(recipe, root, splits)
     inputs = [entry for split in splits for entry in _fingerprints(split, digests)]
     check_captions(recipe, inputs)
     return Plan(
@@ -168,6 +172,11 @@ def plan_resolved(
         digests=digests,
         estimate=estimate,
     )
+
+
+def _is_unchanged(splits: Iterable[SplitInput], digests: FileDigests) -> bool:
+    """Return whether an earlier run of the output has read the same files of a source."""
+    return all(digests.is_known(path) for split in splits for path in split.files.values())
 
 
 def _present_splits(root: str, request: SourceRequest) -> list[Located]:

@@ -13,6 +13,7 @@ from pipelines.datasets.catalog import dataset
 from pipelines.datasets.common.paths import check_file_name
 from pipelines.datasets.spec import Outline, SourceRequest
 from pipelines.storage import files
+from schemas.limits import MAX_IMAGE_BYTES
 from schemas.rejection import Rejected
 from schemas.source import SplitInput
 
@@ -22,7 +23,7 @@ _MAX_FOLDERS = 200  # searched on each level
 
 
 def mean_bytes(split: SplitInput, outline: Outline) -> float | None:
-    """Return the mean size of the pictures of a split in bytes, where a missing one has none.
+    """Return the mean size of a split's pictures in bytes; missing and too large ones have none.
 
     Returns None if no picture of the sample exists.
     """
@@ -30,7 +31,8 @@ def mean_bytes(split: SplitInput, outline: Outline) -> float | None:
     items = outline.items[:: max(1, len(outline.items) // number)]
     sizes = [_size(split, _safe_names(outline, item)) for item in items]
     there = [size for size in sizes if size is not None]
-    return sum(there) / len(sizes) if there else None
+    stored = sum(size for size in there if size <= MAX_IMAGE_BYTES)
+    return stored / len(sizes) if there else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,14 @@ class FileDigests:
             self._computed[path] = self._look_up(path)
         return self._computed[path]
 
+    def is_known(self, path: str) -> bool:
+        """Return whether the digest of a local file is remembered, and the file is unchanged."""
+        if not files.is_local(path) or not os.path.isfile(path):
+            return False
+        status = os.stat(path)
+        size, changed, _ = self._known.get(_key(path), (-1, 0, ""))
+        return (size, changed) == (status.st_size, status.st_mtime_ns)
+
     def save(self, output: str) -> None:
         """Write the digests of the local files that were asked for, for the next run."""
         content = msgspec.json.encode(self._settled, order="sorted")
@@ -57,8 +65,9 @@ class FileDigests:
             return files.fingerprint(path)
         key, now = _key(path), time.time_ns()
         status = os.stat(path)
-        size, changed, digest = self._known.get(key, (-1, 0, ""))
-        if (size, changed) != (status.st_size, status.st_mtime_ns):
+        if self.is_known(path):
+            size, _, digest = self._known[key]
+        else:
             digest, size = files.fingerprint(path)
         if size == status.st_size and now - status.st_mtime_ns > _SETTLED_NS:
             self._settled[key] = size, status.st_mtime_ns, digest

@@ -1,9 +1,13 @@
 """Mistakes of a command line end it before any input is looked at."""
 
+import os
+
 import pytest
 
 from pipelines import plan
+from pipelines.preflight.room import SizeEstimate
 from pipelines.recap import plan as recap_plan
+from pipelines.recipes.recipe import Recipe
 from pipelines.storage import files
 
 
@@ -103,6 +107,27 @@ def test_another_build_in_the_output_ends_a_build_before_its_inputs_are_read(
     assert "holds files that no build of ours wrote" in done.stderr
     with pytest.raises(AssertionError, match="the pipeline started"):
         command_line(*words, "--seed", "1", "--rebuild")
+
+
+def test_unchanged_inputs_of_a_finished_build_are_not_looked_at_again(
+    coco_file, run_build, monkeypatch
+):
+    owner = coco_file().good().save()
+    os.utime(owner.file, (1, 1))  # a file that was changed just now is not trusted
+    output = run_build(owner)
+    looks: list[object] = []
+
+    def look(*asked: object) -> SizeEstimate:
+        looks.append(asked)
+        return SizeEstimate()
+
+    monkeypatch.setattr("pipelines.preflight.inputs._look", look)
+    recipe = Recipe(sources=(owner.request(),))
+    plan.make_plan(recipe, "", str(output.folder))
+    assert looks == []
+    (output.folder / "manifest.json").unlink()
+    plan.make_plan(recipe, "", str(output.folder))
+    assert len(looks) == 1
 
 
 @pytest.fixture

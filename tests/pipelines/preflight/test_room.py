@@ -69,6 +69,14 @@ def test_the_estimate_counts_listed_pictures_and_annotations(coco_file):
     assert by_path == SizeEstimate(likely=records, at_least=0)
 
 
+def test_a_picture_too_large_to_be_stored_takes_no_room(coco_file):
+    owner = coco_file().good(1, 2).save()
+    before = estimated(owner)
+    with (owner.pictures / "2.jpg").open("r+b") as file:
+        file.truncate(10**12)  # a hole, not bytes
+    assert estimated(owner).likely < before.likely
+
+
 def test_the_estimate_follows_limit_and_caps(coco_file):
     owner = coco_file().good(*range(1, 11)).save()
     whole, limited = estimated(owner), estimated(owner, limit=5)
