@@ -15,7 +15,7 @@ from pipelines.storage import files
 def refused(command_line, monkeypatch, tmp_path):
     """Runs a command that must end before it looks at its inputs, and returns its error."""
 
-    def look(*_: object) -> None:
+    def look(*_: object, **__: object) -> None:
         raise AssertionError("inputs were looked at")
 
     for module in (plan, recap_plan):
@@ -136,7 +136,7 @@ def little_disk(monkeypatch):
     monkeypatch.setattr(files, "free_bytes", lambda path: 0)
 
 
-def unstarted(*_: object) -> None:
+def unstarted(*_: object, **__: object) -> None:
     raise AssertionError("the pipeline started")
 
 
