@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prompts.dialogue import Exchange, Part, RegionDefinition, RegionName, assemble, filled, listed
+from prompts.dialogue import (
+    EvaluationTarget,
+    Exchange,
+    Part,
+    RegionDefinition,
+    RegionName,
+    assemble,
+    filled,
+    listed,
+)
 from prompts.style import Style
 from schemas.sample import Message, Region, Task
 
@@ -167,6 +176,26 @@ def test_items_leave_no_trace_in_the_conversation():
     assert turn.items == ()
     made = msgspec.structs.replace(turn, items=("1", "2"))
     assert assemble("id", Style.REGIONGPT, [made]) == assemble("id", Style.REGIONGPT, [turn])
+
+
+def test_what_is_scored_has_its_turn_and_its_position_in_the_answer():
+    def scored(turn: Exchange, *names: str) -> Exchange:
+        targets = [
+            EvaluationTarget(item_id=name, group="g", references=((RegionName(A),), name))
+            for name in names
+        ]
+        return msgspec.structs.replace(turn, targets=tuple(targets))
+
+    turns = [
+        scored(ask("Name ", RegionDefinition(A), " and ", B), "first", "second"),
+        ask("Why?"),
+        scored(ask("And ", C, "?"), "third"),
+    ]
+    entries = assemble("id", Style.REGIONGPT, turns).evaluation
+    places = [(entry.turn, entry.position, entry.item_id) for entry in entries]
+    assert places == [(0, 0, "first"), (0, 1, "second"), (2, 0, "third")]
+    assert entries[2].references == ("Region [1]", "third")
+    assert assemble("id", Style.REGIONGPT, [turns[1]]).evaluation == ()
 
 
 REGIONS = st.integers(0, 6).map(lambda number: Region(region_id=f"r{number}", bbox=(0, 0, 1, 1)))

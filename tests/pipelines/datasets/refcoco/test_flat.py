@@ -177,7 +177,9 @@ def test_the_test_sentences_of_one_real_picture(samples, tmp_path, build_source)
     file = samples / "refcoco" / "minigpt4_eval" / "refcocog_test_one_image.json"
     own = {"paths": {"test": str(file)}}
     output = build_source("refcocog", tmp_path, request=own, style="gpt4roi")
-    (bbox,) = {tuple(region["bbox"]) for row in output.rows() for region in row["regions"]}
+    regions = [region for row in output.rows() for region in row["regions"]]
+    (bbox,) = {tuple(region["bbox"]) for region in regions}
+    assert {region["area"] for region in regions} == {None}  # a flat file states none
     assert bbox == pytest.approx((75.24, 89.8, 272.63, 354.34), abs=PIXELS)
     assert sorted(text for *_, text in captions(output)) == [
         "a boy drinking milk",
