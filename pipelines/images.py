@@ -37,8 +37,8 @@ from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage
 class PrepareImage:
     """The steps before sampling: guard, then screen."""
 
-    picture_names: Mapping[tuple[str, str], PictureName]  # by source and training split
-    forbidden: Forbidden  # empty: there is no guard
+    picture_names: Mapping[tuple[str, str], PictureName]  # by source and guarded split
+    forbidden: Forbidden
 
     @classmethod
     def of(cls, plan: Plan) -> "PrepareImage":
@@ -47,11 +47,11 @@ class PrepareImage:
 
     def __call__(self, source_image: SourceImage, ledgers: Ledgers) -> ScreenedImage | None:
         """Return the image with its usable regions and items; None if the guard leaves it out."""
-        if self.picture_names and self.forbidden:
-            image = source_image.image
-            name = self.picture_names.get((image.source, image.split))
-            if not guard_image(source_image, name, self.forbidden, ledgers[Stage.GUARD]):
-                return None
+        image = source_image.image
+        name = self.picture_names.get((image.source, image.split))
+        guard = ledgers[Stage.GUARD]
+        if name is not None and not guard_image(source_image, name, self.forbidden, guard):
+            return None
         return screen_image(source_image, ledgers[Stage.SCREEN])
 
 

@@ -19,7 +19,7 @@ PictureName = Callable[[ImageInfo], str | None]  # e.g. "coco/139"; None: no kno
 
 def guard_image(
     source_image: SourceImage,
-    picture_name: PictureName | None,
+    picture_name: PictureName,
     forbidden: Forbidden,
     ledger: StageLedger,
 ) -> bool:
@@ -27,8 +27,7 @@ def guard_image(
 
     Args:
         source_image: the image.
-        picture_name: returns the name of the image's picture across data sets; None: the split
-            is no training split, and every image passes.
+        picture_name: returns the name of the image's picture across data sets.
         forbidden: the names of pictures that evaluations use.
         ledger: the ledger of the stage.
     """
@@ -36,7 +35,7 @@ def guard_image(
     ledger.read(image, Kind.IMAGE)
     ledger.read(image, Kind.ANNOTATION, len(source_image.regions))
     ledger.items_read(image, source_image.items)
-    name = picture_name(image) if picture_name else None
+    name = picture_name(image)
     if name is None or name not in forbidden:
         ledger.kept(image, Kind.IMAGE)
         ledger.kept(image, Kind.ANNOTATION, len(source_image.regions))

@@ -52,6 +52,10 @@ class Caps:
         """True where the recipe has any cap."""
         return self.min_words is not None or bool(self.per_category or self.per_image)
 
+    def bind(self, source: str) -> bool:
+        """Return whether any cap holds for a source."""
+        return self.min_words is not None or source in {*self.per_category, *self.per_image}
+
 
 def category_ranks(
     batch: Sequence[ScreenedImage], caps: Caps
@@ -227,7 +231,12 @@ class _SampleImages(StageDoFn[list[ScreenedImage], list[ScreenedImage]]):
         self, element: list[ScreenedImage], smallest: Mapping[CategoryKey, list[RegionRank]]
     ) -> Iterator[list[ScreenedImage]]:
         """Yield the images of a batch with the regions and items that the caps leave."""
-        sampled = [sample_image(image, smallest, self._caps, self.ledger) for image in element]
+        sampled = [
+            sample_image(image, smallest, self._caps, self.ledger)
+            if self._caps.bind(image.image.source)
+            else image
+            for image in element
+        ]
         yield [image for image in sampled if image is not None]
 
 
@@ -258,7 +267,7 @@ class SampleRegions(
     smallest: PCollection[Smallest]
 
     def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> StageOutputs[list[ScreenedImage]]:
-        """Apply `sample_image` to every image; without caps, pass all images on unchanged."""
+        """Apply `sample_image` to every image of a source with caps; pass on others unchanged."""
         if not self.caps.any:
             return skip_stage(pcoll)
         return run_stage(pcoll, _SampleImages(self.caps), smallest=AsDict(self.smallest))

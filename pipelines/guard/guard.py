@@ -19,20 +19,21 @@ class Guard:
     """The pictures that a build keeps out of its training splits."""
 
     lists: tuple[GuardList, ...] = ()  # all lists, also lists with missing files
-    # The functions that name the pictures of training splits, by source and split.
+    # The functions that name the pictures of training splits, by source and split; only of sources
+    # some of whose pictures may be forbidden.
     picture_names: Mapping[tuple[str, str], PictureName] = field(default_factory=dict)
     forbidden: Mapping[str, str] = field(default_factory=dict)  # names of pictures to lists
 
     def digests(self, owners: Iterable[str]) -> dict[str, str]:
-        """Return the digest of the forbidden names of each data set that names pictures."""
-        by_owner: dict[str, list[str]] = {owner: [] for owner in owners}
-        for name, list_name in sorted(self.forbidden.items()):
-            if (names := by_owner.get(name.partition("/")[0])) is not None:
-                names.append(f"{name} {list_name}")
-        return {
-            owner: sha256("\n".join(names).encode()).hexdigest()
-            for owner, names in by_owner.items()
-        }
+        """Return the digest of the forbidden names of each given data set that has any."""
+        digests = {}
+        for owner in owners:
+            names = [item for item in self.forbidden.items() if _owner_of(item[0]) == owner]
+            if names:
+                digests[owner] = sha256(
+                    "\n".join(map(" ".join, sorted(names))).encode()
+                ).hexdigest()
+        return digests
 
 
 def check_guard(guard: Guard, recipe: Recipe) -> None:
@@ -62,12 +63,8 @@ def load_guard(recipe: Recipe, root: str, splits: tuple[SplitInput, ...]) -> Gua
         InputFileError: a list cannot be used.
         UsageError: the recipe gives a path for a file that no list reads, or a file is missing.
     """
-    picture_names = {
-        (split.source, split.split): dataset(split.owner or split.source).picture_name
-        for split in splits
-        if is_training(split.split)
-    }
-    wanted = recipe.guard and not recipe.evaluation and bool(picture_names)
+    training = [split for split in splits if is_training(split.split)]
+    wanted = recipe.guard and not recipe.evaluation and bool(training)
     _check_paths(recipe, wanted)
     if not wanted:
         return Guard()
@@ -82,7 +79,19 @@ def load_guard(recipe: Recipe, root: str, splits: tuple[SplitInput, ...]) -> Gua
         names = namesakes.of(listed.pictures)
         lists.append(_entry(listed, names))
         forbidden = dict.fromkeys(names, listed.name) | forbidden
+    owners = set(map(_owner_of, forbidden))
+    specs = {
+        (split.source, split.split): dataset(split.owner or split.source) for split in training
+    }
+    picture_names = {
+        key: spec.picture_name for key, spec in specs.items() if owners & set(spec.picture_owners)
+    }
     return Guard(lists=tuple(lists), picture_names=picture_names, forbidden=forbidden)
+
+
+def _owner_of(name: str) -> str:
+    """Return the data set that a picture's name is from: `coco` of `coco/139`."""
+    return name.partition("/")[0]
 
 
 def _check_paths(recipe: Recipe, wanted: bool) -> None:

@@ -289,7 +289,29 @@ def test_another_list_is_another_build(world, build):
     build(world.root, "coco", guard_paths=world.paths)
     build(world.root, "coco", guard_paths=world.paths)
     world.ask(number, 1)
-    with pytest.raises(BuildError, match=r"differs in the lists of the guard \(pope\)"):
+    with pytest.raises(BuildError, match=r"coco: the pictures of evaluations in the guard \(coco"):
         build(world.root, "coco", guard_paths=world.paths)
-    with pytest.raises(BuildError, match=r"differs in guard .*lists of the guard"):
+    with pytest.raises(BuildError, match=r"coco: guard \(True, now False\), the pict"):
         build(world.root, "coco", guard=False)
+
+
+def test_a_list_of_pictures_that_a_source_cannot_have_is_none_of_its_own(world, build):
+    world.ask(world.shared())
+    paths = {"flickr30k": {"val": str(world.root / "nobodys.txt")}}
+    (world.root / "nobodys.txt").write_text("")
+    before = build(world.root, "coco", "v3det", guard_paths=paths | world.paths)
+    (world.root / "nobodys.txt").write_text("999999999\n")
+    with pytest.raises(BuildError, match=r"in v3det: the pictures of .* \(flickr\)\. Choose"):
+        build(world.root, "coco", "v3det", guard_paths=paths | world.paths)
+    replaced = LaunchOptions(rebuild=frozenset({"v3det"}))
+    now = build(
+        world.root, "coco", "v3det", guard_paths=paths | world.paths, launch_options=replaced
+    )
+    assert now.digests() == before.digests()
+
+
+def test_splits_that_nothing_forbids_do_not_pass_the_guard(world, build):
+    world.ask(world.shared())
+    ledger = build(world.root, "coco", "llava_pretrain", guard_paths=world.paths).ledger()
+    guarded = {key[:2] for key, _ in ledger.accounts() if key[2] is Stage.GUARD}
+    assert guarded == {("coco", "train")}
