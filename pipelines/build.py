@@ -60,7 +60,7 @@ def build(root: beam.Pipeline, plan: Plan, parts: int) -> None:
 def select_regions(root: beam.Pipeline, plan: Plan, parts: int) -> Selected:
     """Lay out the stages that read, screen and sample images and regions."""
     caps = plan.resolved.caps
-    read, facts = root | "Read" >> ReadSources(plan.splits, parts)
+    read, facts = root | "Read" >> ReadSources(plan.unfinished, parts)
     prepared = read.kept | "Prepare" >> PrepareImages(PrepareImage.of(plan))
     smallest = prepared.kept | "FindSmallest" >> FindSmallest(caps)
     sampled = prepared.kept | "Sample" >> SampleRegions(caps, smallest)

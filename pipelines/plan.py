@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipelines import VERSION
 from pipelines.captions.manifest import check_captions, check_seeds, locate_captions
@@ -12,11 +12,11 @@ from pipelines.guard import Guard, load_guard
 from pipelines.output.check import Rebuild, check_settings
 from pipelines.preflight.inputs import check_inputs
 from pipelines.preflight.room import SizeEstimate
+from pipelines.output.source_state import SourceState
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.resolve import ResolvedRecipe, resolve
 from pipelines.recipes.settings import settings_of, wordings_of
-from pipelines.shards.inputs import input_digests
-from pipelines.shards.options import WriteOptions
+from pipelines.shards.options import InputDigests, SplitKey, WriteOptions
 from pipelines.storage import files
 from pipelines.storage.file_digests import FileDigests
 from schemas import shard
@@ -40,20 +40,27 @@ class Plan:
     identity: BuildIdentity
     digests: FileDigests  # of the input files
     estimate: SizeEstimate  # of the output, before anything was read
+    inputs: Mapping[SplitKey, InputDigests] = field(default_factory=dict)  # known once it runs
+    finished: Mapping[str, SourceState] = field(default_factory=dict)  # configs that are kept
 
     @property
     def recipe(self) -> Recipe:
         """The recipe as the user states it."""
         return self.resolved.recipe
 
+    @property
+    def unfinished(self) -> tuple[SplitInput, ...]:
+        """The splits that are read: those of sources that are not finished."""
+        return tuple(split for split in self.splits if split.source not in self.finished)
+
     def write_options(self) -> WriteOptions:
-        """Return the options of the shard writer; the folders of pictures are listed for it."""
+        """Return the options of the shard writer."""
         return WriteOptions(
             output=self.output,
             images=self.recipe.images,
             pictures={(split.source, split.split): split.pictures for split in self.splits},
             stamp=BuildStamp(builder=BUILDER, recipe=self.recipe.name, seed=self.recipe.seed),
-            inputs=input_digests(self.identity, self.splits, self.output),
+            inputs=self.inputs,
         )
 
 

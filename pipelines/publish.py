@@ -1,22 +1,24 @@
-"""Publish: the files of an output that describe its finished shards.
+"""Publish: the files of an output that describe its finished sources.
 
-Rejections become one file per config. After the last shard, `ledger.json`, the card and
-finally `manifest.json` are written; an output without a manifest is unfinished.
+Rejections become one file per config. After the last shard, the state of each source is saved, then
+`ledger.json`, the card and finally `manifest.json` are written; an output without a manifest is
+unfinished. Sources that an earlier run finished come by their state, as if they had been read.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import AsIter, PCollection
 
-from pipelines.card.card import write_card
+from pipelines.card.card import card_of
 from pipelines.output.rejections import SortRejections, write_runs
+from pipelines.output.source_state import SourceState, save_source_state
 from pipelines.plan import Plan
 from pipelines.storage import files
 from schemas.errors import BuildError
-from schemas.layout import LEDGER, MANIFEST, REJECTED_FOLDER
+from schemas.layout import CARD, LEDGER, MANIFEST, REJECTED_FOLDER
 from schemas.ledger import Ledger, TallyKey, ledger_of
 from schemas.manifest import Manifest, Shard
 from transforms.stage import StageOutputs
@@ -27,10 +29,18 @@ from transforms.subsample import CategoryKey
 class Findings:
     """The results of all stages of a build: shards, counts and short categories."""
 
-    shards: Sequence[Shard]
-    tallies: Sequence[tuple[TallyKey, int]]
-    rejected: Sequence[tuple[str, int]]  # config and lines in its list of rejected items
-    short: Sequence[tuple[CategoryKey, int]]
+    shards: Sequence[Shard] = ()
+    tallies: Sequence[tuple[TallyKey, int]] = ()
+    rejected: Sequence[tuple[str, int]] = ()  # config and lines in its list of rejected items
+    short: Sequence[tuple[CategoryKey, int]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The ledger of a build, and the content of the files that describe it, in order of writing."""
+
+    ledger: Ledger
+    content: dict[str, bytes]  # by path; without card and manifest if some input is not accounted
 
 
 def publish(plan: Plan, findings: Findings) -> Ledger:
@@ -39,26 +49,65 @@ def publish(plan: Plan, findings: Findings) -> Ledger:
     Raises:
         BuildError: the number of rejected items written differs from the number in the ledger.
     """
-    ledger = ledger_of(dict(findings.tallies), plan.identity.guard)
-    ledger_json = ledger.model_dump_json(indent=2, exclude_defaults=True)
-    files.write_whole(files.join(plan.output, LEDGER), ledger_json.encode())
-    _check_rejected(ledger, dict(findings.rejected))
+    made = _states_of(plan, findings)
+    published = published_files(plan, {**plan.finished, **made})
+    _check_rejected(published.ledger, dict(findings.rejected), set(made))
+    for config, state in made.items():
+        ledger = ledger_of(dict(state.tally))
+        if not ledger.unreadable_files() and not ledger.problems():
+            save_source_state(plan.output, config, state)
+    for name, content in published.content.items():
+        files.write_whole(files.join(plan.output, name), content)
+    return published.ledger
+
+
+def published_files(plan: Plan, states: Mapping[str, SourceState]) -> Published:
+    """Return what `publish` writes about the sources of a build, from their states."""
+    ordered = [states[config] for config in plan.identity.sources]
+    tallies = [item for state in ordered for item in state.tally]
+    ledger = ledger_of(dict(tallies), plan.identity.guard)
+    content = {LEDGER: ledger.model_dump_json(indent=2, exclude_defaults=True).encode()}
     if ledger.unreadable_files() or ledger.problems():
-        return ledger
+        return Published(ledger, content)
+    shards = [shard for state in ordered for shard in state.shards]
     manifest = Manifest(
         identity=plan.identity,
-        shards=sorted(findings.shards, key=lambda shard: shard.path),
-        rejected=dict(sorted(findings.rejected)),
-        short_categories=_nested(findings.short),
+        shards=sorted(shards, key=lambda shard: shard.path),
+        rejected={
+            config: state.rejected for config, state in sorted(states.items()) if state.rejected
+        },
+        short_categories=_nested(item for state in ordered for item in state.short),
     )
-    write_card(plan, manifest, ledger)
-    content = manifest.model_dump_json(indent=2).encode()
-    files.write_whole(files.join(plan.output, MANIFEST), content)
-    return ledger
+    content[CARD] = card_of(plan, manifest, ledger)
+    content[MANIFEST] = manifest.model_dump_json(indent=2).encode()
+    return Published(ledger, content)
 
 
-def _check_rejected(ledger: Ledger, lines: Mapping[str, int]) -> None:
-    for source in sorted(ledger.sources.keys() | lines.keys()):
+def _states_of(plan: Plan, findings: Findings) -> dict[str, SourceState]:
+    """Return the states of the sources that were read."""
+    rejected = dict(findings.rejected)
+    return {
+        config: SourceState(
+            inputs={
+                split: plan.inputs[name, split] for name, split in plan.inputs if name == config
+            },
+            shards=tuple(
+                sorted(
+                    (shard for shard in findings.shards if shard.config == config),
+                    key=lambda shard: shard.path,
+                )
+            ),
+            tally=tuple(sorted(item for item in findings.tallies if item[0][0] == config)),
+            short=tuple(sorted(item for item in findings.short if item[0][0] == config)),
+            rejected=rejected.get(config, 0),
+        )
+        for config in plan.identity.sources
+        if config not in plan.finished
+    }
+
+
+def _check_rejected(ledger: Ledger, lines: Mapping[str, int], made: Collection[str]) -> None:
+    for source in sorted((ledger.sources.keys() & made) | lines.keys()):
         if (number := ledger.rejected(source)) != lines.get(source, 0):
             raise BuildError(
                 f"the ledger does not balance: {number} items of {source} were rejected, but "

@@ -9,6 +9,7 @@
       _state/build.json                        the identity of the build, written first
       _state/inputs.json                       the digests of input files, for a rerun
       _state/coco/train-00000-of-00002.arrow.json     a finished shard, for a rerun
+      _state/coco.json                         the finished source `coco`, for a rerun
       _state/captions/                         the captioner's answers, of a run of `recap`
       _state/server.log                        the log of a server that `recap` started
 
@@ -55,6 +56,11 @@ def config_of(path: str) -> str | None:
 def rejected_path(config: str) -> str:
     """Return the path of a config's rejected items, e.g. `_rejected/coco.jsonl`."""
     return f"{REJECTED_FOLDER}/{config}.jsonl"
+
+
+def source_state_path(config: str) -> str:
+    """Return the path of the state of a finished source, from its config."""
+    return f"{STATE_FOLDER}/{config}.json"
 
 
 def state_path(shard: str) -> str:

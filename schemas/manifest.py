@@ -113,6 +113,10 @@ class BuildIdentity(_Frozen):
         """The settings that belong to the whole output."""
         return {key: self.recipe.get(key) for key in COMMON}
 
+    def as_json(self) -> bytes:
+        """Return the identity as its file holds it."""
+        return self.model_dump_json(indent=2).encode()
+
     def digest_of(self, config: str) -> str:
         """Return the SHA-256, in hexadecimal, of all that decides the shards of a config."""
         source = self.sources[config].model_dump(mode="json")

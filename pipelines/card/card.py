@@ -13,9 +13,8 @@ from pipelines.card.paper import reported_section
 from pipelines.datasets.catalog import dataset
 from pipelines.plan import Plan
 from pipelines.recipes.recipe import BY_FLAGS
-from pipelines.storage import files
 from schemas import shard
-from schemas.layout import CARD, LEDGER, REJECTED_FOLDER, shard_pattern
+from schemas.layout import LEDGER, REJECTED_FOLDER, shard_pattern
 from schemas.ledger import Ledger, Stage
 from schemas.manifest import Manifest, Shard
 from schemas.rejection import Kind
@@ -46,8 +45,8 @@ _UNOPENED = (
 Splits = dict[str, list[Shard]]  # the shards of each split, of one or more sources
 
 
-def write_card(plan: Plan, manifest: Manifest, ledger: Ledger) -> None:
-    """Write the card of a finished build."""
+def card_of(plan: Plan, manifest: Manifest, ledger: Ledger) -> bytes:
+    """Return the card of a finished build."""
     front = yaml.safe_dump(front_matter(plan.recipe.name, manifest), sort_keys=False, width=100)
     sections = [
         f"---\n{front}---",
@@ -63,8 +62,7 @@ def write_card(plan: Plan, manifest: Manifest, ledger: Ledger) -> None:
         _making(plan, manifest),
         citing_section(plan),
     ]
-    path = files.join(plan.output, CARD)
-    files.write_whole(path, "\n\n".join(filter(None, sections)).encode() + b"\n")
+    return "\n\n".join(filter(None, sections)).encode() + b"\n"
 
 
 def front_matter(recipe: str, manifest: Manifest) -> dict[str, Any]:

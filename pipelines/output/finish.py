@@ -10,7 +10,7 @@ from pipelines.output.reader import (
 )
 from pipelines.storage import files
 from schemas.errors import BuildError
-from schemas.layout import IDENTITY, REJECTED_FOLDER
+from schemas.layout import IDENTITY, REJECTED_FOLDER, state_path
 from schemas.ledger import Ledger
 from schemas.manifest import BuildIdentity, Manifest
 from schemas.rejection import Reason
@@ -55,7 +55,8 @@ def _delete_others(output: str, manifest: Manifest) -> None:
     """Delete shards of an earlier run, whose other pictures gave another number of shards."""
     listed = {shard.path for shard in manifest.shards}
     others = [name for name in names_in(output) if is_shard(name) and name not in listed]
-    files.delete([files.join(output, name) for name in others])
+    states = map(state_path, others)
+    files.delete([files.join(output, name) for name in (*others, *states)])
 
 
 def _file_errors(output: str, ledger: Ledger) -> list[str]:

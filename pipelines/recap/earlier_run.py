@@ -11,7 +11,6 @@ of the file:
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -20,6 +19,7 @@ from pipelines.output.identity import changed_values, identity_differences
 from pipelines.output.reader import names_in, read_identity
 from pipelines.plan import Plan
 from pipelines.recap.console import print_notice
+from pipelines.shards.inputs import listing_digest
 from pipelines.storage import files
 from schemas.errors import BuildError, OtherSchemaError
 from schemas.layout import IDENTITY, JOURNAL_FOLDER, MANIFEST
@@ -101,6 +101,11 @@ def remember_end(plan: Plan) -> None:
         files.write_whole(path, msgspec.json.encode(dict(_digests(plan))))
 
 
+def is_as_left(plan: Plan) -> bool:
+    """Return whether answers and pictures are as the last run to its end has left them."""
+    return files.exists(files.join(plan.output, _ENDED)) and not _changes(plan)
+
+
 def _check_end(plan: Plan, was: object, *, begun: bool) -> None:
     """Check that the earlier run is finished and its files unchanged, or is the run to resume."""
     path = files.join(plan.output, _ENDED)
@@ -112,14 +117,18 @@ def _check_end(plan: Plan, was: object, *, begun: bool) -> None:
             f"{plan.output} holds a run that has not ended: end it first, with the flags it was "
             f"begun with (filter: {was})"
         )
-    before, now = _read_digests(path), dict(_digests(plan))
-    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    if changed:
+    if changed := _changes(plan):
         raise BuildError(
             f"{plan.output} is not as its run left it ({', '.join(changed[:_MAX_NAMES])}), and "
             f"--refilter calls no captioner: first run the same as it was (filter: {was}), which "
             "asks for what is missing"
         )
+
+
+def _changes(plan: Plan) -> list[str]:
+    """Return the names of the journals and listings that have changed since the last run."""
+    before, now = _read_digests(files.join(plan.output, _ENDED)), dict(_digests(plan))
+    return [name for name in {**before, **now} if before.get(name) != now.get(name)]
 
 
 def _read_digests(path: str) -> dict[str, str]:
@@ -137,13 +146,7 @@ def _digests(plan: Plan) -> Iterator[tuple[str, str]]:
     for name in sorted(name for name in names_in(folder) if name.endswith(".jsonl")):
         yield name, files.sha256_of(files.join(folder, name))[0]
     for split in plan.splits:
-        listing = [
-            f"{name}\n{size}\n"
-            for name, size in files.walk(split.pictures)
-            if not files.join(split.pictures, name).startswith(f"{plan.output}/")
-        ]
-        lines = "".join(sorted(listing)).encode("utf-8", "surrogateescape")
-        yield f"the pictures of {split.split}", sha256(lines).hexdigest()
+        yield f"the pictures of {split.split}", listing_digest(split.pictures, plan.output)
 
 
 class _EarlierRun(NamedTuple):

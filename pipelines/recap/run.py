@@ -8,6 +8,7 @@ from pipelines.recap.earlier_run import (
     caption_settings,
     check_earlier_run,
     forget_end,
+    is_as_left,
     remember_end,
 )
 from pipelines.recap.flow import CaptionTools, RecapFlow
@@ -42,7 +43,11 @@ def run_recap(
         options = LaunchOptions(rebuild=True)
     else:
         replaces = check_earlier_run(plan, refilter=refilter)
-        options = LaunchOptions(rebuild=replaces, keep=JOURNAL_FOLDER if replaces else None)
+        options = LaunchOptions(
+            rebuild=replaces,
+            keep=JOURNAL_FOLDER if replaces else None,
+            again=not is_as_left(plan),  # then lost answers are asked for
+        )
     flow = RecapFlow(
         recipe=recipe,
         fingerprint=caption_fingerprint(plan),

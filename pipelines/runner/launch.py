@@ -28,8 +28,10 @@ from pipelines.output.finish import finish
 from pipelines.output.lock import locked_output
 from pipelines.plan import Plan
 from pipelines.preflight.room import check_room
+from pipelines.publish import Findings, publish
 from pipelines.runner.lossless_streams import lossless_streams
 from pipelines.runner.progress import build_display
+from pipelines.runner.resume import is_up_to_date, print_kept, resumed
 from pipelines.runner.worker_pool import ready_workers
 from schemas.errors import BuildError, RegionForgeError, UsageError
 from schemas.manifest import Manifest
@@ -53,6 +55,7 @@ class LaunchOptions:
     workers: int = 1  # number of processes of a local run
     rebuild: Rebuild = False  # what an existing build in the output is replaced of
     keep: str | None = None  # a folder in the output that a rebuild keeps
+    again: bool = False  # read sources that are finished, too
     beam_flags: Sequence[str] = ()
 
     def parts(self) -> int:
@@ -74,16 +77,15 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
     """
     with locked_output(plan.output):
         held = check_output(plan.output, plan.identity, rebuild=options.rebuild)
-        check_room(plan.output, plan.estimate)
-        begin(plan.output, plan.identity, held, keep=options.keep)
+        plan = resumed(plan, held, again=options.again)
+        print_kept(plan)
+        up_to_date = is_up_to_date(plan, held)
+        if not up_to_date:
+            check_room(plan.output, plan.estimate)
+            begin(plan.output, plan.identity, held, finished=plan.finished, keep=options.keep)
         plan.digests.save(plan.output)
-        with (
-            _tuned_memory(),
-            lossless_streams(),
-            _started_runner(options) as runner,
-            build_display(),
-        ):
-            _run_watched(plan, partial(_run, lay_out, plan, options, runner))
+        if not up_to_date:
+            _make(plan, options, lay_out)
         return finish(plan.output, plan.identity)
 
 
@@ -93,6 +95,20 @@ def check_launch(options: LaunchOptions) -> None:
         runner = _named_runner(options.runner)
         with _starting(options):
             beam.Pipeline(runner, options=_pipeline_options(options))
+
+
+def _make(plan: Plan, options: LaunchOptions, lay_out: Layout) -> None:
+    """Make all that an output lacks: shards by a pipeline, if any, then the other files."""
+    if not plan.unfinished:
+        publish(plan, Findings())
+        return
+    with (
+        _tuned_memory(),
+        lossless_streams(),
+        _started_runner(options) as runner,
+        build_display(),
+    ):
+        _run_watched(plan, partial(_run, lay_out, plan, options, runner))
 
 
 @contextmanager

@@ -25,7 +25,7 @@ def input_digests(
     """
     identities = {split.source: identity.digest_of(split.source) for split in splits}
     folders = dict.fromkeys(split.pictures for split in splits)
-    pictures = {folder: _listing_digest(folder, output) for folder in folders}
+    pictures = {folder: listing_digest(folder, output) for folder in folders}
     return {
         (split.source, split.split): InputDigests(
             identities[split.source], pictures[split.pictures]
@@ -34,7 +34,8 @@ def input_digests(
     }
 
 
-def _listing_digest(folder: str, output: str) -> str:
+def listing_digest(folder: str, output: str) -> str:
+    """Return the digest of the names and sizes of all files below a folder but the output's."""
     below = files.join(output, "")
     lines = [
         f"{name}\n{size}\n"

@@ -83,13 +83,15 @@ def save_state(output: str, state: ShardState) -> None:
     files.write_whole(files.join(output, state_path(state.shard.path)), _ENCODER.encode(state))
 
 
-def _encoded(shard: Shard) -> dict[str, Any]:
+def shard_as_json(shard: Shard) -> dict[str, Any]:
+    """Return an entry of the manifest as msgspec encodes it."""
     return shard.model_dump()
 
 
-def _decoded(kind: type[Shard], content: Any) -> Shard:
+def shard_from_json(kind: type[Shard], content: Any) -> Shard:
+    """Return an entry of the manifest from what msgspec decodes."""
     return kind.model_validate(content)
 
 
-_ENCODER = msgspec.json.Encoder(enc_hook=_encoded)
-_DECODER = msgspec.json.Decoder(ShardState, dec_hook=_decoded)
+_ENCODER = msgspec.json.Encoder(enc_hook=shard_as_json)
+_DECODER = msgspec.json.Decoder(ShardState, dec_hook=shard_from_json)

@@ -57,6 +57,8 @@ class FileDigests:
 
     def save(self, output: str) -> None:
         """Write the digests of the local files that were asked for, for the next run."""
+        if self._settled == self._known:
+            return
         content = msgspec.json.encode(self._settled, order="sorted")
         files.write_whole(files.join(output, INPUT_DIGESTS), content)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipelines.card.captioning import captioning_section
-from pipelines.card.card import write_card
+from pipelines.card.card import card_of
 from pipelines.datasets.catalog import CATALOG
 from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
@@ -89,7 +89,7 @@ def test_every_reason_is_listed(coco_file, run_build, output_of, tmp_path):
     read = {"read": {"annotation": {"read": sum(rejected.values()), "rejected": rejected}}}
     ledger = Ledger.model_validate({"sources": {"coco": {"train": read}}})
     plan = make_plan(Recipe(sources=(file.request(),)), "", str(tmp_path))
-    write_card(plan, run_build(file).manifest(), ledger)
+    (tmp_path / "README.md").write_bytes(card_of(plan, run_build(file).manifest(), ledger))
     listed = section(output_of(tmp_path), "Left out")
     for reason, number in rejected.items():
         assert f"\n- annotation: {reason}: {number}\n" in listed

@@ -161,7 +161,10 @@ def test_another_builder_is_no_difference(output):
 
 @pytest.mark.parametrize(
     ("recipe", "advice"),
-    [({}, "build it again with --rebuild"), ({"captioning": {}}, "run `recap` again")],
+    [
+        ({}, "build it again with --rebuild"),
+        ({"captioning": {}}, "build again with `regionforge recap`; captions are kept"),
+    ],
 )
 def test_an_output_of_another_schema_says_what_to_type(output, recipe, advice):
     old = {"schema_version": "1", "builder": "regionforge 0", "recipe": recipe, "inputs": []}
