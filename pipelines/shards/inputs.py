@@ -5,7 +5,7 @@ unnoticed.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pipelines.shards.options import InputDigests, SplitKey
 from pipelines.storage import files
@@ -24,8 +24,7 @@ def input_digests(
         output: the folder of the output, whose files are no inputs, wherever it is.
     """
     identities = {split.source: identity.digest_of(split.source) for split in splits}
-    folders = dict.fromkeys(split.pictures for split in splits)
-    pictures = {folder: listing_digest(folder, output) for folder in folders}
+    pictures = _listing_digests((split.pictures for split in splits), output)
     return {
         (split.source, split.split): InputDigests(
             identities[split.source], pictures[split.pictures]
@@ -36,12 +35,32 @@ def input_digests(
 
 def listing_digest(folder: str, output: str) -> str:
     """Return the digest of the names and sizes of all files below a folder but the output's."""
+    return _digest(folder, files.walk(folder), output)
+
+
+def _listing_digests(folders: Iterable[str], output: str) -> dict[str, str]:
+    """Return the digest of each folder; a folder below another one is not listed again."""
+    listings: dict[str, list[tuple[str, int]]] = {}
+    for folder in sorted(set(folders), key=len):
+        parent = next((known for known in listings if folder.startswith(f"{known}/")), None)
+        if parent is None:
+            listings[folder] = list(files.walk(folder))
+        else:
+            below = folder.removeprefix(f"{parent}/") + "/"
+            listings[folder] = [
+                (name.removeprefix(below), size)
+                for name, size in listings[parent]
+                if name.startswith(below)
+            ]
+    return {folder: _digest(folder, listing, output) for folder, listing in listings.items()}
+
+
+def _digest(folder: str, listing: Iterable[tuple[str, int]], output: str) -> str:
     below = files.join(output, "")
     lines = [
         f"{name}\n{size}\n"
-        for name, size in files.walk(folder)
+        for name, size in listing
         if not files.join(folder, name).startswith(below)
     ]
     # File names need not be UTF-8.
-    listing = "".join(sorted(lines)).encode("utf-8", "surrogateescape")
-    return hashlib.sha256(listing).hexdigest()
+    return hashlib.sha256("".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()
