@@ -10,9 +10,9 @@ from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import Located, SourceRequest
 from pipelines.guard import Guard, load_guard
 from pipelines.output.check import Rebuild, check_settings
+from pipelines.output.source_state import SourceState
 from pipelines.preflight.inputs import check_inputs
 from pipelines.preflight.room import SizeEstimate
-from pipelines.output.source_state import SourceState
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.resolve import ResolvedRecipe, resolve
 from pipelines.recipes.settings import settings_of, wordings_of
