@@ -13,7 +13,7 @@ from pipelines.recipes.recipe import Recipe
 from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.storage import files
 from pipelines.verify import verify
-from schemas.errors import BuildError
+from schemas.errors import BuildError, InputFileError
 from schemas.layout import INPUT_DIGESTS
 
 LABELS = {"coco": "Shapes-15", "lvis": "Shapes-15"}
@@ -215,18 +215,23 @@ def test_a_source_that_lost_a_file_is_read_again(build, both, output, sources_re
 
 
 def test_a_source_that_cannot_be_read_does_not_cost_the_others(
-    build, sample_world, tmp_path, sources_read
+    build, both, tmp_path, sources_read, monkeypatch
 ):
-    root = Path(shutil.copytree(sample_world, tmp_path / "world"))
-    file = root / "lvis" / "lvis_v1_train.json"
-    whole = file.read_bytes()
-    file.write_bytes(whole[:-9])
-    with pytest.raises(BuildError, match=r"lvis_v1_train\.json"):
-        build(tmp_path / "out", root=root, coco={}, lvis={})
-    file.write_bytes(whole)
+    parse = read.parse
+
+    def fail(split):
+        if split.source == "lvis":
+            raise InputFileError("lvis_v1_train.json breaks off")
+        return parse(split)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(read, "parse", fail)
+        with pytest.raises(BuildError, match="breaks off"):
+            build(tmp_path, coco={}, lvis={})
     sources_read.clear()
-    build(tmp_path / "out", LaunchOptions(rebuild=frozenset({"lvis"})), root=root, coco={}, lvis={})
+    build(tmp_path, coco={}, lvis={})
     assert set(sources_read) == {"lvis"}
+    assert content(tmp_path) == content(both)
 
 
 def test_a_finished_source_keeps_its_builder(build, output, monkeypatch):
@@ -238,4 +243,8 @@ def test_a_finished_source_keeps_its_builder(build, output, monkeypatch):
     identity = build(output, coco={"per_category": 5}, lvis={}).manifest().identity
     assert identity.builder == identity.sources["coco"].builder == "regionforge 99"
     assert identity.sources["lvis"].builder != "regionforge 99"
+    assert verify(str(output)).problems == []
+    next(output.glob("lvis/*-00000-*.arrow")).unlink()
+    rows = build(output, coco={"per_category": 5}, lvis={}).rows("lvis/*.arrow")
+    assert {row["provenance"]["builder"] for row in rows} == {"regionforge 99"}
     assert verify(str(output)).problems == []
