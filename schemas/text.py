@@ -14,6 +14,12 @@ from schemas.item import Mention, Passage, plain_text
 from schemas.limits import MAX_NESTED_TAGS, MAX_TEXT_CHARACTERS, MAX_TURN_CHARACTERS
 from schemas.rejection import Reason, Rejected
 
+# Text that nothing here would change, as most is: words of harmless ASCII characters (none of which
+# is `<`, `>`, `#` or `:`), in a turn also between several blanks or on several lines.
+_WORD = r"[!\"$-9;=?-~]++"
+_PLAIN = re.compile(rf"{_WORD}(?: {_WORD})*+")
+_PLAIN_TURN = re.compile(rf"{_WORD}(?:[ \n]++{_WORD})*+")
+
 # Quantifiers are possessive wherever blanks or words could else be divided in many ways.
 _TAG = re.compile(r"<(\s*+(?:[/|]\s*+)?[^\W\d][^<>]*+)>")
 _UNCLOSED = re.compile(r"<(?=[^\W\d]|[/|]\s*+[^\W\d])")  # the text that follows could close the tag
@@ -46,6 +52,8 @@ def clean(text: str, max_characters: int = MAX_TEXT_CHARACTERS) -> str:
             are nested more than `MAX_NESTED_TAGS` deep (`text_unsafe`).
     """
     _check_length(text, max_characters)
+    if _PLAIN.fullmatch(bare := text.strip(" ")):
+        return bare
     plain = _BLANKS.sub(" ", text).strip()
     plain = _disarmed(_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", plain), _disarm)
     return _checked(plain, text, max_characters)
@@ -95,6 +103,8 @@ def clean_turn(text: str) -> str:
             (tags nested more than `MAX_NESTED_TAGS` deep).
     """
     _check_length(text, MAX_TURN_CHARACTERS)
+    if _PLAIN_TURN.fullmatch(text):
+        return text
     plain = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", _BREAK.sub("\n", text))
     plain = _CONTROL.sub("", plain).rstrip()
     first = len(plain) - len(plain.lstrip())  # visible characters

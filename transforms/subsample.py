@@ -12,13 +12,14 @@ from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import apache_beam as beam
 from apache_beam.pvalue import AsDict, PCollection
 from apache_beam.transforms.combiners import Top
 from msgspec.structs import replace
 
-from schemas.ids import rank
+from schemas.ids import Hasher
 from schemas.item import Expression, Item
 from schemas.ledger import Stage
 from schemas.rejection import Kind
@@ -63,10 +64,11 @@ def category_ranks(
     """Yield the rank of each region in its category, for regions of capped categories."""
     for screened in batch:
         if screened.image.source in caps.per_category:
+            hasher = _hasher("per_category", screened.image, caps)
             for region in screened.regions:
                 if region.category is not None:
                     key = _category(screened.image, region.category)
-                    yield key, _category_rank(screened.image, region, caps)
+                    yield key, _region_rank(hasher, region)
 
 
 def smallest_ranks(
@@ -117,11 +119,12 @@ def _sampled(
     """Return the image with the regions and items that the caps leave; all items take part."""
     image, regions = screened.image, list(screened.regions)
     if number := caps.per_category.get(image.source):
+        hasher = _hasher("per_category", image, caps)
         regions = [
             region
             for region in regions
             if region.category is None
-            or _category_rank(image, region, caps)
+            or _region_rank(hasher, region)
             <= smallest[_category(image, region.category)][:number][-1]
         ]
     items = screened.items
@@ -172,10 +175,10 @@ def _capped_items(
     All phrases about one region are kept or left out together, so that a cap on regions costs no
     sentence about a kept region.
     """
+    hasher = _hasher("per_image", image, caps)
 
     def order(item: Item) -> tuple[int, str]:
-        about = item.region_id if isinstance(item, Expression) else item.id
-        return rank(caps.seed, "per_image", *_hashed_as(image, caps), about), item.id
+        return hasher.rank(item.region_id if isinstance(item, Expression) else item.id), item.id
 
     boxes: dict[Kind, set[str]] = defaultdict(set)
     taken = set()
@@ -199,26 +202,24 @@ def _capped_regions(
     needed = {region_id for item in items for region_id in item.region_ids()}
     with_items = {region_id for item in all_items for region_id in item.region_ids()}
     others = [region for region in regions if region.region_id not in with_items]
-    others.sort(key=lambda region: (_image_rank(image, region, caps), region.region_id))
+    hasher = _hasher("per_image", image, caps)
+    others.sort(key=partial(_region_rank, hasher))
     needed.update(region.region_id for region in others[: max(0, cap - len(needed))])
     return [region for region in regions if region.region_id in needed]
 
 
-def _hashed_as(image: ImageInfo, caps: Caps) -> tuple[str, str, str]:
-    return caps.drawn_as.get(image.source, image.source), image.split, image.image_id
+def _hasher(cap: str, image: ImageInfo, caps: Caps) -> Hasher:
+    """Return the hasher that ranks an image's regions and items for one of the caps."""
+    source = caps.drawn_as.get(image.source, image.source)
+    return Hasher(caps.seed, cap, source, image.split, image.image_id)
 
 
 def _category(image: ImageInfo, category: str) -> CategoryKey:
     return image.source, image.split, category
 
 
-def _category_rank(image: ImageInfo, region: Region, caps: Caps) -> RegionRank:
-    number = rank(caps.seed, "per_category", *_hashed_as(image, caps), region.region_id)
-    return number, region.region_id
-
-
-def _image_rank(image: ImageInfo, region: Region, caps: Caps) -> int:
-    return rank(caps.seed, "per_image", *_hashed_as(image, caps), region.region_id)
+def _region_rank(hasher: Hasher, region: Region) -> RegionRank:
+    return hasher.rank(region.region_id), region.region_id
 
 
 class _SampleImages(StageDoFn[list[ScreenedImage], list[ScreenedImage]]):

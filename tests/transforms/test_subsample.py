@@ -11,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from schemas.ids import rank
+from schemas.ids import Hasher, rank
 from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Kind
 from schemas.sample import LabelSet, Region, ScreenedImage
-from transforms import subsample
 from transforms.ledger import StageLedger
 from transforms.subsample import (
     Caps,
@@ -116,7 +115,7 @@ def test_a_category_keeps_as_many_as_it_may(images, layout, number, seed):
 
 
 def test_equal_hashes_are_ordered_by_id(world, monkeypatch):
-    monkeypatch.setattr(subsample, "rank", lambda *_: 5)
+    monkeypatch.setattr(Hasher, "rank", lambda *_: 5)
     caps = Caps(per_category={"coco": 2}, per_image={}, seed=0)
     for order in permutations(world):
         assert kept_ids(list(order), caps) == {"00", "01", "02", "03", "12", "34"}
