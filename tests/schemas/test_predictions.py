@@ -22,6 +22,7 @@ from schemas.predictions import (
     write_predictions,
     write_run,
 )
+from schemas.sample import Evaluation
 
 LINE = b'{"id":"a","turn":0,"position":0,"answer":"Yes","score":0.5,"choice_loglik":[-1.0,-2.0]}\n'
 YES = Prediction("a", 0, 0, "Yes", 0.5, (-1.0, -2.0))
@@ -153,6 +154,11 @@ def test_entries_and_predictions_are_matched():
     assert matched == Matched((None, YES, second), (("a", 1, 0),))
     assert matched.summary() == "1 of 3 entries have no prediction: 'a' turn 1 position 0"
     assert match_predictions(entries[1:], [second, YES]).summary() == ""
+
+
+def test_entries_of_records_are_matched():
+    evaluation = Evaluation(turn=0, position=0, item_id="7", group="g", choices=("Yes", "No"))
+    assert match_predictions([("a", evaluation)], [YES]) == Matched((YES,), ())
 
 
 def test_the_first_missing_entries_are_named():
