@@ -34,8 +34,9 @@ class Row(NamedTuple):
     """One record as it is stored, without the bytes of its image."""
 
     image: ImageInfo
-    path: str | None  # size as stored; None: text only
+    path: str | None  # as stored; None: text only
     conversation: Conversation
+    size: Size  # width and height of the stored image, pixels; None for text only
     image_hash: str | None = None
 
 
@@ -89,8 +90,18 @@ class ImageColumn:
         self._present = []
 
 
-def to_batch(rows: Sequence[Row], stamp: BuildStamp) -> pa.RecordBatch:
-    """Return the record batch of rows, without image bytes; `with_images` adds them."""
+def to_batch(
+    rows: Sequence[Row], stamp: BuildStamp, images: pa.Array | None = None
+) -> pa.RecordBatch:
+    """Return the record batch of rows.
+
+    Args:
+        rows: the rows.
+        stamp: the provenance that they share.
+        images: one binary value per row, null for text-only rows; None: rows keep only paths.
+    """
+    if images is None:
+        images = pa.nulls(len(rows), pa.binary())
     talks = [row.conversation for row in rows]
     paths = [row.path for row in rows]
     columns: dict[str, pa.Array] = {
@@ -99,9 +110,9 @@ def to_batch(rows: Sequence[Row], stamp: BuildStamp) -> pa.RecordBatch:
         "split": _strings([row.image.split for row in rows]),
         "task": _strings([talk.task for talk in talks]),
         "turn_tasks": _lists(_strings, [talk.turn_tasks for talk in talks]),
-        "image": _images(pa.nulls(len(rows), pa.binary()), _strings(paths)),
-        "width": _integers([row.image.width for row in rows]),
-        "height": _integers([row.image.height for row in rows]),
+        "image": _images(images, _strings(paths)),
+        "width": _integers([row.size[0] for row in rows]),
+        "height": _integers([row.size[1] for row in rows]),
         "image_hash": _strings([row.image_hash for row in rows]),
         "regions": _lists(_regions, [talk.regions for talk in talks]),
         "messages": _lists(_messages, [talk.messages for talk in talks]),
@@ -110,30 +121,6 @@ def to_batch(rows: Sequence[Row], stamp: BuildStamp) -> pa.RecordBatch:
         "provenance": _provenance(talks, stamp),
     }
     return pa.record_batch([columns[name] for name in shard.SCHEMA.names], schema=shard.SCHEMA)
-
-
-def with_images(
-    batch: pa.RecordBatch, images: pa.Array | None, sizes: Sequence[Size]
-) -> pa.RecordBatch:
-    """Return a batch with images and their sizes.
-
-    Args:
-        batch: a batch that `to_batch` returned.
-        images: one binary value per row, null for text-only rows; None: rows keep only paths.
-        sizes: the width and height of each row's stored image, pixels; None for text only.
-    """
-    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-    if images is not None:
-        columns["image"] = _images(images, columns["image"].field("path"))
-    columns["width"] = _integers([size[0] for size in sizes])
-    columns["height"] = _integers([size[1] for size in sizes])
-    return pa.record_batch(list(columns.values()), schema=shard.SCHEMA)
-
-
-def with_regions(batch: pa.RecordBatch, regions: Sequence[Sequence[Region]]) -> pa.RecordBatch:
-    """Return a batch with its regions replaced, row by row."""
-    column = batch.schema.get_field_index("regions")
-    return batch.set_column(column, batch.schema.field(column), _lists(_regions, regions))
 
 
 def caption_counts(batch: pa.RecordBatch) -> tuple[int, int]:

@@ -44,7 +44,7 @@ def write_draft(draft: Draft, out: ShardFile, options: WriteOptions, ledger: Sta
             out.images.skip()
         elif embeds and number:
             out.repeat_image()
-        out.add(Row(image, path, talk, image_hash), size)
+        out.add(Row(image, path, talk, size, image_hash))
     _count(ledger.kept, draft)
 
 

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -15,10 +14,8 @@ from schemas.columns import (
     BuildStamp,
     ImageColumn,
     Row,
-    Size,
     caption_counts,
     to_batch,
-    with_images,
 )
 
 BATCH_BYTES = 4 * 1024 * 1024  # of image data
@@ -80,12 +77,6 @@ class HashingSink:
         return self._digest.hexdigest()
 
 
-@dataclass(slots=True)
-class _Batch:
-    rows: list[Row] = field(default_factory=list)
-    sizes: list[Size] = field(default_factory=list)
-
-
 class ShardFile:
     """An open shard: rows are gathered into a batch while a thread writes the batch before."""
 
@@ -97,33 +88,27 @@ class ShardFile:
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._pending: Future[None] | None = None
         self._spare = ImageColumn(2 * BATCH_BYTES if embed else 0)
-        self._batch = _Batch()
+        self._batch: list[Row] = []
         self.images = ImageColumn(2 * BATCH_BYTES if embed else 0)
         self.rows = 0
         self.captions = self.caption_words = 0
 
     def repeat_image(self) -> None:
         """Append the image of the last row to `images` again."""
-        last = (self.images if self._batch.rows else self._spare).last()
+        last = (self.images if self._batch else self._spare).last()
         self.images.room(len(last))[:] = last
         self.images.commit(len(last))
 
-    def add(self, row: Row, size: Size) -> None:
-        """Add a row; the bytes of an embedded image must already be in `images`.
-
-        Args:
-            row: the row.
-            size: width and height of the stored image, pixels; None for text only.
-        """
-        self._batch.rows.append(row)
-        self._batch.sizes.append(size)
+    def add(self, row: Row) -> None:
+        """Add a row; the bytes of an embedded image must already be in `images`."""
+        self._batch.append(row)
         self.rows += 1
-        if self.images.size >= BATCH_BYTES or len(self._batch.rows) >= _BATCH_ROWS:
+        if self.images.size >= BATCH_BYTES or len(self._batch) >= _BATCH_ROWS:
             self._hand_over()
 
     def finish(self) -> None:
         """Write the last batch and the end of the stream."""
-        if self._batch.rows:
+        if self._batch:
             self._hand_over()
         self._wait()
         self._writer.close()
@@ -137,16 +122,16 @@ class ShardFile:
         self._wait()
         images = self.images.array() if self._embed else None
         self._pending = self._pool.submit(self._write, self._batch, images)
-        self._batch = _Batch()
+        self._batch = []
         self.images, self._spare = self._spare, self.images
         self.images.clear()
 
-    def _write(self, batch: _Batch, images: pa.Array | None) -> None:
-        rows = to_batch(batch.rows, self._stamp)
-        captions, words = caption_counts(rows)
+    def _write(self, rows: list[Row], images: pa.Array | None) -> None:
+        batch = to_batch(rows, self._stamp, images)
+        captions, words = caption_counts(batch)
         self.captions += captions
         self.caption_words += words
-        self._writer.write_batch(with_images(rows, images, batch.sizes))
+        self._writer.write_batch(batch)
 
     def _wait(self) -> None:
         if self._pending is not None:

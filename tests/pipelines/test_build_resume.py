@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.runner.launch import LaunchOptions
 from pipelines.verify import verify
-from schemas.columns import with_images
+from schemas.columns import to_batch
 from schemas.errors import BuildError
 
 LABELS = {"label_set": "Shapes-15"}
@@ -205,10 +205,10 @@ def test_a_full_disk_is_named_and_leaves_nothing_in_halves(
         nonlocal batches
         if (batches := batches + 1) > 3:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return with_images(*arguments)
+        return to_batch(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr("pipelines.shards.writer.with_images", fill_up)
+        patch.setattr("pipelines.shards.writer.to_batch", fill_up)
         message = f"no space is left for {tmp_path}. Finished shards are kept: make room"
         with pytest.raises(BuildError, match=message):
             same(sample_world, run_build, tmp_path)

@@ -220,7 +220,10 @@ def check_records(
         stored = draft.image
         if stored.file_name and stored.width is None:  # the writer takes it from the picture
             stored = replace(stored, width=640, height=480)
-        rows = [Row(stored, stored.file_name, talk) for talk in draft.conversations]
+        rows = [
+            Row(stored, stored.file_name, talk, (stored.width, stored.height))
+            for talk in draft.conversations
+        ]
         for row in to_batch(rows, STAMP).to_pylist():
             assert check_record(row) == []
             contents = [message["content"] for message in row["messages"]]

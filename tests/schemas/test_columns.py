@@ -16,8 +16,6 @@ from schemas.columns import (
     Row,
     regions_of,
     to_batch,
-    with_images,
-    with_regions,
 )
 from schemas.item import CaptionProvenance, RegionCaption
 from schemas.layout import shard_name
@@ -86,17 +84,16 @@ def row(conversation: Conversation, path: str | None = "7.jpg") -> Row:
         licence="CC BY 4.0",
         shards=1,
     )
-    return Row(image, path, conversation)
+    return Row(image, path, conversation, size)
 
 
 ROWS = [row(PLAIN)._replace(image_hash="xxh128:00"), row(TEXT_ONLY, None), row(EVALUATED)]
 IMAGES = pa.array([b"jpeg", None, b"png"], pa.binary())
-SIZES = [(8, 6), (None, None), (8, 6)]
 
 
 def with_bytes() -> pa.RecordBatch:
     """The rows with the bytes of their images."""
-    return with_images(to_batch(ROWS, STAMP), IMAGES, SIZES)
+    return to_batch(ROWS, STAMP, IMAGES)
 
 
 def expected_provenance(**changes):
@@ -225,26 +222,19 @@ def test_rows_that_refer_to_their_images():
 
 
 def test_a_batch_takes_the_sizes_of_the_pictures_as_they_are_stored():
-    batch = to_batch(ROWS, STAMP)
     sizes = [(6, 8), (None, None), (3, 4)]
+    rows = [row._replace(size=size) for row, size in zip(ROWS, sizes, strict=True)]
     for images in (None, IMAGES):
-        filled = with_images(batch, images, sizes)
+        batch, filled = to_batch(ROWS, STAMP, images), to_batch(rows, STAMP, images)
         assert filled.schema.equals(SCHEMA, check_metadata=True)
         filled.validate(full=True)
         assert [(line["width"], line["height"]) for line in filled.to_pylist()] == sizes
-        same = [name for name in SCHEMA.names if name not in {"image", "width", "height"}]
+        same = [name for name in SCHEMA.names if name not in {"width", "height"}]
         assert filled.select(same) == batch.select(same)
-    assert with_images(batch, None, SIZES) == batch
 
 
-def test_regions_come_back_and_can_be_replaced():
-    batch = to_batch(ROWS, STAMP)
-    assert regions_of(batch) == [[MASKED, BARE], [], [BARE]]
-    replaced = with_regions(batch, [[BARE], [], [MASKED, BARE]])
-    assert replaced.schema.equals(SCHEMA, check_metadata=True)
-    replaced.validate(full=True)
-    assert regions_of(replaced) == [[BARE], [], [MASKED, BARE]]
-    assert replaced.drop_columns(["regions"]) == batch.drop_columns(["regions"])
+def test_regions_come_back():
+    assert regions_of(to_batch(ROWS, STAMP)) == [[MASKED, BARE], [], [BARE]]
 
 
 @pytest.mark.parametrize("rows", [[], [ROWS[1]], [ROWS[0]] * 3])

@@ -65,7 +65,10 @@ def composed(screened: ScreenedImage, style: Style, mode: InstructionMode) -> Dr
 def records(draft: Draft) -> list[dict]:
     """The records as they are read from a shard that refers to its images."""
     image = draft.image
-    rows = [Row(image, image.file_name, conversation) for conversation in draft.conversations]
+    rows = [
+        Row(image, image.file_name, conversation, (image.width, image.height))
+        for conversation in draft.conversations
+    ]
     stamp = BuildStamp(builder="regionforge", recipe="all", seed=0)
     records: list[dict] = to_batch(rows, stamp).to_pylist()
     return records

@@ -53,7 +53,7 @@ def write_output(folder: Path, shards: dict[tuple[str, str], list[list[Draft]]],
                     out.images.room(len(image))[:] = image
                     out.images.commit(len(image))
                     (talk,) = draft.conversations
-                    out.add(Row(draft.image, draft.image.file_name, talk), (80, 60))
+                    out.add(Row(draft.image, draft.image.file_name, talk, (80, 60)))
             entries.append(
                 Shard(
                     config=config,

@@ -19,7 +19,8 @@ def row(make_image):
 
     def make(number: int, path: str | None = "a.jpg") -> Row:
         image = make_image(source="s", split="t", file_name=path, width=1, height=1)
-        return Row(image, path, conversation(number))
+        size = (number + 1, 2) if path else (None, None)
+        return Row(image, path, conversation(number), size)
 
     return make
 
@@ -44,14 +45,14 @@ def test_an_image_repeats_across_batches_without_piling_up(row, tmp_path, monkey
             content = bytes([number]) * (150 + 7 * number)
             out.images.room(len(content) + 1)[: len(content)] = content
             out.images.commit(len(content))
-            out.add(row(number), (number + 1, 2))
+            out.add(row(number))
             for _ in range(number % 5):
                 out.repeat_image()
-                out.add(row(number), (number + 1, 2))
+                out.add(row(number))
             expected += [content] * (1 + number % 5)
             assert out.images.size < 2_000
         out.images.skip()
-        out.add(row(40, None), (None, None))
+        out.add(row(40, None))
         expected.append(None)
     stream = pa.ipc.open_stream(path.read_bytes())
     batches = list(stream)
