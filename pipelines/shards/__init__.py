@@ -1,1 +1,1 @@
-"""Shard files: pages of rows, a writer, a reader, and the state by which a rerun skips a shard."""
+"""Shard files: pages of packed images, a writer, a reader, and what a rerun knows of a shard."""
