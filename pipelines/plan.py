@@ -11,7 +11,7 @@ from pipelines.datasets.spec import Located, SourceRequest
 from pipelines.guard import Guard, load_guard
 from pipelines.output.check import Rebuild, check_settings
 from pipelines.output.source_state import SourceState
-from pipelines.preflight.inputs import check_inputs
+from pipelines.preflight.inputs import Requested, check_inputs
 from pipelines.preflight.room import SizeEstimate
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.resolve import ResolvedRecipe, resolve
@@ -40,6 +40,7 @@ class Plan:
     identity: BuildIdentity
     digests: FileDigests  # of the input files
     estimate: SizeEstimate  # of the output, before anything was read
+    unchecked: tuple[Requested, ...] = ()  # sources that are most likely finished
     inputs: Mapping[SplitKey, InputDigests] = field(default_factory=dict)  # known once it runs
     finished: Mapping[str, SourceState] = field(default_factory=dict)  # configs that are kept
 
@@ -52,6 +53,15 @@ class Plan:
     def unfinished(self) -> tuple[SplitInput, ...]:
         """The splits that are read: those of sources that are not finished."""
         return tuple(split for split in self.splits if split.source not in self.finished)
+
+    def check_rest(self) -> None:
+        """Check the inputs of unfinished sources that were not checked when the plan was made.
+
+        Raises:
+            InputFileError: a file cannot be used, or the pictures are gone.
+        """
+        owners = {split.owner or split.source for split in self.unfinished}
+        check_inputs(asked for asked in self.unchecked if asked[0].name in owners)
 
     def write_options(self) -> WriteOptions:
         """Return the options of the shard writer."""
@@ -164,9 +174,8 @@ def plan_resolved(
         check_settings(output, _identity(resolved, splits, [], Guard()), rebuild=rebuild)
     digests = digests or FileDigests.remembered_in(output)
     ended = files.exists(files.join(output, MANIFEST))
-    estimate = check_inputs(
-        [asked for asked in requested if not (ended and _is_unchanged(asked[1], digests))]
-    )
+    unchanged = [asked for asked in requested if ended and _is_unchanged(asked[1], digests)]
+    estimate = check_inputs([asked for asked in requested if asked not in unchanged])
     guard = load_guard(recipe, root, splits)
     inputs = [entry for split in splits for entry in _fingerprints(split, digests)]
     check_captions(recipe, inputs)
@@ -178,6 +187,7 @@ def plan_resolved(
         identity=_identity(resolved, splits, inputs, guard),
         digests=digests,
         estimate=estimate,
+        unchecked=tuple(unchanged),
     )
 
 

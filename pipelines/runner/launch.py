@@ -81,6 +81,7 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
         print_kept(plan)
         up_to_date = is_up_to_date(plan, held)
         if not up_to_date:
+            plan.check_rest()
             check_room(plan.output, plan.estimate)
             begin(plan.output, plan.identity, held, finished=plan.finished, keep=options.keep)
         plan.digests.save(plan.output)

@@ -158,6 +158,19 @@ def test_late_pictures_are_found_and_the_other_source_is_not_read(
         assert content(tmp_path / "out") == content(fresh.folder)
 
 
+def test_pictures_that_are_all_gone_cost_no_shard(build, sample_world, tmp_path):
+    root = Path(shutil.copytree(sample_world, tmp_path / "world"))
+    for file in root.rglob("*.json"):
+        os.utime(file, (0, 0))  # long ago, so that the digests are remembered
+    out = build(tmp_path / "out", root=root, coco={"splits": ("val",)}).folder
+    before = content(out)
+    for picture in (root / "coco" / "val2017").iterdir():
+        picture.unlink()
+    with pytest.raises(InputFileError, match="val2017"):
+        build(out, root=root, coco={"splits": ("val",)})
+    assert content(out) == before
+
+
 def test_each_folder_of_pictures_is_listed_once(build, output, monkeypatch):
     listed, walk = [], files.walk
 
