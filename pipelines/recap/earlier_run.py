@@ -101,11 +101,6 @@ def remember_end(plan: Plan) -> None:
         files.write_whole(path, msgspec.json.encode(dict(_digests(plan))))
 
 
-def is_as_left(plan: Plan) -> bool:
-    """Return whether answers and pictures are as the last run to its end has left them."""
-    return files.exists(files.join(plan.output, _ENDED)) and not _changes(plan)
-
-
 def _check_end(plan: Plan, was: object, *, begun: bool) -> None:
     """Check that the earlier run is finished and its files unchanged, or is the run to resume."""
     path = files.join(plan.output, _ENDED)
@@ -117,18 +112,14 @@ def _check_end(plan: Plan, was: object, *, begun: bool) -> None:
             f"{plan.output} holds a run that has not ended: end it first, with the flags it was "
             f"begun with (filter: {was})"
         )
-    if changed := _changes(plan):
+    before, now = _read_digests(path), dict(_digests(plan))
+    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    if changed:
         raise BuildError(
             f"{plan.output} is not as its run left it ({', '.join(changed[:_MAX_NAMES])}), and "
             f"--refilter calls no captioner: first run the same as it was (filter: {was}), which "
             "asks for what is missing"
         )
-
-
-def _changes(plan: Plan) -> list[str]:
-    """Return the names of the journals and listings that have changed since the last run."""
-    before, now = _read_digests(files.join(plan.output, _ENDED)), dict(_digests(plan))
-    return [name for name in {**before, **now} if before.get(name) != now.get(name)]
 
 
 def _read_digests(path: str) -> dict[str, str]:

@@ -8,7 +8,6 @@ from pipelines.recap.earlier_run import (
     caption_settings,
     check_earlier_run,
     forget_end,
-    is_as_left,
     remember_end,
 )
 from pipelines.recap.flow import CaptionTools, RecapFlow
@@ -46,7 +45,7 @@ def run_recap(
         options = LaunchOptions(
             rebuild=replaces,
             keep=JOURNAL_FOLDER if replaces else None,
-            again=not is_as_left(plan),  # then lost answers are asked for
+            again=True,  # lost, refused and outdated answers show only then
         )
     flow = RecapFlow(
         recipe=recipe,
