@@ -211,9 +211,9 @@ def _present_splits(root: str, request: SourceRequest) -> list[Located]:
         if request.splits or not _is_absent(located, missing[located.split], shared)
     ]
     if broken := [path for located in (present or splits) for path in missing[located.split]]:
-        spec = dataset(request.name)
+        spec, named = dataset(request.name), ", ".join(dict.fromkeys(broken))
         raise UsageError(
-            f"source {request.name!r} is not complete; missing: {', '.join(broken)}. "
+            f"source {request.name!r} is not complete; missing: {named}. "
             f"Get it from {spec.obtain}; `regionforge sources --data-root {root}` lists all that "
             "is expected."
         )

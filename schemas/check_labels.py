@@ -1,4 +1,4 @@
-"""The rules of a region's area, captions and attributes, and of the models that scored captions."""
+"""The rules of a region's area, score, captions and attributes, and of the captions' models."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -15,13 +15,17 @@ _SCORERS = {"clip": "scorer", "judge": "judge_model"}  # a score, and its model 
 
 
 def label_problems(row: Row) -> Iterator[str]:
-    """Yield the problems of the areas, captions and attributes of a record's regions."""
+    """Yield the problems of the areas, scores, captions and attributes of a record's regions."""
     problems = [
         f"region {number}: {problem}"
         for number, region in enumerate(row["regions"], start=1)
-        for problem in (*_area(region["area"]), *caption_problems(region), *_attributes(region))
+        for problem in (
+            *_numbers(region["area"], region["score"]),
+            *caption_problems(region),
+            *_attributes(region),
+        )
     ]
-    yield from problems or _scorers(row)
+    yield from problems or _models(row)
 
 
 def caption_problems(region: Row) -> Iterator[str]:
@@ -53,9 +57,11 @@ def _caption(caption: Row) -> Iterator[str]:
         yield f"clip_min is {minimum:g}, expected at most clip, {mean:g}"
 
 
-def _area(area: float | None) -> Iterator[str]:
+def _numbers(area: float | None, score: float | None) -> Iterator[str]:
     if area is not None and not 0 <= area < math.inf:
         yield f"area is {area:g}, expected a number of 0 or more"
+    if score is not None and not math.isfinite(score):
+        yield f"score is {score:g}, expected a detector's confidence"
 
 
 def _attributes(region: Row) -> Iterator[str]:
@@ -69,7 +75,7 @@ def _attributes(region: Row) -> Iterator[str]:
                 yield f"attributes[{number}]: {name} is empty, expected a text"
 
 
-def _scorers(row: Row) -> Iterator[str]:
+def _models(row: Row) -> Iterator[str]:
     captions = [caption for region in row["regions"] for caption in region["captions"]]
     for score, model in _SCORERS.items():
         scored = any(caption[score] is not None for caption in captions)
@@ -78,3 +84,5 @@ def _scorers(row: Row) -> Iterator[str]:
             yield f"provenance.{model} is {stated!r}, expected the model behind `{score}`"
         elif not scored and stated is not None:
             yield f"provenance.{model} is {stated!r}, expected null, for no caption has a `{score}`"
+    if captions and not row["provenance"]["captioner_model"]:
+        yield "provenance.captioner_model is null or empty, expected the model behind `captions`"

@@ -161,12 +161,12 @@ def _add_coco(group: Group) -> None:
 def _add_records(group: Group) -> None:
     group.add_argument(
         "--style",
-        choices=list(Style),
+        choices=[style.value for style in Style],
         help=f"style of the conversations (default: {Style.REGIONGPT})",
     )
     group.add_argument(
         "--mode",
-        choices=list(InstructionMode),
+        choices=[mode.value for mode in InstructionMode],
         help=f"how regions spread over turns (default: {InstructionMode.MULTI_TURN_ALL})",
     )
     group.add_argument(

@@ -15,6 +15,7 @@ from pipelines.cli.arguments import (
     parse_paths,
     stated_fields,
 )
+from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import SourceRequest
 from pipelines.guard.lists import GUARDED
 from pipelines.output.check import Rebuild
@@ -127,12 +128,15 @@ def _changes(
 def _label_set(text: str, args: Namespace, sources: Sequence[str]) -> tuple[str, str]:
     """Return the source and label set in `SOURCE=NAME`; a sole source can be left out."""
     name, equals, label_set = text.partition("=")
-    if equals and name in sources:
+    if equals and name not in sources:
+        raise UsageError(f"--label-set {text!r}: source {name!r} is not asked for")
+    if equals:
         return name, label_set
     if args.coco_annotations:
         return "coco", text
     if len(sources) > 1:
-        raise UsageError(f"--label-set {text!r}: say of which source, e.g. {sources[0]}={text}")
+        takers = [source for source in sources if dataset(source).classifies] or sources
+        raise UsageError(f"--label-set {text!r}: say of which source, e.g. {takers[0]}={text}")
     return sources[0], text
 
 

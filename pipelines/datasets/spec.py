@@ -93,7 +93,7 @@ class DatasetSpec:
             ("split", None if own_file else beside),
             ("year", _NO_YEAR if own_file else _one_of(self.years, request.year)),
             ("edition", _one_of(self.editions, request.edition)),
-            ("label_set", None if self._classifies() else "none: no prompt names its categories"),
+            ("label_set", None if self.classifies else "none: no prompt names its categories"),
             ("detection_names", _expected_names(request.paths)),
         ):
             if expected and (value := getattr(request, key)) is not None:
@@ -114,7 +114,9 @@ class DatasetSpec:
             known = ", ".join(sorted(wording_sets))
             yield f"task_definition {self.task_definition!r}: expected None, or one of {known}"
 
-    def _classifies(self) -> bool:
+    @property
+    def classifies(self) -> bool:
+        """Whether conversations made from it name its categories, in any style."""
         return any(Task.REGION_CLASSIFICATION in tasks for tasks in self.tasks.values())
 
 

@@ -54,7 +54,12 @@ def record(**values):
         ],
         "evaluation": [],
         "licence": "MIT",
-        "provenance": {"prompts": ["p"], "scorer": "clip", "judge_model": "judge"},
+        "provenance": {
+            "prompts": ["p"],
+            "captioner_model": "m",
+            "scorer": "clip",
+            "judge_model": "judge",
+        },
     }
 
 
@@ -97,6 +102,8 @@ def test_a_caption_alone_is_no_problem():
         ({"area": -0.5}, "area is -0.5, expected a number of 0 or more"),
         ({"area": math.nan}, "area is nan, expected a number of 0 or more"),
         ({"area": math.inf}, "area is inf, expected a number of 0 or more"),
+        ({"score": math.nan}, "score is nan, expected a detector's confidence"),
+        ({"score": math.inf}, "score is inf, expected a detector's confidence"),
         ({"captions": None}, "captions are null or hold null, expected a list of captions"),
         ({"captions": [None]}, "captions are null or hold null, expected a list of captions"),
         ({"caption": "A mug."}, "caption is 'A mug.', expected one of its captions"),
@@ -150,6 +157,10 @@ def test_what_is_wrong_with_a_caption_is_named(values, line):
     [
         (unscored(scorer="clip"), "provenance.scorer is 'clip', expected null, for no caption has"),
         (unscored(judge_model="j"), "provenance.judge_model is 'j', expected null, for no caption"),
+        (
+            record() | {"provenance": record()["provenance"] | {"captioner_model": None}},
+            "provenance.captioner_model is null or empty, expected the model behind `captions`",
+        ),
         (
             record() | {"provenance": record()["provenance"] | {"scorer": None}},
             "provenance.scorer is None, expected the model behind `clip`",

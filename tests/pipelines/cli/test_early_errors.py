@@ -5,6 +5,7 @@ import os
 import pytest
 
 from pipelines import plan
+from pipelines.cli.parser import run
 from pipelines.preflight.room import SizeEstimate
 from pipelines.recap import plan as recap_plan
 from pipelines.recipes.recipe import Recipe
@@ -21,13 +22,13 @@ def refused(command_line, monkeypatch, tmp_path):
     for module in (plan, recap_plan):
         monkeypatch.setattr(module, "plan_resolved", look)
 
-    def run(command: str, *words: object) -> str:
+    def error_of(command: str, *words: object) -> str:
         done = command_line(command, "--output", tmp_path / "output", *words)
         assert done.returncode == 1
         assert not (tmp_path / "output").exists()
         return str(done.stderr).splitlines()[-1].removeprefix("error: ")
 
-    return run
+    return error_of
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,36 @@ def test_a_flag_that_a_source_does_not_take_is_named_and_no_recipe(refused):
     words = ["--no-filter", "--captioner", "builtin", "--label-set", "Mine"]
     error = refused("recap", "--source", "visual_genome", *words)
     assert error.startswith("--label-set Mine: source 'visual_genome': expected none")
+
+
+@pytest.mark.parametrize(
+    ("sources", "flag", "message"),
+    [
+        ("coco", "cocco=Mine", "--label-set 'cocco=Mine': source 'cocco' is not asked for"),
+        ("coco", "lvis=Mine", "--label-set 'lvis=Mine': source 'lvis' is not asked for"),
+        ("vcr,lvis", "Mine", "--label-set 'Mine': say of which source, e.g. lvis=Mine"),
+    ],
+)
+def test_the_source_of_a_label_set(refused, sources, flag, message):
+    assert refused("build", "--sources", sources, "--label-set", flag) == message
+
+
+def test_missing_files_are_named_once(command_line, tmp_path):
+    (tmp_path / "vcr").mkdir()
+    for name in ("train.jsonl", "val.jsonl"):
+        (tmp_path / "vcr" / name).touch()
+    words = ["--sources", "vcr", "--data-root", tmp_path, "--output", tmp_path / "output"]
+    error = command_line("build", *words).stderr
+    assert f"source 'vcr' is not complete; missing: {tmp_path}/vcr/vcr1images. Get" in error
+
+
+@pytest.mark.parametrize("flag", ["--style", "--mode"])
+def test_a_wrong_choice_is_told_the_right_words(flag, capsys):
+    with pytest.raises(SystemExit):
+        run(["build", "--sources", "coco", "--output", "x", flag, "other"])
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "invalid choice: 'other'" in error
+    assert "<" not in error
 
 
 def test_a_recipe_is_named(refused, tmp_path):
