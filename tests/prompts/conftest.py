@@ -23,7 +23,8 @@ def compose():
         if draft is None:
             return None, []
         image = draft.image
-        rows = [Row(image, image.file_name, talk) for talk in draft.conversations]
+        size = image.width, image.height
+        rows = [Row(image, image.file_name, talk, size) for talk in draft.conversations]
         records = to_batch(rows, stamp).to_pylist()
         assert [problem for record in records for problem in check_record(record)] == []
         return draft, records

@@ -65,7 +65,7 @@ def record():
         licence="CC BY 4.0",
         shards=1,
     )
-    row = Row(image, image.file_name, conversation)
+    row = Row(image, image.file_name, conversation, (WIDTH, HEIGHT))
     stamp = BuildStamp(builder="regionforge", recipe="all", seed=0)
     return to_batch([row], stamp).to_pylist()[0]
 

@@ -22,7 +22,7 @@ from pipelines.preview.assets import SCRIPT, STYLE
 from pipelines.preview.page import render_page
 from pipelines.sample_world.draw import draw, jpeg_bytes
 from pipelines.sample_world.scene import make_scene
-from schemas.columns import BuildStamp, Row, to_batch, with_images
+from schemas.columns import BuildStamp, Row, to_batch
 from schemas.mask import Mask, from_pixels
 from schemas.sample import Conversation, ImageInfo, Message, Region, Task
 
@@ -66,9 +66,9 @@ def record(
         licence=licence,
         shards=1,
     )
-    batch = to_batch([Row(info, path, conversation)], STAMP)
-    images = pa.array([image], pa.binary())
-    rows: list[dict[str, Any]] = with_images(batch, images, [(info.width, info.height)]).to_pylist()
+    row = Row(info, path, conversation, (info.width, info.height))
+    batch = to_batch([row], STAMP, pa.array([image], pa.binary()))
+    rows: list[dict[str, Any]] = batch.to_pylist()
     return rows[0]
 
 

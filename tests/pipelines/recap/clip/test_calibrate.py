@@ -13,7 +13,7 @@ from pipelines.recap.clip.calibrate import Calibration, calibrate, load_calibrat
 from pipelines.recap.clip.curve import curve
 from pipelines.recap.clip.plot import SIZE, curve_png
 from pipelines.recap.clip.scorer import Score
-from schemas.columns import BuildStamp, ImageColumn, Row, to_batch, with_images
+from schemas.columns import BuildStamp, ImageColumn, Row, to_batch
 from schemas.errors import InputFileError, UsageError
 from schemas.ids import sample_id
 from schemas.item import RegionCaption
@@ -72,7 +72,7 @@ class Run:
                 column.room(len(data))[:] = data
                 column.commit(len(data))
             images = column.array() if embed else None
-            batch = with_images(to_batch(rows, STAMP), images, [(64, 32)] * len(rows))
+            batch = to_batch(rows, STAMP, images)
             listed.append(self._shard(index, shards, batch))
         identity = BuildIdentity(
             schema_version=VERSION, builder="regionforge 9", recipe={"name": "recapd"}, sources={}
@@ -95,7 +95,7 @@ class Run:
             messages=(Message("user", "<image> ?"), Message("assistant", "!")),
             prompts=("p",),
         )
-        return Row(self._make_image(), f"{shade}.jpg", talk)
+        return Row(self._make_image(), f"{shade}.jpg", talk, (64, 32))
 
     def _shard(self, index: int, of: int, batch: pa.RecordBatch) -> Shard:
         path, rows = f"recapd/{shard_name('train', index, of)}", batch.num_rows
