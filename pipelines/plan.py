@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines import VERSION
-from pipelines.captions.manifest import check_captions, check_seeds, locate_captions
+from pipelines.captions.manifest import check_captions, check_recapd, locate_captions
 from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import Located, SourceRequest
 from pipelines.guard import Guard, load_guard
@@ -169,7 +169,7 @@ def plan_resolved(
         for request in recipe.sources
     ]
     splits = tuple(split for _, several in requested for split in several)
-    check_seeds(recipe)
+    check_recapd(recipe, output)
     if rebuild is not None:
         check_settings(output, _identity(resolved, splits, [], Guard()), rebuild=rebuild)
     digests = digests or FileDigests.remembered_in(output)

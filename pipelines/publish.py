@@ -14,7 +14,7 @@ from apache_beam.pvalue import AsIter, PCollection
 
 from pipelines.card.card import card_of
 from pipelines.output.rejections import SortRejections, write_runs
-from pipelines.output.source_state import SourceState, save_source_state
+from pipelines.output.source_state import SourceState, rejected_bytes, save_source_state
 from pipelines.plan import Plan
 from pipelines.storage import files
 from schemas.errors import BuildError
@@ -100,6 +100,7 @@ def _states_of(plan: Plan, findings: Findings) -> dict[str, SourceState]:
             tally=tuple(sorted(item for item in findings.tallies if item[0][0] == config)),
             short=tuple(sorted(item for item in findings.short if item[0][0] == config)),
             rejected=rejected.get(config, 0),
+            rejected_bytes=rejected_bytes(plan.output, config),
         )
         for config in plan.identity.sources
         if config not in plan.finished

@@ -5,6 +5,7 @@ Captions refer to regions by id, so captions and regions must come from the same
 regions that the build takes.
 """
 
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -145,9 +146,23 @@ def _check_shards(recapd: RecapD, split: str) -> None:
             )
 
 
-def check_seeds(recipe: Recipe) -> None:
-    """Raise `UsageError` if captions are of regions that were sampled with another seed."""
+def check_recapd(recipe: Recipe, output: str) -> None:
+    """Check outputs of `recap` as far as that goes before inputs are read.
+
+    Args:
+        recipe: the recipe of a build.
+        output: the folder of the build's output.
+
+    Raises:
+        UsageError: regions were sampled with another seed, or the build would replace the captions
+            that it reads.
+    """
     for recapd in _captions_of(recipe):
+        if _real(recapd.path.rpartition("/")[0]) == _real(output):
+            raise UsageError(
+                f"--recapd and --output are the same folder, {output}: a build would replace the "
+                "captions that it reads; choose another --output"
+            )
         if recapd.sampled and (seed := recapd.recipe["seed"]) != recipe.seed:
             raise UsageError(
                 f"--recapd: the captions are of regions that were drawn with seed {seed}, and the "
@@ -172,6 +187,10 @@ def check_captions(recipe: Recipe, inputs: Sequence[InputFile]) -> None:
                 f"{theirs.sha256[:12]}, and the build would read {ours.name} with "
                 f"{ours.sha256[:12]} as {ours.role} of {ours.source}/{ours.split}"
             )
+
+
+def _real(folder: str) -> str:
+    return os.path.realpath(folder) if files.is_local(folder) else folder.rstrip("/")
 
 
 def _captions_of(recipe: Recipe) -> Iterator[RecapD]:

@@ -242,7 +242,8 @@ def _add_output(group: Group) -> None:
     group.add_argument(
         "--rebuild",
         nargs="?",
-        const="",
+        const=True,
+        default=False,
         metavar="A,B",
         help="replace the shards of these sources alone; without names, all that the output holds",
     )

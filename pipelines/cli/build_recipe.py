@@ -65,8 +65,8 @@ def rebuild_of(args: Namespace, recipe: Recipe) -> Rebuild:
     Raises:
         UsageError: the build does not have a named source.
     """
-    if not args.rebuild:
-        return args.rebuild is not None
+    if isinstance(args.rebuild, bool):
+        return args.rebuild
     return sources_to_rebuild(args.rebuild.split(","), recipe)
 
 

@@ -3,7 +3,7 @@
     {"inputs": {"train": {"identity": "9f86...", "pictures": "60303a..."}},
      "shards": [{"config": "coco", "split": "train", ...}],
      "tally": [[["coco", "train", "read", "image", "kept"], 118]],
-     "short": [[["coco", "train", "toaster"], 5]], "rejected": 3}
+     "short": [[["coco", "train", "toaster"], 5]], "rejected": 3, "rejected_bytes": 402}
 
 It is written when the source's shards and its list of rejected items are complete. A state that
 cannot be read counts as missing: the source is read again.
@@ -31,6 +31,7 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True):
     tally: tuple[tuple[TallyKey, int], ...]  # of all stages
     short: tuple[tuple[CategoryKey, int], ...]  # categories with fewer regions than their cap
     rejected: int  # the number of lines in the list of rejected items
+    rejected_bytes: int  # the size of that list
 
 
 def load_source_state(
@@ -51,9 +52,15 @@ def load_source_state(
         state = _DECODER.decode(files.FileStore().read(path))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    listed = not state.rejected or files.exists(files.join(output, rejected_path(config)))
+    listed = rejected_bytes(output, config) == state.rejected_bytes
     finished = all(shard.path in shards for shard in state.shards)
     return state if state.inputs == inputs and listed and finished else None
+
+
+def rejected_bytes(output: str, config: str) -> int:
+    """Return the size of a config's list of rejected items; 0 where there is none."""
+    path = files.join(output, rejected_path(config))
+    return files.size_of(path) if files.exists(path) else 0
 
 
 def save_source_state(output: str, config: str, state: SourceState) -> None:

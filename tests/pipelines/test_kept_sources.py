@@ -227,6 +227,13 @@ def test_a_source_that_lost_a_file_is_read_again(build, both, output, sources_re
     assert content(output) == content(both)
 
 
+def test_a_list_of_rejected_items_that_breaks_off_is_written_again(build, both, output):
+    path = output / "_rejected" / "lvis.jsonl"
+    os.truncate(path, path.stat().st_size - 1)
+    build(output, coco={}, lvis={})
+    assert content(output) == content(both)
+
+
 def test_a_source_that_cannot_be_read_does_not_cost_the_others(
     build, both, tmp_path, sources_read, monkeypatch
 ):

@@ -228,3 +228,11 @@ def test_a_build_goes_on_and_knows_other_captions(commands, captioned, altered, 
     assert commands.build(out, "--recapd", captioned)[0] == 0
     status, console = commands.build(out, "--recapd", altered(words))
     assert (status, "differs in v3det: the input files (manifest.json)" in console) == (1, True)
+
+
+def test_captions_are_not_replaced_by_the_build_that_reads_them(commands, captioned, tmp_path):
+    (tmp_path / "link").symlink_to(captioned)
+    before = {path: path.read_bytes() for path in captioned.rglob("*") if path.is_file()}
+    status, console = commands.build(tmp_path / "link", "--recapd", captioned, "--rebuild")
+    assert (status, "--recapd and --output are the same folder" in console) == (1, True)
+    assert {path: path.read_bytes() for path in captioned.rglob("*") if path.is_file()} == before

@@ -137,6 +137,7 @@ def test_a_build_from_the_command_line(build, output_of, tmp_path, capsys):
         (["--workers", "100000"], "--workers 100000: expected at most 256"),
         (["--shard-size", "big"], "--shard-size 'big': expected a size such as 500MB or 2GiB"),
         (["--rebuild", "lvis"], "--rebuild lvis: this build has no source 'lvis', but: coco"),
+        (["--rebuild", ""], "--rebuild : this build has no source '', but: coco"),
         (["--rebuild", "coco,"], "--rebuild coco,: this build has no source '', but: coco"),
         (["--sources", "coco,coco"], "source 'coco' is given more than once"),
         (["--sources", "cocoa"], "no source 'cocoa'; the sources are: coco"),
