@@ -53,6 +53,7 @@ def add_parser(commands: Commands) -> None:
 
 def run(args: Namespace) -> int:
     """Score pairs, write the threshold and its curve, and print the error rates."""
+    from pipelines.output.reader import read_manifest
     from pipelines.recap.clip.calibrate import calibrate
     from pipelines.recap.clip.files import SUFFIX, picture_of, write_calibration
     from pipelines.runner.progress import Ticker
@@ -62,6 +63,7 @@ def run(args: Namespace) -> int:
     if not args.to.endswith(SUFFIX):
         raise UsageError(f"--to {args.to!r}: expected a file such as calibration{SUFFIX}")
     output, pairs = folder(args.output), positive("--pairs", args.pairs)
+    read_manifest(output)  # an output that cannot be used ends it before the model is loaded
 
     require("clip", "regionforge calibrate")
     from pipelines.recap.clip.open_clip import ClipScorer

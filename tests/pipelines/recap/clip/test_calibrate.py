@@ -288,3 +288,9 @@ def test_mistakes_end_without_a_traceback(run, flags, message, capsys):
     shown = capsys.readouterr().err
     assert message in shown
     assert "Traceback" not in shown
+
+
+def test_an_output_that_cannot_be_used_ends_it_before_clip_is_loaded(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("pipelines.cli.calibrate.require", lambda *_: pytest.fail("it was loaded"))
+    assert cli.run(["calibrate", str(tmp_path / "none"), "--to", "x.json"]) == 1
+    assert "no output is in" in capsys.readouterr().err
