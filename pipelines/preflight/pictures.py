@@ -4,6 +4,7 @@ A sample is enough for both, as long as one picture of the sample exists; if non
 is looked up, because a user may have a small part of the pictures.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -96,7 +97,7 @@ def _neighbours(folder: str) -> Iterator[str]:
     yield from children
     grandchildren = (path for child in children for path in files.subfolders(child, _MAX_FOLDERS))
     yield from islice(grandchildren, _MAX_FOLDERS)
-    parent, _, name = folder.rpartition("/")
+    parent, _, name = os.path.abspath(folder).rpartition("/")
     if name and parent:
         yield parent
         yield from files.subfolders(parent, _MAX_FOLDERS)

@@ -131,6 +131,18 @@ def test_pictures_of_a_file_of_ones_own(refused, coco_file, given):
     assert f"They are below {owner.pictures}: give that folder with --coco-images " in error
 
 
+def test_the_folder_above_a_relative_one_is_looked_at(refused, coco_file, monkeypatch):
+    owner = coco_file().good()
+    for image in owner.data["images"]:
+        image["file_name"] = f"{owner.pictures.name}/{image['file_name']}"
+    owner.save()
+    root = owner.pictures.parent
+    monkeypatch.chdir(root)
+    words = ["--coco-annotations", owner.file, "--coco-images", owner.pictures.name]
+    error = refused("--sources", "coco", *words, "--label-set", "T")
+    assert f"They are below {root}: give that folder with --coco-images {root}." in error
+
+
 def test_a_split_without_pictures_beside_one_with_pictures(two_splits):
     root, splits = two_splits
     for path in splits["val"].pictures.iterdir():
