@@ -31,7 +31,7 @@ def run(args: Namespace) -> int:
     """List the sources, with each split of each release or edition, and the split's files."""
     from pipelines.cli.arguments import folder
     from pipelines.datasets.catalog import CATALOG
-    from pipelines.plan import locate_splits
+    from pipelines.locate import locate_splits
 
     console, root = Console(highlight=False, soft_wrap=True), folder(args.data_root)
     for spec in CATALOG.values():
@@ -65,7 +65,7 @@ def _heading(spec: "DatasetSpec", request: "SourceRequest", located: "Located") 
 
 def _lines(located: "Located") -> Iterator[str]:
     """Yield a line for each role of a split: the file's state, the role and the path."""
-    from pipelines.plan import missing_files, missing_folders
+    from pipelines.locate import missing_files, missing_folders
     from pipelines.storage.files import exists
 
     width, missing = max(map(len, located.roles)), missing_files(located)

@@ -8,7 +8,8 @@ import pytest
 from pipelines.cli.parser import run
 from pipelines.datasets import catalog
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
-from pipelines.plan import locate_splits, make_plan, missing_files
+from pipelines.locate import locate_splits, missing_files
+from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.resolve import resolve
 from pipelines.storage.files import fingerprint

@@ -1,4 +1,7 @@
-"""Rows to record batches and back, and the schema as `datasets` understands it."""
+"""Rows to record batches and back, and the schema as `datasets` understands it.
+
+Length: every field of the record is filled and read back.
+"""
 
 import io
 import json

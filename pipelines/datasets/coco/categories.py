@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from pipelines.datasets.coco.records import CATEGORY
+from pipelines.datasets.coco.records import NAME
 from pipelines.datasets.common.entries import Refused
 from pipelines.datasets.common.raw_items import ItemId, Raw, as_number, malformed
 from schemas.rejection import Reason, Rejected
@@ -69,7 +69,7 @@ def read_categories(items: Sequence[Raw]) -> Categories:
     repeats: list[ItemId] = []
     for position, raw in enumerate(items):
         try:
-            category = CATEGORY.decode(raw)
+            category = NAME.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             refused.append((f"categories[{position}]", malformed(error)))
             continue

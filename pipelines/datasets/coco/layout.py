@@ -129,7 +129,7 @@ def usable_images(
 ) -> tuple[dict[ItemId, ImageInfo], list[Refused]]:
     """Return the images whose picture exists, by id, and the faults of all other images."""
     refused: list[Refused] = []
-    licences, _ = coco_json.index_items(file.licenses, coco_json.LICENCE, "licenses")
+    licences, _ = coco_json.index_items(file.licenses, coco_json.NAME, "licenses")
     usable: dict[ItemId, ImageInfo] = {}
     for item_id, image in images.items():
         terms = licences.get(image.license) if image.license is not None else None

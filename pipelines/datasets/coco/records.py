@@ -104,14 +104,8 @@ class CocoOutline(msgspec.Struct):
     categories: list[Raw]
 
 
-class _CocoCategory(_Identified):
-    """An item of `categories`."""
-
-    name: str
-
-
-class _CocoLicence(_Identified):
-    """An item of `licenses`."""
+class _CocoName(_Identified):
+    """An item of `categories` or of `licenses`."""
 
     name: str
 
@@ -125,8 +119,7 @@ _ANNOTATION = msgspec.json.Decoder(CocoAnnotation)
 _BOX = msgspec.json.Decoder(_CocoBox)
 LINK = msgspec.json.Decoder(CocoLink)
 _NUMBER_LINK = msgspec.json.Decoder(_NumberLink)
-CATEGORY = msgspec.json.Decoder(_CocoCategory)
-LICENCE = msgspec.json.Decoder(_CocoLicence)
+NAME = msgspec.json.Decoder(_CocoName)
 
 
 def decode_file(content: bytes, path: str) -> CocoFile[CocoAnnotation] | CocoFile[Raw]:
@@ -187,7 +180,7 @@ def decode_annotation(item: Undecoded) -> CocoAnnotation:
         return CocoAnnotation(**msgspec.structs.asdict(_BOX.decode(item)))
 
 
-_Item = TypeVar("_Item", CocoImage, _CocoLicence)
+_Item = TypeVar("_Item", CocoImage, _CocoName)
 
 
 def index_items(

@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.cli.parser import run
 from pipelines.datasets.catalog import dataset
-from pipelines.plan import locate_splits
+from pipelines.locate import locate_splits
 from pipelines.recipes import recipe_names
 from pipelines.recipes.load import load_recipe, make_recipe
 

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from pipelines.datasets.catalog import CATALOG
 from pipelines.datasets.spec import SourceRequest
-from pipelines.plan import locate_splits, make_plan, missing_files
+from pipelines.locate import locate_splits, missing_files
+from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
 from pipelines.sample_world import SOURCES
 from pipelines.shards.options import shard_key

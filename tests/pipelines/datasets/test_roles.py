@@ -4,7 +4,8 @@ import pytest
 
 from pipelines.datasets.catalog import CATALOG
 from pipelines.datasets.spec import SourceRequest
-from pipelines.plan import locate_splits, make_plan
+from pipelines.locate import locate_splits
+from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
 from schemas.errors import UsageError
 

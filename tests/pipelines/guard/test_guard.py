@@ -1,6 +1,8 @@
 """The guard: a picture that an evaluation is done on, planted under each name, is not trained on.
 
 What is expected comes from the owners' files, read here with plain json and pickle.
+
+Length: one world with planted pictures serves every test here.
 """
 
 import json
@@ -298,7 +300,7 @@ def test_another_list_is_another_build(world, build):
 def test_a_list_of_pictures_that_a_source_cannot_have_is_none_of_its_own(world, build):
     world.ask(world.shared())
     paths = {"flickr30k": {"val": str(world.root / "nobodys.txt")}}
-    (world.root / "nobodys.txt").write_text("")
+    (world.root / "nobodys.txt").write_text("888888888\n")
     before = build(world.root, "coco", "v3det", guard_paths=paths | world.paths)
     (world.root / "nobodys.txt").write_text("999999999\n")
     with pytest.raises(BuildError, match=r"in v3det: the pictures of .* \(flickr\)\. Choose"):

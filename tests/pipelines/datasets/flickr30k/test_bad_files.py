@@ -1,6 +1,8 @@
 """Flickr30k Entities: files that are not as they should be, each among good ones.
 
 Every bad item is named with its reason, and the good ones come through as if it were not there.
+
+Length: all cases spoil one small data root, which is described here once.
 """
 
 from pathlib import Path

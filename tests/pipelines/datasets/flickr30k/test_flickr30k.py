@@ -7,7 +7,8 @@ import pytest
 
 from pipelines.datasets.catalog import CATALOG
 from pipelines.datasets.spec import SourceRequest
-from pipelines.plan import locate_splits, make_plan, missing_files
+from pipelines.locate import locate_splits, missing_files
+from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import FileStore
 from schemas.item import GroundedCaption, Mention, Passage, plain_text

@@ -1,6 +1,8 @@
 """LVIS: the real v0.5 sample beside a second reader; and version 1, drawn by us.
 
 The second reader knows the format from its description and shares no code with ours.
+
+Length: the reader serves the real sample and the drawn file.
 """
 
 import json

@@ -1,6 +1,8 @@
 """RefCOCO's flat form: the real val files beside a second reader, and bad records.
 
 Of the real pictures there is one of val; others are stand-ins of the stated sizes, for some images.
+
+Length: the reader and the records it is held against stand together.
 """
 
 import json

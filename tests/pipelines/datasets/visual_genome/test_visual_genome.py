@@ -13,7 +13,7 @@ from PIL import Image
 from pipelines.datasets.spec import SourceRequest
 from pipelines.datasets.visual_genome import source as visual_genome
 from pipelines.datasets.visual_genome.aliases import parse_aliases
-from pipelines.plan import locate_splits, missing_files
+from pipelines.locate import locate_splits, missing_files
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.resolve import resolve
 from pipelines.verify import verify

@@ -1,0 +1,97 @@
+"""The files of sources: where they are expected, which are missing, and which splits exist."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from pipelines.captions.manifest import locate_captions
+from pipelines.datasets.catalog import dataset
+from pipelines.datasets.spec import Located, SourceRequest
+from pipelines.storage import files
+from schemas.errors import UsageError
+
+
+def locate_splits(root: str, request: SourceRequest) -> list[Located]:
+    """Return the expected locations of the files of a request's splits.
+
+    Raises:
+        UsageError: the request gives a path that the source does not read, or an unknown split.
+    """
+    splits = dataset(request.name).locate(root, request)
+    _check_splits(request, splits)
+    named = request.paths.keys() & {located.split for located in splits}
+    wanted = request.splits or named or [located.split for located in splits]
+    splits = locate_captions(request, splits, wanted)
+    _check_paths(request, splits)
+    return [located for located in splits if located.split in wanted]
+
+
+def present_splits(root: str, request: SourceRequest) -> list[Located]:
+    """Return the splits of a source whose files exist; splits that the recipe names must exist.
+
+    Raises:
+        UsageError: a split lacks some files, a named split is missing, or no split exists.
+    """
+    splits = locate_splits(root, request)
+    missing = {located.split: missing_files(located) for located in splits}
+    shared = Counter(path for located in splits for path in _needed_files(located))
+    present = [
+        located
+        for located in splits
+        if request.splits or not _is_absent(located, missing[located.split], shared)
+    ]
+    if broken := [path for located in (present or splits) for path in missing[located.split]]:
+        spec, named = dataset(request.name), ", ".join(dict.fromkeys(broken))
+        raise UsageError(
+            f"source {request.name!r} is not complete; missing: {named}. "
+            f"Get it from {spec.obtain}; `regionforge sources --data-root {root}` lists all that "
+            "is expected."
+        )
+    return present
+
+
+def missing_files(located: Located) -> list[str]:
+    """Return the missing files and folders of a split, alternatives as `FOLDER or FOLDER`."""
+    missing = [path for path in _needed_files(located) if not files.exists(path)]
+    folders = missing_folders(located) if located.pictures not in missing else []
+    return [*missing, " or ".join(folders)] if folders else missing
+
+
+def missing_folders(located: Located) -> list[str]:
+    """Return the folders of a split's pictures if all of them are missing, else an empty list."""
+    folders = [files.join(located.pictures, name) for name in located.picture_folders]
+    return [] if any(map(files.exists, folders)) else folders
+
+
+def _check_splits(request: SourceRequest, splits: Sequence[Located]) -> None:
+    known = [located.split for located in splits]
+    if unknown := [name for name in request.splits or () if name not in known]:
+        raise UsageError(
+            f"source {request.name!r} has no split {unknown[0]!r}, but: {', '.join(known)}"
+        )
+
+
+def _check_paths(request: SourceRequest, splits: Sequence[Located]) -> None:
+    """Raise `UsageError` for a path whose role the source does not have: nothing would read it."""
+    for role, path in request.paths.items():
+        if all(located.roles.get(role) != path for located in splits):
+            known = dict.fromkeys(role for located in splits for role in located.roles)
+            raise UsageError(
+                f"--path {request.name}.{role}={path}: source {request.name!r} reads nothing "
+                f"that is called {role!r}; its roles are: {', '.join(known)}"
+            )
+
+
+def _is_absent(located: Located, missing: Sequence[str], shared: Mapping[str, int]) -> bool:
+    """Return whether all files of a split are missing, apart from files that several splits share.
+
+    Args:
+        located: the locations of the split's files.
+        missing: the missing files and folders of the split.
+        shared: the number of splits that need a file, by its path.
+    """
+    exclusive = {path for path in _needed_files(located) if shared[path] == 1}
+    return (exclusive or set(located.files.values())) <= set(missing)
+
+
+def _needed_files(located: Located) -> list[str]:
+    return list(dict.fromkeys([*located.files.values(), located.pictures]))
