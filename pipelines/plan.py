@@ -39,6 +39,7 @@ class Plan:
     identity: BuildIdentity
     digests: FileDigests  # of the input files
     estimate: SizeEstimate  # of the output, before anything was read
+    remarks: tuple[str, ...] = ()  # on pictures that are missing
     unchecked: tuple[Requested, ...] = ()  # sources that are most likely finished
     inputs: Mapping[SplitKey, InputDigests] = field(default_factory=dict)  # known once it runs
     finished: Mapping[str, SourceState] = field(default_factory=dict)  # configs that are kept
@@ -127,7 +128,7 @@ def plan_resolved(
     digests = digests or FileDigests.remembered_in(output)
     ended = files.exists(files.join(output, MANIFEST))
     unchanged = [asked for asked in requested if ended and _is_unchanged(asked[1], digests)]
-    estimate = check_inputs([asked for asked in requested if asked not in unchanged])
+    estimate, remarks = check_inputs([asked for asked in requested if asked not in unchanged])
     guard = load_guard(recipe, root, splits)
     inputs = [entry for split in splits for entry in _fingerprints(split, digests)]
     check_captions(recipe, inputs)
@@ -139,6 +140,7 @@ def plan_resolved(
         identity=_identity(resolved, splits, inputs, guard),
         digests=digests,
         estimate=estimate,
+        remarks=remarks,
         unchecked=tuple(unchanged),
     )
 

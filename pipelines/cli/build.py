@@ -58,7 +58,7 @@ def run(args: Namespace) -> int:
     from pipelines.card.summary import print_summary
     from pipelines.cli.arguments import folder, output_folder
     from pipelines.cli.build_recipe import rebuild_of, recipe_of
-    from pipelines.cli.checks import check_guard_flags, launch_options, print_room
+    from pipelines.cli.checks import check_guard_flags, launch_options, print_warnings
     from pipelines.cli.dry_run import print_dry_run
     from pipelines.guard import check_guard
     from pipelines.output.check import check_output
@@ -82,9 +82,9 @@ def run(args: Namespace) -> int:
     if args.dry_run:
         check_output(plan.output, plan.identity, rebuild=rebuild)
         print_dry_run(plan)
-        print_room(plan)
+        print_warnings(plan)
         return 0
-    print_room(plan)
+    print_warnings(plan)
     started = time.monotonic()
     manifest = launch(plan, options)
     print_summary(plan, manifest, time.monotonic() - started)

@@ -46,12 +46,14 @@ def check_guard_flags(args: Namespace, recipe: Recipe) -> None:
         check_guard_wanted(recipe)
 
 
-def print_room(plan: Plan) -> None:
-    """Print a warning where the output of a plan probably does not fit on its disk.
+def print_warnings(plan: Plan) -> None:
+    """Print which pictures of a plan are missing, and whether its output may not fit on its disk.
 
     Raises:
         BuildError: the output does not fit.
     """
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for remark in plan.remarks:
+        console.print(f"[yellow]pictures:[/yellow] {escape(remark)}")
     if warning := check_room(plan.output, plan.estimate):
-        console = Console(stderr=True, highlight=False, soft_wrap=True)
         console.print(f"[yellow]disk:[/yellow] {escape(warning)}")

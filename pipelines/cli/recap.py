@@ -62,7 +62,7 @@ def run(args: Namespace) -> int:
     from pipelines.card.guard import print_guard
     from pipelines.card.summary import print_summary
     from pipelines.cli.arguments import folder, output_folder
-    from pipelines.cli.checks import check_guard_flags, print_room
+    from pipelines.cli.checks import check_guard_flags, print_warnings
     from pipelines.cli.recap_recipe import recipe_of
     from pipelines.cli.recap_tools import check_server_flags, check_vision, make_tools, open_server
     from pipelines.guard import check_guard
@@ -84,9 +84,9 @@ def run(args: Namespace) -> int:
         refilter = args.refilter is not None
         if args.dry_run:
             _print_estimate(plan, recipe, tools, measured=not args.serve)
-            print_room(plan)
+            print_warnings(plan)
             return 0
-        print_room(plan)
+        print_warnings(plan)
         if recipe.captioning.captioner == "openai" and not refilter and server is None:
             tools = check_vision(tools, now=args.rebuild or not continues_captions(plan))
         started = time.monotonic()

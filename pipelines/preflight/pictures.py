@@ -1,4 +1,4 @@
-"""The pictures that a split's file lists: their mean size, and the error where none of them exists.
+"""The pictures that a split's file lists: their mean size, and which are missing.
 
 A sample is enough for both, as long as one picture of the sample exists; if none does, every name
 is looked up, because a user may have a small part of the pictures.
@@ -23,17 +23,35 @@ _PROBES = 5  # pictures that are looked for in other folders
 _MAX_FOLDERS = 200  # searched on each level
 
 
-def mean_bytes(split: SplitInput, outline: Outline) -> float | None:
-    """Return the mean size of a split's pictures in bytes; missing and too large ones have none.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureSample:
+    """What a sample of a split's pictures tells."""
 
-    Returns None if no picture of the sample exists.
-    """
+    mean_bytes: float  # missing and too large pictures count as 0
+    remark: str  # on pictures that are missing; empty: the sample is complete
+
+
+def sample_pictures(split: SplitInput, outline: Outline) -> PictureSample | None:
+    """Return what a sample of a split's pictures tells; None if no picture of the sample exists."""
     number = _SAMPLE if files.is_local(split.pictures) else _REMOTE_SAMPLE
     items = outline.items[:: max(1, len(outline.items) // number)]
-    sizes = [_size(split, _safe_names(outline, item)) for item in items]
+    names = [_safe_names(outline, item) for item in items]
+    sizes = [_size(split, several) for several in names]
     there = [size for size in sizes if size is not None]
+    if not there:
+        return None
     stored = sum(size for size in there if size <= MAX_IMAGE_BYTES)
-    return stored / len(sizes) if there else None
+    missing = [
+        several[0] for several, size in zip(names, sizes, strict=True) if several and size is None
+    ]
+    remark = (
+        f"{split.source}/{split.split}: about {len(missing) / len(sizes):.0%} of its "
+        f"{len(outline.items):,} pictures are missing, e.g. "
+        f"{files.join(split.pictures, missing[0])}; what is annotated on them is left out"
+        if missing
+        else ""
+    )
+    return PictureSample(mean_bytes=stored / len(sizes), remark=remark)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,6 +94,28 @@ def test_one_folder_of_visual_genome_is_enough(sample_world, tmp_path, run_build
     assert 0 < len(set(output.images())) <= there
 
 
+def test_pictures_that_are_missing_are_told_before_the_build(sample_world, tmp_path, command_line):
+    root = copied(sample_world, tmp_path, "visual_genome")
+    whole = command_line(
+        *("build", "--sources", "visual_genome", "--data-root", root, "--dry-run"),
+        *("--output", tmp_path / "output"),
+    )
+    assert "pictures are missing" not in whole.stderr
+    shutil.rmtree(root / "visual_genome" / "VG_100K_2")
+    plan = planned(root, "visual_genome", splits=("train",))
+    images = json.loads((root / "visual_genome" / "image_data.json").read_text())
+    gone = sum("VG_100K_2/" in image["url"] for image in images)
+    (remark,) = plan.remarks
+    assert f"visual_genome/train: about {gone / len(images):.0%} of its {len(images)} " in remark
+    assert f", e.g. {root}/visual_genome/VG_100K" in remark
+    part = command_line(
+        *("build", "--sources", "visual_genome", "--data-root", root, "--dry-run"),
+        *("--output", tmp_path / "output"),
+    )
+    assert part.returncode == 0
+    assert "pictures: visual_genome/train: about " in part.stderr
+
+
 def test_empty_folders_of_pictures(refused, sample_world, tmp_path):
     root = copied(sample_world, tmp_path, "visual_genome")
     for name in ("VG_100K", "VG_100K_2"):

@@ -23,9 +23,11 @@ def fingerprint(tmp_path):
         paths = {"train": str(file), "images": str(pictures)}
         recipe = RecapRecipe(
             sources=(SourceRequest(name="coco", label_set="Things", paths=paths),),
-            **{"captioning": Captioning(model="stub"), "filter": Filter(), "seed": 3, "limit": 5}
-            | changes,
-        )
+            captioning=Captioning(model="stub"),
+            filter=Filter(),
+            seed=3,
+            limit=5,
+        ).model_copy(update=changes)
         return caption_fingerprint(make_recap_plan(recipe, str(tmp_path), str(tmp_path / "out")))
 
     return of

@@ -18,7 +18,7 @@ def asked(server: Any) -> set[str]:
 
 
 @pytest.fixture
-def finished(serve, recap_words, tmp_path) -> Path:
+def finished(serve: Any, recap_words: Any, tmp_path: Path) -> Path:
     """A finished run; its server is gone."""
     server, out = serve(), tmp_path / "out"
     assert recap_words(out, "--endpoint", server.url, *FLAGS)[0] == 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from prompts.wordings import WordingSet
 from schemas.source import SourceImage
 from transforms.ledger import Ledgers
 
-RECIPES = {
+RECIPES: dict[str, dict[str, Any]] = {
     "gpt4roi": {"style": Style.GPT4ROI},
     **{mode: {"mode": mode} for mode in InstructionMode},
     "evaluation": {"evaluation": True},
@@ -69,7 +70,9 @@ def test_tasks_and_sources_keep_to_what_they_declare(sample_world, tmp_path, rec
             name = spec.picture_name(entry.image)
             assert name is None or name.partition("/")[0] in spec.picture_owners
             screened = prepare(entry, Ledgers())
-            for task in plan.resolved.tasks[split.source] if screened else ():
+            if screened is None:
+                continue
+            for task in plan.resolved.tasks[split.source]:
                 wordings = Noted(plan.resolved.instruction.wordings)
                 dialogues[task](screened, replace(plan.resolved.instruction, wordings=wordings))
                 assert wordings.used <= {declared.name for declared in WORDINGS_OF[task]}, task

@@ -24,7 +24,12 @@ def test_folders_below_others_have_the_digests_of_their_own_listings(root, monke
     folders = [str(root / name) for name in ("coco/train", "coco", "coco/train2", "out")]
     expected = {folder: listing_digest(folder, str(root / "nowhere")) for folder in folders}
     assert len(set(expected.values())) == len(folders)
-    monkeypatch.setattr(files, "walk", lambda folder: listed.append(folder) or walk(folder))
+
+    def noted_walk(folder):
+        listed.append(folder)
+        return walk(folder)
+
+    monkeypatch.setattr(files, "walk", noted_walk)
     assert _listing_digests([*folders, *folders], str(root / "nowhere")) == expected
     assert sorted(listed) == [str(root / "coco"), str(root / "out")]
 

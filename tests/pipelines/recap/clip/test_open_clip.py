@@ -15,9 +15,9 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from pipelines.recap.clip.open_clip import WEIGHTS_NAME, ClipScorer
-from pipelines.recap.clip.windows import sentences
 from pipelines.recap.small_clip import FOLDER
 from schemas.errors import UsageError
+from transforms.sentences import sentences
 
 TINY = {
     "embed_dim": 16,
