@@ -12,6 +12,7 @@ segmentation stays a slice in any case until its region is screened.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import Generic, TypeVar
 
 import msgspec
@@ -110,6 +111,7 @@ class _CocoName(_Identified):
     name: str
 
 
+_ID, _IMAGE_ID = attrgetter("id"), attrgetter("image_id")
 _SOUND_FILE = msgspec.json.Decoder(CocoFile[CocoAnnotation])
 _ANY_FILE = msgspec.json.Decoder(CocoFile[Raw])
 _OUTLINE = msgspec.json.Decoder(CocoOutline)
@@ -160,9 +162,8 @@ def _decode_sound(content: bytes) -> CocoFile[CocoAnnotation] | None:
         file = _SOUND_FILE.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    ids = {annotation.id for annotation in file.annotations}
-    linked = {annotation.image_id for annotation in file.annotations}
-    sound = len(ids) == len(file.annotations) and {type(key) for key in ids | linked} <= {int}
+    ids, linked = set(map(_ID, file.annotations)), set(map(_IMAGE_ID, file.annotations))
+    sound = len(ids) == len(file.annotations) and {*map(type, ids), *map(type, linked)} <= {int}
     return file if sound else None
 
 
@@ -231,10 +232,11 @@ def _linked(
     items: Sequence[Undecoded], split: SplitInput, refused: list[Refused]
 ) -> Iterator[tuple[ItemId, Undecoded]]:
     """Yield annotations with the ids of their images; the leading part refuses all others."""
+    if items and isinstance(items[0], CocoAnnotation):  # then all of them are decoded
+        yield from zip(map(_IMAGE_ID, items), items, strict=True)
+        return
     for position, item in enumerate(items):
-        if not isinstance(item, Raw):
-            yield item.image_id, item
-            continue
+        assert isinstance(item, Raw)
         try:
             yield link_of(item).image_id, item
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
