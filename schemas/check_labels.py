@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from schemas.item import CaptionKind
+from schemas.sample import AttributeName
 
 Row = Mapping[str, Any]
 
 _KINDS = get_args(CaptionKind)
+_ATTRIBUTES = get_args(AttributeName)
 _ROUNDING = 2e-5  # scores have five decimals, so a mean may seem smaller than its smallest part
 _RANGES = {"clip": (-1, 1), "clip_min": (-1, 1), "judge": (0, 1)}
 _SCORERS = {"clip": "scorer", "judge": "judge_model"}  # a score, and its model in provenance
@@ -73,6 +75,11 @@ def _attributes(region: Row) -> Iterator[str]:
         for name in ("name", "value"):
             if not (attribute[name] or "").strip():
                 yield f"attributes[{number}]: {name} is empty, expected a text"
+        if attribute["name"] and attribute["name"] not in _ATTRIBUTES:
+            yield (
+                f"attributes[{number}]: name is {attribute['name']!r}, expected "
+                f"{', '.join(_ATTRIBUTES)}"
+            )
 
 
 def _models(row: Row) -> Iterator[str]:

@@ -41,10 +41,13 @@ class Task(StrEnum):
 MULTI_TASK = "multi_task"  # the task of a record with turns of several tasks
 
 
+AttributeName = Literal["colour", "material", "shape", "state", "text", "attribute"]
+
+
 class Attribute(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A property of a region."""
 
-    name: str  # colour, material, shape, state, text; or attribute, for the owner's own
+    name: AttributeName  # `attribute`: the owner's own, of no stated sort
     value: str
 
 

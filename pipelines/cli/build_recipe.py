@@ -21,6 +21,8 @@ from pipelines.guard.lists import GUARDED
 from pipelines.output.check import Rebuild
 from pipelines.recipes.load import load_recipe, load_wordings, make_recipe
 from pipelines.recipes.recipe import Recipe
+from pipelines.recipes.resolve import resolve
+from pipelines.recipes.settings import check_used
 from pipelines.storage import files
 from schemas.errors import UsageError
 from schemas.layout import MANIFEST
@@ -56,7 +58,9 @@ def recipe_of(args: Namespace) -> Recipe:
     if args.recapd:
         manifest = files.join(folder(args.recapd), MANIFEST)
         values["sources"] = with_captions(values["sources"], manifest)
-    return from_flags(Recipe, values)
+    recipe = from_flags(Recipe, values)
+    check_used(resolve(recipe), stated_fields(args, Recipe))
+    return recipe
 
 
 def rebuild_of(args: Namespace, recipe: Recipe) -> Rebuild:

@@ -35,6 +35,7 @@ def launch_options(args: Namespace, rebuild: Rebuild) -> LaunchOptions:
         workers=1 if args.workers is None else processes(args.workers),
         rebuild=rebuild,
         beam_flags=args.beam_flags,
+        fork=True,
     )
     check_launch(options)
     return options

@@ -1,11 +1,13 @@
 """The settings of a recipe, and the sets of wordings, that decide the records of one source."""
 
+from collections.abc import Collection
 from typing import Any
 
 from pipelines.recipes.recap import CONFIG as RECAPD
 from pipelines.recipes.resolve import INPUT_PLACES, PER_SOURCE, REMARKS, ResolvedRecipe
 from prompts import recap
 from prompts.catalog import WORDINGS_OF
+from schemas.errors import UsageError
 from schemas.manifest import COMMON
 from schemas.sample import Task
 
@@ -15,6 +17,7 @@ _OF_TASKS = {
     "no_box_share": Task.IMAGE_CONVERSATION,
     "plain_captions": Task.IMAGE_CAPTION,
 }
+_OF_PHRASES = (Task.REGION_CAPTION, Task.REFERRING_EXPRESSION_COMPREHENSION)
 # Settings that stand elsewhere in an identity: as tasks, digests of wordings and of the guard.
 _ELSEWHERE = {"no_recapd", "wordings", "guard"}
 
@@ -34,6 +37,34 @@ def settings_of(resolved: ResolvedRecipe, config: str) -> dict[str, Any]:
     common = recipe.model_dump(mode="json", exclude=left_out)
     request = resolved.requests()[config]
     return common | request.model_dump(mode="json", exclude=INPUT_PLACES | {"name"})
+
+
+def check_used(resolved: ResolvedRecipe, stated: Collection[str]) -> None:
+    """Raise `UsageError` for a setting by which no source of a recipe goes.
+
+    Args:
+        resolved: the recipe.
+        stated: the names of the settings that the user states by flags.
+    """
+    tasks = set().union(*resolved.tasks.values())
+    needs = {
+        **{setting: (task,) for setting, task in _OF_TASKS.items()},
+        "min_words": _OF_PHRASES,
+    }
+    for setting in sorted(needs.keys() & stated):
+        in_vain = resolved.recipe.evaluation and setting in _OF_TASKS
+        if in_vain or tasks.isdisjoint(needs[setting]):
+            expected = " or ".join(needs[setting])
+            raise UsageError(
+                f"--{setting.replace('_', '-')} changes nothing here: it is for the task {expected}"
+                f"{' of a training mix' if in_vain else ', which no source of this build has'}. "
+                "Leave it out"
+            )
+    if "merge" in stated and resolved.recipe.merge and max(map(len, resolved.tasks.values())) == 1:
+        raise UsageError(
+            "--merge changes nothing here: no source of this build has more than one task. "
+            "Leave it out"
+        )
 
 
 def wordings_of(resolved: ResolvedRecipe, config: str) -> dict[str, str]:

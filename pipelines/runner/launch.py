@@ -57,6 +57,7 @@ class LaunchOptions:
     keep: str | None = None  # a folder in the output that a rebuild keeps
     again: bool = False  # read sources that are finished, too
     beam_flags: Sequence[str] = ()
+    fork: bool = False  # whether workers may be forked: only where no other threads run
 
     def parts(self) -> int:
         """Return the number of parts of a split that are read in parallel."""
@@ -136,7 +137,7 @@ def _started_runner(options: LaunchOptions) -> Iterator[PipelineRunner]:
     elif options.workers == 1:
         yield FnApiRunner()
     else:
-        with ready_workers(options.workers) as command:
+        with ready_workers(options.workers, fork=options.fork) as command:
             environment = SubprocessSDKEnvironment.from_command_string(command)
             yield FnApiRunner(default_environment=environment)
 

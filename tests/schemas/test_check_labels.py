@@ -118,6 +118,10 @@ def test_a_caption_alone_is_no_problem():
             "attributes[1]: value is empty, expected a text",
         ),
         (
+            {"attributes": [{"name": "size", "value": "big"}]},
+            "attributes[1]: name is 'size', expected colour, material, shape, state, text, attr",
+        ),
+        (
             {"attributes": [{"name": None, "value": "red"}]},
             "attributes[1]: name is empty, expected a text",
         ),

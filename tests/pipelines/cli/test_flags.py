@@ -88,6 +88,30 @@ def test_a_bad_value_for_recap_names_its_flag(flags, message, tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--sources", "coco", "--min-words", "3"], "--min-words changes nothing here: it is for"),
+        (["--sources", "coco", "--no-box-share", "0"], "--no-box-share changes nothing here"),
+        (["--sources", "vcr", "--plain-captions"], "--plain-captions changes nothing here"),
+        (["--sources", "coco", "--merge"], "--merge changes nothing here: no source of this build"),
+        (["--sources", "llava", "--rec-negatives", "0.1"], "--rec-negatives changes nothing here"),
+        (["--recipe", "eval_coco", "--no-box-share", "0"], "--no-box-share changes nothing here"),
+    ],
+)
+def test_a_flag_that_no_source_goes_by_is_refused(words, message, tmp_path, capsys):
+    assert run(["build", "--output", str(tmp_path / "out"), *words]) == 1
+    assert capsys.readouterr().err.startswith(f"error: {message}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_flags_that_some_source_goes_by_are_taken():
+    words = ["--min-words", "3", "--no-box-share", "0", "--rec-negatives", "0.1", "--no-merge"]
+    words += ["--sources", "coco,refcocog,llava", "--output", "unused"]
+    recipe = build_recipe.recipe_of(make_parser().parse_known_args(["build", *words])[0])
+    assert (recipe.min_words, recipe.no_box_share, recipe.rec_negatives) == (3, 0, 0.1)
+
+
 def actions(command: str) -> Any:
     """The flags of a command."""
     (commands,) = (
