@@ -49,9 +49,10 @@ class PrepareImage:
         """Return the image with its usable regions and items; None if the guard leaves it out."""
         image = source_image.image
         name = self.picture_names.get((image.source, image.split))
-        guard = ledgers[Stage.GUARD]
-        if name is not None and not guard_image(source_image, name, self.forbidden, guard):
-            return None
+        if name is not None:
+            guard = ledgers[Stage.GUARD]
+            if not guard_image(source_image, name, self.forbidden, guard):
+                return None
         return screen_image(source_image, ledgers[Stage.SCREEN])
 
 

@@ -86,6 +86,7 @@ def test_every_name_is_there():
 @pytest.mark.parametrize("path", ["s3://x", "gs://bucket/world", ""])
 def test_the_demo_is_shown_on_this_machine(path, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os._exit", sys.exit)  # used where other tests have left threads
     with pytest.raises(SystemExit) as ended:
         main(["demo", "--output", path])
     assert ended.value.code == 1
@@ -93,7 +94,8 @@ def test_the_demo_is_shown_on_this_machine(path, tmp_path, monkeypatch, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_demo_passes_nothing_to_beam(tmp_path, capsys):
+def test_the_demo_passes_nothing_to_beam(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("os._exit", sys.exit)
     with pytest.raises(SystemExit) as ended:
         main(["demo", "--output", str(tmp_path / "x"), "--job_name=mine"])
     assert ended.value.code == 1

@@ -6,6 +6,7 @@ import pytest
 
 from pipelines import plan
 from pipelines.cli.parser import run
+from pipelines.preflight.inputs import InputCheck
 from pipelines.preflight.room import SizeEstimate
 from pipelines.recap import plan as recap_plan
 from pipelines.recipes.recipe import Recipe
@@ -148,9 +149,9 @@ def test_unchanged_inputs_of_a_finished_build_are_not_looked_at_again(
     output = run_build(owner)
     looks: list[object] = []
 
-    def look(*asked: object) -> SizeEstimate:
+    def look(*asked: object) -> InputCheck:
         looks.append(asked)
-        return SizeEstimate()
+        return InputCheck(SizeEstimate())
 
     monkeypatch.setattr("pipelines.preflight.inputs._look", look)
     recipe = Recipe(sources=(owner.request(),))

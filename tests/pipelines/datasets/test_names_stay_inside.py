@@ -21,6 +21,7 @@ EXCEPTIONS = {
     "pipelines/guard/names.py",
     "pipelines/cli/build.py",
     "pipelines/cli/build_recipe.py",
+    "pipelines/recipes/resolve.py",
 }
 NAME = re.compile(rf"(?<!\w)({'|'.join(CATALOG)})(?!\w)")
 

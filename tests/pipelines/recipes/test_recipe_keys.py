@@ -100,8 +100,14 @@ def recipe_of(tmp_path):
     [
         (["--sources", "vcr", "--coco-year", "2014"], "--coco-year goes with the source coco"),
         (["--sources", "vcr", "--coco-split", "x"], "--coco-split goes with the source coco"),
-        (["--sources", "coco", "--coco-split", "x"], f"'coco': split 'x': {BESIDE_OWN_FILE}"),
-        (["--sources", "vcr", "--label-set", "X"], "'vcr': label_set 'X': expected none: no prom"),
+        (
+            ["--sources", "coco", "--coco-split", "x"],
+            f"--coco-split x: source 'coco': {BESIDE_OWN_FILE}",
+        ),
+        (
+            ["--sources", "vcr", "--label-set", "X"],
+            "--label-set X: source 'vcr': expected none: no pr",
+        ),
     ],
 )
 def test_a_flag_that_would_go_unnoticed_is_refused(recipe_of, flags, message):
