@@ -18,6 +18,12 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 HEAVY = ("PIL", "apache_beam", "datasets", "grpc", "openai", "pyarrow", "torch")
 
 
+@pytest.fixture(autouse=True)
+def usual_exit(monkeypatch):
+    """Makes a command end as usual, also where other tests have left threads in this process."""
+    monkeypatch.setattr("os._exit", sys.exit)
+
+
 def lines_of(parser: argparse.ArgumentParser) -> dict[str, str | None]:
     """The line about each command of a parser."""
     (group,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
@@ -86,7 +92,6 @@ def test_every_name_is_there():
 @pytest.mark.parametrize("path", ["s3://x", "gs://bucket/world", ""])
 def test_the_demo_is_shown_on_this_machine(path, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("os._exit", sys.exit)  # used where other tests have left threads
     with pytest.raises(SystemExit) as ended:
         main(["demo", "--output", path])
     assert ended.value.code == 1
@@ -94,8 +99,7 @@ def test_the_demo_is_shown_on_this_machine(path, tmp_path, monkeypatch, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_demo_passes_nothing_to_beam(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("os._exit", sys.exit)
+def test_the_demo_passes_nothing_to_beam(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["demo", "--output", str(tmp_path / "x"), "--job_name=mine"])
     assert ended.value.code == 1
