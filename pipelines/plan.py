@@ -117,7 +117,7 @@ def plan_resolved(
     requested = [
         (
             request,
-            [_split_input(resolved, request, found) for found in present_splits(root, request)],
+            [_split_input(resolved, request, split) for split in present_splits(root, request)],
         )
         for request in recipe.sources
     ]
@@ -201,11 +201,11 @@ def _source_identity(
     spec = dataset(request.name)
     guarded = any(source == request.name for source, _ in guard.picture_names)
     read = [entry for entry in inputs if entry.source == request.name]
-    found = {"guard": guarded, "splits": splits[request.name]}
+    of_inputs = {"guard": guarded, "splits": splits[request.name]}
     return SourceIdentity(
         builder=BUILDER,
         version=spec.version,
-        settings=settings_of(resolved, config) | found,
+        settings=settings_of(resolved, config) | of_inputs,
         wordings=wordings_of(resolved, config),
         inputs=read,
         guard=guard.digests(spec.picture_owners) if guarded else {},

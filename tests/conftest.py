@@ -103,3 +103,15 @@ def make_image():
         return replace(image, **changes)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def sample_world(tmp_path_factory):
+    """The small sample world, read-only: a data root."""
+    from pipelines.sample_world import (
+        write_world,  # only where it is used: schemas need no pictures
+    )
+
+    root = tmp_path_factory.mktemp("sample_world")
+    write_world(root)
+    return root

@@ -1,6 +1,6 @@
 """The quick look at every split of a build: its label names, its pictures, and the output's size.
 
-A `DatasetSpec` says with `outline` what of its files can be read quickly. What is found there would
+A `DatasetSpec` says with `outline` what of its files can be read quickly. A fault in them would
 otherwise end the build only after all inputs were read.
 """
 

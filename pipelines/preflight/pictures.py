@@ -77,7 +77,7 @@ def missing_pictures(
         split: the split.
         outline: the outline of the split.
     """
-    names = [found for item in outline.items if (found := _safe_names(outline, item))]
+    names = [paths for item in outline.items if (paths := _safe_names(outline, item))]
     listing: Mapping[str, int] | None = None
     if not files.is_local(split.pictures):
         listing = files.FileStore().sizes(split.pictures)

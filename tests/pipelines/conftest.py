@@ -26,7 +26,6 @@ from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
 from pipelines.runner.launch import LaunchOptions, launch
-from pipelines.sample_world import write_world
 from schemas.ledger import Ledger
 from schemas.manifest import Manifest
 
@@ -299,14 +298,6 @@ def new_process():
         return subprocess.run(command, env=os.environ | env, capture_output=True, text=True)
 
     return run
-
-
-@pytest.fixture(scope="session")
-def sample_world(tmp_path_factory):
-    """The small sample world, read-only: a data root."""
-    root = tmp_path_factory.mktemp("sample_world")
-    write_world(root)
-    return root
 
 
 @pytest.fixture(scope="session")

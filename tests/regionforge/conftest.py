@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.sample_world import write_world
-
 CHECKOUT = Path(__file__).resolve().parents[2]
 TARGET = "regionforge.__main__:main"  # as pyproject.toml says
 FOREIGN = ("schemas", "prompts", "transforms", "pipelines", "model", "train")
@@ -72,11 +70,3 @@ def run_there(console_script, environment, foreign_folder) -> Run:
         )
 
     return run
-
-
-@pytest.fixture(scope="session")
-def sample_world(tmp_path_factory):
-    """The small sample world, read-only: a data root."""
-    root = tmp_path_factory.mktemp("sample_world")
-    write_world(root)
-    return root
