@@ -23,6 +23,11 @@ REGION_BYTES = 450  # approximate bytes of a region in a shard: box, mask, names
 CAPTION_BYTES = 1_200  # further bytes of a detailed caption, which a record holds twice
 RECORD_BYTES = 400  # approximate bytes of a record without regions and picture
 
+# Each shard is one worker's work. A split with more regions than this is written as a multiple of
+# so many shards, each of at most so many regions, so that 2, 4 or 8 workers end together.
+SHARD_REGIONS = 100_000
+SHARD_MULTIPLE = 8
+
 
 class Volume(msgspec.Struct, frozen=True, kw_only=True):
     """The volume of a split before anything is screened or sampled."""
@@ -53,7 +58,10 @@ class Sizing(msgspec.Struct, frozen=True, kw_only=True):
         total = each * regions + RECORD_BYTES * records
         if self.embed and images:
             total += volume.picture_bytes * records // volume.images
-        return max(1, -(-total // self.shard_bytes))
+        shards = max(1, -(-total // self.shard_bytes), -(-regions // SHARD_REGIONS))
+        if regions > SHARD_REGIONS:
+            shards = -(-shards // SHARD_MULTIPLE) * SHARD_MULTIPLE
+        return shards
 
 
 class SplitInput(msgspec.Struct, frozen=True, kw_only=True):
