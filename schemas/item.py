@@ -45,6 +45,13 @@ class Expression(_Tagged, frozen=True, gc=False):
         return (self.region_id,)
 
 
+class AbsentExpression(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An expression of another image, which is true of nothing in this image."""
+
+    id: str  # the owner's id of the sentence
+    text: str
+
+
 class CaptionProvenance(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The model and sampling parameters that wrote the captions of an image, and their scorers."""
 

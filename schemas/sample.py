@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from schemas.geometry import Box
-from schemas.item import CaptionProvenance, Item, RegionCaption
+from schemas.item import AbsentExpression, CaptionProvenance, Item, RegionCaption
 from schemas.mask import Mask
 from schemas.rejection import Kind
 
@@ -136,6 +136,8 @@ class ScreenedImage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     label_set: LabelSet | None = None  # `brief`
     # By region id: the JSON text of a COCO `segmentation`, for masks that are still to be made.
     segmentations: dict[str, bytes] = {}
+    # Expressions of other images for questions without an answer, in an order by hash.
+    absent: tuple[AbsentExpression, ...] = ()
 
 
 class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -13,7 +13,7 @@ from zlib import crc32
 import msgspec
 
 from schemas.geometry import Box
-from schemas.item import Item
+from schemas.item import AbsentExpression, Item
 from schemas.rejection import Kind, Rejection
 from schemas.sample import ImageInfo, LabelSet
 
@@ -123,6 +123,8 @@ class SourceImage(msgspec.Struct, frozen=True):
     regions: tuple[SourceRegion, ...]
     items: tuple[Item, ...] = ()
     label_set: LabelSet | None = None  # `brief`; None: the source has no categories
+    # Expressions of other images for questions without an answer; not counted as items.
+    absent: tuple[AbsentExpression, ...] = ()
 
 
 class SplitFacts(msgspec.Struct, frozen=True):
