@@ -121,17 +121,14 @@ class ShardFile:
     def _hand_over(self) -> None:
         self._wait()
         images = self.images.array() if self._embed else None
-        self._pending = self._pool.submit(self._write, self._batch, images)
-        self._batch = []
-        self.images, self._spare = self._spare, self.images
-        self.images.clear()
-
-    def _write(self, rows: list[Row], images: pa.Array | None) -> None:
-        batch = to_batch(rows, self._stamp, images)
+        batch = to_batch(self._batch, self._stamp, images)
         captions, words = caption_counts(batch)
         self.captions += captions
         self.caption_words += words
-        self._writer.write_batch(batch)
+        self._pending = self._pool.submit(self._writer.write_batch, batch)
+        self._batch = []
+        self.images, self._spare = self._spare, self.images
+        self.images.clear()
 
     def _wait(self) -> None:
         if self._pending is not None:
