@@ -11,6 +11,7 @@ are told in the caption's turn only.
 
 from collections.abc import Mapping, Sequence
 
+from prompts.detokenise import detokenised
 from prompts.dialogue import Exchange, Part, RegionDefinition, RegionName, filled, listed
 from prompts.instruction import Instruction
 from prompts.style import Style
@@ -139,7 +140,7 @@ def _whole(
     return Exchange(
         task=Task.MULTI_REGION_CAPTION,
         request=filled(wording, "<regions>", meant if alone else _numbered(meant)),
-        answer=" ".join(plain_text(caption.caption).split()),
+        answer=detokenised(" ".join(plain_text(caption.caption).split())),
         prompt=prompt,
         items=(caption.id,),
     )
@@ -170,7 +171,7 @@ def _phrase_by_phrase(
             Exchange(
                 task=Task.REGION_CAPTION if alone else Task.MULTI_REGION_CAPTION,
                 request=filled(wording, wordings.placeholders[0], names),
-                answer=text,
+                answer=detokenised(text),
                 prompt=prompt,
                 items=(caption.id,),
                 phrase=phrase_id,

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from prompts.detokenise import detokenised
 from prompts.dialogue import Exchange, RegionDefinition, RegionName, filled, listed
 from prompts.instruction import Instruction
 from prompts.style import Style
@@ -225,7 +226,7 @@ def _exchanges(
         sentence = question.sentence
         wordings = instruction.wordings[(FURTHER_CHOICE if turn else CHOICE).name]
         wording, prompt = wordings.choose(question.position)
-        request = wording.replace("<description>", sentence.text)
+        request = wording.replace("<description>", detokenised(sentence.text))
         listing = listed([RegionDefinition(region) for region in candidates])
         yield Exchange(
             task=TASK,

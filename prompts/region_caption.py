@@ -7,6 +7,7 @@ Table 2); every other source uses the wordings of stage 2, where a region has a 
 
 from collections.abc import Mapping, Sequence
 
+from prompts.detokenise import detokenised
 from prompts.dialogue import Exchange, Part, RegionDefinition, filled
 from prompts.instruction import Instruction
 from prompts.style import Style
@@ -185,7 +186,7 @@ def _exchange(request: tuple[Part, ...], sentence: Expression, prompt: str) -> E
     return Exchange(
         task=Task.REGION_CAPTION,
         request=request,
-        answer=sentence.text,
+        answer=detokenised(sentence.text),
         prompt=prompt,
         items=(sentence.id,),
     )

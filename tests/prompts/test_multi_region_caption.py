@@ -38,7 +38,7 @@ CAPTIONS = (
     GroundedCaption("7#2", (Mention("A poodle", ("b",)), " is wet .")),
 )
 SCREENED = ScreenedImage(IMAGE, REGIONS, CAPTIONS)
-TEXTS = ("Two men with a dog walk .", "In rain , a man and his son", "A poodle is wet .")
+TEXTS = ("Two men with a dog walk.", "In rain, a man and his son", "A poodle is wet.")
 
 
 def how(style: Style = Style.REGIONGPT, seed: int = 0) -> Instruction:

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prompts.catalog import WORDING_SETS
+from prompts.detokenise import detokenised
 from prompts.instruction import REC_NEGATIVES, Instruction, InstructionMode
 from prompts.referring_expression_comprehension import (
     CHOICE,
@@ -103,7 +104,7 @@ def read(record: dict, meant: list[tuple[str, ...]], screened: ScreenedImage) ->
         zip(contents[::2], contents[1::2], meant, strict=True)
     ):
         assert request.endswith(SUFFIX) == (turn == 0)
-        assert f'"{sentences[item].text}"' in request
+        assert f'"{detokenised(sentences[item].text)}"' in request
         chosen = None
         if answer != NO_OPTION:
             (number,) = re.findall(r"^Region \[(\d+)\]\Z", answer)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prompts.catalog import WORDING_SETS
+from prompts.detokenise import detokenised
 from prompts.dialogue import Exchange, assemble
 from prompts.instruction import Instruction, InstructionMode
 from prompts.region_caption import (
@@ -83,7 +84,7 @@ def test_each_conversation_asks_once_about_each_region_that_has_so_many(describe
     assert asked == [["a", "b", "c"], ["a", "b"], ["a"]]
     turns: list[Exchange] = [turn for turns in conversations for turn in turns]
     assert {turn.items: turn.answer for turn in turns} == {
-        (sentence.id,): sentence.text for sentence in SENTENCES
+        (sentence.id,): detokenised(sentence.text) for sentence in SENTENCES
     }
     assert {turn.task for turn in turns} == {Task.REGION_CAPTION}
     assert {turn.suffix for turn in turns} == {""}
@@ -163,14 +164,14 @@ def test_records_are_right(described, compose, source, style, regions):
     answers = Counter(
         message["content"] for record in records for message in record["messages"][1::2]
     )
-    assert answers == Counter(sentence.text for sentence in sentences)
+    assert answers == Counter(detokenised(sentence.text) for sentence in sentences)
     assert {item_id for _, item_id in draft.items} == {sentence.id for sentence in sentences}
     assert set(draft.region_ids()) == set(regions)
     for record in records:
         told = [message["content"] for message in record["messages"]]
         tokens = [re.findall(r"<region(\d+)>", content) for content in told[::2]]
         assert tokens == [[str(number)] for number in range(1, len(record["regions"]) + 1)]
-        said = {(sentence.region_id, sentence.text) for sentence in sentences}
+        said = {(sentence.region_id, detokenised(sentence.text)) for sentence in sentences}
         for region, answer in zip(record["regions"], told[1::2], strict=True):
             assert (region["region_id"], answer) in said
 

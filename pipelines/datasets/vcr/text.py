@@ -8,9 +8,9 @@ next to it. Some annotators wrote the class after the number ("1person"): that i
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 from pipelines.datasets.coco.categories import COCO_NAMES
+from prompts.detokenise import blanks_before
 from schemas.item import Mention, Passage
 from schemas.rejection import Reason, Rejected
 
@@ -18,24 +18,6 @@ Token = str | list[int]
 
 # VCR writes COCO's names without their blanks.
 SPACED = {name.replace(" ", ""): name for name in COCO_NAMES}
-
-_THOUSANDS = 3  # digits after a comma
-
-_CLOSING = frozenset(".,;:!?)]}%…”") | {"''"}
-_OPENING = frozenset("([{$#“") | {"``"}
-_APOSTROPHES = frozenset("'’")
-_CONTRACTED = frozenset(("s", "t", "re", "ve", "ll", "d", "m"))
-_ELIDED = frozenset((("o", "clock"), ("y", "all"), ("ma", "am"), ("c", "mon")))
-
-# fmt: off
-# A word that begins a clause follows a dash, not a hyphen.
-_CLAUSE = frozenset((
-    "a", "an", "the", "he", "she", "it", "they", "we", "i", "you", "his", "her", "their", "its",
-    "this", "that", "these", "those", "there", "who", "which", "what", "when", "where", "why",
-    "how", "if", "as", "so", "and", "but", "or", "because", "since", "while", "although", "not",
-    "no", "is", "are", "was", "were", "has", "have", "maybe", "probably", "perhaps", "like",
-))
-# fmt: on
 
 
 def spaced_name(category: str) -> str:
@@ -60,7 +42,7 @@ def to_passage(tokens: Sequence[Token], categories: Sequence[str]) -> Passage:
     words = [unit if isinstance(unit, str) else "" for unit in units]
     pieces: list[str | Mention] = []
     text = ""
-    for unit, blank in zip(units, _blanks(words), strict=True):
+    for unit, blank in zip(units, blanks_before(words), strict=True):
         text += " " * blank
         if isinstance(unit, str):
             text += unit
@@ -105,70 +87,3 @@ def _listed(objects: Sequence[int], categories: Sequence[str]) -> Iterator[str |
         if position:
             yield " and " if position == len(distinct) - 1 else ", "
         yield Mention(spaced_name(categories[number]), (str(number),))
-
-
-def _blanks(words: Sequence[str]) -> list[bool]:
-    """Return, for each word, True if a blank precedes it; an empty word stands for objects."""
-    marks = _Punctuation(words)
-    joins = [marks.joins(position) for position in range(len(words))]
-    inside = [not (right or left) for (_, right), (left, _) in pairwise(joins)]
-    return [False, *inside] if words else []
-
-
-class _Punctuation:
-    """The direction in which punctuation joins words; for quotes it depends on the open quotes."""
-
-    def __init__(self, words: Sequence[str]) -> None:
-        self._words = words
-        self._open: set[str] = set()
-
-    def joins(self, position: int) -> tuple[bool, bool]:
-        """Return whether a word is joined to the word before it, and to the word after it."""
-        word = self._words[position]
-        if word in _APOSTROPHES:
-            return self._apostrophe(position)
-        if word == '"':
-            return self._quote(word)
-        if word == "-":
-            return self._hyphen(position)
-        if word == "/" or self._parts_digits(position):
-            return True, True
-        clitic = word.lower() == "n't" or (word[:1] in _APOSTROPHES and word[1:].isalpha())
-        return clitic or word in _CLOSING, word in _OPENING
-
-    def _word(self, position: int) -> str:
-        return self._words[position] if 0 <= position < len(self._words) else ""
-
-    def _parts_digits(self, position: int) -> bool:
-        """Return whether a mark stands inside a number: 8:46, 2.5 or 3,000."""
-        before, after = self._word(position - 1), self._word(position + 1)
-        marks = ".:," if len(after) == _THOUSANDS else ".:"
-        return self._words[position] in marks and before.isdigit() and after.isdigit()
-
-    def _hyphen(self, position: int) -> tuple[bool, bool]:
-        before, after = self._word(position - 1), self._word(position + 1)
-        compound = before.isalnum() and after.isalnum() and after.lower() not in _CLAUSE
-        return compound or before == "-", compound
-
-    def _quote(self, mark: str) -> tuple[bool, bool]:
-        self._open ^= {mark}
-        opened = mark in self._open
-        return not opened, opened
-
-    def _apostrophe(self, position: int) -> tuple[bool, bool]:
-        if self._contracts(position):
-            return True, True
-        rest = range(position + 1, len(self._words))
-        lonely = not any(
-            self._words[position] in _APOSTROPHES and not self._contracts(position)
-            for position in rest
-        )
-        if lonely and not self._open & _APOSTROPHES:
-            before = self._word(position - 1)
-            owner = before.endswith("s") or (before == "" and position > 0)
-            return owner, not owner
-        return self._quote("'")
-
-    def _contracts(self, position: int) -> bool:
-        before, after = self._word(position - 1).lower(), self._word(position + 1).lower()
-        return position > 0 and (after in _CONTRACTED or (before, after) in _ELIDED)

@@ -1,6 +1,7 @@
 """What tests of sources share: builds in this process, VCR's real lines, a file of LLaVA's."""
 
 import json
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,19 @@ def said_in():
             )
             for row in output.rows()
         )
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def tokenised_in():
+    """Reads an output; returns its messages with a blank before a stop or a possessive."""
+    mark = re.compile(r"\s[.,;:!?]|\s['’´`]\s?(?:s|t|re|ve|ll|d|m)\b(?!')|\sn't\b")
+
+    def read(output) -> list[str]:
+        messages = [message["content"] for row in output.rows() for message in row["messages"]]
+        assert messages
+        return [message for message in messages if mark.search(message)]
 
     return read
 

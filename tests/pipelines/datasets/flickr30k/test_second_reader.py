@@ -43,10 +43,10 @@ class Caption(NamedTuple):
         return list(dict.fromkeys(box for _, boxes in self.phrases for box in boxes))
 
     def named(self) -> list[tuple[frozenset[Box], str]]:
-        """What is asked about by name: the boxes of a phrase together, and the phrase."""
+        """What is asked about by name: the boxes of a phrase together, and the phrase's letters."""
         texts_of: dict[frozenset[Box], str] = {}
         for text, boxes in self.phrases:
-            texts_of.setdefault(frozenset(boxes), text)
+            texts_of.setdefault(frozenset(boxes), blankless(text))
         return list(texts_of.items())
 
 
@@ -94,6 +94,11 @@ class SecondReader:
         return Caption(" ".join(words), phrases)
 
 
+def blankless(text: str) -> str:
+    """A text as it is compared: blanks around its marks are ours."""
+    return "".join(text.split())
+
+
 def texts(node: Any, name: str) -> list[str]:
     return [str(node_.firstChild.data) for node_ in node.getElementsByTagName(name)]
 
@@ -122,11 +127,14 @@ def same(boxes: list[Box], expected: list[Box]) -> bool:
 def problems(readers: dict[str, SecondReader], rows: list[Asked], style: Style) -> list[str]:
     """What records say otherwise than the owner's files, a line for each."""
     faults: list[str] = []
-    left = {name: {caption.text: caption for caption in r.captions} for name, r in readers.items()}
+    left = {
+        name: {blankless(caption.text): caption for caption in reader.captions}
+        for name, reader in readers.items()
+    }
     for row in rows:
         turns = zip(row.requests, row.answers, strict=True)
         for request, answer in turns:
-            caption = left[row.picture].pop(answer, None)
+            caption = left[row.picture].pop(blankless(answer), None)
             if caption is None:
                 faults.append(f"{row.picture}: no caption {answer!r}, or it was told before")
                 continue
@@ -152,9 +160,9 @@ def listing(style: Style, numbers: list[int]) -> str:
 
 
 def by_name(request: str, answer: str, row: Asked) -> tuple[frozenset[Box], str]:
-    """The boxes that a turn asks about by the names they were given, and the answer."""
+    """The boxes that a turn asks about by the names they were given, and the answer's letters."""
     numbers = [] if "<" in request else re.findall(r"\bregion(\d+)\b", request)
-    return frozenset(row.boxes[int(number) - 1] for number in numbers), answer
+    return frozenset(row.boxes[int(number) - 1] for number in numbers), blankless(answer)
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +204,10 @@ def test_records_say_what_the_owner_says(readers, built):
     assert problems(readers, [asked_in(row) for row in rows], style) == []
     captions = sum(len(reader.captions) for reader in readers.values())
     assert len(rows) == (len(readers) if style is Style.REGIONGPT else captions)
+
+
+def test_no_text_is_tokenised(built, tokenised_in):
+    assert tokenised_in(built[1]) == []
 
 
 def test_pictures_are_the_owners_own(root, readers, built):

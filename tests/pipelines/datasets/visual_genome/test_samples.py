@@ -154,6 +154,10 @@ def test_every_phrase_stands_at_its_region(case):
         assert read_back[number][2] == text
 
 
+def test_no_text_is_tokenised(case, tokenised_in):
+    assert tokenised_in(case[2]) == []
+
+
 def test_every_relationship_is_told_of_its_objects(case):
     _, reader, output = case
     check_relationships(reader, output)
