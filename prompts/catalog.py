@@ -67,10 +67,7 @@ WORDINGS_OF: Mapping[Task, tuple[WordingSet, ...]] = {
         region_caption.REFERRING_TASK_NO_POSITION,
     ),
     Task.REGION_DETAILED_CAPTION: (region_detailed_caption.DETAILED,),
-    Task.REFERRING_EXPRESSION_COMPREHENSION: (
-        referring_expression_comprehension.CHOICE,
-        referring_expression_comprehension.FURTHER_CHOICE,
-    ),
+    Task.REFERRING_EXPRESSION_COMPREHENSION: (referring_expression_comprehension.CHOICE,),
     Task.REGION_RELATIONSHIP: (region_relationship.RELATIONSHIP,),
     Task.REGION_REASONING: (region_reasoning.ALL_OBJECTS, region_reasoning.REASON),
 }

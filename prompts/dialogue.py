@@ -56,6 +56,21 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     # Ids of further phrases of the caption for the same regions, which have no turn of their own.
     other_phrases: tuple[str, ...] = ()
     targets: tuple[EvaluationTarget, ...] = ()  # what is scored; one for each part of the answer
+    # Ids of regions that no other turn of the conversation is about; an exchange that has such
+    # comes first in its conversation.
+    apart: tuple[str, ...] = ()
+    alone: bool = False  # its conversation is not merged with those of other tasks
+    follows: bool = False  # the turn needs the turn before it in the same conversation
+
+    def region_ids(self) -> set[str]:
+        """Return the ids of the regions that the request and the answer are about."""
+        answer = () if isinstance(self.answer, str) else self.answer
+        regions = [
+            part if isinstance(part, Region) else part.region
+            for part in (*self.request, *answer)
+            if not isinstance(part, str)
+        ]
+        return {region.region_id for region in regions}
 
 
 def listed(regions: Sequence[Part]) -> tuple[Part, ...]:

@@ -10,6 +10,7 @@ from schemas.ids import Hasher
 from schemas.sample import ImageInfo
 
 REC_NEGATIVES = 0.2  # default share of choices without a right option
+MAX_REC_NEGATIVES = 0.5  # the share where every choice comes with one that has no right option
 NO_BOX_SHARE = 0.5  # default share of image conversations that declare no regions
 
 
@@ -29,7 +30,7 @@ class Instruction:
     mode: InstructionMode  # the mode of classification
     wordings: Mapping[str, WordingSet]
     seed: int
-    rec_negatives: float = REC_NEGATIVES  # share of choices without a right option, 0 to 1
+    rec_negatives: float = REC_NEGATIVES  # share of choices without a right option, 0 to 0.5
     no_box_share: float = NO_BOX_SHARE  # share of image conversations without regions, 0 to 1
     plain_captions: bool = False  # image captions follow the image alone, without a request
     merge: bool = False  # the tasks of an image share conversations

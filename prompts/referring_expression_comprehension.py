@@ -1,35 +1,38 @@
 """The task `referring_expression_comprehension`: choosing the candidate that a description fits.
 
-The candidates are listed once, in the first turn of a conversation, and the later turns choose
-among them. The answer is `Region [k]`, or a fixed sentence that no candidate fits
-(RegionGPT, Table 1). RegionGPT style only.
+A conversation asks one such question, with a list of candidates. The answer is `Region [k]`, or a
+fixed sentence that no candidate fits (RegionGPT, Table 1). RegionGPT style only.
 
-At most one candidate fits a description: regions with the same sentence are never candidates side
-by side, nor are regions that overlap so much that they mark the same object. A sentence becomes a
-question only where two regions or more do not fit it, whether or not the question will have an
-answer, so that there is always a choice; an image with two regions has no question.
+Every sentence makes a question with an answer where its image has a region that it does not fit. At
+most one candidate fits a description: regions with the same sentence are never candidates side by
+side, nor are regions that overlap so much that they mark the same object.
+
+For a share of the sentences, a second question has no answer: it asks for an expression of another
+image that is true of nothing in this one. Its list is chosen as for a question about the sentence,
+so that neither the list nor the rest of the conversation tells the two sorts apart.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from prompts.detokenise import detokenised
-from prompts.dialogue import Exchange, RegionDefinition, RegionName, filled, listed
+from prompts.dialogue import Exchange, Part, RegionDefinition, RegionName, filled, listed
 from prompts.instruction import Instruction
 from prompts.style import Style
-from prompts.turn_order import RankedSentence, rounds
+from prompts.turn_order import rounds
 from prompts.wordings import WordingSet
 from schemas.check import NO_OPTION
 from schemas.geometry import Box
-from schemas.ids import RANK_BITS, Hasher
-from schemas.item import Expression
+from schemas.ids import RANK_BITS, Hasher, pick
+from schemas.item import AbsentExpression, Expression
 from schemas.sample import Region, ScreenedImage, Task
 
 TASK = Task.REFERRING_EXPRESSION_COMPREHENSION
 SUFFIX = "Answer the question using the template Region [x]."  # RegionGPT, Table 1
-_MIN_CANDIDATES = 2  # candidates of a conversation
-MAX_CANDIDATES = 10  # the largest numbers of candidates and of questions in a conversation
+_MIN_CANDIDATES = 2
+MAX_CANDIDATES = 10
 _SAME_OBJECT = 0.5  # intersection over union from which two boxes mark one object
 
 CHOICE = WordingSet(
@@ -57,73 +60,72 @@ CHOICE = WordingSet(
     ),
 )
 
-FURTHER_CHOICE = WordingSet(
-    "region_choice_further",
-    ("<description>",),
-    (
-        'And which one fits "<description>"?',
-        'From the same candidates, choose what is described as "<description>".',
-        'Which of them does "<description>" refer to?',
-        'Now look for "<description>" among them.',
-        'Where do you see "<description>"?',
-        'Which is best called "<description>"?',
-        'Next description: "<description>". Which candidate matches it?',
-        'The options stay as they are. Which of them shows "<description>"?',
-        'What about "<description>"?',
-        'Select the option that the words "<description>" apply to.',
-        'Point out "<description>" in the same way.',
-        'Does one of the options show "<description>", and which?',
-        'Tell me which of these is "<description>".',
-        'Again among the regions listed, where is "<description>"?',
-        'Pick the candidate meant by "<description>".',
-        'Someone else speaks of "<description>". Which is meant?',
-        'Name the candidate for which "<description>" is true.',
-        'Given the list above, which one would you choose for "<description>"?',
-    ),
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Question:
-    """A question: a description to be matched with candidates."""
+class _Choices:
+    """The questions about the sentences of one image."""
 
-    sentence: Expression
-    order: int  # the position among the questions of its round
-    position: int  # the rank that chooses the wording
-    wanted: frozenset[str]  # ids of regions that must be candidates: the described region, or none
-    barred: frozenset[str]  # ids of regions that must not be candidates
+    regions: Mapping[str, Region]
+    fitting: Mapping[str, frozenset[str]]  # ids of the regions that a sentence may fit, by its id
+    hasher: Hasher
+    instruction: Instruction
 
+    def of(self, sentence: Expression, absent: Iterator[AbsentExpression]) -> Iterator[Exchange]:
+        """Yield the question about a sentence, and for a share of sentences one without an answer.
 
-class _Choice:
-    """An unfinished conversation: questions that can share the same candidates."""
+        Args:
+            sentence: the sentence.
+            absent: expressions of other images; the next one is taken where it is needed.
+        """
+        share = self.instruction.rec_negatives
+        second, host = self.hasher.ranks("negative", sentence.id)
+        odds = share / (1 - share)  # so that the share is one of all questions
+        expression = next(absent, None) if second < odds * 2**RANK_BITS else None
+        # Captions follow one of two questions only. Each sort is followed by them in `1 - share`
+        # of its conversations: 1 - odds + odds * share = 1 - share. So their number tells nothing.
+        first_hosts = expression is None or host < share * 2**RANK_BITS
+        yield self._exchange(sentence, None, alone=not first_hosts)
+        if expression is not None:
+            yield self._exchange(sentence, expression, alone=first_hosts)
 
-    def __init__(self, region_ids: Iterable[str]) -> None:
-        self.questions: list[_Question] = []
-        self.wanted: frozenset[str] = frozenset()
-        self.allowed = frozenset(region_ids)
-        # A region is left out even where no negative requires it: a short list reveals little.
-        self.max_candidates = len(self.allowed) - 1
+    def _exchange(
+        self, sentence: Expression, expression: AbsentExpression | None, *, alone: bool
+    ) -> Exchange:
+        sort = "choice" if expression is None else "choice_of_none"
+        length, position = self.hasher.ranks(sort, sentence.id)
+        candidates = self._candidates(sentence, sort, length)
+        wording, prompt = self.instruction.wordings[CHOICE.name].choose(position)
+        request = wording.replace("<description>", detokenised((expression or sentence).text))
+        listing = listed([RegionDefinition(region) for region in candidates])
+        answer: tuple[Part, ...] = (RegionName(self.regions[sentence.region_id]),)
+        return Exchange(
+            task=TASK,
+            request=filled(request, "<candidates>", listing),
+            answer=answer if expression is None else NO_OPTION,
+            prompt=prompt,
+            suffix=SUFFIX,
+            items=(sentence.id,) if expression is None else (),
+            apart=tuple(sorted(self.fitting[sentence.id])),
+            alone=alone,
+        )
 
-    def takes(self, question: _Question) -> bool:
-        """Add a question if all questions stay answerable; return whether it was added."""
-        wanted = self.wanted | question.wanted
-        allowed = self.allowed - question.barred
-        if (
-            not wanted <= allowed
-            or len(allowed) < _MIN_CANDIDATES
-            or len(wanted) > self.max_candidates
-        ):
-            return False
-        self.questions.append(question)
-        self.wanted, self.allowed = wanted, allowed
-        return True
+    def _candidates(self, sentence: Expression, sort: str, length: int) -> list[Region]:
+        """Return the region of a sentence and regions that it does not fit, in an order by hash."""
+        others = self.regions.keys() - self.fitting[sentence.id]
+        # One rank chooses the candidates, the other rank orders them.
+        ranks = {
+            name: self.hasher.ranks("candidate", sort, sentence.id, name)
+            for name in (sentence.region_id, *others)
+        }
+        most = min(MAX_CANDIDATES, len(ranks))
+        count = pick(range(_MIN_CANDIDATES, most + 1), length)
+        chosen = sorted(others, key=lambda name: (ranks[name][0], name))[: count - 1]
+        ordered = sorted((sentence.region_id, *chosen), key=lambda name: (ranks[name][1], name))
+        return [self.regions[name] for name in ordered]
 
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
-    """Return an image's conversations of this task, in order.
-
-    A conversation asks about a region once; further sentences go into further conversations.
-    """
+    """Return an image's conversations of this task, in order: one for each question."""
     assert instruction.style is Style.REGIONGPT, (
         "candidates are numbered in the RegionGPT style only"
     )
@@ -131,27 +133,13 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
     regions = {region.region_id: region for region in screened.regions}
     sentences = [item for item in screened.items if isinstance(item, Expression)]
     fitting = _fitting(sentences, regions)
-    # The choice of sentences for questions must not depend on whether they will have an answer:
-    # leaving out more of one sort than of the other would change the share of negatives. Candidates
-    # that would be left for a negative decide for both sorts.
-    usable = [
-        sentence
-        for sentence in sentences
-        if len(fitting[sentence.id]) <= len(regions) - _MIN_CANDIDATES
-    ]
-    # The rounds are those of the captions, so that a conversation of the one task and one of the
-    # other can be merged without repeating a sentence.
-    choices = [
-        choice
-        for ranked in rounds(usable, hasher, Task.REGION_CAPTION)
-        for start in range(0, len(ranked), MAX_CANDIDATES)
-        for choice in _choices(
-            ranked[start : start + MAX_CANDIDATES], fitting, regions, hasher, instruction
-        )
-    ]
+    usable = [sentence for sentence in sentences if len(fitting[sentence.id]) < len(regions)]
+    choices = _Choices(regions=regions, fitting=fitting, hasher=hasher, instruction=instruction)
+    absent = iter(screened.absent)
     return [
-        list(_exchanges(choice, _candidates(choice, regions, hasher, ordinal), instruction))
-        for ordinal, choice in enumerate(choices)
+        [exchange]
+        for ranked in chain.from_iterable(rounds(usable, hasher, TASK))
+        for exchange in choices.of(ranked.sentence, absent)
     ]
 
 
@@ -173,73 +161,8 @@ def _fitting(
     return {sentence.id: frozenset(described[_words(sentence)]) for sentence in sentences}
 
 
-def _choices(
-    ranked: Sequence[RankedSentence],
-    fitting: Mapping[str, frozenset[str]],
-    regions: Mapping[str, Region],
-    hasher: Hasher,
-    instruction: Instruction,
-) -> list[_Choice]:
-    """Return the conversations of a round of sentences, which are all about different regions."""
-    questions = []
-    for order, (sentence, position) in enumerate(ranked):
-        negative = hasher.rank("negative", sentence.id) < instruction.rec_negatives * 2**RANK_BITS
-        wanted = frozenset(() if negative else (sentence.region_id,))
-        questions.append(
-            _Question(
-                sentence=sentence,
-                order=order,
-                position=position,
-                wanted=wanted,
-                barred=fitting[sentence.id] - wanted,
-            )
-        )
-    choices: list[_Choice] = []
-    # The negatives come first, and the others are about the candidates that are left. Else a
-    # list of all regions but one would always reveal that no candidate fits.
-    for question in sorted(questions, key=lambda question: len(question.wanted)):
-        if not any(choice.takes(question) for choice in choices):
-            choices.append(_Choice(regions))
-            assert choices[-1].takes(question), "a usable question can be asked alone"
-    return choices
-
-
-def _candidates(
-    choice: _Choice, regions: Mapping[str, Region], hasher: Hasher, ordinal: int
-) -> list[Region]:
-    """Return a conversation's candidates in the order of its list."""
-    # One rank chooses the candidates, the other rank orders them.
-    ranks = {name: hasher.ranks("candidate", ordinal, name) for name in choice.allowed}
-    others = sorted(choice.allowed - choice.wanted, key=lambda name: (ranks[name][0], name))
-    taken = [
-        *choice.wanted,
-        *others[: min(MAX_CANDIDATES, choice.max_candidates) - len(choice.wanted)],
-    ]
-    return [regions[name] for name in sorted(taken, key=lambda name: (ranks[name][1], name))]
-
-
-def _exchanges(
-    choice: _Choice, candidates: Sequence[Region], instruction: Instruction
-) -> Iterator[Exchange]:
-    numbered = {region.region_id: RegionName(region) for region in candidates}
-    for turn, question in enumerate(sorted(choice.questions, key=lambda asked: asked.order)):
-        sentence = question.sentence
-        wordings = instruction.wordings[(FURTHER_CHOICE if turn else CHOICE).name]
-        wording, prompt = wordings.choose(question.position)
-        request = wording.replace("<description>", detokenised(sentence.text))
-        listing = listed([RegionDefinition(region) for region in candidates])
-        yield Exchange(
-            task=TASK,
-            request=(request,) if turn else filled(request, "<candidates>", listing),
-            answer=(numbered[sentence.region_id],) if question.wanted else NO_OPTION,
-            prompt=prompt,
-            suffix=SUFFIX,
-            items=(sentence.id,),
-        )
-
-
 def _words(sentence: Expression) -> str:
-    return " ".join(sentence.text.casefold().split())
+    return " ".join(detokenised(sentence.text).casefold().split())
 
 
 def overlap(box: Box, other: Box) -> float:

@@ -1,16 +1,21 @@
 """The task `region_detailed_caption`: a detailed description of one region, written by a model.
 
 An image has one conversation, with a turn for each region that has a caption, in an order by hash.
+For half of the images, by hash, it is not merged with the conversations of other tasks, so that a
+detailed caption does not only ever follow the name of its region.
 A region has a bare placeholder in RegionGPT style, and a name in GPT4RoI style, as in
 `region_caption`.
 """
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from prompts.dialogue import Exchange, Part, RegionDefinition, filled
 from prompts.instruction import Instruction
 from prompts.style import Style
 from prompts.wordings import WordingSet
+from schemas.ids import pick
 from schemas.item import DetailedCaption
 from schemas.sample import Region, ScreenedImage, Task
 
@@ -52,7 +57,11 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
     written = {
         item.region_id: item.id for item in screened.items if isinstance(item, DetailedCaption)
     }
-    turns = [_question(region, instruction, position, written) for _, position, region in ranked]
+    alone = pick((False, True), hasher.rank("detailed", "alone"))
+    turns = [
+        replace(_question(region, instruction, position, written), alone=alone)
+        for _, position, region in ranked
+    ]
     return [turns] if turns else []
 
 

@@ -43,7 +43,8 @@ def check_record(row: Row) -> list[str]:
     problems += _image_tokens(row)
     if misled := list(_region_tokens(mentions, len(row["regions"]))):
         return problems + misled
-    return [*problems, *_classification(row, mentions), *_choices(row), *evaluation_problems(row)]
+    problems += [*_classification(row, mentions), *_choices(row), *_hints(row, mentions)]
+    return [*problems, *evaluation_problems(row)]
 
 
 def _nulls(row: Row) -> Iterator[str]:
@@ -206,6 +207,30 @@ def _choices(row: Row) -> Iterator[str]:
                 f"turn {turn}: the answer is {answer!r}, expected 'Region [k]' with the number "
                 f"of a listed candidate, or {NO_OPTION!r}"
             )
+
+
+def _hints(row: Row, mentions: Sequence[list[str]]) -> Iterator[str]:
+    """Yield turns of other tasks that give the answer of a choice away."""
+    if row["task"] != MULTI_TASK:
+        return
+    start = _first_user(row)
+    described: dict[str, int] = {}  # the first turn of another task that is about a region
+    chosen: set[str] = set()
+    for turn, task in enumerate(row["turn_tasks"], start=1):
+        request = start + 2 * turn - 2
+        if task != Task.REFERRING_EXPRESSION_COMPREHENSION:
+            for name in mentions[request] + mentions[request + 1]:
+                described.setdefault(name, turn)
+            continue
+        if described:
+            yield f"turn {turn}: it is a choice below turns about regions, expected it above them"
+        if answer := _CHOSEN.fullmatch(row["messages"][request + 1]["content"]):
+            chosen.add(answer[1])
+    for name in sorted(described.keys() & chosen, key=int):
+        yield (
+            f"turn {described[name]}: it is about <region{name}>, which is chosen in this "
+            "conversation, expected it in another one"
+        )
 
 
 def _is_among(listed: Set[str], answer: str) -> bool:

@@ -13,7 +13,12 @@ from pipelines.cli.command import (
     add_shard_flags,
 )
 from pipelines.recipes import recipe_names
-from prompts.instruction import NO_BOX_SHARE, REC_NEGATIVES, InstructionMode
+from prompts.instruction import (
+    MAX_REC_NEGATIVES,
+    NO_BOX_SHARE,
+    REC_NEGATIVES,
+    InstructionMode,
+)
 from prompts.style import Style
 
 
@@ -204,7 +209,8 @@ def _add_regions(group: Group) -> None:
         "--rec-negatives",
         type=float,
         metavar="SHARE",
-        help=f"share of referring expressions that fit no candidate (default: {REC_NEGATIVES})",
+        help="share of questions about referring expressions that no candidate fits, 0 to "
+        f"{MAX_REC_NEGATIVES}; they ask for expressions of other images (default: {REC_NEGATIVES})",
     )
     group.add_argument(
         "--no-box-share",

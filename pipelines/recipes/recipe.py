@@ -8,7 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from pipelines.datasets.spec import Number, SourceRequest
 from pipelines.recipes.paper import Paper
-from prompts.instruction import NO_BOX_SHARE, REC_NEGATIVES, InstructionMode
+from prompts.instruction import (
+    MAX_REC_NEGATIVES,
+    NO_BOX_SHARE,
+    REC_NEGATIVES,
+    InstructionMode,
+)
 from prompts.style import Style
 from schemas.errors import UsageError
 from schemas.manifest import ImagesMode
@@ -59,7 +64,8 @@ class Recipe(BaseModel):
     per_image: Number | None = None
     min_words: Number | None = None
     limit: Number | None = None
-    rec_negatives: float = Field(default=REC_NEGATIVES, ge=0, le=1)
+    # The share of questions about expressions that have no answer.
+    rec_negatives: float = Field(default=REC_NEGATIVES, ge=0)
     no_box_share: float = Field(  # share of image conversations without regions
         default=NO_BOX_SHARE, ge=0, le=1, serialization_alias="without_boxes"
     )
@@ -73,6 +79,16 @@ class Recipe(BaseModel):
     def by_flags(self) -> bool:
         """True where the recipe is made from flags alone, so that messages speak of flags."""
         return self.name == BY_FLAGS
+
+    @field_validator("rec_negatives")
+    @classmethod
+    def _check_rec_negatives(cls, share: float) -> float:
+        if not share <= MAX_REC_NEGATIVES:
+            raise UsageError(
+                f"--rec-negatives {share:g}: expected {MAX_REC_NEGATIVES:g} at most, as each "
+                "expression makes a question with an answer, and one without an answer at most"
+            )
+        return share
 
     @field_validator("sources")
     @classmethod

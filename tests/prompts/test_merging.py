@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prompts.dialogue import Exchange
+from prompts.dialogue import Exchange, RegionDefinition, RegionName
 from prompts.merging import merged
 from schemas.item import Expression
-from schemas.sample import Task
+from schemas.sample import Region, Task
 
-TASKS = list(Task)
+CHOICE = Task.REFERRING_EXPRESSION_COMPREHENSION
+TASKS = sorted(  # in the order of their turns in a conversation
+    Task, key=lambda task: (task != CHOICE, task == Task.REGION_DETAILED_CAPTION)
+)
 Talks = list[list[Exchange]]
 
 # For each task, for each of its conversations, for each turn: the items it was made from. Items
@@ -65,13 +68,32 @@ def test_every_turn_is_kept_once(drawing):
 
 
 @given(ITEMS)
-def test_a_conversation_stays_whole_and_in_order(drawing):
+def test_the_turns_of_a_conversation_stay_in_order_and_whole_where_nothing_forbids_it(drawing):
     tasks = turns(drawing)
     talks = prompts(merged(tasks))
     for conversation in chain.from_iterable(map(prompts, tasks)):
-        (talk,) = [talk for talk in talks if conversation[0] in talk]
+        parts = [[prompt for prompt in talk if prompt in conversation] for talk in talks]
+        for part in parts:
+            assert part == [prompt for prompt in conversation if prompt in part]
+    apart = [[[each.prompt for each in talk] for talk in talks] for talks in tasks]
+    free: list[list[list[set[int]]]] = [
+        [[set() for _ in talk] for talk in talks] for talks in drawing
+    ]
+    whole = prompts(merged(turns(free)))
+    for conversation in chain.from_iterable(apart):
+        (talk,) = [talk for talk in whole if conversation[0] in talk]
         start = talk.index(conversation[0])
         assert talk[start : start + len(conversation)] == conversation
+
+
+@given(ITEMS, st.permutations(TASKS))
+def test_choices_come_first_and_detailed_captions_last_in_any_order_of_tasks(drawing, order):
+    tasks = dict(zip(TASKS, turns(drawing), strict=False))
+    for talk in merged([tasks[task] for task in order if task in tasks]):
+        ranks = [
+            (each.task != CHOICE) + (each.task == Task.REGION_DETAILED_CAPTION) for each in talk
+        ]
+        assert ranks == sorted(ranks)
 
 
 @given(ITEMS)
@@ -82,7 +104,8 @@ def test_tasks_come_in_their_order_and_two_of_one_never_share(drawing):
         for before, after in pairwise(talk):
             if before.task is after.task:
                 (number, turn), (other, next_turn) = place_of(before), place_of(after)
-                assert (other, next_turn) == (number, turn + 1)
+                assert other == number
+                assert next_turn > turn
 
 
 @given(ITEMS)
@@ -113,21 +136,87 @@ def test_the_same_again_is_the_same_and_nothing_given_changes(drawing):
     assert merged(map(tuple, tasks)) == first
 
 
+CLASSES, CAPTIONS = Task.REGION_CLASSIFICATION, Task.REGION_CAPTION
+NAMES = "abc"
+
+
+def about(task: Task, name: str, *items: str) -> Exchange:
+    """A turn about a region."""
+    region = Region(name, (0, 0, 1, 1))
+    return Exchange(task=task, request=("?", region), answer="!", prompt=name, items=items)
+
+
+def choice(name: str, *items: str, alone: bool = False) -> Exchange:
+    """A choice among all regions, which keeps one apart."""
+    regions = [Region(each, (0, 0, 1, 1)) for each in NAMES]
+    return Exchange(
+        task=CHOICE,
+        request=tuple(map(RegionDefinition, regions)),
+        answer=(RegionName(regions[NAMES.index(name)]),),
+        prompt=f"choose {name}",
+        items=items,
+        apart=(name,),
+        alone=alone,
+    )
+
+
 def test_classes_and_captions_share_and_phrases_do_not():
-    classes = [exchange(TASKS[0], "class a"), exchange(TASKS[0], "class b")]
-    captions = [exchange(TASKS[1], "told a", "a"), exchange(TASKS[1], "told b", "b")]
-    chosen = [exchange(TASKS[2], "chosen b", "b")]
-    more = [exchange(TASKS[2], "chosen c", "c")]
-    assert merged([[classes], [captions], [chosen, more]]) == [
+    classes = [about(CLASSES, "a"), about(CLASSES, "b")]
+    captions = [about(CAPTIONS, "a", "1"), about(CAPTIONS, "b", "2")]
+    relations = [about(Task.REGION_RELATIONSHIP, "b", "2")]
+    more = [about(Task.REGION_RELATIONSHIP, "c", "3")]
+    assert merged([[classes], [captions], [relations, more]]) == [
         classes + captions + more,
-        chosen,
+        relations,
+    ]
+
+
+def test_a_region_that_is_asked_for_is_described_in_another_conversation():
+    captions = [about(CAPTIONS, name, name) for name in NAMES]
+    a, b, c = captions
+    assert merged([[captions], [[choice("a")], [choice("c")]]]) == [
+        [choice("a"), b, c],
+        [choice("c"), a],
+    ]
+    assert merged([[captions], [[choice("a")]]]) == [[choice("a"), b, c], [a]]
+    again = [about(CAPTIONS, name, name * 2) for name in NAMES]
+    assert merged([[captions, again], [[choice("a")], [choice("c")], [choice("b")]]]) == [
+        [choice("a"), b, c],
+        [choice("c"), a],
+        [choice("b"), again[0], again[2]],
+        [again[1]],
+    ]
+
+
+def test_a_conversation_of_its_own_is_not_merged():
+    captions = [about(CAPTIONS, name, name) for name in NAMES]
+    alone = choice("b", alone=True)
+    assert merged([[captions], [[alone]]]) == [[alone], captions]
+    detailed = [
+        Exchange(
+            task=Task.REGION_DETAILED_CAPTION, request=("?",), answer="!", prompt="", alone=True
+        )
+    ]
+    assert merged([[detailed], [captions]]) == [captions, detailed]
+
+
+def test_a_turn_that_follows_another_one_stays_with_it():
+    first, second, third = (about(CAPTIONS, name, name) for name in NAMES)
+    follower = Exchange(
+        task=CAPTIONS, request=("And?",), answer="!", prompt="", follows=True, items=("c2",)
+    )
+    blocks = [first, follower, second, third]
+    assert merged([[blocks], [[choice("a")], [choice("b", "c2")]]]) == [
+        [choice("a"), second, third],
+        [choice("b", "c2")],
+        [first, follower],
     ]
 
 
 @pytest.mark.parametrize("request_", [(), ("",)])
 def test_an_image_without_words_comes_first(request_):
-    classes = [exchange(TASKS[0], "class")]
-    shown = [Exchange(task=TASKS[1], request=request_, answer="A dog.", prompt="owner")]
+    classes = [exchange(CLASSES, "class")]
+    shown = [Exchange(task=Task.IMAGE_CAPTION, request=request_, answer="A dog.", prompt="owner")]
     assert merged([[classes], [shown]]) == [classes, shown]
     assert merged([[shown], [classes]]) == [shown + classes]
 
@@ -138,17 +227,13 @@ def test_nothing_is_made_of_nothing(tasks):
 
 
 def test_the_same_words_of_two_regions_do_not_share_either():
-    def turn(item: str) -> Exchange:
-        return Exchange(
-            task=Task.REGION_CAPTION, request=("?",), answer="a", prompt="p", items=(item,)
-        )
-
     items = (
-        Expression("7/1", "1", "red car"),
-        Expression("8/2", "2", "Red car"),
-        Expression("9/3", "3", "bus"),
+        Expression("7/1", "a", "red car"),
+        Expression("8/2", "b", "Red car"),
+        Expression("9/3", "c", "bus"),
     )
-    caption, choice, other = [turn("7/1")], [turn("8/2")], [turn("9/3")]
-    assert merged([[caption], [choice]]) == [caption + choice]
-    assert merged([[caption], [choice]], items) == [caption, choice]
-    assert merged([[caption], [other]], items) == [caption + other]
+    caption, other = [about(CAPTIONS, "a", "7/1")], [about(CAPTIONS, "c", "9/3")]
+    chosen = [choice("b", "8/2")]
+    assert merged([[caption], [chosen]]) == [chosen + caption]
+    assert merged([[caption], [chosen]], items) == [chosen, caption]
+    assert merged([[other], [chosen]], items) == [chosen + other]

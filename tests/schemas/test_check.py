@@ -330,10 +330,29 @@ def choice():
 
 def test_a_right_choice_passes():
     assert check_record(choice()) == []
-    assert check_record(said(choice(), 3, "Region [1]")) == []
-    later = said(choice(), 0, "<image>\nWhich of [1] <region1> is red?")
-    later = said(said(later, 1, "Region [1]"), 2, "With [2] <region2> as well: which is blue?")
+    assert check_record(said(choice(), 3, "Region [2]")) == []
+    later = said(choice(), 0, "<image>\nWhich of [2] <region2> is red?")
+    later = said(said(later, 1, "Region [2]"), 2, "With [1] <region1> as well: which is blue?")
     assert check_record(said(later, 3, "Region [2]")) == []
+
+
+def test_a_chosen_region_is_described_in_another_conversation():
+    assert check_record(said(choice(), 3, "Region [1]")) == [
+        "turn 3: it is about <region1>, which is chosen in this conversation, expected it in "
+        "another one"
+    ]
+
+
+def test_a_choice_stands_above_all_turns_about_regions():
+    row = choice()
+    row["turn_tasks"] = row["turn_tasks"][::-1]
+    row["messages"] = [*row["messages"][4:], *row["messages"][2:4], *row["messages"][:2]]
+    row = said(said(row, 0, "<image>\nDescribe <region1>."), 4, "Or [1] <region1>, [2] <region2>?")
+    row = said(row, 2, "Which of [1] <region1> and [2] <region2> is blue?")
+    assert check_record(row) == [
+        f"turn {turn}: it is a choice below turns about regions, expected it above them"
+        for turn in (2, 3)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -360,8 +379,11 @@ def test_a_wrong_choice_is_named(answer):
 
 def test_a_candidate_is_listed_before_it_is_chosen():
     row = said(choice(), 0, "<image>\nWhich of [1] <region1> is red?")
-    row = said(row, 4, "Describe [2] <region2>.")
-    assert [line[:37] for line in check_record(row)] == ["turn 1: the answer is 'Region [2]', e"]
+    row = said(said(row, 2, "Which of [1] <region1> is blue?"), 4, "Describe [2] <region2>.")
+    assert [line[:37] for line in check_record(row)] == [
+        "turn 1: the answer is 'Region [2]', e",
+        "turn 3: it is about <region2>, which ",
+    ]
 
 
 @pytest.mark.parametrize("listing", ["<region1>, <region2>", "[2] <region1>, [1] <region2>"])

@@ -130,7 +130,7 @@ def test_a_build_from_the_command_line(build, output_of, tmp_path, capsys):
         (["--per-category", "x"], "--per-category x: expected N, SOURCE=N or SOURCE=all"),
         (["--per-category", "vcr=2"], "--per-category vcr=2: source 'vcr' is not asked for"),
         (["--min-words", "0"], "--min-words: Input should be greater than or equal to 1"),
-        (["--rec-negatives", "1.5"], "--rec-negatives: Input should be less than or equal to 1"),
+        (["--rec-negatives", "0.6"], "--rec-negatives 0.6: expected 0.5 at most, as each"),
         (["--rec-negatives", "-1"], "--rec-negatives: Input should be greater than or equal to 0"),
         (["--rec-negatives", "nan"], "--rec-negatives: Input should be"),
         (["--workers", "0"], "--workers 0: expected 1 or more"),

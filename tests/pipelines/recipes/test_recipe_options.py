@@ -7,6 +7,7 @@ from pipelines.datasets.spec import SourceRequest
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.resolve import resolve
 from prompts.instruction import REC_NEGATIVES
+from schemas.errors import UsageError
 
 SOURCES = (SourceRequest(name="coco"),)
 
@@ -18,7 +19,7 @@ def test_the_usual_values():
     assert not resolved.caps.any
 
 
-@pytest.mark.parametrize("share", [0.0, 0.35, 1.0])
+@pytest.mark.parametrize("share", [0.0, 0.35, 0.5])
 def test_the_share_of_negatives(share):
     resolved = resolve(Recipe(sources=SOURCES, rec_negatives=share))
     assert resolved.instruction.rec_negatives == share
@@ -53,7 +54,6 @@ def test_the_least_number_of_words():
     "options",
     [
         {"rec_negatives": -0.1},
-        {"rec_negatives": 1.1},
         {"rec_negatives": float("nan")},
         {"min_words": 0},
     ],
@@ -61,6 +61,11 @@ def test_the_least_number_of_words():
 def test_what_is_refused(options):
     with pytest.raises(ValidationError, match=next(iter(options))):
         Recipe(sources=SOURCES, **options)
+
+
+def test_at_most_half_of_the_choices_have_no_answer():
+    with pytest.raises(UsageError, match=r"--rec-negatives 0\.51: expected 0\.5 at most"):
+        Recipe(sources=SOURCES, rec_negatives=0.51)
 
 
 def test_outputs_know_two_fields_by_their_first_names():
