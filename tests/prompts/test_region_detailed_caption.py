@@ -1,6 +1,8 @@
 """Detailed captions of regions: a turn for each region that has one."""
 
 import re
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,10 @@ from prompts.catalog import WORDING_SETS
 from prompts.instruction import Instruction, InstructionMode
 from prompts.region_detailed_caption import DETAILED, dialogues
 from prompts.style import Style
-from schemas.sample import Region, ScreenedImage, Task
+from schemas.ledger import Stage
+from schemas.sample import LabelSet, Region, ScreenedImage, Task
+from transforms.compose import compose_image
+from transforms.ledger import StageLedger
 
 REGIONS = tuple(
     Region(name, (at, 0.0, at + 4.0, 5.0), category="dog", caption=f"A dog called {name}.")
@@ -70,6 +75,23 @@ def test_order_and_wordings_are_drawn_by_seed_and_image(make_image):
 
     assert len({drawn(seed=number) for number in range(30)}) == 30
     assert len({drawn(image_id=str(number)) for number in range(30)}) == 30
+
+
+def test_half_of_the_images_are_described_in_a_conversation_of_their_own(make_image):
+    """Merged: a detailed caption stands alone or below its region's classification, by hash."""
+    tasks = (Task.REGION_DETAILED_CAPTION, Task.REGION_CLASSIFICATION)
+    orders: Counter[tuple[tuple[Task, ...], ...]] = Counter()
+    for number in range(400):
+        image = make_image(image_id=str(number))
+        screened = ScreenedImage(image, REGIONS, label_set=LabelSet("Pets", ("dog",)))
+        draft = compose_image(
+            screened, tasks, replace(how(), merge=True), StageLedger(Stage.COMPOSE)
+        )
+        assert draft is not None
+        orders[tuple(talk.turn_tasks for talk in draft.conversations)] += 1
+    named, described = (Task.REGION_CLASSIFICATION,) * 5, (Task.REGION_DETAILED_CAPTION,) * 5
+    assert set(orders) == {(named, described), (named + described,)}
+    assert 160 < orders[named, described] < 240
 
 
 @pytest.mark.parametrize("name", ["region_detailed_caption"])
