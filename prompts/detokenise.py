@@ -9,7 +9,7 @@ are attached to a word stay as they are, so text that was never tokenised hardly
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from schemas.text import clean
 
@@ -34,7 +34,8 @@ _CLAUSE = frozenset((
     "a", "an", "the", "he", "she", "it", "they", "we", "i", "you", "his", "her", "their", "its",
     "this", "that", "these", "those", "there", "who", "which", "what", "when", "where", "why",
     "how", "if", "as", "so", "and", "but", "or", "because", "since", "while", "although", "not",
-    "no", "is", "are", "was", "were", "has", "have", "maybe", "probably", "perhaps", "like",
+    "no", "is", "are", "was", "were", "has", "have", "maybe", "probably", "perhaps",
+    "with", "from", "near", "next", "behind", "at", "to",
 ))
 # fmt: on
 
@@ -77,6 +78,8 @@ class _Punctuation:
         self._words = words
         self._hyphens_parted = hyphens_parted
         self._open: set[str] = set()
+        single = [self._is_single_quote(position) for position in range(len(words))]
+        self._single_quotes_from = [*accumulate(reversed(single), initial=0)][::-1]
 
     def joins(self, position: int) -> tuple[bool, bool]:
         """Return whether a word is joined to the word before it, and to the word after it."""
@@ -114,8 +117,9 @@ class _Punctuation:
     def _parts_digits(self, position: int) -> bool:
         """Return whether a mark stands inside a number: 8:46, 2.5 or 3,000."""
         before, after = self._word(position - 1), self._word(position + 1)
-        marks = ".:," if len(after) == _THOUSANDS else ".:"
-        return self._words[position] in marks and before.isdigit() and after.isdigit()
+        mark = self._words[position]
+        inside = mark in {".", ":"} or (mark == "," and len(after) == _THOUSANDS)
+        return inside and before.isdigit() and after.isdigit()
 
     def _parts_letters(self, position: int) -> bool:
         """Return whether a stop stands inside initials or an address: a.m. or example.com."""
@@ -154,24 +158,30 @@ class _Punctuation:
             return True, True
         if self._words[position] == "´":
             return True, False
-        rest = range(position + 1, len(self._words))
-        lonely = not any(self._is_quote(position) for position in rest)
-        if lonely and "'" not in self._open:
+        others = self._single_quotes_from[position + 1]
+        if "'" not in self._open and others % 2 == 0:  # unpaired
             before = self._word(position - 1)
-            owner = before.endswith("s") or before.isdigit() or (before == "" and position > 0)
-            return owner, not owner
+            if before.endswith("s") or before.isdigit() or (before == "" and position > 0):
+                return True, False
+            if others == 0:
+                ends = _ENDING.match(self._word(position + 1)) is not None
+                return ends, not ends
         return self._quote("'", position)
 
-    def _is_quote(self, position: int) -> bool:
+    def _is_single_quote(self, position: int) -> bool:
+        """Return whether a word seems to be a quotation mark, not an apostrophe."""
         mark = self._words[position].rstrip(".,;:!?")
-        return mark in _APOSTROPHES and not self._contracts(position)
+        return mark in _APOSTROPHES and self._word(position + 1).lower() not in _CONTRACTED
 
     def _contracts(self, position: int) -> bool:
-        """Return whether an apostrophe stands inside a word; ' s ' between quotes is a letter."""
+        """Return whether an apostrophe stands inside a word; in ' s ' on a shirt, none does."""
         before, after = self._word(position - 1).lower(), self._word(position + 1).lower()
         if position == 0 or not after:
             return False
         if before in _ELIDING or (before, after) in _ELIDED:
             return True
-        quoted = self._word(position + 2) in _APOSTROPHES and before.endswith(("letter", "letters"))
+        if after == "t" and before.endswith("n"):
+            return True
+        closed = self._word(position + 2) in _APOSTROPHES
+        quoted = closed and self._single_quotes_from[position + 1] % 2 == 1
         return after in _CONTRACTED and not quoted
