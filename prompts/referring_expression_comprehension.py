@@ -1,6 +1,6 @@
 """The task `referring_expression_comprehension`: choosing the candidate that a description fits.
 
-A conversation asks one such question, with a list of candidates. The answer is `Region [k]`, or a
+A conversation asks one such question, with a list of candidates. The answer is `Region [k].`, or a
 fixed sentence that no candidate fits (RegionGPT, Table 1). RegionGPT style only.
 
 Every sentence makes a question with an answer where its image has a region that it does not fit. At
@@ -23,7 +23,7 @@ from prompts.instruction import Instruction
 from prompts.style import Style
 from prompts.turn_order import rounds
 from prompts.wordings import WordingSet
-from schemas.check import NO_OPTION
+from schemas.choice import NO_OPTION
 from schemas.geometry import Box
 from schemas.ids import RANK_BITS, Hasher, pick
 from schemas.item import AbsentExpression, Expression
@@ -97,11 +97,10 @@ class _Choices:
         wording, prompt = self.instruction.wordings[CHOICE.name].choose(position)
         request = wording.replace("<description>", detokenised((expression or sentence).text))
         listing = listed([RegionDefinition(region) for region in candidates])
-        answer: tuple[Part, ...] = (RegionName(self.regions[sentence.region_id]),)
         return Exchange(
             task=TASK,
             request=filled(request, "<candidates>", listing),
-            answer=answer if expression is None else NO_OPTION,
+            answer=NO_OPTION if expression else answer_for(self.regions[sentence.region_id]),
             prompt=prompt,
             suffix=SUFFIX,
             items=(sentence.id,) if expression is None else (),
@@ -159,6 +158,11 @@ def _fitting(
     for sentence in sentences:
         described[_words(sentence)].update(same_object[sentence.region_id])
     return {sentence.id: frozenset(described[_words(sentence)]) for sentence in sentences}
+
+
+def answer_for(region: Region) -> tuple[Part, ...]:
+    """Return the answer that chooses a listed region: `Region [2].` (RegionGPT, Table 1)."""
+    return RegionName(region), "."
 
 
 def _words(sentence: Expression) -> str:

@@ -6,7 +6,7 @@ name the value and the expected value.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -14,17 +14,15 @@ from typing import Any
 from schemas.check_evaluation import evaluation_problems
 from schemas.check_labels import label_problems
 from schemas.check_masks import mask_problems
+from schemas.choice import NO_OPTION, chosen_number
 from schemas.rejection import Rejected
 from schemas.sample import IMAGE_TOKEN, MULTI_TASK, Task
 from schemas.text import shown_name
 
 Row = Mapping[str, Any]
 
-NO_OPTION = "No corresponding options found."  # the answer of a choice; RegionGPT, Table 1
-
 _REGION_TOKEN = re.compile(r"<region([^<>]*)>")
 _CANDIDATE = re.compile(r"\[([0-9]+)\] <region\1>")
-_CHOSEN = re.compile(r"Region \[([0-9]+)\]")
 _IMAGE_HASH = re.compile("xxh128:[0-9a-f]{32}")
 _REQUIRED = (
     "id", "source", "split", "task", "turn_tasks", "regions", "messages", "evaluation", "licence",
@@ -202,9 +200,9 @@ def _choices(row: Row) -> Iterator[str]:
             continue
         if not listed:
             yield f"turn {turn}: no candidate is listed, expected one at least, as '[1] <region1>'"
-        elif answer != NO_OPTION and not _is_among(listed, answer):
+        elif answer != NO_OPTION and chosen_number(answer) not in listed:
             yield (
-                f"turn {turn}: the answer is {answer!r}, expected 'Region [k]' with the number "
+                f"turn {turn}: the answer is {answer!r}, expected 'Region [k].' with the number "
                 f"of a listed candidate, or {NO_OPTION!r}"
             )
 
@@ -224,18 +222,13 @@ def _hints(row: Row, mentions: Sequence[list[str]]) -> Iterator[str]:
             continue
         if described:
             yield f"turn {turn}: it is a choice below turns about regions, expected it above them"
-        if answer := _CHOSEN.fullmatch(row["messages"][request + 1]["content"]):
-            chosen.add(answer[1])
+        if number := chosen_number(row["messages"][request + 1]["content"]):
+            chosen.add(number)
     for name in sorted(described.keys() & chosen, key=int):
         yield (
             f"turn {described[name]}: it is about <region{name}>, which is chosen in this "
             "conversation, expected it in another one"
         )
-
-
-def _is_among(listed: Set[str], answer: str) -> bool:
-    chosen = _CHOSEN.fullmatch(answer)
-    return chosen is not None and chosen[1] in listed
 
 
 def _first_user(row: Row) -> int:

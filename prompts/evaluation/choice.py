@@ -15,12 +15,11 @@ from prompts.dialogue import (
     EvaluationTarget,
     Exchange,
     RegionDefinition,
-    RegionName,
     filled,
     listed,
 )
 from prompts.instruction import Instruction
-from prompts.referring_expression_comprehension import CHOICE, SUFFIX, TASK, overlap
+from prompts.referring_expression_comprehension import CHOICE, SUFFIX, TASK, answer_for, overlap
 from schemas.item import Expression
 from schemas.sample import Region, ScreenedImage
 
@@ -61,7 +60,7 @@ def _question(
     instruction: Instruction,
 ) -> Exchange:
     overlaps = [overlap(region.bbox, meant.bbox) for region in candidates]
-    options = [(RegionName(region),) for region in candidates]
+    options = [answer_for(region) for region in candidates]
     label = overlaps.index(max(overlaps))
     wording, prompt = instruction.wordings[CHOICE.name].choose(0)
     request = wording.replace("<description>", item.text)

@@ -100,7 +100,7 @@ def read(record: dict, turn) -> Asked:
     (description,) = re.findall(r'"(.*)"', request)
     chosen = None
     if answer != NO_OPTION:
-        (number,) = re.findall(r"^Region \[(\d+)\]\Z", answer)
+        (number,) = re.findall(r"^Region \[(\d+)\]\.\Z", answer)
         chosen = candidates[int(number) - 1]
     return Asked(description, candidates, chosen, turn.items, turn.apart, turn.alone, turn.prompt)
 

@@ -318,7 +318,7 @@ def choice():
     row |= {"turn_tasks": [asked, asked, CAPTION], "regions": row["regions"][:2]}
     said = [
         ("user", "<image>\nWhich of [1] <region1> and [2] <region2> is red?"),
-        ("assistant", "Region [2]"),
+        ("assistant", "Region [2]."),
         ("user", "Which is blue?"),
         ("assistant", "No corresponding options found."),
         ("user", "Describe <region1>."),
@@ -330,7 +330,7 @@ def choice():
 
 def test_a_right_choice_passes():
     assert check_record(choice()) == []
-    assert check_record(said(choice(), 3, "Region [2]")) == []
+    assert check_record(said(choice(), 3, "Region [2]")) == []  # as earlier builds have it
     later = said(choice(), 0, "<image>\nWhich of [2] <region2> is red?")
     later = said(said(later, 1, "Region [2]"), 2, "With [1] <region1> as well: which is blue?")
     assert check_record(said(later, 3, "Region [2]")) == []
@@ -362,7 +362,8 @@ def test_a_choice_stands_above_all_turns_about_regions():
             "Region [3]",
             "Region [0]",
             "Region [01]",
-            "Region [2].",
+            "Region [2]..",
+            "Region [2] .",
             "region [2]",
             "Region 2",
             "[2]",
@@ -372,8 +373,8 @@ def test_a_choice_stands_above_all_turns_about_regions():
 )
 def test_a_wrong_choice_is_named(answer):
     assert check_record(said(choice(), 1, answer)) == [
-        f"turn 1: the answer is {answer!r}, expected 'Region [k]' with the number of a listed "
-        "candidate, or 'No corresponding options found.'"
+        f"turn 1: the answer is {answer!r}, expected 'Region [k].' with the number of a "
+        "listed candidate, or 'No corresponding options found.'"
     ]
 
 
@@ -381,7 +382,7 @@ def test_a_candidate_is_listed_before_it_is_chosen():
     row = said(choice(), 0, "<image>\nWhich of [1] <region1> is red?")
     row = said(said(row, 2, "Which of [1] <region1> is blue?"), 4, "Describe [2] <region2>.")
     assert [line[:37] for line in check_record(row)] == [
-        "turn 1: the answer is 'Region [2]', e",
+        "turn 1: the answer is 'Region [2].', ",
         "turn 3: it is about <region2>, which ",
     ]
 

@@ -23,7 +23,6 @@ from pipelines.verify import verify
 
 PIXELS = 0.01
 SENTENCES = 4_896  # of RefCOCOg val
-OPTION = re.compile(r"Region \[(\d+)\]")
 
 
 def iou(box, other):
@@ -97,7 +96,7 @@ class SecondReader:
         assert request.count("[") == len(listed) + 1  # and [x] in the template
         for number in range(1, len(listed) + 1):
             assert f"[{number}] <region{number}>" in request
-        assert evaluation["choices"] == [f"Region [{k}]" for k in range(1, len(listed) + 1)]
+        assert evaluation["choices"] == [f"Region [{k}]." for k in range(1, len(listed) + 1)]
         assert answer == evaluation["choices"][evaluation["label"]]
         (sentence,) = {
             one
@@ -111,7 +110,7 @@ class SecondReader:
         meant = self.upright(sentence.box, sentence.image, row)
         shared = [iou(region["bbox"], meant) for region in row["regions"]]
         assert all(abs(one - 0.5) > 1e-5 for one in shared)
-        right = [f"Region [{k}]" for k, one in enumerate(shared, start=1) if one > 0.5]
+        right = [f"Region [{k}]." for k, one in enumerate(shared, start=1) if one > 0.5]
         (evaluation,) = row["evaluation"]
         if evaluation["references"] != right or max(shared) > shared[evaluation["label"]] + 1e-9:
             return False

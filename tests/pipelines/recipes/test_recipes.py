@@ -12,7 +12,7 @@ from datasets import load_dataset
 from pipelines.recipes import recipe_names
 from pipelines.recipes.load import load_recipe, make_recipe
 from pipelines.verify import verify
-from schemas.check import NO_OPTION
+from schemas.choice import NO_OPTION
 from schemas.sample import MULTI_TASK, Task
 
 LABELS = ("--label-set", "coco=Shapes-15", "--label-set", "lvis=Shapes")

@@ -61,7 +61,7 @@ def listed(record):
 def right(record):
     """The ids of the candidates that the references name, and of the label's."""
     (said,), names = record["evaluation"], listed(record)
-    numbers = [int(text.removeprefix("Region [").removesuffix("]")) for text in said["references"]]
+    numbers = [int(text.removeprefix("Region [").removesuffix("].")) for text in said["references"]]
     return {names[number - 1] for number in numbers}, names[said["label"]]
 
 
@@ -112,7 +112,7 @@ def test_a_record_in_full(asked):
     label = record["evaluation"][0]["label"]
     assert [message["content"] for message in record["messages"]] == [
         f"<image>\n{request} Answer the question using the template Region [x].",
-        f"Region [{label + 1}]",
+        f"Region [{label + 1}].",
     ]
     assert record["task"] == TASK
     assert record["evaluation"][0] == {
@@ -120,8 +120,8 @@ def test_a_record_in_full(asked):
         "position": 0,
         "item_id": "5/50",
         "group": "detected",
-        "references": [f"Region [{label + 1}]"],
-        "choices": ["Region [1]", "Region [2]"],
+        "references": [f"Region [{label + 1}]."],
+        "choices": ["Region [1].", "Region [2]."],
         "label": label,
     }
 

@@ -147,7 +147,7 @@ def test_choices_point_at_the_box_the_sentence_is_about(output, reader):
         number = int(row["id"].split("/")[2])
         turns = [message["content"] for message in row["messages"]]
         for question, answer in zip(turns[::2], turns[1::2], strict=True):
-            if not (match := re.fullmatch(r"Region \[(\d+)\]", answer)):
+            if not (match := re.fullmatch(r"Region \[(\d+)\]\.", answer)):
                 continue
             box = row["regions"][int(match[1]) - 1]["bbox"]
             texts = [
@@ -158,6 +158,18 @@ def test_choices_point_at_the_box_the_sentence_is_about(output, reader):
             assert any(f'"{blankless(text)}"' in blankless(question) for text in texts)
             choices += 1
     assert choices
+
+
+def test_every_choice_is_answered_in_one_form_with_its_stop(output):
+    answers = [
+        message["content"]
+        for row in output.rows()
+        for task, message in zip(row["turn_tasks"], row["messages"][1::2], strict=True)
+        if task == "referring_expression_comprehension"
+    ]
+    assert answers
+    form = r"Region \[\d+\]\.|No corresponding options found\."
+    assert [answer for answer in answers if not re.fullmatch(form, answer)] == []
 
 
 def test_pictures_are_found_by_number(output):

@@ -203,6 +203,18 @@ def test_boxes_that_nothing_is_said_of_are_candidates(built):
     assert candidates - spoken_of
 
 
+def test_every_choice_is_answered_in_one_form_with_its_stop(built):
+    answers = [
+        message["content"]
+        for row in built[1].rows()
+        for task, message in zip(row["turn_tasks"], row["messages"][1::2], strict=True)
+        if task == "referring_expression_comprehension"
+    ]
+    assert answers
+    form = r"Region \[\d+\]\.|No corresponding options found\."
+    assert [answer for answer in answers if not re.fullmatch(form, answer)] == []
+
+
 def test_pictures_keep_their_owners_names_and_terms(built):
     _, output = built
     for row in output.rows():
