@@ -1,14 +1,19 @@
 """Visual Genome's annotations of one image: described regions, and related objects.
 
 A described region keeps the owner's id; the id of an object begins with "object/", and the id of a
-relationship with "relationship/", because the owner's numbers repeat across kinds. Objects are
-the ends of relationships. An object may have different boxes and names in different relationships:
-the merged form is used, else the most frequent; every other box is rejected as `duplicate_id`.
+relationship with "relationship/", because the owner's numbers repeat across kinds.
+
+Objects are the ends of relationships. The owner gives one id to different things, so an object
+with another box or name is another region: a relationship keeps the boxes and names that it states.
+
+    object/5046      the id has one box and name in all relationships of the image
+    object/5046/1    the id has several: the first, by relationship ids and subjects before objects
+    object/5046/2    the second
 """
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pipelines.datasets.common.entries import Refused
@@ -30,7 +35,7 @@ from schemas.source import SourceRegion
 
 _UNKNOWN_BOX: Box = (math.nan,) * 4
 
-_Form = tuple[bool, XYWH, str]  # the form of an object: merged or not, box, name
+_Form = tuple[ItemId, XYWH, str]  # an object as a relationship states it: id, box, name
 
 
 @dataclass(slots=True)
@@ -40,7 +45,7 @@ class ImageAnnotations:
     regions: list[SourceRegion] = field(default_factory=list)
     items: list[Item] = field(default_factory=list)
     refused: list[tuple[Kind, Refused]] = field(default_factory=list)
-    objects: int = 0  # the number of boxes of objects that were read
+    objects: int = 0  # the number of the regions that are objects
 
 
 def add_regions(annotations: ImageAnnotations, image_id: ItemId, items: Iterable[Raw]) -> None:
@@ -70,56 +75,50 @@ def add_regions(annotations: ImageAnnotations, image_id: ItemId, items: Iterable
 def add_relationships(
     annotations: ImageAnnotations, image_id: ItemId, items: Iterable[Raw], aliases: Aliases
 ) -> None:
-    """Add an image's relationships and the objects at their ends, each once.
+    """Add an image's relationships, and a region for each form of the objects at their ends.
 
-    A relationship that repeats another one of the same objects is a duplicate. Predicates that
+    A relationship that repeats another one of the same regions is a duplicate. Predicates that
     differ only in case, blanks and an article at the end are the same, and so are aliases.
     """
     relationships, refused = index_items(items, RELATIONSHIP, f"relationships of image {image_id}")
-    known: set[tuple[ItemId, str, ItemId]] = set()
+    objects = _region_ids(relationships.values())
+    known: set[tuple[str, str, str]] = set()
     for item_id, relationship in relationships.items():
         predicate = relationship.predicate
-        ends = relationship.subject.id, relationship.object.id
-        says = {(ends[0], meaning, ends[1]) for meaning in aliases.meanings(predicate)}
-        if not known.isdisjoint(says):
-            detail = f"what {predicate[:80]!r} says of objects {ends[0]}, {ends[1]} was said before"
+        subject, object_ = (objects[_form(end)] for end in relationship.ends)
+        says = {(subject, meaning, object_) for meaning in aliases.meanings(predicate)}
+        if known.isdisjoint(says):
+            known |= says
+            annotations.items.append(
+                Relationship(_relationship_id(item_id), subject, predicate, object_)
+            )
+        else:
+            detail = f"what {predicate[:80]!r} says of {subject}, {object_} was said before"
             refused.append((str(item_id), Rejected(Reason.DUPLICATE, detail)))
-            continue
-        known |= says
-        subject, object_ = (_object_id(end) for end in ends)
-        annotations.items.append(
-            Relationship(_relationship_id(item_id), subject, predicate, object_)
-        )
     for item_id, cause in refused:
         annotations.refused.append((Kind.RELATIONSHIP, (_relationship_id(item_id), cause)))
-    _add_objects(annotations, relationships.values())
+    annotations.objects += len(objects)
+    annotations.regions += [
+        SourceRegion(region_id, _xyxy(box), category=name)
+        for (_, box, name), region_id in objects.items()
+    ]
 
 
-def _add_objects(annotations: ImageAnnotations, relationships: Iterable[VgRelationship]) -> None:
-    forms: dict[ItemId, Counter[_Form]] = {}
-    for end in _ends(relationships):
-        form = bool(end.merged_object_ids), end.box, end.name or ""
-        forms.setdefault(end.id, Counter())[form] += 1
-    for number, counts in forms.items():
-        _, box, name = min(counts, key=lambda form: _preference(form, counts[form]))
-        others = {form[1] for form in counts} - {box}
-        annotations.objects += 1 + len(others)
-        annotations.regions.append(SourceRegion(_object_id(number), _xyxy(box), category=name))
-        for other in others:
-            detail = f"has the box {_numbers(box)}, and here {_numbers(other)}"
-            refusal = _object_id(number), Rejected(Reason.DUPLICATE_ID, detail)
-            annotations.refused.append((Kind.ANNOTATION, refusal))
-
-
-def _ends(relationships: Iterable[VgRelationship]) -> Iterator[VgObject]:
+def _region_ids(relationships: Iterable[VgRelationship]) -> Mapping[_Form, str]:
+    """Return the id of the region of each form of each object."""
+    forms: defaultdict[ItemId, dict[_Form, None]] = defaultdict(dict)
     for relationship in relationships:
-        yield relationship.subject
-        yield relationship.object
+        for end in relationship.ends:
+            forms[end.id][_form(end)] = None
+    return {
+        form: f"object/{number}" if len(several) == 1 else f"object/{number}/{position}"
+        for number, several in forms.items()
+        for position, form in enumerate(several, start=1)
+    }
 
 
-def _preference(form: _Form, times: int) -> tuple[bool, int, str, str]:
-    merged, box, name = form
-    return not merged, -times, repr(box), name
+def _form(end: VgObject) -> _Form:
+    return end.id, end.box, " ".join((end.name or "").split())
 
 
 def _xyxy(box: XYWH) -> Box:
@@ -131,10 +130,6 @@ def _xyxy(box: XYWH) -> Box:
 
 def _numbers(box: XYWH) -> str:
     return " ".join("?" if number is None else f"{number:g}" for number in box)
-
-
-def _object_id(number: ItemId) -> str:
-    return f"object/{number}"
 
 
 def _relationship_id(number: ItemId) -> str:

@@ -7,7 +7,8 @@
                            "name": "street", "x": 77, "y": 328, "w": 714, "h": 262}}]}]
 
 Version 1.0 uses `id` for every id, and `image` for a region's image; since version 1.4 an object
-merged with others has `names` and `merged_object_ids`. All versions are read. A file is cut
+merged with others has `names` instead of `name`, the first of which is read, and
+`merged_object_ids`, which are not. All versions are read. A file is cut
 into its records; records of other parts are dropped, and the rest is decoded image by image.
 """
 
@@ -76,7 +77,6 @@ class VgObject(msgspec.Struct):
     object_id: ItemId = _NO_ID
     name: str | None = None
     names: list[str] = []
-    merged_object_ids: Raw = Raw(b"")  # present: box and names are the merged ones
 
     def __post_init__(self) -> None:
         self.id = _one_id("object_id", self.object_id, self.id)
@@ -102,6 +102,11 @@ class VgRelationship(msgspec.Struct):
 
     def __post_init__(self) -> None:
         self.id = _one_id("relationship_id", self.relationship_id, self.id)
+
+    @property
+    def ends(self) -> tuple[VgObject, VgObject]:
+        """The subject and the object."""
+        return self.subject, self.object
 
 
 class _Record(msgspec.Struct):

@@ -10,7 +10,8 @@
 Versions 1.0, 1.2 and 1.4 are read, see `records`. The urls place some pictures in
 another folder than the archives do, so a name is looked up in both. The files objects,
 attributes and scene graphs add nothing that a task uses and are not read, nor are aliases of
-names: objects are distinguished by their ids. Names and predicates stay as annotators wrote them.
+names: objects are distinguished by their ids, boxes and names. Names and predicates stay as
+annotators wrote them.
 
 The split train has all images. The split test (`test_split`) is for evaluation, and read
 only if a request names it: its images with their phrases, and nothing of other images.
@@ -282,4 +283,5 @@ SPEC = DatasetSpec(
     picture_owners=("visual_genome",),
     papers=_PAPERS,
     task_definition=None,
+    version=2,
 )

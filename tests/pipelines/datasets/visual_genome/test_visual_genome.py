@@ -326,18 +326,36 @@ def test_bad_relationships(files, built):
     ]
 
 
-def test_an_object_of_several_forms(files, built):
+def test_an_id_of_several_things(files, built):
+    """The same id with another name or box is another region; blanks are no other name."""
     files.picture(1)
-    merged = {"merged_object_ids": [5], "name": None, "names": ["horse", "pony"], "x": 20}
-    files.relates(1, (1, "guy"), "riding", (2, "mare"))
+    merged = {"merged_object_ids": [5], "names": ["horse", "pony"], "x": 20}
+    horse = {key: value for key, value in (files.end(2, "") | merged).items() if key != "name"}
+    files.relates(4, (2, "mare"), "near", (1, " guy "))
+    files.relates(3, (1, "man"), "behind", (2, ""), object=horse)
     files.relates(2, (1, "man"), "near", (2, "mare"))
-    files.relates(3, (1, "man"), "behind", (2, "mare"), object=files.end(2, "") | merged)
+    files.relates(1, (1, "guy"), "riding", (2, "mare"))
+    files.relates(5, (1, "guy"), "Near", (2, "mare"))
+    files.relates(6, (1, "guy"), "near", (2, "mare"), subject=files.end(1, "guy", w=0))
     output = built(files)
     regions = {region["region_id"]: region for row in output.rows() for region in row["regions"]}
-    assert regions["object/1"]["category"] == "man"  # said twice, the other once
-    assert regions["object/2"]["category"] == "horse"
-    assert regions["object/2"]["bbox"] == [20, 2, 29, 14]
-    assert output.rejected() == [("annotation", "object/2", "duplicate_id")]
+    assert {name: (region["category"], region["bbox"]) for name, region in regions.items()} == {
+        "object/1/1": ("guy", [1, 2, 10, 14]),
+        "object/1/2": ("man", [1, 2, 10, 14]),
+        "object/2/1": ("mare", [2, 2, 11, 14]),
+        "object/2/2": ("horse", [20, 2, 29, 14]),
+    }
+    assert turns(output, Task.REGION_RELATIONSHIP) == [
+        (["object/1/1", "object/2/1"], "The guy is near the mare."),
+        (["object/1/1", "object/2/1"], "The guy is riding the mare."),
+        (["object/1/1", "object/2/1"], "The mare is near the guy."),
+        (["object/1/2", "object/2/1"], "The man is near the mare."),
+        (["object/1/2", "object/2/2"], "The man is behind the horse."),
+    ]
+    assert output.rejected() == [
+        ("annotation", "object/1/3", "box_zero_area"),
+        ("relationship", "relationship/6", "region_rejected"),
+    ]
 
 
 def test_ids_of_regions_and_objects_may_meet(files, built):
@@ -437,16 +455,7 @@ def test_limit_takes_images_by_hash(files, built):
 def test_order_and_parts_decide_nothing(files, built, in_parts):
     files.good(*range(1, 9))
     files.regions.append({"id": 50, "regions": [{"region_id": 6}]})
-    files.relates(
-        77,
-        (2, "dog"),
-        "near",
-        (
-            1,
-            "cat",
-        ),
-        3,
-    )
+    files.relates(77, (2, "dog"), "near", (1, "cat"), 3)
     plain = built(files)
     for record in files.regions:
         record["regions"].reverse()
