@@ -10,7 +10,7 @@ import re
 
 from prompts.dialogue import Exchange, Part
 from prompts.instruction import Instruction
-from prompts.relationship_sentence import relationship_sentence
+from prompts.relationship.sentence import relationship_sentence
 from prompts.wordings import WordingSet
 from schemas.item import Relationship
 from schemas.rejection import Rejected

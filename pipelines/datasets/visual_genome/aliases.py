@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
-from prompts.relationship_sentence import plain_predicate
+from prompts.relationship.predicates import plain_predicate
 from schemas.errors import InputFileError
 
 

@@ -6,12 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prompts.relationship_sentence import (
-    definite,
-    is_plural,
-    plain_predicate,
-    relationship_sentence,
-)
+from prompts.relationship.names import is_plural, parse_name
+from prompts.relationship.predicates import plain_predicate
+from prompts.relationship.sentence import relationship_sentence
 
 # The fifty predicates that scene graphs of Visual Genome are trained on, each as it should read.
 COMMON = {

@@ -1,0 +1,1 @@
+"""The sentences of relationships: how names, predicates and articles make one."""

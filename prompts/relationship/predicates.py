@@ -1,0 +1,277 @@
+"""The grammar of predicates: what stands between a subject and an object in a sentence.
+
+Predicates are typed by many hands: "ON", "next to a", "wears", "are parked on". The first word
+decides the kind (a form of *be*, another verb, a participle, a preposition or an adjective), and
+the others must lead to an object: "on", "out of", "in back of", "a trick on". A predicate that fits
+no rule ("agaist", "man in", "and"), or has two readings ("put on", "hold by"), has no clause.
+"""
+
+import re
+from dataclasses import dataclass
+
+from prompts.relationship.names import is_plural
+from prompts.relationship.nouns import ARTICLES, POSSESSIVES, words
+from prompts.relationship.verbs import (
+    ACTIONS,
+    DOING,
+    DONE,
+    EITHER,
+    INTRANSITIVE,
+    NOT_BY,
+    NOUNS,
+    PAST_OR_PRESENT,
+    PHRASAL,
+    RESULTS,
+    STATES,
+    TRANSITIVE,
+    UNFINISHED,
+    VERBS,
+    doing,
+    third_person,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """The words between subject and object, verb first: "is riding"."""
+
+    text: str
+    base: str = ""  # the verb in its base form; "" for a state such as "is next to"
+    direct: bool = False  # the object is that of the verb, with no word between them
+
+
+def plain_predicate(predicate: str) -> str:
+    """Return a predicate in lower case, on one line, without the article that ends it."""
+    parts = predicate.lower().split()
+    while len(parts) > 1 and parts[-1] in _DETERMINERS:
+        parts.pop()
+    return " ".join(parts)
+
+
+def clause(predicate: list[str], several: bool, acting: bool = False) -> Clause | None:
+    """Return the clause of a predicate's words; None where they make none.
+
+    Args:
+        predicate: the words of a plain predicate.
+        several: whether the subject is plural.
+        acting: whether the subject is a person or an animal, whose actions are in progress.
+    """
+    parts, being = without_be(predicate)
+    text = " ".join(parts)
+    if not 0 < len(parts) <= _MOST_WORDS or _NONSENSE.search(text) or _REPEATED.search(text):
+        return None
+    if not being and _is_ambiguous(parts):
+        return None
+    head, *rest = parts
+    base = VERBS.get(head, "") if not being else ""
+    if DOING.get(head, "") in STATES:
+        base = DOING[head]
+    if acting and base in ACTIONS:
+        head, base = doing(base), ""
+    if base and not _is_done(parts):
+        return _simple(base, rest, several)
+    state = _state([head, *rest])
+    if state is None:
+        return None
+    return Clause(f"{'are' if several else 'is'} {state}", DOING.get(head, ""), not rest)
+
+
+def without_be(predicate: list[str]) -> tuple[list[str], bool]:
+    """Return words without a form of "be" at the beginning, and whether there was one."""
+    parts = predicate[1:] if predicate[:2] in (["has", "been"], ["have", "been"]) else predicate
+    being = parts[:1] != [] and parts[0] in _BE
+    return parts[being:], being
+
+
+def _simple(base: str, rest: list[str], several: bool) -> Clause | None:
+    """Return the clause of a verb in the simple present: "wears", "sits on"."""
+    if base == "lay":
+        base = "lie"  # what lies is often said to lay
+    following = _after_verb(base, rest)
+    verb = base if several else third_person(base)
+    if following is None:
+        return None
+    return Clause(
+        f"{verb} {following}".rstrip(),
+        base,
+        following == "" or (base == "have" and following == "on"),
+    )
+
+
+def _is_ambiguous(parts: list[str]) -> bool:
+    """Return whether a predicate has two readings: in "cut into", the subject cuts or is cut.
+
+    "Eat by" may mean "eaten by". A sign reads a text, but a person reads a book.
+    """
+    head, *rest = parts
+    if (head in NOUNS and not _is_done(parts)) or (head in RESULTS and rest):
+        return True
+    if head in PAST_OR_PRESENT:
+        return rest != ["by"] and (bool(rest) or head == "read")
+    return parts == ["reads"] or (head in EITHER and rest == ["by"])
+
+
+def _state(parts: list[str]) -> str | None:
+    """Return the words that can come between a form of "be" and the object, or None."""
+    head, *rest = parts
+    following = " ".join(rest)
+    if rest == ["of"] and head in _PLACES:
+        return _lead(f"{head} of") or _lead(f"at {head} of")
+    if head in _PREPOSITIONS:
+        return _lead(" ".join(parts)) if _is_place(parts) else None
+    if rest and _is_adverb(head):
+        ending = _state(rest)
+    elif head == "being" or (head == "getting" and _is_done(rest)):
+        ending = _state(rest) if _is_done(rest) else None
+    elif head in DOING:
+        base = DOING[head]
+        ending = _after_verb(base, rest)
+        head = "lying" if head == "laying" else head
+    elif _is_done(parts):
+        fits = rest[0] != "of" or head in {"built", "composed", "constructed", "made"}
+        fits = fits and not (rest == ["by"] and head in NOT_BY)
+        ending = _lead(following) if fits and following not in _PARTICLES else None
+    elif following == "than":
+        ending = following if head in _COMPARATIVES else None
+    else:
+        fits = bool(rest) and rest[0] in _ADJECTIVES.get(head, ())
+        ending = _lead(following) if fits else None
+    return None if ending is None else f"{head} {ending}".rstrip()
+
+
+def _is_place(parts: list[str]) -> bool:
+    """Return whether words that begin with a preposition can directly follow a form of "be"."""
+    if len(parts) == 1:
+        return parts[0] in _STANDING
+    if parts[0] == "to":
+        match = _PLACE.fullmatch(" ".join(parts))
+        return match is not None and match["place"].split()[-1] in _DIRECTIONS
+    ends = _PHRASE.fullmatch(" ".join(parts)) or parts[-1] not in _NO_ENDS
+    return bool(ends) and parts[0] not in _LEADING_ONLY
+
+
+def _after_verb(base: str, parts: list[str]) -> str | None:
+    """Return the words between a verb and the object, e.g. "next to"; or None."""
+    text = " ".join(parts)
+    if not parts:
+        return None if base in INTRANSITIVE or base in _LIGHT else ""
+    if parts == ["of"] or f"{base} {text}" in UNFINISHED:
+        return None
+    if (
+        base not in TRANSITIVE | _LIGHT - {"get"}
+        or text in _PARTICLES
+        or f"{base} {text}" in PHRASAL
+    ):
+        lead = _lead(text)
+        if lead or base in INTRANSITIVE or base == "get":
+            return lead
+    for end in range(1, len(parts)):
+        lead = _lead(" ".join(parts[end:]))
+        open_end = lead == "for" or (lead == "with" and parts[0] in _DETERMINERS)
+        if lead and not open_end and _is_object(parts[:end]):
+            return " ".join([*parts[:end], lead])
+    return None
+
+
+def _is_object(parts: list[str]) -> bool:
+    """Return whether words can be a verb's object: "a trick", "bikes", "tennis", but not "road"."""
+    if parts[0] in _DETERMINERS:
+        return len(parts) > 1
+    several = is_plural(parts[0]) and parts[0] not in _PREPOSITIONS
+    return len(parts) == 1 and (several or parts[0] in _BARE)
+
+
+def _lead(text: str) -> str | None:
+    """Return words that lead to an object, with missing articles added; None for "road on".
+
+    "on", "out of" and "in a bed with" stay, and "on side of" becomes "on the side of".
+    """
+    if text in _PREPOSITIONS or _PHRASE.fullmatch(text):
+        return text
+    if text in {"left of", "right of"}:
+        return f"to the {text}"
+    if match := _PLACE.fullmatch(text):
+        place = match["place"]
+        before = _PLACE_AFTER.get((match["at"], place.split()[-1]), match["at"])
+        return f"{before} {match['which'] or 'the'} {place} of"
+    first, _, rest = text.partition(" ")
+    lead = _lead(rest) if _is_adverb(first) and rest not in {"", "of"} else None
+    return lead and f"{first} {lead}"
+
+
+def _is_adverb(word: str) -> bool:
+    return word in _ADVERBS or (word.endswith("ly") and word not in _NO_ADVERBS)
+
+
+def _is_done(parts: list[str]) -> bool:
+    """Return whether words begin with a past participle of passive meaning, and go on."""
+    return len(parts) > 1 and parts[0] in DONE | PAST_OR_PRESENT
+
+
+def _one_of(listed: frozenset[str]) -> str:
+    return f"(?:{'|'.join(sorted(listed))})"
+
+
+_MOST_WORDS = 10  # words of a predicate
+_DETERMINERS = ARTICLES | POSSESSIVES - {"that", "this"}
+_BE = words("am are be been is was were")
+_PARTICLES = words("up down off out")
+_ADVERBS = _PARTICLES | words(
+    "almost along also around back half inside just not outside over right still together"
+)
+_NO_ADVERBS = words("belly curly early family fly holly jelly lily ugly")
+_PREPOSITIONS = words(
+    "about above across after against along alongside amid amidst among amongst around as at atop "
+    "before behind below beneath beside between beyond by down during for from in inside into like "
+    "near of off on onto opposite out outside over past through throughout to toward towards under "
+    "underneath up upon via with within without"
+)
+# Prepositions that tell by themselves where something is.
+_STANDING = words(
+    "above across against along alongside amid among amongst around at atop behind below beneath "
+    "beside between beyond by in inside near on opposite outside over under underneath within"
+)
+_NO_ENDS = words("for into onto out to")
+_DIRECTIONS = words("left rear right side sides")
+_LEADING_ONLY = words("about after as before during for from like of onto to with without")
+_ADJECTIVES = {
+    adjective: words(following)
+    for following, adjectives in {
+        "to": "adjacent close identical level next parallel perpendicular similar",
+        "from": "across apart away different far separate",
+        "of": "ahead full part",
+        "above from in near on to up": "bare empty high low open",
+        "at behind below from in near on through under": "visible",
+    }.items()
+    for adjective in adjectives.split()
+}
+_COMPARATIVES = words(
+    "bigger brighter closer darker deeper farther greater higher larger lighter longer lower newer "
+    "older shorter smaller taller thicker thinner wider younger"
+)
+_PLACES = words("back base bottom center centre corner edge end front left middle rear right top")
+_PARTS = _PLACES | words(
+    "arm arms body ceiling corners edges ends exterior face feet floor foot hand hands head inside "
+    "interior leg legs neck nose outside roof shade shape shore shoulder shoulders side sides "
+    "surface tip torso trunk underside wall wrist"
+)
+_P, _D = _one_of(_PREPOSITIONS), _one_of(_DETERMINERS)
+_PLACE = re.compile(
+    rf"(?!in sides? of)(?P<at>{_P})(?: (?P<which>{_D}|both|each|either))? "
+    r"(?P<place>(?:(?:back|bottom|far|front|hand|left|lower|near|other|right|top|upper) )*"
+    rf"{_one_of(_PARTS)}) of"
+)
+# A place is said to be "in the middle" and "on the left side", whatever was typed.
+_PLACE_AFTER = {("on", "middle"): "in", ("in", "side"): "on", ("in", "sides"): "on"}
+_PHRASE = re.compile(
+    rf"""all\ (?:around|over) | (?:ahead|alongside|atop|inside|off|out|outside)\ of | in\ (?:back|front|place)\ of
+    | on\ top\ of | (?:across|away|far)\ from | from\ (?:above|behind|below|beneath|under|within)
+    | (?:adjacent|close|near|next|on|opposite)\ to | (?:along|in\ contact|in\ line)\ with
+    | in\ between | {_P}\ {_D}\ (?!{_P}\b).+\ {_P}""",
+    re.VERBOSE,
+)
+_NONSENSE = re.compile(rf" (?:{_one_of(_BE)}|has|have)\b|\b{_D} {_D}\b")
+_REPEATED = re.compile(r"\b(\w+) \1\b")
+# Verbs that say nothing before a region's name alone: what is done, got or given is more than that.
+_LIGHT = words("do get give put wrap")
+_BARE = words("baseball basketball care food football frisbee fun part soccer tennis water")
