@@ -3,7 +3,7 @@
 Both regions are bare placeholders; some wordings name the subject first, others the object. The
 answer always begins with the subject: "The man is riding the horse." A conversation has one turn
 for a pair of regions; further relationships of the pair are in further conversations. Relationships
-of a region to itself, and predicates that make no sentence, are left unused.
+of a region to itself, and those that make no natural sentence, are left unused.
 """
 
 import re

@@ -22,14 +22,15 @@ NO_NAMES = words(
     "wears wet what where which white who wooden yellow yes you young"
 )
 NOT_IN_NAMES = words(
-    "all am another any are at be both by each every few for from has have in into is it many near "
-    "no not on one other several some than that the there these this those to under was what which "
-    "who with"
+    "all am another any are at be both by each every few for from has have in into is it many "
+    "near no not on one other several some than that the there these this those to under was what "
+    "which who with"
 )
 NUMERALS = words("two three four five six seven eight nine ten twelve")
 ED_NOUNS = words(
-    "bed bobsled breed creed daybed deed feed flatbed flowerbed hatred kid moped need reed riverbed "
-    "roadbed seabed seed seaweed shed sled speed steed sunbed thoroughbred tumbleweed weed"
+    "bed bobsled breed creed daybed deed feed flatbed flowerbed hatred kid moped need reed "
+    "riverbed roadbed seabed seaweed seed shed sled speed steed sunbed thoroughbred tumbleweed "
+    "weed"
 )
 MASS_ING = words(
     "bedding caulking cladding clothing coating decking edging fencing flooring frosting grouting "
@@ -47,7 +48,7 @@ ING_NOUNS = MASS_ING | words(
 )
 
 PERSONS = words(
-    "adult artist athlete audience baby banker baseman batter biker bicyclist boarder boy bride "
+    "adult artist athlete audience baby banker baseman batter bicyclist biker boarder boy bride "
     "brother bystander captain catcher chef child clown coach conductor cook couple cowboy crowd "
     "customer cyclist dad daughter diner doctor driver employee family fan farmer father female "
     "fielder firefighter fisherman friend gentleman girl goalie golfer grandfather grandmother "
@@ -59,22 +60,22 @@ PERSONS = words(
     "visitor waiter waitress wife windsurfer woman worker"
 )
 MALES = words(
-    "boy brother cowboy dad father fisherman gentleman grandfather groom guy husband king male man "
-    "policeman son waiter"
+    "boy brother cowboy dad father fisherman gentleman grandfather groom guy husband king male "
+    "man policeman son waiter"
 )
 FEMALES = words(
-    "bride daughter female girl grandmother lady mom mother policewoman queen sister waitress wife "
-    "woman"
+    "bride daughter female girl grandmother lady mom mother policewoman queen sister waitress "
+    "wife woman"
 )
 ANIMALS = words(
-    "alligator animal antelope ape bear bee bird bison boar buck buffalo bull butterfly calf camel "
-    "cat cattle cheetah chick chicken colt cow coyote crow cub deer dog dolphin donkey dove duck "
-    "duckling eagle elephant elk ewe ferret fish flamingo flock foal fox frog gazelle giraffe goat "
-    "goose gull hamster hawk hen herd hippo hog horse insect kangaroo kitten kitty koala ladybug "
-    "lamb leopard lion lizard llama monkey moose mule ostrich otter ox owl panda parakeet parrot "
-    "peacock pelican penguin pig pigeon pony pup puppy rabbit ram rat raven rhino robin rooster "
-    "seagull shark sheep snake sparrow spider squirrel stallion swan tiger turkey turtle vulture "
-    "whale wildebeest wolf yak zebra"
+    "alligator animal antelope ape bear bee bird bison boar buck buffalo bull butterfly calf "
+    "camel cat cattle cheetah chick chicken colt cow coyote crow cub deer dog dolphin donkey dove "
+    "duck duckling eagle elephant elk ewe ferret fish flamingo flock foal fox frog gazelle "
+    "giraffe goat goose gull hamster hawk hen herd hippo hog horse insect kangaroo kitten kitty "
+    "koala ladybug lamb leopard lion lizard llama monkey moose mule ostrich otter owl ox panda "
+    "parakeet parrot peacock pelican penguin pig pigeon pony pup puppy rabbit ram rat raven rhino "
+    "robin rooster seagull shark sheep snake sparrow spider squirrel stallion swan tiger turkey "
+    "turtle vulture whale wildebeest wolf yak zebra"
 )
 # Words that make a likeness, a food or a tool out of a person or an animal: "teddy bear".
 LIKENESSES = words("bronze fake hot plush plastic stuffed teddy toy wooden stone crab pine rubber")
@@ -83,8 +84,8 @@ LIKENESSES = words("bronze fake hot plush plastic stuffed teddy toy wooden stone
 BODY = words(
     "ankle arm back belly body brow butt calf cheek chest chin ear elbow eye eyeball eyebrow face "
     "feature finger foot forearm forehead hand head heel hip jaw knee leg limb lip mouth neck "
-    "nostril nose palm shin shoulder side skin skull stomach thigh throat thumb toe tongue torso "
-    "tooth waist wrist"
+    "nose nostril palm shin shoulder side skin skull stomach thigh throat thumb toe tongue tooth "
+    "torso waist wrist"
 )
 # Parts of a body that are worth telling, and that belong to what they are on.
 FEATURES = words(
@@ -145,8 +146,8 @@ GROUNDS = words(
 )
 SURFACES = GROUNDS - {"court", "water"} | words(
     "basket bed bench bottle bowl box bucket chair couch counter countertop cup desk dish dresser "
-    "glass jar mug nightstand pan plate platter pot rack saucer shelf sofa stand stool stove table "
-    "tray vase"
+    "glass jar mug nightstand pan plate platter pot rack saucer shelf sofa stand stool stove "
+    "table tray vase"
 )
 COATS = words(
     "apron cap coat costume eyeglasses glasses goggles hat helmet hood hoodie jacket sunglasses"
@@ -197,9 +198,9 @@ UNIQUE = words("background daytime foreground ground horizon moon ocean sea sky 
 MATERIALS = MASS | words("block log stone tile glass rock plank")
 PLURALS = words("cacti cattle emus feet geese gnus gurus menus mice oxen police teeth tutus")
 SINGULARS = words(
-    "abdomen adidas atlas axis basis canvas chassis christmas clematis compass debris gas gps iris "
-    "is lens news oasis omen pampas pelvis ramen semen series species specimen stamen tennis this "
-    "trellis"
+    "abdomen adidas atlas axis basis canvas chassis christmas clematis compass debris gas gps "
+    "iris is lens news oasis omen pampas pelvis ramen semen series species specimen stamen tennis "
+    "this trellis"
 )
 PLURAL_ONLY = words(
     "clothes eyeglasses glasses goggles headphones jeans pajamas pants scissors shorts slacks "

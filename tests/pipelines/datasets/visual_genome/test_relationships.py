@@ -159,13 +159,31 @@ def end_of(region) -> End:
     return region["region_id"].split("/")[1], tuple(region["bbox"]), region["category"]
 
 
+# What an answer may say instead of an owner's predicate: a man "with" a shirt is wearing it.
+IN_OTHER_WORDS = {
+    "carries": ["carrying"],
+    "has": ["has", "have", "wearing"],
+    "in": [" in ", "wearing"],
+    "to": ["leads to"],
+    "wears": ["wearing", "wears"],
+    "with": ["has", "have", "wearing"],
+}
+
+
 def states(answer: str, words: tuple[str, ...]) -> bool:
-    """Return whether an answer has the subject's name, the predicate's stem and the object's."""
+    """Return whether an answer has the subject's name, the predicate's words and the object's."""
     subject, predicate, object_ = words
-    stem = "ha" if predicate == "has" else predicate.removesuffix(" the").removesuffix("s")
+    plain = predicate.removesuffix(" the")
+    return any(
+        in_order(answer.lower(), (subject, verb, object_))
+        for verb in IN_OTHER_WORDS.get(plain, [plain])
+    )
+
+
+def in_order(text: str, pieces: tuple[str, ...]) -> bool:
     position = 0
-    for piece in (subject, stem, object_):
-        position = answer.lower().find(piece, position)
+    for piece in pieces:
+        position = text.find(piece, position)
         if position < 0:
             return False
         position += len(piece)
