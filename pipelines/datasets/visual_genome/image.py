@@ -9,12 +9,15 @@ with another box or name is another region: a relationship keeps the boxes and n
     object/5046      the id has one box and name in all relationships of the image
     object/5046/1    the id has several: the first, by relationship ids and subjects before objects
     object/5046/2    the second
+
+A relationship of the same id and name at both ends is of a thing to itself, and is not used.
 """
 
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from pipelines.datasets.common.entries import Refused
 from pipelines.datasets.common.raw_items import ItemId, Raw
@@ -81,13 +84,17 @@ def add_relationships(
     differ only in case, blanks and an article at the end are the same, and so are aliases.
     """
     relationships, refused = index_items(items, RELATIONSHIP, f"relationships of image {image_id}")
-    objects = _region_ids(relationships.values())
+    ends = {item_id: _ends(relationship) for item_id, relationship in relationships.items()}
+    objects = _region_ids(chain.from_iterable(ends.values()))
     known: set[tuple[str, str, str]] = set()
-    for item_id, relationship in relationships.items():
-        predicate = relationship.predicate
-        subject, object_ = (objects[_form(end)] for end in relationship.ends)
+    for item_id, forms in ends.items():
+        predicate = relationships[item_id].predicate
+        subject, object_ = (objects[form] for form in forms)
         says = {(subject, meaning, object_) for meaning in aliases.meanings(predicate)}
-        if known.isdisjoint(says):
+        if _are_one(*forms):
+            detail = f"has {subject}, {object_} at its ends: the same id and name"
+            refused.append((str(item_id), Rejected(Reason.NOT_USED, detail)))
+        elif known.isdisjoint(says):
             known |= says
             annotations.items.append(
                 Relationship(_relationship_id(item_id), subject, predicate, object_)
@@ -104,21 +111,30 @@ def add_relationships(
     ]
 
 
-def _region_ids(relationships: Iterable[VgRelationship]) -> Mapping[_Form, str]:
-    """Return the id of the region of each form of each object."""
-    forms: defaultdict[ItemId, dict[_Form, None]] = defaultdict(dict)
-    for relationship in relationships:
-        for end in relationship.ends:
-            forms[end.id][_form(end)] = None
-    return {
-        form: f"object/{number}" if len(several) == 1 else f"object/{number}/{position}"
-        for number, several in forms.items()
-        for position, form in enumerate(several, start=1)
-    }
+def _ends(relationship: VgRelationship) -> tuple[_Form, _Form]:
+    subject, object_ = relationship.subject, relationship.object
+    return _form(subject), _form(object_)
 
 
 def _form(end: VgObject) -> _Form:
     return end.id, end.box, " ".join((end.name or "").split())
+
+
+def _are_one(form: _Form, other: _Form) -> bool:
+    """Return whether two forms are one thing: an owner's merging leaves it with several boxes."""
+    return (form[0], form[2].casefold()) == (other[0], other[2].casefold())
+
+
+def _region_ids(forms: Iterable[_Form]) -> Mapping[_Form, str]:
+    """Return the id of the region of each form."""
+    by_object: defaultdict[ItemId, dict[_Form, None]] = defaultdict(dict)
+    for form in forms:
+        by_object[form[0]][form] = None
+    return {
+        form: f"object/{number}" if len(several) == 1 else f"object/{number}/{position}"
+        for number, several in by_object.items()
+        for position, form in enumerate(several, start=1)
+    }
 
 
 def _xyxy(box: XYWH) -> Box:

@@ -103,11 +103,6 @@ class VgRelationship(msgspec.Struct):
     def __post_init__(self) -> None:
         self.id = _one_id("relationship_id", self.relationship_id, self.id)
 
-    @property
-    def ends(self) -> tuple[VgObject, VgObject]:
-        """The subject and the object."""
-        return self.subject, self.object
-
 
 class _Record(msgspec.Struct):
     """The record of one image in a file."""

@@ -337,6 +337,8 @@ def test_an_id_of_several_things(files, built):
     files.relates(1, (1, "guy"), "riding", (2, "mare"))
     files.relates(5, (1, "guy"), "Near", (2, "mare"))
     files.relates(6, (1, "guy"), "near", (2, "mare"), subject=files.end(1, "guy", w=0))
+    files.relates(7, (1, "man"), "behind", (1, "guy"))
+    files.relates(8, (1, "man"), "behind", (1, "Man"), object=files.end(1, "Man", x=30))
     output = built(files)
     regions = {region["region_id"]: region for row in output.rows() for region in row["regions"]}
     assert {name: (region["category"], region["bbox"]) for name, region in regions.items()} == {
@@ -346,6 +348,7 @@ def test_an_id_of_several_things(files, built):
         "object/2/2": ("horse", [20, 2, 29, 14]),
     }
     assert turns(output, Task.REGION_RELATIONSHIP) == [
+        (["object/1/1", "object/1/2"], "The man is behind the guy."),
         (["object/1/1", "object/2/1"], "The guy is near the mare."),
         (["object/1/1", "object/2/1"], "The guy is riding the mare."),
         (["object/1/1", "object/2/1"], "The mare is near the guy."),
@@ -354,7 +357,9 @@ def test_an_id_of_several_things(files, built):
     ]
     assert output.rejected() == [
         ("annotation", "object/1/3", "box_zero_area"),
+        ("annotation", "object/1/4", "not_used"),
         ("relationship", "relationship/6", "region_rejected"),
+        ("relationship", "relationship/8", "not_used"),
     ]
 
 
