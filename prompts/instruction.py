@@ -18,7 +18,9 @@ class InstructionMode(StrEnum):
     """The ways to spread an image's regions over turns and conversations (RegionGPT, Table 13)."""
 
     MULTI_TURN_ALL = "multi_turn_all"  # one conversation, a turn for each region
-    ONE_TURN_ALL = "one_turn_all"  # one conversation, one turn for all regions
+    # Conversations of one turn, each about up to ten regions. A region whose category holds a comma
+    # is asked about alone, because commas separate the names of an answer.
+    ONE_TURN_ALL = "one_turn_all"
     ONE_TURN_ONE = "one_turn_one"  # a conversation for each region
 
 
@@ -36,6 +38,10 @@ class Instruction:
     merge: bool = False  # the tasks of an image share conversations
     # Names of the sets of wordings that define captioning in the gpt4roi style, by source.
     task_definitions: Mapping[str, str] = field(default_factory=dict)
+    captions_per_conversation: int = 1  # captions of several regions, in the gpt4roi style
+    # The share of a source's conversations that name the set of categories to answer from, by
+    # source; those of other sources all do.
+    suffix_shares: Mapping[str, float] = field(default_factory=dict)
     evaluation: bool = False  # True: a model answers the conversations and is scored
 
     def hasher(self, image: ImageInfo) -> Hasher:

@@ -1,15 +1,34 @@
 """The task `multi_region_caption`: an owner's sentence that covers several regions.
 
 RegionGPT style: one conversation about an image, a turn for each of its captions, which lists the
-regions that the caption mentions; a region keeps its number when it is listed again. GPT4RoI
-style: a conversation for each caption; the first turn lists the regions, and further turns ask by
-name only about the regions of a phrase, which is the answer (GPT4RoI, Table 3): about
-one region, or about several together, because "three people" is true of no single region. Where a
-caption has several phrases for the same regions, the turn is that of the first phrase; the others
-are told in the caption's turn only.
+regions that the caption mentions; a region keeps its number when it is listed again.
+
+GPT4RoI style: a conversation is about `captions_per_conversation` captions of an image. A caption's
+turn lists its regions with number and placeholder ("region1 <region1>, region2 <region2>"), and the
+turns below ask by name only about the regions of a phrase, which is the answer. Where the captions
+of a conversation have several phrases for the same regions, the turn is that of the first phrase;
+the others stand in their captions' turns only, so that no question has two answers.
+
+Followed of GPT4RoI:
+
+- Table 3: two captions share a conversation, and the second one lists its regions again, under the
+  same numbers. `gpt4roi_stage2` sets `captions_per_conversation: 2`.
+- The released code: the list of regions as above, the caption as its answer, then turns about
+  regions by their name without a new placeholder, of which Table 3 shows none; at most 150 regions
+  an image.
+
+Not followed of GPT4RoI:
+
+- The released code has one caption in a conversation, as its files have a record for each sentence.
+- It asks about each region alone, by the first phrase of its box. Here a phrase of several regions
+  is asked about for all of them together: "three people" is true of no single region.
+- It writes "region1" in the list and "region 1" below; here both are "region1".
+- Its boxes enclose all boxes of a phrase and lie a pixel off; here they are the owner's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import NamedTuple
 
 from prompts.detokenise import detokenised
 from prompts.dialogue import Exchange, Part, RegionDefinition, RegionName, filled, listed
@@ -119,12 +138,10 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
         key=lambda item: (item[0], item[2].id),
     )
     if instruction.style is Style.GPT4ROI:
+        count = instruction.captions_per_conversation
         return [
-            [
-                _whole(caption, regions, instruction, position),
-                *_phrase_by_phrase(caption, regions, instruction, hasher),
-            ]
-            for _, position, caption in ranked
+            list(_captions_and_phrases(ranked[start : start + count], regions, instruction, hasher))
+            for start in range(0, len(ranked), count)
         ]
     turns = [_whole(caption, regions, instruction, position) for _, position, caption in ranked]
     return [turns] if turns else []
@@ -153,42 +170,65 @@ def _numbered(regions: Sequence[Region]) -> list[Part]:
     return parts
 
 
-def _phrase_by_phrase(
-    caption: GroundedCaption,
+def _captions_and_phrases(
+    ranked: Sequence[tuple[int, int, GroundedCaption]],
     regions: Mapping[str, Region],
     instruction: Instruction,
     hasher: Hasher,
-) -> list[Exchange]:
-    """Return a turn for each phrase of a caption, whose regions an earlier turn has numbered."""
-    turns = []
-    for meant, phrases in _phrases(caption).items():
-        (phrase_id, text), *others = phrases
-        alone = len(meant) == 1
-        wordings = instruction.wordings[(PHRASE if alone else GROUP_PHRASE).name]
-        wording, prompt = wordings.choose(hasher.rank(wordings.name, caption.id, *meant))
-        names = listed([RegionName(regions[region_id]) for region_id in meant])
-        turns.append(
-            Exchange(
-                task=Task.REGION_CAPTION if alone else Task.MULTI_REGION_CAPTION,
-                request=filled(wording, wordings.placeholders[0], names),
-                answer=detokenised(text),
-                prompt=prompt,
-                items=(caption.id,),
-                phrase=phrase_id,
-                other_phrases=tuple(other_id for other_id, _ in others),
-            )
-        )
-    return turns
+) -> Iterator[Exchange]:
+    """Yield the turn of each caption, and below it those of its phrases that are asked about."""
+    by_regions = _phrases([caption for *_, caption in ranked])
+    for _, position, caption in ranked:
+        yield _whole(caption, regions, instruction, position)
+        for meant, phrases in by_regions.items():
+            if phrases[0].caption_id == caption.id:
+                yield _about_phrase(meant, phrases, regions, instruction, hasher)
 
 
-def _phrases(caption: GroundedCaption) -> dict[tuple[str, ...], list[tuple[str, str]]]:
-    """Return the ids and texts of the phrases for each region or group of regions, by region ids.
+def _about_phrase(
+    meant: Sequence[str],
+    phrases: Sequence["_Phrase"],
+    regions: Mapping[str, Region],
+    instruction: Instruction,
+    hasher: Hasher,
+) -> Exchange:
+    """Return the turn about regions by name, whose answer is the first phrase for them."""
+    first, *others = phrases
+    alone = len(meant) == 1
+    wordings = instruction.wordings[(PHRASE if alone else GROUP_PHRASE).name]
+    wording, prompt = wordings.choose(hasher.rank(wordings.name, first.caption_id, *meant))
+    names = listed([RegionName(regions[region_id]) for region_id in meant])
+    return Exchange(
+        task=Task.REGION_CAPTION if alone else Task.MULTI_REGION_CAPTION,
+        request=filled(wording, wordings.placeholders[0], names),
+        answer=detokenised(first.text),
+        prompt=prompt,
+        items=(first.caption_id,),
+        follows=True,
+        phrase=first.phrase_id,
+        other_phrases=tuple(phrase.phrase_id for phrase in others),
+    )
 
-    The phrases, and the regions of a phrase, are in the order in which the caption mentions them;
-    the third phrase of the caption 7#0 has the id 7#0/3.
+
+class _Phrase(NamedTuple):
+    """A phrase of a caption; the third one of the caption 7#0 has the id 7#0/3."""
+
+    caption_id: str
+    phrase_id: str
+    text: str
+
+
+def _phrases(captions: Sequence[GroundedCaption]) -> dict[tuple[str, ...], list[_Phrase]]:
+    """Return the phrases for each region or group of regions, by region ids.
+
+    The phrases are in the order of the captions and of their mentions, and the regions of a phrase
+    in the order in which the captions mention them.
     """
-    phrases: dict[tuple[str, ...], list[tuple[str, str]]] = {}
-    for number, phrase in enumerate(caption.phrases(), start=1):
-        meant = tuple(name for name in caption.region_ids() if name in phrase.region_ids)
-        phrases.setdefault(meant, []).append((f"{caption.id}/{number}", phrase.text))
+    order = list(dict.fromkeys(chain.from_iterable(caption.region_ids() for caption in captions)))
+    phrases: dict[tuple[str, ...], list[_Phrase]] = {}
+    for caption in captions:
+        for number, phrase in enumerate(caption.phrases(), start=1):
+            meant = tuple(name for name in order if name in phrase.region_ids)
+            stated = _Phrase(caption.id, f"{caption.id}/{number}", phrase.text)
+            phrases.setdefault(meant, []).append(stated)
     return phrases

@@ -1,16 +1,20 @@
 """The task `region_classification`: the category of a region.
 
 RegionGPT style: one of many wordings, and in the first such turn of a conversation a suffix
-that names the set of names to answer from (RegionGPT, Table 1). GPT4RoI style, stage 1: the task
+that names the set of names to answer from (RegionGPT, Table 1). A recipe may give the suffix to a
+share of a source's conversations only, so that questions without it are answered as well.
+GPT4RoI style, stage 1: the task
 is defined once, then each user turn is a bare region (GPT4RoI, Table 2).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from prompts.dialogue import Exchange, filled, listed
 from prompts.instruction import Instruction, InstructionMode
 from prompts.style import Style
 from prompts.wordings import WordingSet
+from schemas.ids import RANK_BITS
+from schemas.limits import MAX_GROUP
 from schemas.sample import LabelSet, Region, ScreenedImage, Task
 from schemas.text import shown_name
 
@@ -108,16 +112,41 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
     ordered = [region for _, _, region in ranked]
     if instruction.style is Style.GPT4ROI:
         return [_detection(ordered, names, instruction, hasher.rank("task"))]
-    if instruction.mode is InstructionMode.ONE_TURN_ALL:
-        return [[_question(ordered, names, instruction, ranked[0][1])]]
-    turns = [_question([region], names, instruction, position) for _, position, region in ranked]
-    return (
-        [[turn] for turn in turns] if instruction.mode is InstructionMode.ONE_TURN_ONE else [turns]
-    )
+    positions = {region.region_id: position for _, position, region in ranked}
+    conversations = []
+    for groups in _conversations(ordered, instruction.mode):
+        rank = hasher.rank("suffix", groups[0][0].region_id)
+        named = rank < instruction.suffix_shares.get(screened.image.source, 1) * 2**RANK_BITS
+        suffix = label_set_suffix(names.name) if named else ""
+        conversations.append(
+            [
+                _question(group, suffix, instruction, positions[group[0].region_id])
+                for group in groups
+            ]
+        )
+    return conversations
+
+
+def _conversations(
+    ordered: Sequence[Region], mode: InstructionMode
+) -> list[list[Sequence[Region]]]:
+    """Return the regions of each turn of each conversation."""
+    if mode is InstructionMode.ONE_TURN_ALL:
+        return [[group] for group in _groups(ordered)]
+    turns: list[Sequence[Region]] = [[region] for region in ordered]
+    return [[turn] for turn in turns] if mode is InstructionMode.ONE_TURN_ONE else [turns]
+
+
+def _groups(ordered: Sequence[Region]) -> Iterator[Sequence[Region]]:
+    """Yield the regions that share an answer, and those that need an answer each."""
+    shared = [region for region in ordered if "," not in _answer(region)]
+    for start in range(0, len(shared), MAX_GROUP):
+        yield shared[start : start + MAX_GROUP]
+    yield from ([region] for region in ordered if "," in _answer(region))
 
 
 def _question(
-    regions: Sequence[Region], names: LabelSet, instruction: Instruction, position: int
+    regions: Sequence[Region], suffix: str, instruction: Instruction, position: int
 ) -> Exchange:
     wordings = instruction.wordings[(ONE_REGION if len(regions) == 1 else SEVERAL_REGIONS).name]
     wording, prompt = wordings.choose(position)
@@ -126,7 +155,7 @@ def _question(
         request=filled(wording, "<region>", listed(regions)),
         answer=", ".join(_answer(region) for region in regions),
         prompt=prompt,
-        suffix=label_set_suffix(names.name),
+        suffix=suffix,
     )
 
 

@@ -15,6 +15,7 @@ from schemas.check_evaluation import evaluation_problems
 from schemas.check_labels import label_problems
 from schemas.check_masks import mask_problems
 from schemas.choice import NO_OPTION, chosen_number
+from schemas.limits import MAX_GROUP
 from schemas.rejection import Rejected
 from schemas.sample import IMAGE_TOKEN, MULTI_TASK, Task
 from schemas.text import shown_name
@@ -179,12 +180,19 @@ def _wrong_answer(turn: int, answer: str, categories: Sequence[str | None]) -> I
         yield f"turn {turn}: no region is asked about, expected one at least"
         return
     try:
-        expected = ", ".join(shown_name(category or "") for category in categories)
+        names = [shown_name(category or "") for category in categories]
     except Rejected as cause:
         yield f"turn {turn}: a region has no usable category: {cause.detail}"
         return
-    if answer != expected:
+    if answer != (expected := ", ".join(names)):
         yield f"turn {turn}: the answer is {answer!r}, expected {expected!r}"
+    if len(names) > MAX_GROUP:
+        yield f"turn {turn}: {len(names)} regions are asked about, expected {MAX_GROUP} at most"
+    if len(names) > 1 and (parted := [name for name in names if "," in name]):
+        yield (
+            f"turn {turn}: the answer holds several names and {parted[0]!r}, expected a name with "
+            "a comma alone"
+        )
 
 
 def _choices(row: Row) -> Iterator[str]:

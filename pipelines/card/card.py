@@ -142,7 +142,7 @@ def _title(plan: Plan) -> str:
         + (f"{recipe.about}\n\n" if recipe.about else "")
         + "Conversations about regions of images. Each record is one conversation about one image; "
         "`<image>` stands for the image and `<regionK>` for `regions[K - 1]`.\n\n"
-        f"Built with {', '.join(parts)}."
+        f"Built with {', '.join(parts)}." + "".join(f"\n\n{note}" for note in recipe.notes)
     )
 
 

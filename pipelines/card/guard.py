@@ -66,5 +66,5 @@ def print_guard(plan: Plan) -> None:
         if guard_list.note:
             console.print(f"guard: {guard_list.name} is {escape(guard_list.note)}")
         if guard_list.missing:
-            what = f"[yellow]guard: missing of {guard_list.name}[/yellow]"
+            what = f"[yellow]guard: the list {guard_list.name} is incomplete[/yellow]"
             console.print(f"{what}: {escape(guard_list.missing)}")

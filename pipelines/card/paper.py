@@ -49,7 +49,11 @@ def print_reported(console: Console, plan: Plan, ledger: Ledger) -> None:
         table.add_column(name, justify="right" if name in ("paper", "this build") else "left")
     for report, made in compared(plan, ledger):
         table.add_row(
-            report.source, report.what, f"{report.number:,}", f"{made:,}", escape(report.where)
+            report.source,
+            report.what,
+            f"{report.number:,}",
+            f"{made:,}",
+            escape(report.source_text),
         )
     console.print(table)
     for line in paper.contradictions:
@@ -67,7 +71,7 @@ def reported_section(plan: Plan, ledger: Ledger) -> str:
         "| source | of what | paper | this build | where |",
         "|---|---|---:|---:|---|",
         *(
-            f"| {report.source} | {report.what} | {report.number} | {made} | {report.where} |"
+            f"| {report.source} | {report.what} | {report.number} | {made} | {report.source_text} |"
             for report, made in compared(plan, ledger)
         ),
     ]

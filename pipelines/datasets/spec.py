@@ -28,6 +28,7 @@ Cap = Number | Literal["all"]  # a largest number of regions, or all
 DetectionNames = Literal["coco", "lvis"]  # whose categories a detector numbers
 
 _NO_YEAR = "none beside `annotations`"
+_NO_CATEGORIES = "none: no prompt names its categories"
 _NO_OWN_FILE = "none: it takes no file of your own; `paths` says where its owner's lie"
 _BESIDE_OWN_FILE = "only beside `annotations`; `paths` says where its owner's files lie"
 
@@ -48,6 +49,9 @@ class SourceRequest(BaseModel):
     images: str | None = None  # the folder of that file's images
     split: str | None = None  # the name of that file's split; None: `OWN_SPLIT`
     label_set: str | None = None  # the name of the set of category names, e.g. "COCO-80"
+    # The share of conversations about categories that name the set of categories to answer from, as
+    # "COCO-80"; None: all.
+    suffix_share: Annotated[float, Field(ge=0, le=1)] | None = None
     detection_names: DetectionNames | None = None  # of categories that a detector uses
     paths: Mapping[str, str] = {}  # a file or folder, by its role, instead of the usual one
 
@@ -93,7 +97,8 @@ class DatasetSpec:
             ("split", None if own_file else beside),
             ("year", _NO_YEAR if own_file else _one_of(self.years, request.year)),
             ("edition", _one_of(self.editions, request.edition)),
-            ("label_set", None if self.classifies else "none: no prompt names its categories"),
+            ("label_set", None if self.classifies else _NO_CATEGORIES),
+            ("suffix_share", None if self.classifies else _NO_CATEGORIES),
             ("detection_names", _expected_names(request.paths)),
         ):
             if expected and (value := getattr(request, key)) is not None:

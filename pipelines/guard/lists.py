@@ -164,15 +164,16 @@ def _visual_genome_test(data_root: DataRoot) -> Listed:
     names = visual_genome_names(_STORE.read(data), data) if files.exists(data) else {}
     listed = _STORE.read(path) if files.exists(path) else None
     ids = test_ids(names, listed, path)
-    note = missing = ""
+    note, lacking = "", []
     if not names:  # then its pictures are not recognised in other data sets, either
-        missing = f"no images in {data_root.shown(data)}"
-    if listed is None:
-        lacking = f"no {data_root.shown(path)}"
-        note = f"{len(ids):,} images by hash: {lacking}" if ids else ""
-        missing += "" if ids else f", and {lacking}"
+        lacking.append(f"no images in {data_root.shown(data)}")
+    if listed is None and ids:
+        note = f"{len(ids):,} images by hash: no {data_root.shown(path)}"
+    elif listed is None:
+        lacking.append(f"no {data_root.shown(path)}")
     known = [*names.values(), *(_usual(image_id) for image_id in ids if image_id not in names)]
     pictures = frozenset(map(visual_genome_name, ids))
+    missing = ", and ".join(lacking)
     return Listed("visual_genome_test", pictures, note, missing, tuple(known))
 
 

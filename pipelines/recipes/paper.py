@@ -16,6 +16,12 @@ class Report(BaseModel):
     source: str  # name of a source, or `ALL_SOURCES`
     what: Literal["images", "regions", "sentences", "conversations"]  # the counted things
     number: int = Field(ge=0)
+    note: str = ""  # what to know before the number is compared with a build's
+
+    @property
+    def source_text(self) -> str:
+        """The place in the paper, with the note if there is any."""
+        return f"{self.where}; {self.note}" if self.note else self.where
 
 
 class Paper(BaseModel):

@@ -48,6 +48,7 @@ class Recipe(BaseModel):
 
     name: str = Field(default=BY_FLAGS, pattern=r"^\w[\w.-]*$")  # also names the joint config
     about: str = ""
+    notes: tuple[str, ...] = ()  # on settings that no paper states
     paper: Paper | None = None
     sources: tuple[SourceRequest, ...] = Field(min_length=1)
     style: Style = Style.REGIONGPT
@@ -69,6 +70,7 @@ class Recipe(BaseModel):
     no_box_share: float = Field(  # share of image conversations without regions
         default=NO_BOX_SHARE, ge=0, le=1, serialization_alias="without_boxes"
     )
+    captions_per_conversation: Number = 1  # captions of several regions, in the gpt4roi style
     plain_captions: bool = False
     seed: int = Field(default=0, ge=0, lt=2**63)
     images: ImagesMode = "embed"
@@ -111,6 +113,18 @@ class Recipe(BaseModel):
             )
         if self.style is Style.GPT4ROI and self.plain_captions:
             raise UsageError("the gpt4roi style introduces every image: it has no plain captions")
+        if self.captions_per_conversation > 1 and self.style is not Style.GPT4ROI:
+            raise UsageError(
+                "captions_per_conversation is for the gpt4roi style: in the other one, all "
+                "captions of several regions of an image share a conversation"
+            )
+        if any(source.suffix_share is not None for source in self.sources) and (
+            self.evaluation or self.style is not Style.REGIONGPT
+        ):
+            raise UsageError(
+                "suffix_share is for training in the regiongpt style: an evaluation names the set "
+                "of categories in every question, and the gpt4roi style in its task definition"
+            )
         if self.merge and self.mode is not InstructionMode.MULTI_TURN_ALL:
             raise UsageError(f"tasks are merged in the mode {InstructionMode.MULTI_TURN_ALL} only")
         if self.evaluation and (self.merge or self.style is not Style.REGIONGPT):

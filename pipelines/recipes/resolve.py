@@ -24,7 +24,7 @@ _FLAGS = {
     "year": "--coco-year",
 }
 INPUT_PLACES = {"annotations", "images", "paths"}  # a source's paths do not decide the output
-REMARKS = {"about", "paper", "guard_paths"}
+REMARKS = {"about", "notes", "paper", "guard_paths"}
 PER_SOURCE = {"sources", "per_category", "per_image"}  # fields that are written for each source
 
 
@@ -140,6 +140,12 @@ def instruction_of(recipe: Recipe) -> Instruction:
         plain_captions=recipe.plain_captions,
         merge=recipe.merge,
         evaluation=recipe.evaluation,
+        captions_per_conversation=recipe.captions_per_conversation,
+        suffix_shares={
+            source.name: source.suffix_share
+            for source in recipe.sources
+            if source.suffix_share is not None
+        },
         task_definitions={
             source.name: definition
             for source in recipe.sources

@@ -16,6 +16,7 @@ _OF_TASKS = {
     "rec_negatives": Task.REFERRING_EXPRESSION_COMPREHENSION,
     "no_box_share": Task.IMAGE_CONVERSATION,
     "plain_captions": Task.IMAGE_CAPTION,
+    "captions_per_conversation": Task.MULTI_REGION_CAPTION,
 }
 _OF_PHRASES = (Task.REGION_CAPTION, Task.REFERRING_EXPRESSION_COMPREHENSION)
 # Settings that stand elsewhere in an identity: as tasks, digests of wordings and of the guard.

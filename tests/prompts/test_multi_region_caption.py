@@ -41,9 +41,13 @@ SCREENED = ScreenedImage(IMAGE, REGIONS, CAPTIONS)
 TEXTS = ("Two men with a dog walk.", "In rain, a man and his son", "A poodle is wet.")
 
 
-def how(style: Style = Style.REGIONGPT, seed: int = 0) -> Instruction:
+def how(style: Style = Style.REGIONGPT, seed: int = 0, together: int = 1) -> Instruction:
     return Instruction(
-        style=style, mode=InstructionMode.MULTI_TURN_ALL, wordings=WORDING_SETS, seed=seed
+        style=style,
+        mode=InstructionMode.MULTI_TURN_ALL,
+        wordings=WORDING_SETS,
+        seed=seed,
+        captions_per_conversation=together,
     )
 
 
@@ -172,6 +176,63 @@ def test_a_turn_knows_its_phrase_and_those_that_it_stands_for():
     (turn,) = asked(screened)[0]
     assert turns[0].phrase == turn.phrase == ""
     assert turns[0].other_phrases == turn.other_phrases == ()
+
+
+@pytest.mark.parametrize(("together", "sizes"), [(1, [1, 1, 1]), (2, [2, 1]), (3, [3]), (150, [3])])
+def test_gpt4roi_tells_several_captions_in_a_conversation(together, sizes):
+    for seed in range(20):
+        talks = asked(style=Style.GPT4ROI, together=together, seed=seed)
+        told = [[turn.answer for turn in turns if turn.answer in TEXTS] for turns in talks]
+        assert [len(texts) for texts in told] == sizes
+        assert sorted(text for texts in told for text in texts) == sorted(TEXTS)
+        for turns in talks:
+            check_phrases(turns)
+
+
+def check_phrases(turns: list[Exchange]) -> None:
+    """Check that every phrase stands below its caption, and no regions are asked about twice."""
+    by_id = {caption.id: caption for caption in CAPTIONS}
+    told: list[str] = []
+    handled: list[str] = []
+    for turn in turns:
+        (caption_id,) = turn.items
+        if not turn.phrase:
+            told.append(caption_id)
+            assert not turn.follows
+            continue
+        assert turn.follows
+        assert caption_id == told[-1] == turn.phrase.partition("/")[0]
+        handled += [turn.phrase, *turn.other_phrases]
+    assert sorted(handled) == sorted(
+        f"{name}/{number}"
+        for name in told
+        for number, _ in enumerate(by_id[name].phrases(), start=1)
+    )
+    requests = written(turns, Style.GPT4ROI)[::2]
+    asked_about = [
+        filling(request, PHRASE if turn.task is ALONE else GROUP_PHRASE)
+        for request, turn in zip(requests, turns, strict=True)
+        if turn.phrase
+    ]
+    assert len(asked_about) == len(set(asked_about))
+
+
+def test_a_further_caption_lists_its_regions_again_under_their_numbers():
+    captions = (
+        GroundedCaption("7#0", (Mention("A dog", ("b",)), " and ", Mention("a man", ("a",)))),
+        GroundedCaption("7#1", (Mention("A man", ("a",)), " and ", Mention("his dog", ("b",)))),
+    )
+    ((first, *others),) = asked(replace(SCREENED, items=captions), style=Style.GPT4ROI, together=2)
+    (further,) = [turn for turn in others if not turn.phrase]
+    requests = written([first, *others], Style.GPT4ROI)[::2]
+    assert filling(requests[others.index(further) + 1], CAPTION) == (
+        "region2 <region2>, region1 <region1>"
+    )
+    # Both captions are told; each region is asked about once, by the phrase of the first caption.
+    assert [turn.items for turn in others] == [first.items, first.items, further.items]
+    assert [turn.other_phrases for turn in others if turn.phrase] == [
+        (f"{further.items[0]}/2",), (f"{further.items[0]}/1",)
+    ]  # fmt: skip
 
 
 @given(st.lists(st.lists(st.sampled_from("abcd"), min_size=1, unique=True), min_size=1))

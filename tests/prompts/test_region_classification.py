@@ -1,6 +1,8 @@
 """Asking for categories: three modes, two styles, and always the same whatever the order given."""
 
+import json
 import re
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -33,8 +35,12 @@ def how(
     style: Style = Style.REGIONGPT,
     mode: InstructionMode = InstructionMode.MULTI_TURN_ALL,
     seed: int = 0,
+    suffix_share: float | None = None,
 ) -> Instruction:
-    return Instruction(style=style, mode=mode, wordings=WORDING_SETS, seed=seed)
+    shares = {} if suffix_share is None else {"coco": suffix_share, "other": 1.0}
+    return Instruction(
+        style=style, mode=mode, wordings=WORDING_SETS, seed=seed, suffix_shares=shares
+    )
 
 
 @pytest.fixture(scope="session")
@@ -103,6 +109,68 @@ def test_one_region_is_never_asked_about_as_if_it_were_several(asked):
     assert turn.prompt.startswith("region_classification/")
     ((turn,),) = asked(regions=REGIONS[:2], mode=InstructionMode.ONE_TURN_ALL)
     assert turn.prompt.startswith("region_classification_several/")
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(10, [10]), (11, [10, 1]), (40, [10] * 4)])
+def test_a_turn_is_about_ten_regions_at_most(asked, count, sizes):
+    regions = [Region(str(number), (0, 0, 1, 1), category="cat") for number in range(count)]
+    conversations = asked(regions, mode=InstructionMode.ONE_TURN_ALL)
+    assert [[len(meant(turn)) for turn in turns] for turns in conversations] == [
+        [size] for size in sizes
+    ]
+    named = Counter(region.region_id for (turn,) in conversations for region in meant(turn))
+    assert named == Counter(map(str, range(count)))
+
+
+def names_with_commas(names: list[str], asked) -> list[str]:
+    """Ask about a region of each name, and check that every answer can be taken apart."""
+    regions = [
+        Region(str(number), (0, 0, 1, 1), category=name) for number, name in enumerate(names)
+    ]
+    alone = []
+    for (turn,) in asked(regions, mode=InstructionMode.ONE_TURN_ALL):
+        categories = [" ".join(shown(region).split()) for region in meant(turn)]
+        if len(categories) > 1:
+            assert str(turn.answer).split(", ") == categories
+        elif "," in turn.answer:
+            assert [turn.answer] == categories
+            alone.append(turn.answer)
+    return sorted(alone)
+
+
+def test_real_names_with_a_comma_stand_alone(asked, samples):
+    def names(path: str) -> list[str]:
+        return [item["name"] for item in json.loads((samples / path).read_bytes())]
+
+    v3det = names("v3det/v3det_2023_v1_train_cat_info.json")
+    assert len(v3det) == 13_204
+    assert names_with_commas(v3det, asked) == [
+        "Neck brace, Cervical collar",
+        "Stir-Fried Green Pepper, Ham, and Eggs",
+        "collie, western australia",
+    ]
+    assert names_with_commas(names("lvis/lvis_v1_train_cat_info.json"), asked) == []
+
+
+@pytest.mark.parametrize("mode", InstructionMode)
+def test_a_share_of_the_conversations_names_the_label_set(asked, mode):
+    suffixes: Counter[bool] = Counter()
+    for number in range(200):
+        conversations = asked(image_id=str(number), mode=mode, suffix_share=0.25)
+        plain = asked(image_id=str(number), mode=mode)
+        for turns, others in zip(conversations, plain, strict=True):
+            named = {turn.suffix for turn in turns}
+            assert len(named) == 1
+            suffixes[named == {SUFFIX}] += 1
+            assert [turn.request for turn in turns] == [turn.request for turn in others]
+            assert {turn.suffix for turn in others} == {SUFFIX}
+    assert 0.17 < suffixes[True] / suffixes.total() < 0.33
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0, {""}), (1, {SUFFIX})])
+def test_all_or_no_conversations_name_the_label_set(asked, share, expected):
+    talks = [asked(image_id=str(number), suffix_share=share) for number in range(50)]
+    assert {turn.suffix for (turns,) in talks for turn in turns} == expected
 
 
 def test_turns_and_images_get_different_wordings(asked):

@@ -153,6 +153,36 @@ def test_a_wrong_value_is_named(path_and_value, line):
     assert any(problem.startswith(line) for problem in problems), problems
 
 
+def named_together(*names: str):
+    """A record that asks for the categories of several regions in one turn."""
+    row = record()
+    (region, *_) = row["regions"]
+    row["regions"] = [
+        {**region, "region_id": str(number), "category": name}
+        for number, name in enumerate(names, start=1)
+    ]
+    tokens = ", ".join(f"<region{number}>" for number in range(1, len(names) + 1))
+    row |= {"task": "region_classification", "turn_tasks": ["region_classification"]}
+    row["messages"] = [
+        {"role": "user", "content": f"<image>\nName {tokens}."},
+        {"role": "assistant", "content": ", ".join(names)},
+    ]
+    row["provenance"] = {**row["provenance"], "prompts": row["provenance"]["prompts"][:1]}
+    return row
+
+
+def test_a_turn_names_ten_categories_at_most_and_one_with_a_comma_alone():
+    assert check_record(named_together(*["cat"] * 10)) == []
+    assert check_record(named_together("collie, western australia")) == []
+    assert check_record(named_together(*["cat"] * 11)) == [
+        "turn 1: 11 regions are asked about, expected 10 at most"
+    ]
+    assert check_record(named_together("cat", "collie, western australia")) == [
+        "turn 1: the answer holds several names and 'collie, western australia', expected a name "
+        "with a comma alone"
+    ]
+
+
 @pytest.mark.parametrize(
     "box",
     [

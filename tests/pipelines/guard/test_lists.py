@@ -109,12 +109,24 @@ def test_a_list_that_is_missing_is_named_and_the_others_hold(world, name, capfd)
     assert name in capfd.readouterr().err
     assert not output.exists()
     assert cli.run(words) == 0
-    assert f"missing of {name}:" in capfd.readouterr().err
+    assert f"guard: the list {name} is incomplete: no " in capfd.readouterr().err
     ledger = Ledger.model_validate_json((output / "ledger.json").read_bytes())
     assert list(lists.values()) == ledger.guard
     card = (output / "README.md").read_text(encoding="utf-8")
     assert f"| `{name}` | 0 |  | **not guarded**: {lists[name].missing} |" in card
     assert cli.run(["verify", str(output)]) == 0
+
+
+def test_a_list_drawn_from_too_few_images_is_named_in_whole_words(world, capfd):
+    path = world / "visual_genome" / "image_data.json"
+    path.write_text(json.dumps(read(path)[:3]), encoding="utf-8")  # a twentieth of which is none
+    (shown,) = [item for item in guard_of(world).lists if item.name == "visual_genome_test"]
+    assert shown.missing == "no visual_genome/test_ids.txt"
+    words = ["build", "--sources", "coco", "--label-set", "S", "--data-root", str(world)]
+    assert cli.run([*words, "--output", f"{world}/../out", "--images", "reference"]) == 0
+    lines = [line for line in capfd.readouterr().err.splitlines() if "visual_genome_test" in line]
+    expected = "guard: the list visual_genome_test is incomplete: no visual_genome/test_ids.txt"
+    assert lines == [expected]
 
 
 def test_without_any_list_one_line_says_so(world, capfd):

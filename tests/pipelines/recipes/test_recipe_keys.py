@@ -43,6 +43,10 @@ def refusal(source) -> str:
             "label_set 'X': expected none: no prompt names its categories",
         ),
         (
+            {"name": "refcoco", "suffix_share": 0.5},
+            "suffix_share 0.5: expected none: no prompt names its categories",
+        ),
+        (
             {"name": "llava", "detection_names": "coco"},
             "detection_names 'coco': expected none without a path of `detections`",
         ),
@@ -66,6 +70,7 @@ def test_what_a_source_does_not_take_is_refused(source, expected):
         {**OWN, "split": "dev"},
         {"name": "coco", "year": 2014, "label_set": "Mine"},
         {"name": "v3det", "label_set": "Mine"},
+        {"name": "v3det", "suffix_share": 0},
         {"name": "llava", "edition": "mix665k"},
         {"name": "llava", "detection_names": "lvis", "paths": {"detections": "/d"}},
         {"name": "llava", "paths": {"detections": "/d", "detection_names": "/n"}},

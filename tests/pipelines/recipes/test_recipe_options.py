@@ -6,7 +6,9 @@ from pydantic import ValidationError
 from pipelines.datasets.spec import SourceRequest
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.resolve import resolve
+from pipelines.recipes.settings import settings_of
 from prompts.instruction import REC_NEGATIVES
+from prompts.style import Style
 from schemas.errors import UsageError
 
 SOURCES = (SourceRequest(name="coco"),)
@@ -66,6 +68,33 @@ def test_what_is_refused(options):
 def test_at_most_half_of_the_choices_have_no_answer():
     with pytest.raises(UsageError, match=r"--rec-negatives 0\.51: expected 0\.5 at most"):
         Recipe(sources=SOURCES, rec_negatives=0.51)
+
+
+def test_a_share_of_suffixes_is_of_a_source():
+    coco, lvis = SourceRequest(name="coco", suffix_share=0.25), SourceRequest(name="lvis")
+    resolved = resolve(Recipe(sources=(coco, lvis)))
+    assert resolved.instruction.suffix_shares == {"coco": 0.25}
+    assert [one["suffix_share"] for one in resolved.identity()["sources"]] == [0.25, None]
+    refusal = "suffix_share is for training in the regiongpt style"
+    with pytest.raises(UsageError, match=refusal):
+        Recipe(sources=(coco,), evaluation=True)
+    with pytest.raises(UsageError, match=refusal):
+        Recipe(sources=(coco,), style=Style.GPT4ROI)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_a_share_of_suffixes_is_a_share(share):
+    with pytest.raises(ValidationError, match="suffix_share"):
+        SourceRequest(name="coco", suffix_share=share)
+
+
+def test_captions_share_conversations_in_one_style():
+    flickr = (SourceRequest(name="flickr30k"),)
+    resolved = resolve(Recipe(sources=flickr, style=Style.GPT4ROI, captions_per_conversation=2))
+    assert resolved.instruction.captions_per_conversation == 2
+    assert settings_of(resolved, "flickr30k")["captions_per_conversation"] == 2
+    with pytest.raises(UsageError, match="captions_per_conversation is for the gpt4roi style"):
+        Recipe(sources=flickr, captions_per_conversation=2)
 
 
 def test_outputs_know_two_fields_by_their_first_names():
