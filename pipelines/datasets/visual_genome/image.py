@@ -126,15 +126,16 @@ def _are_one(form: _Form, other: _Form) -> bool:
 
 
 def _region_ids(forms: Iterable[_Form]) -> Mapping[_Form, str]:
-    """Return the id of the region of each form."""
+    """Return the id of the region of each form; an odd id like "5046/1" meets no other's."""
     by_object: defaultdict[ItemId, dict[_Form, None]] = defaultdict(dict)
     for form in forms:
         by_object[form[0]][form] = None
-    return {
-        form: f"object/{number}" if len(several) == 1 else f"object/{number}/{position}"
-        for number, several in by_object.items()
-        for position, form in enumerate(several, start=1)
-    }
+    region_ids: dict[_Form, str] = {}
+    for number, several in by_object.items():
+        numbered = len(several) > 1 or "/" in str(number)
+        for position, form in enumerate(several, start=1):
+            region_ids[form] = f"object/{number}/{position}" if numbered else f"object/{number}"
+    return region_ids
 
 
 def _xyxy(box: XYWH) -> Box:

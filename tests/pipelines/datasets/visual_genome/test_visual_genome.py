@@ -363,6 +363,18 @@ def test_an_id_of_several_things(files, built):
     ]
 
 
+def test_an_odd_id_meets_no_other(files, built):
+    files.picture(1)
+    files.relates(1, (1, "man"), "near", (2, "mare"))
+    files.relates(2, (1, "guy"), "near", (2, "mare"))
+    files.relates(3, (1, "man"), "near", (2, "mare"), subject=files.end(1, "dog", object_id="1/1"))
+    assert turns(built(files), Task.REGION_RELATIONSHIP) == [
+        (["object/1/1", "object/2"], "The man is near the mare."),
+        (["object/1/1/1", "object/2"], "The dog is near the mare."),
+        (["object/1/2", "object/2"], "The guy is near the mare."),
+    ]
+
+
 def test_ids_of_regions_and_objects_may_meet(files, built):
     files.picture(1)
     files.region(1)
