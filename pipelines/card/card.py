@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from pipelines.card.answers import answers_section
 from pipelines.card.captioning import captioning_section
 from pipelines.card.citations import citing_section
 from pipelines.card.coverage import coverage, left_out
@@ -53,6 +54,7 @@ def card_of(plan: Plan, manifest: Manifest, ledger: Ledger) -> bytes:
         _title(plan),
         _loading(plan, manifest),
         _sources(plan, ledger),
+        answers_section(plan),
         reported_section(plan, ledger),
         captioning_section(plan),
         _captions(plan, manifest, ledger),
