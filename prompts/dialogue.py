@@ -2,7 +2,8 @@
 
 A task writes requests and answers as parts: text and regions. `assemble` numbers the regions by
 first mention, writes their placeholders, introduces the image in the style of the build, and puts
-a suffix that names a label set into the first turn of its task. In the RegionGPT style,
+what a task says only once into the first turn of the task: a prefix that defines it, a suffix that
+names a label set. In the RegionGPT style,
 
     request=("What is in ", RegionDefinition(dog), "?"), answer="A brown dog."
 
@@ -50,6 +51,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     request: tuple[Part, ...]
     answer: str | tuple[Part, ...]  # without placeholders: regions are named
     prompt: str  # id of the wording
+    prefix: str = ""  # a line above the first request of a task in a conversation
     suffix: str = ""  # added to the first request of a task in a conversation
     items: tuple[str, ...] = ()  # ids of the items that the exchange was made from
     phrase: str = ""  # id of the phrase of a caption that the answer is; empty: no phrase
@@ -60,7 +62,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     # comes first in its conversation.
     apart: tuple[str, ...] = ()
     alone: bool = False  # its conversation is not merged with those of other tasks
-    follows: bool = False  # the turn needs the turn before it in the same conversation
+    follows: bool = False  # needs the turn before it, e.g. for the regions that are defined there
 
     def region_ids(self) -> set[str]:
         """Return the ids of the regions that the request and the answer are about."""
@@ -106,8 +108,8 @@ def assemble(
     asked: set[Task] = set()
     for turn, exchange in enumerate(exchanges):
         request = numbering.text(exchange.request)
-        if exchange.suffix and exchange.task not in asked:
-            request = f"{request} {exchange.suffix}"
+        if exchange.task not in asked:
+            request = _first_of_task(request, exchange)
         asked.add(exchange.task)
         if not messages and not text_only:
             request = opening(style, request)
@@ -125,6 +127,12 @@ def assemble(
         prompts=tuple([exchange.prompt for exchange in exchanges]),
         evaluation=tuple(evaluation),
     )
+
+
+def _first_of_task(request: str, exchange: Exchange) -> str:
+    """Return the first request of a task with what the task says only once."""
+    line = f"{exchange.prefix}\n{request}" if exchange.prefix else request
+    return f"{line} {exchange.suffix}" if exchange.suffix else line
 
 
 def _evaluation(

@@ -23,19 +23,25 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
     named = [region for region in screened.regions if region.category is not None]
     named.sort(key=lambda region: (hasher.rank(region.region_id), region.region_id))
     return [
-        _conversation(item, () if _goes_without(item, instruction, hasher) else _declared(named))
+        _conversation(
+            item,
+            () if _goes_without(item, instruction, hasher) else _declared(named),
+            text_only=screened.image.file_name is None,
+        )
         for item in screened.items
         if isinstance(item, Dialogue)
     ]
 
 
-def _conversation(item: Dialogue, declared: Sequence[Part]) -> list[Exchange]:
+def _conversation(item: Dialogue, declared: Sequence[Part], *, text_only: bool) -> list[Exchange]:
+    """Return the rounds of a dialogue; without an image, each needs the rounds before it."""
     return [
         Exchange(
             task=Task.IMAGE_CONVERSATION,
             request=(round_.request,) if turn else _first(declared, round_.request),
             answer=round_.answer,
             prompt=PROMPT,
+            follows=text_only and turn > 0,
             items=(item.id,),
         )
         for turn, round_ in enumerate(item.rounds)

@@ -174,19 +174,20 @@ def _pointing(
     ranked: Sequence[RankedSentence], regions: Mapping[str, Region], chosen: tuple[str, str]
 ) -> list[Exchange]:
     definition, prompt = chosen
-    turns = []
-    for turn, (sentence, _) in enumerate(ranked):
-        region = regions[sentence.region_id]
-        request = (region,) if turn else (f"{definition}\n", region)
-        turns.append(_exchange(request, sentence, prompt))
-    return turns
+    return [
+        _exchange((regions[sentence.region_id],), sentence, prompt, definition)
+        for sentence, _ in ranked
+    ]
 
 
-def _exchange(request: tuple[Part, ...], sentence: Expression, prompt: str) -> Exchange:
+def _exchange(
+    request: tuple[Part, ...], sentence: Expression, prompt: str, definition: str = ""
+) -> Exchange:
     return Exchange(
         task=Task.REGION_CAPTION,
         request=request,
         answer=detokenised(sentence.text),
         prompt=prompt,
+        prefix=definition,
         items=(sentence.id,),
     )

@@ -167,11 +167,12 @@ def _detection(
     return [
         Exchange(
             task=Task.REGION_CLASSIFICATION,
-            request=(region,) if turn else (f"{definition}\n", region),
+            request=(region,),
             answer=_answer(region),
             prompt=prompt,
+            prefix=definition,
         )
-        for turn, region in enumerate(regions)
+        for region in regions
     ]
 
 

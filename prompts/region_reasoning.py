@@ -131,6 +131,7 @@ def _conversation(
             request=(wording,),
             answer=tuple(by_class(asked.rationale, regions)),
             prompt=reason_prompt,
+            follows=True,
             items=(asked.id,),
         ),
     ]

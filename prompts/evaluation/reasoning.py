@@ -38,6 +38,7 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
             request=(reason,),
             answer=tuple(by_class(asked.rationale, regions)),
             prompt=reason_prompt,
+            follows=True,
             items=(asked.id,),
             targets=(_target("rationale", asked, asked.rationales, regions),),
         )

@@ -28,9 +28,16 @@ OPENINGS = {
 }
 
 
-def ask(*request: Part, task: Task = CLASSIFY, answer: str = "yes", suffix: str = "") -> Exchange:
+def ask(
+    *request: Part, task: Task = CLASSIFY, answer: str = "yes", prefix: str = "", suffix: str = ""
+) -> Exchange:
     return Exchange(
-        task=task, request=request, answer=answer, prompt=f"p{len(request)}", suffix=suffix
+        task=task,
+        request=request,
+        answer=answer,
+        prompt=f"p{len(request)}",
+        prefix=prefix,
+        suffix=suffix,
     )
 
 
@@ -73,6 +80,22 @@ def test_a_suffix_stands_in_the_first_turn_of_its_task_only():
         ask(B, task=CAPTION, suffix="At length."),
     ]
     assert requests(*turns) == ["<region1>", "<region1> Use words.", "<region2>", "<region2>"]
+
+
+def test_a_prefix_stands_above_the_first_turn_of_its_task_only():
+    turns = [
+        ask(A, task=CAPTION, prefix="Say."),
+        ask(A, prefix="Name.", suffix="Use words."),
+        ask(B, prefix="Name.", suffix="Use words."),
+        ask(B, task=CAPTION, prefix="Say."),
+    ]
+    assert requests(*turns) == [
+        "Say.\n<region1>",
+        "Name.\n<region1> Use words.",
+        "<region2>",
+        "<region2>",
+    ]
+    assert requests(*turns[2:]) == ["Name.\n<region1> Use words.", "Say.\n<region1>"]
 
 
 @pytest.mark.parametrize(

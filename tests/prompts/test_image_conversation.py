@@ -138,3 +138,11 @@ def test_other_items_are_not_its_business(conversations_of):
 
 def test_telling_again_tells_the_same(conversations_of):
     assert conversations_of() == conversations_of()
+
+
+@pytest.mark.parametrize("file_name", ["7.jpg", None])
+def test_only_rounds_without_an_image_need_the_rounds_before_them(make_image, file_name):
+    screened = ScreenedImage(make_image(file_name=file_name), (), ITEMS)
+    needs = [[turn.follows for turn in exchanges] for exchanges in dialogues(screened, how())]
+    expected = [[False] + [file_name is None] * (len(item.rounds) - 1) for item in ITEMS]
+    assert needs == expected

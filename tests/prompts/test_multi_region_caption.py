@@ -281,3 +281,9 @@ def test_there_are_enough_wordings(wordings, least):
     assert len({wording.lower() for wording in wordings.wordings}) >= least
     assert WORDING_SETS[wordings.name] is wordings
     assert DIALOGUES[Task.MULTI_REGION_CAPTION] is dialogues
+
+
+def test_the_phrases_of_a_caption_need_the_turn_that_defines_their_regions():
+    for turns in asked(style=Style.GPT4ROI):
+        assert [turn.follows for turn in turns] == [bool(turn.phrase) for turn in turns]
+    assert [turn.follows for turn in asked()[0]] == [False, False, False]

@@ -226,3 +226,11 @@ def test_records_are_right_and_use_every_question(style, compose, make_image):
         assert sorted(map(int, found_tokens)) == list(range(1, len(record["regions"]) + 1))
         later = [message["content"] for message in record["messages"][1:]]
         assert not any("<region" in text for text in later)
+
+
+@pytest.mark.parametrize("style", Style)
+def test_the_reason_needs_the_question_before_it(make_image, style):
+    regions = tuple(Region(str(n), (n, 0.0, n + 1.0, 5.0), category=NAMES[n]) for n in range(6))
+    screened = ScreenedImage(make_image(source="vcr"), regions, (ONE, TWO, MORE, NONE, GROUP))
+    for turns in dialogues(screened, how(style)):
+        assert [turn.follows for turn in turns] == [False, True]
