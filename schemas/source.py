@@ -46,6 +46,7 @@ class Sizing(msgspec.Struct, frozen=True, kw_only=True):
     record_per_region: bool  # a picture is held once for each of its regions
     per_category: int | None
     captioned: bool = False  # regions come with detailed captions
+    choices: float = 0  # questions about each sentence that have a record of their own
 
     def shards(self, volume: Volume) -> int:
         """Return the number of shards, which is independent of order, paths and workers."""

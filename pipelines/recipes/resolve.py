@@ -41,6 +41,7 @@ class ResolvedRecipe:
     def sizing(self, source: str) -> Sizing:
         """Return the settings that decide the number of shards of each split of a source."""
         (request,) = (request for request in self.sources if request.name == source)
+        chosen = Task.REFERRING_EXPRESSION_COMPREHENSION in self.tasks[source]
         return Sizing(
             shard_bytes=self.recipe.shard_bytes,
             embed=self.recipe.images == "embed",
@@ -48,6 +49,7 @@ class ResolvedRecipe:
             or self.recipe.mode is InstructionMode.ONE_TURN_ONE,
             per_category=_number(request.per_category),
             captioned=RECAPD_ROLE in request.paths,
+            choices=1 / (1 - self.recipe.rec_negatives) if chosen else 0,
         )
 
     def requests(self) -> dict[str, SourceRequest]:

@@ -44,7 +44,10 @@ def shards(
     regions: int,
     categories: int,
 ) -> int:
-    """Return the number of shards of a split, whose images have a record per round of sentences.
+    """Return the number of shards of a split.
+
+    An image has a record for each sentence of the region with most sentences, and one for each
+    choice among its regions; fewer where they are merged.
 
     Args:
         split: the split that is read.
@@ -56,18 +59,25 @@ def shards(
     if images.candidates is not None:
         taken = {int(number): images.usable[number] for number in images.chosen}
         return images.candidates.shards(taken, {number: len(sentences[number]) for number in taken})
-    rounds = {
-        number: max(Counter(sentence.region_id for sentence in sentences[number]).values())
-        for number in images.chosen
+    by_image = {
+        number: _records(sentences[number], split.sizing.choices) for number in images.chosen
     }
-    records = sum(rounds.values())
+    records = sum(by_image.values())
     volume = Volume(
         images=records,
         regions=max(records, regions * len(images.chosen) // max(1, len(images.usable))),
         categories=categories,
-        picture_bytes=sum(images.usable[number].size_bytes * rounds[number] for number in rounds),
+        picture_bytes=sum(
+            images.usable[number].size_bytes * by_image[number] for number in by_image
+        ),
     )
     return split.sizing.shards(volume)
+
+
+def _records(sentences: Sequence[Sentence], choices: float) -> int:
+    """Return the number of records that an image's sentences make at most."""
+    described = Counter(sentence.region_id for sentence in sentences)
+    return max(described.values()) + round(len(sentences) * choices)
 
 
 def described_images(

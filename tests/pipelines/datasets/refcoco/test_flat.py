@@ -196,6 +196,16 @@ def test_parts_and_order_change_nothing(
     assert output.rejected() == parts.rejected() == other.rejected()
 
 
+@pytest.mark.parametrize("merge", [False, True])
+def test_shards_are_about_as_large_as_asked(name, root, real_file, build_source, merge):
+    size = 400_000
+    request = {"paths": {"val": str(real_file)}}
+    output = build_source(name, root, request=request, shard_bytes=size, merge=merge)
+    shards = [path.stat().st_size for path in output.folder.rglob("*.arrow")]
+    assert len(shards) > 3
+    assert 0.4 * size < sum(shards) / len(shards) < size
+
+
 def test_the_test_sentences_of_one_real_picture(samples, tmp_path, build_source):
     (tmp_path / "coco").mkdir()
     (tmp_path / "coco" / "val2014").symlink_to(samples / "refcoco" / "images")
