@@ -69,7 +69,9 @@ _LINKS = _words(
 _LINKS |= _CONJUNCTIONS | _AUXILIARIES | _VERBS
 _STRANDED = _words("in on at to by with from near beside behind under over above below against")
 _STRANDED |= _words("into onto through toward towards up of across around next inside for")
-_SWITCHED = _words("it light lights lamp lamps tv computer computers monitor screen laptop oven fan")
+_SWITCHED = _words(
+    "it light lights lamp lamps tv computer computers monitor screen laptop oven fan"
+)
 _INFINITIVES = _words("to doesn't don't didn't doesnt didnt")
 _WATCHED = _words("watching helping seeing making letting")
 _OPENERS = _DETERMINERS | _PRONOUNS | _words("there that two three several many some both")

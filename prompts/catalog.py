@@ -61,8 +61,8 @@ WORDINGS_OF: Mapping[Task, tuple[WordingSet, ...]] = {
         region_classification.DETECTION_TASK,
     ),
     Task.REGION_CAPTION: (
-        region_caption.BRIEF,
-        region_caption.SINGLE,
+        *region_caption.BY_FORM.values(),
+        region_caption.EVALUATION,
         region_caption.REFERRING_TASK,
         region_caption.REFERRING_TASK_NO_POSITION,
     ),

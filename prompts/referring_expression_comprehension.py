@@ -20,6 +20,7 @@ from itertools import chain
 from prompts.detokenise import detokenised
 from prompts.dialogue import Exchange, Part, RegionDefinition, RegionName, filled, listed
 from prompts.instruction import Instruction
+from prompts.shouting import unshouted
 from prompts.style import Style
 from prompts.turn_order import rounds
 from prompts.wordings import WordingSet
@@ -40,23 +41,23 @@ CHOICE = WordingSet(
     ("<candidates>", "<description>"),
     (
         'The picture has these candidate regions: <candidates>. Which of them fits "<description>"?',
-        'Out of <candidates>, choose what is described as "<description>".',
-        'Someone speaks of "<description>". Which is meant, given <candidates>?',
+        'Out of <candidates>, choose the one described as "<description>".',
+        'Someone mentions "<description>". Which of <candidates> do they mean?',
         'Here are the options: <candidates>. Select the one that "<description>" refers to.',
-        'Compare <candidates> with the words "<description>" and say where they apply.',
-        'Your options are <candidates>. Where is "<description>" to be found?',
+        'Which of <candidates> does the description "<description>" refer to?',
+        'Your options are <candidates>. Which one is "<description>"?',
         'Find "<description>" among <candidates>.',
-        'Regions are marked as follows: <candidates>. Tell me which is "<description>".',
-        'Take a look at <candidates>. Does one of them show "<description>", and which?',
-        'Decide among <candidates>: which is best called "<description>"?',
-        'With <candidates> to choose from, where do you see "<description>"?',
-        'I have marked <candidates> in the picture. I am looking for "<description>": which is it?',
-        'Which option out of <candidates> matches the words "<description>"?',
-        'Consider <candidates> and name the one for which "<description>" is true.',
-        'Only <candidates> may be chosen. Which one would you pick for "<description>"?',
-        'Check <candidates> one after the other. Which shows "<description>"?',
-        'Given the marked parts <candidates>, where does the phrase "<description>" belong?',
-        'Of the marked parts <candidates>, give the one that "<description>" stands for.',
+        'These regions are marked: <candidates>. Tell me which one is "<description>".',
+        'Take a look at <candidates>. Does one of them show "<description>", and if so, which?',
+        'Decide among <candidates>: which one is best described as "<description>"?',
+        'Choosing from <candidates>, which region shows "<description>"?',
+        'I have marked <candidates> in the picture. Which of them is "<description>"?',
+        'Which of the options <candidates> matches "<description>"?',
+        'Consider <candidates> and name the one that matches the description "<description>".',
+        'Choose only from <candidates>. Which one would you pick for "<description>"?',
+        'Go through <candidates> one by one. Which of them shows "<description>"?',
+        'Given the marked regions <candidates>, which one is meant by "<description>"?',
+        'Of the marked regions <candidates>, select the one that shows "<description>".',
     ),
 )
 
@@ -95,7 +96,9 @@ class _Choices:
         length, position = self.hasher.ranks(sort, sentence.id)
         candidates = self._candidates(sentence, sort, length)
         wording, prompt = self.instruction.wordings[CHOICE.name].choose(position)
-        request = wording.replace("<description>", detokenised((expression or sentence).text))
+        request = wording.replace(
+            "<description>", unshouted(detokenised((expression or sentence).text))
+        )
         listing = listed([RegionDefinition(region) for region in candidates])
         return Exchange(
             task=TASK,

@@ -1,102 +1,129 @@
 """The task `region_caption`: a short description of one region, written by the owner.
 
-RegionGPT style: each turn asks about a region in one of many wordings. GPT4RoI style: a source of
-stage 1 has a task definition, which is stated once, and each user turn is a bare region (GPT4RoI,
-Table 2); every other source uses the wordings of stage 2, where a region has a name.
+Each turn asks about a region in one of many wordings that fit the form of the answer: a phrase, a
+clause or a sentence. In GPT4RoI style, a source of stage 1 has a task definition instead, which is
+stated once, and each user turn is a bare region (GPT4RoI, Table 2); with every other source a region
+has a name.
 """
 
 from collections.abc import Mapping, Sequence
 
+from prompts.answer_form import AnswerForm, answer_form
 from prompts.detokenise import detokenised
 from prompts.dialogue import Exchange, Part, RegionDefinition, filled
 from prompts.instruction import Instruction
+from prompts.shouting import unshouted
 from prompts.style import Style
 from prompts.turn_order import RankedSentence, rounds
 from prompts.wordings import WordingSet
 from schemas.item import Expression
 from schemas.sample import Region, ScreenedImage, Task
 
-BRIEF = WordingSet(
-    "region_caption",
+PHRASE = WordingSet(
+    "region_caption_phrase",
     ("<region>",),
     (
-        "Say in a few words what <region> shows.",
-        "What is in <region>? A phrase will do.",
-        "Describe <region>, and keep it short.",
-        "What does <region> hold? A brief answer is enough.",
-        "How would you refer to <region> when talking to somebody else?",
-        "Put a short label on <region>.",
-        "Sum up <region> in a single line.",
-        "Write one brief line about <region>.",
-        "What would you call the content of <region>? Be short.",
-        "Tell me briefly what can be seen in <region>.",
-        "Which brief caption suits <region>?",
-        "Point out briefly what <region> is.",
-        "Keep it short: what is <region>?",
-        "State in brief what <region> contains.",
-        "Which words would make clear that <region> is meant?",
-        "Look at <region> and describe it with as few words as you need.",
-        "Name what is meant by <region>.",
-        "Just a few words on what fills <region>, please.",
-        "Explain concisely what we see at <region>.",
-        "What does the picture show at <region>? Be brief.",
-        "Suppose you had to be brief about <region>: what would you say?",
-        "Sketch <region> in words, briefly.",
-        "Please caption <region> with a phrase or a sentence.",
-        "Express in brief what <region> depicts.",
-        "Which words fit <region>?",
-        "Identify what is shown in <region> with a short description.",
-        "Report what <region> holds, in one sentence at most.",
-        "Someone asks what is at <region>. What is your short answer?",
-        "Turn what you see in <region> into a short caption.",
-        "In brief, what is there to say about <region>?",
-        "Pick a few words that describe <region> well.",
-        "Give me the gist of <region>.",
-        "How would you put <region> into words, in short?",
-        "Boil <region> down to a compact description.",
-        "What should a caption under <region> say?",
-        "Speak about <region>, plainly and briefly.",
-        "Tell who, what or where <region> is, as briefly as you like.",
-        "Summarise briefly what <region> covers.",
-        "Note down in a few words what lies in <region>.",
-        "If you were to point at <region>, what would you say?",
-        "Describe what is in <region>, and do so briefly.",
-        "What short description suits <region> best?",
-        "Let me know, in short, what you make out in <region>.",
-        "Refer to the content of <region> in your own few words.",
-        "Find a short expression for what <region> shows.",
-        "What do you notice in <region>? Answer in brief.",
+        "What is in <region>?",
+        "What is shown in <region>?",
+        "What can be seen in <region>?",
+        "What do you see in <region>?",
+        "Describe <region> briefly.",
+        "Give a short description of <region>.",
+        "Briefly, what does <region> show?",
+        "What does the region marked <region> show?",
+        "What is in the region marked <region>?",
+        "What is in the area marked by <region>?",
+        "Briefly describe the area marked <region>.",
+        "Write a short caption for <region>.",
+        "Caption the region marked by <region>.",
+        "Provide a brief caption for the area inside <region>.",
+        "What would be a good short caption for <region>?",
+        "Tell me what is in <region>.",
+        "Tell me briefly what the region marked as <region> shows.",
+        "Identify what is shown in <region>.",
+        "What is located at <region>?",
+        "Briefly describe what is inside <region>.",
+        "Can you tell me what is in <region>?",
+        "Could you briefly describe the part of the image marked by <region>?",
+        "I would like a short description of the region marked as <region>.",
+        "How would you caption the region marked with <region>?",
+        "Look at the area marked by <region>. What is there?",
+        "What have I marked with <region>?",
+        "What does the box marked <region> contain?",
+        "Say what you see in the area marked by <region>.",
+        "Please caption <region>.",
+        "Please give a brief description of the part of the picture inside <region>.",
+        "What is visible in the area marked <region>?",
+        "Which part of the picture is marked by <region>? Describe it briefly.",
     ),
 )
 
-SINGLE = WordingSet(
-    "single_region_caption",
+CLAUSE = WordingSet(
+    "region_caption_clause",
     ("<region>",),
     (
-        "Describe <region> as you see it.",
-        "What does <region> show?",
-        "Speak of <region> and of what can be seen there.",
-        "What can you say of <region>?",
-        "Please describe what is in <region>.",
-        "Asked about <region>, what would you say?",
-        "What do you see at <region>?",
-        "I need <region> described.",
-        "Which caption goes with <region>?",
-        "Caption the part of the picture marked as <region>.",
-        "Put into words what <region> holds.",
-        "I would like to know what is in <region>.",
-        "Look at <region>: what is there?",
-        "Could you tell me what <region> depicts?",
-        "Which description would you give of <region>?",
-        "Say what is visible in <region>.",
-        "Explain what the picture shows at <region>.",
-        "What is to be found in <region>?",
-        "Turn your attention to <region> and describe it.",
-        "Characterise what you find in <region>.",
-        "Let me have your description of <region>.",
-        "What is <region> about?",
-        "Report on the part of the image inside <region>.",
+        "What can you say about <region>?",
+        "What can you tell me about <region>?",
+        "What can you say about the area marked by <region>?",
+        "What do you notice in <region>?",
+        "What do you notice about the region marked by <region>?",
+        "Tell me something about <region>.",
+        "Tell me something about the area marked <region>.",
+        "Say something about <region>.",
+        "Make an observation about <region>.",
+        "Make a short observation about the part of the picture marked by <region>.",
+        "Comment briefly on <region>.",
+        "Comment on what you see in the area marked by <region>.",
+        "What is one thing you notice in <region>?",
+        "Tell me one thing about the region marked as <region>.",
+        "State one fact about <region>.",
+        "State a fact about the area marked <region>.",
+        "Look at <region>. What do you observe?",
+        "Report what you observe in <region>.",
+        "Mention something that you notice in the area marked by <region>.",
+        "What stands out in <region>?",
+        "What catches your eye in the area marked <region>?",
+        "What is worth noting about <region>?",
+        "Share a brief observation about the region marked <region>.",
+        "What would you point out about <region>?",
     ),
+)
+
+SENTENCE = WordingSet(
+    "region_caption_sentence",
+    ("<region>",),
+    (
+        "Describe <region> in a sentence.",
+        "Describe the area marked by <region> in one sentence.",
+        "Write a sentence about <region>.",
+        "Write one sentence about the region marked as <region>.",
+        "In a sentence, what does <region> show?",
+        "In one sentence, describe what you see in <region>.",
+        "Give a one-sentence description of <region>.",
+        "Give a one-sentence description of the part of the image marked by <region>.",
+        "Can you describe <region> in a sentence?",
+        "Could you describe the region marked by <region> in a single sentence?",
+        "Tell me about <region> in one sentence.",
+        "Tell me in a sentence what you notice in the area marked <region>.",
+        "Please write a sentence that describes <region>.",
+        "What sentence would describe the area marked by <region>?",
+        "Sum up the region marked <region> in a sentence.",
+        "Summarize what you see in <region> in one sentence.",
+        "Caption <region> with a sentence.",
+        "Write a one-sentence caption for <region>.",
+        "State in a sentence what can be seen in <region>.",
+        "Use one sentence to describe <region>.",
+        "Look at the area marked by <region> and describe it in a sentence.",
+    ),
+)
+
+BY_FORM = {AnswerForm.PHRASE: PHRASE, AnswerForm.CLAUSE: CLAUSE, AnswerForm.SENTENCE: SENTENCE}
+
+# The request of evaluations: any description fits it, and it does not depend on the right answers.
+EVALUATION = WordingSet(
+    "region_caption_evaluation",
+    ("<region>",),
+    ("Give a short description of the region marked by <region>.",),
 )
 
 REFERRING_TASK = WordingSet(
@@ -108,12 +135,12 @@ REFERRING_TASK = WordingSet(
         "I am going to point at regions one at a time. For every one, answer with a short "
         "description by which somebody else could find it.",
         "Your task is to refer to regions. You receive a single region per message and respond "
-        "with a few words that tell it from all others, be it its kind, its looks or its place.",
+        "with a few words that set it apart, such as its kind, its looks or its position.",
         "What follows is a list of regions, one per turn. For each, write the brief expression "
         "that a person would use to single it out in the picture.",
         "Regions of the picture come one by one. Describe each in a few words, so that it is "
         "clear which one is meant; its attributes and its position may help.",
-        "Say of every region you are shown what sets it apart, in a short phrase and nothing else.",
+        "For every region you are shown, give a short phrase that sets it apart, and nothing else.",
     ),
 )
 
@@ -126,12 +153,12 @@ REFERRING_TASK_NO_POSITION = WordingSet(
         "I am going to point at regions one at a time. For every one, answer with a short "
         "description by which somebody else could find it, without words of position.",
         "Your task is to refer to regions. You receive a single region per message and respond "
-        "with a few words on its kind, its looks or what it does, and none on its location.",
+        "with a few words about its kind, its looks or what it does, and none about its location.",
         "What follows is a list of regions, one per turn. For each, write the brief expression "
         "by which somebody could single it out; leave its location out.",
         "Regions of the picture come one by one. Describe each in a few words, so that it is "
-        "clear which one is meant; its attributes may help, but never mention its place.",
-        "Say of every region you are shown what sets it apart, in a short phrase that names no "
+        "clear which one is meant; its attributes may help, but never mention its position.",
+        "For every region you are shown, give a short phrase that sets it apart without naming its "
         "position.",
     ),
 )
@@ -160,11 +187,11 @@ def _questions(
     ranked: Sequence[RankedSentence], regions: Mapping[str, Region], instruction: Instruction
 ) -> list[Exchange]:
     named = instruction.style is Style.GPT4ROI
-    wordings = instruction.wordings[(SINGLE if named else BRIEF).name]
     turns = []
     for sentence, position in ranked:
         region = regions[sentence.region_id]
-        wording, prompt = wordings.choose(position)
+        form = answer_form(answer_text(sentence))
+        wording, prompt = instruction.wordings[BY_FORM[form].name].choose(position)
         part: Part = RegionDefinition(region) if named else region
         turns.append(_exchange(filled(wording, "<region>", (part,)), sentence, prompt))
     return turns
@@ -180,13 +207,18 @@ def _pointing(
     ]
 
 
+def answer_text(sentence: Expression) -> str:
+    """Return an owner's sentence as it is trained on: detokenised, and not in capitals."""
+    return unshouted(detokenised(sentence.text))
+
+
 def _exchange(
     request: tuple[Part, ...], sentence: Expression, prompt: str, definition: str = ""
 ) -> Exchange:
     return Exchange(
         task=Task.REGION_CAPTION,
         request=request,
-        answer=detokenised(sentence.text),
+        answer=answer_text(sentence),
         prompt=prompt,
         prefix=definition,
         items=(sentence.id,),

@@ -4,7 +4,7 @@
               "recipe": {"name": "all", "images": "embed", "shard_bytes": 524288000, ...},
               "sources": {"coco": {"builder": "regionforge 0.1.0", "version": 1,
                                    "settings": {"seed": 0, "style": "regiongpt", ...},
-                                   "wordings": {"region_caption": "81b0c1...", ...},
+                                   "wordings": {"region_caption_phrase": "81b0...", ...},
                                    "inputs": [{"source": "coco", "split": "train",
                                                "role": "train",
                                                "name": "instances_train2017.json",

@@ -67,7 +67,7 @@ def load_wordings(path: str) -> dict[str, list[str]]:
 
     An example of a file:
 
-        region_caption:
+        region_caption_phrase:
           - What is in <region>?
 
     Raises:

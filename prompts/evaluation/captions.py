@@ -8,7 +8,7 @@ from collections import defaultdict
 
 from prompts.dialogue import EvaluationTarget, Exchange, filled
 from prompts.instruction import Instruction
-from prompts.region_caption import BRIEF
+from prompts.region_caption import EVALUATION
 from schemas.item import Expression
 from schemas.sample import ScreenedImage, Task
 
@@ -19,7 +19,7 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
     for item in screened.items:
         if isinstance(item, Expression):
             by_region[item.region_id].append(item)
-    wording, prompt = instruction.wordings[BRIEF.name].choose(0)
+    wording, prompt = instruction.wordings[EVALUATION.name].choose(0)
     talks = []
     for region in screened.regions:
         sentences = sorted(by_region[region.region_id], key=lambda item: (len(item.id), item.id))

@@ -12,10 +12,12 @@ from prompts.detokenise import detokenised
 from prompts.dialogue import Exchange, assemble
 from prompts.instruction import Instruction, InstructionMode
 from prompts.region_caption import (
-    BRIEF,
+    CLAUSE,
+    EVALUATION,
+    PHRASE,
     REFERRING_TASK,
     REFERRING_TASK_NO_POSITION,
-    SINGLE,
+    SENTENCE,
     dialogues,
 )
 from prompts.style import Style
@@ -96,8 +98,8 @@ def test_regiongpt_asks_about_a_bare_region(described, source):
         first, *others = requests(conversation)
         assert first.startswith("<image>\n")
         for number, request in enumerate([first.removeprefix("<image>\n"), *others], start=1):
-            assert fits(request, BRIEF, f"<region{number}>")
-        assert all(prompt.startswith("region_caption/") for prompt in conversation.prompts)
+            assert fits(request, PHRASE, f"<region{number}>")
+        assert all(prompt.startswith("region_caption_phrase/") for prompt in conversation.prompts)
 
 
 @pytest.mark.parametrize(
@@ -128,8 +130,34 @@ def test_gpt4roi_asks_about_a_region_by_its_name_in_stage_2(described, source):
         first, *others = requests(conversation)
         assert first.startswith(f"{PREFIX}\n")
         for number, request in enumerate([first.removeprefix(f"{PREFIX}\n"), *others], start=1):
-            assert fits(request, SINGLE, f"region{number} <region{number}>")
-        assert all(prompt.startswith("single_region_caption/") for prompt in conversation.prompts)
+            assert fits(request, PHRASE, f"region{number} <region{number}>")
+        assert all(prompt.startswith("region_caption_phrase/") for prompt in conversation.prompts)
+
+
+@pytest.mark.parametrize("style", Style)
+@pytest.mark.parametrize(
+    ("text", "wordings"),
+    [
+        ("a red car parked at the curb", PHRASE),
+        ("the chair the cat is on", PHRASE),
+        ("it is an indoor photo", CLAUSE),
+        ("man is riding a horse", CLAUSE),
+        ("The man is casting a shadow.", SENTENCE),
+    ],
+)
+def test_a_request_fits_the_form_of_its_answer(described, style, text, wordings):
+    for number in range(40):
+        screened = described("visual_genome", (Expression("1", "a", text),), str(number))
+        [[exchange]] = dialogues(screened, how(style))
+        assert exchange.answer == text
+        assert exchange.prompt.startswith(f"{wordings.name}/")
+
+
+def test_shouted_sentences_are_lowered_and_asked_about_as_such(described):
+    shouted = Expression("1", "a", "KEYBOARD IS WHITE IN COLOUR")
+    [[exchange]] = dialogues(described("visual_genome", (shouted,)), how(Style.REGIONGPT))
+    assert exchange.answer == "keyboard is white in colour"
+    assert exchange.prompt.startswith("region_caption_clause/")
 
 
 @given(st.data(), SOURCES, st.sampled_from(Style), st.integers())
@@ -179,8 +207,9 @@ def test_records_are_right(described, compose, source, style, regions):
 @pytest.mark.parametrize(
     ("wordings", "placeholders", "least"),
     [
-        (BRIEF, ("<region>",), 46),
-        (SINGLE, ("<region>",), 23),
+        (PHRASE, ("<region>",), 30),
+        (CLAUSE, ("<region>",), 20),
+        (SENTENCE, ("<region>",), 20),
         (REFERRING_TASK, (), 4),
         (REFERRING_TASK_NO_POSITION, (), 4),
     ],
@@ -200,7 +229,7 @@ NARROW = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("wordings", [BRIEF, SINGLE])
+@pytest.mark.parametrize("wordings", [PHRASE, EVALUATION])
 def test_any_short_answer_fits_every_wording(wordings):
     narrow = [line for line in wordings.wordings if re.search("|".join(NARROW), line)]
     assert narrow == []

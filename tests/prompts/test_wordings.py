@@ -16,6 +16,7 @@ MIN_COUNTS = {
     "region_classification": 15,
     "region_classification_several": 15,
     "detection_task": 4,
+    "region_caption_evaluation": 1,  # every question of an evaluation has the same wording
 }
 MIN_OF_ANY = 4
 
@@ -126,3 +127,10 @@ def test_an_unknown_set_is_answered_with_the_known_ones():
     known = ", ".join(WORDING_SETS)
     with pytest.raises(UsageError, match=f"no wordings set 'caption'; the sets are: {known}"):
         replace_sets(WORDING_SETS, {"caption": ["Describe <region>."]})
+
+
+@pytest.mark.parametrize("former", ["region_caption", "single_region_caption"])
+def test_the_former_sets_of_captions_are_answered_with_those_by_form(former):
+    new = "region_caption_phrase, region_caption_clause, region_caption_sentence"
+    with pytest.raises(UsageError, match=f"no wordings set '{former}'; the sets are: .*{new}"):
+        replace_sets(WORDING_SETS, {former: ["Describe <region>."]})

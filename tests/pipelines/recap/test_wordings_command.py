@@ -130,7 +130,7 @@ def test_the_model_sees_examples_and_placeholders_of_any_set(server, wordings, k
 
 
 def test_unfit_wordings_are_dropped_with_a_reason_and_asked_for_again(server, wordings, capsys):
-    known = WORDING_SETS["region_caption"].wordings[0]
+    known = WORDING_SETS["region_caption_phrase"].wordings[0]
     server.answers = [
         "Here are some wordings:\n"
         "Tell me of <region>.\n"
@@ -142,10 +142,10 @@ def test_unfit_wordings_are_dropped_with_a_reason_and_asked_for_again(server, wo
         f"{known}\n",
         "```\nSpeak of <region>.\nSing of <region>!\nDance to <region>.\n```",
     ]
-    assert wordings("region_caption", 3) == 0
+    assert wordings("region_caption_phrase", 3) == 0
     captured = capsys.readouterr()
     assert yaml.safe_load(captured.out) == {
-        "region_caption": ["Tell me of <region>.", "Speak of <region>.", "Sing of <region>!"]
+        "region_caption_phrase": ["Tell me of <region>.", "Speak of <region>.", "Sing of <region>!"]
     }
     dropped = captured.err.splitlines()
     assert len(dropped) == 7
@@ -171,7 +171,7 @@ def test_a_model_with_too_little_to_say_is_given_up(server, wordings, tmp_path, 
 
 def test_other_sets_of_the_file_stay(server, wordings, tmp_path):
     path = tmp_path / "mine.yaml"
-    path.write_text("recap_global: [Old.]\nregion_caption: ['Old <region>.']\n", encoding="utf-8")
+    path.write_text("recap_global: [Old.]\nregion_caption_phrase: ['Old <region>.']\n", encoding="utf-8")
     server.answers = [
         "<think>\nI think without an end.",
         "<think>\nI think of one.\n</think>\nWürdig neu.",
@@ -179,7 +179,7 @@ def test_other_sets_of_the_file_stay(server, wordings, tmp_path):
     assert wordings("recap_global", 1, "--output", path) == 0
     assert load_wordings(str(path)) == {
         "recap_global": ["Würdig neu."],
-        "region_caption": ["Old <region>."],
+        "region_caption_phrase": ["Old <region>."],
     }
 
 

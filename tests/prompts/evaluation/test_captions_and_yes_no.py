@@ -4,7 +4,7 @@ import pytest
 
 from prompts.catalog import WORDING_SETS
 from prompts.instruction import Instruction, InstructionMode
-from prompts.region_caption import BRIEF
+from prompts.region_caption import EVALUATION
 from prompts.style import Style
 from schemas.item import Dialogue, Expression, Round, YesNoQuestion
 from schemas.sample import Region, ScreenedImage, Task
@@ -41,7 +41,7 @@ def test_all_sentences_of_a_region_are_its_references(asked):
         Expression("1", "a", "the first"),
     ]
     draft, records = asked(Task.REGION_CAPTION, *items)
-    request = "<image>\n" + BRIEF.wordings[0].replace("<region>", "<region1>")
+    request = "<image>\n" + EVALUATION.wordings[0].replace("<region>", "<region1>")
     assert [said(record) for record in records] == [[request, "the first"], [request, "alone"]]
     assert [entry for record in records for entry in record["evaluation"]] == [
         {
