@@ -171,7 +171,9 @@ def test_a_model_with_too_little_to_say_is_given_up(server, wordings, tmp_path, 
 
 def test_other_sets_of_the_file_stay(server, wordings, tmp_path):
     path = tmp_path / "mine.yaml"
-    path.write_text("recap_global: [Old.]\nregion_caption_phrase: ['Old <region>.']\n", encoding="utf-8")
+    path.write_text(
+        "recap_global: [Old.]\nregion_caption_phrase: ['Old <region>.']\n", encoding="utf-8"
+    )
     server.answers = [
         "<think>\nI think without an end.",
         "<think>\nI think of one.\n</think>\nWürdig neu.",
