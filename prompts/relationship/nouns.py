@@ -114,7 +114,7 @@ CARRIED = words(
 
 # Parts of things: "The handle is part of the door."
 PARTS = words(
-    "arch armrest axle backboard balcony bar base basin beam blade bolt border branch brick "
+    "back arch armrest axle backboard balcony bar base basin beam blade bolt border branch brick "
     "bristle bulb bumper burner button buttress cabin cap carriage ceiling chimney clasp cockpit "
     "collar compartment corner cover crust cuff cushion deck dial dome door doorframe doorknob "
     "doorway drawer edge end engine entrance exhaust face faucet fender fin flap floor footboard "

@@ -16,14 +16,15 @@ from prompts.relationship.verbs import (
     DOING,
     DONE,
     EITHER,
+    FASTENED,
     INTRANSITIVE,
-    NOT_BY,
     NOUNS,
     PAST_OR_PRESENT,
     PHRASAL,
     RESULTS,
     STATES,
     TRANSITIVE,
+    UNCLEAR,
     UNFINISHED,
     VERBS,
     doing,
@@ -38,6 +39,12 @@ class Clause:
     text: str
     base: str = ""  # the verb in its base form; "" for a state such as "is next to"
     direct: bool = False  # the object is that of the verb, with no word between them
+
+    @property
+    def is_done_with(self) -> bool:
+        """Whether something is done with the object: "is topped with", but not "is sitting with"."""
+        parts = self.text.split()
+        return parts[-1] == "with" and parts[-2] in DONE
 
 
 def plain_predicate(predicate: str) -> str:
@@ -129,7 +136,8 @@ def _state(parts: list[str]) -> str | None:
         head = "lying" if head == "laying" else head
     elif _is_done(parts):
         fits = rest[0] != "of" or head in {"built", "composed", "constructed", "made"}
-        fits = fits and not (rest == ["by"] and head in NOT_BY)
+        fits = fits and f"{head} {following}" not in UNCLEAR
+        fits = fits and (rest[0] != "to" or len(rest) > 1 or head in FASTENED)
         ending = _lead(following) if fits and following not in _PARTICLES else None
     elif following == "than":
         ending = following if head in _COMPARATIVES else None
@@ -146,6 +154,8 @@ def _is_place(parts: list[str]) -> bool:
     if parts[0] == "to":
         match = _PLACE.fullmatch(" ".join(parts))
         return match is not None and match["place"].split()[-1] in _DIRECTIONS
+    if parts == ["near", "to"]:
+        return True
     ends = _PHRASE.fullmatch(" ".join(parts)) or parts[-1] not in _NO_ENDS
     return bool(ends) and parts[0] not in _LEADING_ONLY
 
@@ -188,6 +198,8 @@ def _lead(text: str) -> str | None:
     """
     if text in _PREPOSITIONS or _PHRASE.fullmatch(text):
         return text
+    if text == "near to":
+        return "near"
     if text in {"left of", "right of"}:
         return f"to the {text}"
     if match := _PLACE.fullmatch(text):
@@ -240,7 +252,7 @@ _ADJECTIVES = {
         "to": "adjacent close identical level next parallel perpendicular similar",
         "from": "across apart away different far separate",
         "of": "ahead full part",
-        "above from in near on to up": "bare empty high low open",
+        "above from in near on to up": "high low open",
         "at behind below from in near on through under": "visible",
     }.items()
     for adjective in adjectives.split()
@@ -266,7 +278,7 @@ _PLACE_AFTER = {("on", "middle"): "in", ("in", "side"): "on", ("in", "sides"): "
 _PHRASE = re.compile(
     rf"""all\ (?:around|over) | (?:ahead|alongside|atop|inside|off|out|outside)\ of | in\ (?:back|front|place)\ of
     | on\ top\ of | (?:across|away|far)\ from | from\ (?:above|behind|below|beneath|under|within)
-    | (?:adjacent|close|near|next|on|opposite)\ to | (?:along|in\ contact|in\ line)\ with
+    | (?:adjacent|close|next|on|opposite)\ to | (?:along|in\ contact|in\ line)\ with
     | in\ between | {_P}\ {_D}\ (?!{_P}\b).+\ {_P}""",
     re.VERBOSE,
 )

@@ -94,7 +94,14 @@ def _is_or_are(about: Name) -> str:
 def _wearing(about: Name, other: Name) -> str | None:
     """Return that a person wears something, if that is what persons have on."""
     worn = other.main in GARMENTS or other.main == "top"
-    return f"{_is_or_are(about)} wearing {other.indefinite}" if about.is_person and worn else None
+    if not (about.is_person and worn and _can_share(about, other)):
+        return None
+    return f"{_is_or_are(about)} wearing {other.indefinite}"
+
+
+def _can_share(about: Name, other: Name) -> bool:
+    """Return whether the subjects can have or wear it: several men do not wear a hat."""
+    return other.several or other.is_mass or not about.several
 
 
 def _has(about: Name, other: Name) -> str | None:
@@ -103,9 +110,9 @@ def _has(about: Name, other: Name) -> str | None:
     of_thing = not about.is_animate and other.main in PARTS
     if (other.main in BODY and other.is_bare and not of_thing) or other.main in SPOTS:
         return None
-    if other.is_person:
+    if other.is_person or (other.is_animate and not about.is_person):
         return None
-    if other.is_animate and not about.is_person:
+    if not _can_share(about, other):
         return None
     if about.main in SURFACES and other.main not in PARTS | PATTERNS | LETTERING:
         return None
@@ -129,7 +136,7 @@ def _of(about: Name, other: Name) -> str | None:
         with_it = BODY | FEATURES | GARMENTS | CARRIED
         return _belongs(about, other) if about.main in with_it and not about.is_animate else None
     is_whole = not other.is_mass and other.main not in NO_WHOLES
-    return _part_of(about, other) if is_whole and about.main in PARTS | SPOTS - {"side"} else None
+    return _part_of(about, other) if is_whole and about.main in PARTS else None
 
 
 def _belongs(about: Name, other: Name) -> str:
@@ -160,7 +167,7 @@ def _from(about: Name, other: Name) -> str | None:
 
 
 def _in(about: Name, other: Name) -> str | None:
-    if about.is_person and other.main in GARMENTS | COATS:
+    if about.is_person and other.main in GARMENTS | COATS and _can_share(about, other):
         return f"{_is_or_are(about)} wearing {other.indefinite}"
     return f"{_is_or_are(about)} in {other.definite}"
 
@@ -175,20 +182,14 @@ def _on(about: Name, other: Name) -> str | None:
 def _with_object(about: Name, found: Clause, other: Name) -> str | None:
     """Return a clause with its object: "is wearing a hat", "is made of wood"."""
     text = found.text
+    if found.direct and found.base in {"have", "wear"} and not _can_wear(about, other):
+        return None
     if found.direct and found.base == "have":  # has on
         return f"{_is_or_are(about)} wearing {other.indefinite}"
-    if found.direct and found.base == "own":
-        return _has(about, other)
     if found.direct and found.base == "play":
         return _played(text, other)
     if found.direct and found.base in _GRIPS and other.is_bare and other.main in BODY | FEATURES:
         return _own_part(about, text, other)
-    if (
-        found.direct
-        and found.base == "wear"
-        and (other.is_animate or other.main in BODY | FEATURES)
-    ):
-        return None
     if text.endswith(" between") and not other.several:
         return None
     if text.endswith(" on top of") and other.main in GROUNDS:
@@ -196,9 +197,14 @@ def _with_object(about: Name, found: Clause, other: Name) -> str | None:
     end: str | None = other.definite
     if _MADE.search(text):
         end = other.text if other.several or other.main in MATERIALS else None
-    elif (found.direct and found.base in NEW_OBJECT) or _NEW.search(text):
+    elif (found.direct and found.base in NEW_OBJECT) or found.is_done_with or _NEW.search(text):
         end = other.indefinite
     return end and f"{text} {end}"
+
+
+def _can_wear(about: Name, other: Name) -> bool:
+    """Return whether something can be worn, by all subjects: no beard, and no horse."""
+    return not (other.is_animate or other.main in BODY | FEATURES) and _can_share(about, other)
 
 
 def _played(text: str, other: Name) -> str | None:
@@ -220,9 +226,7 @@ _MARKS = "\"'.,;: "
 _GRIPS = frozenset({"cover", "grab", "hold", "rub", "scratch", "touch", "wash"})
 _MADE = re.compile(" (?:made|built|composed|constructed) (?:of|from|out of|up of)$")
 _NEW = re.compile(
-    " (?:(?:coated|covered|crowded|decorated|dressed|filled|strewn|wrapped) (?:by|in|with)"
-    "|(?:attached|equipped|garnished|laden|lined|loaded|marked|painted|paved|seasoned|secured"
-    "|served|sprinkled|stuffed|tied|topped) with"
+    " (?:(?:coated|covered|decorated|dressed|filled|strewn|wrapped) (?:by|in)"
     "|full of|(?:dressed|used) as)$| like$"
 )
 _RULES: dict[str, Callable[[Name, Name], str | None]] = {

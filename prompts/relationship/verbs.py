@@ -78,7 +78,9 @@ POSTURES = words("bend crouch curl dock gather huddle lay lean perch sprawl squa
 # Verbs of a state, not of an action in progress: "belongs to", not "is belonging to".
 STATES = words("belong contain have need own resemble see")
 # Verbs whose object is new: "is holding a cup", "has hair".
-NEW_OBJECT = words("bear carry cast contain feature grow have hold include make perform take wear")
+NEW_OBJECT = words(
+    "bear carry cast contain feature grow have hold include make own perform take wear"
+)
 # What persons and animals do in a picture: "wears" is told as "is wearing".
 ACTIONS = words("carry drink eat hold play ride swing throw use walk watch wear")
 PHRASAL = {"watch for", "watch over", "hold on to", "hold onto", "have on", "light up"}
@@ -88,7 +90,10 @@ UNFINISHED = {f"{base} {end}" for base in POSTURES for end in ("up", "down", "of
     "sit down",
     "stand off",
     "lie down",
+    "lean to",
     "face down",
+    "point on",
+    "throw up",
     "face to",
     "hang out",
     "hang up",
@@ -157,7 +162,7 @@ DONE = frozenset(done(base) for base in (TRANSITIVE | EITHER | POSTURES) - _ACTI
 _BASES = TRANSITIVE | EITHER | INTRANSITIVE
 # Forms that are as likely nouns: "leaves in", "lights on".
 NOUNS = words(
-    "bite bites board boards bow box building cast catch clasp cover crash crashes cut cuts dance "
+    "open bite bites board boards bow box building cast catch clasp cover crash crashes cut cuts dance "
     "display drink drinks face feature features feed fill flank flies float flow fly form forms "
     "frame frames frost frosting gaze guard guards guide guides handle handles herd hike hold hop "
     "hug hunt jump jumps kick kiss lead leads leap leave leaves lift lifts light lighting lights "
@@ -173,8 +178,19 @@ NOUNS = words(
 )
 # What is done and what comes of it: "writing on" is rather a noun.
 RESULTS = words("building covering crossing drawing marking opening painting parking writing")
-# Participles before "by" that tell neither who did it nor where it is.
-NOT_BY = words("arranged blended clustered grouped lined mixed poured scattered shaped strewn")
+# Participles that go on with "to": "parked to" is no English.
+FASTENED = words(
+    "attached bolted bound chained clipped connected fastened fixed glued hitched hooked held "
+    "leashed linked locked moored mounted nailed pinned pressed secured sewn strapped stuck "
+    "tacked taped tethered tied welded"
+)
+# Participles with a word after which neither who did it nor where it is is clear.
+UNCLEAR = {"broken on", "lined as", "lined in", "lined on", "wrapped on"} | {
+    f"{participle} by"
+    for participle in words(
+        "arranged blended clustered grouped lined mixed poured scattered shaped strewn"
+    )
+}
 VERBS = {form: base for base in sorted(_BASES) for form in (base, third_person(base))}
 DOING = {doing(base): base for base in sorted(_BASES | words("do get give put wrap"))} | {
     "laying": "lie",

@@ -156,6 +156,10 @@ def test_sentences(subject, predicate, object_, sentence):
         ("boy", "on middle of", "road", "The boy is in the middle of the road."),
         ("boy", "sees", "bear", "The boy sees the bear."),
         ("boy", "seeing", "bear", "The boy sees the bear."),
+        ("pizza", "topped with", "cherry", "The pizza is topped with a cherry."),
+        ("man", "sitting with", "dog", "The man is sitting with the dog."),
+        ("men", "in", "suits", "The men are wearing suits."),
+        ("men", "holding", "banner", "The men are holding a banner."),
     ],
 )
 def test_articles_and_parts(subject, predicate, object_, sentence):
@@ -185,6 +189,11 @@ def test_articles_and_parts(subject, predicate, object_, sentence):
         ("person", "holding", "chin"),
         ("man", "wearing", "beard"),
         ("man", "wearing", "horse"),
+        ("men", "wearing", "hat"),
+        ("men", "has", "shirt"),
+        ("cars", "has", "headlight"),
+        ("middle", "of", "road"),
+        ("man", "leaning to", "road"),
         ("sign", "says", "word"),
         ("man", "says", "stop"),
         ("meter", "on top of", "street"),
