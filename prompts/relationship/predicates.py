@@ -71,7 +71,7 @@ def clause(predicate: list[str], several: bool, acting: bool = False) -> Clause 
         return None
     head, *rest = parts
     base = VERBS.get(head, "") if not being else ""
-    if DOING.get(head, "") in STATES:
+    if DOING.get(head, "") in STATES and not (head == "having" and rest):
         base = DOING[head]
     if acting and base in ACTIONS:
         head, base = doing(base), ""
@@ -205,7 +205,9 @@ def _lead(text: str) -> str | None:
     if match := _PLACE.fullmatch(text):
         place = match["place"]
         before = _PLACE_AFTER.get((match["at"], place.split()[-1]), match["at"])
-        return f"{before} {match['which'] or 'the'} {place} of"
+        which = match["which"] or "the"
+        which = "the" if which in {"a", "an"} and is_plural(place) else which
+        return f"{before} {which} {place} of"
     first, _, rest = text.partition(" ")
     lead = _lead(rest) if _is_adverb(first) and rest not in {"", "of"} else None
     return lead and f"{first} {lead}"
@@ -274,7 +276,12 @@ _PLACE = re.compile(
     rf"{_one_of(_PARTS)}) of"
 )
 # A place is said to be "in the middle" and "on the left side", whatever was typed.
-_PLACE_AFTER = {("on", "middle"): "in", ("in", "side"): "on", ("in", "sides"): "on"}
+_PLACE_AFTER = {
+    ("on", "middle"): "in",
+    ("in", "face"): "on",
+    ("in", "side"): "on",
+    ("in", "sides"): "on",
+}
 _PHRASE = re.compile(
     rf"""all\ (?:around|over) | (?:ahead|alongside|atop|inside|off|out|outside)\ of | in\ (?:back|front|place)\ of
     | on\ top\ of | (?:across|away|far)\ from | from\ (?:above|behind|below|beneath|under|within)

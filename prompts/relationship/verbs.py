@@ -165,7 +165,7 @@ NOUNS = words(
     "open bite bites board boards bow box building cast catch clasp cover crash crashes cut cuts dance "
     "display drink drinks face feature features feed fill flank flies float flow fly form forms "
     "frame frames frost frosting gaze guard guards guide guides handle handles herd hike hold hop "
-    "hug hunt jump jumps kick kiss lead leads leap leave leaves lift lifts light lighting lights "
+    "hug hunt jump jumps kick kiss lead leap leave leaves lift lifts light lighting lights "
     "line lines load loads lounge mark marks meet milk mount mounts nap need needs pack packs "
     "paddle paddles paint paints park parks pass peek pet pets photograph photographs pick picks "
     "play point points pose poses produce prop props pull push race races record records rest "
@@ -185,7 +185,7 @@ FASTENED = words(
     "tacked taped tethered tied welded"
 )
 # Participles with a word after which neither who did it nor where it is is clear.
-UNCLEAR = {"broken on", "lined as", "lined in", "lined on", "wrapped on"} | {
+UNCLEAR = {"broken on", "left by", "lined as", "lined in", "lined on", "wrapped on"} | {
     f"{participle} by"
     for participle in words(
         "arranged blended clustered grouped lined mixed poured scattered shaped strewn"
