@@ -205,9 +205,7 @@ def _lead(text: str) -> str | None:
     if match := _PLACE.fullmatch(text):
         place = match["place"]
         before = _PLACE_AFTER.get((match["at"], place.split()[-1]), match["at"])
-        which = match["which"] or "the"
-        which = "the" if which in {"a", "an"} and is_plural(place) else which
-        return f"{before} {which} {place} of"
+        return f"{before} {match['which'] or 'the'} {place} of"
     first, _, rest = text.partition(" ")
     lead = _lead(rest) if _is_adverb(first) and rest not in {"", "of"} else None
     return lead and f"{first} {lead}"

@@ -190,7 +190,7 @@ def _with_object(about: Name, found: Clause, other: Name) -> str | None:
         return _played(text, other)
     if found.direct and found.base in _GRIPS and other.is_bare and other.main in BODY | FEATURES:
         return _own_part(about, text, other)
-    if text.endswith(" between") and not other.several:
+    if text.endswith((" among", " amongst", " between")) and not other.several:
         return None
     if text.endswith(" on top of") and other.main in GROUNDS:
         return None
