@@ -14,7 +14,7 @@ from schemas.sample import ImageInfo, Region, ScreenedImage
 from schemas.source import SourceImage, SourceRegion
 from schemas.text import shown_name, storable
 from transforms.ledger import StageLedger
-from transforms.screen_items import screen_item
+from transforms.screen_items import screen_absent, screen_item
 
 
 def screen_image(source_image: SourceImage, ledger: StageLedger) -> ScreenedImage:
@@ -41,7 +41,14 @@ def screen_image(source_image: SourceImage, ledger: StageLedger) -> ScreenedImag
     ledger.kept(image, Kind.IMAGE)
     ledger.kept(image, Kind.ANNOTATION, len(regions))
     items = _screen_items(source_image, regions, refused, ledger) if source_image.items else ()
-    return ScreenedImage(image, tuple(regions), items, source_image.label_set, segmentations)
+    return ScreenedImage(
+        image,
+        tuple(regions),
+        items,
+        source_image.label_set,
+        segmentations,
+        screen_absent(source_image.absent),
+    )
 
 
 def _screen_items(

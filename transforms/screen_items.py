@@ -1,10 +1,12 @@
 """The screening of items: text is cleaned, and all regions that an item needs must be usable."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from msgspec.structs import replace
 
 from schemas.item import (
+    AbsentExpression,
     CaptionRef,
     Choices,
     DetailedCaption,
@@ -57,6 +59,18 @@ def screen_item(item: Item, regions: Regions, *, has_picture: bool = True) -> It
             return replace(item, predicate=clean(item.predicate))
         case CaptionRef():
             return item
+
+
+def screen_absent(expressions: Iterable[AbsentExpression]) -> tuple[AbsentExpression, ...]:
+    """Return the expressions of other images with clean text, without those of unusable text.
+
+    Such an expression is counted and, if need be, rejected with the image that it is about.
+    """
+    usable = []
+    for expression in expressions:
+        with suppress(Rejected):
+            usable.append(replace(expression, text=clean(expression.text)))
+    return tuple(usable)
 
 
 def _screen_question(item: Question, regions: Regions) -> Question:

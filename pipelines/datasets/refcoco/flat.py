@@ -28,6 +28,7 @@ from pipelines.datasets.common.entries import (
 )
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
+from pipelines.datasets.refcoco.absent import AbsentExpressions
 from pipelines.datasets.refcoco.candidates import read_candidates
 from pipelines.datasets.refcoco.sentences import Images, Sentence, described_images, shards
 from schemas.errors import InputFileError
@@ -174,13 +175,14 @@ def _images(split: SplitInput, store: Store, declared: Mapping[ItemId, _Image]) 
             )
         except Rejected as cause:
             refused.append((str(number), cause))
+    sentences = {number: image.sentences for number, image in declared.items()}
     images = Images(
         usable=usable,
         chosen=limited(split, usable),
         refused=dict(refused).keys(),
         candidates=read_candidates(split, store, list(declared)),
+        absent=AbsentExpressions(split, sentences, None).of,
     )
-    sentences = {number: image.sentences for number, image in declared.items()}
     regions = sum(len(declared[number].boxes) for number in usable)
     number_of_shards = shards(split, images, sentences, regions=regions, categories=0)
     if split.leads:

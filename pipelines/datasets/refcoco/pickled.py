@@ -23,6 +23,8 @@ from pipelines.datasets.coco.pictures import find_picture, list_pictures
 from pipelines.datasets.coco.records import CocoAnnotation, CocoFile, Undecoded
 from pipelines.datasets.common.entries import Refused, image_rejections, limited, rejections
 from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
+from pipelines.datasets.refcoco.absent import AbsentExpressions
+from pipelines.datasets.refcoco.box_names import read_box_names
 from pipelines.datasets.refcoco.candidates import read_candidates
 from pipelines.datasets.refcoco.refs import Refs
 from pipelines.datasets.refcoco.sentences import Images, described_images, shards
@@ -115,6 +117,9 @@ def _images(
         chosen=limited(split, usable),
         refused=dict(refused).keys(),
         candidates=read_candidates(split, store, list(refs.sentences)),
+        absent=AbsentExpressions(
+            split, refs.sentences, read_box_names(file.annotations, categories)
+        ).of,
     )
     names = categories.distinct
     labels = LabelSet(COCO_LABEL_SET if set(names) == set(COCO_NAMES) else "RefCOCO", names)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from pipelines.datasets.common.entries import rejection, rejections
 from pipelines.datasets.common.raw_items import ItemId
 from pipelines.datasets.refcoco.candidates import Candidates
-from schemas.item import Expression
+from schemas.item import AbsentExpression, Expression
 from schemas.limits import MAX_TEXT_CHARACTERS
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo, LabelSet
@@ -34,6 +34,8 @@ class Images:
     chosen: Collection[ItemId]
     refused: Collection[str]  # COCO numbers as text
     candidates: Candidates | None  # to match sentences with; None: the owner's regions
+    # Returns expressions that are absent from an image, by its COCO number and their number.
+    absent: Callable[[ItemId, int], tuple[AbsentExpression, ...]]
 
 
 def shards(
@@ -114,7 +116,8 @@ def described_images(
         # An evaluation uses every sentence, also repeated ones, as published evaluations do.
         items = yield from _expressions(split, sentences[number], repeated=split.evaluation)
         image = replace(images.usable[number], shards=shards)
-        yield SourceImage(image, regions, items, label_set)
+        absent = images.absent(number, len(items))
+        yield SourceImage(image, regions, items, label_set, absent)
     for number, unused in sentences.items():
         if number in images.chosen or not split.owns(str(number)):
             continue

@@ -171,6 +171,7 @@ def _spec(name: str) -> DatasetSpec:
         picture_owners=("coco",),
         papers=edition.papers,
         task_definition=edition.task_definition,
+        version=2,
     )
 
 
