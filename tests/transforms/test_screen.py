@@ -6,6 +6,7 @@ import math
 import pytest
 from msgspec.structs import replace
 
+from schemas.item import AbsentExpression
 from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Kind, Reason, Repair
 from schemas.sample import LabelSet, Region
@@ -98,3 +99,17 @@ def test_the_owners_area_stays_whatever_is_clipped(screened):
 def test_an_area_that_is_none_costs_no_region(screened, area):
     (kept,), ledger = screened(replace(GOOD, area=area))
     assert (kept, repairs(ledger)) == (KEPT_GOOD, {})
+
+
+def test_expressions_of_other_images_are_cleaned(make_image):
+    absent = tuple(
+        AbsentExpression(str(number), text)
+        for number, text in enumerate(("a cup: <image>", "\n ", "a red  bus", "x" * 5_000))
+    )
+    ledger = StageLedger(Stage.SCREEN)
+    screened = screen_image(SourceImage(make_image(), (), absent=absent), ledger)
+    assert screened.absent == (
+        AbsentExpression("0", "a cup: (image)"),
+        AbsentExpression("2", "a red bus"),
+    )
+    assert not ledger.rejections

@@ -1,22 +1,24 @@
 """Expressions that are true of nothing in an image, for questions without an answer.
 
 They are taken from other images of the same split. An expression is absent from an image if it is
-not relative (`relative`), names a kind of thing (`kinds`), and
+not relative (`relative`), names a kind of thing (`kinds`) or its own category, and
 
-- names no kind that an expression of the image or the category of any of its boxes names, crowds
-  and boxes without a sentence included; nor does the category of the expression;
-- shares no content word with an expression of the image, where categories are not known.
+- where categories are known: neither it nor its category shares a content word with the category of
+  any box of the image, crowds and boxes without a sentence included;
+- where they are not known: it shares no content word with any expression of the image;
+- in both cases, it and its category name no kind that the expressions or categories of the image
+  name.
 
 An image has no absent expressions if the category of a box is unknown, or, where categories are not
 known, if the expressions of a ref name no kind. Another one gets as many as it has sentences, fewer
-only if so many are not among the next `_WALK`. The expressions of a split
-stand in a circle ordered by hash. An image takes the first absent ones after its own rank, so that
+only if so many are not among the `_WALK` it is compared with. The expressions of a split stand in a
+circle ordered by hash, in which an image has a position and a stride of its own by hash, so that
 the choice is the same for any order of the file and any number of parts.
 """
 
-from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import count
+from math import gcd
 
 import msgspec
 
@@ -39,7 +41,7 @@ class _Candidate(msgspec.Struct, frozen=True, order=True, gc=False):
     rank: int
     id: str
     text: str
-    words: tuple[str, ...]  # content words; empty where categories are known
+    words: tuple[str, ...]  # content words, also of the name of its category
     kinds: frozenset[int | str]  # that it names, and the name of its category
 
 
@@ -63,11 +65,11 @@ class AbsentExpressions:
         self._names = names
         self._hasher = Hasher(split.seed, "absent", split.source, split.split)
         self._circle = [] if split.evaluation else sorted(self._candidates())
-        self._ranks = [candidate.rank for candidate in self._circle]
 
-    def of(self, number: ItemId, count: int) -> tuple[AbsentExpression, ...]:
-        """Return at most so many expressions that are absent from an image."""
+    def of(self, number: ItemId, most: int) -> tuple[AbsentExpression, ...]:
+        """Return at most `most` expressions that are absent from an image."""
         sentences = self._sentences[number]
+        texts = {sentence.text for sentence in sentences}
         names: set[str] | None = set()
         if self._names is not None:
             names = self._names.images.get(number, names)
@@ -75,42 +77,43 @@ class AbsentExpressions:
             names = None
         if names is None or not self._circle:
             return ()
-        texts = [sentence.text for sentence in sentences]
-        kinds = names.union(*map(kinds_of, texts), *map(kinds_of, names))
-        words = {word for text in texts for word in words_of(text)}
+        kinds = names.union(*map(kinds_of, texts | names))
+        words = {word for text in (names if self._names else texts) for word in words_of(text)}
         taken: dict[str, AbsentExpression] = {}
-        for candidate in self._after(number):
-            if len(taken) == count:
+        for candidate in self._walk(number):
+            if len(taken) == most:
                 break
             if kinds.isdisjoint(candidate.kinds) and words.isdisjoint(candidate.words):
                 reading = " ".join(candidate.text.lower().split())
                 taken.setdefault(reading, AbsentExpression(candidate.id, candidate.text))
         return tuple(taken.values())
 
-    def _after(self, number: ItemId) -> Iterator[_Candidate]:
-        """Return the candidates that follow an image in the circle, up to `_WALK`."""
-        start = bisect(self._ranks, self._hasher.rank(str(number)))
-        return islice(chain(islice(self._circle, start, None), self._circle[:start]), _WALK)
+    def _walk(self, number: ItemId) -> Iterator[_Candidate]:
+        """Yield candidates from an image's own position on, with its own stride, each once."""
+        size = len(self._circle)
+        start, stride = self._hasher.ranks("walk", str(number))
+        stride = next(each for each in count(stride % size + 1) if gcd(each, size) == 1)
+        for step in range(min(size, _WALK)):
+            yield self._circle[(start + step * stride) % size]
 
     def _candidates(self) -> Iterator[_Candidate]:
         several: dict[frozenset[int | str], frozenset[int | str]] = {}  # equal sets are held once
         for number, sentences in self._sentences.items():
             for sentence in sentences:
                 text, name = sentence.text, self._name(sentence)
-                if len(text) > MAX_TEXT_CHARACTERS or is_relative(text) or name == "":
+                if len(text) > MAX_TEXT_CHARACTERS or is_relative(text) or name is None:
                     continue
-                if kinds := kinds_of(text):
-                    if name is not None:
-                        kinds |= {name, *kinds_of(name)}
-                    same = frozenset(kinds)
+                words, kinds = set(words_of(text)), kinds_of(text)
+                if kinds or not words.isdisjoint(words_of(name)):
+                    same = frozenset(kinds.union(kinds_of(name), [name]))
                     yield _Candidate(
                         self._hasher.rank(str(number), sentence.id, text),
                         sentence.id,
                         text,
-                        () if self._names else tuple(words_of(text)),
+                        tuple(sorted(words.union(words_of(name)))),
                         several.setdefault(same, same),
                     )
 
     def _name(self, sentence: Sentence) -> str | None:
-        """Return the category of a sentence's object: "" where unknown, None where none has any."""
-        return self._names.regions.get(sentence.region_id, "") if self._names else None
+        """Return the category of a sentence's object: None where unknown, "" where none has any."""
+        return self._names.regions.get(sentence.region_id) if self._names else ""

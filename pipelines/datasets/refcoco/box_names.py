@@ -17,8 +17,8 @@ class BoxNames:
 
     # By image: the names of all of its boxes; None: a box has no readable category.
     images: dict[ItemId, set[str] | None] = field(default_factory=dict)
-    # By region id; "" where two boxes with the same id have different names.
-    regions: dict[str, str] = field(default_factory=dict)
+    # By region id; None: two boxes with the same id have different names.
+    regions: dict[str, str | None] = field(default_factory=dict)
 
 
 def read_box_names(annotations: Iterable[Undecoded], categories: Categories) -> BoxNames:
@@ -37,5 +37,5 @@ def read_box_names(annotations: Iterable[Undecoded], categories: Categories) -> 
             several.add(name)
         region_id = str(as_number(annotation.id))
         if names.regions.setdefault(region_id, name) != name:
-            names.regions[region_id] = ""
+            names.regions[region_id] = None
     return names

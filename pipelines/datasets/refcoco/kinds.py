@@ -121,10 +121,9 @@ def stem(word: str) -> str:
 
     `horse` and `horses` both become `hors`, `knife` and `knives` become `knif`.
     """
-    plural = word.endswith("s") and not word.endswith(("ss", "us")) and len(word) > 3
-    if plural:
-        word = word.removesuffix("s").removesuffix("e")
-    word = word if len(word) <= 3 and not plural else word.removesuffix("e")
+    if len(word) > 3 and not word.endswith(("ss", "us")):
+        word = word.removesuffix("s")
+    word = word.removesuffix("e")
     last = {"y": "i", "v": "f"}.get(word[-1:])
     return word[:-1] + last if last else word
 
