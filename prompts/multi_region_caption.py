@@ -86,7 +86,7 @@ PHRASE = WordingSet(
         "Looking only at <region>, what is it?",
         "Say briefly what <region> shows.",
         "How did you refer to <region>?",
-        "Of everything you described, which part is <region>?",
+        "Of everything you described, what is <region>?",
         "Going back to <region>, describe it with a phrase.",
         "What does <region> mark?",
         "Please describe <region> in a few words.",

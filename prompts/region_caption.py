@@ -49,7 +49,7 @@ PHRASE = WordingSet(
         "How would you caption the region marked with <region>?",
         "Look at the area marked by <region>. What is there?",
         "What have I marked with <region>?",
-        "What does the box marked <region> contain?",
+        "What is inside the box marked <region>?",
         "Say what you see in the area marked by <region>.",
         "Please caption <region>.",
         "Please give a brief description of the part of the picture inside <region>.",
