@@ -8,8 +8,9 @@ most one candidate fits a description: regions with the same sentence are never 
 side, nor are regions that overlap so much that they mark the same object.
 
 For a share of the sentences, a second question has no answer: it asks for an expression of another
-image that is true of nothing in this one. Its list is chosen as for a question about the sentence,
-so that neither the list nor the rest of the conversation tells the two sorts apart.
+image that is true of nothing in this one, about as long as the sentence. Its list is chosen as for
+a question about the sentence, so that neither the list nor the rest of the conversation tells the
+two sorts apart.
 """
 
 from collections import defaultdict
@@ -71,17 +72,18 @@ class _Choices:
     hasher: Hasher
     instruction: Instruction
 
-    def of(self, sentence: Expression, absent: Iterator[AbsentExpression]) -> Iterator[Exchange]:
+    def of(self, sentence: Expression, absent: list[AbsentExpression]) -> Iterator[Exchange]:
         """Yield the question about a sentence, and for a share of sentences one without an answer.
 
         Args:
             sentence: the sentence.
-            absent: expressions of other images; the next one is taken where it is needed.
+            absent: expressions of other images. Where one is needed, the first of those whose
+                length is nearest to the sentence's is taken out of the list.
         """
         share = self.instruction.rec_negatives
         second, host = self.hasher.ranks("negative", sentence.id)
         odds = share / (1 - share)  # so that the share is one of all questions
-        expression = next(absent, None) if second < odds * 2**RANK_BITS else None
+        expression = _like(sentence, absent) if second < odds * 2**RANK_BITS else None
         # Captions follow one of two questions only. Each sort is followed by them in `1 - share`
         # of its conversations: 1 - odds + odds * share = 1 - share. So their number tells nothing.
         first_hosts = expression is None or host < share * 2**RANK_BITS
@@ -137,12 +139,23 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
     fitting = _fitting(sentences, regions)
     usable = [sentence for sentence in sentences if len(fitting[sentence.id]) < len(regions)]
     choices = _Choices(regions=regions, fitting=fitting, hasher=hasher, instruction=instruction)
-    absent = iter(screened.absent)
+    absent = list(screened.absent)
     return [
         [exchange]
         for ranked in chain.from_iterable(rounds(usable, hasher, TASK))
         for exchange in choices.of(ranked.sentence, absent)
     ]
+
+
+def _like(sentence: Expression, absent: list[AbsentExpression]) -> AbsentExpression | None:
+    """Take the expression out of a list whose number of words is nearest to a sentence's."""
+    if not absent:
+        return None
+    length = len(sentence.text.split())
+    nearest = min(
+        range(len(absent)), key=lambda number: abs(len(absent[number].text.split()) - length)
+    )
+    return absent.pop(nearest)
 
 
 def _fitting(

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from prompts.catalog import WORDING_SETS
 from prompts.detokenise import detokenised
@@ -291,6 +292,20 @@ def test_without_expressions_of_other_images_every_question_has_an_answer(pictur
     assert [asked.answer for asked in enough].count(None) == 6
     described = [asked._replace(alone=False) for asked in enough if asked.answer]
     assert [asked._replace(alone=False) for asked in without] == described
+
+
+def test_descriptions_without_an_answer_are_as_long_as_the_sentences(picture, ask):
+    texts = ["a b c", "a b c d e f", "a b c d"]
+    screened = picture(FAR[:3], list(enumerate(texts)))
+    others = ("u v w x y z", "u v w x", "u v w", "z")
+    absent = tuple(AbsentExpression(f"a{len(text)}", text) for text in others)
+    for seed in range(20):
+        asked = ask(replace(screened, absent=absent), 0.5, seed)
+        pairs = list(zip(asked[::2], asked[1::2], strict=True))
+        assert len(pairs) == 3
+        assert all(
+            len(one.description.split()) == len(two.description.split()) for one, two in pairs
+        )
 
 
 def test_all_wordings_are_used(questions):
