@@ -128,6 +128,7 @@ def _write_images(
         sha256=sink.sha256(),
         captions=out.captions,
         caption_words=out.caption_words,
+        turns=out.turns,
     )
 
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from prompts.cutting import MAX_WORDS
 from prompts.style import Style
 from prompts.wordings import WordingSet
 from schemas.ids import Hasher
-from schemas.sample import ImageInfo
+from schemas.sample import ImageInfo, Task
 
 REC_NEGATIVES = 0.2  # default share of choices without a right option
 MAX_REC_NEGATIVES = 0.5  # the share where every choice comes with one that has no right option
@@ -42,6 +43,10 @@ class Instruction:
     # The share of a source's conversations that name the set of categories to answer from, by
     # source; those of other sources all do.
     suffix_shares: Mapping[str, float] = field(default_factory=dict)
+    max_words: int = MAX_WORDS  # of a conversation; longer ones are cut between turns
+    # The share of a source's conversations of a task that is kept, before tasks are merged, by
+    # source and task; those of other tasks are all kept.
+    weights: Mapping[str, Mapping[Task, float]] = field(default_factory=dict)
     evaluation: bool = False  # True: a model answers the conversations and is scored
 
     def hasher(self, image: ImageInfo) -> Hasher:

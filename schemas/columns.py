@@ -136,6 +136,17 @@ def caption_counts(batch: pa.RecordBatch) -> tuple[int, int]:
     return len(captions), pc.sum(words).as_py() or 0
 
 
+def turn_counts(batch: pa.RecordBatch) -> dict[str, tuple[int, int]]:
+    """Return the numbers of assistant turns, and of their words, by task."""
+    messages = pc.list_flatten(batch.column("messages"))
+    answers = messages.field("content").filter(pc.equal(messages.field("role"), "assistant"))
+    words = pc.list_value_length(pc.utf8_split_whitespace(pc.utf8_trim_whitespace(answers)))
+    turns = pa.table({"task": pc.list_flatten(batch.column("turn_tasks")), "words": words})
+    by_task = turns.group_by("task", use_threads=False)
+    counts = by_task.aggregate([("words", "count"), ("words", "sum")])
+    return {row["task"]: (row["words_count"], row["words_sum"]) for row in counts.to_pylist()}
+
+
 def regions_of(batch: pa.RecordBatch) -> list[list[Region]]:
     """Return the regions of every row."""
     return [[_region(region) for region in row] for row in batch.column("regions").to_pylist()]

@@ -13,7 +13,8 @@
               "guard": [{"name": "coco_val2017", "pictures": 5000, "sha256": "..."}, ...]},
  "shards": [{"config": "coco", "split": "train", "index": 0, "of": 1,
              "path": "coco/train-00000-of-00001.arrow", "rows": 24, "bytes": 163440,
-             "sha256": "...", "captions": 0, "caption_words": 0}],
+             "sha256": "...", "captions": 0, "caption_words": 0,
+             "turns": {"region_classification": {"turns": 96, "words": 104}}}],
  "rejected": {"coco": 3}, "short_categories": {"coco/train": {"toaster": 5}}}
 """
 
@@ -44,6 +45,13 @@ class InputFile(_Frozen):
     sha256: str  # of a folder: the digest of its files' names and sizes, not of their content
 
 
+class TurnCount(_Frozen):
+    """The assistant turns of one task, and the words that a model learns from them."""
+
+    turns: int
+    words: int  # of the assistant messages, separated by blanks
+
+
 class Shard(_Frozen):
     """The entry of a finished shard."""
 
@@ -57,6 +65,7 @@ class Shard(_Frozen):
     sha256: str
     captions: int = 0  # the number of regions with a detailed caption
     caption_words: int = 0  # the number of words of these captions
+    turns: dict[str, TurnCount] = {}  # by task; empty in shards of an older program
 
 
 class GuardList(_Frozen):

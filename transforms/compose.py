@@ -1,18 +1,20 @@
 """Compose: the step that makes an image's conversations from its regions and items."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
 from prompts.catalog import DIALOGUES, EVALUATIONS
+from prompts.cutting import fitting_turns
 from prompts.dialogue import Exchange, assemble
 from prompts.instruction import Instruction
 from prompts.merging import merged
+from prompts.weighting import weighted
 from schemas.ids import sample_id
 from schemas.item import DetailedCaption
 from schemas.rejection import Kind, Reason, Rejected
-from schemas.sample import MULTI_TASK, Conversation, Draft, ImageInfo, ScreenedImage, Task
+from schemas.sample import Conversation, Draft, ImageInfo, ScreenedImage, Task
 from transforms.ledger import StageLedger
 
 
@@ -31,12 +33,14 @@ def compose_image(
     ledger.read(image, Kind.IMAGE)
     ledger.read(image, Kind.ANNOTATION, len(screened.regions))
     ledger.items_read(image, screened.items)
-    conversations, exchanges = _conversations(screened, tasks, instruction)
+    talks, left_out = _talks(screened, tasks, instruction)
+    conversations = _records(screened, talks, instruction)
+    exchanges = [exchange for talk in talks for exchange in talk]
     used = {item for exchange in exchanges for item in exchange.items}
     items = [(item.kind, item.id) for item in screened.items if item.id in used]
     items += [(Kind.PHRASE, exchange.phrase) for exchange in exchanges if exchange.phrase]
     draft = Draft(image, conversations, tuple(items))
-    _reject_unused(screened, draft, ledger)
+    _count_unused(screened, draft, left_out, ledger)
     _count_phrases(image, exchanges, ledger)
     if not conversations:
         return None
@@ -48,62 +52,105 @@ def compose_image(
     return draft
 
 
-def _conversations(
+def _talks(
     screened: ScreenedImage, tasks: Sequence[Task], instruction: Instruction
-) -> tuple[tuple[Conversation, ...], list[Exchange]]:
-    """Return an image's conversations, and their exchanges."""
+) -> tuple[list[list[Exchange]], list[list[Exchange]]]:
+    """Return the exchanges of an image's conversations, and of those that the weights leave out."""
     if not screened.regions and not screened.items:
-        return (), []
+        return [], []
     dialogues = EVALUATIONS if instruction.evaluation else DIALOGUES
     by_task = [dialogues[task](screened, instruction) for task in tasks]
-    apart = [talk for task in by_task for talk in task]
-    talks = merged(by_task, screened.items) if instruction.merge else apart
+    left_out: list[list[Exchange]] = []
+    if shares := instruction.weights.get(screened.image.source):
+        hasher = instruction.hasher(screened.image)
+        chosen = [
+            weighted(talks, task, shares.get(task, 1), hasher)
+            for task, talks in zip(tasks, by_task, strict=True)
+        ]
+        by_task = [kept for kept, _ in chosen]
+        left_out = [talk for _, others in chosen for talk in others]
+    apart = [talk for talks in by_task for talk in talks]
+    return merged(by_task, screened.items) if instruction.merge else apart, left_out
+
+
+def _records(
+    screened: ScreenedImage, talks: Iterable[list[Exchange]], instruction: Instruction
+) -> tuple[Conversation, ...]:
+    """Return the conversations of exchanges; too long ones are cut."""
     ordinals: Counter[str] = Counter()  # of the records of each task
     conversations = []
     for exchanges in talks:
-        tasks_of_turns = {exchange.task for exchange in exchanges}
-        task = MULTI_TASK if len(tasks_of_turns) > 1 else str(exchanges[0].task)
-        conversations.append(_record(screened, exchanges, instruction, task, ordinals[task]))
-        ordinals[task] += 1
-    return tuple(conversations), [exchange for talk in talks for exchange in talk]
+        for talk in _assembled(screened.image, exchanges, instruction):
+            conversations.append(_record(screened, talk, ordinals[talk.task]))
+            ordinals[talk.task] += 1
+    return tuple(conversations)
 
 
-def _record(
-    screened: ScreenedImage,
-    exchanges: Sequence[Exchange],
-    instruction: Instruction,
-    task: str,
-    ordinal: int,
-) -> Conversation:
+def _assembled(
+    image: ImageInfo, exchanges: list[Exchange], instruction: Instruction
+) -> Iterator[Conversation]:
+    """Yield the conversations of exchanges, without ids: one, or several where it is too long."""
+    text_only = image.file_name is None
+    while exchanges:
+        talk = assemble("", instruction.style, exchanges, text_only=text_only)
+        if instruction.evaluation:
+            number = len(exchanges)
+        else:
+            number = fitting_turns(talk.messages, exchanges, instruction.max_words)
+        if number < len(exchanges):
+            talk = assemble("", instruction.style, exchanges[:number], text_only=text_only)
+        yield talk
+        exchanges = exchanges[number:]
+
+
+def _record(screened: ScreenedImage, talk: Conversation, ordinal: int) -> Conversation:
+    """Return a conversation with its id, and the captioner of its regions' captions."""
     image = screened.image
-    record_id = sample_id(image.source, image.split, image.image_id, task, ordinal)
-    talk = assemble(record_id, instruction.style, exchanges, text_only=image.file_name is None)
+    record_id = sample_id(image.source, image.split, image.image_id, talk.task, ordinal)
     captioner = next(
         (item.captioner for item in screened.items if isinstance(item, DetailedCaption)), None
     )
     if captioner is None or all(region.caption is None for region in talk.regions):
-        return talk
-    return replace(talk, captioner=captioner)
+        return replace(talk, id=record_id)
+    return replace(talk, id=record_id, captioner=captioner)
 
 
-def _reject_unused(screened: ScreenedImage, draft: Draft, ledger: StageLedger) -> None:
+def _count_unused(
+    screened: ScreenedImage, draft: Draft, left_out: Sequence[list[Exchange]], ledger: StageLedger
+) -> None:
+    """Count what only left out conversations need as sampled out; reject what none needs."""
     image = screened.image
     if not screened.regions and not screened.items:
         cause = Rejected(Reason.NO_REGIONS, "no usable annotation, expected at least one")
         ledger.reject(image, Kind.IMAGE, image.image_id, cause)
         return
-    cause = Rejected(Reason.NOT_USED, "no conversation of this build is about it")
-    if not draft.conversations:
-        ledger.reject(image, Kind.IMAGE, image.image_id, cause)
+    ledger.read(image, Kind.CONVERSATION, len(left_out))
+    ledger.sampled_out(image, Kind.CONVERSATION, len(left_out))
+    exchanges = [exchange for talk in left_out for exchange in talk]
+    phrases = sum(1 + len(turn.other_phrases) for turn in exchanges if turn.phrase)
+    ledger.read(image, Kind.PHRASE, phrases)
+    ledger.sampled_out(image, Kind.PHRASE, phrases)
+    regions = {region_id for turn in exchanges for region_id in turn.region_ids()}
+    items = {item_id for turn in exchanges for item_id in turn.items}
+    unused = [] if draft.conversations else [(Kind.IMAGE, image.image_id, bool(left_out))]
     region_ids = set(draft.region_ids())
     if len(region_ids) < len(screened.regions):
-        for region in screened.regions:
-            if region.region_id not in region_ids:
-                ledger.reject(image, Kind.ANNOTATION, region.region_id, cause)
+        ids = [region.region_id for region in screened.regions]
+        unused += [
+            (Kind.ANNOTATION, name, name in regions) for name in ids if name not in region_ids
+        ]
     used = set(draft.items)
-    for item in screened.items:
-        if (item.kind, item.id) not in used:
-            ledger.reject(image, item.kind, item.id, cause)
+    unused += [
+        (item.kind, item.id, item.id in items)
+        for item in screened.items
+        if (item.kind, item.id) not in used
+    ]
+    cause = Rejected(Reason.NOT_USED, "no conversation of this build is about it")
+    for kind, name, sampled_out in unused:
+        if sampled_out:
+            ledger.sampled_out(image, kind)
+        else:
+            ledger.reject(image, kind, name, cause)
 
 
 def _count_phrases(image: ImageInfo, exchanges: Sequence[Exchange], ledger: StageLedger) -> None:

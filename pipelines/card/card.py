@@ -10,6 +10,7 @@ from pipelines.card.captioning import captioning_section
 from pipelines.card.citations import citing_section
 from pipelines.card.coverage import coverage, left_out
 from pipelines.card.guard import guard_section
+from pipelines.card.mix import mix_section
 from pipelines.card.paper import reported_section
 from pipelines.datasets.catalog import dataset
 from pipelines.plan import Plan
@@ -54,6 +55,7 @@ def card_of(plan: Plan, manifest: Manifest, ledger: Ledger) -> bytes:
         _title(plan),
         _loading(plan, manifest),
         _sources(plan, ledger),
+        mix_section(manifest),
         answers_section(plan),
         reported_section(plan, ledger),
         captioning_section(plan),

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.card.card import default_config
+from pipelines.card.mix import print_mix
 from pipelines.card.paper import print_reported
 from pipelines.output.reader import read_ledger
 from pipelines.plan import Plan
@@ -45,6 +46,7 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
         sampled_out = sum(a.sampled_out for a in accounts)
         table.add_row(*key, *(f"{n:,}" for n in (*kept, rejected, sampled_out)))
     console.print(table)
+    print_mix(console, manifest)
     for name, cap in plan.resolved.papers_caps().items():
         console.print(
             f"{name}: at most {cap} regions per image, the papers' cap; "

@@ -13,6 +13,7 @@ from pipelines.cli.command import (
     add_shard_flags,
 )
 from pipelines.recipes import recipe_names
+from prompts.cutting import MAX_WORDS
 from prompts.instruction import (
     MAX_REC_NEGATIVES,
     NO_BOX_SHARE,
@@ -178,6 +179,12 @@ def _add_records(group: Group) -> None:
         "--merge",
         action=argparse.BooleanOptionalAction,
         help="an image's tasks of one source share conversations (default: off)",
+    )
+    group.add_argument(
+        "--max-words",
+        type=int,
+        metavar="N",
+        help=f"cut conversations of more than N words between turns (default: {MAX_WORDS})",
     )
 
 

@@ -84,9 +84,17 @@ def continues_captions(plan: Plan) -> bool:
     return earlier is not None and not earlier.differences
 
 
+_NOT_DECIDING = {"filter", "guard", "max_words", "weights", "captions_per_conversation"}
+
+
 def caption_settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a recipe that decide captions, which filter and guard do not."""
-    return {key: value for key, value in recipe.items() if key not in ("filter", "guard")}
+    """Return the settings of a recipe that decide captions, which those of conversations do not."""
+    deciding = {key: value for key, value in recipe.items() if key not in _NOT_DECIDING}
+    sources = [
+        {key: value for key, value in source.items() if key != "suffix_share"}
+        for source in recipe.get("sources", ())
+    ]
+    return deciding | {"sources": sources}
 
 
 def forget_end(output: str) -> None:

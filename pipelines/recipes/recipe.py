@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pipelines.datasets.spec import Number, SourceRequest
 from pipelines.recipes.paper import Paper
+from prompts.cutting import MAX_WORDS
 from prompts.instruction import (
     MAX_REC_NEGATIVES,
     NO_BOX_SHARE,
@@ -18,6 +19,7 @@ from prompts.style import Style
 from schemas.errors import UsageError
 from schemas.manifest import ImagesMode
 from schemas.rejection import Rejected
+from schemas.sample import Task
 from schemas.source import MaskVariant
 from schemas.text import clean
 
@@ -72,6 +74,9 @@ class Recipe(BaseModel):
     )
     captions_per_conversation: Number = 1  # captions of several regions, in the gpt4roi style
     plain_captions: bool = False
+    max_words: Number = MAX_WORDS  # of a conversation; longer ones are cut between turns
+    # Shares of conversations that are kept, by source and task; all others are kept whole.
+    weights: Mapping[str, Mapping[Task, Annotated[float, Field(ge=0, le=1)]]] = {}
     seed: int = Field(default=0, ge=0, lt=2**63)
     images: ImagesMode = "embed"
     shard_bytes: int = Field(default=500 * MIB, ge=1, le=MAX_SHARD_BYTES)
@@ -129,6 +134,8 @@ class Recipe(BaseModel):
             raise UsageError(f"tasks are merged in the mode {InstructionMode.MULTI_TURN_ALL} only")
         if self.evaluation and (self.merge or self.style is not Style.REGIONGPT):
             raise UsageError("an evaluation asks one question at a time, in the regiongpt style")
+        if self.evaluation and self.weights:
+            raise UsageError("an evaluation asks every question: it has no weights")
         return self
 
 

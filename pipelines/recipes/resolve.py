@@ -7,7 +7,7 @@ from typing import Any
 from pipelines.datasets.catalog import CATALOG, dataset
 from pipelines.datasets.spec import OWN_SPLIT, Cap, SourceRequest
 from pipelines.recipes.recipe import RECAPD_ROLE, Recipe
-from pipelines.recipes.tasks import tasks_of
+from pipelines.recipes.tasks import check_weights, tasks_of
 from prompts.catalog import WORDING_SETS
 from prompts.instruction import Instruction, InstructionMode
 from prompts.wordings import replace_sets
@@ -82,6 +82,7 @@ def resolve(recipe: Recipe) -> ResolvedRecipe:
     sources = tuple(
         spell_out(recipe, source, tasks_of(recipe, source)) for source in recipe.sources
     )
+    check_weights(recipe, {source.name: source.tasks or () for source in sources})
     caps = Caps(
         per_category=numbers({source.name: source.per_category for source in sources}),
         per_image=numbers({source.name: source.per_image for source in sources}),
@@ -141,6 +142,8 @@ def instruction_of(recipe: Recipe) -> Instruction:
         no_box_share=recipe.no_box_share,
         plain_captions=recipe.plain_captions,
         merge=recipe.merge,
+        max_words=recipe.max_words,
+        weights=recipe.weights,
         evaluation=recipe.evaluation,
         captions_per_conversation=recipe.captions_per_conversation,
         suffix_shares={

@@ -19,8 +19,9 @@ _OF_TASKS = {
     "captions_per_conversation": Task.MULTI_REGION_CAPTION,
 }
 _OF_PHRASES = (Task.REGION_CAPTION, Task.REFERRING_EXPRESSION_COMPREHENSION)
-# Settings that stand elsewhere in an identity: as tasks, digests of wordings and of the guard.
-_ELSEWHERE = {"no_recapd", "wordings", "guard"}
+# Settings that stand elsewhere in an identity: as tasks, digests of wordings and of the guard, or
+# with the source that they are about.
+_ELSEWHERE = {"no_recapd", "wordings", "guard", "weights"}
 
 
 def settings_of(resolved: ResolvedRecipe, config: str) -> dict[str, Any]:
@@ -34,10 +35,15 @@ def settings_of(resolved: ResolvedRecipe, config: str) -> dict[str, Any]:
     }
     if len(tasks) == 1:
         unused.add("merge")  # conversations of one task stay apart
+    if recipe.evaluation:
+        unused.add("max_words")  # a question keeps its conversation
     left_out = REMARKS | PER_SOURCE | _ELSEWHERE | unused | set(COMMON)
     common = recipe.model_dump(mode="json", exclude=left_out)
     request = resolved.requests()[config]
-    return common | request.model_dump(mode="json", exclude=INPUT_PLACES | {"name"})
+    shares = sorted(recipe.weights.get(config, {}).items())
+    weights = {str(task): share for task, share in shares if task in tasks and share < 1}
+    of_source = request.model_dump(mode="json", exclude=INPUT_PLACES | {"name"})
+    return common | of_source | ({"weights": weights} if weights else {})
 
 
 def check_used(resolved: ResolvedRecipe, stated: Collection[str]) -> None:
@@ -61,6 +67,10 @@ def check_used(resolved: ResolvedRecipe, stated: Collection[str]) -> None:
                 f"{' of a training mix' if in_vain else ', which no source of this build has'}. "
                 "Leave it out"
             )
+    if "max_words" in stated and resolved.recipe.evaluation:
+        raise UsageError(
+            "--max-words changes nothing here: an evaluation cuts no conversation. Leave it out"
+        )
     if "merge" in stated and resolved.recipe.merge and max(map(len, resolved.tasks.values())) == 1:
         raise UsageError(
             "--merge changes nothing here: no source of this build has more than one task. "

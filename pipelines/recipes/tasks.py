@@ -1,6 +1,6 @@
 """The tasks for which a recipe uses a source, and the checks of the tasks' inputs."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import SourceRequest
@@ -43,6 +43,24 @@ def tasks_of(recipe: Recipe, source: SourceRequest) -> tuple[Task, ...]:
         raise UsageError(f"--no-recapd leaves nothing to do with source {source.name!r}")
     _check_detections(recipe, source, wanted)
     return wanted
+
+
+def check_weights(recipe: Recipe, tasks: Mapping[str, Sequence[Task]]) -> None:
+    """Raise `UsageError` for a weight of a source or task that a recipe does not have.
+
+    Args:
+        recipe: the recipe.
+        tasks: the tasks for which the recipe uses each of its sources.
+    """
+    for source, shares in recipe.weights.items():
+        stated = f"recipe {recipe.name!r}: weights"
+        if source not in tasks:
+            raise UsageError(f"{stated}: no source {source!r}, but: {', '.join(tasks)}")
+        for task in shares:
+            left_out = recipe.no_recapd and task is _DETAILED
+            if task not in tasks[source] and not left_out:
+                known = ", ".join(tasks[source])
+                raise UsageError(f"{stated}: {source!r} is not used for {task}, but for: {known}")
 
 
 def _known_tasks(recipe: Recipe, source: SourceRequest) -> tuple[Task, ...]:

@@ -75,6 +75,8 @@ def load_state(output: str, name: str) -> ShardState | None:
         return None
     if any(rejection.reason in _PASSING for rejection in state.rejections):
         return None
+    if state.shard.rows and not state.shard.turns:  # of an older program, which counted no turns
+        return None
     return state if files.size_of(written) == state.shard.bytes else None
 
 

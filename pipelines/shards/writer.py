@@ -1,6 +1,7 @@
 """The writer of one shard: rows are gathered into record batches, hashed and written."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +17,9 @@ from schemas.columns import (
     Row,
     caption_counts,
     to_batch,
+    turn_counts,
 )
+from schemas.manifest import TurnCount
 
 BATCH_BYTES = 4 * 1024 * 1024  # of image data
 _BATCH_ROWS = 512
@@ -92,6 +95,16 @@ class ShardFile:
         self.images = ImageColumn(2 * BATCH_BYTES if embed else 0)
         self.rows = 0
         self.captions = self.caption_words = 0
+        self._turns: Counter[str] = Counter()  # by task
+        self._words: Counter[str] = Counter()  # of the answers, by task
+
+    @property
+    def turns(self) -> dict[str, TurnCount]:
+        """The turns that were written, by task, in alphabetical order."""
+        return {
+            task: TurnCount(turns=number, words=self._words[task])
+            for task, number in sorted(self._turns.items())
+        }
 
     def repeat_image(self) -> None:
         """Append the image of the last row to `images` again."""
@@ -125,6 +138,9 @@ class ShardFile:
         captions, words = caption_counts(batch)
         self.captions += captions
         self.caption_words += words
+        for task, (turns, words) in turn_counts(batch).items():
+            self._turns[task] += turns
+            self._words[task] += words
         self._pending = self._pool.submit(self._writer.write_batch, batch)
         self._batch = []
         self.images, self._spare = self._spare, self.images

@@ -1,5 +1,6 @@
 """The check of one shard: its bytes, its stream, its rows and their pictures."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -12,7 +13,7 @@ from pipelines.verify.identity import Stamp, stamp_problems
 from pipelines.verify.picture import picture_problem
 from schemas import shard as contract
 from schemas.check import Row, check_record
-from schemas.manifest import ImagesMode, Shard
+from schemas.manifest import ImagesMode, Shard, TurnCount
 
 DIGEST_BYTES = 16
 MAX_LINES = 100  # the largest number of reported problems of one shard's rows
@@ -39,6 +40,8 @@ class Finding:
     problems: list[str] = field(default_factory=list)
     rows: int = 0
     bytes: int = 0
+    turns: Counter[str] = field(default_factory=Counter)  # by task
+    words: Counter[str] = field(default_factory=Counter)  # of assistant messages, by task
     ids: bytearray = field(default_factory=bytearray)  # a digest of each row's id, in order
 
 
@@ -57,8 +60,30 @@ def verify_shard(job: Job) -> Finding:
         lines.append(f"cannot be read: {error}")
     if finding.rows != job.shard.rows:
         lines.append(f"{finding.rows} rows, expected {job.shard.rows} as in the manifest")
+    lines += _count_problems(finding, job.shard)
     finding.problems += [f"{job.shard.path}: {line}" for line in lines]
     return finding
+
+
+def _count_problems(finding: Finding, shard: Shard) -> Iterator[str]:
+    """Yield the differences between the turns that were read and those of the manifest."""
+    if not shard.turns:  # a shard of an older program
+        return
+    for task in sorted(finding.turns.keys() | shard.turns.keys()):
+        read = finding.turns[task], finding.words[task]
+        stated = shard.turns.get(task, TurnCount(turns=0, words=0))
+        if read != (stated.turns, stated.words):
+            yield (
+                f"{read[0]} turns of {task} with {read[1]} words, expected {stated.turns} with "
+                f"{stated.words} as in the manifest"
+            )
+
+
+def _count_turns(row: Row, finding: Finding) -> None:
+    answers = [message for message in row["messages"] if message["role"] == "assistant"]
+    for task, message in zip(row["turn_tasks"], answers, strict=False):
+        finding.turns[task] += 1
+        finding.words[task] += len((message["content"] or "").split())
 
 
 def _file_problems(source: HashingSource, shard: Shard) -> Iterator[str]:
@@ -78,6 +103,7 @@ def _stream_problems(source: HashingSource, job: Job, finding: Finding) -> Itera
             for row in batch.to_pylist():
                 finding.rows += 1
                 finding.ids += digest_of(row["id"])
+                _count_turns(row, finding)
                 for problem in _row_problems(row, job):
                     yield f"row {row['id'] or finding.rows!r}: {problem}"
     except DAMAGE as error:

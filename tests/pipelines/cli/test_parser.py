@@ -21,8 +21,8 @@ FLAGS = {
         "--detection-names", "--coco-year",
         "--coco-annotations", "--coco-images", "--coco-split", "--label-set", "--limit", "--style",
         "--mode", "--per-category", "--per-image", "--min-words", "--rec-negatives",
-        "--no-box-share", "--plain-captions", "--wordings", "--seed", "--output", "--images",
-        "--shard-size", "--workers", "--runner", "--rebuild", "--dry-run",
+        "--no-box-share", "--max-words", "--plain-captions", "--wordings", "--seed", "--output",
+        "--images", "--shard-size", "--workers", "--runner", "--rebuild", "--dry-run",
     },
     "recap": {
         "--source", "--data-root", "--path", "--no-guard", "--require-guard",

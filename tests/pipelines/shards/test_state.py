@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from pipelines.shards.options import InputDigests
 from pipelines.shards.state import ShardState, finished_shards, load_state, save_state
 from schemas.ledger import Stage
-from schemas.manifest import Shard
+from schemas.manifest import Shard, TurnCount
 from schemas.rejection import Kind, Reason, Rejected, Repair
 from transforms.ledger import Ledgers
 
@@ -34,7 +34,15 @@ def state(make_image, cause, tmp_path):
     ledgers[Stage.WRITE].read(image, Kind.IMAGE, 2)
     ledgers[Stage.WRITE].reject(image, Kind.IMAGE, "7", cause)
     shard = Shard(
-        config="coco", split="train", index=0, of=1, path=PATH, rows=1, bytes=5, sha256="ab"
+        config="coco",
+        split="train",
+        index=0,
+        of=1,
+        path=PATH,
+        rows=1,
+        bytes=5,
+        sha256="ab",
+        turns={"t": TurnCount(turns=1, words=2)},
     )
     state = ShardState.of(INPUTS, "print", shard, ledgers)
     save_state(str(tmp_path), state)
