@@ -1,5 +1,6 @@
 """A source that is finished and unchanged stays as it is, unread, whatever the others do."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -268,3 +269,18 @@ def test_a_finished_source_keeps_its_builder(build, output, monkeypatch):
     rows = build(output, coco={"per_category": 5}, lvis={}).rows("lvis/*.arrow")
     assert {row["provenance"]["builder"] for row in rows} == {"regionforge 99"}
     assert verify(str(output)).problems == []
+
+
+def test_a_source_that_is_not_read_again_keeps_its_turn_counts(build, both, output, sources_read):
+    before = (both / "manifest.json").read_bytes()
+    (output / "manifest.json").unlink()
+    build(output, coco={}, lvis={})
+    assert sources_read == []
+    assert (output / "manifest.json").read_bytes() == before
+    manifest = json.loads(before)
+    assert all(shard["turns"] for shard in manifest["shards"] if shard["rows"])
+    manifest["shards"][0]["turns"]["region_classification"]["words"] += 1
+    (output / "manifest.json").write_text(json.dumps(manifest))
+    assert any(
+        "turns of region_classification with" in line for line in verify(str(output)).problems
+    )

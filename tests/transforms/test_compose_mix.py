@@ -41,6 +41,7 @@ def image(make_image):
 def test_long_conversations_are_cut_and_no_turn_is_lost(image, limit):
     ledger = StageLedger(Stage.COMPOSE)
     draft = compose_image(image(), TASKS, instruction(max_words=limit), ledger)
+    assert draft is not None
     words = [
         sum(len(message.content.split()) for message in talk.messages)
         for talk in draft.conversations

@@ -8,6 +8,7 @@ from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.resolve import resolve
 from pipelines.recipes.settings import settings_of, wordings_of
 from prompts.catalog import DIALOGUES, EVALUATIONS, WORDINGS_OF
+from schemas.errors import UsageError
 from schemas.sample import Task
 
 SOURCES = ("coco", "refcoco", "llava", "llava_pretrain", "visual_genome")
@@ -39,6 +40,9 @@ def changed_by(**options) -> set[str]:
             {"wordings": {"region_relationship": ["How is <subject> to <object>?"]}},
             {"visual_genome"},
         ),
+        ({"weights": {"coco": {"region_classification": 0.5}}}, {"coco"}),
+        ({"weights": {"coco": {"region_classification": 1}}}, set()),
+        ({"max_words": 500}, set(SOURCES)),
         ({"seed": 1}, set(SOURCES)),
         ({"limit": 5}, set(SOURCES)),
         ({"per_category": 5}, set(SOURCES)),
@@ -71,3 +75,15 @@ def test_every_task_declares_its_wordings():
 
 def test_picture_owners_are_known():
     assert all(set(spec.picture_owners) <= set(PICTURE_OWNERS) for spec in CATALOG.values())
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"vcr": {"region_caption": 0.5}}, "no source 'vcr', but: coco, refcoco, llava"),
+        ({"coco": {"region_caption": 0.5}}, "not used for region_caption, but for: region_class"),
+    ],
+)
+def test_a_weight_of_an_unknown_source_or_task_is_refused(weights, message):
+    with pytest.raises(UsageError, match=message):
+        resolved(weights=weights)
