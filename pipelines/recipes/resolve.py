@@ -41,7 +41,7 @@ class ResolvedRecipe:
     def sizing(self, source: str) -> Sizing:
         """Return the settings that decide the number of shards of each split of a source."""
         (request,) = (request for request in self.sources if request.name == source)
-        chosen = Task.REFERRING_EXPRESSION_COMPREHENSION in self.tasks[source]
+        chosen = Task.REFERRING_EXPRESSION_COMPREHENSION in self.tasks.get(source, ())
         return Sizing(
             shard_bytes=self.recipe.shard_bytes,
             embed=self.recipe.images == "embed",
