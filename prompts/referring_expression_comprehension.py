@@ -21,8 +21,8 @@ from itertools import chain
 from prompts.detokenise import detokenised
 from prompts.dialogue import Exchange, Part, RegionDefinition, RegionName, filled, listed
 from prompts.instruction import Instruction
-from prompts.shouting import unshouted
 from prompts.style import Style
+from prompts.trained_text import trained_text
 from prompts.turn_order import rounds
 from prompts.wordings import WordingSet
 from schemas.choice import NO_OPTION
@@ -98,9 +98,7 @@ class _Choices:
         length, position = self.hasher.ranks(sort, sentence.id)
         candidates = self._candidates(sentence, sort, length)
         wording, prompt = self.instruction.wordings[CHOICE.name].choose(position)
-        request = wording.replace(
-            "<description>", unshouted(detokenised((expression or sentence).text))
-        )
+        request = wording.replace("<description>", trained_text((expression or sentence).text))
         listing = listed([RegionDefinition(region) for region in candidates])
         return Exchange(
             task=TASK,

@@ -9,11 +9,10 @@ has a name.
 from collections.abc import Mapping, Sequence
 
 from prompts.answer_form import AnswerForm, answer_form
-from prompts.detokenise import detokenised
 from prompts.dialogue import Exchange, Part, RegionDefinition, filled
 from prompts.instruction import Instruction
-from prompts.shouting import unshouted
 from prompts.style import Style
+from prompts.trained_text import trained_text
 from prompts.turn_order import RankedSentence, rounds
 from prompts.wordings import WordingSet
 from schemas.item import Expression
@@ -190,7 +189,7 @@ def _questions(
     turns = []
     for sentence, position in ranked:
         region = regions[sentence.region_id]
-        form = answer_form(answer_text(sentence))
+        form = answer_form(trained_text(sentence.text))
         wording, prompt = instruction.wordings[BY_FORM[form].name].choose(position)
         part: Part = RegionDefinition(region) if named else region
         turns.append(_exchange(filled(wording, "<region>", (part,)), sentence, prompt))
@@ -207,18 +206,13 @@ def _pointing(
     ]
 
 
-def answer_text(sentence: Expression) -> str:
-    """Return an owner's sentence as it is trained on: detokenised, and not in capitals."""
-    return unshouted(detokenised(sentence.text))
-
-
 def _exchange(
     request: tuple[Part, ...], sentence: Expression, prompt: str, definition: str = ""
 ) -> Exchange:
     return Exchange(
         task=Task.REGION_CAPTION,
         request=request,
-        answer=answer_text(sentence),
+        answer=trained_text(sentence.text),
         prompt=prompt,
         prefix=definition,
         items=(sentence.id,),

@@ -20,6 +20,7 @@ from prompts.dialogue import (
 )
 from prompts.instruction import Instruction
 from prompts.referring_expression_comprehension import CHOICE, SUFFIX, TASK, answer_for, overlap
+from prompts.trained_text import trained_text
 from schemas.item import Expression
 from schemas.sample import Region, ScreenedImage
 
@@ -63,7 +64,7 @@ def _question(
     options = [answer_for(region) for region in candidates]
     label = overlaps.index(max(overlaps))
     wording, prompt = instruction.wordings[CHOICE.name].choose(0)
-    request = wording.replace("<description>", item.text)
+    request = wording.replace("<description>", trained_text(item.text))
     return Exchange(
         task=TASK,
         request=filled(

@@ -163,3 +163,9 @@ def test_what_is_added_may_stand_anywhere(asked):
 
 def test_nothing_is_asked_where_nothing_is_said(make_image):
     assert dialogues(ScreenedImage(make_image(), (MEANT, EXACT)), how()) == []
+
+
+def test_the_expression_has_the_form_that_was_trained_on(asked):
+    expression = Expression("5/50", "77", "THE PERSON ' S HAT")
+    (record,) = asked(EXACT, AWAY, items=(expression,))
+    assert "the person's hat" in record["messages"][0]["content"]
