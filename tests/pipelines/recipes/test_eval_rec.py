@@ -38,7 +38,7 @@ def corners(bbox):
 
 
 def letters(text: str) -> str:
-    """Return a text without blanks and capitals, which are ours; marks and words are the owner's."""
+    """Return a text without blanks and capitals, which are ours; the marks are the owner's."""
     return "".join(text.split()).casefold()
 
 
