@@ -67,6 +67,8 @@ FEMALES = words(
     "bride daughter female girl grandmother lady mom mother policewoman queen sister waitress "
     "wife woman"
 )
+# Persons and animals that are several under a singular name: "a crowd".
+GROUPS = words("audience couple crowd family flock herd people police team")
 ANIMALS = words(
     "alligator animal antelope ape bear bee bird bison boar buck buffalo bull butterfly calf "
     "camel cat cattle cheetah chick chicken colt cow coyote crow cub deer dog dolphin donkey dove "
@@ -158,6 +160,11 @@ ROOMS = words(
 LONG = words(
     "beach border bush cable crowd curb fence grass guardrail hedge line path rail railing river "
     "road row shore sidewalk street track trail walkway wall wire"
+)
+# What stands beside a road, and does not move along it.
+FIXTURES = words(
+    "bench building bush fence flower hedge house hydrant lamp lamppost light meter plant pole post "
+    "shrub sign tree"
 )
 PICTURES = words("drawing image painting photo photograph picture portrait poster reflection")
 WAYS = words(

@@ -10,18 +10,30 @@ import re
 from dataclasses import dataclass
 
 from prompts.relationship.names import is_plural
-from prompts.relationship.nouns import ARTICLES, POSSESSIVES, words
+from prompts.relationship.nouns import words
+from prompts.relationship.places import (
+    DETERMINERS,
+    PARTICLES,
+    PLACES,
+    PREPOSITIONS,
+    is_adverb,
+    is_place,
+    leading,
+    one_of,
+)
 from prompts.relationship.verbs import (
     ACTIONS,
     DOING,
     DONE,
     EITHER,
     FASTENED,
+    FOLLOWED,
     INTRANSITIVE,
     NOUNS,
     PAST_OR_PRESENT,
     PHRASAL,
     RESULTS,
+    SERVING_AS,
     STATES,
     TRANSITIVE,
     UNCLEAR,
@@ -50,7 +62,7 @@ class Clause:
 def plain_predicate(predicate: str) -> str:
     """Return a predicate in lower case, on one line, without the article that ends it."""
     parts = predicate.lower().split()
-    while len(parts) > 1 and parts[-1] in _DETERMINERS:
+    while len(parts) > 1 and parts[-1] in DETERMINERS:
         parts.pop()
     return " ".join(parts)
 
@@ -122,11 +134,11 @@ def _state(parts: list[str]) -> str | None:
     """Return the words that can come between a form of "be" and the object, or None."""
     head, *rest = parts
     following = " ".join(rest)
-    if rest == ["of"] and head in _PLACES:
-        return _lead(f"{head} of") or _lead(f"at {head} of")
-    if head in _PREPOSITIONS:
-        return _lead(" ".join(parts)) if _is_place(parts) else None
-    if rest and _is_adverb(head):
+    if rest == ["of"] and head in PLACES:
+        return leading(f"{head} of") or leading(f"at {head} of")
+    if head in PREPOSITIONS:
+        return leading(" ".join(parts)) if is_place(parts) else None
+    if rest and is_adverb(head):
         ending = _state(rest)
     elif head == "being" or (head == "getting" and _is_done(rest)):
         ending = _state(rest) if _is_done(rest) else None
@@ -135,49 +147,49 @@ def _state(parts: list[str]) -> str | None:
         ending = _after_verb(base, rest)
         head = "lying" if head == "laying" else head
     elif _is_done(parts):
-        fits = rest[0] != "of" or head in {"built", "composed", "constructed", "made"}
-        fits = fits and f"{head} {following}" not in UNCLEAR
-        fits = fits and (rest[0] != "to" or len(rest) > 1 or head in FASTENED)
-        ending = _lead(following) if fits and following not in _PARTICLES else None
+        ending = leading(following) if _goes_on(head, rest) else None
     elif following == "than":
         ending = following if head in _COMPARATIVES else None
     else:
         fits = bool(rest) and rest[0] in _ADJECTIVES.get(head, ())
-        ending = _lead(following) if fits else None
+        ending = leading(following) if fits else None
     return None if ending is None else f"{head} {ending}".rstrip()
 
 
-def _is_place(parts: list[str]) -> bool:
-    """Return whether words that begin with a preposition can directly follow a form of "be"."""
-    if len(parts) == 1:
-        return parts[0] in _STANDING
-    if parts[0] == "to":
-        match = _PLACE.fullmatch(" ".join(parts))
-        return match is not None and match["place"].split()[-1] in _DIRECTIONS
-    if parts == ["near", "to"]:
-        return True
-    ends = _PHRASE.fullmatch(" ".join(parts)) or parts[-1] not in _NO_ENDS
-    return bool(ends) and parts[0] not in _LEADING_ONLY
+def _goes_on(participle: str, rest: list[str]) -> bool:
+    """Return whether a participle can go on with words: "parked on", but not "parked to"."""
+    following = " ".join(rest)
+    if following in PARTICLES or f"{participle} {following}" in UNCLEAR:
+        return False
+    if rest[0] == "of":
+        return participle in {"built", "composed", "constructed", "made"}
+    if rest[0] == "as":
+        return participle in SERVING_AS
+    if rest == ["to"] and participle not in FASTENED:
+        return False
+    return participle not in FOLLOWED or rest[0] in FOLLOWED[participle]
 
 
 def _after_verb(base: str, parts: list[str]) -> str | None:
     """Return the words between a verb and the object, e.g. "next to"; or None."""
     text = " ".join(parts)
+    if text == "on to" and base not in {"cling", "hang", "hold"}:
+        text = "onto"
     if not parts:
         return None if base in INTRANSITIVE or base in _LIGHT else ""
     if parts == ["of"] or f"{base} {text}" in UNFINISHED:
         return None
     if (
         base not in TRANSITIVE | _LIGHT - {"get"}
-        or text in _PARTICLES
+        or text in PARTICLES
         or f"{base} {text}" in PHRASAL
     ):
-        lead = _lead(text)
+        lead = leading(text)
         if lead or base in INTRANSITIVE or base == "get":
             return lead
     for end in range(1, len(parts)):
-        lead = _lead(" ".join(parts[end:]))
-        open_end = lead == "for" or (lead == "with" and parts[0] in _DETERMINERS)
+        lead = leading(" ".join(parts[end:]))
+        open_end = lead == "for" or (lead == "with" and parts[0] in DETERMINERS)
         if lead and not open_end and _is_object(parts[:end]):
             return " ".join([*parts[:end], lead])
     return None
@@ -185,34 +197,10 @@ def _after_verb(base: str, parts: list[str]) -> str | None:
 
 def _is_object(parts: list[str]) -> bool:
     """Return whether words can be a verb's object: "a trick", "bikes", "tennis", but not "road"."""
-    if parts[0] in _DETERMINERS:
+    if parts[0] in DETERMINERS:
         return len(parts) > 1
-    several = is_plural(parts[0]) and parts[0] not in _PREPOSITIONS
+    several = is_plural(parts[0]) and parts[0] not in PREPOSITIONS
     return len(parts) == 1 and (several or parts[0] in _BARE)
-
-
-def _lead(text: str) -> str | None:
-    """Return words that lead to an object, with missing articles added; None for "road on".
-
-    "on", "out of" and "in a bed with" stay, and "on side of" becomes "on the side of".
-    """
-    if text in _PREPOSITIONS or _PHRASE.fullmatch(text):
-        return text
-    if text == "near to":
-        return "near"
-    if text in {"left of", "right of"}:
-        return f"to the {text}"
-    if match := _PLACE.fullmatch(text):
-        place = match["place"]
-        before = _PLACE_AFTER.get((match["at"], place.split()[-1]), match["at"])
-        return f"{before} {match['which'] or 'the'} {place} of"
-    first, _, rest = text.partition(" ")
-    lead = _lead(rest) if _is_adverb(first) and rest not in {"", "of"} else None
-    return lead and f"{first} {lead}"
-
-
-def _is_adverb(word: str) -> bool:
-    return word in _ADVERBS or (word.endswith("ly") and word not in _NO_ADVERBS)
 
 
 def _is_done(parts: list[str]) -> bool:
@@ -220,32 +208,9 @@ def _is_done(parts: list[str]) -> bool:
     return len(parts) > 1 and parts[0] in DONE | PAST_OR_PRESENT
 
 
-def _one_of(listed: frozenset[str]) -> str:
-    return f"(?:{'|'.join(sorted(listed))})"
-
-
 _MOST_WORDS = 10  # words of a predicate
-_DETERMINERS = ARTICLES | POSSESSIVES - {"that", "this"}
+_D = one_of(DETERMINERS)
 _BE = words("am are be been is was were")
-_PARTICLES = words("up down off out")
-_ADVERBS = _PARTICLES | words(
-    "almost along also around back half inside just not outside over right still together"
-)
-_NO_ADVERBS = words("belly curly early family fly holly jelly lily ugly")
-_PREPOSITIONS = words(
-    "about above across after against along alongside amid amidst among amongst around as at atop "
-    "before behind below beneath beside between beyond by down during for from in inside into like "
-    "near of off on onto opposite out outside over past through throughout to toward towards under "
-    "underneath up upon via with within without"
-)
-# Prepositions that tell by themselves where something is.
-_STANDING = words(
-    "above across against along alongside amid among amongst around at atop behind below beneath "
-    "beside between beyond by in inside near on opposite outside over under underneath within"
-)
-_NO_ENDS = words("for into onto out to")
-_DIRECTIONS = words("left rear right side sides")
-_LEADING_ONLY = words("about after as before during for from like of onto to with without")
 _ADJECTIVES = {
     adjective: words(following)
     for following, adjectives in {
@@ -261,33 +226,9 @@ _COMPARATIVES = words(
     "bigger brighter closer darker deeper farther greater higher larger lighter longer lower newer "
     "older shorter smaller taller thicker thinner wider younger"
 )
-_PLACES = words("back base bottom center centre corner edge end front left middle rear right top")
-_PARTS = _PLACES | words(
-    "arm arms body ceiling corners edges ends exterior face feet floor foot hand hands head inside "
-    "interior leg legs neck nose outside roof shade shape shore shoulder shoulders side sides "
-    "surface tip torso trunk underside wall wrist"
+_NONSENSE = re.compile(
+    rf" (?:{one_of(_BE)}|has|have)\b|\b{_D} {_D}\b|\ba [aeio](?!ne)|\ban [^aeiouhx]|\botherside\b"
 )
-_P, _D = _one_of(_PREPOSITIONS), _one_of(_DETERMINERS)
-_PLACE = re.compile(
-    rf"(?!in sides? of)(?P<at>{_P})(?: (?P<which>{_D}|both|each|either))? "
-    r"(?P<place>(?:(?:back|bottom|far|front|hand|left|lower|near|other|right|top|upper) )*"
-    rf"{_one_of(_PARTS)}) of"
-)
-# A place is said to be "in the middle" and "on the left side", whatever was typed.
-_PLACE_AFTER = {
-    ("on", "middle"): "in",
-    ("in", "face"): "on",
-    ("in", "side"): "on",
-    ("in", "sides"): "on",
-}
-_PHRASE = re.compile(
-    rf"""all\ (?:around|over) | (?:ahead|alongside|atop|inside|off|out|outside)\ of | in\ (?:back|front|place)\ of
-    | on\ top\ of | (?:across|away|far)\ from | from\ (?:above|behind|below|beneath|under|within)
-    | (?:adjacent|close|next|on|opposite)\ to | (?:along|in\ contact|in\ line)\ with
-    | in\ between | {_P}\ {_D}\ (?!{_P}\b).+\ {_P}""",
-    re.VERBOSE,
-)
-_NONSENSE = re.compile(rf" (?:{_one_of(_BE)}|has|have)\b|\b{_D} {_D}\b")
 _REPEATED = re.compile(r"\b(\w+) \1\b")
 # Verbs that say nothing before a region's name alone: what is done, got or given is more than that.
 _LIGHT = words("do get give put wrap")

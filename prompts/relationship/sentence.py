@@ -9,6 +9,7 @@ bag" and "is wearing a shirt" whether the predicate is "has", "with" or "in"; a 
 import re
 from collections.abc import Callable
 
+from prompts.relationship.agreement import fits_object, fits_subject, is_long
 from prompts.relationship.names import Name, parse_name
 from prompts.relationship.nouns import (
     ARTICLES,
@@ -19,6 +20,7 @@ from prompts.relationship.nouns import (
     FEATURES,
     FEMALES,
     FIXED,
+    FIXTURES,
     GAMES,
     GARMENTS,
     GROUNDS,
@@ -53,12 +55,22 @@ def relationship_sentence(subject: str, predicate: str, object_: str) -> str | N
     if about is None or _plain_name(subject) == _plain_name(object_):
         return None
     other = parse_name(object_)
+    if other and (_is_named_by(about, other) or _is_named_by(other, about)):
+        return None
     if parts in (["say"], ["says"], ["saying"]):
         end = _quoted(about, object_, other)
     else:
         end = _end(about, parts, other) if other else None
     start = about.definite
     return end and f"{start[0].upper()}{start[1:]} {end}."
+
+
+def _is_named_by(part: Name, whole: Name) -> bool:
+    """Return whether a name is that of a part of the other: "table top" of "table"."""
+    if part.main not in PARTS | SPOTS | BODY | FEATURES:
+        return False
+    length = len(whole.words)
+    return len(part.words) > length and part.words[:length] == whole.words
 
 
 def _plain_name(name: str) -> list[str]:
@@ -81,10 +93,11 @@ def _end(about: Name, parts: list[str], other: Name) -> str | None:
     bare, being = without_be(parts)
     if rule := _RULES.get(" ".join(bare)):
         return None if being and bare[0] in {"has", "have"} else rule(about, other)
-    if bare == ["along"] and not (about.several or about.main in LONG):
-        return None
-    found = clause(parts, about.several, about.is_animate)
-    return _with_object(about, found, other) if found else None
+    if bare == ["along"] and not is_long(about):
+        fixed = about.main in FIXTURES and other.main in LONG
+        return f"is beside {other.definite}" if fixed else None
+    middle = clause(parts, about.several, about.is_animate)
+    return _with_object(about, middle, other) if middle and fits_subject(about, middle) else None
 
 
 def _is_or_are(about: Name) -> str:
@@ -179,25 +192,25 @@ def _on(about: Name, other: Name) -> str | None:
     return f"{_is_or_are(about)} on {other.definite}"
 
 
-def _with_object(about: Name, found: Clause, other: Name) -> str | None:
+def _with_object(about: Name, middle: Clause, other: Name) -> str | None:
     """Return a clause with its object: "is wearing a hat", "is made of wood"."""
-    text = found.text
-    if found.direct and found.base in {"have", "wear"} and not _can_wear(about, other):
+    text = middle.text
+    if middle.direct and middle.base in {"have", "wear"} and not _can_wear(about, other):
         return None
-    if found.direct and found.base == "have":  # has on
+    if middle.direct and middle.base == "have":  # has on
         return f"{_is_or_are(about)} wearing {other.indefinite}"
-    if found.direct and found.base == "play":
+    if middle.direct and middle.base == "play":
         return _played(text, other)
-    if found.direct and found.base in _GRIPS and other.is_bare and other.main in BODY | FEATURES:
+    if middle.direct and middle.base in _GRIPS and other.is_bare and other.main in BODY | FEATURES:
         return _own_part(about, text, other)
-    if text.endswith((" among", " amongst", " between")) and not other.several:
+    if not fits_object(about, text, other):
         return None
     if text.endswith(" on top of") and other.main in GROUNDS:
-        return None
+        text = text.removesuffix(" top of")
     end: str | None = other.definite
     if _MADE.search(text):
         end = other.text if other.several or other.main in MATERIALS else None
-    elif (found.direct and found.base in NEW_OBJECT) or found.is_done_with or _NEW.search(text):
+    elif (middle.direct and middle.base in NEW_OBJECT) or middle.is_done_with or _NEW.search(text):
         end = other.indefinite
     return end and f"{text} {end}"
 
@@ -227,7 +240,7 @@ _GRIPS = frozenset({"cover", "grab", "hold", "rub", "scratch", "touch", "wash"})
 _MADE = re.compile(" (?:made|built|composed|constructed) (?:of|from|out of|up of)$")
 _NEW = re.compile(
     " (?:(?:coated|covered|decorated|dressed|filled|strewn|wrapped) (?:by|in)"
-    "|full of|(?:dressed|used) as)$| like$"
+    "|full of)$| (?:as|like|in the shape of)$"
 )
 _RULES: dict[str, Callable[[Name, Name], str | None]] = {
     "for": _for,

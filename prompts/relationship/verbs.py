@@ -85,7 +85,20 @@ NEW_OBJECT = words(
 ACTIONS = words("carry drink eat hold play ride swing throw use walk watch wear")
 PHRASAL = {"watch for", "watch over", "hold on to", "hold onto", "have on", "light up"}
 UNFINISHED = {f"{base} {end}" for base in POSTURES for end in ("up", "down", "off", "out")} | {
+    "bend at",
+    "bend with",
+    "eat around",
+    "eat below",
+    "hang around",
+    "hang before",
+    "lead at",
+    "lead in",
+    "lead on",
     "leave behind",
+    "sit for",
+    "sit over",
+    "stand for",
+    "turn around",
     "stand up",
     "sit down",
     "stand off",
@@ -184,8 +197,29 @@ FASTENED = words(
     "leashed linked locked moored mounted nailed pinned pressed secured sewn strapped stuck "
     "tacked taped tethered tied welded"
 )
+# What a participle of these goes on with: nothing is "broken near" or "lit in" something.
+FOLLOWED = {
+    "attached": words("at to with"),
+    "bent": words("down over"),
+    "broken": words("by into off"),
+    "connected": words("by to with"),
+    "fenced": words("by"),
+    "herded": words("by into through"),
+    "lit": words("by up with"),
+    "made": words("by for from in of out to up with"),
+    "occupied": words("by"),
+    "prepared": words("by for in on with"),
+    "pulled": words("along away back behind by down from into off on out over through up"),
+}
+# Participles that go on with "as".
+SERVING_AS = words("designed disguised displayed dressed served shaped used")
+# Participles and verbs that tell of several, or of a mass: one man is not "scattered on" anything.
+GATHERED = words(
+    "arranged bundled clustered congregates congregating crowded gathered gathering gathers "
+    "grouped huddled huddling mingling scattered strewn"
+)
 # Participles with a word after which neither who did it nor where it is is clear.
-UNCLEAR = {"broken on", "left by", "lined as", "lined in", "lined on", "wrapped on"} | {
+UNCLEAR = {"left by", "lined as", "lined in", "lined on", "wrapped on"} | {
     f"{participle} by"
     for participle in words(
         "arranged blended clustered grouped lined mixed poured scattered shaped strewn"

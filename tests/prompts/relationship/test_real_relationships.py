@@ -12,8 +12,6 @@ from prompts.relationship.sentence import relationship_sentence
 SENTENCES = """\
 air conditioner | on | wall
     The air conditioner is on the wall.
-animal | against | pillow
-    The animal is against the pillow.
 bag | on | desk
     The bag is on the desk.
 bike | next to | car
@@ -52,9 +50,9 @@ carpet | on | floor
     The carpet is on the floor.
 chair | against | wall
     The chair is against the wall.
-chair | by | table top
-    The chair is by the table top.
 chair | by the | table top
+    The chair is by the table top.
+chair | by | table top
     The chair is by the table top.
 chair | has | padding
     The chair has padding.
@@ -64,16 +62,16 @@ chair | next to | table
     The chair is next to the table.
 clothes | on | chair
     The clothes are on the chair.
-computer | on | floor
-    The computer is on the floor.
-computer | on | wall
-    The computer is on the wall.
 computer monitor | on | desk
     The computer monitor is on the desk.
 computer tower | under | desk
     The computer tower is under the desk.
 computer tower | under | desktop
     The computer tower is under the desktop.
+computer | on | floor
+    The computer is on the floor.
+computer | on | wall
+    The computer is on the wall.
 cork-board | against | wall
     The cork-board is against the wall.
 cpu | on | floor
@@ -124,13 +122,17 @@ keyboard | on | desk
     The keyboard is on the desk.
 keyboard | with | grey keys
     The keyboard has grey keys.
-lamp | behind | couch
-    The lamp is behind the couch.
+lamp post | along | road
+    The lamp post is beside the road.
+lamp post | along | street
+    The lamp post is beside the street.
 lamp | behind the | couch
     The lamp is behind the couch.
-lamp | on | floor
-    The lamp is on the floor.
+lamp | behind | couch
+    The lamp is behind the couch.
 lamp | on the | floor
+    The lamp is on the floor.
+lamp | on | floor
     The lamp is on the floor.
 man | at | crosswalk
     The man is at the crosswalk.
@@ -182,6 +184,8 @@ paper | on | cork-board
     The paper is on the cork-board.
 parking meter | behind | man
     The parking meter is behind the man.
+parking meter | on top of | street
+    The parking meter is on the street.
 parking meter | on | sidewalk
     The parking meter is on the sidewalk.
 partition | between | cubicles
@@ -198,9 +202,9 @@ picture | on | dividing screen
     The picture is on the dividing screen.
 picture | on | wall
     The picture is on the wall.
-pillow | on | couch
-    The pillow is on the couch.
 pillow | on the | couch
+    The pillow is on the couch.
+pillow | on | couch
     The pillow is on the couch.
 plug | on | wall
     The plug is on the wall.
@@ -228,26 +232,24 @@ sign | on | building
     The sign is on the building.
 table top | near | window
     The table top is near the window.
-table top | on | table
-    The table top is on the table.
-table top | on the | table
-    The table top is on the table.
 teddy bear | against | pillow
     The teddy bear is against the pillow.
-teddy bear | on | couch
-    The teddy bear is on the couch.
 teddy bear | on the | couch
+    The teddy bear is on the couch.
+teddy bear | on | couch
     The teddy bear is on the couch.
 telephone | on | desk
     The telephone is on the desk.
 telephone | on | table
     The telephone is on the table.
+tree trunk | on | sidewalk
+    The tree trunk is on the sidewalk.
+tree | along | road
+    The tree is beside the road.
 tree | next to | road
     The tree is next to the road.
 tree | next to | street
     The tree is next to the street.
-tree trunk | on | sidewalk
-    The tree trunk is on the sidewalk.
 trees | by | sidewalk
     The trees are by the sidewalk.
 van | parked on | street
@@ -287,6 +289,7 @@ work truck | parked on | street
 """
 LINES = SENTENCES.splitlines()
 WITHOUT_A_SENTENCE = """\
+animal | against | pillow
 books | on | books
 cables | are fully | plugged
 cables | have been | pluged
@@ -298,15 +301,13 @@ chairs | before | desk
 curtains | have | curtains
 filing cabinet | has | filing cabinet
 keyboard | with | keyboard
-lamp post | along | road
-lamp post | along | street
 monitor | not | monitor
-parking meter | on top of | street
 pluged | has | outlet
 pluged | has | plug
 pluged | next to | monitor
 railing | on | railing
-tree | along | road
+table top | on the | table
+table top | on | table
 walk sign | says | walk sign
 """
 
