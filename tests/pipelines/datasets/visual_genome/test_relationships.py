@@ -167,6 +167,8 @@ def end_of(region) -> End:
 
 # What an answer may say instead of an owner's predicate: a man "with" a shirt is wearing it.
 IN_OTHER_WORDS = {
+    "along": ["along", "beside"],
+    "on top of": ["on"],
     "carries": ["carrying"],
     "has": ["has", "have", "wearing"],
     "in": [" in ", "wearing"],
