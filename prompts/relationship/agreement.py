@@ -45,5 +45,6 @@ def fits_object(about: Name, text: str, other: Name) -> bool:
 _LEANING = re.compile("(?:is|are)(?: right| up)? against")
 _TAKEN = re.compile("(?:is|are) taken ")
 _FULL = re.compile(
-    " (?:full of|(?:crowded|filled|lined|loaded|packed|piled|sprinkled|stacked|strewn) (?:by|with))$"
+    " (?:full of|(?:crowded|filled|lined|loaded|packed|piled|sprinkled|stacked|strewn) (?:by|with)"
+    "|(?:built|constructed|made|mixed) with)$"
 )

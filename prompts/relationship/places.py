@@ -40,7 +40,7 @@ def leading(text: str) -> str | None:
         which = match["which"] or "the"
         return f"{before} {'the' if which in ARTICLES else which} {place} of"
     if _LONG_PHRASE.fullmatch(text):
-        return text
+        return None if _LATE_VERB.search(text) else text
     first, _, rest = text.partition(" ")
     lead = leading(rest) if is_adverb(first) and rest not in {"", "of"} else None
     return lead and f"{first} {lead}"
@@ -106,4 +106,5 @@ _PHRASE = re.compile(
     | in\ between""",
     re.VERBOSE,
 )
+_LATE_VERB = re.compile(r"\b\w+ing \w+(?: of)?$")  # in "on a bus looking at", who looks?
 _LONG_PHRASE = re.compile(rf"{_P} {_D} (?!{_P}\b).+ {_P}")

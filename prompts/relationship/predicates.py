@@ -29,9 +29,11 @@ from prompts.relationship.verbs import (
     FASTENED,
     FOLLOWED,
     INTRANSITIVE,
+    MEANT_FOR,
     NOUNS,
     PAST_OR_PRESENT,
     PHRASAL,
+    POSTURES_DONE,
     RESULTS,
     SERVING_AS,
     STATES,
@@ -55,8 +57,10 @@ class Clause:
     @property
     def is_done_with(self) -> bool:
         """Whether something is done with the object: "is topped with", but not "is sitting with"."""
-        parts = self.text.split()
-        return parts[-1] == "with" and parts[-2] in DONE
+        *parts, last = self.text.split()
+        if parts[-1:] in (["back"], ["together"], ["up"]):
+            parts.pop()
+        return last == "with" and parts[-1] in DONE - POSTURES_DONE
 
 
 def plain_predicate(predicate: str) -> str:
@@ -92,7 +96,10 @@ def clause(predicate: list[str], several: bool, acting: bool = False) -> Clause 
     state = _state([head, *rest])
     if state is None:
         return None
-    return Clause(f"{'are' if several else 'is'} {state}", DOING.get(head, ""), not rest)
+    verb = state.split()
+    while len(verb) > 1 and is_adverb(verb[0]):
+        del verb[0]
+    return Clause(f"{'are' if several else 'is'} {state}", DOING.get(verb[0], ""), len(verb) == 1)
 
 
 def without_be(predicate: list[str]) -> tuple[list[str], bool]:
@@ -163,11 +170,12 @@ def _goes_on(participle: str, rest: list[str]) -> bool:
         return False
     if rest[0] == "of":
         return participle in {"built", "composed", "constructed", "made"}
-    if rest[0] == "as":
-        return participle in SERVING_AS
+    if rest[0] in {"as", "for"}:
+        return participle in (SERVING_AS if rest[0] == "as" else MEANT_FOR)
     if rest == ["to"] and participle not in FASTENED:
         return False
-    return participle not in FOLLOWED or rest[0] in FOLLOWED[participle]
+    following = rest[1] if rest[0] == "up" and len(rest) > 1 else rest[0]
+    return participle not in FOLLOWED or following in FOLLOWED[participle]
 
 
 def _after_verb(base: str, parts: list[str]) -> str | None:
@@ -190,7 +198,12 @@ def _after_verb(base: str, parts: list[str]) -> str | None:
     for end in range(1, len(parts)):
         lead = leading(" ".join(parts[end:]))
         open_end = lead == "for" or (lead == "with" and parts[0] in DETERMINERS)
-        if lead and not open_end and _is_object(parts[:end]):
+        if (
+            lead
+            and not open_end
+            and _is_object(parts[:end])
+            and _fits_verb(base, parts[:end], lead)
+        ):
             return " ".join([*parts[:end], lead])
     return None
 
@@ -201,6 +214,16 @@ def _is_object(parts: list[str]) -> bool:
         return len(parts) > 1
     several = is_plural(parts[0]) and parts[0] not in PREPOSITIONS
     return len(parts) == 1 and (several or parts[0] in _BARE)
+
+
+def _fits_verb(base: str, named: list[str], lead: str) -> bool:
+    """Return whether a verb's own object and what follows fit: "takes care of", no "has part of".
+
+    What something has or shows somewhere is not told: "has legs on".
+    """
+    if named[0] in _TAKEN:
+        return base == "take"
+    return base not in _HAVING or lead == "of" or named == ["fun"]
 
 
 def _is_done(parts: list[str]) -> bool:
@@ -232,4 +255,6 @@ _NONSENSE = re.compile(
 _REPEATED = re.compile(r"\b(\w+) \1\b")
 # Verbs that say nothing before a region's name alone: what is done, got or given is more than that.
 _LIGHT = words("do get give put wrap")
+_TAKEN = words("care part")
+_HAVING = words("contain display feature have include show")
 _BARE = words("baseball basketball care food football frisbee fun part soccer tennis water")

@@ -95,6 +95,9 @@ UNFINISHED = {f"{base} {end}" for base in POSTURES for end in ("up", "down", "of
     "lead in",
     "lead on",
     "leave behind",
+    "board at",
+    "fall behind",
+    "pass on",
     "sit for",
     "sit over",
     "stand for",
@@ -158,6 +161,7 @@ _ACTIVE = words(
     "approach ascend attend climb descend enjoy enter exit grind have jump meet pass reach sip "
     "smell sniff surf"
 )
+POSTURES_DONE = frozenset(done(base) for base in POSTURES)
 DONE = frozenset(done(base) for base in (TRANSITIVE | EITHER | POSTURES) - _ACTIVE) | words(
     "arched arranged blended blown bolted braided bunched bundled caged called carved cast caught "
     "chained clipped clustered coiled composed constructed covered crossed crowded crumpled "
@@ -202,16 +206,25 @@ FOLLOWED = {
     "attached": words("at to with"),
     "bent": words("down over"),
     "broken": words("by into off"),
-    "connected": words("by to with"),
+    "connected": words("by to"),
     "fenced": words("by"),
     "herded": words("by into through"),
-    "lit": words("by up with"),
-    "made": words("by for from in of out to up with"),
+    "covered": words("by in with"),
+    "decorated": words("by in with"),
+    "filled": words("by with"),
+    "lit": words("by with"),
+    "lowered": words("by from in into onto over to toward towards"),
+    "made": words("by for from in of out to with"),
+    "mounted": words(
+        "above against at behind below beneath beside by from in inside near next on onto over to "
+        "under underneath"
+    ),
     "occupied": words("by"),
     "prepared": words("by for in on with"),
-    "pulled": words("along away back behind by down from into off on out over through up"),
+    "pulled": words("along away back behind by down from into off on out over through"),
 }
-# Participles that go on with "as".
+# Participles that go on with "for", and with "as".
+MEANT_FOR = words("built designed dressed equipped made meant prepared reserved set used")
 SERVING_AS = words("designed disguised displayed dressed served shaped used")
 # Participles and verbs that tell of several, or of a mass: one man is not "scattered on" anything.
 GATHERED = words(
