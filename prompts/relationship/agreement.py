@@ -22,6 +22,8 @@ def fits_subject(about: Name, middle: Clause) -> bool:
         return False
     if about.several or about.main in GROUPS:
         return True
+    if _SIDES.search(middle.text):
+        return about.is_mass or about.main in LONG
     if parts & GATHERED and about.is_animate:
         return False
     if "together" in parts and not parts & {"held", "with"}:
@@ -42,6 +44,7 @@ def fits_object(about: Name, text: str, other: Name) -> bool:
     return not _FULL.search(text) or other.several or other.is_mass
 
 
+_SIDES = re.compile(r"\b(?:both|each|either|the) (?:\w+ )?sides of$|\b(?:each|either) side of$")
 _LEANING = re.compile("(?:is|are)(?: right| up)? against")
 _TAKEN = re.compile("(?:is|are) taken ")
 _FULL = re.compile(

@@ -223,6 +223,8 @@ def _fits_verb(base: str, named: list[str], lead: str) -> bool:
     """
     if named[0] in _TAKEN:
         return base == "take"
+    if lead == "of" and len(named) == 1:
+        return named[0] in _PICTURES
     return base not in _HAVING or lead == "of" or named == ["fun"]
 
 
@@ -255,6 +257,7 @@ _NONSENSE = re.compile(
 _REPEATED = re.compile(r"\b(\w+) \1\b")
 # Verbs that say nothing before a region's name alone: what is done, got or given is more than that.
 _LIGHT = words("do get give put wrap")
+_PICTURES = words("photographs photos pictures")
 _TAKEN = words("care part")
 _HAVING = words("contain display feature have include show")
 _BARE = words("baseball basketball care food football frisbee fun part soccer tennis water")

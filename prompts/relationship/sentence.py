@@ -239,8 +239,8 @@ _MARKS = "\"'.,;: "
 _GRIPS = frozenset({"cover", "grab", "hold", "rub", "scratch", "touch", "wash"})
 _MADE = re.compile(" (?:made|built|composed|constructed) (?:of|from|out of|up of)$")
 _NEW = re.compile(
-    " (?:(?:coated|covered|decorated|dressed|filled|strewn|wrapped) (?:by|in)"
-    "|full of)$| (?:as|like|in the shape of)$"
+    " (?:(?:coated|covered|decorated|dressed|filled|strewn|wrapped)(?: up)? (?:by|in)"
+    "|full of|(?:folded|formed|made) into)$| (?:as|like|in the shape of)$"
 )
 _RULES: dict[str, Callable[[Name, Name], str | None]] = {
     "for": _for,

@@ -203,25 +203,54 @@ FASTENED = words(
 )
 # What a participle of these goes on with: nothing is "broken near" or "lit in" something.
 FOLLOWED = {
-    "attached": words("at to with"),
-    "bent": words("down over"),
-    "broken": words("by into off"),
-    "connected": words("by to"),
-    "fenced": words("by"),
-    "herded": words("by into through"),
-    "covered": words("by in with"),
-    "decorated": words("by in with"),
-    "filled": words("by with"),
-    "lit": words("by with"),
-    "lowered": words("by from in into onto over to toward towards"),
-    "made": words("by for from in of out to with"),
-    "mounted": words(
-        "above against at behind below beneath beside by from in inside near next on onto over to "
-        "under underneath"
-    ),
-    "occupied": words("by"),
-    "prepared": words("by for in on with"),
-    "pulled": words("along away back behind by down from into off on out over through"),
+    participle: words(following)
+    for participle, following in {
+        "attached": "at to with",
+        "bent": "down over",
+        "braided": "in into with",
+        "broken": "by into off",
+        "caged": "by in inside",
+        "carved": "by from in into on out",
+        "connected": "by to",
+        "covered": "by in with",
+        "cut": "by from into out with",
+        "decorated": "by in with",
+        "delivered": "by from to",
+        "depicted": "by in on",
+        "dressed": "as for in like",
+        "equipped": "for with",
+        "fenced": "by",
+        "filled": "by with",
+        "formed": "by from in into of on out",
+        "garnished": "by with",
+        "herded": "by into through",
+        "hit": "by with",
+        "kicked": "by",
+        "lit": "by with",
+        "loaded": "by in into on onto with",
+        "lowered": "by from in into onto over to toward towards",
+        "made": "by for from in of out to with",
+        "mounted": "above against at behind below beneath beside by from in inside near next on "
+        "onto over to under underneath",
+        "mixed": "into with",
+        "occupied": "by",
+        "opened": "by with",
+        "prepared": "by for in on with",
+        "provided": "by for",
+        "pulled": "along away back behind by down from into off on out over through",
+        "removed": "by from",
+        "separated": "by from",
+        "shaped": "as by like",
+        "staked": "in into to",
+        "supported": "by on",
+        "suspended": "above across between by from in on over under",
+        "tangled": "around in with",
+        "topped": "by with",
+        "viewed": "by from in through",
+        "watched": "by",
+        "welded": "on onto to",
+        "written": "above across along at below by in inside near next on over under",
+    }.items()
 }
 # Participles that go on with "for", and with "as".
 MEANT_FOR = words("built designed dressed equipped made meant prepared reserved set used")

@@ -114,7 +114,7 @@ def test_common_predicates(predicate):
         ("boy", "in a chair next to", "bed", "The boy is in a chair next to the bed."),
         ("boy", "walking away from", "bed", "The boy is walking away from the bed."),
         ("sign", "high up on", "wall", "The sign is high up on the wall."),
-        ("sign", "on both sides of", "road", "The sign is on both sides of the road."),
+        ("signs", "on both sides of", "road", "The signs are on both sides of the road."),
         ("sign", "parked left of", "road", "The sign is parked to the left of the road."),
     ],
 )
