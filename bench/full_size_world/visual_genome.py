@@ -78,11 +78,13 @@ def _relationships(images: int, count: int) -> Iterator[bytes]:
         things = _objects(first, int(objects.sum()))
         rng = generator("vg ends", first)
         base, room = (np.repeat(of, counts) for of in (starts_of(objects), objects))
-        ends = (base + (rng.random((2, number)) * room).astype(np.int64)).tolist()
+        subjects, steps = (rng.random((2, number)) * [room, room - 1]).astype(np.int64)
+        targets = (subjects + 1 + steps) % room  # nothing is related to itself
+        ends = (base + np.stack([targets, subjects])).tolist()
         kinds = prose.zipf(f"vg predicates {first}", number, len(predicates)).tolist()
         texts = [
-            template % (predicates[kind], things[one], first * 1_000 + k, things[other])
-            for k, (kind, one, other) in enumerate(zip(kinds, *ends, strict=True))
+            template % (predicates[kind], things[target], first * 1_000 + k, things[subject])
+            for k, (kind, target, subject) in enumerate(zip(kinds, *ends, strict=True))
         ]
         for place, part in enumerate(_parts(texts, counts), start=first):
             yield b'{"relationships":[%b],"image_id":%d}' % (b",".join(part), place)

@@ -19,6 +19,8 @@ from pipelines.verify import verify
 from schemas.errors import InputFileError, UsageError
 
 PIXELS = 0.01
+MAX_WORDS = 900  # of a conversation, unless a recipe states another number
+CROWDED = 378_515  # the picture with 100 annotations; the next has 63
 SIZE = (64, 48)  # width, height of a drawn picture; pixels
 
 
@@ -135,10 +137,23 @@ def test_answers_are_shown_names_and_the_label_set_is_named(case):
 
 
 def test_the_output_is_sound_and_opens(case, tmp_path):
-    reader, output = case
+    _, output = case
     assert verify(str(output.folder)).problems == []
     loaded = load_dataset(str(output.folder), "lvis", cache_dir=str(tmp_path))
-    assert loaded["val"].num_rows == len(reader.described)
+    assert loaded["val"].num_rows == len(output.rows())
+
+
+def test_a_picture_has_a_second_conversation_where_one_is_too_long(case):
+    reader, output = case
+    words: dict[int, list[int]] = {}  # of the conversations of each picture
+    for row in output.rows():
+        spoken = " ".join(message["content"] for message in row["messages"])
+        words.setdefault(int(row["id"].split("/")[2]), []).append(len(spoken.split()))
+    assert words.keys() == reader.described
+    cut = {number for number, lengths in words.items() if len(lengths) > 1}
+    assert cut == {number for number, lengths in words.items() if sum(lengths) > MAX_WORDS}
+    assert cut == ({CROWDED} & reader.described)
+    assert max(max(lengths) for lengths in words.values()) <= MAX_WORDS
 
 
 def test_parts_and_order_change_nothing(all_pictures, real_file, build_source, in_parts, tmp_path):
