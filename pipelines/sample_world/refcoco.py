@@ -146,10 +146,14 @@ def _without_places(words: Words, index: int) -> list[str]:
 
 
 def _relating(words: Words, index: int) -> list[str]:
-    """Return the relations of a thing, and a longer description; every seventh has an "à"."""
+    """Return the relations of a thing, and two longer descriptions; every seventh has an "à".
+
+    The second one compares the thing with no other and names no part of the picture.
+    """
     ending = "in the picture, voilà" if index == 6 else "in the picture"
     coloured = [each for each in words.descriptions(index) if each.colour and not each.position]
-    return words.related(index) + [f"the only {each} {ending}" for each in coloured[:1]]
+    forms = (f"the only {{}} {ending}", f"the {{}} drawn on {words.scene.ground}")
+    return words.related(index) + [form.format(each) for each in coloured[:1] for form in forms]
 
 
 REFCOCO = Edition(folder="refcoco", split_by="unc", splits=_UNC, phrases=_with_places)

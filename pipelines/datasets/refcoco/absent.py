@@ -10,39 +10,39 @@ not relative (`relative`), names a kind of thing (`kinds`) or its own category, 
   name.
 
 An image has no absent expressions if the category of a box is unknown, or, where categories are not
-known, if the expressions of a ref name no kind. Another one gets as many as it has sentences, fewer
-only if so many are not among the `_WALK` it is compared with. The expressions of a split stand in a
-circle ordered by hash, in which an image has a position and a stride of its own by hash, so that
-the choice is the same for any order of the file and any number of parts.
+known, if the expressions of a ref name no kind. Another one gets as many as it has sentences, or
+all that are absent from it if those are fewer.
+
+Each sentence is matched by an expression of as many words, chosen by hash among those that are
+absent from the image; by one of nearly as many words where there is none. Otherwise long texts,
+which are seldom absent, would tell that a question has an answer. A sentence of fewer words than
+any expression has is matched as another sentence of the split would be, chosen by hash. The choice
+is the same for any order of the file and any number of parts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
-from math import gcd
 
 import msgspec
 
 from pipelines.datasets.common.raw_items import ItemId
 from pipelines.datasets.refcoco.box_names import BoxNames
 from pipelines.datasets.refcoco.kinds import kinds_of, words_of
-from pipelines.datasets.refcoco.relative import is_relative
+from pipelines.datasets.refcoco.pool import Pool, Traits
+from pipelines.datasets.refcoco.relative import MIN_WORDS, is_relative
 from pipelines.datasets.refcoco.sentences import Sentence
-from schemas.ids import Hasher
-from schemas.item import AbsentExpression
+from schemas.ids import Hasher, pick
+from schemas.item import AbsentExpression, Expression
 from schemas.limits import MAX_TEXT_CHARACTERS
 from schemas.source import SplitInput
 
-_WALK = 5_000  # expressions that an image is compared with at most
 
-
-class _Candidate(msgspec.Struct, frozen=True, order=True, gc=False):
-    """An expression that is absent from some images; candidates are ordered by rank."""
+class _Candidate(msgspec.Struct, gc=False):
+    """An expression that is absent from some images; its id is that of its first image by rank."""
 
     rank: int
     id: str
     text: str
-    words: tuple[str, ...]  # content words, also of the name of its category
-    kinds: frozenset[int | str]  # that it names, and the name of its category
+    traits: Traits  # of the expression and of the names of its categories
 
 
 class AbsentExpressions:
@@ -54,7 +54,7 @@ class AbsentExpressions:
         sentences: Mapping[ItemId, Sequence[Sentence]],
         names: BoxNames | None,
     ) -> None:
-        """Rank the expressions of a split; the images of an evaluation get none.
+        """Collect the expressions of a split; the images of an evaluation get none.
 
         Args:
             split: the split that is read, or one of its parts.
@@ -64,10 +64,31 @@ class AbsentExpressions:
         self._sentences = sentences
         self._names = names
         self._hasher = Hasher(split.seed, "absent", split.source, split.split)
-        self._circle = [] if split.evaluation else sorted(self._candidates())
+        self._pool: Pool[AbsentExpression] = Pool()
+        self._lengths: list[int] = []  # of the sentences that are long enough, in ascending order
+        if not split.evaluation:
+            self._collect()
 
-    def of(self, number: ItemId, most: int) -> tuple[AbsentExpression, ...]:
-        """Return at most `most` expressions that are absent from an image."""
+    def of(self, number: ItemId, items: Sequence[Expression]) -> tuple[AbsentExpression, ...]:
+        """Return expressions that are absent from an image, one for each of its sentences."""
+        traits = self._shown(number)
+        if traits is None or not self._lengths:
+            return ()
+        left = self._pool.without(traits)
+        taken = []
+        for item in items:
+            length, position = self._hasher.ranks(str(number), item.id)
+            words = _length(item.text)
+            if words < MIN_WORDS:
+                words = pick(self._lengths, length)
+            chosen = left.take(words, position)
+            if chosen is None:
+                break
+            taken.append(chosen)
+        return tuple(taken)
+
+    def _shown(self, number: ItemId) -> Traits | None:
+        """Return all that an image may show, by its sentences and boxes; None if not known."""
         sentences = self._sentences[number]
         texts = {sentence.text for sentence in sentences}
         names: set[str] | None = set()
@@ -75,29 +96,32 @@ class AbsentExpressions:
             names = self._names.images.get(number, names)
         elif {item.ref for item in sentences} != {i.ref for i in sentences if kinds_of(i.text)}:
             names = None
-        if names is None or not self._circle:
-            return ()
-        kinds = names.union(*map(kinds_of, texts | names))
+        if names is None:
+            return None
         words = {word for text in (names if self._names else texts) for word in words_of(text)}
-        taken: dict[str, AbsentExpression] = {}
-        for candidate in self._walk(number):
-            if len(taken) == most:
-                break
-            if kinds.isdisjoint(candidate.kinds) and words.isdisjoint(candidate.words):
-                reading = " ".join(candidate.text.lower().split())
-                taken.setdefault(reading, AbsentExpression(candidate.id, candidate.text))
-        return tuple(taken.values())
+        kinds: set[int | str] = set().union(names, *map(kinds_of, texts | names))
+        return Traits(words, kinds)
 
-    def _walk(self, number: ItemId) -> Iterator[_Candidate]:
-        """Yield candidates from an image's own position on, with its own stride, each once."""
-        size = len(self._circle)
-        start, stride = self._hasher.ranks("walk", str(number))
-        stride = next(each for each in count(stride % size + 1) if gcd(each, size) == 1)
-        for step in range(min(size, _WALK)):
-            yield self._circle[(start + step * stride) % size]
+    def _collect(self) -> None:
+        """Fill the pool: each text stands once, with the traits that it has in any image."""
+        candidates: dict[str, _Candidate] = {}
+        for candidate in self._candidates():
+            reading = " ".join(candidate.text.lower().split())
+            same = candidates.setdefault(reading, candidate)
+            same.traits = Traits(
+                same.traits.words | candidate.traits.words,
+                same.traits.kinds | candidate.traits.kinds,
+            )
+            if candidate.rank < same.rank:
+                same.rank, same.id, same.text = candidate.rank, candidate.id, candidate.text
+        self._pool = Pool(
+            (_length(each.text), AbsentExpression(each.id, each.text), each.traits)
+            for each in sorted(candidates.values(), key=lambda each: (each.rank, each.id))
+        )
+        lengths = (_length(item.text) for each in self._sentences.values() for item in each)
+        self._lengths = sorted(length for length in lengths if length >= MIN_WORDS)
 
     def _candidates(self) -> Iterator[_Candidate]:
-        several: dict[frozenset[int | str], frozenset[int | str]] = {}  # equal sets are held once
         for number, sentences in self._sentences.items():
             for sentence in sentences:
                 text, name = sentence.text, self._name(sentence)
@@ -105,15 +129,17 @@ class AbsentExpressions:
                     continue
                 words, kinds = set(words_of(text)), kinds_of(text)
                 if kinds or not words.isdisjoint(words_of(name)):
-                    same = frozenset(kinds.union(kinds_of(name), [name]))
                     yield _Candidate(
                         self._hasher.rank(str(number), sentence.id, text),
                         sentence.id,
                         text,
-                        tuple(sorted(words.union(words_of(name)))),
-                        several.setdefault(same, same),
+                        Traits(words.union(words_of(name)), kinds.union(kinds_of(name), [name])),
                     )
 
     def _name(self, sentence: Sentence) -> str | None:
         """Return the category of a sentence's object: None where unknown, "" where none has any."""
         return self._names.regions.get(sentence.region_id) if self._names else ""
+
+
+def _length(text: str) -> int:
+    return len(text.split())

@@ -34,8 +34,8 @@ class Images:
     chosen: Collection[ItemId]
     refused: Collection[str]  # COCO numbers as text
     candidates: Candidates | None  # to match sentences with; None: the owner's regions
-    # Returns expressions that are absent from an image, by its COCO number and their number.
-    absent: Callable[[ItemId, int], tuple[AbsentExpression, ...]]
+    # Returns expressions that are absent from an image, by its COCO number and its sentences.
+    absent: Callable[[ItemId, Sequence[Expression]], tuple[AbsentExpression, ...]]
 
 
 def shards(
@@ -116,7 +116,7 @@ def described_images(
         # An evaluation uses every sentence, also repeated ones, as published evaluations do.
         items = yield from _expressions(split, sentences[number], repeated=split.evaluation)
         image = replace(images.usable[number], shards=shards)
-        absent = images.absent(number, len(items))
+        absent = images.absent(number, items)
         yield SourceImage(image, regions, items, label_set, absent)
     for number, unused in sentences.items():
         if number in images.chosen or not split.owns(str(number)):

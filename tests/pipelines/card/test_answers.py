@@ -60,7 +60,10 @@ def test_the_paper_s_images_are_not_our_conversations(name):
     recipe = make_recipe(load_recipe(name) | {"no_recapd": True}, name)
     assert recipe.paper is not None
     texts = [report.source_text for report in recipe.paper.reports if report.number == 25_800]
-    form = r"Table \d+; several conversations an image here, as each holds one referring question"
+    form = (
+        r"Table \d+; about \d\.\d conversations an image here \(in val\), "
+        "as each holds one referring question"
+    )
     assert [text for text in texts if re.fullmatch(form, text)] == texts != []
     assert any("`suffix_share`" in note for note in recipe.notes)
 

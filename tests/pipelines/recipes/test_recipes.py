@@ -184,7 +184,7 @@ def test_there_are_candidates_to_choose_among(built):
                 listed |= set(re.findall(r"\[\d+\] <region(\d+)>", request["content"]))
                 asked[answer["content"] == NO_OPTION] += 1
                 assert len(listed) >= 2
-    assert asked[False] > 0
+    assert min(asked[True], asked[False]) > 0
 
 
 def check_nothing_is_said_twice(row):

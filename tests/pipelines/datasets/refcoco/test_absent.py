@@ -9,6 +9,7 @@ import json
 import pickle
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ FILES = {
     "refcoco_plus": "refcoco+_val.json",
     "refcocog": "refcocog_val.json",
 }
+BOUNDS = {"refcocog": 0.01, "refcoco": 0.04, "refcoco_plus": 0.02}  # of classes of length
 
 
 def listed(text: str) -> frozenset[str]:
@@ -63,9 +65,9 @@ def words(text: str) -> set[str]:
 
 
 def content(texts: list[str]) -> set[str]:
-    """The content words of texts, each also without an ending `s`."""
+    """The content words of texts, each also without an ending `s` ("grass" has none)."""
     named = set().union(*map(words, texts)) - FUNCTION_WORDS
-    return named | {word.removesuffix("s") for word in named}
+    return named | {re.sub("(?<!s)s$", "", word) for word in named}
 
 
 def split_of(name: str, root: Path, *, evaluation: bool = False, **options: Any) -> SplitInput:
@@ -162,8 +164,42 @@ def test_each_is_a_sentence_of_another_image(real):
 def test_many_different_ones_are_used(real):
     absent, _ = real
     used = Counter(expression.id for several in absent.values() for expression in several)
-    assert len(used) > 1_000
-    assert used.most_common(1)[0][1] < 80  # of 1,300 or 1,500 images
+    assert len(used) > 900
+    assert used.most_common(1)[0][1] < 0.016 * used.total()  # it is of a rare length
+
+
+def length_classes(texts: Iterable[str]) -> dict[str, float]:
+    """The shares of classes of length, among texts of three words and more."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        number = len(text.split())
+        if number >= 3:
+            longer = "5-8" if number < 9 else "9-10" if number < 11 else "11+"
+            counts["3-4" if number < 5 else longer] += 1
+    return {name: count / counts.total() for name, count in counts.items()}
+
+
+@pytest.mark.parametrize(("name", "bound"), BOUNDS.items())
+def test_negatives_are_as_long_as_sentences(name, bound, flat_split):
+    """The bound is the greatest difference of two shares; most short editions lack long ones."""
+    split, sentences = flat_split(name)
+    absent = absent_in(split)
+    positive = length_classes(text for texts in sentences.values() for text in texts)
+    negative = length_classes(each.text for several in absent.values() for each in several)
+    assert positive.keys() == negative.keys() == {"3-4", "5-8", "9-10", "11+"}
+    for length, share in positive.items():
+        assert abs(negative[length] - share) < bound, (length, negative, positive)
+
+
+def test_each_sentence_has_a_negative_of_its_length(flat_split):
+    split, sentences = flat_split("refcocog")
+    longer = same = 0
+    for number, expressions in absent_in(split).items():
+        lengths = Counter(len(text.split()) for text in set(sentences[number]))
+        longer += sum(count for length, count in lengths.items() if length >= 3)
+        negative = Counter(len(expression.text.split()) for expression in expressions)
+        same += (lengths & negative).total()
+    assert same > 0.85 * longer
 
 
 @pytest.mark.parametrize("name", FILES)
