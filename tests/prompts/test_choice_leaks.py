@@ -8,23 +8,28 @@ import json
 import math
 import random
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pytest
 
+from pipelines.datasets.catalog import CATALOG
+from pipelines.datasets.spec import SourceRequest
+from pipelines.plan import make_plan
+from pipelines.recipes.recipe import Recipe
+from pipelines.storage.files import FileStore
 from prompts.catalog import WORDING_SETS
 from prompts.instruction import Instruction, InstructionMode
 from prompts.style import Style
 from schemas.check import check_record
 from schemas.columns import BuildStamp, Row, to_batch
-from schemas.geometry import Box
-from schemas.item import AbsentExpression, Expression
 from schemas.ledger import Stage
-from schemas.sample import Region, ScreenedImage, Task
+from schemas.sample import ScreenedImage, Task
+from schemas.source import SourceImage
 from transforms.compose import compose_image
 from transforms.ledger import StageLedger
+from transforms.screen import screen_image
 
 CAPTION, CHOICE = Task.REGION_CAPTION, Task.REFERRING_EXPRESSION_COMPREHENSION
 MARGIN = 0.03
@@ -65,32 +70,27 @@ def words(text: str) -> set[str]:
     return set(WORD.findall(text.lower())) - STOP_WORDS
 
 
-def lines_of(samples) -> dict[str, list[tuple[Box, str]]]:
-    """The boxes and sentences of each image."""
+@pytest.fixture(scope="module")
+def images(samples, tmp_path_factory) -> list[ScreenedImage]:
+    """All images of a real file as the reader reads them; their pictures are empty stand-ins."""
     path = samples / "refcoco" / "minigpt4_eval" / "refcocog_val.json"
-    lines: dict[str, list[tuple[Box, str]]] = defaultdict(list)
+    root = tmp_path_factory.mktemp("real")
+    pictures = root / "coco" / "train2014"
+    pictures.mkdir(parents=True)
     for line in json.loads(path.read_bytes()):
-        x, y, width, height = line["bbox"]
-        lines[line["img_id"].split("_")[2]].append(((x, y, x + width, y + height), line["sents"]))
-    assert sum(map(len, lines.values())) == 4_896
-    return lines
-
-
-def strangers(lines, image_id: str) -> tuple[AbsentExpression, ...]:
-    """Sentences of other images that share no word with any of this image's."""
-    said = set().union(*[words(text) for _, text in lines[image_id]])
-    chance = random.Random(image_id)
-    taken: list[AbsentExpression] = []
-    while len(taken) < len(lines[image_id]):
-        other = chance.choice(list(lines))
-        text = chance.choice(lines[other])[1]
-        if other != image_id and not words(text) & said:
-            taken.append(AbsentExpression(f"{other}/{len(taken)}", text))
-    return tuple(taken)
+        (pictures / (line["img_id"].rsplit("_", 1)[0] + ".jpg")).write_bytes(b" ")
+    source = SourceRequest(name="refcocog", paths={"val": str(path)})
+    (split,) = make_plan(Recipe(sources=(source,)), str(root), "unused").splits
+    entries = CATALOG["refcocog"].parse(split, FileStore())
+    ledger = StageLedger(Stage.SCREEN)
+    read_images = [entry for entry in entries if isinstance(entry, SourceImage)]
+    screened = [image for each in read_images if (image := screen_image(each, ledger))]
+    assert len(screened) == 1_300
+    return screened
 
 
 @pytest.fixture(scope="module", params=[0, 1])
-def rows(request, samples, make_image) -> list[dict[str, Any]]:
+def rows(request, images) -> list[dict[str, Any]]:
     """The merged records of all images, with captions named before choices in the recipe."""
     instruction = Instruction(
         style=Style.REGIONGPT,
@@ -99,22 +99,11 @@ def rows(request, samples, make_image) -> list[dict[str, Any]]:
         seed=request.param,
         merge=True,
     )
-    lines, records = lines_of(samples), []
-    for image_id, told in lines.items():
-        boxes = sorted({box for box, _ in told})
-        image = make_image(source="s", image_id=image_id, width=1000, height=1000)
-        screened = ScreenedImage(
-            image,
-            tuple(Region(f"r{number}", box) for number, box in enumerate(boxes)),
-            tuple(
-                Expression(f"{image_id}/{number}", f"r{boxes.index(box)}", text)
-                for number, (box, text) in enumerate(told)
-            ),
-            absent=strangers(lines, image_id),
-        )
-        tasks = (CAPTION, CHOICE)
-        draft = compose_image(screened, tasks, instruction, StageLedger(Stage.COMPOSE))
+    records = []
+    for screened in images:
+        draft = compose_image(screened, (CAPTION, CHOICE), instruction, StageLedger(Stage.COMPOSE))
         assert draft is not None
+        image = screened.image
         records += [Row(image, image.file_name, talk, (1000, 1000)) for talk in draft.conversations]
     batch = to_batch(records, BuildStamp(builder="b", recipe="all", seed=0))
     return list(batch.to_pylist())
