@@ -9,7 +9,7 @@ of the file:
     {"recapd/train-07-9f86d081884c7d65.jsonl": "60303a...", "the pictures of train": "fcde2b..."}
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
@@ -21,6 +21,7 @@ from pipelines.plan import Plan
 from pipelines.recap.console import print_notice
 from pipelines.shards.inputs import listing_digest
 from pipelines.storage import files
+from prompts.recap import SETS
 from schemas.errors import BuildError, OtherSchemaError
 from schemas.layout import IDENTITY, JOURNAL_FOLDER, MANIFEST
 from schemas.manifest import BuildIdentity
@@ -69,10 +70,9 @@ def check_earlier_run(plan: Plan, *, refilter: bool) -> bool:
             f"{plan.output} holds this run with another filter ({was}). "
             "To filter its captions anew, without a call, give --refilter S for --threshold S."
         )
-    if earlier.old_schema:
+    if changed := earlier.old_schema or (was == wanted and ", ".join(earlier.changes)):
         print_notice(
-            f"{earlier.old_schema}: shards are built again from the journal; no caption is asked "
-            "for again"
+            f"{changed}: shards are built again from the journal; no caption is asked for again"
         )
         return True
     return was != wanted and not earlier.differences
@@ -84,17 +84,18 @@ def continues_captions(plan: Plan) -> bool:
     return earlier is not None and not earlier.differences
 
 
-_NOT_DECIDING = {"filter", "guard", "max_words", "weights", "captions_per_conversation"}
+# Settings of a recipe or of its source that decide no caption; some are those of conversations.
+_NOT_DECIDING = {"filter", "max_words", "weights", "captions_per_conversation", "suffix_share"}
 
 
 def caption_settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a recipe that decide captions, which those of conversations do not."""
-    deciding = {key: value for key, value in recipe.items() if key not in _NOT_DECIDING}
-    sources = [
-        {key: value for key, value in source.items() if key != "suffix_share"}
-        for source in recipe.get("sources", ())
-    ]
-    return deciding | {"sources": sources}
+    settings = {key: value for key, value in _deciding(recipe).items() if key != "guard"}
+    return settings | {"sources": list(map(_deciding, recipe.get("sources", ())))}
+
+
+def _deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key not in _NOT_DECIDING}
 
 
 def forget_end(output: str) -> None:
@@ -154,6 +155,9 @@ class _EarlierRun(NamedTuple):
     filter: Any  # as in its recipe
     differences: list[str]  # from the plan in what decides captions
     old_schema: str = ""  # "schema 1" where its shards cannot be kept; empty: they are of ours
+    # Differences from the plan in what decides the shards but no caption; where captions differ,
+    # too, there are none.
+    changes: Sequence[str] = ()
 
 
 def _earlier_run(plan: Plan) -> _EarlierRun | None:
@@ -170,17 +174,23 @@ def _earlier_run(plan: Plan) -> _EarlierRun | None:
                 return _EarlierRun(old.recipe.get("filter"), _differences(old, plan), "schema 1")
         raise
     differences = identity_differences(held and _of_captions(held), _of_captions(plan.identity))
-    return _EarlierRun(held and held.recipe.get("filter"), differences)
+    changes = [] if differences else identity_differences(held, plan.identity)
+    return _EarlierRun(held and held.recipe.get("filter"), differences, changes=changes)
 
 
 def _of_captions(identity: BuildIdentity) -> BuildIdentity:
-    """Return an identity without the filter, which decides no caption."""
+    """Return an identity without settings that decide no caption, nor our wordings of dialogues.
+
+    A recipe's own wordings count, whatever they are of: they are part of the fingerprint.
+    """
+    names = {wordings.name for wordings in SETS} | identity.recipe.get("wordings", {}).keys()
     sources = {
         config: source.model_copy(
             update={
-                "settings": {
-                    name: value for name, value in source.settings.items() if name != "filter"
-                }
+                "settings": _deciding(source.settings),
+                "wordings": {
+                    name: digest for name, digest in source.wordings.items() if name in names
+                },
             }
         )
         for config, source in identity.sources.items()
