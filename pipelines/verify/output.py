@@ -82,6 +82,7 @@ def verify(
             image_root=image_root,
             stamp=stamp_of(manifest.identity, shard.config),
             evaluation=recipe.get("evaluation", False),
+            counted="max_words" in recipe,  # programs without that setting counted no turns
         )
         for path, shard in {shard.path: shard for shard in manifest.shards}.items()
         if path in sizes

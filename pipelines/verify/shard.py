@@ -30,6 +30,7 @@ class Job:
     image_root: str | None  # the folder of referenced pictures; None: they are not read
     stamp: Stamp  # what the provenance of every record should hold
     evaluation: bool  # True: every record has entries in `evaluation`; False: none has
+    counted: bool  # whether the manifest counts turns; older programs did not
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,15 +61,14 @@ def verify_shard(job: Job) -> Finding:
         lines.append(f"cannot be read: {error}")
     if finding.rows != job.shard.rows:
         lines.append(f"{finding.rows} rows, expected {job.shard.rows} as in the manifest")
-    lines += _count_problems(finding, job.shard)
+    elif job.counted or job.shard.turns:
+        lines += _count_problems(finding, job.shard)
     finding.problems += [f"{job.shard.path}: {line}" for line in lines]
     return finding
 
 
 def _count_problems(finding: Finding, shard: Shard) -> Iterator[str]:
     """Yield the differences between the turns that were read and those of the manifest."""
-    if not shard.turns:  # a shard of an older program
-        return
     for task in sorted(finding.turns.keys() | shard.turns.keys()):
         read = finding.turns[task], finding.words[task]
         stated = shard.turns.get(task, TurnCount(turns=0, words=0))

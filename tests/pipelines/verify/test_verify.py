@@ -1,6 +1,8 @@
 """Verify: a clean build passes, and each kind of damage and forgery is named.
 
 The forger recomputes every size, hash and count; only what the rows say gives it away.
+
+Length: all kinds of damage share one forger.
 """
 
 import hashlib
@@ -8,6 +10,7 @@ import json
 import os
 import random
 import shutil
+from collections import defaultdict
 from io import BytesIO
 from pathlib import Path
 
@@ -28,11 +31,22 @@ SHAPES = {"label_set": "Shapes-15"}
 SHARD = "coco/train-00001-of-00004.arrow"
 
 
+def turns_of(rows) -> dict[str, dict[str, int]]:
+    """Count turns and the words of answers by task."""
+    counts: dict[str, dict[str, int]] = defaultdict(lambda: {"turns": 0, "words": 0})
+    for row in rows:
+        for task, answer in zip(row["turn_tasks"], row["messages"][1::2], strict=False):
+            counts[task]["turns"] += 1
+            counts[task]["words"] += len((answer["content"] or "").split())
+    return dict(counts)
+
+
 class Build:
     """A build, and what may be done to it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.turns: dict[str, dict[str, int]] = {}  # of the rows that were last written
 
     def problems(self, **options) -> list[str]:
         return verify(str(self.folder), **options).problems
@@ -49,6 +63,7 @@ class Build:
 
     def write_rows(self, rows, schema: pa.Schema = SCHEMA) -> int:
         """Write a shard's rows in two batches; return where the second begins."""
+        self.turns = turns_of(rows)
         with (self.folder / SHARD).open("wb") as file, pa.ipc.new_stream(file, schema) as stream:
             stream.write_batch(pa.RecordBatch.from_pylist(rows[:5], schema))
             second = file.tell()
@@ -61,6 +76,7 @@ class Build:
         (entry,) = [entry for entry in manifest["shards"] if entry["path"] == SHARD]
         entry |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         entry["rows"] = entry["rows"] if rows is None else rows
+        entry["turns"] = self.turns or entry["turns"]
         self.write_json("manifest.json", manifest)
         front = yaml.safe_dump(front_matter("all", Manifest.model_validate(manifest)))
         (self.folder / "README.md").write_text(f"---\n{front}---\n", encoding="utf-8")
