@@ -27,7 +27,7 @@ class TaskShare(NamedTuple):
         return [self.source, self.task, turns, shares[0], words, shares[1]]
 
 
-_HEADS = ("source", "task", "turns", "share", "words of answers", "share")
+_HEADS = ("source", "task", "turns", "share", "words", "share")
 
 
 def task_shares(manifest: Manifest) -> Iterator[TaskShare]:
@@ -49,7 +49,7 @@ def mix_section(manifest: Manifest) -> str:
     rows = [f"| {' | '.join(share.cells())} |" for share in task_shares(manifest)]
     if not rows:
         return ""
-    note = "A model is trained on the words of the answers."
+    note = "A model is trained on the words of the answers, which are counted here."
     head = [f"| {' | '.join(_HEADS)} |", "|---|---|---:|---:|---:|---:|"]
     return "\n".join(["## Mix", "", note, "", *head, *rows])
 
@@ -59,9 +59,15 @@ def print_mix(console: Console, manifest: Manifest) -> None:
     shares = list(task_shares(manifest))
     if len(shares) < 2:
         return
-    table = Table()
+    table = Table(box=None, pad_edge=False, collapse_padding=True)  # for narrow terminals
     for head in _HEADS:
-        table.add_column(head, no_wrap=head in {"source", "task"})
+        is_name = head in ("source", "task")  # of long names, a part stands on a further line
+        table.add_column(
+            head,
+            justify="left" if is_name else "right",
+            no_wrap=head != "task",
+            overflow="fold",
+        )
     for share in shares:
         table.add_row(*share.cells())
     console.print(table)

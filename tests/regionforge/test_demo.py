@@ -13,6 +13,8 @@ import pytest
 from pipelines.datasets.catalog import dataset
 from pipelines.plan import make_plan
 from pipelines.recipes import recipe_names
+from pipelines.recipes.load import load_recipe, make_recipe
+from pipelines.recipes.tasks import tasks_of
 from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.sample_world import SOURCES
 from prompts.style import Style
@@ -21,10 +23,16 @@ from schemas.errors import UsageError
 
 
 @pytest.fixture(scope="module")
-def demo(run_there, foreign_folder):
-    """The folder of a demonstration that passed, in a folder with packages named like ours."""
+def printed(run_there):
+    """What a demonstration printed that passed, in a folder with packages named like ours."""
     done = run_there("demo")
     assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def demo(printed, foreign_folder):
+    """The folder of that demonstration."""
     return foreign_folder / "demo_output"
 
 
@@ -149,6 +157,23 @@ def test_the_mix_holds_the_captions_that_were_kept(demo):
     }
     assert captions
     assert captions.items() <= kept.items()
+
+
+def test_the_mix_shows_the_share_of_every_task(demo, printed):
+    recipe = make_recipe(load_recipe(MIX) | {"no_recapd": True}, MIX)
+    tasks = {
+        (source.name, str(task)) for source in recipe.sources for task in tasks_of(recipe, source)
+    }
+    tasks.add(("v3det", "region_detailed_caption"))
+    manifest = json.loads((demo / MIX / "manifest.json").read_bytes())
+    counted = {(shard["config"], task) for shard in manifest["shards"] for task in shard["turns"]}
+    assert counted == tasks
+    card = (demo / MIX / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w+) \| (\w+) \| [\d,]+ \| [\d.]+% \|", card, re.MULTILINE)
+    assert set(rows) == tasks
+    shown = printed.split(f"The mix {MIX}")[1].split("Evaluations")[0]
+    cells = {tuple(re.findall(r"\w+", line)[:2]) for line in shown.splitlines() if "%" in line}
+    assert tasks <= cells
 
 
 def test_every_evaluation_is_built(demo):

@@ -6,7 +6,7 @@ from pipelines.datasets.catalog import CATALOG
 from pipelines.datasets.spec import PICTURE_OWNERS, SourceRequest
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.resolve import resolve
-from pipelines.recipes.settings import settings_of, wordings_of
+from pipelines.recipes.settings import check_used, settings_of, wordings_of
 from prompts.catalog import DIALOGUES, EVALUATIONS, WORDINGS_OF
 from schemas.errors import UsageError
 from schemas.sample import Task
@@ -87,3 +87,10 @@ def test_picture_owners_are_known():
 def test_a_weight_of_an_unknown_source_or_task_is_refused(weights, message):
     with pytest.raises(UsageError, match=message):
         resolved(weights=weights)
+
+
+def test_an_evaluation_has_no_limit_of_words():
+    question = resolve(Recipe(evaluation=True, sources=(SourceRequest(name="refcoco"),)))
+    check_used(question, ["seed"])
+    with pytest.raises(UsageError, match="--max-words changes nothing here: an evaluation cuts"):
+        check_used(question, ["max_words"])
