@@ -3,6 +3,8 @@
 It reads plain JSON and pickles and has its own intersection over union. It asks of every record:
 is the sentence the owner's, are the candidates those that it would take, and are those called
 right that overlap the owner's box by half?
+
+Length: the second reader is most of it.
 """
 
 import json

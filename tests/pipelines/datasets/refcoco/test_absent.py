@@ -3,6 +3,8 @@
 Where categories are not known, a negative shares no word with any expression of the image. Where
 they are known, no annotation of the image has its category. Pictures are empty stand-ins: only
 their names are read.
+
+Length: one reading serves the three val files, the refs and the files that are drawn.
 """
 
 import json
