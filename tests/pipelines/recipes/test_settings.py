@@ -90,7 +90,8 @@ def test_a_weight_of_an_unknown_source_or_task_is_refused(weights, message):
 
 
 def test_an_evaluation_has_no_limit_of_words():
-    question = resolve(Recipe(evaluation=True, sources=(SourceRequest(name="refcoco"),)))
+    source = SourceRequest(name="refcocog", tasks=(Task.REGION_CAPTION,))
+    question = resolve(Recipe(evaluation=True, sources=(source,)))
     check_used(question, ["seed"])
     with pytest.raises(UsageError, match="--max-words changes nothing here: an evaluation cuts"):
         check_used(question, ["max_words"])
