@@ -55,7 +55,8 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     suffix: str = ""  # added to the first request of a task in a conversation
     items: tuple[str, ...] = ()  # ids of the items that the exchange was made from
     phrase: str = ""  # id of the phrase of a caption that the answer is; empty: no phrase
-    # Ids of further phrases of the caption for the same regions, which have no turn of their own.
+    # Ids of further phrases without a turn of their own: for the same regions; or, with the turn of
+    # a whole caption, for too many regions.
     other_phrases: tuple[str, ...] = ()
     targets: tuple[EvaluationTarget, ...] = ()  # what is scored; one for each part of the answer
     # Ids of regions that no other turn of the conversation is about; an exchange that has such
@@ -63,6 +64,10 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     apart: tuple[str, ...] = ()
     alone: bool = False  # its conversation is not merged with those of other tasks
     follows: bool = False  # needs the turn before it, e.g. for the regions that are defined there
+
+    def phrases(self) -> int:
+        """Return the number of phrases that the exchange accounts for."""
+        return bool(self.phrase) + len(self.other_phrases)
 
     def region_ids(self) -> set[str]:
         """Return the ids of the regions that the request and the answer are about."""

@@ -1,7 +1,7 @@
 """The task `image_conversation`: the owner's conversations about the whole image.
 
 Where boxes are known, the objects in them are declared before the first request, in the form
-"<region1> may feature a dog, <region2> may feature a cat" (GPT4RoI, section 4.2: always "a"). A
+"<region1> may feature a dog, <region2> may feature an owl" (GPT4RoI, section 4.2, without "an"). A
 share of the conversations has no such line, so that a model learns to do without it.
 """
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from prompts.dialogue import Exchange, Part
 from prompts.instruction import Instruction
+from prompts.relationship.names import article
 from schemas.ids import RANK_BITS, Hasher
 from schemas.item import Dialogue
 from schemas.sample import Region, ScreenedImage, Task
@@ -64,5 +65,6 @@ def _declared(regions: Sequence[Region]) -> list[Part]:
     parts: list[Part] = []
     for region in regions:
         parts += [", "] if parts else []
-        parts += [region, f" may feature a {shown_name(region.category or '')}"]
+        name = shown_name(region.category or "")
+        parts += [region, f" may feature {article(name.split()[0].lower())} {name}"]
     return parts

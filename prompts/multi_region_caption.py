@@ -4,16 +4,17 @@ RegionGPT style: one conversation about an image, a turn for each of its caption
 regions that the caption mentions; a region keeps its number when it is listed again.
 
 GPT4RoI style: a conversation is about `captions_per_conversation` captions of an image. A caption's
-turn lists its regions with number and placeholder ("region1 <region1>, region2 <region2>"), and the
-turns below ask by name only about the regions of a phrase, which is the answer. Where the captions
+turn lists its regions with number and placeholder ("region1 <region1> and region2 <region2>"), and
+the turns below ask by name only about the regions of a phrase, which is the answer. Where the captions
 of a conversation have several phrases for the same regions, the turn is that of the first phrase;
-the others stand in their captions' turns only, so that no question has two answers.
+the others stand in their captions' turns only, so that no question has two answers. So does a
+phrase for more than `MAX_GROUP` regions, whose question would be a list of numbers.
 
 Followed of GPT4RoI:
 
 - Table 3: two captions share a conversation, and the second one lists its regions again, under the
   same numbers. `gpt4roi_stage2` sets `captions_per_conversation: 2`.
-- The released code: the list of regions as above, the caption as its answer, then turns about
+- The released code: a list of regions, the caption as its answer, then turns about
   regions by their name without a new placeholder, of which Table 3 shows none; at most 150 regions
   an image.
 
@@ -22,6 +23,7 @@ Not followed of GPT4RoI:
 - The released code has one caption in a conversation, as its files have a record for each sentence.
 - It asks about each region alone, by the first phrase of its box. Here a phrase of several regions
   is asked about for all of them together: "three people" is true of no single region.
+- Its list has commas only.
 - It writes "region1" in the list and "region 1" below; here both are "region1".
 - Its boxes enclose all boxes of a phrase and lie a pixel off; here they are the owner's.
 """
@@ -30,13 +32,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from prompts.detokenise import detokenised
-from prompts.dialogue import Exchange, Part, RegionDefinition, RegionName, filled, listed
+from prompts.dialogue import Exchange, RegionDefinition, RegionName, filled, listed
 from prompts.instruction import Instruction
 from prompts.style import Style
 from prompts.wordings import WordingSet
 from schemas.ids import Hasher
 from schemas.item import GroundedCaption, plain_text
+from schemas.limits import MAX_GROUP
 from schemas.sample import Region, ScreenedImage, Task
 
 # Wordings that fit one region as well as many.
@@ -44,30 +49,30 @@ CAPTION = WordingSet(
     "multi_region_caption",
     ("<regions>",),
     (
-        "Write one sentence about the picture that mentions <regions>.",
-        "Describe the picture in one sentence, covering what is marked: <regions>.",
+        "Write a caption for the picture that mentions <regions>.",
+        "Describe the picture briefly, covering what is marked: <regions>.",
         "Caption the image without leaving out any of the following: <regions>.",
-        "What is going on in the scene around <regions>?",
-        "I have marked <regions>. Describe the scene in a sentence.",
-        "Tell me in one sentence what the scene around <regions> shows.",
+        "What is going on in the scene with <regions>?",
+        "I have marked <regions>. Describe the scene briefly.",
+        "Tell me briefly what the scene with <regions> shows.",
         "Compose a caption that mentions everything marked here: <regions>.",
-        "Give a single sentence that includes <regions>.",
+        "Give a short caption that includes <regions>.",
         "Sum up the picture, making sure to cover <regions>.",
-        "Focusing on <regions>, say what the picture shows.",
+        "Say what the picture shows, focusing on <regions>.",
         "Somebody marked <regions> in this picture. What would be a fitting caption?",
-        "Describe what is marked by <regions> in one sentence about the picture.",
-        "How would you describe the picture, given <regions>?",
-        "Look at <regions> and describe the scene.",
+        "What would be a good caption for a picture with <regions>?",
+        "How would you describe a picture that shows <regions>?",
+        "Look at these regions: <regions>. Describe the scene.",
         "Please caption the scene; the caption should cover <regions>.",
-        "Give a one-sentence description of <regions>.",
-        "State in a sentence what can be seen, including <regions>.",
-        "Look closely at <regions>, then briefly describe the scene as a whole.",
+        "Give a short description of the scene formed by <regions>.",
+        "State what can be seen, including <regions>.",
+        "Look closely at <regions>. Then briefly describe the scene as a whole.",
         "Write a short caption for the scene with <regions>.",
         "Write a short description of the picture that covers <regions>.",
         "Write a caption that describes what is inside <regions>.",
-        "Starting from <regions>, describe what the photo shows.",
-        "Marked in the picture: <regions>. Describe the scene in a sentence.",
-        "In one plain sentence, describe what the picture shows at <regions>.",
+        "Describe what the photo shows, starting from <regions>.",
+        "Marked in the picture: <regions>. Describe the scene.",
+        "In plain words, what does the picture with <regions> show?",
     ),
 )
 
@@ -76,14 +81,14 @@ PHRASE = WordingSet(
     ("<region>",),
     (
         "What does <region> refer to?",
-        "In your sentence, which words describe <region>?",
+        "In your caption, which words describe <region>?",
         "Which phrase describes <region>?",
         "Now name what is in <region>.",
         "And what is in <region>?",
         "Give the phrase that describes <region>.",
         "What would you call <region>?",
         "Can you tell me what <region> is?",
-        "Looking only at <region>, what is it?",
+        "What do you see in <region> alone?",
         "Say briefly what <region> shows.",
         "How did you refer to <region>?",
         "Of everything you described, what is <region>?",
@@ -110,15 +115,15 @@ GROUP_PHRASE = WordingSet(
         "Which phrase describes <regions> as a group?",
         "Give one phrase for <regions>, taken together.",
         "How did you refer to <regions> as a group?",
-        "In your sentence, which words describe <regions>?",
+        "In your caption, which words describe <regions>?",
         "Who or what can be seen in <regions>, taken as a group?",
-        "Find a phrase that covers all of <regions>.",
+        "Find a phrase that covers <regions>.",
         "Say briefly what <regions> show.",
-        "One phrase describes all of <regions>. What is it?",
+        "One phrase describes <regions>. What is it?",
         "Look at <regions> together. What do they show?",
         "If <regions> shared a label, what would it be?",
         "What would you call <regions> as a group?",
-        "Which words of the caption belong to all of <regions>?",
+        "Which words of the caption belong to <regions> together?",
         "Going back to <regions>, describe them with a single phrase.",
         "What do <regions> mark together?",
         "Name what is marked by <regions> as a whole.",
@@ -156,18 +161,15 @@ def _whole(
     wording, prompt = instruction.wordings[CAPTION.name].choose(position)
     return Exchange(
         task=Task.MULTI_REGION_CAPTION,
-        request=filled(wording, "<regions>", meant if alone else _numbered(meant)),
+        request=filled(
+            wording,
+            "<regions>",
+            meant if alone else listed([RegionDefinition(region) for region in meant]),
+        ),
         answer=detokenised(" ".join(plain_text(caption.caption).split())),
         prompt=prompt,
         items=(caption.id,),
     )
-
-
-def _numbered(regions: Sequence[Region]) -> list[Part]:
-    parts: list[Part] = []
-    for region in regions:
-        parts += [", ", RegionDefinition(region)] if parts else [RegionDefinition(region)]
-    return parts
 
 
 def _captions_and_phrases(
@@ -179,9 +181,16 @@ def _captions_and_phrases(
     """Yield the turn of each caption, and below it those of its phrases that are asked about."""
     by_regions = _phrases([caption for *_, caption in ranked])
     for _, position, caption in ranked:
-        yield _whole(caption, regions, instruction, position)
-        for meant, phrases in by_regions.items():
-            if phrases[0].caption_id == caption.id:
+        about = {
+            meant: phrases
+            for meant, phrases in by_regions.items()
+            if phrases[0].caption_id == caption.id
+        }
+        large = [phrase for meant in about if len(meant) > MAX_GROUP for phrase in about[meant]]
+        whole = _whole(caption, regions, instruction, position)
+        yield replace(whole, other_phrases=tuple(phrase.phrase_id for phrase in large))
+        for meant, phrases in about.items():
+            if len(meant) <= MAX_GROUP:
                 yield _about_phrase(meant, phrases, regions, instruction, hasher)
 
 

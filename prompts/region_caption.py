@@ -81,7 +81,7 @@ CLAUSE = WordingSet(
         "Report what you observe in <region>.",
         "Mention something that you notice in the area marked by <region>.",
         "What stands out in <region>?",
-        "What catches your eye in the area marked <region>?",
+        "What can you say about the area marked <region>?",
         "What is worth noting about <region>?",
         "Share a brief observation about the region marked <region>.",
         "What would you point out about <region>?",
@@ -133,11 +133,11 @@ REFERRING_TASK = WordingSet(
         "refers to the object in it and to no other.",
         "I am going to point at regions one at a time. For every one, answer with a short "
         "description by which somebody else could find it.",
-        "Your task is to refer to regions. You receive a single region per message and respond "
-        "with a few words that set it apart, such as its kind, its looks or its position.",
+        "Your task is to describe regions. You receive a single region per message and respond "
+        "with a short phrase that sets it apart by its kind, its looks or its position.",
         "What follows is a list of regions, one per turn. For each, write the brief expression "
         "that a person would use to single it out in the picture.",
-        "Regions of the picture come one by one. Describe each in a few words, so that it is "
+        "You will see regions of the picture one by one. Describe each in a few words, so that it is "
         "clear which one is meant; its attributes and its position may help.",
         "For every region you are shown, give a short phrase that sets it apart, and nothing else.",
     ),
@@ -151,11 +151,11 @@ REFERRING_TASK_NO_POSITION = WordingSet(
         "refers to the object in it and to no other, and do not say where in the picture it is.",
         "I am going to point at regions one at a time. For every one, answer with a short "
         "description by which somebody else could find it, without words of position.",
-        "Your task is to refer to regions. You receive a single region per message and respond "
-        "with a few words about its kind, its looks or what it does, and none about its location.",
+        "Your task is to describe regions. You receive a single region per message and respond "
+        "with a short phrase about its kind, its looks or what it does, not about its location.",
         "What follows is a list of regions, one per turn. For each, write the brief expression "
         "by which somebody could single it out; leave its location out.",
-        "Regions of the picture come one by one. Describe each in a few words, so that it is "
+        "You will see regions of the picture one by one. Describe each in a few words, so that it is "
         "clear which one is meant; its attributes may help, but never mention its position.",
         "For every region you are shown, give a short phrase that sets it apart without naming its "
         "position.",

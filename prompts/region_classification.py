@@ -24,7 +24,7 @@ ONE_REGION = WordingSet(
     (
         "Which category does the object in <region> belong to?",
         "What kind of thing does <region> show?",
-        "What is the object inside <region> called?",
+        "What is the class of the object inside <region>?",
         "Give the class of the object found in <region>.",
         "Look at <region> and say what category it falls under.",
         "How would an annotator label <region>?",
@@ -34,7 +34,7 @@ ONE_REGION = WordingSet(
         "Which class does the object marked by <region> belong to?",
         "Tell me the category of whatever is in <region>.",
         "Which label would you give <region>?",
-        "Recognize the object at <region> and name its class.",
+        "Identify the object in <region> by its class.",
         "What type of object can be seen at <region>?",
         "Assign a category to the part of the picture covered by <region>.",
         "Identify the class of the object in <region>.",
@@ -47,20 +47,20 @@ SEVERAL_REGIONS = WordingSet(
     "region_classification_several",
     ("<region>",),
     (
-        "Which categories do the objects in <region> belong to? Answer in the same order.",
+        "Which categories do the objects in <region> belong to, in the same order?",
         "Name the class of each of these regions, in order: <region>.",
         "Give one category for every region listed: <region>.",
-        "Label the regions <region>, one after the other.",
+        "Label each of the regions <region> in turn.",
         "What are the objects in <region>, in the order given?",
         "Go through <region> and state the category of each.",
         "For each of <region>, say what class of object it shows.",
         "List the category names of <region>, in order.",
-        "Tell me what kind of thing is in <region>, one after the other.",
-        "Recognize the objects at <region> and name their classes in sequence.",
+        "Tell me, in order, what kind of thing is in each of <region>.",
+        "Identify the objects in <region> by their classes, in order.",
         "Assign a category to each of <region>, following the order given.",
-        "How would you label <region>? Keep the order in which they are listed.",
+        "How would you label <region>, in the order in which they are listed?",
         "State what sort of object is found in each of <region>, in order.",
-        "Which label would you give each of <region>? Answer in order.",
+        "Which label would you give each of <region>, in order?",
         "Identify the class of each of <region>, from first to last.",
     ),
 )
@@ -70,13 +70,13 @@ DETECTION_TASK = WordingSet(
     ("<categories>",),
     (
         "Each turn of this conversation marks one region of the picture; reply with nothing but "
-        "the name of its category. The categories are: <categories>.",
+        "the name of its category, one of <categories>.",
         "I am going to point at regions one at a time. For every one, answer only with the "
-        "category of the object inside it, chosen from: <categories>.",
+        "category of the object inside it, chosen from <categories>.",
         "Your task is to classify regions. You receive a single region per message and respond "
-        "with a single category name out of <categories>.",
+        "with a single name chosen from <categories>.",
         "What follows is a list of regions, one per turn. Judge each by what the picture shows "
-        "there and return just its category. Possible categories: <categories>.",
+        "there and return just its category. Use <categories>.",
     ),
 )
 
@@ -90,7 +90,7 @@ def category_listing(names: LabelSet) -> str:
     """Return a label set's category names as a list, or the set's name where it has too many."""
     if not names.categories:
         return f"the {names.name} category names"
-    return ", ".join(shown_name(category) for category in names.categories)
+    return f"these categories: {', '.join(map(shown_name, names.categories))}"
 
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:

@@ -10,10 +10,11 @@ differ in the position of the regions' placeholders:
 A question that mentions every region of its answer and reason takes a format without a list three
 times in four; all others come after the list, so that no request gives away the answer's regions.
 Of 60 questions of VCR, 25 have no list, and 13 of these are about one region. Answers name
-a region by its class: person at region1. Where regions are listed, they keep the owner's order.
+a region by its class: person at region1, or the person at Region [1]. Where regions are listed, they keep the owner's order.
 A region that is mentioned only once needs no name, so RegionGPT's style gives it no number.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 from prompts.dialogue import Exchange, Part, RegionDefinition, RegionName, filled, listed
@@ -38,11 +39,11 @@ ALL_OBJECTS = WordingSet(
         "Here is what has been marked in the picture: <region>.",
         "The picture shows <region>.",
         "Here is everything that has been outlined in the image: <region>.",
-        "We will refer to <region>.",
+        "These regions are marked in the image: <region>.",
         "Use these names for what the picture shows: <region>.",
         "Detected in this scene: <region>.",
         "Known objects in the image: <region>.",
-        "Let us name what is marked: <region>.",
+        "The marked regions are <region>.",
         "The scene has been annotated with <region>.",
     ),
 )
@@ -66,7 +67,7 @@ REASON = WordingSet(
         "Tell me what convinced you.",
         "On what grounds do you say so?",
         "Walk me through your reasoning.",
-        "What did you notice that suggests it?",
+        "What did you notice that suggests this?",
         "Point out what supports this.",
         "How would you defend this answer?",
         "What can you see that backs this up?",
@@ -89,6 +90,11 @@ REASON = WordingSet(
 )
 
 _SENTENCE_ENDS = (". ", "! ", "? ")
+# Words after which a name has no article of its own.
+_DETERMINED = re.compile(
+    r"\b(?:an?|another|each|every|her|his|its|my|our|the|their|these|this|those|your) $",
+    re.IGNORECASE,
+)
 
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
@@ -122,14 +128,14 @@ def _conversation(
         Exchange(
             task=Task.REGION_REASONING,
             request=request,
-            answer=tuple(by_class(asked.answer, regions)),
+            answer=tuple(by_class(asked.answer, regions, instruction.style)),
             prompt=prompt,
             items=(asked.id,),
         ),
         Exchange(
             task=Task.REGION_REASONING,
             request=(wording,),
-            answer=tuple(by_class(asked.rationale, regions)),
+            answer=tuple(by_class(asked.rationale, regions, instruction.style)),
             prompt=reason_prompt,
             follows=True,
             items=(asked.id,),
@@ -189,13 +195,20 @@ def _shown(asked: Question, regions: dict[str, Region], hasher: Hasher) -> list[
     return [regions[region_id] for region_id in ordered]
 
 
-def by_class(passage: Passage, regions: dict[str, Region]) -> Iterator[Part]:
-    """Yield the parts of an answer, with regions by class and name, such as "person at region1"."""
+def by_class(passage: Passage, regions: dict[str, Region], style: Style) -> Iterator[Part]:
+    """Yield the parts of an answer, with regions by class and name.
+
+    GPT4RoI's style says "person at region1", as its Table 3; RegionGPT's style says "the person at
+    Region [1]", unless the owner's words before it already have a determiner: "his tie at ...".
+    """
     before = ""
     for piece in passage:
         if isinstance(piece, Mention):
-            starts = not before or before.endswith(_SENTENCE_ENDS)
-            words = piece.text[:1].upper() + piece.text[1:] if starts else piece.text
+            words = piece.text
+            if style is Style.REGIONGPT and not _DETERMINED.search(before):
+                words = f"the {words}"
+            if not before or before.endswith(_SENTENCE_ENDS):
+                words = words[:1].upper() + words[1:]
             yield f"{words} at "
             yield from _names(piece, regions)
             before = words

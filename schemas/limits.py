@@ -35,7 +35,7 @@ MAX_TEXT_CHARACTERS = 4_000
 # A turn of a conversation has at most this many characters, because it may hold whole texts.
 MAX_TURN_CHARACTERS = 100_000
 
-# A turn asks for the categories of at most this many regions.
+# A turn asks for the categories of at most this many regions, or for one phrase about them.
 MAX_GROUP = 10
 
 # Tags in a text are nested at most this deep: each level costs a pass over the text.

@@ -29,7 +29,7 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"  # has the same content as another item about the same thing
     UNREADABLE_FILE = "unreadable_file"  # the annotation file as a whole cannot be used
     NOT_USED = "not_used"  # no task of the build has a use for it
-    CAPTION_TURN_ONLY = "caption_turn_only"  # an earlier phrase has the turn about its regions
+    CAPTION_TURN_ONLY = "caption_turn_only"  # its regions are too many, or have a turn
 
     # Links.
     UNKNOWN_IMAGE = "unknown_image"  # refers to an image that the file does not declare

@@ -13,6 +13,7 @@ from prompts.merging import merged
 from prompts.weighting import weighted
 from schemas.ids import sample_id
 from schemas.item import DetailedCaption
+from schemas.limits import MAX_GROUP
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import Conversation, Draft, ImageInfo, ScreenedImage, Task
 from transforms.ledger import StageLedger
@@ -127,7 +128,7 @@ def _count_unused(
     ledger.read(image, Kind.CONVERSATION, len(left_out))
     ledger.sampled_out(image, Kind.CONVERSATION, len(left_out))
     exchanges = [exchange for talk in left_out for exchange in talk]
-    phrases = sum(1 + len(turn.other_phrases) for turn in exchanges if turn.phrase)
+    phrases = sum(turn.phrases() for turn in exchanges)
     ledger.read(image, Kind.PHRASE, phrases)
     ledger.sampled_out(image, Kind.PHRASE, phrases)
     regions = {region_id for turn in exchanges for region_id in turn.region_ids()}
@@ -156,10 +157,13 @@ def _count_unused(
 def _count_phrases(image: ImageInfo, exchanges: Sequence[Exchange], ledger: StageLedger) -> None:
     """Count the phrases with a turn of their own, and reject the others of their captions."""
     for exchange in exchanges:
-        if exchange.phrase:
-            ledger.read(image, Kind.PHRASE, 1 + len(exchange.other_phrases))
-            ledger.kept(image, Kind.PHRASE)
+        ledger.read(image, Kind.PHRASE, exchange.phrases())
+        ledger.kept(image, Kind.PHRASE, int(bool(exchange.phrase)))
         for phrase_id in exchange.other_phrases:
             detail = f"the turn about its regions is that of {exchange.phrase}: {exchange.answer!r}"
+            if not exchange.phrase:
+                detail = (
+                    f"it is about more than {MAX_GROUP} regions, which no turn names one by one"
+                )
             cause = Rejected(Reason.CAPTION_TURN_ONLY, detail)
             ledger.reject(image, Kind.PHRASE, phrase_id, cause)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from prompts.dialogue import EvaluationTarget, Exchange
 from prompts.instruction import Instruction
 from prompts.region_reasoning import ALL_OBJECTS, REASON, after_list, by_class, questions
+from prompts.style import Style
 from schemas.item import Choices, Question
 from schemas.sample import Region, ScreenedImage, Task
 
@@ -29,14 +30,14 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
         answer = Exchange(
             task=Task.REGION_REASONING,
             request=request,
-            answer=tuple(by_class(asked.answer, regions)),
+            answer=tuple(by_class(asked.answer, regions, instruction.style)),
             prompt=prompt,
             items=(asked.id,),
         )
         rationale = Exchange(
             task=Task.REGION_REASONING,
             request=(reason,),
-            answer=tuple(by_class(asked.rationale, regions)),
+            answer=tuple(by_class(asked.rationale, regions, instruction.style)),
             prompt=reason_prompt,
             follows=True,
             items=(asked.id,),
@@ -50,7 +51,9 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
 def _target(
     name: str, asked: Question, choices: Choices, regions: dict[str, Region]
 ) -> EvaluationTarget:
-    answers = tuple(tuple(by_class(passage, regions)) for passage in choices.passages)
+    answers = tuple(
+        tuple(by_class(passage, regions, Style.REGIONGPT)) for passage in choices.passages
+    )
     return EvaluationTarget(
         item_id=f"{asked.id}/{name}",
         group=asked.id,

@@ -44,7 +44,7 @@ class Name:
         if self.main in UNIQUE:
             return None
         bare = self.several or self.is_mass or self.words[0] in POSSESSIVES | NUMERALS
-        return self.text if bare else f"{_article(self.words[0])} {self.text}"
+        return self.text if bare else f"{article(self.words[0])} {self.text}"
 
     @property
     def is_mass(self) -> bool:
@@ -128,7 +128,7 @@ def _singular(word: str) -> str:
     return word[:-2] if word.endswith(("sses", "xes", "ches", "shes")) else word[:-1]
 
 
-def _article(word: str) -> str:
+def article(word: str) -> str:
     """Return "an" before the sound of a vowel: "an hour", "an SUV", but "a uniform"."""
     if word in _LETTERS or (len(word) == 1 and word in "aefhilmnorsx8"):
         return "an"

@@ -70,7 +70,8 @@ def test_regions_are_declared_by_class(conversations_of, style):
     names = [str(region.category).replace("_", " ") for region in conversation.regions]
     assert sorted(names) == ["apple", "hot dog", "traffic light"]  # the one without a name is left
     line = ", ".join(
-        f"<region{number}> may feature a {name}" for number, name in enumerate(names, start=1)
+        f"<region{number}> may feature {'an' if name == 'apple' else 'a'} {name}"
+        for number, name in enumerate(names, start=1)
     )
     before = "<image>" if style is Style.REGIONGPT else (
         "The <image> provides an overview of the picture."

@@ -88,7 +88,8 @@ def test_a_turn_lists_exactly_the_regions_of_its_caption():
     expected = {TEXTS[0]: "cab", TEXTS[1]: "ac", TEXTS[2]: "b"}
     for request, turn in zip(requests, turns, strict=True):
         meant = [numbers[name] for name in expected[str(turn.answer)]]
-        listing = ", ".join(f"[{number}] <region{number}>" for number in meant)
+        listing = " and ".join(f"[{number}] <region{number}>" for number in meant)
+        listing = re.sub(r" and (?=.* and )", ", ", listing)
         assert filling(request, CAPTION) == (f"<region{meant[0]}>" if len(meant) == 1 else listing)
     assert sorted(numbers) == ["a", "b", "c"]  # nothing is said of d
     seen = list(dict.fromkeys(re.findall(r"<region(\d)>", " ".join(requests))))
@@ -115,7 +116,7 @@ def test_gpt4roi_tells_a_caption_and_then_asks_about_each_phrase_by_name():
     assert sorted(by_answer) == sorted(TEXTS)
     requests = written(by_answer[TEXTS[0]], Style.GPT4ROI)[::2]
     first = requests[0].removeprefix("The <image> provides an overview of the picture.\n")
-    assert filling(first, CAPTION) == "region1 <region1>, region2 <region2>, region3 <region3>"
+    assert filling(first, CAPTION) == "region1 <region1>, region2 <region2> and region3 <region3>"
     assert filling(requests[1], GROUP_PHRASE) == "region1 and region2"
     assert filling(requests[2], PHRASE) == "region3"
     assert [turn.answer for turn in by_answer[TEXTS[0]][1:]] == ["Two men", "a dog"]
@@ -226,7 +227,7 @@ def test_a_further_caption_lists_its_regions_again_under_their_numbers():
     (further,) = [turn for turn in others if not turn.phrase]
     requests = written([first, *others], Style.GPT4ROI)[::2]
     assert filling(requests[others.index(further) + 1], CAPTION) == (
-        "region2 <region2>, region1 <region1>"
+        "region2 <region2> and region1 <region1>"
     )
     # Both captions are told; each region is asked about once, by the phrase of the first caption.
     assert [turn.items for turn in others] == [first.items, first.items, further.items]

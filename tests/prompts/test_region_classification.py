@@ -199,9 +199,12 @@ def test_gpt4roi_defines_the_task_once_and_then_only_points(asked, labels):
 @pytest.mark.parametrize(
     ("count", "expected"),
     [
-        (1, "name 0"),
-        (3, "name 0, name 1, name 2"),
-        (MAX_LISTED, ", ".join(f"name {number}" for number in range(MAX_LISTED))),
+        (1, "these categories: name 0"),
+        (3, "these categories: name 0, name 1, name 2"),
+        (
+            MAX_LISTED,
+            f"these categories: {', '.join(f'name {number}' for number in range(MAX_LISTED))}",
+        ),
         (MAX_LISTED + 1, "the Big category names"),
     ],
 )

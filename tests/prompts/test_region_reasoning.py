@@ -8,9 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prompts.catalog import DIALOGUES, WORDING_SETS
-from prompts.dialogue import assemble
+from prompts.dialogue import RegionName, assemble
 from prompts.instruction import Instruction, InstructionMode
-from prompts.region_reasoning import ALL_OBJECTS, AS_ASKED, MAX_LISTED_REGIONS, REASON, dialogues
+from prompts.region_reasoning import (
+    ALL_OBJECTS,
+    AS_ASKED,
+    MAX_LISTED_REGIONS,
+    REASON,
+    by_class,
+    dialogues,
+)
 from prompts.style import Style
 from schemas.item import Mention, Question
 from schemas.sample import Conversation, Region, ScreenedImage, Task
@@ -132,9 +139,30 @@ def test_all_objects_first(style, one_each):
         assert objects.startswith("[1] <region1>, [2] <region2>, ")
         assert objects.endswith(" and [6] <region6>")
         assert rest == "Why does Region [5] follow Region [2] and not Region [5]'s owner?"
-        assert answer == "Because dog at Region [2] leads."
-        assert reason == "It shows. Car at Region [5]'s lead hangs down."
+        assert answer == "Because the dog at Region [2] leads."
+        assert reason == "It shows. The car at Region [5]'s lead hangs down."
     assert region_ids(talk) == "012345"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("He wears ", "He wears the tie at Region [1]."),
+        ("He wears his ", "He wears his tie at Region [1]."),
+        ("Another ", "Another tie at Region [1]."),
+        ("Banana ", "Banana the tie at Region [1]."),
+        ("It is. ", "It is. The tie at Region [1]."),
+        ("", "The tie at Region [1]."),
+    ],
+)
+def test_a_name_has_one_determiner(words, expected):
+    tie = Region("7", (0, 0, 4, 4), category="tie")
+    passage = (*((words,) if words else ()), Mention("tie", ("7",)), ".")
+    parts = [
+        "Region [1]" if isinstance(part, RegionName) else part
+        for part in by_class(passage, {"7": tie}, Style.REGIONGPT)
+    ]
+    assert "".join(map(str, parts)) == expected
 
 
 def test_a_group_of_regions(one_each):

@@ -65,22 +65,22 @@ def test_an_answer_and_then_the_reason_for_the_right_one(asked):
     draft, (answer, rationale) = asked(ASKED)
     listing = "[1] <region1>, [2] <region2>, [3] <region3> and [4] <region4>"
     question = f"<image>\n{LISTED.replace('<region>', listing)} Does Region [1] rest?"
-    assert texts(answer) == [question, "Dog at Region [3] runs."]
+    assert texts(answer) == [question, "The dog at Region [3] runs."]
     assert texts(rationale) == [
         *texts(answer),
         REASON.wordings[0],
-        "Dog at Region [2]'s fur is wet.",
+        "The dog at Region [2]'s fur is wet.",
     ]
     assert answer["evaluation"][0] == {
         "turn": 0,
         "position": 0,
         "item_id": "q7/answer",
         "group": "q7",
-        "references": ["Dog at Region [3] runs."],
+        "references": ["The dog at Region [3] runs."],
         "choices": [
             "It sits.",
-            "Dog at Region [3] runs.",
-            "No. Dog at Region [1].",
+            "The dog at Region [3] runs.",
+            "No. The dog at Region [1].",
             "Yes.",
         ],
         "label": 1,
@@ -91,8 +91,13 @@ def test_an_answer_and_then_the_reason_for_the_right_one(asked):
         "position": 0,
         "item_id": "q7/rationale",
         "group": "q7",
-        "references": ["Dog at Region [2]'s fur is wet."],
-        "choices": ["So.", "Hm.", "By dog at Region [4].", "Dog at Region [2]'s fur is wet."],
+        "references": ["The dog at Region [2]'s fur is wet."],
+        "choices": [
+            "So.",
+            "Hm.",
+            "By the dog at Region [4].",
+            "The dog at Region [2]'s fur is wet.",
+        ],
         "label": 3,
     }
     assert [item_id for _, item_id in draft.items] == ["q7"]

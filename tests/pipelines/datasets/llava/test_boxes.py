@@ -102,8 +102,10 @@ def test_regions_are_declared_in_one_line(llava_file, detected):
         (row,) = detected(llava_file, style=style).rows()
         names = [region["category"] for region in row["regions"]]
         assert sorted(names) == ["apple", "fire hydrant"]
+        shown = {"apple": "an apple", "fire hydrant": "a fire hydrant"}
         assert row["messages"][0]["content"] == (
-            f"{before}\n<region1> may feature a {names[0]}, <region2> may feature a {names[1]}\n"
+            f"{before}\n<region1> may feature {shown[names[0]]}, "
+            f"<region2> may feature {shown[names[1]]}\n"
             "What of 1?"
         )
 

@@ -23,6 +23,8 @@ from prompts.region_reasoning import ALL_OBJECTS, REASON
 
 PIXELS = 0.01
 SENTENCE_ENDS = {".", "!", "?"}
+DETERMINERS = {"a", "an", "another", "each", "every", "her", "his", "its", "my", "our", "the"}
+DETERMINERS |= {"their", "these", "this", "those", "your"}
 SPACED = {
     "cellphone": "cell phone",
     "diningtable": "dining table",
@@ -64,7 +66,7 @@ def reader(root) -> SecondReader:
 
 
 def told(tokens: list[Any], classes: list[str], row: Row, *, by_class: bool = True) -> list[str]:
-    """A text in words, its objects by class and number: person at Region [1]."""
+    """A text in words, its objects by class and number: the person at Region [1]."""
     numbers = {int(region["region_id"]): k for k, region in enumerate(row["regions"], start=1)}
     words = []
     for before, token in zip([".", *tokens], tokens, strict=False):
@@ -75,6 +77,8 @@ def told(tokens: list[Any], classes: list[str], row: Row, *, by_class: bool = Tr
         group: list[str] = []
         for place in dict.fromkeys(token):
             name = SPACED.get(classes[place], classes[place]) if by_class else ""
+            if by_class and (group or str(before).lower() not in DETERMINERS):
+                name = f"the {name}"
             if not group and isinstance(before, str) and before in SENTENCE_ENDS:
                 name = name.capitalize()
             group.append(f"{name} at Region [{numbers[place]}]".removeprefix(" at "))
@@ -273,8 +277,8 @@ def answers_for_reasons(name, asked, choices, regions, *, right):
     return right(name, asked, asked.answers, regions)
 
 
-def classes_left_out(passage, regions, *, right):
-    return [part for part in right(passage, regions) if not str(part).endswith(" at ")]
+def classes_left_out(passage, regions, style, *, right):
+    return [part for part in right(passage, regions, style) if not str(part).endswith(" at ")]
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,18 @@ def of_answer(text: str, row: dict[str, Any]) -> str:
         before = re.sub(f"{spaced}$", "", match[1], flags=re.IGNORECASE)
         return f"{before}<{region['region_id']}>"
 
-    return letters(re.sub(r"([A-Za-z ]+) at (?:region|Region \[)(\d+)\]?", mark, text))
+    marked = letters(re.sub(r"([A-Za-z ]+) at (?:region|Region \[)(\d+)\]?", mark, text))
+    return without_articles(marked)
+
+
+def bare(counted: str) -> str:
+    """A text without what may stand between its numbers, or before them."""
+    return re.sub(r"the(?=\d)|and", "", counted)
+
+
+def without_articles(marked: str) -> str:
+    """A text without "the" before its marks, where it is ours in RegionGPT's style."""
+    return letters(marked.replace("the<", "<"))
 
 
 def of_question(text: str, row: dict[str, Any]) -> str:
@@ -133,7 +144,8 @@ def differences(reader: SecondReader, output) -> list[str]:
     faults += [f"{record} is none of the owner's" for record in rows.keys() - reader.lines.keys()]
     for record in sorted(rows.keys() & reader.lines.keys()):
         row, classes = rows[record], reader.lines[record]["objects"]
-        expected = [of_tokens(tokens, classes) for tokens in reader.texts(record)]
+        question, *answers = [of_tokens(tokens, classes) for tokens in reader.texts(record)]
+        expected = [question, *map(without_articles, answers)]
         if shown(row) != expected:
             faults.append(f"{record}: {shown(row)}, expected {expected}")
         faults += [f"{record}: {wrong}" for wrong in wrong_regions(row, reader.metadata[record])]
