@@ -1,7 +1,7 @@
 """Merging an image's conversations of several tasks into conversations of many turns.
 
-RegionGPT trains on one conversation per image that goes through all its tasks (supplement, A.2).
-Such a conversation must not give an answer away before it is asked for:
+RegionGPT trains on conversations that go through all tasks of an image (supplement, A.2). Such a
+conversation must not give an answer away before it is asked for:
 
 - A choice among regions comes first, and the regions that its description may fit have no other
   turn in its conversation.

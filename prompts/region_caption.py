@@ -150,13 +150,13 @@ REFERRING_TASK_NO_POSITION = WordingSet(
         "Each turn of this conversation marks one region of the picture; reply with a phrase that "
         "refers to the object in it and to no other, and do not say where in the picture it is.",
         "I am going to point at regions one at a time. For every one, answer with a short "
-        "description by which somebody else could find it, without words of position.",
+        "description by which somebody else could find it, without words for its position in the picture.",
         "Your task is to describe regions. You receive a single region per message and respond "
-        "with a short phrase about its kind, its looks or what it does, not about its location.",
+        "with a short phrase about its kind, its looks or what it does, not about its location in the picture.",
         "What follows is a list of regions, one per turn. For each, write the brief expression "
-        "by which somebody could single it out; leave its location out.",
+        "by which somebody could single it out; do not say where in the picture it is.",
         "You will see regions of the picture one by one. Describe each in a few words, so that it is "
-        "clear which one is meant; its attributes may help, but never mention its position.",
+        "clear which one is meant; its attributes may help, but never mention its position in the picture.",
         "For every region you are shown, give a short phrase that sets it apart without naming its "
         "position.",
     ),

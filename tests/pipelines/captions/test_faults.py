@@ -10,7 +10,9 @@ import pytest
 from pipelines.verify import verify
 from schemas.ledger import Stage
 from schemas.rejection import Kind
+from schemas.sample import Task
 
+DETAIL = str(Task.REGION_DETAILED_CAPTION)
 SCORED = {"kind": "paragraph", "text": "A.", "clip": 0.25, "clip_min": 0.125, "judge": None}
 
 
@@ -30,8 +32,11 @@ def whole(commands: Any, output_of: Any, folder: Path, out: Path, *words: object
 
 
 def captions_in(output: Any) -> dict[str, str]:
-    """Every caption by region id."""
-    return {key: region["caption"] for key, region in output.regions().items() if region["caption"]}
+    """Every caption by region id; a region may stand in two records, with the same caption."""
+    regions = [region for row in output.rows() for region in row["regions"]]
+    captions = {region["region_id"]: region["caption"] for region in regions}
+    assert all(captions[region["region_id"]] == region["caption"] for region in regions)
+    return {key: text for key, text in captions.items() if text}
 
 
 def sentences(output: Any) -> list[tuple[str, str]]:
@@ -82,7 +87,8 @@ def test_a_bad_caption_goes_alone(commands, altered, output_of, sound, tmp_path,
     name = changes.get("region_id", region_id)
     assert sentences(output) == [(f"recapd/{name}", reason)]
     assert captions_in(output) == {key: text for key, text in sound.items() if key != region_id}
-    assert region_id in output.regions()  # and is still asked for its class
+    regions = [region["region_id"] for row in output.rows() for region in row["regions"]]
+    assert region_id in regions  # and is still asked for its class
 
 
 def test_a_picture_that_nobody_has(commands, altered, output_of, sound, tmp_path):
@@ -157,7 +163,8 @@ def test_hostile_text_is_disarmed(commands, altered, output_of, tmp_path):
         return rows
 
     output = whole(commands, output_of, altered(poison), tmp_path / "out")
-    rows = [row for row in output.rows() if row["split"] == "train"]
+    described = [row for row in output.rows() if DETAIL in row["turn_tasks"]]
+    rows = [row for row in described if row["split"] == "train"]
     assert rows
     for row in rows:
         answers = [turn["content"] for turn in row["messages"] if turn["role"] == "assistant"]
