@@ -25,7 +25,7 @@ DETAILED = WordingSet(
     (
         "Describe <region> as fully as you can.",
         "Give a thorough description of what <region> shows.",
-        "What does <region> look like? Describe its colors, shapes and materials.",
+        "What does <region> look like? Describe it in detail.",
         "Write a paragraph about the contents of <region>.",
         "Tell me everything that you can make out in <region>.",
         "Look closely at <region> and describe its appearance at length.",
