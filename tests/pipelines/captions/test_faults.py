@@ -1,4 +1,7 @@
-"""What is wrong with RecapD: an output that does not fit is refused, a caption that is bad goes."""
+"""What is wrong with RecapD: an output that does not fit is refused, a caption that is bad goes.
+
+Length: one fault after another, each with what is left of the captions.
+"""
 
 import json
 import shutil
