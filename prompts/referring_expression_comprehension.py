@@ -149,11 +149,14 @@ def _like(sentence: Expression, absent: list[AbsentExpression]) -> AbsentExpress
     """Take the expression out of a list whose number of words is nearest to a sentence's."""
     if not absent:
         return None
-    length = len(sentence.text.split())
-    nearest = min(
-        range(len(absent)), key=lambda number: abs(len(absent[number].text.split()) - length)
-    )
+    length = _length(sentence)
+    nearest = min(range(len(absent)), key=lambda number: abs(_length(absent[number]) - length))
     return absent.pop(nearest)
+
+
+def _length(expression: Expression | AbsentExpression) -> int:
+    """Return the number of words of an expression as a question shows it."""
+    return len(trained_text(expression.text).split())
 
 
 def _fitting(

@@ -263,3 +263,16 @@ def test_a_reader_of_all_statistics_at_once_learns_nothing(questions):
     n, m = len(ranks), len(ranked) - len(ranks)
     higher = (sum(ranks) - n * (n + 1) / 2) / (n * m)  # the area under the curve
     assert abs(higher - 0.5) < 3 * math.sqrt((n + m + 1) / (12 * n * m)), higher
+
+
+def test_the_length_of_a_description_tells_nothing(questions):
+    """Of three words and more, as every description without an answer is."""
+    lengths: dict[bool, list[int]] = {True: [], False: []}
+    for question in questions:
+        lengths[question.answer is None].append(len(question.description.split()))
+    for least, most in ((3, 4), (5, 8), (9, 10), (11, 99)):
+        positive, negative = (
+            share([least <= length <= most for length in several if length >= 3])
+            for several in (lengths[False], lengths[True])
+        )
+        assert abs(positive - negative) < 0.05, (least, positive, negative)

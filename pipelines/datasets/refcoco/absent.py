@@ -13,11 +13,11 @@ An image has no absent expressions if the category of a box is unknown, or, wher
 known, if the expressions of a ref name no kind. Another one gets as many as it has sentences, or
 all that are absent from it if those are fewer.
 
-Each sentence is matched by an expression of as many words, chosen by hash among those that are
-absent from the image; by one of nearly as many words where there is none. Otherwise long texts,
-which are seldom absent, would tell that a question has an answer. A sentence of fewer words than
-any expression has is matched as another sentence of the split would be, chosen by hash. The choice
-is the same for any order of the file and any number of parts.
+Each sentence is matched by an expression of as many words, as questions show them, chosen by hash
+among those that are absent from the image; by one of nearly as many words where there is none.
+Otherwise long texts, which are seldom absent, would tell that a question has an answer. A sentence
+of fewer words than any expression has is matched as another sentence of the split would be, chosen
+by hash. The choice is the same for any order of the file and any number of parts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +30,7 @@ from pipelines.datasets.refcoco.kinds import kinds_of, words_of
 from pipelines.datasets.refcoco.pool import Pool, Traits
 from pipelines.datasets.refcoco.relative import MIN_WORDS, is_relative
 from pipelines.datasets.refcoco.sentences import Sentence
+from prompts.trained_text import trained_text
 from schemas.ids import Hasher, pick
 from schemas.item import AbsentExpression, Expression
 from schemas.limits import MAX_TEXT_CHARACTERS
@@ -142,4 +143,5 @@ class AbsentExpressions:
 
 
 def _length(text: str) -> int:
-    return len(text.split())
+    """Return the number of words of a text as a question shows it."""
+    return len(trained_text(text).split())
