@@ -34,7 +34,9 @@ from prompts.trained_text import trained_text
 from schemas.ids import Hasher, pick
 from schemas.item import AbsentExpression, Expression
 from schemas.limits import MAX_TEXT_CHARACTERS
+from schemas.rejection import Rejected
 from schemas.source import SplitInput
+from schemas.text import clean
 
 
 class _Candidate(msgspec.Struct, gc=False):
@@ -143,5 +145,8 @@ class AbsentExpressions:
 
 
 def _length(text: str) -> int:
-    """Return the number of words of a text as a question shows it."""
-    return len(trained_text(text).split())
+    """Return the number of words of a text as a question shows it; 0 for a text without any."""
+    try:
+        return len(trained_text(clean(text)).split())
+    except Rejected:
+        return 0
