@@ -219,7 +219,7 @@ def _is_object(parts: list[str]) -> bool:
 def _fits_verb(base: str, named: list[str], lead: str) -> bool:
     """Return whether a verb's own object and what follows fit: "takes care of", no "has part of".
 
-    What something has or shows somewhere is not told: "has legs on".
+    What something has or shows somewhere makes no sentence: "has legs on".
     """
     if named[0] in _TAKEN:
         return base == "take"

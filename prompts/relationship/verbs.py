@@ -81,7 +81,7 @@ STATES = words("belong contain have need own resemble see")
 NEW_OBJECT = words(
     "bear carry cast contain feature grow have hold include make own perform take wear"
 )
-# What persons and animals do in a picture: "wears" is told as "is wearing".
+# What persons and animals do in a picture: "wears" becomes "is wearing".
 ACTIONS = words("carry drink eat hold play ride swing throw use walk watch wear")
 PHRASAL = {"watch for", "watch over", "hold on to", "hold onto", "have on", "light up"}
 UNFINISHED = {f"{base} {end}" for base in POSTURES for end in ("up", "down", "off", "out")} | {

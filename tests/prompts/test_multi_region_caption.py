@@ -183,9 +183,9 @@ def test_a_turn_knows_its_phrase_and_those_that_it_stands_for():
 def test_gpt4roi_tells_several_captions_in_a_conversation(together, sizes):
     for seed in range(20):
         talks = asked(style=Style.GPT4ROI, together=together, seed=seed)
-        told = [[turn.answer for turn in turns if turn.answer in TEXTS] for turns in talks]
-        assert [len(texts) for texts in told] == sizes
-        assert sorted(text for texts in told for text in texts) == sorted(TEXTS)
+        captions_seen = [[turn.answer for turn in turns if turn.answer in TEXTS] for turns in talks]
+        assert [len(texts) for texts in captions_seen] == sizes
+        assert sorted(text for texts in captions_seen for text in texts) == sorted(TEXTS)
         for turns in talks:
             check_phrases(turns)
 
@@ -193,20 +193,20 @@ def test_gpt4roi_tells_several_captions_in_a_conversation(together, sizes):
 def check_phrases(turns: list[Exchange]) -> None:
     """Check that every phrase stands below its caption, and no regions are asked about twice."""
     by_id = {caption.id: caption for caption in CAPTIONS}
-    told: list[str] = []
+    captions_seen: list[str] = []
     handled: list[str] = []
     for turn in turns:
         (caption_id,) = turn.items
         if not turn.phrase:
-            told.append(caption_id)
+            captions_seen.append(caption_id)
             assert not turn.follows
             continue
         assert turn.follows
-        assert caption_id == told[-1] == turn.phrase.partition("/")[0]
+        assert caption_id == captions_seen[-1] == turn.phrase.partition("/")[0]
         handled += [turn.phrase, *turn.other_phrases]
     assert sorted(handled) == sorted(
         f"{name}/{number}"
-        for name in told
+        for name in captions_seen
         for number, _ in enumerate(by_id[name].phrases(), start=1)
     )
     requests = written(turns, Style.GPT4ROI)[::2]
@@ -229,7 +229,7 @@ def test_a_further_caption_lists_its_regions_again_under_their_numbers():
     assert filling(requests[others.index(further) + 1], CAPTION) == (
         "region2 <region2> and region1 <region1>"
     )
-    # Both captions are told; each region is asked about once, by the phrase of the first caption.
+    # Both captions have a turn; each region is asked about once, by the first caption's phrase.
     assert [turn.items for turn in others] == [first.items, first.items, further.items]
     assert [turn.other_phrases for turn in others if turn.phrase] == [
         (f"{further.items[0]}/2",), (f"{further.items[0]}/1",)
@@ -266,13 +266,13 @@ def test_the_order_of_regions_and_captions_decides_nothing(regions, captions, st
 
 @pytest.mark.parametrize("style", Style)
 def test_seed_and_image_draw_order_and_wordings(style):
-    def told(seed: int, image_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def outcome(seed: int, image_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         outcomes = replace(SCREENED, image=replace(IMAGE, image_id=image_id))
         turns = [turn for turns in asked(outcomes, style=style, seed=seed) for turn in turns]
         return tuple(str(turn.answer) for turn in turns), tuple(turn.prompt for turn in turns)
 
     for cases in ([(seed, "7") for seed in range(60)], [(0, str(name)) for name in range(60)]):
-        outcomes = [told(*case) for case in cases]
+        outcomes = [outcome(*case) for case in cases]
         assert len({answers for answers, _ in outcomes}) == 6
         assert len({prompts for _, prompts in outcomes}) > 50
 

@@ -54,7 +54,7 @@ RELATIVE_WORDS = frozenset(
 
 
 def is_relative(text: str) -> bool:
-    """Return whether an expression is relative, or too short to be told from one.
+    """Return whether an expression is relative, or too short to be distinguished from one.
 
     `man in front` and `red shirt` are, `a woman with a brown dog` is not.
     """
