@@ -13,10 +13,10 @@ $(shell [ "$$(cat $(STAMP) 2>/dev/null)" = "$(CURDIR)" ] && $(BIN)/python -c '' 
 	|| rm -f $(STAMP))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-vllm check format bench bench-vllm sdist clean
+.PHONY: help setup demo test test-oldest test-vllm check format bench bench-vllm sdist clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP) ## Make the environment in .venv (the targets below do it by themselves)
 
@@ -28,8 +28,12 @@ test: $(STAMP) ## Run the tests on all cores (ARGS="-k coco" picks some)
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest \
 		--numprocesses=auto --maxprocesses=8 --dist=worksteal $(ARGS)
 
+test-oldest: $(STAMP) ## Run the models' tests with the oldest PyTorch and transformers (once: 6 GB)
+	oldest="$$($(BIN)/python -m tests.oldest)" && \
+		"$$oldest/bin/python" -m pytest tests/model $(ARGS)
+
 test-vllm: $(STAMP) ## Caption with a real vLLM and a tiny model (made in ~/.cache, once: 7 GB)
-	vllm="$$($(BIN)/python tests/vllm/environment.py)" && REGIONFORGE_VLLM="$$vllm" \
+	vllm="$$($(BIN)/python -m tests.vllm.environment)" && REGIONFORGE_VLLM="$$vllm" \
 		$(BIN)/python -m pytest tests/vllm/check_serve.py $(ARGS)
 
 check: $(STAMP) ## Check format, lint, types and layers
@@ -46,7 +50,7 @@ bench: $(STAMP) ## Measure builds against plain alternatives
 	$(BIN)/python -m bench.run $(ARGS)
 
 bench-vllm: $(STAMP) ## Measure captioning beside vLLM's own load generator (needs the same)
-	vllm="$$($(BIN)/python tests/vllm/environment.py)" && \
+	vllm="$$($(BIN)/python -m tests.vllm.environment)" && \
 		$(BIN)/python -m bench.against_vllm "$$vllm" $(ARGS)
 
 sdist: $(STAMP) ## Build dist/*.tar.gz, install it elsewhere and run a build from there

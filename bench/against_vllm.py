@@ -2,10 +2,10 @@
 
     python -m bench.against_vllm VLLM [--pairs N] [--images N] [--side N] [--concurrency N]
 
-VLLM is the folder that tests/vllm/environment.py prints: a vLLM for CPUs and a tiny model. In each
-round a whole run of `recap` captions the same photographs. Then the load generator sends the
-requests that `recap` has sent, and then OpenAI's client sends them, first concurrently, then one at
-a time. All calls have the same pictures, prompts and sampling, and all answers have the same
+VLLM is the folder that `python -m tests.vllm.environment` prints: a vLLM for CPUs and a tiny model.
+In each round a whole run of `recap` captions the same photographs. Then the load generator sends
+the requests that `recap` has sent, and then OpenAI's client sends them, first concurrently, then
+one at a time. All calls have the same pictures, prompts and sampling, and all answers have the same
 length. The server caches nothing, so that no client profits from the calls of an earlier one.
 
 The time of `recap` runs from its first call to its last answer. It includes reading and cropping
