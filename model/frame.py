@@ -93,5 +93,5 @@ class Frame:
             Two arrays [G + 1], rising, in owner's pixels: in the padding of the model's picture
             they are below 0 or beyond the owner's picture.
         """
-        edges: NDArray[np.float64] = np.arange(grid + 1) * (self.covered / grid)
+        edges = np.arange(grid + 1, dtype=np.float64) * (self.covered / grid)
         return (edges - self.offset_x) / self.scale_x, (edges - self.offset_y) / self.scale_y
