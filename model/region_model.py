@@ -1,0 +1,287 @@
+"""GPT4RoI and RegionGPT as models of transformers: a vision tower, a connector, a language model.
+
+    model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.bfloat16)
+    batch = processor(images=image, text=prompt, regions=regions)
+    ids = model.generate(**batch, max_new_tokens=64)
+
+A forward pass goes: picture -> hidden states of the tower -> image tokens and region tokens, made
+by the connector -> their places in the row's embeddings -> language model -> logits, loss. All
+places come with the batch, so that the host never waits to learn them from the device.
+
+Letters in shapes: B rows, T positions of a row, D the language model's width, V its vocabulary,
+L supervised tokens; the rest as in `model.region_inputs`.
+"""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from transformers import (
+    AutoModelForCausalLM,
+    GenerationMixin,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
+from transformers.modeling_outputs import CausalLMOutputWithPast
+from transformers.utils import can_return_tuple
+
+from model.attention import ATTENTION_NAME, segment_mask
+from model.config import GPT4RoIConfig, RegionConfig, RegionGPTConfig
+from model.gpt4roi import GPT4RoIConnector
+from model.loss import token_loss
+from model.region_inputs import INPUT_NAMES, RegionInputs, write_vectors
+from model.regiongpt import RegionGPTConnector
+from model.vision import VisionTower
+
+# What some language models do to their logits after the head, which the loss here would miss.
+_CHANGED_LOGITS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
+
+
+class RegionModel(PreTrainedModel, GenerationMixin):
+    """The part that GPT4RoI and RegionGPT share; they differ in the connector."""
+
+    config: RegionConfig
+    input_modalities = ("image", "text")
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_attention_backend = True
+    # Modules that stay on one device; the language model names its own.
+    _no_split_modules: ClassVar = [
+        "CLIPEncoderLayer",
+        "SiglipEncoderLayer",
+        "GPT4RoIConnector",
+        "RegionGPTConnector",
+    ]
+    # The tensors of a batch in which the model takes regions.
+    region_names: ClassVar[tuple[str, ...]]
+
+    def __init__(self, config: RegionConfig, connector: nn.Module) -> None:
+        super().__init__(config)
+        _check_logits(config.text_config)
+        self.vision_tower = VisionTower(config)
+        self.connector = connector
+        self.language_model = AutoModelForCausalLM.from_config(config.text_config)
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Start the connector's parts as torch and they themselves do; the towers have their own.
+
+        transformers calls this for every module without a stored tensor, the inner ones first.
+        """
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+
+    def get_input_embeddings(self) -> nn.Module:
+        """Return the language model's table of words."""
+        return self.language_model.get_input_embeddings()
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        """Set the language model's table of words."""
+        self.language_model.set_input_embeddings(value)
+
+    def get_output_embeddings(self) -> nn.Module:
+        """Return the language model's head."""
+        return self.language_model.get_output_embeddings()
+
+    def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
+        """Set the language model's head."""
+        self.language_model.set_output_embeddings(new_embeddings)
+
+    @can_return_tuple
+    def forward(  # noqa: PLR0913  # transformers' Trainer and generate read the names from here
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        loss_positions: Tensor | None = None,
+        loss_targets: Tensor | None = None,
+        num_items_in_batch: Tensor | int | None = None,
+        segment_ids: Tensor | None = None,
+        logits_to_keep: Tensor | int = 0,
+        pixel_values: Tensor | None = None,
+        image_positions: Tensor | None = None,
+        boundary_positions: Tensor | None = None,
+        region_positions: Tensor | None = None,
+        region_indices: Tensor | None = None,
+        region_boxes: Tensor | None = None,
+        region_images: Tensor | None = None,
+        region_weights: Tensor | None = None,
+        **options: Any,
+    ) -> CausalLMOutputWithPast:
+        """Return the logits of each next token, and the loss where the batch has answers.
+
+        The loss is the sum over supervised tokens in float32, divided by their number.
+
+        Args:
+            input_ids: [B, T], placeholders of pictures and regions below 0.
+            attention_mask: [B, T], 1 for tokens and 0 for padding; or [B, 1, T, T] bool, true
+                where a row's position sees a column's.
+            position_ids: [B, T], by default 0 to T - 1; they start anew with each segment.
+            inputs_embeds: [B, T, D] in place of the ids and of all pictures and regions.
+            labels: [B, T], -100 where no loss is; the logits before each token are judged by it.
+            loss_positions: [L] flat positions whose next token is supervised; with them and
+                without labels, the head sees these alone.
+            loss_targets: [L] the next tokens; -100 counts for nothing.
+            num_items_in_batch: the number that the sum is divided by, e.g. of all devices'
+                supervised tokens; by default this batch's own.
+            segment_ids: [B, T], a number for each segment of a packed row.
+            logits_to_keep: the number of last positions that get logits; 0 for all.
+            pixel_values: see `RegionInputs`, as for all that follow.
+            image_positions: see there.
+            boundary_positions: see there.
+            region_positions: see there.
+            region_indices: see there.
+            region_boxes: see there.
+            region_images: see there.
+            region_weights: see there.
+            options: what the language model takes besides, e.g. its cache.
+
+        Returns:
+            `logits` [B, T, V], or [L, V] with loss_positions; `loss`, where there is one.
+        """
+        if (input_ids is None) == (inputs_embeds is None):
+            raise ValueError("expected input_ids or inputs_embeds, and not both")
+        if inputs_embeds is None:
+            inputs = RegionInputs(
+                pixel_values=pixel_values,
+                image_positions=image_positions,
+                boundary_positions=boundary_positions,
+                region_positions=region_positions,
+                region_indices=region_indices,
+                region_boxes=region_boxes,
+                region_images=region_images,
+                region_weights=region_weights,
+            )
+            inputs_embeds = self._embed(input_ids, inputs)
+        options["inputs_embeds"] = inputs_embeds
+        options["position_ids"] = position_ids
+        options["attention_mask"] = self._attention_mask(attention_mask, segment_ids)
+        if labels is not None or loss_positions is not None:
+            options.setdefault("use_cache", False)
+        if loss_positions is not None:
+            return self._supervised(loss_positions, loss_targets, num_items_in_batch, options)
+        outputs = self.language_model(logits_to_keep=logits_to_keep, **options)
+        if labels is not None:
+            outputs.loss = token_loss(outputs.logits[:, :-1], labels[:, 1:], num_items_in_batch)
+        return outputs
+
+    def embed(self, input_ids: Tensor, **inputs: Tensor | None) -> Tensor:
+        """Return the row embeddings of a batch, pictures and regions in their places.
+
+        Args:
+            input_ids: [B, T], placeholders of pictures and regions below 0.
+            inputs: the fields of `RegionInputs`.
+
+        Returns:
+            [B, T, D]
+        """
+        return self._embed(input_ids, RegionInputs(**inputs))
+
+    @torch.no_grad()
+    def generate(self, input_ids: Tensor | None = None, **options: Any) -> Any:
+        """Return the new tokens alone, [B, new]; all else as in transformers' `generate`.
+
+        Pictures and regions are encoded once, and the prompt is not repeated in the answer.
+
+        Args:
+            input_ids: [B, T], padded on the left.
+            options: the batch's other tensors, and all that transformers' `generate` takes.
+        """
+        if input_ids is not None:
+            inputs = {name: options.pop(name) for name in INPUT_NAMES if name in options}
+            RegionInputs(**inputs).check_placeholders(input_ids)
+            options["inputs_embeds"] = self.embed(input_ids, **inputs)
+        return super().generate(**options)
+
+    def _embed(self, input_ids: Tensor, inputs: RegionInputs) -> Tensor:
+        inputs.check(self.region_names)
+        words = self.get_input_embeddings()(input_ids.clamp(min=0))
+        if inputs.pixel_values is None:
+            return words
+        tokens, regions = self.connector(self.vision_tower(inputs.pixel_values), inputs.regions)
+        if regions is not None:
+            regions = regions.index_select(0, inputs.region_indices)
+        vectors = (tokens.flatten(0, 1), self._boundaries(len(tokens)), regions)
+        return write_vectors(words, inputs.positions, vectors)
+
+    def _boundaries(self, pictures: int) -> Tensor | None:
+        """Return the vectors around image tokens, [2 * pictures, D]; none where there are none."""
+        return None
+
+    def _attention_mask(self, mask: Tensor | None, segment_ids: Tensor | None) -> Tensor | None:
+        """Return the mask for the language model, or raise ValueError where it would ignore it."""
+        attention = self.language_model.config._attn_implementation
+        if attention == ATTENTION_NAME and mask is not None and mask.ndim == 2:
+            raise ValueError(
+                f"the attention {ATTENTION_NAME!r} takes no padding mask: call "
+                "model.set_attn_implementation('sdpa') for padded rows and generation"
+            )
+        if segment_ids is None:
+            return mask
+        if attention != ATTENTION_NAME or mask is not None:
+            raise ValueError(
+                f"segment_ids need the attention {ATTENTION_NAME!r} and no attention_mask; the "
+                f"attention is {attention!r}"
+            )
+        return segment_mask(segment_ids)
+
+    def _supervised(
+        self,
+        positions: Tensor,
+        targets: Tensor | None,
+        items: Tensor | int | None,
+        options: dict[str, Any],
+    ) -> CausalLMOutputWithPast:
+        """Return the loss and the logits of the positions that have one, and of no others."""
+        if targets is None or targets.shape != positions.shape:
+            raise ValueError(
+                f"loss_positions of shape {list(positions.shape)} and loss_targets of "
+                f"{None if targets is None else list(targets.shape)}: expected one target each"
+            )
+        outputs = self.language_model.get_decoder()(**options)
+        states = outputs.last_hidden_state.flatten(0, 1).index_select(0, positions)
+        logits = self.get_output_embeddings()(states)
+        return CausalLMOutputWithPast(
+            loss=token_loss(logits, targets, items),
+            logits=logits,
+            hidden_states=outputs.hidden_states,
+            attentions=outputs.attentions,
+        )
+
+
+class GPT4RoIForConditionalGeneration(RegionModel):
+    """GPT4RoI (Zhang et al. 2023): boxes, encoded from a pyramid of the tower's features."""
+
+    config_class = GPT4RoIConfig
+    region_names = ("region_boxes", "region_images")
+
+    def __init__(self, config: GPT4RoIConfig) -> None:
+        super().__init__(config, GPT4RoIConnector(config))
+
+    def _boundaries(self, pictures: int) -> Tensor | None:
+        if not self.config.image_boundaries:
+            return None
+        both = torch.stack([self.connector.image_start, self.connector.image_end])
+        return both.repeat(pictures, 1)
+
+
+class RegionGPTForConditionalGeneration(RegionModel):
+    """RegionGPT (Guo et al. 2024): regions of any shape, pooled from a refined feature map."""
+
+    config_class = RegionGPTConfig
+    region_names = ("region_weights",)
+
+    def __init__(self, config: RegionGPTConfig) -> None:
+        super().__init__(config, RegionGPTConnector(config))
+
+
+def _check_logits(config: PreTrainedConfig) -> None:
+    for name in _CHANGED_LOGITS:
+        if getattr(config, name, None) is not None:
+            raise ValueError(
+                f"the language model changes its logits by {name}, which the loss does not know: "
+                "choose another one"
+            )

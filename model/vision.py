@@ -1,0 +1,50 @@
+"""The vision tower: transformers' CLIP or SigLIP, up to the last hidden state that is needed.
+
+Letters in shapes: N pictures, S the side of a picture in pixels, P patches, C the tower's width.
+"""
+
+from torch import Tensor, nn
+from transformers import AutoModel
+
+from model.config import RegionConfig
+
+TOWERS = ("clip_vision_model", "siglip_vision_model")
+
+
+class VisionTower(nn.Module):
+    """A vision transformer whose last blocks, which no feature comes from, are never computed.
+
+    The blocks stay in the module, so that it loads and saves all that its owner shipped.
+    """
+
+    def __init__(self, config: RegionConfig) -> None:
+        super().__init__()
+        if config.vision_config.model_type not in TOWERS:
+            raise ValueError(
+                f"a vision tower of model_type {config.vision_config.model_type!r}: expected one "
+                f"of {', '.join(TOWERS)}"
+            )
+        self.model = AutoModel.from_config(config.vision_config)
+        self.class_tokens = int(config.has_class_token)
+        # State 0 is the embedding output, so that state i is what i blocks make of it.
+        states = config.vision_config.num_hidden_layers + 1
+        self.layers = tuple(layer % states for layer in config.feature_layers)
+
+    def forward(self, pixel_values: Tensor) -> tuple[Tensor, ...]:
+        """Return the patch features of the configured hidden states, in their order.
+
+        Args:
+            pixel_values: [N, 3, S, S]; cast to the tower's dtype.
+
+        Returns:
+            One [N, P, C] for each layer, patches row by row, without class token and final norm.
+        """
+        state = self.model.embeddings(pixel_values)
+        if hasattr(self.model, "pre_layrnorm"):  # CLIP's, spelled so by its owner
+            state = self.model.pre_layrnorm(state)
+        features = {0: state}
+        for number in range(1, max(self.layers) + 1):
+            state = self.model.encoder.layers[number - 1](state, None)
+            if number in self.layers:
+                features[number] = state
+        return tuple(features[layer][:, self.class_tokens :] for layer in self.layers)
