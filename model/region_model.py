@@ -27,10 +27,10 @@ from transformers.utils import can_return_tuple
 
 from model.attention import ATTENTION_NAME, segment_mask
 from model.config import GPT4RoIConfig, RegionConfig, RegionGPTConfig
-from model.gpt4roi import GPT4RoIConnector
+from model.gpt4roi.connector import GPT4RoIConnector
 from model.loss import token_loss
 from model.region_inputs import INPUT_NAMES, RegionInputs, write_vectors
-from model.regiongpt import RegionGPTConnector
+from model.regiongpt.connector import RegionGPTConnector
 from model.vision import VisionTower
 
 # What some language models do to their logits after the head, which the loss here would miss.
