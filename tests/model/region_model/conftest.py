@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from model.region_model import (
     RegionModel,
 )
 
-FAMILIES = {
+FAMILIES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "gpt4roi": (GPT4RoIForConditionalGeneration, tiny_gpt4roi, {}),
     "boundaries": (GPT4RoIForConditionalGeneration, tiny_gpt4roi, {"image_boundaries": True}),
     "regiongpt": (RegionGPTForConditionalGeneration, tiny_regiongpt, {}),
@@ -90,7 +91,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def make_model(kind: str, **changes: object) -> RegionModel:
+def make_model(kind: str, **changes: Any) -> RegionModel:
     torch.manual_seed(0)
     family, preset, shape = FAMILIES[kind]
     model: RegionModel = family(preset(**shape, **changes)).double().eval()
@@ -144,7 +145,9 @@ def regions_of(model: RegionModel, rows: Sequence[Row]) -> dict[str, Tensor]:
     """The tensors of a batch's regions in the model's form, and which of them go where."""
     in_boxes = model.config.model_type == "gpt4roi"
     most = max(len(row.boxes) for row in rows)
-    boxes, images, indices = [], [], []
+    boxes: list[tuple[int, int, int, int]] = []
+    images: list[int] = []
+    indices: list[int] = []
     pictures = 0
     for row in rows:
         first = len(boxes) if in_boxes else pictures * most
