@@ -42,7 +42,8 @@ class PieceEncoder:
         state: Json = json.loads(backend.to_str())
         if (model := state["model"]["type"]) != "BPE":
             raise UsageError(f"{kind} is a {model} tokenizer, expected byte pair encoding (BPE)")
-        added = [token for token in state["added_tokens"] if not token["content"].isspace()]
+        blanks = [token for token in state["added_tokens"] if token["content"].isspace()]
+        added = [token for token in state["added_tokens"] if token not in blanks]
         self.marks: dict[str, int] = {token["content"]: token["id"] for token in added}
         self.bos: int | None = tokenizer.bos_token_id
         self.beginning = [number for number in tokenizer("").input_ids[:1] if number == self.bos]
@@ -54,11 +55,11 @@ class PieceEncoder:
         state |= {
             "truncation": None,
             "padding": None,
-            "added_tokens": [token for token in state["added_tokens"] if token not in added],
+            "added_tokens": blanks,
             "normalizer": normalizer,
             "pre_tokenizer": pre_tokenizer,
             "post_processor": None,
-            "model": _without_marks(state["model"], set(self.marks)),
+            "model": _without_marks(state["model"], set(self.marks), blanks),
         }
         self._tokenizer = Tokenizer.from_str(json.dumps(state))
 
@@ -126,12 +127,14 @@ def _without_prefix(part: Json | None) -> tuple[Json | None, bool]:
     return part, False
 
 
-def _without_marks(model: Json, marks: set[str]) -> Json:
+def _without_marks(model: Json, marks: set[str], blanks: list[Json]) -> Json:
     """Return a BPE model that cannot build a mark from its letters.
 
-    Llama's can: its vocabulary holds `</s>` and, in some files, a merge of `</` and `s>`.
+    Llama's can: its vocabulary holds `</s>` and, in some files, a merge of `</` and `s>`. Added
+    tokens of blanks join the vocabulary, as only so they keep their ids.
     """
     merges = [pair for pair in model["merges"] if "".join(pair) not in marks]
-    kept = marks - {model["unk_token"]}
-    vocabulary = {token: number for token, number in model["vocab"].items() if token not in kept}
+    dropped = marks - {model["unk_token"]}
+    vocabulary = {word: number for word, number in model["vocab"].items() if word not in dropped}
+    vocabulary |= {token["content"]: token["id"] for token in blanks}
     return {**model, "merges": merges, "vocab": vocabulary}

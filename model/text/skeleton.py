@@ -55,25 +55,23 @@ def skeleton(
     Raises:
         UsageError: the template leaves a message out or repeats it, or has no stop.
     """
-    slots = [
-        {"role": role, "content": f"\ufdd0{position}\ufdd1"} for position, role in enumerate(roles)
-    ]
-    parts = _SLOT.split(render(tokenizer, template.jinja, slots, generate=generate))
-    positions = [int(part) for part in parts[1::2]]
+    between, positions = _parts(tokenizer, template, roles, generate=generate)
     if sorted(positions) != list(range(len(roles))):
         raise UsageError(
             f"the chat template of the tokenizer writes the messages {positions} of a conversation "
             f"of {len(roles)}, expected each once: choose the template 'vicuna_v1'"
         )
+    asked = roles if generate else roles[:-1]
+    prompt = _parts(tokenizer, template, asked, generate=True)[0][-1]
     answers = {position for position in positions if roles[position] == "assistant"}
     steps: list[Step] = []
-    for index, words in enumerate(parts[::2]):
+    for index, words in enumerate(between):
         before = positions[index - 1] if index else None
         after = positions[index] if index < len(positions) else None
         if before in answers:
             stop, words = _stop(encoder, template, words)
             steps += stop
-        steps += _words(encoder, words, before_answer=after in answers)
+        steps += _words(encoder, words, prompt if after in answers else words)
         if after is not None:
             steps.append(Step(message=after, supervised=after in answers))
     return steps
@@ -94,9 +92,27 @@ def _stop(encoder: PieceEncoder, template: Template, words: str) -> tuple[list[S
     return [before, Step(mark=number, supervised=True, ends_turn=True)], words[end:]
 
 
-def _words(encoder: PieceEncoder, words: str, *, before_answer: bool) -> Iterator[Step]:
-    """Yield the template's words; a blank right before an answer is part of its first token."""
-    asked = words.rstrip(" ") if before_answer else words
-    for part in encoder.split(asked):
-        yield Step(mark=part) if isinstance(part, int) else Step(words=part)
-    yield Step(words=words[len(asked) :], supervised=True)
+def _words(encoder: PieceEncoder, words: str, asked: str) -> Iterator[Step]:
+    """Yield the template's words; those that a prompt lacks (`asked`) belong to the answer.
+
+    Where a template writes an answer otherwise than a prompt, only a blank belongs to it, as it is
+    part of the first word's token.
+    """
+    end = len(asked) if words.startswith(asked) else len(words.rstrip(" "))
+    for text, supervised in ((words[:end], False), (words[end:], True)):
+        for part in encoder.split(text):
+            if isinstance(part, int):
+                yield Step(mark=part, supervised=supervised)
+            else:
+                yield Step(words=part, supervised=supervised)
+
+
+def _parts(
+    tokenizer: PreTrainedTokenizerBase, template: Template, roles: Sequence[str], *, generate: bool
+) -> tuple[list[str], list[int]]:
+    """Return what a template writes before, between and after messages, and their positions."""
+    slots = [
+        {"role": role, "content": f"\ufdd0{position}\ufdd1"} for position, role in enumerate(roles)
+    ]
+    parts = _SLOT.split(render(tokenizer, template.jinja, slots, generate=generate))
+    return parts[::2], [int(part) for part in parts[1::2]]

@@ -2,8 +2,14 @@
 
 import copy
 import json
+from collections import defaultdict
+from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from tokenizers import AddedToken, Tokenizer, pre_tokenizers
 from transformers import (
@@ -93,8 +99,9 @@ def tokenizer(tokenizers, family):
 
 @pytest.fixture(scope="session")
 def encoder_of(tokenizers):
-    """Makes an encoder of a family and a template; pictures have two tokens."""
+    """Makes an encoder of a family and a template, once; pictures have two tokens."""
 
+    @cache
     def make(family: str, template: str, **layout: Any) -> ConversationEncoder:
         tokenizer = tokenizers[family]
         shape = TokenLayout(**{"image_tokens": 2, **layout})
@@ -107,3 +114,45 @@ def encoder_of(tokenizers):
 def encoder(encoder_of, family, template):
     """The encoder of the family and the template."""
     return encoder_of(family, template)
+
+
+@pytest.fixture(scope="session")
+def built_rows(sample_world, tmp_path_factory):
+    """Rows of the sample world in every recipe: of each task, two of each recipe."""
+    from pipelines.cli.parser import run  # only where it is used: the models know no pipeline
+    from pipelines.recipes import recipe_names
+
+    folder = tmp_path_factory.mktemp("built")
+    inputs = ["--data-root", str(sample_world)]
+    limit = ["--limit", "6"]
+    captions, boxes = folder / "captions", sample_world / "refcocog" / "detections.json"
+    captioner = ["--source", "v3det", "--captioner", "builtin", "--no-filter"]
+    names = ["--label-set", "coco=Shapes-15"]
+    flags = {
+        "gpt4roi_stage1": names,
+        "regiongpt_finetune": [*names, "--label-set", "lvis=Shapes", "--recapd", str(captions)],
+        "eval_rec": ["--detection-names", "coco", "--detections", f"refcocog={boxes}"],
+        **dict.fromkeys(("eval_coco", "eval_coco_dilated", "eval_coco_eroded"), names),
+    }
+    rows: list[dict[str, Any]] = []
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as errors:
+        done = run(["recap", *captioner, *inputs, *limit, "--output", str(captions)])
+        assert done == 0, errors.getvalue()
+        for name in recipe_names():
+            output = folder / name
+            words = ["--recipe", name, *flags.get(name, []), *inputs, *limit]
+            done = run(["build", *words, "--images", "reference", "--output", str(output)])
+            assert done == 0, errors.getvalue()
+            rows += _some_of_each_task(output)
+    return rows
+
+
+def _some_of_each_task(output: Path) -> list[dict[str, Any]]:
+    chosen: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for path in sorted(output.glob("*/*.arrow")):
+        with pa.ipc.open_stream(path) as stream:
+            table = stream.read_all()
+        for row in table.select(["id", "messages", "turn_tasks", "regions"]).to_pylist():
+            for task in set(row["turn_tasks"]):
+                chosen[task, row["messages"][0]["content"][:7]].append(row)
+    return [row for rows in chosen.values() for row in rows[:2]]
