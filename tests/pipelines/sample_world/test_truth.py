@@ -273,8 +273,7 @@ def test_answers_of_llava_are_true(sample_world):
                 assert one.colour == coloured[2]
             elif asked := re.fullmatch(r"(Yes|No), there is (?:no|an?) (.*)\.", answer):
                 checked[asked[1]] += 1
-                shapes = {thing.shape for thing in witness.seen}
-                assert (asked[2] in shapes) == (asked[1] == "Yes")
+                assert (asked[2] in {t.shape for t in witness.seen}) == (asked[1] == "Yes")
             elif "larger area" in answer:
                 checked["area"] += 1
                 ordered = sorted(single, key=lambda thing: thing.mask.sum())
