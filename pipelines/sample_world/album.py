@@ -1,12 +1,11 @@
 """The scenes and pictures of a data set that draws its own, with planted oddities."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pipelines.sample_world.draw import draw, jpeg_bytes
-from pipelines.sample_world.look import HARD, Look
 from pipelines.sample_world.scene import Scene, World, generator, make_scene
-from pipelines.sample_world.shapes import GREYS
+from pipelines.sample_world.shapes import COLOURS, GREYS
 
 FRAMES = ((320, 240), (320, 214), (240, 320), (320, 320), (300, 225), (256, 320))  # w, h; pixels
 
@@ -26,6 +25,11 @@ class Shot:
         return picture_bytes(self.scene, self.oddity)
 
 
+def album_size(world: World) -> int:
+    """Return the number of pictures that a data set draws: three for every eight of COCO's."""
+    return world.pictures * 3 // 8
+
+
 def album(
     name: str,
     world: World,
@@ -37,30 +41,25 @@ def album(
     Args:
         name: name of the data set.
         world: the sample world that the data set is a part of.
-        oddities: oddities by position, for a world that has some.
-        frames: widths and heights to choose from, unless the world has its own; pixels.
+        oddities: planted oddities by position.
+        frames: widths and heights to choose from; pixels.
     """
-    look = world.look
-    for position in range(world.album_size):
-        oddity = (oddities or {}).get(position, "") if look.odd else ""
-        scene = lay_out(f"{name}/{world.seed}/{position}", oddity, frames, look)
+    for position in range(album_size(world)):
+        oddity = (oddities or {}).get(position, "")
+        scene = lay_out(f"{name}/{world.seed}/{position}", oddity, frames)
         yield Shot(position=position, scene=scene, oddity=oddity)
 
 
-def lay_out(
-    key: str, oddity: Oddity, frames: Collection[tuple[int, int]] = FRAMES, look: Look = HARD
-) -> Scene:
-    """Return the scene of a key, with fewer things than the look asks for where room is short."""
+def lay_out(key: str, oddity: Oddity, frames: Collection[tuple[int, int]] = FRAMES) -> Scene:
+    """Return the scene of a key: three to nine things, or fewer where there is no room."""
     rng = generator("frame", key)
-    choices = look.frames or tuple(frames)
-    width, height = choices[rng.integers(len(choices))]
-    least, most = look.things
+    width, height = tuple(frames)[rng.integers(len(frames))]
     return make_scene(
         key,
         width=width,
         height=height,
-        things=0 if oddity == "empty" else int(rng.integers(least, most + 1)),
-        look=replace(look, colours=GREYS) if oddity == "grey" else look,
+        things=0 if oddity == "empty" else int(rng.integers(3, 10)),
+        colours=GREYS if oddity == "grey" else tuple(COLOURS),
         crowd=oddity == "crowd",
     )
 
