@@ -164,9 +164,10 @@ class RegionModel(PreTrainedModel, GenerationMixin):
         if loss_positions is not None:
             return self._supervised(loss_positions, loss_targets, num_items_in_batch, options)
         outputs = self.language_model(logits_to_keep=logits_to_keep, **options)
-        if labels is not None:
-            outputs.loss = token_loss(outputs.logits[:, :-1], labels[:, 1:], num_items_in_batch)
-        return outputs
+        if labels is None:
+            return outputs
+        loss = token_loss(outputs.logits[:, :-1], labels[:, 1:], num_items_in_batch)
+        return type(outputs)(loss=loss, **outputs)  # anew: in a tuple the loss comes first
 
     def embed(self, input_ids: Tensor, **inputs: Tensor | None) -> Tensor:
         """Return the row embeddings of a batch, pictures and regions in their places.

@@ -24,6 +24,13 @@ def add_parser(commands: Commands) -> None:
         help="how many pictures to draw (default: %(default)s)",
     )
     parser.add_argument(
+        "--preset",
+        choices=("hard", "proof"),
+        default="hard",
+        help="hard: twelve data sets, with the oddities of real ones; proof: five without, and "
+        "with few kinds of things, which a tiny model learns in minutes (default: %(default)s)",
+    )
+    parser.add_argument(
         "--seed", type=int, default=0, help="number that varies the world (default: %(default)s)"
     )
 
@@ -36,6 +43,6 @@ def run(args: Namespace) -> int:
     world = local_folder(args.output)
     check_marked(world, MARKER)
     mark_folder(world, MARKER)
-    write_world(world, args.size, seed=args.seed)
+    write_world(world, args.size, preset=args.preset, seed=args.seed)
     print(f"drew the {args.size} sample world in {world}")
     return 0

@@ -1,11 +1,12 @@
 """The scenes and pictures of a data set that draws its own, with planted oddities."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipelines.sample_world.draw import draw, jpeg_bytes
+from pipelines.sample_world.look import HARD, Look
 from pipelines.sample_world.scene import Scene, World, generator, make_scene
-from pipelines.sample_world.shapes import COLOURS, GREYS
+from pipelines.sample_world.shapes import GREYS
 
 FRAMES = ((320, 240), (320, 214), (240, 320), (320, 320), (300, 225), (256, 320))  # w, h; pixels
 
@@ -25,11 +26,6 @@ class Shot:
         return picture_bytes(self.scene, self.oddity)
 
 
-def album_size(world: World) -> int:
-    """Return the number of pictures that a data set draws: three for every eight of COCO's."""
-    return world.pictures * 3 // 8
-
-
 def album(
     name: str,
     world: World,
@@ -41,25 +37,30 @@ def album(
     Args:
         name: name of the data set.
         world: the sample world that the data set is a part of.
-        oddities: planted oddities by position.
-        frames: widths and heights to choose from; pixels.
+        oddities: oddities by position, for a world that has some.
+        frames: widths and heights to choose from, unless the world has its own; pixels.
     """
-    for position in range(album_size(world)):
-        oddity = (oddities or {}).get(position, "")
-        scene = lay_out(f"{name}/{world.seed}/{position}", oddity, frames)
+    look = world.look
+    for position in range(world.album_size):
+        oddity = (oddities or {}).get(position, "") if look.odd else ""
+        scene = lay_out(f"{name}/{world.seed}/{position}", oddity, frames, look)
         yield Shot(position=position, scene=scene, oddity=oddity)
 
 
-def lay_out(key: str, oddity: Oddity, frames: Collection[tuple[int, int]] = FRAMES) -> Scene:
-    """Return the scene of a key: three to nine things, or fewer where there is no room."""
+def lay_out(
+    key: str, oddity: Oddity, frames: Collection[tuple[int, int]] = FRAMES, look: Look = HARD
+) -> Scene:
+    """Return the scene of a key, with fewer things than the look asks for where room is short."""
     rng = generator("frame", key)
-    width, height = tuple(frames)[rng.integers(len(frames))]
+    choices = look.frames or tuple(frames)
+    width, height = choices[rng.integers(len(choices))]
+    least, most = look.things
     return make_scene(
         key,
         width=width,
         height=height,
-        things=0 if oddity == "empty" else int(rng.integers(3, 10)),
-        colours=GREYS if oddity == "grey" else tuple(COLOURS),
+        things=0 if oddity == "empty" else int(rng.integers(least, most + 1)),
+        look=replace(look, colours=GREYS) if oddity == "grey" else look,
         crowd=oddity == "crowd",
     )
 

@@ -6,8 +6,9 @@
 
 As in COCO, pictures and annotations keep their numbers from one edition to the other, val2017
 is part of val2014, and the rest of val2014 is in train2017. Rare cases of COCO are planted at
-fixed positions (`ODDITIES`, `CROWDED`), so that every world has them. Boxes and polygons are in the
-frame of the stored pixels, also where an EXIF tag asks for the picture to be turned.
+fixed positions (`ODDITIES`, `CROWDED`), so that every world with oddities has them. Boxes and
+polygons are in the frame of the stored pixels, also where an EXIF tag asks for the picture to be
+turned.
 """
 
 import shutil
@@ -60,6 +61,7 @@ def pictures(world: World) -> Iterator[Picture]:
     for position in range(world.pictures):
         number = 101 + 37 * position + rank("number", world.seed, position) % 37
         oddity = ODDITIES.get(position, "crowd" if position % 8 in CROWDED else "")
+        oddity = oddity if world.look.odd else ""
         held_out = position % 4 == 3
         yield Picture(
             number=number,
@@ -67,7 +69,7 @@ def pictures(world: World) -> Iterator[Picture]:
                 2014: "val" if held_out or position % 8 == 2 else "train",
                 2017: "val" if held_out else "train",
             },
-            scene=lay_out(f"coco/{world.seed}/{number}", oddity),
+            scene=lay_out(f"coco/{world.seed}/{number}", oddity, look=world.look),
             oddity=oddity,
         )
 

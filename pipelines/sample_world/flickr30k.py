@@ -16,7 +16,7 @@ hold letters outside ASCII, and some phrases are of two types.
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipelines.sample_world.album import Shot, album, album_size
+from pipelines.sample_world.album import Shot, album
 from pipelines.sample_world.scene import Progress, World
 from pipelines.sample_world.words import Words, a, counted
 from schemas.geometry import Box
@@ -55,7 +55,7 @@ def write_flickr30k(root: Path, world: World, on_progress: Progress | None = Non
         (folder / "Sentences" / f"{stem}.txt").write_bytes(_lines(captions(shot)))
         (folder / "flickr30k-images" / f"{stem}.jpg").write_bytes(shot.jpeg())
         if on_progress:
-            on_progress(shot.position + 1, album_size(world))
+            on_progress(shot.position + 1, world.album_size)
     for split, stems in lists.items():
         (folder / f"{split}.txt").write_bytes(_lines(stems[::-1]))
     (folder / "UNRELATED_CAPTIONS").write_bytes(_lines(unrelated))

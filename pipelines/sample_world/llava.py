@@ -5,14 +5,15 @@
     gqa/images/    ocr_vqa/images/    textvqa/train_images/      a picture or two of each
 
 All answers are true. Conversations are of three kinds: several questions, a description, a
-conclusion; conversations about one picture have the same `id`.
+conclusion; conversations about one picture have the same `id`. Half of the questions whether a
+shape is there are about one that is.
 
-Planted in the mix: records without a picture, one whose OCR-VQA picture is missing, one whose
-".jpg" is a GIF, and one about the empty file of Visual Genome. About a picture with an
-EXIF turn, no text mentions left, right, top or bottom.
+A world without oddities has the first file only. Planted in the mix: records without a picture, one
+whose OCR-VQA picture is missing, one whose ".jpg" is a GIF, and one about the empty file of Visual
+Genome. About a picture with an EXIF turn, no text mentions left, right, top or bottom.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -22,8 +23,8 @@ from pipelines.sample_world import coco, visual_genome
 from pipelines.sample_world.album import lay_out, picture_bytes
 from pipelines.sample_world.draw import draw
 from pipelines.sample_world.instances import Record
+from pipelines.sample_world.look import HARD
 from pipelines.sample_world.scene import Progress, Scene, World
-from pipelines.sample_world.shapes import SHAPES
 from pipelines.sample_world.words import NUMBERS, Words, a, counted, listed, plural
 from schemas.ids import bucket
 
@@ -41,7 +42,9 @@ def write_llava(root: Path, world: World, on_progress: Progress | None = None) -
     mix: list[Record] = []
     for position, picture in enumerate(shown):
         stem = f"{picture.number:012d}"
-        kinds = conversations(picture.scene, sides=picture.oddity != "turned")
+        kinds = conversations(
+            picture.scene, sides=picture.oddity != "turned", shapes=world.look.shapes
+        )
         instruct += [record(stem, f"{stem}.jpg", rounds) for rounds in kinds]
         if position % 2 == 0:
             mix.append(record(stem, f"coco/train2017/{stem}.jpg", kinds[0], last=position % 4 == 0))
@@ -49,9 +52,12 @@ def write_llava(root: Path, world: World, on_progress: Progress | None = None) -
             mix.append(record(f"text{position}", None, _text_only(position)))
         if on_progress:
             on_progress(position + 1, len(shown))
-    mix += [*_about_visual_genome(world), *_others(root, world)]
+    files = {"llava_instruct_150k": instruct}
+    if world.look.odd:
+        mix += [*_about_visual_genome(world), *_others(root, world)]
+        files["llava_v1_5_mix665k"] = mix
     (root / "llava").mkdir(parents=True, exist_ok=True)
-    for name, records in (("llava_instruct_150k", instruct), ("llava_v1_5_mix665k", mix)):
+    for name, records in files.items():
         text = msgspec.json.format(msgspec.json.encode(records), indent=2)
         (root / "llava" / f"{name}.json").write_bytes(text)
 
@@ -70,10 +76,21 @@ def record(stem: str, image: str | None, rounds: Rounds, *, last: bool = False) 
     return {"id": stem, "image": image, "conversations": turns}
 
 
-def conversations(scene: Scene, *, sides: bool = True) -> list[Rounds]:
-    """Return a conversation of several rounds, a description and, with two things, a conclusion."""
+def conversations(
+    scene: Scene, *, sides: bool = True, shapes: Sequence[str] = HARD.shapes
+) -> list[Rounds]:
+    """Return a conversation of several rounds, a description and, with two things, a conclusion.
+
+    Args:
+        scene: what the picture shows.
+        sides: whether the sides of the picture may be named.
+        shapes: the shapes that are asked for.
+    """
     words = Words(scene=scene, sides=sides)
-    dialogues = [_questions(words), [("Describe this picture in detail.", _described(words))]]
+    dialogues = [
+        _questions(words, shapes),
+        [("Describe this picture in detail.", _described(words))],
+    ]
     singles = [k for k, thing in enumerate(scene.things) if not thing.crowd]
     if len(singles) > 1:
         first, second = max(singles, key=_area(scene)), min(singles, key=_area(scene))
@@ -90,7 +107,7 @@ def _area(scene: Scene) -> Callable[[int], float]:
     return lambda index: scene.things[index].area
 
 
-def _questions(words: Words) -> Rounds:
+def _questions(words: Words, shapes: Sequence[str]) -> Rounds:
     scene = words.scene
     singles = [k for k, thing in enumerate(scene.things) if not thing.crowd]
     number = counted(len(singles), "single thing")
@@ -100,10 +117,17 @@ def _questions(words: Words) -> Rounds:
             if not first.colour:
                 colour = scene.things[index].colour
                 rounds.append((f"What color is the {first}?", f"The {first} is {colour}."))
-    absent = sorted(set(SHAPES) - {thing.shape for thing in scene.things})
-    shape = absent[bucket(len(absent), "absent", scene.key)]
-    rounds.append((f"Is there {a(shape)}?", f"No, there is no {shape}."))
-    return rounds[:3] + rounds[-1:]
+    return [*rounds[:3], _presence(scene, shapes)]
+
+
+def _presence(scene: Scene, shapes: Sequence[str]) -> Round:
+    """Return a question whether a shape is in the picture; in half of the pictures it is."""
+    present = {thing.shape for thing in scene.things}
+    asked = sorted(present) if present and bucket(2, "present", scene.key) else None
+    choices = asked or sorted(set(shapes) - present)
+    shape = choices[bucket(len(choices), "absent", scene.key)]
+    answer = f"Yes, there is {a(shape)}." if asked else f"No, there is no {shape}."
+    return f"Is there {a(shape)}?", answer
 
 
 def _described(words: Words) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from pipelines.sample_world.album import Shot, album, album_size
+from pipelines.sample_world.album import Shot, album
 from pipelines.sample_world.instances import Record
 from pipelines.sample_world.llava import record
 from pipelines.sample_world.scene import Progress, World
@@ -43,7 +43,7 @@ def write_llava_pretrain(root: Path, world: World, on_progress: Progress | None 
         last = bool(rank("last", shot.scene.key) % 2)
         records.append(record(stem, f"{stem[:5]}/{stem}.jpg", rounds, last=last))
         if on_progress:
-            on_progress(shot.position + 1, album_size(world))
+            on_progress(shot.position + 1, world.album_size)
     records.sort(key=lambda record: rank("order", record["id"]))
     text = msgspec.json.format(msgspec.json.encode(records), indent=4)
     (folder / "blip_laion_cc_sbu_558k.json").write_bytes(text)

@@ -13,7 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from pycocotools import mask as rle
 
-from pipelines.sample_world.shapes import COLOURS, SHAPES, Outline, turned
+from pipelines.sample_world.look import HARD, Look
+from pipelines.sample_world.shapes import SHAPES, Outline, turned
 from schemas.geometry import Box
 from schemas.ids import rank
 
@@ -23,17 +24,21 @@ Relation = Literal["in front of", "behind", "left of", "right of", "above", "bel
 
 _GROUNDS = ("sand", "grass", "stone", "wood", "cloth")
 SMALL_BELOW, LARGE_FROM = 32**2, 96**2  # COCO's limits of small and medium areas, square pixels
-_COVERED_AT_MOST = 0.25  # share of the smaller of two boxes
 _TRIES = 12
-_RADII = (11, 100)  # pixels, in a picture whose shorter side is 240
 
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """The size and the seed of a sample world."""
+    """The size, the seed and the look of a sample world."""
 
     seed: int
-    pictures: int
+    pictures: int  # of COCO
+    look: Look = HARD
+
+    @property
+    def album_size(self) -> int:
+        """The number of pictures of a data set that draws its own."""
+        return self.pictures * 3 // 8 if self.look.odd else self.pictures
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,7 +117,7 @@ def make_scene(
     width: int,
     height: int,
     things: int,
-    colours: tuple[str, ...] = tuple(COLOURS),
+    look: Look = HARD,
     crowd: bool = False,
 ) -> Scene:
     """Lay out a scene.
@@ -122,16 +127,16 @@ def make_scene(
         width: the width of the picture, pixels.
         height: the height of the picture, pixels.
         things: the number of things to place; a thing without room is left out.
-        colours: the colour names to choose from.
+        look: the kinds and sizes of things.
         crowd: whether the first of the things, at the back, is a crowd.
     """
     rng = generator("scene", key)
     placed: list[Thing] = []
     for index in range(things):
-        shape, colour = str(rng.choice(list(SHAPES))), str(rng.choice(colours))
+        shape, colour = str(rng.choice(look.shapes)), str(rng.choice(look.colours))
         flock = crowd and index == 0
         unit = _flock(rng, SHAPES[shape]) if flock else SHAPES[shape]
-        parts = _place(rng, unit, (width, height), [thing.box for thing in placed])
+        parts = _place(rng, unit, (width, height), [thing.box for thing in placed], look)
         if parts:
             placed.append(Thing(shape=shape, colour=colour, parts=parts, crowd=flock))
     ground = str(rng.choice(_GROUNDS))
@@ -147,27 +152,33 @@ def _flock(rng: np.random.Generator, unit: tuple[Outline, ...]) -> tuple[Outline
 
 
 def _place(
-    rng: np.random.Generator, unit: tuple[Outline, ...], sides: tuple[int, int], taken: list[Box]
+    rng: np.random.Generator,
+    unit: tuple[Outline, ...],
+    sides: tuple[int, int],
+    taken: list[Box],
+    look: Look,
 ) -> tuple[Outline, ...]:
     """Return unit parts scaled, turned and moved to a free place; empty without room."""
+    least, most = np.log(look.radii)
     for _ in range(_TRIES):
-        radius = np.exp(rng.uniform(np.log(_RADII[0]), np.log(_RADII[1]))) * min(sides) / 240
+        radius = np.exp(rng.uniform(least, most)) * min(sides) / 240
         parts = tuple(part * radius for part in turned(unit, rng.uniform(-15, 15)))
         x0, y0, x1, y1 = _bounds(parts)
         room = np.array(sides) - (x1 - x0, y1 - y0)
         shift = rng.uniform(0, 1, 2) * room - (x0, y0)
         moved = tuple(np.round(part + shift, 2) for part in parts)
-        if room.min() > 1 and not any(_covers(_bounds(moved), box) for box in taken):
+        share = look.covered_at_most
+        if room.min() > 1 and not any(_covers(_bounds(moved), box, share) for box in taken):
             return moved
     return ()
 
 
-def _covers(first: Box, second: Box) -> bool:
-    """Return whether two boxes overlap in too large a share of the smaller box."""
+def _covers(first: Box, second: Box, share: float) -> bool:
+    """Return whether two boxes overlap in more than a share of the smaller box."""
     across = min(first[2], second[2]) - max(first[0], second[0])
     down = min(first[3], second[3]) - max(first[1], second[1])
     smaller = min((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (first, second))
-    return across > 0 and down > 0 and across * down > _COVERED_AT_MOST * smaller
+    return across > 0 and down > 0 and across * down > share * smaller
 
 
 def _bounds(parts: tuple[Outline, ...]) -> Box:

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import msgspec
 
-from pipelines.sample_world.album import Shot, album, album_size
+from pipelines.sample_world.album import Shot, album
 from pipelines.sample_world.instances import Record
+from pipelines.sample_world.look import Look
 from pipelines.sample_world.scene import Progress, Scene, World
-from pipelines.sample_world.shapes import COLOURS
 from pipelines.sample_world.words import Words, listed
 from schemas.ids import bucket, rank
 
@@ -61,10 +61,10 @@ def write_vcr(root: Path, world: World, on_progress: Progress | None = None) -> 
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(shot.jpeg())
         path.with_suffix(".json").write_bytes(msgspec.json.encode(_metadata(shot)))
-        for number, quiz in enumerate(_quizzes(shot.scene)):
+        for number, quiz in enumerate(_quizzes(shot.scene, world.look)):
             lines[split].append(_line(shot, quiz, split, (len(lines[split]), number)))
         if on_progress:
-            on_progress(shot.position + 1, album_size(world))
+            on_progress(shot.position + 1, world.album_size)
     for split, records in lines.items():
         text = b"".join(msgspec.json.encode(record) + b"\n" for record in records)
         (folder / f"{split}.jsonl").write_bytes(text)
@@ -106,20 +106,20 @@ def _names(shot: Shot) -> list[str]:
     return [thing.shape.replace(" ", "") for thing in shot.scene.things]
 
 
-def _quizzes(scene: Scene) -> Iterator[Quiz]:
+def _quizzes(scene: Scene, look: Look) -> Iterator[Quiz]:
     """Yield the questions about a scene; numbers in lists are things of the scene, from 0."""
     if scene.things:
-        yield _colour(scene)
+        yield _colour(scene, look)
         yield from _relation(scene)
         yield from _corners(scene)
     if len(scene.things) > 1:
         yield _kind(scene)
 
 
-def _colour(scene: Scene) -> Quiz:
+def _colour(scene: Scene, look: Look) -> Quiz:
     index = bucket(len(scene.things), "asked", scene.key)
     mine = scene.things[index].colour
-    others = sorted(set(COLOURS) - {mine}, key=lambda name: rank("colour", scene.key, name))
+    others = sorted(set(look.colours) - {mine}, key=lambda name: rank("colour", scene.key, name))
     colours = [mine, *others[:3]]
     return Quiz(
         question=["What", "color", "is", [index], "?"],

@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 
 from pipelines.sample_world import coco
-from pipelines.sample_world.album import Shot, album, album_size, lay_out, picture_bytes
+from pipelines.sample_world.album import Shot, album, lay_out, picture_bytes
 from pipelines.sample_world.instances import HOST, Record
 from pipelines.sample_world.scene import Progress, Scene, World
 from pipelines.sample_world.words import Words, a
@@ -62,7 +62,7 @@ def write_visual_genome(root: Path, world: World, on_progress: Progress | None =
         for name, record in records_of(entry).items():
             contents[name].append(record)
         if on_progress:
-            on_progress(entry.image_id, album_size(world))
+            on_progress(entry.image_id, world.album_size)
     for name, records in contents.items():
         records.sort(key=lambda record: rank("order", record.get("image_id") or record["id"]))
         (folder / f"{name}.json").write_bytes(msgspec.json.encode(records))

@@ -12,6 +12,7 @@ from pipelines.sample_world.detections import write_detections
 from pipelines.sample_world.flickr30k import write_flickr30k
 from pipelines.sample_world.llava import write_llava
 from pipelines.sample_world.llava_pretrain import write_llava_pretrain
+from pipelines.sample_world.look import HARD, PROOF, Look
 from pipelines.sample_world.lvis import write_lvis
 from pipelines.sample_world.pope import write_pope
 from pipelines.sample_world.refcoco import write_refcoco, write_refcoco_plus, write_refcocog
@@ -21,8 +22,15 @@ from pipelines.sample_world.vcr import write_vcr
 from pipelines.sample_world.visual_genome import write_visual_genome
 
 Size = Literal["small", "medium", "large"]
+Preset = Literal["hard", "proof"]
 
-PICTURES: dict[Size, int] = {"small": 64, "medium": 1_000, "large": 10_000}
+LOOKS: dict[Preset, Look] = {"hard": HARD, "proof": PROOF}
+
+# Pictures of COCO by preset and size; three quarters of them are in its split to train on.
+PICTURES: dict[Preset, dict[Size, int]] = {
+    "hard": {"small": 64, "medium": 1_000, "large": 10_000},
+    "proof": {"small": 400, "medium": 2_800, "large": 12_000},
+}
 
 # The sources in the world, each with the name of its set of category names: coco and lvis have
 # other categories than their owners' files. None: the source's own name.
@@ -40,6 +48,9 @@ SOURCES: Mapping[str, str | None] = {
     "vcr": None,
     "visual_genome": None,
 }
+
+# The data sets of the preset `proof`: those that the recipe of this name reads.
+PROOF_WRITERS = (write_coco, write_refcocog, write_vcr, write_v3det, write_llava)
 
 WRITERS = (
     write_coco,
@@ -59,7 +70,12 @@ WRITERS = (
 
 
 def write_world(
-    root: Path, size: Size = "small", *, seed: int = 0, on_progress: Progress | None = None
+    root: Path,
+    size: Size = "small",
+    *,
+    preset: Preset = "hard",
+    seed: int = 0,
+    on_progress: Progress | None = None,
 ) -> None:
     """Draw the sample world and write its files below a data root.
 
@@ -70,9 +86,11 @@ def write_world(
         root: the folder to write into, which is made if it is missing.
         size: the number of COCO's pictures: 64, 1,000 or 10,000. LVIS, RefCOCO, LLaVA and POPE are
             about them too; other data sets have three pictures for every eight of COCO's.
+        preset: `hard`, or `proof`: a world that a tiny model can learn, of five data sets, each
+            with 400, 2,800 or 12,000 pictures.
         seed: the seed of the world; another seed gives another world.
         on_progress: called with (done, total) after each picture, for one data set after another.
     """
-    world = World(seed=seed, pictures=PICTURES[size])
-    for write in WRITERS:
+    world = World(seed=seed, pictures=PICTURES[preset][size], look=LOOKS[preset])
+    for write in WRITERS if preset == "hard" else PROOF_WRITERS:
         write(root, world, on_progress)

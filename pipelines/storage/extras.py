@@ -1,4 +1,4 @@
-"""The package's extras, which are optional dependencies that some commands need."""
+"""The package's extras, which are optional dependencies that some commands and names need."""
 
 from importlib import import_module
 
@@ -9,6 +9,7 @@ _MODULES = {  # the modules that each extra must provide
     "gcp": ("google.cloud.storage",),
     "s3": ("boto3",),
     "serve": ("aiohttp", "httpx2", "openai"),
+    "train": ("torch", "torchvision", "transformers"),
 }
 
 
@@ -17,7 +18,7 @@ def require(extra: str, what: str) -> None:
 
     Args:
         extra: the name of the extra.
-        what: the command or path that needs the extra, for the message.
+        what: the command, path or name that needs the extra, for the message.
     """
     needs = f"{what} needs: pip install 'regionforge[{extra}]'"
     try:

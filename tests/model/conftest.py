@@ -1,5 +1,6 @@
-"""Tiny models' parts: two tokenizers trained in a moment, one of each family."""
+"""Tiny models' parts: two tokenizers trained in a moment, one of each family; training batches."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,21 @@ from tokenizers import (
     pre_tokenizers,
     trainers,
 )
+from torch import Tensor
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from model.config import (
+    IGNORED,
+    IMAGE_END_ID,
+    IMAGE_ID,
+    IMAGE_START_ID,
+    REGION_ID,
+    GPT4RoIConfig,
+    RegionConfig,
+)
+
+# Tests run in several processes at once, and models this small gain nothing from a second thread.
+torch.set_num_threads(1)
 
 TEXT = [
     *Path(__file__).read_text(encoding="utf-8").splitlines(),
@@ -91,3 +106,56 @@ def byte_tokenizer() -> PreTrainedTokenizerBase:
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def training_batch() -> Callable[..., dict[str, Tensor]]:
+    """A function that makes a training batch without a processor, see `make_training_batch`."""
+    return make_training_batch
+
+
+def make_training_batch(
+    config: RegionConfig, *, regions: int = 2, words: int = 24, answer: int = 6, packed: bool = True
+) -> dict[str, Tensor]:
+    """A row with a picture, its regions and words, of which the last ones are the answer.
+
+    Packed, a second segment of as many words follows, with an answer too.
+    """
+    boundaries = getattr(config, "image_boundaries", False)
+    picture = [IMAGE_ID] * config.image_tokens
+    if boundaries:
+        picture = [IMAGE_START_ID, *picture, IMAGE_END_ID]
+    segments = [[1, *picture, *[REGION_ID] * regions], [1] if packed else []]
+    segments = [start + [3 + 7 * n % 500 for n in range(words)] for start in segments if start]
+    ids = torch.tensor([[token for part in segments for token in part]])
+    labels = torch.cat(
+        [torch.tensor([IGNORED] * (len(part) - answer) + part[-answer:]) for part in segments]
+    )
+    predictors = (labels != IGNORED).nonzero().flatten() - 1
+    batch = {
+        "input_ids": ids,
+        "position_ids": torch.cat([torch.arange(len(part)) for part in segments])[None],
+        "loss_positions": predictors,
+        "loss_targets": labels[predictors + 1],
+        "pixel_values": torch.randn(1, 3, config.image_size, config.image_size),
+        "image_positions": (ids[0] == IMAGE_ID).nonzero().flatten(),
+    }
+    if packed:
+        numbers = [torch.full((len(part),), n) for n, part in enumerate(segments)]
+        batch["segment_ids"] = torch.cat(numbers)[None]
+    if boundaries:
+        batch["boundary_positions"] = torch.tensor([1, 2 + config.image_tokens])
+    if regions:
+        batch |= _region_inputs(config, ids, regions)
+    return batch
+
+
+def _region_inputs(config: RegionConfig, ids: Tensor, regions: int) -> dict[str, Tensor]:
+    positions = (ids[0] == REGION_ID).nonzero().flatten()
+    common = {"region_positions": positions, "region_indices": torch.arange(regions)}
+    if not isinstance(config, GPT4RoIConfig):
+        grid = config.region_grid
+        return {**common, "region_weights": torch.rand(1, regions, grid, grid)}
+    near, far = torch.rand(2, regions, 2) * config.image_size / 2
+    boxes = torch.cat([near, config.image_size - far], dim=1)
+    return {**common, "region_boxes": boxes, "region_images": torch.zeros(regions).long()}

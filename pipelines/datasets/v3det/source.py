@@ -187,6 +187,7 @@ SPEC = DatasetSpec(
     obtain="https://github.com/V3Det/V3Det: the annotations, and its script for the images",
     splits=("train", "val"),
     tasks=dict.fromkeys(Style, (Task.REGION_CLASSIFICATION,)),
+    evaluations=(Task.REGION_CLASSIFICATION,),
     boxes_per_image={},
     locate=locate,
     parse=parse,

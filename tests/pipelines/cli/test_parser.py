@@ -41,7 +41,7 @@ FLAGS = {
     "wordings": {"--set", "--count", "--endpoint", "--model", "--output"},
     "verify": {"output", "--workers", "--image-root"},
     "preview": {"output", "-n", "--config", "--split", "--html", "--image-root"},
-    "sample-world": {"output", "--size", "--seed"},
+    "sample-world": {"output", "--size", "--preset", "--seed"},
 }  # fmt: skip
 
 

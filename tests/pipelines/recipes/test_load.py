@@ -57,7 +57,10 @@ def test_a_recipe_of_ones_own(sample_world, command_line, output_of, tmp_path):
         ({"sources": [{"name": "coco", "tasks": ["singing"]}]}, "sources.0.tasks.0: Input should"),
         ({"merge": True, "mode": "one_turn_one"}, "tasks are merged in the mode multi_turn_all"),
         ({"evaluation": True, "merge": True}, "an evaluation asks one question at a time"),
-        ({"evaluation": True}, "no evaluation is done on source 'v3det'"),
+        (
+            {"evaluation": True, "sources": [{"name": "lvis"}]},
+            "no evaluation is done on source .lvis.",
+        ),
         ({"name": "coco"}, "a recipe cannot be named 'coco'"),
         ({"per_category": 0}, "per_category: Input should be greater than or equal to 1"),
         ({"masks": "wobbly"}, "masks: Input should be 'annotated', 'dilated' or 'eroded'"),

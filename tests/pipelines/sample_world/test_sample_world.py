@@ -16,6 +16,7 @@ from bench.full_size_world.coco import write_annotation_set, write_photo_set
 from pipelines.sample_world import write_world
 from pipelines.sample_world.coco import CATEGORY_IDS, pictures
 from pipelines.sample_world.draw import draw
+from pipelines.sample_world.look import Look
 from pipelines.sample_world.scene import Scene, Thing, World, make_scene
 from pipelines.sample_world.shapes import COLOURS, GREYS, SHAPES
 from pipelines.sample_world.world import WRITERS
@@ -199,7 +200,7 @@ def test_every_class_colour_and_size_is_drawn(coco):
 def test_what_is_seen_of_a_thing_has_its_colour(grey):
     for index in range(12):
         key, colours = f"colour/{index}", GREYS if grey else tuple(COLOURS)
-        scene = make_scene(key, width=320, height=240, things=6, colours=colours)
+        scene = make_scene(key, width=320, height=240, things=6, look=Look(colours=colours))
         image = draw(scene).convert("L").convert("RGB") if grey else draw(scene)
         masks = [rle.decode(scene.mask(k)).astype(bool) for k in range(len(scene.things))]
         for k, thing in enumerate(scene.things):

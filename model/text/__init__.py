@@ -1,0 +1,23 @@
+"""Conversations as token ids and labels, for training and for generation."""
+
+from model.text.encode import ConversationEncoder, EncodedConversation, EncodedPrompt
+from model.text.errors import RegionMismatch, RowError, RowTooLong, WrongTurns
+from model.text.sequence import TokenLayout
+from model.text.template import PLAIN, VICUNA_V0, VICUNA_V1, Messages, Template, template_named
+
+__all__ = [
+    "PLAIN",
+    "VICUNA_V0",
+    "VICUNA_V1",
+    "ConversationEncoder",
+    "EncodedConversation",
+    "EncodedPrompt",
+    "Messages",
+    "RegionMismatch",
+    "RowError",
+    "RowTooLong",
+    "Template",
+    "TokenLayout",
+    "WrongTurns",
+    "template_named",
+]
