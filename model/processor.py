@@ -1,0 +1,300 @@
+"""The processor of both models: pictures, texts and regions become a batch.
+
+    processor = AutoProcessor.from_pretrained(folder)
+    batch = processor(
+        images=picture, text="<image>\\nWhat is in <region1>?", regions=[(12, 30, 200, 310)]
+    )
+    ids = model.generate(**batch, **processor.stopping())
+    processor.post_process_image_text_to_text(ids)
+
+The names and shapes of a batch are those of `model.batch`. Regions are in the frame of the upright
+picture: a photograph that its camera marked as turned (EXIF) is turned before its regions are read.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Unpack
+
+from transformers import (
+    BatchFeature,
+    PreTrainedTokenizerBase,
+    ProcessorMixin,
+)
+
+from model.batch import Example, RegionBatch, join
+from model.config import IGNORED, RegionConfig
+from model.errors import InputError, naming
+from model.image_processor import RegionImageProcessor
+from model.picture import Picture, read_picture
+from model.regions import RegionAs, model_boxes, model_weights, read_regions
+from model.request import (
+    CallOptions,
+    Message,
+    Row,
+    chat_rows,
+    check_options,
+    check_picture,
+    is_single,
+    stored_picture,
+    text_rows,
+)
+from model.text.encode import ConversationEncoder, EncodedPrompt
+from model.text.sequence import TokenLayout
+from model.text.template import Template, template_named
+
+
+class RegionProcessor(ProcessorMixin):
+    """Makes the input of GPT4RoI and RegionGPT from pictures, texts and regions."""
+
+    def __init__(  # noqa: PLR0913  # transformers restores a processor by these names
+        self,
+        image_processor: RegionImageProcessor,
+        tokenizer: PreTrainedTokenizerBase,
+        chat_template: str | None = None,
+        template: str = "vicuna_v1",
+        region_grid: int | None = None,
+        image_boundaries: bool = False,
+        max_length: int | None = None,
+    ) -> None:
+        """Make the processor; `processor_for` makes that of a configuration.
+
+        Args:
+            image_processor: makes the model's picture.
+            tokenizer: the language model's.
+            chat_template: the form of conversations where `template` is `chat`, in Jinja; by
+                default the tokenizer's own.
+            template: `vicuna_v0`, `vicuna_v1` or `chat`.
+            region_grid: the number G of cells on a side of the map from which regions are pooled;
+                None: the model takes boxes.
+            image_boundaries: there is a token before and one after the picture's.
+            max_length: the most tokens of a row; turns at a training row's end are left out.
+        """
+        super().__init__(image_processor, tokenizer, chat_template=chat_template)
+        self.template = template
+        self.region_grid = region_grid
+        self.image_boundaries = image_boundaries
+        self.max_length = max_length
+        layout = TokenLayout(image_processor.grid**2, image_boundaries, max_length)
+        chosen = _chosen_template(template, tokenizer, chat_template)
+        self._encoder = ConversationEncoder(tokenizer, chosen, layout)
+        # The BOS token, where the template begins with it: a text written by hand begins so too.
+        bos = tokenizer.bos_token or ""
+        begins = self._encoder.render([{"role": "user", "content": ""}], generate=True)
+        self._start = bos if begins.startswith(bos) else ""
+        self.chat_template = self._encoder.jinja
+        if template != "chat" and chat_template not in (None, self.chat_template):
+            raise ValueError(
+                f"chat_template is not that of the template {template!r}: set template to 'chat' "
+                "to write conversations in the form of a chat_template"
+            )
+
+    def __call__(
+        self,
+        images: Picture | Sequence[Picture | None] | None = None,
+        text: str | Sequence[str] | None = None,
+        regions: Sequence[Any] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> BatchFeature:
+        """Return the batch of one text, or of several.
+
+        Args:
+            images: the picture of a text, or a list with a picture or None for each of several
+                texts. The forms are those of `model.picture.read_picture`.
+            text: with `<image>` once where there is a picture, and `<region1>`, `<region2>`, ...
+                Without a text, only pictures are made.
+            regions: the regions of a text, or a list of such lists. The forms are those of
+                `model.regions`; `<region1>` stands for the first.
+            options: see `CallOptions`.
+
+        Raises:
+            RegionForgeError: the pictures, texts and regions are bad, or do not fit each other.
+        """
+        if text is None:
+            if images is None or regions is not None:
+                raise InputError("expected a text with the pictures and regions")
+            return self.image_processor(images)
+        rows = text_rows(text, images, regions)
+        return self._join([self._encode_text(row) for row in rows], options)
+
+    def apply_chat_template(  # the names are transformers'
+        self,
+        conversation: Sequence[Any],
+        *,
+        images: Picture | Sequence[Picture | None] | None = None,
+        regions: Sequence[Any] | None = None,
+        add_generation_prompt: bool = False,
+        tokenize: bool = False,
+        return_dict: bool = False,
+        **options: Unpack[CallOptions],
+    ) -> Any:
+        """Return messages as text, or as the batch of one conversation or of several.
+
+        Args:
+            conversation: messages, or a list of conversations; see `model.request` for their form.
+            images: see `__call__`; pictures may be in the messages' parts instead.
+            regions: see `__call__`.
+            add_generation_prompt: end with the words after which the assistant answers.
+            tokenize: return a batch, not text.
+            return_dict: return the whole batch, not only its ids.
+            options: see `CallOptions`.
+        """
+        if not tokenize:
+            rows = chat_rows(conversation, None, None)
+            written = [
+                self._encoder.render(row.content, generate=add_generation_prompt) for row in rows
+            ]
+            return written[0] if is_single(conversation) else written
+        rows = chat_rows(conversation, images, regions)
+        batch = self._join(
+            [self._encode_chat(row, generate=add_generation_prompt) for row in rows], options
+        )
+        return batch if return_dict else batch["input_ids"]
+
+    def stopping(self) -> dict[str, Any]:
+        """Return the arguments of `generate` that end an answer where the template ends it."""
+        arguments: dict[str, Any] = {}
+        if self._encoder.stop_strings:
+            arguments |= {
+                "stop_strings": list(self._encoder.stop_strings),
+                "tokenizer": self.tokenizer,
+            }
+        if self._encoder.stop_ids:
+            arguments["eos_token_id"] = list(self._encoder.stop_ids)
+        return arguments
+
+    def post_process_image_text_to_text(self, generated_outputs: Any, **options: Any) -> list[str]:
+        """Return the answers in what `generate` returned, without stops and the blanks around.
+
+        Args:
+            generated_outputs: [B, new] ids, as our models' `generate` returns them.
+            options: none; all answers are without special tokens.
+        """
+        if options:
+            raise TypeError(f"unexpected arguments: {', '.join(sorted(options))}")
+        return [self._encoder.answer(ids.tolist()) for ids in generated_outputs]
+
+    def answer_ids(self, answer: str) -> list[int]:
+        """Return the ids of an answer and its stop, e.g. for `model.choices.score_choices`."""
+        messages = [{"role": "user", "content": "?"}, {"role": "assistant", "content": answer}]
+        encoded = self._encoder.encode_conversation(messages, 0, "the answer")
+        return [label for label in encoded.labels if label != IGNORED]
+
+    def encode_row(self, row: Mapping[str, Any], region_as: RegionAs | None = None) -> Example:
+        """Return a record for training.
+
+        Args:
+            row: as `schemas.shard.SCHEMA` has it, with the bytes of its image.
+            region_as: see `CallOptions`.
+
+        Raises:
+            RegionForgeError: the row is bad, or its first question and answer are too long.
+        """
+        name, regions = row["id"], row["regions"]
+        encoded = self._encoder.encode_conversation(row["messages"], len(regions), name)
+        with naming(name):
+            picture = stored_picture(row)
+        kept = {region + 1: regions[region] for region in encoded.kept_regions}
+        example = self._example(Row(name, encoded, picture, kept), region_as)
+        return replace(example, labels=encoded.labels, dropped_turns=encoded.dropped_turns)
+
+    def collate(self, examples: Sequence[Example], *, packed: bool = False) -> RegionBatch:
+        """Return the training batch of rows.
+
+        Args:
+            examples: of `encode_row`.
+            packed: put the rows one after another instead of padding them on the right.
+        """
+        return join(examples, self._pad_id, "packed" if packed else "right")
+
+    @property
+    def _pad_id(self) -> int:
+        """The id between rows; no token sees it, so any will do."""
+        return int(self.tokenizer.pad_token_id or 0)
+
+    def _encode_text(self, row: Row[str]) -> Row[EncodedPrompt]:
+        text = row.content if row.content.startswith(self._start) else self._start + row.content
+        return row.with_content(self._encoder.encode_text(text, len(row.regions), row.name))
+
+    def _encode_chat(self, row: Row[list[Message]], *, generate: bool) -> Row[EncodedPrompt]:
+        """Return messages as ids: as a prompt, as a finished conversation, or as they stand."""
+        messages, regions = row.content, len(row.regions)
+        if generate:
+            return row.with_content(self._encoder.encode_prompt(messages, regions, row.name))
+        if messages[-1]["role"] != "assistant":
+            text = self._encoder.render(messages, generate=False)
+            return self._encode_text(row.with_content(text))
+        encoded = self._encoder.encode_conversation(messages, regions, row.name)
+        if encoded.dropped_turns:
+            raise InputError(f"{row.name}: more than max_length, {self.max_length} tokens")
+        return row.with_content(encoded)
+
+    def _join(self, rows: Sequence[Row[EncodedPrompt]], options: CallOptions) -> RegionBatch:
+        check_options(options)
+        for row in rows:
+            length = len(row.content.input_ids)
+            if self.max_length is not None and length > self.max_length:
+                raise InputError(f"{row.name}: {length} tokens, expected {self.max_length} at most")
+        if (
+            not options.get("padding", True)
+            and len({len(row.content.input_ids) for row in rows}) > 1
+        ):
+            raise InputError("rows of different lengths without padding, expected padding=True")
+        examples = [self._example(row, options.get("region_as")) for row in rows]
+        return join(examples, self._pad_id, options.get("padding_side", "left"))
+
+    def _example(self, row: Row[EncodedPrompt], region_as: RegionAs | None) -> Example:
+        """Return a row, ready to be joined with others, after checking that its parts fit."""
+        encoded = row.content
+        ids, tokens = encoded.input_ids, tuple(encoded.regions)
+        check_picture(row, encoded.images)
+        if row.picture is None:
+            return Example(input_ids=ids)
+        with naming(row.name):
+            picture = read_picture(row.picture)
+        pixels, frame = self.image_processor.fit(picture)
+        preferred = region_as or ("box" if self.region_grid is None else "mask")
+        shapes = read_regions(row.regions, picture.size, preferred, row.name)
+        boxes = weights = None
+        if shapes and self.region_grid is None:
+            boxes = model_boxes(shapes, frame)
+        elif shapes and self.region_grid is not None:
+            weights = model_weights(shapes, frame, self.region_grid, row.name)
+        return Example(
+            input_ids=ids,
+            pixels=pixels,
+            region_boxes=boxes,
+            region_weights=weights,
+            region_tokens=tokens,
+        )
+
+
+def processor_for(
+    config: RegionConfig, tokenizer: PreTrainedTokenizerBase, max_length: int | None = None
+) -> RegionProcessor:
+    """Return the processor of a model.
+
+    Args:
+        config: the model's.
+        tokenizer: its language model's.
+        max_length: the most tokens of a row; by default as many as the language model takes.
+    """
+    if max_length is None:
+        max_length = getattr(config.text_config, "max_position_embeddings", None)
+    return RegionProcessor(
+        RegionImageProcessor.from_config(config),
+        tokenizer,
+        template=config.template,
+        region_grid=getattr(config, "region_grid", None),
+        image_boundaries=getattr(config, "image_boundaries", False),
+        max_length=max_length,
+    )
+
+
+def _chosen_template(
+    name: str, tokenizer: PreTrainedTokenizerBase, chat_template: str | None
+) -> Template:
+    if name not in ("vicuna_v0", "vicuna_v1", "chat"):
+        raise ValueError(f"template is {name!r}, expected 'vicuna_v0', 'vicuna_v1' or 'chat'")
+    if name == "chat" and chat_template is not None:
+        return Template("chat", chat_template)
+    return template_named(name, tokenizer)

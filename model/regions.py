@@ -1,0 +1,187 @@
+"""The reading of a user's regions: boxes, masks, run lengths and records, checked.
+
+Every region is in the frame of the owner's picture, upright:
+
+    (12.0, 30.5, 200.0, 310.0)                     a box: x0, y0, x1, y1 in pixels
+    numpy.array([[False, True], ...])              a mask [height, width]
+    {"size": [480, 640], "counts": "..."}          a mask as COCO's run lengths
+    {"bbox": (12.0, ...), "mask": {"size": ...}}   a record's region, which may have both
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from model.errors import InputError, naming
+from model.frame import Frame
+from model.regiongpt.coverage import box_coverage, mask_coverage
+from schemas.geometry import Box, fit_box
+from schemas.mask import BoolImage, RunLengths, from_run_lengths
+from schemas.rejection import Rejected
+
+RegionAs = Literal["box", "mask"]
+Region = Any  # one of the forms above; tensors and nested lists are taken as arrays
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """A checked region: a box inside the picture, or the pixels of a mask."""
+
+    box: Box  # xyxy, owner's pixels; the bounds of the mask where there is one
+    mask: BoolImage | None = None  # [height, width]
+    clipped: bool = False  # the user's box reached beyond the picture
+
+
+def read_regions(
+    regions: Mapping[int, Region], size: tuple[int, int], region_as: RegionAs, name: str
+) -> list[Shape]:
+    """Return the regions of a row after checking them; a box that reaches too far gives a warning.
+
+    Args:
+        regions: by number, from 1.
+        size: the width and height of the owner's picture, pixels.
+        region_as: see `read_region`.
+        name: the row's, for errors and warnings.
+    """
+    shapes = []
+    for number, region in regions.items():
+        subject = f"{name}: region {number}"
+        with naming(subject):
+            shapes.append(read_region(region, *size, region_as))
+        if shapes[-1].clipped:
+            beyond = f"its box reaches beyond the picture of {size[0]} x {size[1]}"
+            warnings.warn(f"{subject}: {beyond}, and is clipped to it", stacklevel=2)
+    return shapes
+
+
+def model_boxes(shapes: Sequence[Shape], frame: Frame) -> NDArray[np.float32]:
+    """Return the boxes [K, 4] of regions, xyxy in pixels of the model's picture."""
+    boxes = np.array([frame.to_model(shape.box) for shape in shapes], np.float32)
+    return boxes.reshape(-1, 4).clip(0, frame.size)
+
+
+def model_weights(
+    shapes: Sequence[Shape], frame: Frame, grid: int, name: str
+) -> NDArray[np.float32]:
+    """Return the share [K, G, G] of each cell that the regions cover.
+
+    Args:
+        shapes: the regions.
+        frame: the owner's picture in the model's.
+        grid: the number G of cells on a side.
+        name: the row's, for the warning of regions that no cell touches.
+    """
+    weights = np.zeros((len(shapes), grid, grid), np.float32)
+    outside = 0
+    for shape, cells in zip(shapes, weights, strict=True):
+        if shape.mask is None:
+            cells[:], is_fallback = box_coverage(shape.box, frame, grid)
+        else:
+            cells[:], is_fallback = mask_coverage(shape.mask, frame, grid)
+        outside += is_fallback
+    if outside:
+        where = "lie in the margin of the picture that no whole patch covers"
+        warnings.warn(f"{name}: {outside} regions {where}: the nearest cell counts", stacklevel=2)
+    return weights
+
+
+def read_region(region: Region, width: int, height: int, region_as: RegionAs) -> Shape:
+    """Return a user's region after checking it.
+
+    Args:
+        region: a box, a mask, run lengths or a record's region, see the module.
+        width: the width of the owner's picture, pixels.
+        height: the height of the owner's picture, pixels.
+        region_as: the form to take of a record's region that has both.
+
+    Raises:
+        InputError: the region is of another form, or has no part in the picture.
+    """
+    try:
+        if not isinstance(region, Mapping):
+            return _from_array(region, width, height)
+        if "counts" in region:
+            return _from_mask(_decoded(region, width, height))
+        if "segmentation" in region:
+            raise InputError(
+                "an annotation of COCO's, whose bbox is x, y, width, height: expected a record's "
+                "region, whose bbox is x0, y0, x1, y1"
+            )
+        box, mask = region.get("bbox"), region.get("mask")
+        if mask is not None and (region_as == "mask" or box is None):
+            return read_region(mask, width, height, region_as)
+        if box is not None:
+            return _from_box(box, width, height)
+    except Rejected as error:
+        raise InputError(error.detail) from error
+    raise InputError(f"expected the key bbox, mask or counts, found {sorted(map(str, region))}")
+
+
+def _from_array(region: Any, width: int, height: int) -> Shape:
+    try:
+        values = np.asarray(region)
+    except (TypeError, ValueError):  # lists of different lengths
+        values = np.asarray(None)
+    if values.ndim == 1 and values.dtype.kind in "iuf":
+        return _from_box(values, width, height)
+    if values.ndim == 2:
+        return _from_pixels(values, width, height)
+    raise InputError(
+        "expected a box of four numbers, a mask [height, width], run lengths or a record's region, "
+        f"found {_described(region)}"
+    )
+
+
+def _from_box(box: Any, width: int, height: int) -> Shape:
+    numbers = np.asarray(box).tolist()
+    if not isinstance(numbers, list) or len(numbers) != 4:
+        raise InputError(f"a box of {_described(box)}, expected x0, y0, x1, y1")
+    if not all(isinstance(number, int | float) for number in numbers):
+        raise InputError(f"a box of {_described(box)}, expected four numbers")
+    x0, y0, x1, y1 = map(float, numbers)
+    box, clipped = fit_box((x0, y0, x1, y1), width, height)
+    return Shape(box=box, clipped=clipped)
+
+
+def _from_pixels(values: Any, width: int, height: int) -> Shape:
+    if values.shape != (height, width):
+        raise InputError(
+            f"a mask of {values.shape[1]} x {values.shape[0]} pixels on a picture of "
+            f"{width} x {height}"
+        )
+    if values.dtype != np.bool_:
+        if values.dtype.kind not in "iu" or not np.isin(values, (0, 1, 255)).all():
+            raise InputError(
+                f"a mask of {values.dtype}, expected bool, or integers 0 and 1 (or 255)"
+            )
+        values = values != 0
+    return _from_mask(values)
+
+
+def _from_mask(mask: BoolImage) -> Shape:
+    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
+    if not len(rows):
+        raise InputError("an empty mask, expected one pixel at least")
+    box = float(columns[0]), float(rows[0]), columns[-1] + 1.0, rows[-1] + 1.0
+    return Shape(box=box, mask=mask)
+
+
+def _decoded(region: Mapping[str, Any], width: int, height: int) -> BoolImage:
+    counts = region["counts"]
+    if isinstance(counts, bytes):  # as pycocotools returns them
+        counts = counts.decode("ascii", "replace")
+    try:
+        runs = msgspec.convert({"size": region.get("size"), "counts": counts}, RunLengths)
+    except msgspec.ValidationError as error:
+        raise InputError(f"malformed run lengths: {error}") from error
+    return from_run_lengths(runs, height, width).pixels()
+
+
+def _described(region: Any) -> str:
+    words = repr(region)
+    return words if len(words) <= 60 else f"{words[:60]}..."
