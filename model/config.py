@@ -72,6 +72,10 @@ class _RegionConfig(PreTrainedConfig):
     template: Literal["vicuna_v0", "vicuna_v1", "chat"] = "vicuna_v1"
     # The way in which a picture becomes square: centred on a canvas, or without keeping its aspect.
     image_fit: Literal["pad", "stretch"] = "pad"
+    # Where the towers came from, folders or names on the Hub; what training leaves of them as it
+    # was, is not saved again with the trained part.
+    vision_source: str | None = None
+    language_source: str | None = None
     format: int = FORMAT
     tie_word_embeddings: bool = False
 
