@@ -7,7 +7,9 @@ from typing import Any
 from schemas.errors import InputFileError
 
 
-def refuse_misfit(origin: Any, report: Mapping[str, Any], files: Mapping[str, Path]) -> None:
+def refuse_misfit(
+    origin: Any, report: Mapping[str, Any], files: Mapping[str, Path] | None = None
+) -> None:
     """Raise InputFileError where weights do not fit a model, naming the first keys of each kind.
 
     Args:
@@ -17,6 +19,7 @@ def refuse_misfit(origin: Any, report: Mapping[str, Any], files: Mapping[str, Pa
             file, shape in the model; as transformers' `output_loading_info` gives them.
         files: the file of each key, where it is known.
     """
+    files = files or {}
     shapes = {
         key: f" is {list(actual)}, expected {list(wanted)}"
         for key, actual, wanted in report.get("mismatched_keys", ())

@@ -29,6 +29,7 @@ from model.attention import ATTENTION_NAME, segment_mask
 from model.config import GPT4RoIConfig, RegionConfig, RegionGPTConfig
 from model.gpt4roi.connector import GPT4RoIConnector
 from model.loss import token_loss
+from model.misfit import refuse_misfit
 from model.region_inputs import INPUT_NAMES, RegionInputs, write_vectors
 from model.regiongpt.connector import RegionGPTConnector
 from model.vision import VisionTower
@@ -63,6 +64,21 @@ class RegionModel(PreTrainedModel, GenerationMixin):
         self.connector = connector
         self.language_model = AutoModelForCausalLM.from_config(config.text_config)
         self.post_init()
+
+    @classmethod
+    def from_pretrained(
+        cls, origin: Any, *inputs: Any, output_loading_info: bool = False, **options: Any
+    ) -> Any:
+        """Load a model as transformers does; weights must fit, or InputFileError names the keys.
+
+        transformers itself only warns of missing and surplus keys.
+        """
+        model, report = super().from_pretrained(
+            origin, *inputs, output_loading_info=True, **options
+        )
+        if origin is not None:  # else tensors were given, which the caller checks
+            refuse_misfit(origin, report)
+        return (model, report) if output_loading_info else model
 
     def _init_weights(self, module: nn.Module) -> None:
         """Start the connector's parts as torch and they themselves do; the towers have their own.

@@ -52,6 +52,7 @@ def build_model(
         report = {**report, "missing_keys": missing}
     refuse_misfit(weights.origin, report, weights.files)
     _detach(model, weights.tensors)
+    model.config.name_or_path = ""  # transformers writes the folder here, and there is none
     return model
 
 

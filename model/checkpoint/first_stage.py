@@ -65,7 +65,7 @@ def read_first_stage(path: str | Path, config: RegionConfig) -> FirstStage:
     embeddings = [key for key in others if _EMBEDDING.match(key)]
     if not isinstance(config, GPT4RoIConfig):
         embeddings = []
-    refuse_misfit(file, {"unexpected_keys": sorted(set(others) - set(embeddings))}, {})
+    refuse_misfit(file, {"unexpected_keys": sorted(set(others) - set(embeddings))})
     started = projector(weights, config)
     for key in embeddings:
         started = started.joined(boundaries(weights, key, (-2, -1)))

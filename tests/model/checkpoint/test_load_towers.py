@@ -6,7 +6,12 @@ import pytest
 import torch
 from huggingface_hub import constants
 from safetensors.torch import load_file
-from tests.model.checkpoint.conftest import (
+from transformers import AutoModelForCausalLM, CLIPVisionModel, SiglipVisionModel
+
+from model.checkpoint import load_towers
+from model.presets import tiny_gpt4roi, tiny_regiongpt
+from schemas.errors import InputFileError, UsageError
+from tests.model.checkpoint.published import (
     language_state,
     vision_fields,
     vision_state,
@@ -14,11 +19,6 @@ from tests.model.checkpoint.conftest import (
     write_shards,
     write_weights,
 )
-from transformers import AutoModelForCausalLM, CLIPVisionModel, SiglipVisionModel
-
-from model.checkpoint import load_towers
-from model.presets import tiny_gpt4roi, tiny_regiongpt
-from schemas.errors import InputFileError, UsageError
 
 PICTURE = torch.linspace(-1, 1, 3 * 56 * 56).reshape(1, 3, 56, 56)
 
@@ -97,8 +97,8 @@ def test_another_kind_of_tower(siglip_folder, clip_folder, vicuna_folder, langua
         load_towers(tiny_regiongpt(), vision=siglip_folder, language=vicuna_folder)
     with pytest.raises(InputFileError, match="model_type is clip, expected llama"):
         load_towers(tiny_regiongpt(), vision=clip_folder, language=clip_folder)
+    folder = language_folder(model_type="mistral")
     with pytest.raises(InputFileError, match="model_type is mistral, expected llama"):
-        folder = language_folder(model_type="mistral")
         load_towers(tiny_regiongpt(), vision=clip_folder, language=folder)
 
 
@@ -153,9 +153,7 @@ def test_the_type_is_the_language_models_or_as_asked(clip_folder, language_folde
     folder = language_folder(torch_dtype="bfloat16")
     model = load_towers(tiny_regiongpt(), vision=clip_folder, language=folder)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
-    model = load_towers(
-        tiny_regiongpt(), vision=clip_folder, language=folder, dtype=torch.float32
-    )
+    model = load_towers(tiny_regiongpt(), vision=clip_folder, language=folder, dtype=torch.float32)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
