@@ -1,0 +1,72 @@
+"""The order of an epoch: every row once, by hash, the same however the work is divided."""
+
+from collections import Counter
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from train.data.order import batches, epoch_order, part_of, shares_of
+
+IDS = [f"coco/train/{number}/region_caption/0" for number in range(1000)]
+LENGTHS = np.array([(number * 7919) % 500 for number in range(1000)])
+
+
+def test_every_row_comes_once_and_in_no_order_of_its_own():
+    order = epoch_order(IDS, seed=0, epoch=0)
+    assert sorted(order) == list(range(1000))
+    assert np.abs(np.corrcoef(order, np.arange(1000))[0, 1]) < 0.1
+
+
+def test_seed_and_epoch_change_the_order_and_shards_do_not():
+    order = epoch_order(IDS, seed=0, epoch=0)
+    others = [epoch_order(IDS, seed=1, epoch=0), epoch_order(IDS, seed=0, epoch=1)]
+    assert all((order != other).mean() > 0.98 for other in others)
+    shuffled = IDS[500:] + IDS[:500]
+    again = epoch_order(shuffled, seed=0, epoch=0)
+    assert [shuffled[number] for number in again] == [IDS[number] for number in order]
+
+
+def test_a_share_of_two_and_a_half_brings_rows_two_or_three_times():
+    shares = shares_of(["a"] * 500 + ["b"] * 500, {"b": 2.5})
+    counts = Counter(epoch_order(IDS, seed=0, epoch=0, shares=shares).tolist())
+    assert {counts[number] for number in range(500)} == {1}
+    assert {counts[number] for number in range(500, 1000)} == {2, 3}
+    third = sum(counts[number] == 3 for number in range(500, 1000))
+    assert 200 < third < 300
+    other = Counter(epoch_order(IDS, seed=0, epoch=1, shares=shares).tolist())
+    assert counts != other
+
+
+def test_a_share_of_a_fifth_brings_other_rows_each_epoch():
+    shares = shares_of(["a"] * 1000, {"a": 0.2})
+    first, second = (set(epoch_order(IDS, seed=0, epoch=e, shares=shares)) for e in (0, 1))
+    assert 150 < len(first) < 250
+    assert len(first & second) < 80
+
+
+def test_rows_of_a_batch_have_about_the_same_length():
+    order = epoch_order(IDS, seed=0, epoch=0)
+    grouped = batches(order, LENGTHS, 8, seed=0, epoch=0)
+    padded = sum(LENGTHS[batch].max() * len(batch) for batch in grouped)
+    alone = sum(LENGTHS[batch].max() * len(batch) for batch in np.split(order, 125))
+    assert padded < 1.06 * LENGTHS.sum() < 1.5 * LENGTHS.sum() < alone
+    firsts = [LENGTHS[batch].max() for batch in grouped]
+    assert np.abs(np.corrcoef(firsts, np.arange(len(firsts)))[0, 1]) < 0.3
+
+
+@given(
+    rows=st.integers(0, 300),
+    size=st.integers(1, 40),
+    seed=st.integers(0, 9),
+    world=st.integers(1, 4),
+)
+def test_batches_and_their_parts_hold_every_row_once(rows, size, seed, world):
+    order = epoch_order(IDS[:rows], seed=seed, epoch=2)
+    grouped = batches(order, LENGTHS, size, seed=seed, epoch=2)
+    assert sorted(number for batch in grouped for number in batch) == list(range(rows))
+    assert all(len(batch) == size for batch in grouped[:-1])
+    for batch in grouped:
+        parts = [part_of(batch, rank, world) for rank in range(world)]
+        assert sorted(np.concatenate(parts)) == sorted(batch)
+        assert max(map(len, parts)) - min(map(len, parts)) <= 1
