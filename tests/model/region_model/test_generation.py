@@ -5,6 +5,8 @@ from contextlib import redirect_stdout
 
 import pytest
 import torch
+import transformers
+from packaging.version import Version
 from torch import Tensor
 from transformers import TextIteratorStreamer, TextStreamer
 
@@ -58,9 +60,7 @@ def test_stop_strings_end_a_row_with_the_string(model, rows, make_batch, llama_t
     batch = make_batch(model, rows[:1])
     whole = model.generate(**batch, **GREEDY, max_new_tokens=16)[0].tolist()
     pieces = llama_tokenizer.convert_ids_to_tokens(whole)
-    stop = next(
-        piece for piece in pieces[1:] if len(piece) > 1 and piece.isascii() and piece.isalpha()
-    )
+    stop = next(piece for piece in pieces[1:] if piece.isascii() and piece.isalpha())
     texts = [llama_tokenizer.decode(whole[:count]) for count in range(17)]
     length = next(count for count, text in enumerate(texts) if stop in text)
 
@@ -107,6 +107,10 @@ def test_scores_are_returned_where_asked_for(model, rows, make_batch) -> None:
     assert best.tolist() == output.sequences.tolist()
 
 
+@pytest.mark.skipif(
+    Version(transformers.__version__) < Version("5.18"),
+    reason="before 5.18 transformers gives every row a padding mask, also where nothing is padded",
+)
 def test_rows_without_padding_need_no_other_attention(fresh, rows, make_batch) -> None:
     model = fresh("gpt4roi")
     batch = make_batch(model, rows[:1])

@@ -64,7 +64,7 @@ class NoHostTensors(TorchDispatchMode):
     ) -> Any:
         result = operator(*args, **(kwargs or {}))
         for tensor in tree_leaves((args, kwargs, result)):
-            if isinstance(tensor, Tensor) and tensor.device.type == "cpu":
+            if isinstance(tensor, Tensor) and tensor.device.type == "cpu" and tensor.numel():
                 raise CopyFromHost(str(operator))
         return result
 
