@@ -22,6 +22,7 @@ from transformers import (
     PreTrainedConfig,
     PreTrainedModel,
 )
+from transformers.initialization import guard_torch_init_functions
 from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.utils import can_return_tuple
 
@@ -67,12 +68,17 @@ class RegionModel(PreTrainedModel, GenerationMixin):
 
     @classmethod
     def from_pretrained(
-        cls, origin: Any, *inputs: Any, output_loading_info: bool = False, **options: Any
+        cls,
+        pretrained_model_name_or_path: Any,
+        *inputs: Any,
+        output_loading_info: bool = False,
+        **options: Any,
     ) -> Any:
         """Load a model as transformers does; weights must fit, or InputFileError names the keys.
 
         transformers itself only warns of missing and surplus keys.
         """
+        origin = pretrained_model_name_or_path
         model, report = super().from_pretrained(
             origin, *inputs, output_loading_info=True, **options
         )
@@ -80,13 +86,15 @@ class RegionModel(PreTrainedModel, GenerationMixin):
             refuse_misfit(origin, report)
         return (model, report) if output_loading_info else model
 
-    def _init_weights(self, module: nn.Module) -> None:
-        """Start the connector's parts as torch and they themselves do; the towers have their own.
+    @torch.no_grad()
+    @guard_torch_init_functions()  # tensors that came from a folder stay
+    def initialize_weights(self) -> None:
+        """Start the towers as transformers does, and the connector's parts as they themselves do.
 
-        transformers calls this for every module without a stored tensor, the inner ones first.
+        transformers calls this for a new model, and for what a folder lacks.
         """
-        if hasattr(module, "reset_parameters"):
-            module.reset_parameters()
+        super().initialize_weights()
+        self.connector.apply(_reset)
 
     def get_input_embeddings(self) -> nn.Module:
         """Return the language model's table of words."""
@@ -293,6 +301,11 @@ class RegionGPTForConditionalGeneration(RegionModel):
 
     def __init__(self, config: RegionGPTConfig) -> None:
         super().__init__(config, RegionGPTConnector(config))
+
+
+def _reset(module: nn.Module) -> None:
+    if hasattr(module, "reset_parameters"):
+        module.reset_parameters()
 
 
 def _check_logits(config: PreTrainedConfig) -> None:
