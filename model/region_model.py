@@ -16,22 +16,18 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from transformers import (
-    AutoModelForCausalLM,
-    GenerationMixin,
-    PreTrainedConfig,
-    PreTrainedModel,
-)
+from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.initialization import guard_torch_init_functions
 from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.utils import can_return_tuple
 
 from model.attention import ATTENTION_NAME, segment_mask
 from model.config import GPT4RoIConfig, RegionConfig, RegionGPTConfig
+from model.generation import RegionGenerationMixin
 from model.gpt4roi.connector import GPT4RoIConnector
 from model.loss import token_loss
 from model.misfit import refuse_misfit
-from model.region_inputs import INPUT_NAMES, RegionInputs, write_vectors
+from model.region_inputs import RegionInputs, write_vectors
 from model.regiongpt.connector import RegionGPTConnector
 from model.vision import VisionTower
 
@@ -39,7 +35,7 @@ from model.vision import VisionTower
 _CHANGED_LOGITS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
 
 
-class RegionModel(PreTrainedModel, GenerationMixin):
+class RegionModel(RegionGenerationMixin, PreTrainedModel):
     """The part that GPT4RoI and RegionGPT share; they differ in the connector."""
 
     config: RegionConfig
@@ -204,22 +200,6 @@ class RegionModel(PreTrainedModel, GenerationMixin):
             [B, T, D]
         """
         return self._embed(input_ids, RegionInputs(**inputs))
-
-    @torch.no_grad()
-    def generate(self, input_ids: Tensor | None = None, **options: Any) -> Any:
-        """Return the new tokens alone, [B, new]; all else as in transformers' `generate`.
-
-        Pictures and regions are encoded once, and the prompt is not repeated in the answer.
-
-        Args:
-            input_ids: [B, T], padded on the left.
-            options: the batch's other tensors, and all that transformers' `generate` takes.
-        """
-        if input_ids is not None:
-            inputs = {name: options.pop(name) for name in INPUT_NAMES if name in options}
-            RegionInputs(**inputs).check_placeholders(input_ids)
-            options["inputs_embeds"] = self.embed(input_ids, **inputs)
-        return super().generate(**options)
 
     def _embed(self, input_ids: Tensor, inputs: RegionInputs) -> Tensor:
         inputs.check(self.region_names)

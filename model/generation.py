@@ -1,0 +1,54 @@
+"""Generation by transformers from pictures and regions that are encoded once.
+
+Letters in shapes: B rows, T positions of a row.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import GenerationMixin
+
+from model.attention import ATTENTION_NAME
+from model.region_inputs import INPUT_NAMES, RegionInputs
+
+
+class RegionGenerationMixin(GenerationMixin):
+    """transformers' `generate` for a model that has `embed`."""
+
+    @torch.no_grad()
+    def generate(self, input_ids: Tensor | None = None, **options: Any) -> Any:
+        """Return the new tokens alone, [B, new]; all else as in transformers' `generate`.
+
+        Pictures and regions are encoded once, and the prompt is not repeated in the answer.
+
+        Args:
+            input_ids: [B, T], padded on the left.
+            options: the batch's other tensors, and all that transformers' `generate` takes.
+        """
+        if input_ids is not None:
+            inputs = {name: options.pop(name) for name in INPUT_NAMES if name in options}
+            RegionInputs(**inputs).check_placeholders(input_ids)
+            options["inputs_embeds"] = self.embed(input_ids, **inputs)
+        return super().generate(**options)
+
+    def prepare_inputs_for_generation(
+        self, *args: Any, inputs_embeds: Tensor | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        """Return what transformers gives to a forward pass, without a mask that masks nothing.
+
+        The attention without host syncs takes no such mask, and transformers 5.17 always has one.
+
+        Args:
+            args: see transformers.
+            inputs_embeds: named here, and kwargs so called, for transformers reads the names.
+            kwargs: see transformers.
+        """
+        inputs: dict[str, Any] = super().prepare_inputs_for_generation(
+            *args, inputs_embeds=inputs_embeds, **kwargs
+        )
+        mask = inputs.get("attention_mask")
+        attention = self.language_model.config._attn_implementation
+        if mask is not None and attention == ATTENTION_NAME and mask.all():
+            inputs["attention_mask"] = None
+        return inputs
