@@ -6,6 +6,9 @@ import pytest
 
 import regionforge
 from pipelines.sample_world import write_world
+from train.data.build import Build
+from train.data.rows import ShardRows
+from train.stage0.tokenizer import train_tokenizer
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +20,12 @@ def proof_shards(tmp_path_factory) -> Path:
     recipe = regionforge.load_recipe("proof", shard_bytes=2**20)
     regionforge.launch(regionforge.make_plan(recipe, root, output))
     return output
+
+
+@pytest.fixture(scope="session")
+def tokenizer(proof_shards):
+    """A tokenizer of 512 tokens, trained on the words of those shards."""
+    build = Build.open(proof_shards)
+    rows = ShardRows(build, build.shards("train"))
+    texts = (message["content"] for row in rows for message in row["messages"])
+    return train_tokenizer(texts, vocabulary=512)
