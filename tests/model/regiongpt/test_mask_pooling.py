@@ -119,6 +119,17 @@ def test_the_mean_of_equal_cells_is_the_cell_in_bfloat16_too() -> None:
     torch.testing.assert_close(means, torch.ones_like(means), atol=2**-8, rtol=0)
 
 
+def test_weights_are_summed_in_float32() -> None:
+    cells = torch.zeros(1, 576, 16, 1).bfloat16()
+    cells[0, 0, 0] = 256
+    weights = torch.zeros(1, 1, 96, 96)
+    weights[0, 0, 0, 0] = 1  # the cell of 256, and 256 others: bfloat16 has no 257
+    weights[0, 0, 1:3] = 1
+    weights[0, 0, 3, :64] = 1
+    mean = MapPooling(grid=24, halvings=2).regions(cells, weights)
+    assert mean.item() == torch.tensor(256 / 257).bfloat16() != 1
+
+
 def test_patches_are_adaptive_average_pooling_with_its_gradient() -> None:
     raster, cells = random_map()
     cells.requires_grad_()
