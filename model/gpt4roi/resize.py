@@ -38,6 +38,7 @@ def resize(maps: Tensor, matrix: Tensor) -> Tensor:
     """
     count, cells, _, channels = maps.shape
     target = matrix.shape[0]
-    rows = matrix @ maps.flatten(2)  # [N, H, G * C]
-    columns = matrix @ rows.reshape(count * target, cells, channels)  # [N * H, H, C]
-    return columns.reshape(count, target, target, channels)
+    # Columns first: some of a map's channels can be taken as they lie.
+    columns = matrix @ maps.flatten(0, 1)  # [N * G, H, C]
+    rows = matrix @ columns.reshape(count, cells, target * channels)  # [N, H, H * C]
+    return rows.reshape(count, target, target, channels)

@@ -1,0 +1,88 @@
+import pytest
+import torch
+from torch import Tensor
+
+from model.config import GPT4RoIConfig
+from model.gpt4roi import GPT4RoIConnector
+from model.presets import gpt4roi_7b, gpt4roi_7b_released, tiny_gpt4roi
+from model.region_inputs import Regions
+
+BOXES = torch.tensor([[0.0, 0.0, 56.0, 56.0], [3.0, 5.0, 20.0, 30.0], [9.0, 9.0, 10.0, 50.0]])
+REGIONS = Regions(boxes=BOXES, images=torch.tensor([1, 0, 1]))
+
+
+def make_features(config: GPT4RoIConfig, pictures: int = 2) -> tuple[Tensor, ...]:
+    shape = (pictures, config.image_tokens, config.vision_config.hidden_size)
+    return tuple(torch.randn(shape) for _ in config.feature_layers)
+
+
+def test_image_tokens_are_a_linear_map_of_the_first_feature():
+    config = tiny_gpt4roi()
+    connector, features = GPT4RoIConnector(config), make_features(config)
+    tokens, regions = connector(features, None)
+    weight, bias = connector.projector.weight, connector.projector.bias
+    torch.testing.assert_close(tokens, features[0] @ weight.T + bias)
+    assert regions is None
+
+
+def test_regions_leave_image_tokens_as_they_are():
+    config = tiny_gpt4roi()
+    connector, features = GPT4RoIConnector(config), make_features(config)
+    tokens, regions = connector(features, REGIONS)
+    assert regions.shape == (3, 64)
+    torch.testing.assert_close(tokens, connector(features, None)[0])
+    torch.testing.assert_close(
+        regions, connector.region_encoder(features, REGIONS.boxes, REGIONS.images)
+    )
+
+
+def test_boundary_vectors_are_there_where_the_configuration_has_them():
+    plain = set(GPT4RoIConnector(tiny_gpt4roi()).state_dict())
+    bounded = GPT4RoIConnector(tiny_gpt4roi(image_boundaries=True))
+    assert set(bounded.state_dict()) - plain == {"image_start", "image_end"}
+    assert bounded.image_start.shape == (64,)
+    for vector in (bounded.image_start, bounded.image_end):
+        assert 0.01 < vector.std() < 0.03
+
+
+@pytest.mark.parametrize(
+    ("config", "levels"),
+    # Of each level: a product of V x 1024 channels, of 2 x 1024 coordinates, and a bias.
+    [
+        (gpt4roi_7b_released(), 4 * (1024 * 1024 + 2 * 1024 + 1024)),
+        (gpt4roi_7b(), 4 * (1280 * 1024 + 2 * 1024 + 1024)),
+    ],
+)
+def test_the_presets_have_the_numbers_of_parameters_that_their_layers_give(
+    config: GPT4RoIConfig, levels: int
+):
+    with torch.device("meta"):
+        connector = GPT4RoIConnector(config)
+    parts = {
+        name: sum(parameter.numel() for parameter in part.parameters())
+        for name, part in connector.region_encoder.named_children()
+    }
+    assert parts == {
+        "levels": levels,
+        "shuffle": 5 * (3 * 3 * 1024 * 1024 + 2 * 1024),
+        "crop_conv": 3 * 3 * 4 * 1024 * 1024 + 1024,
+        "flatten": 14 * 14 * 1024 * 1024 + 1024,
+        "box_embedding": (4 * 256 + 256) + 2 * 256 + (256 * 1024 + 1024) + 2 * 1024,
+        "output": 1024 * 4096 + 4096,
+    }
+    # Of them, the first levels alone differ between the two.
+    assert sum(parts.values()) - levels == 299_139_840 - 4_206_592
+
+
+def test_other_widths_grids_and_levels():
+    config = tiny_gpt4roi(pyramid_layers=(-1, -2), pyramid_width=32, box_embedding=False)
+    config.vision_config.hidden_size = 48
+    config.vision_config.image_size = 75  # 5 patches of 14 pixels, and 5 pixels left over
+    features = make_features(config)
+    boxes = torch.tensor([[0.0, 0, 75, 75], [70, 70, 75, 75]])  # the second in what is left over
+    tokens, regions = GPT4RoIConnector(config)(
+        features, Regions(boxes=boxes, images=torch.tensor([0, 1]))
+    )
+    assert tokens.shape == (2, 25, 64)
+    assert regions.shape == (2, 64)
+    assert regions.isfinite().all()
