@@ -26,7 +26,7 @@ def test_maps_and_gradients_are_those_of_torchs_interpolation(cells: int, target
     )
 
 
-def test_some_channels_of_a_map_need_no_copy_before():
+def test_some_channels_of_a_map_are_resized_alone():
     maps = torch.randn(2, 4, 4, 8, dtype=torch.float64)
     matrix = resize_matrix(4, 8, maps)
     torch.testing.assert_close(resize(maps[..., 2:5], matrix), resize(maps, matrix)[..., 2:5])

@@ -54,7 +54,7 @@ def test_the_7b_preset_goes_forward_and_back_without_asking_for_a_value():
         regions = Regions(boxes=boxes, images=torch.empty(count, dtype=torch.int64))
         with Precisions() as precisions, FlopCounterMode(display=False) as flops:
             tokens, rows = connector(features, regions)
-            forward = dict(flops.flop_counts["Global"])
+            forward, operators = dict(flops.flop_counts["Global"]), set(precisions.seen)
             (tokens.sum() + rows.sum()).backward()
 
     assert tokens.shape == (2, 256, 4096)
@@ -66,6 +66,7 @@ def test_the_7b_preset_goes_forward_and_back_without_asking_for_a_value():
     used = {name: kinds for name, kinds in precisions.seen.items() if name in PRODUCTS}
     assert used == {name: {torch.bfloat16} for name in PRODUCTS}
     assert all(every.is_contiguous(memory_format=torch.channels_last) for every in maps)
+    assert "clone" not in operators  # which reorders memory
     assert precisions.seen["var_mean"] == {torch.float32}
     assert precisions.seen["roi_align"] == {torch.float32}
     assert forward == expected_flops(pictures, count)
