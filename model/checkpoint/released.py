@@ -35,7 +35,9 @@ from model.checkpoint.towers import (
     LANGUAGE,
     check_language,
     check_vision,
+    is_difference,
     read_vision,
+    refuse_difference,
     vision_names,
 )
 from model.config import GPT4RoIConfig, RegionConfig
@@ -44,7 +46,7 @@ from model.region_model import RegionModel
 from schemas.errors import InputFileError, UsageError
 
 _START, _END = "<im_start>", "<im_end>"  # GPT4RoI's added words
-_DIFFERENCE = 0.1  # no trained model's last normalisation has so small weights on average
+_ROTATIONS = ("rope_theta", "rope_scaling")  # older versions' fields of the position embedding
 _VOCABULARY = (LANGUAGE + "model.embed_tokens.weight", LANGUAGE + "lm_head.weight")
 
 
@@ -99,7 +101,7 @@ def load_released(
     text = _text_config(path, stated, config)
     language = _language(weights, layout)
     if base is None:
-        _refuse_difference(language)
+        refuse_difference(language, "give LLaMA's folder as base")
     else:
         language = _added(language, base, text)
     start = _connector(path, weights, layout, language, config)
@@ -138,12 +140,15 @@ def _text_config(path: Path, stated: dict[str, Any], config: RegionConfig) -> Pr
     """
     kind = config.text_config.model_type
     inner = stated.get("text_config")
-    fields = dict(inner) if isinstance(inner, dict) else {**stated, "model_type": kind}
+    if isinstance(inner, dict):
+        fields = {"model_type": kind, **inner}
+    else:
+        known = {*CONFIG_MAPPING[kind]().to_dict(), *_ROTATIONS} - {"architectures"}
+        fields = {key: stated[key] for key in stated if key in known} | {"model_type": kind}
+    if fields.pop("model_type") != kind:
+        raise InputFileError(f"{path}/config.json: no language model of type {kind}")
     fields.setdefault("dtype", stated.get("dtype") or stated.get("torch_dtype"))
-    known = CONFIG_MAPPING[kind]().to_dict().keys()
-    if fields.pop("model_type", kind) != kind:
-        raise InputFileError(f"{path}: no language model of type {kind}")
-    text = CONFIG_MAPPING[kind](**{key: fields[key] for key in fields if key in known})
+    text = CONFIG_MAPPING[kind](**fields)
     check_language(path / "config.json", text, config.text_config)
     return text
 
@@ -161,23 +166,12 @@ def _language(weights: Weights, layout: _Layout) -> Weights:
     return weights.renamed(names)
 
 
-def _refuse_difference(language: Weights) -> None:
-    """Raise InputFileError where the weights are a difference to others."""
-    norm = language.tensors.get(LANGUAGE + "model.norm.weight")
-    if norm is not None and norm.float().abs().mean() < _DIFFERENCE:
-        raise InputFileError(
-            f"{language.origin}: these weights are the difference to LLaMA's (model.norm.weight is "
-            "near 0): give LLaMA's folder as base"
-        )
-
-
 def _added(language: Weights, base: str | Path, text: PreTrainedConfig) -> Weights:
     """Return the sum of a released difference and the weights that it was taken from.
 
     Added words have no counterpart in the base, and are whole.
     """
-    norm = language.tensors.get(LANGUAGE + "model.norm.weight")
-    if norm is not None and norm.float().abs().mean() >= _DIFFERENCE:
+    if not is_difference(language):
         raise InputFileError(
             f"{language.origin}: these weights are whole, no difference to others: leave out base"
         )

@@ -9,11 +9,13 @@ Language: every causal language model of transformers, e.g. Llama, Vicuna and Qw
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModel, PreTrainedConfig
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from model.checkpoint.files import Weights, local_folder, open_folder, read_json
 from schemas.errors import InputFileError
@@ -50,6 +52,7 @@ _BESIDE_VISION = (
 )
 
 _INNER = "vision_model."
+_DIFFERENCE = 0.1  # no trained model's last normalisation has so small weights on average
 # No weights, but tables that older versions of transformers saved with them.
 _COMPUTED = ("rotary_emb.inv_freq", "position_ids")
 
@@ -88,7 +91,10 @@ def read_language(name: str | Path, expected: PreTrainedConfig) -> Tower:
     check_language(folder / "config.json", config, expected)
     weights = open_folder(folder)
     names = {key: LANGUAGE + key for key in weights.tensors if not key.endswith(_COMPUTED)}
-    return Tower(_stable(name), config, weights.renamed(names))
+    tower = Tower(_stable(name), config, weights.renamed(names))
+    if config.model_type == "llama":  # others may scale their normalisation by 1 + weight
+        refuse_difference(tower.weights, "add them to LLaMA's first")
+    return tower
 
 
 def check_language(path: Path, config: PreTrainedConfig, expected: PreTrainedConfig) -> None:
@@ -101,6 +107,21 @@ def check_language(path: Path, config: PreTrainedConfig, expected: PreTrainedCon
 def check_vision(path: Path, config: PreTrainedConfig, expected: PreTrainedConfig) -> None:
     """Raise InputFileError where a vision tower has not the expected shape."""
     _check_shape(path, config, expected, _VISION_SHAPE)
+
+
+def refuse_difference(language: Weights, remedy: str) -> None:
+    """Raise InputFileError where a language model's weights are a difference to another's."""
+    if is_difference(language):
+        raise InputFileError(
+            f"{language.origin}: these weights are the difference to LLaMA's (model.norm.weight is "
+            f"near 0): {remedy}"
+        )
+
+
+def is_difference(language: Weights) -> bool:
+    """Whether a Llama's weights are a difference, as Vicuna v0 and GPT4RoI were released."""
+    norm = language.tensors.get(LANGUAGE + "model.norm.weight")
+    return norm is not None and bool(norm.float().abs().mean() < _DIFFERENCE)
 
 
 def vision_names(keys: Iterable[str], config: PreTrainedConfig, prefix: str = "") -> dict[str, str]:
@@ -127,9 +148,7 @@ def current_names(names: Iterable[str], vision_config: PreTrainedConfig) -> dict
     tensor; which of them is the name in transformers' own module depends on its version. In plain
     names, the latter is.
     """
-    with torch.device("meta"):
-        module = AutoModel.from_config(vision_config)
-    if not next(iter(module.state_dict())).startswith(_INNER):
+    if not _has_inner(vision_config.model_type):
         return {name: name for name in names}
     return {name: name.replace(VISION, VISION + _INNER, 1) for name in names}
 
@@ -148,6 +167,14 @@ def stop_words(name: str | Path) -> dict[str, Any]:
     known = read_json(path) if path.is_file() else {}
     ids = ("bos_token_id", "eos_token_id", "pad_token_id")
     return {key: known[key] for key in ids if known.get(key) is not None}
+
+
+@cache
+def _has_inner(model_type: str) -> bool:
+    """Whether this version of transformers puts `vision_model.` before the names of a tower."""
+    with torch.device("meta"):
+        module = AutoModel.from_config(CONFIG_MAPPING[model_type](num_hidden_layers=1))
+    return next(iter(module.state_dict())).startswith(_INNER)
 
 
 def _config(folder: Path) -> PreTrainedConfig:

@@ -8,9 +8,12 @@ import pytest
 import torch
 from transformers import CLIPModel, SiglipModel
 
+from model.config import GPT4RoIConfig
+from model.presets import tiny_gpt4roi
 from tests.model.checkpoint.published import (
     language_fields,
     language_state,
+    vision_fields,
     write_config,
     write_shards,
     write_weights,
@@ -53,3 +56,14 @@ def language_folder(tmp_path) -> Callable[..., Path]:
         return folder
 
     return write
+
+
+@pytest.fixture(scope="session")
+def shallow_gpt4roi() -> Callable[..., GPT4RoIConfig]:
+    """Makes a GPT4RoI whose vision tower has no more layers than the folders here."""
+
+    def make(**changes: Any) -> GPT4RoIConfig:
+        vision = vision_fields()
+        return tiny_gpt4roi(vision_config=vision, pyramid_layers=[-1, -2, -2, -3], **changes)
+
+    return make

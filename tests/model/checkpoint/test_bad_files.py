@@ -7,6 +7,7 @@ import pickle
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoModelForImageTextToText
 
 from model.checkpoint import load_towers
 from model.checkpoint.files import local_folder
@@ -171,8 +172,9 @@ def saved(tmp_path):
     return tmp_path / "saved"
 
 
-def test_from_pretrained_is_as_strict(saved):
-    load = RegionGPTForConditionalGeneration.from_pretrained
+@pytest.mark.parametrize("kind", [RegionGPTForConditionalGeneration, AutoModelForImageTextToText])
+def test_from_pretrained_is_as_strict(saved, kind):
+    load = kind.from_pretrained
     state = load_file(saved / "model.safetensors")
     assert set(load(saved).state_dict()) == set(state)
     lacking = {key: state[key] for key in state if key != "connector.projector.0.bias"}

@@ -4,12 +4,9 @@ import pytest
 import torch
 
 from model.checkpoint import export_parts, load_towers
-from model.presets import tiny_gpt4roi, tiny_regiongpt
+from model.presets import tiny_regiongpt
 from schemas.errors import InputFileError, OtherSchemaError
 from tests.model.checkpoint.published import (
-    vision_fields,
-    vision_state,
-    write_config,
     write_weights,
 )
 
@@ -33,15 +30,6 @@ ONE_LAYER = {  # LLaVA's of April 2023
 ROWS = random(2, 64)
 
 
-@pytest.fixture(scope="module")
-def deep_clip(tmp_path_factory):
-    """A vision tower of 11 layers, which GPT4RoI needs."""
-    folder = tmp_path_factory.mktemp("deep_clip")
-    write_config(folder, **vision_fields(num_hidden_layers=11))
-    write_weights(folder / "model.safetensors", vision_state(num_hidden_layers=11))
-    return folder
-
-
 @pytest.fixture
 def regiongpt(clip_folder, vicuna_folder):
     def load(**options):
@@ -51,10 +39,10 @@ def regiongpt(clip_folder, vicuna_folder):
 
 
 @pytest.fixture
-def gpt4roi(deep_clip, vicuna_folder):
+def gpt4roi(clip_folder, vicuna_folder, shallow_gpt4roi):
     def load(boundaries=False, **options):
-        config = tiny_gpt4roi(image_boundaries=boundaries)
-        return load_towers(config, vision=deep_clip, language=vicuna_folder, **options)
+        config = shallow_gpt4roi(image_boundaries=boundaries)
+        return load_towers(config, vision=clip_folder, language=vicuna_folder, **options)
 
     return load
 

@@ -119,6 +119,15 @@ def test_old_llamas_have_tables_among_their_weights(clip_folder, language_folder
     load_towers(tiny_regiongpt(), vision=clip_folder, language=folder)
 
 
+def test_a_difference_is_no_language_model(clip_folder, language_folder):
+    """Vicuna v0 was released as the difference to LLaMA."""
+    folder = language_folder()
+    state = load_file(folder / "model.safetensors")
+    write_weights(folder / "model.safetensors", {key: state[key] / 1000 for key in state})
+    with pytest.raises(InputFileError, match=r"difference to LLaMA's .*: add them to LLaMA's fi"):
+        load_towers(tiny_regiongpt(), vision=clip_folder, language=folder)
+
+
 @pytest.mark.parametrize("tied", [False, True])
 def test_qwen_with_words_that_end_a_turn(tmp_path, clip_folder, language_folder, tied):
     fields = {"model_type": "qwen3", "head_dim": 16, "tie_word_embeddings": tied}

@@ -66,8 +66,14 @@ STAGES = {
 }
 
 
-@pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("stage", "dtype"),
+    [
+        *((stage, torch.float32) for stage in STAGES),
+        ("first", torch.bfloat16),
+        ("second", torch.bfloat16),
+    ],
+)
 def test_saved_and_loaded(tmp_path, model, stage, dtype):
     model.to(dtype)
     train(model, *STAGES[stage])

@@ -1,10 +1,11 @@
-"""The released GPT4RoI and LLaVA-1.5: look-alikes with their key names and shapes.
+"""The released GPT4RoI: look-alikes with its key names and shapes.
 
-Key names and shapes are from their public code; what GPT4RoI's module computes is written here
-once more from its description, with its own names, to prove that each tensor goes to its place.
+They are from its public code. What its region module computes is written here once more from its
+description, with its own names, to prove that each tensor goes to its place.
 """
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,14 +14,15 @@ from torch.nn.functional import conv2d, group_norm, interpolate, layer_norm, lin
 from torchvision.ops import roi_align
 
 from model.checkpoint import load_released
-from model.presets import tiny_gpt4roi, tiny_regiongpt
+from model.checkpoint.files import Weights
+from model.checkpoint.released_region_module import region_encoder
+from model.gpt4roi.connector import GPT4RoIConnector
+from model.presets import gpt4roi_7b_released, tiny_regiongpt
 from model.region_inputs import Regions
-from schemas.errors import InputFileError, UsageError
+from schemas.errors import InputFileError
 from tests.model.checkpoint.published import (
     language_fields,
     language_state,
-    vision_fields,
-    vision_state,
     write_config,
     write_shards,
     write_weights,
@@ -97,15 +99,6 @@ def released_regions(state, features, boxes, images) -> torch.Tensor:
 
 
 @pytest.fixture
-def tower(tmp_path):
-    """A vision tower of 11 layers, which GPT4RoI needs."""
-    folder = tmp_path / "tower"
-    write_config(folder, **vision_fields(num_hidden_layers=11))
-    write_weights(folder / "model.safetensors", vision_state(num_hidden_layers=11))
-    return folder
-
-
-@pytest.fixture
 def gpt4roi(tmp_path):
     """GPT4RoI as it was released, but whole: language model, projector, regions, six words."""
     folder, words = tmp_path / "gpt4roi", WORDS + len(ADDED)
@@ -121,9 +114,9 @@ def gpt4roi(tmp_path):
     return folder, state
 
 
-def test_gpt4roi_computes_what_was_released(gpt4roi, tower):
+def test_gpt4roi_computes_what_was_released(gpt4roi, clip_folder, shallow_gpt4roi):
     folder, state = gpt4roi
-    model = load_released(folder, tiny_gpt4roi(), vision=tower)
+    model = load_released(folder, shallow_gpt4roi(), vision=clip_folder)
     regions = {
         key.removeprefix("model.spi_module."): value
         for key, value in state.items()
@@ -142,9 +135,48 @@ def test_gpt4roi_computes_what_was_released(gpt4roi, tower):
     assert torch.allclose(tokens, projected, atol=1e-6)
 
 
-def test_gpt4rois_added_words(gpt4roi, tower):
+def test_gpt4roi_in_its_released_size():
+    """The shapes in the public code, at 1024 and 4096 channels; nothing is in memory."""
+    shapes: dict[str, tuple[int, ...]] = {
+        "roi_align.flatten_linear.weight": (1024, 1024 * 14 * 14),
+        "roi_align.flatten_linear.bias": (1024,),
+        "roi_align.updims.weight": (4096, 1024),
+        "roi_align.updims.bias": (4096,),
+        "roi_align.pos_embedd.0.weight": (256, 4),
+        "roi_align.pos_embedd.0.bias": (256,),
+        "roi_align.pos_embedd.2.weight": (256,),
+        "roi_align.pos_embedd.2.bias": (256,),
+        "roi_align.pos_embedd.3.weight": (1024, 256),
+        "roi_align.pos_embedd.3.bias": (1024,),
+        "roi_align.pos_embedd.5.weight": (1024,),
+        "roi_align.pos_embedd.5.bias": (1024,),
+    }
+    for level in range(4):
+        shapes[f"mlvl_fuse.input_conv.{level}.weight"] = (1024, 1026, 1, 1)
+        shapes[f"mlvl_fuse.input_conv.{level}.bias"] = (1024,)
+        shapes[f"roi_align.pconvs.{level}.weight"] = (1024, 1024, 3, 3)
+        shapes[f"roi_align.pconvs.{level}.bias"] = (1024,)
+    for block in range(5):
+        shapes[f"mlvl_fuse.fuse_convs.{block}.conv.weight"] = (1024, 1024, 3, 3)
+        shapes[f"mlvl_fuse.fuse_convs.{block}.gn.weight"] = (1024,)
+        shapes[f"mlvl_fuse.fuse_convs.{block}.gn.bias"] = (1024,)
+    theirs = {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
+    weights = Weights("released", theirs, dict.fromkeys(theirs, Path("released.bin")))
+    config = gpt4roi_7b_released()
+    ours = region_encoder(weights, "", config).tensors
+    with torch.device("meta"):
+        connector = GPT4RoIConnector(config)
+    expected = {
+        f"connector.{name}": parameter.shape
+        for name, parameter in connector.named_parameters()
+        if name.startswith("region_encoder.")
+    }
+    assert {name: tensor.shape for name, tensor in ours.items()} == expected
+
+
+def test_gpt4rois_added_words(gpt4roi, clip_folder, shallow_gpt4roi):
     folder, state = gpt4roi
-    model = load_released(folder, tiny_gpt4roi(), vision=tower)
+    model = load_released(folder, shallow_gpt4roi(), vision=clip_folder)
     table = state["model.embed_tokens.weight"]
     assert model.config.image_boundaries
     assert torch.equal(model.connector.image_start, table[WORDS + 4])
@@ -152,24 +184,26 @@ def test_gpt4rois_added_words(gpt4roi, tower):
     assert torch.equal(model.get_input_embeddings().weight, table[:WORDS])
     assert torch.equal(model.get_output_embeddings().weight, state["lm_head.weight"][:WORDS])
     assert model.config.text_config.vocab_size == WORDS
-    assert model.config.vision_source == str(tower)
+    assert model.config.vision_source == str(clip_folder)
     assert model.config.language_source is None, "no plain folder has this language model"
 
 
-def test_added_words_go_by_their_names_not_their_order(gpt4roi, tower):
+def test_added_words_go_by_their_names_not_their_order(gpt4roi, clip_folder, shallow_gpt4roi):
     folder, state = gpt4roi
     (folder / "added_tokens.json").unlink()
     swapped = {str(WORDS + 5): {"content": "<im_start>"}, str(WORDS + 2): {"content": "<im_end>"}}
     text = json.dumps({"added_tokens_decoder": swapped})
     (folder / "tokenizer_config.json").write_text(text, encoding="utf-8")
-    model = load_released(folder, tiny_gpt4roi(image_boundaries=True), vision=tower)
+    model = load_released(folder, shallow_gpt4roi(image_boundaries=True), vision=clip_folder)
     assert torch.equal(model.connector.image_start, state["model.embed_tokens.weight"][WORDS + 5])
     (folder / "tokenizer_config.json").unlink()
     with pytest.raises(InputFileError, match=r"no rows of model\.embed_tokens.weight for image st"):
-        load_released(folder, tiny_gpt4roi(image_boundaries=True), vision=tower)
+        load_released(folder, shallow_gpt4roi(image_boundaries=True), vision=clip_folder)
 
 
-def test_a_difference_needs_its_base(tmp_path, gpt4roi, tower, language_folder):
+def test_a_difference_needs_its_base(
+    tmp_path, gpt4roi, clip_folder, shallow_gpt4roi, language_folder
+):
     """GPT4RoI was released as the difference to LLaMA, its own parts and words whole."""
     folder, state = gpt4roi
     base = language_folder("llama")
@@ -183,8 +217,10 @@ def test_a_difference_needs_its_base(tmp_path, gpt4roi, tower, language_folder):
     difference["model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.zeros(8)
     write_shards(folder, difference, bin=True)
     with pytest.raises(InputFileError, match=r"are the difference to LLaMA's .* as base"):
-        load_released(folder, tiny_gpt4roi(), vision=tower)
-    model = load_released(folder, tiny_gpt4roi(), vision=tower, base=base, dtype=torch.float16)
+        load_released(folder, shallow_gpt4roi(), vision=clip_folder)
+    model = load_released(
+        folder, shallow_gpt4roi(), vision=clip_folder, base=base, dtype=torch.float16
+    )
     for key, value in model.language_model.state_dict().items():
         whole = difference[key][: len(value)] + base_state[key].half()
         assert torch.equal(value, whole), key
@@ -194,102 +230,27 @@ def test_a_difference_needs_its_base(tmp_path, gpt4roi, tower, language_folder):
     del base_state["model.norm.weight"]
     write_weights(base / "model.safetensors", base_state)
     with pytest.raises(InputFileError, match=r"llama: no model\.norm\.weight, which"):
-        load_released(folder, tiny_gpt4roi(), vision=tower, base=base)
+        load_released(folder, shallow_gpt4roi(), vision=clip_folder, base=base)
 
 
-def test_whole_weights_need_no_base(gpt4roi, tower, language_folder):
+def test_whole_weights_need_no_base(gpt4roi, clip_folder, shallow_gpt4roi, language_folder):
     with pytest.raises(InputFileError, match="these weights are whole"):
-        load_released(gpt4roi[0], tiny_gpt4roi(), vision=tower, base=language_folder())
+        load_released(gpt4roi[0], shallow_gpt4roi(), vision=clip_folder, base=language_folder())
 
 
-def test_gpt4roi_that_does_not_fit(gpt4roi, tower):
+def test_gpt4roi_that_does_not_fit(gpt4roi, clip_folder, shallow_gpt4roi):
     folder, state = gpt4roi
     name = "model.spi_module.roi_align.pconvs.2.bias"
     write_shards(folder, {key: state[key] for key in state if key != name}, bin=True)
     with pytest.raises(InputFileError, match=rf"1 missing: {name}$"):
-        load_released(folder, tiny_gpt4roi(), vision=tower)
+        load_released(folder, shallow_gpt4roi(), vision=clip_folder)
     write_shards(folder, {**state, "model.spi_module.odd": torch.ones(1)}, bin=True)
     with pytest.raises(InputFileError, match=r"1 surplus: model\.spi_module\.odd \(pytorch_mod"):
-        load_released(folder, tiny_gpt4roi(), vision=tower)
+        load_released(folder, shallow_gpt4roi(), vision=clip_folder)
     with pytest.raises(InputFileError, match=r"odd .*of another shape: .*fuse_convs\.0"):
-        load_released(folder, tiny_gpt4roi(pyramid_width=32), vision=tower)
+        load_released(folder, shallow_gpt4roi(pyramid_width=32), vision=clip_folder)
     with pytest.raises(InputFileError, match="no projector of 2 linear layers"):
-        load_released(folder, tiny_regiongpt(), vision=tower)
+        load_released(folder, tiny_regiongpt(), vision=clip_folder)
     write_shards(folder, state, bin=True)
     with pytest.raises(InputFileError, match="acme/absent: no such folder"):
-        load_released(folder, tiny_gpt4roi())
-
-
-LLAVA_LAYOUTS = {  # our prefixes and theirs; `projector.` is followed by 0 or 2
-    "as trained": {
-        "model.": "model.",
-        "lm_head.": "lm_head.",
-        "projector.0.": "model.mm_projector.0.",
-        "projector.2.": "model.mm_projector.2.",
-        "vision.": "model.vision_tower.vision_tower.vision_model.",
-    },
-    "converted": {
-        "model.": "language_model.model.",
-        "lm_head.": "language_model.lm_head.",
-        "projector.0.": "multi_modal_projector.linear_1.",
-        "projector.2.": "multi_modal_projector.linear_2.",
-        "vision.": "vision_tower.vision_model.",
-    },
-    "converted later": {
-        "model.": "model.language_model.",
-        "lm_head.": "lm_head.",
-        "projector.0.": "model.multi_modal_projector.linear_1.",
-        "projector.2.": "model.multi_modal_projector.linear_2.",
-        "vision.": "model.vision_tower.vision_model.",
-    },
-}
-LLAVA_LAYOUTS["converted today"] = {
-    **LLAVA_LAYOUTS["converted later"],
-    "vision.": "model.vision_tower.",
-}
-
-
-@pytest.mark.parametrize("layout", LLAVA_LAYOUTS)
-@pytest.mark.parametrize("with_tower", [True, False])
-def test_llava(tmp_path, clip_folder, layout, with_tower):
-    ours = {**language_state(vocab_size=WORDS + 64)}
-    ours |= {f"vision.{key}": value for key, value in vision_state().items() if with_tower}
-    for layer in ("projector.0.", "projector.2."):
-        ours |= {f"{layer}weight": torch.randn(64, 64), f"{layer}bias": torch.randn(64)}
-    theirs = {}
-    for key, value in ours.items():
-        prefix = next(prefix for prefix in LLAVA_LAYOUTS[layout] if key.startswith(prefix))
-        theirs[LLAVA_LAYOUTS[layout][prefix] + key.removeprefix(prefix)] = value
-    fields = language_fields(vocab_size=WORDS + 64)
-    if layout == "as trained":
-        write_config(tmp_path, **{**fields, "model_type": "llava", "mm_vision_tower": "a/b"})
-    else:
-        inner = {"text_config": fields, "vision_config": vision_fields()}
-        write_config(tmp_path, model_type="llava", torch_dtype="float32", **inner)
-    write_shards(tmp_path, theirs, bin=layout == "as trained")
-    model = load_released(tmp_path, tiny_regiongpt(), vision=None if with_tower else clip_folder)
-    loaded = dict(model.language_model.state_dict())
-    loaded |= {f"projector.{k}": v for k, v in model.connector.projector.state_dict().items()}
-    if with_tower:
-        tower = model.vision_tower.model.state_dict()
-        loaded |= {f"vision.{k.removeprefix('vision_model.')}": v for k, v in tower.items()}
-    assert loaded.keys() == ours.keys()
-    for key, value in loaded.items():
-        assert torch.equal(value, ours[key][: len(value)]), key
-    assert len(model.get_input_embeddings().weight) == WORDS
-    assert model.connector.refinement.deconv1.weight.std() > 0
-
-
-def test_llava_without_a_tower(tmp_path):
-    state = language_state()
-    state |= {f"multi_modal_projector.linear_{n}.weight": torch.randn(64, 64) for n in (1, 2)}
-    state |= {f"multi_modal_projector.linear_{n}.bias": torch.randn(64) for n in (1, 2)}
-    write_config(tmp_path, model_type="llava", text_config=language_fields())
-    write_shards(tmp_path, state, bin=False)
-    with pytest.raises(UsageError, match="holds no vision tower and names none"):
-        load_released(tmp_path, tiny_regiongpt())
-
-
-def test_no_checkpoint_of_either(vicuna_folder, clip_folder):
-    with pytest.raises(InputFileError, match=r"no projector, expected keys of model\.mm_proj"):
-        load_released(vicuna_folder, tiny_regiongpt(), vision=clip_folder)
+        load_released(folder, shallow_gpt4roi())
