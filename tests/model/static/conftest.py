@@ -26,7 +26,7 @@ PRESETS: dict[str, Callable[[], RegionConfig]] = {
 
 @pytest.fixture(scope="session")
 def build_model() -> Callable[[RegionConfig], RegionModel]:
-    """A function that makes the model of a configuration, with this package's attention."""
+    """A function that makes the model of a configuration in a dtype, see `make_model`."""
     return make_model
 
 
@@ -66,10 +66,15 @@ def meta_batch(
     return make
 
 
-def make_model(config: RegionConfig) -> RegionModel:
+def make_model(config: RegionConfig, dtype: torch.dtype = torch.float32) -> RegionModel:
+    """The model of a configuration, with this package's attention."""
     is_gpt4roi = isinstance(config, GPT4RoIConfig)
     kind = GPT4RoIForConditionalGeneration if is_gpt4roi else RegionGPTForConditionalGeneration
-    model = kind(config)
+    torch.set_default_dtype(dtype)  # parameters without values cannot be converted later
+    try:
+        model = kind(config)
+    finally:
+        torch.set_default_dtype(torch.float32)
     model.set_attn_implementation({"text_config": ATTENTION_NAME})
     return model
 
