@@ -94,8 +94,6 @@ def _rgb(image: Image.Image) -> Image.Image:
     _check(image)
     with _damage_named():
         orientation = _orientation(image)
-        if "transparency" in image.info:  # Pillow warns of a palette with several such colours
-            image = image.convert("RGBA")
         shown = image if image.mode == "RGB" else image.convert("RGB")
         if orientation in _TURNS:
             shown = shown.transpose(_TURNS[orientation])

@@ -32,9 +32,18 @@ Region = Any  # one of the forms above; tensors and nested lists are taken as ar
 class Shape:
     """A checked region: a box inside the picture, or the pixels of a mask."""
 
-    box: Box  # xyxy, owner's pixels; the bounds of the mask where there is one
-    mask: BoolImage | None = None  # [height, width]
+    box: Box | None = None  # xyxy, owner's pixels
+    mask: BoolImage | None = None  # [height, width], in place of a box
     clipped: bool = False  # the user's box reached beyond the picture
+
+    @property
+    def bounds(self) -> Box:
+        """The box, or that around the mask's pixels."""
+        if self.box is not None:
+            return self.box
+        assert self.mask is not None
+        rows, columns = (np.flatnonzero(self.mask.any(axis=axis)) for axis in (1, 0))
+        return float(columns[0]), float(rows[0]), columns[-1] + 1.0, rows[-1] + 1.0
 
 
 def read_regions(
@@ -61,7 +70,7 @@ def read_regions(
 
 def model_boxes(shapes: Sequence[Shape], frame: Frame) -> NDArray[np.float32]:
     """Return the boxes [K, 4] of regions, xyxy in pixels of the model's picture."""
-    boxes = np.array([frame.to_model(shape.box) for shape in shapes], np.float32)
+    boxes = np.array([frame.to_model(shape.bounds) for shape in shapes], np.float32)
     return boxes.reshape(-1, 4).clip(0, frame.size)
 
 
@@ -80,7 +89,7 @@ def model_weights(
     outside = 0
     for shape, cells in zip(shapes, weights, strict=True):
         if shape.mask is None:
-            cells[:], is_fallback = box_coverage(shape.box, frame, grid)
+            cells[:], is_fallback = box_coverage(shape.bounds, frame, grid)
         else:
             cells[:], is_fallback = mask_coverage(shape.mask, frame, grid)
         outside += is_fallback
@@ -164,11 +173,9 @@ def _from_pixels(values: Any, width: int, height: int) -> Shape:
 
 
 def _from_mask(mask: BoolImage) -> Shape:
-    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-    if not len(rows):
+    if not mask.any():
         raise InputError("an empty mask, expected one pixel at least")
-    box = float(columns[0]), float(rows[0]), columns[-1] + 1.0, rows[-1] + 1.0
-    return Shape(box=box, mask=mask)
+    return Shape(mask=mask)
 
 
 def _decoded(region: Mapping[str, Any], width: int, height: int) -> BoolImage:

@@ -74,11 +74,11 @@ def test_every_form_of_a_mask(form: int) -> None:
     shape = read_region(MASKS[form], WIDTH, HEIGHT, "mask")
     assert shape.mask is not None
     assert np.array_equal(shape.mask, rectangle())
-    assert shape.box == BOX  # its bounds
+    assert shape.bounds == BOX
 
 
 def test_a_mask_alone_serves_a_model_of_boxes() -> None:
-    assert read_region(MASKS[-1], WIDTH, HEIGHT, "box").box == BOX
+    assert read_region(MASKS[-1], WIDTH, HEIGHT, "box").bounds == BOX
 
 
 BAD: dict[str, tuple[Callable[[], Any], str]] = {
@@ -123,7 +123,7 @@ def test_a_box_partly_outside_is_clipped_with_a_warning() -> None:
     regions = {1: BOX, 2: (-5, 40, 20.5, 90)}
     with pytest.warns(UserWarning, match="row 3: region 2: .*beyond the picture of 64 x 48"):
         shapes = read_regions(regions, (WIDTH, HEIGHT), "box", "row 3")
-    assert shapes[1].box == (0, 40, 20.5, 48)
+    assert shapes[1].bounds == (0, 40, 20.5, 48)
 
 
 def test_boxes_in_the_models_picture() -> None:
@@ -150,7 +150,7 @@ def test_a_box_weighs_as_its_rasterised_mask(
     mask[y0:y1, x0:x1] = True
     frame = fit(width, height, 56, 14)
     shapes = [read_region(region, width, height, "mask") for region in ((x0, y0, x1, y1), mask)]
-    assert shapes[0].box == shapes[1].box
+    assert shapes[0].bounds == shapes[1].bounds
     box, rasterised = model_weights(shapes, frame, 16, "row 0")
     assert box == pytest.approx(rasterised, abs=1e-5)
     # The picture fills whole patches, so no part of a region is lost.
