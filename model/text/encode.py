@@ -189,6 +189,7 @@ class ConversationEncoder:
         for step in self._skeleton(template, roles, generate=generate):
             if step.message is not None:
                 text = messages[step.message]["content"]
+                text = text.strip() if step.trimmed else text
                 _add_message(sequence, text, supervised=step.supervised)
             elif step.mark is not None:
                 sequence.add_mark(step.mark, supervised=step.supervised)

@@ -13,7 +13,8 @@ from model.text.pieces import PieceEncoder
 from model.text.template import Template, render
 from schemas.errors import UsageError
 
-_SLOT = re.compile("\ufdd0([0-9]+)\ufdd1")  # noncharacters, which no template's own text holds
+# Noncharacters, which no template's own text holds, between blanks, which it may trim.
+_SLOT = re.compile("\v?\ufdd0([0-9]+)(\ufdd1\v?)")
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Step:
 
     Attributes:
         message: the position of the message whose text stands here; None: no message's.
+        trimmed: the message's text stands here without the blanks around it.
         mark: the id of a special token; None: it is none.
         words: the template's words.
         supervised: the part is an answer or the stop after it.
@@ -29,6 +31,7 @@ class Step:
     """
 
     message: int | None = None
+    trimmed: bool = False
     mark: int | None = None
     words: str = ""
     supervised: bool = False
@@ -55,7 +58,8 @@ def skeleton(
     Raises:
         UsageError: the template leaves a message out or repeats it, or has no stop.
     """
-    between, positions = _parts(tokenizer, template, roles, generate=generate)
+    between, slots = _parts(tokenizer, template, roles, generate=generate)
+    positions = [position for position, _ in slots]
     if sorted(positions) != list(range(len(roles))):
         raise UsageError(
             f"the chat template of the tokenizer writes the messages {positions} of a conversation "
@@ -73,7 +77,7 @@ def skeleton(
             steps += stop
         steps += _words(encoder, words, prompt if after in answers else words)
         if after is not None:
-            steps.append(Step(message=after, supervised=after in answers))
+            steps.append(Step(after, slots[index][1], supervised=after in answers))
     return steps
 
 
@@ -109,10 +113,15 @@ def _words(encoder: PieceEncoder, words: str, asked: str) -> Iterator[Step]:
 
 def _parts(
     tokenizer: PreTrainedTokenizerBase, template: Template, roles: Sequence[str], *, generate: bool
-) -> tuple[list[str], list[int]]:
-    """Return what a template writes before, between and after messages, and their positions."""
+) -> tuple[list[str], list[tuple[int, bool]]]:
+    """Return what a template writes before, between and after messages.
+
+    And the messages in order: their positions, and whether they are trimmed.
+    """
     slots = [
-        {"role": role, "content": f"\ufdd0{position}\ufdd1"} for position, role in enumerate(roles)
+        {"role": role, "content": f"\v\ufdd0{position}\ufdd1\v"}
+        for position, role in enumerate(roles)
     ]
     parts = _SLOT.split(render(tokenizer, template.jinja, slots, generate=generate))
-    return parts[::2], [int(part) for part in parts[1::2]]
+    ends = zip(parts[1::3], parts[2::3], strict=True)
+    return parts[::3], [(int(position), not end.endswith("\v")) for position, end in ends]

@@ -83,6 +83,25 @@ def test_an_answer_begins_where_a_prompt_ends(tokenizers):
     )
 
 
+@pytest.mark.parametrize("trim", ["", " | trim"])
+def test_templates_that_trim_messages(tokenizers, trim):
+    start = "{{ '<|im_start|>' + message['role'] + '\\n' + (message['content']"
+    end = ") + '<|im_end|>' }}{% endfor %}{{ '<|im_start|>assistant\\n' if add_generation_prompt }}"
+    jinja = f"{EACH}{start}{trim}{end}"
+    encoder = encoder_for(tokenizers["qwen"], jinja)
+    talk = [
+        {"role": "user", "content": "  What is it?\n"},
+        {"role": "assistant", "content": "\ta star "},
+    ]
+    encoded = encoder.encode_conversation(talk, 0)
+    text = encoder.render(talk, generate=False)
+    assert encoded.input_ids == encoder.encode_text(text, 0).input_ids
+    question, answer = ("What is it?", "a star") if trim else ("  What is it?\n", "\ta star ")
+    assert shown(tokenizers["qwen"], encoded) == (
+        f"<|im_start|>user\n{question}<|im_end|><|im_start|>assistant\n[{answer}<|im_end|>]"
+    )
+
+
 def test_a_prompt_is_the_start_of_its_conversation(encoder, template):
     whole = encoder.encode_conversation(TALK, 0)
     prompt = encoder.encode_prompt(TALK[:-1], 0).input_ids
