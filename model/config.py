@@ -19,6 +19,9 @@ IMAGE_END_ID = -202  # after them
 REGION_ID = -300  # one for each region token
 IGNORED = -100  # in labels: no loss at this position
 
+# `vicuna_v0_released` is written as `vicuna_v0`, and the roles' words are learned too.
+TemplateName = Literal["vicuna_v0", "vicuna_v0_released", "vicuna_v1", "chat"]
+
 FORMAT = 1  # of our folders: names of tensors and their meaning
 
 LLAMA_7B: Mapping[str, Any] = {  # Vicuna v0 to v1.3 stand on the first Llama
@@ -69,7 +72,7 @@ class _RegionConfig(PreTrainedConfig):
     vision_config: Any = None
     text_config: Any = None
     # The form in which conversations are written: Vicuna's two, or the language model's own.
-    template: Literal["vicuna_v0", "vicuna_v1", "chat"] = "vicuna_v1"
+    template: TemplateName = "vicuna_v1"
     # The way in which a picture becomes square: centred on a canvas, or without keeping its aspect.
     image_fit: Literal["pad", "stretch"] = "pad"
     # Where the towers came from, folders or names on the Hub; what training leaves of them as it
@@ -136,7 +139,7 @@ class GPT4RoIConfig(_RegionConfig):
     model_type = "gpt4roi"
     default_vision = CLIP_H_224
 
-    template: Literal["vicuna_v0", "vicuna_v1", "chat"] = "vicuna_v0"
+    template: TemplateName = "vicuna_v0"
     image_fit: Literal["pad", "stretch"] = "stretch"
     # Hidden states that become the levels of the pyramid, coarsest (the patch grid) first; each
     # next level has twice as many cells on a side. The first also gives the image tokens.

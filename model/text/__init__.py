@@ -3,11 +3,20 @@
 from model.text.encode import ConversationEncoder, EncodedConversation, EncodedPrompt
 from model.text.errors import RegionMismatch, RowError, RowTooLong, WrongTurns
 from model.text.sequence import TokenLayout
-from model.text.template import PLAIN, VICUNA_V0, VICUNA_V1, Messages, Template, template_named
+from model.text.template import (
+    PLAIN,
+    VICUNA_V0,
+    VICUNA_V0_RELEASED,
+    VICUNA_V1,
+    Messages,
+    Template,
+    template_named,
+)
 
 __all__ = [
     "PLAIN",
     "VICUNA_V0",
+    "VICUNA_V0_RELEASED",
     "VICUNA_V1",
     "ConversationEncoder",
     "EncodedConversation",

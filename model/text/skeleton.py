@@ -75,7 +75,7 @@ def skeleton(
         if before in answers:
             stop, words = _stop(encoder, template, words)
             steps += stop
-        steps += _words(encoder, words, prompt if after in answers else words)
+        steps += _words(encoder, template, words, prompt if after in answers else words)
         if after is not None:
             steps.append(Step(after, slots[index][1], supervised=after in answers))
     return steps
@@ -96,19 +96,20 @@ def _stop(encoder: PieceEncoder, template: Template, words: str) -> tuple[list[S
     return [before, Step(mark=number, supervised=True, ends_turn=True)], words[end:]
 
 
-def _words(encoder: PieceEncoder, words: str, asked: str) -> Iterator[Step]:
+def _words(encoder: PieceEncoder, template: Template, words: str, asked: str) -> Iterator[Step]:
     """Yield the template's words; those that a prompt lacks (`asked`) belong to the answer.
 
     Where a template writes an answer otherwise than a prompt, only a blank belongs to it, as it is
     part of the first word's token.
     """
     end = len(asked) if words.startswith(asked) else len(words.rstrip(" "))
-    for text, supervised in ((words[:end], False), (words[end:], True)):
+    for text, answers in ((words[:end], False), (words[end:], True)):
         for part in encoder.split(text):
             if isinstance(part, int):
-                yield Step(mark=part, supervised=supervised)
-            else:
-                yield Step(words=part, supervised=supervised)
+                yield Step(mark=part, supervised=answers)
+                continue
+            for index, piece in enumerate(re.split(f"({template.learned})", part)):
+                yield Step(words=piece, supervised=answers or index % 2 == 1)
 
 
 def _parts(

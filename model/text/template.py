@@ -9,6 +9,9 @@
     ### Assistant: a red star
     ###
 
+`vicuna_v0_released`: the same text, of which a model also learns the roles' words, as GPT4RoI's
+released code has it.
+
 `vicuna_v1` (RegionGPT), which ends them with `</s>`:
 
     A chat between a curious user and … the user's questions. USER: <image>
@@ -20,7 +23,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from transformers import PreTrainedTokenizerBase
 
@@ -35,11 +38,12 @@ class Template:
     """The form of a conversation.
 
     Attributes:
-        name: `vicuna_v0`, `vicuna_v1`, `plain` or `chat`.
+        name: that of a configuration, or `plain`.
         jinja: the template of transformers' `apply_chat_template`.
         stop: the text that ends an answer; None: the first special token after it.
         stop_strings: texts at which generation ends, beside the special token.
         plain_captions: conversations that ask nothing (see `asks_nothing`) are written plainly.
+        learned: a pattern of the template's own words that are supervised beside the answers.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Template:
     stop: str | None = None
     stop_strings: tuple[str, ...] = ()
     plain_captions: bool = True
+    learned: str = "(?!)"  # none
 
 
 _CURIOUS_HUMAN = (
@@ -87,12 +92,15 @@ _ASKS_NOTHING = (
 VICUNA_V0 = Template(
     "vicuna_v0", _VICUNA_V0, stop="\n###", stop_strings=("###",), plain_captions=False
 )
+VICUNA_V0_RELEASED = replace(
+    VICUNA_V0, name="vicuna_v0_released", learned="### Human|^ Human|### Assistant:"
+)
 VICUNA_V1 = Template("vicuna_v1", _VICUNA_V1)
 PLAIN = Template("plain", _PLAIN, stop="\n", stop_strings=("\n",))
 
 
 def template_named(name: str, tokenizer: PreTrainedTokenizerBase) -> Template:
-    """Return the template of a configuration: `vicuna_v0`, `vicuna_v1` or `chat`.
+    """Return the template of a configuration's `template`.
 
     Raises:
         UsageError: it is `chat`, and the tokenizer has no chat template.
@@ -104,7 +112,9 @@ def template_named(name: str, tokenizer: PreTrainedTokenizerBase) -> Template:
                 "(chat_template.jinja): choose 'vicuna_v1', or a language model made for chat"
             )
         return Template("chat", tokenizer.chat_template)
-    return {"vicuna_v0": VICUNA_V0, "vicuna_v1": VICUNA_V1}[name]
+    return next(
+        template for template in (VICUNA_V0, VICUNA_V0_RELEASED, VICUNA_V1) if template.name == name
+    )
 
 
 def asks_nothing(messages: Messages) -> bool:

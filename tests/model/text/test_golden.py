@@ -32,6 +32,11 @@ GOLDEN = {
         "? <0x0A> ### ▁Assistant : [ ▁red ▁star . <0x0A> ### ] ▁Human : ▁ -300 <0x0A> ### "
         "▁Assistant : [ ▁blue <0x0A> ### ]"
     ),
+    ("llama", "vicuna_v0_released"): (  # from `###` on, but for the questions
+        "<s> ▁Be ▁brief . <0x0A> <0x0A> [ ### ▁Human ] : ▁ -201 -200 -200 -202 <0x0A> What ▁is ▁ "
+        "-300 ? <0x0A> [ ### ▁Assistant : ▁red ▁star . <0x0A> ### ▁Human ] : ▁ -300 <0x0A> [ ### "
+        "▁Assistant : ▁blue <0x0A> ### ]"
+    ),
     ("llama", "vicuna_v1"): (
         "<s> ▁Be ▁brief . ▁USER : ▁ -201 -200 -200 -202 <0x0A> What ▁is ▁ -300 ? ▁ASSISTANT : "
         "[ ▁red ▁star . </s> ] USER : ▁ -300 ▁ASSISTANT : [ ▁blue </s> ]"
