@@ -71,7 +71,7 @@ class ConversationEncoder:
         self.template = template
         self.layout = layout
         self.pieces = PieceEncoder(tokenizer)
-        self._skeletons: dict[tuple[str, tuple[str, ...], bool], list[Step]] = {}
+        self._skeletons: dict[tuple[str, tuple[str, ...]], list[Step]] = {}
 
     def answer(self, ids: Sequence[int]) -> str:
         """Return the answer in new token ids of a model, without the stop and the blanks around."""
@@ -86,7 +86,7 @@ class ConversationEncoder:
 
     @property
     def stop_ids(self) -> tuple[int, ...]:
-        steps = self._skeleton(self.template, ("user", "assistant"), generate=False)
+        steps = self._skeleton(self.template, ("user", "assistant"))
         return tuple(step.mark for step in steps if step.ends_turn and step.mark is not None)
 
     @property
@@ -137,7 +137,7 @@ class ConversationEncoder:
         """
         _check_turns(messages, "user", name)
         check_regions(_whole_text(messages), regions, name)
-        sequence, _ = self._encode(messages, generate=True)
+        sequence, _ = self._encode(messages)
         return EncodedPrompt(sequence.ids, sequence.regions, sequence.images)
 
     def encode_conversation(
@@ -157,7 +157,7 @@ class ConversationEncoder:
         """
         _check_turns(messages, "assistant", name)
         check_regions(_whole_text(messages), regions, name)
-        whole, ends = self._encode(messages, generate=False)
+        whole, ends = self._encode(messages)
         sequence, kept = whole, len(ends)
         most = self.layout.max_length or len(whole.ids)
         while len(sequence.ids) > most:  # a template may write the last turn at more length
@@ -168,7 +168,7 @@ class ConversationEncoder:
                 )
             kept = max(1, min(kept - 1, bisect_right(ends, most)))
             until = len(messages) - 2 * (len(ends) - kept)
-            sequence, _ = self._encode(messages[:until], generate=False)
+            sequence, _ = self._encode(messages[:until])
         mentioned = sorted(set(sequence.regions))
         number = {region: index for index, region in enumerate(mentioned)}
         return EncodedConversation(
@@ -181,12 +181,12 @@ class ConversationEncoder:
             _supervised(whole) - _supervised(sequence),
         )
 
-    def _encode(self, messages: Messages, *, generate: bool) -> tuple[TokenSequence, list[int]]:
+    def _encode(self, messages: Messages) -> tuple[TokenSequence, list[int]]:
         """Return the sequence of the messages, and its length after each answer's stop."""
         template = self._template_of(messages)
         sequence, ends = TokenSequence(self.pieces, self.layout), []
         roles = tuple(message["role"] for message in messages)
-        for step in self._skeleton(template, roles, generate=generate):
+        for step in self._skeleton(template, roles):
             if step.message is not None:
                 text = messages[step.message]["content"]
                 text = text.strip() if step.trimmed else text
@@ -201,14 +201,10 @@ class ConversationEncoder:
         sequence.flush()
         return sequence, ends
 
-    def _skeleton(
-        self, template: Template, roles: tuple[str, ...], *, generate: bool
-    ) -> list[Step]:
-        key = template.name, roles, generate
+    def _skeleton(self, template: Template, roles: tuple[str, ...]) -> list[Step]:
+        key = template.name, roles
         if key not in self._skeletons:
-            self._skeletons[key] = skeleton(
-                self.tokenizer, self.pieces, template, roles, generate=generate
-            )
+            self._skeletons[key] = skeleton(self.tokenizer, self.pieces, template, roles)
         return self._skeletons[key]
 
     def _template_of(self, messages: Messages) -> Template:

@@ -43,8 +43,6 @@ def skeleton(
     encoder: PieceEncoder,
     template: Template,
     roles: Sequence[str],
-    *,
-    generate: bool,
 ) -> list[Step]:
     """Return the parts of a conversation in order.
 
@@ -52,21 +50,20 @@ def skeleton(
         tokenizer: names the special tokens.
         encoder: knows their ids.
         template: the form.
-        roles: of the messages, in order.
-        generate: the conversation ends where an answer begins.
+        roles: of the messages, in order; where a user's is last, an answer is to be generated.
 
     Raises:
         UsageError: the template leaves a message out or repeats it, or has no stop.
     """
-    between, slots = _parts(tokenizer, template, roles, generate=generate)
+    between, slots = _parts(tokenizer, template, roles)
     positions = [position for position, _ in slots]
     if sorted(positions) != list(range(len(roles))):
         raise UsageError(
             f"the chat template of the tokenizer writes the messages {positions} of a conversation "
             f"of {len(roles)}, expected each once: choose the template 'vicuna_v1'"
         )
-    asked = roles if generate else roles[:-1]
-    prompt = _parts(tokenizer, template, asked, generate=True)[0][-1]
+    asked = roles[:-1] if roles[-1] == "assistant" else roles
+    prompt = _parts(tokenizer, template, asked)[0][-1]
     answers = {position for position in positions if roles[position] == "assistant"}
     steps: list[Step] = []
     for index, words in enumerate(between):
@@ -113,7 +110,7 @@ def _words(encoder: PieceEncoder, template: Template, words: str, asked: str) ->
 
 
 def _parts(
-    tokenizer: PreTrainedTokenizerBase, template: Template, roles: Sequence[str], *, generate: bool
+    tokenizer: PreTrainedTokenizerBase, template: Template, roles: Sequence[str]
 ) -> tuple[list[str], list[tuple[int, bool]]]:
     """Return what a template writes before, between and after messages.
 
@@ -123,6 +120,6 @@ def _parts(
         {"role": role, "content": f"\v\ufdd0{position}\ufdd1\v"}
         for position, role in enumerate(roles)
     ]
-    parts = _SLOT.split(render(tokenizer, template.jinja, slots, generate=generate))
+    parts = _SLOT.split(render(tokenizer, template.jinja, slots, generate=roles[-1] == "user"))
     ends = zip(parts[1::3], parts[2::3], strict=True)
     return parts[::3], [(int(position), not end.endswith("\v")) for position, end in ends]

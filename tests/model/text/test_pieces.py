@@ -1,5 +1,6 @@
 """Pieces of text: their ids join to those of the whole text, and data never become marks."""
 
+import copy
 import json
 from itertools import chain
 from unicodedata import normalize
@@ -7,7 +8,7 @@ from unicodedata import normalize
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 from transformers import LlamaTokenizer, PreTrainedTokenizerFast
 
 from model.text.pieces import PieceEncoder
@@ -70,6 +71,29 @@ def test_a_vocabulary_that_could_spell_a_mark():
     assert end in spelled  # so transformers' own switch is not enough
     tokens = tokenizer.convert_ids_to_tokens(PieceEncoder(tokenizer).encode("</s>"))
     assert tokens == ["</", "s>"]
+
+
+def test_a_vocabulary_that_holds_a_mark_as_a_word():
+    """Some tokenizers take a word that the vocabulary holds as it is, without merges."""
+    vocabulary = {token: number for number, token in enumerate([*"</s>", "<unk>", "</s>"])}
+    backend = Tokenizer(models.BPE(vocab=vocabulary, merges=[], ignore_merges=True))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="</s>")
+    assert tokenizer("</s>", split_special_tokens=True).input_ids == [tokenizer.eos_token_id]
+    assert PieceEncoder(tokenizer).encode("</s>") == [0, 1, 2, 3]
+
+
+def test_a_space_at_the_start_is_the_dummy_space(tokenizers, encoders):
+    ids = tokenizers["llama"](" a star", add_special_tokens=False).input_ids
+    assert encoders["llama"].encode(" a star", first=True) == ids
+    assert encoders["llama"].encode("a star", first=True) == ids
+
+
+def test_the_longest_mark_is_taken(byte_tokenizer):
+    tokenizer = copy.deepcopy(byte_tokenizer)
+    tokenizer.add_tokens([AddedToken(mark, special=True) for mark in ("<a", "<a>", "<a>b")])
+    for text in ("<a>b", "<a>", "<a b"):
+        (mark,) = [part for part in PieceEncoder(tokenizer).split(text) if isinstance(part, int)]
+        assert mark == tokenizer(text).input_ids[0]
 
 
 def test_runs_of_blanks_stay_tokens(byte_tokenizer):

@@ -19,13 +19,13 @@ CAPTION = [{"role": "user", "content": "<image>"}, {"role": "assistant", "conten
 TEXT = st.text("a\u0301é .:,\n#[1▁'", min_size=1).map(str.strip).filter(len)
 
 
-def rendered(encoder, messages, regions, *, generate=False):
+def rendered(encoder, messages, regions):
     """The ids of what transformers makes of the saved template."""
     text = encoder.tokenizer.apply_chat_template(
         messages,
         chat_template=encoder.jinja,
         tokenize=False,
-        add_generation_prompt=generate,
+        add_generation_prompt=messages[-1]["role"] == "user",
         enable_thinking=False,
     )
     return encoder.encode_text(text, regions)
@@ -41,7 +41,7 @@ def test_ids_of_the_rendered_text(encoder, messages, regions):
     text = rendered(encoder, messages, regions)
     assert (encoded.input_ids, encoded.regions) == (text.input_ids, text.regions)
     prompt = encoder.encode_prompt(messages[:-1], regions)
-    assert prompt == rendered(encoder, messages[:-1], regions, generate=True)
+    assert prompt == rendered(encoder, messages[:-1], regions)
 
 
 @given(data=st.data(), texts=st.lists(TEXT, min_size=2, max_size=5))
@@ -53,7 +53,7 @@ def test_ids_of_any_text(tokenizers, encoder_of, data, texts):
         for turn, text in enumerate(texts)
     ]
     if len(messages) % 2:
-        assert encoder.encode_prompt(messages, 0) == rendered(encoder, messages, 0, generate=True)
+        assert encoder.encode_prompt(messages, 0) == rendered(encoder, messages, 0)
     else:
         ids = encoder.encode_conversation(messages, 0).input_ids
         assert ids == rendered(encoder, messages, 0).input_ids
