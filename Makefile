@@ -30,7 +30,7 @@ test: $(STAMP) ## Run the tests on all cores (ARGS="-k coco" picks some)
 
 test-oldest: $(STAMP) ## Run the models' tests with the oldest PyTorch and transformers (once: 6 GB)
 	oldest="$$($(BIN)/python -m tests.oldest)" && \
-		"$$oldest/bin/python" -m pytest tests/model $(ARGS)
+		"$$oldest/bin/python" -m pytest tests/model tests/train $(ARGS)
 
 test-vllm: $(STAMP) ## Caption with a real vLLM and a tiny model (made in ~/.cache, once: 7 GB)
 	vllm="$$($(BIN)/python -m tests.vllm.environment)" && REGIONFORGE_VLLM="$$vllm" \

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from PIL import Image
+from transformers import AutoModel, AutoModelForCausalLM
 
+import regionforge
+from model.presets import tiny_gpt4roi, tiny_regiongpt
+from model.tiny import byte_tokenizer
 from pipelines.cli.parser import make_parser
 from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
@@ -33,7 +39,7 @@ FLAGS_OF_VLLM = {
 
 
 def code_blocks() -> list[str]:
-    """What the README shows in Python: how to use shards, and how to make them."""
+    """What the README shows in Python: shards used, shards made, a model asked, a model made."""
     return re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -42,7 +48,7 @@ def test_lines_for_researchers_run(tmp_path: Path) -> None:
     recipe = Recipe(sources=(SourceRequest(name="coco", label_set="Shapes-15"),))
     output = str(tmp_path / "shards")
     launch(make_plan(recipe, str(tmp_path / "world"), output), LaunchOptions())
-    code, _ = code_blocks()
+    code, *_ = code_blocks()
     names: dict[str, Any] = {}
     exec(code.replace("/shards", output), names)
     record, region, pixels = names["record"], names["region"], names["pixels"]
@@ -57,7 +63,7 @@ def test_ten_lines_make_shards_and_read_them(
 ) -> None:
     write_world(tmp_path / "world", "small")
     monkeypatch.chdir(tmp_path)
-    _, code = code_blocks()
+    _, code, *_ = code_blocks()
     assert len([line for line in code.splitlines() if line]) == 10
     named = code.replace("{name: coco,", "{name: coco, label_set: Shapes-15,")
     exec(named.replace("/data", "world").replace("/mine", "mine"), {})
@@ -69,6 +75,50 @@ def test_ten_lines_make_shards_and_read_them(
     assert len(lines) == sum(rows) > 20
 
 
+@pytest.mark.parametrize("config", [tiny_regiongpt(), tiny_gpt4roi()])
+def test_ten_lines_ask_a_model(
+    config: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (320, 400), "teal").save("street.jpg")
+    regionforge.write_tiny_model("model", config)
+    *_, code, _ = code_blocks()
+    assert len([line for line in code.splitlines() if line]) == 10
+    names: dict[str, Any] = {}
+    exec(code.replace("/model", "model"), names)
+    assert names["batch"]["region_positions"].shape == (1,)
+    answer = byte_tokenizer().decode(names["answers"][0], skip_special_tokens=True)
+    assert len(answer) > 10
+    assert capsys.readouterr().out == f"{answer}\n"
+
+
+def test_a_model_is_made_of_real_towers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = tiny_regiongpt()
+    AutoModel.from_config(config.vision_config).save_pretrained("openai/clip-vit-large-patch14-336")
+    language = Path("lmsys/vicuna-7b-v1.5")
+    AutoModelForCausalLM.from_config(config.text_config).save_pretrained(language)
+    byte_tokenizer().save_pretrained(language)
+    monkeypatch.setattr(regionforge.presets, "regiongpt_7b", lambda: config)
+    *_, code = code_blocks()
+    exec(code.replace("/model", "model"), {})
+    made = AutoModel.from_pretrained("model").language_model.state_dict()
+    theirs = AutoModelForCausalLM.from_pretrained(language).state_dict()
+    assert made.keys() == theirs.keys()
+    assert all(torch.equal(made[key], theirs[key]) for key in made)  # new adapters change nothing
+
+
+def test_every_name_of_regionforge_is_there() -> None:
+    section = README.split("## Models")[1].split("\n## ")[0]
+    named = set(re.findall(r"`(?:regionforge\.)?([a-z]+_[a-z_]+)[`(]", section))
+    theirs = {"from_pretrained", "quantization_config"}
+    assert len(named - theirs) > 6
+    assert named - theirs <= {*regionforge.__all__}
+
+
 def test_it_starts_with_the_two_commands() -> None:
     commands = [line.split()[:2] for line in README.splitlines() if line.startswith("    make ")]
     assert commands[:2] == [["make", "demo"], ["make", "test"]]
@@ -77,10 +127,11 @@ def test_it_starts_with_the_two_commands() -> None:
 
 def test_the_tree_is_the_tree() -> None:
     section = README.split("## The code")[1]
-    shown = re.findall(r"^    ([a-z_/, ]+?)/ {2,}", section, re.MULTILINE)
+    shown = re.findall(r"^    ([a-z0-9_/, ]+?)/ {2,}", section, re.MULTILINE)
     folders = {name.strip(" /") for line in shown for name in line.split(",")}
     packages = {path.parent for path in CHECKOUT.glob("*/__init__.py")}
-    rooms = {path.parent for path in CHECKOUT.glob("pipelines/*/__init__.py")}
+    floors = ("pipelines", "model", "train")
+    rooms = {path.parent for floor in floors for path in CHECKOUT.glob(f"{floor}/*/__init__.py")}
     assert folders == {str(path.relative_to(CHECKOUT)) for path in packages | rooms} | {"tests"}
 
 

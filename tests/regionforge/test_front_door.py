@@ -13,9 +13,11 @@ from pipelines import VERSION
 from pipelines.cli.parser import make_parser
 from regionforge import demo
 from regionforge.__main__ import COMMANDS, main
+from schemas.errors import UsageError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-HEAVY = ("PIL", "apache_beam", "datasets", "grpc", "openai", "pyarrow", "torch")
+ORIGINS = regionforge._ORIGINS
+HEAVY = ("PIL", "apache_beam", "datasets", "grpc", "openai", "pyarrow", "torch", "transformers")
 
 
 @pytest.fixture(autouse=True)
@@ -80,13 +82,24 @@ def test_help_and_names_cost_no_import():
 
 
 def test_every_name_is_there():
-    assert regionforge._ORIGINS.keys() == {*regionforge.__all__}
+    assert ORIGINS.keys() == {*regionforge.__all__}
     assert dir(regionforge) == sorted(regionforge.__all__)
     for name in regionforge.__all__:
         assert getattr(regionforge, name) is not None
     assert regionforge.__version__ == VERSION
     with pytest.raises(AttributeError, match="module 'regionforge' has no attribute 'sparkle'"):
         regionforge.sparkle  # noqa: B018
+
+
+def test_without_the_extra_the_models_say_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    of_models = [name for name, origin in ORIGINS.items() if origin.startswith("model.")]
+    assert len(of_models) > 5
+    for name in of_models:
+        monkeypatch.delitem(vars(regionforge), name, raising=False)  # kept since its first use
+        with pytest.raises(UsageError) as missing:
+            getattr(regionforge, name)
+        assert str(missing.value) == f"regionforge.{name} needs: pip install 'regionforge[train]'"
 
 
 @pytest.mark.parametrize("path", ["s3://x", "gs://bucket/world", ""])
