@@ -79,10 +79,11 @@ def test_other_widths_grids_and_levels():
     config.vision_config.hidden_size = 48
     config.vision_config.image_size = 75  # 5 patches of 14 pixels, and 5 pixels left over
     features = make_features(config)
-    boxes = torch.tensor([[0.0, 0, 75, 75], [70, 70, 75, 75]])  # the second in what is left over
+    boxes = torch.tensor([[0.0, 0, 75, 75], [0, 0, 70, 70], [71, 71, 75, 75]])
     tokens, regions = GPT4RoIConnector(config)(
-        features, Regions(boxes=boxes, images=torch.tensor([0, 1]))
+        features, Regions(boxes=boxes, images=torch.tensor([1, 1, 0]))
     )
     assert tokens.shape == (2, 25, 64)
-    assert regions.shape == (2, 64)
+    assert regions.shape == (3, 64)
+    assert torch.equal(regions[0], regions[1])  # boxes end where the patches do
     assert regions.isfinite().all()
