@@ -182,6 +182,9 @@ class RegionGPTConfig(_RegionConfig):
     # times as many cells on a side; by interpolation, 16 times; by both, 4 times each; or not.
     refinement: Literal["deconv", "bilinear", "deconv_bilinear", "none"] = "deconv"
     refinement_kernel: Literal[2, 4] = 2  # of a deconvolution with stride 2
+    # The way in which masks become weights of cells: by the area that they cover, or as public code
+    # resizes them, which loses many thin ones. Boxes go by area.
+    mask_sampling: Literal["area", "bilinear"] = "area"
 
     @property
     def feature_layers(self) -> tuple[int, ...]:

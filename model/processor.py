@@ -15,17 +15,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Unpack
 
-from transformers import (
-    BatchFeature,
-    PreTrainedTokenizerBase,
-    ProcessorMixin,
-)
+from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 
 from model.batch import Example, RegionBatch, join
 from model.config import IGNORED, RegionConfig
 from model.errors import InputError, naming
 from model.image_processor import RegionImageProcessor
 from model.picture import Picture, read_picture
+from model.regiongpt.coverage import Sampling
 from model.regions import RegionAs, model_boxes, model_weights, read_regions
 from model.request import (
     CallOptions,
@@ -55,6 +52,7 @@ class RegionProcessor(ProcessorMixin):
         region_grid: int | None = None,
         image_boundaries: bool = False,
         max_length: int | None = None,
+        mask_sampling: str = "area",
     ) -> None:
         """Make the processor; `processor_for` makes that of a configuration.
 
@@ -64,16 +62,17 @@ class RegionProcessor(ProcessorMixin):
             chat_template: the form of conversations where `template` is `chat`, in Jinja; by
                 default the tokenizer's own.
             template: `vicuna_v0`, `vicuna_v1` or `chat`.
-            region_grid: the number G of cells on a side of the map from which regions are pooled;
-                None: the model takes boxes.
+            region_grid: G cells on a side of the map from which regions are pooled; None: boxes.
             image_boundaries: there is a token before and one after the picture's.
             max_length: the most tokens of a row; turns at a training row's end are left out.
+            mask_sampling: `area` or `bilinear`, see `RegionGPTConfig`.
         """
         super().__init__(image_processor, tokenizer, chat_template=chat_template)
         self.template = template
         self.region_grid = region_grid
         self.image_boundaries = image_boundaries
         self.max_length = max_length
+        self.mask_sampling = Sampling(mask_sampling)
         layout = TokenLayout(image_processor.grid**2, image_boundaries, max_length)
         chosen = _chosen_template(template, tokenizer, chat_template)
         self._encoder = ConversationEncoder(tokenizer, chosen, layout)
@@ -258,7 +257,7 @@ class RegionProcessor(ProcessorMixin):
         if shapes and self.region_grid is None:
             boxes = model_boxes(shapes, frame)
         elif shapes and self.region_grid is not None:
-            weights = model_weights(shapes, frame, self.region_grid, row.name)
+            weights = model_weights(shapes, frame, self.region_grid, row.name, self.mask_sampling)
         return Example(
             input_ids=ids,
             pixels=pixels,
@@ -287,6 +286,7 @@ def processor_for(
         region_grid=getattr(config, "region_grid", None),
         image_boundaries=getattr(config, "image_boundaries", False),
         max_length=max_length,
+        mask_sampling=getattr(config, "mask_sampling", "area"),
     )
 
 

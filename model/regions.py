@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from model.errors import InputError, naming
 from model.frame import Frame
-from model.regiongpt.coverage import box_coverage, mask_coverage
+from model.regiongpt.coverage import Sampling, box_coverage, mask_coverage
 from schemas.geometry import Box, fit_box
 from schemas.mask import BoolImage, RunLengths, from_run_lengths
 from schemas.rejection import Rejected
@@ -75,7 +75,11 @@ def model_boxes(shapes: Sequence[Shape], frame: Frame) -> NDArray[np.float32]:
 
 
 def model_weights(
-    shapes: Sequence[Shape], frame: Frame, grid: int, name: str
+    shapes: Sequence[Shape],
+    frame: Frame,
+    grid: int,
+    name: str,
+    sampling: Sampling = Sampling.AREA,
 ) -> NDArray[np.float32]:
     """Return the share [K, G, G] of each cell that the regions cover.
 
@@ -84,6 +88,7 @@ def model_weights(
         frame: the owner's picture in the model's.
         grid: the number G of cells on a side.
         name: the row's, for the warning of regions that no cell touches.
+        sampling: of masks.
     """
     weights = np.zeros((len(shapes), grid, grid), np.float32)
     outside = 0
@@ -91,10 +96,12 @@ def model_weights(
         if shape.mask is None:
             cells[:], is_fallback = box_coverage(shape.bounds, frame, grid)
         else:
-            cells[:], is_fallback = mask_coverage(shape.mask, frame, grid)
+            cells[:], is_fallback = mask_coverage(shape.mask, frame, grid, sampling)
         outside += is_fallback
     if outside:
         where = "lie in the margin of the picture that no whole patch covers"
+        if sampling is Sampling.BILINEAR:
+            where += ", or between the samples of a mask"
         warnings.warn(f"{name}: {outside} regions {where}: the nearest cell counts", stacklevel=2)
     return weights
 
