@@ -142,8 +142,8 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
             position_ids: [B, T], by default 0 to T - 1; they start anew with each segment.
             inputs_embeds: [B, T, D] in place of the ids and of all pictures and regions.
             labels: [B, T], -100 where no loss is; the logits before each token are judged by it.
-            loss_positions: [L] flat positions whose next token is supervised; with them and
-                without labels, the head sees these alone.
+            loss_positions: [L] flat positions whose next token is supervised; with them the head
+                sees these alone, and labels are not needed.
             loss_targets: [L] the next tokens; -100 counts for nothing.
             num_items_in_batch: the number that the sum is divided by, e.g. of all devices'
                 supervised tokens; by default this batch's own.

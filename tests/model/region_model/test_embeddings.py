@@ -15,6 +15,14 @@ def test_a_mixed_batch_has_the_embeddings_of_its_rows(
             torch.testing.assert_close(embedded[mask], reference_embeds(model, row))
 
 
+def test_gpt4roi_without_boundaries_has_the_embeddings_of_its_rows(
+    fresh, rows, make_batch, reference_embeds
+) -> None:
+    test_a_mixed_batch_has_the_embeddings_of_its_rows(
+        fresh("gpt4roi"), rows, make_batch, reference_embeds
+    )
+
+
 def test_text_alone_is_the_words(model, rows, make_batch) -> None:
     batch = make_batch(model, [rows[1]])
     assert set(batch) == {"input_ids"}
