@@ -62,6 +62,13 @@ def test_a_turned_picture_is_upright_in_every_form(orientation: int) -> None:
     assert np.array_equal(pixels(read_picture(shown)), upright)  # not turned again
 
 
+def test_a_picture_with_unreadable_metadata_is_taken_as_it_stands() -> None:
+    data = encoded(halves(), exif=b"rubbish!")
+    with Image.open(BytesIO(data)) as image, pytest.raises(SyntaxError):
+        image.getexif()
+    assert np.array_equal(pixels(read_picture(data)), pixels(halves()))
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "HSV"])
 def test_every_mode_becomes_rgb(mode: str) -> None:
     grey = Image.new("L", (4, 4), 255).convert(mode)
