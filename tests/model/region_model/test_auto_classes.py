@@ -14,6 +14,8 @@ from transformers import (
     PreTrainedModel,
 )
 
+from model.attention import ATTENTION_NAME
+
 GREEDY = {"do_sample": False, "pad_token_id": 0, "eos_token_id": None, "max_new_tokens": 4}
 
 
@@ -76,6 +78,18 @@ def test_every_part_may_be_on_its_own_device(fresh, rows, make_batch, tmp_path: 
     torch.testing.assert_close(model(**batch).logits, original(**batch).logits)
     kept_whole = {"CLIPEncoderLayer", "LlamaDecoderLayer", "RegionGPTConnector"}
     assert kept_whole <= set(model._no_split_modules)
+
+
+def test_the_attention_without_syncs_may_be_that_of_all_parts(
+    fresh, rows, make_batch, tmp_path: Path
+) -> None:
+    original = fresh("regiongpt")
+    original.save_pretrained(tmp_path)
+    model = AutoModel.from_pretrained(tmp_path, attn_implementation=ATTENTION_NAME)
+    parts = (model.language_model, model.vision_tower.model)
+    assert {part.config._attn_implementation for part in parts} == {ATTENTION_NAME}
+    batch = make_batch(model, rows)
+    torch.testing.assert_close(model(**batch).logits, original(**batch).logits)
 
 
 @pytest.mark.parametrize("is_tied", [True, False])
