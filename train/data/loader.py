@@ -10,6 +10,8 @@ number of micro-batches in a step, as they compute together; a process may have 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import tee
+from multiprocessing import get_context
+from multiprocessing.context import BaseContext
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,7 +116,7 @@ def load_steps(
             batch_size=None,
             num_workers=loading.workers,
             pin_memory=loading.pinned,
-            multiprocessing_context="spawn" if loading.workers else None,
+            multiprocessing_context=_worker_context() if loading.workers else None,
         )
     )
     for step in steps:
@@ -146,6 +148,16 @@ class _MicroBatches(Dataset[MicroBatch | RegionForgeError]):
             dropped_turns=sum(row.dropped_turns for row in kept),
             rejected=tuple(row for row in made if isinstance(row, Rejected)),
         )
+
+
+def _worker_context() -> BaseContext:
+    """Return the way in which workers start: from a clean process that has imported all once.
+
+    A fork of this process would copy its threads' locks, and what it holds of a GPU.
+    """
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def _unless_failed(made: MicroBatch | RegionForgeError) -> MicroBatch:
