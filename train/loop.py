@@ -1,0 +1,132 @@
+"""The loop of training: from the rows of a build to a model that has seen them.
+
+    schedule of steps -> micro-batches, made ahead -> step -> what is seen of it -> checkpoint
+
+All that a step depends on is its number, so a run that goes on ends as one that was never stopped.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from model.attention import ATTENTION_NAME
+from model.processor import RegionProcessor
+from model.region_model import RegionModel
+from model.stages import freeze_for
+from train.data.example import TrainingRows
+from train.data.loader import Loading, Schedule, load_steps
+from train.data.order import shares_of
+from train.data.rows import ShardRows
+from train.optim import learning_rate, make_optimizer, set_learning_rate
+from train.processes import Processes
+from train.recipes import TrainRecipe
+from train.step import StepResult, optimize
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is trained on, and how it is loaded."""
+
+    rows: ShardRows
+    micro_batch: int  # rows of a forward pass
+    processes: Processes
+    workers: int = 0
+    max_steps: int | None = None  # stop after so many steps; the schedule is that of all
+    image_root: Path | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)  # how often rows come, by config
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """A step that is done."""
+
+    step: int  # from 0
+    epoch: int
+    rate: float  # the learning rate
+    ids: tuple[str, ...]  # of this process's rows
+    result: StepResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """The state of a run that is to go on."""
+
+    optimizer: torch.optim.Optimizer
+    steps: int  # that are done
+
+
+AfterStep = Callable[[Done, torch.optim.Optimizer], None]
+
+
+def schedule_of(recipe: TrainRecipe, job: Job) -> Schedule:
+    """Return the steps of a recipe on the rows of a job."""
+    shares = shares_of(job.rows.configs(), job.weights) if job.weights else None
+    return Schedule(
+        ids=job.rows.ids(),
+        lengths=job.rows.characters(),
+        batch=recipe.batch,
+        epochs=recipe.epochs,
+        seed=recipe.seed,
+        shares=shares,
+    )
+
+
+def train(
+    model: RegionModel,
+    processor: RegionProcessor,
+    recipe: TrainRecipe,
+    job: Job,
+    *,
+    stopped: Stopped | None = None,
+    after_step: AfterStep = lambda done, optimizer: None,
+) -> None:
+    """Train a model through a stage.
+
+    Args:
+        model: on the device of the job's processes; its parameters are frozen as the stage says.
+        processor: the model's.
+        recipe: the stage, and how it is trained.
+        job: the rows, and who trains on them.
+        stopped: of a run that goes on, whose weights the model has; None: a new run.
+        after_step: called after each step.
+    """
+    freeze_for(model, recipe.stage)
+    model.set_attn_implementation({"text_config": ATTENTION_NAME})
+    model.train()
+    optimizer = stopped.optimizer if stopped else make_optimizer(model, recipe)
+    start = stopped.steps if stopped else 0
+    schedule = schedule_of(recipe, job)
+    total = sum(len(schedule.epoch(epoch)) for epoch in range(recipe.epochs))
+    examples = TrainingRows(
+        job.rows,
+        processor,
+        seed=recipe.seed,
+        regions_as=recipe.regions_as,
+        image_root=job.image_root,
+    )
+    loading = Loading(
+        micro_batch=job.micro_batch,
+        rank=job.processes.rank,
+        world=job.processes.world,
+        workers=job.workers,
+        pinned=job.processes.device.type == "cuda",
+    )
+    for step, micros in load_steps(schedule.steps(start), examples, processor, loading):
+        if job.max_steps is not None and step.number >= job.max_steps:
+            return
+        rate = learning_rate(recipe, step.number, total)
+        set_learning_rate(optimizer, rate)
+        result = optimize(
+            model,
+            optimizer,
+            micros,
+            clip=recipe.clip,
+            precision=recipe.precision,
+            processes=job.processes,
+        )
+        ids = tuple(name for micro in micros for name in micro.ids)
+        after_step(
+            Done(step=step.number, epoch=step.epoch, rate=rate, ids=ids, result=result), optimizer
+        )

@@ -1,0 +1,100 @@
+"""One optimizer step: forward and backward of each micro-batch, then the update.
+
+The loss of a step is the sum over all its supervised tokens, of all micro-batches and processes,
+divided by their number. So neither accumulation nor padding nor the number of processes changes it;
+LLaVA's trainer, in contrast, takes the mean of the means of micro-batches.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from model.batch import RegionBatch
+from model.region_model import RegionModel
+from train.data.loader import MicroBatch
+from train.processes import Processes
+from train.recipes import Precision
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepResult:
+    """The measures of a step, over all processes."""
+
+    loss: float  # per supervised token, before the update
+    gradient_norm: float  # before clipping
+    supervised: int  # tokens with a loss
+    tokens: int  # without padding
+    rows: int
+    dropped_turns: int  # answers that rows of the greatest length have no room for
+    rejected: int  # rows
+
+
+def optimize(
+    model: RegionModel,
+    optimizer: torch.optim.Optimizer,
+    micros: Sequence[MicroBatch],
+    *,
+    clip: float,
+    precision: Precision,
+    processes: Processes,
+) -> StepResult:
+    """Update the model by one step; without a supervised token, and with a loss that is no number,
+    it stays as it is.
+
+    Args:
+        model: in training mode.
+        optimizer: of the parameters that train.
+        micros: this process's micro-batches.
+        clip: the most that the norm of the gradient may be.
+        precision: of the computation.
+        processes: those that take part.
+    """
+    supervised, tokens, rows, dropped_turns, rejected = processes.sums(
+        [
+            sum(micro.supervised for micro in micros),
+            sum(micro.tokens for micro in micros),
+            sum(len(micro.ids) for micro in micros),
+            sum(micro.dropped_turns for micro in micros),
+            sum(len(micro.rejected) for micro in micros),
+        ]
+    )
+    optimizer.zero_grad(set_to_none=True)
+    loss = torch.zeros((), device=processes.device)
+    for micro in micros:
+        if micro.batch is not None and micro.supervised:
+            part = batch_loss(model, micro.batch, supervised, precision, processes.device)
+            part.backward()
+            loss += part.detach()
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    processes.add_gradients(parameters)
+    norm = float(clip_grad_norm_([p for p in parameters if p.grad is not None], clip))
+    total = processes.sum(loss)
+    if supervised and torch.isfinite(torch.tensor([total, norm])).all():
+        optimizer.step()
+    return StepResult(
+        loss=total,
+        gradient_norm=norm,
+        supervised=supervised,
+        tokens=tokens,
+        rows=rows,
+        dropped_turns=dropped_turns,
+        rejected=rejected,
+    )
+
+
+def batch_loss(
+    model: RegionModel,
+    batch: RegionBatch,
+    supervised: int,
+    precision: Precision,
+    device: torch.device,
+) -> Tensor:
+    """Return the sum of a batch's token losses, divided by `supervised`; in float32."""
+    inputs = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+    inputs.pop("labels", None)  # with loss_positions, the head sees supervised tokens alone
+    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        loss: Tensor = model(**inputs, num_items_in_batch=supervised).loss
+    return loss
