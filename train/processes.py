@@ -36,6 +36,11 @@ class Processes:
         """Whether this process writes what is written once."""
         return self.rank == 0
 
+    def wait(self) -> None:
+        """Wait until all processes have come here."""
+        if self.world > 1:
+            distributed.barrier()
+
     def sums(self, numbers: Sequence[int]) -> list[int]:
         """Return the sum over all processes of each number."""
         if self.world == 1:
