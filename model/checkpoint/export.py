@@ -27,7 +27,7 @@ def export_parts(
     check_plain(model)
     with new_folder(folder) as partial:
         model.language_model.save_pretrained(partial / "language_model")
-        model.language_model.generation_config.save_pretrained(partial / "language_model")
+        model.generation_config.save_pretrained(partial / "language_model")
         if tokenizer is not None:
             tokenizer.save_pretrained(partial / "language_model")
         connector = partial / "connector"

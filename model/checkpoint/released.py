@@ -107,6 +107,8 @@ def load_released(
     start = _connector(path, weights, layout, language, config)
     set_boundaries(config, start, path)
     text.vocab_size = config.text_config.vocab_size
+    if text.pad_token_id is not None and text.pad_token_id >= text.vocab_size:
+        text.pad_token_id = None  # an added word
     config.text_config = text
     name = vision if vision is not None else stated.get("mm_vision_tower")
     tower = _own_vision(path, weights, layout, config) if vision is None else None

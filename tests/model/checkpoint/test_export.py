@@ -19,12 +19,14 @@ def model(clip_folder, vicuna_folder):
 
 
 def test_a_plain_language_model_and_a_connector(tmp_path, model, llama_tokenizer):
+    model.generation_config.eos_token_id = [2, 7]
     export_parts(model, tmp_path / "parts", tokenizer=llama_tokenizer)
     assert {path.name for path in (tmp_path / "parts").iterdir()} == {"language_model", "connector"}
     folder = tmp_path / "parts" / "language_model"
     plain, report = AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True)
     assert not any(report.values())
     assert type(plain).__name__ == "LlamaForCausalLM"
+    assert plain.generation_config.eos_token_id == [2, 7]
     ids = torch.arange(3, 20)[None]
     with torch.no_grad():
         assert torch.equal(plain.eval()(ids).logits, model.language_model(ids).logits)

@@ -106,7 +106,7 @@ def gpt4roi(tmp_path):
     state["model.mm_projector.weight"] = torch.randn(64, 64)
     state["model.mm_projector.bias"] = torch.randn(64)
     state |= {f"model.spi_module.{key}": value for key, value in region_module().items()}
-    fields = language_fields(vocab_size=words, torch_dtype="float32", mm_vision_select_layer=-2)
+    fields = language_fields(vocab_size=words, pad_token_id=WORDS, mm_vision_select_layer=-2)
     write_config(folder, **{**fields, "model_type": "llava", "mm_vision_tower": "acme/absent"})
     write_shards(folder, state, bin=True)
     ids = {word: WORDS + number for number, word in enumerate(ADDED)}
