@@ -78,7 +78,7 @@ def read_vision(name: str | Path, expected: PreTrainedConfig) -> Tower:
     config = getattr(whole, "vision_config", whole)
     check_vision(folder / "config.json", config, expected)
     weights = open_folder(folder)
-    return Tower(_stable(name), config, weights.renamed(vision_names(weights.tensors, config)))
+    return Tower(stable_name(name), config, weights.renamed(vision_names(weights.tensors, config)))
 
 
 def read_language(name: str | Path, expected: PreTrainedConfig) -> Tower:
@@ -91,7 +91,7 @@ def read_language(name: str | Path, expected: PreTrainedConfig) -> Tower:
     check_language(folder / "config.json", config, expected)
     weights = open_folder(folder)
     names = {key: LANGUAGE + key for key in weights.tensors if not key.endswith(_COMPUTED)}
-    tower = Tower(_stable(name), config, weights.renamed(names))
+    tower = Tower(stable_name(name), config, weights.renamed(names))
     if config.model_type == "llama":  # others may scale their normalisation by 1 + weight
         refuse_difference(tower.weights, "add them to LLaMA's first")
     return tower
@@ -158,6 +158,11 @@ def plain_name(name: str) -> str:
     return name.replace(VISION + _INNER, VISION, 1)
 
 
+def stable_name(name: str | Path) -> str:
+    """Return the name in a form that means the same in another working folder."""
+    return str(Path(name).resolve()) if Path(name).is_dir() else str(name)
+
+
 def stop_words(name: str | Path) -> dict[str, Any]:
     """Return the ids of special words that the folder's generation_config.json sets.
 
@@ -185,11 +190,6 @@ def _config(folder: Path) -> PreTrainedConfig:
     except (ValueError, KeyError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise InputFileError(f"{path}: no configuration of transformers: {reason}") from error
-
-
-def _stable(name: str | Path) -> str:
-    """Return the name in a form that means the same in another working folder."""
-    return str(Path(name).resolve()) if Path(name).is_dir() else str(name)
 
 
 def _check_shape(

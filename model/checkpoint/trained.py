@@ -42,6 +42,7 @@ from model.checkpoint.towers import (
     plain_name,
     read_language,
     read_vision,
+    stable_name,
 )
 from model.config import FORMAT, RegionConfig
 from model.misfit import listed
@@ -126,8 +127,10 @@ def load_trained(
     config = read_own_config(folder)
     record = read_json(folder / _RECORD)
     check_format(folder / _RECORD, record.get("format"))
-    config.vision_source = str(vision or config.vision_source or "") or None
-    config.language_source = str(language or config.language_source or "") or None
+    if vision is not None:
+        config.vision_source = stable_name(vision)
+    if language is not None:
+        config.language_source = stable_name(language)
     trained = open_files(folder, [folder / _WEIGHTS])
     weights = trained.renamed(current_names(trained.tensors, config.vision_config))
     for part in _parts(config):
