@@ -53,8 +53,6 @@ _BESIDE_VISION = (
 
 _INNER = "vision_model."
 _DIFFERENCE = 0.1  # no trained model's last normalisation has so small weights on average
-# No weights, but tables that older versions of transformers saved with them.
-_COMPUTED = ("rotary_emb.inv_freq", "position_ids")
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ def read_language(name: str | Path, expected: PreTrainedConfig) -> Tower:
     config = _config(folder)
     check_language(folder / "config.json", config, expected)
     weights = open_folder(folder)
-    names = {key: LANGUAGE + key for key in weights.tensors if not key.endswith(_COMPUTED)}
+    names = {key: LANGUAGE + key for key in weights.tensors}
     tower = Tower(stable_name(name), config, weights.renamed(names))
     if config.model_type == "llama":  # others may scale their normalisation by 1 + weight
         refuse_difference(tower.weights, "add them to LLaMA's first")
@@ -138,7 +136,7 @@ def vision_names(keys: Iterable[str], config: PreTrainedConfig, prefix: str = ""
         if key.startswith(prefix) and not key.startswith(_BESIDE_VISION)
     }
     names = current_names(plain.values(), config)
-    return {key: names[plain[key]] for key in plain if not key.endswith(_COMPUTED)}
+    return {key: names[plain[key]] for key in plain}
 
 
 def current_names(names: Iterable[str], vision_config: PreTrainedConfig) -> dict[str, str]:
