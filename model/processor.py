@@ -13,12 +13,12 @@ picture: a photograph that its camera marked as turned (EXIF) is turned before i
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Unpack
+from typing import Any, Unpack, get_args
 
 from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 
 from model.batch import Example, RegionBatch, join
-from model.config import IGNORED, RegionConfig
+from model.config import IGNORED, RegionConfig, TemplateName
 from model.errors import InputError, naming
 from model.image_processor import RegionImageProcessor
 from model.picture import Picture, read_picture
@@ -61,7 +61,7 @@ class RegionProcessor(ProcessorMixin):
             tokenizer: the language model's.
             chat_template: the form of conversations where `template` is `chat`, in Jinja; by
                 default the tokenizer's own.
-            template: `vicuna_v0`, `vicuna_v1` or `chat`.
+            template: one of `model.config.TemplateName`, e.g. `vicuna_v0` or `chat`.
             region_grid: G cells on a side of the map from which regions are pooled; None: boxes.
             image_boundaries: there is a token before and one after the picture's.
             max_length: the most tokens of a row; turns at a training row's end are left out.
@@ -293,8 +293,9 @@ def processor_for(
 def _chosen_template(
     name: str, tokenizer: PreTrainedTokenizerBase, chat_template: str | None
 ) -> Template:
-    if name not in ("vicuna_v0", "vicuna_v1", "chat"):
-        raise ValueError(f"template is {name!r}, expected 'vicuna_v0', 'vicuna_v1' or 'chat'")
+    if name not in get_args(TemplateName):
+        expected = ", ".join(get_args(TemplateName))
+        raise ValueError(f"template is {name!r}, expected one of {expected}")
     if name == "chat" and chat_template is not None:
         return Template("chat", chat_template)
     return template_named(name, tokenizer)

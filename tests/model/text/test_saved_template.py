@@ -16,6 +16,7 @@ TALK = [
 ]
 SYSTEM = {"role": "system", "content": "Be brief."}
 CAPTION = [{"role": "user", "content": "<image>"}, {"role": "assistant", "content": "a red star"}]
+MORE = [{"role": "user", "content": "<region1>?"}, {"role": "assistant", "content": "So."}]
 TEXT = st.text("a\u0301é .:,\n#[1▁'", min_size=1).map(str.strip).filter(len)
 
 
@@ -33,8 +34,14 @@ def rendered(encoder, messages, regions):
 
 @pytest.mark.parametrize(
     ("messages", "regions"),
-    [(TALK, 2), ([SYSTEM, *TALK], 2), (CAPTION, 0), ([SYSTEM, *CAPTION], 0)],
-    ids=["talk", "system", "caption", "caption-system"],
+    [
+        (TALK, 2),
+        ([SYSTEM, *TALK], 2),
+        (CAPTION, 0),
+        ([SYSTEM, *CAPTION], 0),
+        ([*CAPTION, *MORE], 1),
+    ],
+    ids=["talk", "system", "caption", "caption-system", "caption-more"],
 )
 def test_ids_of_the_rendered_text(encoder, messages, regions):
     encoded = encoder.encode_conversation(messages, regions)
@@ -42,6 +49,7 @@ def test_ids_of_the_rendered_text(encoder, messages, regions):
     assert (encoded.input_ids, encoded.regions) == (text.input_ids, text.regions)
     prompt = encoder.encode_prompt(messages[:-1], regions)
     assert prompt == rendered(encoder, messages[:-1], regions)
+    assert prompt.input_ids == encoded.input_ids[: len(prompt.input_ids)]
 
 
 @given(data=st.data(), texts=st.lists(TEXT, min_size=2, max_size=5))
@@ -68,8 +76,7 @@ def test_captions_without_a_question_are_plain(encoder_of, family):
     assert plain.labels[start:] == plain.input_ids[start:]
     asked = encoder_of(family, "vicuna_v0").encode_conversation(CAPTION, 0)
     assert len(asked.input_ids) > 3 * len(plain.input_ids)
-    more = [*CAPTION, {"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]
-    talk = encoder_of(family, "vicuna_v1").encode_conversation(more, 0)
+    talk = encoder_of(family, "vicuna_v1").encode_conversation([*CAPTION, *MORE], 1)
     assert len(talk.input_ids) > 3 * len(plain.input_ids)
 
 
