@@ -24,8 +24,8 @@ from model.gpt4roi.resize import resize, resize_matrix
 class ScaleShuffle(nn.Module):
     """Blocks of scale shuffle, one after the other.
 
-    Where `gradient_checkpointing` is set (also by transformers' `gradient_checkpointing_enable`),
-    training keeps only the levels between blocks and computes the rest again.
+    Where `gradient_checkpointing` is set, for these blocks alone or by transformers for the whole
+    model, training keeps only the levels between blocks and computes the rest again.
     """
 
     def __init__(self, *, blocks: int, width: int, groups: int) -> None:

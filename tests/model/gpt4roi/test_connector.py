@@ -6,6 +6,7 @@ from model.config import GPT4RoIConfig
 from model.gpt4roi import GPT4RoIConnector
 from model.presets import gpt4roi_7b, gpt4roi_7b_released, tiny_gpt4roi
 from model.region_inputs import Regions
+from model.region_model import GPT4RoIForConditionalGeneration
 
 BOXES = torch.tensor([[0.0, 0.0, 56.0, 56.0], [3.0, 5.0, 20.0, 30.0], [9.0, 9.0, 10.0, 50.0]])
 REGIONS = Regions(boxes=BOXES, images=torch.tensor([1, 0, 1]))
@@ -87,3 +88,18 @@ def test_other_widths_grids_and_levels():
     assert regions.shape == (3, 64)
     assert torch.equal(regions[0], regions[1])  # boxes end where the patches do
     assert regions.isfinite().all()
+
+
+def test_in_a_model_of_transformers_the_parts_start_and_checkpoint_as_they_do_alone():
+    model = GPT4RoIForConditionalGeneration(tiny_gpt4roi())
+    encoder = model.connector.region_encoder
+    assert encoder.crop_conv.weight.std().item() == pytest.approx(0.01, rel=0.02)
+    kaiming = (2 / (64 * 9)) ** 0.5
+    assert encoder.shuffle.blocks[0].conv.weight.std().item() == pytest.approx(kaiming, rel=0.02)
+    bound = (64 * 4 * 4) ** -0.5  # transformers' own rule is one deviation for every layer
+    assert 0.99 * bound < encoder.flatten.weight.abs().max() <= bound
+    assert encoder.shuffle.gradient_checkpointing is False
+    # The switch's first name is deprecated in later versions, which have the second.
+    later = "activation_checkpointing_enable"
+    getattr(model, later if hasattr(model, later) else "gradient_checkpointing_enable")()
+    assert encoder.shuffle.gradient_checkpointing is True
