@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from model.checkpoint import export_parts, load_towers
 from model.presets import tiny_regiongpt
@@ -121,6 +122,15 @@ def test_what_does_not_fit(tmp_path, regiongpt, gpt4roi):
         regiongpt(init=tmp_path / "none.bin")
     with pytest.raises(InputFileError, match=r"embed_tokens\.weight is \[1, 64\], and has no rows"):
         gpt4roi(init=saved({**ONE_LAYER, "model.embed_tokens.weight": ROWS[:1]}))
+
+
+def test_a_whole_connector_lacks_nothing(tmp_path, regiongpt):
+    export_parts(regiongpt(), tmp_path / "parts")
+    path = tmp_path / "parts" / "connector" / "connector.safetensors"
+    state = load_file(path)
+    write_weights(path, {key: state[key] for key in state if key != "refinement.norm.bias"})
+    with pytest.raises(InputFileError, match=r"1 missing: connector\.refinement\.norm\.bias$"):
+        regiongpt(init=path.parent)
 
 
 def test_a_connector_of_another_model_or_format(tmp_path, regiongpt, gpt4roi):

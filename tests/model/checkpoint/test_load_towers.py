@@ -1,5 +1,6 @@
 """Published towers come in as they are, whatever their files and the names of their keys."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,7 @@ def test_the_files_may_be_written_again(clip_folder, language_folder):
 
 def test_a_name_on_the_hub(clip_folder, vicuna_folder):
     """What transformers has fetched before is used without a network."""
+    assert os.environ["HF_HOME"] == constants.HF_HOME, "never the user's cache"
     cache = Path(constants.HF_HUB_CACHE) / "models--acme--clip-tiny"
     snapshot = cache / "snapshots" / "0123456789abcdef0123456789abcdef01234567"
     snapshot.mkdir(parents=True)

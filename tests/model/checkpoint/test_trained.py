@@ -91,6 +91,18 @@ def test_saved_and_loaded(tmp_path, model, stage, dtype):
     assert left_out + len(stored) == len(names)
 
 
+def test_gpt4roi_with_image_start_and_end(tmp_path, towers, shallow_gpt4roi):
+    vision, language = towers
+    config = shallow_gpt4roi(image_boundaries=True)
+    model = load_towers(config, vision=vision, language=language)
+    train(model, "connector.")
+    save_trained(model, tmp_path / "trained")
+    stored = load_file(tmp_path / "trained" / "trained.safetensors")
+    assert {key.split(".")[0] for key in stored} == {"connector"}
+    assert "connector.image_start" in stored
+    assert_same(load_trained(tmp_path / "trained"), model)
+
+
 def test_what_was_trained_before_is_saved_though_it_is_frozen_now(tmp_path, model):
     train(model, "language_model.model.layers.0.")
     model.requires_grad_(False)
