@@ -76,11 +76,12 @@ def test_gradient_checkpointing_is_for_training():
 
 
 def gradients(shuffle: ScaleShuffle, levels: list[Tensor]) -> tuple[tuple[Tensor, ...], int]:
-    """The gradients of all inputs, and the number of tensors kept for them."""
+    """The gradients of all inputs, and the number of tensors kept for them, empty ones aside."""
     kept: list[Tensor] = []
 
     def keep(tensor: Tensor) -> Tensor:
-        kept.append(tensor)
+        if tensor.numel():
+            kept.append(tensor)
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):

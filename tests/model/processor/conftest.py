@@ -1,5 +1,7 @@
 """The processors of both tiny models, and a small picture."""
 
+import copy
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -24,12 +26,13 @@ def mask_processor(llama_tokenizer: PreTrainedTokenizerBase) -> RegionProcessor:
 @pytest.fixture(scope="session")
 def chat_processor(byte_tokenizer: PreTrainedTokenizerBase) -> RegionProcessor:
     """RegionGPT's, with a language model that has its own chat template."""
-    byte_tokenizer.chat_template = (
+    tokenizer = copy.deepcopy(byte_tokenizer)
+    tokenizer.chat_template = (
         "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
         "{{ message['content'] }}<|im_end|>\n{% endfor %}"
         "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
     )
-    return processor_for(tiny_regiongpt(template="chat"), byte_tokenizer)
+    return processor_for(tiny_regiongpt(template="chat"), tokenizer)
 
 
 @pytest.fixture(scope="session")
