@@ -1,5 +1,9 @@
 """The likelihood of given answers after a prompt, for questions with a list of answers.
 
+    prompt = processor.apply_chat_template(messages, images=image, regions=regions, ...)
+    scores = score_choices(model, prompt, [processor.answer_ids(name) for name in names])
+    best = names[max(range(len(names)), key=lambda k: scores[k].mean)]
+
 The prompt is computed once: its answers follow it in the same row, each of which sees the prompt
 and itself, at the positions that it would have alone. An answer's last token needs no position.
 

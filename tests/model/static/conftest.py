@@ -48,6 +48,12 @@ def meta_model() -> Callable[..., RegionModel]:
 
 
 @pytest.fixture(scope="session")
+def shorten() -> Callable[[RegionConfig], RegionConfig]:
+    """A function that leaves few of a configuration's blocks that repeat, see `shortened`."""
+    return shortened
+
+
+@pytest.fixture(scope="session")
 def count_flops() -> Callable[[Callable[[], object]], dict[str, int]]:
     """A function that runs another one and returns its FLOPs by operator, see `flops_of`."""
     return flops_of
@@ -77,6 +83,16 @@ def make_model(config: RegionConfig, dtype: torch.dtype = torch.float32) -> Regi
         torch.set_default_dtype(torch.float32)
     model.set_attn_implementation({"text_config": ATTENTION_NAME})
     return model
+
+
+def shortened(config: RegionConfig) -> RegionConfig:
+    """The configuration with one block of the language model and four of the vision tower."""
+    config.text_config.num_hidden_layers = 1
+    config.vision_config.num_hidden_layers = 4
+    if isinstance(config, GPT4RoIConfig):
+        config.pyramid_layers = (-1, -2, -3, -4)
+        config.shuffle_blocks = 1
+    return config
 
 
 def flops_of(run: Callable[[], object]) -> dict[str, int]:

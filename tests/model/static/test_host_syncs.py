@@ -23,6 +23,8 @@ from model.region_model import RegionModel
 
 BATCH = Callable[..., dict[str, Tensor]]
 BUILD = Callable[[RegionConfig], RegionModel]
+MODEL = Callable[[str], RegionModel]
+SHORTEN = Callable[[RegionConfig], RegionConfig]
 CONFIGS = {
     "gpt4roi": tiny_gpt4roi(image_boundaries=True),
     "regiongpt": tiny_regiongpt(),
@@ -69,9 +71,13 @@ class NoHostTensors(TorchDispatchMode):
         return result
 
 
-def on_meta(build: BUILD, name: str) -> RegionModel:
-    with torch.device("meta"):
-        return build(CONFIGS[name])
+@pytest.fixture
+def on_meta(build_model: BUILD, shorten: SHORTEN) -> Callable[[str], RegionModel]:
+    def make(name: str) -> RegionModel:
+        with torch.device("meta"):
+            return build_model(shorten(CONFIGS[name]))
+
+    return make
 
 
 def step(model: RegionModel, batch: dict[str, Tensor]) -> None:
@@ -80,16 +86,16 @@ def step(model: RegionModel, batch: dict[str, Tensor]) -> None:
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_a_training_step_reads_nothing(build_model: BUILD, meta_batch: BATCH, name: str) -> None:
-    model = on_meta(build_model, name)
+def test_a_training_step_reads_nothing(on_meta: MODEL, meta_batch: BATCH, name: str) -> None:
+    model = on_meta(name)
     step(model, meta_batch(model.config))
 
 
 @pytest.mark.parametrize("name", ["gpt4roi", "regiongpt"])
 def test_other_forms_of_a_batch_are_not_read_either(
-    build_model: BUILD, meta_batch: BATCH, name: str
+    on_meta: MODEL, meta_batch: BATCH, name: str
 ) -> None:
-    model = on_meta(build_model, name)
+    model = on_meta(name)
     step(model, meta_batch(model.config, regions=0))
     batch = meta_batch(model.config, packed=False)
     text = ("input_ids", "position_ids", "loss_positions", "loss_targets")
@@ -103,16 +109,16 @@ def test_other_forms_of_a_batch_are_not_read_either(
 
 @pytest.mark.parametrize("name", ["gpt4roi", "regiongpt"])
 def test_a_checkpointed_step_in_bfloat16_reads_nothing(
-    build_model: BUILD, meta_batch: BATCH, name: str
+    on_meta: MODEL, meta_batch: BATCH, name: str
 ) -> None:
-    model = on_meta(build_model, name).to(torch.bfloat16).train()
+    model = on_meta(name).to(torch.bfloat16).train()
     enable = getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)
     enable({"use_reentrant": False})
     step(model, meta_batch(model.config))
 
 
-def test_the_attention_of_transformers_reads(build_model: BUILD, meta_batch: BATCH) -> None:
-    model = on_meta(build_model, "regiongpt")
+def test_the_attention_of_transformers_reads(on_meta: MODEL, meta_batch: BATCH) -> None:
+    model = on_meta("regiongpt")
     model.set_attn_implementation("sdpa")
     with pytest.raises(RuntimeError, match=r"item\(\) cannot be called on meta tensors"):
         step(model, meta_batch(model.config, packed=False))
@@ -144,10 +150,8 @@ READS: dict[str, Callable[[Tensor], Any]] = {
 
 @pytest.mark.parametrize("read", READS)
 @pytest.mark.parametrize("part", ["vision_tower", "connector", "language_model.model.norm"])
-def test_a_planted_read_is_seen(
-    build_model: BUILD, meta_batch: BATCH, part: str, read: str
-) -> None:
-    model = on_meta(build_model, "regiongpt")
+def test_a_planted_read_is_seen(on_meta: MODEL, meta_batch: BATCH, part: str, read: str) -> None:
+    model = on_meta("regiongpt")
     errors = (RuntimeError, NotImplementedError, CopyFromHost)
     with planted(model.get_submodule(part), READS[read]), pytest.raises(errors):
         step(model, meta_batch(model.config))
