@@ -2,20 +2,25 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import log_softmax
+from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from model.attention import ATTENTION_NAME
 from model.choices import Likelihood, score_choices
+from model.config import RegionConfig
 from model.presets import tiny_gpt4roi, tiny_regiongpt
 from model.region_model import (
     GPT4RoIForConditionalGeneration,
     RegionGPTForConditionalGeneration,
     RegionModel,
 )
+from model.tiny import write_tiny_model
 
 CHOICES = [[5], [7, 8, 9, 10, 11], [7, 8, 9, 12], [400, 2], [5]]
 TEXT_KEYS = ("input_ids", "attention_mask")
@@ -99,6 +104,25 @@ def test_likelihoods_of_a_bfloat16_model_are_summed_in_float32(
         assert score.total == pytest.approx(other.total, abs=0.05)
     # Sums near 30 in bfloat16 would be multiples of 1/8.
     assert any(score.total * 8 % 1 > 0.01 for score in scores)
+
+
+@pytest.mark.parametrize("config", [tiny_gpt4roi(), tiny_regiongpt()], ids=["boxes", "masks"])
+def test_the_processor_s_prompts_and_answers_are_scored(
+    config: RegionConfig, tmp_path: Path
+) -> None:
+    write_tiny_model(tmp_path, config)
+    processor = AutoProcessor.from_pretrained(tmp_path)
+    model = AutoModelForImageTextToText.from_pretrained(tmp_path)
+    question = [{"role": "user", "content": "<image>\nWhat is in <region1>?"}]
+    options = {"regions": [[10, 10, 60, 70]], "tokenize": True, "return_dict": True}
+    prompt = processor.apply_chat_template(
+        question, images=Image.new("RGB", (100, 80), "red"), add_generation_prompt=True, **options
+    )
+    names = ["a dog", "a red star", "cat"]
+    scores = score_choices(model, prompt, [processor.answer_ids(name) for name in names])
+    for score, name in zip(scores, names, strict=True):
+        expected = alone(model, dict(prompt), processor.answer_ids(name))
+        assert score.total == pytest.approx(expected, abs=1e-5 * score.tokens)
 
 
 def test_a_likelihood_has_a_mean() -> None:
