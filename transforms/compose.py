@@ -1,6 +1,5 @@
 """Compose: the step that makes an image's conversations from its regions and items."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
@@ -78,12 +77,14 @@ def _records(
     screened: ScreenedImage, talks: Iterable[list[Exchange]], instruction: Instruction
 ) -> tuple[Conversation, ...]:
     """Return the conversations of exchanges; too long ones are cut."""
-    ordinals: Counter[str] = Counter()  # of the records of each task
+    ordinals: dict[str, int] = {}  # of the next record of each task
     conversations = []
     for exchanges in talks:
         for talk in _assembled(screened.image, exchanges, instruction):
-            conversations.append(_record(screened, talk, ordinals[talk.task]))
-            ordinals[talk.task] += 1
+            task = talk.task
+            ordinal = ordinals.get(task, 0)
+            conversations.append(_record(screened, talk, ordinal))
+            ordinals[task] = ordinal + 1
     return tuple(conversations)
 
 
@@ -125,12 +126,9 @@ def _count_unused(
         cause = Rejected(Reason.NO_REGIONS, "no usable annotation, expected at least one")
         ledger.reject(image, Kind.IMAGE, image.image_id, cause)
         return
-    ledger.read(image, Kind.CONVERSATION, len(left_out))
-    ledger.sampled_out(image, Kind.CONVERSATION, len(left_out))
+    if left_out:
+        _count_left_out(image, left_out, ledger)
     exchanges = [exchange for talk in left_out for exchange in talk]
-    phrases = sum(turn.phrases() for turn in exchanges)
-    ledger.read(image, Kind.PHRASE, phrases)
-    ledger.sampled_out(image, Kind.PHRASE, phrases)
     regions = {region_id for turn in exchanges for region_id in turn.region_ids()}
     items = {item_id for turn in exchanges for item_id in turn.items}
     unused = [] if draft.conversations else [(Kind.IMAGE, image.image_id, bool(left_out))]
@@ -140,12 +138,15 @@ def _count_unused(
         unused += [
             (Kind.ANNOTATION, name, name in regions) for name in ids if name not in region_ids
         ]
-    used = set(draft.items)
-    unused += [
-        (item.kind, item.id, item.id in items)
-        for item in screened.items
-        if (item.kind, item.id) not in used
-    ]
+    if screened.items:
+        used = set(draft.items)
+        unused += [
+            (item.kind, item.id, item.id in items)
+            for item in screened.items
+            if (item.kind, item.id) not in used
+        ]
+    if not unused:
+        return
     cause = Rejected(Reason.NOT_USED, "no conversation of this build is about it")
     for kind, name, sampled_out in unused:
         if sampled_out:
@@ -154,9 +155,21 @@ def _count_unused(
             ledger.reject(image, kind, name, cause)
 
 
+def _count_left_out(
+    image: ImageInfo, left_out: Sequence[list[Exchange]], ledger: StageLedger
+) -> None:
+    """Count conversations that the weights leave out, and their phrases."""
+    phrases = sum(turn.phrases() for talk in left_out for turn in talk)
+    for kind, number in ((Kind.CONVERSATION, len(left_out)), (Kind.PHRASE, phrases)):
+        ledger.read(image, kind, number)
+        ledger.sampled_out(image, kind, number)
+
+
 def _count_phrases(image: ImageInfo, exchanges: Sequence[Exchange], ledger: StageLedger) -> None:
     """Count the phrases with a turn of their own, and reject the others of their captions."""
     for exchange in exchanges:
+        if not exchange.phrases():
+            continue
         ledger.read(image, Kind.PHRASE, exchange.phrases())
         ledger.kept(image, Kind.PHRASE, int(bool(exchange.phrase)))
         for phrase_id in exchange.other_phrases:

@@ -23,6 +23,7 @@ from schemas.manifest import TurnCount
 
 BATCH_BYTES = 4 * 1024 * 1024  # of image data
 _BATCH_ROWS = 512
+_COUNTED = ["turn_tasks", "messages", "regions"]  # columns that are counted, for many rows at once
 LARGE = 256 * 1024  # bytes that justify a call to the operating system and to another thread
 
 
@@ -92,6 +93,7 @@ class ShardFile:
         self._pending: Future[None] | None = None
         self._spare = ImageColumn(2 * BATCH_BYTES if embed else 0)
         self._batch: list[Row] = []
+        self._uncounted: list[pa.RecordBatch] = []  # the columns of text of some batches
         self.images = ImageColumn(2 * BATCH_BYTES if embed else 0)
         self.rows = 0
         self.captions = self.caption_words = 0
@@ -123,6 +125,7 @@ class ShardFile:
         """Write the last batch and the end of the stream."""
         if self._batch:
             self._hand_over()
+        self._count()
         self._wait()
         self._writer.close()
         self._sink.flush()
@@ -135,16 +138,26 @@ class ShardFile:
         self._wait()
         images = self.images.array() if self._embed else None
         batch = to_batch(self._batch, self._stamp, images)
-        captions, words = caption_counts(batch)
-        self.captions += captions
-        self.caption_words += words
-        for task, (turns, words) in turn_counts(batch).items():
-            self._turns[task] += turns
-            self._words[task] += words
+        self._uncounted.append(batch.select(_COUNTED))
+        if sum(map(len, self._uncounted)) >= _BATCH_ROWS:
+            self._count()
         self._pending = self._pool.submit(self._writer.write_batch, batch)
         self._batch = []
         self.images, self._spare = self._spare, self.images
         self.images.clear()
+
+    def _count(self) -> None:
+        """Count what the batches since the last count hold."""
+        if not self._uncounted:
+            return
+        rows = pa.concat_batches(self._uncounted)
+        self._uncounted = []
+        captions, words = caption_counts(rows)
+        self.captions += captions
+        self.caption_words += words
+        for task, (turns, words) in turn_counts(rows).items():
+            self._turns[task] += turns
+            self._words[task] += words
 
     def _wait(self) -> None:
         if self._pending is not None:
