@@ -229,14 +229,11 @@ class RegionProcessor(ProcessorMixin):
 
     def _join(self, rows: Sequence[Row[EncodedPrompt]], options: CallOptions) -> RegionBatch:
         check_options(options)
-        for row in rows:
-            length = len(row.content.input_ids)
+        lengths = [len(row.content.input_ids) for row in rows]
+        for row, length in zip(rows, lengths, strict=True):
             if self.max_length is not None and length > self.max_length:
                 raise InputError(f"{row.name}: {length} tokens, expected {self.max_length} at most")
-        if (
-            not options.get("padding", True)
-            and len({len(row.content.input_ids) for row in rows}) > 1
-        ):
+        if not options.get("padding", True) and len(set(lengths)) > 1:
             raise InputError("rows of different lengths without padding, expected padding=True")
         examples = [self._example(row, options.get("region_as")) for row in rows]
         return join(examples, self._pad_id, options.get("padding_side", "left"))
