@@ -76,10 +76,6 @@ class RegionProcessor(ProcessorMixin):
         layout = TokenLayout(image_processor.grid**2, image_boundaries, max_length)
         chosen = _chosen_template(template, tokenizer, chat_template)
         self._encoder = ConversationEncoder(tokenizer, chosen, layout)
-        # The BOS token, where the template begins with it: a text written by hand begins so too.
-        bos = tokenizer.bos_token or ""
-        begins = self._encoder.render([{"role": "user", "content": ""}], generate=True)
-        self._start = bos if begins.startswith(bos) else ""
         self.chat_template = self._encoder.jinja
         if template != "chat" and chat_template not in (None, self.chat_template):
             raise ValueError(
@@ -211,8 +207,8 @@ class RegionProcessor(ProcessorMixin):
         return int(self.tokenizer.pad_token_id or 0)
 
     def _encode_text(self, row: Row[str]) -> Row[EncodedPrompt]:
-        text = row.content if row.content.startswith(self._start) else self._start + row.content
-        return row.with_content(self._encoder.encode_text(text, len(row.regions), row.name))
+        encoded = self._encoder.encode_text(row.content, len(row.regions), row.name)
+        return row.with_content(encoded)
 
     def _encode_chat(self, row: Row[list[Message]], *, generate: bool) -> Row[EncodedPrompt]:
         """Return messages as ids: as a prompt, as a finished conversation, or as they stand."""
