@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 import regionforge
 from pipelines.sample_world import write_world
 from train.data.build import Build
 from train.data.rows import ShardRows
 from train.stage0.tokenizer import train_tokenizer
+
+# Tests run in several processes at once, and models this small gain nothing from a second thread.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -141,9 +141,10 @@ def test_a_run_that_goes_on_ends_as_one_that_was_never_stopped(rows, tokenizer):
 
 def test_the_loss_falls(rows, tokenizer):
     stated = recipe("regiongpt_finetune", learning_rate=3e-3, batch=16)
-    job = Job(rows=rows, processes=ALONE, micro_batch=16, max_steps=12)
+    job = Job(rows=rows, processes=ALONE, micro_batch=16, max_steps=16)
     _, steps = run("regiongpt", tokenizer, stated, job)
-    assert steps[-1].result.loss < 0.75 * steps[0].result.loss
+    losses = [done.result.loss for done in steps]
+    assert sum(losses[-4:]) < 0.8 * sum(losses[:4])
 
 
 def test_weights_bring_rows_more_often(rows, tokenizer):
