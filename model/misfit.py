@@ -1,10 +1,32 @@
-"""The message for weights that do not fit a model: keys missing, surplus, or of another shape."""
+"""The messages for weights that cannot be read, or do not fit: missing, surplus, another shape."""
 
-from collections.abc import Iterable, Mapping
+import pickle
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from schemas.errors import InputFileError
+
+PICKLE = (
+    "a pickle of more than tensors, which could run any code, is not opened. Ask its owner for "
+    "safetensors"
+)
+
+
+@contextmanager
+def unreadable_named(origin: Any) -> Iterator[None]:
+    """Turn what transformers raises on unreadable weights into InputFileError with the folder."""
+    try:
+        yield
+    except pickle.UnpicklingError as error:
+        raise InputFileError(f"{origin}: {PICKLE}") from error
+    except SafetensorError as error:
+        raise InputFileError(
+            f"{origin}: a weight file is cut off, or not safetensors: {error}"
+        ) from error
 
 
 def refuse_misfit(

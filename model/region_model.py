@@ -26,7 +26,7 @@ from model.config import GPT4RoIConfig, RegionConfig, RegionGPTConfig
 from model.generation import RegionGenerationMixin
 from model.gpt4roi.connector import GPT4RoIConnector
 from model.loss import token_loss
-from model.misfit import refuse_misfit
+from model.misfit import refuse_misfit, unreadable_named
 from model.region_inputs import RegionInputs, write_vectors
 from model.regiongpt.connector import RegionGPTConnector
 from model.vision import VisionTower
@@ -75,9 +75,12 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
         transformers itself only warns of missing and surplus keys.
         """
         origin = pretrained_model_name_or_path
-        model, report = super().from_pretrained(
-            origin, *inputs, output_loading_info=True, **options
-        )
+        if origin is not None:  # shapes that differ are reported, and refused here
+            options.setdefault("ignore_mismatched_sizes", True)
+        with unreadable_named(origin):
+            model, report = super().from_pretrained(
+                origin, *inputs, output_loading_info=True, **options
+            )
         if origin is not None:  # else tensors were given, which the caller checks
             refuse_misfit(origin, report)
         return (model, report) if output_loading_info else model

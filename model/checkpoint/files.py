@@ -24,6 +24,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from model.misfit import PICKLE
 from schemas.errors import InputFileError, UsageError
 
 _CANDIDATES = (
@@ -163,10 +164,7 @@ def _open_pickle(path: Path) -> dict[str, Tensor]:
         mapped = zipfile.is_zipfile(path)
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
-        raise InputFileError(
-            f"{path}: a pickle of more than tensors, which could run any code, is not opened. "
-            "Ask its owner for safetensors"
-        ) from error
+        raise InputFileError(f"{path}: {PICKLE}") from error
     except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputFileError(f"{path}: cut off, or not a file of torch.save: {reason}") from error
