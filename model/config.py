@@ -89,7 +89,7 @@ class _RegionConfig(PreTrainedConfig):
         self.tie_word_embeddings = bool(getattr(self.text_config, "tie_word_embeddings", False))
         super().__post_init__(**kwargs)
         _check_format(self.format)
-        self._check_layers()
+        self.check_layers()
 
     @property
     def feature_layers(self) -> tuple[int, ...]:
@@ -119,7 +119,8 @@ class _RegionConfig(PreTrainedConfig):
         """Whether the vision tower puts a class token before its patches: CLIP does."""
         return str(self.vision_config.model_type).startswith("clip")
 
-    def _check_layers(self) -> None:
+    def check_layers(self) -> None:
+        """Raise ValueError where the connector would get hidden states that there are not."""
         depth = self.vision_config.num_hidden_layers
         for layer in self.feature_layers:
             if not -depth <= layer <= -1:
@@ -160,8 +161,9 @@ class GPT4RoIConfig(_RegionConfig):
         """The hidden states of the pyramid, coarsest level first."""
         return tuple(self.pyramid_layers)
 
-    def _check_layers(self) -> None:
-        super()._check_layers()
+    def check_layers(self) -> None:
+        """Raise ValueError for layers that there are not, and widths that do not divide."""
+        super().check_layers()
         if self.pyramid_width % 4:
             raise ValueError(f"pyramid_width is {self.pyramid_width}, expected a multiple of 4")
         if self.pyramid_width % self.shuffle_groups:

@@ -17,15 +17,16 @@ class RegionGenerationMixin(GenerationMixin):
     """transformers' `generate` for a model that has `embed`."""
 
     @torch.no_grad()
-    def generate(self, input_ids: Tensor | None = None, **options: Any) -> Any:
+    def generate(self, inputs: Tensor | None = None, **options: Any) -> Any:
         """Return the new tokens alone, [B, new]; all else as in transformers' `generate`.
 
         Pictures and regions are encoded once, and the prompt is not repeated in the answer.
 
         Args:
-            input_ids: [B, T], padded on the left.
+            inputs: [B, T] ids, padded on the left; also under the name `input_ids`.
             options: the batch's other tensors, and all that transformers' `generate` takes.
         """
+        input_ids = options.pop("input_ids", None) if inputs is None else inputs
         if input_ids is not None:
             inputs = {name: options.pop(name) for name in INPUT_NAMES if name in options}
             RegionInputs(**inputs).check_placeholders(input_ids)

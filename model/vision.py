@@ -24,6 +24,7 @@ class VisionTower(nn.Module):
                 f"a vision tower of model_type {config.vision_config.model_type!r}: expected one "
                 f"of {', '.join(TOWERS)}"
             )
+        config.check_layers()  # again: it may have been changed since it was made
         self.model = AutoModel.from_config(config.vision_config)
         self.class_tokens = int(config.has_class_token)
         # State 0 is the embedding output, so that state i is what i blocks make of it.

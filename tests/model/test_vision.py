@@ -87,3 +87,11 @@ def _gradient(tower: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
     tower(pixels)[0].square().mean().backward()
     weight: torch.Tensor = tower.model.encoder.layers[0].mlp.fc1.weight
     return weight.grad.clone()
+
+
+@pytest.mark.parametrize("layer", [-4, 2])
+def test_a_layer_that_a_changed_configuration_lacks_is_refused(layer: int) -> None:
+    config = tiny_regiongpt()
+    config.feature_layer = layer
+    with pytest.raises(ValueError, match=f"hidden state {layer} of a vision tower of 3 layers"):
+        VisionTower(config)

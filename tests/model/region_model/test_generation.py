@@ -34,6 +34,14 @@ def test_a_ragged_batch_writes_what_passes_without_cache_write(
     assert len({tuple(line) for line in expected}) > 2  # rows differ, or this test is blind
 
 
+def test_ids_may_have_the_name_that_generate_gives_them(model, rows, make_batch) -> None:
+    batch = make_batch(model, rows, "left")
+    expected = model.generate(**batch, **GREEDY, max_new_tokens=2)
+    ids = batch.pop("input_ids")
+    assert torch.equal(model.generate(inputs=ids, **batch, **GREEDY, max_new_tokens=2), expected)
+    assert torch.equal(model.generate(ids, **batch, **GREEDY, max_new_tokens=2), expected)
+
+
 def test_a_ragged_batch_has_the_logits_of_its_rows(model, rows, make_batch) -> None:
     batch = make_batch(model, rows, "left")
     positions = (batch["attention_mask"].cumsum(1) - 1).clamp(min=0)
