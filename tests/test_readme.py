@@ -43,11 +43,17 @@ def code_blocks() -> list[str]:
     return re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
-def test_lines_for_researchers_run(tmp_path: Path) -> None:
-    write_world(tmp_path / "world", "small")
+def made_shards(folder: Path) -> str:
+    """The output of a small build."""
+    write_world(folder / "world", "small")
     recipe = Recipe(sources=(SourceRequest(name="coco", label_set="Shapes-15"),))
-    output = str(tmp_path / "shards")
-    launch(make_plan(recipe, str(tmp_path / "world"), output), LaunchOptions())
+    output = str(folder / "shards")
+    launch(make_plan(recipe, str(folder / "world"), output), LaunchOptions())
+    return output
+
+
+def test_lines_for_researchers_run(tmp_path: Path) -> None:
+    output = made_shards(tmp_path)
     code, *_ = code_blocks()
     names: dict[str, Any] = {}
     exec(code.replace("/shards", output), names)
@@ -104,11 +110,21 @@ def test_a_model_is_made_of_real_towers(tmp_path: Path, monkeypatch: pytest.Monk
     byte_tokenizer().save_pretrained(language)
     monkeypatch.setattr(regionforge.presets, "regiongpt_7b", lambda: config)
     *_, code = code_blocks()
-    exec(code.replace("/model", "model"), {})
+    changes = {
+        '"/model"': '"model"',
+        '"/shards"': repr(made_shards(tmp_path)),
+        '"/run"': '"run", max_steps=2, report_to=[], use_cpu=True, disable_tqdm=True',
+    }
+    for text, other in changes.items():
+        assert text in code
+        code = code.replace(text, other)
+    exec(code, {})
     made = AutoModel.from_pretrained("model").language_model.state_dict()
     theirs = AutoModelForCausalLM.from_pretrained(language).state_dict()
     assert made.keys() == theirs.keys()
-    assert all(torch.equal(made[key], theirs[key]) for key in made)  # new adapters change nothing
+    trained = {key for key in made if not torch.equal(made[key], theirs[key])}
+    assert len(trained) == 2 * 7  # the linear layers of two blocks, and no others
+    assert all("_proj." in key for key in trained)
 
 
 def test_every_name_of_regionforge_is_there() -> None:

@@ -52,7 +52,8 @@ def build_model(
         report = {**report, "missing_keys": missing}
     refuse_misfit(weights.origin, report, weights.files)
     _detach(model, weights.tensors)
-    model.config.name_or_path = ""  # transformers writes the folder here, and there is none
+    # transformers writes the folder here, and there is none: "None" would be looked for on the Hub.
+    model.config.name_or_path = model.name_or_path = ""
     return model
 
 

@@ -36,6 +36,7 @@ def test_towers_compute_what_they_do_in_transformers(clip_folder, vicuna_folder)
         assert torch.equal(model.language_model(ids).logits, other(ids).logits)
     assert not any(tensor.is_meta for tensor in [*model.parameters(), *model.buffers()])
     assert not model.training
+    assert model.name_or_path == model.config.name_or_path == ""  # adapters would look for it
 
 
 def test_siglip(siglip_folder, vicuna_folder):
