@@ -15,10 +15,11 @@ def token_loss(logits: Tensor, targets: Tensor, items: Tensor | int | None = Non
 
     Args:
         logits: [..., V].
-        targets: [...], -100 counts for nothing.
+        targets: [...], -100 counts for nothing, nor does a placeholder.
         items: the number to divide by; that of this batch's supervised tokens by default.
     """
     exact = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    targets = targets.where(targets >= 0, IGNORED)
     total = cross_entropy(
         exact.flatten(0, -2), targets.flatten(), ignore_index=IGNORED, reduction="sum"
     )

@@ -26,14 +26,17 @@ from model.regiongpt.coverage import Sampling
 from model.regions import RegionAs, model_boxes, model_weights, read_regions
 from model.request import (
     CallOptions,
+    ChatOptions,
     Message,
     Row,
+    call_options,
     chat_rows,
     check_options,
     check_picture,
     is_single,
     stored_picture,
     text_rows,
+    training_row,
 )
 from model.text.encode import ConversationEncoder, EncodedPrompt
 from model.text.sequence import TokenLayout
@@ -108,6 +111,7 @@ class RegionProcessor(ProcessorMixin):
             if images is None or regions is not None:
                 raise InputError("expected a text with the pictures and regions")
             return self.image_processor(images)
+        check_options(options)
         rows = text_rows(text, images, regions)
         return self._join([self._encode_text(row) for row in rows], options)
 
@@ -120,7 +124,7 @@ class RegionProcessor(ProcessorMixin):
         add_generation_prompt: bool = False,
         tokenize: bool = False,
         return_dict: bool = False,
-        **options: Unpack[CallOptions],
+        **options: Unpack[ChatOptions],
     ) -> Any:
         """Return messages as text, or as the batch of one conversation or of several.
 
@@ -131,8 +135,9 @@ class RegionProcessor(ProcessorMixin):
             add_generation_prompt: end with the words after which the assistant answers.
             tokenize: return a batch, not text.
             return_dict: return the whole batch, not only its ids.
-            options: see `CallOptions`.
+            options: see `ChatOptions`.
         """
+        chosen = call_options(options)
         if not tokenize:
             rows = chat_rows(conversation, None, None)
             written = [
@@ -140,9 +145,8 @@ class RegionProcessor(ProcessorMixin):
             ]
             return written[0] if is_single(conversation) else written
         rows = chat_rows(conversation, images, regions)
-        batch = self._join(
-            [self._encode_chat(row, generate=add_generation_prompt) for row in rows], options
-        )
+        encoded = [self._encode_chat(row, generate=add_generation_prompt) for row in rows]
+        batch = self._join(encoded, chosen)
         return batch if return_dict else batch["input_ids"]
 
     def stopping(self) -> dict[str, Any]:
@@ -157,15 +161,17 @@ class RegionProcessor(ProcessorMixin):
             arguments["eos_token_id"] = list(self._encoder.stop_ids)
         return arguments
 
-    def post_process_image_text_to_text(self, generated_outputs: Any, **options: Any) -> list[str]:
+    def post_process_image_text_to_text(
+        self, generated_outputs: Any, skip_special_tokens: bool = True
+    ) -> list[str]:
         """Return the answers in what `generate` returned, without stops and the blanks around.
 
         Args:
             generated_outputs: [B, new] ids, as our models' `generate` returns them.
-            options: none; all answers are without special tokens.
+            skip_special_tokens: True, as pipelines have it.
         """
-        if options:
-            raise TypeError(f"unexpected arguments: {', '.join(sorted(options))}")
+        if not skip_special_tokens:
+            raise ValueError("skip_special_tokens is False, expected True: answers are without")
         return [self._encoder.answer(ids.tolist()) for ids in generated_outputs]
 
     def answer_ids(self, answer: str) -> list[int]:
@@ -178,17 +184,18 @@ class RegionProcessor(ProcessorMixin):
         """Return a record for training.
 
         Args:
-            row: as `schemas.shard.SCHEMA` has it, with the bytes of its image.
+            row: as `schemas.shard.SCHEMA` has it, its image as bytes or decoded; of a row made
+                by hand, `messages`, and its `image` and `regions` where it has some, are enough.
             region_as: see `CallOptions`.
 
         Raises:
             RegionForgeError: the row is bad, or its first question and answer are too long.
         """
-        name, regions = row["id"], row["regions"]
-        encoded = self._encoder.encode_conversation(row["messages"], len(regions), name)
+        name, messages, regions = training_row(row)
+        encoded = self._encoder.encode_conversation(messages, len(regions), name)
         with naming(name):
             picture = stored_picture(row)
-        kept = {region + 1: regions[region] for region in encoded.kept_regions}
+        kept = {region + 1: regions[region + 1] for region in encoded.kept_regions}
         example = self._example(Row(name, encoded, picture, kept), region_as)
         return replace(example, labels=encoded.labels, dropped_turns=encoded.dropped_turns)
 
@@ -224,7 +231,6 @@ class RegionProcessor(ProcessorMixin):
         return row.with_content(encoded)
 
     def _join(self, rows: Sequence[Row[EncodedPrompt]], options: CallOptions) -> RegionBatch:
-        check_options(options)
         lengths = [len(row.content.input_ids) for row in rows]
         for row, length in zip(rows, lengths, strict=True):
             if self.max_length is not None and length > self.max_length:

@@ -144,7 +144,7 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
                 where a row's position sees a column's.
             position_ids: [B, T], by default 0 to T - 1; they start anew with each segment.
             inputs_embeds: [B, T, D] in place of the ids and of all pictures and regions.
-            labels: [B, T], -100 where no loss is; the logits before each token are judged by it.
+            labels: [B, T], below 0 where no loss is; the logits before each token are judged by it.
             loss_positions: [L] flat positions whose next token is supervised; with them the head
                 sees these alone, and labels are not needed.
             loss_targets: [L] the next tokens; -100 counts for nothing.
@@ -231,8 +231,8 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
             return mask
         if attention != ATTENTION_NAME or mask is not None:
             raise ValueError(
-                f"segment_ids need the attention {ATTENTION_NAME!r} and no attention_mask; the "
-                f"attention is {attention!r}"
+                f"segment_ids go without attention_mask, by model.set_attn_implementation("
+                f"{ATTENTION_NAME!r}); the attention is {attention!r}"
             )
         return segment_mask(segment_ids)
 

@@ -49,7 +49,10 @@ class Shape:
 def read_regions(
     regions: Mapping[int, Region], size: tuple[int, int], region_as: RegionAs, name: str
 ) -> list[Shape]:
-    """Return the regions of a row after checking them; a box that reaches too far gives a warning.
+    """Return the regions of a row after checking them.
+
+    A box that reaches too far gives a warning, and so does one that seems to be in shares of the
+    picture: all of it lies in the first pixel.
 
     Args:
         regions: by number, from 1.
@@ -65,6 +68,11 @@ def read_regions(
         if shapes[-1].clipped:
             beyond = f"its box reaches beyond the picture of {size[0]} x {size[1]}"
             warnings.warn(f"{subject}: {beyond}, and is clipped to it", stacklevel=2)
+        if shapes[-1].box is not None and max(shapes[-1].box) <= 1 < min(size):
+            corners = "x0, y0, x1, y1 are pixels, not shares of the picture"
+            warnings.warn(
+                f"{subject}: its box lies in the picture's first pixel: {corners}", stacklevel=2
+            )
     return shapes
 
 
@@ -145,6 +153,11 @@ def _from_array(region: Any, width: int, height: int) -> Shape:
         values = np.asarray(None)
     if values.ndim == 1 and values.dtype.kind in "iuf":
         return _from_box(values, width, height)
+    if values.ndim == 2 and isinstance(region, list | tuple) and values.shape != (height, width):
+        raise InputError(
+            f"lists of numbers, {_described(region)}: expected a box of four numbers or a mask "
+            "[height, width]; a polygon is drawn as a mask first"
+        )
     if values.ndim == 2:
         return _from_pixels(values, width, height)
     raise InputError(

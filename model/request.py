@@ -9,6 +9,7 @@ them, or in transformers' list of parts:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Generic, Literal, TypedDict, TypeVar
 
 from PIL import Image
@@ -39,6 +40,17 @@ class CallOptions(TypedDict, total=False):
     padding: bool
     padding_side: Literal["left", "right"]
     return_tensors: str
+
+
+class ChatOptions(CallOptions, total=False):
+    """The options of messages, with those that transformers' pipelines give.
+
+    continue_final_message: False; answers that are begun already are not continued.
+    processor_kwargs: more options of `CallOptions`.
+    """
+
+    continue_final_message: bool
+    processor_kwargs: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +96,21 @@ def is_single(conversation: Any) -> bool:
     return isinstance(conversation[0], Mapping)
 
 
+def call_options(options: ChatOptions) -> CallOptions:
+    """Return the options of a call about messages, after checking them."""
+    plain: dict[str, Any] = dict(options)
+    if plain.pop("continue_final_message", False):
+        raise ValueError(
+            "continue_final_message is True, expected False: the assistant's answers are begun anew"
+        )
+    plain |= plain.pop("processor_kwargs", None) or {}
+    chosen = CallOptions(**plain)  # type: ignore[typeddict-item]  # checked in the next line
+    check_options(chosen)
+    return chosen
+
+
 def check_options(options: CallOptions) -> None:
+    """Raise `TypeError` for an option that there is not, and `ValueError` for a wrong value."""
     expected = {
         "region_as": (None, "box", "mask"),
         "padding": (True, False),
@@ -119,9 +145,20 @@ def check_picture(row: Row[Any], images: int) -> None:
         raise InputError(f"{row.name}: {len(row.regions)} regions without a picture")
 
 
+def training_row(row: Mapping[str, Any]) -> tuple[str, list[Message], Mapping[int, Any]]:
+    """Return the name, messages and regions of a record, or of a row made by hand."""
+    name = row.get("id", "the row")
+    if "messages" not in row:
+        raise InputError(f"{name}: expected the key messages, found {sorted(map(str, row))}")
+    messages, carried = _plain(row["messages"], name)
+    if carried:
+        raise InputError(f"{name}: a picture in the messages, expected it under the key image")
+    return name, messages, _numbered(row.get("regions"), name)
+
+
 def stored_picture(row: Mapping[str, Any]) -> Image.Image | None:
     """Return a record's picture, which must have the size that the record states."""
-    stored = row["image"]
+    stored = row.get("image")
     if isinstance(stored, Mapping):
         if stored["bytes"] is None:
             raise InputError(
@@ -131,8 +168,8 @@ def stored_picture(row: Mapping[str, Any]) -> Image.Image | None:
         stored = stored["bytes"]
     if stored is None:
         return None
-    picture, stated = read_picture(stored), (row["width"], row["height"])
-    if picture.size != stated:
+    picture, stated = read_picture(stored), (row.get("width"), row.get("height"))
+    if None not in stated and picture.size != stated:
         size = f"{picture.width} x {picture.height}"
         raise InputError(f"a picture of {size} pixels, expected {stated[0]} x {stated[1]}")
     return picture
@@ -182,6 +219,11 @@ def _numbered(regions: Any, name: str) -> Mapping[int, Any]:
         return {}
     if isinstance(regions, str | bytes | Mapping) or not hasattr(regions, "__len__"):
         raise InputError(f"{name}: expected a list of regions, found {regions!r:.60}")
+    if any(isinstance(region, Real) or getattr(region, "ndim", 1) == 0 for region in regions):
+        raise InputError(
+            f"{name}: expected a list of regions, e.g. [(x0, y0, x1, y1)], found the numbers "
+            f"{regions!r:.60}"
+        )
     return dict(enumerate(regions, start=1))
 
 

@@ -74,8 +74,12 @@ class ConversationEncoder:
         self._skeletons: dict[tuple[str, tuple[str, ...]], list[Step]] = {}
 
     def answer(self, ids: Sequence[int]) -> str:
-        """Return the answer in new token ids of a model, without the stop and the blanks around."""
-        text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)
+        """Return the answer in new token ids of a model, without the stop and the blanks around.
+
+        Placeholders are left out: transformers' pipelines decode the prompt in the same way.
+        """
+        words = [token for token in ids if token >= 0]
+        text: str = self.tokenizer.decode(words, skip_special_tokens=True)
         for stop in self.template.stop_strings:
             text = text.partition(stop)[0]
         return text.strip()

@@ -219,8 +219,12 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "numbers": ({"text": [1, 2]}, "expected a text or a list of texts, found list"),
     "regions without text": ({"text": None, "regions": BOXES}, "expected a text with the pictures"),
     "one box, not a list": (
-        {"text": "<image> <region1> <region2> <region3> <region4>", "regions": BOXES[0]},
-        "row 0: region 1: expected a box.*found 0",
+        {"text": "<image> <region1>", "regions": BOXES[0]},
+        r"row 0: expected a list of regions, e.g. \[\(x0.*the numbers \(0, 0,",
+    ),
+    "a box as a tensor": (
+        {"text": ["<image> <region1>"], "images": [None], "regions": [torch.tensor(BOXES[0])]},
+        r"row 0: expected a list of regions, e.g. \[\(x0.*the numbers tensor",
     ),
     "a dict": (
         {"text": "<image>", "regions": {"bbox": BOXES[0]}},
@@ -252,6 +256,8 @@ def test_bad_options_are_named(processor: Any, picture: Image.Image) -> None:
             processor(text="Hello", **option)
     with pytest.raises(TypeError, match="unexpected argument 'truncation'"):
         processor(text="Hello", truncation=True)
+    with pytest.raises(TypeError, match="unexpected argument 'boxes', expected region_as"):
+        processor(images=picture, text="<image> <region1>", boxes=BOXES)
     with pytest.raises(ValueError, match="different lengths without padding"):
         processor(text=["Hello", "Hello there"], padding=False)
     assert len(processor(text=["Hello", "Hello"], padding=False)["input_ids"]) == 2

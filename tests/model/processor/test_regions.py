@@ -107,6 +107,7 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "one side": (lambda: {"size": [48], "counts": "abc"}, "malformed run lengths.*size"),
     "COCO": (lambda: {"bbox": [1, 2, 3, 4], "segmentation": []}, "x, y, width, height"),
     "no keys": (lambda: {"box": [1, 2, 3, 4]}, r"the key bbox, mask or counts, found \['box'\]"),
+    "polygon": (lambda: [[1, 2, 30, 2, 30, 40]], "a polygon is drawn as a mask first"),
     "cube": (lambda: np.zeros((2, HEIGHT, WIDTH), bool), "found array"),
 }
 
@@ -124,6 +125,14 @@ def test_a_box_partly_outside_is_clipped_with_a_warning() -> None:
     with pytest.warns(UserWarning, match="row 3: region 2: .*beyond the picture of 64 x 48"):
         shapes = read_regions(regions, (WIDTH, HEIGHT), "box", "row 3")
     assert shapes[1].bounds == (0, 40, 20.5, 48)
+
+
+def test_a_box_in_shares_of_the_picture_gives_a_warning() -> None:
+    regions = {1: BOX, 2: (0.1, 0.2, 0.5, 1.0)}
+    with pytest.warns(UserWarning, match="row 3: region 2: .* are pixels, not shares"):
+        read_regions(regions, (WIDTH, HEIGHT), "box", "row 3")
+    whole = {1: (0, 0, 1, 1)}
+    assert read_regions(whole, (1, 1), "box", "row 3")[0].bounds == (0, 0, 1, 1)
 
 
 def test_boxes_in_the_models_picture() -> None:

@@ -161,6 +161,35 @@ def test_a_picture_that_is_decoded_already(processor: Any, picture: Image.Image)
     assert np.array_equal(decoded.pixels, processor.encode_row(record).pixels)
 
 
+def test_a_row_made_by_hand(mask_processor: RegionProcessor, picture: Image.Image) -> None:
+    record = row(picture)
+    boxes = [region["bbox"] for region in record["regions"]]
+    parts = [[{"type": "text", "text": turn["content"]}] for turn in record["messages"]]
+    by_hand = {
+        "messages": [
+            {"role": turn["role"], "content": content}
+            for turn, content in zip(record["messages"], parts, strict=True)
+        ],
+        "image": picture,
+        "regions": np.array(boxes),
+    }
+    example = mask_processor.encode_row(by_hand)
+    expected = mask_processor.encode_row(record, region_as="box")
+    assert example.labels == expected.labels
+    weights: list[Any] = [example.region_weights, expected.region_weights]
+    assert np.array_equal(*weights)
+    talk = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]
+    assert mask_processor.encode_row({"messages": talk}).pixels is None
+
+
+def test_a_bad_row_made_by_hand(mask_processor: RegionProcessor, picture: Image.Image) -> None:
+    with pytest.raises(InputError, match=r"the row: expected the key messages, found \['text'\]"):
+        mask_processor.encode_row({"text": "Hi"})
+    parts = [{"role": "user", "content": [{"type": "image", "image": picture}]}]
+    with pytest.raises(InputError, match="the row: a picture in the messages, expected it under"):
+        mask_processor.encode_row({"messages": parts})
+
+
 BAD: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "bytes elsewhere": (
         {"image": {"bytes": None, "path": "train/1.png"}},

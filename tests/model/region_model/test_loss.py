@@ -51,6 +51,14 @@ def test_the_loss_is_the_mean_over_answers_by_hand(model, batch) -> None:
     assert output.loss.item() == pytest.approx(total / count, rel=1e-12)
 
 
+def test_placeholders_among_the_labels_count_for_nothing(model, batch) -> None:
+    # Labels that are a copy of the ids are usual with transformers.
+    copied = {**batch, "labels": batch["input_ids"].clone()}
+    assert (copied["labels"] < -100).any()
+    masked = {**batch, "labels": copied["labels"].clamp(min=-100)}
+    assert torch.equal(model(**copied).loss, model(**masked).loss)
+
+
 @pytest.mark.parametrize("items", [40, torch.tensor(40)])
 def test_the_number_of_a_larger_batch_divides_the_sum(model, batch, items) -> None:
     output = model(**batch, num_items_in_batch=items)
@@ -151,7 +159,7 @@ def packed_row(model, rows, make_batch) -> dict[str, Tensor]:
 
 def test_segments_need_the_attention_that_knows_them(model, batch) -> None:
     segments = torch.zeros_like(batch["input_ids"])
-    with pytest.raises(ValueError, match=f"segment_ids need the attention '{ATTENTION_NAME}'"):
+    with pytest.raises(ValueError, match=rf"set_attn_implementation\('{ATTENTION_NAME}'\)"):
         model(**batch, segment_ids=segments)
 
 
