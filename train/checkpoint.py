@@ -27,6 +27,7 @@ from torch.distributed.checkpoint.api import CheckpointException
 
 from schemas.errors import UsageError
 from train.processes import Processes
+from train.sharding import at_rest
 
 FORMAT = 1
 FOLDER = "checkpoints"
@@ -72,28 +73,21 @@ def save(
     """
     final = checkpoint_path(run, steps)
     unfinished = final.with_name(f"{_TEMPORARY}{final.name}")
-    try:
+    parts = {"weights": _weights(model), "optimizer": _moments(model, optimizer)}
+    content = {"format": FORMAT, "steps": steps, "random": _random_state(), **state}
+    with _all_or_none(final, unfinished, processes):
         if processes.leads:
             shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir(parents=True)
-        processes.wait()
-        parts = {"weights": _weights(model), "optimizer": _moments(model, optimizer)}
+    with _all_or_none(final, unfinished, processes), _alone(processes) as alone:
         for part, tensors in parts.items():
             writer = HuggingFaceStorageWriter(str(unfinished / part), save_distributed=True)
-            with _alone(processes) as alone:
-                distributed_checkpoint.save(tensors, storage_writer=writer, no_dist=alone)
+            distributed_checkpoint.save(tensors, storage_writer=writer, no_dist=alone)
+    with _all_or_none(final, unfinished, processes):
         if processes.leads:
-            content = {"format": FORMAT, "steps": steps, "random": _random_state(), **state}
             (unfinished / STATE).write_text(json.dumps(content), encoding="utf-8")
             shutil.rmtree(final, ignore_errors=True)
             unfinished.rename(final)
-    except (OSError, CheckpointException) as error:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise CheckpointError(
-            f"cannot write the checkpoint {final}: {_cause(error)}. The one before is whole: free "
-            "some space, and run the same command again"
-        ) from None
-    processes.wait()
     return final
 
 
@@ -149,6 +143,22 @@ def keep_last(run: Path, number: int) -> None:
 
 
 @contextmanager
+def _all_or_none(final: Path, unfinished: Path, processes: Processes) -> Iterator[None]:
+    """Let all processes fail where one cannot write: the others would wait for it."""
+    cause = None
+    try:
+        yield
+    except (OSError, CheckpointException) as error:
+        cause = _cause(error)
+    if processes.sums([cause is not None])[0]:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise CheckpointError(
+            f"cannot write the checkpoint {final}: {cause or 'another process failed'}. The one "
+            "before is whole: free some space, and run the same command again"
+        )
+
+
+@contextmanager
 def _alone(processes: Processes) -> Iterator[bool]:
     """Yield whether this process is the only one, for which torch warns that it is."""
     with warnings.catch_warnings():
@@ -164,25 +174,28 @@ def _cause(error: BaseException) -> str:
 
 
 def _weights(model: nn.Module) -> dict[str, Tensor]:
-    return {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
+    parameters = at_rest(model).named_parameters()
+    return {name: p.detach() for name, p in parameters if p.requires_grad}
 
 
 def _moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Return the optimizer's tensors by parameter and kind; they are made where it has none yet."""
     tensors: dict[str, Tensor] = {}
-    for name, parameter in model.named_parameters():
+    fused = bool(optimizer.defaults.get("fused"))
+    for name, parameter in at_rest(model).named_parameters():
         if parameter.requires_grad:
             state = optimizer.state[parameter]
-            for kind, tensor in _start(parameter).items():
+            for kind, tensor in _start(parameter, fused=fused).items():
                 state.setdefault(kind, tensor)
             tensors |= {f"{name}/{kind}": tensor for kind, tensor in state.items()}
     return tensors
 
 
-def _start(parameter: Tensor) -> dict[str, Tensor]:
-    """Return the state of AdamW before its first step."""
+def _start(parameter: Tensor, *, fused: bool) -> dict[str, Tensor]:
+    """Return the state of AdamW before its first step; fused, it counts on the device."""
+    device = parameter.device if fused else torch.device("cpu")
     return {
-        "step": torch.zeros((), dtype=torch.float32),
+        "step": torch.zeros((), dtype=torch.float32, device=device),
         "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
         "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
     }

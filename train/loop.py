@@ -22,6 +22,7 @@ from train.data.rows import ShardRows
 from train.optim import learning_rate, make_optimizer, set_learning_rate
 from train.processes import Processes
 from train.recipes import TrainRecipe
+from train.sharding import Layout, is_sharded, lay_out
 from train.step import StepResult, optimize
 
 
@@ -35,6 +36,8 @@ class Job:
     workers: int = 0
     max_steps: int | None = None  # stop after so many steps; the schedule is that of all
     image_root: Path | None = None
+    sharded: bool | None = None  # see `train.sharding.Layout`, as for the next
+    recompute: bool = False
     weights: Mapping[str, float] = field(default_factory=dict)  # how often rows come, by config
 
 
@@ -73,6 +76,25 @@ def schedule_of(recipe: TrainRecipe, job: Job) -> Schedule:
     )
 
 
+def prepare(model: RegionModel, recipe: TrainRecipe, job: Job) -> None:
+    """Make a model ready for a stage: before its optimizer, and before a checkpoint is loaded.
+
+    Done again, it changes nothing.
+    """
+    if is_sharded(model):
+        return
+    if not hasattr(model, "peft_config"):  # adapters have frozen the rest
+        freeze_for(model, recipe.stage)
+    model.set_attn_implementation({"text_config": ATTENTION_NAME})
+    layout = Layout(
+        processes=job.processes,
+        precision=recipe.precision,
+        sharded=job.sharded,
+        recompute=job.recompute,
+    )
+    lay_out(model, layout)
+
+
 def train(
     model: RegionModel,
     processor: RegionProcessor,
@@ -85,15 +107,14 @@ def train(
     """Train a model through a stage.
 
     Args:
-        model: on the device of the job's processes; its parameters are frozen as the stage says.
+        model: is moved to the device of the job's processes, and frozen as the stage says.
         processor: the model's.
         recipe: the stage, and how it is trained.
         job: the rows, and who trains on them.
         stopped: of a run that goes on, whose weights the model has; None: a new run.
         after_step: called after each step.
     """
-    freeze_for(model, recipe.stage)
-    model.set_attn_implementation({"text_config": ATTENTION_NAME})
+    prepare(model, recipe, job)
     model.train()
     optimizer = stopped.optimizer if stopped else make_optimizer(model, recipe)
     start = stopped.steps if stopped else 0

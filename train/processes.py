@@ -4,11 +4,14 @@ What they share is summed here, so that the rest of training need not know how m
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 from torch import Tensor, distributed, nn
+
+_BUCKET_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +31,19 @@ class Processes:
         if device.type == "cuda":
             device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
             torch.cuda.set_device(device)
-        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        on_gpu = device if device.type == "cuda" else None
+        distributed.init_process_group(_backend(device), device_id=on_gpu)
         return cls(device=device, rank=distributed.get_rank(), world=world)
+
+    def start_alone(self) -> None:
+        """Make a group of this process alone, which FSDP2 asks for."""
+        store = distributed.HashStore()
+        distributed.init_process_group(_backend(self.device), store=store, rank=0, world_size=1)
+
+    def leave(self) -> None:
+        """Leave the group of processes at the end of a run, where there is one."""
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
 
     @property
     def leads(self) -> bool:
@@ -56,10 +70,44 @@ class Processes:
         return float(value)
 
     def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Replace each gradient by its sum over all processes; one that is missing counts as 0."""
-        if self.world == 1:
-            return
+        """Replace each gradient by its sum over all processes; one that is missing becomes 0.
+
+        Also with one process: an optimizer passes over parameters without a gradient, and the
+        number of processes would change what it does.
+        """
+        gradients = []
         for parameter in parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-            distributed.all_reduce(parameter.grad)
+            gradients.append(parameter.grad)
+        if self.world == 1:
+            return
+        for bucket in _buckets(gradients):
+            flat = torch.cat([gradient.flatten() for gradient in bucket])
+            distributed.all_reduce(flat)
+            sums = flat.split([gradient.numel() for gradient in bucket])
+            for gradient, total in zip(bucket, sums, strict=True):
+                gradient.copy_(total.view_as(gradient))
+
+
+def _backend(device: torch.device) -> str:
+    return "nccl" if device.type == "cuda" else "gloo"
+
+
+def _buckets(tensors: Iterable[Tensor]) -> Iterator[list[Tensor]]:
+    """Yield tensors of one type in lists of some size: one sum of many is faster than many sums."""
+    for _, alike in groupby(sorted(tensors, key=_type), key=_type):
+        bucket: list[Tensor] = []
+        size = 0
+        for tensor in alike:
+            bucket.append(tensor)
+            size += tensor.nbytes
+            if size >= _BUCKET_BYTES:
+                yield bucket
+                bucket, size = [], 0
+        if bucket:
+            yield bucket
+
+
+def _type(tensor: Tensor) -> str:
+    return str(tensor.dtype)

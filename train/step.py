@@ -9,14 +9,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
-from torch.nn.utils import clip_grad_norm_
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from model.batch import RegionBatch
 from model.region_model import RegionModel
 from train.data.loader import MicroBatch
 from train.processes import Processes
 from train.recipes import Precision
+from train.sharding import computes_in_bfloat16, is_sharded, untouched
+
+# One token without a loss.
+EMPTY = RegionBatch(
+    {
+        "input_ids": torch.zeros(1, 1, dtype=torch.int64),
+        "loss_positions": torch.zeros(0, dtype=torch.int64),
+        "loss_targets": torch.zeros(0, dtype=torch.int64),
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,14 +74,19 @@ def optimize(
     )
     optimizer.zero_grad(set_to_none=True)
     loss = torch.zeros((), device=processes.device)
+    sharded = is_sharded(model)
     for micro in micros:
-        if micro.batch is not None and micro.supervised:
-            part = batch_loss(model, micro.batch, supervised, precision, processes.device)
+        batch = micro.batch if micro.supervised else None
+        if batch is None and sharded:  # each process takes part in gathering and summing
+            batch = EMPTY
+        if batch is not None:
+            part = batch_loss(model, batch, max(1, supervised), precision, processes.device)
             part.backward()
             loss += part.detach()
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    processes.add_gradients(parameters)
-    norm = float(clip_grad_norm_([p for p in parameters if p.grad is not None], clip))
+    if not sharded:
+        processes.add_gradients(parameters)
+    norm = clip_gradients(parameters, clip)
     total = processes.sum(loss)
     if supervised and torch.isfinite(torch.tensor([total, norm])).all():
         optimizer.step()
@@ -85,6 +101,16 @@ def optimize(
     )
 
 
+def clip_gradients(parameters: Sequence[nn.Parameter], clip: float) -> float:
+    """Scale gradients down to a norm, and return the norm that they had, of all parts together."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = get_total_norm(gradients)
+    if isinstance(norm, DTensor):
+        norm = norm.full_tensor()
+    clip_grads_with_norm_(parameters, clip, norm)
+    return float(norm)
+
+
 def batch_loss(
     model: RegionModel,
     batch: RegionBatch,
@@ -95,6 +121,10 @@ def batch_loss(
     """Return the sum of a batch's token losses, divided by `supervised`; in float32."""
     inputs = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
     inputs.pop("labels", None)  # with loss_positions, the head sees supervised tokens alone
-    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+    with torch.autocast(
+        device.type, torch.bfloat16, enabled=computes_in_bfloat16(precision, device)
+    ):
         loss: Tensor = model(**inputs, num_items_in_batch=supervised).loss
+    if is_sharded(model) and torch.is_grad_enabled() and "region_positions" not in inputs:
+        loss = loss + untouched(model)
     return loss

@@ -1,0 +1,102 @@
+"""Runs on one and on two processes, whole and in parts: the same losses, norms and weights."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import distributed
+
+from tests.train.several import SAVED, Run, perform, perform_on_two
+from train.processes import Processes
+
+ALONE = Processes(device=torch.device("cpu"))
+FIRST = [
+    Run(name="alone"),
+    Run(name="alone_sharded", sharded=True),
+    Run(name="gpt4roi", kind="gpt4roi"),
+    Run(name="mixed", mixed=True),
+    Run(name="mixed_gpt4roi", kind="gpt4roi", mixed=True),
+]
+ON_TWO = [
+    Run(name="two"),
+    Run(name="two_sharded", sharded=True),
+    Run(name="two_recomputed", sharded=True, recompute=True),
+    Run(name="two_gpt4roi", kind="gpt4roi", sharded=True),
+    Run(name="two_mixed", mixed=True),
+    Run(name="two_mixed_sharded", mixed=True, sharded=True),
+    Run(name="two_mixed_gpt4roi", kind="gpt4roi", mixed=True, sharded=True),
+    Run(name="one_to_two", goes_on="alone"),
+    Run(name="one_to_two_sharded", goes_on="alone", sharded=True),
+    Run(name="whole_to_parts", goes_on="two", sharded=True),
+]
+LAST = [
+    Run(name="two_to_one", goes_on="two"),
+    Run(name="two_sharded_to_one", goes_on="two_sharded"),
+    Run(name="two_sharded_to_one_sharded", goes_on="two_sharded", sharded=True),
+    Run(name="one_recomputed", recompute=True),
+]
+
+
+@pytest.fixture(scope="module")
+def work(proof_shards, tokenizer, tmp_path_factory):
+    """The folder in which all runs have written what came of them."""
+    folder = tmp_path_factory.mktemp("several")
+    tokenizer.save_pretrained(folder / "tokenizer")
+    for run in FIRST:
+        perform(run, proof_shards, folder, ALONE)
+    perform_on_two(ON_TWO, proof_shards, folder)
+    for run in LAST:
+        perform(run, proof_shards, folder, ALONE)
+    yield folder
+    ALONE.leave()
+    assert not distributed.is_initialized()
+
+
+def assert_same(work, first, second, steps=slice(None)):
+    """Check that a run did the steps of another: losses, norms and weights."""
+    ours, theirs = (json.loads((work / n / "losses.json").read_bytes()) for n in (second, first))
+    assert len(ours) == len(theirs[steps]) > 0
+    for (loss, norm), (expected, expected_norm) in zip(ours, theirs[steps], strict=True):
+        assert loss == pytest.approx(expected, abs=1e-5)
+        assert norm == pytest.approx(expected_norm, rel=1e-5)
+    weights, expected = (load_file(work / n / "model.safetensors") for n in (second, first))
+    assert weights.keys() == expected.keys()
+    for name, tensor in weights.items():
+        assert torch.allclose(tensor, expected[name], rtol=0, atol=1e-5), (
+            name,
+            float((tensor - expected[name]).abs().max()),
+        )
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("alone", "alone_sharded"),
+        ("alone", "one_recomputed"),
+        ("alone", "two"),
+        ("alone", "two_sharded"),
+        ("alone", "two_recomputed"),
+        ("gpt4roi", "two_gpt4roi"),
+        ("mixed", "two_mixed"),
+        ("mixed", "two_mixed_sharded"),
+        ("mixed_gpt4roi", "two_mixed_gpt4roi"),
+    ],
+)
+def test_any_number_of_processes_whole_or_in_parts_trains_the_same(work, first, second):
+    assert_same(work, first, second)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "one_to_two",
+        "one_to_two_sharded",
+        "whole_to_parts",
+        "two_to_one",
+        "two_sharded_to_one",
+        "two_sharded_to_one_sharded",
+    ],
+)
+def test_a_run_goes_on_with_other_processes(work, name):
+    assert_same(work, "alone", name, slice(SAVED, None))
