@@ -43,6 +43,9 @@ COMMANDS = {
     "sample-world": Command(
         _DATA, "Draw pictures of coloured shapes, with annotations in the owners' formats."
     ),
+    "train": Command(
+        "train.cli:main", "Train a model on the shards of a build, or go on with a run."
+    ),
     "demo": Command(
         "regionforge.demo:main",
         "Draw a small world, build it, caption it, verify it and show it.",
@@ -65,7 +68,7 @@ def _explain(words: Sequence[str]) -> NoReturn:
 
     parser = argparse.ArgumentParser(
         prog="regionforge",
-        description="Region-level instruction data from public data sets.",
+        description="Region-level instruction data from public data sets, and models.",
         epilog="examples:\n  regionforge demo\n  regionforge build --help    # a command's flags",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -8,6 +8,7 @@ All that a step depends on is its number, so a run that goes on ends as one that
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 
 import torch
 
@@ -18,7 +19,7 @@ from model.stages import freeze_for
 from train.data.example import TrainingRows
 from train.data.loader import Loading, Schedule, load_steps
 from train.data.order import shares_of
-from train.data.rows import ShardRows
+from train.data.rows import Rows
 from train.optim import learning_rate, make_optimizer, set_learning_rate
 from train.processes import Processes
 from train.recipes import TrainRecipe
@@ -30,7 +31,7 @@ from train.step import StepResult, optimize
 class Job:
     """What is trained on, and how it is loaded."""
 
-    rows: ShardRows
+    rows: Rows
     micro_batch: int  # rows of a forward pass
     processes: Processes
     workers: int = 0
@@ -50,6 +51,8 @@ class Done:
     rate: float  # the learning rate
     ids: tuple[str, ...]  # of this process's rows
     result: StepResult
+    seconds: float  # that the step took, with the wait for its rows
+    waited: float  # seconds of them that it waited for its rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +137,9 @@ def train(
         workers=job.workers,
         pinned=job.processes.device.type == "cuda",
     )
+    begun = perf_counter()
     for step, micros in load_steps(schedule.steps(start), examples, processor, loading):
+        loaded = perf_counter()
         if job.max_steps is not None and step.number >= job.max_steps:
             return
         rate = learning_rate(recipe, step.number, total)
@@ -148,6 +153,14 @@ def train(
             processes=job.processes,
         )
         ids = tuple(name for micro in micros for name in micro.ids)
-        after_step(
-            Done(step=step.number, epoch=step.epoch, rate=rate, ids=ids, result=result), optimizer
+        done = Done(
+            step=step.number,
+            epoch=step.epoch,
+            rate=rate,
+            ids=ids,
+            result=result,
+            seconds=perf_counter() - begun,
+            waited=loaded - begun,
         )
+        after_step(done, optimizer)
+        begun = perf_counter()

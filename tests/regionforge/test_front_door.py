@@ -14,6 +14,7 @@ from pipelines.cli.parser import make_parser
 from regionforge import demo
 from regionforge.__main__ import COMMANDS, main
 from schemas.errors import UsageError
+from train.cli import make_parser as train_parser
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ORIGINS = regionforge._ORIGINS
@@ -42,8 +43,9 @@ def imported_by(program: str) -> list[str]:
     return shown.splitlines()[-1].split()[1:]
 
 
-def test_the_table_lists_every_command_of_the_data_tower_and_the_demo():
-    lines = lines_of(make_parser()) | lines_of(make_parser((demo.add_parser,)))
+def test_the_table_lists_every_command_of_both_towers_and_the_demo():
+    lines = lines_of(make_parser()) | lines_of(train_parser())
+    lines |= lines_of(make_parser((demo.add_parser,)))
     assert {name: command.line for name, command in COMMANDS.items()} == lines
 
 
@@ -77,6 +79,7 @@ def test_words_that_begin_with_no_command_are_refused(words, capsys):
 def test_help_and_names_cost_no_import():
     assert imported_by("from regionforge.__main__ import main; main(['--help'])") == []
     assert imported_by("from regionforge.__main__ import main; main(['demo', '--help'])") == []
+    assert imported_by("from regionforge.__main__ import main; main(['train', '--help'])") == []
     assert imported_by("import regionforge; dir(regionforge)") == []
     assert imported_by("import regionforge; regionforge.SCHEMA") == ["pyarrow"]
 
@@ -100,6 +103,15 @@ def test_without_the_extra_the_models_say_what_to_install(monkeypatch):
         with pytest.raises(UsageError) as missing:
             getattr(regionforge, name)
         assert str(missing.value) == f"regionforge.{name} needs: pip install 'regionforge[train]'"
+
+
+def test_without_the_extra_train_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--recipe", "x", "--shards", "x", "--output", "x"])
+    assert ended.value.code == 1
+    message = "error: regionforge train needs: pip install 'regionforge[train]'\n"
+    assert capsys.readouterr().err == message
 
 
 @pytest.mark.parametrize("path", ["s3://x", "gs://bucket/world", ""])

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import CLIPVisionModel, LlamaForCausalLM
 
 import regionforge
+from model.presets import tiny_gpt4roi, tiny_regiongpt
 from pipelines.sample_world import write_world
 from train.data.build import Build
 from train.data.rows import ShardRows
@@ -33,3 +35,18 @@ def tokenizer(proof_shards):
     rows = ShardRows(build, build.shards("train"))
     texts = (message["content"] for row in rows for message in row["messages"])
     return train_tokenizer(texts, vocabulary=512)
+
+
+@pytest.fixture(scope="session")
+def towers(tokenizer, tmp_path_factory) -> dict[str, list[str]]:
+    """The flags that name random towers of the tiny models, by the kind of model."""
+    flags = {}
+    for kind, config in (("gpt4roi", tiny_gpt4roi()), ("regiongpt", tiny_regiongpt())):
+        torch.manual_seed(0)
+        folder = tmp_path_factory.mktemp(kind)
+        CLIPVisionModel(config.vision_config).save_pretrained(folder / "vision")
+        LlamaForCausalLM(config.text_config).save_pretrained(folder / "language")
+        tokenizer.save_pretrained(folder / "language")
+        flags[kind] = ["--model", f"tiny_{kind}"]
+        flags[kind] += ["--vision", f"{folder}/vision", "--language", f"{folder}/language"]
+    return flags

@@ -16,7 +16,7 @@ from model.regions import RegionAs
 from model.text.errors import RowTooLong
 from schemas.ids import bucket
 from train.data.pictures import picture_bytes
-from train.data.rows import ShardRows
+from train.data.rows import Rows
 
 RegionsAs = Literal["half", "box", "mask"]  # half: by hash, one or the other for all of a row
 
@@ -44,7 +44,7 @@ class TrainingRows(Dataset[TrainingExample | Rejected]):
 
     def __init__(
         self,
-        rows: ShardRows,
+        rows: Rows,
         processor: RegionProcessor,
         *,
         seed: int,

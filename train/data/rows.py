@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +26,25 @@ Row = dict[str, Any]  # as in `schemas.shard`
 
 # What pyarrow raises on damaged bytes; UnicodeDecodeError, on names and texts.
 _DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
+
+
+class Rows(Protocol):
+    """Rows by number, with what is known of all of them without reading one."""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+
+    def __getitem__(self, number: int) -> Row:
+        """Return a row."""
+
+    def ids(self) -> list[str]:
+        """Return the ids of all rows, in order."""
+
+    def configs(self) -> list[str]:
+        """Return the config of every row, in order."""
+
+    def characters(self) -> NDArray[np.int64]:
+        """Return the number of characters of all messages of every row, in order."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,206 @@
+"""The command line of training: `regionforge train`, and the same by `python -m train`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from schemas.errors import RegionForgeError, UsageError
+from train.flags import add_flags
+
+if TYPE_CHECKING:
+    from train.plan import Plan
+
+LINE = "Train a model on the shards of a build, or go on with a run."
+EXIT_ERROR, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 130, 143
+_EXAMPLES = """\
+examples:
+  regionforge train --recipe regiongpt_pretrain --shards /shards --output runs/a \\
+      --vision openai/clip-vit-large-patch14-336 --language lmsys/vicuna-7b-v1.5
+  regionforge train --recipe regiongpt_finetune --shards /shards --output runs/b \\
+      --checkpoint runs/a --dry-run --rate 40    # without --dry-run, it trains
+  torchrun --nproc-per-node 8 -m regionforge train ...    # on several GPUs
+The same command again goes on where a run was stopped."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line, from the command's name on, and exit."""
+    status = run(sys.argv[1:] if argv is None else argv)
+    sys.stdout.flush()
+    sys.exit(status)
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run a command and return its exit status; errors of the user are a line on stderr."""
+    args = make_parser().parse_args(argv)
+    try:
+        _require_extra()
+        return _train(args)
+    except (RegionForgeError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; run the same command again to go on\n")
+        return EXIT_INTERRUPTED
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands of training."""
+    parser = argparse.ArgumentParser(
+        prog="regionforge", description="Training of region models.", allow_abbrev=False
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    command = commands.add_parser(
+        "train",
+        help=LINE,
+        description=LINE,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.set_defaults(command="train")
+    add_flags(command)
+    return parser
+
+
+def _require_extra() -> None:
+    needs = "regionforge train needs: pip install 'regionforge[train]'"
+    try:
+        import torch  # noqa: F401
+        import torchvision  # noqa: F401
+        import transformers  # noqa: F401
+    except ModuleNotFoundError:
+        raise UsageError(needs) from None
+    except (ImportError, OSError, RuntimeError) as error:  # libraries that do not fit each other
+        raise UsageError(f"{needs} ({error})") from error
+
+
+def _train(args: argparse.Namespace) -> int:
+    from transformers.utils import logging
+
+    from train.dry_run import dry_run
+    from train.launch import Terminated, launch
+    from train.processes import Processes
+    from train.run import check_output
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    plan = make_plan(args)
+    check_output(plan)
+    if args.dry_run:
+        sys.stdout.write(dry_run(plan, rate=args.rate))
+        return 0
+    processes = Processes.join(plan.device)
+    try:
+        final = launch(plan, processes)
+    except Terminated as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_TERMINATED
+    finally:
+        processes.leave()
+    if processes.leads:
+        sys.stdout.write(f"wrote {final}\n")
+    return 0
+
+
+def make_plan(args: argparse.Namespace) -> "Plan":
+    """Return the plan that a command line states.
+
+    Raises:
+        RegionForgeError: it cannot be run; the message names the flag or the file.
+    """
+    from train.plan import (
+        Plan,
+        check_captions,
+        check_weights,
+        device_named,
+        open_builds,
+        open_rows,
+    )
+    from train.recipes import recipe_named
+    from train.seen import check_tracker
+    from train.start import Start, preset_for, read_config
+
+    recipe = recipe_named(args.recipe)
+    device = device_named(args.device)
+    changes = _changes(args)
+    if device.type == "cpu":
+        if args.precision == "bfloat16":
+            raise UsageError("--precision bfloat16 needs a GPU: a CPU computes in float32")
+        changes["precision"] = "float32"
+    if args.checkpoint is not None:
+        if args.model is not None:
+            raise UsageError("--checkpoint has the model's shape: leave out --model")
+        changes.setdefault("calibrate", False)  # its connector is trained
+    recipe = replace(recipe, **changes)
+    start = Start(
+        model=None if args.checkpoint else args.model or preset_for(recipe),
+        vision=args.vision,
+        language=args.language,
+        init=args.init,
+        checkpoint=args.checkpoint,
+        lora=args.lora,
+        quantized=args.qlora,
+    )
+    read_config(start)
+    builds = open_builds(args.shards)
+    if not args.no_recapd:
+        check_captions(builds, recipe, args.split)
+    rows = open_rows(builds, args.split, args.limit, recipe.seed)
+    weights = dict(args.weights)
+    check_weights(rows, weights)
+    if args.track:
+        check_tracker(args.track)
+    return Plan(
+        recipe=recipe,
+        start=start,
+        builds=builds,
+        rows=rows,
+        output=Path(args.output),
+        device=device,
+        split=args.split,
+        limit=args.limit,
+        weights=weights,
+        image_root=None if args.image_root is None else Path(args.image_root),
+        micro_batch=args.micro_batch,
+        workers=args.workers,
+        sharded=args.sharded,
+        recompute=args.recompute,
+        max_steps=args.max_steps,
+        checkpoint_every=args.checkpoint_every,
+        keep=args.keep,
+        validate_every=args.validate_every or 0,
+        validation=_validation(args, builds) if args.validate_every else None,
+        spike=args.spike,
+        tracker=args.track,
+    )
+
+
+def _changes(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the fields of the recipe that the command line states."""
+    given = {
+        "batch": args.batch,
+        "learning_rate": args.learning_rate,
+        "epochs": args.epochs,
+        "seed": args.seed,
+        "max_length": args.max_length,
+        "precision": args.precision,
+        "calibrate": args.calibrate_connector,
+    }
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _validation(args: argparse.Namespace, builds: Any) -> Any:
+    """Return the rows that are held out."""
+    from train.plan import open_builds, open_rows
+
+    if args.validate_on is not None:
+        builds = open_builds([args.validate_on])
+    held_out = [b for b in builds if any(s.split == "val" for s in b.manifest.shards)]
+    if not held_out:
+        raise UsageError(
+            "--validate-every needs rows of a split val: name a build by --validate-on"
+        )
+    return open_rows(held_out, "val", None, 0)
