@@ -63,6 +63,29 @@ _TINY_VISION = {
     "patch_size": 14,
 }
 
+_PROOF_VISION = {
+    "model_type": "clip_vision_model",
+    "hidden_size": 96,
+    "intermediate_size": 384,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 3,
+    "hidden_act": "gelu",
+    "image_size": 72,
+    "patch_size": 8,
+    "stem": "convolutions",
+}
+
+_PROOF_TEXT = {
+    "model_type": "llama",
+    "hidden_size": 96,
+    "intermediate_size": 256,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
+    "max_position_embeddings": 1024,
+    "vocab_size": 1024,
+}
+
 
 def gpt4roi_7b() -> GPT4RoIConfig:
     """Return GPT4RoI as the paper states it: ViT-H/14 at 224 pixels and Vicuna 7B v0."""
@@ -134,6 +157,27 @@ def tiny_regiongpt(*, tower: str = "clip_vision_model", **changes: Any) -> Regio
     vision = {"model_type": tower, **_TINY_VISION, "num_hidden_layers": 3}
     shape: dict[str, Any] = {"vision_config": vision, "text_config": dict(_TINY_TEXT)}
     return RegionGPTConfig(**{**shape, **changes})
+
+
+def proof_regiongpt() -> RegionGPTConfig:
+    """Return a RegionGPT that learns the sample world's preset `proof`: 9 x 9 patches, width 96."""
+    return RegionGPTConfig(
+        vision_config=dict(_PROOF_VISION), text_config=dict(_PROOF_TEXT), feature_layer=-1
+    )
+
+
+def proof_gpt4roi() -> GPT4RoIConfig:
+    """Return a GPT4RoI that learns the same world: a pyramid of 9 to 72 cells, width 48."""
+    return GPT4RoIConfig(
+        vision_config=dict(_PROOF_VISION),
+        text_config=dict(_PROOF_TEXT),
+        pyramid_layers=[-1, -2, -3, -4],
+        pyramid_width=48,
+        shuffle_blocks=1,
+        shuffle_groups=8,
+        roi_size=7,
+        box_embedding_width=48,
+    )
 
 
 def _with_siglip(name: str) -> RegionGPTConfig:

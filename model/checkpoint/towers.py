@@ -32,6 +32,7 @@ _VISION_SHAPE = (
     "num_channels",
     "image_size",
     "patch_size",
+    "stem",
 )
 _LANGUAGE_SHAPE = (
     "model_type",

@@ -28,7 +28,7 @@ def train_tokenizer(
     learner = _empty(pre_tokenizers.Split(SPACE, "merged_with_next"))
     alphabet = [f"<0x{byte:02X}>" for byte in range(256)]
     learner.train_from_iterator(
-        (line.replace(" ", SPACE) for text in texts for line in text.splitlines()),
+        (SPACE + line.strip().replace(" ", SPACE) for text in texts for line in text.splitlines()),
         trainers.BpeTrainer(
             vocab_size=vocabulary, special_tokens=[*_SPECIAL, *alphabet], show_progress=False
         ),

@@ -1,0 +1,1 @@
+"""The proof that training learns: tiny models on the sample world's preset `proof`."""

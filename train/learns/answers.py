@@ -1,0 +1,101 @@
+"""Answers that a model generates for the questions of an evaluation's shards, and their score."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from model.processor import RegionProcessor
+from model.region_model import RegionModel
+from schemas.geometry import Box
+from train.data.pictures import picture_bytes
+from train.data.rows import ShardRows
+
+_NEW_TOKENS = 16  # of an answer, at most
+_TOGETHER = 64  # questions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A question about regions of a picture, and the right answer."""
+
+    messages: list[dict[str, Any]]
+    picture: bytes
+    regions: list[Box]
+    reference: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """The score of answers."""
+
+    exact: float  # share that is the reference, word for word
+    majority: float  # share of the most frequent reference
+    questions: int
+
+
+def questions_of(rows: ShardRows) -> list[Question]:
+    """Return the questions of a build for evaluation, one for each row."""
+    return list(_questions(rows))
+
+
+def of_other_pictures(questions: Sequence[Question], shift: int = 97) -> list[Question]:
+    """Return the same questions and references with the picture and the regions of other rows.
+
+    The others are `shift` rows further on, which is more than rows of one picture.
+    """
+    return [
+        replace(question, picture=other.picture, regions=other.regions)
+        for question, other in zip(questions, [*questions[shift:], *questions[:shift]], strict=True)
+    ]
+
+
+def score(model: RegionModel, processor: RegionProcessor, questions: Sequence[Question]) -> Score:
+    """Return the score of a model's own answers, generated greedily."""
+    answers = generated(model, processor, questions)
+    references = [question.reference for question in questions]
+    right = sum(map(str.__eq__, answers, references))
+    ((_, most),) = Counter(references).most_common(1)
+    count = len(references)
+    return Score(exact=right / count, majority=most / count, questions=count)
+
+
+def generated(
+    model: RegionModel, processor: RegionProcessor, questions: Sequence[Question]
+) -> list[str]:
+    """Return the answers that a model generates greedily."""
+    model.eval()
+    model.set_attn_implementation({"text_config": "sdpa"})  # rows are padded
+    answers: list[str] = []
+    for start in range(0, len(questions), _TOGETHER):
+        some = questions[start : start + _TOGETHER]
+        batch = processor.apply_chat_template(
+            [question.messages for question in some],
+            images=[question.picture for question in some],
+            regions=[question.regions for question in some],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+        ).to(model.device)
+        with torch.inference_mode():
+            ids = model.generate(
+                **batch, **processor.stopping(), do_sample=False, max_new_tokens=_NEW_TOKENS
+            )
+        answers += processor.post_process_image_text_to_text(ids)
+    return answers
+
+
+def _questions(rows: Iterable[dict[str, Any]]) -> Iterator[Question]:
+    for row in rows:
+        *asked, answer = row["messages"]
+        content = picture_bytes(row, None)
+        if content is None:
+            continue
+        yield Question(
+            messages=asked,
+            picture=content,
+            regions=[tuple(region["bbox"]) for region in row["regions"]],
+            reference=answer["content"],
+        )

@@ -1,0 +1,181 @@
+"""The chain from nothing to a tiny model that answers: stage 0, stage 1, stage 2, each measured."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import torch
+from transformers import AutoTokenizer
+
+from model.checkpoint import load_towers
+from model.config import RegionConfig
+from model.presets import proof_gpt4roi, proof_regiongpt
+from model.processor import RegionProcessor, processor_for
+from model.region_model import RegionModel
+from train.calibrate import calibrate_connector
+from train.data.example import TrainingExample, TrainingRows
+from train.data.rows import ShardRows
+from train.learns.answers import Question, of_other_pictures, score
+from train.loop import Done, Job, schedule_of, train
+from train.processes import Processes
+from train.recipes import TrainRecipe, recipe_named
+from train.stage0.fitting import Fitting
+from train.stage0.towers import LANGUAGE, VISION, TinyTowers, make_towers
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chain:
+    """A kind of model, and what is asked of it."""
+
+    config: Callable[[], RegionConfig]
+    towers: TinyTowers
+    stages: tuple[str, str]  # names of recipes
+    bars: tuple[float, float]  # the least share of exact answers after each stage
+    seconds: float  # of the process's CPU time, at most, for all three stages
+
+
+CHAINS = {
+    "regiongpt": Chain(
+        config=proof_regiongpt,
+        towers=TinyTowers(),
+        stages=("tiny_regiongpt_stage1", "tiny_regiongpt_stage2"),
+        bars=(0.97, 0.98),
+        seconds=800,
+    ),
+    "gpt4roi": Chain(
+        config=proof_gpt4roi,
+        towers=TinyTowers(language=Fitting(steps=150, batch=32)),
+        stages=("tiny_gpt4roi_stage1", "tiny_gpt4roi_stage2"),
+        bars=(0.95, 0.97),
+        seconds=2000,
+    ),
+}
+
+
+@dataclass(kw_only=True)
+class Learned:
+    """The result of a chain."""
+
+    kind: str
+    seed: int
+    exact: list[float] = field(default_factory=list)  # after each stage
+    other_pictures: float = 1.0  # the control: exact on the picture and box of another row
+    majority: float = 0.0
+    questions: int = 0
+    frozen_unchanged: bool = True
+    seconds: dict[str, float] = field(default_factory=dict)  # CPU time by stage
+
+    @property
+    def faults(self) -> list[str]:
+        """The bars that are missed, as sentences."""
+        chain = CHAINS[self.kind]
+        pairs = zip(self.exact, chain.bars, chain.stages, strict=True)
+        missed = [
+            f"{self.kind}: {exact:.4f} after {stage}, expected {bar} at least"
+            for exact, bar, stage in pairs
+            if exact < bar
+        ]
+        total = sum(self.seconds.values())
+        if total > chain.seconds:
+            missed.append(f"{self.kind}: {total:.0f} CPU seconds, expected {chain.seconds} at most")
+        if self.other_pictures > self.majority + 0.05:
+            missed.append(f"{self.kind}: {self.other_pictures:.4f} on other rows' pictures")
+        if not self.frozen_unchanged:
+            missed.append(f"{self.kind}: a frozen tensor has changed")
+        return missed
+
+
+def learn(
+    kind: str, rows: ShardRows, questions: list[Question], output: Path, seed: int, say: Say
+) -> Learned:
+    """Return what a tiny model of a kind of `CHAINS` has learned.
+
+    Args:
+        kind: `regiongpt` or `gpt4roi`.
+        rows: to train on, in all stages.
+        questions: to judge by, of pictures that are not among them.
+        output: a folder for the towers and the result.
+        seed: of all.
+        say: called with lines of progress.
+    """
+    chain, learned = CHAINS[kind], Learned(kind=kind, seed=seed)
+    folder = output / f"{kind}-{seed}"
+    start = time.process_time()
+    if not (folder / LANGUAGE).exists():
+        make_towers(
+            chain.config(), rows, folder, chain.towers.with_seed(seed), _reporter(say, start)
+        )
+    learned.seconds["towers"] = time.process_time() - start
+    model, processor = load_tiny(chain.config(), folder, seed)
+    for number, name in enumerate(chain.stages, 1):
+        recipe = replace(recipe_named(name), seed=seed)
+        start = time.process_time()
+        learned.frozen_unchanged &= run_stage(model, processor, recipe, rows, say)
+        learned.seconds[f"stage {number}"] = time.process_time() - start
+        result = score(model, processor, questions)
+        learned.exact.append(result.exact)
+        say(f"{name}: exact {result.exact:.4f} of {result.questions}; CPU s {learned.seconds}")
+    control = score(model, processor, of_other_pictures(questions))
+    learned.other_pictures, learned.majority = control.exact, control.majority
+    learned.questions = control.questions
+    (folder / "learned.json").write_text(json.dumps(asdict(learned), indent=2) + "\n")
+    return learned
+
+
+def load_tiny(config: RegionConfig, folder: Path, seed: int) -> tuple[RegionModel, RegionProcessor]:
+    """Return a model on the towers of stage 0, with a new connector, and its processor."""
+    torch.manual_seed(seed)
+    model = load_towers(config, vision=folder / VISION, language=folder / LANGUAGE)
+    tokenizer = AutoTokenizer.from_pretrained(folder / LANGUAGE)
+    return model, processor_for(model.config, tokenizer)
+
+
+def run_stage(
+    model: RegionModel, processor: RegionProcessor, recipe: TrainRecipe, rows: ShardRows, say: Say
+) -> bool:
+    """Train a model through a stage; return whether what is frozen has kept its bits."""
+    job = Job(rows=rows, micro_batch=recipe.batch, processes=Processes(device=torch.device("cpu")))
+    if recipe.calibrate:
+        _calibrate(model, processor, recipe, job, say)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    start = time.process_time()
+
+    def after_step(done: Done, _: torch.optim.Optimizer) -> None:
+        if done.step % 25 == 0:
+            spent = time.process_time() - start
+            say(f"{recipe.name} {done.step}: loss {done.result.loss:.4f}, {spent:.0f} CPU s")
+
+    train(model, processor, recipe, job, after_step=after_step)
+    trained = {name for name, weight in model.named_parameters() if weight.requires_grad}
+    return all(
+        torch.equal(tensor, before[name])
+        for name, tensor in model.state_dict().items()
+        if name not in trained
+    )
+
+
+def _calibrate(
+    model: RegionModel, processor: RegionProcessor, recipe: TrainRecipe, job: Job, say: Say
+) -> None:
+    examples = TrainingRows(job.rows, processor, seed=recipe.seed, regions_as=recipe.regions_as)
+    first = next(schedule_of(recipe, job).steps())
+    made = [examples[0, number] for number in first.rows.tolist()]
+    batch = processor.collate([one.example for one in made if isinstance(one, TrainingExample)])
+    result = calibrate_connector(model, batch)
+    say(
+        f"differs between regions: {result.before:.3f} of an embedding, {result.after:.3f} "
+        f"after calibration on {result.regions} regions"
+    )
+
+
+def _reporter(say: Say, start: float) -> Callable[[str, int, float], None]:
+    def report(tower: str, step: int, loss: float) -> None:
+        if step % 25 == 0:
+            spent = time.process_time() - start
+            say(f"{tower} {step}: loss {loss:.4f}, {spent:.0f} CPU s")
+
+    return report
