@@ -13,7 +13,7 @@ $(shell [ "$$(cat $(STAMP) 2>/dev/null)" = "$(CURDIR)" ] && $(BIN)/python -c '' 
 	|| rm -f $(STAMP))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-oldest test-vllm check format bench bench-vllm sdist clean
+.PHONY: help setup demo test test-oldest test-vllm check format bench bench-vllm learns learns-smoke sdist clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,12 @@ bench: $(STAMP) ## Measure builds against plain alternatives
 bench-vllm: $(STAMP) ## Measure captioning beside vLLM's own load generator (needs the same)
 	vllm="$$($(BIN)/python -m tests.vllm.environment)" && \
 		$(BIN)/python -m bench.against_vllm "$$vllm" $(ARGS)
+
+learns: $(STAMP) ## Train tiny models from nothing on drawn pictures, and judge their answers
+	$(BIN)/python -m bench.learns --shuffled $(ARGS)
+
+learns-smoke: $(STAMP) ## The same of RegionGPT alone, without the control
+	$(BIN)/python -m bench.learns regiongpt $(ARGS)
 
 sdist: $(STAMP) ## Build dist/*.tar.gz, install it elsewhere and run a build from there
 	$(BIN)/python tests/sdist_check.py

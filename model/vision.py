@@ -10,6 +10,7 @@ Letters in shapes: N pictures, S the side of a picture in pixels, P patches, C t
 from itertools import pairwise
 
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import AutoModel, PreTrainedConfig
 
 from model.config import RegionConfig
@@ -60,7 +61,10 @@ class VisionTower(nn.Module):
 
 
 class ConvolutionStem(nn.Sequential):
-    """Convolutions of stride 2, each with twice the channels: [N, 3, S, S] to [N, C, G, G]."""
+    """Convolutions of stride 2, each with twice the channels, then two that see the neighbours.
+
+    [N, 3, S, S] to [N, C, G, G].
+    """
 
     def __init__(self, config: PreTrainedConfig) -> None:
         """Make the layers of a tower, whose patches have 4, 8 or 16 pixels on a side."""
@@ -71,12 +75,26 @@ class ConvolutionStem(nn.Sequential):
         layers: list[nn.Module] = []
         for before, width in pairwise([config.num_channels, *widths]):
             layers += [nn.Conv2d(before, width, 3, stride=2, padding=1), nn.GELU()]
-        super().__init__(*layers, nn.Conv2d(config.hidden_size, config.hidden_size, 1))
+        super().__init__(*layers, _Neighbours(config.hidden_size))
 
     @property
     def weight(self) -> Tensor:
         """The weight in whose type the tower takes pictures; transformers asks for it."""
         return next(self.parameters())
+
+
+class _Neighbours(nn.Module):
+    """Two convolutions beside the identity, [N, C, G, G]."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return the maps with what their neighbourhoods add."""
+        added: Tensor = self.second(functional.gelu(self.first(maps)))
+        return maps + added
 
 
 def has_stem(config: PreTrainedConfig) -> bool:

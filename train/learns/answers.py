@@ -1,7 +1,8 @@
 """Answers that a model generates for the questions of an evaluation's shards, and their score."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,8 +12,9 @@ from model.processor import RegionProcessor
 from model.region_model import RegionModel
 from schemas.geometry import Box
 from train.data.pictures import picture_bytes
-from train.data.rows import ShardRows
+from train.data.rows import Row, ShardRows
 
+_REGION = re.compile("<region([0-9]+)>")
 _NEW_TOKENS = 16  # of an answer, at most
 _TOGETHER = 64  # questions
 
@@ -37,19 +39,28 @@ class Score:
 
 
 def questions_of(rows: ShardRows) -> list[Question]:
-    """Return the questions of a build for evaluation, one for each row."""
-    return list(_questions(rows))
+    """Return the questions of all rows: each turn, after the right answers to those before it."""
+    return [question for row in rows for question in _questions(row)]
 
 
 def of_other_pictures(questions: Sequence[Question], shift: int = 97) -> list[Question]:
     """Return the same questions and references with the picture and the regions of other rows.
 
-    The others are `shift` rows further on, which is more than rows of one picture.
+    The other question has as many regions, and is `shift` such questions further on: that is more
+    than there are about one picture.
     """
-    return [
-        replace(question, picture=other.picture, regions=other.regions)
-        for question, other in zip(questions, [*questions[shift:], *questions[:shift]], strict=True)
-    ]
+    alike: dict[int, list[Question]] = {}
+    for question in questions:
+        alike.setdefault(len(question.regions), []).append(question)
+    others = {
+        count: deque(some[shift % len(some) :] + some[: shift % len(some)])
+        for count, some in alike.items()
+    }
+    changed = []
+    for question in questions:
+        other = others[len(question.regions)].popleft()
+        changed.append(replace(question, picture=other.picture, regions=other.regions))
+    return changed
 
 
 def score(model: RegionModel, processor: RegionProcessor, questions: Sequence[Question]) -> Score:
@@ -87,15 +98,18 @@ def generated(
     return answers
 
 
-def _questions(rows: Iterable[dict[str, Any]]) -> Iterator[Question]:
-    for row in rows:
-        *asked, answer = row["messages"]
-        content = picture_bytes(row, None)
-        if content is None:
-            continue
-        yield Question(
-            messages=asked,
-            picture=content,
-            regions=[tuple(region["bbox"]) for region in row["regions"]],
-            reference=answer["content"],
-        )
+def _questions(row: Row) -> Iterator[Question]:
+    content = picture_bytes(row, None)
+    if content is None:
+        return
+    messages = row["messages"]
+    for turn, message in enumerate(messages):
+        if message["role"] == "assistant":
+            text = "".join(earlier["content"] for earlier in messages[:turn])
+            mentioned = max((int(number) for number in _REGION.findall(text)), default=0)
+            yield Question(
+                messages=messages[:turn],
+                picture=content,
+                regions=[tuple(region["bbox"]) for region in row["regions"][:mentioned]],
+                reference=message["content"],
+            )

@@ -1,0 +1,99 @@
+"""Stage 0: dense labels, and towers that `load_towers` opens."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoTokenizer
+
+from model.checkpoint import load_towers
+from model.frame import Frame
+from model.presets import proof_gpt4roi, proof_regiongpt
+from model.processor import processor_for
+from train.data.build import Build
+from train.data.rows import ShardRows
+from train.stage0.dense import Categories, dense_labels
+from train.stage0.fitting import Fitting
+from train.stage0.towers import TinyTowers, make_towers
+
+
+def few(seed=0):
+    part = Fitting(steps=3, batch=2, warmup_steps=1, seed=seed)
+    return TinyTowers(vision=part, language=part)
+
+
+def test_dense_labels_of_a_drawing_by_hand():
+    """A box of 40 x 40 pixels in 6 x 6 patches of 10, and a small one on its corner."""
+    labels = dense_labels(
+        [((40, 40, 60, 60), 2), ((10, 10, 50, 50), 1)], Frame.padded(60, 60, 60, 10), 6
+    )
+    drawn = """
+        . . . . . .
+        . . 1 1 . .
+        . 1 1 1 1 .
+        . 1 1 1 1 .
+        . . 1 1 2 2
+        . . . . 2 2
+    """
+    expected = [0 if cell == "." else int(cell) for cell in drawn.split()]
+    assert labels.tolist() == expected
+
+
+def test_labels_lie_in_the_picture_of_the_model():
+    """A picture of 60 x 30 is centred: it lies 15 pixels lower in the model's."""
+    labels = dense_labels([((0, 0, 30, 20), 1)], Frame.padded(60, 30, 60, 10), 6).reshape(6, 6)
+    assert np.argwhere(labels).tolist() == [[2, 0], [2, 1], [2, 2]]
+
+
+def test_a_region_without_category_is_background():
+    rows = [{"regions": [{"category": "red star"}, {"category": None}, {"category": "box"}]}]
+    categories = Categories(rows)
+    assert categories.names == ["box", "red star"]
+    assert [categories.label(region) for region in rows[0]["regions"]] == [2, 0, 1]
+
+
+@pytest.fixture(scope="module")
+def rows(proof_shards):
+    build = Build.open(proof_shards)
+    return ShardRows(build, build.shards("train", ["v3det"]))
+
+
+@pytest.fixture(scope="module")
+def towers(rows, tmp_path_factory):
+    output = tmp_path_factory.mktemp("towers")
+    losses = {"vision": [], "language": []}
+    make_towers(
+        proof_regiongpt(), rows, output, few(), lambda tower, _, loss: losses[tower].append(loss)
+    )
+    assert [len(part) for part in losses.values()] == [3, 3]
+    return output
+
+
+@pytest.mark.parametrize("preset", [proof_regiongpt, proof_gpt4roi])
+def test_both_models_open_them(towers, rows, preset):
+    model = load_towers(preset(), vision=towers / "vision", language=towers / "language")
+    tokenizer = AutoTokenizer.from_pretrained(towers / "language")
+    words = model.get_input_embeddings().weight
+    assert words.shape == (len(tokenizer), 96)  # no row of a compound token is left
+    processor = processor_for(model.config, tokenizer)
+    batch = processor.collate([processor.encode_row(rows[0], "box")])
+    assert torch.isfinite(model(**batch).loss)
+
+
+def test_the_folders_are_small_and_plain(towers):
+    for name, kind in (("vision", "clip_vision_model"), ("language", "llama")):
+        folder = towers / name
+        assert json.loads((folder / "config.json").read_text())["model_type"] == kind
+        assert sum(file.stat().st_size for file in folder.iterdir()) < 4e6
+        assert not [file for file in folder.iterdir() if file.suffix in (".bin", ".pt", ".pkl")]
+
+
+def test_two_runs_with_one_seed_are_bit_equal(towers, rows, tmp_path):
+    make_towers(proof_regiongpt(), rows, tmp_path, few())
+    for name in ("vision", "language"):
+        file = f"{name}/model.safetensors"
+        assert (tmp_path / file).read_bytes() == (towers / file).read_bytes()
+    make_towers(proof_regiongpt(), rows, tmp_path / "other", few(1))
+    other = (tmp_path / "other/vision/model.safetensors").read_bytes()
+    assert other != (towers / "vision/model.safetensors").read_bytes()
