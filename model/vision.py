@@ -74,7 +74,7 @@ class ConvolutionStem(nn.Sequential):
         widths = [config.hidden_size >> left for left in reversed(range(halvings))]
         layers: list[nn.Module] = []
         for before, width in pairwise([config.num_channels, *widths]):
-            layers += [nn.Conv2d(before, width, 3, stride=2, padding=1), nn.GELU()]
+            layers += [nn.Conv2d(before, width, 4, stride=2, padding=1), nn.GELU()]
         super().__init__(*layers, _Neighbours(config.hidden_size))
 
     @property
