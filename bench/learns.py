@@ -47,7 +47,7 @@ def _learn(kind: str, args: argparse.Namespace) -> list[str]:
     turns = ("--sources", "v3det", "--style", kind, "--per-category", "all")
     train_on = _built(args.data, f"{kind}-train", _world(args.data, "large", args.seed), turns)
     held_out = _world(args.data, "medium", args.seed + HELD_OUT)
-    # Evaluations ask in RegionGPT's style alone; of the other, the turns of the split val are asked.
+    # An evaluation asks in RegionGPT's style; in the other, the turns of the split val are asked.
     asked = ("--recipe", "eval_v3det") if kind == "regiongpt" else turns
     judge_by = _built(args.data, f"{kind}-questions", held_out, asked)
     questions = questions_of(ShardRows(judge_by, judge_by.shards("val")))

@@ -65,7 +65,11 @@ def of_other_pictures(questions: Sequence[Question], shift: int = 97) -> list[Qu
 
 def score(model: RegionModel, processor: RegionProcessor, questions: Sequence[Question]) -> Score:
     """Return the score of a model's own answers, generated greedily."""
-    answers = generated(model, processor, questions)
+    return score_answers(generated(model, processor, questions), questions)
+
+
+def score_answers(answers: Sequence[str], questions: Sequence[Question]) -> Score:
+    """Return the score of answers, one to each question."""
     references = [question.reference for question in questions]
     right = sum(map(str.__eq__, answers, references))
     ((_, most),) = Counter(references).most_common(1)

@@ -119,9 +119,7 @@ def learn(
     return learned
 
 
-def ready_towers(
-    config: RegionConfig, rows: ShardRows, folder: Path, seed: int, say: Say
-) -> float:
+def ready_towers(config: RegionConfig, rows: ShardRows, folder: Path, seed: int, say: Say) -> float:
     """Make the towers unless they are there; return the CPU seconds that they took."""
     record = folder / "towers.json"
     if not record.exists():

@@ -10,8 +10,7 @@ from model.processor import processor_for
 from model.region_model import RegionGPTForConditionalGeneration
 from train.data.build import Build
 from train.data.rows import ShardRows
-from train.learns import answers
-from train.learns.answers import of_other_pictures, questions_of, score
+from train.learns.answers import generated, of_other_pictures, questions_of, score_answers
 from train.learns.shuffled import ShuffledAnswers
 
 
@@ -70,12 +69,11 @@ def test_shuffled_answers_keep_their_frequencies_roughly(build, rows):
     assert first[0] == rows[0]["messages"][0]
 
 
-def test_exact_counts_whole_answers(monkeypatch, questions):
+def test_exact_counts_whole_answers(questions):
     some = questions[:4]
     references = [question.reference for question in some]
     said = [references[0], references[1].split()[0], references[2], ""]
-    monkeypatch.setattr(answers, "generated", lambda *_: said)
-    result = score(None, None, some)
+    result = score_answers(said, some)
     assert (result.exact, result.questions) == (0.5, 4)
     assert result.majority == Counter(references).most_common(1)[0][1] / 4
 
@@ -84,5 +82,5 @@ def test_a_model_answers_by_itself(tokenizer, questions):
     torch.manual_seed(0)
     config = tiny_regiongpt()
     model = RegionGPTForConditionalGeneration(config)
-    said = answers.generated(model, processor_for(config, tokenizer), questions[:3])
+    said = generated(model, processor_for(config, tokenizer), questions[:3])
     assert len(said) == 3

@@ -17,7 +17,6 @@ from train.stage0.dense import Categories, dense_labels
 from train.stage0.fitting import Fitting
 from train.stage0.towers import TinyTowers, make_towers
 
-
 PART = Fitting(steps=3, batch=2, warmup_steps=1)
 FEW = TinyTowers(vision=PART, language=PART)
 
@@ -46,10 +45,10 @@ def test_labels_lie_in_the_picture_of_the_model():
 
 
 def test_a_region_without_category_is_background():
-    rows = [{"regions": [{"category": "red star"}, {"category": None}, {"category": "box"}]}]
-    categories = Categories(rows)
+    regions = [{"category": "red star"}, {"category": None}, {"category": "box"}]
+    categories = Categories([{"regions": regions}])
     assert categories.names == ["box", "red star"]
-    assert [categories.label(region) for region in rows[0]["regions"]] == [2, 0, 1]
+    assert [categories.label(region) for region in regions] == [2, 0, 1]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +60,7 @@ def rows(proof_shards):
 @pytest.fixture(scope="module")
 def towers(rows, tmp_path_factory):
     output = tmp_path_factory.mktemp("towers")
-    losses = {"vision": [], "language": []}
+    losses: dict[str, list[float]] = {"vision": [], "language": []}
     make_towers(
         proof_regiongpt(), rows, output, FEW, lambda tower, _, loss: losses[tower].append(loss)
     )
