@@ -45,7 +45,11 @@ def test_labels_lie_in_the_picture_of_the_model():
 
 
 def test_a_region_without_category_is_background():
-    regions = [{"category": "red star"}, {"category": None}, {"category": "box"}]
+    regions: list[dict[str, str | None]] = [
+        {"category": "red star"},
+        {"category": None},
+        {"category": "box"},
+    ]
     categories = Categories([{"regions": regions}])
     assert categories.names == ["box", "red star"]
     assert [categories.label(region) for region in regions] == [2, 0, 1]
