@@ -50,10 +50,11 @@ def score_choices(
     Args:
         model: in the mode for evaluation, with the attention "sdpa" or this package's own.
         prompt: a batch of one row without padding, as the processor makes it.
-        choices: the token ids of each answer; with its stop, if the stop is to be likely too.
+        choices: the token ids of each answer, as `processor.answer_ids` returns them: with its
+            stop, if the stop is to be likely too.
 
     Raises:
-        ValueError: an answer is empty, or the prompt is not one row without padding.
+        ValueError: an answer is a text or empty, or the prompt is not one row without padding.
     """
     _check(model, prompt, choices)
     ids = prompt["input_ids"]
@@ -119,6 +120,9 @@ def _check(
 ) -> None:
     """Raise ValueError where the answers could not be scored, or only wrongly."""
     attention = model.language_model.config._attn_implementation
+    for choice in choices:
+        if isinstance(choice, str):
+            raise ValueError(f"the answer {choice!r:.40} is a text, expected processor.answer_ids")
     if attention not in ("sdpa", ATTENTION_NAME):
         raise ValueError(
             f"the attention {attention!r} takes no mask of answers: call "

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -140,6 +141,9 @@ def test_prompts_and_answers_that_cannot_be_scored_are_named(
         score_choices(model, {"input_ids": torch.ones(2, 5, dtype=torch.long)}, CHOICES)
     with pytest.raises(ValueError, match="answer 2 has no token"):
         score_choices(model, prompt, [[5], []])
+    words: Any = ["yes", "no"]
+    with pytest.raises(ValueError, match=r"the answer 'yes' is a text, expected processor.answer"):
+        score_choices(model, prompt, words)
     with pytest.raises(ValueError, match="one answer at least"):
         score_choices(model, prompt, [])
     model.set_attn_implementation("eager")
