@@ -22,6 +22,7 @@ from pipelines.recipes.recipe import Recipe
 from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.sample_world import write_world
 from schemas.ledger import Stage
+from train.cli import make_parser as make_train_parser
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
@@ -160,13 +161,15 @@ def test_the_stages_are_those_of_the_ledger() -> None:
 
 
 def test_every_flag_it_names_exists() -> None:
-    (commands,) = [
+    groups = [
         action
-        for action in make_parser()._actions
+        for parser in (make_parser(), make_train_parser())
+        for action in parser._actions
         if isinstance(action, argparse._SubParsersAction)
     ]
     ours = {
         flag
+        for commands in groups
         for parser in commands.choices.values()
         for action in parser._actions
         for flag in action.option_strings

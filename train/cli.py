@@ -12,6 +12,7 @@ from train.flags import add_flags
 
 if TYPE_CHECKING:
     from train.plan import Plan
+    from train.start import Start
 
 LINE = "Train a model on the shards of a build, or go on with a run."
 EXIT_ERROR, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 130, 143
@@ -111,39 +112,14 @@ def make_plan(args: argparse.Namespace) -> "Plan":
     Raises:
         RegionForgeError: it cannot be run; the message names the flag or the file.
     """
-    from train.plan import (
-        Plan,
-        check_captions,
-        check_weights,
-        device_named,
-        open_builds,
-        open_rows,
-    )
+    from train.plan import Plan, check_captions, check_weights, device_named, open_builds, open_rows
     from train.recipes import recipe_named
     from train.seen import check_tracker
-    from train.start import Start, preset_for, read_config
+    from train.start import preset_for, read_config
 
-    recipe = recipe_named(args.recipe)
     device = device_named(args.device)
-    changes = _changes(args)
-    if device.type == "cpu":
-        if args.precision == "bfloat16":
-            raise UsageError("--precision bfloat16 needs a GPU: a CPU computes in float32")
-        changes["precision"] = "float32"
-    if args.checkpoint is not None:
-        if args.model is not None:
-            raise UsageError("--checkpoint has the model's shape: leave out --model")
-        changes.setdefault("calibrate", False)  # its connector is trained
-    recipe = replace(recipe, **changes)
-    start = Start(
-        model=None if args.checkpoint else args.model or preset_for(recipe),
-        vision=args.vision,
-        language=args.language,
-        init=args.init,
-        checkpoint=args.checkpoint,
-        lora=args.lora,
-        quantized=args.qlora,
-    )
+    recipe = replace(recipe_named(args.recipe), **_changes(args, device.type))
+    start = _start(args, preset_for(recipe))
     read_config(start)
     builds = open_builds(args.shards)
     if not args.no_recapd:
@@ -178,9 +154,26 @@ def make_plan(args: argparse.Namespace) -> "Plan":
     )
 
 
-def _changes(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the fields of the recipe that the command line states."""
-    given = {
+def _start(args: argparse.Namespace, usual: str) -> "Start":
+    """Return what the run starts from; `usual` is the name of the recipe's model."""
+    from train.start import Start
+
+    if args.checkpoint is not None and args.model is not None:
+        raise UsageError("--checkpoint has the model's shape: leave out --model")
+    return Start(
+        model=None if args.checkpoint else args.model or usual,
+        vision=args.vision,
+        language=args.language,
+        init=args.init,
+        checkpoint=args.checkpoint,
+        lora=args.lora,
+        quantized=args.qlora,
+    )
+
+
+def _changes(args: argparse.Namespace, device: str) -> dict[str, Any]:
+    """Return the fields of the recipe that the command line decides."""
+    changes = {
         "batch": args.batch,
         "learning_rate": args.learning_rate,
         "epochs": args.epochs,
@@ -189,7 +182,13 @@ def _changes(args: argparse.Namespace) -> dict[str, Any]:
         "precision": args.precision,
         "calibrate": args.calibrate_connector,
     }
-    return {key: value for key, value in given.items() if value is not None}
+    if device == "cpu":
+        if args.precision == "bfloat16":
+            raise UsageError("--precision bfloat16 needs a GPU: a CPU computes in float32")
+        changes["precision"] = "float32"
+    if args.checkpoint is not None and args.calibrate_connector is None:
+        changes["calibrate"] = False  # its connector is trained
+    return {key: value for key, value in changes.items() if value is not None}
 
 
 def _validation(args: argparse.Namespace, builds: Any) -> Any:

@@ -35,7 +35,7 @@ from train.run import (
     write_record,
 )
 from train.seen import Seen, cut_log, measures_of, open_trackers
-from train.start import make_processor, open_model, precisions, read_config
+from train.start import make_processor, open_model, precisions
 from train.validate import Validation
 
 
@@ -122,10 +122,9 @@ def launch(plan: Plan, processes: Processes) -> Path:
     final = plan.output / "final"
     if earlier and earlier.get("finished_steps") == done >= steps and final.is_dir():
         return final
-    processor = make_processor(plan.start, read_config(plan.start), plan.recipe.max_length)
     model = open_model(plan.start, plan.recipe)
-    if model.config.vision_config and hasattr(model.config, "image_boundaries"):
-        processor.image_boundaries = model.config.image_boundaries
+    # The start may change the configuration, e.g. by vectors around a picture.
+    processor = make_processor(plan.start, model.config, plan.recipe.max_length)
     record = earlier or new_record(plan)
     if done == 0 and plan.recipe.calibrate:
         record["calibration"] = _calibrate(model, processor, plan, job)
