@@ -25,7 +25,13 @@ class RegionGenerationMixin(GenerationMixin):
         Args:
             inputs: [B, T] ids, padded on the left; also under the name `input_ids`.
             options: the batch's other tensors, and all that transformers' `generate` takes.
+
+        Raises:
+            ValueError: the rows are padded on the right, or placeholders and tensors do not fit.
         """
+        mask = options.get("attention_mask")
+        if mask is not None and mask.ndim == 2 and not mask[:, -1].all():
+            raise ValueError("rows are padded on the right, expected padding_side='left'")
         input_ids = options.pop("input_ids", None) if inputs is None else inputs
         if input_ids is not None:
             inputs = {name: options.pop(name) for name in INPUT_NAMES if name in options}

@@ -147,3 +147,8 @@ def test_placeholders_without_their_tensors_are_an_error(model, rows, make_batch
 def test_an_unknown_option_is_an_error(model, rows, make_batch) -> None:
     with pytest.raises(ValueError, match="region_box"):
         model.generate(**make_batch(model, rows), region_box=torch.ones(1), max_new_tokens=2)
+
+
+def test_rows_padded_on_the_right_are_an_error(model, rows, make_batch) -> None:
+    with pytest.raises(ValueError, match="padded on the right, expected padding_side='left'"):
+        model.generate(**make_batch(model, rows, "right"), max_new_tokens=2)
