@@ -210,8 +210,8 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
         if inputs.pixel_values is None:
             return words
         tokens, regions = self.connector(self.vision_tower(inputs.pixel_values), inputs.regions)
-        if regions is not None:
-            regions = regions.index_select(0, inputs.region_indices)
+        if regions is not None and inputs.region_indices is not None:
+            regions = regions.index_select(0, inputs.region_indices.to(regions.device))
         vectors = (tokens.flatten(0, 1), self._boundaries(len(tokens)), regions)
         return write_vectors(words, inputs.positions, vectors)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors import safe_open
+from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import (
     AutoModel,
     AutoModelForImageTextToText,
@@ -78,6 +79,20 @@ def test_every_part_may_be_on_its_own_device(fresh, rows, make_batch, tmp_path: 
     torch.testing.assert_close(model(**batch).logits, original(**batch).logits)
     kept_whole = {"CLIPEncoderLayer", "LlamaDecoderLayer", "RegionGPTConnector"}
     assert kept_whole <= set(model._no_split_modules)
+
+
+@pytest.mark.parametrize("kind", ["gpt4roi", "regiongpt"])
+def test_the_connector_may_be_on_another_device(kind, fresh, rows, make_batch) -> None:
+    model = fresh(kind)
+
+    def move(module: Any, inputs: Any, output: tuple[torch.Tensor, ...]) -> Any:
+        return tuple(part.to("cuda:1") for part in output)
+
+    model.connector.register_forward_hook(move)
+    made = make_batch(model, rows)
+    with FakeTensorMode(allow_non_fake_inputs=True) as fake:
+        batch = {key: fake.from_tensor(value) for key, value in made.items()}
+        assert model.embed(**batch).device.type == "cpu"
 
 
 def test_the_attention_without_syncs_may_be_that_of_all_parts(
