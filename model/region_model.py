@@ -212,12 +212,11 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
         tokens, regions = self.connector(self.vision_tower(inputs.pixel_values), inputs.regions)
         if regions is not None and inputs.region_indices is not None:
             regions = regions.index_select(0, inputs.region_indices.to(regions.device))
-        vectors = (tokens.flatten(0, 1), self._boundaries(len(tokens)), regions)
+        count, boundaries = self.config.image_tokens, None
+        if tokens.shape[1] > count:
+            boundaries, tokens = tokens[:, :: count + 1].flatten(0, 1), tokens[:, 1:-1]
+        vectors = (tokens.flatten(0, 1), boundaries, regions)
         return write_vectors(words, inputs.positions, vectors)
-
-    def _boundaries(self, pictures: int) -> Tensor | None:
-        """Return the vectors around image tokens, [2 * pictures, D]; none where there are none."""
-        return None
 
     def _attention_mask(self, mask: Tensor | None, segment_ids: Tensor | None) -> Tensor | None:
         """Return the mask for the language model, or raise ValueError where it would ignore it."""
@@ -268,12 +267,6 @@ class GPT4RoIForConditionalGeneration(RegionModel):
 
     def __init__(self, config: GPT4RoIConfig) -> None:
         super().__init__(config, GPT4RoIConnector(config))
-
-    def _boundaries(self, pictures: int) -> Tensor | None:
-        if not self.config.image_boundaries:
-            return None
-        both = torch.stack([self.connector.image_start, self.connector.image_end])
-        return both.repeat(pictures, 1)
 
 
 class RegionGPTForConditionalGeneration(RegionModel):

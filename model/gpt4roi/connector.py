@@ -24,6 +24,7 @@ class GPT4RoIConnector(nn.Module):
     def __init__(self, config: GPT4RoIConfig) -> None:
         super().__init__()
         width = config.text_config.hidden_size
+        self.has_boundaries = config.image_boundaries
         self.projector = nn.Linear(config.vision_config.hidden_size, width)
         if config.image_boundaries:
             self.image_start = nn.Parameter(torch.empty(width))
@@ -47,9 +48,19 @@ class GPT4RoIConnector(nn.Module):
                 K = 0 differ in that the encoder's parameters have no gradient, or a zero one.
 
         Returns:
-            [N, P, D] image tokens, and [K, D] regions or None.
+            Image tokens [N, P, D], or [N, P + 2, D] with `image_boundaries`, between these vectors;
+            and regions [K, D] or None.
         """
-        tokens = self.projector(features[0])
+        tokens = self._bounded(self.projector(features[0]))
         if regions is None:
             return tokens, None
         return tokens, self.region_encoder(features, regions.boxes, regions.images)
+
+    def _bounded(self, tokens: Tensor) -> Tensor:
+        """Return image tokens between the vectors around them, where there are such."""
+        if not self.has_boundaries:
+            return tokens
+        start, end = (
+            vector.expand(len(tokens), 1, -1) for vector in (self.image_start, self.image_end)
+        )
+        return torch.cat([start, tokens, end], dim=1)

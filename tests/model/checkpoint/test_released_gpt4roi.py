@@ -132,7 +132,9 @@ def test_gpt4roi_computes_what_was_released(gpt4roi, clip_folder, shallow_gpt4ro
     projected = linear(
         features[0], state["model.mm_projector.weight"], state["model.mm_projector.bias"]
     )
-    assert torch.allclose(tokens, projected, atol=1e-6)
+    assert torch.allclose(tokens[:, 1:-1], projected, atol=1e-6)
+    assert torch.equal(tokens[1, 0], model.connector.image_start)
+    assert torch.equal(tokens[0, -1], model.connector.image_end)
 
 
 def test_gpt4roi_in_its_released_size():

@@ -207,7 +207,7 @@ def encoded(model: RegionModel, picture: Tensor, box: tuple[int, int, int, int] 
     features = tuple(states[layer][:, first:] for layer in config.feature_layers)
     if box is None:
         tokens: Tensor = model.connector(features, None)[0][0]
-        return tokens
+        return tokens[1:-1] if len(tokens) > config.image_tokens else tokens
     if config.model_type == "gpt4roi":
         boxes = torch.tensor([box], dtype=torch.float64)
         regions = Regions(boxes=boxes, images=torch.tensor([0]))

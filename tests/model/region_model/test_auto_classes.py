@@ -95,6 +95,19 @@ def test_the_connector_may_be_on_another_device(kind, fresh, rows, make_batch) -
         assert model.embed(**batch).device.type == "cpu"
 
 
+@pytest.mark.parametrize("kind", ["boundaries", "regiongpt"])
+def test_parts_may_wait_on_the_disk(kind, fresh, rows, make_batch, tmp_path: Path) -> None:
+    # accelerate reads a part's tensors when it is called, and has them nowhere before and after.
+    original = fresh(kind)
+    original.save_pretrained(tmp_path / "model")
+    devices = {"vision_tower": "cpu", "connector": "disk", "language_model": "cpu"}
+    options = {"device_map": devices, "offload_folder": tmp_path / "parts"}
+    model = AutoModel.from_pretrained(tmp_path / "model", dtype=torch.float64, **options)
+    assert {value.device.type for value in model.connector.parameters()} == {"meta"}
+    batch = make_batch(model, rows)
+    torch.testing.assert_close(model(**batch).logits, original(**batch).logits)
+
+
 def test_the_attention_without_syncs_may_be_that_of_all_parts(
     fresh, rows, make_batch, tmp_path: Path
 ) -> None:
