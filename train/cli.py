@@ -21,8 +21,9 @@ examples:
   regionforge train --recipe regiongpt_pretrain --shards /shards --output runs/a \\
       --vision openai/clip-vit-large-patch14-336 --language lmsys/vicuna-7b-v1.5
   regionforge train --recipe regiongpt_finetune --shards /shards --output runs/b \\
-      --checkpoint runs/a --dry-run --rate 40    # without --dry-run, it trains
-  torchrun --nproc-per-node 8 -m regionforge train ...    # on several GPUs
+      --checkpoint runs/a --dry-run --rate 40
+  torchrun --nproc-per-node 8 -m regionforge train ...
+Without --dry-run it trains; torchrun starts it on several GPUs.
 The same command again goes on where a run was stopped."""
 
 

@@ -12,6 +12,7 @@ import torch
 
 from model.checkpoint.new_folder import new_folder
 from model.processor import RegionProcessor
+from schemas.layout import CARD
 from train.plan import Plan
 from train.processes import Processes
 from train.sharding import computes_in_bfloat16, whole_model
@@ -81,7 +82,7 @@ def save_final(
     with new_folder(unfinished) as folder:
         model.save_pretrained(folder)
         processor.save_pretrained(folder)
-        (folder / "README.md").write_text(card(plan, record), encoding="utf-8")
+        (folder / CARD).write_text(card(plan, record), encoding="utf-8")
     shutil.rmtree(final, ignore_errors=True)
     unfinished.rename(final)
 

@@ -27,6 +27,7 @@ from pipelines.sample_world import SOURCES
 from prompts.catalog import WORDING_SETS
 from regionforge import demo
 from regionforge.__main__ import COMMANDS
+from train.cli import make_parser as make_train_parser
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SERVER = "http://gpu:8000/v1"
@@ -37,6 +38,8 @@ ONLY_PARSED = {
     "--serve": "vLLM",
     "--clip-weights openai": "weights from the network",
     "--threshold 0.2": "captions that are better than a stub's",
+    "--language lmsys/vicuna-7b-v1.5": "weights from the network",
+    "--checkpoint runs/a": "what the training before has made of them",
 }
 # The demonstration is run by test_demo.py, in such a folder too.
 ELSEWHERE = {"demo --output demo_output"}
@@ -45,7 +48,7 @@ ELSEWHERE = {"demo --output demo_output"}
 def parsers() -> dict[str, argparse.ArgumentParser]:
     """The parser of each command."""
     found: dict[str, argparse.ArgumentParser] = {}
-    for parser in (make_parser(), make_parser((demo.add_parser,))):
+    for parser in (make_parser(), make_parser((demo.add_parser,)), make_train_parser()):
         for action in parser._actions:
             if isinstance(action, argparse._SubParsersAction):
                 found |= action.choices
