@@ -42,6 +42,7 @@ from torch.utils.checkpoint import checkpoint
 from model.checkpoint.build import build_model
 from model.checkpoint.files import Weights
 from model.region_model import RegionModel
+from schemas.errors import UsageError
 from train.processes import Processes
 from train.recipes import Precision
 
@@ -71,6 +72,9 @@ def lay_out(model: RegionModel, layout: Layout) -> None:
 
     To be called after `freeze_for` and before there is an optimizer. A model that already lies in
     parts stays as it is.
+
+    Raises:
+        UsageError: adapters are to lie in parts.
     """
     if is_sharded(model):
         return
@@ -85,6 +89,8 @@ def lay_out(model: RegionModel, layout: Layout) -> None:
     sharded = layout.sharded
     if sharded is None:
         sharded = layout.processes.device.type == "cuda" and language_model_trains(model)
+    if sharded and hasattr(model, "peft_config"):
+        raise UsageError("adapters are few weights: train them without --sharded")
     if sharded:
         _shard(model, layout)
 
@@ -113,15 +119,6 @@ def at_rest(model: nn.Module) -> nn.Module:
     if is_sharded(model):
         model.reshard()
     return model
-
-
-def untouched(model: nn.Module) -> Tensor:
-    """Return 0 as a function of the connector, for a loss that no region has a part in.
-
-    All processes have the same gradients to sum then, and these are 0.
-    """
-    parameters = [p for p in model.get_submodule("connector").parameters() if p.requires_grad]
-    return torch.stack([parameter.flatten()[:0].sum() for parameter in parameters]).sum()
 
 
 def whole_model(model: RegionModel, dtype: torch.dtype, processes: Processes) -> RegionModel | None:
@@ -170,7 +167,20 @@ def _shard(model: RegionModel, layout: Layout) -> None:
         reshard_after_forward=False,
         ignored_params=set(model.vision_tower.parameters()),
     )
+    model.get_input_embeddings().register_forward_hook(partial(_touch, model.connector))
     for module in model.modules():
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)
             module.set_force_sum_reduction_for_comms(True)
+
+
+def _touch(connector: nn.Module, embeddings: nn.Module, ids: object, words: Tensor) -> Tensor:
+    """Return the words, to which nothing is added, as a function of all of the connector.
+
+    A batch may have no picture or no region. Its backward pass still runs through every layer, and
+    gives every weight a gradient, so that all processes gather and sum the same tensors.
+    """
+    trained = [parameter for parameter in connector.parameters() if parameter.requires_grad]
+    if not trained or not torch.is_grad_enabled():
+        return words
+    return words + torch.stack([parameter.flatten()[:0].sum() for parameter in trained]).sum()

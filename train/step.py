@@ -18,7 +18,7 @@ from model.region_model import RegionModel
 from train.data.loader import MicroBatch
 from train.processes import Processes
 from train.recipes import Precision
-from train.sharding import computes_in_bfloat16, is_sharded, untouched
+from train.sharding import computes_in_bfloat16, is_sharded
 
 # One token without a loss.
 EMPTY = RegionBatch(
@@ -81,7 +81,8 @@ def optimize(
             batch = EMPTY
         if batch is not None:
             part = batch_loss(model, batch, max(1, supervised), precision, processes.device)
-            part.backward()
+            if part.requires_grad:  # else nothing that trains has a part in it
+                part.backward()
             loss += part.detach()
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     if not sharded:
@@ -125,6 +126,4 @@ def batch_loss(
         device.type, torch.bfloat16, enabled=computes_in_bfloat16(precision, device)
     ):
         loss: Tensor = model(**inputs, num_items_in_batch=supervised).loss
-    if is_sharded(model) and torch.is_grad_enabled() and "region_positions" not in inputs:
-        loss = loss + untouched(model)
     return loss

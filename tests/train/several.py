@@ -6,16 +6,23 @@ WORK holds the folder `tokenizer`, and `runs.json`: the folder of shards, and th
 of them writes WORK/NAME/{losses.json, model.safetensors, run/checkpoints/}.
 """
 
+import errno
 import json
 import os
 import socket
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from unittest import mock
 
 import torch
 from safetensors.torch import save_file
+from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor
 from transformers import AutoTokenizer
 
 from model.batch import Example
@@ -36,9 +43,15 @@ from train.loop import Done, Job, Stopped, prepare, train
 from train.optim import make_optimizer
 from train.processes import Processes
 from train.recipes import TrainRecipe
-from train.sharding import whole_model
+from train.sharding import at_rest, whole_model
 from train.step import optimize
 
+# What fails in which process.
+FAILURES = (
+    ("torch.distributed.checkpoint.filesystem.os.fsync", 1),
+    ("train.checkpoint.json.dumps", 0),
+    ("pathlib.Path.mkdir", 0),
+)
 STEPS = 4
 SAVED = 2  # the steps before the checkpoint that is written
 
@@ -48,7 +61,7 @@ class Run:
     """A run of four steps of three rows, or its second half."""
 
     name: str
-    kind: str = "regiongpt"
+    stage: str = "regiongpt_finetune"
     sharded: bool = False
     recompute: bool = False
     goes_on: str | None = None  # from the checkpoint of the run of this name
@@ -58,21 +71,19 @@ class Run:
 def model_of(run: Run, tokenizer: Path) -> tuple[RegionModel, RegionProcessor]:
     """Return a tiny model with the same weights each time, and its processor."""
     torch.manual_seed(0)
-    config = tiny_regiongpt() if run.kind == "regiongpt" else tiny_gpt4roi(image_boundaries=True)
-    kind = (
-        RegionGPTForConditionalGeneration
-        if run.kind == "regiongpt"
-        else GPT4RoIForConditionalGeneration
-    )
-    return kind(config), processor_for(config, AutoTokenizer.from_pretrained(tokenizer))
+    words = AutoTokenizer.from_pretrained(tokenizer)
+    if run.stage.startswith("gpt4roi"):
+        boxes = tiny_gpt4roi(image_boundaries=True)
+        return GPT4RoIForConditionalGeneration(boxes), processor_for(boxes, words)
+    masks = tiny_regiongpt()
+    return RegionGPTForConditionalGeneration(masks), processor_for(masks, words)
 
 
 def perform(run: Run, shards: Path, work: Path, processes: Processes) -> None:
     """Train a model, and write its losses, norms and weights."""
     model, processor = model_of(run, work / "tokenizer")
-    stage = "regiongpt_finetune" if run.kind == "regiongpt" else "gpt4roi_stage2"
     recipe = TrainRecipe(
-        name="test", stage=stage, builds=(), learning_rate=1e-3, batch=3, epochs=1,
+        name="test", stage=run.stage, builds=(), learning_rate=1e-3, batch=3, epochs=1,
         precision="float32", warmup_steps=0, regions_as="box",
     )  # fmt: skip
     build = Build.open(shards)
@@ -106,11 +117,20 @@ def perform(run: Run, shards: Path, work: Path, processes: Processes) -> None:
             checkpoint.load(path, model, optimizer, processes)
             stopped = Stopped(optimizer=optimizer, steps=SAVED)
         train(model, processor, recipe, job, stopped=stopped, after_step=note)
+    held = share_held(model)
     copied = whole_model(model, torch.float32, processes)
     if copied is not None:
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / "held.json").write_text(json.dumps(held), encoding="utf-8")
         (folder / "losses.json").write_text(json.dumps(steps), encoding="utf-8")
         save_file(copied.state_dict(), folder / "model.safetensors")
+
+
+def share_held(model: RegionModel) -> float:
+    """Return the share of the trained weights that this process holds."""
+    trained = [p for p in at_rest(model).parameters() if p.requires_grad]
+    held = sum(p.to_local().numel() if isinstance(p, DTensor) else p.numel() for p in trained)
+    return held / sum(p.numel() for p in trained)
 
 
 def mixed_steps(rows: ShardRows, processor: RegionProcessor) -> list[list[MicroBatch]]:
@@ -135,6 +155,40 @@ def mixed_steps(rows: ShardRows, processor: RegionProcessor) -> list[list[MicroB
     return [[pictured, written], [written, written], [pictured, nothing], [nothing, nothing]]
 
 
+def save_with_a_failure(work: Path, processes: Processes, fails: str, rank: int) -> None:
+    """Write the message of a checkpoint that one process cannot write, as this process has it."""
+    model = nn.Linear(3, 1)
+    optimizer = torch.optim.AdamW(model.parameters())
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with mock.patch(fails, side_effect=full) if processes.rank == rank else nullcontext():
+        try:
+            checkpoint.save(work / "full", 1, model, optimizer, state={}, processes=processes)
+        except checkpoint.CheckpointError as error:
+            words = f"{error}\n"
+        else:
+            words = "no error\n"
+    with (work / f"failed-{processes.rank}.txt").open("a", encoding="utf-8") as file:
+        file.write(words)
+
+
+def save_odd_parts(work: Path, processes: Processes) -> None:
+    """Write a checkpoint of tensors that two processes cannot halve."""
+    model, _ = odd_model()
+    mesh = init_device_mesh("cpu", (processes.world,))
+    fully_shard(model, mesh=mesh)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    model(torch.ones(2, 4)).sum().backward()
+    optimizer.step()
+    checkpoint.save(work / "odd", 1, model, optimizer, state={}, processes=processes)
+
+
+def odd_model() -> tuple[nn.Module, torch.optim.Optimizer]:
+    """Return a model with sides of 3 and 1, and its optimizer."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 1))
+    return model, torch.optim.AdamW(model.parameters(), lr=0.1)
+
+
 def perform_all(work: Path) -> None:
     """Do all runs, as one of several processes."""
     torch.set_num_threads(1)
@@ -142,6 +196,9 @@ def perform_all(work: Path) -> None:
     processes = Processes.join(torch.device("cpu"))
     for run in stated["runs"]:
         perform(Run(**run), Path(stated["shards"]), work, processes)
+    for fails, rank in FAILURES:
+        save_with_a_failure(work, processes, fails, rank)
+    save_odd_parts(work, processes)
     processes.leave()
 
 
