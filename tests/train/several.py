@@ -221,7 +221,11 @@ def perform_on_two(runs: list[Run], shards: Path, work: Path) -> None:
                 text=True,
             )
         )
-    errors = [process.communicate(timeout=240)[1] for process in started]
+    try:
+        errors = [process.communicate(timeout=240)[1] for process in started]
+    finally:
+        for process in started:
+            process.kill()
     assert [process.returncode for process in started] == [0, 0], "\n".join(errors)
 
 

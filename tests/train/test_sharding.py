@@ -152,6 +152,9 @@ def test_a_forward_pass_without_gradients_leaves_a_model_that_can_be_saved(tmp_p
     load(folder, other, second, ALONE)
     with torch.no_grad():
         assert float(other(**batch()).loss) == pytest.approx(float(loss), abs=1e-6)
+    head = other.language_model.lm_head.weight
+    assert float(second.state[head]["step"]) == 1
+    assert second.state[head]["exp_avg"].any()
 
 
 def test_the_norm_of_parts_is_that_of_the_whole(group):
