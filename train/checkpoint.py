@@ -115,6 +115,24 @@ def load(
     return state
 
 
+def load_weights(folder: Path, model: nn.Module) -> None:
+    """Read the weights of a checkpoint into the parameters that trained, for another run.
+
+    Raises:
+        CheckpointError: it is not one of ours, or of another model.
+    """
+    read_state(folder)
+    _refuse_foreign(folder)
+    weights = _weights(model)
+    try:
+        _check_tensors(folder / "weights", weights)
+        reader = HuggingFaceStorageReader(str(folder / "weights"))
+        with _alone(Processes(device=torch.device("cpu"))):
+            distributed_checkpoint.load(weights, storage_reader=reader, no_dist=True)
+    except (OSError, SafetensorError, CheckpointException) as error:
+        raise CheckpointError(f"cannot read the checkpoint {folder}: {_cause(error)}") from None
+
+
 def read_state(folder: Path) -> dict[str, Any]:
     """Return the state of a checkpoint.
 

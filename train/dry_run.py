@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 
 import torch
 
-from model.adapters import lora_config
 from model.config import IGNORED, RegionConfig
 from model.processor import RegionProcessor
 from model.region_model import RegionModel
-from model.stages import freeze_for
 from train.data.example import TrainingExample, TrainingRows
 from train.data.mix import SomeRows
 from train.launch import job_of, steps_of
@@ -19,7 +17,7 @@ from train.loop import Job, schedule_of
 from train.plan import Plan
 from train.processes import Processes
 from train.sharding import computes_in_bfloat16
-from train.start import empty_model, make_processor, read_config
+from train.start import empty_model, make_processor, prepared, read_config
 
 _TRIED = 1000  # rows that are encoded, with their pictures, chosen by hash
 _WARNING = 0.01  # share of turns or tokens that the greatest length drops
@@ -149,13 +147,7 @@ def memory_lines(model: RegionModel, plan: Plan) -> list[str]:
 
 
 def _counted(plan: Plan, config: RegionConfig) -> RegionModel:
-    model = empty_model(config)
-    freeze_for(model, plan.recipe.stage)
-    if plan.start.lora is not None:
-        from peft import get_peft_model
-
-        model = get_peft_model(model, lora_config(plan.start.lora, connector="trained"))
-    return model
+    return prepared(empty_model(config), plan.recipe.stage, plan.start.lora)
 
 
 def _longer(config: RegionConfig) -> RegionConfig:
@@ -181,7 +173,7 @@ def _token_lines(plan: Plan, tried: Tried) -> list[str]:
         f"{task} {round(count * factor):,}" for task, count in sorted(tried.supervised.items())
     )
     return [
-        f"tokens    {about}{round(tried.tokens * factor):,}, of them supervised: {shown}",
+        f"tokens    {about}{round(tried.tokens * factor):,} of all rows, supervised: {shown}",
         f"tried     {tried.rows:,} rows with their pictures, chosen by hash",
     ]
 

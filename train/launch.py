@@ -6,7 +6,7 @@ record -> model, calibrated where it is new -> steps: guard, validation, log, ch
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -34,8 +34,8 @@ from train.run import (
     started,
     write_record,
 )
-from train.seen import Seen, cut_log, measures_of, open_trackers
-from train.start import make_processor, open_model, precisions
+from train.seen import Seen, cut_log, logged, measures_of, open_trackers
+from train.start import FINAL, make_processor, open_model, precisions
 from train.validate import Validation
 
 
@@ -66,8 +66,6 @@ class _Run:
     terminated: _Signal
     validation: Validation | None = None
     seen: Seen | None = None  # of the first process
-    saved: int = -1  # steps of the last checkpoint
-    losses: list[float] = field(default_factory=list)
 
     def after_step(self, done: Done, optimizer: torch.optim.Optimizer) -> None:
         """See to all that follows a step."""
@@ -114,12 +112,13 @@ def launch(plan: Plan, processes: Processes) -> Path:
     """
     torch.manual_seed(plan.recipe.seed)
     earlier = check_output(plan)
+    last = checkpoints(plan.output)[-1:]
+    done = read_state(last[0])["steps"] if last else 0
+    losses = [line["loss"] for line in logged(plan.output) if line["step"] < done]
     processes.wait()  # no process reads the folder after another has written there
     job = job_of(plan, processes)
     steps = steps_of(plan, job)
-    last = checkpoints(plan.output)[-1:]
-    done = read_state(last[0])["steps"] if last else 0
-    final = plan.output / "final"
+    final = plan.output / FINAL
     if earlier and earlier.get("finished_steps") == done >= steps and final.is_dir():
         return final
     model = open_model(plan.start, plan.recipe)
@@ -142,15 +141,14 @@ def launch(plan: Plan, processes: Processes) -> Path:
             processes=processes,
             model=model,
             steps=steps,
-            guard=LossGuard(plan.spike),
+            guard=LossGuard(plan.spike, losses),
             terminated=stack.enter_context(_terminated()),
         )
         if processes.leads:
             plan.output.mkdir(parents=True, exist_ok=True)
             remove_leftovers(plan.output)
             write_record(plan.output, record)
-            lines = cut_log(plan.output, done)
-            run.guard = LossGuard(plan.spike, [line["loss"] for line in lines])
+            cut_log(plan.output, done)
             trackers = open_trackers(plan.output, plan.tracker, record)
             run.seen = stack.enter_context(Seen(plan.output, steps, trackers))
             _say_start(run.seen, plan, record, done)

@@ -26,9 +26,8 @@ from typing import Any
 
 from schemas.errors import InputFileError, RegionForgeError, UsageError
 from train.plan import Plan, data_digests
-from train.start import FINAL
+from train.start import FINAL, RECORD
 
-RECORD = "run.json"
 _LIBRARIES = ("regionforge", "torch", "transformers", "tokenizers", "safetensors", "peft")
 _LEFTOVERS = (f".{FINAL}-*", f".{RECORD}*", ".log.jsonl*")
 

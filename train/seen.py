@@ -12,7 +12,6 @@ has `validation_loss`.
 """
 
 import json
-import os
 import resource
 import sys
 import time
@@ -58,7 +57,7 @@ class Seen:
             trackers: other places.
         """
         self._path = run / LOG
-        self._log = self._path.open("a", encoding="utf-8")
+        self._log = self._path.open("ab", buffering=0)
         self._steps = steps
         self._trackers = trackers
         self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
@@ -83,8 +82,7 @@ class Seen:
     def add(self, measures: Measures) -> None:
         """Add the line of a step."""
         try:
-            self._log.write(json.dumps(measures) + "\n")
-            self._log.flush()
+            self._log.write(f"{json.dumps(measures)}\n".encode())
         except OSError as error:
             raise RegionForgeError(f"{self._path}: cannot be written: {error.strerror}") from None
         numbers = {key: float(value) for key, value in measures.items() if key != "step"}
@@ -159,13 +157,12 @@ def logged(run: Path) -> list[Measures]:
     return [json.loads(line) for line in lines if line.endswith("}\n")]
 
 
-def cut_log(run: Path, steps: int) -> list[Measures]:
-    """Keep the lines of the first steps, as the others will be done again, and return them."""
+def cut_log(run: Path, steps: int) -> None:
+    """Keep the lines of the first steps, as the others will be done again."""
     kept = [line for line in logged(run) if line["step"] < steps]
     unfinished = run / f".{LOG}"
     unfinished.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-    os.replace(unfinished, run / LOG)
-    return kept
+    unfinished.replace(run / LOG)
 
 
 def open_trackers(run: Path, name: str | None, record: Mapping[str, Any]) -> list[Tracker]:

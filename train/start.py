@@ -4,7 +4,7 @@ Start(model="regiongpt_7b", vision=..., language=..., init=...)      towers, a n
 Start(checkpoint=...)       a run's folder (its final/), a model's folder, or a name on the Hub
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,17 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokeniz
 from model import presets
 from model.adapters import lora_config, quantization
 from model.checkpoint import load_towers
-from model.checkpoint.files import local_folder
+from model.checkpoint.files import local_folder, read_json
 from model.checkpoint.own_config import read_own_config
 from model.config import RegionConfig
 from model.processor import RegionProcessor, processor_for
 from model.region_model import RegionModel
 from model.stages import STAGES, freeze_for
 from schemas.errors import InputFileError, UsageError
+from train.checkpoint import STATE, load_weights
 from train.recipes import TrainRecipe
 
-FINAL = "final"
+FINAL, RECORD = "final", "run.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,11 +73,28 @@ class Start:
         """
         assert self.checkpoint is not None
         path = Path(self.checkpoint)
-        if (path / "run.json").is_file():
+        if (path / RECORD).is_file():
             path = path / FINAL
             if not path.is_dir():
-                raise InputFileError(f"{path}: no such folder: the run has not ended yet")
+                raise InputFileError(
+                    f"{path}: no such folder, as the run has not ended yet: name one of its "
+                    "checkpoints, or end it"
+                )
         return local_folder(path if path.is_dir() else self.checkpoint)
+
+    @property
+    def earlier(self) -> "tuple[Start, str] | None":
+        """What the run of a checkpoint's folder started from, and its stage; None for all else."""
+        if self.checkpoint is None or not (Path(self.checkpoint) / STATE).is_file():
+            return None
+        path = Path(self.checkpoint).resolve().parent.parent / RECORD
+        identity = read_json(path).get("identity", {})
+        names = [each.name for each in fields(Start)]
+        try:
+            start = Start(**{name: identity[f"start.{name}"] for name in names})
+            return start, identity["recipe.stage"]
+        except KeyError as error:
+            raise InputFileError(f"{path}: not the record of a run: no {error}") from None
 
 
 def preset_for(recipe: TrainRecipe) -> str:
@@ -91,6 +109,8 @@ def read_config(start: Start) -> RegionConfig:
     Raises:
         RegionForgeError: a folder is missing, or is no model of ours.
     """
+    if start.earlier is not None:
+        return read_config(start.earlier[0])
     if start.checkpoint is not None:
         return read_own_config(start.folder)
     config = _preset(start.model)
@@ -102,6 +122,8 @@ def read_config(start: Start) -> RegionConfig:
 
 def read_tokenizer(start: Start) -> PreTrainedTokenizerBase:
     """Return the tokenizer of the language model."""
+    if start.earlier is not None:
+        return read_tokenizer(start.earlier[0])
     folder = start.folder if start.checkpoint is not None else local_folder(str(start.language))
     try:
         return AutoTokenizer.from_pretrained(folder)
@@ -123,24 +145,41 @@ def open_model(start: Start, recipe: TrainRecipe) -> RegionModel:
         RegionForgeError: a folder is missing, or its weights do not fit.
     """
     torch.manual_seed(recipe.seed)  # of a connector that starts anew
+    return prepared(_opened(start), recipe.stage, start.lora)
+
+
+def _opened(start: Start) -> RegionModel:
+    """Return the model with all its weights, none of them frozen."""
+    if start.earlier is not None:
+        before, stage = start.earlier
+        model = prepared(_opened(before), stage, before.lora)
+        load_weights(Path(str(start.checkpoint)), model)
+        return model if before.lora is None else model.merge_and_unload()
     if start.checkpoint is None:
-        model = load_towers(
+        return load_towers(
             _preset(start.model),
             vision=str(start.vision),
             language=str(start.language),
             init=start.init,
             dtype=torch.float32,
         )
-    else:
-        options: dict[str, Any] = {"dtype": torch.float32}
-        if start.quantized:
-            _check_bitsandbytes()
-            options["quantization_config"] = quantization(4)
-        model = AutoModel.from_pretrained(start.folder, **options)
-    freeze_for(model, recipe.stage)
-    if start.lora is not None:
-        model = _adapted(model, start.lora, recipe)
-    return model
+    options: dict[str, Any] = {"dtype": torch.float32}
+    if start.quantized:
+        _check_bitsandbytes()
+        options["quantization_config"] = quantization(4)
+    return AutoModel.from_pretrained(start.folder, **options)
+
+
+def prepared(model: RegionModel, stage: str, lora: int | None) -> RegionModel:
+    """Return the model frozen for a stage, with adapters of a rank where one is given."""
+    freeze_for(model, stage)
+    if lora is None:
+        return model
+    from peft import get_peft_model
+
+    if "language_model" not in STAGES[stage].trained:
+        raise UsageError(f"--lora is for stages that train the language model, not {stage}")
+    return get_peft_model(model, lora_config(lora, connector="trained"))
 
 
 def empty_model(config: RegionConfig) -> RegionModel:
@@ -178,14 +217,6 @@ def _preset(name: str | None) -> RegionConfig:
 
 def _arguments(function: Any) -> list[Any]:
     return list(signature(function).parameters.values())
-
-
-def _adapted(model: RegionModel, rank: int, recipe: TrainRecipe) -> RegionModel:
-    from peft import get_peft_model
-
-    if "language_model" not in STAGES[recipe.stage].trained:
-        raise UsageError(f"--lora is for stages that train the language model, not {recipe.stage}")
-    return get_peft_model(model, lora_config(rank, connector="trained"))
 
 
 def _check_bitsandbytes() -> None:

@@ -18,13 +18,28 @@ torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
-def proof_shards(tmp_path_factory) -> Path:
-    """The shards of the recipe `proof` on 400 pictures of each data set, several a split."""
+def proof_world(tmp_path_factory) -> Path:
+    """400 pictures of each data set."""
     root = tmp_path_factory.mktemp("proof_world")
     write_world(root, "small", preset="proof")
+    return root
+
+
+@pytest.fixture(scope="session")
+def proof_shards(proof_world, tmp_path_factory) -> Path:
+    """The shards of the recipe `proof`, several a split."""
     output = tmp_path_factory.mktemp("proof_shards")
     recipe = regionforge.load_recipe("proof", shard_bytes=2**20)
-    regionforge.launch(regionforge.make_plan(recipe, root, output))
+    regionforge.launch(regionforge.make_plan(recipe, proof_world, output))
+    return output
+
+
+@pytest.fixture(scope="session")
+def held_out(proof_world, tmp_path_factory) -> Path:
+    """The shards of the recipe `eval_v3det`, with a split `val` of 12 pictures at most."""
+    output = tmp_path_factory.mktemp("held_out")
+    recipe = regionforge.load_recipe("eval_v3det", limit=12)
+    regionforge.launch(regionforge.make_plan(recipe, proof_world, output))
     return output
 
 

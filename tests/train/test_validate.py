@@ -1,0 +1,72 @@
+"""Validation: the loss on held-out rows, and answers that the model gives by itself."""
+
+import json
+
+import pytest
+import torch
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from train.cli import run
+from train.data.build import Build
+from train.data.rows import ShardRows
+from train.seen import logged
+
+
+@pytest.fixture(scope="module")
+def words(proof_shards, towers):
+    given = ["train", "--recipe", "gpt4roi_stage1", "--shards", str(proof_shards), "--batch", "4"]
+    return [*given, *towers["gpt4roi"], "--device", "cpu", "--workers", "0", "--max-steps", "3"]
+
+
+@pytest.fixture(scope="module")
+def validated(words, held_out, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("validated") / "run"
+    flags = ["--validate-every", "2", "--validate-on", str(held_out), "--output", str(folder)]
+    assert run([*words, *flags]) == 0
+    return folder
+
+
+def test_the_loss_is_that_of_transformers_on_each_row(validated, held_out):
+    """By transformers' own loss on each row alone, of the model that the run has left."""
+    assert [line["step"] for line in logged(validated) if "validation_loss" in line] == [1, 2]
+    model = AutoModelForImageTextToText.from_pretrained(validated / "final")
+    processor = AutoProcessor.from_pretrained(validated / "final")
+    build = Build.open(held_out)
+    total = count = 0.0
+    for row in ShardRows(build, build.shards("val")):
+        batch = processor.collate([processor.encode_row(row, "box")])
+        tokens = int((batch["labels"] != -100).sum())
+        batch.pop("loss_positions"), batch.pop("loss_targets")
+        with torch.no_grad():
+            total += float(model(**batch).loss) * tokens
+        count += tokens
+    assert logged(validated)[-1]["validation_loss"] == pytest.approx(total / count, rel=1e-4)
+
+
+def test_answers_are_those_of_the_model_to_questions_of_the_rows(validated, held_out):
+    samples = validated / "samples"
+    assert sorted(path.name for path in samples.iterdir()) == [
+        "step-00000002.json", "step-00000003.json",
+    ]  # fmt: skip
+    answers = json.loads((samples / "step-00000003.json").read_bytes())
+    assert len(answers) == 6
+    build = Build.open(held_out)
+    rows = {row["id"]: row for row in ShardRows(build, build.shards("val"))}
+    model = AutoModelForImageTextToText.from_pretrained(validated / "final")
+    processor = AutoProcessor.from_pretrained(validated / "final")
+    for shown in answers:
+        row = rows[shown["id"]]
+        first, second = row["messages"][:2]
+        assert (shown["question"], shown["expected"]) == (first["content"], second["content"])
+        batch = processor.apply_chat_template(
+            [first], images=row["image"]["bytes"], regions=row["regions"],
+            add_generation_prompt=True, tokenize=True, return_dict=True,
+        )  # fmt: skip
+        ids = model.generate(**batch, **processor.stopping(), do_sample=False, max_new_tokens=64)
+        assert [shown["answer"]] == processor.post_process_image_text_to_text(ids)
+
+
+def test_validation_changes_nothing_of_the_training(words, validated, tmp_path):
+    assert run([*words, "--output", str(tmp_path / "run")]) == 0
+    losses = [line["loss"] for line in logged(validated)]
+    assert [line["loss"] for line in logged(tmp_path / "run")] == losses
