@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 LINE = "Train a model on the shards of a build, or go on with a run."
 EXIT_ERROR, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 130, 143
+_TOWERS = "tiny_towers"
+_OF_TOWERS = frozenset(
+    {"command", "recipe", "shards", "output", "model", "split", "seed", "max_steps"}
+)
 _EXAMPLES = """\
 examples:
   regionforge train --recipe regiongpt_pretrain --shards /shards --output runs/a \\
@@ -89,6 +93,8 @@ def _train(args: argparse.Namespace) -> int:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    if args.recipe == _TOWERS:
+        return _make_towers(args)
     plan = make_plan(args)
     check_output(plan)
     if args.dry_run:
@@ -104,6 +110,41 @@ def _train(args: argparse.Namespace) -> int:
         processes.leave()
     if processes.leads:
         sys.stdout.write(f"wrote {final}\n")
+    return 0
+
+
+def _make_towers(args: argparse.Namespace) -> int:
+    """Train tiny towers, see `train.stage0`."""
+    import torch
+    from rich.console import Console
+
+    from train.data.build import Build
+    from train.stage0.command import shorter, write_towers
+    from train.stage0.towers import tiny_towers
+    from train.start import preset_named
+
+    usual = vars(
+        make_parser().parse_args(["train", "--recipe", "", "--shards", "", "--output", ""])
+    )
+    for name, value in vars(args).items():
+        if name not in _OF_TOWERS and value != usual[name]:
+            raise UsageError(f"--recipe {_TOWERS} takes no --{name.replace('_', '-')}")
+    if len(args.shards) > 1:
+        raise UsageError(f"--recipe {_TOWERS} takes one --shards")
+    seed = args.seed or 0
+    torch.manual_seed(seed)
+    console = Console(stderr=True, highlight=False)
+    write_towers(
+        preset_named(args.model or "proof_regiongpt"),
+        Build.open(Path(args.shards[0])),
+        Path(args.output),
+        shorter(tiny_towers(seed), args.max_steps),
+        split=args.split,
+        on_step=lambda tower, step, loss: (
+            None if step % 50 else console.print(f"{tower}: step {step}, loss {loss:.3f}")
+        ),
+    )
+    sys.stdout.write(f"wrote {args.output}/vision and {args.output}/language\n")
     return 0
 
 

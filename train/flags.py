@@ -6,7 +6,8 @@ from collections.abc import Callable
 # The recipes, for `--help`; those there are stand in `train.recipes`.
 RECIPES = (
     "gpt4roi_stage1, gpt4roi_stage2, regiongpt_pretrain, regiongpt_finetune, and for tiny models "
-    "tiny_gpt4roi_stage1, tiny_gpt4roi_stage2, tiny_regiongpt_stage1, tiny_regiongpt_stage2"
+    "tiny_gpt4roi_stage1, tiny_gpt4roi_stage2, tiny_regiongpt_stage1, tiny_regiongpt_stage2; "
+    "tiny_towers makes the towers of these"
 )
 Group = argparse._ArgumentGroup
 

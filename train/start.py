@@ -103,6 +103,28 @@ def preset_for(recipe: TrainRecipe) -> str:
     return f"proof_{kind}" if recipe.name.startswith("tiny_") else f"{kind}_7b"
 
 
+def preset_named(name: str | None) -> RegionConfig:
+    """Return the configuration of a model by its name in `model.presets`.
+
+    Raises:
+        UsageError: there is no such model, or it takes an argument.
+    """
+    known = {
+        key: value
+        for key, value in vars(presets).items()
+        if callable(value)
+        and value.__module__ == presets.__name__
+        and not key.startswith("_")
+        and all(p.default is not p.empty or p.kind is p.VAR_KEYWORD for p in _arguments(value))
+    }
+    if name not in known:
+        raise UsageError(
+            f"--model {name}: no such model; the models are {', '.join(sorted(known))}"
+        )
+    config: RegionConfig = known[name]()
+    return config
+
+
 def read_config(start: Start) -> RegionConfig:
     """Return the configuration of the model, without its weights.
 
@@ -113,7 +135,7 @@ def read_config(start: Start) -> RegionConfig:
         return read_config(start.earlier[0])
     if start.checkpoint is not None:
         return read_own_config(start.folder)
-    config = _preset(start.model)
+    config = preset_named(start.model)
     for name in (start.vision, start.language):
         local_folder(str(name))
     config.text_config = AutoConfig.from_pretrained(str(start.language))
@@ -157,7 +179,7 @@ def _opened(start: Start) -> RegionModel:
         return model if before.lora is None else model.merge_and_unload()
     if start.checkpoint is None:
         return load_towers(
-            _preset(start.model),
+            preset_named(start.model),
             vision=str(start.vision),
             language=str(start.language),
             init=start.init,
@@ -196,23 +218,6 @@ def precisions(model: torch.nn.Module) -> dict[str, str]:
         kinds["trained" if parameter.requires_grad else "frozen"].add(word)
     shown = {key: ", ".join(sorted(words)) for key, words in kinds.items() if words}
     return shown | {"optimizer": shown.get("trained", "")}
-
-
-def _preset(name: str | None) -> RegionConfig:
-    known = {
-        key: value
-        for key, value in vars(presets).items()
-        if callable(value)
-        and value.__module__ == presets.__name__
-        and not key.startswith("_")
-        and all(p.default is not p.empty or p.kind is p.VAR_KEYWORD for p in _arguments(value))
-    }
-    if name not in known:
-        raise UsageError(
-            f"--model {name}: no such model; the models are {', '.join(sorted(known))}"
-        )
-    config: RegionConfig = known[name]()
-    return config
 
 
 def _arguments(function: Any) -> list[Any]:

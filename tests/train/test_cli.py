@@ -2,11 +2,14 @@
 
 import errno
 import json
+import re
 import shutil
 import sys
+from dataclasses import replace
 
 import pytest
 
+import train.loop
 from train import seen
 from train.cli import make_parser, run
 from train.data.build import Build
@@ -145,3 +148,44 @@ def test_a_full_disk_is_named_and_leaves_no_model(words, capsys, tmp_path, monke
     assert run(words) == 0
     assert (tmp_path / "run" / "final" / "README.md").is_file()
     assert len(seen.logged(tmp_path / "run")) == 1
+
+
+def test_tiny_towers_are_made_for_a_tiny_model(proof_shards, capsys, tmp_path):
+    towers = tmp_path / "towers"
+    words = ["train", "--recipe", "tiny_towers", "--shards", str(proof_shards)]
+    words += ["--output", str(towers), "--max-steps", "2"]
+    assert run([*words, "--vision", "x"]) == 1
+    assert capsys.readouterr().err == "error: --recipe tiny_towers takes no --vision\n"
+    assert run(words) == 0
+    assert "vision: step 0, loss " in capsys.readouterr().err
+    words = ["train", "--recipe", "tiny_regiongpt_stage1", "--shards", str(proof_shards)]
+    words += ["--vision", f"{towers}/vision", "--language", f"{towers}/language"]
+    words += ["--output", str(tmp_path / "run"), "--device", "cpu", "--workers", "0"]
+    assert run([*words, "--max-steps", "1", "--batch", "4"]) == 0
+    assert (tmp_path / "run" / "final" / "model.safetensors").is_file()
+
+
+def test_several_builds_are_read_as_one(words, proof_shards, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("train.dry_run._TRIED", 8)
+    words = [*words, "--dry-run"]
+    assert run([*words, "--shards", str(proof_shards)]) == 1
+    assert "--shards names a folder twice" in capsys.readouterr().err
+    assert run(words) == 0
+    (single,) = re.findall(r"^rows +([\d,]+)", capsys.readouterr().out)
+    assert run([*words, "--shards", str(shutil.copytree(proof_shards, tmp_path / "more"))]) == 0
+    (both,) = re.findall(r"^rows +([\d,]+)", capsys.readouterr().out)
+    assert int(both.replace(",", "")) == 2 * int(single.replace(",", "")) > 8
+
+
+def test_a_loss_that_is_no_number_stops_with_the_rows(words, capsys, tmp_path, monkeypatch):
+    def optimize(*given, **options):
+        return replace(real(*given, **options), loss=float("nan"))
+
+    real = train.loop.optimize
+    monkeypatch.setattr("train.loop.optimize", optimize)
+    assert run(words) == 1
+    shown = capsys.readouterr().err
+    assert re.search(
+        r"^error: step 0: the loss is nan .* Its rows: \w+/train/", shown, re.MULTILINE
+    )
+    assert not (tmp_path / "run" / "final").exists()
