@@ -228,8 +228,9 @@ def _changes(args: argparse.Namespace, device: str) -> dict[str, Any]:
         if args.precision == "bfloat16":
             raise UsageError("--precision bfloat16 needs a GPU: a CPU computes in float32")
         changes["precision"] = "float32"
-    if args.checkpoint is not None and args.calibrate_connector is None:
-        changes["calibrate"] = False  # its connector is trained
+    trained = args.checkpoint is not None or args.init is not None  # its connector
+    if trained and args.calibrate_connector is None:
+        changes["calibrate"] = False
     return {key: value for key, value in changes.items() if value is not None}
 
 

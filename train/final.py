@@ -77,7 +77,7 @@ def save_final(
     if not processes.leads:
         return
     final = plan.output / FINAL
-    unfinished = plan.output / f".{FINAL}-new"
+    unfinished = plan.output / f"{FINAL}-new"
     shutil.rmtree(unfinished, ignore_errors=True)
     with new_folder(unfinished) as folder:
         model.save_pretrained(folder)

@@ -29,7 +29,7 @@ from train.plan import Plan, data_digests
 from train.start import FINAL, RECORD
 
 _LIBRARIES = ("regionforge", "torch", "transformers", "tokenizers", "safetensors", "peft")
-_LEFTOVERS = (f".{FINAL}-*", f".{RECORD}*", ".log.jsonl*")
+_LEFTOVERS = (f".{FINAL}-*", f"{FINAL}-new", f".{RECORD}", ".log.jsonl", "samples/.*")
 
 Record = dict[str, Any]
 

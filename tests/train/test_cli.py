@@ -11,7 +11,7 @@ import pytest
 
 import train.loop
 from train import seen
-from train.cli import make_parser, run
+from train.cli import make_parser, make_plan, run
 from train.data.build import Build
 from train.data.rows import ShardRows
 from train.recipes import RECIPES
@@ -189,3 +189,17 @@ def test_a_loss_that_is_no_number_stops_with_the_rows(words, capsys, tmp_path, m
         r"^error: step 0: the loss is nan .* Its rows: \w+/train/", shown, re.MULTILINE
     )
     assert not (tmp_path / "run" / "final").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ([], True),
+        (["--init", "projector.bin"], False),  # it is trained already
+        (["--init", "projector.bin", "--calibrate-connector"], True),
+        (["--no-calibrate-connector"], False),
+    ],
+)
+def test_only_a_new_connector_is_started_from_statistics(words, flags, expected):
+    plan = make_plan(make_parser().parse_args([*words, *flags]))
+    assert plan.recipe.calibrate is expected

@@ -125,9 +125,14 @@ def test_the_command_of_a_finished_run_does_nothing(stage1, whole, capsys):
 
 def test_more_steps_are_added_to_a_finished_run(stage1, whole, tmp_path):
     folder = shutil.copytree(whole, tmp_path / "run")
+    names = {path.name for path in folder.iterdir()}
+    for leftover in (".final-new-x1", "final-new"):  # of a crash while the model was saved
+        (folder / leftover).mkdir()
+    (folder / ".run.json").touch()
     assert run([*stage1, "--max-steps", "13", "--output", str(folder)]) == 0
     assert len(logged(folder)) == 13
     assert json.loads((folder / "run.json").read_bytes())["finished_steps"] == 13
+    assert {path.name for path in folder.iterdir()} == names
 
 
 @pytest.mark.parametrize(
