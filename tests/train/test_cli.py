@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-import train.loop
+import train.step
 from train import seen
 from train.cli import make_parser, make_plan, run
 from train.data.build import Build
@@ -181,7 +181,7 @@ def test_a_loss_that_is_no_number_stops_with_the_rows(words, capsys, tmp_path, m
     def optimize(*given, **options):
         return replace(real(*given, **options), loss=float("nan"))
 
-    real = train.loop.optimize
+    real = train.step.optimize
     monkeypatch.setattr("train.loop.optimize", optimize)
     assert run(words) == 1
     shown = capsys.readouterr().err
