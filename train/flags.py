@@ -118,7 +118,7 @@ def _add_run(group: Group) -> None:
     group.add_argument(
         "--recompute",
         action="store_true",
-        help="compute activations again in the backward pass: less memory, a third more time",
+        help="compute activations again in the backward pass: less memory, up to half more time",
     )
     group.add_argument(
         "--checkpoint-every",

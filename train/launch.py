@@ -181,7 +181,7 @@ def job_of(plan: Plan, processes: Processes) -> Job:
 def steps_of(plan: Plan, job: Job) -> int:
     """Return the number of steps of a run."""
     schedule = schedule_of(plan.recipe, job)
-    whole = sum(len(schedule.epoch(epoch)) for epoch in range(plan.recipe.epochs))
+    whole = schedule.count
     return whole if plan.max_steps is None else min(whole, plan.max_steps)
 
 

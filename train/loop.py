@@ -122,7 +122,6 @@ def train(
     optimizer = stopped.optimizer if stopped else make_optimizer(model, recipe)
     start = stopped.steps if stopped else 0
     schedule = schedule_of(recipe, job)
-    total = sum(len(schedule.epoch(epoch)) for epoch in range(recipe.epochs))
     examples = TrainingRows(
         job.rows,
         processor,
@@ -142,7 +141,7 @@ def train(
         loaded = perf_counter()
         if job.max_steps is not None and step.number >= job.max_steps:
             return
-        rate = learning_rate(recipe, step.number, total)
+        rate = learning_rate(recipe, step.number, schedule.count)
         set_learning_rate(optimizer, rate)
         result = optimize(
             model,

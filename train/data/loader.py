@@ -9,6 +9,7 @@ number of micro-batches in a step, as they compute together; a process may have 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import tee
 from multiprocessing import get_context
 from multiprocessing.context import BaseContext
@@ -45,6 +46,13 @@ class Schedule:
     epochs: int
     seed: int
     shares: NDArray[np.float64] | None = None  # how often each row comes in an epoch
+
+    @cached_property
+    def count(self) -> int:
+        """The number of steps of all epochs."""
+        if self.shares is None:  # each row comes once: no order need be made to count
+            return self.epochs * -(-len(self.ids) // self.batch)
+        return sum(len(self.epoch(number)) for number in range(self.epochs))
 
     def steps(self, start: int = 0) -> Iterator[Step]:
         """Yield the steps of all epochs from the step `start` on."""

@@ -1,5 +1,7 @@
 """Steps and their micro-batches: the same rows whatever the processes, workers and start."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -69,6 +71,12 @@ def test_a_run_goes_on_at_any_step(rows, processor):
                 assert all(
                     torch.equal(micro.batch[name], other.batch[name]) for name in other.batch
                 )
+
+
+@pytest.mark.parametrize("shares", [None, np.full(59, 1.5)])
+def test_the_count_is_that_of_the_steps(rows, shares):
+    schedule = replace(schedule_of(rows, count=59), shares=shares)
+    assert schedule.count == len(list(schedule.steps())) > 15
 
 
 @pytest.mark.parametrize("world", [2, 3])
