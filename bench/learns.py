@@ -53,12 +53,12 @@ def _learn(kind: str, args: argparse.Namespace) -> list[str]:
     questions = questions_of(ShardRows(judge_by, judge_by.shards("val")))
     shards = train_on.shards("train")
     rows = ShardRows(train_on, shards)
-    learned = learn(kind, rows, questions, args.data, args.seed, _say)
-    _say(str(learned))
+    learned = learn(kind, rows, questions, args.data, args.seed, _report)
+    _report(str(learned))
     faults = learned.faults
     if args.shuffled:
         shuffled = ShuffledAnswers(train_on, shards)
-        faults += learn_shuffled(kind, shuffled, questions, args.data, args.seed, _say)
+        faults += learn_shuffled(kind, shuffled, questions, args.data, args.seed, _report)
     return faults
 
 
@@ -66,7 +66,7 @@ def _world(data: Path, size: Size, seed: int) -> Path:
     """Return a world's folder, drawn unless it is there."""
     world = data / f"world-{size}-{seed}"
     if not (world / "v3det" / "annotations").exists():
-        _say(f"drawing {world}")
+        _report(f"drawing {world}")
         look = LOOKS["proof"]
         write_v3det(world, World(seed=seed, pictures=PICTURES["proof"][size], look=look))
     return world
@@ -82,7 +82,7 @@ def _built(data: Path, name: str, world: Path, flags: tuple[str, ...]) -> Build:
     return Build.open(output)
 
 
-def _say(line: str) -> None:
+def _report(line: str) -> None:
     print(line, flush=True)
 
 

@@ -23,7 +23,7 @@ from train.processes import Processes
 from train.recipes import TrainRecipe, recipe_named
 from train.stage0.towers import LANGUAGE, VISION, make_towers, tiny_towers
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 CHANCE = 0.05  # over the share of the most frequent answer, at most, where nothing can be known
 
@@ -35,7 +35,7 @@ class Chain:
     config: Callable[[], RegionConfig]
     stages: tuple[str, str]  # names of recipes
     bars: tuple[float, float]  # the least share of exact answers after each stage
-    seconds: float  # of the process's CPU time, at most, for all three stages
+    seconds: float  # of the process's CPU time, at most, for all stages and answers
 
 
 CHAINS = {
@@ -65,7 +65,7 @@ class Learned:
     majority: float = 0.0
     questions: int = 0
     frozen_unchanged: bool = True
-    seconds: dict[str, float] = field(default_factory=dict)  # CPU time by stage
+    seconds: dict[str, float] = field(default_factory=dict)  # CPU time by part
 
     @property
     def faults(self) -> list[str]:
@@ -88,7 +88,7 @@ class Learned:
 
 
 def learn(
-    kind: str, rows: ShardRows, questions: list[Question], output: Path, seed: int, say: Say
+    kind: str, rows: ShardRows, questions: list[Question], output: Path, seed: int, report: Report
 ) -> Learned:
     """Return what a tiny model of a kind of `CHAINS` has learned.
 
@@ -98,20 +98,22 @@ def learn(
         questions: to judge by, of pictures that are not among them.
         output: a folder for the towers and the result.
         seed: of all.
-        say: called with lines of progress.
+        report: called with a line of progress.
     """
     chain, learned = CHAINS[kind], Learned(kind=kind, seed=seed)
     folder = output / f"{kind}-{seed}"
-    learned.seconds["towers"] = ready_towers(chain.config(), rows, folder, seed, say)
+    learned.seconds["towers"] = ready_towers(chain.config(), rows, folder, seed, report)
     model, processor = load_tiny(chain.config(), folder, seed)
     for number, name in enumerate(chain.stages, 1):
         recipe = replace(recipe_named(name), seed=seed)
         start = time.process_time()
-        learned.frozen_unchanged &= run_stage(model, processor, recipe, rows, say)
+        learned.frozen_unchanged &= run_stage(model, processor, recipe, rows, report)
         learned.seconds[f"stage {number}"] = time.process_time() - start
+        start = time.process_time()
         result = score(model, processor, questions)
+        learned.seconds[f"answers {number}"] = time.process_time() - start
         learned.exact.append(result.exact)
-        say(f"{name}: exact {result.exact:.4f} of {result.questions}; CPU s {learned.seconds}")
+        report(f"{name}: exact {result.exact:.4f} of {result.questions}; CPU s {learned.seconds}")
     control = score(model, processor, of_other_pictures(questions))
     learned.other_pictures, learned.majority = control.exact, control.majority
     learned.questions = control.questions
@@ -119,18 +121,20 @@ def learn(
     return learned
 
 
-def ready_towers(config: RegionConfig, rows: ShardRows, folder: Path, seed: int, say: Say) -> float:
+def ready_towers(
+    config: RegionConfig, rows: ShardRows, folder: Path, seed: int, report: Report
+) -> float:
     """Make the towers unless they are there; return the CPU seconds that they took."""
     record = folder / "towers.json"
     if not record.exists():
         start = time.process_time()
-        make_towers(config, rows, folder, tiny_towers(seed), _reporter(say, start))
+        make_towers(config, rows, folder, tiny_towers(seed), _every_25_steps(report, start))
         record.write_text(json.dumps({"seconds": time.process_time() - start}) + "\n")
     return float(json.loads(record.read_text())["seconds"])
 
 
 def learn_shuffled(
-    kind: str, rows: ShardRows, questions: list[Question], output: Path, seed: int, say: Say
+    kind: str, rows: ShardRows, questions: list[Question], output: Path, seed: int, report: Report
 ) -> list[str]:
     """Return what is wrong with stage 1 on shuffled answers: it must learn nothing.
 
@@ -139,9 +143,9 @@ def learn_shuffled(
     chain = CHAINS[kind]
     model, processor = load_tiny(chain.config(), output / f"{kind}-{seed}", seed)
     recipe = replace(recipe_named(chain.stages[0]), seed=seed)
-    run_stage(model, processor, recipe, rows, say)
+    run_stage(model, processor, recipe, rows, report)
     result = score(model, processor, questions)
-    say(f"{kind}, shuffled answers: exact {result.exact:.4f}, majority {result.majority:.4f}")
+    report(f"{kind}, shuffled answers: exact {result.exact:.4f}, majority {result.majority:.4f}")
     if result.exact <= result.majority + CHANCE:
         return []
     return [f"{kind}: {result.exact:.4f} after training on shuffled answers"]
@@ -156,19 +160,23 @@ def load_tiny(config: RegionConfig, folder: Path, seed: int) -> tuple[RegionMode
 
 
 def run_stage(
-    model: RegionModel, processor: RegionProcessor, recipe: TrainRecipe, rows: ShardRows, say: Say
+    model: RegionModel,
+    processor: RegionProcessor,
+    recipe: TrainRecipe,
+    rows: ShardRows,
+    report: Report,
 ) -> bool:
     """Train a model through a stage; return whether what is frozen has kept its bits."""
     job = Job(rows=rows, micro_batch=recipe.batch, processes=Processes(device=torch.device("cpu")))
     if recipe.calibrate:
-        _calibrate(model, processor, recipe, job, say)
+        _calibrate(model, processor, recipe, job, report)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     start = time.process_time()
 
     def after_step(done: Done, _: torch.optim.Optimizer) -> None:
         if done.step % 25 == 0:
             spent = time.process_time() - start
-            say(f"{recipe.name} {done.step}: loss {done.result.loss:.4f}, {spent:.0f} CPU s")
+            report(f"{recipe.name} {done.step}: loss {done.result.loss:.4f}, {spent:.0f} CPU s")
 
     train(model, processor, recipe, job, after_step=after_step)
     trained = {name for name, weight in model.named_parameters() if weight.requires_grad}
@@ -180,23 +188,23 @@ def run_stage(
 
 
 def _calibrate(
-    model: RegionModel, processor: RegionProcessor, recipe: TrainRecipe, job: Job, say: Say
+    model: RegionModel, processor: RegionProcessor, recipe: TrainRecipe, job: Job, report: Report
 ) -> None:
     examples = TrainingRows(job.rows, processor, seed=recipe.seed, regions_as=recipe.regions_as)
     first = next(schedule_of(recipe, job).steps())
     made = [examples[0, number] for number in first.rows.tolist()]
-    batch = processor.collate([one.example for one in made if isinstance(one, TrainingExample)])
+    batch = processor.collate([row.example for row in made if isinstance(row, TrainingExample)])
     result = calibrate_connector(model, batch)
-    say(
+    report(
         f"differs between regions: {result.before:.3f} of an embedding, {result.after:.3f} "
         f"after calibration on {result.regions} regions"
     )
 
 
-def _reporter(say: Say, start: float) -> Callable[[str, int, float], None]:
-    def report(tower: str, step: int, loss: float) -> None:
+def _every_25_steps(report: Report, start: float) -> Callable[[str, int, float], None]:
+    def on_step(tower: str, step: int, loss: float) -> None:
         if step % 25 == 0:
             spent = time.process_time() - start
-            say(f"{tower} {step}: loss {loss:.4f}, {spent:.0f} CPU s")
+            report(f"{tower} {step}: loss {loss:.4f}, {spent:.0f} CPU s")
 
-    return report
+    return on_step

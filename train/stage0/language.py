@@ -92,12 +92,9 @@ def train_language(
 
     def loss_of(numbers: list[int]) -> Tensor:
         made = [_compound(rows[number], processor, categories) for number in numbers]
-        ids, labels = zip(*made, strict=True)
-        pad = tokenizer.pad_token_id
-        return model(
-            pad_sequence([torch.from_numpy(one) for one in ids], True, pad),
-            pad_sequence([torch.from_numpy(one) for one in labels], True, IGNORED),
-        )
+        ids, labels = ([torch.from_numpy(row) for row in part] for part in zip(*made, strict=True))
+        words = pad_sequence(ids, batch_first=True, padding_value=tokenizer.pad_token_id)
+        return model(words, pad_sequence(labels, batch_first=True, padding_value=IGNORED))
 
     fit(model, rows.ids(), fitting, loss_of, progress)
     language: PreTrainedModel = model.language

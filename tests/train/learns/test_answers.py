@@ -72,8 +72,8 @@ def test_shuffled_answers_keep_their_frequencies_roughly(build, rows):
 def test_exact_counts_whole_answers(questions):
     some = questions[:4]
     references = [question.reference for question in some]
-    said = [references[0], references[1].split()[0], references[2], ""]
-    result = score_answers(said, some)
+    answers = [references[0], references[1].split()[0], references[2], ""]
+    result = score_answers(answers, some)
     assert (result.exact, result.questions) == (0.5, 4)
     assert result.majority == Counter(references).most_common(1)[0][1] / 4
 
@@ -82,5 +82,5 @@ def test_a_model_answers_by_itself(tokenizer, questions):
     torch.manual_seed(0)
     config = tiny_regiongpt()
     model = RegionGPTForConditionalGeneration(config)
-    said = generated(model, processor_for(config, tokenizer), questions[:3])
-    assert len(said) == 3
+    answers = generated(model, processor_for(config, tokenizer), questions[:3])
+    assert len(answers) == 3
