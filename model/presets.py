@@ -67,6 +67,7 @@ _PROOF_VISION = {
     "model_type": "clip_vision_model",
     "hidden_size": 96,
     "intermediate_size": 384,
+    "num_hidden_layers": 2,
     "num_attention_heads": 3,
     "hidden_act": "gelu",
     "image_size": 72,
@@ -161,18 +162,19 @@ def tiny_regiongpt(*, tower: str = "clip_vision_model", **changes: Any) -> Regio
 def proof_regiongpt() -> RegionGPTConfig:
     """Return a RegionGPT that learns the sample world's preset `proof`: 9 x 9 patches, width 96."""
     return RegionGPTConfig(
-        vision_config={**_PROOF_VISION, "num_hidden_layers": 2},
-        text_config=dict(_PROOF_TEXT),
-        feature_layer=-1,
+        vision_config=dict(_PROOF_VISION), text_config=dict(_PROOF_TEXT), feature_layer=-1
     )
 
 
 def proof_gpt4roi() -> GPT4RoIConfig:
-    """Return a GPT4RoI that learns the same world: a pyramid of 9 to 72 cells, width 48."""
+    """Return a GPT4RoI that learns the same world: a pyramid of 9 to 72 cells, width 48.
+
+    Its tower has two layers; each gives two levels of the pyramid.
+    """
     return GPT4RoIConfig(
-        vision_config={**_PROOF_VISION, "num_hidden_layers": 4},
+        vision_config=dict(_PROOF_VISION),
         text_config=dict(_PROOF_TEXT),
-        pyramid_layers=[-1, -2, -3, -4],
+        pyramid_layers=[-1, -1, -2, -2],
         pyramid_width=48,
         shuffle_blocks=1,
         shuffle_groups=8,

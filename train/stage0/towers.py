@@ -35,7 +35,7 @@ def tiny_towers(seed: int = 0) -> TinyTowers:
     """Return the settings with which the sample world's preset `proof` is learned."""
     return TinyTowers(
         vision=Fitting(steps=1000, batch=32, seed=seed),
-        language=Fitting(steps=300, batch=16, seed=seed),
+        language=Fitting(steps=400, batch=16, seed=seed),
     )
 
 
