@@ -1,0 +1,1 @@
+"""Evaluation: a model's answers to an evaluation build, their scores, and the report of both."""
