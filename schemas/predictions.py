@@ -11,16 +11,14 @@ predictions alone, so anyone's predictions can be scored.
 """
 
 import math
-import os
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 
 from schemas.errors import InputFileError
+from schemas.json_lines import encode_line, read_file, write_file
 
 PREDICTIONS = "predictions.jsonl"
 RUN = "run.json"
@@ -29,7 +27,6 @@ Key = tuple[str, int, int]  # id of the record, turn, position
 
 _SHOWN = 5  # missing entries that a message names
 _Index = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
-_BREAKS = {"\u0085": b"\\u0085", "\u2028": b"\\u2028", "\u2029": b"\\u2029"}
 
 
 class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -108,7 +105,7 @@ def read_predictions(path: str | Path) -> list[Prediction]:
     """
     lines: dict[Key, int] = {}
     predictions = []
-    for number, line in enumerate(_read(path).splitlines(), start=1):
+    for number, line in enumerate(read_file(path).splitlines(), start=1):
         where = f"{path}: line {number}"
         try:
             prediction = _PREDICTION.decode(line)
@@ -138,7 +135,7 @@ def write_predictions(path: str | Path, predictions: Iterable[Prediction]) -> No
             keys.add(prediction.key)
             yield to_line(prediction)
 
-    _write(path, lines())
+    write_file(path, lines())
 
 
 def to_line(prediction: Prediction) -> bytes:
@@ -153,10 +150,7 @@ def to_line(prediction: Prediction) -> bytes:
     numbers = [prediction.score or 0.0, *(prediction.choice_loglik or ())]
     if not all(map(math.isfinite, numbers)):
         raise ValueError(f"{_name(prediction.key)}: expected finite numbers, found {numbers}")
-    line = msgspec.json.encode(prediction)
-    for character, escape in _BREAKS.items():  # some readers take them for ends of lines
-        line = line.replace(character.encode(), escape)
-    return line + b"\n"
+    return encode_line(prediction)
 
 
 def read_run(path: str | Path) -> Run:
@@ -169,7 +163,7 @@ def read_run(path: str | Path) -> Run:
         InputFileError: the file cannot be read, or is no `run.json` of predictions.
     """
     try:
-        return _RUN.decode(_read(path))
+        return _RUN.decode(read_file(path))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputFileError(f"{path}: not the run of predictions: {error}") from None
 
@@ -180,7 +174,7 @@ def write_run(path: str | Path, run: Run) -> None:
     >>> run = Run("eval_pope", "3b5d...", "runs/a", {"max_new_tokens": 8}, "box")
     >>> write_run("runs/a/run.json", run)  # doctest: +SKIP
     """
-    _write(path, [msgspec.json.format(msgspec.json.encode(run)), b"\n"])
+    write_file(path, [msgspec.json.format(msgspec.json.encode(run)), b"\n"])
 
 
 def match_predictions(
@@ -238,25 +232,3 @@ def _check_known(answers: Mapping[Key, object], asked: Mapping[Key, object]) -> 
 def _name(key: Key) -> str:
     record_id, turn, position = key
     return f"{record_id!r} turn {turn} position {position}"
-
-
-def _read(path: str | Path) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise InputFileError(f"cannot read {path}: {error}") from None
-
-
-def _write(path: str | Path, lines: Iterable[bytes]) -> None:
-    """Write a file under a temporary name beside its own; rename it when it is complete."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp-{path.name}-{uuid.uuid4().hex}")
-    try:
-        with open(temporary, "wb") as file:
-            file.writelines(lines)
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.remove(temporary)
-        raise
