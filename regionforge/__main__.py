@@ -46,6 +46,10 @@ COMMANDS = {
     "train": Command(
         "train.cli:main", "Train a model on the shards of a build, or go on with a run."
     ),
+    "evaluate": Command(
+        "train.cli:main",
+        "Evaluate a model on an evaluation build, or score a file of predictions.",
+    ),
     "demo": Command(
         "regionforge.demo:main",
         "Draw a small world, build it, caption it, verify it and show it.",

@@ -1,4 +1,4 @@
-"""The command line of training: `regionforge train`, and the same by `python -m train`."""
+"""The command line of training and evaluation: `regionforge train`, or `python -m train train`."""
 
 import argparse
 import sys
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemas.errors import RegionForgeError, UsageError
+from train.evaluation import flags as evaluation_flags
 from train.flags import add_flags
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ def run(argv: Sequence[str]) -> int:
     """Run a command and return its exit status; errors of the user are a line on stderr."""
     args = make_parser().parse_args(argv)
     try:
-        _require_extra()
-        return _train(args)
+        _require_extra(args.command)
+        return _train(args) if args.command == "train" else _evaluate(args)
     except (RegionForgeError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_ERROR
@@ -55,24 +56,35 @@ def run(argv: Sequence[str]) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands of training."""
     parser = argparse.ArgumentParser(
-        prog="regionforge", description="Training of region models.", allow_abbrev=False
-    )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    command = commands.add_parser(
-        "train",
-        help=LINE,
-        description=LINE,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="regionforge",
+        description="Training and evaluation of region models.",
         allow_abbrev=False,
     )
-    command.set_defaults(command="train")
-    add_flags(command)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name, line, examples, add in (
+        ("train", LINE, _EXAMPLES, add_flags),
+        (
+            "evaluate",
+            evaluation_flags.LINE,
+            evaluation_flags.EXAMPLES,
+            evaluation_flags.add_flags,
+        ),
+    ):
+        command = commands.add_parser(
+            name,
+            help=line,
+            description=line,
+            epilog=examples,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        command.set_defaults(command=name)
+        add(command)
     return parser
 
 
-def _require_extra() -> None:
-    needs = "regionforge train needs: pip install 'regionforge[train]'"
+def _require_extra(command: str) -> None:
+    needs = f"regionforge {command} needs: pip install 'regionforge[train]'"
     try:
         import torch  # noqa: F401
         import torchvision  # noqa: F401
@@ -83,16 +95,28 @@ def _require_extra() -> None:
         raise UsageError(f"{needs} ({error})") from error
 
 
-def _train(args: argparse.Namespace) -> int:
+def _evaluate(args: argparse.Namespace) -> int:
+    from train.evaluation.command import run_command
+
+    _quiet()
+    return run_command(args)
+
+
+def _quiet() -> None:
+    """Have transformers print errors alone."""
     from transformers.utils import logging
 
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def _train(args: argparse.Namespace) -> int:
     from train.dry_run import dry_run
     from train.launch import Terminated, launch
     from train.processes import Processes
     from train.run import check_output
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    _quiet()
     if args.recipe == _TOWERS:
         return _make_towers(args)
     plan = make_plan(args)

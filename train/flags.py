@@ -50,14 +50,14 @@ def _add_start(group: Group) -> None:
         help="start a new connector from a batch's statistics (default: as the recipe says)",
     )
     group.add_argument(
-        "--lora", type=_whole(1), metavar="RANK", help="train adapters of the language model"
+        "--lora", type=whole(1), metavar="RANK", help="train adapters of the language model"
     )
     group.add_argument("--qlora", action="store_true", help="with --lora: its weights in 4 bits")
 
 
 def _add_data(group: Group) -> None:
     group.add_argument("--split", default="train", metavar="NAME", help="default: %(default)s")
-    group.add_argument("--limit", type=_whole(1), metavar="N", help="only N rows, chosen by hash")
+    group.add_argument("--limit", type=whole(1), metavar="N", help="only N rows, chosen by hash")
     group.add_argument(
         "--weights",
         action="append",
@@ -68,25 +68,25 @@ def _add_data(group: Group) -> None:
         "(default: 1); may be repeated",
     )
     group.add_argument("--image-root", metavar="DIR", help="the folder of referenced pictures")
-    group.add_argument("--max-length", type=_whole(1), metavar="N", help="tokens of a row, at most")
+    group.add_argument("--max-length", type=whole(1), metavar="N", help="tokens of a row, at most")
     group.add_argument(
         "--no-recapd", action="store_true", help="train without RecapD's captions nevertheless"
     )
 
 
 def _add_training(group: Group) -> None:
-    group.add_argument("--batch", type=_whole(1), metavar="N", help="rows of a step, of all GPUs")
+    group.add_argument("--batch", type=whole(1), metavar="N", help="rows of a step, of all GPUs")
     group.add_argument(
         "--micro-batch",
-        type=_whole(1),
+        type=whole(1),
         default=8,
         metavar="N",
         help="rows of a forward pass of a GPU (default: %(default)s); more passes make the batch",
     )
     group.add_argument("--learning-rate", type=_positive, metavar="X", help="at its highest")
-    group.add_argument("--epochs", type=_whole(1), metavar="N", help="times that each row comes")
-    group.add_argument("--max-steps", type=_whole(1), metavar="N", help="stop after N steps")
-    group.add_argument("--seed", type=_whole(0), metavar="N", help="of all that looks random")
+    group.add_argument("--epochs", type=whole(1), metavar="N", help="times that each row comes")
+    group.add_argument("--max-steps", type=whole(1), metavar="N", help="stop after N steps")
+    group.add_argument("--seed", type=whole(0), metavar="N", help="of all that looks random")
     group.add_argument(
         "--precision",
         choices=("bfloat16", "float32"),
@@ -105,7 +105,7 @@ def _add_run(group: Group) -> None:
     group.add_argument("--device", metavar="NAME", help="cpu or cuda (default: a GPU if any)")
     group.add_argument(
         "--workers",
-        type=_whole(0),
+        type=whole(0),
         default=2,
         metavar="N",
         help="processes that load rows, of each GPU (default: %(default)s; 0: none beside it)",
@@ -122,21 +122,21 @@ def _add_run(group: Group) -> None:
     )
     group.add_argument(
         "--checkpoint-every",
-        type=_whole(1),
+        type=whole(1),
         default=500,
         metavar="N",
         help="steps between checkpoints (default: %(default)s)",
     )
     group.add_argument(
         "--keep",
-        type=_whole(1),
+        type=whole(1),
         default=2,
         metavar="N",
         help="the number of checkpoints that stay (default: %(default)s)",
     )
     group.add_argument(
         "--validate-every",
-        type=_whole(1),
+        type=whole(1),
         metavar="N",
         help="every N steps, take the loss on held-out rows and write sample answers",
     )
@@ -161,7 +161,9 @@ def _add_dry_run(group: Group) -> None:
     )
 
 
-def _whole(least: int) -> Callable[[str], int]:
+def whole(least: int) -> Callable[[str], int]:
+    """Return the reader of a flag's whole number, `least` or more."""
+
     def number(text: str) -> int:
         if not text.isascii() or not text.isdecimal() or len(text) > 18 or int(text) < least:
             raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, {least} or more")

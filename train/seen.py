@@ -45,6 +45,33 @@ class Tracker(Protocol):
         """Write what is still in memory."""
 
 
+class ProgressLine:
+    """A line on stderr that is written anew; where there is no terminal, a line now and then."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+        self._shown = float("-inf")
+
+    def show(self, text: str, *, last: bool) -> None:
+        """Show how far the work is; the last line is never left out."""
+        now = time.monotonic()
+        if self._console.is_terminal:
+            self._console.print(f"\r{text}", end="")
+        elif last or now - self._shown >= _LINE_SECONDS:
+            self._console.print(text)
+            self._shown = now
+
+    def say(self, text: str) -> None:
+        """Print a line of its own."""
+        self.end()
+        self._console.print(text)
+
+    def end(self) -> None:
+        """Leave the line as it stands."""
+        if self._console.is_terminal:
+            self._console.line()
+
+
 class Seen:
     """The log, the line of progress and the trackers of a run; of its first process alone."""
 
@@ -60,8 +87,7 @@ class Seen:
         self._log = self._path.open("ab", buffering=0)
         self._steps = steps
         self._trackers = trackers
-        self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-        self._shown = float("-inf")
+        self._line = ProgressLine()
 
     def __enter__(self) -> Self:
         return self
@@ -73,8 +99,7 @@ class Seen:
         trace: TracebackType | None,
     ) -> None:
         """Close all that is open."""
-        if self._console.is_terminal:
-            self._console.line()
+        self._line.end()
         self._log.close()
         for tracker in self._trackers:
             tracker.close()
@@ -88,22 +113,12 @@ class Seen:
         numbers = {key: float(value) for key, value in measures.items() if key != "step"}
         for tracker in self._trackers:
             tracker.log(numbers, measures["step"])
-        self._show(measures)
+        last = measures["step"] + 1 == self._steps
+        self._line.show(progress_line(measures, self._steps), last=last)
 
     def say(self, text: str) -> None:
         """Print a line."""
-        if self._console.is_terminal:
-            self._console.line()
-        self._console.print(text)
-
-    def _show(self, measures: Measures) -> None:
-        now = time.monotonic()
-        last = measures["step"] + 1 == self._steps
-        if self._console.is_terminal:
-            self._console.print(f"\r{progress_line(measures, self._steps)}", end="")
-        elif last or now - self._shown >= _LINE_SECONDS:
-            self._console.print(progress_line(measures, self._steps))
-            self._shown = now
+        self._line.say(text)
 
 
 def measures_of(done: Done) -> Measures:

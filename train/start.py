@@ -170,7 +170,16 @@ def open_model(start: Start, recipe: TrainRecipe) -> RegionModel:
     return prepared(_opened(start), recipe.stage, start.lora)
 
 
-def _opened(start: Start) -> RegionModel:
+def open_trained(start: Start, dtype: torch.dtype) -> RegionModel:
+    """Return a model that was trained before, in the mode for evaluation, on the CPU.
+
+    Raises:
+        RegionForgeError: a folder is missing, or its weights do not fit.
+    """
+    return _opened(start, dtype).to(dtype).eval()
+
+
+def _opened(start: Start, dtype: torch.dtype = torch.float32) -> RegionModel:
     """Return the model with all its weights, none of them frozen."""
     if start.earlier is not None:
         before, stage = start.earlier
@@ -185,7 +194,7 @@ def _opened(start: Start) -> RegionModel:
             init=start.init,
             dtype=torch.float32,
         )
-    options: dict[str, Any] = {"dtype": torch.float32}
+    options: dict[str, Any] = {"dtype": dtype}
     if start.quantized:
         _check_bitsandbytes()
         options["quantization_config"] = quantization(4)

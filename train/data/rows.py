@@ -100,6 +100,22 @@ class ShardRows:
             raise self._damaged(number, f"the record {row['id']!r}", problems[0])
         return row
 
+    def columns(self, names: Sequence[str]) -> Iterator[Row]:
+        """Yield some columns of every row, in order; what is left out, as pictures, is not read.
+
+        Raises:
+            InputFileError: a row is damaged.
+        """
+        for number, batch in enumerate(self._batches):
+            some = batch.select(list(names))
+            try:
+                some.validate(full=True)
+                rows = some.to_pylist()
+            except _DAMAGE as error:
+                first = self._ends[number] - len(batch)
+                raise self._damaged(first, f"batch {number}", str(error)) from None
+            yield from rows
+
     def ids(self) -> list[str]:
         """Return the ids of all rows, in order."""
         return [name for batch in self._batches for name in batch.column("id").to_pylist()]

@@ -1,0 +1,97 @@
+"""The flags of the command `evaluate`; nothing heavy is imported, so that `--help` is fast."""
+
+import argparse
+
+from train.flags import whole
+
+LINE = "Evaluate a model on an evaluation build, or score a file of predictions."
+# The benchmarks, for `--help`; those there are stand in `train.evaluation.benchmarks`.
+CONFIGS = (
+    "eval_coco, eval_coco_dilated, eval_coco_eroded, eval_v3det, eval_captions, eval_rec, "
+    "eval_pope, eval_vcr"
+)
+EXAMPLES = """\
+examples:
+  regionforge evaluate --config eval_pope --shards /eval_pope --checkpoint runs/a
+  regionforge evaluate --config eval_pope --shards /eval_pope --checkpoint runs/a --limit 100 \\
+      --output quick
+  regionforge evaluate --config eval_pope --shards /eval_pope --predictions theirs.jsonl
+The same command again goes on where a run was stopped."""
+Group = argparse._ArgumentGroup
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Declare all flags."""
+    parser.add_argument("--config", required=True, metavar="NAME", help=f"one of {CONFIGS}")
+    parser.add_argument(
+        "--shards", required=True, metavar="DIR", help="the build of the recipe of that name"
+    )
+    parser.add_argument(
+        "--output",
+        metavar="DIR",
+        help="where the report goes (default: evaluation/CONFIG in the run's or model's folder; "
+        "for --predictions the file's folder)",
+    )
+    _add_answers(parser.add_argument_group("whose answers; one of these"))
+    _add_questions(parser.add_argument_group("which questions"))
+    _add_model(parser.add_argument_group("with --checkpoint"))
+
+
+def _add_answers(group: Group) -> None:
+    group.add_argument(
+        "--checkpoint",
+        metavar="PATH",
+        help="a model's: a run's folder, a step's, a model's folder, or a Hub name",
+    )
+    group.add_argument(
+        "--predictions", metavar="FILE", help="anyone's: predictions.jsonl, as evaluate writes it"
+    )
+
+
+def _add_questions(group: Group) -> None:
+    group.add_argument(
+        "--split",
+        action="append",
+        metavar="NAME",
+        help="a split of the build (default: all of them); may be repeated",
+    )
+    group.add_argument(
+        "--limit", type=whole(1), metavar="N", help="those about N pictures, chosen by hash"
+    )
+    group.add_argument("--seed", type=whole(0), metavar="N", help="of that choice (default: 0)")
+
+
+def _add_model(group: Group) -> None:
+    group.add_argument(
+        "--regions",
+        choices=("box", "mask"),
+        help="the form in which the model is given regions (default: masks where it takes them "
+        "and the build has them)",
+    )
+    group.add_argument(
+        "--batch", type=whole(1), metavar="N", help="questions at once (default: 16)"
+    )
+    group.add_argument(
+        "--max-new-tokens",
+        type=whole(1),
+        metavar="N",
+        help="of an answer (default: the benchmark's)",
+    )
+    group.add_argument(
+        "--choice-likelihood",
+        action="store_true",
+        help="write the likelihood of the choices too (eval_pope)",
+    )
+    group.add_argument("--image-root", metavar="DIR", help="the folder of referenced pictures")
+    group.add_argument("--device", metavar="NAME", help="cpu or cuda (default: a GPU if any)")
+    group.add_argument(
+        "--dtype",
+        choices=("bfloat16", "float16", "float32"),
+        help="of weights and computation (default: bfloat16 on a GPU, else float32)",
+    )
+    group.add_argument(
+        "--workers",
+        type=whole(0),
+        metavar="N",
+        help="processes that read questions and pictures ahead (default: 2)",
+    )
