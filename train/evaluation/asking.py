@@ -14,6 +14,8 @@ from train.start import Start, open_trained, read_config, read_tokenizer
 
 Form = Literal["generate", "likelihood"]
 
+_SETTINGS = ("config.json", "generation_config.json", "tokenizer.json", "chat_template.jinja")
+_WEIGHTS = (".safetensors", ".bin")
 _CHUNK = 2**20
 
 
@@ -49,8 +51,7 @@ class Asking:
     def as_json(self) -> dict[str, Any]:
         """Return all that decides the replies."""
         settings: dict[str, Any] = {
-            "checkpoint": self.start.as_json()["checkpoint"],
-            "weights": weights_digest(self.weights_folder),
+            "model": model_digest(self.folder),
             "regions": self.region_as,
             "form": self.form,
             "dtype": str(self.dtype).removeprefix("torch."),
@@ -62,18 +63,19 @@ class Asking:
         return settings
 
     @property
-    def weights_folder(self) -> Path:
+    def folder(self) -> Path:
         """The folder of the weights."""
         if self.start.earlier is not None:
             return Path(str(self.start.checkpoint))
         return self.start.folder
 
 
-def weights_digest(folder: Path) -> str:
-    """Return the digest of all weight files in a folder, whatever the folder is called."""
-    digest = xxhash.xxh3_128()
-    files = [path for path in folder.rglob("*") if path.suffix in (".safetensors", ".bin")]
+def model_digest(folder: Path) -> str:
+    """Return the digest of all that decides a model's replies, wherever its folder lies."""
+    files = [folder / name for name in _SETTINGS if (folder / name).is_file()]
+    files += [path for path in folder.rglob("*") if path.suffix in _WEIGHTS]
     by_name = {path.relative_to(folder).as_posix(): path for path in files}
+    digest = xxhash.xxh3_128()
     for name, path in sorted(by_name.items()):
         digest.update(name.encode())
         with path.open("rb") as file:

@@ -11,11 +11,21 @@ from schemas.errors import UsageError
 from train.evaluation.answers import Answer
 from train.evaluation.asking import Form
 from train.evaluation.figure import Figure
+from train.evaluation.metrics.classification import classification
+from train.evaluation.metrics.encoder import Encoder
+from train.evaluation.metrics.pope import pope
+from train.evaluation.metrics.rec import rec
+from train.evaluation.metrics.semantic import ColonRule, semantic
+from train.evaluation.metrics.synonyms import synonyms
+from train.evaluation.metrics.vcr import vcr
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What a command line adds to the metrics."""
+
+    encoder: Encoder | None = None
+    colon_rule: ColonRule = "osprey"
 
 
 Metric = Callable[[Sequence[Answer], Options], list[Figure]]
@@ -31,26 +41,47 @@ class Benchmark:
     max_new_tokens: int = 0  # of a generated reply; 0 for a likelihood
     regions: bool = True  # the questions are about regions
     masks: bool = False  # the questions are about the regions' masks, not their boxes
-    choices: bool = False  # a generated reply may stand beside the likelihood of few choices
+    takes: frozenset[str] = frozenset()  # the flags that act here alone, e.g. "encoder"
 
 
-_CLASSIFICATION: tuple[Metric, ...] = ()
+def _synonyms(answers: Sequence[Answer], options: Options) -> list[Figure]:
+    return [] if options.encoder is None else synonyms(answers, options.encoder)
+
+
+def _semantic(answers: Sequence[Answer], options: Options) -> list[Figure]:
+    return semantic(answers, options.encoder, options.colon_rule)
+
+
+def _alone(metric: Callable[[Sequence[Answer]], list[Figure]]) -> Metric:
+    """Return a metric that no option changes."""
+    return lambda answers, options: metric(answers)
+
+
+_NAMES: tuple[Metric, ...] = (_alone(classification), _synonyms)
+_MANY_NAMES: tuple[Metric, ...] = (_alone(classification), _synonyms, _semantic)
+_ENCODER = frozenset({"encoder"})
+_SEMANTIC = frozenset({"encoder", "colon_rule"})
 
 BENCHMARKS: Mapping[str, Benchmark] = {
-    "eval_coco": Benchmark(metrics=_CLASSIFICATION, published="coco", max_new_tokens=128),
+    "eval_coco": Benchmark(metrics=_NAMES, published="coco", max_new_tokens=128, takes=_ENCODER),
     "eval_coco_dilated": Benchmark(
-        metrics=_CLASSIFICATION, published="coco_dilated", max_new_tokens=128, masks=True
+        metrics=_NAMES, published="coco_dilated", max_new_tokens=128, masks=True, takes=_ENCODER
     ),
     "eval_coco_eroded": Benchmark(
-        metrics=_CLASSIFICATION, published="coco_eroded", max_new_tokens=128, masks=True
+        metrics=_NAMES, published="coco_eroded", max_new_tokens=128, masks=True, takes=_ENCODER
     ),
-    "eval_captions": Benchmark(metrics=(), published="captions", max_new_tokens=64),
-    "eval_rec": Benchmark(metrics=(), published="rec", max_new_tokens=16),
+    "eval_v3det": Benchmark(
+        metrics=_MANY_NAMES, published="v3det", max_new_tokens=32, takes=_SEMANTIC
+    ),
+    "eval_rec": Benchmark(metrics=(_alone(rec),), published="rec", max_new_tokens=16),
     "eval_pope": Benchmark(
-        metrics=(), published="pope", max_new_tokens=16, regions=False, choices=True
+        metrics=(_alone(pope),),
+        published="pope",
+        max_new_tokens=16,
+        regions=False,
+        takes=frozenset({"choice_likelihood"}),
     ),
-    "eval_vcr": Benchmark(metrics=(), published="vcr", form="likelihood"),
-    "eval_v3det": Benchmark(metrics=_CLASSIFICATION, published="v3det", max_new_tokens=32),
+    "eval_vcr": Benchmark(metrics=(_alone(vcr),), published="vcr", form="likelihood"),
 }
 
 

@@ -35,6 +35,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     _add_answers(parser.add_argument_group("whose answers; one of these"))
     _add_questions(parser.add_argument_group("which questions"))
     _add_model(parser.add_argument_group("with --checkpoint"))
+    _add_metrics(parser.add_argument_group("metrics"))
 
 
 def _add_answers(group: Group) -> None:
@@ -94,4 +95,18 @@ def _add_model(group: Group) -> None:
         type=whole(0),
         metavar="N",
         help="processes that read questions and pictures ahead (default: 2)",
+    )
+
+
+def _add_metrics(group: Group) -> None:
+    group.add_argument(
+        "--encoder",
+        metavar="DIR",
+        help="the folder of all-MiniLM-L6-v2: synonyms and semantic similarity of names",
+    )
+    group.add_argument(
+        "--colon-rule",
+        choices=("osprey", "blank"),
+        help="what a colon in a name does: only what follows it counts, as in Osprey's script "
+        "(the default), or it is a blank",
     )

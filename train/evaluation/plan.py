@@ -14,6 +14,7 @@ from train.data.build import Build
 from train.data.rows import ShardRows
 from train.evaluation.asking import Asking
 from train.evaluation.benchmarks import BENCHMARKS, Benchmark, Options, benchmark_named
+from train.evaluation.metrics.encoder import SentenceEncoder
 from train.plan import device_named
 from train.start import FINAL, RECORD, Start, read_config
 
@@ -58,6 +59,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
     benchmark = benchmark_named(args.config)
     if (args.checkpoint is None) == (args.predictions is None):
         raise UsageError("name a model by --checkpoint, or a file by --predictions; one of them")
+    _check_taken(args, benchmark)
     build = Build.open(Path(args.shards))
     _check_recipe(build, args.config)
     if args.seed is not None and args.limit is None:
@@ -75,7 +77,32 @@ def make_plan(args: argparse.Namespace) -> Plan:
         seed=args.seed or 0,
         asking=None if predictions else _asking(args, benchmark, build, rows),
         predictions=predictions,
+        options=_options(args),
     )
+
+
+def _check_taken(args: argparse.Namespace, benchmark: Benchmark) -> None:
+    """Raise UsageError for a flag that acts with other benchmarks alone."""
+    for name in sorted(set().union(*(each.takes for each in BENCHMARKS.values()))):
+        if getattr(args, name) and name not in benchmark.takes:
+            takers = [key for key, each in BENCHMARKS.items() if name in each.takes]
+            raise UsageError(
+                f"--config {args.config} takes no {_flag(name)}, but {', '.join(takers)}"
+            )
+
+
+def _options(args: argparse.Namespace) -> Options:
+    """Return the options of metrics.
+
+    Raises:
+        InputFileError: the encoder is not the one that is meant.
+    """
+    encoder = None if args.encoder is None else SentenceEncoder(Path(args.encoder))
+    return Options(encoder=encoder, colon_rule=args.colon_rule or "osprey")
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _check_recipe(build: Build, config: str) -> None:
@@ -103,7 +130,7 @@ def _predictions(args: argparse.Namespace, build: Build) -> Path | None:
         return None
     for name in _OF_MODEL:
         if getattr(args, name):
-            raise UsageError(f"--predictions takes no --{name.replace('_', '-')}: no model replies")
+            raise UsageError(f"--predictions takes no {_flag(name)}: no model replies")
     path = Path(args.predictions)
     if not path.is_file():
         raise UsageError(f"--predictions {path}: no such file")
@@ -145,10 +172,9 @@ def _asking(
         ("regions", not benchmark.regions, "its questions are about no regions"),
         ("batch", likelihood, "its questions are answered one by one"),
         ("max_new_tokens", likelihood, "its answers are chosen, not generated"),
-        ("choice_likelihood", not benchmark.choices, "only eval_pope takes it"),
     ):
-        if unused and getattr(args, name):
-            raise UsageError(f"--config {args.config} takes no --{name.replace('_', '-')}: {why}")
+        if unused and getattr(args, name) is not None:
+            raise UsageError(f"--config {args.config} takes no {_flag(name)}: {why}")
     start = Start(checkpoint=args.checkpoint)
     device = device_named(args.device)
     usual = "float32" if device.type == "cpu" else "bfloat16"

@@ -1,11 +1,11 @@
-"""An evaluation from its plan to its report.
+"""An evaluation from its plan to its figures.
 
-build -> questions -> replies -> predictions.jsonl, run.json -> answers -> figures -> report
-                        or anyone's predictions ->
+build -> questions -> replies -> predictions -> answers -> figures
+                      or anyone's predictions -^
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
@@ -24,29 +24,47 @@ from train.evaluation.batches import Reader
 from train.evaluation.figure import Figure
 from train.evaluation.journal import Journal
 from train.evaluation.plan import Plan
-from train.evaluation.questions import Question, read_questions, some_pictures
+from train.evaluation.questions import Question, Turn, read_questions, some_pictures
 from train.evaluation.reply import predictions_of
 from train.evaluation.respond import respond
 
 
-def evaluate(plan: Plan) -> list[Figure]:
-    """Carry out a plan, and return the figures of its report.
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What an evaluation came to."""
+
+    answers: list[Answer]
+    figures: list[Figure]
+    unanswered: Mapping[Turn, str] = field(default_factory=dict)  # the reason why, by question
+
+
+def evaluate(plan: Plan) -> Outcome:
+    """Carry out a plan.
 
     Raises:
         RegionForgeError: a file is damaged, or the predictions do not fit the build.
     """
-    pictures = plan.limit and some_pictures(plan.rows.ids(), plan.limit, plan.seed)
-    questions = read_questions(plan.rows, pictures or None)
+    pictures = some_pictures(plan.rows.ids(), plan.limit, plan.seed) if plan.limit else None
+    questions = read_questions(plan.rows, pictures)
+    unanswered: Mapping[Turn, str] = {}
     if plan.predictions is not None:
         predictions = read_predictions(plan.predictions)
     else:
-        predictions = make_predictions(plan, questions)
+        predictions, unanswered = predict(plan, questions)
     answers = join(questions, predictions)
-    return [figure for metric in plan.benchmark.metrics for figure in metric(answers, plan.options)]
+    figures = [
+        figure for metric in plan.benchmark.metrics for figure in metric(answers, plan.options)
+    ]
+    return Outcome(answers=answers, figures=figures, unanswered=unanswered)
 
 
-def make_predictions(plan: Plan, questions: Sequence[Question]) -> list[Prediction]:
-    """Have the model reply, and write `predictions.jsonl` and `run.json`."""
+def predict(
+    plan: Plan, questions: Sequence[Question]
+) -> tuple[list[Prediction], Mapping[Turn, str]]:
+    """Return the model's predictions, and why there are none to some questions.
+
+    They are written to `predictions.jsonl`, with `run.json` beside it.
+    """
     assert plan.asking is not None
     reader = Reader(
         rows=plan.rows,
@@ -54,8 +72,8 @@ def make_predictions(plan: Plan, questions: Sequence[Question]) -> list[Predicti
         region_as=plan.asking.region_as,
         image_root=plan.asking.image_root,
     )
-    run = settings_of(plan)
-    with Journal(plan.output, run) as journal:
+    settings = settings_of(plan)
+    with Journal(plan.output, settings) as journal:
         replies = respond(plan.asking, reader, questions, journal)
     predictions = [
         prediction
@@ -63,8 +81,9 @@ def make_predictions(plan: Plan, questions: Sequence[Question]) -> list[Predicti
         for prediction in predictions_of(question.entries, replies[question.key])
     ]
     write_predictions(plan.output / PREDICTIONS, predictions)
-    write_run(plan.output / RUN, run_of(plan, run))
-    return predictions
+    write_run(plan.output / RUN, run_of(plan, settings))
+    asked = (question.key for question in questions)
+    return predictions, {key: replies[key].reason for key in asked if replies[key].text is None}
 
 
 def join(questions: Iterable[Question], predictions: Iterable[Prediction]) -> list[Answer]:
@@ -91,11 +110,12 @@ def join(questions: Iterable[Question], predictions: Iterable[Prediction]) -> li
 def settings_of(plan: Plan) -> dict[str, Any]:
     """Return all that decides the replies, as the journal holds it."""
     assert plan.asking is not None
-    questions = {"splits": list(plan.splits), "limit": plan.limit, "seed": plan.seed}
     return {
         "config": plan.config,
         "manifest": plan.build.digest,
-        **questions,
+        "splits": list(plan.splits),
+        "limit": plan.limit,
+        "seed": plan.seed,
         **plan.asking.as_json(),
     }
 
@@ -103,7 +123,7 @@ def settings_of(plan: Plan) -> dict[str, Any]:
 def run_of(plan: Plan, settings: Mapping[str, Any]) -> Run:
     """Return the run as `run.json` holds it."""
     assert plan.asking is not None
-    apart = ("config", "manifest", "checkpoint", "regions")
+    apart = ("config", "manifest", "regions")
     return Run(
         config=plan.config,
         manifest=plan.build.digest,

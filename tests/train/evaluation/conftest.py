@@ -1,0 +1,101 @@
+"""Small evaluation builds and tiny models, which answer nonsense, but the same each time."""
+
+from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import regionforge
+from model.presets import tiny_gpt4roi, tiny_regiongpt
+from model.tiny import write_tiny_model
+from pipelines.sample_world import write_world
+from train.data.build import Build
+from train.data.rows import ShardRows
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory) -> dict[str, Path]:
+    """The folders of both models, with random weights."""
+    folders = {}
+    for kind, config in (("gpt4roi", tiny_gpt4roi()), ("regiongpt", tiny_regiongpt())):
+        folders[kind] = tmp_path_factory.mktemp("models") / kind
+        write_tiny_model(folders[kind], config)
+    return folders
+
+
+@pytest.fixture(scope="session")
+def small_world(tmp_path_factory) -> Path:
+    """A data root of drawn pictures."""
+    root: Path = tmp_path_factory.mktemp("world")
+    write_world(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def build_of(small_world, tmp_path_factory) -> Callable[..., Path]:
+    """Builds an evaluation of a few drawn pictures, each once."""
+    built: dict[str, Path] = {}
+
+    def build(name: str, limit: int = 3) -> Path:
+        if name not in built:
+            folder: Path = tmp_path_factory.mktemp(name)
+            recipe = regionforge.load_recipe(name, limit=limit)
+            regionforge.launch(regionforge.make_plan(recipe, small_world, folder))
+            built[name] = folder
+        return built[name]
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def rows_of() -> Callable[[Path], ShardRows]:
+    """Opens the rows of all splits of a build."""
+
+    def rows(folder: Path) -> ShardRows:
+        build = Build.open(folder)
+        splits = sorted({shard.split for shard in build.manifest.filled()})
+        return ShardRows(build, [shard for split in splits for shard in build.shards(split)])
+
+    return rows
+
+
+@pytest.fixture(scope="session")
+def make_row() -> Callable[..., dict[str, Any]]:
+    """Makes a record that asks about one region after another, each in a turn of its own."""
+
+    def make(names: list[str], **changes: Any) -> dict[str, Any]:
+        messages, evaluation, regions = [], [], []
+        for turn, name in enumerate(names):
+            start = "<image>\n" if turn == 0 else ""
+            text = f"{start}What is in <region{turn + 1}>?"
+            messages += [{"role": "user", "content": text}, {"role": "assistant", "content": name}]
+            entry = {"turn": turn, "position": 0, "item_id": str(turn), "group": "7"}
+            evaluation.append({**entry, "references": [name], "choices": [], "label": None})
+            box = [1.0 + turn, 2.0, 20.0 + turn, 30.0]
+            regions.append(
+                {"region_id": str(turn), "bbox": box, "mask": None, "area": 9.0, "category": name}
+            )
+        picture = BytesIO()
+        Image.new("RGB", (64, 48), (200, 30, 30)).save(picture, "PNG")
+        row = {"id": "coco/val/7/region_classification/0", "source": "coco", "split": "val"}
+        row |= {"image": {"bytes": picture.getvalue(), "path": "7.png"}, "messages": messages}
+        return row | {"evaluation": evaluation, "regions": regions} | changes
+
+    return make
+
+
+class Listed(list[dict[str, Any]]):
+    """Rows in memory, in place of those of shards."""
+
+    def columns(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """The rows; what is not asked for is there too."""
+        return iter(self)
+
+
+@pytest.fixture(scope="session")
+def listed() -> type[Listed]:
+    """Makes rows of records."""
+    return Listed
