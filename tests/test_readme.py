@@ -182,6 +182,8 @@ def test_every_command_it_shows_parses() -> None:
     shown = re.findall(r"^ +regionforge (.+)", README.replace("\\\n", " "), re.MULTILINE)
     assert shown
     for command in shown:
-        parser = make_train_parser() if command.startswith("train ") else make_parser()
+        parser = (
+            make_train_parser() if command.split()[0] in {"train", "evaluate"} else make_parser()
+        )
         _, unknown = parser.parse_known_args(shlex.split(command))
         assert unknown == []

@@ -40,6 +40,7 @@ ONLY_PARSED = {
     "--threshold 0.2": "captions that are better than a stub's",
     "--language lmsys/vicuna-7b-v1.5": "weights from the network",
     "--checkpoint runs/a": "what the training before has made of them",
+    "--predictions theirs.jsonl": "a model's answers",
 }
 # The demonstration is run by test_demo.py, in such a folder too.
 ELSEWHERE = {"demo --output demo_output"}

@@ -80,6 +80,7 @@ def test_help_and_names_cost_no_import():
     assert imported_by("from regionforge.__main__ import main; main(['--help'])") == []
     assert imported_by("from regionforge.__main__ import main; main(['demo', '--help'])") == []
     assert imported_by("from regionforge.__main__ import main; main(['train', '--help'])") == []
+    assert imported_by("from regionforge.__main__ import main; main(['evaluate', '--help'])") == []
     assert imported_by("import regionforge; dir(regionforge)") == []
     assert imported_by("import regionforge; regionforge.SCHEMA") == ["pyarrow"]
 

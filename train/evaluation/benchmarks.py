@@ -11,6 +11,7 @@ from schemas.errors import UsageError
 from train.evaluation.answers import Answer
 from train.evaluation.asking import Form
 from train.evaluation.figure import Figure
+from train.evaluation.metrics.captions import MeteorScorer, captions
 from train.evaluation.metrics.classification import classification
 from train.evaluation.metrics.encoder import Encoder
 from train.evaluation.metrics.pope import pope
@@ -26,6 +27,8 @@ class Options:
 
     encoder: Encoder | None = None
     colon_rule: ColonRule = "osprey"
+    meteor: MeteorScorer | None = None
+    grouped: bool = False
 
 
 Metric = Callable[[Sequence[Answer], Options], list[Figure]]
@@ -52,6 +55,13 @@ def _semantic(answers: Sequence[Answer], options: Options) -> list[Figure]:
     return semantic(answers, options.encoder, options.colon_rule)
 
 
+def _captions(answers: Sequence[Answer], options: Options) -> list[Figure]:
+    figures = captions(answers, scorer=options.meteor)
+    if options.grouped:
+        figures += captions(answers, grouped=True, scorer=options.meteor)
+    return figures
+
+
 def _alone(metric: Callable[[Sequence[Answer]], list[Figure]]) -> Metric:
     """Return a metric that no option changes."""
     return lambda answers, options: metric(answers)
@@ -72,6 +82,12 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     ),
     "eval_v3det": Benchmark(
         metrics=_MANY_NAMES, published="v3det", max_new_tokens=32, takes=_SEMANTIC
+    ),
+    "eval_captions": Benchmark(
+        metrics=(_captions,),
+        published="captions",
+        max_new_tokens=64,
+        takes=frozenset({"grouped"}),
     ),
     "eval_rec": Benchmark(metrics=(_alone(rec),), published="rec", max_new_tokens=16),
     "eval_pope": Benchmark(

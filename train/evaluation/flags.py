@@ -13,8 +13,6 @@ CONFIGS = (
 EXAMPLES = """\
 examples:
   regionforge evaluate --config eval_pope --shards /eval_pope --checkpoint runs/a
-  regionforge evaluate --config eval_pope --shards /eval_pope --checkpoint runs/a --limit 100 \\
-      --output quick
   regionforge evaluate --config eval_pope --shards /eval_pope --predictions theirs.jsonl
 The same command again goes on where a run was stopped."""
 Group = argparse._ArgumentGroup
@@ -109,4 +107,9 @@ def _add_metrics(group: Group) -> None:
         choices=("osprey", "blank"),
         help="what a colon in a name does: only what follows it counts, as in Osprey's script "
         "(the default), or it is a blank",
+    )
+    group.add_argument(
+        "--grouped",
+        action="store_true",
+        help="captions: also with all sentences about a region as references of one answer",
     )

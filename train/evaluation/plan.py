@@ -15,6 +15,7 @@ from train.data.rows import ShardRows
 from train.evaluation.asking import Asking
 from train.evaluation.benchmarks import BENCHMARKS, Benchmark, Options, benchmark_named
 from train.evaluation.metrics.encoder import SentenceEncoder
+from train.evaluation.metrics.meteor import meteor, meteor_absence
 from train.plan import device_named
 from train.start import FINAL, RECORD, Start, read_config
 
@@ -98,7 +99,12 @@ def _options(args: argparse.Namespace) -> Options:
         InputFileError: the encoder is not the one that is meant.
     """
     encoder = None if args.encoder is None else SentenceEncoder(Path(args.encoder))
-    return Options(encoder=encoder, colon_rule=args.colon_rule or "osprey")
+    return Options(
+        encoder=encoder,
+        colon_rule=args.colon_rule or "osprey",
+        meteor=None if meteor_absence() else meteor,
+        grouped=args.grouped,
+    )
 
 
 def _flag(name: str) -> str:

@@ -67,12 +67,17 @@ def make_row() -> Callable[..., dict[str, Any]]:
     """Makes a record that asks about one region after another, each in a turn of its own."""
 
     def make(names: list[str], **changes: Any) -> dict[str, Any]:
-        messages, evaluation, regions = [], [], []
+        messages, evaluation, regions = [], list[Any](), list[Any]()
         for turn, name in enumerate(names):
             start = "<image>\n" if turn == 0 else ""
             text = f"{start}What is in <region{turn + 1}>?"
             messages += [{"role": "user", "content": text}, {"role": "assistant", "content": name}]
-            entry = {"turn": turn, "position": 0, "item_id": str(turn), "group": "7"}
+            entry: dict[str, Any] = {
+                "turn": turn,
+                "position": 0,
+                "item_id": str(turn),
+                "group": "7",
+            }
             evaluation.append({**entry, "references": [name], "choices": [], "label": None})
             box = [1.0 + turn, 2.0, 20.0 + turn, 30.0]
             regions.append(
@@ -80,7 +85,8 @@ def make_row() -> Callable[..., dict[str, Any]]:
             )
         picture = BytesIO()
         Image.new("RGB", (64, 48), (200, 30, 30)).save(picture, "PNG")
-        row = {"id": "coco/val/7/region_classification/0", "source": "coco", "split": "val"}
+        row: dict[str, Any] = {"id": "coco/val/7/region_classification/0"}
+        row |= {"source": "coco", "split": "val"}
         row |= {"image": {"bytes": picture.getvalue(), "path": "7.png"}, "messages": messages}
         return row | {"evaluation": evaluation, "regions": regions} | changes
 

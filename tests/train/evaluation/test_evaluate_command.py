@@ -51,7 +51,7 @@ def test_an_evaluation_that_is_stopped_and_cut_ends_as_one_that_was_not(
 ):
     folder = tmp_path / "run"
     command = [*words("eval_pope"), *SHORT, "--output", str(folder)]
-    add, calls = journal.Journal.add, []
+    add, calls = journal.Journal.add, list[None]()
 
     def stopped(self, replies):
         calls.append(add(self, replies))

@@ -7,6 +7,7 @@ import torch
 from transformers import AutoModel
 
 from model.processor import RegionProcessor
+from model.regions import RegionAs
 from train.evaluation.batches import Reader, load, planned
 from train.evaluation.generate import generate
 from train.evaluation.questions import read_questions
@@ -23,7 +24,7 @@ def reader(request, tiny_models, listed, make_row):
     )
     rows.append(text_only(make_row))
     processor = RegionProcessor.from_pretrained(folder)
-    form = "box" if request.param == "gpt4roi" else "mask"
+    form: RegionAs = "box" if request.param == "gpt4roi" else "mask"
     return Reader(rows=rows, processor=processor, region_as=form, image_root=None)
 
 
@@ -132,9 +133,11 @@ def test_workers_make_the_same_batches(tiny_models, build_of, rows_of, monkeypat
     rows = rows_of(build_of("eval_pope"))
     processor = RegionProcessor.from_pretrained(tiny_models["regiongpt"])
     reader = Reader(rows=rows, processor=processor, region_as="box", image_root=None)
-    work = [(question, {}) for question in read_questions(rows)[:4]]
-    works = [work[:3], work[3:]]
+    first, *others = read_questions(rows)[:4]
+    works = [[(question, dict[int, str]()) for question in some] for some in (others, [first])]
     for mine, theirs in zip(load(reader, works, 0), load(reader, works, 1), strict=True):
         assert mine.readable == theirs.readable
+        assert mine.inputs is not None
+        assert theirs.inputs is not None
         assert mine.inputs.keys() == theirs.inputs.keys()
         assert all(torch.equal(mine.inputs[key], theirs.inputs[key]) for key in mine.inputs)
