@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from pipelines.preview.assets import SCRIPT, STYLE
 from pipelines.preview.facts import Facts
 from pipelines.preview.figure import figure
-from pipelines.preview.html import Html, element, joined
 from pipelines.preview.record import Record, ShownRegion, answers, entry_name, pieces, shown_regions
 from pipelines.storage import files
+from schemas.html import Html, element, joined
 from schemas.sample import IMAGE_TOKEN, MULTI_TASK, region_token
 
 _SCRIPT_HASH = b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()

@@ -1,7 +1,6 @@
-"""The parts of a record for display: hidden characters visible, placeholders apart from words."""
+"""The parts of a record for display: placeholders apart from words."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +23,6 @@ SCORES = ("score", "CLIP", "least CLIP", "judge")  # names of a region's scores,
 _MAX_CHOICES = 10  # choices shown in full; of more choices, only the right ones are shown
 
 _PLACEHOLDER = re.compile(r"(<image>|<region\d+>)")
-_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # Unicode's controls, formats, surrogates, separators
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,22 +86,6 @@ def _answers(entry: Record) -> list[tuple[str, bool]]:
     if not choices:
         return [(text, True) for text in entry["references"] or ()]
     return [choice for choice in choices if choice[1] or len(choices) <= _MAX_CHOICES]
-
-
-def visible(text: str) -> str:
-    """Return the text with invisible characters, except newlines, as escapes."""
-    return "".join(map(_shown, text))
-
-
-def one_line(text: str) -> str:
-    """Return the text with invisible characters and newlines as escapes."""
-    return visible(text).replace("\n", "\\n")
-
-
-def _shown(character: str) -> str:
-    if character == "\n" or unicodedata.category(character) not in _HIDDEN:
-        return character
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def _shown_region(number: int, region: Record, size: tuple[int | None, int | None]) -> ShownRegion:

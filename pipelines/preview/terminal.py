@@ -16,12 +16,11 @@ from pipelines.preview.record import (
     Record,
     ShownRegion,
     answers,
-    one_line,
     pieces,
     shown_regions,
-    visible,
 )
 from schemas.sample import IMAGE_TOKEN, region_token
+from schemas.visible import one_line, visible
 
 _ROLES = {"user": "bold cyan", "assistant": "bold green", "system": "bold magenta"}
 

@@ -11,10 +11,11 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from schemas.errors import RegionForgeError
+from schemas.errors import InputFileError
 from train.evaluation.answers import Answer
 from train.evaluation.figure import Figure
 from train.evaluation.metrics.cider import cider
+from train.evaluation.metrics.entries import check_answers, missing
 from train.evaluation.metrics.meteor import Meteor
 from train.evaluation.metrics.tokens import tokens
 
@@ -46,7 +47,7 @@ def captions(
         scorer: `train.evaluation.metrics.meteor.meteor`, where `meteor_absence()` is empty.
 
     Raises:
-        RegionForgeError: there is no answer, one occurs twice, or one has no reference.
+        InputFileError: there is no answer, one occurs twice, or one has no reference.
     """
     figures = []
     suffix, note = (GROUPED, "") if grouped else ("", "one reference each")
@@ -61,9 +62,7 @@ def captions(
             Figure(name=name + suffix, value=100 * value, count=count, group=group, note=note)
             for name, value in values.items()
         ]
-        if missing := sum(answer.text is None for answer in members):
-            figures.append(Figure(name="missing", value=missing, count=len(members), group=group))
-    return figures
+    return figures + missing(answers)
 
 
 def answer_scores(answers: Sequence[Answer]) -> list[float]:
@@ -73,7 +72,7 @@ def answer_scores(answers: Sequence[Answer]) -> list[float]:
     [1.62, 0.0]
 
     Raises:
-        RegionForgeError: as in `captions`.
+        InputFileError: as in `captions`.
     """
     scores: dict[_Key, float] = {}
     for members in _by_group(answers).values():
@@ -86,18 +85,13 @@ def answer_scores(answers: Sequence[Answer]) -> list[float]:
 
 def _by_group(answers: Sequence[Answer]) -> dict[str, list[Answer]]:
     """Return the answers by source and split, after checking that they can be scored."""
-    if not answers:
-        raise RegionForgeError("there are no captions to score: the build holds no region caption")
+    check_answers(answers, "region captions")
     groups: defaultdict[str, list[Answer]] = defaultdict(list)
-    seen: set[_Key] = set()
     for answer in answers:
-        if _key(answer) in seen:
-            raise RegionForgeError(f"{_name(answer)} occurs twice, expected once")
         if not answer.references:
-            raise RegionForgeError(f"{_name(answer)} has no reference, expected a sentence")
-        seen.add(_key(answer))
+            raise InputFileError(f"{answer.record!r} has no reference, expected a sentence")
         groups[f"{answer.source}/{answer.split}"].append(answer)
-    return dict(groups)
+    return dict(sorted(groups.items()))
 
 
 def _entries(answers: Sequence[Answer], *, grouped: bool) -> _Entries:
@@ -113,7 +107,3 @@ def _entries(answers: Sequence[Answer], *, grouped: bool) -> _Entries:
 
 def _key(answer: Answer) -> _Key:
     return answer.record, answer.turn, answer.position
-
-
-def _name(answer: Answer) -> str:
-    return f"{answer.record!r} turn {answer.turn} position {answer.position}"

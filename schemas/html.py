@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from html import escape
 
-from pipelines.preview.record import visible
+from schemas.visible import visible
 
 _VOID = {"img", "input", "meta"}  # elements without an end tag
 
