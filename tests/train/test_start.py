@@ -9,7 +9,7 @@ import torch
 from schemas.errors import InputFileError, UsageError
 from train.cli import run
 from train.recipes import recipe_named
-from train.start import Start, open_model, preset_for, read_config, read_tokenizer
+from train.start import Start, open_model, open_trained, preset_for, read_config, read_tokenizer
 
 RECIPE = recipe_named("regiongpt_finetune")
 
@@ -37,6 +37,16 @@ def test_a_run_its_last_checkpoint_and_its_model_are_one(earlier):
         start = Start(checkpoint=str(place))
         assert read_config(start).model_type == "regiongpt"
         assert len(read_tokenizer(start)) == 512
+
+
+def test_each_of_them_is_opened_for_evaluation(earlier):
+    whole = open_model(Start(checkpoint=str(earlier)), RECIPE).state_dict()
+    for folder in (earlier, earlier / "checkpoints" / "step-00000002"):
+        model = open_trained(Start(checkpoint=str(folder)), torch.bfloat16)
+        assert not model.training
+        for name, tensor in model.state_dict().items():
+            assert torch.equal(tensor, whole[name].to(tensor.dtype)), name
+        assert model.dtype == torch.bfloat16
 
 
 def test_a_run_that_has_not_ended_is_named(earlier, tmp_path):
