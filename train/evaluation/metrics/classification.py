@@ -4,7 +4,8 @@ As RegionGPT's test on COCO: an answer outside the names is wrong for accuracy, 
 mAP. All boxes have the same score there, so that AP depends on their order: it is that of the image
 ids, then of the region ids. Beside it stands mAP with the probability of the answer's tokens as
 score. Sizes are by the owner's area of the object, as in COCOeval: an area on a bound belongs to
-both sides. See `naming` for the normalisation of answers.
+both sides. Crowds, which builds leave out, excuse no wrong answer nearby. See `naming` for the
+normalisation of answers.
 
 A large label set is not stored with its entries. Then the names are the references of all answers:
 accuracy and mAP are the same as with all names, as categories without an object have no part in

@@ -6,8 +6,8 @@ An answer names a category if, in this order,
 2. it is the name in lower case, without a full stop at the end ("Dog." for "dog");
 3. what stands before its first comma is the name, in the same form ("dog, brown").
 
-The first two let a name hold a comma, or differ from another name by its case only. Where two names
-are equal in lower case, the first in the label set has that spelling.
+The first two let a name hold a comma, or differ from another name by its case only. Of names that
+are equal in lower case, that spelling is the one's that is written so, else the first one's.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

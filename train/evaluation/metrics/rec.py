@@ -14,6 +14,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
 
 from schemas.choice import chosen_number
 from schemas.errors import InputFileError
@@ -114,9 +115,9 @@ def _figures(choices: Sequence[_Choice], group: str) -> list[Figure]:
     count = len(choices)
     sums = {
         "accuracy": (sum(choice.chosen in choice.right for choice in choices), ""),
-        "chance": (sum(choice.chance for choice in choices), "right candidates / candidates"),
+        "chance": (fsum(choice.chance for choice in choices), "right candidates / candidates"),
         "1 / candidates": (
-            sum(1 / len(choice.candidates) for choice in choices),
+            fsum(1 / len(choice.candidates) for choice in choices),
             "chance if one candidate is right",
         ),
     }

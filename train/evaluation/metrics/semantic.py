@@ -11,6 +11,7 @@ an empty text, as in Osprey's script. Where neither text has a word, none is sha
 """
 
 from collections.abc import Sequence
+from math import fsum
 from typing import Literal
 
 import numpy as np
@@ -88,4 +89,4 @@ def _similarities(pairs: Sequence[tuple[str | None, str]], encoder: Encoder) -> 
 
 
 def _mean(name: str, values: Sequence[float], note: str) -> Figure:
-    return Figure(name=name, value=100 * sum(values) / len(values), count=len(values), note=note)
+    return Figure(name=name, value=100 * fsum(values) / len(values), count=len(values), note=note)
