@@ -35,7 +35,7 @@ def vcr(answers: Sequence[Answer]) -> list[Figure]:
                 f"{answer.record!r}: question {answer.group!r} has two entries "
                 f"{key[1]!r}, expected one"
             )
-        halves[key] = _is_right(answer)
+        halves[key] = is_right(answer)
     questions = list(dict.fromkeys(question for question, _ in halves))
     first = [halves.get((question, _ANSWER), False) for question in questions]
     second = [halves.get((question, _REASON), False) for question in questions]
@@ -63,7 +63,12 @@ def _half(answer: Answer) -> str:
     return half
 
 
-def _is_right(answer: Answer) -> bool:
+def is_right(answer: Answer) -> bool:
+    """Return whether the right choice is the likeliest; False without a prediction.
+
+    Raises:
+        InputFileError: the entry has no right choice, or its prediction no fitting likelihoods.
+    """
     label, likelihoods = answer.label, answer.choice_loglik
     if label is None or not 0 <= label < len(answer.choices):
         raise InputFileError(
