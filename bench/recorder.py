@@ -58,7 +58,7 @@ class Recorder(OpenAICaptioner):
         with (self._folder / "requests.jsonl").open("wb") as lines:
             for request, image in self._asked:
                 limit = {"max_tokens": request.max_tokens}
-                lines.write(encode_request(request.prompt, image.jpeg, limit) + b"\n")
+                lines.write(encode_request(request.prompt, image.pictures(), limit) + b"\n")
 
 
 def clocks() -> tuple[float, float]:

@@ -25,9 +25,10 @@ IMAGE_TOKENS = 256
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule that makes requests with matching ids fail or wait."""
+    """A rule that makes matching requests fail, wait, or get an answer."""
 
     match: str = ".*"  # regular expression for the request's id
+    prompt: str = ""  # regular expression for the request's text
     attempts: list[int] | None = None  # numbers of the matching attempts, from 0; None: all
     status: int = 200
     retry_after: str | float | None = None  # header's text; a number: a date so many seconds ahead
@@ -67,6 +68,7 @@ class Call:
     prompt: str = ""
     picture: bytes = b""  # the JPEG in base64
     fields: dict[str, Any] = field(default_factory=dict)
+    parts: list[str] = field(default_factory=list)  # e.g. ["user image_url", "user text"]
 
 
 class Model:
@@ -83,6 +85,10 @@ class Model:
         call = Call(request_id, self._seen[request_id], time.monotonic())
         self._seen[request_id] += 1
         call.fields = json.loads(body)
+        for message in call.fields["messages"]:
+            kinds = ["text"] if isinstance(message["content"], str) else message["content"]
+            names = [kind if isinstance(kind, str) else kind["type"] for kind in kinds]
+            call.parts += [f"{message['role']} {name}" for name in names]
         content = call.fields["messages"][-1]["content"]
         if isinstance(content, str):
             call.prompt = content
@@ -99,7 +105,7 @@ class Model:
         """Return the first rule that matches a call, or an empty rule."""
         for rule in self.script.rules:
             timely = rule.attempts is None or call.attempt in rule.attempts
-            if timely and re.search(rule.match, call.id):
+            if timely and re.search(rule.match, call.id) and re.search(rule.prompt, call.prompt):
                 return rule
         return Rule()
 
@@ -115,6 +121,8 @@ class Model:
             "ended": time.monotonic(),
             "in_flight": self.in_flight,
             "seed": call.fields.get("seed"),
+            "parameters": {name: call.fields[name] for name in call.fields if name != "messages"},
+            "parts": call.parts,
         }
         self._log.write(json.dumps(line).encode() + b"\n")
 

@@ -50,6 +50,9 @@ COMMANDS = {
         "train.cli:main",
         "Evaluate a model on an evaluation build, or score a file of predictions.",
     ),
+    "judge": Command(
+        _DATA, "Have a model judge answers about regions, for the benchmarks that need it."
+    ),
     "demo": Command(
         "regionforge.demo:main",
         "Draw a small world, build it, caption it, verify it and show it.",

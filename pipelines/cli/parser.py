@@ -17,6 +17,7 @@ from pipelines import VERSION
 from pipelines.cli import (
     build,
     calibrate,
+    judge,
     preview,
     recap,
     sample_world,
@@ -38,6 +39,7 @@ COMMANDS: Declarations = (
     wordings.add_parser,
     verify.add_parser,
     preview.add_parser,
+    judge.add_parser,
     sample_world.add_parser,
 )
 

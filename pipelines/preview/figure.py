@@ -4,7 +4,8 @@ Boxes and masks are drawn in an SVG whose units are the image's pixels, large on
 ones on top; name tags are text over the SVG, so that they stay readable at any scale.
 """
 
-from pipelines.preview.picture import NoPictureError, mask_overlay, picture_uri
+from pipelines.output.picture import NoPictureError
+from pipelines.preview.picture import mask_overlay, picture_uri
 from pipelines.preview.record import Record, ShownRegion
 from schemas.html import Html, element
 

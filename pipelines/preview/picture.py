@@ -7,21 +7,13 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from pipelines.datasets.common.paths import check_file_name
+from pipelines.output.picture import record_picture
 from pipelines.preview.record import Record
-from pipelines.storage import files
-from schemas.errors import InputFileError
 from schemas.mask import BoolImage, Mask
-from schemas.rejection import Rejected
-from transforms.picture import inspect, upright
 
 _MAX_SIDE = 960  # pixels
 QUALITY = 82
 _MASK_OPACITY = (0, 80, 230)  # opacity outside, inside and at the rim of the mask; 0 to 255
-
-
-class NoPictureError(ValueError):
-    """The error for a picture that cannot be shown; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,19 +33,7 @@ def picture_uri(record: Record, image_root: str | None) -> str:
     Raises:
         NoPictureError: the picture is neither embedded nor below the root, or cannot be shown.
     """
-    try:
-        data = _bytes(record["image"], image_root)
-        picture = inspect(data)
-        size = record["width"], record["height"]
-        if not picture.untouched:  # of a build by reference: boxes may be in either frame
-            as_stored = (picture.width, picture.height) == size
-            data = upright(data, 1 if as_stored else picture.orientation)
-        with Image.open(BytesIO(data)) as stored:
-            image = _opaque(stored)
-    except (Rejected, InputFileError, OSError) as error:
-        raise NoPictureError(str(error)) from None
-    if image.size != size:
-        raise NoPictureError(f"is {image.width} × {image.height} pixels, not as recorded")
+    image = record_picture(record, image_root)
     image.thumbnail((_MAX_SIDE, _MAX_SIDE))
     return _data_uri(image, "JPEG", quality=QUALITY)
 
@@ -83,23 +63,6 @@ def _inner(mask: BoolImage) -> BoolImage:
     beside = padded[1:-1, :-2] & padded[1:-1, 2:]
     inner: BoolImage = beside & padded[:-2, 1:-1] & padded[2:, 1:-1]
     return inner
-
-
-def _bytes(image: dict[str, bytes | str | None], image_root: str | None) -> bytes:
-    content, path = image["bytes"], image["path"]
-    if isinstance(content, bytes):
-        return content
-    if image_root is None:
-        raise NoPictureError("is not in the shard: give --image-root to see it")
-    return files.FileStore().read(files.join(image_root, check_file_name(str(path or ""))))
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    """Return the picture as RGB, with white in place of transparency."""
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    clear = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
 
 
 def _data_uri(image: Image.Image, kind: str, **options: int | bytes) -> str:

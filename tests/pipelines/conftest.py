@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,6 +22,7 @@ import pytest
 from apache_beam.io.filesystem import FileMetadata, FileSystem
 from PIL import Image
 
+from bench.stub_process import StubServer
 from pipelines.cli.parser import run as run_command
 from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
@@ -331,3 +333,18 @@ def remote_store(monkeypatch):
         monkeypatch.setattr(Bucket, "content", content)
 
     return fill
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., StubServer]]:
+    """Starts a server, given rules and the other fields of its script."""
+    running: list[StubServer] = []
+
+    def start(*rules: dict[str, Any], **script: Any) -> StubServer:
+        folder = tmp_path / f"server-{len(running)}"
+        running.append(StubServer(folder, {"rules": rules, **script}))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.stop()

@@ -31,11 +31,23 @@ class CaptionTarget(msgspec.Struct, frozen=True):
     region: AnnotatedRegion | None = None  # the region to caption; None: the whole image
 
 
-class PromptImage(msgspec.Struct, frozen=True):
-    """The picture that is sent with a prompt: a whole image, or the crop of a region."""
+class NamedPicture(msgspec.Struct, frozen=True):
+    """A picture that is sent after a line that names it, e.g. "The mask, in white:"."""
 
-    jpeg: bytes | None  # None: the prompt is sent without a picture
+    name: str  # empty: the picture is sent without a line
+    jpeg: bytes
+
+
+class PromptImage(msgspec.Struct, frozen=True):
+    """The pictures that are sent with a prompt: a whole image, the crop of a region, or several."""
+
+    jpeg: bytes | None  # None: the prompt is sent without a picture, but for those in `named`
     target: CaptionTarget | None = None  # None: the annotations are unknown
+    named: tuple[NamedPicture, ...] = ()  # after `jpeg`, in order
+
+    def pictures(self) -> tuple[NamedPicture, ...]:
+        """Return all pictures in the order in which they are sent."""
+        return self.named if self.jpeg is None else (NamedPicture("", self.jpeg), *self.named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,8 +79,8 @@ async def _check_server(captioner: OpenAICaptioner, url: str) -> None:
         by_colour[colour].append(answer)
     if trouble := find_blindness(ProbeAnswers(by_colour, noise, no_image)):
         raise BuildError(
-            f"{url} {trouble}. Captions from it would be made up: serve a vision-language "
-            "model with its image input on"
+            f"{url} {trouble}. What it says of pictures would be made up: serve a "
+            "vision-language model with its image input on"
         )
 
 

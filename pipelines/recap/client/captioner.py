@@ -19,16 +19,15 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from pipelines.recap.captioning.captioner import Answer, Request
+from pipelines.recap.captioning.captioner import Answer, NamedPicture, Request
 from pipelines.recap.client.chat import encode_request
 from pipelines.recap.client.circuit_breaker import backoff_seconds
 from pipelines.recap.client.connection import Connection, OverloadedError, TransientError
 from pipelines.recap.client.endpoints import Servers, preference
 from pipelines.recap.client.probe_images import QUESTION, draw_square
 from pipelines.recap.console import print_notice
-from pipelines.recipes.recap import Captioning
 from schemas.errors import BuildError, UsageError
 from schemas.ids import rank
 from schemas.rejection import Reason, Rejected
@@ -38,6 +37,19 @@ _NO_KEY = "EMPTY"  # the key that is sent if the user has none
 _TRIALS = 2  # last attempts of a request, with no other request in flight
 _MAX_REJECTED_IN_ROW = 19  # limit of rejections without an answer between them
 _SEED_BITS = 31
+
+
+class Sampling(Protocol):
+    """The model that is asked, and its sampling: `Captioning` fits."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def temperature(self) -> float: ...
+    @property
+    def top_p(self) -> float: ...
+    @property
+    def seed_requests(self) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -59,21 +71,25 @@ class OpenAICaptioner:
     def __init__(
         self,
         servers: Servers,
-        captioning: Captioning,
+        sampling: Sampling,
         say: Callable[[str], None] = print_notice,
+        *,
+        sees: bool = True,
     ) -> None:
         """Prepare the connections; nothing is sent yet.
 
         Args:
             servers: URLs, limits and retries.
-            captioning: the model and its sampling.
+            sampling: the model and its sampling.
             say: function that shows the user a line about a server that fails.
+            sees: whether the model takes pictures; otherwise its server is probed without one.
 
         Raises:
             UsageError: the key has characters that cannot be sent.
         """
         self._servers = servers
-        self._captioning = captioning
+        self._sampling = sampling
+        self._probe_pictures = [NamedPicture("", draw_square("red"))] if sees else []
         self._say = say
         key = _key_of(servers.api_key_env)
         self._connections = [Connection(url, key, servers) for url in servers.endpoints]
@@ -89,12 +105,12 @@ class OpenAICaptioner:
     async def ask(self, request: Request) -> Answer:
         """Return the answer to a request; errors as in `Captioner.ask`."""
         parameters: dict[str, Any] = {
-            "model": self._captioning.model,
+            "model": self._sampling.model,
             "max_tokens": request.max_tokens,
-            "temperature": self._captioning.temperature,
-            "top_p": self._captioning.top_p,
+            "temperature": self._sampling.temperature,
+            "top_p": self._sampling.top_p,
         }
-        if self._captioning.seed_requests:
+        if self._sampling.seed_requests:
             parameters["seed"] = rank("seed", request.id) >> 63 - _SEED_BITS
         call = await _call_of(request, parameters, self._route(request.image_rank))
         try:
@@ -109,7 +125,7 @@ class OpenAICaptioner:
     async def ask_server(self, url: str, request: Request) -> Answer:
         """Return the answer of one given server, at temperature 0; errors as in `ask`."""
         parameters = {
-            "model": self._captioning.model,
+            "model": self._sampling.model,
             "max_tokens": request.max_tokens,
             "temperature": 0,
         }
@@ -199,8 +215,9 @@ class OpenAICaptioner:
 
     async def _probe(self, connection: Connection) -> bool:
         """Send a server a small probe request, and return whether it answers."""
-        parameters = {"model": self._captioning.model, "max_tokens": 1, "temperature": 0}
-        trouble = await connection.probe(encode_request(QUESTION, draw_square("red"), parameters))
+        parameters = {"model": self._sampling.model, "max_tokens": 1, "temperature": 0}
+        body = encode_request(QUESTION, self._probe_pictures, parameters)
+        trouble = await connection.probe(body)
         if trouble:
             self._say(f"{connection.url}: {trouble}; waiting for it")
         return trouble is None
@@ -238,8 +255,8 @@ class OpenAICaptioner:
 async def _call_of(
     request: Request, parameters: dict[str, Any], route: Sequence[Connection]
 ) -> _Call:
-    jpeg = (await request.load_image()).jpeg
-    return _Call(request.id, lambda: encode_request(request.prompt, jpeg, parameters), route)
+    pictures = (await request.load_image()).pictures()
+    return _Call(request.id, lambda: encode_request(request.prompt, pictures, parameters), route)
 
 
 def _first_usable(route: Sequence[Connection]) -> Connection | None:

@@ -7,11 +7,12 @@ An answer: `{"choices": [{"message": {"content": "A red mug."}, "finish_reason":
 """
 
 from base64 import b64encode
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from pipelines.recap.captioning.captioner import Answer
+from pipelines.recap.captioning.captioner import Answer, NamedPicture
 
 
 class MalformedError(ValueError):
@@ -43,23 +44,28 @@ _DECODER = msgspec.json.Decoder(_Completion)
 _ENCODER = msgspec.json.Encoder()
 
 
-def encode_request(prompt: str, jpeg: bytes | None, parameters: dict[str, Any]) -> bytes:
+def encode_request(
+    prompt: str, pictures: Sequence[NamedPicture], parameters: dict[str, Any]
+) -> bytes:
     """Return the body of a request as JSON.
 
     Args:
         prompt: the text of the request.
-        jpeg: the image, if any; it precedes the text, as in the training of most models.
+        pictures: the images, if any; they precede the text, as in the training of most models.
         parameters: model, sampling, and other parameters of the API.
     """
     content: Any = prompt
-    if jpeg is not None:
-        # Raw, since base64 needs no escapes, and a search for characters to escape takes time.
-        url = msgspec.Raw(b'"data:image/jpeg;base64,%b"' % b64encode(jpeg))
-        content = [
-            {"type": "image_url", "image_url": {"url": url}},
-            {"type": "text", "text": prompt},
-        ]
+    if pictures:
+        content = [part for picture in pictures for part in _parts(picture)]
+        content.append({"type": "text", "text": prompt})
     return _ENCODER.encode({"messages": [{"role": "user", "content": content}], **parameters})
+
+
+def _parts(picture: NamedPicture) -> list[dict[str, Any]]:
+    # Raw, since base64 needs no escapes, and a search for characters to escape takes time.
+    url = msgspec.Raw(b'"data:image/jpeg;base64,%b"' % b64encode(picture.jpeg))
+    image = {"type": "image_url", "image_url": {"url": url}}
+    return [{"type": "text", "text": picture.name}, image] if picture.name else [image]
 
 
 def decode_answer(body: bytes) -> Answer:

@@ -31,22 +31,27 @@ class Once:
 
 
 class CheckedCaptioner:
-    """A captioner that checks that its servers see images before it sends the first request.
+    """A captioner that checks its servers before it sends the first request: that they see images.
 
     A run whose answers are all in its journals sends nothing, and needs no server.
     """
 
-    def __init__(self, inner: OpenAICaptioner) -> None:
+    def __init__(
+        self,
+        inner: OpenAICaptioner,
+        check: Callable[[OpenAICaptioner], Awaitable[None]] = check_servers_see_images,
+    ) -> None:
+        """Wrap a captioner; `check` raises `BuildError` where one of its servers is unfit."""
         self._inner = inner
-        self._checked = Once(lambda: check_servers_see_images(self._inner))
+        self._checked = Once(lambda: check(self._inner))
 
     async def ask(self, request: Request) -> Answer:
-        """Return the answer as `Captioner.ask` does; raise `BuildError` if a server is blind."""
+        """Return the answer as `Captioner.ask` does; raise `BuildError` if a server is unfit."""
         await self.check()
         return await self._inner.ask(request)
 
     async def check(self) -> None:
-        """Check the servers, unless that is done; raise `BuildError` if one does not see images."""
+        """Check the servers, unless that is done; raise `BuildError` if one is unfit."""
         await self._checked.done()
 
     async def close(self) -> None:

@@ -3,10 +3,9 @@
 import asyncio
 import json
 import shlex
-import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from bench.stub_process import StubServer
 from pipelines.cli import parser as cli
 from pipelines.datasets.spec import SourceRequest
 from pipelines.recap.captioning.captioner import Answer, CaptionTarget, PromptImage, Request
@@ -24,72 +24,6 @@ from pipelines.recap.flow import CaptionTools
 from pipelines.recap.plan import make_recap_plan
 from pipelines.recap.run import run_recap
 from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
-
-CHECKOUT = Path(__file__).resolve().parents[3]
-
-
-class StubServer:
-    """A running `bench/stub_server.py`."""
-
-    def __init__(self, folder: Path, script: dict[str, Any]) -> None:
-        folder.mkdir(parents=True)
-        self._script = folder / "script.json"
-        self._script.write_text(json.dumps(script), encoding="utf-8")
-        self._log = folder / "log.jsonl"
-        self._port = 0
-        self._forgotten = 0  # lines of the log
-        self.start()
-
-    def start(self) -> None:
-        """Start it, where it was before."""
-        files = ["--log", str(self._log), "--script", str(self._script)]
-        command = [sys.executable, "-m", "bench.stub_server", "--port", str(self._port), *files]
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=CHECKOUT)
-        assert self._process.stdout
-        self._port = int(self._process.stdout.readline())
-
-    def stop(self) -> None:
-        """Stop it at once."""
-        self._process.kill()
-        self._process.communicate()
-
-    @property
-    def url(self) -> str:
-        """The endpoint."""
-        return f"http://127.0.0.1:{self._port}/v1"
-
-    def log(self) -> list[dict[str, Any]]:
-        """The log of all requests: for each a dict with id, attempt, status, times."""
-        lines = self._log.read_text(encoding="utf-8").splitlines()[self._forgotten :]
-        return [line for line in map(json.loads, lines) if line["id"] != "probe"]
-
-    def forget(self) -> None:
-        """Let the log be as if nothing had been asked."""
-        self._forgotten = len(self._log.read_bytes().splitlines())
-
-    def statuses(self, request_id: str) -> list[int | str]:
-        """The status of a request, attempt by attempt."""
-        return [line["status"] for line in self.log() if line["id"] == request_id]
-
-    def answered(self) -> Counter[str]:
-        """How often each request was answered."""
-        return Counter(line["id"] for line in self.log() if line["status"] == 200)
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., StubServer]]:
-    """Starts a server, given rules and the other fields of its script."""
-    running: list[StubServer] = []
-
-    def start(*rules: dict[str, Any], **script: Any) -> StubServer:
-        folder = tmp_path / f"server-{len(running)}"
-        running.append(StubServer(folder, {"rules": rules, **script}))
-        return running[-1]
-
-    yield start
-    for server in running:
-        server.stop()
 
 
 class FakeVllm:

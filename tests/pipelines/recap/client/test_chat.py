@@ -5,13 +5,15 @@ import json
 
 import pytest
 
-from pipelines.recap.captioning.captioner import Answer
+from pipelines.recap.captioning.captioner import Answer, NamedPicture, PromptImage
 from pipelines.recap.client.chat import MalformedError, decode_answer, encode_request
+
+LIMITS = {"model": "m", "max_tokens": 5}
 
 
 def test_a_request_is_what_the_api_takes() -> None:
     jpeg = bytes(range(256)) * 3
-    body = json.loads(encode_request('Say "ü"\n', jpeg, {"model": "m", "max_tokens": 5}))
+    body = json.loads(encode_request('Say "ü"\n', [NamedPicture("", jpeg)], LIMITS))
     (message,) = body.pop("messages")
     assert body == {"model": "m", "max_tokens": 5}
     assert message["role"] == "user"
@@ -23,8 +25,19 @@ def test_a_request_is_what_the_api_takes() -> None:
     assert base64.b64decode(data, validate=True) == jpeg
 
 
+def test_a_request_may_have_several_pictures_with_names() -> None:
+    pictures = PromptImage(b"1", named=(NamedPicture("Its mask:", b"2"),)).pictures()
+    (message,) = json.loads(encode_request("Say it.", pictures, LIMITS))["messages"]
+    assert message["content"] == [
+        {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,MQ=="}},
+        {"type": "text", "text": "Its mask:"},
+        {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,Mg=="}},
+        {"type": "text", "text": "Say it."},
+    ]
+
+
 def test_a_request_may_have_no_picture() -> None:
-    body = json.loads(encode_request("Say it.", None, {"model": "m"}))
+    body = json.loads(encode_request("Say it.", [], {"model": "m"}))
     assert body == {"model": "m", "messages": [{"role": "user", "content": "Say it."}]}
 
 

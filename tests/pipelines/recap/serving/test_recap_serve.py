@@ -133,7 +133,7 @@ def test_a_server_that_is_blind(fake_vllm, recap_words, tmp_path) -> None:
     fake = fake_vllm(blind=True)
     status, printed = recap_words(tmp_path / "out", *words(fake))
     assert status == 1
-    assert "Captions from it would be made up" in printed
+    assert "What it says of pictures would be made up" in printed
     assert fake.left() == []
 
 
