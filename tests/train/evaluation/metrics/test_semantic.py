@@ -29,6 +29,7 @@ def overlap(truth: str, text: str, **options) -> float:
         ("chair:leg", "Legs of a chair", 1 / 5),
         ("T-shirt", "t-shirt", 1),
         ("cow", "cow cow, cow.", 1),
+        ("cow", "COW", 1),
         ("cow", "cows", 0),
         ("red cow", "The object: red cow: it eats.", 1),
         ("cow", "cow:", 0),  # nothing stands between the first and a second colon

@@ -1,0 +1,1 @@
+"""Baselines: what other models answer to a build's questions, as predictions like any others."""
