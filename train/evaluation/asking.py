@@ -31,7 +31,6 @@ class Asking:
     batch: int  # questions at once; 1 for a likelihood
     max_new_tokens: int
     choices: bool  # take the likelihood of the choices too
-    image_root: Path | None
     workers: int
 
     def processor(self) -> RegionProcessor:

@@ -11,9 +11,13 @@ from schemas.errors import UsageError
 from train.evaluation.answers import Answer
 from train.evaluation.asking import Form
 from train.evaluation.figure import Figure
+from train.evaluation.judged import JudgedBench
 from train.evaluation.metrics.captions import MeteorScorer, captions
 from train.evaluation.metrics.classification import classification
+from train.evaluation.metrics.dlc import dlc
 from train.evaluation.metrics.encoder import Encoder
+from train.evaluation.metrics.entries import missing
+from train.evaluation.metrics.gar import gar_captions, gar_vqa
 from train.evaluation.metrics.pope import pope
 from train.evaluation.metrics.rec import rec
 from train.evaluation.metrics.semantic import ColonRule, semantic
@@ -44,6 +48,7 @@ class Benchmark:
     max_new_tokens: int = 0  # of a generated reply; 0 for a likelihood
     regions: bool = True  # the questions are about regions
     masks: bool = False  # the questions are about the regions' masks, not their boxes
+    judge: JudgedBench | None = None  # answers in words are judged
     takes: frozenset[str] = frozenset()  # the flags that act here alone, e.g. "encoder"
 
 
@@ -62,6 +67,16 @@ def _captions(answers: Sequence[Answer], options: Options) -> list[Figure]:
     return figures
 
 
+def _letters(answers: Sequence[Answer], options: Options) -> list[Figure]:
+    """Return the accuracy of answers with a letter; a judge scores those in words."""
+    lettered = [answer for answer in answers if answer.choices]
+    return gar_vqa(lettered) if lettered else missing(answers)
+
+
+def _missing(answers: Sequence[Answer], options: Options) -> list[Figure]:
+    return missing(answers)
+
+
 def _alone(metric: Callable[[Sequence[Answer]], list[Figure]]) -> Metric:
     """Return a metric that no option changes."""
     return lambda answers, options: metric(answers)
@@ -70,6 +85,7 @@ def _alone(metric: Callable[[Sequence[Answer]], list[Figure]]) -> Metric:
 _NAMES: tuple[Metric, ...] = (_alone(classification), _synonyms)
 _MANY_NAMES: tuple[Metric, ...] = (_alone(classification), _synonyms, _semantic)
 _ENCODER = frozenset({"encoder"})
+_JUDGED = frozenset({"judged"})
 _SEMANTIC = frozenset({"encoder", "colon_rule"})
 
 BENCHMARKS: Mapping[str, Benchmark] = {
@@ -82,6 +98,9 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     ),
     "eval_v3det": Benchmark(
         metrics=_MANY_NAMES, published="v3det", max_new_tokens=32, takes=_SEMANTIC
+    ),
+    "eval_lvis": Benchmark(
+        metrics=_MANY_NAMES, published="lvis", max_new_tokens=32, takes=_SEMANTIC
     ),
     "eval_captions": Benchmark(
         metrics=(_captions,),
@@ -96,6 +115,20 @@ BENCHMARKS: Mapping[str, Benchmark] = {
         max_new_tokens=16,
         regions=False,
         takes=frozenset({"choice_likelihood"}),
+    ),
+    "eval_dlc": Benchmark(
+        metrics=(_missing,),
+        published="dlc",
+        max_new_tokens=512,
+        judge=JudgedBench(name="dlc", metric=dlc),
+        takes=_JUDGED,
+    ),
+    "eval_gar": Benchmark(
+        metrics=(_letters,),
+        published="gar",
+        max_new_tokens=512,
+        judge=JudgedBench(name="gar", metric=gar_captions),
+        takes=_JUDGED,
     ),
     "eval_vcr": Benchmark(metrics=(_alone(vcr),), published="vcr", form="likelihood"),
 }

@@ -1,27 +1,41 @@
-"""The command `evaluate`: a plan, carried out, and what came of it on the console."""
+"""The command `evaluate`: a plan, carried out, and its report on the console."""
 
 import argparse
-import sys
-from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
 
 from train.evaluation.plan import make_plan
-from train.evaluation.run import Outcome, evaluate
-
-_SHOWN = 3  # questions without an answer
+from train.evaluation.report import Report
+from train.evaluation.report.table import tables
+from train.evaluation.run import evaluate
 
 
 def run_command(args: argparse.Namespace) -> int:
     """Carry out the command and return its exit status."""
-    outcome = evaluate(make_plan(args))
-    sys.stdout.writelines(f"{line}\n" for line in _lines(outcome))
+    plan = make_plan(args)
+    report = evaluate(plan)
+    _print(report)
+    Console(highlight=False, markup=False, soft_wrap=True).print(
+        f"wrote {plan.output}/report.json, report.md and report.html"
+    )
     return 0
 
 
-def _lines(outcome: Outcome) -> Iterator[str]:
-    for figure in outcome.figures:
-        note = f"  ({figure.note})" if figure.note else ""
-        yield f"{figure.group:12} {figure.name:24} {figure.value:9.2f} of {figure.count:,}{note}"
-    if outcome.unanswered:
-        yield f"{len(outcome.unanswered)} questions have no answer, and count as wrong:"
-        for (record, turn), reason in list(outcome.unanswered.items())[:_SHOWN]:
-            yield f"  {record} turn {turn}: {reason}"
+def _print(report: Report) -> None:
+    """Print all figures of a run, then the tables beside published numbers, then notes."""
+    console = Console(highlight=False, markup=False)
+    figures = Table("part", "figure", "value", "entries", "note", title=report.title)
+    for line in report.ours:
+        for each in line.figures:
+            note = "; ".join(filter(None, [each.note, line.judge]))
+            figures.add_row(each.group, each.name, f"{each.value:.2f}", f"{each.count:,}", note)
+    if figures.rows:
+        console.print(figures)
+    for table in tables(report):
+        shown = Table("method", *table.columns, "source", title=table.title)
+        for row in table.rows:
+            shown.add_row(row.line.method, *row.cells(), row.line.source)
+        console.print(shown)
+    for note in report.notes:
+        console.print(note, soft_wrap=True)

@@ -7,8 +7,8 @@ from train.flags import whole
 LINE = "Evaluate a model on an evaluation build, or score a file of predictions."
 # The benchmarks, for `--help`; those there are stand in `train.evaluation.benchmarks`.
 CONFIGS = (
-    "eval_coco, eval_coco_dilated, eval_coco_eroded, eval_v3det, eval_captions, eval_rec, "
-    "eval_pope, eval_vcr"
+    "eval_coco, eval_coco_dilated, eval_coco_eroded, eval_lvis, eval_v3det, eval_captions, "
+    "eval_dlc, eval_gar, eval_rec, eval_pope, eval_vcr"
 )
 EXAMPLES = """\
 examples:
@@ -21,16 +21,14 @@ Group = argparse._ArgumentGroup
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Declare all flags."""
     parser.add_argument("--config", required=True, metavar="NAME", help=f"one of {CONFIGS}")
-    parser.add_argument(
-        "--shards", required=True, metavar="DIR", help="the build of the recipe of that name"
-    )
+    parser.add_argument("--shards", metavar="DIR", help="the build of the recipe of that name")
     parser.add_argument(
         "--output",
         metavar="DIR",
         help="where the report goes (default: evaluation/CONFIG in the run's or model's folder; "
-        "for --predictions the file's folder)",
+        "without --checkpoint, the folder of the file)",
     )
-    _add_answers(parser.add_argument_group("whose answers; one of these"))
+    _add_answers(parser.add_argument_group("whose answers"))
     _add_questions(parser.add_argument_group("which questions"))
     _add_model(parser.add_argument_group("with --checkpoint"))
     _add_metrics(parser.add_argument_group("metrics"))
@@ -45,6 +43,14 @@ def _add_answers(group: Group) -> None:
     group.add_argument(
         "--predictions", metavar="FILE", help="anyone's: predictions.jsonl, as evaluate writes it"
     )
+    group.add_argument(
+        "--judged",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="what `regionforge judge` has made of them (eval_dlc, eval_gar), alone or beside "
+        "either; may be repeated",
+    )
 
 
 def _add_questions(group: Group) -> None:
@@ -58,6 +64,7 @@ def _add_questions(group: Group) -> None:
         "--limit", type=whole(1), metavar="N", help="those about N pictures, chosen by hash"
     )
     group.add_argument("--seed", type=whole(0), metavar="N", help="of that choice (default: 0)")
+    group.add_argument("--image-root", metavar="DIR", help="the folder of referenced pictures")
 
 
 def _add_model(group: Group) -> None:
@@ -81,7 +88,6 @@ def _add_model(group: Group) -> None:
         action="store_true",
         help="write the likelihood of the choices too (eval_pope)",
     )
-    group.add_argument("--image-root", metavar="DIR", help="the folder of referenced pictures")
     group.add_argument("--device", metavar="NAME", help="cpu or cuda (default: a GPU if any)")
     group.add_argument(
         "--dtype",

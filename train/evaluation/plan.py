@@ -8,30 +8,32 @@ from pathlib import Path
 import torch
 
 from model.regions import RegionAs
-from schemas.errors import InputFileError, UsageError
+from schemas.errors import UsageError
 from schemas.predictions import RUN, read_run
 from train.data.build import Build
 from train.data.rows import ShardRows
 from train.evaluation.asking import Asking
 from train.evaluation.benchmarks import BENCHMARKS, Benchmark, Options, benchmark_named
+from train.evaluation.judged import JudgedFile, check_judged, read_judged_files
 from train.evaluation.metrics.encoder import SentenceEncoder
 from train.evaluation.metrics.meteor import meteor, meteor_absence
+from train.evaluation.selection import Selection, image_root, open_rows
 from train.plan import device_named
 from train.start import FINAL, RECORD, Start, read_config
 
 FOLDER = "evaluation"
 _BATCH, _WORKERS = 16, 2
-# Flags of a model that replies, by their names in the command line's namespace.
+# Flags by what they need, by their names in the command line's namespace.
 _OF_MODEL = (
     "regions",
     "batch",
     "max_new_tokens",
     "choice_likelihood",
-    "image_root",
     "device",
     "dtype",
     "workers",
 )
+_OF_QUESTIONS = ("shards", "split", "limit", "seed", "image_root")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +42,11 @@ class Plan:
 
     config: str
     benchmark: Benchmark
-    build: Build
-    rows: ShardRows
     output: Path
-    splits: tuple[str, ...]
-    limit: int | None = None  # pictures
-    seed: int = 0
-    asking: Asking | None = None  # None: there are predictions
+    selection: Selection | None = None  # None: there are judged files alone
+    asking: Asking | None = None  # None: there are predictions already
     predictions: Path | None = None
+    judged: Sequence[JudgedFile] = ()
     options: Options = field(default_factory=Options)
 
 
@@ -58,38 +57,73 @@ def make_plan(args: argparse.Namespace) -> Plan:
         RegionForgeError: it cannot be carried out; the message names the flag or the file.
     """
     benchmark = benchmark_named(args.config)
-    if (args.checkpoint is None) == (args.predictions is None):
-        raise UsageError("name a model by --checkpoint, or a file by --predictions; one of them")
-    _check_taken(args, benchmark)
-    build = Build.open(Path(args.shards))
-    _check_recipe(build, args.config)
-    if args.seed is not None and args.limit is None:
-        raise UsageError("--seed chooses the pictures of --limit: name that too, or leave out both")
-    splits, rows = _open_rows(build, args.split)
-    predictions = _predictions(args, build)
+    _check_answers(args)
+    _check_flags(args, benchmark)
+    selection = None
+    if args.checkpoint or args.predictions:
+        selection = _selection(args)
+    judged = read_judged_files(benchmark.judge, args.judged) if benchmark.judge else []
+    predictions = None
+    if args.predictions is not None:
+        assert selection is not None
+        predictions = _predictions(Path(args.predictions), selection.build)
+        check_judged(judged, predictions)
     return Plan(
         config=args.config,
         benchmark=benchmark,
-        build=build,
-        rows=rows,
         output=_output(args),
-        splits=splits,
-        limit=args.limit,
-        seed=args.seed or 0,
-        asking=None if predictions else _asking(args, benchmark, build, rows),
+        selection=selection,
+        asking=_asking(args, benchmark, selection) if args.checkpoint and selection else None,
         predictions=predictions,
+        judged=judged,
         options=_options(args),
     )
 
 
-def _check_taken(args: argparse.Namespace, benchmark: Benchmark) -> None:
-    """Raise UsageError for a flag that acts with other benchmarks alone."""
+def _check_flags(args: argparse.Namespace, benchmark: Benchmark) -> None:
+    """Raise UsageError for flags that do not fit the benchmark, or each other."""
     for name in sorted(set().union(*(each.takes for each in BENCHMARKS.values()))):
         if getattr(args, name) and name not in benchmark.takes:
             takers = [key for key, each in BENCHMARKS.items() if name in each.takes]
-            raise UsageError(
-                f"--config {args.config} takes no {_flag(name)}, but {', '.join(takers)}"
-            )
+            _refuse(args, name, f"only {', '.join(takers)}")
+    likelihood = benchmark.form == "likelihood"
+    for name, unused, why in (
+        ("regions", not benchmark.regions, "its questions are about no regions"),
+        ("batch", likelihood, "its questions are answered one by one"),
+        ("max_new_tokens", likelihood, "its answers are chosen, not generated"),
+    ):
+        if unused and getattr(args, name) is not None:
+            _refuse(args, name, why)
+    if args.seed is not None and args.limit is None:
+        raise UsageError("--seed chooses the pictures of --limit: name that too, or leave out both")
+
+
+def _check_answers(args: argparse.Namespace) -> None:
+    """Raise UsageError where it is not said whose answers are scored, or for flags without use."""
+    if args.checkpoint and args.predictions:
+        raise UsageError("--checkpoint makes the predictions: leave out --predictions, or it")
+    if not (args.checkpoint or args.predictions or args.judged):
+        raise UsageError("name a model by --checkpoint, or a file of its answers by --predictions")
+    if not args.checkpoint:
+        _check_absent(args, _OF_MODEL, "it is for a model, --checkpoint")
+    if not args.checkpoint and not args.predictions:
+        _check_absent(args, _OF_QUESTIONS, "it is for answers; there are judged files alone")
+    elif not args.shards:
+        raise UsageError("--shards DIR is missing: the build whose questions are answered")
+
+
+def _check_absent(args: argparse.Namespace, names: Sequence[str], why: str) -> None:
+    for name in names:
+        if getattr(args, name) not in (None, False):
+            raise UsageError(f"{_flag(name)}: {why}")
+
+
+def _refuse(args: argparse.Namespace, name: str, why: str) -> None:
+    raise UsageError(f"--config {args.config} takes no {_flag(name)}: {why}")
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _options(args: argparse.Namespace) -> Options:
@@ -98,46 +132,33 @@ def _options(args: argparse.Namespace) -> Options:
     Raises:
         InputFileError: the encoder is not the one that is meant.
     """
-    encoder = None if args.encoder is None else SentenceEncoder(Path(args.encoder))
     return Options(
-        encoder=encoder,
+        encoder=None if args.encoder is None else SentenceEncoder(Path(args.encoder)),
         colon_rule=args.colon_rule or "osprey",
         meteor=None if meteor_absence() else meteor,
         grouped=args.grouped,
     )
 
 
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
-def _check_recipe(build: Build, config: str) -> None:
-    """Raise UsageError where a build is that of another benchmark."""
+def _selection(args: argparse.Namespace) -> Selection:
+    """Return the questions that are meant, of a build of the right recipe."""
+    build = Build.open(Path(args.shards))
     recipe = build.manifest.identity.recipe.get("name")
-    if recipe != config and recipe in BENCHMARKS:
+    if recipe != args.config and recipe in BENCHMARKS:
         raise UsageError(f"{build.folder} is a build of {recipe}: --config {recipe}")
+    splits, rows = open_rows(build, args.split)
+    return Selection(
+        build=build,
+        rows=rows,
+        splits=splits,
+        limit=args.limit,
+        seed=args.seed or 0,
+        image_root=image_root(args.image_root, build, needed=args.checkpoint is not None),
+    )
 
 
-def _open_rows(build: Build, asked: Sequence[str] | None) -> tuple[tuple[str, ...], ShardRows]:
-    known = sorted({shard.split for shard in build.manifest.filled()})
-    splits = tuple(dict.fromkeys(asked or known))
-    rows = ShardRows(build, [shard for split in splits for shard in build.shards(split)])
-    if not any(row["evaluation"] for row in rows.columns(["evaluation"])):
-        raise InputFileError(
-            f"{build.folder}: no record is asked about: expected the build of an evaluation's "
-            "recipe, e.g. `regionforge build --recipe eval_pope`"
-        )
-    return splits, rows
-
-
-def _predictions(args: argparse.Namespace, build: Build) -> Path | None:
-    """Return the file of predictions, which is of this build as far as is known."""
-    if args.predictions is None:
-        return None
-    for name in _OF_MODEL:
-        if getattr(args, name):
-            raise UsageError(f"--predictions takes no {_flag(name)}: no model replies")
-    path = Path(args.predictions)
+def _predictions(path: Path, build: Build) -> Path:
+    """Return a file of predictions, which is of this build as far as is known."""
     if not path.is_file():
         raise UsageError(f"--predictions {path}: no such file")
     if (record := path.with_name(RUN)).is_file():
@@ -157,8 +178,8 @@ def _output(args: argparse.Namespace) -> Path:
         if output.exists() and not output.is_dir():
             raise UsageError(f"--output {output}: not a folder; name another one")
         return output
-    if args.predictions is not None:
-        return Path(args.predictions).parent
+    if args.checkpoint is None:
+        return Path(args.predictions or args.judged[0]).parent
     path = Path(args.checkpoint)
     if not path.is_dir():
         raise UsageError("--output DIR is needed for a model that lies in no folder here")
@@ -169,18 +190,9 @@ def _output(args: argparse.Namespace) -> Path:
     return path / FOLDER / args.config
 
 
-def _asking(
-    args: argparse.Namespace, benchmark: Benchmark, build: Build, rows: ShardRows
-) -> Asking:
+def _asking(args: argparse.Namespace, benchmark: Benchmark, selection: Selection) -> Asking:
     """Return the model, and the way in which it is asked."""
     likelihood = benchmark.form == "likelihood"
-    for name, unused, why in (
-        ("regions", not benchmark.regions, "its questions are about no regions"),
-        ("batch", likelihood, "its questions are answered one by one"),
-        ("max_new_tokens", likelihood, "its answers are chosen, not generated"),
-    ):
-        if unused and getattr(args, name) is not None:
-            raise UsageError(f"--config {args.config} takes no {_flag(name)}: {why}")
     start = Start(checkpoint=args.checkpoint)
     device = device_named(args.device)
     usual = "float32" if device.type == "cpu" else "bfloat16"
@@ -190,11 +202,10 @@ def _asking(
         device=device,
         dtype=getattr(torch, args.dtype or usual),
         form=benchmark.form,
-        region_as=_region_as(args, benchmark, rows, takes_masks=takes_masks),
+        region_as=_region_as(args, benchmark, selection.rows, takes_masks=takes_masks),
         batch=1 if likelihood else args.batch or _BATCH,
         max_new_tokens=args.max_new_tokens or benchmark.max_new_tokens,
         choices=args.choice_likelihood,
-        image_root=_image_root(args.image_root, build),
         workers=_WORKERS if args.workers is None else args.workers,
     )
 
@@ -218,16 +229,3 @@ def _region_as(
     if needs_masks and not masks:
         raise UsageError(f"{args.shards}: no region has a mask: --regions box")
     return "mask" if masks else "box"
-
-
-def _image_root(named: str | None, build: Build) -> Path | None:
-    """Return the folder of referenced pictures, if the build has references."""
-    if build.manifest.identity.recipe.get("images") != "reference":
-        if named is not None:
-            raise UsageError("--image-root: the shards hold the pictures themselves: leave it out")
-        return None
-    if named is None:
-        raise UsageError("the shards hold references to pictures: name their folder, --image-root")
-    if not (folder := Path(named)).is_dir():
-        raise UsageError(f"--image-root {folder}: no such folder")
-    return folder

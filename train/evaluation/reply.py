@@ -19,17 +19,23 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""  # why there is no text
 
 
+def parts_of(entries: Sequence[Answer], text: str) -> list[str] | None:
+    """Return the part of an answer for each entry; None where it has another number of parts.
+
+    An answer about several regions is split at ", ", in the order in which they were asked about.
+    """
+    parts = [text] if len(entries) == 1 else text.split(SEPARATOR)
+    return parts if len(parts) == len(entries) else None
+
+
 def predictions_of(entries: Sequence[Answer], reply: Reply) -> list[Prediction]:
     """Return a reply's prediction for each entry; none where there is no text.
 
-    An answer about several regions is split at ", ", in the order in which they were asked about;
-    one of another number of parts is wrong in all of them, which then are empty.
+    A reply of another number of parts is wrong in all of them, which then are empty.
     """
     if reply.text is None:
         return []
-    parts = [reply.text] if len(entries) == 1 else reply.text.split(SEPARATOR)
-    if len(parts) != len(entries):
-        parts = [""] * len(entries)
+    parts = parts_of(entries, reply.text) or [""] * len(entries)
     return [
         Prediction(
             id=entry.record,

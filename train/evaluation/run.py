@@ -1,89 +1,50 @@
-"""An evaluation from its plan to its figures.
+"""An evaluation from its plan to its report.
 
-build -> questions -> replies -> predictions -> answers -> figures
-                      or anyone's predictions -^
+build -> questions -> the model's replies -> predictions -> answers -> figures -> report
+                        or anyone's predictions -^      judged files -^
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from itertools import chain
-from typing import Any
 
-from schemas.predictions import (
-    PREDICTIONS,
-    RUN,
-    Prediction,
-    Run,
-    match_predictions,
-    read_predictions,
-    write_predictions,
-    write_run,
-)
+from schemas.predictions import PREDICTIONS, Prediction, match_predictions, read_predictions
 from train.evaluation.answers import Answer
-from train.evaluation.batches import Reader
 from train.evaluation.figure import Figure
-from train.evaluation.journal import Journal
+from train.evaluation.judged import check_judged, judged_lines
 from train.evaluation.plan import Plan
-from train.evaluation.questions import Question, Turn, read_questions, some_pictures
-from train.evaluation.reply import predictions_of
-from train.evaluation.respond import respond
+from train.evaluation.predict import Predicted, predict
+from train.evaluation.present import Outcome, present
+from train.evaluation.questions import Question
+from train.evaluation.report import Report
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What an evaluation came to."""
-
-    answers: list[Answer]
-    figures: list[Figure]
-    unanswered: Mapping[Turn, str] = field(default_factory=dict)  # the reason why, by question
-
-
-def evaluate(plan: Plan) -> Outcome:
-    """Carry out a plan.
+def evaluate(plan: Plan) -> Report:
+    """Carry out a plan, and return the report, which is also written.
 
     Raises:
         RegionForgeError: a file is damaged, or the predictions do not fit the build.
     """
-    pictures = some_pictures(plan.rows.ids(), plan.limit, plan.seed) if plan.limit else None
-    questions = read_questions(plan.rows, pictures)
-    unanswered: Mapping[Turn, str] = {}
-    if plan.predictions is not None:
-        predictions = read_predictions(plan.predictions)
-    else:
-        predictions, unanswered = predict(plan, questions)
-    answers = join(questions, predictions)
-    figures = [
-        figure for metric in plan.benchmark.metrics for figure in metric(answers, plan.options)
-    ]
-    return Outcome(answers=answers, figures=figures, unanswered=unanswered)
+    judge = plan.benchmark.judge
+    outcome = Outcome(judged=judged_lines(judge, plan.judged) if judge else ())
+    if plan.selection is not None:
+        questions = plan.selection.questions()
+        predicted = _predicted(plan, questions)
+        answers = join(questions, predicted.predictions)
+        figures = score(plan, answers)
+        outcome = replace(outcome, predicted=predicted, answers=answers, figures=figures)
+    return present(plan, outcome)
 
 
-def predict(
-    plan: Plan, questions: Sequence[Question]
-) -> tuple[list[Prediction], Mapping[Turn, str]]:
-    """Return the model's predictions, and why there are none to some questions.
-
-    They are written to `predictions.jsonl`, with `run.json` beside it.
-    """
-    assert plan.asking is not None
-    reader = Reader(
-        rows=plan.rows,
-        processor=plan.asking.processor(),
-        region_as=plan.asking.region_as,
-        image_root=plan.asking.image_root,
-    )
-    settings = settings_of(plan)
-    with Journal(plan.output, settings) as journal:
-        replies = respond(plan.asking, reader, questions, journal)
-    predictions = [
-        prediction
-        for question in questions
-        for prediction in predictions_of(question.entries, replies[question.key])
-    ]
-    write_predictions(plan.output / PREDICTIONS, predictions)
-    write_run(plan.output / RUN, run_of(plan, settings))
-    asked = (question.key for question in questions)
-    return predictions, {key: replies[key].reason for key in asked if replies[key].text is None}
+def _predicted(plan: Plan, questions: list[Question]) -> Predicted:
+    """Return the predictions: those of a file, or the model's."""
+    if plan.asking is None:
+        assert plan.predictions is not None
+        return Predicted(predictions=read_predictions(plan.predictions))
+    assert plan.selection is not None
+    predicted = predict(plan.config, plan.asking, plan.selection, questions, plan.output)
+    check_judged(plan.judged, plan.output / PREDICTIONS)
+    return predicted
 
 
 def join(questions: Iterable[Question], predictions: Iterable[Prediction]) -> list[Answer]:
@@ -107,27 +68,6 @@ def join(questions: Iterable[Question], predictions: Iterable[Prediction]) -> li
     ]
 
 
-def settings_of(plan: Plan) -> dict[str, Any]:
-    """Return all that decides the replies, as the journal holds it."""
-    assert plan.asking is not None
-    return {
-        "config": plan.config,
-        "manifest": plan.build.digest,
-        "splits": list(plan.splits),
-        "limit": plan.limit,
-        "seed": plan.seed,
-        **plan.asking.as_json(),
-    }
-
-
-def run_of(plan: Plan, settings: Mapping[str, Any]) -> Run:
-    """Return the run as `run.json` holds it."""
-    assert plan.asking is not None
-    apart = ("config", "manifest", "regions")
-    return Run(
-        config=plan.config,
-        manifest=plan.build.digest,
-        checkpoint=str(plan.asking.start.checkpoint),
-        generation={key: value for key, value in settings.items() if key not in apart},
-        regions=plan.asking.region_as,
-    )
+def score(plan: Plan, answers: list[Answer]) -> list[Figure]:
+    """Return the figures of all metrics of the plan's benchmark."""
+    return [figure for metric in plan.benchmark.metrics for figure in metric(answers, plan.options)]

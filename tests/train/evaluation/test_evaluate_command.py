@@ -142,10 +142,11 @@ def test_a_picture_that_cannot_be_read_is_counted(
         ("eval_pope", "regiongpt", ["--config", "eval_popes"], "eval_popes: no benchmark"),
         ("eval_pope", "regiongpt", ["--config", "eval_rec"], "is a build of eval_pope"),
         ("eval_pope", "regiongpt", ["--regions", "box"], "about no regions"),
-        ("eval_pope", "regiongpt", ["--encoder", "x"], "takes no --encoder, but eval_coco"),
+        ("eval_pope", "regiongpt", ["--encoder", "x"], "takes no --encoder: only eval_coco"),
         ("eval_pope", "regiongpt", ["--split", "val"], "no split 'val'"),
         ("eval_pope", "regiongpt", ["--seed", "1"], "--seed chooses the pictures of --limit"),
-        ("eval_pope", "regiongpt", ["--predictions", "x"], "one of them"),
+        ("eval_pope", "regiongpt", ["--predictions", "x"], "leave out --predictions, or it"),
+        ("eval_pope", "regiongpt", ["--judged", "x"], "takes no --judged: only eval_dlc, eval_gar"),
         ("eval_pope", "regiongpt", ["--checkpoint", "nowhere"], "nowhere: no such folder"),
         ("eval_pope", "regiongpt", ["--device", "tpu"], "--device tpu"),
         ("eval_pope", "regiongpt", ["--image-root", "."], "hold the pictures themselves"),
@@ -175,7 +176,7 @@ def test_what_cannot_be_is_a_line_before_any_work(
 def test_a_file_of_predictions_takes_no_flag_of_a_model(words, whole, capsys, flag):
     file = str(whole / "predictions.jsonl")
     assert run([*words("eval_pope")[:5], "--predictions", file, flag]) == 1
-    assert f"--predictions takes no {flag.partition('=')[0]}" in capsys.readouterr().err
+    assert f"{flag.partition('=')[0]}: it is for a model" in capsys.readouterr().err
 
 
 def test_predictions_of_another_build_are_refused(words, whole, tmp_path, capsys):

@@ -50,11 +50,14 @@ def score(tiny_models, rows_of, tmp_path_factory):
             ]
             write_predictions(file, predictions)
             words += ["--predictions", str(file)]
-        outcome = evaluate(make_plan(make_parser().parse_args([*words, "--output", str(output)])))
-        figures = {(each.group, each.name, each.note): each for each in outcome.figures}
-        first = {(each.group, each.name): each.value for each in reversed(outcome.figures)}
+        report = evaluate(make_plan(make_parser().parse_args([*words, "--output", str(output)])))
+        (line,) = report.ours
+        assert json.loads((output / "report.json").read_bytes())["title"] == config
         return SimpleNamespace(
-            figures=figures, values=first, rows=rows, predictions=read_predictions(file)
+            figures=line.figures,
+            values={(each.group, each.name): each.value for each in reversed(line.figures)},
+            rows=rows,
+            predictions=read_predictions(file),
         )
 
     return run
@@ -210,7 +213,7 @@ def test_captions_of_refcocog(refcocog, build, score, tmp_path):
     known = [
         each["sents"] for each in refcocog.sentences if int(each["img_id"].split("_")[2]) in images
     ]
-    ((_, figure),) = ((key, each) for key, each in perfect.figures.items() if key[1] == "CIDEr")
+    (figure,) = (each for each in perfect.figures if each.name == "CIDEr")
     assert (figure.group, figure.count) == ("refcocog/val", len(known))
     assert figure.value > 300  # right word for word, or by another sentence about the region
     tiny = score("eval_captions", shards, flags=("--limit", "1", "--max-new-tokens", "4"))
