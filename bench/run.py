@@ -1,12 +1,13 @@
 """`make bench`: the speed of RegionForge compared with peers that use `datasets`, in pairs of runs.
 
-    python -m bench.run [--pairs N] [--only photos|annotations|captions|full] [--source NAME]
-                        [--peer plain|tuned] [--data DIR]
+    python -m bench.run [--pairs N] [--only photos|annotations|captions|full|reading]
+                        [--source NAME] [--peer plain|tuned] [--data DIR]
 
 The data sets are drawn: 20,000 pictures of about 110 kB, and an annotation file as large as COCO
 train2017's. The peers are in peer.py. Each pair of runs gives a ratio of wall times; the median is
 printed. Memory is the peak of each process. A round of the plain peer takes minutes. Captions are
-compared by recap.py, and builds of full-size sources are measured by full_size.py.
+compared by recap.py, builds of full-size sources are measured by full_size.py, and the reader of
+training by training_data.py.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from bench.full_size_world.coco import CocoSet, write_annotation_set, write_phot
 from bench.full_size_world.data_root import WRITERS
 from bench.measure import Run, run_into
 from bench.recap import compare_clients
+from bench.training_data import measure_reading
 
 HERE = Path(__file__).parent
 MB = 1e6
@@ -43,7 +45,7 @@ def main() -> None:
     """Write the missing data, run the pairs, and print the ratios of wall times."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=5, metavar="N")
-    parser.add_argument("--only", choices=("photos", "annotations", "captions", "full"))
+    parser.add_argument("--only", choices=("photos", "annotations", "captions", "full", "reading"))
     parser.add_argument(
         "--source", action="append", choices=sorted(WRITERS), help="of the full sizes; repeatable"
     )
@@ -60,6 +62,8 @@ def main() -> None:
         compare_clients(args.pairs)
     if args.only in {None, "full"}:
         measure_sources(args.data, args.source or sorted(WRITERS))
+    if args.only in {None, "reading"}:
+        measure_reading(args.data, args.pairs)
 
 
 def _photos(data: Path) -> Workload:

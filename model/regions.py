@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from model.errors import InputError, naming
 from model.frame import Frame
 from model.regiongpt.coverage import Sampling, box_coverage, mask_coverage
+from model.runs import Runs
 from schemas.geometry import Box, fit_box
-from schemas.mask import BoolImage, RunLengths, from_run_lengths
+from schemas.mask import RunLengths, checked_counts
 from schemas.rejection import Rejected
 
 RegionAs = Literal["box", "mask"]
@@ -33,7 +34,7 @@ class Shape:
     """A checked region: a box inside the picture, or the pixels of a mask."""
 
     box: Box | None = None  # xyxy, owner's pixels
-    mask: BoolImage | None = None  # [height, width], in place of a box
+    mask: Runs | None = None  # of the owner's pixels, in place of a box
     clipped: bool = False  # the user's box reached beyond the picture
 
     @property
@@ -42,8 +43,7 @@ class Shape:
         if self.box is not None:
             return self.box
         assert self.mask is not None
-        rows, columns = (np.flatnonzero(self.mask.any(axis=axis)) for axis in (1, 0))
-        return float(columns[0]), float(rows[0]), columns[-1] + 1.0, rows[-1] + 1.0
+        return self.mask.bounds
 
 
 def read_regions(
@@ -189,16 +189,16 @@ def _from_pixels(values: Any, width: int, height: int) -> Shape:
                 f"a mask of {values.dtype}, expected bool, or integers 0 and 1 (or 255)"
             )
         values = values != 0
-    return _from_mask(values)
+    return _from_mask(Runs.of_pixels(values))
 
 
-def _from_mask(mask: BoolImage) -> Shape:
-    if not mask.any():
+def _from_mask(mask: Runs) -> Shape:
+    if not len(mask):
         raise InputError("an empty mask, expected one pixel at least")
     return Shape(mask=mask)
 
 
-def _decoded(region: Mapping[str, Any], width: int, height: int) -> BoolImage:
+def _decoded(region: Mapping[str, Any], width: int, height: int) -> Runs:
     counts = region["counts"]
     if isinstance(counts, bytes):  # as pycocotools returns them
         counts = counts.decode("ascii", "replace")
@@ -206,7 +206,7 @@ def _decoded(region: Mapping[str, Any], width: int, height: int) -> BoolImage:
         runs = msgspec.convert({"size": region.get("size"), "counts": counts}, RunLengths)
     except msgspec.ValidationError as error:
         raise InputError(f"malformed run lengths: {error}") from error
-    return from_run_lengths(runs, height, width).pixels()
+    return Runs.of_lengths(checked_counts(runs, height, width), height, width)
 
 
 def _described(region: Any) -> str:

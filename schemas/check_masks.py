@@ -8,13 +8,9 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 import numpy as np
-from numpy.typing import NDArray
 
-from schemas.limits import MAX_RUN_DIGITS
-from schemas.mask import decode_counts
+from schemas.mask import decode_counts, numbers_of
 from schemas.rejection import Rejected
-
-Numbers = NDArray[np.int64]
 
 
 def mask_problems(masks: Sequence[str], pixels: int) -> Iterator[tuple[int, str]]:
@@ -48,7 +44,7 @@ def _sound(masks: Sequence[str], pixels: int) -> bool:
     if digits.max() > 63 or (digits[np.array(stops) - 1] > 31).any():
         return False
     last_digits = (digits < 32).nonzero()[0]
-    runs = _numbers(digits, last_digits)
+    runs = numbers_of(digits, last_digits)
     if runs is None:
         return False
     ends = np.searchsorted(last_digits, stops)
@@ -60,24 +56,3 @@ def _sound(masks: Sequence[str], pixels: int) -> bool:
             same = runs[start + parity : end : 2]
             np.add.accumulate(same, out=same)
     return bool(runs.min() >= 0 and (np.add.reduceat(runs, starts) == pixels).all())
-
-
-def _numbers(digits: NDArray[np.uint8], last_digits: NDArray[np.intp]) -> Numbers | None:
-    """Return the numbers that end at the given digits, or None if a number is too long.
-
-    Args:
-        digits: five bits each, least significant first, with a sixth bit for "more follows".
-        last_digits: the positions of digits without that bit; their fifth bit is the sign.
-    """
-    more = last_digits.copy()  # digits before the last digit
-    more[1:] -= last_digits[:-1] + 1
-    longest = int(more.max())
-    if longest >= MAX_RUN_DIGITS:
-        return None
-    bits = (digits & 31).astype(np.int64)
-    numbers: Numbers = bits[last_digits]
-    numbers -= (numbers & 16) << 1
-    for back in range(1, longest + 1):
-        longer = (more >= back).nonzero()[0]
-        numbers[longer] = numbers[longer] << 5 | bits[last_digits[longer] - back]
-    return numbers

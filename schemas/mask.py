@@ -22,6 +22,9 @@ from schemas.rejection import Reason, Rejected
 
 Polygon = Sequence[float]  # x0, y0, x1, y1, ...; pixels of the annotated image
 BoolImage = NDArray[np.bool_]
+Numbers = NDArray[np.int64]
+
+_FEW = 32  # characters that a loop decodes as fast as NumPy
 
 
 class Mask(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -101,6 +104,20 @@ def from_polygons(polygons: Sequence[Polygon], height: int, width: int) -> Mask:
 
 def from_run_lengths(run_lengths: RunLengths, height: int, width: int) -> Mask:
     """Return the mask of run lengths in either form, after checking that they fill the image."""
+    counts = checked_counts(run_lengths, height, width)
+    if 0 in counts[1:]:
+        counts = _joined(counts)
+    return _from_rle(
+        coco_mask.frPyObjects({"size": run_lengths.size, "counts": counts}, height, width)
+    )
+
+
+def checked_counts(run_lengths: RunLengths, height: int, width: int) -> list[int]:
+    """Return run lengths of either form as numbers that fill the image.
+
+    Raises:
+        Rejected: they do not fill it, or are malformed.
+    """
     if run_lengths.size != (height, width):
         raise Rejected(
             Reason.MASK_SIZE_MISMATCH,
@@ -116,11 +133,7 @@ def from_run_lengths(run_lengths: RunLengths, height: int, width: int) -> Mask:
         raise malformed(f"a run of {min(counts)} pixels, expected none below 0")
     if sum(counts) != height * width:
         raise malformed(f"run lengths sum to {sum(counts)}, expected {height * width}")
-    if 0 in counts[1:]:
-        counts = _joined(counts)
-    return _from_rle(
-        coco_mask.frPyObjects({"size": run_lengths.size, "counts": counts}, height, width)
-    )
+    return counts
 
 
 def from_pixels(pixels: NDArray[np.generic]) -> Mask:
@@ -137,6 +150,8 @@ def decode_counts(counts: str) -> list[int]:
     Raises:
         Rejected: the string has a character outside the alphabet, or a number that does not end.
     """
+    if len(counts) > _FEW and (decoded := _decoded_at_once(counts)) is not None:
+        return decoded
     runs: list[int] = []
     value = shift = 0
     for character in counts:
@@ -153,6 +168,41 @@ def decode_counts(counts: str) -> list[int]:
     if shift:
         raise malformed("the compressed run lengths break off within a number")
     return runs
+
+
+def _decoded_at_once(counts: str) -> list[int] | None:
+    """Return what `decode_counts` does, five times as fast; None where it is malformed."""
+    digits = np.frombuffer(counts.encode("utf-8", "replace"), np.uint8) - 48  # wraps below 0
+    if digits.max() > 63 or digits[-1] > 31:
+        return None
+    runs = numbers_of(digits, (digits < 32).nonzero()[0])
+    if runs is None:
+        return None
+    for first in (1, 2):
+        np.add.accumulate(runs[first::2], out=runs[first::2])
+    decoded: list[int] = runs.tolist()
+    return decoded
+
+
+def numbers_of(digits: NDArray[np.uint8], last_digits: NDArray[np.intp]) -> Numbers | None:
+    """Return the numbers that end at the given digits, or None if a number is too long.
+
+    Args:
+        digits: five bits each, least significant first, with a sixth bit for "more follows".
+        last_digits: the positions of digits without that bit; their fifth bit is the sign.
+    """
+    more = last_digits.copy()  # digits before the last digit
+    more[1:] -= last_digits[:-1] + 1
+    longest = int(more.max())
+    if longest >= MAX_RUN_DIGITS:
+        return None
+    bits = (digits & 31).astype(np.int64)
+    numbers: Numbers = bits[last_digits]
+    numbers -= (numbers & 16) << 1
+    for back in range(1, longest + 1):
+        longer = (more >= back).nonzero()[0]
+        numbers[longer] = numbers[longer] << 5 | bits[last_digits[longer] - back]
+    return numbers
 
 
 def malformed(detail: str) -> Rejected:

@@ -9,12 +9,13 @@ Letters: G cells on a side of the map; H, W the sides of the owner's picture, pi
 """
 
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.frame import Frame
+from model.runs import Runs
 from schemas.geometry import Box
 from schemas.mask import BoolImage
 
@@ -56,12 +57,12 @@ def box_coverage(box: Box, frame: Frame, grid: int) -> Coverage:
 
 
 def mask_coverage(
-    mask: BoolImage, frame: Frame, grid: int, sampling: Sampling = Sampling.AREA
+    mask: Runs, frame: Frame, grid: int, sampling: Sampling = Sampling.AREA
 ) -> Coverage:
     """Return the share of each cell that a mask's pixels cover.
 
     Args:
-        mask: [H, W], the owner's pixels, of which one at least is on.
+        mask: of the owner's picture, with one pixel at least.
         frame: the owner's picture in the model's.
         grid: the number G of cells on a side.
         sampling: the exact area, or public code's resizing.
@@ -69,18 +70,19 @@ def mask_coverage(
     Raises:
         ValueError: the mask is of another size than the picture, or without a pixel.
     """
-    if mask.shape != (frame.height, frame.width):
+    if (mask.height, mask.width) != (frame.height, frame.width):
         raise ValueError(
-            f"a mask of {mask.shape} for a picture of {(frame.height, frame.width)}, height first"
+            f"a mask of {(mask.height, mask.width)} for a picture of "
+            f"{(frame.height, frame.width)}, height first"
         )
-    rows, columns = _extent(np.any(mask, axis=1)), _extent(np.any(mask, axis=0))
+    if not len(mask):
+        raise ValueError("a mask without a pixel: a region needs one at least")
+    x0, y0, x1, y1 = mask.bounds
     if sampling is Sampling.AREA:
-        edges_x, edges_y = frame.cell_edges(grid)
-        shares = _area_shares(mask[rows, columns], edges_y - rows.start, edges_x - columns.start)
+        cells = _area_shares(mask, (x0, y0, x1, y1), frame.cell_edges(grid))
     else:
-        shares = _bilinear_shares(mask, frame, grid)
-    centre = (columns.start + columns.stop) / 2, (rows.start + rows.stop) / 2
-    return _never_empty(shares.astype(np.float32), centre, frame)
+        cells = _bilinear_shares(mask.pixels(), frame, grid).astype(np.float32)
+    return _never_empty(cells, ((x0 + x1) / 2, (y0 + y1) / 2), frame)
 
 
 def _span_shares(edges: Doubles, start: float, stop: float) -> Doubles:
@@ -89,42 +91,63 @@ def _span_shares(edges: Doubles, start: float, stop: float) -> Doubles:
     return np.where(shares > _NOISE, shares, 0.0)
 
 
-def _area_shares(mask: BoolImage, edges_y: Doubles, edges_x: Doubles) -> Doubles:
-    """Return the share [G, G] of each cell that lies under pixels of a mask [h, w].
+def _area_shares(mask: Runs, bounds: Box, edges: tuple[Doubles, Doubles]) -> Floats:
+    """Return the share [G, G] of each cell that lies under a mask's pixels.
 
-    A run of pixels in a row covers what lies left of its end, less what lies left of its start:
-    for each the whole of the cells before, and a part of its own cell. So only ends of runs are
-    looked at, and no product of matrices is made, whose threads would wait for one another in
-    the processes of a data loader.
+    A run of pixels in a column covers what lies above its end, less what lies above its start: for
+    each the whole of the cells before, and a part of its own cell. So only ends of runs are looked
+    at, and only in the cells that the mask's box reaches; and no product of matrices is made, whose
+    threads would wait for one another in the processes of a data loader.
 
     Args:
-        mask: the pixels.
-        edges_y: the edges of the cells' rows [G + 1], pixels of the mask.
-        edges_x: the edges of the cells' columns [G + 1], pixels of the mask.
+        mask: of the owner's picture.
+        bounds: the box around the mask's pixels.
+        edges: the edges of cells [G + 1] along x, and along y, owner's pixels.
     """
-    height, width = mask.shape
-    cells = len(edges_x) - 1
-    padded = np.zeros((height, width + 2), dtype=bool)
-    padded[:, 1:-1] = mask
-    row, x = np.divmod(np.flatnonzero(padded[:, 1:] != padded[:, :-1]), width + 1)
-    signs = np.where(np.arange(len(row)) % 2, 1.0, -1.0)  # starts and ends take turns
-    reach = np.clip((x - edges_x[0]) / (edges_x[1] - edges_x[0]), 0, cells)  # in cells
+    edges_x, edges_y = edges
+    x0, y0, x1, y1 = bounds
+    grid, left, columns = len(edges_x) - 1, int(x0), int(x1 - x0)
+    shares = np.zeros((grid, grid), np.float32)
+    down, across = _reached(edges_y, y0, y1), _reached(edges_x, x0, x1)
+    cells = down.stop - down.start
+    if not cells or across.start == across.stop:
+        return shares
+    ends = np.concatenate([mask.starts, mask.stops])
+    reach = (ends - edges_y[down.start]) / (edges_y[1] - edges_y[0])  # in cells
+    reach = np.minimum(np.maximum(reach, 0.0), cells)
     cell = reach.astype(np.intp)
-    entry, size = row * (cells + 1) + cell, height * (cells + 1)
-    ends = _down(np.bincount(entry, signs, size).reshape(height, -1), edges_y)  # [G, G + 1]
-    parts = _down(np.bincount(entry, signs * (reach - cell), size).reshape(height, -1), edges_y)
-    shares = parts[:, :-1] + np.cumsum(ends[:, :0:-1], axis=1)[:, ::-1]
-    return np.where(shares > _NOISE, np.minimum(shares, 1.0), 0.0)
+    column = (mask.columns - left) * (cells + 1)
+    entry, size = np.concatenate([column, column]) + cell, columns * (cells + 1)
+    signs = np.ones(len(ends))
+    signs[: len(column)] = -1.0
+    whole = np.bincount(entry, signs, size).reshape(columns, -1)
+    parts = np.bincount(entry, signs * (reach - cell), size).reshape(columns, -1)
+    covered = parts[:, :-1] + np.cumsum(whole[:, :0:-1], axis=1, dtype=np.float64)[:, ::-1]
+    means = _means(covered, edges_x[across.start : across.stop + 1] - left).T
+    shares[down, across] = np.where(means > _NOISE, np.minimum(means, 1.0), 0.0)
+    return shares
 
 
-def _down(rows: NDArray[Any], edges: Doubles) -> Doubles:
-    """Return the mean [G, K] over each cell's height of rows of pixels [h, K], 0 outside."""
-    height = len(rows)
-    before = np.zeros((height + 1, rows.shape[1]))
-    np.cumsum(rows, axis=0, out=before[1:])
-    inside = np.clip(edges, 0, height)
-    row = np.minimum(inside.astype(np.intp), height - 1)
-    sums = before[row] + (inside - row)[:, None] * rows[row]
+def _reached(edges: Doubles, start: float, stop: float) -> slice:
+    """Return the cells along one axis that have a part between two points."""
+    first = int(np.searchsorted(edges, start, side="right")) - 1
+    last = int(np.searchsorted(edges, stop, side="left"))
+    return slice(max(first, 0), max(min(last, len(edges) - 1), first, 0))
+
+
+def _means(columns: Doubles, edges: Doubles) -> Doubles:
+    """Return the mean [K, G] over each cell's width of columns of pixels [w, G], 0 outside.
+
+    Args:
+        columns: the pixels.
+        edges: the edges of the cells [K + 1], pixels.
+    """
+    width = len(columns)
+    before = np.zeros((width + 1, columns.shape[1]))
+    np.cumsum(columns, axis=0, out=before[1:])
+    inside = np.clip(edges, 0, width)
+    column = np.minimum(inside.astype(np.intp), width - 1)
+    sums = before[column] + (inside - column)[:, None] * columns[column]
     return np.diff(sums, axis=0) / (edges[1] - edges[0])
 
 
@@ -162,14 +185,6 @@ def _taps(
         inside = (pixel >= 0) & (pixel < length)
         taps.append((np.clip(pixel, 0, length - 1), np.where(inside, weight, 0.0)))
     return taps
-
-
-def _extent(on: BoolImage) -> slice:
-    """Return the span from the first to the last entry that is on."""
-    indices = np.flatnonzero(on)
-    if not len(indices):
-        raise ValueError("a mask without a pixel: a region needs one at least")
-    return slice(int(indices[0]), int(indices[-1]) + 1)
 
 
 def _never_empty(cells: Floats, centre: tuple[float, float], frame: Frame) -> Coverage:

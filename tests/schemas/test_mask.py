@@ -119,13 +119,14 @@ def test_any_runs_are_decoded_as_pycocotools_encodes_them(runs):
     assert decode_counts(encoded["counts"].decode()) == runs
 
 
+@pytest.mark.parametrize("before", ["", 40 * "1"])  # long strings are decoded at once
 @pytest.mark.parametrize(
     "counts",
     ["/", "p", "1 1", "1\n", "é", "\x00", "😀", "o", "1o", "P", "oooooooo1", "ooooooooooooooooooo"],
 )
-def test_strings_that_are_no_run_lengths(counts):
+def test_strings_that_are_no_run_lengths(before, counts):
     with pytest.raises(Rejected) as refused:
-        decode_counts(counts)
+        decode_counts(before + counts)
     assert refused.value.reason is Reason.MASK_MALFORMED
 
 

@@ -73,7 +73,7 @@ MASKS = [
 def test_every_form_of_a_mask(form: int) -> None:
     shape = read_region(MASKS[form], WIDTH, HEIGHT, "mask")
     assert shape.mask is not None
-    assert np.array_equal(shape.mask, rectangle())
+    assert np.array_equal(shape.mask.pixels(), rectangle())
     assert shape.bounds == BOX
 
 

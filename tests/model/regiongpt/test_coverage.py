@@ -9,7 +9,8 @@ from pycocotools import mask as coco_mask
 from torch.nn import functional
 
 from model.frame import Frame
-from model.regiongpt.coverage import Sampling, box_coverage, mask_coverage
+from model.regiongpt.coverage import Coverage, Sampling, box_coverage, mask_coverage
+from model.runs import Runs
 from schemas.geometry import Box
 
 FRAMES = {
@@ -46,12 +47,17 @@ def random_mask(frame: Frame, seed: int) -> NDArray[np.bool_]:
     return mask
 
 
+def covered(mask: NDArray[np.bool_], frame: Frame, grid: int, *sampling: Sampling) -> Coverage:
+    """The coverage of a mask's pixels."""
+    return mask_coverage(Runs.of_pixels(mask), frame, grid, *sampling)
+
+
 @pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
 @pytest.mark.parametrize("grid", [4, 12])
 @pytest.mark.parametrize("seed", range(3))
 def test_masks_and_boxes_weigh_cells_by_their_area(frame: Frame, grid: int, seed: int) -> None:
     mask = random_mask(frame, seed)
-    cells, is_fallback = mask_coverage(mask, frame, grid)
+    cells, is_fallback = covered(mask, frame, grid)
     assert not is_fallback
     assert cells.dtype == np.float32
     np.testing.assert_allclose(cells, covered_by_hand(pixel_boxes(mask), frame, grid), atol=1e-6)
@@ -68,7 +74,7 @@ def test_masks_and_boxes_weigh_cells_by_their_area(frame: Frame, grid: int, seed
 def test_a_box_of_whole_pixels_equals_its_mask(frame: Frame) -> None:
     mask = np.zeros((frame.height, frame.width), dtype=bool)
     mask[1:2, 1:3] = True
-    from_mask, from_box = mask_coverage(mask, frame, 8), box_coverage((1, 1, 3, 2), frame, 8)
+    from_mask, from_box = covered(mask, frame, 8), box_coverage((1, 1, 3, 2), frame, 8)
     np.testing.assert_allclose(from_mask.cells, from_box.cells, atol=1e-6)
     np.testing.assert_array_equal(from_mask.cells > 0, from_box.cells > 0)
 
@@ -80,7 +86,7 @@ def test_a_box_of_whole_pixels_equals_its_mask(frame: Frame) -> None:
 @pytest.mark.parametrize("grid", [96, 108, 128])
 def test_a_picture_covers_its_cells_and_none_of_the_padding(size: tuple[int, int], grid: int):
     frame = Frame.padded(*size, 336)
-    cells, _ = mask_coverage(np.ones(size[::-1], dtype=bool), frame, grid)
+    cells, _ = covered(np.ones(size[::-1], dtype=bool), frame, grid)
     np.testing.assert_allclose(cells, box_coverage((0, 0, *size), frame, grid).cells, atol=1e-6)
 
     left, top = frame.offset_x * grid / 336, frame.offset_y * grid / 336  # in cells
@@ -101,10 +107,10 @@ def test_regions_of_one_pixel_and_lines_keep_their_area() -> None:
     for x in range(67):
         line = np.zeros((50, 67), dtype=bool)
         line[:, x] = True
-        assert mask_coverage(line, frame, 12).cells.sum() * cell == pytest.approx(50, rel=1e-5)
+        assert covered(line, frame, 12).cells.sum() * cell == pytest.approx(50, rel=1e-5)
         pixel = np.zeros((50, 67), dtype=bool)
         pixel[(7 * x) % 50, x] = True
-        assert mask_coverage(pixel, frame, 12).cells.sum() * cell == pytest.approx(1, rel=1e-5)
+        assert covered(pixel, frame, 12).cells.sum() * cell == pytest.approx(1, rel=1e-5)
 
 
 def test_a_hair_on_a_huge_picture_does_not_vanish() -> None:
@@ -126,7 +132,7 @@ def test_masks_of_real_pictures_keep_their_area(samples: Path) -> None:
         width, height = picture["width"], picture["height"]
         runs = coco_mask.merge(coco_mask.frPyObjects(annotation["segmentation"], height, width))
         mask = coco_mask.decode(runs).astype(bool)
-        cells, is_fallback = mask_coverage(mask, Frame.padded(width, height, 336), 96)
+        cells, is_fallback = covered(mask, Frame.padded(width, height, 336), 96)
         area = cells.sum(dtype=np.float64) * (max(width, height) / 96) ** 2
         assert area == pytest.approx(int(coco_mask.area(runs)), rel=1e-5)
         assert not is_fallback
@@ -155,7 +161,7 @@ def test_a_region_beyond_the_last_whole_patch_falls_back_to_the_nearest_cell() -
     mask = np.zeros((384, 384), dtype=bool)
     mask[100:110, 380:384] = True  # 27 patches of 14 pixels end at 378
     frame = Frame.stretched(384, 384, 384, patch=14)
-    cells, is_fallback = mask_coverage(mask, frame, 108)
+    cells, is_fallback = covered(mask, frame, 108)
     assert (np.argwhere(cells).tolist(), is_fallback) == ([[30, 107]], True)
     assert box_coverage((380, 100, 384, 110), frame, 108).cells.tolist() == cells.tolist()
 
@@ -163,9 +169,9 @@ def test_a_region_beyond_the_last_whole_patch_falls_back_to_the_nearest_cell() -
 def test_a_mask_of_another_size_or_without_a_pixel_is_refused() -> None:
     frame = Frame.padded(8, 6, 16)
     with pytest.raises(ValueError, match=r"\(8, 6\) for a picture of \(6, 8\)"):
-        mask_coverage(np.ones((8, 6), dtype=bool), frame, 4)
+        covered(np.ones((8, 6), dtype=bool), frame, 4)
     with pytest.raises(ValueError, match="without a pixel"):
-        mask_coverage(np.zeros((6, 8), dtype=bool), frame, 4)
+        covered(np.zeros((6, 8), dtype=bool), frame, 4)
 
 
 @pytest.mark.parametrize("enlarged", [1, 2])
@@ -174,7 +180,7 @@ def test_bilinear_sampling_equals_interpolation_of_the_model_s_mask(enlarged: in
     mask = np.random.default_rng(0).random((side, side)) < 0.3
     model_mask = torch.from_numpy(mask.repeat(enlarged, 0).repeat(enlarged, 1)).double()
     expected = functional.interpolate(model_mask[None, None], size=96, mode="bilinear")[0, 0]
-    cells = mask_coverage(mask, Frame.padded(side, side, 336), 96, Sampling.BILINEAR).cells
+    cells = covered(mask, Frame.padded(side, side, 336), 96, Sampling.BILINEAR).cells
     np.testing.assert_allclose(cells, expected.numpy(), atol=1e-6)
 
 
@@ -184,7 +190,7 @@ def test_bilinear_sampling_pads_and_enlarges_too() -> None:
     padded[1:6] = mask
     model_mask = torch.from_numpy(padded.repeat(2, 0).repeat(2, 1)).double()
     expected = functional.interpolate(model_mask[None, None], size=32, mode="bilinear")[0, 0]
-    cells = mask_coverage(mask, Frame.padded(8, 5, 16), 32, Sampling.BILINEAR).cells
+    cells = covered(mask, Frame.padded(8, 5, 16), 32, Sampling.BILINEAR).cells
     np.testing.assert_allclose(cells, expected.numpy(), atol=1e-6)
 
 
@@ -194,8 +200,8 @@ def test_lines_that_bilinear_sampling_loses_fall_back_to_their_centre() -> None:
     for x in range(336):
         line = np.zeros((336, 336), dtype=bool)
         line[10:300, x] = True
-        coverage = mask_coverage(line, frame, 96, Sampling.BILINEAR)
+        coverage = covered(line, frame, 96, Sampling.BILINEAR)
         assert coverage.cells.any()
         lost += coverage.is_fallback
-        assert not mask_coverage(line, frame, 96).is_fallback
+        assert not covered(line, frame, 96).is_fallback
     assert lost / 336 == pytest.approx(0.43, abs=0.01)

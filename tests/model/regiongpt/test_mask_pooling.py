@@ -10,6 +10,7 @@ from model.frame import Frame
 from model.regiongpt.cell_order import by_patch
 from model.regiongpt.coverage import box_coverage, mask_coverage
 from model.regiongpt.mask_pooling import MapPooling
+from model.runs import Runs
 
 GRID, SIDE, WIDTH = 4, 16, 6
 POOLING = MapPooling(grid=GRID, halvings=2)
@@ -56,7 +57,7 @@ def test_a_region_is_the_mean_of_its_pixels(name: str) -> None:
     for y, x in np.argwhere(mask):
         expected += raster[(y + 8) // 4, x // 4]  # 8 rows of padding above the picture
     expected /= mask.sum()
-    weights = mask_coverage(mask, Frame.padded(64, 48, 56), SIDE).cells
+    weights = mask_coverage(Runs.of_pixels(mask), Frame.padded(64, 48, 56), SIDE).cells
     torch.testing.assert_close(pooled(cells, weights), expected)
 
 
@@ -65,13 +66,15 @@ def test_pixels_larger_than_cells_weigh_all_cells_below() -> None:
     mask = np.zeros((2, 4), dtype=bool)  # each pixel has 4 x 4 cells, with 4 rows above them
     mask[1, 2] = mask[0, 0] = True
     expected = (raster[8:12, 8:12].mean((0, 1)) + raster[4:8, 0:4].mean((0, 1))) / 2
-    weights = mask_coverage(mask, Frame.padded(4, 2, 56), SIDE).cells
+    weights = mask_coverage(Runs.of_pixels(mask), Frame.padded(4, 2, 56), SIDE).cells
     torch.testing.assert_close(pooled(cells, weights), expected)
 
 
 def test_a_whole_picture_without_padding_is_the_mean_of_the_map() -> None:
     raster, cells = random_map()
-    weights = mask_coverage(np.ones((37, 37), dtype=bool), Frame.padded(37, 37, 56), SIDE).cells
+    weights = mask_coverage(
+        Runs.of_pixels(np.ones((37, 37), dtype=bool)), Frame.padded(37, 37, 56), SIDE
+    ).cells
     torch.testing.assert_close(pooled(cells, weights), raster.mean((0, 1)), atol=1e-6, rtol=1e-6)
 
 
@@ -82,7 +85,10 @@ def test_a_box_is_pooled_as_its_mask() -> None:
     mask[4:19, 7:8] = True
     box = box_coverage((7, 4, 8, 19), frame, SIDE).cells
     torch.testing.assert_close(
-        pooled(cells, box), pooled(cells, mask_coverage(mask, frame, SIDE).cells), atol=1e-6, rtol=0
+        pooled(cells, box),
+        pooled(cells, mask_coverage(Runs.of_pixels(mask), frame, SIDE).cells),
+        atol=1e-6,
+        rtol=0,
     )
 
 
