@@ -84,9 +84,9 @@ def _alone(metric: Callable[[Sequence[Answer]], list[Figure]]) -> Metric:
 
 _NAMES: tuple[Metric, ...] = (_alone(classification), _synonyms)
 _MANY_NAMES: tuple[Metric, ...] = (_alone(classification), _synonyms, _semantic)
-_ENCODER = frozenset({"encoder"})
+_ENCODER = frozenset({"encoder", "baseline"})
 _JUDGED = frozenset({"judged"})
-_SEMANTIC = frozenset({"encoder", "colon_rule"})
+_SEMANTIC = _ENCODER | {"colon_rule"}
 
 BENCHMARKS: Mapping[str, Benchmark] = {
     "eval_coco": Benchmark(metrics=_NAMES, published="coco", max_new_tokens=128, takes=_ENCODER),

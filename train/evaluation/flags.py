@@ -30,7 +30,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     _add_answers(parser.add_argument_group("whose answers"))
     _add_questions(parser.add_argument_group("which questions"))
-    _add_model(parser.add_argument_group("with --checkpoint"))
+    _add_model(parser.add_argument_group("the model of --checkpoint"))
     _add_metrics(parser.add_argument_group("metrics"))
 
 
@@ -39,6 +39,13 @@ def _add_answers(group: Group) -> None:
         "--checkpoint",
         metavar="PATH",
         help="a model's: a run's folder, a step's, a model's folder, or a Hub name",
+    )
+    group.add_argument(
+        "--baseline", choices=("clip",), help="a baseline's: CLIP's names of crops of the boxes"
+    )
+    group.add_argument("--clip-model", metavar="NAME", help="open_clip's (default: ViT-L-14-336)")
+    group.add_argument(
+        "--clip-weights", metavar="TAG", help="a tag of open_clip's, or a file (default: openai)"
     )
     group.add_argument(
         "--predictions", metavar="FILE", help="anyone's: predictions.jsonl, as evaluate writes it"

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -21,8 +22,12 @@ from train.evaluation.selection import Selection, image_root, open_rows
 from train.plan import device_named
 from train.start import FINAL, RECORD, Start, read_config
 
+if TYPE_CHECKING:  # it needs the extra `clip`
+    from train.evaluation.baseline.clip import ClipClassifier
+
 FOLDER = "evaluation"
 _BATCH, _WORKERS = 16, 2
+_CLIP = ("ViT-L-14-336", "openai")  # of the papers
 # Flags by what they need, by their names in the command line's namespace.
 _OF_MODEL = (
     "regions",
@@ -33,6 +38,7 @@ _OF_MODEL = (
     "dtype",
     "workers",
 )
+_WHOSE = ("checkpoint", "baseline", "predictions")
 _OF_QUESTIONS = ("shards", "split", "limit", "seed", "image_root")
 
 
@@ -44,7 +50,8 @@ class Plan:
     benchmark: Benchmark
     output: Path
     selection: Selection | None = None  # None: there are judged files alone
-    asking: Asking | None = None  # None: there are predictions already
+    asking: Asking | None = None  # None: the predictions are a baseline's, or in a file
+    baseline: "ClipClassifier | None" = None
     predictions: Path | None = None
     judged: Sequence[JudgedFile] = ()
     options: Options = field(default_factory=Options)
@@ -60,7 +67,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
     _check_answers(args)
     _check_flags(args, benchmark)
     selection = None
-    if args.checkpoint or args.predictions:
+    if args.checkpoint or args.baseline or args.predictions:
         selection = _selection(args)
     judged = read_judged_files(benchmark.judge, args.judged) if benchmark.judge else []
     predictions = None
@@ -74,6 +81,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
         output=_output(args),
         selection=selection,
         asking=_asking(args, benchmark, selection) if args.checkpoint and selection else None,
+        baseline=_baseline(args) if args.baseline else None,
         predictions=predictions,
         judged=judged,
         options=_options(args),
@@ -99,14 +107,18 @@ def _check_flags(args: argparse.Namespace, benchmark: Benchmark) -> None:
 
 
 def _check_answers(args: argparse.Namespace) -> None:
-    """Raise UsageError where it is not said whose answers are scored, or for flags without use."""
-    if args.checkpoint and args.predictions:
-        raise UsageError("--checkpoint makes the predictions: leave out --predictions, or it")
-    if not (args.checkpoint or args.predictions or args.judged):
+    """Raise UsageError where it is not clear whose answers are scored, or for flags without use."""
+    named = [f"--{name}" for name in _WHOSE if getattr(args, name)]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(named)}: name one, whose answers are scored")
+    if not (named or args.judged):
         raise UsageError("name a model by --checkpoint, or a file of its answers by --predictions")
     if not args.checkpoint:
-        _check_absent(args, _OF_MODEL, "it is for a model, --checkpoint")
-    if not args.checkpoint and not args.predictions:
+        names = [name for name in _OF_MODEL if not (args.baseline and name == "device")]
+        _check_absent(args, names, "it is for a model, --checkpoint")
+    if not args.baseline:
+        _check_absent(args, ("clip_model", "clip_weights"), "it is for --baseline clip")
+    if not named:
         _check_absent(args, _OF_QUESTIONS, "it is for answers; there are judged files alone")
     elif not args.shards:
         raise UsageError("--shards DIR is missing: the build whose questions are answered")
@@ -153,7 +165,7 @@ def _selection(args: argparse.Namespace) -> Selection:
         splits=splits,
         limit=args.limit,
         seed=args.seed or 0,
-        image_root=image_root(args.image_root, build, needed=args.checkpoint is not None),
+        image_root=image_root(args.image_root, build, needed=args.predictions is None),
     )
 
 
@@ -178,16 +190,29 @@ def _output(args: argparse.Namespace) -> Path:
         if output.exists() and not output.is_dir():
             raise UsageError(f"--output {output}: not a folder; name another one")
         return output
-    if args.checkpoint is None:
-        return Path(args.predictions or args.judged[0]).parent
-    path = Path(args.checkpoint)
-    if not path.is_dir():
+    if file := args.predictions or (args.judged and not args.checkpoint and args.judged[0]):
+        return Path(file).parent
+    path = Path(args.checkpoint or "")
+    if args.checkpoint is None or not path.is_dir():
         raise UsageError("--output DIR is needed for a model that lies in no folder here")
     if path.resolve().name == FINAL and (path.resolve().parent / RECORD).is_file():
         path = path.resolve().parent
     if (run := path.resolve().parent.parent / RECORD).is_file() and not (path / RECORD).is_file():
         return run.parent / FOLDER / path.resolve().name / args.config
     return path / FOLDER / args.config
+
+
+def _baseline(args: argparse.Namespace) -> "ClipClassifier":
+    """Return the classifier of crops.
+
+    Raises:
+        UsageError: it cannot be loaded.
+    """
+    from train.evaluation.baseline.clip import ClipClassifier
+
+    model = args.clip_model or _CLIP[0]
+    weights = args.clip_weights or ("" if args.clip_model else _CLIP[1])
+    return ClipClassifier(model, weights, device_named(args.device))
 
 
 def _asking(args: argparse.Namespace, benchmark: Benchmark, selection: Selection) -> Asking:

@@ -1,18 +1,32 @@
-"""A model's predictions: its replies to all questions, written with how they came about."""
+"""Predictions of a model, or of a baseline, written with how they came about."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from schemas.predictions import PREDICTIONS, RUN, Prediction, Run, write_predictions, write_run
+from schemas.errors import UsageError
+from schemas.predictions import (
+    PREDICTIONS,
+    RUN,
+    Prediction,
+    Run,
+    read_run,
+    write_predictions,
+    write_run,
+)
 from train.evaluation.asking import Asking
+from train.evaluation.baseline.classify import classify
 from train.evaluation.batches import Reader
-from train.evaluation.journal import Journal
+from train.evaluation.journal import JOURNAL, Journal
+from train.evaluation.progress import Progress
 from train.evaluation.questions import Question, Turn
 from train.evaluation.reply import parts_of, predictions_of
 from train.evaluation.respond import respond
 from train.evaluation.selection import Selection
+
+if TYPE_CHECKING:  # it needs the extra `clip`
+    from train.evaluation.baseline.clip import ClipClassifier
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +64,8 @@ def predict(
         image_root=selection.image_root,
     )
     run = {"config": config, **selection.as_json(), **asking.as_json()}
+    if not (output / JOURNAL).is_file():
+        check_free(output)
     with Journal(output, run) as journal:
         replies = respond(asking, reader, questions, journal)
     made = [(question, replies[question.key]) for question in questions]
@@ -68,6 +84,53 @@ def predict(
             for question, reply in made
         ),
     )
+
+
+def name_crops(
+    config: str,
+    classifier: "ClipClassifier",
+    selection: Selection,
+    questions: Sequence[Question],
+    output: Path,
+) -> Predicted:
+    """Have a classifier name the crops of regions, and write the same files.
+
+    Raises:
+        RegionForgeError: the folder holds another run, a record is damaged, or a question is about
+            no region.
+    """
+    run = Run(
+        config=config,
+        manifest=selection.build.digest,
+        checkpoint=classifier.identity,
+        generation={**selection.as_json(), "form": "likeliest name of a crop"},
+        regions="box",
+    )
+    check_free(output, run)
+    unanswered: dict[Turn, str] = {}
+    progress = Progress(sum(len(question.entries) for question in questions))
+    predictions = []
+    for prediction in classify(
+        questions,
+        selection.rows,
+        classifier,
+        selection.image_root,
+        lambda question, reason: unanswered.update({question.key: reason}),
+    ):
+        predictions.append(prediction)
+        progress.add(1)
+    progress.end()
+    write_predictions(output / PREDICTIONS, predictions)
+    write_run(output / RUN, run)
+    return Predicted(predictions=predictions, unanswered=unanswered)
+
+
+def check_free(output: Path, run: Run | None = None) -> None:
+    """Raise UsageError where a folder has the predictions of another run than this one."""
+    if (output / PREDICTIONS).is_file():
+        record = output / RUN
+        if run is None or not record.is_file() or read_run(record) != run:
+            raise UsageError(f"{output} holds other predictions: name another --output")
 
 
 def _run_of(run: Mapping[str, Any], checkpoint: str, asking: Asking) -> Run:

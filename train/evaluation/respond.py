@@ -7,8 +7,7 @@
 5. write the replies into the journal
 """
 
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,11 +19,9 @@ from train.evaluation.batches import Batch, Reader, Work, load, planned
 from train.evaluation.generate import generate
 from train.evaluation.journal import Journal
 from train.evaluation.likelihood import choice_loglik, likeliest
+from train.evaluation.progress import Progress
 from train.evaluation.questions import Question, Turn
 from train.evaluation.reply import Reply
-from train.seen import ProgressLine, memory
-
-_GIB = 2**30
 
 
 def respond(
@@ -44,13 +41,13 @@ def respond(
     if not waiting:
         return journal.replies
     respondent = _Respondent(asking, asking.open_model(), reader)
-    progress = _Progress(len(questions), len(questions) - waiting)
+    progress = Progress(len(questions), len(questions) - waiting)
     for batches in rounds:
         works = [[(each, _earlier(each, journal.replies)) for each in batch] for batch in batches]
         for work, batch in zip(works, load(reader, works, asking.workers), strict=True):
             replies = respondent.replies(work, batch)
             journal.add((each.key, reply) for (each, _), reply in zip(work, replies, strict=True))
-            progress.add(replies)
+            progress.add(len(replies))
     progress.end()
     return journal.replies
 
@@ -121,27 +118,3 @@ def _earlier(question: Question, replies: Mapping[Turn, Reply]) -> dict[int, str
     """Return the model's answers to the turns before a question; "" where it gave none."""
     record, _ = question.key
     return {turn: replies[record, turn].text or "" for turn in question.earlier}
-
-
-class _Progress:
-    """A line that says how far the run is, and how fast."""
-
-    def __init__(self, total: int, done: int) -> None:
-        self._total, self._done, self._before = total, done, done
-        self._began = time.monotonic()
-        self._line = ProgressLine()
-
-    def add(self, replies: Iterable[Reply]) -> None:
-        """Count replies."""
-        self._done += len(list(replies))
-        pace = (self._done - self._before) / max(time.monotonic() - self._began, 1e-9)
-        left = (self._total - self._done) / pace
-        self._line.show(
-            f"questions {self._done:,}/{self._total:,}  {pace:,.1f} questions/s  "
-            f"{left / 60:,.0f} min left  {memory() / _GIB:.1f} GiB",
-            last=self._done == self._total,
-        )
-
-    def end(self) -> None:
-        """Leave the line as it stands."""
-        self._line.end()

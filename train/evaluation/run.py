@@ -13,7 +13,7 @@ from train.evaluation.answers import Answer
 from train.evaluation.figure import Figure
 from train.evaluation.judged import check_judged, judged_lines
 from train.evaluation.plan import Plan
-from train.evaluation.predict import Predicted, predict
+from train.evaluation.predict import Predicted, name_crops, predict
 from train.evaluation.present import Outcome, present
 from train.evaluation.questions import Question
 from train.evaluation.report import Report
@@ -37,11 +37,13 @@ def evaluate(plan: Plan) -> Report:
 
 
 def _predicted(plan: Plan, questions: list[Question]) -> Predicted:
-    """Return the predictions: those of a file, or the model's."""
-    if plan.asking is None:
-        assert plan.predictions is not None
+    """Return the predictions: those of a file, a baseline's, or the model's."""
+    if plan.predictions is not None:
         return Predicted(predictions=read_predictions(plan.predictions))
     assert plan.selection is not None
+    if plan.baseline is not None:
+        return name_crops(plan.config, plan.baseline, plan.selection, questions, plan.output)
+    assert plan.asking is not None
     predicted = predict(plan.config, plan.asking, plan.selection, questions, plan.output)
     check_judged(plan.judged, plan.output / PREDICTIONS)
     return predicted

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from schemas.predictions import read_predictions, read_run
@@ -136,6 +137,39 @@ def test_a_picture_that_cannot_be_read_is_counted(
     assert all(answers[key] == answer for key, answer in others.items())
 
 
+class Crops:
+    """A classifier that takes every crop for the first name."""
+
+    def __init__(self, model, weights, device):
+        self.identity = f"{model} {weights}"
+
+    def probabilities(self, crops, names):
+        return np.array([[0.5, *[0.0] * (len(names) - 1)] for _ in crops])
+
+
+def test_a_baseline_makes_predictions_like_any_others(
+    build_of, rows_of, tmp_path, monkeypatch, capsys
+):
+    pytest.importorskip("open_clip")
+    monkeypatch.setattr("train.evaluation.baseline.clip.ClipClassifier", Crops)
+    shards = build_of("eval_v3det")
+    words = ["evaluate", "--config", "eval_v3det", "--shards", str(shards), "--baseline", "clip"]
+    assert run(words) == 1
+    assert "--output DIR is needed" in capsys.readouterr().err
+    output = tmp_path / "out"
+    assert run([*words, "--output", str(output)]) == 0
+    record = read_run(output / "run.json")
+    assert (record.checkpoint, record.regions) == ("ViT-L-14-336 openai", "box")
+    rows = rows_of(shards)
+    names = sorted({row["evaluation"][0]["references"][0] for row in rows})
+    predictions = read_predictions(output / "predictions.jsonl")
+    assert [each.id for each in predictions] == rows.ids()
+    assert {each.answer for each in predictions} == {names[0]}
+    assert run([*words, "--output", str(output)]) == 0
+    assert run([*words, "--output", str(output), "--clip-weights", "laion2b"]) == 1
+    assert "holds other predictions" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("config", "kind", "flags", "message"),
     [
@@ -145,7 +179,14 @@ def test_a_picture_that_cannot_be_read_is_counted(
         ("eval_pope", "regiongpt", ["--encoder", "x"], "takes no --encoder: only eval_coco"),
         ("eval_pope", "regiongpt", ["--split", "val"], "no split 'val'"),
         ("eval_pope", "regiongpt", ["--seed", "1"], "--seed chooses the pictures of --limit"),
-        ("eval_pope", "regiongpt", ["--predictions", "x"], "leave out --predictions, or it"),
+        (
+            "eval_pope",
+            "regiongpt",
+            ["--predictions", "x"],
+            "--checkpoint and --predictions: name one",
+        ),
+        ("eval_pope", "regiongpt", ["--clip-model", "x"], "--clip-model: it is for --baseline"),
+        ("eval_v3det", "regiongpt", ["--baseline", "clip"], "--checkpoint and --baseline: name"),
         ("eval_pope", "regiongpt", ["--judged", "x"], "takes no --judged: only eval_dlc, eval_gar"),
         ("eval_pope", "regiongpt", ["--checkpoint", "nowhere"], "nowhere: no such folder"),
         ("eval_pope", "regiongpt", ["--device", "tpu"], "--device tpu"),

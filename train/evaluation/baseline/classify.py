@@ -5,7 +5,7 @@ is not stored with its entries is taken from the references of all of them.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from model.errors import InputError
 from model.picture import read_picture
 from schemas.errors import InputFileError
 from schemas.geometry import Box
 from schemas.predictions import Prediction
 from train.data.pictures import picture_bytes
-from train.data.rows import Rows
+from train.data.rows import Row, Rows
 from train.evaluation.answers import Answer
 from train.evaluation.questions import Question
 
@@ -35,26 +36,36 @@ class Classifier(Protocol):
 
 
 def classify(
-    questions: Sequence[Question], rows: Rows, classifier: Classifier, image_root: Path | None
+    questions: Sequence[Question],
+    rows: Rows,
+    classifier: Classifier,
+    image_root: Path | None,
+    note_fault: Callable[[Question, str], None] | None = None,
 ) -> Iterator[Prediction]:
-    """Yield the prediction to each entry of the questions.
+    """Yield the prediction to each entry of the questions whose pictures can be read.
 
     Args:
         questions: about categories of regions.
         rows: the build's.
         classifier: it names crops.
         image_root: see `picture_bytes`.
+        note_fault: is called with a question whose picture cannot be read, and why; None: that is
+            an error.
 
     Raises:
-        InputFileError: an entry asks about no region, or a picture cannot be read.
+        InputFileError: an entry asks about no region, or a record is damaged.
     """
     large = _references(questions)
     waiting: list[tuple[Answer, Image.Image]] = []
     for question in questions:
-        content = picture_bytes(rows[question.number], image_root)
-        if content is None:
-            raise InputFileError(f"{question.key[0]} has no picture, of which a region is cut out")
-        picture = read_picture(content)
+        row = rows[question.number]
+        try:
+            picture = _picture(row, image_root)
+        except (InputError, InputFileError) as error:
+            if note_fault is None:
+                raise
+            note_fault(question, str(error))
+            continue
         waiting += [(entry, crop(picture, _box(entry))) for entry in question.entries]
         if len(waiting) >= _TOGETHER:
             yield from _named(waiting, classifier, large)
@@ -74,6 +85,13 @@ def crop(picture: Image.Image, box: Box) -> Image.Image:
     right = max(min(math.ceil(box[2]), picture.width), left + 1)
     bottom = max(min(math.ceil(box[3]), picture.height), top + 1)
     return picture.crop((left, top, right, bottom))
+
+
+def _picture(row: Row, image_root: Path | None) -> Image.Image:
+    content = picture_bytes(row, image_root)
+    if content is None:
+        raise InputFileError(f"{row['id']} has no picture, of which a region is cut out")
+    return read_picture(content)
 
 
 def _named(
