@@ -18,7 +18,15 @@ from prompts import (
 )
 from prompts import recap as recap_prompts
 from prompts.dialogue import Exchange
-from prompts.evaluation import captions, choice, classification, reasoning, yes_no
+from prompts.evaluation import (
+    captions,
+    choice,
+    classification,
+    detailed,
+    reasoning,
+    region_question,
+    yes_no,
+)
 from prompts.instruction import Instruction
 from prompts.wordings import WordingSet
 from schemas.sample import ScreenedImage, Task
@@ -44,6 +52,7 @@ EVALUATIONS: Mapping[Task, Dialogues] = {
     Task.REGION_CAPTION: captions.dialogues,
     Task.REFERRING_EXPRESSION_COMPREHENSION: choice.dialogues,
     Task.REGION_REASONING: reasoning.dialogues,
+    Task.REGION_DETAILED_CAPTION: detailed.dialogues,
 }
 
 # The sets of wordings that a task uses, in any style, mode and evaluation.
@@ -66,10 +75,18 @@ WORDINGS_OF: Mapping[Task, tuple[WordingSet, ...]] = {
         region_caption.REFERRING_TASK,
         region_caption.REFERRING_TASK_NO_POSITION,
     ),
-    Task.REGION_DETAILED_CAPTION: (region_detailed_caption.DETAILED,),
+    Task.REGION_DETAILED_CAPTION: (
+        region_detailed_caption.DETAILED,
+        detailed.ALONE,
+        detailed.RELATED,
+    ),
     Task.REFERRING_EXPRESSION_COMPREHENSION: (referring_expression_comprehension.CHOICE,),
     Task.REGION_RELATIONSHIP: (region_relationship.RELATIONSHIP,),
-    Task.REGION_REASONING: (region_reasoning.ALL_OBJECTS, region_reasoning.REASON),
+    Task.REGION_REASONING: (
+        region_reasoning.ALL_OBJECTS,
+        region_reasoning.REASON,
+        region_question.LETTER,
+    ),
 }
 
 WORDING_SETS: Mapping[str, WordingSet] = {

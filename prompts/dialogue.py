@@ -1,7 +1,7 @@
 """The assembly of conversations from exchanges, which gives regions their numbers.
 
 A task writes requests and answers as parts: text and regions. `assemble` numbers the regions by
-first mention, writes their placeholders, introduces the image in the style of the build, and puts
+first mention, unless the first exchange states an order, writes their placeholders, introduces the image in the style of the build, and puts
 what a task says only once into the first turn of the task: a prefix that defines it, a suffix that
 names a label set. In the RegionGPT style,
 
@@ -63,6 +63,9 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     # comes first in its conversation.
     apart: tuple[str, ...] = ()
     alone: bool = False  # its conversation is not merged with those of other tasks
+    # Regions that get the first numbers of the conversation, in this order; the others are numbered
+    # by first mention.
+    numbered: tuple[Region, ...] = ()
     follows: bool = False  # needs the turn before it, e.g. for the regions that are defined there
 
     def phrases(self) -> int:
@@ -107,7 +110,7 @@ def assemble(
         exchanges: the exchanges of the conversation, at least one.
         text_only: whether the conversation has no image to introduce.
     """
-    numbering = _Numbering(style)
+    numbering = _Numbering(style, exchanges[0].numbered)
     messages: list[Message] = []
     evaluation: list[Evaluation] = []
     asked: set[Task] = set()
@@ -155,12 +158,14 @@ def _evaluation(
 
 
 class _Numbering:
-    """The numbers of the regions of one conversation, given in order of mention."""
+    """The numbers of the regions of one conversation: the given ones', then by first mention."""
 
-    def __init__(self, style: Style) -> None:
+    def __init__(self, style: Style, first: Iterable[Region]) -> None:
         self._style = style
         self._numbers: dict[str, int] = {}
         self.regions: list[Region] = []
+        for region in first:
+            self._number(region)
 
     def text(self, parts: str | Iterable[Part]) -> str:
         """Return parts as text; plain text stays unchanged."""

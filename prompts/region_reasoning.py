@@ -145,11 +145,26 @@ def _conversation(
 
 def _in_place(asked: Question, regions: dict[str, Region], style: Style) -> Iterator[Part]:
     """Yield the parts of a question, with a placeholder where a region is first mentioned."""
-    pieces = asked.question + asked.answer + asked.rationale
-    mentions = [name for piece in pieces if isinstance(piece, Mention) for name in piece.region_ids]
-    nameless = style is Style.REGIONGPT and len(mentions) == 1  # and not mentioned again
+    mentions = count_mentions(asked.question + asked.answer + asked.rationale)
+    nameless = style is Style.REGIONGPT and mentions == 1  # and not mentioned again
+    return in_place(asked.question, regions, nameless=nameless)
+
+
+def count_mentions(passage: Passage) -> int:
+    """Return the number of mentions of regions in a passage; repeated ones count too."""
+    return sum(len(piece.region_ids) for piece in passage if isinstance(piece, Mention))
+
+
+def in_place(passage: Passage, regions: dict[str, Region], *, nameless: bool) -> Iterator[Part]:
+    """Yield the parts of a passage, with a placeholder where a region is first mentioned.
+
+    Args:
+        passage: the passage.
+        regions: the image's regions, by id.
+        nameless: whether the placeholders stand alone, as nothing names their regions.
+    """
     seen: set[str] = set()
-    for piece in asked.question:
+    for piece in passage:
         if isinstance(piece, str):
             yield piece
             continue
@@ -175,7 +190,7 @@ def after_list(
     """
     question: list[Part] = []
     for piece in asked.question:
-        question += [piece] if isinstance(piece, str) else _names(piece, regions)
+        question += [piece] if isinstance(piece, str) else names(piece, regions)
     shown = _shown(asked, regions, hasher)
     if not shown:
         return tuple(question), AS_ASKED
@@ -210,12 +225,13 @@ def by_class(passage: Passage, regions: dict[str, Region], style: Style) -> Iter
             if not before or before.endswith(_SENTENCE_ENDS):
                 words = words[:1].upper() + words[1:]
             yield f"{words} at "
-            yield from _names(piece, regions)
+            yield from names(piece, regions)
             before = words
         else:
             yield piece
             before = piece
 
 
-def _names(mention: Mention, regions: dict[str, Region]) -> Sequence[Part]:
+def names(mention: Mention, regions: dict[str, Region]) -> Sequence[Part]:
+    """Return the parts of a mention of declared regions: their names, as an English list."""
     return listed([RegionName(regions[region_id]) for region_id in mention.region_ids])

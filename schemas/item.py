@@ -204,6 +204,24 @@ class YesNoQuestion(_Tagged, frozen=True, gc=False):
         return ()
 
 
+class RegionQuestion(_Tagged, frozen=True, gc=False):
+    """A question about regions whose answer is scored: an option by its letter, or a sentence."""
+
+    id: str
+    group: str  # the name of the questions that are scored together
+    question: Passage
+    answer: Passage
+    options: Choices | None = None  # lettered from A; the right one is the answer
+
+    kind: ClassVar[Kind] = Kind.QUESTION
+    decides_sampling: ClassVar[bool] = True
+
+    def region_ids(self) -> tuple[str, ...]:
+        """Return the ids of the item's regions, each once, in order of first mention."""
+        options = self.options.passages if self.options else ()
+        return mentioned(tuple(chain(self.question, *options, self.answer)))
+
+
 Item = (
     Expression
     | CaptionRef
@@ -213,6 +231,7 @@ Item = (
     | Question
     | Dialogue
     | YesNoQuestion
+    | RegionQuestion
 )
 
 

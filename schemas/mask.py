@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from schemas.geometry import swaps_sides
+from schemas.geometry import Box, swaps_sides, xyxy
 from schemas.limits import MAX_MASK_PIXELS, MAX_RUN_DIGITS, MIN_POLYGON_NUMBERS
 from schemas.rejection import Reason, Rejected
 
@@ -37,6 +37,11 @@ class Mask(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def area(self) -> int:
         """Return the number of pixels that are on."""
         return int(coco_mask.area(self._rle()))
+
+    def box(self) -> Box:
+        """Return the bounds of the pixels that are on, xyxy; without any, a box of no area."""
+        x, y, width, height = map(float, coco_mask.toBbox(self._rle()))
+        return xyxy(x, y, width, height)
 
     def pixels(self) -> BoolImage:
         """Return the mask as a boolean image, height x width."""

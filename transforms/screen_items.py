@@ -17,6 +17,7 @@ from schemas.item import (
     Mention,
     Passage,
     Question,
+    RegionQuestion,
     Relationship,
     Round,
     YesNoQuestion,
@@ -48,6 +49,8 @@ def screen_item(item: Item, regions: Regions, *, has_picture: bool = True) -> It
             return replace(item, rounds=_screen_rounds(item.rounds, has_picture=has_picture))
         case Question():
             return _screen_question(item, regions)
+        case RegionQuestion():
+            return _screen_region_question(item, regions)
     _check_regions(item.region_ids(), regions)
     match item:
         case Expression() | YesNoQuestion():
@@ -86,6 +89,14 @@ def _screen_question(item: Question, regions: Regions) -> Question:
         answers=answers,
         rationales=rationales,
     )
+
+
+def _screen_region_question(item: RegionQuestion, regions: Regions) -> RegionQuestion:
+    """Return the question with clean text; options come first, because their errors name them."""
+    options = _screen_choices("options", item.options, regions)
+    _check_regions(item.region_ids(), regions)
+    question, answer = clean_passage(item.question), clean_passage(item.answer)
+    return replace(item, question=question, answer=answer, options=options)
 
 
 def _screen_choices(name: str, choices: Choices | None, regions: Regions) -> Choices | None:

@@ -27,8 +27,9 @@ def guard_section(plan: Plan, ledger: Ledger) -> str:
     lines = [
         _TITLE,
         "",
-        "No split to train on holds a picture of these evaluations, by its number in COCO, its id "
-        "in Visual Genome or, as far as COCO val2017 and Visual Genome tell it, on Flickr.",
+        "No split to train on holds a picture of these evaluations, by its number in COCO or "
+        "Objects365, its id in Visual Genome or, as far as COCO val2017 and Visual Genome tell it, "
+        "on Flickr.",
         "",
         "| evaluation | pictures | SHA-256 of their names | |",
         "|---|---:|---|---|",

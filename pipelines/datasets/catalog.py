@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from pipelines.datasets.coco.source import SPEC as COCO
+from pipelines.datasets.dlc_bench.source import SPEC as DLC_BENCH
 from pipelines.datasets.flickr30k.source import SPEC as FLICKR30K
+from pipelines.datasets.gar_bench.source import SPEC as GAR_BENCH
 from pipelines.datasets.llava.pretrain import SPEC as LLAVA_PRETRAIN
 from pipelines.datasets.llava.source import SPEC as LLAVA
 from pipelines.datasets.lvis.source import SPEC as LVIS
@@ -40,7 +42,9 @@ def build_table(specs: Iterable[DatasetSpec]) -> dict[str, DatasetSpec]:
 CATALOG: Mapping[str, DatasetSpec] = build_table(
     (
         COCO,
+        DLC_BENCH,
         FLICKR30K,
+        GAR_BENCH,
         LLAVA,
         LLAVA_PRETRAIN,
         LVIS,

@@ -19,7 +19,7 @@ from schemas.sample import ImageInfo, Task
 from schemas.source import Entry, SplitInput, Store
 
 # The first parts of the names of pictures, see `pipelines.datasets.common.picture_names`.
-PICTURE_OWNERS = ("coco", "visual_genome", "flickr")
+PICTURE_OWNERS = ("coco", "visual_genome", "flickr", "objects365")
 MAX_CAP = 1_000_000_000  # larger than any data set
 OWN_SPLIT = "train"  # the split of a user's own file, where no name is given
 
@@ -138,6 +138,11 @@ class Located:
     # The folders in `pictures` that hold the images, of which one at least must exist; none: the
     # images lie in `pictures` itself, or in any folders.
     picture_folders: tuple[str, ...] = ()
+
+    @property
+    def file(self) -> str:
+        """The path of the file that holds or lists the split; its role is the split's name."""
+        return self.files[self.split]
 
     @property
     def roles(self) -> dict[str, str]:

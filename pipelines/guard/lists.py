@@ -6,6 +6,10 @@
     visual_genome_test                 see `visual_genome.test_split`
     flickr30k                          val and test
     pope                               the pictures of its questions
+    dlc_bench                          its pictures, of Objects365
+    gar_bench                          the original pictures of vqa and simple, of COCO and
+                                       Objects365; detailed does not name them, but they are of
+                                       coco_val2017
 
 The card names a file that is missing; a file that cannot be used is an error, because a guard that
 silently protects nothing is worse than no guard.
@@ -19,11 +23,15 @@ from pipelines.datasets.common.picture_names import (
     coco_file_name,
     coco_name,
     flickr_name,
+    objects365_file_name,
     visual_genome_name,
 )
 from pipelines.datasets.common.raw_items import ItemId
+from pipelines.datasets.dlc_bench.source import SPEC as DLC_BENCH
 from pipelines.datasets.flickr30k.source import SPEC as FLICKR30K
 from pipelines.datasets.flickr30k.source import read_list
+from pipelines.datasets.gar_bench.records import SIMPLE, VQA, original_names
+from pipelines.datasets.gar_bench.source import SPEC as GAR_BENCH
 from pipelines.datasets.pope.source import SPEC as POPE
 from pipelines.datasets.pope.source import asked_about
 from pipelines.datasets.refcoco.flat import images_in
@@ -33,7 +41,7 @@ from pipelines.datasets.refcoco.source import locate as locate_refcoco
 from pipelines.datasets.spec import SourceRequest
 from pipelines.datasets.visual_genome.source import locate as locate_visual_genome
 from pipelines.datasets.visual_genome.test_split import TEST_IDS, TEST_LIST, test_ids
-from pipelines.guard.names import Names, coco_val_names, visual_genome_names
+from pipelines.guard.names import Names, coco_val_names, file_names, visual_genome_names
 from pipelines.storage import files
 from schemas.errors import UsageError
 
@@ -56,6 +64,8 @@ GUARDED: Mapping[str, tuple[str, ...]] = {
     "visual_genome": ("image_data", TEST_IDS),
     "flickr30k": _held_out(FLICKR30K.splits),
     "pope": POPE.splits,
+    "dlc_bench": DLC_BENCH.splits,
+    "gar_bench": (VQA, SIMPLE),
 }
 
 
@@ -118,6 +128,8 @@ def read_lists(data_root: DataRoot) -> Iterator[Listed]:
     yield _visual_genome_test(data_root)
     yield _flickr30k(data_root)
     yield _pope(data_root)
+    yield _dlc_bench(data_root)
+    yield _gar_bench(data_root)
 
 
 def _refcoco(name: str, data_root: DataRoot) -> Listed:
@@ -184,7 +196,7 @@ def _usual(image_id: ItemId) -> Names:
 
 def _flickr30k(data_root: DataRoot) -> Listed:
     located = FLICKR30K.locate(data_root.root, data_root.request("flickr30k"))
-    paths = [split.files[split.split] for split in located if not is_training(split.split)]
+    paths = [split.file for split in located if not is_training(split.split)]
     there, missing = data_root.sort_out(paths)
     lines = (line for path in there for line in read_list(_STORE, path))
     return Listed("flickr30k", frozenset(map(flickr_name, lines)), missing=missing)
@@ -192,9 +204,27 @@ def _flickr30k(data_root: DataRoot) -> Listed:
 
 def _pope(data_root: DataRoot) -> Listed:
     located = POPE.locate(data_root.root, data_root.request("pope"))
-    there, missing = data_root.sort_out([split.files[split.split] for split in located])
+    there, missing = data_root.sort_out([split.file for split in located])
     numbers = {number for path in there for number in asked_about(_STORE.read(path), path)}
     return Listed("pope", _coco(numbers), missing=missing)
+
+
+def _dlc_bench(data_root: DataRoot) -> Listed:
+    (located,) = DLC_BENCH.locate(data_root.root, data_root.request("dlc_bench"))
+    there, missing = data_root.sort_out([located.file])
+    names = {name for path in there for name in file_names(_STORE.read(path), path)}
+    pictures = frozenset(filter(None, map(objects365_file_name, names)))
+    return Listed("dlc_bench", pictures, missing=missing)
+
+
+def _gar_bench(data_root: DataRoot) -> Listed:
+    located = GAR_BENCH.locate(data_root.root, data_root.request("gar_bench"))
+    named = [split.file for split in located if split.split in GUARDED["gar_bench"]]
+    there, missing = data_root.sort_out(named)
+    names = {name for path in there for name in original_names(_STORE.read(path), path)}
+    pictures = {coco_file_name(name) or objects365_file_name(name) for name in names}
+    note = "without those of detailed, which it does not name; they are of coco_val2017"
+    return Listed("gar_bench", frozenset(filter(None, pictures)), note if there else "", missing)
 
 
 def _coco(numbers: Iterable[int]) -> frozenset[str]:

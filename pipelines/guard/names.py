@@ -8,6 +8,7 @@ Format: https://homes.cs.washington.edu/~ranjay/visualgenome/api.html
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -92,11 +93,28 @@ def _names(image: _VgPicture) -> Names:
 def coco_val_names(content: bytes, path: str) -> list[Names]:
     """Return the names of all pictures in a file in COCO's layout, COCO's name first.
 
-    An item that is no image is left out: no evaluation can use it either.
+    Raises:
+        InputFileError: the file as a whole cannot be used.
+    """
+    names: list[Names] = []
+    for image in _pictures_in(content, path):
+        photo = _PHOTO_URL.fullmatch(image.flickr_url)
+        name = coco_file_name(image.file_name) or coco_name(image.id)
+        names.append((name, flickr_name(photo[1])) if photo else (name,))
+    return names
+
+
+def file_names(content: bytes, path: str) -> set[str]:
+    """Return the file names of all pictures in a file in COCO's layout.
 
     Raises:
         InputFileError: the file as a whole cannot be used.
     """
+    return {image.file_name for image in _pictures_in(content, path)}
+
+
+def _pictures_in(content: bytes, path: str) -> list[_CocoPicture]:
+    """Return the images of a file, without items that are none: no evaluation can use them."""
     try:
         items = decode_json(_PICTURES, content).images
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -104,13 +122,8 @@ def coco_val_names(content: bytes, path: str) -> list[Names]:
             f"{path} ({len(content)} bytes) is not a whole COCO annotation file: {error}. Expected "
             "a JSON object with a list of images: fetch it again."
         ) from None
-    names: list[Names] = []
+    images: list[_CocoPicture] = []
     for raw in items:
-        try:
-            image = decode_json(_COCO_PICTURE, raw)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue
-        photo = _PHOTO_URL.fullmatch(image.flickr_url)
-        name = coco_file_name(image.file_name) or coco_name(image.id)
-        names.append((name, flickr_name(photo[1])) if photo else (name,))
-    return names
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            images.append(decode_json(_COCO_PICTURE, raw))
+    return images

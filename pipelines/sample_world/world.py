@@ -9,7 +9,9 @@ from typing import Literal
 
 from pipelines.sample_world.coco import write_coco
 from pipelines.sample_world.detections import write_detections
+from pipelines.sample_world.dlc_bench import write_dlc_bench
 from pipelines.sample_world.flickr30k import write_flickr30k
+from pipelines.sample_world.gar_bench import write_gar_bench
 from pipelines.sample_world.llava import write_llava
 from pipelines.sample_world.llava_pretrain import write_llava_pretrain
 from pipelines.sample_world.look import HARD, PROOF, Look
@@ -36,7 +38,9 @@ PICTURES: dict[Preset, dict[Size, int]] = {
 # other categories than their owners' files. None: the source's own name.
 SOURCES: Mapping[str, str | None] = {
     "coco": "Shapes-15",
+    "dlc_bench": None,
     "flickr30k": None,
+    "gar_bench": None,
     "llava": None,
     "llava_pretrain": None,
     "lvis": "Figures-15",
@@ -66,6 +70,8 @@ WRITERS = (
     write_llava,
     write_llava_pretrain,
     write_pope,
+    write_dlc_bench,
+    write_gar_bench,
 )
 
 

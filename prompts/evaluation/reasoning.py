@@ -3,12 +3,14 @@
 Every question makes two conversations, as in the evaluation of VCR's authors: the first requests
 the answer, and the second gives the right answer and requests the reason. Both begin with the same
 list of the image's objects, so that every choice can name objects as in training. Both have the
-question as their group, which joins them.
+question as their group, which joins them. Questions about regions without a reason to choose are
+written by `prompts.evaluation.region_question`.
 """
 
 from msgspec.structs import replace
 
 from prompts.dialogue import EvaluationTarget, Exchange
+from prompts.evaluation import region_question
 from prompts.instruction import Instruction
 from prompts.region_reasoning import ALL_OBJECTS, REASON, after_list, by_class, questions
 from prompts.style import Style
@@ -17,7 +19,10 @@ from schemas.sample import Region, ScreenedImage, Task
 
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
-    """Return two conversations for each question with choices, in order of the questions' ids."""
+    """Return two conversations for each question with choices, and one for each other question.
+
+    Those with choices come first, in order of the questions' ids.
+    """
     hasher = instruction.hasher(screened.image)
     regions = {region.region_id: region for region in screened.regions}
     objects = instruction.wordings[ALL_OBJECTS.name].choose(0)
@@ -45,7 +50,7 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
         )
         target = _target("answer", asked, asked.answers, regions)
         talks += [[replace(answer, targets=(target,))], [answer, rationale]]
-    return talks
+    return talks + region_question.dialogues(screened, instruction)
 
 
 def _target(

@@ -15,7 +15,7 @@ from pipelines.datasets.coco.categories import COCO_LABEL_SET, COCO_NAMES
 from pipelines.datasets.coco.layout import parse_coco_layout
 from pipelines.datasets.coco.outline import outline_coco_layout
 from pipelines.datasets.coco.pictures import COCO_PAPER
-from pipelines.datasets.common.picture_names import coco_picture
+from pipelines.datasets.common.picture_names import OBJECTS365, coco_or_objects365_picture
 from pipelines.datasets.spec import OWN_SPLIT, DatasetSpec, Located, Outline, SourceRequest
 from prompts.style import Style
 from schemas.errors import InputFileError, UsageError
@@ -100,8 +100,8 @@ SPEC = DatasetSpec(
     locate=locate,
     parse=parse,
     outline=outline,
-    picture_name=coco_picture,
-    picture_owners=("coco",),
+    picture_name=coco_or_objects365_picture,  # a user's own file may be of either's pictures
+    picture_owners=("coco", OBJECTS365),
     papers=_PAPERS,
     task_definition=None,
 )

@@ -4,6 +4,7 @@
     visual_genome/2412112       Visual Genome's id, which GQA uses too
     visual_genome/2370463.jpg   the file of Visual Genome; its number need not be the id
     flickr/1000092795           the id of a photo on Flickr
+    objects365/1968981          the number in Objects365 v2
 
 A data set's `DatasetSpec.picture_name` returns one of these names for its pictures.
 """
@@ -12,6 +13,8 @@ import re
 
 from schemas.sample import ImageInfo
 
+OBJECTS365 = "objects365"  # the first part of the names of its pictures
+_OBJECTS365_FILE = re.compile(r"objects365_v2_(\d{8})\.\w+", re.ASCII)
 _COCO_FILE = re.compile(r"(?:COCO_[a-z]+\d{4}_)?(\d{12})(?:\.\w+)?", re.ASCII)
 
 
@@ -38,6 +41,25 @@ def coco_file_name(path: str) -> str | None:
     """
     match = _COCO_FILE.fullmatch(path.rpartition("/")[2])
     return coco_name(int(match[1])) if match else None
+
+
+def objects365_file_name(path: str) -> str | None:
+    """Return the name of a picture of Objects365 from its file name; None for other file names.
+
+    `images/v2/patch16/objects365_v2_01968981.jpg` is `objects365/1968981`.
+    """
+    match = _OBJECTS365_FILE.fullmatch(path.rpartition("/")[2])
+    return f"{OBJECTS365}/{int(match[1])}" if match else None
+
+
+def objects365_picture(image: ImageInfo) -> str | None:
+    """Return Objects365's name of an image's picture, for data sets of its pictures."""
+    return objects365_file_name(image.file_name or "")
+
+
+def coco_or_objects365_picture(image: ImageInfo) -> str | None:
+    """Return COCO's or Objects365's name of an image's picture, for files in COCO's layout."""
+    return coco_picture(image) or objects365_picture(image)
 
 
 def coco_picture(image: ImageInfo) -> str | None:

@@ -118,6 +118,7 @@ SPEC = DatasetSpec(
     splits=("train", "val"),
     tasks=dict.fromkeys(Style, (Task.REGION_CLASSIFICATION,)),
     boxes_per_image={Style.GPT4ROI: 100},  # as for COCO: the paper has no other rule
+    evaluations=(Task.REGION_CLASSIFICATION,),
     locate=locate,
     parse=parse,
     outline=outline,

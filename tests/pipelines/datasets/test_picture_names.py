@@ -14,6 +14,10 @@ NAMES = [
     ("coco", "139", "139.jpg", None),  # a user's own, by another
     ("coco", "139", "0000000000139.jpg", None),
     ("coco", "139", "COCO_val2014_000000000139_3.jpg", None),
+    ("coco", "9", "v2/patch16/objects365_v2_01968981.jpg", "objects365/1968981"),  # a user's own
+    ("coco", "9", "objects365_v2_1968981.jpg", None),
+    ("dlc_bench", "9", "objects365_v2_01968981.jpg", "objects365/1968981"),
+    ("gar_bench", "vqa_0", "vqa_0.png", None),
     ("lvis", "196141", "val2017/000000196141.jpg", "coco/196141"),
     ("refcoco", "460986", "train2014/COCO_train2014_000000460986.jpg", "coco/460986"),
     ("refcoco_plus", "460986", "train2017/000000460986.jpg", "coco/460986"),

@@ -28,6 +28,9 @@ EVALUATED = {
     "eval_coco": LABELS[:2],
     "eval_coco_dilated": LABELS[:2],
     "eval_coco_eroded": LABELS[:2],
+    "eval_dlc": (),
+    "eval_gar": (),
+    "eval_lvis": ("--label-set", "lvis=Figures-15"),
     "eval_pope": (),
     "eval_rec": (
         "--detection-names",
@@ -40,6 +43,11 @@ EVALUATED = {
 }
 COUNTED = {  # records that an evaluation of the sample world has
     "eval_captions": {("refcocog", "val"): 32, ("visual_genome", "test"): 8},
+    "eval_dlc": {("dlc_bench", "test"): 48},
+    "eval_gar": {
+        ("gar_bench", "vqa"): 8, ("gar_bench", "simple"): 4, ("gar_bench", "detailed"): 4,
+    },
+    "eval_lvis": {("lvis", "val"): 128},
     "eval_pope": {
         ("pope", "random"): 138, ("pope", "popular"): 138, ("pope", "adversarial"): 138,
     },

@@ -98,7 +98,7 @@ def test_progress_is_told_for_every_picture(tmp_path):
     write_world(tmp_path, on_progress=lambda done, total: told.append((done, total)))
     assert told[:64] == [(done, 64) for done in range(1, 65)]
     whole = [done for done, total in told if done == total]
-    assert whole == [64, 64, 40, 40, 40, 40, 24, 24, 24, 24, 48, 24, 24]
+    assert whole == [64, 64, 40, 40, 40, 40, 24, 24, 24, 24, 48, 24, 24, 24, 16]
 
 
 @pytest.mark.parametrize("name", FILES)
