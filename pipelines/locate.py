@@ -25,8 +25,15 @@ def locate_splits(root: str, request: SourceRequest) -> list[Located]:
     return [located for located in splits if located.split in wanted]
 
 
-def present_splits(root: str, request: SourceRequest) -> list[Located]:
-    """Return the splits of a source whose files exist; splits that the recipe names must exist.
+def present_splits(
+    root: str, request: SourceRequest, *, some: bool = False
+) -> tuple[list[Located], list[Located]]:
+    """Return the splits of a source whose files exist, and the splits without any file.
+
+    Args:
+        root: the folder that holds the inputs.
+        request: the source; the splits that it names must exist.
+        some: whether it is enough that one of the named splits exists.
 
     Raises:
         UsageError: a split lacks some files, a named split is missing, or no split exists.
@@ -37,7 +44,7 @@ def present_splits(root: str, request: SourceRequest) -> list[Located]:
     present = [
         located
         for located in splits
-        if request.splits or not _is_absent(located, missing[located.split], shared)
+        if (request.splits and not some) or not _is_absent(located, missing[located.split], shared)
     ]
     if broken := [path for located in (present or splits) for path in missing[located.split]]:
         spec, named = dataset(request.name), ", ".join(dict.fromkeys(broken))
@@ -46,7 +53,7 @@ def present_splits(root: str, request: SourceRequest) -> list[Located]:
             f"Get it from {spec.obtain}; `regionforge sources --data-root {root}` lists all that "
             "is expected."
         )
-    return present
+    return present, [located for located in splits if located not in present]
 
 
 def missing_files(located: Located) -> list[str]:

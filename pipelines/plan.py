@@ -8,7 +8,7 @@ from pipelines.captions.manifest import check_captions, check_recapd
 from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import Located, SourceRequest
 from pipelines.guard import Guard, load_guard
-from pipelines.locate import present_splits
+from pipelines.locate import missing_files, present_splits
 from pipelines.output.check import Rebuild, check_settings
 from pipelines.output.source_state import SourceState
 from pipelines.preflight.inputs import Requested, check_inputs
@@ -40,6 +40,7 @@ class Plan:
     digests: FileDigests  # of the input files
     estimate: SizeEstimate  # of the output, before anything was read
     remarks: tuple[str, ...] = ()  # on pictures that are missing
+    left_out: tuple[str, ...] = ()  # on splits of an evaluation whose files are missing
     unchecked: tuple[Requested, ...] = ()  # sources that are most likely finished
     inputs: Mapping[SplitKey, InputDigests] = field(default_factory=dict)  # known once it runs
     finished: Mapping[str, SourceState] = field(default_factory=dict)  # configs that are kept
@@ -84,8 +85,9 @@ def make_plan(
 ) -> Plan:
     """Return the plan of a build.
 
-    Splits without any existing file are left out, as long as the source has another split. A split
-    with only some of its files is an error, and so is a source without any split.
+    Splits without any existing file are left out, as long as the source has another split and the
+    recipe does not name them; an evaluation leaves out those that it names as well, with a remark.
+    A split with only some of its files is an error, and so is a source without any split.
 
     Args:
         recipe: the recipe.
@@ -114,13 +116,12 @@ def plan_resolved(
 ) -> Plan:
     """Return the plan of a recipe that is already resolved; see `make_plan`."""
     recipe = resolved.recipe
-    requested = [
-        (
-            request,
-            [_split_input(resolved, request, split) for split in present_splits(root, request)],
-        )
-        for request in recipe.sources
-    ]
+    requested: list[Requested] = []
+    left_out: list[str] = []
+    for request in recipe.sources:
+        present, absent = present_splits(root, request, some=recipe.evaluation)
+        requested.append((request, [_split_input(resolved, request, split) for split in present]))
+        left_out += _left_out(request, absent) if recipe.evaluation else ()
     splits = tuple(split for _, several in requested for split in several)
     check_recapd(recipe, output)
     if rebuild is not None:
@@ -141,8 +142,17 @@ def plan_resolved(
         digests=digests,
         estimate=estimate,
         remarks=remarks,
+        left_out=tuple(left_out),
         unchecked=tuple(unchanged),
     )
+
+
+def _left_out(request: SourceRequest, absent: Iterable[Located]) -> list[str]:
+    return [
+        f"{request.name}: {located.split} is left out, for lack of "
+        + ", ".join(missing_files(located))
+        for located in absent
+    ]
 
 
 def _is_unchanged(splits: Iterable[SplitInput], digests: FileDigests) -> bool:

@@ -114,7 +114,7 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
         return [_detection(ordered, names, instruction, hasher.rank("task"))]
     positions = {region.region_id: position for _, position, region in ranked}
     conversations = []
-    for groups in _conversations(ordered, instruction.mode):
+    for groups in spread(ordered, instruction.mode):
         rank = hasher.rank("suffix", groups[0][0].region_id)
         named = rank < instruction.suffix_shares.get(screened.image.source, 1) * 2**RANK_BITS
         suffix = label_set_suffix(names.name) if named else ""
@@ -127,9 +127,7 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
     return conversations
 
 
-def _conversations(
-    ordered: Sequence[Region], mode: InstructionMode
-) -> list[list[Sequence[Region]]]:
+def spread(ordered: Sequence[Region], mode: InstructionMode) -> list[list[Sequence[Region]]]:
     """Return the regions of each turn of each conversation."""
     if mode is InstructionMode.ONE_TURN_ALL:
         return [[group] for group in _groups(ordered)]

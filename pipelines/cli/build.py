@@ -173,7 +173,8 @@ def _add_records(group: Group) -> None:
     group.add_argument(
         "--mode",
         choices=[mode.value for mode in InstructionMode],
-        help=f"how regions spread over turns (default: {InstructionMode.MULTI_TURN_ALL})",
+        help="how the regions of a classification spread over turns (default: "
+        f"{InstructionMode.MULTI_TURN_ALL}; in an evaluation: {InstructionMode.ONE_TURN_ONE})",
     )
     group.add_argument(
         "--merge",

@@ -48,12 +48,14 @@ def check_guard_flags(args: Namespace, recipe: Recipe) -> None:
 
 
 def print_warnings(plan: Plan) -> None:
-    """Print which pictures of a plan are missing, and whether its output may not fit on its disk.
+    """Print which splits and pictures of a plan are missing, and whether its output may not fit.
 
     Raises:
         BuildError: the output does not fit.
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for line in plan.left_out:
+        console.print(f"[yellow]splits:[/yellow] {escape(line)}")
     for remark in plan.remarks:
         console.print(f"[yellow]pictures:[/yellow] {escape(remark)}")
     if warning := check_room(plan.output, plan.estimate):

@@ -27,7 +27,7 @@ def add_parser(commands: Commands) -> None:
         "--preset",
         choices=("hard", "proof"),
         default="hard",
-        help="hard: fourteen data sets, with the oddities of real ones; proof: five without, and "
+        help="hard: fourteen data sets, with the oddities of real ones; proof: ten without, and "
         "with few kinds of things, which a tiny model learns in minutes (default: %(default)s)",
     )
     parser.add_argument(

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -54,7 +54,7 @@ class Recipe(BaseModel):
     paper: Paper | None = None
     sources: tuple[SourceRequest, ...] = Field(min_length=1)
     style: Style = Style.REGIONGPT
-    mode: InstructionMode = InstructionMode.MULTI_TURN_ALL
+    mode: InstructionMode = InstructionMode.MULTI_TURN_ALL  # in an evaluation: ONE_TURN_ONE
     merge: bool = False  # whether the tasks of an image share conversations
     evaluation: bool = False  # the records test a model, and are not for training
     masks: MaskVariant = "annotated"
@@ -86,6 +86,14 @@ class Recipe(BaseModel):
     def by_flags(self) -> bool:
         """True where the recipe is made from flags alone, so that messages speak of flags."""
         return self.name == BY_FLAGS
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_mode(cls, stated: Any) -> Any:
+        """Return the stated fields with the mode of evaluations, where they state none."""
+        if isinstance(stated, dict) and stated.get("evaluation"):
+            return {"mode": InstructionMode.ONE_TURN_ONE, **stated}
+        return stated
 
     @field_validator("rec_negatives")
     @classmethod
@@ -133,7 +141,7 @@ class Recipe(BaseModel):
         if self.merge and self.mode is not InstructionMode.MULTI_TURN_ALL:
             raise UsageError(f"tasks are merged in the mode {InstructionMode.MULTI_TURN_ALL} only")
         if self.evaluation and (self.merge or self.style is not Style.REGIONGPT):
-            raise UsageError("an evaluation asks one question at a time, in the regiongpt style")
+            raise UsageError("an evaluation asks about one task at a time, in the regiongpt style")
         if self.evaluation and self.weights:
             raise UsageError("an evaluation asks every question: it has no weights")
         return self

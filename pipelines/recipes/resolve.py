@@ -1,6 +1,6 @@
 """The resolution of a recipe: check it against the data sets, and fill in its open fields."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ _FLAGS = {
 }
 INPUT_PLACES = {"annotations", "images", "paths"}  # a source's paths do not decide the output
 REMARKS = {"about", "notes", "paper", "guard_paths"}
+MODED = Task.REGION_CLASSIFICATION  # the task whose conversations go by the recipe's mode
 PER_SOURCE = {"sources", "per_category", "per_image"}  # fields that are written for each source
 
 
@@ -45,8 +46,7 @@ class ResolvedRecipe:
         return Sizing(
             shard_bytes=self.recipe.shard_bytes,
             embed=self.recipe.images == "embed",
-            record_per_region=self.recipe.evaluation
-            or self.recipe.mode is InstructionMode.ONE_TURN_ONE,
+            record_per_region=self.recipe.mode is InstructionMode.ONE_TURN_ONE,
             per_category=_number(request.per_category),
             captioned=RECAPD_ROLE in request.paths,
             choices=1 / (1 - self.recipe.rec_negatives) if chosen else 0,
@@ -83,6 +83,7 @@ def resolve(recipe: Recipe) -> ResolvedRecipe:
         spell_out(recipe, source, tasks_of(recipe, source)) for source in recipe.sources
     )
     check_weights(recipe, {source.name: source.tasks or () for source in sources})
+    _check_mode(recipe, {task for source in sources for task in source.tasks or ()})
     caps = Caps(
         per_category=numbers({source.name: source.per_category for source in sources}),
         per_image=numbers({source.name: source.per_image for source in sources}),
@@ -107,6 +108,16 @@ def check_sources(recipe: Recipe) -> None:
                 flag = _FLAGS.get(key, f"--{key.replace('_', '-')}")
                 stated = f"{flag} {value}: source {source.name!r}"
             raise UsageError(f"{stated}: expected {expected}")
+
+
+def _check_mode(recipe: Recipe, tasks: Collection[Task]) -> None:
+    """Raise `UsageError` for a mode of an evaluation whose tasks have none."""
+    usual = InstructionMode.ONE_TURN_ONE
+    if recipe.evaluation and recipe.mode is not usual and MODED not in tasks:
+        raise UsageError(
+            f"recipe {recipe.name!r}: mode {recipe.mode}: expected {usual}, as only an evaluation "
+            f"of {MODED} has other modes"
+        )
 
 
 def spell_out(

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from pipelines.recipes.recap import CONFIG as RECAPD
-from pipelines.recipes.resolve import INPUT_PLACES, PER_SOURCE, REMARKS, ResolvedRecipe
+from pipelines.recipes.resolve import INPUT_PLACES, MODED, PER_SOURCE, REMARKS, ResolvedRecipe
 from prompts import recap
 from prompts.catalog import WORDINGS_OF
 from schemas.errors import UsageError
@@ -37,6 +37,7 @@ def settings_of(resolved: ResolvedRecipe, config: str) -> dict[str, Any]:
         unused.add("merge")  # conversations of one task stay apart
     if recipe.evaluation:
         unused.add("max_words")  # a question keeps its conversation
+        unused |= set() if MODED in tasks else {"mode"}
     left_out = REMARKS | PER_SOURCE | _ELSEWHERE | unused | set(COMMON)
     common = recipe.model_dump(mode="json", exclude=left_out)
     request = resolved.requests()[config]
@@ -56,6 +57,7 @@ def check_used(resolved: ResolvedRecipe, stated: Collection[str]) -> None:
     tasks = set().union(*resolved.tasks.values())
     needs = {
         **{setting: (task,) for setting, task in _OF_TASKS.items()},
+        "mode": (MODED,),
         "min_words": _OF_PHRASES,
     }
     for setting in sorted(needs.keys() & stated):

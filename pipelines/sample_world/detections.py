@@ -6,7 +6,8 @@ No detector has run: true boxes are moved a little, some occur twice, some are f
 low scores, and a few boxes mark no object. Category ids are COCO's, as in the `instances.json`
 in the same folder. Boxes are in the frame of the stored pixels.
 
-Planted, at positions modulo 32: many boxes that mark no object (`BUSY`), and no box (`BLIND`).
+Planted in a world with oddities, at positions modulo 32: many boxes that mark no object (`BUSY`),
+and no box (`BLIND`).
 """
 
 from collections.abc import Iterator
@@ -32,8 +33,9 @@ def write_detections(root: Path, world: World, on_progress: Progress | None = No
     train2014 = [picture for picture in coco.pictures(world) if picture.splits[2014] == "train"]
     detections: list[Record] = []
     for position, picture in enumerate(train2014):
-        if position % 32 not in BLIND:
-            noise = MUCH_NOISE if position % 32 in BUSY else NOISE
+        cycle = position % 32 if world.look.odd else None
+        if cycle not in BLIND:
+            noise = MUCH_NOISE if cycle in BUSY else NOISE
             detections += _detections(picture, noise, generator("detections", world.seed, position))
         if on_progress:
             on_progress(position + 1, len(train2014))

@@ -4,8 +4,9 @@
     visual_genome/VG_100K/4.jpg    visual_genome/VG_100K_2/1.jpg
 
 Boxes are whole pixels, x y w h from 0, "width" and "height" in regions and "w" and "h" elsewhere.
-The url of a picture ends with its folder and name. Every third picture is one of COCO's, and has
-a `coco_id`. Regions describe one thing, or the relation of two; all phrases are true.
+The url of a picture ends with its folder and name. In a world with oddities, every third picture
+is one of COCO's, and has a `coco_id`. Regions describe one thing, or the relation of two; all
+phrases are true.
 
 Planted by position (`ODDITIES`): a picture without anything, a grayscale one, a file of
 no bytes, one with a wrong stated size, one whose name is not its id. Planted by ids: phrases
@@ -72,7 +73,8 @@ def entries(world: World) -> Iterator[Entry]:
     """Yield all pictures in order of their ids, from 1."""
     shots: Iterator[Shot] = album("visual genome", world, ODDITIES)
     for shot, picture in zip(shots, coco.pictures(world), strict=False):
-        shared = shot.position % 3 == 0 and not shot.oddity and picture.oddity != "turned"
+        shared = world.look.odd and shot.position % 3 == 0 and not shot.oddity
+        shared = shared and picture.oddity != "turned"
         yield Entry(
             image_id=shot.position + 1,
             scene=picture.scene if shared else shot.scene,

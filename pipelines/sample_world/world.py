@@ -53,8 +53,20 @@ SOURCES: Mapping[str, str | None] = {
     "visual_genome": None,
 }
 
-# The data sets of the preset `proof`: those that the recipe of this name reads.
-PROOF_WRITERS = (write_coco, write_refcocog, write_vcr, write_v3det, write_llava)
+# The data sets of the preset `proof`: those that the recipe of this name or an evaluation reads.
+PROOF_WRITERS = (
+    write_coco,
+    write_lvis,
+    write_refcocog,
+    write_detections,
+    write_visual_genome,
+    write_vcr,
+    write_v3det,
+    write_llava,
+    write_pope,
+    write_dlc_bench,
+    write_gar_bench,
+)
 
 WRITERS = (
     write_coco,
@@ -92,8 +104,8 @@ def write_world(
         root: the folder to write into, which is made if it is missing.
         size: the number of COCO's pictures: 64, 1,000 or 10,000. LVIS, RefCOCO, LLaVA and POPE are
             about them too; other data sets have three pictures for every eight of COCO's.
-        preset: `hard`, or `proof`: a world that a tiny model can learn, of five data sets, each
-            with 400, 2,800 or 12,000 pictures.
+        preset: `hard`, or `proof`: a world that a tiny model can learn, of ten data sets, most
+            of them with 400, 2,800 or 12,000 pictures.
         seed: the seed of the world; another seed gives another world.
         on_progress: called with (done, total) after each picture, for one data set after another.
     """

@@ -16,7 +16,11 @@ MIN_COUNTS = {
     "region_classification": 15,
     "region_classification_several": 15,
     "detection_task": 4,
-    "region_caption_evaluation": 1,  # every question of an evaluation has the same wording
+    # Every question of an evaluation has the same wording.
+    "region_caption_evaluation": 1,
+    "region_detailed_caption_evaluation": 1,
+    "region_detailed_relationship_evaluation": 1,
+    "region_question_letter": 1,
 }
 MIN_OF_ANY = 4
 

@@ -44,9 +44,7 @@ EVALUATED = {
 COUNTED = {  # records that an evaluation of the sample world has
     "eval_captions": {("refcocog", "val"): 32, ("visual_genome", "test"): 8},
     "eval_dlc": {("dlc_bench", "test"): 48},
-    "eval_gar": {
-        ("gar_bench", "vqa"): 8, ("gar_bench", "simple"): 4, ("gar_bench", "detailed"): 4,
-    },
+    "eval_gar": {("gar_bench", "vqa"): 8, ("gar_bench", "simple"): 4, ("gar_bench", "detailed"): 4},
     "eval_lvis": {("lvis", "val"): 128},
     "eval_pope": {
         ("pope", "random"): 138, ("pope", "popular"): 138, ("pope", "adversarial"): 138,

@@ -6,11 +6,13 @@ from collections import Counter
 
 import pytest
 
+from pipelines.recipes import recipe_names
 from pipelines.sample_world import write_world
 from pipelines.sample_world.album import album
 from pipelines.sample_world.look import PROOF
 from pipelines.sample_world.scene import World
 from pipelines.sample_world.shapes import SHAPES
+from pipelines.verify import verify
 
 SIDE = 72  # pixels
 
@@ -91,6 +93,77 @@ def test_yes_and_no_are_equally_often_right(world):
     yes, no = (sum(answer.startswith(word) for answer in answers) for word in ("Yes, ", "No, "))
     assert yes + no == 300
     assert 120 < yes < 180
+
+
+def lines(path):
+    return list(map(json.loads, path.read_text(encoding="utf-8").splitlines()))
+
+
+def test_no_evaluation_takes_a_picture_of_training_away(world):
+    """The guard's lists beside COCO's val2017 and RefCOCOg's have no further pictures."""
+    file = json.loads((world / "coco/annotations/instances_val2017.json").read_bytes())
+    val2017 = {image["id"] for image in file["images"]}
+    for split in ("random", "popular", "adversarial"):
+        asked = {
+            int(line["image"][-16:-4]) for line in lines(world / f"pope/coco_pope_{split}.json")
+        }
+        assert len(asked) > 60
+        assert asked <= val2017
+    for name in ("VQA", "Caption-Simple"):
+        records = json.loads((world / f"gar_bench/GAR-Bench-{name}.json").read_bytes())
+        assert {int(record["image_path"][-16:-4]) for record in records} <= val2017
+    images = json.loads((world / "visual_genome/image_data.json").read_bytes())
+    assert {image["coco_id"] for image in images} == {None}
+
+
+def test_pope_asks_in_the_words_of_the_conversations_half_for_yes(world):
+    records = json.loads((world / "llava" / "llava_instruct_150k.json").read_bytes())
+    told = {turn["value"] for record in records for turn in record["conversations"][::2]}
+    for split in ("random", "popular", "adversarial"):
+        questions = lines(world / f"pope/coco_pope_{split}.json")
+        assert {line["text"] for line in questions} <= told
+        labels = Counter(line["label"] for line in questions)
+        assert labels["yes"] == labels["no"] == len(questions) / 2
+
+
+def test_every_picture_with_expressions_has_detections(world):
+    detections = json.loads((world / "refcocog" / "detections.json").read_bytes())
+    number = Counter(item["image_id"] for item in detections)
+    images = json.loads((world / "refcocog" / "instances.json").read_bytes())["images"]
+    assert {image["id"] for image in images} <= number.keys()
+    assert max(number.values()) < 16
+
+
+EVALUATIONS = {  # with the flags that the world needs
+    **dict.fromkeys(("eval_captions", "eval_dlc", "eval_gar", "eval_pope", "eval_vcr"), ()),
+    **dict.fromkeys(
+        ("eval_coco", "eval_coco_dilated", "eval_coco_eroded"), ("--label-set", "Shapes-15")
+    ),
+    "eval_lvis": ("--label-set", "Figures-15"),
+    "eval_rec": (
+        "--detection-names",
+        "coco",
+        "--detections",
+        "refcocog={}/refcocog/detections.json",
+    ),
+    "eval_v3det": (),
+}
+
+
+@pytest.mark.parametrize("name", EVALUATIONS)
+def test_every_evaluation_builds_on_it(world, command_line, output_of, tmp_path, name):
+    flags = [word.format(world) for word in EVALUATIONS[name]]
+    where = ("--data-root", world, "--output", tmp_path)
+    done = command_line("build", "--recipe", name, *where, *flags, "--images", "reference")
+    assert done.returncode == 0, done.stderr
+    assert "splits:" not in done.stderr
+    entries = [entry for row in output_of(tmp_path).rows() for entry in row["evaluation"]]
+    assert len(entries) >= 100
+    assert verify(str(tmp_path), image_root=str(world)).problems == []
+
+
+def test_those_are_all_evaluations():
+    assert EVALUATIONS.keys() == {name for name in recipe_names() if name.startswith("eval_")}
 
 
 def test_nothing_names_a_shape_that_is_never_drawn(world):

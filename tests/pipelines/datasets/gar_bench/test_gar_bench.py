@@ -1,4 +1,7 @@
-"""GAR-Bench: the real sample beside a second reader, and spoilt records."""
+"""GAR-Bench: the real sample beside a second reader, and spoilt records.
+
+Length: real records and drawn ones are read by the same few functions.
+"""
 
 import json
 import shutil
