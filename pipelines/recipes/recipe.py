@@ -119,6 +119,8 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _check_contradictions(self) -> Self:
+        if self.evaluation and (self.merge or self.style is not Style.REGIONGPT):
+            raise UsageError("an evaluation merges no tasks, and has the regiongpt style")
         if self.style is Style.GPT4ROI and self.mode is not InstructionMode.MULTI_TURN_ALL:
             raise UsageError(
                 "the gpt4roi style asks about one region per turn: it has the mode "
@@ -140,8 +142,6 @@ class Recipe(BaseModel):
             )
         if self.merge and self.mode is not InstructionMode.MULTI_TURN_ALL:
             raise UsageError(f"tasks are merged in the mode {InstructionMode.MULTI_TURN_ALL} only")
-        if self.evaluation and (self.merge or self.style is not Style.REGIONGPT):
-            raise UsageError("an evaluation asks about one task at a time, in the regiongpt style")
         if self.evaluation and self.weights:
             raise UsageError("an evaluation asks every question: it has no weights")
         return self

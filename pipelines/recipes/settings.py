@@ -73,6 +73,11 @@ def check_used(resolved: ResolvedRecipe, stated: Collection[str]) -> None:
         raise UsageError(
             "--max-words changes nothing here: an evaluation cuts no conversation. Leave it out"
         )
+    if "no_recapd" in stated and resolved.recipe.evaluation:
+        raise UsageError(
+            "--no-recapd changes nothing here: an evaluation takes no captions of `recap`. "
+            "Leave it out"
+        )
     if "merge" in stated and resolved.recipe.merge and max(map(len, resolved.tasks.values())) == 1:
         raise UsageError(
             "--merge changes nothing here: no source of this build has more than one task. "

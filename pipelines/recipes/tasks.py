@@ -25,7 +25,7 @@ def tasks_of(recipe: Recipe, source: SourceRequest) -> tuple[Task, ...]:
         _check_captions(recipe, source)
         possible = (*known, _DETAILED)
     wanted = source.tasks or possible
-    if recipe.no_recapd:
+    if recipe.no_recapd and not recipe.evaluation:
         wanted = tuple(task for task in wanted if task is not _DETAILED)
     for task in wanted:
         if task is _DETAILED and task not in possible:

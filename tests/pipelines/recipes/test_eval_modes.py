@@ -107,6 +107,13 @@ def test_an_evaluation_without_modes_takes_none(command_line, tmp_path, name, mo
     assert "region_classification" in done.stderr
 
 
+def test_an_evaluation_leaves_no_captions_out(command_line, tmp_path):
+    words = ["build", "--recipe", "eval_dlc", "--data-root", tmp_path, "--output", tmp_path / "out"]
+    done = command_line(*words, "--no-recapd")
+    assert done.returncode == 1
+    assert "--no-recapd changes nothing here" in done.stderr
+
+
 def test_a_recipe_of_one_s_own_states_no_mode_in_vain():
     stated = load_recipe("eval_pope") | {"mode": "one_turn_all"}
     with pytest.raises(UsageError, match="mode one_turn_all: expected one_turn_one"):
