@@ -74,24 +74,26 @@ def classify(
 
 
 def crop(picture: Image.Image, box: Box) -> Image.Image:
-    """Return the part of a picture that a box touches: whole pixels, at least one.
+    """Return the part of a picture that a box touches, in whole pixels.
 
     Args:
         picture: upright.
-        box: xyxy, pixels of the picture, inside it.
+        box: xyxy, pixels of the picture, inside it, with an area.
     """
-    left = min(max(math.floor(box[0]), 0), picture.width - 1)
-    top = min(max(math.floor(box[1]), 0), picture.height - 1)
-    right = max(min(math.ceil(box[2]), picture.width), left + 1)
-    bottom = max(min(math.ceil(box[3]), picture.height), top + 1)
-    return picture.crop((left, top, right, bottom))
+    x0, y0, x1, y1 = box
+    return picture.crop((math.floor(x0), math.floor(y0), math.ceil(x1), math.ceil(y1)))
 
 
 def _picture(row: Row, image_root: Path | None) -> Image.Image:
+    """Return the picture of a row, upright."""
     content = picture_bytes(row, image_root)
     if content is None:
         raise InputFileError(f"{row['id']} has no picture, of which a region is cut out")
-    return read_picture(content)
+    picture = read_picture(content)
+    size = row["width"], row["height"]
+    if picture.size != size:
+        raise InputFileError(f"{row['id']}: the picture has {picture.size} pixels, expected {size}")
+    return picture
 
 
 def _named(

@@ -75,6 +75,7 @@ class _CategoryEval(COCOeval):
         super().__init__(iouType="bbox")
         images = [box["image_id"] for box in truths + detected]
         self._boxes = truths, detected
+        self._all_inside: dict[int, dict[str, Any]] = {}  # by image
         self.params.imgIds = images
         self.params.catIds = [1]
         self.params.maxDets = [len(images)]
@@ -89,12 +90,24 @@ class _CategoryEval(COCOeval):
     def evaluateImg(  # noqa: N802 (COCOeval's name)
         self, image: int, category: int, bounds: list[float], most: int
     ) -> dict[str, Any] | None:
-        """Return what COCOeval finds in an image; None where it would ignore every box."""
+        """Return what COCOeval does; it computes an image anew only where it ignores some boxes.
+
+        Args:
+            image: its number.
+            category: its number.
+            bounds: of the area; boxes beyond them are ignored.
+            most: detections.
+        """
         low, high = bounds
         boxes = self._gts[image, category] + self._dts[image, category]
-        if not any(low <= box["area"] <= high for box in boxes):
-            return None
-        return super().evaluateImg(image, category, bounds, most)
+        inside = [low <= box["area"] <= high for box in boxes]
+        if not any(inside):
+            return None  # COCOeval would ignore every box
+        if not all(inside):
+            return super().evaluateImg(image, category, bounds, most)
+        if image not in self._all_inside:
+            self._all_inside[image] = super().evaluateImg(image, category, bounds, most)
+        return self._all_inside[image]
 
 
 def _by_size(truths: list[dict[str, Any]], detected: list[dict[str, Any]]) -> list[float]:

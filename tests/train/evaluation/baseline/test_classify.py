@@ -118,10 +118,14 @@ def test_a_question_about_no_region_is_refused(rows, questions):
         list(classify([other], rows, ByTrueName(["dog"]), None))
 
 
-def test_a_record_without_a_picture_is_refused(rows, questions, monkeypatch):
-    monkeypatch.setattr("train.evaluation.baseline.classify.picture_bytes", lambda *_: None)
-    with pytest.raises(InputFileError, match="has no picture"):
-        list(classify(questions[:1], rows, ByTrueName(["dog"]), None))
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"image": None}, "has no picture"), ({"width": 7}, r"pixels, expected \(7, ")],
+)
+def test_a_picture_that_is_missing_or_of_another_size_is_refused(rows, questions, change, message):
+    changed = {questions[0].number: rows[questions[0].number] | change}
+    with pytest.raises(InputFileError, match=message):
+        list(classify(questions[:1], changed, ByTrueName(["dog"]), None))  # type: ignore[arg-type]
 
 
 def test_nothing_is_predicted_without_questions(rows):
