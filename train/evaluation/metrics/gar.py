@@ -98,4 +98,5 @@ def gar_captions(verdicts: Sequence[Verdict]) -> list[Figure]:
 
 
 def _right(answer: Answer) -> str:
-    return answer.references[0] if len(answer.references) == 1 else ""
+    """Return the right letter: builds add the option in full behind it."""
+    return answer.references[0] if answer.references else ""

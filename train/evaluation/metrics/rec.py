@@ -31,6 +31,7 @@ _REGION = re.compile(r"\bRegion\s*\[\s*([0-9]{1,9})\s*\]", re.IGNORECASE)
 class _Choice:
     """A question, and the candidate that was chosen."""
 
+    split: str
     group: str
     candidates: frozenset[int]
     right: frozenset[int]
@@ -42,7 +43,7 @@ class _Choice:
 
 
 def rec(answers: Sequence[Answer]) -> list[Figure]:
-    """Return accuracy beside chance: over all, by group, and by number of candidates.
+    """Return accuracy beside chance: over all, by split, by group, and by number of candidates.
 
     Raises:
         InputFileError: there is nothing to score, or an entry has no candidates or none is right.
@@ -57,6 +58,7 @@ def rec(answers: Sequence[Answer]) -> list[Figure]:
     return [
         *_figures(choices, ""),
         Figure(name="ground truth added", value=per_cent(added, count), count=count),
+        *_by(choices, lambda choice: (0, choice.split), "{1}"),
         *_by(choices, lambda choice: (0, choice.group), "{1}"),
         *_by(choices, lambda choice: (len(choice.candidates), ""), "{0} candidates"),
         *counted("no region chosen", unread, count),
@@ -83,6 +85,7 @@ def _choice(answer: Answer) -> _Choice:
             f"{len(answer.choices)} candidates, found {', '.join(answer.references) or 'none'}"
         )
     return _Choice(
+        split=answer.split,
         group=answer.group,
         candidates=candidates,
         right=right,

@@ -61,8 +61,14 @@ def _region(answer: Answer) -> bool:
     return chosen is not None and str(chosen) in map(chosen_number, answer.references)
 
 
-def _letter(answer: Answer) -> bool:
-    return (answer.text or "").lower() in {right.lower() for right in answer.references}
+def _letters(answers: Sequence[Answer]) -> list[Mark]:
+    """Return the marks of answers with a letter; a judge scores those in words."""
+    return [
+        Mark((answer.text or "").lower() == answer.references[0].lower())
+        if answer.choices
+        else Mark()
+        for answer in answers
+    ]
 
 
 _RULES: Mapping[str, Callable[[Sequence[Answer]], list[Mark]]] = {
@@ -75,5 +81,5 @@ _RULES: Mapping[str, Callable[[Sequence[Answer]], list[Mark]]] = {
     "rec": _each(_region),
     "pope": _each(_yes_or_no),
     "vcr": _each(is_right),
-    "gar": _each(_letter),
+    "gar": _letters,
 }

@@ -2,6 +2,7 @@
 
 import doctest
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -58,6 +59,11 @@ def answer(text: str | None, right: str, group: str = "color", number: int = 0) 
         regions=(),
         text=text,
     )
+
+
+def test_the_option_in_full_may_stand_behind_the_letter():
+    built = replace(answer("b", "B"), references=("B", "B. Region [2]"))
+    assert [figure.value for figure in gar_vqa([built])] == [100.0] * 4
 
 
 def judged(reply: str, kind: Kind = "simple", item: str = "0") -> Verdict:

@@ -53,7 +53,9 @@ def test_marks_of_choices_captions_and_letters(answer) -> None:
     assert star.right is None
     assert star.score == pytest.approx(7.5)  # three words: no n-gram of four
     assert dog == Mark(score=0.0)
-    assert marks("gar", [answer(references=("C",), text="c")]) == [Mark(True)]
+    letters = {"choices": ("A", "B", "C"), "references": ("C", "C. red"), "label": 2}
+    given = [answer("1", text="c", **letters), answer("2", text="C.", **letters), answer("3")]
+    assert marks("gar", given) == [Mark(True), Mark(False), Mark()]
     assert marks("dlc", captions) == [Mark(), Mark()]
     assert marks("coco", []) == []
 

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from train.evaluation.benchmarks import BENCHMARKS
 from train.evaluation.report.lines import Line
 from train.evaluation.report.published import published
 
@@ -132,6 +133,11 @@ def test_every_line_has_a_source_and_no_line_twice(key) -> None:
     lines = published(key)
     assert all(line.source and line.figures for line in lines)
     assert len({(line.method, line.source, line.judge) for line in lines}) == len(lines) > 2
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS.values(), ids=BENCHMARKS)
+def test_every_benchmark_has_its_key(benchmark) -> None:
+    assert published(benchmark.published) is not None
 
 
 def test_benchmarks_without_published_numbers_have_none() -> None:
