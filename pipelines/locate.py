@@ -27,8 +27,10 @@ def locate_splits(root: str, request: SourceRequest) -> list[Located]:
 
 def present_splits(
     root: str, request: SourceRequest, *, some: bool = False
-) -> tuple[list[Located], list[Located]]:
-    """Return the splits of a source whose files exist, and the splits without any file.
+) -> tuple[list[Located], dict[str, list[str]]]:
+    """Return the splits of a source whose files exist, and the missing files of those left out.
+
+    A split whose file the request names with a path is never left out.
 
     Args:
         root: the folder that holds the inputs.
@@ -38,13 +40,16 @@ def present_splits(
     Raises:
         UsageError: a split lacks some files, a named split is missing, or no split exists.
     """
-    splits = locate_splits(root, request)
+    wanted = _located(root, request) if some else request
+    splits = locate_splits(root, wanted)
     missing = {located.split: missing_files(located) for located in splits}
     shared = Counter(path for located in splits for path in _needed_files(located))
     present = [
         located
         for located in splits
-        if (request.splits and not some) or not _is_absent(located, missing[located.split], shared)
+        if (request.splits and not some)
+        or located.split in request.paths
+        or not _is_absent(located, missing[located.split], shared)
     ]
     if broken := [path for located in (present or splits) for path in missing[located.split]]:
         spec, named = dataset(request.name), ", ".join(dict.fromkeys(broken))
@@ -53,7 +58,18 @@ def present_splits(
             f"Get it from {spec.obtain}; `regionforge sources --data-root {root}` lists all that "
             "is expected."
         )
-    return present, [located for located in splits if located not in present]
+    read = [located.split for located in present]
+    expected = request.splits or list(missing)
+    return present, {name: missing.get(name, []) for name in expected if name not in read}
+
+
+def _located(root: str, request: SourceRequest) -> SourceRequest:
+    """Return a request without the splits that its paths leave no file for."""
+    spec = dataset(request.name)
+    known = {located.split for located in spec.locate(root, request)}
+    unlocated = set(spec.splits) - known
+    splits = tuple(name for name in request.splits or () if name not in unlocated)
+    return request.model_copy(update={"splits": splits}) if splits else request
 
 
 def missing_files(located: Located) -> list[str]:

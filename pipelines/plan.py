@@ -1,6 +1,6 @@
 """Plan: the files that a build would read, checked before anything is written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines import VERSION
@@ -8,7 +8,7 @@ from pipelines.captions.manifest import check_captions, check_recapd
 from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import Located, SourceRequest
 from pipelines.guard import Guard, load_guard
-from pipelines.locate import missing_files, present_splits
+from pipelines.locate import present_splits
 from pipelines.output.check import Rebuild, check_settings
 from pipelines.output.source_state import SourceState
 from pipelines.preflight.inputs import Requested, check_inputs
@@ -147,11 +147,11 @@ def plan_resolved(
     )
 
 
-def _left_out(request: SourceRequest, absent: Iterable[Located]) -> list[str]:
+def _left_out(request: SourceRequest, absent: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a remark for each split of an evaluation that is left out, with its missing files."""
     return [
-        f"{request.name}: {located.split} is left out, for lack of "
-        + ", ".join(missing_files(located))
-        for located in absent
+        f"{request.name}: {split} is left out, for lack of {', '.join(missing) or 'its file'}"
+        for split, missing in absent.items()
     ]
 
 

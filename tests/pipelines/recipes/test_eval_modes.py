@@ -6,6 +6,7 @@ records beside the owner's file.
 
 import json
 from collections import Counter, defaultdict
+from pathlib import Path
 
 import pytest
 
@@ -158,6 +159,42 @@ def test_pope_takes_the_files_that_are_there_and_names_the_others(sample_world, 
         f"splits: pope: {split} is left out, for lack of {tmp_path}/pope/coco_pope_{split}.json"
         for split in ("popular", "adversarial")
     ]
+    assert verify(str(output.folder)).problems == []
+
+
+def test_a_file_that_is_named_is_never_left_out(sample_world, tmp_path, command_line):
+    (tmp_path / "coco").symlink_to(sample_world / "coco")
+    for stated, path in (
+        ("random", sample_world / "pope/coco_pope_random.json"),
+        ("popular", "no"),
+    ):
+        words = ["build", "--recipe", "eval_pope", "--data-root", sample_world, "--dry-run"]
+        words += ["--output", tmp_path / "o", "--path", f"pope.{stated}={path}"]
+        done = command_line(*words)
+        assert done.returncode == int(path == "no"), done.stderr
+        assert ("missing: no." in done.stderr) == (path == "no")
+
+
+def test_a_flat_file_of_one_split_is_enough(sample_world, tmp_path, build):
+    instances = json.loads((sample_world / "refcocog" / "instances.json").read_bytes())
+    images = {image["id"]: image for image in instances["images"][:4]}
+    records = [
+        {
+            "img_id": f"{Path(images[item['image_id']]['file_name']).stem}_{item['id']}",
+            "sents": "the thing in this box",
+            "bbox": item["bbox"],
+            "height": images[item["image_id"]]["height"],
+            "width": images[item["image_id"]]["width"],
+        }
+        for item in instances["annotations"]
+        if item["image_id"] in images and not item["iscrowd"]
+    ]
+    (tmp_path / "val.json").write_text(json.dumps(records), encoding="utf-8")
+    flags = ["--path", f"refcocog.val={tmp_path / 'val.json'}", "--detection-names", "coco"]
+    flags += ["--detections", f"refcocog={sample_world / 'refcocog' / 'detections.json'}"]
+    output, shown = build("eval_rec", sample_world, *flags)
+    assert {row["split"] for row in output.rows()} == {"val"}
+    assert "splits: refcocog: test is left out, for lack of its file" in shown
     assert verify(str(output.folder)).problems == []
 
 
