@@ -75,9 +75,9 @@ RELATION = JudgePrompt(
     """\
 A description of one thing in a picture must also tell how it relates to another thing.
 
-The thing: {subject}
+The thing, <Prompt0>: {subject}
 Its relation to the other thing: {predicate}
-The other thing: {object}
+The other thing, <Prompt1>: {object}
 
 The description: {answer}
 

@@ -25,7 +25,7 @@ def add_parser(commands: Commands) -> None:
         run,
         "judge",
         "Have a model judge answers about regions, for the benchmarks that need it.",
-        "judge runs/a/predictions.jsonl --bench dlc --questions /data/DLC-bench/qa.json "
+        "judge runs/a/predictions.jsonl --bench dlc --questions /data/dlc_bench/qa.json "
         "--shards /shards --endpoint http://gpu:8000/v1 --model NAME --revision REVISION",
     )
     parser.add_argument(
@@ -148,7 +148,7 @@ def _job(args: Namespace) -> "JudgeJob":
     judge, servers, output = _judge(args), _servers(args), _output(args)
     questions = read_questions(args.bench, [_local_file("--questions", x) for x in args.questions])
     build = read_build(folder(args.shards)) if args.shards else None
-    answers = read_answers(_local_file("PREDICTIONS", args.predictions), build)
+    answers = read_answers(_local_file("PREDICTIONS", args.predictions), args.bench, build)
     if not set(questions.items) & set(answers.texts):
         raise UsageError(
             f"{args.predictions} answers none of the {len(questions.items):,} items that "

@@ -4,9 +4,11 @@ r"""The answers to judge, by item, from any of three kinds of file, told apart b
     {"901": "A blue teapot.", "query": "<image>\nDescribe ..."}                  DLC-Bench's
     [{"image": "images/caption_simple_0.png", "model_output": "..."}]            GAR-Bench's
 
-The build that was evaluated tells which item each of our predictions is about.
+The build that was evaluated tells which item each of our predictions is about. They call regions
+by their numbers, from 1, and GAR-Bench by theirs, from 0: "Region [2]" is its <Prompt1>.
 """
 
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import NamedTuple
@@ -17,8 +19,14 @@ from pipelines.judge.build import EvaluationBuild
 from pipelines.judge.questions import item_of
 from schemas.errors import InputFileError, UsageError
 from schemas.json_lines import read_file
+from schemas.judged import Bench
 from schemas.predictions import match_predictions, read_predictions
 
+# "Region [2]", "[2] <region2>", "region2": the forms in which our conversations name regions.
+_REGION = re.compile(
+    r"(?:\bregion )?\[(\d{1,3})\](?: <region\1>)?|<region(\d{1,3})>|\bregion ?(\d{1,3})\b",
+    re.IGNORECASE,
+)
 _QUERY = "query"  # the request, which one of the owners' files holds beside its captions
 _ERROR = "Error:"  # begins what a program that failed wrote in place of a caption
 
@@ -40,11 +48,12 @@ class _Record(msgspec.Struct):
     model_output: str
 
 
-def read_answers(path: str, build: EvaluationBuild | None) -> Answers:
+def read_answers(path: str, bench: Bench, build: EvaluationBuild | None) -> Answers:
     """Return the answers in a file.
 
     Args:
         path: the file.
+        bench: decides how regions are named.
         build: the build that was evaluated, if one is given.
 
     Raises:
@@ -59,6 +68,8 @@ def read_answers(path: str, build: EvaluationBuild | None) -> Answers:
                 "--shards DIR"
             )
         texts = _ours(path, build)
+        if bench == "gar":
+            texts = {item: with_prompt_names(text) for item, text in texts.items()}
     elif content.lstrip().startswith(b"["):
         texts = _of_records(path, content)
     else:
@@ -69,6 +80,20 @@ def read_answers(path: str, build: EvaluationBuild | None) -> Answers:
             "Make the answers again"
         )
     return Answers(texts, sha256(content).hexdigest())
+
+
+def with_prompt_names(text: str) -> str:
+    """Return a text of ours with the regions named as GAR-Bench names them.
+
+    >>> with_prompt_names("Region [2] is on [1] <region1>, and region3 is not.")
+    '<Prompt1> is on <Prompt0>, and <Prompt2> is not.'
+    """
+
+    def name(match: re.Match[str]) -> str:
+        number = int(match[1] or match[2] or match[3])
+        return f"<Prompt{number - 1}>" if number else match[0]
+
+    return _REGION.sub(name, text)
 
 
 def _is_ours(content: bytes) -> bool:

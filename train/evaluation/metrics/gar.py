@@ -29,10 +29,10 @@ def gar_vqa(answers: Sequence[Answer]) -> list[Figure]:
     [('accuracy', 47.9), ('accuracy, lenient', 48.1)]
 
     Args:
-        answers: the type of a question is its group, and its only reference the right letter.
+        answers: the type of a question is its group, and its first reference the right letter.
 
     Raises:
-        InputFileError: there is no answer, or a reference is no letter.
+        InputFileError: there is no answer, or a first reference is no letter.
     """
     if not answers:
         raise InputFileError("no answers to score, expected those to questions with a letter")
