@@ -20,12 +20,11 @@ BOX = (150, 100, 250, 120)
 SHOWN = (50, 26, 350, 194)
 
 
-@pytest.fixture(scope="module")
-def build(coco_file, run_build):
+def evaluated(coco_file, run_build, seed):
     """A build that asks about the regions 11, 12 (in the corner), 21 and 13 (without a mask)."""
     owner = coco_file()
     for number in (1, 2):
-        noise = np.random.default_rng(number).integers(0, 256, (*SIZE[::-1], 3), dtype=np.uint8)
+        noise = np.random.default_rng(number + seed).integers(0, 256, (*SIZE[::-1], 3), np.uint8)
         Image.fromarray(noise).save(owner.pictures / f"{number}.png")
         item = {"id": number, "file_name": f"{number}.png", "width": SIZE[0], "height": SIZE[1]}
         owner.data["images"].append(item)
@@ -35,8 +34,14 @@ def build(coco_file, run_build):
     owner.region(12, 1, segmentation=[[0, 0, 10, 0, 10, 10, 0, 10]], bbox=[0, 0, 10, 10])
     owner.region(13, 2, bbox=[5, 5, 20, 20], segmentation=[])
     owner.region(21, 2, **whole)
-    output = run_build(owner.save(), evaluation=True, request={"tasks": ("region_classification",)})
+    request = {"tasks": ("region_classification",)}
+    output = run_build(owner.save(), evaluation=True, request=request)
     return owner, read_build(str(output.folder))
+
+
+@pytest.fixture(scope="module")
+def build(coco_file, run_build):
+    return evaluated(coco_file, run_build, seed=0)
 
 
 def opened(jpeg: bytes) -> np.ndarray:
@@ -137,6 +142,14 @@ def test_the_judge_is_sent_pictures_and_the_file_says_so(build, dlc, judging, ju
     assert "which differ in pictures (True, False), prompts" in done.stderr
     assert "8 calls" in judge(bench, server, "--output", tmp_path / "text").stdout
     assert "0 calls" in judge(bench, server, *flags, "--output", tmp_path / "seen").stdout
+
+
+def test_another_picture_is_judged_anew(build, coco_file, run_build, dlc, judging, judge, tmp_path):
+    bench, server = dlc(_11="A pot.", _21="A pan."), judging(YES)
+    _, other = evaluated(coco_file, run_build, seed=5)
+    for folder in (build[1].folder, other.folder):
+        flags = ("--with-picture", "--shards", folder, "--output", tmp_path / "o")
+        assert "8 calls" in judge(bench, server, *flags).stdout
 
 
 def test_a_judge_that_sees_no_pictures(build, dlc, judging, judge):
