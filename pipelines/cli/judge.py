@@ -225,8 +225,8 @@ def _print_end(job: "JudgeJob", result: "Result") -> None:
     kinds = Counter(verdict.outcome for verdict in result.verdicts)
     rate = result.calls / max(result.seconds, 1e-9)
     print(
-        f"judged {len(result.verdicts):,} questions in {result.seconds:.0f} s: "
-        f"{result.calls:,} calls ({rate:.1f} per second), the rest from earlier runs"
+        f"judged {len(result.verdicts):,} questions in {result.seconds:.0f} s, "
+        f"by {result.calls:,} calls ({rate:.1f} per second)"
     )
     print("replies " + ", ".join(f"{name}: {kinds[name]:,}" for name in sorted(kinds)))
     if kinds["refused"]:

@@ -75,7 +75,7 @@ def run(argv: Sequence[str], declarations: Declarations = COMMANDS) -> int:
     except (RegionForgeError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
     except KeyboardInterrupt:
-        print("interrupted; finished shards are kept: run it again to go on", file=sys.stderr)
+        print("interrupted; what is finished is kept: run it again to go on", file=sys.stderr)
         return EXIT_INTERRUPTED
     return EXIT_ERROR
 

@@ -74,11 +74,6 @@ def read_answers(path: str, bench: Bench, build: EvaluationBuild | None) -> Answ
         texts = _of_records(path, content)
     else:
         texts = _of_object(path, content)
-    if failed := [item for item, text in texts.items() if text.startswith(_ERROR)]:
-        raise InputFileError(
-            f"{path}: the answer to {failed[0]!r} is the message of an error; such: {len(failed)}. "
-            "Make the answers again"
-        )
     return Answers(texts, sha256(content).hexdigest())
 
 
@@ -128,6 +123,11 @@ def _of_object(path: str, content: bytes) -> dict[str, str]:
             f"with `image` and `model_output`: {error}"
         ) from None
     texts.pop(_QUERY, None)
+    if failed := [item for item, text in texts.items() if text.startswith(_ERROR)]:
+        raise InputFileError(
+            f"{path}: the answer to {failed[0]!r} is the message of an error; such: {len(failed)}. "
+            "Make the answers again"
+        )
     return texts
 
 

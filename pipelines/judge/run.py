@@ -59,7 +59,7 @@ class Result:
     """What a run brought, for a line to the user."""
 
     verdicts: list[Verdict]
-    calls: int  # replies that were not in the journal
+    calls: int  # replies that were in no journal; of alike questions one is sent
     seconds: float
 
 

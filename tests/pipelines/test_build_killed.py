@@ -153,7 +153,7 @@ def test_an_interrupted_build_says_how_to_go_on(
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         _, said = process.communicate(timeout=WORKERS_MAY_TAKE)
         assert process.returncode == 130
-        assert "interrupted; finished shards are kept: run it again to go on" in said
+        assert "interrupted; what is finished is kept: run it again to go on" in said
         assert "Traceback" not in said
         wait_until_gone(process.pid)
     done = command_line(*arguments(sample_world, tmp_path))
