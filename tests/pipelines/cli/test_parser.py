@@ -41,6 +41,11 @@ FLAGS = {
     "wordings": {"--set", "--count", "--endpoint", "--model", "--output"},
     "verify": {"output", "--workers", "--image-root"},
     "preview": {"output", "-n", "--config", "--split", "--html", "--image-root"},
+    "judge": {
+        "predictions", "--bench", "--questions", "--shards", "--with-picture", "--image-root",
+        "--endpoint", "--model", "--revision", "--temperature", "--max-tokens", "--api-key-env",
+        "--concurrency", "--timeout", "--patience", "--output",
+    },
     "sample-world": {"output", "--size", "--preset", "--seed"},
 }  # fmt: skip
 
