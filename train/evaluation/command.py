@@ -10,6 +10,8 @@ from train.evaluation.report import Report
 from train.evaluation.report.table import tables
 from train.evaluation.run import evaluate
 
+_WIDTH = 160  # characters, where there is no terminal
+
 
 def run_command(args: argparse.Namespace) -> int:
     """Carry out the command and return its exit status."""
@@ -25,6 +27,8 @@ def run_command(args: argparse.Namespace) -> int:
 def _print(report: Report) -> None:
     """Print all figures of a run, then the tables beside published numbers, then notes."""
     console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = _WIDTH
     figures = Table("part", "figure", "value", "entries", "note", title=report.title)
     for line in report.ours:
         for each in line.figures:

@@ -1,6 +1,7 @@
 """Judged files in the report: one line for each judge, and only beside the answers it was given."""
 
 import json
+from hashlib import sha256
 
 import pytest
 from msgspec.structs import replace
@@ -72,3 +73,17 @@ def test_a_file_of_another_benchmark_is_refused(report, capsys):
 def test_judged_files_alone_take_no_flag_of_answers(report, capsys, flag):
     assert report(Judged(RUN, verdicts("simple", 1, 1)), flags=[flag]) == (1, None)
     assert f"error: {flag.partition('=')[0]}: it is for" in capsys.readouterr().err
+
+
+def test_a_judge_of_other_answers_is_refused(report, build_of, tmp_path, capsys):
+    shards = str(build_of("eval_gar"))
+    predictions = tmp_path / "predictions.jsonl"
+    predictions.write_text("", encoding="utf-8")
+    flags = ["--shards", shards, "--predictions", str(predictions)]
+    judged = Judged(RUN, verdicts("simple", 1, 1))
+    assert report(judged, flags=flags) == (1, None)
+    assert "other answers were judged than those of" in capsys.readouterr().err
+    digest = sha256(predictions.read_bytes()).hexdigest()
+    status, content = report(Judged(replace(RUN, predictions=digest), judged.verdicts), flags=flags)
+    assert status == 0
+    assert scores(content)[-1] == (RUN.title(), "Simple", 50.0)

@@ -51,11 +51,12 @@ def score(tiny_models, rows_of, tmp_path_factory):
             write_predictions(file, predictions)
             words += ["--predictions", str(file)]
         report = evaluate(make_plan(make_parser().parse_args([*words, "--output", str(output)])))
-        (line,) = report.ours
+        figures = report.ours[0].figures if report.ours else ()
         assert json.loads((output / "report.json").read_bytes())["title"] == config
         return SimpleNamespace(
-            figures=line.figures,
-            values={(each.group, each.name): each.value for each in reversed(line.figures)},
+            figures=figures,
+            values={(each.group, each.name): each.value for each in reversed(figures)},
+            notes=report.notes,
             rows=rows,
             predictions=read_predictions(file),
         )
@@ -91,10 +92,7 @@ def test_pope(samples, build, score, tmp_path):
         stand_in(tmp_path / "coco" / "val2014" / line["image"], (64, 48), tmp_path)
     (tmp_path / "pope").mkdir()
     (tmp_path / "pope" / file.name).symlink_to(file)
-    recipe = tmp_path / "eval_pope.yaml"
-    source = "{name: pope, splits: [random], tasks: [image_conversation]}"
-    recipe.write_text(f"name: eval_pope\nevaluation: true\nsources: [{source}]\n", "utf-8")
-    shards = build(recipe, tmp_path)
+    shards = build("eval_pope", tmp_path)  # its other two files are not there
     labels = {str(line["question_id"]): line["label"] for line in lines}
 
     def right(rows, predictions):
@@ -151,12 +149,19 @@ def test_vcr(samples, build, score, tmp_path):
     assert [scored.values["", name] for name in ("Q->A", "QA->R", "Q->AR")] == pytest.approx(shares)
 
 
-def test_coco(samples, build, score, tmp_path):
+@pytest.fixture(scope="module")
+def coco(samples, tmp_path_factory):
+    """A data root with real pictures and annotations of val2017."""
+    tiny, root = samples / "coco" / "tinycoco", tmp_path_factory.mktemp("coco")
+    (root / "coco").mkdir()
+    (root / "coco" / "annotations").symlink_to(tiny / "annotations")
+    (root / "coco" / "val2017").symlink_to(tiny / "images" / "val2017")
+    return root
+
+
+def test_coco(samples, coco, build, score):
     tiny = samples / "coco" / "tinycoco"
-    (tmp_path / "coco").mkdir()
-    (tmp_path / "coco" / "annotations").symlink_to(tiny / "annotations")
-    (tmp_path / "coco" / "val2017").symlink_to(tiny / "images" / "val2017")
-    shards = build("eval_coco", tmp_path, "--limit", 5)
+    shards = build("eval_coco", coco, "--limit", 5)
     content = json.loads((tiny / "annotations" / "instances_val2017.json").read_bytes())
     names = {each["id"]: each["name"] for each in content["categories"]}
     owner = {str(each["id"]): each for each in content["annotations"]}
@@ -183,6 +188,71 @@ def test_coco(samples, build, score, tmp_path):
     tiny_model = score("eval_coco", shards, flags=flags)
     assert tiny_model.values["", "accuracy"] == 0
     assert tiny_model.values["", "outside the names"] == len(tiny_model.predictions)
+
+
+@pytest.mark.parametrize("mode", ["multi_turn_all", "one_turn_all"])
+def test_modes_of_coco(coco, build, score, mode):
+    shards = build("eval_coco", coco, "--limit", 3, "--mode", mode)
+    perfect = score("eval_coco", shards, lambda row, entry: entry["references"][0])
+    assert perfect.values["", "accuracy"] == 100
+    tiny = score("eval_coco", shards, flags=("--limit", "1", "--max-new-tokens", "3"))
+    entries = [
+        (row["id"], entry["turn"], entry["position"])
+        for row in tiny.rows.values()
+        for entry in row["evaluation"]
+    ]
+    asked = [each.key for each in tiny.predictions]
+    assert asked == [key for key in entries if key in asked]
+    assert len({key[1] for key in asked}) > 1 or mode == "one_turn_all"
+    several = [each for each in tiny.predictions if (each.id, 0, 1) in entries]
+    if mode == "one_turn_all":
+        assert {each.answer for each in several} == {""}
+        assert "have another number of parts, and count as wrong in all" in tiny.notes[0]
+
+
+def test_lvis(samples, build, score, tmp_path):
+    file = samples / "lvis" / "lvis_val_100.json"
+    (tmp_path / "coco").mkdir()
+    (tmp_path / "coco" / "val2017").symlink_to(samples / "lvis" / "images" / "val2017")
+    shards = build("eval_lvis", tmp_path, "--path", f"lvis.val={file}")
+    content = json.loads(file.read_bytes())
+    names = {each["id"]: each["name"].replace("_", " ") for each in content["categories"]}
+    owner = {str(each["id"]): names[each["category_id"]] for each in content["annotations"]}
+
+    def answer(row, entry):
+        return owner[entry["item_id"]] if int(entry["item_id"]) % 2 else "thing"
+
+    scored = score("eval_lvis", shards, answer)
+    asked = [row["evaluation"][0]["item_id"] for row in scored.rows.values()]
+    share = 100 * sum(int(number) % 2 for number in asked) / len(asked)
+    assert 0 < share < 100
+    assert scored.values["", "accuracy"] == pytest.approx(share)
+    assert scored.values["", "S-IoU"] == pytest.approx(share)
+    assert ("", "SS") not in scored.values  # no encoder, no look-alike
+    tiny = score("eval_lvis", shards, flags=("--limit", "1", "--max-new-tokens", "3"))
+    assert tiny.values["", "accuracy"] == 0
+
+
+def test_dlc_and_gar(samples, build, score):
+    root = samples / "benchmarks"
+    few = ("--limit", "1", "--max-new-tokens", "3")
+    captions = score("eval_dlc", build("eval_dlc", root), flags=few)
+    assert all(each.answer for each in captions.predictions)
+    assert captions.figures == ()
+    file = root / "gar_bench" / "gar_8b_vqa_answers.json"
+    published = {each["image"][7:-4]: each for each in json.loads(file.read_bytes())}
+    shards = build("eval_gar", root)
+
+    def answer(row, entry):
+        name = entry["item_id"]
+        return published[name]["model_output"] if name in published else "a cup on a table"
+
+    scored = score("eval_gar", shards, answer)
+    known = [published[n] for n in (r["evaluation"][0]["item_id"] for r in scored.rows.values())
+             if n in published]  # fmt: skip
+    right = sum(each["model_output"] == each["answer"] for each in known)
+    assert scored.values["", "accuracy"] == pytest.approx(100 * right / len(known))
+    assert score("eval_gar", shards, kind="gpt4roi", flags=few).predictions
 
 
 @pytest.fixture(scope="module")
