@@ -24,6 +24,7 @@ from train.evaluation.questions import Question, Turn
 from train.evaluation.reply import parts_of, predictions_of
 from train.evaluation.respond import respond
 from train.evaluation.selection import Selection
+from train.run import versions
 
 if TYPE_CHECKING:  # it needs the extra `clip`
     from train.evaluation.baseline.clip import ClipClassifier
@@ -140,6 +141,9 @@ def _run_of(run: Mapping[str, Any], checkpoint: str, asking: Asking) -> Run:
         config=run["config"],
         manifest=run["manifest"],
         checkpoint=checkpoint,
-        generation={key: value for key, value in run.items() if key not in apart},
+        generation={
+            **{key: value for key, value in run.items() if key not in apart},
+            "versions": versions(),
+        },
         regions=asking.region_as,
     )

@@ -49,6 +49,8 @@ def _facts(plan: Plan, outcome: Outcome) -> Iterator[tuple[str, str]]:
     if (selection := plan.selection) is not None:
         yield "build", f"{selection.build.folder} (manifest {selection.build.digest[:12]})"
         yield "splits", ", ".join(selection.splits)
+        if modes := selection.modes():
+            yield "mode", ", ".join(modes)
         if selection.limit is not None:
             yield "pictures", f"{selection.limit} by hash, seed {selection.seed}"
         yield "entries", f"{len(outcome.answers):,}"

@@ -34,6 +34,11 @@ class Selection:
             return read_questions(self.rows)
         return read_questions(self.rows, some_pictures(self.rows.ids(), self.limit, self.seed))
 
+    def modes(self) -> list[str]:
+        """Return how regions are spread over turns, where the build's recipe states it."""
+        sources = self.build.manifest.identity.sources.values()
+        return sorted({str(s.settings["mode"]) for s in sources if s.settings.get("mode")})
+
     def picture_of(self, answer: Answer) -> bytes | None:
         """Return the picture of an answer's record; None for text only.
 
