@@ -21,7 +21,7 @@ def test_a_real_file_of_dlc_bench(samples):
     }
     by_key = {(each.item, each.number): each for each in questions.asked}
     for item, group in plain.items():
-        assert names[item] in by_key[item, 0].prompt("A caption.")
+        assert by_key[item, 0].prompt("A caption.").endswith(f"Kind: {names[item]}\nA. Yes\nB. No")
         for number, record in enumerate(group, start=1):
             question = by_key[item, number]
             prompt = question.prompt("A caption.")
