@@ -20,7 +20,7 @@ help: ## Show this list
 
 setup: $(STAMP) ## Make the environment in .venv (the targets below do it by themselves)
 
-demo: $(STAMP) ## Draw small data sets, build, caption, verify, show them in demo_output/
+demo: $(STAMP) ## Draw small data sets, build, caption, verify, show, train in demo_output/
 	$(BIN)/regionforge demo $(ARGS)
 
 test: $(STAMP) ## Run the tests on all cores (ARGS="-k coco" picks some)

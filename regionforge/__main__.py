@@ -55,7 +55,7 @@ COMMANDS = {
     ),
     "demo": Command(
         "regionforge.demo:main",
-        "Draw a small world, build it, caption it, verify it and show it.",
+        "Draw a small world, build it, caption it, verify it and show it; train a tiny model.",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""The steps of the demonstration: draw a world, build, caption and verify it, write a page."""
+"""The steps of the demonstration: draw, build, caption, verify and show a world; then training."""
 
 import shutil
 import time
@@ -32,6 +32,7 @@ from pipelines.sample_world import SOURCES, write_world
 from pipelines.verify import verify
 from pipelines.verify.report import print_report
 from prompts.style import Style
+from regionforge.demo_training import train_and_ask
 from schemas.layout import MANIFEST
 
 _RECORDS_PER_SOURCE = 2  # records of a source on the page
@@ -43,14 +44,15 @@ _CONCURRENT_IMAGES = 8
 MARKER = ".regionforge-demo"
 
 
-def run_demo(output: Path) -> int:
-    """Run all steps: draw, build, caption, mix, evaluate and verify the world, and write a page.
+def run_demo(output: Path, max_steps: int | None = None) -> int:
+    """Run all steps: draw, build, caption, mix, verify and show a world, and train on another.
 
     Args:
         output: a folder that is empty, missing, or from an earlier demonstration.
+        max_steps: of each stage of training; None: all.
 
     Returns:
-        The exit status: 0 if all outputs were verified.
+        The exit status: 0 if all outputs were verified, and training went through.
     """
     console = Console(highlight=False)
     _empty(output)
@@ -78,6 +80,8 @@ def run_demo(output: Path) -> int:
     passed = _evaluations(console, world, output) and passed
     console.rule("7. Showing it")
     _show(console, output)
+    console.rule("8. Training a tiny model, and asking it")
+    passed = train_and_ask(console, output, max_steps) and passed
     return 0 if passed else 1
 
 

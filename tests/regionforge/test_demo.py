@@ -24,8 +24,11 @@ from schemas.errors import UsageError
 
 @pytest.fixture(scope="module")
 def printed(run_there):
-    """What a demonstration printed that passed, in a folder with packages named like ours."""
-    done = run_there("demo")
+    """What a demonstration printed that passed, in a folder with packages named like ours.
+
+    Two steps of each stage of training are enough to go through.
+    """
+    done = run_there("demo", "--max-steps", 2)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -181,6 +184,24 @@ def test_every_evaluation_is_built(demo):
     assert {path.parent.name for path in demo.glob("eval_*/manifest.json")} == names
     page = (demo / "preview.html").read_text(encoding="utf-8")
     assert page.count('<ol class="answers">') >= len(names)
+
+
+def test_a_tiny_model_is_trained_in_two_stages_and_asked_after_each(demo, printed):
+    file = demo / "proof_world" / "v3det" / "annotations" / "v3det_2023_v1_val.json"
+    boxes = len(annotations(file))
+    commands = re.findall(r"^\$ regionforge (\w+)", printed, re.MULTILINE)
+    assert commands == ["train", "evaluate"] * 2
+    for run in ("run_stage1", "run_stage2"):
+        log = (demo / run / "log.jsonl").read_text(encoding="utf-8").splitlines()
+        assert [json.loads(line)["step"] for line in log] == [0, 1]
+        assert (demo / run / "final" / "model.safetensors").is_file()
+        answers = demo / run / "evaluation" / "eval_v3det" / "predictions.jsonl"
+        assert len(answers.read_text(encoding="utf-8").splitlines()) == boxes
+        figures = json.loads((answers.parent / "report.json").read_bytes())["figures"]
+        assert ("accuracy", boxes) in {(each["name"], each["count"]) for each in figures}
+    page = demo / "run_stage2" / "evaluation" / "eval_v3det" / "report.html"
+    assert printed.rstrip().endswith(f"open {page.resolve()} in a browser")
+    assert page.read_text(encoding="utf-8").count("<img ") >= 4
 
 
 def test_a_folder_with_somebodys_files_is_left_alone(tmp_path):

@@ -1,0 +1,1 @@
+"""The tiny language model: configuration, weights and tokenizer."""

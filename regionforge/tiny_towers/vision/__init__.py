@@ -1,0 +1,1 @@
+"""The tiny vision tower: configuration and weights."""
