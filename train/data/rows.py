@@ -129,6 +129,10 @@ class ShardRows:
             for _ in range(len(batch))
         ]
 
+    def categories(self) -> list[list[str]]:
+        """Return the categories of the regions of every row, in order; some regions have none."""
+        return [names for batch in self._batches for names in _categories(batch)]
+
     def characters(self) -> NDArray[np.int64]:
         """Return the number of characters of all messages of every row, in order: its length."""
         return np.concatenate([_characters(batch) for batch in self._batches] or [np.zeros(0, int)])
@@ -171,6 +175,14 @@ def _mapped(folder: Path, shard: Shard) -> _Mapped:
     if rows != shard.rows:
         raise InputFileError(f"{path} has {rows} rows, expected {shard.rows} by the manifest")
     return _Mapped(path, shard.config, batches)
+
+
+def _categories(batch: pa.RecordBatch) -> list[list[str]]:
+    regions = batch.column("regions")
+    names = pc.struct_field(regions.flatten(), "category").to_pylist()
+    ends = np.cumsum(np.asarray(pc.list_value_length(regions))).tolist()
+    rows = zip([0, *ends], ends, strict=False)
+    return [[name for name in names[start:end] if name is not None] for start, end in rows]
 
 
 def _characters(batch: pa.RecordBatch) -> NDArray[np.int64]:

@@ -25,9 +25,9 @@ BACKGROUND = 0
 class Categories:
     """The categories of a build's regions, each with a label from 1."""
 
-    def __init__(self, rows: Iterable[Row]) -> None:
-        names = {region["category"] for row in rows for region in row["regions"]} - {None}
-        self.names = sorted(names)
+    def __init__(self, names: Iterable[Iterable[str]]) -> None:
+        """Number the categories of `rows.categories()`."""
+        self.names = sorted({name for row in names for name in row})
         self._labels = {name: label for label, name in enumerate(self.names, BACKGROUND + 1)}
 
     def __len__(self) -> int:

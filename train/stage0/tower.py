@@ -3,6 +3,8 @@
 A linear head says for each patch what lies there; it is dropped afterwards.
 """
 
+from collections import defaultdict
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -63,13 +65,13 @@ def train_tower(
 
     Args:
         config: of the model whose tower it is.
-        rows: of the build; those without a region that has a category are left out.
+        rows: of the build; see `finest` for those that it is trained on.
         categories: of the build.
         fitting: see there.
         progress: called after each step.
     """
     processor = RegionImageProcessor.from_config(config)
-    usable = [n for n, row in enumerate(rows) if any(map(categories.label, row["regions"]))]
+    usable = finest(rows)
     torch.manual_seed(fitting.seed)
     model = DenseTower(config, len(categories))
 
@@ -82,6 +84,20 @@ def train_tower(
     fit(model, [ids[number] for number in usable], fitting, loss_of, progress)
     tower: PreTrainedModel = model.tower.model
     return tower
+
+
+def finest(rows: ShardRows) -> list[int]:
+    """Return the numbers of the rows with categories, of the source that tells most of them apart.
+
+    Another source may call by one name what this one tells apart, as "star" the "red star", and
+    nothing in a picture says which names it is labelled with.
+    """
+    seen: defaultdict[str, set[str]] = defaultdict(set)
+    described = list(zip(rows.configs(), rows.categories(), strict=True))
+    for config, names in described:
+        seen[config].update(names)
+    most = max(sorted(seen), key=lambda config: len(seen[config]), default="")
+    return [n for n, (config, names) in enumerate(described) if config == most and names]
 
 
 def _labelled(

@@ -56,7 +56,7 @@ def make_towers(
         on_step: called after each step.
     """
     config = copy.deepcopy(config)
-    categories = Categories(rows)
+    categories = Categories(rows.categories())
     tower = train_tower(
         config, rows, categories, recipe.vision, lambda step, loss: on_step(VISION, step, loss)
     )

@@ -15,6 +15,7 @@ from train.data.build import Build
 from train.data.rows import ShardRows
 from train.stage0.dense import Categories, dense_labels
 from train.stage0.fitting import Fitting
+from train.stage0.tower import finest
 from train.stage0.towers import TinyTowers, make_towers
 
 PART = Fitting(steps=3, batch=2, warmup_steps=1)
@@ -50,9 +51,18 @@ def test_a_region_without_category_is_background():
         {"category": None},
         {"category": "box"},
     ]
-    categories = Categories([{"regions": regions}])
+    categories = Categories([["red star"], ["box", "red star"]])
     assert categories.names == ["box", "red star"]
     assert [categories.label(region) for region in regions] == [2, 0, 1]
+
+
+def test_the_tower_learns_from_the_source_that_tells_most_apart(proof_shards):
+    """RefCOCOg names shapes alone, LLaVA's rows have no regions."""
+    build = Build.open(proof_shards)
+    rows = ShardRows(build, build.shards("train"))
+    chosen = [rows[number] for number in finest(rows)]
+    assert {row["source"] for row in chosen} == {"v3det"}
+    assert len(chosen) == sum(config == "v3det" for config in rows.configs())
 
 
 @pytest.fixture(scope="module")
