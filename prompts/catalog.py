@@ -25,6 +25,7 @@ from prompts.evaluation import (
     detailed,
     reasoning,
     region_question,
+    relationship,
     yes_no,
 )
 from prompts.instruction import Instruction
@@ -53,6 +54,7 @@ EVALUATIONS: Mapping[Task, Dialogues] = {
     Task.REFERRING_EXPRESSION_COMPREHENSION: choice.dialogues,
     Task.REGION_REASONING: reasoning.dialogues,
     Task.REGION_DETAILED_CAPTION: detailed.dialogues,
+    Task.REGION_RELATIONSHIP: relationship.dialogues,
 }
 
 # The sets of wordings that a task uses, in any style, mode and evaluation.
@@ -75,13 +77,9 @@ WORDINGS_OF: Mapping[Task, tuple[WordingSet, ...]] = {
         region_caption.REFERRING_TASK,
         region_caption.REFERRING_TASK_NO_POSITION,
     ),
-    Task.REGION_DETAILED_CAPTION: (
-        region_detailed_caption.DETAILED,
-        detailed.ALONE,
-        detailed.RELATED,
-    ),
+    Task.REGION_DETAILED_CAPTION: (region_detailed_caption.DETAILED, detailed.DESCRIPTION),
     Task.REFERRING_EXPRESSION_COMPREHENSION: (referring_expression_comprehension.CHOICE,),
-    Task.REGION_RELATIONSHIP: (region_relationship.RELATIONSHIP,),
+    Task.REGION_RELATIONSHIP: (region_relationship.RELATIONSHIP, relationship.DESCRIPTION),
     Task.REGION_REASONING: (
         region_reasoning.ALL_OBJECTS,
         region_reasoning.REASON,

@@ -34,6 +34,7 @@ from schemas.item import (
     Mention,
     Passage,
     Question,
+    RegionQuestion,
     Relationship,
     Round,
     YesNoQuestion,
@@ -122,6 +123,11 @@ def hostile_item(item: Item, draw) -> Item:
             rationale, rationales = hostile_choices(item.rationale, item.rationales, draw)
             question = passage(item.question, draw)
             return Question(item.id, question, answer, rationale, answers, rationales)
+        case RegionQuestion():
+            answer, options = hostile_choices(item.answer, item.options, draw)
+            return RegionQuestion(
+                item.id, item.group, passage(item.question, draw), answer, options
+            )
         case Dialogue():
             return replace(item, rounds=tuple(Round(draw(TEXT), draw(TEXT)) for _ in item.rounds))
 

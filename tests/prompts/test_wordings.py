@@ -19,7 +19,7 @@ MIN_COUNTS = {
     # Every question of an evaluation has the same wording.
     "region_caption_evaluation": 1,
     "region_detailed_caption_evaluation": 1,
-    "region_detailed_relationship_evaluation": 1,
+    "region_relationship_evaluation": 1,
     "region_question_letter": 1,
 }
 MIN_OF_ANY = 4

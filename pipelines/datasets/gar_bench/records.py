@@ -121,6 +121,8 @@ class _Vqa(Record, frozen=True, kw_only=True, gc=False):
                 f"answer {self.answer[:80]!r}, expected one of {ascii_uppercase[: len(options)]}",
             )
         self.check_masks(mentioned(sum(options, question)))
+        if not self.type.strip():
+            raise Rejected(Reason.MALFORMED, "type is empty, expected one such as color")
         choices = Choices(options, label)
         return RegionQuestion(self.id, self.type, question, options[label], choices)
 
@@ -176,7 +178,9 @@ def read_records(
         name = f"records[{position}]"
         try:
             record: Record = decode_json(_DECODERS[split], raw)
-            name = record.id or name
+            if not record.id.strip():
+                raise Rejected(Reason.MALFORMED, f"image {record.image[:80]!r}, expected a name")
+            name = record.id
             item = record.item()
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             refused.append((name, malformed(error)))

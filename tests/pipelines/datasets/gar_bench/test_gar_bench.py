@@ -131,7 +131,7 @@ def test_real_pairs_to_describe(real, output):
         ]
         (entry,) = row["evaluation"]
         assert (entry["references"], entry["group"]) == ([words], "detailed")
-        assert row["task"] == "region_detailed_caption"
+        assert row["task"] == "region_relationship"
 
 
 def test_the_books_balance_and_the_output_is_sound(output):
@@ -172,7 +172,7 @@ class Owner:
 
     def write(self, split, *items):
         for item in items:
-            if isinstance(item, dict) and isinstance(item.get("image"), str):
+            if isinstance(item, dict) and item.get("image"):
                 Image.new("RGB", (64, 48), "teal").save(self.folder / item["image"], "JPEG")
         text = json.dumps(items)
         (self.folder / f"GAR-Bench-{NAMES[split]}.json").write_text(text, encoding="utf-8")
@@ -218,7 +218,9 @@ BAD = {  # what is wrong, the changes, and whether the record's name can be read
     "a name without a mask": ({"mask_rles": [MASKS[0]]}, True),
     "no mask": ({"mask_rles": [], "question": "Is it?", "choices": ["A. Yes", "B. No"]}, True),
     "masks of two sizes": ({"mask_rles": [MASKS[0], MASKS[1] | {"size": [64, 48]}]}, True),
+    "a blank type": ({"type": " "}, True),
     "no text": ({"question": None}, False),
+    "a picture without a name": ({"image": ""}, False),
     "masks that are numbers": ({"mask_rles": [1, 2]}, False),
 }
 
@@ -290,6 +292,24 @@ def test_a_limit_takes_whole_records(owner, build_source):
     counts = {kind: (read[kind].kept, read[kind].sampled_out) for kind in ("image", "question")}
     assert counts == {"image": (1, 1), "question": (1, 1)}
     assert (read["annotation"].kept, read["annotation"].sampled_out) == (2, 2)
+
+
+def test_one_region_of_a_pair_is_never_described_alone(owner, build_source):
+    pair = {"mask_rles": list(MASKS), "subject_name": "cup", "object_name": "table"}
+    blank, broken = {"predicate_name": " "}, {"mask_rles": [MASKS[0], MASKS[1] | {"counts": "?"}]}
+    good = {"image": "images/caption_detailed_0.png", "predicate_name": "on"} | pair
+    owner.write(
+        "detailed",
+        good,
+        good | {"image": "images/caption_detailed_1.png"} | blank,
+        good | {"image": "images/caption_detailed_2.png"} | broken,
+    )
+    output = build_source("gar_bench", owner.root, evaluation=True)
+    assert list(by_stem(output)) == ["caption_detailed_0"]
+    reasons = {("relationship", "caption_detailed_1", "text_empty")}
+    reasons |= {("relationship", "caption_detailed_2", "unknown_region")}
+    assert reasons <= set(output.rejected())
+    output.ledger()
 
 
 def test_hostile_text_is_disarmed(owner, build_source):
