@@ -86,7 +86,8 @@ class World:
 @pytest.fixture
 def world(sample_world, tmp_path):
     root = tmp_path / "root"
-    shutil.copytree(sample_world, root, ignore=shutil.ignore_patterns("pope", "val2017"))
+    lists = shutil.ignore_patterns("pope", "gar_bench", "dlc_bench", "val2017")
+    shutil.copytree(sample_world, root, ignore=lists)
     (root / "coco" / "annotations" / "instances_val2017.json").unlink()
     for name in ("val", "test"):
         (root / "flickr30k_entities" / f"{name}.txt").unlink()

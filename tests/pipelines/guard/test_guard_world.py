@@ -142,7 +142,7 @@ def test_recap_captions_none_of_them(sample_world, tmp_path, output_of):
     assert cli.run([*words, "--output", str(outputs[0]), "--no-guard"]) == 0
     assert cli.run([*words, "--output", str(outputs[1])]) == 0
     loose, guarded = (output_of(folder) for folder in outputs)
-    assert len(guarded.manifest().identity.guard) == 7
+    assert len(guarded.manifest().identity.guard) == 9
     removed = removed_from(guarded)
     train = {row["id"].split("/")[2] for row in loose.rows("recapd/train-*.arrow")}
     left = {row["id"].split("/")[2] for row in guarded.rows("recapd/train-*.arrow")}
