@@ -5,17 +5,21 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 from msgspec.structs import replace
 
 from schemas.sample import ImageInfo
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+MadeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 # Before any test imports `datasets`, which reads these once: never the network, never the user's
 # cache, and a cache for each xdist worker.
@@ -106,12 +110,63 @@ def make_image():
 
 
 @pytest.fixture(scope="session")
-def sample_world(tmp_path_factory):
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """Makes a folder once for all workers of xdist, by its name; it is read-only afterwards."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # the run's
+
+    def make_once(name: str, make: Callable[[Path], object]) -> Path:
+        folder = root / "shared" / name
+        folder.parent.mkdir(exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not folder.exists():
+                unfinished = folder.with_name(f"{name}.unfinished")
+                shutil.rmtree(unfinished, ignore_errors=True)
+                unfinished.mkdir()
+                make(unfinished)
+                unfinished.rename(folder)
+        return folder
+
+    return make_once
+
+
+@pytest.fixture(scope="session")
+def sample_world(made_once):
     """The small sample world, read-only: a data root."""
     from pipelines.sample_world import (
         write_world,  # only where it is used: schemas need no pictures
     )
 
-    root = tmp_path_factory.mktemp("sample_world")
-    write_world(root)
-    return root
+    return made_once("sample_world", write_world)
+
+
+@pytest.fixture(scope="session")
+def every_recipe(sample_world, made_once):
+    """The builds of six pictures of each source in every recipe, by reference, read-only."""
+    return made_once("every_recipe", lambda folder: _build_every_recipe(sample_world, folder))
+
+
+def _build_every_recipe(world: Path, folder: Path) -> None:
+    from pipelines.cli.parser import run  # only where it is used: the models know no pipeline
+    from pipelines.recipes import recipe_names
+
+    inputs = ["--data-root", str(world), "--limit", "6"]
+    captions, boxes = folder / "captions", world / "refcocog" / "detections.json"
+    captioner = ["--source", "v3det", "--captioner", "builtin", "--no-filter"]
+    names = ["--label-set", "coco=Shapes-15"]
+    flags = {
+        "gpt4roi_stage1": names,
+        "regiongpt_finetune": [*names, "--label-set", "lvis=Shapes", "--recapd", str(captions)],
+        "eval_rec": ["--detection-names", "coco", "--detections", f"refcocog={boxes}"],
+        **dict.fromkeys(("eval_coco", "eval_coco_dilated", "eval_coco_eroded"), names),
+    }
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as errors:
+        done = run(["recap", *captioner, *inputs, "--output", str(captions)])
+        assert done == 0, errors.getvalue()
+        for name in recipe_names():
+            words = ["--recipe", name, *flags.get(name, []), *inputs]
+            words += ["--images", "reference", "--output", str(folder / name)]
+            done = run(["build", *words])
+            assert done == 0, errors.getvalue()
+    shutil.rmtree(captions)

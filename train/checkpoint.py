@@ -3,7 +3,8 @@
     RUN/checkpoints/step-00001000/
       weights/*.safetensors        the parameters that train, by their names in the model
       optimizer/*.safetensors      NAME/exp_avg, NAME/exp_avg_sq, NAME/step for each of them
-      state.json                   the format, the number of steps done, random states, the run
+      state.json                   the format, the number of steps done, each process's random
+                                   states, the run
 
 torch's distributed checkpoint writes the tensors, each process its own part, and reads them with
 any number of processes. It has a storage in safetensors; its usual one is a pickle. A checkpoint is
@@ -29,7 +30,7 @@ from schemas.errors import UsageError
 from train.processes import Processes
 from train.sharding import at_rest
 
-FORMAT = 1
+FORMAT = 2  # 1 had one random state, of a CPU
 FOLDER = "checkpoints"
 STATE = "state.json"
 _TEMPORARY = ".tmp-"
@@ -74,7 +75,8 @@ def save(
     final = checkpoint_path(run, steps)
     unfinished = final.with_name(f"{_TEMPORARY}{final.name}")
     parts = {"weights": _weights(model), "optimizer": _moments(model, optimizer)}
-    content = {"format": FORMAT, "steps": steps, "random": _random_state(), **state}
+    random = _random_states(processes)
+    content = {"format": FORMAT, "steps": steps, "random": random, **state}
     with _all_or_none(final, unfinished, processes):
         if processes.leads:
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -111,7 +113,7 @@ def load(
                 distributed_checkpoint.load(tensors, storage_reader=reader, no_dist=alone)
     except (OSError, SafetensorError, CheckpointException) as error:
         raise CheckpointError(f"cannot read the checkpoint {folder}: {_cause(error)}") from None
-    torch.set_rng_state(torch.tensor(state["random"], dtype=torch.uint8))
+    _set_random_states(state["random"], processes)
     return state
 
 
@@ -219,9 +221,27 @@ def _start(parameter: Tensor, *, fused: bool) -> dict[str, Tensor]:
     }
 
 
-def _random_state() -> list[int]:
-    numbers: list[int] = torch.get_rng_state().tolist()
-    return numbers
+def _random_states(processes: Processes) -> dict[str, list[list[int]]]:
+    """Return the random states of all processes, by kind of device: the state's bytes as numbers.
+
+    Example of two processes on CUDA: {"cpu": [[0, 12, ...], [...]], "cuda": [[...], [...]]}
+    """
+    states = {"cpu": torch.get_rng_state()}
+    if processes.device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(processes.device)
+    return {kind: processes.gathered(state.tolist()) for kind, state in states.items()}
+
+
+def _set_random_states(states: Mapping[str, list[list[int]]], processes: Processes) -> None:
+    """Set the random states that a process of this rank had; a new rank begins its own."""
+    for kind, of_ranks in states.items():
+        if processes.rank >= len(of_ranks):
+            continue
+        state = torch.tensor(of_ranks[processes.rank], dtype=torch.uint8)
+        if kind == "cpu":
+            torch.set_rng_state(state)
+        elif processes.device.type == "cuda":
+            torch.cuda.set_rng_state(state, processes.device)
 
 
 def _refuse_foreign(folder: Path) -> None:

@@ -1,11 +1,14 @@
 """The command line of training and evaluation: `regionforge train`, or `python -m train train`."""
 
 import argparse
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from schemas.errors import RegionForgeError, UsageError
 from train.evaluation import flags as evaluation_flags
@@ -44,13 +47,31 @@ def run(argv: Sequence[str]) -> int:
     args = make_parser().parse_args(argv)
     try:
         _require_extra(args.command)
-        return _train(args) if args.command == "train" else _evaluate(args)
+        if args.command != "train":
+            return _evaluate(args)
+        with _ended_by_sigterm():
+            return _train(args)
     except (RegionForgeError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_ERROR
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; run the same command again to go on\n")
         return EXIT_INTERRUPTED
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the command cleanly where no step is at hand, which would be done first."""
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        sys.stderr.write("ended by SIGTERM between steps; run the same command again to go on\n")
+        sys.exit(EXIT_TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -2,6 +2,10 @@
 
 RUN/final/      config.json, model*.safetensors, generation_config.json, the processor with its
                 tokenizer and chat_template.jinja, README.md
+
+The weights are in the precision of the computation, as the papers' released models are: bfloat16
+where a GPU has trained in it. A checkpoint has the float32 weights, from which training goes on; so
+does a next stage that starts from a checkpoint's folder instead of the run's.
 """
 
 import shutil

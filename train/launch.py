@@ -121,7 +121,7 @@ def launch(plan: Plan, processes: Processes) -> Path:
     final = plan.output / FINAL
     if earlier and earlier.get("finished_steps") == done >= steps and final.is_dir():
         return final
-    model = open_model(plan.start, plan.recipe)
+    model = _opened(plan, processes)
     # The start may change the configuration, e.g. by vectors around a picture.
     processor = make_processor(plan.start, model.config, plan.recipe.max_length)
     record = earlier or new_record(plan)
@@ -161,6 +161,22 @@ def launch(plan: Plan, processes: Processes) -> Path:
         write_record(plan.output, {**record, "finished_steps": max(steps, done)})
     processes.wait()
     return final
+
+
+def _opened(plan: Plan, processes: Processes) -> RegionModel:
+    """Return the model on its device; the processes of a host read it one after another.
+
+    A model of 7 billion weights has 27 GB in float32, which all of them would need at once.
+    """
+    model = None
+    for turn in range(processes.on_host):
+        if turn == processes.rank % processes.on_host:
+            model = open_model(plan.start, plan.recipe)
+            if model.device != processes.device:
+                model.to(processes.device)
+        processes.wait()
+    assert model is not None
+    return model
 
 
 def job_of(plan: Plan, processes: Processes) -> Job:

@@ -21,6 +21,7 @@ class Processes:
     device: torch.device
     rank: int = 0
     world: int = 1
+    on_host: int = 1  # processes of this host, as many as on all others
 
     @classmethod
     def join(cls, device: torch.device) -> "Processes":
@@ -33,7 +34,8 @@ class Processes:
             torch.cuda.set_device(device)
         on_gpu = device if device.type == "cuda" else None
         distributed.init_process_group(_backend(device), device_id=on_gpu)
-        return cls(device=device, rank=distributed.get_rank(), world=world)
+        on_host = int(os.environ.get("LOCAL_WORLD_SIZE", world))
+        return cls(device=device, rank=distributed.get_rank(), world=world, on_host=on_host)
 
     def start_alone(self) -> None:
         """Make a group of this process alone, which FSDP2 asks for."""
@@ -68,6 +70,15 @@ class Processes:
         if self.world > 1:
             distributed.all_reduce(value)
         return float(value)
+
+    def gathered(self, numbers: list[int]) -> list[list[int]]:
+        """Return the numbers of every process, which are as many in each, in the order of ranks."""
+        if self.world == 1:
+            return [numbers]
+        mine = torch.tensor(numbers, dtype=torch.int64, device=self.device)
+        of_all = [torch.empty_like(mine) for _ in range(self.world)]
+        distributed.all_gather(of_all, mine)
+        return [tensor.tolist() for tensor in of_all]
 
     def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace each gradient by its sum over all processes; one that is missing becomes 0.

@@ -22,8 +22,8 @@ from train.data.rows import Row, Rows
 from train.plan import Plan
 from train.processes import Processes
 from train.run import write_json
-from train.sharding import computes_in_bfloat16
-from train.step import batch_loss
+from train.sharding import computes_in_bfloat16, is_sharded
+from train.step import EMPTY, batch_loss
 
 _ROWS = 256  # whose loss is taken
 _ANSWERS = 6
@@ -76,11 +76,12 @@ class Validation:
         supervised = 0
         size = self._plan.micro_batch
         numbers = range(self._processes.rank, len(self._rows), world)
-        for start in range(0, len(numbers), size):
+        # In parts, a forward pass is one of all processes: each makes as many as the first.
+        for start in range(0, -(-len(self._rows) // world), size):
             made = [examples[0, number] for number in numbers[start : start + size]]
             kept = [row for row in made if isinstance(row, TrainingExample)]
-            if kept:
-                batch = self._processor.collate([row.example for row in kept])
+            batch = self._processor.collate([row.example for row in kept]) if kept else EMPTY
+            if kept or is_sharded(model):
                 device = self._processes.device
                 total += batch_loss(model, batch, 1, recipe.precision, device)
                 supervised += sum(row.supervised for row in kept)
@@ -88,6 +89,9 @@ class Validation:
         return self._processes.sum(total) / max(1, count)
 
     def _answers(self, model: RegionModel) -> list[dict[str, Any]]:
+        """Return answers; in parts, all processes make the same ones, and else the first alone."""
+        if not (is_sharded(model) or self._processes.leads):
+            return []
         model.set_attn_implementation({"text_config": "sdpa"})
         hasher = Hasher("answers")
         ids = self._rows.ids()
@@ -111,7 +115,11 @@ class Validation:
         half = computes_in_bfloat16(self._plan.recipe.precision, self._processes.device)
         with torch.autocast(self._processes.device.type, torch.bfloat16, enabled=half):
             ids = model.generate(
-                **inputs, **self._processor.stopping(), do_sample=False, max_new_tokens=_WORDS
+                **inputs,
+                **self._processor.stopping(),
+                do_sample=False,
+                max_new_tokens=_WORDS,
+                synced_gpus=is_sharded(model) and self._processes.world > 1,  # none ends early
             )
         (answer,) = self._processor.post_process_image_text_to_text(ids)
         return {

@@ -8,6 +8,7 @@ from transformers import CLIPVisionModel, LlamaForCausalLM
 
 import regionforge
 from model.presets import tiny_gpt4roi, tiny_regiongpt
+from pipelines.recipes.recipe import Recipe
 from pipelines.sample_world import write_world
 from train.data.build import Build
 from train.data.rows import ShardRows
@@ -18,29 +19,27 @@ torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
-def proof_world(tmp_path_factory) -> Path:
+def proof_world(made_once) -> Path:
     """400 pictures of each data set."""
-    root = tmp_path_factory.mktemp("proof_world")
-    write_world(root, "small", preset="proof")
-    return root
+    return made_once("proof_world", lambda root: write_world(root, "small", preset="proof"))
 
 
 @pytest.fixture(scope="session")
-def proof_shards(proof_world, tmp_path_factory) -> Path:
+def proof_shards(proof_world, made_once) -> Path:
     """The shards of the recipe `proof`, several a split."""
-    output = tmp_path_factory.mktemp("proof_shards")
     recipe = regionforge.load_recipe("proof", shard_bytes=2**20)
-    regionforge.launch(regionforge.make_plan(recipe, proof_world, output))
-    return output
+    return made_once("proof_shards", lambda output: build(recipe, proof_world, output))
 
 
 @pytest.fixture(scope="session")
-def held_out(proof_world, tmp_path_factory) -> Path:
+def held_out(proof_world, made_once) -> Path:
     """The shards of the recipe `eval_v3det`, with a split `val` of 12 pictures at most."""
-    output = tmp_path_factory.mktemp("held_out")
     recipe = regionforge.load_recipe("eval_v3det", limit=12)
-    regionforge.launch(regionforge.make_plan(recipe, proof_world, output))
-    return output
+    return made_once("held_out", lambda output: build(recipe, proof_world, output))
+
+
+def build(recipe: Recipe, world: Path, output: Path) -> None:
+    regionforge.launch(regionforge.make_plan(recipe, world, output))
 
 
 @pytest.fixture(scope="session")

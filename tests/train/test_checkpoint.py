@@ -86,7 +86,8 @@ def test_a_checkpoint_before_the_first_step_can_be_read(tmp_path):
     other, second = made()
     load(folder, other, second, ALONE)
     stepped(model, optimizer, 2)
-    torch.set_rng_state(torch.tensor(read_state(folder)["random"], dtype=torch.uint8))
+    (state,) = read_state(folder)["random"]["cpu"]
+    torch.set_rng_state(torch.tensor(state, dtype=torch.uint8))
     stepped(other, second, 2)
     assert torch.equal(model[2].weight, other[2].weight)
 
@@ -143,7 +144,7 @@ def test_a_folder_that_is_no_checkpoint_is_named(tmp_path, written):
 def test_another_format_is_refused(written):
     state = json.loads((written / "state.json").read_bytes())
     (written / "state.json").write_text(json.dumps({**state, "format": 9}), encoding="utf-8")
-    with pytest.raises(CheckpointError, match="has format 9, expected 1"):
+    with pytest.raises(CheckpointError, match="has format 9, expected 2"):
         loaded(written)
 
 
@@ -169,3 +170,22 @@ def test_a_missing_part_is_named(written):
     shutil.rmtree(written / "optimizer")
     with pytest.raises(CheckpointError, match="step-00000003: No such file"):
         loaded(written)
+
+
+def test_the_random_state_of_a_gpu_is_kept_too(tmp_path, monkeypatch):
+    """A test stands in for CUDA: the device's name, and the place of its random state."""
+    states = {"cuda:1": torch.tensor([7, 0, 255, 3], dtype=torch.uint8)}
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: states[str(device)])
+    monkeypatch.setattr(
+        torch.cuda, "set_rng_state", lambda state, device: states.update({str(device): state})
+    )
+    on_gpu = Processes(device=torch.device("cuda:1"))
+    model, optimizer = made()
+    folder = save(tmp_path, 1, model, optimizer, state={}, processes=on_gpu)
+    assert read_state(folder)["random"]["cuda"] == [[7, 0, 255, 3]]
+    kept = states.pop("cuda:1")
+    load(folder, model, optimizer, on_gpu)
+    assert torch.equal(states["cuda:1"], kept)
+    states.clear()
+    load(folder, model, optimizer, ALONE)  # a run that goes on without a GPU
+    assert not states

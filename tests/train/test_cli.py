@@ -2,8 +2,10 @@
 
 import errno
 import json
+import os
 import re
 import shutil
+import signal
 import sys
 from dataclasses import replace
 
@@ -148,6 +150,21 @@ def test_a_full_disk_is_named_and_leaves_no_model(words, capsys, tmp_path, monke
     assert run(words) == 0
     assert (tmp_path / "run" / "final" / "README.md").is_file()
     assert len(seen.logged(tmp_path / "run")) == 1
+
+
+def test_sigterm_before_the_first_step_ends_with_143(words, capsys, tmp_path, monkeypatch):
+    def terminated(*_):
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("the signal ends the command at once")
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("train.launch.open_model", terminated)
+    with pytest.raises(SystemExit) as ended:
+        run(words)
+    assert ended.value.code == 143
+    assert "ended by SIGTERM" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert not (tmp_path / "run").exists()
 
 
 def test_tiny_towers_are_made_for_a_tiny_model(proof_shards, capsys, tmp_path):

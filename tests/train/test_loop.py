@@ -1,6 +1,7 @@
 """The loop: accumulation is the big batch, a run is a function of its seed, and it learns."""
 
 from dataclasses import replace
+from math import isfinite
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from model.region_model import GPT4RoIForConditionalGeneration, RegionGPTForCond
 from train.data.build import Build
 from train.data.example import TrainingExample, TrainingRows
 from train.data.rows import ShardRows
-from train.loop import Job, Stopped, schedule_of, train
+from train.loop import Done, Job, Stopped, schedule_of, train
 from train.processes import Processes
 from train.recipes import TrainRecipe
 
@@ -72,6 +73,28 @@ def test_every_stage_of_both_models_trains_on_all_tasks(rows, tokenizer, kind, s
     trained = [n for n, p in model.named_parameters() if p.requires_grad]
     moved = [n for n in trained if not torch.equal(model.get_parameter(n), before.get_parameter(n))]
     assert len(moved) > 0.9 * len(trained)
+
+
+@pytest.mark.parametrize(("kind", "stage"), STAGES)
+def test_the_shards_of_every_recipe_train(every_recipe, sample_world, tokenizer, kind, stage):
+    """By reference: the pictures lie below a folder that is named."""
+    model, processor = made(kind, tokenizer)
+    for folder in sorted(every_recipe.iterdir()):
+        build = Build.open(folder)
+        split = build.manifest.shards[0].split
+        job = Job(
+            rows=ShardRows(build, build.shards(split)), processes=ALONE, micro_batch=4,
+            max_steps=2, image_root=sample_world,
+        )  # fmt: skip
+        steps: list[Done] = []
+
+        def note(done: Done, _: object, steps: list[Done] = steps) -> None:
+            steps.append(done)
+
+        train(model, processor, recipe(stage, batch=4), job, after_step=note)
+        assert len(steps) == min(2, -(-len(job.rows) // 4)), folder.name
+        assert all(isfinite(done.result.loss) for done in steps), folder.name
+        assert sum(done.result.supervised for done in steps) > 0, folder.name
 
 
 @pytest.mark.parametrize("micro_batch", [1, 3])

@@ -6,10 +6,18 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+import train.step
+from model.presets import tiny_regiongpt
+from model.processor import processor_for
 from train.cli import run
 from train.data.build import Build
 from train.data.rows import ShardRows
+from train.plan import Plan
+from train.processes import Processes
+from train.recipes import recipe_named
 from train.seen import logged
+from train.start import Start
+from train.validate import Validation
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +28,19 @@ def words(proof_shards, towers):
 
 @pytest.fixture(scope="module")
 def validated(words, held_out, tmp_path_factory):
+    """The folder of a run; each of its steps had a model in training mode."""
     folder = tmp_path_factory.mktemp("validated") / "run"
     flags = ["--validate-every", "2", "--validate-on", str(held_out), "--output", str(folder)]
-    assert run([*words, *flags]) == 0
+    modes = []
+
+    def optimize(model, *given, **options):
+        modes.append(model.training)
+        return train.step.optimize(model, *given, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("train.loop.optimize", optimize)
+        assert run([*words, *flags]) == 0
+    assert modes == [True, True, True]
     return folder
 
 
@@ -70,3 +88,45 @@ def test_validation_changes_nothing_of_the_training(words, validated, tmp_path):
     assert run([*words, "--output", str(tmp_path / "run")]) == 0
     losses = [line["loss"] for line in logged(validated)]
     assert [line["loss"] for line in logged(tmp_path / "run")] == losses
+
+
+@pytest.mark.parametrize(("sharded", "forwards"), [(True, [2, 2]), (False, [2, 1])])
+def test_in_parts_all_processes_make_as_many_forward_passes(
+    tokenizer, held_out, tmp_path, monkeypatch, sharded, forwards
+):
+    """Each of them takes part in gathering; the last has no rows left. No model, and no group."""
+    build = Build.open(held_out)
+    monkeypatch.setattr("train.validate.is_sharded", lambda model: sharded)
+    monkeypatch.setattr("train.validate._ROWS", 3)
+    counted = []
+    for rank in range(2):
+        calls: list[int] = []
+        monkeypatch.setattr(
+            "train.validate.batch_loss",
+            lambda *given, calls=calls: torch.tensor(float(calls.append(1) is None)),
+        )
+        plan = Plan(
+            recipe=recipe_named("regiongpt_pretrain"),
+            start=Start(vision="x", language="x"),
+            builds=(build,),
+            rows=ShardRows(build, build.shards("val")),
+            output=tmp_path,
+            device=torch.device("cpu"),
+            micro_batch=1,
+            validation=ShardRows(build, build.shards("val")),
+        )
+        processes = OneOfTwo(device=torch.device("cpu"), rank=rank, world=2)
+        validation = Validation(plan, processor_for(tiny_regiongpt(), tokenizer), processes)
+        validation._loss(torch.nn.Linear(1, 1))
+        counted.append(len(calls))
+    assert counted == forwards
+
+
+class OneOfTwo(Processes):
+    """A process whose partner is not there: its sums are its part."""
+
+    def sums(self, numbers):
+        return list(numbers)
+
+    def sum(self, value):
+        return float(value)
