@@ -39,13 +39,14 @@ def build_of(small_world, tmp_path_factory) -> Callable[..., Path]:
     """Builds an evaluation of a few drawn pictures, each once."""
     built: dict[str, Path] = {}
 
-    def build(name: str, limit: int = 3) -> Path:
-        if name not in built:
-            folder: Path = tmp_path_factory.mktemp(name)
-            recipe = regionforge.load_recipe(name, limit=limit)
+    def build(name: str, images: str = "embed") -> Path:
+        key = f"{name}-{images}"
+        if key not in built:
+            folder: Path = tmp_path_factory.mktemp(key)
+            recipe = regionforge.load_recipe(name, limit=3, images=images)
             regionforge.launch(regionforge.make_plan(recipe, small_world, folder))
-            built[name] = folder
-        return built[name]
+            built[key] = folder
+        return built[key]
 
     return build
 

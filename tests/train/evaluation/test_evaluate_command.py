@@ -137,6 +137,22 @@ def test_a_picture_that_cannot_be_read_is_counted(
     assert all(answers[key] == answer for key, answer in others.items())
 
 
+def test_referenced_pictures_are_those_of_a_folder(
+    words, whole, build_of, small_world, tmp_path, capsys
+):
+    command = [*words("eval_pope"), *SHORT, "--limit", "1", "--output", str(tmp_path / "out")]
+    command[command.index("--shards") + 1] = str(build_of("eval_pope", images="reference"))
+    assert run(command) == 1
+    assert "name their folder, --image-root" in capsys.readouterr().err
+    assert run([*command, "--image-root", str(tmp_path / "nowhere")]) == 1
+    assert "no such folder" in capsys.readouterr().err
+    assert run([*command, "--image-root", str(small_world)]) == 0
+    answers = {each.key: each.answer for each in read_predictions(whole / "predictions.jsonl")}
+    some = read_predictions(tmp_path / "out" / "predictions.jsonl")
+    assert some
+    assert all(each.answer == answers[each.key] for each in some)
+
+
 class Crops:
     """A classifier that takes every crop for the first name."""
 
