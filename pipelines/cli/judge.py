@@ -25,8 +25,9 @@ def add_parser(commands: Commands) -> None:
         run,
         "judge",
         "Have a model judge answers about regions, for the benchmarks that need it.",
-        "judge runs/a/predictions.jsonl --bench dlc --questions /data/dlc_bench/qa.json "
-        "--shards /shards --endpoint http://gpu:8000/v1 --model NAME --revision REVISION",
+        "judge runs/a/evaluation/eval_dlc/predictions.jsonl --shards /eval_dlc "
+        "--bench dlc --questions /data/dlc_bench/qa.json "
+        "--endpoint http://gpu:8000/v1 --model NAME --revision REVISION",
     )
     parser.add_argument(
         "predictions",
