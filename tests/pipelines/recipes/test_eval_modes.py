@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.plan import make_plan
 from pipelines.recipes.load import load_recipe, make_recipe
 from pipelines.recipes.resolve import resolve
 from pipelines.verify import verify
@@ -207,9 +208,11 @@ def test_without_any_file_of_pope_all_are_named(sample_world, tmp_path, command_
         assert f"coco_pope_{split}.json" in done.stderr
 
 
-def test_a_mix_to_train_on_wants_every_split_that_it_names(sample_world, tmp_path, command_line):
-    (tmp_path / "coco").symlink_to(sample_world / "coco")
-    words = ["build", "--recipe", "gpt4roi_stage1", "--data-root", tmp_path]
-    done = command_line(*words, "--label-set", "coco=Shapes-15", "--output", tmp_path / "o")
-    assert done.returncode == 1
-    assert "source 'refcoco' is not complete" in done.stderr
+def test_a_mix_to_train_on_wants_every_split_that_it_names(sample_world, tmp_path):
+    (tmp_path / "coco" / "annotations").mkdir(parents=True)
+    for name in ("annotations/instances_train2017.json", "train2017"):
+        (tmp_path / "coco" / name).symlink_to(sample_world / "coco" / name)
+    source = {"name": "coco", "label_set": "Shapes-15", "splits": ["train", "val"]}
+    recipe = make_recipe({"name": "mine", "guard": False, "sources": [source]}, "mine")
+    with pytest.raises(UsageError, match=r"not complete; missing: .*instances_val2017\.json"):
+        make_plan(recipe, str(tmp_path), str(tmp_path / "out"))
