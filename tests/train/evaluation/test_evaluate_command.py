@@ -98,13 +98,15 @@ def test_an_evaluation_of_other_weights_is_refused(words, whole, tiny_models, tm
     assert "holds an evaluation with model" in capsys.readouterr().err
 
 
-def test_choices_are_ranked_by_likelihood(words, tmp_path):
+def test_choices_are_ranked_by_likelihood(words, build_of, rows_of, tmp_path):
     assert run([*words("eval_vcr", "gpt4roi"), "--limit", "1", "--output", str(tmp_path)]) == 0
     predictions = read_predictions(tmp_path / "predictions.jsonl")
     assert {each.turn for each in predictions} == {0, 1}
+    choices = {row["id"]: row["evaluation"][0]["choices"] for row in rows_of(build_of("eval_vcr"))}
     for each in predictions:
-        assert len(each.choice_loglik or ()) == 4
-        assert each.answer
+        ranked = sorted(zip(each.choice_loglik or (), choices[each.id], strict=True))
+        assert len(ranked) == 4
+        assert each.answer == ranked[-1][1]
 
 
 def test_the_likelihood_of_choices_beside_an_answer(words, whole, tmp_path):
