@@ -2,6 +2,8 @@
 
 Pictures that are not at hand are drawn in their stated size. A tiny model replies, and where its
 nonsense would prove little, a file of predictions that mixes right and wrong takes its place.
+
+Length: eight owners' files share the means of building and scoring.
 """
 
 import json
