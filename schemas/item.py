@@ -67,8 +67,9 @@ class RegionCaption(msgspec.Struct, frozen=True, gc=False):
 
     kind: CaptionKind
     text: str
-    clip: float | None = None  # CLIP similarity with the crop, -1 to 1: mean over parts of the text
-    clip_min: float | None = None  # the same of the least similar part
+    # CLIP similarity with the crop, -1 to 1: mean over sentences, weighted by their words.
+    clip: float | None = None
+    clip_min: float | None = None  # the same of the least similar sentence
     judge: float | None = None  # probability that all of the text is true
 
 

@@ -39,7 +39,8 @@ from bench.small_clip.sentences import (
     every_text,
     falsified,
 )
-from pipelines.recap.clip.open_clip import CONFIG_NAME, FOLDER_PREFIX, WEIGHTS_NAME, ClipScorer
+from pipelines.recap.clip.open_clip import CONFIG_NAME, ClipScorer
+from pipelines.recap.clip.weights import FOLDER_PREFIX, WEIGHTS_NAME
 from pipelines.recap.small_clip import FOLDER
 from pipelines.recap.small_clip.vocabulary import END_ID, PAD_ID, UNKNOWN_ID, Vocabulary, words_of
 

@@ -36,7 +36,13 @@ def _asked(captioning: Captioning) -> Iterator[str]:
 def _kept(kept: Filter) -> str:
     if kept.threshold is None:
         return "no caption was scored, and none left out for how well it fits its crop"
+    least = (
+        ""
+        if kept.threshold_min is None
+        else f", and of each sentence {kept.threshold_min:g} or more (`regions.captions.clip_min`)"
+    )
     return (
-        "captions are here whose mean CLIP similarity with their crop (`regions.captions.clip`) is "
-        f"{kept.threshold:g} or more, by `{kept.scored_by}`; the others are in `{REJECTED_FOLDER}/`"
+        "captions are here whose CLIP similarity with their crop, a mean over sentences weighted "
+        f"by their words (`regions.captions.clip`), is {kept.threshold:g} or more{least}, by "
+        f"`{kept.scored_by}`; the others are in `{REJECTED_FOLDER}/`"
     )

@@ -87,10 +87,14 @@ def add_clip_flags(group: Group) -> None:
         "--clip-model",
         default="small",
         metavar="NAME",
-        help="a model of open_clip; `small` is our own, for drawn shapes only",
+        help="a model of open_clip, such as ViT-L-14; `small` is our own, for drawn shapes only",
     )
     group.add_argument(
-        "--clip-weights", default="", metavar="NAME", help="open_clip's tag, or a file"
+        "--clip-weights",
+        default="",
+        metavar="TAG|FILE",
+        help="open_clip's tag, such as openai, whose configuration also says the activation; a "
+        "file; or TAG=FILE, a file of the weights with that tag",
     )
     group.add_argument(
         "--device",

@@ -29,7 +29,8 @@ def add_parser(commands: Commands) -> None:
         "recap",
         "Caption the regions of a source in detail, and keep the captions that fit.",
         "recap --source v3det --data-root /data --output /recapd "
-        "--endpoint http://gpu:8000/v1 --model NAME --threshold 0.2",
+        "--endpoint http://gpu:8000/v1 --model NAME --clip-model ViT-L-14 --clip-weights openai "
+        "--calibration calibration.json",
         "recap --source v3det --data-root /data --output /recapd "
         "--serve Qwen/Qwen2.5-VL-7B-Instruct --vllm /opt/vllm/bin/python --no-filter",
     )
@@ -263,7 +264,8 @@ def _add_filter(group: "argparse._ArgumentGroup") -> None:
         "--threshold",
         type=float,
         metavar="S",
-        help="mean CLIP similarity that a caption must reach",
+        help="mean similarity that a caption must reach, as `regionforge calibrate` found it for "
+        "this scorer and captioner",
     )
     group.add_argument(
         "--calibration", metavar="FILE", help="a file that `regionforge calibrate` wrote"
@@ -271,8 +273,13 @@ def _add_filter(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--no-filter", action="store_true", help="keep all captions, score none")
     group.add_argument(
         "--refilter",
+        metavar="S|FILE",
+        help="rebuild the output at another threshold, or that of a calibration, without a call",
+    )
+    group.add_argument(
+        "--threshold-min",
         type=float,
         metavar="S",
-        help="rebuild the output at another threshold, without a call",
+        help="similarity that each sentence of a caption must reach, too (default: any)",
     )
     add_clip_flags(group)

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from pipelines.cli.arguments import check_flags, folder, from_flags, parse_paths, stated_fields
@@ -62,9 +63,12 @@ def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
     if sum(value is not None for value in given) != 1:
         raise UsageError(
             "which captions shall be kept? Give one of --threshold S, --calibration FILE (which "
-            "`regionforge calibrate` writes), --no-filter, or --refilter S for a run that is there"
+            "`regionforge calibrate` writes), --no-filter, or --refilter S|FILE for a run that is "
+            "there"
         )
     if args.no_filter:
+        if args.threshold_min is not None:
+            raise UsageError("--threshold-min: --no-filter keeps all captions, and scores none")
         return Filter(), None
     if args.refilter is not None and args.dry_run:
         raise UsageError("--dry-run says what calls would take, and --refilter makes no calls")
@@ -72,11 +76,18 @@ def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
     from pipelines.recap.clip.open_clip import ClipScorer
 
     make_scorer = partial(ClipScorer, args.clip_model, args.clip_weights, args.device)
-    identity = make_scorer().identity
-    if args.calibration is not None:
-        calibration = load_calibration(folder(args.calibration)).check_scorer(identity)
-        return Filter(threshold=calibration.threshold, scorer=identity), make_scorer
-    flag = "--refilter" if args.threshold is None else "--threshold"
-    threshold = args.refilter if args.threshold is None else args.threshold
-    values = {"threshold": threshold, "scorer": identity}
-    return from_flags(Filter, values, {"threshold": flag}), make_scorer
+    values = stated_fields(args, Filter) | {"scorer": make_scorer().identity}
+    if args.threshold is None:
+        values["threshold"] = _calibrated(args, values["scorer"])
+    flags = {"threshold": "--threshold" if args.refilter is None else "--refilter"}
+    return from_flags(Filter, values, flags), make_scorer
+
+
+def _calibrated(args: Namespace, scorer: str) -> float:
+    """Return the threshold of `--refilter S`, `--refilter FILE` or `--calibration FILE`."""
+    with suppress(ValueError):
+        if args.refilter is not None:
+            return float(args.refilter)
+    flag = "--calibration" if args.refilter is None else "--refilter"
+    calibration = load_calibration(folder(args.calibration or args.refilter), flag)
+    return calibration.check_scorer(scorer).threshold

@@ -78,11 +78,11 @@ def caption_shard(
         by_id = {outcome.screened.image.image_id: outcome for outcome in run(captioning)}
         outcomes = [by_id[info.image_id] for info in infos if info.image_id in by_id]
         scores = score_captions(outcomes, scorer) if scorer else None
-    threshold = job.recipe.filter.threshold
+    limits = job.recipe.filter
     packed = [
         _packed(kept, _provenance(outcome, scores, job.recipe))
         for outcome in outcomes
-        if (kept := filter_captions(outcome, scores, threshold, ledgers[Stage.FILTER])) is not None
+        if (kept := filter_captions(outcome, scores, limits, ledgers[Stage.FILTER])) is not None
     ]
 
     def compose(content: bytes, ledgers: Ledgers) -> Draft | None:
@@ -155,6 +155,8 @@ def _provenance(
     }
     if scores is not None:
         sampling["threshold"] = recipe.filter.threshold
+        if recipe.filter.threshold_min is not None:
+            sampling["threshold_min"] = recipe.filter.threshold_min
     text = msgspec.json.encode(sampling, order="deterministic").decode()
     return CaptionProvenance(
         model=captioning.captioner_model,

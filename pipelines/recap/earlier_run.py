@@ -67,7 +67,7 @@ def check_earlier_run(plan: Plan, *, refilter: bool) -> bool:
         _check_end(plan, was, begun=was == wanted)
     elif was != wanted and not earlier.differences:
         raise BuildError(
-            f"{plan.output} holds this run with another filter ({was}). "
+            f"{plan.output} holds this run with another filter ({was}, now {wanted}). "
             "To filter its captions anew, without a call, give --refilter S for --threshold S."
         )
     if changed := earlier.old_schema or (was == wanted and ", ".join(earlier.changes)):

@@ -1,8 +1,15 @@
 """The recipe of a RecapD run: its source, its captioner and prompts, and its filter."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from pipelines.recipes.recipe import RECAPD_ROLE, Recipe
 from schemas.errors import UsageError
@@ -11,6 +18,7 @@ from schemas.sample import Task
 CONFIG = "recapd"
 BUILTIN_MODEL = "regionforge-builtin-1"  # the name of the built-in captioner in provenance
 _VIEW = "box"  # the view of a region that the scorer gets: the crop of the box, without a margin
+_LATER_FIELDS = {"threshold_min": None}  # fields of filters that came later, with their defaults
 TASKS = (Task.REGION_DETAILED_CAPTION,)  # the task of the captions in a build
 
 
@@ -50,9 +58,21 @@ class Filter(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # Minimum of a caption's mean over its windows, -1 to 1; None: captions are not scored.
+    # Least mean over a caption's sentences, -1 to 1; None: captions are not scored.
     threshold: float | None = Field(default=None, ge=-1, le=1)
-    scorer: str = ""  # identity of the scorer: model and weights
+    # Least similarity of each sentence, -1 to 1; None: the mean alone decides.
+    threshold_min: float | None = Field(default=None, ge=-1, le=1)
+    scorer: str = ""  # identity of the scorer: model, weights and activation
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Return the fields; those that earlier versions did not have only if they are set."""
+        fields: dict[str, Any] = dump(self)
+        return {
+            name: value
+            for name, value in fields.items()
+            if name not in _LATER_FIELDS or value != _LATER_FIELDS[name]
+        }
 
     @property
     def scored_by(self) -> str | None:

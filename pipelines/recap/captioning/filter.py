@@ -11,6 +11,7 @@ from pipelines.recap.captioning.journal import RegionKey
 from pipelines.recap.captioning.journaled import JournaledScorer, UnscoredCaption
 from pipelines.recap.captioning.two_stages import Captioned
 from pipelines.recap.clip.scorer import Score
+from pipelines.recipes.recap import Filter
 from schemas.item import RegionCaption
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import Region, ScreenedImage
@@ -45,14 +46,14 @@ def score_captions(outcomes: Sequence[CaptionOutcome], scorer: JournaledScorer) 
 
 
 def filter_captions(
-    outcome: CaptionOutcome, scores: Scores | None, threshold: float | None, ledger: StageLedger
+    outcome: CaptionOutcome, scores: Scores | None, limits: Filter, ledger: StageLedger
 ) -> ScreenedImage | None:
     """Return an image with only the regions whose captions are kept, or None if no caption is.
 
     Args:
         outcome: the captions of the image.
         scores: the scores of the captions; None: all captions are kept.
-        threshold: the mean similarity that a caption must reach.
+        limits: the similarities that a caption must reach.
         ledger: the ledger of the filter stage.
     """
     image, accepted = outcome.screened.image, outcome.accepted()
@@ -63,8 +64,7 @@ def filter_captions(
         if (caption := accepted.get(region.region_id)) is None:
             continue
         score = scores[outcome.key(region.region_id)] if scores is not None else None
-        if score is not None and threshold is not None and score.mean < threshold:
-            cause = _unlike_crop(caption, score, threshold)
+        if score is not None and (cause := _unlike_crop(caption, score, limits)) is not None:
             ledger.reject(image, Kind.ANNOTATION, region.region_id, cause)
         else:
             kept.append(_captioned(region, caption, score))
@@ -77,11 +77,19 @@ def filter_captions(
     return replace(outcome.screened, regions=tuple(kept))
 
 
-def _unlike_crop(caption: Captioned, score: Score, threshold: float) -> Rejected:
+def _unlike_crop(caption: Captioned, score: Score, limits: Filter) -> Rejected | None:
+    """Return why a caption is rejected, or None if it reaches both limits."""
+    expected = []
+    if limits.threshold is not None and score.mean < limits.threshold:
+        expected.append(f"a mean of {limits.threshold:.4f}")
+    if limits.threshold_min is not None and score.minimum < limits.threshold_min:
+        expected.append(f"a minimum of {limits.threshold_min:.4f}")
+    if not expected:
+        return None
     return Rejected(
         Reason.CAPTION_UNLIKE_CROP,
         f"mean similarity {score.mean:.4f} (minimum {score.minimum:.4f}), expected "
-        f"{threshold:.4f} at least; caption: {caption.text}",
+        f"{' and '.join(expected)} at least; caption: {caption.text}",
     )
 
 

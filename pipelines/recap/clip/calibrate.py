@@ -78,19 +78,23 @@ class _Region(NamedTuple):
     scored: bool
 
 
-def load_calibration(path: str) -> Calibration:
-    """Return the calibration in a JSON file, or raise `UsageError` if it cannot be read."""
+def load_calibration(path: str, flag: str = "--calibration") -> Calibration:
+    """Return the calibration in a JSON file, or raise `UsageError` if it cannot be read.
+
+    Args:
+        path: path of the file.
+        flag: the flag that named the file, for messages.
+    """
     try:
         with files.open_read(path) as file:
             return Calibration.model_validate_json(file.read())
     except OSError as error:
-        raise UsageError(f"--calibration {path}: {error.strerror or error}") from None
+        raise UsageError(f"{flag} {path}: {error.strerror or error}") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise UsageError(
-            f"--calibration {path}: {where}: {first['msg']}; expected what "
-            "`regionforge calibrate` wrote"
+            f"{flag} {path}: {where}: {first['msg']}; expected what `regionforge calibrate` wrote"
         ) from None
 
 

@@ -5,7 +5,6 @@ This module needs the extra `clip`; no other module of the data pipelines import
 
 import json
 from collections.abc import Callable, Sequence
-from hashlib import file_digest
 from itertools import accumulate, pairwise
 from pathlib import Path
 from pickle import UnpicklingError
@@ -15,8 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipelines.recap.clip.parts import parts
 from pipelines.recap.clip.scorer import Score
-from pipelines.recap.clip.windows import windows
+from pipelines.recap.clip.weights import (
+    FOLDER_PREFIX,
+    HUB_PREFIX,
+    QUICK_GELU,
+    Weights,
+    brought_weights,
+    chosen_weights,
+)
 from pipelines.recap.small_clip import FOLDER
 from pipelines.recap.small_clip.vocabulary import Vocabulary
 from schemas.errors import UsageError
@@ -31,9 +38,7 @@ except (ImportError, OSError, RuntimeError) as error:  # libraries that are miss
     ) from error
 
 SMALL = "small"
-FOLDER_PREFIX, HUB_PREFIX = "local-dir:", "hf-hub:"  # as in open_clip
-CONFIG_NAME, WEIGHTS_NAME = "open_clip_config.json", "open_clip_model.safetensors"
-_WEIGHTS_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
+CONFIG_NAME = "open_clip_config.json"
 _BATCH = {"cpu": 16, "cuda": 64}  # rows in a batch, by device
 _DECIMALS = 5  # decimals of a score; further ones depend on the machine
 
@@ -68,28 +73,30 @@ class ClipScorer:
         Args:
             model: `small`; open_clip's name of a model; `hf-hub:OWNER/NAME`; or `local-dir:FOLDER`
                 with open_clip's config and weights.
-            weights: open_clip's tag of published weights, which are downloaded once, or a file:
-                safetensors, or a checkpoint that holds tensors only. None for `small`, `hf-hub:`
-                and `local-dir:`.
+            weights: open_clip's tag of published weights, which are downloaded once; a file
+                (safetensors, or a checkpoint that holds tensors only); or `TAG=FILE`, a file of
+                the weights with that tag. None for `small`, `hf-hub:` and `local-dir:`.
             device: torch device; empty: cuda if available, else cpu.
 
         Raises:
-            UsageError: the model does not exist, or its weights cannot be loaded.
+            UsageError: the model does not exist, its weights cannot be loaded, or they need
+                another activation than the model has.
         """
         name = f"{FOLDER_PREFIX}{FOLDER}" if model == SMALL else model
         self._device = _device(device)
         if model == SMALL:
             torch.set_num_threads(1)  # more threads do not speed up the small model
-        self._identity = f"{_shown(model)} {_weights_identity(name, weights)}".strip()
+        chosen = _weights(name, weights)
         half = self._device.type == "cuda"
         self._dtype = torch.float16 if half else torch.float32
         self._batch = _BATCH.get(self._device.type, _BATCH["cpu"])
         try:
             self._model, _, self._preprocess = open_clip.create_model_and_transforms(
                 name,
-                pretrained=weights or None,
+                pretrained=chosen.load,
                 precision="fp16" if half else "fp32",
                 device=self._device,
+                **chosen.options,
             )
             self._tokenize, self._length = _tokenizer(name)
         except _UNUSABLE as error:
@@ -97,26 +104,38 @@ class ClipScorer:
                 f"CLIP model {model!r}, weights {weights!r}: {type(error).__name__}: {error}"
             ) from error
         self._model.eval()
+        activation = _activation(self._model)
+        if chosen.quick_gelu and QUICK_GELU not in activation:
+            raise UsageError(
+                f"CLIP model {model!r}: its weights {weights!r} need {QUICK_GELU}, and open_clip "
+                f"builds it with {activation}"
+            )
+        shown = f"{_shown(model)} {chosen.shown}".strip()
+        self._identity = f"{shown}, {activation}, by sentence"
 
     @property
     def identity(self) -> str:
-        """The name of model and weights; scores of different identities are not comparable."""
+        """The names of model, weights and activation, and what is scored.
+
+        Scores of different identities are not comparable.
+        """
         return self._identity
 
     def score(self, crops: Sequence[Image.Image], captions: Sequence[str]) -> list[Score]:
-        """Return a score for each crop and caption; long captions are scored by windows."""
+        """Return a score for each crop and caption; each sentence is scored by itself."""
         if len(crops) != len(captions):
             raise ValueError(f"{len(crops)} crops, {len(captions)} captions")
         if not crops:
             return []
-        by_caption = [windows(caption, self._fits) for caption in captions]
-        flat = [window for of_caption in by_caption for window in of_caption]
+        by_caption = [parts(caption, self._fits) for caption in captions]
+        flat = [part for of_caption in by_caption for part in of_caption]
         image_vectors = self._encode(list(crops), self._pixels, self._model.encode_image)
         text_vectors = self._encode(flat, self._tokens, self._model.encode_text)
         owners = np.repeat(np.arange(len(captions)), list(map(len, by_caption)))
         cosines = (image_vectors[owners] * text_vectors).sum(axis=1)
+        lengths = np.array([max(1, len(part.split())) for part in flat])
         ends = [0, *accumulate(map(len, by_caption))]
-        return [_score(cosines[begin:end]) for begin, end in pairwise(ends)]
+        return [_score(cosines[begin:end], lengths[begin:end]) for begin, end in pairwise(ends)]
 
     def _fits(self, text: str) -> bool:
         """Return whether a text fits into the encoder without being cut."""
@@ -144,9 +163,10 @@ class ClipScorer:
         return np.concatenate(rows)
 
 
-def _score(cosines: NDArray[np.float64]) -> Score:
+def _score(cosines: NDArray[np.float64], lengths: NDArray[np.int64]) -> Score:
     return Score(
-        mean=round(float(cosines.mean()), _DECIMALS), minimum=round(float(cosines.min()), _DECIMALS)
+        mean=round(float(np.average(cosines, weights=lengths)), _DECIMALS),
+        minimum=round(float(cosines.min()), _DECIMALS),
     )
 
 
@@ -166,31 +186,21 @@ def _shown(model: str) -> str:
     return Path(model).name if model.startswith(FOLDER_PREFIX) else model
 
 
-def _weights_identity(name: str, weights: str) -> str:
-    """Return the digest of a weights file, or the tag of published weights."""
+def _weights(name: str, weights: str) -> Weights:
+    """Return the weights of a model, with the settings of the configuration they belong to."""
     if name.startswith((FOLDER_PREFIX, HUB_PREFIX)):
-        if weights:
-            raise UsageError(f"CLIP model {name!r} brings its weights; give none")
-        if name.startswith(HUB_PREFIX):
-            return ""
-        path = Path(name.removeprefix(FOLDER_PREFIX)) / WEIGHTS_NAME
-        if not path.is_file():
-            raise UsageError(f"{path}: no such file; expected open_clip's weights as safetensors")
-        return _digest(path)
-    if not weights:
-        raise UsageError(f"CLIP model {name!r} needs weights: a tag of open_clip's, or a file")
-    path = Path(weights)
-    if not path.is_file():
-        return weights
-    if path.suffix not in _WEIGHTS_SUFFIXES:
-        expected = ", ".join(_WEIGHTS_SUFFIXES)
-        raise UsageError(f"{path}: expected weights that end in one of {expected}")
-    return _digest(path)
+        return brought_weights(name, weights)
+    listed = name.replace("/", "-")  # as open_clip does
+    tags = open_clip.list_pretrained_tags_by_model(listed)
+    published = {tag: open_clip.get_pretrained_cfg(listed, tag) for tag in tags}
+    config = open_clip.get_model_config(listed) or {}
+    return chosen_weights(name, weights, published, quick_gelu=bool(config.get("quick_gelu")))
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return f"sha256:{file_digest(file, 'sha256').hexdigest()}"
+def _activation(model: Any) -> str:
+    """Return the names of the activations in a model, as their classes are called."""
+    names = {type(module).__name__ for module in model.modules()}
+    return "+".join(sorted(name for name in names if "gelu" in name.lower())) or "no GELU"
 
 
 def _tokenizer(name: str) -> tuple[Tokenizer, int]:

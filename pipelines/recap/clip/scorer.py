@@ -8,10 +8,10 @@ from PIL import Image
 
 
 class Score(msgspec.Struct, frozen=True):
-    """The score of a caption: cosine similarities between a crop and windows of the caption."""
+    """The score of a caption: cosine similarities between a crop and the caption's sentences."""
 
-    mean: float  # mean over the windows; it decides whether the caption is kept
-    minimum: float
+    mean: float  # mean over the sentences, weighted by their words
+    minimum: float  # that of the least similar sentence
 
 
 class Scorer(Protocol):
@@ -19,7 +19,10 @@ class Scorer(Protocol):
 
     @property
     def identity(self) -> str:
-        """The name of model and weights; scores of different identities are not comparable."""
+        """The names of model, weights and activation, and what is scored.
+
+        Scores of different identities are not comparable.
+        """
 
     def score(self, crops: Sequence[Image.Image], captions: Sequence[str]) -> list[Score]:
         """Return a score for each crop and its caption, in order."""

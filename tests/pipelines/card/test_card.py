@@ -122,14 +122,16 @@ def test_captions_of_a_model_that_were_filtered(sample_world, captioning, given)
     recipe = RecapRecipe(
         **RECAP,
         captioning=Captioning(model="Owner/Model-7B", temperature=0.2, **captioning),
-        filter=Filter(threshold=0.215, scorer="ViT-L-14 openai"),
+        filter=Filter(threshold=0.215, threshold_min=0.1, scorer="ViT-L-14 openai, QuickGELU"),
     )
     lines = captioning_section(make_recap_plan(recipe, str(sample_world), "unused")).splitlines()
     assert lines[2:] == [
         "- by the model `Owner/Model-7B`, at temperature 0.2 and top-p 1, in 384 tokens at most",
         f"- beside the crop of a region it was given {given}",
-        "- captions are here whose mean CLIP similarity with their crop (`regions.captions.clip`) "
-        "is 0.215 or more, by `ViT-L-14 openai, view box`; the others are in `_rejected/`",
+        "- captions are here whose CLIP similarity with their crop, a mean over sentences weighted "
+        "by their words (`regions.captions.clip`), is 0.215 or more, and of each sentence 0.1 or "
+        "more (`regions.captions.clip_min`), by `ViT-L-14 openai, QuickGELU, view box`; the others "
+        "are in `_rejected/`",
     ]
 
 

@@ -31,8 +31,8 @@ FLAGS = {
         "--concurrency", "--timeout", "--patience", "--no-global-caption", "--no-class-name",
         "--wordings", "--temperature", "--top-p", "--global-tokens", "--region-tokens",
         "--seed-requests", "--context", "--max-pixels", "--threshold", "--calibration",
-        "--no-filter", "--refilter", "--clip-model", "--clip-weights", "--device", "--output",
-        "--shard-size", "--rebuild", "--dry-run",
+        "--no-filter", "--refilter", "--threshold-min", "--clip-model", "--clip-weights",
+        "--device", "--output", "--shard-size", "--rebuild", "--dry-run",
     },
     "calibrate": {
         "output", "--to", "--false-accept", "--pairs", "--clip-model", "--clip-weights",

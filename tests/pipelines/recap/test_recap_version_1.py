@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from pipelines.recap.captioning.builtin import BuiltinCaptioner
-from pipelines.recap.clip.open_clip import ClipScorer
 from pipelines.storage import files
 from pipelines.verify import verify
 
@@ -83,21 +82,30 @@ def test_it_is_built_again_without_a_call(earlier, run, recap_output, tmp_path, 
     assert (status, asked, NOTICE in printed) == (0, [], False)
 
 
-@pytest.mark.parametrize("words", [["--threshold", -0.9], ["--refilter", -0.5]], ids=str)
-def test_the_builtin_captioner_and_the_scorer_are_not_asked(
-    version_1, recap_words, monkeypatch, words
+def test_the_builtin_captioner_is_not_asked_and_only_scores_are_new(
+    version_1, recap_words, monkeypatch
 ) -> None:
+    """Scores of an earlier program are of another kind than those by sentence."""
+
     def refuse(*_: object) -> None:
-        raise AssertionError("what was asked and scored is known")
+        raise AssertionError("what was asked is known")
 
     monkeypatch.setattr(BuiltinCaptioner, "ask", refuse)
-    monkeypatch.setattr(ClipScorer, "score", refuse)
     flags = ["--captioner", "builtin", "--limit", 1, "--device", "cpu"]
-    before = journals(version_1 / "recapd")
-    status, printed = recap_words(version_1 / "recapd", *flags, *words)
+    out = version_1 / "recapd"
+    before = journals(out)
+    status, printed = recap_words(out, *flags, "--threshold", -0.9)
+    assert (status, "now {'threshold': -0.9, 'scorer': 'small sha256:" in printed) == (1, True)
+    assert printed.count(", GELU, by sentence'}). To filter its captions anew, without a call") == 1
+    assert journals(out) == before
+    status, printed = recap_words(out, *flags, "--refilter", -0.9)
     assert (status, printed.count(NOTICE)) == (0, 1), printed
-    assert verify(str(version_1 / "recapd")).problems == []
-    assert journals(version_1 / "recapd") == before
+    assert verify(str(out)).problems == []
+    after = journals(out)
+    assert after.keys() == before.keys()
+    for name, lines in after.items():
+        added = lines.removeprefix(before[name]).splitlines()
+        assert {json.loads(line)["type"] for line in added} == {"score"}
 
 
 def test_a_run_of_version_1_that_has_not_ended_goes_on(earlier, run, tmp_path) -> None:

@@ -9,6 +9,7 @@ from pipelines.recap.captioning.images import CaptionOutcome
 from pipelines.recap.captioning.journal import RegionKey
 from pipelines.recap.captioning.two_stages import Captioned, CaptionedImage
 from pipelines.recap.clip.scorer import Score
+from pipelines.recipes.recap import Filter
 from schemas.item import RegionCaption
 from schemas.ledger import Stage
 from schemas.rejection import Reason, Rejected
@@ -37,9 +38,12 @@ def outcome(**captions: str | Rejected) -> Any:
     )
 
 
-def filtered(made: Any, scores: Any, threshold: float | None) -> tuple[dict[str, Region], Any]:
+def filtered(
+    made: Any, scores: Any, threshold: float | None, threshold_min: float | None = None
+) -> tuple[dict[str, Region], Any]:
     ledger = StageLedger(Stage.FILTER)
-    kept = filter_captions(made, scores, threshold, ledger)
+    limits = Filter(threshold=threshold, threshold_min=threshold_min, scorer="one")
+    kept = filter_captions(made, scores, limits, ledger)
     return {region.region_id: region for region in kept.regions} if kept else {}, ledger
 
 
@@ -69,5 +73,30 @@ def test_what_is_unlike_its_crop_is_rejected_by_the_mean():
     assert list(regions) == ["like"]
     (rejection,) = ledger.rejections
     assert (rejection.id, rejection.reason) == ("unlike", Reason.CAPTION_UNLIKE_CROP)
-    assert "0.2000 (minimum 0.2000), expected 0.2500" in rejection.detail
+    assert "0.2000 (minimum 0.2000), expected a mean of 0.2500 at least" in rejection.detail
     assert "caption: A cup." in rejection.detail
+
+
+def test_one_sentence_unlike_the_crop_is_enough_to_reject_a_caption():
+    made = outcome(whole="A mug.", part="A cup. A dog.", both="A dog.")
+    scores = {
+        RegionKey("7", "whole"): Score(0.3, 0.15),
+        RegionKey("7", "part"): Score(0.3, 0.1),
+        RegionKey("7", "both"): Score(0.1, 0.1),
+    }
+    assert list(filtered(made, scores, 0.25)[0]) == ["whole", "part"]
+    regions, ledger = filtered(made, scores, 0.25, 0.15)
+    assert list(regions) == ["whole"]
+    details = {rejection.id: rejection.detail for rejection in ledger.rejections}
+    assert "expected a minimum of 0.1500 at least" in details["part"]
+    assert "expected a mean of 0.2500 and a minimum of 0.1500 at least" in details["both"]
+
+
+def test_a_filter_without_a_minimum_is_written_as_before():
+    """So that an output of an earlier version is the same run."""
+    assert Filter().model_dump() == {"threshold": None, "scorer": ""}
+    assert Filter(threshold=0.2, threshold_min=0.0, scorer="one").model_dump() == {
+        "threshold": 0.2,
+        "threshold_min": 0.0,
+        "scorer": "one",
+    }

@@ -21,7 +21,8 @@ from pipelines.recap.captioning.captioner import (
     Request,
 )
 from pipelines.recap.clip.curve import roc_area
-from pipelines.recap.clip.open_clip import CONFIG_NAME, WEIGHTS_NAME, ClipScorer
+from pipelines.recap.clip.open_clip import CONFIG_NAME, ClipScorer
+from pipelines.recap.clip.weights import WEIGHTS_NAME
 from pipelines.recap.small_clip import FOLDER
 from pipelines.recap.small_clip.vocabulary import (
     END_ID,
