@@ -133,6 +133,8 @@ class Model:
         text = "" if kind == "empty" else self._text(call)
         if kind not in {None, "empty", "length", "no_choices"}:
             text = str(kind)
+        if kind == "length":
+            text = text.partition(",")[0]
         choice = {
             "index": 0,
             "finish_reason": "length" if kind == "length" else "stop",
@@ -169,7 +171,8 @@ class Model:
                 return _colour(picture)
             return list(COLOURS)[digest[0] % len(COLOURS)]
         words = [words[digest[n] % len(words)] for n, words in enumerate(WORDS)]
-        return "There is a {} {} {} a {}, in {} light.".format(*words)
+        scene = "There is a {} {} {} a {}, in {} light.".format(*words)
+        return f"{scene} Its surface is plain and its edges clear."
 
 
 def _colour(picture: bytes) -> str:

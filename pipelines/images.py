@@ -39,11 +39,13 @@ class PrepareImage:
 
     picture_names: Mapping[tuple[str, str], PictureName]  # by source and guarded split
     forbidden: Forbidden
+    min_side: int = 0  # of a region's box, pixels
 
     @classmethod
     def of(cls, plan: Plan) -> "PrepareImage":
         """Return the steps of a plan."""
-        return cls(plan.guard.picture_names, plan.guard.forbidden)
+        guard = plan.guard
+        return cls(guard.picture_names, guard.forbidden, plan.resolved.min_side)
 
     def __call__(self, source_image: SourceImage, ledgers: Ledgers) -> ScreenedImage | None:
         """Return the image with its usable regions and items; None if the guard leaves it out."""
@@ -53,7 +55,7 @@ class PrepareImage:
             guard = ledgers[Stage.GUARD]
             if not guard_image(source_image, name, self.forbidden, guard):
                 return None
-        return screen_image(source_image, ledgers[Stage.SCREEN])
+        return screen_image(source_image, ledgers[Stage.SCREEN], self.min_side)
 
 
 @dataclass(frozen=True, slots=True)

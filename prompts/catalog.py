@@ -89,6 +89,6 @@ WORDINGS_OF: Mapping[Task, tuple[WordingSet, ...]] = {
 
 WORDING_SETS: Mapping[str, WordingSet] = {
     wordings.name: wordings
-    for sets in (*WORDINGS_OF.values(), recap_prompts.SETS)
+    for sets in (*WORDINGS_OF.values(), recap_prompts.SETS, (recap_prompts.ENDING,))
     for wordings in sets
 }

@@ -2,7 +2,8 @@
 
 As in RegionGPT, section 3.3, the prompt about a region begins with the caption of the whole
 picture and names the annotated class; either may be left out, hence four sets. Every
-set has ten wordings or more, one of which is chosen by rank.
+set has ten wordings or more, one of which is chosen by rank. All prompts end alike, with `ENDING`,
+which asks for what the checks of captions let pass (`transforms.caption_checks`).
 """
 
 import re
@@ -105,6 +106,14 @@ REGION_ALONE = WordingSet(
     ),
 )
 
+ENDING = WordingSet(
+    "recap_ending",
+    ("<subject>",),
+    (
+        "Answer in plain prose of 120 words at most, without headings, lists or an opening phrase. Write about <subject> itself, and never about a picture, a crop or this request. Leave out whatever you are not sure of.",
+    ),
+)
+
 SETS = (GLOBAL, REGION, REGION_WITHOUT_CLASS, REGION_WITHOUT_GLOBAL, REGION_ALONE)
 
 Prompt = tuple[str, str]  # text, id of its wording
@@ -120,7 +129,8 @@ def global_prompt(wordings: Mapping[str, WordingSet], position: int) -> Prompt:
         wordings: the sets of wordings in use, by name.
         position: the rank that chooses the wording.
     """
-    return wordings[GLOBAL.name].choose(position)
+    wording, prompt = wordings[GLOBAL.name].choose(position)
+    return f"{wording} {_ending(wordings, position, 'the scene')}", prompt
 
 
 def region_prompt(
@@ -146,7 +156,13 @@ def region_prompt(
     # In one pass: no caption or name is taken for a placeholder. Clean as a whole, because a caption
     # and a name can make a tag together that neither holds alone.
     text = _PLACEHOLDER.sub(lambda match: texts[match[1]], wording)
-    return clean(text, MAX_TURN_CHARACTERS), prompt
+    ending = _ending(wordings, position, "the object")
+    return clean(f"{text} {ending}", MAX_TURN_CHARACTERS), prompt
+
+
+def _ending(wordings: Mapping[str, WordingSet], position: int, subject: str) -> str:
+    wording, _ = wordings[ENDING.name].choose(position)
+    return wording.replace("<subject>", subject)
 
 
 def _region_set(texts: set[str]) -> WordingSet:

@@ -53,6 +53,11 @@ def fit_box(box: Box, width: int, height: int) -> tuple[Box, bool]:
     return (x0, y0, x1, y1), clipped
 
 
+def shorter_side(box: Box) -> float:
+    """Return the length of a box's shorter side, pixels."""
+    return min(box[2] - box[0], box[3] - box[1])
+
+
 def usable_area(area: float | None) -> float | None:
     """Return the area that an owner states; None where it is no finite float32 of 0 or more."""
     return area if area is not None and 0 <= area <= _MAX_FLOAT32 else None

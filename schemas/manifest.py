@@ -52,6 +52,13 @@ class TurnCount(_Frozen):
     words: int  # of the assistant messages, separated by blanks
 
 
+class SizeCount(_Frozen):
+    """The regions of one size that were to be captioned, and those whose captions were kept."""
+
+    regions: int
+    kept: int
+
+
 class Shard(_Frozen):
     """The entry of a finished shard."""
 
@@ -66,6 +73,8 @@ class Shard(_Frozen):
     captions: int = 0  # the number of regions with a detailed caption
     caption_words: int = 0  # the number of words of these captions
     turns: dict[str, TurnCount] = {}  # by task; empty in shards of an older program
+    # Of captioned regions, by the least shorter side of a size in pixels: "32" is 32 to 63.
+    sizes: dict[str, SizeCount] = {}
 
 
 class GuardList(_Frozen):

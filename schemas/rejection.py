@@ -60,6 +60,7 @@ class Reason(StrEnum):
     BOX_INVERTED = "box_inverted"  # right of its right edge, or below its bottom edge
     BOX_ZERO_AREA = "box_zero_area"  # no width or no height
     BOX_OUTSIDE = "box_outside"  # no part of it lies in the image
+    REGION_SMALL = "region_small"  # its shorter side is below the least that is captioned
     MASK_MALFORMED = "mask_malformed"  # neither polygons nor a run-length encoding
     MASK_SIZE_MISMATCH = "mask_size_mismatch"  # run lengths of another image size
 
@@ -72,10 +73,17 @@ class Reason(StrEnum):
     # Captions that a model wrote.
     CAPTION_FAILED = "caption_failed"  # the server refuses the request, or answers nonsense
     CAPTION_EMPTY = "caption_empty"  # no words
-    CAPTION_CUT = "caption_cut"  # ends where the limit of tokens was reached
+    CAPTION_CUT = "caption_cut"  # ends at the limit of tokens, and too few sentences are whole
     CAPTION_REFUSAL = "caption_refusal"  # says that it cannot, instead of describing
     CAPTION_REPETITIVE = "caption_repetitive"  # repeats the same words again and again
     CAPTION_OTHER_LANGUAGE = "caption_other_language"  # is not in English
+    CAPTION_MARKUP = "caption_markup"  # is a list, a table or data, not prose
+    CAPTION_DENIES = "caption_denies"  # says that its object is not there, or cannot be made out
+    CAPTION_META = "caption_meta"  # speaks of the picture, the crop or the request
+    CAPTION_SHORT = "caption_short"  # has fewer words than a detailed caption
+    CAPTION_OTHER_CLASS = "caption_other_class"  # names another annotated class more than its own
+    CAPTION_COPIES_GLOBAL = "caption_copies_global"  # repeats the caption of the whole image
+    CAPTION_UNASKED = "caption_unasked"  # never asked for, by a run that only filters anew
     CAPTION_UNLIKE_CROP = "caption_unlike_crop"  # CLIP similarity below the threshold
     NO_GLOBAL_CAPTION = "no_global_caption"  # the image's own caption was rejected
 

@@ -1,20 +1,27 @@
 """The checks that a model's answer is a caption: each check finds one kind of bad answer.
 
-The checks stand in the table `CHECKS`, in order. They read words only; whether a caption fits its
-crop is decided by the scorer. Text in quotation marks is the text of a sign or a page, so no check
-counts it. Some models write their thoughts before the answer, between `<think>` and `</think>`;
-these thoughts are not part of a caption.
+The checks stand in the tables `CHECKS` and `REGION_CHECKS`, in order. They read words only; whether
+a caption fits its crop is decided by the scorer. Text in quotation marks is the text of a sign or a
+page, so no check counts it. What a server leaks of its template, thoughts before the answer, and
+simple markup are left out first (`transforms.caption_text`); they are no part of a caption.
 """
 
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from unicodedata import name as unicode_name
 
 from schemas.rejection import Reason, Rejected
 from schemas.text import clean
+from transforms.caption_denials import denial
+from transforms.caption_meta import speech_of_picture, speech_of_request, without_chatter
+from transforms.caption_names import other_class
+from transforms.caption_text import Finish, markup, plain, spoken, whole
 from transforms.stopwords import ENGLISH, OTHERS
+
+WHOLE_SENTENCES = 2  # that make a region's caption, where an answer was cut; an image's takes one
 
 _OTHER_SCRIPTS = 0.3  # share of a caption's letters, above which it is not in English
 _FOREIGN_WORDS = 2  # function words of another language: the least number of different words,
@@ -23,16 +30,15 @@ _SAME_SENTENCE = 3  # times
 _SAME_WORDS = {1: 6, 2: 4, 3: 4}  # times in a row, by number of words; more words: thrice
 _LONGEST_LOOP = 40  # words
 WINDOW, DISTINCT, JUDGED_FROM = 4, 0.5, 40  # words; share of distinct windows; words of text
-
-THINKS, THOUGHT = "<think>", "</think>"
+_COPIED = 0.6  # share of a caption's windows of words that may stand in the global caption
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _SENTENCE = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s+|\n+")
+_BLANKS = re.compile(r"[ \t]+")
 _QUOTED = re.compile(
     r"\"[^\"]{1,400}\"|\u201c[^\u201d]{1,400}\u201d|\u00ab[^\u00bb]{1,400}\u00bb"
     r"|(?<!\w)['\u2018](?:[^'\u2019]|['\u2019](?=\w)){1,400}['\u2019](?!\w)"
 )
-_ENDED = re.compile(r"[.!?\u2026][\"'\u201d\u2019)\]*_]*$")
 _SYLLABLES = re.compile(r"(?=\w)(.{1,10}?)\1{24,}")
 _SPEECH = re.compile(
     r"\b(?:read|say|stat|writ|print|word|letter|inscri|titl|caption|slogan|text)\w*"
@@ -65,50 +71,61 @@ _REFUSALS = (
 _REFUSAL = tuple(re.compile(pattern) for pattern in _REFUSALS)
 
 
-def accept_caption(text: str, finish: str) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionedRegion:
+    """What is known of the region that a caption is about."""
+
+    class_name: str | None = None  # in readable form: "wine glass"
+    others: tuple[str, ...] = ()  # the other classes that are annotated on the image
+    global_caption: str | None = None  # the caption of the whole image, if the prompt had it
+    min_words: int = 0  # the least number of words of a detailed caption
+
+
+def accept_caption(text: str, finish: Finish, region: CaptionedRegion | None = None) -> str:
     """Return a model's answer as a caption, on one line and disarmed, if it passes all checks.
 
     Args:
         text: the model's answer.
         finish: the reason why the text ends: "stop", "length" (the limit of tokens) or "other".
+        region: the region that the caption is about; None: the whole image, whose caption may
+            speak of the picture and be short.
 
     Raises:
         Rejected: the answer fails a check; the detail holds the text.
     """
     printable = text.encode("utf-8", "replace").decode()
-    answer = after_thinking(printable)
+    answer, finish = spoken(printable, finish)
     if answer is None:
         raise Rejected(Reason.CAPTION_CUT, f"thinks without coming to an end: {printable}")
-    for reason, check in CHECKS.items():
-        if problem := check(answer, finish):
+    prose = plain(answer)
+    kept = whole(prose, finish, WHOLE_SENTENCES if region else 1)
+    judged = _Judged(answer, prose if kept is None else kept, kept is None, region)
+    for reason, check in {**CHECKS, **(REGION_CHECKS if region else {})}.items():
+        if problem := check(judged):
             raise Rejected(reason, f"{problem}: {printable}")
-    return clean(answer)
+    return clean(judged.text if region else without_chatter(judged.text))
 
 
-def after_thinking(text: str) -> str | None:
-    """Return a model's answer without its thoughts; None where the text ends before the answer.
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """An answer, as the checks read it."""
 
-    "<think>A dog?</think>A cat." -> "A cat."; where the prompt's template opened the thought,
-    the text has only the closing tag.
-    """
-    answer = text.rpartition(THOUGHT)[2]
-    return None if THINKS in answer else answer
-
-
-def _empty(text: str, _: str) -> str:
-    return "" if any(map(str.isalpha, text)) else "expected words, found none"
+    answer: str  # without leaked tokens and thoughts
+    text: str  # without markup, up to the last whole sentence
+    cut: bool  # whether too little of it is whole
+    region: CaptionedRegion | None
 
 
-def _cut(text: str, finish: str) -> str:
-    if finish == "length":
-        return "ends at the limit of tokens"
-    if finish == "other" and not _ENDED.search(text.strip()):
-        return "was stopped in the middle of a sentence"
-    return ""
+def _empty(judged: _Judged) -> str:
+    return "" if any(map(str.isalpha, judged.text)) else "expected words, found none"
 
 
-def _refusal(text: str, _: str) -> str:
-    for sentence in _SENTENCE.split(_unquoted(text).strip()):
+def _cut(judged: _Judged) -> str:
+    return "ends in the middle of a sentence, and too few are whole" if judged.cut else ""
+
+
+def _refusal(judged: _Judged) -> str:
+    for sentence in _SENTENCE.split(_unquoted(judged.text).strip()):
         for pattern in _REFUSAL:
             match = pattern.search(sentence)
             if match and not _SPEECH.search(sentence[: match.start()].lower()):
@@ -116,8 +133,8 @@ def _refusal(text: str, _: str) -> str:
     return ""
 
 
-def _repetitive(text: str, _: str) -> str:
-    unquoted = _unquoted(text)
+def _repetitive(judged: _Judged) -> str:
+    unquoted = _unquoted(judged.text)
     words = _words(unquoted)
     sentences = Counter(" ".join(_words(sentence)) for sentence in _SENTENCE.split(unquoted))
     sentence, times = max(sentences.items(), key=lambda item: (item[1], item[0]))
@@ -128,7 +145,7 @@ def _repetitive(text: str, _: str) -> str:
     for length in range(1, min(_LONGEST_LOOP, len(words) // 2) + 1):
         if (loop := _loop(words, length)) is not None:
             return f"goes round in {' '.join(loop)[:60]!r}"
-    windows = [tuple(words[start : start + WINDOW]) for start in range(len(words) - WINDOW + 1)]
+    windows = _windows(words)
     if len(words) >= JUDGED_FROM and len(set(windows)) < DISTINCT * len(windows):
         return f"has {len(set(windows))} different runs of {WINDOW} words among {len(windows)}"
     return ""
@@ -145,8 +162,8 @@ def _loop(words: list[str], length: int) -> list[str] | None:
     return None
 
 
-def _other_language(text: str, _: str) -> str:
-    unquoted = _unquoted(text)
+def _other_language(judged: _Judged) -> str:
+    unquoted = _unquoted(judged.text)
     letters = [letter for letter in unquoted if letter.isalpha()]
     strange = sum(not _latin(letter) for letter in letters)
     if strange > _OTHER_SCRIPTS * len(letters):
@@ -173,6 +190,15 @@ def _unquoted(text: str) -> str:
     return rest if any(map(str.isalpha, rest)) else text
 
 
+def _prose(judged: _Judged) -> str:
+    """Return a text without its quotations, with single blanks between its words."""
+    return _BLANKS.sub(" ", _unquoted(judged.text))
+
+
+def _windows(words: list[str]) -> list[tuple[str, ...]]:
+    return [tuple(words[start : start + WINDOW]) for start in range(len(words) - WINDOW + 1)]
+
+
 def _words(text: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(text)]
 
@@ -182,11 +208,67 @@ def _latin(letter: str) -> bool:
     return unicode_name(letter, "").startswith(("LATIN", "FULLWIDTH LATIN"))
 
 
-# In this order; each returns what is wrong with a text, or an empty string.
-CHECKS: Mapping[Reason, Callable[[str, str], str]] = {
+def _markup(judged: _Judged) -> str:
+    form = markup(judged.answer)
+    return f"is {form}, not prose" if form else ""
+
+
+def _denies(judged: _Judged) -> str:
+    assert judged.region
+    words = denial(_prose(judged), judged.region.class_name)
+    return f"denies its object with {words[:60]!r}" if words else ""
+
+
+def _meta(judged: _Judged) -> str:
+    assert judged.region
+    unquoted = _prose(judged)
+    if words := speech_of_request(unquoted):
+        return f"speaks of the request with {words[:60]!r}"
+    words = speech_of_picture(unquoted, judged.region.class_name)
+    return f"speaks of the picture with {words[:60]!r}" if words else ""
+
+
+def _short(judged: _Judged) -> str:
+    assert judged.region
+    number, least = len(judged.text.split()), judged.region.min_words
+    return f"has {number} words, expected {least} at least" if number < least else ""
+
+
+def _other_class(judged: _Judged) -> str:
+    region = judged.region
+    if region is None or region.class_name is None:
+        return ""
+    other = other_class(_prose(judged), region.class_name, region.others)
+    return f"names {other!r} more often than {region.class_name!r}" if other else ""
+
+
+def _copies_global(judged: _Judged) -> str:
+    assert judged.region
+    words, context = _words(judged.text), _words(judged.region.global_caption or "")
+    if words == context:
+        return "is the caption of the whole image"
+    windows, known = _windows(words), set(_windows(context))
+    copied = sum(window in known for window in windows)
+    if windows and copied > _COPIED * len(windows):
+        return f"has {copied} of {len(windows)} runs of {WINDOW} words from the global caption"
+    return ""
+
+
+# In this order; each returns what is wrong with an answer, or an empty string.
+CHECKS: Mapping[Reason, Callable[[_Judged], str]] = {
     Reason.CAPTION_EMPTY: _empty,
     Reason.CAPTION_CUT: _cut,
     Reason.CAPTION_REFUSAL: _refusal,
     Reason.CAPTION_REPETITIVE: _repetitive,
     Reason.CAPTION_OTHER_LANGUAGE: _other_language,
+}
+
+# Further checks, of captions of regions.
+REGION_CHECKS: Mapping[Reason, Callable[[_Judged], str]] = {
+    Reason.CAPTION_MARKUP: _markup,
+    Reason.CAPTION_DENIES: _denies,
+    Reason.CAPTION_META: _meta,
+    Reason.CAPTION_SHORT: _short,
+    Reason.CAPTION_OTHER_CLASS: _other_class,
+    Reason.CAPTION_COPIES_GLOBAL: _copies_global,
 }

@@ -13,6 +13,8 @@ from schemas.geometry import Box
 # Limits that the processors of models take: the widely used one of Qwen2-VL refuses sides that
 # differ by a factor of more than 200, others resize the shorter side to nothing.
 MIN_SIDE = 8  # pixels
+SHOWN_SIDE = 64  # least side of a window for a captioner, which needs some of what is around
+ENLARGED_SIDE = 224  # shorter side to which a smaller crop is enlarged for a captioner
 MAX_ASPECT = 20  # the largest ratio of the longer side to the shorter side
 PADDING = (127, 127, 127)
 QUALITY = 90
@@ -20,10 +22,10 @@ QUALITY = 90
 Window = tuple[int, int, int, int]  # x0, y0, x1, y1; whole pixels
 
 
-def window(box: Box, context: float, width: int, height: int) -> Window:
+def window(box: Box, context: float, width: int, height: int, min_side: int = MIN_SIDE) -> Window:
     """Return the part of a picture that shows a box: whole pixels, inside the picture.
 
-    A window thinner than `MIN_SIDE`, or with a side longer than `MAX_ASPECT` times the other side,
+    A window thinner than `min_side`, or with a side longer than `MAX_ASPECT` times the other side,
     is widened, as far as the picture reaches.
 
     Args:
@@ -31,20 +33,35 @@ def window(box: Box, context: float, width: int, height: int) -> Window:
         context: the margin added on each of the four sides, as a share of the box's side.
         width: the width of the picture, pixels.
         height: the height of the picture, pixels.
+        min_side: the least length of its sides, pixels.
     """
     x0, y0, x1, y1 = box
     across, down = context * (x1 - x0), context * (y1 - y0)
     left, right = _whole(x0 - across, x1 + across, width)
     top, bottom = _whole(y0 - down, y1 + down, height)
-    min_side = math.ceil(max(right - left, bottom - top) / MAX_ASPECT)
-    left, right = _widened(left, right, max(MIN_SIDE, min_side), width)
-    top, bottom = _widened(top, bottom, max(MIN_SIDE, min_side), height)
+    least = max(min_side, math.ceil(max(right - left, bottom - top) / MAX_ASPECT))
+    left, right = _widened(left, right, least, width)
+    top, bottom = _widened(top, bottom, least, height)
     return left, top, right, bottom
 
 
-def crop(picture: Image.Image, box: Box, context: float) -> Image.Image:
+def crop(picture: Image.Image, box: Box, context: float, min_side: int = MIN_SIDE) -> Image.Image:
     """Return the part of an upright picture that shows a box, cut out at its `window`."""
-    return picture.crop(window(box, context, picture.width, picture.height))
+    return picture.crop(window(box, context, picture.width, picture.height, min_side))
+
+
+def enlarged(picture: Image.Image, max_pixels: int) -> Image.Image:
+    """Return a picture whose shorter side is enlarged to `ENLARGED_SIDE`, where it is shorter.
+
+    The aspect is kept, and `max_pixels` is not exceeded: a model makes too few tokens of a crop of
+    some pixels to see what it shows.
+    """
+    room = math.sqrt(max_pixels / (picture.width * picture.height))
+    scale = min(ENLARGED_SIDE / min(picture.size), room)
+    if scale <= 1:
+        return picture
+    size = math.floor(picture.width * scale), math.floor(picture.height * scale)
+    return picture.convert("RGB").resize(size, Image.Resampling.BICUBIC)
 
 
 def encode_jpeg(picture: Image.Image, max_pixels: int) -> bytes:

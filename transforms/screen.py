@@ -7,7 +7,7 @@ Segmentations are passed on as their owner wrote them (`transforms.masks`).
 
 from collections.abc import Mapping, Sequence
 
-from schemas.geometry import fit_box, usable_area
+from schemas.geometry import fit_box, shorter_side, usable_area
 from schemas.item import GroundedCaption, Item
 from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import ImageInfo, Region, ScreenedImage
@@ -17,12 +17,15 @@ from transforms.ledger import StageLedger
 from transforms.screen_items import screen_absent, screen_item
 
 
-def screen_image(source_image: SourceImage, ledger: StageLedger) -> ScreenedImage:
+def screen_image(
+    source_image: SourceImage, ledger: StageLedger, min_side: int = 0
+) -> ScreenedImage:
     """Return the image with its usable regions and items.
 
     Args:
         source_image: the image as its owner annotated it.
         ledger: the ledger of the stage.
+        min_side: the least length of a box's shorter side, pixels; smaller regions are rejected.
     """
     image = source_image.image
     ledger.read(image, Kind.IMAGE)
@@ -32,7 +35,7 @@ def screen_image(source_image: SourceImage, ledger: StageLedger) -> ScreenedImag
     segmentations = {}
     for region in source_image.regions:
         try:
-            regions.append(_screen_region(image, region, ledger))
+            regions.append(_screen_region(image, region, ledger, min_side))
             if region.segmentation:
                 segmentations[region.region_id] = region.segmentation
         except Rejected as cause:
@@ -78,7 +81,9 @@ def _screen_items(
     return tuple(items)
 
 
-def _screen_region(image: ImageInfo, region: SourceRegion, ledger: StageLedger) -> Region:
+def _screen_region(
+    image: ImageInfo, region: SourceRegion, ledger: StageLedger, min_side: int
+) -> Region:
     assert image.width is not None, "regions need an image"
     assert image.height is not None, "regions need an image"
     if region.crowd:
@@ -88,6 +93,10 @@ def _screen_region(image: ImageInfo, region: SourceRegion, ledger: StageLedger) 
         category = storable(category)
         shown_name(category)
     box, clipped = fit_box(region.bbox, image.width, image.height)
+    if (side := shorter_side(box)) < min_side:
+        raise Rejected(
+            Reason.REGION_SMALL, f"its shorter side has {side:.1f} pixels, expected {min_side}"
+        )
     if clipped:
         ledger.repaired(image, Kind.ANNOTATION, Repair.BOX_CLIPPED)
     area = usable_area(region.area)

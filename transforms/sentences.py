@@ -30,6 +30,13 @@ def sentences(text: str) -> list[str]:
     return [sentence for sentence in pieces if sentence]
 
 
+def whole_sentences(text: str) -> list[str]:
+    """Return the sentences of a text that may break off, without a last one that has no end."""
+    pieces = sentences(text)
+    whole = pieces and _FINAL_STOP.search(pieces[-1]) and not _SHORT_FORM.search(pieces[-1])
+    return pieces if whole else pieces[:-1]
+
+
 def caption_kind(text: str) -> CaptionKind:
     """Return the kind of a caption by its form.
 

@@ -1,19 +1,50 @@
 """The card's section on captioning: the model, the prompts, and the number of captions kept."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from pipelines.plan import Plan
 from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
 from schemas.layout import REJECTED_FOLDER
+from schemas.manifest import Manifest
 
 
-def captioning_section(plan: Plan) -> str:
+def captioning_section(plan: Plan, manifest: Manifest) -> str:
     """Return the section of a run of `recap`, without endpoints; empty for any other build."""
     recipe = plan.recipe
     if not isinstance(recipe, RecapRecipe):
         return ""
-    lines = [*_asked(recipe.captioning), _kept(recipe.filter)]
-    return "\n".join(["## How regions were captioned", "", *(f"- {line}" for line in lines)])
+    lines = [*_asked(recipe.captioning), *_checked(recipe), _kept(recipe.filter)]
+    section = ["## How regions were captioned", "", *(f"- {line}" for line in lines)]
+    return "\n".join([*section, *_sizes(manifest)])
+
+
+def _checked(recipe: RecapRecipe) -> Iterator[str]:
+    if recipe.captioning.captioner != "builtin":
+        yield (
+            f"answers are left out that are no captions: below {recipe.min_words} words, about the "
+            "picture or the request, a list, a denial, in another language, and so on; "
+            f"`{REJECTED_FOLDER}/` has each with its reason"
+        )
+    if recipe.min_side:
+        yield f"regions whose shorter side has fewer than {recipe.min_side} pixels are left out"
+
+
+def _sizes(manifest: Manifest) -> Iterator[str]:
+    """Yield the lines of a table of accepted captions by the size of their regions."""
+    regions: Counter[int] = Counter()
+    kept: Counter[int] = Counter()
+    for shard in manifest.shards:
+        for least, count in shard.sizes.items():
+            regions[int(least)] += count.regions
+            kept[int(least)] += count.kept
+    if not regions:
+        return
+    yield from ("", "| shorter side of the region, pixels | regions | captions kept | share |")
+    yield "|---|---:|---:|---:|"
+    for step in sorted(regions):
+        share = 100 * kept[step] / regions[step]
+        yield f"| from {step} | {regions[step]:,} | {kept[step]:,} | {share:.1f} % |"
 
 
 def _asked(captioning: Captioning) -> Iterator[str]:

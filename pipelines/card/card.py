@@ -58,7 +58,7 @@ def card_of(plan: Plan, manifest: Manifest, ledger: Ledger) -> bytes:
         mix_section(manifest),
         answers_section(plan),
         reported_section(plan, ledger),
-        captioning_section(plan),
+        captioning_section(plan, manifest),
         _captions(plan, manifest, ledger),
         _left_out(manifest, ledger),
         guard_section(plan, ledger),

@@ -134,6 +134,12 @@ def _add_inputs(group: Group) -> None:
     group.add_argument(
         "--per-image", type=int, metavar="N", help="take N regions of an image, by hash"
     )
+    group.add_argument(
+        "--min-side",
+        type=int,
+        metavar="N",
+        help="leave out regions whose shorter side has fewer than N pixels (default: 0)",
+    )
     group.add_argument("--seed", type=int, help="number that varies the choices (default: 0)")
 
 
@@ -231,13 +237,19 @@ def _add_prompts(group: Group) -> None:
         "--global-tokens",
         type=int,
         metavar="N",
-        help="tokens of an image's caption, at most (default: 256)",
+        help="tokens of an image's caption, at most (default: 512)",
     )
     group.add_argument(
         "--region-tokens",
         type=int,
         metavar="N",
-        help="tokens of a region's caption, at most (default: 384)",
+        help="tokens of a region's caption, at most (default: 512)",
+    )
+    group.add_argument(
+        "--min-words",
+        type=int,
+        metavar="N",
+        help="words that a region's caption must have; 0 keeps any (default: 15)",
     )
     group.add_argument(
         "--seed-requests",

@@ -31,7 +31,7 @@ _LOCAL_CONCURRENT_IMAGES = 8  # number of images captioned at a time without a s
 _MODEL_FLAGS = (
     *("endpoint", "model", "api_key_env", "serve", "vllm", "serve_args"),
     *("concurrency", "timeout", "patience"),
-    *("temperature", "top_p", "seed_requests", "global_tokens", "region_tokens"),
+    *("temperature", "top_p", "seed_requests", "global_tokens", "region_tokens", "min_words"),
 )
 PATIENCE, PATIENCE_WITH_A_START = 600.0, 1800.0  # seconds
 _COMEBACK_SECONDS = 60.0  # maximum from a server's restart to its first answer

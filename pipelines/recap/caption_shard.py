@@ -19,6 +19,7 @@ from pipelines.recap.captioning.journaled import JournaledCaptioner, JournaledSc
 from pipelines.recap.captioning.two_stages import TwoStageCaptioner
 from pipelines.recap.captioning.views import CropOptions
 from pipelines.recap.clip.scorer import Scorer
+from pipelines.recap.sizes import size_counts
 from pipelines.recipes.recap import TASKS, RecapRecipe
 from pipelines.shards.options import ShardKey, WriteOptions, shard_key
 from pipelines.shards.pages import PackedImage
@@ -40,7 +41,7 @@ class ShardJob:
 
     recipe: RecapRecipe
     instruction: Instruction
-    fingerprint: str  # digest of the settings that decide captions
+    fingerprints: tuple[str, ...]  # digests that name the journals
     retry_refused: bool  # repeat requests that servers refused in an earlier run
     write: WriteOptions
     concurrent_images: int
@@ -72,23 +73,28 @@ def caption_shard(
         run: function that runs a coroutine to its end on the captioner's event loop.
     """
     infos = [screened.image for screened in images]
-    with open_journals(job.write.output, job.fingerprint, infos) as journals:
+    with open_journals(job.write.output, job.fingerprints, infos) as journals:
         scorer = JournaledScorer(job.scorer) if job.scorer else None
         captioning = _caption(images, job, journals, scorer, ledgers[Stage.CAPTION])
         by_id = {outcome.screened.image.image_id: outcome for outcome in run(captioning)}
         outcomes = [by_id[info.image_id] for info in infos if info.image_id in by_id]
         scores = score_captions(outcomes, scorer) if scorer else None
     limits = job.recipe.filter
-    packed = [
-        _packed(kept, _provenance(outcome, scores, job.recipe))
+    filtered = [
+        (outcome, filter_captions(outcome, scores, limits, ledgers[Stage.FILTER]))
         for outcome in outcomes
-        if (kept := filter_captions(outcome, scores, limits, ledgers[Stage.FILTER])) is not None
+    ]
+    kept = [(outcome, screened) for outcome, screened in filtered if screened is not None]
+    packed = [
+        _packed(screened, _provenance(outcome, scores, job.recipe)) for outcome, screened in kept
     ]
 
     def compose(content: bytes, ledgers: Ledgers) -> Draft | None:
         return _draft(_DECODER.decode(content), job.instruction, ledgers)
 
-    return write_shard(key, packed, compose, job.write, ledgers)
+    shard = write_shard(key, packed, compose, job.write, ledgers)
+    sizes = size_counts(images, [screened for _, screened in kept])
+    return shard.model_copy(update={"sizes": sizes})
 
 
 async def _caption(
@@ -103,7 +109,9 @@ async def _caption(
 
     def captioner_of(journal: ImageJournal) -> TwoStageCaptioner:
         captioner = JournaledCaptioner(job.captioner, journal, retry_refused=job.retry_refused)
-        return TwoStageCaptioner(captioner, captioning, wordings, job.recipe.seed)
+        return TwoStageCaptioner(
+            captioner, captioning, wordings, job.recipe.seed, job.recipe.min_words or 0
+        )
 
     first = images[0].image if images else None
     options = CropOptions(

@@ -9,7 +9,7 @@ of the file:
     {"recapd/train-07-9f86d081884c7d65.jsonl": "60303a...", "the pictures of train": "fcde2b..."}
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
@@ -19,6 +19,7 @@ from pipelines.output.identity import changed_values, identity_differences
 from pipelines.output.reader import names_in, read_identity
 from pipelines.plan import Plan
 from pipelines.recap.console import print_notice
+from pipelines.recap.deciding import caption_settings, deciding
 from pipelines.shards.inputs import listing_digest
 from pipelines.storage import files
 from prompts.recap import SETS
@@ -72,7 +73,8 @@ def check_earlier_run(plan: Plan, *, refilter: bool) -> bool:
         )
     if changed := earlier.old_schema or (was == wanted and ", ".join(earlier.changes)):
         print_notice(
-            f"{changed}: shards are built again from the journal; no caption is asked for again"
+            f"{changed}: shards are built again from the journal; "
+            "no answer that it holds is asked for again"
         )
         return True
     return was != wanted and not earlier.differences
@@ -82,20 +84,6 @@ def continues_captions(plan: Plan) -> bool:
     """Return whether the output holds a run with the captions of a plan, filtered or not."""
     earlier = _earlier_run(plan)
     return earlier is not None and not earlier.differences
-
-
-# Settings of a recipe or of its source that decide no caption; some are those of conversations.
-_NOT_DECIDING = {"filter", "max_words", "weights", "captions_per_conversation", "suffix_share"}
-
-
-def caption_settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a recipe that decide captions, which those of conversations do not."""
-    settings = {key: value for key, value in _deciding(recipe).items() if key != "guard"}
-    return settings | {"sources": list(map(_deciding, recipe.get("sources", ())))}
-
-
-def _deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in settings.items() if key not in _NOT_DECIDING}
 
 
 def forget_end(output: str) -> None:
@@ -187,7 +175,7 @@ def _of_captions(identity: BuildIdentity) -> BuildIdentity:
     sources = {
         config: source.model_copy(
             update={
-                "settings": _deciding(source.settings),
+                "settings": deciding(source.settings),
                 "wordings": {
                     name: digest for name, digest in source.wordings.items() if name in names
                 },

@@ -11,6 +11,7 @@ from pipelines.plan import Plan
 from pipelines.publish import Publish
 from pipelines.recap.caption_shard import ShardJob, caption_shard
 from pipelines.recap.captioning.captioner import Captioner
+from pipelines.recap.captioning.cut_share import CutShare
 from pipelines.recap.clip.scorer import Scorer
 from pipelines.recipes.recap import RecapRecipe
 from pipelines.shards.grouping import GroupByShard
@@ -36,7 +37,7 @@ class RecapFlow:
     """The stages of a RecapD run, as a function that adds them to a pipeline."""
 
     recipe: RecapRecipe
-    fingerprint: str  # digest of the settings that decide captions
+    fingerprints: tuple[str, ...]  # digests that name the journals
     retry_refused: bool  # repeat requests that servers refused in an earlier run
     tools: CaptionTools
 
@@ -61,7 +62,7 @@ class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Page]], Shard]):
         """Start the event loop of the captioner, and make captioner and scorer."""
         self._loop = asyncio.Runner()
         tools = self._flow.tools
-        self._captioner = self._loop.run(_made(tools.captioner))
+        self._captioner = CutShare(self._loop.run(_made(tools.captioner)))
         self._scorer = tools.scorer() if tools.scorer else None
         planned = self._flow.recipe.filter.scorer
         if self._scorer and self._scorer.identity != planned:
@@ -80,7 +81,7 @@ class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Page]], Shard]):
         job = ShardJob(
             recipe=self._flow.recipe,
             instruction=self._instruction,
-            fingerprint=self._flow.fingerprint,
+            fingerprints=self._flow.fingerprints,
             retry_refused=self._flow.retry_refused,
             write=self._write,
             concurrent_images=self._flow.tools.concurrent_images,

@@ -14,7 +14,7 @@ from pipelines.recap.client.chat import MalformedError, decode_answer
 from pipelines.storage.extras import require
 from prompts.wordings import WordingSet, problems
 from schemas.errors import BuildError
-from transforms.caption_checks import after_thinking
+from transforms.caption_text import after_thinking
 
 MAX_ROUNDS = 8
 _MAX_EXAMPLES = 12  # maximum number of known wordings in a prompt

@@ -56,4 +56,5 @@ def _resolve_recap(recipe: RecapRecipe) -> ResolvedRecipe:
         tasks={CONFIG: TASKS},
         caps=caps,
         instruction=instruction_of(recipe),
+        min_side=recipe.min_side,
     )

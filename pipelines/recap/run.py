@@ -3,13 +3,8 @@
 import apache_beam as beam
 
 from pipelines.plan import Plan
-from pipelines.recap.captioning.journal import fingerprint_of
-from pipelines.recap.earlier_run import (
-    caption_settings,
-    check_earlier_run,
-    forget_end,
-    remember_end,
-)
+from pipelines.recap.deciding import journal_fingerprints
+from pipelines.recap.earlier_run import check_earlier_run, forget_end, remember_end
 from pipelines.recap.flow import CaptionTools, RecapFlow
 from pipelines.recipes.recap import RecapRecipe
 from pipelines.runner.launch import LaunchOptions, launch
@@ -49,7 +44,7 @@ def run_recap(
         )
     flow = RecapFlow(
         recipe=recipe,
-        fingerprint=caption_fingerprint(plan),
+        fingerprints=journal_fingerprints(plan),
         retry_refused=not refilter,
         tools=tools,
     )
@@ -62,11 +57,3 @@ def run_recap(
         return launch(plan, options, lay_out)
     finally:
         remember_end(plan)
-
-
-def caption_fingerprint(plan: Plan) -> str:
-    """Return the digest of all that decides captions: the recipe, without filter and guard, and
-    the input files. Journals of earlier versions are found by it, too.
-    """
-    settings = caption_settings(plan.resolved.identity())
-    return fingerprint_of({**settings, "inputs": [item.sha256 for item in plan.identity.inputs]})

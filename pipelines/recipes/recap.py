@@ -1,6 +1,6 @@
 """The recipe of a RecapD run: its source, its captioner and prompts, and its filter."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -11,6 +11,7 @@ from pydantic import (
     model_validator,
 )
 
+from pipelines.datasets.spec import MAX_CAP
 from pipelines.recipes.recipe import RECAPD_ROLE, Recipe
 from schemas.errors import UsageError
 from schemas.sample import Task
@@ -19,6 +20,7 @@ CONFIG = "recapd"
 BUILTIN_MODEL = "regionforge-builtin-1"  # the name of the built-in captioner in provenance
 _VIEW = "box"  # the view of a region that the scorer gets: the crop of the box, without a margin
 _LATER_FIELDS = {"threshold_min": None}  # fields of filters that came later, with their defaults
+MIN_WORDS = 15  # of a detailed caption; those of RegionGPT's RecapD have 87 on average
 TASKS = (Task.REGION_DETAILED_CAPTION,)  # the task of the captions in a build
 
 
@@ -31,8 +33,8 @@ class Captioning(BaseModel):
     model: str = ""
     temperature: float = Field(default=0.2, ge=0, le=2)
     top_p: float = Field(default=1.0, gt=0, le=1)
-    global_tokens: int = Field(default=256, ge=1)  # maximum tokens of an image's caption
-    region_tokens: int = Field(default=384, ge=1)  # maximum tokens of a region's caption
+    global_tokens: int = Field(default=512, ge=1)  # maximum tokens of an image's caption
+    region_tokens: int = Field(default=512, ge=1)  # maximum tokens of a region's caption
     seed_requests: bool = False  # send a different seed with each request
     global_caption: bool = True  # begin a region's prompt with the image's caption
     class_name: bool = True  # name the annotated class in a region's prompt
@@ -84,6 +86,11 @@ class RecapRecipe(Recipe):
     """The recipe of a RecapD run, with exactly one source."""
 
     name: str = CONFIG
+    # Of a region's caption, the least number; in other recipes it is of phrases.
+    min_words: Annotated[int, Field(ge=0, le=MAX_CAP)] | None = MIN_WORDS
+    min_side: int = Field(
+        default=0, ge=0, le=MAX_CAP
+    )  # of a box, pixels; smaller ones are rejected
     captioning: Captioning
     filter: Filter
 

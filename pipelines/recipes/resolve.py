@@ -38,6 +38,7 @@ class ResolvedRecipe:
     tasks: Mapping[str, tuple[Task, ...]]  # by config
     caps: Caps  # by config
     instruction: Instruction
+    min_side: int = 0  # of a region's box, pixels of the annotation; smaller ones are rejected
 
     def sizing(self, source: str) -> Sizing:
         """Return the settings that decide the number of shards of each split of a source."""

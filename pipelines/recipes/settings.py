@@ -88,7 +88,7 @@ def check_used(resolved: ResolvedRecipe, stated: Collection[str]) -> None:
 def wordings_of(resolved: ResolvedRecipe, config: str) -> dict[str, str]:
     """Return the digest of each set of wordings that a config's tasks use, by name."""
     sets = [wordings for task in resolved.tasks[config] for wordings in WORDINGS_OF[task]]
-    sets += recap.SETS if config == RECAPD else ()
+    sets += (*recap.SETS, recap.ENDING) if config == RECAPD else ()
     return {
         wordings.name: resolved.instruction.wordings[wordings.name].digest() for wordings in sets
     }

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from prompts import recap as recap_prompts
 from prompts.catalog import WORDING_SETS
 from prompts.recap import (
+    ENDING,
     GLOBAL,
     REGION,
     REGION_ALONE,
@@ -22,6 +23,8 @@ from schemas.text import clean
 
 POSITIONS = st.integers(0, 2**RANK_BITS - 1)
 CAPTION = "A kitchen with two dogs."
+OF_REGION = f" {ENDING.wordings[0]}".replace("<subject>", "the object")
+OF_IMAGE = OF_REGION.replace("the object", "the scene")
 
 
 @pytest.mark.parametrize("wordings", SETS, ids=lambda wordings: wordings.name)
@@ -50,7 +53,7 @@ def test_the_caption_of_the_picture_stands_at_the_beginning(wording):
 @given(POSITIONS)
 def test_a_picture_as_a_whole(position):
     text, prompt = global_prompt(WORDING_SETS, position)
-    assert text in GLOBAL.wordings
+    assert text.removesuffix(OF_IMAGE) in GLOBAL.wordings
     assert prompt.startswith("recap_global/")
 
 
@@ -68,7 +71,8 @@ def test_a_region_is_asked_about_with_what_is_known(caption, name, wordings, pos
     text, prompt = region_prompt(WORDING_SETS, position, caption, name)
     wording, expected = wordings.choose(position)
     assert prompt == expected
-    assert text == wording.replace("<global>", CAPTION).replace("<class>", "carpet")
+    asked = wording.replace("<global>", CAPTION).replace("<class>", "carpet")
+    assert text == asked + OF_REGION
     assert "<" not in text
 
 
@@ -89,7 +93,8 @@ def test_a_region_is_asked_about_with_what_is_known(caption, name, wordings, pos
 def test_a_caption_is_one_disarmed_sentence_in_the_prompt(caption, shown):
     rank = Hasher(1).rank()
     text, _ = region_prompt(WORDING_SETS, rank, caption, "c<global>")
-    assert text == REGION.choose(rank)[0].replace("<global>", shown).replace("<class>", "c(global)")
+    asked = REGION.choose(rank)[0].replace("<global>", shown).replace("<class>", "c(global)")
+    assert text == asked + OF_REGION
 
 
 @given(POSITIONS, st.text(min_size=1).map(lambda text: f"A {text}"), st.text().map("b{}".format))
@@ -110,14 +115,38 @@ def test_a_caption_and_a_name_make_no_tag_together():
 def test_wordings_of_the_user_replace_ours():
     own = {"recap_global": ["Look!"], "recap_region": ["<global> And the <class>?"]}
     table = replace_sets(WORDING_SETS, own)
-    assert global_prompt(table, 5)[0] == "Look!"
-    assert region_prompt(table, 5, CAPTION, "dog")[0] == f"{CAPTION} And the dog?"
+    assert global_prompt(table, 5)[0] == f"Look!{OF_IMAGE}"
+    assert region_prompt(table, 5, CAPTION, "dog")[0] == f"{CAPTION} And the dog?{OF_REGION}"
+    table = replace_sets(table, {"recap_ending": ["Just <subject>."]})
+    assert global_prompt(table, 5)[0] == "Look! Just the scene."
+    assert region_prompt(table, 5, CAPTION, "dog")[0] == f"{CAPTION} And the dog? Just the object."
 
 
 @pytest.mark.parametrize("caption", ["", " \n"])
 def test_a_caption_without_words_is_a_mistake_of_ours(caption):
     with pytest.raises(ValueError, match="a caption that cannot stand in a prompt: text_empty"):
         region_prompt(WORDING_SETS, 0, caption, None)
+
+
+def test_the_ending_asks_for_what_is_kept():
+    for words in ("plain prose", "120 words at most", "itself", "never about a picture, a crop"):
+        assert words in OF_REGION
+    assert "this request" in OF_REGION
+    assert "not sure" in OF_REGION
+
+
+# What the first programs asked: without the ending, the prompts are the same.
+EARLIER = {
+    "recap_global": "83d1520acd34bf6e",
+    "recap_region": "612b947542d57fbe",
+    "recap_region_without_class": "f8e5febf0848faa2",
+    "recap_region_without_global": "2b12d1ef43ad3cc4",
+    "recap_region_alone": "935e5809b30cdd9f",
+}
+
+
+def test_the_prompts_are_what_they_were_but_for_their_ending():
+    assert {wordings.name: wordings.digest()[:16] for wordings in SETS} == EARLIER
 
 
 def test_only_the_words_of_papers_that_are_facts_carry_over():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from schemas.limits import MAX_TEXT_CHARACTERS
 from schemas.rejection import Reason, Rejected
 from schemas.text import clean
-from transforms.caption_checks import CHECKS, accept_caption
+from transforms.caption_checks import CHECKS, REGION_CHECKS, accept_caption
 
 CAPTIONS = (
     "A red car.",
@@ -174,8 +174,8 @@ def test_no_words(text, finish):
 @pytest.mark.parametrize(
     ("text", "finish"),
     [
-        ("A red car.", "length"),
         ("A red car that", "length"),
+        ("A red car that has", "length"),
         ("A red car that", "other"),
         ("A red car,", "other"),
     ],
@@ -214,15 +214,15 @@ def test_a_thought_alone_is_no_caption(text, finish, reason):
     assert (cause.reason, text in cause.detail) == (reason, True)
 
 
-@pytest.mark.parametrize("text", ["A red car.", 'It says "Stop."', "Is it red?", "A **red** car.*"])
+@pytest.mark.parametrize("text", ["A red car.", 'It says "Stop."', "Is it red?"])
 def test_an_answer_that_ends_for_another_reason_must_end_a_sentence(text):
     assert accept_caption(text, "other") == text
 
 
 def test_a_caption_of_several_paragraphs_becomes_one_disarmed_line():
-    text = " The <image> shows a dog.\n\n\tIt sits on <region1>. USER: ### "
+    text = " The <image> shows a dog.\n\n\tIt sits on <region1>. ### "
     caption = accept_caption(text, "stop")
-    assert caption == "The (image) shows a dog. It sits on (region1). USER : # # #"
+    assert caption == "The (image) shows a dog. It sits on (region1). # # #"
 
 
 def test_a_caption_that_is_too_long():
@@ -237,8 +237,14 @@ def test_the_detail_holds_the_whole_text(text):
     detail.encode()
 
 
-def test_the_table_has_a_check_for_each_way_to_fail():
-    assert {str(reason) for reason in CHECKS} == {
+def test_the_tables_have_a_check_for_each_way_to_fail():
+    assert {str(reason) for reason in (*CHECKS, *REGION_CHECKS)} == {
+        "caption_markup",
+        "caption_denies",
+        "caption_meta",
+        "caption_short",
+        "caption_other_class",
+        "caption_copies_global",
         "caption_empty",
         "caption_cut",
         "caption_refusal",

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from transforms.crop import MAX_ASPECT, MIN_SIDE, PADDING, crop, encode_jpeg, window
+from transforms.crop import (
+    ENLARGED_SIDE,
+    MAX_ASPECT,
+    MIN_SIDE,
+    PADDING,
+    SHOWN_SIDE,
+    crop,
+    encode_jpeg,
+    enlarged,
+    window,
+)
 
 WIDTH, HEIGHT = 320, 240
 
@@ -69,6 +79,29 @@ def test_a_box_that_is_not_thin_is_cut_exactly(box):
         assert (x0, y0) == (int(box[0]), int(box[1]))
         assert x1 - 1 < box[2] <= x1
         assert y1 - 1 < box[3] <= y1
+
+
+@given(boxes())
+def test_a_window_for_a_captioner_is_widened_about_its_box(box):
+    x0, y0, x1, y1 = window(box, 0.0, WIDTH, HEIGHT, SHOWN_SIDE)
+    assert 0 <= x0 <= box[0] <= box[2] <= x1 <= WIDTH
+    assert 0 <= y0 <= box[1] <= box[3] <= y1 <= HEIGHT
+    assert min(x1 - x0, y1 - y0) >= SHOWN_SIDE == 64
+    exact = window(box, 0.0, WIDTH, HEIGHT)
+    if min(exact[2] - exact[0], exact[3] - exact[1]) >= SHOWN_SIDE:
+        assert (x0, y0, x1, y1) == exact
+
+
+@given(st.integers(8, 700), st.integers(8, 700), st.integers(28 * 28, 512 * 512))
+def test_a_small_crop_is_enlarged_within_its_budget(width, height, max_pixels):
+    shown = enlarged(Image.new("RGB", (width, height)), max_pixels)
+    short = min(shown.size)
+    assert min(width, height) <= short <= max(ENLARGED_SIDE, min(width, height))
+    if shown.size != (width, height):
+        assert shown.width * shown.height <= max_pixels
+        assert abs(shown.width / width - shown.height / height) < 1 / min(width, height)
+        full = short == ENLARGED_SIDE
+        assert full or (shown.width + 1) * (shown.height + 1) > max_pixels - max(shown.size)
 
 
 def test_a_crop_has_the_pixels_of_its_window():

@@ -65,6 +65,21 @@ def test_a_region_that_cannot_be_used_leaves_its_neighbours(screened, bad, reaso
     assert repairs(ledger) == {}
 
 
+@pytest.mark.parametrize(("min_side", "kept"), [(0, "123"), (4, "123"), (5, "2"), (20, "")])
+def test_a_region_with_a_short_side_is_rejected(make_image, min_side, kept):
+    wide = replace(GOOD, region_id="2", bbox=(0.0, 0.0, 30.0, 10.0))
+    # Its side is that of the part within the image.
+    outside = replace(GOOD, region_id="3", bbox=(-20.0, 0.0, 4.0, 10.0))
+    ledger = StageLedger(Stage.SCREEN)
+    source = SourceImage(make_image(width=40, height=40), (GOOD, wide, outside), label_set=LABELS)
+    screened = screen_image(source, ledger, min_side)
+    assert "".join(region.region_id for region in screened.regions) == kept
+    assert {each.reason for each in ledger.rejections} <= {Reason.REGION_SMALL}
+    account = ledger_of(ledger.tally).account("coco", "train", Stage.SCREEN, Kind.ANNOTATION)
+    assert (account.read, account.kept, account.missing()) == (3, len(kept), 0)
+    assert account.repaired == ({Repair.BOX_CLIPPED: 1} if "3" in kept else {})
+
+
 def test_an_image_without_regions_goes_on(screened):
     kept, ledger = screened()
     assert kept == ()

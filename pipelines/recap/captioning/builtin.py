@@ -17,7 +17,7 @@ from PIL import Image
 from pipelines.recap.captioning.captioner import AnnotatedRegion, Answer, CaptionTarget, Request
 from pipelines.recap.captioning.colours import Colour, outside, outstanding, sampled
 from schemas.geometry import Box
-from transforms.crop import window
+from transforms.crop import SHOWN_SIDE, window
 
 _MAX_KINDS = 8  # kinds of objects named in an image's caption; others are counted
 _MAX_NEIGHBOURS = 2  # other boxes named in a region's caption
@@ -73,7 +73,8 @@ class BuiltinCaptioner:
         others: Sequence[AnnotatedRegion],
     ) -> Colour | None:
         """Return the dominant color of a region's pixels in its crop, or None."""
-        x0, y0, x1, y1 = window(region.bbox, self._context, target.width, target.height)
+        size = target.width, target.height
+        x0, y0, x1, y1 = window(region.bbox, self._context, *size, SHOWN_SIDE)
         across, down = crop.width / (x1 - x0), crop.height / (y1 - y0)
 
         def shown(box: Box) -> Box:

@@ -94,7 +94,7 @@ async def _measure(
     captioning = recipe.captioning
     stopwatch = _Stopwatch(captioner)
     wordings = instruction_of(recipe).wordings
-    stages = TwoStageCaptioner(stopwatch, captioning, wordings, recipe.seed)
+    stages = TwoStageCaptioner(stopwatch, captioning, wordings, recipe.seed, recipe.min_words or 0)
     try:
         for _, screened, folder in sampled_images:
             options = CropOptions(

@@ -20,7 +20,7 @@ pictures may change the number of shards, but never the journal of an image.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -78,15 +78,23 @@ class Journal:
     captioned one after the other.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *earlier: str) -> None:
+        """Make a journal that is not open yet.
+
+        Args:
+            path: the file to read, and to which lines are appended.
+            earlier: files of an earlier program, to read only.
+        """
         if not files.is_local(path):
             raise BuildError(
                 f"{path}: captions are written down one by one, which only a local --output "
                 "allows; copy the shards from there when they are finished"
             )
         self._path = path
+        self._earlier = earlier
         # Keys: request id, and digest of the picture.
         self.answers: dict[tuple[str, str], Answer] = {}
+        self.pictures: set[str] = set()  # digests of the pictures of answers
         self.failures: dict[tuple[str, str], str] = {}  # details of refusals, by the same keys
         # Keys: region as "image id/region id", and digest of scorer, picture and caption.
         self.scores: dict[tuple[str, str], Score] = {}
@@ -94,8 +102,9 @@ class Journal:
     def __enter__(self) -> Self:
         """Read the lines of the file, if it exists, and open it for appending."""
         os.makedirs(os.path.dirname(self._path), exist_ok=True)
-        if os.path.exists(self._path):
-            self._read()
+        for path in (self._path, *self._earlier):
+            if os.path.exists(path):
+                self._read(path)
         self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         return self
 
@@ -111,6 +120,7 @@ class Journal:
     def add_answer(self, request_id: str, picture: str, answer: Answer) -> None:
         """Append an answer to the file."""
         self.answers[request_id, picture] = answer
+        self.pictures.add(picture)
         self._write(_Answered(request_id, picture, answer))
 
     def add_failure(self, request_id: str, picture: str, detail: str) -> None:
@@ -129,8 +139,8 @@ class Journal:
         """Return a score or None; `caption` is the digest of scorer, picture and caption."""
         return self.scores.get((_text_of(region), caption))
 
-    def _read(self) -> None:
-        with open(self._path, "rb") as file:
+    def _read(self, path: str) -> None:
+        with open(path, "rb") as file:
             content = file.read()
         *lines, rest = content.split(b"\n")
         kept: list[bytes] = []
@@ -138,9 +148,9 @@ class Journal:
         for line in lines:
             (kept if self._read_line(line) else damaged).append(line + b"\n")
         if damaged:
-            self._set_aside(damaged, kept)
+            _set_aside(path, damaged, kept)
         elif rest:
-            os.truncate(self._path, len(content) - len(rest))
+            os.truncate(path, len(content) - len(rest))
 
     def _read_line(self, text: bytes) -> bool:
         """Parse a line and return whether it was readable; ignore a repeated answer or score."""
@@ -151,21 +161,12 @@ class Journal:
         match line:
             case _Answered():
                 self.answers.setdefault((line.id, line.picture), line.answer)
+                self.pictures.add(line.picture)
             case _Failed():
                 self.failures[line.id, line.picture] = line.detail
             case _Scored():
                 self.scores.setdefault((line.id, line.caption), line.score)
         return True
-
-    def _set_aside(self, damaged: list[bytes], kept: list[bytes]) -> None:
-        aside = f"{self._path}.damaged"
-        with open(aside, "ab") as file:
-            file.writelines(damaged)
-        files.write_whole(self._path, b"".join(kept))
-        print_notice(
-            f"{self._path}: lines that cannot be read: {len(damaged)}. They are now in {aside}, "
-            "and what they held is asked again"
-        )
 
     def _write(self, line: _Line) -> None:
         # A line is written in one call, so that it outlives this process as a whole.
@@ -184,6 +185,10 @@ class ImageJournal:
     def answer(self, request_id: str) -> Answer | None:
         """Return the answer to a request, or None if it was never answered."""
         return self.journal.answers.get((request_id, self.picture))
+
+    def has_answers(self) -> bool:
+        """Return whether the journal has any answer about this picture as it is now."""
+        return self.picture in self.journal.pictures
 
     def failure(self, request_id: str) -> str | None:
         """Return the reason why a request was refused, or None if it never was."""
@@ -211,28 +216,40 @@ class ImageJournal:
 
 @contextmanager
 def open_journals(
-    output: str, fingerprint: str, images: Iterable[ImageInfo]
+    output: str, fingerprints: Sequence[str], images: Iterable[ImageInfo]
 ) -> Iterator[dict[str, Journal]]:
     """Open the journals of some images of a split, and yield them by image id.
 
     Args:
         output: the folder of the run.
-        fingerprint: the digest from `fingerprint_of`.
+        fingerprints: digests from `fingerprint_of`; new lines go to the journals of the first one.
         images: images of one split.
     """
     paths = {}
     for image in images:
         number = shard_key(image)[1] * JOURNALS >> RANK_BITS
-        name = f"{image.split}-{number:02d}-{fingerprint[:16]}.jsonl"
-        paths[image.image_id] = files.join(output, JOURNAL_FOLDER, image.source, name)
+        names = [f"{image.split}-{number:02d}-{digest[:16]}.jsonl" for digest in fingerprints]
+        folder = files.join(output, JOURNAL_FOLDER, image.source)
+        paths[image.image_id] = tuple(files.join(folder, name) for name in names)
     with ExitStack() as stack:
-        opened = {path: stack.enter_context(Journal(path)) for path in sorted({*paths.values()})}
-        yield {image_id: opened[path] for image_id, path in paths.items()}
+        opened = {each: stack.enter_context(Journal(*each)) for each in sorted({*paths.values()})}
+        yield {image_id: opened[each] for image_id, each in paths.items()}
 
 
 def fingerprint_of(identity: dict[str, Any]) -> str:
     """Return the digest of the settings that decide captions, and of the journals' format."""
     return sha256(msgspec.json.encode([_FORMAT, identity], order="deterministic")).hexdigest()
+
+
+def _set_aside(path: str, damaged: list[bytes], kept: list[bytes]) -> None:
+    aside = f"{path}.damaged"
+    with open(aside, "ab") as file:
+        file.writelines(damaged)
+    files.write_whole(path, b"".join(kept))
+    print_notice(
+        f"{path}: lines that cannot be read: {len(damaged)}. They are now in {aside}, "
+        "and what they held is asked again"
+    )
 
 
 def _text_of(region: RegionKey) -> str:

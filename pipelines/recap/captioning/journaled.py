@@ -21,7 +21,8 @@ class JournaledCaptioner:
         Args:
             inner: the captioner to wrap.
             journal: the journal of the image.
-            retry_refused: whether to repeat requests that servers refused in an earlier run.
+            retry_refused: whether to repeat requests that servers refused in an earlier run; a
+                run that does not makes no calls.
         """
         self._inner = inner
         self._journal = journal
@@ -32,6 +33,8 @@ class JournaledCaptioner:
         if (answer := self._journal.answer(request.id)) is not None:
             return answer
         failure = self._journal.failure(request.id)
+        if failure is None and not self._retry_refused and self._journal.has_answers():
+            raise Rejected(Reason.CAPTION_UNASKED, "was never asked for, and nothing is asked now")
         if failure is not None and not self._retry_refused:
             raise Rejected(Reason.CAPTION_FAILED, failure)
         # An unusable picture is refused first, since it is not a failure of the captioner.

@@ -2,7 +2,8 @@
 
 The image's caption is part of the prompts about its regions, as in RegionGPT, section 3.3. Each
 answer is checked. If an answer is not accepted, the request is repeated once in another wording;
-if the second answer is not accepted either, the region is rejected, with the reason.
+if the second answer is not accepted either, the region is rejected, with the reason. A run that
+asks nobody rejects a region whose second answer it does not have, with the reason of the first.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from schemas.ids import RANK_BITS, Hasher
 from schemas.rejection import Reason, Rejected
 from schemas.sample import Region, ScreenedImage
 from schemas.text import shown_name
-from transforms.caption_checks import accept_caption
+from transforms.caption_checks import CaptionedRegion, accept_caption
 
 T = TypeVar("T")
 
@@ -53,6 +54,7 @@ class _RequestKey:
     wording_rank: int  # chooses the wording
     region_id: str | None  # None: the whole image
     max_tokens: int
+    judged: CaptionedRegion | None = None  # what the checks of a region's caption need
 
 
 class TwoStageCaptioner:
@@ -64,8 +66,19 @@ class TwoStageCaptioner:
         captioning: Captioning,
         wordings: Mapping[str, WordingSet],
         seed: int,
+        min_words: int = 0,
     ) -> None:
+        """Make a captioner of two stages.
+
+        Args:
+            captioner: the captioner that answers the requests.
+            captioning: the settings of captioner and prompts.
+            wordings: the sets of wordings, by name.
+            seed: varies the wordings that are chosen.
+            min_words: the least number of words of a region's caption.
+        """
         self._captioner = captioner
+        self._min_words = min_words
         self._captioning = captioning
         self._wordings = wordings
         self._seed = seed
@@ -85,7 +98,7 @@ class TwoStageCaptioner:
                 return CaptionedImage(None, {each.region_id: refusal for each in screened.regions})
 
         async def caption_region(region: Region) -> Captioned | Rejected:
-            key = self._region_key(screened, region.region_id)
+            key = self._region_key(screened, region, global_caption)
             try:
                 return await self._ask(key, view, self._prompt_of(region, global_caption))
             except Rejected as cause:
@@ -101,14 +114,31 @@ class TwoStageCaptioner:
         key = _RequestKey(f"{name}/image", hasher.rank(_ROUTE), hasher.rank("image"), None, limit)
         return await self._ask(key, view, lambda rank: global_prompt(self._wordings, rank))
 
-    def _region_key(self, screened: ScreenedImage, region_id: str) -> _RequestKey:
+    def _region_key(
+        self, screened: ScreenedImage, region: Region, global_caption: Captioned | None
+    ) -> _RequestKey:
         hasher = self._hasher(screened)
         return _RequestKey(
-            id=f"{_name_of(screened)}/region/{region_id}",
+            id=f"{_name_of(screened)}/region/{region.region_id}",
             image_rank=hasher.rank(_ROUTE),
-            wording_rank=hasher.rank("region", region_id),
-            region_id=region_id,
+            wording_rank=hasher.rank("region", region.region_id),
+            region_id=region.region_id,
             max_tokens=self._captioning.region_tokens,
+            judged=self._judged(screened, region, global_caption),
+        )
+
+    def _judged(
+        self, screened: ScreenedImage, region: Region, global_caption: Captioned | None
+    ) -> CaptionedRegion | None:
+        if self._captioning.captioner == "builtin":
+            return None  # it speaks of positions in the picture, which it measures
+        names = {shown_name(each.category) for each in screened.regions if each.category}
+        name = shown_name(region.category) if region.category else None
+        return CaptionedRegion(
+            class_name=name,
+            others=tuple(sorted(names - {name})) if name else (),
+            global_caption=global_caption.text if global_caption else None,
+            min_words=self._min_words,
         )
 
     def _hasher(self, screened: ScreenedImage) -> Hasher:
@@ -129,7 +159,7 @@ class TwoStageCaptioner:
         async def load_image() -> PromptImage:
             return (await view.get()).prompt_image_of(key.region_id)
 
-        causes = []
+        causes: list[Rejected] = []
         for attempt in range(_ATTEMPTS):
             # Half the range of ranks further is another wording, if the set has several.
             text, prompt = prompt_of((key.wording_rank + attempt * _HALF) % (2 * _HALF))
@@ -140,9 +170,14 @@ class TwoStageCaptioner:
                 load_image=load_image,
                 max_tokens=key.max_tokens,
             )
-            answer = await self._captioner.ask(request)
             try:
-                return Captioned(accept_caption(answer.text, answer.finish), prompt)
+                answer = await self._captioner.ask(request)
+            except Rejected as cause:
+                if causes and cause.reason is Reason.CAPTION_UNASKED:
+                    break
+                raise
+            try:
+                return Captioned(accept_caption(answer.text, answer.finish, key.judged), prompt)
             except Rejected as cause:
                 causes.append(cause)
         raise causes[-1]

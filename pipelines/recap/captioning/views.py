@@ -14,7 +14,7 @@ from schemas.geometry import Box, turn_box
 from schemas.rejection import Reason, Rejected
 from schemas.sample import ImageInfo, ScreenedImage
 from schemas.text import shown_name
-from transforms.crop import crop, encode_jpeg
+from transforms.crop import SHOWN_SIDE, crop, encode_jpeg, enlarged
 from transforms.orientation import annotated_as_stored
 from transforms.picture import Picture, inspect, pixels
 
@@ -132,7 +132,8 @@ def view_image(screened: ScreenedImage, options: CropOptions, data: bytes) -> Im
 def _view_region(
     whole: Image.Image, target: CaptionTarget, region: AnnotatedRegion, options: CropOptions
 ) -> RegionView:
-    jpeg = encode_jpeg(crop(whole, region.bbox, options.context), options.max_pixels)
+    cut_out = crop(whole, region.bbox, options.context, SHOWN_SIDE)
+    jpeg = encode_jpeg(enlarged(cut_out, options.max_pixels), options.max_pixels)
     return RegionView(
         prompt_image=PromptImage(jpeg, replace(target, region=region)),
         clip_crop=clip_crop(whole, region.bbox) if options.scored else b"",

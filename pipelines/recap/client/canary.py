@@ -20,7 +20,7 @@ from pipelines.recap.client.captioner import OpenAICaptioner
 from pipelines.recap.client.probe_images import COLOURS, QUESTION, draw_noise, draw_square
 from schemas.errors import BuildError
 from schemas.rejection import Rejected
-from transforms.caption_checks import after_thinking
+from transforms.caption_text import after_thinking
 
 _REPEATS = 2
 _MIN_NAMED = 0.75  # share of the answers that must name the right colour

@@ -3,8 +3,8 @@
 import pytest
 
 from pipelines.datasets.spec import SourceRequest
+from pipelines.recap.deciding import journal_fingerprints
 from pipelines.recap.plan import make_recap_plan
-from pipelines.recap.run import caption_fingerprint
 from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
 
 ANNOTATIONS = '{"images": [], "annotations": [], "categories": [{"id": 1, "name": "dog"}]}'
@@ -28,7 +28,10 @@ def fingerprint(tmp_path):
             seed=3,
             limit=5,
         ).model_copy(update=changes)
-        return caption_fingerprint(make_recap_plan(recipe, str(tmp_path), str(tmp_path / "out")))
+        plan = make_recap_plan(recipe, str(tmp_path), str(tmp_path / "out"))
+        digest, *others = journal_fingerprints(plan)
+        assert digest not in others
+        return digest
 
     return of
 

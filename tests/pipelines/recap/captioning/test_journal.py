@@ -122,7 +122,7 @@ def test_an_image_has_one_journal_whatever_the_number_of_shards(tmp_path, make_i
     def names(fingerprint: str, shards: int) -> dict[str, str]:
         """The file that an answer about each image is written into."""
         images = [make_image(image_id=str(number), shards=shards) for number in range(500)]
-        with open_journals(str(tmp_path / str(shards)), fingerprint, images) as journals:
+        with open_journals(str(tmp_path / str(shards)), [fingerprint], images) as journals:
             for image in images:
                 journals[image.image_id].add_answer(image.image_id, "p", FIRST)
         return {

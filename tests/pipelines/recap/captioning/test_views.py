@@ -65,11 +65,14 @@ def as_jpeg(pixels: np.ndarray, orientation: int) -> bytes:
     return room.getvalue()
 
 
-def colour_of(jpeg: bytes | None) -> tuple[int, ...]:
-    """The colour of a picture that has only one."""
+def colour_of(jpeg: bytes | None, box: list[float] | None = None) -> tuple[int, ...]:
+    """The colour of a picture, or of the inner part of a box in it, that has only one."""
     assert jpeg is not None
     with Image.open(io.BytesIO(jpeg)) as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)
+    if box is not None:
+        x0, y0, x1, y1 = map(int, box)
+        pixels = pixels[y0 + 9 : y1 - 9, x0 + 9 : x1 - 9]
     assert np.ptp(pixels.reshape(-1, 3), axis=0).max() < 40
     return tuple(pixels.reshape(-1, 3).mean(axis=0))
 
@@ -130,16 +133,26 @@ def test_crops_are_upright(saved, options, orientation, frame) -> None:
         assert target.region.bbox == pytest.approx(BOXES[name])
         assert target.region.category == f"{name} box"
         assert target.region in target.regions
-        for seen in (region.prompt_image.jpeg, region.clip_crop):
-            assert size_of(seen) == (x1 - x0, y1 - y0)
-            assert colour_of(seen) == pytest.approx(colour, abs=12)
+        assert size_of(region.clip_crop) == (x1 - x0, y1 - y0)
+        assert colour_of(region.clip_crop) == pytest.approx(colour, abs=12)
+        # Widened to 64 by 64 pixels, as far as the picture reaches, and enlarged.
+        assert size_of(region.prompt_image.jpeg) == (224, 224)
+        left, top = min(max((x0 + x1) // 2 - 32, 0), WIDTH - 64), 0
+        box = [3.5 * value for value in (x0 - left, y0 - top, x1 - left, y1 - top)]
+        assert colour_of(region.prompt_image.jpeg, box) == pytest.approx(colour, abs=12)
 
 
 def test_context_is_for_the_captioner_alone(saved, options) -> None:
     screened = saved(as_jpeg(scene(), 1), BOXES, WIDTH, HEIGHT)
     view = shown(screened, with_changes(options, context=0.25))
-    assert size_of(view.regions["red"].prompt_image.jpeg) == (48, 24)
+    other = shown(screened, options)
     assert size_of(view.regions["red"].clip_crop) == (32, 16)
+    wide, near = (each.regions["green"].prompt_image.jpeg for each in (view, other))
+    assert size_of(wide) == size_of(near) == (224, 224), "both are widened to 64 pixels"
+    wider = shown(screened, with_changes(options, context=0.75))
+    assert size_of(wider.regions["red"].prompt_image.jpeg) == (224, 224)
+    widest = shown(screened, with_changes(options, context=1.0))
+    assert size_of(widest.regions["green"].prompt_image.jpeg) == (252, 224), "72 by 64 pixels"
 
 
 def test_pictures_are_small_enough(saved, options) -> None:

@@ -1,0 +1,62 @@
+"""The settings that decide captions, by which a run finds the journals of earlier runs.
+
+The settings of filter, checks and conversations decide no caption. Nor does a limit of tokens that
+is or was a default: an answer that ended by itself is the same under both limits, and one that did
+not is cut at its last whole sentence. So a run goes on from the journals of a program with other
+defaults.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any
+
+from pipelines.plan import Plan
+from pipelines.recap.captioning.journal import fingerprint_of
+
+_NOT_DECIDING = {
+    *("filter", "min_side"),
+    *("max_words", "weights", "captions_per_conversation", "suffix_share"),
+}
+# The default limits of tokens, of the first program and of today's.
+_DEFAULTS = {"global_tokens": (256, 512), "region_tokens": (384, 512)}
+
+
+def caption_settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a recipe that decide captions."""
+    settings = {key: value for key, value in deciding(recipe).items() if key != "guard"}
+    return settings | {"sources": list(map(deciding, recipe.get("sources", ())))}
+
+
+def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the deciding ones among settings of a recipe or of a source, as first recorded."""
+    kept = {key: value for key, value in settings.items() if key not in _NOT_DECIDING}
+    if "min_words" in kept:
+        kept["min_words"] = None  # no setting of `recap` was recorded under this name at first
+    if isinstance(captioning := kept.get("captioning"), Mapping):
+        first = {name: each[0] for name, each in _DEFAULTS.items() if captioning.get(name) in each}
+        kept["captioning"] = {**captioning, **first}
+    return kept
+
+
+def journal_fingerprints(plan: Plan) -> tuple[str, ...]:
+    """Return the digests that name the journals of a run's captions.
+
+    The first one names the journals that are written. Under the others, a program whose defaults
+    were other limits of tokens wrote what today is the same run.
+    """
+    inputs = [item.sha256 for item in plan.identity.inputs]
+    settings = caption_settings(plan.resolved.identity())
+    return tuple(
+        fingerprint_of({**settings, "captioning": captioning, "inputs": inputs})
+        for captioning in _with_any_default(settings["captioning"])
+    )
+
+
+def _with_any_default(captioning: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield settings of captioning with each combination of default limits, the first one first."""
+    limits = [
+        defaults if captioning[name] == defaults[0] else (captioning[name],)
+        for name, defaults in _DEFAULTS.items()
+    ]
+    for numbers in product(*limits):
+        yield {**captioning, **dict(zip(_DEFAULTS, numbers, strict=True))}
