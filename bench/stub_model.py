@@ -36,6 +36,7 @@ class Rule:
     cut: bool = False  # close the connection half way through the answer
     refuse: float | None = None  # seconds to refuse connections, after cutting all
     answer: str | None = None  # malformed, no_choices, empty, length; or the text
+    finish: str = "stop"  # reason for the end of such a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +127,9 @@ class Model:
         }
         self._log.write(json.dumps(line).encode() + b"\n")
 
-    def answer(self, call: Call, kind: str | None) -> bytes:
-        """Return the body of an answer of the chat API; `kind` is `Rule.answer`."""
+    def answer(self, call: Call, rule: Rule) -> bytes:
+        """Return the body of an answer of the chat API, as a rule says."""
+        kind = rule.answer
         if kind == "malformed":
             return b'{"id": "chatcmpl-0", "choices": [{"mess'
         text = "" if kind == "empty" else self._text(call)
@@ -137,7 +139,7 @@ class Model:
             text = text.partition(",")[0]
         choice = {
             "index": 0,
-            "finish_reason": "length" if kind == "length" else "stop",
+            "finish_reason": "length" if kind == "length" else rule.finish,
             "message": {"role": "assistant", "content": text},
         }
         completion: dict[str, Any] = {

@@ -118,7 +118,7 @@ class Server:
             await asyncio.sleep(delay)
         if rule.status != 200:
             return self._refusal(connection, rule.status, "as the script says", rule.retry_after)
-        reply = connection.reply(200, self._model.answer(call, rule.answer))
+        reply = connection.reply(200, self._model.answer(call, rule))
         return ("cut", reply[: len(reply) // 2]) if rule.cut else (200, reply)
 
     @staticmethod

@@ -18,6 +18,7 @@ from bench.stub_process import StubServer
 from pipelines.cli import parser as cli
 from pipelines.datasets.spec import SourceRequest
 from pipelines.recap.captioning.captioner import Answer, CaptionTarget, PromptImage, Request
+from pipelines.recap.captioning.replay import ReplayOnlyCaptioner
 from pipelines.recap.client.captioner import OpenAICaptioner
 from pipelines.recap.client.endpoints import Servers
 from pipelines.recap.flow import CaptionTools
@@ -187,6 +188,7 @@ def recap(output_of: Any, tmp_path: Path) -> Callable[..., RecapOutput]:
         kept: Filter | None = None,
         scorer: Any = None,
         captioning: dict[str, Any] | None = None,
+        refilter: bool = False,
         **recipe: Any,
     ) -> RecapOutput:
         url = server.url if server else "http://127.0.0.1:9/v1"
@@ -201,12 +203,14 @@ def recap(output_of: Any, tmp_path: Path) -> Callable[..., RecapOutput]:
             **({"shard_bytes": 2_000} | recipe),
         )
         tools = CaptionTools(
-            captioner=partial(OpenAICaptioner, where, asked_for, lambda _: None),
+            captioner=ReplayOnlyCaptioner
+            if refilter
+            else partial(OpenAICaptioner, where, asked_for, lambda _: None),
             scorer=scorer,
             concurrent_images=where.concurrency,
         )
         folder = output or tmp_path / "recapd"
-        run_recap(made, make_recap_plan(made, "", str(folder)), tools)
+        run_recap(made, make_recap_plan(made, "", str(folder)), tools, refilter=refilter)
         return RecapOutput(output_of(folder))
 
     return run
