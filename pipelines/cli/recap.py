@@ -246,12 +246,6 @@ def _add_prompts(group: Group) -> None:
         help="tokens of a region's caption, at most (default: 512)",
     )
     group.add_argument(
-        "--min-words",
-        type=int,
-        metavar="N",
-        help="words that a region's caption must have; 0 keeps any (default: 15)",
-    )
-    group.add_argument(
         "--seed-requests",
         action="store_true",
         default=None,
@@ -293,5 +287,11 @@ def _add_filter(group: "argparse._ArgumentGroup") -> None:
         type=float,
         metavar="S",
         help="similarity that each sentence of a caption must reach, too (default: any)",
+    )
+    group.add_argument(
+        "--min-words",
+        type=int,
+        metavar="N",
+        help="words that a region's caption must have; 0 keeps any (default: 15)",
     )
     add_clip_flags(group)

@@ -94,7 +94,6 @@ class Journal:
         self._earlier = earlier
         # Keys: request id, and digest of the picture.
         self.answers: dict[tuple[str, str], Answer] = {}
-        self.pictures: set[str] = set()  # digests of the pictures of answers
         self.failures: dict[tuple[str, str], str] = {}  # details of refusals, by the same keys
         # Keys: region as "image id/region id", and digest of scorer, picture and caption.
         self.scores: dict[tuple[str, str], Score] = {}
@@ -120,7 +119,6 @@ class Journal:
     def add_answer(self, request_id: str, picture: str, answer: Answer) -> None:
         """Append an answer to the file."""
         self.answers[request_id, picture] = answer
-        self.pictures.add(picture)
         self._write(_Answered(request_id, picture, answer))
 
     def add_failure(self, request_id: str, picture: str, detail: str) -> None:
@@ -161,7 +159,6 @@ class Journal:
         match line:
             case _Answered():
                 self.answers.setdefault((line.id, line.picture), line.answer)
-                self.pictures.add(line.picture)
             case _Failed():
                 self.failures[line.id, line.picture] = line.detail
             case _Scored():
@@ -186,9 +183,9 @@ class ImageJournal:
         """Return the answer to a request, or None if it was never answered."""
         return self.journal.answers.get((request_id, self.picture))
 
-    def has_answers(self) -> bool:
-        """Return whether the journal has any answer about this picture as it is now."""
-        return self.picture in self.journal.pictures
+    def knows(self, request_id: str) -> bool:
+        """Return whether a request was answered or refused."""
+        return self.answer(request_id) is not None or self.failure(request_id) is not None
 
     def failure(self, request_id: str) -> str | None:
         """Return the reason why a request was refused, or None if it never was."""

@@ -33,7 +33,7 @@ class JournaledCaptioner:
         if (answer := self._journal.answer(request.id)) is not None:
             return answer
         failure = self._journal.failure(request.id)
-        if failure is None and not self._retry_refused and self._journal.has_answers():
+        if failure is None and not self._retry_refused and self._was_needless(request.id):
             raise Rejected(Reason.CAPTION_UNASKED, "was never asked for, and nothing is asked now")
         if failure is not None and not self._retry_refused:
             raise Rejected(Reason.CAPTION_FAILED, failure)
@@ -46,6 +46,17 @@ class JournaledCaptioner:
             raise
         self._journal.add_answer(request.id, answer)
         return answer
+
+    def _was_needless(self, request_id: str) -> bool:
+        """Return whether a finished run had no need to ask, as its checks of answers were others.
+
+        It accepted the first answer, or had no caption of the image and so asked about no region.
+        """
+        name, _, attempt = request_id.rpartition("/")
+        if attempt != "0":
+            return self._journal.knows(f"{name}/0")
+        image, of_region, _ = name.rpartition("/region/")
+        return bool(of_region) and self._journal.knows(f"{image}/image/1")
 
     async def close(self) -> None:
         """Do nothing, since the wrapped captioner serves other images too."""
