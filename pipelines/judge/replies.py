@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from prompts.judge import letter_of
-from transforms.caption_checks import after_thinking
+from transforms.caption_text import after_thinking
 
 _LEADING = re.compile(r"([a-e])\.")
 _LONE = re.compile(r"([a-z])(?:$|\n)")

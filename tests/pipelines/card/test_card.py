@@ -102,7 +102,14 @@ RECAP: dict[str, Any] = {"sources": (SourceRequest(name="v3det"),), "guard": Fal
 def planned(recipe, sample_world):
     """The plan of a recipe, and the manifest of a run that captioned two regions of three."""
     plan = make_recap_plan(recipe, str(sample_world), "unused")
-    more = {"config": "recapd", "split": "train", "of": 2, "rows": 1, "bytes": 1, "sha256": ""}
+    more: dict[str, Any] = {
+        "config": "recapd",
+        "split": "train",
+        "of": 2,
+        "rows": 1,
+        "bytes": 1,
+        "sha256": "",
+    }
     sizes = [
         {"16": SizeCount(regions=2, kept=1), "128": SizeCount(regions=1, kept=1)},
         {"16": SizeCount(regions=1, kept=1)},
