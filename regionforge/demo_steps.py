@@ -15,7 +15,7 @@ from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
 from pipelines.preview import build_facts, choose, write_page
 from pipelines.recap.captioning.builtin import BuiltinCaptioner
-from pipelines.recap.clip.calibrate import calibrate
+from pipelines.recap.clip.calibrate import CalibrationOptions, calibrate
 from pipelines.recap.clip.files import write_calibration
 from pipelines.recap.clip.open_clip import ClipScorer
 from pipelines.recap.clip.scorer import Scorer
@@ -93,10 +93,8 @@ def _recap(console: Console, world: Path, output: Path) -> bool:
         calibration_run = calibrate(
             str(everything),
             scorer,
-            pairs=_PAIRS,
-            false_accept=None,
-            seed=0,
-            on_progress=lambda done, total: ticker.say(f"{done} of {total} pairs"),
+            CalibrationOptions(pairs=_PAIRS),
+            lambda done, total: ticker.say(f"{done} of {total} pairs"),
         )
     write_calibration(calibration_run, str(output / "calibration.json"))
     calibration = calibration_run.calibration

@@ -1,5 +1,6 @@
 """The command `calibrate`, which finds the score that separates true captions from others."""
 
+import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,13 @@ from pipelines.storage.extras import require
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
-    from pipelines.recap.clip.calibrate import Calibration
+    from pipelines.recap.clip.calibrate import CalibrationRun
+
+# Kinds of hard pairs, as they are printed.
+_HARD = {
+    "same_image": "other regions of the same image",
+    "same_class": "other images' regions of the same class",
+}
 
 
 def add_parser(commands: Commands) -> None:
@@ -45,6 +52,11 @@ def add_parser(commands: Commands) -> None:
         metavar="N",
         help="pairs of each kind, at most (default: %(default)s)",
     )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="write a threshold even where the scorer hardly tells captions apart",
+    )
     add_clip_flags(parser)
     parser.add_argument(
         "--seed", type=int, default=0, help="number that varies the pairs (default: %(default)s)"
@@ -52,9 +64,9 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Score pairs, write the threshold and its curve, and print the error rates."""
+    """Score pairs, print the error rates, and write the threshold and its curve."""
     from pipelines.output.reader import read_manifest
-    from pipelines.recap.clip.calibrate import calibrate
+    from pipelines.recap.clip.calibrate import LEAST_AREA, CalibrationOptions, calibrate
     from pipelines.recap.clip.files import SUFFIX, picture_of, write_calibration
     from pipelines.runner.progress import Ticker
 
@@ -62,7 +74,13 @@ def run(args: Namespace) -> int:
         raise UsageError(f"--false-accept {args.false_accept}: expected a share such as 0.05")
     if not args.to.endswith(SUFFIX):
         raise UsageError(f"--to {args.to!r}: expected a file such as calibration{SUFFIX}")
-    output, pairs = folder(args.output), positive("--pairs", args.pairs)
+    output = folder(args.output)
+    options = CalibrationOptions(
+        pairs=positive("--pairs", args.pairs),
+        false_accept=args.false_accept,
+        seed=args.seed,
+        mask_blur=bool(args.mask_blur),
+    )
     read_manifest(output)  # an output that cannot be used ends it before the model is loaded
 
     require("clip", "regionforge calibrate")
@@ -70,29 +88,49 @@ def run(args: Namespace) -> int:
 
     with Ticker("calibrating:") as ticker:
         ticker.say("loading CLIP")
+        scorer = ClipScorer(args.clip_model, args.clip_weights, args.device)
         calibration_run = calibrate(
             output,
-            ClipScorer(args.clip_model, args.clip_weights, args.device),
-            pairs=pairs,
-            false_accept=args.false_accept,
-            seed=args.seed,
-            on_progress=lambda done, total: ticker.say(f"{done:,} of {total:,} pairs"),
+            scorer,
+            options,
+            lambda done, total: ticker.say(f"{done:,} of {total:,} pairs"),
         )
+    calibration = calibration_run.calibration
+    _print(calibration_run, scorer.probability(calibration.threshold))
+    if not calibration.separates:
+        print(
+            f"warning: a ROC area of {calibration.roc_area:.4f} is below {LEAST_AREA}: the scorer "
+            "hardly tells captions of one image from those of another",
+            file=sys.stderr,
+        )
+        if not args.force:
+            print("no threshold is written; --force writes it all the same", file=sys.stderr)
+            return 1
     write_calibration(calibration_run, args.to)
-    _print(calibration_run.calibration, calibration_run.filtered)
     print(f"wrote {args.to} and {picture_of(args.to)};")
     print(f"for `regionforge recap --calibration {args.to}`")
     return 0
 
 
-def _print(calibration: "Calibration", filtered: bool) -> None:
+def _print(calibration_run: "CalibrationRun", probability: float | None) -> None:
+    calibration, sharp = calibration_run.calibration, calibration_run.sharp_area
+    blurred = "" if sharp is None else f", and {sharp:.4f} without --mask-blur"
+    likely = "" if probability is None else f", by its scale and bias {probability:.2%} likely"
     print(f"scorer          {calibration.scorer}")
     print(f"pairs           {calibration.pairs:,} matched, {calibration.pairs:,} shuffled")
-    print(f"ROC area        {calibration.roc_area:.4f}")
-    print(f"threshold       {calibration.threshold:.5f}")
+    print(f"ROC area        {calibration.roc_area:.4f}{blurred}")
+    print(f"threshold       {calibration.threshold:.5f}{likely}")
     print(f"false accepts   {calibration.false_accept:.2%} of shuffled pairs")
+    for kind, words in _HARD.items():
+        if (hard := calibration.hard.get(kind)) is None:
+            print(f"                no pairs of {words}")
+        else:
+            print(
+                f"                {hard.false_accept:.2%} of {hard.pairs:,} pairs of {words}; "
+                f"ROC area {hard.roc_area:.4f}"
+            )
     print(f"false rejects   {calibration.false_reject:.2%} of matched pairs")
-    if filtered:
+    if calibration_run.filtered:
         print(
             "note: captions that scored badly had been left out of this output; for false rejects "
             "as they are, calibrate on one made with --no-filter"

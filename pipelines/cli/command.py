@@ -97,6 +97,12 @@ def add_clip_flags(group: Group) -> None:
         "file; or TAG=FILE, a file of the weights with that tag",
     )
     group.add_argument(
+        "--mask-blur",
+        action="store_true",
+        default=None,
+        help="blur the scorer's crops outside the masks of regions, where there are masks",
+    )
+    group.add_argument(
         "--device",
         default="",
         metavar="NAME",

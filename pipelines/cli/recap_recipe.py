@@ -67,8 +67,9 @@ def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
             "there"
         )
     if args.no_filter:
-        if args.threshold_min is not None:
-            raise UsageError("--threshold-min: --no-filter keeps all captions, and scores none")
+        if args.threshold_min is not None or args.mask_blur:
+            flag = "--mask-blur" if args.mask_blur else "--threshold-min"
+            raise UsageError(f"{flag}: --no-filter keeps all captions, and scores none")
         return Filter(), None
     if args.refilter is not None and args.dry_run:
         raise UsageError("--dry-run says what calls would take, and --refilter makes no calls")
@@ -78,7 +79,7 @@ def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
     make_scorer = partial(ClipScorer, args.clip_model, args.clip_weights, args.device)
     values = stated_fields(args, Filter) | {"scorer": make_scorer().identity}
     if args.threshold is None:
-        values["threshold"] = _calibrated(args, values["scorer"])
+        values["threshold"] = _calibrated(args, Filter.model_validate(values).scored_by or "")
     flags = {"threshold": "--threshold" if args.refilter is None else "--refilter"}
     return from_flags(Filter, values, flags), make_scorer
 

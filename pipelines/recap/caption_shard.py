@@ -74,7 +74,8 @@ def caption_shard(
     """
     infos = [screened.image for screened in images]
     with open_journals(job.write.output, job.fingerprints, infos) as journals:
-        scorer = JournaledScorer(job.scorer) if job.scorer else None
+        view = job.recipe.filter.scored_by
+        scorer = JournaledScorer(job.scorer, view) if job.scorer and view else None
         captioning = _caption(images, job, journals, scorer, ledgers[Stage.CAPTION])
         by_id = {outcome.screened.image.image_id: outcome for outcome in run(captioning)}
         outcomes = [by_id[info.image_id] for info in infos if info.image_id in by_id]
@@ -119,6 +120,7 @@ async def _caption(
         context=captioning.context,
         max_pixels=captioning.max_pixels,
         scored=scorer is not None,
+        mask_blur=job.recipe.filter.mask_blur,
     )
     captioner = ImageCaptioner(
         captioner_of, journals, options, scorer, job.concurrent_images, ledger

@@ -18,8 +18,10 @@ from schemas.sample import Task
 
 CONFIG = "recapd"
 BUILTIN_MODEL = "regionforge-builtin-1"  # the name of the built-in captioner in provenance
-_VIEW = "box"  # the view of a region that the scorer gets: the crop of the box, without a margin
-_LATER_FIELDS = {"threshold_min": None}  # fields of filters that came later, with their defaults
+# The views of a region that the scorer gets: the crop of its box, without a margin.
+_VIEW, _BLURRED_VIEW = "box", "box blurred outside masks"
+# Fields of filters that came later, with their defaults.
+_LATER_FIELDS = {"threshold_min": None, "mask_blur": False}
 MIN_WORDS = 15  # of a detailed caption; those of RegionGPT's RecapD have 87 on average
 TASKS = (Task.REGION_DETAILED_CAPTION,)  # the task of the captions in a build
 
@@ -65,6 +67,7 @@ class Filter(BaseModel):
     # Least similarity of each sentence, -1 to 1; None: the mean alone decides.
     threshold_min: float | None = Field(default=None, ge=-1, le=1)
     scorer: str = ""  # identity of the scorer: model, weights and activation
+    mask_blur: bool = False  # the scorer's crops are blurred outside the masks of regions
 
     @model_serializer(mode="wrap")
     def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -79,7 +82,8 @@ class Filter(BaseModel):
     @property
     def scored_by(self) -> str | None:
         """The scorer in provenance, with its view of a region; None: captions are not scored."""
-        return f"{self.scorer}, view {_VIEW}" if self.scorer else None
+        view = _BLURRED_VIEW if self.mask_blur else _VIEW
+        return f"{self.scorer}, view {view}" if self.scorer else None
 
 
 class RecapRecipe(Recipe):

@@ -74,17 +74,24 @@ class UnscoredCaption(NamedTuple):
 class JournaledScorer:
     """A scorer that passes captions to another scorer, unless a journal has the score."""
 
-    def __init__(self, inner: Scorer) -> None:
+    def __init__(self, inner: Scorer, identity: str) -> None:
+        """Wrap a scorer in a journal.
+
+        Args:
+            inner: the scorer to wrap.
+            identity: the identity of the scorer, and its view of a region.
+        """
         self._inner = inner
+        self._identity = identity
 
     def known(self, journal: ImageJournal, region: RegionKey, caption: str) -> Score | None:
         """Return the score of a caption in the journal, or None."""
-        return journal.score(self._inner.identity, region, caption)
+        return journal.score(self._identity, region, caption)
 
     def score(self, unscored: Sequence[UnscoredCaption]) -> list[Score]:
         """Score captions against their crops, and add the scores to the journal."""
         crops = [each.crop for each in unscored]
         scores = self._inner.score(crops, [each.caption for each in unscored])
         for each, score in zip(unscored, scores, strict=True):
-            each.journal.add_score(self._inner.identity, each.region, each.caption, score)
+            each.journal.add_score(self._identity, each.region, each.caption, score)
         return scores

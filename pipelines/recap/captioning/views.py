@@ -11,10 +11,14 @@ from pipelines.recap.captioning.captioner import AnnotatedRegion, CaptionTarget,
 from pipelines.recap.clip.crops import clip_crop
 from pipelines.storage import files
 from schemas.geometry import Box, turn_box
+from schemas.ledger import Stage
+from schemas.mask import Mask
 from schemas.rejection import Reason, Rejected
 from schemas.sample import ImageInfo, ScreenedImage
 from schemas.text import shown_name
 from transforms.crop import SHOWN_SIDE, crop, encode_jpeg, enlarged
+from transforms.ledger import StageLedger
+from transforms.masks import add_masks
 from transforms.orientation import annotated_as_stored
 from transforms.picture import Picture, inspect, pixels
 
@@ -35,6 +39,7 @@ class CropOptions:
     context: float  # margin on each side of a region's box, as a share of that side
     max_pixels: int  # width times height of a picture for the captioner
     scored: bool  # whether a scorer also needs crops
+    mask_blur: bool = False  # whether the scorer's crops are blurred outside masks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,24 +125,40 @@ def view_image(screened: ScreenedImage, options: CropOptions, data: bytes) -> Im
     whole = pixels(data, picture.orientation)
     annotated = _annotated_regions(screened, picture)
     target = CaptionTarget(*whole.size, annotated)
+    masks = _masks(screened, picture) if options.scored and options.mask_blur else {}
     return ImageView(
         prompt_image=PromptImage(encode_jpeg(whole, options.max_pixels), target),
         regions={
-            region.region_id: _view_region(whole, target, each, options)
+            region.region_id: _view_region(
+                whole, replace(target, region=each), options, masks.get(region.region_id)
+            )
             for region, each in zip(screened.regions, annotated, strict=True)
         },
     )
 
 
 def _view_region(
-    whole: Image.Image, target: CaptionTarget, region: AnnotatedRegion, options: CropOptions
+    whole: Image.Image, target: CaptionTarget, options: CropOptions, mask: Mask | None
 ) -> RegionView:
+    region = target.region
+    assert region is not None, "the target is a region"
     cut_out = crop(whole, region.bbox, options.context, SHOWN_SIDE)
     jpeg = encode_jpeg(enlarged(cut_out, options.max_pixels), options.max_pixels)
     return RegionView(
-        prompt_image=PromptImage(jpeg, replace(target, region=region)),
-        clip_crop=clip_crop(whole, region.bbox) if options.scored else b"",
+        prompt_image=PromptImage(jpeg, target),
+        clip_crop=clip_crop(whole, region.bbox, mask=mask) if options.scored else b"",
     )
+
+
+def _masks(screened: ScreenedImage, picture: Picture) -> dict[str, Mask]:
+    """Return the masks of the regions that have one, by region id, in the upright image."""
+    turns = picture.orientation != 1 and annotated_as_stored(screened.image, picture)
+    uncounted = StageLedger(Stage.SCREEN)  # what a mask lacks is counted when a shard is written
+    return {
+        region.region_id: region.mask.turned(picture.orientation) if turns else region.mask
+        for region in add_masks(screened, uncounted).regions
+        if region.mask is not None
+    }
 
 
 def _annotated_regions(screened: ScreenedImage, picture: Picture) -> tuple[AnnotatedRegion, ...]:

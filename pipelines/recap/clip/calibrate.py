@@ -1,13 +1,13 @@
-"""The calibration of a threshold between scores of true captions and of other crops' captions.
+"""The calibration of a threshold between scores of true captions and of other regions' captions.
 
-Pairs are sampled from the shards of a run, by hash. A matched pair is a crop and its caption; a
-shuffled pair is a crop and the caption of a region of another image.
+A matched pair is a crop and its caption; a shuffled pair is a crop and the caption of a region of
+another image. The threshold is chosen by these two kinds. Hard pairs, whose caption is of another
+region of the same image or of the same class, show what it lets through beside.
 """
 
-import heapq
-from collections.abc import Callable, Iterator, Sequence
-from io import BytesIO
-from itertools import groupby, islice
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -15,20 +15,28 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from pipelines.output.reader import read_manifest
-from pipelines.recap.clip.crops import clip_crop
 from pipelines.recap.clip.curve import Curve, Scores, curve, roc_area
+from pipelines.recap.clip.pairs import Sampled, load_crops, sample_pairs
 from pipelines.recap.clip.scorer import Scorer
-from pipelines.shards.reader import shard_batches
+from pipelines.recipes.recap import Filter
 from pipelines.storage import files
-from schemas.columns import regions_of
 from schemas.errors import UsageError
-from schemas.geometry import Box
-from schemas.ids import image_of, rank
 
 _MIN_PAIRS = 20
 _BATCH_PAIRS = 64
+LEAST_AREA = 0.75  # ROC area below which a scorer hardly tells captions apart; chance is 0.5
 
 OnProgress = Callable[[int, int], None]  # number of pairs scored so far, number of all pairs
+
+
+class HardPairs(BaseModel):
+    """What a threshold lets through of one kind of hard pairs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pairs: int = Field(ge=1)
+    false_accept: float = Field(ge=0, le=1)  # share of the pairs that pass
+    roc_area: float = Field(ge=0, le=1)  # of matched pairs against them
 
 
 class Calibration(BaseModel):
@@ -42,15 +50,23 @@ class Calibration(BaseModel):
     wanted_false_accept: float | None = Field(ge=0, le=1)  # None: minimise both
     roc_area: float = Field(ge=0, le=1)
     pairs: int = Field(ge=1)  # number of matched pairs, and of shuffled pairs
-    scorer: str  # identity of the scorer
+    scorer: str  # identity of the scorer, and its view of a region
     seed: int
+    # Kinds of pairs that there are: "same_image", "same_class"; empty in files of earlier versions.
+    hard: dict[str, HardPairs] = {}
+
+    @property
+    def separates(self) -> bool:
+        """Whether the scorer tells captions of one image from those of another at all."""
+        return self.roc_area >= LEAST_AREA
 
     def check_scorer(self, identity: str) -> Self:
         """Return the calibration, or raise `UsageError` if it was made with another scorer."""
         if identity != self.scorer:
             raise UsageError(
                 f"the calibration is for the scorer {self.scorer!r}, this run scores with "
-                f"{identity!r}: calibrate anew, or name the same --clip-model and --clip-weights"
+                f"{identity!r}: calibrate anew, or give the same --clip-model, --clip-weights and "
+                "--mask-blur"
             )
         return self
 
@@ -63,19 +79,17 @@ class CalibrationRun(NamedTuple):
     matched: Scores
     shuffled: Scores
     filtered: bool  # the run's captions had been filtered by score already
+    sharp_area: float | None  # ROC area without the blur outside masks; None: no blur was asked for
 
 
-class _Region(NamedTuple):
-    """A region with a caption, and the region's position in the shards."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationOptions:
+    """The pairs to score, and the errors that a threshold may make."""
 
-    rank: int
-    path: str
-    batch: int
-    row: int
-    box: Box  # xyxy, pixels of the stored image
-    image: str  # source, split and id of the image: coco/train/7
-    caption: str
-    scored: bool
+    pairs: int = 2000  # maximum number of matched pairs, and of each other kind
+    false_accept: float | None = None  # share of shuffled pairs that may pass; None: fewest errors
+    seed: int = 0
+    mask_blur: bool = False  # blur crops outside masks
 
 
 def load_calibration(path: str, flag: str = "--calibration") -> Calibration:
@@ -99,124 +113,94 @@ def load_calibration(path: str, flag: str = "--calibration") -> Calibration:
 
 
 def calibrate(
-    output: str,
-    scorer: Scorer,
-    *,
-    pairs: int,
-    false_accept: float | None,
-    seed: int,
-    on_progress: OnProgress,
+    output: str, scorer: Scorer, options: CalibrationOptions, on_progress: OnProgress
 ) -> CalibrationRun:
-    """Score matched and shuffled pairs of a run's captions, and choose a threshold.
+    """Score matched, shuffled and hard pairs of a run's captions, and choose a threshold.
 
     Args:
         output: the folder of a finished run.
         scorer: the scorer of the pairs, for which the threshold is valid.
-        pairs: maximum number of matched pairs, and of shuffled pairs.
-        false_accept: share of shuffled pairs that may pass; None: minimise the sum of both errors.
-        seed: seed of the sample of pairs.
-        on_progress: function that is called when pairs have been scored.
+        options: the pairs to score, and the errors that the threshold may make.
+        on_progress: function that is called when the pairs of some regions have been scored.
 
     Raises:
         UsageError: the folder holds no finished run, or a run with too few captions.
     """
     paths = [files.join(output, shard.path) for shard in read_manifest(output).shards]
-    sampled = _with_others(heapq.nsmallest(pairs, _regions(paths, seed)))
+    sampled = sample_pairs(paths, options.pairs, options.seed)
     if len(sampled) < _MIN_PAIRS:
         raise UsageError(
             f"{output}: {len(sampled)} captions can be paired with one of another image, expected "
             f"{_MIN_PAIRS} or more: it takes the output of `regionforge recap`, of more images"
         )
-    scores: list[tuple[float, float]] = []
+    views: list[dict[str, list[float]]] = [defaultdict(list) for _ in range(1 + options.mask_blur)]
     for begin in range(0, len(sampled), _BATCH_PAIRS):
-        scores += _score(scorer, sampled[begin : begin + _BATCH_PAIRS])
-        on_progress(len(scores), len(sampled))
-    matched, shuffled = np.array(scores).T
-    errors = curve(matched, shuffled)
-    index = errors.balanced() if false_accept is None else errors.accepting(false_accept)
-    calibration = Calibration(
-        threshold=float(errors.thresholds[index]),
+        batch = sampled[begin : begin + _BATCH_PAIRS]
+        crops = load_crops([each.region for each in batch], mask_blur=options.mask_blur)
+        for view, of_view in zip(views, zip(*crops, strict=True), strict=True):
+            _score(scorer, batch, of_view, view)
+        on_progress(begin + len(batch), len(sampled))
+    scores = {kind: np.array(means) for kind, means in views[-1].items()}
+    errors = curve(scores["matched"], scores["shuffled"])
+    filtered = any(each.region.scored for each in sampled)
+    calibration = _calibration(scorer.identity, options, scores, errors)
+    sharp = roc_area(*(np.array(views[0][kind]) for kind in ("matched", "shuffled")))
+    return CalibrationRun(
+        calibration,
+        errors,
+        scores["matched"],
+        scores["shuffled"],
+        filtered,
+        sharp if options.mask_blur else None,
+    )
+
+
+def _calibration(
+    scorer: str, options: CalibrationOptions, scores: Mapping[str, Scores], errors: Curve
+) -> Calibration:
+    share, matched = options.false_accept, scores["matched"]
+    index = errors.balanced() if share is None else errors.accepting(share)
+    threshold = float(errors.thresholds[index])
+    view = Filter(scorer=scorer, mask_blur=options.mask_blur)
+    return Calibration(
+        threshold=threshold,
         false_accept=float(errors.false_accepts[index]),
         false_reject=float(errors.false_rejects[index]),
-        wanted_false_accept=false_accept,
-        roc_area=roc_area(matched, shuffled),
-        pairs=len(sampled),
-        scorer=scorer.identity,
-        seed=seed,
+        wanted_false_accept=share,
+        roc_area=roc_area(matched, scores["shuffled"]),
+        pairs=len(matched),
+        scorer=view.scored_by or "",
+        seed=options.seed,
+        hard={
+            kind: HardPairs(
+                pairs=len(hard),
+                false_accept=float((hard >= threshold).mean()),
+                roc_area=roc_area(matched, hard),
+            )
+            for kind, hard in scores.items()
+            if kind not in ("matched", "shuffled")
+        },
     )
-    filtered = any(region.scored for region, _ in sampled)
-    return CalibrationRun(calibration, errors, matched, shuffled, filtered)
 
 
-def _score(scorer: Scorer, pairs: Sequence[tuple[_Region, str]]) -> list[tuple[float, float]]:
-    """Return, for each pair of a region and another caption, the mean scores (true, other)."""
-    crops = _crops([region for region, _ in pairs])
-    matched = scorer.score(crops, [region.caption for region, _ in pairs])
-    shuffled = scorer.score(crops, [caption for _, caption in pairs])
-    return [(true.mean, false.mean) for true, false in zip(matched, shuffled, strict=True)]
-
-
-def _regions(paths: Sequence[str], seed: int) -> Iterator[_Region]:
-    """Yield every region with a caption in the shards."""
-    for path in paths:
-        for number, batch in enumerate(shard_batches(path)):
-            ids = batch.column("id").to_pylist()
-            for row, (record_id, regions) in enumerate(zip(ids, regions_of(batch), strict=True)):
-                for region in regions:
-                    if region.caption is not None:
-                        yield _Region(
-                            rank=rank("calibrate", seed, record_id, region.region_id),
-                            path=path,
-                            batch=number,
-                            row=row,
-                            box=region.bbox,
-                            image=image_of(record_id),
-                            caption=region.caption,
-                            scored=any(each.clip is not None for each in region.captions),
-                        )
-
-
-def _with_others(regions: Sequence[_Region]) -> list[tuple[_Region, str]]:
-    """Return each region with the caption of another region, as a shuffled pair.
-
-    The other region is the next in rank that has another image and another caption; a region
-    without such a partner is left out.
-    """
-    pairs = []
-    for index, region in enumerate(regions):
-        for other in (*regions[index + 1 :], *regions[:index]):
-            if other.image != region.image and other.caption != region.caption:
-                pairs.append((region, other.caption))
-                break
-    return pairs
-
-
-def _crops(regions: Sequence[_Region]) -> list[Image.Image]:
-    """Return the crops of regions as the filter makes them, in the order of the regions."""
-    crops: dict[_Region, Image.Image] = {}
-    for path, group in groupby(sorted(regions, key=_position), key=lambda region: region.path):
-        wanted = list(group)
-        for number, batch in enumerate(islice(shard_batches(path), wanted[-1].batch + 1)):
-            for region in wanted:
-                if region.batch == number:
-                    data = batch.column("image")[region.row].as_py()["bytes"]
-                    crops[region] = _crop(region, data)
-    return [crops[region] for region in regions]
-
-
-def _position(region: _Region) -> tuple[str, int, int]:
-    return region.path, region.batch, region.row
-
-
-def _crop(region: _Region, data: bytes | None) -> Image.Image:
-    if data is None:
-        raise UsageError(f"{region.path}: refers to images; calibrate needs shards that hold them")
-    try:
-        with Image.open(BytesIO(data)) as opened:
-            picture = opened.convert("RGB")
-    except (OSError, Image.DecompressionBombError) as error:
-        raise UsageError(
-            f"{region.path}, {region.image}: {error}. `regionforge verify` says more."
-        ) from None
-    with Image.open(BytesIO(clip_crop(picture, region.box))) as crop:
-        return crop.convert("RGB")
+def _score(
+    scorer: Scorer,
+    batch: Sequence[Sampled],
+    crops: Sequence[Image.Image],
+    scores: dict[str, list[float]],
+) -> None:
+    """Score the captions of a batch against its crops, and add the means to those of their kind."""
+    pairs = [
+        (kind, crop, caption)
+        for each, crop in zip(batch, crops, strict=True)
+        for kind, caption in (
+            ("matched", each.region.caption),
+            ("shuffled", each.other_image),
+            ("same_image", each.same_image),
+            ("same_class", each.same_class),
+        )
+        if caption is not None
+    ]
+    scored = scorer.score([crop for _, crop, _ in pairs], [caption for *_, caption in pairs])
+    for (kind, *_), score in zip(pairs, scored, strict=True):
+        scores[kind].append(score.mean)

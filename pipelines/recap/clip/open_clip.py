@@ -129,13 +129,26 @@ class ClipScorer:
             return []
         by_caption = [parts(caption, self._fits) for caption in captions]
         flat = [part for of_caption in by_caption for part in of_caption]
-        image_vectors = self._encode(list(crops), self._pixels, self._model.encode_image)
+        distinct = {id(crop): crop for crop in crops}  # a crop of several captions is seen once
+        rows = {key: row for row, key in enumerate(distinct)}
+        image_vectors = self._encode(
+            list(distinct.values()), self._pixels, self._model.encode_image
+        )[[rows[id(crop)] for crop in crops]]
         text_vectors = self._encode(flat, self._tokens, self._model.encode_text)
         owners = np.repeat(np.arange(len(captions)), list(map(len, by_caption)))
         cosines = (image_vectors[owners] * text_vectors).sum(axis=1)
         lengths = np.array([max(1, len(part.split())) for part in flat])
         ends = [0, *accumulate(map(len, by_caption))]
         return [_score(cosines[begin:end], lengths[begin:end]) for begin, end in pairwise(ends)]
+
+    def probability(self, cosine: float) -> float | None:
+        """Return SigLIP's own probability of a match; None for a model without a bias."""
+        bias = getattr(self._model, "logit_bias", None)
+        if bias is None:
+            return None
+        with torch.inference_mode():
+            logit = self._model.logit_scale.float().exp() * cosine + bias.float()
+            return float(torch.sigmoid(logit))
 
     def _fits(self, text: str) -> bool:
         """Return whether a text fits into the encoder without being cut."""

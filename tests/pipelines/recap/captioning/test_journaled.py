@@ -145,7 +145,7 @@ def test_scores_are_those_of_a_scorer_a_region_a_picture_and_a_caption(path) -> 
     region, other_region = RegionKey("1", "11"), RegionKey("1", "12")
     with Journal(str(path)) as journal:
         image = ImageJournal(journal, "p")
-        scorer = JournaledScorer(Scorer("one"))
+        scorer = JournaledScorer(Scorer("one"), "one")
         scores = scorer.score(
             [
                 UnscoredCaption(image, region, CROP, "A box."),
@@ -155,7 +155,7 @@ def test_scores_are_those_of_a_scorer_a_region_a_picture_and_a_caption(path) -> 
         assert scores == [Score(0.06, 0.0)] * 2
     with Journal(str(path)) as journal:
         image, changed = ImageJournal(journal, "p"), ImageJournal(journal, "q")
-        scorer, other = (JournaledScorer(Scorer(name)) for name in ("one", "two"))
+        scorer, other = (JournaledScorer(Scorer(name), name) for name in ("one", "two"))
         assert scorer.known(image, region, "A box.") == Score(0.06, 0.0)
         assert scorer.known(image, region, "A can.") is None
         assert scorer.known(image, RegionKey("2", "11"), "A box.") is None
@@ -176,7 +176,7 @@ def test_a_journal_of_an_earlier_version_is_replayed_without_a_question(path) ->
     with Journal(str(path)) as journal:
         image = ImageJournal(journal, EARLIER_PICTURE)
         captioner = JournaledCaptioner(ReplayOnlyCaptioner(), image, retry_refused=False)
-        scorer = JournaledScorer(NoScorer(EARLIER_SCORER))
+        scorer = JournaledScorer(NoScorer(EARLIER_SCORER), EARLIER_SCORER)
 
         def replayed(request_id: str) -> Answer:
             return asyncio.run(captioner.ask(request_of(request_id, no_picture)))

@@ -4,116 +4,20 @@ import json
 from io import BytesIO
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from PIL import Image
 
 from pipelines.cli import parser as cli
-from pipelines.recap.clip.calibrate import Calibration, calibrate, load_calibration
+from pipelines.recap.clip.calibrate import (
+    Calibration,
+    CalibrationOptions,
+    calibrate,
+    load_calibration,
+)
 from pipelines.recap.clip.curve import curve
 from pipelines.recap.clip.plot import SIZE, curve_png
-from pipelines.recap.clip.scorer import Score
-from schemas.columns import BuildStamp, ImageColumn, Row, to_batch
 from schemas.errors import InputFileError, UsageError
-from schemas.ids import sample_id
-from schemas.item import RegionCaption
-from schemas.layout import shard_name
-from schemas.manifest import BuildIdentity, Manifest, Shard
-from schemas.sample import Conversation, Message, Region, Task
-from schemas.shard import VERSION
-
-# Grey levels of left halves; right ones are half as bright. All differ, so that a crop says what it
-# is of.
-SHADES = range(132, 252, 4)
-IMAGES = {shade: image for image in SHADES for shade in (image, image // 2)}
-STAMP = BuildStamp(builder="regionforge 9", recipe="recapd", seed=0)
-
-
-class ShadeScorer:
-    """Reads the shade that a caption names and the one a crop has."""
-
-    identity = "shades 1"
-
-    def __init__(self):
-        self.pairs = []
-
-    def score(self, crops, captions):
-        shown = [round(np.asarray(crop).mean()) for crop in crops]
-        named = [int(caption.split()[-1]) for caption in captions]
-        self.pairs += zip(shown, named, strict=True)
-        return [Score(1 - abs(s - n) / 255, 0.0) for s, n in zip(shown, named, strict=True)]
-
-
-def jpeg(shade: int, other: int) -> bytes:
-    """Return an image of two halves."""
-    image = Image.new("L", (64, 32), shade)
-    image.paste(other, (32, 0, 64, 32))
-    room = BytesIO()
-    image.save(room, "JPEG", quality=95)
-    return room.getvalue()
-
-
-class Run:
-    """The output of a run of `recap`: of each shade an image, with a region in either half."""
-
-    def __init__(self, folder, make_image) -> None:
-        self.folder = folder
-        self._make_image = make_image
-
-    def write(self, shades=SHADES, *, say="shade {}", score=None, embed=True, shards=2) -> str:
-        """Write it; the right half of an image is half as bright as the left one."""
-        (self.folder / "recapd").mkdir(parents=True)
-        listed = []
-        for index in range(shards):
-            rows, column = [], ImageColumn(0)
-            for shade in list(shades)[index::shards]:
-                rows.append(self._row(shade, say, score))
-                data = jpeg(shade, shade // 2)
-                column.room(len(data))[:] = data
-                column.commit(len(data))
-            images = column.array() if embed else None
-            batch = to_batch(rows, STAMP, images)
-            listed.append(self._shard(index, shards, batch))
-        identity = BuildIdentity(
-            schema_version=VERSION, builder="regionforge 9", recipe={"name": "recapd"}, sources={}
-        )
-        manifest = Manifest(identity=identity, shards=listed, rejected={})
-        (self.folder / "manifest.json").write_text(manifest.model_dump_json(), encoding="utf-8")
-        return str(self.folder)
-
-    def _row(self, shade: int, say: str, score: float | None) -> Row:
-        left, right, task = (2, 2, 28, 30), (36, 2, 62, 30), Task.REGION_DETAILED_CAPTION
-        scored = (RegionCaption("paragraph", "x", score, score),)
-        talk = Conversation(
-            id=sample_id("recapd", "train", f"sub/{shade}", task, 0),
-            turn_tasks=(task,),
-            regions=(
-                Region("left", left, caption=say.format(shade), captions=scored),
-                Region("right", right, caption=say.format(shade // 2), captions=scored),
-                Region("unsaid", right),
-            ),
-            messages=(Message("user", "<image> ?"), Message("assistant", "!")),
-            prompts=("p",),
-        )
-        return Row(self._make_image(), f"{shade}.jpg", talk, (64, 32))
-
-    def _shard(self, index: int, of: int, batch: pa.RecordBatch) -> Shard:
-        path, rows = f"recapd/{shard_name('train', index, of)}", batch.num_rows
-        with (
-            pa.OSFile(str(self.folder / path), "wb") as sink,
-            pa.ipc.new_stream(sink, batch.schema) as stream,
-        ):
-            stream.write_batch(batch)
-        return Shard(
-            config="recapd",
-            split="train",
-            index=index,
-            of=of,
-            path=path,
-            rows=rows,
-            bytes=1,
-            sha256="",
-        )
+from tests.pipelines.recap.clip.shade_run import IMAGES, SHADES, Run, ShadeScorer
 
 
 @pytest.fixture
@@ -121,9 +25,9 @@ def run(tmp_path, make_image):
     return Run(tmp_path / "run", make_image)
 
 
-def calibrated(output, scorer=None, **changes):
-    settings = {"pairs": 1000, "false_accept": None, "seed": 0, "on_progress": lambda *_: None}
-    return calibrate(output, scorer or ShadeScorer(), **(settings | changes))
+def calibrated(output, scorer=None, on_progress=lambda *_: None, **changes):
+    options = CalibrationOptions(**({"pairs": 1000} | changes))
+    return calibrate(output, scorer or ShadeScorer(), options, on_progress)
 
 
 def test_matched_pairs_match_and_shuffled_pairs_do_not(run):
@@ -131,15 +35,16 @@ def test_matched_pairs_match_and_shuffled_pairs_do_not(run):
     calibration = calibrated(run.write(), scorer).calibration
     assert calibration.pairs == 2 * len(SHADES)
     assert sum(shown == named for shown, named in scorer.pairs) == calibration.pairs
+    assert len(scorer.pairs) == 3 * calibration.pairs, "matched, shuffled, of the same image"
     assert calibration.roc_area == 1
     assert calibration.false_accept == calibration.false_reject == 0
-    assert calibration.scorer == "shades 1"
+    assert calibration.scorer == "shades 1, view box"
 
 
 def test_a_shuffled_caption_is_of_another_image(run):
     scorer = ShadeScorer()
     calibrated(run.write(), scorer)
-    foreign = [(shown, named) for shown, named in scorer.pairs if shown != named]
+    foreign = scorer.pairs[1::3]
     assert len(foreign) == 2 * len(SHADES)
     assert all(IMAGES[shown] != IMAGES[named] for shown, named in foreign)
 
@@ -219,6 +124,15 @@ WRITTEN = Calibration(
 )
 
 
+def test_a_calibration_of_an_earlier_version_is_refused_for_its_scorer(tmp_path):
+    path = tmp_path / "calibration.json"
+    earlier = WRITTEN.model_dump()
+    del earlier["hard"]
+    path.write_text(json.dumps(earlier), encoding="utf-8")
+    with pytest.raises(UsageError, match="this run scores with 'small sha256:1, GELU"):
+        load_calibration(str(path)).check_scorer("small sha256:1, GELU, by sentence, view box")
+
+
 def test_a_calibration_is_for_its_scorer_only(tmp_path):
     path = tmp_path / "calibration.json"
     path.write_text(WRITTEN.model_dump_json(), encoding="utf-8")
@@ -262,15 +176,31 @@ def test_the_picture_can_be_opened(spread):
         assert (image.format, image.size) == ("PNG", SIZE)
 
 
-def test_the_command(run, small_clip, tmp_path, capsys):
+def test_a_scorer_that_tells_nothing_apart_writes_no_threshold(run, small_clip, tmp_path, capsys):
+    """The small CLIP cannot read shades."""
     path = tmp_path / "calibrated" / "calibration.json"
-    assert cli.run(["calibrate", run.write(), "--to", str(path), "--device", "cpu"]) == 0
-    shown = capsys.readouterr().out
-    calibration = load_calibration(str(path)).check_scorer(small_clip.identity)
-    assert f"{calibration.threshold:.5f}" in shown
-    assert f"--calibration {path}" in shown
+    words = ["calibrate", run.write(), "--to", str(path), "--device", "cpu"]
+    assert cli.run(words) == 1
+    shown = capsys.readouterr()
+    assert "60 matched, 60 shuffled" in shown.out
+    assert "is below 0.75" in shown.err
+    assert "no threshold is written; --force" in shown.err
+    assert not path.parent.exists()
+
+    assert cli.run([*words, "--force"]) == 0
+    shown = capsys.readouterr()
+    assert "is below 0.75" in shown.err
+    view = f"{small_clip.identity}, view box"
+    calibration = load_calibration(str(path)).check_scorer(view)
+    assert f"{calibration.threshold:.5f}" in shown.out
+    assert f"--calibration {path}" in shown.out
     assert json.loads(path.read_bytes())["pairs"] == 60
     assert path.with_suffix(".png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(("area", "separates"), [(0.6, False), (0.7499, False), (0.75, True)])
+def test_the_area_that_separates(area, separates):
+    assert WRITTEN.model_copy(update={"roc_area": area}).separates is separates
 
 
 @pytest.mark.parametrize(
