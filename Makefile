@@ -13,7 +13,7 @@ $(shell [ "$$(cat $(STAMP) 2>/dev/null)" = "$(CURDIR)" ] && $(BIN)/python -c '' 
 	|| rm -f $(STAMP))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-oldest test-vllm check format bench bench-vllm learns learns-smoke sdist clean
+.PHONY: help setup demo test test-oldest test-vllm check format bench bench-vllm learns learns-smoke learns-eval sdist clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +58,9 @@ learns: $(STAMP) ## Train tiny models from nothing on drawn pictures, and judge 
 
 learns-smoke: $(STAMP) ## The same of RegionGPT alone, without the control
 	$(BIN)/python -m bench.learns regiongpt $(ARGS)
+
+learns-eval: $(STAMP) ## Train a tiny model on all tasks at once, and evaluate each of them
+	$(BIN)/python -m bench.learns_eval $(ARGS)
 
 sdist: $(STAMP) ## Build dist/*.tar.gz, install it elsewhere and run a build from there
 	$(BIN)/python tests/sdist_check.py

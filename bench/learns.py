@@ -9,30 +9,23 @@ of `train.learns.chain` is missed.
 """
 
 import argparse
-import subprocess
 import sys
 from pathlib import Path
 
 import torch
 
-from pipelines.sample_world.scene import World
-from pipelines.sample_world.v3det import write_v3det
-from pipelines.sample_world.world import LOOKS, PICTURES, Size
-from train.data.build import Build
+from bench.proof_world import DATA, HELD_OUT, built, report, v3det_world
 from train.data.rows import ShardRows
 from train.learns.answers import questions_of
 from train.learns.chain import CHAINS, learn, learn_shuffled
 from train.learns.shuffled import ShuffledAnswers
-
-HERE = Path(__file__).parent
-HELD_OUT = 7  # added to the seed of the world to train on
 
 
 def main() -> int:
     """Draw, build, train and judge; return 1 where a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("kinds", nargs="*", choices=[*CHAINS, []], metavar="KIND")
-    parser.add_argument("--data", type=Path, default=HERE / "data" / "learns", metavar="DIR")
+    parser.add_argument("--data", type=Path, default=DATA, metavar="DIR")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="of torch")
     parser.add_argument("--shuffled", action="store_true", help="the control, too")
@@ -45,45 +38,21 @@ def main() -> int:
 
 def _learn(kind: str, args: argparse.Namespace) -> list[str]:
     turns = ("--sources", "v3det", "--style", kind, "--per-category", "all")
-    train_on = _built(args.data, f"{kind}-train", _world(args.data, "large", args.seed), turns)
-    held_out = _world(args.data, "medium", args.seed + HELD_OUT)
+    train_on = built(args.data, f"{kind}-train", v3det_world(args.data, "large", args.seed), turns)
+    held_out = v3det_world(args.data, "medium", args.seed + HELD_OUT)
     # An evaluation asks in RegionGPT's style; in the other, the turns of the split val are asked.
     asked = ("--recipe", "eval_v3det") if kind == "regiongpt" else turns
-    judge_by = _built(args.data, f"{kind}-questions", held_out, asked)
+    judge_by = built(args.data, f"{kind}-questions", held_out, asked)
     questions = questions_of(ShardRows(judge_by, judge_by.shards("val")))
     shards = train_on.shards("train")
     rows = ShardRows(train_on, shards)
-    learned = learn(kind, rows, questions, args.data, args.seed, _report)
-    _report(str(learned))
+    learned = learn(kind, rows, questions, args.data, args.seed, report)
+    report(str(learned))
     faults = learned.faults
     if args.shuffled:
         shuffled = ShuffledAnswers(train_on, shards)
-        faults += learn_shuffled(kind, shuffled, questions, args.data, args.seed, _report)
+        faults += learn_shuffled(kind, shuffled, questions, args.data, args.seed, report)
     return faults
-
-
-def _world(data: Path, size: Size, seed: int) -> Path:
-    """Return a world's folder, drawn unless it is there."""
-    world = data / f"world-{size}-{seed}"
-    if not (world / "v3det" / "annotations").exists():
-        _report(f"drawing {world}")
-        look = LOOKS["proof"]
-        write_v3det(world, World(seed=seed, pictures=PICTURES["proof"][size], look=look))
-    return world
-
-
-def _built(data: Path, name: str, world: Path, flags: tuple[str, ...]) -> Build:
-    """Return the build of a world, made unless it is there."""
-    output = data / f"{name}-{world.name}"
-    if not (output / "manifest.json").exists():
-        folders = ["--data-root", str(world), "--output", str(output)]
-        command = [sys.executable, "-m", "pipelines", "build", *flags, *folders]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return Build.open(output)
-
-
-def _report(line: str) -> None:
-    print(line, flush=True)
 
 
 if __name__ == "__main__":

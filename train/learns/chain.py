@@ -21,7 +21,7 @@ from train.learns.answers import Question, of_other_pictures, score
 from train.loop import Done, Job, schedule_of, train
 from train.processes import Processes
 from train.recipes import TrainRecipe, recipe_named
-from train.stage0.towers import LANGUAGE, VISION, make_towers, tiny_towers
+from train.stage0.towers import LANGUAGE, VISION, TinyTowers, make_towers, tiny_towers
 
 Report = Callable[[str], None]
 
@@ -102,7 +102,8 @@ def learn(
     """
     chain, learned = CHAINS[kind], Learned(kind=kind, seed=seed)
     folder = output / f"{kind}-{seed}"
-    learned.seconds["towers"] = ready_towers(chain.config(), rows, folder, seed, report)
+    towers = tiny_towers(seed)
+    learned.seconds["towers"] = ready_towers(chain.config(), rows, folder, towers, report)
     model, processor = load_tiny(chain.config(), folder, seed)
     for number, name in enumerate(chain.stages, 1):
         recipe = replace(recipe_named(name), seed=seed)
@@ -122,13 +123,13 @@ def learn(
 
 
 def ready_towers(
-    config: RegionConfig, rows: ShardRows, folder: Path, seed: int, report: Report
+    config: RegionConfig, rows: ShardRows, folder: Path, towers: TinyTowers, report: Report
 ) -> float:
     """Make the towers unless they are there; return the CPU seconds that they took."""
     record = folder / "towers.json"
     if not record.exists():
         start = time.process_time()
-        make_towers(config, rows, folder, tiny_towers(seed), _every_25_steps(report, start))
+        make_towers(config, rows, folder, towers, _every_25_steps(report, start))
         record.write_text(json.dumps({"seconds": time.process_time() - start}) + "\n")
     return float(json.loads(record.read_text())["seconds"])
 
