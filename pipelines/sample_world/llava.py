@@ -8,7 +8,9 @@ All answers are true. Conversations are of three kinds: several questions, a des
 conclusion; conversations about one picture have the same `id`. Half of the questions whether a
 shape is there are about one that is.
 
-A world without oddities has the first file only. Planted in the mix: records without a picture, one
+A world without oddities has the first file only, and a fourth kind: whether shapes are there.
+
+Planted in the mix: records without a picture, one
 whose OCR-VQA picture is missing, one whose ".jpg" is a GIF, and one about the empty file of Visual
 Genome. About a picture with an EXIF turn, no text mentions left, right, top or bottom.
 """
@@ -26,12 +28,13 @@ from pipelines.sample_world.instances import Record
 from pipelines.sample_world.look import HARD
 from pipelines.sample_world.scene import Progress, Scene, World
 from pipelines.sample_world.words import NUMBERS, Words, a, counted, listed, plural
-from schemas.ids import bucket
+from schemas.ids import bucket, rank
 
 Round = tuple[str, str]  # question, answer
 Rounds = list[Round]
 
 _TEXT_ONLY_EVERY = 8
+_PRESENCES = 2  # questions for yes in a conversation of such questions alone
 _PLAIN = (("triangle", 3), ("square", 4), ("pentagon", 5), ("hexagon", 6))
 
 
@@ -45,6 +48,8 @@ def write_llava(root: Path, world: World, on_progress: Progress | None = None) -
         kinds = conversations(
             picture.scene, sides=picture.oddity != "turned", shapes=world.look.shapes
         )
+        if not world.look.odd:
+            kinds.append(_presences(picture.scene, world.look.shapes))
         instruct += [record(stem, f"{stem}.jpg", rounds) for rounds in kinds]
         if position % 2 == 0:
             mix.append(record(stem, f"coco/train2017/{stem}.jpg", kinds[0], last=position % 4 == 0))
@@ -126,7 +131,23 @@ def _presence(scene: Scene, shapes: Sequence[str]) -> Round:
     asked = sorted(present) if present and bucket(2, "present", scene.key) else None
     choices = asked or sorted(set(shapes) - present)
     shape = choices[bucket(len(choices), "absent", scene.key)]
-    answer = f"Yes, there is {a(shape)}." if asked else f"No, there is no {shape}."
+    return _whether(shape, there=asked is not None)
+
+
+def _presences(scene: Scene, shapes: Sequence[str]) -> Rounds:
+    """Return questions whether a shape is in the picture, as many for yes as for no."""
+
+    def order(shape: str) -> int:
+        return rank("presences", scene.key, shape)
+
+    present = {thing.shape for thing in scene.things}
+    there = sorted(present, key=order)[:_PRESENCES]
+    absent = sorted(set(shapes) - present, key=order)[: len(there)]
+    return [_whether(shape, there=shape in present) for shape in sorted(there + absent, key=order)]
+
+
+def _whether(shape: str, *, there: bool) -> Round:
+    answer = f"Yes, there is {a(shape)}." if there else f"No, there is no {shape}."
     return f"Is there {a(shape)}?", answer
 
 
