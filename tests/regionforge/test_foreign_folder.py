@@ -37,7 +37,6 @@ ALSO_SERVER = "http://localhost:8000/v1"
 ONLY_PARSED = {
     "--serve": "vLLM",
     "--clip-weights openai": "weights from the network",
-    "--threshold 0.2": "captions that are better than a stub's",
     "--language lmsys/vicuna-7b-v1.5": "weights from the network",
     "--bench ": "answers of a model, and the owners' questions",
     "--checkpoint runs/a": "what the training before has made of them",

@@ -8,6 +8,7 @@ from schemas.limits import MAX_TEXT_CHARACTERS
 from schemas.rejection import Reason, Rejected
 from schemas.text import clean
 from transforms.caption_checks import CHECKS, REGION_CHECKS, accept_caption
+from transforms.caption_text import Finish
 
 CAPTIONS = (
     "A red car.",
@@ -137,7 +138,7 @@ FOREIGN = (
 )
 
 
-def refused(text: str, finish: str = "stop") -> Rejected:
+def refused(text: str, finish: Finish = "stop") -> Rejected:
     with pytest.raises(Rejected) as caught:
         accept_caption(text, finish)
     return caught.value

@@ -18,7 +18,7 @@ OWNER = Path(__file__).parents[1] / "version_1" / "owner"
 PATHS = ["--path", f"coco.train={OWNER}/annotations.json"]
 PATHS += ["--path", f"coco.images={OWNER}/pictures"]
 FLAGS = ["--label-set", "Things", *PATHS, "--model", "stub", "--device", "cpu"]
-FLAGS += ["--min-words", 5]  # as many as its captions have
+FLAGS += ["--min-words", "5"]  # as many as its captions have
 
 
 @pytest.fixture
