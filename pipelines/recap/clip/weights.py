@@ -5,7 +5,7 @@ with other ones loads the same file without an error and gives other scores, so 
 the configuration with which the weights were published.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ FOLDER_PREFIX, HUB_PREFIX = "local-dir:", "hf-hub:"  # as in open_clip
 WEIGHTS_NAME = "open_clip_model.safetensors"
 _SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
 QUICK_GELU = "QuickGELU"  # as the class in open_clip is called
+_SHOWN_TAGS = 4  # maximum number of tags of a kind in a message
 _IMAGE_SETTINGS = ("mean", "std", "interpolation", "resize_mode")
 
 Published = Mapping[str, Mapping[str, Any]]  # open_clip's configurations of a model, by tag
@@ -102,8 +103,13 @@ def _options_of_file(
     raise UsageError(
         f"{path}: the weights of {name} differ in activation or normalisation, and a file does not "
         f"say which it needs. Give TAG={path} with the tag it is of, or was trained on from: with "
-        f"{QUICK_GELU} {', '.join(with_quick) or 'none'}; with GELU {', '.join(others) or 'none'}"
+        f"{QUICK_GELU} {_some(with_quick)}; with GELU {_some(others)}"
     )
+
+
+def _some(tags: Sequence[str]) -> str:
+    more = f" and {len(tags) - _SHOWN_TAGS} more" if len(tags) > _SHOWN_TAGS else ""
+    return ", ".join(tags[:_SHOWN_TAGS]) + more or "none"
 
 
 def _options(config: Mapping[str, Any]) -> dict[str, Any]:
