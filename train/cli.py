@@ -179,11 +179,12 @@ def _make_towers(args: argparse.Namespace) -> int:
     seed = args.seed or 0
     torch.manual_seed(seed)
     console = Console(stderr=True, highlight=False)
+    config = preset_named(args.model or "proof_regiongpt")
     write_towers(
-        preset_named(args.model or "proof_regiongpt"),
+        config,
         Build.open(Path(args.shards[0])),
         Path(args.output),
-        shorter(tiny_towers(seed), args.max_steps),
+        shorter(tiny_towers(config, seed), args.max_steps),
         split=args.split,
         on_step=lambda tower, step, loss: (
             None if step % 50 else console.print(f"{tower}: step {step}, loss {loss:.3f}")

@@ -64,8 +64,8 @@ def learn_all(build: Build, output: Path, seed: int, report: Report) -> Path:
     rows = ShardRows(build, build.shards("train"))
     first = ShardRows(build, build.shards("train", [_FIRST]))
     start = time.process_time()
-    towers = tiny_towers(seed)
-    towers = replace(towers, language=Fitting(steps=_LANGUAGE_STEPS, batch=16, seed=seed))
+    language = Fitting(steps=_LANGUAGE_STEPS, batch=16, seed=seed)
+    towers = replace(tiny_towers(config, seed), language=language)
     ready_towers(config, rows, output, towers, report)
     model, processor = load_tiny(config, output, seed)
     for name, some in (("tiny_regiongpt_stage1", first), ("tiny_regiongpt_stage2", rows)):

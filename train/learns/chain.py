@@ -102,9 +102,10 @@ def learn(
     """
     chain, learned = CHAINS[kind], Learned(kind=kind, seed=seed)
     folder = output / f"{kind}-{seed}"
-    towers = tiny_towers(seed)
-    learned.seconds["towers"] = ready_towers(chain.config(), rows, folder, towers, report)
-    model, processor = load_tiny(chain.config(), folder, seed)
+    config = chain.config()
+    towers = tiny_towers(config, seed)
+    learned.seconds["towers"] = ready_towers(config, rows, folder, towers, report)
+    model, processor = load_tiny(config, folder, seed)
     for number, name in enumerate(chain.stages, 1):
         recipe = replace(recipe_named(name), seed=seed)
         start = time.process_time()
