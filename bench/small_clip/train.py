@@ -40,9 +40,9 @@ from bench.small_clip.sentences import (
     falsified,
 )
 from pipelines.recap.clip.open_clip import CONFIG_NAME, ClipScorer
-from pipelines.recap.clip.weights import FOLDER_PREFIX, WEIGHTS_NAME
 from pipelines.recap.small_clip import FOLDER
 from pipelines.recap.small_clip.vocabulary import END_ID, PAD_ID, UNKNOWN_ID, Vocabulary, words_of
+from schemas.clip_weights import FOLDER_PREFIX, WEIGHTS_NAME
 
 SIDE = 64  # pixels of a side of the model's input
 _CONTEXT = 24  # number of tokens of a text

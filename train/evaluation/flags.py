@@ -45,7 +45,9 @@ def _add_answers(group: Group) -> None:
     )
     group.add_argument("--clip-model", metavar="NAME", help="open_clip's (default: ViT-L-14-336)")
     group.add_argument(
-        "--clip-weights", metavar="TAG", help="a tag of open_clip's, or a file (default: openai)"
+        "--clip-weights",
+        metavar="TAG",
+        help="a tag of open_clip's, a file, or TAG=FILE (default: openai)",
     )
     group.add_argument(
         "--predictions", metavar="FILE", help="anyone's: predictions.jsonl, as evaluate writes it"

@@ -16,16 +16,9 @@ from PIL import Image
 
 from pipelines.recap.clip.parts import parts
 from pipelines.recap.clip.scorer import Score
-from pipelines.recap.clip.weights import (
-    FOLDER_PREFIX,
-    HUB_PREFIX,
-    QUICK_GELU,
-    Weights,
-    brought_weights,
-    chosen_weights,
-)
 from pipelines.recap.small_clip import FOLDER
 from pipelines.recap.small_clip.vocabulary import Vocabulary
+from schemas.clip_weights import FOLDER_PREFIX, QUICK_GELU, weights_of
 from schemas.errors import UsageError
 
 try:
@@ -86,7 +79,7 @@ class ClipScorer:
         self._device = _device(device)
         if model == SMALL:
             torch.set_num_threads(1)  # more threads do not speed up the small model
-        chosen = _weights(name, weights)
+        chosen = weights_of(name, weights, open_clip)
         half = self._device.type == "cuda"
         self._dtype = torch.float16 if half else torch.float32
         self._batch = _BATCH.get(self._device.type, _BATCH["cpu"])
@@ -197,17 +190,6 @@ def _device(name: str) -> Any:
 def _shown(model: str) -> str:
     """Return a model's name for an identity; of a folder, the name without its path."""
     return Path(model).name if model.startswith(FOLDER_PREFIX) else model
-
-
-def _weights(name: str, weights: str) -> Weights:
-    """Return the weights of a model, with the settings of the configuration they belong to."""
-    if name.startswith((FOLDER_PREFIX, HUB_PREFIX)):
-        return brought_weights(name, weights)
-    listed = name.replace("/", "-")  # as open_clip does
-    tags = open_clip.list_pretrained_tags_by_model(listed)
-    published = {tag: open_clip.get_pretrained_cfg(listed, tag) for tag in tags}
-    config = open_clip.get_model_config(listed) or {}
-    return chosen_weights(name, weights, published, quick_gelu=bool(config.get("quick_gelu")))
 
 
 def _activation(model: Any) -> str:

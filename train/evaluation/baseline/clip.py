@@ -8,7 +8,6 @@ name's vector.
 
 import json
 from collections.abc import Sequence
-from hashlib import file_digest
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -17,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from schemas.clip_weights import FOLDER_PREFIX, QUICK_GELU, WEIGHTS_NAME, Weights, weights_of
 from schemas.errors import UsageError
 
 try:
@@ -27,9 +27,7 @@ except (ImportError, OSError, RuntimeError) as error:  # libraries that are miss
         f"--baseline clip needs open_clip: pip install 'regionforge[clip]' ({error})"
     ) from error
 
-_FOLDER, _HUB = "local-dir:", "hf-hub:"  # as in open_clip
-_CONFIG_FILE, _WEIGHTS_FILE = "open_clip_config.json", "open_clip_model.safetensors"
-_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
+_CONFIG_FILE = "open_clip_config.json"
 _TOGETHER = 16  # crops
 
 # Errors that the libraries raise on unknown names and on files of another kind.
@@ -60,25 +58,29 @@ class ClipClassifier:
         Args:
             model: open_clip's name of a model; `hf-hub:OWNER/NAME`; or `local-dir:FOLDER` with
                 open_clip's config and weights.
-            weights: open_clip's tag of published weights, which are downloaded once, or a file:
-                safetensors, or a checkpoint that holds tensors only. Empty for `hf-hub:` and
-                `local-dir:`, which bring theirs.
+            weights: open_clip's tag of published weights, which are downloaded once; a file:
+                safetensors, or a checkpoint that holds tensors only; or `TAG=FILE`. Activation and
+                normalisation are those of the tag. Empty for `hf-hub:` and `local-dir:`, which
+                bring theirs.
             device: where the model computes, in half precision on a GPU.
 
         Raises:
             UsageError: the model does not exist, or its weights cannot be loaded.
         """
-        self.identity = _identity(model, weights)
+        if model.startswith(FOLDER_PREFIX):
+            _check_folder(Path(model.removeprefix(FOLDER_PREFIX)))
+        taken = weights_of(model, weights, open_clip)
+        self.identity = _identity(model, taken)
         self._device = device
         self._dtype = torch.float16 if device.type == "cuda" else torch.float32
         self._names: dict[tuple[str, ...], torch.Tensor] = {}
         try:
             self._model, _, self._preprocess = open_clip.create_model_and_transforms(
                 model,
-                pretrained=weights or None,
+                pretrained=taken.load,
                 precision="fp16" if device.type == "cuda" else "fp32",
                 device=device,
-                image_resize_mode="squash",
+                **{**taken.options, "image_resize_mode": "squash"},
             )
             self._tokenizer = open_clip.get_tokenizer(model)
         except _UNUSABLE as error:
@@ -115,29 +117,16 @@ class ClipClassifier:
         return vectors
 
 
-def _identity(model: str, weights: str) -> str:
+def _identity(model: str, weights: Weights) -> str:
     """Return the name of model and weights: a tag, or a file's digest wherever it lies."""
-    if model.startswith((_FOLDER, _HUB)):
-        if weights:
-            raise UsageError(f"--clip-model {model!r} brings its weights: leave out --clip-weights")
-        if model.startswith(_HUB):
-            return model
-        folder = Path(model.removeprefix(_FOLDER))
-        _check_folder(folder)
-        return f"{folder.name} {_digest(folder / _WEIGHTS_FILE)}"
-    if not weights:
-        raise UsageError(
-            f"--clip-model {model!r} needs --clip-weights: a tag of open_clip's, or a file"
-        )
-    path = Path(weights)
-    if path.is_file() and path.suffix not in _SUFFIXES:
-        raise UsageError(f"--clip-weights {path}: expected one that ends in {', '.join(_SUFFIXES)}")
-    return f"{model} {_digest(path) if path.is_file() else weights}"
+    name = Path(model).name if model.startswith(FOLDER_PREFIX) else model
+    activation = f", {QUICK_GELU}" if weights.quick_gelu else ""
+    return f"{name} {weights.shown}".strip() + activation
 
 
 def _check_folder(folder: Path) -> None:
     """Raise UsageError for a folder without open_clip's files, or with words of another sort."""
-    for name in (_CONFIG_FILE, _WEIGHTS_FILE):
+    for name in (_CONFIG_FILE, WEIGHTS_NAME):
         if not (folder / name).is_file():
             raise UsageError(f"--clip-model: {folder / name}: no such file")
     try:
@@ -146,8 +135,3 @@ def _check_folder(folder: Path) -> None:
         raise UsageError(f"--clip-model: {folder / _CONFIG_FILE}: no JSON: {error}") from None
     if own_words:
         raise UsageError(f"--clip-model: {folder} has a vocabulary that open_clip does not read")
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return f"sha256:{file_digest(file, 'sha256').hexdigest()}"

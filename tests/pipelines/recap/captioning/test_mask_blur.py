@@ -10,8 +10,8 @@ from PIL import Image, ImageOps
 
 from pipelines.recap.captioning.views import CropOptions, view_image
 from pipelines.recap.clip.calibrate import Calibration
-from pipelines.recap.clip.weights import WEIGHTS_NAME
 from pipelines.recap.small_clip import FOLDER
+from schemas.clip_weights import WEIGHTS_NAME
 from schemas.sample import Region, ScreenedImage
 
 SIZE = (64, 48)  # of the stored picture, in whose frame it is annotated

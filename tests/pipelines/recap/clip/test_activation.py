@@ -14,7 +14,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from pipelines.recap.clip.open_clip import ClipScorer
-from pipelines.recap.clip.weights import chosen_weights
+from schemas.clip_weights import chosen_weights
 from schemas.errors import UsageError
 
 NAME = "regionforge-two-kinds"

@@ -15,8 +15,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from pipelines.recap.clip.open_clip import ClipScorer
-from pipelines.recap.clip.weights import WEIGHTS_NAME
 from pipelines.recap.small_clip import FOLDER
+from schemas.clip_weights import WEIGHTS_NAME
 from schemas.errors import UsageError
 
 TINY = {

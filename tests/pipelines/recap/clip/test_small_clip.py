@@ -22,7 +22,6 @@ from pipelines.recap.captioning.captioner import (
 )
 from pipelines.recap.clip.curve import roc_area
 from pipelines.recap.clip.open_clip import CONFIG_NAME, ClipScorer
-from pipelines.recap.clip.weights import WEIGHTS_NAME
 from pipelines.recap.small_clip import FOLDER
 from pipelines.recap.small_clip.vocabulary import (
     END_ID,
@@ -31,6 +30,7 @@ from pipelines.recap.small_clip.vocabulary import (
     Vocabulary,
     words_of,
 )
+from schemas.clip_weights import WEIGHTS_NAME
 from transforms.crop import encode_jpeg
 
 MAX_BYTES = 5_000_000

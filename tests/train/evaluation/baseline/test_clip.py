@@ -5,14 +5,15 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-import open_clip
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
 
 from schemas.errors import UsageError
-from train.evaluation.baseline.clip import ClipClassifier
+
+open_clip = pytest.importorskip("open_clip", reason="open_clip (the extra clip) is not installed")
+from train.evaluation.baseline.clip import ClipClassifier  # noqa: E402
 
 CPU = torch.device("cpu")
 TINY = {
@@ -142,7 +143,7 @@ def test_weights_that_would_run_code_are_refused(weights, tmp_path):
 @pytest.mark.parametrize(
     ("model", "words", "message"),
     [
-        ("regionforge-tiny-baseline", "", "needs --clip-weights"),
+        ("regionforge-tiny-baseline", "", "needs weights: a tag"),
         ("no-such-model", "openai", "no-such-model"),
         ("regionforge-tiny-baseline", "no-such-tag", "no-such-tag"),
         ("local-dir:/nowhere", "", "no such file"),
@@ -156,9 +157,24 @@ def test_a_model_that_is_not_there_is_refused(weights, model, words, message):
 def test_a_file_of_another_kind_is_refused(weights, tmp_path):
     path = tmp_path / "weights.txt"
     path.write_text("x", encoding="utf-8")
-    with pytest.raises(UsageError, match=r"expected one that ends in .safetensors"):
+    with pytest.raises(UsageError, match=r"expected weights that end in one of .safetensors"):
         ClipClassifier("regionforge-tiny-baseline", str(path), CPU)
     bad = tmp_path / "bad.safetensors"
     bad.write_bytes(weights.read_bytes()[:100])
     with pytest.raises(UsageError, match="--clip-model 'regionforge-tiny-baseline'"):
         ClipClassifier("regionforge-tiny-baseline", str(bad), CPU)
+
+
+def test_openais_weights_have_the_activation_they_were_trained_with(weights, monkeypatch):
+    """open_clip's name of the model alone builds another one, and loads the same file."""
+    name = "regionforge-tiny-baseline"
+    usual = {"mean": open_clip.OPENAI_DATASET_MEAN, "std": open_clip.OPENAI_DATASET_STD}
+    tags = {"quick": usual | {"quick_gelu": True}, "plain": usual}
+    monkeypatch.setitem(open_clip.pretrained._PRETRAINED, name, tags)
+    with pytest.raises(UsageError, match="differ in activation"):
+        ClipClassifier(name, str(weights), CPU)
+    for tag, activation in (("quick", "QuickGELU"), ("plain", "GELU")):
+        classifier = ClipClassifier(name, f"{tag}={weights}", CPU)
+        kinds = {type(module).__name__ for module in classifier._model.modules()}
+        assert {kind for kind in kinds if "GELU" in kind} == {activation}
+        assert classifier.identity.endswith("QuickGELU") == (tag == "quick")

@@ -8,7 +8,7 @@ the configuration with which the weights were published.
 from collections.abc import Mapping, Sequence
 from hashlib import file_digest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from schemas.errors import UsageError
 
@@ -33,6 +33,34 @@ class Weights(NamedTuple):
     def quick_gelu(self) -> bool:
         """Whether the weights are known to need QuickGELU."""
         return bool(self.options.get("force_quick_gelu"))
+
+
+class ClipLibrary(Protocol):
+    """What is asked of open_clip, which this package does not import."""
+
+    def list_pretrained_tags_by_model(self, model: str) -> list[str]: ...
+    def get_pretrained_cfg(self, model: str, tag: str) -> dict[str, Any]: ...
+    def get_model_config(self, model_name: str) -> dict[str, Any] | None: ...
+
+
+def weights_of(name: str, weights: str, library: ClipLibrary) -> Weights:
+    """Return the weights of a model, with the settings of the configuration they belong to.
+
+    Args:
+        name: open_clip's name of a model; `hf-hub:OWNER/NAME`; or `local-dir:FOLDER`.
+        weights: see `chosen_weights`; empty for the last two.
+        library: the module `open_clip`.
+
+    Raises:
+        UsageError: the weights cannot be used, or their settings are unknown.
+    """
+    if name.startswith((FOLDER_PREFIX, HUB_PREFIX)):
+        return brought_weights(name, weights)
+    listed = name.replace("/", "-")  # as open_clip does
+    tags = library.list_pretrained_tags_by_model(listed)
+    published = {tag: library.get_pretrained_cfg(listed, tag) for tag in tags}
+    config = library.get_model_config(listed) or {}
+    return chosen_weights(name, weights, published, quick_gelu=bool(config.get("quick_gelu")))
 
 
 def brought_weights(name: str, weights: str) -> Weights:
