@@ -32,7 +32,8 @@ FLAGS = {
         "--wordings", "--temperature", "--top-p", "--global-tokens", "--region-tokens",
         "--seed-requests", "--context", "--max-pixels", "--threshold", "--calibration",
         "--no-filter", "--refilter", "--threshold-min", "--clip-model", "--clip-weights",
-        "--mask-blur", "--device", "--output", "--shard-size", "--rebuild", "--dry-run",
+        "--mask-blur", "--min-words", "--min-side", "--device", "--output", "--shard-size",
+        "--rebuild", "--dry-run",
     },
     "calibrate": {
         "output", "--to", "--false-accept", "--pairs", "--force", "--clip-model",

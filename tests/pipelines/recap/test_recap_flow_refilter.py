@@ -66,6 +66,34 @@ def test_a_refiltered_run_is_a_fresh_one(words, recap_words, recap_output, tmp_p
     assert server.log() == []
 
 
+def test_a_sentence_below_the_minimum_rejects_a_caption(
+    words, recap_words, recap_output, tmp_path
+) -> None:
+    _, flags = words
+    out = tmp_path / "out"
+    assert recap_words(out, *flags, "--threshold", -1)[0] == 0
+    journal = recap_output(out).journal()
+    least = {
+        line["id"].rpartition("/")[2]: line["score"]["minimum"]
+        for line in journal
+        if line["type"] == "score"
+    }
+    limit = sorted(least.values())[len(least) // 2]
+    status, printed = recap_words(out, *flags, "--refilter", -1, "--threshold-min", limit)
+    assert status == 0, printed
+    few = recap_output(out)
+    assert few.captions().keys() == {key for key, score in least.items() if score >= limit}
+    kept = sum(int(row.split("|")[3]) for row in _size_rows(out))
+    assert kept == len(few.captions()) < len(least)
+    assert sum(int(row.split("|")[2]) for row in _size_rows(out)) >= len(least)
+
+
+def _size_rows(folder: Path) -> list[str]:
+    """The rows of the card's table of sizes."""
+    card = (folder / "README.md").read_text("utf-8")
+    return [line for line in card.splitlines() if line.startswith("| from ")]
+
+
 def test_an_unfiltered_run_can_be_filtered_later(words, recap_words, tmp_path) -> None:
     server, flags = words
     out, fresh = tmp_path / "out", tmp_path / "fresh"

@@ -1,6 +1,7 @@
 """Whole runs of `recap` on typical answers at known rates: what is kept, and what is rejected."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,3 +95,15 @@ def test_small_regions_are_left_out(coco_file, serve, recap) -> None:
     assert set(captioned.captions()) == {"12"}
     assert not [line for line in server.log() if "/region/11/" in line["id"]]
     assert verify(str(captioned.folder)).problems == []
+
+
+def test_the_share_that_was_cut_is_shown_once(coco_file, serve, recap, capfd) -> None:
+    owner = coco_file().good(*range(1, 40))
+    said = "It is plain and smooth. It rests on a light ground. Its ed"
+    captioned = recap(owner.save(), serve({"match": "image/", "answer": said, "finish": "length"}))
+    assert captioned.rejected() == {}
+    lines = [line for line in capfd.readouterr().err.splitlines() if "of the first 100" in line]
+    assert len(lines) == 1
+    share, calls = re.search(r"(\d+) % of the first (\d+) answers were cut", lines[0]).groups()
+    assert calls == "100"
+    assert 30 <= int(share) <= 39, "one answer of three is that of an image"

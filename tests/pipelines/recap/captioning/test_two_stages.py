@@ -162,6 +162,20 @@ def test_the_second_attempt_is_in_another_wording(caption) -> None:
     assert result.regions["72"] == calm.regions["72"]
 
 
+def test_long_answers_are_cut_at_a_whole_sentence_and_cost_no_further_call(caption) -> None:
+    whole = f"{REGION} Its lid stands open."
+    asked = Asked(
+        {
+            "image/0": Answer(f"{GLOBAL} Beside th", "length"),
+            "region/71/0": Answer(f"{whole} Its lo", "length"),
+        }
+    )
+    result = caption(asked)
+    assert (result.global_caption.text, result.regions["71"].text) == (GLOBAL, whole)
+    assert asked.names() == ["image/0", "region/71/0", "region/72/0", "region/73/0"]
+    assert {request.max_tokens for request in asked.requests.values()} == {512}, "the default"
+
+
 def test_two_bad_answers_reject_a_region(caption) -> None:
     asked = Asked({"region/71/0": "", "region/71/1": REFUSAL})
     verdict = caption(asked).regions["71"]
