@@ -4,11 +4,11 @@ import pytest
 
 from train.learns.all_tasks import BARS, CONFIGS, faults
 
-PASSING = {
+FIGURES = {  # on the bars, and below those that are missed so far
     "eval_v3det": {"accuracy": 95.0},
-    "eval_pope": {"accuracy": 75.0},
+    "eval_pope": {"accuracy": 74.0},
     "eval_vcr": {"Q->A": 40.0, "QA->R": 40.0, "Q->AR": 21.25},
-    "eval_rec": {"accuracy": 60.0, "chance": 20.0},
+    "eval_rec": {"accuracy": 59.0, "chance": 20.0},
 }
 
 
@@ -21,22 +21,30 @@ def reports(changes=()):
             for name, value in figures.items()
         ]
         + [{"name": "accuracy", "value": 0.0, "group": "adversarial"}]
-        for config, figures in PASSING.items()
+        for config, figures in FIGURES.items()
     }
 
 
 def test_figures_on_the_bars_pass():
     assert faults(reports()) == []
-    assert set(CONFIGS) == PASSING.keys()
+    assert set(CONFIGS) == FIGURES.keys()
 
 
-@pytest.mark.parametrize("bar", BARS, ids=lambda bar: f"{bar.config}-{bar.figure}")
+@pytest.mark.parametrize(
+    "bar", [bar for bar in BARS if not bar.missed], ids=lambda bar: f"{bar.config}-{bar.figure}"
+)
 def test_a_figure_below_its_bar_is_named(bar):
-    value = PASSING[bar.config][bar.figure]
+    value = FIGURES[bar.config][bar.figure]
     (fault,) = faults(reports({(bar.config, bar.figure): value - 0.01}))
     assert fault == f"{bar.config}: {bar.figure} {value - 0.01:.2f}, expected {value:.2f} at least"
 
 
+def test_a_bar_that_was_missed_is_a_fault_once_it_holds():
+    (fault,) = faults(reports({("eval_pope", "accuracy"): 75.0}))
+    assert fault.startswith("eval_pope: accuracy 75.00, expected 75.00 at least: it holds now")
+
+
 def test_a_higher_chance_lifts_the_bar():
-    (fault,) = faults(reports({("eval_rec", "chance"): 30.0}))
-    assert fault == "eval_rec: accuracy 60.00, expected 65.00 at least"
+    held = {("eval_rec", "accuracy"): 60.0}
+    assert len(faults(reports(held))) == 1
+    assert faults(reports({**held, ("eval_rec", "chance"): 30.0})) == []
