@@ -19,6 +19,9 @@ WORDS = (
     ("in front of", "next to", "behind", "above", "below", "close to", "far from", "near"),
     ("wall", "window", "tree", "road", "shelf", "river", "fence", "lamp"),
     ("soft", "strong", "warm", "cold", "even", "weak", "golden", "grey"),
+    ("surface", "front", "rim", "base", "top", "handle", "side", "back"),
+    ("smooth", "rough", "worn", "glossy", "dull", "striped", "dusty", "clean"),
+    ("clear", "sharp", "blunt", "curved", "straight", "thin", "thick", "dark"),
 )
 IMAGE_TOKENS = 256
 
@@ -173,8 +176,8 @@ class Model:
                 return _colour(picture)
             return list(COLOURS)[digest[0] % len(COLOURS)]
         words = [words[digest[n] % len(words)] for n, words in enumerate(WORDS)]
-        scene = "There is a {} {} {} a {}, in {} light.".format(*words)
-        return f"{scene} Its surface is plain and its edges clear."
+        text = "There is a {} {} {} a {}, in {} light. Its {} is {} and its edges are {}."
+        return text.format(*words)
 
 
 def _colour(picture: bytes) -> str:

@@ -21,6 +21,7 @@ MIN_COUNTS = {
     "region_detailed_caption_evaluation": 1,
     "region_relationship_evaluation": 1,
     "region_question_letter": 1,
+    "recap_ending": 1,  # all requests end alike
 }
 MIN_OF_ANY = 4
 

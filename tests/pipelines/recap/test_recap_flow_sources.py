@@ -51,7 +51,9 @@ def test_a_source(recap_words, recap_output, tmp_path, source) -> None:
             assert (text["kind"], text["text"]) == ("paragraph", region["caption"])
             assert -1 <= text["clip_min"] <= text["clip"] <= 1
             assert (region["score"], text["judge"]) == (None, None)
-        assert re.fullmatch(r"small sha256:[0-9a-f]{64}, view box", row["provenance"]["scorer"])
+        assert re.fullmatch(
+            r"small sha256:[0-9a-f]{64}, GELU, by sentence, view box", row["provenance"]["scorer"]
+        )
         assert row["provenance"]["judge_model"] is None
         assert row["provenance"]["captioner_model"].startswith("regionforge-builtin")
         assert row["provenance"]["global_caption"]

@@ -17,12 +17,12 @@ def parts(proof_shards):
 def test_joined_rows_are_those_of_the_parts_in_order(parts):
     rows = JoinedRows(parts)
     ids = [row["id"] for part in parts for row in part]
-    assert len(rows) == len(ids) == 607
+    assert len(rows) == len(ids) == 707
     assert rows.ids() == ids
-    assert [rows[number]["id"] for number in (0, 299, 300, 920)] == [
-        ids[0], ids[299], ids[300], ids[920],
+    assert [rows[number]["id"] for number in (0, 299, 300, 706)] == [
+        ids[0], ids[299], ids[300], ids[706],
     ]  # fmt: skip
-    assert rows.configs() == ["v3det"] * 300 + ["llava"] * 621
+    assert rows.configs() == ["v3det"] * 300 + ["llava"] * 407
     assert rows.characters().tolist() == [
         sum(len(message["content"]) for message in row["messages"])
         for part in parts

@@ -11,6 +11,7 @@ entry, and `EVAL ||| counts ||| ...` with the value of each entry and, last, of 
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -78,6 +79,9 @@ def meteor(captions: Sequence[Words], references: Sequence[Sequence[Words]]) -> 
             raise RegionForgeError(f"METEOR's program failed: {error}") from None
         finally:
             process.kill()
+            assert process.stdin is not None
+            with suppress(OSError):  # what it did not read before it ended
+                process.stdin.close()
     return Meteor(values[-1], values[:-1])
 
 

@@ -141,6 +141,7 @@ def test_its_records_are_shown(house, printed):
 def test_the_conformance_suite_takes_it_up(house):
     for folder in ("tests", "tests/pipelines", DATASET_TESTS):
         shutil.copyfile(CHECKOUT / folder / "conftest.py", house.root / folder / "conftest.py")
+    shutil.copytree(CHECKOUT / "bench", house.root / "bench", ignore=lambda *_: {"data"})
     suite = f"{DATASET_TESTS}/test_conformance.py"
     shutil.copyfile(CHECKOUT / suite, house.root / suite)
     shutil.copyfile(CHECKOUT / "pyproject.toml", house.root / "pyproject.toml")
