@@ -176,8 +176,8 @@ class Model:
                 return _colour(picture)
             return list(COLOURS)[digest[0] % len(COLOURS)]
         words = [words[digest[n] % len(words)] for n, words in enumerate(WORDS)]
-        text = "There is a {} {} {} a {}, in {} light. Its {} is {} and its edges are {}."
-        return text.format(*words)
+        form = "There is a {} {} {} a {}, in {} light. Its {} is {} and its edges are {}."
+        return form.format(*words)
 
 
 def _colour(picture: bytes) -> str:
