@@ -21,7 +21,7 @@ from pipelines.storage.files import FileStore
 from schemas.errors import InputFileError
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Reason, Rejected, Rejection
-from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput
+from schemas.source import Count, Entry, Repaired, SourceImage, SplitFacts, SplitInput
 from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage_with
 
 _BATCH_IMAGES = 64  # images in one element, which costs Beam less than an element each
@@ -90,6 +90,8 @@ class _ReadPart(StageDoFn[SplitInput, list[SourceImage]]):
                     self._facts.append(entry)
                 case Count():
                     self.ledger.count(split, entry.kind, entry.outcome, entry.number)
+                case Repaired():
+                    self.ledger.repaired(split, entry.kind, entry.repair, entry.number)
                 case Rejection():
                     self.ledger.enter(entry)
 

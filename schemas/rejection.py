@@ -98,6 +98,8 @@ class Repair(StrEnum):
     MASK_MALFORMED = "mask_malformed"  # neither polygons nor a run-length encoding
     MASK_SIZE_MISMATCH = "mask_size_mismatch"  # run lengths of another image size
     MASK_OVER_PIXEL_CAP = "mask_over_pixel_cap"  # of an image with more pixels than we rasterise
+    # Its file is spelled otherwise: Unicode, slashes, %20, case of the ending, leading folder.
+    IMAGE_NAME_MATCHED = "image_name_matched"
     IMAGE_TURNED = "image_turned"  # stored rotated by EXIF; re-encoded upright
 
 

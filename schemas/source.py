@@ -1,8 +1,8 @@
 """The entries that a source's `parse` yields: unscreened images, rejections, counts and facts.
 
 A source reads its owner's files and yields `Entry` values: one `SourceImage` per usable image,
-one `Rejection` per refused item, its split's `SplitFacts`, and `Count`s of items that were read,
-kept, sampled out or left out with their image.
+one `Rejection` per refused item, its split's `SplitFacts`, `Count`s of items that were read, kept,
+sampled out or left out with their image, and `Repaired` for repairs of items that it keeps.
 Boxes are already xyxy pixels; the stages after it check everything else.
 """
 
@@ -14,7 +14,7 @@ import msgspec
 
 from schemas.geometry import Box
 from schemas.item import AbsentExpression, Item
-from schemas.rejection import Kind, Rejection
+from schemas.rejection import Kind, Rejection, Repair
 from schemas.sample import ImageInfo, LabelSet
 
 MaskVariant = Literal["annotated", "dilated", "eroded"]
@@ -149,7 +149,15 @@ class Count(msgspec.Struct, frozen=True):
     number: int
 
 
-Entry = SourceImage | SplitFacts | Rejection | Count
+class Repaired(msgspec.Struct, frozen=True):
+    """A repair of kept items that the read stage made, outside of the ledger's balance."""
+
+    kind: Kind
+    repair: Repair
+    number: int = 1
+
+
+Entry = SourceImage | SplitFacts | Rejection | Count | Repaired
 
 
 class Store(Protocol):

@@ -55,9 +55,9 @@ class StageLedger:
         for kind, number in kinds(items).items():
             self.kept(origin, kind, number)
 
-    def repaired(self, origin: Origin, kind: Kind, repair: Repair) -> None:
-        """Count a repair of a kept item."""
-        self.count(origin, kind, repaired_as(repair))
+    def repaired(self, origin: Origin, kind: Kind, repair: Repair, number: int = 1) -> None:
+        """Count a repair of kept items."""
+        self.count(origin, kind, repaired_as(repair), number)
 
     def enter(self, rejection: Rejection) -> None:
         """Record a rejection that is already complete."""

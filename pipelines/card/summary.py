@@ -68,15 +68,19 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
 def _print_reasons(console: Console, plan: Plan, manifest: Manifest) -> None:
     reasons: Counter[str] = Counter()
     with_image: Counter[str] = Counter()
+    repaired: Counter[str] = Counter()
     for (*_, kind), account in read_ledger(plan.output).accounts():
         for reason, number in account.rejected.items():
             reasons[f"{kind} {reason}"] += number
         with_image[kind] += account.with_image
+        repaired.update({f"{kind} {repair}": n for repair, n in account.repaired.items()})
     if reasons:
         lines = escape(files.join(plan.output, REJECTED_FOLDER))
         console.print(f"rejected: {_listed(reasons)} (see {lines})")
     if +with_image:
         console.print(f"left out with a rejected image: {_listed(+with_image)}")
+    if repaired:
+        console.print(f"repaired: {_listed(repaired)}")
     for split, short in manifest.short_categories.items():
         least = ", ".join(f"{name} ({n})" for name, n in sorted(short.items(), key=_by_count)[:5])
         console.print(f"{split}: {len(short)} categories fall short, e.g. {escape(least)}")
