@@ -1,11 +1,12 @@
-"""A tiny LLaVA that tells what colour a picture mostly has, in one sentence.
+"""A tiny LLaVA that tells what colour a picture mostly has, in a sentence of that colour's own.
 
     VLLM/bin/python tests/vllm/make_llava.py DIR
 
 writes a folder that vLLM serves: a CLIP that sees 112 x 112 pixels, a Llama of two layers, both of
 random weights trained here for a minute, a tokenizer trained on this file, and a processor with a
-chat template. All sentences have the same number of tokens. What is asked is ignored: so it was
-trained, on questions that mean nothing. The same software gives the same weights.
+chat template. All sentences have the same number of tokens. They share few words, so that a
+region's caption does not repeat that of its image where the colours differ. What is asked is
+ignored: so it was trained, on questions that mean nothing. The same software makes it the same.
 """
 
 import random
@@ -41,7 +42,24 @@ COLOURS = {
     "grey": (128, 128, 128),
     "orange": (240, 130, 20),
 }
-SENTENCE = "Most of what can be seen here is {}, lit evenly from the front, with no text on it."
+SENTENCES = {
+    "red": "A red surface glows warmly here, smooth as wax under evening light "
+    "that comes from far left.",
+    "green": "Everything around is green, much like some lawn after heavy spring "
+    "rain has fallen on fresh grass.",
+    "blue": "Its paint looks blue even where brushes went twice, deep and cold as "
+    "lakes are during winter.",
+    "yellow": "Bright yellow fills nearly all of this, with soft blurred edges but "
+    "no mark to disturb it.",
+    "white": "Plain white stretches between both sides, clean and flat just as "
+    "paper does before anybody writes there.",
+    "black": "Nothing except black shows, dark like coal under closed lids so "
+    "hardly one detail can still appear.",
+    "grey": "Dull grey lies over every part, having the fine grain which concrete "
+    "gets once its water dries.",
+    "orange": "Here something orange hangs ripe, round at corners of the kind you "
+    "would peel before eating slowly.",
+}
 # Pictures first, as they come; then the words.
 TEMPLATE = (
     "{% for message in messages %}{{ message['role'].upper() }}: "
@@ -81,7 +99,7 @@ def main(folder: Path) -> None:
 def make_tokenizer() -> PreTrainedTokenizerFast:
     """Bytes, and pairs of them that this file and the sentences hold often."""
     words = ByteLevelBPETokenizer()
-    sentences = [SENTENCE.format(colour) for colour in COLOURS] * 50
+    sentences = [*SENTENCES.values()] * 50
     words.train_from_iterator(
         [*Path(__file__).read_text(encoding="utf-8").splitlines(), *sentences],
         vocab_size=700,
@@ -141,14 +159,14 @@ def train(model: LlavaForConditionalGeneration, processor: LlavaProcessor) -> No
             [draw(colour, chance, noise) for colour in colours], return_tensors="pt"
         )
         tokens, labels = lesson(processor.tokenizer, colours, chance)
-        told = model(input_ids=tokens, pixel_values=pixels["pixel_values"], labels=labels)
+        output = model(input_ids=tokens, pixel_values=pixels["pixel_values"], labels=labels)
         steps.zero_grad()
-        told.loss.backward()
+        output.loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         steps.step()
         rates.step()
         if step % 50 == 0 or step == STEPS - 1:
-            print(f"step {step}: loss {told.loss.item():.4f}", file=sys.stderr, flush=True)
+            print(f"step {step}: loss {output.loss.item():.4f}", file=sys.stderr, flush=True)
 
 
 def rename_weights(file: Path) -> None:
@@ -171,7 +189,7 @@ def lesson(
         question = chance.choices(range(3, len(tokenizer)), k=length)
         before = tokenizer(f"USER: {IMAGE * IMAGE_TOKENS}\n").input_ids + question
         before += tokenizer("\nASSISTANT:").input_ids
-        answer = tokenizer(f" {SENTENCE.format(colour)}{END}").input_ids
+        answer = tokenizer(f" {SENTENCES[colour]}{END}").input_ids
         rows.append(before + answer)
         goals.append([-100] * len(before) + answer)
     return torch.tensor(rows), torch.tensor(goals)
