@@ -9,6 +9,7 @@ from rich.console import Console
 
 from pipelines.captions.manifest import with_captions
 from pipelines.card.summary import print_summary
+from pipelines.cli.calibrate import report_calibration
 from pipelines.cli.scratch_folder import check_marked, mark_folder
 from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import SourceRequest
@@ -33,6 +34,7 @@ from pipelines.verify import verify
 from pipelines.verify.report import print_report
 from prompts.style import Style
 from regionforge.demo_training import train_and_ask
+from schemas.errors import BuildError
 from schemas.layout import MANIFEST
 
 _RECORDS_PER_SOURCE = 2  # records of a source on the page
@@ -73,7 +75,7 @@ def run_demo(output: Path, max_steps: int | None = None) -> int:
     console.rule(
         "4. Captioning its regions in detail, with the built-in captioner and a small CLIP"
     )
-    passed = _recap(console, world, output) and passed
+    passed = _recap(world, output) and passed
     console.rule(f"5. The mix {MIX}, with those captions")
     passed = _mix(world, output) and passed
     console.rule("6. Evaluations")
@@ -85,7 +87,7 @@ def run_demo(output: Path, max_steps: int | None = None) -> int:
     return 0 if passed else 1
 
 
-def _recap(console: Console, world: Path, output: Path) -> bool:
+def _recap(world: Path, output: Path) -> bool:
     """Caption all regions, calibrate a threshold, and filter the captions by the threshold."""
     everything = _recap_once(world, output / "recapd_unfiltered", Filter(), None)
     scorer = ClipScorer()
@@ -96,12 +98,10 @@ def _recap(console: Console, world: Path, output: Path) -> bool:
             CalibrationOptions(pairs=_PAIRS),
             lambda done, total: ticker.say(f"{done} of {total} pairs"),
         )
+    if not report_calibration(calibration_run):
+        raise BuildError("the small CLIP gave no threshold to filter by")
     write_calibration(calibration_run, str(output / "calibration.json"))
     calibration = calibration_run.calibration
-    console.print(
-        f"threshold {calibration.threshold:.3f}: lets {calibration.false_accept:.1%} of shuffled "
-        f"captions through and loses {calibration.false_reject:.1%} of the matched ones"
-    )
     filtering = Filter(threshold=calibration.threshold, scorer=scorer.identity)
     report = verify(str(_recap_once(world, output / "recapd", filtering, ClipScorer)))
     print_report(report)

@@ -66,7 +66,7 @@ def add_parser(commands: Commands) -> None:
 def run(args: Namespace) -> int:
     """Score pairs, print the error rates, and write the threshold and its curve."""
     from pipelines.output.reader import read_manifest
-    from pipelines.recap.clip.calibrate import LEAST_AREA, CalibrationOptions, calibrate
+    from pipelines.recap.clip.calibrate import CalibrationOptions, calibrate
     from pipelines.recap.clip.files import SUFFIX, picture_of, write_calibration
     from pipelines.runner.progress import Ticker
 
@@ -95,21 +95,34 @@ def run(args: Namespace) -> int:
             options,
             lambda done, total: ticker.say(f"{done:,} of {total:,} pairs"),
         )
+    likely = scorer.probability(calibration_run.calibration.threshold)
+    if not report_calibration(calibration_run, likely) and not args.force:
+        print("no threshold is written; --force writes it all the same", file=sys.stderr)
+        return 1
+    write_calibration(calibration_run, args.to)
+    print(f"wrote {args.to} and {picture_of(args.to)};")
+    print(f"for `regionforge recap --calibration {args.to}`")
+    return 0
+
+
+def report_calibration(calibration_run: "CalibrationRun", probability: float | None = None) -> bool:
+    """Print the error rates of a calibration; warn and return False if its threshold is no use.
+
+    Args:
+        calibration_run: the calibration.
+        probability: the scorer's own probability of a match at the threshold, if it has one.
+    """
+    from pipelines.recap.clip.calibrate import LEAST_AREA
+
     calibration = calibration_run.calibration
-    _print(calibration_run, scorer.probability(calibration.threshold))
+    _print(calibration_run, probability)
     if not calibration.separates:
         print(
             f"warning: a ROC area of {calibration.roc_area:.4f} is below {LEAST_AREA}: the scorer "
             "hardly tells captions of one image from those of another",
             file=sys.stderr,
         )
-        if not args.force:
-            print("no threshold is written; --force writes it all the same", file=sys.stderr)
-            return 1
-    write_calibration(calibration_run, args.to)
-    print(f"wrote {args.to} and {picture_of(args.to)};")
-    print(f"for `regionforge recap --calibration {args.to}`")
-    return 0
+    return calibration.separates
 
 
 def _print(calibration_run: "CalibrationRun", probability: float | None) -> None:
