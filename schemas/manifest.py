@@ -53,10 +53,11 @@ class TurnCount(_Frozen):
 
 
 class SizeCount(_Frozen):
-    """The regions of one size that were to be captioned, and those whose captions were kept."""
+    """The regions of one size that were to be captioned, and what became of their captions."""
 
     regions: int
-    kept: int
+    captioned: int  # whose caption passed the checks of its words
+    kept: int  # whose caption the scorer kept as well, if there is one
 
 
 class Shard(_Frozen):

@@ -31,20 +31,26 @@ def _checked(recipe: RecapRecipe) -> Iterator[str]:
 
 
 def _sizes(manifest: Manifest) -> Iterator[str]:
-    """Yield the lines of a table of accepted captions by the size of their regions."""
+    """Yield the lines of a table of captions by the size of their regions."""
     regions: Counter[int] = Counter()
+    captioned: Counter[int] = Counter()
     kept: Counter[int] = Counter()
     for shard in manifest.shards:
         for least, count in shard.sizes.items():
             regions[int(least)] += count.regions
+            captioned[int(least)] += count.captioned
             kept[int(least)] += count.kept
     if not regions:
         return
-    yield from ("", "| shorter side of the region, pixels | regions | captions kept | share |")
-    yield "|---|---:|---:|---:|"
+    yield ""
+    yield "| shorter side of the region, pixels | regions | captioned | kept | share kept |"
+    yield "|---|---:|---:|---:|---:|"
     for step in sorted(regions):
         share = 100 * kept[step] / regions[step]
-        yield f"| from {step} | {regions[step]:,} | {kept[step]:,} | {share:.1f} % |"
+        yield (
+            f"| from {step} | {regions[step]:,} | {captioned[step]:,} | {kept[step]:,} "
+            f"| {share:.1f} % |"
+        )
 
 
 def _asked(captioning: Captioning) -> Iterator[str]:

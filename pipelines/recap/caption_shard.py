@@ -4,7 +4,7 @@ Answers and scores are kept in journals, so that a run that was killed in the mi
 can be repeated without repeating its calls.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ from prompts.instruction import Instruction
 from schemas.item import CaptionProvenance
 from schemas.ledger import Stage
 from schemas.manifest import Shard
-from schemas.sample import Draft, ScreenedImage
+from schemas.sample import Draft, Region, ScreenedImage
 from transforms.compose import compose_image
 from transforms.ledger import Ledgers, StageLedger
 from transforms.masks import add_masks
@@ -94,8 +94,16 @@ def caption_shard(
         return _draft(_DECODER.decode(content), job.instruction, ledgers)
 
     shard = write_shard(key, packed, compose, job.write, ledgers)
-    sizes = size_counts(images, [screened for _, screened in kept])
+    sizes = size_counts(
+        _regions(images),
+        (region for outcome in outcomes for region in outcome.accepted_regions()),
+        _regions(screened for _, screened in kept),
+    )
     return shard.model_copy(update={"sizes": sizes})
+
+
+def _regions(images: Iterable[ScreenedImage]) -> Iterator[Region]:
+    return (region for screened in images for region in screened.regions)
 
 
 async def _caption(

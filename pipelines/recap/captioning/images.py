@@ -10,7 +10,7 @@ from pipelines.recap.captioning.journaled import JournaledScorer
 from pipelines.recap.captioning.two_stages import Captioned, CaptionedImage, TwoStageCaptioner
 from pipelines.recap.captioning.views import CropOptions, LazyImageView, PictureRefused
 from schemas.rejection import Kind, Reason, Rejected
-from schemas.sample import ScreenedImage
+from schemas.sample import Region, ScreenedImage
 from transforms.ledger import StageLedger
 
 
@@ -27,6 +27,11 @@ class CaptionOutcome:
         """Return the accepted captions, by region id."""
         captions = self.captions.regions.items()
         return {key: caption for key, caption in captions if isinstance(caption, Captioned)}
+
+    def accepted_regions(self) -> list[Region]:
+        """Return the regions whose captions are accepted."""
+        accepted = self.accepted()
+        return [region for region in self.screened.regions if region.region_id in accepted]
 
     def key(self, region_id: str) -> RegionKey:
         """Return the journal's key of a region of this image."""

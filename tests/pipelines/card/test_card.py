@@ -111,8 +111,11 @@ def planned(recipe, sample_world):
         "sha256": "",
     }
     sizes = [
-        {"16": SizeCount(regions=2, kept=1), "128": SizeCount(regions=1, kept=1)},
-        {"16": SizeCount(regions=1, kept=1)},
+        {
+            "16": SizeCount(regions=2, captioned=2, kept=1),
+            "128": SizeCount(regions=1, captioned=1, kept=1),
+        },
+        {"16": SizeCount(regions=1, captioned=1, kept=1)},
     ]
     shards = [
         Shard(index=index, path=f"{index}", sizes=each, **more) for index, each in enumerate(sizes)
@@ -158,10 +161,10 @@ def test_captions_of_a_model_that_were_filtered(sample_world, captioning, given)
         "more (`regions.captions.clip_min`), by `ViT-L-14 openai, QuickGELU, view box`; the others "
         "are in `_rejected/`",
         "",
-        "| shorter side of the region, pixels | regions | captions kept | share |",
-        "|---|---:|---:|---:|",
-        "| from 16 | 3 | 2 | 66.7 % |",
-        "| from 128 | 1 | 1 | 100.0 % |",
+        "| shorter side of the region, pixels | regions | captioned | kept | share kept |",
+        "|---|---:|---:|---:|---:|",
+        "| from 16 | 3 | 3 | 2 | 66.7 % |",
+        "| from 128 | 1 | 1 | 1 | 100.0 % |",
     ]
 
 

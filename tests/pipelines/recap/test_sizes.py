@@ -3,9 +3,8 @@
 from pipelines.recap.sizes import size_counts
 from schemas.geometry import Box
 from schemas.manifest import SizeCount
-from schemas.sample import ImageInfo, Region, ScreenedImage
+from schemas.sample import Region
 
-INFO = ImageInfo("recapd", "train", "7", "7.jpg", "", 640, 480, 100, "CC", 1)
 BOXES: dict[str, Box] = {
     "thin": (0, 0, 400, 15.9),
     "16": (0, 0, 16, 300),
@@ -15,15 +14,15 @@ BOXES: dict[str, Box] = {
 }
 
 
-def image(*names: str) -> ScreenedImage:
-    return ScreenedImage(INFO, tuple(Region(name, BOXES[name]) for name in names))
+def regions(*names: str) -> list[Region]:
+    return [Region(name, BOXES[name]) for name in names]
 
 
 def test_regions_are_counted_by_their_shorter_side() -> None:
-    counts = size_counts([image(*BOXES), image("16")], [image("31", "large")])
+    counts = size_counts(regions(*BOXES, "16"), regions("16", "31", "large"), regions("31"))
     assert list(counts.items()) == [
-        ("0", SizeCount(regions=1, kept=0)),
-        ("16", SizeCount(regions=3, kept=1)),
-        ("32", SizeCount(regions=1, kept=0)),
-        ("256", SizeCount(regions=1, kept=1)),
+        ("0", SizeCount(regions=1, captioned=0, kept=0)),
+        ("16", SizeCount(regions=3, captioned=2, kept=1)),
+        ("32", SizeCount(regions=1, captioned=0, kept=0)),
+        ("256", SizeCount(regions=1, captioned=1, kept=0)),
     ]
