@@ -219,4 +219,5 @@ def check_captions(run: Recap) -> None:
     assert kept > 50
     attempts = Counter(key.rpartition("/")[0] for key in ids if "/region/" in key)
     assert len(attempts) == kept + rejected.total()
-    assert max(attempts.values()) == 2 and rejected.total() <= Counter(attempts.values())[2]
+    assert max(attempts.values()) == 2
+    assert rejected.total() <= Counter(attempts.values())[2]
