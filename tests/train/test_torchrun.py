@@ -1,0 +1,63 @@
+"""`regionforge train --sharded`, started by torchrun in two processes and gone on with in one."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from train.checkpoint import checkpoints
+from train.cli import run
+from train.seen import logged
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+SECONDS = 200.0  # for two processes to import everything, on a busy machine
+
+pytestmark = pytest.mark.usefixtures("group")
+
+
+@pytest.fixture
+def group():
+    """Leave the group that a model in parts has made in this process."""
+    yield
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def test_a_run_of_two_processes_that_is_ended_goes_on_in_one(proof_shards, towers, tmp_path):
+    words = ["train", "--recipe", "regiongpt_finetune", "--no-recapd", *towers["regiongpt"]]
+    words += ["--shards", str(proof_shards), "--device", "cpu", "--workers", "0", "--batch", "8"]
+    words += ["--max-steps", "8", "--sharded"]
+    assert run([*words, "--output", str(tmp_path / "one")]) == 0
+
+    folder = tmp_path / "two"
+    words += ["--output", str(folder)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(CHECKOUT)}
+    process = subprocess.Popen(
+        [*TORCHRUN, "-m", "regionforge", *words],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    end = time.monotonic() + SECONDS
+    while len(logged(folder)) < 2 and process.poll() is None:
+        assert time.monotonic() < end
+        time.sleep(0.005)
+    process.send_signal(signal.SIGTERM)
+    shown, _ = process.communicate(timeout=60)
+    steps = len(logged(folder))
+    assert 2 <= steps < 8, shown
+    assert [path.name for path in checkpoints(folder)] == [f"step-{steps:08d}"], shown
+    written = list((checkpoints(folder)[-1] / "optimizer").iterdir())
+    assert len(written) == 2, "each process writes its part"
+
+    assert run(words) == 0
+    losses = [[line["loss"] for line in logged(tmp_path / name)] for name in ("one", "two")]
+    assert losses[1] == pytest.approx(losses[0], abs=1e-5)
+    one, two = (load_file(tmp_path / name / "final/model.safetensors") for name in ("one", "two"))
+    assert one.keys() == two.keys()
+    assert [name for name in one if not torch.allclose(one[name], two[name], atol=1e-5)] == []
