@@ -5,6 +5,7 @@ Letters in shapes: N maps, H cells on a side, C and D channels, G groups of chan
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 def convolve(convolution: nn.Module, maps: Tensor) -> Tensor:
@@ -26,7 +27,8 @@ class ChannelsLastGroupNorm(nn.GroupNorm):
     """Group normalisation of maps [N, H, H, C], computed in float32 at least.
 
     torch's own operator returns [N, C, H, H] in memory on a GPU, whatever it is given, and keeps
-    mean and deviation in the precision of its input.
+    mean and deviation in the precision of its input. On a CPU it takes the order as it is, a sixth
+    of the time, and serves where the input is precise enough.
     """
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -34,11 +36,19 @@ class ChannelsLastGroupNorm(nn.GroupNorm):
         if not maps.shape[0]:  # nothing to take statistics of, but parameters with gradients
             return (maps * self.weight + self.bias).to(maps.dtype)
         exact = torch.promote_types(maps.dtype, torch.float32)
+        if maps.device.type == "cpu" and maps.dtype == exact == self.weight.dtype:
+            return self._by_torch(maps)
         grouped = maps.to(exact).unflatten(-1, (self.num_groups, -1))  # [N, H, H, G, C / G]
         variance, mean = torch.var_mean(grouped, dim=(1, 2, 4), correction=0, keepdim=True)
         scale = self._grouped(self.weight, exact) * torch.rsqrt(variance + self.eps)
         shift = self._grouped(self.bias, exact) - mean * scale
         return torch.addcmul(shift, grouped, scale).flatten(-2).to(maps.dtype)
+
+    def _by_torch(self, maps: Tensor) -> Tensor:
+        channels_first = maps.permute(0, 3, 1, 2)
+        weights = self.weight, self.bias
+        normalised = functional.group_norm(channels_first, self.num_groups, *weights, self.eps)
+        return normalised.permute(0, 2, 3, 1)
 
     def _grouped(self, parameter: Tensor, dtype: torch.dtype) -> Tensor:
         return parameter.to(dtype).view(self.num_groups, -1)  # [G, C / G]

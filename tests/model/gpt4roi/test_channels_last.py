@@ -6,21 +6,37 @@ from torch.nn import functional
 from model.gpt4roi.channels_last import ChannelsLastGroupNorm, convolve
 
 
-def test_group_norm_and_its_gradients_are_torchs():
-    norm = ChannelsLastGroupNorm(4, 12).double()
+@pytest.mark.parametrize("weights", [torch.float32, torch.float64])
+def test_group_norm_and_its_gradients_are_torchs(weights: torch.dtype):
+    """Weights of another precision than the maps are for the way of GPUs, taken on a CPU too."""
+    norm = ChannelsLastGroupNorm(4, 12).to(weights)
     nn.init.normal_(norm.weight)
     nn.init.normal_(norm.bias)
     maps = torch.randn(2, 3, 3, 12, dtype=torch.float64, requires_grad=True)
-    inputs = (maps, norm.weight, norm.bias)
-    expected = functional.group_norm(maps.permute(0, 3, 1, 2), 4, norm.weight, norm.bias)
-    expected = expected.permute(0, 2, 3, 1)
+    exact = norm.weight.detach().double().requires_grad_(), norm.bias.detach().double()
+    exact[1].requires_grad_()
+    expected = functional.group_norm(maps.permute(0, 3, 1, 2), 4, *exact).permute(0, 2, 3, 1)
     result = norm(maps)
+    assert result.is_contiguous()
     torch.testing.assert_close(result, expected)
-    weights = torch.randn_like(result)
+    seed = torch.randn_like(result)
     torch.testing.assert_close(
-        torch.autograd.grad(result, inputs, weights),
-        torch.autograd.grad(expected, inputs, weights),
+        torch.autograd.grad(result, (maps, norm.weight, norm.bias), seed),
+        torch.autograd.grad(expected, (maps, *exact), seed),
+        check_dtype=False,
+        rtol=1e-5,
+        atol=1e-6,
     )
+
+
+def test_group_norm_on_a_cpu_takes_torchs_operator_where_that_is_exact():
+    maps = torch.randn(2, 3, 3, 12, requires_grad=True)
+    operators = {
+        dtype: type(ChannelsLastGroupNorm(4, 12)(maps.to(dtype)).grad_fn.next_functions[0][0])
+        for dtype in (torch.float32, torch.bfloat16)
+    }
+    assert operators[torch.float32].__name__ == "NativeGroupNormBackward0"
+    assert operators[torch.bfloat16].__name__ != "NativeGroupNormBackward0"
 
 
 def test_group_norm_of_bfloat16_rounds_once_at_its_end():
