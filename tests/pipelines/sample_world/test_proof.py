@@ -128,12 +128,24 @@ def test_pope_asks_in_the_words_of_the_conversations_half_for_yes(world):
         assert labels["yes"] == labels["no"] == len(questions) / 2
 
 
-def test_every_picture_with_expressions_has_detections(world):
+def test_a_sure_detector_has_seen_each_thing_once_and_nothing_else(world):
     detections = json.loads((world / "refcocog" / "detections.json").read_bytes())
-    number = Counter(item["image_id"] for item in detections)
-    images = json.loads((world / "refcocog" / "instances.json").read_bytes())["images"]
-    assert {image["id"] for image in images} <= number.keys()
-    assert max(number.values()) < 16
+    file = json.loads((world / "coco/annotations/instances_train2014.json").read_bytes())
+    things = file["annotations"]
+    assert len(detections) == len(things) > 600
+    assert min(item["score"] for item in detections) > 0.4
+    for thing in things:
+        mine = thing["image_id"], thing["category_id"]
+        same = [item for item in detections if (item["image_id"], item["category_id"]) == mine]
+        assert max(_overlap(item["bbox"], thing["bbox"]) for item in same) > 0.7
+
+
+def _overlap(first, second):
+    """Return the intersection over union of two boxes, xywh."""
+    (x, y, width, height), (x2, y2, width2, height2) = first, second
+    across = max(0, min(x + width, x2 + width2) - max(x, x2))
+    down = max(0, min(y + height, y2 + height2) - max(y, y2))
+    return across * down / (width * height + width2 * height2 - across * down)
 
 
 EVALUATIONS = {  # with the flags that the world needs
