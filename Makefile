@@ -54,7 +54,7 @@ bench-vllm: $(STAMP) ## Measure captioning beside vLLM's own load generator (nee
 		$(BIN)/python -m bench.against_vllm "$$vllm" $(ARGS)
 
 learns: $(STAMP) ## Train tiny models from nothing on drawn pictures, and judge their answers
-	$(BIN)/python -m bench.learns --shuffled $(ARGS)
+	$(BIN)/python -m bench.learns --shuffled regiongpt $(ARGS)
 
 learns-smoke: $(STAMP) ## The same of RegionGPT alone, without the control
 	$(BIN)/python -m bench.learns regiongpt $(ARGS)

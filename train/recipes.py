@@ -126,6 +126,7 @@ def tiny_gpt4roi_stage1() -> TrainRecipe:
         builds=("proof",),
         learning_rate=2e-3,
         batch=32,
+        epochs=1,
         warmup_share=0.03,
         max_length=1024,
         precision="float32",
