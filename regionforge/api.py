@@ -87,19 +87,30 @@ def launch(
     return _launch(plan, options)
 
 
-def verify(output: Path, *, workers: int = 1, image_root: Path | None = None) -> Report:
+def verify(
+    output: Path,
+    *,
+    workers: int = 1,
+    image_root: Path | None = None,
+    data_root: Path | None = None,
+) -> Report:
     """Return the report on a finished output after reading all of it: `ok`, and `problems`.
 
     Args:
         output: the folder of the output.
         workers: the number of processes.
         image_root: the folder of referenced pictures, to check them too.
+        data_root: the folder of the owners' files, to compare every picture with the owner's.
 
     Raises:
         VerifyError: there is no finished output.
     """
-    root = None if image_root is None else _folder(image_root)
-    return _verify(_folder(output), workers=processes(workers), image_root=root)
+    return _verify(
+        _folder(output),
+        workers=processes(workers),
+        image_root=None if image_root is None else _folder(image_root),
+        data_root=None if data_root is None else _folder(data_root),
+    )
 
 
 def read_shards(

@@ -14,8 +14,11 @@ from typing import Any
 from schemas.check_evaluation import evaluation_problems
 from schemas.check_labels import label_problems
 from schemas.check_masks import mask_problems
+from schemas.check_texts import text_problems
 from schemas.choice import NO_OPTION, chosen_number
+from schemas.geometry import Box
 from schemas.limits import MAX_GROUP
+from schemas.mask_reach import stray_masks
 from schemas.rejection import Rejected
 from schemas.sample import IMAGE_TOKEN, MULTI_TASK, Task
 from schemas.text import shown_name
@@ -31,11 +34,22 @@ _REQUIRED = (
 )  # fmt: skip
 
 
-def check_record(row: Row) -> list[str]:
-    """Return the problems of a record, a line each."""
+def check_record(row: Row, *, owners_masks: bool = True) -> list[str]:
+    """Return the problems of a record, a line each.
+
+    Args:
+        row: the record.
+        owners_masks: whether masks are as annotated, neither dilated nor eroded.
+    """
     if nulls := list(_nulls(row)):
         return [f"{name} is null, expected a value" for name in nulls]
-    problems = [*_identity(row), *_frame(row), *_hash(row), *_regions(row), *label_problems(row)]
+    problems = [
+        *_identity(row),
+        *_frame(row),
+        *_hash(row),
+        *_regions(row, owners_masks),
+        *label_problems(row),
+    ]
     if misled := list(_turns(row)):
         return problems + misled
     mentions = [_REGION_TOKEN.findall(message["content"]) for message in row["messages"]]
@@ -43,7 +57,7 @@ def check_record(row: Row) -> list[str]:
     if misled := list(_region_tokens(mentions, len(row["regions"]))):
         return problems + misled
     problems += [*_classification(row, mentions), *_choices(row), *_hints(row, mentions)]
-    return [*problems, *evaluation_problems(row)]
+    return [*problems, *text_problems(row), *evaluation_problems(row)]
 
 
 def _nulls(row: Row) -> Iterator[str]:
@@ -97,13 +111,31 @@ def _hash(row: Row) -> Iterator[str]:
         yield f"image_hash is {stated!r}, expected xxh128: and 32 hexadecimal digits"
 
 
-def _regions(row: Row) -> Iterator[str]:
+def _regions(row: Row, owners_masks: bool) -> Iterator[str]:
     regions, width, height = row["regions"], row["width"], row["height"]
     for region_id in _repeated([region["region_id"] for region in regions]):
         yield f"two regions have the id {region_id!r}, expected each once"
     if width is None or height is None:
         return
-    masked = []
+    outside = list(_boxes(regions, width, height))
+    yield from outside
+    masked: list[tuple[int, str, Box]] = []
+    for number, region in enumerate(regions, start=1):
+        if (mask := region["mask"]) is None:
+            continue
+        if mask["size"] == [height, width]:
+            masked.append((number, mask["counts"], region["bbox"]))
+        else:
+            yield f"region {number}: mask size is {mask['size']}, expected {[height, width]}"
+    counts, boxes = [counts for _, counts, _ in masked], [box for *_, box in masked]
+    problems = list(mask_problems(counts, width * height))
+    if not problems and not outside:
+        problems = list(stray_masks(counts, boxes, (height, width), beyond=owners_masks))
+    for position, problem in problems:
+        yield f"region {masked[position][0]}: mask: {problem}"
+
+
+def _boxes(regions: Sequence[Row], width: int, height: int) -> Iterator[str]:
     for number, region in enumerate(regions, start=1):
         x0, y0, x1, y1 = region["bbox"]
         if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
@@ -111,14 +143,6 @@ def _regions(row: Row) -> Iterator[str]:
                 f"region {number}: box is ({x0:g}, {y0:g}, {x1:g}, {y1:g}), "
                 f"expected 0 <= x0 < x1 <= {width} and 0 <= y0 < y1 <= {height}"
             )
-        if (mask := region["mask"]) is None:
-            continue
-        if mask["size"] == [height, width]:
-            masked.append((number, mask["counts"]))
-        else:
-            yield f"region {number}: mask size is {mask['size']}, expected {[height, width]}"
-    for position, problem in mask_problems([counts for _, counts in masked], width * height):
-        yield f"region {masked[position][0]}: mask: {problem}"
 
 
 def _turns(row: Row) -> Iterator[str]:

@@ -62,8 +62,8 @@ def _caption(caption: Row) -> Iterator[str]:
 def _numbers(area: float | None, score: float | None) -> Iterator[str]:
     if area is not None and not 0 <= area < math.inf:
         yield f"area is {area:g}, expected a number of 0 or more"
-    if score is not None and not math.isfinite(score):
-        yield f"score is {score:g}, expected a detector's confidence"
+    if score is not None and not 0 <= score <= 1:
+        yield f"score is {score:g}, expected a detector's confidence, 0 to 1"
 
 
 def _attributes(region: Row) -> Iterator[str]:

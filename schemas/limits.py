@@ -26,6 +26,9 @@ MAX_MASK_PIXELS = 3 * 2**24
 # A number in compressed run lengths has at most this many digits of five bits: 2^34 pixels.
 MAX_RUN_DIGITS = 7
 
+# A mask reaches at most this many pixels beyond its box: more is of another object or frame.
+MAX_MASK_BEYOND = 16
+
 # A polygon has three corners at least; pycocotools takes a list of four numbers for a box.
 MIN_POLYGON_NUMBERS = 6
 

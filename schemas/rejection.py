@@ -95,6 +95,7 @@ class Repair(StrEnum):
     PHRASE_UNBOXED = "phrase_unboxed"  # a region of the phrase was rejected; its words are kept
     # The region keeps its box without a mask.
     MASK_EMPTY = "mask_empty"  # covered no pixel
+    MASK_OFF_BOX = "mask_off_box"  # was apart from its box, or reached far beyond it
     MASK_MALFORMED = "mask_malformed"  # neither polygons nor a run-length encoding
     MASK_SIZE_MISMATCH = "mask_size_mismatch"  # run lengths of another image size
     MASK_OVER_PIXEL_CAP = "mask_over_pixel_cap"  # of an image with more pixels than we rasterise

@@ -2,12 +2,16 @@
 
 Segmentations stay as their owner wrote them until an image is about to be composed, because
 rasterising them takes longer than all other steps together. A mask that cannot be read never takes
-a good box with it: the region is kept without a mask, which counts as a repair of the screen.
+a good box with it: the region is kept without a mask, which counts as a repair of the screen. So
+it is where a mask lies apart from its box, or reaches far beyond it.
 """
+
+from collections.abc import Mapping
 
 from msgspec.structs import replace
 
 from schemas.mask import Mask, parse_segmentation
+from schemas.mask_reach import stray_masks
 from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import ImageInfo, ScreenedImage
 from schemas.source import MaskVariant
@@ -34,16 +38,36 @@ def add_masks(
     if not screened.segmentations:
         return screened
     raw = screened.segmentations
+    image = screened.image
+    masks = {
+        region.region_id: mask
+        for region in screened.regions
+        if region.region_id in raw and (mask := _mask(raw[region.region_id], image, ledger))
+    }
+    for region_id in _astray(masks, screened):
+        del masks[region_id]
+        ledger.repaired(image, Kind.ANNOTATION, Repair.MASK_OFF_BOX)
+    if variant != "annotated":
+        masks = {region_id: ablate_mask(mask, variant) for region_id, mask in masks.items()}
     regions = [
-        replace(region, mask=_mask(raw[region.region_id], screened.image, ledger, variant))
-        if region.region_id in raw
-        else region
+        replace(region, mask=masks[region.region_id]) if region.region_id in masks else region
         for region in screened.regions
     ]
     return replace(screened, regions=tuple(regions), segmentations={})
 
 
-def _mask(raw: bytes, image: ImageInfo, ledger: StageLedger, variant: MaskVariant) -> Mask | None:
+def _astray(masks: Mapping[str, Mask], screened: ScreenedImage) -> list[str]:
+    """Return the ids of the regions whose masks do not fit their boxes."""
+    image, boxes = screened.image, {region.region_id: region.bbox for region in screened.regions}
+    assert image.width is not None, "regions need an image"
+    assert image.height is not None, "regions need an image"
+    ids = list(masks)
+    counts, size = [mask.counts for mask in masks.values()], (image.height, image.width)
+    stray = stray_masks(counts, [boxes[region_id] for region_id in ids], size)
+    return [ids[position] for position, _ in stray]
+
+
+def _mask(raw: bytes, image: ImageInfo, ledger: StageLedger) -> Mask | None:
     assert image.width is not None, "regions need an image"
     assert image.height is not None, "regions need an image"
     try:
@@ -54,7 +78,7 @@ def _mask(raw: bytes, image: ImageInfo, ledger: StageLedger, variant: MaskVarian
     if mask and _is_blank(mask):
         ledger.repaired(image, Kind.ANNOTATION, Repair.MASK_EMPTY)
         return None
-    return ablate_mask(mask, variant) if mask and variant != "annotated" else mask
+    return mask
 
 
 def _is_blank(mask: Mask) -> bool:

@@ -25,6 +25,12 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--image-root", metavar="DIR", help="the folder of referenced images, to check them too"
     )
+    parser.add_argument(
+        "--data-root",
+        metavar="DIR",
+        help="the folder of the owners' files, to compare every image with the owner's; without "
+        "it, no check tells an image or a label that somebody replaced together with all digests",
+    )
 
 
 def run(args: Namespace) -> int:
@@ -39,6 +45,7 @@ def run(args: Namespace) -> int:
             folder(args.output),
             workers=processes(args.workers),
             image_root=args.image_root and folder(args.image_root),
+            data_root=args.data_root and folder(args.data_root),
             on_progress=lambda done, total: ticker.say(f"{done:,} of {total:,} records"),
         )
     print_report(report)

@@ -1,15 +1,18 @@
 """The reader of shards: record batches in order, optionally with a hash of every byte.
 
-Arrow accepts a stream that ends early between two batches, and does not check the offsets
-in a batch. So the end of the stream is checked here, and each batch is validated.
+Arrow accepts a stream that ends early between two batches, does not check the offsets in a batch,
+and unpacks compressed buffers whatever their size. So the end of the stream is checked here, each
+batch is validated, and compressed ones are refused.
 """
 
 import hashlib
+import struct
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 import pyarrow as pa
 
+from pipelines.shards.arrow_message import is_compressed
 from pipelines.storage.files import CHUNK_BYTES, is_local, open_read, size_of
 from schemas.errors import InputFileError
 from schemas.shard import SCHEMA
@@ -57,13 +60,18 @@ class ShardStream:
 
     def __init__(self, source: HashingSource) -> None:
         self._source = source
-        self._stream = pa.ipc.open_stream(pa.PythonFile(source, mode="r"))
-        self.schema: pa.Schema = self._stream.schema
+        self._messages = pa.ipc.MessageReader.open_stream(pa.PythonFile(source, mode="r"))
+        first = next(self._messages, None)
+        if first is None or first.type != "schema":
+            raise pa.ArrowInvalid("does not begin with a schema")
+        self.schema: pa.Schema = pa.ipc.read_schema(first)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Yield the batches; raise an error where the stream lacks its end marker."""
         end = self._source.bytes
-        for batch in self._stream:
+        for message in self._messages:
+            _check_message(message)
+            batch = pa.ipc.read_record_batch(message, self.schema)
             batch.validate(full=True)
             end = self._source.bytes
             yield batch
@@ -71,6 +79,18 @@ class ShardStream:
             raise pa.ArrowInvalid("breaks off without an end-of-stream marker")
         if self._source.read(1):
             raise pa.ArrowInvalid("goes on after its end-of-stream marker")
+
+
+def _check_message(message: pa.Message) -> None:
+    """Raise `ArrowInvalid` where a message is no record batch of uncompressed buffers."""
+    if message.type != "record batch":
+        raise pa.ArrowInvalid(f"holds a {message.type}, expected record batches alone")
+    try:
+        compressed = is_compressed(message.metadata.to_pybytes())
+    except struct.error:
+        raise pa.ArrowInvalid("the header of a record batch is damaged") from None
+    if compressed:
+        raise pa.ArrowInvalid("holds compressed buffers, expected them as they are")
 
 
 def read_batches(path: str) -> Iterator[pa.RecordBatch]:

@@ -4,8 +4,10 @@
 when all its bytes are written.
 """
 
+import errno
 import hashlib
 import os
+import stat
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -167,8 +169,18 @@ def free_bytes(path: str) -> int | None:
 def open_read(path: str) -> BinaryIO:
     """Open a file for reading its bytes, without decompression."""
     if is_local(path):
-        return open(path, "rb", buffering=0)
+        return open(path, "rb", buffering=0, opener=_open_file)
     return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+
+
+def _open_file(path: str, flags: int) -> int:
+    """Open a local file, but no pipe or device, which may keep its reader waiting for ever."""
+    handle = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    mode = os.fstat(handle).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return handle
+    os.close(handle)
+    raise OSError(errno.EINVAL, "it is a pipe, a socket or a device, expected a file", path)
 
 
 def read_into(path: str, room: memoryview) -> int:

@@ -1,10 +1,21 @@
-"""The check that the folder holds all shards that the manifest lists, and no other shards."""
+"""The check that the folder holds all shards that the manifest lists, and nothing that misleads.
 
+`load_dataset` reads more than the card names where a folder holds it: scripts and their metadata,
+and data in other formats. A link may lead anywhere, and a pipe blocks whoever opens it.
+"""
+
+import os
+import stat
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
 
-from schemas.layout import MANIFEST, SHARD_SUFFIX, shard_path
+from schemas.layout import MANIFEST, REJECTED_FOLDER, SHARD_SUFFIX, STATE_FOLDER, shard_path
 from schemas.manifest import Manifest, Shard
+
+# What `datasets` reads from a folder by itself, beside the card.
+_READ_SUFFIXES = (SHARD_SUFFIX, ".parquet", ".py")
+_READ_NAMES = ("dataset_infos.json", "dataset_dict.json", "dataset_info.json", "state.json")
 
 
 def listing_problems(manifest: Manifest, sizes: Mapping[str, int]) -> Iterator[str]:
@@ -26,9 +37,36 @@ def listing_problems(manifest: Manifest, sizes: Mapping[str, int]) -> Iterator[s
     for path in listed:
         if path not in sizes:
             yield f"{path}: is missing; give the command that wrote the output again"
+    configs = {shard.config for shard in manifest.shards}
     for path in sorted(sizes.keys() - listed.keys()):
-        if path.endswith(SHARD_SUFFIX):
+        if _misleads(path, configs):
             yield f"{path}: is not in the manifest, but `load_dataset` may read it; delete it"
+
+
+def entry_problems(output: str) -> Iterator[str]:
+    """Yield the entries of a local folder that lead out of it, or that no reader may open."""
+    root = Path(output).resolve()
+    for folder, folders, names in os.walk(root):
+        for name in sorted([*folders, *names]):
+            path = Path(folder, name)
+            below = path.relative_to(root)
+            mode = path.lstat().st_mode
+            if stat.S_ISLNK(mode):
+                if not path.resolve().is_relative_to(root):
+                    yield f"{below}: is a link that leads out of the output; put the file there"
+            elif not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                yield f"{below}: is no file, but a pipe, a socket or a device; delete it"
+
+
+def _misleads(path: str, configs: Collection[str]) -> bool:
+    """Return whether `load_dataset` may read a file that is no shard of the manifest."""
+    first, _, below = path.partition("/")
+    if first in (STATE_FOLDER, REJECTED_FOLDER):
+        return False
+    name = path.rpartition("/")[2]
+    if below and first in configs:
+        return not name.startswith(".")
+    return name.endswith(_READ_SUFFIXES) or name in _READ_NAMES
 
 
 def _gaps(shards: Iterable[Shard]) -> Iterator[str]:

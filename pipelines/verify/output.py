@@ -1,7 +1,7 @@
 """The verification of a whole build, in order:
 
 1. The manifest is read; without a manifest there is nothing to compare with.
-2. The folder holds the shards that the manifest lists, and no other shards.
+2. The folder holds the shards that the manifest lists, and nothing else that is read as data.
 3. Every shard is read once, in parallel: bytes, stream, rows, provenance, pictures.
 4. Ids are unique over all shards.
 5. The identity, the ledger, the rejected items and the card agree with the manifest.
@@ -22,7 +22,9 @@ from pipelines.verify.card import card_problems
 from pipelines.verify.identity import identity_problems, stamp_of
 from pipelines.verify.ids import repeated_ids
 from pipelines.verify.ledger import ledger_problems
-from pipelines.verify.listing import listing_problems
+from pipelines.verify.listing import entry_problems, listing_problems
+from pipelines.verify.owners import owners_folders
+from pipelines.verify.picture import Roots
 from pipelines.verify.shard import Finding, Job, verify_shard
 from schemas.errors import InputFileError, VerifyError
 
@@ -52,6 +54,7 @@ def verify(
     *,
     workers: int = 1,
     image_root: str | None = None,
+    data_root: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> Report:
     """Return the report on a finished build, after reading all of it again.
@@ -61,6 +64,7 @@ def verify(
         workers: the number of processes that read shards.
         image_root: the folder of the pictures that records only refer to; None: such pictures
             are not read.
+        data_root: the folder of the owners' files; None: images are not compared with theirs.
         on_progress: called after each shard.
 
     Raises:
@@ -72,6 +76,8 @@ def verify(
         raise VerifyError(str(error)) from None
     sizes = files.FileStore().sizes(output)
     problems = list(listing_problems(manifest, sizes))
+    if files.is_local(output):
+        problems += entry_problems(output)
     recipe = manifest.identity.recipe
     jobs = [
         Job(
@@ -79,7 +85,13 @@ def verify(
             shard=shard,
             size=sizes[path],
             images=recipe.get("images", "embed"),
-            image_root=image_root,
+            roots=Roots(
+                referenced=image_root or data_root,
+                owners=owners_folders(data_root, manifest.identity, shard.config, shard.split)
+                if data_root
+                else (),
+            ),
+            owners_masks=recipe.get("masks", "annotated") == "annotated",
             stamp=stamp_of(manifest.identity, shard.config),
             evaluation=recipe.get("evaluation", False),
             counted="max_words" in recipe,  # programs without that setting counted no turns

@@ -2,6 +2,8 @@
 
 import struct
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 
 import xxhash
@@ -13,19 +15,27 @@ from schemas.check import Row
 from schemas.manifest import ImagesMode
 from schemas.rejection import Rejected
 from transforms.orientation import upright_size
-from transforms.picture import inspect
+from transforms.picture import inspect, upright
 
 # What Pillow raises on damaged bytes.
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error)
 
 
-def picture_problem(row: Row, images: ImagesMode, image_root: str | None) -> str | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roots:
+    """The folders of pictures that a verification reads beside the shards."""
+
+    referenced: str | None = None  # of the pictures that records only refer to; None: not read
+    owners: Sequence[str] = ()  # of the owners' pictures, to compare with; none: not compared
+
+
+def picture_problem(row: Row, images: ImagesMode, roots: Roots) -> str | None:
     """Return the problem of a record's picture; None without a problem or without a picture.
 
     Args:
         row: the record, its `width` and `height` in pixels.
         images: the mode of the build: records hold the bytes, or only a path.
-        image_root: the folder of the referenced pictures; None: such pictures are not read.
+        roots: the folders of pictures to read.
     """
     if (image := row["image"]) is None:
         return None
@@ -36,10 +46,13 @@ def picture_problem(row: Row, images: ImagesMode, image_root: str | None) -> str
     size = row["width"], row["height"]
     if images == "embed":
         data = image["bytes"] or b""
-        return _embedded(data, size) or _wrong_hash(data, row["image_hash"])
+        problem = _embedded(data, size) or _wrong_hash(data, row["image_hash"])
+        return problem or (_other_picture(data, path, roots.owners) if roots.owners else None)
     if image["bytes"] is not None:
         return f"image holds {len(image['bytes'])} bytes, expected a path only"
-    return image_root and _referenced(files.join(image_root, path), size, row["image_hash"])
+    if roots.referenced is None:
+        return None
+    return _referenced(files.join(roots.referenced, path), size, row["image_hash"])
 
 
 def _embedded(data: bytes, size: tuple[int, int]) -> str | None:
@@ -60,6 +73,22 @@ def _embedded(data: bytes, size: tuple[int, int]) -> str | None:
     if (picture.width, picture.height) != size:
         return _other_size((picture.width, picture.height), size)
     return None
+
+
+def _other_picture(stored: bytes, name: str, folders: Sequence[str]) -> str | None:
+    """Return the problem of a stored picture that is not the owner's, as a build stores it."""
+    paths = [files.join(folder, name) for folder in folders]
+    path = next(filter(files.exists, paths), paths[0])
+    try:
+        with files.open_read(path) as file:
+            data = file.read()
+        picture = inspect(data)
+    except Rejected as cause:
+        return f"the owner's {path}: {cause.reason}: {cause.detail}"
+    except OSError as error:
+        return f"the owner's image cannot be read: {error}"
+    expected = data if picture.untouched else upright(data, picture.orientation)
+    return None if stored == expected else f"image is not the owner's {path}"
 
 
 def _referenced(path: str, size: tuple[int, int], stated: str | None) -> str | None:

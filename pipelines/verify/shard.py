@@ -10,7 +10,8 @@ import pyarrow as pa
 from pipelines.shards.reader import DAMAGE, HashingSource, ShardStream
 from pipelines.storage import files
 from pipelines.verify.identity import Stamp, stamp_problems
-from pipelines.verify.picture import picture_problem
+from pipelines.verify.order import RowOrder
+from pipelines.verify.picture import Roots, picture_problem
 from schemas import shard as contract
 from schemas.check import Row, check_record
 from schemas.manifest import ImagesMode, Shard, TurnCount
@@ -27,7 +28,8 @@ class Job:
     shard: Shard
     size: int  # the size of its file, bytes
     images: ImagesMode
-    image_root: str | None  # the folder of referenced pictures; None: they are not read
+    roots: Roots
+    owners_masks: bool  # whether masks are as annotated, neither dilated nor eroded
     stamp: Stamp  # what the provenance of every record should hold
     evaluation: bool  # True: every record has entries in `evaluation`; False: none has
     counted: bool  # whether the manifest counts turns; older programs did not
@@ -99,12 +101,13 @@ def _stream_problems(source: HashingSource, job: Job, finding: Finding) -> Itera
         if difference := _difference(stream.schema):
             yield f"not the Arrow schema of version {contract.VERSION}: {difference}"
             return
+        order = RowOrder(job.shard)
         for batch in stream:
             for row in batch.to_pylist():
                 finding.rows += 1
                 finding.ids += digest_of(row["id"])
                 _count_turns(row, finding)
-                for problem in _row_problems(row, job):
+                for problem in (*order.problems(row), *_row_problems(row, job)):
                     yield f"row {row['id'] or finding.rows!r}: {problem}"
     except DAMAGE as error:
         yield f"not a whole Arrow stream: {error} (after {finding.rows} rows)"
@@ -120,8 +123,8 @@ def _row_problems(row: Row, job: Job) -> Iterator[str]:
         yield "evaluation has entries, expected none, for the recipe is no evaluation"
     if row["provenance"]:
         yield from stamp_problems(row["provenance"], job.stamp)
-    yield from check_record(row)
-    if problem := picture_problem(row, job.images, job.image_root):
+    yield from check_record(row, owners_masks=job.owners_masks)
+    if problem := picture_problem(row, job.images, job.roots):
         yield problem
 
 

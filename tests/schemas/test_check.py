@@ -398,7 +398,7 @@ def test_a_choice_stands_above_all_turns_about_regions():
             "Region 2",
             "[2]",
         ),
-        *("Region [1] Region [2]", "No corresponding options found", "None.", "", "Region [２]"),
+        *("Region [1] Region [2]", "No corresponding options found", "None.", "Region [２]"),
     ],
 )
 def test_a_wrong_choice_is_named(answer):

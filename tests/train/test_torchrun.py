@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from train.checkpoint import checkpoints
@@ -28,6 +29,12 @@ def group():
     yield
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+
+
+def names_in(file: Path) -> set[str]:
+    """The names of the tensors in a file of safetensors."""
+    with safe_open(file, "pt") as tensors:
+        return set(tensors.keys())
 
 
 def test_a_run_of_two_processes_that_is_ended_goes_on_in_one(proof_shards, towers, tmp_path):
@@ -52,8 +59,9 @@ def test_a_run_of_two_processes_that_is_ended_goes_on_in_one(proof_shards, tower
     steps = len(logged(folder))
     assert 2 <= steps < 8, shown
     assert [path.name for path in checkpoints(folder)] == [f"step-{steps:08d}"], shown
-    written = list((checkpoints(folder)[-1] / "optimizer").iterdir())
-    assert len(written) == 2, "each process writes its part"
+    parts = list((checkpoints(folder)[-1] / "optimizer").iterdir())
+    assert len(parts) == 2
+    assert names_in(parts[0]) == names_in(parts[1]), "each process writes its part of each tensor"
 
     assert run(words) == 0
     losses = [[line["loss"] for line in logged(tmp_path / name)] for name in ("one", "two")]

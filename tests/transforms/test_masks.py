@@ -79,14 +79,27 @@ def test_a_mask_of_too_large_an_image_keeps_its_box(masked):
 def test_masks_are_ablated_where_the_recipe_says_so(make_image, variant):
     image = make_image(width=400, height=400)
     raw = {"1": json.dumps([[100, 100, 300, 100, 300, 300]]).encode()}
-    screened = ScreenedImage(image, (BOX,), segmentations=raw)
+    large = replace(BOX, bbox=(100.0, 100.0, 300.0, 300.0))
+    screened = ScreenedImage(image, (large,), segmentations=raw)
     (plain,), (changed,) = (
         add_masks(screened, StageLedger(Stage.SCREEN), kind).regions
         for kind in ("annotated", variant)
     )
     assert plain.mask is not None
-    assert changed == replace(BOX, mask=ablate_mask(plain.mask, variant))
+    assert changed == replace(large, mask=ablate_mask(plain.mask, variant))
     assert changed != plain
+
+
+@pytest.mark.parametrize(
+    "polygon",
+    [
+        [12.0, 2.0, 16.0, 2.0, 16.0, 6.0, 12.0, 6.0],  # beside the box
+        [2.0, 2.0, 22.0, 2.0, 22.0, 6.0, 2.0, 6.0],  # from the box, 17 pixels beyond it
+    ],
+)
+def test_a_mask_of_something_else_leaves_its_box(masked, polygon):
+    region, ledger = masked([polygon], width=40)
+    assert (region, repairs(ledger)) == (BOX, {Repair.MASK_OFF_BOX: 1})
 
 
 @pytest.mark.parametrize("pixels", [1, 2, 199, 200])

@@ -9,6 +9,7 @@ Format: https://cocodataset.org/#format-results
 """
 
 from collections.abc import Generator, Mapping, Sequence
+from typing import Annotated
 
 import msgspec
 
@@ -36,7 +37,7 @@ class _Detection(msgspec.Struct, gc=False):
     image_id: int
     category_id: int
     bbox: tuple[float, float, float, float]  # x, y, width, height; pixels
-    score: float
+    score: Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class _Link(msgspec.Struct, gc=False):

@@ -6,6 +6,7 @@
 """
 
 import math
+from typing import Annotated
 
 import msgspec
 
@@ -31,7 +32,8 @@ class Metadata(msgspec.Struct):
 
 
 _METADATA = msgspec.json.Decoder(Metadata)
-_BOX = msgspec.json.Decoder(tuple[_Number, _Number, _Number, _Number, _Number])
+_Score = Annotated[float, msgspec.Meta(ge=0, le=1)] | None
+_BOX = msgspec.json.Decoder(tuple[_Number, _Number, _Number, _Number, _Score])
 _POLYGONS = msgspec.json.Decoder(list[_Polygon])
 _MALFORMED = b'"no polygons of x, y pairs"'
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from xxhash import xxh3_128
 
-from pipelines.verify.picture import picture_problem
+from pipelines.verify.picture import Roots, picture_problem
 
 SIZE = (16, 9)  # width, height
 
@@ -34,22 +34,22 @@ def hash_of(content: bytes) -> str:
 
 def test_a_record_without_a_picture():
     nothing = {"image": None, "width": None, "height": None}
-    assert picture_problem(nothing, "embed", None) is None
+    assert picture_problem(nothing, "embed", Roots()) is None
 
 
 def test_a_picture_that_is_right():
     content = jpeg()
-    assert picture_problem(row(content, image_hash=hash_of(content)), "embed", None) is None
+    assert picture_problem(row(content, image_hash=hash_of(content)), "embed", Roots()) is None
 
 
 def test_a_hash_that_is_not_of_these_bytes(tmp_path):
     other, content = hash_of(b"other"), jpeg()
     line = f"image_hash is {other!r}, the image has {hash_of(content)}"
-    assert picture_problem(row(content, image_hash=other), "embed", None) == line
+    assert picture_problem(row(content, image_hash=other), "embed", Roots()) == line
     lacking = f"image_hash is None, the image has {hash_of(content)}"
-    assert picture_problem(row(content), "embed", None) == lacking
+    assert picture_problem(row(content), "embed", Roots()) == lacking
     (tmp_path / "a.jpg").write_bytes(content)
-    root = str(tmp_path)
+    root = Roots(referenced=str(tmp_path))
     assert picture_problem(row(None, image_hash=other), "reference", root) == line
     assert picture_problem(row(None, image_hash=hash_of(content)), "reference", root) is None
     assert picture_problem(row(None), "reference", root) is None
@@ -69,13 +69,15 @@ def test_a_hash_that_is_not_of_these_bytes(tmp_path):
     ],
 )
 def test_a_picture_that_is_wrong(record, expected):
-    assert str(picture_problem(record, "embed", None)).startswith(expected)
+    assert str(picture_problem(record, "embed", Roots())).startswith(expected)
 
 
 @pytest.mark.parametrize("size", [SIZE, (9, 16)])
 def test_a_referenced_picture_may_be_annotated_in_either_frame(tmp_path, size):
     (tmp_path / "a.jpg").write_bytes(jpeg(orientation=6))
-    assert picture_problem(row(None, size=size), "reference", str(tmp_path)) is None
+    assert (
+        picture_problem(row(None, size=size), "reference", Roots(referenced=str(tmp_path))) is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,5 +92,7 @@ def test_a_referenced_picture_that_is_wrong(tmp_path, content, expected):
     if content is not None:
         (tmp_path / "a.jpg").write_bytes(content)
     record = row(None, size=(9, 16))
-    assert str(picture_problem(record, "reference", str(tmp_path))).startswith(expected)
-    assert picture_problem(record, "reference", None) is None
+    assert str(picture_problem(record, "reference", Roots(referenced=str(tmp_path)))).startswith(
+        expected
+    )
+    assert picture_problem(record, "reference", Roots()) is None

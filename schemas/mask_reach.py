@@ -1,0 +1,44 @@
+"""The agreement of a region's mask with its box: both in pixels of the same image.
+
+An owner's box and mask are of the same object, so the mask lies in its box but for some pixels.
+Where they are far apart, one of them is of another object, another size or another frame.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from schemas.geometry import Box
+from schemas.limits import MAX_MASK_BEYOND
+
+_ROUNDING = 1.0  # pixels: a mask holds whole ones, a box does not
+
+
+def stray_masks(
+    counts: Sequence[str], boxes: Sequence[Box], size: tuple[int, int], *, beyond: bool = True
+) -> Iterator[tuple[int, str]]:
+    """Yield the positions of masks that do not fit their boxes, and what is wrong with them.
+
+    Args:
+        counts: the masks of one image, as COCO's compressed run lengths, each with a pixel on.
+        boxes: the box of each, xyxy.
+        size: height and width of the image.
+        beyond: whether a mask may not reach further than `MAX_MASK_BEYOND` beyond its box.
+    """
+    if not counts:
+        return
+    runs = [{"size": list(size), "counts": text.encode("ascii")} for text in counts]
+    low, extent = np.split(np.asarray(coco_mask.toBbox(runs), np.float64), 2, axis=1)
+    high = low + extent
+    box_low, box_high = np.split(np.asarray(boxes, np.float64), 2, axis=1)
+    gaps = np.maximum(low - box_high, box_low - high).max(axis=1)
+    reaches = np.maximum(box_low - low, high - box_high).max(axis=1)
+    for position, (gap, reach) in enumerate(zip(gaps.tolist(), reaches.tolist(), strict=True)):
+        if gap > _ROUNDING:
+            yield position, f"lies {gap:g} pixels apart from its box, expected it to touch it"
+        elif beyond and reach > MAX_MASK_BEYOND:
+            yield (
+                position,
+                f"reaches {reach:g} pixels beyond its box, expected {MAX_MASK_BEYOND:g} at most",
+            )
