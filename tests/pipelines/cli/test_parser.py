@@ -40,7 +40,7 @@ FLAGS = {
         "--clip-weights", "--mask-blur", "--device", "--seed",
     },
     "wordings": {"--set", "--count", "--endpoint", "--model", "--output"},
-    "verify": {"output", "--workers", "--image-root"},
+    "verify": {"output", "--workers", "--data-root", "--image-root"},
     "preview": {"output", "-n", "--config", "--split", "--html", "--image-root"},
     "judge": {
         "predictions", "--bench", "--questions", "--shards", "--with-picture", "--image-root",
