@@ -6,7 +6,6 @@ Where they are far apart, one of them is of another object, another size or anot
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 from pycocotools import mask as coco_mask
 
 from schemas.geometry import Box
@@ -28,17 +27,21 @@ def stray_masks(
     """
     if not counts:
         return
-    runs = [{"size": list(size), "counts": text.encode("ascii")} for text in counts]
-    low, extent = np.split(np.asarray(coco_mask.toBbox(runs), np.float64), 2, axis=1)
-    high = low + extent
-    box_low, box_high = np.split(np.asarray(boxes, np.float64), 2, axis=1)
-    gaps = np.maximum(low - box_high, box_low - high).max(axis=1)
-    reaches = np.maximum(box_low - low, high - box_high).max(axis=1)
-    for position, (gap, reach) in enumerate(zip(gaps.tolist(), reaches.tolist(), strict=True)):
+    runs = [{"size": size, "counts": text.encode("ascii")} for text in counts]
+    bounds = coco_mask.toBbox(runs).tolist()  # x, y, width, height
+    for position, ((x, y, width, height), (x0, y0, x1, y1)) in enumerate(
+        zip(bounds, boxes, strict=True)
+    ):
+        right, bottom = x + width, y + height
+        near = x0 - x <= _ROUNDING >= right - x1 and y0 - y <= _ROUNDING >= bottom - y1
+        if near:  # as nearly all are
+            continue
+        gap = max(x - x1, y - y1, x0 - right, y0 - bottom)
+        reach = max(x0 - x, y0 - y, right - x1, bottom - y1)
         if gap > _ROUNDING:
             yield position, f"lies {gap:g} pixels apart from its box, expected it to touch it"
         elif beyond and reach > MAX_MASK_BEYOND:
             yield (
                 position,
-                f"reaches {reach:g} pixels beyond its box, expected {MAX_MASK_BEYOND:g} at most",
+                f"reaches {reach:g} pixels beyond its box, expected {MAX_MASK_BEYOND} at most",
             )
