@@ -13,10 +13,11 @@ Numbers of different judges differ on the same answers, so runs whose `differenc
 never stand in one column.
 """
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -37,18 +38,19 @@ KINDS: dict[Bench, tuple[Kind, ...]] = {
 _Index = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 
 
-class JudgedRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class JudgedRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The run that judged: the first line of a judged file."""
 
     bench: Bench
     judge: str  # the server's name for the model
     revision: str  # of the model, as the user states it; empty: not stated
-    temperature: float
+    temperature: float | None  # None: not sent
     max_tokens: int  # limit of a reply's length
     pictures: bool  # whether the judge was sent the region's picture
     prompts: tuple[str, ...]  # ids of the prompts, e.g. "judge/choice/0"
     questions: str  # SHA-256 of the files of questions, in hexadecimal digits
     predictions: str  # SHA-256 of the file of answers
+    extra_body: dict[str, Any] = {}  # further parameters of requests, e.g. {"top_k": 20}
 
     def title(self) -> str:
         """Return the judge in the words that head a column.
@@ -58,7 +60,10 @@ class JudgedRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """
         revision = f"revision {self.revision}" if self.revision else "revision not stated"
         sent = "with pictures" if self.pictures else "text only"
-        return f"judge {self.judge}, {revision}, temperature {self.temperature:g}, {sent}"
+        stated = self.temperature is not None
+        temperature = f"temperature {self.temperature:g}" if stated else "its own temperature"
+        extra = f", with {json.dumps(self.extra_body)}" if self.extra_body else ""
+        return f"judge {self.judge}, {revision}, {temperature}, {sent}{extra}"
 
     def differences(self, other: "JudgedRun") -> list[str]:
         """Return what differs between two runs that must not; empty: both fit in one column.

@@ -72,6 +72,7 @@ class Reason(StrEnum):
 
     # Captions that a model wrote.
     CAPTION_FAILED = "caption_failed"  # the server refuses the request, or answers nonsense
+    CAPTION_FILTERED = "caption_filtered"  # the server's content filter keeps the answer back
     CAPTION_EMPTY = "caption_empty"  # no words
     CAPTION_CUT = "caption_cut"  # ends at the limit of tokens, and too few sentences are whole
     CAPTION_REFUSAL = "caption_refusal"  # says that it cannot, instead of describing

@@ -1,5 +1,6 @@
 """The card's section on captioning: the model, the prompts, and the number of captions kept."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 
@@ -57,11 +58,15 @@ def _asked(captioning: Captioning) -> Iterator[str]:
     if captioning.captioner == "builtin":
         yield f"by `{captioning.captioner_model}`, our own, which says only what it measures"
         return
+    values = (("temperature", captioning.temperature), ("top-p", captioning.top_p))
+    stated = [f"{name} {value:g}" for name, value in values if value is not None]
+    sampling = " and ".join(stated) or "the server's own temperature"
     yield (
-        f"by the model `{captioning.model}`, at temperature {captioning.temperature:g} "
-        f"and top-p {captioning.top_p:g}, "
+        f"by the model `{captioning.model}`, at {sampling}, "
         f"in {captioning.region_tokens} tokens at most"
     )
+    if captioning.extra_body:
+        yield f"with the parameters `{json.dumps(captioning.extra_body)}`"
     known = [
         "the caption of the whole image" if captioning.global_caption else "",
         "the name of the annotated class" if captioning.class_name else "",

@@ -70,6 +70,22 @@ def add_guard_flags(group: Group) -> None:
     )
 
 
+def add_request_flags(group: Group) -> None:
+    """Declare the flags of requests to servers, and of the check of servers."""
+    group.add_argument(
+        "--extra-body",
+        metavar="JSON",
+        help="further parameters of each request, as an object, e.g. '{\"top_k\": 20}'; they are "
+        "written into records",
+    )
+    group.add_argument(
+        "--no-canary",
+        action="store_true",
+        default=None,
+        help="ask without the check of the server that comes first, for those who know it",
+    )
+
+
 def add_shard_flags(group: Group) -> None:
     """Declare the flags about the written shards."""
     group.add_argument(

@@ -6,7 +6,7 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipelines.cli.command import Commands, Group, add_command
+from pipelines.cli.command import Commands, Group, add_command, add_request_flags
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -89,7 +89,9 @@ def _add_judge(group: Group) -> None:
         help="the revision of its weights, to be named with the numbers",
     )
     group.add_argument(
-        "--temperature", type=float, metavar="T", help="sampling temperature (default: 0)"
+        "--temperature",
+        metavar="T",
+        help="sampling temperature (default: 0); none: send none, for servers that refuse it",
     )
     group.add_argument(
         "--max-tokens",
@@ -103,6 +105,7 @@ def _add_judge(group: Group) -> None:
         help="the environment variable that holds the key, if there is one "
         "(default: OPENAI_API_KEY)",
     )
+    add_request_flags(group)
     group.add_argument(
         "--concurrency", type=int, metavar="N", help="calls in flight, at most (default: 64)"
     )
@@ -164,16 +167,25 @@ def _job(args: Namespace) -> "JudgeJob":
         answers=answers,
         pictures=send if args.with_picture else None,
         output=output,
+        checked=not args.no_canary,
     )
 
 
 def _judge(args: Namespace) -> "Judge":
     from pipelines.cli.arguments import from_flags
     from pipelines.judge.settings import MAX_TOKENS, Judge
+    from pipelines.recap.client.parameters import parse_extra_body
 
-    values = {"model": args.model, "revision": args.revision, "temperature": args.temperature}
     limit = MAX_TOKENS[args.bench] if args.max_tokens is None else args.max_tokens
-    return from_flags(Judge, _stated(values | {"max_tokens": limit}))
+    values = {
+        "model": args.model,
+        "revision": args.revision,
+        "temperature": args.temperature,
+        "max_tokens": limit,
+        "extra_body": parse_extra_body(args.extra_body) if args.extra_body else None,
+    }
+    sent_none = {"temperature": None} if args.temperature == "none" else {}
+    return from_flags(Judge, _stated(values) | sent_none)
 
 
 def _servers(args: Namespace) -> "Servers":

@@ -12,6 +12,7 @@ from pipelines.cli.command import (
     add_command,
     add_guard_flags,
     add_input_flags,
+    add_request_flags,
     add_shard_flags,
 )
 
@@ -83,12 +84,16 @@ def run(args: Namespace) -> int:
         if args.require_guard:
             check_guard(plan.guard, plan.recipe)
         refilter = args.refilter is not None
+        asks_servers = recipe.captioning.captioner == "openai" and not refilter
+        checks = asks_servers and not args.serve and not args.no_canary
         if args.dry_run:
+            if checks:
+                tools = check_vision(tools, now=True)
             _print_estimate(plan, recipe, tools, measured=not args.serve)
             print_warnings(plan)
             return 0
         print_warnings(plan)
-        if recipe.captioning.captioner == "openai" and not refilter and server is None:
+        if checks:
             tools = check_vision(tools, now=args.rebuild or not continues_captions(plan))
         started = time.monotonic()
         manifest = run_recap(recipe, plan, tools, rebuild=args.rebuild, refilter=refilter)
@@ -168,6 +173,7 @@ def _add_captioner(group: Group) -> None:
         help="the environment variable that holds the key, if there is one "
         "(default: OPENAI_API_KEY)",
     )
+    add_request_flags(group)
 
 
 def _add_server(group: Group) -> None:
@@ -225,13 +231,16 @@ def _add_prompts(group: Group) -> None:
     )
     group.add_argument("--wordings", metavar="FILE", help="wordings of your own, as YAML or JSON")
     group.add_argument(
-        "--temperature", type=float, metavar="T", help="sampling temperature (default: 0.2)"
+        "--temperature",
+        type=float,
+        metavar="T",
+        help="sampling temperature (default: none is sent, the server has its own)",
     )
     group.add_argument(
         "--top-p",
         type=float,
         metavar="P",
-        help="nucleus sampling: probability covered (default: 1)",
+        help="nucleus sampling: probability covered (default: none is sent)",
     )
     group.add_argument(
         "--global-tokens",

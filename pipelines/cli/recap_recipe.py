@@ -8,6 +8,7 @@ from functools import partial
 from pipelines.cli.arguments import check_flags, folder, from_flags, parse_paths, stated_fields
 from pipelines.datasets.spec import SourceRequest
 from pipelines.guard.lists import GUARDED
+from pipelines.recap.client.parameters import parse_extra_body
 from pipelines.recap.clip.calibrate import load_calibration
 from pipelines.recap.clip.scorer import Scorer
 from pipelines.recap.serving.command import model_name
@@ -21,7 +22,7 @@ OTHER_FLAGS = frozenset(
     {
         *("source", "data_root", "path", "label_set", "require_guard"),
         *("endpoint", "serve", "vllm", "serve_args", "api_key_env"),
-        *("concurrency", "timeout", "patience"),
+        *("concurrency", "timeout", "patience", "no_canary"),
         *("calibration", "no_filter", "refilter", "clip_model", "clip_weights", "device"),
         *("output", "rebuild", "dry_run"),
     }
@@ -36,6 +37,8 @@ def recipe_of(args: Namespace) -> tuple[RecapRecipe, Callable[[], Scorer] | None
     """
     check_flags(args, [RecapRecipe, Captioning, Filter], OTHER_FLAGS)
     captioning = stated_fields(args, Captioning)
+    if args.extra_body:
+        captioning["extra_body"] = parse_extra_body(args.extra_body)
     if not args.model and args.serve:
         captioning["model"] = model_name(args.serve)
     guard_paths = parse_paths(args.path, [args.source, *GUARDED])

@@ -30,7 +30,7 @@ _LOCAL_CONCURRENT_IMAGES = 8  # number of images captioned at a time without a s
 # The flags that the built-in captioner, which asks no model, does not use.
 _MODEL_FLAGS = (
     *("endpoint", "model", "api_key_env", "serve", "vllm", "serve_args"),
-    *("concurrency", "timeout", "patience"),
+    *("concurrency", "timeout", "patience", "extra_body", "no_canary"),
     *("temperature", "top_p", "seed_requests", "global_tokens", "region_tokens", "min_words"),
 )
 PATIENCE, PATIENCE_WITH_A_START = 600.0, 1800.0  # seconds
@@ -99,7 +99,7 @@ def make_tools(
         if server is not None:
             from pipelines.recap.serving.captioner import ServedCaptioner
 
-            captioner = partial(ServedCaptioner, captioner, server)
+            captioner = partial(ServedCaptioner, captioner, server, checked=not args.no_canary)
     return CaptionTools(captioner=captioner, scorer=scorer, concurrent_images=concurrent_images)
 
 

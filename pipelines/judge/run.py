@@ -37,6 +37,7 @@ class JudgeJob:
     answers: Answers
     pictures: Pictures | None  # None: only text is sent
     output: str  # a local file
+    checked: bool = True  # whether the judge is checked before its first question
 
     def run(self) -> JudgedRun:
         """Return the first line of the judged file."""
@@ -51,6 +52,7 @@ class JudgeJob:
             prompts=tuple(prompt.id for prompt in (*self.questions.prompts, *sent)),
             questions=self.questions.digest,
             predictions=self.answers.digest,
+            extra_body=self.judge.extra_body,
         )
 
 
@@ -123,6 +125,8 @@ async def _judge(job: JudgeJob, journal: Journal, say: Callable[[str], None]) ->
 
 
 async def _check(job: JudgeJob, captioner: OpenAICaptioner) -> None:
+    if not job.checked:
+        return
     if job.pictures is not None:
         await check_servers_see_images(captioner)
     await check_judge(job.questions.bench, job.judge.max_tokens, captioner)

@@ -1,6 +1,7 @@
 """The judge of a run: its model and sampling, all of which decide what it replies."""
 
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,9 +19,14 @@ class Judge(BaseModel):
 
     model: str = Field(min_length=1)
     revision: str = ""  # of the weights, as the user states it; empty: not stated
-    temperature: float = Field(default=0.0, ge=0, le=2)
-    top_p: float = 1.0  # not sampled from: the owners' judges take 1
+    temperature: float | None = Field(default=0.0, ge=0, le=2)  # None: not sent
     max_tokens: int = Field(ge=1)
+    extra_body: dict[str, Any] = Field(default_factory=dict)  # further parameters of requests
+
+    @property
+    def top_p(self) -> None:
+        """None: a request has no top-p."""
+        return None
 
     @property
     def seed_requests(self) -> bool:
@@ -32,5 +38,14 @@ class Judge(BaseModel):
 
         A reply is kept under it, so that an answer that has changed is judged anew.
         """
-        content = msgspec.json.encode([self.model_dump(), prompt])
+        settings: dict[str, Any] = {
+            "model": self.model,
+            "revision": self.revision,
+            "temperature": self.temperature,
+            "top_p": 1.0,  # was sent at first; replies of then are still used
+            "max_tokens": self.max_tokens,
+        }
+        if self.extra_body:
+            settings["extra_body"] = self.extra_body
+        content = msgspec.json.encode([settings, prompt])
         return sha256(content).hexdigest()[:32]

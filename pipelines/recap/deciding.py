@@ -3,7 +3,8 @@
 The settings of filter, checks and conversations decide no caption. Nor does a limit of tokens that
 is or was a default: an answer that ended by itself is the same under both limits, and one that did
 not is cut at its last whole sentence. So a run goes on from the journals of a program with other
-defaults.
+defaults. A run that gives no temperature or top-p sends none, and goes on from the journals of a
+program that sent its own defaults; a run that gives them does not go on from a run that sent none.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,8 @@ _NOT_DECIDING = {
 }
 # The default limits of tokens, of the first program and of today's.
 _DEFAULTS = {"global_tokens": (256, 512), "region_tokens": (384, 512)}
+# The sampling that was sent where none was given.
+_SENT_BEFORE = {"temperature": 0.2, "top_p": 1.0}
 
 
 def caption_settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,15 +44,25 @@ def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
 def journal_fingerprints(plan: Plan) -> tuple[str, ...]:
     """Return the digests that name the journals of a run's captions.
 
-    The first one names the journals that are written. Under the others, a program whose defaults
-    were other limits of tokens wrote what today is the same run.
+    The first one names the journals that are written. Under the others, a program with other
+    defaults wrote what today is the same run.
     """
     inputs = [item.sha256 for item in plan.identity.inputs]
     settings = caption_settings(plan.resolved.identity())
+    today = tuple(_with_any_default(settings["captioning"]))
+    earlier = map(as_sent_before, today)
     return tuple(
-        fingerprint_of({**settings, "captioning": captioning, "inputs": inputs})
-        for captioning in _with_any_default(settings["captioning"])
+        dict.fromkeys(
+            fingerprint_of({**settings, "captioning": captioning, "inputs": inputs})
+            for captioning in (*today, *earlier)
+        )
     )
+
+
+def as_sent_before(captioning: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings of captioning with what a program sent that sent its own defaults."""
+    absent = {name: value for name, value in _SENT_BEFORE.items() if captioning.get(name) is None}
+    return {**captioning, **absent}
 
 
 def _with_any_default(captioning: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

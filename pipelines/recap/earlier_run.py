@@ -19,7 +19,7 @@ from pipelines.output.identity import changed_values, identity_differences
 from pipelines.output.reader import names_in, read_identity
 from pipelines.plan import Plan
 from pipelines.recap.console import print_notice
-from pipelines.recap.deciding import caption_settings, deciding
+from pipelines.recap.deciding import as_sent_before, caption_settings, deciding
 from pipelines.shards.inputs import listing_digest
 from pipelines.storage import files
 from prompts.recap import SETS
@@ -161,7 +161,10 @@ def _earlier_run(plan: Plan) -> _EarlierRun | None:
             if "captioning" in old.recipe:
                 return _EarlierRun(old.recipe.get("filter"), _differences(old, plan), "schema 1")
         raise
-    differences = identity_differences(held and _of_captions(held), _of_captions(plan.identity))
+    was, now = held and _of_captions(held), _of_captions(plan.identity)
+    differences = identity_differences(was, now)
+    if not identity_differences(was, _as_sent_before(now)):
+        differences = []
     changes = [] if differences else identity_differences(held, plan.identity)
     return _EarlierRun(held and held.recipe.get("filter"), differences, changes=changes)
 
@@ -186,6 +189,16 @@ def _of_captions(identity: BuildIdentity) -> BuildIdentity:
     return identity.model_copy(update={"sources": sources})
 
 
+def _as_sent_before(identity: BuildIdentity) -> BuildIdentity:
+    """Return an identity with what a program sent that sent its own defaults."""
+    sources = {}
+    for config, source in identity.sources.items():
+        captioning = as_sent_before(source.settings["captioning"])
+        settings = source.settings | {"captioning": captioning}
+        sources[config] = source.model_copy(update={"settings": settings})
+    return identity.model_copy(update={"sources": sources})
+
+
 class _Input1(msgspec.Struct):
     name: str
     sha256: str
@@ -201,8 +214,9 @@ class _Identity1(msgspec.Struct):
 
 def _differences(old: _Identity1, plan: Plan) -> list[str]:
     """Return the differences between the captions of a run of schema 1 and those of a plan."""
-    recipes = (old.recipe, plan.resolved.identity())
-    lines = list(changed_values(*(caption_settings(recipe) for recipe in recipes)))
+    settings = caption_settings(plan.resolved.identity())
+    settings["captioning"] = as_sent_before(settings["captioning"])
+    lines = list(changed_values(caption_settings(old.recipe), settings))
     now = {item.sha256 for item in plan.identity.inputs}
     if now != {item.sha256 for item in old.inputs}:
         names = sorted(item.name for item in old.inputs if item.sha256 not in now)

@@ -10,10 +10,12 @@ import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
-from pipelines.recap.client.chat import MalformedError, decode_answer
+from pipelines.recap.client.chat import decode_answer
+from pipelines.recap.client.odd_answers import ComplaintError, MalformedError
 from pipelines.storage.extras import require
 from prompts.wordings import WordingSet, problems
 from schemas.errors import BuildError
+from schemas.rejection import Rejected
 from transforms.caption_text import after_thinking
 
 MAX_ROUNDS = 8
@@ -96,7 +98,7 @@ def request_wordings(known: WordingSet, number: int, endpoint: str, model: str) 
         raise BuildError(f"the endpoint refuses with HTTP status {error.status_code}") from None
     except openai.APIError as error:  # its message may contain the URL, and so a secret
         raise BuildError(f"the endpoint does not answer: {type(error).__name__}") from None
-    except MalformedError as error:
+    except (MalformedError, ComplaintError, Rejected) as error:
         raise BuildError(f"the endpoint answers no chat completion: {error}") from None
 
 

@@ -33,8 +33,8 @@ class Captioning(BaseModel):
 
     captioner: Literal["openai", "builtin"] = "openai"
     model: str = ""
-    temperature: float = Field(default=0.2, ge=0, le=2)
-    top_p: float = Field(default=1.0, gt=0, le=1)
+    temperature: float | None = Field(default=None, ge=0, le=2)  # None: not sent
+    top_p: float | None = Field(default=None, gt=0, le=1)  # None: not sent
     global_tokens: int = Field(default=512, ge=1)  # maximum tokens of an image's caption
     region_tokens: int = Field(default=512, ge=1)  # maximum tokens of a region's caption
     seed_requests: bool = False  # send a different seed with each request
@@ -42,6 +42,19 @@ class Captioning(BaseModel):
     class_name: bool = True  # name the annotated class in a region's prompt
     context: float = Field(default=0.0, ge=0, le=2)  # margin of crops, as a share of a box's sides
     max_pixels: int = Field(default=512 * 512, ge=28 * 28)  # of a sent picture
+    extra_body: dict[str, Any] = Field(default_factory=dict)  # further parameters of requests
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Return the fields; those that earlier versions did not have only if they are set."""
+        fields: dict[str, Any] = dump(self)
+        return {name: value for name, value in fields.items() if name != "extra_body" or value}
+
+    @property
+    def max_tokens(self) -> int:
+        """The larger one of the limits of an answer's tokens."""
+        whole = self.global_tokens if self.global_caption else 0
+        return max(self.region_tokens, whole)
 
     @property
     def captioner_model(self) -> str:
@@ -49,12 +62,17 @@ class Captioning(BaseModel):
         return BUILTIN_MODEL if self.captioner == "builtin" else self.model
 
     @property
-    def sampling(self) -> dict[str, float | str]:
-        """The sampling parameters of the model, for provenance; the built-in captioner has none."""
+    def sampling(self) -> dict[str, Any]:
+        """The sampling parameters that are sent, for provenance; none by the built-in captioner."""
         if self.captioner == "builtin":
             return {}
-        seeds = {"seed": "by request id"} if self.seed_requests else {}
-        return {"temperature": self.temperature, "top_p": self.top_p, **seeds}
+        values = {
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "seed": "by request id" if self.seed_requests else None,
+            "extra_body": self.extra_body or None,
+        }
+        return {name: value for name, value in values.items() if value is not None}
 
 
 class Filter(BaseModel):

@@ -78,7 +78,8 @@ class Captioner(Protocol):
         """Return the answer to a request.
 
         Raises:
-            Rejected: this request has failed for good (`caption_failed`); others may succeed.
+            Rejected: this request has failed for good (`caption_failed`, `caption_filtered`);
+                others may succeed.
             PictureRefused: the request's picture cannot be used.
             BuildError: the captioner can answer no request; the run must end, and can be resumed.
         """

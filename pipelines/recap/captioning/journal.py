@@ -7,6 +7,8 @@ A journal has one JSON object per line, for example (each on one line):
      "completion_tokens": 5}}
     {"type": "failure", "id": "v3det/train/7/region/72/0", "picture": "9f86d081884c7d65",
      "detail": "status 400: too long"}
+    {"type": "failure", "id": "v3det/train/7/region/73/0", "picture": "9f86d081884c7d65",
+     "detail": "status 400: filtered", "reason": "caption_filtered"}
     {"type": "score", "caption": "60303ae22b998861", "id": "7/71",
      "score": {"mean": 0.31, "minimum": 0.27}}
 
@@ -37,6 +39,7 @@ from pipelines.storage import files
 from schemas.errors import BuildError
 from schemas.ids import RANK_BITS
 from schemas.layout import JOURNAL_FOLDER
+from schemas.rejection import Reason
 from schemas.sample import ImageInfo
 
 JOURNALS = 64  # journals of a split; a shard holds the journals of its images in memory
@@ -50,16 +53,24 @@ class RegionKey(NamedTuple):
     region_id: str
 
 
+class Failure(NamedTuple):
+    """Why a server refused a request."""
+
+    reason: Reason
+    detail: str
+
+
 class _Answered(msgspec.Struct, frozen=True, tag="answer"):
     id: str  # of the request
     picture: str  # digest of the picture's bytes
     answer: Answer
 
 
-class _Failed(msgspec.Struct, frozen=True, tag="failure"):
+class _Failed(msgspec.Struct, frozen=True, tag="failure", omit_defaults=True):
     id: str  # of the request
     picture: str  # digest of the picture's bytes
     detail: str
+    reason: Reason = Reason.CAPTION_FAILED
 
 
 class _Scored(msgspec.Struct, frozen=True, tag="score"):
@@ -94,7 +105,7 @@ class Journal:
         self._earlier = earlier
         # Keys: request id, and digest of the picture.
         self.answers: dict[tuple[str, str], Answer] = {}
-        self.failures: dict[tuple[str, str], str] = {}  # details of refusals, by the same keys
+        self.failures: dict[tuple[str, str], Failure] = {}  # refusals, by the same keys
         # Keys: region as "image id/region id", and digest of scorer, picture and caption.
         self.scores: dict[tuple[str, str], Score] = {}
 
@@ -121,11 +132,11 @@ class Journal:
         self.answers[request_id, picture] = answer
         self._write(_Answered(request_id, picture, answer))
 
-    def add_failure(self, request_id: str, picture: str, detail: str) -> None:
+    def add_failure(self, request_id: str, picture: str, failure: Failure) -> None:
         """Append the refusal of a request to the file, unless it holds the same refusal already."""
-        if self.failures.get((request_id, picture)) != detail:
-            self.failures[request_id, picture] = detail
-            self._write(_Failed(request_id, picture, detail))
+        if self.failures.get((request_id, picture)) != failure:
+            self.failures[request_id, picture] = failure
+            self._write(_Failed(request_id, picture, failure.detail, failure.reason))
 
     def add_score(self, region: RegionKey, caption: str, score: Score) -> None:
         """Append a score to the file; `caption` is the digest of scorer, picture and caption."""
@@ -160,7 +171,7 @@ class Journal:
             case _Answered():
                 self.answers.setdefault((line.id, line.picture), line.answer)
             case _Failed():
-                self.failures[line.id, line.picture] = line.detail
+                self.failures[line.id, line.picture] = Failure(line.reason, line.detail)
             case _Scored():
                 self.scores.setdefault((line.id, line.caption), line.score)
         return True
@@ -187,17 +198,17 @@ class ImageJournal:
         """Return whether a request was answered or refused."""
         return self.answer(request_id) is not None or self.failure(request_id) is not None
 
-    def failure(self, request_id: str) -> str | None:
-        """Return the reason why a request was refused, or None if it never was."""
+    def failure(self, request_id: str) -> Failure | None:
+        """Return why a request was refused, or None if it never was."""
         return self.journal.failures.get((request_id, self.picture))
 
     def add_answer(self, request_id: str, answer: Answer) -> None:
         """Append the answer to a request to the journal."""
         self.journal.add_answer(request_id, self.picture, answer)
 
-    def add_failure(self, request_id: str, detail: str) -> None:
+    def add_failure(self, request_id: str, failure: Failure) -> None:
         """Append the refusal of a request to the journal."""
-        self.journal.add_failure(request_id, self.picture, detail)
+        self.journal.add_failure(request_id, self.picture, failure)
 
     def score(self, scorer: str, region: RegionKey, caption: str) -> Score | None:
         """Return the score of a caption or None; `scorer` is the identity of the scorer."""

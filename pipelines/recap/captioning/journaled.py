@@ -7,7 +7,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from pipelines.recap.captioning.captioner import Answer, Captioner, Request
-from pipelines.recap.captioning.journal import ImageJournal, RegionKey
+from pipelines.recap.captioning.journal import Failure, ImageJournal, RegionKey
 from pipelines.recap.clip.scorer import Score, Scorer
 from schemas.rejection import Reason, Rejected
 
@@ -36,13 +36,13 @@ class JournaledCaptioner:
         if failure is None and not self._retry_refused and self._was_needless(request.id):
             raise Rejected(Reason.CAPTION_UNASKED, "was never asked for, and nothing is asked now")
         if failure is not None and not self._retry_refused:
-            raise Rejected(Reason.CAPTION_FAILED, failure)
+            raise Rejected(*failure)
         # An unusable picture is refused first, since it is not a failure of the captioner.
         await request.load_image()
         try:
             answer = await self._inner.ask(replace(request, refused_before=failure is not None))
         except Rejected as cause:
-            self._journal.add_failure(request.id, cause.detail)
+            self._journal.add_failure(request.id, Failure(cause.reason, cause.detail))
             raise
         self._journal.add_answer(request.id, answer)
         return answer

@@ -1,13 +1,15 @@
 """The check before a run for servers that drop images but answer requests nevertheless.
 
-1. The check sends squares of four colours, each twice, with a question about the colour.
+1. The check sends squares of four colours, each twice, with a question about the colour. What it
+   sends has the parameters and the limit of tokens of the run, so that a server that refuses one
+   of them is found out by the first request.
 2. It sends the same question without an image, and with a square of noise of the same size.
-3. Where servers report tokens, a prompt with an image must have more tokens than the prompt without
-   one. The square of noise has the same number of pixels as a plain square but many times the
-   bytes: if its tokens grow with its bytes, the server reads the image file as text.
-4. Three in four answers must name the right colour. A server that guesses passes once in 200 runs,
-   and a server that always gives the same answer never passes. A server also passes if its answers
-   are the same for each square of a colour, and different for different colours.
+3. Three in four answers must name the right colour. A server that guesses passes once in 200 runs,
+   and a server that always gives the same answer never passes.
+4. Where answers do not decide, since they name no colour in English, the tokens do that the server
+   reports: a prompt with an image must have more of them than the prompt without one. The square of
+   noise has the same number of pixels as a plain square but many times the bytes: if its tokens
+   grow with its bytes, the server reads the image file as text.
 """
 
 import asyncio
@@ -24,8 +26,9 @@ from transforms.caption_text import after_thinking
 
 _REPEATS = 2
 _MIN_NAMED = 0.75  # share of the answers that must name the right colour
-_MAX_TOKENS = 256  # enough for a model that thinks before it answers
+_MAX_THOUGHTS = 0.5  # share of the answers that may be thoughts alone
 _MAX_BYTES_PER_TOKEN = 16  # no tokenizer of base64 text has more
+_SERVE = "serve a vision-language model with its image input on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +36,20 @@ class ProbeAnswers:
     """The answers of one server to the questions of the check."""
 
     by_colour: dict[str, list[Answer]]  # by colour of the square; one answer per repetition
-    noise: Answer
+    noise: Answer | None  # None: the server refused the noise, whose file is large
     no_image: Answer | None  # None: the server refused the question without an image
+
+    @property
+    def plain(self) -> list[Answer]:
+        """The answers about plain squares."""
+        return [answer for of_colour in self.by_colour.values() for answer in of_colour]
 
 
 async def check_servers_see_images(captioner: OpenAICaptioner) -> None:
     """Check that every server of a captioner sees images, with images of known content.
 
     Raises:
-        BuildError: a server does not see images, or answers no requests.
+        BuildError: a server does not see images, refuses what a run sends, or answers no requests.
     """
     await asyncio.gather(*(_check_server(captioner, url) for url in captioner.endpoints))
 
@@ -56,64 +64,105 @@ async def _check_server(captioner: OpenAICaptioner, url: str) -> None:
             image_rank=0,
             prompt=QUESTION,
             load_image=load_image,
-            max_tokens=_MAX_TOKENS,
+            max_tokens=captioner.max_tokens,
         )
         return await captioner.ask_server(url, request)
 
+    async def ask_or_none(name: str, jpeg: bytes | None) -> Answer | None:
+        try:
+            return await ask(name, jpeg)
+        except Rejected:
+            return None
+
     names = [(colour, repeat) for colour in COLOURS for repeat in range(_REPEATS)]
     try:
-        noise, *answers = await asyncio.gather(
-            ask("noise", draw_noise()),
-            *(ask(f"{colour}/{repeat}", draw_square(colour)) for colour, repeat in names),
+        # The first one alone: where it fails, the others would, too.
+        (colour, repeat), *others = names
+        first = await ask(f"{colour}/{repeat}", draw_square(colour))
+        rest = await asyncio.gather(
+            *(ask(f"{colour}/{repeat}", draw_square(colour)) for colour, repeat in others)
         )
     except Rejected as cause:
-        raise BuildError(
-            f"{url} takes no pictures: {cause.detail}. Serve a vision-language model"
-        ) from None
-    try:
-        no_image = await ask("nothing", None)
-    except Rejected:
-        no_image = None
+        seeing = await ask_or_none("nothing", None)
+        raise BuildError(_refusal(url, cause, seeing)) from None
+    noise, no_image = await asyncio.gather(
+        ask_or_none("noise", draw_noise()), ask_or_none("nothing", None)
+    )
     by_colour: dict[str, list[Answer]] = {colour: [] for colour in COLOURS}
-    for (colour, _), answer in zip(names, answers, strict=True):
+    for (colour, _), answer in zip(names, (first, *rest), strict=True):
         by_colour[colour].append(answer)
-    if trouble := find_blindness(ProbeAnswers(by_colour, noise, no_image)):
-        raise BuildError(
-            f"{url} {trouble}. What it says of pictures would be made up: serve a "
-            "vision-language model with its image input on"
-        )
+    answers = ProbeAnswers(by_colour, noise, no_image)
+    if trouble := find_silence(answers, captioner.max_tokens) or find_blindness(answers):
+        raise BuildError(f"{url} {trouble}")
+
+
+def _refusal(url: str, cause: Rejected, no_image: Answer | None) -> str:
+    """Return why a server refuses a square; None: it refused the question without one, too."""
+    if no_image is None:
+        return f"{url} refuses what the run would send: {cause.detail}"
+    return (
+        f"{url} takes no pictures: it answers a question without one, and refuses the same with "
+        f"one: {cause.detail}. If so, {_SERVE}"
+    )
+
+
+def find_silence(answers: ProbeAnswers, max_tokens: int) -> str | None:
+    """Return the evidence that a server's answers are thoughts alone, or None."""
+    silent = sum(after_thinking(answer.text) is None for answer in answers.plain)
+    if silent <= _MAX_THOUGHTS * len(answers.plain):
+        return None
+    return (
+        f"thinks without coming to an answer within the limit of {max_tokens} tokens: raise the "
+        "limit, or turn its thinking off, in many servers by "
+        """--extra-body '{"chat_template_kwargs": {"enable_thinking": false}}'"""
+    )
 
 
 def find_blindness(answers: ProbeAnswers) -> str | None:
     """Return the evidence that a server does not see images, or None if it sees them."""
-    by_colour = answers.by_colour
-    plain = [answer for of_colour in by_colour.values() for answer in of_colour]
-    if trouble := _find_wrong_tokens(plain, answers):
-        return trouble
-    named = sum(_names(answer, c) for c, of_colour in by_colour.items() for answer in of_colour)
-    if named >= _MIN_NAMED * len(plain) or _follow_colours(by_colour):
+    by_colour, plain = answers.by_colour, answers.plain
+    named = sum(
+        _colours(answer) == {colour}
+        for colour, of_colour in by_colour.items()
+        for answer in of_colour
+    )
+    if named >= _MIN_NAMED * len(plain):
+        return None
+    made_up = f"What it says of pictures would be made up: {_SERVE}"
+    trouble = _find_wrong_tokens(plain, answers)
+    if trouble:
+        return f"{trouble}. {made_up}"
+    if _follow_colours(by_colour) or (trouble is None and not any(map(_colours, plain))):
         return None
     shown = ", ".join(
         f"{colour}: {' and '.join(repr(answer.text[:40]) for answer in of_colour)}"
         for colour, of_colour in by_colour.items()
     )
     without = f"; without one: {answers.no_image.text[:40]!r}" if answers.no_image else ""
-    return f"does not see pictures: asked for the colour of squares, it says {shown}{without}"
+    return (
+        f"does not see pictures: asked for the colour of squares, it says {shown}{without}. "
+        f"{made_up}"
+    )
 
 
 def _find_wrong_tokens(plain: Sequence[Answer], answers: ProbeAnswers) -> str | None:
-    """Return the evidence in a server's token counts that it does not see images, or None."""
-    counts = [answer.prompt_tokens for answer in plain if answer.prompt_tokens is not None]
-    if len(counts) < len(plain):
-        return None
+    """Return the evidence in token counts that a server does not see images.
+
+    None: they show that it does; empty: they show nothing, or are not there.
+    """
+    counts = [answer.prompt_tokens for answer in plain if answer.prompt_tokens]
     without = answers.no_image.prompt_tokens if answers.no_image else None
-    if without is not None and min(counts) <= without:
+    if len(counts) < len(plain) or not without:
+        return ""
+    if min(counts) <= without:
         return (
             f"drops pictures: it counts {min(counts)} tokens in a question with one, and {without} "
             "in the same question without"
         )
+    if answers.noise is None or not answers.noise.prompt_tokens:
+        return ""
     bytes_more = len(draw_noise()) - len(draw_square("red"))
-    tokens_more = (answers.noise.prompt_tokens or 0) - max(counts)
+    tokens_more = answers.noise.prompt_tokens - max(counts)
     if tokens_more * _MAX_BYTES_PER_TOKEN > bytes_more:
         return (
             f"reads a picture's file as if it were text: one of {bytes_more} bytes more, but as "
@@ -122,14 +171,17 @@ def _find_wrong_tokens(plain: Sequence[Answer], answers: ProbeAnswers) -> str | 
     return None
 
 
-def _names(answer: Answer, colour: str) -> bool:
-    """Return whether an answer names the given colour, and no other colour."""
+def _colours(answer: Answer) -> set[str]:
+    """Return the colours that an answer names."""
     text = after_thinking(answer.text) or ""
-    return COLOURS.keys() & set(re.findall(r"\w+", text.lower())) == {colour}
+    return COLOURS.keys() & set(re.findall(r"[^\W_]+", text.lower()))
 
 
 def _follow_colours(by_colour: dict[str, list[Answer]]) -> bool:
     """Return whether a colour always got the same answer, and no two colours the same answer."""
-    texts = [{answer.text for answer in of_colour} for of_colour in by_colour.values()]
+    texts = [
+        {" ".join(re.findall(r"\w+", (after_thinking(answer.text) or "").lower())) for answer in of}
+        for of in by_colour.values()
+    ]
     steady = all(len(of_colour) == 1 for of_colour in texts)
-    return steady and len(set.union(*texts)) == len(texts)
+    return steady and len(set.union(*texts)) == len(texts) and "" not in set.union(*texts)

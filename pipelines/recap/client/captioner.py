@@ -18,38 +18,32 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any
 
 from pipelines.recap.captioning.captioner import Answer, NamedPicture, Request
 from pipelines.recap.client.chat import encode_request
 from pipelines.recap.client.circuit_breaker import backoff_seconds
-from pipelines.recap.client.connection import Connection, OverloadedError, TransientError
+from pipelines.recap.client.connection import Connection, Message
 from pipelines.recap.client.endpoints import Servers, preference
+from pipelines.recap.client.meaning import (
+    MalformedAnswerError,
+    OtherLimitError,
+    OverloadedError,
+    TransientError,
+)
+from pipelines.recap.client.parameters import Sampling, parameters_of
 from pipelines.recap.client.probe_images import QUESTION, draw_square
 from pipelines.recap.console import print_notice
 from schemas.errors import BuildError, UsageError
-from schemas.ids import rank
 from schemas.rejection import Reason, Rejected
 
 NOTICE_SECONDS = 30.0  # between notices about failed calls to a server
 _NO_KEY = "EMPTY"  # the key that is sent if the user has none
 _TRIALS = 2  # last attempts of a request, with no other request in flight
 _MAX_REJECTED_IN_ROW = 19  # limit of rejections without an answer between them
-_SEED_BITS = 31
-
-
-class Sampling(Protocol):
-    """The model that is asked, and its sampling: `Captioning` fits."""
-
-    @property
-    def model(self) -> str: ...
-    @property
-    def temperature(self) -> float: ...
-    @property
-    def top_p(self) -> float: ...
-    @property
-    def seed_requests(self) -> bool: ...
+_NOTED_DELAYS = 3  # responses with status 429 to one request, before the user is told
+_MALFORMED_CHECKS = 3  # malformed answers to one request of a check
 
 
 @dataclass(slots=True)
@@ -57,12 +51,20 @@ class _Call:
     """One call, with its failures and delays so far."""
 
     id: str
-    encode: Callable[[], bytes]  # makes the body of the request
+    encode: Callable[[str], Message]  # from the name that a server has for the limit of tokens
     route: Sequence[Connection]  # the servers, in order of preference
-    body: bytes | None = None
+    is_check: bool = False  # whether it is part of a check of servers
     failures: int = 0
+    malformed: int = 0  # number of answers that were none
     delays: int = 0  # number of responses with status 429
     trouble_since: float | None = None  # first time; seconds of the monotonic clock
+    messages: dict[str, Message] = field(default_factory=dict)  # by name of the limit
+
+    def message(self, limit_name: str) -> Message:
+        """Return the request as a server takes it."""
+        if limit_name not in self.messages:
+            self.messages[limit_name] = self.encode(limit_name)
+        return self.messages[limit_name]
 
 
 class OpenAICaptioner:
@@ -92,7 +94,8 @@ class OpenAICaptioner:
         self._probe_pictures = [NamedPicture("", draw_square("red"))] if sees else []
         self._say = say
         key = _key_of(servers.api_key_env)
-        self._connections = [Connection(url, key, servers) for url in servers.endpoints]
+        model = sampling.model
+        self._connections = [Connection(url, key, model, servers) for url in servers.endpoints]
         self._in_flight = asyncio.Semaphore(servers.concurrency)
         self._rejected_in_row = 0
         self._noticed: dict[str, float] = {}  # time of the last notice by URL; monotonic seconds
@@ -102,17 +105,14 @@ class OpenAICaptioner:
         """The base URLs of the servers."""
         return [connection.url for connection in self._connections]
 
+    @property
+    def max_tokens(self) -> int:
+        """The largest limit of tokens in a run."""
+        return self._sampling.max_tokens
+
     async def ask(self, request: Request) -> Answer:
         """Return the answer to a request; errors as in `Captioner.ask`."""
-        parameters: dict[str, Any] = {
-            "model": self._sampling.model,
-            "max_tokens": request.max_tokens,
-            "temperature": self._sampling.temperature,
-            "top_p": self._sampling.top_p,
-        }
-        if self._sampling.seed_requests:
-            parameters["seed"] = rank("seed", request.id) >> 63 - _SEED_BITS
-        call = await _call_of(request, parameters, self._route(request.image_rank))
+        call = await self._call_of(request, self._route(request.image_rank))
         try:
             answer = await self._run(call)
         except Rejected as cause:
@@ -123,18 +123,29 @@ class OpenAICaptioner:
         return answer
 
     async def ask_server(self, url: str, request: Request) -> Answer:
-        """Return the answer of one given server, at temperature 0; errors as in `ask`."""
-        parameters = {
-            "model": self._sampling.model,
-            "max_tokens": request.max_tokens,
-            "temperature": 0,
-        }
+        """Return the answer of one given server to a check; errors as in `ask`.
+
+        What is sent has the same parameters as in a run. A server that answers in no known format
+        ends it soon (`BuildError`).
+        """
         route = [connection for connection in self._connections if connection.url == url]
-        return await self._run(await _call_of(request, parameters, route))
+        call = await self._call_of(request, route)
+        call.is_check = True
+        return await self._run(call)
 
     async def close(self) -> None:
         """Close all connections."""
         await asyncio.gather(*(connection.close() for connection in self._connections))
+
+    async def _call_of(self, request: Request, route: Sequence[Connection]) -> _Call:
+        pictures = (await request.load_image()).pictures()
+        parameters = parameters_of(self._sampling, request)
+
+        def encode(limit_name: str) -> Message:
+            limited = parameters | {limit_name: request.max_tokens}
+            return _message(request.id, request.prompt, pictures, limited)
+
+        return _Call(request.id, encode, route)
 
     def _route(self, image_rank: int) -> Sequence[Connection]:
         if len(self._connections) == 1:
@@ -147,11 +158,16 @@ class OpenAICaptioner:
             connection = await self._usable(call)
             try:
                 answer = await self._attempt(connection, call)
+            except OtherLimitError:
+                continue
             except OverloadedError as trouble:
                 call.delays += 1
+                if call.delays >= _NOTED_DELAYS:
+                    self._notice(connection, trouble)
                 await self._back_off(connection, call, call.delays, trouble.retry_after)
             except TransientError as trouble:
                 call.failures += 1
+                self._check_format(connection, call, trouble)
                 if call.failures >= self._servers.retries + _TRIALS + 1:
                     detail = f"{trouble} in {call.failures} attempts, the last ones alone"
                     raise Rejected(Reason.CAPTION_FAILED, detail) from None
@@ -172,9 +188,17 @@ class OpenAICaptioner:
                 return None
             if alone and not await self._probe(connection):
                 return None
-            if call.body is None:
-                call.body = call.encode()
-            return await connection.send(call.id, call.body, round_number)
+            message = call.message(connection.limit_name)
+            return await connection.send(message, round_number)
+
+    @staticmethod
+    def _check_format(connection: Connection, call: _Call, trouble: TransientError) -> None:
+        """Raise `BuildError` if a server that is checked answers in no known format."""
+        call.malformed += isinstance(trouble, MalformedAnswerError)
+        if call.is_check and call.malformed >= _MALFORMED_CHECKS:
+            raise BuildError(
+                f"{connection.url}: {trouble}. Its URL seems to be no server of the OpenAI protocol"
+            ) from None
 
     async def _back_off(
         self, connection: Connection, call: _Call, times: int, retry_after: float | None
@@ -215,14 +239,14 @@ class OpenAICaptioner:
 
     async def _probe(self, connection: Connection) -> bool:
         """Send a server a small probe request, and return whether it answers."""
-        parameters = {"model": self._sampling.model, "max_tokens": 1, "temperature": 0}
-        body = encode_request(QUESTION, self._probe_pictures, parameters)
-        trouble = await connection.probe(body)
+        parameters = parameters_of(self._sampling) | {connection.limit_name: 1}
+        message = _message("probe", QUESTION, self._probe_pictures, parameters)
+        trouble = await connection.probe(message)
         if trouble:
             self._say(f"{connection.url}: {trouble}; waiting for it")
         return trouble is None
 
-    def _notice(self, connection: Connection, trouble: TransientError) -> None:
+    def _notice(self, connection: Connection, trouble: Exception) -> None:
         """Show the user why calls to a server fail, at most once in `NOTICE_SECONDS`."""
         now = time.monotonic()
         if now - self._noticed.get(connection.url, float("-inf")) >= NOTICE_SECONDS:
@@ -252,11 +276,11 @@ class OpenAICaptioner:
             ) from None
 
 
-async def _call_of(
-    request: Request, parameters: dict[str, Any], route: Sequence[Connection]
-) -> _Call:
-    pictures = (await request.load_image()).pictures()
-    return _Call(request.id, lambda: encode_request(request.prompt, pictures, parameters), route)
+def _message(
+    request_id: str, prompt: str, pictures: Sequence[NamedPicture], parameters: dict[str, Any]
+) -> Message:
+    body = encode_request(prompt, pictures, parameters)
+    return Message(request_id, body, tuple(parameters), bool(pictures))
 
 
 def _first_usable(route: Sequence[Connection]) -> Connection | None:

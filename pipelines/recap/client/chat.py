@@ -13,15 +13,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from pipelines.recap.captioning.captioner import Answer, NamedPicture
-
-
-class MalformedError(ValueError):
-    """The body of an answer does not have the format of the chat API."""
+from pipelines.recap.client.odd_answers import read_odd_answer
 
 
 class _Message(msgspec.Struct):
     content: str | None = None
-    refusal: str | None = None
 
 
 class _Choice(msgspec.Struct):
@@ -69,19 +65,24 @@ def _parts(picture: NamedPicture) -> list[dict[str, Any]]:
 
 
 def decode_answer(body: bytes) -> Answer:
-    """Return the first choice in the body of an answer.
+    """Return the first choice in the body of an answer, however the server shapes it.
 
     Raises:
-        MalformedError: the body is no JSON of the API's format, or has no choice.
+        MalformedError: the body holds no answer.
+        ComplaintError: it holds an error in place of an answer.
+        Rejected: the server's content filter keeps the answer back.
     """
     try:
         completion = _DECODER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedError(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return read_odd_answer(body)
     choice, usage = completion.choices[0], completion.usage or _Usage()
+    finish, text = _FINISH.get(choice.finish_reason), choice.message.content
+    if not text or finish is None:
+        return read_odd_answer(body)
     return Answer(
-        text=choice.message.content or choice.message.refusal or "",
-        finish=_FINISH.get(choice.finish_reason, "other"),
+        text=text,
+        finish=finish,
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
     )

@@ -9,14 +9,26 @@ from contextlib import asynccontextmanager
 class Limiter:
     """A limiter of the calls in flight to one server; it grants slots in order of request.
 
-    The limit begins at its maximum, since most servers queue calls themselves. An overload halves
-    the limit and begins a new round; overloads of calls from earlier rounds are ignored. Each
-    answer raises the limit by its reciprocal, so that `limit` answers raise it by about 1.
+    The limit begins at 1, and each answer raises it by 1 until the first overload, so that it
+    doubles with each round of answers. An overload halves the limit and begins a new round;
+    overloads of calls from earlier rounds are ignored. From then on each answer raises the limit by
+    its reciprocal, so that `limit` answers raise it by about 1. A server that answers calls one
+    after the other is not given more than it answers in time: an answer that took long, and twice
+    as long as the fastest one, raises nothing.
     """
 
-    def __init__(self, maximum: int) -> None:
+    def __init__(self, maximum: int, long: float = float("inf")) -> None:
+        """Make a limiter.
+
+        Args:
+            maximum: the maximum of calls in flight.
+            long: seconds from which an answer took long.
+        """
         self._maximum = maximum
-        self.limit = float(maximum)
+        self._long = long
+        self._fastest = float("inf")  # seconds of an answer
+        self._overloaded = False  # whether it ever was
+        self.limit = 1.0
         self.in_flight = 0
         self._round = 0  # the number of times that the limit was halved
         self._sealed = False  # whether a call that must be alone is in flight
@@ -35,12 +47,16 @@ class Limiter:
         finally:
             self._leave(alone)
 
-    def answered(self) -> None:
-        """Record an answer; raise the limit."""
-        self.limit = min(self._maximum, self.limit + 1 / self.limit)
+    def answered(self, seconds: float = 0.0) -> None:
+        """Record an answer and its time; raise the limit, unless the answer had to wait long."""
+        self._fastest = min(self._fastest, seconds)
+        if seconds < max(self._long, 2 * self._fastest):
+            step = 1 / self.limit if self._overloaded else 1.0
+            self.limit = min(self._maximum, self.limit + step)
 
     def overloaded(self, round_number: int) -> None:
         """Record an overload by a call of a round; halve the limit unless the round has passed."""
+        self._overloaded = True
         if round_number == self._round:
             self.limit = max(1.0, self.limit / 2)
             self._round += 1

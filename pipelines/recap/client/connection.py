@@ -2,54 +2,60 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from urllib.parse import quote
+import time
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx2
 import openai
 
 from pipelines.recap.captioning.captioner import Answer
-from pipelines.recap.client.chat import MalformedError, decode_answer
-from pipelines.recap.client.circuit_breaker import Breaker, retry_after_seconds
+from pipelines.recap.client.chat import decode_answer
+from pipelines.recap.client.circuit_breaker import Breaker
+from pipelines.recap.client.complaint import Complaint, one_line, read_complaint
 from pipelines.recap.client.concurrency import Limiter
-from pipelines.recap.client.endpoints import Servers
-from schemas.errors import BuildError
+from pipelines.recap.client.endpoints import CHAT_PATH, Servers
+from pipelines.recap.client.meaning import (
+    Call,
+    MalformedAnswerError,
+    OtherLimitError,
+    OverloadedError,
+    TransientError,
+    meaning,
+)
+from pipelines.recap.client.odd_answers import ComplaintError, MalformedError
+from pipelines.recap.client.parameters import LATER_LIMIT, LIMIT
 from schemas.limits import MAX_ANSWER_BYTES
-from schemas.rejection import Reason, Rejected
+from schemas.rejection import Rejected
 
-_REFUSALS = {400, 413, 415, 422}  # statuses that refuse the content of a request
-_FAILURES = {408, 409, 425}  # statuses of failures, besides 5xx
-_OVERLOADED = 429
+_AZURE = (".openai.azure.com", ".cognitiveservices.azure.com")  # ends of host names
 _MAX_PROBE_SECONDS = 30.0  # time limit of a probe
 _KEEP_ALIVE_SECONDS = 3.0  # shorter than servers', which would close connections in use
-_MAX_DETAIL_CHARACTERS = 300
 
 
-class OverloadedError(Exception):
-    """The server is overloaded, and asks for fewer calls (status 429)."""
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One request, as it is sent to one server."""
 
-    def __init__(self, retry_after: float | None) -> None:
-        super().__init__("status 429")
-        self.retry_after = retry_after  # seconds
-
-
-class TransientError(Exception):
-    """A call failed for a reason that may pass; the request can be sent again."""
-
-    def __init__(self, detail: str, retry_after: float | None = None) -> None:
-        super().__init__(detail)
-        self.retry_after = retry_after  # seconds
+    id: str
+    body: bytes
+    parameters: Collection[str]  # the names of all that is sent, besides messages
+    pictures: bool  # whether it has any
 
 
 class Connection:
     """The connection to one server, with a limit of concurrent calls and a circuit breaker."""
 
-    def __init__(self, url: str, key: str, servers: Servers) -> None:
+    def __init__(self, url: str, key: str, model: str, servers: Servers) -> None:
         # The library logs a line for each call, which would slow calls down if it were shown.
         logging.getLogger("httpx2").setLevel(logging.WARNING)
         self.url = url
-        self.limiter = Limiter(servers.concurrency)
+        self.limit_name = LIMIT  # of the limit of tokens
+        self.limiter = Limiter(servers.concurrency, servers.time_limit / 2)
         self.breaker = Breaker(servers.backoff, servers.backoff_limit)
         self.probing = asyncio.Lock()
         self._key = key
@@ -61,29 +67,31 @@ class Connection:
         http = openai.DefaultAioHttpClient(
             limits=limits, timeout=None, follow_redirects=False, event_hooks={"response": [_bound]}
         )
-        self._client = openai.AsyncOpenAI(
-            base_url=url, api_key=key, max_retries=0, timeout=None, http_client=http
+        self._proxy = proxy_of(url)
+        self._client = _client_of(
+            url, model, api_key=key, max_retries=0, timeout=None, http_client=http
         )
 
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
 
-    async def send(self, request_id: str, body: bytes, round_number: int) -> Answer:
+    async def send(self, message: Message, round_number: int) -> Answer:
         """Send a request once, and return the answer.
 
         Args:
-            request_id: id of the request, sent as a header.
-            body: body of the request.
+            message: the request.
             round_number: the limiter's round in which the call was granted its slot.
 
         Raises:
             Rejected: the server refuses the content of the request.
             OverloadedError, TransientError: the request failed, and can be sent again.
+            OtherLimitError: the request can be sent again with the `limit_name` that is now set.
             BuildError: the server would refuse every request, for example for a wrong key.
         """
+        began = time.monotonic()
         try:
-            answer = await self._post(request_id, body, self._time_limit)
+            answer = await self._post(message, self._time_limit)
         except OverloadedError as trouble:
             self.breaker.last_trouble = str(trouble)
             self.limiter.overloaded(round_number)
@@ -96,76 +104,85 @@ class Connection:
         except TransientError as trouble:
             self.breaker.failed(str(trouble))
             raise
-        self.limiter.answered()
+        except Rejected:
+            self.limiter.answered(time.monotonic() - began)
+            raise
+        self.limiter.answered(time.monotonic() - began)
         self.breaker.answered()
         return answer
 
-    async def probe(self, body: bytes) -> str | None:
+    async def probe(self, message: Message) -> str | None:
         """Send a probe; return None if the server responds, else a description of the failure."""
         limit = min(self._time_limit, _MAX_PROBE_SECONDS)
         trouble = None
         try:
-            await self._post("probe", body, limit)
+            await self._post(message, limit)
             self.breaker.heard()
         except TimeoutError:
             trouble = f"no answer to a small call within {limit:g} s"
         except TransientError as failure:
             trouble = str(failure)
-        except Rejected:
+        except (Rejected, OtherLimitError):
             self.breaker.heard()
         except OverloadedError:
             pass  # the server runs, but this is not an answer
         self.breaker.probed(trouble)
         return trouble
 
-    async def _post(self, request_id: str, body: bytes, limit: float) -> Answer:
+    async def _post(self, message: Message, limit: float) -> Answer:
         # Ids contain names from data sets, in any script; a header is ASCII only.
         headers = {
             "Content-Type": "application/json",
             "Accept-Encoding": "identity",
-            "X-Request-Id": quote(request_id),
+            "X-Request-Id": quote(message.id),
         }
         try:
             async with asyncio.timeout(limit):
                 # Bytes are twice as fast as OpenAI's classes, and are checked by `decode_answer`.
                 response = await self._client.post(
-                    "/chat/completions",
+                    CHAT_PATH,
                     cast_to=httpx2.Response,
-                    content=body,
+                    content=message.body,
                     options={"headers": headers},
                 )
-            return decode_answer(response.content)
+            return decode_answer(self._keyless(response.content))
         except openai.APIStatusError as error:
-            raise self._meaning(error) from None
-        except openai.APIConnectionError as error:
-            raise TransientError(self._clean(_root(error))) from None
-        except (aiohttp.ClientError, httpx2.HTTPError) as error:
-            raise TransientError(self._clean(_root(error))) from None
+            raise self._meaning(self._complaint(error.response), message) from None
+        except ComplaintError as error:
+            raise self._meaning(error.complaint, message) from None
+        except (openai.APIConnectionError, aiohttp.ClientError, httpx2.HTTPError) as error:
+            raise TransientError(self._clean(f"{_root(error)}{self._proxy}")) from None
         except MalformedError as error:
-            raise TransientError(self._clean(f"a malformed answer: {error}")) from None
+            raise MalformedAnswerError(self._clean(f"a malformed answer: {error}")) from None
 
-    def _meaning(self, error: openai.APIStatusError) -> Exception:
-        status = error.status_code
-        detail = self._clean(f"status {status}: {_message(error)}")
-        wait = retry_after_seconds(error.response.headers)
-        if status == _OVERLOADED:
-            return OverloadedError(wait)
-        if status >= 500 or status in _FAILURES:
-            return TransientError(detail, wait)
-        if status in _REFUSALS:
-            return Rejected(Reason.CAPTION_FAILED, detail)
-        hint = "see whether the URL, which mostly ends with /v1, and --model are right"
-        if status in {401, 403}:
-            hint = f"the key is taken from the environment variable {self._key_env}"
-        return BuildError(f"{self.url}: {detail} ({hint})")
+    def _complaint(self, response: httpx2.Response) -> Complaint:
+        words = {name: self._without_key(value) for name, value in response.headers.items()}
+        return read_complaint(response.status_code, self._keyless(response.content), words)
+
+    def _meaning(self, complaint: Complaint, message: Message) -> Exception:
+        call = Call(
+            url=self.url,
+            key_variable=self._key_env,
+            parameters=message.parameters,
+            pictures=message.pictures,
+            size=len(message.body),
+            proxy=self._proxy,
+        )
+        error = meaning(complaint, call)
+        if isinstance(error, OtherLimitError):
+            self.limit_name = LATER_LIMIT
+        return error
+
+    def _keyless(self, body: bytes) -> bytes:
+        return self._without_key(body.decode("latin-1")).encode("latin-1")
+
+    def _without_key(self, text: str) -> str:
+        # A shorter key is no secret, and may be part of any word.
+        return text.replace(self._key, "[key]") if len(self._key) > 5 else text
 
     def _clean(self, detail: str) -> str:
-        """Return an error's detail for the user: on one line, cut to a length, without the key."""
-        line = " ".join(detail.split())
-        # A shorter key is no secret, and may be part of any word.
-        if len(self._key) > 5:
-            line = line.replace(self._key, "[key]")
-        return line[:_MAX_DETAIL_CHARACTERS]
+        """Return an error's detail for the user: disarmed, on one line, without the key."""
+        return one_line(self._without_key(detail))
 
 
 class _Bounded(httpx2.AsyncByteStream):
@@ -195,11 +212,25 @@ async def _bound(response: httpx2.Response) -> None:
     response.stream = _Bounded(response.stream)
 
 
-def _message(error: openai.APIStatusError) -> str:
-    body = error.body
-    if isinstance(body, dict):
-        return str(body.get("message", body))
-    return error.response.text
+def _client_of(url: str, model: str, **settings: Any) -> openai.AsyncOpenAI:
+    """Return OpenAI's client for a base URL; its client for Azure where the URL has a version."""
+    base, _, version = url.partition("?api-version=")
+    if not version:
+        return openai.AsyncOpenAI(base_url=url, **settings)
+    parts = urlsplit(base)
+    if (parts.hostname or "").endswith(_AZURE) and parts.path in {"", "/openai"}:
+        base = f"{base.removesuffix('/openai')}/openai/deployments/{quote(model, safe='')}"
+    return openai.AsyncAzureOpenAI(base_url=base, api_version=version, **settings)
+
+
+def proxy_of(url: str) -> str:
+    """Return the proxy through which the environment has calls to a URL go, in words, or ""."""
+    parts = urlsplit(url)
+    proxy = getproxies().get(parts.scheme) or getproxies().get("all")
+    if not proxy or proxy_bypass(parts.hostname or ""):
+        return ""
+    host = urlsplit(proxy if "//" in proxy else f"//{proxy}")
+    return f", through the proxy {host.hostname} of the environment; NO_PROXY leaves it out"
 
 
 def _root(error: BaseException) -> str:

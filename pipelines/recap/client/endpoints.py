@@ -1,5 +1,6 @@
 """The servers of a run: their URLs, and the limits of time and number of calls to them."""
 
+import re
 from collections.abc import Sequence
 from typing import Self
 from urllib.parse import urlsplit
@@ -8,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from schemas.errors import UsageError
 from schemas.ids import rank
+
+CHAT_PATH = "/chat/completions"
+_VERSION = re.compile(r"api-version=[A-Za-z0-9.-]{1,40}")
 
 
 class Servers(BaseModel):
@@ -18,7 +22,7 @@ class Servers(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    endpoints: tuple[str, ...]  # base URLs, up to /v1
+    endpoints: tuple[str, ...]  # base URLs, mostly up to /v1
     api_key_env: str = "OPENAI_API_KEY"  # environment variable of the key; unset: no key
     concurrency: int = Field(default=64, ge=1)  # maximum of calls in flight, over all endpoints
     time_limit: float = Field(default=120.0, gt=0)  # seconds for one attempt of a call
@@ -43,7 +47,9 @@ class Servers(BaseModel):
 
 
 def check_endpoint(url: str) -> str:
-    """Return a base URL without a slash at its end.
+    """Return a base URL without a slash or the path of the chat API at its end.
+
+    Of a query, `?api-version=...` alone is taken, which Azure's URLs have.
 
     Raises:
         UsageError: the URL is malformed, or may hold a secret; the message does not repeat it.
@@ -61,12 +67,15 @@ def check_endpoint(url: str) -> str:
             f"--endpoint: {expected}; the one at {parts.hostname} holds a user name or password. "
             "A key goes into an environment variable: --api-key-env NAME"
         )
-    if parts.query or parts.fragment:
+    version = _VERSION.fullmatch(parts.query)
+    if (parts.query and not version) or parts.fragment:
         raise UsageError(
             f"--endpoint: {expected}; the one at {parts.hostname} goes on after its path with ? "
-            "or #. A key goes into an environment variable: --api-key-env NAME"
+            "or #, and not with ?api-version= alone. A key goes into an environment variable: "
+            "--api-key-env NAME"
         )
-    return url.rstrip("/")
+    base = url.partition("?")[0].rstrip("/").removesuffix(CHAT_PATH).rstrip("/")
+    return f"{base}?{parts.query}" if version else base
 
 
 def preference(endpoints: Sequence[str], image_rank: int) -> list[int]:

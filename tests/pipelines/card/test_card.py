@@ -146,7 +146,7 @@ def test_captions_of_our_own_captioner_that_nobody_filtered(sample_world, output
 def test_captions_of_a_model_that_were_filtered(sample_world, captioning, given):
     recipe = RecapRecipe(
         **RECAP,
-        captioning=Captioning(model="Owner/Model-7B", temperature=0.2, **captioning),
+        captioning=Captioning(model="Owner/Model-7B", temperature=0.2, top_p=1, **captioning),
         filter=Filter(threshold=0.215, threshold_min=0.1, scorer="ViT-L-14 openai, QuickGELU"),
     )
     lines = captioning_section(*planned(recipe, sample_world)).splitlines()

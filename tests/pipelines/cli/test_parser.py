@@ -33,7 +33,7 @@ FLAGS = {
         "--seed-requests", "--context", "--max-pixels", "--threshold", "--calibration",
         "--no-filter", "--refilter", "--threshold-min", "--clip-model", "--clip-weights",
         "--mask-blur", "--min-words", "--min-side", "--device", "--output", "--shard-size",
-        "--rebuild", "--dry-run",
+        "--rebuild", "--dry-run", "--extra-body", "--no-canary",
     },
     "calibrate": {
         "output", "--to", "--false-accept", "--pairs", "--force", "--clip-model",
@@ -45,7 +45,7 @@ FLAGS = {
     "judge": {
         "predictions", "--bench", "--questions", "--shards", "--with-picture", "--image-root",
         "--endpoint", "--model", "--revision", "--temperature", "--max-tokens", "--api-key-env",
-        "--concurrency", "--timeout", "--patience", "--output",
+        "--concurrency", "--timeout", "--patience", "--output", "--extra-body", "--no-canary",
     },
     "sample-world": {"output", "--size", "--preset", "--seed"},
 }  # fmt: skip

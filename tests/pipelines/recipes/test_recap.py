@@ -6,12 +6,15 @@ from pipelines.recipes.recap import Captioning
 def test_a_model_goes_into_provenance_with_its_sampling() -> None:
     captioning = Captioning(model="stub", temperature=0.5)
     assert captioning.captioner_model == "stub"
-    assert captioning.sampling == {"temperature": 0.5, "top_p": 1.0}
-    assert Captioning(model="stub", seed_requests=True).sampling == {
-        "temperature": 0.2,
-        "top_p": 1.0,
-        "seed": "by request id",
-    }
+    assert captioning.sampling == {"temperature": 0.5}
+    more = Captioning(model="stub", top_p=0.9, seed_requests=True, extra_body={"top_k": 20})
+    assert more.sampling == {"top_p": 0.9, "seed": "by request id", "extra_body": {"top_k": 20}}
+
+
+def test_what_is_not_given_is_not_stated() -> None:
+    assert Captioning(model="stub").sampling == {}
+    assert "extra_body" not in Captioning(model="stub").model_dump()
+    assert Captioning(model="stub", extra_body={"top_k": 2}).model_dump()["extra_body"]
 
 
 def test_the_built_in_captioner_names_itself_and_samples_nothing() -> None:

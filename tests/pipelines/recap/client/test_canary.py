@@ -65,13 +65,30 @@ def test_blindness_is_seen(texts) -> None:
     assert next(iter(texts.values()))[0] in trouble
 
 
-def test_tokens_tell_too() -> None:
-    dropped = find_blindness(probe_answers(SEEN, (20, 20, 20)))
+@pytest.mark.parametrize("tokens", [(20, 20, 20), (900, 40000, 20), (0, 0, 20)], ids=str)
+def test_right_answers_overrule_tokens(tokens) -> None:
+    assert find_blindness(probe_answers(SEEN, tokens)) is None
+
+
+UNCLEAR = {c: [f"A plain square, shade {c[0]}{n}." for n in "12"] for c in COLOURS}
+
+
+def test_tokens_decide_where_answers_do_not() -> None:
+    assert find_blindness(probe_answers(UNCLEAR, (300, 300, 20))) is None
+    dropped = find_blindness(probe_answers(UNCLEAR, (20, 20, 20)))
     assert dropped is not None
     assert "drops pictures" in dropped
-    spelled = find_blindness(probe_answers(SEEN, (900, 40000, 20)))
+    spelled = find_blindness(probe_answers(UNCLEAR, (900, 40000, 20)))
     assert spelled is not None
     assert "as if it were text" in spelled
+    assert find_blindness(probe_answers(UNCLEAR)) is not None
+
+
+def test_wrong_answers_overrule_good_tokens() -> None:
+    wrong = {c: ["Blue", "Blue"] for c in COLOURS}
+    trouble = find_blindness(probe_answers(wrong, (300, 300, 20)))
+    assert trouble is not None
+    assert "does not see pictures" in trouble
 
 
 @pytest.mark.parametrize(
@@ -102,8 +119,15 @@ def test_a_server_that_does_not_ends_the_run(serve, make_captioner, script) -> N
 
 
 def test_one_that_takes_no_pictures_ends_the_run(serve, make_captioner) -> None:
+    server = serve({"match": "canary/[rgby]", "status": 400})
     with pytest.raises(BuildError, match=r"takes no pictures.*400"):
+        check(make_captioner(server))
+
+
+def test_one_that_takes_nothing_is_not_said_to_take_no_pictures(serve, make_captioner) -> None:
+    with pytest.raises(BuildError, match=r"refuses what the run would send.*400") as caught:
         check(make_captioner(serve({"status": 400})))
+    assert "pictures" not in str(caught.value)
 
 
 def test_one_that_takes_nothing_but_pictures_passes(serve, make_captioner) -> None:

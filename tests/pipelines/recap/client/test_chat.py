@@ -6,7 +6,8 @@ import json
 import pytest
 
 from pipelines.recap.captioning.captioner import Answer, NamedPicture, PromptImage
-from pipelines.recap.client.chat import MalformedError, decode_answer, encode_request
+from pipelines.recap.client.chat import decode_answer, encode_request
+from pipelines.recap.client.odd_answers import MalformedError
 
 LIMITS = {"model": "m", "max_tokens": 5}
 

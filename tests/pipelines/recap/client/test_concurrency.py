@@ -38,6 +38,15 @@ class Crowd:
                 self.inside.remove(name)
 
 
+def grown(maximum: int) -> Limiter:
+    """A limiter at its maximum, as a server that answers at once makes it."""
+    limiter = Limiter(maximum)
+    for _ in range(maximum):
+        limiter.answered()
+    assert limiter.limit == maximum
+    return limiter
+
+
 async def settle() -> None:
     for _ in range(10):
         await asyncio.sleep(0)
@@ -49,7 +58,7 @@ def run(story: Coroutine[Any, Any, None]) -> None:
 
 def test_places_are_given_in_order() -> None:
     async def story() -> None:
-        crowd = Crowd(Limiter(2))
+        crowd = Crowd(grown(2))
         await crowd.arrive(1, 2, 3, 4)
         assert crowd.inside == [1, 2]
         await crowd.leave(2)
@@ -64,7 +73,7 @@ def test_places_are_given_in_order() -> None:
 
 def test_one_alone_waits_for_the_others_and_they_for_it() -> None:
     async def story() -> None:
-        crowd = Crowd(Limiter(3))
+        crowd = Crowd(grown(3))
         await crowd.arrive(1, 2)
         await crowd.arrive(3, alone=True)
         await crowd.arrive(4, 5)
@@ -83,7 +92,7 @@ def test_one_alone_waits_for_the_others_and_they_for_it() -> None:
 @pytest.mark.parametrize("alone", [False, True])
 def test_a_place_that_is_given_up_goes_to_the_next(alone) -> None:
     async def story() -> None:
-        crowd = Crowd(Limiter(2))
+        crowd = Crowd(grown(2))
         await crowd.arrive(1)
         await crowd.arrive(2, alone=alone)
         await crowd.arrive(3, 4)
@@ -101,7 +110,7 @@ def test_a_place_that_is_given_up_goes_to_the_next(alone) -> None:
 @pytest.mark.parametrize("alone", [False, True])
 def test_a_place_can_be_given_up_in_the_moment_in_which_it_is_given(alone) -> None:
     async def story() -> None:
-        crowd = Crowd(Limiter(1))
+        crowd = Crowd(grown(1))
         async with crowd.limiter.slot():
             await crowd.arrive(1, alone=alone)
             await crowd.arrive(2)
@@ -115,7 +124,7 @@ def test_a_place_can_be_given_up_in_the_moment_in_which_it_is_given(alone) -> No
 
 
 def test_an_overload_halves_once_for_all_calls_of_a_round() -> None:
-    limiter = Limiter(64)
+    limiter = grown(64)
     for _ in range(10):
         limiter.overloaded(0)
     assert limiter.limit == 32
@@ -127,7 +136,7 @@ def test_an_overload_halves_once_for_all_calls_of_a_round() -> None:
 
 
 def test_answers_raise_the_limit_by_one_a_round() -> None:
-    limiter = Limiter(10)
+    limiter = grown(10)
     limiter.overloaded(0)
     assert limiter.limit == 5
     for _ in range(5):
@@ -140,7 +149,7 @@ def test_answers_raise_the_limit_by_one_a_round() -> None:
 
 def test_a_lower_limit_holds_for_those_who_wait() -> None:
     async def story() -> None:
-        crowd = Crowd(Limiter(4))
+        crowd = Crowd(grown(4))
         await crowd.arrive(*range(8))
         crowd.limiter.overloaded(0)
         await crowd.leave(0, 1)
@@ -151,3 +160,30 @@ def test_a_lower_limit_holds_for_those_who_wait() -> None:
         assert crowd.limiter.in_flight == 0
 
     run(story())
+
+
+def test_it_begins_with_one_and_doubles_with_each_round() -> None:
+    limiter, limits = Limiter(20), []
+    for _ in range(6):
+        limits.append(limiter.limit)
+        for _ in range(int(limiter.limit)):
+            limiter.answered(1.0)
+    assert limits == [1, 2, 4, 8, 16, 20]
+
+
+def test_a_server_that_answers_one_call_at_a_time_is_not_given_more_than_it_answers_in_time() -> (
+    None
+):
+    limiter = Limiter(64, long=60.0)
+    longest = 0.0
+    for _ in range(500):
+        longest = max(longest, 2.0 * int(limiter.limit))  # each waits for all before it
+        limiter.answered(2.0 * int(limiter.limit))
+    assert 60 <= longest < 70
+
+
+def test_a_slow_server_is_given_as_many_as_a_fast_one() -> None:
+    limiter = Limiter(64, long=60.0)
+    for _ in range(64):
+        limiter.answered(90.0)
+    assert limiter.limit == 64

@@ -1,0 +1,111 @@
+"""The parameters of requests besides messages: what the user gives, and nothing else.
+
+A server may refuse what it does not know, and two parameters that each alone it takes. So neither
+temperature nor top-p is sent unless it is given; `--extra-body` adds any other.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+from pipelines.recap.captioning.captioner import Request
+from schemas.errors import UsageError
+from schemas.ids import rank
+
+# The two names of the limit of an answer's tokens: that of most servers, and OpenAI's later one.
+LIMIT, LATER_LIMIT = "max_tokens", "max_completion_tokens"
+_SEED_BITS = 31
+# What we send ourselves, with the remedy for those who want it otherwise.
+_OURS = {
+    "messages": "they are made from the wordings",
+    "stream": "answers are read whole",
+    "n": "a request has one answer",
+    "model": "give --model",
+    "temperature": "give --temperature",
+    "top_p": "give --top-p",
+    "seed": "it differs from request to request",
+    LIMIT: "the flags of limits of tokens set it",
+    LATER_LIMIT: f"it is sent to servers that refuse {LIMIT}",
+}
+_SECRET = re.compile(
+    r"api[_-]?key|secret|password|authorization|credential|(?:^|access_|auth_|bearer_)token$",
+    re.IGNORECASE,
+)
+
+
+class Sampling(Protocol):
+    """The model that is asked, and its sampling: `Captioning` and `Judge` fit."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def temperature(self) -> float | None: ...
+    @property
+    def top_p(self) -> float | None: ...
+    @property
+    def seed_requests(self) -> bool: ...
+    @property
+    def max_tokens(self) -> int:
+        """The largest limit of tokens in a run."""
+
+    @property
+    def extra_body(self) -> Mapping[str, Any]: ...
+
+
+def parameters_of(sampling: Sampling, request: Request | None = None) -> dict[str, Any]:
+    """Return the parameters of a request, without its limit of tokens; None: of a small probe.
+
+    For example `{"model": "m", "stream": false, "temperature": 0.2}`.
+    """
+    parameters = {
+        "model": sampling.model,
+        "stream": False,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+    }
+    if request is not None and sampling.seed_requests:
+        parameters["seed"] = rank("seed", request.id) >> 63 - _SEED_BITS
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return given | dict(sampling.extra_body)
+
+
+def parse_extra_body(text: str) -> dict[str, Any]:
+    """Return the parameters in the text of `--extra-body`.
+
+    >>> parse_extra_body('{"top_k": 20}')
+    {'top_k': 20}
+
+    Raises:
+        UsageError: it is no JSON object, sets what has a flag of its own, or holds a key.
+    """
+    flag = "--extra-body"
+    try:
+        values = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict) or not values:
+        raise UsageError(f"""{flag}: expected a JSON object such as '{{"top_k": 20}}'""")
+    for name in values:
+        if name in _OURS:
+            raise UsageError(f"{flag}: leave out {name!r}: {_OURS[name]}")
+    if any(_SECRET.search(name) for name in _names(values)):
+        raise UsageError(
+            f"{flag} is written into records, and holds a key or a password. A key goes into an "
+            "environment variable: --api-key-env NAME"
+        )
+    return values
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _names(value: Any) -> Iterator[str]:
+    """Yield all names of members in a JSON value, at any depth."""
+    inner = value if isinstance(value, list) else []
+    if isinstance(value, dict):
+        yield from value
+        inner = list(value.values())
+    for each in inner:
+        yield from _names(each)
