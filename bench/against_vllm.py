@@ -109,7 +109,7 @@ def _recap(photos: CocoSet, url: str, args: argparse.Namespace, folder: Path) ->
     """Run `recap` on the photographs and return the measures of the run."""
     folder.mkdir()
     paths = {"train": str(photos.annotations), "images": str(photos.pictures)}
-    captioning = Captioning(model=MODEL, max_pixels=args.side**2)
+    captioning = Captioning(model=MODEL, max_pixels=args.side**2, temperature=0.2, top_p=1.0)
     recipe = RecapRecipe(
         sources=(SourceRequest(name="coco", label_set="COCO-80", paths=paths),),
         captioning=captioning,

@@ -108,7 +108,7 @@ async def _timed(ask: Ask, calls: int, concurrency: int) -> float:
 
 def _captioner(url: str, concurrency: int) -> OpenAICaptioner:
     servers = Servers(endpoints=(url,), concurrency=concurrency)
-    return OpenAICaptioner(servers, Captioning(model="stub"))
+    return OpenAICaptioner(servers, Captioning(model="stub", temperature=0.2, top_p=1.0))
 
 
 def _ours(captioner: OpenAICaptioner, jpeg: bytes) -> Ask:

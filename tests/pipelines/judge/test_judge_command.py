@@ -89,7 +89,7 @@ def test_one_user_message_and_nothing_else_is_sent(dlc, judging, judge):
             "model": "stub",
             "max_tokens": 300,
             "temperature": 0.0,
-            "top_p": 1.0,
+            "stream": False,
         }
 
 

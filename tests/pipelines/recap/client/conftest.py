@@ -31,7 +31,7 @@ class Sent:
     has_picture: bool
     first: bool  # whether nothing of the same content was sent before
     said: str
-    usage: dict[str, Any]
+    usage: Any
     message: dict[str, Any] = field(default_factory=dict)
     finish: Any = "stop"
 

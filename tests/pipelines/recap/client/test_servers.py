@@ -296,7 +296,7 @@ FAILING: dict[str, tuple[int, Any, str]] = {
 @pytest.mark.parametrize("case", FAILING.values(), ids=FAILING)
 def test_what_may_pass_is_told_and_waited_for(seeing, reply, check_and_ask, case) -> None:
     status, body, words = case
-    server = seeing(lambda sent: reply(status, body) if len(server.sent) < 6 else None)
+    server: Any = seeing(lambda sent: reply(status, body) if len(server.sent) < 6 else None)
     notices: list[str] = []
     outcomes = check_and_ask(server.url, say=notices.append, patience=30.0)
     assert all(isinstance(outcome, Answer) for outcome in outcomes)
