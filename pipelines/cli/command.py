@@ -73,6 +73,18 @@ def add_guard_flags(group: Group) -> None:
 def add_request_flags(group: Group) -> None:
     """Declare the flags of requests to servers, and of the check of servers."""
     group.add_argument(
+        "--api-key-env",
+        metavar="NAME",
+        help="the environment variable that holds the key, if there is one "
+        "(default: OPENAI_API_KEY)",
+    )
+    group.add_argument(
+        "--concurrency", type=int, metavar="N", help="calls in flight, at most (default: 64)"
+    )
+    group.add_argument(
+        "--timeout", type=float, metavar="SECONDS", help="time limit of one call (default: 120)"
+    )
+    group.add_argument(
         "--extra-body",
         metavar="JSON",
         help="further parameters of each request, as an object, e.g. '{\"top_k\": 20}'; they are "

@@ -99,19 +99,7 @@ def _add_judge(group: Group) -> None:
         metavar="N",
         help="tokens of a reply, at most (default: 300 for dlc, 1000 for gar)",
     )
-    group.add_argument(
-        "--api-key-env",
-        metavar="NAME",
-        help="the environment variable that holds the key, if there is one "
-        "(default: OPENAI_API_KEY)",
-    )
     add_request_flags(group)
-    group.add_argument(
-        "--concurrency", type=int, metavar="N", help="calls in flight, at most (default: 64)"
-    )
-    group.add_argument(
-        "--timeout", type=float, metavar="SECONDS", help="time limit of one call (default: 120)"
-    )
     group.add_argument(
         "--patience",
         type=float,

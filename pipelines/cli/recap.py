@@ -167,12 +167,6 @@ def _add_captioner(group: Group) -> None:
         metavar="NAME",
         help="the server's name for the model; default with --serve: MODEL",
     )
-    group.add_argument(
-        "--api-key-env",
-        metavar="NAME",
-        help="the environment variable that holds the key, if there is one "
-        "(default: OPENAI_API_KEY)",
-    )
     add_request_flags(group)
 
 
@@ -192,18 +186,6 @@ def _add_server(group: Group) -> None:
         default="",
         metavar="FLAGS",
         help="for --serve: vLLM's flags, e.g. --serve-args='--max-model-len 8192'",
-    )
-    group.add_argument(
-        "--concurrency",
-        type=int,
-        metavar="N",
-        help="calls in flight, at most (default: 64)",
-    )
-    group.add_argument(
-        "--timeout",
-        type=float,
-        metavar="SECONDS",
-        help="time limit of one call (default: 120)",
     )
     group.add_argument(
         "--patience",

@@ -118,6 +118,7 @@ def test_what_decides_a_judges_numbers_keeps_runs_apart():
         "pictures": True,
         "prompts": (),
         "questions": "7a",
+        "extra_body": {"top_k": 20},
     }
     assert {*changes, "predictions"} == {*JudgedRun.__struct_fields__}
     for name, value in changes.items():

@@ -110,7 +110,7 @@ def meaning(complaint: Complaint, call: Call) -> Exception:
         return _stop(
             call, f"takes no pictures: {detail}. Serve a vision-language model", colon=False
         )
-    if _NO_PATH.search(text) or status in {404, 405, 410}:
+    if status in {404, 405, 410} or (status < 500 and _NO_PATH.search(text)):
         return _stop(call, f"{detail} ({_where(complaint, call)})")
     if status == _OVERLOADED:
         return OverloadedError(detail, wait)

@@ -67,7 +67,10 @@ def _answer_in(value: Any, text: str) -> Answer:
     if choice.get("error"):
         raise ComplaintError(complaint_in(choice))
     message = choice.get("message")
-    message = message if isinstance(message, dict) else {"content": choice.get("text")}
+    if message is None and isinstance(choice.get("text"), str):
+        message = {"content": choice["text"]}
+    if not isinstance(message, dict) or not _is_content(message.get("content")):
+        raise MalformedError(f"a choice without a message; it begins {_shown(text)}")
     said, finish = _said(message), _finish_of(choice.get("finish_reason"))
     if finish == "filtered":
         raise Rejected(Reason.CAPTION_FILTERED, "the server's content filter keeps the answer back")
@@ -89,6 +92,10 @@ def _said(message: Mapping[str, Any]) -> str:
         return str(refusal)
     thoughts = _text_of(message.get("reasoning_content")) or _text_of(message.get("reasoning"))
     return THINKS + thoughts.replace(THOUGHT, " ") if thoughts else ""
+
+
+def _is_content(content: Any) -> bool:
+    return content is None or isinstance(content, str | list)
 
 
 def _text_of(content: Any) -> str:

@@ -1,4 +1,4 @@
-"""What `recap` sends is what the flags give; the check of the server comes first, or is left out."""
+"""What `recap` sends is what the flags give; the check of the server is first, or left out."""
 
 import json
 from typing import Any

@@ -8,6 +8,7 @@ import pytest
 from pipelines.recap.captioning.captioner import Answer
 from pipelines.recap.captioning.journal import (
     JOURNALS,
+    Failure,
     Journal,
     RegionKey,
     fingerprint_of,
@@ -15,7 +16,9 @@ from pipelines.recap.captioning.journal import (
 )
 from pipelines.recap.clip.scorer import Score
 from schemas.errors import BuildError
+from schemas.rejection import Reason
 
+FAILED = Failure(Reason.CAPTION_FAILED, "status 400: no")
 FIRST = Answer("A red box.", "stop", 7, 3)
 SECOND = Answer("\u00e4\u2028\r\n\x00 \U0001f600", "length")
 REGION = RegionKey("1", "11")
@@ -36,7 +39,7 @@ def filled(path: Path, opened) -> list[bytes]:
     """The lines of a journal with an answer, a failure and a score."""
     with opened() as journal:
         journal.add_answer("a/0", "p", FIRST)
-        journal.add_failure("b/0", "p", "status 400: no")
+        journal.add_failure("b/0", "p", FAILED)
         journal.add_score(REGION, "digest", Score(0.25, 0.125))
         journal.add_answer("c/0", "p", SECOND)
     return path.read_bytes().splitlines(keepends=True)
@@ -50,7 +53,7 @@ def known(journal: Journal) -> tuple[set[str], int]:
 def test_all_is_remembered(opened, filled) -> None:
     with opened() as journal:
         assert journal.answers == {("a/0", "p"): FIRST, ("c/0", "p"): SECOND}
-        assert journal.failures == {("b/0", "p"): "status 400: no"}
+        assert journal.failures == {("b/0", "p"): FAILED}
         assert journal.scores == {("1/11", "digest"): Score(0.25, 0.125)}
 
 
@@ -98,7 +101,7 @@ def test_a_line_that_is_lost_takes_no_other_with_it(path, opened, filled) -> Non
 
 def test_the_first_answer_counts(opened) -> None:
     with opened() as journal:
-        journal.add_failure("a/0", "p", "status 500")
+        journal.add_failure("a/0", "p", FAILED)
         journal.add_answer("a/0", "p", FIRST)
         journal.add_answer("a/0", "p", SECOND)
         journal.add_score(REGION, "digest", Score(0.25, 0.125))
@@ -106,6 +109,18 @@ def test_the_first_answer_counts(opened) -> None:
     with opened() as journal:
         assert journal.answers["a/0", "p"] == FIRST
         assert journal.score(REGION, "digest") == Score(0.25, 0.125)
+
+
+def test_a_failure_keeps_its_reason(path, opened) -> None:
+    filtered = Failure(Reason.CAPTION_FILTERED, "status 400: filtered")
+    with opened() as journal:
+        journal.add_failure("a/0", "p", FAILED)
+        journal.add_failure("b/0", "p", filtered)
+    first, second = map(json.loads, path.read_bytes().splitlines())
+    assert first == {"type": "failure", "id": "a/0", "picture": "p", "detail": "status 400: no"}
+    assert second["reason"] == "caption_filtered"
+    with opened() as journal:
+        assert journal.failures == {("a/0", "p"): FAILED, ("b/0", "p"): filtered}
 
 
 def test_fingerprints() -> None:

@@ -3,6 +3,7 @@
 It answers a question for a colour by the mean colour of the picture, and all else by a sentence.
 """
 
+import asyncio
 import base64
 import io
 import json
@@ -14,6 +15,9 @@ from typing import Any
 
 import pytest
 from PIL import Image
+
+from pipelines.recap.client.canary import check_servers_see_images
+from schemas.errors import BuildError
 
 SAID = "A drawn shape with clear edges lies on a plain, light background next to a second one."
 PICTURE_TOKENS = 256
@@ -162,10 +166,6 @@ def reply() -> type[Reply]:
 @pytest.fixture
 def check_and_ask(make_captioner: Any, make_requests: Any) -> Callable[..., list[Any]]:
     """Checks a server as a run does, then asks; an error of the check is the only outcome."""
-    import asyncio
-
-    from pipelines.recap.client.canary import check_servers_see_images
-    from schemas.errors import BuildError
 
     def run(url: str, number: int = 2, **fields: Any) -> list[Any]:
         async def ask() -> list[Any]:

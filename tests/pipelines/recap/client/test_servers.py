@@ -2,7 +2,9 @@
 
 Each behaviour is one that is reported of servers of the protocol or of what stands before them.
 `ANSWERED` lists those that are understood; `STOPPED` those that end the run before its first
-question, with what the message must say; `REJECTED` those that refuse single questions.
+question, with what the message must say; `FAILING` those that may recover.
+
+Length: tables of behaviours, which share their replies.
 """
 
 import json
@@ -110,9 +112,9 @@ def a_finish_that_is_an_object(sent, reply):
 
 
 def a_stream(sent, reply):
-    parts = [{"delta": {"content": word}, "finish_reason": None} for word in sent.said.split(" ")]
-    for part in parts[1:]:
-        part["delta"]["content"] = " " + part["delta"]["content"]
+    first, *others = sent.said.split(" ")
+    words = [first, *(f" {word}" for word in others)]
+    parts = [{"delta": {"content": word}, "finish_reason": None} for word in words]
     events = [f"data: {json.dumps({'choices': [part]})}\r\n\r\n" for part in parts]
     return reply(200, "".join([": hello\n\n", *events, "data: [DONE]\n\n"]).encode(), EVENTS)
 
