@@ -189,7 +189,7 @@ class OpenAICaptioner:
             if alone and not await self._probe(connection):
                 return None
             message = call.message(connection.limit_name)
-            return await connection.send(message, round_number)
+            return await connection.send(message, round_number, is_check=call.is_check)
 
     @staticmethod
     def _check_format(connection: Connection, call: _Call, trouble: TransientError) -> None:

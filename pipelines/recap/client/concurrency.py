@@ -47,12 +47,18 @@ class Limiter:
         finally:
             self._leave(alone)
 
-    def answered(self, seconds: float = 0.0) -> None:
-        """Record an answer and its time; raise the limit, unless the answer had to wait long."""
-        self._fastest = min(self._fastest, seconds)
-        if seconds < max(self._long, 2 * self._fastest):
-            step = 1 / self.limit if self._overloaded else 1.0
-            self.limit = min(self._maximum, self.limit + step)
+    def answered(self, seconds: float | None = None) -> None:
+        """Record an answer; raise the limit, unless the answer had to wait long.
+
+        Args:
+            seconds: its time; None: it is not to be compared with that of others.
+        """
+        if seconds is not None:
+            self._fastest = min(self._fastest, seconds)
+            if seconds >= max(self._long, 2 * self._fastest):
+                return
+        step = 1 / self.limit if self._overloaded else 1.0
+        self.limit = min(self._maximum, self.limit + step)
 
     def overloaded(self, round_number: int) -> None:
         """Record an overload by a call of a round; halve the limit unless the round has passed."""

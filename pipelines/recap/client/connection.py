@@ -33,6 +33,7 @@ from schemas.limits import MAX_ANSWER_BYTES
 from schemas.rejection import Rejected
 
 _AZURE = (".openai.azure.com", ".cognitiveservices.azure.com")  # ends of host names
+_LONG = 0.25  # share of the time limit from which an answer took long
 _MAX_PROBE_SECONDS = 30.0  # time limit of a probe
 _KEEP_ALIVE_SECONDS = 3.0  # shorter than servers', which would close connections in use
 
@@ -55,7 +56,7 @@ class Connection:
         logging.getLogger("httpx2").setLevel(logging.WARNING)
         self.url = url
         self.limit_name = LIMIT  # of the limit of tokens
-        self.limiter = Limiter(servers.concurrency, servers.time_limit / 2)
+        self.limiter = Limiter(servers.concurrency, servers.time_limit * _LONG)
         self.breaker = Breaker(servers.backoff, servers.backoff_limit)
         self.probing = asyncio.Lock()
         self._key = key
@@ -76,12 +77,13 @@ class Connection:
         """Close all connections."""
         await self._client.close()
 
-    async def send(self, message: Message, round_number: int) -> Answer:
+    async def send(self, message: Message, round_number: int, *, is_check: bool = False) -> Answer:
         """Send a request once, and return the answer.
 
         Args:
             message: the request.
             round_number: the limiter's round in which the call was granted its slot.
+            is_check: whether it is part of a check, and so shorter than those of a run.
 
         Raises:
             Rejected: the server refuses the content of the request.
@@ -105,9 +107,9 @@ class Connection:
             self.breaker.failed(str(trouble))
             raise
         except Rejected:
-            self.limiter.answered(time.monotonic() - began)
+            self.limiter.answered()
             raise
-        self.limiter.answered(time.monotonic() - began)
+        self.limiter.answered(None if is_check else time.monotonic() - began)
         self.breaker.answered()
         return answer
 

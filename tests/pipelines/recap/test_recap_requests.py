@@ -42,7 +42,7 @@ def test_a_dry_run_checks_the_server(serve, recap_words, tmp_path) -> None:
     server = serve(blind=True)
     status, printed = recap_words(tmp_path / "out", "--endpoint", server.url, *FLAGS, "--dry-run")
     assert status == 1
-    assert f"error: {server.url} does not see pictures" in printed
+    assert f"error: {server.url} drops pictures" in printed
     assert kinds(server) == {"canary"}
 
 

@@ -349,11 +349,16 @@ def test_thoughts_without_an_answer_are_named(seeing, reply, check_and_ask) -> N
 
 
 def test_a_server_of_one_call_at_a_time_is_given_time(seeing, reply, check_and_ask) -> None:
-    lock = threading.Lock()
+    next_turn, turns = threading.Condition(), {"given": 0, "now": 0}
 
     def serial(sent):
-        with lock:
+        with next_turn:
+            turn = turns["given"]
+            turns["given"] += 1
+            next_turn.wait_for(lambda: turns["now"] == turn)
             time.sleep(0.2)
+            turns["now"] += 1
+            next_turn.notify_all()
 
     server = seeing(serial)
     outcomes = check_and_ask(server.url, 40, concurrency=40, time_limit=4.0, patience=60.0)
