@@ -1,6 +1,7 @@
 """Images: the steps that each image passes between reading and writing, in order.
 
     PrepareImage    guard     an image that an evaluation uses is left out
+                    frames    an image gets the size of the frame that its regions are in
                     screen    regions and items that cannot be used are left out
                     sample    the caps; they need the ranks of a whole split (transforms.subsample)
                     grouping by shard (pipelines.write)
@@ -14,15 +15,17 @@ them image by image in one process.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from apache_beam.pvalue import PCollection
 
 from pipelines.captions.attach import attach_captions
 from pipelines.captions.lookup import CaptionLookup
+from pipelines.frames import Frames
 from pipelines.plan import Plan
 from prompts.instruction import Instruction
 from schemas.ledger import Stage
+from schemas.rejection import Rejected
 from schemas.sample import Draft, ScreenedImage, Task
 from schemas.source import MaskVariant, SourceImage
 from transforms.compose import compose_image
@@ -35,27 +38,36 @@ from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage
 
 @dataclass(frozen=True, slots=True)
 class PrepareImage:
-    """The steps before sampling: guard, then screen."""
+    """The steps before sampling: guard, frames, then screen."""
 
     picture_names: Mapping[tuple[str, str], PictureName]  # by source and guarded split
     forbidden: Forbidden
     min_side: int = 0  # of a region's box, pixels
+    frames: Frames = field(default_factory=Frames)
 
     @classmethod
     def of(cls, plan: Plan) -> "PrepareImage":
         """Return the steps of a plan."""
         guard = plan.guard
-        return cls(guard.picture_names, guard.forbidden, plan.resolved.min_side)
+        frames = Frames.of(plan.splits)
+        return cls(guard.picture_names, guard.forbidden, plan.resolved.min_side, frames)
 
     def __call__(self, source_image: SourceImage, ledgers: Ledgers) -> ScreenedImage | None:
-        """Return the image with its usable regions and items; None if the guard leaves it out."""
+        """Return the image with its usable regions and items; None where it is left out."""
         image = source_image.image
         name = self.picture_names.get((image.source, image.split))
         if name is not None:
             guard = ledgers[Stage.GUARD]
             if not guard_image(source_image, name, self.forbidden, guard):
                 return None
-        return screen_image(source_image, ledgers[Stage.SCREEN], self.min_side)
+        screen = ledgers[Stage.SCREEN]
+        try:
+            source_image = self.frames(source_image, screen)
+        except Rejected as cause:
+            screen.read_source_image(source_image)
+            screen.reject_source_image(source_image, cause)
+            return None
+        return screen_image(source_image, screen, self.min_side)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ class Plan:
     digests: FileDigests  # of the input files
     estimate: SizeEstimate  # of the output, before anything was read
     remarks: tuple[str, ...] = ()  # on pictures that are missing
+    doubts: tuple[str, ...] = ()  # on a user's own annotations
     left_out: tuple[str, ...] = ()  # on splits of an evaluation whose files are missing
     unchecked: tuple[Requested, ...] = ()  # sources that are most likely finished
     inputs: Mapping[SplitKey, InputDigests] = field(default_factory=dict)  # known once it runs
@@ -129,7 +130,7 @@ def plan_resolved(
     digests = digests or FileDigests.remembered_in(output)
     ended = files.exists(files.join(output, MANIFEST))
     unchanged = [asked for asked in requested if ended and _is_unchanged(asked[1], digests)]
-    estimate, remarks = check_inputs([asked for asked in requested if asked not in unchanged])
+    checked = check_inputs([asked for asked in requested if asked not in unchanged])
     guard = load_guard(recipe, root, splits)
     inputs = [entry for split in splits for entry in _fingerprints(split, digests)]
     check_captions(recipe, inputs)
@@ -140,8 +141,9 @@ def plan_resolved(
         guard=guard,
         identity=_identity(resolved, splits, inputs, guard),
         digests=digests,
-        estimate=estimate,
-        remarks=remarks,
+        estimate=checked.estimate,
+        remarks=checked.remarks,
+        doubts=checked.doubts,
         left_out=tuple(left_out),
         unchecked=tuple(unchanged),
     )
@@ -174,6 +176,9 @@ def _split_input(resolved: ResolvedRecipe, request: SourceRequest, located: Loca
         sizing=resolved.sizing(request.name),
         evaluation=recipe.evaluation,
         label_set=request.label_set,
+        own_file=request.annotations is not None,
+        crowds=request.crowds,
+        frame=request.frame,
         limit=recipe.limit,
     )
 

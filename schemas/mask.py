@@ -67,7 +67,8 @@ class RunLengths(msgspec.Struct):
     counts: str | list[int]
 
 
-_SEGMENTATION = msgspec.json.Decoder(list[list[float]] | RunLengths | None)
+Shape = list[list[float]] | RunLengths  # polygons or run lengths
+_SEGMENTATION = msgspec.json.Decoder(Shape | None)
 
 
 def parse_segmentation(raw: bytes, height: int, width: int) -> Mask | None:
@@ -81,22 +82,39 @@ def parse_segmentation(raw: bytes, height: int, width: int) -> Mask | None:
     Raises:
         Rejected: `mask_malformed`, `mask_size_mismatch` or `image_over_pixel_cap`.
     """
+    shape = decode_shape(raw)
+    return mask_of(shape, height, width) if shape else None
+
+
+def decode_shape(raw: bytes) -> Shape | None:
+    """Return the polygons or run lengths of a COCO `segmentation` value, None where it has none.
+
+    Raises:
+        Rejected: `mask_malformed`.
+    """
     if not raw:
         return None
     try:
-        segmentation = _SEGMENTATION.decode(raw)
+        shape: Shape | None = _SEGMENTATION.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise malformed(f"expected polygons or run lengths: {error}") from None
-    if not segmentation:
-        return None
+    return shape
+
+
+def mask_of(shape: Shape, height: int, width: int) -> Mask:
+    """Return the mask of polygons or run lengths.
+
+    Raises:
+        Rejected: `mask_malformed`, `mask_size_mismatch` or `image_over_pixel_cap`.
+    """
     if height * width > MAX_MASK_PIXELS:
         raise Rejected(
             Reason.IMAGE_OVER_PIXEL_CAP,
             f"a mask of {width} x {height} pixels, at most {MAX_MASK_PIXELS} in all",
         )
-    if isinstance(segmentation, RunLengths):
-        return from_run_lengths(segmentation, height, width)
-    return from_polygons(segmentation, height, width)
+    if isinstance(shape, RunLengths):
+        return from_run_lengths(shape, height, width)
+    return from_polygons(shape, height, width)
 
 
 def from_polygons(polygons: Sequence[Polygon], height: int, width: int) -> Mask:
@@ -105,6 +123,13 @@ def from_polygons(polygons: Sequence[Polygon], height: int, width: int) -> Mask:
         _check_polygon(polygon, height, width)
     runs = coco_mask.frPyObjects(polygons, height, width)
     return _from_rle(runs[0] if len(runs) == 1 else coco_mask.merge(runs))
+
+
+def union(masks: Sequence[Mask]) -> Mask:
+    """Return the mask of all pixels of one mask or more, which are of one size."""
+    if len(masks) == 1:
+        return masks[0]
+    return _from_rle(coco_mask.merge([mask._rle() for mask in masks]))
 
 
 def from_run_lengths(run_lengths: RunLengths, height: int, width: int) -> Mask:

@@ -51,6 +51,9 @@ class Reason(StrEnum):
     IMAGE_OVER_BYTE_CAP = "image_over_byte_cap"  # a larger file than we read
     IMAGE_OVER_PIXEL_CAP = "image_over_pixel_cap"  # more pixels than we decode
     IMAGE_SIZE_MISMATCH = "image_size_mismatch"  # not the size that was annotated, in either frame
+    AMBIGUOUS_FRAME = (
+        "ambiguous_frame"  # some boxes fit only the stored, others only upright pixels
+    )
     NO_REGIONS = "no_regions"  # nothing usable is annotated on it
     EVALUATION_IMAGE = "evaluation_image"  # an evaluation uses it: training splits must not hold it
 
@@ -94,6 +97,10 @@ class Repair(StrEnum):
 
     BOX_CLIPPED = "box_clipped"  # reached beyond the image and was cut to it
     PHRASE_UNBOXED = "phrase_unboxed"  # a region of the phrase was rejected; its words are kept
+    BOX_FROM_MASK = "box_from_mask"  # stated none; it is the bounds of its mask
+    ID_FROM_CONTENT = "id_from_content"  # shared its id on its image, or had none
+    MASK_REREAD = "mask_reread"  # in another form than COCO's, such as one flat list
+    MASK_STRAY_PARTS = "mask_stray_parts"  # parts of one or two points were left out of it
     # The region keeps its box without a mask.
     MASK_EMPTY = "mask_empty"  # covered no pixel
     MASK_OFF_BOX = "mask_off_box"  # was apart from its box, or reached far beyond it
@@ -102,6 +109,8 @@ class Repair(StrEnum):
     MASK_OVER_PIXEL_CAP = "mask_over_pixel_cap"  # of an image with more pixels than we rasterise
     # Its file is spelled otherwise: Unicode, slashes, %20, case of the ending, leading folder.
     IMAGE_NAME_MATCHED = "image_name_matched"
+    SIZE_FROM_PICTURE = "size_from_picture"  # its size was not stated
+    FRAME_BY_BOXES = "frame_by_boxes"  # its boxes fit only the upright picture, not the stated size
     IMAGE_TURNED = "image_turned"  # stored rotated by EXIF; re-encoded upright
 
 

@@ -38,6 +38,8 @@ class Task(StrEnum):
     IMAGE_CAPTION = "image_caption"
 
 
+# The pixels that annotations are drawn in: as stored in the file, or upright, as EXIF turns them.
+Frame = Literal["stored", "upright"]
 MULTI_TASK = "multi_task"  # the task of a record with turns of several tasks
 
 
@@ -114,6 +116,7 @@ class ImageInfo(msgspec.Struct, frozen=True, array_like=True, gc=False):
     size_bytes: int  # of the image file
     licence: str
     shards: int  # the number of shards of its split
+    frame: Frame | None = None  # of its annotations, as stated by the user; None: by their size
 
 
 class LabelSet(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -15,8 +15,9 @@ import msgspec
 from schemas.geometry import Box
 from schemas.item import AbsentExpression, Item
 from schemas.rejection import Kind, Rejection, Repair
-from schemas.sample import ImageInfo, LabelSet
+from schemas.sample import Frame, ImageInfo, LabelSet
 
+Crowds = Literal["reject", "objects"]  # regions marked as crowds are left out, or single objects
 MaskVariant = Literal["annotated", "dilated", "eroded"]
 
 REGION_BYTES = 450  # approximate bytes of a region in a shard: box, mask, names and its turn
@@ -83,6 +84,9 @@ class SplitInput(msgspec.Struct, frozen=True, kw_only=True):
     evaluation: bool = False  # True: questions for scoring a model
     label_set: str | None = None  # the name of the set of category names; None: the owner's name
     owner: str | None = None  # the data set that owns the files; None: the source
+    own_file: bool = False  # the file is a user's own
+    crowds: Crowds | None = None  # what becomes of regions marked as crowds; None: "reject"
+    frame: Frame | None = None  # of its annotations; None: by their size and boxes
     limit: int | None = None  # take this many images, chosen by hash; None: all
     part: int = 0  # of `parts`
     parts: int = 1

@@ -32,9 +32,7 @@ def guard_image(
         ledger: the ledger of the stage.
     """
     image = source_image.image
-    ledger.read(image, Kind.IMAGE)
-    ledger.read(image, Kind.ANNOTATION, len(source_image.regions))
-    ledger.items_read(image, source_image.items)
+    ledger.read_source_image(source_image)
     name = picture_name(image)
     if name is None or name not in forbidden:
         ledger.kept(image, Kind.IMAGE)
@@ -42,8 +40,6 @@ def guard_image(
         ledger.items_kept(image, source_image.items)
         return True
     detail = f"it is {name}, of {forbidden[name]}; expected an image no evaluation is done on"
-    ledger.reject(image, Kind.IMAGE, image.image_id, Rejected(Reason.EVALUATION_IMAGE, detail))
-    ledger.with_image(image, Kind.ANNOTATION, len(source_image.regions))
-    for item in source_image.items:
-        ledger.with_image(image, item.kind)
+    cause = Rejected(Reason.EVALUATION_IMAGE, detail)
+    ledger.reject_source_image(source_image, cause)
     return False

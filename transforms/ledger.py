@@ -11,7 +11,7 @@ from schemas.item import Item, kinds
 from schemas.ledger import Stage, Tally, rejected_as, repaired_as
 from schemas.rejection import Kind, Rejected, Rejection, Repair
 from schemas.sample import ImageInfo
-from schemas.source import SplitInput
+from schemas.source import SourceImage, SplitInput
 
 Origin = ImageInfo | SplitInput | Rejection  # anything with a source and a split
 
@@ -77,6 +77,21 @@ class StageLedger:
                 detail=cause.detail,
             )
         )
+
+    def read_source_image(self, source_image: SourceImage) -> None:
+        """Count an image, its regions and its items, which come in."""
+        image = source_image.image
+        self.read(image, Kind.IMAGE)
+        self.read(image, Kind.ANNOTATION, len(source_image.regions))
+        self.items_read(image, source_image.items)
+
+    def reject_source_image(self, source_image: SourceImage, cause: Rejected) -> None:
+        """Record the rejection of an image; its regions and items are left out with it."""
+        image = source_image.image
+        self.reject(image, Kind.IMAGE, image.image_id, cause)
+        self.with_image(image, Kind.ANNOTATION, len(source_image.regions))
+        for item in source_image.items:
+            self.with_image(image, item.kind)
 
 
 class Ledgers(dict[Stage, StageLedger]):

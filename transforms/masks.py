@@ -3,14 +3,16 @@
 Segmentations stay as their owner wrote them until an image is about to be composed, because
 rasterising them takes longer than all other steps together. A mask that cannot be read never takes
 a good box with it: the region is kept without a mask, which counts as a repair of the screen. So
-it is where a mask lies apart from its box, or reaches far beyond it.
+it is where a mask lies apart from its box, or reaches far beyond it; and so is a mask in another
+form than COCO's that is read all the same.
 """
 
 from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from schemas.mask import Mask, parse_segmentation
+from schemas.mask import Mask
+from schemas.mask_forms import read_mask
 from schemas.mask_reach import stray_masks
 from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import ImageInfo, ScreenedImage
@@ -71,13 +73,15 @@ def _mask(raw: bytes, image: ImageInfo, ledger: StageLedger) -> Mask | None:
     assert image.width is not None, "regions need an image"
     assert image.height is not None, "regions need an image"
     try:
-        mask = parse_segmentation(raw, image.height, image.width)
+        mask, repair = read_mask(raw, image.height, image.width)
     except Rejected as cause:
         ledger.repaired(image, Kind.ANNOTATION, _REPAIRS[cause.reason])
         return None
     if mask and _is_blank(mask):
         ledger.repaired(image, Kind.ANNOTATION, Repair.MASK_EMPTY)
         return None
+    if repair:
+        ledger.repaired(image, Kind.ANNOTATION, repair)
     return mask
 
 

@@ -72,6 +72,19 @@ def inspect(data: bytes | memoryview, max_pixels: int = MAX_IMAGE_PIXELS) -> Pic
     return Picture(width=frame.width, height=frame.height, orientation=1, untouched=True)
 
 
+def header(data: bytes) -> Picture:
+    """Return the stored size and the orientation of a picture by its header, without decoding it.
+
+    Raises:
+        PictureError: the header cannot be read.
+    """
+    with _named_faults(data), _quiet(), _open(data) as image:
+        width, height = image.size
+        return Picture(
+            width=width, height=height, orientation=_orientation(image) or 1, untouched=False
+        )
+
+
 def upright(data: bytes | memoryview, orientation: int) -> bytes:
     """Return a picture that `inspect` accepted with its pixels upright and without metadata.
 
@@ -99,27 +112,33 @@ def pixels(data: bytes | memoryview, orientation: int) -> Image.Image:
 
 
 def _inspect_with_pillow(data: bytes, max_pixels: int, *, proven: bool) -> Picture:
-    try:
-        with _quiet(), _open(data) as image:
-            _check_size(image.width, image.height, max_pixels)
-            _check_kind(image)
-            if not proven:
-                _check_scans(image, data)
-                image.load()
-            orientation = _orientation(image)
-            width, height = image.size
-    except PictureError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise PictureError(Reason.IMAGE_OVER_PIXEL_CAP, str(error)) from error
-    except _DAMAGE as error:
-        raise _damaged(data, error) from error
+    with _named_faults(data), _quiet(), _open(data) as image:
+        _check_size(image.width, image.height, max_pixels)
+        _check_kind(image)
+        if not proven:
+            _check_scans(image, data)
+            image.load()
+        orientation = _orientation(image)
+        width, height = image.size
     return Picture(
         width=width,
         height=height,
         orientation=orientation or 1,
         untouched=orientation == 1,
     )
+
+
+@contextmanager
+def _named_faults(data: bytes) -> Iterator[None]:
+    """Raise what Pillow raises on a picture as `PictureError`, with the reason."""
+    try:
+        yield
+    except PictureError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise PictureError(Reason.IMAGE_OVER_PIXEL_CAP, str(error)) from error
+    except _DAMAGE as error:
+        raise _damaged(data, error) from error
 
 
 @contextmanager

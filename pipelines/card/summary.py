@@ -17,7 +17,7 @@ from pipelines.storage import files
 from schemas.layout import REJECTED_FOLDER
 from schemas.ledger import Ledger, Stage
 from schemas.manifest import Manifest
-from schemas.rejection import Kind, Reason
+from schemas.rejection import Kind, Reason, Repair
 
 
 def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
@@ -55,6 +55,8 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
         )
     print_reported(console, plan, ledger)
     _print_reasons(console, plan, manifest)
+    for doubt in plan.doubts:
+        console.print(f"[bold red]annotations:[/bold red] {escape(doubt)}", soft_wrap=True)
     for line in _emptied(ledger, manifest):
         console.print(f"[bold red]nothing was kept of[/bold red] {escape(line)}")
     total = sum(shard.bytes for shard in manifest.shards)
@@ -81,6 +83,13 @@ def _print_reasons(console: Console, plan: Plan, manifest: Manifest) -> None:
         console.print(f"left out with a rejected image: {_listed(+with_image)}")
     if repaired:
         console.print(f"repaired: {_listed(repaired)}")
+    if turned := repaired[f"{Kind.IMAGE} {Repair.IMAGE_TURNED}"]:
+        by_boxes = repaired[f"{Kind.IMAGE} {Repair.FRAME_BY_BOXES}"]
+        console.print(
+            f"{turned:,} pictures were stored rotated (EXIF) and are upright now; of these, "
+            f"{by_boxes:,} have boxes that were drawn upright beside the stored size",
+            soft_wrap=True,
+        )
     for split, short in manifest.short_categories.items():
         least = ", ".join(f"{name} ({n})" for name, n in sorted(short.items(), key=_by_count)[:5])
         console.print(f"{split}: {len(short)} categories fall short, e.g. {escape(least)}")

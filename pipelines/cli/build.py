@@ -3,6 +3,7 @@
 import argparse
 import time
 from argparse import Namespace
+from typing import get_args
 
 from pipelines.cli.command import (
     Commands,
@@ -21,6 +22,8 @@ from prompts.instruction import (
     InstructionMode,
 )
 from prompts.style import Style
+from schemas.sample import Frame
+from schemas.source import Crowds
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
@@ -151,6 +154,18 @@ def _add_coco(group: Group) -> None:
     group.add_argument("--coco-images", metavar="DIR", help="the folder of that file's images")
     group.add_argument(
         "--coco-split", metavar="NAME", help="the name of its split (default: train)"
+    )
+    group.add_argument(
+        "--coco-crowds",
+        choices=get_args(Crowds),
+        help="leave out its regions marked iscrowd, or take each as one object, as brushes of "
+        "labelling tools mark them (default: reject)",
+    )
+    group.add_argument(
+        "--coco-frame",
+        choices=get_args(Frame),
+        help="its boxes are drawn on the pixels as stored, or upright as EXIF turns them (default: "
+        "as its sizes and boxes show, else stored)",
     )
     group.add_argument(
         "--label-set",

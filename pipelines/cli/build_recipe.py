@@ -27,7 +27,10 @@ from pipelines.storage import files
 from schemas.errors import UsageError
 from schemas.layout import MANIFEST
 
-_COCO_FLAGS = ("coco_annotations", "coco_images", "coco_split", "coco_year")
+_COCO_FLAGS = (
+    *("coco_annotations", "coco_images", "coco_split", "coco_year"),
+    *("coco_crowds", "coco_frame"),
+)
 # The flags that are not fields of a recipe: about its sources, and about the run of a build.
 OTHER_FLAGS = frozenset(
     {
@@ -153,6 +156,9 @@ def _coco_fields(args: Namespace) -> dict[str, Any]:
         fields["split"] = args.coco_split
     if args.coco_year:
         fields["year"] = args.coco_year
+    for key in ("crowds", "frame"):
+        if (value := getattr(args, f"coco_{key}")) is not None:
+            fields[key] = value
     if args.coco_annotations:
         fields["annotations"] = folder(args.coco_annotations)
         fields["images"] = args.coco_images and folder(args.coco_images)

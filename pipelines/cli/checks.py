@@ -48,7 +48,7 @@ def check_guard_flags(args: Namespace, recipe: Recipe) -> None:
 
 
 def print_warnings(plan: Plan) -> None:
-    """Print which splits and pictures of a plan are missing, and whether its output may not fit.
+    """Print what is missing or doubtful among the inputs of a plan, and whether its output may fit.
 
     Raises:
         BuildError: the output does not fit.
@@ -58,5 +58,7 @@ def print_warnings(plan: Plan) -> None:
         console.print(f"[yellow]splits:[/yellow] {escape(line)}")
     for remark in plan.remarks:
         console.print(f"[yellow]pictures:[/yellow] {escape(remark)}")
+    for doubt in plan.doubts:
+        console.print(f"[yellow]annotations:[/yellow] {escape(doubt)}")
     if warning := check_room(plan.output, plan.estimate):
         console.print(f"[yellow]disk:[/yellow] {escape(warning)}")

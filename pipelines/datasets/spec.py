@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from prompts.style import Style
-from schemas.sample import ImageInfo, Task
-from schemas.source import Entry, SplitInput, Store
+from schemas.sample import Frame, ImageInfo, Task
+from schemas.source import Crowds, Entry, SplitInput, Store
 
 # The first parts of the names of pictures, see `pipelines.datasets.common.picture_names`.
 PICTURE_OWNERS = ("coco", "visual_genome", "flickr", "objects365")
@@ -48,6 +48,8 @@ class SourceRequest(BaseModel):
     annotations: str | None = None  # a file in the source's format, instead of the owner's
     images: str | None = None  # the folder of that file's images
     split: str | None = None  # the name of that file's split; None: `OWN_SPLIT`
+    crowds: Crowds | None = None  # what becomes of that file's `iscrowd` regions; None: "reject"
+    frame: Frame | None = None  # of that file's annotations; None: by their size and boxes
     label_set: str | None = None  # the name of the set of category names, e.g. "COCO-80"
     # The share of conversations about categories that name the set of categories to answer from, as
     # "COCO-80"; None: all.
@@ -95,6 +97,8 @@ class DatasetSpec:
             ("annotations", None if self.own_file else _NO_OWN_FILE),
             ("images", None if own_file else beside),
             ("split", None if own_file else beside),
+            ("crowds", None if own_file else beside),
+            ("frame", None if own_file else beside),
             ("year", _NO_YEAR if own_file else _one_of(self.years, request.year)),
             ("edition", _one_of(self.editions, request.edition)),
             ("label_set", None if self.classifies else _NO_CATEGORIES),
@@ -160,6 +164,7 @@ class Outline:
     items: Sequence[Any]  # an item for each record with a picture; pictures may repeat
     # The possible paths of an item's picture, below the split's folder; none: no usable picture.
     names_of: Callable[[Any], Sequence[str]]
+    remarks: tuple[str, ...] = ()  # on a user's own annotations, a line each
 
 
 def _one_of(known: Sequence[object], value: object) -> str | None:

@@ -23,6 +23,7 @@ class InputCheck(NamedTuple):
 
     estimate: SizeEstimate  # of their output
     remarks: tuple[str, ...] = ()  # on pictures that are missing, a line for each split
+    doubts: tuple[str, ...] = ()  # on a user's own annotations, a line each
 
 
 def check_inputs(requested: Iterable[Requested]) -> InputCheck:
@@ -37,6 +38,7 @@ def check_inputs(requested: Iterable[Requested]) -> InputCheck:
     """
     total = SizeEstimate()
     remarks: list[str] = []
+    doubts: list[str] = []
     problems: list[str] = []
     for request, splits in requested:
         missing: list[MissingPictures] = []
@@ -51,12 +53,13 @@ def check_inputs(requested: Iterable[Requested]) -> InputCheck:
             else:
                 total += checked.estimate
                 remarks += checked.remarks
+                doubts += checked.doubts
         problems += [
             str(split) for split in missing if split.elsewhere or len(missing) == len(splits)
         ]
     if problems:
         raise InputFileError("\n".join(dict.fromkeys(problems)))
-    return InputCheck(total, tuple(remarks))
+    return InputCheck(total, tuple(remarks), tuple(doubts))
 
 
 def _look(request: SourceRequest, split: SplitInput) -> InputCheck | MissingPictures:
@@ -68,4 +71,5 @@ def _look(request: SourceRequest, split: SplitInput) -> InputCheck | MissingPict
     if sample is None and (missing := missing_pictures(request, split, outline)):
         return missing
     estimate = estimate_size(split, len(outline.items), sample.mean_bytes if sample else 0.0)
-    return InputCheck(estimate, (sample.remark,) if sample and sample.remark else ())
+    missing_some = (sample.remark,) if sample and sample.remark else ()
+    return InputCheck(estimate, missing_some, outline.remarks)

@@ -21,6 +21,8 @@ _FLAGS = {
     "annotations": "--coco-annotations",
     "images": "--coco-images",
     "split": "--coco-split",
+    "crowds": "--coco-crowds",
+    "frame": "--coco-frame",
     "year": "--coco-year",
 }
 INPUT_PLACES = {"annotations", "images", "paths"}  # a source's paths do not decide the output
@@ -109,6 +111,11 @@ def check_sources(recipe: Recipe) -> None:
                 flag = _FLAGS.get(key, f"--{key.replace('_', '-')}")
                 stated = f"{flag} {value}: source {source.name!r}"
             raise UsageError(f"{stated}: expected {expected}")
+        if source.frame == "upright" and recipe.images == "reference":
+            raise UsageError(
+                f"source {source.name!r}: boxes in upright pictures (--coco-frame upright) need "
+                "--images embed: a picture that is only referred to stays as it is stored"
+            )
 
 
 def _check_mode(recipe: Recipe, tasks: Collection[Task]) -> None:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from pipelines.datasets.coco.records import NAME
+from pipelines.datasets.coco.lenient import read_item
+from pipelines.datasets.coco.records import IDENTIFIED, NAME
 from pipelines.datasets.common.entries import Refused
 from pipelines.datasets.common.raw_items import ItemId, Raw, as_number, malformed
+from schemas.errors import InputFileError
 from schemas.rejection import Reason, Rejected
 from schemas.text import shown_name
 
@@ -50,6 +52,11 @@ class Categories:
         name = self.names.get(category_id) or self.names.get(category_id := as_number(category_id))
         if name is not None:
             return name
+        if category_id in self.names.values():
+            raise Rejected(
+                Reason.MALFORMED,
+                f"category_id {category_id!r} is the name of a category, expected its id",
+            )
         raise self.unusable.get(
             category_id,
             Rejected(
@@ -67,11 +74,13 @@ def read_categories(items: Sequence[Raw]) -> Categories:
     declared: dict[ItemId, set[str]] = {}
     refused: list[Refused] = []
     repeats: list[ItemId] = []
+    broken: dict[ItemId, Rejected] = {}
     for position, raw in enumerate(items):
         try:
-            category = NAME.decode(raw)
+            category = read_item(raw, NAME)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             refused.append((f"categories[{position}]", malformed(error)))
+            broken |= _broken(raw, error)
             continue
         if category.id in declared:
             repeats.append(category.id)
@@ -89,9 +98,29 @@ def read_categories(items: Sequence[Raw]) -> Categories:
     ordered = sorted(declared.keys() - unusable.keys(), key=_id_order)
     return Categories(
         names={item_id: declared[item_id].copy().pop() for item_id in ordered},
-        unusable=unusable,
+        unusable=broken | unusable,
         refused=refused,
     )
+
+
+def check_usable(path: str, categories: Categories) -> None:
+    """Raise `InputFileError` where a file declares categories, and none can be used."""
+    if categories.names or not categories.refused:
+        return
+    item_id, cause = categories.refused[0]
+    raise InputFileError(
+        f"{path}: none of its {len(categories.refused)} categories can be used, e.g. {item_id}: "
+        f'{cause.detail}. Expected {{"id": 1, "name": "box"}}, with the name as text.'
+    )
+
+
+def _broken(raw: Raw, error: Exception) -> dict[ItemId, Rejected]:
+    """Return the fault of a malformed category by its id, if that can be read."""
+    try:
+        item_id = read_item(raw, IDENTIFIED).id
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+    return {item_id: Rejected(Reason.MALFORMED, f"its category {item_id} is malformed: {error}")}
 
 
 def _fault(names: set[str]) -> Rejected | None:

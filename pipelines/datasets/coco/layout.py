@@ -13,7 +13,8 @@ import msgspec
 from msgspec.structs import replace
 
 from pipelines.datasets.coco import records as coco_json
-from pipelines.datasets.coco.categories import Categories, read_categories
+from pipelines.datasets.coco.categories import Categories, check_usable, read_categories
+from pipelines.datasets.coco.objects import id_of, named_objects
 from pipelines.datasets.coco.records import (
     CocoAnnotation,
     CocoFile,
@@ -30,11 +31,12 @@ from pipelines.datasets.common.entries import (
 )
 from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
 from schemas.geometry import Box, xyxy
-from schemas.rejection import Kind, Reason, Rejected
+from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import ImageInfo, LabelSet
 from schemas.source import (
     Count,
     Entry,
+    Repaired,
     SourceImage,
     SourceRegion,
     SplitFacts,
@@ -73,6 +75,7 @@ def parse_coco_layout(
     path = split.file
     file = coco_json.decode_file(store.read(path), path)
     categories = read_categories(file.categories)
+    check_usable(path, categories)
     names = categories.distinct
     labels = LabelSet(name_labels(split, names), names)
     if split.leads:
@@ -129,11 +132,11 @@ def usable_images(
 ) -> tuple[dict[ItemId, ImageInfo], list[Refused]]:
     """Return the images whose picture exists, by id, and the faults of all other images."""
     refused: list[Refused] = []
-    licences, _ = coco_json.index_items(file.licenses, coco_json.NAME, "licenses")
+    licences = coco_json.licence_names(file.licenses)
     usable: dict[ItemId, ImageInfo] = {}
     for item_id, image in images.items():
         terms = licences.get(image.license) if image.license is not None else None
-        licence = f"{split.licence}; image: {terms.name}" if terms else split.licence
+        licence = f"{split.licence}; image: {terms}" if terms else split.licence
         try:
             usable[item_id] = _image_info(split, image, sizes, licence)
         except Rejected as cause:
@@ -169,7 +172,7 @@ def without_image(
             yield Count(Kind.ANNOTATION, "with_image", len(annotations))
         else:
             cause = Rejected(Reason.UNKNOWN_IMAGE, f"image_id {item_id} is not among the images")
-            ids = [coco_json.id_of(item) for item in annotations]
+            ids = [id_of(item) for item in annotations]
             yield from rejections(split, Kind.ANNOTATION, [(name, cause) for name in ids])
 
 
@@ -178,31 +181,33 @@ def read_regions(
 ) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
     """Yield rejections of the annotations of one image, and return the image's regions."""
     regions = []
-    for item in annotations:
+    for region_id, item in (yield from named_objects(split, annotations)):
         try:
-            annotation = coco_json.decode_annotation(item)
+            annotation, of_mask = coco_json.read_annotation(item)
+            regions.append(_region(split, region_id, annotation, categories))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            cause = malformed(error)
-            yield rejection(split, Kind.ANNOTATION, coco_json.id_of(item), cause)
-            continue
-        try:
-            regions.append(_region(annotation, categories))
+            yield rejection(split, Kind.ANNOTATION, region_id, malformed(error))
         except Rejected as cause:
-            yield rejection(split, Kind.ANNOTATION, str(annotation.id), cause)
+            yield rejection(split, Kind.ANNOTATION, region_id, cause)
+        else:
+            if of_mask:
+                yield Repaired(Kind.ANNOTATION, Repair.BOX_FROM_MASK)
     regions.sort(key=lambda region: (len(region.region_id), region.region_id))
     return tuple(regions)
 
 
-def _region(annotation: CocoAnnotation, categories: Categories) -> SourceRegion:
+def _region(
+    split: SplitInput, region_id: str, annotation: CocoAnnotation, categories: Categories
+) -> SourceRegion:
     x, y, width, height = annotation.bbox
     box = _UNKNOWN_BOX
     if x is not None and y is not None and width is not None and height is not None:
         box = xyxy(x, y, width, height)
     return SourceRegion(
-        str(annotation.id),
+        region_id,
         box,
         categories.name_of(annotation.category_id),
-        bool(annotation.iscrowd),
+        bool(annotation.iscrowd) and split.crowds != "objects",
         None,
         bytes(annotation.segmentation),
         annotation.area,
@@ -212,5 +217,6 @@ def _region(annotation: CocoAnnotation, categories: Categories) -> SourceRegion:
 def _image_info(
     split: SplitInput, image: CocoImage, sizes: Mapping[str, int], licence: str
 ) -> ImageInfo:
-    size = image.width, image.height
+    width, height = image.width or 0, image.height or 0
+    size = (width, height) if width > 0 and height > 0 else None  # the picture has it
     return image_info(split, str(image.id), image.file_name, size, sizes, licence)

@@ -10,7 +10,9 @@ from functools import partial
 import msgspec
 
 from pipelines.datasets.coco import records as coco_json
-from pipelines.datasets.coco.categories import read_categories
+from pipelines.datasets.coco.categories import check_usable, read_categories
+from pipelines.datasets.coco.glance import glance
+from pipelines.datasets.coco.lenient import read_item
 from pipelines.datasets.coco.records import CocoImage
 from pipelines.datasets.common.raw_items import Raw
 from pipelines.datasets.spec import Outline
@@ -31,12 +33,15 @@ def outline_coco_layout(
     """
     path = split.file
     file = coco_json.decode_outline(store.read(path), path)
-    name_labels(split, read_categories(file.categories).distinct)
-    return Outline(items=file.images, names_of=partial(_names_of, images))
+    categories = read_categories(file.categories)
+    check_usable(path, categories)
+    name_labels(split, categories.distinct)
+    remarks = glance(split, file, images) if split.own_file else ()
+    return Outline(items=file.images, names_of=partial(_names_of, images), remarks=remarks)
 
 
 def _names_of(images: msgspec.json.Decoder[CocoImage], item: Raw) -> Sequence[str]:
     try:
-        return (images.decode(item).file_name,)
+        return (read_item(item, images).file_name,)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return ()

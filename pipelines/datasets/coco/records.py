@@ -5,22 +5,24 @@
                       "bbox": [x, y, width, height], "segmentation": [[x0, y0, ...]]}],
      "categories": [{"id": 51, "name": "bowl", ...}], "licenses": [...]}
 
-Annotations are decoded all at once, which is fast; but where one of them is malformed or has the
-id of another, the file is decoded to slices of its own bytes, and each slice by itself. A
-segmentation stays a slice in any case until its region is screened.
+Annotations are decoded all at once, which is fast; but where one of them is malformed, or has the
+id of another of its image, the file is decoded to slices of its own bytes, and each slice by itself
+(`pipelines.datasets.coco.lenient`). A segmentation stays a slice in any case until its region is
+screened.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from operator import attrgetter
 from typing import Generic, TypeVar
 
 import msgspec
 
+from pipelines.datasets.coco import lenient
+from pipelines.datasets.coco.unusable_file import not_whole
 from pipelines.datasets.common.entries import Refused
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.raw_items import ItemId, Raw, as_number, malformed
-from schemas.errors import InputFileError
 from schemas.rejection import Reason, Rejected
 from schemas.source import SplitInput
 
@@ -35,11 +37,11 @@ class _Identified(msgspec.Struct):
 
 
 class CocoImage(_Identified):
-    """An item of `images`; sizes in pixels."""
+    """An item of `images`; sizes in pixels, None or below 1 where they are not stated."""
 
     file_name: str
-    width: int
-    height: int
+    width: int | None = None
+    height: int | None = None
     license: ItemId | None = None
 
     def __post_init__(self) -> None:
@@ -48,14 +50,16 @@ class CocoImage(_Identified):
             self.license = as_number(self.license)
 
 
-class CocoLink(_Identified):
-    """The ids of an annotation and its image."""
+class CocoLink(msgspec.Struct):
+    """The ids of an annotation, None where it has none, and of its image."""
 
+    id: ItemId | None
     image_id: ItemId
 
     def __post_init__(self) -> None:
         if type(self.id) is str or type(self.image_id) is str:
-            self.id, self.image_id = as_number(self.id), as_number(self.image_id)
+            self.id = None if self.id is None else as_number(self.id)
+            self.image_id = as_number(self.image_id)
 
 
 class _NumberLink(msgspec.Struct, gc=False):
@@ -65,20 +69,15 @@ class _NumberLink(msgspec.Struct, gc=False):
     image_id: int
 
 
-class _CocoBox(msgspec.Struct, gc=False):
-    """An item of `annotations` without its area."""
-
-    id: ItemId
-    image_id: ItemId
-    category_id: ItemId
-    bbox: tuple[float | None, float | None, float | None, float | None]
-    iscrowd: int | bool = 0
-    segmentation: Raw = Raw(b"")
-
-
-class CocoAnnotation(_CocoBox, gc=False):
+class CocoAnnotation(msgspec.Struct, gc=False):
     """An item of `annotations`; the box is xywh in pixels, the ids are as written in the file."""
 
+    id: ItemId | None  # None: it has none
+    image_id: ItemId
+    category_id: ItemId
+    bbox: lenient.Sides
+    iscrowd: int | bool = 0
+    segmentation: Raw = Raw(b"")
     area: float | None = None  # square pixels, of the mask where there is one
 
 
@@ -94,7 +93,7 @@ class CocoFile(msgspec.Struct, Generic[_Annotation]):
     images: list[Raw]
     annotations: list[_Annotation]
     categories: list[Raw]
-    licenses: list[Raw] = []
+    licenses: Raw = Raw(b"[]")  # of any kind; what is no list holds no licences
 
 
 class CocoOutline(msgspec.Struct):
@@ -111,6 +110,7 @@ class _CocoName(_Identified):
     name: str
 
 
+_ITEMS = msgspec.json.Decoder(list[Raw])
 _ID, _IMAGE_ID = attrgetter("id"), attrgetter("image_id")
 _SOUND_FILE = msgspec.json.Decoder(CocoFile[CocoAnnotation])
 _ANY_FILE = msgspec.json.Decoder(CocoFile[Raw])
@@ -118,7 +118,6 @@ _OUTLINE = msgspec.json.Decoder(CocoOutline)
 IDENTIFIED = msgspec.json.Decoder(_Identified)
 IMAGE = msgspec.json.Decoder(CocoImage)
 _ANNOTATION = msgspec.json.Decoder(CocoAnnotation)
-_BOX = msgspec.json.Decoder(_CocoBox)
 LINK = msgspec.json.Decoder(CocoLink)
 _NUMBER_LINK = msgspec.json.Decoder(_NumberLink)
 NAME = msgspec.json.Decoder(_CocoName)
@@ -133,7 +132,7 @@ def decode_file(content: bytes, path: str) -> CocoFile[CocoAnnotation] | CocoFil
     try:
         return _decode_sound(content) or decode_json(_ANY_FILE, content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _not_whole(content, path, error) from None
+        raise not_whole(content, path, error) from None
 
 
 def decode_outline(content: bytes, path: str) -> CocoOutline:
@@ -145,40 +144,62 @@ def decode_outline(content: bytes, path: str) -> CocoOutline:
     try:
         return decode_json(_OUTLINE, content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _not_whole(content, path, error) from None
-
-
-def _not_whole(content: bytes, path: str, error: Exception) -> InputFileError:
-    return InputFileError(
-        f"{path} ({len(content)} bytes) is not a whole COCO annotation file: {error}. Expected "
-        "a JSON object with the lists images, annotations and categories. If it is a "
-        "download, fetch it again; if another tool wrote it, check that tool's export."
-    )
+        raise not_whole(content, path, error) from None
 
 
 def _decode_sound(content: bytes) -> CocoFile[CocoAnnotation] | None:
-    """Return the file if all annotations are well formed and their ids are unique numbers."""
+    """Return the file if all annotations are well formed and have ids of their own, as numbers.
+
+    An object is identified by its image and id: tools restart the ids of annotations.
+    """
     try:
         file = _SOUND_FILE.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     ids, linked = set(map(_ID, file.annotations)), set(map(_IMAGE_ID, file.annotations))
-    sound = len(ids) == len(file.annotations) and {*map(type, ids), *map(type, linked)} <= {int}
-    return file if sound else None
+    if not {*map(type, ids), *map(type, linked)} <= {int}:
+        return None
+    number = len(file.annotations)
+    if len(ids) == number:
+        return file
+    pairs = zip(map(_IMAGE_ID, file.annotations), map(_ID, file.annotations), strict=True)
+    return file if len(set(pairs)) == number else None
 
 
 def decode_annotation(item: Undecoded) -> CocoAnnotation:
-    """Return an annotation; an area that is no number counts as not stated.
+    """Return an annotation, as `read_annotation`."""
+    return read_annotation(item)[0]
+
+
+def read_annotation(item: Undecoded) -> tuple[CocoAnnotation, bool]:
+    """Return an annotation, and whether its box is the bounds of its mask.
+
+    An area that is no number counts as not stated.
 
     Raises:
         msgspec.DecodeError: the annotation is malformed.
     """
     if isinstance(item, CocoAnnotation):
-        return item
+        return item, False
     try:
-        return _ANNOTATION.decode(item)
+        return _ANNOTATION.decode(item), False
     except msgspec.ValidationError:
-        return CocoAnnotation(**msgspec.structs.asdict(_BOX.decode(item)))
+        return _read_leniently(item)
+
+
+def _read_leniently(raw: Raw) -> tuple[CocoAnnotation, bool]:
+    fields = lenient.read_fields(raw)
+    box, of_mask = lenient.read_box(fields)
+    annotation = CocoAnnotation(
+        id=lenient.read_id(fields, "id"),
+        image_id=lenient.require_id(fields, "image_id"),
+        category_id=lenient.require_id(fields, "category_id"),
+        bbox=box,
+        iscrowd=lenient.read_flag(fields, "iscrowd"),
+        segmentation=fields.get("segmentation", Raw(b"")),
+        area=lenient.read_area(fields),
+    )
+    return annotation, of_mask
 
 
 _Item = TypeVar("_Item", CocoImage, _CocoName)
@@ -196,7 +217,7 @@ def index_items(
     refused: list[Refused] = []
     for position, raw in enumerate(items):
         try:
-            item = decoder.decode(raw)
+            item = lenient.read_item(raw, decoder)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             refused.append((_id_or_position(raw, f"{name}[{position}]"), malformed(error)))
             continue
@@ -224,7 +245,6 @@ def group_annotations(
                 groups[image_id] = [item]
             else:
                 foreign.add(image_id)
-    refused += _drop_repeated(groups, file.annotations)
     return groups, refused
 
 
@@ -244,56 +264,31 @@ def _linked(
                 refused.append((f"annotations[{position}]", malformed(error)))
 
 
-def id_of(item: Undecoded) -> str:
-    """Return the id of an annotation with a valid link."""
-    return str(LINK.decode(item).id if isinstance(item, Raw) else item.id)
-
-
 def link_of(raw: Raw) -> CocoLink | _NumberLink:
-    """Return the ids of an undecoded annotation; an annotation without ids raises `DecodeError`."""
+    """Return the ids of an undecoded annotation; one without an image raises `DecodeError`."""
+    for decoder in (_NUMBER_LINK, LINK):
+        with suppress(msgspec.ValidationError):
+            return decoder.decode(raw)
+    fields = lenient.read_fields(raw)
+    return CocoLink(lenient.read_id(fields, "id"), lenient.require_id(fields, "image_id"))
+
+
+def licence_names(licenses: Raw) -> dict[ItemId, str]:
+    """Return the names of a file's licences by id, without licences that have no name."""
     try:
-        return _NUMBER_LINK.decode(raw)
-    except msgspec.ValidationError:
-        return LINK.decode(raw)
+        items = _ITEMS.decode(licenses)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+    licences, _ = index_items(items, NAME, "licenses")
+    return {item_id: item.name for item_id, item in licences.items() if item.name.strip()}
 
 
 def _id_or_position(raw: Raw, position: str) -> str:
     try:
-        return str(IDENTIFIED.decode(raw).id)
+        return str(lenient.read_item(raw, IDENTIFIED).id)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return position
 
 
 def _duplicate(name: str, item_id: ItemId | None) -> Rejected:
     return Rejected(Reason.DUPLICATE_ID, f"id {item_id} stands more than once in {name}")
-
-
-def _drop_repeated(
-    groups: dict[ItemId, list[Undecoded]], items: Sequence[Undecoded]
-) -> Iterator[Refused]:
-    """Keep one annotation of each id, and yield the others as refused.
-
-    An id can repeat only in a file whose annotations were decoded one by one.
-    """
-    slices = [item for item in items if isinstance(item, Raw)]
-    numbers = Counter(map(_id_of, slices))
-    first: dict[ItemId | None, Raw] = {}
-    for raw in slices:
-        if numbers[item_id := _id_of(raw)] > 1:
-            first[item_id] = min(raw, first.get(item_id, raw), key=bytes)
-    for image_id, group in groups.items() if first else ():
-        survivors: list[Undecoded] = []
-        for item in group:
-            item_id = _id_of(item) if isinstance(item, Raw) else None
-            if item_id in first and item is not first[item_id]:
-                yield str(item_id), _duplicate("annotations", item_id)
-            else:
-                survivors.append(item)
-        groups[image_id] = survivors
-
-
-def _id_of(raw: Raw) -> ItemId | None:
-    try:
-        return LINK.decode(raw).id
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None

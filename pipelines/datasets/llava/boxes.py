@@ -163,7 +163,7 @@ def _sizes(images: Sequence[Raw], wanted: Mapping[int, bool]) -> dict[int, _Size
             image = IMAGE.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue  # the size is then taken from the picture
-        if isinstance(image.id, int) and image.id in wanted:
+        if isinstance(image.id, int) and image.id in wanted and image.width and image.height:
             size = image.width, image.height
             sizes[image.id] = min(size, sizes.get(image.id, size))  # whatever the order
     return sizes

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from pipelines.datasets.coco.categories import Categories
-from pipelines.datasets.coco.records import LINK, CocoAnnotation, Undecoded, decode_annotation
+from pipelines.datasets.coco.records import CocoAnnotation, Undecoded, decode_annotation, link_of
 from pipelines.datasets.common.raw_items import ItemId, as_number
 from schemas.rejection import Rejected
 
@@ -29,13 +29,13 @@ def read_box_names(annotations: Iterable[Undecoded], categories: Categories) -> 
             annotation = decode_annotation(item)
             name = categories.name_of(annotation.category_id)
         except (msgspec.DecodeError, UnicodeDecodeError, Rejected):
-            link = item if isinstance(item, CocoAnnotation) else LINK.decode(item)
+            link = item if isinstance(item, CocoAnnotation) else link_of(item)
             names.images[as_number(link.image_id)] = None
             continue
         several = names.images.setdefault(as_number(annotation.image_id), set())
         if several is not None:
             several.add(name)
-        region_id = str(as_number(annotation.id))
+        region_id = str(annotation.id and as_number(annotation.id))
         if names.regions.setdefault(region_id, name) != name:
             names.regions[region_id] = None
     return names

@@ -79,7 +79,7 @@ def _about(file: _Boxes, wanted: Collection[ItemId]) -> tuple[_Boxes, tuple[list
     annotations, stray_annotations = [], []
     for position, item in enumerate(items):
         try:
-            link = item if isinstance(item, CocoAnnotation) else coco_json.LINK.decode(item)
+            link = item if isinstance(item, CocoAnnotation) else coco_json.link_of(item)
             if link.image_id in wanted:
                 annotations.append(item)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -1,0 +1,151 @@
+"""The quick look at a user's own annotations, before a build: whether they are what they seem.
+
+Labelling tools mark single objects as crowds, write boxes as shares of the picture, and repeat
+boxes or pictures. All of that is well formed, and would come out as nothing or as nonsense.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from pipelines.datasets.coco import lenient
+from pipelines.datasets.coco.records import CocoImage, CocoOutline
+from pipelines.datasets.common.raw_items import ItemId, Raw
+from schemas.errors import InputFileError
+from schemas.source import SplitInput
+
+_LOOKED_AT = 50_000  # annotations that are read one by one, where they cannot be read at once
+_MANY_CROWDS = 0.05  # share of annotations; COCO's own files have 0.012
+_TINY = 2  # pixels
+
+
+class _Glimpse(msgspec.Struct, gc=False):
+    image_id: ItemId
+    category_id: ItemId
+    bbox: lenient.Sides
+    iscrowd: int | bool = 0
+
+
+_GLIMPSES = msgspec.json.Decoder(list[_Glimpse])
+_ITEMS = msgspec.json.Decoder(list[Raw])
+
+
+def glance(
+    split: SplitInput, file: CocoOutline, images: msgspec.json.Decoder[CocoImage]
+) -> tuple[str, ...]:
+    """Return remarks on a user's own file, a line each.
+
+    Args:
+        split: the split.
+        file: the outline of its file.
+        images: decodes an item of `images`.
+
+    Raises:
+        InputFileError: all boxes are crowds, or shares of their pictures.
+    """
+    glimpses = _glimpses(file.annotations)
+    remarks = [
+        *_crowds(split, glimpses),
+        *_sizes(split, glimpses),
+        *_repeated_boxes(glimpses),
+        *_repeated_pictures(file.images, images),
+    ]
+    return tuple(f"{split.file}: {remark}" for remark in remarks)
+
+
+def _glimpses(annotations: Raw) -> list[_Glimpse]:
+    """Return what can be read of the annotations; of many odd ones, a sample."""
+    try:
+        return _GLIMPSES.decode(annotations)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return list(_read_leniently(annotations))
+
+
+def _read_leniently(annotations: Raw) -> Iterator[_Glimpse]:
+    try:
+        items = _ITEMS.decode(annotations)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return  # the read stage names the fault
+    for raw in items[:: len(items) // _LOOKED_AT + 1]:
+        try:
+            fields = lenient.read_fields(raw)
+            yield _Glimpse(
+                lenient.require_id(fields, "image_id"),
+                lenient.require_id(fields, "category_id"),
+                lenient.read_box(fields)[0],
+                lenient.read_flag(fields, "iscrowd"),
+            )
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+
+
+def _crowds(split: SplitInput, glimpses: Sequence[_Glimpse]) -> Iterator[str]:
+    """Yield a remark on many crowds, or raise `InputFileError` where there is nothing else."""
+    crowds = sum(bool(glimpse.iscrowd) for glimpse in glimpses)
+    if split.crowds is not None or crowds <= _MANY_CROWDS * len(glimpses):
+        return
+    remedy = (
+        "marked `iscrowd`, as labelling tools mark objects drawn with a brush; crowds are left "
+        "out. If each of them is one object, take them with --coco-crowds objects."
+    )
+    if crowds == len(glimpses):
+        raise InputFileError(
+            f"{split.file}: all {crowds:,} annotations are {remedy} If not, there is nothing else "
+            "to build from."
+        )
+    yield f"{crowds:,} of {len(glimpses):,} annotations are {remedy}"
+
+
+def _sizes(split: SplitInput, glimpses: Sequence[_Glimpse]) -> Iterator[str]:
+    """Yield a remark on boxes that are mostly tiny, or raise `InputFileError` for shares of 1."""
+    boxes = [glimpse.bbox for glimpse in glimpses]
+    tiny = sum(_is_tiny(box) for box in boxes)
+    if 2 * tiny <= len(boxes):
+        return
+    where = "shares of the picture's width and height, where the format has pixels"
+    remedy = "multiply them by the sides of their pictures, or export them in pixels"
+    if all(map(_is_share, boxes)):
+        raise InputFileError(
+            f"{split.file}: all {len(boxes):,} boxes lie between 0 and 1. They are {where}: "
+            f"{remedy}."
+        )
+    yield (
+        f"{tiny:,} of {len(boxes):,} boxes are less than {_TINY} pixels wide or high. If they are "
+        f"{where}, {remedy}."
+    )
+
+
+def _is_tiny(box: lenient.Sides) -> bool:
+    _, _, width, height = box
+    return width is not None and height is not None and min(width, height) < _TINY
+
+
+def _is_share(box: lenient.Sides) -> bool:
+    return all(side is not None and 0 <= side <= 1 for side in box)
+
+
+def _repeated_boxes(glimpses: Sequence[_Glimpse]) -> Iterator[str]:
+    distinct = {hash((glimpse.image_id, glimpse.category_id, glimpse.bbox)) for glimpse in glimpses}
+    if repeated := len(glimpses) - len(distinct):
+        yield (
+            f"{repeated:,} annotations have the picture, the category and the box of another one. "
+            "All are kept, for their ids differ; leave out those that are no objects of their own."
+        )
+
+
+def _repeated_pictures(
+    items: Sequence[Raw], images: msgspec.json.Decoder[CocoImage]
+) -> Iterator[str]:
+    names: Counter[str] = Counter()
+    for raw in items:
+        try:
+            names[lenient.read_item(raw, images).file_name] += 1
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+    repeated = sorted(name for name, number in names.items() if number > 1)
+    if repeated:
+        yield (
+            f"{len(repeated):,} pictures have several ids, e.g. {repeated[0]}; each id is kept as "
+            "an image of its own."
+        )

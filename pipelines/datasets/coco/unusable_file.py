@@ -1,0 +1,45 @@
+"""What a file is that is not in COCO's layout: a list, one object a line, or no whole JSON."""
+
+import re
+
+import msgspec
+
+from schemas.errors import InputFileError
+
+
+def not_whole(content: bytes, path: str, error: Exception) -> InputFileError:
+    """Return the error about a file that does not decode, which says what the file is instead."""
+    expected = "Expected a JSON object with the lists images, annotations and categories."
+    if content.lstrip().startswith(b"["):
+        return InputFileError(
+            f"{path} is a list, such as a detector's results, which names neither pictures nor "
+            f"categories. {expected} Give the file that the boxes were annotated in."
+        )
+    if _is_json_lines(content):
+        return InputFileError(
+            f"{path} has one JSON object a line. {expected} Export it as COCO, in one object."
+        )
+    line = content.count(b"\n", 0, _byte_of(error)) + 1
+    return InputFileError(
+        f"{path} ({len(content)} bytes) is not a whole COCO annotation file: {error}, line {line}. "
+        f"{expected} If it is a download, fetch it again; if another tool wrote it, check that "
+        "tool's export."
+    )
+
+
+def _is_json_lines(content: bytes) -> bool:
+    lines = content.split(b"\n", 2)[:2]
+    return len(lines) > 1 and all(_is_object(line) for line in lines)
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(msgspec.json.decode(line), dict)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+def _byte_of(error: Exception) -> int:
+    """Return the byte that a decoder's message names, 0 where it names none."""
+    match = re.search(r"\(byte (\d+)\)", str(error))
+    return int(match[1]) if match else 0
