@@ -47,7 +47,7 @@ def runs(counts, size=(32, 48)):
 
 
 IMAGE_1 = {"id": 1, "file_name": "1.jpg", "width": 48, "height": 32}
-SECOND_11 = {"id": 11, "image_id": 2, "category_id": 1, "bbox": [0, 0, 9, 9], "iscrowd": 0}
+SECOND_11 = {"id": 11, "image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9], "iscrowd": 0}
 NESTED: list = []
 for _ in range(500):
     NESTED = [NESTED]
@@ -69,9 +69,17 @@ BOXES = {
     "far away": (annotation(bbox=[1e30, 1e30, 3e30, 3e30]), rejected_13("box_outside"), ()),
     "three numbers": (annotation(bbox=[9, 9, 3]), rejected_13("malformed"), ()),
     "five numbers": (annotation(bbox=[9, 9, 3, 3, 3]), rejected_13("malformed"), ()),
-    "text": (annotation(bbox=["9", "9", "3", "3"]), rejected_13("malformed"), ()),
+    "text that is no number": (
+        annotation(bbox=["9", "nine", "3", "3"]),
+        rejected_13("malformed"),
+        (),
+    ),
     "an object": (annotation(bbox={"x": 9}), rejected_13("malformed"), ()),
-    "missing": (without("annotations", 0, "bbox"), [("annotation", "11", "malformed")], ("11",)),
+    "missing beside no mask": (
+        annotation(bbox=None, segmentation=[]),
+        rejected_13("malformed"),
+        (),
+    ),
     "a crowd": (annotation(iscrowd=1), rejected_13("crowd"), ()),
     "a crowd, as a truth": (annotation(iscrowd=True), rejected_13("crowd"), ()),
 }
@@ -95,11 +103,6 @@ MASKS = {
 }
 
 ITEMS = {
-    "annotation without id": (
-        without("annotations", 5, "id"),
-        [("annotation", "annotations[5]", "malformed")],
-        ("32",),
-    ),
     "annotation without image": (
         without("annotations", 5, "image_id"),
         [("annotation", "annotations[5]", "malformed")],
@@ -203,16 +206,18 @@ def test_a_bad_mask_leaves_its_box(coco_file, run_build, case):
     assert output.rejected() == []
 
 
-def test_an_annotation_twice_leaves_one_whatever_the_order(coco_file, run_build):
+def test_two_boxes_with_one_id_are_two_objects_whatever_the_order(coco_file, run_build):
     outputs = []
     for order in (1, -1):
         owner = coco_file().good()
         owner.data["annotations"].append(SECOND_11)
         owner.data["annotations"] = owner.data["annotations"][::order]
         output = run_build(owner.save())
-        assert output.rejected() == [("annotation", "11", "duplicate_id")]
-        assert output.regions().keys() == GOOD
-        output.ledger()
+        assert output.rejected() == []
+        assert output.repaired() == {("annotation", "id_from_content"): 2}
+        made = output.regions().keys() - GOOD
+        assert len(made) == 2
+        assert output.regions().keys() == GOOD - {"11"} | made
         outputs.append(output.digests())
     assert outputs[0] == outputs[1]
 
