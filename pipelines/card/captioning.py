@@ -3,7 +3,9 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import PurePath
 
+from pipelines.card.markdown import code
 from pipelines.plan import Plan
 from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
 from schemas.layout import REJECTED_FOLDER
@@ -62,17 +64,22 @@ def _asked(captioning: Captioning) -> Iterator[str]:
     stated = [f"{name} {value:g}" for name, value in values if value is not None]
     sampling = " and ".join(stated) or "the server's own temperature"
     yield (
-        f"by the model `{captioning.model}`, at {sampling}, "
+        f"by the model {code(_name_of(captioning.model))}, at {sampling}, "
         f"in {captioning.region_tokens} tokens at most"
     )
     if captioning.extra_body:
-        yield f"with the parameters `{json.dumps(captioning.extra_body)}`"
+        yield f"with the parameters {code(json.dumps(captioning.extra_body))}"
     known = [
         "the caption of the whole image" if captioning.global_caption else "",
         "the name of the annotated class" if captioning.class_name else "",
     ]
     given = " and ".join(filter(None, known)) or "nothing"
     yield f"beside the crop of a region it was given {given}"
+
+
+def _name_of(model: str) -> str:
+    """Return the name of a model: on the Hub, or of its folder without the folders above it."""
+    return PurePath(model).name if PurePath(model).is_absolute() else model
 
 
 def _kept(kept: Filter) -> str:

@@ -10,6 +10,8 @@ from pipelines.card.captioning import captioning_section
 from pipelines.card.citations import citing_section
 from pipelines.card.coverage import coverage, left_out
 from pipelines.card.guard import guard_section
+from pipelines.card.hub import hub_features, hub_metadata
+from pipelines.card.markdown import code
 from pipelines.card.mix import mix_section
 from pipelines.card.paper import reported_section
 from pipelines.datasets.catalog import dataset
@@ -21,9 +23,10 @@ from schemas.ledger import Ledger, Stage
 from schemas.manifest import Manifest, Shard
 from schemas.rejection import Kind
 
+_REPOSITORY = "USER/NAME"  # the place of a data set on the Hub
 _EMBEDDING = """from datasets import load_dataset
 
-data = load_dataset("{output}", "{config}")
+data = load_dataset("{repository}", "{config}")  # or the folder of this card
 """
 _REFERRING = """from pathlib import Path
 
@@ -32,7 +35,8 @@ from datasets import Image, load_dataset
 
 root = Path("/data")  # that the pictures lie below
 
-data = load_dataset("{output}", "{config}").cast_column("image", Image(decode=False))
+data = load_dataset("{repository}", "{config}")  # or the folder of this card
+data = data.cast_column("image", Image(decode=False))
 record = next(row for row in data["{split}"] if row["image"])
 picture = PIL.Image.open(root / record["image"]["path"])
 """
@@ -49,7 +53,11 @@ Splits = dict[str, list[Shard]]  # the shards of each split, of one or more sour
 
 def card_of(plan: Plan, manifest: Manifest, ledger: Ledger) -> bytes:
     """Return the card of a finished build."""
-    front = yaml.safe_dump(front_matter(plan.recipe.name, manifest), sort_keys=False, width=100)
+    licences = [split.licence for split in plan.splits]
+    rows, embedded = sum(item.rows for item in manifest.shards), plan.recipe.images == "embed"
+    header = hub_metadata(licences, rows, embedded=embedded)
+    header |= front_matter(plan.recipe.name, manifest)
+    front = yaml.safe_dump(header, sort_keys=False, width=100)
     sections = [
         f"---\n{front}---",
         _title(plan),
@@ -112,6 +120,7 @@ def _info(name: str, splits: Splits) -> dict[str, Any]:
     sizes = {split: sum(item.bytes for item in items) for split, items in splits.items()}
     return {
         "config_name": name,
+        "features": hub_features(),
         "splits": [
             {
                 "name": split,
@@ -153,8 +162,8 @@ def _title(plan: Plan) -> str:
 def _loading(plan: Plan, manifest: Manifest) -> str:
     config = default_config(plan.recipe.name, manifest)
     referring = plan.recipe.images == "reference"
-    code = _REFERRING if referring else _EMBEDDING
-    shown = code.format(output=plan.output, config=config, split=_first_split(manifest))
+    example = _REFERRING if referring else _EMBEDDING
+    shown = example.format(repository=_REPOSITORY, config=config, split=_first_split(manifest))
     return f"## Loading\n\n```python\n{shown}```" + (f"\n\n{_UNOPENED}" if referring else "")
 
 
@@ -237,7 +246,7 @@ def _fields() -> str:
 
 def _making(plan: Plan, manifest: Manifest) -> str:
     inputs = [
-        f"- `{item.name}` ({item.source}, {item.split}): {item.bytes} bytes, "
+        f"- {code(item.name)} ({item.source}, {item.split}): {item.bytes} bytes, "
         f"SHA-256 `{item.sha256}`"
         for item in manifest.identity.inputs
     ]

@@ -33,8 +33,9 @@ def section(output, title: str) -> str:
     return card(output).split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
-def run_code(text: str, **replaced: str) -> dict[str, Any]:
-    """Run the one piece of code that a text shows."""
+def run_code(output, **replaced: str) -> dict[str, Any]:
+    """Run the one piece of code that a card shows, with its folder in place of the Hub's name."""
+    text = section(output, "Loading").replace("USER/NAME", str(output.folder))
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     for before, after in replaced.items():
         code = code.replace(f'"/{before}"', f'"{after}"')
@@ -55,14 +56,14 @@ def llava(sample_world, output_of, tmp_path_factory):
 
 def test_the_lines_that_open_a_build_run(sample_world, run_build):
     output = run_build(sample_world, request=SHAPES)
-    row = run_code(section(output, "Loading"))["data"]["train"][0]
+    row = run_code(output)["data"]["train"][0]
     assert row["image"].size == (row["width"], row["height"])
 
 
 def test_the_lines_that_open_pictures_referred_to_run(sample_world, run_build, llava):
     coco = run_build(sample_world, request=SHAPES, images="reference")
     for output in (coco, llava):
-        names = run_code(section(output, "Loading"), data=str(sample_world))
+        names = run_code(output, data=str(sample_world))
         record, picture = names["record"], names["picture"]
         assert picture.size == (record["width"], record["height"])
         picture.load()
