@@ -1,4 +1,4 @@
-"""Reading of users' YAML files; JSON files are valid YAML and can be read too."""
+"""Reading of YAML that is not ours; JSON is valid YAML and can be read too."""
 
 from typing import Any
 
@@ -24,9 +24,21 @@ def read_yaml(path: str, what: str) -> Any:
     """
     try:
         with files.open_read(path) as file:
-            return yaml.safe_load(file.read())
+            return parse_yaml(file.read())
     except OSError as error:
         raise UsageError(f"cannot read the {what} {path}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise UsageError(f"the {what} {path} is neither YAML nor JSON: {error}") from None
+
+
+def parse_yaml(text: str | bytes) -> Any:
+    """Return the content of a text in YAML.
+
+    Raises:
+        yaml.YAMLError: it is not valid YAML, or nested too deep; the message is one line.
+    """
+    try:
+        return yaml.safe_load(text)
     except (yaml.YAMLError, *_ODD) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise UsageError(f"the {what} {path} is neither YAML nor JSON: {reason}") from None
+        raise yaml.YAMLError(reason) from None

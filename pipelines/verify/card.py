@@ -9,6 +9,7 @@ import yaml
 
 from pipelines.recipes.recipe import BY_FLAGS
 from pipelines.storage import files
+from pipelines.storage.yaml_file import parse_yaml
 from schemas.layout import CARD
 from schemas.manifest import Manifest, Shard
 
@@ -42,7 +43,7 @@ def _header(text: str) -> Any:
     before, header, _ = text.split(_FENCE, 2)
     if before:
         raise ValueError("it does not begin with a YAML header")
-    return yaml.safe_load(header)
+    return parse_yaml(header)
 
 
 def _patterns(header: Any) -> dict[SplitOf, list[str]]:

@@ -4,7 +4,9 @@ That module writes NaN as a bare word, and half a surrogate pair as an escape:
 
     {"bbox": [NaN, 1, 2, 3], "name": "\\ud83d"}
 
-NaN is read as null and half a pair as a replacement character, then checked like other values.
+NaN is read as null and half a pair as a replacement character, then checked like other values. What
+is nested so deep that no decoder follows is read as null, too: it costs the item that holds it, and
+no other.
 """
 
 import re
@@ -16,6 +18,8 @@ _T = TypeVar("_T")
 
 _WORD = re.compile(rb'"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)\b')
 _HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_NESTING = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+_MAX_DEPTH = 100  # of lists and objects within each other; real files have ten
 _SURROGATE = re.compile(rb"(\\\\|%b%b)|%b|%b" % (_HIGH, _LOW, _HIGH, _LOW))
 
 
@@ -26,11 +30,39 @@ def decode_json(decoder: msgspec.json.Decoder[_T], content: bytes | msgspec.Raw)
         msgspec.DecodeError: the content is still no JSON, or (as a subclass) of another type.
     """
     try:
-        return decoder.decode(content)
+        return _decode(decoder, content)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
-        return decoder.decode(_WORD.sub(_as_json, bytes(content)))
+        return _decode(decoder, _WORD.sub(_as_json, bytes(content)))
+
+
+def _decode(decoder: msgspec.json.Decoder[_T], content: bytes | msgspec.Raw) -> _T:
+    try:
+        return decoder.decode(content)
+    except RecursionError:
+        return decoder.decode(without_deep_values(bytes(content)))
+
+
+def without_deep_values(content: bytes) -> bytes:
+    """Return JSON with null in place of values that are nested more than `_MAX_DEPTH` deep.
+
+    Raises:
+        msgspec.DecodeError: its brackets do not match in number.
+    """
+    kept, begin, depth = [], 0, 0
+    for token in _NESTING.finditer(content):
+        if (bracket := token[0]) in (b"[", b"{"):
+            depth += 1
+            if depth == _MAX_DEPTH + 1:
+                kept.append(content[begin : token.start()] + b"null")
+        elif bracket in (b"]", b"}"):
+            if depth == _MAX_DEPTH + 1:
+                begin = token.end()
+            depth -= 1
+    if depth > _MAX_DEPTH:
+        raise msgspec.DecodeError("JSON is malformed: it ends within a list or an object")
+    return b"".join([*kept, content[begin:]])
 
 
 def _as_json(match: re.Match[bytes]) -> bytes:

@@ -168,3 +168,10 @@ def test_pictures_that_are_not_the_owners(output, sample_world, tmp_path):
     assert len(problems) == 2
     assert any(line.endswith(f"image is not the owner's {changed}") for line in problems)
     assert any("the owner's image cannot be read: " in line for line in problems)
+
+
+def test_a_card_nested_deeper_than_yaml_is_read(output):
+    (output.folder / "README.md").write_text(f"---\n{'[' * 20_000}\n---\n", encoding="utf-8")
+    [problem] = output.problems()
+    assert problem.startswith("README.md: cannot be read: ")
+    assert "\n" not in problem
