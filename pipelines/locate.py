@@ -30,7 +30,7 @@ def present_splits(
 ) -> tuple[list[Located], dict[str, list[str]]]:
     """Return the splits of a source whose files exist, and the missing files of those left out.
 
-    A split whose file the request names with a path is never left out.
+    A split whose file the request names with a path, or as the user's own, is never left out.
 
     Args:
         root: the folder that holds the inputs.
@@ -49,6 +49,7 @@ def present_splits(
         for located in splits
         if (request.splits and not some)
         or located.split in request.paths
+        or request.annotations is not None
         or not _is_absent(located, missing[located.split], shared)
     ]
     if broken := [path for located in (present or splits) for path in missing[located.split]]:
@@ -70,6 +71,21 @@ def _located(root: str, request: SourceRequest) -> SourceRequest:
     unlocated = set(spec.splits) - known
     splits = tuple(name for name in request.splits or () if name not in unlocated)
     return request.model_copy(update={"splits": splits}) if splits else request
+
+
+def present_edition(root: str, request: SourceRequest) -> str | None:
+    """Return the edition of a source that is there while its usual one is not; None otherwise.
+
+    A request that names an edition, or a path of a split, keeps what it names.
+    """
+    spec = dataset(request.name)
+    if request.edition or len(spec.editions) < 2 or request.paths.keys() & set(spec.splits):
+        return None
+    for edition in spec.editions:
+        asked = request.model_copy(update={"edition": edition})
+        if all(files.exists(located.file) for located in spec.locate(root, asked)):
+            return None if edition == spec.editions[0] else edition
+    return None
 
 
 def missing_files(located: Located) -> list[str]:

@@ -1,14 +1,14 @@
 """Plan: the files that a build would read, checked before anything is written."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipelines import VERSION
 from pipelines.captions.manifest import check_captions, check_recapd
 from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import Located, SourceRequest
 from pipelines.guard import Guard, load_guard
-from pipelines.locate import present_splits
+from pipelines.locate import present_edition, present_splits
 from pipelines.output.check import Rebuild, check_settings
 from pipelines.output.source_state import SourceState
 from pipelines.preflight.inputs import Requested, check_inputs
@@ -41,7 +41,7 @@ class Plan:
     estimate: SizeEstimate  # of the output, before anything was read
     remarks: tuple[str, ...] = ()  # on pictures that are missing
     doubts: tuple[str, ...] = ()  # on a user's own annotations
-    left_out: tuple[str, ...] = ()  # on splits of an evaluation whose files are missing
+    left_out: tuple[str, ...] = ()  # on splits and editions that are not read: they are missing
     unchecked: tuple[Requested, ...] = ()  # sources that are most likely finished
     inputs: Mapping[SplitKey, InputDigests] = field(default_factory=dict)  # known once it runs
     finished: Mapping[str, SourceState] = field(default_factory=dict)  # configs that are kept
@@ -63,7 +63,8 @@ class Plan:
             InputFileError: a file cannot be used, or the pictures are gone.
         """
         owners = {split.owner or split.source for split in self.unfinished}
-        check_inputs(asked for asked in self.unchecked if asked[0].name in owners)
+        unchecked = [asked for asked in self.unchecked if asked[0].name in owners]
+        check_inputs(unchecked, allow_missing=self.recipe.allow_missing)
 
     def write_options(self) -> WriteOptions:
         """Return the options of the shard writer."""
@@ -104,7 +105,27 @@ def make_plan(
             and where to get them.
         InputFileError: a file cannot be used, as far as a quick look at it tells.
     """
-    return plan_resolved(resolve(recipe), root, output, digests=digests, rebuild=rebuild)
+    recipe, remarks = _with_editions(recipe, root)
+    plan = plan_resolved(resolve(recipe), root, output, digests=digests, rebuild=rebuild)
+    return replace(plan, left_out=(*plan.left_out, *remarks))
+
+
+def _with_editions(recipe: Recipe, root: str) -> tuple[Recipe, list[str]]:
+    """Return a recipe with the editions that are there, and a remark on each unusual one."""
+    chosen = {
+        request.name: edition
+        for request in recipe.sources
+        if (edition := present_edition(root, request)) is not None
+    }
+    sources = [
+        request.model_copy(update={"edition": chosen.get(request.name, request.edition)})
+        for request in recipe.sources
+    ]
+    remarks = [
+        f"{name}: {edition} is read, for lack of {dataset(name).editions[0]}"
+        for name, edition in chosen.items()
+    ]
+    return recipe.model_copy(update={"sources": tuple(sources)}), remarks
 
 
 def plan_resolved(
@@ -130,7 +151,10 @@ def plan_resolved(
     digests = digests or FileDigests.remembered_in(output)
     ended = files.exists(files.join(output, MANIFEST))
     unchanged = [asked for asked in requested if ended and _is_unchanged(asked[1], digests)]
-    checked = check_inputs([asked for asked in requested if asked not in unchanged])
+    checked = check_inputs(
+        [asked for asked in requested if asked not in unchanged],
+        allow_missing=recipe.allow_missing,
+    )
     guard = load_guard(recipe, root, splits)
     inputs = [entry for split in splits for entry in _fingerprints(split, digests)]
     check_captions(recipe, inputs)
@@ -179,6 +203,7 @@ def _split_input(resolved: ResolvedRecipe, request: SourceRequest, located: Loca
         own_file=request.annotations is not None,
         crowds=request.crowds,
         frame=request.frame,
+        last_part=bool(request.last_part),
         limit=recipe.limit,
     )
 

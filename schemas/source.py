@@ -87,6 +87,7 @@ class SplitInput(msgspec.Struct, frozen=True, kw_only=True):
     own_file: bool = False  # the file is a user's own
     crowds: Crowds | None = None  # what becomes of regions marked as crowds; None: "reject"
     frame: Frame | None = None  # of its annotations; None: by their size and boxes
+    last_part: bool = False  # pictures go by the last part of their names
     limit: int | None = None  # take this many images, chosen by hash; None: all
     part: int = 0  # of `parts`
     parts: int = 1

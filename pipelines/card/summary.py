@@ -11,6 +11,7 @@ from rich.table import Table
 from pipelines.card.card import default_config
 from pipelines.card.mix import print_mix
 from pipelines.card.paper import print_reported
+from pipelines.output.losses import Losses
 from pipelines.output.reader import read_ledger
 from pipelines.plan import Plan
 from pipelines.storage import files
@@ -65,6 +66,8 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
     config = default_config(plan.recipe.name, manifest)
     console.print("\nfrom datasets import load_dataset")
     console.print(f'data = load_dataset("{escape(plan.output)}", "{config}")', soft_wrap=True)
+    for line in Losses(plan.output, ledger).lines():
+        console.print(f"[bold yellow]warning:[/bold yellow] {escape(line)}", soft_wrap=True)
 
 
 def _print_reasons(console: Console, plan: Plan, manifest: Manifest) -> None:

@@ -3,7 +3,6 @@
 import argparse
 import time
 from argparse import Namespace
-from typing import get_args
 
 from pipelines.cli.command import (
     Commands,
@@ -13,6 +12,7 @@ from pipelines.cli.command import (
     add_input_flags,
     add_shard_flags,
 )
+from pipelines.cli.own_files import add_own_file_flags
 from pipelines.recipes import recipe_names
 from prompts.cutting import MAX_WORDS
 from prompts.instruction import (
@@ -22,8 +22,6 @@ from prompts.instruction import (
     InstructionMode,
 )
 from prompts.style import Style
-from schemas.sample import Frame
-from schemas.source import Crowds
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
@@ -150,29 +148,21 @@ def _add_coco(group: Group) -> None:
     group.add_argument(
         "--coco-year", type=int, choices=(2014, 2017), help="release of COCO (default: 2017)"
     )
-    group.add_argument("--coco-annotations", metavar="FILE", help="your own file in COCO's format")
-    group.add_argument("--coco-images", metavar="DIR", help="the folder of that file's images")
-    group.add_argument(
-        "--coco-split", metavar="NAME", help="the name of its split (default: train)"
-    )
-    group.add_argument(
-        "--coco-crowds",
-        choices=get_args(Crowds),
-        help="leave out its regions marked iscrowd, or take each as one object, as brushes of "
-        "labelling tools mark them (default: reject)",
-    )
-    group.add_argument(
-        "--coco-frame",
-        choices=get_args(Frame),
-        help="its boxes are drawn on the pixels as stored, or upright as EXIF turns them (default: "
-        "as its sizes and boxes show, else stored)",
-    )
+    add_own_file_flags(group)
     group.add_argument(
         "--label-set",
         action="append",
         default=[],
         metavar="[SOURCE=]NAME",
-        help="the name of a source's categories as a set, if not the name its owner gives them",
+        help="the name of a source's categories as a set, if not the name its owner gives them "
+        "(of your own file: Custom-N, of N categories)",
+    )
+    group.add_argument(
+        "--edition",
+        action="append",
+        default=[],
+        metavar="[SOURCE=]NAME",
+        help="which of a source's files, e.g. mix665k (default: the one that is there)",
     )
     group.add_argument(
         "--limit", type=int, metavar="N", help="take N images of each split, by hash"

@@ -15,6 +15,7 @@ from pipelines.cli.arguments import (
     parse_paths,
     stated_fields,
 )
+from pipelines.cli.own_files import OWN_FILE_FLAGS, own_file_fields
 from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import SourceRequest
 from pipelines.guard.lists import GUARDED
@@ -27,15 +28,12 @@ from pipelines.storage import files
 from schemas.errors import UsageError
 from schemas.layout import MANIFEST
 
-_COCO_FLAGS = (
-    *("coco_annotations", "coco_images", "coco_split", "coco_year"),
-    *("coco_crowds", "coco_frame"),
-)
+_COCO_FLAGS = (*OWN_FILE_FLAGS, "coco_year")
 # The flags that are not fields of a recipe: about its sources, and about the run of a build.
 OTHER_FLAGS = frozenset(
     {
         *("recipe", "source_names", "data_root", "path", "detections", "detection_names"),
-        *("recapd", "label_set", "category_caps", "image_caps", *_COCO_FLAGS),
+        *("recapd", "label_set", "edition", "category_caps", "image_caps", *_COCO_FLAGS),
         *("output", "workers", "runner", "rebuild", "dry_run", "require_guard"),
     }
 )
@@ -125,6 +123,9 @@ def _changes(
     for text in args.label_set:
         name, label_set = _label_set(text, args, names)
         changes[name]["label_set"] = label_set
+    for text in args.edition:
+        name, edition = _of_source("--edition", text, names, [n for n in names if _editions(n)])
+        changes[name]["edition"] = edition
     if "coco" in names:
         changes["coco"] |= _coco_fields(args)
     for source in sources:
@@ -134,35 +135,38 @@ def _changes(
 
 def _label_set(text: str, args: Namespace, sources: Sequence[str]) -> tuple[str, str]:
     """Return the source and label set in `SOURCE=NAME`; a sole source can be left out."""
-    name, equals, label_set = text.partition("=")
-    if equals and name not in sources:
-        raise UsageError(f"--label-set {text!r}: source {name!r} is not asked for")
-    if equals:
-        return name, label_set
-    if args.coco_annotations:
+    if args.coco_annotations and "=" not in text:
         return "coco", text
-    if len(sources) > 1:
-        takers = [source for source in sources if dataset(source).classifies] or sources
-        raise UsageError(f"--label-set {text!r}: say of which source, e.g. {takers[0]}={text}")
-    return sources[0], text
+    takers = [source for source in sources if dataset(source).classifies] or sources
+    return _of_source("--label-set", text, sources, sources if len(sources) == 1 else takers)
+
+
+def _editions(name: str) -> Sequence[str]:
+    return dataset(name).editions
+
+
+def _of_source(
+    flag: str, text: str, sources: Sequence[str], takers: Sequence[str]
+) -> tuple[str, str]:
+    """Return the source and the name in `SOURCE=NAME`; a sole source can be left out."""
+    name, equals, value = text.partition("=")
+    if equals and name not in sources:
+        raise UsageError(f"{flag} {text!r}: source {name!r} is not asked for")
+    if equals:
+        return name, value
+    if len(takers or sources) > 1:
+        first = (takers or sources)[0]
+        raise UsageError(f"{flag} {text!r}: say of which source, e.g. {first}={text}")
+    return (takers or sources)[0], text
 
 
 def _coco_fields(args: Namespace) -> dict[str, Any]:
-    """Return the fields of the source coco from flags: a release, or a user's annotation file."""
-    if args.coco_images and not args.coco_annotations:
-        raise UsageError("--coco-images goes with --coco-annotations FILE")
-    fields: dict[str, Any] = {}
-    if args.coco_split is not None:
-        fields["split"] = args.coco_split
+    """Return the fields of the source coco from flags: a release, or a user's annotation files."""
+    fields = own_file_fields(args)
     if args.coco_year:
         fields["year"] = args.coco_year
-    for key in ("crowds", "frame"):
-        if (value := getattr(args, f"coco_{key}")) is not None:
-            fields[key] = value
-    if args.coco_annotations:
-        fields["annotations"] = folder(args.coco_annotations)
-        fields["images"] = args.coco_images and folder(args.coco_images)
-        fields["splits"] = None  # the file is the only split
+    if "annotations" in fields:
+        fields["splits"] = None  # the files are the only splits
         fields["year"] = args.coco_year  # replaces the year of the recipe's release
     return fields
 

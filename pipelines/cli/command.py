@@ -56,6 +56,12 @@ def add_input_flags(group: Group) -> None:
         help="a file or folder that is not at its usual place, see `regionforge sources`; may be "
         "repeated",
     )
+    group.add_argument(
+        "--allow-missing",
+        action="store_true",
+        default=None,
+        help="go on where more than half of a split's pictures are missing",
+    )
 
 
 def add_guard_flags(group: Group) -> None:

@@ -15,6 +15,7 @@ from pipelines.cli.command import (
     add_request_flags,
     add_shard_flags,
 )
+from pipelines.cli.own_files import add_own_file_flags
 
 if TYPE_CHECKING:
     from pipelines.plan import Plan
@@ -129,6 +130,7 @@ def _add_inputs(group: Group) -> None:
     group.add_argument("--source", required=True, metavar="NAME", help="a source with class names")
     add_input_flags(group)
     add_guard_flags(group)
+    add_own_file_flags(group)
     group.add_argument("--label-set", metavar="NAME", help="the name of its categories as a set")
     group.add_argument(
         "--limit", type=int, metavar="N", help="take N images of each split, by hash"

@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import partial
 
 from pipelines.cli.arguments import check_flags, folder, from_flags, parse_paths, stated_fields
+from pipelines.cli.own_files import OWN_FILE_FLAGS, own_file_fields
 from pipelines.datasets.spec import SourceRequest
 from pipelines.guard.lists import GUARDED
 from pipelines.recap.client.parameters import parse_extra_body
@@ -20,7 +21,7 @@ from schemas.errors import UsageError
 # The flags that are not fields of a recipe, of its captioning or of its filter.
 OTHER_FLAGS = frozenset(
     {
-        *("source", "data_root", "path", "label_set", "require_guard"),
+        *("source", "data_root", "path", "label_set", "require_guard", *OWN_FILE_FLAGS),
         *("endpoint", "serve", "vllm", "serve_args", "api_key_env"),
         *("concurrency", "timeout", "patience", "no_canary"),
         *("calibration", "no_filter", "refilter", "clip_model", "clip_weights", "device"),
@@ -43,6 +44,9 @@ def recipe_of(args: Namespace) -> tuple[RecapRecipe, Callable[[], Scorer] | None
         captioning["model"] = model_name(args.serve)
     guard_paths = parse_paths(args.path, [args.source, *GUARDED])
     paths = guard_paths.pop(args.source, {})
+    own = own_file_fields(args)
+    if own and args.source != "coco":
+        raise UsageError("--coco-annotations and the flags beside it go with --source coco")
     values = stated_fields(args, RecapRecipe)
     if args.wordings:
         values["wordings"] = load_wordings(folder(args.wordings))
@@ -51,7 +55,9 @@ def recipe_of(args: Namespace) -> tuple[RecapRecipe, Callable[[], Scorer] | None
         RecapRecipe,
         values
         | {
-            "sources": (SourceRequest(name=args.source, label_set=args.label_set, paths=paths),),
+            "sources": (
+                SourceRequest(name=args.source, label_set=args.label_set, paths=paths, **own),
+            ),
             "captioning": from_flags(Captioning, captioning),
             "filter": kept,
             "guard_paths": guard_paths,

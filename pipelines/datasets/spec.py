@@ -45,11 +45,13 @@ class SourceRequest(BaseModel):
     per_image: Cap | None = None  # regions; None: the recipe's cap
     year: int | None = None  # for sources released more than once; None: the usual one
     edition: str | None = None  # for sources with several files; None: the usual one
-    annotations: str | None = None  # a file in the source's format, instead of the owner's
-    images: str | None = None  # the folder of that file's images
-    split: str | None = None  # the name of that file's split; None: `OWN_SPLIT`
+    # A file in the source's format instead of the owner's, one for each split, or an export.
+    annotations: str | Mapping[str, str] | None = None
+    images: str | Mapping[str, str] | None = None  # the folder of that file's images, or of each's
+    split: str | None = None  # the name of a sole file's split; None: `OWN_SPLIT`
     crowds: Crowds | None = None  # what becomes of that file's `iscrowd` regions; None: "reject"
     frame: Frame | None = None  # of that file's annotations; None: by their size and boxes
+    last_part: bool | None = None  # that file's pictures go by the last part of their names
     label_set: str | None = None  # the name of the set of category names, e.g. "COCO-80"
     # The share of conversations about categories that name the set of categories to answer from, as
     # "COCO-80"; None: all.
@@ -99,6 +101,7 @@ class DatasetSpec:
             ("split", None if own_file else beside),
             ("crowds", None if own_file else beside),
             ("frame", None if own_file else beside),
+            ("last_part", None if own_file else beside),
             ("year", _NO_YEAR if own_file else _one_of(self.years, request.year)),
             ("edition", _one_of(self.editions, request.edition)),
             ("label_set", None if self.classifies else _NO_CATEGORIES),

@@ -27,6 +27,7 @@ from pipelines.datasets.common.picture_names import (
     visual_genome_name,
 )
 from pipelines.datasets.common.raw_items import ItemId
+from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.dlc_bench.source import SPEC as DLC_BENCH
 from pipelines.datasets.flickr30k.source import SPEC as FLICKR30K
 from pipelines.datasets.flickr30k.source import read_list
@@ -136,7 +137,9 @@ def _refcoco(name: str, data_root: DataRoot) -> Listed:
     edition = EDITIONS[name]
     held_out = _held_out(edition.splits)
     flat = data_root.request(name, held_out).paths
-    numbers = {number for path in flat.values() for number in images_in(_STORE.read(path), path)}
+    numbers = {
+        number for path in flat.values() for number in images_in(read_text(_STORE, path), path)
+    }
     missing = ""
     if others := [split for split in held_out if split not in flat]:
         request = data_root.request(name, ["refs"])
@@ -157,7 +160,7 @@ def _coco_val2017(data_root: DataRoot) -> Listed:
     split = next(split for split in located if split.split == "val")
     path, folder = split.files["val"], split.pictures
     if files.exists(path):
-        names = coco_val_names(_STORE.read(path), path)
+        names = coco_val_names(read_text(_STORE, path), path)
         missing = "" if names else f"no images in {data_root.shown(path)}"
         return Listed(name, frozenset(first for first, *_ in names), "", missing, tuple(names))
     listing = _STORE.sizes(folder) if files.exists(folder) else ()
@@ -173,8 +176,8 @@ def _visual_genome_test(data_root: DataRoot) -> Listed:
     request = data_root.request("visual_genome")
     data = locate_visual_genome(data_root.root, request)[0].files["image_data"]
     path = request.paths.get(TEST_IDS, f"{data_root.root}/visual_genome/{TEST_LIST}")
-    names = visual_genome_names(_STORE.read(data), data) if files.exists(data) else {}
-    listed = _STORE.read(path) if files.exists(path) else None
+    names = visual_genome_names(read_text(_STORE, data), data) if files.exists(data) else {}
+    listed = read_text(_STORE, path) if files.exists(path) else None
     ids = test_ids(names, listed, path)
     note, lacking = "", []
     if not names:  # then its pictures are not recognised in other data sets, either
@@ -205,14 +208,14 @@ def _flickr30k(data_root: DataRoot) -> Listed:
 def _pope(data_root: DataRoot) -> Listed:
     located = POPE.locate(data_root.root, data_root.request("pope"))
     there, missing = data_root.sort_out([split.file for split in located])
-    numbers = {number for path in there for number in asked_about(_STORE.read(path), path)}
+    numbers = {number for path in there for number in asked_about(read_text(_STORE, path), path)}
     return Listed("pope", _coco(numbers), missing=missing)
 
 
 def _dlc_bench(data_root: DataRoot) -> Listed:
     (located,) = DLC_BENCH.locate(data_root.root, data_root.request("dlc_bench"))
     there, missing = data_root.sort_out([located.file])
-    names = {name for path in there for name in file_names(_STORE.read(path), path)}
+    names = {name for path in there for name in file_names(read_text(_STORE, path), path)}
     pictures = frozenset(filter(None, map(objects365_file_name, names)))
     return Listed("dlc_bench", pictures, missing=missing)
 
@@ -221,7 +224,7 @@ def _gar_bench(data_root: DataRoot) -> Listed:
     located = GAR_BENCH.locate(data_root.root, data_root.request("gar_bench"))
     named = [split.file for split in located if split.split in GUARDED["gar_bench"]]
     there, missing = data_root.sort_out(named)
-    names = {name for path in there for name in original_names(_STORE.read(path), path)}
+    names = {name for path in there for name in original_names(read_text(_STORE, path), path)}
     pictures = {coco_file_name(name) or objects365_file_name(name) for name in names}
     note = "without those of detailed, which it does not name; they are of coco_val2017"
     return Listed("gar_bench", frozenset(filter(None, pictures)), note if there else "", missing)

@@ -117,9 +117,15 @@ def _problems(
     lines = {config: _changes(before, now, config) for config in sorted(kept)}
     if changed := {config: parts for config, parts in lines.items() if parts}:
         shown = "; ".join(f"{config}: {', '.join(parts)}" for config, parts in changed.items())
+        splits = any(
+            before.sources[config].settings.get("splits") != now.sources[config].settings["splits"]
+            for config in changed
+            if config in before.sources
+        )
+        advice = " Splits that belong into one output are given in one command." if splits else ""
         yield (
             f"another build, which differs in {shown}. Choose another --output, or replace "
-            f"{' and '.join(changed)} alone with --rebuild {','.join(changed)}."
+            f"{' and '.join(changed)} alone with --rebuild {','.join(changed)}.{advice}"
         )
 
 

@@ -1,5 +1,6 @@
 """The end of a run: the build is checked as a whole, and leftovers of earlier runs are deleted."""
 
+from pipelines.output.losses import Losses
 from pipelines.output.reader import (
     is_shard,
     names_in,
@@ -10,18 +11,23 @@ from pipelines.output.reader import (
 )
 from pipelines.storage import files
 from schemas.errors import BuildError
-from schemas.layout import IDENTITY, REJECTED_FOLDER, state_path
+from schemas.layout import IDENTITY, state_path
 from schemas.ledger import Ledger
 from schemas.manifest import BuildIdentity, Manifest
 from schemas.rejection import Reason
 
 
-def finish(output: str, identity: BuildIdentity) -> Manifest:
+def finish(output: str, identity: BuildIdentity, *, allow_missing: bool = True) -> Manifest:
     """Return the manifest of a run that has ended, and delete shards that are not of the build.
 
+    Args:
+        output: the folder of the output.
+        identity: the identity of the build.
+        allow_missing: whether most pictures of a split may be missing.
+
     Raises:
-        BuildError: an input could not be used, the ledger does not balance, nothing was kept, or
-            another run wrote into the output.
+        BuildError: an input could not be used, the ledger does not balance, nothing was kept,
+            most pictures of a split are missing, or another run wrote into the output.
     """
     ledger = read_ledger(output)
     if ledger.unreadable_files():
@@ -30,11 +36,15 @@ def finish(output: str, identity: BuildIdentity) -> Manifest:
         raise BuildError(f"the ledger does not balance: {'; '.join(problems)}")
     manifest = read_manifest(output)
     if not sum(shard.rows for shard in manifest.shards):
-        raise BuildError(
-            f"nothing was kept; {files.join(output, REJECTED_FOLDER)} says why, item by item"
-        )
+        raise BuildError(Losses(output, ledger).nothing())
     _check_undisturbed(output, identity, manifest)
     _delete_others(output, manifest)
+    if not allow_missing and (missing := list(Losses(output, ledger).missing())):
+        raise BuildError(
+            "\n".join(missing)
+            + "\nGive the folders that hold them, or keep the shards of the rest "
+            "with --allow-missing"
+        )
     return manifest
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import SourceRequest
+from pipelines.output.losses import MAX_MISSING
 from pipelines.preflight.pictures import MissingPictures, missing_pictures, sample_pictures
 from pipelines.preflight.room import SizeEstimate, estimate_size
 from pipelines.storage.files import FileStore
@@ -26,11 +27,11 @@ class InputCheck(NamedTuple):
     doubts: tuple[str, ...] = ()  # on a user's own annotations, a line each
 
 
-def check_inputs(requested: Iterable[Requested]) -> InputCheck:
+def check_inputs(requested: Iterable[Requested], *, allow_missing: bool = False) -> InputCheck:
     """Check splits as far as that takes seconds, and return what the quick look tells.
 
-    A split without any of its pictures is an error where another folder has them, or where no
-    split of the source has one: a user may have the pictures of some splits only.
+    A split of which most pictures are missing is an error, unless that is allowed. Even then it is
+    one without any picture, where another folder has them or no split of the source has one.
 
     Raises:
         InputFileError: a file cannot be used, its category names are not the expected ones, or its
@@ -44,32 +45,34 @@ def check_inputs(requested: Iterable[Requested]) -> InputCheck:
         missing: list[MissingPictures] = []
         for split in splits:
             try:
-                checked = _look(request, split)
+                checked, lacking = _look(request, split)
             except InputFileError as error:
                 problems.append(str(error))
                 continue
-            if isinstance(checked, MissingPictures):
-                missing.append(checked)
-            else:
-                total += checked.estimate
-                remarks += checked.remarks
-                doubts += checked.doubts
+            total += checked.estimate
+            remarks += checked.remarks
+            doubts += checked.doubts
+            missing += [lacking] if lacking else []
+        empty = [lacking for lacking in missing if lacking.share == 1]
         problems += [
-            str(split) for split in missing if split.elsewhere or len(missing) == len(splits)
+            str(lacking)
+            for lacking in missing
+            if (not allow_missing and lacking.share > MAX_MISSING)
+            or (lacking in empty and (lacking.elsewhere or len(empty) == len(splits)))
         ]
     if problems:
         raise InputFileError("\n".join(dict.fromkeys(problems)))
     return InputCheck(total, tuple(remarks), tuple(doubts))
 
 
-def _look(request: SourceRequest, split: SplitInput) -> InputCheck | MissingPictures:
+def _look(request: SourceRequest, split: SplitInput) -> tuple[InputCheck, MissingPictures | None]:
     outline_of = dataset(request.name).outline
     outline = outline_of(split, FileStore()) if outline_of else None
     if outline is None:
-        return InputCheck(estimate_size(split, 0, 0.0))
+        return InputCheck(estimate_size(split, 0, 0.0)), None
     sample = sample_pictures(split, outline)
-    if sample is None and (missing := missing_pictures(request, split, outline)):
-        return missing
-    estimate = estimate_size(split, len(outline.items), sample.mean_bytes if sample else 0.0)
-    missing_some = (sample.remark,) if sample and sample.remark else ()
-    return InputCheck(estimate, missing_some, outline.remarks)
+    estimate = estimate_size(split, len(outline.items), sample.mean_bytes)
+    near = sample.missing > MAX_MISSING / 2
+    missing = missing_pictures(request, split, outline) if near else None
+    missing_some = (sample.remark,) if sample.remark else ()
+    return InputCheck(estimate, missing_some, outline.remarks), missing

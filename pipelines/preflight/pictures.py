@@ -1,7 +1,7 @@
 """The pictures that a split's file lists: their mean size, and which are missing.
 
-A sample is enough for both, as long as one picture of the sample exists; if none does, every name
-is looked up, because a user may have a small part of the pictures.
+A sample is enough for both, as long as most pictures of the sample exist; else every name is looked
+up, because a user may have a part of the pictures.
 """
 
 import os
@@ -27,19 +27,20 @@ _MAX_FOLDERS = 200  # searched on each level
 class PictureSample:
     """What a sample of a split's pictures tells."""
 
-    mean_bytes: float  # missing and too large pictures count as 0
-    remark: str  # on pictures that are missing; empty: the sample is complete
+    mean_bytes: float = 0.0  # missing and too large pictures count as 0
+    missing: float = 1.0  # the share that is missing
+    remark: str = ""  # on pictures that are missing; empty: the sample is complete
 
 
-def sample_pictures(split: SplitInput, outline: Outline) -> PictureSample | None:
-    """Return what a sample of a split's pictures tells; None if no picture of the sample exists."""
+def sample_pictures(split: SplitInput, outline: Outline) -> PictureSample:
+    """Return what a sample of a split's pictures tells."""
     number = _SAMPLE if files.is_local(split.pictures) else _REMOTE_SAMPLE
     items = outline.items[:: max(1, len(outline.items) // number)]
     names = [_safe_names(outline, item) for item in items]
     sizes = [_size(split, several) for several in names]
     there = [size for size in sizes if size is not None]
     if not there:
-        return None
+        return PictureSample()
     stored = sum(size for size in there if size <= MAX_IMAGE_BYTES)
     missing = [
         several[0] for several, size in zip(names, sizes, strict=True) if several and size is None
@@ -51,46 +52,57 @@ def sample_pictures(split: SplitInput, outline: Outline) -> PictureSample | None
         if missing
         else ""
     )
-    return PictureSample(mean_bytes=stored / len(sizes), remark=remark)
+    return PictureSample(
+        mean_bytes=stored / len(sizes), missing=len(missing) / len(sizes), remark=remark
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingPictures:
-    """A split of which no picture exists where it is expected."""
+    """A split of which pictures do not exist where they are expected."""
 
     problem: str
     remedy: str
+    share: float  # of its pictures, 1: all
     elsewhere: bool  # another folder has the pictures
 
     def __str__(self) -> str:
         """Return the error for the user."""
-        return f"{self.problem} {self.remedy}"
+        rest = "" if self.share == 1 else " Or build from the rest with --allow-missing."
+        return f"{self.problem} {self.remedy}{rest}"
 
 
 def missing_pictures(
     request: SourceRequest, split: SplitInput, outline: Outline
 ) -> MissingPictures | None:
-    """Return the error about a split without pictures; None if one exists, or none is expected.
+    """Return what is missing of a split's pictures; None if nothing is, or none is expected.
 
     Args:
         request: the request that the split belongs to.
         split: the split.
         outline: the outline of the split.
     """
-    names = [paths for item in outline.items if (paths := _safe_names(outline, item))]
+    names = list(dict.fromkeys(filter(None, (_safe_names(outline, it) for it in outline.items))))
     listing: Mapping[str, int] | None = None
     if not files.is_local(split.pictures):
         listing = files.FileStore().sizes(split.pictures)
-    if not names or any(_is_there(split, several, listing) for several in names):
+    gone = [several for several in names if not _is_there(split, several, listing)]
+    if not gone:
         return None
     file = split.files.get(split.split) or next(iter(split.files.values()))
-    number, folder = len(set(names)), split.pictures
-    probes = [name for several in names[:_PROBES] for name in several]
+    folder, example = split.pictures, f"e.g. no {files.join(split.pictures, gone[0][0])}."
+    problem = f"{file}: expected its {len(names):,} pictures below {folder}, and none is there,"
+    if len(gone) < len(names):
+        problem = (
+            f"{file}: {len(gone):,} of its {len(names):,} pictures ({len(gone) / len(names):.0%}) "
+            f"are missing below {folder},"
+        )
+    probes = [name for several in gone[:_PROBES] for name in several]
     nearest = nearest_folder(folder, probes)
     return MissingPictures(
-        problem=f"{file}: expected its {number:,} pictures below {folder}, and none is there, e.g. "
-        f"no {files.join(folder, names[0][0])}.",
+        problem=f"{problem} {example}",
         remedy=_remedy(request, nearest),
+        share=len(gone) / len(names),
         elsewhere=nearest is not None,
     )
 

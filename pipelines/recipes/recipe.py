@@ -58,6 +58,7 @@ class Recipe(BaseModel):
     merge: bool = False  # whether the tasks of an image share conversations
     evaluation: bool = False  # the records test a model, and are not for training
     masks: MaskVariant = "annotated"
+    allow_missing: bool = False  # build also where most pictures of a split are missing
     guard: bool = True  # reject training images that an evaluation uses
     guard_paths: Mapping[str, Mapping[str, str]] = {}  # paths of the guard's lists
     # Leave out the task of detailed captions. This field and `no_box_share` keep their first names
@@ -113,7 +114,8 @@ class Recipe(BaseModel):
             raise UsageError(f"source {repeated[0]!r} is given more than once")
         for source in sources:
             _check_label_set(source.label_set)
-            for split in (source.split, *(source.splits or ())):
+            own = source.annotations if isinstance(source.annotations, Mapping) else ()
+            for split in (source.split, *(source.splits or ()), *own):
                 _check_split(split)
         return sources
 

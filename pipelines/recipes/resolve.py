@@ -23,10 +23,11 @@ _FLAGS = {
     "split": "--coco-split",
     "crowds": "--coco-crowds",
     "frame": "--coco-frame",
+    "last_part": "--coco-last-part",
     "year": "--coco-year",
 }
 INPUT_PLACES = {"annotations", "images", "paths"}  # a source's paths do not decide the output
-REMARKS = {"about", "notes", "paper", "guard_paths"}
+REMARKS = {"about", "notes", "paper", "guard_paths", "allow_missing"}  # decide no record
 MODED = Task.REGION_CLASSIFICATION  # the task whose conversations go by the recipe's mode
 PER_SOURCE = {"sources", "per_category", "per_image"}  # fields that are written for each source
 

@@ -74,7 +74,8 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
 
     Raises:
         BuildError: the disk is too small, the output holds another build, a worker died, an input
-            could not be read, nothing was kept, or the ledger does not balance.
+            could not be read, nothing was kept, most pictures of a split are missing, or the ledger
+            does not balance.
     """
     with locked_output(plan.output):
         held = check_output(plan.output, plan.identity, rebuild=options.rebuild)
@@ -88,7 +89,7 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
         plan.digests.save(plan.output)
         if not up_to_date:
             _make(plan, options, lay_out)
-        return finish(plan.output, plan.identity)
+        return finish(plan.output, plan.identity, allow_missing=plan.recipe.allow_missing)
 
 
 def check_launch(options: LaunchOptions) -> None:

@@ -18,6 +18,7 @@ from pipelines.datasets.common.content_ids import content_id
 from pipelines.datasets.common.entries import rejection
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.raw_items import Raw, malformed
+from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.spec import SourceRequest
 from schemas.errors import InputFileError, UsageError
 from schemas.geometry import xyxy
@@ -89,7 +90,7 @@ def read_detections(split: SplitInput, store: Store) -> tuple[list[Raw], Names]:
         InputFileError: a file cannot be used, or a detection's category has no name.
     """
     path = split.files["detections"]
-    content = store.read(path)
+    content = read_text(store, path)
     try:
         items = decode_json(_FILE, content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -194,7 +195,7 @@ def read_names(split: SplitInput, store: Store) -> tuple[Names, str]:
     path = lvis or split.files.get("detection_names")
     if path is None:
         return COCO_CATEGORIES, "COCO's categories"
-    content = store.read(path)
+    content = read_text(store, path)
     is_json = content.lstrip()[:1] == b"{"
     names = _listed_categories(content, path) if is_json else _lines(content, path)
     if lvis and len(names) != _LVIS_NAMES:

@@ -29,7 +29,9 @@ from pipelines.datasets.common.entries import (
     rejection,
     rejections,
 )
+from pipelines.datasets.common.picture_files import PictureFiles
 from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
+from pipelines.datasets.common.text_files import read_text
 from schemas.geometry import Box, xyxy
 from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import ImageInfo, LabelSet
@@ -73,7 +75,7 @@ def parse_coco_layout(
         InputFileError: the file as a whole cannot be used.
     """
     path = split.file
-    file = coco_json.decode_file(store.read(path), path)
+    file = coco_json.decode_file(read_text(store, path), path)
     categories = read_categories(file.categories)
     check_usable(path, categories)
     names = categories.distinct
@@ -81,8 +83,9 @@ def parse_coco_layout(
     if split.leads:
         yield from _totals(split, file, categories)
     declared = coco_json.index_items(file.images, images, "images")
-    sizes = list_pictures(split, store)
-    yield from _images(split, file, declared, categories, labels, sizes)
+    named = [image.file_name for image in declared[0].values()]
+    pictures = PictureFiles(split, list_pictures(split, store), named)
+    yield from _images(split, file, declared, categories, labels, pictures)
 
 
 def _totals(
@@ -101,12 +104,12 @@ def _images(
     declared: tuple[Mapping[ItemId, CocoImage], list[Refused]],
     categories: Categories,
     labels: LabelSet,
-    sizes: Mapping[str, int],
+    pictures: PictureFiles,
 ) -> Iterator[Entry]:
     groups, refused = coco_json.group_annotations(file, split)
     yield from rejections(split, Kind.ANNOTATION, refused)
     images, undeclared = declared
-    usable, unusable = usable_images(split, file, images, sizes)
+    usable, unusable = usable_images(split, file, images, pictures)
     refused = undeclared + unusable
     chosen = limited(split, usable)
     shards = split.sizing.shards(_volume(file, categories, usable, chosen))
@@ -116,6 +119,9 @@ def _images(
     brief = labels.brief()
     owned = [item_id for item_id in usable if split.owns(str(item_id))]
     yield Count(Kind.IMAGE, "sampled_out", sum(item_id not in chosen for item_id in owned))
+    taken = [images[item_id].file_name for item_id in owned if item_id in chosen]
+    matched = sum(name in pictures.matched for name in taken)
+    yield Repaired(Kind.IMAGE, Repair.IMAGE_NAME_MATCHED, matched)
     for item_id in owned:
         if item_id in chosen:
             image = replace(usable[item_id], shards=shards)
@@ -128,7 +134,7 @@ def usable_images(
     split: SplitInput,
     file: CocoFile[CocoAnnotation] | CocoFile[Raw],
     images: Mapping[ItemId, CocoImage],
-    sizes: Mapping[str, int],
+    pictures: PictureFiles,
 ) -> tuple[dict[ItemId, ImageInfo], list[Refused]]:
     """Return the images whose picture exists, by id, and the faults of all other images."""
     refused: list[Refused] = []
@@ -138,7 +144,7 @@ def usable_images(
         terms = licences.get(image.license) if image.license is not None else None
         licence = f"{split.licence}; image: {terms}" if terms else split.licence
         try:
-            usable[item_id] = _image_info(split, image, sizes, licence)
+            usable[item_id] = _image_info(split, image, pictures, licence)
         except Rejected as cause:
             refused.append((str(item_id), cause))
     return usable, refused
@@ -215,8 +221,9 @@ def _region(
 
 
 def _image_info(
-    split: SplitInput, image: CocoImage, sizes: Mapping[str, int], licence: str
+    split: SplitInput, image: CocoImage, pictures: PictureFiles, licence: str
 ) -> ImageInfo:
     width, height = image.width or 0, image.height or 0
     size = (width, height) if width > 0 and height > 0 else None  # the picture has it
-    return image_info(split, str(image.id), image.file_name, size, sizes, licence)
+    name = pictures.path_of(image.file_name)
+    return image_info(split, str(image.id), name, size, pictures.sizes, licence)

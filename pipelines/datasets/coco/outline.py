@@ -14,8 +14,11 @@ from pipelines.datasets.coco.categories import check_usable, read_categories
 from pipelines.datasets.coco.glance import glance
 from pipelines.datasets.coco.lenient import read_item
 from pipelines.datasets.coco.records import CocoImage
+from pipelines.datasets.common.picture_files import PictureFiles
 from pipelines.datasets.common.raw_items import Raw
+from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.spec import Outline
+from schemas.rejection import Rejected
 from schemas.source import SplitInput, Store
 
 
@@ -32,16 +35,42 @@ def outline_coco_layout(
         InputFileError: the file as a whole cannot be used, or its categories are not the expected.
     """
     path = split.file
-    file = coco_json.decode_outline(store.read(path), path)
+    file = coco_json.decode_outline(read_text(store, path), path)
     categories = read_categories(file.categories)
     check_usable(path, categories)
     name_labels(split, categories.distinct)
-    remarks = glance(split, file, images) if split.own_file else ()
-    return Outline(items=file.images, names_of=partial(_names_of, images), remarks=remarks)
+    names_of = partial(_names_of, images, None)
+    if not split.own_file:
+        return Outline(items=file.images, names_of=names_of)
+    names_of = partial(_names_of, images, _pictures(split, store, file.images, images))
+    remarks = glance(split, file, images)
+    return Outline(items=file.images, names_of=names_of, remarks=remarks)
 
 
-def _names_of(images: msgspec.json.Decoder[CocoImage], item: Raw) -> Sequence[str]:
-    try:
-        return (read_item(item, images).file_name,)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+def _pictures(
+    split: SplitInput,
+    store: Store,
+    items: Sequence[Raw],
+    images: msgspec.json.Decoder[CocoImage],
+) -> PictureFiles:
+    names = [name for item in items if (name := _name_of(images, item))] if split.last_part else ()
+    return PictureFiles(split, store.sizes(split.pictures), names)
+
+
+def _names_of(
+    images: msgspec.json.Decoder[CocoImage], pictures: PictureFiles | None, item: Raw
+) -> Sequence[str]:
+    name = _name_of(images, item)
+    if name is None:
         return ()
+    try:
+        return (pictures.path_of(name) if pictures else name,)
+    except Rejected:
+        return (name,)
+
+
+def _name_of(images: msgspec.json.Decoder[CocoImage], item: Raw) -> str | None:
+    try:
+        return read_item(item, images).file_name
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

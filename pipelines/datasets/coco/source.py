@@ -12,13 +12,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from pipelines.datasets.coco.categories import COCO_LABEL_SET, COCO_NAMES
+from pipelines.datasets.coco.exports import own_splits
 from pipelines.datasets.coco.layout import parse_coco_layout
 from pipelines.datasets.coco.outline import outline_coco_layout
 from pipelines.datasets.coco.pictures import COCO_PAPER
 from pipelines.datasets.common.picture_names import OBJECTS365, coco_or_objects365_picture
-from pipelines.datasets.spec import OWN_SPLIT, DatasetSpec, Located, Outline, SourceRequest
+from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from prompts.style import Style
-from schemas.errors import InputFileError, UsageError
+from schemas.errors import InputFileError
 from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
 
@@ -27,12 +28,21 @@ _PAPERS = (COCO_PAPER,)
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
-    """Return the locations of COCO's splits or the user's file; roles: `train`, `val`, `images`.
+    """Return the locations of COCO's splits or the user's; roles: `train`, `val`, `images`.
 
     A folder that the user gives as `images` must hold the pictures of all splits that are read.
     """
     if request.annotations is not None:
-        return [_own_file(request, request.annotations)]
+        return [
+            Located(
+                split=split,
+                files={split: own.annotations},
+                pictures=own.pictures,
+                folder="",
+                licence="not stated",
+            )
+            for split, own in own_splits(request).items()
+        ]
     year = request.year or SPEC.years[-1]
     paths, below = request.paths, f"{root}/coco"
     return [
@@ -57,27 +67,13 @@ def outline(split: SplitInput, store: Store) -> Outline:
     return outline_coco_layout(split, store, _name_labels)
 
 
-def _own_file(request: SourceRequest, annotations: str) -> Located:
-    if not request.images or not request.label_set:
-        raise UsageError(
-            "--coco-annotations needs --coco-images DIR (the folder of its images) and "
-            "--label-set NAME (what its category names are called)"
-        )
-    split = request.split or OWN_SPLIT
-    return Located(
-        split=split,
-        files={split: annotations},
-        pictures=request.images,
-        folder="",
-        licence="not stated",
-    )
-
-
 def _name_labels(split: SplitInput, names: Sequence[str]) -> str:
     if split.label_set is not None:
         return split.label_set
     if set(names) == set(COCO_NAMES):
         return COCO_LABEL_SET
+    if split.own_file:
+        return f"Custom-{len(names)}"
     path, known = split.file, len(set(names) & set(COCO_NAMES))
     raise InputFileError(
         f"{path}: the categories are not COCO's 80 ({len(names)} names, of which {known} are "

@@ -27,6 +27,7 @@ from pipelines.datasets.coco.outline import outline_coco_layout
 from pipelines.datasets.common.entries import rejection
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.picture_names import OBJECTS365, objects365_picture
+from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from schemas.errors import InputFileError
 from schemas.rejection import Kind, Reason, Rejected
@@ -105,7 +106,7 @@ def _named(split: SplitInput, entry: SourceImage, names: Mapping[str, str]) -> I
 
 def _read_names(split: SplitInput, store: Store) -> dict[str, str]:
     path = split.files[_NAMES]
-    content = store.read(path)
+    content = read_text(store, path)
     try:
         return decode_json(_DECODER, content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

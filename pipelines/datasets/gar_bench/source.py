@@ -37,6 +37,7 @@ from pipelines.datasets.common.entries import (
     rejections,
 )
 from pipelines.datasets.common.picture_names import unshared_picture
+from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.gar_bench.records import DETAILED, SIMPLE, VQA, Record, read_records
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from schemas.item import Item
@@ -91,7 +92,7 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
         InputFileError: the file cannot be used, or the pictures cannot be listed.
     """
     kind = _KINDS[split.split]
-    records, refused = read_records(store.read(split.file), split.file, split.split)
+    records, refused = read_records(read_text(store, split.file), split.file, split.split)
     usable, unusable = _images(split, store.sizes(split.pictures), records)
     chosen = limited(split, usable)
     shards = split.sizing.shards(_volume(usable, chosen))
@@ -125,7 +126,7 @@ def outline(split: SplitInput, store: Store) -> Outline:
     Raises:
         InputFileError: the file cannot be used.
     """
-    records, _ = read_records(store.read(split.file), split.file, split.split)
+    records, _ = read_records(read_text(store, split.file), split.file, split.split)
     items = [record for record, _ in records.values()]
     return Outline(items=items, names_of=lambda record: (record.file_name,))
 

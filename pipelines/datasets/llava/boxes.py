@@ -28,6 +28,7 @@ from pipelines.datasets.common.entries import rejection
 from pipelines.datasets.common.grouping import ItemsByImage, group_by_image
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.raw_items import Raw
+from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.llava.records import Group
 from schemas.errors import InputFileError
 from schemas.rejection import Kind, Reason, Rejected
@@ -147,7 +148,7 @@ def _read_instances(split: SplitInput, store: Store) -> _Instances:
     if path is None:
         return _Instances([], [], [])
     try:
-        return decode_json(_INSTANCES, store.read(path))
+        return decode_json(_INSTANCES, read_text(store, path))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputFileError(
             f"{path} is not a whole COCO annotation file: {error}. Expected a JSON object with the "

@@ -21,17 +21,19 @@ from pipelines.datasets.common.entries import (
 )
 from pipelines.datasets.common.paths import check_file_name
 from pipelines.datasets.common.raw_items import Raw
+from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.llava import records as llava_json
 from pipelines.datasets.llava.boxes import Boxes
 from pipelines.datasets.llava.records import Group
 from pipelines.datasets.spec import Outline
 from schemas.errors import InputFileError
 from schemas.item import Dialogue
-from schemas.rejection import Kind, Reason, Rejected
+from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import ImageInfo
 from schemas.source import (
     Count,
     Entry,
+    Repaired,
     SourceImage,
     SplitFacts,
     SplitInput,
@@ -63,15 +65,15 @@ def read_records(split: SplitInput, store: Store, path_of: Callable[[str], str])
             the owner's name of the picture.
     """
     path = split.file
-    items = llava_json.decode_records(store.read(path), path)
+    items = llava_json.decode_records(read_text(store, path), path)
     groups: dict[str, Group] = {}
     refused: list[Refused] = []
     for raw, link in llava_json.links(items):
         if isinstance(link, tuple):
             refused.append(link)
             continue
-        text_only = link.image is None
-        name = str(link.id) if link.image is None else link.image
+        text_only = link.picture is None
+        name = llava_json.id_of(raw) if link.picture is None else link.picture
         image_id = name if text_only else path_of(name)
         group = groups.get(image_id)
         if group is None:
@@ -80,8 +82,25 @@ def read_records(split: SplitInput, store: Store, path_of: Callable[[str], str])
     return Records(number=len(items), groups=groups, refused=refused)
 
 
-def outline_records(split: SplitInput, store: Store, path_of: Callable[[str], str]) -> Outline:
+def _no_others(path: str) -> Sequence[str]:
+    """Return no other paths of a picture: it has the one that its owner names."""
+    del path
+    return ()
+
+
+def outline_records(
+    split: SplitInput,
+    store: Store,
+    path_of: Callable[[str], str],
+    others: Callable[[str], Sequence[str]] = _no_others,
+) -> Outline:
     """Return the outline of a file, which has a record for each of its items.
+
+    Args:
+        split: the split, with the path of the file under the split's name.
+        store: the store to read the file from.
+        path_of: as in `read_records`.
+        others: as in `parse_records`.
 
     Raises:
         InputFileError: the file as a whole cannot be used.
@@ -90,9 +109,12 @@ def outline_records(split: SplitInput, store: Store, path_of: Callable[[str], st
 
     def names_of(item: Raw) -> Sequence[str]:
         name = llava_json.picture_of(item)
-        return () if name is None else (path_of(name),)
+        if name is None:
+            return ()
+        path = path_of(name)
+        return (path, *others(path))
 
-    return Outline(items=llava_json.decode_records(store.read(path), path), names_of=names_of)
+    return Outline(items=llava_json.decode_records(read_text(store, path), path), names_of=names_of)
 
 
 def list_folders(store: Store, root: str, paths: Collection[str]) -> dict[str, int]:
@@ -113,6 +135,7 @@ def parse_records(
     listing: Mapping[str, int],
     boxes: Boxes,
     read: Callable[[Raw], Dialogue] = llava_json.dialogue_of,
+    others: Callable[[str], Sequence[str]] = _no_others,
 ) -> Iterator[Entry]:
     """Yield the entries of one file of LLaVA's records.
 
@@ -122,9 +145,11 @@ def parse_records(
         listing: the sizes in bytes of the files below the split's folder of pictures.
         boxes: the boxes of the file's pictures.
         read: returns the dialogue of a record, or raises `Rejected`.
+        others: returns the other paths that a picture may have, from its usual path.
     """
     groups = records.groups
-    usable, refused = _usable_images(split, groups, listing, boxes)
+    files = {path: _file_of(path, others(path), listing) for path in groups}
+    usable, refused = _usable_images(split, groups, files, listing, boxes)
     chosen = limited(split, usable)
     shards = split.sizing.shards(_volume(usable, chosen, groups, boxes))
     if split.leads:
@@ -134,6 +159,10 @@ def parse_records(
         yield from rejections(split, Kind.DIALOGUE, records.refused)
         yield from boxes.grouped.refused_entries(split)
     yield from image_rejections(split, refused.items())
+    matched = sum(
+        split.owns(path) and usable[path].file_name not in (path, None) for path in chosen
+    )
+    yield Repaired(Kind.IMAGE, Repair.IMAGE_NAME_MATCHED, matched)
     for image_id, group in groups.items():
         if not group.owned:
             continue
@@ -147,29 +176,39 @@ def parse_records(
             yield from _image(split, image, group, boxes, read)
 
 
+def _file_of(path: str, others: Sequence[str], listing: Mapping[str, int]) -> str:
+    """Return the path of a picture's file: the usual one, or another one that is there."""
+    return next((name for name in (path, *others) if name in listing), path)
+
+
 def _usable_images(
-    split: SplitInput, groups: Mapping[str, Group], listing: Mapping[str, int], boxes: Boxes
+    split: SplitInput,
+    groups: Mapping[str, Group],
+    files: Mapping[str, str],
+    listing: Mapping[str, int],
+    boxes: Boxes,
 ) -> tuple[dict[str, ImageInfo], dict[str, Rejected]]:
     usable: dict[str, ImageInfo] = {}
     refused: dict[str, Rejected] = {}
     for image_id, group in groups.items():
         try:
-            usable[image_id] = _image_info(split, image_id, group, listing, boxes)
+            if group.mixed:
+                detail = f"{image_id!r} names a picture and is the id of a record without one"
+                raise Rejected(Reason.DUPLICATE_ID, detail)
+            if group.text_only:
+                usable[image_id] = _without_picture(split, image_id)
+                continue
+            check_file_name(group.name)
+            size = boxes.size(image_id)
+            usable[image_id] = image_info(
+                split, image_id, files[image_id], size, listing, split.licence
+            )
         except Rejected as cause:
             refused[image_id] = cause
     return usable, refused
 
 
-def _image_info(
-    split: SplitInput, image_id: str, group: Group, listing: Mapping[str, int], boxes: Boxes
-) -> ImageInfo:
-    if group.mixed:
-        detail = f"{image_id!r} names a picture and is the id of a record without one"
-        raise Rejected(Reason.DUPLICATE_ID, detail)
-    if not group.text_only:
-        check_file_name(group.name)
-        size = boxes.size(image_id)
-        return image_info(split, image_id, image_id, size, listing, split.licence)
+def _without_picture(split: SplitInput, image_id: str) -> ImageInfo:
     return ImageInfo(
         source=split.source,
         split=split.split,

@@ -7,13 +7,15 @@ The data has two files of one format (`records`); a build reads one of them:
                                        coco/train2017/, gqa/images/, ocr_vqa/images/,
                                        textvqa/train_images/, vg/VG_100K/, vg/VG_100K_2/
 
-All folders lie below the data root, `vg` as `visual_genome`. A text-only record is kept, with
-no image. The owner states no sizes and no boxes. Sizes come from COCO's annotation file if it
-exists; boxes come from a detector (`detections`), or else from COCO's annotation file.
+All folders lie below the data root, `vg` as `visual_genome`. Pictures of Visual Genome may lie in
+its other folder, or all in `images`; those of OCR-VQA, which are all named .jpg, under the ending
+that their download gave them (.gif, .png). A text-only record is kept, with no image. The owner
+states no sizes and no boxes. Sizes come from COCO's annotation file if it exists; boxes come from a
+detector (`detections`), or else from COCO's annotation file.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pipelines.datasets.coco.detections import detection_files, read_names
 from pipelines.datasets.coco.pictures import COCO_PAPER
@@ -43,6 +45,8 @@ _FILES = {"instruct_150k": "llava_instruct_150k.json", "mix665k": "llava_v1_5_mi
 
 _COCO = "coco/train2017"
 _LAST_NUMBER = re.compile(r"\d+$", re.ASCII)
+_OCR_VQA, _OCR_VQA_ENDINGS = "ocr_vqa/images", (".gif", ".png")
+_VG_FOLDERS = ("VG_100K", "VG_100K_2", "images")
 _VISUAL_GENOME = ("vg/", "visual_genome/")  # the owner's folder, and the folder below the data root
 
 
@@ -72,8 +76,9 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     records = read_records(split, store, _path_of)
     boxes = read_boxes(split, store, records.groups)
     with_picture = [image_id for image_id, group in records.groups.items() if not group.text_only]
-    listing = list_folders(store, split.pictures, with_picture)
-    yield from parse_records(split, records, listing, boxes)
+    paths = [path for usual in with_picture for path in (usual, *_other_paths(usual))]
+    listing = list_folders(store, split.pictures, paths)
+    yield from parse_records(split, records, listing, boxes, others=_other_paths)
 
 
 def outline(split: SplitInput, store: Store) -> Outline:
@@ -84,7 +89,7 @@ def outline(split: SplitInput, store: Store) -> Outline:
     """
     if "detections" in split.files:
         read_names(split, store)
-    return outline_records(split, store, _path_of)
+    return outline_records(split, store, _path_of, _other_paths)
 
 
 def _path_of(name: str) -> str:
@@ -93,6 +98,18 @@ def _path_of(name: str) -> str:
         return f"{_COCO}/{name}"
     theirs, ours = _VISUAL_GENOME
     return f"{ours}{name.removeprefix(theirs)}" if name.startswith(theirs) else name
+
+
+def _other_paths(path: str) -> Sequence[str]:
+    """Return the other paths that a picture may have below the data root, from its usual path."""
+    folder, _, name = path.rpartition("/")
+    if folder == _OCR_VQA:
+        stem = name.rpartition(".")[0]
+        return [f"{folder}/{stem}{ending}" for ending in _OCR_VQA_ENDINGS]
+    owner, _, part = folder.partition("/")
+    if owner == _VISUAL_GENOME[1].rstrip("/") and part in _VG_FOLDERS:
+        return [f"{owner}/{other}/{name}" for other in _VG_FOLDERS if other != part]
+    return ()
 
 
 def _picture_name(image: ImageInfo) -> str | None:

@@ -5,6 +5,7 @@
     {"question_id": 1, "image": "COCO_val2014_000000310196.jpg",
      "text": "Is there a snowboard in the image?", "label": "yes"}
 
+Copies that hold the same questions as a JSON list, or labels as `Yes` and `No`, are read as well.
 Half of a file's questions are about an object in the picture. The others differ from split
 to split: they ask about any absent object, about objects frequent in COCO, or about objects often
 seen with an object of the picture. All splits ask about the same pictures. No split is for
@@ -14,6 +15,7 @@ Format: https://github.com/RUCAIBox/POPE
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 from msgspec.structs import replace
@@ -29,6 +31,7 @@ from pipelines.datasets.common.entries import (
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.picture_names import coco_picture
 from pipelines.datasets.common.raw_items import malformed
+from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from schemas.errors import InputFileError
 from schemas.item import YesNoQuestion
@@ -64,9 +67,14 @@ class _Line(msgspec.Struct, frozen=True, gc=False):
         return int(self.image[-16:-4])
 
     @property
+    def answer(self) -> str:
+        """The label in lower case: yes or no, unless the question has a fault."""
+        return self.label.strip().lower()
+
+    @property
     def fault(self) -> str:
         """The fault of the question, with the expected value; empty where there is no fault."""
-        if self.label not in ("yes", "no"):
+        if self.answer not in ("yes", "no"):
             return f"label {self.label[:80]!r}, expected yes or no"
         if _IMAGE.fullmatch(self.image) is None:
             return f"image {self.image[:80]!r}, expected one like COCO_val2014_000000310196.jpg"
@@ -74,6 +82,7 @@ class _Line(msgspec.Struct, frozen=True, gc=False):
 
 
 _LINE = msgspec.json.Decoder(_Line)
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
@@ -97,7 +106,7 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     Raises:
         InputFileError: the file of questions cannot be used, or the pictures cannot be listed.
     """
-    questions, refused = _read(store.read(split.file), split.file)
+    questions, refused = _read(read_text(store, split.file), split.file)
     asked: dict[int, list[_Line]] = {}
     for line in questions:
         asked.setdefault(line.number, []).append(line)
@@ -114,7 +123,7 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
         if not split.owns(str(number)):
             continue
         if number in chosen:
-            items = tuple(YesNoQuestion(line.id, line.text, line.label == "yes") for line in lines)
+            items = tuple(YesNoQuestion(line.id, line.text, line.answer == "yes") for line in lines)
             yield SourceImage(replace(usable[number], shards=shards), (), items)
         elif number in usable:
             yield Count(Kind.IMAGE, "sampled_out", 1)
@@ -129,7 +138,7 @@ def outline(split: SplitInput, store: Store) -> Outline:
     Raises:
         InputFileError: the file of questions cannot be used.
     """
-    questions, _ = _read(store.read(split.file), split.file)
+    questions, _ = _read(read_text(store, split.file), split.file)
     return Outline(items=questions, names_of=lambda line: (line.image,))
 
 
@@ -150,13 +159,11 @@ def _read(content: bytes, path: str) -> tuple[list[_Line], list[Refused]]:
     """
     taken: dict[int, tuple[bytes, _Line]] = {}
     refused: list[Refused] = []
-    for number, text in enumerate(content.split(b"\n"), start=1):
-        if not text.strip():
-            continue
+    for name, text in _items(content):
         try:
             line = decode_json(_LINE, text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            refused.append((f"line {number}", malformed(error)))
+            refused.append((name, malformed(error)))
             continue
         if line.fault:
             refused.append((line.id, Rejected(Reason.MALFORMED, line.fault)))
@@ -170,10 +177,23 @@ def _read(content: bytes, path: str) -> tuple[list[_Line], list[Refused]]:
     if not taken:
         raise InputFileError(
             f"{path} ({len(content)} bytes) holds no question of POPE. Expected a JSON object per "
-            "line, each with a question_id, an image, a text and a label: fetch "
+            "line, or a list of them, each with a question_id, an image, a text and a label: fetch "
             "coco_pope_random.json and its like again."
         )
     return [taken[number][1] for number in sorted(taken)], refused
+
+
+def _items(content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield the undecoded questions of a file, a list or a line each, with a name for messages."""
+    if content.lstrip()[:1] == b"[":
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            items = decode_json(_LIST, content)
+            for position, raw in enumerate(items):
+                yield f"[{position}]", bytes(raw)
+            return
+    for number, text in enumerate(content.split(b"\n"), start=1):
+        if text.strip():
+            yield f"line {number}", text
 
 
 def _images(

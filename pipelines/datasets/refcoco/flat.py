@@ -28,6 +28,7 @@ from pipelines.datasets.common.entries import (
 )
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
+from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.refcoco.absent import AbsentExpressions
 from pipelines.datasets.refcoco.candidates import read_candidates
 from pipelines.datasets.refcoco.sentences import Images, Sentence, described_images, shards
@@ -88,7 +89,7 @@ def parse_flat(split: SplitInput, store: Store) -> Iterator[Entry]:
     Raises:
         InputFileError: the file as a whole cannot be used.
     """
-    items = _decode(store.read(split.file), split.file)
+    items = _decode(read_text(store, split.file), split.file)
     records, refused = _records(items)
     images: dict[ItemId, _Image] = {}
     for number, several in records.items():

@@ -10,7 +10,8 @@ Only the opcodes of lists, tuples, dictionaries, numbers and text are allowed. T
 - Nothing runs. Opcodes that call, change or import an object are not allowed (REDUCE, BUILD, OBJ,
   NEWOBJ, EXT1 ...), nor are sets, byte arrays and buffers. Opcodes that load an object by name
   (GLOBAL, INST, STACK_GLOBAL, PERSID, BINPERSID) end the check; loading then stops there and names
-  the object in the error.
+  the object in the error. The one exception runs nothing either: the calls that make an integer of
+  NumPy are replaced by the integer (`pickled_integers`).
 - Memory is proportional to the file's size. Texts and numbers lie in the file, and a note's number,
   which the loader takes for an index into an array, is less than the length of the file. To fetch
   a container copies nothing.
@@ -24,11 +25,11 @@ import pickletools
 import re
 from collections.abc import Callable
 
+from pipelines.datasets.refcoco import pickled_integers as numpy_integers
+from pipelines.datasets.refcoco.pickle_items import MAX_KEY, items_pattern
 from pipelines.datasets.refcoco.pickled_text import byte_text, quoted_text, wide_text
 
-MAX_KEY = 1000  # bytes
 MAX_DIGITS = 4300  # digits of a number in text; Python's default limit
-_NESTED = 4  # nested containers in an item that the pattern matches as a whole, e.g. a ref
 
 # Kinds of values on the stack: texts that may be keys, lists and dictionaries, all others.
 _KEY, _CONTAINER, _OTHER, _MARK = b"k", b"c", b"o", b"("
@@ -69,10 +70,15 @@ _ALWAYS_REWRITTEN = {"STRING", "UNICODE", "BINBYTES", "SHORT_BINBYTES", "BINBYTE
 _KEYED = {"SETITEM", "SETITEMS", "DICT"}
 _NOTING = {"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"}
 _FETCHING = {"GET", "BINGET", "LONG_BINGET"}
-_ENDING = {"STOP", "GLOBAL", "INST", "STACK_GLOBAL", "PERSID", "BINPERSID"}
+_NAMING = {"GLOBAL", "STACK_GLOBAL"}  # end the check, unless they name an object of NumPy
+_CALLING = {"REDUCE", "BUILD"}  # allowed where they make an integer of NumPy
+_ENDING = {"STOP", "INST", "PERSID", "BINPERSID"}
+
+_GLOBAL = re.compile(rb"c([a-z_.]{1,30})\n([a-z]{1,10})\n")
 
 _NAMES = {opcode.code.encode("latin-1"): opcode.name for opcode in pickletools.opcodes}
-_ALLOWED = {*_PUSHED, *_COMBINED, *_NUMERALS, *_TEXTS, *_NOTING, *_FETCHING, "FRAME"}
+_PLAIN = {*_PUSHED, *_COMBINED, *_NUMERALS, *_TEXTS, *_NOTING, *_FETCHING, "FRAME"}
+_ALLOWED = _PLAIN | _CALLING
 _SIZES = {opcode.name: opcode.arg.n if opcode.arg else 0 for opcode in pickletools.opcodes}
 _COUNT_BYTES = {
     pickletools.TAKEN_FROM_ARGUMENT1: 1,
@@ -103,27 +109,6 @@ def checked_pickle(content: bytes) -> bytes:
     raise UnfitPickle(f"{cause}, at byte {check.position}")
 
 
-def _items_pattern(digits: int) -> re.Pattern[bytes]:
-    """Return a pattern of whole items in Python 2's pickles, ten times as fast as single opcodes.
-
-    Items of lists are `I7\\na`, items of dictionaries `S'raw'\\np3\\nS'bowl'\\np4\\ns`. Each leaves
-    the stack unchanged. A fetched key is assumed to be text; if it is a list or a dictionary, which
-    has no hash, loading refuses it. All repetitions are possessive: no item is tried in two ways.
-
-    Args:
-        digits: the largest number of digits in the number of a note.
-    """
-    put = rb"(?:p\d{1,%d}\n)?+" % digits
-    size = rb"{0,%d}+" % MAX_KEY
-    text = rb"""(?:S'[ -&(-\[\]-~]%b'|S"[ !#-\[\]-~]%b"|V[ -\[\]-~]%b)\n""" % (size, size, size)
-    key = rb"(?:%b%b|g\d{1,%d}\n)" % (text, put, digits)
-    value = simple = rb"(?:%b|I(?:0[01]?|-?[1-9]\d{0,17})\n)" % key
-    for _ in range(_NESTED):
-        container = rb"\((?:l%b(?:%ba)*+|d%b(?:%b%bs)*+)" % (put, value, put, key, value)
-        value = rb"(?:%b|%b)" % (simple, container)
-    return re.compile(rb"(?:%ba|%b%bs)++" % (value, key, value))
-
-
 class _Check:
     """The check of one pickle, on a stack that holds the kinds of the values."""
 
@@ -131,11 +116,15 @@ class _Check:
         self.position = 0  # the position of the opcode
         self._content = content
         self._stack = bytearray()
+        self._texts: dict[int, bytes | None] = {}  # short texts by their position on the stack
         self._notes: dict[int, bytearray] = {}  # number: kind; without notes in matched items
+        self._noted: dict[int, bytes | None] = {}  # number: short text
+        self._integers = numpy_integers.Integers()
+        self._tuple: tuple[bytes, list[bytes | None]] | None = None  # kinds, texts; if on top
         self._parts: list[bytes] = []  # the parts of the pickle to load
         self._copied = 0  # the number of bytes already copied to the parts
         self._binary = content.startswith(b"\x80")
-        self._items = None if self._binary else _items_pattern(max(1, len(str(len(content))) - 1))
+        self._items = None if self._binary else items_pattern(max(1, len(str(len(content))) - 1))
 
     def run(self) -> bytes:
         """Return a pickle of the same value that is safe to load."""
@@ -144,8 +133,10 @@ class _Check:
                 self.position = items.end()
             code = self._content[self.position : self.position + 1]
             name = _NAMES.get(code, "")
-            if name in _ENDING:
+            if name in _ENDING or (name in _NAMING and not self._named(name)):
                 break
+            if name in _NAMING:
+                continue
             if name not in _ALLOWED:
                 raise UnfitPickle(_cause(code, name))
             start, end = self._argument(name)
@@ -169,7 +160,63 @@ class _Check:
             raise UnfitPickle("it is cut short")
         return start, end
 
+    def _named(self, name: str) -> bool:
+        """Take an object of NumPy that is known; return whether it is one."""
+        popped, end = 2, self.position + 1
+        names: list[bytes | None] = self._top_texts(popped)
+        if name == "GLOBAL":
+            match = _GLOBAL.match(self._content, self.position)
+            names, popped, end = ([*match.groups()], 0, match.end()) if match else ([], 0, end)
+        kind = self._integers.kind_of(*names) if self._binary and len(names) == 2 else None
+        if kind is None:
+            return False
+        self._put_instead(b"0" * popped + b"N", popped, kind, end)
+        self.position = end
+        return True
+
+    def _make_integer(self, name: str, end: int) -> None:
+        """Take a step of making an integer of NumPy from the object and the tuple on the stack."""
+        made, known = self._tuple or (b"", []), bytes(self._stack[-2:-1])
+        if name == "BUILD" and self._integers.set_order(known, made[1]):
+            self._put_instead(b"0", 2, known, end)  # the type stays, without its state
+        elif (
+            name == "REDUCE"
+            and known == numpy_integers.TYPE
+            and (kind := self._integers.new_type(*made))
+        ):
+            self._put_instead(b"00N", 2, kind, end)
+        elif (
+            name == "REDUCE"
+            and known == numpy_integers.SCALAR
+            and (number := self._integers.number(*made)) is not None
+        ):
+            digits = number.to_bytes(9, "little", signed=True)
+            self._put_instead(b"00\x8a\x09" + digits, 2, _OTHER, end)
+        else:
+            raise UnfitPickle(_cause(name.encode(), name))
+
+    def _put_instead(self, opcodes: bytes, popped: int, kind: bytes, end: int) -> None:
+        """Replace an opcode by others, which pop values and push one of a kind."""
+        self._replace(opcodes, end)
+        del self._stack[len(self._stack) - popped :]
+        self._stack += kind
+
+    def _top_texts(self, number: int) -> list[bytes | None]:
+        """Return the short texts among the top values of the stack, with None for all others."""
+        top = range(max(0, len(self._stack) - number), len(self._stack))
+        keys = (self._stack[index : index + 1] == _KEY for index in top)
+        return [self._texts.get(i) if key else None for i, key in zip(top, keys, strict=True)]
+
     def _step(self, name: str, start: int, end: int) -> None:
+        if name in _CALLING:
+            self._make_integer(name, end)
+        elif name in _NOTING:
+            self._note(self._number(name, start, end))
+        else:
+            self._tuple = None
+            self._take_value(name, start, end)
+
+    def _take_value(self, name: str, start: int, end: int) -> None:
         if name in _PUSHED:
             self._stack += _PUSHED[name]
         elif name in _NUMERALS:
@@ -177,9 +224,9 @@ class _Check:
         elif name in _TEXTS:
             self._push_text(name, start, end)
         elif name in _FETCHING:
-            self._stack += self._notes.get(self._number(name, start, end), _KEY)
-        elif name in _NOTING:
-            self._note(self._number(name, start, end))
+            number = self._number(name, start, end)
+            self._texts[len(self._stack)] = self._noted.get(number)
+            self._stack += self._notes.get(number, _KEY)
         elif name in _COMBINED:
             self._combine(name)
         else:  # FRAME: the number of bytes of a frame, which rewritten texts would make wrong
@@ -193,6 +240,7 @@ class _Check:
 
     def _push_text(self, name: str, start: int, end: int) -> None:
         text = self._content[start:end]
+        self._texts[len(self._stack)] = text if len(text) <= numpy_integers.MAX_TEXT else None
         self._stack += _KEY if len(text) <= MAX_KEY else _OTHER
         if name in _ALWAYS_REWRITTEN or not text.isascii():
             encoded = _TEXTS[name](text).encode()
@@ -222,6 +270,7 @@ class _Check:
         if not 0 <= number < len(self._content):
             raise UnfitPickle(f"it notes a value under the number {number}, which is too large")
         self._notes[number] = kind = self._stack[-1:]
+        self._noted[number] = self._texts.get(len(self._stack) - 1) if kind == _KEY else None
         if kind == _OTHER:  # an item matched as a whole could fetch this value as a key
             self._items = None
 
@@ -231,6 +280,10 @@ class _Check:
         if first < 0:
             raise UnfitPickle(f"the instruction {name} lacks values")
         popped = self._stack[first:].removeprefix(_MARK)
+        if name != "TUPLE2" and popped.translate(None, _KEY + _CONTAINER + _OTHER + _MARK):
+            raise UnfitPickle("it holds an object of NumPy that is no number")
+        if name.startswith("TUPLE") and len(popped) <= numpy_integers.MAX_ARGUMENTS:
+            self._tuple = bytes(popped), self._top_texts(len(popped))
         if name in _KEYED and popped[::2].strip(_KEY):
             raise UnfitPickle(f"a key is not a text of at most {MAX_KEY} bytes")
         self._stack[first:] = pushed

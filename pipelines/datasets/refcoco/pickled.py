@@ -22,7 +22,9 @@ from pipelines.datasets.coco.layout import read_regions, usable_images, without_
 from pipelines.datasets.coco.pictures import find_picture, list_pictures
 from pipelines.datasets.coco.records import CocoAnnotation, CocoFile, Undecoded
 from pipelines.datasets.common.entries import Refused, image_rejections, limited, rejections
+from pipelines.datasets.common.picture_files import PictureFiles
 from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
+from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.refcoco.absent import AbsentExpressions
 from pipelines.datasets.refcoco.box_names import read_box_names
 from pipelines.datasets.refcoco.candidates import read_candidates
@@ -55,7 +57,9 @@ def parse_pickle(split: SplitInput, store: Store, splits: Sequence[str]) -> Iter
     """
     refs = Refs(store.read(split.files["refs"]), split.files["refs"], split.split, splits)
     path = split.files["instances"]
-    file, strays = _about(coco_json.decode_file(store.read(path), path), refs.sentences.keys())
+    file, strays = _about(
+        coco_json.decode_file(read_text(store, path), path), refs.sentences.keys()
+    )
     if split.split != splits[0]:
         strays = ([], [])
     categories = read_categories(file.categories)
@@ -110,7 +114,7 @@ def _images(
     listing = list_pictures(split, store)
     for number, image in declared.items():
         image.file_name = find_picture(int(number), listing)
-    usable, unusable = usable_images(split, file, declared, listing)
+    usable, unusable = usable_images(split, file, declared, PictureFiles(split, listing))
     refused = undeclared + unusable
     images = Images(
         usable=usable,

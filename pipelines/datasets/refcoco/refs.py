@@ -1,9 +1,13 @@
-"""The refs in RefCOCO's pickles: each ref is an object of a picture, with sentences about it.
+"""The refs in RefCOCO's files: each ref is an object of a picture, with sentences about it.
 
     {"ref_id": 10505, "ann_id": 1993516, "image_id": 460986, "category_id": 86, "split": "train",
      "file_name": "COCO_train2014_000000460986_9.jpg", "sent_ids": [29909, 29910],
      "sentences": [{"sent_id": 29909, "sent": "left vase", "raw": "left vase",
                     "tokens": ["left", "vase"]}, ...]}
+
+The owner's file is a pickle; the same list in JSON is read as well. gRefCOCO's file looks alike,
+but its sentences are about any number of objects, none included (`"ann_id": [1, 2]`, `[-1]`): it
+is refused by its name.
 
 `sent` is the sentence cleaned by the owners, `raw` as typed; `sent` is used. The file name contains
 a further number and is no real file. Sentences are counted: a malformed ref counts as its number of
@@ -19,7 +23,9 @@ import msgspec
 from msgspec.structs import asdict
 
 from pipelines.datasets.common.entries import Refused
+from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.raw_items import ItemId
+from pipelines.datasets.common.text_files import as_text
 from pipelines.datasets.refcoco.safe_pickle import loads
 from pipelines.datasets.refcoco.sentences import Sentence
 from schemas.errors import InputFileError
@@ -49,20 +55,23 @@ class _RefSentence(msgspec.Struct, order=True):
     sent: str
 
 
+_ANY = msgspec.json.Decoder(Any)
+
+
 class Refs:
     """The sentences of one split by image, and the refused sentences."""
 
     def __init__(self, content: bytes, path: str, split: str, splits: Sequence[str]) -> None:
-        """Read the refs of a split from a pickle.
+        """Read the refs of a split from a file.
 
         Args:
-            content: the content of the pickle.
-            path: the path of the pickle, for messages.
+            content: the content of the file.
+            path: the path of the file, for messages.
             split: the split that is read.
             splits: all splits of the data set; the first also has the refs without a known split.
 
         Raises:
-            InputFileError: the content is no pickle of a list.
+            InputFileError: the content is no list of refs.
         """
         self.sentences: dict[ItemId, list[Sentence]] = defaultdict(list)
         self.refused: list[Refused] = []
@@ -128,7 +137,7 @@ def images_of(content: bytes, path: str, splits: Collection[str]) -> dict[str, s
     """Return the COCO numbers of the images that the refs of some splits are about, by split.
 
     Raises:
-        InputFileError: the content is no pickle of a list.
+        InputFileError: the content is no list of refs.
     """
     numbers: dict[str, set[int]] = {split: set() for split in splits}
     for item in _decode_refs(content, path):
@@ -147,16 +156,22 @@ def _order(ref: _Ref) -> tuple[int, int, list[_RefSentence]]:
 
 
 def _decode_refs(content: bytes, path: str) -> list[Any]:
-    """Return the refs in a pickle, unchecked.
+    """Return the refs in a pickle or in JSON, unchecked.
 
     Raises:
-        InputFileError: the content is no pickle of a list.
+        InputFileError: the content is neither of a list, or it is gRefCOCO's.
     """
-    items, size = loads(content, path), len(content)
+    content = as_text(content, path)
+    items, size = _loaded(content, path), len(content)
     if not isinstance(items, list):
         raise InputFileError(
             f"{path} holds a {type(items).__name__}, expected a list of refs. Take refs(*).p "
             "out of the owner's zip."
+        )
+    if any(isinstance(item, dict) and isinstance(item.get("ann_id"), list) for item in items):
+        raise InputFileError(
+            f"{path} is gRefCOCO's, or like it: its sentences are about any number of objects "
+            "(ann_id is a list), and here each is about one. It is not read: give RefCOCO's refs."
         )
     # A small pickle can repeat a list many times.
     if (several := sum(len(_sentences(item)) for item in items)) > size:
@@ -165,6 +180,19 @@ def _decode_refs(content: bytes, path: str) -> list[Any]:
             "repeats itself, and was not written by the owner. Fetch the owner's file again."
         )
     return items
+
+
+def _loaded(content: bytes, path: str) -> Any:
+    """Return the value of a file in JSON, which no pickle looks like, or else of a pickle."""
+    if content.lstrip()[:1] not in (b"[", b"{"):
+        return loads(content, path)
+    try:
+        return decode_json(_ANY, content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputFileError(
+            f"{path} ({len(content)} bytes) is not a whole list of refs in JSON: {error}. Take "
+            "refs(*).p out of the owner's zip, or write the list again."
+        ) from None
 
 
 def _sentences(item: Any) -> list[Any]:

@@ -20,6 +20,7 @@ from pipelines.datasets.coco.detections import detection_files, read_names
 from pipelines.datasets.coco.pictures import COCO_PAPER, FOLDERS
 from pipelines.datasets.coco.records import decode_outline
 from pipelines.datasets.common.picture_names import coco_picture
+from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.refcoco.flat import parse_flat
 from pipelines.datasets.refcoco.pickled import parse_pickle
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
@@ -144,7 +145,7 @@ def outline(split: SplitInput, store: Store) -> None:
     if "detections" in split.files:
         read_names(split, store)
     if path := split.files.get("instances"):
-        decode_outline(store.read(path), path)
+        decode_outline(read_text(store, path), path)
 
 
 def _spec(name: str) -> DatasetSpec:

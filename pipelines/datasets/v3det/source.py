@@ -31,6 +31,7 @@ from pipelines.datasets.common.entries import Refused, rejections
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.picture_names import flickr_name
 from pipelines.datasets.common.raw_items import ItemId, Raw, as_number, malformed
+from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from prompts.style import Style
 from schemas.rejection import Kind, Reason, Rejected
@@ -105,7 +106,7 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     """Yield the entries of one split of V3Det."""
     path = split.file
-    content = store.read(path)
+    content = read_text(store, path)
     name = split.label_set or "V3Det"
     try:
         file = decode_json(_FILE, content)

@@ -17,6 +17,7 @@ from pipelines.datasets.coco.categories import COCO_NAMES
 from pipelines.datasets.common.entries import Refused, image_info, limited, rejection, rejections
 from pipelines.datasets.common.paths import check_file_name
 from pipelines.datasets.common.picture_names import unshared_picture
+from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from pipelines.datasets.vcr.metadata import Metadata, read_metadata, regions
 from pipelines.datasets.vcr.questions import Line, Picture, QuestionFile
@@ -58,7 +59,7 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     Raises:
         InputFileError: the file of questions cannot be used, or a file cannot be read.
     """
-    content = store.read(split.file)
+    content = read_text(store, split.file)
     file = QuestionFile(content, split.file, evaluation=split.evaluation)
     yield from _Parser(split, store, file).entries()
 
@@ -69,7 +70,7 @@ def outline(split: SplitInput, store: Store) -> Outline:
     Raises:
         InputFileError: the file of questions cannot be used.
     """
-    file = QuestionFile(store.read(split.file), split.file)
+    file = QuestionFile(read_text(store, split.file), split.file)
     lines = [line for picture in file.pictures.values() for line in picture.lines]
     return Outline(items=lines, names_of=lambda line: line.files[:1])
 

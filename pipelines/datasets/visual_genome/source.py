@@ -5,19 +5,18 @@
     relationships.json          subjects, predicates and objects, with boxes and names; optional
     predicate_alias.txt         predicates that mean the same; optional
     test_ids.txt                the images to test on; optional
-    VG_100K/  VG_100K_2/        the pictures
+    VG_100K/  VG_100K_2/        the pictures, some in the other folder than in the url; or all
+                                in images/, or in the folder that is given
 
 Versions 1.0, 1.2 and 1.4 are read, see `records`; 1.2 is the best. In 1.4 the owner has merged
 objects that overlap, and of 158 relationships that we compared, 29 have another name there:
-"calendar on wall" has become "computer on wall", and "railing on balcony" is "railing on railing".
+"calendar on wall" has become "computer on wall", "railing on balcony" is "railing on railing".
 
-The urls place some pictures in another folder than the archives do, so a name is looked up in both.
 The files objects, attributes and scene graphs add nothing that a task uses and are not read, nor
-are aliases of names: objects are distinguished by their ids, boxes and names. Names and predicates
-stay as annotators wrote them.
+are aliases of names: objects are distinguished by ids, boxes and names, as annotators wrote them.
 
-The split train has all images. The split test (`test_split`) is for evaluation, and read
-only if a request names it: its images with their phrases, and nothing of other images.
+The split train has all images. The split test (`test_split`), for evaluation, is read only where it
+is named: its images with their phrases, and nothing of other images.
 Format: https://homes.cs.washington.edu/~ranjay/visualgenome/api.html
 """
 
@@ -35,13 +34,19 @@ from pipelines.datasets.common.entries import (
     rejection,
     rejections,
 )
-from pipelines.datasets.common.picture_folders import list_picture_folders
 from pipelines.datasets.common.picture_names import visual_genome_name
 from pipelines.datasets.common.raw_items import ItemId, Raw
+from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from pipelines.datasets.visual_genome import records as vg_json
 from pipelines.datasets.visual_genome.aliases import Aliases, parse_aliases
 from pipelines.datasets.visual_genome.image import ImageAnnotations, add_regions, add_relationships
+from pipelines.datasets.visual_genome.pictures import (
+    FOLDERS,
+    file_name,
+    file_names,
+    list_pictures,
+)
 from pipelines.datasets.visual_genome.records import RecordKind, Records
 from pipelines.datasets.visual_genome.test_split import TEST_IDS, TEST_LIST, test_ids
 from prompts.style import Style
@@ -56,7 +61,6 @@ _PAPERS = (
     "Genome: Connecting Language and Vision Using Crowdsourced Dense Image Annotations. "
     "International Journal of Computer Vision, 2017.",
 )
-FOLDERS = ("VG_100K", "VG_100K_2")
 REQUIRED = ("image_data.json", "region_descriptions.json")
 _OPTIONAL = {
     "train": ("relationships.json", "predicate_alias.txt"),
@@ -84,7 +88,7 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
             pictures=request.paths.get("images", f"{root}/visual_genome"),
             folder="" if "images" in request.paths else "visual_genome",
             licence=_LICENCE,
-            picture_folders=FOLDERS,
+            picture_folders=() if "images" in request.paths else FOLDERS,
         )
         for split in splits
     ]
@@ -96,19 +100,23 @@ def outline(split: SplitInput, store: Store) -> Outline:
     Raises:
         InputFileError: the file about the images as a whole cannot be used.
     """
-    path = split.files["image_data"]
-    items = vg_json.decode_list(store.read(path), path)
+    items = _image_items(split, store)
     if split.split != "test":
         return Outline(items=items, names_of=_names_of)
     declared, _ = vg_json.index_items(items, vg_json.IMAGE, "image_data")
     members = _members(split, store, declared) or ()
     urls = [declared[image_id].url for image_id in members if image_id in declared]
-    return Outline(items=urls, names_of=_file_names)
+    return Outline(items=urls, names_of=file_names)
+
+
+def _image_items(split: SplitInput, store: Store) -> list[Raw]:
+    path = split.files["image_data"]
+    return vg_json.decode_list(read_text(store, path), path)
 
 
 def _names_of(item: Raw) -> Sequence[str]:
     try:
-        return _file_names(vg_json.IMAGE.decode(item).url)
+        return file_names(vg_json.IMAGE.decode(item).url)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return ()
 
@@ -151,13 +159,12 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
             yield rejection(split, kind, *refusal)
         image = replace(images.usable[image_id], shards=shards)
         yield SourceImage(image, tuple(annotations.regions), tuple(annotations.items))
-    for records in (regions, related):
-        yield from _balance(split, records, images.refused)
+    yield from _balance(split, regions, images.refused)
+    yield from _balance(split, related, images.refused)
 
 
 def _images(split: SplitInput, store: Store) -> Generator[Entry, None, _Images]:
-    path = split.files["image_data"]
-    items = vg_json.decode_list(store.read(path), path)
+    items = _image_items(split, store)
     declared, refused = vg_json.index_items(items, vg_json.IMAGE, "image_data")
     number, members = len(items), _members(split, store, declared)
     if members is not None:
@@ -165,10 +172,10 @@ def _images(split: SplitInput, store: Store) -> Generator[Entry, None, _Images]:
         declared = {image_id: image for image_id, image in declared.items() if image_id in members}
         refused = [refusal for refusal in refused if refusal[0] in names]
         number = len(declared) + len(refused)
-    listing = list_picture_folders(split, store, FOLDERS, "Visual Genome")
+    listing = list_pictures(split, store)
     usable: dict[ItemId, ImageInfo] = {}
     for image_id, image in declared.items():
-        name, size = _file_name(image.url, listing), (image.width, image.height)
+        name, size = file_name(image.url, listing), (image.width, image.height)
         try:
             usable[image_id] = image_info(split, str(image_id), name, size, listing, split.licence)
         except Rejected as cause:
@@ -194,19 +201,7 @@ def _members(
     if split.split != "test":
         return None
     path = split.files.get(TEST_IDS, "")
-    return test_ids(image_ids, store.read(path) if path else None, path)
-
-
-def _file_name(url: str, listing: Mapping[str, int]) -> str:
-    """Return the path of an image's file: folder and name as in the url, or in the other folder."""
-    files = _file_names(url)
-    return next((file for file in files if file in listing), files[0])
-
-
-def _file_names(url: str) -> list[str]:
-    """Return the possible paths of an image's file, first the path in the url."""
-    *_, folder, name = ["", *url.split("/")]
-    return [f"{known}/{name}" for known in sorted(FOLDERS, key=lambda known: known != folder)]
+    return test_ids(image_ids, read_text(store, path) if path else None, path)
 
 
 def _records(
@@ -220,12 +215,12 @@ def _records(
     if role not in split.files:
         return Records(kind)
     path = split.files[role]
-    return vg_json.read_records(store.read(path), path, kind, split, unwanted, members)
+    return vg_json.read_records(read_text(store, path), path, kind, split, unwanted, members)
 
 
 def _aliases(split: SplitInput, store: Store) -> Aliases:
-    path = split.files.get("predicate_alias")
-    return parse_aliases(store.read(path), path) if path else Aliases()
+    path = split.files.get("predicate_alias", "")
+    return parse_aliases(read_text(store, path), path) if path else Aliases()
 
 
 def _volume(images: _Images, items: int) -> Volume:

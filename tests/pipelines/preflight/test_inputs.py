@@ -67,7 +67,7 @@ def test_a_name_makes_other_categories_right(two_splits):
 
 def test_visual_genome_without_a_folder_of_pictures(refused, sample_world, tmp_path):
     root = copied(sample_world, tmp_path, "visual_genome")
-    for name in (folders := ("VG_100K", "VG_100K_2")):
+    for name in (folders := ("VG_100K", "VG_100K_2", "images")):
         shutil.rmtree(root / "visual_genome" / name, ignore_errors=True)
     error = refused("--sources", "visual_genome", "--data-root", root)
     expected = " or ".join(f"{root}/visual_genome/{name}" for name in folders)

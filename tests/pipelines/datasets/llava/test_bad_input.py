@@ -81,7 +81,7 @@ def test_a_text_begins_with_a_request(instruct, build_it, said_in, instruct_said
 
 
 def test_what_is_no_record_is_named_by_its_place(instruct, build_it, said_in, instruct_said):
-    instruct.records[1:1] = [7, {"id": "x", "image": ["a.jpg"], "conversations": []}, {}]
+    instruct.records[1:1] = [7, {"id": "x", "image": 7, "conversations": []}, {}]
     instruct.save()
     built = build_it(instruct.root)
     assert built.rejected() == [
@@ -91,7 +91,7 @@ def test_what_is_no_record_is_named_by_its_place(instruct, build_it, said_in, in
 
 
 def test_pictures_that_cannot_be_used(instruct, build_it, said_in, instruct_said):
-    for name in ("../secret.jpg", "gone.jpg", "sam/images/1.jpg", "/etc/a.jpg", ""):
+    for name in ("../secret.jpg", "gone.jpg", "sam/images/1.jpg", "/etc/a.jpg"):
         instruct.record("a.jpg", "<image>\na", "b", id=f"of {name}", image=name)
     (instruct.root / "secret.jpg").write_bytes(b"secret")
     (instruct.root / "coco/train2017/empty.jpg").write_bytes(b"")
@@ -104,7 +104,6 @@ def test_pictures_that_cannot_be_used(instruct, build_it, said_in, instruct_said
     assert images == {
         "../secret.jpg": "image_unsafe_path",
         "/etc/a.jpg": "image_unsafe_path",
-        "coco/train2017/": "image_unsafe_path",
         "coco/train2017/gone.jpg": "image_missing",
         "sam/images/1.jpg": "image_missing",
         "coco/train2017/empty.jpg": "image_empty",
@@ -163,3 +162,52 @@ def test_a_file_that_cannot_be_read_is_named(instruct, build_it, content):
 def test_no_file_is_an_error_that_says_where_to_get_it(tmp_path, build_it):
     with pytest.raises(UsageError, match=r"llava_instruct_150k\.json.*https://huggingface\.co"):
         build_it(tmp_path)
+
+
+PICTURE = {"image": GOOD}
+TURNS = [{"from": "human", "value": "<image>\nWhat is it?"}, {"from": "gpt", "value": "A box."}]
+USERS = [{**TURNS[0], "from": "user"}, {**TURNS[1], "from": "assistant"}]
+MESSAGES = [
+    {"role": "user", "content": "<image>What is it?"},
+    {"role": "assistant", "content": "A box."},
+]
+WITH_PICTURE = ["<image>\nWhat is it?", "A box."]
+# What users write in LLaVA's format, and the turns that it plainly holds; None: it is refused.
+OF_USERS = {
+    "a number as id": ({"id": 1, **PICTURE, "conversations": TURNS}, WITH_PICTURE),
+    "no id": ({**PICTURE, "conversations": TURNS}, WITH_PICTURE),
+    "a list of one picture": ({"id": 4, "image": [GOOD], "conversations": TURNS}, WITH_PICTURE),
+    "user and assistant": ({"id": 6, **PICTURE, "conversations": USERS}, WITH_PICTURE),
+    "messages": ({"id": 7, "images": [GOOD], "messages": MESSAGES}, WITH_PICTURE),
+    "an empty picture": (
+        {"id": 9, "image": "", "conversations": [{**TURNS[0], "value": "Hi"}, TURNS[1]]},
+        ["Hi", "A box."],
+    ),
+    "two pictures": ({"id": 3, "image": [GOOD, "000000000004.jpg"], "conversations": TURNS}, None),
+    "the picture in a later turn": (
+        {"id": 5, **PICTURE, "conversations": [{**TURNS[0], "value": "Hi"}, TURNS[1], *TURNS]},
+        None,
+    ),
+    "a system prompt": (
+        {"id": 8, **PICTURE, "conversations": [{"from": "system", "value": "Be brief."}, *TURNS]},
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("record", "turns"), OF_USERS.values(), ids=OF_USERS)
+def test_records_of_users(instruct, build_it, record, turns):
+    instruct.records[:] = [record, {**GOOD_RECORD}]
+    instruct.save()
+    built = build_it(instruct.root)
+    said = [[turn["content"] for turn in row["messages"]] for row in built.rows()]
+    assert sorted(said) == sorted([["Hello", "Bye"], *([turns] if turns else [])])
+    refused = [(kind, reason) for kind, _, reason in built.rejected() if kind == "dialogue"]
+    assert refused == ([] if turns else [("dialogue", "malformed")])
+    built.ledger()
+
+
+GOOD_RECORD = {
+    "id": "good",
+    "conversations": [{"from": "human", "value": "Hello"}, {"from": "gpt", "value": "Bye"}],
+}

@@ -165,7 +165,6 @@ BAD = {
     "brackets without end": (b"[" * 100_000, False, "malformed"),
     "no label": ({"question_id": 23, "image": "x.jpg", "text": "Is it?"}, False, "malformed"),
     "another label": (question(24, 7, "maybe"), True, "malformed"),
-    "a label in capitals": (question(25, 7, "Yes"), True, "malformed"),
     "a label that is no text": (question(26, 7, label=True), False, "malformed"),
     "no id": (question(0, 7, question_id=None), False, "malformed"),
     "an id that is text": (question(0, 7, question_id="27"), False, "malformed"),
@@ -277,11 +276,25 @@ def test_a_limit_takes_whole_pictures(owner, build_source):
     assert (read["question"].kept, read["question"].sampled_out) == (2, 2)
 
 
-@pytest.mark.parametrize("lines", [[], [GOOD], [b"["], [b"one, two"]])
+@pytest.mark.parametrize("lines", [[], [[]], [b"["], [b"one, two"]])
 def test_another_file_is_refused_with_what_was_expected(owner, build_source, lines):
     owner.write(*lines)
     with pytest.raises(InputFileError, match=r"coco_pope_random\.json .*no question of POPE"):
         build_source("pope", owner.root, evaluation=True)
+
+
+def test_a_list_and_capitals_read_as_the_owners_lines_do(owner, build_source):
+    owner.write([{**line, "label": line["label"].title()} for line in GOOD])
+    output = build_source("pope", owner.root, evaluation=True)
+    assert answers(output) == EXPECTED
+    assert output.rejected() == []
+
+
+def test_a_bad_item_of_a_list_is_named_by_its_place(owner, build_source):
+    owner.write([*GOOD, question(24, 7, label=True)])
+    output = build_source("pope", owner.root, evaluation=True)
+    assert answers(output) == EXPECTED
+    assert output.rejected() == [("question", "[4]", "malformed")]
 
 
 def test_it_is_for_evaluation_only(owner, build_source):
