@@ -111,7 +111,7 @@ def test_pictures_that_cannot_be_used(instruct, build_it, said_in, instruct_said
     }
     assert {kind for kind, *_ in built.rejected()} == {"image"}
     # The conversation of text.jpg was composed before the picture was opened.
-    assert built.with_image() == {"dialogue": 7, "conversation": 1}
+    assert built.with_image() == {"dialogue": 6, "conversation": 1}
     assert said_in(built) == instruct_said
     assert verify(str(built.folder)).problems == []
 
