@@ -188,3 +188,18 @@ def test_nothing_to_keep_is_an_error(coco_file, run_build):
     owner.picture(1)
     with pytest.raises(BuildError, match=r"nothing was kept; .*_rejected says why, item by item"):
         run_build(owner.save())
+
+
+def test_nothing_kept_is_told_with_the_commonest_reason_and_its_remedy(coco_file, run_build):
+    owner = coco_file().good(1, 2, 3)
+    for image in owner.data["images"]:
+        image["file_name"] = f"/data/{image['file_name']}"
+    with pytest.raises(BuildError) as caught:
+        run_build(owner.save())
+    assert str(caught.value).partition("Mostly: ")[2] == (
+        "image image_unsafe_path 3, e.g. 1: file_name '/data/1.jpg', expected a path below the "
+        "image folder; '1.jpg' is there: --coco-last-part goes by the last part of names"
+    )
+    output = run_build(owner, request={"last_part": True})
+    assert len(output.regions()) == 6
+    assert output.repaired() == {("image", "image_name_matched"): 3}

@@ -28,7 +28,7 @@ def test_a_split_of_which_nothing_is_left_is_named(two_splits, tmp_path, capsys)
     for picture in splits["val"].pictures.iterdir():
         picture.unlink()
     words = ["build", "--sources", "coco", "--data-root", str(root), "--label-set", "Things"]
-    assert run([*words, "--output", str(tmp_path / "out")]) == 0
+    assert run([*words, "--allow-missing", "--output", str(tmp_path / "out")]) == 0
     shown = capsys.readouterr().out.splitlines()
     assert [line for line in shown if "nothing was kept" in line] == [
         "nothing was kept of coco/val: image_missing 2"
@@ -36,6 +36,39 @@ def test_a_split_of_which_nothing_is_left_is_named(two_splits, tmp_path, capsys)
     assert "left out with a rejected image: annotation 4" in shown
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert "\n- annotation: left out with a rejected image: 4\n" in card
+
+
+def test_what_is_missing_is_the_last_that_is_said(coco_file, command_line, tmp_path):
+    """Of ten pictures two are gone; of twelve regions little is left, mostly for their names."""
+    owner = coco_file().good(*range(1, 11))
+    for image in (1, 2):
+        (owner.pictures / f"{image}.jpg").unlink()
+    for number in range(200, 240):
+        owner.region(number, 3, iscrowd=1)
+    owner.region(300, 3, bbox=[55, 35, 30, 30])
+    owner.save()
+    words = ["--coco-annotations", owner.file, "--coco-images", owner.pictures]
+    done = command_line("build", "--sources", "coco", *words, "--output", tmp_path / "out")
+    assert done.returncode == 0
+    *_, missing, little = done.stdout.splitlines()
+    assert missing == (
+        "warning: coco/train: 2 of 10 pictures (20%) are missing, e.g. 1: no file '1.jpg' in the "
+        "folder"
+    )
+    assert little.startswith(
+        "warning: coco/train: little was kept, 17 of 61 annotations; mostly annotation crowd 40, "
+        "e.g. 200: "
+    )
+    assert "(mark single objects with `iscrowd` 0); image image_missing 2, e.g. 1" in little
+    assert "repaired: annotation box_clipped 1" in done.stdout
+
+
+def test_of_sound_input_no_loss_is_said(coco_file, command_line, tmp_path):
+    owner = coco_file().good(*range(1, 22)).save()
+    (owner.pictures / "1.jpg").unlink()
+    words = ["--coco-annotations", owner.file, "--coco-images", owner.pictures]
+    done = command_line("build", "--sources", "coco", *words, "--output", tmp_path / "out")
+    assert done.stdout.splitlines()[-1].startswith("data = load_dataset(")
 
 
 def test_a_size_reads_the_same_wherever_it_is_shown(two_splits, tmp_path, capsys):

@@ -39,8 +39,9 @@ def copied(sample_world, tmp_path, name):
     return root
 
 
-def planned(root, name="coco", **fields):
-    recipe = Recipe(sources=(SourceRequest(name=name, **fields),), guard=False)
+def planned(root, name="coco", *, allow_missing=False, **fields):
+    request = SourceRequest(name=name, **fields)
+    recipe = Recipe(sources=(request,), guard=False, allow_missing=allow_missing)
     return make_plan(recipe, str(root), "unused")
 
 
@@ -102,7 +103,7 @@ def test_pictures_that_are_missing_are_told_before_the_build(sample_world, tmp_p
     )
     assert "pictures are missing" not in whole.stderr
     shutil.rmtree(root / "visual_genome" / "VG_100K_2")
-    plan = planned(root, "visual_genome", splits=("train",))
+    plan = planned(root, "visual_genome", allow_missing=True, splits=("train",))
     images = json.loads((root / "visual_genome" / "image_data.json").read_text())
     gone = sum("VG_100K_2/" in image["url"] for image in images)
     (remark,) = plan.remarks
@@ -110,7 +111,7 @@ def test_pictures_that_are_missing_are_told_before_the_build(sample_world, tmp_p
     assert f", e.g. {root}/visual_genome/VG_100K" in remark
     part = command_line(
         *("build", "--sources", "visual_genome", "--data-root", root, "--dry-run"),
-        *("--output", tmp_path / "output"),
+        *("--output", tmp_path / "output", "--allow-missing"),
     )
     assert part.returncode == 0
     assert "pictures: visual_genome/train: about " in part.stderr
@@ -153,27 +154,27 @@ def test_pictures_of_a_file_of_ones_own(refused, coco_file, given):
     assert f"They are below {owner.pictures}: give that folder with --coco-images " in error
 
 
-def test_the_folder_above_a_relative_one_is_looked_at(refused, coco_file, monkeypatch):
+def test_a_name_that_begins_with_the_folder_is_read(coco_file, monkeypatch):
     owner = coco_file().good()
     for image in owner.data["images"]:
         image["file_name"] = f"{owner.pictures.name}/{image['file_name']}"
     owner.save()
-    root = owner.pictures.parent
-    monkeypatch.chdir(root)
-    words = ["--coco-annotations", owner.file, "--coco-images", owner.pictures.name]
-    error = refused("--sources", "coco", *words, "--label-set", "T")
-    assert f"They are below {root}: give that folder with --coco-images {root}." in error
+    monkeypatch.chdir(owner.pictures.parent)
+    request = owner.request(images=owner.pictures.name)
+    assert make_plan(Recipe(sources=(request,)), "", "unused").remarks == ()
 
 
 def test_a_split_without_pictures_beside_one_with_pictures(two_splits):
     root, splits = two_splits
     for path in splits["val"].pictures.iterdir():
         path.unlink()
-    assert len(planned(root, label_set="Things").splits) == 2
+    with pytest.raises(InputFileError, match=f"{splits['val'].file}: expected its 2 pictures"):
+        planned(root, label_set="Things")
+    assert len(planned(root, allow_missing=True, label_set="Things").splits) == 2
     for path in splits["train"].pictures.iterdir():
         path.unlink()
     with pytest.raises(InputFileError) as caught:
-        planned(root, label_set="Things")
+        planned(root, allow_missing=True, label_set="Things")
     assert len(str(caught.value).splitlines()) == 2
 
 
@@ -182,11 +183,30 @@ def test_one_picture_of_many_is_enough(coco_file, monkeypatch):
     owner = coco_file().good(*range(1, 21)).save()
     for number in set(range(1, 21)) - {2}:
         (owner.pictures / f"{number}.jpg").unlink()
-    recipe = Recipe(sources=(owner.request(),))
+    recipe = Recipe(sources=(owner.request(),), allow_missing=True)
     assert make_plan(recipe, "", "unused").splits
     (owner.pictures / "2.jpg").unlink()
     with pytest.raises(InputFileError, match="expected its 20 pictures"):
         make_plan(recipe, "", "unused")
+
+
+@pytest.mark.parametrize("gone", [10, 11])
+def test_more_than_half_of_the_pictures_missing(coco_file, gone):
+    owner = coco_file().good(*range(1, 21)).save()
+    for number in range(1, gone + 1):
+        (owner.pictures / f"{number}.jpg").unlink()
+    recipe = Recipe(sources=(owner.request(),))
+    if gone == 10:
+        (remark,) = make_plan(recipe, "", "unused").remarks
+        assert "about 50% of its 20 pictures are missing" in remark
+        return
+    with pytest.raises(InputFileError) as caught:
+        make_plan(recipe, "", "unused")
+    assert str(caught.value) == (
+        f"{owner.file}: 11 of its 20 pictures (55%) are missing below {owner.pictures}, e.g. no "
+        f"{owner.pictures}/1.jpg. Give the folder that holds them with --coco-images DIR. Or build "
+        "from the rest with --allow-missing."
+    )
 
 
 def test_nan_and_odd_items_do_not_hide_the_label_names(coco_file):
