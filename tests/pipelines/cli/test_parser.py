@@ -28,7 +28,8 @@ FLAGS = {
     "recap": {
         "--source", "--data-root", "--path", "--no-guard", "--require-guard",
         "--coco-annotations", "--coco-images", "--coco-split", "--coco-last-part",
-        "--allow-missing", "--serve", "--serve-args", "--vllm", "--label-set", "--limit", "--per-category",
+        "--allow-missing",
+        "--serve", "--serve-args", "--vllm", "--label-set", "--limit", "--per-category",
         "--per-image", "--seed", "--captioner", "--endpoint", "--model", "--api-key-env",
         "--concurrency", "--timeout", "--patience", "--no-global-caption", "--no-class-name",
         "--wordings", "--temperature", "--top-p", "--global-tokens", "--region-tokens",
