@@ -20,7 +20,7 @@ FLAGS = {
         "--require-guard", "--no-merge", "--data-root", "--path", "--detections",
         "--detection-names", "--coco-year",
         "--coco-annotations", "--coco-images", "--coco-split", "--coco-last-part", "--edition",
-        "--allow-missing", "--label-set", "--limit", "--style",
+        "--coco-crowds", "--coco-frame", "--allow-missing", "--label-set", "--limit", "--style",
         "--mode", "--per-category", "--per-image", "--min-words", "--rec-negatives",
         "--no-box-share", "--max-words", "--plain-captions", "--wordings", "--seed", "--output",
         "--images", "--shard-size", "--workers", "--runner", "--rebuild", "--dry-run",
@@ -28,7 +28,7 @@ FLAGS = {
     "recap": {
         "--source", "--data-root", "--path", "--no-guard", "--require-guard",
         "--coco-annotations", "--coco-images", "--coco-split", "--coco-last-part",
-        "--allow-missing",
+        "--coco-crowds", "--coco-frame", "--allow-missing",
         "--serve", "--serve-args", "--vllm", "--label-set", "--limit", "--per-category",
         "--per-image", "--seed", "--captioner", "--endpoint", "--model", "--api-key-env",
         "--concurrency", "--timeout", "--patience", "--no-global-caption", "--no-class-name",
