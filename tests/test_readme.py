@@ -64,6 +64,9 @@ def test_lines_for_researchers_run(tmp_path: Path) -> None:
     assert record["messages"][1]["content"] == region["category"]
     assert pixels.shape == (record["height"], record["width"])
     assert pixels.any()
+    assert list(names["mapped"]["id"]) == names["data"]["id"][:]
+    assert [row["id"] for row in names["stream"]] == list(names["mapped"]["id"])
+    assert str(names["mapped"].cache_files[0]["filename"]).startswith(output)
 
 
 def test_ten_lines_make_shards_and_read_them(

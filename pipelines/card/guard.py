@@ -1,5 +1,7 @@
 """The text about the leakage guard, for the card and the console."""
 
+from collections.abc import Iterator, Sequence
+
 from rich.console import Console
 from rich.markup import escape
 
@@ -50,22 +52,26 @@ def _row(guard_list: GuardList) -> str:
 
 
 def print_guard(plan: Plan) -> None:
-    """Print the evaluations whose pictures a build keeps out of its training splits.
+    """Print one line on the evaluations whose pictures a build keeps out of its training splits.
 
-    The text goes to standard error, like all output that precedes the result.
+    The line goes to standard error, like all output that precedes the result.
     """
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
     lists = plan.guard.lists
-    if there := [guard_list for guard_list in lists if guard_list.pictures]:
-        listed = ", ".join(f"{guard_list.name} ({guard_list.pictures:,})" for guard_list in there)
-        console.print(f"guard: no split to train on will hold pictures of {listed}")
-    elif lists:
-        names = ", ".join(guard_list.name for guard_list in lists)
-        console.print(f"[yellow]guard: no list is below the data root[/yellow]: {names}")
+    if not lists:
         return
-    for guard_list in lists:
-        if guard_list.note:
-            console.print(f"guard: {guard_list.name} is {escape(guard_list.note)}")
-        if guard_list.missing:
-            what = f"[yellow]guard: the list {guard_list.name} is incomplete[/yellow]"
-            console.print(f"{what}: {escape(guard_list.missing)}")
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    whole = [f"{item.name} ({item.pictures:,})" for item in lists if item.pictures]
+    parts = [f"training splits hold no picture of {', '.join(whole)}"] if whole else []
+    parts += [f"{item.name} is {item.note}" for item in lists if item.note]
+    console.print(f"guard: {escape('; '.join([*parts, *_unguarded(lists, none=not whole)]))}")
+
+
+def _unguarded(lists: Sequence[GuardList], *, none: bool) -> Iterator[str]:
+    """Yield what is not guarded, or only in part, and what to do about it."""
+    missing = [item for item in lists if item.missing]
+    if none:
+        yield f"no list is below the data root: {', '.join(item.name for item in missing)}"
+    elif missing:
+        yield "not guarded: " + ", ".join(f"{item.name} ({item.missing})" for item in missing)
+    if missing:
+        yield "`regionforge sources` says where to get the files"

@@ -111,7 +111,13 @@ def test_a_list_that_is_missing_is_named_and_the_others_hold(world, name, capfd)
     assert name in capfd.readouterr().err
     assert not output.exists()
     assert cli.run(words) == 0
-    assert f"guard: the list {name} is incomplete: no " in capfd.readouterr().err
+    [line] = [line for line in capfd.readouterr().err.splitlines() if line.startswith("guard:")]
+    assert f"; not guarded: {name} (no " in line
+    assert line.endswith("; `regionforge sources` says where to get the files")
+    guarded = line.partition(";")[0]
+    assert guarded.startswith("guard: training splits hold no picture of ")
+    for other, shown in lists.items():
+        assert (f"{other} ({shown.pictures:,})" in guarded) == bool(shown.pictures), other
     ledger = Ledger.model_validate_json((output / "ledger.json").read_bytes())
     assert list(lists.values()) == ledger.guard
     card = (output / "README.md").read_text(encoding="utf-8")
@@ -127,8 +133,8 @@ def test_a_list_drawn_from_too_few_images_is_named_in_whole_words(world, capfd):
     words = ["build", "--sources", "coco", "--label-set", "S", "--data-root", str(world)]
     assert cli.run([*words, "--output", f"{world}/../out", "--images", "reference"]) == 0
     lines = [line for line in capfd.readouterr().err.splitlines() if "visual_genome_test" in line]
-    expected = "guard: the list visual_genome_test is incomplete: no visual_genome/test_ids.txt"
-    assert lines == [expected]
+    [line] = lines
+    assert "; not guarded: visual_genome_test (no visual_genome/test_ids.txt); `region" in line
 
 
 def test_without_any_list_one_line_says_so(world, capfd):
@@ -138,7 +144,10 @@ def test_without_any_list_one_line_says_so(world, capfd):
     words = ["build", "--sources", "coco", "--label-set", "S", "--data-root", str(world)]
     assert cli.run([*words, "--output", str(output), "--images", "reference"]) == 0
     lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("guard:")]
-    assert lines == [f"guard: no list is below the data root: {', '.join(LISTS)}"]
+    assert lines == [
+        f"guard: no list is below the data root: {', '.join(LISTS)}; `regionforge sources` says "
+        "where to get the files"
+    ]
     card = (output / "README.md").read_text(encoding="utf-8")
     assert card.count("**not guarded**") == len(LISTS)
     assert cli.run(["verify", str(output)]) == 0
