@@ -1,13 +1,15 @@
 """The command `sources`, which lists the data sets and the files that exist or are missing."""
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 
 from pipelines.cli.command import Commands, add_command
+from schemas.errors import UsageError
 
 if TYPE_CHECKING:
     from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
@@ -21,6 +23,10 @@ def add_parser(commands: Commands) -> None:
         "sources",
         "List the sources: which files are there, which are missing, and where to get them.",
         "sources --data-root /data",
+        "sources coco refcocog --data-root /data",
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="the sources to list (default: all)"
     )
     parser.add_argument(
         "--data-root", required=True, metavar="DIR", help="the folder of the owners' files"
@@ -28,21 +34,64 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(args: Namespace) -> int:
-    """List the sources, with each split of each release or edition, and the split's files."""
-    from pipelines.cli.arguments import folder
-    from pipelines.datasets.catalog import CATALOG
-    from pipelines.locate import locate_splits
+    """List the sources, each with a verdict, and the files of its splits.
 
-    console, root = Console(highlight=False, soft_wrap=True), folder(args.data_root)
-    for spec in CATALOG.values():
+    Returns:
+        The exit status: 0, or 1 where no split of any listed source can be read.
+    """
+    from pipelines.cli.arguments import folder
+    from pipelines.locate import locate_splits
+    from pipelines.storage import files
+
+    root = folder(args.data_root)
+    if not files.exists(root):
+        raise UsageError(f"--data-root {root}: there is no such folder")
+    console = Console(highlight=False, soft_wrap=True)
+    ready = False
+    for spec in _chosen(args.names):
+        splits = [
+            (_heading(spec, request, located), located)
+            for request in _requests(spec, root)
+            for located in locate_splits(root, request)
+        ]
+        whole = [heading.partition(" (")[0] for heading, located in splits if _is_whole(located)]
+        ready = ready or bool(whole)
         console.print(f"[bold]{spec.name}[/bold]  {spec.title}; licence: {spec.licence}")
+        console.print(f"  {_verdict(whole, len(splits))}")
         console.print(f"  get it from {spec.obtain}")
-        for request in _requests(spec, root):
-            for located in locate_splits(root, request):
-                console.print(f"  {_heading(spec, request, located)}")
-                for line in _lines(located):
-                    console.print(f"    {line}")
-    return 0
+        for heading, located in splits:
+            console.print(f"  {heading}")
+            for line in _lines(located):
+                console.print(f"    {line}")
+    return 0 if ready else 1
+
+
+def _chosen(names: Sequence[str]) -> "Sequence[DatasetSpec]":
+    """Return the sources of these names, or all; a wrong name raises `UsageError`."""
+    from pipelines.datasets.catalog import CATALOG
+
+    for name in names:
+        if name not in CATALOG:
+            near = get_close_matches(name, CATALOG, n=1)
+            meant = f"; did you mean {near[0]}?" if near else f": expected {', '.join(CATALOG)}"
+            raise UsageError(f"there is no source {name!r}{meant}")
+    return [CATALOG[name] for name in names or CATALOG]
+
+
+def _verdict(whole: Sequence[str], splits: int) -> str:
+    if not whole:
+        return "[red]nothing to read[/red]: no split is complete"
+    listed = ", ".join(whole)
+    if len(whole) == splits:
+        return f"[green]complete[/green]: {listed}"
+    return f"[yellow]{len(whole)} of {splits} splits are complete[/yellow]: {listed}"
+
+
+def _is_whole(located: "Located") -> bool:
+    """Return whether all files that a split needs are there."""
+    from pipelines.locate import missing_files, missing_folders
+
+    return not missing_files(located) and not missing_folders(located)
 
 
 def _requests(spec: "DatasetSpec", root: str) -> Iterator["SourceRequest"]:

@@ -14,7 +14,7 @@ from prompts.catalog import WORDING_SETS
 from schemas.errors import UsageError
 
 FLAGS = {
-    "sources": {"--data-root"},
+    "sources": {"names", "--data-root"},
     "build": {
         "--sources", "--recipe", "--recapd", "--no-recapd", "--no-guard",
         "--require-guard", "--no-merge", "--data-root", "--path", "--detections",

@@ -47,3 +47,39 @@ def test_what_a_recipe_reads_is_listed(name, listed, sample_world):
         for located in locate_splits(str(sample_world), request):
             for path in located.roles.values():
                 assert path in text or path == "given.json", (dataset(request.name).name, path)
+
+
+def lines_of(capsys, *words):
+    status = run(["sources", *map(str, words)])
+    return status, [line.strip() for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_verdict_per_source(sample_world, tmp_path, capsys):
+    status, lines = lines_of(capsys, "coco", "vcr", "--data-root", sample_world)
+    assert status == 0
+    assert lines[1] == "complete: train 2014, val 2014, train 2017, val 2017"
+    assert sum(line.startswith("get it from") for line in lines) == 2
+    (tmp_path / "coco" / "annotations").mkdir(parents=True)
+    (tmp_path / "coco" / "val2017").mkdir()
+    (tmp_path / "coco" / "annotations" / "instances_val2017.json").write_text("{}")
+    status, lines = lines_of(capsys, "coco", "--data-root", tmp_path)
+    assert (status, lines[1]) == (0, "1 of 4 splits are complete: val 2017")
+
+
+def test_where_nothing_is_the_exit_status_says_so(tmp_path, capsys):
+    status, lines = lines_of(capsys, "--data-root", tmp_path)
+    assert status == 1
+    assert lines[1] == "nothing to read: no split is complete"
+    assert run(["sources", "--data-root", str(tmp_path / "none")]) == 1
+    assert capsys.readouterr().err == (
+        f"error: --data-root {tmp_path}/none: there is no such folder\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("cocoo", "'cocoo'; did you mean coco?"), ("xyz", "'xyz': expected coco, ")],
+)
+def test_a_wrong_name(sample_world, capsys, name, message):
+    assert run(["sources", name, "--data-root", str(sample_world)]) == 1
+    assert f"error: there is no source {message}" in capsys.readouterr().err
