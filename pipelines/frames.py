@@ -46,9 +46,9 @@ class Frames:
         image = source_image.image
         if not source_image.regions or image.file_name is None:
             return source_image
-        key, boxes = (image.source, image.split), [region.bbox for region in source_image.regions]
-        frame, unsized = self.stated.get(key), image.width is None
-        if frame is None and not unsized and not may_be_turned(image, boxes):
+        key, unsized = (image.source, image.split), image.width is None
+        frame = self.stated.get(key) if self.stated else None
+        if frame is None and not unsized and not may_be_turned(image, source_image.regions):
             return source_image
         try:
             picture = _header(files.join(self.folders[key], image.file_name))
@@ -61,6 +61,7 @@ class Frames:
             ledger.repaired(image, Kind.IMAGE, Repair.SIZE_FROM_PICTURE)
         if frame is not None:
             return replace(source_image, image=in_stated_frame(image, picture, frame))
+        boxes = [region.bbox for region in source_image.regions]
         image, turned = in_frame_of_boxes(image, picture, boxes)
         if turned:
             ledger.repaired(image, Kind.IMAGE, Repair.FRAME_BY_BOXES)

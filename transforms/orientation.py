@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from schemas.geometry import Box, swaps_sides, turn_box
 from schemas.rejection import Reason, Rejected
 from schemas.sample import Conversation, Frame, ImageInfo, Region
+from schemas.source import SourceRegion
 from transforms.picture import Picture
 
 _SLACK = 2  # pixels by which a box may reach out of the frame that it fits
@@ -76,15 +77,16 @@ def in_frame_of_boxes(
     return replace(image, width=turned[0], height=turned[1]), True
 
 
-def may_be_turned(image: ImageInfo, boxes: Sequence[Box]) -> bool:
+def may_be_turned(image: ImageInfo, regions: Sequence[SourceRegion]) -> bool:
     """Return whether a box fits only a picture of the image's sides exchanged."""
     assert image.width is not None, "regions need an image"
     assert image.height is not None, "regions need an image"
     right, bottom = image.width + _SLACK, image.height + _SLACK
-    return any(
-        (box[2] > right or box[3] > bottom) and _fits(box, image.height, image.width)
-        for box in boxes
-    )
+    for region in regions:  # of every image there is
+        box = region.bbox
+        if (box[2] > right or box[3] > bottom) and _fits(box, image.height, image.width):
+            return True
+    return False
 
 
 def _fits(box: Box, width: int, height: int) -> bool:

@@ -39,7 +39,7 @@ BAD_FILES = {
     "JSON and more": (lambda data: json.dumps(data).encode() + b"}", "trailing"),
     "UTF-16": (lambda data: json.dumps(data).encode("utf-16"), "malformed"),
     "zip": (lambda _: b"PK\x03\x04" + bytes(50), "malformed"),
-    "a list": (lambda data: json.dumps(data["annotations"]).encode(), "Expected `object`"),
+    "a list": (lambda data: json.dumps(data["annotations"]).encode(), "is a list"),
     "a number": (lambda _: b"17", "Expected `object`"),
     "null": (lambda _: b"null", "Expected `object`"),
     "nested without end": (lambda _: b'{"info":' + b"[" * 200_000, "recursion"),

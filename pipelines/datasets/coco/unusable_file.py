@@ -9,21 +9,22 @@ from schemas.errors import InputFileError
 
 def not_whole(content: bytes, path: str, error: Exception) -> InputFileError:
     """Return the error about a file that does not decode, which says what the file is instead."""
+    named = f"{path} ({len(content)} bytes)"
     expected = "Expected a JSON object with the lists images, annotations and categories."
     if content.lstrip().startswith(b"["):
         return InputFileError(
-            f"{path} is a list, such as a detector's results, which names neither pictures nor "
+            f"{named} is a list, such as a detector's results, which names neither pictures nor "
             f"categories. {expected} Give the file that the boxes were annotated in."
         )
     if _is_json_lines(content):
         return InputFileError(
-            f"{path} has one JSON object a line. {expected} Export it as COCO, in one object."
+            f"{named} has one JSON object a line. {expected} Export it as COCO, in one object."
         )
     line = content.count(b"\n", 0, _byte_of(error)) + 1
     return InputFileError(
-        f"{path} ({len(content)} bytes) is not a whole COCO annotation file: {error}, line {line}. "
+        f"{named} is not a whole COCO annotation file: {error}, line {line}. "
         f"{expected} If it is a download, fetch it again; if another tool wrote it, check that "
-        "tool's export."
+        "tool's export; if it was edited by hand, correct that line."
     )
 
 
