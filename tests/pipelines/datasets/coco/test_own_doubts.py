@@ -1,5 +1,7 @@
 """What is said at once of a user's own file: crowds, boxes that are shares, what stands twice."""
 
+from typing import Any
+
 import pytest
 
 from pipelines.datasets.spec import SourceRequest
@@ -67,11 +69,11 @@ def test_the_owners_own_crowds_stay_rejected(two_splits, run_build):
 @pytest.mark.parametrize("key", ["crowds", "frame"])
 def test_flags_of_an_own_file_go_with_it_alone(two_splits, run_build, key):
     root, _ = two_splits
-    value = {"crowds": "objects", "frame": "upright"}[key]
+    stated: dict[str, Any] = {key: {"crowds": "objects", "frame": "upright"}[key]}
     with pytest.raises(UsageError, match=f"{key}.*only beside `annotations`"):
-        run_build(root, request={"label_set": "Things", key: value})
+        run_build(root, request={"label_set": "Things", **stated})
     with pytest.raises(UsageError, match=key):
-        make_plan(Recipe(sources=(SourceRequest(name="vcr", **{key: value}),)), "", "/nowhere")
+        make_plan(Recipe(sources=(SourceRequest(name="vcr", **stated),)), "", "/nowhere")
 
 
 def test_boxes_that_are_shares_end_the_build(coco_file, run_build):

@@ -4,6 +4,8 @@ Each picture has one region, a rectangle of 20 x 10 pixels at (4, 6), written in
 """
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,7 +116,7 @@ def test_an_object_of_keypoints_alone_is_told_as_that(coco_file, run_build, caps
 
 
 # Values of keys of the annotations 11 and 12 of a good file, which read as the usual ones.
-SAME = {
+SAME: dict[str, dict[str, Callable[[Any], object]]] = {
     "ids as floats": {"id": float, "image_id": float, "category_id": float},
     "ids as text": {"id": str, "image_id": str, "category_id": str},
     "box as text": {"bbox": lambda box: [str(number) for number in box]},

@@ -93,7 +93,7 @@ def test_a_licence_without_a_name_is_none(coco_file, run_build, stated, licence)
 
 def detail(output) -> str:
     (line,) = (output.folder / "_rejected" / "coco.jsonl").read_text("utf-8").splitlines()
-    return json.loads(line)["detail"]
+    return str(json.loads(line)["detail"])
 
 
 def test_a_category_by_its_name_is_told_as_that(coco_file, run_build):
