@@ -8,6 +8,8 @@ import json
 
 import pytest
 
+from pipelines.output.finish import finish
+from pipelines.output.reader import read_identity
 from pipelines.runner.launch import LaunchOptions
 from schemas.errors import BuildError, InputFileError, UsageError
 from schemas.rejection import Kind
@@ -188,6 +190,23 @@ def test_nothing_to_keep_is_an_error(coco_file, run_build):
     owner.picture(1)
     with pytest.raises(BuildError, match=r"nothing was kept; .*_rejected says why, item by item"):
         run_build(owner.save())
+
+
+@pytest.mark.parametrize("gone", [3, 4])
+def test_most_pictures_missing_is_an_error_at_the_end(coco_file, run_build, gone):
+    """For sources whose pictures no quick look counts."""
+    owner = coco_file().good(*range(1, 7)).save()
+    for number in range(1, gone + 1):
+        (owner.pictures / f"{number}.jpg").unlink()
+    output = str(run_build(owner).folder)
+    identity = read_identity(output)
+    assert identity is not None
+    assert finish(output, identity).shards
+    if gone == 3:
+        assert finish(output, identity, allow_missing=False).shards
+        return
+    with pytest.raises(BuildError, match=r"^coco/train: 4 of 6 pictures \(67%\) are missing, e\.g"):
+        finish(output, identity, allow_missing=False)
 
 
 def test_nothing_kept_is_told_with_the_commonest_reason_and_its_remedy(coco_file, run_build):

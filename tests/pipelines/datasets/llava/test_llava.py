@@ -184,3 +184,41 @@ def test_records_that_grow_when_read_again_would_be_noticed(
     first = build_it(instruct.root)
     assert said_in(first) == second_reader(instruct.records, instruct.root)
     assert build_it(instruct.root).digests() != first.digests()
+
+
+def test_the_mix_alone_is_read_and_said(mix, command_line, output_of, tmp_path):
+    """Without the usual file; and an edition that is named is not replaced."""
+    mix.save("llava_v1_5_mix665k")
+    words = ["build", "--sources", "llava", "--data-root", mix.root, "--allow-missing"]
+    done = command_line(*words, "--output", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "splits: llava: mix665k is read, for lack of instruct_150k" in done.stderr
+    output = output_of(tmp_path / "out")
+    assert output.manifest().identity.sources["llava"].settings["edition"] == "mix665k"
+    expected = second_reader(mix.records, mix.root)
+    assert len(output.rows()) == len(expected)
+    named = [*words, "--output", tmp_path / "other", "--edition"]
+    assert "llava_instruct_150k.json" in command_line(*named, "instruct_150k").stderr
+    unknown = command_line(*named, "llava=mix").stderr
+    assert "--edition mix: source 'llava': expected one of instruct_150k, mix665k" in unknown
+    mix.save()
+    assert command_line(*words, "--output", tmp_path / "usual").returncode == 0
+    usual = output_of(tmp_path / "usual").manifest().identity.sources["llava"].settings
+    assert usual["edition"] == "instruct_150k"
+
+
+def test_pictures_lie_where_users_have_them(llava_file, build_mix):
+    """OCR-VQA's under the ending of their download, Visual Genome's in its other folder or one."""
+    names = {
+        "ocr_vqa/images/111.jpg": "ocr_vqa/images/111.gif",
+        "ocr_vqa/images/222.jpg": "ocr_vqa/images/222.jpg",
+        "vg/VG_100K/3.jpg": "visual_genome/VG_100K_2/3.jpg",
+        "vg/VG_100K_2/4.jpg": "visual_genome/images/4.jpg",
+    }
+    for name, place in names.items():
+        llava_file.picture(place)
+        llava_file.record(name, "<image>\nWhat is it?", f"It is {name}.")
+    built = build_mix(llava_file)
+    assert sorted(row["image"]["path"] for row in built.rows()) == sorted(names.values())
+    assert built.rejected() == []
+    assert built.repaired() == {("image", "image_name_matched"): 3}

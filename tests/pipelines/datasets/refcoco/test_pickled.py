@@ -24,6 +24,9 @@ WRITERS = {
     "Python 2": pickled,
     "protocol 0": lambda refs: pickle.dumps(refs, 0),
     "protocol 2": lambda refs: pickle.dumps(refs, 2),
+    "pandas": lambda refs: pickle.dumps([with_numpy(ref) for ref in refs], 5),
+    "JSON": lambda refs: json.dumps(refs).encode(),
+    "JSON with a mark": lambda refs: json.dumps(refs).encode("utf-8-sig"),
 }
 CASES = [  # source, its folder, who split it
     ("refcoco", "refcoco", "unc"),
@@ -32,6 +35,15 @@ CASES = [  # source, its folder, who split it
     ("refcocog", "refcocog", "umd"),
     ("refcocog", "refcocog", "google"),
 ]
+
+
+def with_numpy(value):
+    """Return a value with NumPy's integers instead of Python's, as pandas hands them out."""
+    if isinstance(value, dict):
+        return {key: with_numpy(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_numpy(item) for item in value]
+    return np.int64(value) if type(value) is int else value
 
 
 class SecondReader:

@@ -174,6 +174,17 @@ def test_pictures_are_looked_for_in_both_folders(files, built, folder, drawn_in)
     assert row["image"]["path"] == f"{drawn_in}/1.jpg"
 
 
+def test_all_pictures_in_one_folder_that_is_given(files, built, tmp_path):
+    files.good(1, 2)
+    folder = tmp_path / "all"
+    folder.mkdir()
+    for number in (1, 2):
+        (files.folder / "VG_100K" / f"{number}.jpg").rename(folder / f"{number}.jpg")
+    request = {"name": "visual_genome", "paths": {"images": str(folder)}}
+    rows = built(files, request=request).rows()
+    assert {row["image"]["path"] for row in rows} == {"1.jpg", "2.jpg"}
+
+
 def test_the_name_is_that_of_the_url(files, built):
     files.picture(1)
     files.region(11)
