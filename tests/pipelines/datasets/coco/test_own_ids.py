@@ -117,7 +117,7 @@ def test_an_annotation_of_a_malformed_category_is_told_as_that(coco_file, run_bu
 
 
 def output_text(output) -> str:
-    return (output.folder / "_rejected" / "coco.jsonl").read_text("utf-8")
+    return str((output.folder / "_rejected" / "coco.jsonl").read_text("utf-8"))
 
 
 @pytest.mark.parametrize(
