@@ -1,7 +1,8 @@
 """All tasks at once: one tiny RegionGPT on the recipe `proof`, from stage 0 to stage 2.
 
-Stage 0 and stage 2 read every row. Stage 1 reads the classification of regions alone, which is what
-a connector of this size needs: a word for what a region shows.
+Stage 2 reads every row; so does the language model of stage 0, once it knows the classes of
+regions. Stage 1 reads the classification of regions alone, which is what a connector of this size
+needs: a word for what a region shows.
 """
 
 import json
@@ -22,7 +23,7 @@ from train.stage0.towers import tiny_towers
 
 SECONDS = 1500.0  # CPU time of the process at most, for the three stages
 _FIRST = "v3det"  # the config that stage 1 reads
-_LANGUAGE_STEPS = 600  # 73 categories in four sources: more words than of one
+_LANGUAGE_STEPS = 600  # on all rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +66,8 @@ def learn_all(build: Build, output: Path, seed: int, report: Report) -> Path:
     rows = ShardRows(build, build.shards("train"))
     first = ShardRows(build, build.shards("train", [_FIRST]))
     start = time.process_time()
-    language = Fitting(steps=_LANGUAGE_STEPS, batch=16, seed=seed)
-    towers = replace(tiny_towers(config, seed), language=language)
+    afterwards = Fitting(steps=_LANGUAGE_STEPS, batch=32, seed=seed)
+    towers = replace(tiny_towers(config, seed), afterwards=afterwards)
     ready_towers(config, rows, output, towers, report)
     model, processor = load_tiny(config, output, seed)
     for name, some in (("tiny_regiongpt_stage1", first), ("tiny_regiongpt_stage2", rows)):

@@ -50,4 +50,4 @@ def shorter(towers: TinyTowers, most: int | None) -> TinyTowers:
         replace(fitting, steps=min(fitting.steps, most))
         for fitting in (towers.vision, towers.language)
     )
-    return TinyTowers(vision=vision, language=language)
+    return replace(towers, vision=vision, language=language)

@@ -8,6 +8,7 @@ that of the smallest; others have the label 0, background. Two boxes, of the cat
     . 3 5 5
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -52,14 +53,28 @@ def dense_labels(boxes: Sequence[tuple[Box, int]], frame: Frame, grid: int) -> N
         frame: of the model's picture.
         grid: the number of patches on a side.
     """
-    centres = (np.arange(grid) + 0.5) * frame.covered / grid
-    labels = np.full((grid, grid), BACKGROUND, dtype=np.int64)
+    labels = np.full(grid * grid, BACKGROUND, dtype=np.int64)
     placed = [(frame.to_model(box), label) for box, label in boxes]
-    for (x0, y0, x1, y1), label in sorted(placed, key=_area, reverse=True):
-        across = (centres - (x0 + x1) / 2) / max(ELLIPSE * (x1 - x0) / 2, 1e-6)
-        down = (centres - (y0 + y1) / 2) / max(ELLIPSE * (y1 - y0) / 2, 1e-6)
-        labels[down[:, None] ** 2 + across[None, :] ** 2 <= 1] = label
-    return labels.reshape(-1)
+    for box, label in sorted(placed, key=_area, reverse=True):
+        labels[patches_in(box, frame, labels.size)] = label
+    return labels
+
+
+def patches_in(box: Box, frame: Frame, patches: int) -> NDArray[np.bool_]:
+    """Return for each patch, row by row, whether its centre lies in the ellipse of a box.
+
+    Args:
+        box: xyxy in the pixels of the model's picture.
+        frame: of the model's picture.
+        patches: the number of them, a square.
+    """
+    grid = math.isqrt(patches)
+    centres = (np.arange(grid) + 0.5) * frame.covered / grid
+    x0, y0, x1, y1 = box
+    across = (centres - (x0 + x1) / 2) / max(ELLIPSE * (x1 - x0) / 2, 1e-6)
+    down = (centres - (y0 + y1) / 2) / max(ELLIPSE * (y1 - y0) / 2, 1e-6)
+    inside: NDArray[np.bool_] = down[:, None] ** 2 + across[None, :] ** 2 <= 1
+    return inside.reshape(-1)
 
 
 def _area(labelled: tuple[Box, int]) -> float:

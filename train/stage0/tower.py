@@ -1,6 +1,6 @@
 """A tiny vision tower that knows a build's categories, trained by dense labels.
 
-A linear head says for each patch what lies there; it is dropped afterwards.
+A linear head says for each patch what lies there; it is not saved.
 """
 
 from collections import defaultdict
@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import PreTrainedModel
 
 from model.config import RegionConfig
 from model.image_processor import RegionImageProcessor
@@ -60,8 +59,8 @@ def train_tower(
     categories: Categories,
     fitting: Fitting,
     progress: Progress,
-) -> PreTrainedModel:
-    """Return a vision tower of transformers, trained on the pictures of a build.
+) -> DenseTower:
+    """Return a vision tower with its head, trained on the pictures of a build.
 
     Args:
         config: of the model whose tower it is.
@@ -82,8 +81,7 @@ def train_tower(
 
     ids = rows.ids()
     fit(model, [ids[number] for number in usable], fitting, loss_of, progress)
-    tower: PreTrainedModel = model.tower.model
-    return tower
+    return model
 
 
 def finest(rows: ShardRows) -> list[int]:

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.config import GPT4RoIConfig, RegionConfig
+from model.image_processor import RegionImageProcessor
 from train.data.rows import ShardRows
 from train.stage0.dense import Categories
 from train.stage0.fitting import Fitting
-from train.stage0.language import build_tokenizer, train_language
-from train.stage0.tower import train_tower
+from train.stage0.language import Phase, build_tokenizer, train_language
+from train.stage0.stand_ins import from_categories, from_pictures
+from train.stage0.tower import finest, train_tower
 
 VISION, LANGUAGE = "vision", "language"
 
@@ -29,6 +31,9 @@ class TinyTowers:
 
     vision: Fitting
     language: Fitting
+    # The language model learns first from the rows that the vision tower has learned from, then in
+    # this way from all, by what the tower sees: many tasks at once hide the classes of regions.
+    afterwards: Fitting | None = None
 
 
 def tiny_towers(config: RegionConfig, seed: int = 0) -> TinyTowers:
@@ -67,18 +72,23 @@ def make_towers(
     tower = train_tower(
         config, rows, categories, recipe.vision, lambda step, loss: on_step(VISION, step, loss)
     )
-    tower.save_pretrained(output / VISION)
+    tower.tower.model.save_pretrained(output / VISION)
     tokenizer = build_tokenizer(config, rows)
     text = config.text_config
     text.vocab_size = len(tokenizer)
     text.bos_token_id, text.eos_token_id = tokenizer.bos_token_id, tokenizer.eos_token_id
     text.pad_token_id = tokenizer.pad_token_id
+    stand_ins, everything = from_categories(categories), range(len(rows))
+    phases = [Phase(everything, recipe.language)]
+    if recipe.afterwards is not None:
+        stand_ins = from_pictures(tower, RegionImageProcessor.from_config(config))
+        phases = [Phase(finest(rows), recipe.language), Phase(everything, recipe.afterwards)]
     language = train_language(
         config,
         rows,
-        categories,
+        stand_ins,
         tokenizer,
-        recipe.language,
+        phases,
         lambda step, loss: on_step(LANGUAGE, step, loss),
     )
     language.save_pretrained(output / LANGUAGE)

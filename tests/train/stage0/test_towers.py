@@ -1,6 +1,8 @@
 """Stage 0: dense labels, and towers that `load_towers` opens."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,5 +105,14 @@ def test_the_folders_are_small_and_plain(towers):
 def test_two_runs_with_one_seed_are_bit_equal(towers, rows, tmp_path):
     make_towers(proof_regiongpt(), rows, tmp_path, FEW)
     for name in ("vision", "language"):
-        file = f"{name}/model.safetensors"
-        assert (tmp_path / file).read_bytes() == (towers / file).read_bytes()
+        assert weights(tmp_path / name) == weights(towers / name)
+
+
+def test_a_language_model_that_sees_learns_something_else_on_the_same_tower(towers, rows, tmp_path):
+    make_towers(proof_regiongpt(), rows, tmp_path, replace(FEW, afterwards=PART))
+    assert weights(tmp_path / "vision") == weights(towers / "vision")
+    assert weights(tmp_path / "language") != weights(towers / "language")
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "model.safetensors").read_bytes()
