@@ -29,10 +29,16 @@ from pipelines.recap.client.meaning import (
 )
 from pipelines.recap.client.odd_answers import ComplaintError, MalformedError
 from pipelines.recap.client.parameters import LATER_LIMIT, LIMIT
+from schemas.errors import BuildError
 from schemas.limits import MAX_ANSWER_BYTES
 from schemas.rejection import Rejected
 
 _AZURE = (".openai.azure.com", ".cognitiveservices.azure.com")  # ends of host names
+# Failures of encryption that no waiting mends, with the remedy.
+_NO_TLS = {
+    "WRONG_VERSION_NUMBER": "is it http:// in place of https://?",
+    "CERTIFICATE_VERIFY_FAILED": "SSL_CERT_FILE names the file of the authority that signed it",
+}
 _LONG = 0.25  # share of the time limit from which an answer took long
 _MAX_PROBE_SECONDS = 30.0  # time limit of a probe
 _KEEP_ALIVE_SECONDS = 3.0  # shorter than servers', which would close connections in use
@@ -69,7 +75,7 @@ class Connection:
             limits=limits, timeout=None, follow_redirects=False, event_hooks={"response": [_bound]}
         )
         self._proxy = proxy_of(url)
-        self._client = _client_of(
+        self._client = client_of(
             url, model, api_key=key, max_retries=0, timeout=None, http_client=http
         )
 
@@ -153,7 +159,7 @@ class Connection:
         except ComplaintError as error:
             raise self._meaning(error.complaint, message) from None
         except (openai.APIConnectionError, aiohttp.ClientError, httpx2.HTTPError) as error:
-            raise TransientError(self._clean(f"{_root(error)}{self._proxy}")) from None
+            raise self._failure(_root(error)) from None
         except MalformedError as error:
             raise MalformedAnswerError(self._clean(f"a malformed answer: {error}")) from None
 
@@ -174,6 +180,14 @@ class Connection:
         if isinstance(error, OtherLimitError):
             self.limit_name = LATER_LIMIT
         return error
+
+    def _failure(self, cause: BaseException) -> Exception:
+        """Return what a failure of the connection means, from its first cause."""
+        detail = self._clean(f"{str(cause) or type(cause).__name__}{self._proxy}")
+        for trouble, remedy in _NO_TLS.items():
+            if trouble in str(cause):
+                return BuildError(f"{self.url}: {detail} ({remedy})")
+        return TransientError(detail)
 
     def _keyless(self, body: bytes) -> bytes:
         return self._without_key(body.decode("latin-1")).encode("latin-1")
@@ -214,7 +228,7 @@ async def _bound(response: httpx2.Response) -> None:
     response.stream = _Bounded(response.stream)
 
 
-def _client_of(url: str, model: str, **settings: Any) -> openai.AsyncOpenAI:
+def client_of(url: str, model: str, **settings: Any) -> openai.AsyncOpenAI:
     """Return OpenAI's client for a base URL; its client for Azure where the URL has a version."""
     base, _, version = url.partition("?api-version=")
     if not version:
@@ -235,7 +249,7 @@ def proxy_of(url: str) -> str:
     return f", through the proxy {host.hostname} of the environment; NO_PROXY leaves it out"
 
 
-def _root(error: BaseException) -> str:
+def _root(error: BaseException) -> BaseException:
     while (cause := error.__cause__) is not None:
         error = cause
-    return str(error) or type(error).__name__
+    return error

@@ -112,6 +112,8 @@ def test_an_endpoint_that_is_missing_leaves_the_others_images_alone() -> None:
         f"http://user:{KEY}@host/v1",
         f"http://{KEY}@host/v1",
         f"https://host/v1?key={KEY}",
+        f"https://host/v1?api-version=1&key={KEY}",
+        f"https://host/v1?api-version={KEY}/",
         f"https://host/v1#{KEY}",
         f"user:{KEY}@host:8000",
         "",
@@ -127,6 +129,11 @@ def test_urls_are_checked_and_never_repeated(url) -> None:
 
 
 def test_good_urls_lose_no_more_than_a_slash() -> None:
+    assert check_endpoint("http://h/v1/chat/completions/") == "http://h/v1"
+    assert (
+        check_endpoint("https://h/d/?api-version=2024-10-21")
+        == "https://h/d?api-version=2024-10-21"
+    )
     servers = Servers(endpoints=("http://gpu:8000/v1/", "https://[::1]:8000/a/v1"))
     assert servers.endpoints == ("http://gpu:8000/v1", "https://[::1]:8000/a/v1")
     with pytest.raises(UsageError, match="twice"):

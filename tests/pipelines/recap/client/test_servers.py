@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from pipelines.recap.captioning.captioner import Answer
-from pipelines.recap.client.connection import proxy_of
+from pipelines.recap.client.connection import client_of, proxy_of
+from pipelines.recap.client.endpoints import check_endpoint
 from schemas.errors import BuildError
 from schemas.rejection import Reason, Rejected
 from transforms.caption_checks import accept_caption
@@ -246,6 +247,13 @@ def test_it_stops_the_run_soon(seeing, reply, check_and_ask, case) -> None:
     assert "<html" not in str(outcome)
 
 
+def test_encryption_where_there_is_none_is_told_at_once(seeing, reply, check_and_ask) -> None:
+    server = seeing(lambda sent: None)
+    (outcome,) = check_and_ask(server.url.replace("http:", "https:"), patience=60.0)
+    assert isinstance(outcome, BuildError)
+    assert "http:// in place of https://" in str(outcome)
+
+
 def test_a_missing_v1_is_named(seeing, reply, check_and_ask) -> None:
     text = "Unexpected endpoint or method. (POST /chat/completions)"
     server = seeing(lambda sent: None if sent.path.startswith("/v1/") else {"error": text})
@@ -292,6 +300,7 @@ FAILING: dict[str, tuple[int, Any, str]] = {
     "a_page_of_status_502": (502, page("502 Bad Gateway"), "502 Bad Gateway (from nginx, a proxy"),
     "loading": (503, error("Loading model"), "Loading model"),
     "too_many_calls": (429, error("Slow down"), "Slow down"),
+    "a_quota_of_a_minute": (429, error(f"{QUOTA} Please retry in 0.4s."), "Please retry in 0.4s"),
 }
 
 
@@ -399,6 +408,21 @@ def test_the_paths_of_azure_are_taken(seeing, reply, check_and_ask, monkeypatch,
         f"{where}/chat/completions?api-version=2024-10-21"
     }
     assert {sent.headers.get("api-key") for sent in server.sent} == {"0123456789abcdef"}
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("https://n.openai.azure.com?api-version=1", "/openai/deployments/gpt%204o/"),
+        ("https://n.openai.azure.com/openai?api-version=1", "/openai/deployments/gpt%204o/"),
+        ("https://n.openai.azure.com/openai/deployments/d?api-version=1", "/openai/deployments/d/"),
+        ("https://n.openai.azure.com/openai/v1", "/openai/v1/"),
+        ("https://n.services.ai.azure.com/models?api-version=1", "/models/"),
+    ],
+)
+def test_a_deployment_that_is_not_in_the_url_is_the_model(url, base) -> None:
+    client = client_of(check_endpoint(url), "gpt 4o", api_key="k")
+    assert client.base_url.raw_path.decode() == base
 
 
 def test_a_proxy_of_the_environment_is_named(seeing, reply, check_and_ask, monkeypatch) -> None:
