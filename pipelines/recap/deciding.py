@@ -38,6 +38,8 @@ def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(captioning := kept.get("captioning"), Mapping):
         first = {name: each[0] for name, each in _DEFAULTS.items() if captioning.get(name) in each}
         kept["captioning"] = {**captioning, **first}
+        if captioning.get("captioner") == "builtin":  # which samples nothing
+            kept["captioning"] = as_sent_before(kept["captioning"])
     return kept
 
 
