@@ -93,7 +93,7 @@ def read_detections(split: SplitInput, store: Store) -> tuple[list[Raw], Names]:
     content = read_text(store, path)
     try:
         items = decode_json(_FILE, content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputFileError(
             f"{path} ({len(content)} bytes) is not a whole file of detections: {error}. Expected a "
             "JSON list of objects with image_id, category_id, bbox and score."
@@ -115,7 +115,7 @@ def image_number(raw: Raw) -> int:
     Raises:
         msgspec.DecodeError: the detection has no image id.
     """
-    return _LINK.decode(raw).image_id
+    return decode_json(_LINK, raw).image_id
 
 
 def distinct_detections(
@@ -180,7 +180,7 @@ def _passes(region: SourceRegion, width: int, height: int) -> bool:
 
 def _category(raw: Raw) -> int | None:
     try:
-        return _CATEGORY.decode(raw).category_id
+        return decode_json(_CATEGORY, raw).category_id
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None  # decoding the whole item will refuse it
 
@@ -209,7 +209,7 @@ def read_names(split: SplitInput, store: Store) -> tuple[Names, str]:
 def _listed_categories(content: bytes, path: str) -> Names:
     try:
         categories = read_categories(decode_json(_NAMES_FILE, content).categories)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputFileError(
             f"{path}: {error}. Expected an object with categories, as in COCO's or LVIS' own file, "
             "or a name per line."

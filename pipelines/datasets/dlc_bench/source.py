@@ -109,7 +109,7 @@ def _read_names(split: SplitInput, store: Store) -> dict[str, str]:
     content = read_text(store, path)
     try:
         return decode_json(_DECODER, content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputFileError(
             f"{path} ({len(content)} bytes) is not DLC-Bench's list of names: {error}. Expected a "
             "JSON object of names by the ids of annotations: fetch class_names.json again."

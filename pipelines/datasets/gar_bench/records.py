@@ -222,7 +222,7 @@ def original_names(content: bytes, path: str) -> set[str]:
 def _decode_list(content: bytes, path: str) -> list[Raw]:
     try:
         return decode_json(_LIST, content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputFileError(
             f"{path} ({len(content)} bytes) is not a file of GAR-Bench: {error}. Expected a JSON "
             "list of records: fetch it again."

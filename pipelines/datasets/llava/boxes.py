@@ -149,7 +149,7 @@ def _read_instances(split: SplitInput, store: Store) -> _Instances:
         return _Instances([], [], [])
     try:
         return decode_json(_INSTANCES, read_text(store, path))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputFileError(
             f"{path} is not a whole COCO annotation file: {error}. Expected a JSON object with the "
             "lists images, annotations and categories. Fetch it again, or name another one with "
@@ -161,7 +161,7 @@ def _sizes(images: Sequence[Raw], wanted: Mapping[int, bool]) -> dict[int, _Size
     sizes: dict[int, _Size] = {}
     for raw in images:
         try:
-            image = IMAGE.decode(raw)
+            image = decode_json(IMAGE, raw)
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue  # the size is then taken from the picture
         if isinstance(image.id, int) and image.id in wanted and image.width and image.height:

@@ -107,7 +107,7 @@ def decode_records(content: bytes, path: str) -> list[Raw]:
     """
     try:
         return decode_json(_FILE, content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputFileError(
             f"{path} ({len(content)} bytes) is not a whole file of LLaVA's: {error}. Expected a "
             "JSON list of records with id, image and conversations. If it is a download, fetch it "

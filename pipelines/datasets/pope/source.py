@@ -162,7 +162,7 @@ def _read(content: bytes, path: str) -> tuple[list[_Line], list[Refused]]:
     for name, text in _items(content):
         try:
             line = decode_json(_LINE, text)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             refused.append((name, malformed(error)))
             continue
         if line.fault:
@@ -186,7 +186,7 @@ def _read(content: bytes, path: str) -> tuple[list[_Line], list[Refused]]:
 def _items(content: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield the undecoded questions of a file, a list or a line each, with a name for messages."""
     if content.lstrip()[:1] == b"[":
-        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
             items = decode_json(_LIST, content)
             for position, raw in enumerate(items):
                 yield f"[{position}]", bytes(raw)

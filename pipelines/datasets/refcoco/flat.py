@@ -116,7 +116,7 @@ def images_in(content: bytes, path: str) -> set[int]:
 def _decode(content: bytes, path: str) -> list[Raw]:
     try:
         return decode_json(_LIST, content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputFileError(
             f"{path} ({len(content)} bytes) is not a flat file of sentences: {error}. Expected a "
             "JSON list of objects with img_id, sents, bbox, height and width: fetch or write it "
@@ -130,7 +130,7 @@ def _records(items: Sequence[Raw]) -> tuple[dict[int, list[_Record]], list[Refus
     refused: list[Refused] = []
     for position, raw in enumerate(items):
         try:
-            record = _RECORD.decode(raw)
+            record = decode_json(_RECORD, raw)
             records[record.number].append(record)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             refused.append((f"[{position}]", malformed(error)))

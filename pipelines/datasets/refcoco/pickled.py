@@ -22,6 +22,7 @@ from pipelines.datasets.coco.layout import read_regions, usable_images, without_
 from pipelines.datasets.coco.pictures import find_picture, list_pictures
 from pipelines.datasets.coco.records import CocoAnnotation, CocoFile, Undecoded
 from pipelines.datasets.common.entries import Refused, image_rejections, limited, rejections
+from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.picture_files import PictureFiles
 from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
 from pipelines.datasets.common.text_files import read_text
@@ -75,7 +76,7 @@ def _about(file: _Boxes, wanted: Collection[ItemId]) -> tuple[_Boxes, tuple[list
     images, stray_images = [], []
     for position, raw in enumerate(file.images):
         try:
-            if coco_json.IDENTIFIED.decode(raw).id in wanted:
+            if decode_json(coco_json.IDENTIFIED, raw).id in wanted:
                 images.append(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             stray_images.append((f"images[{position}]", malformed(error)))

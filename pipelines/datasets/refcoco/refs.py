@@ -188,7 +188,7 @@ def _loaded(content: bytes, path: str) -> Any:
         return loads(content, path)
     try:
         return decode_json(_ANY, content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputFileError(
             f"{path} ({len(content)} bytes) is not a whole list of refs in JSON: {error}. Take "
             "refs(*).p out of the owner's zip, or write the list again."

@@ -110,7 +110,7 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     name = split.label_set or "V3Det"
     try:
         file = decode_json(_FILE, content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError):
         pass  # `parse_coco_layout` raises an error that names the fault
     else:
         name = split.label_set or f"V3Det-{len(read_categories(file.categories).names)}"
@@ -137,7 +137,7 @@ def _identified(items: Sequence[Raw]) -> tuple[list[Raw], list[Refused]]:
     refused: list[Refused] = []
     for position, raw in enumerate(items):
         try:
-            annotation = _ANNOTATION.decode(raw)
+            annotation = decode_json(_ANNOTATION, raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             refused.append((f"annotations[{position}]", malformed(error)))
             continue
@@ -157,7 +157,10 @@ def _identified(items: Sequence[Raw]) -> tuple[list[Raw], list[Refused]]:
 
 def _only(category: Raw) -> Raw:
     """Return the category of a list with one category, as in early files; other values as is."""
-    if bytes(category).lstrip().startswith(b"[") and len(several := _LIST.decode(category)) == 1:
+    if (
+        bytes(category).lstrip().startswith(b"[")
+        and len(several := decode_json(_LIST, category)) == 1
+    ):
         return several[0]
     return category
 
@@ -169,7 +172,7 @@ def _made_id(annotation: _Annotation, category: Raw) -> str:
 
 
 def _with(raw: Raw, **fields: Raw) -> Raw:
-    return Raw(msgspec.json.encode(_FIELDS.decode(raw) | fields))
+    return Raw(msgspec.json.encode(decode_json(_FIELDS, raw) | fields))
 
 
 _REPEATED = Rejected(Reason.DUPLICATE, "the same box of the same category stands there once more")

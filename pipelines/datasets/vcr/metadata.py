@@ -68,7 +68,7 @@ def regions(metadata: Metadata) -> tuple[list[SourceRegion], list[Refused]]:
 
 def _region(metadata: Metadata, position: int) -> SourceRegion:
     try:
-        x0, y0, x1, y1, score = _BOX.decode(metadata.boxes[position])
+        x0, y0, x1, y1, score = decode_json(_BOX, metadata.boxes[position])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise malformed(f"a box of x0, y0, x1, y1 and score expected: {error}") from None
     return SourceRegion(
@@ -92,7 +92,7 @@ def _segmentation(raw: msgspec.Raw, metadata: Metadata) -> bytes:
     Where all are dropped, the mask has no pixels, so that the screen counts it as an empty mask.
     """
     try:
-        polygons = _POLYGONS.decode(raw)
+        polygons = decode_json(_POLYGONS, raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _MALFORMED
     if not polygons:

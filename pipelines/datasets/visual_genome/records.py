@@ -166,7 +166,7 @@ class RecordKind:
 
     def _name(self, raw: Raw) -> str:
         try:
-            return f"{self.prefix}{_NAMED.decode(raw).id}"
+            return f"{self.prefix}{decode_json(_NAMED, raw).id}"
         except (msgspec.DecodeError, UnicodeDecodeError):
             return ""
 
@@ -191,7 +191,7 @@ class Records:
         """Return the items of an image, and remove them from these records."""
         items: list[Raw] = []
         for record in self.items.pop(image_id, ()):
-            items += self.kind.decoder.decode(record).items
+            items += decode_json(self.kind.decoder, record).items
         return items
 
 
@@ -203,7 +203,7 @@ def decode_list(content: bytes, path: str) -> list[Raw]:
     """
     try:
         return decode_json(_LIST, content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputFileError(
             f"{path} ({len(content)} bytes) is not a whole file of Visual Genome: {error}. "
             "Expected a JSON list with one object per image. If it is a download, fetch it again; "
@@ -233,7 +233,7 @@ def read_records(
     name = path.rsplit("/", 1)[-1]
     for position, raw in enumerate(decode_list(content, path)):
         try:
-            record = kind.decoder.decode(raw)
+            record = decode_json(kind.decoder, raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             if members is None:
                 records.read += 1  # the number of items is unknown

@@ -34,6 +34,7 @@ from pipelines.datasets.common.entries import (
     rejection,
     rejections,
 )
+from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.picture_names import visual_genome_name
 from pipelines.datasets.common.raw_items import ItemId, Raw
 from pipelines.datasets.common.text_files import read_text
@@ -116,7 +117,7 @@ def _image_items(split: SplitInput, store: Store) -> list[Raw]:
 
 def _names_of(item: Raw) -> Sequence[str]:
     try:
-        return file_names(vg_json.IMAGE.decode(item).url)
+        return file_names(decode_json(vg_json.IMAGE, item).url)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return ()
 
