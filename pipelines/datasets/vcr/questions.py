@@ -176,7 +176,8 @@ def malformed(detail: str) -> Rejected:
 def _passage(key: str, choices: _RawChoices, position: int, categories: Sequence[str]) -> Passage:
     """Return one of four choices, decoded to a passage."""
     try:
-        return to_passage(decode_json(_TOKENS, choices[position]), categories)
+        tokens = decode_json(_TOKENS, choices[position])
+        return to_passage(tokens, categories)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise malformed(f"{key}[{position}]: {error}") from None
     except Rejected as cause:

@@ -14,7 +14,7 @@ into its records; records of other parts are dropped, and the rest is decoded im
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -156,7 +156,7 @@ _LIST = msgspec.json.Decoder(list[Raw])
 class RecordKind:
     """The kind of the records of a file."""
 
-    decoder: msgspec.json.Decoder[_RegionRecord] | msgspec.json.Decoder[_RelationshipRecord]
+    decoder: msgspec.json.Decoder[Any]  # of `_RegionRecord` or `_RelationshipRecord`
     counted: tuple[Kind, ...]  # the kinds under which the ledger counts an item
     prefix: str = ""  # the beginning of an item's id, before the owner's id
 
