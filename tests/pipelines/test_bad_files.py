@@ -39,8 +39,7 @@ BAD_FILES = {
     "empty": (lambda _: b"", r"\(0 bytes\)"),
     "not JSON": (lambda _: b"<html>404</html>", "malformed"),
     "JSON and more": (lambda data: json.dumps(data).encode() + b"}", "trailing"),
-    "UTF-16": (lambda data: json.dumps(data).encode("utf-16"), "malformed"),
-    "zip": (lambda _: b"PK\x03\x04" + bytes(50), "malformed"),
+    "UTF-16 without a mark": (lambda data: json.dumps(data).encode("utf-16-le"), "malformed"),
     "a list": (lambda data: json.dumps(data["annotations"]).encode(), "is a list"),
     "a number": (lambda _: b"17", "Expected `object`"),
     "null": (lambda _: b"null", "Expected `object`"),
@@ -65,6 +64,13 @@ def test_a_file_that_is_unusable(two_splits, run_build, tmp_path, name):
     assert line.startswith(f"{splits['train'].file} (")
     assert "Expected a JSON object with the lists images, annotations and categories" in line
     caught.match(fault)
+
+
+def test_an_archive_is_named_as_one(two_splits, run_build):
+    root, splits = two_splits
+    splits["train"].file.write_bytes(b"PK\x03\x04" + bytes(50))
+    with pytest.raises(InputFileError, match=f"{splits['train'].file} is a zip archive"):
+        run_build(root, request=LABELS)
 
 
 @pytest.mark.parametrize("parts", [1, 3])
