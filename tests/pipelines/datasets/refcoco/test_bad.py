@@ -279,7 +279,7 @@ def files(tmp_path):
         "a dictionary": (pickle.dumps({"refs": []}, 2), "holds a dict, expected a list of refs"),
         "text": (pickle.dumps("refs", 2), "holds a str, expected a list of refs"),
         "repeating": (repeating, "repeats itself"),
-        "no pickle": (b"refs", "no instruction"),
+        "no pickle": (b"?refs", "no instruction"),
         "JSON cut short": (b'[{"ref_id": 1}', "not a whole list of refs in JSON"),
         "several objects": (b'[{"ref_id": 1, "ann_id": [7, 8]}]', "is gRefCOCO's, or like it"),
         "no object": (pickle.dumps([{"ref_id": 1, "ann_id": [-1]}], 2), "is gRefCOCO's"),
