@@ -43,7 +43,10 @@ BAD_FILES = {
     "a list": (lambda data: json.dumps(data["annotations"]).encode(), "is a list"),
     "a number": (lambda _: b"17", "Expected `object`"),
     "null": (lambda _: b"null", "Expected `object`"),
-    "nested without end": (lambda _: b'{"info":' + b"[" * 200_000, "recursion"),
+    "nested without end": (
+        lambda _: b'{"info":' + b"[" * 200_000,
+        "ends within a list or an object",
+    ),
     "without images": (without("images"), "missing required field `images`"),
     "without annotations": (without("annotations"), "missing required field `annotations`"),
     "without categories": (without("categories"), "missing required field `categories`"),

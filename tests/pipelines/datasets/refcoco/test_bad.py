@@ -212,8 +212,8 @@ CASES = {
         {("image", "malformed"): 1},
         (),
     ),
-    "an image without size": (
-        lambda owner: owner.boxes["images"][0].pop("width"),
+    "an image with a size that is no number": (
+        lambda owner: owner.boxes["images"][0].update(width={"pixels": 48}),
         {
             ("image", "malformed"): 1,
             ("annotation", "with_image"): 2,

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from pipelines.datasets.refcoco import safe_pickle
 from pipelines.datasets.refcoco.pickle_check import (
     MAX_DIGITS,
-    MAX_KEY,
     UnfitPickle,
     checked_pickle,
 )
+from pipelines.datasets.refcoco.pickle_items import MAX_KEY
 from pipelines.datasets.refcoco.safe_pickle import loads
 from pipelines.sample_world.python2 import pickled
 from schemas.errors import InputFileError

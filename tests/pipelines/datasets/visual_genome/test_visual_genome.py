@@ -13,6 +13,7 @@ from PIL import Image
 from pipelines.datasets.spec import SourceRequest
 from pipelines.datasets.visual_genome import source as visual_genome
 from pipelines.datasets.visual_genome.aliases import parse_aliases
+from pipelines.datasets.visual_genome.pictures import FOLDERS
 from pipelines.locate import locate_splits, missing_files
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.resolve import resolve
@@ -32,7 +33,7 @@ class Files:
     def __init__(self, root) -> None:
         self.root = root
         self.folder = root / "visual_genome"
-        for name in visual_genome.FOLDERS:
+        for name in FOLDERS:
             (self.folder / name).mkdir(parents=True)
         self.images: list[Any] = []
         self.regions: list[Any] = []
@@ -165,8 +166,8 @@ def test_any_file_can_lie_elsewhere(files, built, tmp_path):
     assert len(built(files, request=request).rows()) == 4
 
 
-@pytest.mark.parametrize("drawn_in", visual_genome.FOLDERS)
-@pytest.mark.parametrize("folder", [*visual_genome.FOLDERS, "somewhere"])
+@pytest.mark.parametrize("drawn_in", FOLDERS)
+@pytest.mark.parametrize("folder", [*FOLDERS, "somewhere"])
 def test_pictures_are_looked_for_in_both_folders(files, built, folder, drawn_in):
     files.picture(1, folder, drawn_in)
     files.region(11)
