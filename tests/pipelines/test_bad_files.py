@@ -45,7 +45,7 @@ BAD_FILES = {
     "null": (lambda _: b"null", "Expected `object`"),
     "nested without end": (
         lambda _: b'{"info":' + b"[" * 200_000,
-        "ends within a list or an object",
+        "ends within a list",
     ),
     "without images": (without("images"), "missing required field `images`"),
     "without annotations": (without("annotations"), "missing required field `annotations`"),
