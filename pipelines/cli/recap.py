@@ -218,13 +218,13 @@ def _add_prompts(group: Group) -> None:
         "--temperature",
         type=float,
         metavar="T",
-        help="sampling temperature (default: none is sent, the server has its own)",
+        help="sampling temperature; without it none is sent, and the server's own holds",
     )
     group.add_argument(
         "--top-p",
         type=float,
         metavar="P",
-        help="nucleus sampling: probability covered (default: none is sent)",
+        help="nucleus sampling: probability covered; without it none is sent",
     )
     group.add_argument(
         "--global-tokens",

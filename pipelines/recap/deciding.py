@@ -18,6 +18,8 @@ _NOT_DECIDING = {
     *("filter", "min_side"),
     *("max_words", "weights", "captions_per_conversation", "suffix_share"),
 }
+# Settings of a source that were not recorded at first; they count once they are set.
+_LATER = {"crowds", "frame", "last_part"}
 # The default limits of tokens, of the first program and of today's.
 _DEFAULTS = {"global_tokens": (256, 512), "region_tokens": (384, 512)}
 # The sampling that was sent where none was given.
@@ -32,7 +34,12 @@ def caption_settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the deciding ones among settings of a recipe or of a source, as first recorded."""
-    kept = {key: value for key, value in settings.items() if key not in _NOT_DECIDING}
+    absent = {key for key in _LATER if settings.get(key) is None}
+    kept = {
+        key: value
+        for key, value in settings.items()
+        if key not in _NOT_DECIDING and key not in absent
+    }
     if "min_words" in kept:
         kept["min_words"] = None  # no setting of `recap` was recorded under this name at first
     if isinstance(captioning := kept.get("captioning"), Mapping):
