@@ -137,8 +137,10 @@ def _label_set(text: str, args: Namespace, sources: Sequence[str]) -> tuple[str,
     """Return the source and label set in `SOURCE=NAME`; a sole source can be left out."""
     if args.coco_annotations and "=" not in text:
         return "coco", text
-    takers = [source for source in sources if dataset(source).classifies] or sources
-    return _of_source("--label-set", text, sources, sources if len(sources) == 1 else takers)
+    if len(sources) > 1 and "=" not in text:
+        takers = [source for source in sources if dataset(source).classifies] or sources
+        raise UsageError(f"--label-set {text!r}: say of which source, e.g. {takers[0]}={text}")
+    return _of_source("--label-set", text, sources, sources)
 
 
 def _editions(name: str) -> Sequence[str]:

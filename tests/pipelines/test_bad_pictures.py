@@ -102,7 +102,7 @@ UNSAFE = [
 ]
 
 
-ABSENT = ["99.jpg", "1.JPG", "sub/1.jpg", "1.jpg/1.jpg", "a" * 5_000]
+ABSENT = ["99.jpg", "1.JPGG", "sub/1.jpg", "1.jpg/1.jpg", "a" * 5_000]
 
 BAD_SIZES = [
     {"width": 65_501, "height": 32},

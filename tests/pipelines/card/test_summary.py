@@ -59,7 +59,8 @@ def test_what_is_missing_is_the_last_that_is_said(coco_file, command_line, tmp_p
         "warning: coco/train: little was kept, 17 of 61 annotations; mostly annotation crowd 40, "
         "e.g. 200: "
     )
-    assert "(mark single objects with `iscrowd` 0); image image_missing 2, e.g. 1" in little
+    assert "--coco-crowds objects" in little
+    assert "; image image_missing 2, e.g. 1: no file '1.jpg' in the folder (" in little
     assert "repaired: annotation box_clipped 1" in done.stdout
 
 

@@ -149,9 +149,9 @@ def test_unchanged_inputs_of_a_finished_build_are_not_looked_at_again(
     output = run_build(owner)
     looks: list[object] = []
 
-    def look(*asked: object) -> InputCheck:
+    def look(*asked: object) -> tuple[InputCheck, None]:
         looks.append(asked)
-        return InputCheck(SizeEstimate())
+        return InputCheck(SizeEstimate()), None
 
     monkeypatch.setattr("pipelines.preflight.inputs._look", look)
     recipe = Recipe(sources=(owner.request(),))

@@ -23,7 +23,7 @@ from pipelines.storage.files import FileStore
 from schemas.item import kinds
 from schemas.ledger import Stage
 from schemas.rejection import Kind, Rejection
-from schemas.source import Count, SourceImage, SplitFacts
+from schemas.source import Count, Repaired, SourceImage, SplitFacts
 from transforms.ledger import StageLedger
 from transforms.screen import screen_image
 
@@ -190,12 +190,15 @@ def test_several_parts_read_the_same_together(splits):
 
 
 def content(entries) -> tuple[Counter[str], Counter[tuple[Kind, str]]]:
-    """Entries in any order, and the totals of their counts."""
+    """Entries in any order, and the totals of their counts and repairs."""
     totals: Counter[tuple[Kind, str]] = Counter()
     for entry in entries:
-        if isinstance(entry, Count) and entry.number:
+        if isinstance(entry, Count):
             totals[entry.kind, entry.outcome] += entry.number
-    return Counter(repr(entry) for entry in entries if not isinstance(entry, Count)), totals
+        elif isinstance(entry, Repaired):
+            totals[entry.kind, entry.repair] += entry.number
+    others = [entry for entry in entries if not isinstance(entry, Count | Repaired)]
+    return Counter(map(repr, others)), +totals
 
 
 def test_every_image_has_one_of_the_shards(splits):
