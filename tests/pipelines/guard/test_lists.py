@@ -1,4 +1,7 @@
-"""The guard's lists: what each holds, and what a build says of one that is not there."""
+"""The guard's lists: what each holds, and what a build says of one that is not there.
+
+Length: all lists share one world.
+"""
 
 import json
 import pickle

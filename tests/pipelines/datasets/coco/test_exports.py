@@ -1,6 +1,8 @@
 """Exports of labelling tools, by each tool's documented format, go to shards as they lie.
 
 Each export has two pictures and three boxes, which are written down by hand here.
+
+Length: one export of each tool.
 """
 
 import json

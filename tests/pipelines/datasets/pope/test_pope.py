@@ -1,6 +1,8 @@
 """POPE: the 3,000 real questions beside a second reader, and bad lines.
 
 Of the 500 real pictures one is there; in place of the others stand drawings of some pixels.
+
+Length: the real questions are read once for all tests.
 """
 
 import json

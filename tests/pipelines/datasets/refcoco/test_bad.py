@@ -1,6 +1,8 @@
 """RefCOCO's own files, damaged: what is bad goes with its reason, and all else comes through.
 
 Two pictures, 7 in train and 8 in testA, with two refs of two sentences each.
+
+Length: one table of all that can be bad.
 """
 
 import json
