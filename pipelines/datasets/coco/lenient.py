@@ -139,7 +139,7 @@ def _value(fields: Mapping[str, Raw], key: str) -> Any:
 def _decoded(raw: Raw | str, key: str) -> Any:
     try:
         return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise msgspec.ValidationError(f"{error} - at `$.{key}`") from None
 
 

@@ -63,10 +63,10 @@ def _made_id(raw: Raw, content: bytes) -> str:
 
 
 def _content(raw: Raw) -> bytes:
-    """Return all of an annotation but its id, in one spelling."""
+    """Return all of an annotation but its id, in one spelling; what cannot be decoded, as it is."""
     try:
         fields = msgspec.json.decode(raw)
-    except RecursionError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return bytes(raw)
     return msgspec.json.encode({**fields, "id": None}, order="deterministic")
 
