@@ -101,7 +101,10 @@ def read_box(fields: Mapping[str, Raw]) -> tuple[Sides, bool]:
 
 def read_area(fields: Mapping[str, Raw]) -> float | None:
     """Return the area of an annotation; what is no number counts as not stated."""
-    return number_of(_value(fields, "area"))
+    try:
+        return number_of(_value(fields, "area"))
+    except msgspec.ValidationError:
+        return None
 
 
 def _masks_box(fields: Mapping[str, Raw]) -> Sides:

@@ -57,7 +57,7 @@ def test_two_names_that_run_together_are_noticed(llava_file, detected, samples, 
     ("content", "message"),
     [
         (b"a\n\nb\n", "line 2 is empty"),
-        (b"\xff\xfe", "UTF-8"),
+        (b"\xfa\xfb", "UTF-8"),
         (b'{"categories": [{"id": 1}]}', "category"),
         (b'{"names": []}', "categories"),
         (b"", "line 1 is empty"),
