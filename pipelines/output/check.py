@@ -118,7 +118,8 @@ def _problems(
     if changed := {config: parts for config, parts in lines.items() if parts}:
         shown = "; ".join(f"{config}: {', '.join(parts)}" for config, parts in changed.items())
         splits = any(
-            before.sources[config].settings.get("splits") != now.sources[config].settings["splits"]
+            before.sources[config].settings.get("splits")
+            != now.sources[config].settings.get("splits")
             for config in changed
             if config in before.sources
         )
