@@ -112,14 +112,26 @@ def server(tmp_path_factory) -> Iterator[str]:
         process.kill()
 
 
+OWN_FILES = (("boxes", "photos", "train"), ("a", "a", "train"), ("b", "b", "val"))
+
+
+def lay_out_own_files(folder: Path, coco: Path) -> None:
+    """Make a user's own files and pictures, as the shown commands name them."""
+    annotations = coco / "annotations"
+    for name, pictures, split in OWN_FILES:
+        shutil.copy(annotations / f"instances_{split}2017.json", folder / f"{name}.json")
+        (folder / pictures).symlink_to(coco / f"{split}2017")
+    export = folder / "toys-export" / "train"  # as Roboflow lays it out
+    shutil.copytree(coco / "train2017", export)
+    shutil.copy(annotations / "instances_train2017.json", export / "_annotations.coco.json")
+
+
 @pytest.fixture(scope="module")
 def run_shown(run_there, foreign_folder, sample_world, server, tmp_path_factory):
     """Runs commands as they are shown, side by side; returns what went wrong, by command."""
     root = tmp_path_factory.mktemp("root")
     (root / "data").symlink_to(sample_world)
-    coco = sample_world / "coco"
-    shutil.copy(coco / "annotations" / "instances_train2017.json", foreign_folder / "boxes.json")
-    (foreign_folder / "photos").symlink_to(coco / "train2017")
+    lay_out_own_files(foreign_folder, sample_world / "coco")
 
     def run_one(line: str, command: list[str] | None) -> str:
         there = line.replace(SERVER, server).replace(ALSO_SERVER, server)
