@@ -200,7 +200,7 @@ def recap(output_of: Any, tmp_path: Path) -> Callable[..., RecapOutput]:
             sources=(SourceRequest(name="coco", label_set="Things", paths=files),),
             captioning=asked_for,
             filter=kept or Filter(),
-            **({"shard_bytes": 2_000} | recipe),
+            **({"shard_bytes": 2_000, "allow_missing": True} | recipe),
         )
         tools = CaptionTools(
             captioner=ReplayOnlyCaptioner
