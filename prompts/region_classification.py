@@ -137,10 +137,10 @@ def spread(ordered: Sequence[Region], mode: InstructionMode) -> list[list[Sequen
 
 def _groups(ordered: Sequence[Region]) -> Iterator[Sequence[Region]]:
     """Yield the regions that share an answer, and those that need an answer each."""
-    shared = [region for region in ordered if "," not in _answer(region)]
+    shared = [region for region in ordered if not _stands_alone(region)]
     for start in range(0, len(shared), MAX_GROUP):
         yield shared[start : start + MAX_GROUP]
-    yield from ([region] for region in ordered if "," in _answer(region))
+    yield from ([region] for region in ordered if _stands_alone(region))
 
 
 def _question(
@@ -172,6 +172,11 @@ def _detection(
         )
         for region in regions
     ]
+
+
+def _stands_alone(region: Region) -> bool:
+    """Return whether a name cannot be one of several: commas part them, brackets make tags of two."""
+    return any(character in _answer(region) for character in ",<>")
 
 
 def _answer(region: Region) -> str:
