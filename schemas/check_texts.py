@@ -15,12 +15,15 @@ Row = Mapping[str, Any]
 
 _PLACEHOLDER = re.compile(r"<(?:image|region[0-9]+)>")
 _STAND_IN = "placeholder"  # a word, which no rule changes
+# What is left of a placeholder that was disarmed: with a bracket of a later name it is a tag to
+# `clean_turn`, but to no tokenizer.
+_PARTED = re.compile(r"[<\N{FULLWIDTH LESS-THAN SIGN}\N{SMALL LESS-THAN SIGN}](?=\s+region)")
 
 
 def text_problems(row: Row) -> Iterator[str]:
     """Yield the problems of the texts of a record: its messages, captions and references."""
     for number, message in enumerate(row["messages"], start=1):
-        words = _PLACEHOLDER.sub(_STAND_IN, message["content"])
+        words = _PARTED.sub("(", _PLACEHOLDER.sub(_STAND_IN, message["content"]))
         yield from _problem(f"message {number}", words, clean_turn)
     for number, region in enumerate(row["regions"], start=1):
         for name, text in _texts_of(region):
@@ -50,5 +53,5 @@ def _problem(name: str, text: str, disarm: Callable[[str], str]) -> Iterator[str
     except Rejected as cause:
         yield f"{name}: {cause.reason}: {cause.detail}"
         return
-    if disarmed != text:
+    if disarmed.split() != text.split():  # blanks are nothing to obey
         yield f"{name} is {text[:80]!r}, expected it disarmed, as {disarmed[:80]!r}"

@@ -14,14 +14,14 @@ from pipelines.recipes.recipe import Recipe
 from pipelines.runner.launch import launch
 from pipelines.storage.files import FileStore
 from schemas.errors import BuildError, InputFileError
-from schemas.source import Count, SourceImage
+from schemas.source import Count, Repaired, SourceImage
 
 
 @pytest.fixture(scope="module")
 def owner(coco_file):
     """A file with good items and bad ones of every kind that belongs to a part."""
     owner = coco_file().good(*range(1, 30))
-    owner.picture(40, width=0)
+    owner.picture(40, width="wide")
     owner.region(401, 40)
     owner.region(402, 41)
     owner.region(403, 1, bbox=[1])
@@ -42,6 +42,8 @@ def entries(owner, parts: int, limit: int | None):
         for entry in dataset("coco").parse(part, FileStore()):
             if isinstance(entry, Count):
                 counts[f"count {entry.kind} {entry.outcome}"] += entry.number
+            elif isinstance(entry, Repaired):
+                counts[f"repair {entry.kind} {entry.repair}"] += entry.number
             else:
                 counts[repr(entry)] += 1
     return counts

@@ -110,7 +110,9 @@ def build(tmp_path, output_of):
             else SourceRequest(name=name, label_set="Names" if name in LABELLED else None)
             for name in names
         )
-        recipe = Recipe(sources=sources, **({"images": "reference"} | options))
+        recipe = Recipe(
+            sources=sources, **({"images": "reference", "allow_missing": True} | options)
+        )
         plan = make_plan(recipe, str(root), str(tmp_path / folder))
         launch(plan, launch_options or LaunchOptions())
         assert verify(str(tmp_path / folder)).problems == []

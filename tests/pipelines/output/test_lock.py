@@ -85,13 +85,13 @@ def test_an_output_may_lie_where_there_are_no_locks(good, run_build, monkeypatch
 
 @pytest.mark.parametrize("which", ["shard", "identity"])
 def test_an_output_that_another_run_wrote_into_meanwhile(good, run_build, monkeypatch, which):
-    def meddled(output, identity):
+    def meddled(output, identity, **options):
         folder = Path(output)
         if which == "shard":
             (folder / "coco" / "train-00000-of-00001.arrow").write_bytes(b"of another")
         else:
             change_seed(folder)
-        return finish(output, identity)
+        return finish(output, identity, **options)
 
     monkeypatch.setattr("pipelines.runner.launch.finish", meddled)
     with pytest.raises(BuildError, match=r"another run wrote into .* is not what was written"):

@@ -213,7 +213,7 @@ def test_a_card_that_fits(tmp_path, built):
         ("num_examples: 21", "num_examples: 20", "coco/train has 20 examples in 1800 bytes, "),
         ("num_examples: 31", "num_examples: 30", "mix/train has 30 examples in 2700 bytes, "),
         ("num_bytes: 1800", "num_bytes: 1801", "coco/train has 21 examples in 1801 bytes, "),
-        ("- name: val", "- name: test", "lvis/test has 10 examples in 900 bytes, expected 0 in 0"),
+        ("- name: val\n", "- name: test\n", "lvis/test has 10 examples in 900 bytes, expected 0"),
         (
             "coco/train-*-of-00002.arrow",
             "'*/train-*.arrow'",

@@ -264,7 +264,7 @@ BAD = {
     "a url that climbs": ({"coco_url": "http://x/../4.jpg"}, "image_unsafe_path"),
     "a url of no picture": ({"coco_url": "http://x/val2017/5.jpg"}, "image_missing"),
     "a url of another folder": ({"coco_url": "file:///etc/passwd"}, "image_missing"),
-    "no width": ({"width": None}, "malformed"),
+    "a width of letters": ({"width": "wide"}, "malformed"),
     "another width": ({"width": SIZE[0] + 1}, "image_size_mismatch"),
 }
 

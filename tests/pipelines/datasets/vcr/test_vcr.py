@@ -361,11 +361,20 @@ def test_text_cannot_place_a_token(owner, run_build):
     assert text.endswith("Is (region2) or (image) Region [1]? # # #")
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n", b"[]", b'{"images": []}', b"PK\x03\x04zip"])
-def test_a_file_without_a_question(content, owner, run_build):
+NO_QUESTIONS = (b"", b"\n\n", b"[]", b'{"images": []}')
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        *((content, "holds no question of VCR") for content in NO_QUESTIONS),
+        (b"PK\x03\x04zip", "is a zip archive"),
+    ],
+)
+def test_a_file_without_a_question(content, problem, owner, run_build):
     root = owner.save()
     (root / "vcr" / "train.jsonl").write_bytes(content)
-    with pytest.raises(InputFileError, match=r"train\.jsonl .* holds no question of VCR"):
+    with pytest.raises(InputFileError, match=rf"train\.jsonl .*{problem}"):
         run_build(root, request=VCR)
 
 
