@@ -110,9 +110,8 @@ def build(tmp_path, output_of):
             else SourceRequest(name=name, label_set="Names" if name in LABELLED else None)
             for name in names
         )
-        recipe = Recipe(
-            sources=sources, **({"images": "reference", "allow_missing": True} | options)
-        )
+        settings: dict[str, Any] = {"images": "reference", "allow_missing": True} | options
+        recipe = Recipe(sources=sources, **settings)
         plan = make_plan(recipe, str(root), str(tmp_path / folder))
         launch(plan, launch_options or LaunchOptions())
         assert verify(str(tmp_path / folder)).problems == []
