@@ -52,7 +52,8 @@ class Recap:
         command = [
             *(sys.executable, "-m", "pipelines", "recap", "--source", "v3det", "--no-filter"),
             *("--data-root", str(world), "--output", str(output), "--serve", str(MODEL)),
-            *("--vllm", str(VLLM / vllm), f"--serve-args={serve_args}", *more),
+            *("--vllm", str(VLLM / vllm), f"--serve-args={serve_args}"),
+            *("--temperature", "0.2", *more),  # the server's own is 1, at which it errs
         ]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
