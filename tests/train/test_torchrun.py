@@ -20,7 +20,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 SECONDS = 200.0  # for two processes to import everything, on a busy machine
 
-pytestmark = pytest.mark.usefixtures("group")
+pytestmark = [pytest.mark.usefixtures("group"), pytest.mark.timeout(600)]
 
 
 @pytest.fixture
