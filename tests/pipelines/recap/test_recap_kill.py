@@ -98,7 +98,7 @@ def repeated(server, kills: list[float]) -> Counter[float]:
     return by_kill
 
 
-@pytest.mark.timeout(900)  # a quarter of it on a quiet machine, all of it beside other work
+@pytest.mark.timeout(900)  # it starts and kills many processes
 def test_runs_killed_at_random_moments(forge, recap_output, tmp_path) -> None:
     runs, server = forge
     chance = random.Random(SEED)
