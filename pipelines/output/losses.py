@@ -15,7 +15,7 @@ from schemas.ledger import Account, Ledger, Stage
 from schemas.rejection import Kind, Reason, Rejection
 
 MAX_MISSING = 0.5  # the share of a split's pictures that may be missing, unless that is allowed
-_TOLD_MISSING = 0.05  # a larger share is told at the end
+_NOTED_MISSING = 0.05  # a larger share is noted at the end
 _LITTLE = 0.5  # a smaller share of a kind that is kept is little
 _COMMONEST = 3
 # Reasons for which a sound file loses items by the plan: by the guard, the tasks or the filter.
@@ -51,7 +51,7 @@ class Losses:
     def lines(self) -> Iterator[str]:
         """Yield a line for each split that lacks pictures, or of which little was kept."""
         for source, split in self._splits():
-            if self._missing_share(source, split) > _TOLD_MISSING:
+            if self._missing_share(source, split) > _NOTED_MISSING:
                 yield self._missing(source, split)
             for kind, (kept, read) in self._kept(source, split).items():
                 if kept < _LITTLE * read:
@@ -69,9 +69,9 @@ class Losses:
 
     def nothing(self) -> str:
         """Return the error about an output without a record."""
-        told = f"{files.join(self.output, REJECTED_FOLDER)} says why, item by item"
+        listed = f"{files.join(self.output, REJECTED_FOLDER)} says why, item by item"
         return (
-            f"nothing was kept; {told}. Mostly: {self.commonest() or 'there was nothing to read'}"
+            f"nothing was kept; {listed}. Mostly: {self.commonest() or 'there was nothing to read'}"
         )
 
     def commonest(self, source: str | None = None, split: str | None = None) -> str:

@@ -34,6 +34,11 @@ class WriteOptions:
 
 def shard_key(image: ImageInfo) -> tuple[ShardKey, int]:
     """Return the shard of an image, and the rank of the image among the images of the shard."""
-    position = rank("shard", image.source, image.split, image.image_id)
-    index = position * image.shards >> RANK_BITS
+    index, position = shard_and_rank(image.source, image.split, image.image_id, image.shards)
     return (image.source, image.split, index, image.shards), position
+
+
+def shard_and_rank(source: str, split: str, image_id: str, of: int) -> tuple[int, int]:
+    """Return the index of an image's shard, of so many, and the rank of the image in the split."""
+    position = rank("shard", source, split, image_id)
+    return position * of >> RANK_BITS, position

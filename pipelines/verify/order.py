@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from pipelines.shards.options import shard_and_rank
 from schemas.check import Row
-from schemas.ids import RANK_BITS, rank
 from schemas.manifest import Shard
 
 
@@ -19,8 +19,7 @@ class RowOrder:
         image_id = _image_id(row)
         if image_id is None:
             return
-        position = rank("shard", row["source"], row["split"], image_id)
-        index = position * self._shard.of >> RANK_BITS
+        index, position = shard_and_rank(row["source"], row["split"], image_id, self._shard.of)
         if index != self._shard.index:
             yield f"is in shard {self._shard.index} of {self._shard.of}, expected it in {index}"
         elif position < self._last:

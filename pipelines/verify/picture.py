@@ -15,7 +15,7 @@ from schemas.check import Row
 from schemas.manifest import ImagesMode
 from schemas.rejection import Rejected
 from transforms.orientation import upright_size
-from transforms.picture import inspect, upright
+from transforms.picture import Picture, inspect, upright
 
 # What Pillow raises on damaged bytes.
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error)
@@ -80,9 +80,7 @@ def _other_picture(stored: bytes, name: str, folders: Sequence[str]) -> str | No
     paths = [files.join(folder, name) for folder in folders]
     path = next(filter(files.exists, paths), paths[0])
     try:
-        with files.open_read(path) as file:
-            data = file.read()
-        picture = inspect(data)
+        data, picture = _opened(path)
     except Rejected as cause:
         return f"the owner's {path}: {cause.reason}: {cause.detail}"
     except OSError as error:
@@ -94,9 +92,7 @@ def _other_picture(stored: bytes, name: str, folders: Sequence[str]) -> str | No
 def _referenced(path: str, size: tuple[int, int], stated: str | None) -> str | None:
     """Return the problem of a referenced picture, whose stored or upright size must fit."""
     try:
-        with files.open_read(path) as file:
-            data = file.read()
-        picture = inspect(data)
+        data, picture = _opened(path)
     except Rejected as cause:
         return f"{cause.reason}: {cause.detail}"
     except OSError as error:
@@ -105,6 +101,13 @@ def _referenced(path: str, size: tuple[int, int], stated: str | None) -> str | N
     if size not in (stored, upright_size(picture)):
         return _other_size(stored, size)
     return None if stated is None else _wrong_hash(data, stated)
+
+
+def _opened(path: str) -> tuple[bytes, Picture]:
+    """Return the bytes of a file and the picture that they are."""
+    with files.open_read(path) as file:
+        data = file.read()
+    return data, inspect(data)
 
 
 def _wrong_hash(data: bytes, stated: str | None) -> str | None:

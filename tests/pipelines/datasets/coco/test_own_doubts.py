@@ -100,9 +100,9 @@ def test_boxes_and_pictures_that_stand_twice_are_told_and_kept(coco_file, run_bu
     owner.region(13, 1, bbox=owner.data["annotations"][0]["bbox"])
     owner.data["images"].append(owner.data["images"][0] | {"id": 9})
     owner.region(91, 9)
-    told = doubts(owner)
-    assert "1 annotations have the picture, the category and the box of another" in told
-    assert "1 pictures have several ids, e.g. 1.jpg" in told
+    lines = doubts(owner)
+    assert "1 annotations have the picture, the category and the box of another" in lines
+    assert "1 pictures have several ids, e.g. 1.jpg" in lines
     assert len(run_build(owner.save()).regions()) == 8
 
 
