@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rich.console import Console
-
 from pipelines.captions.manifest import with_captions
 from pipelines.card.summary import print_summary
 from pipelines.cli.calibrate import report_calibration
@@ -34,6 +32,7 @@ from pipelines.verify import verify
 from pipelines.verify.report import print_report
 from prompts.style import Style
 from regionforge.demo_training import train_and_ask
+from schemas.console import Console, result
 from schemas.errors import BuildError
 from schemas.layout import MANIFEST
 
@@ -56,7 +55,7 @@ def run_demo(output: Path, max_steps: int | None = None) -> int:
     Returns:
         The exit status: 0 if all outputs were verified, and training went through.
     """
-    console = Console(highlight=False)
+    console = Console()
     _empty(output)
     console.rule("1. Drawing a small world (coloured shapes, not real data)")
     world = output / "world"
@@ -81,7 +80,7 @@ def run_demo(output: Path, max_steps: int | None = None) -> int:
     console.rule("6. Evaluations")
     passed = _evaluations(console, world, output) and passed
     console.rule("7. Showing it")
-    _show(console, output)
+    _show(output)
     console.rule("8. Training a tiny model, and asking it")
     passed = train_and_ask(console, output, max_steps) and passed
     return 0 if passed else 1
@@ -166,7 +165,7 @@ def _named_recipe(name: str, world: Path, output: Path) -> Recipe:
     return recipe.model_copy(update={"sources": sources})
 
 
-def _show(console: Console, output: Path) -> None:
+def _show(output: Path) -> None:
     shards, page = str(output / f"shards_{Style.REGIONGPT}"), output / "preview.html"
     captions = str(output / "recapd")
     records = [
@@ -179,7 +178,7 @@ def _show(console: Console, output: Path) -> None:
     for name in _evaluation_names():
         records += choose(str(output / name), config=name, count=1)
     write_page(records, page, "RegionForge demo", build_facts(shards))
-    console.print(f"open {page.resolve()} in a browser")
+    result(f"open {page.resolve()} in a browser")
 
 
 def recipe_of_all(style: Style) -> Recipe:

@@ -12,14 +12,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from pipelines.plan import make_plan
 from pipelines.recipes.load import load_recipe, make_recipe
 from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.sample_world import write_world
 from pipelines.storage.extras import require
 from regionforge import tiny_towers
+from schemas.console import Console
 from schemas.errors import UsageError
 
 _SEED = 1  # of the pictures: the towers have seen those of seed 0
@@ -51,7 +50,7 @@ def train_and_ask(console: Console, output: Path, max_steps: int | None) -> bool
     try:
         require("train", "training")
     except UsageError as missing:
-        console.print(f"left out: {missing}", markup=False)
+        console.print(f"left out: {missing}")
         return True
     world, shards, questions = (output / f"proof_{name}" for name in ("world", "shards", "eval"))
     write_world(world, "small", preset="proof", seed=_SEED)
@@ -70,13 +69,13 @@ def train_and_ask(console: Console, output: Path, max_steps: int | None) -> bool
             return False
         start = ["--checkpoint", str(run)]
     page = run / "evaluation" / _QUESTIONS / "report.html"
-    console.print(f"open {page.resolve()} in a browser", soft_wrap=True, markup=False)
+    console.print(f"open {page.resolve()} in a browser", soft_wrap=True)
     return True
 
 
 def _run(console: Console, words: list[str]) -> bool:
     """Run a command of ours in a process of its own; return whether it went through."""
-    console.print(f"$ {shlex.join(['regionforge', *words])}", soft_wrap=True, markup=False)
+    console.print(f"$ {shlex.join(['regionforge', *words])}", soft_wrap=True)
     command = [sys.executable, "-m", "regionforge", *words]
     environment = {**os.environ, **_ONE_THREAD}
     return subprocess.run(command, check=False, env=environment).returncode == 0  # noqa: S603

@@ -11,7 +11,7 @@ def visible(text: str) -> str:
     >>> visible("left\u202eright")
     'left\\u202eright'
     """
-    return "".join(map(_shown, text))
+    return text if text.isprintable() else "".join(map(_shown, text))
 
 
 def one_line(text: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from schemas import console
 from schemas.errors import RegionForgeError, UsageError
 from train.evaluation import flags as evaluation_flags
 from train.flags import add_flags
@@ -52,10 +53,10 @@ def run(argv: Sequence[str]) -> int:
         with _ended_by_sigterm():
             return _train(args)
     except (RegionForgeError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
+        console.error(f"error: {error}")
         return EXIT_ERROR
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted; run the same command again to go on\n")
+        console.error("interrupted; run the same command again to go on")
         return EXIT_INTERRUPTED
 
 
@@ -64,7 +65,7 @@ def _ended_by_sigterm() -> Iterator[None]:
     """Let SIGTERM end the command cleanly where no step is at hand, which would be done first."""
 
     def end(number: int, frame: FrameType | None) -> NoReturn:
-        sys.stderr.write("ended by SIGTERM between steps; run the same command again to go on\n")
+        console.error("ended by SIGTERM between steps; run the same command again to go on")
         sys.exit(EXIT_TERMINATED)
 
     before = signal.signal(signal.SIGTERM, end)
@@ -143,25 +144,24 @@ def _train(args: argparse.Namespace) -> int:
     plan = make_plan(args)
     check_output(plan)
     if args.dry_run:
-        sys.stdout.write(dry_run(plan, rate=args.rate))
+        console.result(dry_run(plan, rate=args.rate).removesuffix("\n"))
         return 0
     processes = Processes.join(plan.device)
     try:
         final = launch(plan, processes)
     except Terminated as error:
-        sys.stderr.write(f"{error}\n")
+        console.error(str(error))
         return EXIT_TERMINATED
     finally:
         processes.leave()
     if processes.leads:
-        sys.stdout.write(f"wrote {final}\n")
+        console.result(f"wrote {final}")
     return 0
 
 
 def _make_towers(args: argparse.Namespace) -> int:
     """Train tiny towers, see `train.stage0`."""
     import torch
-    from rich.console import Console
 
     from train.data.build import Build
     from train.stage0.command import shorter, write_towers
@@ -178,7 +178,6 @@ def _make_towers(args: argparse.Namespace) -> int:
         raise UsageError(f"--recipe {_TOWERS} takes one --shards")
     seed = args.seed or 0
     torch.manual_seed(seed)
-    console = Console(stderr=True, highlight=False)
     config = preset_named(args.model or "proof_regiongpt")
     write_towers(
         config,
@@ -187,10 +186,10 @@ def _make_towers(args: argparse.Namespace) -> int:
         shorter(tiny_towers(config, seed), args.max_steps),
         split=args.split,
         on_step=lambda tower, step, loss: (
-            None if step % 50 else console.print(f"{tower}: step {step}, loss {loss:.3f}")
+            None if step % 50 else console.notice(f"{tower}: step {step}, loss {loss:.3f}")
         ),
     )
-    sys.stdout.write(f"wrote {args.output}/vision and {args.output}/language\n")
+    console.result(f"wrote {args.output}/vision and {args.output}/language")
     return 0
 
 

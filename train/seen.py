@@ -22,8 +22,8 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 import torch
-from rich.console import Console
 
+from schemas.console import Console
 from schemas.errors import RegionForgeError, UsageError
 from train.loop import Done
 
@@ -49,22 +49,23 @@ class ProgressLine:
     """A line on stderr that is written anew; where there is no terminal, a line now and then."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+        self._console = Console(stderr=True)
         self._shown = float("-inf")
 
     def show(self, text: str, *, last: bool) -> None:
         """Show how far the work is; the last line is never left out."""
         now = time.monotonic()
-        if self._console.is_terminal:
-            self._console.print(f"\r{text}", end="")
-        elif last or now - self._shown >= _LINE_SECONDS:
-            self._console.print(text)
+        live = self._console.is_terminal
+        if live:
+            self._console.overwrite(text)
+        if last or now - self._shown >= _LINE_SECONDS:
+            self._console.print(text, logged_only=live)
             self._shown = now
 
     def say(self, text: str) -> None:
         """Print a line of its own."""
         self.end()
-        self._console.print(text)
+        self._console.print(text, soft_wrap=True)
 
     def end(self) -> None:
         """Leave the line as it stands."""

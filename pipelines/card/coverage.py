@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 
-from rich.console import Console
-from rich.markup import escape
-
 from pipelines.captions.manifest import differences
 from pipelines.plan import Plan
 from pipelines.recipes.recipe import RECAPD_ROLE, Recipe
+from schemas.console import say
 from schemas.ledger import Ledger, Stage
 from schemas.manifest import Manifest
 from schemas.rejection import Kind
@@ -45,8 +43,7 @@ def left_out(recipe: Recipe) -> list[str]:
 
 def print_coverage(plan: Plan, manifest: Manifest, ledger: Ledger) -> None:
     """Print the number of regions that have a caption, for sources with captions."""
-    console = Console(highlight=False)
     for line in coverage(plan, manifest, ledger):
-        console.print(escape(line), soft_wrap=True)
+        say(line)
     for name in left_out(plan.recipe):
-        console.print(f"{name}: without the detailed captions that the recipe asks for")
+        say(f"{name}: without the detailed captions that the recipe asks for")

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from rich.console import Console
-from rich.markup import escape
-
 from pipelines.plan import Plan
+from schemas.console import notice
 from schemas.ledger import Ledger, Stage
 from schemas.manifest import GuardList
 from schemas.rejection import Kind, Reason
@@ -59,11 +57,10 @@ def print_guard(plan: Plan) -> None:
     lists = plan.guard.lists
     if not lists:
         return
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
     whole = [f"{item.name} ({item.pictures:,})" for item in lists if item.pictures]
     parts = [f"training splits hold no picture of {', '.join(whole)}"] if whole else []
     parts += [f"{item.name} is {item.note}" for item in lists if item.note]
-    console.print(f"guard: {escape('; '.join([*parts, *_unguarded(lists, none=not whole)]))}")
+    notice(f"guard: {'; '.join([*parts, *_unguarded(lists, none=not whole)])}")
 
 
 def _unguarded(lists: Sequence[GuardList], *, none: bool) -> Iterator[str]:

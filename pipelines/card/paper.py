@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from pipelines.plan import Plan
 from pipelines.recipes.paper import ALL_SOURCES, Report
+from schemas.console import Console, say
 from schemas.ledger import Ledger, Stage
 from schemas.rejection import Kind
 
@@ -53,11 +52,11 @@ def print_reported(console: Console, plan: Plan, ledger: Ledger) -> None:
             report.what,
             f"{report.number:,}",
             f"{made:,}",
-            escape(report.source_text),
+            report.source_text,
         )
     console.print(table)
     for line in paper.contradictions:
-        console.print(f"[dim]-[/dim] {escape(line)}")
+        say(("- ", "dim"), line)
 
 
 def reported_section(plan: Plan, ledger: Ledger) -> str:

@@ -3,9 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from rich.console import Console
 from rich.filesize import decimal
-from rich.markup import escape
 from rich.table import Table
 
 from pipelines.card.card import default_config
@@ -15,6 +13,7 @@ from pipelines.output.losses import Losses
 from pipelines.output.reader import read_ledger
 from pipelines.plan import Plan
 from pipelines.storage import files
+from schemas.console import Console, result, say
 from schemas.layout import REJECTED_FOLDER
 from schemas.ledger import Ledger, Stage
 from schemas.manifest import Manifest
@@ -23,7 +22,7 @@ from schemas.rejection import Kind, Reason, Repair
 
 def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
     """Print the numbers of kept and rejected items of a build, and how to open its output."""
-    console = Console(highlight=False)
+    console = Console()
     ledger = read_ledger(plan.output)
     table = Table()
     for name in (
@@ -49,28 +48,27 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
     console.print(table)
     print_mix(console, manifest)
     for name, cap in plan.resolved.papers_caps().items():
-        console.print(
+        say(
             f"{name}: at most {cap} regions per image, the papers' cap; "
-            f"--per-image {name}=all takes all",
-            soft_wrap=True,
+            f"--per-image {name}=all takes all"
         )
     print_reported(console, plan, ledger)
-    _print_reasons(console, plan, manifest)
+    _print_reasons(plan, manifest)
     for doubt in plan.doubts:
-        console.print(f"[bold red]annotations:[/bold red] {escape(doubt)}", soft_wrap=True)
+        say(("annotations: ", "bold red"), doubt)
     for line in _emptied(ledger, manifest):
-        console.print(f"[bold red]nothing was kept of[/bold red] {escape(line)}")
+        say(("nothing was kept of ", "bold red"), line)
     total = sum(shard.bytes for shard in manifest.shards)
     shards = f"{len(manifest.shards)} shards, {decimal(total)}, in {seconds:.1f} s"
-    console.print(f"{shards}: {escape(plan.output)}")
+    result(f"{shards}: {plan.output}")
     config = default_config(plan.recipe.name, manifest)
-    console.print("\nfrom datasets import load_dataset")
-    console.print(f'data = load_dataset("{escape(plan.output)}", "{config}")', soft_wrap=True)
+    say("\nfrom datasets import load_dataset")
+    say(f'data = load_dataset("{plan.output}", "{config}")')
     for line in Losses(plan.output, ledger).lines():
-        console.print(f"[bold yellow]warning:[/bold yellow] {escape(line)}", soft_wrap=True)
+        say(("warning: ", "bold yellow"), line)
 
 
-def _print_reasons(console: Console, plan: Plan, manifest: Manifest) -> None:
+def _print_reasons(plan: Plan, manifest: Manifest) -> None:
     reasons: Counter[str] = Counter()
     with_image: Counter[str] = Counter()
     repaired: Counter[str] = Counter()
@@ -80,22 +78,21 @@ def _print_reasons(console: Console, plan: Plan, manifest: Manifest) -> None:
         with_image[kind] += account.with_image
         repaired.update({f"{kind} {repair}": n for repair, n in account.repaired.items()})
     if reasons:
-        lines = escape(files.join(plan.output, REJECTED_FOLDER))
-        console.print(f"rejected: {_listed(reasons)} (see {lines})")
+        lines = files.join(plan.output, REJECTED_FOLDER)
+        say(f"rejected: {_listed(reasons)} (see {lines})")
     if +with_image:
-        console.print(f"left out with a rejected image: {_listed(+with_image)}")
+        say(f"left out with a rejected image: {_listed(+with_image)}")
     if repaired:
-        console.print(f"repaired: {_listed(repaired)}")
+        say(f"repaired: {_listed(repaired)}")
     if turned := repaired[f"{Kind.IMAGE} {Repair.IMAGE_TURNED}"]:
         by_boxes = repaired[f"{Kind.IMAGE} {Repair.FRAME_BY_BOXES}"]
-        console.print(
+        say(
             f"{turned:,} pictures were stored rotated (EXIF) and are upright now; of these, "
-            f"{by_boxes:,} have boxes that were drawn upright beside the stored size",
-            soft_wrap=True,
+            f"{by_boxes:,} have boxes that were drawn upright beside the stored size"
         )
     for split, short in manifest.short_categories.items():
         least = ", ".join(f"{name} ({n})" for name, n in sorted(short.items(), key=_by_count)[:5])
-        console.print(f"{split}: {len(short)} categories fall short, e.g. {escape(least)}")
+        say(f"{split}: {len(short)} categories fall short, e.g. {least}")
 
 
 def _listed(counts: Counter[str]) -> str:

@@ -1,12 +1,12 @@
 """The command `calibrate`, which finds the score that separates true captions from others."""
 
-import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from pipelines.cli.arguments import folder, positive
 from pipelines.cli.command import Commands, add_clip_flags, add_command
 from pipelines.storage.extras import require
+from schemas.console import error, notice, result, say
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -97,11 +97,11 @@ def run(args: Namespace) -> int:
         )
     likely = scorer.probability(calibration_run.calibration.threshold)
     if not report_calibration(calibration_run, likely) and not args.force:
-        print("no threshold is written; --force writes it all the same", file=sys.stderr)
+        error("no threshold is written; --force writes it all the same")
         return 1
     write_calibration(calibration_run, args.to)
-    print(f"wrote {args.to} and {picture_of(args.to)};")
-    print(f"for `regionforge recap --calibration {args.to}`")
+    result(f"wrote {args.to} and {picture_of(args.to)};")
+    result(f"for `regionforge recap --calibration {args.to}`")
     return 0
 
 
@@ -117,10 +117,9 @@ def report_calibration(calibration_run: "CalibrationRun", probability: float | N
     calibration = calibration_run.calibration
     _print(calibration_run, probability)
     if not calibration.separates:
-        print(
+        notice(
             f"warning: a ROC area of {calibration.roc_area:.4f} is below {LEAST_AREA}: the scorer "
-            "hardly tells captions of one image from those of another",
-            file=sys.stderr,
+            "hardly tells captions of one image from those of another"
         )
     return calibration.separates
 
@@ -129,22 +128,22 @@ def _print(calibration_run: "CalibrationRun", probability: float | None) -> None
     calibration, sharp = calibration_run.calibration, calibration_run.sharp_area
     blurred = "" if sharp is None else f", and {sharp:.4f} without --mask-blur"
     likely = "" if probability is None else f", by its scale and bias {probability:.2%} likely"
-    print(f"scorer          {calibration.scorer}")
-    print(f"pairs           {calibration.pairs:,} matched, {calibration.pairs:,} shuffled")
-    print(f"ROC area        {calibration.roc_area:.4f}{blurred}")
-    print(f"threshold       {calibration.threshold:.5f}{likely}")
-    print(f"false accepts   {calibration.false_accept:.2%} of shuffled pairs")
+    say(f"scorer          {calibration.scorer}")
+    say(f"pairs           {calibration.pairs:,} matched, {calibration.pairs:,} shuffled")
+    say(f"ROC area        {calibration.roc_area:.4f}{blurred}")
+    say(f"threshold       {calibration.threshold:.5f}{likely}")
+    say(f"false accepts   {calibration.false_accept:.2%} of shuffled pairs")
     for kind, words in _HARD.items():
         if (hard := calibration.hard.get(kind)) is None:
-            print(f"                no pairs of {words}")
+            say(f"                no pairs of {words}")
         else:
-            print(
+            say(
                 f"                {hard.false_accept:.2%} of {hard.pairs:,} pairs of {words}; "
                 f"ROC area {hard.roc_area:.4f}"
             )
-    print(f"false rejects   {calibration.false_reject:.2%} of matched pairs")
+    say(f"false rejects   {calibration.false_reject:.2%} of matched pairs")
     if calibration_run.filtered:
-        print(
+        say(
             "note: captions that scored badly had been left out of this output; for false rejects "
             "as they are, calibrate on one made with --no-filter"
         )

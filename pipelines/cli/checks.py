@@ -2,9 +2,6 @@
 
 from argparse import Namespace
 
-from rich.console import Console
-from rich.markup import escape
-
 from pipelines.cli.arguments import processes
 from pipelines.guard.guard import check_guard_wanted
 from pipelines.output.check import Rebuild
@@ -12,6 +9,7 @@ from pipelines.plan import Plan
 from pipelines.preflight.room import check_room
 from pipelines.recipes.recipe import Recipe
 from pipelines.runner.launch import LOCAL_RUNNERS, LaunchOptions, check_launch
+from schemas.console import notice
 from schemas.errors import UsageError
 
 
@@ -53,12 +51,11 @@ def print_warnings(plan: Plan) -> None:
     Raises:
         BuildError: the output does not fit.
     """
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
     for line in plan.left_out:
-        console.print(f"[yellow]splits:[/yellow] {escape(line)}")
+        notice(("splits: ", "yellow"), line)
     for remark in plan.remarks:
-        console.print(f"[yellow]pictures:[/yellow] {escape(remark)}")
+        notice(("pictures: ", "yellow"), remark)
     for doubt in plan.doubts:
-        console.print(f"[yellow]annotations:[/yellow] {escape(doubt)}")
+        notice(("annotations: ", "yellow"), doubt)
     if warning := check_room(plan.output, plan.estimate):
-        console.print(f"[yellow]disk:[/yellow] {escape(warning)}")
+        notice(("disk: ", "yellow"), warning)

@@ -2,15 +2,14 @@
 
 from collections import Counter
 
-from rich.console import Console
 from rich.filesize import decimal
-from rich.markup import escape
 from rich.table import Table
 
 from pipelines.images import ComposeImage, PrepareImage
 from pipelines.plan import Plan
 from pipelines.read import parse
 from pipelines.storage import files
+from schemas.console import Console, result, say
 from schemas.errors import BuildError, InputFileError
 from schemas.rejection import Kind, Reason, Rejection
 from schemas.sample import Conversation
@@ -86,7 +85,6 @@ def print_dry_run(plan: Plan) -> None:
     Raises:
         BuildError: a build would fail: an input cannot be used, or all pictures are missing.
     """
-    console = Console(highlight=False)
     estimates = [SplitEstimate(split, plan) for split in plan.splits]
     table = Table()
     for name in (
@@ -110,26 +108,26 @@ def print_dry_run(plan: Plan) -> None:
             decimal(estimate.picture_bytes),
             f"{missing:,}",
         )
-    console.print(table)
+    Console().print(table)
     for estimate in estimates:
         key = f"{estimate.split.source}/{estimate.split.split}"
         for (kind, reason), number in sorted(estimate.rejected.items()):
-            console.print(f"{key}: {kind} {reason}: {number:,}")
+            say(f"{key}: {kind} {reason}: {number:,}")
         for kind, number in sorted((+estimate.with_image).items()):
-            console.print(f"{key}: {kind}, left out with its image: {number:,}")
+            say(f"{key}: {kind}, left out with its image: {number:,}")
     if errors := dict.fromkeys(estimate.error for estimate in estimates if estimate.error):
         raise BuildError("\n".join(errors))
     if not any(estimate.images for estimate in estimates):
         raise BuildError("nothing would be kept: no image can be read")
-    _print_output(console, plan, estimates)
+    _print_output(plan, estimates)
 
 
-def _print_output(console: Console, plan: Plan, estimates: list[SplitEstimate]) -> None:
+def _print_output(plan: Plan, estimates: list[SplitEstimate]) -> None:
     weight = sum(estimate.bytes for estimate in estimates)
     free = files.free_bytes(plan.output)
     room = f"; {decimal(free)} are free there" if free is not None else ""
     shards = sum(estimate.shards for estimate in estimates)
-    console.print(
+    result(
         f"would write about {decimal(weight)} in {shards} shards "
-        f"to {escape(plan.output)}{room}; caps and unusable pictures can only make it less"
+        f"to {plan.output}{room}; caps and unusable pictures can only make it less"
     )

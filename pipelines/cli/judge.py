@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipelines.cli.command import Commands, Group, add_command, add_request_flags
+from schemas.console import result, say
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -214,22 +215,22 @@ def _print_beginning(job: "JudgeJob") -> None:
     items = job.questions.items
     missing = len(set(items) - set(job.answers.texts))
     others = len(set(job.answers.texts) - set(items))
-    print(f"{_NAMES[job.questions.bench]}: {job.run().title()}")
-    print(f"{len(job.questions.asked):,} questions about {len(items):,} items")
+    say(f"{_NAMES[job.questions.bench]}: {job.run().title()}")
+    say(f"{len(job.questions.asked):,} questions about {len(items):,} items")
     if missing:
-        print(f"without an answer, which wins no points: {missing:,} items")
+        say(f"without an answer, which wins no points: {missing:,} items")
     if others:
-        print(f"answers that no question is about: {others:,}")
+        say(f"answers that no question is about: {others:,}")
 
 
-def _print_end(job: "JudgeJob", result: "Result") -> None:
-    kinds = Counter(verdict.outcome for verdict in result.verdicts)
-    rate = result.calls / max(result.seconds, 1e-9)
-    print(
-        f"judged {len(result.verdicts):,} questions in {result.seconds:.0f} s, "
-        f"by {result.calls:,} calls ({rate:.1f} per second)"
+def _print_end(job: "JudgeJob", judged: "Result") -> None:
+    kinds = Counter(verdict.outcome for verdict in judged.verdicts)
+    rate = judged.calls / max(judged.seconds, 1e-9)
+    result(
+        f"judged {len(judged.verdicts):,} questions in {judged.seconds:.0f} s, "
+        f"by {judged.calls:,} calls ({rate:.1f} per second)"
     )
-    print("replies " + ", ".join(f"{name}: {kinds[name]:,}" for name in sorted(kinds)))
+    result("replies " + ", ".join(f"{name}: {kinds[name]:,}" for name in sorted(kinds)))
     if kinds["refused"]:
-        print("run the same again to ask anew what was refused")
-    print(f"wrote {job.output}")
+        say("run the same again to ask anew what was refused")
+    result(f"wrote {job.output}")

@@ -26,6 +26,7 @@ from pipelines.cli import (
     wordings,
 )
 from pipelines.cli.command import Commands
+from schemas import console
 from schemas.errors import RegionForgeError, UsageError
 
 Declarations: TypeAlias = Sequence[Callable[[Commands], None]]  # each declares a command
@@ -73,9 +74,9 @@ def run(argv: Sequence[str], declarations: Declarations = COMMANDS) -> int:
         logging.getLogger().setLevel(logging.CRITICAL)  # Beam's log is of no use to users
         return _call(args, others)
     except (RegionForgeError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        console.error(f"error: {error}")
     except KeyboardInterrupt:
-        print("interrupted; what is finished is kept: run it again to go on", file=sys.stderr)
+        console.error("interrupted; what is finished is kept: run it again to go on")
         return EXIT_INTERRUPTED
     return EXIT_ERROR
 

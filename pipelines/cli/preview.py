@@ -35,17 +35,16 @@ def add_parser(commands: Commands) -> None:
 
 def run(args: Namespace) -> int:
     """Show some records of a build; return the exit status."""
-    from rich.console import Console
-
     from pipelines.cli.arguments import folder, positive
     from pipelines.preview import build_facts, choose, print_samples, write_page
+    from schemas.console import result, result_console
 
     output = folder(args.output)
     count = positive("-n", args.count)
     records = choose(output, config=args.config, split=args.split, count=count)
     image_root = args.image_root and folder(args.image_root)
-    print_samples(records, Console())
+    print_samples(records, result_console())
     if args.html:
         write_page(records, args.html, output, build_facts(output), image_root=image_root)
-        print(f"wrote {args.html}")
+        result(f"wrote {args.html}")
     return 0

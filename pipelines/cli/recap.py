@@ -106,24 +106,20 @@ def _print_estimate(
     plan: "Plan", recipe: "RecapRecipe", tools: "CaptionTools", *, measured: bool
 ) -> None:
     """Print the number of calls of a run, and their tokens and time if a server can be measured."""
-    from rich.console import Console
-
     from pipelines.recap.captioning.estimate import estimate_run
     from pipelines.recap.captioning.workload import count_workload
+    from schemas.console import result
 
-    console = Console(highlight=False)
     workload = count_workload(plan)
-    console.print(
-        f"would caption {workload.regions:,} regions of {workload.images:,} images, at most"
-    )
+    result(f"would caption {workload.regions:,} regions of {workload.images:,} images, at most")
     if not measured:
         calls = workload.regions + workload.images * recipe.captioning.global_caption
-        console.print(f"{calls:,} calls; tokens and hours are measured on a server that is up:")
-        console.print("start it by hand, and give its --endpoint with --dry-run")
+        result(f"{calls:,} calls; tokens and hours are measured on a server that is up:")
+        result("start it by hand, and give its --endpoint with --dry-run")
         return
     estimate = estimate_run(workload, recipe, tools.captioner(), tools.concurrent_images)
     unknown = "no image could be captioned to measure the rate"
-    console.print(estimate.line() if estimate else unknown)
+    result(estimate.line() if estimate else unknown)
 
 
 def _add_inputs(group: Group) -> None:

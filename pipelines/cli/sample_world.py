@@ -39,10 +39,11 @@ def run(args: Namespace) -> int:
     """Draw the sample world, unless the folder holds other files; return the exit status."""
     from pipelines.cli.scratch_folder import check_marked, local_folder, mark_folder
     from pipelines.sample_world import write_world
+    from schemas.console import result
 
     world = local_folder(args.output)
     check_marked(world, MARKER)
     mark_folder(world, MARKER)
     write_world(world, args.size, preset=args.preset, seed=args.seed)
-    print(f"drew the {args.size} sample world in {world}")
+    result(f"drew the {args.size} sample world in {world}")
     return 0

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.markup import escape
-
 from pipelines.cli.command import Commands, add_command
+from schemas.console import Part, result
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
     from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
+
+_FOUND, _ABSENT, _MISSING = ("found  ", "green"), ("absent ", "dim"), ("missing", "red")
 
 
 def add_parser(commands: Commands) -> None:
@@ -46,7 +46,6 @@ def run(args: Namespace) -> int:
     root = folder(args.data_root)
     if not files.exists(root):
         raise UsageError(f"--data-root {root}: there is no such folder")
-    console = Console(highlight=False, soft_wrap=True)
     ready = False
     for spec in _chosen(args.names):
         splits = [
@@ -56,13 +55,13 @@ def run(args: Namespace) -> int:
         ]
         whole = [heading.partition(" (")[0] for heading, located in splits if _is_whole(located)]
         ready = ready or bool(whole)
-        console.print(f"[bold]{spec.name}[/bold]  {spec.title}; licence: {spec.licence}")
-        console.print(f"  {_verdict(whole, len(splits))}")
-        console.print(f"  get it from {spec.obtain}")
+        result((spec.name, "bold"), f"  {spec.title}; licence: {spec.licence}")
+        result("  ", *_verdict(whole, len(splits)))
+        result(f"  get it from {spec.obtain}")
         for heading, located in splits:
-            console.print(f"  {heading}")
+            result(f"  {heading}")
             for line in _lines(located):
-                console.print(f"    {line}")
+                result("    ", *line)
     return 0 if ready else 1
 
 
@@ -78,13 +77,13 @@ def _chosen(names: Sequence[str]) -> "Sequence[DatasetSpec]":
     return [CATALOG[name] for name in names or CATALOG]
 
 
-def _verdict(whole: Sequence[str], splits: int) -> str:
+def _verdict(whole: Sequence[str], splits: int) -> list[Part]:
     if not whole:
-        return "[red]nothing to read[/red]: no split is complete"
+        return [("nothing to read", "red"), ": no split is complete"]
     listed = ", ".join(whole)
     if len(whole) == splits:
-        return f"[green]complete[/green]: {listed}"
-    return f"[yellow]{len(whole)} of {splits} splits are complete[/yellow]: {listed}"
+        return [("complete", "green"), f": {listed}"]
+    return [(f"{len(whole)} of {splits} splits are complete", "yellow"), f": {listed}"]
 
 
 def _is_whole(located: "Located") -> bool:
@@ -112,19 +111,19 @@ def _heading(spec: "DatasetSpec", request: "SourceRequest", located: "Located") 
     return " ".join(str(word) for word in (split, release, remark) if word)
 
 
-def _lines(located: "Located") -> Iterator[str]:
+def _lines(located: "Located") -> Iterator[list[Part]]:
     """Yield a line for each role of a split: the file's state, the role and the path."""
     from pipelines.locate import missing_files, missing_folders
     from pipelines.storage.files import exists
 
     width, missing = max(map(len, located.roles)), missing_files(located)
     for role, path in located.roles.items():
-        state, remark = "[green]found  [/green]", ""
+        state, remark = _FOUND, ""
         if role in located.optional:
-            state, remark = state if exists(path) else "[dim]absent [/dim]", " (optional)"
+            state, remark = state if exists(path) else _ABSENT, " (optional)"
         elif path in missing:
-            state = "[red]missing[/red]"
+            state = _MISSING
         elif role == "images" and (folders := missing_folders(located)):
-            state = "[red]missing[/red]"
+            state = _MISSING
             path = " or ".join(folders)
-        yield f"{state} {role:{width}} {escape(path)}{remark}"
+        yield [state, f" {role:{width}} {path}{remark}"]

@@ -1,12 +1,12 @@
 """The command `wordings`, which gets new wordings of prompts from a chat model."""
 
-import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pipelines.cli.arguments import folder, positive
 from pipelines.cli.command import Commands, add_command
+from schemas.console import notice, result
 from schemas.errors import BuildError, UsageError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def run(args: Namespace) -> int:
     others = load_wordings(path) if path and files.exists(path) else {}
     new = request_wordings(wording_set, count, _endpoint(args.endpoint), args.model)
     for line in new.dropped:
-        print(f"dropped {line}", file=sys.stderr)
+        notice(f"dropped {line}")
     if new.wordings:
         _write({**others, wording_set.name: new.wordings}, path)
     if len(new.wordings) < count:
@@ -90,6 +90,6 @@ def _write(wordings: dict[str, list[str]], path: str | None) -> None:
 
     text = yaml.safe_dump(wordings, allow_unicode=True, sort_keys=False, width=10_000)
     if path is None:
-        print(text, end="")
+        result(text.removesuffix("\n"))
         return
     files.write_whole(path, text.encode())

@@ -6,7 +6,6 @@ into `Text`, in which rich looks for no markup.
 
 from collections.abc import Iterable
 
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -19,6 +18,7 @@ from pipelines.preview.record import (
     pieces,
     shown_regions,
 )
+from schemas.console import Console
 from schemas.sample import IMAGE_TOKEN, region_token
 from schemas.visible import one_line, visible
 
@@ -31,14 +31,14 @@ def print_samples(records: Iterable[Record], console: Console) -> None:
         regions = shown_regions(record)
         console.rule(Text(f" {number} · {one_line(record['id'])} ", "bold"), align="left")
         console.print(_facts(record))
-        console.print(Padding(_conversation(record, regions), (1, 0)))
+        console.print(Padding(_conversation(record, regions), (1, 0), expand=False))
         for name, listed in answers(record):
             console.print(Text(f"scored: {name}", "dim"))
-            console.print(Padding(_answers(listed), (0, 0, 1, 0)))
+            console.print(Padding(_answers(listed), (0, 0, 1, 0), expand=False))
         if regions:
-            console.print(Padding(_table(regions), (0, 0, 1, 0)))
+            console.print(Padding(_table(regions), (0, 0, 1, 0), expand=False))
         if any(map(_texts, regions)):
-            console.print(Padding(_described(regions), (0, 0, 1, 0)))
+            console.print(Padding(_described(regions), (0, 0, 1, 0), expand=False))
 
 
 def _facts(record: Record) -> Text:

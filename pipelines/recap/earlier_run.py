@@ -18,11 +18,11 @@ import msgspec
 from pipelines.output.identity import changed_values, identity_differences
 from pipelines.output.reader import names_in, read_identity
 from pipelines.plan import Plan
-from pipelines.recap.console import print_notice
 from pipelines.recap.deciding import as_sent_before, caption_settings, deciding
 from pipelines.shards.inputs import listing_digest
 from pipelines.storage import files
 from prompts.recap import SETS
+from schemas.console import notice
 from schemas.errors import BuildError, OtherSchemaError
 from schemas.layout import IDENTITY, JOURNAL_FOLDER, MANIFEST
 from schemas.manifest import BuildIdentity
@@ -72,7 +72,7 @@ def check_earlier_run(plan: Plan, *, refilter: bool) -> bool:
             "To filter its captions anew, without a call, give --refilter S for --threshold S."
         )
     if changed := earlier.old_schema or (was == wanted and ", ".join(earlier.changes)):
-        print_notice(
+        notice(
             f"{changed}: shards are built again from the journal; "
             "no answer that it holds is asked for again"
         )

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-
+from schemas.console import Console, line
 from schemas.ledger import Stage
 from transforms.progress import PACKED, parse_line
 
@@ -31,7 +30,7 @@ class Ticker:
             what: name of the work, e.g. "looking at the inputs".
             patience: seconds after which the line appears; shorter work shows no line.
         """
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(stderr=True)
         self._patience = patience
         self._what = what
         self._state = ""
@@ -63,18 +62,18 @@ class Ticker:
         self._stop.set()
         self._thread.join()
         if time.monotonic() - self._started >= self._patience:
-            self._console.print(self.line())
+            self._console.print(self.line(), soft_wrap=True)
 
     def _refresh(self) -> None:
         if self._stop.wait(self._patience):
             return
         if not sys.stderr.isatty():
             while not self._stop.wait(_LINE_SECONDS):
-                self._console.print(self.line())
+                self._console.print(self.line(), soft_wrap=True)
             return
         with self._console.status(self.line()) as status:
             while not self._stop.wait(_LIVE_SECONDS):
-                status.update(self.line())
+                status.update(line(self.line()))
 
 
 class StageProgress(logging.Handler):

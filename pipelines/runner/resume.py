@@ -1,6 +1,5 @@
 """The sources that a run keeps as an earlier run has left them, so that they are not read."""
 
-import sys
 from dataclasses import replace
 
 from pipelines.output.check import HALF_WRITTEN, Held
@@ -12,6 +11,7 @@ from pipelines.shards.inputs import input_digests
 from pipelines.shards.options import InputDigests
 from pipelines.shards.state import finished_shards
 from pipelines.storage import files
+from schemas.console import notice
 from schemas.layout import IDENTITY
 
 
@@ -68,4 +68,4 @@ def print_kept(plan: Plan) -> None:
     if plan.finished:
         kept = ", ".join(plan.finished)
         line = f"kept as finished: {kept}" if plan.unfinished else "up to date: nothing is read"
-        print(line, file=sys.stderr, flush=True)
+        notice(line)

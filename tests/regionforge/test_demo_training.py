@@ -3,10 +3,9 @@
 import io
 import sys
 
-from rich.console import Console
-
 from regionforge import demo_training
 from regionforge.demo_training import train_and_ask
+from schemas.console import Console
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path, monkeypatch):

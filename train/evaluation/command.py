@@ -2,15 +2,13 @@
 
 import argparse
 
-from rich.console import Console
 from rich.table import Table
 
+from schemas.console import result, result_console
 from train.evaluation.plan import make_plan
 from train.evaluation.report import Report
 from train.evaluation.report.table import tables
 from train.evaluation.run import evaluate
-
-_WIDTH = 160  # characters, where there is no terminal
 
 
 def run_command(args: argparse.Namespace) -> int:
@@ -18,17 +16,13 @@ def run_command(args: argparse.Namespace) -> int:
     plan = make_plan(args)
     report = evaluate(plan)
     _print(report)
-    Console(highlight=False, markup=False, soft_wrap=True).print(
-        f"wrote {plan.output}/report.json, report.md and report.html"
-    )
+    result(f"wrote {plan.output}/report.json, report.md and report.html")
     return 0
 
 
 def _print(report: Report) -> None:
     """Print all figures of a run, then the tables beside published numbers, then notes."""
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = _WIDTH
+    console = result_console()
     figures = Table("part", "figure", "value", "entries", "note", title=report.title)
     for line in report.ours:
         for each in line.figures:
@@ -42,4 +36,4 @@ def _print(report: Report) -> None:
             shown.add_row(row.line.method, *row.cells(), row.line.source)
         console.print(shown)
     for note in report.notes:
-        console.print(note, soft_wrap=True)
+        result(note)

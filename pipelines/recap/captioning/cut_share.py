@@ -8,7 +8,7 @@ A line on standard error, once the first hundred calls are answered:
 from collections.abc import Callable
 
 from pipelines.recap.captioning.captioner import Answer, Captioner, Request
-from pipelines.recap.console import print_notice
+from schemas.console import notice
 
 CALLS = 100
 
@@ -16,7 +16,7 @@ CALLS = 100
 class CutShare:
     """A captioner that passes requests to another captioner and counts the answers that are cut."""
 
-    def __init__(self, inner: Captioner, say: Callable[[str], None] = print_notice) -> None:
+    def __init__(self, inner: Captioner, say: Callable[[str], None] = notice) -> None:
         self._inner = inner
         self._say = say
         self._answers = self._cut = 0

@@ -33,9 +33,9 @@ import msgspec
 
 from pipelines.recap.captioning.captioner import Answer
 from pipelines.recap.clip.scorer import Score
-from pipelines.recap.console import print_notice
 from pipelines.shards.options import shard_key
 from pipelines.storage import files
+from schemas.console import notice
 from schemas.errors import BuildError
 from schemas.ids import RANK_BITS
 from schemas.layout import JOURNAL_FOLDER
@@ -254,7 +254,7 @@ def _set_aside(path: str, damaged: list[bytes], kept: list[bytes]) -> None:
     with open(aside, "ab") as file:
         file.writelines(damaged)
     files.write_whole(path, b"".join(kept))
-    print_notice(
+    notice(
         f"{path}: lines that cannot be read: {len(damaged)}. They are now in {aside}, "
         "and what they held is asked again"
     )

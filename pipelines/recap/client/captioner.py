@@ -34,7 +34,7 @@ from pipelines.recap.client.meaning import (
 )
 from pipelines.recap.client.parameters import Sampling, parameters_of
 from pipelines.recap.client.probe_images import QUESTION, draw_square
-from pipelines.recap.console import print_notice
+from schemas.console import notice
 from schemas.errors import BuildError, UsageError
 from schemas.rejection import Reason, Rejected
 
@@ -74,7 +74,7 @@ class OpenAICaptioner:
         self,
         servers: Servers,
         sampling: Sampling,
-        say: Callable[[str], None] = print_notice,
+        say: Callable[[str], None] = notice,
         *,
         sees: bool = True,
     ) -> None:

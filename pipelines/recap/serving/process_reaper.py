@@ -44,7 +44,7 @@ def main() -> int:
             preexec_fn=lambda: _prctl(PR_SET_PDEATHSIG, signal.SIGKILL),
         )
     except OSError as error:
-        print(f"{command[0]}: {error.strerror}", file=sys.stderr)
+        sys.stderr.write(f"{command[0]}: {error.strerror}\n")
         return _NOT_STARTED
     with suppress(KeyboardInterrupt):
         _watch(server)

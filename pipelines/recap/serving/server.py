@@ -24,9 +24,9 @@ from types import TracebackType
 from typing import Self
 from weakref import WeakValueDictionary
 
-from pipelines.recap.console import print_notice
 from pipelines.recap.serving import process_reaper
 from pipelines.recap.serving.command import HOST
+from schemas.console import notice
 
 KEY_VARIABLE = "VLLM_API_KEY"  # environment variable of the key that vLLM requires of clients
 _PROXY_VARIABLES = ("no_proxy", "NO_PROXY")  # hosts to call directly; the first that is set counts
@@ -60,7 +60,7 @@ class Server:
     this process.
     """
 
-    def __init__(self, serving: Serving, say: Callable[[str], None] = print_notice) -> None:
+    def __init__(self, serving: Serving, say: Callable[[str], None] = notice) -> None:
         """Choose a port and a key; the server is not started yet.
 
         Args:

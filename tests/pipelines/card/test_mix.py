@@ -3,9 +3,10 @@
 import io
 
 import pytest
-from rich.console import Console
+from rich.text import Text
 
 from pipelines.card.mix import mix_section, print_mix, task_shares
+from schemas.console import Console
 from schemas.manifest import BuildIdentity, Manifest, Shard, TurnCount
 
 
@@ -53,12 +54,20 @@ def test_the_card_has_a_row_for_each_task():
     assert lines[0] == "## Mix"
 
 
+class Terminal(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 @pytest.mark.parametrize(("mixed", "shown"), [(MIXED, ROWS), (manifest(), [])])
 def test_the_table_has_whole_numbers_and_names(mixed, shown, width):
-    stream = io.StringIO()
+    stream = Terminal()
     print_mix(Console(file=stream, width=width), mixed)
-    assert [line.split() for line in stream.getvalue().splitlines() if "%" in line] == shown
+    lines = Text.from_ansi(stream.getvalue()).plain.splitlines()
+    assert [line.split() for line in lines if "%" in line] == shown
 
 
 def test_nothing_is_shown_where_no_turn_was_counted():

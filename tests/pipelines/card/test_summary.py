@@ -17,8 +17,8 @@ def test_each_split_has_its_own_figures(two_splits, tmp_path, capsys):
     assert run([*words, "--per-image", "1", "--output", str(tmp_path / "out")]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     # Images, regions, conversations, rejected, sampled out.
-    assert "│ coco │ train │ 3 │ 3 │ 3 │ 1 │ 3 │" in shown
-    assert "│ coco │ val │ 2 │ 2 │ 2 │ 2 │ 2 │" in shown
+    assert " coco train 3 3 3 1 3 " in shown
+    assert " coco val 2 2 2 2 2 " in shown
     assert "rejected: annotation crowd 3 (see" in shown
     assert "left out with a rejected image" not in shown
 

@@ -4,10 +4,9 @@ import io
 import re
 from typing import Any
 
-from rich.console import Console
-
 from pipelines.preview import print_samples
 from pipelines.preview.page import render_page
+from schemas.console import Console
 
 
 def caption(text: str, clip: float, least: float, judge: float | None) -> dict[str, Any]:
@@ -53,7 +52,7 @@ def test_areas_attributes_and_further_captions():
     assert re.search(r"^ 1 +attributes +colour: red, shape: ro\\x1bund *$", text, re.MULTILINE)
     assert re.search(r"^ 1 +caption +A round one\. *$", text, re.MULTILINE)
     assert re.search(r"^ 1 +sentence, CLIP 0\.900, +a \\x1bdisc *$", text, re.MULTILINE)
-    assert re.search(r"^ +least CLIP 0\.900, judge +$", text, re.MULTILINE)
+    assert re.search(r"^ +least CLIP 0\.900, judge *$", text, re.MULTILINE)
     assert "xxh128:00ff" in text
     page = render_page([shown], "t", {})
     assert " · area 1234.5 · " in page
@@ -67,7 +66,7 @@ def test_areas_attributes_and_further_captions():
 
 
 def printed(shown: dict[str, Any]) -> str:
-    console = Console(file=io.StringIO(), width=240, color_system=None)
+    console = Console(file=io.StringIO(), width=240)
     print_samples([shown], console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()

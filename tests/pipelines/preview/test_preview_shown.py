@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from PIL import Image
-from rich.console import Console
 
 from pipelines.preview import print_samples, write_page
 from pipelines.preview.assets import SCRIPT, STYLE
@@ -23,6 +22,7 @@ from pipelines.preview.page import render_page
 from pipelines.sample_world.draw import draw, jpeg_bytes
 from pipelines.sample_world.scene import make_scene
 from schemas.columns import BuildStamp, Row, to_batch
+from schemas.console import Console
 from schemas.mask import Mask, from_pixels
 from schemas.sample import Conversation, ImageInfo, Message, Region, Task
 
@@ -73,7 +73,7 @@ def record(
 
 
 def printed(*records: dict[str, Any]) -> str:
-    console = Console(file=io.StringIO(), width=240, color_system=None)
+    console = Console(file=io.StringIO(), width=240)
     print_samples(records, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
