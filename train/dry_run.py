@@ -10,6 +10,7 @@ import torch
 from model.config import IGNORED, RegionConfig
 from model.processor import RegionProcessor
 from model.region_model import RegionModel
+from schemas.duration import duration
 from train.data.example import TrainingExample, TrainingRows
 from train.data.mix import SomeRows
 from train.launch import job_of, steps_of
@@ -49,7 +50,7 @@ def dry_run(plan: Plan, *, rate: float | None) -> str:
 
     Args:
         plan: see there.
-        rate: rows a second, as measured or hoped for; None: no hours.
+        rate: rows a second, as measured or hoped for; None: no time.
 
     Raises:
         RegionForgeError: a row or a picture cannot be read, or the model's folder.
@@ -64,8 +65,8 @@ def dry_run(plan: Plan, *, rate: float | None) -> str:
     lines.append(f"steps     {steps:,} of {plan.recipe.batch} rows, {plan.recipe.epochs} epochs")
     lines += memory_lines(_counted(plan, config), plan)
     if rate is not None:
-        hours = steps * plan.recipe.batch / rate / 3600
-        lines.append(f"time      {hours:,.2f} hours at {rate:g} rows a second")
+        time = duration(steps * plan.recipe.batch / rate)
+        lines.append(f"time      {time} at {rate:g} rows a second")
     else:
         lines.append("time      name the rows a second by --rate")
     return "\n".join([*lines, *_warnings(tried, processor.max_length)]) + "\n"

@@ -154,10 +154,10 @@ def _add_dry_run(group: Group) -> None:
     group.add_argument(
         "--dry-run",
         action="store_true",
-        help="print rows, tokens by task, steps, memory and hours, and train nothing",
+        help="print rows, tokens by task, steps, memory and time, and train nothing",
     )
     group.add_argument(
-        "--rate", type=_positive, metavar="X", help="rows a second, for the hours of --dry-run"
+        "--rate", type=_positive, metavar="X", help="rows a second, for the time of --dry-run"
     )
 
 

@@ -14,6 +14,7 @@ from pipelines.output.reader import read_ledger
 from pipelines.plan import Plan
 from pipelines.storage import files
 from schemas.console import Console, result, say
+from schemas.duration import duration
 from schemas.layout import REJECTED_FOLDER
 from schemas.ledger import Ledger, Stage
 from schemas.manifest import Manifest
@@ -59,7 +60,7 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
     for line in _emptied(ledger, manifest):
         say(("nothing was kept of ", "bold red"), line)
     total = sum(shard.bytes for shard in manifest.shards)
-    shards = f"{len(manifest.shards)} shards, {decimal(total)}, in {seconds:.1f} s"
+    shards = f"{len(manifest.shards)} shards, {decimal(total)}, in {duration(seconds)}"
     result(f"{shards}: {plan.output}")
     config = default_config(plan.recipe.name, manifest)
     say("\nfrom datasets import load_dataset")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.cli.command import Commands, Group, add_command, add_request_flags
 from schemas.console import result, say
+from schemas.duration import duration
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ def _print_end(job: "JudgeJob", judged: "Result") -> None:
     kinds = Counter(verdict.outcome for verdict in judged.verdicts)
     rate = judged.calls / max(judged.seconds, 1e-9)
     result(
-        f"judged {len(judged.verdicts):,} questions in {judged.seconds:.0f} s, "
+        f"judged {len(judged.verdicts):,} questions in {duration(judged.seconds)}, "
         f"by {judged.calls:,} calls ({rate:.1f} per second)"
     )
     result("replies " + ", ".join(f"{name}: {kinds[name]:,}" for name in sorted(kinds)))

@@ -56,7 +56,9 @@ def add_parser(commands: Commands) -> None:
         help="replace what the output holds, whichever recipe wrote it; captions too",
     )
     out.add_argument(
-        "--dry-run", action="store_true", help="only say how many calls, tokens and hours it takes"
+        "--dry-run",
+        action="store_true",
+        help="only say how many calls and tokens it takes, and how long",
     )
 
 
@@ -114,7 +116,7 @@ def _print_estimate(
     result(f"would caption {workload.regions:,} regions of {workload.images:,} images, at most")
     if not measured:
         calls = workload.regions + workload.images * recipe.captioning.global_caption
-        result(f"{calls:,} calls; tokens and hours are measured on a server that is up:")
+        result(f"{calls:,} calls; tokens and time are measured on a server that is up:")
         result("start it by hand, and give its --endpoint with --dry-run")
         return
     estimate = estimate_run(workload, recipe, tools.captioner(), tools.concurrent_images)

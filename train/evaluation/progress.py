@@ -2,6 +2,7 @@
 
 import time
 
+from schemas.duration import duration
 from train.seen import ProgressLine, memory
 
 _GIB = 2**30
@@ -22,7 +23,7 @@ class Progress:
         left = (self._total - self._done) / pace
         self._line.show(
             f"questions {self._done:,}/{self._total:,}  {pace:,.1f} questions/s  "
-            f"{left / 60:,.0f} min left  {memory() / _GIB:.1f} GiB",
+            f"{duration(left)} left  {memory() / _GIB:.1f} GiB",
             last=self._done == self._total,
         )
 

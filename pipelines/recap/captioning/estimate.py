@@ -12,6 +12,7 @@ from pipelines.recap.captioning.views import CropOptions, LazyImageView, Picture
 from pipelines.recap.captioning.workload import SampledImage, Workload
 from pipelines.recipes.recap import RecapRecipe
 from pipelines.recipes.resolve import instruction_of
+from schemas.duration import duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,20 +26,20 @@ class MeasuredCalls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """The number of calls of a whole run, their number of tokens, and their time in hours."""
+    """The number of calls of a whole run, their number of tokens, and their time."""
 
     calls: int
     prompt_tokens: float | None
     completion_tokens: float | None
-    hours: float  # assumes that concurrent calls take no longer than the measured calls
+    seconds: float  # assumes that concurrent calls take no longer than the measured calls
 
     def line(self) -> str:
-        """Return the estimate in words: "11,000 calls, ..., 2.1 hours at the rate measured"."""
+        """Return the estimate in words: "11,000 calls, ..., 2 h 6 min at the rate measured"."""
         tokens = "tokens not reported by the server"
         if self.prompt_tokens is not None and self.completion_tokens is not None:
             read, written = _short(self.prompt_tokens), _short(self.completion_tokens)
             tokens = f"{read} tokens read and {written} written"
-        return f"{self.calls:,} calls, {tokens}, {self.hours:.1f} hours at the rate measured"
+        return f"{self.calls:,} calls, {tokens}, {duration(self.seconds)} at the rate measured"
 
 
 def measured(calls: Sequence[tuple[float, Answer]]) -> MeasuredCalls:
@@ -62,7 +63,7 @@ def estimate(stages: Sequence[tuple[int, MeasuredCalls]], concurrency: int) -> E
         calls=sum(number for number, _ in stages),
         prompt_tokens=_total([(number, calls.prompt_tokens) for number, calls in stages]),
         completion_tokens=_total([(number, calls.completion_tokens) for number, calls in stages]),
-        hours=sum(number * calls.seconds for number, calls in stages) / concurrency / 3600,
+        seconds=sum(number * calls.seconds for number, calls in stages) / concurrency,
     )
 
 

@@ -35,6 +35,7 @@ from pipelines.recap.client.meaning import (
 from pipelines.recap.client.parameters import Sampling, parameters_of
 from pipelines.recap.client.probe_images import QUESTION, draw_square
 from schemas.console import notice
+from schemas.duration import duration
 from schemas.errors import BuildError, UsageError
 from schemas.rejection import Reason, Rejected
 
@@ -260,9 +261,9 @@ class OpenAICaptioner:
         if time.monotonic() + wait - quiet_from <= self._servers.patience:
             return
         seen = "; ".join(f"{each.url}: {each.breaker.last_trouble}" for each in call.route)
-        asks = f", and asks to wait {wait:.0f} s" if wait else ""
+        asks = f", and asks to wait {duration(wait)}" if wait else ""
         raise BuildError(
-            f"no answer for {time.monotonic() - quiet_from:.0f} s{asks} ({seen}). What was "
+            f"no answer for {duration(time.monotonic() - quiet_from)}{asks} ({seen}). What was "
             "answered is kept: mend the server, and run the same command again to go on"
         )
 

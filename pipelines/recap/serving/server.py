@@ -27,6 +27,7 @@ from weakref import WeakValueDictionary
 from pipelines.recap.serving import process_reaper
 from pipelines.recap.serving.command import HOST
 from schemas.console import notice
+from schemas.duration import duration
 
 KEY_VARIABLE = "VLLM_API_KEY"  # environment variable of the key that vLLM requires of clients
 _PROXY_VARIABLES = ("no_proxy", "NO_PROXY")  # hosts to call directly; the first that is set counts
@@ -185,16 +186,16 @@ class Server:
                 return trouble
             now = time.monotonic()
             if _is_healthy(self.port):
-                self._say(f"server: up after {now - began:.0f} s")
+                self._say(f"server: up after {duration(now - began)}")
                 if not self.ready.done():
                     self.ready.set_result(None)
                 return None
             if now - began > self._serving.patience:
-                return f"it is not up after {self._serving.patience:g} s"
+                return f"it is not up after {duration(self._serving.patience)}"
             if now - noticed > _NOTICE_SECONDS:
                 noticed = now
                 last = self._tail(1) or "nothing yet"
-                self._say(f"server: not up after {now - began:.0f} s; its last word: {last}")
+                self._say(f"server: not up after {duration(now - began)}; its last word: {last}")
         return "it was stopped"
 
     def _describe_end(self, trouble: str) -> str:
