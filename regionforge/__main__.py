@@ -25,6 +25,9 @@ COMMANDS = {
     "sources": Command(
         _DATA, "List the sources: which files are there, which are missing, and where to get them."
     ),
+    "validate": Command(
+        _DATA, "Say what is wrong with recipes, each fault with its line, without reading data."
+    ),
     "build": Command(_DATA, "Build instruction shards. Flags not listed here go to Beam."),
     "recap": Command(
         _DATA, "Caption the regions of a source in detail, and keep the captions that fit."

@@ -22,6 +22,7 @@ from pipelines.cli import (
     recap,
     sample_world,
     sources,
+    validate,
     verify,
     wordings,
 )
@@ -34,6 +35,7 @@ Declarations: TypeAlias = Sequence[Callable[[Commands], None]]  # each declares 
 EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
 COMMANDS: Declarations = (
     sources.add_parser,
+    validate.add_parser,
     build.add_parser,
     recap.add_parser,
     calibrate.add_parser,

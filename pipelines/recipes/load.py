@@ -1,21 +1,24 @@
 """Reading of recipe files in YAML, either the package's, in `recipes/`, or a user's."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from pipelines.datasets.spec import SourceRequest
 from pipelines.recipes import FOLDER, recipe_names
+from pipelines.recipes.fault_words import Fault, Path, near, value_faults
+from pipelines.recipes.paper import Paper, Report
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.yaml_file import read_yaml
 from schemas.errors import UsageError
 
 _ENDS = (".yaml", ".yml")
 # The expected forms of values, for messages about YAML of another form.
-_SHAPES = {
-    "sources": "expected a list of one at least, each with a name",
-    "guard_paths": "expected paths by data set and role",
+_SHAPES: dict[Path, str] = {
+    ("sources",): "expected a list of one at least, each with a name",
+    ("guard_paths",): "expected paths by data set and role",
 }
 
 
@@ -28,16 +31,23 @@ def load_recipe(name: str) -> dict[str, Any]:
     Raises:
         UsageError: the recipe does not exist, or the file does not hold a recipe.
     """
-    path = name if name.endswith(_ENDS) else str(FOLDER / f"{name}.yaml")
-    if path != name and name not in recipe_names():
-        known = ", ".join(recipe_names())
-        raise UsageError(
-            f"no recipe {name!r}; the recipes are: {known}; or give the path of a .yaml file"
-        )
+    path = recipe_path(name)
     stated = read_yaml(path, "recipe")
     if not isinstance(stated, dict):
         raise UsageError(f"{path}: expected keys such as name, style and sources")
     return stated
+
+
+def recipe_path(name: str) -> str:
+    """Return the path of a recipe of the package by its name, or the path that is given."""
+    if name.endswith(_ENDS):
+        return name
+    if name not in recipe_names():
+        known = ", ".join(recipe_names())
+        meant = get_close_matches(name, recipe_names(), n=1)
+        nearest = f", but {meant[0]}" if meant else f"; the recipes are: {known}"
+        raise UsageError(f"no recipe {name!r}{nearest}; or give the path of a .yaml file")
+    return str(FOLDER / f"{name}.yaml")
 
 
 def make_recipe(stated: Mapping[str, Any], name: str) -> Recipe:
@@ -50,16 +60,36 @@ def make_recipe(stated: Mapping[str, Any], name: str) -> Recipe:
     Raises:
         UsageError: a field is unknown or a value is invalid; the message names the first one.
     """
+    if faults := key_faults(stated):
+        more = f"; validate names {len(faults) - 1} more" if len(faults) > 1 else ""
+        raise UsageError(f"recipe {name}: {faults[0]}{more}")
+    return Recipe.model_validate(stated)
+
+
+def key_faults(stated: Mapping[str, Any]) -> list[Fault]:
+    """Return what is wrong with the keys and values of a recipe, each by itself."""
     try:
-        return Recipe.model_validate(stated)
+        Recipe.model_validate(stated, context=[])
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        reason = _SHAPES.get(key, first["msg"])
-        if first["type"] == "extra_forbidden":
-            model = Recipe if len(first["loc"]) == 1 else SourceRequest
-            reason = f"no such key; the keys are {', '.join(model.model_fields)}"
-        raise UsageError(f"recipe {name}: {key}: {reason}") from None
+        errors = error.errors()
+    else:
+        return []
+    strays = [each["loc"] for each in errors if each["type"] == "extra_forbidden"]
+    others = [each for each in errors if each["type"] != "extra_forbidden"]
+    return [Fault(path, _unknown_key(path)) for path in strays] + [
+        fault if fault.path not in _SHAPES else Fault(fault.path, _SHAPES[fault.path])
+        for fault in value_faults(others, stated)
+    ]
+
+
+def _unknown_key(path: Path) -> str:
+    """Return what to say of a key that a recipe, or a part of it, does not have."""
+    model: type[BaseModel] = Recipe
+    if len(path) > 1:
+        parts = {"sources": SourceRequest, "paper": Report if "reports" in path else Paper}
+        model = parts[str(path[0])]
+    known = near(str(path[-1]), model.model_fields)
+    return f"there is no such key; {known.replace('expected one of', 'the keys are')}"
 
 
 def load_wordings(path: str) -> dict[str, list[str]]:

@@ -1,12 +1,20 @@
 """The recipe of a build: its sources, the style of its conversations, caps, and other settings."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from pipelines.datasets.spec import Number, SourceRequest
+from pipelines.recipes.fault_words import Fault
 from pipelines.recipes.paper import Paper
 from prompts.cutting import MAX_WORDS
 from prompts.instruction import (
@@ -41,6 +49,9 @@ class Recipe(BaseModel):
         sources:
           - {name: coco, splits: [train], per_category: 20}
           - {name: visual_genome, splits: [train], tasks: [region_caption]}
+
+    Where a list is the context of a validation, they are added to it as faults instead of raised:
+    two fields that contradict each other, or a name that cannot be used.
 
     Raises:
         UsageError: two fields contradict each other, or a name cannot be used.
@@ -98,68 +109,93 @@ class Recipe(BaseModel):
 
     @field_validator("rec_negatives")
     @classmethod
-    def _check_rec_negatives(cls, share: float) -> float:
+    def _check_rec_negatives(cls, share: float, info: ValidationInfo) -> float:
         if not share <= MAX_REC_NEGATIVES:
-            raise UsageError(
+            text = (
                 f"--rec-negatives {share:g}: expected {MAX_REC_NEGATIVES:g} at most, as each "
                 "expression makes a question with an answer, and one without an answer at most"
             )
+            _refuse([Fault(("rec_negatives",), text)], info)
         return share
 
     @field_validator("sources")
     @classmethod
-    def _check_names(cls, sources: tuple[SourceRequest, ...]) -> tuple[SourceRequest, ...]:
-        names = [source.name for source in sources]
-        if repeated := sorted({name for name in names if names.count(name) > 1}):
-            raise UsageError(f"source {repeated[0]!r} is given more than once")
-        for source in sources:
-            _check_label_set(source.label_set)
-            own = source.annotations if isinstance(source.annotations, Mapping) else ()
-            for split in (source.split, *(source.splits or ()), *own):
-                _check_split(split)
+    def _check_names(
+        cls, sources: tuple[SourceRequest, ...], info: ValidationInfo
+    ) -> tuple[SourceRequest, ...]:
+        _refuse(_misnamed(sources), info)
         return sources
 
     @model_validator(mode="after")
-    def _check_contradictions(self) -> Self:
+    def _check_contradictions(self, info: ValidationInfo) -> Self:
+        _refuse(self._contradictions(), info)
+        return self
+
+    def _contradictions(self) -> Iterator[Fault]:
         if self.evaluation and (self.merge or self.style is not Style.REGIONGPT):
-            raise UsageError("an evaluation merges no tasks, and has the regiongpt style")
+            yield Fault(("merge",), "an evaluation merges no tasks, and has the regiongpt style")
         if self.style is Style.GPT4ROI and self.mode is not InstructionMode.MULTI_TURN_ALL:
-            raise UsageError(
+            yield Fault(
+                ("mode",),
                 "the gpt4roi style asks about one region per turn: it has the mode "
-                f"{InstructionMode.MULTI_TURN_ALL} only"
+                f"{InstructionMode.MULTI_TURN_ALL} only",
             )
         if self.style is Style.GPT4ROI and self.plain_captions:
-            raise UsageError("the gpt4roi style introduces every image: it has no plain captions")
+            yield Fault(
+                ("plain_captions",),
+                "the gpt4roi style introduces every image: it has no plain captions",
+            )
         if self.captions_per_conversation > 1 and self.style is not Style.GPT4ROI:
-            raise UsageError(
+            yield Fault(
+                ("captions_per_conversation",),
                 "captions_per_conversation is for the gpt4roi style: in the other one, all "
-                "captions of several regions of an image share a conversation"
+                "captions of several regions of an image share a conversation",
             )
         if any(source.suffix_share is not None for source in self.sources) and (
             self.evaluation or self.style is not Style.REGIONGPT
         ):
-            raise UsageError(
+            yield Fault(
+                (),
                 "suffix_share is for training in the regiongpt style: an evaluation names the set "
-                "of categories in every question, and the gpt4roi style in its task definition"
+                "of categories in every question, and the gpt4roi style in its task definition",
             )
         if self.merge and self.mode is not InstructionMode.MULTI_TURN_ALL:
-            raise UsageError(f"tasks are merged in the mode {InstructionMode.MULTI_TURN_ALL} only")
+            yield Fault(
+                ("mode",), f"tasks are merged in the mode {InstructionMode.MULTI_TURN_ALL} only"
+            )
         if self.evaluation and self.weights:
-            raise UsageError("an evaluation asks every question: it has no weights")
-        return self
+            yield Fault(("weights",), "an evaluation asks every question: it has no weights")
 
 
-def _check_label_set(name: str | None) -> None:
+def _refuse(faults: Iterable[Fault], info: ValidationInfo) -> None:
+    """Raise `UsageError` for the first fault, or add all to the list that is the context."""
+    for fault in faults:
+        if not isinstance(info.context, list):
+            raise UsageError(fault.text)
+        info.context.append(fault)
+
+
+def _misnamed(sources: tuple[SourceRequest, ...]) -> Iterator[Fault]:
+    """Yield what is wrong with the names of sources, label sets and splits."""
+    names = [source.name for source in sources]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Fault(("sources",), f"source {name!r} is given more than once")
+    for number, source in enumerate(sources):
+        for text in _misnamed_label_set(source.label_set):
+            yield Fault(("sources", number, "label_set"), text)
+        own = source.annotations if isinstance(source.annotations, Mapping) else ()
+        for split in (source.split, *(source.splits or ()), *own):
+            if split is not None and (not _SPLIT.fullmatch(split) or split == "all"):
+                text = (
+                    f"--coco-split {split!r}: expected letters, digits, underscores and dots "
+                    "between them, and not 'all': `load_dataset` takes no other"
+                )
+                yield Fault(("sources", number), text)
+
+
+def _misnamed_label_set(name: str | None) -> Iterator[str]:
     try:
         if name is not None and clean(name) != name:
-            raise UsageError(f"--label-set {name!r} will stand in prompts: use plain words")
+            yield f"--label-set {name!r} will stand in prompts: use plain words"
     except Rejected as cause:
-        raise UsageError(f"--label-set: {cause.detail}") from None
-
-
-def _check_split(name: str | None) -> None:
-    if name is not None and (not _SPLIT.fullmatch(name) or name == "all"):
-        raise UsageError(
-            f"--coco-split {name!r}: expected letters, digits, underscores and dots between "
-            "them, and not 'all': `load_dataset` takes no other"
-        )
+        yield f"--label-set: {cause.detail}"

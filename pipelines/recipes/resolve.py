@@ -80,14 +80,13 @@ def resolve(recipe: Recipe) -> ResolvedRecipe:
         UsageError: a source, a task or a set of wordings is unknown, or the recipe has a setting
             that a source does not support.
     """
-    if recipe.name in CATALOG or recipe.name == RECAPD_ROLE:
-        raise UsageError(f"a recipe cannot be named {recipe.name!r}: another config is")
+    check_name(recipe)
     check_sources(recipe)
     sources = tuple(
         spell_out(recipe, source, tasks_of(recipe, source)) for source in recipe.sources
     )
     check_weights(recipe, {source.name: source.tasks or () for source in sources})
-    _check_mode(recipe, {task for source in sources for task in source.tasks or ()})
+    check_mode(recipe, {task for source in sources for task in source.tasks or ()})
     caps = Caps(
         per_category=numbers({source.name: source.per_category for source in sources}),
         per_image=numbers({source.name: source.per_image for source in sources}),
@@ -101,6 +100,12 @@ def resolve(recipe: Recipe) -> ResolvedRecipe:
         caps=caps,
         instruction=instruction_of(recipe),
     )
+
+
+def check_name(recipe: Recipe) -> None:
+    """Raise `UsageError` for a name that another config of the output has."""
+    if recipe.name in CATALOG or recipe.name == RECAPD_ROLE:
+        raise UsageError(f"a recipe cannot be named {recipe.name!r}: another config is")
 
 
 def check_sources(recipe: Recipe) -> None:
@@ -119,7 +124,7 @@ def check_sources(recipe: Recipe) -> None:
             )
 
 
-def _check_mode(recipe: Recipe, tasks: Collection[Task]) -> None:
+def check_mode(recipe: Recipe, tasks: Collection[Task]) -> None:
     """Raise `UsageError` for a mode of an evaluation whose tasks have none."""
     usual = InstructionMode.ONE_TURN_ONE
     if recipe.evaluation and recipe.mode is not usual and MODED not in tasks:
