@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from pipelines.datasets.spec import MAX_CAP, Cap, DetectionNames
+from pipelines.recipes.fault_words import value_faults
 from pipelines.recipes.recipe import MAX_SHARD_BYTES
 from schemas.errors import UsageError
 
@@ -68,10 +69,10 @@ def from_flags(
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = str(first["loc"][0])
+        first = value_faults(error.errors(), values)[0]
+        field = str(first.path[0])
         flag = (flags or {}).get(field, f"--{field.replace('_', '-')}")
-        raise UsageError(f"{flag}: {first['msg']}") from None
+        raise UsageError(f"{flag}: {first.text}") from None
 
 
 def parse_size(text: str) -> int:

@@ -77,7 +77,7 @@ def _usable(
 ) -> Recipe | None:
     """Return the recipe without its faulty keys and sources; None where none is left."""
     rest = deepcopy(dict(stated))
-    for path in {fault.path for fault in faults}:
+    for path in sorted({fault.path for fault in faults}, key=len, reverse=True):
         _leave_out(rest, path)
     if isinstance(sources := rest.get("sources"), list):
         rest["sources"] = [source for source in sources if source is not _GONE]
@@ -95,7 +95,8 @@ def _leave_out(rest: dict[str, Any], path: Path) -> None:
     """Leave out the key of a path, or its source where that is without a usable name."""
     match path:
         case ("sources", int(number), str(key), *_) if key != "name":
-            rest["sources"][number].pop(key, None)
+            if rest["sources"][number] is not _GONE:
+                rest["sources"][number].pop(key, None)
         case ("sources", int(number), *_):
             rest["sources"][number] = _GONE
         case (str(key), *_):

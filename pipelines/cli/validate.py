@@ -3,6 +3,7 @@
 from argparse import Namespace
 
 from pipelines.cli.command import Commands, add_command
+from schemas.console import result
 from schemas.errors import UsageError
 
 
@@ -41,7 +42,7 @@ def _validate(name: str) -> int:
     try:
         stated = load_recipe(name)
     except UsageError as error:
-        print(f"{name}: {error}")
+        result(f"{name}: {error}")
         return 1
     path = recipe_path(name)
     with open(path, encoding="utf-8") as file:
@@ -53,10 +54,10 @@ def _validate(name: str) -> int:
         for keys, number in lines.repeated()
     ]
     for number, text in sorted(shown, key=lambda fault: fault[0] or 0):
-        print(f"{name}:{number}: {text}" if number else f"{name}: {text}")
+        result(f"{name}:{number}: {text}" if number else f"{name}: {text}")
     if shown:
         return 1
     for flags in needs:
-        print(f"{name}: a build needs {flags}")
-    print(f"{name}: valid")
+        result(f"{name}: a build needs {flags}")
+    result(f"{name}: valid")
     return 0

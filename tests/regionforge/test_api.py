@@ -101,8 +101,11 @@ def test_mistakes_are_errors_of_ours(plan, output, recipe_file, tmp_path):
     recipe = regionforge.load_recipe(recipe_file)
     for call, message in (
         (lambda: regionforge.load_recipe("mime"), "no recipe 'mime'; the recipes are: "),
-        (lambda: regionforge.load_recipe(recipe_file, lime=5), "lime: no such key"),
-        (lambda: regionforge.load_recipe(recipe_file, limit=0), "limit: Input should be greater"),
+        (
+            lambda: regionforge.load_recipe(recipe_file, lime=5),
+            "lime: there is no such key; did you mean limit?",
+        ),
+        (lambda: regionforge.load_recipe(recipe_file, limit=0), "limit: expected "),
         (lambda: regionforge.load_recipe("regiongpt_finetune", recapd=tmp_path), "no output is in"),
         (lambda: regionforge.make_plan(recipe, tmp_path, tmp_path / "x"), "'coco' is not complete"),
         (lambda: regionforge.make_plan(recipe, tmp_path, file), "is not a folder"),

@@ -40,7 +40,7 @@ def refused(command_line, monkeypatch, tmp_path):
         (["--runner", "NoSuchRunner"], "--runner NoSuchRunner: Unexpected pipeline runner"),
         (["--shard-size", "5"], "--shard-size '5': expected a size such as 500MB or 2GiB"),
         (["--shard-size", "2PB"], "--shard-size '2PB': expected a size such as 500MB or 2GiB"),
-        (["--limit", "0"], "--limit: Input should be greater than or equal to 1"),
+        (["--limit", "0"], "--limit: expected 1 or more"),
         (
             ["--no-guard", "--require-guard"],
             "--require-guard: the guard is turned off, by --no-guard or the recipe",
@@ -110,7 +110,7 @@ def test_a_recipe_is_named(refused, tmp_path):
     ("flags", "message"),
     [
         (["--no-guard", "--require-guard", "--captioner", "builtin"], "--require-guard: the guard"),
-        (["--limit", "0", "--captioner", "builtin"], "--limit: Input should be greater"),
+        (["--limit", "0", "--captioner", "builtin"], "--limit: expected "),
         (["--endpoint", "http://x/v1", "--model", "m", "--concurrency", "0"], "--concurrency"),
         (["--endpoint", "nowhere", "--model", "m"], "--endpoint"),
     ],

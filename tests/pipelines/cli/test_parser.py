@@ -15,6 +15,7 @@ from schemas.errors import UsageError
 
 FLAGS = {
     "sources": {"names", "--data-root"},
+    "validate": {"recipes"},
     "build": {
         "--sources", "--recipe", "--recapd", "--no-recapd", "--no-guard",
         "--require-guard", "--no-merge", "--data-root", "--path", "--detections",
@@ -133,15 +134,15 @@ def test_a_build_from_the_command_line(build, output_of, tmp_path, capsys):
         (["--job-name", "mine"], "unknown flag --job-name: neither"),
         (["stray"], "unexpected 'stray': it is neither a flag nor the value of one"),
         (["--streaming", "false"], "unexpected 'false'"),
-        (["--limit", "0"], "--limit: Input should be greater than or equal to 1"),
-        (["--seed", "-1"], "--seed: Input should be greater than or equal to 0"),
+        (["--limit", "0"], "--limit: expected 1 or more"),
+        (["--seed", "-1"], "--seed: expected 0 or more"),
         (["--per-image", "0"], "--per-image 0: expected N, SOURCE=N or SOURCE=all, N from 1 to"),
         (["--per-category", "x"], "--per-category x: expected N, SOURCE=N or SOURCE=all"),
         (["--per-category", "vcr=2"], "--per-category vcr=2: source 'vcr' is not asked for"),
-        (["--min-words", "0"], "--min-words: Input should be greater than or equal to 1"),
+        (["--min-words", "0"], "--min-words: expected 1 or more"),
         (["--rec-negatives", "0.6"], "--rec-negatives 0.6: expected 0.5 at most, as each"),
-        (["--rec-negatives", "-1"], "--rec-negatives: Input should be greater than or equal to 0"),
-        (["--rec-negatives", "nan"], "--rec-negatives: Input should be"),
+        (["--rec-negatives", "-1"], "--rec-negatives: expected 0 or more"),
+        (["--rec-negatives", "nan"], "--rec-negatives: expected"),
         (["--workers", "0"], "--workers 0: expected 1 or more"),
         (["--workers", "100000"], "--workers 100000: expected at most 256"),
         (["--shard-size", "big"], "--shard-size 'big': expected a size such as 500MB or 2GiB"),

@@ -170,10 +170,10 @@ def test_items_without_an_answer_are_not_asked_and_win_nothing(dlc, judging, jud
     [
         (["--with-picture"], "--with-picture sends pictures of a build: name it by --shards DIR"),
         (["--image-root", "."], "--image-root goes with --with-picture"),
-        (["--temperature", "3"], "--temperature: Input should be less than or equal to 2"),
-        (["--max-tokens", "0"], "--max-tokens: Input should be greater than or equal to 1"),
+        (["--temperature", "3"], "--temperature: expected 2 or less"),
+        (["--max-tokens", "0"], "--max-tokens: expected 1 or more"),
         (["--model", ""], "--model: String should have at least 1 character"),
-        (["--timeout", "0"], "--timeout: Input should be greater than 0"),
+        (["--timeout", "0"], "--timeout: expected more than 0"),
         (["--endpoint", "ftp://x"], "--endpoint: expected a base URL"),
         (["--output", "gs://bucket/x"], "gs://bucket/x: expected a file of this machine"),
         (["--questions", "gone.json"], "DLC-Bench has one file of questions, qa.json; given: 2"),
