@@ -151,10 +151,11 @@ def plan_resolved(
     digests = digests or FileDigests.remembered_in(output)
     ended = files.exists(files.join(output, MANIFEST))
     unchanged = [asked for asked in requested if ended and _is_unchanged(asked[1], digests)]
-    checked = check_inputs(
-        [asked for asked in requested if asked not in unchanged],
-        allow_missing=recipe.allow_missing,
-    )
+    with digests.computed_meanwhile(path for split in splits for path in split.files.values()):
+        checked = check_inputs(
+            [asked for asked in requested if asked not in unchanged],
+            allow_missing=recipe.allow_missing,
+        )
     guard = load_guard(recipe, root, splits)
     inputs = [entry for split in splits for entry in _fingerprints(split, digests)]
     check_captions(recipe, inputs)

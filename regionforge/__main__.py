@@ -5,6 +5,7 @@ line from the command's name on; it runs the command and exits.
 """
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -68,6 +69,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if argv is None else argv)
     if not words or words[0] not in COMMANDS:
         _explain(words)
+    # Importing makes many objects and no rubbish: without searches for it, a start takes a sixth
+    # less time.
+    gc.set_threshold(100_000, 50, 100)
     module, _, function = COMMANDS[words[0]].function.partition(":")
     getattr(import_module(module), function)(words)
 

@@ -125,6 +125,16 @@ def from_polygons(polygons: Sequence[Polygon], height: int, width: int) -> Mask:
     return _from_rle(runs[0] if len(runs) == 1 else coco_mask.merge(runs))
 
 
+def bounds_of(polygons: Sequence[Polygon]) -> Box:
+    """Return the bounds of polygons, xyxy in pixels: the least and the greatest coordinates."""
+    if len(polygons) == 1:
+        xs, ys = polygons[0][::2], polygons[0][1::2]
+    else:
+        xs = [x for polygon in polygons for x in polygon[::2]]
+        ys = [y for polygon in polygons for y in polygon[1::2]]
+    return min(xs), min(ys), max(xs), max(ys)
+
+
 def union(masks: Sequence[Mask]) -> Mask:
     """Return the mask of all pixels of one mask or more, which are of one size."""
     if len(masks) == 1:

@@ -10,13 +10,22 @@
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from schemas.geometry import Box
 from schemas.limits import MAX_IMAGE_SIDE, MIN_POLYGON_NUMBERS
-from schemas.mask import Mask, RunLengths, Shape, decode_shape, malformed, mask_of, union
+from schemas.mask import (
+    Mask,
+    RunLengths,
+    Shape,
+    bounds_of,
+    decode_shape,
+    malformed,
+    mask_of,
+    union,
+)
 from schemas.numbers import number_of, whole_of
 from schemas.rejection import Rejected, Repair
 
@@ -24,8 +33,16 @@ _STRAY = (2, 4)  # the numbers of one or two points
 _DEEPEST = 4  # lists within lists
 
 
-def read_mask(raw: bytes, height: int, width: int) -> tuple[Mask | None, Repair | None]:
-    """Return the mask of a segmentation, None where it holds nothing, and the repair it needed.
+class MaskReading(NamedTuple):
+    """What a segmentation holds."""
+
+    mask: Mask | None = None  # None: nothing
+    repair: Repair | None = None  # that it needed
+    bounds: Box | None = None  # of its polygons, xyxy in pixels; None: it has run lengths
+
+
+def read_mask(raw: bytes, height: int, width: int) -> MaskReading:
+    """Return what a segmentation holds.
 
     Args:
         raw: the JSON text of the value; empty for an annotation without a segmentation.
@@ -37,8 +54,11 @@ def read_mask(raw: bytes, height: int, width: int) -> tuple[Mask | None, Repair 
     """
     shapes, repair = _read_shapes(raw)
     if not shapes:
-        return None, None
-    return union([mask_of(shape, height, width) for shape in shapes]), repair
+        return MaskReading()
+    mask = union([mask_of(shape, height, width) for shape in shapes])
+    several = [shape for shape in shapes if isinstance(shape, list)]
+    polygons = several[0] if len(several) == len(shapes) == 1 else None
+    return MaskReading(mask, repair, bounds_of(polygons) if polygons else None)
 
 
 def mask_bounds(raw: bytes) -> Box | None:
@@ -59,9 +79,7 @@ def _bounds(shape: Shape) -> Box:
         return mask_of(shape, *shape.size).box()
     if any(len(polygon) % 2 or not _is_near(polygon) for polygon in shape):
         raise malformed("expected pairs of numbers")
-    xs = [x for polygon in shape for x in polygon[::2]]
-    ys = [y for polygon in shape for y in polygon[1::2]]
-    return min(xs), min(ys), max(xs), max(ys)
+    return bounds_of(shape)
 
 
 def _is_near(polygon: Sequence[float]) -> bool:

@@ -12,6 +12,18 @@ from schemas.geometry import Box
 from schemas.limits import MAX_MASK_BEYOND
 
 _ROUNDING = 1.0  # pixels: a mask holds whole ones, a box does not
+_SPARE = 0.5  # pixels
+
+
+def fits_by_bounds(bounds: Box, box: Box) -> bool:
+    """Return whether polygons of some bounds make a mask that fits a box, both xyxy.
+
+    A mask may be a pixel larger than its polygons, so the answer is "no" for some that fit.
+    """
+    return (
+        box[0] - bounds[0] <= _SPARE >= bounds[2] - box[2]
+        and box[1] - bounds[1] <= _SPARE >= bounds[3] - box[3]
+    )
 
 
 def stray_masks(

@@ -57,10 +57,13 @@ def enlarged(picture: Image.Image, max_pixels: int) -> Image.Image:
     some pixels to see what it shows.
     """
     room = math.sqrt(max_pixels / (picture.width * picture.height))
-    scale = min(ENLARGED_SIDE / min(picture.size), room)
-    if scale <= 1:
+    short = min(picture.size)
+    if min(ENLARGED_SIDE / short, room) <= 1:
         return picture
-    size = math.floor(picture.width * scale), math.floor(picture.height * scale)
+    if short * room < ENLARGED_SIDE:
+        size = math.floor(picture.width * room), math.floor(picture.height * room)
+    else:  # in whole numbers: 83 * (224 / 83) is a little less than 224
+        size = picture.width * ENLARGED_SIDE // short, picture.height * ENLARGED_SIDE // short
     return picture.convert("RGB").resize(size, Image.Resampling.BICUBIC)
 
 

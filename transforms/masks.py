@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from schemas.mask import Mask
-from schemas.mask_forms import read_mask
-from schemas.mask_reach import stray_masks
+from schemas.mask_forms import MaskReading, read_mask
+from schemas.mask_reach import fits_by_bounds, stray_masks
 from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import ImageInfo, ScreenedImage
 from schemas.source import MaskVariant
@@ -41,12 +41,13 @@ def add_masks(
         return screened
     raw = screened.segmentations
     image = screened.image
-    masks = {
-        region.region_id: mask
+    readings = {
+        region.region_id: _reading(raw[region.region_id], image, ledger)
         for region in screened.regions
-        if region.region_id in raw and (mask := _mask(raw[region.region_id], image, ledger))
+        if region.region_id in raw
     }
-    for region_id in _astray(masks, screened):
+    masks = {key: reading.mask for key, reading in readings.items() if reading.mask}
+    for region_id in _astray(masks, readings, screened):
         del masks[region_id]
         ledger.repaired(image, Kind.ANNOTATION, Repair.MASK_OFF_BOX)
     if variant != "annotated":
@@ -58,31 +59,37 @@ def add_masks(
     return replace(screened, regions=tuple(regions), segmentations={})
 
 
-def _astray(masks: Mapping[str, Mask], screened: ScreenedImage) -> list[str]:
+def _astray(
+    masks: Mapping[str, Mask], readings: Mapping[str, MaskReading], screened: ScreenedImage
+) -> list[str]:
     """Return the ids of the regions whose masks do not fit their boxes."""
     image, boxes = screened.image, {region.region_id: region.bbox for region in screened.regions}
     assert image.width is not None, "regions need an image"
     assert image.height is not None, "regions need an image"
-    ids = list(masks)
-    counts, size = [mask.counts for mask in masks.values()], (image.height, image.width)
-    stray = stray_masks(counts, [boxes[region_id] for region_id in ids], size)
-    return [ids[position] for position, _ in stray]
+    doubtful = [
+        region_id
+        for region_id in masks
+        if not ((bounds := readings[region_id].bounds) and fits_by_bounds(bounds, boxes[region_id]))
+    ]
+    counts, size = [masks[key].counts for key in doubtful], (image.height, image.width)
+    stray = stray_masks(counts, [boxes[key] for key in doubtful], size)
+    return [doubtful[position] for position, _ in stray]
 
 
-def _mask(raw: bytes, image: ImageInfo, ledger: StageLedger) -> Mask | None:
+def _reading(raw: bytes, image: ImageInfo, ledger: StageLedger) -> MaskReading:
     assert image.width is not None, "regions need an image"
     assert image.height is not None, "regions need an image"
     try:
-        mask, repair = read_mask(raw, image.height, image.width)
+        reading = read_mask(raw, image.height, image.width)
     except Rejected as cause:
         ledger.repaired(image, Kind.ANNOTATION, _REPAIRS[cause.reason])
-        return None
-    if mask and _is_blank(mask):
+        return MaskReading()
+    if reading.mask and _is_blank(reading.mask):
         ledger.repaired(image, Kind.ANNOTATION, Repair.MASK_EMPTY)
-        return None
-    if repair:
-        ledger.repaired(image, Kind.ANNOTATION, repair)
-    return mask
+        return MaskReading()
+    if reading.repair:
+        ledger.repaired(image, Kind.ANNOTATION, reading.repair)
+    return reading
 
 
 def _is_blank(mask: Mask) -> bool:

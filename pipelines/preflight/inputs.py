@@ -11,8 +11,8 @@ from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import SourceRequest
 from pipelines.output.losses import MAX_MISSING
 from pipelines.preflight.pictures import MissingPictures, missing_pictures, sample_pictures
+from pipelines.preflight.quick_store import QuickStore
 from pipelines.preflight.room import SizeEstimate, estimate_size
-from pipelines.storage.files import FileStore
 from schemas.errors import InputFileError
 from schemas.source import SplitInput
 
@@ -67,7 +67,7 @@ def check_inputs(requested: Iterable[Requested], *, allow_missing: bool = False)
 
 def _look(request: SourceRequest, split: SplitInput) -> tuple[InputCheck, MissingPictures | None]:
     outline_of = dataset(request.name).outline
-    outline = outline_of(split, FileStore()) if outline_of else None
+    outline = outline_of(split, QuickStore()) if outline_of else None
     if outline is None:
         return InputCheck(estimate_size(split, 0, 0.0)), None
     sample = sample_pictures(split, outline)

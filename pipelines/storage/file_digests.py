@@ -8,12 +8,16 @@ example of the file that remembers them, with a digest of each path instead of t
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
+from threading import Event, Thread
 
 import msgspec
+from apache_beam.io.filesystem import BeamIOError
 
 from pipelines.storage import files
+from schemas.errors import InputFileError
 from schemas.layout import INPUT_DIGESTS
 
 Remembered = tuple[int, int, str]  # size in bytes, time of the last change in ns, SHA-256
@@ -46,6 +50,30 @@ class FileDigests:
         if path not in self._computed:
             self._computed[path] = self._look_up(path)
         return self._computed[path]
+
+    @contextmanager
+    def computed_meanwhile(self, paths: Iterable[str]) -> Iterator[None]:
+        """Compute the digests of files in a thread, while other work is done.
+
+        A file that cannot be read is left to `of`, which raises the error.
+        """
+
+        def compute() -> None:
+            for path in paths:
+                if stopped.is_set():
+                    return
+                with suppress(InputFileError, OSError, BeamIOError):
+                    self.of(path)
+
+        stopped = Event()
+        thread = Thread(target=compute, name="digests", daemon=True)
+        thread.start()
+        try:
+            yield
+        except BaseException:
+            stopped.set()  # nobody waits: a large file takes longer than the error may
+            raise
+        thread.join()
 
     def is_known(self, path: str) -> bool:
         """Return whether the digest of a local file is remembered, and the file is unchanged."""

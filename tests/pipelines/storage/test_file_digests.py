@@ -2,11 +2,13 @@
 
 import os
 from hashlib import sha256
+from threading import Event
 
 import pytest
 
 from pipelines.storage import files
 from pipelines.storage.file_digests import FileDigests
+from schemas.errors import InputFileError
 from schemas.layout import INPUT_DIGESTS
 
 OLD = 1_600_000_000_000_000_000  # ns since 1970
@@ -89,3 +91,36 @@ def test_folders_and_other_files_are_looked_at_anew(file, tmp_path, hashed):
     assert digests.of(str(folder)) == files.fingerprint(str(folder))
     digests.of(str(other))
     assert hashed[1:] == [str(folder), str(folder), str(other)]
+
+
+def test_digests_are_computed_beside_other_work(file, tmp_path, hashed):
+    gone = str(tmp_path / "gone.json")
+    digests = FileDigests()
+    with digests.computed_meanwhile([gone, str(file)]):
+        pass
+    assert hashed == [str(file)] or hashed == [gone, str(file)]
+    assert digests.of(str(file))[0] == sha256(b"[1]").hexdigest()
+    assert hashed.count(str(file)) == 1
+    with pytest.raises((InputFileError, OSError)):
+        digests.of(gone)
+
+
+def test_an_error_does_not_wait_for_digests(file, monkeypatch):
+    begun, ended = Event(), Event()
+
+    def slow(path):
+        begun.set()
+        assert ended.wait(60)
+        return "", 0
+
+    monkeypatch.setattr(files, "fingerprint", slow)
+
+    def work() -> None:
+        with FileDigests().computed_meanwhile([str(file), str(file)]):
+            assert begun.wait(60)
+            raise InputFileError("no")
+
+    with pytest.raises(InputFileError, match="no"):
+        work()
+    assert not ended.is_set()
+    ended.set()
