@@ -24,7 +24,8 @@ _DATA = "pipelines.cli.parser:main"
 
 COMMANDS = {
     "sources": Command(
-        _DATA, "List the sources: which files are there, which are missing, and where to get them."
+        _DATA,
+        "Say which sources can be read; with names, which files are there, and where to get them.",
     ),
     "validate": Command(
         _DATA, "Say what is wrong with recipes, each fault with its line, without reading data."
@@ -42,10 +43,13 @@ COMMANDS = {
     ),
     "verify": Command(_DATA, "Re-read a whole build and name all that is wrong with it."),
     "preview": Command(
-        _DATA, "Show some records of a build, chosen by hash, in the terminal and as an HTML page."
+        _DATA, "Show some records of a build, chosen by hash, in the terminal or as an HTML page."
     ),
     "sample-world": Command(
         _DATA, "Draw pictures of coloured shapes, with annotations in the owners' formats."
+    ),
+    "checks": Command(
+        _DATA, "Say what this installation has: versions, extras, processors, free disk, GPU."
     ),
     "train": Command(
         "train.cli:main", "Train a model on the shards of a build, or go on with a run."

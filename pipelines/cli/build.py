@@ -64,8 +64,8 @@ def run(args: Namespace) -> int:
     from pipelines.card.guard import print_guard
     from pipelines.card.summary import print_summary
     from pipelines.cli.arguments import folder, output_folder
+    from pipelines.cli.before_build import check_guard_flags, launch_options, print_warnings
     from pipelines.cli.build_recipe import rebuild_of, recipe_of
-    from pipelines.cli.checks import check_guard_flags, launch_options, print_warnings
     from pipelines.cli.dry_run import print_dry_run
     from pipelines.guard import check_guard
     from pipelines.output.check import check_output

@@ -1,61 +1,128 @@
-"""Checks of a command line before its inputs are read, and of the disk before a build."""
+"""The command `checks`, which says what this installation has, for bug reports and first steps.
 
+regionforge  0.1.0
+runner       local, 8 processors
+extra clip   missing: pip install 'regionforge[clip]'
+"""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
 from argparse import Namespace
+from importlib.metadata import PackageNotFoundError, version
 
-from pipelines.cli.arguments import processes
-from pipelines.guard.guard import check_guard_wanted
-from pipelines.output.check import Rebuild
-from pipelines.plan import Plan
-from pipelines.preflight.room import check_room
-from pipelines.recipes.recipe import Recipe
-from pipelines.runner.launch import LOCAL_RUNNERS, LaunchOptions, check_launch
-from schemas.console import notice
-from schemas.errors import UsageError
+from pipelines import VERSION
+from pipelines.cli.command import Commands, add_command
+
+_LIBRARIES = (  # as distributions are called
+    *("apache-beam", "datasets", "numpy", "pillow", "pyarrow", "pycocotools", "pydantic"),
+    *("openai", "open_clip_torch", "torch", "torchvision", "transformers", "peft"),
+)
+_SECONDS = 20  # of a program that is asked for its version
 
 
-def launch_options(args: Namespace, rebuild: Rebuild) -> LaunchOptions:
-    """Return the options of a build's run from flags.
-
-    Args:
-        args: a parsed command line.
-        rebuild: what of an existing build is replaced, see `rebuild_of`.
-
-    Raises:
-        UsageError: a flag cannot be used, or the runner does not exist or lacks flags.
-    """
-    if args.workers is not None and args.runner not in LOCAL_RUNNERS:
-        raise UsageError(
-            f"--workers {args.workers} is for local runs: leave it out, for --runner {args.runner} "
-            "decides by itself and by Beam's own flags, such as --max_num_workers"
-        )
-    options = LaunchOptions(
-        runner=args.runner,
-        workers=1 if args.workers is None else processes(args.workers),
-        rebuild=rebuild,
-        beam_flags=args.beam_flags,
-        fork=True,
+def add_parser(commands: Commands) -> None:
+    """Declare the command and its flags."""
+    parser = add_command(
+        commands,
+        run,
+        "checks",
+        "Say what this installation has: versions, extras, processors, free disk, GPU.",
+        "checks --output /shards",
     )
-    check_launch(options)
-    return options
+    parser.add_argument(
+        "--output",
+        default=".",
+        metavar="DIR",
+        help="a folder to be written into, whose free disk is shown (default: here)",
+    )
 
 
-def check_guard_flags(args: Namespace, recipe: Recipe) -> None:
-    """Raise `UsageError` where `--require-guard` asks for a guard that is turned off."""
-    if args.require_guard:
-        check_guard_wanted(recipe)
+def run(args: Namespace) -> int:
+    """Print the facts, one a line; return the exit status."""
+    from pipelines.cli.arguments import output_folder
+    from schemas.console import result
+
+    facts = installation(output_folder(args.output))
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        result((f"{name:{width}}", "bold"), f"  {value}")
+    return 0
 
 
-def print_warnings(plan: Plan) -> None:
-    """Print what is missing or doubtful among the inputs of a plan, and whether its output may fit.
+def installation(output: str) -> dict[str, str]:
+    """Return what this installation has, by name; `output` is a folder to be written into."""
+    return {
+        "regionforge": VERSION,
+        "python": f"{platform.python_version()}, {sys.executable}",
+        "system": platform.platform(),
+        **{name: _version(name) for name in _LIBRARIES},
+        **_extras(),
+        "runner": f"local, {_processors()} processors for --workers",
+        "gpu": _gpu(),
+        "java": _java(),
+        "disk of the output": _room(output),
+        "disk for temporary files": _room(tempfile.gettempdir()),
+    }
 
-    Raises:
-        BuildError: the output does not fit.
-    """
-    for line in plan.left_out:
-        notice(("splits: ", "yellow"), line)
-    for remark in plan.remarks:
-        notice(("pictures: ", "yellow"), remark)
-    for doubt in plan.doubts:
-        notice(("annotations: ", "yellow"), doubt)
-    if warning := check_room(plan.output, plan.estimate):
-        notice(("disk: ", "yellow"), warning)
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _extras() -> dict[str, str]:
+    from pipelines.storage.extras import missing_modules
+
+    return {
+        f"extra {extra}": f"missing: pip install 'regionforge[{extra}]'" if missing else "installed"
+        for extra, missing in missing_modules().items()
+    }
+
+
+def _processors() -> int:
+    """Return the number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _gpu() -> str:
+    """Return the GPUs that torch sees, or why it sees none."""
+    try:
+        import torch
+    except ImportError:
+        return "unknown: torch is not installed"
+    except (OSError, RuntimeError) as error:  # libraries that do not fit each other
+        return f"unknown: torch cannot be loaded ({error})"
+    names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    return ", ".join(names) if names else "none"
+
+
+def _java() -> str:
+    """Return the version of Java, which METEOR needs; "none" without one."""
+    program = shutil.which("java")
+    if program is None:
+        return "none (METEOR needs it)"
+    try:
+        done = subprocess.run(  # noqa: S603 - the user's own Java
+            [program, "-version"], capture_output=True, text=True, timeout=_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{program}, which does not run: {error}"
+    return (done.stderr or done.stdout).partition("\n")[0] or program
+
+
+def _room(folder: str) -> str:
+    """Return the free disk of a folder; remote ones have no known limit."""
+    from rich.filesize import decimal
+
+    from pipelines.storage import files
+
+    free = files.free_bytes(folder)
+    return folder if free is None else f"{decimal(free)} free in {folder}"

@@ -17,6 +17,7 @@ from pipelines import VERSION
 from pipelines.cli import (
     build,
     calibrate,
+    checks,
     judge,
     preview,
     recap,
@@ -44,6 +45,7 @@ COMMANDS: Declarations = (
     preview.add_parser,
     judge.add_parser,
     sample_world.add_parser,
+    checks.add_parser,
 )
 
 

@@ -3,6 +3,7 @@
 from argparse import Namespace
 
 from pipelines.cli.command import Commands, add_command
+from schemas.errors import UsageError
 
 
 def add_parser(commands: Commands) -> None:
@@ -11,7 +12,7 @@ def add_parser(commands: Commands) -> None:
         commands,
         run,
         "preview",
-        "Show some records of a build, chosen by hash, in the terminal and as an HTML page.",
+        "Show some records of a build, chosen by hash, in the terminal or as an HTML page.",
         "preview /shards --html preview.html",
     )
     parser.add_argument("output", metavar="OUTPUT", help="the folder of a build")
@@ -29,22 +30,40 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--split", metavar="NAME", help="only records of this split, e.g. train (default: of all)"
     )
-    parser.add_argument("--html", metavar="FILE", help="write an offline page with regions drawn")
-    parser.add_argument("--image-root", metavar="DIR", help="the folder of referenced images")
+    parser.add_argument(
+        "--html",
+        metavar="FILE",
+        help="write an offline page with regions drawn, instead of showing records here",
+    )
+    parser.add_argument(
+        "--image-root", metavar="DIR", help="the folder of referenced images, for --html"
+    )
 
 
 def run(args: Namespace) -> int:
     """Show some records of a build; return the exit status."""
     from pipelines.cli.arguments import folder, positive
     from pipelines.preview import build_facts, choose, print_samples, write_page
+    from pipelines.runner.progress import QUIET_SECONDS, Ticker
     from schemas.console import result, result_console
 
+    if args.image_root and not args.html:
+        raise UsageError("--image-root goes with --html FILE: no picture is shown in a terminal")
     output = folder(args.output)
     count = positive("-n", args.count)
-    records = choose(output, config=args.config, split=args.split, count=count)
     image_root = args.image_root and folder(args.image_root)
-    print_samples(records, result_console())
-    if args.html:
+    with Ticker("choosing records", patience=QUIET_SECONDS) as ticker:
+        records = choose(
+            output,
+            config=args.config,
+            split=args.split,
+            count=count,
+            on_progress=lambda rows: ticker.say(f"of {rows:,}"),
+        )
+    if not args.html:
+        print_samples(records, result_console())
+        return 0
+    with Ticker("drawing the page", patience=QUIET_SECONDS):
         write_page(records, args.html, output, build_facts(output), image_root=image_root)
-        result(f"wrote {args.html}")
+    result(f"wrote {args.html}, of {len(records):,} records")
     return 0

@@ -67,7 +67,7 @@ def run(args: Namespace) -> int:
     from pipelines.card.guard import print_guard
     from pipelines.card.summary import print_summary
     from pipelines.cli.arguments import folder, output_folder
-    from pipelines.cli.checks import check_guard_flags, print_warnings
+    from pipelines.cli.before_build import check_guard_flags, print_warnings
     from pipelines.cli.recap_recipe import recipe_of
     from pipelines.cli.recap_tools import check_server_flags, check_vision, make_tools, open_server
     from pipelines.guard import check_guard

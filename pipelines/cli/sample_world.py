@@ -5,6 +5,10 @@ from argparse import Namespace
 from pipelines.cli.command import Commands, add_command
 
 MARKER = ".regionforge-world"
+_NEXT = {  # the flags of a build to try on a world of each preset
+    "hard": "--sources coco --label-set Shapes-15",
+    "proof": "--recipe proof",
+}
 
 
 def add_parser(commands: Commands) -> None:
@@ -38,12 +42,25 @@ def add_parser(commands: Commands) -> None:
 def run(args: Namespace) -> int:
     """Draw the sample world, unless the folder holds other files; return the exit status."""
     from pipelines.cli.scratch_folder import check_marked, local_folder, mark_folder
+    from pipelines.runner.progress import QUIET_SECONDS, Ticker
     from pipelines.sample_world import write_world
-    from schemas.console import result
+    from schemas.console import result, say
 
     world = local_folder(args.output)
     check_marked(world, MARKER)
     mark_folder(world, MARKER)
-    write_world(world, args.size, preset=args.preset, seed=args.seed)
+    with Ticker("drawing", patience=QUIET_SECONDS) as ticker:
+        write_world(
+            world,
+            args.size,
+            preset=args.preset,
+            seed=args.seed,
+            on_progress=lambda number, of, done, total: ticker.say(
+                f"data set {number} of {of}: {done:,} of {total:,} pictures"
+            ),
+        )
     result(f"drew the {args.size} sample world in {world}")
+    say(
+        f"to build from it: regionforge build {_NEXT[args.preset]} --data-root {world} --output DIR"
+    )
     return 0

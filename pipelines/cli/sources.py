@@ -1,4 +1,10 @@
-"""The command `sources`, which lists the data sets and the files that exist or are missing."""
+"""The command `sources`, which says of each data set whether it can be read.
+
+    coco       complete: train 2017, val 2017
+    flickr30k  nothing to read: no split is complete
+
+With names of data sets, it lists the files of their splits that are found or missing, too.
+"""
 
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
@@ -6,7 +12,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from pipelines.cli.command import Commands, add_command
-from schemas.console import Part, result
+from schemas.console import Part, notice, result
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,20 +27,26 @@ def add_parser(commands: Commands) -> None:
         commands,
         run,
         "sources",
-        "List the sources: which files are there, which are missing, and where to get them.",
+        "Say which sources can be read; with names, which files are there, and where to get them.",
         "sources --data-root /data",
         "sources coco refcocog --data-root /data",
     )
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="the sources to list (default: all)"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="the sources whose files to list (default: a line for each source)",
     )
     parser.add_argument(
-        "--data-root", required=True, metavar="DIR", help="the folder of the owners' files"
+        "--data-root",
+        default=".",
+        metavar="DIR",
+        help="the folder of the owners' files (default: here)",
     )
 
 
 def run(args: Namespace) -> int:
-    """List the sources, each with a verdict, and the files of its splits.
+    """Print a verdict on each source; with names, also the files of its splits.
 
     Returns:
         The exit status: 0, or 1 where no split of any listed source can be read.
@@ -46,8 +58,10 @@ def run(args: Namespace) -> int:
     root = folder(args.data_root)
     if not files.exists(root):
         raise UsageError(f"--data-root {root}: there is no such folder")
+    specs = _chosen(args.names)
+    width = max(len(spec.name) for spec in specs)
     ready = False
-    for spec in _chosen(args.names):
+    for spec in specs:
         splits = [
             (_heading(spec, request, located), located)
             for request in _requests(spec, root)
@@ -55,14 +69,27 @@ def run(args: Namespace) -> int:
         ]
         whole = [heading.partition(" (")[0] for heading, located in splits if _is_whole(located)]
         ready = ready or bool(whole)
-        result((spec.name, "bold"), f"  {spec.title}; licence: {spec.licence}")
-        result("  ", *_verdict(whole, len(splits)))
-        result(f"  get it from {spec.obtain}")
-        for heading, located in splits:
-            result(f"  {heading}")
-            for line in _lines(located):
-                result("    ", *line)
+        verdict = _verdict(whole, len(splits))
+        if args.names:
+            _print_files(spec, verdict, splits)
+        else:
+            result((f"{spec.name:{width}}", "bold"), "  ", *verdict)
+    if not args.names:
+        notice(f"`regionforge sources NAME --data-root {root}` lists the files of a source")
     return 0 if ready else 1
+
+
+def _print_files(
+    spec: "DatasetSpec", verdict: "Sequence[Part]", splits: "Sequence[tuple[str, Located]]"
+) -> None:
+    """Print what a source is, where to get it, and the files of its splits."""
+    result((spec.name, "bold"), f"  {spec.title}; licence: {spec.licence}")
+    result("  ", *verdict)
+    result(f"  get it from {spec.obtain}")
+    for heading, located in splits:
+        result(f"  {heading}")
+        for line in _lines(located):
+            result("    ", *line)
 
 
 def _chosen(names: Sequence[str]) -> "Sequence[DatasetSpec]":

@@ -6,7 +6,7 @@
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
@@ -27,7 +27,12 @@ class _RowRef(NamedTuple):
 
 
 def choose(
-    output: str, *, config: str | None = None, split: str | None = None, count: int = 8
+    output: str,
+    *,
+    config: str | None = None,
+    split: str | None = None,
+    count: int = 8,
+    on_progress: Callable[[int], None] = lambda rows: None,
 ) -> list[Record]:
     """Return records of a finished build, chosen by the hash of their ids: the same each time.
 
@@ -36,20 +41,24 @@ def choose(
         config: choose among the records of this config only.
         split: choose among the records of this split only.
         count: the number of records to return; all records where the build has fewer.
+        on_progress: called with the number of records that were looked at, now and then.
 
     Raises:
         UsageError: there is no finished build, no such config or split, or a damaged shard.
     """
     shards = select_shards(read_manifest(output), config, split)
     paths = [files.join(output, shard.path) for shard in shards]
-    refs = heapq.nsmallest(count, _refs(paths))
+    refs = heapq.nsmallest(count, _refs(paths, on_progress))
     records = dict(_fetch(refs))
     return [records[ref] for ref in refs]
 
 
-def _refs(paths: Iterable[str]) -> Iterator[_RowRef]:
+def _refs(paths: Iterable[str], on_progress: Callable[[int], None]) -> Iterator[_RowRef]:
+    rows = 0
     for path in paths:
         for number, batch in enumerate(shard_batches(path)):
+            rows += batch.num_rows
+            on_progress(rows)
             for row, record_id in enumerate(batch.column("id").to_pylist()):
                 yield _RowRef(rank("preview", record_id), record_id, path, number, row)
 

@@ -3,7 +3,8 @@
 Each data set has a module with a writer in this package, and lines in `SOURCES` and `WRITERS`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -18,13 +19,14 @@ from pipelines.sample_world.look import HARD, PROOF, Look
 from pipelines.sample_world.lvis import write_lvis
 from pipelines.sample_world.pope import write_pope
 from pipelines.sample_world.refcoco import write_refcoco, write_refcoco_plus, write_refcocog
-from pipelines.sample_world.scene import Progress, World
+from pipelines.sample_world.scene import World
 from pipelines.sample_world.v3det import write_v3det
 from pipelines.sample_world.vcr import write_vcr
 from pipelines.sample_world.visual_genome import write_visual_genome
 
 Size = Literal["small", "medium", "large"]
 Preset = Literal["hard", "proof"]
+WorldProgress = Callable[[int, int, int, int], None]
 
 LOOKS: dict[Preset, Look] = {"hard": HARD, "proof": PROOF}
 
@@ -93,7 +95,7 @@ def write_world(
     *,
     preset: Preset = "hard",
     seed: int = 0,
-    on_progress: Progress | None = None,
+    on_progress: WorldProgress | None = None,
 ) -> None:
     """Draw the sample world and write its files below a data root.
 
@@ -107,8 +109,10 @@ def write_world(
         preset: `hard`, or `proof`: a world that a tiny model can learn, of ten data sets, most
             of them with 400, 2,800 or 12,000 pictures.
         seed: the seed of the world; another seed gives another world.
-        on_progress: called with (done, total) after each picture, for one data set after another.
+        on_progress: called after each picture with the number of the data set, the number of all,
+            and how many of its pictures are done, of how many.
     """
     world = World(seed=seed, pictures=PICTURES[preset][size], look=LOOKS[preset])
-    for write in WRITERS if preset == "hard" else PROOF_WRITERS:
-        write(root, world, on_progress)
+    writers = WRITERS if preset == "hard" else PROOF_WRITERS
+    for number, write in enumerate(writers, start=1):
+        write(root, world, on_progress and partial(on_progress, number, len(writers)))

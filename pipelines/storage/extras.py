@@ -1,16 +1,34 @@
 """The package's extras, which are optional dependencies that some commands and names need."""
 
 from importlib import import_module
+from importlib.util import find_spec
 
 from schemas.errors import UsageError
 
 _MODULES = {  # the modules that each extra must provide
     "clip": ("open_clip", "safetensors", "torch"),
     "gcp": ("google.cloud.storage",),
+    "lmms": ("lmms_eval",),
+    "meteor": ("pycocoevalcap",),
     "s3": ("boto3",),
     "serve": ("aiohttp", "httpx2", "openai"),
     "train": ("torch", "torchvision", "transformers"),
 }
+
+
+def missing_modules() -> dict[str, list[str]]:
+    """Return the modules that each extra lacks; none where it is installed. None is imported."""
+    return {
+        extra: [name for name in modules if not _is_installed(name)]
+        for extra, modules in _MODULES.items()
+    }
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # of a package that holds it
+        return False
 
 
 def require(extra: str, what: str) -> None:

@@ -16,6 +16,7 @@ from schemas.errors import UsageError
 FLAGS = {
     "sources": {"names", "--data-root"},
     "validate": {"recipes"},
+    "checks": {"--output"},
     "build": {
         "--sources", "--recipe", "--recapd", "--no-recapd", "--no-guard",
         "--require-guard", "--no-merge", "--data-root", "--path", "--detections",
@@ -206,7 +207,7 @@ def test_an_unusable_file_ends_with_a_line_for_it(build, two_splits, tmp_path, c
 
 def test_sources_says_what_is_found_and_what_is_missing(two_splits, capsys):
     root, _ = two_splits
-    assert run(["sources", "--data-root", str(root)]) == 0
+    assert run(["sources", "coco", "--data-root", str(root)]) == 0
     shown = capsys.readouterr().out.splitlines()
     first = shown.index("  train 2014")
     assert [line.split() for line in shown[first : first + 12]] == [

@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.cli.parser import run
-from pipelines.datasets.catalog import dataset
+from pipelines.datasets.catalog import CATALOG, dataset
 from pipelines.locate import locate_splits
 from pipelines.recipes import recipe_names
 from pipelines.recipes.load import load_recipe, make_recipe
@@ -11,8 +11,8 @@ from pipelines.recipes.load import load_recipe, make_recipe
 
 @pytest.fixture
 def listed(sample_world, capsys) -> list[str]:
-    """The lines of `sources` on the sample world, without the space around them."""
-    assert run(["sources", "--data-root", str(sample_world)]) == 0
+    """The lines of `sources` with all names on the sample world, without the space around them."""
+    assert run(["sources", *CATALOG, "--data-root", str(sample_world)]) == 0
     return [line.strip() for line in capsys.readouterr().out.splitlines()]
 
 
@@ -66,10 +66,20 @@ def test_a_verdict_per_source(sample_world, tmp_path, capsys):
     assert (status, lines[1]) == (0, "1 of 4 splits are complete: val 2017")
 
 
+def test_a_line_for_each_source_where_none_is_named(sample_world, monkeypatch, capsys):
+    monkeypatch.chdir(sample_world)
+    status, lines = lines_of(capsys)
+    assert status == 0
+    assert [line.split()[0] for line in lines] == list(CATALOG)
+    assert {line.split()[1] for line in lines} == {"complete:"}
+
+
 def test_where_nothing_is_the_exit_status_says_so(tmp_path, capsys):
     status, lines = lines_of(capsys, "--data-root", tmp_path)
     assert status == 1
-    assert lines[1] == "nothing to read: no split is complete"
+    assert {line.partition(" ")[2].strip() for line in lines} == {
+        "nothing to read: no split is complete"
+    }
     assert run(["sources", "--data-root", str(tmp_path / "none")]) == 1
     assert capsys.readouterr().err == (
         f"error: --data-root {tmp_path}/none: there is no such folder\n"

@@ -95,9 +95,10 @@ def test_a_larger_world_holds_the_pictures_of_the_smaller_one(tmp_path, write):
 
 def test_progress_is_told_for_every_picture(tmp_path):
     told = []
-    write_world(tmp_path, on_progress=lambda done, total: told.append((done, total)))
-    assert told[:64] == [(done, 64) for done in range(1, 65)]
-    whole = [done for done, total in told if done == total]
+    write_world(tmp_path, on_progress=lambda *state: told.append(state))
+    assert told[:64] == [(1, 15, done, 64) for done in range(1, 65)]
+    whole = [done for *_, done, total in told if done == total]
+    assert [number for number, of, done, total in told if done == total] == list(range(1, 16))
     assert whole == [64, 64, 40, 40, 40, 40, 24, 24, 24, 24, 48, 24, 24, 24, 16]
 
 
