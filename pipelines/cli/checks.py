@@ -93,29 +93,29 @@ def _processors() -> int:
 
 
 def _gpu() -> str:
-    """Return the GPUs that torch sees, or why it sees none."""
-    try:
-        import torch
-    except ImportError:
-        return "unknown: torch is not installed"
-    except (OSError, RuntimeError) as error:  # libraries that do not fit each other
-        return f"unknown: torch cannot be loaded ({error})"
-    names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-    return ", ".join(names) if names else "none"
+    """Return the names and memory of Nvidia's GPUs; "none" without one."""
+    listing = _output_of("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")
+    return "; ".join(listing.splitlines()) or "none"
 
 
 def _java() -> str:
     """Return the version of Java, which METEOR needs; "none" without one."""
-    program = shutil.which("java")
-    if program is None:
-        return "none (METEOR needs it)"
+    return _output_of("java", "-version").partition("\n")[0] or "none (METEOR needs it)"
+
+
+def _output_of(program: str, *arguments: str) -> str:
+    """Return what a program prints; "" where there is none, or the reason why it does not run."""
+    path = shutil.which(program)
+    if path is None:
+        return ""
     try:
-        done = subprocess.run(  # noqa: S603 - the user's own Java
-            [program, "-version"], capture_output=True, text=True, timeout=_SECONDS, check=False
+        done = subprocess.run(  # noqa: S603 - the user's own program, with our words
+            [path, *arguments], capture_output=True, text=True, timeout=_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"{program}, which does not run: {error}"
-    return (done.stderr or done.stdout).partition("\n")[0] or program
+        return f"unknown: {error}"
+    text = (done.stdout or done.stderr).strip()
+    return text if done.returncode == 0 else f"unknown: {text}"
 
 
 def _room(folder: str) -> str:
