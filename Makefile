@@ -13,7 +13,7 @@ $(shell [ "$$(cat $(STAMP) 2>/dev/null)" = "$(CURDIR)" ] && $(BIN)/python -c '' 
 	|| rm -f $(STAMP))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-oldest test-vllm check format bench bench-vllm learns learns-smoke learns-eval sdist clean
+.PHONY: help setup demo test test-oldest test-vllm check format fuzz bench bench-vllm learns learns-smoke learns-eval sdist clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ check: $(STAMP) ## Check format, lint, types and layers
 format: $(STAMP) ## Rewrite the code in the house format
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+fuzz: $(STAMP) ## Damage inputs by the thousand, and see what becomes of them (half an hour)
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 bench: $(STAMP) ## Measure builds against plain alternatives
 	$(BIN)/python -m bench.run $(ARGS)

@@ -35,6 +35,9 @@ MIN_POLYGON_NUMBERS = 6
 # A name, a sentence or a caption has at most this many characters.
 MAX_TEXT_CHARACTERS = 4_000
 
+# What is said about a rejected item has at most this many characters: it may quote the item.
+MAX_DETAIL_CHARACTERS = 1_000
+
 # A turn of a conversation has at most this many characters, because it may hold whole texts.
 MAX_TURN_CHARACTERS = 100_000
 

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from schemas.limits import MAX_DETAIL_CHARACTERS
+
 
 class Kind(StrEnum):
     """The kinds of items that the ledger counts."""
@@ -118,6 +120,8 @@ class Rejected(ValueError):
     """The refusal of an item, raised by a pure function; stages turn it into a `Rejection`."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
+        if len(detail) > MAX_DETAIL_CHARACTERS:
+            detail = f"{detail[: MAX_DETAIL_CHARACTERS - 1]}…"
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail

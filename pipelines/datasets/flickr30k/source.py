@@ -42,7 +42,7 @@ _FOLDER = "flickr30k_entities/flickr30k-images"
 _REGIONS_PER_IMAGE = 9  # approximately, in all 31,783 pictures
 
 _HELD_OUT_FIRST = ("test", "val", "train")
-_IMAGE_ID = re.compile(r"[0-9A-Za-z_-]+")
+_IMAGE_ID = re.compile(r"[0-9A-Za-z_-]{1,100}")
 
 
 class _Listing(msgspec.Struct, frozen=True):

@@ -30,7 +30,7 @@ from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
 from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.refcoco.absent import AbsentExpressions
-from pipelines.datasets.refcoco.candidates import read_candidates
+from pipelines.datasets.refcoco.candidates import Candidates, read_candidates
 from pipelines.datasets.refcoco.sentences import Images, Sentence, described_images, shards
 from schemas.errors import InputFileError
 from schemas.geometry import Box, xyxy
@@ -95,12 +95,14 @@ def parse_flat(split: SplitInput, store: Store) -> Iterator[Entry]:
     for number, several in records.items():
         images[number], odd = _image(several)
         refused += odd
+    # The last file is read before anything is counted: it may be one that cannot be used.
+    candidates = read_candidates(split, store, list(images))
     if split.leads:
         yield Count(Kind.SENTENCE, "read", len(items))
         yield from rejections(split, Kind.SENTENCE, refused)
         yield Count(Kind.IMAGE, "read", len(images))
         yield Count(Kind.ANNOTATION, "read", sum(len(image.boxes) for image in images.values()))
-    yield from _images(split, store, images)
+    yield from _images(split, list_pictures(split, store), images, candidates)
 
 
 def images_in(content: bytes, path: str) -> set[int]:
@@ -164,8 +166,12 @@ def _order(record: _Record) -> tuple[str, str, str, int, int]:
     return record.img_id, record.sents, record.region_id, record.width, record.height
 
 
-def _images(split: SplitInput, store: Store, declared: Mapping[ItemId, _Image]) -> Iterator[Entry]:
-    listing = list_pictures(split, store)
+def _images(
+    split: SplitInput,
+    listing: Mapping[str, int],
+    declared: Mapping[ItemId, _Image],
+    candidates: Candidates | None,
+) -> Iterator[Entry]:
     usable: dict[ItemId, ImageInfo] = {}
     refused: list[Refused] = []
     for number, image in declared.items():
@@ -181,7 +187,7 @@ def _images(split: SplitInput, store: Store, declared: Mapping[ItemId, _Image]) 
         usable=usable,
         chosen=limited(split, usable),
         refused=dict(refused).keys(),
-        candidates=read_candidates(split, store, list(declared)),
+        candidates=candidates,
         absent=AbsentExpressions(split, sentences, None).of,
     )
     regions = sum(len(declared[number].boxes) for number in usable)

@@ -28,7 +28,7 @@ from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
 from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.refcoco.absent import AbsentExpressions
 from pipelines.datasets.refcoco.box_names import read_box_names
-from pipelines.datasets.refcoco.candidates import read_candidates
+from pipelines.datasets.refcoco.candidates import Candidates, read_candidates
 from pipelines.datasets.refcoco.refs import Refs
 from pipelines.datasets.refcoco.sentences import Images, described_images, shards
 from schemas.rejection import Kind
@@ -64,11 +64,14 @@ def parse_pickle(split: SplitInput, store: Store, splits: Sequence[str]) -> Iter
     if split.split != splits[0]:
         strays = ([], [])
     categories = read_categories(file.categories)
+    # The last file is read before anything is counted: it may be one that cannot be used.
+    candidates = read_candidates(split, store, list(refs.sentences))
     if split.leads:
         yield from _totals(split, file, categories, strays)
         yield Count(Kind.SENTENCE, "read", refs.read)
         yield from rejections(split, Kind.SENTENCE, refs.refused)
-    yield from _images(split, store, file, categories, refs)
+    pictures = PictureFiles(split, list_pictures(split, store))
+    yield from _images(split, pictures, file, categories, refs, candidates)
 
 
 def _about(file: _Boxes, wanted: Collection[ItemId]) -> tuple[_Boxes, tuple[list[Refused], ...]]:
@@ -107,21 +110,25 @@ def _totals(
 
 
 def _images(
-    split: SplitInput, store: Store, file: _Boxes, categories: Categories, refs: Refs
+    split: SplitInput,
+    pictures: PictureFiles,
+    file: _Boxes,
+    categories: Categories,
+    refs: Refs,
+    candidates: Candidates | None,
 ) -> Iterator[Entry]:
     groups, refused = coco_json.group_annotations(file, split)
     yield from rejections(split, Kind.ANNOTATION, refused)
     declared, undeclared = coco_json.index_items(file.images, coco_json.IMAGE, "images")
-    listing = list_pictures(split, store)
     for number, image in declared.items():
-        image.file_name = find_picture(int(number), listing)
-    usable, unusable = usable_images(split, file, declared, PictureFiles(split, listing))
+        image.file_name = find_picture(int(number), pictures.sizes)
+    usable, unusable = usable_images(split, file, declared, pictures)
     refused = undeclared + unusable
     images = Images(
         usable=usable,
         chosen=limited(split, usable),
         refused=dict(refused).keys(),
-        candidates=read_candidates(split, store, list(refs.sentences)),
+        candidates=candidates,
         absent=AbsentExpressions(
             split, refs.sentences, read_box_names(file.annotations, categories)
         ).of,

@@ -20,7 +20,7 @@ is named: its images with their phrases, and nothing of other images.
 Format: https://homes.cs.washington.edu/~ranjay/visualgenome/api.html
 """
 
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -139,7 +139,7 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     Raises:
         InputFileError: a file as a whole cannot be used.
     """
-    images = yield from _images(split, store)
+    images, entries = _images(split, store)
     unwanted = images.usable.keys() - images.chosen
     regions = _records(
         split, store, "region_descriptions", vg_json.REGIONS, unwanted, images.members
@@ -148,6 +148,7 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
         split, store, "relationships", vg_json.RELATIONSHIPS, unwanted, images.members
     )
     aliases = _aliases(split, store)
+    yield from entries  # only now: where a file cannot be used, nothing is counted
     shards = split.sizing.shards(_volume(images, regions.read + related.read))
     if split.leads:
         yield SplitFacts(split.source, split.split, shards)
@@ -164,7 +165,8 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     yield from _balance(split, related, images.refused)
 
 
-def _images(split: SplitInput, store: Store) -> Generator[Entry, None, _Images]:
+def _images(split: SplitInput, store: Store) -> tuple[_Images, list[Entry]]:
+    """Return the images of a split, and the entries about those that are not read."""
     items = _image_items(split, store)
     declared, refused = vg_json.index_items(items, vg_json.IMAGE, "image_data")
     number, members = len(items), _members(split, store, declared)
@@ -182,17 +184,19 @@ def _images(split: SplitInput, store: Store) -> Generator[Entry, None, _Images]:
         except Rejected as cause:
             refused.append((str(image_id), cause))
     chosen = limited(split, usable)
+    entries: list[Entry] = []
     if split.leads:
-        yield Count(Kind.IMAGE, "read", number)
-        yield Count(Kind.IMAGE, "sampled_out", len(usable) - len(chosen))
-    yield from image_rejections(split, refused)
-    return _Images(
+        entries.append(Count(Kind.IMAGE, "read", number))
+        entries.append(Count(Kind.IMAGE, "sampled_out", len(usable) - len(chosen)))
+    entries += image_rejections(split, refused)
+    images = _Images(
         usable=usable,
         chosen=sorted(chosen, key=str),
         refused=dict(refused).keys(),
         picture_bytes=sum(usable[image_id].size_bytes for image_id in chosen),
         members=members,
     )
+    return images, entries
 
 
 def _members(

@@ -252,6 +252,10 @@ LISTS = {
         lambda owner: owner.listed(train=["1", "../1", "2", "..", "a/b", "3"]),
         {("image", name, "image_unsafe_path") for name in ("../1", "..", "a/b")},
     ),
+    "an id longer than any": (
+        lambda owner: owner.listed(train=["1", "2", "3", "7" * 101]),
+        {("image", "7" * 101, "image_unsafe_path")},
+    ),
     "an id that stands twice": (
         lambda owner: owner.listed(train=["1", "2", "3", "2"]),
         {("image", "2", "duplicate_id")},

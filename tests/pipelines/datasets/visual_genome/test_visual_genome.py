@@ -444,13 +444,15 @@ def test_groups_of_aliases():
         ("predicate_alias.txt", b"near,nex\xff"),
     ],
 )
-def test_unusable_files_are_named(files, run_build, name, content):
+def test_unusable_files_are_named(files, run_build, output_of, tmp_path, name, content):
     files.good().save()
     (files.folder / name).write_bytes(content)
-    early = name == "image_data.json"
+    early, folder = name == "image_data.json", tmp_path / "output"
     with pytest.raises(InputFileError if early else BuildError, match=re.escape(name)) as raised:
-        run_build(files.root, request={"name": "visual_genome"}, guard=False)
+        run_build(files.root, folder, request={"name": "visual_genome"}, guard=False)
     assert "xpected" in str(raised.value)
+    if not early:  # nothing is counted as read and then lost
+        assert output_of(folder).ledger().unreadable_files() == 1
 
 
 def test_half_a_surrogate_pair_is_replaced(files, built):

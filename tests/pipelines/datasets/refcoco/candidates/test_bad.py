@@ -6,8 +6,13 @@ from collections import Counter
 
 import pytest
 
+from pipelines.datasets.spec import SourceRequest
+from pipelines.plan import make_plan
+from pipelines.read import parse
+from pipelines.recipes.recipe import Recipe
 from pipelines.verify import verify
-from schemas.errors import BuildError, UsageError
+from schemas.errors import BuildError, InputFileError, UsageError
+from schemas.source import Entry
 
 TASK = "referring_expression_comprehension"
 CUP, BOWL = [2, 2, 16, 10], [22, 2, 16, 10]
@@ -81,6 +86,24 @@ UNFIT = {
 def test_a_file_that_cannot_be_used_is_named_with_its_cause(owner, evaluate, content, message):
     with pytest.raises(BuildError, match=message):
         evaluate(owner, content)
+
+
+@pytest.mark.parametrize("form", ["pickled", "flat"])
+def test_nothing_is_counted_before_a_file_that_cannot_be_used(owner, form):
+    paths = owner.save("[{")
+    if form == "flat":
+        record = {"img_id": "COCO_train2014_000000000007_0", "sents": "the cup", "bbox": CUP}
+        (owner.root / "val.json").write_text(
+            json.dumps([record | {"width": 64, "height": 48}]), encoding="utf-8"
+        )
+        paths["val"] = str(owner.root / "val.json")
+    request = SourceRequest(name="refcocog", paths=paths, splits=("val",))
+    recipe = Recipe(sources=(request,), evaluation=True)
+    (split,) = make_plan(recipe, str(owner.root), str(owner.root / "output")).splits
+    entries: list[Entry] = []
+    with pytest.raises(InputFileError, match="not a whole file of detections"):
+        entries.extend(parse(split))
+    assert entries == []
 
 
 @pytest.mark.parametrize("name", ["coco", "lvis"])

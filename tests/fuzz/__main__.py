@@ -1,0 +1,171 @@
+"""The command behind `make fuzz`: damaged inputs by the thousand, and what became of them.
+
+    python -m tests.fuzz                                      all of it, as a table
+    python -m tests.fuzz --case annotations-world:317         one case again, with a short input
+
+Every choice follows from `--seed`. A case that fails is printed with the command that repeats it.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from tests.fuzz.report import Report
+from tests.fuzz.result import Result
+
+CASES = {
+    "kills": 170,
+    "builds": 200,
+    "pictures": 5,
+    "annotations-world": 7_000,
+    "annotations-real": 3_000,
+}
+ADDRESS_SPACE = 6 << 30  # bytes of one worker
+SILENCE_SECONDS = 240.0  # of a worker that is stuck in C code
+
+Chunk = tuple[str, range]
+
+
+def main() -> int:
+    """Run all cases, some, or one; return 1 where one failed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.fuzz", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, help="for worlds, results and failures; kept")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--only", action="append", metavar="STAGE[=N]", help="some stages alone")
+    parser.add_argument("--case", metavar="STAGE:N", help="one case again")
+    parser.add_argument("--chunk", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    folder = args.folder or Path(tempfile.mkdtemp(prefix="regionforge-fuzz-"))
+    if args.chunk:
+        return _work(folder, args.seed, args.chunk)
+    from tests.fuzz.stages import prepare
+
+    prepare(folder)
+    if args.case:
+        return _repeat(folder, args.seed, args.case)
+    return _run(folder, args)
+
+
+def _run(folder: Path, args: argparse.Namespace) -> int:
+    from tests.fuzz.stages import STAGES
+
+    wanted = dict(_wanted(args.only)) if args.only else CASES
+    chunks: SimpleQueue[Chunk] = SimpleQueue()
+    for name, number in wanted.items():
+        size = STAGES[name].chunk
+        for start in range(0, number, size):
+            chunks.put((name, range(start, min(number, start + size))))
+    report, began = Report(seed=args.seed), time.monotonic()
+    log = folder / "results.jsonl"
+    with log.open("w", encoding="utf-8") as lines:
+        lock = threading.Lock()
+
+        def note(result: Result) -> None:
+            with lock:
+                lines.write(result.line() + "\n")
+                report.add(result)
+
+        def work() -> None:
+            while True:
+                try:
+                    chunk = chunks.get_nowait()
+                except Empty:
+                    return
+                for result in _results(folder, args.seed, chunk):
+                    note(result)
+
+        threads = [threading.Thread(target=work) for _ in range(args.workers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    report.seconds = time.monotonic() - began
+    print(report.text(folder))
+    return 1 if report.faulty else 0
+
+
+def _wanted(only: list[str]) -> Iterator[tuple[str, int]]:
+    for each in only:
+        name, _, number = each.partition("=")
+        yield name, int(number) if number else CASES[name]
+
+
+def _results(folder: Path, seed: int, chunk: Chunk) -> Iterator[Result]:
+    """Yield the results of a chunk; a worker that dies costs the case that it was at."""
+    name, numbers = chunk
+    while numbers:
+        done = 0
+        with _started(folder, seed, name, numbers) as worker:
+            watchdog = threading.Timer(SILENCE_SECONDS, worker.kill)
+            watchdog.start()
+            for line in worker.stdout or ():
+                watchdog.cancel()
+                watchdog = threading.Timer(SILENCE_SECONDS, worker.kill)
+                watchdog.start()
+                if line.startswith('{"case"'):
+                    done += 1
+                    yield Result.from_line(line)
+            watchdog.cancel()
+        if done < len(numbers) and worker.wait():
+            case = f"{name}:{numbers[done]}"
+            died = f"the process died with status {worker.returncode}"
+            yield Result(case=case, target=name, outcome="died", faults=[died])
+            done += 1
+        numbers = numbers[done:]
+
+
+def _started(folder: Path, seed: int, name: str, numbers: range) -> "subprocess.Popen[str]":
+    chunk = f"{name}:{numbers.start}:{numbers.stop}"
+    command = [sys.executable, "-m", "tests.fuzz", "--folder", str(folder), "--seed", str(seed)]
+    errors = (folder / "errors.txt").open("a", encoding="utf-8")
+    with errors:
+        return subprocess.Popen(
+            [*command, "--chunk", chunk], stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+
+
+def _work(folder: Path, seed: int, chunk: str) -> int:
+    """Run the cases of a chunk in this process; write a line for each."""
+    from tests.fuzz.stages import STAGES, Setting
+
+    name, start, stop = chunk.split(":")
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f"{name}-{start}-") as scratch:
+        tempfile.tempdir = scratch  # of all that the cases start
+        setting = Setting(folder=folder, scratch=Path(scratch), seed=seed)
+        for result in STAGES[name].run(setting, range(int(start), int(stop))):
+            print(result.line(), flush=True)
+    return 0
+
+
+def _repeat(folder: Path, seed: int, case: str) -> int:
+    """Run one case again, and write a short input that fails in the same way."""
+    from tests.fuzz.stages import STAGES, Setting, shrink
+
+    name, number = case.rsplit(":", 1)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        tempfile.tempdir = scratch
+        setting = Setting(folder=folder, scratch=Path(scratch), seed=seed)
+        (result,) = STAGES[name].run(setting, [int(number)])
+        print(json.dumps(json.loads(result.line()), indent=1))
+        if result.faults and name.startswith("annotations-"):
+            short = shrink(setting, name.removeprefix("annotations-"), int(number))
+            path = folder / f"{name}-{number}{Path(result.file).suffix}"
+            path.write_bytes(short)
+            print(f"{len(short)} bytes that fail in the same way: {path}\n{short[:2_000]!r}")
+    return 1 if result.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""What would go unseen if the fuzzer did not look: each deliberate fault is found, and named."""
+
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from pipelines.datasets.coco import source as coco
+from schemas.errors import InputFileError
+from schemas.rejection import Kind, Reason, Rejected
+from schemas.source import Count
+from tests.fuzz import watch
+from tests.fuzz.annotations import Case, case_of, run_case, shrunk
+from tests.fuzz.json_faults import OPERATORS, Raw, encode
+from tests.fuzz.mutate import Mutation, mutate
+from tests.fuzz.report import Report
+from tests.fuzz.targets import Target, world_targets, write_small_world
+
+
+@pytest.fixture(scope="module")
+def target(made_once, tmp_path_factory) -> Target:
+    folder = made_once("fuzz", lambda folder: write_small_world(folder / "world"))
+    targets = world_targets(folder / "world", tmp_path_factory.mktemp("target"))
+    return next(target for target in targets if target.name == "world coco 2017")
+
+
+@contextmanager
+def spoilt(does):
+    """Let the reader of COCO do something first, with the split and the files that it reads."""
+    parse = coco.SPEC.parse
+
+    def spoilt_parse(split, store):
+        yield from does(split, store) or ()
+        yield from parse(split, store)
+
+    object.__setattr__(coco.SPEC, "parse", spoilt_parse)
+    try:
+        yield
+    finally:
+        object.__setattr__(coco.SPEC, "parse", parse)
+
+
+@pytest.fixture
+def faults_of(target):
+    """The faults of a whole file, read by code that does something to it first."""
+
+    def run(does, parts: int = 1) -> list[str]:
+        path = target.files[0]
+        mutation = Mutation(target.contents[path], ())
+        case = Case(name="x", target=target, path=path, mutation=mutation, parts=parts)
+        with spoilt(lambda split, _: does(split)):
+            return run_case(case).faults
+
+    return run
+
+
+def raises(error):
+    def does(_):
+        raise error
+
+    return does
+
+
+def test_whole_files_have_no_fault(faults_of):
+    assert faults_of(lambda _: None) == []
+
+
+@pytest.mark.parametrize(
+    ("does", "fault"),
+    [
+        (raises(KeyError("bbox")), "KeyError: 'bbox'"),
+        (raises(RecursionError("too deep")), "RecursionError: too deep"),
+        (raises(InputFileError("it is bad")), "does not name instances_"),
+        (lambda split: [Count(Kind.IMAGE, "read", 1)], "read 19, but kept 18"),
+        (lambda _: Path("/etc/hostname").read_bytes() and None, "opens '/etc/hostname'"),
+        (lambda _: Path("/tmp/elsewhere").write_bytes(b"x") and None, "writes '/tmp/elsewhere'"),
+        (lambda _: os.system("true") and None, "os.system"),
+        (lambda _: subprocess.run(["true"], check=True) and None, "subprocess.Popen"),
+    ],
+)  # fmt: skip
+def test_a_deliberate_fault_is_found(faults_of, does, fault):
+    assert any(fault in found for found in faults_of(does)), faults_of(does)
+    Path("/tmp/elsewhere").unlink(missing_ok=True)
+
+
+def test_a_hang_is_found(faults_of, monkeypatch):
+    monkeypatch.setattr(watch, "HANG_SECONDS", 0.2)
+
+    def hang(_):
+        while True:
+            pass
+
+    assert any("hangs" in fault for fault in faults_of(hang))
+
+
+def test_memory_is_watched(faults_of, monkeypatch):
+    monkeypatch.setattr(watch, "MEMORY_BYTES", 20 << 20)
+    spare = watch.peak_bytes() + (60 << 20)
+    faults = faults_of(lambda _: bytearray(spare) and None)
+    assert any("MiB of memory" in fault for fault in faults)
+
+
+def test_a_rejection_without_detail_is_found(faults_of):
+    from pipelines.datasets.common.entries import rejection
+
+    def does(split):
+        yield Count(Kind.IMAGE, "read", 1)
+        yield rejection(split, Kind.IMAGE, "9", Rejected(Reason.MALFORMED, ""))
+
+    assert any("without id or detail" in fault for fault in faults_of(does))
+
+
+def test_parts_that_read_otherwise_are_found(faults_of):
+    def does(split):
+        return [Count(Kind.IMAGE, "read", 1)] if split.parts > 1 and split.leads else ()
+
+    assert any("in 3 parts, counts" in fault for fault in faults_of(does, parts=3))
+
+
+def test_a_number_is_a_case(target):
+    cases = [case_of([target], "world", number, seed=0) for number in range(30)]
+    again = [case_of([target], "world", number, seed=0) for number in range(30)]
+    other = [case_of([target], "world", number, seed=1) for number in range(30)]
+    assert [case.mutation for case in cases] == [case.mutation for case in again]
+    assert [case.mutation for case in cases] != [case.mutation for case in other]
+
+
+def test_every_operator_changes_something():
+    operators: Counter[str] = Counter()
+    document = (
+        b'{"images": [{"id": 1, "file_name": "1.jpg", "width": 4}], "annotations": [{"id": 5, '
+        b'"bbox": [1, 2, 3, 4], "segmentation": [[1, 2, 3, 4, 5, 6]]}, {"id": 6}]}'
+    )
+    for number in range(600):
+        operators.update(mutate(document, ".json", Random(number)).operators)
+    assert operators.keys() >= OPERATORS.keys()
+
+
+def test_raw_text_goes_into_json_as_it_is():
+    assert encode({"a": [Raw("1e400"), Raw('1,"b":2')]}) == b'{"a": [1e400, 1,"b":2]}'
+
+
+def test_a_fault_is_shrunk_and_named(target):
+    def does(split, store):
+        if bytes(4) in store.read(split.file):
+            raise KeyError("zeros")
+
+    name, content = "annotations-world:7", b" " * 200 + bytes(16) + b" " * 3_000
+    mutation = Mutation(content, ("zeros",))
+    case = Case(name=name, target=target, path=target.files[0], mutation=mutation)
+    with spoilt(does):
+        result, short = run_case(case), shrunk(case)
+    assert bytes(4) in short
+    assert len(short) < 40
+    report = Report(seed=5)
+    report.add(result)
+    text = report.text(Path("/results"))
+    assert "1 faults" in text
+    assert "python -m tests.fuzz --seed 5 --case annotations-world:7" in text
+    assert re.search(r"KeyError: 'zeros' .*does", text)
+
+
+def test_the_command_runs_a_few_cases(tmp_path):
+    command = [sys.executable, "-m", "tests.fuzz", "--folder", str(tmp_path)]
+    done = subprocess.run(
+        [*command, "--only", "annotations-world=6"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("6 mutations in 6 cases, seed 0")
+    assert len((tmp_path / "results.jsonl").read_text().splitlines()) == 6

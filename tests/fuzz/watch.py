@@ -1,0 +1,123 @@
+"""The watch over a damaged input's way through our code: what it opens and starts, and how long.
+
+    with watched(root, output) as seen: ...
+    seen.faults    ["opens /etc/passwd", "starts a process: touch x"]
+
+It listens to Python's own audit events, so nothing in the code is replaced.
+"""
+
+import os
+import resource
+import signal
+import sys
+import sysconfig
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+HANG_SECONDS = 30
+MEMORY_BYTES = 500 * 1024 * 1024  # of one small file, at most
+
+_FORBIDDEN = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "os.spawn", "subprocess.Popen",
+              "socket.connect", "socket.getaddrinfo", "urllib.Request",
+              "ftplib.connect")  # fmt: skip
+_CHANGING = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink",
+             "os.truncate", "os.chmod", "os.chown", "shutil.rmtree")  # fmt: skip
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_CHECKOUT = str(Path(__file__).resolve().parents[2])
+_PACKAGES = map(os.path.realpath, sysconfig.get_paths().values())
+_CODE = (_CHECKOUT, *_PACKAGES, sys.prefix, sys.base_prefix, "/usr/", "/lib", "/proc/", "/sys/",
+         "/dev/null", "/dev/urandom", "/etc/localtime", "/etc/ld.so")  # fmt: skip
+_PROTECTED = ("/proc/self/environ", "/proc/self/fd", "/usr/share")
+
+
+class Hang(BaseException):
+    """A damaged input that takes longer than `HANG_SECONDS`; no code catches it by accident."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was seen that must not happen."""
+
+    below: Sequence[str]  # folders that may be read and written
+    pipeline: bool = False  # Beam looks up what it has pickled itself
+    faults: list[str] = field(default_factory=list)
+
+    def note(self, event: str, args: tuple[Any, ...]) -> None:
+        """Note an event if it is a fault."""
+        if event == "open":
+            self._opened(*args[:3])
+        elif event == "pickle.find_class":
+            self.faults += [] if self.pipeline else [f"{event}: {args!r:.200}"]
+        elif event in _FORBIDDEN or (event in _CHANGING and not self._is_below(args[0])):
+            self.faults.append(f"{event}: {args!r:.200}")
+
+    def _opened(self, path: Any, mode: Any, flags: Any) -> None:
+        if isinstance(path, int) or path is None:
+            return
+        name = os.path.realpath(os.fsdecode(path))
+        writes = bool(flags & _WRITING) if isinstance(flags, int) else False
+        writes = writes or (isinstance(mode, str) and not set(mode).isdisjoint("wax+"))
+        code = name.startswith(_CODE) and not name.startswith(_PROTECTED)
+        if not self._is_below(name) and (writes or not code):
+            self.faults.append(f"{'writes' if writes else 'opens'} {name!r:.200}")
+
+    def _is_below(self, path: Any) -> bool:
+        name = os.path.realpath(os.fsdecode(path)) if isinstance(path, str | bytes) else ""
+        return any(name.startswith(folder + "/") or name == folder for folder in self.below)
+
+
+_watching: list[Seen] = []
+
+
+def _hook(event: str, args: tuple[Any, ...]) -> None:
+    if _watching:
+        seen = _watching.pop()  # what the note itself opens is not noted
+        try:
+            seen.note(event, args)
+        finally:
+            _watching.append(seen)
+
+
+def install() -> None:
+    """Listen to audit events, from now on to the end of the process."""
+    if not getattr(install, "done", False):
+        sys.addaudithook(_hook)
+        install.done = True  # type: ignore[attr-defined]
+
+
+def _ring(_signal: int, _frame: FrameType | None) -> None:
+    raise Hang(f"longer than {HANG_SECONDS} s")
+
+
+@contextmanager
+def watched(*below: Path, memory: int | None = None, pipeline: bool = False) -> Iterator[Seen]:
+    """Watch what a block does; it may read and write below some folders only.
+
+    Args:
+        below: the folders.
+        memory: the bytes by which it may grow; None: `MEMORY_BYTES`.
+        pipeline: whether Beam runs in it.
+    """
+    install()
+    seen = Seen([os.path.realpath(path) for path in below], pipeline)
+    before = peak_bytes()
+    usual = signal.signal(signal.SIGALRM, _ring)
+    signal.setitimer(signal.ITIMER_REAL, HANG_SECONDS)
+    _watching.append(seen)
+    try:
+        yield seen
+    finally:
+        _watching.remove(seen)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, usual)
+        if (grown := peak_bytes() - before) > (memory or MEMORY_BYTES):
+            seen.faults.append(f"takes {grown >> 20} MiB of memory")
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
