@@ -19,6 +19,7 @@ from pipelines.recipes.recipe import Recipe
 from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.verify import verify
 from schemas.errors import BuildError, RegionForgeError
+from schemas.manifest import ImagesMode
 from tests.fuzz.annotations import Case, case_of
 from tests.fuzz.pictures import Gallery
 from tests.fuzz.result import Result, faults_in
@@ -102,7 +103,7 @@ def _build_pictures(folder: Path, name: str, chance: Random) -> Result:
     request = SourceRequest(
         name="coco", annotations=str(gallery.file), images=str(gallery.folder), label_set="Things"
     )
-    images = chance.choice(["embed", "embed", "reference"])
+    images: ImagesMode = "embed" if chance.random() < 0.7 else "reference"
     recipe = Recipe(sources=(request,), images=images, allow_missing=True, guard=False)
     reasons, outcome = Counter[str](), "failed"
     with watched(folder, memory=MEMORY_BYTES, pipeline=True) as seen, faults_in(faults):

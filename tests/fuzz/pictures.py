@@ -98,8 +98,8 @@ def _segment(chance: Random, content: bytes) -> bytes:
         )
         body = chance.choice([rubbish, b"a\0\0" + zlib.compress(bytes(50_000_000))])
         chunk = kind + body
-        length = struct.pack(">I", chance.choice([len(body), len(body), 2**31]))
-        return content[:33] + length + chunk + struct.pack(">I", zlib.crc32(chunk)) + content[33:]
+        stated = struct.pack(">I", chance.choice([len(body), len(body), 2**31]))
+        return content[:33] + stated + chunk + struct.pack(">I", zlib.crc32(chunk)) + content[33:]
     return content
 
 
