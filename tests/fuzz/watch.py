@@ -11,6 +11,7 @@ import resource
 import signal
 import sys
 import sysconfig
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -71,15 +72,18 @@ class Seen:
 
 
 _watching: list[Seen] = []
+_noting = threading.local()  # busy: what a note itself opens is not noted
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
-    if _watching:
-        seen = _watching.pop()  # what the note itself opens is not noted
+    for seen in _watching[-1:]:
+        if getattr(_noting, "busy", False):
+            return
         try:
+            _noting.busy = True
             seen.note(event, args)
         finally:
-            _watching.append(seen)
+            _noting.busy = False
 
 
 def install() -> None:
