@@ -12,6 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+from schemas.process import run_process
+
 
 class Command(NamedTuple):
     """A command: the function that runs it, and the line about it in `--help`."""
@@ -68,9 +70,13 @@ COMMANDS = {
 }
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command that is the first word of a command line, and exit."""
     words = list(sys.argv[1:] if argv is None else argv)
+    run_process(lambda: _run(words))
+
+
+def _run(words: list[str]) -> int:
     if not words or words[0] not in COMMANDS:
         _explain(words)
     # Importing makes many objects and no rubbish: without searches for it, a start takes a sixth
@@ -78,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     gc.set_threshold(100_000, 50, 100)
     module, _, function = COMMANDS[words[0]].function.partition(":")
     getattr(import_module(module), function)(words)
+    return 0  # never: the command exits
 
 
 def _explain(words: Sequence[str]) -> NoReturn:

@@ -1,17 +1,16 @@
 """The command line of training and evaluation: `regionforge train`, or `python -m train train`."""
 
 import argparse
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from schemas import console
 from schemas.errors import RegionForgeError, UsageError
+from schemas.interruption import EXIT_TERMINATED, ending, exit_status, sigterm_as_interrupt
+from schemas.process import run_process
 from train.evaluation import flags as evaluation_flags
 from train.flags import add_flags
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from train.start import Start
 
 LINE = "Train a model on the shards of a build, or go on with a run."
-EXIT_ERROR, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 130, 143
+EXIT_ERROR = 1
 _TOWERS = "tiny_towers"
 _OF_TOWERS = frozenset(
     {"command", "recipe", "shards", "output", "model", "split", "seed", "max_steps"}
@@ -36,43 +35,25 @@ Without --dry-run it trains; torchrun starts it on several GPUs.
 The same command again goes on where a run was stopped."""
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line, from the command's name on, and exit."""
-    status = run(sys.argv[1:] if argv is None else argv)
-    sys.stdout.flush()
-    sys.exit(status)
+    words = sys.argv[1:] if argv is None else argv
+    run_process(lambda: run(words))
 
 
 def run(argv: Sequence[str]) -> int:
     """Run a command and return its exit status; errors of the user are a line on stderr."""
     args = make_parser().parse_args(argv)
     try:
-        _require_extra(args.command)
-        if args.command != "train":
-            return _evaluate(args)
-        with _ended_by_sigterm():
-            return _train(args)
+        with sigterm_as_interrupt():  # in a step of training, that is done first
+            _require_extra(args.command)
+            return _train(args) if args.command == "train" else _evaluate(args)
     except (RegionForgeError, OSError) as error:
         console.error(f"error: {error}")
         return EXIT_ERROR
-    except KeyboardInterrupt:
-        console.error("interrupted; run the same command again to go on")
-        return EXIT_INTERRUPTED
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the command cleanly where no step is at hand, which would be done first."""
-
-    def end(number: int, frame: FrameType | None) -> NoReturn:
-        console.error("ended by SIGTERM between steps; run the same command again to go on")
-        sys.exit(EXIT_TERMINATED)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    except KeyboardInterrupt as interrupt:
+        console.error(f"{ending(interrupt)}; run the same command again to go on")
+        return exit_status(interrupt)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -7,11 +7,9 @@ also unknown to Beam is an error.
 
 import argparse
 import logging
-import os
 import sys
-import threading
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from pipelines import VERSION
 from pipelines.cli import (
@@ -30,10 +28,12 @@ from pipelines.cli import (
 from pipelines.cli.command import Commands
 from schemas import console
 from schemas.errors import RegionForgeError, UsageError
+from schemas.interruption import ending, exit_status
+from schemas.process import run_process
 
 Declarations: TypeAlias = Sequence[Callable[[Commands], None]]  # each declares a command
 
-EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
+EXIT_ERROR = 1
 COMMANDS: Declarations = (
     sources.add_parser,
     validate.add_parser,
@@ -55,19 +55,15 @@ _RENAMED = {  # by command: flags that had another name, and today's
 }
 
 
-def main(argv: Sequence[str] | None = None, declarations: Declarations = COMMANDS) -> None:
+def main(argv: Sequence[str] | None = None, declarations: Declarations = COMMANDS) -> NoReturn:
     """Run the command line and exit; errors of the user print a message without a traceback.
 
     Args:
         argv: the words of the command line, from the command's name on; None: of this process.
         declarations: the commands there are.
     """
-    status = run(sys.argv[1:] if argv is None else argv, declarations)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if status and threading.active_count() > 1:
-        os._exit(status)  # threads of an abandoned pipeline may never end
-    sys.exit(status)
+    words = sys.argv[1:] if argv is None else argv
+    run_process(lambda: run(words, declarations))
 
 
 def run(argv: Sequence[str], declarations: Declarations = COMMANDS) -> int:
@@ -79,9 +75,9 @@ def run(argv: Sequence[str], declarations: Declarations = COMMANDS) -> int:
         return _call(args, others)
     except (RegionForgeError, OSError) as error:
         console.error(f"error: {error}")
-    except KeyboardInterrupt:
-        console.error("interrupted; what is finished is kept: run it again to go on")
-        return EXIT_INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        console.error(f"{ending(interrupt)}; what is finished is kept: run it again to go on")
+        return exit_status(interrupt)
     return EXIT_ERROR
 
 

@@ -1,21 +1,16 @@
 """The launch of a build on a runner, such that every failure ends the build with an error."""
 
 import ctypes
-import errno
 import gc
 import logging
-import os
-import queue
-import re
 import sys
-import threading
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
 import apache_beam as beam
-import grpc
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, SetupOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineRunner, create_runner
@@ -32,18 +27,15 @@ from pipelines.publish import Findings, publish
 from pipelines.runner.lossless_streams import lossless_streams
 from pipelines.runner.progress import build_display
 from pipelines.runner.resume import is_up_to_date, print_kept, resumed
-from pipelines.runner.worker_pool import ready_workers
-from schemas.errors import BuildError, RegionForgeError, UsageError
+from pipelines.runner.watched_run import run_watched
+from pipelines.runner.worker_pool import WorkerPool, ready_workers, socket_folder
+from schemas.errors import UsageError
 from schemas.manifest import Manifest
 
 Layout = Callable[[beam.Pipeline, Plan, int], None]  # the int: number of parts of a split to read
 
 LOCAL_RUNNERS = ("local", "DirectRunner", "FnApiRunner")
 _M_ARENA_MAX = -8  # from malloc.h
-_NO_SPACE = os.strerror(errno.ENOSPC)
-# Text that Beam adds to an error; and a file system's error within the text of another error.
-_WHILE_RUNNING = re.compile(r" \[while running '[^']*'\]")
-_OF_A_FILE = re.compile(r"(?:\[Errno \d+\] |BeamIOError: )(.+)")
 _REMOTE_PARTS = 16  # readers per annotation file on remote runners, which scale by themselves
 
 
@@ -93,11 +85,17 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
 
 
 def check_launch(options: LaunchOptions) -> None:
-    """Raise `UsageError` for a runner that does not exist or lacks flags; nothing is started."""
+    """Raise `UsageError` for a runner that does not exist or lacks flags; nothing is started.
+
+    The same for local workers that would find no folder for their socket.
+    """
     if options.runner not in LOCAL_RUNNERS:
-        runner = _named_runner(options.runner)
-        with _starting(options):
-            beam.Pipeline(runner, options=_pipeline_options(options))
+        with _removed_folders():
+            runner = _named_runner(options.runner)
+            with _starting(options):
+                beam.Pipeline(runner, options=_pipeline_options(options))
+    elif options.workers > 1:
+        socket_folder()
 
 
 def _make(plan: Plan, options: LaunchOptions, lay_out: Layout) -> None:
@@ -108,10 +106,10 @@ def _make(plan: Plan, options: LaunchOptions, lay_out: Layout) -> None:
     with (
         _tuned_memory(),
         lossless_streams(),
-        _started_runner(options) as runner,
-        build_display(),
+        _started_runner(options) as (runner, pool),
+        build_display() as ticker,
     ):
-        _run_watched(plan, partial(_run, lay_out, plan, options, runner))
+        run_watched(partial(_run, lay_out, plan, options, runner), plan.output, pool, ticker.note)
 
 
 @contextmanager
@@ -132,15 +130,29 @@ def _tuned_memory() -> Iterator[None]:
 
 
 @contextmanager
-def _started_runner(options: LaunchOptions) -> Iterator[PipelineRunner]:
+def _started_runner(options: LaunchOptions) -> Iterator[tuple[PipelineRunner, WorkerPool | None]]:
+    """Yield a runner, and its local worker processes if it has any."""
     if options.runner not in LOCAL_RUNNERS:
-        yield _named_runner(options.runner)
+        with _removed_folders():
+            yield _named_runner(options.runner), None
     elif options.workers == 1:
-        yield FnApiRunner()
+        yield FnApiRunner(), None
     else:
-        with ready_workers(options.workers, fork=options.fork) as command:
-            environment = SubprocessSDKEnvironment.from_command_string(command)
-            yield FnApiRunner(default_environment=environment)
+        with ready_workers(options.workers, fork=options.fork) as pool:
+            environment = SubprocessSDKEnvironment.from_command_string(pool.command)
+            yield FnApiRunner(default_environment=environment), pool
+
+
+@contextmanager
+def _removed_folders() -> Iterator[None]:
+    """Remove the temporary folders that Beam makes and leaves in the block."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix="regionforge-", ignore_cleanup_errors=True) as folder:
+        tempfile.tempdir = folder
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
 
 
 def _named_runner(name: str) -> PipelineRunner:
@@ -148,42 +160,6 @@ def _named_runner(name: str) -> PipelineRunner:
         return create_runner(name)
     except ValueError as error:  # the message lists all runners
         raise UsageError(f"--runner {name}: {error}") from None
-
-
-def _run_watched(plan: Plan, work: Callable[[], None]) -> None:
-    ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
-
-    def run() -> None:
-        try:
-            work()
-            ended.put(None)
-        except BaseException as error:  # noqa: BLE001 - the waiting thread raises it
-            ended.put(error)
-
-    with _worker_deaths(ended):
-        threading.Thread(target=run, name="build", daemon=True).start()
-        error = ended.get()
-    if error is not None:
-        raise _explained(error, plan) from error
-
-
-def _explained(error: BaseException, plan: Plan) -> BaseException:
-    """Return an error with a message for the user; errors of this package's code stay unchanged."""
-    # Beam wraps errors in other errors, and worker processes send their errors as text.
-    text = _WHILE_RUNNING.sub("", str(error))
-    if isinstance(error, RegionForgeError):
-        return type(error)(text)
-    if _NO_SPACE in text:
-        return BuildError(
-            f"no space is left for {plan.output}. Finished shards are kept: make room and run "
-            "the same command again."
-        )
-    if causes := _OF_A_FILE.findall(text):
-        return BuildError(
-            f"a file could not be read or written: {causes[-1]}. Finished shards are kept: mend it "
-            "and run the same command again."
-        )
-    return error
 
 
 def _run(lay_out: Layout, plan: Plan, options: LaunchOptions, runner: PipelineRunner) -> None:
@@ -213,33 +189,3 @@ def _pipeline_options(options: LaunchOptions) -> PipelineOptions:
     pipeline_options.view_as(SetupOptions).save_main_session = False
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # errors are raised as exceptions
     return pipeline_options
-
-
-@contextmanager
-def _worker_deaths(ended: "queue.SimpleQueue[BaseException | None]") -> Iterator[None]:
-    """Report the death of a worker process, for which Beam's local runner would wait forever."""
-    before = threading.excepthook
-    died = threading.Event()
-
-    def report(args: threading.ExceptHookArgs) -> None:
-        if args.thread is not None and args.thread.name == "run_worker":
-            died.set()
-            ended.put(
-                BuildError(
-                    f"a worker process died ({args.exc_value}). If it was killed for want of "
-                    "memory, use fewer --workers. Finished shards are kept: run the same command "
-                    "again to go on."
-                )
-            )
-        elif not died.is_set() and not isinstance(args.exc_value, grpc.RpcError):
-            before(args)
-
-    threading.excepthook = report
-    try:
-        yield
-    except KeyboardInterrupt:
-        died.set()  # the interrupt ends the workers too
-        raise
-    finally:
-        if not died.is_set():  # else threads of a dead worker may still raise
-            threading.excepthook = before

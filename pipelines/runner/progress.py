@@ -42,6 +42,10 @@ class Ticker:
         """Set the state of the work that the line shows."""
         self._state = state
 
+    def note(self, words: str) -> None:
+        """Print a line beside that of progress."""
+        self._console.print(words)
+
     def line(self) -> str:
         """Return the line, e.g. `0:12  images: read 500`."""
         minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
@@ -99,8 +103,8 @@ class StageProgress(logging.Handler):
 
 
 @contextmanager
-def build_display() -> Iterator[None]:
-    """Show the progress of a build's stages while the block runs."""
+def build_display() -> Iterator[Ticker]:
+    """Show the progress of a build's stages while the block runs, and yield their line."""
     with Ticker("images:") as ticker:
         handler = StageProgress(ticker)
         loggers = [logging.getLogger(name) for name in _PROGRESS_LOGGERS]
@@ -109,7 +113,7 @@ def build_display() -> Iterator[None]:
             logger.propagate = False
             logger.addHandler(handler)
         try:
-            yield
+            yield ticker
         finally:
             for logger in loggers:
                 logger.removeHandler(handler)

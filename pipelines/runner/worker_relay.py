@@ -22,7 +22,8 @@ DONE = b"done"
 
 def main() -> None:
     """Send Beam's orders to a worker, and wait until the worker is done; exit with 0 if it is."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as worker:
         worker.connect(sys.argv[1])
         orders = {name: os.environ[name] for name in _ORDERS if name in os.environ}

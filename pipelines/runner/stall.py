@@ -1,0 +1,101 @@
+"""A watch on the workers of a run: whether anything moves, and since when nothing has.
+
+A worker that is stopped, or waits for an answer that never comes, uses no processor time, and the
+launcher waits with it. What waits for slow storage still uses a little.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from pipelines.runner.worker_pool import Worker, WorkerPool
+from schemas.errors import BuildError
+
+WARN_SECONDS = 60.0  # without any movement, before a line says so
+END_SECONDS = 300.0  # before the run ends
+_LOOK_SECONDS = 1.0
+_SILENT_SECONDS = 10.0  # without a word of a worker, which sends one each second
+# Shares of a processor below which a process only waits: the launcher also shows its progress.
+_LAUNCHER_SHARE, _WORKERS_SHARE = 0.05, 0.01
+
+
+class _Movement:
+    """The processor times of a run's processes, and when they last grew."""
+
+    def __init__(self, workers: list[Worker]) -> None:
+        self._workers = workers
+        self._looked = self.moved = time.monotonic()
+        self._launcher, self._of_workers = time.process_time(), 0.0
+
+    def look(self) -> None:
+        """Compare the processor times with those before."""
+        for worker in self._workers:
+            worker.listen()
+        now, launcher = time.monotonic(), time.process_time()
+        of_workers = sum(worker.seconds for worker in self._workers)
+        since = now - self._looked
+        if (
+            launcher - self._launcher > since * _LAUNCHER_SHARE
+            or of_workers - self._of_workers > since * _WORKERS_SHARE
+            or since > _SILENT_SECONDS  # the launcher itself was stopped
+        ):
+            self.moved = now
+        self._looked, self._launcher, self._of_workers = now, launcher, of_workers
+
+    def idle_seconds(self) -> float:
+        """Return for how long nothing has moved."""
+        return self._looked - self.moved
+
+    def cause(self) -> str:
+        """Return what is known of the reason, in words."""
+        silent = sum(self._looked - worker.heard > _SILENT_SECONDS for worker in self._workers)
+        if silent:
+            number = len(self._workers)
+            return f"of {number} worker processes, {silent} give no sign of life (stopped?)."
+        return "all processes wait, perhaps for a disk or a network that does not answer."
+
+
+@contextmanager
+def watched_movement(
+    pool: WorkerPool | None, warn: Callable[[str], None], end: Callable[[BuildError], None]
+) -> Iterator[None]:
+    """Watch the workers of a run while a block runs.
+
+    Args:
+        pool: the workers; None: there are none, and nothing is watched.
+        warn: called with a line where nothing has moved for `WARN_SECONDS`.
+        end: called with an error where nothing has moved for `END_SECONDS`.
+    """
+    if pool is None:
+        yield
+        return
+    movement, stop = _Movement(pool.workers), threading.Event()
+
+    def watch() -> None:
+        warned = False
+        while not stop.wait(_LOOK_SECONDS):
+            movement.look()
+            idle = movement.idle_seconds()
+            if idle > END_SECONDS:
+                end(
+                    BuildError(
+                        f"nothing has moved for {idle:.0f} s: {movement.cause()} Finished shards "
+                        "are kept: run the same command again to go on."
+                    )
+                )
+                return
+            if idle > WARN_SECONDS and not warned:
+                warn(
+                    f"nothing has moved for {idle:.0f} s: {movement.cause()} The run ends "
+                    f"after {END_SECONDS:.0f} s of this."
+                )
+            warned = idle > WARN_SECONDS
+
+    watcher = threading.Thread(target=watch, name="watch", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        watcher.join()

@@ -1,0 +1,149 @@
+"""The run of a pipeline such that no failure goes unseen: each ends it with one error.
+
+Beam's local runner waits forever for a worker that died or does not answer, and for a thread that
+could not be started. So the pipeline runs in a thread, and the main thread waits for its end or for
+the first thing that is known to prevent it.
+"""
+
+import errno
+import logging
+import os
+import queue
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import grpc
+
+from pipelines.runner.stall import watched_movement
+from pipelines.runner.thread_starts import check_threads, on_failed_thread
+from pipelines.runner.worker_pool import WorkerPool
+from schemas.errors import BuildError, RegionForgeError
+from schemas.shortage import shortage
+
+_NO_SPACE = os.strerror(errno.ENOSPC)
+# Text that Beam adds to an error; and a file system's error within the text of another error.
+_WHILE_RUNNING = re.compile(r" \[while running '[^']*'\]")
+_OF_A_FILE = re.compile(r"(?:\[Errno \d+\] |BeamIOError: )(.+)")
+
+_THREADS, _THREADS_PER_WORKER = 8, 8  # at least, of Beam and gRPC in this process
+
+_End = Callable[[BaseException | None], None]
+
+
+def run_watched(
+    work: Callable[[], None], output: str, pool: WorkerPool | None, warn: Callable[[str], None]
+) -> None:
+    """Run a pipeline to its end.
+
+    Args:
+        work: function that runs it.
+        output: the folder that it writes into, for messages.
+        pool: the worker processes, if there are any.
+        warn: called with a line about a run that does not move.
+
+    Raises:
+        BaseException: the first error of the pipeline, its workers or its threads, with a message
+            for the user where it is one that the user can mend.
+    """
+    ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            if pool:
+                check_threads(_THREADS + _THREADS_PER_WORKER * len(pool.workers))
+            work()
+            ended.put(None)
+        except BaseException as error:  # noqa: BLE001 - the waiting thread raises it
+            ended.put(error)
+
+    with (
+        _thread_deaths(ended.put, pool),
+        _logged_shortages(ended.put),
+        watched_movement(pool, warn, ended.put),
+        on_failed_thread(ended.put),
+    ):
+        threading.Thread(target=run, name="build", daemon=True).start()
+        error = ended.get()
+        if error is not None:
+            raise _explained(error, output) from error
+
+
+def _explained(error: BaseException, output: str) -> BaseException:
+    """Return an error with a message for the user; errors of this package's code stay unchanged."""
+    # Beam wraps errors in other errors, and worker processes send their errors as text.
+    text = _WHILE_RUNNING.sub("", str(error))
+    if isinstance(error, RegionForgeError):
+        return type(error)(text)
+    if missing := shortage(error):
+        return BuildError(
+            f"{missing}: use fewer --workers, or raise the limit. Finished shards are kept: run "
+            "the same command again to go on."
+        )
+    if _NO_SPACE in text:
+        return BuildError(
+            f"no space is left for {output}. Finished shards are kept: make room and run "
+            "the same command again."
+        )
+    if causes := _OF_A_FILE.findall(text):
+        return BuildError(
+            f"a file could not be read or written: {causes[-1]}. Finished shards are kept: mend it "
+            "and run the same command again."
+        )
+    return error
+
+
+@contextmanager
+def _thread_deaths(end: _End, pool: WorkerPool | None) -> Iterator[None]:
+    """Report the death of a worker process, or of a thread for want of memory."""
+    before = threading.excepthook
+    failed = threading.Event()
+
+    def report(args: threading.ExceptHookArgs) -> None:
+        if failed.is_set() or args.exc_value is None:
+            return
+        if args.thread is not None and args.thread.name == "run_worker":
+            cause = pool.death() if pool else str(args.exc_value)
+            end(
+                BuildError(
+                    f"a worker process died: {cause}. Finished shards are kept: run the same "
+                    "command again to go on."
+                )
+            )
+        elif shortage(args.exc_value):
+            end(args.exc_value)
+        elif not isinstance(args.exc_value, grpc.RpcError):
+            before(args)
+
+    threading.excepthook = report
+    try:
+        yield
+    except BaseException:
+        failed.set()  # threads of the workers that are ended now raise, and are not worth a word
+        raise
+    threading.excepthook = before
+
+
+class _Shortages(logging.Handler):
+    """A log handler that reports errors for want of memory or threads, which gRPC only logs."""
+
+    def __init__(self, end: _End) -> None:
+        super().__init__(logging.ERROR)
+        self._end = end
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Report the error in a log record, if it is one."""
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and shortage(error):
+            self._end(error)
+
+
+@contextmanager
+def _logged_shortages(end: _End) -> Iterator[None]:
+    handler, logger = _Shortages(end), logging.getLogger("grpc")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
