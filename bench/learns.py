@@ -9,7 +9,7 @@ the process. The end is 1 where a bar of `train.learns.chain` is missed.
 """
 
 import argparse
-import sys
+import os
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -18,6 +18,9 @@ from pathlib import Path
 import torch
 
 from bench.proof_world import DATA, HELD_OUT, built, report, v3det_world
+from pipelines.runner.pool_processes import ended_children, follow_parent
+from schemas.process import run_process
+from train.data.build import Build
 from train.data.rows import ShardRows
 from train.learns.answers import questions_of
 from train.learns.chain import CHAINS, learn, learn_shuffled
@@ -39,25 +42,39 @@ def main() -> int:
         v3det_world(args.data, "medium", args.seed + HELD_OUT),
     )
     kinds = args.kinds or list(CHAINS)
-    with ProcessPoolExecutor(len(kinds), mp_context=get_context("spawn")) as processes:
-        parts = list(processes.map(partial(_learn, args=args, worlds=worlds), kinds))
+    builds = {kind: _builds(kind, args.data, worlds) for kind in kinds}
+    spawn = get_context("spawn")
+    with (
+        ProcessPoolExecutor(len(kinds), spawn, follow_parent, (os.getpid(),)) as processes,
+        ended_children(),
+    ):
+        parts = list(processes.map(partial(_learn, args=args, builds=builds), kinds))
     faults = [fault for part in parts for fault in part]
     print("\n".join(faults) or "all bars hold")
     return 1 if faults else 0
 
 
-def _learn(kind: str, args: argparse.Namespace, worlds: tuple[Path, Path]) -> list[str]:
+def _builds(kind: str, data: Path, worlds: tuple[Path, Path]) -> tuple[Build, Build]:
+    """Return the build to train on and the one to judge by."""
+    to_train_on, held_out = worlds
+    turns = ("--sources", "v3det", "--style", kind, "--per-category", "all")
+    # An evaluation asks in RegionGPT's style; in the other, the turns of the split val are asked.
+    asked = ("--recipe", "eval_v3det") if kind == "regiongpt" else turns
+    return (
+        built(data, f"{kind}-train", to_train_on, turns),
+        built(data, f"{kind}-questions", held_out, asked),
+    )
+
+
+def _learn(
+    kind: str, args: argparse.Namespace, builds: dict[str, tuple[Build, Build]]
+) -> list[str]:
     torch.set_num_threads(1)
 
     def note(line: str) -> None:
         report(f"{kind}: {line}")
 
-    to_train_on, held_out = worlds
-    turns = ("--sources", "v3det", "--style", kind, "--per-category", "all")
-    train_on = built(args.data, f"{kind}-train", to_train_on, turns)
-    # An evaluation asks in RegionGPT's style; in the other, the turns of the split val are asked.
-    asked = ("--recipe", "eval_v3det") if kind == "regiongpt" else turns
-    judge_by = built(args.data, f"{kind}-questions", held_out, asked)
+    train_on, judge_by = builds[kind]
     questions = questions_of(ShardRows(judge_by, judge_by.shards("val")))
     shards = train_on.shards("train")
     rows = ShardRows(train_on, shards)
@@ -71,4 +88,4 @@ def _learn(kind: str, args: argparse.Namespace, worlds: tuple[Path, Path]) -> li
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main)

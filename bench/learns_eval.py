@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from bench.proof_world import DATA, HELD_OUT, built, report, whole_world
+from schemas.process import run_process
 from train.learns.all_tasks import CONFIGS, SECONDS, faults, learn_all
 
 _PICTURES = 700  # that are asked about, at most
@@ -61,4 +62,4 @@ def _evaluated(name: str, final: Path, world: Path, data: Path) -> list[dict[str
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main)

@@ -1,10 +1,10 @@
 """A command as a process: its streams, and its end.
 
-    regionforge build ... | head -1     the reader goes away: the command goes on, and its exit
-                                        status is as if all had been read
-    regionforge build ... > /dev/full   what is printed is lost: the command goes on, says so at
-                                        its end, and fails
-    regionforge build ... >&-           nobody wants to read: the same as > /dev/null
+regionforge build ... | head -1     the reader goes away: the command goes on, and its exit
+                                    status is as if all had been read
+regionforge build ... > /dev/full   what is printed is lost: the command goes on, says so at
+                                    its end, and fails
+regionforge build ... >&-           nobody wants to read: the same as > /dev/null
 """
 
 import os
@@ -12,7 +12,6 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, NoReturn, TextIO
 
 from schemas import console
@@ -82,7 +81,7 @@ def _last_line(error: BaseException) -> str:
 
 def _open_streams() -> None:
     """Open the standard streams that are closed, and have both outputs forgive."""
-    # A file that is opened later would get the number of a closed stream, and what is written there.
+    # A file that is opened later would get the number of a closed stream, and what it prints.
     while (number := os.open(os.devnull, os.O_RDWR)) <= _ERR:
         if number == _OUT:
             sys.stdout = open(_OUT, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
@@ -100,7 +99,7 @@ def _leave(status: int) -> NoReturn:
     error = getattr(sys.stdout, "error", None)
     if error is not None and not isinstance(error, BrokenPipeError):
         console.error(f"error: standard output cannot be written: {error.strerror}")
-        sys.stdout.error = None  # type: ignore[attr-defined] # said once
+        vars(sys.stdout)["error"] = None  # it is said once
         status = status or _EXIT_ERROR
     sys.stderr.flush()
     if status and threading.active_count() > 1:

@@ -107,6 +107,7 @@ def _make(plan: Plan, options: LaunchOptions, lay_out: Layout) -> None:
         _tuned_memory(),
         lossless_streams(),
         _started_runner(options) as (runner, pool),
+        _removed_folders(),
         build_display() as ticker,
     ):
         run_watched(partial(_run, lay_out, plan, options, runner), plan.output, pool, ticker.note)
@@ -133,8 +134,7 @@ def _tuned_memory() -> Iterator[None]:
 def _started_runner(options: LaunchOptions) -> Iterator[tuple[PipelineRunner, WorkerPool | None]]:
     """Yield a runner, and its local worker processes if it has any."""
     if options.runner not in LOCAL_RUNNERS:
-        with _removed_folders():
-            yield _named_runner(options.runner), None
+        yield _named_runner(options.runner), None
     elif options.workers == 1:
         yield FnApiRunner(), None
     else:
@@ -145,7 +145,7 @@ def _started_runner(options: LaunchOptions) -> Iterator[tuple[PipelineRunner, Wo
 
 @contextmanager
 def _removed_folders() -> Iterator[None]:
-    """Remove the temporary folders that Beam makes and leaves in the block."""
+    """Remove the temporary folders that Beam makes in the block, and may leave."""
     before = tempfile.tempdir
     with tempfile.TemporaryDirectory(prefix="regionforge-", ignore_cleanup_errors=True) as folder:
         tempfile.tempdir = folder

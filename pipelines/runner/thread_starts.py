@@ -20,7 +20,7 @@ def on_failed_thread(report: Callable[[BaseException], None]) -> Iterator[None]:
                 report(error)
             raise
 
-    threading.Thread.start = start  # type: ignore[method-assign]
+    threading.Thread.start = start  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:

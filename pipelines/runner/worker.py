@@ -8,6 +8,7 @@ it ends with one of the exit statuses below; the launcher says what that means.
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import socket
@@ -18,10 +19,8 @@ import time
 from collections.abc import Callable
 
 import grpc
-from apache_beam.portability.api import endpoints_pb2
 from apache_beam.runners.worker import sdk_worker_main
 from apache_beam.runners.worker.channel_factory import GRPCChannelFactory
-from google.protobuf import text_format
 
 from pipelines.runner import worker_relay as relay
 from pipelines.runner.thread_starts import on_failed_thread
@@ -33,7 +32,8 @@ CONNECT_SECONDS = 30.0  # until the launcher must have been reached
 _GRACE_SECONDS = 10.0  # from a lost connection to the end, if nothing else ends the worker
 
 EXIT_UNCONNECTED, EXIT_LOST, EXIT_SHORTAGE = 71, 72, 73
-_CONTROL = "CONTROL_API_SERVICE_DESCRIPTOR"
+_CONTROL = "CONTROL_API_SERVICE_DESCRIPTOR"  # the name of a variable
+_ADDRESS = re.compile(r'url: "([^"]+)"')  # in its value
 
 
 def serve(listener: socket.socket, pulse: int, launcher: int, folder: str) -> None:
@@ -71,9 +71,9 @@ def serve(listener: socket.socket, pulse: int, launcher: int, folder: str) -> No
 
 
 def _work() -> None:
-    # A proxy of the environment is for other machines; Beam's channels to this one are no use of it.
-    os.environ["no_grpc_proxy"] = "localhost,127.0.0.1,::1"
-    address = text_format.Parse(os.environ[_CONTROL], endpoints_pb2.ApiServiceDescriptor()).url
+    # A proxy of the environment is for other machines, and Beam's channels lead to this one.
+    os.environ["no_grpc_proxy"] = "localhost,127.0.0.1,::1"  # noqa: SIM112 - gRPC's name for it
+    (address,) = _ADDRESS.findall(os.environ[_CONTROL])
     # Beam would wait for a minute, and then for the end of its own log.
     with GRPCChannelFactory.insecure_channel(address) as channel:
         try:

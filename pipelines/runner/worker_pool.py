@@ -117,7 +117,7 @@ def ready_workers(count: int, *, fork: bool) -> Iterator[WorkerPool]:
             listener.bind(path)
             listener.listen(count)
             for _ in range(count):
-                workers.append(_worker(start, listener, folder))
+                workers.append(_worker(start, listener, folder))  # noqa: PERF401 - so all are ended
         # From here on only waiting workers hold the socket, since each worker closes it when it
         # gets a relay. If a worker has died, the relay without a worker fails instead of waiting.
         yield WorkerPool(shlex.join([sys.executable, "-I", "-S", relay.__file__, path]), workers)

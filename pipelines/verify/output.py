@@ -8,6 +8,7 @@
 """
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -17,6 +18,7 @@ from typing import TypeVar
 
 from pipelines.output.reader import read_manifest
 from pipelines.runner.beam_flags import open_remote_files
+from pipelines.runner.pool_processes import ended_children, follow_parent
 from pipelines.storage import files
 from pipelines.verify.card import card_problems
 from pipelines.verify.identity import identity_problems, stamp_of
@@ -124,8 +126,9 @@ def _findings(jobs: Sequence[Job], workers: int, on_progress: OnProgress | None)
     return findings
 
 
-def _prepare() -> None:
+def _prepare(parent: int) -> None:
     """Set up a worker process like the process that started it."""
+    follow_parent(parent)
     logging.disable(logging.WARNING)
     open_remote_files(())
 
@@ -136,7 +139,8 @@ def spread(function: Callable[[T], U], jobs: Sequence[T], workers: int) -> Itera
         yield from map(function, jobs)
         return
     count = min(workers, len(jobs))
-    with ProcessPoolExecutor(count, get_context("spawn"), initializer=_prepare) as pool:
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(count, spawn, _prepare, (os.getpid(),)) as pool, ended_children():
         try:
             yield from pool.map(function, jobs)
         except BrokenProcessPool:

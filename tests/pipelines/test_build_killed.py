@@ -27,12 +27,13 @@ def arguments(world: Path, output: Path) -> list[str]:
 
 
 @contextmanager
-def started(world: Path, output: Path, workers: int = 1):
+def started(world: Path, output: Path, workers: int = 1, **env: str):
     """A build in a session of its own, of which nothing is left afterwards."""
     command = [sys.executable, "-m", "pipelines", *arguments(world, output)]
     process = subprocess.Popen(
         [*command, "--workers", str(workers)],
         start_new_session=True,
+        env=os.environ | env,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -144,21 +145,34 @@ def test_no_worker_outlives_a_killed_launcher(sample_world, tmp_path, finished):
         wait_until_gone(process.pid)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_an_interrupted_build_says_how_to_go_on(
-    sample_world, built, command_line, output_of, tmp_path, workers
+@pytest.mark.parametrize(
+    ("workers", "number", "status", "words"),
+    [
+        (1, signal.SIGTERM, 143, "ended by SIGTERM"),
+        (2, signal.SIGTERM, 143, "ended by SIGTERM"),
+        (2, signal.SIGINT, 130, "interrupted"),
+    ],
+)
+def test_a_build_ended_by_a_signal_says_how_to_go_on(
+    sample_world, built, command_line, output_of, tmp_path, workers, number, status, words
 ):
-    with started(sample_world, tmp_path, workers) as process:
-        wait_until_finished(process, tmp_path, 5)
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    temporary, output = tmp_path / "temporary", tmp_path / "output"
+    temporary.mkdir()
+    with started(sample_world, output, workers, TMPDIR=str(temporary)) as process:
+        wait_until_finished(process, output, 5)
+        if number == signal.SIGINT:
+            os.killpg(process.pid, number)  # as a terminal does
+        else:
+            process.send_signal(number)  # as `kill` and schedulers do
         _, said = process.communicate(timeout=WORKERS_MAY_TAKE)
-        assert process.returncode == 130
-        assert "interrupted; what is finished is kept: run it again to go on" in said
+        assert process.returncode == status
+        assert f"{words}; what is finished is kept: run it again to go on" in said
         assert "Traceback" not in said
         wait_until_gone(process.pid)
-    done = command_line(*arguments(sample_world, tmp_path))
+    assert list(temporary.iterdir()) == []
+    done = command_line(*arguments(sample_world, output))
     assert done.returncode == 0, done.stderr
-    check_that_nothing_was_lost(built, output_of(tmp_path))
+    check_that_nothing_was_lost(built, output_of(output))
 
 
 def test_there_is_enough_to_interrupt(built):

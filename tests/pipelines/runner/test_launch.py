@@ -62,9 +62,12 @@ def test_a_fault_of_ours_is_not_explained_away(two_splits, run_build, monkeypatc
         run_build(root, request={"label_set": "Things"})
 
 
-def test_a_remote_runner_that_lacks_flags_says_so(build):
+def test_a_remote_runner_that_lacks_flags_says_so(build, tmp_path, monkeypatch):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     call, _ = build
     status, console = call("--runner", "DataflowRunner")
+    assert list((tmp_path / "temporary").iterdir()) == []
     assert status == 1
     assert "error: --runner DataflowRunner did not start: " in console
     assert "temp_location" in console
@@ -80,6 +83,17 @@ def test_how_a_local_run_is_spread_out_is_said_by_workers(build, flag):
     assert status == 1
     assert "is not for you to choose: --workers N is" in console
     assert not output.exists()
+
+
+def test_workers_are_reached_without_the_proxy_of_the_environment(
+    two_splits, new_process, tmp_path
+):
+    root, _ = two_splits
+    words = ["build", "--sources", "coco", "--data-root", root, "--output", tmp_path / "output"]
+    proxies = dict.fromkeys(["http_proxy", "https_proxy", "grpc_proxy"], "http://127.0.0.1:9")
+    words += ["--label-set", "Things", "--no-guard", "--workers", 2]
+    done = new_process(*words, **proxies)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("stage", ["transforms.screen", "transforms.compose"])

@@ -1,0 +1,183 @@
+"""Runs that cannot go on end with one error that says why, and in time."""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from pipelines.runner import stall, watched_run, worker_pool
+from pipelines.runner.watched_run import run_watched
+from pipelines.runner.worker import BEAT, EXIT_SHORTAGE, EXIT_UNCONNECTED
+from pipelines.runner.worker_pool import Worker, WorkerPool, socket_folder
+from schemas.errors import BuildError, UsageError
+
+CHECKOUT = Path(__file__).parents[3]
+
+
+def for_ever() -> None:
+    time.sleep(1000)
+
+
+@pytest.fixture
+def pool_of():
+    """Makes a pool of one worker, a process of some words; also the pipe of its beats."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def make(*words: str) -> tuple[WorkerPool, int]:
+        reading, writing = os.pipe()
+        processes.append(subprocess.Popen(words))
+        return WorkerPool("", [Worker(processes[-1], reading)]), writing
+
+    yield make
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def run(work, pool=None) -> str:
+    """The error of a run."""
+    with pytest.raises(BuildError) as raised:
+        run_watched(work, "/shards", pool, pytest.fail)
+    return str(raised.value)
+
+
+def test_a_thread_that_cannot_start_ends_the_run(monkeypatch) -> None:
+    def fail(*_):
+        raise RuntimeError("can't start new thread")
+
+    def work() -> None:
+        monkeypatch.setattr(threading, "_start_new_thread", fail)
+        another = threading.Thread(target=for_ever)
+        with suppress(RuntimeError):  # as libraries do, which then wait for it
+            another.start()
+        for_ever()
+
+    assert run(work) == (
+        "no further thread or process can be started: use fewer --workers, or raise the limit. "
+        "Finished shards are kept: run the same command again to go on."
+    )
+
+
+def test_threads_are_tried_before_workers_are_used(monkeypatch, pool_of) -> None:
+    monkeypatch.setattr(watched_run, "_THREADS", 10**9)
+    usual, started = vars(threading)["_start_new_thread"], []
+
+    def fail_later(*given):
+        started.append(given)
+        if len(started) > 20:
+            raise RuntimeError("can't start new thread")
+        return usual(*given)
+
+    monkeypatch.setattr(threading, "_start_new_thread", fail_later)
+    pool, _ = pool_of("sleep", "1000")
+    assert "no further thread" in run(lambda: pytest.fail("it began"), pool)
+
+
+@pytest.mark.parametrize("logged", [False, True])
+def test_memory_that_a_thread_lacks_ends_the_run(logged) -> None:
+    def fail() -> None:
+        try:
+            raise MemoryError
+        except MemoryError:
+            if not logged:
+                raise
+            logging.getLogger("grpc._server").exception("Exception calling application")
+
+    def work() -> None:
+        threading.Thread(target=fail).start()
+        for_ever()
+
+    assert run(work).startswith("out of memory: use fewer --workers")
+
+
+def test_memory_that_a_worker_lacks_is_read_in_its_words() -> None:
+    def work() -> None:
+        raise RuntimeError("Traceback ...\n  File ...\nMemoryError\n [while running 'Write/Map']")
+
+    assert run(work).startswith("out of memory: use fewer --workers")
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (EXIT_SHORTAGE, "no memory or no further thread was to be had; use fewer --workers"),
+        (EXIT_UNCONNECTED, "it could not connect to this process through localhost"),
+        (1, "if it was killed for want of memory, use fewer --workers"),
+    ],
+)
+def test_a_dead_worker_says_why(pool_of, status, words) -> None:
+    pool, _ = pool_of(sys.executable, "-c", f"raise SystemExit({status})")
+
+    def fail() -> None:
+        raise RuntimeError("Worker subprocess exited with return code 1")
+
+    def work() -> None:
+        threading.Thread(target=fail, name="run_worker").start()
+        for_ever()
+
+    assert f"a worker process died: {words}" in run(work, pool)
+
+
+@pytest.mark.parametrize("beats", [False, True])
+def test_a_run_that_does_not_move_ends(monkeypatch, pool_of, beats) -> None:
+    monkeypatch.setattr(stall, "WARN_SECONDS", 0.5)
+    monkeypatch.setattr(stall, "END_SECONDS", 2.0)
+    monkeypatch.setattr(stall, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(stall, "_SILENT_SECONDS", 0.4)
+    monkeypatch.setattr(stall, "_LAUNCHER_SHARE", 2.0)  # other tests' threads may be busy
+    pool, pulse = pool_of("sleep", "1000")
+    over = threading.Event()
+    warnings: list[str] = []
+
+    def beat() -> None:
+        while not over.wait(0.05):
+            os.write(pulse, BEAT.pack(1.0))
+
+    if beats:
+        threading.Thread(target=beat, daemon=True).start()
+    with pytest.raises(BuildError) as raised:
+        run_watched(for_ever, "/shards", pool, warnings.append)
+    over.set()
+    known = "all processes wait" if beats else "of 1 worker processes, 1 give no sign of life"
+    assert known in str(raised.value)
+    assert "nothing has moved for 2 s" in str(raised.value)
+    assert len(warnings) == 1
+    assert known in warnings[0]
+
+
+def test_a_worker_that_works_is_waited_for(monkeypatch, pool_of) -> None:
+    monkeypatch.setattr(stall, "END_SECONDS", 1.0)
+    monkeypatch.setattr(stall, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(stall, "_LAUNCHER_SHARE", 2.0)
+    pool, pulse = pool_of("sleep", "1000")
+
+    def work() -> None:
+        for tick in range(30):
+            os.write(pulse, BEAT.pack(tick / 10))
+            time.sleep(0.1)
+
+    run_watched(work, "/shards", pool, pytest.fail)
+
+
+def test_a_worker_that_cannot_connect_ends(tmp_path) -> None:
+    script = "from pipelines.runner import worker\nworker.CONNECT_SECONDS = 0.3\nworker._work()\n"
+    orders = {"CONTROL_API_SERVICE_DESCRIPTOR": 'url: "localhost:1"', "PYTHONPATH": str(CHECKOUT)}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=os.environ | orders, cwd=tmp_path, timeout=100, check=False)
+    assert done.returncode == EXIT_UNCONNECTED
+
+
+def test_a_long_path_of_temporary_files(monkeypatch, tmp_path) -> None:
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    assert socket_folder() == "/tmp"
+    monkeypatch.setattr(worker_pool, "_SHORT", str(long))
+    with pytest.raises(UsageError, match=r"too long a path for the socket of workers: set TMPDIR"):
+        socket_folder()
