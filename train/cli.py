@@ -12,7 +12,7 @@ from schemas.errors import RegionForgeError, UsageError
 from schemas.interruption import EXIT_TERMINATED, ending, exit_status, sigterm_as_interrupt
 from schemas.process import run_process
 from train.evaluation import flags as evaluation_flags
-from train.flags import add_flags
+from train.flags import add_flags, check_used
 
 if TYPE_CHECKING:
     from train.plan import Plan
@@ -190,6 +190,7 @@ def make_plan(args: argparse.Namespace) -> "Plan":
     start = _start(args, preset_for(recipe))
     read_config(start)
     builds = open_builds(args.shards)
+    check_used(args, builds)
     if not args.no_recapd:
         check_captions(builds, recipe, args.split)
     rows = open_rows(builds, args.split, args.limit, recipe.seed)

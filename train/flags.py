@@ -1,7 +1,13 @@
 """The flags of the command `train`; nothing heavy is imported, so that `--help` is fast."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    from train.data.build import Build
 
 # The recipes, for `--help`; those there are stand in `train.recipes`.
 RECIPES = (
@@ -159,6 +165,21 @@ def _add_dry_run(group: Group) -> None:
     group.add_argument(
         "--rate", type=_positive, metavar="X", help="rows a second, for the time of --dry-run"
     )
+
+
+def check_used(args: argparse.Namespace, builds: "Sequence[Build]") -> None:
+    """Raise `UsageError` for a flag that would change nothing.
+
+    Args:
+        args: the parsed command line.
+        builds: the builds that `--shards` names.
+    """
+    if args.rate is not None and not args.dry_run:
+        raise UsageError("--rate is for the time that --dry-run prints: name both, or leave it out")
+    if args.validate_on is not None and args.validate_every is None:
+        raise UsageError("--validate-on goes with --validate-every N")
+    if args.image_root is not None and not any(build.refers for build in builds):
+        raise UsageError("--image-root: the shards hold the pictures themselves: leave it out")
 
 
 def whole(least: int) -> Callable[[str], int]:

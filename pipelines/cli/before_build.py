@@ -40,7 +40,12 @@ def launch_options(args: Namespace, rebuild: Rebuild) -> LaunchOptions:
 
 
 def check_guard_flags(args: Namespace, recipe: Recipe) -> None:
-    """Raise `UsageError` where `--require-guard` asks for a guard that is turned off."""
+    """Raise `UsageError` where `--require-guard` asks for a guard that is off or has no use."""
+    if args.require_guard and recipe.evaluation:
+        raise UsageError(
+            "--require-guard changes nothing here: an evaluation has no split to train on. "
+            "Leave it out"
+        )
     if args.require_guard:
         check_guard_wanted(recipe)
 

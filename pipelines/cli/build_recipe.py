@@ -23,7 +23,7 @@ from pipelines.output.check import Rebuild
 from pipelines.recipes.load import load_recipe, load_wordings, make_recipe
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.resolve import resolve
-from pipelines.recipes.settings import check_used
+from pipelines.recipes.settings import check_caps, check_used
 from pipelines.storage import files
 from schemas.errors import UsageError
 from schemas.layout import MANIFEST
@@ -60,7 +60,11 @@ def recipe_of(args: Namespace) -> Recipe:
         manifest = files.join(folder(args.recapd), MANIFEST)
         values["sources"] = with_captions(values["sources"], manifest)
     recipe = from_flags(Recipe, values)
-    check_used(resolve(recipe), stated_fields(args, Recipe))
+    resolved = resolve(recipe)
+    check_used(resolved, stated_fields(args, Recipe))
+    names = [source.name for source in recipe.sources]
+    for key, given in _caps(args):
+        check_caps(resolved, key, parse_caps(key, given, names))
     return recipe
 
 
@@ -117,7 +121,7 @@ def _changes(
     if "coco" not in names and (strays := [flag for flag in _COCO_FLAGS if getattr(args, flag)]):
         raise UsageError(f"--{strays[0].replace('_', '-')} goes with the source coco")
     changes: dict[str, dict[str, Any]] = {name: {} for name in names}
-    for key, given in (("per_category", args.category_caps), ("per_image", args.image_caps)):
+    for key, given in _caps(args):
         for name, cap in parse_caps(key, given, names).items():
             changes[name][key] = cap
     for text in args.label_set:
@@ -131,6 +135,10 @@ def _changes(
     for source in sources:
         changes[source.name] |= _path_fields(args, source, paths.get(source.name, {}))
     return [(source, changes[source.name]) for source in sources]
+
+
+def _caps(args: Namespace) -> tuple[tuple[str, Sequence[str]], ...]:
+    return ("per_category", args.category_caps), ("per_image", args.image_caps)
 
 
 def _label_set(text: str, args: Namespace, sources: Sequence[str]) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from pipelines.cli.arguments import parse_size
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Group: TypeAlias = "argparse._ActionsContainer"
 _DEFAULT_SHARD_SIZE = "500MiB"
+SMALL_CLIP = "small"  # our own scorer
 
 
 def add_command(
@@ -119,7 +120,7 @@ def add_clip_flags(group: Group) -> None:
     """Declare the flags of the CLIP model that scores captions."""
     group.add_argument(
         "--clip-model",
-        default="small",
+        default=SMALL_CLIP,
         metavar="NAME",
         help="a model of open_clip, such as ViT-L-14; `small` is our own, for drawn shapes only",
     )

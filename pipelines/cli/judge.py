@@ -129,6 +129,7 @@ def run(args: Namespace) -> int:
 
 def _job(args: Namespace) -> "JudgeJob":
     from pipelines.cli.arguments import folder
+    from pipelines.cli.image_root import image_root_of
     from pipelines.judge.answers import read_answers
     from pipelines.judge.build import read_build
     from pipelines.judge.pictures import item_pictures
@@ -148,7 +149,7 @@ def _job(args: Namespace) -> "JudgeJob":
             f"{args.predictions} answers none of the {len(questions.items):,} items that "
             f"{' '.join(args.questions)} asks about, e.g. {questions.items[0]!r}"
         )
-    root = folder(args.image_root) if args.image_root else None
+    root = image_root_of(args.image_root, args.shards)
     send = partial(item_pictures, args.bench, build, image_root=root) if build else None
     return JudgeJob(
         judge=judge,

@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import partial
 
 from pipelines.cli.arguments import check_flags, folder, from_flags, parse_paths, stated_fields
+from pipelines.cli.command import SMALL_CLIP
 from pipelines.cli.own_files import OWN_FILE_FLAGS, own_file_fields
 from pipelines.datasets.spec import SourceRequest
 from pipelines.guard.lists import GUARDED
@@ -16,7 +17,10 @@ from pipelines.recap.serving.command import model_name
 from pipelines.recipes.load import load_wordings
 from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
 from pipelines.storage.extras import require
+from prompts import recap
+from prompts.catalog import WORDINGS_OF
 from schemas.errors import UsageError
+from schemas.sample import Task
 
 # The flags that are not fields of a recipe, of its captioning or of its filter.
 OTHER_FLAGS = frozenset(
@@ -50,6 +54,10 @@ def recipe_of(args: Namespace) -> tuple[RecapRecipe, Callable[[], Scorer] | None
     values = stated_fields(args, RecapRecipe)
     if args.wordings:
         values["wordings"] = load_wordings(folder(args.wordings))
+        sets = (*recap.SETS, recap.ENDING, *WORDINGS_OF[Task.REGION_DETAILED_CAPTION])
+        used = sorted({wordings.name for wordings in sets})
+        if not values["wordings"].keys() & used:
+            raise UsageError(f"--wordings: `recap` uses none of its sets, but: {', '.join(used)}")
     kept, scorer = _filter(args)
     recipe = from_flags(
         RecapRecipe,
@@ -76,9 +84,15 @@ def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
             "there"
         )
     if args.no_filter:
-        if args.threshold_min is not None or args.mask_blur:
-            flag = "--mask-blur" if args.mask_blur else "--threshold-min"
-            raise UsageError(f"{flag}: --no-filter keeps all captions, and scores none")
+        for flag, given_value, usual in (
+            ("--threshold-min", args.threshold_min, None),
+            ("--mask-blur", args.mask_blur, None),
+            ("--clip-model", args.clip_model, SMALL_CLIP),
+            ("--clip-weights", args.clip_weights, ""),
+            ("--device", args.device, ""),
+        ):
+            if given_value != usual:
+                raise UsageError(f"{flag}: --no-filter keeps all captions, and scores none")
         return Filter(), None
     if args.refilter is not None and args.dry_run:
         raise UsageError("--dry-run says what calls would take, and --refilter makes no calls")

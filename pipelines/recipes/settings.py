@@ -1,6 +1,6 @@
 """The settings of a recipe, and the sets of wordings, that decide the records of one source."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from pipelines.recipes.recap import CONFIG as RECAPD
@@ -18,6 +18,7 @@ _OF_TASKS = {
     "plain_captions": Task.IMAGE_CAPTION,
     "captions_per_conversation": Task.MULTI_REGION_CAPTION,
 }
+_OF_IMAGES = {Task.IMAGE_CONVERSATION, Task.IMAGE_CAPTION}  # whole ones, and no regions
 _OF_PHRASES = (Task.REGION_CAPTION, Task.REFERRING_EXPRESSION_COMPREHENSION)
 # Settings that stand elsewhere in an identity: as tasks, digests of wordings and of the guard, or
 # with the source that they are about.
@@ -69,20 +70,49 @@ def check_used(resolved: ResolvedRecipe, stated: Collection[str]) -> None:
                 f"{' of a training mix' if in_vain else ', which no source of this build has'}. "
                 "Leave it out"
             )
-    if "max_words" in stated and resolved.recipe.evaluation:
-        raise UsageError(
-            "--max-words changes nothing here: an evaluation cuts no conversation. Leave it out"
-        )
-    if "no_recapd" in stated and resolved.recipe.evaluation:
-        raise UsageError(
-            "--no-recapd changes nothing here: an evaluation takes no captions of `recap`. "
-            "Leave it out"
-        )
-    if "merge" in stated and resolved.recipe.merge and max(map(len, resolved.tasks.values())) == 1:
-        raise UsageError(
-            "--merge changes nothing here: no source of this build has more than one task. "
-            "Leave it out"
-        )
+    for setting, reason in _vain_settings(resolved):
+        if setting in stated:
+            flag = "no-guard" if setting == "guard" and not resolved.recipe.guard else setting
+            raise UsageError(_vain(flag, reason))
+
+
+def _vain_settings(resolved: ResolvedRecipe) -> Iterator[tuple[str, str]]:
+    """Yield each setting that a recipe does not go by, with the reason."""
+    recipe = resolved.recipe
+    if recipe.evaluation:
+        yield "max_words", "an evaluation cuts no conversation"
+        yield "no_recapd", "an evaluation takes no captions of `recap`"
+        yield "guard", "an evaluation has no split to train on"
+    if not any(Task.REGION_DETAILED_CAPTION in (source.tasks or ()) for source in recipe.sources):
+        yield "no_recapd", "no source of this build takes captions of `recap`"
+    if recipe.merge and max(map(len, resolved.tasks.values())) == 1:
+        yield "merge", "no source of this build has more than one task"
+    if recipe.wordings:
+        used = {name for config in resolved.tasks for name in wordings_of(resolved, config)}
+        if used.isdisjoint(recipe.wordings):
+            yield "wordings", f"this build uses none of its sets, but: {', '.join(sorted(used))}"
+
+
+def check_caps(resolved: ResolvedRecipe, flag: str, sources: Collection[str]) -> None:
+    """Raise `UsageError` for a cap on regions where no source that it is for has tasks about any.
+
+    Args:
+        resolved: the recipe.
+        flag: the flag of the cap.
+        sources: the names of the sources that it is for.
+    """
+    requests = resolved.requests()
+    about_regions = [
+        name
+        for name in sources
+        if set(resolved.tasks[name]) - _OF_IMAGES or "detections" in requests[name].paths
+    ]
+    if sources and not about_regions:
+        raise UsageError(_vain(flag, f"no task of {', '.join(sources)} is about regions"))
+
+
+def _vain(flag: str, reason: str) -> str:
+    return f"--{flag.replace('_', '-')} changes nothing here: {reason}. Leave it out"
 
 
 def wordings_of(resolved: ResolvedRecipe, config: str) -> dict[str, str]:

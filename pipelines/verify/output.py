@@ -7,12 +7,12 @@
 5. The identity, the ledger, the rejected items and the card agree with the manifest.
 """
 
-import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from typing import TypeVar
 
@@ -28,6 +28,7 @@ from pipelines.verify.listing import entry_problems, listing_problems
 from pipelines.verify.owners import owners_folders
 from pipelines.verify.picture import Roots
 from pipelines.verify.shard import Finding, Job, verify_shard
+from schemas.console.libraries import start_quietly
 from schemas.errors import InputFileError, VerifyError
 
 T = TypeVar("T")
@@ -126,10 +127,9 @@ def _findings(jobs: Sequence[Job], workers: int, on_progress: OnProgress | None)
     return findings
 
 
-def _prepare(parent: int) -> None:
+def prepare(parent: int) -> None:
     """Set up a worker process like the process that started it."""
     follow_parent(parent)
-    logging.disable(logging.WARNING)
     open_remote_files(())
 
 
@@ -139,8 +139,9 @@ def spread(function: Callable[[T], U], jobs: Sequence[T], workers: int) -> Itera
         yield from map(function, jobs)
         return
     count = min(workers, len(jobs))
+    begin = partial(start_quietly, prepare.__module__, prepare.__name__, os.getpid())
     spawn = get_context("spawn")
-    with ProcessPoolExecutor(count, spawn, _prepare, (os.getpid(),)) as pool, ended_children():
+    with ProcessPoolExecutor(count, spawn, begin) as pool, ended_children():
         try:
             yield from pool.map(function, jobs)
         except BrokenProcessPool:

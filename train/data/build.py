@@ -56,6 +56,11 @@ class Build:
             )
         return cls(folder, manifest, hashlib.sha256(content).hexdigest())
 
+    @property
+    def refers(self) -> bool:
+        """Whether the records refer to pictures instead of holding them."""
+        return self.manifest.identity.recipe.get("images") == "reference"
+
     def shards(self, split: str, configs: Sequence[str] | None = None) -> list[Shard]:
         """Return the shards of a split, config by config, which are all there and whole in size.
 

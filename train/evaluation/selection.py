@@ -94,7 +94,7 @@ def image_root(named: str | None, build: Build, *, needed: bool) -> Path | None:
     Raises:
         UsageError: it is needed and not named, or the other way round, or there is none.
     """
-    if build.manifest.identity.recipe.get("images") != "reference":
+    if not build.refers:
         if named is not None:
             raise UsageError("--image-root: the shards hold the pictures themselves: leave it out")
         return None
