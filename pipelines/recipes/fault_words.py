@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 _SHOWN = 60  # characters of a value
 _TYPES = {
     "string_type": "text",
+    "string_too_short": "one character or more",
     "int_type": "a whole number",
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",

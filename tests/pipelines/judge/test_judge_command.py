@@ -172,7 +172,7 @@ def test_items_without_an_answer_are_not_asked_and_win_nothing(dlc, judging, jud
         (["--image-root", "."], "--image-root goes with --with-picture"),
         (["--temperature", "3"], "--temperature: expected 2 or less"),
         (["--max-tokens", "0"], "--max-tokens: expected 1 or more"),
-        (["--model", ""], "--model: String should have at least 1 character"),
+        (["--model", ""], "--model: expected one character or more, not ''"),
         (["--timeout", "0"], "--timeout: expected more than 0"),
         (["--endpoint", "ftp://x"], "--endpoint: expected a base URL"),
         (["--output", "gs://bucket/x"], "gs://bucket/x: expected a file of this machine"),
