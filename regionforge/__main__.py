@@ -8,6 +8,7 @@ import argparse
 import gc
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -82,8 +83,12 @@ def _run(words: list[str]) -> int:
     # Importing makes many objects and no rubbish: without searches for it, a start takes a sixth
     # less time.
     gc.set_threshold(100_000, 50, 100)
+    from schemas.console.libraries import libraries_held_back
+
     module, _, function = COMMANDS[words[0]].function.partition(":")
-    getattr(import_module(module), function)(words)
+    verbose = not {"-v", "--verbose"}.isdisjoint(words)
+    with nullcontext() if verbose else libraries_held_back():
+        getattr(import_module(module), function)(words)
     return 0  # never: the command exits
 
 

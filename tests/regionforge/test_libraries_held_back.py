@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
+from regionforge import __main__ as front_door
 from schemas.console.libraries import libraries_held_back
 
 _PROGRAM = """
@@ -41,3 +43,14 @@ def test_variables_of_the_user_stay(monkeypatch):
         assert os.environ["TRANSFORMERS_VERBOSITY"] == "info"
         assert os.environ["GRPC_VERBOSITY"] == "NONE"
     assert "GRPC_VERBOSITY" not in os.environ
+
+
+def test_every_command_holds_libraries_back(monkeypatch):
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    seen = []
+    command = SimpleNamespace(main=lambda words: seen.append(os.environ.get("TQDM_DISABLE")))
+    monkeypatch.setitem(sys.modules, "spy", command)
+    monkeypatch.setitem(front_door.COMMANDS, "spy", front_door.Command("spy:main", "Spies."))
+    front_door.main(["spy"])
+    front_door.main(["spy", "--verbose"])
+    assert seen == ["1", None]
