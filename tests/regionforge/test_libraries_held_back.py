@@ -5,6 +5,8 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import pytest
+
 from regionforge import __main__ as front_door
 from schemas.console.libraries import libraries_held_back
 
@@ -51,6 +53,7 @@ def test_every_command_holds_libraries_back(monkeypatch):
     command = SimpleNamespace(main=lambda words: seen.append(os.environ.get("TQDM_DISABLE")))
     monkeypatch.setitem(sys.modules, "spy", command)
     monkeypatch.setitem(front_door.COMMANDS, "spy", front_door.Command("spy:main", "Spies."))
-    front_door.main(["spy"])
-    front_door.main(["spy", "--verbose"])
+    for words in (["spy"], ["spy", "--verbose"]):
+        with pytest.raises(SystemExit):
+            front_door.main(words)
     assert seen == ["1", None]
