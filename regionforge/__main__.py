@@ -70,6 +70,11 @@ COMMANDS = {
     ),
 }
 
+_EXAMPLES = """\
+examples:
+  regionforge demo
+  regionforge build --help    # a command's flags"""
+
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command that is the first word of a command line, and exit."""
@@ -95,20 +100,27 @@ def _run(words: list[str]) -> int:
 def _explain(words: Sequence[str]) -> NoReturn:
     """Print the help, the version, or what is wrong with words that begin with no command."""
     from pipelines import VERSION
+    from schemas.console import EXIT_STATUSES, Parser, failure
+    from schemas.errors import UsageError
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="regionforge",
         description="Region-level instruction data from public data sets, and models.",
-        epilog="examples:\n  regionforge demo\n  regionforge build --help    # a command's flags",
+        epilog=f"{_EXAMPLES}\n\n{EXIT_STATUSES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"regionforge {VERSION}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         commands.add_parser(name, help=command.line)
-    parser.parse_args(words)
-    parser.error("expected a command as the first word")
+    named = [word for word in words if word in COMMANDS]
+    try:
+        if named and words[0] not in ("--help", "-h", "--version"):
+            raise UsageError(f"the command comes first: regionforge {named[0]} {words[0]}")
+        parser.parse_args(words)
+        raise UsageError("a command is missing; see `regionforge --help`")
+    except UsageError as error:
+        sys.exit(failure(error))
 
 
 def _leave_the_current_folder() -> None:

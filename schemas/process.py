@@ -70,7 +70,7 @@ def run_process(run: Callable[[], int]) -> NoReturn:
         if missing := shortage(error):
             console.error(f"error: {missing}; the last attempt: {_last_line(error)}")
         else:
-            traceback.print_exc()
+            console.error(traceback.format_exc().rstrip())
         status = _EXIT_ERROR
     _leave(status)
 

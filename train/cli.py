@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from train.start import Start
 
 LINE = "Train a model on the shards of a build, or go on with a run."
-EXIT_ERROR = 1
 _TOWERS = "tiny_towers"
-_OF_TOWERS = frozenset(
-    {"command", "recipe", "shards", "output", "model", "split", "seed", "max_steps"}
-)
+_OF_TOWERS = console.OUTPUT_FLAGS | {
+    *("command", "recipe", "shards", "output", "model", "split", "seed", "max_steps")
+}
 _EXAMPLES = """\
 examples:
   regionforge train --recipe regiongpt_pretrain --shards /shards --output runs/a \\
@@ -43,25 +42,23 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 def run(argv: Sequence[str]) -> int:
     """Run a command and return its exit status; errors of the user are a line on stderr."""
-    args = make_parser().parse_args(argv)
     try:
-        with sigterm_as_interrupt():  # in a step of training, that is done first
+        args = make_parser().parse_args(argv)
+        # In a step of training, SIGTERM has that done first.
+        with console.output_as(args, argv), sigterm_as_interrupt():
             _require_extra(args.command)
             return _train(args) if args.command == "train" else _evaluate(args)
     except (RegionForgeError, OSError) as error:
-        console.error(f"error: {error}")
-        return EXIT_ERROR
+        return console.failure(error)
     except KeyboardInterrupt as interrupt:
         console.error(f"{ending(interrupt)}; run the same command again to go on")
         return exit_status(interrupt)
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> console.Parser:
     """Return the parser of all commands of training."""
-    parser = argparse.ArgumentParser(
-        prog="regionforge",
-        description="Training and evaluation of region models.",
-        allow_abbrev=False,
+    parser = console.Parser(
+        prog="regionforge", description="Training and evaluation of region models."
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, line, examples, add in (
@@ -79,7 +76,7 @@ def make_parser() -> argparse.ArgumentParser:
             description=line,
             epilog=examples,
             formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
+            parents=[console.output_flags()],
         )
         command.set_defaults(command=name)
         add(command)
@@ -106,10 +103,11 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 
 def _quiet() -> None:
-    """Have transformers print errors alone."""
+    """Have transformers print nothing by itself: its log goes where those of all libraries go."""
     from transformers.utils import logging
 
-    logging.set_verbosity_error()
+    logging.disable_default_handler()
+    logging.enable_propagation()
     logging.disable_progress_bar()
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from schemas.errors import UsageError
+from schemas.near import near
 from train.data.example import RegionsAs
 
 Precision = Literal["bfloat16", "float32"]  # of the computation; trained weights are float32
@@ -167,5 +168,5 @@ def recipe_named(name: str) -> TrainRecipe:
         UsageError: there is no such recipe.
     """
     if name not in RECIPES:
-        raise UsageError(f"no recipe {name!r} for training; the recipes are {', '.join(RECIPES)}")
+        raise UsageError(f"there is no recipe {name!r} for training; {near(name, RECIPES)}")
     return RECIPES[name]()

@@ -22,6 +22,7 @@ from model.processor import RegionProcessor, processor_for
 from model.region_model import RegionModel
 from model.stages import STAGES, freeze_for
 from schemas.errors import InputFileError, UsageError
+from schemas.near import near
 from train.checkpoint import STATE, load_weights
 from train.recipes import TrainRecipe
 
@@ -118,9 +119,7 @@ def preset_named(name: str | None) -> RegionConfig:
         and all(p.default is not p.empty or p.kind is p.VAR_KEYWORD for p in _arguments(value))
     }
     if name not in known:
-        raise UsageError(
-            f"--model {name}: no such model; the models are {', '.join(sorted(known))}"
-        )
+        raise UsageError(f"--model {name}: there is no such model; {near(name, sorted(known))}")
     config: RegionConfig = known[name]()
     return config
 

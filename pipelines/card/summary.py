@@ -19,6 +19,9 @@ from schemas.layout import REJECTED_FOLDER
 from schemas.ledger import Ledger, Stage
 from schemas.manifest import Manifest
 from schemas.rejection import Kind, Reason, Repair
+from schemas.source import SplitInput
+
+_COUNTS = ("images", "regions", "conversations", "rejected", "sampled_out")
 
 
 def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
@@ -26,26 +29,11 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
     console = Console()
     ledger = read_ledger(plan.output)
     table = Table()
-    for name in (
-        "source",
-        "split",
-        "images",
-        "regions",
-        "conversations",
-        "rejected",
-        "sampled out",
-    ):
-        table.add_column(name, no_wrap=name in {"source", "split"})
+    for name in ("source", "split", *_COUNTS):
+        table.add_column(name.replace("_", " "), no_wrap=name in {"source", "split"})
     for split in plan.splits:
-        key = split.source, split.split
-        accounts = [account for account_key, account in ledger.accounts() if account_key[:2] == key]
-        kept = [
-            ledger.account(*key, Stage.WRITE, kind).kept
-            for kind in (Kind.IMAGE, Kind.ANNOTATION, Kind.CONVERSATION)
-        ]
-        rejected = sum(sum(a.rejected.values()) for a in accounts)
-        sampled_out = sum(a.sampled_out for a in accounts)
-        table.add_row(*key, *(f"{n:,}" for n in (*kept, rejected, sampled_out)))
+        counts = split_counts(split, ledger)
+        table.add_row(split.source, split.split, *(f"{counts[name]:,}" for name in _COUNTS))
     console.print(table)
     print_mix(console, manifest)
     for name, cap in plan.resolved.papers_caps().items():
@@ -57,7 +45,7 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
     _print_reasons(plan, manifest)
     for doubt in plan.doubts:
         say(("annotations: ", "bold red"), doubt)
-    for line in _emptied(ledger, manifest):
+    for line in emptied(ledger, manifest):
         say(("nothing was kept of ", "bold red"), line)
     total = sum(shard.bytes for shard in manifest.shards)
     shards = f"{len(manifest.shards)} shards, {decimal(total)}, in {duration(seconds)}"
@@ -67,6 +55,19 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
     say(f'data = load_dataset("{plan.output}", "{config}")')
     for line in Losses(plan.output, ledger).lines():
         say(("warning: ", "bold yellow"), line)
+
+
+def split_counts(split: SplitInput, ledger: Ledger) -> dict[str, int]:
+    """Return the numbers of a split's kept, rejected and sampled-out items by name."""
+    key = split.source, split.split
+    accounts = [account for account_key, account in ledger.accounts() if account_key[:2] == key]
+    kept = [
+        ledger.account(*key, Stage.WRITE, kind).kept
+        for kind in (Kind.IMAGE, Kind.ANNOTATION, Kind.CONVERSATION)
+    ]
+    rejected = sum(sum(account.rejected.values()) for account in accounts)
+    sampled_out = sum(account.sampled_out for account in accounts)
+    return dict(zip(_COUNTS, (*kept, rejected, sampled_out), strict=True))
 
 
 def _print_reasons(plan: Plan, manifest: Manifest) -> None:
@@ -100,7 +101,7 @@ def _listed(counts: Counter[str]) -> str:
     return ", ".join(f"{name} {number:,}" for name, number in counts.most_common())
 
 
-def _emptied(ledger: Ledger, manifest: Manifest) -> Iterator[str]:
+def emptied(ledger: Ledger, manifest: Manifest) -> Iterator[str]:
     """Yield each split that lost all its images to rejections, with the most frequent reason."""
     filled = {(shard.config, shard.split) for shard in manifest.shards if shard.rows}
     for source, splits in ledger.sources.items():

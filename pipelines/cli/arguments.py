@@ -11,12 +11,13 @@ from pydantic import BaseModel, ValidationError
 from pipelines.datasets.spec import MAX_CAP, Cap, DetectionNames
 from pipelines.recipes.fault_words import value_faults
 from pipelines.recipes.recipe import MAX_SHARD_BYTES
+from schemas.console import OUTPUT_FLAGS
 from schemas.errors import UsageError
 
 _MAX_PROCESSES = 256
 KNOWN_NAMES = get_args(DetectionNames)
 # Entries of a parsed command line that are not flags of its command.
-_ALWAYS = frozenset({"command", "run", "beam_flags"})
+_ALWAYS = frozenset({"command", "run", "unknown", "beam_flags"}) | OUTPUT_FLAGS
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(|k|m|g|ki|mi|gi)b", re.IGNORECASE)
 _DIGITS = re.compile(rf"[0-9]{{1,{len(str(MAX_CAP))}}}")

@@ -22,6 +22,7 @@ from prompts.instruction import (
     InstructionMode,
 )
 from prompts.style import Style
+from schemas.console import write_json
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
@@ -42,6 +43,8 @@ def add_parser(commands: Commands) -> None:
         "build --sources coco --data-root /data --output /shards --workers 4",
         "build --recipe regiongpt_finetune --data-root /data --output /mix --recapd /recapd "
         "--workers 4",
+        json=True,
+        takes_others=True,
     )
     parser.formatter_class = _Help
     inputs = parser.add_argument_group("inputs")
@@ -63,6 +66,7 @@ def run(args: Namespace) -> int:
     from pipelines.card.coverage import print_coverage
     from pipelines.card.guard import print_guard
     from pipelines.card.summary import print_summary
+    from pipelines.card.summary_json import summary_json
     from pipelines.cli.arguments import folder, output_folder
     from pipelines.cli.before_build import check_guard_flags, launch_options, print_warnings
     from pipelines.cli.build_recipe import rebuild_of, recipe_of
@@ -88,13 +92,17 @@ def run(args: Namespace) -> int:
         check_guard(plan.guard, plan.recipe)
     if args.dry_run:
         check_output(plan.output, plan.identity, rebuild=rebuild)
-        print_dry_run(plan)
+        print_dry_run(plan, as_json=args.json)
         print_warnings(plan)
         return 0
     print_warnings(plan)
     started = time.monotonic()
     manifest = launch(plan, options)
-    print_summary(plan, manifest, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    if args.json:
+        write_json(summary_json(plan, manifest, seconds))
+        return 0
+    print_summary(plan, manifest, seconds)
     print_coverage(plan, manifest, read_ledger(plan.output))
     return 0
 

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from pipelines.cli.arguments import parse_size
+from schemas.console import Parser, output_flags
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 Group: TypeAlias = "argparse._ActionsContainer"
 _DEFAULT_SHARD_SIZE = "500MiB"
 SMALL_CLIP = "small"  # our own scorer
@@ -18,7 +19,9 @@ def add_command(
     name: str,
     text: str,
     *examples: str,
-) -> argparse.ArgumentParser:
+    json: bool = False,
+    takes_others: bool = False,
+) -> Parser:
     """Declare a command and return its parser, to which flags can be added.
 
     Args:
@@ -27,6 +30,8 @@ def add_command(
         name: the name of the command.
         text: the line about the command in `--help`.
         examples: examples of command lines, from the command's name on.
+        json: whether it can write its result as JSON.
+        takes_others: whether flags that it does not declare go to Beam.
     """
     shown = "".join(f"\n  regionforge {example}" for example in examples)
     parser = commands.add_parser(
@@ -35,9 +40,10 @@ def add_command(
         description=text,
         epilog=f"example{'s' if len(examples) > 1 else ''}:{shown}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        parents=[output_flags(json=json)],
+        takes_others=takes_others,
     )
-    parser.set_defaults(command=name, run=run)
+    parser.set_defaults(command=name, run=run, unknown=parser.unknown)
     return parser
 
 

@@ -1,6 +1,8 @@
 """The dry run of a build, which parses all inputs, estimates the output and writes nothing."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
 
 from rich.filesize import decimal
 from rich.table import Table
@@ -9,7 +11,7 @@ from pipelines.images import ComposeImage, PrepareImage
 from pipelines.plan import Plan
 from pipelines.read import parse
 from pipelines.storage import files
-from schemas.console import Console, result, say
+from schemas.console import Console, result, say, write_json
 from schemas.errors import BuildError, InputFileError
 from schemas.rejection import Kind, Reason, Rejection
 from schemas.sample import Conversation
@@ -65,6 +67,35 @@ class SplitEstimate:
         """The approximate size of the output; each record of an image contains the picture."""
         return self._composed_bytes * self.images // max(1, min(self.images, COMPOSED))
 
+    @property
+    def annotation_bytes(self) -> int:
+        """The size of the split's annotation files."""
+        return sum(files.size_of(path) for path in self.split.files.values())
+
+    @property
+    def missing_images(self) -> int:
+        """The number of images whose pictures are not there."""
+        return self.rejected[Kind.IMAGE, Reason.IMAGE_MISSING]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the estimate as a document."""
+        rejected: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        for (kind, reason), number in sorted((+self.rejected).items()):
+            rejected[kind][reason] = number
+        return {
+            "source": self.split.source,
+            "split": self.split.split,
+            "annotation_bytes": self.annotation_bytes,
+            "images": self.images,
+            "regions": self.regions,
+            "picture_bytes": self.picture_bytes,
+            "missing_images": self.missing_images,
+            "bytes": self.bytes,
+            "shards": self.shards,
+            "rejected": rejected,
+            "left_out_with_image": dict(sorted((+self.with_image).items())),
+        }
+
     def _bytes(self, source_image: SourceImage) -> int:
         ledgers = Ledgers()
         screened = self._prepare(source_image, ledgers)
@@ -79,13 +110,30 @@ def _row_bytes(talk: Conversation) -> int:
     return RECORD_BYTES + REGION_BYTES * len(talk.regions) + text
 
 
-def print_dry_run(plan: Plan) -> None:
+def print_dry_run(plan: Plan, *, as_json: bool = False) -> None:
     """Print the inputs and the approximate output of a build of the plan.
+
+    Args:
+        plan: the plan.
+        as_json: whether to print a document for programs, see `_document`.
 
     Raises:
         BuildError: a build would fail: an input cannot be used, or all pictures are missing.
     """
     estimates = [SplitEstimate(split, plan) for split in plan.splits]
+    if not as_json:
+        _print_inputs(estimates)
+    if errors := dict.fromkeys(estimate.error for estimate in estimates if estimate.error):
+        raise BuildError("\n".join(errors))
+    if not any(estimate.images for estimate in estimates):
+        raise BuildError("nothing would be kept: no image can be read")
+    if as_json:
+        write_json(_document(plan, estimates))
+    else:
+        _print_output(plan, estimates)
+
+
+def _print_inputs(estimates: Sequence[SplitEstimate]) -> None:
     table = Table()
     for name in (
         "source",
@@ -98,15 +146,13 @@ def print_dry_run(plan: Plan) -> None:
     ):
         table.add_column(name, no_wrap=name in {"source", "split"})
     for estimate in estimates:
-        sizes = sum(files.size_of(path) for path in estimate.split.files.values())
-        missing = estimate.rejected[Kind.IMAGE, Reason.IMAGE_MISSING]
         table.add_row(
             estimate.split.source,
             estimate.split.split,
-            decimal(sizes),
+            decimal(estimate.annotation_bytes),
             *(f"{number:,}" for number in (estimate.images, estimate.regions)),
             decimal(estimate.picture_bytes),
-            f"{missing:,}",
+            f"{estimate.missing_images:,}",
         )
     Console().print(table)
     for estimate in estimates:
@@ -115,14 +161,32 @@ def print_dry_run(plan: Plan) -> None:
             say(f"{key}: {kind} {reason}: {number:,}")
         for kind, number in sorted((+estimate.with_image).items()):
             say(f"{key}: {kind}, left out with its image: {number:,}")
-    if errors := dict.fromkeys(estimate.error for estimate in estimates if estimate.error):
-        raise BuildError("\n".join(errors))
-    if not any(estimate.images for estimate in estimates):
-        raise BuildError("nothing would be kept: no image can be read")
-    _print_output(plan, estimates)
 
 
-def _print_output(plan: Plan, estimates: list[SplitEstimate]) -> None:
+def _document(plan: Plan, estimates: Sequence[SplitEstimate]) -> dict[str, Any]:
+    """Return the estimate as a document, in which what is rejected stands by kind and reason.
+
+    {"command": "build", "dry_run": true, "output": "/shards", "shards": 2, "bytes": 81234,
+     "free_bytes": 92345678,
+     "splits": [{"source": "coco", "split": "train", "annotation_bytes": 4567, "images": 38,
+                 "regions": 90, "picture_bytes": 78901, "missing_images": 1, "bytes": 81234,
+                 "shards": 2, "rejected": {"image": {"image_missing": 1}},
+                 "left_out_with_image": {"annotation": 2}}],
+     "warnings": []}
+    """
+    return {
+        "command": "build",
+        "dry_run": True,
+        "output": plan.output,
+        "shards": sum(estimate.shards for estimate in estimates),
+        "bytes": sum(estimate.bytes for estimate in estimates),
+        "free_bytes": files.free_bytes(plan.output),
+        "splits": [estimate.as_json() for estimate in estimates],
+        "warnings": [*plan.left_out, *plan.remarks, *plan.doubts],
+    }
+
+
+def _print_output(plan: Plan, estimates: Sequence[SplitEstimate]) -> None:
     weight = sum(estimate.bytes for estimate in estimates)
     free = files.free_bytes(plan.output)
     room = f"; {decimal(free)} are free there" if free is not None else ""

@@ -6,7 +6,6 @@ also unknown to Beam is an error.
 """
 
 import argparse
-import logging
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeAlias
@@ -33,7 +32,6 @@ from schemas.process import run_process
 
 Declarations: TypeAlias = Sequence[Callable[[Commands], None]]  # each declares a command
 
-EXIT_ERROR = 1
 COMMANDS: Declarations = (
     sources.add_parser,
     validate.add_parser,
@@ -71,22 +69,22 @@ def run(argv: Sequence[str], declarations: Declarations = COMMANDS) -> int:
     try:
         _check_renamed(argv)
         args, others = make_parser(declarations).parse_known_args(argv)
-        logging.getLogger().setLevel(logging.CRITICAL)  # Beam's log is of no use to users
-        return _call(args, others)
+        with console.output_as(args, argv):
+            return _call(args, others)
     except (RegionForgeError, OSError) as error:
-        console.error(f"error: {error}")
+        return console.failure(error)
     except KeyboardInterrupt as interrupt:
         console.error(f"{ending(interrupt)}; what is finished is kept: run it again to go on")
         return exit_status(interrupt)
-    return EXIT_ERROR
 
 
-def make_parser(declarations: Declarations = COMMANDS) -> argparse.ArgumentParser:
+def make_parser(declarations: Declarations = COMMANDS) -> console.Parser:
     """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = console.Parser(
         prog="regionforge",
         description="Region-level instruction data from public data sets.",
-        allow_abbrev=False,
+        epilog=console.EXIT_STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"regionforge {VERSION}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -107,9 +105,7 @@ def _check_renamed(argv: Sequence[str]) -> None:
 def _call(args: argparse.Namespace, others: list[str]) -> int:
     from pipelines.runner.beam_flags import check_beam_flags, open_remote_files
 
-    if others and args.command != "build":
-        raise UsageError(f"unknown flag {others[0]!r}; --help lists those there are")
-    check_beam_flags(others)
+    check_beam_flags(others, args.unknown)
     open_remote_files(others)
     args.beam_flags = others
     return int(args.run(args))

@@ -8,12 +8,11 @@ With names of data sets, it lists the files of their splits that are found or mi
 
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from pipelines.cli.command import Commands, add_command
 from schemas.console import Part, notice, result
-from schemas.errors import UsageError
+from schemas.errors import InputFileError
 
 if TYPE_CHECKING:
     from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
@@ -57,7 +56,7 @@ def run(args: Namespace) -> int:
 
     root = folder(args.data_root)
     if not files.exists(root):
-        raise UsageError(f"--data-root {root}: there is no such folder")
+        raise InputFileError(f"--data-root {root}: there is no such folder")
     specs = _chosen(args.names)
     width = max(len(spec.name) for spec in specs)
     ready = False
@@ -94,14 +93,9 @@ def _print_files(
 
 def _chosen(names: Sequence[str]) -> "Sequence[DatasetSpec]":
     """Return the sources of these names, or all; a wrong name raises `UsageError`."""
-    from pipelines.datasets.catalog import CATALOG
+    from pipelines.datasets.catalog import CATALOG, dataset
 
-    for name in names:
-        if name not in CATALOG:
-            near = get_close_matches(name, CATALOG, n=1)
-            meant = f"; did you mean {near[0]}?" if near else f": expected {', '.join(CATALOG)}"
-            raise UsageError(f"there is no source {name!r}{meant}")
-    return [CATALOG[name] for name in names or CATALOG]
+    return [dataset(name) for name in names or CATALOG]
 
 
 def _verdict(whole: Sequence[str], splits: int) -> list[Part]:

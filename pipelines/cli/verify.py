@@ -3,6 +3,7 @@
 from argparse import Namespace
 
 from pipelines.cli.command import Commands, add_command
+from schemas.console import write_json
 
 
 def add_parser(commands: Commands) -> None:
@@ -13,6 +14,7 @@ def add_parser(commands: Commands) -> None:
         "verify",
         "Re-read a whole build and name all that is wrong with it.",
         "verify /shards --workers 4",
+        json=True,
     )
     parser.add_argument("output", metavar="OUTPUT", help="the folder of a build")
     parser.add_argument(
@@ -39,7 +41,7 @@ def run(args: Namespace) -> int:
     from pipelines.cli.image_root import image_root_of
     from pipelines.runner.progress import Ticker
     from pipelines.verify import verify
-    from pipelines.verify.report import print_report
+    from pipelines.verify.report import print_report, report_json
 
     with Ticker("verifying") as ticker:
         report = verify(
@@ -49,5 +51,8 @@ def run(args: Namespace) -> int:
             data_root=args.data_root and folder(args.data_root),
             on_progress=lambda done, total: ticker.say(f"{done:,} of {total:,} records"),
         )
-    print_report(report)
+    if args.json:
+        write_json(report_json(report, args.output))
+    else:
+        print_report(report)
     return 0 if report.ok else 1

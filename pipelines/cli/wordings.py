@@ -8,6 +8,7 @@ from pipelines.cli.arguments import folder, positive
 from pipelines.cli.command import Commands, add_command
 from schemas.console import notice, result
 from schemas.errors import BuildError, UsageError
+from schemas.near import near
 
 if TYPE_CHECKING:
     from prompts.wordings import WordingSet
@@ -71,7 +72,7 @@ def _wording_set(name: str) -> "WordingSet":
     from prompts.catalog import WORDING_SETS
 
     if name not in WORDING_SETS:
-        raise UsageError(f"--set {name!r}: the sets are: {', '.join(WORDING_SETS)}")
+        raise UsageError(f"--set {name!r}: there is no such set; {near(name, WORDING_SETS)}")
     return WORDING_SETS[name]
 
 

@@ -22,6 +22,7 @@ from pipelines.datasets.visual_genome.source import SPEC as VISUAL_GENOME
 from prompts.catalog import WORDING_SETS
 from prompts.style import Style
 from schemas.errors import UsageError
+from schemas.near import near
 
 
 def build_table(specs: Iterable[DatasetSpec]) -> dict[str, DatasetSpec]:
@@ -70,5 +71,5 @@ def dataset(name: str) -> DatasetSpec:
         UsageError: no data set has the name; the message lists all names.
     """
     if name not in CATALOG:
-        raise UsageError(f"no source {name!r}; the sources are: {', '.join(sorted(CATALOG))}")
+        raise UsageError(f"there is no source {name!r}; {near(name, sorted(CATALOG))}")
     return CATALOG[name]

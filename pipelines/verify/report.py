@@ -1,5 +1,7 @@
 """The report that the console shows at the end of a verification."""
 
+from typing import Any
+
 from rich.filesize import decimal
 
 from pipelines.verify.output import Report
@@ -16,3 +18,20 @@ def print_report(report: Report) -> None:
         result(f"and {more:,} more")
     verdict = "verified" if report.ok else f"{len(report.problems):,} problems"
     result(f"{verdict}: {report.rows:,} records in {report.shards} shards, {decimal(report.bytes)}")
+
+
+def report_json(report: Report, output: str) -> dict[str, Any]:
+    """Return the report as a document.
+
+    {"command": "verify", "output": "/shards", "ok": false, "records": 40, "shards": 2,
+     "bytes": 81234, "problems": ["coco/train-00000-of-00002.arrow: ..."]}
+    """
+    return {
+        "command": "verify",
+        "output": output,
+        "ok": report.ok,
+        "records": report.rows,
+        "shards": report.shards,
+        "bytes": report.bytes,
+        "problems": report.problems,
+    }

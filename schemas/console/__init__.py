@@ -4,6 +4,8 @@ Nothing else prints. Whatever is printed passes `schemas.visible`: no character 
 class name, a server's answer or an error reaches a terminal as anything but a character to read.
 """
 
+from schemas.console.failure import EXIT_STATUSES, failure
+from schemas.console.flags import OUTPUT_FLAGS, output_as, output_flags, words_of
 from schemas.console.output import (
     Console,
     Part,
@@ -16,16 +18,26 @@ from schemas.console.output import (
     say,
     write_json,
 )
+from schemas.console.parser import Parser
+from schemas.console.settings import SETTINGS
 
 __all__ = [
+    "EXIT_STATUSES",
+    "OUTPUT_FLAGS",
+    "SETTINGS",
     "Console",
+    "Parser",
     "Part",
     "detail",
     "error",
+    "failure",
     "line",
     "notice",
+    "output_as",
+    "output_flags",
     "result",
     "result_console",
     "say",
+    "words_of",
     "write_json",
 ]

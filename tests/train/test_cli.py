@@ -28,7 +28,7 @@ def words(proof_shards, towers, tmp_path):
 
 def refused(words, capsys, tmp_path):
     """The message of a command that changes nothing."""
-    assert run(words) == 1
+    assert run(words) == 2
     assert not (tmp_path / "run").exists()
     shown = capsys.readouterr().err
     assert shown.startswith("error: ")
@@ -110,7 +110,7 @@ def test_another_schema_version_is_refused(words, proof_shards, capsys, tmp_path
 def test_a_folder_that_is_no_run_is_left_alone(words, capsys, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mine.txt").write_text("x", encoding="utf-8")
-    assert run(words) == 1
+    assert run(words) == 2
     assert "not empty, and no run" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
 
@@ -141,7 +141,7 @@ def test_a_full_disk_is_named_and_leaves_no_model(words, capsys, tmp_path, monke
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("train.final.card", refuse)
-    assert run(words) == 1
+    assert run(words) == 2
     assert "No space left on device" in capsys.readouterr().err
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "checkpoints", "log.jsonl", "run.json", "tensorboard",
@@ -169,7 +169,7 @@ def test_tiny_towers_are_made_for_a_tiny_model(proof_shards, capsys, tmp_path):
     towers = tmp_path / "towers"
     words = ["train", "--recipe", "tiny_towers", "--shards", str(proof_shards)]
     words += ["--output", str(towers), "--max-steps", "2"]
-    assert run([*words, "--vision", "x"]) == 1
+    assert run([*words, "--vision", "x"]) == 2
     assert capsys.readouterr().err == "error: --recipe tiny_towers takes no --vision\n"
     assert run(words) == 0
     assert "vision: step 0, loss " in capsys.readouterr().err
@@ -183,7 +183,7 @@ def test_tiny_towers_are_made_for_a_tiny_model(proof_shards, capsys, tmp_path):
 def test_several_builds_are_read_as_one(words, proof_shards, capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("train.dry_run._TRIED", 8)
     words = [*words, "--dry-run"]
-    assert run([*words, "--shards", str(proof_shards)]) == 1
+    assert run([*words, "--shards", str(proof_shards)]) == 2
     assert "--shards names a folder twice" in capsys.readouterr().err
     assert run(words) == 0
     (single,) = re.findall(r"^rows +([\d,]+)", capsys.readouterr().out)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from schemas.errors import UsageError
+from schemas.near import near
 from train.evaluation.answers import Answer
 from train.evaluation.asking import Form
 from train.evaluation.figure import Figure
@@ -141,5 +142,5 @@ def benchmark_named(name: str) -> Benchmark:
         UsageError: there is none of this name.
     """
     if name not in BENCHMARKS:
-        raise UsageError(f"--config {name}: no benchmark, expected {', '.join(BENCHMARKS)}")
+        raise UsageError(f"--config {name}: there is no such benchmark; {near(name, BENCHMARKS)}")
     return BENCHMARKS[name]

@@ -25,7 +25,7 @@ def refused(command_line, monkeypatch, tmp_path):
 
     def error_of(command: str, *words: object) -> str:
         done = command_line(command, "--output", tmp_path / "output", *words)
-        assert done.returncode == 1
+        assert done.returncode == 2
         assert not (tmp_path / "output").exists()
         return str(done.stderr).splitlines()[-1].removeprefix("error: ")
 

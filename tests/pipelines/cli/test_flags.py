@@ -83,7 +83,7 @@ def test_a_value_is_refused_under_the_name_of_its_flag():
 )
 def test_a_bad_value_for_recap_names_its_flag(flags, message, tmp_path, capsys):
     words = ["recap", "--source", "v3det", "--output", str(tmp_path / "out"), *flags]
-    assert run([*words, "--endpoint", "http://127.0.0.1:9/v1", "--model", "m"]) == 1
+    assert run([*words, "--endpoint", "http://127.0.0.1:9/v1", "--model", "m"]) == 2
     assert capsys.readouterr().err.startswith(f"error: {message}")
     assert list(tmp_path.iterdir()) == []
 
@@ -100,7 +100,7 @@ def test_a_bad_value_for_recap_names_its_flag(flags, message, tmp_path, capsys):
     ],
 )
 def test_a_flag_that_no_source_goes_by_is_refused(words, message, tmp_path, capsys):
-    assert run(["build", "--output", str(tmp_path / "out"), *words]) == 1
+    assert run(["build", "--output", str(tmp_path / "out"), *words]) == 2
     assert capsys.readouterr().err.startswith(f"error: {message}")
     assert list(tmp_path.iterdir()) == []
 
@@ -162,7 +162,7 @@ def test_help_imports_neither_beam_nor_torch():
     ],
 )
 def test_a_flag_that_was_renamed_is_named_as_it_is_now(command, before, now, capsys):
-    assert run([command, *before]) == 1
+    assert run([command, *before]) == 2
     flag = before[0].partition("=")[0]
     assert capsys.readouterr().err == f"error: unknown flag {flag}: its name is {now} now\n"
     assert now in {flag for action in actions(command) for flag in action.option_strings}
@@ -183,7 +183,7 @@ def test_an_output_that_is_a_file_is_refused(words, below, sample_world, tmp_pat
     file.touch()
     output = file / "below" / "it" if below else file
     root = [] if words == ["sample-world"] else ["--data-root", str(sample_world)]
-    assert run([*words, str(output), *root]) == 1
+    assert run([*words, str(output), *root]) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
         f"error: cannot write into {output}: {file} is not a folder; name another one"
     )

@@ -23,7 +23,7 @@ def test_recap_takes_them_for_their_source_alone(command_line, coco_file, tmp_pa
     owner = coco_file().good(1).save()
     words = ["--captioner", "builtin", "--no-filter", "--output", tmp_path / "recapd"]
     done = command_line("recap", "--source", "lvis", "--coco-annotations", owner.file, *words)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "go with --source coco" in done.stderr
 
 

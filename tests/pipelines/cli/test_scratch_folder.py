@@ -9,7 +9,7 @@ def test_an_owners_files_are_not_drawn_over(tmp_path, capsys):
     theirs = tmp_path / "coco" / "annotations" / "instances_val2017.json"
     theirs.parent.mkdir(parents=True)
     theirs.write_text("{}", encoding="utf-8")
-    assert run(["sample-world", str(tmp_path)]) == 1
+    assert run(["sample-world", str(tmp_path)]) == 2
     assert capsys.readouterr().err == (
         f"error: {tmp_path} holds files of yours; name a folder that is empty or not there\n"
     )
@@ -29,6 +29,6 @@ def test_a_world_is_drawn_again_where_one_was_drawn(tmp_path):
 @pytest.mark.parametrize("path", ["s3://x", "gs://bucket/world", ""])
 def test_a_folder_that_is_not_of_this_machine(path, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert run(["sample-world", path]) == 1
+    assert run(["sample-world", path]) == 2
     assert capsys.readouterr().err == f"error: {path!r}: expected a folder of this machine\n"
     assert list(tmp_path.iterdir()) == []

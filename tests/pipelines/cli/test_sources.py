@@ -88,8 +88,8 @@ def test_where_nothing_is_the_exit_status_says_so(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("cocoo", "'cocoo'; did you mean coco?"), ("xyz", "'xyz': expected coco, ")],
+    [("cocoo", "'cocoo'; did you mean coco?"), ("xyz", "'xyz'; expected one of coco, ")],
 )
 def test_a_wrong_name(sample_world, capsys, name, message):
-    assert run(["sources", name, "--data-root", str(sample_world)]) == 1
+    assert run(["sources", name, "--data-root", str(sample_world)]) == 2
     assert f"error: there is no source {message}" in capsys.readouterr().err

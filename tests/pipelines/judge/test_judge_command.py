@@ -131,7 +131,7 @@ def test_another_judge_is_asked_anew_and_keeps_to_another_file(
     server, bench = judging(YES), dlc(_1="A pot.")
     assert judge(bench, server).returncode == 0
     done = judge(bench, server, *flags)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "holds verdicts of judge stub, revision not stated" in done.stderr
     assert f"which differ in {difference} (" in done.stderr
     assert len(asked(server)) == 4
@@ -183,7 +183,7 @@ def test_items_without_an_answer_are_not_asked_and_win_nothing(dlc, judging, jud
 def test_flags_that_cannot_be_used(dlc, judging, judge, flags, message):
     server = judging()
     done = judge(dlc(_1="A pot."), server, *flags)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert message in done.stderr
     assert server.log() == []
 
@@ -193,7 +193,7 @@ def test_a_file_that_is_not_ours_is_not_replaced(dlc, judging, judge, tmp_path):
     server = judging()
     before = bench.answers.read_bytes()
     done = judge(bench, server, "--output", bench.answers)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "captions.json is no judged file of ours" in done.stderr
     assert bench.answers.read_bytes() == before
 
@@ -202,5 +202,5 @@ def test_answers_to_other_questions(dlc, judging, judge):
     bench = dlc(_1="A pot.")
     bench.answers.write_text('{"9": "A cup."}', encoding="utf-8")
     done = judge(bench, judging())
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "answers none of the 1 items that" in done.stderr

@@ -78,7 +78,7 @@ def test_a_recipe_that_cannot_be_is_one_line(
 ):
     where = ("--data-root", sample_world, "--output", tmp_path / "output")
     done = command_line("build", "--recipe", own_recipe(tmp_path, **changes), *where)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "Traceback" not in done.stderr
     with pytest.raises(UsageError, match=message):
         raise UsageError(done.stderr.splitlines()[-1])
