@@ -12,7 +12,6 @@ from hashlib import blake2b, sha256
 
 from schemas.errors import UsageError
 from schemas.ids import pick
-from schemas.near import near
 
 _TAG = re.compile(r"<[^<>]*>")
 _RESERVED = re.compile(r"#{3,}|</?s>|\b(USER|ASSISTANT|Human|Assistant):")
@@ -72,7 +71,7 @@ def replace_sets(
     """Return the table with some sets replaced; raise `UsageError` for an unknown name."""
     unknown = sorted(set(replacements) - set(table))
     if unknown:
-        raise UsageError(f"there is no set of wordings {unknown[0]!r}; {near(unknown[0], table)}")
+        raise UsageError(f"no wordings set {unknown[0]!r}; the sets are: {', '.join(table)}")
     return {
         name: known.replaced(replacements[name]) if name in replacements else known
         for name, known in table.items()

@@ -119,7 +119,9 @@ def preset_named(name: str | None) -> RegionConfig:
         and all(p.default is not p.empty or p.kind is p.VAR_KEYWORD for p in _arguments(value))
     }
     if name not in known:
-        raise UsageError(f"--model {name}: there is no such model; {near(name, sorted(known))}")
+        raise UsageError(
+            f"--model {name}: there is no such model; {near(name or '', sorted(known))}"
+        )
     config: RegionConfig = known[name]()
     return config
 

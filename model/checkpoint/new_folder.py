@@ -9,7 +9,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from schemas.errors import UsageError
+from schemas.errors import RegionForgeError, UsageError
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         _settle(partial)
         partial.rename(path)
     except (OSError, SafetensorError) as error:
-        raise UsageError(f"{path}: not written: {error}") from error
+        raise RegionForgeError(f"{path}: not written: {error}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

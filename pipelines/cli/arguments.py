@@ -174,6 +174,16 @@ def folder(path: str) -> str:
     return path if not files.is_local(path) else (path.rstrip("/") or "/")
 
 
+def existing_folder(path: str) -> str:
+    """Return a usable path like `folder`, or raise `UsageError` where nothing is there."""
+    from pipelines.storage import files
+
+    path = folder(path)
+    if not files.exists(path):
+        raise UsageError(f"{path}: there is no such folder")
+    return path
+
+
 def output_folder(path: str) -> str:
     """Return a usable path like `folder`, of a folder that is there or that can be made.
 

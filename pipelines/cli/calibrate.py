@@ -3,7 +3,7 @@
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from pipelines.cli.arguments import folder, positive
+from pipelines.cli.arguments import existing_folder, positive
 from pipelines.cli.command import Commands, add_clip_flags, add_command
 from pipelines.storage.extras import require
 from schemas.console import error, notice, result, say
@@ -74,7 +74,7 @@ def run(args: Namespace) -> int:
         raise UsageError(f"--false-accept {args.false_accept}: expected a share such as 0.05")
     if not args.to.endswith(SUFFIX):
         raise UsageError(f"--to {args.to!r}: expected a file such as calibration{SUFFIX}")
-    output = folder(args.output)
+    output = existing_folder(args.output)
     options = CalibrationOptions(
         pairs=positive("--pairs", args.pairs),
         false_accept=args.false_accept,

@@ -128,7 +128,7 @@ def run(args: Namespace) -> int:
 
 
 def _job(args: Namespace) -> "JudgeJob":
-    from pipelines.cli.arguments import folder
+    from pipelines.cli.arguments import existing_folder
     from pipelines.cli.image_root import image_root_of
     from pipelines.judge.answers import read_answers
     from pipelines.judge.build import read_build
@@ -142,7 +142,7 @@ def _job(args: Namespace) -> "JudgeJob":
         raise UsageError("--image-root goes with --with-picture")
     judge, servers, output = _judge(args), _servers(args), _output(args)
     questions = read_questions(args.bench, [_local_file("--questions", x) for x in args.questions])
-    build = read_build(folder(args.shards)) if args.shards else None
+    build = read_build(existing_folder(args.shards)) if args.shards else None
     answers = read_answers(_local_file("PREDICTIONS", args.predictions), args.bench, build)
     if not set(questions.items) & set(answers.texts):
         raise UsageError(

@@ -42,7 +42,7 @@ def add_parser(commands: Commands) -> None:
 
 def run(args: Namespace) -> int:
     """Show some records of a build; return the exit status."""
-    from pipelines.cli.arguments import folder, positive
+    from pipelines.cli.arguments import existing_folder, positive
     from pipelines.cli.image_root import image_root_of
     from pipelines.preview import build_facts, choose, print_samples, write_page
     from pipelines.runner.progress import QUIET_SECONDS, Ticker
@@ -50,7 +50,7 @@ def run(args: Namespace) -> int:
 
     if args.image_root and not args.html:
         raise UsageError("--image-root goes with --html FILE: no picture is shown in a terminal")
-    output = folder(args.output)
+    output = existing_folder(args.output)
     count = positive("-n", args.count)
     image_root = image_root_of(args.image_root, output)
     with Ticker("choosing records", patience=QUIET_SECONDS) as ticker:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pipelines.datasets.catalog import CATALOG, dataset
 from pipelines.datasets.spec import SourceRequest
 from pipelines.guard.lists import GUARDED
-from pipelines.recipes.fault_words import Fault, Path, near
+from pipelines.recipes.fault_words import Fault, Path
 from pipelines.recipes.load import key_faults
 from pipelines.recipes.recipe import RECAPD_ROLE, Recipe
 from pipelines.recipes.resolve import check_mode, check_name, check_sources
@@ -21,6 +21,7 @@ from pipelines.recipes.tasks import check_weights, tasks_of
 from prompts.catalog import WORDING_SETS
 from prompts.wordings import replace_sets
 from schemas.errors import UsageError
+from schemas.near import near
 from schemas.sample import Task
 
 # What flags can add to a source's paths, where its tasks need it.

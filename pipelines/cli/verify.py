@@ -37,7 +37,7 @@ def add_parser(commands: Commands) -> None:
 
 def run(args: Namespace) -> int:
     """Verify an output; return the exit status, which is 0 only if there are no errors."""
-    from pipelines.cli.arguments import folder, processes
+    from pipelines.cli.arguments import existing_folder, processes
     from pipelines.cli.image_root import image_root_of
     from pipelines.runner.progress import Ticker
     from pipelines.verify import verify
@@ -45,10 +45,10 @@ def run(args: Namespace) -> int:
 
     with Ticker("verifying") as ticker:
         report = verify(
-            folder(args.output),
+            existing_folder(args.output),
             workers=processes(args.workers),
             image_root=image_root_of(args.image_root, args.output),
-            data_root=args.data_root and folder(args.data_root),
+            data_root=args.data_root and existing_folder(args.data_root),
             on_progress=lambda done, total: ticker.say(f"{done:,} of {total:,} records"),
         )
     if args.json:

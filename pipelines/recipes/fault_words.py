@@ -4,7 +4,7 @@ fault_at({"type": "greater_than_equal", "input": 0, "ctx": {"ge": 1}, ...})  exp
                                                                              not 0
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -64,13 +64,6 @@ def value_faults(errors: Iterable[ErrorDetails], document: object) -> list[Fault
     for error in errors:
         by_path.setdefault(_path(error, document), []).append(error)
     return [Fault(path, _expected(several)) for path, several in by_path.items()]
-
-
-def near(name: str, known: Collection[str]) -> str:
-    """Return what to say of a name that is not known: the nearest name, or all of them."""
-    if meant := get_close_matches(name, known, n=1):
-        return f"did you mean {meant[0]}?"
-    return f"expected one of {', '.join(known)}" if known else "there are none"
 
 
 def _path(error: ErrorDetails, document: Any) -> Path:

@@ -1,18 +1,18 @@
 """Reading of recipe files in YAML, either the package's, in `recipes/`, or a user's."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from pipelines.datasets.spec import SourceRequest
 from pipelines.recipes import FOLDER, recipe_names
-from pipelines.recipes.fault_words import Fault, Path, near, value_faults
+from pipelines.recipes.fault_words import Fault, Path, value_faults
 from pipelines.recipes.paper import Paper, Report
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.yaml_file import read_yaml
 from schemas.errors import UsageError
+from schemas.near import near
 
 _ENDS = (".yaml", ".yml")
 # The expected forms of values, for messages about YAML of another form.
@@ -43,10 +43,8 @@ def recipe_path(name: str) -> str:
     if name.endswith(_ENDS):
         return name
     if name not in recipe_names():
-        known = ", ".join(recipe_names())
-        meant = get_close_matches(name, recipe_names(), n=1)
-        nearest = f", but {meant[0]}" if meant else f"; the recipes are: {known}"
-        raise UsageError(f"no recipe {name!r}{nearest}; or give the path of a .yaml file")
+        meant = near(name, recipe_names())
+        raise UsageError(f"there is no recipe {name!r}; {meant} (or the path of a .yaml file)")
     return str(FOLDER / f"{name}.yaml")
 
 

@@ -69,10 +69,10 @@ class Parser(argparse.ArgumentParser):
 
     def _meant(self, flag: str) -> str | None:
         """Return the flag that is like a flag that is not declared, if there is one."""
-        flags = [name for name in self._option_string_actions if name.startswith("--")]
+        flags = [name[2:] for name in self._option_string_actions if name.startswith("--")]
         is_known = flag in self._option_string_actions or not flag.startswith("--")
-        meant = [] if is_known else get_close_matches(flag, flags, n=1)
-        return meant[0] if meant else None
+        meant = [] if is_known else get_close_matches(flag[2:], flags, n=1)
+        return f"--{meant[0]}" if meant else None
 
     def error(self, message: str) -> NoReturn:
         """Raise `UsageError` with a plain sentence."""

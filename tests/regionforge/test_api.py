@@ -100,7 +100,7 @@ def test_mistakes_are_errors_of_ours(plan, output, recipe_file, tmp_path):
     file.touch()
     recipe = regionforge.load_recipe(recipe_file)
     for call, message in (
-        (lambda: regionforge.load_recipe("mime"), "no recipe 'mime'; the recipes are: "),
+        (lambda: regionforge.load_recipe("mime"), "there is no recipe 'mime'; expected one of "),
         (
             lambda: regionforge.load_recipe(recipe_file, lime=5),
             "lime: there is no such key; did you mean limit?",

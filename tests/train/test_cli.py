@@ -26,9 +26,9 @@ def words(proof_shards, towers, tmp_path):
     return [*given, "--workers", "0", "--batch", "4", "--max-steps", "1"]
 
 
-def refused(words, capsys, tmp_path):
+def refused(words, capsys, tmp_path, status=2):
     """The message of a command that changes nothing."""
-    assert run(words) == 2
+    assert run(words) == status
     assert not (tmp_path / "run").exists()
     shown = capsys.readouterr().err
     assert shown.startswith("error: ")
@@ -57,21 +57,22 @@ def test_help_names_every_recipe(capsys):
         ["--batc", "8"],
     ],
 )
-def test_a_wrong_flag_is_usage(words, flags, capsys):
-    with pytest.raises(SystemExit) as ended:
-        make_parser().parse_args([*words, *flags])
-    assert ended.value.code == 2
+def test_a_wrong_flag_is_usage(words, flags, capsys, tmp_path):
+    assert flags[0] in refused([*words, *flags], capsys, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--recipe", "nope"], "no recipe 'nope' for training; the recipes are gpt4roi_stage1"),
+        (
+            ["--recipe", "nope"],
+            "there is no recipe 'nope' for training; expected one of",
+        ),
         (["--device", "tpu"], "--device tpu: "),
         (["--precision", "bfloat16"], "--precision bfloat16 needs a GPU"),
         (["--vision", "/nope"], "/nope: no such folder"),
-        (["--model", "nope"], "--model nope: no such model; the models are "),
-        (["--shards", "/nope"], "/nope/manifest.json: No such file"),
+        (["--model", "nope"], "--model nope: there is no such model; expected one of "),
+        (["--shards", "/nope"], "/nope: there is no such folder"),
         (["--split", "nope"], "has no split 'nope', but train"),
         (["--weights", "nope=2"], "--weights nope=: no such config, but llava"),
         (["--checkpoint", "/nope"], "--checkpoint has the model's shape"),
@@ -103,7 +104,7 @@ def test_another_schema_version_is_refused(words, proof_shards, capsys, tmp_path
     manifest = json.loads((folder / "manifest.json").read_bytes())
     manifest["identity"]["schema_version"] = "1"
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    shown = refused([*words, "--shards", str(folder)], capsys, tmp_path)
+    shown = refused([*words, "--shards", str(folder)], capsys, tmp_path, status=1)
     assert f"{folder}: schema 1, expected 2" in shown
 
 
@@ -141,7 +142,7 @@ def test_a_full_disk_is_named_and_leaves_no_model(words, capsys, tmp_path, monke
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("train.final.card", refuse)
-    assert run(words) == 2
+    assert run(words) == 1
     assert "No space left on device" in capsys.readouterr().err
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "checkpoints", "log.jsonl", "run.json", "tensorboard",

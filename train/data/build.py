@@ -31,10 +31,13 @@ class Build:
         """Return the build in a folder.
 
         Raises:
+            UsageError: there is no such folder.
             InputFileError: there is no finished build, or its manifest cannot be read.
             OtherSchemaError: its records are of another schema version.
         """
         path = folder / MANIFEST
+        if not folder.exists():
+            raise UsageError(f"{folder}: there is no such folder; expected a build's output")
         try:
             content = path.read_bytes()
         except OSError as error:

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from model.checkpoint import load_towers, load_trained, save_trained
 from model.presets import tiny_regiongpt
 from model.region_model import RegionGPTForConditionalGeneration
-from schemas.errors import InputFileError, OtherSchemaError, UsageError
+from schemas.errors import InputFileError, OtherSchemaError, RegionForgeError, UsageError
 from tests.model.checkpoint.published import language_fields, write_shards
 
 
@@ -233,7 +233,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, model):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, limits[1]))  # config.json fits
     try:
-        with pytest.raises(UsageError, match="trained: not written: "):
+        with pytest.raises(RegionForgeError, match="trained: not written: "):
             save_trained(model, target)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -296,10 +296,7 @@ def test_what_is_no_size(text):
         ("just words", "expected names of wordings sets, each with a list of strings"),
         ("region_classification: What is it?", "expected names of wordings sets"),
         ("region_classification: [1, 2]", "expected names of wordings sets"),
-        (
-            "other_set: [a]",
-            f"there is no set of wordings 'other_set'; expected one of {', '.join(WORDING_SETS)}",
-        ),
+        ("other_set: [a]", f"no wordings set 'other_set'; the sets are: {', '.join(WORDING_SETS)}"),
         ("region_classification: []", "'region_classification': it is empty"),
         ("region_classification: ['What?']", "expected once each of: <region>; found []"),
         ("region_classification: ['<region> <x>']", "found ['<region>', '<x>']"),

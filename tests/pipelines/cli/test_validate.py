@@ -116,7 +116,7 @@ def test_a_fault_of_each_kind(tmp_path, capsys, text, part):
 def test_a_recipe_that_is_not_there(capsys):
     assert run(["validate", "eval_cocoa", "eval_pope"]) == 1
     shown = capsys.readouterr().out
-    assert "no recipe 'eval_cocoa', but eval_coco" in shown
+    assert "there is no recipe 'eval_cocoa'; did you mean eval_coco?" in shown
     assert shown.endswith("eval_pope: valid\n")
 
 

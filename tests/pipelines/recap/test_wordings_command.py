@@ -209,14 +209,14 @@ def test_a_server_that_fails(server, wordings, status, body, message, capsys):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--set", "caption"), "--set 'caption': the sets are: multi_region_caption"),
+        (("--set", "caption"), "--set 'caption': there is no such set; "),
         (("--count", 0), "--count 0: expected 1 or more"),
         (("--endpoint", "localhost:8000"), "--endpoint: expected an address such as http"),
         (("--endpoint", f"ftp://{SECRET}@host"), "--endpoint: expected an address such as http"),
     ],
 )
 def test_mistakes_of_the_user(wordings, flags, message, capsys):
-    assert wordings("recap_global", 1, *flags) == 1
+    assert wordings("recap_global", 1, *flags) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"error: {message}")
     assert SECRET not in error
@@ -231,5 +231,5 @@ def test_a_server_that_is_not_there(wordings, server, capsys):
 
 def test_without_the_extra_the_command_says_what_to_install(wordings, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "openai", None)
-    assert wordings("recap_global", 1) == 1
+    assert wordings("recap_global", 1) == 2
     assert "regionforge wordings needs: pip install 'regionforge[serve]'" in capsys.readouterr().err

@@ -54,7 +54,7 @@ def test_a_recipe_of_ones_own(sample_world, command_line, output_of, tmp_path):
         ),
         ({"name": ""}, "name: expected a letter or digit, then letters, digits, dots and dashes"),
         ({"name": "recapd"}, "a recipe cannot be named 'recapd'"),
-        ({"sources": [{"name": "cocoa"}]}, "no source 'cocoa'; the sources are"),
+        ({"sources": [{"name": "cocoa"}]}, "no source 'cocoa'; did you mean coco"),
         ({"sources": [{"name": "coco", "splits": ["dev"]}]}, "source 'coco' has no split 'dev'"),
         ({"sources": [{"name": "coco", "tasks": ["image_caption"]}]}, "cannot be used for image_c"),
         (
@@ -101,7 +101,7 @@ def test_a_file_that_holds_no_recipe(tmp_path, content, message):
 
 
 def test_a_recipe_that_is_not_there(tmp_path):
-    with pytest.raises(UsageError, match="no recipe 'nope'; the recipes are: eval_captions, eval"):
+    with pytest.raises(UsageError, match="there is no recipe 'nope'; expected one of eval_c"):
         load_recipe("nope")
     with pytest.raises(UsageError, match="cannot read the recipe"):
         load_recipe(str(tmp_path / "none.yaml"))

@@ -191,7 +191,12 @@ def test_a_baseline_makes_predictions_like_any_others(
 @pytest.mark.parametrize(
     ("config", "kind", "flags", "message"),
     [
-        ("eval_pope", "regiongpt", ["--config", "eval_popes"], "eval_popes: no benchmark"),
+        (
+            "eval_pope",
+            "regiongpt",
+            ["--config", "eval_popes"],
+            "did you mean eval_pope?",
+        ),
         ("eval_pope", "regiongpt", ["--config", "eval_rec"], "is a build of eval_pope"),
         ("eval_pope", "regiongpt", ["--regions", "box"], "about no regions"),
         ("eval_pope", "regiongpt", ["--encoder", "x"], "takes no --encoder: only eval_coco"),
