@@ -162,6 +162,8 @@ class Connection:
             raise self._failure(_root(error)) from None
         except MalformedError as error:
             raise MalformedAnswerError(self._clean(f"a malformed answer: {error}")) from None
+        except UnicodeError:  # the library reads the status line and headers as UTF-8
+            raise MalformedAnswerError("a malformed answer: its headers are no UTF-8") from None
 
     def _complaint(self, response: httpx2.Response) -> Complaint:
         words = {name: self._without_key(value) for name, value in response.headers.items()}
