@@ -77,7 +77,10 @@ def _wording_set(name: str) -> "WordingSet":
 
 
 def _endpoint(address: str) -> str:
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # of a malformed host
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError("--endpoint: expected an address such as http://localhost:8000/v1")
     return address

@@ -179,7 +179,10 @@ def _where(complaint: Complaint, call: Call) -> str:
 
 def _leads_to(location: str) -> str:
     """Return where a redirect leads, as the endpoint to give, without what may hold a secret."""
-    parts = urlsplit(location)
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return ", to an address that is none"
     host = parts.netloc.rpartition("@")[2]
     if not host:
         return f", to {parts.path or 'nowhere'}, which is not followed"

@@ -70,7 +70,7 @@ def test_a_source(recap_words, recap_output, tmp_path, source) -> None:
 def test_other_sources_are_refused(recap_words, tmp_path) -> None:
     for source in sorted(SOURCES.keys() - CAPTIONABLE.keys()):
         status, printed = recap_words(tmp_path / "out", *BUILTIN, "--no-filter", source=source)
-        assert status == 1
+        assert status == 2
         assert f"error: source '{source}' has no boxes with class names" in printed
     status, printed = recap_words(tmp_path / "out", *BUILTIN, "--no-filter", source="imagenet")
     assert (status, "error: " in printed, "imagenet" in printed) == (1, True, True)

@@ -211,6 +211,7 @@ def test_a_server_that_fails(server, wordings, status, body, message, capsys):
     [
         (("--set", "caption"), "--set 'caption': there is no such set; "),
         (("--count", 0), "--count 0: expected 1 or more"),
+        (("--endpoint", "http://[x/v1"), "--endpoint: expected an address such as http"),
         (("--endpoint", "localhost:8000"), "--endpoint: expected an address such as http"),
         (("--endpoint", f"ftp://{SECRET}@host"), "--endpoint: expected an address such as http"),
     ],
