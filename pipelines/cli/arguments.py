@@ -179,7 +179,7 @@ def existing_folder(path: str) -> str:
     from pipelines.storage import files
 
     path = folder(path)
-    if not files.exists(path):
+    if files.is_local(path) and not files.exists(path):  # remote stores have no folders
         raise UsageError(f"{path}: there is no such folder")
     return path
 

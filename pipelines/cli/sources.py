@@ -8,16 +8,25 @@ With names of data sets, it lists the files of their splits that are found or mi
 
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.cli.command import Commands, add_command
-from schemas.console import Part, notice, result
+from schemas.console import Part, notice, result, write_json
 from schemas.errors import InputFileError
 
 if TYPE_CHECKING:
     from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
 
-_FOUND, _ABSENT, _MISSING = ("found  ", "green"), ("absent ", "dim"), ("missing", "red")
+_STYLES = {"found": "green", "absent": "dim", "missing": "red"}
+
+
+class _File(NamedTuple):
+    """A file or folder of a split, as it is listed; absent: it is optional, and not there."""
+
+    role: str
+    path: str
+    state: str  # one of `_STYLES`
+    optional: bool
 
 
 def add_parser(commands: Commands) -> None:
@@ -29,6 +38,7 @@ def add_parser(commands: Commands) -> None:
         "Say which sources can be read; with names, which files are there, and where to get them.",
         "sources --data-root /data",
         "sources coco refcocog --data-root /data",
+        json=True,
     )
     parser.add_argument(
         "names",
@@ -60,6 +70,7 @@ def run(args: Namespace) -> int:
     specs = _chosen(args.names)
     width = max(len(spec.name) for spec in specs)
     ready = False
+    documents = []
     for spec in specs:
         splits = [
             (_heading(spec, request, located), located)
@@ -69,11 +80,16 @@ def run(args: Namespace) -> int:
         whole = [heading.partition(" (")[0] for heading, located in splits if _is_whole(located)]
         ready = ready or bool(whole)
         verdict = _verdict(whole, len(splits))
+        documents.append(_document(spec, whole, splits))
+        if args.json:
+            continue
         if args.names:
             _print_files(spec, verdict, splits)
         else:
             result((f"{spec.name:{width}}", "bold"), "  ", *verdict)
-    if not args.names:
+    if args.json:
+        write_json({"command": "sources", "data_root": root, "sources": documents})
+    elif not args.names:
         notice(f"`regionforge sources NAME --data-root {root}` lists the files of a source")
     return 0 if ready else 1
 
@@ -87,8 +103,38 @@ def _print_files(
     result(f"  get it from {spec.obtain}")
     for heading, located in splits:
         result(f"  {heading}")
-        for line in _lines(located):
-            result("    ", *line)
+        width = max(map(len, located.roles))
+        for file in _files(located):
+            state = (f"{file.state:7}", _STYLES[file.state])
+            remark = " (optional)" if file.optional else ""
+            result("    ", state, f" {file.role:{width}} {file.path}{remark}")
+
+
+def _document(
+    spec: "DatasetSpec", whole: Sequence[str], splits: "Sequence[tuple[str, Located]]"
+) -> dict[str, Any]:
+    """Return what is said of a source as a document.
+
+    {"name": "coco", "title": "COCO", "licence": "CC BY 4.0", "obtain": "https://cocodataset.org",
+     "complete": ["train 2017"],
+     "splits": [{"split": "train 2017", "complete": true, "files": [
+         {"role": "train", "path": "/data/...", "state": "found", "optional": false}]}]}
+    """
+    return {
+        "name": spec.name,
+        "title": spec.title,
+        "licence": spec.licence,
+        "obtain": spec.obtain,
+        "complete": list(whole),
+        "splits": [
+            {
+                "split": heading,
+                "complete": _is_whole(located),
+                "files": [file._asdict() for file in _files(located)],
+            }
+            for heading, located in splits
+        ],
+    }
 
 
 def _chosen(names: Sequence[str]) -> "Sequence[DatasetSpec]":
@@ -132,19 +178,19 @@ def _heading(spec: "DatasetSpec", request: "SourceRequest", located: "Located") 
     return " ".join(str(word) for word in (split, release, remark) if word)
 
 
-def _lines(located: "Located") -> Iterator[list[Part]]:
-    """Yield a line for each role of a split: the file's state, the role and the path."""
+def _files(located: "Located") -> Iterator[_File]:
+    """Yield the file or folder of each role of a split."""
     from pipelines.locate import missing_files, missing_folders
     from pipelines.storage.files import exists
 
-    width, missing = max(map(len, located.roles)), missing_files(located)
+    missing = missing_files(located)
     for role, path in located.roles.items():
-        state, remark = _FOUND, ""
-        if role in located.optional:
-            state, remark = state if exists(path) else _ABSENT, " (optional)"
+        optional = role in located.optional
+        if optional:
+            yield _File(role, path, "found" if exists(path) else "absent", optional)
         elif path in missing:
-            state = _MISSING
+            yield _File(role, path, "missing", optional)
         elif role == "images" and (folders := missing_folders(located)):
-            state = _MISSING
-            path = " or ".join(folders)
-        yield [state, f" {role:{width}} {path}{remark}"]
+            yield _File(role, " or ".join(folders), "missing", optional)
+        else:
+            yield _File(role, path, "found", optional)

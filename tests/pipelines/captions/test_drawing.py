@@ -131,7 +131,7 @@ def test_other_caps_decide_nothing_of_what_is_drawn(
 
 def test_regions_that_another_seed_drew_are_refused(commands, captioned, tmp_path):
     status, console = commands.finetune(tmp_path / "out", "--recapd", captioned, "--seed", 4)
-    assert status == 1
+    assert status == 2
     assert (
         "error: --recapd: the captions are of regions that were drawn with seed 0, and the build "
         "would draw others, with seed 4: give one seed to both"

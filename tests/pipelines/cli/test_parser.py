@@ -15,7 +15,7 @@ from schemas.errors import UsageError
 
 EVERYWHERE = {"--help", "--quiet", "--verbose", "--log-file"}
 FLAGS = {
-    "sources": {"names", "--data-root"},
+    "sources": {"names", "--data-root", "--json"},
     "validate": {"recipes"},
     "checks": {"--output"},
     "build": {

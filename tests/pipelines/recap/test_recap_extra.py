@@ -28,7 +28,7 @@ def _without(request, monkeypatch):
 )
 def test_who_asks_a_server_is_told_what_to_install(who, sample_world, tmp_path: Path, capsys):
     words = ["recap", "--source", "v3det", "--data-root", sample_world, "--no-filter", *who]
-    assert cli.run([str(word) for word in (*words, "--output", tmp_path / "out")]) == 1
+    assert cli.run([str(word) for word in (*words, "--output", tmp_path / "out")]) == 2
     assert capsys.readouterr().err == (
         "error: regionforge recap needs: pip install 'regionforge[serve]'\n"
     )

@@ -294,6 +294,6 @@ def test_flags_overrule_a_recipe(sample_world, command_line, output_of, tmp_path
 def test_the_finetuning_wants_detailed_captions(sample_world, command_line, tmp_path):
     where = ("--data-root", sample_world, "--output", tmp_path / "output")
     process = command_line("build", "--recipe", "regiongpt_finetune", *LABELS, *where)
-    assert process.returncode == 1
+    assert process.returncode == 2
     assert "--recapd DIR, or leave them out with --no-recapd" in process.stderr
     assert not (tmp_path / "output").exists()

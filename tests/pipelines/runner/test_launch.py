@@ -68,7 +68,7 @@ def test_a_remote_runner_that_lacks_flags_says_so(build, tmp_path, monkeypatch):
     call, _ = build
     status, console = call("--runner", "DataflowRunner")
     assert list((tmp_path / "temporary").iterdir()) == []
-    assert status == 1
+    assert status == 2
     assert "error: --runner DataflowRunner did not start: " in console
     assert "temp_location" in console
     assert call("--label-set", "Others")[0] == 0, "it has claimed nothing"
@@ -80,7 +80,7 @@ def test_a_remote_runner_that_lacks_flags_says_so(build, tmp_path, monkeypatch):
 def test_how_a_local_run_is_spread_out_is_said_by_workers(build, flag):
     call, output = build
     status, console = call(flag)
-    assert status == 1
+    assert status == 2
     assert "is not for you to choose: --workers N is" in console
     assert not output.exists()
 

@@ -84,6 +84,6 @@ def test_what_is_missing_on_s3_is_one_line(lake, capsys):
 @pytest.mark.parametrize("words", [["verify"], ["sources", "--data-root"]])
 def test_a_missing_extra_is_named(words, path, library, extra, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, library, None)
-    assert run([*words, path]) == 1
+    assert run([*words, path]) == 2
     message = capsys.readouterr().err.splitlines()[-1]
     assert message == f"error: {path} needs: pip install 'regionforge[{extra}]'"

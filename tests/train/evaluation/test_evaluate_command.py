@@ -94,7 +94,7 @@ def test_an_evaluation_of_other_weights_is_refused(words, whole, tiny_models, tm
     (other / "model.safetensors").write_bytes(weights)
     command = [*words("eval_pope"), *SHORT, "--output", str(whole)]
     command[command.index("--checkpoint") + 1] = str(other)
-    assert run(command) == 1
+    assert run(command) == 2
     assert "holds an evaluation with model" in capsys.readouterr().err
 
 
@@ -144,9 +144,9 @@ def test_referenced_pictures_are_those_of_a_folder(
 ):
     command = [*words("eval_pope"), *SHORT, "--limit", "1", "--output", str(tmp_path / "out")]
     command[command.index("--shards") + 1] = str(build_of("eval_pope", images="reference"))
-    assert run(command) == 1
+    assert run(command) == 2
     assert "name their folder, --image-root" in capsys.readouterr().err
-    assert run([*command, "--image-root", str(tmp_path / "nowhere")]) == 1
+    assert run([*command, "--image-root", str(tmp_path / "nowhere")]) == 2
     assert "no such folder" in capsys.readouterr().err
     assert run([*command, "--image-root", str(small_world)]) == 0
     answers = {each.key: each.answer for each in read_predictions(whole / "predictions.jsonl")}
@@ -172,7 +172,7 @@ def test_a_baseline_makes_predictions_like_any_others(
     monkeypatch.setattr("train.evaluation.baseline.clip.ClipClassifier", Crops)
     shards = build_of("eval_v3det")
     words = ["evaluate", "--config", "eval_v3det", "--shards", str(shards), "--baseline", "clip"]
-    assert run(words) == 1
+    assert run(words) == 2
     assert "--output DIR is needed" in capsys.readouterr().err
     output = tmp_path / "out"
     assert run([*words, "--output", str(output)]) == 0
@@ -184,7 +184,7 @@ def test_a_baseline_makes_predictions_like_any_others(
     assert [each.id for each in predictions] == rows.ids()
     assert {each.answer for each in predictions} == {names[0]}
     assert run([*words, "--output", str(output)]) == 0
-    assert run([*words, "--output", str(output), "--clip-weights", "laion2b"]) == 1
+    assert run([*words, "--output", str(output), "--clip-weights", "laion2b"]) == 2
     assert "holds other predictions" in capsys.readouterr().err
 
 
@@ -228,7 +228,7 @@ def test_what_cannot_be_is_a_line_before_any_work(
     output = tmp_path / "run"
     command = [*words(config, kind), "--output", str(output), *flags]
     capsys.readouterr()  # of the build
-    assert run(command) == 1
+    assert run(command) == 2
     shown = capsys.readouterr().err
     assert message in shown
     assert shown.startswith("error: ")
@@ -239,7 +239,7 @@ def test_what_cannot_be_is_a_line_before_any_work(
 @pytest.mark.parametrize("flag", ["--regions=box", "--batch=2", "--device=cpu", "--workers=1"])
 def test_a_file_of_predictions_takes_no_flag_of_a_model(words, whole, capsys, flag):
     file = str(whole / "predictions.jsonl")
-    assert run([*words("eval_pope")[:5], "--predictions", file, flag]) == 1
+    assert run([*words("eval_pope")[:5], "--predictions", file, flag]) == 2
     assert f"{flag.partition('=')[0]}: it is for a model" in capsys.readouterr().err
 
 
@@ -249,7 +249,7 @@ def test_predictions_of_another_build_are_refused(words, whole, tmp_path, capsys
     (copy / "run.json").write_text(json.dumps(record | {"manifest": "0" * 64}), encoding="utf-8")
     file = str(copy / "predictions.jsonl")
     command = [*words("eval_pope")[:5], "--predictions", file]
-    assert run(command) == 1
+    assert run(command) == 2
     assert "the predictions were made on another build" in capsys.readouterr().err
     (copy / "run.json").unlink()
     assert run(command) == 0

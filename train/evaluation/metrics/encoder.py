@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import BertModel
 
-from schemas.errors import InputFileError
+from schemas.errors import InputFileError, UsageError
 
 _CONFIG, _WEIGHTS, _TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
 _MAX_TOKENS = 256
@@ -119,7 +119,7 @@ class SentenceEncoder:
 def _check(folder: Path, model: Model) -> None:
     for name in (_CONFIG, *model.digests):
         if not (folder / name).is_file():
-            raise InputFileError(
+            raise UsageError(
                 f"{folder / name}: no such file: expected the folder of {model.name} with "
                 f"{_CONFIG}, {', '.join(model.digests)}"
             )

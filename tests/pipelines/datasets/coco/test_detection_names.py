@@ -129,7 +129,7 @@ def test_the_command_line_names_detections(llava_file, command_line):
         (("--no-box-share", "2"), "--no-box-share"),
     ):
         failed = build("--output", out, *flags)
-        assert failed.returncode == 1
+        assert failed.returncode == 2
         assert message in failed.stderr
 
 

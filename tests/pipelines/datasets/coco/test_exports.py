@@ -304,5 +304,5 @@ FLAGS = [
 @pytest.mark.parametrize(("flags", "message"), FLAGS)
 def test_flags_that_do_not_fit(command_line, tmp_path, flags, message):
     done = command_line("build", "--sources", "coco", *flags, "--output", tmp_path / "out")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert message in done.stderr

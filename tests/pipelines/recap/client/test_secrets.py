@@ -79,7 +79,7 @@ def test_a_key_that_becomes_wrong_in_the_middle(
 def test_keys_in_endpoints(recap_words, tmp_path, url) -> None:
     flags = ["--endpoint", url.format(KEY), "--model", "stub", "--no-filter"]
     status, printed = recap_words(tmp_path / "out", *flags)
-    assert status == 1
+    assert status == 2
     assert "error: --endpoint" in printed
     assert "Traceback" not in printed
     assert leaks(tmp_path, printed, KEY) == []

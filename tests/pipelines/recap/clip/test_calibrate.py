@@ -214,7 +214,7 @@ def test_the_area_that_separates(area, separates):
 )
 def test_mistakes_end_without_a_traceback(run, flags, message, capsys):
     to = [] if "--to" in flags else ["--to", "calibration.json"]
-    assert cli.run(["calibrate", run.write(), *to, *flags]) == 1
+    assert cli.run(["calibrate", run.write(), *to, *flags]) == 2
     shown = capsys.readouterr().err
     assert message in shown
     assert "Traceback" not in shown
@@ -222,5 +222,5 @@ def test_mistakes_end_without_a_traceback(run, flags, message, capsys):
 
 def test_an_output_that_cannot_be_used_ends_it_before_clip_is_loaded(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("pipelines.cli.calibrate.require", lambda *_: pytest.fail("it was loaded"))
-    assert cli.run(["calibrate", str(tmp_path / "none"), "--to", "x.json"]) == 1
-    assert "no output is in" in capsys.readouterr().err
+    assert cli.run(["calibrate", str(tmp_path / "none"), "--to", "x.json"]) == 2
+    assert "there is no such folder" in capsys.readouterr().err

@@ -176,7 +176,7 @@ def test_flags_that_do_not_go_together(fake_vllm, recap_words, tmp_path, flags, 
     if "--serve" not in flags:
         usable = ["--model", MODEL]
     status, printed = recap_words(tmp_path / "out", *flags, *usable, "--no-filter")
-    assert status == 1
+    assert status == 2
     assert message in printed
     assert "Traceback" not in printed
     assert not (tmp_path / "out").exists()
@@ -185,5 +185,5 @@ def test_flags_that_do_not_go_together(fake_vllm, recap_words, tmp_path, flags, 
 def test_no_vllm_at_all(recap_words, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     status, printed = recap_words(tmp_path / "out", "--serve", MODEL, *FEW)
-    assert status == 1
+    assert status == 2
     assert "--serve needs vLLM, which takes an environment of its own" in printed
