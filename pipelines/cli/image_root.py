@@ -1,6 +1,6 @@
 """The flag `--image-root`, for builds that refer to pictures instead of holding them."""
 
-from pipelines.cli.arguments import folder
+from pipelines.cli.arguments import existing_folder, folder
 from pipelines.output.reader import read_manifest
 from schemas.errors import UsageError
 
@@ -19,4 +19,4 @@ def image_root_of(named: str | None, output: str) -> str | None:
         return None
     if read_manifest(folder(output)).identity.recipe.get("images") != "reference":
         raise UsageError("--image-root: the shards hold the pictures themselves: leave it out")
-    return folder(named)
+    return existing_folder(named)
