@@ -8,7 +8,7 @@ A model scatters and gathers by these positions, so that it never searches its i
     L supervised tokens
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from model.config import IGNORED, IMAGE_END_ID, IMAGE_ID, IMAGE_START_ID, REGION
 
 # Rows padded at an end to the longest, or one after another in a single row.
 Arrangement = Literal["left", "right", "packed"]
+Normalised = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ class Example:
 
     input_ids: list[int]  # with placeholders, at their final length
     labels: list[int] | None = None  # IGNORED where there is no loss; None: not for training
-    pixels: NDArray[np.float32] | None = None  # [3, S, S], normalised
+    pixels: NDArray[np.uint8] | None = None  # [S, S, 3] of the model's picture, not normalised
     region_boxes: NDArray[np.float32] | None = None  # [K, 4], xyxy, pixels of the model's picture
     region_weights: NDArray[np.float32] | None = None  # [K, G, G], covered share of each cell
     region_tokens: tuple[int, ...] = ()  # the region of each region token, from 0
@@ -53,11 +54,19 @@ class RegionBatch(BatchFeature):
         return self
 
 
-def join(examples: Sequence[Example], pad_id: int, arrangement: Arrangement) -> RegionBatch:
+def join(
+    examples: Sequence[Example], pad_id: int, arrangement: Arrangement, normalised: Normalised
+) -> RegionBatch:
     """Return the batch of examples.
 
     Padded rows come with an attention mask where they have no labels; training needs none, because
     no token sees what stands to its right.
+
+    Args:
+        examples: the rows.
+        pad_id: the id that fills padded rows.
+        arrangement: see there.
+        normalised: normalises all pictures [S, S, 3], as one array [N, 3, S, S].
     """
     if not examples:
         raise ValueError("no rows, expected one at least")
@@ -76,7 +85,7 @@ def join(examples: Sequence[Example], pad_id: int, arrangement: Arrangement) -> 
     elif not labels:
         present = _flat([[1] * length for length in lengths], starts, rows * columns, 0)
         batch["attention_mask"] = present.reshape(rows, columns)
-    batch |= _pictures(examples, ids)
+    batch |= _pictures(examples, ids, normalised)
     batch |= _regions(examples, ids)
     return RegionBatch({name: torch.from_numpy(array) for name, array in batch.items()})
 
@@ -108,12 +117,14 @@ def _supervision(labels: NDArray[np.int64], shape: tuple[int, int]) -> dict[str,
     return {"labels": labels.reshape(shape), "loss_positions": positions, "loss_targets": targets}
 
 
-def _pictures(examples: Sequence[Example], ids: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+def _pictures(
+    examples: Sequence[Example], ids: NDArray[np.int64], normalised: Normalised
+) -> dict[str, NDArray[Any]]:
     pixels = [example.pixels for example in examples if example.pixels is not None]
     if not pixels:
         return {}
     inputs: dict[str, NDArray[Any]] = {
-        "pixel_values": np.stack(pixels),
+        "pixel_values": normalised(pixels),
         "image_positions": np.flatnonzero(ids == IMAGE_ID),
     }
     boundaries = np.flatnonzero((ids == IMAGE_START_ID) | (ids == IMAGE_END_ID))

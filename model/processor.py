@@ -17,7 +17,7 @@ from typing import Any, Unpack, get_args
 
 from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 
-from model.batch import Example, RegionBatch, join
+from model.batch import Arrangement, Example, RegionBatch, join
 from model.config import IGNORED, RegionConfig, TemplateName
 from model.errors import InputError, naming
 from model.image_processor import RegionImageProcessor
@@ -206,7 +206,8 @@ class RegionProcessor(ProcessorMixin):
             examples: of `encode_row`.
             packed: put the rows one after another instead of padding them on the right.
         """
-        return join(examples, self._pad_id, "packed" if packed else "right")
+        arrangement: Arrangement = "packed" if packed else "right"
+        return join(examples, self._pad_id, arrangement, self.image_processor.normalised)
 
     @property
     def _pad_id(self) -> int:
@@ -238,7 +239,8 @@ class RegionProcessor(ProcessorMixin):
         if not options.get("padding", True) and len(set(lengths)) > 1:
             raise InputError("rows of different lengths without padding, expected padding=True")
         examples = [self._example(row, options.get("region_as")) for row in rows]
-        return join(examples, self._pad_id, options.get("padding_side", "left"))
+        arrangement = options.get("padding_side", "left")
+        return join(examples, self._pad_id, arrangement, self.image_processor.normalised)
 
     def _example(self, row: Row[EncodedPrompt], region_as: RegionAs | None) -> Example:
         """Return a row, ready to be joined with others, after checking that its parts fit."""
@@ -249,7 +251,7 @@ class RegionProcessor(ProcessorMixin):
             return Example(input_ids=ids)
         with naming(row.name):
             picture = read_picture(row.picture)
-        pixels, frame = self.image_processor.fit(picture)
+        pixels, frame = self.image_processor.square(picture)
         preferred = region_as or ("box" if self.region_grid is None else "mask")
         shapes = read_regions(row.regions, picture.size, preferred, row.name)
         boxes = weights = None

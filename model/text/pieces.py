@@ -20,6 +20,8 @@ from schemas.errors import UsageError
 
 Json = dict[str, Any]
 
+_MOST_KNOWN, _LONGEST_KNOWN = 10_000, 200  # pieces whose ids are kept; characters of such a piece
+
 
 class PieceEncoder:
     """Encodes pieces of text with the vocabulary of a tokenizer.
@@ -62,6 +64,9 @@ class PieceEncoder:
             "model": _without_marks(state["model"], set(self.marks), blanks),
         }
         self._tokenizer = Tokenizer.from_str(json.dumps(state))
+        self._known: dict[
+            str, tuple[int, ...]
+        ] = {}  # pieces that come again and again, as wordings
 
     def encode(self, text: str, *, first: bool = False) -> list[int]:
         """Return the ids of a piece of text.
@@ -72,7 +77,11 @@ class PieceEncoder:
         """
         if first and self.begins_with_space and text and not text.startswith(" "):
             text = f" {text}"
+        if (known := self._known.get(text)) is not None:
+            return list(known)
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        if len(self._known) < _MOST_KNOWN and len(text) <= _LONGEST_KNOWN:
+            self._known[text] = tuple(ids)
         return ids
 
     def split(self, text: str) -> list[str | int]:

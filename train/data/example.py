@@ -11,6 +11,7 @@ from typing import Any, Literal
 from torch.utils.data import Dataset
 
 from model.batch import Example
+from model.config import IGNORED
 from model.processor import RegionProcessor
 from model.regions import RegionAs
 from model.text.errors import RowTooLong
@@ -75,7 +76,7 @@ class TrainingRows(Dataset[TrainingExample | Rejected]):
         except RowTooLong as error:
             return Rejected(row["id"], str(error))
         labels = example.labels or []
-        supervised = sum(label >= 0 for label in labels)
+        supervised = len(labels) - labels.count(IGNORED)
         return TrainingExample(row["id"], example, supervised, example.dropped_turns)
 
     def _region_as(self, row_id: str, epoch: int) -> RegionAs:

@@ -1,5 +1,6 @@
 """A batch's flat positions point at its placeholders, however its rows are joined."""
 
+from collections.abc import Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -7,11 +8,17 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from model.batch import Arrangement, Example, RegionBatch, join
 from model.config import IGNORED, IMAGE_END_ID, IMAGE_ID, IMAGE_START_ID, REGION_ID
 
 PAD, TOKENS, SIDE, GRID = 3, 4, 2, 5
+
+
+def normalised(squares: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    """The pictures as they are, channels first."""
+    return np.stack([square.transpose(2, 0, 1) for square in squares]).astype(np.float32)
 
 
 @st.composite
@@ -23,7 +30,7 @@ def examples(draw: Any, *, boxes: bool, boundaries: bool, labels: bool) -> Examp
     if draw(st.booleans()):
         inner = [IMAGE_ID] * TOKENS
         ids += [IMAGE_START_ID, *inner, IMAGE_END_ID] if boundaries else inner
-        pixels = np.full((3, SIDE, SIDE), draw(st.integers(0, 9)), np.float32)
+        pixels = np.full((SIDE, SIDE, 3), draw(st.integers(0, 9)), np.uint8)
         count = draw(st.integers(0, 3))
         more = draw(st.lists(st.integers(0, count - 1), max_size=2)) if count else []
         mentioned = draw(st.permutations([*range(count), *more]))
@@ -53,7 +60,7 @@ def batches(draw: Any) -> tuple[list[Example], Arrangement, RegionBatch]:
     kind = examples(boxes=boxes, boundaries=boundaries, labels=labels)
     rows = draw(st.lists(kind, min_size=1, max_size=5))
     arrangement = draw(st.sampled_from(get_args(Arrangement)))
-    return rows, arrangement, join(rows, PAD, arrangement)
+    return rows, arrangement, join(rows, PAD, arrangement, normalised)
 
 
 def places(rows: list[Example], arrangement: Arrangement, columns: int) -> list[int]:
@@ -150,40 +157,40 @@ def test_supervision_is_of_the_next_token_of_the_same_row(
 @settings(max_examples=20)
 @given(st.lists(examples(boxes=True, boundaries=False, labels=True), min_size=1, max_size=4))
 def test_packed_rows_begin_anew(rows: list[Example]) -> None:
-    made = join(rows, PAD, "packed")
+    made = join(rows, PAD, "packed", normalised)
     positions = [column for row in rows for column in range(len(row.input_ids))]
     segments = [number for number, row in enumerate(rows) for _ in row.input_ids]
     assert made["position_ids"].tolist() == [positions]
     assert made["segment_ids"].tolist() == [segments]
-    assert not {"position_ids", "segment_ids"} & set(join(rows, PAD, "right"))
+    assert not {"position_ids", "segment_ids"} & set(join(rows, PAD, "right", normalised))
 
 
 def test_types_and_an_empty_batch() -> None:
     row = Example(
         input_ids=[5, IMAGE_ID, REGION_ID, 6],
-        pixels=np.zeros((3, 2, 2), np.float32),
+        pixels=np.zeros((2, 2, 3), np.uint8),
         region_boxes=np.array([[0.1, 0, 300.7, 2]], np.float32),
         region_tokens=(0,),
     )
-    batch = join([row], PAD, "left")
+    batch = join([row], PAD, "left", normalised)
     floats = {name for name, tensor in batch.items() if tensor.dtype == torch.float32}
     assert floats == {"pixel_values", "region_boxes"}
     assert all(batch[name].dtype == torch.int64 for name in set(batch) - floats)
     with pytest.raises(ValueError, match="no rows"):
-        join([], PAD, "left")
+        join([], PAD, "left", normalised)
 
 
 def test_boxes_keep_their_precision_in_bfloat16() -> None:
     boxes = np.array([[0.1, 0, 300.7, 2]], np.float32)
     row = Example(
         input_ids=[5, IMAGE_ID, REGION_ID, 6],
-        pixels=np.zeros((3, 2, 2), np.float32),
+        pixels=np.zeros((2, 2, 3), np.uint8),
         region_boxes=boxes,
         region_tokens=(0,),
     )
-    batch = join([row], PAD, "left").to("cpu", torch.bfloat16)
+    batch = join([row], PAD, "left", normalised).to("cpu", torch.bfloat16)
     assert batch["pixel_values"].dtype == torch.bfloat16
     assert torch.equal(batch["region_boxes"], torch.from_numpy(boxes))
     assert batch["input_ids"].dtype == torch.int64
-    moved = join([row], PAD, "left").to("meta")
+    moved = join([row], PAD, "left", normalised).to("meta")
     assert all(tensor.device.type == "meta" for tensor in moved.values())

@@ -134,3 +134,14 @@ def test_other_kinds_of_tokenizers_are_refused():
         PieceEncoder(PreTrainedTokenizerFast(tokenizer_object=backend))
     with pytest.raises(UsageError, match=r"object has no tokenizer\.json"):
         PieceEncoder(object())
+
+
+def test_a_piece_that_comes_again_has_the_same_ids(byte_tokenizer):
+    encoder = PieceEncoder(byte_tokenizer)
+    first = encoder.encode("a red star")
+    first.append(7)  # its reader's own list
+    again = encoder.encode("a red star")
+    assert again == first[:-1] == PieceEncoder(byte_tokenizer).encode("a red star")
+    long = "star " * 100
+    assert encoder.encode(long) == encoder.encode(long)
+    assert set(encoder._known) == {"a red star"}
