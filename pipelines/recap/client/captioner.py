@@ -244,7 +244,10 @@ class OpenAICaptioner:
         message = _message("probe", QUESTION, self._probe_pictures, parameters)
         trouble = await connection.probe(message)
         if trouble:
-            self._say(f"{connection.url}: {trouble}; waiting for it")
+            longest = duration(self._servers.patience)
+            self._say(
+                f"{connection.url}: {trouble}; waiting for it, {longest} at most (--patience)"
+            )
         return trouble is None
 
     def _notice(self, connection: Connection, trouble: Exception) -> None:
