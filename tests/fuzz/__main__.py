@@ -42,6 +42,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="for worlds, results and failures; kept")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=40.0, help="then no case is begun")
     parser.add_argument("--only", action="append", metavar="STAGE[=N]", help="some stages alone")
     parser.add_argument("--case", metavar="STAGE:N", help="one case again")
     parser.add_argument("--chunk", help=argparse.SUPPRESS)
@@ -62,11 +63,10 @@ def _run(folder: Path, args: argparse.Namespace) -> int:
 
     wanted = dict(_wanted(args.only)) if args.only else CASES
     chunks: SimpleQueue[Chunk] = SimpleQueue()
-    for name, number in wanted.items():
-        size = STAGES[name].chunk
-        for start in range(0, number, size):
-            chunks.put((name, range(start, min(number, start + size))))
+    for chunk in _interleaved({name: (n, STAGES[name].chunk) for name, n in wanted.items()}):
+        chunks.put(chunk)
     report, began = Report(seed=args.seed), time.monotonic()
+    end = began + 60 * args.minutes
     log = folder / "results.jsonl"
     with log.open("w", encoding="utf-8") as lines:
         lock = threading.Lock()
@@ -82,6 +82,9 @@ def _run(folder: Path, args: argparse.Namespace) -> int:
                     chunk = chunks.get_nowait()
                 except Empty:
                     return
+                if time.monotonic() > end:
+                    report.left_out[chunk[0]] += len(chunk[1])
+                    continue
                 for result in _results(folder, args.seed, chunk):
                     note(result)
 
@@ -93,6 +96,16 @@ def _run(folder: Path, args: argparse.Namespace) -> int:
     report.seconds = time.monotonic() - began
     print(report.text(folder))
     return 1 if report.faulty else 0
+
+
+def _interleaved(stages: dict[str, tuple[int, int]]) -> list[Chunk]:
+    """Return the chunks of stages, given their cases and the size of a chunk, in equal measure."""
+    chunks = [
+        (start / number, (name, range(start, min(number, start + size))))
+        for name, (number, size) in stages.items()
+        for start in range(0, number, size)
+    ]
+    return [chunk for _, chunk in sorted(chunks, key=lambda each: (each[0], each[1][0]))]
 
 
 def _wanted(only: list[str]) -> Iterator[tuple[str, int]]:

@@ -20,6 +20,7 @@ import shutil
 import signal
 import subprocess
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -68,13 +69,13 @@ class Harm:
             time.sleep(self.chance.random() / 30)
             self.moment = f"after {shards_in(self.output)} of {self.shards} shards"
             HARMS[self.kind](self, process)
-            status = _ended(process)
+            status = ended(process)
         if status is None:
             self.faults.append(f"does not end within {ENDING_MAY_TAKE} s")
         for pid in members(process):
             os.kill(pid, signal.SIGKILL)
         if status is None:
-            status = _ended(process)
+            status = ended(process)
         self.ended = {-signal.SIGKILL: "killed", 0: "finished"}.get(status or 0, "with an error")
         if left := wait_until_gone(process):
             self.faults.append(f"leaves processes: {left}")
@@ -93,7 +94,12 @@ class Harm:
 
 
 def start(world: Path, output: Path, workers: int = 1) -> int:
-    """Fork a run in a session of its own; return its process."""
+    """Fork a build; return its process."""
+    return forked(lambda: build(world, output, workers), output)
+
+
+def forked(run: Callable[[], None], output: Path) -> int:
+    """Fork a run in a session of its own, which speaks into a file; return its process."""
     child = os.fork()
     if child:
         return child
@@ -105,11 +111,14 @@ def start(world: Path, output: Path, workers: int = 1) -> int:
         for new, old in ((null, 0), (log, 1), (log, 2)):
             os.dup2(new, old)
         try:
-            build(world, output, workers)
+            run()
             status = 0
         except RegionForgeError as error:
             print(f"error: {error}", flush=True)
             status = 1
+        except BaseException:
+            traceback.print_exc()
+            raise
     finally:
         os._exit(status)
 
@@ -125,7 +134,7 @@ def build(world: Path, output: Path, workers: int) -> None:
     launch(plan, LaunchOptions(workers=workers, fork=True))
 
 
-def _ended(process: int) -> int | None:
+def ended(process: int) -> int | None:
     """Return the status of a process when it has ended; None where it does not."""
     end = time.monotonic() + ENDING_MAY_TAKE
     while time.monotonic() < end:
@@ -206,7 +215,7 @@ def run_kills(world: Path, folder: Path, numbers: Iterable[int], seed: int) -> I
     """Yield the outcome of each harm."""
     calm = folder / "calm"
     process = start(world, calm)
-    assert _ended(process) == 0, Path(f"{calm}.log").read_text(encoding="utf-8")
+    assert ended(process) == 0, Path(f"{calm}.log").read_text(encoding="utf-8")
     expected, shards = digests(calm), shards_in(calm)
     for number in numbers:
         chance = Random(f"kills {seed} {number}")
@@ -230,7 +239,7 @@ def _harmed(harm: Harm, name: str, expected: dict[str, str]) -> Result:
     if "Traceback" in message and harm.kind != "memory":
         harm.faults.append(f"traceback: {message[-600:]}")
     process = start(harm.world, harm.output)
-    if status := _ended(process):
+    if status := ended(process):
         log = Path(f"{harm.output}.log").read_text("utf-8", "replace")
         harm.faults.append(f"the rerun ends with {status}: {log[-600:]}")
     else:

@@ -5,6 +5,7 @@ import shutil
 import struct
 import zlib
 from collections.abc import Callable
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from random import Random
@@ -96,7 +97,7 @@ def _segment(chance: Random, content: bytes) -> bytes:
         kind = chance.choice(
             [b"iCCP", b"zTXt", b"eXIf", b"acTL", b"PLTE", b"tRNS", b"gAMA", b"IDAT"]
         )
-        body = chance.choice([rubbish, b"a\0\0" + zlib.compress(bytes(50_000_000))])
+        body = chance.choice([rubbish, b"a\0\0" + _much()])
         chunk = kind + body
         stated = struct.pack(">I", chance.choice([len(body), len(body), 2**31]))
         return content[:33] + stated + chunk + struct.pack(">I", zlib.crc32(chunk)) + content[33:]
@@ -114,10 +115,20 @@ def _frames(chance: Random, _: bytes) -> bytes:
 
 def _bomb(chance: Random, _: bytes) -> bytes:
     """Return a small file of very many pixels."""
-    side = chance.choice([8_000, 9_000, 12_000])
-    image, room = Image.new("1", (side, side)), BytesIO()
-    image.save(room, chance.choice(["PNG", "GIF"]))
+    return _plain(chance.choice([8_000, 9_000, 12_000]), chance.choice(["PNG", "GIF"]))
+
+
+@cache
+def _plain(side: int, name: str) -> bytes:
+    room = BytesIO()
+    Image.new("1", (side, side)).save(room, name)
     return room.getvalue()
+
+
+@cache
+def _much() -> bytes:
+    """Return 50 MB of zeros, packed."""
+    return zlib.compress(bytes(50_000_000))
 
 
 def _tiff(chance: Random, _: bytes) -> bytes:

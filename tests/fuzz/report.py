@@ -25,6 +25,7 @@ class Report:
     reasons: Counter[str] = field(default_factory=Counter)
     faulty: list[Result] = field(default_factory=list)
     slowest: list[tuple[float, str]] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)  # cases that time was short for
     busy: Counter[str] = field(default_factory=Counter)  # seconds, by stage
 
     def add(self, result: Result) -> None:
@@ -49,6 +50,8 @@ class Report:
             f"{total:,} mutations in {sum(self.cases.values()):,} cases, seed {self.seed}, "
             f"{self.seconds / 60:.1f} minutes: {faulty} faults"
         )
+        if self.left_out:
+            yield f"NOT RUN, for the time was up: {_listed(self.left_out)}"
         yield f"\n{'damaged':28} {'cases':>6} {'mutations':>9}  outcomes"
         for target in sorted(self.cases):
             outcomes = ", ".join(f"{n} {name}" for name, n in self.outcomes[target].most_common())

@@ -2,6 +2,12 @@
 
 annotations-world    annotation files and pickles of the sample world, one at a time
 annotations-real     the same of the real samples, where there are any
+builds               files of the world in a whole build, which is verified
+pictures             pictures by the hundred in a build, which is verified
+answers              answers of a server by the hundred in a run of `recap`
+rows                 shards by the hundred in one `verify`
+kills                builds that are killed, stopped, starved of disk or memory, then run again
+recap-kills          runs of `recap` that are killed, then run again
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -10,10 +16,13 @@ from pathlib import Path
 
 from tests.conftest import samples_folder
 from tests.fuzz.annotations import case_of, run_case, run_cases, shrunk
+from tests.fuzz.answers import run_answers
 from tests.fuzz.builds import run_builds, run_pictures
 from tests.fuzz.kills import run_kills
 from tests.fuzz.real_world import real_targets, write_real_world
+from tests.fuzz.recap_kills import run_recap_kills
 from tests.fuzz.result import Result
+from tests.fuzz.rows import run_rows
 from tests.fuzz.targets import Target, world_targets, write_small_world
 
 
@@ -70,8 +79,20 @@ def _pictures(setting: Setting, numbers: Iterable[int]) -> Iterator[Result]:
     return run_pictures(setting.scratch, numbers, setting.seed)
 
 
+def _answers(setting: Setting, numbers: Iterable[int]) -> Iterator[Result]:
+    return run_answers(setting.folder / "world", setting.scratch, numbers, setting.seed)
+
+
 def _kills(setting: Setting, numbers: Iterable[int]) -> Iterator[Result]:
     return run_kills(setting.folder / "world", setting.scratch, numbers, setting.seed)
+
+
+def _recap_kills(setting: Setting, numbers: Iterable[int]) -> Iterator[Result]:
+    return run_recap_kills(setting.folder / "world", setting.scratch, numbers, setting.seed)
+
+
+def _rows(setting: Setting, numbers: Iterable[int]) -> Iterator[Result]:
+    return run_rows(setting.folder / "world", setting.scratch, numbers, setting.seed)
 
 
 def shrink(setting: Setting, kind: str, number: int) -> bytes:
@@ -87,6 +108,9 @@ STAGES = {
         Stage(name="annotations-real", chunk=250, run=_annotations("real")),
         Stage(name="builds", chunk=20, run=_builds),
         Stage(name="pictures", chunk=2, run=_pictures),
+        Stage(name="answers", chunk=2, run=_answers),
+        Stage(name="rows", chunk=6, run=_rows),
         Stage(name="kills", chunk=20, run=_kills),
+        Stage(name="recap-kills", chunk=10, run=_recap_kills),
     )
 }

@@ -45,6 +45,7 @@ class Seen:
 
     below: Sequence[str]  # folders that may be read and written
     pipeline: bool = False  # Beam looks up what it has pickled itself
+    calls: bool = False  # a server is called
     faults: list[str] = field(default_factory=list)
 
     def note(self, event: str, args: tuple[Any, ...]) -> None:
@@ -53,11 +54,13 @@ class Seen:
             self._opened(*args[:3])
         elif event == "pickle.find_class":
             self.faults += [] if self.pipeline else [f"{event}: {args!r:.200}"]
+        elif self.calls and (event.startswith("socket.") or args[:1] == ("uname",)):
+            return
         elif event in _FORBIDDEN or (event in _CHANGING and not self._is_below(args[0])):
             self.faults.append(f"{event}: {args!r:.200}")
 
     def _opened(self, path: Any, mode: Any, flags: Any) -> None:
-        if isinstance(path, int) or path is None:
+        if isinstance(path, int) or path in {None, os.devnull}:
             return
         name = os.path.realpath(os.fsdecode(path))
         writes = bool(flags & _WRITING) if isinstance(flags, int) else False
@@ -98,16 +101,19 @@ def _ring(_signal: int, _frame: FrameType | None) -> None:
 
 
 @contextmanager
-def watched(*below: Path, memory: int | None = None, pipeline: bool = False) -> Iterator[Seen]:
+def watched(
+    *below: Path, memory: int | None = None, pipeline: bool = False, calls: bool = False
+) -> Iterator[Seen]:
     """Watch what a block does; it may read and write below some folders only.
 
     Args:
         below: the folders.
         memory: the bytes by which it may grow; None: `MEMORY_BYTES`.
         pipeline: whether Beam runs in it.
+        calls: whether it calls a server.
     """
     install()
-    seen = Seen([os.path.realpath(path) for path in below], pipeline)
+    seen = Seen([os.path.realpath(path) for path in below], pipeline, calls)
     before = peak_bytes()
     usual = signal.signal(signal.SIGALRM, _ring)
     signal.setitimer(signal.ITIMER_REAL, HANG_SECONDS)
