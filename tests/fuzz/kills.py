@@ -162,6 +162,12 @@ def digests(output: Path) -> dict[str, str]:
     }
 
 
+def differences(expected: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Return a fault where the files of an output are not those of a calm run."""
+    wrong = {path for path in expected | after if after.get(path) != expected.get(path)}
+    return [f"differs from a calm run: {sorted(wrong)}"] if wrong else []
+
+
 def _kill(_: Harm, process: int) -> None:
     os.kill(process, signal.SIGKILL)
 
@@ -243,9 +249,7 @@ def _harmed(harm: Harm, name: str, expected: dict[str, str]) -> Result:
         log = Path(f"{harm.output}.log").read_text("utf-8", "replace")
         harm.faults.append(f"the rerun ends with {status}: {log[-600:]}")
     else:
-        after = digests(harm.output)
-        if wrong := {path for path in expected | after if after.get(path) != expected.get(path)}:
-            harm.faults.append(f"differs from a calm build: {sorted(wrong)}")
+        harm.faults += differences(expected, digests(harm.output))
     return Result(
         case=name,
         target=f"kill: {harm.kind}",

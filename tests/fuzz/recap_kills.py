@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 
 from bench.stub_process import StubServer
-from tests.fuzz.kills import ENDING_MAY_TAKE, digests, ended, forked
+from tests.fuzz.kills import ENDING_MAY_TAKE, differences, digests, ended, forked
 from tests.fuzz.processes import members
 from tests.fuzz.recap_runs import CONCURRENCY, recap
 from tests.fuzz.result import Result
@@ -64,9 +64,7 @@ def _killed(
     if status := _run(world, output, server):
         log = Path(f"{output}.log").read_text("utf-8", "replace")
         faults.append(f"the rerun ends with {status}: {log[-600:]}")
-    expected, after = digests(calm[0]), digests(output)
-    if wrong := {path for path in expected | after if after.get(path) != expected.get(path)}:
-        faults.append(f"differs from a calm run: {sorted(wrong)}")
+    faults += differences(digests(calm[0]), digests(output))
     calls = _answered(server)
     if calls.keys() != calm[1].keys():
         faults.append(

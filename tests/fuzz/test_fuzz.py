@@ -6,16 +6,18 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from pipelines.datasets.coco import source as coco
+from pipelines.verify import verify
 from schemas.errors import InputFileError
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.source import Count
-from tests.fuzz import watch
+from tests.fuzz import kills, rows, watch
 from tests.fuzz.annotations import Case, case_of, run_case, shrunk
 from tests.fuzz.json_faults import OPERATORS, Raw, encode
 from tests.fuzz.mutate import Mutation, mutate
@@ -90,7 +92,7 @@ def test_a_deliberate_fault_is_found(faults_of, does, fault):
 
 
 def test_a_hang_is_found(faults_of, monkeypatch):
-    monkeypatch.setattr(watch, "HANG_SECONDS", 0.2)
+    monkeypatch.setattr(watch, "HANG_SECONDS", 0.2)  # of work
 
     def hang(_):
         while True:
@@ -166,11 +168,40 @@ def test_a_fault_is_shrunk_and_named(target):
     assert re.search(r"KeyError: 'zeros' .*does", text)
 
 
-def test_the_command_runs_a_few_cases(tmp_path):
-    command = [sys.executable, "-m", "tests.fuzz", "--folder", str(tmp_path)]
+def test_the_command_runs_a_few_cases_of_each_stage(tmp_path):
+    stages = {"annotations-world": 6, "builds": 1, "answers": 1, "rows": 1, "kills": 1,
+              "recap-kills": 1}  # fmt: skip
+    words = [word for name, number in stages.items() for word in ("--only", f"{name}={number}")]
+    command = [sys.executable, "-m", "tests.fuzz", "--folder", str(tmp_path), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.match(r"\d+ mutations in 11 cases, seed 0, .* minutes: 0 faults", done.stdout)
+    assert len((tmp_path / "results.jsonl").read_text().splitlines()) == 11
+
+
+def test_no_case_is_begun_when_the_time_is_up(tmp_path):
+    command = [sys.executable, "-m", "tests.fuzz", "--folder", str(tmp_path), "--minutes", "0"]
     done = subprocess.run(
         [*command, "--only", "annotations-world=6"], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith("6 mutations in 6 cases, seed 0")
-    assert len((tmp_path / "results.jsonl").read_text().splitlines()) == 6
+    assert "NOT RUN, for the time was up: annotations-world 6" in done.stdout
+
+
+def test_a_doctored_shard_that_passes_is_found(target, tmp_path, monkeypatch):
+    calls: list[str] = []
+
+    def blind(output):
+        calls.append(output)
+        return verify(output) if len(calls) == 1 else replace(verify(output), problems=[])
+
+    monkeypatch.setattr(rows, "verify", blind)
+    (result,) = rows.run_rows(target.whole, tmp_path, [0], seed=0)
+    assert len(result.faults) > 5
+    assert re.match(r"coco/\w+-\S+\.arrow passes: .*, (not )?sealed", result.faults[0])
+
+
+def test_an_output_that_is_not_the_same_is_found(tmp_path):
+    expected = {"coco/a.arrow": "1", "ledger.json": "2"}
+    assert kills.differences(expected, {"coco/a.arrow": "1", "ledger.json": "2"}) == []
+    assert "ledger.json" in kills.differences(expected, {"coco/a.arrow": "1"})[0]
+    assert "b.arrow" in kills.differences(expected, {**expected, "coco/b.arrow": "3"})[0]
