@@ -132,9 +132,9 @@ def links(records: Sequence[Raw]) -> Iterator[tuple[Raw, Link | Refused]]:
 
 
 def id_of(raw: Raw) -> str:
-    """Return the id of a record with a valid link."""
+    """Return the id of a record with a valid link; one made of its text where it has none."""
     link = decode_json(_LINK, raw)
-    return content_id("record", bytes(raw)) if link.id is None else str(link.id)
+    return content_id("record", bytes(raw)) if link.id in {None, ""} else str(link.id)
 
 
 def picture_of(raw: Raw) -> str | None:

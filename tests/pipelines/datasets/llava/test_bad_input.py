@@ -211,3 +211,16 @@ GOOD_RECORD = {
     "id": "good",
     "conversations": [{"from": "human", "value": "Hello"}, {"from": "gpt", "value": "Bye"}],
 }
+
+
+def test_a_record_whose_id_is_empty_has_one_made_of_its_text(llava_file, build_source):
+    llava_file.picture("1.jpg")
+    llava_file.record("1.jpg", "<image>\nWhat?", "A cup.", id="")
+    llava_file.record("1.jpg", "<image>\nWhat?", id="")
+    llava_file.save()
+    output = build_source("llava", llava_file.root)
+    ((kind, item, reason),) = output.rejected()
+    assert (kind, reason) == ("dialogue", "malformed")
+    assert item.startswith("record.")
+    assert output.ledger().problems() == []
+    assert len(output.rows()) == 1
