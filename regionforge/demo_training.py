@@ -18,7 +18,7 @@ from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.sample_world import write_world
 from pipelines.storage.extras import require
 from regionforge import tiny_towers
-from schemas.console import Console
+from schemas.console import Console, output_words
 from schemas.errors import UsageError
 
 _SEED = 1  # of the pictures: the towers have seen those of seed 0
@@ -76,6 +76,6 @@ def train_and_ask(console: Console, output: Path, max_steps: int | None) -> bool
 def _run(console: Console, words: list[str]) -> bool:
     """Run a command of ours in a process of its own; return whether it went through."""
     console.print(f"$ {shlex.join(['regionforge', *words])}", soft_wrap=True)
-    command = [sys.executable, "-m", "regionforge", *words]
+    command = [sys.executable, "-m", "regionforge", *words, *output_words()]
     environment = {**os.environ, **_ONE_THREAD}
     return subprocess.run(command, check=False, env=environment).returncode == 0  # noqa: S603

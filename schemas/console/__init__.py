@@ -5,7 +5,7 @@ class name, a server's answer or an error reaches a terminal as anything but a c
 """
 
 from schemas.console.failure import EXIT_STATUSES, failure
-from schemas.console.flags import OUTPUT_FLAGS, output_as, output_flags, words_of
+from schemas.console.flags import OUTPUT_FLAGS, output_as, output_flags, output_words
 from schemas.console.output import (
     Console,
     Part,
@@ -35,9 +35,9 @@ __all__ = [
     "notice",
     "output_as",
     "output_flags",
+    "output_words",
     "result",
     "result_console",
     "say",
-    "words_of",
     "write_json",
 ]

@@ -79,10 +79,10 @@ def output_as(args: argparse.Namespace, words: Sequence[str]) -> Iterator[None]:
             log.close()
 
 
-def words_of(args: argparse.Namespace) -> list[str]:
-    """Return the flags about output as words, for a command that runs others."""
-    words = [f"--{name}" for name in ("quiet", "verbose") if getattr(args, name)]
-    return [*words, *(["--log-file", args.log_file] if args.log_file else [])]
+def output_words() -> list[str]:
+    """Return the flags about output that hold now as words, for a command that runs others."""
+    words = [f"--{name}" for name in ("quiet", "verbose") if getattr(SETTINGS, name)]
+    return [*words, "--log-file", SETTINGS.log.path] if SETTINGS.log else words
 
 
 class _LogHandler(logging.Handler):

@@ -7,10 +7,10 @@ Example of a line:
 
 import os
 from datetime import datetime
-from pathlib import Path
 
 from schemas.console.secrets import masked
 from schemas.errors import UsageError
+from schemas.visible import visible
 
 
 class LogFile:
@@ -22,12 +22,12 @@ class LogFile:
             self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         except (OSError, ValueError) as error:
             raise UsageError(f"--log-file {path}: cannot be written: {error}") from None
-        self.path = Path(path)
+        self.path = path
 
     def write(self, text: str) -> None:
         """Add the lines of a text."""
         time = datetime.now().astimezone().isoformat(timespec="seconds")
-        lines = "".join(f"{time} {line}\n" for line in masked(text).splitlines() if line)
+        lines = "".join(f"{time} {line}\n" for line in visible(masked(text)).split("\n") if line)
         os.write(self._file, lines.encode(errors="backslashreplace"))
 
     def close(self) -> None:
