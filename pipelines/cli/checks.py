@@ -32,6 +32,7 @@ def add_parser(commands: Commands) -> None:
         "checks",
         "Say what this installation has: versions, extras, processors, free disk, GPU.",
         "checks --output /shards",
+        json=True,
     )
     parser.add_argument(
         "--output",
@@ -44,9 +45,12 @@ def add_parser(commands: Commands) -> None:
 def run(args: Namespace) -> int:
     """Print the facts, one a line; return the exit status."""
     from pipelines.cli.arguments import output_folder
-    from schemas.console import result
+    from schemas.console import result, write_json
 
     facts = installation(output_folder(args.output))
+    if args.json:
+        write_json({"command": "checks", "facts": facts})
+        return 0
     width = max(map(len, facts))
     for name, value in facts.items():
         result((f"{name:{width}}", "bold"), f"  {value}")

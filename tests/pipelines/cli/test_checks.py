@@ -1,5 +1,6 @@
 """`checks` says what an installation has."""
 
+import json
 import os
 import platform
 import shutil
@@ -24,6 +25,14 @@ def test_versions_and_room(tmp_path, capsys):
         free, rel=0.1
     )
     assert facts["disk of the output"].endswith(f"free in {tmp_path}")
+
+
+def test_the_same_as_json(tmp_path, capsys):
+    assert run(["checks", "--json", "--output", str(tmp_path)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["command"] == "checks"
+    assert document["facts"].keys() == installation(str(tmp_path)).keys()
+    assert document["facts"]["python"].startswith(platform.python_version())
 
 
 def program(folder, name: str, text: str, status: int = 0) -> None:

@@ -17,7 +17,7 @@ EVERYWHERE = {"--help", "--quiet", "--verbose", "--log-file"}
 FLAGS = {
     "sources": {"names", "--data-root", "--json"},
     "validate": {"recipes"},
-    "checks": {"--output"},
+    "checks": {"--output", "--json"},
     "build": {
         "--sources", "--recipe", "--recapd", "--no-recapd", "--no-guard",
         "--require-guard", "--no-merge", "--data-root", "--path", "--detections",
