@@ -23,8 +23,11 @@ from tests.fuzz.result import Result
 
 CASES = {
     "kills": 170,
+    "recap-kills": 30,
     "builds": 200,
     "pictures": 5,
+    "answers": 12,
+    "rows": 20,
     "annotations-world": 7_000,
     "annotations-real": 3_000,
 }

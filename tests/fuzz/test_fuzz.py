@@ -18,10 +18,12 @@ from schemas.errors import InputFileError
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.source import Count
 from tests.fuzz import kills, rows, watch
+from tests.fuzz.__main__ import CASES
 from tests.fuzz.annotations import Case, case_of, run_case, shrunk
 from tests.fuzz.json_faults import OPERATORS, Raw, encode
 from tests.fuzz.mutate import Mutation, mutate
 from tests.fuzz.report import Report
+from tests.fuzz.stages import STAGES
 from tests.fuzz.targets import Target, world_targets, write_small_world
 
 
@@ -177,6 +179,10 @@ def test_the_command_runs_a_few_cases_of_each_stage(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.match(r"\d+ mutations in 11 cases, seed 0, .* minutes: 0 faults", done.stdout)
     assert len((tmp_path / "results.jsonl").read_text().splitlines()) == 11
+
+
+def test_the_whole_run_has_cases_of_every_stage():
+    assert CASES.keys() == STAGES.keys()
 
 
 def test_no_case_is_begun_when_the_time_is_up(tmp_path):
