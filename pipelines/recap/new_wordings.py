@@ -16,6 +16,7 @@ from pipelines.storage.extras import require
 from prompts.wordings import WordingSet, problems
 from schemas.errors import BuildError
 from schemas.rejection import Rejected
+from schemas.secret import Secret
 from transforms.caption_text import after_thinking
 
 MAX_ROUNDS = 8
@@ -88,7 +89,7 @@ def request_wordings(known: WordingSet, number: int, endpoint: str, model: str) 
                     messages=[{"role": "user", "content": prompt}],
                     temperature=_TEMPERATURE,
                 )
-                return decode_answer(reply.content).text
+                return Secret(key).masked(decode_answer(reply.content).text)
 
             return await _collect_wordings(known, number, ask)
 
@@ -99,7 +100,8 @@ def request_wordings(known: WordingSet, number: int, endpoint: str, model: str) 
     except openai.APIError as error:  # its message may contain the URL, and so a secret
         raise BuildError(f"the endpoint does not answer: {type(error).__name__}") from None
     except (MalformedError, ComplaintError, Rejected) as error:
-        raise BuildError(f"the endpoint answers no chat completion: {error}") from None
+        trouble = Secret(os.environ.get(_KEY_VARIABLE, "")).masked(str(error))
+        raise BuildError(f"the endpoint answers no chat completion: {trouble}") from None
 
 
 def _prompt(known: WordingSet, new: list[str], missing: int) -> str:

@@ -7,7 +7,8 @@ one: `Bearer ...`, `sk-...`, `hf_...`, and the password of an address.
 import os
 import re
 
-_MASK = "[key]"
+from schemas.secret import MASK, secret
+
 _LEAST = 6  # characters: what is shorter may be part of any word
 _NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(_|$)", re.IGNORECASE)
 _FORMS = re.compile(
@@ -24,12 +25,12 @@ def masked(text: str) -> str:
     >>> masked("GET http://joe:open-sesame@gpu:8000/v1")
     'GET http://joe:[key]@gpu:8000/v1'
     """
-    for secret in _secrets():
-        text = text.replace(secret, _MASK)
-    return _FORMS.sub(lambda match: f"{match['before'] or match['name'] or ''}{_MASK}", text)
+    for value in _values():
+        text = secret(value).masked(text)
+    return _FORMS.sub(lambda match: f"{match['before'] or match['name'] or ''}{MASK}", text)
 
 
-def _secrets() -> list[str]:
+def _values() -> list[str]:
     """Return the values of environment variables that are named as keys, the longest first."""
     values = {
         value for name, value in os.environ.items() if _NAMES.search(name) and len(value) >= _LEAST

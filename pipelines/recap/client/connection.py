@@ -4,13 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx2
+import msgspec
 import openai
 
 from pipelines.recap.captioning.captioner import Answer
@@ -32,6 +33,7 @@ from pipelines.recap.client.parameters import LATER_LIMIT, LIMIT
 from schemas.errors import BuildError
 from schemas.limits import MAX_ANSWER_BYTES
 from schemas.rejection import Rejected
+from schemas.secret import Secret
 
 _AZURE = (".openai.azure.com", ".cognitiveservices.azure.com")  # ends of host names
 # Failures of encryption that no waiting mends, with the remedy.
@@ -65,7 +67,7 @@ class Connection:
         self.limiter = Limiter(servers.concurrency, servers.time_limit * _LONG)
         self.breaker = Breaker(servers.backoff, servers.backoff_limit)
         self.probing = asyncio.Lock()
-        self._key = key
+        self._secret = Secret(key)
         self._key_env = servers.api_key_env
         self._time_limit = servers.time_limit
         limits = httpx2.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE_SECONDS)
@@ -153,7 +155,8 @@ class Connection:
                     content=message.body,
                     options={"headers": headers},
                 )
-            return decode_answer(self._keyless(response.content))
+            answer = decode_answer(self._keyless(response.content))
+            return msgspec.structs.replace(answer, text=self._secret.masked(answer.text))
         except openai.APIStatusError as error:
             raise self._meaning(self._complaint(error.response), message) from None
         except ComplaintError as error:
@@ -166,10 +169,17 @@ class Connection:
             raise MalformedAnswerError("a malformed answer: its headers are no UTF-8") from None
 
     def _complaint(self, response: httpx2.Response) -> Complaint:
-        words = {name: self._without_key(value) for name, value in response.headers.items()}
+        words = {name: self._secret.masked(value) for name, value in response.headers.items()}
         return read_complaint(response.status_code, self._keyless(response.content), words)
 
     def _meaning(self, complaint: Complaint, message: Message) -> Exception:
+        masked = self._secret.masked
+        complaint = replace(
+            complaint,
+            message=masked(complaint.message),
+            code=masked(complaint.code),
+            param=masked(complaint.param),
+        )
         call = Call(
             url=self.url,
             key_variable=self._key_env,
@@ -192,15 +202,11 @@ class Connection:
         return TransientError(detail)
 
     def _keyless(self, body: bytes) -> bytes:
-        return self._without_key(body.decode("latin-1")).encode("latin-1")
-
-    def _without_key(self, text: str) -> str:
-        # A shorter key is no secret, and may be part of any word.
-        return text.replace(self._key, "[key]") if len(self._key) > 5 else text
+        return self._secret.masked(body.decode("latin-1")).encode("latin-1")
 
     def _clean(self, detail: str) -> str:
         """Return an error's detail for the user: disarmed, on one line, without the key."""
-        return one_line(self._without_key(detail))
+        return one_line(self._secret.masked(detail))
 
 
 class _Bounded(httpx2.AsyncByteStream):

@@ -1,5 +1,6 @@
 """A key is nowhere but in the environment and in requests: not on the screen, not on disk."""
 
+import json
 import os
 import subprocess
 import sys
@@ -51,6 +52,31 @@ def test_a_key_that_is_refused_and_repeated(serve, recap_words, tmp_path, monkey
         assert "OPENAI_API_KEY" in printed
         assert "[key]" in printed
         assert leaks(tmp_path / "out", printed, KEY, WRONG) == []
+
+
+@pytest.mark.parametrize("part", [KEY, KEY[:9], KEY[-8:], f"{KEY[:5]}***{KEY[-4:]}"])
+def test_an_answer_that_repeats_a_key(
+    seeing, reply, recap_words, tmp_path, monkeypatch, part
+) -> None:
+    text = f"A red cup with the words {part} on it stands on a wooden table beside a blue plate."
+    escaped = "".join(f"\\u{ord(letter):04x}" for letter in part)  # as JSON may write it
+
+    def behave(sent):
+        if sent.asks_colour:
+            return None
+        if "whole" not in sent.prompt and sent.first and len(server.sent) % 3 == 0:
+            message = f"For {escaped} this content is not allowed."
+            body = f'{{"error": {{"message": "{message}"}}}}'
+            return reply(400, body.encode())
+        return json.loads(json.dumps(sent.completion()).replace(sent.said, text))
+
+    server = seeing(behave)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    _, printed = recap_words(tmp_path / "out", *words(server))
+    journals = [path.read_text() for path in tmp_path.rglob("captions/recapd/*")]
+    assert any("with the words [key] on it" in journal for journal in journals), printed
+    assert any("For [key] this" in journal for journal in journals), printed
+    assert leaks(tmp_path / "out", printed, part) == []
 
 
 def test_a_key_that_becomes_wrong_in_the_middle(
