@@ -22,6 +22,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from schemas.errors import InputFileError
+from schemas.json_decoding import decode
 from schemas.json_lines import encode_line, read_file, write_file
 
 Bench = Literal["dlc", "gar"]
@@ -125,7 +126,7 @@ def read_judged(path: str | Path) -> Judged:
     if not lines:
         raise InputFileError(f"{path}: empty, expected the judging run in its first line")
     try:
-        run = _RUN.decode(lines[0])
+        run = decode(_RUN, lines[0])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputFileError(f"{path}: line 1: not a judging run: {error}") from None
     return Judged(run, tuple(_verdicts(path, run, lines[1:])))
@@ -136,7 +137,7 @@ def _verdicts(path: str | Path, run: JudgedRun, lines: Sequence[bytes]) -> Itera
     for number, line in enumerate(lines, start=2):
         where = f"{path}: line {number}"
         try:
-            verdict = _VERDICT.decode(line)
+            verdict = decode(_VERDICT, line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InputFileError(f"{where}: not a verdict: {error}") from None
         if problem := verdict.problem() or _foreign(verdict, run):

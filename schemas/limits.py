@@ -49,3 +49,19 @@ MAX_NESTED_TAGS = 32
 
 # An answer of a server has at most this many bytes; captions have some thousands.
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
+
+# Lists and objects in a file of JSON are nested at most this deep; real files have ten levels.
+MAX_JSON_DEPTH = 100
+
+# Containers in a pickle are nested at most this deep; those of data sets have five levels.
+MAX_PICKLE_DEPTH = 32
+
+# A number in a pickle has at most this many digits: Python reads no longer one by default.
+MAX_PICKLE_DIGITS = 4_300
+
+# A key in a pickle has at most this many bytes.
+MAX_PICKLE_KEY = 1_000
+
+# A packed file unpacks to at most so many bytes for each of its own, and any to the second number.
+MAX_UNPACKED_RATIO = 100
+MIN_UNPACKED_BYTES = 64 * 1024 * 1024

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from schemas.geometry import Box, swaps_sides, xyxy
+from schemas.json_decoding import decode
 from schemas.limits import MAX_MASK_PIXELS, MAX_RUN_DIGITS, MIN_POLYGON_NUMBERS
 from schemas.rejection import Reason, Rejected
 
@@ -95,8 +96,8 @@ def decode_shape(raw: bytes) -> Shape | None:
     if not raw:
         return None
     try:
-        shape: Shape | None = _SEGMENTATION.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        shape: Shape | None = decode(_SEGMENTATION, raw)
+    except msgspec.DecodeError as error:
         raise malformed(f"expected polygons or run lengths: {error}") from None
     return shape
 

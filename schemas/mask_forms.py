@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from schemas.geometry import Box
+from schemas.json_decoding import decode_any
 from schemas.limits import MAX_IMAGE_SIDE, MIN_POLYGON_NUMBERS
 from schemas.mask import (
     Mask,
@@ -124,10 +125,10 @@ def _is_cocos(shape: Shape) -> bool:
 
 def _decoded(raw: bytes | str) -> Any:
     try:
-        value = msgspec.json.decode(raw)
+        value = decode_any(raw)
         is_json = isinstance(value, str) and value.lstrip()[:1] in ("[", "{")
-        return msgspec.json.decode(value) if is_json else value or None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return decode_any(value) if is_json else value or None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise malformed(f"expected polygons or run lengths: {error}") from None
 
 

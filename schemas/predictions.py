@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, Protocol
 import msgspec
 
 from schemas.errors import InputFileError
+from schemas.json_decoding import decode
 from schemas.json_lines import encode_line, read_file, write_file
 
 PREDICTIONS = "predictions.jsonl"
@@ -108,7 +109,7 @@ def read_predictions(path: str | Path) -> list[Prediction]:
     for number, line in enumerate(read_file(path).splitlines(), start=1):
         where = f"{path}: line {number}"
         try:
-            prediction = _PREDICTION.decode(line)
+            prediction = decode(_PREDICTION, line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InputFileError(f"{where}: not a prediction: {error}") from None
         if (first := lines.setdefault(prediction.key, number)) != number:
@@ -163,8 +164,8 @@ def read_run(path: str | Path) -> Run:
         InputFileError: the file cannot be read, or is no `run.json` of predictions.
     """
     try:
-        return _RUN.decode(read_file(path))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return decode(_RUN, read_file(path))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputFileError(f"{path}: not the run of predictions: {error}") from None
 
 

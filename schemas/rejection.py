@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from schemas.json_decoding import decode
 from schemas.limits import MAX_DETAIL_CHARACTERS
 
 
@@ -153,4 +154,7 @@ class Rejection(msgspec.Struct, frozen=True):
     @staticmethod
     def from_line(line: bytes) -> "Rejection":
         """Return the rejection that a line of JSON records."""
-        return msgspec.json.decode(line, type=Rejection)
+        return decode(_DECODER, line)
+
+
+_DECODER = msgspec.json.Decoder(Rejection)

@@ -26,6 +26,7 @@ from torch.distributed import checkpoint as distributed_checkpoint
 from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceStorageWriter
 from torch.distributed.checkpoint.api import CheckpointException
 
+from schemas import json_decoding
 from schemas.errors import UsageError
 from train.processes import Processes
 from train.sharding import at_rest
@@ -143,7 +144,7 @@ def read_state(folder: Path) -> dict[str, Any]:
     """
     path = folder / STATE
     try:
-        state: dict[str, Any] = json.loads(path.read_bytes())
+        state: dict[str, Any] = json_decoding.load(path.read_bytes())
         version = state["format"]
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror}: expected a checkpoint's folder") from None

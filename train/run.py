@@ -24,6 +24,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from schemas import json_decoding
 from schemas.errors import InputFileError, RegionForgeError, UsageError
 from train.plan import Plan, data_digests
 from train.start import FINAL, RECORD
@@ -56,7 +57,7 @@ def read_record(run: Path) -> Record | None:
     """
     path = run / RECORD
     try:
-        record = json.loads(path.read_bytes())
+        record = json_decoding.load(path.read_bytes())
         record["identity"], record["starts"]
     except FileNotFoundError:
         return None

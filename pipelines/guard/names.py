@@ -117,7 +117,7 @@ def _pictures_in(content: bytes, path: str) -> list[_CocoPicture]:
     """Return the images of a file, without items that are none: no evaluation can use them."""
     try:
         items = decode_json(_PICTURES, content).images
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputFileError(
             f"{path} ({len(content)} bytes) is not a whole COCO annotation file: {error}. Expected "
             "a JSON object with a list of images: fetch it again."

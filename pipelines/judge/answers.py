@@ -18,6 +18,7 @@ import msgspec
 from pipelines.judge.build import EvaluationBuild
 from pipelines.judge.questions import item_of
 from schemas.errors import InputFileError, UsageError
+from schemas.json_decoding import decode
 from schemas.json_lines import read_file
 from schemas.judged import Bench
 from schemas.predictions import match_predictions, read_predictions
@@ -94,7 +95,7 @@ def with_prompt_names(text: str) -> str:
 def _is_ours(content: bytes) -> bool:
     first, _, _ = content.lstrip().partition(b"\n")
     try:
-        msgspec.json.decode(first, type=_Prediction)
+        decode(msgspec.json.Decoder(_Prediction), first)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False
     return True
@@ -116,7 +117,7 @@ def _ours(path: str, build: EvaluationBuild) -> dict[str, str]:
 
 def _of_object(path: str, content: bytes) -> dict[str, str]:
     try:
-        texts = msgspec.json.decode(content, type=dict[str, str])
+        texts = decode(msgspec.json.Decoder(dict[str, str]), content)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputFileError(
             f"{path}: expected predictions, an object of captions by item, or a list of records "
@@ -133,7 +134,7 @@ def _of_object(path: str, content: bytes) -> dict[str, str]:
 
 def _of_records(path: str, content: bytes) -> dict[str, str]:
     try:
-        records = msgspec.json.decode(content, type=list[_Record])
+        records = decode(msgspec.json.Decoder(list[_Record]), content)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputFileError(f"{path}: not records with answers: {error}") from None
     texts: dict[str, str] = {}

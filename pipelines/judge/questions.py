@@ -38,6 +38,7 @@ from prompts.judge import (
     recognition_question,
 )
 from schemas.errors import InputFileError
+from schemas.json_decoding import decode
 from schemas.json_lines import read_file
 from schemas.judged import Bench, Kind
 
@@ -218,8 +219,8 @@ _Form = TypeVar("_Form")
 
 def _decode(path: str, content: bytes, form: type[_Form]) -> _Form:
     try:
-        return msgspec.json.decode(content, type=form)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return decode(msgspec.json.Decoder(form), content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputFileError(f"{path}: not questions of this benchmark: {error}") from None
 
 

@@ -15,6 +15,7 @@ from pipelines.datasets.catalog import CATALOG
 from pipelines.recipes.recap import CONFIG as RECAPD
 from pipelines.storage import files
 from schemas.errors import InputFileError, OtherSchemaError
+from schemas.json_decoding import decode
 from schemas.layout import (
     IDENTITY,
     JOURNAL_FOLDER,
@@ -167,7 +168,7 @@ def _check_version(
 ) -> None:
     """Raise `OtherSchemaError` for a file that states another schema version than ours."""
     try:
-        stated = msgspec.json.decode(content, type=model)
+        stated = decode(msgspec.json.Decoder(model), content)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return
     held = stated.identity if isinstance(stated, _ManifestVersion) else stated

@@ -16,6 +16,7 @@ import msgspec
 from pipelines.shards.options import InputDigests
 from pipelines.shards.state import shard_as_json, shard_from_json
 from pipelines.storage import files
+from schemas.json_decoding import decode
 from schemas.layout import rejected_path, source_state_path
 from schemas.ledger import TallyKey
 from schemas.manifest import Shard
@@ -49,7 +50,7 @@ def load_source_state(
     if not files.exists(path):
         return None
     try:
-        state = _DECODER.decode(files.FileStore().read(path))
+        state = decode(_DECODER, files.FileStore().read(path))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     listed = rejected_bytes(output, config) == state.rejected_bytes

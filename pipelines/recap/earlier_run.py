@@ -24,6 +24,7 @@ from pipelines.storage import files
 from prompts.recap import SETS
 from schemas.console import notice
 from schemas.errors import BuildError, OtherSchemaError
+from schemas.json_decoding import decode
 from schemas.layout import IDENTITY, JOURNAL_FOLDER, MANIFEST
 from schemas.manifest import BuildIdentity
 
@@ -123,7 +124,7 @@ def _read_digests(path: str) -> dict[str, str]:
     with files.open_read(path) as file:
         content = file.read()
     try:
-        return msgspec.json.decode(content, type=dict[str, str])
+        return decode(msgspec.json.Decoder(dict[str, str]), content)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return {}
 
@@ -157,7 +158,7 @@ def _earlier_run(plan: Plan) -> _EarlierRun | None:
         held = read_identity(plan.output)
     except OtherSchemaError:
         with suppress(msgspec.DecodeError):
-            old = msgspec.json.decode(files.FileStore().read(path), type=_Identity1)
+            old = decode(msgspec.json.Decoder(_Identity1), files.FileStore().read(path))
             if "captioning" in old.recipe:
                 return _EarlierRun(old.recipe.get("filter"), _differences(old, plan), "schema 1")
         raise

@@ -15,6 +15,7 @@ import msgspec
 
 from pipelines.shards.options import InputDigests, SplitKey
 from pipelines.storage import files
+from schemas.json_decoding import decode
 from schemas.layout import config_of, state_path
 from schemas.ledger import Tally, TallyKey
 from schemas.manifest import Shard
@@ -67,7 +68,7 @@ def load_state(output: str, name: str) -> ShardState | None:
         return None
     try:
         with files.open_read(path) as file:
-            state = _DECODER.decode(file.read())
+            state = decode(_DECODER, file.read())
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     written = files.join(output, name)

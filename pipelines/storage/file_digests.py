@@ -18,6 +18,7 @@ from apache_beam.io.filesystem import BeamIOError
 
 from pipelines.storage import files
 from schemas.errors import InputFileError
+from schemas.json_decoding import decode
 from schemas.layout import INPUT_DIGESTS
 
 Remembered = tuple[int, int, str]  # size in bytes, time of the last change in ns, SHA-256
@@ -41,7 +42,7 @@ class FileDigests:
         if not files.exists(path):
             return cls()
         try:
-            return cls(_DECODER.decode(files.FileStore().read(path)))
+            return cls(decode(_DECODER, files.FileStore().read(path)))
         except (msgspec.DecodeError, UnicodeDecodeError):
             return cls()
 

@@ -214,7 +214,7 @@ def test_settings_that_nest_too_deep_are_refused(tmp_path):
     path = tmp_path / "run.json"
     write_run(path, RUN)
     path.write_bytes(path.read_bytes().replace(b" 8", b"[" * 100_000))
-    with pytest.raises(InputFileError, match="not the run of predictions: maximum recursion depth"):
+    with pytest.raises(InputFileError, match="not the run of predictions: JSON is nested too deep"):
         read_run(path)
 
 

@@ -21,7 +21,9 @@ from typing import Any, Self
 
 import msgspec
 
+from schemas import json_decoding
 from schemas.errors import InputFileError, RegionForgeError, UsageError
+from schemas.json_decoding import decode
 from train.evaluation.questions import Turn
 from train.evaluation.reply import Reply
 
@@ -109,7 +111,7 @@ class Journal:
         decoder = msgspec.json.Decoder(_Line)
         for number, line in enumerate(lines[1:], start=2):
             try:
-                entry = decoder.decode(line)
+                entry = decode(decoder, line)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise InputFileError(
                     f"{self._path}: line {number}: no reply: {error}: remove the line to go on"
@@ -119,7 +121,7 @@ class Journal:
     def _check_run(self, line: bytes, wanted: Mapping[str, Any]) -> None:
         """Raise UsageError where a journal's first line is of another run."""
         try:
-            stated = dict(json.loads(line)["run"])
+            stated = dict(json_decoding.load(line)["run"])
         except (ValueError, KeyError, TypeError):
             raise UsageError(f"{self._path} is no journal: name another --output") from None
         for key in [*wanted, *(stated.keys() - wanted.keys())]:

@@ -13,6 +13,7 @@ from pipelines.datasets.coco import lenient
 from pipelines.datasets.coco.records import CocoImage, CocoOutline
 from pipelines.datasets.common.raw_items import ItemId, Raw
 from schemas.errors import InputFileError
+from schemas.json_decoding import decode
 from schemas.source import SplitInput
 
 _LOOKED_AT = 50_000  # annotations that are read one by one, where they cannot be read at once
@@ -57,14 +58,14 @@ def glance(
 def _glimpses(annotations: Raw) -> list[_Glimpse]:
     """Return what can be read of the annotations; of many odd ones, a sample."""
     try:
-        return _GLIMPSES.decode(annotations)
+        return decode(_GLIMPSES, annotations)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return list(_read_leniently(annotations))
 
 
 def _read_leniently(annotations: Raw) -> Iterator[_Glimpse]:
     try:
-        items = _ITEMS.decode(annotations)
+        items = decode(_ITEMS, annotations)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return  # the read stage names the fault
     for raw in items[:: len(items) // _LOOKED_AT + 1]:

@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.raw_items import ItemId, Raw, as_number
+from schemas.json_decoding import decode, decode_any
 from schemas.mask_forms import mask_bounds
 from schemas.numbers import number_of, whole_of
 
@@ -27,7 +29,7 @@ _CROWD = (1, "1", "1.0", "true", "True", "yes")
 
 def read_fields(raw: Raw) -> Mapping[str, Raw]:
     """Return the values of an item by key, undecoded; raise `DecodeError` where it has no keys."""
-    return _FIELDS.decode(raw)
+    return decode_json(_FIELDS, raw)
 
 
 def read_item(raw: Raw, decoder: msgspec.json.Decoder[_Item]) -> _Item:
@@ -37,9 +39,9 @@ def read_item(raw: Raw, decoder: msgspec.json.Decoder[_Item]) -> _Item:
         msgspec.DecodeError: the item is malformed.
     """
     try:
-        return decoder.decode(raw)
+        return decode(decoder, raw)
     except msgspec.ValidationError:
-        fields = msgspec.json.decode(raw)
+        fields = decode_any(raw)
         if not isinstance(fields, dict):
             raise
         return msgspec.convert(
@@ -141,8 +143,8 @@ def _value(fields: Mapping[str, Raw], key: str) -> Any:
 
 def _decoded(raw: Raw | str, key: str) -> Any:
     try:
-        return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return decode_any(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise msgspec.ValidationError(f"{error} - at `$.{key}`") from None
 
 

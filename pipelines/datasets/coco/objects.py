@@ -17,6 +17,7 @@ from pipelines.datasets.coco.records import CocoAnnotation, Undecoded, link_of
 from pipelines.datasets.common.content_ids import content_id
 from pipelines.datasets.common.entries import rejection
 from pipelines.datasets.common.raw_items import ItemId, Raw
+from schemas.json_decoding import decode_any
 from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.source import Entry, Repaired, SplitInput
 
@@ -65,8 +66,8 @@ def _made_id(raw: Raw, content: bytes) -> str:
 def _content(raw: Raw) -> bytes:
     """Return all of an annotation but its id, in one spelling; what cannot be decoded, as it is."""
     try:
-        fields = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        fields = decode_any(raw)
+    except msgspec.DecodeError:
         return bytes(raw)
     return msgspec.json.encode({**fields, "id": None}, order="deterministic")
 

@@ -23,6 +23,7 @@ from pipelines.datasets.coco.unusable_file import not_whole
 from pipelines.datasets.common.entries import Refused
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.raw_items import ItemId, Raw, as_number, malformed
+from schemas.json_decoding import decode
 from schemas.rejection import Reason, Rejected
 from schemas.source import SplitInput
 
@@ -131,7 +132,7 @@ def decode_file(content: bytes, path: str) -> CocoFile[CocoAnnotation] | CocoFil
     """
     try:
         return _decode_sound(content) or decode_json(_ANY_FILE, content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise not_whole(content, path, error) from None
 
 
@@ -143,7 +144,7 @@ def decode_outline(content: bytes, path: str) -> CocoOutline:
     """
     try:
         return decode_json(_OUTLINE, content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise not_whole(content, path, error) from None
 
 
@@ -153,7 +154,7 @@ def _decode_sound(content: bytes) -> CocoFile[CocoAnnotation] | None:
     An object is identified by its image and id: tools restart the ids of annotations.
     """
     try:
-        file = _SOUND_FILE.decode(content)
+        file = decode(_SOUND_FILE, content)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     ids, linked = set(map(_ID, file.annotations)), set(map(_IMAGE_ID, file.annotations))
@@ -182,7 +183,7 @@ def read_annotation(item: Undecoded) -> tuple[CocoAnnotation, bool]:
     if isinstance(item, CocoAnnotation):
         return item, False
     try:
-        return _ANNOTATION.decode(item), False
+        return decode(_ANNOTATION, item), False
     except msgspec.ValidationError:
         return _read_leniently(item)
 
@@ -268,7 +269,7 @@ def link_of(raw: Raw) -> CocoLink | _NumberLink:
     """Return the ids of an undecoded annotation; one without an image raises `DecodeError`."""
     for decoder in (_NUMBER_LINK, LINK):
         with suppress(msgspec.ValidationError):
-            return decoder.decode(raw)
+            return decode(decoder, raw)
     fields = lenient.read_fields(raw)
     return CocoLink(lenient.read_id(fields, "id"), lenient.require_id(fields, "image_id"))
 
@@ -276,7 +277,7 @@ def link_of(raw: Raw) -> CocoLink | _NumberLink:
 def licence_names(licenses: Raw) -> dict[ItemId, str]:
     """Return the names of a file's licences by id, without licences that have no name."""
     try:
-        items = _ITEMS.decode(licenses)
+        items = decode(_ITEMS, licenses)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return {}
     licences, _ = index_items(items, NAME, "licenses")

@@ -5,6 +5,7 @@ import re
 import msgspec
 
 from schemas.errors import InputFileError
+from schemas.json_decoding import decode_any
 
 
 def not_whole(content: bytes, path: str, error: Exception) -> InputFileError:
@@ -35,8 +36,8 @@ def _is_json_lines(content: bytes) -> bool:
 
 def _is_object(line: bytes) -> bool:
     try:
-        return isinstance(msgspec.json.decode(line), dict)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return isinstance(decode_any(line), dict)
+    except msgspec.DecodeError:
         return False
 
 

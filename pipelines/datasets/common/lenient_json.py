@@ -14,12 +14,14 @@ from typing import TypeVar
 
 import msgspec
 
+from schemas.errors import InputFileError
+from schemas.limits import MAX_JSON_DEPTH
+
 _T = TypeVar("_T")
 
 _WORD = re.compile(rb'"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)\b')
 _HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _NESTING = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
-_MAX_DEPTH = 100  # of lists and objects within each other; real files have ten
 _SURROGATE = re.compile(rb"(\\\\|%b%b)|%b|%b" % (_HIGH, _LOW, _HIGH, _LOW))
 
 
@@ -37,6 +39,29 @@ def decode_json(decoder: msgspec.json.Decoder[_T], content: bytes | msgspec.Raw)
         return _decode(decoder, _WORD.sub(_as_json, bytes(content)))
 
 
+def decode_whole(
+    decoder: msgspec.json.Decoder[_T], content: bytes, path: str, what: str, expected: str
+) -> _T:
+    """Return the decoded content of a file that must be read as a whole.
+
+    Args:
+        decoder: the decoder of its type.
+        content: the bytes of the file.
+        path: the path of the file, for the message.
+        what: the words for what it should be, e.g. "a whole file of Visual Genome".
+        expected: sentences on what was expected, and on the remedy.
+
+    Raises:
+        InputFileError: the content is no JSON, or of another type.
+    """
+    try:
+        return decode_json(decoder, content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputFileError(
+            f"{path} ({len(content)} bytes) is not {what}: {error}. {expected}"
+        ) from None
+
+
 def _decode(decoder: msgspec.json.Decoder[_T], content: bytes | msgspec.Raw) -> _T:
     try:
         return decoder.decode(content)
@@ -45,7 +70,7 @@ def _decode(decoder: msgspec.json.Decoder[_T], content: bytes | msgspec.Raw) -> 
 
 
 def without_deep_values(content: bytes) -> bytes:
-    """Return JSON with null in place of values that are nested more than `_MAX_DEPTH` deep.
+    """Return JSON with null in place of values that are nested more than `MAX_JSON_DEPTH` deep.
 
     Raises:
         msgspec.DecodeError: its brackets do not match in number.
@@ -54,13 +79,13 @@ def without_deep_values(content: bytes) -> bytes:
     for token in _NESTING.finditer(content):
         if (bracket := token[0]) in (b"[", b"{"):
             depth += 1
-            if depth == _MAX_DEPTH + 1:
+            if depth == MAX_JSON_DEPTH + 1:
                 kept.append(content[begin : token.start()] + b"null")
         elif bracket in (b"]", b"}"):
-            if depth == _MAX_DEPTH + 1:
+            if depth == MAX_JSON_DEPTH + 1:
                 begin = token.end()
             depth -= 1
-    if depth > _MAX_DEPTH:
+    if depth > MAX_JSON_DEPTH:
         raise msgspec.DecodeError("JSON is malformed: it ends within a list or an object")
     return b"".join([*kept, content[begin:]])
 

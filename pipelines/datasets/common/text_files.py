@@ -12,9 +12,8 @@ import io
 import zlib
 
 from schemas.errors import InputFileError
+from schemas.limits import MAX_UNPACKED_RATIO, MIN_UNPACKED_BYTES
 from schemas.source import Store
-
-MAX_RATIO, MIN_LIMIT = 100, 64 << 20  # unpacked bytes for each byte; bytes
 
 _GZIP, _ZIP, _UTF8 = b"\x1f\x8b", b"PK\x03\x04", b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -43,7 +42,7 @@ def as_text(content: bytes, path: str) -> bytes:
 
 
 def _unpacked(content: bytes, path: str) -> bytes:
-    limit = max(MIN_LIMIT, MAX_RATIO * len(content))
+    limit = max(MIN_UNPACKED_BYTES, MAX_UNPACKED_RATIO * len(content))
     try:
         with gzip.open(io.BytesIO(content)) as file:
             unpacked = file.read(limit + 1)

@@ -25,11 +25,10 @@ from msgspec.structs import replace
 from pipelines.datasets.coco.layout import parse_coco_layout
 from pipelines.datasets.coco.outline import outline_coco_layout
 from pipelines.datasets.common.entries import rejection
-from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.common.lenient_json import decode_whole
 from pipelines.datasets.common.picture_names import OBJECTS365, objects365_picture
 from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
-from schemas.errors import InputFileError
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import Task
 from schemas.source import Entry, SourceImage, SourceRegion, SplitFacts, SplitInput, Store
@@ -107,13 +106,13 @@ def _named(split: SplitInput, entry: SourceImage, names: Mapping[str, str]) -> I
 def _read_names(split: SplitInput, store: Store) -> dict[str, str]:
     path = split.files[_NAMES]
     content = read_text(store, path)
-    try:
-        return decode_json(_DECODER, content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputFileError(
-            f"{path} ({len(content)} bytes) is not DLC-Bench's list of names: {error}. Expected a "
-            "JSON object of names by the ids of annotations: fetch class_names.json again."
-        ) from None
+    return decode_whole(
+        _DECODER,
+        content,
+        path,
+        "DLC-Bench's list of names",
+        "Expected a JSON object of names by the ids of annotations: fetch class_names.json again.",
+    )
 
 
 SPEC = DatasetSpec(

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from pipelines.datasets.common.entries import Refused
-from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.common.lenient_json import decode_json, decode_whole
 from pipelines.datasets.common.raw_items import Raw, malformed
 from schemas.errors import InputFileError
 from schemas.item import Choices, Item, Mention, Passage, RegionQuestion, Relationship, mentioned
@@ -220,10 +220,10 @@ def original_names(content: bytes, path: str) -> set[str]:
 
 
 def _decode_list(content: bytes, path: str) -> list[Raw]:
-    try:
-        return decode_json(_LIST, content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputFileError(
-            f"{path} ({len(content)} bytes) is not a file of GAR-Bench: {error}. Expected a JSON "
-            "list of records: fetch it again."
-        ) from None
+    return decode_whole(
+        _LIST,
+        content,
+        path,
+        "a file of GAR-Bench",
+        "Expected a JSON list of records: fetch it again.",
+    )

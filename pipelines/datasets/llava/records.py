@@ -23,9 +23,8 @@ import msgspec
 
 from pipelines.datasets.common.content_ids import content_id
 from pipelines.datasets.common.entries import Refused
-from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.common.lenient_json import decode_json, decode_whole
 from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
-from schemas.errors import InputFileError
 from schemas.item import Dialogue, Round
 from schemas.rejection import Reason, Rejected
 from schemas.sample import IMAGE_TOKEN
@@ -105,14 +104,14 @@ def decode_records(content: bytes, path: str) -> list[Raw]:
     Raises:
         InputFileError: the content is no JSON, or no list.
     """
-    try:
-        return decode_json(_FILE, content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputFileError(
-            f"{path} ({len(content)} bytes) is not a whole file of LLaVA's: {error}. Expected a "
-            "JSON list of records with id, image and conversations. If it is a download, fetch it "
-            "again; if another tool wrote it, check that tool's export."
-        ) from None
+    return decode_whole(
+        _FILE,
+        content,
+        path,
+        "a whole file of LLaVA's",
+        "Expected a JSON list of records with id, image and conversations. If it is a download, "
+        "fetch it again; if another tool wrote it, check that tool's export.",
+    )
 
 
 def links(records: Sequence[Raw]) -> Iterator[tuple[Raw, Link | Refused]]:

@@ -26,13 +26,12 @@ from pipelines.datasets.common.entries import (
     limited,
     rejections,
 )
-from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.common.lenient_json import decode_json, decode_whole
 from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
 from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.refcoco.absent import AbsentExpressions
 from pipelines.datasets.refcoco.candidates import Candidates, read_candidates
 from pipelines.datasets.refcoco.sentences import Images, Sentence, described_images, shards
-from schemas.errors import InputFileError
 from schemas.geometry import Box, xyxy
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo
@@ -116,14 +115,14 @@ def images_in(content: bytes, path: str) -> set[int]:
 
 
 def _decode(content: bytes, path: str) -> list[Raw]:
-    try:
-        return decode_json(_LIST, content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputFileError(
-            f"{path} ({len(content)} bytes) is not a flat file of sentences: {error}. Expected a "
-            "JSON list of objects with img_id, sents, bbox, height and width: fetch or write it "
-            "again."
-        ) from None
+    return decode_whole(
+        _LIST,
+        content,
+        path,
+        "a flat file of sentences",
+        "Expected a JSON list of objects with img_id, sents, bbox, height and width: fetch or "
+        "write it again.",
+    )
 
 
 def _records(items: Sequence[Raw]) -> tuple[dict[int, list[_Record]], list[Refused]]:

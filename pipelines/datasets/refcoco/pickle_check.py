@@ -16,9 +16,9 @@ Only the opcodes of lists, tuples, dictionaries, numbers and text are allowed. T
   which the loader takes for an index into an array, is less than the length of the file. To fetch
   a container copies nothing.
 - Time is proportional to the size of the file. The conversion of digits takes quadratic time, so a
-  number has at most `MAX_DIGITS`. A key is a text of at most `MAX_KEY` bytes, with a seeded hash:
-  numbers could be chosen to have equal hashes, tuples of tuples to take long to hash, and long
-  texts to take long to compare.
+  number has at most `MAX_PICKLE_DIGITS`. A key is a text of at most `MAX_PICKLE_KEY` bytes, with a
+  seeded hash: numbers could be chosen to have equal hashes, tuples of tuples to take long to hash,
+  and long texts to take long to compare.
 """
 
 import pickletools
@@ -26,10 +26,9 @@ import re
 from collections.abc import Callable
 
 from pipelines.datasets.refcoco import pickled_integers as numpy_integers
-from pipelines.datasets.refcoco.pickle_items import MAX_KEY, items_pattern
+from pipelines.datasets.refcoco.pickle_items import items_pattern
 from pipelines.datasets.refcoco.pickled_text import byte_text, quoted_text, wide_text
-
-MAX_DIGITS = 4300  # digits of a number in text; Python's default limit
+from schemas.limits import MAX_PICKLE_DIGITS, MAX_PICKLE_KEY
 
 # Kinds of values on the stack: texts that may be keys, lists and dictionaries, all others.
 _KEY, _CONTAINER, _OTHER, _MARK = b"k", b"c", b"o", b"("
@@ -241,7 +240,7 @@ class _Check:
     def _push_text(self, name: str, start: int, end: int) -> None:
         text = self._content[start:end]
         self._texts[len(self._stack)] = text if len(text) <= numpy_integers.MAX_TEXT else None
-        self._stack += _KEY if len(text) <= MAX_KEY else _OTHER
+        self._stack += _KEY if len(text) <= MAX_PICKLE_KEY else _OTHER
         if name in _ALWAYS_REWRITTEN or not text.isascii():
             encoded = _TEXTS[name](text).encode()
             self._replace(b"\x8d" + len(encoded).to_bytes(8, "little") + encoded, end)
@@ -263,8 +262,8 @@ class _Check:
         return int(argument)
 
     def _check_digits(self, start: int, end: int) -> None:
-        if end - start > MAX_DIGITS:
-            raise UnfitPickle(f"a number is longer than {MAX_DIGITS} digits")
+        if end - start > MAX_PICKLE_DIGITS:
+            raise UnfitPickle(f"a number is longer than {MAX_PICKLE_DIGITS} digits")
 
     def _note(self, number: int) -> None:
         if not 0 <= number < len(self._content):
@@ -285,7 +284,7 @@ class _Check:
         if name.startswith("TUPLE") and len(popped) <= numpy_integers.MAX_ARGUMENTS:
             self._tuple = bytes(popped), self._top_texts(len(popped))
         if name in _KEYED and popped[::2].strip(_KEY):
-            raise UnfitPickle(f"a key is not a text of at most {MAX_KEY} bytes")
+            raise UnfitPickle(f"a key is not a text of at most {MAX_PICKLE_KEY} bytes")
         self._stack[first:] = pushed
 
 

@@ -2,7 +2,8 @@
 
 import re
 
-MAX_KEY = 1000  # bytes of a key
+from schemas.limits import MAX_PICKLE_KEY
+
 _NESTED = 4  # nested containers in an item that the pattern matches as a whole, e.g. a ref
 
 
@@ -17,7 +18,7 @@ def items_pattern(digits: int) -> re.Pattern[bytes]:
         digits: the largest number of digits in the number of a note.
     """
     put = rb"(?:p\d{1,%d}\n)?+" % digits
-    size = rb"{0,%d}+" % MAX_KEY
+    size = rb"{0,%d}+" % MAX_PICKLE_KEY
     text = rb"""(?:S'[ -&(-\[\]-~]%b'|S"[ !#-\[\]-~]%b"|V[ -\[\]-~]%b)\n""" % (size, size, size)
     key = rb"(?:%b%b|g\d{1,%d}\n)" % (text, put, digits)
     value = simple = rb"(?:%b|I(?:0[01]?|-?[1-9]\d{0,17})\n)" % key

@@ -23,7 +23,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from pipelines.datasets.common.entries import Refused
-from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.common.lenient_json import decode_whole
 from pipelines.datasets.common.raw_items import ItemId
 from pipelines.datasets.common.text_files import as_text
 from pipelines.datasets.refcoco.safe_pickle import loads
@@ -186,13 +186,13 @@ def _loaded(content: bytes, path: str) -> Any:
     """Return the value of a file in JSON, which no pickle looks like, or else of a pickle."""
     if content.lstrip()[:1] not in (b"[", b"{"):
         return loads(content, path)
-    try:
-        return decode_json(_ANY, content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputFileError(
-            f"{path} ({len(content)} bytes) is not a whole list of refs in JSON: {error}. Take "
-            "refs(*).p out of the owner's zip, or write the list again."
-        ) from None
+    return decode_whole(
+        _ANY,
+        content,
+        path,
+        "a whole list of refs in JSON",
+        "Take refs(*).p out of the owner's zip, or write the list again.",
+    )
 
 
 def _sentences(item: Any) -> list[Any]:

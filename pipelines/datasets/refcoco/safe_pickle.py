@@ -9,8 +9,8 @@ from doing more than build lists, tuples, dictionaries, numbers and text:
 2. The `Unpickler` here looks up no class, no function and no persistent object: it refuses any such
    object, with an error that names it.
 
-The value that is loaded then must not nest deeper than `MAX_DEPTH` containers: lists may hold
-themselves, and a recursion through the value must end.
+The value that is loaded then must not nest deeper than `MAX_PICKLE_DEPTH` containers: lists may
+hold themselves, and a recursion through the value must end.
 """
 
 import io
@@ -21,8 +21,8 @@ from typing import Any, NoReturn
 
 from pipelines.datasets.refcoco.pickle_check import UnfitPickle, checked_pickle
 from schemas.errors import InputFileError
+from schemas.limits import MAX_PICKLE_DEPTH
 
-MAX_DEPTH = 32  # nested containers; RefCOCO's pickles have five
 _BUFFER_BYTES = 1 << 17  # the number of bytes that `Unpickler` reads ahead
 
 Plain = None | bool | int | float | str | list[Any] | tuple[Any, ...] | dict[str, Any]
@@ -39,7 +39,7 @@ def loads(content: bytes, path: str) -> Plain:
 
     Raises:
         InputFileError: the pickle is cut short or damaged, holds more than plain values, has
-            a key that is not a short text, or nests deeper than `MAX_DEPTH`.
+            a key that is not a short text, or nests deeper than `MAX_PICKLE_DEPTH`.
     """
     try:
         value = _load(checked_pickle(content))
@@ -87,12 +87,12 @@ def _load(content: bytes) -> Plain:
 
 def _check_depth(value: Plain) -> None:
     level = _containers([value])
-    for _ in range(MAX_DEPTH):
+    for _ in range(MAX_PICKLE_DEPTH):
         items = (item.values() if type(item) is dict else item for item in level)
         level = _containers(chain.from_iterable(items))
         if not level:
             return
-    raise UnfitPickle(f"it nests deeper than {MAX_DEPTH} levels")
+    raise UnfitPickle(f"it nests deeper than {MAX_PICKLE_DEPTH} levels")
 
 
 def _containers(values: Iterable[Any]) -> Collection[Any]:

@@ -19,9 +19,8 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from pipelines.datasets.common.entries import Refused
-from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.common.lenient_json import decode_json, decode_whole
 from pipelines.datasets.common.raw_items import ItemId, Raw, as_number, malformed
-from schemas.errors import InputFileError
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.source import SplitInput
 
@@ -201,14 +200,14 @@ def decode_list(content: bytes, path: str) -> list[Raw]:
     Raises:
         InputFileError: the content is no JSON list; the message says where the fault is.
     """
-    try:
-        return decode_json(_LIST, content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputFileError(
-            f"{path} ({len(content)} bytes) is not a whole file of Visual Genome: {error}. "
-            "Expected a JSON list with one object per image. If it is a download, fetch it again; "
-            "if it is still zipped, unpack it."
-        ) from None
+    return decode_whole(
+        _LIST,
+        content,
+        path,
+        "a whole file of Visual Genome",
+        "Expected a JSON list with one object per image. If it is a download, fetch it again; "
+        "if it is still zipped, unpack it.",
+    )
 
 
 def read_records(

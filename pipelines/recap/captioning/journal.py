@@ -38,6 +38,7 @@ from pipelines.storage import files
 from schemas.console import notice
 from schemas.errors import BuildError
 from schemas.ids import RANK_BITS
+from schemas.json_decoding import decode
 from schemas.layout import JOURNAL_FOLDER
 from schemas.rejection import Reason
 from schemas.sample import ImageInfo
@@ -164,7 +165,7 @@ class Journal:
     def _read_line(self, text: bytes) -> bool:
         """Parse a line and return whether it was readable; ignore a repeated answer or score."""
         try:
-            line = _DECODER.decode(text)
+            line = decode(_DECODER, text)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return False
         match line:

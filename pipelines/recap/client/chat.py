@@ -14,6 +14,7 @@ import msgspec
 
 from pipelines.recap.captioning.captioner import Answer, NamedPicture
 from pipelines.recap.client.odd_answers import read_odd_answer
+from schemas.json_decoding import decode
 
 
 class _Message(msgspec.Struct):
@@ -73,8 +74,8 @@ def decode_answer(body: bytes) -> Answer:
         Rejected: the server's content filter keeps the answer back.
     """
     try:
-        completion = _DECODER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        completion = decode(_DECODER, body)
+    except msgspec.DecodeError:
         return read_odd_answer(body)
     choice, usage = completion.choices[0], completion.usage or _Usage()
     finish, text = _FINISH.get(choice.finish_reason), choice.message.content

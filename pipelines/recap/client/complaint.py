@@ -12,7 +12,6 @@ Servers report errors in these bodies, with an error status or with status 200:
 A page in HTML is mostly no word of the server, but of a proxy in front of it.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from http import HTTPStatus
 from typing import Any
 
 from pipelines.recap.client.circuit_breaker import retry_after_seconds
+from schemas import json_decoding
 from schemas.rejection import Rejected
 from schemas.text import clean
 
@@ -72,8 +72,8 @@ def read_complaint(status: int, body: bytes, headers: Mapping[str, str]) -> Comp
             retry_after=wait,
         )
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = json_decoding.load(text)
+    except ValueError:
         value = text
     stated = complaint_in(value)
     return Complaint(
@@ -123,10 +123,7 @@ def page_title(page: str) -> str:
 
 
 def _words(value: Any) -> str:
-    try:
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    except RecursionError:
-        return ""
+    return value if isinstance(value, str) else json_decoding.dump(value)
 
 
 def _status(code: Any) -> int | None:

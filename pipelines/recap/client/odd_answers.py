@@ -7,13 +7,13 @@
 - An error stands in the answer's place, with status 200: in the body, or in the choice.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Literal
 
 from pipelines.recap.captioning.captioner import Answer
 from pipelines.recap.client.complaint import Complaint, complaint_in, page_title
+from schemas import json_decoding
 from schemas.rejection import Reason, Rejected
 from schemas.text import clean
 from transforms.caption_text import THINKS, THOUGHT
@@ -45,8 +45,8 @@ def read_odd_answer(body: bytes) -> Answer:
     if text.startswith(("data:", "event:", "id:", "retry:", ":")):
         return _answer_in(_joined(_events(text)), text)
     try:
-        value, end = json.JSONDecoder().raw_decode(text)
-    except (ValueError, RecursionError):
+        value, end = json_decoding.load_first(text)
+    except ValueError:
         raise MalformedError(f"no JSON; it begins {_shown(text)}") from None
     if (rest := text[end:].strip()) and not rest.startswith("data:"):
         raise MalformedError(f"more after its end: {_shown(rest)}")
@@ -137,8 +137,8 @@ def _events(text: str) -> Iterator[dict[str, Any]]:
         if field != "data" or data.strip() == "[DONE]":
             continue
         try:
-            value = json.loads(data)
-        except (ValueError, RecursionError):
+            value = json_decoding.load(data)
+        except ValueError:
             raise MalformedError(f"a stream with {_shown(data)}") from None
         if isinstance(value, dict):
             yield value

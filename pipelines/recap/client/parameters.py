@@ -4,12 +4,12 @@ A server may refuse what it does not know, and two parameters that each alone it
 temperature nor top-p is sent unless it is given; `--extra-body` adds any other.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from pipelines.recap.captioning.captioner import Request
+from schemas import json_decoding
 from schemas.errors import UsageError
 from schemas.ids import rank
 
@@ -81,8 +81,8 @@ def parse_extra_body(text: str) -> dict[str, Any]:
     """
     flag = "--extra-body"
     try:
-        values = json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        values = json_decoding.load(text, parse_constant=_refuse)
+    except ValueError:
         values = None
     if not isinstance(values, dict) or not values:
         raise UsageError(f"""{flag}: expected a JSON object such as '{{"top_k": 20}}'""")

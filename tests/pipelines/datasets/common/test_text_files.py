@@ -9,6 +9,7 @@ import pytest
 from pipelines.datasets.common import text_files
 from pipelines.datasets.common.text_files import as_text, read_text
 from schemas.errors import InputFileError
+from schemas.limits import MAX_UNPACKED_RATIO
 
 TEXT = '{"name": "Jalapeño 🌶"}'
 PLAIN = TEXT.encode()
@@ -54,9 +55,9 @@ def test_gzip_that_is_cut_short_is_named(end):
 
 
 def test_unpacking_ends_at_a_limit(monkeypatch):
-    monkeypatch.setattr(text_files, "MIN_LIMIT", 1 << 20)
+    monkeypatch.setattr(text_files, "MIN_UNPACKED_BYTES", 1 << 20)
     bomb = gzip.compress(bytes(1 << 24))
-    assert len(bomb) * text_files.MAX_RATIO > 1 << 20
+    assert len(bomb) * MAX_UNPACKED_RATIO > 1 << 20
     with pytest.raises(InputFileError, match=r"unpacks to more than [\d,]+ bytes"):
         as_text(bomb, "bomb.json.gz")
     fits = bytes(1 << 20)

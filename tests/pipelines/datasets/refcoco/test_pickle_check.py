@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 from pipelines.datasets.refcoco import safe_pickle
 from pipelines.datasets.refcoco.pickle_check import (
-    MAX_DIGITS,
     UnfitPickle,
     checked_pickle,
 )
-from pipelines.datasets.refcoco.pickle_items import MAX_KEY
 from pipelines.datasets.refcoco.safe_pickle import loads
 from pipelines.sample_world.python2 import pickled
 from schemas.errors import InputFileError
+from schemas.limits import MAX_PICKLE_DIGITS, MAX_PICKLE_KEY
 
 NEEDED = {  # by lists, tuples, dictionaries, numbers and text
     *("MARK", "STOP", "PROTO", "FRAME", "PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"),
@@ -84,23 +83,25 @@ KEYS = {
     "a fetched tuple": b"(lp0\n(I1\nI2\ntp1\na(dp2\ng1\nI3\nsa.",
     "a fetched tuple, noted without a number": b"\x80\x04](K\x01K\x02\x86\x94}h\x00K\x03se.",
     "a fetched number": b"(lp0\nI1\np1\na(dp2\ng1\nI3\nsa.",
-    "a fetched long text": b"(lp0\nS'" + b"a" * (MAX_KEY + 1) + b"'\np1\na(dp2\ng1\nI3\nsa.",
+    "a fetched long text": b"(lp0\nS'" + b"a" * (MAX_PICKLE_KEY + 1) + b"'\np1\na(dp2\ng1\nI3\nsa.",
     "a list": b"}]K\x01s.",
     "a dictionary": b"}}K\x01s.",
-    "a long text": b"}X\xe9\x03\x00\x00" + b"a" * (MAX_KEY + 1) + b"K\x01s.",
-    "a long line": b"(dS'" + b"a" * (MAX_KEY + 1) + b"'\nI1\ns.",
+    "a long text": b"}X\xe9\x03\x00\x00" + b"a" * (MAX_PICKLE_KEY + 1) + b"K\x01s.",
+    "a long line": b"(dS'" + b"a" * (MAX_PICKLE_KEY + 1) + b"'\nI1\ns.",
 }
 
 
 @pytest.mark.parametrize("content", KEYS.values(), ids=KEYS)
 @pytest.mark.usefixtures("nothing_is_loaded")
 def test_only_short_texts_are_keys(content):
-    with pytest.raises(InputFileError, match=f"a key is not a text of at most {MAX_KEY} bytes"):
+    with pytest.raises(
+        InputFileError, match=f"a key is not a text of at most {MAX_PICKLE_KEY} bytes"
+    ):
         loads(content, "refs.p")
 
 
 def test_the_longest_key_is_read():
-    key = "a" * MAX_KEY
+    key = "a" * MAX_PICKLE_KEY
     assert loads(pickle.dumps({key: [key]}, 2), "refs.p") == {key: [key]}
 
 
@@ -133,7 +134,7 @@ EXCESSES = {
     "a note far away": (b"]r\xff\xff\xff\x7f.", "2147483647, which is too large"),
     "a note further away": (b"]p99999999999999999\n.", "99999999999999999, which is too large"),
     "a note before the first": (b"]p-1\n.", "-1, which is too large"),
-    "a note of many digits": (b"]p" + b"9" * MAX_DIGITS + b"\n.", "longer than 4300 digits"),
+    "a note of many digits": (b"]p" + b"9" * MAX_PICKLE_DIGITS + b"\n.", "longer than 4300 digits"),
     "long text": (b"X\xff\xff\xff\xffabc.", "cut short"),
     "very long text": (b"\x8d\xff\xff\xff\xff\xff\xff\xff\x7fabc.", "cut short"),
     "longer than there are numbers": (b"\x8e" + b"\xff" * 8 + b"abc.", "cut short"),

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.datasets.refcoco.safe_pickle import MAX_DEPTH, loads
+from pipelines.datasets.refcoco.safe_pickle import loads
 from schemas.errors import InputFileError
+from schemas.limits import MAX_PICKLE_DEPTH
 
 PLAIN = {
     "text": ["left vase", "", "it's", 'a "quoted" word', "back\\slash", "two\nlines\t"],
@@ -146,20 +147,20 @@ def test_nothing_of_a_malicious_pickle_runs(tmp_path, protocol, name):
     assert not witness.exists()
 
 
-@pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 100_000])
+@pytest.mark.parametrize("depth", [MAX_PICKLE_DEPTH + 1, 100_000])
 @pytest.mark.parametrize(
     ("begin", "end"),
     [(b"]", b"a"), (b"(l", b"a"), (b"", b"\x85"), (b"}U\x01k", b"s"), (b"(", b"l")],
     ids=["lists", "lists of protocol 0", "tuples", "dictionaries", "open containers"],
 )
 def test_deep_nesting_is_refused(depth, begin, end):
-    with pytest.raises(InputFileError, match=f"nests deeper than {MAX_DEPTH} levels"):
+    with pytest.raises(InputFileError, match=f"nests deeper than {MAX_PICKLE_DEPTH} levels"):
         loads(begin * depth + b"]" + end * depth + b".", "refs.p")
 
 
 def test_nesting_within_bounds_is_read():
-    found: Any = loads(b"]" * MAX_DEPTH + b"a" * (MAX_DEPTH - 1) + b".", "refs.p")
-    for _ in range(MAX_DEPTH - 1):
+    found: Any = loads(b"]" * MAX_PICKLE_DEPTH + b"a" * (MAX_PICKLE_DEPTH - 1) + b".", "refs.p")
+    for _ in range(MAX_PICKLE_DEPTH - 1):
         (found,) = found
     assert found == []
 
