@@ -62,6 +62,8 @@ MAX_PICKLE_DIGITS = 4_300
 # A key in a pickle has at most this many bytes.
 MAX_PICKLE_KEY = 1_000
 
-# A packed file unpacks to at most so many bytes for each of its own, and any to the second number.
+# A packed file unpacks to at most this many bytes for each of its own.
 MAX_UNPACKED_RATIO = 100
+
+# Any packed file may unpack to this many bytes, whatever its size.
 MIN_UNPACKED_BYTES = 64 * 1024 * 1024
