@@ -112,8 +112,8 @@ class RegionProcessor(ProcessorMixin):
                 raise InputError("expected a text with the pictures and regions")
             return self.image_processor(images)
         check_options(options)
-        rows = text_rows(text, images, regions)
-        return self._join([self._encode_text(row) for row in rows], options)
+        rows = [self._encode_text(row) for row in text_rows(text, images, regions)]
+        return self._join(rows, options)
 
     def apply_chat_template(  # the names are transformers'
         self,
@@ -278,15 +278,14 @@ def processor_for(
         tokenizer: its language model's.
         max_length: the most tokens of a row; by default as many as the language model takes.
     """
-    if max_length is None:
-        max_length = getattr(config.text_config, "max_position_embeddings", None)
+    longest = getattr(config.text_config, "max_position_embeddings", None)
     return RegionProcessor(
         RegionImageProcessor.from_config(config),
         tokenizer,
         template=config.template,
         region_grid=getattr(config, "region_grid", None),
         image_boundaries=getattr(config, "image_boundaries", False),
-        max_length=max_length,
+        max_length=longest if max_length is None else max_length,
         mask_sampling=getattr(config, "mask_sampling", "area"),
     )
 
@@ -295,8 +294,9 @@ def _chosen_template(
     name: str, tokenizer: PreTrainedTokenizerBase, chat_template: str | None
 ) -> Template:
     if name not in get_args(TemplateName):
-        expected = ", ".join(get_args(TemplateName))
-        raise ValueError(f"template is {name!r}, expected one of {expected}")
+        raise ValueError(
+            f"template is {name!r}, expected one of {', '.join(get_args(TemplateName))}"
+        )
     if name == "chat" and chat_template is not None:
         return Template("chat", chat_template)
     return template_named(name, tokenizer)
