@@ -13,12 +13,12 @@ picture: a photograph that its camera marked as turned (EXIF) is turned before i
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Unpack, get_args
+from typing import Any, Unpack
 
 from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 
 from model.batch import Arrangement, Example, RegionBatch, join
-from model.config import IGNORED, RegionConfig, TemplateName
+from model.config import IGNORED, RegionConfig
 from model.errors import InputError, naming
 from model.image_processor import RegionImageProcessor
 from model.picture import Picture, read_picture
@@ -40,7 +40,7 @@ from model.request import (
 )
 from model.text.encode import ConversationEncoder, EncodedPrompt
 from model.text.sequence import TokenLayout
-from model.text.template import Template, template_named
+from model.text.template import chosen_template
 
 
 class RegionProcessor(ProcessorMixin):
@@ -77,7 +77,7 @@ class RegionProcessor(ProcessorMixin):
         self.max_length = max_length
         self.mask_sampling = Sampling(mask_sampling)
         layout = TokenLayout(image_processor.grid**2, image_boundaries, max_length)
-        chosen = _chosen_template(template, tokenizer, chat_template)
+        chosen = chosen_template(template, tokenizer, chat_template)
         self._encoder = ConversationEncoder(tokenizer, chosen, layout)
         self.chat_template = self._encoder.jinja
         if template != "chat" and chat_template not in (None, self.chat_template):
@@ -288,15 +288,3 @@ def processor_for(
         max_length=longest if max_length is None else max_length,
         mask_sampling=getattr(config, "mask_sampling", "area"),
     )
-
-
-def _chosen_template(
-    name: str, tokenizer: PreTrainedTokenizerBase, chat_template: str | None
-) -> Template:
-    if name not in get_args(TemplateName):
-        raise ValueError(
-            f"template is {name!r}, expected one of {', '.join(get_args(TemplateName))}"
-        )
-    if name == "chat" and chat_template is not None:
-        return Template("chat", chat_template)
-    return template_named(name, tokenizer)

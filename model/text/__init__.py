@@ -10,7 +10,7 @@ from model.text.template import (
     VICUNA_V1,
     Messages,
     Template,
-    template_named,
+    chosen_template,
 )
 
 __all__ = [
@@ -28,5 +28,5 @@ __all__ = [
     "Template",
     "TokenLayout",
     "WrongTurns",
-    "template_named",
+    "chosen_template",
 ]

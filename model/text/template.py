@@ -24,9 +24,11 @@ released code has it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from transformers import PreTrainedTokenizerBase
 
+from model.config import TemplateName
 from schemas.errors import UsageError
 from schemas.sample import IMAGE_TOKEN
 
@@ -99,19 +101,29 @@ VICUNA_V1 = Template("vicuna_v1", _VICUNA_V1)
 PLAIN = Template("plain", _PLAIN, stop="\n", stop_strings=("\n",))
 
 
-def template_named(name: str, tokenizer: PreTrainedTokenizerBase) -> Template:
+def chosen_template(
+    name: str, tokenizer: PreTrainedTokenizerBase, chat_template: str | None = None
+) -> Template:
     """Return the template of a configuration's `template`.
 
+    Args:
+        name: one of `model.config.TemplateName`.
+        tokenizer: the language model's.
+        chat_template: the form of conversations for `chat`, in Jinja; None: the tokenizer's own.
+
     Raises:
-        UsageError: it is `chat`, and the tokenizer has no chat template.
+        UsageError: it is `chat`, and the tokenizer has no chat template either.
     """
+    if name not in (names := get_args(TemplateName)):
+        raise ValueError(f"template is {name!r}, expected one of {', '.join(names)}")
     if name == "chat":
-        if not isinstance(tokenizer.chat_template, str):
+        form = tokenizer.chat_template if chat_template is None else chat_template
+        if not isinstance(form, str):
             raise UsageError(
                 "the template is 'chat', and the language model's tokenizer has no chat template "
                 "(chat_template.jinja): choose 'vicuna_v1', or a language model made for chat"
             )
-        return Template("chat", tokenizer.chat_template)
+        return Template("chat", form)
     return next(
         template for template in (VICUNA_V0, VICUNA_V0_RELEASED, VICUNA_V1) if template.name == name
     )

@@ -17,7 +17,7 @@ from transformers import (
     Qwen2Tokenizer,
 )
 
-from model.text import ConversationEncoder, TokenLayout, template_named
+from model.text import ConversationEncoder, TokenLayout, chosen_template
 
 # A system message where none is given, as Qwen2.5's; an empty thought before the last answer, as
 # Qwen3's, and in a prompt whose answer shall have none.
@@ -103,7 +103,7 @@ def encoder_of(tokenizers):
     def make(family: str, template: str, **layout: Any) -> ConversationEncoder:
         tokenizer = tokenizers[family]
         shape = TokenLayout(**{"image_tokens": 2, **layout})
-        return ConversationEncoder(tokenizer, template_named(template, tokenizer), shape)
+        return ConversationEncoder(tokenizer, chosen_template(template, tokenizer), shape)
 
     return make
 

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from model.text import ConversationEncoder, TokenLayout, template_named
+from model.text import ConversationEncoder, TokenLayout, chosen_template
 from schemas.errors import UsageError
 
 TALK = [
@@ -29,7 +29,7 @@ BETWEEN_BLANKS = (
 def encoder_for(tokenizer, jinja):
     changed = copy.deepcopy(tokenizer)
     changed.chat_template = jinja
-    return ConversationEncoder(changed, template_named("chat", changed), TokenLayout(1))
+    return ConversationEncoder(changed, chosen_template("chat", changed), TokenLayout(1))
 
 
 def shown(tokenizer, encoded):
@@ -165,4 +165,4 @@ def test_templates_that_cannot_be_learned_from(tokenizers, jinja, problem):
 
 def test_a_language_model_without_a_chat_template(byte_tokenizer):
     with pytest.raises(UsageError, match=r"has no chat template \(chat_template\.jinja\)"):
-        template_named("chat", byte_tokenizer)
+        chosen_template("chat", byte_tokenizer)

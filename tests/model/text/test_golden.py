@@ -7,7 +7,7 @@ import pytest
 from tokenizers import AddedToken, pre_tokenizers
 from transformers import LlamaTokenizer, PreTrainedTokenizerBase, Qwen2Tokenizer
 
-from model.text import ConversationEncoder, TokenLayout, template_named
+from model.text import ConversationEncoder, TokenLayout, chosen_template
 
 TALK = [
     {"role": "system", "content": "Be brief."},
@@ -83,7 +83,7 @@ def _qwen() -> PreTrainedTokenizerBase:
 @pytest.mark.parametrize(("family", "form"), GOLDEN)
 def test_ids_and_labels(family, form):
     tokenizer = {"llama": _llama, "qwen": _qwen}[family]()
-    template = template_named("vicuna_v1" if form == "plain" else form, tokenizer)
+    template = chosen_template("vicuna_v1" if form == "plain" else form, tokenizer)
     encoder = ConversationEncoder(tokenizer, template, TokenLayout(2, boundaries=True))
     messages, regions = (CAPTION, 0) if form == "plain" else (TALK, 2)
     ids: list[int] = []
@@ -112,7 +112,7 @@ def test_the_sentences_of_the_system():
     question = [{"role": "user", "content": "Why?"}]
     assert {
         name: ConversationEncoder(
-            tokenizer, template_named(name, tokenizer), TokenLayout(2)
+            tokenizer, chosen_template(name, tokenizer), TokenLayout(2)
         ).render(question, generate=True)
         for name in ("vicuna_v0", "vicuna_v1")
     } == {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.text import ConversationEncoder, TokenLayout, template_named
+from model.text import ConversationEncoder, TokenLayout, chosen_template
 
 TALK = [
     {"role": "user", "content": "<image>\nWhat is <region1>, and what is  <region2>?"},
@@ -87,7 +87,7 @@ def test_a_saved_template_opens_and_saves_as_it_is(encoder_of, tokenizers, tmp_p
         changed.chat_template = encoder.jinja
         changed.save_pretrained(tmp_path / family)
         opened = type(tokenizer).from_pretrained(tmp_path / family)
-        again = ConversationEncoder(opened, template_named("chat", opened), TokenLayout(2))
+        again = ConversationEncoder(opened, chosen_template("chat", opened), TokenLayout(2))
         assert again.jinja == encoder.jinja
         for messages, regions in ((TALK, 2), (CAPTION, 0)):
             encoded = again.encode_conversation(messages, regions)
