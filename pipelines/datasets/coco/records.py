@@ -267,9 +267,10 @@ def _linked(
 
 def link_of(raw: Raw) -> CocoLink | _NumberLink:
     """Return the ids of an undecoded annotation; one without an image raises `DecodeError`."""
-    for decoder in (_NUMBER_LINK, LINK):
-        with suppress(msgspec.ValidationError):
-            return decode(decoder, raw)
+    with suppress(msgspec.ValidationError):
+        return decode(_NUMBER_LINK, raw)
+    with suppress(msgspec.ValidationError):
+        return decode(LINK, raw)
     fields = lenient.read_fields(raw)
     return CocoLink(lenient.read_id(fields, "id"), lenient.require_id(fields, "image_id"))
 
