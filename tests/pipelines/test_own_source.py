@@ -77,7 +77,7 @@ def plan(root, **paths: str):
 
 @pytest.mark.usefixtures("_only_birds")
 def test_a_source_without_releases_is_listed_without_a_year(root, capsys):
-    assert run(["sources", "--data-root", str(root)]) == 0
+    assert run(["sources", "birds", "--data-root", str(root)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
         "birds  Birds; licence: CC0",
@@ -94,7 +94,7 @@ def test_a_source_without_releases_is_listed_without_a_year(root, capsys):
 def test_a_file_is_listed_by_its_role_and_whether_it_is_there(root, capsys):
     (root / "birds" / "names.json").write_text("[]", encoding="utf-8")
     (root / "birds" / "songs").rename(root / "songs")
-    assert run(["sources", "--data-root", str(root)]) == 1
+    assert run(["sources", "birds", "--data-root", str(root)]) == 1
     assert capsys.readouterr().out.splitlines()[4:] == [
         f"    missing songs  {root}/birds/songs",
         f"    found   names  {root}/birds/names.json (optional)",

@@ -255,7 +255,7 @@ def test_an_output_that_does_not_fit_is_refused(commands, captioned, tmp_path, f
     spoil, message = FAULTS[fault]
     spoil(captioned)
     status, console = commands.build(tmp_path / "out", "--recapd", captioned)
-    assert (status, console.startswith("error: --recapd: ")) == (1, True), console
+    assert (status, console.startswith("error: --recapd: ")) == (2, True), console
     assert message in console
     assert not (tmp_path / "out").exists()
 
@@ -264,7 +264,7 @@ def test_an_unfinished_run_and_a_build_are_refused(commands, tmp_path):
     assert commands.build(tmp_path / "built")[0] == 0
     for name, message in (("built", "of another build"), ("nothing", "written to its end")):
         status, console = commands.build(tmp_path / "out", "--recapd", tmp_path / name)
-        assert (status, message in console) == (1, True), console
+        assert (status, message in console) == (2, True), console
 
 
 def garble(content: bytearray) -> None:
