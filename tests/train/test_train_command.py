@@ -144,7 +144,7 @@ def test_more_steps_are_added_to_a_finished_run(stage1, whole, tmp_path):
     ],
 )
 def test_another_run_in_the_folder_is_refused_by_the_key(stage1, whole, capsys, words, message):
-    assert run([*stage1, *words, "--output", str(whole)]) == 1
+    assert run([*stage1, *words, "--output", str(whole)]) == 2
     assert message in capsys.readouterr().err
 
 
@@ -152,7 +152,7 @@ def test_the_second_stage_starts_from_a_run_with_adapters(whole, proof_shards, t
     words = ["train", "--recipe", "regiongpt_finetune", "--shards", str(proof_shards), "--lora"]
     words += ["4", "--device", "cpu", "--workers", "0", "--batch", "8", "--max-steps", "2"]
     words += ["--checkpoint", str(whole), "--output", str(tmp_path / "run"), "--limit", "40"]
-    assert run(words) == 1
+    assert run(words) == 2
     assert "no detailed captions" in capsys.readouterr().err
     assert run([*words, "--no-recapd"]) == 0
     before, after = tensors(whole), tensors(tmp_path / "run")

@@ -65,13 +65,13 @@ def test_files_of_one_judge_make_one_line_and_another_judge_another(report):
 
 
 def test_a_file_of_another_benchmark_is_refused(report, capsys):
-    assert report(Judged(replace(RUN, bench="dlc"), ())) == (1, None)
+    assert report(Judged(replace(RUN, bench="dlc"), ())) == (2, None)
     assert "judged-0.jsonl: of dlc, expected gar" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("flag", ["--shards=/s", "--limit=3", "--split=vqa", "--device=cpu"])
 def test_judged_files_alone_take_no_flag_of_answers(report, capsys, flag):
-    assert report(Judged(RUN, verdicts("simple", 1, 1)), flags=[flag]) == (1, None)
+    assert report(Judged(RUN, verdicts("simple", 1, 1)), flags=[flag]) == (2, None)
     assert f"error: {flag.partition('=')[0]}: it is for" in capsys.readouterr().err
 
 
@@ -81,7 +81,7 @@ def test_a_judge_of_other_answers_is_refused(report, build_of, tmp_path, capsys)
     predictions.write_text("", encoding="utf-8")
     flags = ["--shards", shards, "--predictions", str(predictions)]
     judged = Judged(RUN, verdicts("simple", 1, 1))
-    assert report(judged, flags=flags) == (1, None)
+    assert report(judged, flags=flags) == (2, None)
     assert "other answers were judged than those of" in capsys.readouterr().err
     digest = sha256(predictions.read_bytes()).hexdigest()
     status, content = report(Judged(replace(RUN, predictions=digest), judged.verdicts), flags=flags)

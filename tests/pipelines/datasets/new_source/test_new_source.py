@@ -101,7 +101,7 @@ def printed(house):
     root, shards = str(house.root / DATA_ROOT), str(house.root / "shards")
     builtin = ["--captioner", "builtin", "--no-filter", "--output", str(house.root / "captions")]
     return house.run(
-        ["sources", "--data-root", root],
+        ["sources", "birds", "--data-root", root],
         ["build", "--sources", "birds", "--data-root", root, "--output", shards],
         ["recap", "--source", "birds", "--data-root", root, *builtin],
         ["preview", shards, "--html", str(house.root / "page.html")],

@@ -15,7 +15,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 from transformers import BertConfig, BertModel
 
-from schemas.errors import InputFileError
+from schemas.errors import InputFileError, UsageError
 from train.evaluation.metrics.encoder import MINILM, Model, SentenceEncoder
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "red", "star", "dog", "##s", "leg"]
@@ -114,7 +114,7 @@ def test_a_file_that_is_missing_or_changed_is_refused(folder, small, tmp_path, n
     with pytest.raises(InputFileError, match=name):
         SentenceEncoder(path.parent, small)
     path.unlink()
-    with pytest.raises(InputFileError, match=f"{name}: no such file"):
+    with pytest.raises(UsageError, match=f"{name}: no such file"):
         SentenceEncoder(path.parent, small)
 
 

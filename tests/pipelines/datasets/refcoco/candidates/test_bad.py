@@ -140,7 +140,7 @@ def test_from_the_command_line(owner, command_line, make_ref, output_of, tmp_pat
     )
     words = ["build", "--recipe", "eval_rec", "--data-root", owner.root, "--output", tmp_path / "o"]
     done = command_line(*words)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "--detections refcocog=FILE" in done.stderr
     more = ["--detections", f"refcocog={paths['detections']}"]
     done = command_line(*words, *more, "--detection-names", paths["detection_names"])
