@@ -13,8 +13,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from schemas.process import run_process
-
 
 class Command(NamedTuple):
     """A command: the function that runs it, and the line about it in `--help`."""
@@ -78,6 +76,8 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command that is the first word of a command line, and exit."""
+    from schemas.process import run_process  # not before the current folder was left
+
     words = list(sys.argv[1:] if argv is None else argv)
     run_process(lambda: _run(words))
 

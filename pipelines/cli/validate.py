@@ -14,7 +14,6 @@ def add_parser(commands: Commands) -> None:
         run,
         "validate",
         "Say what is wrong with recipes, each fault with its line, without reading data.",
-        "validate mine.yaml",
         "validate regiongpt_finetune eval_rec",
     )
     parser.add_argument(

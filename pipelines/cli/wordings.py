@@ -22,7 +22,7 @@ def add_parser(commands: Commands) -> None:
         "wordings",
         "Ask a chat model for new wordings of a request, in a file for --wordings.",
         "wordings --set recap_region --count 10 --endpoint http://localhost:8000/v1 --model NAME "
-        "--output mine.yaml",
+        "--output my_wordings.yaml",
     )
     parser.add_argument(
         "--set", required=True, metavar="SET", help="name of a set of wordings, see `prompts/`"

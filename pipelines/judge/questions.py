@@ -37,7 +37,7 @@ from prompts.judge import (
     choice_question,
     recognition_question,
 )
-from schemas.errors import InputFileError
+from schemas.errors import InputFileError, UsageError
 from schemas.json_decoding import decode
 from schemas.json_lines import read_file
 from schemas.judged import Bench, Kind
@@ -110,7 +110,7 @@ def read_questions(bench: Bench, paths: Sequence[str]) -> Questions:
 
 def _read_dlc(paths: Sequence[str]) -> Questions:
     if len(paths) != 1:
-        raise InputFileError(f"DLC-Bench has one file of questions, qa.json; given: {len(paths)}")
+        raise UsageError(f"DLC-Bench has one file of questions, qa.json; given: {len(paths)}")
     names_path = str(Path(paths[0]).with_name(CLASS_NAMES))
     contents = [read_file(path) for path in (paths[0], names_path)]
     rated = _decode(paths[0], contents[0], dict[str, tuple[_Rated, ...]])

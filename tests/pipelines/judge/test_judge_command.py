@@ -177,7 +177,7 @@ def test_items_without_an_answer_are_not_asked_and_win_nothing(dlc, judging, jud
         (["--endpoint", "ftp://x"], "--endpoint: expected a base URL"),
         (["--output", "gs://bucket/x"], "gs://bucket/x: expected a file of this machine"),
         (["--questions", "gone.json"], "DLC-Bench has one file of questions, qa.json; given: 2"),
-        (["--shards", "/gone"], "no output is in /gone"),
+        (["--shards", "/gone"], "/gone: there is no such folder"),
     ],
 )
 def test_flags_that_cannot_be_used(dlc, judging, judge, flags, message):

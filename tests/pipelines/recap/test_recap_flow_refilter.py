@@ -17,7 +17,7 @@ def words(serve):
     """The server of a run, and the flags that do not filter."""
     server = serve()
     flags = ["--endpoint", server.url, "--model", "stub", "--limit", 4, "--shard-size", "20KiB"]
-    return server, [*flags, "--device", "cpu"]
+    return server, flags
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -214,7 +214,7 @@ def test_pictures_that_have_changed(coco_file, recap_words) -> None:
 def test_what_was_refused_stays_refused(serve, recap_words, recap_output, tmp_path) -> None:
     out = tmp_path / "out"
     server = serve({"match": "region/.*[13579]/0$", "status": 400})
-    flags = ["--endpoint", server.url, "--model", "stub", "--limit", 3, "--device", "cpu"]
+    flags = ["--endpoint", server.url, "--model", "stub", "--limit", 3]
     assert recap_words(out, *flags, "--no-filter")[0] == 0
     before = recap_output(out).rejected()
     assert "caption_failed" in before.values()

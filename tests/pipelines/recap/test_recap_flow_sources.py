@@ -73,7 +73,7 @@ def test_other_sources_are_refused(recap_words, tmp_path) -> None:
         assert status == 2
         assert f"error: source '{source}' has no boxes with class names" in printed
     status, printed = recap_words(tmp_path / "out", *BUILTIN, "--no-filter", source="imagenet")
-    assert (status, "error: " in printed, "imagenet" in printed) == (1, True, True)
+    assert (status, "error: " in printed, "imagenet" in printed) == (2, True, True)
     assert not (tmp_path / "out").exists()
 
 

@@ -17,7 +17,7 @@ NOTICE += "no answer that it holds is asked for again\n"
 OWNER = Path(__file__).parents[1] / "version_1" / "owner"
 PATHS = ["--path", f"coco.train={OWNER}/annotations.json"]
 PATHS += ["--path", f"coco.images={OWNER}/pictures"]
-FLAGS = ["--label-set", "Things", *PATHS, "--model", "stub", "--device", "cpu"]
+FLAGS = ["--label-set", "Things", *PATHS, "--model", "stub"]
 FLAGS += ["--min-words", "5"]  # as many as its captions have
 
 

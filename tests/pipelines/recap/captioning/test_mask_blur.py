@@ -89,7 +89,7 @@ def test_a_run_scores_with_the_view_its_calibration_was_made_with(
     path.write_text(calibration.model_dump_json(), encoding="utf-8")
     flags = ["--captioner", "builtin", "--limit", 2, "--device", "cpu"]
     status, printed = recap_words(out, *flags, "--calibration", path)
-    assert (status, "is for the scorer" in printed, "--mask-blur" in printed) == (1, True, True)
+    assert (status, "is for the scorer" in printed, "--mask-blur" in printed) == (2, True, True)
     assert not out.exists()
     assert recap_words(out, *flags, "--no-filter")[0] == 0
     status, printed = recap_words(out, *flags, "--refilter", path, "--mask-blur")
