@@ -82,8 +82,9 @@ def _count_problems(finding: Finding, shard: Shard) -> Iterator[str]:
 
 
 def _count_turns(row: Row, finding: Finding) -> None:
-    answers = [message for message in row["messages"] if message["role"] == "assistant"]
-    for task, message in zip(row["turn_tasks"], answers, strict=False):
+    messages = [message for message in row["messages"] or () if message]
+    answers = [message for message in messages if message["role"] == "assistant"]
+    for task, message in zip(row["turn_tasks"] or (), answers, strict=False):
         finding.turns[task] += 1
         finding.words[task] += len((message["content"] or "").split())
 

@@ -15,7 +15,7 @@ from pipelines.recap.captioning.captioner import Answer
 from pipelines.recap.client.complaint import Complaint, complaint_in, page_title
 from schemas import json_decoding
 from schemas.rejection import Reason, Rejected
-from schemas.text import clean
+from schemas.text import clean, storable
 from transforms.caption_text import THINKS, THOUGHT
 
 _Finish = Literal["stop", "length", "other"]
@@ -77,7 +77,7 @@ def _answer_in(value: Any, text: str) -> Answer:
     usage = completion.get("usage")
     counts: Mapping[str, Any] = usage if isinstance(usage, dict) else {}
     return Answer(
-        text=said,
+        text=storable(said),  # JSON may hold half a character, which no file can
         finish=finish,
         prompt_tokens=_count(counts.get("prompt_tokens")),
         completion_tokens=_count(counts.get("completion_tokens")),

@@ -165,6 +165,13 @@ def test_a_forged_row(output, forgery, expected):
     assert all(problem.startswith(about) for problem in problems)
 
 
+def test_a_message_that_is_null_is_a_line_and_no_traceback(output):
+    row = output.forge("messages", 0, None)
+    about = f"{SHARD}: row {row!r}: "
+    (problem,) = [line for line in output.problems() if line.startswith(about)]
+    assert "a message, or its role or content, is null" in problem
+
+
 def test_an_image_that_only_a_full_decode_refuses(output, monkeypatch):
     def fail(self):
         raise OSError("broken data stream")

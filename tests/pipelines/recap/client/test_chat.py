@@ -50,6 +50,7 @@ def test_a_request_may_have_no_picture() -> None:
         ({"message": {"content": "A"}, "finish_reason": "tool_calls"}, Answer("A", "other")),
         ({"message": {"content": "A cat."}}, Answer("A cat.", "other")),
         ({"message": {"content": None}, "finish_reason": "length"}, Answer("", "length")),
+        ({"message": {"content": "A \udc00."}}, Answer("A \N{REPLACEMENT CHARACTER}.", "other")),
         ({"message": {"content": None, "refusal": "No."}, "finish_reason": "stop"}, Answer("No.")),
     ],
 )
