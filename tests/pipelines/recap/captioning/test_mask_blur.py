@@ -87,7 +87,7 @@ def test_a_run_scores_with_the_view_its_calibration_was_made_with(
         seed=0,
     )
     path.write_text(calibration.model_dump_json(), encoding="utf-8")
-    flags = ["--captioner", "builtin", "--limit", 2, "--device", "cpu"]
+    flags = ["--captioner", "builtin", "--limit", 2]
     status, printed = recap_words(out, *flags, "--calibration", path)
     assert (status, "is for the scorer" in printed, "--mask-blur" in printed) == (2, True, True)
     assert not out.exists()
