@@ -2,14 +2,11 @@
 
 import json
 import shutil
-import unicodedata
 
 import pytest
 
+from tests.hostile import HOSTILE, assert_readable
 from train.cli import run
-
-# Colours, a link, the clipboard, a one-byte CSI, a right-to-left override, a return.
-HOSTILE = "\x1b[2J\x1b]8;;e:x\x1b\\y\x1b]52;c;eA==\x07\x9b31m\u202e\u200b\r"
 
 
 @pytest.fixture
@@ -19,8 +16,7 @@ def shown(capsys):
     def call(*words):
         status = run([str(word) for word in words])
         printed = "".join(capsys.readouterr())
-        hidden = {char for char in printed if unicodedata.category(char) in {"Cc", "Cf", "Cs"}}
-        assert hidden <= {"\n"}, printed
+        assert_readable(printed)
         return status, printed
 
     return call

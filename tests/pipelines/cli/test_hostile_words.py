@@ -1,16 +1,14 @@
 """No command prints a character that steers a terminal, wherever it comes from."""
 
 import json
-import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pipelines.cli.parser import run
+from tests.hostile import HOSTILE, assert_readable
 
-# Colours, a link, the clipboard, a one-byte CSI, a right-to-left override, a return.
-HOSTILE = "\x1b[2J\x1b]8;;e:x\x1b\\y\x1b]52;c;eA==\x07\x9b31m\u202e\u200b\r"
 JUDGE = ["--bench", "dlc", "--endpoint", "http://localhost:1", "--model", "x"]
 Shown = Callable[..., tuple[int, str]]
 
@@ -22,8 +20,7 @@ def shown(capsys) -> Shown:
     def call(*words: object) -> tuple[int, str]:
         status = run([str(word) for word in words])
         printed = "".join(capsys.readouterr())
-        hidden = {char for char in printed if unicodedata.category(char) in {"Cc", "Cf", "Cs"}}
-        assert hidden <= {"\n"}, printed
+        assert_readable(printed)
         return status, printed
 
     return call

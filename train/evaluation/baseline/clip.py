@@ -6,7 +6,6 @@ in open_clip's seven short templates, and the mean of their vectors, divided by 
 name's vector.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from pickle import UnpicklingError
@@ -18,6 +17,7 @@ from PIL import Image
 
 from schemas.clip_weights import FOLDER_PREFIX, QUICK_GELU, WEIGHTS_NAME, Weights, weights_of
 from schemas.errors import UsageError
+from schemas.json_decoding import load
 
 try:
     import open_clip
@@ -130,7 +130,7 @@ def _check_folder(folder: Path) -> None:
         if not (folder / name).is_file():
             raise UsageError(f"--clip-model: {folder / name}: no such file")
     try:
-        own_words = "vocabulary" in json.loads((folder / _CONFIG_FILE).read_bytes())
+        own_words = "vocabulary" in load((folder / _CONFIG_FILE).read_bytes())
     except ValueError as error:
         raise UsageError(f"--clip-model: {folder / _CONFIG_FILE}: no JSON: {error}") from None
     if own_words:

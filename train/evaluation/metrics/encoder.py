@@ -11,7 +11,6 @@ their digest, and a settled few settings by their value.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from tokenizers import Tokenizer
 from transformers import BertModel
 
 from schemas.errors import InputFileError, UsageError
+from schemas.json_decoding import load
 
 _CONFIG, _WEIGHTS, _TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
 _MAX_TOKENS = 256
@@ -136,7 +136,7 @@ def _check(folder: Path, model: Model) -> None:
 
 def _check_settings(path: Path, model: Model) -> None:
     try:
-        settings = json.loads(path.read_bytes())
+        settings = load(path.read_bytes())
         actual = {name: settings.get(name) for name in model.settings}
     except (ValueError, AttributeError, OSError) as error:
         raise InputFileError(f"{path}: expected the settings of {model.name}: {error}") from None

@@ -129,3 +129,10 @@ def test_other_settings_are_refused(folder, small, tmp_path, change, message):
     path.write_text(json.dumps(changed), encoding="utf-8")
     with pytest.raises(InputFileError, match=message):
         SentenceEncoder(path.parent, small)
+
+
+def test_settings_that_nest_without_end_are_refused(folder, small, tmp_path):
+    path = copied(folder, tmp_path) / "config.json"
+    path.write_text("[" * 100_000, encoding="utf-8")
+    with pytest.raises(InputFileError, match="nested too deep"):
+        SentenceEncoder(path.parent, small)
