@@ -14,8 +14,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from prompts.style import Style, declared, named, opening
 from schemas.sample import Conversation, Evaluation, Message, Region, Task, region_token
+from schemas.style import Style, declared, named, opening
 
 
 class RegionDefinition(msgspec.Struct, frozen=True, gc=False):

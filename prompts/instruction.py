@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from prompts.cutting import MAX_WORDS
-from prompts.style import Style
 from prompts.wordings import WordingSet
 from schemas.ids import Hasher
 from schemas.sample import ImageInfo, Task
+from schemas.style import Style
 
 REC_NEGATIVES = 0.2  # default share of choices without a right option
 MAX_REC_NEGATIVES = 0.5  # the share where every choice comes with one that has no right option

@@ -37,12 +37,12 @@ from msgspec.structs import replace
 from prompts.detokenise import detokenised
 from prompts.dialogue import Exchange, RegionDefinition, RegionName, filled, listed
 from prompts.instruction import Instruction
-from prompts.style import Style
 from prompts.wordings import WordingSet
 from schemas.ids import Hasher
 from schemas.item import GroundedCaption, plain_text
 from schemas.limits import MAX_GROUP
 from schemas.sample import Region, ScreenedImage, Task
+from schemas.style import Style
 
 # Wordings that fit one region as well as many.
 CAPTION = WordingSet(

@@ -21,7 +21,6 @@ from itertools import chain
 from prompts.detokenise import detokenised
 from prompts.dialogue import Exchange, Part, RegionDefinition, RegionName, filled, listed
 from prompts.instruction import Instruction
-from prompts.style import Style
 from prompts.trained_text import trained_text
 from prompts.turn_order import rounds
 from prompts.wordings import WordingSet
@@ -30,6 +29,7 @@ from schemas.geometry import Box
 from schemas.ids import RANK_BITS, Hasher, pick
 from schemas.item import AbsentExpression, Expression
 from schemas.sample import Region, ScreenedImage, Task
+from schemas.style import Style
 
 TASK = Task.REFERRING_EXPRESSION_COMPREHENSION
 SUFFIX = "Answer the question using the template Region [x]."  # RegionGPT, Table 1

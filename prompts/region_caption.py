@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from prompts.answer_form import AnswerForm, answer_form
 from prompts.dialogue import Exchange, Part, RegionDefinition, filled
 from prompts.instruction import Instruction
-from prompts.style import Style
 from prompts.trained_text import trained_text
 from prompts.turn_order import RankedSentence, rounds
 from prompts.wordings import WordingSet
 from schemas.item import Expression
 from schemas.sample import Region, ScreenedImage, Task
+from schemas.style import Style
 
 PHRASE = WordingSet(
     "region_caption_phrase",

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 
 from prompts.dialogue import Exchange, filled, listed
 from prompts.instruction import Instruction, InstructionMode
-from prompts.style import Style
 from prompts.wordings import WordingSet
 from schemas.ids import RANK_BITS
 from schemas.limits import MAX_GROUP
 from schemas.sample import LabelSet, Region, ScreenedImage, Task
+from schemas.style import Style
 from schemas.text import shown_name
 
 ONE_REGION = WordingSet(

@@ -13,11 +13,11 @@ from msgspec.structs import replace
 
 from prompts.dialogue import Exchange, Part, RegionDefinition, filled
 from prompts.instruction import Instruction
-from prompts.style import Style
 from prompts.wordings import WordingSet
 from schemas.ids import pick
 from schemas.item import DetailedCaption
 from schemas.sample import Region, ScreenedImage, Task
+from schemas.style import Style
 
 DETAILED = WordingSet(
     "region_detailed_caption",

@@ -19,11 +19,11 @@ from collections.abc import Iterator, Sequence
 
 from prompts.dialogue import Exchange, Part, RegionDefinition, RegionName, filled, listed
 from prompts.instruction import Instruction
-from prompts.style import Style
 from prompts.wordings import WordingSet
 from schemas.ids import Hasher, pick
 from schemas.item import Mention, Passage, Question, mentioned
 from schemas.sample import Region, ScreenedImage, Task
+from schemas.style import Style
 
 MAX_LISTED_REGIONS = 50  # regions in a list; pictures have up to 45, each of about six tokens
 _IN_PLACE = (True, True, True, False)  # True: no list, if the question needs none; equally likely

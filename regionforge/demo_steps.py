@@ -30,11 +30,11 @@ from pipelines.runner.progress import Ticker
 from pipelines.sample_world import SOURCES, write_world
 from pipelines.verify import verify
 from pipelines.verify.report import print_report
-from prompts.style import Style
 from regionforge.demo_training import train_and_ask
 from schemas.console import Console, result
 from schemas.errors import BuildError
 from schemas.layout import MANIFEST
+from schemas.style import Style
 
 _RECORDS_PER_SOURCE = 2  # records of a source on the page
 _RECAPTIONED = "v3det"  # the source to caption, as in RegionGPT

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from pipelines.datasets.catalog import dataset
 from pipelines.plan import Plan
-from prompts.style import Style
+from schemas.style import Style
 
 _REGIONGPT = (
     "Qiushan Guo, Shalini De Mello, Hongxu Yin, Wonmin Byeon, Ka Chun Cheung, Yizhou Yu, Ping Luo, "

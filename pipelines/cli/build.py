@@ -21,8 +21,8 @@ from prompts.instruction import (
     REC_NEGATIVES,
     InstructionMode,
 )
-from prompts.style import Style
 from schemas.console import write_json
+from schemas.style import Style
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):

@@ -20,9 +20,9 @@ from pipelines.datasets.v3det.source import SPEC as V3DET
 from pipelines.datasets.vcr.source import SPEC as VCR
 from pipelines.datasets.visual_genome.source import SPEC as VISUAL_GENOME
 from prompts.catalog import WORDING_SETS
-from prompts.style import Style
 from schemas.errors import UsageError
 from schemas.near import near
+from schemas.style import Style
 
 
 def build_table(specs: Iterable[DatasetSpec]) -> dict[str, DatasetSpec]:

@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from prompts.style import Style
 from schemas.sample import Frame, ImageInfo, Task
 from schemas.source import Crowds, Entry, SplitInput, Store
+from schemas.style import Style
 
 # The first parts of the names of pictures, see `pipelines.datasets.common.picture_names`.
 PICTURE_OWNERS = ("coco", "visual_genome", "flickr", "objects365")

@@ -14,9 +14,9 @@ from pipelines.recipes.resolve import (
     numbers,
     spell_out,
 )
-from prompts.style import Style
 from schemas.errors import UsageError
 from schemas.sample import Task
+from schemas.style import Style
 from transforms.subsample import Caps
 
 

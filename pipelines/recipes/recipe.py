@@ -23,12 +23,12 @@ from prompts.instruction import (
     REC_NEGATIVES,
     InstructionMode,
 )
-from prompts.style import Style
 from schemas.errors import UsageError
 from schemas.manifest import ImagesMode
 from schemas.rejection import Rejected
 from schemas.sample import Task
 from schemas.source import MaskVariant
+from schemas.style import Style
 from schemas.text import clean
 
 MIB = 1024 * 1024

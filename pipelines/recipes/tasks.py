@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import SourceRequest
 from pipelines.recipes.recipe import RECAPD_ROLE, Recipe
-from prompts.style import Style
 from schemas.errors import UsageError
 from schemas.sample import Task
+from schemas.style import Style
 
 _DETAILED = Task.REGION_DETAILED_CAPTION
 

@@ -13,9 +13,9 @@ from prompts.dialogue import EvaluationTarget, Exchange
 from prompts.evaluation import region_question
 from prompts.instruction import Instruction
 from prompts.region_reasoning import ALL_OBJECTS, REASON, after_list, by_class, questions
-from prompts.style import Style
 from schemas.item import Choices, Question
 from schemas.sample import Region, ScreenedImage, Task
+from schemas.style import Style
 
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:

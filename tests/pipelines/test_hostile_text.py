@@ -20,7 +20,6 @@ from pipelines.recipes.resolve import resolve
 from pipelines.sample_world import SOURCES
 from pipelines.storage.files import FileStore
 from prompts.instruction import Instruction
-from prompts.style import Style
 from schemas.check import check_record
 from schemas.columns import BuildStamp, Row, to_batch
 from schemas.item import (
@@ -43,6 +42,7 @@ from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Rejected
 from schemas.sample import Task
 from schemas.source import SourceImage
+from schemas.style import Style
 from schemas.text import shown_name
 from transforms.compose import compose_image
 from transforms.ledger import StageLedger

@@ -14,12 +14,12 @@ from pipelines.images import ComposeImage, PrepareImage, PrepareImages
 from pipelines.shards.grouping import GroupByShard
 from prompts.catalog import WORDING_SETS
 from prompts.instruction import Instruction, InstructionMode
-from prompts.style import Style
 from schemas.ledger import Stage
 from schemas.mask import from_polygons
 from schemas.rejection import Kind, Reason, Rejection
 from schemas.sample import LabelSet, Region, ScreenedImage, Task
 from schemas.source import SourceImage, SourceRegion, SplitFacts
+from schemas.style import Style
 from transforms.ledger import Ledgers
 
 LABELS = LabelSet("Things", ("cat", "dog"))

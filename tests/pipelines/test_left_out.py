@@ -13,9 +13,9 @@ from pipelines.datasets import catalog
 from pipelines.datasets.catalog import CATALOG, papers_caps
 from pipelines.sample_world import SOURCES
 from pipelines.verify import verify
-from prompts.style import Style
 from schemas.ledger import Stage
 from schemas.rejection import Kind
+from schemas.style import Style
 
 NAMES = tuple(name for name in SOURCES if CATALOG[name].tasks)
 STATED = (

@@ -13,9 +13,9 @@ from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.resolve import resolve
 from pipelines.storage.files import fingerprint
-from prompts.style import Style
 from schemas.errors import UsageError
 from schemas.sample import Task
+from schemas.style import Style
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:

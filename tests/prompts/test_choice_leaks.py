@@ -21,12 +21,12 @@ from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import FileStore
 from prompts.catalog import WORDING_SETS
 from prompts.instruction import Instruction, InstructionMode
-from prompts.style import Style
 from schemas.check import check_record
 from schemas.columns import BuildStamp, Row, to_batch
 from schemas.ledger import Stage
 from schemas.sample import ScreenedImage, Task
 from schemas.source import SourceImage
+from schemas.style import Style
 from transforms.compose import compose_image
 from transforms.ledger import StageLedger
 from transforms.screen import screen_image

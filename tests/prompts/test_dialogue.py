@@ -17,8 +17,8 @@ from prompts.dialogue import (
     filled,
     listed,
 )
-from prompts.style import Style
 from schemas.sample import Message, Region, Task
+from schemas.style import Style
 
 CLASSIFY, CAPTION = Task.REGION_CLASSIFICATION, Task.REGION_CAPTION
 A, B, C = (Region(region_id=name, bbox=(0, 0, 1, 1), category=name) for name in "abc")

@@ -6,9 +6,9 @@ from prompts.catalog import DIALOGUES, WORDING_SETS
 from prompts.dialogue import assemble
 from prompts.image_caption import dialogues
 from prompts.instruction import Instruction, InstructionMode
-from prompts.style import Style
 from schemas.item import Dialogue, Expression, Round
 from schemas.sample import Region, ScreenedImage, Task
+from schemas.style import Style
 
 ITEM = Dialogue("d", (Round("What is this?", "a garden with a clipped hedge"),))
 

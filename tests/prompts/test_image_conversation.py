@@ -6,9 +6,9 @@ from prompts.catalog import DIALOGUES, WORDING_SETS
 from prompts.dialogue import assemble
 from prompts.image_conversation import dialogues
 from prompts.instruction import Instruction, InstructionMode
-from prompts.style import Style
 from schemas.item import Dialogue, Expression, Round
 from schemas.sample import Region, ScreenedImage, Task
+from schemas.style import Style
 
 REGIONS = tuple(
     Region(region_id=str(number), bbox=(0, 0, 1, 1), category=name)

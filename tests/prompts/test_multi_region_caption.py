@@ -11,9 +11,9 @@ from prompts.catalog import DIALOGUES, WORDING_SETS
 from prompts.dialogue import Exchange, assemble
 from prompts.instruction import Instruction, InstructionMode
 from prompts.multi_region_caption import CAPTION, GROUP_PHRASE, PHRASE, dialogues
-from prompts.style import Style
 from schemas.item import Expression, GroundedCaption, Mention, Passage
 from schemas.sample import ImageInfo, Region, ScreenedImage, Task
+from schemas.style import Style
 
 IMAGE = ImageInfo(
     source="flickr30k",

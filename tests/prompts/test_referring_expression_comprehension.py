@@ -20,10 +20,10 @@ from prompts.catalog import WORDING_SETS
 from prompts.detokenise import detokenised
 from prompts.instruction import REC_NEGATIVES, Instruction, InstructionMode
 from prompts.referring_expression_comprehension import CHOICE, MAX_CANDIDATES, dialogues
-from prompts.style import Style
 from schemas.geometry import Box
 from schemas.item import AbsentExpression, Expression, Relationship
 from schemas.sample import Region, ScreenedImage, Task
+from schemas.style import Style
 
 TASK = Task.REFERRING_EXPRESSION_COMPREHENSION
 NO_OPTION = "No corresponding options found."

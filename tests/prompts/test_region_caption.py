@@ -20,9 +20,9 @@ from prompts.region_caption import (
     SENTENCE,
     dialogues,
 )
-from prompts.style import Style
 from schemas.item import Expression
 from schemas.sample import Conversation, Region, ScreenedImage, Task
+from schemas.style import Style
 
 PREFIX = "The <image> provides an overview of the picture."
 SENTENCES = (  # of regions a to c

@@ -19,8 +19,8 @@ from prompts.region_classification import (
     dialogues,
     label_set_suffix,
 )
-from prompts.style import Style
 from schemas.sample import MAX_LISTED, LabelSet, Region, ScreenedImage, Task
+from schemas.style import Style
 
 SUFFIX = "Answer the question using COCO-80 category names."
 NAMES = ("cat", "dog", "traffic_light", "hot dog")

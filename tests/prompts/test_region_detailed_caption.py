@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from prompts.catalog import WORDING_SETS
 from prompts.instruction import Instruction, InstructionMode
 from prompts.region_detailed_caption import DETAILED, dialogues
-from prompts.style import Style
 from schemas.ledger import Stage
 from schemas.sample import LabelSet, Region, ScreenedImage, Task
+from schemas.style import Style
 from transforms.compose import compose_image
 from transforms.ledger import StageLedger
 

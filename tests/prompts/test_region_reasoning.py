@@ -18,9 +18,9 @@ from prompts.region_reasoning import (
     by_class,
     dialogues,
 )
-from prompts.style import Style
 from schemas.item import Mention, Question
 from schemas.sample import Conversation, Region, ScreenedImage, Task
+from schemas.style import Style
 
 NAMES = ("person", "dog", "wine glass", "person", "car", "bench")
 

@@ -9,10 +9,10 @@ from prompts.catalog import DIALOGUES, WORDING_SETS
 from prompts.dialogue import assemble
 from prompts.instruction import Instruction, InstructionMode
 from prompts.region_relationship import RELATIONSHIP, dialogues
-from prompts.style import Style
 from prompts.wordings import problems
 from schemas.item import Expression, Relationship
 from schemas.sample import ImageInfo, Region, ScreenedImage, Task
+from schemas.style import Style
 
 IMAGE = ImageInfo(
     source="visual_genome",

@@ -17,9 +17,9 @@ from pipelines.recipes.load import load_recipe, make_recipe
 from pipelines.recipes.tasks import tasks_of
 from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.sample_world import SOURCES
-from prompts.style import Style
 from regionforge.demo_steps import MIX, recipe_of_all, run_demo
 from schemas.errors import UsageError
+from schemas.style import Style
 
 
 @pytest.fixture(scope="module")

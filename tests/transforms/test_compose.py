@@ -10,13 +10,13 @@ from msgspec.structs import replace
 
 from prompts.catalog import WORDING_SETS
 from prompts.instruction import Instruction, InstructionMode
-from prompts.style import Style
 from schemas.check import check_record
 from schemas.columns import BuildStamp, Row, to_batch
 from schemas.ledger import Stage, ledger_of
 from schemas.mask import from_polygons
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import Draft, LabelSet, Region, ScreenedImage, Task
+from schemas.style import Style
 from schemas.text import shown_name
 from transforms.compose import compose_image
 from transforms.ledger import StageLedger

@@ -6,11 +6,11 @@ from msgspec.structs import replace
 from prompts.catalog import WORDING_SETS
 from prompts.dialogue import Exchange
 from prompts.instruction import Instruction, InstructionMode
-from prompts.style import Style
 from schemas.item import Dialogue, Expression, Item, Relationship, Round
 from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Kind, Reason
 from schemas.sample import Draft, Region, ScreenedImage, Task
+from schemas.style import Style
 from transforms import compose
 from transforms.compose import compose_image
 from transforms.ledger import StageLedger

@@ -6,11 +6,11 @@ import pytest
 
 from prompts.catalog import WORDING_SETS
 from prompts.instruction import Instruction, InstructionMode
-from prompts.style import Style
 from schemas.item import Expression
 from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Kind
 from schemas.sample import Region, ScreenedImage, Task
+from schemas.style import Style
 from transforms.compose import compose_image
 from transforms.ledger import StageLedger
 

@@ -18,10 +18,10 @@ from pipelines.datasets.coco.outline import outline_coco_layout
 from pipelines.datasets.coco.pictures import COCO_PAPER
 from pipelines.datasets.common.picture_names import OBJECTS365, coco_or_objects365_picture
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
-from prompts.style import Style
 from schemas.errors import InputFileError
 from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
+from schemas.style import Style
 
 _LICENCE = "CC BY 4.0"
 _PAPERS = (COCO_PAPER,)

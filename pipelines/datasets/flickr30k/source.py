@@ -22,12 +22,12 @@ from pipelines.datasets.common.picture_names import flickr_name
 from pipelines.datasets.flickr30k.boxes import NO_ANNOTATION, checked_size, parse_annotation
 from pipelines.datasets.flickr30k.sentences import parse_sentences
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
-from prompts.style import Style
 from schemas.errors import InputFileError
 from schemas.item import GroundedCaption
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo, Task
 from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput, Store, Volume
+from schemas.style import Style
 
 _LICENCE = "Flickr terms; non-commercial research and education only"
 _PAPERS = (

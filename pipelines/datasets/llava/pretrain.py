@@ -21,11 +21,11 @@ from pipelines.datasets.llava.layout import (
 )
 from pipelines.datasets.llava.records import dialogue_of
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
-from prompts.style import Style
 from schemas.item import Dialogue
 from schemas.rejection import Reason, Rejected
 from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
+from schemas.style import Style
 
 _LICENCE = "other: the images keep their own terms"
 _PAPERS = (LLAVA_PAPER,)

@@ -29,9 +29,9 @@ from pipelines.datasets.llava.layout import (
     read_records,
 )
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
-from prompts.style import Style
 from schemas.sample import ImageInfo, Task
 from schemas.source import Entry, SplitInput, Store
+from schemas.style import Style
 
 _LICENCE = "CC BY 4.0, and the terms of the model that wrote it"
 _PAPERS = (

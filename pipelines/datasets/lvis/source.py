@@ -32,10 +32,10 @@ from pipelines.datasets.coco.pictures import COCO_PAPER, list_pictures
 from pipelines.datasets.coco.records import CocoImage
 from pipelines.datasets.common.picture_names import coco_picture
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
-from prompts.style import Style
 from schemas.errors import InputFileError
 from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
+from schemas.style import Style
 
 _LICENCE = "CC BY 4.0"
 _PAPERS = (

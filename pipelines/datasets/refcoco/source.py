@@ -24,10 +24,10 @@ from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.refcoco.flat import parse_flat
 from pipelines.datasets.refcoco.pickled import parse_pickle
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
-from prompts.style import Style
 from schemas.errors import UsageError
 from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
+from schemas.style import Style
 
 _LICENCE = "not stated"
 _REFCOCO_PAPERS = (

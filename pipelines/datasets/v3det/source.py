@@ -33,10 +33,10 @@ from pipelines.datasets.common.picture_names import flickr_name
 from pipelines.datasets.common.raw_items import ItemId, Raw, as_number, malformed
 from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
-from prompts.style import Style
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo, Task
 from schemas.source import Count, Entry, SplitInput, Store
+from schemas.style import Style
 
 _LICENCE = "CC BY 4.0"
 _PAPERS = (

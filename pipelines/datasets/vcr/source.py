@@ -21,10 +21,10 @@ from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from pipelines.datasets.vcr.metadata import Metadata, read_metadata, regions
 from pipelines.datasets.vcr.questions import Line, Picture, QuestionFile
-from prompts.style import Style
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo, Task
 from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput, Store, Volume
+from schemas.style import Style
 
 _FOLDER = "vcr/vcr1images"
 _LICENCE = "VCR dataset licence (research only)"

@@ -50,10 +50,10 @@ from pipelines.datasets.visual_genome.pictures import (
 )
 from pipelines.datasets.visual_genome.records import RecordKind, Records
 from pipelines.datasets.visual_genome.test_split import TEST_IDS, TEST_LIST, test_ids
-from prompts.style import Style
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo, Task
 from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput, Store, Volume
+from schemas.style import Style
 
 _LICENCE = "CC BY 4.0"
 _PAPERS = (

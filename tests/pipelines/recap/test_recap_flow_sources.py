@@ -9,8 +9,8 @@ import pytest
 from pipelines.datasets.catalog import dataset
 from pipelines.sample_world import SOURCES
 from pipelines.verify import verify
-from prompts.style import Style
 from schemas.sample import Task
+from schemas.style import Style
 
 CAPTIONABLE = {"coco": ["--label-set", "Shapes-15"], "lvis": ["--label-set", "Figures-15"]}
 CAPTIONABLE |= {"v3det": []}

@@ -14,9 +14,9 @@ from pipelines.read import parse
 from pipelines.recipes.recipe import Recipe
 from prompts.catalog import DIALOGUES, EVALUATIONS, WORDINGS_OF
 from prompts.instruction import InstructionMode
-from prompts.style import Style
 from prompts.wordings import WordingSet
 from schemas.source import SourceImage
+from schemas.style import Style
 from transforms.ledger import Ledgers
 
 RECIPES: dict[str, dict[str, Any]] = {

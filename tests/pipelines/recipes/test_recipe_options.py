@@ -8,8 +8,8 @@ from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.resolve import resolve
 from pipelines.recipes.settings import settings_of
 from prompts.instruction import REC_NEGATIVES
-from prompts.style import Style
 from schemas.errors import UsageError
+from schemas.style import Style
 
 SOURCES = (SourceRequest(name="coco"),)
 

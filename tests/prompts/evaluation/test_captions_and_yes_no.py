@@ -5,9 +5,9 @@ import pytest
 from prompts.catalog import WORDING_SETS
 from prompts.instruction import Instruction, InstructionMode
 from prompts.region_caption import EVALUATION
-from prompts.style import Style
 from schemas.item import Dialogue, Expression, Round, YesNoQuestion
 from schemas.sample import Region, ScreenedImage, Task
+from schemas.style import Style
 
 REGIONS = tuple(Region(name, (0, 0, number, 2)) for number, name in enumerate("abc", start=1))
 

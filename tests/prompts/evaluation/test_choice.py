@@ -9,10 +9,10 @@ from prompts.catalog import WORDING_SETS
 from prompts.evaluation.choice import dialogues
 from prompts.instruction import Instruction, InstructionMode
 from prompts.referring_expression_comprehension import CHOICE
-from prompts.style import Style
 from schemas.item import CaptionProvenance, DetailedCaption, Expression
 from schemas.mask import Mask
 from schemas.sample import Region, ScreenedImage, Task
+from schemas.style import Style
 
 TASK = Task.REFERRING_EXPRESSION_COMPREHENSION
 MEANT = Region("77", (0, 0, 10, 8), Mask(10, 20, "dP3"), category="cat")

@@ -8,8 +8,8 @@ from prompts.catalog import WORDING_SETS
 from prompts.evaluation.classification import dialogues
 from prompts.instruction import Instruction, InstructionMode
 from prompts.region_classification import ONE_REGION, SEVERAL_REGIONS
-from prompts.style import Style
 from schemas.sample import LabelSet, Region, ScreenedImage, Task
+from schemas.style import Style
 
 NAMES = ("person", "traffic_light", "hot dog")
 LABELS = LabelSet("COCO-80", NAMES)

@@ -7,9 +7,9 @@ from prompts.catalog import EVALUATIONS, WORDING_SETS
 from prompts.evaluation.reasoning import dialogues
 from prompts.instruction import Instruction, InstructionMode
 from prompts.region_reasoning import ALL_OBJECTS, MAX_LISTED_REGIONS, REASON
-from prompts.style import Style
 from schemas.item import Choices, Mention, Question
 from schemas.sample import Region, ScreenedImage, Task
+from schemas.style import Style
 
 TASK = Task.REGION_REASONING
 LISTED = ALL_OBJECTS.wordings[0]

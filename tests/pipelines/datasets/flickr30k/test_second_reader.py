@@ -23,9 +23,9 @@ from pipelines.datasets.flickr30k import boxes as flickr30k_xml
 from pipelines.datasets.flickr30k import source as flickr30k
 from pipelines.verify import verify
 from prompts import dialogue, multi_region_caption
-from prompts.style import Style
 from schemas.ledger import Stage
 from schemas.rejection import Kind
+from schemas.style import Style
 
 PIXELS = 0.01
 SIDES = ("xmin", "ymin", "xmax", "ymax")

@@ -11,9 +11,9 @@ from pipelines.datasets.coco.layout import parse_coco_layout
 from pipelines.datasets.coco.pictures import COCO_PAPER
 from pipelines.datasets.common.picture_names import coco_picture
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
-from prompts.style import Style
 from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
+from schemas.style import Style
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:

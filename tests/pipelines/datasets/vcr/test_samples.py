@@ -25,8 +25,8 @@ from pipelines.datasets.vcr import source as vcr
 from pipelines.datasets.vcr import text as vcr_text
 from pipelines.verify import verify
 from prompts import dialogue
-from prompts.style import Style
 from schemas.rejection import Reason, Rejected
+from schemas.style import Style
 
 PIXELS = 0.01
 HELD_OUT = {"train-8", "train-33"}  # images that the tests put into the other split

@@ -18,10 +18,10 @@ from pipelines.locate import locate_splits, missing_files
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.resolve import resolve
 from pipelines.verify import verify
-from prompts.style import Style
 from schemas.errors import BuildError, InputFileError, UsageError
 from schemas.rejection import Repair
 from schemas.sample import Task
+from schemas.style import Style
 
 URL = "https://cs.stanford.edu/people/rak248"
 SIZE = (60, 40)  # width, height of a picture; pixels

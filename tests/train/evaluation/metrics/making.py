@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from prompts.catalog import WORDING_SETS
 from prompts.instruction import Instruction, InstructionMode
-from prompts.style import Style
 from schemas.ledger import Stage
 from schemas.sample import ScreenedImage, Task
+from schemas.style import Style
 from train.evaluation.answers import Answer, AskedRegion
 from train.evaluation.figure import Figure
 from transforms.compose import compose_image
