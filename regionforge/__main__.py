@@ -46,6 +46,13 @@ COMMANDS = {
     "preview": Command(
         _DATA, "Show some records of a build, chosen by hash, in the terminal or as an HTML page."
     ),
+    "info": Command(
+        _DATA,
+        "Show the figures of a build: records, sizes, words, categories; or a record by its id.",
+    ),
+    "diff": Command(
+        _DATA, "Show what differs between two builds: sources, records, fields, categories."
+    ),
     "sample-world": Command(
         _DATA, "Draw pictures of coloured shapes, with annotations in the owners' formats."
     ),

@@ -138,13 +138,33 @@ def caption_counts(batch: pa.RecordBatch) -> tuple[int, int]:
 
 def turn_counts(batch: pa.RecordBatch) -> dict[str, tuple[int, int]]:
     """Return the numbers of assistant turns, and of their words, by task."""
+    by_task = _answers(batch).group_by("task", use_threads=False)
+    counts = by_task.aggregate([("words", "count"), ("words", "sum")])
+    return {row["task"]: (row["words_count"], row["words_sum"]) for row in counts.to_pylist()}
+
+
+def _answers(batch: pa.RecordBatch) -> pa.Table:
+    """Return the task and the number of words of each assistant turn."""
     messages = pc.list_flatten(batch.column("messages"))
     answers = messages.field("content").filter(pc.equal(messages.field("role"), "assistant"))
     words = pc.list_value_length(pc.utf8_split_whitespace(pc.utf8_trim_whitespace(answers)))
-    turns = pa.table({"task": pc.list_flatten(batch.column("turn_tasks")), "words": words})
-    by_task = turns.group_by("task", use_threads=False)
-    counts = by_task.aggregate([("words", "count"), ("words", "sum")])
-    return {row["task"]: (row["words_count"], row["words_sum"]) for row in counts.to_pylist()}
+    return pa.table({"task": pc.list_flatten(batch.column("turn_tasks")), "words": words})
+
+
+def category_counts(batch: pa.RecordBatch) -> dict[str, int]:
+    """Return the number of regions of each category in a batch, by the category's name."""
+    names = pc.list_flatten(batch.column("regions")).field("category").drop_null()
+    counts = pc.value_counts(names)
+    return dict(
+        zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True)
+    )
+
+
+def answer_lengths(batch: pa.RecordBatch) -> dict[tuple[str, int], int]:
+    """Return the number of assistant turns by their task and their number of words."""
+    groups = _answers(batch).group_by(["task", "words"], use_threads=False)
+    counts = groups.aggregate([("words", "count")]).to_pylist()
+    return {(row["task"], row["words"]): row["words_count"] for row in counts}
 
 
 def regions_of(batch: pa.RecordBatch) -> list[list[Region]]:

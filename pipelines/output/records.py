@@ -1,14 +1,15 @@
 """The records of an output, read back in order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
 from pipelines.output.reader import read_manifest
-from pipelines.shards.reader import shard_batches
+from pipelines.shards.reader import DAMAGE, read_columns, shard_batches
 from pipelines.storage import files
-from schemas.errors import UsageError
+from schemas.errors import InputFileError, UsageError
 from schemas.manifest import Manifest, Shard
+from schemas.shard import SCHEMA
 
 
 def select_shards(manifest: Manifest, config: str | None, split: str | None) -> list[Shard]:
@@ -46,3 +47,33 @@ def read_records(
     """
     for shard in select_shards(read_manifest(output), config, split):
         yield from shard_batches(files.join(output, shard.path))
+
+
+def shard_columns(
+    output: str, shard: Shard, names: Sequence[str] = SCHEMA.names
+) -> Iterator[pa.RecordBatch]:
+    """Yield some columns of a shard's record batches, in order.
+
+    Args:
+        output: the folder of the output.
+        shard: the entry of the manifest.
+        names: the names of the columns; the others are not read from a local shard.
+
+    Raises:
+        InputFileError: the shard cannot be read, or has not the rows of the manifest.
+    """
+    path = files.join(output, shard.path)
+    rows = 0
+    try:
+        for batch in read_columns(path, names):
+            rows += batch.num_rows
+            yield batch
+    except DAMAGE as error:
+        raise InputFileError(
+            f"cannot read the shard {path}: {error}. `regionforge verify` says more."
+        ) from None
+    if rows != shard.rows:
+        raise InputFileError(
+            f"the shard {path} has {rows} rows, expected {shard.rows} as in the manifest. "
+            "`regionforge verify` says more."
+        )

@@ -28,6 +28,8 @@ EVERYDAY = [
     (["verify", "B", "--workers", "2"], 3),
     (["preview", "B", "--html", "N", "-n", "1000"], 2),
     (["preview", "B", "-n", "1"], 30),
+    (["info", "B"], 40),
+    (["diff", "B", "B"], 1),
     ([*RECAP, "--output", "N", "--dry-run"], 8),
     ([*RECAP, "--output", "N"], 22),
 ]

@@ -169,6 +169,13 @@ IN_VAIN = [
         "hold the pictures themselves",
     ),
     ("preview --image-root", ["preview", "EMBEDDED", "--image-root", "."], "goes with --html"),
+    ("info --draw", ["info", "EMBEDDED", "--draw", "unused.png"], "goes with --id"),
+    ("info --image-root", ["info", "EMBEDDED", "--image-root", "."], "goes with --draw"),
+    (
+        "info --image-root",
+        ["info", "EMBEDDED", "--id", "x", "--draw", "unused.png", "--image-root", "."],
+        "hold the pictures themselves",
+    ),
     ("judge --with-picture", [*JUDGE, "--with-picture"], "name it by --shards"),
     ("judge --image-root", [*JUDGE, "--image-root", "."], "goes with --with-picture"),
 ]
@@ -192,12 +199,13 @@ ALWAYS = {
         *("--timeout", "--extra-body", "--no-canary", "--patience", "--output"),
     },
     "verify": {"output", "--workers", "--data-root"},
+    "info": {"output", "--id"},
     "preview": {"output", "-n", "--config", "--split", "--html"},
 }
 # Of every command: about what is printed; they are tried with the console.
 PRINTED = {"--help", "--quiet", "--verbose", "--log-file", "--json"}
 # Commands whose flags have no conditions.
-WHOLE = {"sources", "validate", "checks", "sample-world", "calibrate", "wordings"}
+WHOLE = {"diff", "sources", "validate", "checks", "sample-world", "calibrate", "wordings"}
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:

@@ -67,6 +67,9 @@ def test_words_of_the_command_line(build, flags):
         ["verify", HOSTILE],
         ["verify", "x", "--workers", HOSTILE],
         ["preview", HOSTILE],
+        ["info", HOSTILE],
+        ["info", ".", "--draw", HOSTILE, "--id", "x"],
+        ["diff", ".", HOSTILE],
         ["sources", HOSTILE, "--data-root", "."],
         ["sources", "--data-root", HOSTILE],
         ["validate", HOSTILE],
@@ -103,6 +106,7 @@ def test_names_in_annotations(build, two_splits, shown, tmp_path):
     output = tmp_path / "out"
     assert shown("verify", output)[0] == 0
     assert shown("preview", output, "-n", 50)[0] == 0
+    assert shown("info", output)[0] == 0
 
 
 def test_names_of_folders(two_splits, shown, tmp_path):

@@ -48,6 +48,8 @@ FLAGS = {
     "wordings": {"--set", "--count", "--endpoint", "--model", "--output"},
     "verify": {"output", "--workers", "--data-root", "--image-root", "--json"},
     "preview": {"output", "-n", "--config", "--split", "--html", "--image-root"},
+    "info": {"output", "--id", "--draw", "--image-root", "--json"},
+    "diff": {"now", "before", "--list", "--json"},
     "judge": {
         "predictions", "--bench", "--questions", "--shards", "--with-picture", "--image-root",
         "--endpoint", "--model", "--revision", "--temperature", "--max-tokens", "--api-key-env",
@@ -178,13 +180,13 @@ def test_a_mistake_is_one_line(build, capsys, flags, message):
     assert error_of(capsys).startswith(message)
 
 
-@pytest.mark.parametrize("command", ["verify", "preview"])
+@pytest.mark.parametrize("command", ["verify", "preview", "info"])
 def test_an_output_that_is_none_is_one_line(command, tmp_path, capsys):
     assert run([command, str(tmp_path)]) == 1
     assert str(tmp_path / "manifest.json") in error_of(capsys)
 
 
-@pytest.mark.parametrize("command", ["sources", "verify", "preview", "sample-world"])
+@pytest.mark.parametrize("command", ["sources", "verify", "preview", "info", "sample-world"])
 def test_other_commands_know_no_flags_of_beams(command, tmp_path, capsys):
     words = ["--data-root"] if command == "sources" else []
     assert run([command, *words, str(tmp_path / "x"), "--job_name=mine"]) == 2

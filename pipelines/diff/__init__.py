@@ -1,0 +1,1 @@
+"""Diff: what differs between two builds, record by record."""
