@@ -1,5 +1,6 @@
 """Runs that cannot go on end with one error that says why, and in time."""
 
+import inspect
 import logging
 import os
 import subprocess
@@ -62,6 +63,21 @@ def test_a_thread_that_cannot_start_ends_the_run(monkeypatch) -> None:
         "no further thread or process can be started: use fewer --workers, or raise the limit. "
         "Finished shards are kept: run the same command again to go on."
     )
+
+
+class Stillborn(threading.Thread):
+    """A thread without memory for its first step, for which `start` waits."""
+
+    def _bootstrap_inner(self) -> None:
+        raise MemoryError
+
+
+def test_a_thread_that_dies_before_its_first_step_ends_the_run() -> None:
+    def work() -> None:
+        assert inspect.isbuiltin(sys.unraisablehook)  # a call of Python code takes memory
+        Stillborn().start()
+
+    assert run(work).startswith("out of memory: use fewer --workers")
 
 
 def test_threads_are_tried_before_workers_are_used(monkeypatch, pool_of) -> None:
