@@ -14,7 +14,7 @@ from tests.fuzz.mutate import Mutation, mutate
 from tests.fuzz.passage import Passage, pass_through
 from tests.fuzz.result import Result, faults_in
 from tests.fuzz.targets import Target
-from tests.fuzz.watch import watched
+from tests.fuzz.watch import outlasted_threads, watched
 
 _PARTS_SHARE = 0.1  # of cases that are also read in parts
 _LIMIT_SHARE = 0.1
@@ -59,6 +59,7 @@ def run_case(case: Case, content: bytes | None = None) -> Result:
     with (
         target.damaged(case.path, damage),
         watched(target.whole, target.folder) as seen,
+        outlasted_threads(),
         faults_in(faults),
     ):
         passages.append(pass_through(target, case.path, limit=case.limit, parts=case.parts))

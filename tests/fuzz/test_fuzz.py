@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
@@ -91,6 +93,16 @@ def test_whole_files_have_no_fault(faults_of):
 def test_a_deliberate_fault_is_found(faults_of, does, fault):
     assert any(fault in found for found in faults_of(does)), faults_of(does)
     Path("/tmp/elsewhere").unlink(missing_ok=True)
+
+
+def test_what_a_thread_opens_later_is_found_too(tmp_path):
+    def work():
+        time.sleep(0.2)
+        Path("/etc/hostname").read_bytes()
+
+    with watch.watched(tmp_path) as seen, watch.outlasted_threads():
+        threading.Thread(target=work).start()
+    assert seen.faults == ["opens '/etc/hostname'"]
 
 
 def test_a_hang_is_found(faults_of, monkeypatch):

@@ -143,6 +143,21 @@ def watched(
             seen.faults.append(f"takes {grown >> 20} MiB of memory")
 
 
+@contextmanager
+def outlasted_threads() -> Iterator[None]:
+    """Wait, after a block, for the threads that it has begun.
+
+    A plan that is refused does not wait for the thread that hashes its files; what that one still
+    opens would be seen in the next block.
+    """
+    before = set(threading.enumerate())
+    try:
+        yield
+    finally:
+        for thread in set(threading.enumerate()) - before:
+            thread.join()
+
+
 def peak_bytes() -> int:
     """Return the most memory that this process has held."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
