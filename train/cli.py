@@ -189,8 +189,7 @@ def make_plan(args: argparse.Namespace) -> "Plan":
     read_config(start)
     builds = open_builds(args.shards)
     check_used(args, builds)
-    if not args.no_recapd:
-        check_captions(builds, recipe, args.split)
+    check_captions(builds, recipe, args.split, waived=args.no_recapd)
     rows = open_rows(builds, args.split, args.limit, recipe.seed)
     weights = dict(args.weights)
     check_weights(rows, weights)

@@ -81,9 +81,25 @@ def check_weights(rows: Rows, weights: Mapping[str, float]) -> None:
             raise UsageError(f"--weights {config}=: no such config, but {', '.join(known)}")
 
 
-def check_captions(builds: Sequence[Build], recipe: TrainRecipe, split: str) -> None:
-    """Raise InputFileError where rows for a recipe lack the detailed captions of RecapD."""
+def check_captions(
+    builds: Sequence[Build], recipe: TrainRecipe, split: str, *, waived: bool
+) -> None:
+    """Check that rows for a recipe have the detailed captions of RecapD.
+
+    Args:
+        builds: the builds of the rows.
+        recipe: the recipe.
+        split: the split of the rows.
+        waived: whether `--no-recapd` does without them.
+
+    Raises:
+        InputFileError: they lack them.
+        UsageError: `--no-recapd` is given where nothing is lacking.
+    """
+    in_vain = "--no-recapd changes nothing here: leave it out, as"
     if _WITH_RECAPD not in recipe.builds:
+        if waived:
+            raise UsageError(f"{in_vain} {recipe.name} is trained without detailed captions")
         return
     tasks = {
         task
@@ -92,7 +108,10 @@ def check_captions(builds: Sequence[Build], recipe: TrainRecipe, split: str) -> 
         if shard.split == split
         for task in shard.turns
     }
-    if _DETAILED not in tasks:
+    if waived:
+        if _DETAILED in tasks:
+            raise UsageError(f"{in_vain} the shards have detailed captions, and they are used")
+    elif _DETAILED not in tasks:
         raise InputFileError(
             f"{', '.join(str(build.folder) for build in builds)}: no detailed captions, which "
             f"{recipe.name} is trained on: build with --recapd DIR (of `regionforge recap`), or "

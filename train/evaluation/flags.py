@@ -95,7 +95,7 @@ def _add_model(group: Group) -> None:
     group.add_argument(
         "--choice-likelihood",
         action="store_true",
-        help="write the likelihood of the choices too (eval_pope)",
+        help="also score the likelihood of yes and no (eval_pope)",
     )
     group.add_argument("--device", metavar="NAME", help="cpu or cuda (default: a GPU if any)")
     group.add_argument(

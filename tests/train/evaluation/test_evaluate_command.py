@@ -109,9 +109,10 @@ def test_choices_are_ranked_by_likelihood(words, build_of, rows_of, tmp_path):
         assert each.answer == ranked[-1][1]
 
 
-def test_the_likelihood_of_choices_beside_an_answer(words, whole, tmp_path):
+def test_the_likelihood_of_choices_beside_an_answer(words, whole, tmp_path, capsys):
     flags = ["--choice-likelihood", "--limit", "1", "--seed", "3", "--output", str(tmp_path)]
     assert run([*words("eval_pope"), *SHORT, *flags]) == 0
+    assert "accuracy by likelihood" in capsys.readouterr().out
     answers = {each.key: each.answer for each in read_predictions(whole / "predictions.jsonl")}
     some = read_predictions(tmp_path / "predictions.jsonl")
     assert 0 < len(some) < len(answers)

@@ -5,6 +5,9 @@ split at single blanks; it is "no" if one of the words is "No", "no" or "not", e
 "No, there is not." is no, but "NO", "None" and an empty answer are yes. "Yes" is the positive side
 of precision and recall. A missing answer counts as the wrong one, so that it adds to the answers
 yes where the right one is no. A share of nothing (precision without a yes) is 0.
+
+Where predictions hold the likelihoods of "yes" and "no" (`choice_loglik`), the share of answers
+whose likelier choice is right stands beside these figures: no wording of an answer changes it.
 """
 
 from collections import defaultdict
@@ -22,6 +25,8 @@ _NO = {"No", "no", "not"}
 def pope(answers: Sequence[Answer]) -> list[Figure]:
     """Return accuracy, precision, recall, F1 and yes-ratio: over all, and by the group's name.
 
+    With likelihoods also the accuracy by them, over all.
+
     Raises:
         InputFileError: there is nothing to score, or an entry is no yes-or-no question.
     """
@@ -33,7 +38,7 @@ def pope(answers: Sequence[Answer]) -> list[Figure]:
     figures = _figures(every, "")
     for group in sorted(groups):
         figures += _figures(groups[group], group)
-    return figures + missing(answers)
+    return figures + _by_likelihood(answers) + missing(answers)
 
 
 def says_yes(text: str) -> bool:
@@ -54,6 +59,27 @@ def _sides(answer: Answer) -> tuple[bool, bool]:
         )
     right = answer.label == 0
     return right, not right if answer.text is None else says_yes(answer.text)
+
+
+def _by_likelihood(answers: Sequence[Answer]) -> list[Figure]:
+    """Return the share of answers whose likelier choice is right; none without likelihoods."""
+    if all(answer.choice_loglik is None for answer in answers):
+        return []
+    return [
+        Figure(
+            name="accuracy by likelihood",
+            value=per_cent(sum(map(_likelier_is_right, answers)), len(answers)),
+            count=len(answers),
+        )
+    ]
+
+
+def _likelier_is_right(answer: Answer) -> bool:
+    """Return whether the right choice is likelier than the other one; equal ones are not."""
+    if answer.choice_loglik is None:
+        return False
+    yes, no = answer.choice_loglik
+    return yes > no if answer.label == 0 else no > yes
 
 
 def _figures(sides: Sequence[tuple[bool, bool]], group: str) -> list[Figure]:

@@ -44,6 +44,17 @@ def test_numbers_by_hand():
     assert [figure.count for figure in figures[::5]] == [7, 1, 6]
 
 
+def test_the_likelier_choice_is_scored_where_likelihoods_are():
+    likelihoods = [(-0.1, -2.0), (-2.0, -0.1), (-0.5, -0.5), (-3.0, -0.2), None]
+    rows = zip(("yes", "yes", "yes", "no", "no"), likelihoods, strict=True)
+    answers = [
+        asked(number, right, "Yes", choice_loglik=both) for number, (right, both) in enumerate(rows)
+    ]
+    assert values(pope(answers))["accuracy by likelihood"] == 40  # the first and the fourth
+    without = [replace(answer, choice_loglik=None) for answer in answers]
+    assert "accuracy by likelihood" not in values(pope(without))
+
+
 READ = {
     "Yes": True,
     "Yes, there is a dog.": True,
