@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from regionforge.api import launch, load_recipe, make_plan, read_shards, verify
     from schemas.errors import RegionForgeError
     from schemas.shard import SCHEMA
+    from train.serve.opening import open_model
 
 __all__ = [
     "SCHEMA",
@@ -63,6 +64,7 @@ __all__ = [
     "load_trained",
     "lora_config",
     "make_plan",
+    "open_model",
     "presets",
     "processor_for",
     "quantization",
@@ -93,6 +95,7 @@ _ORIGINS = {  # where each name is defined, as module:name, or a module
     "load_towers": "model.checkpoint:load_towers",
     "load_trained": "model.checkpoint:load_trained",
     "lora_config": "model.adapters:lora_config",
+    "open_model": "train.serve.opening:open_model",
     "presets": "model.presets",
     "processor_for": "model.processor:processor_for",
     "quantization": "model.adapters:quantization",
@@ -107,7 +110,7 @@ def __getattr__(name: str) -> Any:
     if name not in _ORIGINS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, _, attribute = _ORIGINS[name].partition(":")
-    if module.partition(".")[0] == "model":
+    if module.partition(".")[0] in ("model", "train"):
         _require_train(name)
     defined_in = import_module(module)
     value = globals()[name] = getattr(defined_in, attribute) if attribute else defined_in

@@ -66,6 +66,11 @@ COMMANDS = {
         "train.cli:main",
         "Evaluate a model on an evaluation build, or score a file of predictions.",
     ),
+    "chat": Command("train.cli:main", "Talk with a trained model about a picture and its regions."),
+    "answer": Command(
+        "train.cli:main",
+        "Put many questions about regions to a trained model, and write its answers.",
+    ),
     "judge": Command(
         _DATA, "Have a model judge answers about regions, for the benchmarks that need it."
     ),

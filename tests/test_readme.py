@@ -41,7 +41,7 @@ FLAGS_OF_LMMS_EVAL = {"--tasks"}
 
 
 def code_blocks() -> list[str]:
-    """What the README shows in Python: shards used, shards made, a model asked, a model made."""
+    """What the README shows in Python: shards used and made, a model asked and made, a talk."""
     return re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -96,7 +96,7 @@ def test_ten_lines_ask_a_model(
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (320, 400), "teal").save("street.jpg")
     regionforge.write_tiny_model("model", config)
-    *_, code, _ = code_blocks()
+    *_, code, _, _ = code_blocks()
     assert len([line for line in code.splitlines() if line]) == 10
     names: dict[str, Any] = {}
     exec(code.replace("/model", "model"), names)
@@ -104,6 +104,19 @@ def test_ten_lines_ask_a_model(
     answer = byte_tokenizer().decode(names["answers"][0], skip_special_tokens=True)
     assert len(answer) > 10
     assert capsys.readouterr().out == f"{answer}\n"
+
+
+def test_three_lines_begin_a_talk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (320, 400), "teal").save("street.jpg")
+    regionforge.write_tiny_model("runs/a")
+    *_, code = code_blocks()
+    assert len(code.splitlines()) == 3
+    names: dict[str, Any] = {"regionforge": regionforge}
+    exec(code, names)
+    asked, answered = names["talk"].messages
+    assert asked["content"] == "What is region1?"
+    assert answered["content"]
 
 
 def test_a_model_is_made_of_real_towers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +127,7 @@ def test_a_model_is_made_of_real_towers(tmp_path: Path, monkeypatch: pytest.Monk
     AutoModelForCausalLM.from_config(config.text_config).save_pretrained(language)
     byte_tokenizer().save_pretrained(language)
     monkeypatch.setattr(regionforge.presets, "regiongpt_7b", lambda: config)
-    *_, code = code_blocks()
+    *_, code, _ = code_blocks()
     changes = {
         '"/model"': '"model"',
         '"/shards"': repr(made_shards(tmp_path)),
@@ -187,7 +200,9 @@ def test_every_command_it_shows_parses() -> None:
     assert shown
     for command in shown:
         parser = (
-            make_train_parser() if command.split()[0] in {"train", "evaluate"} else make_parser()
+            make_train_parser()
+            if command.split()[0] in {"train", "evaluate", "chat", "answer"}
+            else make_parser()
         )
         _, unknown = parser.parse_known_args(shlex.split(command))
         assert unknown == []

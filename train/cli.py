@@ -13,6 +13,7 @@ from schemas.interruption import EXIT_TERMINATED, ending, exit_status, sigterm_a
 from schemas.process import run_process
 from train.evaluation import flags as evaluation_flags
 from train.flags import add_flags, check_used
+from train.serve import flags as serve_flags
 
 if TYPE_CHECKING:
     from train.plan import Plan
@@ -47,11 +48,12 @@ def run(argv: Sequence[str]) -> int:
         # In a step of training, SIGTERM has that done first.
         with console.output_as(args, argv), sigterm_as_interrupt():
             _require_extra(args.command)
-            return _train(args) if args.command == "train" else _evaluate(args)
+            return _RUN[args.command](args)
     except (RegionForgeError, OSError) as error:
         return console.failure(error)
     except KeyboardInterrupt as interrupt:
-        console.error(f"{ending(interrupt)}; run the same command again to go on")
+        goes_on = "; run the same command again to go on" if argv[0] in _RESUMED else ""
+        console.error(f"{ending(interrupt)}{goes_on}")
         return exit_status(interrupt)
 
 
@@ -63,12 +65,8 @@ def make_parser() -> console.Parser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, line, examples, add in (
         ("train", LINE, _EXAMPLES, add_flags),
-        (
-            "evaluate",
-            evaluation_flags.LINE,
-            evaluation_flags.EXAMPLES,
-            evaluation_flags.add_flags,
-        ),
+        ("evaluate", evaluation_flags.LINE, evaluation_flags.EXAMPLES, evaluation_flags.add_flags),
+        *serve_flags.COMMANDS,
     ):
         command = commands.add_parser(
             name,
@@ -100,6 +98,20 @@ def _evaluate(args: argparse.Namespace) -> int:
 
     _quiet()
     return run_command(args)
+
+
+def _chat(args: argparse.Namespace) -> int:
+    from train.serve.command import chat
+
+    _quiet()
+    return chat(args)
+
+
+def _answer(args: argparse.Namespace) -> int:
+    from train.serve.command import answer
+
+    _quiet()
+    return answer(args)
 
 
 def _quiet() -> None:
@@ -270,3 +282,7 @@ def _validation(args: argparse.Namespace, builds: Any) -> Any:
             "--validate-every needs rows of a split val: name a build by --validate-on"
         )
     return open_rows(held_out, "val", None, 0)
+
+
+_RUN = {"train": _train, "evaluate": _evaluate, "chat": _chat, "answer": _answer}
+_RESUMED = ("train", "evaluate", "answer")

@@ -97,6 +97,10 @@ class Console(_PlainConsole):
         self.control(_LINE_ANEW)
         super().print(line(text), end="", soft_wrap=True)
 
+    def write(self, text: str) -> None:
+        """Write text on where the last one ended, on a terminal."""
+        super().print(line(text), end="", soft_wrap=True)
+
     def rule(self, title: str | Text = "", **options: Any) -> None:
         """Print a title, with a rule beside it on a terminal."""
         if self.is_terminal and not self.quiet:

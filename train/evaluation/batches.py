@@ -9,19 +9,28 @@ from dataclasses import dataclass
 from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Protocol
 
 from torch.utils.data import DataLoader, Dataset
 from transformers import BatchFeature
 
+from model.errors import InputError
 from model.processor import RegionProcessor
 from model.regions import RegionAs
 from schemas.errors import InputFileError, RegionForgeError
-from train.data.rows import ShardRows
+from train.data.rows import Row
 from train.evaluation.questions import Prompt, Question, prompt_of
 
 _WORTH_WORKERS = 32  # batches; a worker takes seconds to start
 
 Work = Sequence[tuple[Question, Mapping[int, str]]]  # with the model's earlier answers, by turn
+
+
+class Records(Protocol):
+    """Records by number, as `schemas.shard` has them; `ShardRows` are such."""
+
+    def __getitem__(self, number: int) -> Row:
+        """Return a record."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +46,7 @@ class Batch:
 class Reader:
     """Makes batches of questions: reads their records and pictures, and encodes them."""
 
-    rows: ShardRows
+    rows: Records
     processor: RegionProcessor
     region_as: RegionAs
     image_root: Path | None
@@ -53,7 +62,7 @@ class Reader:
             row = self.rows[question.number]
             try:
                 prompts[number] = prompt_of(question, row, answers, self.image_root)
-            except InputFileError as error:
+            except (InputError, InputFileError) as error:
                 faults[number] = str(error)
         try:
             inputs = self._encoded(list(prompts.values()))

@@ -12,6 +12,7 @@ from transformers import BatchFeature, LogitsProcessor, LogitsProcessorList
 
 from model.processor import RegionProcessor
 from model.region_model import RegionModel
+from model.serve.answering import stop_tokens
 from train.evaluation.reply import Reply
 
 
@@ -27,7 +28,7 @@ def generate(
         max_new_tokens: of a reply, at most.
     """
     confidence = _Confidence()
-    ends = _ends(model, processor)
+    ends = stop_tokens(model, processor)
     pad = int(processor.tokenizer.pad_token_id or 0)
     with torch.inference_mode():
         ids = model.generate(
@@ -61,12 +62,6 @@ class _Confidence(LogitsProcessor):
         """Note the probability, and change nothing."""
         self.steps.append(scores.float().softmax(-1).amax(-1))
         return scores
-
-
-def _ends(model: RegionModel, processor: RegionProcessor) -> tuple[int, ...]:
-    """Return the tokens that end a reply: the template's, or else the language model's."""
-    ends = processor.stopping().get("eos_token_id", model.generation_config.eos_token_id)
-    return tuple(ends) if isinstance(ends, list | tuple) else () if ends is None else (int(ends),)
 
 
 def _length(tokens: Sequence[int], ends: Sequence[int], pad: int) -> int:

@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
+from model.request import stored_picture
 from schemas.check_evaluation import evaluation_problems
 from schemas.errors import InputFileError
 from schemas.ids import Hasher, image_of
@@ -53,7 +56,7 @@ class Prompt:
     """What a model is given: messages up to an answer, the picture, and the regions in them."""
 
     messages: list[dict[str, str]]
-    picture: bytes | None
+    picture: Image.Image | None
     regions: list[dict[str, Any]]  # as in `schemas.shard`
     choices: tuple[str, ...] = ()
 
@@ -97,7 +100,8 @@ def prompt_of(
         image_root: see `picture_bytes`.
 
     Raises:
-        InputFileError: the picture cannot be read.
+        InputFileError: the picture's file cannot be read.
+        InputError: it is no picture, or has another size than the record states.
     """
     messages = list(_before(row["messages"], question.turn, answers))
     numbers = sorted({int(n) for m in messages for n in _REGION.findall(m["content"])})
@@ -106,7 +110,7 @@ def prompt_of(
             _rename(messages, region_token(old), region_token(new))
     return Prompt(
         messages=messages,
-        picture=picture_bytes(row, image_root),
+        picture=stored_picture({**row, "image": picture_bytes(row, image_root)}),
         regions=[row["regions"][number - 1] for number in numbers],
         choices=question.entries[0].choices,
     )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from model.picture import read_picture
 from schemas.errors import InputFileError
 from schemas.ids import image_of
 from train.evaluation.questions import prompt_of, read_questions, some_pictures
@@ -40,7 +41,7 @@ def test_a_turn_that_is_not_asked_about_stands_as_the_build_has_it(rows):
         assert question.earlier == ()
         prompt = prompt_of(question, row, {}, None)
         assert prompt.messages == row["messages"][:3]  # the right answer among them
-        assert prompt.picture == row["image"]["bytes"]
+        assert prompt.picture == read_picture(row["image"]["bytes"])
         assert prompt.regions == row["regions"]
 
 

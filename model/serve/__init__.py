@@ -1,0 +1,1 @@
+"""Talks with a model: what users say becomes prompts, and answers come word by word."""

@@ -1,0 +1,22 @@
+"""Tiny models whose random answers differ from picture to picture, and from region to region."""
+
+from pathlib import Path
+
+import torch
+from transformers import AutoModel
+
+from model.config import RegionConfig
+from model.tiny import write_tiny_model
+
+_SHARPER = 10  # times the usual start: small weights all give the same words
+
+
+def write_lively_model(folder: Path, config: RegionConfig) -> None:
+    """Write a tiny model with larger random weights than `write_tiny_model` does."""
+    write_tiny_model(folder, config)
+    model = AutoModel.from_pretrained(folder)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(_SHARPER)
+    model.save_pretrained(folder)

@@ -1,0 +1,39 @@
+"""Tiny models that are ready to be asked: they answer nonsense, but the same each time."""
+
+import pytest
+import torch
+from transformers import AutoModel
+
+from model.presets import tiny_gpt4roi, tiny_regiongpt
+from model.processor import RegionProcessor
+from model.region_model import RegionModel
+from model.serve.opened import OpenedModel
+from tests.lively import write_lively_model
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def opened_models(tmp_path_factory) -> dict[str, OpenedModel]:
+    """Both models, by their kind."""
+    opened = {}
+    for kind, config in (("gpt4roi", tiny_gpt4roi()), ("regiongpt", tiny_regiongpt())):
+        folder = tmp_path_factory.mktemp("models") / kind
+        write_lively_model(folder, config)
+        model: RegionModel = AutoModel.from_pretrained(folder).eval()
+        model.set_attn_implementation({"text_config": "sdpa"})
+        processor = RegionProcessor.from_pretrained(folder)
+        opened[kind] = OpenedModel(model=model, processor=processor)
+    return opened
+
+
+@pytest.fixture(scope="session", params=["regiongpt", "gpt4roi"])
+def opened(request, opened_models) -> OpenedModel:
+    """Each model."""
+    return opened_models[request.param]
+
+
+@pytest.fixture(scope="session")
+def regiongpt(opened_models) -> OpenedModel:
+    """RegionGPT."""
+    return opened_models["regiongpt"]

@@ -1,0 +1,56 @@
+"""Tiny models in folders, and pictures with boxes in COCO's format."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model.presets import tiny_gpt4roi, tiny_regiongpt
+from tests.lively import write_lively_model
+from train.cli import run
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory) -> dict[str, Path]:
+    """The folders of both models, with random weights."""
+    folders = {}
+    for kind, config in (("gpt4roi", tiny_gpt4roi()), ("regiongpt", tiny_regiongpt())):
+        folders[kind] = tmp_path_factory.mktemp("models") / kind
+        write_lively_model(folders[kind], config)
+    return folders
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory) -> Path:
+    """A folder of three pictures of 64 x 48 pixels, and boxes.json, seven regions of them."""
+    folder: Path = tmp_path_factory.mktemp("photos")
+    for number in range(3):
+        pixels = np.random.default_rng(number).integers(0, 256, (48, 64, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    images = [
+        {"id": number, "file_name": f"{number}.png", "width": 64, "height": 48}
+        for number in range(3)
+    ]
+    boxes = [[1, 2, 30, 20], [20, 10, 40, 30], [5, 5, 8, 40], [0, 0, 64, 48]]
+    annotations = [
+        {"id": 10 + number, "image_id": number % 3, "bbox": boxes[number % 4]}
+        for number in range(7)
+    ]
+    annotations[2]["segmentation"] = [[5, 5, 30, 5, 30, 40]]
+    content = {"images": images, "annotations": annotations}
+    (folder / "boxes.json").write_text(json.dumps(content), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def say(capsys) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command in this process; returns its exit status and what it printed."""
+
+    def command(*words: object) -> tuple[int, str, str]:
+        status = run([str(word) for word in words])
+        return status, *capsys.readouterr()
+
+    return command

@@ -1,0 +1,1 @@
+"""The commands that put questions to a trained model: `chat`, `answer` and `serve`."""
