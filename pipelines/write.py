@@ -3,8 +3,9 @@
 The flow:
 1. pack the images of each shard into pages; drop those of shards that an earlier run finished;
 2. group pages by shard, which the hash of the image id decides;
-3. per shard, in the order of the hashes, one image at a time: compose its conversations, read its
-   picture, check it against its annotated size, turn it upright if need be, and write its rows;
+3. per shard, in the order of the hashes, some images at a time: compose their conversations; then
+   read each picture, check it against its annotated size, turn it upright if need be, and write its
+   rows;
 4. save the state of each finished shard: inputs, fingerprint, and what was counted for it.
 
 All work that takes long lies behind the grouping, so that shards are finished one after another.
@@ -35,6 +36,8 @@ from schemas.source import SplitFacts
 from transforms.ledger import Ledgers
 from transforms.progress import Progress
 from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage
+
+_AT_ONCE = 256  # images that are composed before their pictures are read
 
 Compose = Callable[[bytes, Ledgers], Draft | None]  # the draft of a packed image's content
 
@@ -111,11 +114,13 @@ def _write_images(
     path = files.join(options.output, name)
     progress = Progress(Stage.WRITE)
     with shard_file(path, options.stamp, embed=options.images == "embed") as (out, sink):
-        for image in images:
-            draft = compose(image.content, ledgers)
-            if draft is not None:
-                write_draft(draft, out, options, ledgers[Stage.WRITE])
-            progress.add()
+        for first in range(0, len(images), _AT_ONCE):
+            # Megabytes of pictures would push what composing needs out of the processor's cache.
+            batch = images[first : first + _AT_ONCE]
+            for draft in [compose(image.content, ledgers) for image in batch]:
+                if draft is not None:
+                    write_draft(draft, out, options, ledgers[Stage.WRITE])
+                progress.add()
     progress.flush()
     return Shard(
         config=source,

@@ -108,22 +108,30 @@ def mask_of(shape: Shape, height: int, width: int) -> Mask:
     Raises:
         Rejected: `mask_malformed`, `mask_size_mismatch` or `image_over_pixel_cap`.
     """
+    return mask_and_bounds(shape, height, width)[0]
+
+
+def mask_and_bounds(shape: Shape, height: int, width: int) -> tuple[Mask, Box | None]:
+    """Return the mask of a shape, and the bounds of its polygons; None where it has run lengths.
+
+    Raises:
+        Rejected: `mask_malformed`, `mask_size_mismatch` or `image_over_pixel_cap`.
+    """
     if height * width > MAX_MASK_PIXELS:
         raise Rejected(
             Reason.IMAGE_OVER_PIXEL_CAP,
             f"a mask of {width} x {height} pixels, at most {MAX_MASK_PIXELS} in all",
         )
     if isinstance(shape, RunLengths):
-        return from_run_lengths(shape, height, width)
-    return from_polygons(shape, height, width)
+        return from_run_lengths(shape, height, width), None
+    bounds = _checked_bounds(shape, height, width)
+    return _filled(shape, height, width), bounds
 
 
 def from_polygons(polygons: Sequence[Polygon], height: int, width: int) -> Mask:
     """Return the mask of the union of filled polygons, rasterised by pycocotools."""
-    for polygon in polygons:
-        _check_polygon(polygon, height, width)
-    runs = coco_mask.frPyObjects(polygons, height, width)
-    return _from_rle(runs[0] if len(runs) == 1 else coco_mask.merge(runs))
+    _checked_bounds(polygons, height, width)
+    return _filled(polygons, height, width)
 
 
 def bounds_of(polygons: Sequence[Polygon]) -> Box:
@@ -251,12 +259,22 @@ def malformed(detail: str) -> Rejected:
     return Rejected(Reason.MASK_MALFORMED, detail)
 
 
-def _check_polygon(polygon: Polygon, height: int, width: int) -> None:
-    if len(polygon) < MIN_POLYGON_NUMBERS or len(polygon) % 2:
-        raise malformed(f"a polygon of {len(polygon)} numbers, expected pairs, three at least")
+def _checked_bounds(polygons: Sequence[Polygon], height: int, width: int) -> Box:
+    """Return the bounds of polygons that pycocotools can fill: it does not check them itself."""
+    for polygon in polygons:
+        if len(polygon) < MIN_POLYGON_NUMBERS or len(polygon) % 2:
+            raise malformed(f"a polygon of {len(polygon)} numbers, expected pairs, three at least")
+    bounds = bounds_of(polygons)
     reach = 2 * max(height, width)
-    if not (-reach <= min(polygon) and max(polygon) <= reach and math.isfinite(sum(polygon))):
+    near = -reach <= min(bounds) and max(bounds) <= reach
+    if not (near and math.isfinite(sum(map(sum, polygons)))):
         raise malformed(f"a polygon reaches further than {reach} pixels from the origin")
+    return bounds
+
+
+def _filled(polygons: Sequence[Polygon], height: int, width: int) -> Mask:
+    runs = coco_mask.frPyObjects(polygons, height, width)
+    return _from_rle(runs[0] if len(runs) == 1 else coco_mask.merge(runs))
 
 
 def _joined(counts: Sequence[int]) -> list[int]:

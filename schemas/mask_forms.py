@@ -24,6 +24,7 @@ from schemas.mask import (
     bounds_of,
     decode_shape,
     malformed,
+    mask_and_bounds,
     mask_of,
     union,
 )
@@ -56,10 +57,10 @@ def read_mask(raw: bytes, height: int, width: int) -> MaskReading:
     shapes, repair = _read_shapes(raw)
     if not shapes:
         return MaskReading()
-    mask = union([mask_of(shape, height, width) for shape in shapes])
-    several = [shape for shape in shapes if isinstance(shape, list)]
-    polygons = several[0] if len(several) == len(shapes) == 1 else None
-    return MaskReading(mask, repair, bounds_of(polygons) if polygons else None)
+    if len(shapes) == 1:
+        mask, bounds = mask_and_bounds(shapes[0], height, width)
+        return MaskReading(mask, repair, bounds)
+    return MaskReading(union([mask_of(shape, height, width) for shape in shapes]), repair)
 
 
 def mask_bounds(raw: bytes) -> Box | None:

@@ -6,11 +6,12 @@ boxes or pictures. All of that is well formed, and would come out as nothing or 
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import msgspec
 
 from pipelines.datasets.coco import lenient
-from pipelines.datasets.coco.records import CocoImage, CocoOutline
+from pipelines.datasets.coco.records import CocoImage, decode_outline
 from pipelines.datasets.common.raw_items import ItemId, Raw
 from schemas.errors import InputFileError
 from schemas.json_decoding import decode
@@ -28,24 +29,45 @@ class _Glimpse(msgspec.Struct, gc=False):
     iscrowd: int | bool = 0
 
 
+class GlimpsedFile(msgspec.Struct):
+    """A whole file of which the annotations are decoded as far as the quick look needs."""
+
+    images: list[Raw]
+    annotations: list[_Glimpse]
+    categories: list[Raw]
+
+
+_FILE = msgspec.json.Decoder(GlimpsedFile)
 _GLIMPSES = msgspec.json.Decoder(list[_Glimpse])
 _ITEMS = msgspec.json.Decoder(list[Raw])
 
 
+def glimpse(content: bytes, path: str) -> GlimpsedFile:
+    """Return what the quick look reads of a user's own file: of many odd annotations, a sample.
+
+    Raises:
+        InputFileError: the content is no JSON, or lacks COCO's lists; the message names the place.
+    """
+    with suppress(msgspec.DecodeError, UnicodeDecodeError):
+        return decode(_FILE, content)  # at once, as nearly every file can be read
+    outline = decode_outline(content, path)
+    return GlimpsedFile(outline.images, _glimpses(outline.annotations), outline.categories)
+
+
 def glance(
-    split: SplitInput, file: CocoOutline, images: msgspec.json.Decoder[CocoImage]
+    split: SplitInput, file: GlimpsedFile, images: msgspec.json.Decoder[CocoImage]
 ) -> tuple[str, ...]:
     """Return remarks on a user's own file, a line each.
 
     Args:
         split: the split.
-        file: the outline of its file.
+        file: what was read of its file.
         images: decodes an item of `images`.
 
     Raises:
         InputFileError: all boxes are crowds, or shares of their pictures.
     """
-    glimpses = _glimpses(file.annotations)
+    glimpses = file.annotations
     remarks = [
         *_crowds(split, glimpses),
         *_sizes(split, glimpses),

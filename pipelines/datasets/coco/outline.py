@@ -11,7 +11,7 @@ import msgspec
 
 from pipelines.datasets.coco import records as coco_json
 from pipelines.datasets.coco.categories import check_usable, read_categories
-from pipelines.datasets.coco.glance import glance
+from pipelines.datasets.coco.glance import GlimpsedFile, glance, glimpse
 from pipelines.datasets.coco.lenient import read_item
 from pipelines.datasets.coco.records import CocoImage
 from pipelines.datasets.common.picture_files import PictureFiles
@@ -35,12 +35,13 @@ def outline_coco_layout(
         InputFileError: the file as a whole cannot be used, or its categories are not the expected.
     """
     path = split.file
-    file = coco_json.decode_outline(read_text(store, path), path)
+    read = glimpse if split.own_file else coco_json.decode_outline
+    file = read(read_text(store, path), path)
     categories = read_categories(file.categories)
     check_usable(path, categories)
     name_labels(split, categories.distinct)
     names_of = partial(_names_of, images, None)
-    if not split.own_file:
+    if not isinstance(file, GlimpsedFile):
         return Outline(items=file.images, names_of=names_of)
     names_of = partial(_names_of, images, _pictures(split, store, file.images, images))
     remarks = glance(split, file, images)
