@@ -53,6 +53,9 @@ COMMANDS = {
     "diff": Command(
         _DATA, "Show what differs between two builds: sources, records, fields, categories."
     ),
+    "export": Command(
+        _DATA, "Write a build in the format of another trainer or tool, and say what that loses."
+    ),
     "sample-world": Command(
         _DATA, "Draw pictures of coloured shapes, with annotations in the owners' formats."
     ),

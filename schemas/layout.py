@@ -13,6 +13,13 @@
       _state/captions/                         the captioner's answers, of a run of `recap`
       _state/server.log                        the log of a server that `recap` started
 
+An export of an output holds, beside what its format asks for:
+
+    EXPORT/
+      README.md                                a card
+      export.json                              the build it is of, and what was lost
+      files.jsonl                              the digest of every other file
+
 Paths are relative to the output, with forward slashes. No other module spells these names.
 """
 
@@ -28,6 +35,9 @@ INPUT_DIGESTS = f"{STATE_FOLDER}/inputs.json"
 JOURNAL_FOLDER = f"{STATE_FOLDER}/captions"
 SERVER_LOG = f"{STATE_FOLDER}/server.log"
 SHARD_SUFFIX = ".arrow"
+EXPORT = "export.json"
+EXPORT_FILES = "files.jsonl"
+DATASET_INFO = "dataset_info.json"  # LLaMA-Factory's name for it
 
 _SHARD = re.compile(rf"([^/]+)/[^/]+-\d{{5}}-of-\d{{5}}{re.escape(SHARD_SUFFIX)}")
 
@@ -66,3 +76,23 @@ def source_state_path(config: str) -> str:
 def state_path(shard: str) -> str:
     """Return the path of the state of a finished shard, from the path of the shard."""
     return f"{STATE_FOLDER}/{shard}.json"
+
+
+def exported_conversations(config: str, split: str, suffix: str) -> str:
+    """Return the path of a split's conversations in an export, e.g. `coco/train.jsonl`."""
+    return f"{config}/{split}{suffix}"
+
+
+def exported_picture(config: str, split: str, name: str) -> str:
+    """Return the path of a picture in an export, by the owner's name for it."""
+    return f"images/{config}/{split}/{name}"
+
+
+def exported_instances(config: str, split: str) -> str:
+    """Return the path of a split in COCO's format, e.g. `annotations/instances_coco_train.json`."""
+    return f"annotations/instances_{config}_{split}.json"
+
+
+def exported_shard(shard: str, suffix: str) -> str:
+    """Return the path of a shard in another format, from the path of the shard."""
+    return shard.removesuffix(SHARD_SUFFIX) + suffix

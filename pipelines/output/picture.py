@@ -9,12 +9,17 @@ from PIL import Image
 from pipelines.datasets.common.paths import check_file_name
 from pipelines.storage import files
 from schemas.errors import InputFileError
+from schemas.geometry import swaps_sides
 from schemas.rejection import Rejected
 from transforms.picture import inspect, upright
 
 
 class NoPictureError(ValueError):
     """The error for a picture that cannot be shown; the message gives the reason."""
+
+
+class MissingPictureError(NoPictureError):
+    """The error for a picture that is neither in the shard nor below the root."""
 
 
 def record_picture(record: Mapping[str, Any], image_root: str | None) -> Image.Image:
@@ -28,19 +33,34 @@ def record_picture(record: Mapping[str, Any], image_root: str | None) -> Image.I
         NoPictureError: the picture is neither embedded nor below the root, or cannot be shown.
     """
     try:
+        with Image.open(BytesIO(picture_bytes(record, image_root))) as stored:
+            return _opaque(stored)
+    except OSError as error:
+        raise NoPictureError(str(error)) from None
+
+
+def picture_bytes(record: Mapping[str, Any], image_root: str | None) -> bytes:
+    """Return the file of a record's picture, upright in the frame of the record's boxes.
+
+    Raises:
+        NoPictureError: the picture is neither embedded nor below the root, or cannot be used.
+    """
+    try:
         data = _bytes(record["image"], image_root)
         picture = inspect(data)
-        size = record["width"], record["height"]
+        recorded = record["width"], record["height"]
+        size = picture.width, picture.height
         if not picture.untouched:  # of a build by reference: boxes may be in either frame
-            as_stored = (picture.width, picture.height) == size
-            data = upright(data, 1 if as_stored else picture.orientation)
-        with Image.open(BytesIO(data)) as stored:
-            image = _opaque(stored)
-    except (Rejected, InputFileError, OSError) as error:
+            orientation = 1 if size == recorded else picture.orientation
+            data = upright(data, orientation)
+            size = size[::-1] if swaps_sides(orientation) else size
+    except InputFileError as error:
+        raise MissingPictureError(str(error)) from None
+    except (Rejected, OSError) as error:
         raise NoPictureError(str(error)) from None
-    if image.size != size:
-        raise NoPictureError(f"is {image.width} × {image.height} pixels, not as recorded")
-    return image
+    if size != recorded:
+        raise NoPictureError(f"is {size[0]} × {size[1]} pixels, not as recorded")
+    return data
 
 
 def _bytes(image: Mapping[str, bytes | str | None], image_root: str | None) -> bytes:
@@ -48,7 +68,7 @@ def _bytes(image: Mapping[str, bytes | str | None], image_root: str | None) -> b
     if isinstance(content, bytes):
         return content
     if image_root is None:
-        raise NoPictureError("is not in the shard: give --image-root to see it")
+        raise MissingPictureError("is not in the shard: give --image-root to see it")
     return files.FileStore().read(files.join(image_root, check_file_name(str(path or ""))))
 
 

@@ -93,7 +93,7 @@ def step(line: str) -> int:
     name = line.split()[0]
     if name == "build" and "--dry-run" not in line:
         return 1
-    return 2 if name in {"verify", "preview", "info", "diff"} else 0
+    return 2 if name in {"verify", "preview", "info", "diff", "export"} else 0
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,7 @@ EVERYDAY = [
     (["preview", "B", "-n", "1"], 30),
     (["info", "B"], 40),
     (["diff", "B", "B"], 1),
+    (["export", "B", "--format", "llava", "--to", "N"], 8),
     ([*RECAP, "--output", "N", "--dry-run"], 8),
     ([*RECAP, "--output", "N"], 22),
 ]

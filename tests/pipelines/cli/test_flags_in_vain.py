@@ -176,6 +176,16 @@ IN_VAIN = [
         ["info", "EMBEDDED", "--id", "x", "--draw", "unused.png", "--image-root", "."],
         "hold the pictures themselves",
     ),
+    (
+        "export --image-root",
+        ["export", "EMBEDDED", "--format", "coco", "--to", "unused", "--image-root", "."],
+        "hold the pictures themselves",
+    ),
+    (
+        "export --coordinates",
+        ["export", "EMBEDDED", "--format", "swift", "--to", "unused", "--coordinates", "pixels"],
+        "--coordinates goes with --format llamafactory or qwen",
+    ),
     ("judge --with-picture", [*JUDGE, "--with-picture"], "name it by --shards"),
     ("judge --image-root", [*JUDGE, "--image-root", "."], "goes with --with-picture"),
 ]
@@ -201,6 +211,7 @@ ALWAYS = {
     "verify": {"output", "--workers", "--data-root"},
     "info": {"output", "--id"},
     "preview": {"output", "-n", "--config", "--split", "--html"},
+    "export": {"output", "--format", "--to", "--config", "--split"},
 }
 # Of every command: about what is printed; they are tried with the console.
 PRINTED = {"--help", "--quiet", "--verbose", "--log-file", "--json"}

@@ -50,6 +50,9 @@ FLAGS = {
     "preview": {"output", "-n", "--config", "--split", "--html", "--image-root"},
     "info": {"output", "--id", "--draw", "--image-root", "--json"},
     "diff": {"now", "before", "--list", "--json"},
+    "export": {
+        "output", "--format", "--to", "--config", "--split", "--image-root", "--coordinates",
+    },
     "judge": {
         "predictions", "--bench", "--questions", "--shards", "--with-picture", "--image-root",
         "--endpoint", "--model", "--revision", "--temperature", "--max-tokens", "--api-key-env",
