@@ -23,8 +23,9 @@ from typing import Any, Protocol, Self
 
 import torch
 
+from schemas import json_decoding
 from schemas.console import Console
-from schemas.errors import RegionForgeError, UsageError
+from schemas.errors import InputFileError, RegionForgeError, UsageError
 from train.loop import Done
 
 LOG = "log.jsonl"
@@ -165,12 +166,28 @@ def memory() -> int:
 
 
 def logged(run: Path) -> list[Measures]:
-    """Return the lines of a run's log; one that a crash has cut is left out."""
+    """Return the lines of a run's log; one that a crash has cut is left out.
+
+    Raises:
+        InputFileError: one is no line of such a log.
+    """
     path = run / LOG
     if not path.is_file():
         return []
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("}\n")]
+    whole = [(number, line) for number, line in enumerate(lines, 1) if line.endswith("}\n")]
+    return [_measures(line, f"{path}: line {number}") for number, line in whole]
+
+
+def _measures(line: str, where: str) -> Measures:
+    try:
+        measures: Measures = json_decoding.load(line)
+        int(measures["step"]), float(measures["loss"])
+    except (ValueError, KeyError, TypeError):
+        raise InputFileError(
+            f"{where}: not of a run's log: remove the file, and the run goes on with a new one"
+        ) from None
+    return measures
 
 
 def cut_log(run: Path, steps: int) -> None:

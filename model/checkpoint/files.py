@@ -10,7 +10,6 @@ A folder holds one of these, looked for in this order, as transformers does:
 A pickle is opened for tensors only: one that asks for anything else is refused.
 """
 
-import json
 import pickle
 import zipfile
 from collections.abc import Iterable
@@ -25,6 +24,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from model.misfit import PICKLE
+from schemas import json_decoding
 from schemas.errors import InputFileError, UsageError
 
 _CANDIDATES = (
@@ -106,7 +106,7 @@ def open_files(origin: str | Path, paths: Iterable[Path]) -> Weights:
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_decoding.load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputFileError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from schemas.errors import RegionForgeError, UsageError
+from schemas.errors import InputFileError, RegionForgeError, UsageError
 from train.loop import Done
 from train.seen import Seen, cut_log, logged, measures_of, open_trackers, progress_line
 from train.step import StepResult
@@ -19,6 +19,16 @@ def done(step, loss=1.5):
         rejected=2,
     )  # fmt: skip
     return Done(step=step, epoch=1, rate=0.1, ids=(), result=result, seconds=2.0, waited=0.5)
+
+
+@pytest.mark.parametrize(
+    "line", ["x}", "[1, {}", "{}", '{"step": "a", "loss": 1}', '{"step": 0}', '{"a":' * 9_999 + "}"]
+)
+def test_a_line_of_no_log_is_named(tmp_path, line):
+    path = tmp_path / "log.jsonl"
+    path.write_text(f'{{"step": 0, "loss": 1.0}}\n{line}\n{{"step', encoding="utf-8")
+    with pytest.raises(InputFileError, match=r"log.jsonl: line 2: not of a run's log: remove the"):
+        logged(tmp_path)
 
 
 def test_measures_are_of_the_whole_step():

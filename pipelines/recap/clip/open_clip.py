@@ -3,7 +3,6 @@
 This module needs the extra `clip`; no other module of the data pipelines imports torch.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -18,6 +17,7 @@ from pipelines.recap.clip.parts import parts
 from pipelines.recap.clip.scorer import Score
 from pipelines.recap.small_clip import FOLDER
 from pipelines.recap.small_clip.vocabulary import Vocabulary
+from schemas import json_decoding
 from schemas.clip_weights import FOLDER_PREFIX, QUICK_GELU, weights_of
 from schemas.errors import UsageError
 
@@ -203,7 +203,7 @@ def _tokenizer(name: str) -> tuple[Tokenizer, int]:
     context = open_clip.get_model_config(name)["text_cfg"].get("context_length", 77)
     if name.startswith(FOLDER_PREFIX):
         path = Path(name.removeprefix(FOLDER_PREFIX)) / CONFIG_NAME
-        words = json.loads(path.read_bytes()).get("vocabulary")
+        words = json_decoding.load(path.read_bytes()).get("vocabulary")
         if words is not None:
             vocabulary = Vocabulary(words)
 

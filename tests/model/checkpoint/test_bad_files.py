@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
 from model.checkpoint import load_towers
-from model.checkpoint.files import local_folder
+from model.checkpoint.files import local_folder, read_json
 from model.presets import tiny_regiongpt
 from model.region_model import RegionGPTForConditionalGeneration
 from schemas.errors import InputFileError
@@ -44,6 +44,14 @@ def language(tmp_path, clip_folder):
         return load_towers(tiny_regiongpt(), vision=clip_folder, language=folder)
 
     return load
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"a":' * 99_999, '{"a": "\xff"}'])
+def test_a_file_that_is_no_json_object_is_named(tmp_path, content):
+    path = tmp_path / "config.json"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(InputFileError, match=r"config\.json: "):
+        read_json(path)
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "pytorch_model-00001-of-00002.bin"])

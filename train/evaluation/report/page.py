@@ -23,6 +23,7 @@ _POLICY = (
 )
 _REGION = re.compile(r"<region([1-9][0-9]{0,3})>")
 _VERDICTS = {True: "right", False: "wrong", None: ""}
+_SHOWN_CHARACTERS = 2_000  # of an answer
 _MOST_CHOICES = 10  # choices shown; of more, only the right ones
 
 
@@ -94,7 +95,7 @@ def _case(case: Case, picture_of: PictureOf) -> Html:
     facts: dict[str, Html | str] = {
         "question": joined(_question(case.question)),
         "expected": _expected(case),
-        "answer": "no answer" if answer.text is None else answer.text,
+        "answer": "no answer" if answer.text is None else _abridged(answer.text),
     }
     if case.mark.score is not None:
         facts["score"] = f"{case.mark.score:.2f} of 10"
@@ -119,6 +120,13 @@ def _question(text: str) -> Iterable[str]:
             yield element("mark", f"<region{piece}>", style=style)
         else:
             yield piece
+
+
+def _abridged(text: str) -> str:
+    """Return a text, or its beginning and its length: an answer may never have come to an end."""
+    if len(text) <= _SHOWN_CHARACTERS:
+        return text
+    return f"{text[:_SHOWN_CHARACTERS]} ... ({len(text):,} characters)"
 
 
 def _expected(case: Case) -> Html:
