@@ -26,7 +26,11 @@ Tally = Counter[TallyKey]
 
 
 class Stage(StrEnum):
-    """The stages of a build and of `recap`, in order; both leave some stages out."""
+    """The stages of a build and of `recap`, in order, both of which leave some out.
+
+    The last one is of `subset`, which takes some records of a build: it counts pictures, regions
+    and conversations.
+    """
 
     READ = "read"
     GUARD = "guard"
@@ -36,10 +40,12 @@ class Stage(StrEnum):
     FILTER = "filter"
     COMPOSE = "compose"
     WRITE = "write"
+    SUBSET = "subset"
 
 
 AccountKey = tuple[str, str, Stage, Kind]  # source, split, stage, kind
 
+_LAST = (Stage.SUBSET, Stage.WRITE)  # the stages whose kept items are in shards, the later first
 _TO_THE_END = set(Kind) - {Kind.FILE, Kind.CATEGORY}  # kinds that must arrive in a shard
 
 
@@ -86,6 +92,12 @@ class Ledger(BaseModel):
     def account(self, source: str, split: str, stage: Stage, kind: Kind) -> Account:
         """Return an account, which is empty where nothing was counted."""
         return self.sources.get(source, {}).get(split, {}).get(stage, {}).get(kind, Account())
+
+    def stored(self, source: str, split: str, kind: Kind) -> int:
+        """Return the number of a split's items of a kind that are in its shards."""
+        stages = self.sources.get(source, {}).get(split, {})
+        last = next((stage for stage in _LAST if kind in stages.get(stage, {})), Stage.WRITE)
+        return self.account(source, split, last, kind).kept
 
     def accounts(self) -> Iterator[tuple[AccountKey, Account]]:
         """Yield every account with its key: source, split, stage, kind."""
@@ -174,7 +186,7 @@ def _split_problems(stages: Mapping[Stage, Mapping[Kind, Account]]) -> Iterable[
                 yield f"stage {stage}, {kind}: read {account.read}, but {before} kept {number}"
             kept[kind] = stage, account.kept
     for kind, (stage, number) in kept.items():
-        if kind in _TO_THE_END and number and stage is not Stage.WRITE:
+        if kind in _TO_THE_END and number and stage not in _LAST:
             yield f"stage {stage}, {kind}: kept {number}, but no later stage read them"
 
 

@@ -132,6 +132,14 @@ class BuildIdentity(_Frozen):
         """The settings that belong to the whole output."""
         return {key: self.recipe.get(key) for key in COMMON}
 
+    def recipe_of(self, config: str) -> dict[str, Any]:
+        """Return name and seed of the recipe that made a config, as its records state them.
+
+        An output that was united from several builds states each under `recipes`.
+        """
+        recipe = self.recipe.get("recipes", {}).get(config, self.recipe)
+        return {"name": recipe.get("name"), "seed": recipe.get("seed")}
+
     def as_json(self) -> bytes:
         """Return the identity as its file holds it."""
         return self.model_dump_json(indent=2).encode()

@@ -1,9 +1,8 @@
 """The card's section on the form of answers: the text of each task, its capital and its stop."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from pipelines.plan import Plan
 from schemas.choice import NO_OPTION
 from schemas.sample import Task
 
@@ -36,13 +35,12 @@ _FORMS: Mapping[Task, _Form] = {
 _YES_OR_NO = _Form("`yes` or `no`", "no", "no")
 
 
-def answers_section(plan: Plan) -> str:
-    """Return the section, with a line for each task of the build."""
-    tasks = set().union(*plan.resolved.tasks.values())
+def answers_section(tasks: Collection[str], *, evaluation: bool) -> str:
+    """Return the section, with a line for each task of a build."""
     lines = ["## Answers", "", "| task | answer | capital | stop |", "|---|---|---|---|"]
     for task, form in _FORMS.items():
         if task in tasks:
-            yes_or_no = plan.recipe.evaluation and task is Task.IMAGE_CONVERSATION
+            yes_or_no = evaluation and task is Task.IMAGE_CONVERSATION
             cells = (task, *(_YES_OR_NO if yes_or_no else form))
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -5,24 +5,37 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePath
 
+from pydantic import BaseModel, ConfigDict
+
 from pipelines.card.markdown import code
-from pipelines.plan import Plan
-from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
+from pipelines.recipes.recap import CONFIG, Captioning, Filter
 from schemas.layout import REJECTED_FOLDER
 from schemas.manifest import Manifest
 
 
-def captioning_section(plan: Plan, manifest: Manifest) -> str:
+class CaptionSettings(BaseModel):
+    """The settings of a run of `recap` that its card states; others are left aside."""
+
+    model_config = ConfigDict(frozen=True)
+
+    captioning: Captioning
+    filter: Filter
+    min_words: int | None = None
+    min_side: int = 0
+
+
+def captioning_section(manifest: Manifest) -> str:
     """Return the section of a run of `recap`, without endpoints; empty for any other build."""
-    recipe = plan.recipe
-    if not isinstance(recipe, RecapRecipe):
+    source = manifest.identity.sources.get(CONFIG)
+    if source is None:
         return ""
-    lines = [*_asked(recipe.captioning), *_checked(recipe), _kept(recipe.filter)]
+    settings = CaptionSettings.model_validate(source.settings)
+    lines = [*_asked(settings.captioning), *_checked(settings), _kept(settings.filter)]
     section = ["## How regions were captioned", "", *(f"- {line}" for line in lines)]
     return "\n".join([*section, *_sizes(manifest)])
 
 
-def _checked(recipe: RecapRecipe) -> Iterator[str]:
+def _checked(recipe: CaptionSettings) -> Iterator[str]:
     if recipe.captioning.captioner != "builtin":
         yield (
             f"answers are left out that are no captions: below {recipe.min_words} words, about the "

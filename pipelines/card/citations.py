@@ -1,9 +1,8 @@
 """The papers to cite: the papers of each data set, and the paper of the instruction style."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from pipelines.datasets.catalog import dataset
-from pipelines.plan import Plan
 from schemas.style import Style
 
 _REGIONGPT = (
@@ -19,14 +18,14 @@ _GPT4ROI = (
 _STYLES: Mapping[Style, str] = {Style.REGIONGPT: _REGIONGPT, Style.GPT4ROI: _GPT4ROI}
 
 
-def citing_section(plan: Plan) -> str:
-    """Return the card's section of papers to cite, with each paper once."""
-    listed = "\n".join(f"- {paper}" for paper in dict.fromkeys(_papers(plan)))
+def citing_section(sources: Iterable[str], styles: Iterable[Style]) -> str:
+    """Return the card's section of papers to cite, with each paper once.
+
+    Args:
+        sources: the names of the data sets, without a user's own.
+        styles: the styles of the instructions.
+    """
+    papers = [paper for name in sources for paper in dataset(name).papers]
+    papers += [_STYLES[style] for style in styles]
+    listed = "\n".join(f"- {paper}" for paper in dict.fromkeys(papers))
     return f"## Citing\n\nPlease cite the owners of the sources you use:\n\n{listed}"
-
-
-def _papers(plan: Plan) -> Iterator[str]:
-    for source in plan.recipe.sources:
-        if source.annotations is None:
-            yield from dataset(source.name).papers
-    yield _STYLES[plan.recipe.style]

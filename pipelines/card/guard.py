@@ -11,12 +11,16 @@ from schemas.rejection import Kind, Reason
 _TITLE = "## Guard"
 
 
-def guard_section(plan: Plan, ledger: Ledger) -> str:
-    """Return the card's section on the guard: all lists, missing or not, and the removed images."""
-    recipe = plan.recipe
-    if not recipe.guard and not recipe.evaluation:
+def guard_section(ledger: Ledger, *, unguarded: bool) -> str:
+    """Return the card's section on the guard: all lists, missing or not, and the removed images.
+
+    Args:
+        ledger: the ledger of the output, with the lists of the guard.
+        unguarded: whether splits to train on were not guarded.
+    """
+    if unguarded:
         return f"{_TITLE}\n\nNone: splits to train on may hold pictures that are evaluated on."
-    if not plan.guard.lists:
+    if not ledger.guard:
         return ""
     removed = {
         f"{source}/{split}": account.rejected[Reason.EVALUATION_IMAGE]
@@ -33,7 +37,7 @@ def guard_section(plan: Plan, ledger: Ledger) -> str:
         "",
         "| evaluation | pictures | SHA-256 of their names | |",
         "|---|---:|---|---|",
-        *(_row(guard_list) for guard_list in plan.guard.lists),
+        *(_row(guard_list) for guard_list in ledger.guard),
     ]
     if removed:
         lines += ["", "Removed images:", ""]

@@ -14,9 +14,9 @@ Stamp = Mapping[str, Any]  # the part of a row's `provenance` that describes the
 
 def stamp_of(identity: BuildIdentity, config: str) -> Stamp:
     """Return the provenance of a build that the rows of a config should hold, by key."""
-    recipe, source = identity.recipe, identity.sources.get(config)
+    recipe, source = identity.recipe_of(config), identity.sources.get(config)
     builder = source.builder if source else identity.builder
-    return {"builder": builder, "recipe": recipe.get("name"), "seed": recipe.get("seed")}
+    return {"builder": builder, "recipe": recipe["name"], "seed": recipe["seed"]}
 
 
 def stamp_problems(provenance: Stamp, expected: Stamp) -> Iterator[str]:

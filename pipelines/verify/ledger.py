@@ -41,7 +41,7 @@ def _kept_problems(ledger: Ledger, manifest: Manifest) -> Iterator[str]:
     shards = {(shard.config, shard.split) for shard in manifest.shards}
     counted = {(source, split) for source, splits in ledger.sources.items() for split in splits}
     for source, split in sorted(shards | counted):
-        kept = ledger.account(source, split, Stage.WRITE, Kind.CONVERSATION).kept
+        kept = ledger.stored(source, split, Kind.CONVERSATION)
         if kept != (rows := manifest.rows(source, split)):
             yield f"{source}/{split}: kept {kept} conversations, but the manifest has {rows} rows"
 
