@@ -56,6 +56,8 @@ COMMANDS = {
     "export": Command(
         _DATA, "Write a build in the format of another trainer or tool, and say what that loses."
     ),
+    "subset": Command(_DATA, "Take some records out of a build, as an output of their own."),
+    "merge": Command(_DATA, "Unite finished builds to one output, without their owners' files."),
     "sample-world": Command(
         _DATA, "Draw pictures of coloured shapes, with annotations in the owners' formats."
     ),

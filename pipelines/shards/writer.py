@@ -22,7 +22,7 @@ from schemas.columns import (
 from schemas.manifest import TurnCount
 
 BATCH_BYTES = 4 * 1024 * 1024  # of image data
-_BATCH_ROWS = 512
+BATCH_ROWS = 512
 _COUNTED = ["turn_tasks", "messages", "regions"]  # columns that are counted, for many rows at once
 LARGE = 256 * 1024  # bytes that justify a call to the operating system and to another thread
 
@@ -118,7 +118,7 @@ class ShardFile:
         """Add a row; the bytes of an embedded image must already be in `images`."""
         self._batch.append(row)
         self.rows += 1
-        if self.images.size >= BATCH_BYTES or len(self._batch) >= _BATCH_ROWS:
+        if self.images.size >= BATCH_BYTES or len(self._batch) >= BATCH_ROWS:
             self._hand_over()
 
     def finish(self) -> None:
@@ -139,7 +139,7 @@ class ShardFile:
         images = self.images.array() if self._embed else None
         batch = to_batch(self._batch, self._stamp, images)
         self._uncounted.append(batch.select(_COUNTED))
-        if sum(map(len, self._uncounted)) >= _BATCH_ROWS:
+        if sum(map(len, self._uncounted)) >= BATCH_ROWS:
             self._count()
         self._pending = self._pool.submit(self._writer.write_batch, batch)
         self._batch = []

@@ -12,7 +12,7 @@ def owners_folders(root: str, identity: BuildIdentity, config: str, split: str) 
 
     The pictures of a user's own file lie in any folder, so the data root itself is the last one.
     """
-    name = config if config in CATALOG else _captioned(identity)
+    name = config if config in CATALOG else _captioned(identity, config)
     if name not in CATALOG:
         return (root,)
     settings = identity.sources[config].settings
@@ -23,7 +23,6 @@ def owners_folders(root: str, identity: BuildIdentity, config: str, split: str) 
     return (*(each.pictures for each in located if each.split == split), root)
 
 
-def _captioned(identity: BuildIdentity) -> str:
+def _captioned(identity: BuildIdentity, config: str) -> str:
     """Return the source whose regions a run of `recap` captioned."""
-    sources = identity.recipe.get("sources") or ()
-    return next((str(source.get("name")) for source in sources), "")
+    return next((item.source for item in identity.sources[config].inputs), "")

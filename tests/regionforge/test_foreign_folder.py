@@ -43,6 +43,7 @@ ONLY_PARSED = {
     "--predictions theirs.jsonl": "a model's answers",
 }
 # The demonstration is run by test_demo.py, in such a folder too.
+READERS = {"verify", "preview", "info", "diff", "export", "subset", "merge"}  # of builds
 ELSEWHERE = {"demo --output demo_output"}
 
 
@@ -93,7 +94,7 @@ def step(line: str) -> int:
     name = line.split()[0]
     if name == "build" and "--dry-run" not in line:
         return 1
-    return 2 if name in {"verify", "preview", "info", "diff", "export"} else 0
+    return 2 if name in READERS else 0
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,7 @@ EVERYDAY = [
     (["info", "B"], 40),
     (["diff", "B", "B"], 1),
     (["export", "B", "--format", "llava", "--to", "N"], 8),
+    (["subset", "B", "--limit", "2", "--output", "N"], 12),
     ([*RECAP, "--output", "N", "--dry-run"], 8),
     ([*RECAP, "--output", "N"], 22),
 ]

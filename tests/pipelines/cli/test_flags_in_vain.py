@@ -216,7 +216,17 @@ ALWAYS = {
 # Of every command: about what is printed; they are tried with the console.
 PRINTED = {"--help", "--quiet", "--verbose", "--log-file", "--json"}
 # Commands whose flags have no conditions.
-WHOLE = {"diff", "sources", "validate", "checks", "sample-world", "calibrate", "wordings"}
+WHOLE = {
+    "diff",
+    "merge",
+    "subset",
+    "sources",
+    "validate",
+    "checks",
+    "sample-world",
+    "calibrate",
+    "wordings",
+}
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:

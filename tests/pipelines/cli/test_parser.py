@@ -53,6 +53,10 @@ FLAGS = {
     "export": {
         "output", "--format", "--to", "--config", "--split", "--image-root", "--coordinates",
     },
+    "subset": {
+        "origin", "--sources", "--splits", "--tasks", "--limit", "--ids", "--output", "--json",
+    },
+    "merge": {"outputs", "--output", "--json"},
     "judge": {
         "predictions", "--bench", "--questions", "--shards", "--with-picture", "--image-root",
         "--endpoint", "--model", "--revision", "--temperature", "--max-tokens", "--api-key-env",
