@@ -68,7 +68,6 @@ def test_the_paper_s_images_are_not_our_conversations(name):
     assert any("`suffix_share`" in note for note in recipe.notes)
 
 
-def test_an_evaluation_answers_yes_or_no(sample_world, tmp_path):
-    recipe = make_recipe(load_recipe("eval_pope"), "eval_pope")
-    section = answers_section(make_plan(recipe, str(sample_world), str(tmp_path / "output")))
+def test_an_evaluation_answers_yes_or_no():
+    section = answers_section({"image_conversation"}, evaluation=True)
     assert section.splitlines()[4:] == ["| image_conversation | `yes` or `no` | no | no |"]

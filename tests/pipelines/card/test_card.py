@@ -150,7 +150,7 @@ def test_captions_of_a_model_that_were_filtered(sample_world, captioning, given)
         captioning=Captioning(model="Owner/Model-7B", temperature=0.2, top_p=1, **captioning),
         filter=Filter(threshold=0.215, threshold_min=0.1, scorer="ViT-L-14 openai, QuickGELU"),
     )
-    lines = captioning_section(*planned(recipe, sample_world)).splitlines()
+    lines = captioning_section(planned(recipe, sample_world)[1]).splitlines()
     assert lines[2:] == [
         "- by the model `Owner/Model-7B`, at temperature 0.2 and top-p 1, in 512 tokens at most",
         f"- beside the crop of a region it was given {given}",
