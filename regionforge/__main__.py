@@ -58,6 +58,9 @@ COMMANDS = {
     ),
     "subset": Command(_DATA, "Take some records out of a build, as an output of their own."),
     "merge": Command(_DATA, "Unite finished builds to one output, without their owners' files."),
+    "report": Command(
+        _DATA, "Show an output as offline HTML: statistics, records, and captions to judge by key."
+    ),
     "sample-world": Command(
         _DATA, "Draw pictures of coloured shapes, with annotations in the owners' formats."
     ),

@@ -128,7 +128,19 @@ class Rejected(ValueError):
         self.detail = detail
 
 
-class Rejection(msgspec.Struct, frozen=True):
+class RejectedCaption(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The region of a rejected caption, so that people can look at what was rejected."""
+
+    image: str  # the id of its image, in its source and split
+    file: str  # the path of its picture below the data root
+    box: tuple[float, float, float, float]  # xyxy, pixels of the upright picture
+    category: str | None = None
+    text: str = ""  # the caption, where it passed all checks of its words; else `detail` quotes it
+    clip: float | None = None  # as in a record; None: not scored
+    clip_min: float | None = None
+
+
+class Rejection(msgspec.Struct, frozen=True, omit_defaults=True):
     """A rejected item: a line of `_rejected/<config>.jsonl`, such as
 
     {"source": "coco", "split": "train", "stage": "screen", "kind": "annotation", "id": "1",
@@ -142,6 +154,7 @@ class Rejection(msgspec.Struct, frozen=True):
     id: str
     reason: Reason
     detail: str  # the value and the expected value, in words
+    caption: RejectedCaption | None = None  # None: it is no caption of a region
 
     def sort_key(self) -> tuple[str, ...]:
         """Return the key that orders lines on disk, independent of the order of arrival."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from schemas.item import Item, kinds
 from schemas.ledger import Stage, Tally, rejected_as, repaired_as
-from schemas.rejection import Kind, Rejected, Rejection, Repair
+from schemas.rejection import Kind, Rejected, RejectedCaption, Rejection, Repair
 from schemas.sample import ImageInfo
 from schemas.source import SourceImage, SplitInput
 
@@ -64,8 +64,15 @@ class StageLedger:
         self.count(rejection, rejection.kind, rejected_as(rejection.reason))
         self.rejections.append(rejection)
 
-    def reject(self, origin: Origin, kind: Kind, item_id: str, cause: Rejected) -> None:
-        """Record the rejection of an item."""
+    def reject(
+        self,
+        origin: Origin,
+        kind: Kind,
+        item_id: str,
+        cause: Rejected,
+        caption: RejectedCaption | None = None,
+    ) -> None:
+        """Record the rejection of an item; `caption` is given for captions of regions."""
         self.enter(
             Rejection(
                 source=origin.source,
@@ -75,6 +82,7 @@ class StageLedger:
                 id=item_id,
                 reason=cause.reason,
                 detail=cause.detail,
+                caption=caption,
             )
         )
 

@@ -8,7 +8,14 @@ from collections.abc import Iterator, Sequence
 from pipelines.preview.assets import SCRIPT, STYLE
 from pipelines.preview.facts import Facts
 from pipelines.preview.figure import figure
-from pipelines.preview.record import Record, ShownRegion, answers, entry_name, pieces, shown_regions
+from pipelines.preview.record import (
+    Record,
+    ShownRegion,
+    answers,
+    pieces,
+    record_facts,
+    shown_regions,
+)
 from pipelines.storage import files
 from schemas.html import Html, element, joined
 from schemas.sample import IMAGE_TOKEN, MULTI_TASK, region_token
@@ -119,7 +126,7 @@ def _sample(number: int, record: Record, image_root: str | None) -> Html:
             element("div", *_turns(record, regions), *_answers(record), class_="chat"),
             class_="columns",
         ),
-        element("details", element("summary", "all facts"), _definitions(_record_facts(record))),
+        element("details", element("summary", "all facts"), _definitions(record_facts(record))),
     )
 
 
@@ -183,21 +190,3 @@ def _piece(piece: str | int, regions: list[ShownRegion]) -> str:
         data_region=piece,
         style=f"--colour:{region.colour}",
     )
-
-
-def _record_facts(record: Record) -> dict[str, str]:
-    """Return the facts of a record other than its conversation and regions, by label."""
-    names = ("id", "source", "split", "task", "licence", "image_hash")
-    facts = {name: record[name] for name in names}
-    if record["image"]:
-        facts["image"] = f"{record['image']['path']}, {record['width']} × {record['height']}"
-    facts |= record["provenance"] or {}
-    for entry in record["evaluation"] or ():
-        facts |= {f"{name} ({entry_name(entry)})": value for name, value in entry.items()}
-    return {
-        name.replace("_", " "): ", ".join(map(str, value))
-        if isinstance(value, list)
-        else str(value)
-        for name, value in facts.items()
-        if value not in (None, [])
-    }

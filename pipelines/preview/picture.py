@@ -35,7 +35,7 @@ def picture_uri(record: Record, image_root: str | None) -> str:
     """
     image = record_picture(record, image_root)
     image.thumbnail((_MAX_SIDE, _MAX_SIDE))
-    return _data_uri(image, "JPEG", quality=QUALITY)
+    return data_uri(image, "JPEG", quality=QUALITY)
 
 
 def mask_overlay(mask: Mask, colour: str) -> Overlay | None:
@@ -53,7 +53,7 @@ def mask_overlay(mask: Mask, colour: str) -> Overlay | None:
         y=top,
         width=image.width,
         height=image.height,
-        uri=_data_uri(image, "PNG", bits=2, transparency=bytes(_MASK_OPACITY)),
+        uri=data_uri(image, "PNG", bits=2, transparency=bytes(_MASK_OPACITY)),
     )
 
 
@@ -65,7 +65,8 @@ def _inner(mask: BoolImage) -> BoolImage:
     return inner
 
 
-def _data_uri(image: Image.Image, kind: str, **options: int | bytes) -> str:
+def data_uri(image: Image.Image, kind: str, **options: int | bytes) -> str:
+    """Return a picture as a data URI; `options` are those of Pillow's `save`."""
     out = BytesIO()
     image.save(out, kind, optimize=True, **options)
     return f"data:image/{kind.lower()};base64,{b64encode(out.getvalue()).decode()}"

@@ -80,6 +80,29 @@ def entry_name(entry: Record) -> str:
     return f"turn {entry['turn']}, position {entry['position']}"
 
 
+def record_facts(record: Record) -> dict[str, str]:
+    """Return the facts of a record other than its conversation and regions, by label."""
+    names = ("id", "source", "split", "task", "licence", "image_hash")
+    facts = {name: record[name] for name in names}
+    if record["image"]:
+        facts["image"] = f"{record['image']['path']}, {record['width']} × {record['height']}"
+    facts |= record["provenance"] or {}
+    for entry in record["evaluation"] or ():
+        facts |= {f"{name} ({entry_name(entry)})": value for name, value in entry.items()}
+    return {
+        name.replace("_", " "): ", ".join(map(str, value))
+        if isinstance(value, list)
+        else str(value)
+        for name, value in facts.items()
+        if value not in (None, [])
+    }
+
+
+def detailed_caption(region: Record) -> Record:
+    """Return the entry of a region's detailed caption, with its scores; empty without one."""
+    return next(iter(_captions(region, detailed=True)), {})
+
+
 def _answers(entry: Record) -> list[tuple[str, bool]]:
     texts = entry["choices"] or ()
     choices = [(text, number == entry["label"]) for number, text in enumerate(texts)]
@@ -112,8 +135,7 @@ def _captions(region: Record, *, detailed: bool) -> list[Record]:
 
 def _scores(region: Record) -> dict[str, str]:
     """Return the score of a region's detector, and those of its detailed caption."""
-    caption = next(iter(_captions(region, detailed=True)), {})
-    return _named_scores(region["score"], caption)
+    return _named_scores(region["score"], detailed_caption(region))
 
 
 def _named_scores(detected: float | None, caption: Record) -> dict[str, str]:

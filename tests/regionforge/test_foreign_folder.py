@@ -43,7 +43,7 @@ ONLY_PARSED = {
     "--predictions theirs.jsonl": "a model's answers",
 }
 # The demonstration is run by test_demo.py, in such a folder too.
-READERS = {"verify", "preview", "info", "diff", "export", "subset", "merge"}  # of builds
+READERS = {"report", "verify", "preview", "info", "diff", "export", "subset", "merge"}  # of builds
 ELSEWHERE = {"demo --output demo_output"}
 
 

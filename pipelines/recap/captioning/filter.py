@@ -65,7 +65,8 @@ def filter_captions(
             continue
         score = scores[outcome.key(region.region_id)] if scores is not None else None
         if score is not None and (cause := _unlike_crop(caption, score, limits)) is not None:
-            ledger.reject(image, Kind.ANNOTATION, region.region_id, cause)
+            refused = outcome.rejected(region, caption.text, score)
+            ledger.reject(image, Kind.ANNOTATION, region.region_id, cause, refused)
         else:
             kept.append(_captioned(region, caption, score))
     ledger.kept(image, Kind.ANNOTATION, len(kept))

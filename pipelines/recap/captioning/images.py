@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 from pipelines.recap.captioning.journal import ImageJournal, Journal, RegionKey
 from pipelines.recap.captioning.journaled import JournaledScorer
 from pipelines.recap.captioning.two_stages import Captioned, CaptionedImage, TwoStageCaptioner
 from pipelines.recap.captioning.views import CropOptions, LazyImageView, PictureRefused
-from schemas.rejection import Kind, Reason, Rejected
+from pipelines.recap.clip.scorer import Score
+from pipelines.storage import files
+from schemas.geometry import Box
+from schemas.rejection import Kind, Reason, Rejected, RejectedCaption
 from schemas.sample import Region, ScreenedImage
 from transforms.ledger import StageLedger
 
@@ -22,6 +25,7 @@ class CaptionOutcome:
     journal: ImageJournal
     captions: CaptionedImage
     crops: dict[str, bytes]  # JPEGs by region id, only for accepted captions without a score
+    boxes: Mapping[str, Box] = field(default_factory=dict)  # in the upright picture, by region id
 
     def accepted(self) -> dict[str, Captioned]:
         """Return the accepted captions, by region id."""
@@ -36,6 +40,22 @@ class CaptionOutcome:
     def key(self, region_id: str) -> RegionKey:
         """Return the journal's key of a region of this image."""
         return RegionKey(self.screened.image.image_id, region_id)
+
+    def rejected(
+        self, region: Region, text: str = "", score: Score | None = None
+    ) -> RejectedCaption:
+        """Return what the rejection of a region's caption records beside its reason."""
+        image = self.screened.image
+        assert image.file_name is not None, "regions need an image"
+        return RejectedCaption(
+            image=image.image_id,
+            file=files.join(image.folder, image.file_name) if image.folder else image.file_name,
+            box=self.boxes.get(region.region_id, region.bbox),
+            category=region.category,
+            text=text,
+            clip=score.mean if score else None,
+            clip_min=score.minimum if score else None,
+        )
 
 
 class ImageCaptioner:
@@ -90,7 +110,7 @@ class ImageCaptioner:
         try:
             journal = ImageJournal(self._journals[image.image_id], await view.digest())
             captions = await self._captioner_of(journal).caption(screened, view)
-            outcome = CaptionOutcome(screened, journal, captions, {})
+            outcome = CaptionOutcome(screened, journal, captions, {}, await view.upright_boxes())
             for region_id in self._unscored(outcome):
                 outcome.crops[region_id] = (await view.get()).regions[region_id].clip_crop
         except PictureRefused as refused:
@@ -116,9 +136,11 @@ class ImageCaptioner:
     def _count(self, outcome: CaptionOutcome) -> bool:
         """Count an image and its regions in the ledger; return whether the image is kept."""
         image, ledger = outcome.screened.image, self._ledger
-        for region_id, caption in outcome.captions.regions.items():
-            if isinstance(caption, Rejected):
-                ledger.reject(image, Kind.ANNOTATION, region_id, caption)
+        for region in outcome.screened.regions:
+            cause = outcome.captions.regions[region.region_id]
+            if isinstance(cause, Rejected):
+                refused = outcome.rejected(region)
+                ledger.reject(image, Kind.ANNOTATION, region.region_id, cause, refused)
         accepted = len(outcome.accepted())
         ledger.kept(image, Kind.ANNOTATION, accepted)
         if accepted:

@@ -75,6 +75,19 @@ class LazyImageView:
         """Return a digest of the picture's bytes, or raise `PictureRefused` if it is unreadable."""
         return sha256(await self._read()).hexdigest()[:16]
 
+    async def upright_boxes(self) -> dict[str, Box]:
+        """Return the boxes of all regions in the upright picture, by region id.
+
+        Raises:
+            PictureRefused: the picture cannot be used.
+        """
+        picture = _inspected(self._screened.image, await self._read())
+        annotated = _annotated_regions(self._screened, picture)
+        regions = self._screened.regions
+        return {
+            region.region_id: each.bbox for region, each in zip(regions, annotated, strict=True)
+        }
+
     async def get(self) -> ImageView:
         """Return the image's pictures, or raise `PictureRefused` if its file cannot be used."""
         if self._view is None:

@@ -32,6 +32,7 @@ EVERYDAY = [
     (["diff", "B", "B"], 1),
     (["export", "B", "--format", "llava", "--to", "N"], 8),
     (["subset", "B", "--limit", "2", "--output", "N"], 12),
+    (["report", "B", "--to", "N", "-n", "20"], 2),
     ([*RECAP, "--output", "N", "--dry-run"], 8),
     ([*RECAP, "--output", "N"], 22),
 ]

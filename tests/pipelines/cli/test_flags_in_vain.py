@@ -186,6 +186,11 @@ IN_VAIN = [
         ["export", "EMBEDDED", "--format", "swift", "--to", "unused", "--coordinates", "pixels"],
         "--coordinates goes with --format llamafactory or qwen",
     ),
+    (
+        "report --data-root",
+        ["report", "EMBEDDED", "--to", "unused", "--data-root", "."],
+        "hold the pictures themselves",
+    ),
     ("judge --with-picture", [*JUDGE, "--with-picture"], "name it by --shards"),
     ("judge --image-root", [*JUDGE, "--image-root", "."], "goes with --with-picture"),
 ]
@@ -210,6 +215,7 @@ ALWAYS = {
     },
     "verify": {"output", "--workers", "--data-root"},
     "info": {"output", "--id"},
+    "report": {"output", "--to", "-n"},
     "preview": {"output", "-n", "--config", "--split", "--html"},
     "export": {"output", "--format", "--to", "--config", "--split"},
 }

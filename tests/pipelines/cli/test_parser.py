@@ -57,6 +57,7 @@ FLAGS = {
         "origin", "--sources", "--splits", "--tasks", "--limit", "--ids", "--output", "--json",
     },
     "merge": {"outputs", "--output", "--json"},
+    "report": {"output", "--to", "-n", "--data-root"},
     "judge": {
         "predictions", "--bench", "--questions", "--shards", "--with-picture", "--image-root",
         "--endpoint", "--model", "--revision", "--temperature", "--max-tokens", "--api-key-env",
