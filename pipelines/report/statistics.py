@@ -65,9 +65,7 @@ class Statistics:
         ids = iter(region_ids.to_pylist())
         counts = pc.list_value_length(batch.column("regions"))
         columns = (batch.column("id"), batch.column("width"), counts)
-        rows = zip(
-            *(each.to_pylist() for each in (*batch.select(["id", "width"]), counts)), strict=True
-        )
+        rows = zip(*(column.to_pylist() for column in columns), strict=True)
         for record_id, width, count in rows:
             image = image_of(record_id)
             if image != self._image:
