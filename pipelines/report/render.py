@@ -48,4 +48,4 @@ def _shown(value: object) -> object:
 
 @cache
 def _asset(name: str) -> str:
-    return (resources.files("pipelines.report") / "assets" / name).read_text(encoding="utf-8")
+    return (resources.files("pipelines.report.assets") / name).read_text(encoding="utf-8")

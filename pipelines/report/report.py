@@ -25,6 +25,7 @@ from pipelines.report.choose import (
 )
 from pipelines.report.flow import flows
 from pipelines.report.grids import Judged, write_grids
+from pipelines.report.index import IndexPage, write_index
 from pipelines.report.pictures import owners_picture
 from pipelines.report.render import render
 from pipelines.report.samples import Sample, make_sample
@@ -79,21 +80,20 @@ def write_report(
         judged = _judged(output, manifest)
         on_progress(f"{len(spool):,} cards")
         facets = write_grids(spool, folder, judged)
-        cards = len(spool)
-    index = render(
-        "index",
-        judged=judged,
+        page = IndexPage(
+            folder=folder,
+            judged=judged,
+            shown=len(chosen.refs),
+            cards=len(spool),
+            facets=facets,
+            records=pages,
+        )
+    write_index(
+        page,
         facts=build_facts(output),
-        shown=len(chosen.refs),
-        cards=cards,
-        facets=facets,
-        captions=[names.captions_page(number + 1) for number in range(len(facets.pages))],
-        records=[names.records_page(number + 1) for number in range(pages)],
-        judge=names.JUDGE,
         charts=charts(statistics, manifest.short_categories, judged.threshold),
         flows=flows(read_ledger(output)),
     )
-    files.write_whole(files.join(folder, names.INDEX), index)
     return len(chosen.refs)
 
 
