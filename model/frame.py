@@ -9,6 +9,7 @@ down; pixel i covers [i, i + 1). The model's picture is a square; an owner's poi
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,5 +94,15 @@ class Frame:
             Two arrays [G + 1], rising, in owner's pixels: in the padding of the model's picture
             they are below 0 or beyond the owner's picture.
         """
-        edges = np.arange(grid + 1, dtype=np.float64) * (self.covered / grid)
-        return (edges - self.offset_x) / self.scale_x, (edges - self.offset_y) / self.scale_y
+        return _cell_edges(self, grid)
+
+
+@lru_cache(maxsize=64)  # every region of a picture asks for them
+def _cell_edges(frame: Frame, grid: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    edges = np.arange(grid + 1, dtype=np.float64) * (frame.covered / grid)
+    across, down = (
+        (edges - frame.offset_x) / frame.scale_x,
+        (edges - frame.offset_y) / frame.scale_y,
+    )
+    across.flags.writeable = down.flags.writeable = False
+    return across, down

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from model.errors import InputError, naming
 from model.frame import Frame
-from model.regiongpt.coverage import Sampling, box_coverage, mask_coverage
+from model.regiongpt.coverage import Sampling, box_coverages, mask_coverage
 from model.runs import Runs
 from schemas.geometry import Box, fit_box
 from schemas.mask import RunLengths, checked_counts
@@ -98,20 +98,19 @@ def model_weights(
         name: the row's, for the warning of regions that no cell touches.
         sampling: of masks.
     """
-    weights = np.zeros((len(shapes), grid, grid), np.float32)
-    outside = 0
-    for shape, cells in zip(shapes, weights, strict=True):
-        if shape.mask is None:
-            cells[:], is_fallback = box_coverage(shape.bounds, frame, grid)
-        else:
-            cells[:], is_fallback = mask_coverage(shape.mask, frame, grid, sampling)
-        outside += is_fallback
+    boxes = [shape.box for shape in shapes if shape.box is not None]
+    of_boxes = iter(box_coverages(boxes, frame, grid))
+    coverages = [
+        next(of_boxes) if shape.mask is None else mask_coverage(shape.mask, frame, grid, sampling)
+        for shape in shapes
+    ]
+    outside = sum(coverage.is_fallback for coverage in coverages)
     if outside:
         where = "lie in the margin of the picture that no whole patch covers"
         if sampling is Sampling.BILINEAR:
             where += ", or between the samples of a mask"
         warnings.warn(f"{name}: {outside} regions {where}: the nearest cell counts", stacklevel=2)
-    return weights
+    return np.stack([coverage.cells for coverage in coverages])
 
 
 def read_region(region: Region, width: int, height: int, region_as: RegionAs) -> Shape:

@@ -8,6 +8,7 @@ between its samples.
 Letters: G cells on a side of the map; H, W the sides of the owner's picture, pixels.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -48,12 +49,22 @@ def box_coverage(box: Box, frame: Frame, grid: int) -> Coverage:
         frame: the owner's picture in the model's.
         grid: the number G of cells on a side.
     """
-    x0, y0, x1, y1 = box
+    return box_coverages([box], frame, grid)[0]
+
+
+def box_coverages(boxes: Sequence[Box], frame: Frame, grid: int) -> list[Coverage]:
+    """Return the coverage of each of a picture's boxes, as `box_coverage` does."""
     edges_x, edges_y = frame.cell_edges(grid)
-    down = _span_shares(edges_y, max(y0, 0.0), min(y1, frame.height))
-    across = _span_shares(edges_x, max(x0, 0.0), min(x1, frame.width))
-    cells = np.outer(down, across).astype(np.float32)
-    return _never_empty(cells, ((x0 + x1) / 2, (y0 + y1) / 2), frame)
+    x0, y0, x1, y1 = np.array(boxes, np.float64).reshape(-1, 4).T[:, :, None]
+    down = _span_shares(edges_y, np.maximum(y0, 0.0), np.minimum(y1, frame.height))
+    across = _span_shares(edges_x, np.maximum(x0, 0.0), np.minimum(x1, frame.width))
+    cells = np.empty((len(boxes), grid, grid), np.float32)
+    np.multiply(down[:, :, None], across[:, None, :], out=cells, casting="same_kind")
+    centres = np.concatenate([x0 + x1, y0 + y1], axis=1) / 2
+    return [
+        _never_empty(of_box, centre, frame)
+        for of_box, centre in zip(cells, centres.tolist(), strict=True)
+    ]
 
 
 def mask_coverage(
@@ -85,10 +96,18 @@ def mask_coverage(
     return _never_empty(cells, ((x0 + x1) / 2, (y0 + y1) / 2), frame)
 
 
-def _span_shares(edges: Doubles, start: float, stop: float) -> Doubles:
-    """Return the share [G] of each cell along one axis that lies between two points."""
-    shares = np.diff(np.clip(edges, start, max(start, stop))) / (edges[1] - edges[0])
-    return np.where(shares > _NOISE, shares, 0.0)
+def _span_shares(edges: Doubles, start: Doubles | float, stop: Doubles | float) -> Doubles:
+    """Return the share [..., G] of each cell along one axis that lies between two points.
+
+    Args:
+        edges: the edges of the cells [G + 1], pixels.
+        start: the first point, or several [K, 1].
+        stop: the second, or as many.
+    """
+    inside = np.minimum(np.maximum(edges, start), np.maximum(start, stop))
+    shares = (inside[..., 1:] - inside[..., :-1]) / (edges[1] - edges[0])
+    shares[shares <= _NOISE] = 0.0
+    return shares
 
 
 def _area_shares(mask: Runs, bounds: Box, edges: tuple[Doubles, Doubles]) -> Floats:

@@ -46,3 +46,13 @@ def test_an_incomplete_patch_has_no_cells() -> None:
     x, _ = frame.cell_edges(108)
     assert (x[0], x[-1]) == (0, 378)
     assert x[4] == pytest.approx(14)  # four cells a patch
+
+
+def test_cell_edges_belong_to_all_who_ask_and_cannot_be_changed() -> None:
+    frame = Frame.padded(500, 333, 336)
+    x, y = frame.cell_edges(96)
+    assert frame.cell_edges(96) == (x, y)
+    with pytest.raises(ValueError, match="read-only"):
+        x += 1
+    with pytest.raises(ValueError, match="read-only"):
+        y[0] = 1

@@ -181,3 +181,16 @@ def test_good_regions_are_read_without_a_warning() -> None:
     weights = model_weights(shapes, Frame.padded(WIDTH, HEIGHT, 56, 14), 16, "row 0")
     assert weights.shape == (len(BOXES + MASKS), 16, 16)
     assert weights.dtype == np.float32
+
+
+def test_each_region_weighs_the_same_in_any_company() -> None:
+    frame = Frame.stretched(WIDTH, HEIGHT, 56, 14)
+    shapes = [
+        read_region(region, WIDTH, HEIGHT, "mask")
+        for pair in zip(BOXES, MASKS, strict=False)
+        for region in pair
+    ]
+    together = model_weights(shapes, frame, 16, "row 0")
+    alone = [model_weights([shape], frame, 16, "row 0")[0] for shape in shapes]
+    assert len(shapes) > 2
+    np.testing.assert_array_equal(together, alone)
