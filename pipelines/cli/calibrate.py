@@ -3,15 +3,17 @@
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from pipelines.cli.arguments import existing_folder, positive
-from pipelines.cli.command import Commands, add_clip_flags, add_command
+from pipelines.cli.arguments import existing_folder, folder, positive
+from pipelines.cli.command import SMALL_CLIP, Commands, add_clip_flags, add_command
 from pipelines.storage.extras import require
 from schemas.console import error, notice, result, say
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
     from pipelines.recap.clip.calibrate import CalibrationRun
+    from schemas.manifest import Manifest
 
+_PAIRS = 2000  # of each kind, at most, where no number is given
 # Kinds of hard pairs, as they are printed.
 _HARD = {
     "same_image": "other regions of the same image",
@@ -27,6 +29,7 @@ def add_parser(commands: Commands) -> None:
         "calibrate",
         "Find the CLIP similarity that tells captions of a crop from captions of another one.",
         "calibrate /recapd --clip-model ViT-L-14 --clip-weights openai --to calibration.json",
+        "calibrate /recapd --marks marks.json --to calibration.json",
     )
     parser.add_argument(
         "output",
@@ -40,15 +43,24 @@ def add_parser(commands: Commands) -> None:
         help="JSON for `regionforge recap --calibration`; a .png beside",
     )
     parser.add_argument(
+        "--marks",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="choose by captions that people marked as good or bad in the output's report, and "
+        "score nothing; may be repeated",
+    )
+    parser.add_argument(
         "--false-accept",
         type=float,
         metavar="SHARE",
-        help="share of foreign captions that may pass; default: the fewest errors of both kinds",
+        help="share of foreign, or bad, captions that may pass; default: the fewest errors of both "
+        "kinds",
     )
     parser.add_argument(
         "--pairs",
         type=int,
-        default=2000,
+        default=_PAIRS,
         metavar="N",
         help="pairs of each kind, at most (default: %(default)s)",
     )
@@ -67,7 +79,7 @@ def run(args: Namespace) -> int:
     """Score pairs, print the error rates, and write the threshold and its curve."""
     from pipelines.output.reader import read_manifest
     from pipelines.recap.clip.calibrate import CalibrationOptions, calibrate
-    from pipelines.recap.clip.files import SUFFIX, picture_of, write_calibration
+    from pipelines.recap.clip.files import SUFFIX
     from pipelines.runner.progress import Ticker
 
     if args.false_accept is not None and not 0 <= args.false_accept < 1:
@@ -75,6 +87,8 @@ def run(args: Namespace) -> int:
     if not args.to.endswith(SUFFIX):
         raise UsageError(f"--to {args.to!r}: expected a file such as calibration{SUFFIX}")
     output = existing_folder(args.output)
+    if args.marks:
+        return _write(_by_marks(args, read_manifest(output)), args)
     options = CalibrationOptions(
         pairs=positive("--pairs", args.pairs),
         false_accept=args.false_accept,
@@ -95,8 +109,35 @@ def run(args: Namespace) -> int:
             options,
             lambda done, total: ticker.say(f"{done:,} of {total:,} pairs"),
         )
-    likely = scorer.probability(calibration_run.calibration.threshold)
-    if not report_calibration(calibration_run, likely) and not args.force:
+    return _write(calibration_run, args, scorer.probability(calibration_run.calibration.threshold))
+
+
+def _by_marks(args: Namespace, manifest: "Manifest") -> "CalibrationRun":
+    """Return the calibration by marks of captions of an output."""
+    from pipelines.recap.clip.marks import calibrate_by_marks, load_marks
+    from pipelines.recipes.recap import Filter
+
+    usual = {"pairs": _PAIRS, "clip_model": SMALL_CLIP, "clip_weights": "", "device": "", "seed": 0}
+    for name, value in {**usual, "mask_blur": None}.items():
+        if getattr(args, name) != value:
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{flag}: --marks is about captions that are scored, and scores none")
+    marks = load_marks([folder(path) for path in args.marks])
+    scorer = Filter.model_validate(manifest.identity.recipe.get("filter") or {}).scored_by
+    if marks.scorer != scorer:
+        raise UsageError(
+            f"--marks: the marks are of captions scored by {marks.scorer or 'nothing'!r}, "
+            f"{args.output} is scored by {scorer or 'nothing'!r}: write its report, and mark there"
+        )
+    return calibrate_by_marks(marks, args.false_accept)
+
+
+def _write(
+    calibration_run: "CalibrationRun", args: Namespace, probability: float | None = None
+) -> int:
+    from pipelines.recap.clip.files import picture_of, write_calibration
+
+    if not report_calibration(calibration_run, probability) and not args.force:
         error("no threshold is written; --force writes it all the same")
         return 1
     write_calibration(calibration_run, args.to)
@@ -116,10 +157,13 @@ def report_calibration(calibration_run: "CalibrationRun", probability: float | N
 
     calibration = calibration_run.calibration
     _print(calibration_run, probability)
+    told_apart = "captions of one image from those of another"
+    if calibration.marks:
+        told_apart = "good captions from bad ones"
     if not calibration.separates:
         notice(
             f"warning: a ROC area of {calibration.roc_area:.4f} is below {LEAST_AREA}: the scorer "
-            "hardly tells captions of one image from those of another"
+            f"hardly tells {told_apart}"
         )
     return calibration.separates
 
@@ -129,11 +173,15 @@ def _print(calibration_run: "CalibrationRun", probability: float | None) -> None
     blurred = "" if sharp is None else f", and {sharp:.4f} without --mask-blur"
     likely = "" if probability is None else f", by its scale and bias {probability:.2%} likely"
     say(f"scorer          {calibration.scorer}")
-    say(f"pairs           {calibration.pairs:,} matched, {calibration.pairs:,} shuffled")
+    if marks := calibration.marks:
+        say(f"marked          {marks.good:,} good, {marks.bad:,} bad")
+    else:
+        say(f"pairs           {calibration.pairs:,} matched, {calibration.pairs:,} shuffled")
     say(f"ROC area        {calibration.roc_area:.4f}{blurred}")
     say(f"threshold       {calibration.threshold:.5f}{likely}")
-    say(f"false accepts   {calibration.false_accept:.2%} of shuffled pairs")
-    for kind, words in _HARD.items():
+    names = ("good captions", "bad captions") if marks else ("matched pairs", "shuffled pairs")
+    say(f"false accepts   {calibration.false_accept:.2%} of {names[1]}")
+    for kind, words in ({} if marks else _HARD).items():
         if (hard := calibration.hard.get(kind)) is None:
             say(f"                no pairs of {words}")
         else:
@@ -141,7 +189,7 @@ def _print(calibration_run: "CalibrationRun", probability: float | None) -> None
                 f"                {hard.false_accept:.2%} of {hard.pairs:,} pairs of {words}; "
                 f"ROC area {hard.roc_area:.4f}"
             )
-    say(f"false rejects   {calibration.false_reject:.2%} of matched pairs")
+    say(f"false rejects   {calibration.false_reject:.2%} of {names[0]}")
     if calibration_run.filtered:
         say(
             "note: captions that scored badly had been left out of this output; for false rejects "

@@ -270,8 +270,19 @@ def _add_filter(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--no-filter", action="store_true", help="keep all captions, score none")
     group.add_argument(
         "--refilter",
+        nargs="?",
+        const="",
         metavar="S|FILE",
-        help="rebuild the output at another threshold, or that of a calibration, without a call",
+        help="rebuild the output at another threshold, or that of a calibration or of --marks, "
+        "without a call",
+    )
+    group.add_argument(
+        "--marks",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="for --refilter: take the threshold that agrees best with captions which people "
+        "marked in the output's report; may be repeated",
     )
     group.add_argument(
         "--threshold-min",

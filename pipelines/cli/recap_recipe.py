@@ -12,6 +12,7 @@ from pipelines.datasets.spec import SourceRequest
 from pipelines.guard.lists import GUARDED
 from pipelines.recap.client.parameters import parse_extra_body
 from pipelines.recap.clip.calibrate import load_calibration
+from pipelines.recap.clip.marks import calibrate_by_marks, load_marks
 from pipelines.recap.clip.scorer import Scorer
 from pipelines.recap.serving.command import model_name
 from pipelines.recipes.load import load_wordings
@@ -19,6 +20,7 @@ from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
 from pipelines.storage.extras import require
 from prompts import recap
 from prompts.catalog import WORDINGS_OF
+from schemas.console import say
 from schemas.errors import UsageError
 from schemas.sample import Task
 
@@ -28,7 +30,7 @@ OTHER_FLAGS = frozenset(
         *("source", "data_root", "path", "label_set", "require_guard", *OWN_FILE_FLAGS),
         *("endpoint", "serve", "vllm", "serve_args", "api_key_env"),
         *("concurrency", "timeout", "patience", "no_canary"),
-        *("calibration", "no_filter", "refilter", "clip_model", "clip_weights", "device"),
+        *("calibration", "no_filter", "refilter", "marks", "clip_model", "clip_weights", "device"),
         *("output", "rebuild", "dry_run"),
     }
 )
@@ -83,6 +85,7 @@ def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
             "`regionforge calibrate` writes), --no-filter, or --refilter S|FILE for a run that is "
             "there"
         )
+    _check_marks(args)
     if args.no_filter:
         for flag, given_value, usual in (
             ("--threshold-min", args.threshold_min, None),
@@ -107,8 +110,24 @@ def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
     return from_flags(Filter, values, flags), make_scorer
 
 
+def _check_marks(args: Namespace) -> None:
+    """Raise `UsageError` where `--marks` and `--refilter` do not fit together."""
+    if args.marks and args.refilter != "":
+        raise UsageError("--marks goes with --refilter, which takes no other threshold beside it")
+    if args.refilter == "" and not args.marks:
+        raise UsageError("--refilter: at which threshold? Give S, FILE, or --marks FILE beside it")
+
+
 def _calibrated(args: Namespace, scorer: str) -> float:
-    """Return the threshold of `--refilter S`, `--refilter FILE` or `--calibration FILE`."""
+    """Return the threshold of `--refilter`, with its marks, or of `--calibration FILE`."""
+    if args.marks:
+        marked = calibrate_by_marks(load_marks([folder(path) for path in args.marks])).calibration
+        threshold = marked.check_scorer(scorer).threshold
+        say(
+            f"by the marks, the threshold is {threshold:.5f}: {marked.false_accept:.0%} of the bad "
+            f"captions pass it, {marked.false_reject:.0%} of the good ones do not"
+        )
+        return threshold
     with suppress(ValueError):
         if args.refilter is not None:
             return float(args.refilter)

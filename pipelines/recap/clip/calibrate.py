@@ -39,21 +39,31 @@ class HardPairs(BaseModel):
     roc_area: float = Field(ge=0, le=1)  # of matched pairs against them
 
 
+class MarkCount(BaseModel):
+    """The numbers of captions that people marked, by which a threshold was chosen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    good: int = Field(ge=1)
+    bad: int = Field(ge=1)
+
+
 class Calibration(BaseModel):
     """A threshold, and its error rates on the pairs by which it was chosen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     threshold: FiniteFloat  # captions are kept if their mean similarity reaches it
-    false_accept: float = Field(ge=0, le=1)  # share of shuffled pairs that pass
-    false_reject: float = Field(ge=0, le=1)  # share of matched pairs that fail
+    false_accept: float = Field(ge=0, le=1)  # share of shuffled pairs, or bad captions, that pass
+    false_reject: float = Field(ge=0, le=1)  # share of matched pairs, or good captions, that fail
     wanted_false_accept: float | None = Field(ge=0, le=1)  # None: minimise both
     roc_area: float = Field(ge=0, le=1)
-    pairs: int = Field(ge=1)  # number of matched pairs, and of shuffled pairs
+    pairs: int = Field(ge=1)  # number of matched pairs, and of shuffled pairs; or of all marks
     scorer: str  # identity of the scorer, and its view of a region
     seed: int
     # Kinds of pairs that there are: "same_image", "same_class"; empty in files of earlier versions.
     hard: dict[str, HardPairs] = {}
+    marks: MarkCount | None = None  # None: the threshold was chosen by pairs
 
     @property
     def separates(self) -> bool:

@@ -6,11 +6,12 @@ An example of the JSON: `{"threshold": 0.2173, "false_accept": 0.05, "false_reje
 "hard": {"same_image": {"pairs": 480, "false_accept": 0.17, "roc_area": 0.91}}}`.
 """
 
-from pipelines.recap.clip.calibrate import CalibrationRun
+from pipelines.recap.clip.calibrate import Calibration, CalibrationRun
 from pipelines.recap.clip.plot import curve_png
 from pipelines.storage import files
 
 SUFFIX = ".json"
+_PAIRED, _MARKED = ("matched pairs", "shuffled pairs"), ("good captions", "bad captions")
 
 
 def write_calibration(run: CalibrationRun, path: str) -> None:
@@ -21,13 +22,24 @@ def write_calibration(run: CalibrationRun, path: str) -> None:
         path: path of the JSON file, which ends in `.json`.
     """
     calibration = run.calibration
-    title = (
-        f"{calibration.pairs:,} matched and as many shuffled pairs, "
-        f"ROC area {calibration.roc_area:.4f}"
+    picture = curve_png(
+        run.curve,
+        run.matched,
+        run.shuffled,
+        calibration.threshold,
+        f"{_title(calibration)}, ROC area {calibration.roc_area:.4f}",
+        _MARKED if calibration.marks else _PAIRED,
     )
-    picture = curve_png(run.curve, run.matched, run.shuffled, calibration.threshold, title)
-    files.write_whole(path, f"{calibration.model_dump_json(indent=2)}\n".encode())
+    absent = None if calibration.marks else {"marks"}  # as files of pairs have always been
+    content = calibration.model_dump_json(indent=2, exclude=absent)
+    files.write_whole(path, f"{content}\n".encode())
     files.write_whole(picture_of(path), picture)
+
+
+def _title(calibration: Calibration) -> str:
+    if marks := calibration.marks:
+        return f"{marks.good:,} captions marked as good, {marks.bad:,} as bad"
+    return f"{calibration.pairs:,} matched and as many shuffled pairs"
 
 
 def picture_of(path: str) -> str:

@@ -23,7 +23,12 @@ Point = tuple[float, float]  # x, y in pixels of the picture
 
 
 def curve_png(
-    errors: Curve, matched: Scores, shuffled: Scores, threshold: float, title: str
+    errors: Curve,
+    matched: Scores,
+    shuffled: Scores,
+    threshold: float,
+    title: str,
+    names: tuple[str, str] = ("matched pairs", "shuffled pairs"),
 ) -> bytes:
     """Return the plot of a calibration as a PNG of 960 × 600 pixels.
 
@@ -33,14 +38,16 @@ def curve_png(
         shuffled: scores of shuffled pairs, (N,), drawn as bars.
         threshold: the chosen threshold, drawn as a vertical line.
         title: the text above the plot.
+        names: what is said instead of matched and shuffled pairs.
     """
-    return _Sheet(matched, shuffled).draw(errors, matched, shuffled, threshold, title)
+    return _Sheet(matched, shuffled, names).draw(errors, matched, shuffled, threshold, title)
 
 
 class _Sheet:
     """A drawing with scores on the horizontal axis, and shares of pairs on the vertical axis."""
 
-    def __init__(self, matched: Scores, shuffled: Scores) -> None:
+    def __init__(self, matched: Scores, shuffled: Scores, names: tuple[str, str]) -> None:
+        self._matched_name, self._shuffled_name = names
         scores = np.concatenate([matched, shuffled])
         low, high = float(scores.min()), float(scores.max())
         margin = max((high - low) * 0.04, 1e-3)
@@ -113,8 +120,8 @@ class _Sheet:
         self._text((24 * _SCALE, 24 * _SCALE), title, _INK, "lt", 18)
         self._text((SIZE[0] * _SCALE / 2, 558 * _SCALE), "similarity", _SOFT, "mm")
         legend: Sequence[tuple[str, str]] = (
-            (_SHUFFLED, "shuffled pairs that pass (false accepts)"),
-            (_MATCHED, "matched pairs that do not (false rejects)"),
+            (_SHUFFLED, f"{self._shuffled_name} that pass (false accepts)"),
+            (_MATCHED, f"{self._matched_name} that do not (false rejects)"),
         )
         x = _LEFT * _SCALE
         for colour, words in legend:

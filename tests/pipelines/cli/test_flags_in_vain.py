@@ -186,6 +186,22 @@ IN_VAIN = [
         ["export", "EMBEDDED", "--format", "swift", "--to", "unused", "--coordinates", "pixels"],
         "--coordinates goes with --format llamafactory or qwen",
     ),
+    *(
+        (
+            f"calibrate {flag[0]}",
+            ["calibrate", "EMBEDDED", "--to", "unused.json", "--marks", "unused", *flag],
+            f"{flag[0]}: --marks is about captions that are scored",
+        )
+        for flag in (
+            ("--pairs", "9"),
+            ("--clip-model", "ViT-B-32"),
+            ("--clip-weights", "x"),
+            ("--device", "cpu"),
+            ("--seed", "1"),
+            ("--mask-blur",),
+        )
+    ),
+    ("recap --marks", [*UNFILTERED, "--marks", "x"], "goes with --refilter"),
     (
         "report --data-root",
         ["report", "EMBEDDED", "--to", "unused", "--data-root", "."],
@@ -216,6 +232,7 @@ ALWAYS = {
     "verify": {"output", "--workers", "--data-root"},
     "info": {"output", "--id"},
     "report": {"output", "--to", "-n"},
+    "calibrate": {"output", "--to", "--marks", "--false-accept", "--force"},
     "preview": {"output", "-n", "--config", "--split", "--html"},
     "export": {"output", "--format", "--to", "--config", "--split"},
 }
