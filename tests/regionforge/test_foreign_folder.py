@@ -40,6 +40,7 @@ ONLY_PARSED = {
     "--language lmsys/vicuna-7b-v1.5": "weights from the network",
     "--bench ": "answers of a model, and the owners' questions",
     "--checkpoint runs/a": "what the training before has made of them",
+    "--marks marks.json": "what people think of captions",
     "--predictions theirs.jsonl": "a model's answers",
 }
 # The demonstration is run by test_demo.py, in such a folder too.

@@ -1,6 +1,7 @@
 """Marks of people become a threshold: the one that agrees best with them."""
 
 import json
+from collections.abc import Sequence
 
 import pytest
 
