@@ -61,6 +61,9 @@ COMMANDS = {
     "report": Command(
         _DATA, "Show an output as offline HTML: statistics, records, and captions to judge by key."
     ),
+    "push": Command(
+        _DATA, "Publish a build, or an export of one, as a data set on the Hugging Face Hub."
+    ),
     "sample-world": Command(
         _DATA, "Draw pictures of coloured shapes, with annotations in the owners' formats."
     ),

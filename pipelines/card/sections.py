@@ -13,7 +13,7 @@ from schemas.rejection import Kind
 
 OWN_FILE = "a user's own file"  # the title of a source that no owner has published
 
-_REPOSITORY = "USER/NAME"  # the place of a data set on the Hub
+REPOSITORY = "USER/NAME"  # the place of a data set on the Hub
 _EMBEDDING = """from datasets import load_dataset
 
 data = load_dataset("{repository}", "{config}")  # or the folder of this card
@@ -53,7 +53,7 @@ def loading_section(config: str, manifest: Manifest) -> str:
     referring = manifest.identity.recipe.get("images") == "reference"
     example = _REFERRING if referring else _EMBEDDING
     split = min((item.split for item in manifest.filled()), default="train")
-    shown = example.format(repository=_REPOSITORY, config=config, split=split)
+    shown = example.format(repository=REPOSITORY, config=config, split=split)
     return f"## Loading\n\n```python\n{shown}```" + (f"\n\n{_UNOPENED}" if referring else "")
 
 

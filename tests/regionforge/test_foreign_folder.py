@@ -35,6 +35,7 @@ ALSO_SERVER = "http://localhost:8000/v1"
 
 # Commands that are only parsed here, by what they need.
 ONLY_PARSED = {
+    "--public": "an account of the Hub",
     "--serve": "vLLM",
     "--clip-weights openai": "weights from the network",
     "--language lmsys/vicuna-7b-v1.5": "weights from the network",
@@ -44,7 +45,17 @@ ONLY_PARSED = {
     "--predictions theirs.jsonl": "a model's answers",
 }
 # The demonstration is run by test_demo.py, in such a folder too.
-READERS = {"report", "verify", "preview", "info", "diff", "export", "subset", "merge"}  # of builds
+READERS = {
+    "report",
+    "verify",
+    "preview",
+    "info",
+    "diff",
+    "export",
+    "push",
+    "subset",
+    "merge",
+}  # of builds
 ELSEWHERE = {"demo --output demo_output"}
 
 

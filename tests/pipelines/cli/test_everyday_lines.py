@@ -33,6 +33,7 @@ EVERYDAY = [
     (["export", "B", "--format", "llava", "--to", "N"], 8),
     (["subset", "B", "--limit", "2", "--output", "N"], 12),
     (["report", "B", "--to", "N", "-n", "20"], 2),
+    (["push", "B", "--repo", "me/regions", "--dry-run"], 12),
     ([*RECAP, "--output", "N", "--dry-run"], 8),
     ([*RECAP, "--output", "N"], 22),
 ]

@@ -241,6 +241,7 @@ PRINTED = {"--help", "--quiet", "--verbose", "--log-file", "--json"}
 # Commands whose flags have no conditions.
 WHOLE = {
     "diff",
+    "push",
     "merge",
     "subset",
     "sources",

@@ -58,6 +58,7 @@ FLAGS = {
     },
     "merge": {"outputs", "--output", "--json"},
     "report": {"output", "--to", "-n", "--data-root"},
+    "push": {"output", "--repo", "--public", "--mixed-licences", "--dry-run"},
     "judge": {
         "predictions", "--bench", "--questions", "--shards", "--with-picture", "--image-root",
         "--endpoint", "--model", "--revision", "--temperature", "--max-tokens", "--api-key-env",
