@@ -1,13 +1,13 @@
 """`make bench`: the speed of RegionForge compared with peers that use `datasets`, in pairs of runs.
 
-    python -m bench.run [--pairs N] [--only photos|annotations|captions|full|reading]
+    python -m bench.run [--pairs N] [--only photos|annotations|captions|full|reading|serving]
                         [--source NAME] [--peer plain|tuned] [--data DIR]
 
 The data sets are drawn: 20,000 pictures of about 110 kB, and an annotation file as large as COCO
 train2017's. The peers are in peer.py. Each pair of runs gives a ratio of wall times; the median is
 printed. Memory is the peak of each process. A round of the plain peer takes minutes. Captions are
-compared by recap.py, builds of full-size sources are measured by full_size.py, and the reader of
-training by training_data.py.
+compared by recap.py, builds of full-size sources are measured by full_size.py, the reader of
+training by training_data.py, and the server of trained models by serving.py.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from bench.full_size_world.coco import CocoSet, write_annotation_set, write_phot
 from bench.full_size_world.data_root import WRITERS
 from bench.measure import Run, run_into
 from bench.recap import compare_clients
+from bench.serving import measure_serving
 from bench.training_data import measure_reading
 
 HERE = Path(__file__).parent
@@ -45,7 +46,8 @@ def main() -> None:
     """Write the missing data, run the pairs, and print the ratios of wall times."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=5, metavar="N")
-    parser.add_argument("--only", choices=("photos", "annotations", "captions", "full", "reading"))
+    parts = ("photos", "annotations", "captions", "full", "reading", "serving")
+    parser.add_argument("--only", choices=parts)
     parser.add_argument(
         "--source", action="append", choices=sorted(WRITERS), help="of the full sizes; repeatable"
     )
@@ -64,6 +66,8 @@ def main() -> None:
         measure_sources(args.data, args.source or sorted(WRITERS))
     if args.only in {None, "reading"}:
         measure_reading(args.data, args.pairs)
+    if args.only in {None, "serving"}:
+        measure_serving()
 
 
 def _photos(data: Path) -> Workload:

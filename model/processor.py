@@ -20,10 +20,11 @@ from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 from model.batch import Arrangement, Example, RegionBatch, join
 from model.config import IGNORED, RegionConfig
 from model.errors import InputError, naming
+from model.example import make_example
 from model.image_processor import RegionImageProcessor
-from model.picture import Picture, read_picture
+from model.picture import Picture
 from model.regiongpt.coverage import Sampling
-from model.regions import RegionAs, model_boxes, model_weights, read_regions
+from model.regions import RegionAs
 from model.request import (
     CallOptions,
     ChatOptions,
@@ -32,7 +33,6 @@ from model.request import (
     call_options,
     chat_rows,
     check_options,
-    check_picture,
     is_single,
     stored_picture,
     text_rows,
@@ -199,14 +199,38 @@ class RegionProcessor(ProcessorMixin):
         example = self._example(Row(name, encoded, picture, kept), region_as)
         return replace(example, labels=encoded.labels, dropped_turns=encoded.dropped_turns)
 
-    def collate(self, examples: Sequence[Example], *, packed: bool = False) -> RegionBatch:
-        """Return the training batch of rows.
+    def encode_prompt(
+        self,
+        messages: Sequence[Message],
+        picture: Picture | None = None,
+        regions: Sequence[Any] = (),
+        region_as: RegionAs | None = None,
+    ) -> Example:
+        """Return messages up to an answer, to be joined with other prompts by `collate`.
 
         Args:
-            examples: of `encode_row`.
-            packed: put the rows one after another instead of padding them on the right.
+            messages: each with `role` and `content`; the last is a user's.
+            picture: in a form that `model.picture.read_picture` takes; None: the text has none.
+            regions: in the forms of `model.regions`; `<region1>` stands for the first.
+            region_as: see `CallOptions`.
+
+        Raises:
+            RegionForgeError: the parts are bad, do not fit each other, or are too long.
         """
-        arrangement: Arrangement = "packed" if packed else "right"
+        row = Row("the prompt", list(messages), picture, dict(enumerate(regions, start=1)))
+        encoded = self._encode_chat(row, generate=True)
+        self._check_length(encoded)
+        return self._example(encoded, region_as)
+
+    def collate(self, examples: Sequence[Example], *, packed: bool = False) -> RegionBatch:
+        """Return the batch of rows: those of training padded on the right, prompts on the left.
+
+        Args:
+            examples: of `encode_row`, or of `encode_prompt`.
+            packed: put the rows one after another instead of padding them.
+        """
+        padded: Arrangement = "left" if examples and examples[0].labels is None else "right"
+        arrangement: Arrangement = "packed" if packed else padded
         return join(examples, self._pad_id, arrangement, self.image_processor.normalised)
 
     @property
@@ -232,39 +256,23 @@ class RegionProcessor(ProcessorMixin):
         return row.with_content(encoded)
 
     def _join(self, rows: Sequence[Row[EncodedPrompt]], options: CallOptions) -> RegionBatch:
+        for row in rows:
+            self._check_length(row)
         lengths = [len(row.content.input_ids) for row in rows]
-        for row, length in zip(rows, lengths, strict=True):
-            if self.max_length is not None and length > self.max_length:
-                raise InputError(f"{row.name}: {length} tokens, expected {self.max_length} at most")
         if not options.get("padding", True) and len(set(lengths)) > 1:
             raise InputError("rows of different lengths without padding, expected padding=True")
         examples = [self._example(row, options.get("region_as")) for row in rows]
         arrangement = options.get("padding_side", "left")
         return join(examples, self._pad_id, arrangement, self.image_processor.normalised)
 
+    def _check_length(self, row: Row[EncodedPrompt]) -> None:
+        length = len(row.content.input_ids)
+        if self.max_length is not None and length > self.max_length:
+            raise InputError(f"{row.name}: {length} tokens, expected {self.max_length} at most")
+
     def _example(self, row: Row[EncodedPrompt], region_as: RegionAs | None) -> Example:
-        """Return a row, ready to be joined with others, after checking that its parts fit."""
-        encoded = row.content
-        ids, tokens = encoded.input_ids, tuple(encoded.regions)
-        check_picture(row, encoded.images)
-        if row.picture is None:
-            return Example(input_ids=ids)
-        with naming(row.name):
-            picture = read_picture(row.picture)
-        pixels, frame = self.image_processor.square(picture)
-        preferred = region_as or ("box" if self.region_grid is None else "mask")
-        shapes = read_regions(row.regions, picture.size, preferred, row.name)
-        boxes = weights = None
-        if shapes and self.region_grid is None:
-            boxes = model_boxes(shapes, frame)
-        elif shapes and self.region_grid is not None:
-            weights = model_weights(shapes, frame, self.region_grid, row.name, self.mask_sampling)
-        return Example(
-            input_ids=ids,
-            pixels=pixels,
-            region_boxes=boxes,
-            region_weights=weights,
-            region_tokens=tokens,
+        return make_example(
+            row, self.image_processor, region_as, self.region_grid, self.mask_sampling
         )
 
 

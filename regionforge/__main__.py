@@ -82,6 +82,10 @@ COMMANDS = {
         "train.cli:main",
         "Put many questions about regions to a trained model, and write its answers.",
     ),
+    "serve": Command(
+        "train.cli:main",
+        "Serve a trained model by OpenAI's protocol, with regions in its requests.",
+    ),
     "judge": Command(
         _DATA, "Have a model judge answers about regions, for the benchmarks that need it."
     ),

@@ -100,18 +100,11 @@ def _evaluate(args: argparse.Namespace) -> int:
     return run_command(args)
 
 
-def _chat(args: argparse.Namespace) -> int:
-    from train.serve.command import chat
+def _ask(args: argparse.Namespace) -> int:
+    from train.serve.command import RUN
 
     _quiet()
-    return chat(args)
-
-
-def _answer(args: argparse.Namespace) -> int:
-    from train.serve.command import answer
-
-    _quiet()
-    return answer(args)
+    return RUN[args.command](args)
 
 
 def _quiet() -> None:
@@ -284,5 +277,9 @@ def _validation(args: argparse.Namespace, builds: Any) -> Any:
     return open_rows(held_out, "val", None, 0)
 
 
-_RUN = {"train": _train, "evaluate": _evaluate, "chat": _chat, "answer": _answer}
+_RUN = {
+    "train": _train,
+    "evaluate": _evaluate,
+    **dict.fromkeys(["chat", "answer", "serve"], _ask),
+}
 _RESUMED = ("train", "evaluate", "answer")

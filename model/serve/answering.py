@@ -54,6 +54,7 @@ class PendingAnswer:
         processor: RegionProcessor,
         settings: Settings,
         on_text: Callable[[str], None] | None = None,
+        on_end: Callable[[], None] | None = None,
     ) -> None:
         """Begin an answer.
 
@@ -61,12 +62,13 @@ class PendingAnswer:
             processor: the model's.
             settings: see there.
             on_text: takes each new part of the text; together they are the whole text.
+            on_end: is called once there is an end.
         """
         self.settings = settings
         self.text = ""
         self.end: End | None = None
         self._processor = processor
-        self._on_text = on_text
+        self._on_text, self._on_end = on_text, on_end
         self._ids: list[int] = []
         self._stops = (*settings.stop, *processor.stopping().get("stop_strings", ()))
 
@@ -78,6 +80,10 @@ class PendingAnswer:
     def cancel(self) -> None:
         """End the answer before its next token; also from another thread."""
         self.end = self.end or "cancelled"
+
+    def restart(self) -> None:
+        """Begin again after a failure; what was handed over of the text is not so again."""
+        self._ids.clear()
 
     def add(self, token: int, ends: Sequence[int], limit: int) -> None:
         """Take the next token, and do nothing once there is an end.
@@ -97,7 +103,10 @@ class PendingAnswer:
             end = "length"
         if end is not None or self._on_text is not None:
             self._show(end)
-        self.end = end
+        if end is not None:
+            self.end = end
+            if self._on_end is not None:
+                self._on_end()
 
     def _has_stopped(self) -> bool:
         words = self._processor.tokenizer.decode(self._ids, skip_special_tokens=True)

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from transformers import BatchFeature
-
+from model.batch import Example
 from model.errors import InputError, naming
 from model.picture import Picture, read_picture
 from model.processor import RegionProcessor
@@ -73,22 +72,16 @@ class OpenedModel:
         settings = Settings(max_new_tokens=max_new_tokens)
         return Talk(self, picture, regions, list_all=list_all, settings=settings)
 
-    def encode(self, prompts: Sequence[Prompt]) -> BatchFeature:
-        """Return the model's input for some prompts, padded on the left.
+    def encode(self, prompt: Prompt) -> Example:
+        """Return a prompt, to be joined with others by the processor's `collate`.
 
         Raises:
-            RegionForgeError: a prompt cannot be encoded; "row 2: " and the like begin the message.
+            RegionForgeError: it cannot be encoded; "the prompt: " begins the message.
         """
-        batch: BatchFeature = self.processor.apply_chat_template(
-            [prompt.messages for prompt in prompts],
-            images=[prompt.picture for prompt in prompts],
-            regions=[list(prompt.regions) or None for prompt in prompts],
-            region_as=self.region_as,
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=True,
+        regions = list(prompt.regions)
+        return self.processor.encode_prompt(
+            prompt.messages, prompt.picture, regions, self.region_as
         )
-        return batch
 
     def answer(
         self,
@@ -107,7 +100,8 @@ class OpenedModel:
             RegionForgeError: the prompt cannot be encoded.
         """
         pending = PendingAnswer(self.processor, settings, on_text)
-        generate_answers(self.model, self.processor, self.encode([prompt]), [pending])
+        inputs = self.processor.collate([self.encode(prompt)])
+        generate_answers(self.model, self.processor, inputs, [pending])
         return pending.text
 
 
@@ -160,19 +154,19 @@ class Talk:
             list_all=self._list_all,
         )
         prompt = prompt_of(composed, self._picture, self._regions)
-        with _without_row():
+        with _unnamed():
             answer = self._model.answer(prompt, self._settings, on_text)
         self.messages += [asked, {"role": "assistant", "content": answer}]
         return answer
 
 
 @contextmanager
-def _without_row() -> Iterator[None]:
-    """Leave the number of the row out of an error about the only one."""
+def _unnamed() -> Iterator[None]:
+    """Leave the prompt's name out of an error about it: there is no other."""
     try:
         yield
     except RegionForgeError as error:
-        raise InputError(str(error).removeprefix("row 0: ")) from error
+        raise InputError(str(error).removeprefix("the prompt: ")) from error
 
 
 def prompt_of(composed: Composed, picture: Picture | None, regions: Sequence[Region]) -> Prompt:

@@ -1,4 +1,4 @@
-"""The commands `chat` and `answer`: what a command line states, checked before any work."""
+"""The commands `chat`, `answer`, `serve`: what a command line states, checked before any work."""
 
 import argparse
 import sys
@@ -99,6 +99,19 @@ def answer(args: argparse.Namespace) -> int:
     return 0 if answered.answered else 1
 
 
+def serve(args: argparse.Namespace) -> int:
+    """Carry out `serve`, see `train.serve.serving`."""
+    try:
+        import aiohttp  # noqa: F401
+    except ModuleNotFoundError:
+        raise UsageError(
+            "regionforge serve needs: pip install 'regionforge[serve,train]'"
+        ) from None
+    from train.serve import serving
+
+    return serving.serve(args)
+
+
 def _check_chat(args: argparse.Namespace) -> None:
     """Raise UsageError for flags that do not fit each other."""
     if args.image is None and (args.region or args.detections):
@@ -163,3 +176,6 @@ def _asked(args: argparse.Namespace, style: Style) -> Asked:
     rows = ShardRows(build, [shard for split in splits for shard in build.shards(split)])
     root = image_root(args.image_root, build, needed=True)
     return asked_of_shards(build, rows, splits, root)
+
+
+RUN = {"chat": chat, "answer": answer, "serve": serve}

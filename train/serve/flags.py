@@ -1,4 +1,4 @@
-"""The flags of `chat` and `answer`; nothing heavy is imported, so that `--help` is fast."""
+"""The flags of `chat`, `answer`, `serve`; nothing heavy is imported, so that `--help` is fast."""
 
 import argparse
 import math
@@ -19,6 +19,11 @@ examples:
       --question "What is region1?" --output answers
   regionforge answer --checkpoint runs/a --shards /shards --split val --output answers
 The same command again goes on where it was stopped."""
+SERVE_LINE = "Serve a trained model by OpenAI's protocol, with regions in its requests."
+SERVE_EXAMPLES = """\
+examples:
+  regionforge serve --checkpoint runs/a --name regiongpt --port 8000
+Then http://127.0.0.1:8000/v1 is an endpoint, e.g. of `regionforge recap --endpoint`."""
 Group = argparse._ArgumentGroup
 
 
@@ -76,6 +81,57 @@ def add_answer_flags(parser: argparse.ArgumentParser) -> None:
         default=2,
         metavar="N",
         help="processes that read questions and pictures ahead (default: %(default)s)",
+    )
+
+
+def add_serve_flags(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `serve`."""
+    _add_checkpoint(parser)
+    parser.add_argument(
+        "--name", metavar="NAME", help="the model's, in requests (default: its folder's)"
+    )
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="where to listen (default: %(default)s, this machine alone); there is no password",
+    )
+    parser.add_argument(
+        "--port",
+        type=whole(0),
+        default=8000,
+        metavar="N",
+        help="default: %(default)s; 0: a free one, which is printed",
+    )
+    _add_model(parser.add_argument_group("the model"))
+    limits = parser.add_argument_group("limits")
+    limits.add_argument(
+        "--batch",
+        type=whole(1),
+        default=16,
+        metavar="N",
+        help="requests that are answered together, at most (default: %(default)s)",
+    )
+    limits.add_argument(
+        "--waiting",
+        type=whole(1),
+        default=64,
+        metavar="N",
+        help="requests that wait, at most (default: %(default)s); others are sent away",
+    )
+    limits.add_argument(
+        "--max-body",
+        type=whole(1),
+        default=32,
+        metavar="MIB",
+        help="size of a request in MiB, its picture included (default: %(default)s)",
+    )
+    limits.add_argument(
+        "--timeout",
+        type=whole(1),
+        default=120,
+        metavar="SECONDS",
+        help="from a request's beginning to its answer's end (default: %(default)s)",
     )
 
 
@@ -137,4 +193,5 @@ def _share(text: str) -> float:
 COMMANDS = (
     ("chat", CHAT_LINE, CHAT_EXAMPLES, add_chat_flags),
     ("answer", ANSWER_LINE, ANSWER_EXAMPLES, add_answer_flags),
+    ("serve", SERVE_LINE, SERVE_EXAMPLES, add_serve_flags),
 )

@@ -35,7 +35,8 @@ def answered(opened, prompts, settings, *, seen=None):
         )
         for row, each in enumerate(settings)
     ]
-    generate_answers(opened.model, opened.processor, opened.encode(prompts), pending)
+    inputs = opened.processor.collate([opened.encode(each) for each in prompts])
+    generate_answers(opened.model, opened.processor, inputs, pending)
     return pending
 
 

@@ -28,7 +28,15 @@ def test_a_talk_answers_as_the_model_does(opened):
         picture=PICTURE,
         regions=[BOX],
     )
-    ids = opened.model.generate(**opened.encode([prompt]), max_new_tokens=8, do_sample=False)
+    inputs = opened.processor.apply_chat_template(
+        prompt.messages,
+        images=PICTURE,
+        regions=[BOX],
+        add_generation_prompt=True,
+        tokenize=True,
+        return_dict=True,
+    )
+    ids = opened.model.generate(**inputs, max_new_tokens=8, do_sample=False)
     assert [answer] == opened.processor.post_process_image_text_to_text(ids)
     assert answer
 
@@ -37,9 +45,9 @@ def test_a_later_turn_follows_the_models_own_answer(opened, monkeypatch):
     prompts = list[Prompt]()
     encode = type(opened).encode
 
-    def noted(self, some):
-        prompts.extend(some)
-        return encode(self, some)
+    def noted(self, prompt):
+        prompts.append(prompt)
+        return encode(self, prompt)
 
     monkeypatch.setattr(type(opened), "encode", noted)
     several = talk(opened, [BOX, (20, 20, 60, 44)])

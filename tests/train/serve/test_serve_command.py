@@ -1,0 +1,84 @@
+"""`regionforge serve`: its beginning, its end by a signal, and what it says of mistakes."""
+
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+import urllib.request
+from typing import Any
+
+import pytest
+
+from train.serve.serving import model_name
+
+
+def test_it_answers_until_a_signal_ends_it(tiny_models, capsys, say):
+    seen: dict[str, Any] = {}
+
+    def ask():
+        while not (match := re.search(r"serving (\S+) at (http://\S+)", seen.get("out", ""))):
+            time.sleep(0.05)
+            seen["out"] = seen.get("out", "") + capsys.readouterr().out
+        body = {"model": match[1], "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 3}
+        request = urllib.request.Request(
+            f"{match[2]}/chat/completions", data=json.dumps(body).encode()
+        )
+        with urllib.request.urlopen(request) as reply:
+            seen["answer"] = json.loads(reply.read())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    words = ["--checkpoint", tiny_models["regiongpt"], "--port", 0]
+    status, out, err = say("serve", *words)
+    asking.join()
+    assert (status, err) == (143, "ended by SIGTERM\n")
+    assert out == "1 requests answered, 0 refused\n"
+    assert seen["out"].startswith("serving regiongpt at http://127.0.0.1:")
+    assert seen["answer"]["usage"]["completion_tokens"] == 3
+
+
+def test_an_address_that_is_taken_is_named(tiny_models, say):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        status, out, err = say("serve", "--checkpoint", tiny_models["regiongpt"], "--port", port)
+    assert (status, out) == (1, "")
+    assert err.startswith(f"error: 127.0.0.1:{port}: ")
+    assert "address already in use" in err.lower()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--port", "70000"], "error: --port 70000: expected 65535 at most\n"),
+        (["--batch", "0"], "error: --batch: '0': expected a whole number, 1 or more\n"),
+        (["--checkpoint", "/nowhere"], "error: /nowhere: no such folder, and no name of a model"),
+    ],
+)
+def test_mistakes_are_named(flags, message, tiny_models, say):
+    status, out, err = say("serve", "--checkpoint", tiny_models["regiongpt"], *flags)
+    assert (status, out) == (2, "")
+    assert err.startswith(message)
+
+
+def test_without_the_extra_it_says_what_to_install(tiny_models, say, monkeypatch):
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    ended = say("serve", "--checkpoint", tiny_models["regiongpt"])
+    assert ended == (
+        2,
+        "",
+        "error: regionforge serve needs: pip install 'regionforge[serve,train]'\n",
+    )
+
+
+def test_the_usual_name_is_the_folders(tmp_path):
+    final = tmp_path / "a" / "final"
+    final.mkdir(parents=True)
+    assert model_name(str(final)) == model_name(str(tmp_path / "a")) == "a"
+    assert model_name("owner/model") == "owner/model"

@@ -1,0 +1,72 @@
+"""The command `serve`: a model behind OpenAI's protocol, until a signal ends it."""
+
+import argparse
+import asyncio
+import signal
+from pathlib import Path
+
+from model.serve.server import ChatServer, Limits
+from schemas import console
+from schemas.errors import RegionForgeError, UsageError
+from schemas.interruption import Terminated
+from train.serve.opening import open_model
+from train.start import FINAL
+
+_MOST_PORT = 65_535
+
+
+def serve(args: argparse.Namespace) -> int:
+    """Carry out `serve`, which ends by a signal alone.
+
+    Raises:
+        RegionForgeError: the model cannot be opened, or the address not be listened at.
+        KeyboardInterrupt: a signal has ended it; open requests were brought to their ends.
+    """
+    if args.port > _MOST_PORT:
+        raise UsageError(f"--port {args.port}: expected {_MOST_PORT} at most")
+    name = args.name or model_name(args.checkpoint)
+    opened = open_model(args.checkpoint, device=args.device, dtype=args.dtype)
+    limits = Limits(
+        batch=args.batch,
+        waiting=args.waiting,
+        body=args.max_body * 2**20,
+        tokens=args.max_new_tokens,
+        seconds=float(args.timeout),
+    )
+    server = ChatServer(opened, name, limits)
+    try:
+        ended_by = asyncio.run(_listen(server, name, args.host, args.port))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RegionForgeError(f"{args.host}:{args.port}: {reason}") from None
+    console.result(f"{server.answered:,} requests answered, {server.refused:,} refused")
+    raise Terminated if ended_by == signal.SIGTERM else KeyboardInterrupt
+
+
+def model_name(checkpoint: str) -> str:
+    """Return the usual name of a model: that of its folder, of its run, or on the Hub."""
+    path = Path(checkpoint)
+    if not path.is_dir():
+        return checkpoint
+    path = path.resolve()
+    return path.parent.name if path.name == FINAL else path.name
+
+
+async def _listen(server: ChatServer, name: str, host: str, port: int) -> signal.Signals:
+    """Answer requests until a signal comes, and return which."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    signals = list[signal.Signals]()
+
+    def end(number: signal.Signals) -> None:
+        signals.append(number)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end, number)
+
+    def ready(chosen: int) -> None:
+        shown = f"[{host}]" if ":" in host else host
+        console.result(f"serving {name} at http://{shown}:{chosen}/v1")
+
+    await server.listen(host, port, stop, ready)
+    return signals[0]
