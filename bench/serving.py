@@ -10,6 +10,7 @@ Every answer is checked to be that of the other server.
 import argparse
 import asyncio
 import base64
+import os
 import re
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from model.tiny import write_tiny_model
 CHECKOUT = Path(__file__).resolve().parent.parent
 CALLS, CONCURRENCY, BATCH, TOKENS = 1000, 16, 16, 32
 SIDE = 64  # pixels
+_ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # so small a model gains nothing from a second one
 TARGET = "none lost, and 3 times the speed of one request at a time"
 
 Answers = dict[int, str]  # by number of the call
@@ -62,7 +64,12 @@ def _served(folder: str, batch: int) -> Iterator[str]:
     command = [sys.executable, "-m", "regionforge", "serve", "--checkpoint", folder]
     command += ["--port", "0", "--batch", str(batch), "--device", "cpu"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=CHECKOUT
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=CHECKOUT,
+        env={**os.environ, **_ONE_THREAD},
     ) as server:
         assert server.stdout
         try:
