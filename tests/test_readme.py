@@ -37,7 +37,6 @@ FLAGS_OF_VLLM = {
     "--max-num-batched-tokens",
     "--max-num-seqs",
 }
-FLAGS_OF_LMMS_EVAL = {"--tasks"}
 
 
 def code_blocks() -> list[str]:
@@ -192,7 +191,7 @@ def test_every_flag_it_names_exists() -> None:
         for flag in action.option_strings
     }
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README))
-    assert named - ours == FLAGS_OF_VLLM | FLAGS_OF_LMMS_EVAL
+    assert named - ours == FLAGS_OF_VLLM
 
 
 def test_every_command_it_shows_parses() -> None:
