@@ -64,6 +64,13 @@ COMMANDS = {
     "push": Command(
         _DATA, "Publish a build, or an export of one, as a data set on the Hugging Face Hub."
     ),
+    "new-source": Command(
+        _DATA,
+        "Write the files that a source of your own begins with: module, test, small data root.",
+    ),
+    "check-source": Command(
+        _DATA, "Try the rules that all sources keep on one of your own, with a few of its files."
+    ),
     "sample-world": Command(
         _DATA, "Draw pictures of coloured shapes, with annotations in the owners' formats."
     ),

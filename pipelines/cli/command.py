@@ -63,11 +63,23 @@ def add_input_flags(group: Group) -> None:
         help="a file or folder that is not at its usual place, see `regionforge sources`; may be "
         "repeated",
     )
+    add_module_flag(group)
     group.add_argument(
         "--allow-missing",
         action="store_true",
         default=None,
         help="go on where more than half of a split's pictures are missing",
+    )
+
+
+def add_module_flag(group: Group) -> None:
+    """Declare the flag that names modules with sources of others."""
+    group.add_argument(
+        "--source-module",
+        action="append",
+        default=[],
+        metavar="MODULE|FILE.py",
+        help="a module that declares sources of your own; may be repeated",
     )
 
 

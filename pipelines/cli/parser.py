@@ -14,12 +14,14 @@ from pipelines import VERSION
 from pipelines.cli import (
     build,
     calibrate,
+    check_source,
     checks,
     diff,
     export,
     info,
     judge,
     merge,
+    new_source,
     preview,
     push,
     recap,
@@ -57,6 +59,8 @@ COMMANDS: Declarations = (
     push.add_parser,
     judge.add_parser,
     sample_world.add_parser,
+    new_source.add_parser,
+    check_source.add_parser,
     checks.add_parser,
 )
 
@@ -120,6 +124,10 @@ def _call(args: argparse.Namespace, others: list[str]) -> int:
     from pipelines.runner.beam_flags import check_beam_flags, open_remote_files
 
     check_beam_flags(others, args.unknown)
+    if named := getattr(args, "source_module", None):
+        from pipelines.datasets.others import name_modules
+
+        name_modules(named)
     open_remote_files(others)
     args.beam_flags = others
     return int(args.run(args))

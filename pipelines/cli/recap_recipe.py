@@ -31,7 +31,7 @@ OTHER_FLAGS = frozenset(
         *("endpoint", "serve", "vllm", "serve_args", "api_key_env"),
         *("concurrency", "timeout", "patience", "no_canary"),
         *("calibration", "no_filter", "refilter", "marks", "clip_model", "clip_weights", "device"),
-        *("output", "rebuild", "dry_run"),
+        *("output", "rebuild", "dry_run", "source_module"),
     }
 )
 

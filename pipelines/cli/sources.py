@@ -10,7 +10,7 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipelines.cli.command import Commands, add_command
+from pipelines.cli.command import Commands, add_command, add_module_flag
 from schemas.console import Part, notice, result, write_json
 from schemas.errors import InputFileError
 
@@ -52,6 +52,7 @@ def add_parser(commands: Commands) -> None:
         metavar="DIR",
         help="the folder of the owners' files (default: here)",
     )
+    add_module_flag(parser)
 
 
 def run(args: Namespace) -> int:

@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from pipelines.cli.command import Commands, add_command
+from pipelines.cli.command import Commands, add_command, add_module_flag
 from schemas.console import result
 from schemas.errors import UsageError
 
@@ -22,6 +22,7 @@ def add_parser(commands: Commands) -> None:
         metavar="NAME|FILE",
         help="recipes of ours by name, or .yaml files of your own",
     )
+    add_module_flag(parser)
 
 
 def run(args: Namespace) -> int:

@@ -1,10 +1,12 @@
 """The table of all data sets, with a line for each data set.
 
-To add a data set, write a module that declares its `DatasetSpec`, and import and list it here.
+To add a data set to the project, write a module that declares its `DatasetSpec`, and import and
+list it here. Others' data sets, see `others`, stand behind ours.
 """
 
+import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from pipelines.datasets.coco.source import SPEC as COCO
 from pipelines.datasets.dlc_bench.source import SPEC as DLC_BENCH
@@ -13,6 +15,7 @@ from pipelines.datasets.gar_bench.source import SPEC as GAR_BENCH
 from pipelines.datasets.llava.pretrain import SPEC as LLAVA_PRETRAIN
 from pipelines.datasets.llava.source import SPEC as LLAVA
 from pipelines.datasets.lvis.source import SPEC as LVIS
+from pipelines.datasets.others import VARIABLE, others_specs
 from pipelines.datasets.pope.source import SPEC as POPE
 from pipelines.datasets.refcoco.source import SPECS as REFCOCO
 from pipelines.datasets.spec import DatasetSpec
@@ -40,7 +43,7 @@ def build_table(specs: Iterable[DatasetSpec]) -> dict[str, DatasetSpec]:
     return {spec.name: spec for spec in specs}
 
 
-CATALOG: Mapping[str, DatasetSpec] = build_table(
+OURS: Mapping[str, DatasetSpec] = build_table(
     (
         COCO,
         DLC_BENCH,
@@ -56,6 +59,36 @@ CATALOG: Mapping[str, DatasetSpec] = build_table(
         VISUAL_GENOME,
     )
 )
+
+
+class _Catalog(Mapping[str, DatasetSpec]):
+    """All data sets by name: ours, and others', which are imported at the first look."""
+
+    def __init__(self) -> None:
+        self._table: dict[str, DatasetSpec] = {}
+        self._named: str | None = None  # the modules that the table was made of
+
+    def _known(self) -> dict[str, DatasetSpec]:
+        named = os.environ.get(VARIABLE, "")
+        if self._named != named:
+            try:
+                self._table = build_table((*OURS.values(), *others_specs()))
+            except ValueError as error:
+                raise UsageError(str(error)) from None
+            self._named = named
+        return self._table
+
+    def __getitem__(self, name: str) -> DatasetSpec:
+        return self._known()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known())
+
+    def __len__(self) -> int:
+        return len(self._known())
+
+
+CATALOG: Mapping[str, DatasetSpec] = _Catalog()
 
 
 def papers_caps(style: Style) -> dict[str, int]:

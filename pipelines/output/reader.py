@@ -30,8 +30,6 @@ from schemas.manifest import BuildIdentity, Manifest
 from schemas.rejection import Rejection
 from schemas.shard import VERSION
 
-_CONFIGS = {*CATALOG, RECAPD}
-
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -46,7 +44,11 @@ def names_in(output: str) -> list[str]:
 
 def is_shard(name: str) -> bool:
     """Return whether a file of an output is a shard, by its name."""
-    return config_of(name) in _CONFIGS
+    return _is_config(config_of(name))
+
+
+def _is_config(name: str | None) -> bool:
+    return name is not None and (name in CATALOG or name == RECAPD)
 
 
 def config_with(name: str) -> str | None:
@@ -57,7 +59,7 @@ def config_with(name: str) -> str | None:
         return RECAPD
     below = name.removeprefix(f"{STATE_FOLDER}/")
     config = below.partition("/")[0].removesuffix(".json")
-    return config if below != name and config in _CONFIGS else None
+    return config if below != name and _is_config(config) else None
 
 
 def read_manifest(output: str, name: str = MANIFEST) -> Manifest:

@@ -44,18 +44,12 @@ ONLY_PARSED = {
     "--marks marks.json": "what people think of captions",
     "--predictions theirs.jsonl": "a model's answers",
 }
-# The demonstration is run by test_demo.py, in such a folder too.
+# Commands that read what others have written.
 READERS = {
-    "report",
-    "verify",
-    "preview",
-    "info",
-    "diff",
-    "export",
-    "push",
-    "subset",
-    "merge",
-}  # of builds
+    *("verify", "preview", "info", "diff", "report", "export", "subset", "merge"),
+    *("check-source", "push"),
+}
+# The demonstration is run by test_demo.py, in such a folder too.
 ELSEWHERE = {"demo --output demo_output"}
 
 
@@ -98,7 +92,7 @@ def label_sets(line: str) -> list[str]:
         if args.recipe
         else (args.source_names.split(","))
     )
-    return [f"--label-set={name}={SOURCES[name]}" for name in names if SOURCES[name]]
+    return [f"--label-set={name}={SOURCES[name]}" for name in names if SOURCES.get(name)]
 
 
 def step(line: str) -> int:

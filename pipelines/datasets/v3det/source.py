@@ -18,12 +18,12 @@ Format: https://github.com/V3Det/V3Det
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from pipelines.datasets.coco.categories import read_categories
+from pipelines.datasets.coco.converted import ReplacedFile
 from pipelines.datasets.coco.layout import parse_coco_layout
 from pipelines.datasets.coco.outline import outline_coco_layout
 from pipelines.datasets.common.content_ids import content_id
@@ -73,21 +73,6 @@ _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _LIST = msgspec.json.Decoder(list[Raw])
 
 
-@dataclass(frozen=True, slots=True)
-class _Replaced:
-    """A store in which the content of one file is replaced."""
-
-    store: Store
-    path: str
-    content: bytes
-
-    def read(self, path: str) -> bytes:
-        return self.content if path == self.path else self.store.read(path)
-
-    def sizes(self, folder: str) -> Mapping[str, int]:
-        return self.store.sizes(folder)
-
-
 def locate(root: str, request: SourceRequest) -> list[Located]:
     """Return the locations of the splits; roles: `train`, `val` (annotation files) and `images`."""
     paths, below = request.paths, f"{root}/v3det"
@@ -122,7 +107,7 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
             file.annotations = annotations
             content = msgspec.json.encode(file)
         del file, annotations
-    yield from parse_coco_layout(split, _Replaced(store, path, content), lambda *_: name)
+    yield from parse_coco_layout(split, ReplacedFile(store, path, content), lambda *_: name)
 
 
 def outline(split: SplitInput, store: Store) -> Outline:

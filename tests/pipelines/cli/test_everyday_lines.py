@@ -31,6 +31,7 @@ EVERYDAY = [
     (["info", "B"], 40),
     (["diff", "B", "B"], 1),
     (["export", "B", "--format", "llava", "--to", "N"], 8),
+    (["new-source", "birds", "--output", "N"], 9),
     (["subset", "B", "--limit", "2", "--output", "N"], 12),
     (["report", "B", "--to", "N", "-n", "20"], 2),
     (["push", "B", "--repo", "me/regions", "--dry-run"], 12),

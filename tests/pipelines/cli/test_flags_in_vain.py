@@ -215,7 +215,7 @@ ALWAYS = {
     "build": {
         *("--sources", "--recipe", "--data-root", "--output"),  # needed by every build
         *("--limit", "--seed", "--images", "--shard-size", "--allow-missing"),  # about all pictures
-        *("--runner", "--rebuild", "--dry-run"),
+        *("--runner", "--rebuild", "--dry-run", "--source-module"),
     },
     "recap": {
         *("--source", "--data-root", "--output", "--path", "--captioner", "--no-filter"),
@@ -223,6 +223,7 @@ ALWAYS = {
         *("--no-guard", "--require-guard", "--allow-missing", "--no-global-caption"),
         *("--context", "--max-pixels", "--shard-size", "--rebuild", "--dry-run"),
         *("--coco-images", "--coco-split", "--coco-crowds", "--coco-frame", "--coco-last-part"),
+        "--source-module",
     },
     "judge": {
         *("predictions", "--bench", "--questions", "--shards", "--endpoint", "--model"),
@@ -240,6 +241,8 @@ ALWAYS = {
 PRINTED = {"--help", "--quiet", "--verbose", "--log-file", "--json"}
 # Commands whose flags have no conditions.
 WHOLE = {
+    "check-source",
+    "new-source",
     "diff",
     "push",
     "merge",

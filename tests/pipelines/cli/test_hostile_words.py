@@ -70,6 +70,8 @@ def test_words_of_the_command_line(build, flags):
         ["info", HOSTILE],
         ["info", ".", "--draw", HOSTILE, "--id", "x"],
         ["diff", ".", HOSTILE],
+        ["new-source", HOSTILE],
+        ["check-source", HOSTILE, "--data-root", "."],
         ["merge", HOSTILE, "x", "--output", "y"],
         ["subset", HOSTILE, "--limit", "1", "--output", "y"],
         ["subset", ".", "--ids", HOSTILE, "--output", "y"],

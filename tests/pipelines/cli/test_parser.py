@@ -15,8 +15,8 @@ from schemas.errors import UsageError
 
 EVERYWHERE = {"--help", "--quiet", "--verbose", "--log-file"}
 FLAGS = {
-    "sources": {"names", "--data-root", "--json"},
-    "validate": {"recipes"},
+    "sources": {"names", "--data-root", "--json", "--source-module"},
+    "validate": {"recipes", "--source-module"},
     "checks": {"--output", "--json"},
     "build": {
         "--sources", "--recipe", "--recapd", "--no-recapd", "--no-guard",
@@ -27,6 +27,7 @@ FLAGS = {
         "--mode", "--per-category", "--per-image", "--min-words", "--rec-negatives",
         "--no-box-share", "--max-words", "--plain-captions", "--wordings", "--seed", "--output",
         "--images", "--shard-size", "--workers", "--runner", "--rebuild", "--dry-run", "--json",
+        "--source-module",
     },
     "recap": {
         "--source", "--data-root", "--path", "--no-guard", "--require-guard",
@@ -39,7 +40,7 @@ FLAGS = {
         "--seed-requests", "--context", "--max-pixels", "--threshold", "--calibration",
         "--no-filter", "--refilter", "--marks", "--threshold-min", "--clip-model", "--clip-weights",
         "--mask-blur", "--min-words", "--min-side", "--device", "--output", "--shard-size",
-        "--rebuild", "--dry-run", "--extra-body", "--no-canary",
+        "--rebuild", "--dry-run", "--extra-body", "--no-canary", "--source-module",
     },
     "calibrate": {
         "output", "--to", "--marks", "--false-accept", "--pairs", "--force", "--clip-model",
@@ -56,6 +57,8 @@ FLAGS = {
     "subset": {
         "origin", "--sources", "--splits", "--tasks", "--limit", "--ids", "--output", "--json",
     },
+    "new-source": {"name", "--format", "--output"},
+    "check-source": {"module", "--data-root", "--label-set", "--json"},
     "merge": {"outputs", "--output", "--json"},
     "report": {"output", "--to", "-n", "--data-root"},
     "push": {"output", "--repo", "--public", "--mixed-licences", "--dry-run"},

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from pipelines.conformance.rules import RULES
 from pipelines.datasets.catalog import CATALOG, build_table
 from pipelines.datasets.spec import DatasetSpec
 
@@ -147,8 +148,7 @@ def test_the_conformance_suite_takes_it_up(house):
     shutil.copyfile(CHECKOUT / "pyproject.toml", house.root / "pyproject.toml")
     done = house.python("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "birds", suite)
     assert done.returncode == 0, done.stdout
-    tests = re.findall(r"^def test_", (house.root / suite).read_text("utf-8"), re.MULTILINE)
-    assert f"{len(tests)} passed" in done.stdout
+    assert f"{len(RULES)} passed" in done.stdout
 
 
 REQUIRED = [

@@ -1,0 +1,114 @@
+"""Data sets that others declare: in installed distributions, and in modules that a user names.
+
+A distribution names its declarations by entry points of the group `regionforge.sources`:
+
+    [project.entry-points."regionforge.sources"]
+    birds = "my_package.birds:SPEC"
+
+A module, or a file of Python, is named by `--source-module`, which sets the environment variable
+`REGIONFORGE_SOURCE_MODULES` for worker processes; or by that variable itself. It has a `SPEC`, or
+several `SPECS`. Nothing of it runs until the first look at the table of data sets.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+from pipelines.datasets.spec import DatasetSpec
+from schemas.errors import UsageError
+
+VARIABLE = "REGIONFORGE_SOURCE_MODULES"
+GROUP = "regionforge.sources"
+
+
+def name_modules(names: Sequence[str]) -> None:
+    """Name modules, or files of Python, that declare data sets, for this process and its workers.
+
+    Raises:
+        UsageError: a file is not there.
+    """
+    whole = [_whole(name) for name in names]
+    before = os.environ.get(VARIABLE, "").split(os.pathsep)
+    os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys(filter(None, [*before, *whole])))
+
+
+def _whole(name: str) -> str:
+    if not name.endswith(".py"):
+        return name
+    if not Path(name).is_file():
+        raise UsageError(f"--source-module {name}: there is no such file")
+    return str(Path(name).resolve())
+
+
+def others_specs() -> Iterator[DatasetSpec]:
+    """Yield the declarations of others, those of installed distributions first.
+
+    Raises:
+        UsageError: a module cannot be imported, or declares no data set.
+    """
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        try:
+            found = entry.load()
+        except (ImportError, AttributeError, SyntaxError) as error:
+            raise UsageError(f"the entry point {entry.name} = {entry.value}: {error}") from None
+        yield from _declared(found, f"the entry point {entry.name} = {entry.value}")
+    for name in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
+        yield from declared_by(name)
+
+
+def declared_by(name: str) -> list[DatasetSpec]:
+    """Return the declarations of a module, by its name or the path of its file.
+
+    Raises:
+        UsageError: it cannot be imported, or declares no data set.
+    """
+    name = _whole(name)
+    return _declared(load_module(name), f"the source module {name}")
+
+
+def load_module(name: str) -> ModuleType:
+    """Return a module by its name, or by the path of its file.
+
+    Raises:
+        UsageError: it cannot be imported.
+    """
+    try:
+        return _from_file(Path(name)) if name.endswith(".py") else import_module(name)
+    except (ImportError, SyntaxError, OSError) as error:
+        raise UsageError(
+            f"the source module {name} cannot be imported: {error}; expected a module that is "
+            "installed or on PYTHONPATH, or the path of a .py file"
+        ) from None
+
+
+def _from_file(path: Path) -> ModuleType:
+    name = f"regionforge_source_{path.stem}"
+    found = sys.modules.get(name)
+    if found is not None and found.__file__ == str(path):
+        return found
+    spec = spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError("no file of Python")
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _declared(found: object, where: str) -> list[DatasetSpec]:
+    specs = found
+    if isinstance(found, ModuleType):
+        specs = getattr(found, "SPECS", None) or getattr(found, "SPEC", None)
+    listed = list(specs) if isinstance(specs, list | tuple) else [specs]
+    if not all(isinstance(spec, DatasetSpec) for spec in listed):
+        raise UsageError(f"{where} declares no data set: expected SPEC = DatasetSpec(...)")
+    return [spec for spec in listed if isinstance(spec, DatasetSpec)]
