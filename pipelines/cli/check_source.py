@@ -1,9 +1,13 @@
 """The command `check-source`, which tries the rules of data sets on a source of one's own."""
 
 from argparse import Namespace
+from typing import TYPE_CHECKING
 
 from pipelines.cli.command import Commands, add_command
 from schemas.console import result, write_json
+
+if TYPE_CHECKING:
+    from pipelines.conformance.check import Checked
 
 
 def add_parser(commands: Commands) -> None:
@@ -34,20 +38,15 @@ def run(args: Namespace) -> int:
     """Check the sources of a module; return the exit status, 0 if all rules are kept."""
     from pipelines.cli.arguments import existing_folder
     from pipelines.conformance.check import check_sources
-    from pipelines.datasets.others import declared_by, name_modules
+    from pipelines.datasets.others import declared_by, named_modules
 
     root = existing_folder(args.data_root)
-    name_modules([args.module])
-    checked = []
-    for each in check_sources(declared_by(args.module), root, args.label_set):
-        checked.append(each)
-        if not args.json:
-            result(
-                ("wrong " if each.problems else "kept  ", "red" if each.problems else "green"),
-                f"{each.source}: {each.rule}",
-            )
-            for problem in each.problems:
-                result(f"      {problem}")
+    checked: list[Checked] = []
+    with named_modules([args.module]):
+        for each in check_sources(declared_by(args.module), root, args.label_set):
+            checked.append(each)
+            if not args.json:
+                _print(each)
     broken = [each for each in checked if each.problems]
     if args.json:
         write_json(
@@ -60,3 +59,10 @@ def run(args: Namespace) -> int:
     else:
         result(f"{len(checked) - len(broken)} of {len(checked)} rules are kept")
     return 1 if broken else 0
+
+
+def _print(checked: "Checked") -> None:
+    word = ("wrong ", "red") if checked.problems else ("kept  ", "green")
+    result(word, f"{checked.source}: {checked.rule}")
+    for problem in checked.problems:
+        result(f"      {problem}")

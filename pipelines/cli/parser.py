@@ -124,10 +124,11 @@ def _call(args: argparse.Namespace, others: list[str]) -> int:
     from pipelines.runner.beam_flags import check_beam_flags, open_remote_files
 
     check_beam_flags(others, args.unknown)
-    if named := getattr(args, "source_module", None):
-        from pipelines.datasets.others import name_modules
-
-        name_modules(named)
     open_remote_files(others)
     args.beam_flags = others
-    return int(args.run(args))
+    if not (named := getattr(args, "source_module", None)):
+        return int(args.run(args))
+    from pipelines.datasets.others import named_modules
+
+    with named_modules(named):
+        return int(args.run(args))

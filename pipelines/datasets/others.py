@@ -13,6 +13,7 @@ several `SPECS`. Nothing of it runs until the first look at the table of data se
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import module_from_spec, spec_from_file_location
@@ -35,6 +36,21 @@ def name_modules(names: Sequence[str]) -> None:
     whole = [_whole(name) for name in names]
     before = os.environ.get(VARIABLE, "").split(os.pathsep)
     os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys(filter(None, [*before, *whole])))
+
+
+@contextmanager
+def named_modules(names: Sequence[str]) -> Iterator[None]:
+    """Name modules, as `name_modules` does, for the length of a block."""
+    before = os.environ.get(VARIABLE)
+    try:
+        if names:
+            name_modules(names)
+        yield
+    finally:
+        if before is not None:
+            os.environ[VARIABLE] = before
+        else:
+            os.environ.pop(VARIABLE, None)
 
 
 def _whole(name: str) -> str:

@@ -1,6 +1,7 @@
 """Sources of others: written, checked, named by a module or an entry point, and built from."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -56,6 +57,7 @@ def test_a_written_source_is_checked_and_built_as_it_is(kind, written, tmp_path,
     card = (tmp_path / "out" / "README.md").read_text("utf-8")
     assert "| `birds` (Birds) | train | 2 | 3 | 2 | CC0 |" in card
     assert run([*words, "--output", str(tmp_path / "dry"), "--dry-run"]) == 0
+    assert os.environ[VARIABLE] == ""  # named for the command alone
 
 
 @pytest.mark.parametrize("kind", ["csv", "coco"])
