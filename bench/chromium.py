@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ _FLAGS = (
     *("--no-first-run", "--disable-dev-shm-usage", "--disable-background-networking"),
     *("--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND"),
 )
+_PATIENCE = 60  # seconds for an answer
 # The browser reads commands from file 3 and writes answers to file 4.
 _LAUNCH = """
 import fcntl, os, sys
@@ -32,16 +34,17 @@ _KEYS = {"ArrowRight": 39, "ArrowLeft": 37, "ArrowDown": 40, "ArrowUp": 38, "Ent
 class Page:
     """A tab of the browser."""
 
-    def __init__(self, commands: int, answers: Any) -> None:
+    def __init__(self, commands: int, answers: int) -> None:
         self._commands = commands
         self._answers = answers
+        self._unread = b""
         self._number = 0
         self._session: str | None = None
         self.events: list[dict[str, Any]] = []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
+        for domain in ("Page", "Runtime", "Log", "Network", "Performance"):
             self.call(f"{domain}.enable")
 
     def call(self, method: str, /, **parameters: Any) -> dict[str, Any]:
@@ -59,10 +62,13 @@ class Page:
             self.events.append(answer)
 
     def _next(self) -> dict[str, Any]:
-        content = bytearray()
-        while (byte := self._answers.read(1)) != b"\0":
-            assert byte, "the browser has ended"
-            content += byte
+        while b"\0" not in self._unread:
+            ready, _, _ = select.select([self._answers], [], [], _PATIENCE)
+            assert ready, "the browser says nothing"
+            more = os.read(self._answers, 1 << 16)
+            assert more, "the browser has ended"
+            self._unread += more
+        content, _, self._unread = self._unread.partition(b"\0")
         return dict(json.loads(content))
 
     def size(self, width: int, height: int, *, dark: bool = False) -> None:
@@ -101,6 +107,11 @@ class Page:
         )
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
+
+    def processor_seconds(self) -> float:
+        """Return the time of processors that the page has taken, other work beside it left out."""
+        metrics = self.call("Performance.getMetrics")["metrics"]
+        return float(next(each["value"] for each in metrics if each["name"] == "ProcessTime"))
 
     def press(self, key: str) -> None:
         """Press a key and let it go."""
@@ -147,13 +158,13 @@ def chromium(profile: Path) -> Iterator[Page]:
     )
     os.close(theirs_in)
     os.close(theirs_out)
-    with open(answers, "rb") as reader:
+    try:
+        yield Page(commands, answers)
+    finally:
+        os.close(commands)  # at the end of its commands the browser ends
+        os.close(answers)
         try:
-            yield Page(commands, reader)
-        finally:
-            os.close(commands)  # at the end of its commands the browser ends
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
