@@ -57,6 +57,11 @@ def shard_pattern(config: str, split: str, of: int) -> str:
     return f"{config}/{split}-*-of-{of:05d}{SHARD_SUFFIX}"
 
 
+def split_pattern(config: str, split: str) -> str:
+    """Return a glob pattern for a split of any number of shards, e.g. `coco/train-*.arrow`."""
+    return f"{config}/{split}-*{SHARD_SUFFIX}"
+
+
 def config_of(path: str) -> str | None:
     """Return the config in a shard's path, e.g. `coco`; None for any other file."""
     match = _SHARD.fullmatch(path)

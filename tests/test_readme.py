@@ -66,6 +66,14 @@ def test_lines_for_researchers_run(tmp_path: Path) -> None:
     assert list(names["mapped"]["id"]) == names["data"]["id"][:]
     assert [row["id"] for row in names["stream"]] == list(names["mapped"]["id"])
     assert str(names["mapped"].cache_files[0]["filename"]).startswith(output)
+    batch = next(iter(names["batches"]))
+    rows = names["mapped"][:4]
+    assert [image.size for image in batch["images"]] == list(
+        zip(rows["width"], rows["height"], strict=True)
+    )
+    for boxes, regions in zip(batch["boxes"], rows["regions"], strict=True):
+        assert boxes.tolist() == [region["bbox"] for region in regions]
+    assert batch["messages"] == rows["messages"]
 
 
 def test_ten_lines_make_shards_and_read_them(

@@ -15,7 +15,7 @@ from pipelines.plan import Plan
 from pipelines.storage import files
 from schemas.console import Console, result, say
 from schemas.duration import duration
-from schemas.layout import REJECTED_FOLDER
+from schemas.layout import REJECTED_FOLDER, split_pattern
 from schemas.ledger import Ledger, Stage
 from schemas.manifest import Manifest
 from schemas.rejection import Kind, Reason, Repair
@@ -52,9 +52,26 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
     result(f"{shards}: {plan.output}")
     config = default_config(plan.recipe.name, manifest)
     say("\nfrom datasets import load_dataset")
-    say(f'data = load_dataset("{plan.output}", "{config}")')
+    say(f"data = {loading_line(plan.output, config, manifest)}")
     for line in Losses(plan.output, ledger).lines():
         say(("warning: ", "bold yellow"), line)
+
+
+def loading_line(output: str, config: str, manifest: Manifest) -> str:
+    """Return the call that opens a config of an output.
+
+    `load_dataset` takes a folder of this machine by its card. In a store it opens files alone,
+    which are then named by split, through the store's own library for fsspec (gcsfs, s3fs).
+    """
+    if files.is_local(output):
+        return f'load_dataset("{output}", "{config}")'
+    filled = manifest.filled()
+    folder = config if config in {shard.config for shard in filled} else "*"
+    patterns = ", ".join(
+        f'"{split}": "{output}/{split_pattern(folder, split)}"'
+        for split in sorted({s.split for s in filled if folder in ("*", s.config)})
+    )
+    return f'load_dataset("arrow", data_files={{{patterns}}})'
 
 
 def split_counts(split: SplitInput, ledger: Ledger) -> dict[str, int]:

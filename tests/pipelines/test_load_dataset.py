@@ -3,11 +3,13 @@
 import shutil
 from pathlib import Path
 
+import fsspec
 import pytest
 import yaml
 from datasets import Image, load_dataset
 from datasets.exceptions import NonMatchingSplitsSizesError
 
+from pipelines.card.summary import loading_line
 from schemas.errors import UsageError
 
 LABELS = {"label_set": "Shapes-15"}
@@ -107,3 +109,30 @@ def test_a_split_of_a_users_own_has_its_own_name(coco_file, run_build, tmp_path,
 def test_a_split_that_no_reader_could_name_is_refused(coco_file, run_build, name):
     with pytest.raises(UsageError, match="--coco-split"):
         run_build(coco_file().good().save(), request={"split": name})
+
+
+@pytest.fixture
+def in_a_store(output, monkeypatch):
+    """A copy of the output in a store, of fsspec's own kind, in this process's memory."""
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", False)  # else it opens no store at all
+    store = fsspec.filesystem("memory")
+    for path in output.folder.rglob("*"):
+        if path.is_file():
+            store.pipe(f"/bucket/out/{path.relative_to(output.folder)}", path.read_bytes())
+    yield "gs://bucket/out"
+    store.rm("/bucket", recursive=True)
+
+
+@pytest.mark.parametrize("config", ["coco", "all"])
+def test_the_line_for_a_store_opens_its_shards(output, in_a_store, tmp_path, config):
+    line = loading_line(in_a_store, config, output.manifest())
+    data = eval(line.replace("gs://", "memory://")[:-1] + ", cache_dir=str(tmp_path))")
+    assert {split: len(data[split]) for split in data} == counts_in_card(output.folder)["coco"]
+    first = data["train"][0]
+    assert first["image"].size == (first["width"], first["height"])
+
+
+def test_the_line_for_a_folder_opens_it(output, tmp_path):
+    line = loading_line(str(output.folder), "coco", output.manifest())
+    data = eval(line[:-1] + ", cache_dir=str(tmp_path))")
+    assert {split: len(data[split]) for split in data} == counts_in_card(output.folder)["coco"]
