@@ -90,13 +90,16 @@ class _ShardRecords:
         self._gathered: list[pa.RecordBatch] = []
         self._turns: Counter[str] = Counter()  # by task
         self._words: Counter[str] = Counter()
+        self._waiting_rows = self._waiting_bytes = 0
         self.rows = self.captions = self.caption_words = 0
 
     def add(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Add the records of a picture."""
-        self._gathered += batches
-        rows = sum(batch.num_rows for batch in self._gathered)
-        if rows >= BATCH_ROWS or sum(batch.nbytes for batch in self._gathered) >= BATCH_BYTES:
+        for batch in batches:
+            self._gathered.append(batch)
+            self._waiting_rows += batch.num_rows
+            self._waiting_bytes += batch.nbytes
+        if self._waiting_rows >= BATCH_ROWS or self._waiting_bytes >= BATCH_BYTES:
             self._write()
 
     def finish(self) -> None:
@@ -117,6 +120,7 @@ class _ShardRecords:
             return
         batch = pa.concat_batches(self._gathered).replace_schema_metadata(SCHEMA.metadata)
         self._gathered = []
+        self._waiting_rows = self._waiting_bytes = 0
         self._writer.write_batch(batch)
         self.rows += batch.num_rows
         captions, words = caption_counts(batch)
