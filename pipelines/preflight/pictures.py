@@ -14,7 +14,7 @@ from pipelines.datasets.catalog import dataset
 from pipelines.datasets.common.paths import check_file_name
 from pipelines.datasets.spec import Outline, SourceRequest
 from pipelines.storage import files
-from schemas.limits import MAX_IMAGE_BYTES
+from schemas.limits import MAX_DETAIL_CHARACTERS, MAX_IMAGE_BYTES
 from schemas.rejection import Rejected
 from schemas.source import SplitInput
 
@@ -48,7 +48,7 @@ def sample_pictures(split: SplitInput, outline: Outline) -> PictureSample:
     remark = (
         f"{split.source}/{split.split}: about {len(missing) / len(sizes):.0%} of its "
         f"{len(outline.items):,} pictures are missing, e.g. "
-        f"{files.join(split.pictures, missing[0])}; what is annotated on them is left out"
+        f"{_shown(split.pictures, missing[0])}; what is annotated on them is left out"
         if missing
         else ""
     )
@@ -90,7 +90,7 @@ def missing_pictures(
     if not gone:
         return None
     file = split.files.get(split.split) or next(iter(split.files.values()))
-    folder, example = split.pictures, f"e.g. no {files.join(split.pictures, gone[0][0])}."
+    folder, example = split.pictures, f"e.g. no {_shown(split.pictures, gone[0][0])}."
     problem = f"{file}: expected its {len(names):,} pictures below {folder}, and none is there,"
     if len(gone) < len(names):
         problem = (
@@ -120,6 +120,12 @@ def nearest_folder(folder: str, names: Sequence[str]) -> str | None:
         if any(files.exists(files.join(candidate, name)) for name in names):
             return candidate
     return None
+
+
+def _shown(folder: str, name: str) -> str:
+    """Return the path of a picture for a message; a name may have any length."""
+    path = files.join(folder, name)
+    return path if len(path) <= MAX_DETAIL_CHARACTERS else f"{path[: MAX_DETAIL_CHARACTERS - 1]}…"
 
 
 def _neighbours(folder: str) -> Iterator[str]:

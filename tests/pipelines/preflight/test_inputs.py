@@ -209,6 +209,23 @@ def test_more_than_half_of_the_pictures_missing(coco_file, gone):
     )
 
 
+@pytest.mark.parametrize("gone", [10, 20])
+def test_a_name_of_a_missing_picture_may_be_long(coco_file, gone):
+    owner = coco_file().good(*range(1, 21)).save()
+    for image in owner.data["images"][:gone]:
+        image["file_name"] = "a" * 5_000 + ".jpg"
+    owner.save()
+    recipe = Recipe(sources=(owner.request(),))
+    if gone == 20:
+        with pytest.raises(InputFileError, match="expected its 1 pictures") as caught:
+            make_plan(recipe, "", "unused")
+        message = str(caught.value)
+    else:
+        message = next(line for line in make_plan(recipe, "", "unused").remarks if "e.g." in line)
+    assert "aaaa…" in message
+    assert len(message) < 1_000 + 500
+
+
 def test_nan_and_odd_items_do_not_hide_the_label_names(coco_file):
     owner = coco_file().good()
     owner.data["images"].append({"id": "?", "file_name": 7})
