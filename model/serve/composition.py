@@ -89,6 +89,17 @@ def disarmed(answer: str) -> str:
         return ""
 
 
+def mentioned(text: str, regions: int) -> list[tuple[int, int, int]]:
+    """Return the places where a text names regions: start, end, and the region's number, from 1.
+
+    Args:
+        text: a question or an answer.
+        regions: the number of the talk's regions; others are not among the places.
+    """
+    mentions = ((*match.span(), _number(match)) for match in _MENTION.finditer(text))
+    return [mention for mention in mentions if 1 <= mention[2] <= regions]
+
+
 @dataclass
 class _Namer:
     """Names regions in the requests of a talk, and remembers those that have a name already."""
@@ -108,7 +119,7 @@ class _Namer:
         return f"{listed}\n{text}" if listed and text else listed or text
 
     def _mentions(self, text: str) -> bool:
-        return any(self.regions >= _number(match) > 0 for match in _MENTION.finditer(text))
+        return bool(mentioned(text, self.regions))
 
     def _list(self) -> str:
         if self.regions == 1 and self.style is Style.REGIONGPT:

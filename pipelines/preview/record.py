@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from schemas.colours import colour_of
 from schemas.geometry import Box
 from schemas.mask import Mask, RunLengths, from_run_lengths
 from schemas.rejection import Rejected
@@ -11,12 +12,6 @@ from schemas.sample import region_token
 
 Record = dict[str, Any]  # a row of a shard, as Python objects
 Piece = str | int  # words, or `<image>`; or the number of a region
-
-# Colours that most people can distinguish; black text is readable on each.
-COLOURS = (
-    "#ff6b6b", "#5aa9ff", "#ffd43b", "#4ade80", "#e58cff",
-    "#ff9f45", "#34d8dc", "#b5a1ff", "#c5e84d", "#ffb3c7",
-)  # fmt: skip
 
 SCORES = ("score", "CLIP", "least CLIP", "judge")  # names of a region's scores, where shown
 
@@ -43,7 +38,7 @@ class ShownRegion:
     @property
     def colour(self) -> str:
         """The region's colour wherever it is shown, as #rrggbb."""
-        return COLOURS[(self.number - 1) % len(COLOURS)]
+        return colour_of(self.number)
 
     @property
     def box_area(self) -> float:

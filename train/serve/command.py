@@ -24,6 +24,7 @@ from train.plan import device_named
 from train.serve.asked import Asked, asked_of_regions, asked_of_shards
 from train.serve.bulk import answer_all
 from train.serve.opening import open_model
+from train.serve.web import chat_on_page
 from train.start import Start, read_config
 
 _MIN_SCORE = 0.5
@@ -37,6 +38,8 @@ def chat(args: argparse.Namespace) -> int:
         RegionForgeError: a flag, a file or a question cannot be used.
     """
     _check_chat(args)
+    if args.web:
+        return chat_on_page(args)
     regions, described = _regions(args)
     picture = None
     if args.image is not None:
@@ -118,6 +121,11 @@ def _check_chat(args: argparse.Namespace) -> None:
         raise UsageError("--image FILE is missing: the picture of the regions")
     if (args.detections is None) != (args.image_id is None):
         raise UsageError("--detections FILE and --image-id N go together: name both")
+    if args.port is not None and not args.web:
+        raise UsageError("--port is for --web: name both, or leave it out")
+    if args.web:
+        named = {"image": args.image, "region": args.region, "detections": args.detections}
+        _refuse([name for name, value in named.items() if value], "with --web it is on the page")
     if args.min_score is not None and args.detections is None:
         raise UsageError("--min-score is for --detections: name both, or leave it out")
 

@@ -10,6 +10,7 @@ CHAT_EXAMPLES = """\
 examples:
   regionforge chat --checkpoint runs/a --image street.jpg --region 12,30,200,310
   regionforge chat --checkpoint runs/a --image street.jpg --detections boxes.json --image-id 7
+  regionforge chat --checkpoint runs/a --web
   echo "What is region1?" | regionforge chat --checkpoint runs/a --image a.jpg --region mask.png
 Each line of standard input is a question, which names regions as region1, region2, ..."""
 ANSWER_LINE = "Put many questions about regions to a trained model, and write its answers."
@@ -52,6 +53,18 @@ def add_chat_flags(parser: argparse.ArgumentParser) -> None:
     regions.add_argument("--image-id", metavar="N", help="whose detections are meant")
     regions.add_argument(
         "--min-score", type=_share, metavar="X", help="leave out detections below (default: 0.5)"
+    )
+    web = parser.add_argument_group("a page in a browser instead (the extra demo)")
+    web.add_argument(
+        "--web",
+        action="store_true",
+        help="open pictures and draw regions on a page, for browsers on this machine alone",
+    )
+    web.add_argument(
+        "--port",
+        type=whole(0),
+        metavar="N",
+        help="where the page is (default: 7860; 0: a free port, which is printed)",
     )
     _add_model(parser.add_argument_group("the model"))
 
