@@ -7,6 +7,7 @@ from schemas.errors import UsageError
 
 _MODULES = {  # the modules that each extra must provide
     "clip": ("open_clip", "safetensors", "torch"),
+    "demo": ("gradio",),
     "gcp": ("google.cloud.storage",),
     "lmms": ("lmms_eval",),
     "meteor": ("pycocoevalcap",),

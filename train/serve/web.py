@@ -1,7 +1,7 @@
 """`chat --web`: the talk on a page, with the extra `demo`."""
 
 import argparse
-from importlib import import_module
+from importlib.util import find_spec
 
 from model.serve.web.server import serve_page
 from schemas import console
@@ -19,10 +19,8 @@ def chat_on_page(args: argparse.Namespace) -> int:
         RegionForgeError: the extra is missing, the model cannot be opened, or the port is taken.
         KeyboardInterrupt: a signal came.
     """
-    try:
-        import_module("gradio_client")  # comes with gradio, and is imported in a moment
-    except ModuleNotFoundError:
-        raise UsageError(_NEEDS) from None
+    if find_spec("gradio") is None:
+        raise UsageError(_NEEDS)
     model = open_model(args.checkpoint, device=args.device, dtype=args.dtype)
     serve_page(
         model,

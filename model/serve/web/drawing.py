@@ -7,9 +7,9 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 from model.serve.web.sketch import Sketch
 from schemas.colours import colour_of
 
-_LINE = 3  # pixels
+_LINE = 4  # pixels
 _ARM = 9  # of the cross at a clicked corner
-_TEXT = 15  # the height of a number
+_TEXT = 22  # the height of a number
 _MASK, _ANSWERED = 90, 150  # opacity of a mask, and of what the last answer names; 0 to 255
 
 

@@ -67,7 +67,7 @@ def make_page(model: OpenedModel, max_new_tokens: int) -> gr.Blocks:
                 new = gr.Button("New talk", elem_id="new")
         shown = [sketch, view, editor, note, regions, talk]
         open_button.upload(_open, [sketch, open_button], shown, **_QUIET)
-        view.select(_click, [sketch], shown, **_QUIET)
+        view.select(_click, [sketch], shown, trigger_mode="multiple", **_QUIET)  # none is lost
         form.change(_choose, [sketch, form], [view, editor, add], **_QUIET)
         add.click(_brush, [sketch, editor], shown, **_QUIET)
         undo.click(_undo, [sketch], shown, **_QUIET)
@@ -153,17 +153,18 @@ def _new(sketch: Sketch) -> tuple[Any, ...]:
 def _ask(
     sketch: Sketch, question: str, model: OpenedModel, max_new_tokens: int
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield the page after each part of an answer; the question stays where it cannot be put."""
+    """Yield the page after each part of an answer; the question comes back if it cannot be put."""
     asked = {"role": "user", "content": question.strip()}
+    yield (*[gr.skip()] * 6, "")  # now, not at the end, when the next one is being typed
     try:
         for text in growing(lambda take: sketch.ask(model, question, max_new_tokens, take)):
             messages = [*sketch.messages, asked, {"role": "assistant", "content": text}]
             talk = wording.transcript(messages, len(sketch.regions))
             yield (*[gr.skip()] * 5, talk, gr.skip())
     except RegionForgeError as error:
-        yield (*_shown(sketch, str(error), is_error=True), gr.skip())
+        yield (*_shown(sketch, str(error), is_error=True), question)
     else:
-        yield (*_shown(sketch, _NEXT), "")
+        yield (*_shown(sketch, _NEXT), gr.skip())
 
 
 def _shown(sketch: Sketch, text: str, *, is_error: bool = False) -> tuple[Any, ...]:

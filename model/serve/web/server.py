@@ -15,6 +15,7 @@ from schemas.errors import UsageError
 from schemas.limits import MAX_IMAGE_BYTES
 
 HOST = "127.0.0.1"
+_LAST_PORT = 65_535
 _HOSTS = [HOST, "localhost"]  # names that a request may give: no foreign name leads here
 _POLICY = (
     b"default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
@@ -94,8 +95,10 @@ class _Policy:
 
 
 def _listener(port: int) -> socket.socket:
+    if port > _LAST_PORT:
+        raise UsageError(f"--port {port}: expected {_LAST_PORT} at most")
     try:
         return socket.create_server((HOST, port))
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
         raise UsageError(f"--port {port}: {reason}: name another one") from None

@@ -1,7 +1,7 @@
 """What a visitor of the page has done so far: a picture, regions drawn on it, and a talk.
 
-The page shows the picture smaller where it is large; clicks and brushed pixels are in the frame of
-what is shown, and regions in that of the picture.
+The page shows a large picture smaller and a small one larger: clicks and brushed pixels are in the
+frame of what is shown, and regions in that of the picture.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,8 @@ from model.serve.opened import OpenedModel, check_regions
 from schemas.limits import MAX_MASK_PIXELS
 from schemas.mask import from_pixels
 
-SHOWN = 1024  # pixels of the longer side of what is shown, at most
+SHOWN = 1024  # pixels of the longer side of what is shown, at most; half of that at least
+_DECIMALS = 2  # of a box
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,8 +75,7 @@ class Sketch:
             InputError: it cannot be read; all stays as it was.
         """
         self.picture = read_picture(picture)
-        self.shown = self.picture.copy()
-        self.shown.thumbnail((SHOWN, SHOWN))
+        self.shown = _shown(self.picture)
         self.regions, self.corner, self.messages = [], None, []
 
     def click(self, x: int, y: int) -> bool:
@@ -95,13 +95,10 @@ class Sketch:
             self.corner = (x, y)
             return False
         (other_x, other_y), self.corner = self.corner, None
-        (across, down) = self.scale
-        box = (
-            min(x, other_x) * across,
-            min(y, other_y) * down,
-            (max(x, other_x) + 1) * across,
-            (max(y, other_y) + 1) * down,
-        )
+        across, down = self.scale
+        x0, y0 = min(x, other_x) * across, min(y, other_y) * down
+        x1, y1 = (max(x, other_x) + 1) * across, (max(y, other_y) + 1) * down
+        box = tuple(round(number, _DECIMALS) for number in (x0, y0, x1, y1))
         self._add(DrawnRegion(region=box))
         return True
 
@@ -162,3 +159,13 @@ class Sketch:
         regions = [*(each.region for each in self.regions), drawn.region]
         check_regions(regions, self.picture.size)
         self.regions.append(drawn)
+
+
+def _shown(picture: Image.Image) -> Image.Image:
+    """Return a picture in the size in which it is shown: a small one a whole number of times."""
+    shown = picture.copy()
+    times = SHOWN // max(picture.size)
+    if times > 1:
+        return shown.resize((picture.width * times, picture.height * times), Image.Resampling.BOX)
+    shown.thumbnail((SHOWN, SHOWN))
+    return shown
