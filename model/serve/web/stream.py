@@ -1,6 +1,6 @@
 """An answer that is handed over word by word, as a generator."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from threading import Event
@@ -10,7 +10,7 @@ class _ClosedError(Exception):
     """Nobody waits for the answer any more."""
 
 
-def growing(answer: Callable[[Callable[[str], None]], str]) -> Iterator[str]:
+def growing(answer: Callable[[Callable[[str], None]], str]) -> Generator[str, None, None]:
     """Yield what there is of an answer after each new part, and at last the whole.
 
     The answer is made in another thread; where the generator is closed before its end, so is the

@@ -1,5 +1,7 @@
 """Regions on the shown picture."""
 
+from typing import Any
+
 import numpy as np
 from PIL import Image, ImageColor
 
@@ -8,7 +10,7 @@ from model.serve.web.sketch import Sketch
 from schemas.colours import colour_of
 
 
-def pixel(sketch: Sketch, x: int, y: int) -> tuple[int, ...]:
+def pixel(sketch: Sketch, x: int, y: int) -> Any:
     """The colour of a pixel of the drawing."""
     image = draw(sketch)
     assert image is not None

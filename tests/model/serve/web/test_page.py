@@ -47,7 +47,9 @@ def test_a_brushed_mask_is_a_region(picture):
     layer[100:200, 300:400, 3] = 255
     layer[0, 0, 3] = 100  # hardly touched
     assert "region1</mark> mask" in page._brush(sketch, {"layers": [layer]})[4]
-    assert sketch.regions[0].brushed.sum() == 100 * 100
+    brushed = sketch.regions[0].brushed
+    assert brushed is not None
+    assert brushed.sum() == 100 * 100
 
 
 def test_mistakes_are_notes_and_change_nothing(regiongpt, picture, tmp_path):

@@ -22,6 +22,8 @@ def opened_sketch(width: int, height: int) -> Sketch:
 )
 def test_a_picture_is_shown_in_a_size_to_draw_on(size, shown):
     sketch = opened_sketch(*size)
+    assert sketch.picture is not None
+    assert sketch.shown is not None
     assert (sketch.picture.size, sketch.shown.size) == (size, shown)
     assert max(shown) <= SHOWN
 

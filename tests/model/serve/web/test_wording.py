@@ -1,6 +1,7 @@
 """The page's words: regions in their colours, and nothing foreign that a browser obeys."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,8 @@ def test_regions_in_a_list():
 @pytest.mark.parametrize(("size", "is_tiny"), [(1_040_000, True), (7_000_000_000, False)])
 def test_a_tiny_model_is_called_so_with_what_it_cannot_do(size, is_tiny):
     model = SimpleNamespace(num_parameters=lambda: size)
-    html = about(SimpleNamespace(model=model, region_as="box"))
+    opened: Any = SimpleNamespace(model=model, region_as="box")
+    html = about(opened)
     assert f"{size / 1e6:,.1f} million" in html
     assert ("cannot describe photographs" in html) is is_tiny
     assert "of a mask, the box around it" in html
