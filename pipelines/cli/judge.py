@@ -106,7 +106,8 @@ def _add_judge(group: Group) -> None:
         "--patience",
         type=float,
         metavar="SECONDS",
-        help="how long to wait for a server that does not answer (default: 600)",
+        help="how long to wait for a server that does not answer (default: 600; 10 for one that "
+        "was never reached)",
     )
 
 
@@ -140,7 +141,7 @@ def _job(args: Namespace) -> "JudgeJob":
         raise UsageError("--with-picture sends pictures of a build: name it by --shards DIR")
     if args.image_root and not args.with_picture:
         raise UsageError("--image-root goes with --with-picture")
-    judge, servers, output = _judge(args), _servers(args), _output(args)
+    judge, servers, output = _judge(args), servers_of(args), _output(args)
     questions = read_questions(args.bench, [_local_file("--questions", x) for x in args.questions])
     build = read_build(existing_folder(args.shards)) if args.shards else None
     answers = read_answers(_local_file("PREDICTIONS", args.predictions), args.bench, build)
@@ -179,7 +180,8 @@ def _judge(args: Namespace) -> "Judge":
     return from_flags(Judge, _stated(values) | sent_none)
 
 
-def _servers(args: Namespace) -> "Servers":
+def servers_of(args: Namespace) -> "Servers":
+    """Return the judge's servers; raise `UsageError` where a flag about them is invalid."""
     from pipelines.cli.arguments import from_flags
     from pipelines.recap.client.endpoints import Servers
 
@@ -189,6 +191,7 @@ def _servers(args: Namespace) -> "Servers":
         "concurrency": args.concurrency,
         "time_limit": args.timeout,
         "patience": PATIENCE if args.patience is None else args.patience,
+        "first_patience": args.patience,
     }
     return from_flags(Servers, _stated(values), {"time_limit": "--timeout"})
 

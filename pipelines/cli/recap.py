@@ -191,8 +191,8 @@ def _add_server(group: Group) -> None:
         "--patience",
         type=float,
         metavar="SECONDS",
-        help="how long to wait for a server that does not answer (default: 600; with --serve, "
-        "where its model must load first: 1800)",
+        help="how long to wait for a server that does not answer (default: 600, and 10 for one "
+        "that was never reached; with --serve, where its model must load first: 1800)",
     )
 
 

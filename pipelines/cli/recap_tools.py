@@ -93,7 +93,7 @@ def make_tools(
     else:
         from pipelines.recap.client.captioner import OpenAICaptioner
 
-        servers = _servers(args, server)
+        servers = servers_of(args, server)
         concurrent_images = servers.concurrency
         captioner = partial(OpenAICaptioner, servers, captioning)
         if server is not None:
@@ -140,7 +140,12 @@ async def _check_servers(make: Callable[[], "CheckedCaptioner"]) -> None:
         await captioner.close()
 
 
-def _servers(args: Namespace, server: Server | None) -> "Servers":
+def servers_of(args: Namespace, server: Server | None = None) -> "Servers":
+    """Return the servers of a run, and how long it waits for them.
+
+    Raises:
+        UsageError: a flag about them is invalid.
+    """
     from pipelines.recap.client.endpoints import Servers
 
     values: dict[str, Any] = {"concurrency": args.concurrency, "time_limit": args.timeout}
@@ -149,11 +154,13 @@ def _servers(args: Namespace, server: Server | None) -> "Servers":
         values["endpoints"] = (server.url,)
         values["api_key_env"] = KEY_VARIABLE
         values["patience"] = _patience(args) + _COMEBACK_SECONDS
+        values["first_patience"] = values["patience"]
     else:
         default = [] if args.serve is None else ["http://localhost/v1"]  # unused dummy of a dry run
         values["endpoints"] = args.endpoint or default
         values["api_key_env"] = args.api_key_env
         values["patience"] = _patience(args)
+        values["first_patience"] = args.patience
     stated = {field: value for field, value in values.items() if value is not None}
     return from_flags(Servers, stated, {"time_limit": "--timeout"})
 

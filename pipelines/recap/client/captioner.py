@@ -6,7 +6,7 @@ A request ends in one of three ways.
 2. `Rejected`: the server refuses the content of the request; or the request failed in all its
    attempts, of which the last two were made with no other request in flight, each directly after
    the server had answered a small probe request. No other failure rejects a request.
-3. `BuildError`: no server answers for longer than `Servers.patience`, or the servers refuse all
+3. `BuildError`: no server answers for too long (see `patience`), or the servers refuse all
    requests.
 
 Status 429 is not a failure, but slows the client down. Every other response that is neither an
@@ -33,6 +33,7 @@ from pipelines.recap.client.meaning import (
     TransientError,
 )
 from pipelines.recap.client.parameters import Sampling, parameters_of
+from pipelines.recap.client.patience import longest_wait, seconds_left
 from pipelines.recap.client.probe_images import QUESTION, draw_square
 from schemas.console import notice
 from schemas.duration import duration
@@ -40,6 +41,7 @@ from schemas.errors import BuildError, UsageError
 from schemas.rejection import Reason, Rejected
 
 NOTICE_SECONDS = 30.0  # between notices about failed calls to a server
+_AGAIN = "trying again"
 _NO_KEY = "EMPTY"  # the key that is sent if the user has none
 _TRIALS = 2  # last attempts of a request, with no other request in flight
 _MAX_REJECTED_IN_ROW = 19  # limit of rejections without an answer between them
@@ -99,7 +101,7 @@ class OpenAICaptioner:
         self._connections = [Connection(url, key, model, servers) for url in servers.endpoints]
         self._in_flight = asyncio.Semaphore(servers.concurrency)
         self._rejected_in_row = 0
-        self._noticed: dict[str, float] = {}  # time of the last notice by URL; monotonic seconds
+        self._noticed: dict[tuple[str, str], float] = {}  # last time by URL and remark; monotonic
 
     @property
     def endpoints(self) -> Sequence[str]:
@@ -164,7 +166,7 @@ class OpenAICaptioner:
             except OverloadedError as trouble:
                 call.delays += 1
                 if call.delays >= _NOTED_DELAYS:
-                    self._notice(connection, trouble)
+                    self._notice(connection, trouble, _AGAIN)
                 await self._back_off(connection, call, call.delays, trouble.retry_after)
             except TransientError as trouble:
                 call.failures += 1
@@ -172,7 +174,7 @@ class OpenAICaptioner:
                 if call.failures >= self._servers.retries + _TRIALS + 1:
                     detail = f"{trouble} in {call.failures} attempts, the last ones alone"
                     raise Rejected(Reason.CAPTION_FAILED, detail) from None
-                self._notice(connection, trouble)
+                self._notice(connection, trouble, _AGAIN)
                 await self._back_off(connection, call, call.failures, trouble.retry_after)
             else:
                 if answer is not None:
@@ -207,7 +209,7 @@ class OpenAICaptioner:
         now = time.monotonic()
         if call.trouble_since is None:
             call.trouble_since = now
-        self._check_patience(call, retry_after or 0.0)
+        seconds_left(call.route, self._servers, call.trouble_since, retry_after or 0.0)
         if retry_after is not None:
             connection.breaker.pause(retry_after)
         servers = self._servers
@@ -228,8 +230,9 @@ class OpenAICaptioner:
                     return connection
             if call.trouble_since is None:
                 call.trouble_since = time.monotonic()
-            self._check_patience(call)
-            await asyncio.sleep(min(connection.breaker.until_probe() for connection in call.route))
+            left = seconds_left(call.route, self._servers, call.trouble_since)
+            probe_in = min(connection.breaker.until_probe() for connection in call.route)
+            await asyncio.sleep(min(left, probe_in))
 
     @staticmethod
     def _should_probe(connection: Connection, route: Sequence[Connection]) -> bool:
@@ -244,31 +247,16 @@ class OpenAICaptioner:
         message = _message("probe", QUESTION, self._probe_pictures, parameters)
         trouble = await connection.probe(message)
         if trouble:
-            longest = duration(self._servers.patience)
-            self._say(
-                f"{connection.url}: {trouble}; waiting for it, {longest} at most (--patience)"
-            )
+            longest = duration(longest_wait([connection], self._servers))
+            self._notice(connection, trouble, f"waiting for it, {longest} at most (--patience)")
         return trouble is None
 
-    def _notice(self, connection: Connection, trouble: Exception) -> None:
-        """Show the user why calls to a server fail, at most once in `NOTICE_SECONDS`."""
-        now = time.monotonic()
-        if now - self._noticed.get(connection.url, float("-inf")) >= NOTICE_SECONDS:
-            self._noticed[connection.url] = now
-            self._say(f"{connection.url}: {trouble}; trying again")
-
-    def _check_patience(self, call: _Call, wait: float = 0.0) -> None:
-        """Raise `BuildError` if no server has answered for too long, a wait in seconds included."""
-        since = call.trouble_since if call.trouble_since is not None else time.monotonic()
-        quiet_from = max(since, *(connection.breaker.last_answer for connection in call.route))
-        if time.monotonic() + wait - quiet_from <= self._servers.patience:
-            return
-        seen = "; ".join(f"{each.url}: {each.breaker.last_trouble}" for each in call.route)
-        asks = f", and asks to wait {duration(wait)}" if wait else ""
-        raise BuildError(
-            f"no answer for {duration(time.monotonic() - quiet_from)}{asks} ({seen}). What was "
-            "answered is kept: mend the server, and run the same command again to go on"
-        )
+    def _notice(self, connection: Connection, trouble: object, remark: str) -> None:
+        """Show the user why calls to a server fail, each remark once in `NOTICE_SECONDS`."""
+        now, key = time.monotonic(), (connection.url, remark)
+        if now - self._noticed.get(key, float("-inf")) >= NOTICE_SECONDS:
+            self._noticed[key] = now
+            self._say(f"{connection.url}: {trouble}; {remark}")
 
     def _count_rejection(self, cause: Rejected) -> None:
         self._rejected_in_row += 1

@@ -30,6 +30,7 @@ class Breaker:
         self._paused_until = _FOREVER_AGO
         self._probe_at = _FOREVER_AGO
         self.is_open = False
+        self.is_reached = False  # whether any connection to the server could be opened so far
         self.last_answer = _FOREVER_AGO
         self.last_trouble = "no answer"  # shown to the user
 
@@ -42,18 +43,31 @@ class Breaker:
 
     def heard(self) -> None:
         """Record that the server has answered a request or a probe."""
+        self.is_reached = True
         self.last_answer = self._clock()
 
-    def failed(self, detail: str) -> None:
-        """Record a failed request; after several in a row, open the circuit; a probe is due."""
+    def overloaded(self, detail: str) -> None:
+        """Record that the server asks for fewer requests."""
+        self.is_reached = True
+        self.last_trouble = detail
+
+    def failed(self, detail: str, *, reached: bool = True) -> None:
+        """Record a failed request; after several in a row, open the circuit; a probe is due.
+
+        Args:
+            detail: the failure, as it is shown to the user.
+            reached: whether a connection to the server could be opened.
+        """
+        self.is_reached |= reached
         self.last_trouble = detail
         self._failures += 1
         if self._failures >= FAILURES_TO_OPEN and not self.is_open:
             self.is_open = True
             self._probe_at = self._clock()
 
-    def probed(self, trouble: str | None) -> None:
+    def probed(self, trouble: str | None, *, reached: bool = True) -> None:
         """Record the outcome of a probe: None for an answer, else a description of the failure."""
+        self.is_reached |= reached
         self.is_open = trouble is not None
         self._failures = 0
         # Requests may still fail where probes succeed: only answers to requests reset the wait.

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -26,6 +26,7 @@ from pipelines.recap.client.meaning import (
     OtherLimitError,
     OverloadedError,
     TransientError,
+    UnreachableError,
     meaning,
 )
 from pipelines.recap.client.odd_answers import ComplaintError, MalformedError
@@ -103,7 +104,7 @@ class Connection:
         try:
             answer = await self._post(message, self._time_limit)
         except OverloadedError as trouble:
-            self.breaker.last_trouble = str(trouble)
+            self.breaker.overloaded(str(trouble))
             self.limiter.overloaded(round_number)
             raise
         except TimeoutError:
@@ -112,9 +113,10 @@ class Connection:
             self.breaker.failed(detail)
             raise TransientError(detail) from None
         except TransientError as trouble:
-            self.breaker.failed(str(trouble))
+            self.breaker.failed(str(trouble), reached=_is_reached(trouble))
             raise
         except Rejected:
+            self.breaker.heard()
             self.limiter.answered()
             raise
         self.limiter.answered(None if is_check else time.monotonic() - began)
@@ -124,19 +126,19 @@ class Connection:
     async def probe(self, message: Message) -> str | None:
         """Send a probe; return None if the server responds, else a description of the failure."""
         limit = min(self._time_limit, _MAX_PROBE_SECONDS)
-        trouble = None
+        trouble, reached = None, True
         try:
             await self._post(message, limit)
             self.breaker.heard()
         except TimeoutError:
             trouble = f"no answer to a small call within {limit:g} s"
         except TransientError as failure:
-            trouble = str(failure)
+            trouble, reached = str(failure), _is_reached(failure)
         except (Rejected, OtherLimitError):
             self.breaker.heard()
         except OverloadedError:
             pass  # the server runs, but this is not an answer
-        self.breaker.probed(trouble)
+        self.breaker.probed(trouble, reached=reached)
         return trouble
 
     async def _post(self, message: Message, limit: float) -> Answer:
@@ -162,7 +164,7 @@ class Connection:
         except ComplaintError as error:
             raise self._meaning(error.complaint, message) from None
         except (openai.APIConnectionError, aiohttp.ClientError, httpx2.HTTPError) as error:
-            raise self._failure(_root(error)) from None
+            raise self._failure(error) from None
         except MalformedError as error:
             raise MalformedAnswerError(self._clean(f"a malformed answer: {error}")) from None
         except UnicodeError:  # the library reads the status line and headers as UTF-8
@@ -193,12 +195,16 @@ class Connection:
             self.limit_name = LATER_LIMIT
         return error
 
-    def _failure(self, cause: BaseException) -> Exception:
-        """Return what a failure of the connection means, from its first cause."""
+    def _failure(self, error: BaseException) -> Exception:
+        """Return what a failure of the connection means."""
+        causes = [error, *_causes(error)]
+        cause = causes[-1]
         detail = self._clean(f"{str(cause) or type(cause).__name__}{self._proxy}")
         for trouble, remedy in _NO_TLS.items():
             if trouble in str(cause):
                 return BuildError(f"{self.url}: {detail} ({remedy})")
+        if any(isinstance(each, aiohttp.ClientConnectorError) for each in causes):
+            return UnreachableError(detail)
         return TransientError(detail)
 
     def _keyless(self, body: bytes) -> bytes:
@@ -257,7 +263,11 @@ def proxy_of(url: str) -> str:
     return f", through the proxy {host.hostname} of the environment; NO_PROXY leaves it out"
 
 
-def _root(error: BaseException) -> BaseException:
+def _causes(error: BaseException) -> Iterator[BaseException]:
     while (cause := error.__cause__) is not None:
+        yield cause
         error = cause
-    return error
+
+
+def _is_reached(trouble: TransientError) -> bool:
+    return not isinstance(trouble, UnreachableError)

@@ -28,6 +28,7 @@ class Servers(BaseModel):
     time_limit: float = Field(default=120.0, gt=0)  # seconds for one attempt of a call
     retries: int = Field(default=5, ge=0)  # of a failed call, before it is sent alone
     patience: float = Field(default=600.0, gt=0)  # seconds without any answer before a run ends
+    first_patience: float = Field(default=10.0, gt=0)  # the same while no server was ever reached
     backoff: float = Field(default=0.5, gt=0)  # seconds after the first failure, then doubled
     backoff_limit: float = Field(default=30.0, gt=0)  # maximum of the wait in seconds
 

@@ -76,6 +76,10 @@ class TransientError(Exception):
         self.retry_after = retry_after  # seconds
 
 
+class UnreachableError(TransientError):
+    """No connection to a server can be opened: nothing listens there, or its host is unknown."""
+
+
 class MalformedAnswerError(TransientError):
     """A call was answered, but not in OpenAI's format."""
 

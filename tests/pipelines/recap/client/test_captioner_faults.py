@@ -173,12 +173,42 @@ def test_a_server_that_is_restarted_is_waited_for(serve, make_captioner, make_re
     assert server.answered().keys() == {request.id for request in requests}
 
 
-def test_a_server_that_is_gone_ends_the_run(serve, ask_all, make_requests) -> None:
+def test_a_server_that_was_never_there_ends_the_run_soon(serve, ask_all, make_requests) -> None:
     server = serve()
     server.stop()
+    notices: list[str] = []
     began = time.monotonic()
-    outcomes = ask_all(make_requests(12), server, patience=0.6)
+    fields = {"first_patience": 0.6, "backoff_limit": 30.0, "say": notices.append}
+    outcomes = ask_all(make_requests(12), server, patience=30.0, backoff=0.1, **fields)
     assert 0.5 < time.monotonic() - began < 6
+    assert {type(outcome) for outcome in outcomes} == {BuildError}
+    for words in (server.url, "vllm serve", "--serve MODEL", "--patience SECONDS"):
+        assert words in str(outcomes[0])
+    assert len(notices) == 2
+    assert "waiting for it, 0.6 s at most (--patience)" in notices[-1]
+
+
+@pytest.mark.parametrize("reply", [{}, {"status": 503}, {"status": 429}, {"cut": True}], ids=str)
+def test_a_server_that_was_reached_before_has_all_patience(
+    serve, make_captioner, make_requests, reply
+) -> None:
+    server, (first, *others) = serve(reply), make_requests(9)
+    fields = {"first_patience": 0.2, "patience": 1.0}
+
+    async def run() -> list[Any]:
+        captioner = make_captioner(server, **fields)
+        try:
+            await asyncio.wait([asyncio.ensure_future(captioner.ask(first))], timeout=0.5)
+            await asyncio.to_thread(server.stop)
+            began = time.monotonic()
+            asked = map(captioner.ask, others)
+            outcomes = await asyncio.gather(*asked, return_exceptions=True)
+            assert time.monotonic() - began > 0.9
+            return outcomes
+        finally:
+            await captioner.close()
+
+    outcomes = asyncio.run(run())
     assert {type(outcome) for outcome in outcomes} == {BuildError}
     assert server.url in str(outcomes[0])
     assert "same command again" in str(outcomes[0])
