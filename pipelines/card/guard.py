@@ -1,9 +1,7 @@
 """The text about the leakage guard, for the card and the console."""
 
-from collections.abc import Iterator, Sequence
-
 from pipelines.plan import Plan
-from schemas.console import notice
+from schemas.console import detail, notice
 from schemas.ledger import Ledger, Stage
 from schemas.manifest import GuardList
 from schemas.rejection import Kind, Reason
@@ -56,23 +54,22 @@ def _row(guard_list: GuardList) -> str:
 def print_guard(plan: Plan) -> None:
     """Print one line on the evaluations whose pictures a build keeps out of its training splits.
 
-    The line goes to standard error, like all output that precedes the result.
+    Numbers and missing files of the lists are details. All goes to standard error, like all output
+    that precedes the result.
     """
     lists = plan.guard.lists
     if not lists:
         return
-    whole = [f"{item.name} ({item.pictures:,})" for item in lists if item.pictures]
-    parts = [f"training splits hold no picture of {', '.join(whole)}"] if whole else []
-    parts += [f"{item.name} is {item.note}" for item in lists if item.note]
-    notice(f"guard: {'; '.join([*parts, *_unguarded(lists, none=not whole)])}")
-
-
-def _unguarded(lists: Sequence[GuardList], *, none: bool) -> Iterator[str]:
-    """Yield what is not guarded, or only in part, and what to do about it."""
-    missing = [item for item in lists if item.missing]
-    if none:
-        yield f"no list is below the data root: {', '.join(item.name for item in missing)}"
-    elif missing:
-        yield "not guarded: " + ", ".join(f"{item.name} ({item.missing})" for item in missing)
+    held = [item.name for item in lists if item.pictures]
+    missing = [_missing(item) for item in lists if item.missing]
+    parts = [f"no training on {', '.join(held)}"] if held else []
     if missing:
-        yield "`regionforge sources` says where to get the files"
+        parts += [f"missing lists: {', '.join(missing)} (see `regionforge sources`)"]
+    notice(f"guard: {'; '.join(parts)}")
+    for item in lists:
+        remarks = [f"{item.pictures:,} pictures", item.note, item.missing]
+        detail(f"guard, {item.name}: {'; '.join(filter(None, remarks))}")
+
+
+def _missing(guard_list: GuardList) -> str:
+    return f"{guard_list.name} (in part)" if guard_list.pictures else guard_list.name

@@ -115,12 +115,10 @@ def test_a_list_that_is_missing_is_named_and_the_others_hold(world, name, capfd)
     assert not output.exists()
     assert cli.run(words) == 0
     [line] = [line for line in capfd.readouterr().err.splitlines() if line.startswith("guard:")]
-    assert f"; not guarded: {name} (no " in line
-    assert line.endswith("; `regionforge sources` says where to get the files")
-    guarded = line.partition(";")[0]
-    assert guarded.startswith("guard: training splits hold no picture of ")
-    for other, shown in lists.items():
-        assert (f"{other} ({shown.pictures:,})" in guarded) == bool(shown.pictures), other
+    held = [other for other, shown in lists.items() if shown.pictures]
+    assert line == (
+        f"guard: no training on {', '.join(held)}; missing lists: {name} (see `regionforge sources`)"
+    )
     ledger = Ledger.model_validate_json((output / "ledger.json").read_bytes())
     assert list(lists.values()) == ledger.guard
     card = (output / "README.md").read_text(encoding="utf-8")
@@ -137,7 +135,7 @@ def test_a_list_drawn_from_too_few_images_is_named_in_whole_words(world, capfd):
     assert cli.run([*words, "--output", f"{world}/../out", "--images", "reference"]) == 0
     lines = [line for line in capfd.readouterr().err.splitlines() if "visual_genome_test" in line]
     [line] = lines
-    assert "; not guarded: visual_genome_test (no visual_genome/test_ids.txt); `region" in line
+    assert line.endswith("; missing lists: visual_genome_test (see `regionforge sources`)")
 
 
 def test_without_any_list_one_line_says_so(world, capfd):
@@ -148,12 +146,27 @@ def test_without_any_list_one_line_says_so(world, capfd):
     assert cli.run([*words, "--output", str(output), "--images", "reference"]) == 0
     lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("guard:")]
     assert lines == [
-        f"guard: no list is below the data root: {', '.join(LISTS)}; `regionforge sources` says "
-        "where to get the files"
+        f"guard: missing lists: {', '.join(LISTS)} (see `regionforge sources`)"
     ]
     card = (output / "README.md").read_text(encoding="utf-8")
     assert card.count("**not guarded**") == len(LISTS)
     assert cli.run(["verify", str(output)]) == 0
+
+
+def test_the_line_is_short_and_its_details_are_asked_for(world, capfd):
+    (world / "pope" / "coco_pope_popular.json").unlink()
+    words = ["build", "--sources", "coco", "--label-set", "S", "--data-root", str(world)]
+    words += ["--output", f"{world}/../out", "--dry-run"]
+    assert cli.run(words) == 0
+    plain = [line for line in capfd.readouterr().err.splitlines() if line.startswith("guard")]
+    assert len(plain) == 1
+    assert len(plain[0]) < 220
+    assert "; missing lists: pope (in part) (see" in plain[0]
+    assert cli.run([*words, "--verbose"]) == 0
+    lines = capfd.readouterr().err.splitlines()
+    details = [line for line in lines if "guard, " in line]
+    assert len(details) == len(LISTS)
+    assert any("pope: 23 pictures; no pope/coco_pope_popular.json" in line for line in details)
 
 
 def test_a_part_of_a_list_that_is_missing_is_named(world):
