@@ -10,8 +10,10 @@ regionforge build ... >&-           nobody wants to read: the same as > /dev/nul
 import os
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NoReturn, TextIO
 
 from schemas import console
@@ -19,6 +21,7 @@ from schemas.interruption import ending, exit_status, sigterm_as_interrupt
 from schemas.shortage import shortage
 
 _EXIT_ERROR = 1
+_EXIT_PATIENCE = 1.0  # seconds for threads that are about to end
 _OUT, _ERR = 1, 2  # file descriptors
 
 
@@ -102,6 +105,20 @@ def _leave(status: int) -> NoReturn:
         vars(sys.stdout)["error"] = None  # it is said once
         status = status or _EXIT_ERROR
     sys.stderr.flush()
-    if status and threading.active_count() > 1:
+    if status and _threads_stay():
         os._exit(status)  # threads of an abandoned pipeline may never end
     sys.exit(status)
+
+
+def _threads_stay() -> bool:
+    """Return whether other threads still run after a moment in which they can end.
+
+    A thread that feeds a queue of multiprocessing holds semaphores, which it gives back at its end;
+    otherwise multiprocessing warns of a leak.
+    """
+    until = time.monotonic() + _EXIT_PATIENCE
+    with suppress(KeyboardInterrupt):
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, until - time.monotonic()))
+    return threading.active_count() > 1

@@ -19,6 +19,11 @@ from schemas.process import run_process
 def wait_forever():
     threading.Thread(target=time.sleep, args=(1000,)).start()
 
+class SlowToSend:
+    def __reduce__(self):
+        time.sleep(0.2)
+        return str, ()
+
 def work():
     {}
 
@@ -92,6 +97,12 @@ def test_a_thread_that_is_left_holds_up_no_failure(tmp_path, work, line) -> None
     status, console = ended(f"wait_forever(); {work}", tmp_path)
     assert status == 1
     assert (console.splitlines() or [""])[-1] == line
+
+
+def test_a_queue_that_still_sends_is_no_leak(tmp_path) -> None:
+    queue = 'queue = __import__("multiprocessing").get_context("spawn").Queue()'
+    work = f"{queue}; queue.cancel_join_thread(); queue.put(SlowToSend()); return 143"
+    assert ended(work, tmp_path) == (143, "")
 
 
 def test_sigterm_ends_a_command_with_its_status(tmp_path) -> None:
