@@ -210,5 +210,6 @@ def _check_shape(
     ]
     if differences:
         raise InputFileError(
-            f"{path}: not the model of this configuration: {'; '.join(differences)}"
+            f"{path}: not the model of this configuration: {'; '.join(differences)}. Where the "
+            "towers are right, choose their configuration (`train --model PRESET`)"
         )

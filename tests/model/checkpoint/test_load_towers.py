@@ -90,7 +90,8 @@ def test_all_that_differs_is_named_before_weights_are_read(tmp_path, vicuna_fold
         load_towers(tiny_regiongpt(), vision=tmp_path, language=vicuna_folder)
     assert str(caught.value) == (
         f"{tmp_path}/config.json: not the model of this configuration: hidden_size is 32, expected "
-        "64; num_hidden_layers is 2, expected 3; image_size is 28, expected 56"
+        "64; num_hidden_layers is 2, expected 3; image_size is 28, expected 56. Where the towers "
+        "are right, choose their configuration (`train --model PRESET`)"
     )
 
 

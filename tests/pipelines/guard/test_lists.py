@@ -145,9 +145,7 @@ def test_without_any_list_one_line_says_so(world, capfd):
     words = ["build", "--sources", "coco", "--label-set", "S", "--data-root", str(world)]
     assert cli.run([*words, "--output", str(output), "--images", "reference"]) == 0
     lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("guard:")]
-    assert lines == [
-        f"guard: missing lists: {', '.join(LISTS)} (see `regionforge sources`)"
-    ]
+    assert lines == [f"guard: missing lists: {', '.join(LISTS)} (see `regionforge sources`)"]
     card = (output / "README.md").read_text(encoding="utf-8")
     assert card.count("**not guarded**") == len(LISTS)
     assert cli.run(["verify", str(output)]) == 0
