@@ -43,9 +43,9 @@ def seconds_left(
     quiet = duration(now - quiet_from)
     if not any(connection.breaker.is_reached for connection in route):
         raise BuildError(
-            f"no connection to a server for {quiet} ({seen}). Start one, e.g. with `vllm serve MODEL`, "
-            "or have `recap` start it with --serve MODEL in place of --endpoint; --patience "
-            "SECONDS waits longer for one that is starting"
+            f"no connection to a server for {quiet} ({seen}). Start one, e.g. with `vllm serve "
+            "MODEL`, or have `recap` start it with --serve MODEL in place of --endpoint; "
+            "--patience SECONDS waits longer for one that is starting"
         )
     asks = f", and asks to wait {duration(wait)}" if wait else ""
     raise BuildError(

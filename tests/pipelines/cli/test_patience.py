@@ -27,5 +27,5 @@ def test_patience_that_is_asked_for_holds_from_the_start(command, given, first, 
 def test_no_patience_is_refused(command):
     servers_of, words = COMMANDS[command]
     args = make_parser().parse_args([*words, *SERVER, "--patience", "0"])
-    with pytest.raises(UsageError, match="^--patience"):
+    with pytest.raises(UsageError, match=r"^--patience"):
         servers_of(args)

@@ -117,7 +117,8 @@ def test_a_list_that_is_missing_is_named_and_the_others_hold(world, name, capfd)
     [line] = [line for line in capfd.readouterr().err.splitlines() if line.startswith("guard:")]
     held = [other for other, shown in lists.items() if shown.pictures]
     assert line == (
-        f"guard: no training on {', '.join(held)}; missing lists: {name} (see `regionforge sources`)"
+        f"guard: no training on {', '.join(held)}; missing lists: {name} "
+        "(see `regionforge sources`)"
     )
     ledger = Ledger.model_validate_json((output / "ledger.json").read_bytes())
     assert list(lists.values()) == ledger.guard
