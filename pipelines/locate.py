@@ -54,6 +54,11 @@ def present_splits(
     ]
     if broken := [path for located in (present or splits) for path in missing[located.split]]:
         spec, named = dataset(request.name), ", ".join(dict.fromkeys(broken))
+        if request.annotations is not None:
+            raise UsageError(
+                f"there is no {named}: --{request.name}-annotations names your own file, and "
+                f"--{request.name}-images the folder of its pictures"
+            )
         raise UsageError(
             f"source {request.name!r} is not complete; missing: {named}. "
             f"Get it from {spec.obtain}; `regionforge sources --data-root {root}` lists all that "

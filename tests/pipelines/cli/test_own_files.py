@@ -4,6 +4,8 @@ import gzip
 
 import pytest
 
+from pipelines.cli.parser import run
+
 
 def test_recap_captions_a_file_of_ones_own(coco_file, command_line, output_of, tmp_path):
     owner = coco_file().good(1, 2).save()
@@ -35,3 +37,12 @@ def test_a_mark_and_gzip_change_no_record(coco_file, run_build, name):
     packed = gzip.compress(content) if name.endswith(".gz") else b"\xef\xbb\xbf" + content
     other.file.write_bytes(packed)
     assert run_build(plain).rows() == run_build(other).rows()
+
+
+def test_a_file_that_is_not_there_is_not_the_owners(tmp_path, capsys):
+    words = ["build", "--sources", "coco", "--output", str(tmp_path / "out")]
+    words += ["--coco-annotations", str(tmp_path / "no.json"), "--coco-images", str(tmp_path)]
+    assert run(words) == 2
+    error = capsys.readouterr().err
+    assert f"error: there is no {tmp_path}/no.json: --coco-annotations names your own file" in error
+    assert "cocodataset.org" not in error
