@@ -12,6 +12,7 @@ Letters in shapes: B rows, T positions of a row, D the language model's width, V
 L supervised tokens; the rest as in `model.region_inputs`.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -21,7 +22,7 @@ from transformers.initialization import guard_torch_init_functions
 from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.utils import can_return_tuple
 
-from model.attention import ATTENTION_NAME, segment_mask
+from model.attention import Segments, mask_of
 from model.config import GPT4RoIConfig, RegionConfig, RegionGPTConfig
 from model.generation import RegionGenerationMixin
 from model.gpt4roi.connector import GPT4RoIConnector
@@ -123,6 +124,7 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
         loss_targets: Tensor | None = None,
         num_items_in_batch: Tensor | int | None = None,
         segment_ids: Tensor | None = None,
+        segment_lengths: Sequence[int] | None = None,
         logits_to_keep: Tensor | int = 0,
         pixel_values: Tensor | None = None,
         image_positions: Tensor | None = None,
@@ -151,6 +153,8 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
             num_items_in_batch: the number that the sum is divided by, e.g. of all devices'
                 supervised tokens; by default this batch's own.
             segment_ids: [B, T], a number for each segment of a packed row.
+            segment_lengths: in their place, the tokens of each segment of a single row: each
+                attends by itself, in the time and memory of separate rows.
             logits_to_keep: the number of last positions that get logits; 0 for all.
             pixel_values: see `RegionInputs`, as for all that follow.
             image_positions: see there.
@@ -181,7 +185,9 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
             inputs_embeds = self._embed(input_ids, inputs)
         options["inputs_embeds"] = inputs_embeds
         options["position_ids"] = position_ids
-        options["attention_mask"] = self._attention_mask(attention_mask, segment_ids)
+        attention = self.language_model.config._attn_implementation
+        segments = Segments(ids=segment_ids, lengths=segment_lengths)
+        options["attention_mask"] = mask_of(attention, attention_mask, segments)
         if labels is not None or loss_positions is not None:
             options.setdefault("use_cache", False)
         if loss_positions is not None:
@@ -217,23 +223,6 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
             boundaries, tokens = tokens[:, :: count + 1].flatten(0, 1), tokens[:, 1:-1]
         vectors = (tokens.flatten(0, 1), boundaries, regions)
         return write_vectors(words, inputs.positions, vectors)
-
-    def _attention_mask(self, mask: Tensor | None, segment_ids: Tensor | None) -> Tensor | None:
-        """Return the mask for the language model, or raise ValueError where it would ignore it."""
-        attention = self.language_model.config._attn_implementation
-        if attention == ATTENTION_NAME and mask is not None and mask.ndim == 2:
-            raise ValueError(
-                f"the attention {ATTENTION_NAME!r} takes no padding mask: call "
-                "model.set_attn_implementation('sdpa') for padded rows and generation"
-            )
-        if segment_ids is None:
-            return mask
-        if attention != ATTENTION_NAME or mask is not None:
-            raise ValueError(
-                f"segment_ids go without attention_mask, by model.set_attn_implementation("
-                f"{ATTENTION_NAME!r}); the attention is {attention!r}"
-            )
-        return segment_mask(segment_ids)
 
     def _supervised(
         self,

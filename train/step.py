@@ -7,6 +7,7 @@ LLaVA's trainer, in contrast, takes the mean of the means of micro-batches.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -119,9 +120,19 @@ def batch_loss(
     precision: Precision,
     device: torch.device,
 ) -> Tensor:
-    """Return the sum of a batch's token losses, divided by `supervised`; in float32."""
-    inputs = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
-    inputs.pop("labels", None)  # with loss_positions, the head sees supervised tokens alone
+    """Return the sum of a batch's token losses, divided by `supervised`; in float32.
+
+    The batch is on the host, whose segments are read there.
+    """
+    inputs: dict[str, Any] = {
+        name: tensor.to(device, non_blocking=True)
+        for name, tensor in batch.items()
+        # With loss_positions, the head sees supervised tokens alone.
+        if name not in {"labels", "segment_ids"}
+    }
+    if "segment_ids" in batch:
+        _, lengths = batch["segment_ids"].unique_consecutive(return_counts=True)
+        inputs["segment_lengths"] = lengths.tolist()
     with torch.autocast(
         device.type, torch.bfloat16, enabled=computes_in_bfloat16(precision, device)
     ):

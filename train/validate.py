@@ -80,7 +80,8 @@ class Validation:
         for start in range(0, -(-len(self._rows) // world), size):
             made = [examples[0, number] for number in numbers[start : start + size]]
             kept = [row for row in made if isinstance(row, TrainingExample)]
-            batch = self._processor.collate([row.example for row in kept]) if kept else EMPTY
+            whole = [row.example for row in kept]
+            batch = self._processor.collate(whole, packed=True) if kept else EMPTY
             if kept or is_sharded(model):
                 device = self._processes.device
                 total += batch_loss(model, batch, 1, recipe.precision, device)

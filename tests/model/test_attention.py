@@ -6,9 +6,17 @@ import pytest
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
 
-from model.attention import ATTENTION_NAME, packed_attention, segment_mask
+from model.attention import (
+    ATTENTION_NAME,
+    Segments,
+    length_mask,
+    mask_of,
+    packed_attention,
+    segment_mask,
+)
 
 SHAPE = {
     "vocab_size": 64,
@@ -61,6 +69,53 @@ def test_segments_of_a_row_are_as_in_separate_runs(llama: LlamaForCausalLM) -> N
     torch.testing.assert_close(packed, expected)
 
 
+def test_segments_by_their_lengths_are_as_by_a_mask(llama: LlamaForCausalLM) -> None:
+    llama.set_attn_implementation(ATTENTION_NAME)
+    lengths = [4, 1, 6, 3]
+    ids, segments = torch.randint(64, (1, 14)), torch.tensor([_numbers(lengths)])
+    positions = torch.tensor([_positions(lengths)])
+    outputs, gradients = [], []
+    for mask in (segment_mask(segments), length_mask(lengths)):
+        llama.zero_grad()
+        logits = llama(ids, attention_mask=mask, position_ids=positions, use_cache=False).logits
+        logits.square().sum().backward()
+        outputs.append(logits)
+        gradients.append(llama.model.layers[0].self_attn.v_proj.weight.grad.clone())
+    torch.testing.assert_close(outputs[0], outputs[1])
+    torch.testing.assert_close(gradients[0], gradients[1])
+
+
+def test_attention_by_lengths_makes_no_square_of_the_row() -> None:
+    lengths, sizes = [40, 30, 50], []
+    query = torch.randn(1, 2, sum(lengths), 8, requires_grad=True)
+
+    class Sizes(TorchDispatchMode):
+        def __torch_dispatch__(  # torch's own signature
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            made = func(*args, **(kwargs or {}))
+            sizes.extend(t.numel() for t in tree_leaves(made) if isinstance(t, Tensor))
+            return made
+
+    with Sizes():
+        output, _ = packed_attention(torch.nn.Module(), query, query, query, length_mask(lengths))
+        output.sum().backward()
+    assert len(sizes) > len(lengths)
+    assert max(sizes) < sum(lengths) ** 2
+
+
+def test_lengths_that_are_not_those_of_the_row_are_an_error() -> None:
+    query = torch.randn(1, 2, 5, 8)
+    with pytest.raises(RuntimeError, match="sum exactly to 5"):
+        packed_attention(torch.nn.Module(), query, query, query, length_mask([3, 1]))
+
+
+def test_ids_and_lengths_of_segments_are_an_error() -> None:
+    segments = Segments(ids=torch.zeros(1, 3), lengths=[3])
+    with pytest.raises(ValueError, match="segment_ids and segment_lengths: expected one"):
+        mask_of(ATTENTION_NAME, None, segments)
+
+
 def test_the_segment_mask_of_a_small_row() -> None:
     mask = segment_mask(torch.tensor([[7, 7, 2, 2]]))
     assert mask[0, 0].int().tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 1]]
@@ -99,6 +154,8 @@ def test_the_host_reads_no_value_of_a_tensor(llama: LlamaForCausalLM) -> None:
         llama(ids, position_ids=positions, use_cache=False)
         mask = segment_mask(positions // 3)
         llama(ids, position_ids=positions, attention_mask=mask, use_cache=False)
+        lengths = length_mask([4, 5])
+        llama(ids[:1], position_ids=positions[:1], attention_mask=lengths, use_cache=False)
     assert reads.count == 0
 
 
@@ -111,6 +168,10 @@ def test_a_sliding_window_is_refused_where_it_would_matter() -> None:
     torch.testing.assert_close(mistral(ids).logits, expected)
     with pytest.raises(ValueError, match="7 positions with a sliding window of 6"):
         mistral(torch.randint(64, (1, 7)))
+    row = torch.randint(64, (1, 9))
+    assert mistral(row, attention_mask=length_mask([6, 3])).logits.isfinite().all()
+    with pytest.raises(ValueError, match="7 positions with a sliding window of 6"):
+        mistral(row, attention_mask=length_mask([2, 7]))
 
 
 def test_a_softcap_is_refused() -> None:

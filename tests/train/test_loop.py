@@ -104,7 +104,7 @@ def test_accumulation_equals_the_big_batch(rows, tokenizer, micro_batch):
     whole, big = run("regiongpt", tokenizer, stated, job)
     parts, small = run("regiongpt", tokenizer, stated, replace(job, micro_batch=micro_batch))
     for first, second in zip(big, small, strict=True):
-        assert first.ids == second.ids
+        assert sorted(first.ids) == sorted(second.ids)
         assert second.result.loss == pytest.approx(first.result.loss, rel=1e-5)
         assert second.result.gradient_norm == pytest.approx(first.result.gradient_norm, rel=1e-4)
         assert second.result.supervised == first.result.supervised

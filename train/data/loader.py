@@ -1,7 +1,7 @@
 """The steps of a run: for each optimizer step, this process's micro-batches, made ahead by workers.
 
     Schedule          the rows of every step, which the rows' ids, the seed and the batch decide
-    load_steps        of each step, the part of this process, cut into micro-batches and joined
+    load_steps        of each step, the part of this process in micro-batches, each packed in a row
 
 Nothing depends on the number of workers, and a run goes on at any step. All processes have the same
 number of micro-batches in a step, as they compute together; a process may have one without rows.
@@ -22,7 +22,7 @@ from model.batch import RegionBatch
 from model.processor import RegionProcessor
 from schemas.errors import RegionForgeError
 from train.data.example import Rejected, TrainingExample, TrainingRows
-from train.data.order import Indices, batches, epoch_order, part_of
+from train.data.order import Indices, batches, dealt, epoch_order
 
 Key = tuple[int, int]  # epoch, number of the row
 
@@ -66,7 +66,7 @@ class Schedule:
     def epoch(self, number: int) -> list[Indices]:
         """Return the rows of each step of an epoch."""
         order = epoch_order(self.ids, seed=self.seed, epoch=number, shares=self.shares)
-        return batches(order, self.lengths, self.batch, seed=self.seed, epoch=number)
+        return batches(order, self.lengths, self.batch)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,13 +93,9 @@ class Loading:
 
     def parts(self, step: Step) -> list[list[Key]]:
         """Return the rows of each micro-batch of this process."""
-        mine = part_of(step.rows, self.rank, self.world).tolist()
-        most = -(-len(step.rows) // self.world)
-        starts = range(0, most, self.micro_batch)
-        return [
-            [(step.epoch, number) for number in mine[start : start + self.micro_batch]]
-            for start in starts
-        ]
+        turns = -(-len(step.rows) // (self.world * self.micro_batch))
+        mine = dealt(step.rows, turns * self.world)[self.rank :: self.world]
+        return [[(step.epoch, number) for number in part.tolist()] for part in mine]
 
 
 def load_steps(
@@ -149,7 +145,7 @@ class _MicroBatches(Dataset[MicroBatch | RegionForgeError]):
         kept = [row for row in made if isinstance(row, TrainingExample)]
         examples = [row.example for row in kept]
         return MicroBatch(
-            batch=self._processor.collate(examples) if examples else None,
+            batch=self._processor.collate(examples, packed=True) if examples else None,
             ids=tuple(row.id for row in kept),
             supervised=sum(row.supervised for row in kept),
             tokens=sum(len(row.example.input_ids) for row in kept),

@@ -4,8 +4,8 @@ An order follows from the seed, the epoch and the rows' ids alone: not from the 
 or workers, nor from the order of shards. So a run resumes in the middle of an epoch by the number
 of the batch, with another number of processes too.
 
-Rows of about the same length go into one batch, so that little is padded: some batches' rows are
-taken from the order, sorted by length, cut into batches, and those are shuffled.
+Rows of any length go into one batch, as nothing is padded. They are dealt to micro-batches and
+processes longest first, back and forth, so that all of these have about as much to compute.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from schemas.ids import RANK_BITS, Hasher
 
 Indices = NDArray[np.int64]
-
-_TOGETHER = 50  # batches whose rows are sorted together
 
 
 def shares_of(configs: Sequence[str], weights: Mapping[str, float]) -> NDArray[np.float64]:
@@ -49,29 +47,27 @@ def epoch_order(
     return numbers[np.argsort(np.array(ranks, dtype=np.int64), kind="stable")]
 
 
-def batches(
-    order: Indices, lengths: NDArray[np.int64], size: int, *, seed: int, epoch: int
-) -> list[Indices]:
-    """Return the batches of an epoch, of rows of about the same length each.
+def batches(order: Indices, lengths: NDArray[np.int64], size: int) -> list[Indices]:
+    """Return the batches of an epoch, the rows of each from the longest to the shortest.
 
     Args:
         order: the numbers of the rows, from `epoch_order`.
         lengths: of every row, by number.
         size: rows of a batch; the last of the epoch may have fewer.
-        seed: the run's seed.
-        epoch: from 0.
     """
-    cut: list[Indices] = []
-    for begin in range(0, len(order), size * _TOGETHER):
-        some = order[begin : begin + size * _TOGETHER]
-        some = some[np.argsort(-lengths[some], kind="stable")]
-        cut += [some[start : start + size] for start in range(0, len(some), size)]
-    whole = [batch for batch in cut if len(batch) == size]
-    hasher = Hasher("batches", seed, epoch)
-    whole = [whole[k] for k in sorted(range(len(whole)), key=hasher.rank)]
-    return whole + [batch for batch in cut if len(batch) < size]
+    cut = (order[start : start + size] for start in range(0, len(order), size))
+    return [batch[np.argsort(-lengths[batch], kind="stable")] for batch in cut]
 
 
-def part_of(batch: Indices, rank: int, world: int) -> Indices:
-    """Return the rows of a batch that a process of several trains on: every `world`-th."""
-    return batch[rank::world]
+def dealt(batch: Indices, parts: int) -> list[Indices]:
+    """Return the rows of a batch in parts of about the same number and length.
+
+    Ten rows, from the longest to the shortest, in three parts: 0 5 6, 1 4 7, 2 3 8 9.
+
+    Args:
+        batch: of `batches`.
+        parts: the number of parts; of few rows, the last ones get none.
+    """
+    turn, seat = np.divmod(np.arange(len(batch)), parts)
+    part = np.where(turn % 2 == 0, seat, parts - 1 - seat)
+    return [batch[part == number] for number in range(parts)]

@@ -92,8 +92,23 @@ def test_processes_share_the_rows_of_a_step(rows, processor, world):
         assert len({len(part) for part in parts}) == 1  # they compute together
         ids = [name for part in parts for micro in part for name in micro.ids]
         assert sorted(ids) == sorted(name for micro in micros for name in micro.ids)
-    last = each[-1][-1][1][-1]
-    assert (last.batch is None) == (world == 3)  # seven rows in the last step: 3, 2 and 2
+    counts = [[len(micro.ids) for micro in process[-1][1]] for process in each]
+    # Of the seven rows of the last step; two in a micro-batch at most.
+    assert counts == {2: [[1, 2], [2, 2]], 3: [[1, 1], [1, 1], [1, 2]]}[world]
+
+
+def test_a_process_may_have_no_row_of_a_step(rows, processor):
+    (_, (micro,)), *_ = loaded(
+        rows, processor, schedule_of(rows, count=2, epochs=1).steps(), rank=2, world=3
+    )
+    assert micro.batch is None
+
+
+def test_micro_batches_are_packed(rows, processor):
+    ((_, micros),) = loaded(rows, processor, schedule_of(rows, count=8, epochs=1).steps())
+    for micro in micros:
+        assert micro.batch["input_ids"].shape == (1, micro.tokens)
+        assert len(micro.batch["segment_ids"].unique()) == len(micro.ids) == 4
 
 
 def test_workers_change_nothing(rows, processor):

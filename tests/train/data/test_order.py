@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train.data.order import batches, epoch_order, part_of, shares_of
+from train.data.order import batches, dealt, epoch_order, shares_of
 
 IDS = [f"coco/train/{number}/region_caption/0" for number in range(1000)]
 LENGTHS = np.array([(number * 7919) % 500 for number in range(1000)])
@@ -45,28 +45,42 @@ def test_a_share_of_a_fifth_brings_other_rows_each_epoch():
     assert len(first & second) < 80
 
 
-def test_rows_of_a_batch_have_about_the_same_length():
+def test_batches_are_cut_from_the_order_and_the_longest_row_comes_first():
     order = epoch_order(IDS, seed=0, epoch=0)
-    grouped = batches(order, LENGTHS, 8, seed=0, epoch=0)
-    padded = sum(LENGTHS[batch].max() * len(batch) for batch in grouped)
-    alone = sum(LENGTHS[batch].max() * len(batch) for batch in np.split(order, 125))
-    assert padded < 1.06 * LENGTHS.sum() < 1.5 * LENGTHS.sum() < alone
-    firsts = [LENGTHS[batch].max() for batch in grouped]
-    assert np.abs(np.corrcoef(firsts, np.arange(len(firsts)))[0, 1]) < 0.3
+    cut = batches(order, LENGTHS, 8)
+    for number, batch in enumerate(cut):
+        assert sorted(batch) == sorted(order[8 * number : 8 * number + 8])
+        assert (np.diff(LENGTHS[batch]) <= 0).all()
+    tokens = [LENGTHS[batch].sum() for batch in cut]
+    assert np.std(tokens) < 0.25 * np.mean(tokens)  # a batch is a sample of all lengths
+
+
+def test_rows_are_dealt_back_and_forth():
+    rows = np.arange(10)
+    assert [part.tolist() for part in dealt(rows, 3)] == [[0, 5, 6], [1, 4, 7], [2, 3, 8, 9]]
+
+
+def test_parts_of_a_batch_have_about_as_many_tokens():
+    for batch in batches(epoch_order(IDS, seed=0, epoch=0), LENGTHS, 64):
+        tokens = [LENGTHS[part].sum() for part in dealt(batch, 4)]
+        if len(batch) == 64:
+            assert max(tokens) < 1.06 * min(tokens)
+            parts = [LENGTHS[batch[k::4]].sum() for k in range(4)]
+            assert max(parts) > 1.06 * min(parts)
 
 
 @given(
     rows=st.integers(0, 300),
     size=st.integers(1, 40),
     seed=st.integers(0, 9),
-    world=st.integers(1, 4),
+    parts=st.integers(1, 9),
 )
-def test_batches_and_their_parts_hold_every_row_once(rows, size, seed, world):
+def test_batches_and_their_parts_hold_every_row_once(rows, size, seed, parts):
     order = epoch_order(IDS[:rows], seed=seed, epoch=2)
-    grouped = batches(order, LENGTHS, size, seed=seed, epoch=2)
-    assert sorted(number for batch in grouped for number in batch) == list(range(rows))
-    assert all(len(batch) == size for batch in grouped[:-1])
-    for batch in grouped:
-        parts = [part_of(batch, rank, world) for rank in range(world)]
-        assert sorted(np.concatenate(parts)) == sorted(batch)
-        assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    cut = batches(order, LENGTHS, size)
+    assert sorted(number for batch in cut for number in batch) == list(range(rows))
+    assert all(len(batch) == size for batch in cut[:-1])
+    for batch in cut:
+        each = dealt(batch, parts)
+        assert sorted(np.concatenate(each)) == sorted(batch)
+        assert max(map(len, each)) - min(map(len, each)) <= 1

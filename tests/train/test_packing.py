@@ -1,0 +1,120 @@
+"""Training on packed rows: losses and gradients of single rows, and rows that see no neighbour."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from model.attention import ATTENTION_NAME
+from model.batch import Example
+from model.presets import tiny_gpt4roi, tiny_regiongpt
+from model.processor import processor_for
+from model.region_model import GPT4RoIForConditionalGeneration, RegionGPTForConditionalGeneration
+from train.data.build import Build
+from train.data.example import TrainingExample, TrainingRows
+from train.data.rows import ShardRows
+from train.step import batch_loss
+
+KINDS = {
+    "gpt4roi": (GPT4RoIForConditionalGeneration, tiny_gpt4roi),
+    "regiongpt": (RegionGPTForConditionalGeneration, tiny_regiongpt),
+}
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(params=KINDS)
+def case(request, proof_shards, tokenizer):
+    """A model of random weights, its processor, and rows of all configs and of text alone."""
+    torch.manual_seed(0)
+    kind, config = KINDS[request.param]
+    model, processor = kind(config()), processor_for(config(), tokenizer)
+    model.set_attn_implementation({"text_config": ATTENTION_NAME})
+    build = Build.open(proof_shards)
+    rows = ShardRows(build, build.shards("train"))
+    form = "box" if request.param == "gpt4roi" else "half"
+    made = TrainingRows(rows, processor, seed=0, regions_as=form)
+    firsts = [rows.configs().index(name) for name in sorted(set(rows.configs()))]
+    examples = [each.example for each in (made[0, n] for n in firsts) if is_whole(each)]
+    ids = list(range(10, 24))
+    written = Example(input_ids=ids, labels=[-100] * 4 + ids[4:])
+    assert len(examples) == 4
+    assert len({len(example.input_ids) for example in examples}) == 4
+    return model, processor, [*examples[:3], written, *examples[3:]]
+
+
+def is_whole(made):
+    return isinstance(made, TrainingExample)
+
+
+def supervised(example):
+    return len(example.labels) - example.labels.count(-100)
+
+
+def loss_of(model, processor, examples, count=1):
+    batch = processor.collate(examples, packed=True)
+    return batch_loss(model, batch, count, "float32", CPU)
+
+
+def row_losses(model, processor, examples):
+    """The loss of each row of a packed batch: the other rows' targets count for nothing."""
+    batch = processor.collate(examples, packed=True)
+    row = batch["segment_ids"][0][batch["loss_positions"]]
+    targets = batch["loss_targets"]
+    losses = []
+    for number in range(len(examples)):
+        batch["loss_targets"] = torch.where(row == number, targets, -100)
+        with torch.no_grad():
+            losses.append(batch_loss(model, batch, 1, "float32", CPU))
+    return losses
+
+
+def test_losses_and_gradients_are_those_of_one_row_after_another(case):
+    model, processor, examples = case
+    count = sum(map(supervised, examples))
+    whole = loss_of(model, processor, examples, count)
+    whole.backward()
+    packed = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad()
+    losses = [loss_of(model, processor, [example], count) for example in examples]
+    for loss in losses:
+        loss.backward()
+    assert float(whole.detach()) == pytest.approx(float(sum(losses).detach()), rel=1e-5)
+    single = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    assert packed.keys() == single.keys()
+    assert any(name.startswith("connector") for name in packed)
+    for name, gradient in packed.items():
+        difference = (gradient - single[name]).norm() / single[name].norm().clamp(min=1e-6)
+        assert difference < 1e-5, name
+
+
+def test_each_row_has_the_loss_that_it_has_alone(case):
+    model, processor, examples = case
+    for packed, example in zip(row_losses(model, processor, examples), examples, strict=True):
+        with torch.no_grad():
+            alone = loss_of(model, processor, [example])
+        torch.testing.assert_close(packed, alone, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("changed", [0, 3, 4])
+def test_a_row_that_changes_leaves_the_losses_of_the_others_as_they_are(case, changed):
+    model, processor, examples = case
+    before = row_losses(model, processor, examples)
+    other = list(examples)
+    other[changed] = changed_in_all(examples[changed])
+    after = row_losses(model, processor, other)
+    for number, (first, second) in enumerate(zip(before, after, strict=True)):
+        assert torch.equal(first, second) == (number != changed), number
+
+
+def changed_in_all(example):
+    """A row of the same length, of other words, picture and regions."""
+    ids = [token if token < 0 else (token + 7) % 500 for token in example.input_ids]
+    changed = replace(example, input_ids=ids)
+    if example.pixels is not None:
+        changed = replace(changed, pixels=255 - example.pixels)
+    if example.region_boxes is not None:
+        changed = replace(changed, region_boxes=example.region_boxes * np.float32(0.5))
+    if example.region_weights is not None:
+        changed = replace(changed, region_weights=example.region_weights[:, ::-1].copy())
+    return changed
