@@ -39,11 +39,13 @@ _TURNS = {
     8: Transpose.ROTATE_90,
 }
 
+_QUARTER_TURNS = range(5, 9)  # which swap width and height
+
 # What Pillow raises on damaged bytes.
 _DAMAGE = (OSError, SyntaxError, ValueError, IndexError, struct.error)
 
 
-def read_picture(picture: Picture) -> Image.Image:
+def read_picture(picture: Picture, size: tuple[int, int] | None = None) -> Image.Image:
     """Return a picture as RGB pixels, turned upright by its EXIF orientation.
 
     Transparency is dropped, as transformers' image processors drop it.
@@ -51,18 +53,20 @@ def read_picture(picture: Picture) -> Image.Image:
     Args:
         picture: a path; the bytes of a JPEG, PNG, GIF, WEBP or BMP file; a Pillow image; or an
             array of 8-bit values, [height, width] or [height, width, 1, 3 or 4].
+        size: the width and height of the frame of its regions, pixels: a file that has this size
+            only as it is stored is not turned.
 
     Raises:
         InputError: the picture is none of these, is damaged, or exceeds a limit.
     """
     if isinstance(picture, Image.Image):
-        return _rgb(picture)
+        return _rgb(picture, size)
     if isinstance(picture, np.ndarray):
-        return _rgb(_from_array(picture))
+        return _rgb(_from_array(picture), size)
     if isinstance(picture, str | os.PathLike):
-        return _decoded(_file_bytes(picture))
+        return _decoded(_file_bytes(picture), size)
     if isinstance(picture, bytes | bytearray | memoryview):
-        return _decoded(bytes(picture))
+        return _decoded(bytes(picture), size)
     raise InputError(
         "expected a picture as a path, the bytes of a file, a Pillow image or a NumPy array of "
         f"8-bit values, found {type(picture).__name__}"
@@ -80,24 +84,25 @@ def _file_bytes(path: str | os.PathLike[str]) -> bytes:
     raise InputError(f"{path}: at most {MAX_IMAGE_BYTES} bytes of a picture are read")
 
 
-def _decoded(data: bytes) -> Image.Image:
+def _decoded(data: bytes, size: tuple[int, int] | None) -> Image.Image:
     if len(data) > MAX_IMAGE_BYTES:
         raise InputError(f"a picture of {len(data)} bytes, at most {MAX_IMAGE_BYTES} are read")
     with _damage_named(), Image.open(BytesIO(data), formats=_FORMATS) as image:
         scans = data.count(_SCAN) if image.format in ("JPEG", "MPO") else 0
         if scans > MAX_JPEG_SCANS:
             raise InputError(f"a JPEG of {scans} scans, at most {MAX_JPEG_SCANS} are decoded")
-        return _rgb(image)
+        return _rgb(image, size)
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _rgb(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
     _check(image)
     with _damage_named():
         orientation = _orientation(image)
         shown = image if image.mode == "RGB" else image.convert("RGB")
+        as_stored = orientation in _QUARTER_TURNS and image.size == size != image.size[::-1]
         if orientation in _TURNS:
-            shown = shown.transpose(_TURNS[orientation])
-            shown.info = {}  # it is upright now, whatever its metadata said
+            shown = shown.copy() if as_stored else shown.transpose(_TURNS[orientation])
+            shown.info = {}  # it is as it should be now, whatever its metadata said
         shown.load()
         return shown
 

@@ -157,7 +157,7 @@ def training_row(row: Mapping[str, Any]) -> tuple[str, list[Message], Mapping[in
 
 
 def stored_picture(row: Mapping[str, Any]) -> Image.Image | None:
-    """Return a record's picture, which must have the size that the record states."""
+    """Return a record's picture in the frame of its regions, whose size the record states."""
     stored = row.get("image")
     if isinstance(stored, Mapping):
         if stored["bytes"] is None:
@@ -168,10 +168,12 @@ def stored_picture(row: Mapping[str, Any]) -> Image.Image | None:
         stored = stored["bytes"]
     if stored is None:
         return None
-    picture, stated = read_picture(stored), (row.get("width"), row.get("height"))
-    if None not in stated and picture.size != stated:
+    width, height = row.get("width"), row.get("height")
+    stated = None if width is None or height is None else (width, height)
+    picture = read_picture(stored, stated)
+    if stated is not None and picture.size != stated:
         size = f"{picture.width} x {picture.height}"
-        raise InputError(f"a picture of {size} pixels, expected {stated[0]} x {stated[1]}")
+        raise InputError(f"a picture of {size} pixels, expected {width} x {height}")
     return picture
 
 

@@ -62,6 +62,22 @@ def test_a_turned_picture_is_upright_in_every_form(orientation: int) -> None:
     assert np.array_equal(pixels(read_picture(shown)), upright)  # not turned again
 
 
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_a_picture_is_not_turned_where_its_regions_are_in_the_stored_frame(
+    orientation: int,
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(halves(), exif=exif)
+    upright, stored = read_picture(data), halves().size
+    assert stored[0] != stored[1]
+    assert np.array_equal(pixels(read_picture(data, upright.size)), pixels(upright))
+    kept = halves() if orientation == 6 else upright  # half a turn changes no size
+    shown = read_picture(data, stored)
+    assert np.array_equal(pixels(shown), pixels(kept))
+    assert np.array_equal(pixels(read_picture(shown)), pixels(kept))  # not turned later either
+
+
 def test_a_picture_with_unreadable_metadata_is_taken_as_it_stands() -> None:
     data = encoded(halves(), exif=b"rubbish!")
     with Image.open(BytesIO(data)) as image, pytest.raises(SyntaxError):
