@@ -109,7 +109,8 @@ def _model(attention: str) -> RegionModel:
     model = RegionGPTForConditionalGeneration(proof_regiongpt())
     freeze_for(model, _RECIPE.stage)
     model.set_attn_implementation({"text_config": attention})
-    return model.train()
+    model.train()
+    return model
 
 
 def _plain_loss(model: RegionModel, batch: RegionBatch, supervised: int) -> torch.Tensor:

@@ -120,7 +120,7 @@ def packed_attention(  # noqa: PLR0913  # transformers calls it so
         lengths = attention_mask.flatten().tolist()
         settings = {**options, "scaling": scaling, "dropout": dropout, "is_causal": is_causal}
         parts = zip(*(heads.split(lengths, 2) for heads in (query, key, value)), strict=True)
-        outputs = [packed_attention(module, *part, None, **settings)[0] for part in parts]
+        outputs = [packed_attention(module, q, k, v, None, **settings)[0] for q, k, v in parts]
         return torch.cat(outputs, dim=1), None
     _refuse(options, keys=key.shape[2])
     causal = getattr(module, "is_causal", True) if is_causal is None else is_causal

@@ -86,7 +86,8 @@ def test_segments_by_their_lengths_are_as_by_a_mask(llama: LlamaForCausalLM) -> 
 
 
 def test_attention_by_lengths_makes_no_square_of_the_row() -> None:
-    lengths, sizes = [40, 30, 50], []
+    lengths = [40, 30, 50]
+    sizes: list[int] = []
     query = torch.randn(1, 2, sum(lengths), 8, requires_grad=True)
 
     class Sizes(TorchDispatchMode):

@@ -12,7 +12,7 @@ from model.presets import tiny_gpt4roi, tiny_regiongpt
 from model.processor import processor_for
 from model.region_model import GPT4RoIForConditionalGeneration, RegionGPTForConditionalGeneration
 from train.data.build import Build
-from train.data.example import TrainingExample, TrainingRows
+from train.data.example import RegionsAs, TrainingExample, TrainingRows
 from train.data.rows import ShardRows
 from train.step import batch_loss
 
@@ -32,19 +32,16 @@ def case(request, proof_shards, tokenizer):
     model.set_attn_implementation({"text_config": ATTENTION_NAME})
     build = Build.open(proof_shards)
     rows = ShardRows(build, build.shards("train"))
-    form = "box" if request.param == "gpt4roi" else "half"
+    form: RegionsAs = "box" if request.param == "gpt4roi" else "half"
     made = TrainingRows(rows, processor, seed=0, regions_as=form)
     firsts = [rows.configs().index(name) for name in sorted(set(rows.configs()))]
-    examples = [each.example for each in (made[0, n] for n in firsts) if is_whole(each)]
+    whole = [made[0, number] for number in firsts]
+    examples = [each.example for each in whole if isinstance(each, TrainingExample)]
     ids = list(range(10, 24))
     written = Example(input_ids=ids, labels=[-100] * 4 + ids[4:])
     assert len(examples) == 4
     assert len({len(example.input_ids) for example in examples}) == 4
     return model, processor, [*examples[:3], written, *examples[3:]]
-
-
-def is_whole(made):
-    return isinstance(made, TrainingExample)
 
 
 def supervised(example):
