@@ -21,6 +21,7 @@ from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
 from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.sample_world import write_world
+from regionforge.__main__ import COMMANDS
 from schemas.ledger import Stage
 from train.cli import make_parser as make_train_parser
 
@@ -179,7 +180,8 @@ def test_the_tree_is_the_tree() -> None:
 def test_the_stages_are_those_of_the_ledger() -> None:
     section = README.split("## The code")[1].split("The folders:")[0]
     (picture,) = re.findall(r"^    (.* ─► .*)$", section, re.MULTILINE)
-    stages = [str(stage) for stage in Stage if stage is not Stage.FILTER]  # of `recap` alone
+    others = {Stage.FILTER, Stage.SUBSET}  # of `recap` alone, and of `subset` and `merge`
+    stages = [str(stage) for stage in Stage if stage not in others]
     assert re.findall(r"\w+", picture) == [*stages, "publish"]
     assert re.findall(r"^    ([a-z]+) {2,}", section, re.MULTILINE) == [*stages, "publish"]
 
@@ -206,10 +208,7 @@ def test_every_command_it_shows_parses() -> None:
     shown = re.findall(r"^ +regionforge (.+)", README.replace("\\\n", " "), re.MULTILINE)
     assert shown
     for command in shown:
-        parser = (
-            make_train_parser()
-            if command.split()[0] in {"train", "evaluate", "chat", "answer"}
-            else make_parser()
-        )
+        module, _ = COMMANDS[command.split()[0]]
+        parser = make_train_parser() if module.startswith("train.") else make_parser()
         _, unknown = parser.parse_known_args(shlex.split(command))
         assert unknown == []

@@ -2,6 +2,8 @@
 
 The flags of all commands are read from the parsers; each is either in a table below, with words
 beside which it is refused, or is listed as one that always acts, with the reason.
+
+Length: the two tables are read side by side.
 """
 
 import argparse
