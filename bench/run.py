@@ -1,15 +1,15 @@
 """`make bench`: the speed of RegionForge compared with peers that use `datasets`, in pairs of runs.
 
     python -m bench.run [--pairs N]
-                        [--only photos|annotations|captions|full|reading|steps|serving]
+                        [--only photos|annotations|captions|full|reading|steps|serving|report]
                         [--source NAME] [--peer plain|tuned] [--data DIR]
 
 The data sets are drawn: 20,000 pictures of about 110 kB, and an annotation file as large as COCO
 train2017's. The peers are in peer.py. Each pair of runs gives a ratio of wall times; the median is
 printed. Memory is the peak of each process. A round of the plain peer takes minutes. Captions are
 compared by recap.py, builds of full-size sources are measured by full_size.py, the reader of
-training by training_data.py, steps on packed rows by training_steps.py, and the server of trained
-models by serving.py.
+training by training_data.py, steps on packed rows by training_steps.py, the server of trained
+models by serving.py, and pages of reports by report_pages.py.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from bench.full_size_world.coco import CocoSet, write_annotation_set, write_phot
 from bench.full_size_world.data_root import WRITERS
 from bench.measure import Run, run_into
 from bench.recap import compare_clients
+from bench.report_pages import measure_report
 from bench.serving import measure_serving
 from bench.training_data import measure_reading
 from bench.training_steps import measure_steps
@@ -49,7 +50,7 @@ def main() -> None:
     """Write the missing data, run the pairs, and print the ratios of wall times."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=5, metavar="N")
-    parts = ("photos", "annotations", "captions", "full", "reading", "steps", "serving")
+    parts = ("photos", "annotations", "captions", "full", "reading", "steps", "serving", "report")
     parser.add_argument("--only", choices=parts)
     parser.add_argument(
         "--source", action="append", choices=sorted(WRITERS), help="of the full sizes; repeatable"
@@ -69,6 +70,8 @@ def main() -> None:
         measure_sources(args.data, args.source or sorted(WRITERS))
     if args.only in {None, "reading"}:
         measure_reading(args.data, args.pairs)
+    if args.only in {None, "report"}:
+        measure_report(args.data)
     if args.only in {None, "steps"}:
         measure_steps(args.data)
     if args.only in {None, "serving"}:

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from bench.full_size_world.coco import CocoSet, write_photo_set
+from bench.full_size_world.coco import write_photo_set
 from model.config import RegionConfig
 from model.presets import gpt4roi_7b, regiongpt_7b
 from model.processor import RegionProcessor, processor_for
@@ -41,7 +41,7 @@ def measure_reading(data: Path, pairs: int) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     photos = write_photo_set(data / "training_photos", PICTURES)
-    build = _built(data / "training_shards", photos)
+    build = photo_build(data)
     files = sorted(photos.pictures.iterdir())
     rows = ShardRows(build, build.shards("train"))
     texts = (message["content"] for row in rows for message in row["messages"])
@@ -111,7 +111,10 @@ def _wait(rows: ShardRows, processor: RegionProcessor, regions_as: RegionsAs) ->
     return waited / (asked - begun)
 
 
-def _built(output: Path, photos: CocoSet) -> Build:
+def photo_build(data: Path) -> Build:
+    """Return the build of the photographs, drawn and built unless it is there."""
+    photos = write_photo_set(data / "training_photos", PICTURES)
+    output = data / "training_shards"
     if not (output / "manifest.json").exists():
         command = [sys.executable, "-m", "pipelines", "build", "--sources", "coco"]
         command += ["--coco-annotations", str(photos.annotations)]

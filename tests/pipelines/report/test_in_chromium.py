@@ -185,11 +185,12 @@ def test_regions_lie_on_the_picture(tab_of, recapd_report):
     assert all(inside)
 
 
-def test_pages_of_a_hundred_thousand_cards_open_in_two_seconds(tab, tmp_path, many_cards):
+def test_pages_of_a_hundred_thousand_cards_hold_few_of_them(tab, tmp_path, many_cards):
     report = many_cards(tmp_path / "report", 100_000)
     tab.size(1280, 800)
     for name in ("captions-0003.html", "index.html"):
+        assert (report / name).stat().st_size < 4_000_000
         tab.open(report / name)
         assert tab.problems() == []
-        assert 0 < tab.processor_seconds() < 2, name
+        assert tab.run("document.querySelectorAll('*').length") < 20_000
     assert tab.run("document.getElementById('count').textContent").startswith("100,000 cards")
