@@ -58,12 +58,12 @@ def box_coverages(boxes: Sequence[Box], frame: Frame, grid: int) -> list[Coverag
     x0, y0, x1, y1 = np.array(boxes, np.float64).reshape(-1, 4).T[:, :, None]
     down = _span_shares(edges_y, np.maximum(y0, 0.0), np.minimum(y1, frame.height))
     across = _span_shares(edges_x, np.maximum(x0, 0.0), np.minimum(x1, frame.width))
-    cells = np.empty((len(boxes), grid, grid), np.float32)
-    np.multiply(down[:, :, None], across[:, None, :], out=cells, casting="same_kind")
+    cells = down.astype(np.float32)[:, :, None] * across.astype(np.float32)[:, None, :]
+    touched: list[bool] = np.logical_and(down.any(axis=1), across.any(axis=1)).tolist()
     centres = np.concatenate([x0 + x1, y0 + y1], axis=1) / 2
     return [
-        _never_empty(of_box, centre, frame)
-        for of_box, centre in zip(cells, centres.tolist(), strict=True)
+        Coverage(of_box, is_fallback=False) if some else _fallback(of_box, centre, frame)
+        for of_box, some, centre in zip(cells, touched, centres.tolist(), strict=True)
     ]
 
 
@@ -93,7 +93,9 @@ def mask_coverage(
         cells = _area_shares(mask, (x0, y0, x1, y1), frame.cell_edges(grid))
     else:
         cells = _bilinear_shares(mask.pixels(), frame, grid).astype(np.float32)
-    return _never_empty(cells, ((x0 + x1) / 2, (y0 + y1) / 2), frame)
+    if cells.any():
+        return Coverage(cells, is_fallback=False)
+    return _fallback(cells, ((x0 + x1) / 2, (y0 + y1) / 2), frame)
 
 
 def _span_shares(edges: Doubles, start: Doubles | float, stop: Doubles | float) -> Doubles:
@@ -206,10 +208,8 @@ def _taps(
     return taps
 
 
-def _never_empty(cells: Floats, centre: tuple[float, float], frame: Frame) -> Coverage:
-    """Return the cells; where all are 0, the cell of the picture nearest to the centre."""
-    if cells.any():
-        return Coverage(cells, is_fallback=False)
+def _fallback(cells: Floats, centre: Sequence[float], frame: Frame) -> Coverage:
+    """Return empty cells with the cell of the picture nearest to the region's centre, x and y."""
     edges_x, edges_y = frame.cell_edges(len(cells))
     x, y = centre
     cells[_nearest_cell(edges_y, y, frame.height), _nearest_cell(edges_x, x, frame.width)] = 1
