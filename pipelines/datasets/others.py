@@ -69,10 +69,10 @@ def others_specs() -> Iterator[DatasetSpec]:
     """
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         try:
-            found = entry.load()
+            target = entry.load()
         except (ImportError, AttributeError, SyntaxError) as error:
             raise UsageError(f"the entry point {entry.name} = {entry.value}: {error}") from None
-        yield from _declared(found, f"the entry point {entry.name} = {entry.value}")
+        yield from _declared(target, f"the entry point {entry.name} = {entry.value}")
     for name in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
         yield from declared_by(name)
 
@@ -104,9 +104,9 @@ def load_module(name: str) -> ModuleType:
 
 def _from_file(path: Path) -> ModuleType:
     name = f"regionforge_source_{path.stem}"
-    found = sys.modules.get(name)
-    if found is not None and found.__file__ == str(path):
-        return found
+    loaded = sys.modules.get(name)
+    if loaded is not None and loaded.__file__ == str(path):
+        return loaded
     spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError("no file of Python")
@@ -120,10 +120,10 @@ def _from_file(path: Path) -> ModuleType:
     return module
 
 
-def _declared(found: object, where: str) -> list[DatasetSpec]:
-    specs = found
-    if isinstance(found, ModuleType):
-        specs = getattr(found, "SPECS", None) or getattr(found, "SPEC", None)
+def _declared(target: object, where: str) -> list[DatasetSpec]:
+    specs = target
+    if isinstance(target, ModuleType):
+        specs = getattr(target, "SPECS", None) or getattr(target, "SPEC", None)
     listed = list(specs) if isinstance(specs, list | tuple) else [specs]
     if not all(isinstance(spec, DatasetSpec) for spec in listed):
         raise UsageError(f"{where} declares no data set: expected SPEC = DatasetSpec(...)")

@@ -23,15 +23,15 @@ def draw(sketch: Sketch) -> Image.Image | None:
     image = sketch.shown.copy()
     across, down = sketch.scale
     answered = sketch.answered
-    for number, drawn in enumerate(sketch.regions, start=1):
+    for number, region in enumerate(sketch.regions, start=1):
         named = number in answered
         colour = colour_of(number)
-        if drawn.brushed is not None:
-            _fill(image, drawn.brushed, colour, _ANSWERED if named else _MASK)
-            rows, columns = np.nonzero(drawn.brushed)
+        if region.brushed is not None:
+            _fill(image, region.brushed, colour, _ANSWERED if named else _MASK)
+            rows, columns = np.nonzero(region.brushed)
             corner = (int(columns.min()), int(rows.min()))
         else:
-            x0, y0, x1, y1 = drawn.region
+            x0, y0, x1, y1 = region.region
             box = (x0 / across, y0 / down, x1 / across - 1, y1 / down - 1)
             if named:
                 inside = np.zeros((image.height, image.width), bool)

@@ -169,7 +169,7 @@ def _ask(
 
 def _shown(sketch: Sketch, text: str, *, is_error: bool = False) -> tuple[Any, ...]:
     """Return the outputs of an event: all that shows a sketch, with a note."""
-    regions = [drawn.region for drawn in sketch.regions]
+    regions = [each.region for each in sketch.regions]
     return (
         sketch,
         draw(sketch),

@@ -142,7 +142,7 @@ class Sketch:
         Raises:
             RegionForgeError: the question cannot be answered; it is not part of the talk then.
         """
-        regions = [drawn.region for drawn in self.regions]
+        regions = [each.region for each in self.regions]
         talk = model.talk(self._check_open(), regions, max_new_tokens=max_new_tokens)
         talk.messages = list(self.messages)
         answer = talk.ask(question, on_text)
@@ -154,11 +154,11 @@ class Sketch:
             raise InputError("no picture is open: open one first")
         return self.picture
 
-    def _add(self, drawn: DrawnRegion) -> None:
+    def _add(self, region: DrawnRegion) -> None:
         assert self.picture is not None
-        regions = [*(each.region for each in self.regions), drawn.region]
+        regions = [*(each.region for each in self.regions), region.region]
         check_regions(regions, self.picture.size)
-        self.regions.append(drawn)
+        self.regions.append(region)
 
 
 def _shown(picture: Image.Image) -> Image.Image:

@@ -61,17 +61,17 @@ def test_the_parts_are_the_whole(opened):
 
 
 def test_a_drawn_answer_depends_on_its_seed_and_not_on_its_neighbours(regiongpt):
-    def drawn(prompts, seeds, **options):
+    def sampled(prompts, seeds, **options):
         settings = [
             Settings(max_new_tokens=12, temperature=1.0, seed=seed, **options) for seed in seeds
         ]
         return [a.text for a in answered(regiongpt, prompts, settings)]
 
-    first, second, again = drawn([PROMPTS[0]] * 3, (1, 2, 1))
+    first, second, again = sampled([PROMPTS[0]] * 3, (1, 2, 1))
     assert first == again != second
-    assert drawn([PROMPTS[0]], (2,)) == [second]
+    assert sampled([PROMPTS[0]], (2,)) == [second]
     (greedy,) = answered(regiongpt, PROMPTS[:1], [Settings(max_new_tokens=12)])
-    assert drawn([PROMPTS[0]], (1,), top_p=1e-6) == [greedy.text] != [first]
+    assert sampled([PROMPTS[0]], (1,), top_p=1e-6) == [greedy.text] != [first]
 
 
 def test_draws_follow_the_softmax(regiongpt):

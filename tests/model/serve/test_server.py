@@ -57,12 +57,12 @@ def test_openais_client_asks_about_regions_as_a_talk_does(opened):
 
 def test_a_stop_and_a_seed(regiongpt):
     async def ask(address, _):
-        drawn = {**HELLO, "max_tokens": 12, "temperature": 1.5}
+        sampled = {**HELLO, "max_tokens": 12, "temperature": 1.5}
         texts = []
         for more in ({"seed": 1}, {"seed": 1}, {"seed": -5}, {"seed": 2**70}):
-            _, answer = await post(address, {**drawn, **more})
+            _, answer = await post(address, {**sampled, **more})
             texts.append(answer["choices"][0]["message"]["content"])
-        _, stopped = await post(address, {**drawn, "seed": 1, "stop": [texts[0][1:3]]})
+        _, stopped = await post(address, {**sampled, "seed": 1, "stop": [texts[0][1:3]]})
         return texts, stopped["choices"][0]
 
     texts, stopped = served(regiongpt, ask)

@@ -34,7 +34,7 @@ def test_two_clicks_are_a_box_that_holds_both_pixels(second):
     first = (40 - second[0], 60 - second[1])  # the opposite corner
     assert not sketch.click(*first)
     assert sketch.click(*second)
-    assert [drawn.region for drawn in sketch.regions] == [(10, 20, 31, 41)]
+    assert [each.region for each in sketch.regions] == [(10, 20, 31, 41)]
     assert sketch.corner is None
 
 
@@ -45,7 +45,7 @@ def test_boxes_and_masks_are_in_pixels_of_the_picture():
     brushed = np.zeros((512, 1024), bool)
     brushed[100:110, 200:230] = True
     sketch.brush(brushed)
-    box, mask = (drawn.region for drawn in sketch.regions)
+    box, mask = (each.region for each in sketch.regions)
     assert box == (0, 0, 20, 40)
     assert mask["size"] == [1024, 2048]
     whole = np.zeros((1024, 2048), bool)
