@@ -102,8 +102,8 @@ def test_real_sentences_guard_real_pictures(samples, tmp_path, output_of, capfd)
     words += ["--data-root", str(tmp_path), "--label-set", "COCO-80"]
     words += ["--coco-annotations", str(own / "annotations" / "instances_val2017.json")]
     words += ["--coco-images", str(own / "images" / "val2017")]
-    assert cli.run([*words, "--path", f"refcoco.val={path}"]) == 0
-    assert "refcoco (1,500)" in capfd.readouterr().err
+    assert cli.run([*words, "--verbose", "--path", f"refcoco.val={path}"]) == 0
+    assert "guard, refcoco: 1,500 pictures" in capfd.readouterr().err
     output = output_of(tmp_path / "out")
     declared = json.loads((own / "annotations" / "instances_val2017.json").read_bytes())["images"]
     clash = numbers & {image["id"] for image in declared}

@@ -151,7 +151,10 @@ def test_a_server_that_goes_and_comes_back_is_waited_for(serve, ask_all, make_re
     calm = ask_all(requests, serve())
     server = serve({"match": "r7/", "attempts": [0], "refuse": 0.5}, delay=0.01)
     assert ask_all(requests, server, concurrency=8, say=notices.append) == calm
-    assert server.answered() == {request.id: 1 for request in requests}
+    assert server.answered().keys() == {request.id for request in requests}
+    # Answers that were on their way when the server went are lost with it.
+    assert max(server.answered().values()) <= 2
+    assert server.answered().total() < len(requests) + 8
     assert any(server.url in line and "waiting" in line for line in notices)
 
 
