@@ -1,4 +1,4 @@
-"""What the README shows is run as it stands."""
+"""What the README and the pages beside it show is run as it stands."""
 
 import argparse
 import json
@@ -23,10 +23,9 @@ from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.sample_world import write_world
 from regionforge.__main__ import COMMANDS
 from schemas.ledger import Stage
+from tests.pages import ALL, CHECKOUT, PAGES, README
 from train.cli import make_parser as make_train_parser
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 FLAGS_OF_VLLM = {
     "--allowed-local-media-path",
     "--allowed-media-domains",
@@ -40,9 +39,9 @@ FLAGS_OF_VLLM = {
 }
 
 
-def code_blocks() -> list[str]:
-    """What the README shows in Python: shards used and made, a model asked and made, a talk."""
-    return re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+def code_blocks(text: str) -> list[str]:
+    """What a page shows in Python."""
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
 def made_shards(folder: Path) -> str:
@@ -56,7 +55,7 @@ def made_shards(folder: Path) -> str:
 
 def test_lines_for_researchers_run(tmp_path: Path) -> None:
     output = made_shards(tmp_path)
-    code, *_ = code_blocks()
+    (code,) = code_blocks(README)
     names: dict[str, Any] = {}
     exec(code.replace("/shards", output), names)
     record, region, pixels = names["record"], names["region"], names["pixels"]
@@ -82,7 +81,7 @@ def test_ten_lines_make_shards_and_read_them(
 ) -> None:
     write_world(tmp_path / "world", "small")
     monkeypatch.chdir(tmp_path)
-    _, code, *_ = code_blocks()
+    (code,) = code_blocks(PAGES["building"])
     assert len([line for line in code.splitlines() if line]) == 10
     named = code.replace("{name: coco,", "{name: coco, label_set: Shapes-15,")
     exec(named.replace("/data", "world").replace("/mine", "mine"), {})
@@ -104,7 +103,7 @@ def test_ten_lines_ask_a_model(
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (320, 400), "teal").save("street.jpg")
     regionforge.write_tiny_model("model", config)
-    *_, code, _, _ = code_blocks()
+    code, _ = code_blocks(PAGES["models"])
     assert len([line for line in code.splitlines() if line]) == 10
     names: dict[str, Any] = {}
     exec(code.replace("/model", "model"), names)
@@ -118,7 +117,7 @@ def test_three_lines_begin_a_talk(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (320, 400), "teal").save("street.jpg")
     regionforge.write_tiny_model("runs/a")
-    *_, code = code_blocks()
+    (code,) = code_blocks(PAGES["asking"])
     assert len(code.splitlines()) == 3
     names: dict[str, Any] = {"regionforge": regionforge}
     exec(code, names)
@@ -135,7 +134,7 @@ def test_a_model_is_made_of_real_towers(tmp_path: Path, monkeypatch: pytest.Monk
     AutoModelForCausalLM.from_config(config.text_config).save_pretrained(language)
     byte_tokenizer().save_pretrained(language)
     monkeypatch.setattr(regionforge.presets, "regiongpt_7b", lambda: config)
-    *_, code, _ = code_blocks()
+    _, code = code_blocks(PAGES["models"])
     changes = {
         '"/model"': '"model"',
         '"/shards"': repr(made_shards(tmp_path)),
@@ -154,8 +153,7 @@ def test_a_model_is_made_of_real_towers(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_every_name_of_regionforge_is_there() -> None:
-    section = README.split("## Models")[1].split("\n## ")[0]
-    named = set(re.findall(r"`(?:regionforge\.)?([a-z]+_[a-z_]+)[`(]", section))
+    named = set(re.findall(r"`(?:regionforge\.)?([a-z]+_[a-z_]+)[`(]", PAGES["models"]))
     theirs = {"from_pretrained", "quantization_config"}
     assert len(named - theirs) > 6
     assert named - theirs <= {*regionforge.__all__}
@@ -200,15 +198,21 @@ def test_every_flag_it_names_exists() -> None:
         for action in parser._actions
         for flag in action.option_strings
     }
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", ALL))
     assert named - ours == FLAGS_OF_VLLM
 
 
 def test_every_command_it_shows_parses() -> None:
-    shown = re.findall(r"^ +regionforge (.+)", README.replace("\\\n", " "), re.MULTILINE)
+    shown = re.findall(r"^ +regionforge (.+)", ALL.replace("\\\n", " "), re.MULTILINE)
     assert shown
     for command in shown:
         module, _ = COMMANDS[command.split()[0]]
         parser = make_train_parser() if module.startswith("train.") else make_parser()
         _, unknown = parser.parse_known_args(shlex.split(command))
         assert unknown == []
+
+
+def test_it_is_short_and_leads_to_every_page() -> None:
+    assert len(README.splitlines()) < 200
+    linked = re.findall(r"\]\(docs/(\w+)\.md\)", README)
+    assert sorted(linked) == sorted(PAGES)

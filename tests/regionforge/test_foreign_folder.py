@@ -1,4 +1,4 @@
-"""Every command that README and `--help` show works as it is typed, from anybody's folder.
+"""Every command that README, its pages and `--help` show works as typed, from anybody's folder.
 
 In that folder lie packages that are named like ours. What is typed changes in these ways only:
 
@@ -27,6 +27,7 @@ from pipelines.sample_world import SOURCES
 from prompts.catalog import WORDING_SETS
 from regionforge import demo
 from regionforge.__main__ import COMMANDS
+from tests.pages import ALL
 from train.cli import make_parser as make_train_parser
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -71,8 +72,8 @@ def examples(text: str) -> Iterator[str]:
 
 
 def shown_commands() -> list[str]:
-    """Every command that README and the help of each command show, once each."""
-    texts = [(CHECKOUT / "README.md").read_text(encoding="utf-8")]
+    """Every command that README, its pages and the help of each command show, once each."""
+    texts = [ALL]
     texts += [parser.format_help().partition("\nexample")[2] for parser in parsers().values()]
     return list(dict.fromkeys(line for text in texts for line in examples(text)))
 
