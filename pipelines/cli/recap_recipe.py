@@ -17,6 +17,7 @@ from pipelines.recap.clip.scorer import Scorer
 from pipelines.recap.serving.command import model_name
 from pipelines.recipes.load import load_wordings
 from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
+from pipelines.recipes.recap_presets import PRESETS
 from pipelines.storage.extras import require
 from prompts import recap
 from prompts.catalog import WORDINGS_OF
@@ -27,7 +28,7 @@ from schemas.sample import Task
 # The flags that are not fields of a recipe, of its captioning or of its filter.
 OTHER_FLAGS = frozenset(
     {
-        *("source", "data_root", "path", "label_set", "require_guard", *OWN_FILE_FLAGS),
+        *("source", "recipe", "data_root", "path", "label_set", "require_guard", *OWN_FILE_FLAGS),
         *("endpoint", "serve", "vllm", "serve_args", "api_key_env"),
         *("concurrency", "timeout", "patience", "no_canary"),
         *("calibration", "no_filter", "refilter", "marks", "clip_model", "clip_weights", "device"),
@@ -43,6 +44,7 @@ def recipe_of(args: Namespace) -> tuple[RecapRecipe, Callable[[], Scorer] | None
         UsageError: a flag cannot be used; the message names it.
     """
     check_flags(args, [RecapRecipe, Captioning, Filter], OTHER_FLAGS)
+    fill_in(args)
     captioning = stated_fields(args, Captioning)
     if args.extra_body:
         captioning["extra_body"] = parse_extra_body(args.extra_body)
@@ -74,6 +76,13 @@ def recipe_of(args: Namespace) -> tuple[RecapRecipe, Callable[[], Scorer] | None
         },
     )
     return recipe, scorer
+
+
+def fill_in(args: Namespace) -> None:
+    """Fill in what the recipe that is named sets, and no flag states."""
+    for name, value in PRESETS[args.recipe].items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
 
 
 def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:

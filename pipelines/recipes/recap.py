@@ -20,16 +20,32 @@ CONFIG = "recapd"
 BUILTIN_MODEL = "regionforge-builtin-1"  # the name of the built-in captioner in provenance
 # The views of a region that the scorer gets: the crop of its box, without a margin.
 _VIEW, _BLURRED_VIEW = "box", "box blurred outside masks"
-# Fields of filters that came later, with their defaults.
-_LATER_FIELDS = {"threshold_min": None, "mask_blur": False}
+# Fields that came later, which are recorded only where they are set.
+_LATER_FIELDS = {"extra_body", "threshold_min", "mask_blur"}
 MIN_WORDS = 15  # of a detailed caption; those of RegionGPT's RecapD have 87 on average
 TASKS = (Task.REGION_DETAILED_CAPTION,)  # the task of the captions in a build
 
 
-class Captioning(BaseModel):
-    """The settings of the captioner and its prompts, all of which decide the captions."""
+class _Settings(BaseModel):
+    """Settings of a run, which are recorded as earlier versions recorded them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Return the fields; those that earlier versions did not have only if they are set."""
+        fields: dict[str, Any] = dump(self)
+        unset = {
+            name
+            for name, field in type(self).model_fields.items()
+            if name in _LATER_FIELDS
+            and getattr(self, name) == field.get_default(call_default_factory=True)
+        }
+        return {name: value for name, value in fields.items() if name not in unset}
+
+
+class Captioning(_Settings):
+    """The settings of the captioner and its prompts, all of which decide the captions."""
 
     captioner: Literal["openai", "builtin"] = "openai"
     model: str = ""
@@ -43,12 +59,6 @@ class Captioning(BaseModel):
     context: float = Field(default=0.0, ge=0, le=2)  # margin of crops, as a share of a box's sides
     max_pixels: int = Field(default=512 * 512, ge=28 * 28)  # of a sent picture
     extra_body: dict[str, Any] = Field(default_factory=dict)  # further parameters of requests
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Return the fields; those that earlier versions did not have only if they are set."""
-        fields: dict[str, Any] = dump(self)
-        return {name: value for name, value in fields.items() if name != "extra_body" or value}
 
     @property
     def max_tokens(self) -> int:
@@ -75,10 +85,8 @@ class Captioning(BaseModel):
         return {name: value for name, value in values.items() if value is not None}
 
 
-class Filter(BaseModel):
+class Filter(_Settings):
     """The filter of captions: the CLIP similarity that a caption must reach to be kept."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     # Least mean over a caption's sentences, -1 to 1; None: captions are not scored.
     threshold: float | None = Field(default=None, ge=-1, le=1)
@@ -86,16 +94,6 @@ class Filter(BaseModel):
     threshold_min: float | None = Field(default=None, ge=-1, le=1)
     scorer: str = ""  # identity of the scorer: model, weights and activation
     mask_blur: bool = False  # the scorer's crops are blurred outside the masks of regions
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Return the fields; those that earlier versions did not have only if they are set."""
-        fields: dict[str, Any] = dump(self)
-        return {
-            name: value
-            for name, value in fields.items()
-            if name not in _LATER_FIELDS or value != _LATER_FIELDS[name]
-        }
 
     @property
     def scored_by(self) -> str | None:

@@ -220,7 +220,15 @@ ALWAYS = {
         *("--runner", "--rebuild", "--dry-run", "--source-module"),
     },
     "recap": {
-        *("--source", "--data-root", "--output", "--path", "--captioner", "--no-filter"),
+        *(
+            "--source",
+            "--recipe",
+            "--data-root",
+            "--output",
+            "--path",
+            "--captioner",
+            "--no-filter",
+        ),
         *("--limit", "--per-category", "--per-image", "--min-side", "--label-set", "--seed"),
         *("--no-guard", "--require-guard", "--allow-missing", "--no-global-caption"),
         *("--context", "--max-pixels", "--shard-size", "--rebuild", "--dry-run"),

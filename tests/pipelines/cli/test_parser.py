@@ -30,7 +30,7 @@ FLAGS = {
         "--source-module",
     },
     "recap": {
-        "--source", "--data-root", "--path", "--no-guard", "--require-guard",
+        "--source", "--recipe", "--data-root", "--path", "--no-guard", "--require-guard",
         "--coco-annotations", "--coco-images", "--coco-split", "--coco-last-part",
         "--coco-crowds", "--coco-frame", "--allow-missing",
         "--serve", "--serve-args", "--vllm", "--label-set", "--limit", "--per-category",
