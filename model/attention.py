@@ -4,8 +4,10 @@ Without a padding mask, transformers looks into the position ids of every forwar
 host waits for the device. Under this name no tensor of a device is looked at, and rows are causal.
 Segments of a packed row are told apart in one of two ways:
 
-    lengths    the host knows them: each segment attends by itself, as if it were a row
-    ids        on the device: a mask is made of them, T x T, once for all layers
+    offsets    where each begins: it attends by itself, as if it were a row, and nothing is T x T.
+               On a GPU one kernel computes all of them, by `torch.nn.attention.varlen`
+    ids        a mask is made of them, T x T, once for all layers; so it is with offsets on a GPU
+               that computes in float32, which that kernel does not know
 
     model.set_attn_implementation({"text_config": ATTENTION_NAME})
 
@@ -14,8 +16,8 @@ Training and scoring need no more. Padded rows need transformers' own attention,
 Letters in shapes: B rows, H heads, K key-value heads, T queries, S keys, E the width of a head.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import torch
@@ -26,21 +28,33 @@ from transformers import AttentionInterface
 ATTENTION_NAME = "regionforge_packed"
 
 
+try:
+    from torch.nn.attention.varlen import varlen_attn
+except ImportError:  # a build of torch without it
+    varlen_attn = None
+_VARLEN_OPTIONS = {} if varlen_attn is None else signature(varlen_attn).parameters
+_HALF = (torch.bfloat16, torch.float16)  # the types of that kernel
+
+
 @dataclass(frozen=True, kw_only=True)
 class Segments:
-    """The segments of packed rows: their ids or their lengths, or neither."""
+    """The segments of packed rows: their ids or their offsets, or neither."""
 
     ids: Tensor | None = None  # [B, T]
-    lengths: Sequence[int] | None = None  # of a single row
+    offsets: Tensor | None = None  # [N + 1] int32, of a single row: the first positions, and T
+    longest: int | None = None  # tokens of a segment at most; None: the offsets are read for it
 
 
-def mask_of(attention: str | None, mask: Tensor | None, segments: Segments) -> Tensor | None:
+def mask_of(
+    attention: str | None, mask: Tensor | None, segments: Segments, words: Tensor
+) -> Tensor | None:
     """Return the mask for a language model, in a form that transformers hands on as it is.
 
     Args:
         attention: the name of the language model's attention.
         mask: [B, T], or [B, 1, T, T] bool.
         segments: of packed rows.
+        words: [B, T, D], the embeddings that the model is given.
 
     Raises:
         ValueError: the attention would ignore the mask or the segments.
@@ -50,28 +64,58 @@ def mask_of(attention: str | None, mask: Tensor | None, segments: Segments) -> T
             f"the attention {ATTENTION_NAME!r} takes no padding mask: call "
             "model.set_attn_implementation('sdpa') for padded rows and generation"
         )
-    if segments.ids is None and segments.lengths is None:
+    if segments.ids is None and segments.offsets is None:
         return mask
     if attention != ATTENTION_NAME or mask is not None:
         raise ValueError(
             f"segments go without attention_mask, by model.set_attn_implementation("
             f"{ATTENTION_NAME!r}); the attention is {attention!r}"
         )
-    if segments.lengths is None:
+    if segments.offsets is None:
         assert segments.ids is not None
         return segment_mask(segments.ids)
     if segments.ids is not None:
-        raise ValueError("segment_ids and segment_lengths: expected one of them")
-    return length_mask(segments.lengths)
+        raise ValueError("segment_ids and segment_offsets: expected one of them")
+    if words.device.type == "cpu" or has_kernel(words):
+        return offset_mask(segments.offsets, segments.longest)
+    return segment_mask(ids_of(segments.offsets, words.shape[1]))
 
 
-def length_mask(lengths: Sequence[int]) -> Tensor:
-    """Return the lengths of a row's segments as the mask that `packed_attention` knows them by.
+def has_kernel(words: Tensor) -> bool:
+    """Return whether one kernel computes all segments of a row of such embeddings.
+
+    It needs a GPU of compute capability 8.0 or newer, and 16-bit numbers. The meta device, on
+    which nothing is computed, counts as such a GPU.
+    """
+    kind = words.device.type
+    autocast = kind == "cuda" and torch.is_autocast_enabled(kind)
+    dtype = torch.get_autocast_dtype(kind) if autocast else words.dtype
+    if kind not in ("cuda", "meta") or dtype not in _HALF:
+        return False
+    if not {"scale", "window_size"} <= set(_VARLEN_OPTIONS):
+        return False
+    return kind == "meta" or torch.cuda.get_device_capability(words.device) >= (8, 0)
+
+
+def offset_mask(offsets: Tensor, longest: int | None = None) -> Tensor:
+    """Return the offsets of a row's segments as the mask that `packed_attention` knows them by.
+
+    Args:
+        offsets: [N + 1], the first position of each segment, and the end of the row.
+        longest: tokens of a segment at most; by default the host waits for the offsets.
 
     Returns:
-        [1, 1, 1, S] int64, on the CPU whatever the device of the row is.
+        [1, 1, longest, N + 1] int32, the same N + 1 numbers in every row.
     """
-    return torch.tensor(lengths, dtype=torch.int64, device="cpu").view(1, 1, 1, -1)
+    if longest is None:
+        longest = int(offsets.diff().max())
+    return offsets.int().expand(1, 1, longest, -1)
+
+
+def ids_of(offsets: Tensor, positions: int) -> Tensor:
+    """Return the segments of a row as ids [1, T]: offsets 0 2 3 of a row of 3 are the ids 1 1 2."""
+    columns = torch.arange(positions, dtype=offsets.dtype, device=offsets.device)
+    return torch.searchsorted(offsets, columns, right=True)[None]
 
 
 def segment_mask(segment_ids: Tensor) -> Tensor:
@@ -106,7 +150,7 @@ def packed_attention(  # noqa: PLR0913  # transformers calls it so
         query: [B, H, T, E].
         key: [B, K, S, E], H a multiple of K; its last T positions are the queries' own.
         value: [B, K, S, E].
-        attention_mask: [B, 1, T, S] bool, true where a query sees a key; or of `length_mask`, for
+        attention_mask: [B, 1, T, S] bool, true where a query sees a key; or of `offset_mask`, for
             a single row; none for causal rows.
         scaling: the factor of the scores; E ** -0.5 by default.
         dropout: the part of the weights that is dropped.
@@ -116,14 +160,17 @@ def packed_attention(  # noqa: PLR0913  # transformers calls it so
     Returns:
         [B, T, H, E], and no weights.
     """
-    if attention_mask is not None and attention_mask.dtype == torch.int64:
-        lengths = attention_mask.flatten().tolist()
-        settings = {**options, "scaling": scaling, "dropout": dropout, "is_causal": is_causal}
-        parts = zip(*(heads.split(lengths, 2) for heads in (query, key, value)), strict=True)
-        outputs = [packed_attention(module, q, k, v, None, **settings)[0] for q, k, v in parts]
-        return torch.cat(outputs, dim=1), None
-    _refuse(options, keys=key.shape[2])
     causal = getattr(module, "is_causal", True) if is_causal is None else is_causal
+    if attention_mask is not None and attention_mask.dtype == torch.int32:
+        _refuse(options, keys=attention_mask.shape[2])
+        if query.device.type == "cpu":
+            settings = {"scaling": scaling, "dropout": dropout, "is_causal": causal}
+            offsets = attention_mask[0, 0, 0]
+            return _one_by_one(module, (query, key, value), offsets, settings), None
+        if dropout:
+            raise ValueError(f"the attention {ATTENTION_NAME!r} has no dropout on a GPU: set it 0")
+        return _by_kernel((query, key, value), attention_mask, scaling, causal=causal), None
+    _refuse(options, keys=key.shape[2])
     queries, keys = query.shape[2], key.shape[2]
     mask = attention_mask
     if mask is None and causal and 1 < queries < keys:  # after a prefix in the cache
@@ -143,6 +190,40 @@ def packed_attention(  # noqa: PLR0913  # transformers calls it so
         enable_gqa=key.shape[1] < query.shape[1],
     )
     return output.transpose(1, 2).contiguous(), None
+
+
+@torch.compiler.disable
+def _one_by_one(
+    module: nn.Module,
+    heads: tuple[Tensor, Tensor, Tensor],
+    offsets: Tensor,
+    settings: dict[str, Any],
+) -> Tensor:
+    """Return the attention of a row, segment after segment, [1, T, H, E]; on the CPU."""
+    parts = zip(*(each.split(offsets.diff().tolist(), 2) for each in heads), strict=True)
+    outputs = [packed_attention(module, q, k, v, None, **settings)[0] for q, k, v in parts]
+    return torch.cat(outputs, 1)
+
+
+def _by_kernel(
+    heads: tuple[Tensor, Tensor, Tensor], mask: Tensor, scaling: float | None, *, causal: bool
+) -> Tensor:
+    """Return the attention of a row, of all segments at once, [1, T, H, E]; on a GPU.
+
+    Rotation may have widened queries and keys, which take the type of the values again.
+    """
+    query, key, value = (each[0].transpose(0, 1).to(heads[2].dtype) for each in heads)
+    groups = query.shape[1] // key.shape[1]
+    grouped = {"enable_gqa": groups > 1} if "enable_gqa" in _VARLEN_OPTIONS else {}
+    if groups > 1 and not grouped:
+        key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
+    offsets, longest = mask[0, 0, 0], mask.shape[2]
+    window = (-1, 0 if causal else -1)
+    lengths = (offsets, offsets, longest, longest)
+    output: Tensor = varlen_attn(
+        query, key, value, *lengths, scale=scaling, window_size=window, **grouped
+    )
+    return output[None]
 
 
 def _refuse(options: dict[str, Any], *, keys: int) -> None:

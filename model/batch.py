@@ -81,7 +81,7 @@ def join(
         batch |= _supervision(_flat(labels, starts, rows * columns, IGNORED), (rows, columns))
     if packed:
         batch["position_ids"] = np.concatenate([np.arange(length) for length in lengths])[None]
-        batch["segment_ids"] = np.repeat(np.arange(len(lengths)), lengths)[None]
+        batch["segment_offsets"] = np.cumsum([0, *lengths], dtype=np.int32)
     elif not labels:
         present = _flat([[1] * length for length in lengths], starts, rows * columns, 0)
         batch["attention_mask"] = present.reshape(rows, columns)

@@ -12,7 +12,6 @@ Letters in shapes: B rows, T positions of a row, D the language model's width, V
 L supervised tokens; the rest as in `model.region_inputs`.
 """
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -124,7 +123,8 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
         loss_targets: Tensor | None = None,
         num_items_in_batch: Tensor | int | None = None,
         segment_ids: Tensor | None = None,
-        segment_lengths: Sequence[int] | None = None,
+        segment_offsets: Tensor | None = None,
+        longest_segment: int | None = None,
         logits_to_keep: Tensor | int = 0,
         pixel_values: Tensor | None = None,
         image_positions: Tensor | None = None,
@@ -153,8 +153,10 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
             num_items_in_batch: the number that the sum is divided by, e.g. of all devices'
                 supervised tokens; by default this batch's own.
             segment_ids: [B, T], a number for each segment of a packed row.
-            segment_lengths: in their place, the tokens of each segment of a single row: each
-                attends by itself, in the time and memory of separate rows.
+            segment_offsets: in their place, for a single row: [N + 1], the first position of each
+                segment, and the end of the row. Each attends by itself, in the time and memory of
+                separate rows.
+            longest_segment: tokens of a segment at most; by default the host waits for the offsets.
             logits_to_keep: the number of last positions that get logits; 0 for all.
             pixel_values: see `RegionInputs`, as for all that follow.
             image_positions: see there.
@@ -186,8 +188,8 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
         options["inputs_embeds"] = inputs_embeds
         options["position_ids"] = position_ids
         attention = self.language_model.config._attn_implementation
-        segments = Segments(ids=segment_ids, lengths=segment_lengths)
-        options["attention_mask"] = mask_of(attention, attention_mask, segments)
+        segments = Segments(ids=segment_ids, offsets=segment_offsets, longest=longest_segment)
+        options["attention_mask"] = mask_of(attention, attention_mask, segments, inputs_embeds)
         if labels is not None or loss_positions is not None:
             options.setdefault("use_cache", False)
         if loss_positions is not None:

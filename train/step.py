@@ -128,11 +128,10 @@ def batch_loss(
         name: tensor.to(device, non_blocking=True)
         for name, tensor in batch.items()
         # With loss_positions, the head sees supervised tokens alone.
-        if name not in {"labels", "segment_ids"}
+        if name != "labels"
     }
-    if "segment_ids" in batch:
-        _, lengths = batch["segment_ids"].unique_consecutive(return_counts=True)
-        inputs["segment_lengths"] = lengths.tolist()
+    if "segment_offsets" in batch:
+        inputs["longest_segment"] = int(batch["segment_offsets"].diff().max())
     with torch.autocast(
         device.type, torch.bfloat16, enabled=computes_in_bfloat16(precision, device)
     ):

@@ -56,7 +56,7 @@ def loss_of(model, processor, examples, count=1):
 def row_losses(model, processor, examples):
     """The loss of each row of a packed batch: the other rows' targets count for nothing."""
     batch = processor.collate(examples, packed=True)
-    row = batch["segment_ids"][0][batch["loss_positions"]]
+    row = torch.searchsorted(batch["segment_offsets"], batch["loss_positions"], right=True) - 1
     targets = batch["loss_targets"]
     losses = []
     for number in range(len(examples)):

@@ -159,10 +159,11 @@ def test_supervision_is_of_the_next_token_of_the_same_row(
 def test_packed_rows_begin_anew(rows: list[Example]) -> None:
     made = join(rows, PAD, "packed", normalised)
     positions = [column for row in rows for column in range(len(row.input_ids))]
-    segments = [number for number, row in enumerate(rows) for _ in row.input_ids]
+    offsets = [sum(len(row.input_ids) for row in rows[:number]) for number in range(len(rows) + 1)]
     assert made["position_ids"].tolist() == [positions]
-    assert made["segment_ids"].tolist() == [segments]
-    assert not {"position_ids", "segment_ids"} & set(join(rows, PAD, "right", normalised))
+    assert made["segment_offsets"].tolist() == offsets
+    assert made["segment_offsets"].dtype == torch.int32
+    assert not {"position_ids", "segment_offsets"} & set(join(rows, PAD, "right", normalised))
 
 
 def test_types_and_an_empty_batch() -> None:
