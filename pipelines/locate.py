@@ -61,8 +61,9 @@ def present_splits(
             )
         raise UsageError(
             f"source {request.name!r} is not complete; missing: {named}. "
-            f"Get it from {spec.obtain}; `regionforge sources --data-root {root}` lists all that "
-            "is expected."
+            f"Get it from {spec.obtain}; `regionforge sources {request.name} --data-root {root}` "
+            f"lists all that is expected, with the ROLE by which --path {request.name}.ROLE=PATH "
+            "names what lies elsewhere."
         )
     read = [located.split for located in present]
     expected = request.splits or list(missing)
@@ -117,7 +118,8 @@ def _check_splits(request: SourceRequest, splits: Sequence[Located]) -> None:
 def _check_paths(request: SourceRequest, splits: Sequence[Located]) -> None:
     """Raise `UsageError` for a path whose role the source does not have: nothing would read it."""
     for role, path in request.paths.items():
-        if all(located.roles.get(role) != path for located in splits):
+        read = [located.roles.get(role, "") for located in splits]
+        if not any(there == path or there.startswith(f"{path}/") for there in read):
             known = dict.fromkeys(role for located in splits for role in located.roles)
             raise UsageError(
                 f"--path {request.name}.{role}={path}: source {request.name!r} reads nothing "

@@ -94,7 +94,10 @@ def chosen_weights(name: str, weights: str, published: Published, *, quick_gelu:
         UsageError: the weights cannot be used, or their settings are unknown.
     """
     if not weights:
-        raise UsageError(f"CLIP model {name!r} needs weights: a tag of open_clip's, or a file")
+        raise UsageError(
+            f"CLIP model {name!r} needs weights: --clip-weights TAG|FILE, a tag of open_clip's or "
+            "a file"
+        )
     if Path(weights).is_file():
         digest = _digest(_checked(Path(weights)))
         return Weights(weights, digest, _options_of_file(name, weights, published, quick_gelu))

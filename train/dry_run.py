@@ -10,6 +10,7 @@ import torch
 from model.config import IGNORED, RegionConfig
 from model.processor import RegionProcessor
 from model.region_model import RegionModel
+from schemas.counted import counted
 from schemas.duration import duration
 from train.data.example import TrainingExample, TrainingRows
 from train.data.mix import SomeRows
@@ -62,7 +63,8 @@ def dry_run(plan: Plan, *, rate: float | None) -> str:
     job = job_of(plan, Processes(device=torch.device("cpu")))
     lines = [*_row_lines(plan, job), *_token_lines(plan, tried)]
     steps = steps_of(plan, job)
-    lines.append(f"steps     {steps:,} of {plan.recipe.batch} rows, {plan.recipe.epochs} epochs")
+    rows, epochs = counted(plan.recipe.batch, "row"), counted(plan.recipe.epochs, "epoch")
+    lines.append(f"steps     {steps:,} of {rows}, {epochs}")
     lines += memory_lines(_counted(plan, config), plan)
     if rate is not None:
         time = duration(steps * plan.recipe.batch / rate)

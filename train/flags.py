@@ -15,6 +15,12 @@ RECIPES = (
     "tiny_gpt4roi_stage1, tiny_gpt4roi_stage2, tiny_regiongpt_stage1, tiny_regiongpt_stage2; "
     "tiny_towers makes the towers of these"
 )
+# The models, likewise; those there are stand in `model.presets`.
+PRESETS = (
+    "gpt4roi_7b, gpt4roi_7b_released, regiongpt_7b, regiongpt_siglip_b512, regiongpt_siglip_l384, "
+    "regiongpt_siglip_so400m, and of tiny sizes proof_gpt4roi, proof_regiongpt, tiny_gpt4roi, "
+    "tiny_regiongpt"
+)
 Group = argparse._ArgumentGroup
 
 
@@ -48,7 +54,8 @@ def _add_start(group: Group) -> None:
     group.add_argument(
         "--model",
         metavar="PRESET",
-        help="the model's shape, e.g. regiongpt_siglip_l384 (default: the paper's); with towers",
+        help=f"the model's shape, where it starts from towers: {PRESETS} (default: that of the "
+        "recipe's paper)",
     )
     group.add_argument(
         "--calibrate-connector",

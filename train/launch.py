@@ -15,6 +15,8 @@ import torch
 
 from model.processor import RegionProcessor
 from model.region_model import RegionModel
+from schemas.console import notice
+from schemas.counted import counted
 from schemas.errors import RegionForgeError
 from train.calibrate import calibrate_connector
 from train.checkpoint import checkpoints, keep_last, load, read_state, save
@@ -121,6 +123,8 @@ def launch(plan: Plan, processes: Processes) -> Path:
     final = plan.output / FINAL
     if earlier and earlier.get("finished_steps") == done >= steps and final.is_dir():
         return final
+    if processes.leads:
+        _say_beginning(plan, done, steps)
     model = _opened(plan, processes)
     # The start may change the configuration, e.g. by vectors around a picture.
     processor = make_processor(plan.start, model.config, plan.recipe.max_length)
@@ -151,7 +155,8 @@ def launch(plan: Plan, processes: Processes) -> Path:
             cut_log(plan.output, done)
             trackers = open_trackers(plan.output, plan.tracker, record)
             run.seen = stack.enter_context(Seen(plan.output, steps, trackers))
-            _say_start(run.seen, plan, record, done)
+            if not done:
+                _say_start(run.seen, record)
         if plan.validation is not None and plan.validate_every:
             run.validation = Validation(plan, processor, processes)
         if done < steps:
@@ -222,11 +227,18 @@ def _calibrate(
     return asdict(calibrate_connector(model, micro.batch))
 
 
-def _say_start(seen: Seen, plan: Plan, record: Record, done: int) -> None:
-    """Print what the run starts with."""
+def _say_beginning(plan: Plan, done: int, steps: int) -> None:
+    """Print what will be computed, before the model is opened, which may take minutes."""
+    start, rows = plan.start, counted(plan.recipe.batch, "row")
+    origin = start.checkpoint or f"{start.vision} and {start.language}"
+    notice(f"{plan.recipe.name}: {counted(steps, 'step')} of {rows}; opens {origin}")
     if done:
-        seen.say(f"goes on after step {done - 1}, from {plan.output}")
-    elif calibration := record.get("calibration"):
+        notice(f"goes on after step {done - 1}, from {plan.output}")
+
+
+def _say_start(seen: Seen, record: Record) -> None:
+    """Print what the run starts with."""
+    if calibration := record.get("calibration"):
         seen.say(
             f"connector started from {calibration['regions']} regions: the part of a region's "
             f"embedding that differs between regions is {calibration['after']:.2f} "

@@ -4,6 +4,7 @@ Start(model="regiongpt_7b", vision=..., language=..., init=...)      towers, a n
 Start(checkpoint=...)       a run's folder (its final/), a model's folder, or a name on the Hub
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from inspect import signature
 from pathlib import Path
@@ -104,13 +105,9 @@ def preset_for(recipe: TrainRecipe) -> str:
     return f"proof_{kind}" if recipe.name.startswith("tiny_") else f"{kind}_7b"
 
 
-def preset_named(name: str | None) -> RegionConfig:
-    """Return the configuration of a model by its name in `model.presets`.
-
-    Raises:
-        UsageError: there is no such model, or it takes an argument.
-    """
-    known = {
+def presets_by_name() -> dict[str, Callable[[], RegionConfig]]:
+    """Return the functions of `model.presets` that need no argument, by name."""
+    return {
         key: value
         for key, value in vars(presets).items()
         if callable(value)
@@ -118,12 +115,20 @@ def preset_named(name: str | None) -> RegionConfig:
         and not key.startswith("_")
         and all(p.default is not p.empty or p.kind is p.VAR_KEYWORD for p in _arguments(value))
     }
+
+
+def preset_named(name: str | None) -> RegionConfig:
+    """Return the configuration of a model by its name in `model.presets`.
+
+    Raises:
+        UsageError: there is no such model, or it takes an argument.
+    """
+    known = presets_by_name()
     if name not in known:
         raise UsageError(
             f"--model {name}: there is no such model; {near(name or '', sorted(known))}"
         )
-    config: RegionConfig = known[name]()
-    return config
+    return known[name]()
 
 
 def read_config(start: Start) -> RegionConfig:

@@ -26,6 +26,7 @@ from pipelines.card.sections import (
 from pipelines.datasets.catalog import dataset
 from pipelines.plan import Plan
 from pipelines.recipes.recipe import BY_FLAGS
+from schemas.counted import counted
 from schemas.layout import shard_pattern
 from schemas.ledger import Ledger
 from schemas.manifest import Manifest, Shard
@@ -141,7 +142,7 @@ def _title(plan: Plan) -> str:
         usual = source in plan.resolved.papers_caps()
         parts.append(f"{cap} (the papers' cap)" if usual else cap)
     if recipe.limit is not None:
-        parts.append(f"limited to {recipe.limit} images per split")
+        parts.append(f"limited to {counted(recipe.limit, 'image')} per split")
     return (
         f"# Region-level instruction data: {recipe.name}\n\n"
         + (f"{recipe.about}\n\n" if recipe.about else "")

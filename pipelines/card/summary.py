@@ -14,6 +14,7 @@ from pipelines.output.reader import read_ledger
 from pipelines.plan import Plan
 from pipelines.storage import files
 from schemas.console import Console, result, say
+from schemas.counted import counted
 from schemas.duration import duration
 from schemas.layout import REJECTED_FOLDER, split_pattern
 from schemas.ledger import Ledger, Stage
@@ -48,7 +49,7 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
     for line in emptied(ledger, manifest):
         say(("nothing was kept of ", "bold red"), line)
     total = sum(shard.bytes for shard in manifest.shards)
-    shards = f"{len(manifest.shards)} shards, {decimal(total)}, in {duration(seconds)}"
+    shards = f"{counted(len(manifest.shards), 'shard')}, {decimal(total)}, in {duration(seconds)}"
     result(f"{shards}: {plan.output}")
     config = default_config(plan.recipe.name, manifest)
     say("\nfrom datasets import load_dataset")
@@ -105,13 +106,13 @@ def _print_reasons(plan: Plan, manifest: Manifest) -> None:
         say(f"repaired: {_listed(repaired)}")
     if turned := repaired[f"{Kind.IMAGE} {Repair.IMAGE_TURNED}"]:
         by_boxes = repaired[f"{Kind.IMAGE} {Repair.FRAME_BY_BOXES}"]
-        say(
-            f"{turned:,} pictures were stored rotated (EXIF) and are upright now; of these, "
-            f"{by_boxes:,} have boxes that were drawn upright beside the stored size"
-        )
+        drawn_upright = f"; boxes drawn upright beside the stored size: {by_boxes:,}"
+        turned_now = f"{counted(turned, 'picture')} stored rotated (EXIF), upright now"
+        say(turned_now + drawn_upright * bool(by_boxes))
     for split, short in manifest.short_categories.items():
         least = ", ".join(f"{name} ({n})" for name, n in sorted(short.items(), key=_by_count)[:5])
-        say(f"{split}: {len(short)} categories fall short, e.g. {least}")
+        categories = counted(len(short), "category", "categories")
+        say(f"{split}: {categories} with fewer regions than asked for, e.g. {least}")
 
 
 def _listed(counts: Counter[str]) -> str:

@@ -91,7 +91,7 @@ def sources_to_rebuild(names: Collection[str], recipe: Recipe) -> frozenset[str]
 
 
 def _by_flags(args: Namespace) -> Recipe:
-    names = args.source_names.split(",")
+    names = map(str.strip, args.source_names.split(","))
     return Recipe(sources=tuple(SourceRequest(name=name) for name in names))
 
 

@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from pipelines import VERSION
 from pipelines.cli.command import Commands, add_command
+from schemas.counted import counted
 
 _LIBRARIES = (  # as distributions are called
     *("apache-beam", "datasets", "numpy", "pillow", "pyarrow", "pycocotools", "pydantic"),
@@ -65,7 +66,7 @@ def installation(output: str) -> dict[str, str]:
         "system": platform.platform(),
         **{name: _version(name) for name in _LIBRARIES},
         **_extras(),
-        "runner": f"local, {_processors()} processors for --workers",
+        "runner": f"local, {counted(_processors(), 'processor')} for --workers",
         "gpu": _gpu(),
         "java": _java(),
         "disk of the output": _room(output),

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pipelines.cli.command import Commands, add_command
 from schemas.console import write_json
+from schemas.counted import counted
 
 _EXAMPLES = 5  # changed records that are shown
 
@@ -70,5 +71,5 @@ def run(args: Namespace) -> int:
         print_difference(difference, examples, result_console())
     if args.list is not None:
         number = sum(split.changes.total() for split in difference.splits.values())
-        notice(f"wrote {args.list}, of {number:,} records")
+        notice(f"wrote {args.list}, of {counted(number, 'record')}")
     return 0

@@ -12,6 +12,7 @@ from pipelines.plan import Plan
 from pipelines.read import parse
 from pipelines.storage import files
 from schemas.console import Console, result, say, write_json
+from schemas.counted import counted
 from schemas.errors import BuildError, InputFileError
 from schemas.rejection import Kind, Reason, Rejection
 from schemas.sample import Conversation
@@ -192,6 +193,6 @@ def _print_output(plan: Plan, estimates: Sequence[SplitEstimate]) -> None:
     room = f"; {decimal(free)} are free there" if free is not None else ""
     shards = sum(estimate.shards for estimate in estimates)
     result(
-        f"would write about {decimal(weight)} in {shards} shards "
+        f"would write about {decimal(weight)} in {counted(shards, 'shard')} "
         f"to {plan.output}{room}; caps and unusable pictures can only make it less"
     )

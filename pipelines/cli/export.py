@@ -3,6 +3,7 @@
 from argparse import Namespace
 
 from pipelines.cli.command import Commands, add_command
+from schemas.counted import counted
 
 _FORMATS = ("llava", "swift", "llamafactory", "qwen", "parquet", "coco", "webdataset")
 
@@ -64,6 +65,6 @@ def run(args: Namespace) -> int:
         )
     for lost in exported.losses.lines():
         say(f"not in it: {lost}")
-    size = f"{exported.files:,} files, {decimal(exported.bytes)}"
-    result(f"wrote {exported.records:,} records in {size}: {folder}")
+    size = f"{counted(exported.files, 'file')}, {decimal(exported.bytes)}"
+    result(f"wrote {counted(exported.records, 'record')} in {size}: {folder}")
     return 0

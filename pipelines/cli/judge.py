@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.cli.command import Commands, Group, add_command, add_request_flags
 from schemas.console import result, say
+from schemas.counted import counted
 from schemas.duration import duration
 from schemas.errors import UsageError
 
@@ -147,7 +148,7 @@ def _job(args: Namespace) -> "JudgeJob":
     answers = read_answers(_local_file("PREDICTIONS", args.predictions), args.bench, build)
     if not set(questions.items) & set(answers.texts):
         raise UsageError(
-            f"{args.predictions} answers none of the {len(questions.items):,} items that "
+            f"{args.predictions} answers none of {counted(len(questions.items), 'item')} that "
             f"{' '.join(args.questions)} asks about, e.g. {questions.items[0]!r}"
         )
     root = image_root_of(args.image_root, args.shards)
@@ -221,9 +222,9 @@ def _print_beginning(job: "JudgeJob") -> None:
     missing = len(set(items) - set(job.answers.texts))
     others = len(set(job.answers.texts) - set(items))
     say(f"{_NAMES[job.questions.bench]}: {job.run().title()}")
-    say(f"{len(job.questions.asked):,} questions about {len(items):,} items")
+    say(f"{counted(len(job.questions.asked), 'question')} about {counted(len(items), 'item')}")
     if missing:
-        say(f"without an answer, which wins no points: {missing:,} items")
+        say(f"without an answer, which wins no points: {counted(missing, 'item')}")
     if others:
         say(f"answers that no question is about: {others:,}")
 
@@ -232,8 +233,8 @@ def _print_end(job: "JudgeJob", judged: "Result") -> None:
     kinds = Counter(verdict.outcome for verdict in judged.verdicts)
     rate = judged.calls / max(judged.seconds, 1e-9)
     result(
-        f"judged {len(judged.verdicts):,} questions in {duration(judged.seconds)}, "
-        f"by {judged.calls:,} calls ({rate:.1f} per second)"
+        f"judged {counted(len(judged.verdicts), 'question')} in {duration(judged.seconds)}, "
+        f"by {counted(judged.calls, 'call')} ({rate:.1f} per second)"
     )
     result("replies " + ", ".join(f"{name}: {kinds[name]:,}" for name in sorted(kinds)))
     if kinds["refused"]:

@@ -9,6 +9,7 @@ from rich.filesize import decimal
 
 from pipelines.cli.command import Group
 from schemas.console import result, say, write_json
+from schemas.counted import counted
 from schemas.manifest import Manifest
 
 
@@ -62,8 +63,9 @@ def print_output(args: Namespace, manifest: Manifest) -> None:
         write_json(document)
         return
     for source, split, number in rows:
-        say(f"{source}/{split}: {number:,} records")
-    counts = f"{document['records']:,} records in {len(manifest.shards):,} shards"
-    result(f"{counts}, {decimal(size)}: {args.output}")
+        say(f"{source}/{split}: {counted(number, 'record')}")
+    shards = counted(len(manifest.shards), "shard")
+    records = counted(sum(number for *_, number in rows), "record")
+    result(f"{records} in {shards}, {decimal(size)}: {args.output}")
     say("\nfrom datasets import load_dataset")
     say(f'data = load_dataset("{args.output}", "{config}")')

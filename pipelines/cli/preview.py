@@ -3,6 +3,7 @@
 from argparse import Namespace
 
 from pipelines.cli.command import Commands, add_command
+from schemas.counted import counted
 from schemas.errors import UsageError
 
 
@@ -66,5 +67,5 @@ def run(args: Namespace) -> int:
         return 0
     with Ticker("drawing the page", patience=QUIET_SECONDS):
         write_page(records, args.html, output, build_facts(output), image_root=image_root)
-    result(f"wrote {args.html}, of {len(records):,} records")
+    result(f"wrote {args.html}, of {counted(len(records), 'record')}")
     return 0

@@ -5,6 +5,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from pipelines.cli.command import Commands, add_command
+from schemas.counted import counted
 from schemas.errors import UsageError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{,95}/[A-Za-z0-9][A-Za-z0-9_.-]{,95}")
@@ -67,7 +68,7 @@ def run(args: Namespace) -> int:
             public=args.public,
             on_progress=lambda done, total: ticker.say(f"{done:,} of {total:,} bytes"),
         )
-    result(f"sent {pushed.sent:,} files ({pushed.already:,} were there): {pushed.url}")
+    result(f"sent {counted(pushed.sent, 'file')} ({pushed.already:,} there before): {pushed.url}")
     return 0
 
 
@@ -91,12 +92,12 @@ def _show(contents: "Contents", repository: str, mixed: str) -> None:
     for file in contents.data:
         by_folder.setdefault(file.path.partition("/")[0], []).append(file.bytes)
     for name, sizes in sorted(by_folder.items()):
-        say(f"{name}: {len(sizes):,} files, {decimal(sum(sizes))}")
+        say(f"{name}: {counted(len(sizes), 'file')}, {decimal(sum(sizes))}")
     say(f"{', '.join(contents.about)}: {decimal(sum(map(len, contents.about.values())))}")
     say(f"licences: {'; '.join(contents.licences)}")
     if contents.staying:
-        say(f"not sent, as no manifest lists them: {contents.staying:,} files")
+        say(f"not sent, as no manifest lists them: {counted(contents.staying, 'file')}")
     if mixed:
         notice(f"would be refused: {mixed}")
-    files = len(contents.data) + len(contents.about)
-    result(f"would send {files:,} files, {decimal(contents.bytes)}, to {repository}")
+    files = counted(len(contents.data) + len(contents.about), "file")
+    result(f"would send {files}, {decimal(contents.bytes)}, to {repository}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.cli.command import Commands, add_command
 from pipelines.cli.recap_flags import add_recap_flags
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     from pipelines.plan import Plan
@@ -80,10 +81,11 @@ def _print_estimate(
     from schemas.console import result
 
     workload = count_workload(plan)
-    result(f"would caption {workload.regions:,} regions of {workload.images:,} images, at most")
+    regions, images = counted(workload.regions, "region"), counted(workload.images, "image")
+    result(f"would caption {regions} of {images}, at most")
     if not measured:
         calls = workload.regions + workload.images * recipe.captioning.global_caption
-        result(f"{calls:,} calls; tokens and time are measured on a server that is up:")
+        result(f"{counted(calls, 'call')}; tokens and time are measured on a server that is up:")
         result("start it by hand, and give its --endpoint with --dry-run")
         return
     estimate = estimate_run(workload, recipe, tools.captioner(), tools.concurrent_images)

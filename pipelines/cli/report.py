@@ -3,6 +3,7 @@
 from argparse import Namespace
 
 from pipelines.cli.command import Commands, add_command
+from schemas.counted import counted
 from schemas.errors import UsageError
 
 
@@ -57,7 +58,7 @@ def run(args: Namespace) -> int:
     )
     with Ticker("writing the report:", patience=QUIET_SECONDS) as ticker:
         shown = write_report(output, folder, options, ticker.say)
-    result(f"wrote {files.join(folder, INDEX)}, with {shown:,} records")
+    result(f"wrote {files.join(folder, INDEX)}, with {counted(shown, 'record')}")
     return 0
 
 

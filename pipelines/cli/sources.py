@@ -109,6 +109,8 @@ def _print_files(
             state = (f"{file.state:7}", _STYLES[file.state])
             remark = " (optional)" if file.optional else ""
             result("    ", state, f" {file.role:{width}} {file.path}{remark}")
+    if any(not _is_whole(located) for _, located in splits):
+        notice(f"what lies elsewhere is named by its role: build --path {spec.name}.ROLE=PATH")
 
 
 def _document(

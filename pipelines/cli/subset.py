@@ -60,4 +60,6 @@ def run(args: Namespace) -> int:
 
 
 def _names(text: str | None) -> list[str] | None:
-    return None if text is None else list(dict.fromkeys(filter(None, text.split(","))))
+    return (
+        None if text is None else list(dict.fromkeys(filter(None, map(str.strip, text.split(",")))))
+    )

@@ -12,16 +12,24 @@ several `SPECS`. Nothing of it runs until the first look at the table of data se
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import TypeAlias
 
 from pipelines.datasets.spec import DatasetSpec
-from schemas.errors import UsageError
+from schemas.errors import InputFileError, RegionForgeError, UsageError
+from schemas.shortage import shortage
+from schemas.source import Entry, SplitInput, Store
+
+Parse: TypeAlias = Callable[[SplitInput, Store], Iterator[Entry]]
 
 VARIABLE = "REGIONFORGE_SOURCE_MODULES"
 GROUP = "regionforge.sources"
@@ -95,11 +103,16 @@ def load_module(name: str) -> ModuleType:
     """
     try:
         return _from_file(Path(name)) if name.endswith(".py") else import_module(name)
-    except (ImportError, SyntaxError, OSError) as error:
+    except (ModuleNotFoundError, OSError) as error:
         raise UsageError(
             f"the source module {name} cannot be imported: {error}; expected a module that is "
             "installed or on PYTHONPATH, or the path of a .py file"
         ) from None
+    except SyntaxError as error:
+        fault = f"{error.filename}, line {error.lineno}: {error.msg}"
+        raise UsageError(f"the source module {name} cannot be imported: {fault}") from None
+    except Exception as error:  # noqa: BLE001 - the code is not ours
+        raise UsageError(f"the source module {name} cannot be imported: {_fault(error)}") from None
 
 
 def _from_file(path: Path) -> ModuleType:
@@ -127,4 +140,30 @@ def _declared(target: object, where: str) -> list[DatasetSpec]:
     listed = list(specs) if isinstance(specs, list | tuple) else [specs]
     if not all(isinstance(spec, DatasetSpec) for spec in listed):
         raise UsageError(f"{where} declares no data set: expected SPEC = DatasetSpec(...)")
-    return [spec for spec in listed if isinstance(spec, DatasetSpec)]
+    return [
+        replace(spec, parse=partial(_entries, spec.name, spec.parse))
+        for spec in listed
+        if isinstance(spec, DatasetSpec)
+    ]
+
+
+def _entries(name: str, parse: Parse, split: SplitInput, store: Store) -> Iterator[Entry]:
+    """Yield what a source's `parse` does; an error in its code names the line, without ours.
+
+    Raises:
+        InputFileError: the code fails.
+    """
+    try:
+        yield from parse(split, store)
+    except (RegionForgeError, OSError):
+        raise
+    except Exception as error:
+        if shortage(error):
+            raise
+        raise InputFileError(f"source {name} fails on {split.split}: {_fault(error)}") from error
+
+
+def _fault(error: Exception) -> str:
+    """Return where an error was raised, and what it says: "/birds.py, line 7: KeyError: 'x'"."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{where.filename}, line {where.lineno}: {type(error).__name__}: {error}"

@@ -27,14 +27,15 @@ def find_record(output: str, record_id: str) -> Record:
     shards = read_manifest(output).shards
     of_split = [shard for shard in shards if record_id.startswith(f"{shard.config}/{shard.split}/")]
     same_image: list[str] = []
+    whole = record_id.count("/") == 4
+    prefix = f"{image_of(record_id) if whole else record_id.rstrip('/')}/"
     for shard in of_split:
         for number, batch in enumerate(shard_columns(output, shard, ("id",))):
             ids = batch.column("id")
             row = pc.index(ids, pa.scalar(record_id)).as_py()
             if row >= 0:
                 return _row(output, shard, number, row)
-            image = pa.scalar(f"{image_of(record_id)}/")
-            same_image += ids.filter(pc.starts_with(ids, pattern=image.as_py())).to_pylist()
+            same_image += ids.filter(pc.starts_with(ids, pattern=prefix)).to_pylist()
     raise UsageError(_absent(output, record_id, same_image))
 
 

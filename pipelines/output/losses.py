@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pipelines.output.reader import read_rejections
 from pipelines.storage import files
+from schemas.counted import counted
 from schemas.layout import REJECTED_FOLDER
 from schemas.ledger import Account, Ledger, Stage
 from schemas.rejection import Kind, Reason, Rejection
@@ -105,8 +106,8 @@ class Losses:
         shown = f", e.g. {example.id}: {example.detail}" if example else ""
         number = account.rejected[Reason.IMAGE_MISSING]
         share = f"{self._missing_share(source, split):.0%}"
-        of = f"{number:,} of {account.read:,} pictures ({share})"
-        return f"{source}/{split}: {of} are missing{shown}"
+        of = f"{number:,} of {counted(account.read, 'picture')} ({share})"
+        return f"{source}/{split}: missing: {of}{shown}"
 
     def _kept(self, source: str, split: str) -> Mapping[Kind, tuple[int, int]]:
         """Return what faults left of each kind, and what was read."""

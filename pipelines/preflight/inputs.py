@@ -4,7 +4,7 @@ A `DatasetSpec` says with `outline` what of its files can be read quickly. A fau
 otherwise end the build only after all inputs were read.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pipelines.datasets.catalog import dataset
@@ -27,6 +27,13 @@ class InputCheck(NamedTuple):
     doubts: tuple[str, ...] = ()  # on a user's own annotations, a line each
 
 
+class _Problem(NamedTuple):
+    """Why a split cannot be read."""
+
+    file: str  # the file whose fault it is; empty where the text names it
+    text: str
+
+
 def check_inputs(requested: Iterable[Requested], *, allow_missing: bool = False) -> InputCheck:
     """Check splits as far as that takes seconds, and return what the quick look tells.
 
@@ -40,14 +47,14 @@ def check_inputs(requested: Iterable[Requested], *, allow_missing: bool = False)
     total = SizeEstimate()
     remarks: list[str] = []
     doubts: list[str] = []
-    problems: list[str] = []
+    problems: list[_Problem] = []
     for request, splits in requested:
         missing: list[MissingPictures] = []
         for split in splits:
             try:
                 checked, lacking = _look(request, split)
             except InputFileError as error:
-                problems.append(str(error))
+                problems.append(_problem(split, str(error)))
                 continue
             total += checked.estimate
             remarks += checked.remarks
@@ -55,14 +62,30 @@ def check_inputs(requested: Iterable[Requested], *, allow_missing: bool = False)
             missing += [lacking] if lacking else []
         empty = [lacking for lacking in missing if lacking.share == 1]
         problems += [
-            str(lacking)
+            _Problem("", str(lacking))
             for lacking in missing
             if (not allow_missing and lacking.share > MAX_MISSING)
             or (lacking in empty and (lacking.elsewhere or len(empty) == len(splits)))
         ]
     if problems:
-        raise InputFileError("\n".join(dict.fromkeys(problems)))
+        raise InputFileError("\n".join(_lines(problems)))
     return InputCheck(total, tuple(remarks), tuple(doubts))
+
+
+def _problem(split: SplitInput, text: str) -> _Problem:
+    file = split.files.get(split.split, "")
+    begins = f"{file}: "
+    return _Problem(file, text[len(begins) :]) if text.startswith(begins) else _Problem("", text)
+
+
+def _lines(problems: Iterable[_Problem]) -> Iterator[str]:
+    """Yield a line for each problem, which names all files that have it."""
+    files: dict[str, dict[str, None]] = {}
+    for file, text in problems:
+        files.setdefault(text, {})[file] = None
+    for text, several in files.items():
+        named = ", ".join(filter(None, several))
+        yield f"{named}: {text}" if named else text
 
 
 def _look(request: SourceRequest, split: SplitInput) -> tuple[InputCheck, MissingPictures | None]:

@@ -14,6 +14,7 @@ from pipelines.datasets.catalog import dataset
 from pipelines.datasets.common.paths import check_file_name
 from pipelines.datasets.spec import Outline, SourceRequest
 from pipelines.storage import files
+from schemas.counted import counted
 from schemas.limits import MAX_DETAIL_CHARACTERS, MAX_IMAGE_BYTES
 from schemas.rejection import Rejected
 from schemas.source import SplitInput
@@ -91,11 +92,13 @@ def missing_pictures(
         return None
     file = split.files.get(split.split) or next(iter(split.files.values()))
     folder, example = split.pictures, f"e.g. no {_shown(split.pictures, gone[0][0])}."
-    problem = f"{file}: expected its {len(names):,} pictures below {folder}, and none is there,"
+    problem = (
+        f"{file}: expected its {counted(len(names), 'picture')} below {folder}, and none is there,"
+    )
     if len(gone) < len(names):
         problem = (
-            f"{file}: {len(gone):,} of its {len(names):,} pictures ({len(gone) / len(names):.0%}) "
-            f"are missing below {folder},"
+            f"{file}: missing below {folder}: {len(gone):,} of its "
+            f"{counted(len(names), 'picture')} ({len(gone) / len(names):.0%}),"
         )
     probes = [name for several in gone[:_PROBES] for name in several]
     nearest = nearest_folder(folder, probes)

@@ -124,7 +124,10 @@ class RecapRecipe(Recipe):
         if len(self.sources) != 1:
             raise UsageError("recap takes one source at a time")
         if self.captioning.captioner == "openai" and not self.captioning.model:
-            raise UsageError("--model NAME: what the server calls the model that shall caption")
+            raise UsageError(
+                "--model is missing: what the server at --endpoint calls the model that shall "
+                "caption. --serve MODEL starts a server; --captioner builtin needs none"
+            )
         if RECAPD_ROLE in self.sources[0].paths:
             raise UsageError("recap makes captions, it reads none: leave out --path ...recapd=")
         return self

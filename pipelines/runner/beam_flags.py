@@ -27,7 +27,10 @@ def check_beam_flags(flags: Sequence[str], unknown_flag: Callable[[str], str]) -
     )
     for word in unknown:
         if not word.startswith("-"):
-            raise UsageError(f"unexpected {word!r}: it is neither a flag nor the value of one")
+            raise UsageError(
+                f"unexpected {word!r}: it is neither a flag nor the value of one; several "
+                "values of a flag are parted by commas, as in --sources coco,lvis"
+            )
         raise UsageError(f"{unknown_flag(word)} Beam has none of that name either")
     direct, unset = (PipelineOptions(words).view_as(DirectOptions) for words in (list(flags), []))
     for name in ("direct_num_workers", "direct_running_mode"):

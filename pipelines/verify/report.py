@@ -6,6 +6,7 @@ from rich.filesize import decimal
 
 from pipelines.verify.output import Report
 from schemas.console import result
+from schemas.counted import counted
 
 _MAX_PROBLEMS = 50
 
@@ -16,8 +17,9 @@ def print_report(report: Report) -> None:
         result(("wrong ", "red"), problem)
     if (more := len(report.problems) - _MAX_PROBLEMS) > 0:
         result(f"and {more:,} more")
-    verdict = "verified" if report.ok else f"{len(report.problems):,} problems"
-    result(f"{verdict}: {report.rows:,} records in {report.shards} shards, {decimal(report.bytes)}")
+    verdict = "verified" if report.ok else counted(len(report.problems), "problem")
+    size = f"{counted(report.shards, 'shard')}, {decimal(report.bytes)}"
+    result(f"{verdict}: {counted(report.rows, 'record')} in {size}")
 
 
 def report_json(report: Report, output: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pipelines.verify.order import RowOrder
 from pipelines.verify.picture import Roots, picture_problem
 from schemas import shard as contract
 from schemas.check import Row, check_record
+from schemas.counted import counted
 from schemas.manifest import ImagesMode, Shard, TurnCount
 
 DIGEST_BYTES = 16
@@ -62,7 +63,9 @@ def verify_shard(job: Job) -> Finding:
     except OSError as error:
         lines.append(f"cannot be read: {error}")
     if finding.rows != job.shard.rows:
-        lines.append(f"{finding.rows} rows, expected {job.shard.rows} as in the manifest")
+        lines.append(
+            f"{counted(finding.rows, 'row')}, expected {job.shard.rows} as in the manifest"
+        )
     elif job.counted or job.shard.turns:
         lines += _count_problems(finding, job.shard)
     finding.problems += [f"{job.shard.path}: {line}" for line in lines]
@@ -111,7 +114,7 @@ def _stream_problems(source: HashingSource, job: Job, finding: Finding) -> Itera
                 for problem in (*order.problems(row), *_row_problems(row, job)):
                     yield f"row {row['id'] or finding.rows!r}: {problem}"
     except DAMAGE as error:
-        yield f"not a whole Arrow stream: {error} (after {finding.rows} rows)"
+        yield f"not a whole Arrow stream: {error} (after {counted(finding.rows, 'row')})"
 
 
 def _row_problems(row: Row, job: Job) -> Iterator[str]:

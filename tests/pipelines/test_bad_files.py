@@ -214,7 +214,7 @@ def test_most_pictures_missing_is_an_error_at_the_end(coco_file, run_build, gone
     if gone == 3:
         assert finish(output, identity, allow_missing=False).shards
         return
-    with pytest.raises(BuildError, match=r"^coco/train: 4 of 6 pictures \(67%\) are missing, e\.g"):
+    with pytest.raises(BuildError, match=r"^coco/train: missing: 4 of 6 pictures \(67%\), e\.g"):
         finish(output, identity, allow_missing=False)
 
 

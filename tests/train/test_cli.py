@@ -17,6 +17,7 @@ from train.cli import make_parser, make_plan, run
 from train.data.build import Build
 from train.data.rows import ShardRows
 from train.recipes import RECIPES
+from train.start import presets_by_name
 
 
 @pytest.fixture
@@ -43,6 +44,8 @@ def test_help_names_every_recipe(capsys):
     shown = capsys.readouterr().out
     assert "examples:\n  regionforge train " in shown
     assert [name for name in RECIPES if name not in shown] == []
+    words = re.split(r"[\s,]+", shown)
+    assert [name for name in presets_by_name() if name not in words] == []
 
 
 @pytest.mark.parametrize(

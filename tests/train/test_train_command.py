@@ -15,6 +15,7 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+from schemas.errors import InputFileError
 from train.checkpoint import checkpoints
 from train.cli import run
 from train.seen import logged
@@ -41,6 +42,19 @@ def whole(stage1, tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole") / "run"
     assert run([*stage1, "--output", str(folder)]) == 0
     return folder
+
+
+def test_a_line_stands_before_the_model_is_opened(stage1, towers, tmp_path, capsys, monkeypatch):
+    def opened(start, recipe):
+        raise InputFileError("not opened")
+
+    monkeypatch.setattr("train.launch.open_model", opened)
+    assert run([*stage1, "--output", str(tmp_path / "run")]) == 1
+    first, last = capsys.readouterr().err.splitlines()[-2:]
+    given = dict(zip(towers["regiongpt"][::2], towers["regiongpt"][1::2], strict=True))
+    origin = f"{given['--vision']} and {given['--language']}"
+    assert first == f"regiongpt_pretrain: 12 steps of 8 rows; opens {origin}"
+    assert last == "error: not opened"
 
 
 def tensors(folder: Path) -> dict[str, torch.Tensor]:

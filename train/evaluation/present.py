@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from schemas.counted import counted
 from schemas.predictions import RUN, read_run
 from train.evaluation.answers import Answer
 from train.evaluation.figure import Figure
@@ -68,13 +69,14 @@ def _notes(plan: Plan, outcome: Outcome) -> Iterator[str]:
     """Yield what one must know to read the figures."""
     predicted = outcome.predicted
     if predicted is not None and predicted.unanswered:
-        yield f"{len(predicted.unanswered)} questions have no answer, and count as wrong"
+        questions = counted(len(predicted.unanswered), "question")
+        yield f"{questions} without an answer, counted as wrong"
         for (record, turn), reason in list(predicted.unanswered.items())[:_FIRST]:
             yield f"{record} turn {turn}: {reason}"
     if predicted is not None and predicted.miscounted:
         yield (
-            f"{predicted.miscounted} answers about several regions have another number of parts, "
-            "and count as wrong in all"
+            f"{counted(predicted.miscounted, 'answer')} about several regions with another number "
+            "of parts, counted as wrong in all"
         )
     if plan.selection is not None and plan.selection.limit is not None:
         yield "a part of the questions: not to be compared with published numbers"

@@ -14,6 +14,7 @@ from model.serve.chat import converse, description, greet, typed_lines
 from model.serve.given_regions import Detection, detected_regions, given_regions
 from model.serve.opened import OpenedModel, Talk, check_regions
 from schemas import console
+from schemas.counted import counted
 from schemas.errors import InputFileError, UsageError
 from schemas.style import Style
 from train.data.build import Build
@@ -96,8 +97,11 @@ def answer(args: argparse.Namespace) -> int:
         console.notice(f"{record}: {reason}")
     without = len(asked.questions) - answered.answered
     console.result(
-        f"wrote {answered.path}: {answered.answered:,} answers"
-        + (f", and {without:,} questions that could not be put: see their `reason`" * bool(without))
+        f"wrote {answered.path}: {counted(answered.answered, 'answer')}"
+        + (
+            f", and {counted(without, 'question')} that could not be put: see `reason`"
+            * bool(without)
+        )
     )
     return 0 if answered.answered else 1
 

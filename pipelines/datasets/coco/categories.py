@@ -103,6 +103,11 @@ def read_categories(items: Sequence[Raw]) -> Categories:
     )
 
 
+def own_labels(number: int) -> str:
+    """Return the usual name of a set of a user's own category names: "Custom-12"."""
+    return f"Custom-{number}"
+
+
 def check_usable(path: str, categories: Categories) -> None:
     """Raise `InputFileError` where a file declares categories, and none can be used."""
     if categories.names or not categories.refused:

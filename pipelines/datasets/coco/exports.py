@@ -120,6 +120,8 @@ def _of(path: str) -> str:
     elif name in _ONE_FILE:
         pictures = _beside(folder)
     if pictures is None:
+        if "://" not in path and not os.path.exists(path):
+            raise UsageError(f"--coco-annotations {path}: there is no such file")
         raise UsageError(
             f"--coco-annotations {path} needs --coco-images DIR, the folder of its images; only of "
             f"exports that lie as they were written is it known: {_LAYOUTS}"

@@ -13,6 +13,7 @@ import msgspec
 from pipelines.datasets.coco import lenient
 from pipelines.datasets.coco.records import CocoImage, decode_outline
 from pipelines.datasets.common.raw_items import ItemId, Raw
+from schemas.counted import counted
 from schemas.errors import InputFileError
 from schemas.json_decoding import decode
 from schemas.source import SplitInput
@@ -169,6 +170,6 @@ def _repeated_pictures(
     repeated = sorted(name for name, number in names.items() if number > 1)
     if repeated:
         yield (
-            f"{len(repeated):,} pictures have several ids, e.g. {repeated[0]}; each id is kept as "
-            "an image of its own."
+            f"{counted(len(repeated), 'picture')} with several ids, e.g. {repeated[0]}; each id is "
+            "kept as an image of its own."
         )

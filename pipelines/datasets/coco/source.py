@@ -8,10 +8,10 @@ Crowd annotations hold uncompressed run lengths instead of polygons. The 80 cate
 between 1 and 90 with gaps. Format: https://cocodataset.org/#format-data
 """
 
+import os
 from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
 
-from pipelines.datasets.coco.categories import COCO_LABEL_SET, COCO_NAMES
+from pipelines.datasets.coco.categories import COCO_LABEL_SET, COCO_NAMES, own_labels
 from pipelines.datasets.coco.exports import own_splits
 from pipelines.datasets.coco.layout import parse_coco_layout
 from pipelines.datasets.coco.outline import outline_coco_layout
@@ -30,7 +30,8 @@ _PAPERS = (COCO_PAPER,)
 def locate(root: str, request: SourceRequest) -> list[Located]:
     """Return the locations of COCO's splits or the user's; roles: `train`, `val`, `images`.
 
-    A folder that the user gives as `images` must hold the pictures of all splits that are read.
+    A folder that the user gives as `images` holds the pictures of all splits that are read, or
+    folders of them that are named like their owner's: `images/train2017`.
     """
     if request.annotations is not None:
         return [
@@ -43,18 +44,25 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
             )
             for split, own in own_splits(request).items()
         ]
-    year = request.year or SPEC.years[-1]
-    paths, below = request.paths, f"{root}/coco"
-    return [
-        Located(
-            split=split,
-            files={split: paths.get(split, f"{below}/annotations/instances_{split}{year}.json")},
-            pictures=paths.get("images", f"{below}/{split}{year}"),
-            folder="" if "images" in paths else f"coco/{split}{year}",
-            licence=_LICENCE,
-        )
-        for split in SPEC.splits
-    ]
+    return [_located(root, request, split) for split in SPEC.splits]
+
+
+def _located(root: str, request: SourceRequest, split: str) -> Located:
+    paths, release = request.paths, f"{split}{request.year or SPEC.years[-1]}"
+    images = paths.get("images")
+    if images is None:
+        above = "coco" if not os.path.isdir(f"{root}/coco/images/{release}") else "coco/images"
+        pictures, folder = f"{root}/{above}/{release}", f"{above}/{release}"
+    else:
+        folder = release if os.path.isdir(f"{images}/{release}") else ""
+        pictures = f"{images}/{folder}" if folder else images
+    return Located(
+        split=split,
+        files={split: paths.get(split, f"{root}/coco/annotations/instances_{release}.json")},
+        pictures=pictures,
+        folder=folder,
+        licence=_LICENCE,
+    )
 
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
@@ -73,12 +81,12 @@ def _name_labels(split: SplitInput, names: Sequence[str]) -> str:
     if set(names) == set(COCO_NAMES):
         return COCO_LABEL_SET
     if split.own_file:
-        return f"Custom-{len(names)}"
+        return own_labels(len(names))
     path, known = split.file, len(set(names) & set(COCO_NAMES))
     raise InputFileError(
         f"{path}: the categories are not COCO's 80 ({len(names)} names, of which {known} are "
-        "COCO's). If the file is meant so, name its label set with --label-set NAME, e.g. "
-        f"--label-set {PurePosixPath(path).stem}."
+        f"COCO's). If that is meant so, name them with --label-set {own_labels(len(names))}, or by "
+        "another name."
     )
 
 

@@ -18,6 +18,7 @@ from unicodedata import normalize
 from urllib.parse import unquote
 
 from pipelines.datasets.common.paths import check_file_name
+from schemas.counted import counted
 from schemas.rejection import Reason, Rejected
 from schemas.source import SplitInput
 
@@ -103,7 +104,7 @@ class PictureFiles:
             endings = self._stems.get(normalize("NFC", stem), ()) if stem else ()
             return f"; {min(endings)!r} is there" if endings else ""
         if self._by_last_part:
-            return f"; {len(alike)} files have its last part, e.g. {min(alike)!r}"
+            return f"; with its last part: {counted(len(alike), 'file')}, e.g. {min(alike)!r}"
         advice = ": --coco-last-part goes by the last part of names" if self._own_file else ""
         return f"; {min(alike)!r} is there{advice}"
 

@@ -22,10 +22,10 @@ Format: https://www.lvisdataset.org/dataset
 from collections.abc import Iterator, Sequence
 from functools import partial
 from hashlib import blake2b
-from pathlib import PurePosixPath
 
 import msgspec
 
+from pipelines.datasets.coco.categories import own_labels
 from pipelines.datasets.coco.layout import parse_coco_layout
 from pipelines.datasets.coco.outline import outline_coco_layout
 from pipelines.datasets.coco.pictures import COCO_PAPER, list_pictures
@@ -102,11 +102,10 @@ def _name_labels(split: SplitInput, names: Sequence[str]) -> str:
     digest = blake2b("\n".join(sorted(names)).encode(), digest_size=16).hexdigest()
     if known := _LABEL_SETS.get(digest):
         return known
-    path = split.file
     raise InputFileError(
-        f"{path}: the {len(names)} category names are neither LVIS v1's 1,203 nor v0.5's 1,230. If "
-        "the file is meant so, name its label set with --label-set NAME, e.g. --label-set "
-        f"{PurePosixPath(path).stem}."
+        f"{split.file}: the {len(names)} category names are neither LVIS v1's 1,203 nor v0.5's "
+        f"1,230. If that is meant so, name them with --label-set {own_labels(len(names))}, or by "
+        "another name."
     )
 
 

@@ -12,6 +12,7 @@ from pipelines.recap.captioning.views import CropOptions, LazyImageView, Picture
 from pipelines.recap.captioning.workload import SampledImage, Workload
 from pipelines.recipes.recap import RecapRecipe
 from pipelines.recipes.resolve import instruction_of
+from schemas.counted import counted
 from schemas.duration import duration
 
 
@@ -39,7 +40,8 @@ class Estimate:
         if self.prompt_tokens is not None and self.completion_tokens is not None:
             read, written = _short(self.prompt_tokens), _short(self.completion_tokens)
             tokens = f"{read} tokens read and {written} written"
-        return f"{self.calls:,} calls, {tokens}, {duration(self.seconds)} at the rate measured"
+        calls, time = counted(self.calls, "call"), duration(self.seconds)
+        return f"{calls}, {tokens}, {time} at the rate measured"
 
 
 def measured(calls: Sequence[tuple[float, Answer]]) -> MeasuredCalls:

@@ -9,6 +9,7 @@ An example of the JSON: `{"threshold": 0.2173, "false_accept": 0.05, "false_reje
 from pipelines.recap.clip.calibrate import Calibration, CalibrationRun
 from pipelines.recap.clip.plot import curve_png
 from pipelines.storage import files
+from schemas.counted import counted
 
 SUFFIX = ".json"
 _PAIRED, _MARKED = ("matched pairs", "shuffled pairs"), ("good captions", "bad captions")
@@ -38,7 +39,7 @@ def write_calibration(run: CalibrationRun, path: str) -> None:
 
 def _title(calibration: Calibration) -> str:
     if marks := calibration.marks:
-        return f"{marks.good:,} captions marked as good, {marks.bad:,} as bad"
+        return f"{counted(marks.good, 'caption')} marked as good, {marks.bad:,} as bad"
     return f"{calibration.pairs:,} matched and as many shuffled pairs"
 
 

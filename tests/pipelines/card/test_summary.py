@@ -52,7 +52,7 @@ def test_what_is_missing_is_the_last_that_is_said(coco_file, command_line, tmp_p
     assert done.returncode == 0
     *_, missing, little = done.stdout.splitlines()
     assert missing == (
-        "warning: coco/train: 2 of 10 pictures (20%) are missing, e.g. 1: no file '1.jpg' in the "
+        "warning: coco/train: missing: 2 of 10 pictures (20%), e.g. 1: no file '1.jpg' in the "
         "folder"
     )
     assert little.startswith(

@@ -118,6 +118,15 @@ def test_a_record_by_its_id(built, document, capsys):
         assert f"prompts: {record['provenance']['prompts'][0]}" in text
 
 
+def test_a_part_of_an_id_names_those_that_begin_with_it(built, capsys):
+    record = next(iter(built.rows("refcocog/val*.arrow")))["id"]
+    picture = record.rsplit("/", 2)[0]
+    assert run(["info", str(built.folder), "--id", picture]) == 2
+    assert f"of this picture: {picture}/" in capsys.readouterr().err
+    assert run(["info", str(built.folder), "--id", picture[:-1]]) == 2  # of no picture
+    assert "of this picture" not in capsys.readouterr().err
+
+
 def test_an_id_that_is_not_there_names_those_of_its_picture(built, capsys):
     record = next(iter(built.rows("refcocog/val*.arrow")))["id"]
     other = f"{record.rsplit('/', 1)[0]}/999"

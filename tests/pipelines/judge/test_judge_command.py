@@ -158,7 +158,7 @@ def test_items_without_an_answer_are_not_asked_and_win_nothing(dlc, judging, jud
     bench.answers.write_text('{"1": "A pot.", "9": "A cup."}', encoding="utf-8")
     server = judging(YES)
     done = judge(bench, server, "--output", tmp_path / "o")
-    assert "without an answer, which wins no points: 1 items" in done.stdout
+    assert "without an answer, which wins no points: 1 item\n" in done.stdout
     assert "answers that no question is about: 1" in done.stdout
     outcomes = {each.item: each.outcome for each in read_judged(tmp_path / "o").verdicts}
     assert outcomes == {"1": "read", "2": "missing"}
@@ -203,4 +203,4 @@ def test_answers_to_other_questions(dlc, judging, judge):
     bench.answers.write_text('{"9": "A cup."}', encoding="utf-8")
     done = judge(bench, judging())
     assert done.returncode == 2
-    assert "answers none of the 1 items that" in done.stderr
+    assert "answers none of 1 item that" in done.stderr

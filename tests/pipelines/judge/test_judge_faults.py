@@ -85,7 +85,7 @@ def test_a_question_that_is_refused_is_counted_and_asked_again(dlc, judging, jud
     (refused,) = [each for each in read_judged(output).verdicts if each.outcome == "refused"]
     assert (refused.question, refused.reply, refused.points) == (3, None, 0.0)
     done = judge(bench, server, "--output", output)
-    assert "1 calls" in done.stdout
+    assert "by 1 call (" in done.stdout
     assert "replies read: 4" in done.stdout
 
 

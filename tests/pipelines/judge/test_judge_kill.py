@@ -66,7 +66,7 @@ def test_a_journal_that_breaks_off_in_a_line(bench, judging, judge, tmp_path):
     journal = tmp_path / "o.replies" / "replies.jsonl"
     journal.write_bytes(journal.read_bytes()[:-10])
     done = judge(bench, server, "--output", output)
-    assert "1 calls" in done.stdout
+    assert "by 1 call (" in done.stdout
     assert output.read_bytes() == whole
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import replace
 
 import pytest
@@ -243,3 +244,48 @@ def test_a_module_is_found_by_its_name(tmp_path, monkeypatch):
     assert run(["new-source", "my_wrens", "--output", str(tmp_path)]) == 0
     monkeypatch.syspath_prepend(str(tmp_path / "my_wrens"))
     assert [spec.name for spec in declared_by("my_wrens")] == ["my_wrens"]
+
+
+def broken(home, old, new):
+    """Change the module of a source, and return its path and the number of the changed line."""
+    module = home / "birds.py"
+    text = module.read_text("utf-8")
+    before, found, after = text.partition(old)
+    assert found
+    module.write_text(f"{before}{new}{after}", "utf-8")
+    return module, before.count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("def parse(", "def prase(", "NameError: name 'parse' is not defined"),
+        ("def parse(", "def parse((", "invalid syntax|parenthesi"),
+        ("import csv", "import csvv", "No module named 'csvv'"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_has_one_line(old, new, said, written, tmp_path, capsys):
+    home = written()
+    module, _ = broken(home, old, new)
+    capsys.readouterr()
+    assert run(["check-source", str(module), "--data-root", str(home / "data_root")]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.startswith(f"error: the source module {module} cannot be imported: ")
+    assert re.search(said, error)
+
+
+@pytest.mark.parametrize("command", ["check-source", "build", "build --workers 2", "dry run"])
+def test_a_fault_of_a_source_has_one_line_with_its_place(command, written, tmp_path, capfd):
+    home = written()
+    module, line = broken(home, "    yield from", '    {}["wings"]\n    yield from')
+    root, output = str(home / "data_root"), str(tmp_path / "out")
+    words = ["build", "--sources", "birds", "--source-module", str(module), "--output", output]
+    words += {"build --workers 2": ["--workers", "2"], "dry run": ["--dry-run"]}.get(command, [])
+    if command == "check-source":
+        words = ["check-source", str(module)]
+    capfd.readouterr()
+    assert run([*words, "--data-root", root]) == 1
+    error = capfd.readouterr().err
+    assert "Traceback" not in error
+    assert f"source birds fails on train: {module}, line {line}: KeyError: 'wings'" in error

@@ -47,18 +47,26 @@ def planned(root, name="coco", *, allow_missing=False, **fields):
 
 def test_other_categories_than_cocos(refused, two_splits):
     root, splits = two_splits
+    (line,) = refused("--sources", "coco", "--data-root", root).splitlines()
+    named = f"{splits['train'].file}, {splits['val'].file}"
+    assert line.startswith(f"{named}: the categories are not COCO's 80 (2 names,")
+    assert "name them with --label-set Custom-2, or by another name" in line
+
+
+def test_splits_with_other_categories_each_have_a_line(refused, two_splits):
+    root, splits = two_splits
+    splits["val"].data["categories"].append({"id": 4, "name": "cat"})
+    splits["val"].save()
     lines = refused("--sources", "coco", "--data-root", root).splitlines()
-    assert len(lines) == len(splits)
-    for line, split in zip(lines, splits.values(), strict=True):
-        assert line.startswith(f"{split.file}: the categories are not COCO's 80 (2 names,")
-        assert "--label-set NAME" in line
+    assert [line.partition("--label-set ")[2][:8] for line in lines] == ["Custom-2", "Custom-3"]
 
 
 def test_other_categories_than_lvis(refused, sample_world):
     error = refused("--sources", "lvis", "--data-root", sample_world)
-    assert f"{sample_world}/lvis/lvis_v1_train.json: the " in error
+    files = [f"{sample_world}/lvis/lvis_v1_{split}.json" for split in ("train", "val")]
+    assert f"{', '.join(files)}: the " in error
     assert "neither LVIS v1's 1,203 nor v0.5's 1,230" in error
-    assert "--label-set NAME" in error
+    assert "--label-set Custom-15, or by another name" in error
 
 
 def test_a_name_makes_other_categories_right(two_splits):
@@ -203,7 +211,7 @@ def test_more_than_half_of_the_pictures_missing(coco_file, gone):
     with pytest.raises(InputFileError) as caught:
         make_plan(recipe, "", "unused")
     assert str(caught.value) == (
-        f"{owner.file}: 11 of its 20 pictures (55%) are missing below {owner.pictures}, e.g. no "
+        f"{owner.file}: missing below {owner.pictures}: 11 of its 20 pictures (55%), e.g. no "
         f"{owner.pictures}/1.jpg. Give the folder that holds them with --coco-images DIR. Or build "
         "from the rest with --allow-missing."
     )
@@ -217,7 +225,7 @@ def test_a_name_of_a_missing_picture_may_be_long(coco_file, gone):
     owner.save()
     recipe = Recipe(sources=(owner.request(),))
     if gone == 20:
-        with pytest.raises(InputFileError, match="expected its 1 pictures") as caught:
+        with pytest.raises(InputFileError, match="expected its 1 picture below") as caught:
             make_plan(recipe, "", "unused")
         message = str(caught.value)
     else:

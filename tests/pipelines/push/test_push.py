@@ -50,7 +50,7 @@ def test_what_the_manifest_lists_is_sent(hub, push, folder):
         assert hub.files[name] == (folder / name).read_bytes()
     assert hub.commits[-1] == ["ledger.json", "README.md", "manifest.json"]
     assert hub.tokens == {f"Bearer {TOKEN}"}
-    assert f"sent {len(shards(folder))} files (0 were there)" in done.stdout
+    assert f"sent {len(shards(folder))} files (0 there before)" in done.stdout
 
 
 def test_the_card_names_the_data_set(hub, push, folder):
@@ -86,7 +86,7 @@ def test_a_second_push_sends_no_data_again(hub, push, folder):
     push(folder)
     uploads = list(hub.uploads)
     done = push(folder)
-    assert f"sent 0 files ({len(shards(folder))} were there)" in done.stdout
+    assert f"sent 0 files ({len(shards(folder))} there before)" in done.stdout
     assert hub.uploads == uploads
 
 
@@ -103,7 +103,7 @@ def test_a_push_that_broke_off_goes_on(hub, push, folder, monkeypatch):
     uploads = list(hub.uploads)
     done = push(folder)
     assert done.returncode == 0, done.stderr
-    assert f"sent {len(shards(folder)) - 2} files (2 were there)" in done.stdout
+    assert f"sent {len(shards(folder)) - 2} files (2 there before)" in done.stdout
     assert set(shards(folder)) < hub.files.keys()
     assert len(set(hub.uploads)) == len(hub.uploads) > len(uploads)
 

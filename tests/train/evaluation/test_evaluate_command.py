@@ -132,7 +132,7 @@ def test_a_picture_that_cannot_be_read_is_counted(
     monkeypatch.setattr("train.evaluation.questions.picture_bytes", bytes_of)
     assert run([*words("eval_pope"), *SHORT, "--output", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
-    assert "1 questions have no answer, and count as wrong" in shown
+    assert "1 question without an answer, counted as wrong" in shown
     assert f"{record} turn 0: the picture" in shown
     answers = {each.key: each.answer for each in read_predictions(whole / "predictions.jsonl")}
     others = {each.key: each.answer for each in read_predictions(tmp_path / "predictions.jsonl")}

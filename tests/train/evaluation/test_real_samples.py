@@ -209,7 +209,7 @@ def test_modes_of_coco(coco, build, score, mode):
     several = [each for each in tiny.predictions if (each.id, 0, 1) in entries]
     if mode == "one_turn_all":
         assert {each.answer for each in several} == {""}
-        assert "have another number of parts, and count as wrong in all" in tiny.notes[0]
+        assert "with another number of parts, counted as wrong in all" in tiny.notes[0]
 
 
 def test_lvis(samples, build, score, tmp_path):

@@ -112,7 +112,7 @@ def test_what_cannot_be_asked_is_told_apart(words, photos, tmp_path, say):
     words[words.index("--regions") + 1] = path
     status, out, err = say(*words)
     assert status == 0
-    assert out.endswith("1 answers, and 3 questions that could not be put: see their `reason`\n")
+    assert out.endswith(": 1 answer, and 3 questions that could not be put: see `reason`\n")
     reasons = [line["reason"] for line in lines(tmp_path / "out")]
     assert reasons == [
         "region 1: (100.0, 2.0, 130.0, 22.0) has no part in a 64 x 48 image",

@@ -279,6 +279,7 @@ def test_subsets_of_one_folder(tmp_path):
 REFUSED = [
     ({"annotations": "{root}/empty"}, "none that we know: expected train/_annotations"),
     ({"annotations": "{root}/boxes.json"}, "needs --coco-images DIR"),
+    ({"annotations": "{root}/bxes.json"}, r"bxes\.json: there is no such file"),
     ({"annotations": {"a": "x"}, "images": {"b": "y"}}, "--coco-images is of b, and"),
     ({"annotations": {"a": "x"}, "images": "y", "split": "c"}, "--coco-split goes with one file"),
 ]
@@ -287,6 +288,7 @@ REFUSED = [
 @pytest.mark.parametrize(("fields", "message"), REFUSED)
 def test_what_no_layout_tells_is_asked_for(tmp_path, fields, message):
     (tmp_path / "empty").mkdir()
+    (tmp_path / "boxes.json").touch()
     given = fields["annotations"]
     annotations = given.format(root=tmp_path) if isinstance(given, str) else given
     with pytest.raises(UsageError, match=message):

@@ -102,7 +102,7 @@ def test_boxes_and_pictures_that_stand_twice_are_told_and_kept(coco_file, run_bu
     owner.region(91, 9)
     lines = doubts(owner)
     assert "1 annotations have the picture, the category and the box of another" in lines
-    assert "1 pictures have several ids, e.g. 1.jpg" in lines
+    assert "1 picture with several ids, e.g. 1.jpg" in lines
     assert len(run_build(owner.save()).regions()) == 8
 
 

@@ -111,7 +111,7 @@ def test_the_last_part_of_several_names_is_not_enough():
     names = ["/x/train/1.jpg", "/x/val/1.jpg"]
     pictures = files("1.jpg", names=names, last_part=True)
     for name in names:
-        with pytest.raises(Rejected, match="1 files have its last part"):
+        with pytest.raises(Rejected, match="with its last part: 1 file,"):
             pictures.path_of(name)
 
 
