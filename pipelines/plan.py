@@ -13,7 +13,7 @@ from pipelines.output.check import Rebuild, check_settings
 from pipelines.output.source_state import SourceState
 from pipelines.preflight.inputs import Requested, check_inputs
 from pipelines.preflight.room import SizeEstimate
-from pipelines.recipes.recipe import Recipe
+from pipelines.recipes.recipe import RECAPD_ROLE, Recipe
 from pipelines.recipes.resolve import ResolvedRecipe, resolve
 from pipelines.recipes.settings import settings_of, wordings_of
 from pipelines.shards.options import InputDigests, SplitKey, WriteOptions
@@ -74,6 +74,10 @@ class Plan:
             pictures={(split.source, split.split): split.pictures for split in self.splits},
             stamp=BuildStamp(builder=BUILDER, recipe=self.recipe.name, seed=self.recipe.seed),
             inputs=self.inputs,
+            makings={
+                config: self.identity.making_digest_of(config, roles=(RECAPD_ROLE,))
+                for config in self.identity.sources
+            },
         )
 
 

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from pipelines.images import ComposeImage
 from pipelines.shards.drafts import write_draft
 from pipelines.shards.grouping import GroupByShard
-from pipelines.shards.options import InputDigests, ShardKey, WriteOptions
+from pipelines.shards.options import ShardKey, WriteOptions
 from pipelines.shards.pages import PackedImage, Page, images_in_order, unpack_image
 from pipelines.shards.state import ShardState, load_state, save_state
 from pipelines.shards.writer import shard_file
@@ -59,14 +59,14 @@ def write_shard(
         ledgers: the ledgers of the stages; the counts of an existing shard are added again.
     """
     inputs = options.inputs[key[:2]]
-    fingerprint = _fingerprint(images, inputs)
+    fingerprint = _fingerprint(images, options.makings[key[0]])
     state = load_state(options.output, shard_path(*key))
     if state is None or state.fingerprint != fingerprint:
         of_shard = Ledgers()  # of this shard only, with which they are saved
         written = _write_images(key, images, compose, options, of_shard)
         state = ShardState.of(inputs, fingerprint, written, of_shard)
         save_state(options.output, state)
-    elif state.inputs != inputs:  # pictures of other shards came or went
+    elif state.inputs != inputs:  # images of other shards came, went or changed
         save_state(options.output, replace(state, inputs=inputs))
     state.restore(ledgers)
     return state.shard
@@ -89,13 +89,17 @@ def restored_shard(key: ShardKey, options: WriteOptions, ledgers: Ledgers) -> Sh
     return state.shard
 
 
-def _fingerprint(images: Iterable[PackedImage], inputs: InputDigests) -> str:
+def _fingerprint(images: Iterable[PackedImage], making: str) -> str:
     """Return the SHA-256, in hexadecimal, of everything that decides a shard's bytes.
 
-    Pictures count by name and size only; a picture replaced by another of the same size goes
-    unnoticed.
+    Owners' files count by what was read of the images of the shard, and pictures by name and size
+    only; a picture replaced by another of the same size goes unnoticed.
+
+    Args:
+        images: all images of the shard, in order.
+        making: the digest of all that decides what is made of an image.
     """
-    digest = hashlib.sha256(inputs.identity.encode())
+    digest = hashlib.sha256(making.encode())
     for image in images:
         digest.update(len(image.content).to_bytes(8))
         digest.update(image.content)

@@ -68,6 +68,7 @@ def launch(
     *,
     workers: int = 1,
     rebuild: bool | Collection[str] = False,
+    update: bool = False,
     runner: str = "local",
 ) -> Manifest:
     """Run a build to its end, or the rest of one that was interrupted, and return its manifest.
@@ -76,6 +77,8 @@ def launch(
         plan: the plan, as `make_plan` returns it.
         workers: the number of processes of a local run.
         rebuild: whether to replace what is in the output; names of sources: only theirs.
+        update: whether to replace, of sources of which nothing but the owners' files has changed,
+            only the shards that this touches.
         runner: the name of a runner of Beam.
 
     Raises:
@@ -83,7 +86,9 @@ def launch(
             nothing was kept, or the ledger does not balance.
     """
     chosen = rebuild if isinstance(rebuild, bool) else sources_to_rebuild(rebuild, plan.recipe)
-    options = LaunchOptions(runner=runner, workers=processes(workers), rebuild=chosen)
+    options = LaunchOptions(
+        runner=runner, workers=processes(workers), rebuild=chosen, update=update
+    )
     return _launch(plan, options)
 
 

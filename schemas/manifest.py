@@ -20,6 +20,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -108,6 +109,10 @@ class SourceIdentity(_Frozen):
         """Return whether two identities are equal but for the builder."""
         return self == other.model_copy(update={"builder": self.builder})
 
+    def reading(self, other: "SourceIdentity") -> "SourceIdentity":
+        """Return the identity with the inputs and the guard's lists of another one."""
+        return self.model_copy(update={"inputs": other.inputs, "guard": other.guard})
+
 
 class BuildIdentity(_Frozen):
     """The identity of a build: that of each source, and what belongs to the whole output.
@@ -146,9 +151,24 @@ class BuildIdentity(_Frozen):
 
     def digest_of(self, config: str) -> str:
         """Return the SHA-256, in hexadecimal, of all that decides the shards of a config."""
-        source = self.sources[config].model_dump(mode="json")
-        content = json.dumps([self.schema_version, self.common, source], sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()
+        return self._digest(self.sources[config])
+
+    def making_digest_of(self, config: str, roles: Collection[str]) -> str:
+        """Return the SHA-256, in hexadecimal, of all that decides what is made of an image.
+
+        That is all of `digest_of` but the guard and the files by which images are read.
+
+        Args:
+            config: the config.
+            roles: the roles of inputs that are looked up once images are read.
+        """
+        source = self.sources[config]
+        looked_up = [item for item in source.inputs if item.role in roles]
+        return self._digest(source.model_copy(update={"inputs": looked_up, "guard": {}}))
+
+    def _digest(self, source: SourceIdentity) -> str:
+        content = [self.schema_version, self.common, source.model_dump(mode="json")]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 class Manifest(_Frozen):

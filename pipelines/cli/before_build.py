@@ -28,10 +28,13 @@ def launch_options(args: Namespace, rebuild: Rebuild) -> LaunchOptions:
             f"--workers {args.workers} is for local runs: leave it out, for --runner {args.runner} "
             "decides by itself and by Beam's own flags, such as --max_num_workers"
         )
+    if args.update and rebuild is True:
+        raise UsageError("--update keeps shards, and --rebuild none: leave one of them out")
     options = LaunchOptions(
         runner=args.runner,
         workers=1 if args.workers is None else processes(args.workers),
         rebuild=rebuild,
+        update=args.update,
         beam_flags=args.beam_flags,
         fork=True,
     )

@@ -91,7 +91,7 @@ def run(args: Namespace) -> int:
     if args.require_guard:
         check_guard(plan.guard, plan.recipe)
     if args.dry_run:
-        check_output(plan.output, plan.identity, rebuild=rebuild)
+        check_output(plan.output, plan.identity, rebuild=rebuild, update=args.update)
         print_dry_run(plan, as_json=args.json)
         print_warnings(plan)
         return 0
@@ -273,6 +273,12 @@ def _add_output(group: Group) -> None:
         default=False,
         metavar="A,B",
         help="replace the shards of these sources alone; without names, all that the output holds",
+    )
+    group.add_argument(
+        "--update",
+        action="store_true",
+        help="where nothing but the owners' files has changed, replace only the shards that this "
+        "touches",
     )
     group.add_argument(
         "--dry-run", action="store_true", help="only say what would be read and written"

@@ -34,7 +34,8 @@ OTHER_FLAGS = frozenset(
     {
         *("recipe", "source_names", "data_root", "path", "detections", "detection_names"),
         *("recapd", "label_set", "edition", "category_caps", "image_caps", *_COCO_FLAGS),
-        *("output", "workers", "runner", "rebuild", "dry_run", "require_guard", "source_module"),
+        *("output", "workers", "runner", "rebuild", "update", "dry_run", "require_guard"),
+        "source_module",
     }
 )
 

@@ -26,17 +26,21 @@ class Held:
     """The build that an output holds, and the sources of it that a new build may keep."""
 
     identity: BuildIdentity | None  # None: there is none, or its record is unreadable
-    configs: frozenset[str]  # with the same identity as in the new build, but for the builder
+    configs: frozenset[str]  # of the same identity as in the new build, see `check_output`
     names: Collection[str]  # of all files of the output
 
 
-def check_output(output: str, identity: BuildIdentity, *, rebuild: Rebuild = False) -> Held:
+def check_output(
+    output: str, identity: BuildIdentity, *, rebuild: Rebuild = False, update: bool | None = None
+) -> Held:
     """Return what an output holds; change nothing.
 
     Args:
         output: the folder of the output.
         identity: the identity of the build that shall write there.
         rebuild: True: whatever a build wrote there is replaced; or the sources to replace.
+        update: whether sources of which nothing but inputs and the guard's lists has changed are
+            kept, to replace the shards that the changes touch; None: it cannot be chosen.
 
     Raises:
         BuildError: the output holds files that no build wrote; or work of a build that differs, is
@@ -51,7 +55,8 @@ def check_output(output: str, identity: BuildIdentity, *, rebuild: Rebuild = Fal
         if kept:
             raise BuildError(f"{error}, or choose another --output.") from None
         before = None
-    for problem in _problems(before, identity, kept):
+    now = _updated(before, identity) if before and update else identity
+    for problem in _problems(before, now, kept, updatable=update is not None):
         raise BuildError(f"{output} holds {problem}")
     return Held(identity=before, configs=frozenset(kept), names=names)
 
@@ -82,7 +87,16 @@ def check_settings(output: str, identity: BuildIdentity, *, rebuild: Rebuild) ->
 def _with_inputs(now: SourceIdentity, held: SourceIdentity) -> SourceIdentity:
     """Return an identity with the inputs and the guard of another one."""
     settings = now.settings | {"guard": held.settings.get("guard")}
-    return now.model_copy(update={"inputs": held.inputs, "guard": held.guard, "settings": settings})
+    return now.reading(held).model_copy(update={"settings": settings})
+
+
+def _updated(before: BuildIdentity, now: BuildIdentity) -> BuildIdentity:
+    """Return the identity of a build as if the inputs of its sources had not changed."""
+    sources = {
+        config: source.reading(before.sources[config]) if config in before.sources else source
+        for config, source in now.sources.items()
+    }
+    return now.model_copy(update={"sources": sources})
 
 
 def _identity_in(output: str, names: Collection[str]) -> BuildIdentity | None:
@@ -101,7 +115,7 @@ def _identity_in(output: str, names: Collection[str]) -> BuildIdentity | None:
 
 
 def _problems(
-    before: BuildIdentity | None, now: BuildIdentity, kept: Collection[str]
+    before: BuildIdentity | None, now: BuildIdentity, kept: Collection[str], *, updatable: bool
 ) -> Iterator[str]:
     """Yield the reasons why the sources that shall be kept cannot be, each with the remedy."""
     if not kept:
@@ -124,9 +138,12 @@ def _problems(
             if config in before.sources
         )
         advice = " Splits that belong into one output are given in one command." if splits else ""
+        replaced = f"replace {' and '.join(changed)} alone with --rebuild {','.join(changed)}"
+        if updatable and not any(_problems(before, _updated(before, now), kept, updatable=False)):
+            replaced = f"write the shards that this touches with --update, or {replaced}"
         yield (
-            f"another build, which differs in {shown}. Choose another --output, or replace "
-            f"{' and '.join(changed)} alone with --rebuild {','.join(changed)}.{advice}"
+            f"another build, which differs in {shown}. Choose another --output, or {replaced}."
+            f"{advice}"
         )
 
 

@@ -26,7 +26,13 @@ from pipelines.preflight.room import check_room
 from pipelines.publish import Findings, publish
 from pipelines.runner.lossless_streams import lossless_streams
 from pipelines.runner.progress import build_display
-from pipelines.runner.resume import is_up_to_date, print_kept, resumed
+from pipelines.runner.resume import (
+    earlier_shards,
+    is_up_to_date,
+    print_kept,
+    print_renewed,
+    resumed,
+)
 from pipelines.runner.watched_run import run_watched
 from pipelines.runner.worker_pool import WorkerPool, ready_workers, socket_folder
 from schemas.errors import UsageError
@@ -46,6 +52,7 @@ class LaunchOptions:
     runner: str = "local"
     workers: int = 1  # number of processes of a local run
     rebuild: Rebuild = False  # what an existing build in the output is replaced of
+    update: bool | None = None  # see `check_output`
     keep: str | None = None  # a folder in the output that a rebuild keeps
     again: bool = False  # read sources that are finished, too
     beam_flags: Sequence[str] = ()
@@ -70,7 +77,9 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
             does not balance.
     """
     with locked_output(plan.output):
-        held = check_output(plan.output, plan.identity, rebuild=options.rebuild)
+        held = check_output(
+            plan.output, plan.identity, rebuild=options.rebuild, update=options.update
+        )
         plan = resumed(plan, held, again=options.again)
         print_kept(plan)
         up_to_date = is_up_to_date(plan, held)
@@ -79,9 +88,12 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
             check_room(plan.output, plan.estimate)
             begin(plan.output, plan.identity, held, finished=plan.finished, keep=options.keep)
         plan.digests.save(plan.output)
+        earlier = {} if up_to_date else earlier_shards(plan)
         if not up_to_date:
             _make(plan, options, lay_out)
-        return finish(plan.output, plan.identity, allow_missing=plan.recipe.allow_missing)
+        manifest = finish(plan.output, plan.identity, allow_missing=plan.recipe.allow_missing)
+        print_renewed(plan, earlier, manifest)
+        return manifest
 
 
 def check_launch(options: LaunchOptions) -> None:

@@ -1,18 +1,20 @@
 """The sources that a run keeps as an earlier run has left them, so that they are not read."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from pipelines.output.check import HALF_WRITTEN, Held
-from pipelines.output.reader import is_shard
+from pipelines.output.reader import is_shard, names_in
 from pipelines.output.source_state import load_source_state
 from pipelines.plan import Plan
 from pipelines.publish import published_files
 from pipelines.shards.inputs import input_digests
 from pipelines.shards.options import InputDigests
-from pipelines.shards.state import finished_shards
+from pipelines.shards.state import finished_shards, load_state
 from pipelines.storage import files
 from schemas.console import notice
-from schemas.layout import IDENTITY
+from schemas.layout import IDENTITY, config_of
+from schemas.manifest import Manifest
 
 
 def resumed(plan: Plan, held: Held, *, again: bool = False) -> Plan:
@@ -27,8 +29,12 @@ def resumed(plan: Plan, held: Held, *, again: bool = False) -> Plan:
         again: whether all sources are read, finished or not.
     """
     before = held.identity.sources if held.identity else {}
-    recorded = {config: before[config] for config in held.configs}
     sources = plan.identity.sources
+    recorded = {
+        config: before[config]
+        for config in held.configs
+        if before[config].same_as(sources[config])  # else it is updated
+    }
     as_recorded = plan.identity.model_copy(update={"sources": sources | recorded})
     inputs = input_digests(as_recorded, plan.splits, plan.output)
     shards = finished_shards(plan.output, inputs) if recorded else frozenset()
@@ -69,3 +75,31 @@ def print_kept(plan: Plan) -> None:
         kept = ", ".join(plan.finished)
         line = f"kept as finished: {kept}" if plan.unfinished else "up to date: nothing is read"
         notice(line)
+
+
+def earlier_shards(plan: Plan) -> dict[str, str]:
+    """Return the SHA-256 of each finished shard of the sources that are read, by path."""
+    if not files.exists(plan.output):
+        return {}
+    read = {split.source for split in plan.unfinished}
+    names = (name for name in names_in(plan.output) if config_of(name) in read)
+    states = (load_state(plan.output, name) for name in names)
+    return {state.shard.path: state.shard.sha256 for state in states if state}
+
+
+def print_renewed(plan: Plan, earlier: Mapping[str, str], manifest: Manifest) -> None:
+    """Say on standard error how many shards are new of each source that had finished shards.
+
+    Args:
+        plan: the plan of the run.
+        earlier: the finished shards before the run, see `earlier_shards`.
+        manifest: the manifest after the run.
+    """
+    for config in dict.fromkeys(split.source for split in plan.unfinished):
+        shards = [shard for shard in manifest.shards if shard.config == config]
+        kept = sum(earlier.get(shard.path) == shard.sha256 for shard in shards)
+        if kept:
+            notice(
+                f"{config}: {len(shards) - kept:,} of {len(shards):,} shards are new; "
+                f"{kept:,} are kept"
+            )

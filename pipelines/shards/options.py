@@ -30,6 +30,7 @@ class WriteOptions:
     pictures: Mapping[SplitKey, str]  # the folder of each split's images
     stamp: BuildStamp
     inputs: Mapping[SplitKey, InputDigests]  # by split
+    makings: Mapping[str, str]  # by source, the digest of all that decides what is made of an image
 
 
 def shard_key(image: ImageInfo) -> tuple[ShardKey, int]:

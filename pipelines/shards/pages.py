@@ -1,7 +1,8 @@
 """Pages: many packed images of one shard as one compressed value, for a cheap shuffle.
 
-An image is packed once it is sampled, with its segmentations as their owner wrote them. The worker
-that writes the shard sorts the packed images and unpacks one at a time.
+An image is packed once it is sampled, with its segmentations as their owner wrote them, but without
+blanks: a rerun knows a shard by its packed images. The worker that writes the shard sorts the
+packed images and unpacks one at a time.
 """
 
 from collections import defaultdict
@@ -39,9 +40,19 @@ def pack_image(position: int, screened: ScreenedImage) -> PackedImage:
     raw = screened.segmentations
     if raw:
         left = [region.region_id for region in screened.regions]
-        kept = {region_id: raw[region_id] for region_id in left if region_id in raw}
+        kept = {region_id: _compact(raw[region_id]) for region_id in left if region_id in raw}
         screened = replace(screened, segmentations=kept)
     return PackedImage(position, screened.image.image_id, _ENCODER.encode(screened))
+
+
+def _compact(text: bytes) -> bytes:
+    """Return JSON text without blanks, as most owners write it; other text as it is."""
+    if b" " not in text and b"\n" not in text:
+        return text
+    try:
+        return msgspec.json.format(text, indent=-1)
+    except msgspec.DecodeError:  # it is repaired or rejected where masks are made
+        return text
 
 
 def unpack_image(content: bytes) -> ScreenedImage:

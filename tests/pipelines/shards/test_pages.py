@@ -2,6 +2,7 @@
 
 import random
 
+import msgspec
 import pytest
 
 from pipelines.shards.pages import (
@@ -87,3 +88,16 @@ def test_a_page_is_full_at_its_number_of_bytes(screened):
         pages.append(len(list(packer.add(KEY, image))))
     assert pages == [0, 0, 1, 0, 0, 1, 0]
     assert len(list(packer.rest())) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "packed"),
+    [
+        (b"[[1.5, 2,\n 3]]", b"[[1.5,2,3]]"),
+        (b'{"size": [1, 2], "counts": "a b"}', b'{"size":[1,2],"counts":"a b"}'),
+        (b"[[NaN, 2]]", b"[[NaN, 2]]"),
+    ],
+)
+def test_blanks_of_segmentations_are_not_packed(screened, text, packed):
+    image = msgspec.structs.replace(screened(1), segmentations={"1": text})
+    assert unpack_image(pack_image(5, image).content).segmentations == {"1": packed}
