@@ -217,7 +217,7 @@ ALWAYS = {
     "build": {
         *("--sources", "--recipe", "--data-root", "--output"),  # needed by every build
         *("--limit", "--seed", "--images", "--shard-size", "--allow-missing"),  # about all pictures
-        *("--runner", "--rebuild", "--dry-run", "--source-module"),
+        *("--runner", "--rebuild", "--update", "--dry-run", "--source-module"),
     },
     "recap": {
         *(

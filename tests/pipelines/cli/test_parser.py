@@ -26,8 +26,8 @@ FLAGS = {
         "--coco-crowds", "--coco-frame", "--allow-missing", "--label-set", "--limit", "--style",
         "--mode", "--per-category", "--per-image", "--min-words", "--rec-negatives",
         "--no-box-share", "--max-words", "--plain-captions", "--wordings", "--seed", "--output",
-        "--images", "--shard-size", "--workers", "--runner", "--rebuild", "--dry-run", "--json",
-        "--source-module",
+        "--images", "--shard-size", "--workers", "--runner", "--rebuild", "--update", "--dry-run",
+        "--json", "--source-module",
     },
     "recap": {
         "--source", "--recipe", "--data-root", "--path", "--no-guard", "--require-guard",
