@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import write
 from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
@@ -26,9 +27,9 @@ SOURCES = (
 def build(output_of):
     """Builds two sources, whose pictures lie apart, in small shards."""
 
-    def run(root, folder, options=None, **recipe):
-        settings = {"sources": SOURCES, "shard_bytes": 200_000} | recipe
-        plan = make_plan(Recipe(**settings), str(root), str(folder))
+    def run(root, folder, options=None, seed=0):
+        recipe = Recipe(sources=SOURCES, shard_bytes=200_000, seed=seed)
+        plan = make_plan(recipe, str(root), str(folder))
         launch(plan, options or LaunchOptions(update=False))
         return output_of(folder)
 
@@ -129,26 +130,20 @@ def test_an_update_that_is_killed_goes_on(world, build, output, tmp_path, monkey
                 item["area"] += 1
 
     edit(world, widen)
-    from pipelines.write import _write_images as write_images
+    write_images, written, deaths = write._write_images, [], [2]
 
-    written = []
-
-    def fail_at_second(key, *rest):
+    def until_death(key, *rest):
         written.append(key)
-        if len(written) == 2:
+        if len(written) in deaths:
             raise BuildError("killed")
         return write_images(key, *rest)
 
-    with monkeypatch.context() as patch:
-        patch.setattr("pipelines.write._write_images", fail_at_second)
-        with pytest.raises(BuildError, match="killed"):
-            build(world, tmp_path / "out", UPDATE)
+    monkeypatch.setattr(write, "_write_images", until_death)
+    with pytest.raises(BuildError, match="killed"):
+        build(world, tmp_path / "out", UPDATE)
     half = times(output)
     written.clear()
-    monkeypatch.setattr(
-        "pipelines.write._write_images",
-        lambda key, *rest: (written.append(key), write_images(key, *rest))[1],
-    )
+    deaths.clear()
     again = build(world, tmp_path / "out")  # the output is the new build's already
     assert len(written) == 2
     assert sum(time != half.get(path) for path, time in times(again).items()) == 2
