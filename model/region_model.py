@@ -25,7 +25,7 @@ from model.attention import Segments, mask_of
 from model.config import GPT4RoIConfig, RegionConfig, RegionGPTConfig
 from model.generation import RegionGenerationMixin
 from model.gpt4roi.connector import GPT4RoIConnector
-from model.loss import token_loss
+from model.loss import head_loss, token_loss
 from model.misfit import refuse_misfit, unreadable_named
 from model.region_inputs import RegionInputs, write_vectors
 from model.regiongpt.connector import RegionGPTConnector
@@ -169,7 +169,8 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
             options: what the language model takes besides, e.g. its cache.
 
         Returns:
-            `logits` [B, T, V], or [L, V] with loss_positions; `loss`, where there is one.
+            `logits` [B, T, V]; with loss_positions [L, V], and none in training mode; `loss`, where
+            there is one.
         """
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("expected input_ids or inputs_embeds, and not both")
@@ -233,7 +234,7 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
         items: Tensor | int | None,
         options: dict[str, Any],
     ) -> CausalLMOutputWithPast:
-        """Return the loss and the logits of the positions that have one, and of no others."""
+        """Return the loss, and out of training the logits, of the positions that have one alone."""
         if targets is None or targets.shape != positions.shape:
             raise ValueError(
                 f"loss_positions of shape {list(positions.shape)} and loss_targets of "
@@ -241,9 +242,14 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
             )
         outputs = self.language_model.get_decoder()(**options)
         states = outputs.last_hidden_state.flatten(0, 1).index_select(0, positions)
-        logits = self.get_output_embeddings()(states)
+        head, logits = self.get_output_embeddings(), None
+        if self.training:
+            loss = head_loss(head, states, targets, items)
+        else:
+            logits = head(states)
+            loss = token_loss(logits, targets, items)
         return CausalLMOutputWithPast(
-            loss=token_loss(logits, targets, items),
+            loss=loss,
             logits=logits,
             hidden_states=outputs.hidden_states,
             attentions=outputs.attentions,

@@ -183,6 +183,7 @@ def make_plan(args: argparse.Namespace) -> "Plan":
     Raises:
         RegionForgeError: it cannot be run; the message names the flag or the file.
     """
+    from train.layers import missing_compiler
     from train.plan import Plan, check_captions, check_weights, device_named, open_builds, open_rows
     from train.recipes import recipe_named
     from train.seen import check_tracker
@@ -192,6 +193,8 @@ def make_plan(args: argparse.Namespace) -> "Plan":
     recipe = replace(recipe_named(args.recipe), **_changes(args, device.type))
     start = _start(args, preset_for(recipe))
     read_config(start)
+    if args.compile and (missing := missing_compiler(device)):
+        raise UsageError(f"--compile needs {missing}, which is not here: leave it out")
     builds = open_builds(args.shards)
     check_used(args, builds)
     check_captions(builds, recipe, args.split, waived=args.no_recapd)
@@ -215,6 +218,7 @@ def make_plan(args: argparse.Namespace) -> "Plan":
         workers=args.workers,
         sharded=args.sharded,
         recompute=args.recompute,
+        compiled=args.compile,
         max_steps=args.max_steps,
         checkpoint_every=args.checkpoint_every,
         keep=args.keep,

@@ -130,8 +130,16 @@ def _add_run(group: Group) -> None:
     )
     group.add_argument(
         "--recompute",
-        action="store_true",
-        help="compute activations again in the backward pass: less memory, up to half more time",
+        nargs="?",
+        const="all",
+        choices=("none", "some", "all"),
+        help="what the backward pass computes again, to take less memory: all costs a third more "
+        "time, some next to none (default: some where the language model trains on a GPU)",
+    )
+    group.add_argument(
+        "--compile",
+        action=argparse.BooleanOptionalAction,
+        help="compile the language model's layers (default: on a GPU)",
     )
     group.add_argument(
         "--checkpoint-every",

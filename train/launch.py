@@ -195,6 +195,7 @@ def job_of(plan: Plan, processes: Processes) -> Job:
         image_root=plan.image_root,
         sharded=plan.sharded,
         recompute=plan.recompute,
+        compiled=plan.compiled,
         weights=plan.weights,
     )
 

@@ -20,6 +20,7 @@ from train.data.example import TrainingRows
 from train.data.loader import Loading, Schedule, load_steps
 from train.data.order import shares_of
 from train.data.rows import Rows
+from train.layers import Recompute
 from train.optim import learning_rate, make_optimizer, set_learning_rate
 from train.processes import Processes
 from train.recipes import TrainRecipe
@@ -37,8 +38,9 @@ class Job:
     workers: int = 0
     max_steps: int | None = None  # stop after so many steps; the schedule is that of all
     image_root: Path | None = None
-    sharded: bool | None = None  # see `train.sharding.Layout`, as for the next
-    recompute: bool = False
+    sharded: bool | None = None  # see `train.sharding.Layout`, as for the next two
+    recompute: Recompute | None = None
+    compiled: bool | None = None
     weights: Mapping[str, float] = field(default_factory=dict)  # how often rows come, by config
 
 
@@ -94,6 +96,7 @@ def prepare(model: RegionModel, recipe: TrainRecipe, job: Job) -> None:
         precision=recipe.precision,
         sharded=job.sharded,
         recompute=job.recompute,
+        compiled=job.compiled,
     )
     lay_out(model, layout)
 

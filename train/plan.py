@@ -14,6 +14,7 @@ from schemas.errors import InputFileError, UsageError
 from train.data.build import Build
 from train.data.mix import JoinedRows, SomeRows
 from train.data.rows import Rows, ShardRows
+from train.layers import Recompute
 from train.recipes import TrainRecipe
 from train.start import Start
 
@@ -37,8 +38,9 @@ class Plan:
     image_root: Path | None = None
     micro_batch: int = 8
     workers: int = 0
-    sharded: bool | None = None  # see `train.sharding.Layout`, as for the next
-    recompute: bool = False
+    sharded: bool | None = None  # see `train.sharding.Layout`, as for the next two
+    recompute: Recompute | None = None
+    compiled: bool | None = None
     max_steps: int | None = None
     checkpoint_every: int = 500
     keep: int = 2

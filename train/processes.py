@@ -61,15 +61,23 @@ class Processes:
         """Return the sum over all processes of each number."""
         if self.world == 1:
             return list(numbers)
-        total = torch.tensor(numbers, dtype=torch.int64, device=self.device)
-        distributed.all_reduce(total)
-        return [int(number) for number in total.tolist()]
+        return [int(number) for number in self.totals(numbers).tolist()]
+
+    def totals(self, numbers: Sequence[int]) -> Tensor:
+        """Return the same on the device, int64, for which the host does not wait."""
+        on_gpu = self.device.type == "cuda"
+        total = torch.tensor(numbers, dtype=torch.int64, pin_memory=on_gpu)
+        return self.add(total.to(self.device, non_blocking=True))
+
+    def add(self, tensor: Tensor) -> Tensor:
+        """Replace a tensor by its sum over all processes, and return it."""
+        if self.world > 1:
+            distributed.all_reduce(tensor)
+        return tensor
 
     def sum(self, value: Tensor) -> float:
         """Return the sum over all processes of a tensor with one value."""
-        if self.world > 1:
-            distributed.all_reduce(value)
-        return float(value)
+        return float(self.add(value))
 
     def gathered(self, numbers: list[int]) -> list[list[int]]:
         """Return the numbers of every process, which are as many in each, in the order of ranks."""

@@ -23,9 +23,8 @@ What has which type:
     computation in float32          everything is float32; always so on a CPU
 
 Memory of a 7B language model: 16 bytes a trained weight (weight, gradient, two moments), 108 GB,
-divided by the number of processes where in parts; 13.5 GB frozen in bfloat16. Activations are 3.0
-MB a token with a frozen language model, 4.2 MB with one that trains, and 0.26 MB where they are
-computed again in the backward pass (`recompute`), which costs a third more time.
+divided by the number of processes where in parts; 13.5 GB frozen in bfloat16. What activations
+take, `train.layers` says.
 """
 
 from dataclasses import dataclass
@@ -37,12 +36,12 @@ from torch import Tensor, distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
-from torch.utils.checkpoint import checkpoint
 
 from model.checkpoint.build import build_model
 from model.checkpoint.files import Weights
 from model.region_model import RegionModel
 from schemas.errors import UsageError
+from train.layers import Recompute, missing_compiler, prepare_layers
 from train.processes import Processes
 from train.recipes import Precision
 
@@ -54,7 +53,8 @@ class Layout:
     processes: Processes
     precision: Precision = "float32"
     sharded: bool | None = None  # in parts; None: where the language model trains on CUDA
-    recompute: bool = False  # activations of the language model's layers, in the backward pass
+    recompute: Recompute | None = None  # None: some where it trains on CUDA, else none
+    compiled: bool | None = None  # the language model's layers; None: on CUDA, where it can be
 
     @property
     def in_bfloat16(self) -> bool:
@@ -81,18 +81,18 @@ def lay_out(model: RegionModel, layout: Layout) -> None:
     if model.device != layout.processes.device:
         model.to(layout.processes.device)
     set_types(model, frozen=torch.bfloat16 if layout.in_bfloat16 else torch.float32)
-    if layout.recompute:
-        for layer in _layers(model):
-            # transformers' own switch has another name in each of its versions.
-            layer.gradient_checkpointing = True
-            layer._gradient_checkpointing_func = partial(checkpoint, use_reentrant=False)
-    sharded = layout.sharded
-    if sharded is None:
-        sharded = layout.processes.device.type == "cuda" and language_model_trains(model)
+    device = layout.processes.device
+    large = device.type == "cuda" and language_model_trains(model)  # 16 bytes for each weight
+    sharded = large if layout.sharded is None else layout.sharded
     if sharded and hasattr(model, "peft_config"):
         raise UsageError("adapters are few weights: train them without --sharded")
     if sharded:
         _shard(model, layout)
+    compiled = layout.compiled
+    if compiled is None:
+        compiled = device.type == "cuda" and missing_compiler(device) is None
+    recompute = layout.recompute or ("some" if large else "none")
+    prepare_layers(_layers(model), recompute, compiled=compiled)
 
 
 def language_model_trains(model: RegionModel) -> bool:

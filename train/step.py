@@ -3,9 +3,13 @@
 The loss of a step is the sum over all its supervised tokens, of all micro-batches and processes,
 divided by their number. So neither accumulation nor padding nor the number of processes changes it;
 LLaVA's trainer, in contrast, takes the mean of the means of micro-batches.
+
+The host waits for the device once, when all of a step is on its way: counts, loss and norm stay on
+the device, which also decides whether the update is made.
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +68,7 @@ def optimize(
         precision: of the computation.
         processes: those that take part.
     """
-    supervised, tokens, rows, dropped_turns, rejected = processes.sums(
+    counts = processes.totals(
         [
             sum(micro.supervised for micro in micros),
             sum(micro.tokens for micro in micros),
@@ -73,6 +77,7 @@ def optimize(
             sum(len(micro.rejected) for micro in micros),
         ]
     )
+    items = counts[0].clamp(min=1)
     optimizer.zero_grad(set_to_none=True)
     loss = torch.zeros((), device=processes.device)
     sharded = is_sharded(model)
@@ -81,7 +86,7 @@ def optimize(
         if batch is None and sharded:  # each process takes part in gathering and summing
             batch = EMPTY
         if batch is not None:
-            part = batch_loss(model, batch, max(1, supervised), precision, processes.device)
+            part = batch_loss(model, batch, items, precision, processes.device)
             if part.requires_grad:  # else nothing that trains has a part in it
                 part.backward()
             loss += part.detach()
@@ -89,11 +94,24 @@ def optimize(
     if not sharded:
         processes.add_gradients(parameters)
     norm = clip_gradients(parameters, clip)
-    total = processes.sum(loss)
-    if supervised and torch.isfinite(torch.tensor([total, norm])).all():
-        optimizer.step()
+    processes.add(loss)
+    norm = norm.to(loss)
+    _update(optimizer, torch.isfinite(loss) & torch.isfinite(norm) & (counts[0] > 0))
+    return _measured(torch.cat([torch.stack([loss, norm]).double(), counts.double()]))
+
+
+def _update(optimizer: torch.optim.Optimizer, right: Tensor) -> None:
+    """Do the optimizer's step where `right` is true, by what a fused one has for scaled losses."""
+    optimizer.grad_scale, optimizer.found_inf = None, (~right).float()
+    optimizer.step()
+
+
+def _measured(values: Tensor) -> StepResult:
+    """Return the measures of a step, for which the host waits here."""
+    loss, norm, *counts = values.tolist()
+    supervised, tokens, rows, dropped_turns, rejected = map(int, counts)
     return StepResult(
-        loss=total,
+        loss=loss,
         gradient_norm=norm,
         supervised=supervised,
         tokens=tokens,
@@ -103,20 +121,20 @@ def optimize(
     )
 
 
-def clip_gradients(parameters: Sequence[nn.Parameter], clip: float) -> float:
+def clip_gradients(parameters: Sequence[nn.Parameter], clip: float) -> Tensor:
     """Scale gradients down to a norm, and return the norm that they had, of all parts together."""
     gradients = [p.grad for p in parameters if p.grad is not None]
     norm = get_total_norm(gradients)
     if isinstance(norm, DTensor):
         norm = norm.full_tensor()
     clip_grads_with_norm_(parameters, clip, norm)
-    return float(norm)
+    return norm
 
 
 def batch_loss(
     model: RegionModel,
     batch: RegionBatch,
-    supervised: int,
+    supervised: Tensor | int,
     precision: Precision,
     device: torch.device,
 ) -> Tensor:
@@ -132,8 +150,7 @@ def batch_loss(
     }
     if "segment_offsets" in batch:
         inputs["longest_segment"] = int(batch["segment_offsets"].diff().max())
-    with torch.autocast(
-        device.type, torch.bfloat16, enabled=computes_in_bfloat16(precision, device)
-    ):
+    half = computes_in_bfloat16(precision, device)
+    with torch.autocast(device.type, torch.bfloat16) if half else nullcontext():
         loss: Tensor = model(**inputs, num_items_in_batch=supervised).loss
     return loss

@@ -39,6 +39,7 @@ from train.data.build import Build
 from train.data.example import TrainingExample, TrainingRows
 from train.data.loader import MicroBatch
 from train.data.rows import ShardRows
+from train.layers import Recompute
 from train.loop import Done, Job, Stopped, prepare, train
 from train.optim import make_optimizer
 from train.processes import Processes
@@ -63,7 +64,7 @@ class Run:
     name: str
     stage: str = "regiongpt_finetune"
     sharded: bool = False
-    recompute: bool = False
+    recompute: Recompute = "none"
     goes_on: str | None = None  # from the checkpoint of the run of this name
     mixed: bool = False  # the steps are those of `mixed_steps`
 

@@ -23,7 +23,8 @@ FIRST = [
 ON_TWO = [
     Run(name="two"),
     Run(name="two_sharded", sharded=True),
-    Run(name="two_recomputed", sharded=True, recompute=True),
+    Run(name="two_recomputed", sharded=True, recompute="all"),
+    Run(name="two_recomputed_in_part", sharded=True, recompute="some"),
     Run(name="two_gpt4roi", stage="gpt4roi_stage2", sharded=True),
     Run(name="two_mixed", mixed=True),
     Run(name="two_mixed_sharded", mixed=True, sharded=True),
@@ -38,7 +39,7 @@ LAST = [
     Run(name="two_to_one", goes_on="two"),
     Run(name="two_sharded_to_one", goes_on="two_sharded"),
     Run(name="two_sharded_to_one_sharded", goes_on="two_sharded", sharded=True),
-    Run(name="one_recomputed", recompute=True),
+    Run(name="one_recomputed", recompute="all"),
 ]
 
 
@@ -81,6 +82,7 @@ def assert_same(work, first, second, steps=slice(None)):
         ("alone", "two"),
         ("alone", "two_sharded"),
         ("alone", "two_recomputed"),
+        ("alone", "two_recomputed_in_part"),
         ("gpt4roi", "two_gpt4roi"),
         ("mixed", "two_mixed"),
         ("mixed", "two_mixed_sharded"),

@@ -4,8 +4,11 @@ import math
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
+from model import loss
 from model.attention import ATTENTION_NAME
 
 
@@ -215,3 +218,63 @@ def test_a_tuple_is_returned_where_asked_for(model, batch) -> None:
     loss, logits = model(**batch, return_dict=False)[:2]
     assert loss.shape == ()
     assert logits.shape[:2] == batch["input_ids"].shape
+
+
+def head_and_states(dtype: torch.dtype = torch.float32) -> tuple[nn.Linear, Tensor, Tensor]:
+    """A head of 100 words, 50 states of width 8, and their next words, of which some are none."""
+    targets = torch.randint(100, (50,))
+    targets[::7] = -100
+    return nn.Linear(8, 100).to(dtype), torch.randn(50, 8, dtype=dtype), targets
+
+
+@pytest.mark.parametrize("items", [None, 40, torch.tensor(40)])
+def test_a_loss_in_parts_is_that_of_all_logits(monkeypatch, items) -> None:
+    head, states, targets = head_and_states()
+    results = []
+    for at_once in (50, 16):
+        monkeypatch.setattr(loss, "_AT_ONCE", at_once)
+        head.zero_grad()
+        own = states.clone().requires_grad_()
+        value = loss.head_loss(head, own, targets, items)
+        value.backward()
+        results.append([value.detach(), own.grad, head.weight.grad.clone(), head.bias.grad.clone()])
+    for whole, parts in zip(*results, strict=True):
+        torch.testing.assert_close(parts, whole, rtol=1e-5, atol=1e-6)
+
+
+def test_no_more_logits_than_those_of_a_part_exist_at_one_time(monkeypatch) -> None:
+    head, states, targets = head_and_states()
+    monkeypatch.setattr(loss, "_AT_ONCE", 16)
+    sizes: list[int] = []
+
+    class Sizes(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # torch's own signature
+            made = func(*args, **(kwargs or {}))
+            sizes.extend(t.numel() for t in tree_leaves(made) if isinstance(t, Tensor))
+            return made
+
+    with Sizes():
+        loss.head_loss(head, states.requires_grad_(), targets).backward()
+    assert max(sizes) == 16 * 100
+
+
+def test_a_loss_in_parts_of_bf16_states_is_float32(monkeypatch) -> None:
+    head, states, targets = head_and_states(torch.bfloat16)
+    monkeypatch.setattr(loss, "_AT_ONCE", 16)
+    exact = loss.token_loss(head(states), targets)
+    parts = loss.head_loss(head, states, targets)
+    assert parts.dtype == torch.float32
+    torch.testing.assert_close(parts, exact, rtol=1e-5, atol=0)
+
+
+def test_in_training_the_loss_comes_without_logits(fresh, rows, make_batch, monkeypatch) -> None:
+    monkeypatch.setattr(loss, "_AT_ONCE", 4)
+    model = fresh("regiongpt")
+    batch = make_batch(model, rows, "right")
+    labels = batch["input_ids"].clamp(min=0)
+    del batch["attention_mask"]
+    batch |= positions_of(torch.where(batch["input_ids"] < 0, -100, labels))
+    whole = model(**batch)
+    in_training = model.train()(**batch)
+    assert in_training.logits is None
+    torch.testing.assert_close(in_training.loss, whole.loss)
