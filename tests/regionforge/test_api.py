@@ -87,11 +87,12 @@ def test_how_a_build_is_launched(plan, monkeypatch):
     monkeypatch.setattr(api, "_launch", lambda *given: launched.append(given))
     api.launch(plan)
     api.launch(plan, workers=3, rebuild=True, runner="DataflowRunner")
-    api.launch(plan, rebuild=["coco"])
+    api.launch(plan, rebuild=["coco"], update=True)
+    dataflow = LaunchOptions(workers=3, rebuild=True, update=False, runner="DataflowRunner")
     assert launched == [
-        (plan, LaunchOptions()),
-        (plan, LaunchOptions(workers=3, rebuild=True, runner="DataflowRunner")),
-        (plan, LaunchOptions(rebuild=frozenset({"coco"}))),
+        (plan, LaunchOptions(update=False)),
+        (plan, dataflow),
+        (plan, LaunchOptions(rebuild=frozenset({"coco"}), update=True)),
     ]
 
 
