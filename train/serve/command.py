@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -24,6 +23,7 @@ from train.evaluation.selection import image_root
 from train.plan import device_named
 from train.serve.asked import Asked, asked_of_regions, asked_of_shards
 from train.serve.bulk import answer_all
+from train.serve.flags import check_answer, check_chat
 from train.serve.opening import open_model
 from train.serve.web import chat_on_page
 from train.start import Start, read_config
@@ -38,7 +38,7 @@ def chat(args: argparse.Namespace) -> int:
     Raises:
         RegionForgeError: a flag, a file or a question cannot be used.
     """
-    _check_chat(args)
+    check_chat(args)
     if args.web:
         return chat_on_page(args)
     regions, described = _regions(args)
@@ -75,7 +75,7 @@ def answer(args: argparse.Namespace) -> int:
     Raises:
         RegionForgeError: a flag or a file cannot be used, or the output holds another run.
     """
-    _check_answer(args)
+    check_answer(args)
     start = Start(checkpoint=args.checkpoint)
     takes_masks = hasattr(read_config(start), "region_grid")
     device = device_named(args.device)
@@ -119,21 +119,6 @@ def serve(args: argparse.Namespace) -> int:
     return serving.serve(args)
 
 
-def _check_chat(args: argparse.Namespace) -> None:
-    """Raise UsageError for flags that do not fit each other."""
-    if args.image is None and (args.region or args.detections):
-        raise UsageError("--image FILE is missing: the picture of the regions")
-    if (args.detections is None) != (args.image_id is None):
-        raise UsageError("--detections FILE and --image-id N go together: name both")
-    if args.port is not None and not args.web:
-        raise UsageError("--port is for --web: name both, or leave it out")
-    if args.web:
-        named = {"image": args.image, "region": args.region, "detections": args.detections}
-        _refuse([name for name, value in named.items() if value], "with --web it is on the page")
-    if args.min_score is not None and args.detections is None:
-        raise UsageError("--min-score is for --detections: name both, or leave it out")
-
-
 def _regions(args: argparse.Namespace) -> tuple[list[Region], list[str]]:
     """Return the regions of a command line, and a line about each."""
     regions = given_regions(args.region)
@@ -151,29 +136,6 @@ def _described(detection: Detection) -> str:
     if detection.category_id is not None:
         words += f", category {detection.category_id}"
     return words if detection.score is None else f"{words}, score {detection.score:.2f}"
-
-
-def _check_answer(args: argparse.Namespace) -> None:
-    """Raise UsageError where it is not clear what is asked, or for flags without use."""
-    named = {name: getattr(args, name) is not None for name in ("images", "regions", "question")}
-    if args.shards is not None:
-        _refuse([name for name, given in named.items() if given], "the shards hold the questions")
-        return
-    if not any(named.values()):
-        raise UsageError(
-            "name a build by --shards, or pictures by --images, --regions and --question"
-        )
-    for name, given in named.items():
-        if not given:
-            raise UsageError(f"--{name} is missing: --images, --regions and --question go together")
-    _refuse([name for name in ("split", "image_root") if getattr(args, name)], "it is for --shards")
-    if not Path(args.images).is_dir():
-        raise UsageError(f"--images {args.images}: no such folder")
-
-
-def _refuse(names: Sequence[str], why: str) -> None:
-    if names:
-        raise UsageError(f"--{names[0].replace('_', '-')}: {why}: leave it out")
 
 
 def _asked(args: argparse.Namespace, style: Style) -> Asked:

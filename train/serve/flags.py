@@ -2,7 +2,10 @@
 
 import argparse
 import math
+from collections.abc import Sequence
+from pathlib import Path
 
+from schemas.errors import UsageError
 from train.flags import whole
 
 CHAT_LINE = "Talk with a trained model about a picture and its regions."
@@ -34,38 +37,10 @@ def add_chat_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--image", metavar="FILE", help="the picture (default: the talk is about none)"
     )
-    regions = parser.add_argument_group("regions, numbered in the order in which they are named")
-    regions.add_argument(
-        "--region",
-        action="append",
-        default=[],
-        metavar="REGION",
-        help="x1,y1,x2,y2 in pixels of the upright picture, a picture of a mask (what is not black "
-        'is inside), or run lengths {"size": [h, w], "counts": ...}, also in a .json file; may be '
-        "repeated",
+    _add_regions(
+        parser.add_argument_group("regions, numbered in the order in which they are named")
     )
-    regions.add_argument(
-        "--detections",
-        metavar="FILE",
-        help="the boxes or masks of a detector, in COCO's results format; all are listed before "
-        "the first question, as GPT4RoI does",
-    )
-    regions.add_argument("--image-id", metavar="N", help="whose detections are meant")
-    regions.add_argument(
-        "--min-score", type=_share, metavar="X", help="leave out detections below (default: 0.5)"
-    )
-    web = parser.add_argument_group("a page in a browser instead (the extra demo)")
-    web.add_argument(
-        "--web",
-        action="store_true",
-        help="open pictures and draw regions on a page, for browsers on this machine alone",
-    )
-    web.add_argument(
-        "--port",
-        type=whole(0),
-        metavar="N",
-        help="where the page is (default: 7860; 0: a free port, which is printed)",
-    )
+    _add_web(parser.add_argument_group("a page in a browser instead (the extra demo)"))
     _add_model(parser.add_argument_group("the model"))
 
 
@@ -81,70 +56,117 @@ def add_answer_flags(parser: argparse.ArgumentParser) -> None:
     _add_asked(parser.add_argument_group("what is asked: each turn of a build, or a question"))
     model = parser.add_argument_group("the model")
     _add_model(model)
-    model.add_argument(
-        "--batch",
-        type=whole(1),
-        default=16,
-        metavar="N",
-        help="questions at once (default: %(default)s)",
-    )
-    model.add_argument(
-        "--workers",
-        type=whole(0),
-        default=2,
-        metavar="N",
-        help="processes that read questions and pictures ahead (default: %(default)s)",
-    )
+    _add_bulk(model)
 
 
 def add_serve_flags(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `serve`."""
     _add_checkpoint(parser)
-    parser.add_argument(
+    _add_address(parser.add_argument_group("the server"))
+    _add_model(parser.add_argument_group("the model"))
+    _add_limits(parser.add_argument_group("limits"))
+
+
+def _add_regions(group: Group) -> None:
+    group.add_argument(
+        "--region",
+        action="append",
+        default=[],
+        metavar="REGION",
+        help="x1,y1,x2,y2 in pixels of the upright picture, a picture of a mask (what is not black "
+        'is inside), or run lengths {"size": [h, w], "counts": ...}, also in a .json file; may be '
+        "repeated",
+    )
+    group.add_argument(
+        "--detections",
+        metavar="FILE",
+        help="the boxes or masks of a detector, in COCO's results format; all are listed before "
+        "the first question, as GPT4RoI does",
+    )
+    group.add_argument("--image-id", metavar="N", help="whose detections are meant")
+    group.add_argument(
+        "--min-score", type=_score, metavar="X", help="leave out detections below (default: 0.5)"
+    )
+
+
+def _add_web(group: Group) -> None:
+    group.add_argument(
+        "--web",
+        action="store_true",
+        help="open pictures and draw regions on a page, for browsers on this machine alone",
+    )
+    group.add_argument(
+        "--port",
+        type=whole(0),
+        metavar="N",
+        help="where the page is (default: 7860; 0: a free port, which is printed)",
+    )
+
+
+def _add_address(group: Group) -> None:
+    group.add_argument(
         "--name", metavar="NAME", help="the model's, in requests (default: its folder's)"
     )
-    parser.add_argument(
+    group.add_argument(
         "--host",
         default="127.0.0.1",
         metavar="ADDRESS",
         help="where to listen (default: %(default)s, this machine alone); there is no password",
     )
-    parser.add_argument(
+    group.add_argument(
         "--port",
         type=whole(0),
         default=8000,
         metavar="N",
         help="default: %(default)s; 0: a free one, which is printed",
     )
-    _add_model(parser.add_argument_group("the model"))
-    limits = parser.add_argument_group("limits")
-    limits.add_argument(
+
+
+def _add_limits(group: Group) -> None:
+    group.add_argument(
         "--batch",
         type=whole(1),
         default=16,
         metavar="N",
         help="requests that are answered together, at most (default: %(default)s)",
     )
-    limits.add_argument(
+    group.add_argument(
         "--waiting",
         type=whole(1),
         default=64,
         metavar="N",
         help="requests that wait, at most (default: %(default)s); others are sent away",
     )
-    limits.add_argument(
+    group.add_argument(
         "--max-body",
         type=whole(1),
         default=32,
         metavar="MIB",
         help="size of a request in MiB, its picture included (default: %(default)s)",
     )
-    limits.add_argument(
+    group.add_argument(
         "--timeout",
         type=whole(1),
         default=120,
         metavar="SECONDS",
         help="from a request's beginning to its answer's end (default: %(default)s)",
+    )
+
+
+def _add_bulk(group: Group) -> None:
+    group.add_argument(
+        "--batch",
+        type=whole(1),
+        default=16,
+        metavar="N",
+        help="questions at once (default: %(default)s)",
+    )
+    group.add_argument(
+        "--workers",
+        type=whole(0),
+        default=2,
+        metavar="N",
+        help="processes that read questions and pictures ahead (default: %(default)s)",
     )
 
 
@@ -193,7 +215,45 @@ def _add_model(group: Group) -> None:
     )
 
 
-def _share(text: str) -> float:
+def check_chat(args: argparse.Namespace) -> None:
+    """Raise `UsageError` for flags of `chat` that do not go together."""
+    if args.image is None and (args.region or args.detections):
+        raise UsageError("--image FILE is missing: the picture of the regions")
+    if (args.detections is None) != (args.image_id is None):
+        raise UsageError("--detections FILE and --image-id N go together: name both")
+    if args.port is not None and not args.web:
+        raise UsageError("--port is for --web: name both, or leave it out")
+    if args.web:
+        named = {"image": args.image, "region": args.region, "detections": args.detections}
+        _refuse([name for name, value in named.items() if value], "with --web it is on the page")
+    if args.min_score is not None and args.detections is None:
+        raise UsageError("--min-score is for --detections: name both, or leave it out")
+
+
+def check_answer(args: argparse.Namespace) -> None:
+    """Raise `UsageError` where it is not clear what `answer` asks, or for flags without use."""
+    named = {name: getattr(args, name) is not None for name in ("images", "regions", "question")}
+    if args.shards is not None:
+        _refuse([name for name, given in named.items() if given], "the shards hold the questions")
+        return
+    if not any(named.values()):
+        raise UsageError(
+            "name a build by --shards, or pictures by --images, --regions and --question"
+        )
+    for name, given in named.items():
+        if not given:
+            raise UsageError(f"--{name} is missing: --images, --regions and --question go together")
+    _refuse([name for name in ("split", "image_root") if getattr(args, name)], "it is for --shards")
+    if not Path(args.images).is_dir():
+        raise UsageError(f"--images {args.images}: no such folder")
+
+
+def _refuse(names: Sequence[str], why: str) -> None:
+    if names:
+        raise UsageError(f"--{names[0].replace('_', '-')}: {why}: leave it out")
+
+
+def _score(text: str) -> float:
     try:
         number = float(text)
     except ValueError:
