@@ -53,6 +53,8 @@ class Script:
     spells: bool = False  # count pictures as text
     noisy: bool = False  # make all answers different
     usage: bool = True  # report tokens
+    max_pictures: int | None = None  # limit of a request; others get status 400
+    takes_schema: bool = True  # decode answers by a schema; else requests with one get status 400
     api_key: str | None = None  # other keys get status 401 with the key in the message
 
     @staticmethod
@@ -70,7 +72,7 @@ class Call:
     attempt: int
     began: float
     prompt: str = ""
-    picture: bytes = b""  # the JPEG in base64
+    pictures: list[bytes] = field(default_factory=list)  # the JPEGs in base64
     fields: dict[str, Any] = field(default_factory=dict)
     parts: list[str] = field(default_factory=list)  # e.g. ["user image_url", "user text"]
 
@@ -101,8 +103,9 @@ class Model:
             if part["type"] == "text":
                 call.prompt += part["text"]
             else:
-                kind, call.picture = part["image_url"]["url"].encode().split(b",", 1)
+                kind, picture = part["image_url"]["url"].encode().split(b",", 1)
                 assert kind == b"data:image/jpeg;base64"
+                call.pictures.append(picture)
         return call
 
     def rule(self, call: Call) -> Rule:
@@ -112,6 +115,15 @@ class Model:
             if timely and re.search(rule.match, call.id) and re.search(rule.prompt, call.prompt):
                 return rule
         return Rule()
+
+    def refusal(self, call: Call) -> str:
+        """Return why the content of a request is refused, or an empty text."""
+        most = self.script.max_pictures
+        if most is not None and len(call.pictures) > most:
+            return f"At most {most} image(s) may be provided in one prompt."
+        if not self.script.takes_schema and "response_format" in call.fields:
+            return "response_format: json_schema is not supported"
+        return ""
 
     def log(self, call: Call, status: int | str) -> None:
         """Write the outcome of a request to the log, if there is a log."""
@@ -127,6 +139,8 @@ class Model:
             "seed": call.fields.get("seed"),
             "parameters": {name: call.fields[name] for name in call.fields if name != "messages"},
             "parts": call.parts,
+            "prompt": call.prompt,
+            "pictures": [blake2b(each, digest_size=8).hexdigest() for each in call.pictures],
         }
         self._log.write(json.dumps(line).encode() + b"\n")
 
@@ -159,15 +173,15 @@ class Model:
     def _usage(self, call: Call, text: str) -> dict[str, int]:
         read = len(call.prompt.split())
         if self.script.spells:
-            read += len(call.picture) // 2
-        elif call.picture and not self.script.blind:
-            read += IMAGE_TOKENS
+            read += sum(map(len, call.pictures)) // 2
+        elif not self.script.blind:
+            read += IMAGE_TOKENS * len(call.pictures)
         written = len(text.split())
         total = read + written
         return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": total}
 
     def _text(self, call: Call) -> str:
-        picture = b"" if self.script.blind else call.picture
+        picture = b"" if self.script.blind else b"".join(call.pictures[-1:])
         noise = str(self._seen.total()) if self.script.noisy else ""
         text = f"{call.fields['model']}\n{call.prompt}\n{noise}\n".encode()
         digest = blake2b(text + picture, digest_size=16).digest()
@@ -177,7 +191,27 @@ class Model:
             return list(COLOURS)[digest[0] % len(COLOURS)]
         words = [words[digest[n] % len(words)] for n, words in enumerate(WORDS)]
         form = "There is a {} {} {} a {}, in {} light. Its {} is {} and its edges are {}."
-        return form.format(*words)
+        answer = form.format(*words)
+        return _in_parts(words, answer) if "JSON object" in call.prompt else answer
+
+
+def _in_parts(words: list[str], paragraph: str) -> str:
+    """Return an answer in JSON, as `recap --structured` asks for it."""
+    look, kind, beside, other, _, part, texture, _ = words
+    attributes = {
+        "colour": ["red"],
+        "material": [],
+        "shape": [look],
+        "state": [texture],
+        "text": [],
+    }
+    parts = {
+        "phrase": f"a {look} {kind} with a {texture} {part}",
+        "sentence": f"A {look} {kind} stands {beside} a {other}.",
+        "paragraph": paragraph,
+        "attributes": attributes,
+    }
+    return json.dumps(parts)
 
 
 def _colour(picture: bytes) -> str:

@@ -112,6 +112,8 @@ class Server:
             return self._refusal(connection, 401, f"Incorrect API key provided: {given}", None)
         if script.capacity is not None and self._model.in_flight > script.capacity:
             return self._refusal(connection, 429, "too many at a time", None)
+        if refusal := self._model.refusal(call):
+            return self._refusal(connection, 400, refusal, None)
         if rule.refuse is not None:
             return "refused", b""
         if delay := script.delay + rule.delay:

@@ -9,6 +9,7 @@ from prompts import (
     image_caption,
     image_conversation,
     multi_region_caption,
+    recap_marked,
     referring_expression_comprehension,
     region_caption,
     region_classification,
@@ -89,6 +90,10 @@ WORDINGS_OF: Mapping[Task, tuple[WordingSet, ...]] = {
 
 WORDING_SETS: Mapping[str, WordingSet] = {
     wordings.name: wordings
-    for sets in (*WORDINGS_OF.values(), recap_prompts.SETS, (recap_prompts.ENDING,))
+    for sets in (
+        *WORDINGS_OF.values(),
+        (*recap_prompts.SETS, recap_prompts.ENDING),
+        (*recap_marked.MARKED_SETS, *recap_marked.SINGLE),
+    )
     for wordings in sets
 }

@@ -6,13 +6,7 @@ set has ten wordings or more, one of which is chosen by rank. All prompts end al
 which asks for what the checks of captions let pass (`transforms.caption_checks`).
 """
 
-import re
-from collections.abc import Mapping
-
 from prompts.wordings import WordingSet
-from schemas.limits import MAX_TURN_CHARACTERS
-from schemas.rejection import Rejected
-from schemas.text import clean
 
 GLOBAL = WordingSet(
     "recap_global",
@@ -115,66 +109,3 @@ ENDING = WordingSet(
 )
 
 SETS = (GLOBAL, REGION, REGION_WITHOUT_CLASS, REGION_WITHOUT_GLOBAL, REGION_ALONE)
-
-Prompt = tuple[str, str]  # text, id of its wording
-
-_PLACEHOLDER = re.compile("<(global|class)>")
-_ENDED = re.compile(r"[.!?\u2026][\"'\u201d\u2019)\]]*$")
-
-
-def global_prompt(wordings: Mapping[str, WordingSet], position: int) -> Prompt:
-    """Return the prompt about a whole image, and the id of its wording.
-
-    Args:
-        wordings: the sets of wordings in use, by name.
-        position: the rank that chooses the wording.
-    """
-    wording, prompt = wordings[GLOBAL.name].choose(position)
-    return f"{wording} {_ending(wordings, position, 'the scene')}", prompt
-
-
-def region_prompt(
-    wordings: Mapping[str, WordingSet],
-    position: int,
-    global_caption: str | None,
-    class_name: str | None,
-) -> Prompt:
-    """Return the prompt about a close-up of a region, and the id of its wording.
-
-    Args:
-        wordings: the sets of wordings in use, by name.
-        position: the rank that chooses the wording.
-        global_caption: the caption of the whole image; None: the prompt has no such caption.
-        class_name: the region's class in readable form; None: the prompt names no class.
-    """
-    texts = {}
-    if global_caption is not None:
-        texts["global"] = _sentence(global_caption)
-    if class_name is not None:
-        texts["class"] = clean(class_name)
-    wording, prompt = wordings[_region_set(set(texts)).name].choose(position)
-    # In one pass: no caption or name is taken for a placeholder. Clean as a whole, because a caption
-    # and a name can make a tag together that neither holds alone.
-    text = _PLACEHOLDER.sub(lambda match: texts[match[1]], wording)
-    ending = _ending(wordings, position, "the object")
-    return clean(f"{text} {ending}", MAX_TURN_CHARACTERS), prompt
-
-
-def _ending(wordings: Mapping[str, WordingSet], position: int, subject: str) -> str:
-    wording, _ = wordings[ENDING.name].choose(position)
-    return wording.replace("<subject>", subject)
-
-
-def _region_set(texts: set[str]) -> WordingSet:
-    if "global" in texts:
-        return REGION if "class" in texts else REGION_WITHOUT_CLASS
-    return REGION_WITHOUT_GLOBAL if "class" in texts else REGION_ALONE
-
-
-def _sentence(caption: str) -> str:
-    """Return a caption on one line, disarmed and with a full stop, for a sentence to follow."""
-    try:
-        line = clean(caption)
-    except Rejected as cause:
-        raise ValueError(f"a caption that cannot stand in a prompt: {cause}") from cause
-    return line if _ENDED.search(line) else f"{line.rstrip(' ,;:-')}."

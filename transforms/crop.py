@@ -67,17 +67,23 @@ def enlarged(picture: Image.Image, max_pixels: int) -> Image.Image:
     return picture.convert("RGB").resize(size, Image.Resampling.BICUBIC)
 
 
+def shrunk(picture: Image.Image, max_pixels: int) -> Image.Image:
+    """Return a picture of at most so many pixels, its aspect kept; never enlarged."""
+    scale = math.sqrt(max_pixels / (picture.width * picture.height))
+    if scale >= 1:
+        return picture
+    size = max(1, math.floor(picture.width * scale)), max(1, math.floor(picture.height * scale))
+    return picture.resize(size, Image.Resampling.BICUBIC)
+
+
 def encode_jpeg(picture: Image.Image, max_pixels: int) -> bytes:
     """Return a picture as an RGB JPEG; the same pixels give the same bytes.
 
     The picture is shrunk to at most `max_pixels` with its aspect kept, never enlarged. A picture
     that is too thin for a model is placed in the middle of a grey ground.
     """
-    image = _padded(picture if picture.mode == "RGB" else picture.convert("RGB"))
-    scale = math.sqrt(max_pixels / (image.width * image.height))
-    if scale < 1:
-        size = max(1, math.floor(image.width * scale)), max(1, math.floor(image.height * scale))
-        image = image.resize(size, Image.Resampling.BICUBIC)
+    rgb = picture if picture.mode == "RGB" else picture.convert("RGB")
+    image = shrunk(_padded(rgb), max_pixels)
     out = BytesIO()
     image.save(out, "JPEG", quality=QUALITY, subsampling=0)
     return out.getvalue()

@@ -47,7 +47,7 @@ def run(args: Namespace) -> int:
     check_server_flags(args)
     recipe, scorer = recipe_of(args)
     check_guard_flags(args, recipe)
-    with open_server(args, recipe.captioning.model) as server:
+    with open_server(args, recipe.captioning) as server:
         tools = make_tools(args, recipe.captioning, scorer, server)
         with Ticker("looking at the inputs", patience=QUIET_SECONDS):
             plan = make_recap_plan(recipe, folder(args.data_root), output_folder(args.output))
@@ -56,16 +56,17 @@ def run(args: Namespace) -> int:
             check_guard(plan.guard, plan.recipe)
         refilter = args.refilter is not None
         asks_servers = recipe.captioning.captioner == "openai" and not refilter
+        pictures = recipe.captioning.pictures
         checks = asks_servers and not args.serve and not args.no_canary
         if args.dry_run:
             if checks:
-                tools = check_vision(tools, now=True)
+                tools = check_vision(tools, pictures, now=True)
             _print_estimate(plan, recipe, tools, measured=not args.serve)
             print_warnings(plan)
             return 0
         print_warnings(plan)
         if checks:
-            tools = check_vision(tools, now=args.rebuild or not continues_captions(plan))
+            tools = check_vision(tools, pictures, now=args.rebuild or not continues_captions(plan))
         started = time.monotonic()
         manifest = run_recap(recipe, plan, tools, rebuild=args.rebuild, refilter=refilter)
         print_summary(plan, manifest, time.monotonic() - started)

@@ -1,6 +1,7 @@
 """The flags of the command `recap`."""
 
 import argparse
+from typing import get_args
 
 from pipelines.cli.command import (
     Group,
@@ -11,7 +12,7 @@ from pipelines.cli.command import (
     add_shard_flags,
 )
 from pipelines.cli.own_files import add_own_file_flags
-from pipelines.recipes.recap_presets import PAPER, PRESETS
+from pipelines.recipes.recap_presets import PAPER, PRESETS, Views
 
 
 def add_recap_flags(parser: argparse.ArgumentParser) -> None:
@@ -107,11 +108,11 @@ def _add_server(group: Group) -> None:
 
 def _add_prompts(group: Group) -> None:
     group.add_argument(
-        "--no-global-caption",
-        dest="global_caption",
-        action="store_false",
+        "--global-caption",
+        action=argparse.BooleanOptionalAction,
         default=None,
-        help="ask about crops without the whole image",
+        help="caption the whole picture first, and tell that caption with each region (off in "
+        "recap_modern)",
     )
     group.add_argument(
         "--no-class-name",
@@ -119,6 +120,27 @@ def _add_prompts(group: Group) -> None:
         action="store_false",
         default=None,
         help="do not name the annotated class",
+    )
+    group.add_argument(
+        "--views",
+        choices=get_args(Views),
+        help="what is sent about a region: its crop; the whole picture, in which regions are "
+        "outlined and numbered; both; or both with all dark outside of the region in the crop "
+        "(both in recap_modern; default: crop)",
+    )
+    group.add_argument(
+        "--neighbours",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="name the other annotated regions, so that they are not described (on in "
+        "recap_modern)",
+    )
+    group.add_argument(
+        "--structured",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="ask for a phrase, a sentence, a paragraph and attributes in one answer, by a JSON "
+        "schema where the server takes one (on in recap_modern)",
     )
     group.add_argument("--wordings", metavar="FILE", help="wordings of your own, as YAML or JSON")
     group.add_argument(
@@ -155,7 +177,8 @@ def _add_prompts(group: Group) -> None:
         "--context",
         type=float,
         metavar="SHARE",
-        help="picture shown around each crop, as a share of its sides (default: 0)",
+        help="picture shown around each crop, as a share of its sides (0.5 in recap_modern; "
+        "default: 0)",
     )
     group.add_argument(
         "--max-pixels",

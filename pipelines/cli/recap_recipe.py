@@ -19,7 +19,6 @@ from pipelines.recipes.load import load_wordings
 from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
 from pipelines.recipes.recap_presets import PRESETS
 from pipelines.storage.extras import require
-from prompts import recap
 from prompts.catalog import WORDINGS_OF
 from schemas.console import say
 from schemas.errors import UsageError
@@ -44,12 +43,13 @@ def recipe_of(args: Namespace) -> tuple[RecapRecipe, Callable[[], Scorer] | None
         UsageError: a flag cannot be used; the message names it.
     """
     check_flags(args, [RecapRecipe, Captioning, Filter], OTHER_FLAGS)
-    fill_in(args)
+    _fill_in(args)
     captioning = stated_fields(args, Captioning)
     if args.extra_body:
         captioning["extra_body"] = parse_extra_body(args.extra_body)
     if not args.model and args.serve:
         captioning["model"] = model_name(args.serve)
+    asked = from_flags(Captioning, captioning)
     guard_paths = parse_paths(args.path, [args.source, *GUARDED])
     paths = guard_paths.pop(args.source, {})
     own = own_file_fields(args)
@@ -58,7 +58,7 @@ def recipe_of(args: Namespace) -> tuple[RecapRecipe, Callable[[], Scorer] | None
     values = stated_fields(args, RecapRecipe)
     if args.wordings:
         values["wordings"] = load_wordings(folder(args.wordings))
-        sets = (*recap.SETS, recap.ENDING, *WORDINGS_OF[Task.REGION_DETAILED_CAPTION])
+        sets = (*asked.request_sets, *WORDINGS_OF[Task.REGION_DETAILED_CAPTION])
         used = sorted({wordings.name for wordings in sets})
         if not values["wordings"].keys() & used:
             raise UsageError(f"--wordings: `recap` uses none of its sets, but: {', '.join(used)}")
@@ -70,7 +70,7 @@ def recipe_of(args: Namespace) -> tuple[RecapRecipe, Callable[[], Scorer] | None
             "sources": (
                 SourceRequest(name=args.source, label_set=args.label_set, paths=paths, **own),
             ),
-            "captioning": from_flags(Captioning, captioning),
+            "captioning": asked,
             "filter": kept,
             "guard_paths": guard_paths,
         },
@@ -78,8 +78,10 @@ def recipe_of(args: Namespace) -> tuple[RecapRecipe, Callable[[], Scorer] | None
     return recipe, scorer
 
 
-def fill_in(args: Namespace) -> None:
+def _fill_in(args: Namespace) -> None:
     """Fill in what the recipe that is named sets, and no flag states."""
+    if args.views == "whole" and args.context is not None:
+        raise UsageError("--context: --views whole sends no crop")
     for name, value in PRESETS[args.recipe].items():
         if getattr(args, name) is None:
             setattr(args, name, value)

@@ -17,6 +17,7 @@ from pipelines.recap.flow import CaptionTools
 from pipelines.recap.serving.command import find_vllm, parse_serve_args, serve_command
 from pipelines.recap.serving.server import KEY_VARIABLE, Server, Serving
 from pipelines.recipes.recap import Captioning
+from pipelines.recipes.recap_presets import PAPER
 from pipelines.storage import files
 from pipelines.storage.extras import require
 from schemas.errors import UsageError
@@ -32,6 +33,7 @@ _MODEL_FLAGS = (
     *("endpoint", "model", "api_key_env", "serve", "vllm", "serve_args"),
     *("concurrency", "timeout", "patience", "extra_body", "no_canary"),
     *("temperature", "top_p", "seed_requests", "global_tokens", "region_tokens", "min_words"),
+    *("views", "neighbours", "structured"),
 )
 PATIENCE, PATIENCE_WITH_A_START = 600.0, 1800.0  # seconds
 _COMEBACK_SECONDS = 60.0  # maximum from a server's restart to its first answer
@@ -59,20 +61,23 @@ def check_server_flags(args: Namespace) -> None:
 
 def _check_no_model(args: Namespace) -> None:
     """Raise `UsageError` where flags about a model are given to the built-in captioner."""
-    given = [name for name in _MODEL_FLAGS if getattr(args, name) not in (None, [], "")]
+    stated = [name for name in _MODEL_FLAGS if getattr(args, name) not in (None, [], "")]
+    given = [name if getattr(args, name) is not False else f"no_{name}" for name in stated]
     if args.class_name is False:
         given.append("no_class_name")
+    if args.recipe != PAPER:
+        given.append("recipe")
     if given:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise UsageError(f"--captioner builtin asks no model: leave out {flags}")
 
 
-def open_server(args: Namespace, model: str) -> AbstractContextManager[Server | None]:
+def open_server(args: Namespace, captioning: Captioning) -> AbstractContextManager[Server | None]:
     """Return the server of `--serve`, which starts on its first request, or None without calls."""
     if args.serve is None or args.dry_run or args.refilter is not None:
         return nullcontext()
-    flags = parse_serve_args(args.serve_args)
-    command = partial(serve_command, find_vllm(args.vllm), args.serve, model, flags)
+    flags = parse_serve_args(args.serve_args, captioning.pictures)
+    command = partial(serve_command, find_vllm(args.vllm), args.serve, captioning.model, flags)
     log = files.join(output_folder(args.output), SERVER_LOG)
     return Server(Serving(command=command, log=log, patience=_patience(args)))
 
@@ -99,15 +104,19 @@ def make_tools(
         if server is not None:
             from pipelines.recap.serving.captioner import ServedCaptioner
 
-            captioner = partial(ServedCaptioner, captioner, server, checked=not args.no_canary)
+            checked, pictures = not args.no_canary, captioning.pictures
+            captioner = partial(
+                ServedCaptioner, captioner, server, checked=checked, pictures=pictures
+            )
     return CaptionTools(captioner=captioner, scorer=scorer, concurrent_images=concurrent_images)
 
 
-def check_vision(tools: CaptionTools, *, now: bool) -> CaptionTools:
+def check_vision(tools: CaptionTools, pictures: int, *, now: bool) -> CaptionTools:
     """Check that the servers of a run see images, now or before their first request.
 
     Args:
         tools: the tools of the run, with a captioner that sends requests to servers.
+        pictures: the largest number of pictures in a call.
         now: whether to check at once; otherwise a run whose answers are all known sends nothing.
 
     Returns:
@@ -116,20 +125,21 @@ def check_vision(tools: CaptionTools, *, now: bool) -> CaptionTools:
     Raises:
         BuildError: a server does not see images, or answers no requests.
     """
-    checked = partial(_checked, tools.captioner)
+    checked = partial(_checked, tools.captioner, pictures)
     if not now:
         return replace(tools, captioner=checked)
     asyncio.run(_check_servers(checked))
     return tools
 
 
-def _checked(make: Callable[[], Captioner]) -> "CheckedCaptioner":
+def _checked(make: Callable[[], Captioner], pictures: int) -> "CheckedCaptioner":
+    from pipelines.recap.client.canary import check_servers_see_images
     from pipelines.recap.client.captioner import OpenAICaptioner
     from pipelines.recap.client.checked import CheckedCaptioner
 
     captioner = make()
     assert isinstance(captioner, OpenAICaptioner), "only servers can be blind"
-    return CheckedCaptioner(captioner)
+    return CheckedCaptioner(captioner, partial(check_servers_see_images, pictures=pictures))
 
 
 async def _check_servers(make: Callable[[], "CheckedCaptioner"]) -> None:

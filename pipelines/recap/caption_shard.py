@@ -123,13 +123,8 @@ async def _caption(
         )
 
     first = images[0].image if images else None
-    options = CropOptions(
-        folder=job.write.pictures[first.source, first.split] if first else "",
-        context=captioning.context,
-        max_pixels=captioning.max_pixels,
-        scored=scorer is not None,
-        mask_blur=job.recipe.filter.mask_blur,
-    )
+    folder = job.write.pictures[first.source, first.split] if first else ""
+    options = CropOptions.of(job.recipe, folder, scored=scorer is not None)
     captioner = ImageCaptioner(
         captioner_of, journals, options, scorer, job.concurrent_images, ledger
     )

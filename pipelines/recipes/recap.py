@@ -12,7 +12,10 @@ from pydantic import (
 )
 
 from pipelines.datasets.spec import MAX_CAP
+from pipelines.recipes.recap_presets import Views
 from pipelines.recipes.recipe import RECAPD_ROLE, Recipe
+from prompts.recap_request import request_sets
+from prompts.wordings import WordingSet
 from schemas.errors import UsageError
 from schemas.sample import Task
 
@@ -21,7 +24,10 @@ BUILTIN_MODEL = "regionforge-builtin-1"  # the name of the built-in captioner in
 # The views of a region that the scorer gets: the crop of its box, without a margin.
 _VIEW, _BLURRED_VIEW = "box", "box blurred outside masks"
 # Fields that came later, which are recorded only where they are set.
-_LATER_FIELDS = {"extra_body", "threshold_min", "mask_blur"}
+_LATER_FIELDS = {
+    *("extra_body", "views", "neighbours", "structured"),
+    *("threshold_min", "mask_blur"),
+}
 MIN_WORDS = 15  # of a detailed caption; those of RegionGPT's RecapD have 87 on average
 TASKS = (Task.REGION_DETAILED_CAPTION,)  # the task of the captions in a build
 
@@ -58,6 +64,9 @@ class Captioning(_Settings):
     class_name: bool = True  # name the annotated class in a region's prompt
     context: float = Field(default=0.0, ge=0, le=2)  # margin of crops, as a share of a box's sides
     max_pixels: int = Field(default=512 * 512, ge=28 * 28)  # of a sent picture
+    views: Views = "crop"
+    neighbours: bool = False  # name the other regions in a region's prompt
+    structured: bool = False  # ask for a phrase, a sentence, a paragraph and attributes at once
     extra_body: dict[str, Any] = Field(default_factory=dict)  # further parameters of requests
 
     @property
@@ -65,6 +74,23 @@ class Captioning(_Settings):
         """The larger one of the limits of an answer's tokens."""
         whole = self.global_tokens if self.global_caption else 0
         return max(self.region_tokens, whole)
+
+    @property
+    def marked(self) -> bool:
+        """Whether regions are marked by numbers in the whole picture."""
+        return self.views != "crop"
+
+    @property
+    def pictures(self) -> int:
+        """The largest number of pictures in a call."""
+        return 2 if self.views in {"both", "both-masked"} else 1
+
+    @property
+    def request_sets(self) -> tuple[WordingSet, ...]:
+        """The sets of wordings that requests are made of."""
+        return request_sets(
+            marked=self.marked, neighbours=self.neighbours, structured=self.structured
+        )
 
     @property
     def captioner_model(self) -> str:

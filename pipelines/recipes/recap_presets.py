@@ -1,7 +1,11 @@
-"""The recipes of `recap` by name: what each sets where no flag does."""
+"""The recipes of `recap` by name: what each sets where no flag does; and names that flags take."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
+
+# What is sent about a region: its crop; the whole picture, where it is marked; or both, in which
+# the crop may be dark outside of the region.
+Views = Literal["crop", "whole", "both", "both-masked"]
 
 PAPER, MODERN = "recap_paper", "recap_modern"
 
@@ -9,5 +13,12 @@ PAPER, MODERN = "recap_paper", "recap_modern"
 # paper's recipe is made of their defaults.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     PAPER: {},
-    MODERN: {"min_side": 32},
+    MODERN: {
+        "min_side": 32,
+        "views": "both",
+        "context": 0.5,
+        "global_caption": False,
+        "neighbours": True,
+        "structured": True,
+    },
 }

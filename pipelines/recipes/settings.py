@@ -3,9 +3,8 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from pipelines.recipes.recap import CONFIG as RECAPD
+from pipelines.recipes.recap import RecapRecipe
 from pipelines.recipes.resolve import INPUT_PLACES, MODED, PER_SOURCE, REMARKS, ResolvedRecipe
-from prompts import recap
 from prompts.catalog import WORDINGS_OF
 from schemas.errors import UsageError
 from schemas.manifest import COMMON
@@ -118,7 +117,8 @@ def _vain(flag: str, reason: str) -> str:
 def wordings_of(resolved: ResolvedRecipe, config: str) -> dict[str, str]:
     """Return the digest of each set of wordings that a config's tasks use, by name."""
     sets = [wordings for task in resolved.tasks[config] for wordings in WORDINGS_OF[task]]
-    sets += (*recap.SETS, recap.ENDING) if config == RECAPD else ()
+    if isinstance(resolved.recipe, RecapRecipe):
+        sets += resolved.recipe.captioning.request_sets
     return {
         wordings.name: resolved.instruction.wordings[wordings.name].digest() for wordings in sets
     }

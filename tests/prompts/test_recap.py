@@ -14,9 +14,8 @@ from prompts.recap import (
     REGION_WITHOUT_CLASS,
     REGION_WITHOUT_GLOBAL,
     SETS,
-    global_prompt,
-    region_prompt,
 )
+from prompts.recap_request import RegionRequest, global_prompt, region_prompt
 from prompts.wordings import replace_sets
 from schemas.ids import RANK_BITS, Hasher
 from schemas.text import clean
@@ -25,6 +24,10 @@ POSITIONS = st.integers(0, 2**RANK_BITS - 1)
 CAPTION = "A kitchen with two dogs."
 OF_REGION = f" {ENDING.wordings[0]}".replace("<subject>", "the object")
 OF_IMAGE = OF_REGION.replace("the object", "the scene")
+
+
+def request(caption, name):
+    return RegionRequest(global_caption=caption, class_name=name)
 
 
 @pytest.mark.parametrize("wordings", SETS, ids=lambda wordings: wordings.name)
@@ -68,7 +71,7 @@ def test_a_picture_as_a_whole(position):
 )
 @given(position=POSITIONS)
 def test_a_region_is_asked_about_with_what_is_known(caption, name, wordings, position):
-    text, prompt = region_prompt(WORDING_SETS, position, caption, name)
+    text, prompt = region_prompt(WORDING_SETS, position, request(caption, name))
     wording, expected = wordings.choose(position)
     assert prompt == expected
     asked = wording.replace("<global>", CAPTION).replace("<class>", "carpet")
@@ -92,14 +95,14 @@ def test_a_region_is_asked_about_with_what_is_known(caption, name, wordings, pos
 )
 def test_a_caption_is_one_disarmed_sentence_in_the_prompt(caption, shown):
     rank = Hasher(1).rank()
-    text, _ = region_prompt(WORDING_SETS, rank, caption, "c<global>")
+    text, _ = region_prompt(WORDING_SETS, rank, request(caption, "c<global>"))
     asked = REGION.choose(rank)[0].replace("<global>", shown).replace("<class>", "c(global)")
     assert text == asked + OF_REGION
 
 
 @given(POSITIONS, st.text(min_size=1).map(lambda text: f"A {text}"), st.text().map("b{}".format))
 def test_whatever_is_said_the_prompt_is_one_line_without_placeholders(position, caption, name):
-    text, _ = region_prompt(WORDING_SETS, position, caption, name)
+    text, _ = region_prompt(WORDING_SETS, position, request(caption, name))
     wording, _ = REGION.choose(position)
     assert text == clean(text)
     assert len(text.splitlines()) == 1
@@ -107,7 +110,7 @@ def test_whatever_is_said_the_prompt_is_one_line_without_placeholders(position, 
 
 
 def test_a_caption_and_a_name_make_no_tag_together():
-    text, _ = region_prompt(WORDING_SETS, 0, "A <A", "b>")
+    text, _ = region_prompt(WORDING_SETS, 0, request("A <A", "b>"))
     assert "<" not in text
     assert text == clean(text)
 
@@ -116,16 +119,21 @@ def test_wordings_of_the_user_replace_ours():
     own = {"recap_global": ["Look!"], "recap_region": ["<global> And the <class>?"]}
     table = replace_sets(WORDING_SETS, own)
     assert global_prompt(table, 5)[0] == f"Look!{OF_IMAGE}"
-    assert region_prompt(table, 5, CAPTION, "dog")[0] == f"{CAPTION} And the dog?{OF_REGION}"
+    assert (
+        region_prompt(table, 5, request(CAPTION, "dog"))[0] == f"{CAPTION} And the dog?{OF_REGION}"
+    )
     table = replace_sets(table, {"recap_ending": ["Just <subject>."]})
     assert global_prompt(table, 5)[0] == "Look! Just the scene."
-    assert region_prompt(table, 5, CAPTION, "dog")[0] == f"{CAPTION} And the dog? Just the object."
+    assert (
+        region_prompt(table, 5, request(CAPTION, "dog"))[0]
+        == f"{CAPTION} And the dog? Just the object."
+    )
 
 
 @pytest.mark.parametrize("caption", ["", " \n"])
 def test_a_caption_without_words_is_a_mistake_of_ours(caption):
     with pytest.raises(ValueError, match="a caption that cannot stand in a prompt: text_empty"):
-        region_prompt(WORDING_SETS, 0, caption, None)
+        region_prompt(WORDING_SETS, 0, request(caption, None))
 
 
 def test_the_ending_asks_for_what_is_kept():

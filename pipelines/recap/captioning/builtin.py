@@ -16,6 +16,7 @@ from PIL import Image
 
 from pipelines.recap.captioning.captioner import AnnotatedRegion, Answer, CaptionTarget, Request
 from pipelines.recap.captioning.colours import Colour, outside, outstanding, sampled
+from pipelines.recap.captioning.positions import distance, gaps, holds, position_in
 from schemas.geometry import Box
 from transforms.crop import SHOWN_SIDE, window
 
@@ -24,12 +25,6 @@ _MAX_NEIGHBOURS = 2  # other boxes named in a region's caption
 _MIN_FREE = 0.3  # share of a box outside other boxes from which the overlap is left out
 _OBLONG = 1.5  # ratio of the longer to the shorter side of an oblong box
 
-# Names of the third of the picture that holds a box's centre: down, then across.
-_POSITIONS = (
-    ("in the upper left", "at the top", "in the upper right"),
-    ("on the left", "in the middle", "on the right"),
-    ("in the lower left", "at the bottom", "in the lower right"),
-)
 # Phrases by the minimum share of the picture that a box covers, largest first.
 _SHARES = (
     (0.5, "more than half of it"),
@@ -100,7 +95,7 @@ def _sentences_of_image(target: CaptionTarget, colour: Colour | None) -> list[st
     sentences = [f"The picture shows {len(regions)} marked {objects}: {_listed(kinds)}."]
     largest = max(regions, key=lambda region: _area(region.bbox))
     if len(regions) > 1 and _leads(largest, regions):
-        position = _position(largest.bbox, target)
+        position = position_in(target, largest.bbox)
         sentences.append(f"The largest object is the {largest.category} {position}.")
     colours = f"{colour.name} stands out" if colour else f"the colors are {_MIXED}"
     return [*sentences, f"In the picture as a whole, {colours}."]
@@ -114,7 +109,7 @@ def _sentences_of_region(
 ) -> list[str]:
     share = _area(region.bbox) / (target.width * target.height)
     part = next(words for minimum, words in _SHARES if share >= minimum)
-    position = _position(region.bbox, target)
+    position = position_in(target, region.bbox)
     return [
         f"The {region.category} is {position} of the picture and takes up {part}.",
         _hue(colour),
@@ -152,7 +147,7 @@ def _size(region: AnnotatedRegion, others: Sequence[AnnotatedRegion]) -> list[st
 
 def _relations(region: AnnotatedRegion, others: Sequence[AnnotatedRegion]) -> list[str]:
     nearest = sorted(
-        others, key=lambda other: (_distance(region.bbox, other.bbox), other.bbox, other.category)
+        others, key=lambda other: (distance(region.bbox, other.bbox), other.bbox, other.category)
     )
     relations = [_relation(region, other, others) for other in nearest[:_MAX_NEIGHBOURS]]
     return [f"It {' and '.join(dict.fromkeys(relations))}."] if relations else []
@@ -164,11 +159,11 @@ def _relation(
     """Return the position of a region relative to another one: "lies above the plate"."""
     name = _noun(region, other, others)
     box, other_box = region.bbox, other.bbox
-    across, down = _gaps(box, other_box)
+    across, down = gaps(box, other_box)
     if across < 0 and down < 0:
-        if _holds(other_box, box):
+        if holds(other_box, box):
             return f"lies within the bounds of {name}"
-        within = _holds(box, other_box)
+        within = holds(box, other_box)
         return f"has {name} within its bounds" if within else f"overlaps the bounds of {name}"
     if across >= down:
         return f"lies to the {'left' if box[0] < other_box[0] else 'right'} of {name}"
@@ -196,30 +191,8 @@ def _leads(region: AnnotatedRegion, regions: Sequence[AnnotatedRegion]) -> bool:
     return all(_area(region.bbox) > _area(each.bbox) for each in regions if each is not region)
 
 
-def _position(box: Box, target: CaptionTarget) -> str:
-    across = int((box[0] + box[2]) / 2 / target.width * 3)
-    down = int((box[1] + box[3]) / 2 / target.height * 3)
-    return _POSITIONS[min(down, 2)][min(across, 2)]
-
-
 def _area(box: Box) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
-
-
-def _gaps(a: Box, b: Box) -> tuple[float, float]:
-    """Return the gaps between two boxes, across and down, in pixels; below 0 for an overlap."""
-    return max(a[0], b[0]) - min(a[2], b[2]), max(a[1], b[1]) - min(a[3], b[3])
-
-
-def _distance(a: Box, b: Box) -> float:
-    """Return the squared distance between two boxes' centres, times four."""
-    across, down = a[0] + a[2] - b[0] - b[2], a[1] + a[3] - b[1] - b[3]
-    return across * across + down * down
-
-
-def _holds(outer: Box, inner: Box) -> bool:
-    within = outer[0] <= inner[0] and outer[1] <= inner[1]
-    return within and outer[2] >= inner[2] and outer[3] >= inner[3]
 
 
 def _listed(words: Sequence[str]) -> str:

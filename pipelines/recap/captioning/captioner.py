@@ -6,9 +6,9 @@ from boxes and pixels, and `ReplayOnlyCaptioner` only raises errors. `JournaledC
 of these and writes the answers to a journal; a dry run wraps a captioner to measure its calls.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -59,6 +59,7 @@ class Request:
     prompt: str
     load_image: Callable[[], Awaitable[PromptImage]]
     max_tokens: int  # upper limit of the answer's length
+    answer_schema: Mapping[str, Any] | None = None  # JSON schema of the answer; None: any text
     refused_before: bool = False  # a server refused this request in an earlier run
 
 

@@ -100,12 +100,7 @@ async def _measure(
     stages = TwoStageCaptioner(stopwatch, captioning, wordings, recipe.seed, recipe.min_words or 0)
     try:
         for _, screened, folder in sampled_images:
-            options = CropOptions(
-                folder=folder,
-                context=captioning.context,
-                max_pixels=captioning.max_pixels,
-                scored=False,
-            )
+            options = CropOptions.of(recipe, folder, scored=False)
             try:
                 await stages.caption(screened, LazyImageView(screened, options))
             except PictureRefused:

@@ -20,20 +20,21 @@ from transforms.sentences import caption_kind
 
 _BATCH_CROPS = 64
 
-Scores = Mapping[RegionKey, Score]
+Scores = Mapping[tuple[RegionKey, str], Score]  # by region and text of the caption
 
 
 def score_captions(outcomes: Sequence[CaptionOutcome], scorer: JournaledScorer) -> Scores:
-    """Return the score of every accepted caption, by region; make only scores not in a journal."""
-    scores: dict[RegionKey, Score] = {}
+    """Return the score of every text of accepted captions; make only scores not in a journal."""
+    scores: dict[tuple[RegionKey, str], Score] = {}
     unscored: list[tuple[CaptionOutcome, str, str]] = []
     for outcome in outcomes:
         for region_id, caption in outcome.accepted().items():
             key = outcome.key(region_id)
-            if (known := scorer.known(outcome.journal, key, caption.text)) is not None:
-                scores[key] = known
-            else:
-                unscored.append((outcome, region_id, caption.text))
+            for text in caption.texts:
+                if (known := scorer.known(outcome.journal, key, text)) is not None:
+                    scores[key, text] = known
+                else:
+                    unscored.append((outcome, region_id, text))
     for begin in range(0, len(unscored), _BATCH_CROPS):
         batch = [
             UnscoredCaption(
@@ -41,7 +42,8 @@ def score_captions(outcomes: Sequence[CaptionOutcome], scorer: JournaledScorer) 
             )
             for outcome, region_id, caption in unscored[begin : begin + _BATCH_CROPS]
         ]
-        scores.update(zip((each.region for each in batch), scorer.score(batch), strict=True))
+        keys = [(each.region, each.caption) for each in batch]
+        scores.update(zip(keys, scorer.score(batch), strict=True))
     return scores
 
 
@@ -63,12 +65,14 @@ def filter_captions(
     for region in outcome.screened.regions:
         if (caption := accepted.get(region.region_id)) is None:
             continue
-        score = scores[outcome.key(region.region_id)] if scores is not None else None
-        if score is not None and (cause := _unlike_crop(caption, score, limits)) is not None:
+        key = outcome.key(region.region_id)
+        known = {text: scores[key, text] for text in caption.texts} if scores is not None else {}
+        score = known.get(caption.text)
+        if score is not None and (cause := _unlike_crop(caption.text, score, limits)) is not None:
             refused = outcome.rejected(region, caption.text, score)
             ledger.reject(image, Kind.ANNOTATION, region.region_id, cause, refused)
         else:
-            kept.append(_captioned(region, caption, score))
+            kept.append(_captioned(region, caption, known, limits))
     ledger.kept(image, Kind.ANNOTATION, len(kept))
     if not kept:
         cause = Rejected(Reason.NO_REGIONS, "no caption is like its crop")
@@ -78,7 +82,7 @@ def filter_captions(
     return replace(outcome.screened, regions=tuple(kept))
 
 
-def _unlike_crop(caption: Captioned, score: Score, limits: Filter) -> Rejected | None:
+def _unlike_crop(text: str, score: Score, limits: Filter) -> Rejected | None:
     """Return why a caption is rejected, or None if it reaches both limits."""
     expected = []
     if limits.threshold is not None and score.mean < limits.threshold:
@@ -90,14 +94,28 @@ def _unlike_crop(caption: Captioned, score: Score, limits: Filter) -> Rejected |
     return Rejected(
         Reason.CAPTION_UNLIKE_CROP,
         f"mean similarity {score.mean:.4f} (minimum {score.minimum:.4f}), expected "
-        f"{' and '.join(expected)} at least; caption: {caption.text}",
+        f"{' and '.join(expected)} at least; caption: {text}",
     )
 
 
-def _captioned(region: Region, caption: Captioned, score: Score | None) -> Region:
+def _captioned(
+    region: Region, caption: Captioned, scores: Mapping[str, Score], limits: Filter
+) -> Region:
+    """Return a region with its caption, and with those of its other texts that reach the limits."""
+    kept = tuple(
+        _scored(text, scores.get(text))
+        for text in caption.texts
+        if text == caption.text
+        or text not in scores
+        or _unlike_crop(text, scores[text], limits) is None
+    )
+    attributes = (*region.attributes, *caption.attributes)
+    return replace(region, caption=caption.text, captions=kept, attributes=attributes)
+
+
+def _scored(text: str, score: Score | None) -> RegionCaption:
     clip, clip_min = (score.mean, score.minimum) if score else (None, None)
-    kept = RegionCaption(caption_kind(caption.text), caption.text, clip, clip_min)
-    return replace(region, caption=caption.text, captions=(kept,))
+    return RegionCaption(caption_kind(text), text, clip, clip_min)
 
 
 def _decoded(jpeg: bytes) -> Image.Image:

@@ -124,7 +124,10 @@ class ImageCaptioner:
         return [
             region_id
             for region_id, caption in outcome.accepted().items()
-            if self._scorer.known(outcome.journal, outcome.key(region_id), caption.text) is None
+            if any(
+                self._scorer.known(outcome.journal, outcome.key(region_id), text) is None
+                for text in caption.texts
+            )
         ]
 
     def _reject(self, screened: ScreenedImage, cause: Rejected) -> None:

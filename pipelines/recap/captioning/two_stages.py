@@ -11,16 +11,18 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pipelines.recap.captioning.captioner import Captioner, PromptImage, Request
+from pipelines.recap.captioning.captioner import Answer, Captioner, PromptImage, Request
+from pipelines.recap.captioning.region_prompts import RegionPrompts
 from pipelines.recap.captioning.views import LazyImageView
 from pipelines.recipes.recap import Captioning
-from prompts.recap import Prompt, global_prompt, region_prompt
+from prompts.recap_request import Prompt, global_prompt
 from prompts.wordings import WordingSet
 from schemas.ids import RANK_BITS, Hasher
 from schemas.rejection import Reason, Rejected
-from schemas.sample import Region, ScreenedImage
+from schemas.sample import Attribute, Region, ScreenedImage
 from schemas.text import shown_name
 from transforms.caption_checks import CaptionedRegion, accept_caption
+from transforms.caption_parts import SCHEMA, accept_parts
 
 T = TypeVar("T")
 
@@ -31,10 +33,17 @@ _ROUTE = "lane"  # salt of image ranks, which decide the server of an image
 
 @dataclass(frozen=True, slots=True)
 class Captioned:
-    """An accepted caption, and the wording of its prompt."""
+    """An accepted caption, the wording of its prompt, and what else the answer holds."""
 
     text: str
     prompt: str  # id of the prompt's wording: "recap_region/1f0c2a9b"
+    others: tuple[str, ...] = ()  # further captions of the same region
+    attributes: tuple[Attribute, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All captions of the region, in the order of a record."""
+        return (*self.others, self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,7 @@ class _RequestKey:
     region_id: str | None  # None: the whole image
     max_tokens: int
     judged: CaptionedRegion | None = None  # what the checks of a region's caption need
+    structured: bool = False  # whether the answer has several parts
 
 
 class TwoStageCaptioner:
@@ -97,14 +107,18 @@ class TwoStageCaptioner:
                 refusal = Rejected(Reason.NO_GLOBAL_CAPTION, f"the image's own caption: {cause}")
                 return CaptionedImage(None, {each.region_id: refusal for each in screened.regions})
 
-        async def caption_region(region: Region) -> Captioned | Rejected:
-            key = self._region_key(screened, region, global_caption)
+        target = await view.target() if self._captioning.neighbours else None
+        prompts = RegionPrompts(self._captioning, self._wordings, screened, target)
+        context = global_caption.text if global_caption else None
+
+        async def caption_region(position: int) -> Captioned | Rejected:
+            key = self._region_key(screened, screened.regions[position], context)
             try:
-                return await self._ask(key, view, self._prompt_of(region, global_caption))
+                return await self._ask(key, view, prompts.of(position, context))
             except Rejected as cause:
                 return cause
 
-        captions = await _gather(map(caption_region, screened.regions))
+        captions = await _gather(map(caption_region, range(len(screened.regions))))
         ids = [region.region_id for region in screened.regions]
         return CaptionedImage(global_caption, dict(zip(ids, captions, strict=True)))
 
@@ -115,7 +129,7 @@ class TwoStageCaptioner:
         return await self._ask(key, view, lambda rank: global_prompt(self._wordings, rank))
 
     def _region_key(
-        self, screened: ScreenedImage, region: Region, global_caption: Captioned | None
+        self, screened: ScreenedImage, region: Region, global_caption: str | None
     ) -> _RequestKey:
         hasher = self._hasher(screened)
         return _RequestKey(
@@ -125,10 +139,11 @@ class TwoStageCaptioner:
             region_id=region.region_id,
             max_tokens=self._captioning.region_tokens,
             judged=self._judged(screened, region, global_caption),
+            structured=self._captioning.structured,
         )
 
     def _judged(
-        self, screened: ScreenedImage, region: Region, global_caption: Captioned | None
+        self, screened: ScreenedImage, region: Region, global_caption: str | None
     ) -> CaptionedRegion | None:
         if self._captioning.captioner == "builtin":
             return None  # it speaks of positions in the picture, which it measures
@@ -137,21 +152,13 @@ class TwoStageCaptioner:
         return CaptionedRegion(
             class_name=name,
             others=tuple(sorted(names - {name})) if name else (),
-            global_caption=global_caption.text if global_caption else None,
+            global_caption=global_caption,
             min_words=self._min_words,
         )
 
     def _hasher(self, screened: ScreenedImage) -> Hasher:
         image = screened.image
         return Hasher(self._seed, "recap", image.source, image.split, image.image_id)
-
-    def _prompt_of(
-        self, region: Region, global_caption: Captioned | None
-    ) -> Callable[[int], Prompt]:
-        class_name = self._captioning.class_name
-        name = shown_name(region.category) if region.category and class_name else None
-        context = global_caption.text if global_caption else None
-        return lambda rank: region_prompt(self._wordings, rank, context, name)
 
     async def _ask(
         self, key: _RequestKey, view: LazyImageView, prompt_of: Callable[[int], Prompt]
@@ -169,6 +176,7 @@ class TwoStageCaptioner:
                 prompt=text,
                 load_image=load_image,
                 max_tokens=key.max_tokens,
+                answer_schema=SCHEMA if key.structured else None,
             )
             try:
                 answer = await self._captioner.ask(request)
@@ -177,10 +185,19 @@ class TwoStageCaptioner:
                     break
                 raise
             try:
-                return Captioned(accept_caption(answer.text, answer.finish, key.judged), prompt)
+                return _captioned(answer, prompt, key)
             except Rejected as cause:
                 causes.append(cause)
         raise causes[-1]
+
+
+def _captioned(answer: Answer, prompt: str, key: _RequestKey) -> Captioned:
+    """Return what an answer says; raise `Rejected` where it fails a check."""
+    if not key.structured:
+        return Captioned(accept_caption(answer.text, answer.finish, key.judged), prompt)
+    assert key.judged is not None, "answers in parts are of models, about regions"
+    parts = accept_parts(answer.text, answer.finish, key.judged)
+    return Captioned(parts.paragraph, prompt, parts.others, parts.attributes)
 
 
 def _name_of(screened: ScreenedImage) -> str:

@@ -1,16 +1,24 @@
 """The pictures for captioners and scorers: whole images and crops, upright and of limited size."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
 from msgspec.structs import replace
 from PIL import Image
 
-from pipelines.recap.captioning.captioner import AnnotatedRegion, CaptionTarget, PromptImage
+from pipelines.recap.captioning.captioner import (
+    AnnotatedRegion,
+    CaptionTarget,
+    PromptImage,
+)
+from pipelines.recap.captioning.marked import MarkedRegion, MarkOptions, marked_pictures
 from pipelines.recap.clip.crops import clip_crop
+from pipelines.recipes.recap import RecapRecipe
+from pipelines.recipes.recap_presets import Views
 from pipelines.storage import files
-from schemas.geometry import Box, turn_box
+from schemas.geometry import Box, swaps_sides, turn_box
 from schemas.ledger import Stage
 from schemas.mask import Mask
 from schemas.rejection import Reason, Rejected
@@ -33,20 +41,34 @@ class PictureRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CropOptions:
-    """The folder of a run's pictures, and the size of their crops."""
+    """The folder of a run's pictures, and what captioner and scorer get of them."""
 
     folder: str  # folder of the pictures
     context: float  # margin on each side of a region's box, as a share of that side
     max_pixels: int  # width times height of a picture for the captioner
     scored: bool  # whether a scorer also needs crops
     mask_blur: bool = False  # whether the scorer's crops are blurred outside masks
+    views: Views = "crop"
+
+    @staticmethod
+    def of(recipe: RecapRecipe, folder: str, *, scored: bool) -> "CropOptions":
+        """Return the options of a recipe for the pictures in a folder."""
+        captioning = recipe.captioning
+        return CropOptions(
+            folder=folder,
+            context=captioning.context,
+            max_pixels=captioning.max_pixels,
+            scored=scored,
+            mask_blur=recipe.filter.mask_blur,
+            views=captioning.views,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionView:
     """The crops of one region."""
 
-    prompt_image: PromptImage  # with context around the box
+    prompt_image: PromptImage  # a crop with context around the box, or the region marked
     clip_crop: bytes  # JPEG of the box without context, for the scorer; empty without a scorer
 
 
@@ -75,14 +97,24 @@ class LazyImageView:
         """Return a digest of the picture's bytes, or raise `PictureRefused` if it is unreadable."""
         return sha256(await self._read()).hexdigest()[:16]
 
+    async def target(self) -> CaptionTarget:
+        """Return the size of the upright picture and the annotations of all regions in it.
+
+        Raises:
+            PictureRefused: the picture cannot be used.
+        """
+        picture = _inspected(self._screened.image, await self._read())
+        size = picture.width, picture.height
+        width, height = size[::-1] if swaps_sides(picture.orientation) else size
+        return CaptionTarget(width, height, _annotated_regions(self._screened, picture))
+
     async def upright_boxes(self) -> dict[str, Box]:
         """Return the boxes of all regions in the upright picture, by region id.
 
         Raises:
             PictureRefused: the picture cannot be used.
         """
-        picture = _inspected(self._screened.image, await self._read())
-        annotated = _annotated_regions(self._screened, picture)
+        annotated = (await self.target()).regions
         regions = self._screened.regions
         return {
             region.region_id: each.bbox for region, each in zip(regions, annotated, strict=True)
@@ -138,29 +170,44 @@ def view_image(screened: ScreenedImage, options: CropOptions, data: bytes) -> Im
     whole = pixels(data, picture.orientation)
     annotated = _annotated_regions(screened, picture)
     target = CaptionTarget(*whole.size, annotated)
-    masks = _masks(screened, picture) if options.scored and options.mask_blur else {}
+    blurred = options.scored and options.mask_blur
+    masks = _masks(screened, picture) if blurred or options.views != "crop" else {}
+    ids = [region.region_id for region in screened.regions]
+    marked = [
+        MarkedRegion(each.bbox, masks.get(key)) for key, each in zip(ids, annotated, strict=True)
+    ]
+    images = _prompt_images(whole, target, marked, options)
     return ImageView(
         prompt_image=PromptImage(encode_jpeg(whole, options.max_pixels), target),
         regions={
-            region.region_id: _view_region(
-                whole, replace(target, region=each), options, masks.get(region.region_id)
+            key: RegionView(
+                prompt_image=image,
+                clip_crop=clip_crop(whole, each.box, mask=each.mask if blurred else None)
+                if options.scored
+                else b"",
             )
-            for region, each in zip(screened.regions, annotated, strict=True)
+            for key, image, each in zip(ids, images, marked, strict=True)
         },
     )
 
 
-def _view_region(
-    whole: Image.Image, target: CaptionTarget, options: CropOptions, mask: Mask | None
-) -> RegionView:
-    region = target.region
-    assert region is not None, "the target is a region"
-    cut_out = crop(whole, region.bbox, options.context, SHOWN_SIDE)
-    jpeg = encode_jpeg(enlarged(cut_out, options.max_pixels), options.max_pixels)
-    return RegionView(
-        prompt_image=PromptImage(jpeg, target),
-        clip_crop=clip_crop(whole, region.bbox, mask=mask) if options.scored else b"",
+def _prompt_images(
+    whole: Image.Image,
+    target: CaptionTarget,
+    regions: Sequence[MarkedRegion],
+    options: CropOptions,
+) -> list[PromptImage]:
+    """Return what is sent about each region, in order."""
+    targets = [replace(target, region=each) for each in target.regions]
+    if options.views != "crop":
+        sent = MarkOptions(options.views, options.context, options.max_pixels)
+        pictures = marked_pictures(whole, regions, sent)
+        return [PromptImage(None, *each) for each in zip(targets, pictures, strict=True)]
+    cut_out = (crop(whole, region.box, options.context, SHOWN_SIDE) for region in regions)
+    jpegs = (
+        encode_jpeg(enlarged(each, options.max_pixels), options.max_pixels) for each in cut_out
     )
+    return [PromptImage(*each) for each in zip(jpegs, targets, strict=True)]
 
 
 def _masks(screened: ScreenedImage, picture: Picture) -> dict[str, Mask]:

@@ -10,6 +10,8 @@
    reports: a prompt with an image must have more of them than the prompt without one. The square of
    noise has the same number of pixels as a plain square but many times the bytes: if its tokens
    grow with its bytes, the server reads the image file as text.
+5. A run whose calls have several pictures sends as many: grey squares before the one in question.
+   The prompt must have more tokens than one with the last picture alone.
 """
 
 import asyncio
@@ -17,9 +19,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.recap.captioning.captioner import Answer, PromptImage, Request
+from pipelines.recap.captioning.captioner import Answer, NamedPicture, PromptImage, Request
 from pipelines.recap.client.captioner import OpenAICaptioner
-from pipelines.recap.client.probe_images import COLOURS, QUESTION, draw_noise, draw_square
+from pipelines.recap.client.probe_images import (
+    COLOURS,
+    LAST_QUESTION,
+    QUESTION,
+    draw_grey,
+    draw_noise,
+    draw_square,
+)
 from schemas.errors import BuildError
 from schemas.rejection import Rejected
 from transforms.caption_text import after_thinking
@@ -38,6 +47,8 @@ class ProbeAnswers:
     by_colour: dict[str, list[Answer]]  # by colour of the square; one answer per repetition
     noise: Answer | None  # None: the server refused the noise, whose file is large
     no_image: Answer | None  # None: the server refused the question without an image
+    pictures: int = 1  # in each question, but for those without one, and with one alone
+    alone: Answer | None = None  # to the last picture alone, where questions have several
 
     @property
     def plain(self) -> list[Answer]:
@@ -45,65 +56,97 @@ class ProbeAnswers:
         return [answer for of_colour in self.by_colour.values() for answer in of_colour]
 
 
-async def check_servers_see_images(captioner: OpenAICaptioner) -> None:
+async def check_servers_see_images(captioner: OpenAICaptioner, pictures: int = 1) -> None:
     """Check that every server of a captioner sees images, with images of known content.
+
+    Args:
+        captioner: the captioner.
+        pictures: the largest number of pictures in a call of the run.
 
     Raises:
         BuildError: a server does not see images, refuses what a run sends, or answers no requests.
     """
-    await asyncio.gather(*(_check_server(captioner, url) for url in captioner.endpoints))
+    probes = (_Probe(captioner, url, pictures) for url in captioner.endpoints)
+    await asyncio.gather(*(probe.check() for probe in probes))
 
 
-async def _check_server(captioner: OpenAICaptioner, url: str) -> None:
-    async def ask(name: str, jpeg: bytes | None) -> Answer:
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    """The check of one server."""
+
+    captioner: OpenAICaptioner
+    url: str
+    pictures: int
+
+    async def check(self) -> None:
+        names = [(colour, repeat) for colour in COLOURS for repeat in range(_REPEATS)]
+        try:
+            # The first one alone: where it fails, the others would, too.
+            (colour, repeat), *others = names
+            first = await self._ask(f"{colour}/{repeat}", self._before(draw_square(colour)))
+            rest = await asyncio.gather(
+                *(
+                    self._ask(f"{colour}/{repeat}", self._before(draw_square(colour)))
+                    for colour, repeat in others
+                )
+            )
+        except Rejected as cause:
+            raise BuildError(await self._refusal(cause)) from None
+        noise, no_image, alone = await asyncio.gather(
+            self._ask_or_none("noise", self._before(draw_noise())),
+            self._ask_or_none("nothing", []),
+            self._alone(),
+        )
+        by_colour: dict[str, list[Answer]] = {colour: [] for colour in COLOURS}
+        for (colour, _), answer in zip(names, (first, *rest), strict=True):
+            by_colour[colour].append(answer)
+        answers = ProbeAnswers(by_colour, noise, no_image, self.pictures, alone)
+        limit = self.captioner.max_tokens
+        if trouble := find_silence(answers, limit) or find_blindness(answers):
+            raise BuildError(f"{self.url} {trouble}")
+
+    def _before(self, jpeg: bytes) -> list[bytes]:
+        """Return the pictures of a question about the last one."""
+        return [*[draw_grey()] * (self.pictures - 1), jpeg]
+
+    async def _ask(self, name: str, jpegs: Sequence[bytes]) -> Answer:
         async def load_image() -> PromptImage:
-            return PromptImage(jpeg)
+            return PromptImage(None, named=tuple(NamedPicture("", jpeg) for jpeg in jpegs))
 
         request = Request(
             id=f"canary/{name}",
             image_rank=0,
-            prompt=QUESTION,
+            prompt=LAST_QUESTION if self.pictures > 1 else QUESTION,
             load_image=load_image,
-            max_tokens=captioner.max_tokens,
+            max_tokens=self.captioner.max_tokens,
         )
-        return await captioner.ask_server(url, request)
+        return await self.captioner.ask_server(self.url, request)
 
-    async def ask_or_none(name: str, jpeg: bytes | None) -> Answer | None:
+    async def _ask_or_none(self, name: str, jpegs: Sequence[bytes]) -> Answer | None:
         try:
-            return await ask(name, jpeg)
+            return await self._ask(name, jpegs)
         except Rejected:
             return None
 
-    names = [(colour, repeat) for colour in COLOURS for repeat in range(_REPEATS)]
-    try:
-        # The first one alone: where it fails, the others would, too.
-        (colour, repeat), *others = names
-        first = await ask(f"{colour}/{repeat}", draw_square(colour))
-        rest = await asyncio.gather(
-            *(ask(f"{colour}/{repeat}", draw_square(colour)) for colour, repeat in others)
+    async def _alone(self) -> Answer | None:
+        if self.pictures == 1:
+            return None
+        return await self._ask_or_none("alone", [draw_square(next(iter(COLOURS)))])
+
+    async def _refusal(self, cause: Rejected) -> str:
+        """Return why the server refuses a question about a square."""
+        if await self._alone() is not None:
+            return (
+                f"{self.url} refuses {self.pictures} pictures in a call, and takes one: "
+                f"{cause.detail}. Serve it so that it takes as many, in vLLM by "
+                f"""--limit-mm-per-prompt '{{"image":{self.pictures}}}', or give --views crop"""
+            )
+        if await self._ask_or_none("nothing", []) is None:
+            return f"{self.url} refuses what the run would send: {cause.detail}"
+        return (
+            f"{self.url} takes no pictures: it answers a question without one, and refuses the "
+            f"same with one: {cause.detail}. If so, {_SERVE}"
         )
-    except Rejected as cause:
-        seeing = await ask_or_none("nothing", None)
-        raise BuildError(_refusal(url, cause, seeing)) from None
-    noise, no_image = await asyncio.gather(
-        ask_or_none("noise", draw_noise()), ask_or_none("nothing", None)
-    )
-    by_colour: dict[str, list[Answer]] = {colour: [] for colour in COLOURS}
-    for (colour, _), answer in zip(names, (first, *rest), strict=True):
-        by_colour[colour].append(answer)
-    answers = ProbeAnswers(by_colour, noise, no_image)
-    if trouble := find_silence(answers, captioner.max_tokens) or find_blindness(answers):
-        raise BuildError(f"{url} {trouble}")
-
-
-def _refusal(url: str, cause: Rejected, no_image: Answer | None) -> str:
-    """Return why a server refuses a square; None: it refused the question without one, too."""
-    if no_image is None:
-        return f"{url} refuses what the run would send: {cause.detail}"
-    return (
-        f"{url} takes no pictures: it answers a question without one, and refuses the same with "
-        f"one: {cause.detail}. If so, {_SERVE}"
-    )
 
 
 def find_silence(answers: ProbeAnswers, max_tokens: int) -> str | None:
@@ -158,6 +201,12 @@ def _find_wrong_tokens(plain: Sequence[Answer], answers: ProbeAnswers) -> str | 
         return (
             f"drops pictures: it counts {min(counts)} tokens in a question with one, and {without} "
             "in the same question without"
+        )
+    one = answers.alone.prompt_tokens if answers.alone else None
+    if one and min(counts) <= one:
+        return (
+            f"drops all pictures but one: it counts {min(counts)} tokens in a question with "
+            f"{answers.pictures}, and {one} in the same question with one"
         )
     if answers.noise is None or not answers.noise.prompt_tokens:
         return ""

@@ -28,11 +28,12 @@ from pipelines.recap.client.connection import Connection, Message
 from pipelines.recap.client.endpoints import Servers, preference
 from pipelines.recap.client.meaning import (
     MalformedAnswerError,
-    OtherLimitError,
+    NoSchemaError,
+    OtherFormError,
     OverloadedError,
     TransientError,
 )
-from pipelines.recap.client.parameters import Sampling, parameters_of
+from pipelines.recap.client.parameters import Form, Sampling, formed, parameters_of
 from pipelines.recap.client.patience import longest_wait, seconds_left
 from pipelines.recap.client.probe_images import QUESTION, draw_square
 from schemas.console import notice
@@ -42,6 +43,7 @@ from schemas.rejection import Reason, Rejected
 
 NOTICE_SECONDS = 30.0  # between notices about failed calls to a server
 _AGAIN = "trying again"
+_UNFORMED = "asking without one; its answers are read as they come"
 _NO_KEY = "EMPTY"  # the key that is sent if the user has none
 _TRIALS = 2  # last attempts of a request, with no other request in flight
 _MAX_REJECTED_IN_ROW = 19  # limit of rejections without an answer between them
@@ -54,20 +56,20 @@ class _Call:
     """One call, with its failures and delays so far."""
 
     id: str
-    encode: Callable[[str], Message]  # from the name that a server has for the limit of tokens
+    encode: Callable[[Form], Message]  # from the form in which a server takes requests
     route: Sequence[Connection]  # the servers, in order of preference
     is_check: bool = False  # whether it is part of a check of servers
     failures: int = 0
     malformed: int = 0  # number of answers that were none
     delays: int = 0  # number of responses with status 429
     trouble_since: float | None = None  # first time; seconds of the monotonic clock
-    messages: dict[str, Message] = field(default_factory=dict)  # by name of the limit
+    messages: dict[Form, Message] = field(default_factory=dict)
 
-    def message(self, limit_name: str) -> Message:
+    def message(self, form: Form) -> Message:
         """Return the request as a server takes it."""
-        if limit_name not in self.messages:
-            self.messages[limit_name] = self.encode(limit_name)
-        return self.messages[limit_name]
+        if form not in self.messages:
+            self.messages[form] = self.encode(form)
+        return self.messages[form]
 
 
 class OpenAICaptioner:
@@ -144,9 +146,9 @@ class OpenAICaptioner:
         pictures = (await request.load_image()).pictures()
         parameters = parameters_of(self._sampling, request)
 
-        def encode(limit_name: str) -> Message:
-            limited = parameters | {limit_name: request.max_tokens}
-            return _message(request.id, request.prompt, pictures, limited)
+        def encode(form: Form) -> Message:
+            sent = formed(parameters, request, form)
+            return _message(request.id, request.prompt, pictures, sent)
 
         return _Call(request.id, encode, route)
 
@@ -161,7 +163,9 @@ class OpenAICaptioner:
             connection = await self._usable(call)
             try:
                 answer = await self._attempt(connection, call)
-            except OtherLimitError:
+            except NoSchemaError:
+                self._notice(connection, "decodes no answers by a schema", _UNFORMED)
+            except OtherFormError:
                 continue
             except OverloadedError as trouble:
                 call.delays += 1
@@ -191,7 +195,7 @@ class OpenAICaptioner:
                 return None
             if alone and not await self._probe(connection):
                 return None
-            message = call.message(connection.limit_name)
+            message = call.message(connection.form)
             return await connection.send(message, round_number, is_check=call.is_check)
 
     @staticmethod
@@ -243,7 +247,7 @@ class OpenAICaptioner:
 
     async def _probe(self, connection: Connection) -> bool:
         """Send a server a small probe request, and return whether it answers."""
-        parameters = parameters_of(self._sampling) | {connection.limit_name: 1}
+        parameters = parameters_of(self._sampling) | {connection.form.limit_name: 1}
         message = _message("probe", QUESTION, self._probe_pictures, parameters)
         trouble = await connection.probe(message)
         if trouble:

@@ -23,6 +23,8 @@ from pipelines.recap.client.endpoints import CHAT_PATH, Servers
 from pipelines.recap.client.meaning import (
     Call,
     MalformedAnswerError,
+    NoSchemaError,
+    OtherFormError,
     OtherLimitError,
     OverloadedError,
     TransientError,
@@ -30,7 +32,7 @@ from pipelines.recap.client.meaning import (
     meaning,
 )
 from pipelines.recap.client.odd_answers import ComplaintError, MalformedError
-from pipelines.recap.client.parameters import LATER_LIMIT, LIMIT
+from pipelines.recap.client.parameters import LATER_LIMIT, Form
 from schemas.errors import BuildError
 from schemas.limits import MAX_ANSWER_BYTES
 from schemas.rejection import Rejected
@@ -64,7 +66,7 @@ class Connection:
         # The library logs a line for each call, which would slow calls down if it were shown.
         logging.getLogger("httpx2").setLevel(logging.WARNING)
         self.url = url
-        self.limit_name = LIMIT  # of the limit of tokens
+        self.form = Form()
         self.limiter = Limiter(servers.concurrency, servers.time_limit * _LONG)
         self.breaker = Breaker(servers.backoff, servers.backoff_limit)
         self.probing = asyncio.Lock()
@@ -97,7 +99,7 @@ class Connection:
         Raises:
             Rejected: the server refuses the content of the request.
             OverloadedError, TransientError: the request failed, and can be sent again.
-            OtherLimitError: the request can be sent again with the `limit_name` that is now set.
+            OtherFormError: the request can be sent again in the `form` that is now set.
             BuildError: the server would refuse every request, for example for a wrong key.
         """
         began = time.monotonic()
@@ -134,7 +136,7 @@ class Connection:
             trouble = f"no answer to a small call within {limit:g} s"
         except TransientError as failure:
             trouble, reached = str(failure), _is_reached(failure)
-        except (Rejected, OtherLimitError):
+        except (Rejected, OtherFormError):
             self.breaker.heard()
         except OverloadedError:
             pass  # the server runs, but this is not an answer
@@ -192,7 +194,9 @@ class Connection:
         )
         error = meaning(complaint, call)
         if isinstance(error, OtherLimitError):
-            self.limit_name = LATER_LIMIT
+            self.form = replace(self.form, limit_name=LATER_LIMIT)
+        if isinstance(error, NoSchemaError):
+            self.form = replace(self.form, takes_schema=False)
         return error
 
     def _failure(self, error: BaseException) -> Exception:

@@ -3,6 +3,7 @@
 - `Rejected`: it refuses this request; others may be answered.
 - `OverloadedError`, `TransientError`: the request can be sent again.
 - `OtherLimitError`: the limit of tokens has another name at this server; send it again.
+- `NoSchemaError`: the server decodes no answers by a schema; send it again without one.
 - `BuildError`: all requests would be refused; the message has the server's words and the remedy.
 """
 
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pipelines.recap.client.complaint import Complaint
 from pipelines.recap.client.endpoints import CHAT_PATH
-from pipelines.recap.client.parameters import LATER_LIMIT, LIMIT
+from pipelines.recap.client.parameters import LATER_LIMIT, LIMIT, SCHEMA
 from schemas.errors import BuildError
 from schemas.rejection import Reason, Rejected
 
@@ -57,6 +58,9 @@ _NO_MODEL = re.compile(
     r"|(?:unknown|invalid|no such) model|model_not_found",
     re.IGNORECASE | re.DOTALL,
 )
+_NO_SCHEMA = re.compile(
+    r"response_format|json_?schema|guided|structured[_ ]outputs?|grammar", re.IGNORECASE
+)
 _NO_PATH = re.compile(r"unexpected endpoint|no route|unknown (?:path|url|endpoint)", re.IGNORECASE)
 
 
@@ -84,8 +88,16 @@ class MalformedAnswerError(TransientError):
     """A call was answered, but not in OpenAI's format."""
 
 
-class OtherLimitError(Exception):
+class OtherFormError(Exception):
+    """The server takes the request in another form."""
+
+
+class OtherLimitError(OtherFormError):
     """The server knows the limit of tokens by its later name."""
+
+
+class NoSchemaError(OtherFormError):
+    """The server decodes no answers by a schema."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +144,8 @@ def _refusal(complaint: Complaint, call: Call, detail: str) -> Exception:
         unsupported = complaint.param == LIMIT and "unsupported" in text.lower()
         if unsupported or LATER_LIMIT in text:
             return OtherLimitError()
+    if SCHEMA in call.parameters and (complaint.param == SCHEMA or _NO_SCHEMA.search(text)):
+        return NoSchemaError()
     if complaint.status == _TOO_LARGE:
         return Rejected(Reason.CAPTION_FAILED, f"{detail} (a call of {call.size:,} bytes)")
     if _TOO_LONG.search(text):

@@ -6,6 +6,7 @@ temperature nor top-p is sent unless it is given; `--extra-body` adds any other.
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pipelines.recap.captioning.captioner import Request
@@ -15,6 +16,7 @@ from schemas.ids import rank
 
 # The two names of the limit of an answer's tokens: that of most servers, and OpenAI's later one.
 LIMIT, LATER_LIMIT = "max_tokens", "max_completion_tokens"
+SCHEMA = "response_format"  # holds the schema of an answer
 _SEED_BITS = 31
 # What we send ourselves, with the remedy for those who want it otherwise.
 _OURS = {
@@ -27,11 +29,20 @@ _OURS = {
     "seed": "it differs from request to request",
     LIMIT: "the flags of limits of tokens set it",
     LATER_LIMIT: f"it is sent to servers that refuse {LIMIT}",
+    SCHEMA: "give --structured",
 }
 _SECRET = re.compile(
     r"api[_-]?key|secret|password|authorization|credential|(?:^|access_|auth_|bearer_)token$",
     re.IGNORECASE,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The form in which a server takes requests; it is found out by what the server refuses."""
+
+    limit_name: str = LIMIT  # of the limit of tokens
+    takes_schema: bool = True  # whether it decodes answers by a schema
 
 
 class Sampling(Protocol):
@@ -68,6 +79,15 @@ def parameters_of(sampling: Sampling, request: Request | None = None) -> dict[st
         parameters["seed"] = rank("seed", request.id) >> 63 - _SEED_BITS
     given = {name: value for name, value in parameters.items() if value is not None}
     return given | dict(sampling.extra_body)
+
+
+def formed(parameters: Mapping[str, Any], request: Request, form: Form) -> dict[str, Any]:
+    """Return the parameters of a request in the form in which a server takes them."""
+    limited = dict(parameters) | {form.limit_name: request.max_tokens}
+    if request.answer_schema is None or not form.takes_schema:
+        return limited
+    schema = {"name": "region", "schema": request.answer_schema}
+    return limited | {SCHEMA: {"type": "json_schema", "json_schema": schema}}
 
 
 def parse_extra_body(text: str) -> dict[str, Any]:

@@ -7,12 +7,14 @@ from io import BytesIO
 from PIL import Image
 
 QUESTION = "Which colour fills this picture? Answer with one word."
+LAST_QUESTION = "Which colour fills the last picture? Answer with one word."
 COLOURS = {
     "red": (220, 20, 20),
     "green": (20, 150, 20),
     "blue": (20, 40, 220),
     "yellow": (240, 220, 20),
 }
+_GREY = (128, 128, 128)
 _SIDE = 224  # pixels
 
 
@@ -20,6 +22,12 @@ _SIDE = 224  # pixels
 def draw_square(colour: str) -> bytes:
     """Return a JPEG of a square in a colour of `COLOURS`, 224 × 224 pixels."""
     return _jpeg(Image.new("RGB", (_SIDE, _SIDE), COLOURS[colour]))
+
+
+@cache
+def draw_grey() -> bytes:
+    """Return a JPEG of a grey square, 224 × 224 pixels, for the pictures before the last one."""
+    return _jpeg(Image.new("RGB", (_SIDE, _SIDE), _GREY))
 
 
 @cache

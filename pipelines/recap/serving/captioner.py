@@ -19,7 +19,12 @@ class ServedCaptioner:
     """A captioner that sends requests to a `Server`, and starts the server for the first one."""
 
     def __init__(
-        self, make: Callable[[], OpenAICaptioner], server: Server, *, checked: bool = True
+        self,
+        make: Callable[[], OpenAICaptioner],
+        server: Server,
+        *,
+        checked: bool = True,
+        pictures: int = 1,
     ) -> None:
         """Prepare the client on the running event loop; the server is not started yet.
 
@@ -27,10 +32,12 @@ class ServedCaptioner:
             make: makes the client.
             server: the server to start.
             checked: whether it is checked that the server sees images.
+            pictures: the largest number of pictures in a call.
         """
         self._inner = make()
         self._server = server
         self._checked = checked
+        self._pictures = pictures
         self._lost = asyncio.wrap_future(server.lost)
         self._opened = Once(self._open)
 
@@ -54,7 +61,7 @@ class ServedCaptioner:
         self._server.start()
         await self._unless_lost(asyncio.wrap_future(self._server.ready))
         if self._checked:
-            await self._unless_lost(check_servers_see_images(self._inner))
+            await self._unless_lost(check_servers_see_images(self._inner, self._pictures))
 
     async def _unless_lost(self, work: Awaitable[_T]) -> _T:
         task = asyncio.ensure_future(work)

@@ -13,7 +13,6 @@ HOST = "127.0.0.1"
 _MODULE = "vllm.entrypoints.openai.api_server"
 _OURS = {"host", "port", "uds", "api-key", "model", "served-model-name"}
 _DEFAULTS = {
-    "limit-mm-per-prompt": ('{"image":1}',),  # one image a request; vLLM reserves memory for it
     "disable-uvicorn-access-log": (),  # the log would have a line for each call
 }
 SAMPLE_BYTES = 1 << 16
@@ -44,11 +43,12 @@ def find_vllm(path: str | None) -> list[str]:
     return [program, "serve"]
 
 
-def parse_serve_args(text: str) -> list[str]:
+def parse_serve_args(text: str, pictures: int = 1) -> list[str]:
     """Return the flags for the server: the user's flags, after defaults for all other flags.
 
     Args:
         text: the flags as in a shell: "--max-model-len 4096 --dtype float16".
+        pictures: the largest number of pictures in a request; vLLM reserves memory for them.
 
     Raises:
         UsageError: the text cannot be parsed, or has a flag that only this package sets.
@@ -63,7 +63,8 @@ def parse_serve_args(text: str) -> list[str]:
             f"--serve-args: --{chosen[0]} is not for you to choose: the server is for this run "
             "alone, on a port and with a key of its own; its model's name is --model NAME"
         )
-    missing = {name: values for name, values in _DEFAULTS.items() if name not in names}
+    defaults = {"limit-mm-per-prompt": (f'{{"image":{pictures}}}',), **_DEFAULTS}
+    missing = {name: values for name, values in defaults.items() if name not in names}
     return [word for name, values in missing.items() for word in (f"--{name}", *values)] + given
 
 

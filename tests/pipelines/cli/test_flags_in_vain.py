@@ -18,6 +18,7 @@ LABEL = ["--sources", "coco", "--label-set", "Shapes-15"]
 EVAL = ["--recipe", "eval_coco", "--label-set", "Shapes-15"]
 RECAP = ["recap", "--source", "v3det", "--output", "unused", "--captioner", "builtin"]
 UNFILTERED = [*RECAP, "--no-filter"]
+SERVED = [*RECAP[:-2], "--model", "m", "--endpoint", "http://127.0.0.1:9/v1"]
 JUDGE = ["judge", "p.jsonl", "--bench", "dlc", "--questions", "q.json", "--model", "m"]
 JUDGE += ["--endpoint", "http://127.0.0.1:9/v1"]
 
@@ -154,10 +155,19 @@ IN_VAIN = [
             ("--region-tokens", "9"),
             ("--min-words", "9"),
             ("--no-class-name",),
+            ("--views", "both"),
+            ("--no-neighbours",),
+            ("--no-structured",),
+            ("--recipe", "recap_modern"),
             ("--serve", "m"),
             ("--vllm", "x"),
             ("--serve-args", "x"),
         )
+    ),
+    (
+        "recap --context",
+        [*SERVED, "--no-filter", "--views", "whole", "--context", "1"],
+        "--context: --views whole sends no crop",
     ),
     ("recap --coco-annotations", [*UNFILTERED, "--coco-annotations", "x"], "go with --source coco"),
     (
@@ -231,7 +241,7 @@ ALWAYS = {
         ),
         *("--limit", "--per-category", "--per-image", "--min-side", "--label-set", "--seed"),
         *("--no-guard", "--require-guard", "--allow-missing", "--no-global-caption"),
-        *("--context", "--max-pixels", "--shard-size", "--rebuild", "--dry-run"),
+        *("--max-pixels", "--shard-size", "--rebuild", "--dry-run"),
         *("--coco-images", "--coco-split", "--coco-crowds", "--coco-frame", "--coco-last-part"),
         "--source-module",
     },

@@ -41,6 +41,7 @@ FLAGS = {
         "--no-filter", "--refilter", "--marks", "--threshold-min", "--clip-model", "--clip-weights",
         "--mask-blur", "--min-words", "--min-side", "--device", "--output", "--shard-size",
         "--rebuild", "--dry-run", "--extra-body", "--no-canary", "--source-module",
+        "--views", "--no-neighbours", "--no-structured",
     },
     "calibrate": {
         "output", "--to", "--marks", "--false-accept", "--pairs", "--force", "--clip-model",

@@ -43,7 +43,9 @@ def filtered(
 ) -> tuple[dict[str, Region], Any]:
     ledger = StageLedger(Stage.FILTER)
     limits = Filter(threshold=threshold, threshold_min=threshold_min, scorer="one")
-    kept = filter_captions(made, scores, limits, ledger)
+    texts = {made.key(key): caption.text for key, caption in made.accepted().items()}
+    by_text = scores and {(key, texts[key]): score for key, score in scores.items()}
+    kept = filter_captions(made, by_text, limits, ledger)
     return {region.region_id: region for region in kept.regions} if kept else {}, ledger
 
 
