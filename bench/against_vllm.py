@@ -1,6 +1,7 @@
 """`make bench-vllm`: the speed of `recap` compared with vLLM's load generator, on one server.
 
     python -m bench.against_vllm VLLM [--pairs N] [--images N] [--side N] [--concurrency N]
+        [--views both]
 
 VLLM is the folder that `python -m tests.vllm.environment` prints: a vLLM for CPUs and a tiny model.
 In each round a whole run of `recap` captions the same photographs. Then the load generator sends
@@ -28,7 +29,7 @@ from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import openai
@@ -43,13 +44,12 @@ from pipelines.recap.run import run_recap
 from pipelines.recap.serving.command import find_vllm, parse_serve_args, serve_command
 from pipelines.recap.serving.server import KEY_VARIABLE, Server, Serving
 from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
+from pipelines.recipes.recap_presets import Views
 
 _LOAD = Path(__file__).parent / "vllm_load.py"
 MODEL = "tiny"
-_SERVE = (
-    "--dtype float32 --max-model-len 1024 --no-enable-prefix-caching --mm-processor-cache-gb 0 "
-    "--no-enable-log-requests"
-)
+_SERVE = "--dtype float32 --max-model-len 1024 --no-enable-log-requests"
+_NO_CACHE = "--no-enable-prefix-caching --mm-processor-cache-gb 0"
 CALLS_ONE_BY_ONE = 150
 TARGET = "0.9 of the load generator's speed, and 3 times that of one call after the other"
 
@@ -57,21 +57,25 @@ TARGET = "0.9 of the load generator's speed, and 3 times that of one call after 
 def compare(args: argparse.Namespace) -> None:
     """Run the rounds and print the ratios of speeds."""
     python = args.vllm / "bin/python"
-    with tempfile.TemporaryDirectory() as name, _served(args.vllm, Path(name)) as server:
+    pictures = captioning_of(args).pictures
+    with (
+        tempfile.TemporaryDirectory() as name,
+        served(args.vllm, args.model, Path(name), _NO_CACHE, pictures) as server,
+    ):
         folder = Path(name)
         photos = write_photo_set(folder / "photos", args.images)
         print(f"\ntarget: {TARGET}", flush=True)
         speeds: dict[str, list[float]] = defaultdict(list)
         for turn in range(1, args.pairs + 1):
-            ours = _alone(_recap, photos, server.url, args, folder / f"round-{turn}")
+            ours = alone(recap_run, photos, server.url, args, folder / f"round-{turn}")
             requests = folder / f"round-{turn}/requests.jsonl"
             if turn == 1:
                 _describe(requests, args.concurrency)
             runs = {"recap": ours, "load generator": _load(python, server.url, args, requests)}
             bodies = requests.read_bytes().splitlines()
-            runs["OpenAI's client"] = _alone(_plain_run, server.url, bodies, args.concurrency)
+            runs["OpenAI's client"] = alone(_plain_run, server.url, bodies, args.concurrency)
             few = bodies[:: len(bodies) // CALLS_ONE_BY_ONE]
-            runs["one by one"] = _alone(_plain_run, server.url, few, 1)
+            runs["one by one"] = alone(_plain_run, server.url, few, 1)
             for way, run in runs.items():
                 speeds[way].append(run.calls / run.seconds)
             _tell(turn, runs)
@@ -83,11 +87,21 @@ def compare(args: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _served(vllm: Path, folder: Path) -> Iterator[Server]:
+def served(vllm: Path, model: Path, folder: Path, flags: str, pictures: int) -> Iterator[Server]:
+    """Serve a model for the time of a block.
+
+    Args:
+        vllm: the folder of vLLM's environment.
+        model: the folder of the model.
+        folder: the folder of the server's log.
+        flags: flags of vLLM, after those that all servers here have.
+        pictures: the largest number of pictures in a request.
+    """
     environment = {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
     os.environ.update(environment)
-    begin, flags = find_vllm(str(vllm / "bin/python")), parse_serve_args(_SERVE)
-    command = partial(serve_command, begin, str(vllm / "llava"), MODEL, flags)
+    begin = find_vllm(str(vllm / "bin/python"))
+    words = parse_serve_args(f"{_SERVE} {flags}", pictures)
+    command = partial(serve_command, begin, str(model), MODEL, words)
     serving = Serving(command=command, log=str(folder / "server.log"), patience=600.0)
     with Server(serving) as server:
         server.start()
@@ -99,17 +113,29 @@ def _served(vllm: Path, folder: Path) -> Iterator[Server]:
         yield server
 
 
-def _alone(work: Callable[..., Run], *given: Any) -> Run:
+def alone(work: Callable[..., Run], *given: Any) -> Run:
     """Run a function in a separate process, since this process supervises the server."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(work, *given).result()
 
 
-def _recap(photos: CocoSet, url: str, args: argparse.Namespace, folder: Path) -> Run:
+def captioning_of(args: argparse.Namespace) -> Captioning:
+    """Return the settings of captioner and prompts in a bench."""
+    views = {"views": args.views, "context": 0.5, "global_caption": False}
+    return Captioning(
+        model=MODEL,
+        max_pixels=args.side**2,
+        temperature=0.2,
+        top_p=1.0,
+        **(views if args.views != "crop" else {}),
+    )
+
+
+def recap_run(photos: CocoSet, url: str, args: argparse.Namespace, folder: Path) -> Run:
     """Run `recap` on the photographs and return the measures of the run."""
     folder.mkdir()
     paths = {"train": str(photos.annotations), "images": str(photos.pictures)}
-    captioning = Captioning(model=MODEL, max_pixels=args.side**2, temperature=0.2, top_p=1.0)
+    captioning = captioning_of(args)
     recipe = RecapRecipe(
         sources=(SourceRequest(name="coco", label_set="COCO-80", paths=paths),),
         captioning=captioning,
@@ -181,11 +207,26 @@ def _tell(turn: int, runs: dict[str, Run]) -> None:
         )
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def make_parser(about: str) -> argparse.ArgumentParser:
+    """Return a parser with the arguments of every bench with vLLM."""
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("vllm", type=Path, metavar="VLLM")
-    parser.add_argument("--pairs", type=int, default=3, metavar="N")
+    parser.add_argument("--model", type=Path, metavar="DIR", help="the tiny model (VLLM/llava)")
     parser.add_argument("--images", type=int, default=300, metavar="N")
     parser.add_argument("--side", type=int, default=336, metavar="N", help="of the largest picture")
     parser.add_argument("--concurrency", type=int, default=64, metavar="N")
-    compare(parser.parse_args())
+    parser.add_argument("--views", choices=get_args(Views), default="crop")
+    return parser
+
+
+def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Return the arguments of a bench, with the environment's own model unless another is given."""
+    args = parser.parse_args()
+    args.model = args.model or args.vllm / "llava"
+    return args
+
+
+if __name__ == "__main__":
+    parser = make_parser(__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=3, metavar="N")
+    compare(parse(parser))

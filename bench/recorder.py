@@ -1,6 +1,7 @@
 """A captioner for benchmarks that records its requests and their times."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,7 @@ class Run(msgspec.Struct):
     busy: float  # processor seconds of the client's process
     prompt_tokens: float  # mean per call
     completion_tokens: float  # mean per call
+    cached_tokens: float = 0.0  # of the prompt's, mean per call
 
 
 class Recorder(OpenAICaptioner):
@@ -53,6 +55,7 @@ class Recorder(OpenAICaptioner):
             busy=time.process_time() - self._began[1],
             prompt_tokens=_mean([answer.prompt_tokens for answer in self._answers]),
             completion_tokens=_mean([answer.completion_tokens for answer in self._answers]),
+            cached_tokens=_mean([answer.cached_tokens for answer in self._answers]),
         )
         (self._folder / "run.json").write_bytes(msgspec.json.encode(run))
         with (self._folder / "requests.jsonl").open("wb") as lines:
@@ -66,5 +69,5 @@ def clocks() -> tuple[float, float]:
     return time.perf_counter(), time.process_time()
 
 
-def _mean(numbers: list[int | None]) -> float:
+def _mean(numbers: Sequence[int | msgspec.UnsetType | None]) -> float:
     return sum(number or 0 for number in numbers) / max(1, len(numbers))

@@ -53,6 +53,7 @@ class Script:
     spells: bool = False  # count pictures as text
     noisy: bool = False  # make all answers different
     usage: bool = True  # report tokens
+    caches: bool = False  # report the tokens of a first picture as cached, where it was sent before
     max_pictures: int | None = None  # limit of a request; others get status 400
     takes_schema: bool = True  # decode answers by a schema; else requests with one get status 400
     api_key: str | None = None  # other keys get status 401 with the key in the message
@@ -84,6 +85,7 @@ class Model:
         self.script = script
         self.in_flight = 0
         self._seen: Counter[str] = Counter()
+        self._first_pictures: set[bytes] = set()
         self._log = Path(log).open("ab", buffering=0) if log else None  # noqa: SIM115
 
     def call(self, request_id: str, body: bytes) -> Call:
@@ -170,7 +172,7 @@ class Model:
             completion["usage"] = self._usage(call, text)
         return json.dumps(completion).encode()
 
-    def _usage(self, call: Call, text: str) -> dict[str, int]:
+    def _usage(self, call: Call, text: str) -> dict[str, Any]:
         read = len(call.prompt.split())
         if self.script.spells:
             read += sum(map(len, call.pictures)) // 2
@@ -178,7 +180,14 @@ class Model:
             read += IMAGE_TOKENS * len(call.pictures)
         written = len(text.split())
         total = read + written
-        return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": total}
+        usage: dict[str, Any] = {"prompt_tokens": read, "completion_tokens": written}
+        usage["total_tokens"] = total
+        if self.script.caches:
+            first = b"".join(call.pictures[:1])
+            cached = IMAGE_TOKENS if first in self._first_pictures else 0
+            self._first_pictures.add(first)
+            usage["prompt_tokens_details"] = {"cached_tokens": cached}
+        return usage
 
     def _text(self, call: Call) -> str:
         picture = b"" if self.script.blind else b"".join(call.pictures[-1:])

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipelines import VERSION
-from pipelines.captions.manifest import check_captions, check_recapd
+from pipelines.captions.manifest import check_captions, check_recapd, in_parts
 from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import Located, SourceRequest
 from pipelines.guard import Guard, load_guard
@@ -251,7 +251,7 @@ def _source_identity(
         builder=BUILDER,
         version=spec.version,
         settings=settings_of(resolved, config) | of_inputs,
-        wordings=wordings_of(resolved, config),
+        wordings=wordings_of(resolved, config, in_parts=in_parts(request, resolved.recipe)),
         inputs=read,
         guard=guard.digests(spec.picture_owners) if guarded else {},
     )

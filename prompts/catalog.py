@@ -11,6 +11,7 @@ from prompts import (
     multi_region_caption,
     recap_marked,
     referring_expression_comprehension,
+    region_attribute,
     region_caption,
     region_classification,
     region_detailed_caption,
@@ -46,6 +47,7 @@ DIALOGUES: Mapping[Task, Dialogues] = {
     Task.REFERRING_EXPRESSION_COMPREHENSION: referring_expression_comprehension.dialogues,
     Task.REGION_RELATIONSHIP: region_relationship.dialogues,
     Task.REGION_REASONING: region_reasoning.dialogues,
+    Task.REGION_ATTRIBUTE: region_attribute.dialogues,
 }
 
 EVALUATIONS: Mapping[Task, Dialogues] = {
@@ -86,6 +88,7 @@ WORDINGS_OF: Mapping[Task, tuple[WordingSet, ...]] = {
         region_reasoning.REASON,
         region_question.LETTER,
     ),
+    Task.REGION_ATTRIBUTE: tuple(region_attribute.BY_NAME.values()),
 }
 
 WORDING_SETS: Mapping[str, WordingSet] = {

@@ -1,8 +1,10 @@
 """The task `region_detailed_caption`: a detailed description of one region, written by a model.
 
-An image has one conversation, with a turn for each region that has a caption, in an order by hash.
+An image has one such conversation, with a turn for each region that has a caption, in an order by hash.
 For half of the images, by hash, it is not merged with the conversations of other tasks, so that a
 detailed caption does not only ever follow the name of its region.
+Where the captioner also wrote phrases, sentences or attributes, brief conversations and such about
+attributes go with it.
 A region has a bare placeholder in RegionGPT style, and a name in GPT4RoI style, as in
 `region_caption`.
 """
@@ -11,6 +13,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from prompts import region_attribute, region_brief
 from prompts.dialogue import Exchange, Part, RegionDefinition, filled
 from prompts.instruction import Instruction
 from prompts.wordings import WordingSet
@@ -42,9 +45,12 @@ DETAILED = WordingSet(
     ),
 )
 
+# The sets of further questions about regions that are described in several parts.
+FURTHER_SETS = (*region_brief.BY_KIND.values(), *region_attribute.BY_NAME.values())
+
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
-    """Return an image's conversation of this task in a list; an empty list without captions."""
+    """Return an image's conversations about captions; an empty list without captions."""
     hasher = instruction.hasher(screened.image)
     ranked = sorted(
         [
@@ -62,7 +68,13 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
         replace(_question(region, instruction, position, written), alone=alone)
         for _, position, region in ranked
     ]
-    return [turns] if turns else []
+    if not turns:
+        return []
+    captioned = replace(
+        screened, regions=tuple(each for each in screened.regions if each.caption is not None)
+    )
+    brief = region_brief.dialogues(captioned, instruction)
+    return [turns, *brief, *region_attribute.dialogues(captioned, instruction)]
 
 
 def _question(

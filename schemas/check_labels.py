@@ -4,8 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
-from schemas.item import CaptionKind
-from schemas.sample import AttributeName
+from schemas.item import AttributeName, CaptionKind
 
 Row = Mapping[str, Any]
 
@@ -24,7 +23,7 @@ def label_problems(row: Row) -> Iterator[str]:
         for problem in (
             *_numbers(region["area"], region["score"]),
             *caption_problems(region),
-            *_attributes(region),
+            *attribute_problems(region),
         )
     ]
     yield from problems or _models(row)
@@ -66,7 +65,8 @@ def _numbers(area: float | None, score: float | None) -> Iterator[str]:
         yield f"score is {score:g}, expected a detector's confidence, 0 to 1"
 
 
-def _attributes(region: Row) -> Iterator[str]:
+def attribute_problems(region: Row) -> Iterator[str]:
+    """Yield the problems of a region's `attributes`."""
     attributes = region["attributes"]
     if attributes is None or None in attributes:
         yield "attributes are null or hold null, expected a list of attributes"

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas import shard
-from schemas.item import RegionCaption
+from schemas.item import Attribute, RegionCaption
 from schemas.mask import Mask
-from schemas.sample import Attribute, Conversation, Evaluation, ImageInfo, Region, Task
+from schemas.sample import Conversation, Evaluation, ImageInfo, Region, Task
 
 Size = tuple[int | None, int | None]  # width, height; pixels
 

@@ -73,6 +73,16 @@ class RegionCaption(msgspec.Struct, frozen=True, gc=False):
     judge: float | None = None  # probability that all of the text is true
 
 
+AttributeName = Literal["colour", "material", "shape", "state", "text", "attribute"]
+
+
+class Attribute(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A property of a region."""
+
+    name: AttributeName  # `attribute`: the owner's own, of no stated sort
+    value: str
+
+
 class CaptionRef(_Tagged, frozen=True, gc=False):
     """A reference to the detailed caption of one region; its text is looked up later."""
 
@@ -95,6 +105,7 @@ class DetailedCaption(_Tagged, frozen=True, gc=False):
     text: str
     captions: tuple[RegionCaption, ...]  # all kept texts; `text` is one of them
     captioner: CaptionProvenance
+    attributes: tuple[Attribute, ...] = ()
 
     kind: ClassVar[Kind] = Kind.SENTENCE
     decides_sampling: ClassVar[bool] = True

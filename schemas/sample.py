@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from schemas.geometry import Box
-from schemas.item import AbsentExpression, CaptionProvenance, Item, RegionCaption
+from schemas.item import AbsentExpression, Attribute, CaptionProvenance, Item, RegionCaption
 from schemas.mask import Mask
 from schemas.rejection import Kind
 
@@ -36,21 +36,12 @@ class Task(StrEnum):
     REGION_REASONING = "region_reasoning"
     IMAGE_CONVERSATION = "image_conversation"
     IMAGE_CAPTION = "image_caption"
+    REGION_ATTRIBUTE = "region_attribute"
 
 
 # The pixels that annotations are drawn in: as stored in the file, or upright, as EXIF turns them.
 Frame = Literal["stored", "upright"]
 MULTI_TASK = "multi_task"  # the task of a record with turns of several tasks
-
-
-AttributeName = Literal["colour", "material", "shape", "state", "text", "attribute"]
-
-
-class Attribute(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A property of a region."""
-
-    name: AttributeName  # `attribute`: the owner's own, of no stated sort
-    value: str
 
 
 class Region(msgspec.Struct, frozen=True, array_like=True, gc=False):

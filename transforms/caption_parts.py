@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from schemas import json_decoding
+from schemas.item import Attribute, AttributeName
 from schemas.rejection import Rejected
-from schemas.sample import Attribute, AttributeName
 from schemas.text import clean
 from transforms.caption_checks import CaptionedRegion, accept_caption
 from transforms.caption_text import Finish, spoken

@@ -57,7 +57,9 @@ def screen_item(item: Item, regions: Regions, *, has_picture: bool = True) -> It
             return replace(item, text=clean(item.text))
         case DetailedCaption():
             captions = tuple(replace(each, text=clean(each.text)) for each in item.captions)
-            return replace(item, text=clean(item.text), captions=captions)
+            attributes = tuple(replace(each, value=clean(each.value)) for each in item.attributes)
+            text = clean(item.text)
+            return replace(item, text=text, captions=captions, attributes=attributes)
         case Relationship():
             return replace(item, predicate=clean(item.predicate))
         case CaptionRef():

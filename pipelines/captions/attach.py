@@ -33,7 +33,12 @@ def attach_captions(
     for item in items:
         if isinstance(item, DetailedCaption):
             region = regions[item.region_id]
-            regions[item.region_id] = replace(region, caption=item.text, captions=item.captions)
+            regions[item.region_id] = replace(
+                region,
+                caption=item.text,
+                captions=item.captions,
+                attributes=(*region.attributes, *item.attributes),
+            )
     ledger.items_kept(screened.image, items)
     return replace(screened, regions=tuple(regions.values()), items=tuple(items))
 

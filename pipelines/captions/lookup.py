@@ -7,6 +7,7 @@ taken the region. Local shards are mapped into memory, so that only the pages in
 
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -18,11 +19,11 @@ from pipelines.recipes.recap import CONFIG
 from pipelines.recipes.recipe import RECAPD_ROLE
 from pipelines.shards.reader import DAMAGE, read_columns
 from pipelines.storage import files
-from schemas.check_labels import caption_problems
+from schemas.check_labels import attribute_problems, caption_problems
 from schemas.errors import InputFileError
-from schemas.item import CaptionProvenance, CaptionRef, DetailedCaption, RegionCaption
+from schemas.item import Attribute, CaptionProvenance, CaptionRef, DetailedCaption, RegionCaption
 from schemas.rejection import Kind, Reason, Rejected, Rejection
-from schemas.sample import ImageInfo
+from schemas.sample import ImageInfo, Task
 from schemas.source import Count, Entry, SourceImage, SplitInput
 
 _COLUMNS = ("id", "regions", "provenance")
@@ -90,19 +91,22 @@ def _rows_of_part(batch: pa.RecordBatch, split: SplitInput) -> Iterator[tuple[st
     """Yield the image id and the row number of each row about an image of a part of a split."""
     for row, record_id in enumerate(batch.column("id").to_pylist()):
         image_id = _image_of(record_id, split)
-        if split.owns(image_id):
+        if image_id is not None and split.owns(image_id):
             yield image_id, row
 
 
-def _image_of(record_id: str | None, split: SplitInput) -> str:
-    """Return the image id in the id of a record, as `schemas.ids.sample_id` makes it."""
+def _image_of(record_id: str | None, split: SplitInput) -> str | None:
+    """Return the image id in the id of a record, as `schemas.ids.sample_id` makes it.
+
+    None: the record asks about captions in another way than the one that has all of them.
+    """
     start, parts = f"{CONFIG}/{split.split}/", (record_id or "").rsplit("/", 2)
     if not parts[0].startswith(start):
         raise InputFileError(
             f"{split.files[RECAPD_ROLE]}: its shards have a row with the id {record_id!r}, "
             f"expected {start}IMAGE/TASK/NUMBER"
         )
-    return parts[0].removeprefix(start)
+    return parts[0].removeprefix(start) if parts[1] == Task.REGION_DETAILED_CAPTION else None
 
 
 def _caption_refs(
@@ -141,6 +145,7 @@ class CaptionRow(NamedTuple):
 
     text: str | None
     captions: list[dict[str, Any]] | None
+    attributes: list[dict[str, Any]] | None
     captioner: CaptionProvenance | None
 
 
@@ -162,10 +167,10 @@ class SplitCaptions:
             captioner = _captioner(batch, row)
             regions = batch.column("regions")[row].values
             if regions is not None:
-                names = ("region_id", "caption", "captions")
+                names = ("region_id", "caption", "captions", "attributes")
                 columns = (regions.field(name).to_pylist() for name in names)
-                for region_id, text, texts in zip(*columns, strict=True):
-                    captions.setdefault(region_id, CaptionRow(text, texts, captioner))
+                for region_id, text, texts, values in zip(*columns, strict=True):
+                    captions.setdefault(region_id, CaptionRow(text, texts, values, captioner))
         return captions
 
 
@@ -209,8 +214,9 @@ def detailed_caption(ref: CaptionRef, row: CaptionRow) -> DetailedCaption:
     """
     if row.text is None or row.captioner is None:
         raise Rejected(Reason.MALFORMED, "expected a caption, and the captioner that wrote it")
-    stored = {"caption": row.text, "captions": row.captions}
-    if problem := next(caption_problems(stored), None):
+    stored = {"caption": row.text, "captions": row.captions, "attributes": row.attributes}
+    if problem := next(chain(caption_problems(stored), attribute_problems(stored)), None):
         raise Rejected(Reason.MALFORMED, problem)
     captions = tuple(RegionCaption(**caption) for caption in row.captions or ())
-    return DetailedCaption(ref.id, ref.region_id, row.text, captions, row.captioner)
+    attributes = tuple(Attribute(**attribute) for attribute in row.attributes or ())
+    return DetailedCaption(ref.id, ref.region_id, row.text, captions, row.captioner, attributes)

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipelines.datasets.spec import Located, SourceRequest
 from pipelines.output.reader import read_manifest
-from pipelines.recipes.recap import CONFIG
+from pipelines.recipes.recap import CONFIG, RecapRecipe
 from pipelines.recipes.recipe import RECAPD_ROLE, Recipe
 from pipelines.recipes.resolve import ResolvedRecipe
 from pipelines.storage import files
@@ -144,6 +144,14 @@ def _check_shards(recapd: RecapD, split: str) -> None:
                 f"--recapd: {path} has {size} bytes, expected {shard.bytes} as in the manifest: "
                 "`regionforge verify` tells what is wrong with the folder"
             )
+
+
+def in_parts(request: SourceRequest, recipe: Recipe) -> bool:
+    """Return whether the captions of a source have several parts: a phrase, attributes, others."""
+    if isinstance(recipe, RecapRecipe):
+        return recipe.captioning.structured
+    path = request.paths.get(RECAPD_ROLE)
+    return path is not None and bool(load_recapd(path).recipe["captioning"].get("structured"))
 
 
 def check_recapd(recipe: Recipe, output: str) -> None:

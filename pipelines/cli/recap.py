@@ -91,4 +91,5 @@ def _print_estimate(
         return
     estimate = estimate_run(workload, recipe, tools.captioner(), tools.concurrent_images)
     unknown = "no image could be captioned to measure the rate"
-    result(estimate.line() if estimate else unknown)
+    for line in estimate.lines() if estimate else [unknown]:
+        result(line)

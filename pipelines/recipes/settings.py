@@ -6,6 +6,7 @@ from typing import Any
 from pipelines.recipes.recap import RecapRecipe
 from pipelines.recipes.resolve import INPUT_PLACES, MODED, PER_SOURCE, REMARKS, ResolvedRecipe
 from prompts.catalog import WORDINGS_OF
+from prompts.region_detailed_caption import FURTHER_SETS
 from schemas.errors import UsageError
 from schemas.manifest import COMMON
 from schemas.sample import Task
@@ -114,11 +115,18 @@ def _vain(flag: str, reason: str) -> str:
     return f"--{flag.replace('_', '-')} changes nothing here: {reason}. Leave it out"
 
 
-def wordings_of(resolved: ResolvedRecipe, config: str) -> dict[str, str]:
-    """Return the digest of each set of wordings that a config's tasks use, by name."""
+def wordings_of(resolved: ResolvedRecipe, config: str, *, in_parts: bool = False) -> dict[str, str]:
+    """Return the digest of each set of wordings that a config's tasks use, by name.
+
+    Args:
+        resolved: the recipe.
+        config: the config.
+        in_parts: whether its regions are described in several parts.
+    """
     sets = [wordings for task in resolved.tasks[config] for wordings in WORDINGS_OF[task]]
     if isinstance(resolved.recipe, RecapRecipe):
         sets += resolved.recipe.captioning.request_sets
+    sets += FURTHER_SETS if in_parts else ()
     return {
         wordings.name: resolved.instruction.wordings[wordings.name].digest() for wordings in sets
     }

@@ -20,10 +20,10 @@ from schemas.columns import (
     regions_of,
     to_batch,
 )
-from schemas.item import CaptionProvenance, RegionCaption
+from schemas.item import Attribute, CaptionProvenance, RegionCaption
 from schemas.layout import shard_name
 from schemas.mask import Mask
-from schemas.sample import Attribute, Conversation, Evaluation, ImageInfo, Message, Region, Task
+from schemas.sample import Conversation, Evaluation, ImageInfo, Message, Region, Task
 from schemas.shard import SCHEMA, VERSION, features
 
 STAMP = BuildStamp(builder="regionforge 1", recipe="all", seed=2**62)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from schemas.item import Attribute
 from schemas.rejection import Reason, Rejected
-from schemas.sample import Attribute
 from transforms.caption_checks import CaptionedRegion
 from transforms.caption_parts import MAX_VALUES, NAMES, SCHEMA, accept_parts
 

@@ -6,7 +6,8 @@ writes a folder that vLLM serves: a CLIP that sees 112 x 112 pixels, a Llama of 
 random weights trained here for a minute, a tokenizer trained on this file, and a processor with a
 chat template. All sentences have the same number of tokens. They share few words, so that a
 region's caption does not repeat that of its image where the colours differ. What is asked is
-ignored: so it was trained, on questions that mean nothing. The same software makes it the same.
+ignored: so it was trained, on questions that mean nothing. Of two pictures it looks at the last
+one. The same software makes it the same.
 """
 
 import random
@@ -68,8 +69,10 @@ TEMPLATE = (
     "{% elif part['type'] == 'text' %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}\n"
     "{% endfor %}{% if add_generation_prompt %}ASSISTANT:{% endif %}"
 )
-STEPS, BATCH, RATE = 200, 16, 2e-3
-LONGEST_QUESTION = 160  # tokens
+STEPS, BATCH, RATE = 300, 16, 2e-3
+MOST_PICTURES = 2
+LONGEST_QUESTION = 240  # tokens
+LONGEST_NAME = 24  # tokens before a picture
 
 
 def main(folder: Path) -> None:
@@ -98,16 +101,16 @@ def main(folder: Path) -> None:
 
 def make_tokenizer() -> PreTrainedTokenizerFast:
     """Bytes, and pairs of them that this file and the sentences hold often."""
-    words = ByteLevelBPETokenizer()
+    pairs = ByteLevelBPETokenizer()
     sentences = [*SENTENCES.values()] * 50
-    words.train_from_iterator(
+    pairs.train_from_iterator(
         [*Path(__file__).read_text(encoding="utf-8").splitlines(), *sentences],
         vocab_size=700,
         special_tokens=[PAD, END, IMAGE],
         show_progress=False,
     )
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=words._tokenizer,
+        tokenizer_object=pairs._tokenizer,
         pad_token=PAD,
         eos_token=END,
         bos_token=END,
@@ -154,11 +157,13 @@ def train(model: LlavaForConditionalGeneration, processor: LlavaProcessor) -> No
     steps = torch.optim.AdamW(model.parameters(), lr=RATE)
     rates = torch.optim.lr_scheduler.OneCycleLR(steps, RATE, total_steps=STEPS)
     for step in range(STEPS):
-        colours = chance.choices(list(COLOURS), k=BATCH)
+        pictures = 1 + step % MOST_PICTURES
+        shown = [chance.choices(list(COLOURS), k=pictures) for _ in range(BATCH)]
         pixels = processor.image_processor(
-            [draw(colour, chance, noise) for colour in colours], return_tensors="pt"
+            [draw(colour, chance, noise) for colours in shown for colour in colours],
+            return_tensors="pt",
         )
-        tokens, labels = lesson(processor.tokenizer, colours, chance)
+        tokens, labels = lesson(processor.tokenizer, shown, chance)
         output = model(input_ids=tokens, pixel_values=pixels["pixel_values"], labels=labels)
         steps.zero_grad()
         output.loss.backward()
@@ -180,19 +185,27 @@ def rename_weights(file: Path) -> None:
 
 
 def lesson(
-    tokenizer: PreTrainedTokenizerFast, colours: list[str], chance: random.Random
+    tokenizer: PreTrainedTokenizerFast, shown: list[list[str]], chance: random.Random
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return tokens and what is to be learned of them, (BATCH, tokens) both."""
     length = chance.randint(1, LONGEST_QUESTION)
+    lengths = [chance.randint(0, LONGEST_NAME) for _ in shown[0]]
     rows, goals = [], []
-    for colour in colours:
-        question = chance.choices(range(3, len(tokenizer)), k=length)
-        before = tokenizer(f"USER: {IMAGE * IMAGE_TOKENS}\n").input_ids + question
-        before += tokenizer("\nASSISTANT:").input_ids
-        answer = tokenizer(f" {SENTENCES[colour]}{END}").input_ids
+    for colours in shown:
+        before = tokenizer("USER: ").input_ids
+        for name in lengths:
+            before += words(tokenizer, name, chance)
+            before += tokenizer(f"{IMAGE * IMAGE_TOKENS}\n").input_ids
+        before += words(tokenizer, length, chance) + tokenizer("\nASSISTANT:").input_ids
+        answer = tokenizer(f" {SENTENCES[colours[-1]]}{END}").input_ids
         rows.append(before + answer)
         goals.append([-100] * len(before) + answer)
     return torch.tensor(rows), torch.tensor(goals)
+
+
+def words(tokenizer: PreTrainedTokenizerFast, number: int, chance: random.Random) -> list[int]:
+    """Return tokens that mean nothing."""
+    return chance.choices(range(3, len(tokenizer)), k=number)
 
 
 def draw(colour: str, chance: random.Random, noise: np.random.Generator) -> Image.Image:

@@ -70,6 +70,8 @@ class Answer(msgspec.Struct, frozen=True):
     finish: Literal["stop", "length", "other"] = "stop"  # reason for the answer's end
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    # Of the prompt's tokens, those that the server had in its cache; unset: it does not tell.
+    cached_tokens: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Captioner(Protocol):

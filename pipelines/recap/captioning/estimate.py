@@ -3,8 +3,10 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from msgspec import UNSET, UnsetType
 
 from pipelines.recap.captioning.captioner import Answer, Captioner, Request
 from pipelines.recap.captioning.two_stages import TwoStageCaptioner
@@ -15,6 +17,8 @@ from pipelines.recipes.resolve import instruction_of
 from schemas.counted import counted
 from schemas.duration import duration
 
+_IMAGES, _REGIONS = "captions of pictures", "captions of regions"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredCalls:
@@ -23,6 +27,7 @@ class MeasuredCalls:
     seconds: float
     prompt_tokens: float | None  # None: the server does not report tokens
     completion_tokens: float | None
+    cached_tokens: float | None = None  # of the prompt's; None: the server does not report them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,15 +38,29 @@ class Estimate:
     prompt_tokens: float | None
     completion_tokens: float | None
     seconds: float  # assumes that concurrent calls take no longer than the measured calls
+    cached_tokens: float | None = None  # of the prompts'
+    stages: Mapping[str, "Estimate"] = field(default_factory=dict)  # by name, where several
+
+    def lines(self) -> Iterator[str]:
+        """Yield the estimate of each stage, where there are several, and of all, in words."""
+        for name, part in self.stages.items():
+            yield f"{name}: {part.line()}"
+        yield self.line()
 
     def line(self) -> str:
         """Return the estimate in words: "11,000 calls, ..., 2 h 6 min at the rate measured"."""
         tokens = "tokens not reported by the server"
         if self.prompt_tokens is not None and self.completion_tokens is not None:
             read, written = _short(self.prompt_tokens), _short(self.completion_tokens)
-            tokens = f"{read} tokens read and {written} written"
+            tokens = f"{read} tokens read{self._from_cache()} and {written} written"
         calls, time = counted(self.calls, "call"), duration(self.seconds)
         return f"{calls}, {tokens}, {time} at the rate measured"
+
+    def _from_cache(self) -> str:
+        if self.cached_tokens is None or not self.prompt_tokens:
+            return ""
+        share = 100 * self.cached_tokens / self.prompt_tokens
+        return f" ({share:.0f} % of them from the server's cache)"
 
 
 def measured(calls: Sequence[tuple[float, Answer]]) -> MeasuredCalls:
@@ -51,6 +70,7 @@ def measured(calls: Sequence[tuple[float, Answer]]) -> MeasuredCalls:
         seconds=sum(seconds for seconds, _ in calls) / len(calls),
         prompt_tokens=_mean([answer.prompt_tokens for answer in answers]),
         completion_tokens=_mean([answer.completion_tokens for answer in answers]),
+        cached_tokens=_mean([_known(answer.cached_tokens) for answer in answers]),
     )
 
 
@@ -66,6 +86,7 @@ def estimate(stages: Sequence[tuple[int, MeasuredCalls]], concurrency: int) -> E
         prompt_tokens=_total([(number, calls.prompt_tokens) for number, calls in stages]),
         completion_tokens=_total([(number, calls.completion_tokens) for number, calls in stages]),
         seconds=sum(number * calls.seconds for number, calls in stages) / concurrency,
+        cached_tokens=_total([(number, calls.cached_tokens) for number, calls in stages]),
     )
 
 
@@ -84,11 +105,15 @@ def estimate_run(
         The estimate, or None if no call of some stage was answered.
     """
     stopwatch = asyncio.run(_measure(workload.sampled_images, recipe, captioner))
-    stages = [(workload.regions, stopwatch.region_calls())]
+    stages = {_REGIONS: (workload.regions, stopwatch.region_calls())}
     if recipe.captioning.global_caption:
-        stages.insert(0, (workload.images, stopwatch.image_calls()))
-    known = [(number, calls) for number, calls in stages if calls is not None]
-    return estimate(known, concurrency) if len(known) == len(stages) else None
+        stages = {_IMAGES: (workload.images, stopwatch.image_calls()), **stages}
+    known = {name: (number, calls) for name, (number, calls) in stages.items() if calls}
+    if len(known) < len(stages):
+        return None
+    parts = {name: estimate([stage], concurrency) for name, stage in known.items()}
+    total = estimate(list(known.values()), concurrency)
+    return replace(total, stages=parts) if len(parts) > 1 else total
 
 
 async def _measure(
@@ -136,6 +161,10 @@ class _Stopwatch:
     def region_calls(self) -> MeasuredCalls | None:
         """Return the means over calls about regions, or None if no such call was answered."""
         return measured(self._calls[True]) if self._calls[True] else None
+
+
+def _known(number: int | UnsetType) -> int | None:
+    return None if number is UNSET else number
 
 
 def _mean(values: Sequence[int | None]) -> float | None:

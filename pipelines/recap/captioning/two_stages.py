@@ -18,8 +18,9 @@ from pipelines.recipes.recap import Captioning
 from prompts.recap_request import Prompt, global_prompt
 from prompts.wordings import WordingSet
 from schemas.ids import RANK_BITS, Hasher
+from schemas.item import Attribute
 from schemas.rejection import Reason, Rejected
-from schemas.sample import Attribute, Region, ScreenedImage
+from schemas.sample import Region, ScreenedImage
 from schemas.text import shown_name
 from transforms.caption_checks import CaptionedRegion, accept_caption
 from transforms.caption_parts import SCHEMA, accept_parts

@@ -26,9 +26,14 @@ class _Choice(msgspec.Struct):
     finish_reason: str | None = None
 
 
+class _Details(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
 class _Usage(msgspec.Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
 
 
 class _Completion(msgspec.Struct):
@@ -81,9 +86,11 @@ def decode_answer(body: bytes) -> Answer:
     finish, text = _FINISH.get(choice.finish_reason), choice.message.content
     if not text or finish is None:
         return read_odd_answer(body)
+    details = usage.prompt_tokens_details or _Details()
     return Answer(
         text=text,
         finish=finish,
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
+        cached_tokens=msgspec.UNSET if details.cached_tokens is None else details.cached_tokens,
     )

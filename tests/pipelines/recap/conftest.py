@@ -193,7 +193,8 @@ def recap(output_of: Any, tmp_path: Path) -> Callable[..., RecapOutput]:
     ) -> RecapOutput:
         url = server.url if server else "http://127.0.0.1:9/v1"
         quick = {"backoff": 0.01, "backoff_limit": 0.1, "patience": 20.0, "time_limit": 10.0}
-        where = Servers(endpoints=(url,), **(quick | {"concurrency": 4} | (servers or {})))
+        fields = {"endpoints": (url,), "concurrency": 4, **quick, **(servers or {})}
+        where = Servers.model_validate(fields)
         asked_for = Captioning(model="stub", **(captioning or {}))
         files = {"train": str(owner.file), "images": str(owner.pictures)}
         made = RecapRecipe(

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -32,6 +33,21 @@ def test_it_is_the_sum_over_stages() -> None:
         "11,000 calls, 5.3 million tokens read and 2.1 million written, "
         "2 h 6 min at the rate measured"
     )
+
+
+def test_each_stage_has_a_line_and_its_share_of_the_cache() -> None:
+    image = MeasuredCalls(seconds=1, prompt_tokens=300, completion_tokens=100, cached_tokens=0)
+    region = MeasuredCalls(seconds=1, prompt_tokens=500, completion_tokens=200, cached_tokens=250)
+    parts = {name: estimate([(10, calls)], 1) for name, calls in (("a", image), ("b", region))}
+    total = replace(estimate([(10, image), (10, region)], 1), stages=parts)
+    assert list(total.lines()) == [
+        "a: 10 calls, 3,000 tokens read (0 % of them from the server's cache) and 1,000 written, "
+        "10 s at the rate measured",
+        "b: 10 calls, 5,000 tokens read (50 % of them from the server's cache) and 2,000 written, "
+        "10 s at the rate measured",
+        "20 calls, 8,000 tokens read (31 % of them from the server's cache) and 3,000 written, "
+        "20 s at the rate measured",
+    ]
 
 
 def test_tokens_may_be_unknown() -> None:
