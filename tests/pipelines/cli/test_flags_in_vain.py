@@ -232,7 +232,6 @@ ALWAYS = {
     "recap": {
         *(
             "--source",
-            "--recipe",
             "--data-root",
             "--output",
             "--path",
