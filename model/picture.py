@@ -80,7 +80,9 @@ def _file_bytes(path: str | os.PathLike[str]) -> bytes:
         if os.path.getsize(path) <= MAX_IMAGE_BYTES:
             return Path(path).read_bytes()
     except (OSError, ValueError) as error:
-        raise InputError(f"the picture's file cannot be read: {error}") from error
+        raise InputError(
+            f"the picture's file cannot be read: {getattr(error, 'strerror', error)}"
+        ) from error
     raise InputError(f"{path}: at most {MAX_IMAGE_BYTES} bytes of a picture are read")
 
 

@@ -22,7 +22,7 @@ def read_file(path: str | Path) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise InputFileError(f"cannot read {path}: {error}") from None
+        raise InputFileError(f"cannot read {path}: {error.strerror or error}") from None
 
 
 def encode_line(value: object) -> bytes:

@@ -7,6 +7,7 @@ regionforge build ... > /dev/full   what is printed is lost: the command goes on
 regionforge build ... >&-           nobody wants to read: the same as > /dev/null
 """
 
+import io
 import os
 import sys
 import threading
@@ -93,6 +94,8 @@ def _open_streams() -> None:
     os.close(number)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # of an encoding that has not all
         if not isinstance(stream, _ForgivingStream):
             setattr(sys, name, _ForgivingStream(stream))
 

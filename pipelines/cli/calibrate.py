@@ -142,7 +142,10 @@ def _write(
         return 1
     write_calibration(calibration_run, args.to)
     result(f"wrote {args.to} and {picture_of(args.to)};")
-    result(f"for `regionforge recap --calibration {args.to}`")
+    result(
+        f"for `regionforge recap`: --refilter {args.to} for these captions, "
+        f"--calibration {args.to} for a new run"
+    )
     return 0
 
 

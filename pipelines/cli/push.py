@@ -94,7 +94,8 @@ def _show(contents: "Contents", repository: str, mixed: str) -> None:
     for name, sizes in sorted(by_folder.items()):
         say(f"{name}: {counted(len(sizes), 'file')}, {decimal(sum(sizes))}")
     say(f"{', '.join(contents.about)}: {decimal(sum(map(len, contents.about.values())))}")
-    say(f"licences: {'; '.join(contents.licences)}")
+    for licence, number in contents.licences.items():
+        say(f"licence of {counted(number, 'record')}: {licence}")
     if contents.staying:
         say(f"not sent, as no manifest lists them: {counted(contents.staying, 'file')}")
     if mixed:

@@ -68,4 +68,11 @@ def _changed_names(before: Collection[InputFile], now: Collection[InputFile]) ->
 
 
 def _shown(value: object) -> str:
-    return "none" if value is None else repr(value)
+    """Return a value of a setting in words: "limit 3; tasks 'a', 'b'"."""
+    if value is None:
+        return "none"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key} {_shown(part)}" for key, part in value.items() if part is not None)
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_shown, value))
+    return repr(value)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from pipelines.datasets.spec import SourceRequest
 from pipelines.recipes import FOLDER, recipe_names
@@ -64,12 +65,18 @@ def make_recipe(stated: Mapping[str, Any], name: str) -> Recipe:
     return Recipe.model_validate(stated)
 
 
+def _without_shortened(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Return errors without those of lists that are too short because an item has an error."""
+    within = {each["loc"][:depth] for each in errors for depth in range(len(each["loc"]))}
+    return [each for each in errors if each["type"] != "too_short" or each["loc"] not in within]
+
+
 def key_faults(stated: Mapping[str, Any]) -> list[Fault]:
     """Return what is wrong with the keys and values of a recipe, each by itself."""
     try:
         Recipe.model_validate(stated, context=[])
     except ValidationError as error:
-        errors = error.errors()
+        errors = _without_shortened(error.errors())
     else:
         return []
     strays = [each["loc"] for each in errors if each["type"] == "extra_forbidden"]

@@ -69,6 +69,15 @@ def test_what_cannot_be_written_is_an_error_at_the_end(tmp_path) -> None:
     assert (tmp_path / "done").exists(), "it went on"
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_an_encoding_has_not_is_an_escape(tmp_path, monkeypatch, encoding) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    path = tmp_path / "shown"
+    with path.open("wb") as shown:
+        assert ended('print("1 \\u2192 16")', tmp_path, stdout=shown) == (0, "")
+    assert path.read_bytes() == b"1 \\u2192 16\n"
+
+
 @pytest.mark.parametrize("numbers", [(1,), (2,), (0, 1, 2)])
 def test_closed_streams_are_nobodys(tmp_path, numbers) -> None:
     work = 'file = open("done", "w"); print("x"); print("y", file=sys.stderr); print(file.fileno())'

@@ -193,8 +193,13 @@ def _output(args: argparse.Namespace) -> Path:
     if file := args.predictions or (args.judged and not args.checkpoint and args.judged[0]):
         return Path(file).parent
     path = Path(args.checkpoint or "")
-    if args.checkpoint is None or not path.is_dir():
-        raise UsageError("--output DIR is needed for a model that lies in no folder here")
+    if args.checkpoint is None:
+        raise UsageError("--output DIR is missing: the folder of the report")
+    if not path.is_dir():
+        raise UsageError(
+            f"--checkpoint {args.checkpoint}: there is no such folder; for a model on the Hub, "
+            "name the folder of the report by --output"
+        )
     if path.resolve().name == FINAL and (path.resolve().parent / RECORD).is_file():
         path = path.resolve().parent
     if (run := path.resolve().parent.parent / RECORD).is_file() and not (path / RECORD).is_file():

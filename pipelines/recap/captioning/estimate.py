@@ -49,7 +49,7 @@ class Estimate:
 
     def line(self) -> str:
         """Return the estimate in words: "11,000 calls, ..., 2 h 6 min at the rate measured"."""
-        tokens = "tokens not reported by the server"
+        tokens = "tokens not reported"
         if self.prompt_tokens is not None and self.completion_tokens is not None:
             read, written = _short(self.prompt_tokens), _short(self.completion_tokens)
             tokens = f"{read} tokens read{self._from_cache()} and {written} written"

@@ -113,6 +113,16 @@ def test_a_fault_of_each_kind(tmp_path, capsys, text, part):
     assert part in capsys.readouterr().out
 
 
+def test_an_item_with_a_fault_does_not_make_its_list_too_short(tmp_path, capsys):
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\nsources: [{name: coco, per_categry: 2}]\n", encoding="utf-8")
+    assert run(["validate", str(path)]) == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert (
+        line == f"{path}:2: sources.0.per_categry: there is no such key; did you mean per_category?"
+    )
+
+
 def test_a_recipe_that_is_not_there(capsys):
     assert run(["validate", "eval_cocoa", "eval_pope"]) == 1
     shown = capsys.readouterr().out

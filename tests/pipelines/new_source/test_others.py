@@ -259,8 +259,12 @@ def broken(home, old, new):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("def parse(", "def prase(", "NameError: name 'parse' is not defined"),
-        ("def parse(", "def parse((", "invalid syntax|parenthesi"),
+        (
+            "def parse(",
+            "def prase(",
+            r"birds\.py, line \d+: NameError: name 'parse' is not defined",
+        ),
+        ("def parse(", "def parse((", r"birds\.py, line \d+: .*(invalid syntax|parenthesi)"),
         ("import csv", "import csvv", "No module named 'csvv'"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.output.begin import begin
 from pipelines.output.check import check_output
-from pipelines.output.identity import identity_differences
+from pipelines.output.identity import changed_values, identity_differences
 from schemas.errors import BuildError
 from schemas.layout import IDENTITY
 from schemas.manifest import BuildIdentity, InputFile, SourceIdentity
@@ -173,3 +173,9 @@ def test_an_output_of_another_schema_says_what_to_type(output, recipe, advice):
         with pytest.raises(BuildError, match=f"of schema 1, by .* {VERSION}: {advice}.*, or choo"):
             check_output(str(output), BUILD, rebuild=rebuild)
     assert check_output(str(output), BUILD, rebuild=True).configs == set()
+
+
+def test_settings_are_shown_in_words():
+    first, second = {"tasks": None, "ids": None, "limit": 3}, {"tasks": ["vqa", "x"], "limit": None}
+    (line,) = changed_values({"subset": None, "seed": 0}, {"subset": [first, second], "seed": 0})
+    assert line == "subset (none, now limit 3, tasks 'vqa', 'x')"

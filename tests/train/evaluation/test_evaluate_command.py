@@ -174,7 +174,11 @@ def test_a_baseline_makes_predictions_like_any_others(
     shards = build_of("eval_v3det")
     words = ["evaluate", "--config", "eval_v3det", "--shards", str(shards), "--baseline", "clip"]
     assert run(words) == 2
-    assert "--output DIR is needed" in capsys.readouterr().err
+    assert "--output DIR is missing" in capsys.readouterr().err
+    of_nobody = [*words[:-2], "--checkpoint", str(tmp_path / "nobody")]
+    assert run(of_nobody) == 2
+    error = capsys.readouterr().err
+    assert f"--checkpoint {tmp_path}/nobody: there is no such folder; for a model on" in error
     output = tmp_path / "out"
     assert run([*words, "--output", str(output)]) == 0
     record = read_run(output / "run.json")
