@@ -9,6 +9,7 @@ import json
 import pytest
 
 from pipelines.cli.arguments import parse_paths, parse_size
+from pipelines.cli.build_recipe import recipe_of
 from pipelines.cli.parser import make_parser, run
 from prompts.catalog import WORDING_SETS
 from schemas.errors import UsageError
@@ -291,6 +292,11 @@ def test_paths_by_source_and_role(given, expected):
 def test_what_is_no_path(text):
     with pytest.raises(UsageError, match=r"expected SOURCE\.ROLE=PATH"):
         parse_paths([text], ["vcr"])
+
+
+def test_blanks_stand_around_no_name_of_a_source():
+    args = make_parser().parse_args(["build", "--sources", "coco, lvis", "--output", "x"])
+    assert [source.name for source in recipe_of(args).sources] == ["coco", "lvis"]
 
 
 @pytest.mark.parametrize("text", [".images=/x", "coco.images=/x", "VCR.images=/x"])

@@ -108,7 +108,9 @@ def test_choice_keeps_to_config_and_split(output):
     assert ids(choose(output, config="mix", count=100)) == everything
     inside = ids(choose(output, config="coco", split="val", count=100))
     assert inside == [each for each in everything if each.startswith("coco/val/")]
-    with pytest.raises(UsageError, match=r"no records of nope are here.*coco / train, coco / val, lvis / train"):
+    with pytest.raises(
+        UsageError, match=r"no records of nope are here.*coco / train, coco / val, lvis / train"
+    ):
         choose(output, config="nope")
 
 
