@@ -13,7 +13,7 @@ $(shell [ "$$(cat $(STAMP) 2>/dev/null)" = "$(CURDIR)" ] && $(BIN)/python -c '' 
 	|| rm -f $(STAMP))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-oldest test-vllm check format fuzz bench bench-vllm learns learns-smoke learns-eval sdist clean
+.PHONY: help setup demo test test-oldest test-vllm test-engines check format fuzz bench bench-vllm learns learns-smoke learns-eval sdist clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,10 @@ test-oldest: $(STAMP) ## Run the models' tests with the oldest PyTorch and trans
 test-vllm: $(STAMP) ## Caption with a real vLLM and a tiny model (made in ~/.cache, once: 7 GB)
 	vllm="$$($(BIN)/python -m tests.vllm.environment)" && REGIONFORGE_VLLM="$$vllm" \
 		$(BIN)/python -m pytest tests/vllm/check_serve.py $(ARGS)
+
+test-engines: $(STAMP) ## Build on Beam's job service and on Prism, where it is, and compare bytes
+	$(BIN)/python -m tests.engines.compare
+	$(BIN)/python -m pytest tests/engines/check_ends.py $(ARGS)
 
 check: $(STAMP) ## Check format, lint, types and layers
 	$(BIN)/ruff format --check .

@@ -36,7 +36,7 @@ def run(command: list[str], log: Path) -> Run:
     with log.open("w", encoding="utf-8") as out:
         environment = {**os.environ, "BENCH_STARTED": str(started), "HF_HUB_OFFLINE": "1"}
         process = subprocess.Popen(command, stdout=out, stderr=out, env=environment)
-        with _Watch(process.pid) as watch:
+        with Watch(process.pid) as watch:
             process.wait()
             seconds = time.time() - started
     output = log.read_text(encoding="utf-8", errors="replace")
@@ -52,7 +52,7 @@ def _cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-class _Watch:
+class Watch:
     """A thread that polls the peak memory of a process and its descendants."""
 
     def __init__(self, pid: int) -> None:
@@ -73,11 +73,12 @@ class _Watch:
 
     def _look(self) -> None:
         while not self._ended.wait(POLL_SECONDS):
-            for pid in _family(self._pid):
+            for pid in family(self._pid):
                 self.peaks[pid] = max(self.peaks.get(pid, 0), _peak(pid))
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
+    """Return a process and its descendants."""
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
         threads = [int(name) for name in os.listdir(f"/proc/{pid}/task")]
@@ -86,7 +87,7 @@ def _family(pid: int) -> list[int]:
             children += path.read_text(encoding="ascii").split() if thread != pid else []
     except OSError:
         return [pid]
-    return [pid, *(member for child in children for member in _family(int(child)))]
+    return [pid, *(member for child in children for member in family(int(child)))]
 
 
 def _peak(pid: int) -> int:

@@ -33,6 +33,7 @@ from pipelines.runner.resume import (
     print_renewed,
     resumed,
 )
+from pipelines.runner.services import check_services
 from pipelines.runner.watched_run import run_watched
 from pipelines.runner.worker_pool import WorkerPool, ready_workers, socket_folder
 from schemas.errors import UsageError
@@ -97,11 +98,12 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
 
 
 def check_launch(options: LaunchOptions) -> None:
-    """Raise `UsageError` for a runner that does not exist or lacks flags; nothing is started.
+    """Raise `UsageError` for a runner that does not exist, lacks flags or does not answer.
 
     The same for local workers that would find no folder for their socket.
     """
     if options.runner not in LOCAL_RUNNERS:
+        check_services(options.beam_flags)
         with _removed_folders():
             runner = _named_runner(options.runner)
             with _starting(options):

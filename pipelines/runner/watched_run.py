@@ -19,12 +19,16 @@ import grpc
 from pipelines.runner.stall import watched_movement
 from pipelines.runner.thread_starts import check_threads, on_failed_thread
 from pipelines.runner.worker_pool import WorkerPool
+from schemas.console import detail
 from schemas.errors import BuildError, RegionForgeError
 from schemas.shortage import shortage
 
 _NO_SPACE = os.strerror(errno.ENOSPC)
 # Text that Beam adds to an error; and a file system's error within the text of another error.
 _WHILE_RUNNING = re.compile(r" \[while running '[^']*'\]")
+# The error of a job of another engine: a text with its traces, and the cause in one of its lines.
+_OF_A_JOB = re.compile(r"failed in state \w+: (.+)", re.DOTALL)
+_UNREACHED = re.compile(r'details = "(.+)"')
 _OF_A_FILE = re.compile(r"(?:\[Errno \d+\] |BeamIOError: )(.+)")
 
 _THREADS, _THREADS_PER_WORKER = 8, 8  # at least, of Beam and gRPC in this process
@@ -91,7 +95,20 @@ def _explained(error: BaseException, output: str) -> BaseException:
             f"a file could not be read or written: {causes[-1]}. Finished shards are kept: mend it "
             "and run the same command again."
         )
+    if job := _OF_A_JOB.search(text):
+        detail(text)
+        return BuildError(
+            f"the runner's job failed: {_cause(job[1])}. Finished shards are kept: mend it and run "
+            "the same command again."
+        )
     return error
+
+
+def _cause(trace: str) -> str:
+    """Return the line of a trace that says what happened: the last one, or gRPC's details."""
+    lines = [line.strip() for line in trace.replace("\\n", "\n").splitlines() if line.strip()]
+    unreached = _UNREACHED.findall(trace)
+    return unreached[-1] if unreached else lines[-1].rstrip(".")
 
 
 @contextmanager

@@ -1,0 +1,66 @@
+"""The services that a runner is told of by its flags: a job server, a pool of workers.
+
+Beam waits for minutes for one that is not there, and its error then names none.
+"""
+
+import json
+import socket
+from collections.abc import Sequence
+
+from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
+
+from schemas.errors import UsageError
+
+ANSWER_SECONDS = 5.0  # within which a service takes a connection
+_HERE = ("localhost", "127.0.0.1", "::1")
+
+
+def check_services(flags: Sequence[str]) -> None:
+    """Connect to the services that flags for Beam name.
+
+    A pool of workers is reached by the runner, not from here; so it is tried only where both it and
+    the job server are on this machine.
+
+    Args:
+        flags: words of a command line, e.g. `--job_endpoint=localhost:8099`.
+
+    Raises:
+        UsageError: an address is none, or nothing answers there.
+    """
+    options = PipelineOptions(list(flags)).view_as(PortableOptions)
+    endpoint = options.job_endpoint
+    if not endpoint or endpoint == "embed":
+        return
+    _connect("--job_endpoint", endpoint, "a job server")
+    if options.environment_type == "EXTERNAL" and _host(endpoint) in _HERE:
+        pool = _address_of_pool(options.environment_config or "")
+        if _host(pool) in _HERE:
+            _connect("--environment_config", pool, "a pool of workers")
+
+
+def _address_of_pool(config: str) -> str:
+    """Return the address in a pool's configuration: the address alone, or JSON with a `url`."""
+    if config.lstrip().startswith("{"):
+        try:
+            return str(json.loads(config)["url"])
+        except (ValueError, KeyError, RecursionError):
+            raise UsageError(
+                f"--environment_config {config}: expected HOST:PORT, or JSON with a `url`"
+            ) from None
+    return config
+
+
+def _host(address: str) -> str:
+    return address.rpartition(":")[0].strip("[]")
+
+
+def _connect(flag: str, address: str, service: str) -> None:
+    host, port = _host(address), address.rpartition(":")[2]
+    if not host or not port.isdigit():
+        raise UsageError(f"{flag} {address}: expected HOST:PORT")
+    try:
+        socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise UsageError(
+            f"{flag} {address}: {service} of Beam is expected there, and nothing answers ({error})"
+        ) from None
