@@ -9,6 +9,7 @@ because pycocotools does not check its input.
 
 import math
 from collections.abc import Sequence
+from itertools import chain, islice
 from typing import Any
 
 import msgspec
@@ -57,7 +58,7 @@ class Mask(msgspec.Struct, frozen=True, array_like=True, gc=False):
         flips_x, flips_y = orientation in (2, 3, 6, 7), orientation in (3, 4, 7, 8)
         return from_pixels(pixels[:: -1 if flips_y else 1, :: -1 if flips_x else 1])
 
-    def _rle(self) -> dict[str, object]:
+    def _rle(self) -> dict[str, Any]:
         return {"size": [self.height, self.width], "counts": self.counts.encode("ascii")}
 
 
@@ -69,7 +70,7 @@ class RunLengths(msgspec.Struct):
 
 
 Shape = list[list[float]] | RunLengths  # polygons or run lengths
-_SEGMENTATION = msgspec.json.Decoder(Shape | None)
+_SEGMENTATION: msgspec.json.Decoder[Shape | None] = msgspec.json.Decoder(Shape | None)
 
 
 def parse_segmentation(raw: bytes, height: int, width: int) -> Mask | None:
@@ -96,10 +97,9 @@ def decode_shape(raw: bytes) -> Shape | None:
     if not raw:
         return None
     try:
-        shape: Shape | None = decode(_SEGMENTATION, raw)
+        return decode(_SEGMENTATION, raw)
     except msgspec.DecodeError as error:
         raise malformed(f"expected polygons or run lengths: {error}") from None
-    return shape
 
 
 def mask_of(shape: Shape, height: int, width: int) -> Mask:
@@ -117,21 +117,30 @@ def mask_and_bounds(shape: Shape, height: int, width: int) -> tuple[Mask, Box | 
     Raises:
         Rejected: `mask_malformed`, `mask_size_mismatch` or `image_over_pixel_cap`.
     """
-    if height * width > MAX_MASK_PIXELS:
-        raise Rejected(
-            Reason.IMAGE_OVER_PIXEL_CAP,
-            f"a mask of {width} x {height} pixels, at most {MAX_MASK_PIXELS} in all",
-        )
-    if isinstance(shape, RunLengths):
-        return from_run_lengths(shape, height, width), None
-    bounds = _checked_bounds(shape, height, width)
-    return _filled(shape, height, width), bounds
+    if not isinstance(shape, RunLengths):
+        return polygon_masks([shape], height, width)[0]
+    _check_pixels(height, width)
+    return from_run_lengths(shape, height, width), None
+
+
+def polygon_masks(
+    shapes: Sequence[Sequence[Polygon]], height: int, width: int
+) -> list[tuple[Mask, Box]]:
+    """Return the masks of shapes in one image, and the bounds of their polygons.
+
+    Raises:
+        Rejected: `mask_malformed` or `image_over_pixel_cap`, of any shape.
+    """
+    _check_pixels(height, width)
+    bounds = [_checked_bounds(polygons, height, width) for polygons in shapes]
+    runs = iter(coco_mask.frPyObjects(list(chain.from_iterable(shapes)), height, width))
+    masks = [_united(list(islice(runs, len(polygons)))) for polygons in shapes]
+    return list(zip(masks, bounds, strict=True))
 
 
 def from_polygons(polygons: Sequence[Polygon], height: int, width: int) -> Mask:
     """Return the mask of the union of filled polygons, rasterised by pycocotools."""
-    _checked_bounds(polygons, height, width)
-    return _filled(polygons, height, width)
+    return polygon_masks([polygons], height, width)[0][0]
 
 
 def bounds_of(polygons: Sequence[Polygon]) -> Box:
@@ -146,9 +155,7 @@ def bounds_of(polygons: Sequence[Polygon]) -> Box:
 
 def union(masks: Sequence[Mask]) -> Mask:
     """Return the mask of all pixels of one mask or more, which are of one size."""
-    if len(masks) == 1:
-        return masks[0]
-    return _from_rle(coco_mask.merge([mask._rle() for mask in masks]))
+    return masks[0] if len(masks) == 1 else _united([mask._rle() for mask in masks])
 
 
 def from_run_lengths(run_lengths: RunLengths, height: int, width: int) -> Mask:
@@ -156,9 +163,8 @@ def from_run_lengths(run_lengths: RunLengths, height: int, width: int) -> Mask:
     counts = checked_counts(run_lengths, height, width)
     if 0 in counts[1:]:
         counts = _joined(counts)
-    return _from_rle(
-        coco_mask.frPyObjects({"size": run_lengths.size, "counts": counts}, height, width)
-    )
+    rle = {"size": run_lengths.size, "counts": counts}
+    return _from_rle(coco_mask.frPyObjects(rle, height, width))
 
 
 def checked_counts(run_lengths: RunLengths, height: int, width: int) -> list[int]:
@@ -168,16 +174,12 @@ def checked_counts(run_lengths: RunLengths, height: int, width: int) -> list[int
         Rejected: they do not fill it, or are malformed.
     """
     if run_lengths.size != (height, width):
-        raise Rejected(
-            Reason.MASK_SIZE_MISMATCH,
-            f"run lengths of a {run_lengths.size[1]} x {run_lengths.size[0]} image on a "
-            f"{width} x {height} one",
-        )
-    counts = (
-        decode_counts(run_lengths.counts)
-        if isinstance(run_lengths.counts, str)
-        else run_lengths.counts
-    )
+        stated = f"{run_lengths.size[1]} x {run_lengths.size[0]}"
+        detail = f"run lengths of a {stated} image on a {width} x {height} one"
+        raise Rejected(Reason.MASK_SIZE_MISMATCH, detail)
+    counts = run_lengths.counts
+    if isinstance(counts, str):
+        counts = decode_counts(counts)
     if min(counts, default=0) < 0:
         raise malformed(f"a run of {min(counts)} pixels, expected none below 0")
     if sum(counts) != height * width:
@@ -272,8 +274,13 @@ def _checked_bounds(polygons: Sequence[Polygon], height: int, width: int) -> Box
     return bounds
 
 
-def _filled(polygons: Sequence[Polygon], height: int, width: int) -> Mask:
-    runs = coco_mask.frPyObjects(polygons, height, width)
+def _check_pixels(height: int, width: int) -> None:
+    if height * width > MAX_MASK_PIXELS:
+        detail = f"a mask of {width} x {height} pixels, at most {MAX_MASK_PIXELS} in all"
+        raise Rejected(Reason.IMAGE_OVER_PIXEL_CAP, detail)
+
+
+def _united(runs: list[dict[str, Any]]) -> Mask:
     return _from_rle(runs[0] if len(runs) == 1 else coco_mask.merge(runs))
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from schemas.geometry import Box
-from schemas.json_decoding import decode_any
+from schemas.json_decoding import decode, decode_any
 from schemas.limits import MAX_IMAGE_SIDE, MIN_POLYGON_NUMBERS
 from schemas.mask import (
     Mask,
@@ -26,6 +26,7 @@ from schemas.mask import (
     malformed,
     mask_and_bounds,
     mask_of,
+    polygon_masks,
     union,
 )
 from schemas.numbers import number_of, whole_of
@@ -33,6 +34,7 @@ from schemas.rejection import Rejected, Repair
 
 _STRAY = (2, 4)  # the numbers of one or two points
 _DEEPEST = 4  # lists within lists
+_ALL_POLYGONS = msgspec.json.Decoder(list[list[list[float]]])  # of an image's regions
 
 
 class MaskReading(NamedTuple):
@@ -41,6 +43,17 @@ class MaskReading(NamedTuple):
     mask: Mask | None = None  # None: nothing
     repair: Repair | None = None  # that it needed
     bounds: Box | None = None  # of its polygons, xyxy in pixels; None: it has run lengths
+
+
+def read_masks(raws: Sequence[bytes], height: int, width: int) -> list[MaskReading | Rejected]:
+    """Return what the segmentations in one image hold, or why one cannot be read.
+
+    Arguments and errors are those of `read_mask`, but nothing is raised.
+    """
+    try:
+        return _read_at_once(raws, height, width)  # as nearly all can be read
+    except (msgspec.DecodeError, Rejected):
+        return [_read_or_cause(raw, height, width) for raw in raws]
 
 
 def read_mask(raw: bytes, height: int, width: int) -> MaskReading:
@@ -61,6 +74,23 @@ def read_mask(raw: bytes, height: int, width: int) -> MaskReading:
         mask, bounds = mask_and_bounds(shapes[0], height, width)
         return MaskReading(mask, repair, bounds)
     return MaskReading(union([mask_of(shape, height, width) for shape in shapes]), repair)
+
+
+def _read_at_once(raws: Sequence[bytes], height: int, width: int) -> list[MaskReading | Rejected]:
+    """Return what segmentations hold that are polygons in COCO's form; raise an error if not."""
+    shapes = decode(_ALL_POLYGONS, b"[%b]" % b",".join(raws))
+    if len(shapes) != len(raws) or not all(shape and _is_cocos(shape) for shape in shapes):
+        raise malformed("expected polygons in COCO's form")
+    return [
+        MaskReading(mask, None, bounds) for mask, bounds in polygon_masks(shapes, height, width)
+    ]
+
+
+def _read_or_cause(raw: bytes, height: int, width: int) -> MaskReading | Rejected:
+    try:
+        return read_mask(raw, height, width)
+    except Rejected as cause:
+        return cause
 
 
 def mask_bounds(raw: bytes) -> Box | None:

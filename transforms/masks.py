@@ -7,15 +7,15 @@ it is where a mask lies apart from its box, or reaches far beyond it; and so is 
 form than COCO's that is read all the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
 from schemas.mask import Mask
-from schemas.mask_forms import MaskReading, read_mask
+from schemas.mask_forms import MaskReading, read_masks
 from schemas.mask_reach import fits_by_bounds, stray_masks
 from schemas.rejection import Kind, Reason, Rejected, Repair
-from schemas.sample import ImageInfo, ScreenedImage
+from schemas.sample import Region, ScreenedImage
 from schemas.source import MaskVariant
 from transforms.ledger import StageLedger
 from transforms.mask_ablation import ablate_mask
@@ -39,17 +39,7 @@ def add_masks(
     """
     if not screened.segmentations:
         return screened
-    raw = screened.segmentations
-    image = screened.image
-    readings = {
-        region.region_id: _reading(raw[region.region_id], image, ledger)
-        for region in screened.regions
-        if region.region_id in raw
-    }
-    masks = {key: reading.mask for key, reading in readings.items() if reading.mask}
-    for region_id in _astray(masks, readings, screened):
-        del masks[region_id]
-        ledger.repaired(image, Kind.ANNOTATION, Repair.MASK_OFF_BOX)
+    masks = _masks(screened, ledger)
     if variant != "annotated":
         masks = {region_id: ablate_mask(mask, variant) for region_id, mask in masks.items()}
     regions = [
@@ -59,37 +49,45 @@ def add_masks(
     return replace(screened, regions=tuple(regions), segmentations={})
 
 
+def _masks(screened: ScreenedImage, ledger: StageLedger) -> dict[str, Mask]:
+    """Return the masks that can be used, by the ids of their regions; the others are repairs."""
+    image, raw = screened.image, screened.segmentations
+    assert image.width is not None, "regions need an image"
+    assert image.height is not None, "regions need an image"
+    regions = [region for region in screened.regions if region.region_id in raw]
+    raws = [raw[region.region_id] for region in regions]
+    masks: dict[str, Mask] = {}
+    doubtful: list[Region] = []
+    readings = read_masks(raws, image.height, image.width)
+    for region, reading in zip(regions, readings, strict=True):
+        if repair := _repair(reading):
+            ledger.repaired(image, Kind.ANNOTATION, repair)
+        if isinstance(reading, Rejected) or not reading.mask or repair is Repair.MASK_EMPTY:
+            continue
+        masks[region.region_id] = reading.mask
+        if not (reading.bounds and fits_by_bounds(reading.bounds, region.bbox)):
+            doubtful.append(region)
+    for region_id in _astray(masks, doubtful, (image.height, image.width)):
+        del masks[region_id]
+        ledger.repaired(image, Kind.ANNOTATION, Repair.MASK_OFF_BOX)
+    return masks
+
+
 def _astray(
-    masks: Mapping[str, Mask], readings: Mapping[str, MaskReading], screened: ScreenedImage
+    masks: Mapping[str, Mask], regions: Sequence[Region], size: tuple[int, int]
 ) -> list[str]:
-    """Return the ids of the regions whose masks do not fit their boxes."""
-    image, boxes = screened.image, {region.region_id: region.bbox for region in screened.regions}
-    assert image.width is not None, "regions need an image"
-    assert image.height is not None, "regions need an image"
-    doubtful = [
-        region_id
-        for region_id in masks
-        if not ((bounds := readings[region_id].bounds) and fits_by_bounds(bounds, boxes[region_id]))
-    ]
-    counts, size = [masks[key].counts for key in doubtful], (image.height, image.width)
-    stray = stray_masks(counts, [boxes[key] for key in doubtful], size)
-    return [doubtful[position] for position, _ in stray]
+    """Return the ids of regions whose masks do not fit their boxes; `size`: height and width."""
+    counts = [masks[region.region_id].counts for region in regions]
+    stray = stray_masks(counts, [region.bbox for region in regions], size)
+    return [regions[position].region_id for position, _ in stray]
 
 
-def _reading(raw: bytes, image: ImageInfo, ledger: StageLedger) -> MaskReading:
-    assert image.width is not None, "regions need an image"
-    assert image.height is not None, "regions need an image"
-    try:
-        reading = read_mask(raw, image.height, image.width)
-    except Rejected as cause:
-        ledger.repaired(image, Kind.ANNOTATION, _REPAIRS[cause.reason])
-        return MaskReading()
+def _repair(reading: MaskReading | Rejected) -> Repair | None:
+    if isinstance(reading, Rejected):
+        return _REPAIRS[reading.reason]
     if reading.mask and _is_blank(reading.mask):
-        ledger.repaired(image, Kind.ANNOTATION, Repair.MASK_EMPTY)
-        return MaskReading()
-    if reading.repair:
-        ledger.repaired(image, Kind.ANNOTATION, reading.repair)
-    return reading
+        return Repair.MASK_EMPTY
+    return reading.repair
 
 
 def _is_blank(mask: Mask) -> bool:
