@@ -51,7 +51,7 @@ def read_masks(raws: Sequence[bytes], height: int, width: int) -> list[MaskReadi
     Arguments and errors are those of `read_mask`, but nothing is raised.
     """
     try:
-        return _read_at_once(raws, height, width)  # as nearly all can be read
+        return _read_at_once(raws, height, width) if raws else []  # as nearly all can be read
     except (msgspec.DecodeError, Rejected):
         return [_read_or_cause(raw, height, width) for raw in raws]
 

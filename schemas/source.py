@@ -110,7 +110,7 @@ class SplitInput(msgspec.Struct, frozen=True, kw_only=True):
         return self.part == 0
 
 
-class SourceRegion(msgspec.Struct, frozen=True):
+class SourceRegion(msgspec.Struct, frozen=True, gc=False):
     """A region as its owner annotated it, still unchecked."""
 
     region_id: str  # the owner's id
@@ -122,7 +122,7 @@ class SourceRegion(msgspec.Struct, frozen=True):
     area: float | None = None  # the owner's, square pixels; unchecked
 
 
-class SourceImage(msgspec.Struct, frozen=True):
+class SourceImage(msgspec.Struct, frozen=True, gc=False):
     """One image with all its annotations."""
 
     image: ImageInfo

@@ -152,3 +152,32 @@ def test_a_blank_mask_never_takes_more_characters_than_are_looked_at(height, wid
         corner = [[-2.0, -2.0, -1.0, -2.0, -1.0, -1.0]]
         blank = from_polygons(corner, height, width)
         assert (blank.area(), len(blank.counts)) == (0, characters(height * width))
+
+
+def test_one_bad_mask_among_good_ones_is_the_only_one_that_is_lost(make_image):
+    other = [[8.0, 1.0, 12.0, 1.0, 12.0, 5.0]]
+    raw = {"1": json.dumps(SQUARE).encode(), "2": b"[[1, 2, 3]]", "3": json.dumps(other).encode()}
+    third = replace(BOX, region_id="3", bbox=(8.0, 1.0, 12.0, 5.0))
+    ledger = StageLedger(Stage.SCREEN)
+    screened = ScreenedImage(make_image(), (BOX, OTHER, third), segmentations=raw)
+    masks = [region.mask for region in add_masks(screened, ledger).regions]
+    assert masks == [
+        from_polygons(SQUARE, HEIGHT, WIDTH),
+        None,
+        from_polygons(other, HEIGHT, WIDTH),
+    ]
+    assert repairs(ledger) == {Repair.MASK_MALFORMED: 1}
+
+
+def test_masks_of_several_polygons_stay_with_their_regions(make_image):
+    parts = [SQUARE[0], [3.0, 6.0, 5.0, 6.0, 5.0, 8.0]]
+    raw = {"1": json.dumps(parts).encode(), "2": json.dumps(SQUARE).encode()}
+    screened = ScreenedImage(make_image(), (BOX, OTHER), segmentations=raw)
+    masks = [region.mask for region in add_masks(screened, StageLedger(Stage.SCREEN)).regions]
+    assert masks == [from_polygons(parts, HEIGHT, WIDTH), from_polygons(SQUARE, HEIGHT, WIDTH)]
+
+
+def test_segmentations_of_regions_that_were_left_out_are_not_read(make_image):
+    screened = ScreenedImage(make_image(), (BOX,), segmentations={"9": b"[[1, 2]]"})
+    made = add_masks(screened, ledger := StageLedger(Stage.SCREEN))
+    assert (made.regions, made.segmentations, repairs(ledger)) == ((BOX,), {}, {})

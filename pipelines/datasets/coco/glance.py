@@ -124,7 +124,10 @@ def _crowds(split: SplitInput, glimpses: Sequence[_Glimpse]) -> Iterator[str]:
 def _sizes(split: SplitInput, glimpses: Sequence[_Glimpse]) -> Iterator[str]:
     """Yield a remark on boxes that are mostly tiny, or raise `InputFileError` for shares of 1."""
     boxes = [glimpse.bbox for glimpse in glimpses]
-    tiny = sum(_is_tiny(box) for box in boxes)
+    tiny = sum(
+        width is not None and height is not None and (width < _TINY or height < _TINY)
+        for _, _, width, height in boxes
+    )
     if 2 * tiny <= len(boxes):
         return
     where = "shares of the picture's width and height, where the format has pixels"
@@ -138,11 +141,6 @@ def _sizes(split: SplitInput, glimpses: Sequence[_Glimpse]) -> Iterator[str]:
         f"{tiny:,} of {len(boxes):,} boxes are less than {_TINY} pixels wide or high. If they are "
         f"{where}, {remedy}."
     )
-
-
-def _is_tiny(box: lenient.Sides) -> bool:
-    _, _, width, height = box
-    return width is not None and height is not None and min(width, height) < _TINY
 
 
 def _is_share(box: lenient.Sides) -> bool:
