@@ -19,8 +19,8 @@ from bench.full_size_world.coco import CocoSet, write_photo_set
 from bench.recorder import Run
 
 _WAYS = {
-    "with the cache": "--enable-prefix-caching --block-size 16 --enable-prompt-tokens-details",
-    "without it": "--no-enable-prefix-caching --block-size 16 --enable-prompt-tokens-details",
+    "with the cache": "--enable-prefix-caching --block-size 32 --enable-prompt-tokens-details",
+    "without it": "--no-enable-prefix-caching --block-size 32 --enable-prompt-tokens-details",
 }
 
 

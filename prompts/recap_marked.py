@@ -47,7 +47,7 @@ MARKED_SETS = (MARKED, MARKED_WITHOUT_CLASS)
 SCENE = WordingSet(
     "recap_scene",
     ("<global>",),
-    ("This is what the whole picture shows: <global>",),
+    ("<global> This is what the whole picture shows.",),
 )
 
 MARKS = WordingSet(

@@ -35,6 +35,7 @@ FLAGS_OF_VLLM = {
     "--data-parallel-size",
     "--enable-prompt-tokens-details",
     "--limit-mm-per-prompt",
+    "--enable-prompt-tokens-details",
     "--max-model-len",
     "--max-num-batched-tokens",
     "--max-num-seqs",

@@ -21,7 +21,9 @@ def add_recap_flags(parser: argparse.ArgumentParser) -> None:
     captioner = parser.add_argument_group("captioner")
     _add_captioner(captioner)
     _add_server(captioner)
-    _add_prompts(parser.add_argument_group("prompts"))
+    prompts = parser.add_argument_group("prompts")
+    _add_views(prompts)
+    _add_sampling(prompts)
     _add_filter(parser.add_argument_group("filter; one of its first four flags is needed"))
     _add_output(parser.add_argument_group("output and run"))
 
@@ -106,7 +108,7 @@ def _add_server(group: Group) -> None:
     )
 
 
-def _add_prompts(group: Group) -> None:
+def _add_views(group: Group) -> None:
     group.add_argument(
         "--global-caption",
         action=argparse.BooleanOptionalAction,
@@ -142,6 +144,22 @@ def _add_prompts(group: Group) -> None:
         help="ask for a phrase, a sentence, a paragraph and attributes in one answer, by a JSON "
         "schema where the server takes one (on in recap_modern)",
     )
+    group.add_argument(
+        "--context",
+        type=float,
+        metavar="SHARE",
+        help="picture shown around each crop, as a share of its sides (0.5 in recap_modern; "
+        "default: 0)",
+    )
+    group.add_argument(
+        "--max-pixels",
+        type=int,
+        metavar="N",
+        help="pixels of a picture sent, at most (default: 262144)",
+    )
+
+
+def _add_sampling(group: Group) -> None:
     group.add_argument("--wordings", metavar="FILE", help="wordings of your own, as YAML or JSON")
     group.add_argument(
         "--temperature",
@@ -172,19 +190,6 @@ def _add_prompts(group: Group) -> None:
         action="store_true",
         default=None,
         help="give each call a seed of its own",
-    )
-    group.add_argument(
-        "--context",
-        type=float,
-        metavar="SHARE",
-        help="picture shown around each crop, as a share of its sides (0.5 in recap_modern; "
-        "default: 0)",
-    )
-    group.add_argument(
-        "--max-pixels",
-        type=int,
-        metavar="N",
-        help="pixels of a picture sent, at most (default: 262144)",
     )
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from prompts.catalog import WORDING_SETS
+from prompts.recap_marked import SINGLE, STRUCTURED
 from prompts.wordings import WordingSet, problems, replace_sets
 from schemas.errors import UsageError
 from schemas.ids import Hasher
@@ -22,6 +23,7 @@ MIN_COUNTS = {
     "region_relationship_evaluation": 1,
     "region_question_letter": 1,
     "recap_ending": 1,  # all requests end alike
+    **{wordings.name: 1 for wordings in SINGLE},
 }
 MIN_OF_ANY = 4
 
@@ -56,7 +58,8 @@ def test_our_own_wordings_are_plain_sentences(wordings):
         assert around.isascii()
         assert around[0].isupper()
         assert around[-1] in ".?"
-        assert len(around) < 250
+        # One spells out a form.
+        assert len(around) < (750 if wordings is STRUCTURED else 250)
 
 
 def test_no_wording_stands_in_two_sets():
