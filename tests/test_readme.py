@@ -35,7 +35,6 @@ FLAGS_OF_VLLM = {
     "--data-parallel-size",
     "--enable-prompt-tokens-details",
     "--limit-mm-per-prompt",
-    "--enable-prompt-tokens-details",
     "--max-model-len",
     "--max-num-batched-tokens",
     "--max-num-seqs",
