@@ -17,9 +17,10 @@ _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = (
     *("--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu"),
     *("--no-first-run", "--disable-dev-shm-usage", "--disable-background-networking"),
-    *("--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND"),
+    *("--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
 )
 _PATIENCE = 60  # seconds for an answer
+_PAUSE = 0.1  # seconds between two looks at the page
 # The browser reads commands from file 3 and writes answers to file 4.
 _LAUNCH = """
 import fcntl, os, sys
@@ -85,10 +86,11 @@ class Page:
 
     def open(self, path: Path, fragment: str = "") -> float:
         """Open a file, wait until it is loaded, and return the seconds that took."""
-        for url in (
-            "about:blank",
-            f"{path.as_uri()}{fragment}",
-        ):  # the same address again would load nothing
+        return self.visit(f"{path.as_uri()}{fragment}")
+
+    def visit(self, address: str) -> float:
+        """Open an address, wait until it is loaded, and return the seconds that took."""
+        for url in ("about:blank", address):  # the same address again would load nothing
             self.events.clear()
             started = time.perf_counter()
             self.call("Page.navigate", url=url)
@@ -112,6 +114,45 @@ class Page:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
+    def until(self, expression: str) -> Any:
+        """Wait until an expression of JavaScript is true, and return its value."""
+        end = time.monotonic() + _PATIENCE
+        while not (value := self.run(expression)):
+            assert time.monotonic() < end, f"not so after {_PATIENCE} s: {expression}"
+            time.sleep(_PAUSE)
+        return value
+
+    def settle(self, expression: str, seconds: float) -> None:
+        """Wait until an expression of JavaScript has had the same value for some seconds."""
+        last = None
+        while (value := self.run(expression)) != last:
+            last = value
+            time.sleep(seconds)
+
+    def upload(self, selector: str, path: Path) -> None:
+        """Choose a file in an input for files."""
+        root = self.call("DOM.getDocument")["root"]["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
+
+    def drag(self, *points: tuple[float, float]) -> None:
+        """Press the mouse at the first point of the window, move over others, and let it go."""
+        (x, y), (last_x, last_y) = points[0], points[-1]
+        button: dict[str, Any] = {"button": "left", "clickCount": 1}
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        self.call("Input.dispatchMouseEvent", type="mousePressed", x=x, y=y, buttons=1, **button)
+        for x, y in points[1:]:
+            self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y, buttons=1)
+        self.call("Input.dispatchMouseEvent", type="mouseReleased", x=last_x, y=last_y, **button)
+
+    def click(self, x: float, y: float) -> None:
+        """Click at a point of the window."""
+        self.drag((x, y))
+
+    def type(self, text: str) -> None:
+        """Write a text where the cursor is."""
+        self.call("Input.insertText", text=text)
+
     def processor_seconds(self) -> float:
         """Return the time of processors that the page has taken, other work beside it left out."""
         metrics = self.call("Performance.getMetrics")["metrics"]
@@ -125,8 +166,11 @@ class Page:
         self.call("Input.dispatchKeyEvent", type="keyDown", **press, **text)
         self.call("Input.dispatchKeyEvent", type="keyUp", **press)
 
-    def problems(self) -> list[str]:
-        """Return the errors and warnings that the page has logged, and what it has fetched."""
+    def problems(self, address: str = "file:") -> list[str]:
+        """Return the errors and warnings that the page has logged, and what it has fetched.
+
+        What was fetched from addresses that begin with the given one is left out.
+        """
         faults = {"Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled"}
         logged = [json.dumps(e["params"]) for e in self.events if e.get("method") in faults]
         fetched = [
@@ -134,7 +178,7 @@ class Page:
             for e in self.events
             if e.get("method") == "Network.requestWillBeSent"
         ]
-        return logged + [url for url in fetched if not url.startswith(("file:", "data:", "blob:"))]
+        return logged + [url for url in fetched if not url.startswith((address, "data:", "blob:"))]
 
     def screenshot(self, path: Path) -> None:
         """Write a picture of the window, for people to look at."""

@@ -46,7 +46,7 @@ def measure_serving(calls: int = CALLS, concurrency: int = CONCURRENCY) -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_tiny_model(f"{folder}/tiny")
         for batch, number in ((BATCH, calls), (1, max(concurrency, calls // 5))):
-            with _served(f"{folder}/tiny", batch) as address:
+            with served(f"{folder}/tiny", batch) as address:
                 asyncio.run(_ask_all(address, 2 * concurrency, concurrency))  # to warm up
                 began = time.monotonic()
                 answers.append(asyncio.run(_ask_all(address, number, concurrency)))
@@ -59,7 +59,7 @@ def measure_serving(calls: int = CALLS, concurrency: int = CONCURRENCY) -> None:
 
 
 @contextmanager
-def _served(folder: str, batch: int) -> Iterator[str]:
+def served(folder: str, batch: int) -> Iterator[str]:
     """Serve a model, and yield the address of its endpoint."""
     command = [sys.executable, "-m", "regionforge", "serve", "--checkpoint", folder]
     command += ["--port", "0", "--batch", str(batch), "--device", "cpu"]

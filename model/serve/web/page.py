@@ -27,6 +27,7 @@ mark { color: black; padding: 0 .3em; border-radius: .3em; }
 """
 _BOX, _MASK = "a box: click two corners", "a mask: brush it"
 _BEGIN = "Open a picture, then draw regions on it."
+_ANSWERING = "The model answers."
 _NEXT = "Draw regions, and ask about region1, region2, ... or about the whole picture."
 _TOUCHED = 128  # the least opacity of a brushed pixel
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -155,7 +156,8 @@ def _ask(
 ) -> Iterator[tuple[Any, ...]]:
     """Yield the page after each part of an answer; the question comes back if it cannot be put."""
     asked = {"role": "user", "content": question.strip()}
-    yield (*[gr.skip()] * 6, "")  # now, not at the end, when the next one is being typed
+    taken = [gr.skip(), gr.skip(), gr.skip(), wording.note(_ANSWERING), gr.skip(), gr.skip()]
+    yield (*taken, "")  # now, not at the end, when the next one is being typed
     try:
         for text in growing(lambda take: sketch.ask(model, question, max_new_tokens, take)):
             messages = [*sketch.messages, asked, {"role": "assistant", "content": text}]
