@@ -97,7 +97,9 @@ def read_plainly(path: Path) -> Image.Image:
 
 def _wait(rows: ShardRows, processor: RegionProcessor, regions_as: RegionsAs) -> float:
     """Return the share of the time that steps wait for their rows, once the workers are there."""
-    schedule = Schedule(ids=rows.ids(), lengths=rows.characters(), batch=_BATCH, epochs=1, seed=0)
+    schedule = Schedule(
+        ids=rows.ids(), costs=rows.characters().astype(float), batch=_BATCH, epochs=1, seed=0
+    )
     examples = TrainingRows(rows, processor, seed=0, regions_as=regions_as)
     loading = Loading(micro_batch=_BATCH, workers=_WORKERS)
     steps = load_steps(schedule.steps(), examples, processor, loading)

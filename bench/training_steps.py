@@ -73,7 +73,9 @@ def measure_steps(data: Path) -> None:
 def _steps(rows: ShardRows, processor: RegionProcessor) -> list[list[Example]]:
     """Return the rows of some steps that an epoch begins with, but for those that are too long."""
     ids = rows.ids()
-    schedule = Schedule(ids=ids, lengths=rows.characters(), batch=_BATCH, epochs=1, seed=0)
+    schedule = Schedule(
+        ids=ids, costs=rows.characters().astype(float), batch=_BATCH, epochs=1, seed=0
+    )
     examples = TrainingRows(rows, processor, seed=0)
     made = ([examples[0, number] for number in step.rows.tolist()] for step in schedule.steps())
     whole = ([row.example for row in step if isinstance(row, TrainingExample)] for step in made)

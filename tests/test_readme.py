@@ -39,6 +39,7 @@ FLAGS_OF_VLLM = {
     "--max-num-batched-tokens",
     "--max-num-seqs",
 }
+FLAGS_OF_TORCHRUN = {"--nnodes", "--nproc-per-node", "--rdzv-backend", "--rdzv-endpoint"}
 
 
 def code_blocks(text: str) -> list[str]:
@@ -201,7 +202,7 @@ def test_every_flag_it_names_exists() -> None:
         for flag in action.option_strings
     }
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z_-]*", ALL))
-    assert named - ours == FLAGS_OF_BEAM | FLAGS_OF_VLLM
+    assert named - ours == FLAGS_OF_BEAM | FLAGS_OF_VLLM | FLAGS_OF_TORCHRUN
 
 
 def test_every_command_it_shows_parses() -> None:

@@ -221,7 +221,7 @@ def _calibrate(
         regions_as=plan.recipe.regions_as,
         image_root=plan.image_root,
     )
-    step = iter([Step(number=0, epoch=0, rows=rows)])
+    step = iter([Step(number=0, epoch=0, rows=rows, costs=first.costs[: len(rows)])])
     (_, (micro,)) = next(load_steps(step, examples, processor, Loading(micro_batch=len(rows))))
     if micro.batch is None:
         return {}

@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
 import torch
 
 from model.attention import ATTENTION_NAME
+from model.config import RegionConfig
 from model.processor import RegionProcessor
 from model.region_model import RegionModel
 from model.stages import freeze_for
+from train.data.costs import costs_of
 from train.data.example import TrainingRows
 from train.data.loader import Loading, Schedule, load_steps
 from train.data.order import shares_of
@@ -68,12 +71,20 @@ class Stopped:
 AfterStep = Callable[[Done, torch.optim.Optimizer], None]
 
 
-def schedule_of(recipe: TrainRecipe, job: Job) -> Schedule:
-    """Return the steps of a recipe on the rows of a job."""
+def schedule_of(recipe: TrainRecipe, job: Job, config: RegionConfig | None = None) -> Schedule:
+    """Return the steps of a recipe on the rows of a job, dealt by what a model takes for each.
+
+    Args:
+        recipe: see there.
+        job: see there.
+        config: the model's; without one, rows are dealt by the length of their messages.
+    """
+    rows = job.rows
+    known = None if config is None else costs_of(rows, config, recipe.stage)
     shares = shares_of(job.rows.configs(), job.weights) if job.weights else None
     return Schedule(
         ids=job.rows.ids(),
-        lengths=job.rows.characters(),
+        costs=rows.characters().astype(np.float64) if known is None else known,
         batch=recipe.batch,
         epochs=recipe.epochs,
         seed=recipe.seed,
@@ -124,7 +135,7 @@ def train(
     model.train()
     optimizer = stopped.optimizer if stopped else make_optimizer(model, recipe)
     start = stopped.steps if stopped else 0
-    schedule = schedule_of(recipe, job)
+    schedule = schedule_of(recipe, job, model.config)
     examples = TrainingRows(
         job.rows,
         processor,

@@ -22,7 +22,7 @@ from model.batch import RegionBatch
 from model.processor import RegionProcessor
 from schemas.errors import RegionForgeError
 from train.data.example import Rejected, TrainingExample, TrainingRows
-from train.data.order import Indices, batches, dealt, epoch_order
+from train.data.order import Costs, Indices, batches, dealt, epoch_order
 
 Key = tuple[int, int]  # epoch, number of the row
 
@@ -33,7 +33,8 @@ class Step:
 
     number: int  # from 0, over all epochs
     epoch: int
-    rows: Indices
+    rows: Indices  # from the most to the least costly
+    costs: Costs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ class Schedule:
     """The steps of a run."""
 
     ids: Sequence[str]  # of all rows
-    lengths: NDArray[np.int64]  # of all rows
+    costs: Costs  # of all rows
     batch: int  # rows of a step
     epochs: int
     seed: int
@@ -60,13 +61,13 @@ class Schedule:
         for epoch in range(self.epochs):
             for rows in self.epoch(epoch):
                 if number >= start:
-                    yield Step(number=number, epoch=epoch, rows=rows)
+                    yield Step(number=number, epoch=epoch, rows=rows, costs=self.costs[rows])
                 number += 1
 
     def epoch(self, number: int) -> list[Indices]:
         """Return the rows of each step of an epoch."""
         order = epoch_order(self.ids, seed=self.seed, epoch=number, shares=self.shares)
-        return batches(order, self.lengths, self.batch)
+        return batches(order, self.costs, self.batch)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +95,7 @@ class Loading:
     def parts(self, step: Step) -> list[list[Key]]:
         """Return the rows of each micro-batch of this process."""
         turns = -(-len(step.rows) // (self.world * self.micro_batch))
-        mine = dealt(step.rows, turns * self.world)[self.rank :: self.world]
+        mine = dealt(step.rows, step.costs, turns * self.world)[self.rank :: self.world]
         return [[(step.epoch, number) for number in part.tolist()] for part in mine]
 
 

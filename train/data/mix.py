@@ -39,6 +39,14 @@ class JoinedRows:
         """Return the number of characters of all messages of every row, in order."""
         return np.concatenate([part.characters() for part in self._parts])
 
+    def regions(self) -> NDArray[np.int64]:
+        """Return the number of regions of every row, in order."""
+        return np.concatenate([part.regions() for part in self._parts])
+
+    def with_picture(self) -> NDArray[np.bool_]:
+        """Return whether every row has a picture, in order."""
+        return np.concatenate([part.with_picture() for part in self._parts])
+
 
 class SomeRows:
     """Some of the rows, in their order: as many as asked for, chosen by the hash of their ids."""
@@ -67,6 +75,14 @@ class SomeRows:
     def characters(self) -> NDArray[np.int64]:
         """Return the number of characters of all messages of every row, in order."""
         return self._rows.characters()[self._numbers]
+
+    def regions(self) -> NDArray[np.int64]:
+        """Return the number of regions of every row, in order."""
+        return self._rows.regions()[self._numbers]
+
+    def with_picture(self) -> NDArray[np.bool_]:
+        """Return whether every row has a picture, in order."""
+        return self._rows.with_picture()[self._numbers]
 
     def _of(self, names: Sequence[str]) -> list[str]:
         return [names[number] for number in self._numbers]

@@ -5,10 +5,11 @@ or workers, nor from the order of shards. So a run resumes in the middle of an e
 of the batch, with another number of processes too.
 
 Rows of any length go into one batch, as nothing is padded. They are dealt to micro-batches and
-processes longest first, back and forth, so that all of these have about as much to compute.
+processes by what they cost, so that all of these have about as much to compute.
 """
 
 from collections.abc import Mapping, Sequence
+from heapq import heapify, heappop, heappush
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from schemas.ids import RANK_BITS, Hasher
 
 Indices = NDArray[np.int64]
+Costs = NDArray[np.float64]  # e.g. FLOPs
 
 
 def shares_of(configs: Sequence[str], weights: Mapping[str, float]) -> NDArray[np.float64]:
@@ -47,27 +49,39 @@ def epoch_order(
     return numbers[np.argsort(np.array(ranks, dtype=np.int64), kind="stable")]
 
 
-def batches(order: Indices, lengths: NDArray[np.int64], size: int) -> list[Indices]:
-    """Return the batches of an epoch, the rows of each from the longest to the shortest.
+def batches(order: Indices, costs: Costs, size: int) -> list[Indices]:
+    """Return the batches of an epoch, the rows of each from the most to the least costly.
 
     Args:
         order: the numbers of the rows, from `epoch_order`.
-        lengths: of every row, by number.
+        costs: of every row, by number.
         size: rows of a batch; the last of the epoch may have fewer.
     """
     cut = (order[start : start + size] for start in range(0, len(order), size))
-    return [batch[np.argsort(-lengths[batch], kind="stable")] for batch in cut]
+    return [batch[np.argsort(-costs[batch], kind="stable")] for batch in cut]
 
 
-def dealt(batch: Indices, parts: int) -> list[Indices]:
-    """Return the rows of a batch in parts of about the same number and length.
+def dealt(batch: Indices, costs: Costs, parts: int) -> list[Indices]:
+    """Return the rows of a batch in parts of about the same number and cost.
 
-    Ten rows, from the longest to the shortest, in three parts: 0 5 6, 1 4 7, 2 3 8 9.
+    Each row goes to the part that has cost the least so far, of those that have room for one more.
+    Ten rows that cost 10, 9, ... 1, in three parts: 0 5 6, 1 4 7, 2 3 8 9.
 
     Args:
         batch: of `batches`.
+        costs: of its rows, from the highest on.
         parts: the number of parts; of few rows, the last ones get none.
     """
-    turn, seat = np.divmod(np.arange(len(batch)), parts)
-    part = np.where(turn % 2 == 0, seat, parts - 1 - seat)
-    return [batch[part == number] for number in range(parts)]
+    room, longer = divmod(len(batch), parts)  # so many parts have room for one more
+    taken: list[list[int]] = [[] for _ in range(parts)]
+    open_parts = [(0.0, part) for part in range(parts)]
+    heapify(open_parts)
+    for row, cost in zip(batch.tolist(), costs.tolist(), strict=True):
+        spent, part = heappop(open_parts)
+        while len(taken[part]) == room and not longer:
+            spent, part = heappop(open_parts)
+        longer -= len(taken[part]) == room
+        taken[part].append(row)
+        if len(taken[part]) <= room:
+            heappush(open_parts, (spent + cost, part))
+    return [np.array(rows, dtype=np.int64) for rows in taken]

@@ -46,6 +46,12 @@ class Rows(Protocol):
     def characters(self) -> NDArray[np.int64]:
         """Return the number of characters of all messages of every row, in order."""
 
+    def regions(self) -> NDArray[np.int64]:
+        """Return the number of regions of every row, in order."""
+
+    def with_picture(self) -> NDArray[np.bool_]:
+        """Return whether every row has a picture, in order."""
+
 
 @dataclass(frozen=True)
 class _Mapped:
@@ -136,6 +142,12 @@ class ShardRows:
     def characters(self) -> NDArray[np.int64]:
         """Return the number of characters of all messages of every row, in order: its length."""
         return np.concatenate([_characters(batch) for batch in self._batches] or [np.zeros(0, int)])
+
+    def regions(self) -> NDArray[np.int64]:
+        """Return the number of regions of every row, in order."""
+        counts = [pc.list_value_length(batch.column("regions")) for batch in self._batches]
+        filled = [np.asarray(count.fill_null(0), dtype=np.int64) for count in counts]
+        return np.concatenate(filled or [np.zeros(0, int)])
 
     def with_picture(self) -> NDArray[np.bool_]:
         """Return whether every row has a picture, in order."""

@@ -11,10 +11,14 @@ The meta device has no values, so that a step which reads one raises: here none 
 from collections.abc import Callable
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from model.config import RegionConfig
+from model.flops import RowSizes, training_flops
+from model.presets import gpt4roi_7b, regiongpt_7b
 from model.region_inputs import Regions
 from model.region_model import RegionModel
 from model.stages import freeze_for
@@ -240,3 +244,34 @@ def test_a_planted_product_is_counted(meta_model: MODEL, count_flops: COUNT) -> 
     hook.remove()
     planted = {"products": 4 * product(256, 1024, 1024)}
     assert counts == total(tower(23, 257, 1024), planted)
+
+
+@pytest.mark.parametrize(
+    ("stage", "passes"),
+    [
+        ("regiongpt_pretrain", 2),
+        ("regiongpt_finetune", 3),
+        ("gpt4roi_stage1", 2),
+        ("gpt4roi_stage2", 3),
+    ],
+)
+def test_the_operations_of_a_row_are_these_without_what_interpolates(
+    stage: str, passes: int
+) -> None:
+    tokens, answers, regions = 704, 60, 5
+    language = language_model(tokens, answers, passes=passes)
+    language["batched"] = language["batched"] * 7 // 12
+    if stage.startswith("regiongpt"):
+        config: RegionConfig = regiongpt_7b()
+        vision = total(tower(23, 577, 1024), regiongpt_connector(regions))
+    else:
+        config = gpt4roi_7b()
+        rest = times(3, region_products(regions))
+        rest["products"] -= regions * product(1, 4, 256)
+        rest["products"] += product(256, 1280, 4096) * (passes - 1) + 2 * pyramid_products(1280)
+        vision = total(tower(31, 257, 1280), rest, {"convolutions": 3 * SHUFFLE_CONVOLUTIONS})
+    expected = sum(total(vision, language).values())
+    one = {name: np.array([n]) for name, n in (("tokens", tokens), ("supervised", answers))}
+    sizes = RowSizes(**one, pictures=np.array([1]), regions=np.array([regions]))
+    (counted,) = training_flops(config, stage, sizes)
+    assert counted == pytest.approx(expected, rel=1e-12)

@@ -33,7 +33,7 @@ def examples_of(rows, processor, **changes):
 def schedule_of(rows, *, count=60, batch=8, epochs=2):
     return Schedule(
         ids=rows.ids()[:count],
-        lengths=rows.characters()[:count],
+        costs=rows.characters()[:count].astype(float),
         batch=batch,
         epochs=epochs,
         seed=0,
@@ -129,7 +129,7 @@ def test_a_row_that_cannot_be_read_is_a_plain_error(rows, processor, workers, mo
     row = rows[0]
     row["image"]["bytes"] = b"no picture"
     broken._rows = [row]
-    step = Schedule(ids=["x"], lengths=np.array([1]), batch=1, epochs=1, seed=0).steps()
+    step = Schedule(ids=["x"], costs=np.array([1.0]), batch=1, epochs=1, seed=0).steps()
     steps = load_steps(step, broken, processor, Loading(micro_batch=1, workers=workers))
     with pytest.raises(Exception, match=f"^{row['id']}") as caught:
         next(steps)

@@ -8,8 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from model.presets import regiongpt_7b
 from schemas.errors import InputFileError, OtherSchemaError, UsageError
 from train.data.build import Build
+from train.data.costs import costs_of
+from train.data.mix import JoinedRows, SomeRows
 from train.data.rows import ShardRows
 
 
@@ -167,6 +170,17 @@ def test_text_that_is_no_utf8_names_the_shard(copied):
     rows = ShardRows(build, build.shards("train"))
     with pytest.raises(InputFileError, match=f"{path}: row "):
         list(rows)
+
+
+def test_what_rows_cost_is_known_without_reading_them(rows):
+    some = SomeRows(JoinedRows([rows, rows]), 50, seed=0)
+    for each in (rows, some):
+        whole = [each[number] for number in range(len(each))]
+        assert each.regions().tolist() == [len(row["regions"]) for row in whole]
+        assert each.with_picture().tolist() == [row["image"] is not None for row in whole]
+    costs = costs_of(rows, regiongpt_7b(), "regiongpt_pretrain")
+    longer = rows.characters() > 2 * np.median(rows.characters())
+    assert costs[longer].min() > np.median(costs)
 
 
 def test_characters_are_counted_in_sliced_batches(rows):
