@@ -39,6 +39,7 @@ FLAGS_OF_VLLM = {
     "--max-num-batched-tokens",
     "--max-num-seqs",
 }
+FLAGS_OF_LMMS_EVAL = {"--batch_size", "--model_args"}
 FLAGS_OF_TORCHRUN = {"--nnodes", "--nproc-per-node", "--rdzv-backend", "--rdzv-endpoint"}
 
 
@@ -202,7 +203,8 @@ def test_every_flag_it_names_exists() -> None:
         for flag in action.option_strings
     }
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z_-]*", ALL))
-    assert named - ours == FLAGS_OF_BEAM | FLAGS_OF_VLLM | FLAGS_OF_TORCHRUN
+    others = FLAGS_OF_BEAM | FLAGS_OF_VLLM | FLAGS_OF_LMMS_EVAL | FLAGS_OF_TORCHRUN
+    assert named - ours == others
 
 
 def test_every_command_it_shows_parses() -> None:
