@@ -27,6 +27,7 @@ from tests.pages import ALL, CHECKOUT, PAGES, README
 from train.cli import make_parser as make_train_parser
 
 FLAGS_OF_BEAM = {"--environment_type", "--job_endpoint"}
+FLAGS_OF_LMMS_EVAL = {"--batch_size", "--model_args"}
 FLAGS_OF_VLLM = {
     "--allowed-local-media-path",
     "--allowed-media-domains",
