@@ -162,9 +162,10 @@ def test_other_categories_than_cocos_need_a_name(two_splits, run_build, tmp_path
     with pytest.raises(InputFileError) as caught:
         run_build(root, tmp_path / "output")
     assert not (tmp_path / "output").exists()
-    line = str(caught.value).splitlines()[0]
-    assert line.startswith(f"{splits['train'].file}: the categories are not COCO's 80 (2 names,")
-    assert "--label-set NAME" in line
+    (line,) = str(caught.value).splitlines()
+    named = f"{splits['train'].file}, {splits['val'].file}"
+    assert line.startswith(f"{named}: the categories are not COCO's 80 (2 names,")
+    assert "--label-set Custom-2" in line
 
 
 def test_an_annotation_file_that_is_a_folder(two_splits, run_build, tmp_path):
