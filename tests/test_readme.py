@@ -34,7 +34,6 @@ FLAGS_OF_VLLM = {
     "--api-key",
     "--api-server-count",
     "--data-parallel-size",
-    "--enable-prompt-embeds",
     "--enable-prompt-tokens-details",
     "--limit-mm-per-prompt",
     "--max-model-len",
