@@ -1,4 +1,7 @@
-"""The attention without host syncs, against transformers' SDPA and against separate runs."""
+"""The attention without host syncs, against transformers' SDPA and against separate runs.
+
+Length: masks, packed rows and the kernel of a GPU share their models and their counters.
+"""
 
 from typing import Any
 

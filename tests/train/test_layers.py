@@ -127,8 +127,10 @@ def test_layers_are_plain_out_of_training_and_prepared_once():
     assert isinstance(forward, TrainingForward)
     lay_out(model, Layout(processes=ALONE, recompute="all", compiled=True))
     assert layer.forward is forward
-    model.eval()
     ids = torch.arange(3, 9)[None]
+    model.eval()
+    model(input_ids=ids)
+    model.train()
     with torch.no_grad():
         model(input_ids=ids)
     assert torch._dynamo.utils.counters["frames"]["total"] == 0
