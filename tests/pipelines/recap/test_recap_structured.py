@@ -93,6 +93,7 @@ def test_a_build_asks_in_detail_in_brief_and_about_attributes(
     assert "captions for 6 of 6 drawn regions" in built.stdout
     assert verify(str(tmp_path / "built")).problems == []
 
+    assert output_of(tmp_path / "built").rejected() == []
     captioned = described(output_of(tmp_path / "recapd"))
     answers: dict[str, dict[str, str]] = {}
     for row in output_of(tmp_path / "built").rows():

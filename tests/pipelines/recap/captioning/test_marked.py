@@ -96,6 +96,9 @@ def test_all_calls_about_a_picture_begin_with_the_same_bytes(views):
     assert [len(each) for each in sent] == [2, 2]
     assert sent[0][0] == sent[1][0]
     assert sent[0][1].jpeg != sent[1][1].jpeg
+    whole = np.abs(np.asarray(opened(sent[0][0].jpeg)).astype(int) - GROUND).max(axis=2) > 60
+    assert whole[40, 16:20].any() or whole[38:42, 80:84].any(), "the round one is marked"
+    assert whole[12:20, 24:28].any(), "the square is marked, too"
     assert [each[1].name for each in sent] == [
         "A closer view of the object marked 1:",
         "A closer view of the object marked 2:",
