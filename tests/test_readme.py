@@ -39,6 +39,7 @@ FLAGS_OF_VLLM = {
     "--max-model-len",
     "--max-num-batched-tokens",
     "--max-num-seqs",
+    "--structured-outputs-config",
 }
 FLAGS_OF_LMMS_EVAL = {"--batch_size", "--model_args"}
 FLAGS_OF_TORCHRUN = {"--nnodes", "--nproc-per-node", "--rdzv-backend", "--rdzv-endpoint"}

@@ -21,8 +21,12 @@ _FORMS: Mapping[Task, _Form] = {
     Task.IMAGE_CAPTION: _Form("the owner's caption", _OWNERS, _OWNERS),
     Task.IMAGE_CONVERSATION: _Form("the owner's answer", _OWNERS, _OWNERS),
     Task.MULTI_REGION_CAPTION: _Form("the owner's sentence, or a phrase of it", _OWNERS, _OWNERS),
-    Task.REGION_ATTRIBUTE: _Form("words for an attribute, parted by `, `", _OWNERS, _OWNERS),
-    Task.REGION_CAPTION: _Form("the owner's phrase or sentence", _OWNERS, _OWNERS),
+    Task.REGION_ATTRIBUTE: _Form(
+        "words for an attribute, parted by `, `", "as written", "as written"
+    ),
+    Task.REGION_CAPTION: _Form(
+        "a phrase or sentence, of the owner or a captioner", "as written", "as written"
+    ),
     Task.REGION_CLASSIFICATION: _Form(
         "the category's name, `traffic light`; several are parted by `, `", _OWNERS, "no"
     ),
