@@ -32,7 +32,12 @@ class RowSizes:
 
 
 def training_flops(config: RegionConfig, stage: str, sizes: RowSizes) -> Flops:
-    """Return the operations of training on each of some rows, [rows].
+    """Return the operations of training on each of some rows, [rows]; see `flops_by_part`."""
+    return np.sum(list(flops_by_part(config, stage, sizes).values()), axis=0)
+
+
+def flops_by_part(config: RegionConfig, stage: str, sizes: RowSizes) -> dict[str, Flops]:
+    """Return the operations of training on each of some rows, [rows], by the part of the model.
 
     Args:
         config: the model's.
@@ -46,14 +51,18 @@ def training_flops(config: RegionConfig, stage: str, sizes: RowSizes) -> Flops:
     heads = 2 * (text.num_attention_heads + text.num_key_value_heads)
     block = text.hidden_size * (heads * head + 3 * text.intermediate_size)
     square = 2.0 * sizes.tokens.astype(float) ** 2 * text.num_attention_heads * head
-    layers = passes * _product(sizes.tokens, block, 1) + _ATTENTION * square
     if isinstance(config, RegionGPTConfig):
         connector = _regiongpt(config, sizes.regions)
     else:
         connector = _gpt4roi(config, sizes.regions, projector=2 if trains else 1)
-    answers = passes * _product(sizes.supervised, text.hidden_size, text.vocab_size)
-    vision = sizes.pictures * (_tower(config) + connector)
-    return np.asarray(text.num_hidden_layers * layers + answers + vision, dtype=np.float64)
+    layers = text.num_hidden_layers
+    return {
+        "vision tower": sizes.pictures * _tower(config),
+        "connector": sizes.pictures * connector,
+        "language model": layers * passes * _product(sizes.tokens, block, 1),
+        "attention": layers * _ATTENTION * square,
+        "head": passes * _product(sizes.supervised, text.hidden_size, text.vocab_size),
+    }
 
 
 def _product(rows: Numbers | int, inner: int, columns: int) -> Flops:

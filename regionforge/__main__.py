@@ -84,6 +84,10 @@ COMMANDS = {
         "train.cli:main",
         "Evaluate a model on an evaluation build, or score a file of predictions.",
     ),
+    "train-bench": Command(
+        "train.cli:main",
+        "Measure the speed of training with random weights, beside that of plain library code.",
+    ),
     "chat": Command("train.cli:main", "Talk with a trained model about a picture and its regions."),
     "answer": Command(
         "train.cli:main",

@@ -11,6 +11,7 @@ from schemas import console
 from schemas.errors import RegionForgeError, UsageError
 from schemas.interruption import EXIT_TERMINATED, ending, exit_status, sigterm_as_interrupt
 from schemas.process import run_process
+from train.bench import flags as bench_flags
 from train.evaluation import flags as evaluation_flags
 from train.flags import add_flags, check_used
 from train.serve import flags as serve_flags
@@ -66,6 +67,7 @@ def make_parser() -> console.Parser:
     for name, line, examples, add in (
         ("train", LINE, _EXAMPLES, add_flags),
         ("evaluate", evaluation_flags.LINE, evaluation_flags.EXAMPLES, evaluation_flags.add_flags),
+        ("train-bench", bench_flags.LINE, bench_flags.EXAMPLES, bench_flags.add_flags),
         *serve_flags.COMMANDS,
     ):
         command = commands.add_parser(
@@ -95,6 +97,13 @@ def _require_extra(command: str) -> None:
 
 def _evaluate(args: argparse.Namespace) -> int:
     from train.evaluation.command import run_command
+
+    _quiet()
+    return run_command(args)
+
+
+def _bench(args: argparse.Namespace) -> int:
+    from train.bench.command import run_command
 
     _quiet()
     return run_command(args)
@@ -284,6 +293,7 @@ def _validation(args: argparse.Namespace, builds: Any) -> Any:
 _RUN = {
     "train": _train,
     "evaluate": _evaluate,
+    "train-bench": _bench,
     **dict.fromkeys(["chat", "answer", "serve"], _ask),
 }
 _RESUMED = ("train", "evaluate", "answer")
