@@ -13,10 +13,10 @@ $(shell [ "$$(cat $(STAMP) 2>/dev/null)" = "$(CURDIR)" ] && $(BIN)/python -c '' 
 	|| rm -f $(STAMP))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-oldest test-vllm test-engines check format fuzz bench bench-vllm learns learns-smoke learns-eval sdist clean
+.PHONY: help setup demo test test-oldest test-vllm test-engines check format fuzz bench bench-static bench-vllm learns learns-smoke learns-eval sdist clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP) ## Make the environment in .venv (the targets below do it by themselves)
 
@@ -55,6 +55,9 @@ fuzz: $(STAMP) ## Damage inputs by the thousand, and see what becomes of them (h
 
 bench: $(STAMP) ## Measure builds against plain alternatives
 	$(BIN)/python -m bench.run $(ARGS)
+
+bench-static: $(STAMP) ## Prove on the CPU what makes training fast on a GPU (some minutes)
+	$(BIN)/python -m bench.static $(ARGS)
 
 bench-vllm: $(STAMP) ## Measure captioning beside vLLM's own load generator (needs the same)
 	vllm="$$($(BIN)/python -m tests.vllm.environment)" && \

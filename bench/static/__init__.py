@@ -1,0 +1,1 @@
+"""What decides the speed of training on a GPU, proved without one: `make bench-static`."""

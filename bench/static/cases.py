@@ -1,0 +1,180 @@
+"""The trainings that are looked at, and batches of their rows."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import distributed
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.testing._internal.distributed.fake_pg import FakeStore
+from torch.utils._python_dispatch import _disable_current_modes
+from transformers import AutoModel
+
+from model.batch import Example
+from model.config import RegionConfig
+from model.processor import RegionProcessor, processor_for
+from model.region_model import RegionModel
+from train import optim, sharding, step
+from train.bench.mix import MixedRows, mixed_tokenizer
+from train.bench.plan import MICRO_BATCH
+from train.data.example import TrainingExample, TrainingRows
+from train.data.loader import MicroBatch
+from train.layers import Recompute
+from train.loop import Job, prepare
+from train.processes import Processes
+from train.recipes import TrainRecipe, recipe_named
+from train.start import preset_for, preset_named
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A preset of 7 billion weights in one of its stages."""
+
+    recipe: TrainRecipe
+    config: RegionConfig
+    rows: int  # of a micro-batch
+    saved: float  # the most megabytes that a token may leave for the backward pass
+    picture: float  # likewise of a picture
+
+    @property
+    def name(self) -> str:
+        """The stage, which names the preset as well."""
+        return self.recipe.name
+
+    @property
+    def trains_language(self) -> bool:
+        """Whether the language model trains."""
+        return self.saved > _FROZEN
+
+
+_FROZEN, _FULL = 3.0, 4.2
+_REGIONGPT, _GPT4ROI = 90.0, 900.0
+_CASES = (
+    ("regiongpt_pretrain", _FROZEN, _REGIONGPT),
+    ("regiongpt_finetune", _FULL, _REGIONGPT),
+    ("gpt4roi_stage1", _FROZEN, _GPT4ROI),
+    ("gpt4roi_stage2", _FULL, _GPT4ROI),
+)
+CASES = tuple(name for name, *_ in _CASES)
+
+
+def case_named(name: str, **shape: int) -> Case:
+    """Return a case, with another number of blocks or width of the language model where given."""
+    (values,) = (values for values in _CASES if values[0] == name)
+    recipe = recipe_named(name)
+    config = preset_named(preset_for(recipe))
+    for key, value in shape.items():
+        setattr(config.text_config, key, value)
+    rows = MICRO_BATCH[recipe.stage]
+    return Case(recipe=recipe, config=config, rows=rows, saved=values[1], picture=values[2])
+
+
+@dataclass
+class Mix:
+    """Micro-batches of a case from the rows of `train.bench.mix`, each row encoded once."""
+
+    case: Case
+    processor: RegionProcessor = field(init=False)
+    _rows: TrainingRows = field(init=False)
+    _made: list[TrainingExample] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        recipe = self.case.recipe
+        tokenizer = mixed_tokenizer(self.case.config)
+        self.processor = processor_for(self.case.config, tokenizer, recipe.max_length)
+        self._rows = TrainingRows(
+            MixedRows(recipe.stage),
+            self.processor,
+            seed=recipe.seed,
+            regions_as=recipe.regions_as,
+        )
+
+    def examples(self, count: int) -> list[TrainingExample]:
+        """Return the first rows."""
+        for number in range(len(self._made), count):
+            made = self._rows[0, number]
+            assert isinstance(made, TrainingExample), made
+            self._made.append(made)
+        return self._made[:count]
+
+    def micro(self, number: int = 0) -> MicroBatch:
+        """Return a micro-batch of the case's number of rows."""
+        stop = (number + 1) * self.case.rows
+        return packed(
+            self.processor, [row.example for row in self.examples(stop)[-self.case.rows :]]
+        )
+
+
+def packed(processor: RegionProcessor, examples: Sequence[Example]) -> MicroBatch:
+    """Return examples as a micro-batch, packed."""
+    return MicroBatch(
+        batch=processor.collate(examples, packed=True),
+        ids=tuple(str(number) for number in range(len(examples))),
+        supervised=sum(label >= 0 for example in examples for label in example.labels or ()),
+        tokens=sum(len(example.input_ids) for example in examples),
+        dropped_turns=0,
+        rejected=(),
+    )
+
+
+@contextmanager
+def as_on_cuda() -> Iterator[None]:
+    """Have training choose types and optimizer as it does for a GPU."""
+
+    def in_bfloat16(precision: str, _device: torch.device) -> bool:
+        return precision == "bfloat16"
+
+    def fused(*args: Any, **options: Any) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(*args, **{**options, "fused": True})
+
+    def of_numbers(*args: Any, **options: Any) -> DeviceMesh:
+        with _disable_current_modes():
+            return init_device_mesh(*args, **options)
+
+    with ExitStack() as stack:
+        for module in (sharding, step):
+            stack.enter_context(patch.object(module, "computes_in_bfloat16", in_bfloat16))
+        stack.enter_context(patch.object(optim, "AdamW", fused))
+        stack.enter_context(patch.object(sharding, "init_device_mesh", of_numbers))
+        yield
+
+
+@contextmanager
+def pretended_group(world: int) -> Iterator[Processes]:
+    """Yield the first of some processes whose sums are never sent."""
+    distributed.init_process_group("fake", store=FakeStore(), rank=0, world_size=world)
+    try:
+        yield Processes(device=CPU, world=world)
+    finally:
+        distributed.destroy_process_group()
+
+
+def laid_out(case: Case, processes: Processes, recompute: Recompute) -> RegionModel:
+    """Return the model of a case as training lays it out, in training mode.
+
+    Args:
+        case: see there.
+        processes: see there.
+        recompute: what the backward pass computes again.
+    """
+    model: RegionModel = AutoModel.from_config(case.config)
+    job = Job(
+        rows=MixedRows(case.recipe.stage),
+        micro_batch=case.rows,
+        processes=processes,
+        sharded=case.trains_language,  # as by default on a GPU
+        recompute=recompute,
+        compiled=False,  # a compiler needs real tensors
+    )
+    prepare(model, case.recipe, job)
+    model.train()
+    return model
+
+
+run_step = partial(step.optimize, clip=1.0, precision="bfloat16")

@@ -1,0 +1,123 @@
+"""torch.compile on the language model's layers: graph breaks, recompilations, and what is kept.
+
+Breaks and recompilations are looked for on the meta device, at full width with two layers, as the
+kernel of a GPU is chosen there: forward and backward pass of a real mix of batches. What a compiled
+layer keeps is measured on a real one, in bfloat16 on the CPU, with as few tokens as tell it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+from torch._dynamo.backends.common import aot_autograd
+from torch._dynamo.utils import counters
+from torch._functorch.aot_autograd import make_boxed_func
+from torch._functorch.partitioners import min_cut_rematerialization_partition
+from torch._inductor.decomposition import select_decomp_table
+from torch.autograd.graph import saved_tensors_hooks
+from transformers import AutoModel, AutoModelForCausalLM
+
+from bench.static.cases import Case, Mix, case_named
+from model.attention import ATTENTION_NAME
+from train import layers
+from train.bench.mix import MixedRows
+from train.layers import prepare_layers
+from train.loop import Job, prepare
+from train.processes import Processes
+from train.step import batch_loss
+
+BATCHES = 20
+_META = torch.device("meta")
+_FEW = 64  # tokens
+_ROWS = 4  # of a batch: what is compiled does not depend on their number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compiled:
+    """What the compiler has done over some batches."""
+
+    breaks: dict[str, int]  # by reason
+    first: int  # graphs that the first batch has compiled
+    later: int  # graphs of all that came after it
+
+
+def _unchanged(graph: Any, _inputs: Sequence[Any]) -> Any:
+    return make_boxed_func(graph)
+
+
+# Graphs are traced, decomposed and cut as for a GPU, and then run as they are.
+_TRACED = aot_autograd(
+    fw_compiler=_unchanged,
+    bw_compiler=_unchanged,
+    decompositions=select_decomp_table,
+    partition_fn=min_cut_rematerialization_partition,
+)
+
+
+@contextmanager
+def _traced() -> Iterator[None]:
+    torch._dynamo.reset()
+    counters.clear()
+    with patch.object(layers, "BACKEND", _TRACED):
+        yield
+    torch._dynamo.reset()
+
+
+def compiled(case: Case) -> Compiled:
+    """Return what is compiled over batches of a case's mix."""
+    short = replace(case_named(case.name, num_hidden_layers=2), rows=_ROWS)
+    mix = Mix(short)
+    with torch.device(_META):
+        model = AutoModel.from_config(short.config)
+    job = Job(
+        rows=MixedRows(case.recipe.stage),
+        micro_batch=short.rows,
+        processes=Processes(device=_META),
+        sharded=False,
+        recompute="none",
+        compiled=True,
+    )
+    graphs = []
+    with _traced():
+        prepare(model, short.recipe, job)
+        model.to(torch.bfloat16).train()  # the meta device knows no autocast
+        for number in range(BATCHES):
+            micro = mix.micro(number)
+            assert micro.batch is not None
+            batch_loss(model, micro.batch, micro.supervised, "float32", _META).backward()
+            graphs.append(counters["stats"]["unique_graphs"])
+        breaks = dict(counters["graph_break"])
+    return Compiled(breaks=breaks, first=graphs[0], later=graphs[-1] - graphs[0])
+
+
+def layer_bytes(case: Case) -> float:
+    """Return the bytes that a token leaves in a compiled layer for its backward pass."""
+    text = case_named(case.name, num_hidden_layers=1, vocab_size=8).config.text_config
+    model = AutoModelForCausalLM.from_config(text, dtype=torch.bfloat16)
+    model.set_attn_implementation(ATTENTION_NAME)
+    model.requires_grad_(case.trains_language).train()
+    decoder = model.get_decoder()
+    (layer,) = decoder.layers
+    weights = {weight.untyped_storage()._cdata for weight in model.parameters()}
+    sizes = []
+    with _traced():
+        prepare_layers([layer], "none", compiled=True)
+        for tokens in (_FEW, 2 * _FEW):
+            state = torch.randn(1, tokens, text.hidden_size, dtype=torch.bfloat16)
+            angles = decoder.rotary_emb(state, torch.arange(tokens)[None])
+            kept: dict[int, Tensor] = {}
+
+            def keep(tensor: Tensor, kept: dict[int, Tensor] = kept) -> Tensor:
+                key = tensor.untyped_storage()._cdata
+                if key not in weights:
+                    kept[key] = tensor
+                return tensor
+
+            with saved_tensors_hooks(keep, lambda tensor: tensor):
+                layer(state.requires_grad_(), position_embeddings=angles, attention_mask=None)
+            sizes.append(sum(tensor.untyped_storage().nbytes() for tensor in kept.values()))
+    return (sizes[1] - sizes[0]) / _FEW

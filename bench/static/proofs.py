@@ -1,0 +1,176 @@
+"""The proofs of a case: what is measured, the bar, and whether it holds."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from bench.static.cases import Case
+from bench.static.collectives import allowed, collectives
+from bench.static.graphs import BATCHES, compiled, layer_bytes
+from bench.static.saved import saved_bytes
+from bench.static.times import time_table
+from bench.static.whole_step import WholeStep, whole_step
+from model.flops import flops_by_part
+from train.bench.floor import H200
+
+TOKENS = 8192  # of a micro-batch, at least: products that are not limited by memory
+READS = 1  # places of a step: its loss and norm, once all of it is on its way
+_COUNTED = 0.02  # by how much FLOPs that are counted may differ from those that are added up
+_MB, _GIB = 1e6, 2**30
+_LOW_BYTES = 2  # of a number in bfloat16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A line of the report."""
+
+    what: str
+    seen: str
+    bar: str = ""
+    holds: bool = True
+
+    def __str__(self) -> str:
+        """Return the line as it is printed."""
+        bar = f"   [{self.bar}]" if self.bar else ""
+        return f"  {self.what:<34} {self.seen}{bar}{'' if self.holds else '   MISSED'}"
+
+
+def of_graphs(case: Case) -> Iterator[Line]:
+    """Yield what torch.compile does with the layers."""
+    seen = compiled(case)
+    shown = f"{len(seen.breaks)} breaks, {seen.first} graphs at first, {seen.later} later"
+    yield Line(
+        what=f"compiled over {BATCHES} batches",
+        seen="; ".join([shown, *(reason.splitlines()[0] for reason in seen.breaks)]),
+        bar="no break, none later",
+        holds=not seen.breaks and not seen.later and seen.first > 0,
+    )
+
+
+def of_saved(case: Case) -> Iterator[Line]:
+    """Yield what is kept for the backward pass."""
+    saved = saved_bytes(case)
+    blocks = case.config.text_config.num_hidden_layers
+    token = saved.token + blocks * (layer_bytes(case) - saved.block)
+    yield Line(
+        what="kept of a token, compiled",
+        seen=f"{token / _MB:.2f} MB ({saved.token / _MB:.2f} uncompiled)",
+        bar=f"at most {case.saved} MB",
+        holds=token <= case.saved * _MB,
+    )
+    yield Line(
+        what="kept of a picture",
+        seen=f"{saved.picture / _MB:.0f} MB",
+        bar=f"at most {case.picture:.0f} MB",
+        holds=saved.picture <= case.picture * _MB,
+    )
+    yield Line(what="kept of a region", seen=f"{saved.region / _MB:.2f} MB")
+    yield Line(what="kept of a supervised token, more", seen=f"{saved.supervised / _MB:.2f} MB")
+
+
+def of_memory(case: Case) -> Iterator[Line]:
+    """Yield the peak of a step's memory.
+
+    A step whose layers keep their input alone has the peak of all else; what compiled layers keep
+    more is added. The layer that is computed again there takes at least what a compiled one does.
+    """
+    step = whole_step(case, "all")
+    text = case.config.text_config
+    more = layer_bytes(case) - _LOW_BYTES * text.hidden_size
+    peak = step.peak + text.num_hidden_layers * step.tokens * more
+    yield Line(
+        what="peak memory of a step, compiled",
+        seen=f"{peak / _GIB:.1f} GiB with {step.tokens:,} tokens; {step.peak / _GIB:.1f} GiB with "
+        "--recompute all",
+        bar=f"at most {H200.memory / _GIB:.0f} GiB",
+        holds=peak <= H200.memory,
+    )
+
+
+def of_collectives(case: Case) -> Iterator[Line]:
+    """Yield the collectives of a step on several GPUs."""
+    seen, most = collectives(case), allowed(case)
+    yield Line(
+        what="collectives of a step, 8 GPUs",
+        seen=", ".join(f"{count} {kind}" for kind, count in sorted(seen.items())),
+        bar=", ".join(f"{count} {kind}" for kind, count in sorted(most.items())),
+        holds=all(count <= most.get(kind, 0) for kind, count in seen.items()) and bool(seen),
+    )
+
+
+def of_step(case: Case) -> Iterator[Line]:
+    """Yield what a whole step at full size does, and the times of a row."""
+    step = whole_step(case)
+    yield _reads(step)
+    yield _types(step)
+    yield _shapes(case, step)
+    yield _flops(case, step)
+    yield from _times(case, step)
+
+
+def _reads(step: WholeStep) -> Line:
+    places = "; ".join(f"{count} values at {place}" for place, count in step.reads.items())
+    return Line(
+        what="waits of the host for the device",
+        seen=places or "none",
+        bar=f"{READS}, after the update",
+        holds=len(step.reads) <= READS,
+    )
+
+
+def _types(step: WholeStep) -> Line:
+    weights = ", ".join(f"{count / 1e6:,.0f} M {kind}" for kind, count in step.types.items())
+    faults = "; ".join(f"{count} {fault}" for fault, count in step.operators.faults.items())
+    return Line(
+        what="weights",
+        seen="; ".join(filter(None, [weights, faults])),
+        bar="products in bfloat16, norms and loss in float32",
+        holds=not step.operators.faults,
+    )
+
+
+def _shapes(case: Case, step: WholeStep) -> Line:
+    """Return whether all of a micro-batch's tokens are in one product with each weight."""
+    parts = flops_by_part(case.config, case.recipe.stage, step.sizes)
+    share = step.operators.flops_with(step.tokens) / parts["language model"].sum()
+    return Line(
+        what="products with all tokens at once",
+        seen=f"{share:.1%} of the language model's FLOPs, {step.tokens:,} tokens",
+        bar=f"99 %, {TOKENS:,} tokens",
+        holds=share >= 0.99 and step.tokens >= TOKENS,
+    )
+
+
+def _flops(case: Case, step: WholeStep) -> Line:
+    parts = flops_by_part(case.config, case.recipe.stage, step.sizes)
+    added = float(sum(counts.sum() for name, counts in parts.items() if name != "attention"))
+    share = step.operators.flops / added
+    return Line(
+        what="FLOPs of products, counted",
+        seen=f"{share:.3f} of those added up, {added / 1e12:.0f} TFLOP",
+        bar=f"within {_COUNTED:.0%}",
+        holds=abs(share - 1) <= _COUNTED,
+    )
+
+
+def _times(case: Case, step: WholeStep) -> Iterator[Line]:
+    rows = len(step.sizes.tokens)
+    moved = step.operators.moved / rows
+    table = time_table(case, step.sizes, moved=moved, trained=step.trained)
+    tokens = step.sizes.tokens.mean()
+    yield Line(what=f"a mean row, {tokens:.0f} tokens", seen="TFLOP or GB      ms")
+    for part, count, milliseconds in table:
+        yield Line(what=f"  {part}", seen=f"{count:11.3f} {milliseconds:7.2f}")
+    floor = sum(milliseconds for *_, milliseconds in table[:-1])
+    yield Line(what="  floor: all but other operators", seen=f"{'':11} {floor:7.2f}")
+    yield Line(
+        what="  as written, without a compiler", seen=f"{'':11} {floor + table[-1][-1]:7.2f}"
+    )
+
+
+PROOFS: dict[str, Callable[[Case], Iterator[Line]]] = {
+    "collectives": of_collectives,
+    "graphs": of_graphs,
+    "saved": of_saved,
+    "memory": of_memory,
+    "step": of_step,
+}
