@@ -119,6 +119,8 @@ def _check(
     model: RegionModel, prompt: Mapping[str, Tensor], choices: Sequence[Sequence[int]]
 ) -> None:
     """Raise ValueError where the answers could not be scored, or only wrongly."""
+    if model.training:
+        raise ValueError("the model is in training mode, which gives no logits: call model.eval()")
     attention = model.language_model.config._attn_implementation
     for choice in choices:
         if isinstance(choice, str):

@@ -44,7 +44,7 @@ CONNECTORS = {
 
 def logits_of(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
     with torch.no_grad():
-        logits: Tensor = model(**batch).logits
+        logits: Tensor = model.eval()(**batch).logits
     return logits
 
 

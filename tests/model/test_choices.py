@@ -146,6 +146,8 @@ def test_prompts_and_answers_that_cannot_be_scored_are_named(
         score_choices(model, prompt, words)
     with pytest.raises(ValueError, match="one answer at least"):
         score_choices(model, prompt, [])
-    model.set_attn_implementation("eager")
+    with pytest.raises(ValueError, match="in training mode"):
+        score_choices(model.train(), prompt, CHOICES)
+    model.eval().set_attn_implementation("eager")
     with pytest.raises(ValueError, match="'eager' takes no mask of answers"):
         score_choices(model, prompt, CHOICES)

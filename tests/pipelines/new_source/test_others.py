@@ -280,7 +280,7 @@ def test_a_module_that_cannot_be_imported_has_one_line(old, new, said, written, 
 
 
 @pytest.mark.parametrize("command", ["check-source", "build", "build --workers 2", "dry run"])
-def test_a_fault_of_a_source_has_one_line_with_its_place(command, written, tmp_path, capfd):
+def test_a_fault_of_a_source_has_one_line_with_its_place(command, written, tmp_path, new_process):
     home = written()
     module, line = broken(home, "    yield from", '    {}["wings"]\n    yield from')
     root, output = str(home / "data_root"), str(tmp_path / "out")
@@ -288,8 +288,8 @@ def test_a_fault_of_a_source_has_one_line_with_its_place(command, written, tmp_p
     words += {"build --workers 2": ["--workers", "2"], "dry run": ["--dry-run"]}.get(command, [])
     if command == "check-source":
         words = ["check-source", str(module)]
-    capfd.readouterr()
-    assert run([*words, "--data-root", root]) == 1
-    error = capfd.readouterr().err
+    done = new_process(*words, "--data-root", root)
+    assert done.returncode == 1
+    error = done.stderr
     assert "Traceback" not in error
     assert f"source birds fails on train: {module}, line {line}: KeyError: 'wings'" in error

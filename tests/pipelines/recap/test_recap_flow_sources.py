@@ -92,7 +92,7 @@ def test_other_sources_are_refused(recap_words, tmp_path) -> None:
         ([*BUILTIN, "--no-filter", "--max-pixels", 0], "--max-pixels"),
         ([*BUILTIN, "--calibration", "/nowhere.json"], "/nowhere.json"),
         ([*BUILTIN, "--refilter", 0.2, "--dry-run"], "--refilter makes no calls"),
-        (["--no-filter"], "--model NAME"),
+        (["--no-filter"], "--model is missing"),
         (["--no-filter", "--model", "m"], "--endpoint URL"),
         (["--no-filter", "--model", "m", "--endpoint", "gpu:8000"], "--endpoint"),
         (

@@ -143,7 +143,7 @@ def test_weights_that_would_run_code_are_refused(weights, tmp_path):
 @pytest.mark.parametrize(
     ("model", "words", "message"),
     [
-        ("regionforge-tiny-baseline", "", "needs weights: a tag"),
+        ("regionforge-tiny-baseline", "", "needs weights"),
         ("no-such-model", "openai", "no-such-model"),
         ("regionforge-tiny-baseline", "no-such-tag", "no-such-tag"),
         ("local-dir:/nowhere", "", "no such file"),
