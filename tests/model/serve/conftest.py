@@ -1,5 +1,7 @@
 """Tiny models that are ready to be asked: they answer nonsense, but the same each time."""
 
+import time
+
 import pytest
 import torch
 from transformers import AutoModel
@@ -7,6 +9,7 @@ from transformers import AutoModel
 from model.presets import tiny_gpt4roi, tiny_regiongpt
 from model.processor import RegionProcessor
 from model.region_model import RegionModel
+from model.serve import answering
 from model.serve.opened import OpenedModel
 from tests.lively import write_lively_model
 
@@ -37,3 +40,19 @@ def opened(request, opened_models) -> OpenedModel:
 def regiongpt(opened_models) -> OpenedModel:
     """RegionGPT."""
     return opened_models["regiongpt"]
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Makes each token take a while; returns the answers that were begun."""
+    begun = []
+    add = answering.PendingAnswer.add
+
+    def slowly(self, *arguments):
+        if self not in begun:
+            begun.append(self)
+        time.sleep(0.02)
+        add(self, *arguments)
+
+    monkeypatch.setattr(answering.PendingAnswer, "add", slowly)
+    return begun

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from model.serve import answering
 from tests.model.serve.requests import HELLO, post, served
 
 # Sends so many bytes of a request, and waits for what never comes.
@@ -24,22 +23,6 @@ while True:
     connection.recv(1 << 16)
 """
 LONG = {**HELLO, "max_tokens": 2000}
-
-
-@pytest.fixture
-def slow(monkeypatch):
-    """Makes each token take a while; returns the answers that were begun."""
-    begun = []
-    add = answering.PendingAnswer.add
-
-    def slowly(self, *arguments):
-        if self not in begun:
-            begun.append(self)
-        time.sleep(0.02)
-        add(self, *arguments)
-
-    monkeypatch.setattr(answering.PendingAnswer, "add", slowly)
-    return begun
 
 
 def open_files() -> int:

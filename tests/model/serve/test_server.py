@@ -86,22 +86,6 @@ def test_health_and_unknown_paths(regiongpt):
     assert unknown[1]["error"]["type"] == "invalid_request_error"
 
 
-@pytest.fixture
-def slow(monkeypatch):
-    """Makes each token take a while; returns the answers that were begun."""
-    begun = []
-    add = answering.PendingAnswer.add
-
-    def slowly(self, *arguments):
-        if self not in begun:
-            begun.append(self)
-        time.sleep(0.02)
-        add(self, *arguments)
-
-    monkeypatch.setattr(answering.PendingAnswer, "add", slowly)
-    return begun
-
-
 LONG = {**HELLO, "max_tokens": 400}
 
 

@@ -250,14 +250,14 @@ def broken(home, old, new):
     """Change the module of a source, and return its path and the number of the changed line."""
     module = home / "birds.py"
     text = module.read_text("utf-8")
-    before, found, after = text.partition(old)
-    assert found
+    before, match, after = text.partition(old)
+    assert match
     module.write_text(f"{before}{new}{after}", "utf-8")
     return module, before.count("\n") + 1
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         (
             "def parse(",
@@ -268,7 +268,9 @@ def broken(home, old, new):
         ("import csv", "import csvv", "No module named 'csvv'"),
     ],
 )
-def test_a_module_that_cannot_be_imported_has_one_line(old, new, said, written, tmp_path, capsys):
+def test_a_module_that_cannot_be_imported_has_one_line(
+    old, new, message, written, tmp_path, capsys
+):
     home = written()
     module, _ = broken(home, old, new)
     capsys.readouterr()
@@ -276,7 +278,7 @@ def test_a_module_that_cannot_be_imported_has_one_line(old, new, said, written, 
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert error.startswith(f"error: the source module {module} cannot be imported: ")
-    assert re.search(said, error)
+    assert re.search(message, error)
 
 
 @pytest.mark.parametrize("command", ["check-source", "build", "build --workers 2", "dry run"])
