@@ -3,9 +3,8 @@
 from argparse import Namespace
 
 from pipelines.cli.command import Commands, add_command
+from pipelines.export.names import COORDINATES, FORMATS
 from schemas.counted import counted
-
-_FORMATS = ("llava", "swift", "llamafactory", "qwen", "parquet", "coco", "webdataset")
 
 
 def add_parser(commands: Commands) -> None:
@@ -19,7 +18,7 @@ def add_parser(commands: Commands) -> None:
         "export /shards --format coco --config coco --split train --to /instances",
     )
     parser.add_argument("output", metavar="OUTPUT", help="the folder of a build")
-    parser.add_argument("--format", required=True, choices=_FORMATS, help="the format: %(choices)s")
+    parser.add_argument("--format", required=True, choices=FORMATS, help="the format: %(choices)s")
     parser.add_argument("--to", required=True, metavar="DIR", help="the new folder to write")
     parser.add_argument(
         "--config", metavar="NAME", help="only records of this config, e.g. coco (default: of all)"
@@ -30,7 +29,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--image-root", metavar="DIR", help="the folder of referenced images")
     parser.add_argument(
         "--coordinates",
-        choices=("thousandths", "pixels"),
+        choices=COORDINATES,
         help="boxes in the text of qwen and llamafactory: thousandths of the picture, for Qwen2-VL "
         "and Qwen3-VL (default); or pixels of the resized picture, for Qwen2.5-VL",
     )
@@ -42,8 +41,7 @@ def run(args: Namespace) -> int:
 
     from pipelines.cli.arguments import existing_folder, output_folder
     from pipelines.cli.image_root import image_root_of
-    from pipelines.export import export_build
-    from pipelines.export.run import Request
+    from pipelines.export.run import Request, export_build
     from pipelines.runner.progress import QUIET_SECONDS, Ticker
     from pipelines.storage.files import is_local
     from schemas.console import result, say

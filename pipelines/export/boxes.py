@@ -57,13 +57,14 @@ def resized_size(width: int, height: int) -> tuple[int, int]:
     """Return the width and height to which Qwen2.5-VL's processor resizes a picture, pixels.
 
     Each side becomes the nearest multiple of `PATCH`. Where the area is then beyond a limit, both
-    sides are scaled by one factor to reach it, and rounded towards the inside of the limit.
+    sides are scaled by one factor to reach it, and rounded towards the inside of the limit. The
+    order of operations is the processor's: it decides where a side is all but a multiple.
     """
     sides = [max(PATCH, round(side / PATCH) * PATCH) for side in (width, height)]
     area = sides[0] * sides[1]
     if area > MOST_PIXELS:
-        scale = math.sqrt(MOST_PIXELS / (width * height))
-        sides = [max(PATCH, math.floor(s * scale / PATCH) * PATCH) for s in (width, height)]
+        scale = math.sqrt(width * height / MOST_PIXELS)
+        sides = [max(PATCH, math.floor(s / scale / PATCH) * PATCH) for s in (width, height)]
     elif area < LEAST_PIXELS:
         scale = math.sqrt(LEAST_PIXELS / (width * height))
         sides = [math.ceil(s * scale / PATCH) * PATCH for s in (width, height)]

@@ -44,11 +44,12 @@ class JsonForm(NamedTuple):
     suffix: str
     begin: bytes
     between: bytes
+    after: bytes  # each conversation
     end: bytes
 
 
-LIST = JsonForm(".json", b"[\n", b",\n", b"\n]\n")
-LINES = JsonForm(".jsonl", b"", b"\n", b"\n")
+LIST = JsonForm(".json", b"[\n", b",\n", b"", b"\n]\n")
+LINES = JsonForm(".jsonl", b"", b"", b"\n", b"")
 
 
 def write_file(target: Target, name: str, form: JsonForm, entries: Iterable[Entry]) -> None:
@@ -56,7 +57,8 @@ def write_file(target: Target, name: str, form: JsonForm, entries: Iterable[Entr
     with target.open(name) as file:
         file.write(form.begin)
         for number, entry in enumerate(entries):
-            file.write((form.between if number else b"") + msgspec.json.encode(entry))
+            between = form.between if number else b""
+            file.write(between + msgspec.json.encode(entry) + form.after)
         file.write(form.end)
 
 

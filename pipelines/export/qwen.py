@@ -16,12 +16,13 @@ from collections.abc import Mapping
 
 from pipelines.export.boxes import in_resized_pixels, in_thousandths
 from pipelines.export.chat import LINES, BoxForm, share_gpt_entries, write_file
+from pipelines.export.names import PIXELS, THOUSANDTHS
 from pipelines.export.part import Part
 from pipelines.export.target import Target
 from schemas.layout import exported_conversations
 
 # The forms of boxes, by the name that `--coordinates` has for them; the first one is usual.
-COORDINATES: Mapping[str, BoxForm] = {"thousandths": in_thousandths, "pixels": in_resized_pixels}
+COORDINATES: Mapping[str, BoxForm] = {THOUSANDTHS: in_thousandths, PIXELS: in_resized_pixels}
 
 
 def write(part: Part, target: Target) -> None:

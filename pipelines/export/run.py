@@ -64,7 +64,9 @@ def export_build(
     form = FORMATS[request.format]
     manifest = read_manifest(output)
     _check(request, form, manifest)
-    shards = select_shards(manifest, request.config, request.split)
+    shards = select_shards(
+        manifest.model_copy(update={"shards": manifest.filled()}), request.config, request.split
+    )
     losses = Losses(form.loses)
     tally = Tally(losses=losses, on_progress=on_progress)
     parts = _parts(output, shards, tally)

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.export import export_build
-from pipelines.export.run import Exported, Request
+from pipelines.export.run import Exported, Request, export_build
 
 SOURCES = "coco,refcocog,visual_genome,flickr30k,llava"
 Export = Callable[..., Path]

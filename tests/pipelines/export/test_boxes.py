@@ -75,6 +75,7 @@ def test_numbers_read_as_a_list():
         ((427, 640), (420, 644)),
         ((3600, 3590), (3584, 3556)),
         ((8000, 6000), (4116, 3080)),  # reduced to the greatest area
+        ((4328, 4328), (3556, 3556)),  # 3,584 would be the limit itself, but for rounding
     ],
 )
 def test_sizes_as_the_processor_makes_them(size, resized):

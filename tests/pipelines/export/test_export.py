@@ -9,10 +9,12 @@ import pytest
 from PIL import Image
 from PIL.ExifTags import Base
 
-from pipelines.cli.export import _FORMATS
 from pipelines.cli.parser import make_parser
-from pipelines.export import FORMATS, export_build, losses
-from pipelines.export.run import Request
+from pipelines.export import losses
+from pipelines.export.chat import LINES, LIST, write_file
+from pipelines.export.formats import FORMATS
+from pipelines.export.names import FORMATS as OFFERED
+from pipelines.export.run import Request, export_build
 from pipelines.export.target import Target, ending_of
 from schemas.errors import InputFileError, UsageError
 
@@ -165,7 +167,7 @@ def test_the_command(build, command_line, tmp_path):
 
 
 def test_the_command_offers_every_format():
-    assert set(_FORMATS) == FORMATS.keys()
+    assert tuple(FORMATS) == OFFERED
     for name, form in FORMATS.items():
         for coordinates in form.coordinates:
             words = ["export", "x", "--to", "y", "--format", name, "--coordinates", coordinates]
@@ -175,3 +177,26 @@ def test_the_command_offers_every_format():
 def test_coordinates_where_there_is_no_choice_are_refused(build, export):
     with pytest.raises(UsageError, match="goes with --format llamafactory or qwen"):
         export(build, format="llava", coordinates="pixels")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_splits_without_records_are_left_out(two_splits, run_build, export, name):
+    root, splits = two_splits
+    splits["val"].data["annotations"].clear()
+    splits["val"].save()
+    output = run_build(root, request={"label_set": "Things"})
+    assert any(shard.split == "val" for shard in output.manifest().shards)
+    written = export(output.folder, format=name)
+    assert written.summary()["records"] == 3
+    assert [path for path in written.listed() if "val" in path] == []
+    if name == "llamafactory":
+        info = json.loads((written.folder / "dataset_info.json").read_bytes())
+        assert list(info) == ["coco_train"]
+    with pytest.raises(UsageError, match="no records of val are here; there are: coco / train"):
+        export(output.folder, format=name, split="val")
+
+
+def test_lines_without_an_entry_are_an_empty_file(target):
+    for form, content in ((LINES, b""), (LIST, b"[\n\n]\n")):
+        write_file(target, f"none{form.suffix}", form, [])
+        assert (target.folder / f"none{form.suffix}").read_bytes() == content
