@@ -90,10 +90,17 @@ def _decoded(data: bytes, size: tuple[int, int] | None) -> Image.Image:
     if len(data) > MAX_IMAGE_BYTES:
         raise InputError(f"a picture of {len(data)} bytes, at most {MAX_IMAGE_BYTES} are read")
     with _damage_named(), Image.open(BytesIO(data), formats=_FORMATS) as image:
-        scans = data.count(_SCAN) if image.format in ("JPEG", "MPO") else 0
+        scans = _scans(data) if image.format in ("JPEG", "MPO") else 0
         if scans > MAX_JPEG_SCANS:
             raise InputError(f"a JPEG of {scans} scans, at most {MAX_JPEG_SCANS} are decoded")
         return _rgb(image, size)
+
+
+def _scans(data: bytes) -> int:
+    """Return the number of scans of a JPEG, from its bytes."""
+    codes = np.frombuffer(data, np.uint8)
+    marker, kind = _SCAN
+    return int(np.count_nonzero((codes[:-1] == marker) & (codes[1:] == kind)))
 
 
 def _rgb(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:

@@ -12,10 +12,12 @@ hundred runs.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.check_masks import sound_lengths
 from schemas.geometry import Box
 from schemas.mask import BoolImage
 
@@ -53,21 +55,38 @@ class Runs:
             width: the mask's.
         """
         ends = np.cumsum(lengths, dtype=np.int64)
-        starts, stops = ends[:-1:2], ends[1::2]
-        some = stops > starts
-        starts, stops = starts[some], stops[some]
-        first = starts // height
-        parts = (stops - 1) // height - first + 1  # a run goes on in the next column
-        run = np.repeat(np.arange(len(parts)), parts)
-        columns = first[run] + np.arange(len(run)) - np.repeat(np.cumsum(parts) - parts, parts)
-        top = columns * height
-        return cls(
-            height=height,
-            width=width,
-            columns=columns,
-            starts=np.maximum(starts[run] - top, 0),
-            stops=np.minimum(stops[run] - top, height),
-        )
+        columns, starts, stops = _in_columns(ends[:-1:2], ends[1::2], height)
+        return cls(height=height, width=width, columns=columns, starts=starts, stops=stops)
+
+    @classmethod
+    def of_masks(cls, masks: Sequence[str], height: int, width: int) -> list["Runs"] | None:
+        """Return the runs of several masks of a picture, read at once: a third of the time.
+
+        Args:
+            masks: COCO's compressed run lengths.
+            height: the masks'.
+            width: the masks'.
+
+        Returns:
+            None where a mask is not proven sound; read alone, it tells its fault.
+        """
+        if not masks or (sound := sound_lengths(masks, height * width)) is None:
+            return None
+        lengths, firsts = sound  # of a mask as wide as all of them side by side
+        number = np.arange(len(lengths)) - np.repeat(firsts, np.diff(firsts, append=len(lengths)))
+        ends, on = np.cumsum(lengths), (number & 1).astype(bool)
+        columns, starts, stops = _in_columns((ends - lengths)[on], ends[on], height)
+        edges = np.searchsorted(columns, np.arange(len(masks) + 1) * width).tolist()
+        return [
+            cls(
+                height=height,
+                width=width,
+                columns=columns[first:last] - mask * width,
+                starts=starts[first:last],
+                stops=stops[first:last],
+            )
+            for mask, (first, last) in enumerate(pairwise(edges))
+        ]
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -88,3 +107,21 @@ class Runs:
         np.add.at(steps, (self.columns, self.starts), 1)
         np.add.at(steps, (self.columns, self.stops), -1)
         return np.cumsum(steps[:, :-1], axis=1, dtype=np.int8).astype(bool).T
+
+
+def _in_columns(starts: Numbers, stops: Numbers, height: int) -> tuple[Numbers, Numbers, Numbers]:
+    """Return the columns, starts and stops of runs that are parted where a column ends.
+
+    Args:
+        starts: the first pixel of each run, counted down the columns; some runs may be empty.
+        stops: the pixel after the last one.
+        height: the length of a column.
+    """
+    some = stops > starts
+    starts, stops = starts[some], stops[some]
+    first = starts // height
+    parts = (stops - 1) // height - first + 1
+    run = np.repeat(np.arange(len(parts)), parts)
+    columns = first[run] + np.arange(len(run)) - np.repeat(np.cumsum(parts) - parts, parts)
+    top = columns * height
+    return columns, np.maximum(starts[run] - top, 0), np.minimum(stops[run] - top, height)

@@ -8,7 +8,7 @@ between its samples.
 Letters: G cells on a side of the map; H, W the sides of the owner's picture, pixels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from schemas.mask import BoolImage
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
+Cells = NDArray[np.intp]
 
 _NOISE = 1e-9  # of a cell: less is an error of rounding
 
@@ -81,21 +82,35 @@ def mask_coverage(
     Raises:
         ValueError: the mask is of another size than the picture, or without a pixel.
     """
-    if (mask.height, mask.width) != (frame.height, frame.width):
-        raise ValueError(
-            f"a mask of {(mask.height, mask.width)} for a picture of "
-            f"{(frame.height, frame.width)}, height first"
-        )
-    if not len(mask):
-        raise ValueError("a mask without a pixel: a region needs one at least")
-    x0, y0, x1, y1 = mask.bounds
+    return mask_coverages([mask], frame, grid, sampling)[0]
+
+
+def mask_coverages(
+    masks: Sequence[Runs], frame: Frame, grid: int, sampling: Sampling = Sampling.AREA
+) -> list[Coverage]:
+    """Return the coverage of each of a picture's masks, as `mask_coverage` does."""
+    for mask in masks:
+        if (mask.height, mask.width) != (frame.height, frame.width):
+            raise ValueError(
+                f"a mask of {(mask.height, mask.width)} for a picture of "
+                f"{(frame.height, frame.width)}, height first"
+            )
+        if not len(mask):
+            raise ValueError("a mask without a pixel: a region needs one at least")
+    if not masks:
+        return []
+    bounds = [mask.bounds for mask in masks]
     if sampling is Sampling.AREA:
-        cells = _area_shares(mask, (x0, y0, x1, y1), frame.cell_edges(grid))
+        shares = _area_shares(masks, np.array(bounds), frame.cell_edges(grid))
     else:
-        cells = _bilinear_shares(mask.pixels(), frame, grid).astype(np.float32)
-    if cells.any():
-        return Coverage(cells, is_fallback=False)
-    return _fallback(cells, ((x0 + x1) / 2, (y0 + y1) / 2), frame)
+        sampled = [_bilinear_shares(mask.pixels(), frame, grid) for mask in masks]
+        shares = np.stack(sampled).astype(np.float32)
+    return [
+        Coverage(cells, is_fallback=False)
+        if cells.any()
+        else _fallback(cells, ((x0 + x1) / 2, (y0 + y1) / 2), frame)
+        for cells, (x0, y0, x1, y1) in zip(shares, bounds, strict=True)
+    ]
 
 
 def _span_shares(edges: Doubles, start: Doubles | float, stop: Doubles | float) -> Doubles:
@@ -112,64 +127,82 @@ def _span_shares(edges: Doubles, start: Doubles | float, stop: Doubles | float) 
     return shares
 
 
-def _area_shares(mask: Runs, bounds: Box, edges: tuple[Doubles, Doubles]) -> Floats:
-    """Return the share [G, G] of each cell that lies under a mask's pixels.
+def _area_shares(masks: Sequence[Runs], bounds: Doubles, edges: tuple[Doubles, Doubles]) -> Floats:
+    """Return the share [K, G, G] of each cell that lies under the pixels of each mask.
 
     A run of pixels in a column covers what lies above its end, less what lies above its start: for
     each the whole of the cells before, and a part of its own cell. So only ends of runs are looked
-    at, and only in the cells that the mask's box reaches; and no product of matrices is made, whose
-    threads would wait for one another in the processes of a data loader.
+    at, those of all masks at once, and only in the cells that a mask's box reaches. No product of
+    matrices is made, whose threads would wait for one another in the processes of a data loader.
 
     Args:
-        mask: of the owner's picture.
-        bounds: the box around the mask's pixels.
+        masks: K masks of the owner's picture.
+        bounds: the boxes [K, 4] around the masks' pixels.
         edges: the edges of cells [G + 1] along x, and along y, owner's pixels.
     """
     edges_x, edges_y = edges
-    x0, y0, x1, y1 = bounds
-    grid, left, columns = len(edges_x) - 1, int(x0), int(x1 - x0)
-    shares = np.zeros((grid, grid), np.float32)
-    down, across = _reached(edges_y, y0, y1), _reached(edges_x, x0, x1)
-    cells = down.stop - down.start
-    if not cells or across.start == across.stop:
-        return shares
-    ends = np.concatenate([mask.starts, mask.stops])
-    reach = (ends - edges_y[down.start]) / (edges_y[1] - edges_y[0])  # in cells
-    reach = np.minimum(np.maximum(reach, 0.0), cells)
-    cell = reach.astype(np.intp)
-    column = (mask.columns - left) * (cells + 1)
-    entry, size = np.concatenate([column, column]) + cell, columns * (cells + 1)
-    signs = np.ones(len(ends))
-    signs[: len(column)] = -1.0
-    whole = np.bincount(entry, signs, size).reshape(columns, -1)
-    parts = np.bincount(entry, signs * (reach - cell), size).reshape(columns, -1)
-    covered = parts[:, :-1] + np.cumsum(whole[:, :0:-1], axis=1, dtype=np.float64)[:, ::-1]
-    means = _means(covered, edges_x[across.start : across.stop + 1] - left).T
-    shares[down, across] = np.where(means > _NOISE, np.minimum(means, 1.0), 0.0)
+    (left, right), (top, bottom) = (
+        _reached(cell_edges, bounds[:, axis], bounds[:, axis + 2])
+        for axis, cell_edges in enumerate(edges)
+    )
+    across, down = right - left + 1, bottom - top + 1  # with a cell for what lies beyond the last
+    stops = np.cumsum(across * down)
+
+    mask = np.repeat(np.arange(len(masks)), [2 * len(runs) for runs in masks])
+    columns = np.concatenate([column for runs in masks for column in (runs.columns,) * 2])
+    ends = np.concatenate([end for runs in masks for end in (runs.starts, runs.stops)])
+    signs = np.repeat([-1.0, 1.0] * len(masks), [len(runs) for runs in masks for _ in range(2)])
+    reach = np.minimum(np.maximum(_cells(ends, edges_y) - top[mask], 0.0), down[mask] - 1)
+    own_row = reach.astype(np.intp)
+    first_entry = (stops - across * down)[mask] + own_row
+    whole, parts = np.zeros((2, stops[-1]))
+    for column, width in _columns_of_cells(columns, edges_x, left[mask], right[mask]):
+        entry = first_entry + (column - left[mask]) * down[mask]
+        whole += np.bincount(entry, signs * width, stops[-1])  # 0 in all over a column of cells
+        parts += np.bincount(entry, signs * width * (reach - own_row), stops[-1])
+    covered = parts - np.cumsum(whole)
+    covered = np.where(covered > _NOISE, np.minimum(covered, 1.0), 0.0)
+
+    shares = np.zeros((len(masks), len(edges_y) - 1, len(edges_x) - 1), np.float32)
+    for number, part in enumerate(np.split(covered, stops[:-1])):
+        cells = part.reshape(across[number], down[number])[:-1, :-1].T
+        shares[number, top[number] : bottom[number], left[number] : right[number]] = cells
     return shares
 
 
-def _reached(edges: Doubles, start: float, stop: float) -> slice:
-    """Return the cells along one axis that have a part between two points."""
-    first = int(np.searchsorted(edges, start, side="right")) - 1
-    last = int(np.searchsorted(edges, stop, side="left"))
-    return slice(max(first, 0), max(min(last, len(edges) - 1), first, 0))
+def _columns_of_cells(
+    pixels: NDArray[np.int64], edges: Doubles, left: Cells, right: Cells
+) -> Iterator[tuple[Cells, Doubles]]:
+    """Yield the columns of cells [E] that columns of pixels lie in, and the share of each cell.
 
-
-def _means(columns: Doubles, edges: Doubles) -> Doubles:
-    """Return the mean [K, G] over each cell's width of columns of pixels [w, G], 0 outside.
+    A column of pixels lies in two where cells are wider than pixels, and in more where they are
+    narrower.
 
     Args:
-        columns: the pixels.
-        edges: the edges of the cells [K + 1], pixels.
+        pixels: the columns [E] of pixels.
+        edges: the edges of cells [G + 1] along x, owner's pixels.
+        left: the first column of cells [E] that may be yielded.
+        right: the last one, which stands for all from there on.
     """
-    width = len(columns)
-    before = np.zeros((width + 1, columns.shape[1]))
-    np.cumsum(columns, axis=0, out=before[1:])
-    inside = np.clip(edges, 0, width)
-    column = np.minimum(inside.astype(np.intp), width - 1)
-    sums = before[column] + (inside - column)[:, None] * columns[column]
-    return np.diff(sums, axis=0) / (edges[1] - edges[0])
+    start, stop = _cells(pixels, edges), _cells(pixels + 1, edges)
+    first = np.maximum(start.astype(np.intp), left)
+    for column in range(int(np.ceil(stop[0] - start[0])) + 1):
+        cell = first + column
+        width = np.minimum(stop, cell + 1) - np.maximum(start, cell)
+        yield np.minimum(cell, right), np.maximum(width, 0.0)
+
+
+def _cells(points: NDArray[np.int64], edges: Doubles) -> Doubles:
+    """Return points along one axis, pixels, in cells from the first one's edge."""
+    cells: Doubles = (points - edges[0]) / (edges[1] - edges[0])
+    return cells
+
+
+def _reached(edges: Doubles, starts: Doubles, stops: Doubles) -> tuple[Cells, Cells]:
+    """Return the first cell [K] along one axis with a part between two points [K], and the end."""
+    first = np.maximum(np.searchsorted(edges, starts, side="right") - 1, 0)
+    last = np.minimum(np.searchsorted(edges, stops, side="left"), len(edges) - 1)
+    return first, np.maximum(last, first)
 
 
 def _bilinear_shares(mask: BoolImage, frame: Frame, grid: int) -> Doubles:

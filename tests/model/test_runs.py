@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from model.runs import Runs
+from schemas.mask import from_pixels
 
 MASKS = arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=9))
 
@@ -77,3 +78,19 @@ def test_the_example_of_the_module() -> None:
     assert listed(Runs.of_pixels(mask)) == [(1, 0, 2), (3, 1, 3)]
     assert listed(Runs.of_lengths(lengths_by_hand(mask), 3, 4)) == [(1, 0, 2), (3, 1, 3)]
     assert lengths_by_hand(mask) == [3, 2, 5, 2]
+
+
+@given(st.lists(arrays(bool, (5, 4)).filter(lambda mask: bool(mask.any())), min_size=1, max_size=5))
+def test_masks_are_read_together_as_each_is_alone(masks: list[Any]) -> None:
+    runs = Runs.of_masks([from_pixels(mask).counts for mask in masks], 5, 4)
+    assert runs is not None
+    assert [listed(each) for each in runs] == [runs_by_hand(mask) for mask in masks]
+    assert {(each.height, each.width) for each in runs} == {(5, 4)}
+
+
+def test_masks_of_which_one_is_unsound_are_not_read_together() -> None:
+    sound = from_pixels(np.eye(5, 4, dtype=bool)).counts
+    assert Runs.of_masks([sound, "?"], 5, 4) is None
+    assert Runs.of_masks([sound, ""], 5, 4) is None
+    assert Runs.of_masks([sound], 4, 4) is None
+    assert Runs.of_masks([], 5, 4) is None

@@ -194,3 +194,42 @@ def test_each_region_weighs_the_same_in_any_company() -> None:
     alone = [model_weights([shape], frame, 16, "row 0")[0] for shape in shapes]
     assert len(shapes) > 2
     np.testing.assert_array_equal(together, alone)
+
+
+def test_masks_of_a_record_are_read_together_as_each_is_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = np.zeros((HEIGHT, WIDTH), bool)
+    other[::3, 7:60] = True
+    masks = [rectangle(), other]
+    regions = {
+        2: {"bbox": list(BOX), "mask": run_lengths(masks[0])},
+        5: {"bbox": list(BOX), "mask": None},
+        9: {"bbox": list(BOX), "mask": run_lengths(masks[1])},
+    }
+    alone = [read_region(region, WIDTH, HEIGHT, "mask") for region in regions.values()]
+    monkeypatch.setattr("model.regions.checked_counts", None)  # which reads one mask
+    together = read_regions(regions, (WIDTH, HEIGHT), "mask", "row 3")
+    assert [shape.box for shape in together] == [None, BOX, None]
+    for shape, single in zip(together, alone, strict=True):
+        assert shape.bounds == single.bounds
+        if shape.mask is not None and single.mask is not None:
+            assert np.array_equal(shape.mask.pixels(), single.mask.pixels())
+    boxes = read_regions(regions, (WIDTH, HEIGHT), "box", "row 3")
+    assert [shape.box for shape in boxes] == [BOX] * 3
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        ({"size": [HEIGHT, WIDTH], "counts": "?"}, "region 2: "),
+        ({"size": [HEIGHT, WIDTH], "counts": "\ud800"}, "region 2: "),
+        ({"size": [WIDTH, HEIGHT], "counts": run_lengths(rectangle())["counts"]}, "region 2: run"),
+        ({"size": np.array([1, 2]), "counts": "1"}, "region 2: malformed run lengths"),
+    ],
+)
+def test_a_bad_mask_among_good_ones_is_named(mask: Any, message: str) -> None:
+    good = {"bbox": list(BOX), "mask": run_lengths(rectangle())}
+    regions = {1: good, 2: {"bbox": list(BOX), "mask": mask}, 3: good}
+    with pytest.raises(InputError, match=message):
+        read_regions(regions, (WIDTH, HEIGHT), "mask", "row 3")

@@ -9,7 +9,13 @@ from pycocotools import mask as coco_mask
 from torch.nn import functional
 
 from model.frame import Frame
-from model.regiongpt.coverage import Coverage, Sampling, box_coverage, mask_coverage
+from model.regiongpt.coverage import (
+    Coverage,
+    Sampling,
+    box_coverage,
+    mask_coverage,
+    mask_coverages,
+)
 from model.runs import Runs
 from schemas.geometry import Box
 
@@ -205,3 +211,27 @@ def test_lines_that_bilinear_sampling_loses_fall_back_to_their_centre() -> None:
         lost += coverage.is_fallback
         assert not covered(line, frame, 96).is_fallback
     assert lost / 336 == pytest.approx(0.43, abs=0.01)
+
+
+@pytest.mark.parametrize("sampling", Sampling)
+@pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
+@pytest.mark.parametrize("grid", [3, 16, 40])  # cells wider than a pixel, and narrower
+def test_masks_are_weighed_together_as_each_is_alone(
+    frame: Frame, grid: int, sampling: Sampling
+) -> None:
+    full = np.ones((frame.height, frame.width), dtype=bool)
+    corner = np.zeros_like(full)
+    corner[-1, -1] = True
+    masks = [random_mask(frame, 0), corner, full, random_mask(frame, 1)]
+    together = mask_coverages([Runs.of_pixels(mask) for mask in masks], frame, grid, sampling)
+    for mask, (cells, is_fallback) in zip(masks, together, strict=True):
+        alone = covered(mask, frame, grid, sampling)
+        np.testing.assert_array_equal(cells, alone.cells)
+        assert is_fallback == alone.is_fallback
+    if sampling is Sampling.AREA:
+        by_hand = covered_by_hand(pixel_boxes(full), frame, grid)
+        np.testing.assert_allclose(together[2].cells, by_hand, atol=1e-6)
+
+
+def test_no_masks_have_no_coverage() -> None:
+    assert mask_coverages([], FRAMES["wide"], 8) == []
