@@ -104,6 +104,10 @@ COMMANDS = {
         "regionforge.demo:main",
         "Draw a small world, build it, caption it, verify it and show it; train a tiny model.",
     ),
+    "completion": Command(
+        "regionforge.completion:main",
+        "Print what makes bash or zsh complete commands, flags and names of files.",
+    ),
 }
 
 _EXAMPLES = """\

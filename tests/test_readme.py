@@ -21,6 +21,7 @@ from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
 from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.sample_world import write_world
+from regionforge import completion
 from regionforge.__main__ import COMMANDS
 from schemas.ledger import Stage
 from tests.pages import ALL, CHECKOUT, PAGES, README
@@ -28,6 +29,10 @@ from train.cli import make_parser as make_train_parser
 
 FLAGS_OF_BEAM = {"--environment_type", "--job_endpoint"}
 FLAGS_OF_LMMS_EVAL = {"--batch_size", "--model_args"}
+PARSERS = {  # of commands that are not those of the data tower, by their function
+    "train.cli:main": make_train_parser,
+    "regionforge.completion:main": lambda: make_parser((completion.add_parser,)),
+}
 FLAGS_OF_VLLM = {
     "--allowed-local-media-path",
     "--allowed-media-domains",
@@ -213,8 +218,8 @@ def test_every_command_it_shows_parses() -> None:
     shown = re.findall(r"^ +regionforge (.+)", ALL.replace("\\\n", " "), re.MULTILINE)
     assert shown
     for command in shown:
-        module, _ = COMMANDS[command.split()[0]]
-        parser = make_train_parser() if module.startswith("train.") else make_parser()
+        function, _ = COMMANDS[command.split()[0]]
+        parser = PARSERS.get(function, make_parser)()
         _, unknown = parser.parse_known_args(shlex.split(command))
         assert unknown == [] or "--runner" in command  # whose flags are Beam's
 

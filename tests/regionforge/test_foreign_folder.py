@@ -25,7 +25,7 @@ from pipelines.cli.parser import make_parser
 from pipelines.recipes.load import load_recipe
 from pipelines.sample_world import SOURCES
 from prompts.catalog import WORDING_SETS
-from regionforge import demo
+from regionforge import completion, demo
 from regionforge.__main__ import COMMANDS
 from tests.pages import ALL
 from train.cli import make_parser as make_train_parser
@@ -52,14 +52,15 @@ READERS = {
     *("verify", "preview", "info", "diff", "report", "export", "subset", "merge"),
     *("check-source", "push"),
 }
-# The demonstration is run by test_demo.py, in such a folder too.
-ELSEWHERE = {"demo --output demo_output"}
+# The demonstration is run by test_demo.py, in such a folder too, completion by test_completion.py.
+ELSEWHERE = {"demo --output demo_output", "completion"}
 
 
 def parsers() -> dict[str, argparse.ArgumentParser]:
     """The parser of each command."""
     found: dict[str, argparse.ArgumentParser] = {}
-    for parser in (make_parser(), make_parser((demo.add_parser,)), make_train_parser()):
+    ours = make_parser((demo.add_parser, completion.add_parser))
+    for parser in (make_parser(), ours, make_train_parser()):
         for action in parser._actions:
             if isinstance(action, argparse._SubParsersAction):
                 found |= action.choices

@@ -11,7 +11,7 @@ import pytest
 import regionforge
 from pipelines import VERSION
 from pipelines.cli.parser import make_parser
-from regionforge import demo
+from regionforge import completion, demo
 from regionforge.__main__ import COMMANDS, main
 from schemas.errors import UsageError
 from train.cli import make_parser as train_parser
@@ -43,9 +43,9 @@ def imported_by(program: str) -> list[str]:
     return shown.splitlines()[-1].split()[1:]
 
 
-def test_the_table_lists_every_command_of_both_towers_and_the_demo():
+def test_the_table_lists_every_command_of_both_towers_and_its_own():
     lines = lines_of(make_parser()) | lines_of(train_parser())
-    lines |= lines_of(make_parser((demo.add_parser,)))
+    lines |= lines_of(make_parser((demo.add_parser, completion.add_parser)))
     assert {name: command.line for name, command in COMMANDS.items()} == lines
 
 
