@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import re
 import time
 from collections import Counter
@@ -40,6 +41,7 @@ class Rule:
     refuse: float | None = None  # seconds to refuse connections, after cutting all
     answer: str | None = None  # malformed, no_choices, empty, length; or the text
     finish: str = "stop"  # reason for the end of such a text
+    yes: float | None = None  # probability of yes, where a judge is asked; None: by a hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Script:
     caches: bool = False  # report the tokens of a first picture as cached, where it was sent before
     max_pictures: int | None = None  # limit of a request; others get status 400
     takes_schema: bool = True  # decode answers by a schema; else requests with one get status 400
+    logprobs: bool = True  # tell log-probabilities; else requests for them get status 400
     api_key: str | None = None  # other keys get status 401 with the key in the message
 
     @staticmethod
@@ -125,6 +128,8 @@ class Model:
             return f"At most {most} image(s) may be provided in one prompt."
         if not self.script.takes_schema and "response_format" in call.fields:
             return "response_format: json_schema is not supported"
+        if not self.script.logprobs and "logprobs" in call.fields:
+            return "logprobs is not supported by this model"
         return ""
 
     def log(self, call: Call, status: int | str) -> None:
@@ -151,7 +156,8 @@ class Model:
         kind = rule.answer
         if kind == "malformed":
             return b'{"id": "chatcmpl-0", "choices": [{"mess'
-        text = "" if kind == "empty" else self._text(call)
+        yes = self._yes(call, rule) if "yes or no" in call.prompt else None
+        text = "" if kind == "empty" else self._text(call) if yes is None else _yes_no(yes)
         if kind not in {None, "empty", "length", "no_choices"}:
             text = str(kind)
         if kind == "length":
@@ -161,6 +167,8 @@ class Model:
             "finish_reason": "length" if kind == "length" else rule.finish,
             "message": {"role": "assistant", "content": text},
         }
+        if yes is not None and kind is None and call.fields.get("logprobs"):
+            choice["logprobs"] = _logprobs(yes)
         completion: dict[str, Any] = {
             "id": "chatcmpl-0",
             "object": "chat.completion",
@@ -189,6 +197,15 @@ class Model:
             usage["prompt_tokens_details"] = {"cached_tokens": cached}
         return usage
 
+    def _yes(self, call: Call, rule: Rule) -> float:
+        """Return the probability of yes, as a rule says, as a colour is, or by a hash."""
+        if rule.yes is not None:
+            return rule.yes
+        asked = re.search(r"filled with (\w+)\?", call.prompt)
+        if asked and not self.script.blind:
+            return 0.98 if _colour(call.pictures[-1]).lower() == asked[1] else 0.02
+        return blake2b(call.prompt.encode(), digest_size=1).digest()[0] / 256
+
     def _text(self, call: Call) -> str:
         picture = b"" if self.script.blind else b"".join(call.pictures[-1:])
         noise = str(self._seen.total()) if self.script.noisy else ""
@@ -202,6 +219,18 @@ class Model:
         form = "There is a {} {} {} a {}, in {} light. Its {} is {} and its edges are {}."
         answer = form.format(*words)
         return _in_parts(words, answer) if "JSON object" in call.prompt else answer
+
+
+def _yes_no(yes: float) -> str:
+    return "Yes" if yes >= 0.5 else "No"
+
+
+def _logprobs(yes: float) -> dict[str, Any]:
+    """Return the log-probabilities of an answer of one token."""
+    tokens = {"Yes": yes, "No": 1 - yes}
+    top = [{"token": text, "logprob": math.log(max(p, 1e-9))} for text, p in tokens.items()]
+    top.sort(key=lambda each: -float(str(each["logprob"])))
+    return {"content": [{**top[0], "top_logprobs": top}]}
 
 
 def _in_parts(words: list[str], paragraph: str) -> str:

@@ -92,6 +92,8 @@ class Reason(StrEnum):
     CAPTION_COPIES_GLOBAL = "caption_copies_global"  # repeats the caption of the whole image
     CAPTION_UNASKED = "caption_unasked"  # never asked for, by a run that only filters anew
     CAPTION_UNLIKE_CROP = "caption_unlike_crop"  # CLIP similarity below the threshold
+    CAPTION_JUDGED_FALSE = "caption_judged_false"  # a judge holds it for false
+    CAPTION_UNJUDGED = "caption_unjudged"  # a judge says neither yes nor no to it
     NO_GLOBAL_CAPTION = "no_global_caption"  # the image's own caption was rejected
 
 
@@ -138,6 +140,7 @@ class RejectedCaption(msgspec.Struct, frozen=True, omit_defaults=True):
     text: str = ""  # the caption, where it passed all checks of its words; else `detail` quotes it
     clip: float | None = None  # as in a record; None: not scored
     clip_min: float | None = None
+    judge: float | None = None  # as in a record; None: not judged
 
 
 class Rejection(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -30,7 +30,8 @@ def captioning_section(manifest: Manifest) -> str:
     if source is None:
         return ""
     settings = CaptionSettings.model_validate(source.settings)
-    lines = [*_asked(settings.captioning), *_checked(settings), _kept(settings.filter)]
+    kept = settings.filter
+    lines = [*_asked(settings.captioning), *_checked(settings), *_judged(kept), _kept(kept)]
     section = ["## How regions were captioned", "", *(f"- {line}" for line in lines)]
     return "\n".join([*section, *_sizes(manifest)])
 
@@ -93,6 +94,21 @@ def _asked(captioning: Captioning) -> Iterator[str]:
 def _name_of(model: str) -> str:
     """Return the name of a model: on the Hub, or of its folder without the folders above it."""
     return PurePath(model).name if PurePath(model).is_absolute() else model
+
+
+def _judged(kept: Filter) -> Iterator[str]:
+    if not kept.judge_model:
+        return
+    unit = "each sentence" if kept.judge_sentences else "each text"
+    least = (
+        "none was left out for that"
+        if kept.judge_min is None
+        else f"{unit} is here that is true with a probability of {kept.judge_min:g} or more"
+    )
+    yield (
+        f"the model {code(_name_of(kept.judge_model))} said of {unit} whether it is true "
+        f"(`regions.captions.judge`); {least}"
+    )
 
 
 def _kept(kept: Filter) -> str:

@@ -4,7 +4,13 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from pipelines.cli.arguments import existing_folder, folder, positive
-from pipelines.cli.command import SMALL_CLIP, Commands, add_clip_flags, add_command
+from pipelines.cli.command import (
+    SMALL_CLIP,
+    Commands,
+    add_clip_flags,
+    add_command,
+    add_judge_flags,
+)
 from pipelines.storage.extras import require
 from schemas.console import error, notice, result, say
 from schemas.errors import UsageError
@@ -30,6 +36,7 @@ def add_parser(commands: Commands) -> None:
         "Find the CLIP similarity that tells captions of a crop from captions of another one.",
         "calibrate /recapd --clip-model ViT-L-14 --clip-weights openai --to calibration.json",
         "calibrate /recapd --marks marks.json --to calibration.json",
+        "calibrate /recapd --judge-endpoint http://gpu:8001/v1 --judge-model NAME --to judge.json",
     )
     parser.add_argument(
         "output",
@@ -70,6 +77,7 @@ def add_parser(commands: Commands) -> None:
         help="write a threshold even where the scorer hardly tells captions apart",
     )
     add_clip_flags(parser)
+    add_judge_flags(parser)
     parser.add_argument(
         "--seed", type=int, default=0, help="number that varies the pairs (default: %(default)s)"
     )
@@ -77,6 +85,7 @@ def add_parser(commands: Commands) -> None:
 
 def run(args: Namespace) -> int:
     """Score pairs, print the error rates, and write the threshold and its curve."""
+    from pipelines.cli.recap_judge import check_judge_flags
     from pipelines.output.reader import read_manifest
     from pipelines.recap.clip.calibrate import CalibrationOptions, calibrate
     from pipelines.recap.clip.files import SUFFIX
@@ -87,6 +96,9 @@ def run(args: Namespace) -> int:
     if not args.to.endswith(SUFFIX):
         raise UsageError(f"--to {args.to!r}: expected a file such as calibration{SUFFIX}")
     output = existing_folder(args.output)
+    check_judge_flags(args)
+    if args.judge_model:
+        return _write(_by_judge(args, output), args)
     if args.marks:
         return _write(_by_marks(args, read_manifest(output)), args)
     options = CalibrationOptions(
@@ -110,6 +122,39 @@ def run(args: Namespace) -> int:
             lambda done, total: ticker.say(f"{done:,} of {total:,} pairs"),
         )
     return _write(calibration_run, args, scorer.probability(calibration_run.calibration.threshold))
+
+
+def _by_judge(args: Namespace, output: str) -> "CalibrationRun":
+    """Return the calibration of a judge."""
+    from functools import partial
+
+    from pipelines.cli.recap_judge import judge_fields, judge_servers, make_judge
+    from pipelines.recap.clip.calibrate import CalibrationOptions
+    from pipelines.recap.judge_calibration import JudgeToCalibrate, calibrate_judge
+    from pipelines.recipes.recap import Captioning, Filter
+    from pipelines.runner.progress import Ticker
+    from pipelines.storage import files
+
+    usual = {"marks": [], "clip_model": SMALL_CLIP, "clip_weights": "", "device": ""}
+    for name, value in {**usual, "mask_blur": None}.items():
+        if getattr(args, name) != value:
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{flag}: --judge-model asks a judge, and scores nothing by CLIP")
+    if not files.is_local(args.to):
+        raise UsageError(f"--to {args.to}: answers of a judge are kept beside a local file alone")
+    require("serve", "regionforge calibrate --judge-model")
+    options = CalibrationOptions(
+        pairs=positive("--pairs", args.pairs), false_accept=args.false_accept, seed=args.seed
+    )
+    kept = Filter.model_validate(judge_fields(args))
+    model = kept.judge(Captioning.model_fields["max_pixels"].default)
+    assert model is not None, "named by its flag"
+    make = partial(make_judge, judge_servers(args), model, checked=True)
+    judge = JudgeToCalibrate(make=make, kept=kept, model=model, answers=f"{args.to}.replies")
+    with Ticker("calibrating:") as ticker:
+        return calibrate_judge(
+            output, judge, options, lambda done, total: ticker.say(f"{done:,} of {total:,} regions")
+        )
 
 
 def _by_marks(args: Namespace, manifest: "Manifest") -> "CalibrationRun":
@@ -142,6 +187,9 @@ def _write(
         return 1
     write_calibration(calibration_run, args.to)
     result(f"wrote {args.to} and {picture_of(args.to)};")
+    if args.judge_model:
+        result(f"for `regionforge recap`: --judge-min {args.to}, beside the judge's other flags")
+        return 0
     result(
         f"for `regionforge recap`: --refilter {args.to} for these captions, "
         f"--calibration {args.to} for a new run"

@@ -123,6 +123,39 @@ def add_request_flags(group: Group) -> None:
     )
 
 
+def add_judge_flags(group: Group) -> None:
+    """Declare the flags of the model that judges captions."""
+    group.add_argument(
+        "--judge-endpoint",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="base URL of a server of the judge, as of --endpoint; may be repeated",
+    )
+    group.add_argument(
+        "--judge-model",
+        metavar="NAME",
+        help="have this model say of each text about a region whether all of it is true",
+    )
+    group.add_argument(
+        "--judge-sentences",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="judge each sentence, and leave out false ones instead of the caption (on in "
+        "recap_modern)",
+    )
+    group.add_argument(
+        "--judge-api-key-env",
+        metavar="NAME",
+        help="the environment variable of the judge's key (default: OPENAI_API_KEY)",
+    )
+    group.add_argument(
+        "--judge-extra-body",
+        metavar="JSON",
+        help="further parameters of each request to the judge, as of --extra-body",
+    )
+
+
 def add_shard_flags(group: Group) -> None:
     """Declare the flags about the written shards."""
     group.add_argument(

@@ -36,10 +36,11 @@ def run(args: Namespace) -> int:
     from pipelines.card.summary import print_summary
     from pipelines.cli.arguments import folder, output_folder
     from pipelines.cli.before_build import check_guard_flags, print_warnings
+    from pipelines.cli.recap_judge import check_judge_now, with_judge
     from pipelines.cli.recap_recipe import recipe_of
     from pipelines.cli.recap_tools import check_server_flags, check_vision, make_tools, open_server
     from pipelines.guard import check_guard
-    from pipelines.recap.earlier_run import continues_captions
+    from pipelines.recap.earlier_run import continues_captions, continues_judging
     from pipelines.recap.plan import make_recap_plan
     from pipelines.recap.run import run_recap
     from pipelines.runner.progress import QUIET_SECONDS, Ticker
@@ -49,6 +50,7 @@ def run(args: Namespace) -> int:
     check_guard_flags(args, recipe)
     with open_server(args, recipe.captioning) as server:
         tools = make_tools(args, recipe.captioning, scorer, server)
+        tools = with_judge(tools, args, recipe.filter.judge(recipe.captioning.max_pixels))
         with Ticker("looking at the inputs", patience=QUIET_SECONDS):
             plan = make_recap_plan(recipe, folder(args.data_root), output_folder(args.output))
         print_guard(plan)
@@ -59,6 +61,8 @@ def run(args: Namespace) -> int:
         pictures = recipe.captioning.pictures
         checks = asks_servers and not args.serve and not args.no_canary
         if args.dry_run:
+            if not args.serve:
+                check_judge_now(tools)
             if checks:
                 tools = check_vision(tools, pictures, now=True)
             _print_estimate(plan, recipe, tools, measured=not args.serve)
@@ -67,6 +71,8 @@ def run(args: Namespace) -> int:
         print_warnings(plan)
         if checks:
             tools = check_vision(tools, pictures, now=args.rebuild or not continues_captions(plan))
+        if not refilter and (args.rebuild or not continues_judging(plan)):
+            check_judge_now(tools)
         started = time.monotonic()
         manifest = run_recap(recipe, plan, tools, rebuild=args.rebuild, refilter=refilter)
         print_summary(plan, manifest, time.monotonic() - started)
@@ -86,10 +92,13 @@ def _print_estimate(
     result(f"would caption {regions} of {images}, at most")
     if not measured:
         calls = workload.regions + workload.images * recipe.captioning.global_caption
-        result(f"{counted(calls, 'call')}; tokens and time are measured on a server that is up:")
+        beside = ", beside those to the judge" if recipe.filter.judge_model else ""
+        every = f"{counted(calls, 'call')}{beside}"
+        result(f"{every}; tokens and time are measured on a server that is up:")
         result("start it by hand, and give its --endpoint with --dry-run")
         return
-    estimate = estimate_run(workload, recipe, tools.captioner(), tools.concurrent_images)
+    judge = tools.judge() if tools.judge else None
+    estimate = estimate_run(workload, recipe, tools.captioner(), tools.concurrent_images, judge)
     unknown = "no image could be captioned to measure the rate"
     for line in estimate.lines() if estimate else [unknown]:
         result(line)

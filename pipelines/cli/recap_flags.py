@@ -8,6 +8,7 @@ from pipelines.cli.command import (
     add_clip_flags,
     add_guard_flags,
     add_input_flags,
+    add_judge_flags,
     add_request_flags,
     add_shard_flags,
 )
@@ -24,7 +25,17 @@ def add_recap_flags(parser: argparse.ArgumentParser) -> None:
     prompts = parser.add_argument_group("prompts")
     _add_views(prompts)
     _add_sampling(prompts)
-    _add_filter(parser.add_argument_group("filter; one of its first four flags is needed"))
+    _add_filter(
+        parser.add_argument_group("filter; one of its first four flags is needed, or --judge-min")
+    )
+    judge = parser.add_argument_group("judge, a second model that says what is true")
+    add_judge_flags(judge)
+    judge.add_argument(
+        "--judge-min",
+        metavar="P|FILE",
+        help="probability of being true that a text must reach, or the file of `regionforge "
+        "calibrate --judge-model` (0.5 in recap_modern); without it none is left out",
+    )
     _add_output(parser.add_argument_group("output and run"))
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from pipelines.cli.arguments import check_flags, folder, from_flags, parse_paths, stated_fields
 from pipelines.cli.command import SMALL_CLIP
 from pipelines.cli.own_files import OWN_FILE_FLAGS, own_file_fields
+from pipelines.cli.recap_judge import check_judge_flags, judge_fields
 from pipelines.datasets.spec import SourceRequest
 from pipelines.guard.lists import GUARDED
 from pipelines.recap.client.parameters import parse_extra_body
@@ -17,7 +18,7 @@ from pipelines.recap.clip.scorer import Scorer
 from pipelines.recap.serving.command import model_name
 from pipelines.recipes.load import load_wordings
 from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
-from pipelines.recipes.recap_presets import PRESETS
+from pipelines.recipes.recap_presets import OF_JUDGE, PRESETS
 from pipelines.storage.extras import require
 from prompts.catalog import WORDINGS_OF
 from schemas.console import say
@@ -31,6 +32,7 @@ OTHER_FLAGS = frozenset(
         *("endpoint", "serve", "vllm", "serve_args", "api_key_env"),
         *("concurrency", "timeout", "patience", "no_canary"),
         *("calibration", "no_filter", "refilter", "marks", "clip_model", "clip_weights", "device"),
+        *("judge_endpoint", "judge_api_key_env"),
         *("output", "rebuild", "dry_run", "source_module"),
     }
 )
@@ -82,39 +84,44 @@ def _fill_in(args: Namespace) -> None:
     """Fill in what the recipe that is named sets, and no flag states."""
     if args.views == "whole" and args.context is not None:
         raise UsageError("--context: --views whole sends no crop")
+    check_judge_flags(args)
+    left_out = () if args.judge_model else OF_JUDGE
+    if args.no_filter:
+        left_out = ("judge_min", *left_out)
     for name, value in PRESETS[args.recipe].items():
-        if getattr(args, name) is None:
+        if getattr(args, name) is None and name not in left_out:
             setattr(args, name, value)
 
 
 def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
     """Return the filter and a function that makes the scorer; load a scorer once for its name."""
     given = (args.threshold, args.calibration, args.no_filter or None, args.refilter)
-    if sum(value is not None for value in given) != 1:
+    number = sum(value is not None for value in given)
+    if number > 1 or (number == 0 and args.judge_min is None):
         raise UsageError(
             "which captions shall be kept? Give one of --threshold S, --calibration FILE (which "
             "`regionforge calibrate` writes), --no-filter, or --refilter S|FILE for a run that is "
-            "there"
+            "there; beside --judge-model M, --judge-min P alone will do"
         )
     _check_marks(args)
+    judge = judge_fields(args)
     if args.no_filter:
-        for flag, given_value, usual in (
-            ("--threshold-min", args.threshold_min, None),
-            ("--mask-blur", args.mask_blur, None),
-            ("--clip-model", args.clip_model, SMALL_CLIP),
-            ("--clip-weights", args.clip_weights, ""),
-            ("--device", args.device, ""),
-        ):
-            if given_value != usual:
-                raise UsageError(f"{flag}: --no-filter keeps all captions, and scores none")
-        return Filter(), None
+        _check_unscored(args, "--no-filter keeps all captions, and scores none")
+        if args.judge_min is not None:
+            raise UsageError("--judge-min: --no-filter keeps all captions: leave out one of them")
+        return from_flags(Filter, judge), None
     if args.refilter is not None and args.dry_run:
         raise UsageError("--dry-run says what calls would take, and --refilter makes no calls")
+    if number == 0 or (args.refilter == "" and not args.marks):
+        _check_unscored(
+            args, "without --threshold S or --calibration FILE, the judge alone filters"
+        )
+        return from_flags(Filter, judge), None
     require("clip", "regionforge recap")
     from pipelines.recap.clip.open_clip import ClipScorer
 
     make_scorer = partial(ClipScorer, args.clip_model, args.clip_weights, args.device)
-    values = stated_fields(args, Filter) | {"scorer": make_scorer().identity}
+    values = stated_fields(args, Filter) | {"scorer": make_scorer().identity} | judge
     if args.threshold is None:
         values["threshold"] = _calibrated(args, Filter.model_validate(values).scored_by or "")
     flags = {"threshold": "--threshold" if args.refilter is None else "--refilter"}
@@ -125,8 +132,24 @@ def _check_marks(args: Namespace) -> None:
     """Raise `UsageError` where `--marks` and `--refilter` do not fit together."""
     if args.marks and args.refilter != "":
         raise UsageError("--marks goes with --refilter, which takes no other threshold beside it")
-    if args.refilter == "" and not args.marks:
-        raise UsageError("--refilter: at which threshold? Give S, FILE, or --marks FILE beside it")
+    if args.refilter == "" and not args.marks and args.judge_min is None:
+        raise UsageError(
+            "--refilter: at which threshold? Give S, FILE, or --marks FILE or --judge-min P beside "
+            "it"
+        )
+
+
+def _check_unscored(args: Namespace, why: str) -> None:
+    """Raise `UsageError` where a flag of the scorer is given, and nothing is scored."""
+    for flag, given_value, usual in (
+        ("--threshold-min", args.threshold_min, None),
+        ("--mask-blur", args.mask_blur, None),
+        ("--clip-model", args.clip_model, SMALL_CLIP),
+        ("--clip-weights", args.clip_weights, ""),
+        ("--device", args.device, ""),
+    ):
+        if given_value != usual:
+            raise UsageError(f"{flag}: {why}")
 
 
 def _calibrated(args: Namespace, scorer: str) -> float:

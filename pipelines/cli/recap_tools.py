@@ -33,7 +33,8 @@ _MODEL_FLAGS = (
     *("endpoint", "model", "api_key_env", "serve", "vllm", "serve_args"),
     *("concurrency", "timeout", "patience", "extra_body", "no_canary"),
     *("temperature", "top_p", "seed_requests", "global_tokens", "region_tokens", "min_words"),
-    *("views", "neighbours", "structured"),
+    *("views", "neighbours", "structured", "judge_endpoint", "judge_model", "judge_min"),
+    *("judge_sentences", "judge_api_key_env", "judge_extra_body"),
 )
 PATIENCE, PATIENCE_WITH_A_START = 600.0, 1800.0  # seconds
 _COMEBACK_SECONDS = 60.0  # maximum from a server's restart to its first answer

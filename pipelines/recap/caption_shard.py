@@ -1,4 +1,4 @@
-"""The work on one shard of RecapD: caption, score, filter, compose and write its images.
+"""The work on one shard of RecapD: caption, judge, score, filter, compose and write its images.
 
 Answers and scores are kept in journals, so that a run that was killed in the middle of a shard
 can be repeated without repeating its calls.
@@ -6,6 +6,7 @@ can be repeated without repeating its calls.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,9 +14,10 @@ from msgspec.structs import replace
 
 from pipelines.recap.captioning.captioner import Captioner
 from pipelines.recap.captioning.filter import Scores, filter_captions, score_captions
-from pipelines.recap.captioning.images import CaptionOutcome, ImageCaptioner
+from pipelines.recap.captioning.images import CaptionOutcome, ImageCaptioner, RegionCaptioner
 from pipelines.recap.captioning.journal import ImageJournal, Journal, open_journals
 from pipelines.recap.captioning.journaled import JournaledCaptioner, JournaledScorer
+from pipelines.recap.captioning.judging import JudgedCaptioner
 from pipelines.recap.captioning.two_stages import TwoStageCaptioner
 from pipelines.recap.captioning.views import CropOptions
 from pipelines.recap.clip.scorer import Scorer
@@ -46,7 +48,8 @@ class ShardJob:
     write: WriteOptions
     concurrent_images: int
     captioner: Captioner
-    scorer: Scorer | None  # None: captions are not filtered
+    scorer: Scorer | None  # None: captions are not scored
+    judge: Captioner | None  # None: captions are not judged
 
 
 class _CaptionedImage(msgspec.Struct, frozen=True, array_like=True):
@@ -116,11 +119,12 @@ async def _caption(
     captioning, progress = job.recipe.captioning, Progress(Stage.CAPTION)
     wordings = job.instruction.wordings
 
-    def captioner_of(journal: ImageJournal) -> TwoStageCaptioner:
-        captioner = JournaledCaptioner(job.captioner, journal, retry_refused=job.retry_refused)
-        return TwoStageCaptioner(
-            captioner, captioning, wordings, job.recipe.seed, job.recipe.min_words or 0
+    def captioner_of(journal: ImageJournal) -> RegionCaptioner:
+        asked = partial(JournaledCaptioner, journal=journal, retry_refused=job.retry_refused)
+        stages = TwoStageCaptioner(
+            asked(job.captioner), captioning, wordings, job.recipe.seed, job.recipe.min_words or 0
         )
+        return JudgedCaptioner(stages, asked(job.judge), job.recipe) if job.judge else stages
 
     first = images[0].image if images else None
     folder = job.write.pictures[first.source, first.split] if first else ""
@@ -170,11 +174,15 @@ def _provenance(
         sampling["threshold"] = recipe.filter.threshold
         if recipe.filter.threshold_min is not None:
             sampling["threshold_min"] = recipe.filter.threshold_min
+    if recipe.filter.judge_model:
+        sampling["judge"] = recipe.filter.judged_by
+        sampling["judge_min"] = recipe.filter.judge_min
     text = msgspec.json.encode(sampling, order="deterministic").decode()
     return CaptionProvenance(
         model=captioning.captioner_model,
         sampling=text,
         global_caption=whole.text if whole else None,
+        judge_model=recipe.filter.judge_model or None,
         scorer=recipe.filter.scored_by,
     )
 

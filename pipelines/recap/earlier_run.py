@@ -9,7 +9,7 @@ of the file:
     {"recapd/train-07-9f86d081884c7d65.jsonl": "60303a...", "the pictures of train": "fcde2b..."}
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
@@ -66,9 +66,16 @@ def check_earlier_run(plan: Plan, *, refilter: bool) -> bool:
             f"{', '.join(earlier.differences)}: with the flags it was made with, its captions are "
             "kept; --rebuild replaces them"
         )
+    asks = _asks_judge(was, wanted)
     if refilter:
+        if asks:
+            raise BuildError(
+                f"{plan.output} was not judged so by {wanted['judge_model']}, and --refilter asks "
+                "no judge: run the same with --threshold S or --judge-min P in its place, which "
+                "asks it, and keeps the captions"
+            )
         _check_end(plan, was, begun=was == wanted)
-    elif was != wanted and not earlier.differences:
+    elif was != wanted and not earlier.differences and not asks:
         raise BuildError(
             f"{plan.output} holds this run with another filter ({was}, now {wanted}). "
             "To filter its captions anew, without a call, give --refilter S for --threshold S."
@@ -82,10 +89,28 @@ def check_earlier_run(plan: Plan, *, refilter: bool) -> bool:
     return was != wanted and not earlier.differences
 
 
+def _asks_judge(was: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> bool:
+    """Return whether a filter has a judge that an earlier one did not ask, or not the same."""
+
+    def judge_of(settings: Mapping[str, Any]) -> list[Any]:
+        names = ("judge_model", "judge_sentences", "judge_extra_body")
+        return [settings.get(name) or None for name in names]
+
+    return bool(wanted.get("judge_model")) and judge_of(wanted) != judge_of(was or {})
+
+
 def continues_captions(plan: Plan) -> bool:
     """Return whether the output holds a run with the captions of a plan, filtered or not."""
     earlier = _earlier_run(plan)
     return earlier is not None and not earlier.differences
+
+
+def continues_judging(plan: Plan) -> bool:
+    """Return whether the output holds a run with the captions of a plan and the same judge."""
+    earlier = _earlier_run(plan)
+    if earlier is None or earlier.differences:
+        return False
+    return not _asks_judge(earlier.filter, plan.identity.recipe["filter"])
 
 
 def forget_end(output: str) -> None:

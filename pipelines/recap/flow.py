@@ -25,11 +25,12 @@ from transforms.stage import StageDoFn, run_stage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionTools:
-    """The functions that make captioner and scorer on a worker, since neither can be pickled."""
+    """The functions that make captioner, scorer and judge on a worker: none can be pickled."""
 
     captioner: Callable[[], Captioner]
     scorer: Callable[[], Scorer] | None
     concurrent_images: int
+    judge: Callable[[], Captioner] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +60,11 @@ class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Page]], Shard]):
         self._instruction = plan.resolved.instruction
 
     def setup(self) -> None:
-        """Start the event loop of the captioner, and make captioner and scorer."""
+        """Start the event loop of the captioner, and make captioner, judge and scorer."""
         self._loop = asyncio.Runner()
         tools = self._flow.tools
         self._captioner = CutShare(self._loop.run(_made(tools.captioner)))
+        self._judge = self._loop.run(_made(tools.judge)) if tools.judge else None
         self._scorer = tools.scorer() if tools.scorer else None
         planned = self._flow.recipe.filter.scorer
         if self._scorer and self._scorer.identity != planned:
@@ -71,8 +73,10 @@ class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Page]], Shard]):
             )
 
     def teardown(self) -> None:
-        """Close the captioner and its event loop."""
+        """Close captioner and judge, and their event loop."""
         self._loop.run(self._captioner.close())
+        if self._judge:
+            self._loop.run(self._judge.close())
         self._loop.close()
 
     def results(self, element: tuple[ShardKey, Iterable[Page]]) -> Iterator[Shard]:
@@ -87,6 +91,7 @@ class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Page]], Shard]):
             concurrent_images=self._flow.tools.concurrent_images,
             captioner=self._captioner,
             scorer=self._scorer,
+            judge=self._judge,
         )
         images = [unpack_image(packed.content) for packed in images_in_order(pages)]
         yield caption_shard(key, images, job, self.ledgers, self._loop.run)

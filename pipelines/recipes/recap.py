@@ -1,5 +1,6 @@
 """The recipe of a RecapD run: its source, its captioner and prompts, and its filter."""
 
+import json
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -12,8 +13,10 @@ from pydantic import (
 )
 
 from pipelines.datasets.spec import MAX_CAP
+from pipelines.recipes.recap_judge import JudgeModel
 from pipelines.recipes.recap_presets import Views
 from pipelines.recipes.recipe import RECAPD_ROLE, Recipe
+from prompts.recap_judge import JUDGED
 from prompts.recap_request import request_sets
 from prompts.wordings import WordingSet
 from schemas.errors import UsageError
@@ -27,6 +30,7 @@ _VIEW, _BLURRED_VIEW = "box", "box blurred outside masks"
 _LATER_FIELDS = {
     *("extra_body", "views", "neighbours", "structured"),
     *("threshold_min", "mask_blur"),
+    *("judge_model", "judge_min", "judge_sentences", "judge_extra_body"),
 }
 MIN_WORDS = 15  # of a detailed caption; those of RegionGPT's RecapD have 87 on average
 TASKS = (Task.REGION_DETAILED_CAPTION,)  # the task of the captions in a build
@@ -112,7 +116,7 @@ class Captioning(_Settings):
 
 
 class Filter(_Settings):
-    """The filter of captions: the CLIP similarity that a caption must reach to be kept."""
+    """The filter of captions: what scorer and judge must say of a caption that is kept."""
 
     # Least mean over a caption's sentences, -1 to 1; None: captions are not scored.
     threshold: float | None = Field(default=None, ge=-1, le=1)
@@ -120,12 +124,36 @@ class Filter(_Settings):
     threshold_min: float | None = Field(default=None, ge=-1, le=1)
     scorer: str = ""  # identity of the scorer: model, weights and activation
     mask_blur: bool = False  # the scorer's crops are blurred outside the masks of regions
+    judge_model: str = ""  # a second model that says what is true; empty: none does
+    # Least probability that a text is true; None: the judge's answers are recorded alone.
+    judge_min: float | None = Field(default=None, ge=0, le=1)
+    judge_sentences: bool = False  # each sentence is judged, and left out, by itself
+    judge_extra_body: dict[str, Any] = Field(default_factory=dict)  # of requests to the judge
 
     @property
     def scored_by(self) -> str | None:
         """The scorer in provenance, with its view of a region; None: captions are not scored."""
         view = _BLURRED_VIEW if self.mask_blur else _VIEW
         return f"{self.scorer}, view {view}" if self.scorer else None
+
+    def judge(self, max_pixels: int) -> JudgeModel | None:
+        """Return the judge, or None without one; `max_pixels` is of a picture sent to it."""
+        if not self.judge_model:
+            return None
+        return JudgeModel(
+            model=self.judge_model, extra_body=self.judge_extra_body, max_pixels=max_pixels
+        )
+
+    @property
+    def judged_by(self) -> str | None:
+        """The judge of a calibration, with all that its probabilities depend on."""
+        if not self.judge_model:
+            return None
+        body = f", {json.dumps(self.judge_extra_body, sort_keys=True)}" * bool(
+            self.judge_extra_body
+        )
+        unit = "sentence by sentence" if self.judge_sentences else "text by text"
+        return f"{self.judge_model}{body}, {JUDGED.id}, {unit}"
 
 
 class RecapRecipe(Recipe):

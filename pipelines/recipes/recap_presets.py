@@ -9,6 +9,9 @@ Views = Literal["crop", "whole", "both", "both-masked"]
 
 PAPER, MODERN = "recap_paper", "recap_modern"
 
+# Fields that are set only where a judge is named.
+OF_JUDGE = ("judge_min", "judge_sentences")
+
 # By the name of the recipe: values of fields of `RecapRecipe`, `Captioning` and `Filter`. The
 # paper's recipe is made of their defaults.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
@@ -20,5 +23,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "global_caption": False,
         "neighbours": True,
         "structured": True,
+        "judge_min": 0.5,
+        "judge_sentences": True,
     },
 }

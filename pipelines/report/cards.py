@@ -97,6 +97,7 @@ def rejected_card(
         missing=missing if image is None else "its box lies outside this picture",
         clip=caption.clip,
         clip_min=caption.clip_min,
+        judge=caption.judge,
     )
 
 

@@ -60,6 +60,7 @@ class Request:
     load_image: Callable[[], Awaitable[PromptImage]]
     max_tokens: int  # upper limit of the answer's length
     answer_schema: Mapping[str, Any] | None = None  # JSON schema of the answer; None: any text
+    yes_no: bool = False  # whether it asks for yes or no, and for the probability of yes
     refused_before: bool = False  # a server refused this request in an earlier run
 
 
@@ -72,6 +73,8 @@ class Answer(msgspec.Struct, frozen=True):
     completion_tokens: int | None = None
     # Of the prompt's tokens, those that the server had in its cache; unset: it does not tell.
     cached_tokens: int | msgspec.UnsetType = msgspec.UNSET
+    # Probability of yes against no, where that was asked for; unset: the server does not tell.
+    yes: float | msgspec.UnsetType = msgspec.UNSET
 
 
 class Captioner(Protocol):

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from msgspec import UNSET, UnsetType
 
 from pipelines.recap.captioning.captioner import Answer, Captioner, Request
+from pipelines.recap.captioning.images import RegionCaptioner
+from pipelines.recap.captioning.judging import JudgedCaptioner
 from pipelines.recap.captioning.two_stages import TwoStageCaptioner
 from pipelines.recap.captioning.views import CropOptions, LazyImageView, PictureRefused
 from pipelines.recap.captioning.workload import SampledImage, Workload
@@ -18,6 +20,7 @@ from schemas.counted import counted
 from schemas.duration import duration
 
 _IMAGES, _REGIONS = "captions of pictures", "captions of regions"
+_JUDGED = "answers of the judge"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +94,11 @@ def estimate(stages: Sequence[tuple[int, MeasuredCalls]], concurrency: int) -> E
 
 
 def estimate_run(
-    workload: Workload, recipe: RecapRecipe, captioner: Captioner, concurrency: int
+    workload: Workload,
+    recipe: RecapRecipe,
+    captioner: Captioner,
+    concurrency: int,
+    judge: Captioner | None = None,
 ) -> Estimate | None:
     """Return the estimate of a run, measured on its sampled images.
 
@@ -100,14 +107,18 @@ def estimate_run(
         recipe: the recipe of the run.
         captioner: the captioner to measure; it is closed at the end.
         concurrency: number of calls in flight at a time.
+        judge: the judge to measure, likewise; None: captions are not judged.
 
     Returns:
         The estimate, or None if no call of some stage was answered.
     """
-    stopwatch = asyncio.run(_measure(workload.sampled_images, recipe, captioner))
+    stopwatch, of_judge = asyncio.run(_measure(workload.sampled_images, recipe, captioner, judge))
     stages = {_REGIONS: (workload.regions, stopwatch.region_calls())}
     if recipe.captioning.global_caption:
         stages = {_IMAGES: (workload.images, stopwatch.image_calls()), **stages}
+    if judge is not None:
+        calls = workload.regions * of_judge.count() / max(stopwatch.regions(), 1)
+        stages[_JUDGED] = (round(calls), of_judge.region_calls())
     known = {name: (number, calls) for name, (number, calls) in stages.items() if calls}
     if len(known) < len(stages):
         return None
@@ -117,12 +128,20 @@ def estimate_run(
 
 
 async def _measure(
-    sampled_images: Sequence[SampledImage], recipe: RecapRecipe, captioner: Captioner
-) -> "_Stopwatch":
+    sampled_images: Sequence[SampledImage],
+    recipe: RecapRecipe,
+    captioner: Captioner,
+    judge: Captioner | None,
+) -> tuple["_Stopwatch", "_Stopwatch"]:
+    """Return what was measured of the captioner, and of the judge."""
     captioning = recipe.captioning
-    stopwatch = _Stopwatch(captioner)
+    stopwatch, of_judge = _Stopwatch(captioner), _Stopwatch(judge or captioner)
     wordings = instruction_of(recipe).wordings
-    stages = TwoStageCaptioner(stopwatch, captioning, wordings, recipe.seed, recipe.min_words or 0)
+    stages: RegionCaptioner = TwoStageCaptioner(
+        stopwatch, captioning, wordings, recipe.seed, recipe.min_words or 0
+    )
+    if judge is not None:
+        stages = JudgedCaptioner(stages, of_judge, recipe)
     try:
         for _, screened, folder in sampled_images:
             options = CropOptions.of(recipe, folder, scored=False)
@@ -132,7 +151,9 @@ async def _measure(
                 continue
     finally:
         await stopwatch.close()
-    return stopwatch
+        if judge is not None:
+            await of_judge.close()
+    return stopwatch, of_judge
 
 
 class _Stopwatch:
@@ -142,6 +163,7 @@ class _Stopwatch:
         self._inner = inner
         # Seconds and answers of calls; the key is whether the call is about a region.
         self._calls: dict[bool, list[tuple[float, Answer]]] = defaultdict(list)
+        self._regions: set[str] = set()  # ids of requests without the attempt
 
     async def ask(self, request: Request) -> Answer:
         image = await request.load_image()  # loaded before the clock starts
@@ -149,10 +171,19 @@ class _Stopwatch:
         answer = await self._inner.ask(request)
         of_region = image.target is not None and image.target.region is not None
         self._calls[of_region].append((time.monotonic() - began, answer))
+        self._regions.add(request.id.rpartition("/")[0])
         return answer
 
     async def close(self) -> None:
         await self._inner.close()
+
+    def count(self) -> int:
+        """Return the number of calls about regions."""
+        return len(self._calls[True])
+
+    def regions(self) -> int:
+        """Return the number of regions that calls were about."""
+        return sum("/region/" in each for each in self._regions)
 
     def image_calls(self) -> MeasuredCalls | None:
         """Return the means over calls about whole images, or None if no such call was answered."""

@@ -1,4 +1,7 @@
-"""The filter of captions: it rejects a caption whose CLIP score with its crop is too low."""
+"""The filter of captions: it rejects what the judge holds for false, and what is unlike its crop.
+
+A caption of which the judge leaves some sentences is scored without the others.
+"""
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -24,11 +27,11 @@ Scores = Mapping[tuple[RegionKey, str], Score]  # by region and text of the capt
 
 
 def score_captions(outcomes: Sequence[CaptionOutcome], scorer: JournaledScorer) -> Scores:
-    """Return the score of every text of accepted captions; make only scores not in a journal."""
+    """Return the score of every text that the judge leaves; make only scores not in a journal."""
     scores: dict[tuple[RegionKey, str], Score] = {}
     unscored: list[tuple[CaptionOutcome, str, str]] = []
     for outcome in outcomes:
-        for region_id, caption in outcome.accepted().items():
+        for region_id, caption in outcome.left().items():
             key = outcome.key(region_id)
             for text in caption.texts:
                 if (known := scorer.known(outcome.journal, key, text)) is not None:
@@ -58,24 +61,31 @@ def filter_captions(
         limits: the similarities that a caption must reach.
         ledger: the ledger of the filter stage.
     """
-    image, accepted = outcome.screened.image, outcome.accepted()
+    image, accepted, left = outcome.screened.image, outcome.accepted(), outcome.left()
     ledger.read(image, Kind.IMAGE)
     ledger.read(image, Kind.ANNOTATION, len(accepted))
     kept = []
     for region in outcome.screened.regions:
-        if (caption := accepted.get(region.region_id)) is None:
+        if region.region_id not in accepted:
             continue
+        if (false := outcome.judged_false(region.region_id)) is not None:
+            text = accepted[region.region_id].text
+            refused = outcome.rejected(region, text, judge=false.probability)
+            ledger.reject(image, Kind.ANNOTATION, region.region_id, false, refused)
+            continue
+        caption = left[region.region_id]
         key = outcome.key(region.region_id)
         known = {text: scores[key, text] for text in caption.texts} if scores is not None else {}
         score = known.get(caption.text)
         if score is not None and (cause := _unlike_crop(caption.text, score, limits)) is not None:
-            refused = outcome.rejected(region, caption.text, score)
+            judge = caption.true.get(caption.text)
+            refused = outcome.rejected(region, caption.text, score, judge)
             ledger.reject(image, Kind.ANNOTATION, region.region_id, cause, refused)
         else:
             kept.append(_captioned(region, caption, known, limits))
     ledger.kept(image, Kind.ANNOTATION, len(kept))
     if not kept:
-        cause = Rejected(Reason.NO_REGIONS, "no caption is like its crop")
+        cause = Rejected(Reason.NO_REGIONS, "no caption passes the filter")
         ledger.reject(image, Kind.IMAGE, image.image_id, cause)
         return None
     ledger.kept(image, Kind.IMAGE)
@@ -103,7 +113,7 @@ def _captioned(
 ) -> Region:
     """Return a region with its caption, and with those of its other texts that reach the limits."""
     kept = tuple(
-        _scored(text, scores.get(text))
+        _scored(text, scores.get(text), caption.true.get(text))
         for text in caption.texts
         if text == caption.text
         or text not in scores
@@ -113,9 +123,9 @@ def _captioned(
     return replace(region, caption=caption.text, captions=kept, attributes=attributes)
 
 
-def _scored(text: str, score: Score | None) -> RegionCaption:
+def _scored(text: str, score: Score | None, judge: float | None) -> RegionCaption:
     clip, clip_min = (score.mean, score.minimum) if score else (None, None)
-    return RegionCaption(caption_kind(text), text, clip, clip_min)
+    return RegionCaption(caption_kind(text), text, clip, clip_min, judge)
 
 
 def _decoded(jpeg: bytes) -> Image.Image:

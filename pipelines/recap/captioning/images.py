@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Protocol
 
 from pipelines.recap.captioning.journal import ImageJournal, Journal, RegionKey
 from pipelines.recap.captioning.journaled import JournaledScorer
-from pipelines.recap.captioning.two_stages import Captioned, CaptionedImage, TwoStageCaptioner
+from pipelines.recap.captioning.judged import JudgedFalse
+from pipelines.recap.captioning.two_stages import Captioned, CaptionedImage
 from pipelines.recap.captioning.views import CropOptions, LazyImageView, PictureRefused
 from pipelines.recap.clip.scorer import Score
 from pipelines.storage import files
@@ -32,6 +34,17 @@ class CaptionOutcome:
         captions = self.captions.regions.items()
         return {key: caption for key, caption in captions if isinstance(caption, Captioned)}
 
+    def left(self) -> dict[str, Captioned]:
+        """Return what a judge leaves of the accepted captions, by region id; all without one."""
+        judged = self.captions.judged
+        captions = self.captions.regions if judged is None else judged
+        return {key: left for key, left in captions.items() if isinstance(left, Captioned)}
+
+    def judged_false(self, region_id: str) -> JudgedFalse | None:
+        """Return why a judge leaves nothing of an accepted caption, or None where it does."""
+        left = (self.captions.judged or {}).get(region_id)
+        return left if isinstance(left, JudgedFalse) else None
+
     def accepted_regions(self) -> list[Region]:
         """Return the regions whose captions are accepted."""
         accepted = self.accepted()
@@ -42,7 +55,11 @@ class CaptionOutcome:
         return RegionKey(self.screened.image.image_id, region_id)
 
     def rejected(
-        self, region: Region, text: str = "", score: Score | None = None
+        self,
+        region: Region,
+        text: str = "",
+        score: Score | None = None,
+        judge: float | None = None,
     ) -> RejectedCaption:
         """Return what the rejection of a region's caption records beside its reason."""
         image = self.screened.image
@@ -55,7 +72,15 @@ class CaptionOutcome:
             text=text,
             clip=score.mean if score else None,
             clip_min=score.minimum if score else None,
+            judge=judge,
         )
+
+
+class RegionCaptioner(Protocol):
+    """The interface of what captions one image and its regions."""
+
+    async def caption(self, screened: ScreenedImage, view: LazyImageView) -> CaptionedImage:
+        """Return the captions of an image; raise `PictureRefused` where it cannot be used."""
 
 
 class ImageCaptioner:
@@ -63,7 +88,7 @@ class ImageCaptioner:
 
     def __init__(
         self,
-        captioner_of: Callable[[ImageJournal], TwoStageCaptioner],
+        captioner_of: Callable[[ImageJournal], RegionCaptioner],
         journals: Mapping[str, Journal],  # the journal of each image, by image id
         options: CropOptions,
         scorer: JournaledScorer | None,
@@ -123,7 +148,7 @@ class ImageCaptioner:
             return []
         return [
             region_id
-            for region_id, caption in outcome.accepted().items()
+            for region_id, caption in outcome.left().items()
             if any(
                 self._scorer.known(outcome.journal, outcome.key(region_id), text) is None
                 for text in caption.texts

@@ -8,7 +8,7 @@ asks nobody rejects a region whose second answer it does not have, with the reas
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pipelines.recap.captioning.captioner import Answer, Captioner, PromptImage, Request
@@ -40,6 +40,8 @@ class Captioned:
     prompt: str  # id of the prompt's wording: "recap_region/1f0c2a9b"
     others: tuple[str, ...] = ()  # further captions of the same region
     attributes: tuple[Attribute, ...] = ()
+    # Of each text, the probability that all of it is true; empty without a judge.
+    true: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -53,6 +55,8 @@ class CaptionedImage:
 
     global_caption: Captioned | None
     regions: dict[str, Captioned | Rejected]  # by region id
+    # What a judge leaves of the accepted captions, by region id; None without a judge.
+    judged: Mapping[str, Captioned | Rejected] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +123,12 @@ class TwoStageCaptioner:
             except Rejected as cause:
                 return cause
 
-        captions = await _gather(map(caption_region, range(len(screened.regions))))
+        captions = await gather(map(caption_region, range(len(screened.regions))))
         ids = [region.region_id for region in screened.regions]
         return CaptionedImage(global_caption, dict(zip(ids, captions, strict=True)))
 
     async def _caption_whole(self, screened: ScreenedImage, view: LazyImageView) -> Captioned:
-        name, hasher = _name_of(screened), self._hasher(screened)
+        name, hasher = name_of(screened), self._hasher(screened)
         limit = self._captioning.global_tokens
         key = _RequestKey(f"{name}/image", hasher.rank(_ROUTE), hasher.rank("image"), None, limit)
         return await self._ask(key, view, lambda rank: global_prompt(self._wordings, rank))
@@ -134,7 +138,7 @@ class TwoStageCaptioner:
     ) -> _RequestKey:
         hasher = self._hasher(screened)
         return _RequestKey(
-            id=f"{_name_of(screened)}/region/{region.region_id}",
+            id=f"{name_of(screened)}/region/{region.region_id}",
             image_rank=hasher.rank(_ROUTE),
             wording_rank=hasher.rank("region", region.region_id),
             region_id=region.region_id,
@@ -201,12 +205,13 @@ def _captioned(answer: Answer, prompt: str, key: _RequestKey) -> Captioned:
     return Captioned(parts.paragraph, prompt, parts.others, parts.attributes)
 
 
-def _name_of(screened: ScreenedImage) -> str:
+def name_of(screened: ScreenedImage) -> str:
+    """Return the name of an image with which the ids of requests about it begin."""
     image = screened.image
     return f"{image.source}/{image.split}/{image.image_id}"
 
 
-async def _gather(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+async def gather(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """Return the results of all coroutines in order; if one fails, cancel the others."""
     tasks = [asyncio.create_task(each) for each in work]
     try:

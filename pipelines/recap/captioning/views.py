@@ -16,6 +16,7 @@ from pipelines.recap.captioning.captioner import (
 from pipelines.recap.captioning.marked import MarkedRegion, MarkOptions, marked_pictures
 from pipelines.recap.clip.crops import clip_crop
 from pipelines.recipes.recap import RecapRecipe
+from pipelines.recipes.recap_judge import CONTEXT
 from pipelines.recipes.recap_presets import Views
 from pipelines.storage import files
 from schemas.geometry import Box, swaps_sides, turn_box
@@ -49,6 +50,7 @@ class CropOptions:
     scored: bool  # whether a scorer also needs crops
     mask_blur: bool = False  # whether the scorer's crops are blurred outside masks
     views: Views = "crop"
+    judged: bool = False  # whether a judge gets pictures of marked regions
 
     @staticmethod
     def of(recipe: RecapRecipe, folder: str, *, scored: bool) -> "CropOptions":
@@ -61,7 +63,13 @@ class CropOptions:
             scored=scored,
             mask_blur=recipe.filter.mask_blur,
             views=captioning.views,
+            judged=bool(recipe.filter.judge_model),
         )
+
+    @property
+    def of_judge(self) -> MarkOptions:
+        """What a judge gets of a region."""
+        return MarkOptions("both", CONTEXT, self.max_pixels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +78,7 @@ class RegionView:
 
     prompt_image: PromptImage  # a crop with context around the box, or the region marked
     clip_crop: bytes  # JPEG of the box without context, for the scorer; empty without a scorer
+    judged_image: PromptImage | None = None  # the region marked, for a judge; None without one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +91,12 @@ class ImageView:
     def prompt_image_of(self, region_id: str | None) -> PromptImage:
         """Return the crop of a region, or the whole picture for None."""
         return self.prompt_image if region_id is None else self.regions[region_id].prompt_image
+
+    def judged_image_of(self, region_id: str) -> PromptImage:
+        """Return the pictures of a region for a judge."""
+        image = self.regions[region_id].judged_image
+        assert image is not None, "made for a judge"
+        return image
 
 
 class LazyImageView:
@@ -171,12 +186,14 @@ def view_image(screened: ScreenedImage, options: CropOptions, data: bytes) -> Im
     annotated = _annotated_regions(screened, picture)
     target = CaptionTarget(*whole.size, annotated)
     blurred = options.scored and options.mask_blur
-    masks = _masks(screened, picture) if blurred or options.views != "crop" else {}
+    marks = options.judged or options.views != "crop"
+    masks = _masks(screened, picture) if blurred or marks else {}
     ids = [region.region_id for region in screened.regions]
     marked = [
         MarkedRegion(each.bbox, masks.get(key)) for key, each in zip(ids, annotated, strict=True)
     ]
     images = _prompt_images(whole, target, marked, options)
+    of_judge = _judged_images(whole, target, marked, options)
     return ImageView(
         prompt_image=PromptImage(encode_jpeg(whole, options.max_pixels), target),
         regions={
@@ -185,8 +202,9 @@ def view_image(screened: ScreenedImage, options: CropOptions, data: bytes) -> Im
                 clip_crop=clip_crop(whole, each.box, mask=each.mask if blurred else None)
                 if options.scored
                 else b"",
+                judged_image=judged,
             )
-            for key, image, each in zip(ids, images, marked, strict=True)
+            for key, image, judged, each in zip(ids, images, of_judge, marked, strict=True)
         },
     )
 
@@ -198,16 +216,38 @@ def _prompt_images(
     options: CropOptions,
 ) -> list[PromptImage]:
     """Return what is sent about each region, in order."""
-    targets = [replace(target, region=each) for each in target.regions]
     if options.views != "crop":
         sent = MarkOptions(options.views, options.context, options.max_pixels)
-        pictures = marked_pictures(whole, regions, sent)
-        return [PromptImage(None, *each) for each in zip(targets, pictures, strict=True)]
+        return _marked_images(whole, target, regions, sent)
+    targets = [replace(target, region=each) for each in target.regions]
     cut_out = (crop(whole, region.box, options.context, SHOWN_SIDE) for region in regions)
     jpegs = (
         encode_jpeg(enlarged(each, options.max_pixels), options.max_pixels) for each in cut_out
     )
     return [PromptImage(*each) for each in zip(jpegs, targets, strict=True)]
+
+
+def _judged_images(
+    whole: Image.Image,
+    target: CaptionTarget,
+    regions: Sequence[MarkedRegion],
+    options: CropOptions,
+) -> Sequence[PromptImage | None]:
+    """Return what is sent to a judge about each region, in order; None without a judge."""
+    if not options.judged:
+        return [None] * len(regions)
+    return _marked_images(whole, target, regions, options.of_judge)
+
+
+def _marked_images(
+    whole: Image.Image,
+    target: CaptionTarget,
+    regions: Sequence[MarkedRegion],
+    sent: MarkOptions,
+) -> list[PromptImage]:
+    targets = [replace(target, region=each) for each in target.regions]
+    pictures = marked_pictures(whole, regions, sent)
+    return [PromptImage(None, *each) for each in zip(targets, pictures, strict=True)]
 
 
 def _masks(screened: ScreenedImage, picture: Picture) -> dict[str, Mask]:

@@ -17,7 +17,7 @@ request is sent again.
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ from pipelines.recap.client.connection import Connection, Message
 from pipelines.recap.client.endpoints import Servers, preference
 from pipelines.recap.client.meaning import (
     MalformedAnswerError,
+    NoLogprobsError,
     NoSchemaError,
     OtherFormError,
     OverloadedError,
@@ -43,7 +44,17 @@ from schemas.rejection import Reason, Rejected
 
 NOTICE_SECONDS = 30.0  # between notices about failed calls to a server
 _AGAIN = "trying again"
-_UNFORMED = "asking without one; its answers are read as they come"
+# What is told of a server that takes no such requests.
+_FORMS: Mapping[type[OtherFormError], tuple[str, str]] = {
+    NoSchemaError: (
+        "decodes no answers by a schema",
+        "asking without one; its answers are read as they come",
+    ),
+    NoLogprobsError: (
+        "tells no log-probabilities",
+        "asking without; yes counts as 1, and no as 0",
+    ),
+}
 _NO_KEY = "EMPTY"  # the key that is sent if the user has none
 _TRIALS = 2  # last attempts of a request, with no other request in flight
 _MAX_REJECTED_IN_ROW = 19  # limit of rejections without an answer between them
@@ -163,10 +174,9 @@ class OpenAICaptioner:
             connection = await self._usable(call)
             try:
                 answer = await self._attempt(connection, call)
-            except NoSchemaError:
-                self._notice(connection, "decodes no answers by a schema", _UNFORMED)
-            except OtherFormError:
-                continue
+            except OtherFormError as form:
+                if notice_of_form := _FORMS.get(type(form)):
+                    self._notice(connection, *notice_of_form)
             except OverloadedError as trouble:
                 call.delays += 1
                 if call.delays >= _NOTED_DELAYS:

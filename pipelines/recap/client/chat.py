@@ -15,15 +15,32 @@ import msgspec
 from pipelines.recap.captioning.captioner import Answer, NamedPicture
 from pipelines.recap.client.odd_answers import read_odd_answer
 from schemas.json_decoding import decode
+from transforms.yes_no import Token, yes_probability
 
 
 class _Message(msgspec.Struct):
     content: str | None = None
 
 
+class _Top(msgspec.Struct):
+    token: str
+    logprob: float
+
+
+class _Token(msgspec.Struct):
+    token: str
+    logprob: float
+    top_logprobs: list[_Top] | None = None
+
+
+class _Logprobs(msgspec.Struct):
+    content: list[_Token] | None = None
+
+
 class _Choice(msgspec.Struct):
     message: _Message
     finish_reason: str | None = None
+    logprobs: _Logprobs | None = None
 
 
 class _Details(msgspec.Struct):
@@ -93,4 +110,16 @@ def decode_answer(body: bytes) -> Answer:
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
         cached_tokens=msgspec.UNSET if details.cached_tokens is None else details.cached_tokens,
+        yes=_yes(choice.logprobs),
     )
+
+
+def _yes(logprobs: _Logprobs | None) -> float | msgspec.UnsetType:
+    """Return the probability of yes against no; unset where no token tells it."""
+    content = (logprobs and logprobs.content) or []
+    tokens = [
+        Token(each.token, each.logprob, {top.token: top.logprob for top in each.top_logprobs or ()})
+        for each in content
+    ]
+    yes = yes_probability(tokens)
+    return msgspec.UNSET if yes is None else yes

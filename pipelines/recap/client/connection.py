@@ -23,6 +23,7 @@ from pipelines.recap.client.endpoints import CHAT_PATH, Servers
 from pipelines.recap.client.meaning import (
     Call,
     MalformedAnswerError,
+    NoLogprobsError,
     NoSchemaError,
     OtherFormError,
     OtherLimitError,
@@ -197,6 +198,8 @@ class Connection:
             self.form = replace(self.form, limit_name=LATER_LIMIT)
         if isinstance(error, NoSchemaError):
             self.form = replace(self.form, takes_schema=False)
+        if isinstance(error, NoLogprobsError):
+            self.form = replace(self.form, takes_logprobs=False)
         return error
 
     def _failure(self, error: BaseException) -> Exception:

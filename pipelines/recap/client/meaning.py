@@ -4,6 +4,7 @@
 - `OverloadedError`, `TransientError`: the request can be sent again.
 - `OtherLimitError`: the limit of tokens has another name at this server; send it again.
 - `NoSchemaError`: the server decodes no answers by a schema; send it again without one.
+- `NoLogprobsError`: the server tells no log-probabilities; send it again without.
 - `BuildError`: all requests would be refused; the message has the server's words and the remedy.
 """
 
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pipelines.recap.client.complaint import Complaint
 from pipelines.recap.client.endpoints import CHAT_PATH
-from pipelines.recap.client.parameters import LATER_LIMIT, LIMIT, SCHEMA
+from pipelines.recap.client.parameters import LATER_LIMIT, LIMIT, LOGPROBS, SCHEMA
 from schemas.errors import BuildError
 from schemas.rejection import Reason, Rejected
 
@@ -61,6 +62,7 @@ _NO_MODEL = re.compile(
 _NO_SCHEMA = re.compile(
     r"response_format|json_?schema|guided|structured[_ ]outputs?|grammar", re.IGNORECASE
 )
+_NO_LOGPROBS = re.compile(r"log[_ -]?prob", re.IGNORECASE)
 _NO_PATH = re.compile(r"unexpected endpoint|no route|unknown (?:path|url|endpoint)", re.IGNORECASE)
 
 
@@ -100,6 +102,10 @@ class NoSchemaError(OtherFormError):
     """The server decodes no answers by a schema."""
 
 
+class NoLogprobsError(OtherFormError):
+    """The server tells no log-probabilities of tokens."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """What is known of a call that was not answered."""
@@ -120,6 +126,8 @@ def meaning(complaint: Complaint, call: Call) -> Exception:
         return _stop(call, f"{detail}{_leads_to(complaint.location)}")
     if status != _OVERLOADED and status < 500 and _FILTER.search(text):
         return Rejected(Reason.CAPTION_FILTERED, detail)
+    if status < 500 and status != _OVERLOADED and _refuses_logprobs(complaint, call):
+        return NoLogprobsError()
     if remedy := _no_account(complaint, call):
         return _stop(call, f"{detail} ({remedy})")
     if call.pictures and _NO_SIGHT.search(text):
@@ -155,6 +163,11 @@ def _refusal(complaint: Complaint, call: Call, detail: str) -> Exception:
     if names := _named_parameters(complaint, call.parameters):
         return _stop(call, f"{detail} (it refuses what is sent as {' and '.join(names)})")
     return Rejected(Reason.CAPTION_FAILED, detail)
+
+
+def _refuses_logprobs(complaint: Complaint, call: Call) -> bool:
+    sent = [name for name in LOGPROBS if name in call.parameters]
+    return bool(sent) and (complaint.param in sent or bool(_NO_LOGPROBS.search(complaint.text)))
 
 
 def _named_parameters(complaint: Complaint, names: Collection[str]) -> list[str]:

@@ -17,6 +17,8 @@ from schemas.ids import rank
 # The two names of the limit of an answer's tokens: that of most servers, and OpenAI's later one.
 LIMIT, LATER_LIMIT = "max_tokens", "max_completion_tokens"
 SCHEMA = "response_format"  # holds the schema of an answer
+# Ask for log-probabilities of the tokens of an answer; five is as many as every server gives.
+LOGPROBS = {"logprobs": True, "top_logprobs": 5}
 _SEED_BITS = 31
 # What we send ourselves, with the remedy for those who want it otherwise.
 _OURS = {
@@ -43,6 +45,7 @@ class Form:
 
     limit_name: str = LIMIT  # of the limit of tokens
     takes_schema: bool = True  # whether it decodes answers by a schema
+    takes_logprobs: bool = True  # whether it tells log-probabilities
 
 
 class Sampling(Protocol):
@@ -84,14 +87,16 @@ def parameters_of(sampling: Sampling, request: Request | None = None) -> dict[st
 def formed(parameters: Mapping[str, Any], request: Request, form: Form) -> dict[str, Any]:
     """Return the parameters of a request in the form in which a server takes them."""
     limited = dict(parameters) | {form.limit_name: request.max_tokens}
+    if request.yes_no and form.takes_logprobs:
+        limited |= LOGPROBS
     if request.answer_schema is None or not form.takes_schema:
         return limited
     schema = {"name": "region", "schema": request.answer_schema}
     return limited | {SCHEMA: {"type": "json_schema", "json_schema": schema}}
 
 
-def parse_extra_body(text: str) -> dict[str, Any]:
-    """Return the parameters in the text of `--extra-body`.
+def parse_extra_body(text: str, flag: str = "--extra-body") -> dict[str, Any]:
+    """Return the parameters in the text of `--extra-body`, or of a flag like it.
 
     >>> parse_extra_body('{"top_k": 20}')
     {'top_k': 20}
@@ -99,7 +104,6 @@ def parse_extra_body(text: str) -> dict[str, Any]:
     Raises:
         UsageError: it is no JSON object, sets what has a flag of its own, or holds a key.
     """
-    flag = "--extra-body"
     try:
         values = json_decoding.load(text, parse_constant=_refuse)
     except ValueError:

@@ -6,7 +6,7 @@ region of the same image or of the same class, show what it lets through beside.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -136,13 +136,7 @@ def calibrate(
     Raises:
         UsageError: the folder holds no finished run, or a run with too few captions.
     """
-    paths = [files.join(output, shard.path) for shard in read_manifest(output).shards]
-    sampled = sample_pairs(paths, options.pairs, options.seed)
-    if len(sampled) < _MIN_PAIRS:
-        raise UsageError(
-            f"{output}: {len(sampled)} captions can be paired with one of another image, expected "
-            f"{_MIN_PAIRS} or more: it takes the output of `regionforge recap`, of more images"
-        )
+    sampled = sample(output, options)
     views: list[dict[str, list[float]]] = [defaultdict(list) for _ in range(1 + options.mask_blur)]
     for begin in range(0, len(sampled), _BATCH_PAIRS):
         batch = sampled[begin : begin + _BATCH_PAIRS]
@@ -153,7 +147,8 @@ def calibrate(
     scores = {kind: np.array(means) for kind, means in views[-1].items()}
     errors = curve(scores["matched"], scores["shuffled"])
     filtered = any(each.region.scored for each in sampled)
-    calibration = _calibration(scorer.identity, options, scores, errors)
+    kept = Filter(scorer=scorer.identity, mask_blur=options.mask_blur)
+    calibration = calibration_of(kept.scored_by or "", options, scores, errors)
     sharp = roc_area(*(np.array(views[0][kind]) for kind in ("matched", "shuffled")))
     return CalibrationRun(
         calibration,
@@ -165,13 +160,43 @@ def calibrate(
     )
 
 
-def _calibration(
-    scorer: str, options: CalibrationOptions, scores: Mapping[str, Scores], errors: Curve
+def sample(output: str, options: CalibrationOptions) -> list[Sampled]:
+    """Return the sampled regions of a run; errors as in `calibrate`."""
+    paths = [files.join(output, shard.path) for shard in read_manifest(output).shards]
+    sampled = sample_pairs(paths, options.pairs, options.seed)
+    if len(sampled) < _MIN_PAIRS:
+        raise UsageError(
+            f"{output}: {len(sampled)} captions can be paired with one of another image, expected "
+            f"{_MIN_PAIRS} or more: it takes the output of `regionforge recap`, of more images"
+        )
+    return sampled
+
+
+def captions_of(each: Sampled) -> Iterator[tuple[str, str]]:
+    """Yield the captions that a region is paired with, each after the kind of the pair."""
+    captions = {
+        "matched": each.region.caption,
+        "shuffled": each.other_image,
+        "same_image": each.same_image,
+        "same_class": each.same_class,
+    }
+    yield from ((kind, caption) for kind, caption in captions.items() if caption is not None)
+
+
+def calibration_of(
+    scored_by: str, options: CalibrationOptions, scores: Mapping[str, Scores], errors: Curve
 ) -> Calibration:
+    """Return the calibration by the scores of pairs, by kind.
+
+    Args:
+        scored_by: what the threshold is valid for.
+        options: the errors that the threshold may make.
+        scores: the scores of all pairs, by kind.
+        errors: the error rates at each threshold.
+    """
     share, matched = options.false_accept, scores["matched"]
     index = errors.balanced() if share is None else errors.accepting(share)
     threshold = float(errors.thresholds[index])
-    view = Filter(scorer=scorer, mask_blur=options.mask_blur)
     return Calibration(
         threshold=threshold,
         false_accept=float(errors.false_accepts[index]),
@@ -179,7 +204,7 @@ def _calibration(
         wanted_false_accept=share,
         roc_area=roc_area(matched, scores["shuffled"]),
         pairs=len(matched),
-        scorer=view.scored_by or "",
+        scorer=scored_by,
         seed=options.seed,
         hard={
             kind: HardPairs(
@@ -203,13 +228,7 @@ def _score(
     pairs = [
         (kind, crop, caption)
         for each, crop in zip(batch, crops, strict=True)
-        for kind, caption in (
-            ("matched", each.region.caption),
-            ("shuffled", each.other_image),
-            ("same_image", each.same_image),
-            ("same_class", each.same_class),
-        )
-        if caption is not None
+        for kind, caption in captions_of(each)
     ]
     scored = scorer.score([crop for _, crop, _ in pairs], [caption for *_, caption in pairs])
     for (kind, *_), score in zip(pairs, scored, strict=True):

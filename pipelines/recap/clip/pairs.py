@@ -9,9 +9,10 @@ import heapq
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from io import BytesIO
 from itertools import chain, groupby, islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from PIL import Image
 
@@ -22,6 +23,8 @@ from schemas.errors import UsageError
 from schemas.geometry import Box
 from schemas.ids import image_of, rank
 from schemas.mask import Mask
+
+T = TypeVar("T")
 
 _SPARE = 16  # regions of a class beyond the sampled ones, among which partners are looked for
 
@@ -84,15 +87,22 @@ def load_crops(
         regions: the regions.
         mask_blur: whether a region has a second crop, blurred outside its mask.
     """
-    crops: dict[tuple[str, int, int, str], tuple[Image.Image, ...]] = {}
+    return load_views(regions, partial(_crops, mask_blur=mask_blur))
+
+
+def load_views(
+    regions: Sequence[CaptionedRegion], view: Callable[[CaptionedRegion, Image.Image], T]
+) -> list[T]:
+    """Return what is made of regions and of their pictures, in the order of the regions."""
+    views: dict[tuple[str, int, int, str], T] = {}
     for path, group in groupby(sorted(regions, key=_position), key=lambda region: region.path):
         wanted = list(group)
         for number, batch in enumerate(islice(shard_batches(path), wanted[-1].batch + 1)):
             for region in wanted:
                 if region.batch == number:
                     data = batch.column("image")[region.row].as_py()["bytes"]
-                    crops[_position(region)] = _crops(region, data, mask_blur)
-    return [crops[_position(region)] for region in regions]
+                    views[_position(region)] = view(region, _picture(region, data))
+    return [views[_position(region)] for region in regions]
 
 
 def _regions(paths: Sequence[str], seed: int) -> Iterator[CaptionedRegion]:
@@ -164,16 +174,21 @@ def _position(region: CaptionedRegion) -> tuple[str, int, int, str]:
     return region.path, region.batch, region.row, region.region_id
 
 
-def _crops(region: CaptionedRegion, data: bytes | None, mask_blur: bool) -> tuple[Image.Image, ...]:
+def _picture(region: CaptionedRegion, data: bytes | None) -> Image.Image:
     if data is None:
         raise UsageError(f"{region.path}: refers to images; calibrate needs shards that hold them")
     try:
         with Image.open(BytesIO(data)) as opened:
-            picture = opened.convert("RGB")
+            return opened.convert("RGB")
     except (OSError, Image.DecompressionBombError) as error:
         raise UsageError(
             f"{region.path}, {region.image}: {error}. `regionforge verify` says more."
         ) from None
+
+
+def _crops(
+    region: CaptionedRegion, picture: Image.Image, mask_blur: bool
+) -> tuple[Image.Image, ...]:
     jpegs = [clip_crop(picture, region.box)]
     if mask_blur:
         jpegs.append(clip_crop(picture, region.box, mask=region.mask))

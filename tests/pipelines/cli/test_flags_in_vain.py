@@ -19,6 +19,8 @@ EVAL = ["--recipe", "eval_coco", "--label-set", "Shapes-15"]
 RECAP = ["recap", "--source", "v3det", "--output", "unused", "--captioner", "builtin"]
 UNFILTERED = [*RECAP, "--no-filter"]
 SERVED = [*RECAP[:-2], "--model", "m", "--endpoint", "http://127.0.0.1:9/v1"]
+BY_JUDGE = ["--judge-endpoint", "http://127.0.0.1:9/v1", "--judge-model", "m"]
+CALIBRATE = ["calibrate", "EMBEDDED", "--to", "unused.json"]
 JUDGE = ["judge", "p.jsonl", "--bench", "dlc", "--questions", "q.json", "--model", "m"]
 JUDGE += ["--endpoint", "http://127.0.0.1:9/v1"]
 
@@ -162,8 +164,39 @@ IN_VAIN = [
             ("--serve", "m"),
             ("--vllm", "x"),
             ("--serve-args", "x"),
+            ("--judge-model", "m"),
         )
     ),
+    *(
+        (f"recap {words[0]}", [*SERVED, "--no-filter", *words], f"{words[0]} goes with --judge-mod")
+        for words in (
+            ("--judge-endpoint", "http://127.0.0.1:9/v1"),
+            ("--judge-min", "0.5"),
+            ("--no-judge-sentences",),
+            ("--judge-api-key-env", "KEY"),
+            ("--judge-extra-body", '{"top_k": 1}'),
+        )
+    ),
+    *(
+        (f"calibrate {words[0]}", [*CALIBRATE, *words], f"{words[0]} goes with --judge-model")
+        for words in (
+            ("--judge-endpoint", "http://127.0.0.1:9/v1"),
+            ("--no-judge-sentences",),
+            ("--judge-api-key-env", "KEY"),
+            ("--judge-extra-body", '{"top_k": 1}'),
+        )
+    ),
+    (
+        "recap --judge-min",
+        [*SERVED, "--no-filter", *BY_JUDGE, "--judge-min", "0.5"],
+        "--judge-min: --no-filter keeps all captions",
+    ),
+    (
+        "recap --clip-model",
+        [*SERVED, *BY_JUDGE, "--judge-min", "0.5", "--clip-model", "x"],
+        "--clip-model: without --threshold S or --calibration FILE, the judge alone filters",
+    ),
+    ("calibrate --marks", [*CALIBRATE, *BY_JUDGE, "--marks", "x"], "--marks: --judge-model asks"),
     (
         "recap --context",
         [*SERVED, "--no-filter", "--views", "whole", "--context", "1"],
@@ -252,7 +285,7 @@ ALWAYS = {
     "verify": {"output", "--workers", "--data-root"},
     "info": {"output", "--id"},
     "report": {"output", "--to", "-n"},
-    "calibrate": {"output", "--to", "--marks", "--false-accept", "--force"},
+    "calibrate": {"output", "--to", "--false-accept", "--force", "--judge-model"},
     "preview": {"output", "-n", "--config", "--split", "--html"},
     "export": {"output", "--format", "--to", "--config", "--split"},
 }

@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -175,6 +176,13 @@ class RecapOutput:
         return {item[1]: item[2] for item in rejected}
 
 
+def _judge_of(server: StubServer, where: Servers, recipe: RecapRecipe) -> Any:
+    model = recipe.filter.judge(recipe.captioning.max_pixels)
+    assert model
+    at = where.model_copy(update={"endpoints": (server.url,)})
+    return partial(OpenAICaptioner, at, model, lambda _: None)
+
+
 @pytest.fixture
 def recap(output_of: Any, tmp_path: Path) -> Callable[..., RecapOutput]:
     """Runs all of `recap` on a `CocoFile` in this process, with a client of little patience."""
@@ -189,6 +197,7 @@ def recap(output_of: Any, tmp_path: Path) -> Callable[..., RecapOutput]:
         scorer: Any = None,
         captioning: dict[str, Any] | None = None,
         refilter: bool = False,
+        judge: StubServer | None = None,
         **recipe: Any,
     ) -> RecapOutput:
         url = server.url if server else "http://127.0.0.1:9/v1"
@@ -209,7 +218,10 @@ def recap(output_of: Any, tmp_path: Path) -> Callable[..., RecapOutput]:
             else partial(OpenAICaptioner, where, asked_for, lambda _: None),
             scorer=scorer,
             concurrent_images=where.concurrency,
+            judge=_judge_of(judge, where, made) if judge else None,
         )
+        if refilter and made.filter.judge_model:
+            tools = replace(tools, judge=ReplayOnlyCaptioner)
         folder = output or tmp_path / "recapd"
         run_recap(made, make_recap_plan(made, "", str(folder)), tools, refilter=refilter)
         return RecapOutput(output_of(folder))

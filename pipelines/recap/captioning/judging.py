@@ -1,0 +1,121 @@
+"""A captioner of an image whose captions a second model judges before they are scored.
+
+The judge sees the pictures of a marked region: the whole one, and a close-up. Its answers are kept
+in the image's journal under ids with a digest of the model, the view and all words of the question.
+"""
+
+from pipelines.recap.captioning.captioner import Captioner, PromptImage, Request
+from pipelines.recap.captioning.images import RegionCaptioner
+from pipelines.recap.captioning.judged import Verdicts, after_judging, units_of
+from pipelines.recap.captioning.marked import mark_of
+from pipelines.recap.captioning.two_stages import (
+    Captioned,
+    CaptionedImage,
+    gather,
+    name_of,
+)
+from pipelines.recap.captioning.views import LazyImageView
+from pipelines.recipes.recap import RecapRecipe
+from prompts.recap_judge import judge_question
+from schemas.errors import BuildError
+from schemas.ids import rank
+from schemas.rejection import Rejected
+from schemas.sample import ScreenedImage
+from schemas.text import shown_name
+from transforms.yes_no import read_yes_no
+
+
+class JudgedCaptioner:
+    """A captioner of an image and its regions, whose captions a second model judges."""
+
+    def __init__(self, inner: RegionCaptioner, judge: Captioner, recipe: RecapRecipe) -> None:
+        """Put a judge after a captioner.
+
+        Args:
+            inner: the captioner of images.
+            judge: what answers the questions to the judge.
+            recipe: its filter names the judge's model.
+        """
+        model = recipe.filter.judge(recipe.captioning.max_pixels)
+        assert model is not None, "its filter names a judge"
+        self._inner = inner
+        self._judge = judge
+        self._model = model
+        self._limits = recipe.filter
+        self._least_words = recipe.min_words or 0
+
+    async def caption(self, screened: ScreenedImage, view: LazyImageView) -> CaptionedImage:
+        """Return the captions of an image and of its regions, with what the judge leaves of them.
+
+        Raises:
+            PictureRefused: a request needs the picture, and it cannot be used.
+        """
+        captioned = await self._inner.caption(screened, view)
+
+        async def judge_region(position: int) -> Captioned | Rejected:
+            caption = captioned.regions[screened.regions[position].region_id]
+            if isinstance(caption, Rejected):
+                return caption
+            verdicts = await self._verdicts(screened, position, caption, view)
+            try:
+                return after_judging(caption, verdicts, self._limits, self._least_words)
+            except Rejected as cause:
+                return cause
+
+        judged = await gather(map(judge_region, range(len(screened.regions))))
+        ids = [region.region_id for region in screened.regions]
+        accepted = {
+            key: left
+            for key, left in zip(ids, judged, strict=True)
+            if isinstance(captioned.regions[key], Captioned)
+        }
+        return CaptionedImage(captioned.global_caption, captioned.regions, accepted)
+
+    async def _verdicts(
+        self, screened: ScreenedImage, position: int, caption: Captioned, view: LazyImageView
+    ) -> Verdicts:
+        """Return the judge's answers about the units of a caption."""
+        units = units_of(caption, by_sentence=self._limits.judge_sentences)
+
+        async def judge_unit(unit: str) -> float | None:
+            return await ask_judge(self._judge, self._request(screened, position, unit, view))
+
+        return dict(zip(units, await gather(map(judge_unit, units)), strict=True))
+
+    def _request(
+        self, screened: ScreenedImage, position: int, unit: str, view: LazyImageView
+    ) -> Request:
+        region, name = screened.regions[position], name_of(screened)
+        class_name = shown_name(region.category) if region.category else None
+        question = judge_question(unit, mark_of(position), class_name)
+
+        async def load_image() -> PromptImage:
+            return (await view.get()).judged_image_of(region.region_id)
+
+        return Request(
+            id=f"{name}/region/{region.region_id}/judge/{self._model.digest(question)}",
+            image_rank=rank("judge", name),  # the calls about an image begin with the same bytes
+            prompt=question,
+            load_image=load_image,
+            max_tokens=self._model.max_tokens,
+            yes_no=True,
+        )
+
+
+async def ask_judge(judge: Captioner, request: Request) -> float | None:
+    """Return the probability of yes to a question; None: the judge says neither yes nor no.
+
+    Raises:
+        PictureRefused: the picture cannot be used.
+        BuildError: the judge can answer no question.
+    """
+    try:
+        answer = await judge.ask(request)
+    except Rejected:
+        return None
+    except BuildError as error:
+        raise BuildError(f"the judge: {error}") from None
+    said = read_yes_no(answer.text)
+    if said is None:
+        return None
+    return answer.yes if isinstance(answer.yes, float) else float(said)
