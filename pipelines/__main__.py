@@ -3,7 +3,7 @@
 import gc
 
 # Importing makes many objects and no rubbish: without searches for it, a start takes a sixth less.
-gc.set_threshold(100_000, 50, 100)
+gc.set_threshold(500_000, 50, 100)
 
 from pipelines.cli.parser import main  # noqa: E402
 

@@ -129,7 +129,7 @@ def _run(words: list[str]) -> int:
         _explain(words)
     # Importing makes many objects and no rubbish: without searches for it, a start takes a sixth
     # less time.
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(500_000, 50, 100)
     from schemas.console.libraries import libraries_held_back
 
     module, _, function = COMMANDS[words[0]].function.partition(":")

@@ -7,6 +7,7 @@ regionforge build ... > /dev/full   what is printed is lost: the command goes on
 regionforge build ... >&-           nobody wants to read: the same as > /dev/null
 """
 
+import gc
 import io
 import os
 import sys
@@ -110,6 +111,7 @@ def _leave(status: int) -> NoReturn:
     sys.stderr.flush()
     if status and _threads_stay():
         os._exit(status)  # threads of an abandoned pipeline may never end
+    gc.freeze()  # the interpreter would search all it has imported, three times, for nothing
     sys.exit(status)
 
 

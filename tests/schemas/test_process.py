@@ -123,3 +123,13 @@ def test_sigterm_ends_a_command_with_its_status(tmp_path) -> None:
     _, console = process.communicate(timeout=MAY_TAKE)
     assert process.returncode == 143
     assert console == "ended by SIGTERM\n"
+
+
+def test_the_end_searches_for_no_rubbish(tmp_path) -> None:
+    rubbish = (
+        "ring = type('Ring', (list,), {'__del__': lambda _: print('searched')})(); "
+        "ring.append(ring); return 0"
+    )
+    process = started(rubbish, tmp_path)
+    printed, console = process.communicate(timeout=MAY_TAKE)
+    assert (process.returncode, printed, console) == (0, "", "")
