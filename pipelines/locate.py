@@ -1,10 +1,12 @@
 """The files of sources: where they are expected, which are missing, and which splits exist."""
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from pipelines.captions.manifest import locate_captions
 from pipelines.datasets.catalog import dataset
+from pipelines.datasets.others import module_words
 from pipelines.datasets.spec import Located, SourceRequest
 from pipelines.storage import files
 from schemas.errors import UsageError
@@ -59,11 +61,12 @@ def present_splits(
                 f"there is no {named}: --{request.name}-annotations names your own file, and "
                 f"--{request.name}-images the folder of its pictures"
             )
+        words = shlex.join([request.name, "--data-root", root, *module_words()])
         raise UsageError(
             f"source {request.name!r} is not complete; missing: {named}. "
-            f"Get it from {spec.obtain}; `regionforge sources {request.name} --data-root {root}` "
-            f"lists all that is expected, with the ROLE by which --path {request.name}.ROLE=PATH "
-            "names what lies elsewhere."
+            f"Get it from {spec.obtain}; `regionforge sources {words}` lists all that is "
+            f"expected, with the ROLE by which --path {request.name}.ROLE=PATH names what lies "
+            "elsewhere."
         )
     read = [located.split for located in present]
     expected = request.splits or list(missing)

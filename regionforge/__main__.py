@@ -121,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     from schemas.process import run_process  # not before the current folder was left
 
     words = list(sys.argv[1:] if argv is None else argv)
-    run_process(lambda: _run(words))
+    run_process(lambda: _run(_as_flag(words)))
 
 
 def _run(words: list[str]) -> int:
@@ -137,6 +137,11 @@ def _run(words: list[str]) -> int:
     with nullcontext() if verbose else libraries_held_back():
         getattr(import_module(module), function)(words)
     return 0  # never: the command exits
+
+
+def _as_flag(words: list[str]) -> list[str]:
+    """Return `help` and `help COMMAND` as `--help` and `COMMAND --help`."""
+    return [*words[1:], "--help"] if words[:1] == ["help"] else words
 
 
 def _explain(words: Sequence[str]) -> NoReturn:

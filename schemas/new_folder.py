@@ -36,7 +36,7 @@ def new_folder(
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     except OSError as error:
-        raise UsageError(f"{path}: cannot be made: {error}") from error
+        raise UsageError(f"{path}: cannot be made: {path.parent}: {error.strerror}") from error
     try:
         yield partial
         if settle:
@@ -46,9 +46,19 @@ def new_folder(
         partial.chmod(0o777 & ~mask)  # others may read the folder as files they made
         partial.rename(path)
     except causes as error:
-        raise RegionForgeError(f"{path}: not written: {error}") from error
+        raise RegionForgeError(f"{path}: not written: {_reason(error, partial)}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _reason(error: Exception, partial: Path) -> str:
+    """Return what an error says, without the name that its folder has while it is written."""
+    if isinstance(error, OSError) and error.strerror:
+        file = Path(str(error.filename or partial))
+        inside = file.relative_to(partial) if file.is_relative_to(partial) else file
+        named = "" if inside == Path() else f"{inside}: "
+        return f"{named}{error.strerror}"
+    return str(error).replace(f"{partial}/", "")
 
 
 def _settle(folder: Path) -> None:

@@ -12,8 +12,12 @@ from schemas.errors import RegionForgeError, UsageError
 from schemas.interruption import EXIT_TERMINATED, ending, exit_status, sigterm_as_interrupt
 from schemas.process import run_process
 from train.bench import flags as bench_flags
+from train.bench.flags import check_bench
 from train.evaluation import flags as evaluation_flags
-from train.flags import add_flags, check_used
+from train.flag_checks import TOWERS, check_image_root, check_train
+from train.flags import add_flags
+from train.libraries import hold_transformers_back, import_libraries, require_libraries
+from train.serve import flag_checks as serve_checks
 from train.serve import flags as serve_flags
 
 if TYPE_CHECKING:
@@ -21,8 +25,7 @@ if TYPE_CHECKING:
     from train.start import Start
 
 LINE = "Train a model on the shards of a build, or go on with a run."
-_TOWERS = "tiny_towers"
-_OF_TOWERS = console.OUTPUT_FLAGS | {
+_OFTOWERS = console.OUTPUT_FLAGS | {
     *("command", "recipe", "shards", "output", "model", "split", "seed", "max_steps")
 }
 _EXAMPLES = """\
@@ -48,7 +51,9 @@ def run(argv: Sequence[str]) -> int:
         args = make_parser().parse_args(argv)
         # In a step of training, SIGTERM has that done first.
         with console.output_as(args, argv), sigterm_as_interrupt():
-            _require_extra(args.command)
+            require_libraries(args.command)
+            _CHECKS[args.command](args)  # before torch is imported, which takes seconds
+            import_libraries(args.command)
             return _RUN[args.command](args)
     except (RegionForgeError, OSError) as error:
         return console.failure(error)
@@ -83,46 +88,31 @@ def make_parser() -> console.Parser:
     return parser
 
 
-def _require_extra(command: str) -> None:
-    needs = f"regionforge {command} needs: pip install 'regionforge[train]'"
-    try:
-        import torch  # noqa: F401
-        import torchvision  # noqa: F401
-        import transformers  # noqa: F401
-    except ModuleNotFoundError:
-        raise UsageError(needs) from None
-    except (ImportError, OSError, RuntimeError) as error:  # libraries that do not fit each other
-        raise UsageError(f"{needs} ({error})") from error
+def _check_evaluate(args: argparse.Namespace) -> None:
+    from train.evaluation.flag_checks import check_evaluate
+
+    check_evaluate(args)
 
 
 def _evaluate(args: argparse.Namespace) -> int:
     from train.evaluation.command import run_command
 
-    _quiet()
+    hold_transformers_back()
     return run_command(args)
 
 
 def _bench(args: argparse.Namespace) -> int:
     from train.bench.command import run_command
 
-    _quiet()
+    hold_transformers_back()
     return run_command(args)
 
 
 def _ask(args: argparse.Namespace) -> int:
     from train.serve.command import RUN
 
-    _quiet()
+    hold_transformers_back()
     return RUN[args.command](args)
-
-
-def _quiet() -> None:
-    """Have transformers print nothing by itself: its log goes where those of all libraries go."""
-    from transformers.utils import logging
-
-    logging.disable_default_handler()
-    logging.enable_propagation()
-    logging.disable_progress_bar()
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -131,8 +121,8 @@ def _train(args: argparse.Namespace) -> int:
     from train.processes import Processes
     from train.run import check_output
 
-    _quiet()
-    if args.recipe == _TOWERS:
+    hold_transformers_back()
+    if args.recipe == TOWERS:
         return _make_towers(args)
     plan = make_plan(args)
     check_output(plan)
@@ -165,10 +155,10 @@ def _make_towers(args: argparse.Namespace) -> int:
         make_parser().parse_args(["train", "--recipe", "", "--shards", "", "--output", ""])
     )
     for name, value in vars(args).items():
-        if name not in _OF_TOWERS and value != usual[name]:
-            raise UsageError(f"--recipe {_TOWERS} takes no --{name.replace('_', '-')}")
+        if name not in _OFTOWERS and value != usual[name]:
+            raise UsageError(f"--recipe {TOWERS} takes no --{name.replace('_', '-')}")
     if len(args.shards) > 1:
-        raise UsageError(f"--recipe {_TOWERS} takes one --shards")
+        raise UsageError(f"--recipe {TOWERS} takes one --shards")
     seed = args.seed or 0
     torch.manual_seed(seed)
     config = preset_named(args.model or "proof_regiongpt")
@@ -205,7 +195,7 @@ def make_plan(args: argparse.Namespace) -> "Plan":
     if args.compile and (missing := missing_compiler(device)):
         raise UsageError(f"--compile needs {missing}, which is not here: leave it out")
     builds = open_builds(args.shards)
-    check_used(args, builds)
+    check_image_root(args.image_root, builds)
     check_captions(builds, recipe, args.split, waived=args.no_recapd)
     rows = open_rows(builds, args.split, args.limit, recipe.seed)
     weights = dict(args.weights)
@@ -242,8 +232,6 @@ def _start(args: argparse.Namespace, usual: str) -> "Start":
     """Return what the run starts from; `usual` is the name of the recipe's model."""
     from train.start import Start
 
-    if args.checkpoint is not None and args.model is not None:
-        raise UsageError("--checkpoint has the model's shape: leave out --model")
     return Start(
         model=None if args.checkpoint else args.model or usual,
         vision=args.vision,
@@ -290,6 +278,14 @@ def _validation(args: argparse.Namespace, builds: Any) -> Any:
     return open_rows(held_out, "val", None, 0)
 
 
+_CHECKS = {
+    "train": check_train,
+    "evaluate": _check_evaluate,
+    "train-bench": check_bench,
+    "chat": serve_checks.check_chat,
+    "answer": serve_checks.check_answer,
+    "serve": serve_checks.check_serve,
+}
 _RUN = {
     "train": _train,
     "evaluate": _evaluate,

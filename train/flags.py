@@ -1,13 +1,7 @@
 """The flags of the command `train`; nothing heavy is imported, so that `--help` is fast."""
 
 import argparse
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
-
-from schemas.errors import UsageError
-
-if TYPE_CHECKING:
-    from train.data.build import Build
+from collections.abc import Callable
 
 # The recipes, for `--help`; those there are stand in `train.recipes`.
 RECIPES = (
@@ -16,11 +10,12 @@ RECIPES = (
     "tiny_towers makes the towers of these"
 )
 # The models, likewise; those there are stand in `model.presets`.
-PRESETS = (
-    "gpt4roi_7b, gpt4roi_7b_released, regiongpt_7b, regiongpt_siglip_b512, regiongpt_siglip_l384, "
-    "regiongpt_siglip_so400m, and of tiny sizes proof_gpt4roi, proof_regiongpt, tiny_gpt4roi, "
-    "tiny_regiongpt"
+_PRESETS = (
+    *("gpt4roi_7b", "gpt4roi_7b_released", "regiongpt_7b", "regiongpt_siglip_b512"),
+    *("regiongpt_siglip_l384", "regiongpt_siglip_so400m"),
 )
+_TINY_PRESETS = ("proof_gpt4roi", "proof_regiongpt", "tiny_gpt4roi", "tiny_regiongpt")
+PRESETS = (*_PRESETS, *_TINY_PRESETS)
 Group = argparse._ArgumentGroup
 
 
@@ -54,8 +49,8 @@ def _add_start(group: Group) -> None:
     group.add_argument(
         "--model",
         metavar="PRESET",
-        help=f"the model's shape, where it starts from towers: {PRESETS} (default: that of the "
-        "recipe's paper)",
+        help=f"the model's shape, where it starts from towers: {', '.join(_PRESETS)}, and of tiny "
+        f"sizes {', '.join(_TINY_PRESETS)} (default: that of the recipe's paper)",
     )
     group.add_argument(
         "--calibrate-connector",
@@ -180,21 +175,6 @@ def _add_dry_run(group: Group) -> None:
     group.add_argument(
         "--rate", type=_positive, metavar="X", help="rows a second, for the time of --dry-run"
     )
-
-
-def check_used(args: argparse.Namespace, builds: "Sequence[Build]") -> None:
-    """Raise `UsageError` for a flag that would change nothing.
-
-    Args:
-        args: the parsed command line.
-        builds: the builds that `--shards` names.
-    """
-    if args.rate is not None and not args.dry_run:
-        raise UsageError("--rate is for the time that --dry-run prints: name both, or leave it out")
-    if args.validate_on is not None and args.validate_every is None:
-        raise UsageError("--validate-on goes with --validate-every N")
-    if args.image_root is not None and not any(build.refers for build in builds):
-        raise UsageError("--image-root: the shards hold the pictures themselves: leave it out")
 
 
 def whole(least: int) -> Callable[[str], int]:

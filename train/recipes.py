@@ -6,11 +6,13 @@ Sources: GPT4RoI, section 4 (its released code differs, see `gpt4roi_stage1`); R
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from schemas.errors import UsageError
 from schemas.near import near
-from train.data.example import RegionsAs
+
+if TYPE_CHECKING:  # it needs torch
+    from train.data.example import RegionsAs
 
 Precision = Literal["bfloat16", "float32"]  # of the computation; trained weights are float32
 
@@ -32,7 +34,7 @@ class TrainRecipe:
     epsilon: float = 1e-8
     clip: float = 1.0  # the most that the gradient's norm may be
     max_length: int = 2048  # tokens of a row
-    regions_as: RegionsAs = "half"
+    regions_as: "RegionsAs" = "half"
     calibrate: bool = False  # initialise the connector from a batch's statistics
     precision: Precision = "bfloat16"
     seed: int = 0

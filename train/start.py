@@ -23,8 +23,8 @@ from model.processor import RegionProcessor, processor_for
 from model.region_model import RegionModel
 from model.stages import STAGES, freeze_for
 from schemas.errors import InputFileError, UsageError
-from schemas.near import near
 from train.checkpoint import STATE, load_weights
+from train.flag_checks import check_adapters, check_origin, check_preset
 from train.recipes import TrainRecipe
 
 FINAL, RECORD = "final", "run.json"
@@ -44,18 +44,8 @@ class Start:
 
     def __post_init__(self) -> None:
         """Check that the parts fit each other."""
-        if self.checkpoint is None and not (self.vision and self.language):
-            missing = "--language" if self.vision else "--vision"
-            raise UsageError(
-                f"{missing} is missing: name both towers by --vision and --language, or an "
-                "earlier model by --checkpoint"
-            )
-        if self.checkpoint is not None and (self.vision or self.language or self.init):
-            raise UsageError(
-                "--checkpoint holds the towers: leave out --vision, --language, --init"
-            )
-        if self.quantized and (self.lora is None or self.checkpoint is None):
-            raise UsageError("--qlora needs --lora RANK, and a model's folder by --checkpoint")
+        check_origin(self.checkpoint, vision=self.vision, language=self.language, init=self.init)
+        check_adapters(self.checkpoint, rank=self.lora, quantized=self.quantized)
 
     def as_json(self) -> dict[str, Any]:
         """Return what the run's record says; folders by their absolute paths."""
@@ -124,11 +114,8 @@ def preset_named(name: str | None) -> RegionConfig:
         UsageError: there is no such model, or it takes an argument.
     """
     known = presets_by_name()
-    if name not in known:
-        raise UsageError(
-            f"--model {name}: there is no such model; {near(name or '', sorted(known))}"
-        )
-    return known[name]()
+    check_preset(name or "", sorted(known))
+    return known[name or ""]()
 
 
 def read_config(start: Start) -> RegionConfig:

@@ -19,13 +19,20 @@ from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+)
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from model.misfit import PICKLE
 from schemas import json_decoding
 from schemas.errors import InputFileError, UsageError
+from schemas.hub_name import check_model_name
+from schemas.near import near_folder
 
 _CANDIDATES = (
     "model.safetensors",
@@ -68,12 +75,15 @@ def local_folder(name: str | Path) -> Path:
 
     A model on the Hub, e.g. `openai/clip-vit-large-patch14`, is fetched into transformers' cache,
     as safetensors where it has them.
+
+    Raises:
+        UsageError: there is neither such a folder nor such a model.
+        InputFileError: the Hub does not answer.
     """
     if Path(name).is_dir():
         return Path(name)
     text = str(name)
-    if Path(text).is_absolute() or text.startswith(".") or text.count("/") != 1:
-        raise UsageError(f"{name}: no such folder, and no name of a model on the Hub (owner/model)")
+    check_model_name(text)
     folder = _fetch(text, "*.safetensors")
     if not list(folder.glob("*.safetensors")):
         folder = _fetch(text, "*.bin")
@@ -123,8 +133,9 @@ def _fetch(name: str, pattern: str) -> Path:
         )
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise InputFileError(
-            f"{name}: no such folder, and not fetched from the Hub: {reason}"
+        absent = isinstance(error, RepositoryNotFoundError) or Path(name).parent.is_dir()
+        raise (UsageError if absent else InputFileError)(
+            f"{name}: no such folder{near_folder(name)}, and not fetched from the Hub: {reason}"
         ) from error
     return Path(folder)
 

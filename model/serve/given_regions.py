@@ -107,6 +107,7 @@ def _given(word: str) -> Iterator[Region]:
     elif word.lstrip().startswith("{"):
         yield _run_lengths(word, _decoded(word, f"--region {word[:60]}"))
     elif word.endswith(".json"):
+        _check_there(word)
         content = _decoded(read_file(word), f"--region {word}")
         for part in content if isinstance(content, list) else [content]:
             yield _run_lengths(word, part)
@@ -138,12 +139,15 @@ def _decoded(content: str | bytes, name: str) -> Any:
         raise UsageError(f"{name}: no JSON: {error}; expected {_FORMS}") from None
 
 
-def _mask(word: str) -> Any:
-    path = Path(word)
-    if not path.is_file():
+def _check_there(word: str) -> None:
+    if not Path(word).is_file():
         raise UsageError(f"--region {word}: no such file; expected {_FORMS}")
+
+
+def _mask(word: str) -> Any:
+    _check_there(word)
     try:
-        pixels = np.asarray(read_picture(path))
+        pixels = np.asarray(read_picture(Path(word)))
     except InputError as error:
         raise InputFileError(f"--region {word}: {error}") from None
     return pixels.any(axis=2)

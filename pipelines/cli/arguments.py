@@ -13,6 +13,7 @@ from pipelines.recipes.fault_words import value_faults
 from pipelines.recipes.recipe import MAX_SHARD_BYTES
 from schemas.console import OUTPUT_FLAGS
 from schemas.errors import UsageError
+from schemas.near import near_folder
 
 _MAX_PROCESSES = 256
 KNOWN_NAMES = get_args(DetectionNames)
@@ -174,13 +175,19 @@ def folder(path: str) -> str:
     return path if not files.is_local(path) else (path.rstrip("/") or "/")
 
 
-def existing_folder(path: str) -> str:
-    """Return a usable path like `folder`, or raise `UsageError` where nothing is there."""
+def existing_folder(path: str, flag: str = "") -> str:
+    """Return a usable path like `folder`, or raise `UsageError` where nothing is there.
+
+    Args:
+        path: the path of a folder.
+        flag: the flag that names it, for the message; empty: a word without a flag does.
+    """
     from pipelines.storage import files
 
     path = folder(path)
     if files.is_local(path) and not files.exists(path):  # remote stores have no folders
-        raise UsageError(f"{path}: there is no such folder")
+        named = f"{flag} {path}".strip()
+        raise UsageError(f"{named}: there is no such folder{near_folder(path)}")
     return path
 
 

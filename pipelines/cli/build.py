@@ -67,7 +67,7 @@ def run(args: Namespace) -> int:
     from pipelines.card.guard import print_guard
     from pipelines.card.summary import print_summary
     from pipelines.card.summary_json import summary_json
-    from pipelines.cli.arguments import folder, output_folder
+    from pipelines.cli.arguments import existing_folder, output_folder
     from pipelines.cli.before_build import check_guard_flags, launch_options, print_warnings
     from pipelines.cli.build_recipe import rebuild_of, recipe_of
     from pipelines.cli.dry_run import print_dry_run
@@ -85,7 +85,7 @@ def run(args: Namespace) -> int:
     check_guard_flags(args, recipe)
     with Ticker("looking at the inputs", patience=QUIET_SECONDS):
         digests = FileDigests() if rebuild else None  # then every input is read again
-        root, output = folder(args.data_root), output_folder(args.output)
+        root, output = existing_folder(args.data_root, "--data-root"), output_folder(args.output)
         plan = make_plan(recipe, root, output, digests=digests, rebuild=rebuild)
     print_guard(plan)
     if args.require_guard:

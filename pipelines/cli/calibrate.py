@@ -87,7 +87,7 @@ def run(args: Namespace) -> int:
     """Score pairs, print the error rates, and write the threshold and its curve."""
     from pipelines.cli.recap_judge import check_judge_flags
     from pipelines.output.reader import read_manifest
-    from pipelines.recap.clip.calibrate import CalibrationOptions, calibrate
+    from pipelines.recap.clip.calibrate import CalibrationOptions, calibrate, sample_captions
     from pipelines.recap.clip.files import SUFFIX
     from pipelines.runner.progress import Ticker
 
@@ -107,16 +107,17 @@ def run(args: Namespace) -> int:
         seed=args.seed,
         mask_blur=bool(args.mask_blur),
     )
-    read_manifest(output)  # an output that cannot be used ends it before the model is loaded
-
+    read_manifest(output)
     require("clip", "regionforge calibrate")
     from pipelines.recap.clip.open_clip import ClipScorer
 
     with Ticker("calibrating:") as ticker:
+        ticker.say("choosing pairs")
+        sampled = sample_captions(output, options)
         ticker.say("loading CLIP")
         scorer = ClipScorer(args.clip_model, args.clip_weights, args.device)
         calibration_run = calibrate(
-            output,
+            sampled,
             scorer,
             options,
             lambda done, total: ticker.say(f"{done:,} of {total:,} pairs"),

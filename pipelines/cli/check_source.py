@@ -40,7 +40,7 @@ def run(args: Namespace) -> int:
     from pipelines.conformance.check import check_sources
     from pipelines.datasets.others import declared_by, named_modules
 
-    root = existing_folder(args.data_root)
+    root = existing_folder(args.data_root, "--data-root")
     checked: list[Checked] = []
     with named_modules([args.module]):
         for each in check_sources(declared_by(args.module), root, args.label_set):

@@ -34,7 +34,7 @@ def run(args: Namespace) -> int:
     """Caption regions and write shards, or print the estimate of a dry run."""
     from pipelines.card.guard import print_guard
     from pipelines.card.summary import print_summary
-    from pipelines.cli.arguments import folder, output_folder
+    from pipelines.cli.arguments import existing_folder, output_folder
     from pipelines.cli.before_build import check_guard_flags, print_warnings
     from pipelines.cli.recap_judge import check_judge_now, with_judge
     from pipelines.cli.recap_recipe import recipe_of
@@ -48,11 +48,12 @@ def run(args: Namespace) -> int:
     check_server_flags(args)
     recipe, scorer = recipe_of(args)
     check_guard_flags(args, recipe)
+    root, output = existing_folder(args.data_root, "--data-root"), output_folder(args.output)
     with open_server(args, recipe.captioning) as server:
         tools = make_tools(args, recipe.captioning, scorer, server)
         tools = with_judge(tools, args, recipe.filter.judge(recipe.captioning.max_pixels))
         with Ticker("looking at the inputs", patience=QUIET_SECONDS):
-            plan = make_recap_plan(recipe, folder(args.data_root), output_folder(args.output))
+            plan = make_recap_plan(recipe, root, output)
         print_guard(plan)
         if args.require_guard:
             check_guard(plan.guard, plan.recipe)

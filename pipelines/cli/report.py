@@ -54,7 +54,7 @@ def run(args: Namespace) -> int:
         _check_data_root(output)
     options = ReportOptions(
         count=positive("-n", args.count),
-        data_root=existing_folder(args.data_root) if args.data_root else None,
+        data_root=existing_folder(args.data_root, "--data-root") if args.data_root else None,
     )
     with Ticker("writing the report:", patience=QUIET_SECONDS) as ticker:
         shown = write_report(output, folder, options, ticker.say)

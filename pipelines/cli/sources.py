@@ -6,6 +6,7 @@
 With names of data sets, it lists the files of their splits that are found or missing, too.
 """
 
+import shlex
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pipelines.cli.command import Commands, add_command, add_module_flag
 from schemas.console import Part, notice, result, write_json
 from schemas.errors import InputFileError
+from schemas.near import near_folder
 
 if TYPE_CHECKING:
     from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
@@ -62,12 +64,13 @@ def run(args: Namespace) -> int:
         The exit status: 0, or 1 where no split of any listed source can be read.
     """
     from pipelines.cli.arguments import folder
+    from pipelines.datasets.others import module_words
     from pipelines.locate import locate_splits
     from pipelines.storage import files
 
     root = folder(args.data_root)
     if not files.exists(root):
-        raise InputFileError(f"--data-root {root}: there is no such folder")
+        raise InputFileError(f"--data-root {root}: there is no such folder{near_folder(root)}")
     specs = _chosen(args.names)
     width = max(len(spec.name) for spec in specs)
     ready = False
@@ -91,7 +94,8 @@ def run(args: Namespace) -> int:
     if args.json:
         write_json({"command": "sources", "data_root": root, "sources": documents})
     elif not args.names:
-        notice(f"`regionforge sources NAME --data-root {root}` lists the files of a source")
+        words = shlex.join(["--data-root", root, *module_words()])
+        notice(f"`regionforge sources NAME {words}` lists the files of a source")
     return 0 if ready else 1
 
 

@@ -48,7 +48,7 @@ def run(args: Namespace) -> int:
             existing_folder(args.output),
             workers=processes(args.workers),
             image_root=image_root_of(args.image_root, args.output),
-            data_root=args.data_root and existing_folder(args.data_root),
+            data_root=args.data_root and existing_folder(args.data_root, "--data-root"),
             on_progress=lambda done, total: ticker.say(f"{done:,} of {total:,} records"),
         )
     if args.json:

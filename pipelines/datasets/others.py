@@ -61,6 +61,12 @@ def named_modules(names: Sequence[str]) -> Iterator[None]:
             os.environ.pop(VARIABLE, None)
 
 
+def module_words() -> list[str]:
+    """Return the words of a command line that name the modules that are named now."""
+    names = filter(None, os.environ.get(VARIABLE, "").split(os.pathsep))
+    return [word for name in names for word in ("--source-module", name)]
+
+
 def _whole(name: str) -> str:
     if not name.endswith(".py"):
         return name

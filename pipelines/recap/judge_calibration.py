@@ -29,7 +29,7 @@ from pipelines.recap.clip.calibrate import (
     OnProgress,
     calibration_of,
     captions_of,
-    sample,
+    sample_captions,
 )
 from pipelines.recap.clip.curve import curve
 from pipelines.recap.clip.pairs import CaptionedRegion, Sampled, load_views
@@ -78,7 +78,7 @@ def calibrate_judge(
         UsageError: the folder holds no finished run, or a run with too few captions.
         BuildError: the judge can answer no more questions; its answers so far are kept.
     """
-    sampled = sample(output, options)
+    sampled = sample_captions(output, options)
     with Journal(files.join(judge.answers, _REPLIES)) as journal:
         found = asyncio.run(_judge(sampled, judge, journal, on_progress))
     scores = {kind: np.array(values) for kind, values in found.items()}

@@ -67,8 +67,27 @@ def test_each_command_is_reached_by_its_name(name, capsys):
 
 
 @pytest.mark.parametrize(
+    ("words", "flags"),
+    [
+        (["help"], ["--help"]),
+        (["help", "build"], ["build", "--help"]),
+        (["help", "chat"], ["chat", "--help"]),
+    ],
+)
+def test_help_is_a_command_too(words, flags, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(flags)
+    assert shown == capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["help", "bild"], "there is no command 'bild'; did you mean build?"),
         ([], "COMMAND is missing; see `regionforge --help`"),
         (["bild"], "there is no command 'bild'; did you mean build?"),
         (["xyz"], f"there is no command 'xyz'; expected one of {', '.join(COMMANDS)}"),

@@ -75,7 +75,7 @@ def test_a_wrong_flag_is_usage(words, flags, capsys, tmp_path):
         (["--precision", "bfloat16"], "--precision bfloat16 needs a GPU"),
         (["--vision", "/nope"], "/nope: no such folder"),
         (["--model", "nope"], "--model nope: there is no such model; expected one of "),
-        (["--shards", "/nope"], "/nope: there is no such folder"),
+        (["--shards", "/nope"], "--shards /nope: no such folder"),
         (["--split", "nope"], "has no split 'nope', but train"),
         (["--weights", "nope=2"], "--weights nope=: no such config, but llava"),
         (["--checkpoint", "/nope"], "--checkpoint has the model's shape"),

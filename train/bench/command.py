@@ -9,9 +9,10 @@ from typing import Any
 import torch
 
 from schemas import console
-from schemas.errors import RegionForgeError, UsageError
+from schemas.errors import RegionForgeError
 from train.bench.measure import Result, measure
 from train.bench.plan import PAPERS, Setting, Subject, Way, in_order
+from train.flag_checks import check_image_root
 from train.plan import device_named, open_builds, open_rows
 from train.run import versions
 
@@ -23,8 +24,6 @@ def run_command(args: argparse.Namespace) -> int:
         RegionForgeError: a name is wrong, a build cannot be read, or a measurement came to nothing.
     """
     output = Path(args.output)
-    if output.exists():
-        raise UsageError(f"--output {output}: is there already; name another file")
     setting = _setting(args)
     names = args.recipe or PAPERS
     entries = list(in_order([Subject.of(name, args.model, setting) for name in names]))
@@ -50,11 +49,8 @@ def _setting(args: argparse.Namespace) -> Setting:
     rows = None
     if args.shards is not None:
         builds = open_builds(args.shards)
-        if args.image_root is not None and not any(build.refers for build in builds):
-            raise UsageError("--image-root: the shards hold the pictures themselves: leave it out")
+        check_image_root(args.image_root, builds)
         rows = open_rows(builds, "train", None, 0)
-    elif args.image_root is not None:
-        raise UsageError("--image-root goes with --shards")
     return Setting(
         device=device,
         workers=args.workers,

@@ -1,8 +1,13 @@
 """The flags of the command `train-bench`; nothing heavy is imported, so that `--help` is fast."""
 
 import argparse
+from pathlib import Path
 
-from train.flags import whole
+from schemas.errors import UsageError
+from train.flag_checks import check_preset
+from train.flags import PRESETS, whole
+from train.named_files import check_folder
+from train.recipes import recipe_named
 
 LINE = "Measure the speed of training with random weights, beside that of plain library code."
 EXAMPLES = """\
@@ -68,3 +73,22 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="processes that load rows (default: %(default)s; 0: none beside it)",
     )
+
+
+def check_bench(args: argparse.Namespace) -> None:
+    """Check flags before torch is imported, which takes seconds.
+
+    Raises:
+        UsageError: a flag is wrong by itself, or beside the others.
+    """
+    if Path(args.output).exists():
+        raise UsageError(f"--output {args.output}: is there already; name another file")
+    for name in args.recipe or ():
+        recipe_named(name)
+    if args.model is not None:
+        check_preset(args.model, PRESETS)
+    for folder in args.shards or ():
+        check_folder("--shards", folder)
+    if args.image_root is not None and args.shards is None:
+        raise UsageError("--image-root goes with --shards")
+    check_folder("--image-root", args.image_root)

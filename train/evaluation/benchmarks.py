@@ -6,17 +6,16 @@ on returns no figures without it.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from schemas.errors import UsageError
 from schemas.near import near
 from train.evaluation.answers import Answer
-from train.evaluation.asking import Form
 from train.evaluation.figure import Figure
 from train.evaluation.judged import JudgedBench
 from train.evaluation.metrics.captions import MeteorScorer, captions
 from train.evaluation.metrics.classification import classification
 from train.evaluation.metrics.dlc import dlc
-from train.evaluation.metrics.encoder import Encoder
 from train.evaluation.metrics.entries import missing
 from train.evaluation.metrics.gar import gar_captions, gar_vqa
 from train.evaluation.metrics.pope import pope
@@ -25,12 +24,16 @@ from train.evaluation.metrics.semantic import ColonRule, semantic
 from train.evaluation.metrics.synonyms import synonyms
 from train.evaluation.metrics.vcr import vcr
 
+if TYPE_CHECKING:  # they need torch
+    from train.evaluation.asking import Form
+    from train.evaluation.metrics.encoder import Encoder
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What a command line adds to the metrics."""
 
-    encoder: Encoder | None = None
+    encoder: "Encoder | None" = None
     colon_rule: ColonRule = "osprey"
     meteor: MeteorScorer | None = None
     grouped: bool = False
@@ -45,7 +48,7 @@ class Benchmark:
 
     metrics: tuple[Metric, ...]
     published: str  # the key of the published numbers
-    form: Form = "generate"
+    form: "Form" = "generate"
     max_new_tokens: int = 0  # of a generated reply; 0 for a likelihood
     regions: bool = True  # the questions are about regions
     masks: bool = False  # the questions are about the regions' masks, not their boxes

@@ -8,11 +8,14 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from schemas.errors import UsageError
 from schemas.judged import Judged, Verdict, read_judged
 from train.evaluation.figure import Figure
-from train.evaluation.report import Line
+
+if TYPE_CHECKING:  # it needs torch
+    from train.evaluation.report import Line
 
 JudgedMetric = Callable[[Sequence[Verdict]], list[Figure]]
 
@@ -60,12 +63,14 @@ def check_judged(files: Sequence[JudgedFile], predictions: Path) -> None:
             )
 
 
-def judged_lines(bench: JudgedBench, files: Sequence[JudgedFile]) -> list[Line]:
+def judged_lines(bench: JudgedBench, files: Sequence[JudgedFile]) -> "list[Line]":
     """Return a line for each judge.
 
     Raises:
         InputFileError: there are no verdicts, or a question was judged twice.
     """
+    from train.evaluation.report import Line
+
     groups: list[list[Judged]] = []
     for file in files:
         alike = [group for group in groups if not group[0].run.differences(file.judged.run)]

@@ -28,18 +28,6 @@ if TYPE_CHECKING:  # it needs the extra `clip`
 FOLDER = "evaluation"
 _BATCH, _WORKERS = 16, 2
 _CLIP = ("ViT-L-14-336", "openai")  # of the papers
-# Flags by what they need, by their names in the command line's namespace.
-_OF_MODEL = (
-    "regions",
-    "batch",
-    "max_new_tokens",
-    "choice_likelihood",
-    "device",
-    "dtype",
-    "workers",
-)
-_WHOSE = ("checkpoint", "baseline", "predictions")
-_OF_QUESTIONS = ("shards", "split", "limit", "seed", "image_root")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +52,6 @@ def make_plan(args: argparse.Namespace) -> Plan:
         RegionForgeError: it cannot be carried out; the message names the flag or the file.
     """
     benchmark = benchmark_named(args.config)
-    _check_answers(args)
-    _check_flags(args, benchmark)
     selection = None
     if args.checkpoint or args.baseline or args.predictions:
         selection = _selection(args)
@@ -86,56 +72,6 @@ def make_plan(args: argparse.Namespace) -> Plan:
         judged=judged,
         options=_options(args),
     )
-
-
-def _check_flags(args: argparse.Namespace, benchmark: Benchmark) -> None:
-    """Raise UsageError for flags that do not fit the benchmark, or each other."""
-    for name in sorted(set().union(*(each.takes for each in BENCHMARKS.values()))):
-        if getattr(args, name) and name not in benchmark.takes:
-            takers = [key for key, each in BENCHMARKS.items() if name in each.takes]
-            _refuse(args, name, f"only {', '.join(takers)}")
-    likelihood = benchmark.form == "likelihood"
-    for name, unused, why in (
-        ("regions", not benchmark.regions, "its questions are about no regions"),
-        ("batch", likelihood, "its questions are answered one by one"),
-        ("max_new_tokens", likelihood, "its answers are chosen, not generated"),
-    ):
-        if unused and getattr(args, name) is not None:
-            _refuse(args, name, why)
-    if args.seed is not None and args.limit is None:
-        raise UsageError("--seed chooses the pictures of --limit: name that too, or leave out both")
-
-
-def _check_answers(args: argparse.Namespace) -> None:
-    """Raise UsageError where it is not clear whose answers are scored, or for flags without use."""
-    named = [f"--{name}" for name in _WHOSE if getattr(args, name)]
-    if len(named) > 1:
-        raise UsageError(f"{' and '.join(named)}: name one, whose answers are scored")
-    if not (named or args.judged):
-        raise UsageError("name a model by --checkpoint, or a file of its answers by --predictions")
-    if not args.checkpoint:
-        names = [name for name in _OF_MODEL if not (args.baseline and name == "device")]
-        _check_absent(args, names, "it is for a model, --checkpoint")
-    if not args.baseline:
-        _check_absent(args, ("clip_model", "clip_weights"), "it is for --baseline clip")
-    if not named:
-        _check_absent(args, _OF_QUESTIONS, "it is for answers; there are judged files alone")
-    elif not args.shards:
-        raise UsageError("--shards DIR is missing: the build whose questions are answered")
-
-
-def _check_absent(args: argparse.Namespace, names: Sequence[str], why: str) -> None:
-    for name in names:
-        if getattr(args, name) not in (None, False):
-            raise UsageError(f"{_flag(name)}: {why}")
-
-
-def _refuse(args: argparse.Namespace, name: str, why: str) -> None:
-    raise UsageError(f"--config {args.config} takes no {_flag(name)}: {why}")
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
 
 
 def _options(args: argparse.Namespace) -> Options:
@@ -171,8 +107,6 @@ def _selection(args: argparse.Namespace) -> Selection:
 
 def _predictions(path: Path, build: Build) -> Path:
     """Return a file of predictions, which is of this build as far as is known."""
-    if not path.is_file():
-        raise UsageError(f"--predictions {path}: no such file")
     if (record := path.with_name(RUN)).is_file():
         run = read_run(record)
         if run.manifest != build.digest:

@@ -23,7 +23,6 @@ from train.evaluation.selection import image_root
 from train.plan import device_named
 from train.serve.asked import Asked, asked_of_regions, asked_of_shards
 from train.serve.bulk import answer_all
-from train.serve.flags import check_answer, check_chat
 from train.serve.opening import open_model
 from train.serve.web import chat_on_page
 from train.start import Start, read_config
@@ -38,7 +37,6 @@ def chat(args: argparse.Namespace) -> int:
     Raises:
         RegionForgeError: a flag, a file or a question cannot be used.
     """
-    check_chat(args)
     if args.web:
         return chat_on_page(args)
     regions, described = _regions(args)
@@ -75,7 +73,6 @@ def answer(args: argparse.Namespace) -> int:
     Raises:
         RegionForgeError: a flag or a file cannot be used, or the output holds another run.
     """
-    check_answer(args)
     start = Start(checkpoint=args.checkpoint)
     takes_masks = hasattr(read_config(start), "region_grid")
     device = device_named(args.device)
@@ -104,19 +101,6 @@ def answer(args: argparse.Namespace) -> int:
         )
     )
     return 0 if answered.answered else 1
-
-
-def serve(args: argparse.Namespace) -> int:
-    """Carry out `serve`, see `train.serve.serving`."""
-    try:
-        import aiohttp  # noqa: F401
-    except ModuleNotFoundError:
-        raise UsageError(
-            "regionforge serve needs: pip install 'regionforge[serve,train]'"
-        ) from None
-    from train.serve import serving
-
-    return serving.serve(args)
 
 
 def _regions(args: argparse.Namespace) -> tuple[list[Region], list[str]]:
@@ -152,4 +136,10 @@ def _asked(args: argparse.Namespace, style: Style) -> Asked:
     return asked_of_shards(build, rows, splits, root)
 
 
-RUN = {"chat": chat, "answer": answer, "serve": serve}
+def _serve(args: argparse.Namespace) -> int:
+    from train.serve.serving import serve  # the extra `serve`
+
+    return serve(args)
+
+
+RUN = {"chat": chat, "answer": answer, "serve": _serve}

@@ -2,10 +2,7 @@
 
 import argparse
 import math
-from collections.abc import Sequence
-from pathlib import Path
 
-from schemas.errors import UsageError
 from train.flags import whole
 
 CHAT_LINE = "Talk with a trained model about a picture and its regions."
@@ -213,44 +210,6 @@ def _add_model(group: Group) -> None:
         choices=("bfloat16", "float16", "float32"),
         help="of weights and computation (default: bfloat16 on a GPU, else float32)",
     )
-
-
-def check_chat(args: argparse.Namespace) -> None:
-    """Raise `UsageError` for flags of `chat` that do not go together."""
-    if args.image is None and (args.region or args.detections):
-        raise UsageError("--image FILE is missing: the picture of the regions")
-    if (args.detections is None) != (args.image_id is None):
-        raise UsageError("--detections FILE and --image-id N go together: name both")
-    if args.port is not None and not args.web:
-        raise UsageError("--port is for --web: name both, or leave it out")
-    if args.web:
-        named = {"image": args.image, "region": args.region, "detections": args.detections}
-        _refuse([name for name, value in named.items() if value], "with --web it is on the page")
-    if args.min_score is not None and args.detections is None:
-        raise UsageError("--min-score is for --detections: name both, or leave it out")
-
-
-def check_answer(args: argparse.Namespace) -> None:
-    """Raise `UsageError` where it is not clear what `answer` asks, or for flags without use."""
-    named = {name: getattr(args, name) is not None for name in ("images", "regions", "question")}
-    if args.shards is not None:
-        _refuse([name for name, given in named.items() if given], "the shards hold the questions")
-        return
-    if not any(named.values()):
-        raise UsageError(
-            "name a build by --shards, or pictures by --images, --regions and --question"
-        )
-    for name, given in named.items():
-        if not given:
-            raise UsageError(f"--{name} is missing: --images, --regions and --question go together")
-    _refuse([name for name in ("split", "image_root") if getattr(args, name)], "it is for --shards")
-    if not Path(args.images).is_dir():
-        raise UsageError(f"--images {args.images}: no such folder")
-
-
-def _refuse(names: Sequence[str], why: str) -> None:
-    if names:
-        raise UsageError(f"--{names[0].replace('_', '-')}: {why}: leave it out")
 
 
 def _score(text: str) -> float:

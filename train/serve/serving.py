@@ -7,23 +7,19 @@ from pathlib import Path
 
 from model.serve.server import ChatServer, Limits
 from schemas import console
-from schemas.errors import RegionForgeError, UsageError
+from schemas.errors import UsageError
 from schemas.interruption import Terminated
 from train.serve.opening import open_model
 from train.start import FINAL
-
-_MOST_PORT = 65_535
 
 
 def serve(args: argparse.Namespace) -> int:
     """Carry out `serve`, which ends by a signal alone.
 
     Raises:
-        RegionForgeError: the model cannot be opened, or the address not be listened at.
+        RegionForgeError: the model cannot be opened, or the address was taken while it was.
         KeyboardInterrupt: a signal has ended it; open requests were brought to their ends.
     """
-    if args.port > _MOST_PORT:
-        raise UsageError(f"--port {args.port}: expected {_MOST_PORT} at most")
     name = args.name or model_name(args.checkpoint)
     opened = open_model(args.checkpoint, device=args.device, dtype=args.dtype)
     limits = Limits(
@@ -38,7 +34,7 @@ def serve(args: argparse.Namespace) -> int:
         ended_by = asyncio.run(_listen(server, name, args.host, args.port))
     except OSError as error:
         reason = error.strerror or str(error)
-        raise RegionForgeError(f"{args.host}:{args.port}: {reason}") from None
+        raise UsageError(f"{args.host}:{args.port}: {reason}: name another --port") from None
     console.result(f"{server.answered:,} requests answered, {server.refused:,} refused")
     raise Terminated if ended_by == signal.SIGTERM else KeyboardInterrupt
 

@@ -122,21 +122,45 @@ def load_calibration(path: str, flag: str = "--calibration") -> Calibration:
         ) from None
 
 
+def sample_captions(output: str, options: CalibrationOptions) -> list[Sampled]:
+    """Return regions of a run with their captions and those of others, which takes no scorer.
+
+    Args:
+        output: the folder of a finished run.
+        options: the pairs to score.
+
+    Raises:
+        UsageError: the folder holds no finished run, a run with too few captions, or one whose
+            pictures are not in its shards.
+    """
+    paths = [files.join(output, shard.path) for shard in read_manifest(output).shards]
+    sampled = sample_pairs(paths, options.pairs, options.seed)
+    if len(sampled) < _MIN_PAIRS:
+        raise UsageError(
+            f"{output}: {len(sampled)} captions can be paired with one of another image, expected "
+            f"{_MIN_PAIRS} or more: it takes the output of `regionforge recap`, of more images"
+        )
+    load_crops([sampled[0].region], mask_blur=False)
+    return sampled
+
+
 def calibrate(
-    output: str, scorer: Scorer, options: CalibrationOptions, on_progress: OnProgress
+    sampled: Sequence[Sampled],
+    scorer: Scorer,
+    options: CalibrationOptions,
+    on_progress: OnProgress,
 ) -> CalibrationRun:
     """Score matched, shuffled and hard pairs of a run's captions, and choose a threshold.
 
     Args:
-        output: the folder of a finished run.
+        sampled: the pairs, see `sample_captions`.
         scorer: the scorer of the pairs, for which the threshold is valid.
-        options: the pairs to score, and the errors that the threshold may make.
+        options: the view of a region, and the errors that the threshold may make.
         on_progress: function that is called when the pairs of some regions have been scored.
 
     Raises:
-        UsageError: the folder holds no finished run, or a run with too few captions.
+        UsageError: a picture cannot be read.
     """
-    sampled = sample(output, options)
     views: list[dict[str, list[float]]] = [defaultdict(list) for _ in range(1 + options.mask_blur)]
     for begin in range(0, len(sampled), _BATCH_PAIRS):
         batch = sampled[begin : begin + _BATCH_PAIRS]
@@ -158,18 +182,6 @@ def calibrate(
         filtered,
         sharp if options.mask_blur else None,
     )
-
-
-def sample(output: str, options: CalibrationOptions) -> list[Sampled]:
-    """Return the sampled regions of a run; errors as in `calibrate`."""
-    paths = [files.join(output, shard.path) for shard in read_manifest(output).shards]
-    sampled = sample_pairs(paths, options.pairs, options.seed)
-    if len(sampled) < _MIN_PAIRS:
-        raise UsageError(
-            f"{output}: {len(sampled)} captions can be paired with one of another image, expected "
-            f"{_MIN_PAIRS} or more: it takes the output of `regionforge recap`, of more images"
-        )
-    return sampled
 
 
 def captions_of(each: Sampled) -> Iterator[tuple[str, str]]:

@@ -1,5 +1,9 @@
 """`sources` lists all that a recipe of ours may read."""
 
+import re
+import shlex
+import shutil
+
 import pytest
 
 from pipelines.cli.parser import run
@@ -93,3 +97,19 @@ def test_where_nothing_is_the_exit_status_says_so(tmp_path, capsys):
 def test_a_wrong_name(sample_world, capsys, name, message):
     assert run(["sources", name, "--data-root", str(sample_world)]) == 2
     assert f"error: there is no source {message}" in capsys.readouterr().err
+
+
+def test_the_line_that_is_printed_finds_sources_of_ones_own(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(["new-source", "birds", "--output", "my birds"]) == 0
+    root = "my birds/birds/data_root"
+    given = ["--data-root", root, "--source-module", "my birds/birds/birds.py"]
+    capsys.readouterr()
+    assert run(["sources", *given]) == 0
+    (shown,) = re.findall(r"`regionforge (.*)` lists", capsys.readouterr().err)
+    assert run([word.replace("NAME", "birds") for word in shlex.split(shown)]) == 0
+    shutil.rmtree(tmp_path / root / "birds")
+    assert run(["build", "--sources", "birds", "--output", "out", *given]) == 2
+    (shown,) = re.findall(r"`regionforge (sources .*)` lists", capsys.readouterr().err)
+    assert run(shlex.split(shown)) == 1
+    assert "birds/boxes.csv" in capsys.readouterr().out

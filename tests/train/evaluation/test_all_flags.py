@@ -47,7 +47,7 @@ EVALUATE = [
     (["--predictions", "x", "--device", "cpu"], "--device: it is for a model"),
     (["--predictions", "x", "--dtype", "float32"], "--dtype: it is for a model"),
     (["--predictions", "x", "--workers", "1"], "--workers: it is for a model"),
-    (["--predictions", "x", "--image-root", "."], "hold the pictures themselves"),
+    (["--predictions", __file__, "--image-root", "."], "hold the pictures themselves"),
     (["--config", "eval_dlc", "--judged", "x", "--split", "val"], "--split: it is for answers"),
     (["--config", "eval_dlc", "--judged", "x", "--limit", "2"], "--limit: it is for answers"),
     (["--config", "eval_dlc", "--judged", "x", "--shards", "x"], "--shards: it is for answers"),

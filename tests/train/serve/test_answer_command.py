@@ -155,12 +155,15 @@ def test_a_file_that_is_none_is_named(content, message, words, tmp_path, say):
         (["--images", "."], "--regions is missing: --images, --regions and --question go together"),
         (["--shards", "x", "--question", "?"], "--question: the shards hold the questions: leave"),
         (["--images", "nowhere", "--regions", "x", "--question", "?"], "--images nowhere: no such"),
+        (["--images", ".", "--regions", "x", "--question", "?"], "--regions x: no such file"),
+        (["--shards", "nowhere"], "--shards nowhere: no such folder"),
+        (["--shards", ".", "--checkpoint", "/nowhere"], "/nowhere: no such folder, and no name of"),
         (
             ["--images", ".", "--regions", "x", "--question", "region1", "--split", "val"],
             "--split: it is for --shards: leave it out",
         ),
         (
-            ["--images", ".", "--regions", "x", "--question", "What is region2?"],
+            ["--images", ".", "--regions", __file__, "--question", "What is region2?"],
             "--question: 'region2' in a question, and there is one region",
         ),
     ],

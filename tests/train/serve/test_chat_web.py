@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-import train.serve.web
+import train.serve.flag_checks
 
 
 @pytest.mark.parametrize(
@@ -24,19 +24,19 @@ def test_flags_that_do_not_go_together(flags, message, say):
 
 
 def test_a_missing_extra_is_a_line(say, monkeypatch):
-    monkeypatch.setattr(train.serve.web, "find_spec", lambda name: None)
+    monkeypatch.setattr(train.serve.flag_checks, "find_spec", lambda name: None)
     message = "regionforge chat --web needs: pip install 'regionforge[demo,train]'"
-    assert say("chat", "--checkpoint", "/nowhere", "--web") == (2, "", f"error: {message}\n")
+    assert say("chat", "--checkpoint", ".", "--web") == (2, "", f"error: {message}\n")
 
 
 def test_a_port_that_is_taken_is_named(say, monkeypatch, tiny_models):
-    monkeypatch.setattr(train.serve.web, "find_spec", lambda name: SimpleNamespace())
+    monkeypatch.setattr(train.serve.flag_checks, "find_spec", lambda name: SimpleNamespace())
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         words = ["--checkpoint", tiny_models["regiongpt"], "--web", "--port", port]
         status, out, err = say("chat", *words)
     assert (status, out) == (2, "")
-    assert err == f"error: --port {port}: Address already in use: name another one\n"
+    assert err == f"error: 127.0.0.1:{port}: Address already in use: name another --port\n"
     words[-1] = 70_000
     message = "error: --port 70000: expected 65535 at most\n"
     assert say("chat", *words) == (2, "", message)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from train.serve import flag_checks, serving
 from train.serve.serving import model_name
 
 
@@ -42,20 +43,26 @@ def test_it_answers_until_a_signal_ends_it(tiny_models, capsys, say):
     assert seen["answer"]["usage"]["completion_tokens"] == 3
 
 
-def test_an_address_that_is_taken_is_named(tiny_models, say):
+def test_an_address_that_is_taken_is_named_before_the_model_is_loaded(
+    tiny_models, say, monkeypatch
+):
+    monkeypatch.setattr(serving, "open_model", None)  # nothing is loaded before
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         status, out, err = say("serve", "--checkpoint", tiny_models["regiongpt"], "--port", port)
-    assert (status, out) == (1, "")
-    assert err.startswith(f"error: 127.0.0.1:{port}: ")
-    assert "address already in use" in err.lower()
+    assert (status, out) == (2, "")
+    assert err == f"error: 127.0.0.1:{port}: Address already in use: name another --port\n"
 
 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
+        (
+            ["--host", "no.host.invalid"],
+            "error: --host no.host.invalid: Name or service not known\n",
+        ),
         (["--port", "70000"], "error: --port 70000: expected 65535 at most\n"),
         (["--batch", "0"], "error: --batch: '0': expected a whole number, 1 or more\n"),
         (["--checkpoint", "/nowhere"], "error: /nowhere: no such folder, and no name of a model"),
@@ -65,6 +72,16 @@ def test_mistakes_are_named(flags, message, tiny_models, say):
     status, out, err = say("serve", "--checkpoint", tiny_models["regiongpt"], *flags)
     assert (status, out) == (2, "")
     assert err.startswith(message)
+
+
+def test_a_port_that_is_taken_while_the_model_is_loaded_is_named(tiny_models, say, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(flag_checks, "_check_port", lambda host, port: None)
+        ended = say("serve", "--checkpoint", tiny_models["regiongpt"], "--port", port)
+    assert ended[:2] == (2, "")
+    assert ended[2].startswith(f"error: 127.0.0.1:{port}: ")
+    assert "address already in use: name another --port" in ended[2].lower()
 
 
 def test_without_the_extra_it_says_what_to_install(tiny_models, say, monkeypatch):

@@ -12,15 +12,17 @@ an empty text, as in Osprey's script. Where neither text has a word, none is sha
 
 from collections.abc import Sequence
 from math import fsum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from schemas.errors import InputFileError
 from train.evaluation.answers import Answer
 from train.evaluation.figure import Figure
-from train.evaluation.metrics.encoder import Encoder
 from train.evaluation.metrics.entries import check_answers, missing
+
+if TYPE_CHECKING:  # it needs torch
+    from train.evaluation.metrics.encoder import Encoder
 
 # What a colon in an answer does. By "osprey" only the text between the first and the second colon
 # counts: "chair:leg" becomes "leg". By "blank" the colon is a blank: "chair leg".
@@ -31,7 +33,7 @@ _TRUTH_BLANKS = str.maketrans("_:", "  ")
 
 
 def semantic(
-    answers: Sequence[Answer], encoder: Encoder | None = None, colon: ColonRule = "osprey"
+    answers: Sequence[Answer], encoder: "Encoder | None" = None, colon: ColonRule = "osprey"
 ) -> list[Figure]:
     """Return S-IoU, and SS where there is an encoder.
 
@@ -81,7 +83,7 @@ def word_overlap(text: str, other: str) -> float:
     return len(words & others) / len(either) if either else 0.0
 
 
-def _similarities(pairs: Sequence[tuple[str | None, str]], encoder: Encoder) -> list[float]:
+def _similarities(pairs: Sequence[tuple[str | None, str]], encoder: "Encoder") -> list[float]:
     texts = sorted({text for pair in pairs for text in pair if text is not None})
     vectors = np.asarray(encoder.encode(texts), np.float64)
     rows = dict(zip(texts, vectors, strict=True))

@@ -9,17 +9,20 @@ become right, and an answer that means nothing still becomes a name.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from schemas.errors import InputFileError
 from train.evaluation.answers import Answer
 from train.evaluation.figure import Figure
 from train.evaluation.metrics.classification import scores
-from train.evaluation.metrics.encoder import Encoder
 from train.evaluation.metrics.entries import check_answers, counted
 from train.evaluation.metrics.naming import Classified, classified
 
+if TYPE_CHECKING:  # it needs torch
+    from train.evaluation.metrics.encoder import Encoder
 
-def synonyms(answers: Sequence[Answer], encoder: Encoder) -> list[Figure]:
+
+def synonyms(answers: Sequence[Answer], encoder: "Encoder") -> list[Figure]:
     """Return accuracy and mAP with the nearest name for answers outside the names.
 
     Raises:
@@ -57,7 +60,7 @@ def _label_set(regions: Sequence[Classified]) -> list[str]:
     return list(names) or sorted({each.truth for each in regions})
 
 
-def _nearest(texts: Sequence[str], names: Sequence[str], encoder: Encoder) -> Mapping[str, str]:
+def _nearest(texts: Sequence[str], names: Sequence[str], encoder: "Encoder") -> Mapping[str, str]:
     """Return the nearest name to each text."""
     if not texts:
         return {}

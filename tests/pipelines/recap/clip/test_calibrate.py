@@ -13,6 +13,7 @@ from pipelines.recap.clip.calibrate import (
     CalibrationOptions,
     calibrate,
     load_calibration,
+    sample_captions,
 )
 from pipelines.recap.clip.curve import curve
 from pipelines.recap.clip.plot import SIZE, curve_png
@@ -27,7 +28,8 @@ def run(tmp_path, make_image):
 
 def calibrated(output, scorer=None, on_progress=lambda *_: None, **changes):
     options = CalibrationOptions(**({"pairs": 1000} | changes))
-    return calibrate(output, scorer or ShadeScorer(), options, on_progress)
+    sampled = sample_captions(output, options)
+    return calibrate(sampled, scorer or ShadeScorer(), options, on_progress)
 
 
 def test_matched_pairs_match_and_shuffled_pairs_do_not(run):
@@ -220,7 +222,15 @@ def test_mistakes_end_without_a_traceback(run, flags, message, capsys):
     assert "Traceback" not in shown
 
 
-def test_an_output_that_cannot_be_used_ends_it_before_clip_is_loaded(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("pipelines.cli.calibrate.require", lambda *_: pytest.fail("it was loaded"))
-    assert cli.run(["calibrate", str(tmp_path / "none"), "--to", "x.json"]) == 2
-    assert "there is no such folder" in capsys.readouterr().err
+def test_an_output_that_cannot_be_used_ends_it_before_clip_is_loaded(
+    run, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(
+        "pipelines.recap.clip.open_clip.ClipScorer", lambda *_: pytest.fail("it was loaded")
+    )
+    for output, message in (
+        (str(tmp_path / "none"), "there is no such folder"),
+        (run.write(embed=False), "refers to images; calibrate needs shards that hold them"),
+    ):
+        assert cli.run(["calibrate", output, "--to", "x.json"]) == 2
+        assert message in capsys.readouterr().err

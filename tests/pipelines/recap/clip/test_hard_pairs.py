@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pipelines.cli import parser as cli
-from pipelines.recap.clip.calibrate import CalibrationOptions, calibrate
+from pipelines.recap.clip.calibrate import CalibrationOptions, calibrate, sample_captions
 from pipelines.recap.clip.crops import clip_crop
 from pipelines.recap.clip.pairs import load_crops, sample_pairs
 from schemas.errors import UsageError
@@ -26,7 +26,8 @@ def category(shade: int) -> str | None:
 
 
 def calibrated(output, scorer, **options):
-    return calibrate(output, scorer, CalibrationOptions(**options), lambda *_: None)
+    chosen = CalibrationOptions(**options)
+    return calibrate(sample_captions(output, chosen), scorer, chosen, lambda *_: None)
 
 
 def by_region(pairs):
