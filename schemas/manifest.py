@@ -61,6 +61,13 @@ class SizeCount(_Frozen):
     kept: int  # whose caption the scorer kept as well, if there is one
 
 
+class AgreementCount(_Frozen):
+    """The regions of which several captions were drawn, and how well these agree."""
+
+    regions: int
+    total: float  # of the overlaps of kept captions with the others, each 0 to 1
+
+
 class Shard(_Frozen):
     """The entry of a finished shard."""
 
@@ -77,6 +84,7 @@ class Shard(_Frozen):
     turns: dict[str, TurnCount] = {}  # by task; empty in shards of an older program
     # Of captioned regions, by the least shorter side of a size in pixels: "32" is 32 to 63.
     sizes: dict[str, SizeCount] = {}
+    agreement: AgreementCount | None = None  # None: one caption of each region was drawn
 
 
 class GuardList(_Frozen):

@@ -33,7 +33,18 @@ def captioning_section(manifest: Manifest) -> str:
     kept = settings.filter
     lines = [*_asked(settings.captioning), *_checked(settings), *_judged(kept), _kept(kept)]
     section = ["## How regions were captioned", "", *(f"- {line}" for line in lines)]
-    return "\n".join([*section, *_sizes(manifest)])
+    return "\n".join([*section, *map("- {}".format, agreement_lines(manifest)), *_sizes(manifest)])
+
+
+def agreement_lines(manifest: Manifest) -> Iterator[str]:
+    """Yield how well the captions that were drawn of the same regions agree, if any were."""
+    counts = [shard.agreement for shard in manifest.shards if shard.agreement]
+    if regions := sum(count.regions for count in counts):
+        mean = sum(count.total for count in counts) / regions
+        yield (
+            f"of each of {regions:,} regions several captions were drawn; the one that was kept "
+            f"shares {mean:.0%} of its words with the others on average, and disagrees in the rest"
+        )
 
 
 def _checked(recipe: CaptionSettings) -> Iterator[str]:

@@ -92,7 +92,8 @@ def _print_estimate(
     regions, images = counted(workload.regions, "region"), counted(workload.images, "image")
     result(f"would caption {regions} of {images}, at most")
     if not measured:
-        calls = workload.regions + workload.images * recipe.captioning.global_caption
+        captioning = recipe.captioning
+        calls = workload.regions * captioning.samples + workload.images * captioning.global_caption
         beside = ", beside those to the judge" if recipe.filter.judge_model else ""
         every = f"{counted(calls, 'call')}{beside}"
         result(f"{every}; tokens and time are measured on a server that is up:")

@@ -197,6 +197,13 @@ def _add_sampling(group: Group) -> None:
         help="tokens of a region's caption, at most (default: 512)",
     )
     group.add_argument(
+        "--samples",
+        type=int,
+        metavar="N",
+        help="draw N captions of each region, each with a seed, and keep the one that agrees best "
+        "with the others; takes --temperature above 0 (default: 1)",
+    )
+    group.add_argument(
         "--seed-requests",
         action="store_true",
         default=None,

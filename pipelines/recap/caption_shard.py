@@ -29,7 +29,7 @@ from pipelines.write import write_shard
 from prompts.instruction import Instruction
 from schemas.item import CaptionProvenance
 from schemas.ledger import Stage
-from schemas.manifest import Shard
+from schemas.manifest import AgreementCount, Shard
 from schemas.sample import Draft, Region, ScreenedImage
 from transforms.compose import compose_image
 from transforms.ledger import Ledgers, StageLedger
@@ -102,7 +102,18 @@ def caption_shard(
         (region for outcome in outcomes for region in outcome.accepted_regions()),
         _regions(screened for _, screened in kept),
     )
-    return shard.model_copy(update={"sizes": sizes})
+    return shard.model_copy(update={"sizes": sizes, "agreement": _agreement(outcomes)})
+
+
+def _agreement(outcomes: Sequence[CaptionOutcome]) -> AgreementCount | None:
+    """Return how well captions of the same regions agree; None where none was drawn twice."""
+    values = [
+        caption.agreement
+        for outcome in outcomes
+        for caption in outcome.accepted().values()
+        if caption.agreement is not None
+    ]
+    return AgreementCount(regions=len(values), total=round(sum(values), 4)) if values else None
 
 
 def _regions(images: Iterable[ScreenedImage]) -> Iterator[Region]:
@@ -170,6 +181,9 @@ def _provenance(
         "global_prompt": whole.prompt if whole else None,
         "region_prompts": {key: caption.prompt for key, caption in accepted.items()},
     }
+    if captioning.samples > 1:
+        sampling["samples"] = captioning.samples
+        sampling["agreement"] = {key: caption.agreement for key, caption in accepted.items()}
     if scores is not None:
         sampling["threshold"] = recipe.filter.threshold
         if recipe.filter.threshold_min is not None:

@@ -28,7 +28,7 @@ BUILTIN_MODEL = "regionforge-builtin-1"  # the name of the built-in captioner in
 _VIEW, _BLURRED_VIEW = "box", "box blurred outside masks"
 # Fields that came later, which are recorded only where they are set.
 _LATER_FIELDS = {
-    *("extra_body", "views", "neighbours", "structured"),
+    *("extra_body", "views", "neighbours", "structured", "samples"),
     *("threshold_min", "mask_blur"),
     *("judge_model", "judge_min", "judge_sentences", "judge_extra_body"),
 }
@@ -71,6 +71,8 @@ class Captioning(_Settings):
     views: Views = "crop"
     neighbours: bool = False  # name the other regions in a region's prompt
     structured: bool = False  # ask for a phrase, a sentence, a paragraph and attributes at once
+    # Captions of each region, of which the one is kept that agrees best with the others.
+    samples: int = Field(default=1, ge=1, le=16)
     extra_body: dict[str, Any] = Field(default_factory=dict)  # further parameters of requests
 
     @property

@@ -113,7 +113,8 @@ def estimate_run(
         The estimate, or None if no call of some stage was answered.
     """
     stopwatch, of_judge = asyncio.run(_measure(workload.sampled_images, recipe, captioner, judge))
-    stages = {_REGIONS: (workload.regions, stopwatch.region_calls())}
+    drawn = workload.regions * recipe.captioning.samples
+    stages = {_REGIONS: (drawn, stopwatch.region_calls())}
     if recipe.captioning.global_caption:
         stages = {_IMAGES: (workload.images, stopwatch.image_calls()), **stages}
     if judge is not None:
@@ -183,7 +184,7 @@ class _Stopwatch:
 
     def regions(self) -> int:
         """Return the number of regions that calls were about."""
-        return sum("/region/" in each for each in self._regions)
+        return sum("/region/" in each and "/sample/" not in each for each in self._regions)
 
     def image_calls(self) -> MeasuredCalls | None:
         """Return the means over calls about whole images, or None if no such call was answered."""

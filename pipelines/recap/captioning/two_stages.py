@@ -4,11 +4,12 @@ The image's caption is part of the prompts about its regions, as in RegionGPT, s
 answer is checked. If an answer is not accepted, the request is repeated once in another wording;
 if the second answer is not accepted either, the region is rejected, with the reason. A run that
 asks nobody rejects a region whose second answer it does not have, with the reason of the first.
+Where several captions of a region are drawn, the one stays that agrees best with the others.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from pipelines.recap.captioning.captioner import Answer, Captioner, PromptImage, Request
@@ -22,6 +23,7 @@ from schemas.item import Attribute
 from schemas.rejection import Reason, Rejected
 from schemas.sample import Region, ScreenedImage
 from schemas.text import shown_name
+from transforms.agreement import agreement
 from transforms.caption_checks import CaptionedRegion, accept_caption
 from transforms.caption_parts import SCHEMA, accept_parts
 
@@ -42,6 +44,8 @@ class Captioned:
     attributes: tuple[Attribute, ...] = ()
     # Of each text, the probability that all of it is true; empty without a judge.
     true: Mapping[str, float] = field(default_factory=dict)
+    # Mean overlap with the other captions that were drawn of it; None: there are no others.
+    agreement: float | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -118,14 +122,31 @@ class TwoStageCaptioner:
 
         async def caption_region(position: int) -> Captioned | Rejected:
             key = self._region_key(screened, screened.regions[position], context)
-            try:
-                return await self._ask(key, view, prompts.of(position, context))
-            except Rejected as cause:
-                return cause
+            return await self._samples(key, view, prompts.of(position, context))
 
         captions = await gather(map(caption_region, range(len(screened.regions))))
         ids = [region.region_id for region in screened.regions]
         return CaptionedImage(global_caption, dict(zip(ids, captions, strict=True)))
+
+    async def _samples(
+        self, key: _RequestKey, view: LazyImageView, prompt_of: Callable[[int], Prompt]
+    ) -> Captioned | Rejected:
+        """Return the caption that agrees best with the others, or why the first is rejected."""
+
+        async def sample(number: int) -> Captioned | Rejected:
+            of_sample = replace(key, id=f"{key.id}/sample/{number}") if number else key
+            try:
+                return await self._ask(of_sample, view, prompt_of)
+            except Rejected as cause:
+                return cause
+
+        first, *rest = await gather(map(sample, range(self._captioning.samples)))
+        accepted = [each for each in (first, *rest) if isinstance(each, Captioned)]
+        if len(accepted) < 2:
+            return accepted[0] if accepted else first
+        values = agreement([each.text for each in accepted])
+        best = values.index(max(values))
+        return replace(accepted[best], agreement=round(values[best], 4))
 
     async def _caption_whole(self, screened: ScreenedImage, view: LazyImageView) -> Captioned:
         name, hasher = name_of(screened), self._hasher(screened)

@@ -165,7 +165,13 @@ IN_VAIN = [
             ("--vllm", "x"),
             ("--serve-args", "x"),
             ("--judge-model", "m"),
+            ("--samples", "3"),
         )
+    ),
+    (
+        "recap --samples",
+        [*SERVED, "--no-filter", "--samples", "3"],
+        "--samples takes --temperature above 0",
     ),
     *(
         (f"recap {words[0]}", [*SERVED, "--no-filter", *words], f"{words[0]} goes with --judge-mod")

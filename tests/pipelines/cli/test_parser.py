@@ -43,7 +43,7 @@ FLAGS = {
         "--mask-blur", "--min-words", "--min-side", "--device", "--output", "--shard-size",
         "--rebuild", "--dry-run", "--extra-body", "--no-canary", "--source-module",
         "--views", "--no-neighbours", "--no-structured",
-        "--judge-endpoint", "--judge-model", "--judge-min", "--no-judge-sentences",
+        "--samples", "--judge-endpoint", "--judge-model", "--judge-min", "--no-judge-sentences",
         "--judge-api-key-env", "--judge-extra-body",
     },
     "calibrate": {
