@@ -1,4 +1,4 @@
-"""Worlds of the preset `proof` and their builds, made once below `bench/data/learns`."""
+"""Sample worlds to learn, and their builds, made once below `bench/data/learns`."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 from pipelines.sample_world import write_world
 from pipelines.sample_world.scene import World
 from pipelines.sample_world.v3det import write_v3det
-from pipelines.sample_world.world import LOOKS, PICTURES, Size
+from pipelines.sample_world.world import LOOKS, PICTURES, Preset, Size
 from train.data.build import Build
 
 DATA = Path(__file__).parent / "data" / "learns"
@@ -15,13 +15,13 @@ HELD_OUT = 7  # added to the seed of a world to train on: the seed of the world 
 _V3DET = "v3det/annotations"
 
 
-def v3det_world(data: Path, size: Size, seed: int) -> Path:
+def v3det_world(data: Path, preset: Preset, size: Size, seed: int) -> Path:
     """Return the folder of a world with V3Det alone, drawn unless it is there."""
-    world = data / f"world-{size}-{seed}"
+    world = data / f"{preset}-{size}-{seed}"
     if not (world / _V3DET).exists():
         report(f"drawing {world}")
-        look = LOOKS["proof"]
-        write_v3det(world, World(seed=seed, pictures=PICTURES["proof"][size], look=look))
+        pictures = PICTURES[preset][size]
+        write_v3det(world, World(seed=seed, pictures=pictures, look=LOOKS[preset]))
     return world
 
 

@@ -159,11 +159,14 @@ def tiny_regiongpt(*, tower: str = "clip_vision_model", **changes: Any) -> Regio
     return RegionGPTConfig(**{**shape, **changes})
 
 
-def proof_regiongpt() -> RegionGPTConfig:
-    """Return a RegionGPT that learns the sample world's preset `proof`: 9 x 9 patches, width 96."""
-    return RegionGPTConfig(
-        vision_config=dict(_PROOF_VISION), text_config=dict(_PROOF_TEXT), feature_layer=-1
-    )
+def proof_regiongpt(image_size: int = 72) -> RegionGPTConfig:
+    """Return a RegionGPT that learns the sample world's preset `proof`: 9 x 9 patches, width 96.
+
+    Args:
+        image_size: the side of pictures, pixels: eight times the patches on a side.
+    """
+    vision = {**_PROOF_VISION, "image_size": image_size}
+    return RegionGPTConfig(vision_config=vision, text_config=dict(_PROOF_TEXT), feature_layer=-1)
 
 
 def proof_gpt4roi() -> GPT4RoIConfig:

@@ -26,7 +26,14 @@ class Question:
     messages: list[dict[str, Any]]
     picture: bytes
     regions: list[Box]
+    longest_side: int  # of the picture, pixels, as those of regions
     reference: str
+
+    @property
+    def asked(self) -> Box:
+        """The box of the region that the question names last."""
+        numbers = _REGION.findall(self.messages[-1]["content"])
+        return self.regions[int(numbers[-1]) - 1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +66,14 @@ def of_other_pictures(questions: Sequence[Question], shift: int = 97) -> list[Qu
     changed = []
     for question in questions:
         other = others[len(question.regions)].popleft()
-        changed.append(replace(question, picture=other.picture, regions=other.regions))
+        changed.append(
+            replace(
+                question,
+                picture=other.picture,
+                regions=other.regions,
+                longest_side=other.longest_side,
+            )
+        )
     return changed
 
 
@@ -115,5 +129,6 @@ def _questions(row: Row) -> Iterator[Question]:
                 messages=messages[:turn],
                 picture=content,
                 regions=[tuple(region["bbox"]) for region in row["regions"][:mentioned]],
+                longest_side=max(row["width"], row["height"]),
                 reference=message["content"],
             )
