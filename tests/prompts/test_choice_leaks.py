@@ -77,8 +77,8 @@ def images(samples, tmp_path_factory) -> list[ScreenedImage]:
     root = tmp_path_factory.mktemp("real")
     pictures = root / "coco" / "train2014"
     pictures.mkdir(parents=True)
-    for line in json.loads(path.read_bytes()):
-        (pictures / (line["img_id"].rsplit("_", 1)[0] + ".jpg")).write_bytes(b" ")
+    for name in {line["img_id"].rsplit("_", 1)[0] for line in json.loads(path.read_bytes())}:
+        (pictures / f"{name}.jpg").write_bytes(b" ")
     source = SourceRequest(name="refcocog", paths={"val": str(path)})
     (split,) = make_plan(Recipe(sources=(source,)), str(root), "unused").splits
     entries = CATALOG["refcocog"].parse(split, FileStore())

@@ -56,6 +56,10 @@ class SecondReader:
 
     def __init__(self, sentences: dict[str, list[Sentence]], sizes, detections, names) -> None:
         self.sentences, self.sizes, self.names = sentences, sizes, names
+        self.alike = defaultdict(set)  # of one split, about one image, with the same letters
+        for split, texts in sentences.items():
+            for sentence in texts:
+                self.alike[split, sentence.image, letters(sentence.text)].add(sentence)
         by_image = defaultdict(list)
         for detection in detections:
             by_image[detection["image_id"]].append(detection)
@@ -105,11 +109,8 @@ class SecondReader:
             assert f"[{number}] <region{number}>" in request
         assert evaluation["choices"] == [f"Region [{k}]." for k in range(1, len(listed) + 1)]
         assert answer == evaluation["choices"][evaluation["label"]]
-        (sentence,) = {
-            one
-            for one in self.sentences[row["split"]]
-            if (one.image, letters(one.text)) == (image, letters(text)) and self.explains(one, row)
-        }
+        alike = self.alike[row["split"], image, letters(text)]
+        (sentence,) = {one for one in alike if self.explains(one, row)}
         return sentence, evaluation["group"]
 
     def explains(self, sentence: Sentence, row) -> bool:

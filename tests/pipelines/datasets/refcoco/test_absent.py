@@ -86,26 +86,44 @@ def absent_in(split: SplitInput) -> Absent:
     return {int(image.image.image_id): image.absent for image in images}
 
 
+def image_number(record: dict[str, Any]) -> int:
+    return int(record["img_id"].split("_")[2])
+
+
 @pytest.fixture(scope="module")
-def flat_split(samples, tmp_path_factory):
-    """Makes the split of a flat file; every picture of the file is there."""
+def flat_files(samples) -> dict[str, list[dict[str, Any]]]:
+    """The records of each real val file."""
+    folder = samples / "refcoco" / "minigpt4_eval"
+    return {name: json.loads((folder / file).read_bytes()) for name, file in FILES.items()}
+
+
+@pytest.fixture(scope="module")
+def pictures(flat_files, made_once):
+    """A data root with the pictures of all val files."""
+
+    def make(root: Path) -> None:
+        folder = root / "coco" / "train2014"
+        folder.mkdir(parents=True)
+        for number in {image_number(each) for records in flat_files.values() for each in records}:
+            (folder / f"COCO_train2014_{number:012}.jpg").write_bytes(b" ")
+
+    return made_once("refcoco_pictures", make)
+
+
+@pytest.fixture(scope="module")
+def flat_split(flat_files, pictures, tmp_path_factory):
+    """Makes the split of a flat file."""
 
     def make(
         name: str, records: list[dict[str, Any]] | None = None
     ) -> tuple[SplitInput, Sentences]:
-        path = samples / "refcoco" / "minigpt4_eval" / FILES[name]
-        records = records or json.loads(path.read_bytes())
-        root = tmp_path_factory.mktemp(name)
-        path = root / "val.json"
+        records = records or flat_files[name]
+        path = tmp_path_factory.mktemp(name) / "val.json"
         path.write_text(json.dumps(records), encoding="utf-8")
-        pictures = root / "coco" / "train2014"
-        pictures.mkdir(parents=True)
         sentences: Sentences = defaultdict(list)
         for record in records:
-            number = int(record["img_id"].split("_")[2])
-            sentences[number].append(record["sents"])
-            (pictures / f"COCO_train2014_{number:012}.jpg").write_bytes(b" ")
-        return split_of(name, root, paths={"val": str(path)}), sentences
+            sentences[image_number(record)].append(record["sents"])
+        return split_of(name, pictures, paths={"val": str(path)}), sentences
 
     return make
 
@@ -211,11 +229,10 @@ def test_each_sentence_has_a_negative_of_its_length(flat_split):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_parts_and_order_of_the_file_change_nothing(name, flat_split, samples):
+def test_parts_and_order_of_the_file_change_nothing(name, flat_split, flat_files):
     split, _ = flat_split(name)
     whole = absent_in(split)
-    records = json.loads((samples / "refcoco" / "minigpt4_eval" / FILES[name]).read_bytes())
-    turned, _ = flat_split(name, records[::-1])
+    turned, _ = flat_split(name, flat_files[name][::-1])
     parts = [absent_in(replace(turned, part=part, parts=3)) for part in range(3)]
     assert {number: part[number] for part in parts for number in part} == whole
     assert all(len(part) < len(whole) for part in parts)
