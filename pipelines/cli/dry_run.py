@@ -8,6 +8,7 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from pipelines.images import ComposeImage, PrepareImage
+from pipelines.output.losses import loss_in_words
 from pipelines.plan import Plan
 from pipelines.read import parse
 from pipelines.storage import files
@@ -27,6 +28,7 @@ from schemas.source import (
 )
 from transforms.ledger import Ledgers
 
+_COMMONEST = 3  # reasons
 COMPOSED = 500  # number of images of a split whose records are composed to measure their size
 
 
@@ -40,6 +42,8 @@ class SplitEstimate:
         self._composed_bytes = 0
         self.images = self.regions = self.picture_bytes = self.shards = 0
         self.rejected: Counter[tuple[Kind, Reason]] = Counter()
+        self.lost: Counter[tuple[Kind, Reason]] = Counter()  # those, and others in composing
+        self.examples: dict[tuple[Kind, Reason], Rejection] = {}
         self.with_image: Counter[Kind] = Counter()  # items of rejected images
         self.error = ""
         try:
@@ -60,6 +64,7 @@ class SplitEstimate:
                 self.shards = entry.shards
             case Rejection():
                 self.rejected[entry.kind, entry.reason] += 1
+                self._note(entry)
             case Count(outcome="with_image"):
                 self.with_image[entry.kind] += entry.number
 
@@ -77,6 +82,11 @@ class SplitEstimate:
     def missing_images(self) -> int:
         """The number of images whose pictures are not there."""
         return self.rejected[Kind.IMAGE, Reason.IMAGE_MISSING]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is known that nothing of the split would be kept."""
+        return not self._composed_bytes and self.images <= COMPOSED
 
     def as_json(self) -> dict[str, Any]:
         """Return the estimate as a document."""
@@ -97,10 +107,17 @@ class SplitEstimate:
             "left_out_with_image": dict(sorted((+self.with_image).items())),
         }
 
+    def _note(self, rejection: Rejection) -> None:
+        cause = rejection.kind, rejection.reason
+        self.lost[cause] += 1
+        self.examples.setdefault(cause, rejection)
+
     def _bytes(self, source_image: SourceImage) -> int:
         ledgers = Ledgers()
         screened = self._prepare(source_image, ledgers)
         draft = self._compose(screened, ledgers) if screened else None
+        for rejection in ledgers.take_rejections():
+            self._note(rejection)
         picture = source_image.image.size_bytes if self._embed else 0
         return sum(picture + _row_bytes(talk) for talk in draft.conversations) if draft else 0
 
@@ -126,12 +143,26 @@ def print_dry_run(plan: Plan, *, as_json: bool = False) -> None:
         _print_inputs(estimates)
     if errors := dict.fromkeys(estimate.error for estimate in estimates if estimate.error):
         raise BuildError("\n".join(errors))
-    if not any(estimate.images for estimate in estimates):
-        raise BuildError("nothing would be kept: no image can be read")
+    if all(estimate.is_empty for estimate in estimates):
+        raise BuildError(f"nothing would be kept. Mostly: {_mostly(estimates)}")
     if as_json:
         write_json(_document(plan, estimates))
     else:
         _print_output(plan, estimates)
+
+
+def _mostly(estimates: Sequence[SplitEstimate]) -> str:
+    """Return the commonest reasons for which nothing would be kept."""
+    lost: Counter[tuple[Kind, Reason]] = Counter()
+    examples: dict[tuple[Kind, Reason], Rejection] = {}
+    for estimate in estimates:
+        lost += estimate.lost
+        examples = estimate.examples | examples
+    commonest = [
+        loss_in_words(*cause, number, examples[cause])
+        for cause, number in lost.most_common(_COMMONEST)
+    ]
+    return "; ".join(commonest) or "there is nothing to read"
 
 
 def _print_inputs(estimates: Sequence[SplitEstimate]) -> None:
@@ -159,7 +190,8 @@ def _print_inputs(estimates: Sequence[SplitEstimate]) -> None:
     for estimate in estimates:
         key = f"{estimate.split.source}/{estimate.split.split}"
         for (kind, reason), number in sorted(estimate.rejected.items()):
-            say(f"{key}: {kind} {reason}: {number:,}")
+            example = estimate.examples[kind, reason]
+            say(f"{key}: {kind} {reason}: {number:,}, e.g. {example.id}: {example.detail}")
         for kind, number in sorted((+estimate.with_image).items()):
             say(f"{key}: {kind}, left out with its image: {number:,}")
 

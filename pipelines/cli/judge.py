@@ -4,6 +4,7 @@ import os
 from argparse import Namespace
 from collections import Counter
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.cli.command import Commands, Group, add_command, add_request_flags
@@ -143,9 +144,11 @@ def _job(args: Namespace) -> "JudgeJob":
     if args.image_root and not args.with_picture:
         raise UsageError("--image-root goes with --with-picture")
     judge, servers, output = _judge(args), servers_of(args), _output(args)
-    questions = read_questions(args.bench, [_local_file("--questions", x) for x in args.questions])
+    questions = read_questions(
+        args.bench, [_existing_file("--questions", x) for x in args.questions]
+    )
     build = read_build(existing_folder(args.shards)) if args.shards else None
-    answers = read_answers(_local_file("PREDICTIONS", args.predictions), args.bench, build)
+    answers = read_answers(_existing_file("PREDICTIONS", args.predictions), args.bench, build)
     if not set(questions.items) & set(answers.texts):
         raise UsageError(
             f"{args.predictions} answers none of {counted(len(questions.items), 'item')} that "
@@ -204,7 +207,7 @@ def _stated(values: dict[str, Any]) -> dict[str, Any]:
 def _output(args: Namespace) -> str:
     if args.output:
         return _local_file("--output", args.output)
-    beside = os.path.dirname(_local_file("PREDICTIONS", args.predictions))
+    beside = os.path.dirname(_existing_file("PREDICTIONS", args.predictions))
     return os.path.join(beside, f"judged-{args.bench}.jsonl")
 
 
@@ -215,6 +218,13 @@ def _local_file(flag: str, path: str) -> str:
     if not files.is_local(path):
         raise UsageError(f"{flag} {path}: expected a file of this machine")
     return folder(path)
+
+
+def _existing_file(flag: str, path: str) -> str:
+    path = _local_file(flag, path)
+    if not Path(path).exists():
+        raise UsageError(f"{flag} {path}: no such file")
+    return path
 
 
 def _print_beginning(job: "JudgeJob") -> None:

@@ -112,6 +112,11 @@ def _read_dlc(paths: Sequence[str]) -> Questions:
     if len(paths) != 1:
         raise UsageError(f"DLC-Bench has one file of questions, qa.json; given: {len(paths)}")
     names_path = str(Path(paths[0]).with_name(CLASS_NAMES))
+    if not Path(names_path).exists():
+        raise InputFileError(
+            f"{names_path}: no such file; the names of the items lie beside the questions, "
+            f"{paths[0]}, as the owner ships both"
+        )
     contents = [read_file(path) for path in (paths[0], names_path)]
     rated = _decode(paths[0], contents[0], dict[str, tuple[_Rated, ...]])
     names = _decode(names_path, contents[1], dict[str, _Text])

@@ -84,10 +84,7 @@ class Losses:
         parts = []
         for cause, number in top:
             *_, kind, reason = cause
-            example = examples.get(cause)
-            shown = f", e.g. {example.id}: {example.detail}" if example else ""
-            remedy = f" ({_REMEDIES[reason]})" if reason in _REMEDIES else ""
-            parts.append(f"{kind} {reason} {number:,}{shown}{remedy}")
+            parts.append(loss_in_words(kind, reason, number, examples.get(cause)))
         return "; ".join(parts)
 
     def _splits(self) -> list[tuple[str, str]]:
@@ -146,6 +143,13 @@ class Losses:
                 if not wanted:
                     break
         return examples
+
+
+def loss_in_words(kind: Kind, reason: Reason, number: int, example: Rejection | None) -> str:
+    """Return a reason for which items are lost, with one of them and what to do about it."""
+    shown = f", e.g. {example.id}: {example.detail}" if example else ""
+    remedy = f" ({_REMEDIES[reason]})" if reason in _REMEDIES else ""
+    return f"{kind} {reason} {number:,}{shown}{remedy}"
 
 
 def _faults(account: Account) -> int:

@@ -44,8 +44,8 @@ def seconds_left(
     if not any(connection.breaker.is_reached for connection in route):
         raise BuildError(
             f"no connection to a server for {quiet} ({seen}). Start one, e.g. with `vllm serve "
-            "MODEL`, or have `recap` start it with --serve MODEL in place of --endpoint; "
-            "--patience SECONDS waits longer for one that is starting"
+            "MODEL` (`recap --serve MODEL`, without --endpoint, does so by itself); --patience "
+            "SECONDS waits longer for one that is starting"
         )
     asks = f", and asks to wait {duration(wait)}" if wait else ""
     raise BuildError(

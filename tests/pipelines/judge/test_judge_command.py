@@ -176,8 +176,9 @@ def test_items_without_an_answer_are_not_asked_and_win_nothing(dlc, judging, jud
         (["--timeout", "0"], "--timeout: expected more than 0"),
         (["--endpoint", "ftp://x"], "--endpoint: expected a base URL"),
         (["--output", "gs://bucket/x"], "gs://bucket/x: expected a file of this machine"),
-        (["--questions", "gone.json"], "DLC-Bench has one file of questions, qa.json; given: 2"),
+        (["--questions", __file__], "DLC-Bench has one file of questions, qa.json; given: 2"),
         (["--shards", "/gone"], "/gone: there is no such folder"),
+        (["--bench", "gar", "--questions", "gone.json"], "--questions gone.json: no such file"),
     ],
 )
 def test_flags_that_cannot_be_used(dlc, judging, judge, flags, message):
