@@ -56,11 +56,9 @@ def _listing_digests(folders: Iterable[str], output: str) -> dict[str, str]:
 
 
 def _digest(folder: str, listing: Iterable[tuple[str, int]], output: str) -> str:
-    below = files.join(output, "")
+    within, below = files.join(folder, ""), files.join(output, "")
     lines = [
-        f"{name}\n{size}\n"
-        for name, size in listing
-        if not files.join(folder, name).startswith(below)
+        f"{name}\n{size}\n" for name, size in listing if not f"{within}{name}".startswith(below)
     ]
     # File names need not be UTF-8.
     return hashlib.sha256("".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()

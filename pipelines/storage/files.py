@@ -97,9 +97,11 @@ def _walk(
             return  # a link to a folder above
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.is_symlink() and not os.path.exists(entry.path):
+                if entry.is_file(follow_symlinks=False):  # as nearly all are
+                    yield below + entry.name, entry.stat().st_size
+                elif entry.is_symlink() and not os.path.exists(entry.path):
                     continue  # a broken or circular link
-                if entry.is_dir():
+                elif entry.is_dir():
                     if links or not entry.is_symlink():
                         yield from _walk(entry.path, f"{below}{entry.name}/", links, above | {here})
                 elif entry.is_file():

@@ -7,8 +7,10 @@ boxes or pictures. All of that is well formed, and would come out as nothing or 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from operator import attrgetter
 
 import msgspec
+import numpy as np
 
 from pipelines.datasets.coco import lenient
 from pipelines.datasets.coco.records import CocoImage, decode_outline
@@ -41,6 +43,7 @@ class GlimpsedFile(msgspec.Struct):
 _FILE = msgspec.json.Decoder(GlimpsedFile)
 _GLIMPSES = msgspec.json.Decoder(list[_Glimpse])
 _ITEMS = msgspec.json.Decoder(list[Raw])
+_BOXED = attrgetter("image_id", "category_id", "bbox")
 
 
 def glimpse(content: bytes, path: str) -> GlimpsedFile:
@@ -148,8 +151,9 @@ def _is_share(box: lenient.Sides) -> bool:
 
 
 def _repeated_boxes(glimpses: Sequence[_Glimpse]) -> Iterator[str]:
-    distinct = {hash((glimpse.image_id, glimpse.category_id, glimpse.bbox)) for glimpse in glimpses}
-    if repeated := len(glimpses) - len(distinct):
+    hashes = np.fromiter(map(hash, map(_BOXED, glimpses)), np.int64, len(glimpses))
+    hashes.sort()
+    if repeated := np.count_nonzero(hashes[1:] == hashes[:-1]):
         yield (
             f"{repeated:,} annotations have the picture, the category and the box of another one. "
             "All are kept, for their ids differ; leave out those that are no objects of their own."
@@ -159,13 +163,11 @@ def _repeated_boxes(glimpses: Sequence[_Glimpse]) -> Iterator[str]:
 def _repeated_pictures(
     items: Sequence[Raw], images: msgspec.json.Decoder[CocoImage]
 ) -> Iterator[str]:
-    names: Counter[str] = Counter()
+    names = []
     for raw in items:
-        try:
-            names[lenient.read_item(raw, images).file_name] += 1
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue
-    repeated = sorted(name for name, number in names.items() if number > 1)
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            names.append(lenient.read_item(raw, images).file_name)
+    repeated = sorted(name for name, number in Counter(names).items() if number > 1)
     if repeated:
         yield (
             f"{counted(len(repeated), 'picture')} with several ids, e.g. {repeated[0]}; each id is "

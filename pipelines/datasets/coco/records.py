@@ -46,9 +46,9 @@ class CocoImage(_Identified):
     license: ItemId | None = None
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.license is not None:
-            self.license = as_number(self.license)
+        if type(self.id) is str or type(self.license) is str:
+            self.id = as_number(self.id)
+            self.license = None if self.license is None else as_number(self.license)
 
 
 class CocoLink(msgspec.Struct):
@@ -157,11 +157,11 @@ def _decode_sound(content: bytes) -> CocoFile[CocoAnnotation] | None:
         file = decode(_SOUND_FILE, content)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    ids, linked = set(map(_ID, file.annotations)), set(map(_IMAGE_ID, file.annotations))
-    if not {*map(type, ids), *map(type, linked)} <= {int}:
-        return None
+    for of_item in (_ID, _IMAGE_ID):
+        if not {*map(type, map(of_item, file.annotations))} <= {int}:
+            return None
     number = len(file.annotations)
-    if len(ids) == number:
+    if len(set(map(_ID, file.annotations))) == number:
         return file
     pairs = zip(map(_IMAGE_ID, file.annotations), map(_ID, file.annotations), strict=True)
     return file if len(set(pairs)) == number else None
@@ -235,18 +235,14 @@ def group_annotations(
 ) -> tuple[dict[ItemId, list[Undecoded]], list[Refused]]:
     """Return the annotations of a part's images, by image id, and the annotations refused."""
     groups: dict[ItemId, list[Undecoded]] = {}
-    foreign: set[ItemId] = set()
+    foreign: list[Undecoded] = []  # the annotations of the images of all other parts
     refused: list[Refused] = []
     for image_id, item in _linked(file.annotations, split, refused):
         group = groups.get(image_id)
-        if group is not None:
-            group.append(item)
-        elif image_id not in foreign:
-            if split.owns(str(image_id)):
-                groups[image_id] = [item]
-            else:
-                foreign.add(image_id)
-    return groups, refused
+        if group is None:
+            group = groups[image_id] = [] if split.owns(str(image_id)) else foreign
+        group.append(item)
+    return {image_id: group for image_id, group in groups.items() if group is not foreign}, refused
 
 
 def _linked(
