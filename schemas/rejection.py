@@ -92,6 +92,8 @@ class Reason(StrEnum):
     CAPTION_COPIES_GLOBAL = "caption_copies_global"  # repeats the caption of the whole image
     CAPTION_UNASKED = "caption_unasked"  # never asked for, by a run that only filters anew
     CAPTION_UNLIKE_CROP = "caption_unlike_crop"  # CLIP similarity below the threshold
+    CAPTION_WRONG_PLACE = "caption_wrong_place"  # boxes contradict the place that it tells
+    CAPTION_WRONG_COLOUR = "caption_wrong_colour"  # pixels contradict the colour that it tells
     CAPTION_JUDGED_FALSE = "caption_judged_false"  # a judge holds it for false
     CAPTION_UNJUDGED = "caption_unjudged"  # a judge says neither yes nor no to it
     NO_GLOBAL_CAPTION = "no_global_caption"  # the image's own caption was rejected

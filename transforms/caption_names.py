@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from transforms.sentences import sentences
+
 PEOPLE = (
     *("person", "people", "man", "men", "woman", "women", "child", "children", "boy", "girl"),
     *("lady", "guy", "player", "kid", "baby", "toddler", "adult", "human", "individual"),
@@ -61,6 +63,24 @@ def other_class(text: str, class_name: str, others: Sequence[str]) -> str:
     most = max(counts, key=lambda other: (counts[other], other), default="")
     begins = bool(most) and _count(pattern_of(most), subject) > 0
     return most if most and counts[most] > named + (not begins) else ""
+
+
+def described_other(text: str, class_name: str, others: Sequence[str]) -> str:
+    """Return the other class that a text describes in place of its own; empty if it does not.
+
+    The first subject of the text is of the other class, no subject of a sentence is of its own, and
+    the other class is named more often.
+    """
+    own = own_names(class_name)
+    subjects = [_subject(sentence.lower()) for sentence in sentences(text)]
+    if not subjects or any(_count(own, subject) for subject in subjects):
+        return ""
+    lower = text.lower()
+    for other in others:
+        pattern = pattern_of(other)
+        if _count(pattern, subjects[0]) and _count(pattern, lower) > _count(own, lower):
+            return other
+    return ""
 
 
 def _count(pattern: str, lower: str) -> int:

@@ -108,6 +108,11 @@ def _name_of(model: str) -> str:
 
 
 def _judged(kept: Filter) -> Iterator[str]:
+    if kept.measured_checks:
+        yield (
+            "captions are left out that describe another annotated object, or whose place boxes "
+            "contradict, or whose color pixels do"
+        )
     if not kept.judge_model:
         return
     unit = "each sentence" if kept.judge_sentences else "each text"

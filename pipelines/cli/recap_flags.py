@@ -26,7 +26,9 @@ def add_recap_flags(parser: argparse.ArgumentParser) -> None:
     _add_views(prompts)
     _add_sampling(prompts)
     _add_filter(
-        parser.add_argument_group("filter; one of its first four flags is needed, or --judge-min")
+        parser.add_argument_group(
+            "filter; one of its first four flags is needed, --measured-checks or --judge-min"
+        )
     )
     judge = parser.add_argument_group("judge, a second model that says what is true")
     add_judge_flags(judge)
@@ -244,6 +246,13 @@ def _add_filter(group: "argparse._ArgumentGroup") -> None:
         type=float,
         metavar="S",
         help="similarity that each sentence of a caption must reach, too (default: any)",
+    )
+    group.add_argument(
+        "--measured-checks",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="leave out captions whose place boxes contradict, or whose color pixels do (on in "
+        "recap_modern)",
     )
     group.add_argument(
         "--min-words",

@@ -91,7 +91,7 @@ def _fill_in(args: Namespace) -> None:
     check_judge_flags(args)
     left_out = () if args.judge_model else OF_JUDGE
     if args.no_filter:
-        left_out = ("judge_min", *left_out)
+        left_out = ("judge_min", "measured_checks", *left_out)
     for name, value in PRESETS[args.recipe].items():
         if getattr(args, name) is None and name not in left_out:
             setattr(args, name, value)
@@ -101,25 +101,28 @@ def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
     """Return the filter and a function that makes the scorer; load a scorer once for its name."""
     given = (args.threshold, args.calibration, args.no_filter or None, args.refilter)
     number = sum(value is not None for value in given)
-    if number > 1 or (number == 0 and args.judge_min is None):
+    alone = args.judge_min is not None or bool(args.measured_checks)
+    if number > 1 or (number == 0 and not alone):
         raise UsageError(
             "which captions shall be kept? Give one of --threshold S, --calibration FILE (which "
             "`regionforge calibrate` writes), --no-filter, or --refilter S|FILE for a run that is "
-            "there; beside --judge-model M, --judge-min P alone will do"
+            "there; --measured-checks, or --judge-min P beside --judge-model M, will do alone"
         )
     _check_marks(args)
     judge = judge_fields(args)
+    if args.measured_checks:
+        judge["measured_checks"] = True
     if args.no_filter:
         _check_unscored(args, "--no-filter keeps all captions, and scores none")
         if args.judge_min is not None:
             raise UsageError("--judge-min: --no-filter keeps all captions: leave out one of them")
+        if args.measured_checks:
+            raise UsageError("--measured-checks: --no-filter keeps all captions: leave out one")
         return from_flags(Filter, judge), None
     if args.refilter is not None and args.dry_run:
         raise UsageError("--dry-run says what calls would take, and --refilter makes no calls")
     if number == 0 or (args.refilter == "" and not args.marks):
-        _check_unscored(
-            args, "without --threshold S or --calibration FILE, the judge alone filters"
-        )
+        _check_unscored(args, "nothing is scored without --threshold S or --calibration FILE")
         return from_flags(Filter, judge), None
     require("clip", "regionforge recap")
     from pipelines.recap.clip.open_clip import ClipScorer

@@ -35,6 +35,7 @@ _MODEL_FLAGS = (
     *("temperature", "top_p", "seed_requests", "global_tokens", "region_tokens", "min_words"),
     *("views", "neighbours", "structured", "judge_endpoint", "judge_model", "judge_min"),
     *("judge_sentences", "judge_api_key_env", "judge_extra_body", "samples"),
+    "measured_checks",
 )
 PATIENCE, PATIENCE_WITH_A_START = 600.0, 1800.0  # seconds
 _COMEBACK_SECONDS = 60.0  # maximum from a server's restart to its first answer

@@ -135,7 +135,9 @@ async def _caption(
         stages = TwoStageCaptioner(
             asked(job.captioner), captioning, wordings, job.recipe.seed, job.recipe.min_words or 0
         )
-        return JudgedCaptioner(stages, asked(job.judge), job.recipe) if job.judge else stages
+        if job.judge is None and not job.recipe.filter.measured_checks:
+            return stages
+        return JudgedCaptioner(stages, asked(job.judge) if job.judge else None, job.recipe)
 
     first = images[0].image if images else None
     folder = job.write.pictures[first.source, first.split] if first else ""

@@ -30,7 +30,7 @@ _VIEW, _BLURRED_VIEW = "box", "box blurred outside masks"
 _LATER_FIELDS = {
     *("extra_body", "views", "neighbours", "structured", "samples"),
     *("threshold_min", "mask_blur"),
-    *("judge_model", "judge_min", "judge_sentences", "judge_extra_body"),
+    *("judge_model", "judge_min", "judge_sentences", "judge_extra_body", "measured_checks"),
 }
 MIN_WORDS = 15  # of a detailed caption; those of RegionGPT's RecapD have 87 on average
 TASKS = (Task.REGION_DETAILED_CAPTION,)  # the task of the captions in a build
@@ -131,6 +131,7 @@ class Filter(_Settings):
     judge_min: float | None = Field(default=None, ge=0, le=1)
     judge_sentences: bool = False  # each sentence is judged, and left out, by itself
     judge_extra_body: dict[str, Any] = Field(default_factory=dict)  # of requests to the judge
+    measured_checks: bool = False  # leave out places that boxes, and colours that pixels contradict
 
     @property
     def scored_by(self) -> str | None:

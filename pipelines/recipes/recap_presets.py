@@ -23,6 +23,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "global_caption": False,
         "neighbours": True,
         "structured": True,
+        "measured_checks": True,
         "judge_min": 0.5,
         "judge_sentences": True,
     },

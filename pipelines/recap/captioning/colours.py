@@ -81,6 +81,22 @@ def outstanding(picture: Image.Image, mask: BoolMask | None = None) -> Colour | 
     return Colour(NAMES[int(counts.argmax())], float(first))
 
 
+def shares_of(picture: Image.Image, within: BoolMask) -> dict[str, float]:
+    """Return the share of some pixels that each colour has; muted pixels have no name.
+
+    Args:
+        picture: an RGB picture.
+        within: the pixels to measure, (height, width).
+    """
+    indices = _named(picture)[within]
+    counts = np.bincount(indices[indices >= 0], minlength=len(NAMES))
+    return {
+        name: round(float(count) / len(indices), 4)
+        for name, count in zip(NAMES, counts, strict=True)
+        if count
+    }
+
+
 def outside(size: tuple[int, int], boxes: list[Box]) -> BoolMask:
     """Return a mask, (height, width), of the pixels outside all boxes.
 

@@ -12,6 +12,7 @@ from PIL import Image
 from pipelines.recap.captioning.images import CaptionOutcome
 from pipelines.recap.captioning.journal import RegionKey
 from pipelines.recap.captioning.journaled import JournaledScorer, UnscoredCaption
+from pipelines.recap.captioning.judged import JudgedFalse
 from pipelines.recap.captioning.two_stages import Captioned
 from pipelines.recap.clip.scorer import Score
 from pipelines.recipes.recap import Filter
@@ -70,7 +71,8 @@ def filter_captions(
             continue
         if (false := outcome.judged_false(region.region_id)) is not None:
             text = accepted[region.region_id].text
-            refused = outcome.rejected(region, text, judge=false.probability)
+            judge = false.probability if isinstance(false, JudgedFalse) else None
+            refused = outcome.rejected(region, text, judge=judge)
             ledger.reject(image, Kind.ANNOTATION, region.region_id, false, refused)
             continue
         caption = left[region.region_id]

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from pipelines.recap.captioning.journal import ImageJournal, Journal, RegionKey
 from pipelines.recap.captioning.journaled import JournaledScorer
-from pipelines.recap.captioning.judged import JudgedFalse
 from pipelines.recap.captioning.two_stages import Captioned, CaptionedImage
 from pipelines.recap.captioning.views import CropOptions, LazyImageView, PictureRefused
 from pipelines.recap.clip.scorer import Score
@@ -40,10 +39,10 @@ class CaptionOutcome:
         captions = self.captions.regions if judged is None else judged
         return {key: left for key, left in captions.items() if isinstance(left, Captioned)}
 
-    def judged_false(self, region_id: str) -> JudgedFalse | None:
-        """Return why a judge leaves nothing of an accepted caption, or None where it does."""
+    def judged_false(self, region_id: str) -> Rejected | None:
+        """Return why checks or a judge leave nothing of an accepted caption, or None."""
         left = (self.captions.judged or {}).get(region_id)
-        return left if isinstance(left, JudgedFalse) else None
+        return left if isinstance(left, Rejected) else None
 
     def accepted_regions(self) -> list[Region]:
         """Return the regions whose captions are accepted."""

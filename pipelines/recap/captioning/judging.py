@@ -1,13 +1,18 @@
-"""A captioner of an image whose captions a second model judges before they are scored.
+"""A captioner of an image whose captions are checked by measures, and judged by a second model.
+
+What boxes or pixels contradict needs no judge, and is not asked about.
 
 The judge sees the pictures of a marked region: the whole one, and a close-up. Its answers are kept
 in the image's journal under ids with a digest of the model, the view and all words of the question.
 """
 
+from collections.abc import Mapping
+
 from pipelines.recap.captioning.captioner import Captioner, PromptImage, Request
 from pipelines.recap.captioning.images import RegionCaptioner
 from pipelines.recap.captioning.judged import Verdicts, after_judging, units_of
 from pipelines.recap.captioning.marked import mark_of
+from pipelines.recap.captioning.measured import check_subject, contradictions
 from pipelines.recap.captioning.two_stages import (
     Captioned,
     CaptionedImage,
@@ -16,6 +21,7 @@ from pipelines.recap.captioning.two_stages import (
 )
 from pipelines.recap.captioning.views import LazyImageView
 from pipelines.recipes.recap import RecapRecipe
+from pipelines.recipes.recap_judge import JudgeModel
 from prompts.recap_judge import judge_question
 from schemas.errors import BuildError
 from schemas.ids import rank
@@ -26,21 +32,21 @@ from transforms.yes_no import read_yes_no
 
 
 class JudgedCaptioner:
-    """A captioner of an image and its regions, whose captions a second model judges."""
+    """A captioner of an image and its regions, whose captions are checked and judged."""
 
-    def __init__(self, inner: RegionCaptioner, judge: Captioner, recipe: RecapRecipe) -> None:
-        """Put a judge after a captioner.
+    def __init__(
+        self, inner: RegionCaptioner, judge: Captioner | None, recipe: RecapRecipe
+    ) -> None:
+        """Put checks and a judge after a captioner.
 
         Args:
             inner: the captioner of images.
-            judge: what answers the questions to the judge.
-            recipe: its filter names the judge's model.
+            judge: what answers the questions to the judge; None: there is none.
+            recipe: its filter names the judge's model, and says whether measures are checked.
         """
-        model = recipe.filter.judge(recipe.captioning.max_pixels)
-        assert model is not None, "its filter names a judge"
         self._inner = inner
         self._judge = judge
-        self._model = model
+        self._model = recipe.filter.judge(recipe.captioning.max_pixels)
         self._limits = recipe.filter
         self._least_words = recipe.min_words or 0
 
@@ -56,8 +62,10 @@ class JudgedCaptioner:
             caption = captioned.regions[screened.regions[position].region_id]
             if isinstance(caption, Rejected):
                 return caption
-            verdicts = await self._verdicts(screened, position, caption, view)
             try:
+                if self._limits.measured_checks:
+                    await check_subject(caption, position, view)
+                verdicts = await self._verdicts(screened, position, caption, view)
                 return after_judging(caption, verdicts, self._limits, self._least_words)
             except Rejected as cause:
                 return cause
@@ -74,16 +82,26 @@ class JudgedCaptioner:
     async def _verdicts(
         self, screened: ScreenedImage, position: int, caption: Captioned, view: LazyImageView
     ) -> Verdicts:
-        """Return the judge's answers about the units of a caption."""
+        """Return what measures and the judge say of the units of a caption."""
         units = units_of(caption, by_sentence=self._limits.judge_sentences)
+        against: Mapping[str, Rejected] = {}
+        if self._limits.measured_checks:
+            region_id = screened.regions[position].region_id
+            against = await contradictions(units, position, region_id, view)
 
-        async def judge_unit(unit: str) -> float | None:
-            return await ask_judge(self._judge, self._request(screened, position, unit, view))
+        async def judge_unit(unit: str) -> float | Rejected | None:
+            if unit in against:
+                return against[unit]
+            if self._judge is None or self._model is None:
+                return 1.0
+            request = self._request(self._model, screened, position, unit, view)
+            return await ask_judge(self._judge, request)
 
         return dict(zip(units, await gather(map(judge_unit, units)), strict=True))
 
+    @staticmethod
     def _request(
-        self, screened: ScreenedImage, position: int, unit: str, view: LazyImageView
+        model: JudgeModel, screened: ScreenedImage, position: int, unit: str, view: LazyImageView
     ) -> Request:
         region, name = screened.regions[position], name_of(screened)
         class_name = shown_name(region.category) if region.category else None
@@ -93,11 +111,11 @@ class JudgedCaptioner:
             return (await view.get()).judged_image_of(region.region_id)
 
         return Request(
-            id=f"{name}/region/{region.region_id}/judge/{self._model.digest(question)}",
+            id=f"{name}/region/{region.region_id}/judge/{model.digest(question)}",
             image_rank=rank("judge", name),  # the calls about an image begin with the same bytes
             prompt=question,
             load_image=load_image,
-            max_tokens=self._model.max_tokens,
+            max_tokens=model.max_tokens,
             yes_no=True,
         )
 

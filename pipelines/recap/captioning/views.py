@@ -1,8 +1,8 @@
 """The pictures for captioners and scorers: whole images and crops, upright and of limited size."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from msgspec.structs import replace
@@ -14,6 +14,7 @@ from pipelines.recap.captioning.captioner import (
     PromptImage,
 )
 from pipelines.recap.captioning.marked import MarkedRegion, MarkOptions, marked_pictures
+from pipelines.recap.captioning.region_colours import colours_of
 from pipelines.recap.clip.crops import clip_crop
 from pipelines.recipes.recap import RecapRecipe
 from pipelines.recipes.recap_judge import CONTEXT
@@ -51,6 +52,7 @@ class CropOptions:
     mask_blur: bool = False  # whether the scorer's crops are blurred outside masks
     views: Views = "crop"
     judged: bool = False  # whether a judge gets pictures of marked regions
+    measured: bool = False  # whether the colours of regions are measured
 
     @staticmethod
     def of(recipe: RecapRecipe, folder: str, *, scored: bool) -> "CropOptions":
@@ -64,6 +66,7 @@ class CropOptions:
             mask_blur=recipe.filter.mask_blur,
             views=captioning.views,
             judged=bool(recipe.filter.judge_model),
+            measured=recipe.filter.measured_checks,
         )
 
     @property
@@ -79,6 +82,7 @@ class RegionView:
     prompt_image: PromptImage  # a crop with context around the box, or the region marked
     clip_crop: bytes  # JPEG of the box without context, for the scorer; empty without a scorer
     judged_image: PromptImage | None = None  # the region marked, for a judge; None without one
+    colours: Mapping[str, float] = field(default_factory=dict)  # shares of pixels, where measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +190,7 @@ def view_image(screened: ScreenedImage, options: CropOptions, data: bytes) -> Im
     annotated = _annotated_regions(screened, picture)
     target = CaptionTarget(*whole.size, annotated)
     blurred = options.scored and options.mask_blur
-    marks = options.judged or options.views != "crop"
+    marks = options.judged or options.measured or options.views != "crop"
     masks = _masks(screened, picture) if blurred or marks else {}
     ids = [region.region_id for region in screened.regions]
     marked = [
@@ -203,6 +207,7 @@ def view_image(screened: ScreenedImage, options: CropOptions, data: bytes) -> Im
                 if options.scored
                 else b"",
                 judged_image=judged,
+                colours=colours_of(whole, each, marked) if options.measured else {},
             )
             for key, image, judged, each in zip(ids, images, of_judge, marked, strict=True)
         },

@@ -166,6 +166,7 @@ IN_VAIN = [
             ("--serve-args", "x"),
             ("--judge-model", "m"),
             ("--samples", "3"),
+            ("--no-measured-checks",),
         )
     ),
     (
@@ -200,7 +201,12 @@ IN_VAIN = [
     (
         "recap --clip-model",
         [*SERVED, *BY_JUDGE, "--judge-min", "0.5", "--clip-model", "x"],
-        "--clip-model: without --threshold S or --calibration FILE, the judge alone filters",
+        "--clip-model: nothing is scored without --threshold S or --calibration FILE",
+    ),
+    (
+        "recap --measured-checks",
+        [*SERVED, "--no-filter", "--measured-checks"],
+        "--measured-checks: --no-filter keeps all captions",
     ),
     ("calibrate --marks", [*CALIBRATE, *BY_JUDGE, "--marks", "x"], "--marks: --judge-model asks"),
     (
