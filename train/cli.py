@@ -133,7 +133,8 @@ def _train(args: argparse.Namespace) -> int:
     try:
         final = launch(plan, processes)
     except Terminated as error:
-        console.error(str(error))
+        if processes.leads:
+            console.error(str(error))
         return EXIT_TERMINATED
     finally:
         processes.leave()

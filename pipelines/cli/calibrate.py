@@ -170,7 +170,7 @@ def _by_marks(args: Namespace, manifest: "Manifest") -> "CalibrationRun":
             raise UsageError(f"{flag}: --marks is about captions that are scored, and scores none")
     marks = load_marks([folder(path) for path in args.marks])
     scorer = Filter.model_validate(manifest.identity.recipe.get("filter") or {}).scored_by
-    if marks.scorer != scorer:
+    if marks.scorer != (scorer or ""):
         raise UsageError(
             f"--marks: the marks are of captions scored by {marks.scorer or 'nothing'!r}, "
             f"{args.output} is scored by {scorer or 'nothing'!r}: write its report, and mark there"

@@ -99,10 +99,17 @@ def _fill_in(args: Namespace) -> None:
 
 def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
     """Return the filter and a function that makes the scorer; load a scorer once for its name."""
-    given = (args.threshold, args.calibration, args.no_filter or None, args.refilter)
-    number = sum(value is not None for value in given)
-    alone = args.judge_min is not None or bool(args.measured_checks)
-    if number > 1 or (number == 0 and not alone):
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in ("threshold", "calibration", "no_filter", "refilter")
+        if getattr(args, name) not in (None, False)
+    ]
+    number = len(given)
+    if number > 1:
+        raise UsageError(
+            f"which captions shall be kept? {' and '.join(given)} each say so: give one of them"
+        )
+    if number == 0 and args.judge_min is None and not args.measured_checks:
         raise UsageError(
             "which captions shall be kept? Give one of --threshold S, --calibration FILE (which "
             "`regionforge calibrate` writes), --no-filter, or --refilter S|FILE for a run that is "

@@ -34,10 +34,11 @@ def run_recap(
             All answers are kept.
     """
     if rebuild and not refilter:
-        options = LaunchOptions(rebuild=True)
+        options = LaunchOptions(rebuild=True, asks_servers=True)
     else:
         replaces = check_earlier_run(plan, refilter=refilter)
         options = LaunchOptions(
+            asks_servers=True,
             rebuild=replaces,
             keep=JOURNAL_FOLDER if replaces else None,
             again=True,  # lost, refused and outdated answers show only then

@@ -56,6 +56,7 @@ class LaunchOptions:
     update: bool | None = None  # see `check_output`
     keep: str | None = None  # a folder in the output that a rebuild keeps
     again: bool = False  # read sources that are finished, too
+    asks_servers: bool = False  # whose patience has limits of its own
     beam_flags: Sequence[str] = ()
     fork: bool = False  # whether workers may be forked: only where no other threads run
 
@@ -124,7 +125,9 @@ def _make(plan: Plan, options: LaunchOptions, lay_out: Layout) -> None:
         _removed_folders(),
         build_display() as ticker,
     ):
-        run_watched(partial(_run, lay_out, plan, options, runner), plan.output, pool, ticker.note)
+        is_watched = options.runner in LOCAL_RUNNERS and not options.asks_servers
+        display = ticker if is_watched else None
+        run_watched(partial(_run, lay_out, plan, options, runner), plan.output, pool, display)
 
 
 @contextmanager

@@ -38,6 +38,11 @@ class Ticker:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._refresh, daemon=True)
 
+    @property
+    def state(self) -> str:
+        """The state of the work that the line shows."""
+        return self._state
+
     def say(self, state: str) -> None:
         """Set the state of the work that the line shows."""
         self._state = state

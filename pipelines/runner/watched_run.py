@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 import grpc
 
-from pipelines.runner.stall import watched_movement
+from pipelines.runner.stall import Display, watched_movement
 from pipelines.runner.thread_starts import check_threads, on_failed_thread
 from pipelines.runner.worker_pool import WorkerPool
 from schemas.console import detail
@@ -37,7 +37,7 @@ _End = Callable[[BaseException | None], None]
 
 
 def run_watched(
-    work: Callable[[], None], output: str, pool: WorkerPool | None, warn: Callable[[str], None]
+    work: Callable[[], None], output: str, pool: WorkerPool | None, display: Display | None
 ) -> None:
     """Run a pipeline to its end.
 
@@ -45,7 +45,7 @@ def run_watched(
         work: function that runs it.
         output: the folder that it writes into, for messages.
         pool: the worker processes, if there are any.
-        warn: called with a line about a run that does not move.
+        display: the display of its progress; None: it runs on other machines.
 
     Raises:
         BaseException: the first error of the pipeline, its workers or its threads, with a message
@@ -65,7 +65,7 @@ def run_watched(
     with (
         _thread_deaths(ended.put, pool),
         _logged_shortages(ended.put),
-        watched_movement(pool, warn, ended.put),
+        watched_movement(pool, display, ended.put),
         on_failed_thread(ended.put),
     ):
         threading.Thread(target=run, name="build", daemon=True).start()

@@ -60,7 +60,8 @@ class FileStore:
             with open_read(path) as file:
                 return file.read()
         except (OSError, BeamIOError) as error:
-            raise InputFileError(f"cannot read {path}: {error}") from None
+            reason = getattr(error, "strerror", None) or error
+            raise InputFileError(f"cannot read {path}: {reason}") from None
 
     def sizes(self, folder: str) -> Mapping[str, int]:
         """Return the sizes in bytes of all files below a folder, by path relative to the folder."""

@@ -141,3 +141,12 @@ def _fault(names: set[str]) -> Rejected | None:
 
 def _id_order(item_id: ItemId) -> tuple[bool, int, str]:
     return isinstance(item_id, str), item_id if isinstance(item_id, int) else 0, str(item_id)
+
+
+def name_them(source: str, number: int) -> str:
+    """Return what to do about categories that are not the owner's: how a user names them."""
+    name = own_labels(number)
+    return (
+        f"If that is meant so, name them with --label-set {name}, beside other sources with "
+        f"--label-set {source}={name}, or by another name."
+    )

@@ -11,7 +11,12 @@ between 1 and 90 with gaps. Format: https://cocodataset.org/#format-data
 import os
 from collections.abc import Iterator, Sequence
 
-from pipelines.datasets.coco.categories import COCO_LABEL_SET, COCO_NAMES, own_labels
+from pipelines.datasets.coco.categories import (
+    COCO_LABEL_SET,
+    COCO_NAMES,
+    name_them,
+    own_labels,
+)
 from pipelines.datasets.coco.exports import own_splits
 from pipelines.datasets.coco.layout import parse_coco_layout
 from pipelines.datasets.coco.outline import outline_coco_layout
@@ -85,8 +90,7 @@ def _name_labels(split: SplitInput, names: Sequence[str]) -> str:
     path, known = split.file, len(set(names) & set(COCO_NAMES))
     raise InputFileError(
         f"{path}: the categories are not COCO's 80 ({len(names)} names, of which {known} are "
-        f"COCO's). If that is meant so, name them with --label-set {own_labels(len(names))}, or by "
-        "another name."
+        f"COCO's). {name_them('coco', len(names))}"
     )
 
 

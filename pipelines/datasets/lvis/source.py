@@ -25,7 +25,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from pipelines.datasets.coco.categories import own_labels
+from pipelines.datasets.coco.categories import name_them
 from pipelines.datasets.coco.layout import parse_coco_layout
 from pipelines.datasets.coco.outline import outline_coco_layout
 from pipelines.datasets.coco.pictures import COCO_PAPER, list_pictures
@@ -104,8 +104,7 @@ def _name_labels(split: SplitInput, names: Sequence[str]) -> str:
         return known
     raise InputFileError(
         f"{split.file}: the {len(names)} category names are neither LVIS v1's 1,203 nor v0.5's "
-        f"1,230. If that is meant so, name them with --label-set {own_labels(len(names))}, or by "
-        "another name."
+        f"1,230. {name_them('lvis', len(names))}"
     )
 
 

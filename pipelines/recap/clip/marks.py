@@ -92,7 +92,7 @@ def _load(path: str) -> Marks:
     try:
         return decode(_DECODER, files.FileStore().read(path))
     except InputFileError as error:
-        raise UsageError(f"--marks {path}: {error}") from None
+        raise UsageError(f"--marks: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(
             f"--marks {path}: {error}; expected what a page of `regionforge report` saves"

@@ -135,9 +135,21 @@ IN_VAIN = [
         "--mask-blur: --no-filter keeps all captions",
     ),
     ("recap --threshold-min", [*UNFILTERED, "--threshold-min", "0.2"], "--threshold-min: --no-fil"),
-    ("recap --threshold", [*UNFILTERED, "--threshold", "0.2"], "which captions shall be kept?"),
-    ("recap --calibration", [*UNFILTERED, "--calibration", "x"], "which captions shall be kept?"),
-    ("recap --refilter", [*UNFILTERED, "--refilter", "0.2"], "which captions shall be kept?"),
+    (
+        "recap --threshold",
+        [*UNFILTERED, "--threshold", "0.2"],
+        "--threshold and --no-filter each say so: give one of them",
+    ),
+    (
+        "recap --calibration",
+        [*UNFILTERED, "--calibration", "x"],
+        "--calibration and --no-filter each say so: give one of them",
+    ),
+    (
+        "recap --refilter",
+        [*UNFILTERED, "--refilter", "0.2"],
+        "--no-filter and --refilter each say so: give one of them",
+    ),
     ("recap --wordings", [*UNFILTERED, "--wordings", "PHRASES"], "--wordings: `recap` uses none"),
     *(
         (f"recap {words[0]}", [*UNFILTERED, *words], f"asks no model: leave out {words[0]}")

@@ -50,7 +50,9 @@ def test_other_categories_than_cocos(refused, two_splits):
     (line,) = refused("--sources", "coco", "--data-root", root).splitlines()
     named = f"{splits['train'].file}, {splits['val'].file}"
     assert line.startswith(f"{named}: the categories are not COCO's 80 (2 names,")
-    assert "name them with --label-set Custom-2, or by another name" in line
+    assert (
+        "name them with --label-set Custom-2, beside other sources with --label-set coco=" in line
+    )
 
 
 def test_splits_with_other_categories_each_have_a_line(refused, two_splits):
@@ -66,7 +68,7 @@ def test_other_categories_than_lvis(refused, sample_world):
     files = [f"{sample_world}/lvis/lvis_v1_{split}.json" for split in ("train", "val")]
     assert f"{', '.join(files)}: the " in error
     assert "neither LVIS v1's 1,203 nor v0.5's 1,230" in error
-    assert "--label-set Custom-15, or by another name" in error
+    assert "--label-set Custom-15, beside other sources" in error
 
 
 def test_a_name_makes_other_categories_right(two_splits):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli.parser import run
+from pipelines.runner import launch
 from schemas.errors import BuildError
 from transforms.ledger import StageLedger
 
@@ -131,3 +132,21 @@ def test_a_dry_run_refuses_what_the_build_would(build, two_splits):
     splits["val"].file.write_text("[")
     status, console = call("--dry-run", "--rebuild")
     assert (status, "instances_val2017.json" in console) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "is_watched"),
+    [
+        (["build", "--sources", "coco"], True),
+        (["build", "--sources", "coco", "--runner", "PrismRunner"], False),  # on other machines
+        (["recap", "--source", "coco", "--captioner", "builtin", "--no-filter"], False),  # patient
+    ],
+)
+def test_what_stands_still_in_one_process_is_seen(
+    words, is_watched, sample_world, tmp_path, monkeypatch
+):
+    displays = []
+    monkeypatch.setattr(launch, "run_watched", lambda *given: displays.append(given[-1]))
+    words = [*words, "--label-set", "Shapes-15", "--data-root", str(sample_world)]
+    run([*words, "--output", str(tmp_path / "output")])
+    assert [display is not None for display in displays] == [is_watched]

@@ -21,6 +21,17 @@ from schemas.errors import BuildError, UsageError
 CHECKOUT = Path(__file__).parents[3]
 
 
+class Display:
+    """A display that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.state = ""
+        self.notes: list[str] = []
+
+    def note(self, words: str) -> None:
+        self.notes.append(words)
+
+
 def for_ever() -> None:
     time.sleep(1000)
 
@@ -44,7 +55,7 @@ def pool_of():
 def run(work, pool=None) -> str:
     """The error of a run."""
     with pytest.raises(BuildError) as raised:
-        run_watched(work, "/shards", pool, pytest.fail)
+        run_watched(work, "/shards", pool, Display())
     return str(raised.value)
 
 
@@ -149,7 +160,7 @@ def test_a_run_that_does_not_move_ends(monkeypatch, pool_of, beats) -> None:
     monkeypatch.setattr(stall, "_LAUNCHER_SHARE", 2.0)  # other tests' threads may be busy
     pool, pulse = pool_of("sleep", "1000")
     over = threading.Event()
-    warnings: list[str] = []
+    display = Display()
 
     def beat() -> None:
         while not over.wait(0.05):
@@ -158,13 +169,13 @@ def test_a_run_that_does_not_move_ends(monkeypatch, pool_of, beats) -> None:
     if beats:
         threading.Thread(target=beat, daemon=True).start()
     with pytest.raises(BuildError) as raised:
-        run_watched(for_ever, "/shards", pool, warnings.append)
+        run_watched(for_ever, "/shards", pool, display)
     over.set()
     known = "all processes wait" if beats else "of 1 worker processes, 1 give no sign of life"
     assert known in str(raised.value)
     assert "nothing has moved for 2 s" in str(raised.value)
-    assert len(warnings) == 1
-    assert known in warnings[0]
+    (warning,) = display.notes
+    assert known in warning
 
 
 def test_a_worker_that_works_is_waited_for(monkeypatch, pool_of) -> None:
@@ -178,7 +189,40 @@ def test_a_worker_that_works_is_waited_for(monkeypatch, pool_of) -> None:
             os.write(pulse, BEAT.pack(tick / 10))
             time.sleep(0.1)
 
-    run_watched(work, "/shards", pool, pytest.fail)
+    run_watched(work, "/shards", pool, Display())
+
+
+def test_a_run_without_workers_that_does_not_move_ends(monkeypatch) -> None:
+    monkeypatch.setattr(stall, "WARN_SECONDS", 0.3)
+    monkeypatch.setattr(stall, "END_SECONDS", 1.0)
+    monkeypatch.setattr(stall, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(stall, "_LAUNCHER_SHARE", 2.0)
+    display = Display()
+    with pytest.raises(BuildError, match="nothing has moved for 1 s: all threads wait"):
+        run_watched(for_ever, "/shards", None, display)
+    assert len(display.notes) == 1
+
+
+def test_progress_is_movement(monkeypatch) -> None:
+    monkeypatch.setattr(stall, "END_SECONDS", 1.0)
+    monkeypatch.setattr(stall, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(stall, "_LAUNCHER_SHARE", 2.0)
+    display = Display()
+
+    def work() -> None:
+        for number in range(20):
+            display.state = f"read {number}"
+            time.sleep(0.1)
+
+    run_watched(work, "/shards", None, display)
+    assert display.notes == []
+
+
+def test_a_run_on_other_machines_is_waited_for(monkeypatch) -> None:
+    monkeypatch.setattr(stall, "END_SECONDS", 0.2)
+    monkeypatch.setattr(stall, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(stall, "_LAUNCHER_SHARE", 2.0)
+    run_watched(lambda: time.sleep(1), "/shards", None, None)
 
 
 def test_a_worker_that_cannot_connect_ends(tmp_path) -> None:

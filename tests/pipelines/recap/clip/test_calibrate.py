@@ -234,3 +234,13 @@ def test_an_output_that_cannot_be_used_ends_it_before_clip_is_loaded(
     ):
         assert cli.run(["calibrate", output, "--to", "x.json"]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_marks_of_captions_without_scores_say_how_to_score_them(run, tmp_path, capsys):
+    path = tmp_path / "marks.json"
+    path.write_text('{"marks_version": "1", "scorer": "", "marks": []}', encoding="utf-8")
+    words = ["calibrate", run.write(), "--to", "x.json", "--marks", str(path)]
+    assert cli.run(words) == 2
+    error = capsys.readouterr().err
+    assert "0 captions with a score are good" in error
+    assert "captions are scored by `regionforge recap --threshold S`" in error
