@@ -180,13 +180,22 @@ def _mapped(folder: Path, shard: Shard) -> _Mapped:
     except _DAMAGE as error:
         raise InputFileError(f"cannot read the shard {path}: {error}") from None
     if not schema.equals(SCHEMA):
-        raise InputFileError(
-            f"{path}: its columns are not those of a shard: {', '.join(schema.names)}"
-        )
+        raise InputFileError(f"{path}: its columns are not those of a shard: {_fault_of(schema)}")
     rows = sum(map(len, batches))
     if rows != shard.rows:
         raise InputFileError(f"{path} has {rows} rows, expected {shard.rows} by the manifest")
     return _Mapped(path, shard.config, batches)
+
+
+def _fault_of(schema: pa.Schema) -> str:
+    """Return the first column that is not as records have it."""
+    for name in SCHEMA.names:
+        if name not in schema.names:
+            return f"{name!r} is missing"
+        if not schema.field(name).equals(SCHEMA.field(name)):
+            return f"{name!r} is of another type"
+    unknown = [name for name in schema.names if name not in SCHEMA.names]
+    return f"{unknown[0]!r} is unknown" if unknown else "their order differs"
 
 
 def _categories(batch: pa.RecordBatch) -> list[list[str]]:

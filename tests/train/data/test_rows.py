@@ -106,6 +106,12 @@ def test_a_manifest_of_something_else_is_named(tmp_path):
         Build.open(tmp_path)
 
 
+def test_an_unknown_key_of_a_manifest_is_named(copied):
+    edit_manifest(copied, lambda it: it["shards"][0].update(colour="red"))
+    with pytest.raises(InputFileError, match=r"manifest\.json: shards\.0\.colour: Extra inputs"):
+        Build.open(copied)
+
+
 def test_another_schema_version_is_one_line(copied):
     edit_manifest(copied, lambda it: it["identity"].update(schema_version="1"))
     with pytest.raises(OtherSchemaError, match="schema 1, expected 2: build again; captions are"):
@@ -139,6 +145,31 @@ def test_bytes_that_are_no_shard_are_named(copied):
     (copied / shard.path).write_bytes(b"x" * shard.bytes)
     with pytest.raises(InputFileError, match=f"cannot read the shard .*{shard.path}"):
         ShardRows(build, build.shards("train"))
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda table: table.append_column("mood", table["id"]), "'mood' is unknown"),
+        (lambda table: table.drop_columns(["messages"]), "'messages' is missing"),
+        (
+            lambda table: table.drop_columns(["id"]).append_column("id", table["id"]),
+            "their order differs",
+        ),
+        (lambda table: table.set_column(0, "id", table["width"]), "'id' is of another type"),
+    ],
+)
+def test_a_column_that_is_no_records_is_named(copied, change, fault):
+    build = Build.open(copied)
+    shard = build.manifest.shards[0]
+    path = copied / shard.path
+    with pa.ipc.open_stream(path.read_bytes()) as stream:
+        table = change(stream.read_all())
+    with pa.ipc.new_stream(path, table.schema) as stream:
+        stream.write_table(table)
+    changed = shard.model_copy(update={"bytes": path.stat().st_size})
+    with pytest.raises(InputFileError, match=f"{shard.path}: its columns .*: {fault}"):
+        ShardRows(build, [changed])
 
 
 def test_a_row_that_breaks_a_rule_names_shard_and_id(copied):
