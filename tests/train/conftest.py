@@ -52,15 +52,22 @@ def tokenizer(proof_shards):
 
 
 @pytest.fixture(scope="session")
-def towers(tokenizer, tmp_path_factory) -> dict[str, list[str]]:
+def towers(tokenizer, made_once) -> dict[str, list[str]]:
     """The flags that name random towers of the tiny models, by the kind of model."""
-    flags = {}
-    for kind, config in (("gpt4roi", tiny_gpt4roi()), ("regiongpt", tiny_regiongpt())):
-        torch.manual_seed(0)
-        folder = tmp_path_factory.mktemp(kind)
-        CLIPVisionModel(config.vision_config).save_pretrained(folder / "vision")
-        LlamaForCausalLM(config.text_config).save_pretrained(folder / "language")
-        tokenizer.save_pretrained(folder / "language")
-        flags[kind] = ["--model", f"tiny_{kind}"]
-        flags[kind] += ["--vision", f"{folder}/vision", "--language", f"{folder}/language"]
-    return flags
+    configs = {"gpt4roi": tiny_gpt4roi(), "regiongpt": tiny_regiongpt()}
+
+    def make(root: Path) -> None:
+        for kind, config in configs.items():
+            torch.manual_seed(0)
+            CLIPVisionModel(config.vision_config).save_pretrained(root / kind / "vision")
+            LlamaForCausalLM(config.text_config).save_pretrained(root / kind / "language")
+            tokenizer.save_pretrained(root / kind / "language")
+
+    root = made_once("random_towers", make)
+    return {
+        kind: [
+            *("--model", f"tiny_{kind}"),
+            *("--vision", f"{root}/{kind}/vision", "--language", f"{root}/{kind}/language"),
+        ]
+        for kind in configs
+    }

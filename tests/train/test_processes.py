@@ -44,16 +44,18 @@ LAST = [
 
 
 @pytest.fixture(scope="module")
-def work(proof_shards, tokenizer, tmp_path_factory):
+def work(proof_shards, tokenizer, made_once):
     """The folder in which all runs have written what came of them."""
-    folder = tmp_path_factory.mktemp("several")
-    tokenizer.save_pretrained(folder / "tokenizer")
-    for run in FIRST:
-        perform(run, proof_shards, folder, ALONE)
-    perform_on_two(ON_TWO, proof_shards, folder)
-    for run in LAST:
-        perform(run, proof_shards, folder, ALONE)
-    yield folder
+
+    def make(folder):
+        tokenizer.save_pretrained(folder / "tokenizer")
+        for run in FIRST:
+            perform(run, proof_shards, folder, ALONE)
+        perform_on_two(ON_TWO, proof_shards, folder)
+        for run in LAST:
+            perform(run, proof_shards, folder, ALONE)
+
+    yield made_once("several", make)
     ALONE.leave()
     assert not distributed.is_initialized()
 

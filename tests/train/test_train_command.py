@@ -37,11 +37,13 @@ def stage1(proof_shards, towers):
 
 
 @pytest.fixture(scope="module")
-def whole(stage1, tmp_path_factory):
+def whole(stage1, made_once):
     """The folder of that stage, run without a stop."""
-    folder = tmp_path_factory.mktemp("whole") / "run"
-    assert run([*stage1, "--output", str(folder)]) == 0
-    return folder
+
+    def make(folder: Path) -> None:
+        assert run([*stage1, "--output", str(folder / "run")]) == 0
+
+    return made_once("whole_stage", make) / "run"
 
 
 def test_a_line_stands_before_the_model_is_opened(stage1, towers, tmp_path, capsys, monkeypatch):
