@@ -106,13 +106,16 @@ def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Ex
     hasher = instruction.hasher(screened.image)
     # One rank orders the regions, the other rank chooses the wording of each.
     ranked = sorted(
-        [(*hasher.ranks(region.region_id), region) for region in regions],
-        key=lambda item: (item[0], item[2].region_id),
+        [
+            (rank, region.region_id, position, region)
+            for region in regions
+            for rank, position in [hasher.ranks(region.region_id)]
+        ]
     )
-    ordered = [region for _, _, region in ranked]
+    ordered = [region for _, _, _, region in ranked]
     if instruction.style is Style.GPT4ROI:
         return [_detection(ordered, names, instruction, hasher.rank("task"))]
-    positions = {region.region_id: position for _, position, region in ranked}
+    positions = {region_id: position for _, region_id, position, _ in ranked}
     conversations = []
     for groups in spread(ordered, instruction.mode):
         rank = hasher.rank("suffix", groups[0][0].region_id)
@@ -151,7 +154,7 @@ def _question(
     return Exchange(
         task=Task.REGION_CLASSIFICATION,
         request=filled(wording, "<region>", listed(regions)),
-        answer=", ".join(_answer(region) for region in regions),
+        answer=", ".join([_answer(region) for region in regions]),
         prompt=prompt,
         suffix=suffix,
     )

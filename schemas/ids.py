@@ -6,9 +6,12 @@ A build uses no random generator, no clock and no order of arrival. Every choice
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from struct import Struct
 from typing import TypeVar
 
 RANK_BITS = 63  # so that a rank fits a signed 64-bit integer
+_SPARE_BITS = 64 - RANK_BITS
+_TWO_NUMBERS = Struct(">2Q")  # of 64 bits, which make up a digest
 
 T = TypeVar("T")
 
@@ -30,11 +33,8 @@ class Hasher:
         """Return two independent ranks of the same parts, made by a single hash."""
         state = self._state.copy()
         _add(state, parts)
-        digest = state.digest()
-        return (
-            int.from_bytes(digest[:8]) >> 64 - RANK_BITS,
-            int.from_bytes(digest[8:]) >> 64 - RANK_BITS,
-        )
+        one, other = _TWO_NUMBERS.unpack(state.digest())
+        return one >> _SPARE_BITS, other >> _SPARE_BITS
 
 
 def pick(options: Sequence[T], position: int) -> T:

@@ -264,11 +264,12 @@ def malformed(detail: str) -> Rejected:
 def _checked_bounds(polygons: Sequence[Polygon], height: int, width: int) -> Box:
     """Return the bounds of polygons that pycocotools can fill: it does not check them itself."""
     for polygon in polygons:
-        if len(polygon) < MIN_POLYGON_NUMBERS or len(polygon) % 2:
-            raise malformed(f"a polygon of {len(polygon)} numbers, expected pairs, three at least")
-    bounds = bounds_of(polygons)
+        number = len(polygon)
+        if number < MIN_POLYGON_NUMBERS or number % 2:
+            raise malformed(f"a polygon of {number} numbers, expected pairs, three at least")
+    bounds = x0, y0, x1, y1 = bounds_of(polygons)
     reach = 2 * max(height, width)
-    near = -reach <= min(bounds) and max(bounds) <= reach
+    near = -reach <= x0 and -reach <= y0 and x1 <= reach and y1 <= reach
     if not (near and math.isfinite(sum(map(sum, polygons)))):
         raise malformed(f"a polygon reaches further than {reach} pixels from the origin")
     return bounds

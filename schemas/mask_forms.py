@@ -79,7 +79,7 @@ def read_mask(raw: bytes, height: int, width: int) -> MaskReading:
 def _read_at_once(raws: Sequence[bytes], height: int, width: int) -> list[MaskReading | Rejected]:
     """Return what segmentations hold that are polygons in COCO's form; raise an error if not."""
     shapes = decode(_ALL_POLYGONS, b"[%b]" % b",".join(raws))
-    if len(shapes) != len(raws) or not all(shape and _is_cocos(shape) for shape in shapes):
+    if len(shapes) != len(raws) or not all(shapes):
         raise malformed("expected polygons in COCO's form")
     return [
         MaskReading(mask, None, bounds) for mask, bounds in polygon_masks(shapes, height, width)

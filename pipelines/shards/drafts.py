@@ -1,6 +1,6 @@
 """The writing of one draft: its picture is read, checked and turned, and its rows are added."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from xxhash import xxh3_128_hexdigest
 
@@ -26,11 +26,14 @@ def write_draft(draft: Draft, out: ShardFile, options: WriteOptions, ledger: Sta
         ledger: the ledger of the stage.
     """
     image, talks = draft.image, draft.conversations
-    _count(ledger.read, draft)
+    numbers = _numbers(draft)
+    ledger.read(image, Kind.IMAGE)
+    _count(ledger.read, image, numbers)
     try:
         picture, image_hash = _embed(image, out, options)
     except Rejected as cause:
-        _reject(draft, cause, ledger)
+        ledger.reject(image, Kind.IMAGE, image.image_id, cause)
+        _count(ledger.with_image, image, numbers)
         return
     embeds = options.images == "embed"
     size = upright_size(picture) if picture else (image.width, image.height)
@@ -45,7 +48,8 @@ def write_draft(draft: Draft, out: ShardFile, options: WriteOptions, ledger: Sta
         elif embeds and number:
             out.repeat_image()
         out.add(Row(image, path, talk, size, image_hash))
-    _count(ledger.kept, draft)
+    ledger.kept(image, Kind.IMAGE)
+    _count(ledger.kept, image, numbers)
 
 
 def _stored_path(image: ImageInfo, images: ImagesMode) -> str | None:
@@ -61,22 +65,22 @@ def _regions_turn(image: ImageInfo, picture: Picture) -> bool:
     return annotated_as_stored(image, picture)
 
 
-def _count(count: Callable[[ImageInfo, Kind, int], None], draft: Draft) -> None:
-    count(draft.image, Kind.IMAGE, 1)
-    count(draft.image, Kind.ANNOTATION, len(draft.region_ids()))
-    count(draft.image, Kind.CONVERSATION, len(draft.conversations))
+def _numbers(draft: Draft) -> dict[Kind, int]:
+    """Return how many of each kind were made of the image of a draft."""
+    numbers = {
+        Kind.ANNOTATION: len(draft.region_ids()),
+        Kind.CONVERSATION: len(draft.conversations),
+    }
     for kind, _ in draft.items:
-        count(draft.image, kind, 1)
+        numbers[kind] = numbers.get(kind, 0) + 1
+    return numbers
 
 
-def _reject(draft: Draft, cause: Rejected, ledger: StageLedger) -> None:
-    """Reject an image, and count all that was made of it as left out with the image."""
-    image = draft.image
-    ledger.reject(image, Kind.IMAGE, image.image_id, cause)
-    ledger.with_image(image, Kind.ANNOTATION, len(draft.region_ids()))
-    ledger.with_image(image, Kind.CONVERSATION, len(draft.conversations))
-    for kind, _ in draft.items:
-        ledger.with_image(image, kind)
+def _count(
+    count: Callable[[ImageInfo, Kind, int], None], image: ImageInfo, numbers: Mapping[Kind, int]
+) -> None:
+    for kind, number in numbers.items():
+        count(image, kind, number)
 
 
 def _embed(
