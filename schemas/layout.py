@@ -12,6 +12,7 @@
       _state/coco.json                         the finished source `coco`, for a rerun
       _state/captions/                         the captioner's answers, of a run of `recap`
       _state/server.log                        the log of a server that `recap` started
+      _state/lease/                            in a store, while a run writes: its claim
 
 An export of an output holds, beside what its format asks for:
 
@@ -33,6 +34,7 @@ STATE_FOLDER = "_state"
 IDENTITY = f"{STATE_FOLDER}/build.json"
 INPUT_DIGESTS = f"{STATE_FOLDER}/inputs.json"
 JOURNAL_FOLDER = f"{STATE_FOLDER}/captions"
+LEASE_FOLDER = f"{STATE_FOLDER}/lease"
 SERVER_LOG = f"{STATE_FOLDER}/server.log"
 SHARD_SUFFIX = ".arrow"
 EXPORT = "export.json"

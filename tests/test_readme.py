@@ -27,7 +27,11 @@ from schemas.ledger import Stage
 from tests.pages import ALL, CHECKOUT, PAGES, README
 from train.cli import make_parser as make_train_parser
 
-FLAGS_OF_BEAM = {"--environment_type", "--job_endpoint"}
+STORE_FLAGS = {
+    *("--s3_endpoint_url", "--s3_region_name", "--s3_verify", "--s3_disable_ssl"),
+    "--blob_service_endpoint",
+}
+FLAGS_OF_BEAM = {"--environment_type", "--job_endpoint", *STORE_FLAGS}
 FLAGS_OF_LMMS_EVAL = {"--batch_size", "--model_args"}
 PARSERS = {  # of commands that are not those of the data tower, by their function
     "train.cli:main": make_train_parser,
@@ -209,7 +213,7 @@ def test_every_flag_it_names_exists() -> None:
         for action in parser._actions
         for flag in action.option_strings
     }
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z_-]*", ALL))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9_-]*", ALL))
     others = FLAGS_OF_BEAM | FLAGS_OF_VLLM | FLAGS_OF_LMMS_EVAL | FLAGS_OF_TORCHRUN
     assert named - ours == others
 

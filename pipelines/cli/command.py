@@ -31,7 +31,7 @@ def add_command(
         text: the line about the command in `--help`.
         examples: examples of command lines, from the command's name on.
         json: whether it can write its result as JSON.
-        takes_others: whether flags that it does not declare go to Beam.
+        takes_others: whether it takes flags of Beam; without `--runner`, those for stores alone.
     """
     shown = "".join(f"\n  regionforge {example}" for example in examples)
     parser = commands.add_parser(

@@ -16,6 +16,7 @@ def add_parser(commands: Commands) -> None:
         "Show the figures of a build: records, sizes, words, categories; or a record by its id.",
         "info /shards",
         json=True,
+        takes_others=True,
     )
     parser.add_argument("output", metavar="OUTPUT", help="the folder of a build")
     parser.add_argument("--id", metavar="ID", help="show the record that has this id, whole")

@@ -2,7 +2,7 @@
 
 Each command is a module with `add_parser` and `run`. Modules that need Beam are imported only in
 `run`, so that `--help` is fast. Flags that no command declares are passed to Beam; a flag that is
-also unknown to Beam is an error.
+also unknown to Beam is an error. Commands that run no pipeline take Beam's flags for stores alone.
 """
 
 import argparse
@@ -121,9 +121,14 @@ def _check_renamed(argv: Sequence[str]) -> None:
 
 
 def _call(args: argparse.Namespace, others: list[str]) -> int:
-    from pipelines.runner.beam_flags import check_beam_flags, open_remote_files
+    from pipelines.runner.beam_flags import (
+        check_beam_flags,
+        check_store_flags,
+        open_remote_files,
+    )
 
-    check_beam_flags(others, args.unknown)
+    runs_pipeline = hasattr(args, "runner")
+    (check_beam_flags if runs_pipeline else check_store_flags)(others, args.unknown)
     open_remote_files(others)
     args.beam_flags = others
     if not (named := getattr(args, "source_module", None)):

@@ -15,6 +15,7 @@ def add_parser(commands: Commands) -> None:
         "preview",
         "Show some records of a build, chosen by hash, in the terminal or as an HTML page.",
         "preview /shards --html preview.html",
+        takes_others=True,
     )
     parser.add_argument("output", metavar="OUTPUT", help="the folder of a build")
     parser.add_argument(

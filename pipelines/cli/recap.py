@@ -26,6 +26,7 @@ def add_parser(commands: Commands) -> None:
         "--calibration calibration.json",
         "recap --source v3det --data-root /data --output /recapd "
         "--serve Qwen/Qwen2.5-VL-7B-Instruct --vllm /opt/vllm/bin/python --no-filter",
+        takes_others=True,
     )
     add_recap_flags(parser)
 
@@ -38,7 +39,13 @@ def run(args: Namespace) -> int:
     from pipelines.cli.before_build import check_guard_flags, print_warnings
     from pipelines.cli.recap_judge import check_judge_now, with_judge
     from pipelines.cli.recap_recipe import recipe_of
-    from pipelines.cli.recap_tools import check_server_flags, check_vision, make_tools, open_server
+    from pipelines.cli.recap_tools import (
+        check_local,
+        check_server_flags,
+        check_vision,
+        make_tools,
+        open_server,
+    )
     from pipelines.guard import check_guard
     from pipelines.recap.earlier_run import continues_captions, continues_judging
     from pipelines.recap.plan import make_recap_plan
@@ -48,7 +55,8 @@ def run(args: Namespace) -> int:
     check_server_flags(args)
     recipe, scorer = recipe_of(args)
     check_guard_flags(args, recipe)
-    root, output = existing_folder(args.data_root, "--data-root"), output_folder(args.output)
+    output = check_local(output_folder(args.output))
+    root = existing_folder(args.data_root, "--data-root")
     with open_server(args, recipe.captioning) as server:
         tools = make_tools(args, recipe.captioning, scorer, server)
         tools = with_judge(tools, args, recipe.filter.judge(recipe.captioning.max_pixels))

@@ -41,6 +41,16 @@ PATIENCE, PATIENCE_WITH_A_START = 600.0, 1800.0  # seconds
 _COMEBACK_SECONDS = 60.0  # maximum from a server's restart to its first answer
 
 
+def check_local(output: str) -> str:
+    """Return an output of this machine, or raise `UsageError` for one in a store."""
+    if not files.is_local(output):
+        raise UsageError(
+            f"--output {output}: captions are written down one by one, which only a local --output "
+            "allows; copy the shards from there when they are finished"
+        )
+    return output
+
+
 def check_server_flags(args: Namespace) -> None:
     """Check that the flags about a server fit together, and that the libraries are installed.
 

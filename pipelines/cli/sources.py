@@ -41,6 +41,7 @@ def add_parser(commands: Commands) -> None:
         "sources --data-root /data",
         "sources coco refcocog --data-root /data",
         json=True,
+        takes_others=True,
     )
     parser.add_argument(
         "names",

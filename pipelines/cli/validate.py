@@ -15,6 +15,7 @@ def add_parser(commands: Commands) -> None:
         "validate",
         "Say what is wrong with recipes, each fault with its line, without reading data.",
         "validate regiongpt_finetune eval_rec",
+        takes_others=True,
     )
     parser.add_argument(
         "recipes",

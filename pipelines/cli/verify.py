@@ -15,6 +15,7 @@ def add_parser(commands: Commands) -> None:
         "Re-read a whole build and name all that is wrong with it.",
         "verify /shards --workers 4",
         json=True,
+        takes_others=True,
     )
     parser.add_argument("output", metavar="OUTPUT", help="the folder of a build")
     parser.add_argument(

@@ -8,7 +8,9 @@ from contextlib import contextmanager, suppress
 from filelock import lock_descriptor
 
 from pipelines.storage import files
+from pipelines.storage.store_lease import held_lease
 from schemas.errors import BuildError
+from schemas.layout import LEASE_FOLDER
 
 PATIENCE = 3.0  # seconds; the workers of a run that was killed end within one
 POLL_SECONDS = 0.1
@@ -18,15 +20,16 @@ POLL_SECONDS = 0.1
 def locked_output(output: str) -> Iterator[None]:
     """Make an output, and keep other runs from it for the length of a block.
 
-    Remote outputs, and file systems without locks, keep nobody out.
+    Local file systems without locks keep nobody out.
 
     Raises:
         BuildError: another run is writing there.
     """
-    files.make_folder(output)
     if not files.is_local(output):
-        yield
+        with held_lease(files.join(output, LEASE_FOLDER), output):
+            yield
         return
+    files.make_folder(output)
     folder = os.open(output, os.O_RDONLY)
     try:
         _lock(folder, output)

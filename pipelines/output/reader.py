@@ -19,6 +19,7 @@ from schemas.json_decoding import decode
 from schemas.layout import (
     IDENTITY,
     JOURNAL_FOLDER,
+    LEASE_FOLDER,
     LEDGER,
     MANIFEST,
     STATE_FOLDER,
@@ -36,10 +37,18 @@ _Model = TypeVar("_Model", bound=BaseModel)
 def names_in(output: str) -> list[str]:
     """Return the paths of all files of an output, relative to the output.
 
-    The result is empty where the output does not exist; links to folders are not followed.
+    The result is empty where the output does not exist; links to folders are not followed. The
+    lease of a run that writes there is no file of the output.
     """
-    listing = files.walk(output, links=False) if files.exists(output) else ()
-    return [name for name, _ in listing]
+    return list(sizes_in(output))
+
+
+def sizes_in(output: str) -> dict[str, int]:
+    """Return the sizes in bytes of the files that `names_in` lists, by their paths."""
+    if files.is_local(output) and not files.exists(output):
+        return {}
+    listing = files.walk(output, links=False)
+    return {name: size for name, size in listing if not name.startswith(f"{LEASE_FOLDER}/")}
 
 
 def is_shard(name: str) -> bool:

@@ -1,14 +1,27 @@
 """The check of the flags for Beam on a command line: unknown flags are errors, not ignored.
 
-Some flags of Beam also configure the access to remote files, which is needed before a pipeline.
+Some flags of Beam also configure the access to object stores. They are taken by commands that run
+no pipeline, too.
 """
 
+import argparse
 from collections.abc import Callable, Sequence
 
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 
+from pipelines.storage.store_client import STORE_OPTIONS
 from schemas.errors import UsageError
+
+# Flags that would show a key to everybody on the machine, or do nothing; and what does it instead.
+_REFUSED = {
+    "s3_access_key_id": "AWS_ACCESS_KEY_ID, or a profile",
+    "s3_secret_access_key": "AWS_SECRET_ACCESS_KEY, or a profile",
+    "s3_session_token": "AWS_SESSION_TOKEN, or a profile",
+    "s3_api_version": "nothing: there is one version",
+    "azure_connection_string": "AZURE_STORAGE_CONNECTION_STRING",
+    "azure_managed_identity_client_id": "AZURE_CLIENT_ID",
+}
 
 
 def check_beam_flags(flags: Sequence[str], unknown_flag: Callable[[str], str]) -> None:
@@ -19,7 +32,8 @@ def check_beam_flags(flags: Sequence[str], unknown_flag: Callable[[str], str]) -
         unknown_flag: function that says of a flag that there is none like it.
 
     Raises:
-        UsageError: Beam does not know a flag, or it is set by this package, or a word is stray.
+        UsageError: Beam does not know a flag, or it is set by this package, or a word is stray, or
+            a flag for a store is refused.
     """
     unknown: list[str] = []
     PipelineOptions([]).get_all_options(
@@ -36,8 +50,40 @@ def check_beam_flags(flags: Sequence[str], unknown_flag: Callable[[str], str]) -
     for name in ("direct_num_workers", "direct_running_mode"):
         if getattr(direct, name) != getattr(unset, name):
             raise UsageError(f"--{name} is not for you to choose: --workers N is")
+    _check_store_values(flags)
+
+
+def check_store_flags(flags: Sequence[str], unknown_flag: Callable[[str], str]) -> None:
+    """Check the flags for stores of a command that runs no pipeline.
+
+    Args:
+        flags: words of a command line that are not flags of ours.
+        unknown_flag: function that says of a word that it is not expected.
+
+    Raises:
+        UsageError: a word is no flag for a store, or is one that is refused.
+    """
+    if unknown := _store_values(flags)[1]:
+        raise UsageError(unknown_flag(unknown[0]))
+    _check_store_values(flags)
+
+
+def _store_values(flags: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Return the values of flags for stores, and the other words."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for kind in STORE_OPTIONS:
+        for name, unset in kind([]).get_all_options(current_only=True).items():
+            parser.add_argument(f"--{name}", action="store_true" if unset is False else "store")
+    return parser.parse_known_args(list(flags))
+
+
+def _check_store_values(flags: Sequence[str]) -> None:
+    values = _store_values(flags)[0]
+    for name, instead in _REFUSED.items():
+        if getattr(values, name) is not None:
+            raise UsageError(f"--{name} is not taken on a command line; set {instead}")
 
 
 def open_remote_files(flags: Sequence[str]) -> None:
-    """Configure the access to remote files from Beam's flags; s3:// paths need this call."""
+    """Configure the access to object stores from Beam's flags."""
     FileSystems.set_options(PipelineOptions(list(flags)))

@@ -5,6 +5,7 @@ import gc
 import logging
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -155,7 +156,8 @@ def _started_runner(options: LaunchOptions) -> Iterator[tuple[PipelineRunner, Wo
     elif options.workers == 1:
         yield FnApiRunner(), None
     else:
-        with ready_workers(options.workers, fork=options.fork) as pool:
+        fork = options.fork and threading.active_count() == 1  # stores' clients have threads
+        with ready_workers(options.workers, fork=fork) as pool:
             environment = SubprocessSDKEnvironment.from_command_string(pool.command)
             yield FnApiRunner(default_environment=environment), pool
 

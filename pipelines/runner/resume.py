@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pipelines.output.check import HALF_WRITTEN, Held
-from pipelines.output.reader import is_shard, names_in
+from pipelines.output.reader import is_shard, sizes_in
 from pipelines.output.source_state import load_source_state
 from pipelines.plan import Plan
 from pipelines.publish import published_files
@@ -79,11 +79,10 @@ def print_kept(plan: Plan) -> None:
 
 def earlier_shards(plan: Plan) -> dict[str, str]:
     """Return the SHA-256 of each finished shard of the sources that are read, by path."""
-    if not files.exists(plan.output):
-        return {}
     read = {split.source for split in plan.unfinished}
-    names = (name for name in names_in(plan.output) if config_of(name) in read)
-    states = (load_state(plan.output, name) for name in names)
+    sizes = sizes_in(plan.output)
+    names = (name for name in sizes if config_of(name) in read)
+    states = (load_state(plan.output, name, sizes) for name in names)
     return {state.shard.path: state.shard.sha256 for state in states if state}
 
 

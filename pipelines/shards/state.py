@@ -49,36 +49,42 @@ class ShardState(msgspec.Struct, frozen=True):
 
 def finished_shards(output: str, inputs: Mapping[SplitKey, InputDigests]) -> frozenset[str]:
     """Return the paths of the shards that are finished, and whose inputs are the given ones."""
-    if not files.exists(output):
+    if files.is_local(output) and not files.exists(output):
         return frozenset()
     configs = {config for config, _ in inputs}
-    shards = [name for name, _ in files.walk(output, links=False) if config_of(name) in configs]
+    sizes = dict(files.walk(output, links=False))
     return frozenset(
         name
-        for name in shards
-        if (state := load_state(output, name))
+        for name in sizes
+        if config_of(name) in configs
+        and (state := load_state(output, name, sizes))
         and state.inputs == inputs.get((state.shard.config, state.shard.split))
     )
 
 
-def load_state(output: str, name: str) -> ShardState | None:
-    """Return the state of a shard; None unless the shard is finished and its file is there."""
-    path = files.join(output, state_path(name))
-    if not files.exists(path):
+def load_state(output: str, name: str, sizes: Mapping[str, int] | None = None) -> ShardState | None:
+    """Return the state of a shard; None unless the shard is finished and its file is there.
+
+    Args:
+        output: the folder of the output.
+        name: the path of the shard in the output.
+        sizes: the sizes of all files of the output in bytes; None: the shard's is looked up.
+    """
+    if sizes is not None and state_path(name) not in sizes:
         return None
     try:
-        with files.open_read(path) as file:
-            state = decode(_DECODER, file.read())
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        state = decode(_DECODER, files.read(files.join(output, state_path(name))))
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         return None
-    written = files.join(output, name)
-    if state.shard.path != name or not files.exists(written):
+    if state.shard.path != name:
         return None
     if any(rejection.reason in _PASSING for rejection in state.rejections):
         return None
     if state.shard.rows and not state.shard.turns:  # of an older program, which counted no turns
         return None
-    return state if files.size_of(written) == state.shard.bytes else None
+    written = files.join(output, name)
+    size = files.size_if_there(written) if sizes is None else sizes.get(name)
+    return state if size == state.shard.bytes else None
 
 
 def save_state(output: str, state: ShardState) -> None:

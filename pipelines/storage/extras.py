@@ -6,12 +6,13 @@ from importlib.util import find_spec
 from schemas.errors import UsageError
 
 _MODULES = {  # the modules that each extra must provide
+    "azure": ("adlfs",),
     "clip": ("open_clip", "safetensors", "torch"),
     "demo": ("gradio",),
-    "gcp": ("google.cloud.storage",),
+    "gcp": ("gcsfs", "google.cloud.storage"),
     "lmms": ("lmms_eval",),
     "meteor": ("pycocoevalcap",),
-    "s3": ("boto3",),
+    "s3": ("s3fs",),
     "serve": ("aiohttp", "httpx2", "openai"),
     "train": ("torch", "torchvision", "transformers"),
 }

@@ -14,7 +14,6 @@ from hashlib import blake2b
 from threading import Event, Thread
 
 import msgspec
-from apache_beam.io.filesystem import BeamIOError
 
 from pipelines.storage import files
 from schemas.errors import InputFileError
@@ -63,7 +62,7 @@ class FileDigests:
             for path in paths:
                 if stopped.is_set():
                     return
-                with suppress(InputFileError, OSError, BeamIOError):
+                with suppress(InputFileError, OSError):
                     self.of(path)
 
         stopped = Event()

@@ -1,49 +1,56 @@
-"""Access to local and remote files through Beam's file systems, with faster code for local ones.
+"""Access to files, which are local or in an object store: `s3://`, `gs://` or `az://`.
 
-`gs://` and `s3://` paths need the extra `gcp` or `s3`. A written file appears under its name only
-when all its bytes are written.
+Stores need the extra `s3`, `gcp` or `azure`. A written file appears under its name only when all
+its bytes are written. Nothing but a path of the command line or a recipe, and what lies below it,
+is ever looked for in a store.
 """
 
-import errno
 import hashlib
 import os
-import stat
-import uuid
+import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import BinaryIO, Protocol
 
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes
-from apache_beam.io.filesystems import FileSystems
-
-from pipelines.storage.extras import require
-from schemas.errors import InputFileError, UsageError
+from pipelines.storage import local_files, store_files
+from schemas.errors import InputFileError
 
 CHUNK_BYTES = 256 * 1024
-TEMPORARY = ".tmp-"
-DELETES_BY_PATTERN = ("gs://",)  # schemes for which Beam deletes by pattern, not by name
+TEMPORARY = local_files.TEMPORARY
 
-# Quoted as character classes. For the bracket, `re` warns of `[[]`, so the class lists all
-# characters except the bracket, negated.
-_QUOTED = {"*": "[*]", "?": "[?]", "[": "[!\0-Z\\-\U0010ffff]"}
-_EXTRAS = {"gs": "gcp", "s3": "s3"}  # extra by scheme of a path
+_REMOTE = re.compile(r"\s*[a-zA-Z][-a-zA-Z0-9+.]*://")
+
+
+class _Layer(Protocol):
+    """The functions that each kind of files has."""
+
+    def walk(self, folder: str, *, links: bool = True) -> Iterator[tuple[str, int]]: ...
+    def exists(self, path: str) -> bool: ...
+    def is_folder(self, path: str) -> bool: ...
+    def size_of(self, path: str) -> int: ...
+    def size_if_there(self, path: str) -> int | None: ...
+    def read(self, path: str) -> bytes: ...
+    def read_into(self, path: str, room: memoryview) -> int: ...
+    def open_read(self, path: str) -> BinaryIO: ...
+    def open_whole(self, path: str) -> AbstractContextManager[BinaryIO]: ...
+    def write_whole(self, path: str, content: bytes) -> None: ...
+    def delete(self, path: str) -> None: ...
 
 
 def is_local(path: str) -> bool:
     """Return whether a path is local, which means that it has no scheme such as `gs://`."""
-    return FileSystems.get_scheme(path) is None
+    return _REMOTE.match(path) is None
+
+
+def _layer(path: str) -> _Layer:
+    return local_files if is_local(path) else store_files
 
 
 def check_reachable(path: str) -> None:
-    """Raise `UsageError` for a path whose scheme no installed library can open."""
-    scheme = FileSystems.get_scheme(path)
-    if scheme in _EXTRAS:  # Beam accepts s3:// paths even without the library to open them
-        require(_EXTRAS[scheme], path)
-    try:
-        FileSystems.get_filesystem(path)
-    except ValueError:
-        raise UsageError(f"{path}: nothing installed here opens {scheme}:// paths") from None
+    """Raise `UsageError` for a remote path whose store cannot be asked."""
+    if not is_local(path):
+        store_files.check_reachable(path)
 
 
 def join(folder: str, *names: str) -> str:
@@ -57,11 +64,9 @@ class FileStore:
     def read(self, path: str) -> bytes:
         """Return the content of a file, or raise `InputFileError`."""
         try:
-            with open_read(path) as file:
-                return file.read()
-        except (OSError, BeamIOError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise InputFileError(f"cannot read {path}: {reason}") from None
+            return _layer(path).read(path)
+        except OSError as error:
+            raise InputFileError(f"cannot read {path}: {error.strerror or error}") from None
 
     def sizes(self, folder: str) -> Mapping[str, int]:
         """Return the sizes in bytes of all files below a folder, by path relative to the folder."""
@@ -74,73 +79,30 @@ def walk(folder: str, *, links: bool = True) -> Iterator[tuple[str, int]]:
     Args:
         folder: the path of a local or remote folder.
         links: whether to follow symbolic links to folders.
+
+    Raises:
+        InputFileError: the folder cannot be listed.
     """
-    if is_local(folder):
-        yield from _walk(folder, "", links)
-    else:
-        prefix = folder.rstrip("/") + "/"
-        try:
-            matches = FileSystems.match([_pattern(prefix) + "**"])[0].metadata_list
-        except BeamIOError as error:
-            raise InputFileError(f"cannot list {folder}: {error}") from None
-        for match in matches:
-            if not match.path.endswith("/"):  # an entry that marks a folder
-                yield match.path.removeprefix(prefix), match.size_in_bytes
-
-
-def _walk(
-    folder: str, below: str, links: bool, above: frozenset[tuple[int, int]] = frozenset()
-) -> Iterator[tuple[str, int]]:
-    try:
-        status = os.stat(folder)
-        here = status.st_dev, status.st_ino
-        if here in above:
-            return  # a link to a folder above
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_file(follow_symlinks=False):  # as nearly all are
-                    yield below + entry.name, entry.stat().st_size
-                elif entry.is_symlink() and not os.path.exists(entry.path):
-                    continue  # a broken or circular link
-                elif entry.is_dir():
-                    if links or not entry.is_symlink():
-                        yield from _walk(entry.path, f"{below}{entry.name}/", links, above | {here})
-                elif entry.is_file():
-                    yield below + entry.name, entry.stat().st_size
-    except OSError as error:
-        raise InputFileError(f"cannot list {folder}: {error}") from None
+    return _layer(folder).walk(folder, links=links)
 
 
 def exists(path: str) -> bool:
     """Return whether a file or folder exists; a remote folder exists if it holds a file."""
-    return bool(FileSystems.exists(path)) or _is_folder(path)
-
-
-def _is_folder(path: str) -> bool:
-    if is_local(path):
-        return os.path.isdir(path)
-    below = _pattern(path.rstrip("/")) + "/**"
-    return bool(FileSystems.match([below], limits=[1])[0].metadata_list)
+    return _layer(path).exists(path)
 
 
 def size_of(path: str) -> int:
-    """Return the size in bytes of a file, or of all files below a folder."""
-    if _is_folder(path):
-        return sum(size for _, size in walk(path))
-    if is_local(path):
-        return os.stat(path).st_size
-    return int(FileSystems.match([_pattern(path)])[0].metadata_list[0].size_in_bytes)
+    """Return the size in bytes of a file, or of all files below a folder.
+
+    Raises:
+        OSError: there is neither.
+    """
+    return _layer(path).size_of(path)
 
 
 def size_if_there(path: str) -> int | None:
     """Return the size in bytes of a file, or None where there is no such file."""
-    if is_local(path):
-        try:
-            return os.stat(path).st_size
-        except (OSError, ValueError):  # ValueError: a null byte
-            return None
-    matches = FileSystems.match([_pattern(path)], limits=[1])[0].metadata_list
-    return int(matches[0].size_in_bytes) if matches else None
+    return _layer(path).size_if_there(path)
 
 
 def subfolders(folder: str, limit: int) -> list[str]:
@@ -151,11 +113,6 @@ def subfolders(folder: str, limit: int) -> list[str]:
             return sorted(join(folder, name) for name in islice(names, limit))
     except OSError:
         return []
-
-
-def _pattern(name: str) -> str:
-    """Return a pattern of Beam that matches only the given name."""
-    return "".join(_QUOTED.get(character, character) for character in name)
 
 
 def free_bytes(path: str) -> int | None:
@@ -170,88 +127,40 @@ def free_bytes(path: str) -> int | None:
 
 
 def open_read(path: str) -> BinaryIO:
-    """Open a file for reading its bytes, without decompression."""
-    if is_local(path):
-        return open(path, "rb", buffering=0, opener=_open_file)
-    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    """Open a file for reading its bytes, without decompression and without a buffer."""
+    return _layer(path).open_read(path)
 
 
-def _open_file(path: str, flags: int) -> int:
-    """Open a local file, but no pipe or device, which may keep its reader waiting for ever."""
-    handle = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-    mode = os.fstat(handle).st_mode
-    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
-        return handle
-    os.close(handle)
-    raise OSError(errno.EINVAL, "it is a pipe, a socket or a device, expected a file", path)
+def read(path: str) -> bytes:
+    """Return the content of a file."""
+    return _layer(path).read(path)
 
 
 def read_into(path: str, room: memoryview) -> int:
     """Fill a buffer from the start of a file and return the number of bytes read."""
-    if is_local(path):
-        # Three calls of the operating system; a file object needs five.
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            return os.readv(handle, [room])
-        finally:
-            os.close(handle)
-    with open_read(path) as file:
-        content = file.read(len(room))
-        room[: len(content)] = content
-        return len(content)
+    return _layer(path).read_into(path, room)
 
 
 def make_folder(path: str) -> None:
-    """Make a folder and its missing parent folders, unless it exists."""
+    """Make a local folder and its missing parent folders, unless it exists; stores have none."""
     if is_local(path):
         os.makedirs(path, exist_ok=True)
-    elif not FileSystems.exists(path):
-        FileSystems.mkdirs(path)
 
 
-@contextmanager
-def open_whole(path: str) -> Iterator[BinaryIO]:
-    """Open a file for writing under a temporary name; rename it if the block raises no error."""
-    folder, _, name = path.rpartition("/")
-    folder = folder or ("/" if path.startswith("/") else ".")
-    make_folder(folder)
-    temporary = join(folder, f"{TEMPORARY}{name}-{uuid.uuid4().hex}")
-    try:
-        file: Any
-        if is_local(path):
-            with open(temporary, "wb", buffering=0) as file:
-                yield file
-            os.replace(temporary, path)
-        else:
-            with FileSystems.create(
-                temporary, compression_type=CompressionTypes.UNCOMPRESSED
-            ) as file:
-                yield file
-            delete([path])
-            FileSystems.rename([temporary], [path])
-    except BaseException:
-        delete([temporary])
-        raise
+def open_whole(path: str) -> AbstractContextManager[BinaryIO]:
+    """Open a file for writing; it appears under its name if the block raises no error."""
+    return _layer(path).open_whole(path)
 
 
 def write_whole(path: str, content: bytes) -> None:
     """Write the whole content of a file; the file appears only when it is complete."""
-    with open_whole(path) as file:
-        file.write(content)
+    _layer(path).write_whole(path, content)
 
 
 def delete(paths: list[str]) -> None:
     """Delete the files with the given paths, and ignore files that do not exist."""
-    for path in filter(is_local, paths):  # Beam would treat brackets in a name as a pattern
-        with suppress(FileNotFoundError):
-            os.remove(path)
-    FileSystems.delete(
-        [
-            _pattern(path) if path.startswith(DELETES_BY_PATTERN) else path
-            for path in paths
-            if not is_local(path) and exists(path)
-        ]
-    )
+    for path in paths:
+        _layer(path).delete(path)
 
 
 def fingerprint(path: str) -> tuple[str, int]:
@@ -260,7 +169,7 @@ def fingerprint(path: str) -> tuple[str, int]:
     A listing is the names and sizes of all files below the folder: a changed file of the same size
     does not change the listing. The size of a folder is the sum of the sizes of its files.
     """
-    if not _is_folder(path):
+    if not _layer(path).is_folder(path):
         return sha256_of(path)
     listing = sorted(walk(path))
     lines = "".join(f"{name}\n{size}\n" for name, size in listing)

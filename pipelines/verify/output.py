@@ -8,18 +8,18 @@
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pipelines.output.reader import read_manifest
-from pipelines.runner.beam_flags import open_remote_files
 from pipelines.runner.pool_processes import ended_children, follow_parent
 from pipelines.storage import files
+from pipelines.storage.store_client import store_options, use_store_options
 from pipelines.verify.card import card_problems
 from pipelines.verify.identity import identity_problems, stamp_of
 from pipelines.verify.ids import repeated_ids
@@ -127,10 +127,10 @@ def _findings(jobs: Sequence[Job], workers: int, on_progress: OnProgress | None)
     return findings
 
 
-def prepare(parent: int) -> None:
+def prepare(parent: int, options: Mapping[str, Any]) -> None:
     """Set up a worker process like the process that started it."""
     follow_parent(parent)
-    open_remote_files(())
+    use_store_options(options)
 
 
 def spread(function: Callable[[T], U], jobs: Sequence[T], workers: int) -> Iterator[U]:
@@ -139,7 +139,8 @@ def spread(function: Callable[[T], U], jobs: Sequence[T], workers: int) -> Itera
         yield from map(function, jobs)
         return
     count = min(workers, len(jobs))
-    begin = partial(start_quietly, prepare.__module__, prepare.__name__, os.getpid())
+    setting = os.getpid(), store_options()
+    begin = partial(start_quietly, prepare.__module__, prepare.__name__, *setting)
     spawn = get_context("spawn")
     with ProcessPoolExecutor(count, spawn, begin) as pool, ended_children():
         try:

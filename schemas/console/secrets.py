@@ -14,7 +14,8 @@ _NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(_|$)", re.
 _FORMS = re.compile(
     r"(?P<before>\bBearer\s+|://[^/\s:@]*:(?=[^/\s@]+@))[^\s@'\"]+"
     r"|\b(?:sk-|hf_|ghp_|AKIA|AIza)[\w-]{12,}"
-    r"|(?P<name>\b(?:api[_-]?key|access[_-]?token|token|password)=)[^&\s'\"]+",
+    r"|(?P<name>\b(?:api[_-]?key|access[_-]?token|token|password|sig|AccountKey)="
+    r"|--(?:s3_secret_access_key|s3_session_token|azure_connection_string)[= ])[^&\s'\"]+",
     re.IGNORECASE,
 )
 

@@ -13,13 +13,13 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from apache_beam.io.filesystem import FileMetadata, FileSystem
 from PIL import Image
 
 from bench.stub_process import StubServer
@@ -28,6 +28,8 @@ from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
 from pipelines.runner.launch import LaunchOptions, launch
+from pipelines.storage import extras
+from pipelines.storage.store_client import STORES, Store
 from schemas.ledger import Ledger
 from schemas.manifest import Manifest
 
@@ -179,44 +181,82 @@ class Output:
         }
 
 
-class Bucket(FileSystem):
-    """A remote store in memory, which knows files by their whole names and has no folders."""
+class Bucket:
+    """A store in memory, with functions as of fsspec: its objects, and the requests for them.
 
-    content: ClassVar[dict[str, bytes]] = {}
+    It shows an object whole or not at all, refuses to replace one on demand, and has no folders.
+    """
 
-    @classmethod
-    def scheme(cls) -> str:
-        return "bucket"
+    content: ClassVar[dict[str, bytes]] = {}  # by names that begin with bucket://
+    changed: ClassVar[dict[str, datetime]] = {}
+    requests: ClassVar[list[tuple[str, str]]] = []
 
-    def has_dirs(self) -> bool:
-        return False
+    def __init__(self, **_: Any) -> None:
+        pass
 
-    def _list(self, dir_or_prefix):
-        for path, content in self.content.items():
-            if path.startswith(dir_or_prefix):
-                yield FileMetadata(path, len(content))
+    def _ask(self, verb: str, path: str) -> str:
+        self.requests.append((verb, path))
+        return f"bucket://{path}"
 
-    def exists(self, path):
-        return path in self.content
+    def _missing(self, path: str) -> FileNotFoundError:
+        return FileNotFoundError(2, f"no {path}\nand more lines")
 
-    def open(self, path, mime_type="", compression_type=""):
-        return io.BytesIO(self.content[path])
+    def info(self, path, **_):
+        name = self._ask("HEAD", path)
+        if name in self.content:
+            return {"name": path, "size": len(self.content[name]), "type": "file"}
+        if any(other.startswith(f"{name}/") for other in self.content):
+            return {"name": path, "size": 0, "type": "directory"}
+        raise self._missing(path)
 
-    def size(self, path):
-        return len(self.content[path])
+    def find(self, path, detail=False, **_):
+        name = self._ask("LIST", path)
+        found = {other for other in self.content if other.startswith(name)}
+        return {
+            other.removeprefix("bucket://"): {"size": len(self.content[other]), "type": "file"}
+            for other in sorted(found)
+        }
 
-    def metadata(self, path):
-        return FileMetadata(path, len(self.content[path]))
+    def cat_file(self, path, start=None, end=None, **_):
+        name = self._ask("GET", path)
+        if name not in self.content:
+            raise self._missing(path)
+        return self.content[name][start:end]
 
-    def delete(self, paths):
-        for path in paths:  # each a pattern, as Google's store has it
-            for metadata in self.match([path])[0].metadata_list:
-                del self.content[metadata.path]
+    def pipe_file(self, path, value, mode="overwrite", **_):
+        name = self._ask("PUT", path)
+        if mode == "create" and name in self.content:
+            raise FileExistsError(path)
+        self.content[name] = bytes(value)
+        self.changed[name] = datetime.now(UTC)
 
-    def _unused(self, *_, **__):
-        raise NotImplementedError
+    def rm_file(self, path):
+        name = self._ask("DELETE", path)
+        if self.content.pop(name, None) is None:
+            raise self._missing(path)
 
-    join = split = mkdirs = create = copy = rename = last_updated = checksum = _unused
+    def modified(self, path):
+        return self.changed[self._ask("HEAD", path)]
+
+    def open(self, path, mode="rb", **_):
+        assert mode == "wb", mode
+        return Upload(self, path)
+
+
+class Upload(io.BytesIO):
+    """An object of a bucket that is being written."""
+
+    closed = False  # as the library's own, which is set from outside
+
+    def __init__(self, bucket: Bucket, path: str) -> None:
+        super().__init__()
+        self._bucket, self._path = bucket, path
+
+    def close(self) -> None:
+        self._bucket.pipe_file(self._path, self.getvalue())
+
+    def discard(self) -> None:
+        self._bucket.requests.append(("ABORT", self._path))
 
 
 class InParts(LaunchOptions):
@@ -330,8 +370,21 @@ def tinycoco(samples, tmp_path_factory):
 def remote_store(monkeypatch):
     """Fills a remote store in memory: files by their whole names, which begin with bucket://."""
 
-    def fill(content: dict[str, bytes]) -> None:
+    store = Store(
+        extra="memory",
+        files=f"{Bucket.__module__}:Bucket",
+        settings=lambda options: {},
+        errors=(),
+    )
+
+    def fill(content: dict[str, bytes]) -> type[Bucket]:
         monkeypatch.setattr(Bucket, "content", content)
+        monkeypatch.setattr(Bucket, "changed", dict.fromkeys(content, datetime.now(UTC)))
+        monkeypatch.setattr(Bucket, "requests", [])
+        monkeypatch.setitem(sys.modules, Bucket.__module__, sys.modules[__name__])
+        monkeypatch.setitem(STORES, "bucket", store)
+        monkeypatch.setitem(extras._MODULES, "memory", ("io",))
+        return Bucket
 
     return fill
 

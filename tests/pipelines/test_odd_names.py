@@ -5,7 +5,6 @@ import os
 import shutil
 
 import pytest
-from apache_beam.io.filesystems import FileSystems
 
 from pipelines.storage import files
 
@@ -45,13 +44,7 @@ def test_a_remote_name_that_others_fit_is_not_there(bucket):
     assert files.exists(f"{FOLDER}/[!x]")
 
 
-@pytest.mark.parametrize("by_pattern", [True, False])
-def test_a_remote_file_alone_is_deleted(bucket, monkeypatch, by_pattern):
-    if by_pattern:
-        monkeypatch.setattr(files, "DELETES_BY_PATTERN", ("bucket://",))
-    else:
-        store = type(FileSystems.get_filesystem(FOLDER))
-        monkeypatch.setattr(store, "delete", lambda self, paths: list(map(bucket.pop, paths)))
+def test_a_remote_file_alone_is_deleted(bucket):
     others = bucket.keys() - {f"{FOLDER}/{ODD}", f"{FOLDER}/[!x]/b.txt"}
     files.delete([f"{FOLDER}/{ODD}", f"{FOLDER}/[!x]/b.txt", f"{FOLDER}/a??"])
     assert bucket.keys() == others

@@ -1,85 +1,219 @@
-"""Remote files: opened before a pipeline is made and without one, or an extra is named.
+"""Remote files: what is asked of a store, what its errors become, and which flags reach it.
 
-Beam's own stand-in for S3 is behind `s3://`; nothing is asked of a network.
+The store is one in memory; `test_stores.py` asks real servers.
 """
 
 import sys
-from types import ModuleType
+import threading
 
 import pytest
-from apache_beam.io.aws.clients.s3 import boto3_client
-from apache_beam.io.aws.clients.s3.fake_client import FakeFile, FakeS3Client
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions, S3Options
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.cli.parser import run
+from pipelines.storage import files, store_client, store_files
+from schemas.errors import InputFileError, UsageError
 
-ENDPOINT = "http://localhost:9000"
-
-
-class Lake:
-    """A store of objects, and with what options it was opened, in order."""
-
-    def __init__(self) -> None:
-        self.client = FakeS3Client()
-        self.endpoints: list[str | None] = []
-
-    def open(self, options: PipelineOptions) -> FakeS3Client:
-        self.endpoints.append(options.view_as(S3Options).s3_endpoint_url)
-        return self.client
-
-    def put(self, name: str, content: bytes) -> None:
-        self.client.add_file(FakeFile("lake", name, content))
-
-    def names(self) -> set[str]:
-        return {name for _, name in self.client.files}
+OBJECT = "bucket://lake/folder/a.txt"
 
 
 @pytest.fixture
-def lake(monkeypatch):
-    """What `s3://lake/` opens, in a process that has run no pipeline yet."""
-    store = Lake()
-    monkeypatch.setitem(sys.modules, "boto3", ModuleType("boto3"))
-    monkeypatch.setattr(boto3_client, "Client", store.open)
-    monkeypatch.setattr(FileSystems, "_pipeline_options", None)
-    return store
+def bucket(remote_store):
+    """A store of two objects."""
+    return remote_store({OBJECT: b"content", "bucket://lake/folder/below/b.txt": b"four"})
 
 
 @pytest.fixture
-def loaded(lake, two_splits):
-    """The same, with COCO below s3://lake/data."""
+def loaded(remote_store, two_splits):
+    """A store with COCO below bucket://lake/data."""
     root, _ = two_splits
-    for path in root.rglob("*"):
-        if path.is_file():
-            lake.put(f"data/{path.relative_to(root).as_posix()}", path.read_bytes())
-    return lake
-
-
-def test_from_s3_to_s3(loaded, monkeypatch, capsys):
-    words = ["build", "--sources", "coco", "--label-set", "Things", "--data-root", "s3://lake/data"]
-    words += ["--output", "s3://lake/out", "--no-guard", "--s3_endpoint_url", ENDPOINT]
-    assert run(words) == 0, capsys.readouterr().err
-    assert set(loaded.endpoints) == {ENDPOINT}
-    assert {"out/manifest.json", "out/README.md", "out/coco/val-00000-of-00001.arrow"} <= (
-        loaded.names()
+    return remote_store(
+        {
+            f"bucket://lake/data/{path.relative_to(root).as_posix()}": path.read_bytes()
+            for path in root.rglob("*")
+            if path.is_file()
+        }
     )
-    monkeypatch.setattr(FileSystems, "_pipeline_options", None)
-    for command in (["verify"], ["preview", "-n", "1"]):
-        loaded.endpoints.clear()
-        assert run([*command, "s3://lake/out"]) == 0, capsys.readouterr().err
-        assert set(loaded.endpoints) == {None}
 
 
-def test_what_is_missing_on_s3_is_one_line(lake, capsys):
-    assert run(["verify", "s3://lake/nothing"]) == 1
-    (line,) = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
-    assert line.startswith("error: ")
-    assert "s3://lake/nothing/manifest.json" in line
+def verbs(bucket, ending: str = "") -> list[str]:
+    """The requests for objects whose names end so, and forget all requests."""
+    asked = [verb for verb, path in bucket.requests if path.endswith(ending)]
+    bucket.requests.clear()
+    return asked
+
+
+def error_of(capsys) -> str:
+    lines: list[str] = capsys.readouterr().err.splitlines()
+    (line,) = [line for line in lines if "error" in line]
+    return line
+
+
+def test_from_store_to_store(loaded, run_build, two_splits, tmp_path, capsys):
+    root, _ = two_splits
+    flags = ["build", "--sources", "coco", "--label-set", "Things", "--no-guard"]
+    far = [*flags, "--data-root", "bucket://lake/data", "--output", "bucket://lake/out"]
+    assert run(far) == 0, capsys.readouterr().err
+    assert run([*flags, "--data-root", str(root), "--output", str(tmp_path / "near")]) == 0
+    near = {
+        path.relative_to(tmp_path / "near").as_posix(): path.read_bytes()
+        for path in (tmp_path / "near").rglob("*")
+        if path.is_file()
+    }
+    near.pop("_state/inputs.json", None)  # the digests of local files, once they have settled
+    below = "bucket://lake/out/"
+    written = {
+        name.removeprefix(below): content
+        for name, content in loaded.content.items()
+        if name.startswith(below)
+    }
+    assert written == near
+    for command in (["verify"], ["preview", "-n", "1"], ["info"]):
+        assert run([*command, "bucket://lake/out"]) == 0, capsys.readouterr().err
+
+
+def test_few_requests_for_pictures_and_shards(loaded, monkeypatch, capsys):
+    words = ["build", "--sources", "coco", "--label-set", "Things", "--no-guard"]
+    words += ["--data-root", "bucket://lake/data", "--output", "bucket://lake/out"]
+    assert run(words) == 0, capsys.readouterr().err
+    requests = list(loaded.requests)
+    pictures = {path for _, path in requests if path.endswith(".jpg")}
+    shards = {path for _, path in requests if path.endswith(".arrow")}
+    assert (len(pictures), len(shards)) == (5, 2)
+    for path in pictures:
+        assert sum(asked == path for _, asked in requests) <= 3
+    for path in shards:
+        state = path.replace("/out/", "/out/_state/") + ".json"
+        assert sum(asked in {path, state} for _, asked in requests) <= 4
+    loaded.requests.clear()
+    assert run(words) == 0, capsys.readouterr().err
+    assert [verb for verb, path in loaded.requests if path.endswith(".arrow")] == []
+
+
+def test_what_is_missing_in_a_store_is_one_line(bucket, capsys):
+    assert run(["verify", "bucket://lake/folder"]) == 1
+    assert error_of(capsys) == "error: no output is in bucket://lake/folder: " + (
+        "bucket://lake/folder/manifest.json is not there"
+    )
+
+
+def test_one_request_for_a_whole_object_or_a_small_file(bucket):
+    assert files.read(OBJECT) == b"content"
+    assert verbs(bucket) == ["GET"]
+    room = memoryview(bytearray(4))
+    assert (files.read_into(OBJECT, room), bytes(room)) == (4, b"cont")
+    assert verbs(bucket) == ["GET"]
+    files.write_whole(OBJECT, b"new")
+    assert verbs(bucket) == ["PUT"]
+    assert files.exists(OBJECT)
+    assert files.size_of(OBJECT) == files.size_if_there(OBJECT) == 3
+    assert verbs(bucket) == ["HEAD", "HEAD", "HEAD"]
+    assert dict(files.walk("bucket://lake/folder")) == {"a.txt": 3, "below/b.txt": 4}
+    assert verbs(bucket) == ["LIST"]
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 6, 7])
+def test_a_large_object_is_read_block_by_block(bucket, monkeypatch, size):
+    monkeypatch.setattr(store_files, "_READ_BYTES", 3)
+    bucket.content[OBJECT] = bytes(range(size))
+    with files.open_read(OBJECT) as file:
+        parts = list(iter(lambda: file.read(2), b""))
+    assert b"".join(parts) == bytes(range(size))
+    assert verbs(bucket) == ["HEAD", *["GET"] * -(-size // 3)]
+    with files.open_read(OBJECT) as file:
+        assert file.read() == bytes(range(size))
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(bucket):
+    def break_off():
+        with files.open_whole(OBJECT) as file:
+            file.write(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        break_off()
+    assert bucket.content[OBJECT] == b"content"
+    assert verbs(bucket) == ["ABORT"]
+    with files.open_whole(OBJECT) as file:
+        file.write(b"whole")
+    assert bucket.content[OBJECT] == b"whole"
+
+
+def test_an_upload_that_the_store_refuses_at_its_end_is_forgotten(bucket, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError("Access Denied")
+
+    monkeypatch.setattr(bucket, "pipe_file", refuse)
+    with (
+        pytest.raises(PermissionError, match=r"Access Denied: 'bucket://lake/folder/a.txt'"),
+        files.open_whole(OBJECT) as file,
+    ):
+        file.write(b"all")
+    assert verbs(bucket) == ["ABORT"]
+
+
+def test_an_error_is_one_line_with_the_path_and_without_keys(bucket, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "open-sesame-42")
+
+    def fail(*_, **__):
+        raise ValueError("Bad Request open-sesame-42\nand what was sent")
+
+    monkeypatch.setattr(bucket, "cat_file", fail)
+    with pytest.raises(OSError, match="Bad Request") as caught:
+        files.read(OBJECT)
+    assert str(caught.value) == f"[Errno 5] Bad Request [key]: '{OBJECT}'"
+    with pytest.raises(InputFileError, match=r"^cannot read bucket://lake/folder/a.txt: "):
+        files.FileStore().read(OBJECT)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (FileNotFoundError("x"), "bucket://lake/x: there is no bucket lake"),
+        (PermissionError("no"), "bucket://lake/x: the store refuses: no. Credentials are looked"),
+        (ValueError("Unable to locate credentials"), "bucket://lake/x: the store refuses: Unabl"),
+        (OSError("Forbidden: x"), "bucket://lake/x: the store refuses: Forbidden: x. Credential"),
+        (OSError("no route"), "bucket://lake/x: the store cannot be asked: no route"),
+    ],
+)
+@pytest.mark.parametrize("command", [["verify"], ["sources", "--data-root"]])
+def test_a_store_that_cannot_be_asked_is_one_line(
+    bucket, monkeypatch, capsys, command, error, message
+):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(bucket, "info", fail)
+    assert run([*command, "bucket://lake/x"]) == 2
+    assert error_of(capsys).startswith(f"error: {message}")
+
+
+def test_a_wait_for_a_store_is_explained(bucket, monkeypatch, capsys):
+    monkeypatch.setattr(store_files, "_PATIENCE", 0.0)
+    asked = store_files.exists
+    monkeypatch.setattr(
+        store_files, "exists", lambda path: threading.Event().wait(0.2) or asked(path)
+    )
+    files.check_reachable("bucket://lake/folder")
+    assert capsys.readouterr().err == (
+        "waiting for bucket://lake: credentials are looked for, or the store does not answer\n"
+    )
+
+
+@pytest.mark.parametrize("path", ["s3://", "s3:///x"])
+def test_a_path_names_a_bucket(path, monkeypatch):
+    monkeypatch.setattr(store_files, "require", lambda *_: None)
+    with pytest.raises(UsageError, match=f"^{path}: expected s3://BUCKET/PATH$"):
+        files.check_reachable(path)
 
 
 @pytest.mark.parametrize(
     ("path", "library", "extra"),
-    [("s3://lake/out", "boto3", "s3"), ("gs://lake/out", "google.cloud.storage", "gcp")],
+    [
+        ("s3://lake/out", "s3fs", "s3"),
+        ("gs://lake/out", "gcsfs", "gcp"),
+        ("az://lake/out", "adlfs", "azure"),
+    ],
 )
 @pytest.mark.parametrize("words", [["verify"], ["sources", "--data-root"]])
 def test_a_missing_extra_is_named(words, path, library, extra, monkeypatch, capsys):
@@ -87,3 +221,62 @@ def test_a_missing_extra_is_named(words, path, library, extra, monkeypatch, caps
     assert run([*words, path]) == 2
     message = capsys.readouterr().err.splitlines()[-1]
     assert message == f"error: {path} needs: pip install 'regionforge[{extra}]'"
+
+
+def test_flags_for_stores_configure_the_clients():
+    flags = ["--s3_endpoint_url", "http://lake:9000", "--s3_region_name=eu", "--s3_disable_ssl"]
+    settings = store_client.STORES["s3"].settings(PipelineOptions(flags))
+    assert settings["endpoint_url"] == "http://lake:9000"
+    assert settings["client_kwargs"] == {"region_name": "eu"}
+    assert settings["use_ssl"] is False
+    flags = ["--blob_service_endpoint", "https://joe.blob.core.windows.net"]
+    settings = store_client.STORES["az"].settings(PipelineOptions(flags))
+    assert settings == {"account_name": "joe", "account_host": "joe.blob.core.windows.net"}
+
+
+def test_flags_for_stores_reach_other_processes(monkeypatch):
+    monkeypatch.setattr(FileSystems, "_pipeline_options", None)
+    assert store_client.store_options() == {}
+    values = {"s3_endpoint_url": "http://lake:9000", "s3_disable_ssl": True}
+    store_client.use_store_options(values)
+    assert store_client.store_options() == values
+
+
+@pytest.mark.parametrize(
+    ("flag", "advice"),
+    [
+        ("--s3_secret_access_key", "set AWS_SECRET_ACCESS_KEY, or a profile"),
+        ("--azure_connection_string", "set AZURE_STORAGE_CONNECTION_STRING"),
+    ],
+)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["verify", "x"],
+        ["preview", "x"],
+        ["build", "--sources", "coco", "--output", "x"],
+        ["recap", "--source", "coco", "--output", "x"],
+    ],
+)
+def test_keys_are_no_flags(words, flag, advice, tmp_path, capsys):
+    log = tmp_path / "log.txt"
+    assert run([*words, flag, "open-sesame-42", "--log-file", str(log)]) == 2
+    assert error_of(capsys) == f"error: {flag} is not taken on a command line; {advice}"
+    assert f"{flag} [key]" in log.read_text(encoding="utf-8")
+    assert "open-sesame-42" not in log.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", ["verify", "preview", "info"])
+def test_a_command_without_a_pipeline_takes_flags_for_stores(command, bucket, monkeypatch, capsys):
+    assert run([command, "bucket://lake/x", "--s3_endpoint_url", "http://lake:9000"]) == 1
+    assert "there is no" not in error_of(capsys)
+    assert store_client.store_options() == {"s3_endpoint_url": "http://lake:9000"}
+    FileSystems.set_options(PipelineOptions([]))
+
+
+def test_captions_are_not_written_into_a_store(bucket, capsys):
+    words = ["recap", "--source", "v3det", "--captioner", "builtin", "--no-filter"]
+    assert run([*words, "--data-root", "/nowhere", "--output", "bucket://lake/out"]) == 2
+    assert error_of(capsys).startswith(
+        "error: --output bucket://lake/out: captions are written down one by one"
+    )
