@@ -14,6 +14,7 @@ import sys
 import time
 from functools import partial
 from hashlib import sha256
+from typing import Any
 
 from pipelines.datasets.spec import SourceRequest
 from pipelines.recap.client.captioner import OpenAICaptioner
@@ -25,6 +26,15 @@ from pipelines.recap.run import run_recap
 from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
 
 PAIR_SECONDS = 0.01
+MODERN: dict[str, Any] = {
+    "views": "both",
+    "structured": True,
+    "neighbours": True,
+    "global_caption": False,
+}
+MODERN |= {"samples": 2, "temperature": 0.7, "seed_requests": True}
+JUDGED: dict[str, Any] = {"judge_model": "judge", "judge_min": 0.3, "judge_sentences": True}
+JUDGED |= {"measured_checks": True}
 
 
 class SlowScorer:
@@ -41,18 +51,22 @@ class SlowScorer:
 
 def run(output: str, options: dict) -> None:
     where = Servers(endpoints=(options["url"],), concurrency=options["concurrency"])
-    captioning = Captioning(model="stub")
+    captioning = Captioning(model="stub", **(MODERN if options["modern"] else {}))
+    kept = JUDGED if options["modern"] else {}
+    limits = Filter(threshold=0.2, scorer=SlowScorer.identity, **kept)
+    judge = limits.judge(captioning.max_pixels)
     files = {"train": options["annotations"], "images": options["pictures"]}
     recipe = RecapRecipe(
         sources=(SourceRequest(name="coco", label_set="Things", paths=files),),
         captioning=captioning,
-        filter=Filter(threshold=0.2, scorer=SlowScorer.identity),
+        filter=limits,
         shard_bytes=options["shard_bytes"],
     )
     tools = CaptionTools(
         captioner=partial(OpenAICaptioner, where, captioning),
         scorer=SlowScorer,
         concurrent_images=where.concurrency,
+        judge=partial(OpenAICaptioner, where, judge) if judge else None,
     )
     run_recap(recipe, make_recap_plan(recipe, "", output), tools)
 

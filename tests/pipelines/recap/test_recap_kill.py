@@ -24,8 +24,9 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="runs are forked
 class Forge:
     """Runs `forked_runs.py`: undisturbed, or killed."""
 
-    def __init__(self, owner, url: str) -> None:
+    def __init__(self, owner, url: str, *, modern: bool = False) -> None:
         options = {
+            "modern": modern,
             "url": url,
             "annotations": str(owner.file),
             "pictures": str(owner.pictures),
@@ -98,9 +99,32 @@ def repeated(server, kills: list[float]) -> Counter[float]:
     return by_kill
 
 
+@pytest.fixture
+def modern_forge(coco_file, serve):
+    """The same with two pictures a call, samples, answers in parts, and a judge at one server."""
+    server = serve(delay=ANSWER_SECONDS)
+    started = Forge(coco_file().good(*range(1, 9)).save(), server.url, modern=True)
+    yield started, server
+    started.close()
+
+
 @pytest.mark.timeout(900)  # it starts and kills many processes
 def test_runs_killed_at_random_moments(forge, recap_output, tmp_path) -> None:
     runs, server = forge
+    check_kills(runs, server, recap_output, tmp_path, at_once=CONCURRENCY)
+
+
+@pytest.mark.timeout(900)
+def test_runs_with_a_judge_killed_at_random_moments(modern_forge, recap_output, tmp_path) -> None:
+    runs, server = modern_forge
+    check_kills(runs, server, recap_output, tmp_path, at_once=2 * CONCURRENCY)
+    asked = server.answered()
+    assert any("/judge/" in each for each in asked)
+    assert any("/sample/1/" in each for each in asked)
+
+
+def check_kills(runs, server, recap_output, tmp_path, *, at_once: int) -> None:
+    """Check runs that are killed against one that is not; `at_once`: calls in flight, at most."""
     chance = random.Random(SEED)
     began = time.monotonic()
     status, ended = runs.run(tmp_path / "calm")
@@ -136,7 +160,7 @@ def test_runs_killed_at_random_moments(forge, recap_output, tmp_path) -> None:
         left = [path.name for path in output.rglob("*")]
         assert [name for name in left if ".tmp-" in name or ".damaged" in name] == []
         again = repeated(server, kills_of_round)
-        assert max(again.values(), default=0) <= CONCURRENCY
+        assert max(again.values(), default=0) <= at_once
         most += again.total()
         kills += kills_of_round
     by_phase = ", ".join(f"{number} {name}" for name, number in phases.most_common())
