@@ -202,8 +202,8 @@ def _add_sampling(group: Group) -> None:
         "--samples",
         type=int,
         metavar="N",
-        help="draw N captions of each region, each with a seed, and keep the one that agrees best "
-        "with the others; takes --temperature above 0 (default: 1)",
+        help="draw N captions of each region, and keep the one that agrees best with the others; "
+        "takes --temperature above 0 (default: 1)",
     )
     group.add_argument(
         "--seed-requests",

@@ -84,10 +84,8 @@ def _fill_in(args: Namespace) -> None:
     """Fill in what the recipe that is named sets, and no flag states."""
     if args.views == "whole" and args.context is not None:
         raise UsageError("--context: --views whole sends no crop")
-    if (args.samples or 1) > 1:
-        if not args.temperature:
-            raise UsageError("--samples takes --temperature above 0, e.g. 0.7: at 0 all are alike")
-        args.seed_requests = True
+    if (args.samples or 1) > 1 and not args.temperature:
+        raise UsageError("--samples takes --temperature above 0, e.g. 0.7: at 0 all are alike")
     check_judge_flags(args)
     left_out = () if args.judge_model else OF_JUDGE
     if args.no_filter:
