@@ -179,13 +179,15 @@ def packed_attention(  # noqa: PLR0913  # transformers calls it so
     groups = query.shape[1] // key.shape[1]
     if groups > 1 and mask is not None:  # the fast kernels take grouped heads without a mask only
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
+    # As a condition: compiled, the number of queries is a symbol, and so would the comparison be.
+    rows = {"is_causal": True} if causal and mask is None and queries > 1 else {}
     output = scaled_dot_product_attention(
         query,
         key,
         value,
         attn_mask=mask,
         dropout_p=dropout,
-        is_causal=causal and mask is None and queries > 1,
+        **rows,
         scale=scaling,
         enable_gqa=key.shape[1] < query.shape[1],
     )

@@ -142,6 +142,7 @@ def _regions(examples: Sequence[Example], ids: NDArray[np.int64]) -> dict[str, N
     if boxes:
         images = np.repeat(np.arange(len(pictured)), counts)
         inputs = {"region_boxes": np.concatenate(boxes), "region_images": images}
+        inputs["region_pictures"] = np.flatnonzero(counts)
         first_rows = [0, *np.cumsum(counts[:-1]).tolist()]
     else:
         inputs = {"region_weights": _stacked(pictured, max(counts))}

@@ -18,11 +18,14 @@ class Regions:
 
     boxes: [K, 4] x0, y0, x1, y1 in pixels of the model's picture, 0..S (GPT4RoI).
     images: [K] the picture of each box, 0..N-1.
+    pictures: the pictures that have a box, in order and each once, so that nothing is made of the
+        others; None: all.
     weights: [N, R, G, G] the part of each cell that the region covers, 0..1 (RegionGPT).
     """
 
     boxes: Tensor | None = None
     images: Tensor | None = None
+    pictures: Tensor | None = None
     weights: Tensor | None = None
 
 
@@ -37,7 +40,7 @@ class RegionInputs:
     region_positions: [M] flat positions of the region tokens.
     region_indices: [M] the row of the connector's regions that goes to each: k with boxes,
         n * R + r with weights.
-    region_boxes, region_images, region_weights: see `Regions`.
+    region_boxes, region_images, region_pictures, region_weights: see `Regions`.
     """
 
     pixel_values: Tensor | None = None
@@ -47,6 +50,7 @@ class RegionInputs:
     region_indices: Tensor | None = None
     region_boxes: Tensor | None = None
     region_images: Tensor | None = None
+    region_pictures: Tensor | None = None
     region_weights: Tensor | None = None
 
     @property
@@ -65,7 +69,10 @@ class RegionInputs:
         if self.region_positions is None:
             return None
         return Regions(
-            boxes=self.region_boxes, images=self.region_images, weights=self.region_weights
+            boxes=self.region_boxes,
+            images=self.region_images,
+            pictures=self.region_pictures,
+            weights=self.region_weights,
         )
 
     def check(self, region_names: tuple[str, ...]) -> None:

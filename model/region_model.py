@@ -133,6 +133,7 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
         region_indices: Tensor | None = None,
         region_boxes: Tensor | None = None,
         region_images: Tensor | None = None,
+        region_pictures: Tensor | None = None,
         region_weights: Tensor | None = None,
         **options: Any,
     ) -> CausalLMOutputWithPast:
@@ -165,6 +166,7 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
             region_indices: see there.
             region_boxes: see there.
             region_images: see there.
+            region_pictures: see there.
             region_weights: see there.
             options: what the language model takes besides, e.g. its cache.
 
@@ -183,6 +185,7 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
                 region_indices=region_indices,
                 region_boxes=region_boxes,
                 region_images=region_images,
+                region_pictures=region_pictures,
                 region_weights=region_weights,
             )
             inputs_embeds = self._embed(input_ids, inputs)

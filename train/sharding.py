@@ -39,6 +39,7 @@ from torch.distributed.tensor import DTensor
 
 from model.checkpoint.build import build_model
 from model.checkpoint.files import Weights
+from model.gpt4roi.scale_shuffle import NormAndReLU
 from model.region_model import RegionModel
 from schemas.errors import UsageError
 from train.layers import Recompute, missing_compiler, prepare_layers
@@ -92,7 +93,9 @@ def lay_out(model: RegionModel, layout: Layout) -> None:
     if compiled is None:
         compiled = device.type == "cuda" and missing_compiler(device) is None
     recompute = layout.recompute or ("some" if large else "none")
-    prepare_layers(_layers(model), recompute, compiled=compiled)
+    prepare_layers(language_parts(model), recompute, compiled=compiled)
+    if recompute != "none":
+        prepare_layers(norms_of_maps(model), "all", compiled=False)
 
 
 def language_model_trains(model: RegionModel) -> bool:
@@ -145,6 +148,17 @@ def whole_model(model: RegionModel, dtype: torch.dtype, processes: Processes) ->
 def _layers(model: RegionModel) -> list[nn.Module]:
     """Return the language model's layers."""
     return list(model.language_model.get_decoder().layers)
+
+
+def language_parts(model: RegionModel) -> list[nn.Module]:
+    """Return the language model's layers, and the norm after them where it goes by that name."""
+    norm = getattr(model.language_model.get_decoder(), "norm", None)
+    return [*_layers(model), *([] if norm is None else [norm])]
+
+
+def norms_of_maps(model: RegionModel) -> list[nn.Module]:
+    """Return GPT4RoI's norms of feature maps, each with its ReLU: most of what a picture keeps."""
+    return [module for module in model.connector.modules() if isinstance(module, NormAndReLU)]
 
 
 def _shard(model: RegionModel, layout: Layout) -> None:

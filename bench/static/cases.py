@@ -23,7 +23,7 @@ from train.bench.mix import MixedRows, mixed_tokenizer
 from train.bench.plan import MICRO_BATCH
 from train.data.example import TrainingExample, TrainingRows
 from train.data.loader import MicroBatch
-from train.layers import Recompute
+from train.layers import Recompute, prepare_layers
 from train.loop import Job, prepare
 from train.processes import Processes
 from train.recipes import TrainRecipe, recipe_named
@@ -51,6 +51,11 @@ class Case:
     def trains_language(self) -> bool:
         """Whether the language model trains."""
         return self.saved > _FROZEN
+
+    @property
+    def recompute(self) -> Recompute:
+        """What the backward pass computes again on a GPU, by default."""
+        return "some" if self.trains_language else "none"
 
 
 _FROZEN, _FULL = 3.0, 4.2
@@ -155,13 +160,13 @@ def pretended_group(world: int) -> Iterator[Processes]:
         distributed.destroy_process_group()
 
 
-def laid_out(case: Case, processes: Processes, recompute: Recompute) -> RegionModel:
+def laid_out(case: Case, processes: Processes, layers: Recompute) -> RegionModel:
     """Return the model of a case as training lays it out, in training mode.
 
     Args:
         case: see there.
         processes: see there.
-        recompute: what the backward pass computes again.
+        layers: what the backward pass computes again of the language model.
     """
     model: RegionModel = AutoModel.from_config(case.config)
     job = Job(
@@ -169,10 +174,13 @@ def laid_out(case: Case, processes: Processes, recompute: Recompute) -> RegionMo
         micro_batch=case.rows,
         processes=processes,
         sharded=case.trains_language,  # as by default on a GPU
-        recompute=recompute,
+        recompute="none",
         compiled=False,  # a compiler needs real tensors
     )
     prepare(model, case.recipe, job)
+    prepare_layers(sharding.language_parts(model), layers, compiled=False)
+    if case.recompute != "none":
+        prepare_layers(sharding.norms_of_maps(model), "all", compiled=False)
     model.train()
     return model
 

@@ -12,7 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch._dynamo.backends.common import aot_autograd
 from torch._dynamo.utils import counters
 from torch._functorch.aot_autograd import make_boxed_func
@@ -78,7 +78,7 @@ def compiled(case: Case) -> Compiled:
         micro_batch=short.rows,
         processes=Processes(device=_META),
         sharded=False,
-        recompute="none",
+        recompute=case.recompute,
         compiled=True,
     )
     graphs = []
@@ -94,30 +94,53 @@ def compiled(case: Case) -> Compiled:
     return Compiled(breaks=breaks, first=graphs[0], later=graphs[-1] - graphs[0])
 
 
-def layer_bytes(case: Case) -> float:
-    """Return the bytes that a token leaves in a compiled layer for its backward pass."""
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """The bytes that a token leaves for the backward pass in a part of the language model."""
+
+    layer: float
+    norm: float  # after the last layer
+
+
+def kept_bytes(case: Case, *, compiled: bool) -> Kept:
+    """Return what a layer and the last norm keep; compiled, as training prepares them on a GPU."""
     text = case_named(case.name, num_hidden_layers=1, vocab_size=8).config.text_config
     model = AutoModelForCausalLM.from_config(text, dtype=torch.bfloat16)
     model.set_attn_implementation(ATTENTION_NAME)
     model.requires_grad_(case.trains_language).train()
     decoder = model.get_decoder()
     (layer,) = decoder.layers
-    weights = {weight.untyped_storage()._cdata for weight in model.parameters()}
-    sizes = []
+    recompute = case.recompute if compiled else "none"
     with _traced():
-        prepare_layers([layer], "none", compiled=True)
-        for tokens in (_FEW, 2 * _FEW):
-            state = torch.randn(1, tokens, text.hidden_size, dtype=torch.bfloat16)
-            angles = decoder.rotary_emb(state, torch.arange(tokens)[None])
-            kept: dict[int, Tensor] = {}
+        prepare_layers([layer, decoder.norm], recompute, compiled=compiled)
+        sizes = [_sizes(layer, decoder, count) for count in (_FEW, 2 * _FEW)]
+    few, more = sizes
+    return Kept(layer=(more.layer - few.layer) / _FEW, norm=(more.norm - few.norm) / _FEW)
 
-            def keep(tensor: Tensor, kept: dict[int, Tensor] = kept) -> Tensor:
-                key = tensor.untyped_storage()._cdata
-                if key not in weights:
-                    kept[key] = tensor
-                return tensor
 
-            with saved_tensors_hooks(keep, lambda tensor: tensor):
-                layer(state.requires_grad_(), position_embeddings=angles, attention_mask=None)
-            sizes.append(sum(tensor.untyped_storage().nbytes() for tensor in kept.values()))
-    return (sizes[1] - sizes[0]) / _FEW
+def _sizes(layer: nn.Module, decoder: Any, tokens: int) -> Kept:
+    """Return what is kept of some tokens, but for weights and angles, which all layers share."""
+    width = decoder.config.hidden_size
+    state = torch.randn(1, tokens, width, dtype=torch.bfloat16, requires_grad=True)
+    angles = decoder.rotary_emb(state, torch.arange(tokens)[None])
+    shared = {_storage(tensor) for tensor in (*decoder.parameters(), *angles)}
+
+    def size(part: nn.Module, **inputs: Any) -> int:
+        kept: dict[int, Tensor] = {}
+
+        def keep(tensor: Tensor) -> Tensor:
+            if _storage(tensor) not in shared:
+                kept[_storage(tensor)] = tensor
+            return tensor
+
+        with saved_tensors_hooks(keep, lambda tensor: tensor):
+            part(state, **inputs)
+        return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+
+    return Kept(
+        layer=size(layer, position_embeddings=angles, attention_mask=None), norm=size(decoder.norm)
+    )
+
+
+def _storage(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)

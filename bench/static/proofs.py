@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bench.static.cases import Case
 from bench.static.collectives import allowed, collectives
-from bench.static.graphs import BATCHES, compiled, layer_bytes
+from bench.static.graphs import BATCHES, compiled, kept_bytes
 from bench.static.saved import saved_bytes
 from bench.static.times import time_table
 from bench.static.whole_step import WholeStep, whole_step
@@ -50,7 +50,8 @@ def of_saved(case: Case) -> Iterator[Line]:
     """Yield what is kept for the backward pass."""
     saved = saved_bytes(case)
     blocks = case.config.text_config.num_hidden_layers
-    token = saved.token + blocks * (layer_bytes(case) - saved.block)
+    before, after = (kept_bytes(case, compiled=compiled) for compiled in (False, True))
+    token = saved.token + blocks * (after.layer - saved.block) + after.norm - before.norm
     yield Line(
         what="kept of a token, compiled",
         seen=f"{token / _MB:.2f} MB ({saved.token / _MB:.2f} uncompiled)",
@@ -75,7 +76,7 @@ def of_memory(case: Case) -> Iterator[Line]:
     """
     step = whole_step(case, "all")
     text = case.config.text_config
-    more = layer_bytes(case) - _LOW_BYTES * text.hidden_size
+    more = kept_bytes(case, compiled=True).layer - _LOW_BYTES * text.hidden_size
     peak = step.peak + text.num_hidden_layers * step.tokens * more
     yield Line(
         what="peak memory of a step, compiled",

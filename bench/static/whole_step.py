@@ -32,7 +32,7 @@ class WholeStep:
     peak: int  # bytes, AdamW's moments too
 
 
-def whole_step(case: Case, recompute: Recompute = "none") -> WholeStep:
+def whole_step(case: Case, layers: Recompute = "none") -> WholeStep:
     """Return what is seen of a step of a case, all but the arithmetic of its optimizer."""
     mix = Mix(case)
     micro = mix.micro()
@@ -50,7 +50,7 @@ def whole_step(case: Case, recompute: Recompute = "none") -> WholeStep:
         device(operators) as pretended,
         patch.object(step, "clip_gradients", clipped),
     ):
-        model = laid_out(case, processes, recompute)
+        model = laid_out(case, processes, layers)
         optimizer = optim.make_optimizer(model, case.recipe)
         optimizer.step = lambda: None  # as torch's fake one makes copies, where a GPU's makes none
         memory.track_external(model)

@@ -44,7 +44,8 @@ class GPT4RoIConnector(nn.Module):
 
         Args:
             features: each [N, P, V], the hidden states that the configuration names.
-            regions: boxes [K, 4] in pixels of the model's picture and their pictures [K]. None and
+            regions: boxes [K, 4] in pixels of the model's picture, their pictures [K], and where
+                known the pictures that have any. None and
                 K = 0 differ in that the encoder's parameters have no gradient, or a zero one.
 
         Returns:
@@ -54,7 +55,11 @@ class GPT4RoIConnector(nn.Module):
         tokens = self._bounded(self.projector(features[0]))
         if regions is None:
             return tokens, None
-        return tokens, self.region_encoder(features, regions.boxes, regions.images)
+        images = regions.images
+        if regions.pictures is not None:
+            features = tuple(state.index_select(0, regions.pictures) for state in features)
+            images = torch.searchsorted(regions.pictures, images)
+        return tokens, self.region_encoder(features, regions.boxes, images)
 
     def _bounded(self, tokens: Tensor) -> Tensor:
         """Return image tokens between the vectors around them, where there are such."""

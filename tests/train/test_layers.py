@@ -8,15 +8,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from model.attention import ATTENTION_NAME
 from model.batch import Example
-from model.presets import tiny_regiongpt
+from model.presets import tiny_gpt4roi, tiny_regiongpt
 from model.processor import processor_for
-from model.region_model import RegionGPTForConditionalGeneration
+from model.region_model import GPT4RoIForConditionalGeneration, RegionGPTForConditionalGeneration
 from model.stages import freeze_for
 from train import layers
 from train.cli import run
 from train.layers import TrainingForward, missing_compiler
 from train.processes import Processes
-from train.sharding import Layout, at_rest, lay_out
+from train.sharding import Layout, at_rest, lay_out, norms_of_maps
 from train.step import batch_loss
 
 CPU = torch.device("cpu")
@@ -77,6 +77,7 @@ def results(model, batches):
 WAYS = [
     {"recompute": "some"},
     {"recompute": "all"},
+    {"compiled": True, "recompute": "some"},
     {"compiled": True, "recompute": "all", "sharded": True},
 ]
 
@@ -118,6 +119,31 @@ def test_some_computes_neither_products_nor_attention_again(batches):
         # The last product of a block is its output, which nothing in it reads.
         whole = blocks * (number - (name == "mm"))
         assert again == {"none": 0, "some": whole if name == "silu" else 0, "all": whole}, name
+
+
+def test_norms_of_gpt4rois_maps_keep_their_input_alone_unless_nothing_is_computed_again():
+    kept = {}
+    for recompute in ("none", "some"):
+        torch.manual_seed(0)
+        model = GPT4RoIForConditionalGeneration(tiny_gpt4roi()).train()
+        model.set_attn_implementation({"text_config": ATTENTION_NAME})
+        lay_out(model, Layout(processes=ALONE, recompute=recompute))
+        norms = norms_of_maps(model)
+        assert norms
+        maps = torch.randn(2, 4, 4, model.config.pyramid_width).bfloat16().requires_grad_()
+        sizes: list[int] = []
+
+        def keep(tensor, sizes=sizes):
+            sizes.append(tensor.nbytes)
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            loss = norms[0](maps).sum()
+        loss.backward()
+        kept[recompute] = sum(sizes), maps.grad
+    assert kept["some"][0] == maps.nbytes  # its input
+    assert kept["none"][0] > 3 * maps.nbytes
+    torch.testing.assert_close(kept["some"][1], kept["none"][1])
 
 
 def test_layers_are_plain_out_of_training_and_prepared_once():

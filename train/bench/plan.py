@@ -25,13 +25,12 @@ from train.start import preset_for, preset_named
 
 Way = Literal["ours", "plain"]
 PAPERS = ("regiongpt_finetune", "regiongpt_pretrain", "gpt4roi_stage2", "gpt4roi_stage1")
-# Rows of a forward pass that have 8,192 tokens or more in the mix, so that products are large; of
-# GPT4RoI's second stage fewer, as its states and pyramids leave no room for more in 139 GiB.
+# Rows of a forward pass that have 8,192 tokens or more in the mix, so that products are large.
 MICRO_BATCH = {
     "regiongpt_pretrain": 16,
     "regiongpt_finetune": 9,
     "gpt4roi_stage1": 14,
-    "gpt4roi_stage2": 8,
+    "gpt4roi_stage2": 14,
 }
 _PASSES = 4  # of a step, at most
 _TEXTS = 2000  # rows whose words a tokenizer is trained on

@@ -37,6 +37,22 @@ def test_regions_leave_image_tokens_as_they_are():
     )
 
 
+def test_only_pictures_that_have_regions_are_encoded():
+    config = tiny_gpt4roi()
+    connector, features = GPT4RoIConnector(config), make_features(config, pictures=5)
+    images = torch.tensor([3, 1, 3])
+    tokens, expected = connector(features, Regions(boxes=BOXES, images=images))
+    levels: list[int] = []
+    connector.region_encoder.shuffle.register_forward_pre_hook(
+        lambda _, given: levels.extend(len(level) for level in given[0])
+    )
+    pictures = torch.tensor([1, 3])
+    same, regions = connector(features, Regions(boxes=BOXES, images=images, pictures=pictures))
+    assert set(levels) == {2}
+    torch.testing.assert_close(same, tokens)
+    torch.testing.assert_close(regions, expected)
+
+
 def test_boundary_vectors_are_there_where_the_configuration_has_them():
     plain = set(GPT4RoIConnector(tiny_gpt4roi()).state_dict())
     bounded = GPT4RoIConnector(tiny_gpt4roi(image_boundaries=True))

@@ -121,6 +121,9 @@ def test_every_region_token_gets_its_region(
     if "region_boxes" in made:
         assert made["region_boxes"][indices, 0].tolist() == wanted
         assert made["region_images"][indices].tolist() == images
+        boxes = [row.region_boxes for row in pictured]
+        some = [number for number, rows in enumerate(boxes) if rows is not None and len(rows)]
+        assert made["region_pictures"].tolist() == some
     else:
         weights = made["region_weights"]
         assert weights.shape[0] == len(pictured)
