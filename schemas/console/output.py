@@ -7,7 +7,8 @@
     error("no such folder")             an error, on standard error, even with --quiet
 
 No text is read as markup: the style of a part stands beside it. A terminal gets styles and tables
-with rules; a file or a pipe gets plain text, whose lines are never cut or wrapped.
+with rules, or a line for each cell where a table would be cut; a file or a pipe gets plain text,
+whose lines are never cut or wrapped.
 """
 
 import copy
@@ -19,6 +20,7 @@ from typing import IO, Any
 import rich.console
 from rich.console import ConsoleOptions
 from rich.control import Control
+from rich.measure import Measurement
 from rich.segment import ControlType, Segment
 from rich.table import Table
 from rich.text import Text
@@ -87,10 +89,18 @@ class Console(_PlainConsole):
         if self.quiet or logged_only:
             return
         if self.is_terminal:
-            super().print(*objects, **options)
+            super().print(*(self._fitting(item) for item in objects), **options)
             return
         self.file.write(_plain_text(objects, options))
         self.file.flush()
+
+    def _fitting(self, item: Any) -> Any:
+        """Return an object as it is, or a table that would be cut as a line for each cell."""
+        if not isinstance(item, Table):
+            return item
+        unbounded = self.options.update(max_width=_UNBOUNDED)
+        is_cut = Measurement.get(self, unbounded, item).minimum > self.width
+        return _by_cells(item) if is_cut else item
 
     def overwrite(self, text: str) -> None:
         """Write a line over the one before it, on a terminal."""
@@ -159,6 +169,17 @@ def _plain_text(objects: Iterable[Any], options: dict[str, Any]) -> str:
     plain = [_without_rules(item) if isinstance(item, Table) else item for item in objects]
     console.print(*plain, **options)
     return "\n".join(text.rstrip() for text in shown.getvalue().split("\n"))
+
+
+def _by_cells(table: Table) -> Table:
+    """Return a table as a list: a line for each cell, after the name of its column."""
+    listed = Table.grid(padding=(0, 2, 0, 0))
+    listed.title, listed.title_justify = table.title, "left"
+    for cells in zip(*(column.cells for column in table.columns), strict=True):
+        for column, cell in zip(table.columns, cells, strict=True):
+            listed.add_row(column.header, cell)
+        listed.add_row()
+    return listed
 
 
 def _without_rules(table: Table) -> Table:

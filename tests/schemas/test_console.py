@@ -2,11 +2,12 @@
 
 import io
 import json
+import re
 import unicodedata
 
 import pytest
 from rich.padding import Padding
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from schemas.console import Console, error, line, notice, result, say, write_json
@@ -111,6 +112,31 @@ def test_a_table_in_a_file_has_whole_cells_and_no_rules(capsys):
         f"{'x' * 300}  {'':5}1",
         f"y{'':299}  {'':4}22",
     ]
+
+
+def test_a_table_that_a_terminal_would_cut_has_a_line_for_each_cell(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    made = Table("source", "picture_bytes", Column("missing_images"), title="a title")
+    made.add_row("coco", "648.4_kB", "\x1b[2J")
+    made.add_row("visual_genome", Text("1.2_MB"), "12")
+    shown = {}
+    for width in (49, 50):
+        stream = Terminal()
+        Console(file=stream, width=width).print(made)
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
+        shown[width] = [each.rstrip() for each in plain.splitlines()]
+    assert shown[49] == [
+        "a title",
+        "source          coco",
+        "picture_bytes   648.4_kB",
+        "missing_images  \\x1b[2J",
+        "",
+        "source          visual_genome",
+        "picture_bytes   1.2_MB",
+        "missing_images  12",
+        "",
+    ]
+    assert len(shown[50]) == 7  # with rules
 
 
 def test_json_is_ascii(capsys):
