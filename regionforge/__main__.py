@@ -94,7 +94,7 @@ COMMANDS = {
         "Put many questions about regions to a trained model, and write its answers.",
     ),
     "serve": Command(
-        "train.cli:main",
+        "regionforge.serving:main",
         "Serve a trained model by OpenAI's protocol, with regions in its requests.",
     ),
     "judge": Command(

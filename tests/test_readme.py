@@ -35,6 +35,7 @@ FLAGS_OF_BEAM = {"--environment_type", "--job_endpoint", *STORE_FLAGS}
 FLAGS_OF_LMMS_EVAL = {"--batch_size", "--model_args"}
 PARSERS = {  # of commands that are not those of the data tower, by their function
     "train.cli:main": make_train_parser,
+    "regionforge.serving:main": make_train_parser,
     "regionforge.completion:main": lambda: make_parser((completion.add_parser,)),
 }
 FLAGS_OF_VLLM = {
@@ -44,6 +45,7 @@ FLAGS_OF_VLLM = {
     "--api-server-count",
     "--data-parallel-size",
     "--enable-prompt-tokens-details",
+    "--gpu-memory-utilization",
     "--limit-mm-per-prompt",
     "--max-model-len",
     "--max-num-batched-tokens",

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -22,6 +22,7 @@ from train.serve import flags as serve_flags
 
 if TYPE_CHECKING:
     from train.plan import Plan
+    from train.serve.serving import EngineMaker
     from train.start import Start
 
 LINE = "Train a model on the shards of a build, or go on with a run."
@@ -45,8 +46,13 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     run_process(lambda: run(words))
 
 
-def run(argv: Sequence[str]) -> int:
-    """Run a command and return its exit status; errors of the user are a line on stderr."""
+def run(argv: Sequence[str], engines: "Mapping[str, EngineMaker] | None" = None) -> int:
+    """Run a command and return its exit status; errors of the user are a line on stderr.
+
+    Args:
+        argv: the words of the command line, from the command's name on.
+        engines: those of `serve --engine` beside its own, by name.
+    """
     try:
         args = make_parser().parse_args(argv)
         # In a step of training, SIGTERM has that done first.
@@ -54,6 +60,8 @@ def run(argv: Sequence[str]) -> int:
             require_libraries(args.command)
             _CHECKS[args.command](args)  # before torch is imported, which takes seconds
             import_libraries(args.command)
+            if args.command in _ASKING:
+                return _ask(args, engines or {})
             return _RUN[args.command](args)
     except (RegionForgeError, OSError) as error:
         return console.failure(error)
@@ -108,11 +116,11 @@ def _bench(args: argparse.Namespace) -> int:
     return run_command(args)
 
 
-def _ask(args: argparse.Namespace) -> int:
-    from train.serve.command import RUN
+def _ask(args: argparse.Namespace, engines: "Mapping[str, EngineMaker]") -> int:
+    from train.serve.command import RUN, serve
 
     hold_transformers_back()
-    return RUN[args.command](args)
+    return serve(args, engines) if args.command == "serve" else RUN[args.command](args)
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -287,10 +295,6 @@ _CHECKS = {
     "answer": serve_checks.check_answer,
     "serve": serve_checks.check_serve,
 }
-_RUN = {
-    "train": _train,
-    "evaluate": _evaluate,
-    "train-bench": _bench,
-    **dict.fromkeys(["chat", "answer", "serve"], _ask),
-}
+_RUN = {"train": _train, "evaluate": _evaluate, "train-bench": _bench}
+_ASKING = ("chat", "answer", "serve")
 _RESUMED = ("train", "evaluate", "answer")

@@ -146,7 +146,7 @@ def generate_answers(
     ends = stop_tokens(model, processor)
     lengths = inputs["attention_mask"].sum(1).tolist()
     limits = [
-        min(answer.settings.max_new_tokens, _room(processor, length))
+        most_tokens(answer.settings, processor, length)
         for answer, length in zip(answers, lengths, strict=True)
     ]
     sampled = any(answer.settings.temperature > 0 for answer in answers)
@@ -220,10 +220,18 @@ def _nucleus(logits: Tensor, share: float) -> Tensor:
     return logits.index_fill(0, outside, -torch.inf)
 
 
-def _room(processor: RegionProcessor, length: int) -> int:
-    """Return the number of tokens that still fit after a prompt; one at least is generated."""
-    most = processor.max_length
-    return 2**31 if most is None else max(1, most - length)
+def most_tokens(settings: Settings, processor: RegionProcessor, length: int) -> int:
+    """Return the number of tokens at which an answer ends at the latest; one at least.
+
+    Args:
+        settings: of the answer.
+        processor: the model's, which knows how many tokens fit.
+        length: tokens of the prompt.
+    """
+    room = (
+        settings.max_new_tokens if processor.max_length is None else processor.max_length - length
+    )
+    return max(1, min(settings.max_new_tokens, room))
 
 
 def _certain(text: str, stops: Sequence[str]) -> str:

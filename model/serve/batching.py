@@ -14,15 +14,8 @@ import torch
 
 from model.batch import Example
 from model.serve.answering import PendingAnswer, Settings, generate_answers
+from model.serve.engine import BusyError, GenerationError
 from model.serve.opened import OpenedModel
-
-
-class BusyError(Exception):
-    """So many requests wait that another one is not taken."""
-
-
-class GenerationError(Exception):
-    """An answer that could not be computed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +28,7 @@ class _Job:
 
 
 class Batcher:
-    """Answers requests in micro-batches, from the moment that `run` is awaited."""
+    """The engine that answers requests in micro-batches, in a thread of this process."""
 
     def __init__(self, opened: OpenedModel, *, most: int, waiting: int, window: float) -> None:
         """Make a batcher.
@@ -50,23 +43,18 @@ class Batcher:
         self._most, self._window = most, window
         self._queue = asyncio.Queue[_Job](waiting)
 
+    @property
+    def is_up(self) -> bool:
+        """True: it ends with its process."""
+        return True
+
     async def answer(
         self,
         example: Example,
         settings: Settings,
         on_text: Callable[[str], None] | None = None,
     ) -> PendingAnswer:
-        """Return the answer to a prompt when it has ended; cancelled, it ends at once.
-
-        Args:
-            example: the prompt.
-            settings: of the answer.
-            on_text: takes each new part of the text, in the thread that generates.
-
-        Raises:
-            BusyError: too many requests wait.
-            GenerationError: the answer could not be computed.
-        """
+        """Return the answer to a prompt, see `Engine.answer`."""
         loop = asyncio.get_running_loop()
         ended = loop.create_future()
 

@@ -1,12 +1,12 @@
-"""A server of OpenAI's chat completions for one model, in one process.
+"""A server of OpenAI's chat completions for one model.
 
     POST /v1/chat/completions    see `model.serve.chat_request`
     GET /v1/models               the one model
-    GET /health                  200 while it answers
+    GET /health                  200 while it answers, 503 while its engine starts anew
 
 A request is refused before it is read where too many wait, and given up where it takes too long. A
-client that goes away ends its answer. Prompts are prepared in one thread, and answers generated in
-another.
+client that goes away ends its answer. Prompts are prepared in one thread, and an engine generates
+the answers (`model.serve.engine`).
 """
 
 import asyncio
@@ -19,9 +19,10 @@ from typing import Any
 
 from aiohttp import web
 
-from model.serve.batching import Batcher, BusyError, GenerationError
+from model.serve.batching import Batcher
 from model.serve.chat_reply import Reply, model_list, refusal, refusal_event
 from model.serve.chat_request import ChatRequest, RequestError, read_request
+from model.serve.engine import BusyError, Engine, GenerationError
 from model.serve.opened import OpenedModel
 from schemas import console
 
@@ -60,12 +61,22 @@ class ChatServer:
         refused: the number of those that were refused, or failed.
     """
 
-    def __init__(self, opened: OpenedModel, name: str, limits: Limits) -> None:
+    def __init__(
+        self, opened: OpenedModel, name: str, limits: Limits, engine: Engine | None = None
+    ) -> None:
+        """Make the handlers.
+
+        Args:
+            opened: the model.
+            name: the model's, in requests.
+            limits: see there.
+            engine: what generates; None: this process, in micro-batches.
+        """
         self.answered = self.refused = 0
         self._opened, self._name, self._limits = opened, name, limits
         self._created = int(time.time())
         self._open = 0
-        self._batcher = Batcher(
+        self._engine = engine or Batcher(
             opened, most=limits.batch, waiting=limits.waiting, window=limits.window
         )
         self._thread = ThreadPoolExecutor(1, "prepare")
@@ -92,7 +103,7 @@ class ChatServer:
             self.app, access_log=None, handler_cancellation=True, shutdown_timeout=_ENDING
         )
         await runner.setup()
-        answering = asyncio.create_task(self._batcher.run())
+        answering = asyncio.create_task(self._engine.run())
         stopping = asyncio.create_task(stop.wait())
         try:
             site = web.TCPSite(runner, host, port)
@@ -108,6 +119,8 @@ class ChatServer:
                 await answering  # raises what ended it, if something has
 
     async def _health(self, request: web.Request) -> web.Response:
+        if not self._engine.is_up:
+            return _json(b'{"status":"starting"}', 503)
         return _json(b'{"status":"ok"}')
 
     async def _models(self, request: web.Request) -> web.Response:
@@ -126,7 +139,7 @@ class ChatServer:
             if chat.stream:
                 return await self._streamed(request, reply, until)
             async with self._within(until):
-                answer = await self._batcher.answer(chat.example, chat.settings)
+                answer = await self._engine.answer(chat.example, chat.settings)
         finally:
             self._open -= 1
         self.answered += 1
@@ -161,7 +174,7 @@ class ChatServer:
                 loop.call_soon_threadsafe(parts.put_nowait, text)
 
         chat = reply.request
-        answering = asyncio.create_task(self._batcher.answer(chat.example, chat.settings, on_text))
+        answering = asyncio.create_task(self._engine.answer(chat.example, chat.settings, on_text))
         answering.add_done_callback(lambda _: parts.put_nowait(None))
         response = web.StreamResponse(headers={"Cache-Control": "no-cache"})
         response.content_type = "text/event-stream"
@@ -199,7 +212,7 @@ class ChatServer:
         except BusyError:
             return self._refused(refusal(_BUSY, 503), 503)
         except GenerationError as error:
-            return self._refused(refusal(str(error), 500), 500)
+            return self._refused(refusal(str(error), error.status), error.status)
         except web.HTTPException as error:
             message = str(error.reason)
             if error.status == 413:

@@ -17,8 +17,11 @@ PYTORCH = [
     "torchvision",
     "transformers",
 ]
-# They are imported only after a command has seen that the extra `clip` is there.
-AFTER_A_CHECK = {"pipelines.recap.clip.open_clip", "regionforge.demo_steps"}
+# They are imported only after a command has seen that the extra `clip`, or `train`, is there.
+AFTER_A_CHECK = {
+    *("pipelines.recap.clip.open_clip", "regionforge.demo_steps"),
+    *(f"regionforge.vllm_engine.{name}" for name in ("engine", "language", "starting")),
+}
 PROGRAM = f"""
 import importlib, sys
 from schemas.errors import UsageError

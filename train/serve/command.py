@@ -2,7 +2,9 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -26,6 +28,9 @@ from train.serve.bulk import answer_all
 from train.serve.opening import open_model
 from train.serve.web import chat_on_page
 from train.start import Start, read_config
+
+if TYPE_CHECKING:
+    from train.serve.serving import EngineMaker
 
 _MIN_SCORE = 0.5
 _SHOWN = 5  # reasons on the console
@@ -136,10 +141,11 @@ def _asked(args: argparse.Namespace, style: Style) -> Asked:
     return asked_of_shards(build, rows, splits, root)
 
 
-def _serve(args: argparse.Namespace) -> int:
-    from train.serve.serving import serve  # the extra `serve`
+def serve(args: argparse.Namespace, engines: "Mapping[str, EngineMaker]") -> int:
+    """Carry out `serve`, see `train.serve.serving`."""
+    from train.serve import serving  # the extra `serve`
 
-    return serve(args)
+    return serving.serve(args, engines)
 
 
-RUN = {"chat": chat, "answer": answer, "serve": _serve}
+RUN = {"chat": chat, "answer": answer}

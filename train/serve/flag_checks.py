@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from schemas.errors import UsageError
 from schemas.hub_name import check_model_name
 from train.named_files import check_file, check_folder
+from train.serve.flags import VLLM
 
 PAGE_PORT = 7860  # gradio's usual one
 _PAGE_HOST = "127.0.0.1"
@@ -68,8 +69,11 @@ def check_serve(args: argparse.Namespace) -> None:
     """Check the flags of `serve`.
 
     Raises:
-        UsageError: a flag cannot be used.
+        UsageError: a flag cannot be used, or flags do not go together.
     """
+    if args.engine != VLLM:
+        named = [name for name in ("vllm", "vllm_args") if getattr(args, name) is not None]
+        _refuse(named, f"it is for --engine {VLLM}")
     check_model_name(args.checkpoint)
     _require("aiohttp", "serve", "serve")
     _check_port(args.host, args.port)

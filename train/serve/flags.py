@@ -24,7 +24,9 @@ SERVE_LINE = "Serve a trained model by OpenAI's protocol, with regions in its re
 SERVE_EXAMPLES = """\
 examples:
   regionforge serve --checkpoint runs/a --name regiongpt --port 8000
+  regionforge serve --checkpoint runs/a --engine vllm --vllm /opt/vllm/bin/vllm
 Then http://127.0.0.1:8000/v1 is an endpoint, e.g. of `regionforge recap --endpoint`."""
+BUILTIN, VLLM = "builtin", "vllm"  # engines of `serve`
 Group = argparse._ArgumentGroup
 
 
@@ -61,6 +63,7 @@ def add_serve_flags(parser: argparse.ArgumentParser) -> None:
     _add_checkpoint(parser)
     _add_address(parser.add_argument_group("the server"))
     _add_model(parser.add_argument_group("the model"))
+    _add_engine(parser.add_argument_group("what generates the answers"))
     _add_limits(parser.add_argument_group("limits"))
 
 
@@ -116,6 +119,26 @@ def _add_address(group: Group) -> None:
         default=8000,
         metavar="N",
         help="default: %(default)s; 0: a free one, which is printed",
+    )
+
+
+def _add_engine(group: Group) -> None:
+    group.add_argument(
+        "--engine",
+        choices=(BUILTIN, VLLM),
+        default=BUILTIN,
+        help="this process, or a vLLM that is started with the language model and is given the "
+        "embeddings of prompts (default: %(default)s)",
+    )
+    group.add_argument(
+        "--vllm",
+        metavar="PATH",
+        help="for --engine vllm: its own Python, or its executable (default: `vllm` on the PATH)",
+    )
+    group.add_argument(
+        "--vllm-args",
+        metavar="FLAGS",
+        help="for --engine vllm: vLLM's flags, e.g. --vllm-args='--gpu-memory-utilization 0.7'",
     )
 
 

@@ -3,7 +3,7 @@
 import os
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,19 +11,25 @@ from schemas.errors import UsageError
 
 HOST = "127.0.0.1"
 _MODULE = "vllm.entrypoints.openai.api_server"
-_OURS = {"host", "port", "uds", "api-key", "model", "served-model-name"}
-_DEFAULTS = {
+_ALONE = (
+    "the server is for this run alone, on a port and with a key of its own; its model's name is "
+    "--model NAME"
+)
+ADDRESS = ("host", "port", "uds", "api-key", "model", "served-model-name")
+_OURS = dict.fromkeys(ADDRESS, _ALONE)
+_DEFAULTS: Mapping[str, Sequence[str]] = {
     "disable-uvicorn-access-log": (),  # the log would have a line for each call
 }
 SAMPLE_BYTES = 1 << 16
 SAMPLES = 8  # number of samples of a large file in the digest of a model
 
 
-def find_vllm(path: str | None) -> list[str]:
+def find_vllm(path: str | None, needed_by: str = "--serve") -> list[str]:
     """Return the program of the command that serves a model, as a list of arguments.
 
     Args:
         path: vLLM's own Python, or its executable `vllm`; None: the `vllm` on the PATH.
+        needed_by: the flag that asks for it.
 
     Raises:
         UsageError: the program does not exist.
@@ -33,8 +39,8 @@ def find_vllm(path: str | None) -> list[str]:
         raise UsageError(
             f"--vllm {path}: there is no such program"
             if path
-            else "--serve needs vLLM, which takes an environment of its own: `python -m venv DIR`, "
-            "`DIR/bin/pip install vllm`, and give --vllm DIR/bin/python"
+            else f"{needed_by} needs vLLM, which takes an environment of its own: "
+            "`python -m venv DIR`, `DIR/bin/pip install vllm`, and give --vllm DIR/bin/python"
         )
     # Links stay unresolved, since Python finds its environment by its own path.
     program = os.path.abspath(program)
@@ -53,17 +59,35 @@ def parse_serve_args(text: str, pictures: int = 1) -> list[str]:
     Raises:
         UsageError: the text cannot be parsed, or has a flag that only this package sets.
     """
+    defaults = {"limit-mm-per-prompt": (f'{{"image":{pictures}}}',), **_DEFAULTS}
+    return server_flags("--serve-args", text, defaults, _OURS)
+
+
+def server_flags(
+    flag: str, text: str, defaults: Mapping[str, Sequence[str]], ours: Mapping[str, str]
+) -> list[str]:
+    """Return the flags for a server: the user's flags, after defaults for all other flags.
+
+    Args:
+        flag: the flag of ours that holds them.
+        text: the flags as in a shell.
+        defaults: the values of flags that the user may state, by name.
+        ours: the flags that this package sets, by name, each with the reason.
+
+    Raises:
+        UsageError: the text cannot be parsed, or has a flag that only this package sets.
+    """
     try:
         given = shlex.split(text)
     except ValueError as error:
-        raise UsageError(f"--serve-args: {error}") from None
+        raise UsageError(f"{flag}: {error}") from None
     names = {_flag_name(word) for word in given if word.startswith("--")}
-    if chosen := sorted(filter(_is_ours, names)):
-        raise UsageError(
-            f"--serve-args: --{chosen[0]} is not for you to choose: the server is for this run "
-            "alone, on a port and with a key of its own; its model's name is --model NAME"
-        )
-    defaults = {"limit-mm-per-prompt": (f'{{"image":{pictures}}}',), **_DEFAULTS}
+    for name in sorted(names):
+        # vLLM takes the beginning of a name for the name.
+        if reason := next((ours[each] for each in ours if each.startswith(name)), None):
+            raise UsageError(f"{flag}: --{name} is not for you to choose: {reason}")
+        if name.startswith("ssl-"):
+            raise UsageError(f"{flag}: --{name} is not for you to choose: {ours['host']}")
     missing = {name: values for name, values in defaults.items() if name not in names}
     return [word for name, values in missing.items() for word in (f"--{name}", *values)] + given
 
@@ -71,11 +95,6 @@ def parse_serve_args(text: str, pictures: int = 1) -> list[str]:
 def _flag_name(word: str) -> str:
     """Return the name of a flag as vLLM reads it, e.g. `--a-b` for the argument `--a_b.c=d`."""
     return word[2:].partition("=")[0].partition(".")[0].replace("_", "-").removeprefix("no-")
-
-
-def _is_ours(name: str) -> bool:
-    """Return whether vLLM could read a flag as one that this package sets; it takes prefixes."""
-    return name.startswith("ssl-") or any(flag.startswith(name) for flag in _OURS)
 
 
 def serve_command(

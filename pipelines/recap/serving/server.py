@@ -52,6 +52,10 @@ class Serving:
     log: str  # path of the file to which the server's output is appended
     patience: float  # maximum number of seconds for a start
     grace: float = 10.0  # seconds between SIGTERM and SIGKILL
+    # What a user is told to do once the server is given up.
+    advice: str = (
+        "What was answered is kept: mend the server, and run the same command again to go on"
+    )
 
 
 class Server:
@@ -87,6 +91,11 @@ class Server:
     def __reduce__(self) -> tuple[Callable[[int], "Server"], tuple[int]]:
         """Return what a pickle holds: a function that finds the server by port, and the port."""
         return _server_of, (self.port,)
+
+    @property
+    def key(self) -> str:
+        """The key that the server requires of its clients."""
+        return self._key
 
     @property
     def url(self) -> str:
@@ -205,8 +214,7 @@ class Server:
         tail, cause = self._tail(TAIL_LINES), self._cause()
         above = f"The first error in its log: {cause}\n" if cause not in tail else ""
         return (
-            f"the server {what}: {trouble}. What was answered is kept: mend the server, and run "
-            f"the same command again to go on. {above}The end of its log, "
+            f"the server {what}: {trouble}. {self._serving.advice}. {above}The end of its log, "
             f"{self._serving.log}:\n{tail}"
         )
 

@@ -11,6 +11,7 @@ import aiohttp
 import numpy as np
 from PIL import Image
 
+from model.serve.engine import Engine
 from model.serve.server import ChatServer, Limits
 
 PICTURE = Image.fromarray(np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3))
@@ -36,11 +37,11 @@ HELLO: dict[str, Any] = {
 }
 
 
-def served(opened, talk: Callable, **limits):
+def served(opened, talk: Callable, engine: Callable[[], Engine] | None = None, **limits):
     """What a coroutine returns that talks with a server of a model, at an address."""
-    chat = ChatServer(opened, "tiny", Limits(**limits))
 
     async def run():
+        chat = ChatServer(opened, "tiny", Limits(**limits), engine and engine())
         stop, address = asyncio.Event(), asyncio.get_running_loop().create_future()
         listening = asyncio.create_task(chat.listen("127.0.0.1", 0, stop, address.set_result))
         try:
