@@ -45,6 +45,7 @@ ONLY_PARSED = {
     "--marks marks.json": "what people think of captions",
     "--predictions theirs.jsonl": "a model's answers",
     "--job_endpoint": "a job server of Beam",
+    "--judge-model": "a model that judges",
     "s3://": "a store",
     "train-bench ": "a GPU, or a minute of a processor",
 }
