@@ -93,7 +93,7 @@ def _screen_region(
         category = storable(category)
         shown_name(category)
     box, clipped = fit_box(region.bbox, image.width, image.height)
-    if (side := shorter_side(box)) < min_side:
+    if min_side and (side := shorter_side(box)) < min_side:
         raise Rejected(
             Reason.REGION_SMALL, f"its shorter side has {side:.1f} pixels, expected {min_side}"
         )

@@ -29,12 +29,13 @@ def named_objects(
 ) -> Generator[Entry, None, list[Named]]:
     """Yield rejections of repeated annotations of one image; return the others with their ids."""
     by_id: dict[ItemId | None, list[Raw]] = {}
-    named: list[Named] = []
-    for item in annotations:
-        if isinstance(item, CocoAnnotation):  # decoded only where ids are unique
-            named.append((str(item.id), item))
-        else:
-            by_id.setdefault(link_of(item).id, []).append(item)
+    # Annotations are decoded only where ids are unique.
+    named: list[Named] = [
+        (str(item.id), item) for item in annotations if isinstance(item, CocoAnnotation)
+    ]
+    for item in annotations[len(named) :]:
+        assert isinstance(item, Raw), "either all annotations are decoded or none"
+        by_id.setdefault(link_of(item).id, []).append(item)
     for item_id, several in by_id.items():
         contents: dict[bytes, Raw] = {}
         raws = sorted(several, key=bytes)
