@@ -267,12 +267,11 @@ def _checked_bounds(polygons: Sequence[Polygon], height: int, width: int) -> Box
         number = len(polygon)
         if number < MIN_POLYGON_NUMBERS or number % 2:
             raise malformed(f"a polygon of {number} numbers, expected pairs, three at least")
-    bounds = x0, y0, x1, y1 = bounds_of(polygons)
-    reach = 2 * max(height, width)
+    (x0, y0, x1, y1), reach = bounds_of(polygons), 2 * max(height, width)
     near = -reach <= x0 and -reach <= y0 and x1 <= reach and y1 <= reach
-    if not (near and math.isfinite(sum(map(sum, polygons)))):
+    if not near or math.isnan(sum(map(sum, polygons))):
         raise malformed(f"a polygon reaches further than {reach} pixels from the origin")
-    return bounds
+    return x0, y0, x1, y1
 
 
 def _check_pixels(height: int, width: int) -> None:
