@@ -2,6 +2,8 @@
 
     python -m tests.fuzz                                      all of it, as a table
     python -m tests.fuzz --case annotations-world:317         one case again, with a short input
+    python -m tests.fuzz --only kills --folder a              a piece of it
+    python -m tests.fuzz --report a --report b                the reports of pieces as one
 
 Every choice follows from `--seed`. A case that fails is printed with the command that repeats it.
 """
@@ -18,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from tests.fuzz.report import Report
+from tests.fuzz.report import RESULTS, Report, joined
 from tests.fuzz.result import Result
 
 CASES = {
@@ -48,8 +50,15 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=40.0, help="then no case is begun")
     parser.add_argument("--only", action="append", metavar="STAGE[=N]", help="some stages alone")
     parser.add_argument("--case", metavar="STAGE:N", help="one case again")
+    parser.add_argument(
+        "--report", action="append", type=Path, metavar="FOLDER", help="report past runs as one"
+    )
     parser.add_argument("--chunk", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.report:
+        report = joined(args.report)
+        print(report.text(args.report[0]))
+        return 1 if report.faulty else 0
     folder = args.folder or Path(tempfile.mkdtemp(prefix="regionforge-fuzz-"))
     if args.chunk:
         return _work(folder, args.seed, args.chunk)
@@ -70,7 +79,7 @@ def _run(folder: Path, args: argparse.Namespace) -> int:
         chunks.put(chunk)
     report, began = Report(seed=args.seed), time.monotonic()
     end = began + 60 * args.minutes
-    log = folder / "results.jsonl"
+    log = folder / RESULTS
     with log.open("w", encoding="utf-8") as lines:
         lock = threading.Lock()
 
@@ -97,6 +106,7 @@ def _run(folder: Path, args: argparse.Namespace) -> int:
         for thread in threads:
             thread.join()
     report.seconds = time.monotonic() - began
+    report.save(folder)
     print(report.text(folder))
     return 1 if report.faulty else 0
 

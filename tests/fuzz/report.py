@@ -1,13 +1,19 @@
-"""The report of a fuzz run: what was damaged, what became of it, and every fault."""
+"""The report of a fuzz run: what was damaged, what became of it, and every fault.
 
+A run leaves its results, a line of JSON each, and what else its report says, so that the reports of
+several runs, each of some stages, add up to one.
+"""
+
+import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from schemas.rejection import Reason, Repair
 from tests.fuzz.result import Result
 
+RESULTS, _RUN = "results.jsonl", "run.json"
 _SLOWEST = 5
 _LISTED = 60  # faults
 
@@ -39,6 +45,11 @@ class Report:
         self.slowest = sorted([*self.slowest, (result.seconds, result.case)])[-_SLOWEST:]
         if result.faults:
             self.faulty.append(result)
+
+    def save(self, folder: Path) -> None:
+        """Write what the results do not say."""
+        run = {"seed": self.seed, "seconds": self.seconds, "left_out": self.left_out}
+        (folder / _RUN).write_text(json.dumps(run), encoding="utf-8")
 
     def text(self, folder: Path) -> str:
         """Return the report as plain text."""
@@ -77,6 +88,22 @@ class Report:
             + (f"{len(repairs & self.reasons.keys())} of {len(repairs)} repairs; not reached: ")
             + ", ".join(sorted(codes - reached) + sorted(repairs - self.reasons.keys()))
         )
+
+
+def joined(folders: Sequence[Path]) -> Report:
+    """Return the reports of runs with one seed as one; a case that several ran counts once."""
+    runs = [json.loads((folder / _RUN).read_text(encoding="utf-8")) for folder in folders]
+    (seed,) = {run["seed"] for run in runs}
+    report = Report(seed=seed, seconds=sum(run["seconds"] for run in runs))
+    seen = set[str]()
+    for folder, run in zip(folders, runs, strict=True):
+        report.left_out.update(run["left_out"])
+        for line in (folder / RESULTS).read_text(encoding="utf-8").splitlines():
+            result = Result.from_line(line)
+            if result.case not in seen:
+                report.add(result)
+            seen.add(result.case)
+    return report
 
 
 def _listed(counts: Counter[str]) -> str:

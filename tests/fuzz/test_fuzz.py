@@ -24,7 +24,8 @@ from tests.fuzz.__main__ import CASES
 from tests.fuzz.annotations import Case, case_of, run_case, shrunk
 from tests.fuzz.json_faults import OPERATORS, Raw, encode
 from tests.fuzz.mutate import Mutation, mutate
-from tests.fuzz.report import Report
+from tests.fuzz.report import RESULTS, Report, joined
+from tests.fuzz.result import Result
 from tests.fuzz.stages import STAGES
 from tests.fuzz.targets import Target, world_targets, write_small_world
 
@@ -223,3 +224,22 @@ def test_an_output_that_is_not_the_same_is_found(tmp_path):
     assert kills.differences(expected, {"coco/a.arrow": "1", "ledger.json": "2"}) == []
     assert "ledger.json" in kills.differences(expected, {"coco/a.arrow": "1"})[0]
     assert "b.arrow" in kills.differences(expected, {**expected, "coco/b.arrow": "3"})[0]
+
+
+def test_the_reports_of_pieces_add_up(tmp_path):
+    results = [Result(case=f"rows:{n}", target="rows", mutations=100) for n in range(4)]
+    results[3].faults.append("hangs")
+    for name, some in (("a", results[:3]), ("b", results[2:])):
+        folder = tmp_path / name
+        folder.mkdir()
+        lines = "".join(f"{result.line()}\n" for result in some)
+        (folder / RESULTS).write_text(lines, encoding="utf-8")
+        piece = Report(seed=7, seconds=30)
+        piece.left_out["kills"] = 2
+        piece.save(folder)
+    report = joined([tmp_path / "a", tmp_path / "b"])
+    assert (report.mutations["rows"], report.cases["rows"]) == (400, 4)
+    assert report.left_out == {"kills": 4}
+    first = report.text(tmp_path).splitlines()[0]
+    assert first == "400 mutations in 4 cases, seed 7, 1.0 minutes: 1 faults"
+    assert [each.case for each in report.faulty] == ["rows:3"]
