@@ -225,6 +225,7 @@ def make_plan(args: argparse.Namespace) -> "Plan":
         micro_batch=args.micro_batch,
         workers=args.workers,
         sharded=args.sharded,
+        copy_per_host=args.copy_per_host,
         recompute=args.recompute,
         compiled=args.compile,
         max_steps=args.max_steps,

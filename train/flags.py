@@ -124,6 +124,11 @@ def _add_run(group: Group) -> None:
         help="lay the model in parts on the GPUs (default: where the language model trains)",
     )
     group.add_argument(
+        "--copy-per-host",
+        action="store_true",
+        help="lay all parts on the GPUs of each host: between hosts, gradients alone are summed",
+    )
+    group.add_argument(
         "--recompute",
         nargs="?",
         const="all",

@@ -194,6 +194,7 @@ def job_of(plan: Plan, processes: Processes) -> Job:
         max_steps=plan.max_steps,
         image_root=plan.image_root,
         sharded=plan.sharded,
+        copy_per_host=plan.copy_per_host,
         recompute=plan.recompute,
         compiled=plan.compiled,
         weights=plan.weights,

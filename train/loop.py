@@ -41,7 +41,8 @@ class Job:
     workers: int = 0
     max_steps: int | None = None  # stop after so many steps; the schedule is that of all
     image_root: Path | None = None
-    sharded: bool | None = None  # see `train.sharding.Layout`, as for the next two
+    sharded: bool | None = None  # see `train.sharding.Layout`, as for the next three
+    copy_per_host: bool = False
     recompute: Recompute | None = None
     compiled: bool | None = None
     weights: Mapping[str, float] = field(default_factory=dict)  # how often rows come, by config
@@ -106,6 +107,7 @@ def prepare(model: RegionModel, recipe: TrainRecipe, job: Job) -> None:
         processes=job.processes,
         precision=recipe.precision,
         sharded=job.sharded,
+        copy_per_host=job.copy_per_host,
         recompute=job.recompute,
         compiled=job.compiled,
     )

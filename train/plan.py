@@ -38,7 +38,8 @@ class Plan:
     image_root: Path | None = None
     micro_batch: int = 8
     workers: int = 0
-    sharded: bool | None = None  # see `train.sharding.Layout`, as for the next two
+    sharded: bool | None = None  # see `train.sharding.Layout`, as for the next three
+    copy_per_host: bool = False
     recompute: Recompute | None = None
     compiled: bool | None = None
     max_steps: int | None = None

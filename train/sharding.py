@@ -6,7 +6,8 @@ frozen language model: 29 M trained weights of RegionGPT 7B are summed in some m
 In parts: a process holds a part of each weight, gradient and moment. The language model's layers
 are gathered one at a time, where they compute; the connector, the embeddings and the head together,
 for the whole of a forward and backward pass, so that a process without a picture takes part as the
-others do. The vision tower never trains: it stays whole, and nothing of it is sent.
+others do. The vision tower never trains: it stays whole, and nothing of it is sent. With a copy per
+host (HSDP), weights are gathered from the GPUs of a host, and gradients alone cross the network.
 
 What has which type:
 
@@ -54,6 +55,7 @@ class Layout:
     processes: Processes
     precision: Precision = "float32"
     sharded: bool | None = None  # in parts; None: where the language model trains on CUDA
+    copy_per_host: bool = False  # each host has all parts
     recompute: Recompute | None = None  # None: some where it trains on CUDA, else none
     compiled: bool | None = None  # the language model's layers; None: on CUDA, where it can be
 
@@ -75,7 +77,7 @@ def lay_out(model: RegionModel, layout: Layout) -> None:
     parts stays as it is.
 
     Raises:
-        UsageError: adapters are to lie in parts.
+        UsageError: adapters are to lie in parts, or what lies whole has a copy per host.
     """
     if is_sharded(model):
         return
@@ -87,6 +89,8 @@ def lay_out(model: RegionModel, layout: Layout) -> None:
     sharded = large if layout.sharded is None else layout.sharded
     if sharded and hasattr(model, "peft_config"):
         raise UsageError("adapters are few weights: train them without --sharded")
+    if layout.copy_per_host and not sharded:
+        raise UsageError("--copy-per-host is for models in parts: give --sharded too, or leave it")
     if sharded:
         _shard(model, layout)
     compiled = layout.compiled
@@ -166,7 +170,11 @@ def _shard(model: RegionModel, layout: Layout) -> None:
     device = layout.processes.device
     if not distributed.is_initialized():
         layout.processes.start_alone()
-    mesh = init_device_mesh(device.type, (layout.processes.world,))
+    world, on_host = layout.processes.world, layout.processes.on_host
+    shape = {"copies": world // on_host, "parts": on_host}
+    if not layout.copy_per_host:
+        shape = {"parts": world}
+    mesh = init_device_mesh(device.type, tuple(shape.values()), mesh_dim_names=tuple(shape))
     policy = MixedPrecisionPolicy(
         param_dtype=torch.bfloat16 if layout.in_bfloat16 else None,
         reduce_dtype=torch.float32,

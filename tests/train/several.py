@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from unittest import mock
 
@@ -64,6 +64,7 @@ class Run:
     name: str
     stage: str = "regiongpt_finetune"
     sharded: bool = False
+    hosts: int | None = None  # that the processes are said to be on, each with a copy
     recompute: Recompute = "none"
     goes_on: str | None = None  # from the checkpoint of the run of this name
     mixed: bool = False  # the steps are those of `mixed_steps`
@@ -89,9 +90,11 @@ def perform(run: Run, shards: Path, work: Path, processes: Processes) -> None:
     )  # fmt: skip
     build = Build.open(shards)
     rows = ShardRows(build, build.shards("train"))
+    if run.hosts is not None:
+        processes = replace(processes, on_host=processes.world // run.hosts)
     job = Job(
         rows=rows, micro_batch=1, processes=processes, max_steps=STEPS,
-        sharded=run.sharded, recompute=run.recompute,
+        sharded=run.sharded, recompute=run.recompute, copy_per_host=run.hosts is not None,
     )  # fmt: skip
     prepare(model, recipe, job)
     folder = work / run.name

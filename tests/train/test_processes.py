@@ -23,6 +23,7 @@ FIRST = [
 ON_TWO = [
     Run(name="two"),
     Run(name="two_sharded", sharded=True),
+    Run(name="two_hosts", sharded=True, hosts=2),
     Run(name="two_recomputed", sharded=True, recompute="all"),
     Run(name="two_recomputed_in_part", sharded=True, recompute="some"),
     Run(name="two_gpt4roi", stage="gpt4roi_stage2", sharded=True),
@@ -38,6 +39,7 @@ ON_TWO = [
 LAST = [
     Run(name="two_to_one", goes_on="two"),
     Run(name="two_sharded_to_one", goes_on="two_sharded"),
+    Run(name="two_hosts_to_one", goes_on="two_hosts"),
     Run(name="two_sharded_to_one_sharded", goes_on="two_sharded", sharded=True),
     Run(name="one_recomputed", recompute="all"),
 ]
@@ -83,6 +85,7 @@ def assert_same(work, first, second, steps=slice(None)):
         ("alone", "one_recomputed"),
         ("alone", "two"),
         ("alone", "two_sharded"),
+        ("alone", "two_hosts"),
         ("alone", "two_recomputed"),
         ("alone", "two_recomputed_in_part"),
         ("gpt4roi", "two_gpt4roi"),
@@ -105,6 +108,7 @@ def test_any_number_of_processes_whole_or_in_parts_trains_the_same(work, first, 
         "whole_to_parts",
         "two_to_one",
         "two_sharded_to_one",
+        "two_hosts_to_one",
         "two_sharded_to_one_sharded",
     ],
 )
@@ -114,7 +118,13 @@ def test_a_run_goes_on_with_other_processes(work, name):
 
 @pytest.mark.parametrize(
     ("name", "share"),
-    [("alone", 1.0), ("alone_sharded", 1.0), ("two", 1.0), ("two_sharded", 0.5)],
+    [
+        ("alone", 1.0),
+        ("alone_sharded", 1.0),
+        ("two", 1.0),
+        ("two_hosts", 1.0),
+        ("two_sharded", 0.5),
+    ],
 )
 def test_a_process_holds_its_part_of_the_weights(work, name, share):
     held = json.loads((work / name / "held.json").read_bytes())

@@ -8,6 +8,7 @@ from transformers import AutoModel
 from model.presets import tiny_regiongpt
 from model.region_model import RegionGPTForConditionalGeneration
 from model.stages import freeze_for
+from schemas.errors import UsageError
 from train import sharding, step
 from train.checkpoint import load, save
 from train.processes import Processes
@@ -65,6 +66,12 @@ def test_a_model_lies_in_parts_where_its_language_model_trains_on_a_gpu(stage, t
         layout = Layout(processes=Processes(device=torch.device("cuda")), sharded=asked)
         lay_out(model, layout)
     assert [layout.sharded for layout in chosen] == ([None, True] if trains else [True])
+
+
+def test_a_copy_per_host_is_of_a_model_in_parts():
+    layout = Layout(processes=ALONE, sharded=False, copy_per_host=True)
+    with pytest.raises(UsageError, match=r"--copy-per-host is for models in parts: give --sharded"):
+        lay_out(made("regiongpt_finetune"), layout)
 
 
 def test_a_cpu_computes_in_float32():
