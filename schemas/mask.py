@@ -5,6 +5,8 @@ and on, starting with off. It is tied to the size of its image. The three forms 
 hold (polygons, run lengths as a list, run lengths as a string) are described at
 https://cocodataset.org/#format-data; pycocotools does the rasterising after checks here,
 because pycocotools does not check its input.
+
+Length: three forms of masks, each with its checks, and what they share.
 """
 
 import math

@@ -216,7 +216,7 @@ IN_VAIN = [
         "--clip-model: nothing is scored without --threshold S or --calibration FILE",
     ),
     (
-        "recap --measured-checks",
+        "recap --no-measured-checks",  # the name of both in the parser
         [*SERVED, "--no-filter", "--measured-checks"],
         "--measured-checks: --no-filter keeps all captions",
     ),
