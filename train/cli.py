@@ -11,11 +11,11 @@ from schemas import console
 from schemas.errors import RegionForgeError, UsageError
 from schemas.interruption import EXIT_TERMINATED, ending, exit_status, sigterm_as_interrupt
 from schemas.process import run_process
+from train import flags
 from train.bench import flags as bench_flags
 from train.bench.flags import check_bench
 from train.evaluation import flags as evaluation_flags
 from train.flag_checks import TOWERS, check_image_root, check_train
-from train.flags import add_flags
 from train.libraries import hold_transformers_back, import_libraries, require_libraries
 from train.serve import flag_checks as serve_checks
 from train.serve import flags as serve_flags
@@ -25,19 +25,9 @@ if TYPE_CHECKING:
     from train.serve.serving import EngineMaker
     from train.start import Start
 
-LINE = "Train a model on the shards of a build, or go on with a run."
 _OFTOWERS = console.OUTPUT_FLAGS | {
     *("command", "recipe", "shards", "output", "model", "split", "seed", "max_steps")
 }
-_EXAMPLES = """\
-examples:
-  regionforge train --recipe regiongpt_pretrain --shards /shards --output runs/a \\
-      --vision openai/clip-vit-large-patch14-336 --language lmsys/vicuna-7b-v1.5
-  regionforge train --recipe regiongpt_finetune --shards /shards --output runs/b \\
-      --checkpoint runs/a --dry-run --rate 40
-  torchrun --nproc-per-node 8 -m regionforge train ...
-Without --dry-run it trains; torchrun starts it on several GPUs.
-The same command again goes on where a run was stopped."""
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -78,7 +68,7 @@ def make_parser() -> console.Parser:
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, line, examples, add in (
-        ("train", LINE, _EXAMPLES, add_flags),
+        ("train", flags.LINE, flags.EXAMPLES, flags.add_flags),
         ("evaluate", evaluation_flags.LINE, evaluation_flags.EXAMPLES, evaluation_flags.add_flags),
         ("train-bench", bench_flags.LINE, bench_flags.EXAMPLES, bench_flags.add_flags),
         *serve_flags.COMMANDS,

@@ -3,6 +3,16 @@
 import argparse
 from collections.abc import Callable
 
+LINE = "Train a model on the shards of a build, or go on with a run."
+EXAMPLES = """\
+examples:
+  regionforge train --recipe regiongpt_pretrain --shards /shards --output runs/a \\
+      --vision openai/clip-vit-large-patch14-336 --language lmsys/vicuna-7b-v1.5
+  regionforge train --recipe regiongpt_finetune --shards /shards --output runs/b \\
+      --checkpoint runs/a --dry-run --rate 40
+  torchrun --nproc-per-node 8 -m regionforge train ...
+Without --dry-run it trains; torchrun starts it on several GPUs.
+The same command again goes on where a run was stopped."""
 # The recipes, for `--help`; those there are stand in `train.recipes`.
 RECIPES = (
     "gpt4roi_stage1, gpt4roi_stage2, regiongpt_pretrain, regiongpt_finetune, and for tiny models "
