@@ -14,7 +14,7 @@ from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
 from pipelines.preview import build_facts, choose, write_page
 from pipelines.recap.captioning.builtin import BuiltinCaptioner
-from pipelines.recap.clip.calibrate import CalibrationOptions, calibrate
+from pipelines.recap.clip.calibrate import CalibrationOptions, calibrate, sample_captions
 from pipelines.recap.clip.files import write_calibration
 from pipelines.recap.clip.open_clip import ClipScorer
 from pipelines.recap.clip.scorer import Scorer
@@ -91,10 +91,11 @@ def _recap(world: Path, output: Path) -> bool:
     everything = _recap_once(world, output / "recapd_unfiltered", Filter(), None)
     scorer = ClipScorer()
     with Ticker("calibrating:") as ticker:
+        options = CalibrationOptions(pairs=_PAIRS)
         calibration_run = calibrate(
-            str(everything),
+            sample_captions(str(everything), options),
             scorer,
-            CalibrationOptions(pairs=_PAIRS),
+            options,
             lambda done, total: ticker.say(f"{done} of {total} pairs"),
         )
     if not report_calibration(calibration_run):
