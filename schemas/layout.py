@@ -11,6 +11,7 @@
       _state/coco/train-00000-of-00002.arrow.json     a finished shard, for a rerun
       _state/coco.json                         the finished source `coco`, for a rerun
       _state/captions/                         the captioner's answers, of a run of `recap`
+      _state/captions/segments/                of those, what is not merged yet
       _state/server.log                        the log of a server that `recap` started
       _state/lease/                            in a store, while a run writes: its claim
 
@@ -34,6 +35,7 @@ STATE_FOLDER = "_state"
 IDENTITY = f"{STATE_FOLDER}/build.json"
 INPUT_DIGESTS = f"{STATE_FOLDER}/inputs.json"
 JOURNAL_FOLDER = f"{STATE_FOLDER}/captions"
+SEGMENT_FOLDER = f"{JOURNAL_FOLDER}/segments"
 LEASE_FOLDER = f"{STATE_FOLDER}/lease"
 SERVER_LOG = f"{STATE_FOLDER}/server.log"
 SHARD_SUFFIX = ".arrow"
@@ -62,6 +64,11 @@ def shard_pattern(config: str, split: str, of: int) -> str:
 def split_pattern(config: str, split: str) -> str:
     """Return a glob pattern for a split of any number of shards, e.g. `coco/train-*.arrow`."""
     return f"{config}/{split}-*{SHARD_SUFFIX}"
+
+
+def segment_folder(config: str, split: str, index: int, of: int) -> str:
+    """Return the folder of what is not merged yet of the captions of a shard."""
+    return f"{SEGMENT_FOLDER}/{config}/{split}-{index:05d}-of-{of:05d}"
 
 
 def config_of(path: str) -> str | None:

@@ -40,7 +40,6 @@ def run(args: Namespace) -> int:
     from pipelines.cli.recap_judge import check_judge_now, with_judge
     from pipelines.cli.recap_recipe import recipe_of
     from pipelines.cli.recap_tools import (
-        check_local,
         check_server_flags,
         check_vision,
         make_tools,
@@ -55,7 +54,7 @@ def run(args: Namespace) -> int:
     check_server_flags(args)
     recipe, scorer = recipe_of(args)
     check_guard_flags(args, recipe)
-    output = check_local(output_folder(args.output))
+    output = output_folder(args.output)
     root = existing_folder(args.data_root, "--data-root")
     with open_server(args, recipe.captioning) as server:
         tools = make_tools(args, recipe.captioning, scorer, server)

@@ -41,16 +41,6 @@ PATIENCE, PATIENCE_WITH_A_START = 600.0, 1800.0  # seconds
 _COMEBACK_SECONDS = 60.0  # maximum from a server's restart to its first answer
 
 
-def check_local(output: str) -> str:
-    """Return an output of this machine, or raise `UsageError` for one in a store."""
-    if not files.is_local(output):
-        raise UsageError(
-            f"--output {output}: captions are written down one by one, which only a local --output "
-            "allows; copy the shards from there when they are finished"
-        )
-    return output
-
-
 def check_server_flags(args: Namespace) -> None:
     """Check that the flags about a server fit together, and that the libraries are installed.
 
@@ -69,6 +59,11 @@ def check_server_flags(args: Namespace) -> None:
         raise UsageError("--serve MODEL: a local folder, or a name on the Hub")
     if args.endpoint:
         raise UsageError("--serve starts a server, --endpoint names one that is there: give one")
+    if not files.is_local(args.output):
+        raise UsageError(
+            f"--serve goes with an --output of this machine, not {args.output}: start the server "
+            "by hand, and give its --endpoint"
+        )
 
 
 def _check_no_model(args: Namespace) -> None:

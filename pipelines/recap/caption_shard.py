@@ -5,6 +5,7 @@ can be repeated without repeating its calls.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,9 +16,11 @@ from msgspec.structs import replace
 from pipelines.recap.captioning.captioner import Captioner
 from pipelines.recap.captioning.filter import Scores, filter_captions, score_captions
 from pipelines.recap.captioning.images import CaptionOutcome, ImageCaptioner, RegionCaptioner
-from pipelines.recap.captioning.journal import ImageJournal, Journal, open_journals
+from pipelines.recap.captioning.journal import ImageJournal, Journal
+from pipelines.recap.captioning.journal_files import journal_paths, open_journals
 from pipelines.recap.captioning.journaled import JournaledCaptioner, JournaledScorer
 from pipelines.recap.captioning.judging import JudgedCaptioner
+from pipelines.recap.captioning.segments import shard_journals
 from pipelines.recap.captioning.two_stages import TwoStageCaptioner
 from pipelines.recap.captioning.views import CropOptions
 from pipelines.recap.clip.scorer import Scorer
@@ -44,6 +47,7 @@ class ShardJob:
     recipe: RecapRecipe
     instruction: Instruction
     fingerprints: tuple[str, ...]  # digests that name the journals
+    segmented: bool  # journals are written as segments, not appended to
     retry_refused: bool  # repeat requests that servers refused in an earlier run
     write: WriteOptions
     concurrent_images: int
@@ -76,7 +80,9 @@ def caption_shard(
         run: function that runs a coroutine to its end on the captioner's event loop.
     """
     infos = [screened.image for screened in images]
-    with open_journals(job.write.output, job.fingerprints, infos) as journals:
+    paths = journal_paths(job.write.output, job.fingerprints, infos)
+    made = shard_journals(job.write.output, key) if job.segmented else nullcontext(Journal)
+    with made as make, open_journals(paths, make) as journals:
         view = job.recipe.filter.scored_by
         scorer = JournaledScorer(job.scorer, view) if job.scorer and view else None
         captioning = _caption(images, job, journals, scorer, ledgers[Stage.CAPTION])

@@ -39,6 +39,7 @@ class RecapFlow:
 
     recipe: RecapRecipe
     fingerprints: tuple[str, ...]  # digests that name the journals
+    segmented: bool  # journals are written as segments, not appended to
     retry_refused: bool  # repeat requests that servers refused in an earlier run
     tools: CaptionTools
 
@@ -86,6 +87,7 @@ class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Page]], Shard]):
             recipe=self._flow.recipe,
             instruction=self._instruction,
             fingerprints=self._flow.fingerprints,
+            segmented=self._flow.segmented,
             retry_refused=self._flow.retry_refused,
             write=self._write,
             concurrent_images=self._flow.tools.concurrent_images,

@@ -1,13 +1,19 @@
 """A RecapD run from its plan to its manifest."""
 
+from contextlib import suppress
+
 import apache_beam as beam
 
+from pipelines.output.lock import locked_output
 from pipelines.plan import Plan
+from pipelines.recap.captioning.segments import merge_segments, remove_segments
 from pipelines.recap.deciding import journal_fingerprints
 from pipelines.recap.earlier_run import check_earlier_run, forget_end, remember_end
 from pipelines.recap.flow import CaptionTools, RecapFlow
 from pipelines.recipes.recap import RecapRecipe
 from pipelines.runner.launch import LaunchOptions, launch
+from pipelines.storage import files
+from schemas.errors import BuildError
 from schemas.layout import JOURNAL_FOLDER
 from schemas.manifest import Manifest
 
@@ -46,15 +52,27 @@ def run_recap(
     flow = RecapFlow(
         recipe=recipe,
         fingerprints=journal_fingerprints(plan),
+        segmented=not files.is_local(plan.output),
         retry_refused=not refilter,
         tools=tools,
     )
 
     def lay_out(root: beam.Pipeline, plan: Plan, parts: int) -> None:
         forget_end(plan.output)  # only now that the output belongs to this run
+        merge_segments(plan.output)  # of a run that was killed
         flow(root, plan, parts)
 
     try:
-        return launch(plan, options, lay_out)
+        manifest = launch(plan, options, lay_out)
+        if flow.segmented:
+            _merge_at_end(plan.output)
+        return manifest
     finally:
         remember_end(plan)
+
+
+def _merge_at_end(output: str) -> None:
+    """Merge the segments of a run that has ended, unless the next run has begun and does it."""
+    with suppress(BuildError), locked_output(output):
+        merge_segments(output)
+        remove_segments(output)

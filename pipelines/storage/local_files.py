@@ -37,7 +37,8 @@ def _walk(
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.is_file(follow_symlinks=False):  # as nearly all are
-                    yield below + entry.name, entry.stat().st_size
+                    if (size := _size_of(entry)) is not None:
+                        yield below + entry.name, size
                 elif entry.is_symlink() and not os.path.exists(entry.path):
                     continue  # a broken or circular link
                 elif entry.is_dir():
@@ -47,6 +48,14 @@ def _walk(
                     yield below + entry.name, entry.stat().st_size
     except OSError as error:
         raise InputFileError(f"cannot list {folder}: {error}") from None
+
+
+def _size_of(entry: os.DirEntry[str]) -> int | None:
+    """Return the size in bytes of a file in a listing, or None where it was just deleted."""
+    try:
+        return entry.stat().st_size
+    except FileNotFoundError:
+        return None
 
 
 def exists(path: str) -> bool:

@@ -16,14 +16,10 @@ A repetition of a run that was killed takes all answers about unchanged pictures
 journals. Captions follow deterministically from answers, so nothing else is stored. An incomplete
 last line is cut off; other unreadable lines are moved to a second file, and their requests are
 sent again.
-
-The hash of an image decides its journal, independently of the number of shards: a few additional
-pictures may change the number of shards, but never the journal of an image.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from types import TracebackType
@@ -33,17 +29,12 @@ import msgspec
 
 from pipelines.recap.captioning.captioner import Answer
 from pipelines.recap.clip.scorer import Score
-from pipelines.shards.options import shard_key
 from pipelines.storage import files
 from schemas.console import notice
 from schemas.errors import BuildError
-from schemas.ids import RANK_BITS
 from schemas.json_decoding import decode
-from schemas.layout import JOURNAL_FOLDER
 from schemas.rejection import Reason
-from schemas.sample import ImageInfo
 
-JOURNALS = 64  # journals of a split; a shard holds the journals of its images in memory
 _FORMAT = 2  # version of the lines' format
 
 
@@ -83,11 +74,19 @@ class _Scored(msgspec.Struct, frozen=True, tag="score"):
 _Line = _Answered | _Failed | _Scored
 
 
+class ParsedLines(NamedTuple):
+    """The lines of a journal's file."""
+
+    kept: list[bytes]
+    damaged: list[bytes]  # which cannot be read
+    rest: bytes  # an incomplete last line
+
+
 class Journal:
     """The answers and scores about some images, and the file to which new ones are appended.
 
     The file must be local, since lines are appended to it. It has one writer, since shards are
-    captioned one after the other.
+    captioned one after the other. `SegmentedJournal` is for outputs that have several.
     """
 
     def __init__(self, path: str, *earlier: str) -> None:
@@ -97,13 +96,8 @@ class Journal:
             path: the file to read, and to which lines are appended.
             earlier: files of an earlier program, to read only.
         """
-        if not files.is_local(path):
-            raise BuildError(
-                f"{path}: captions are written down one by one, which only a local --output "
-                "allows; copy the shards from there when they are finished"
-            )
-        self._path = path
-        self._earlier = earlier
+        self.path = path
+        self.earlier = earlier
         # Keys: request id, and digest of the picture.
         self.answers: dict[tuple[str, str], Answer] = {}
         self.failures: dict[tuple[str, str], Failure] = {}  # refusals, by the same keys
@@ -111,12 +105,18 @@ class Journal:
         self.scores: dict[tuple[str, str], Score] = {}
 
     def __enter__(self) -> Self:
-        """Read the lines of the file, if it exists, and open it for appending."""
-        os.makedirs(os.path.dirname(self._path), exist_ok=True)
-        for path in (self._path, *self._earlier):
+        """Read the lines of the file, if it exists, and open it for appending.
+
+        Raises:
+            BuildError: the file is in a store, where nothing can be appended.
+        """
+        if not files.is_local(self.path):
+            raise BuildError(f"{self.path}: lines are appended to this file, so it must be local")
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        for path in (self.path, *self.earlier):
             if os.path.exists(path):
                 self._read(path)
-        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         return self
 
     def __exit__(
@@ -152,15 +152,30 @@ class Journal:
     def _read(self, path: str) -> None:
         with open(path, "rb") as file:
             content = file.read()
+        parsed = self.read_lines(content)
+        if parsed.damaged:
+            set_aside(path, parsed.damaged)
+            files.write_whole(path, b"".join(parsed.kept))
+        elif parsed.rest:
+            os.truncate(path, len(content) - len(parsed.rest))
+
+    def read_lines(self, content: bytes) -> ParsedLines:
+        """Take the answers and scores of a journal's file, and return the lines by their fate."""
         *lines, rest = content.split(b"\n")
         kept: list[bytes] = []
         damaged: list[bytes] = []
         for line in lines:
             (kept if self._read_line(line) else damaged).append(line + b"\n")
-        if damaged:
-            _set_aside(path, damaged, kept)
-        elif rest:
-            os.truncate(path, len(content) - len(rest))
+        return ParsedLines(kept, damaged, rest)
+
+    def content(self) -> bytes:
+        """Return the content of a file with all that this journal holds."""
+        lines: list[_Line] = [_Answered(*key, answer) for key, answer in self.answers.items()]
+        for key, failure in self.failures.items():
+            lines.append(_Failed(*key, failure.detail, failure.reason))
+        for (region, caption), score in self.scores.items():
+            lines.append(_Scored(caption, region, score))
+        return b"".join(map(_encoded, lines))
 
     def _read_line(self, text: bytes) -> bool:
         """Parse a line and return whether it was readable; ignore a repeated answer or score."""
@@ -178,8 +193,11 @@ class Journal:
         return True
 
     def _write(self, line: _Line) -> None:
-        # A line is written in one call, so that it outlives this process as a whole.
-        view = memoryview(msgspec.json.encode(line) + b"\n")
+        self.append(_encoded(line))
+
+    def append(self, line: bytes) -> None:
+        """Append a line to the file, in one call, so that it outlives this process as a whole."""
+        view = memoryview(line)
         while view:
             view = view[os.write(self._file, view) :]
 
@@ -223,42 +241,24 @@ class ImageJournal:
         return sha256(f"{scorer}\n{self.picture}\n{caption}".encode()).hexdigest()[:16]
 
 
-@contextmanager
-def open_journals(
-    output: str, fingerprints: Sequence[str], images: Iterable[ImageInfo]
-) -> Iterator[dict[str, Journal]]:
-    """Open the journals of some images of a split, and yield them by image id.
-
-    Args:
-        output: the folder of the run.
-        fingerprints: digests from `fingerprint_of`; new lines go to the journals of the first one.
-        images: images of one split.
-    """
-    paths = {}
-    for image in images:
-        number = shard_key(image)[1] * JOURNALS >> RANK_BITS
-        names = [f"{image.split}-{number:02d}-{digest[:16]}.jsonl" for digest in fingerprints]
-        folder = files.join(output, JOURNAL_FOLDER, image.source)
-        paths[image.image_id] = tuple(files.join(folder, name) for name in names)
-    with ExitStack() as stack:
-        opened = {each: stack.enter_context(Journal(*each)) for each in sorted({*paths.values()})}
-        yield {image_id: opened[each] for image_id, each in paths.items()}
-
-
 def fingerprint_of(identity: dict[str, Any]) -> str:
     """Return the digest of the settings that decide captions, and of the journals' format."""
     return sha256(msgspec.json.encode([_FORMAT, identity], order="deterministic")).hexdigest()
 
 
-def _set_aside(path: str, damaged: list[bytes], kept: list[bytes]) -> None:
-    aside = f"{path}.damaged"
-    with open(aside, "ab") as file:
-        file.writelines(damaged)
-    files.write_whole(path, b"".join(kept))
+def set_aside(path: str, damaged: Iterable[bytes]) -> None:
+    """Add lines of a journal that cannot be read to a second file, and say so."""
+    aside, lines = f"{path}.damaged", list(damaged)
+    before = files.read(aside) if files.exists(aside) else b""
+    files.write_whole(aside, before + b"".join(lines))
     notice(
-        f"{path}: lines that cannot be read: {len(damaged)}. They are now in {aside}, "
+        f"{path}: lines that cannot be read: {len(lines)}. They are now in {aside}, "
         "and what they held is asked again"
     )
+
+
+def _encoded(line: _Line) -> bytes:
+    return msgspec.json.encode(line) + b"\n"
 
 
 def _text_of(region: RegionKey) -> str:

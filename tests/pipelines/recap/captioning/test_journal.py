@@ -6,14 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.recap.captioning.captioner import Answer
-from pipelines.recap.captioning.journal import (
-    JOURNALS,
-    Failure,
-    Journal,
-    RegionKey,
-    fingerprint_of,
-    open_journals,
-)
+from pipelines.recap.captioning.journal import Failure, Journal, RegionKey, fingerprint_of
+from pipelines.recap.captioning.journal_files import JOURNALS, journal_paths, open_journals
 from pipelines.recap.clip.scorer import Score
 from schemas.errors import BuildError
 from schemas.rejection import Reason
@@ -129,15 +123,16 @@ def test_fingerprints() -> None:
 
 
 def test_it_must_be_local() -> None:
-    with pytest.raises(BuildError, match="local --output"):
-        Journal("gs://bucket/out/_state/captions/train.jsonl")
+    with pytest.raises(BuildError, match="it must be local"):
+        Journal("gs://bucket/out/_state/captions/train.jsonl").__enter__()
 
 
 def test_an_image_has_one_journal_whatever_the_number_of_shards(tmp_path, make_image) -> None:
     def names(fingerprint: str, shards: int) -> dict[str, str]:
         """The file that an answer about each image is written into."""
         images = [make_image(image_id=str(number), shards=shards) for number in range(500)]
-        with open_journals(str(tmp_path / str(shards)), [fingerprint], images) as journals:
+        paths = journal_paths(str(tmp_path / str(shards)), [fingerprint], images)
+        with open_journals(paths) as journals:
             for image in images:
                 journals[image.image_id].add_answer(image.image_id, "p", FIRST)
         return {
