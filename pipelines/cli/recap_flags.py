@@ -268,7 +268,7 @@ def _add_output(group: Group) -> None:
         "--output",
         required=True,
         metavar="DIR",
-        help="a local folder to write into; also keeps the journal",
+        help="the folder to write into; also keeps the journal",
     )
     add_shard_flags(group)
     group.add_argument(
