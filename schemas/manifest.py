@@ -68,6 +68,14 @@ class AgreementCount(_Frozen):
     total: float  # of the overlaps of kept captions with the others, each 0 to 1
 
 
+class RepeatCount(_Frozen):
+    """The captions that passed all other checks, and those of them that are left out as repeats."""
+
+    captions: int
+    alike: int  # that repeat one of their class
+    openings: int  # that begin as too many of their class do
+
+
 class Shard(_Frozen):
     """The entry of a finished shard."""
 
@@ -85,6 +93,7 @@ class Shard(_Frozen):
     # Of captioned regions, by the least shorter side of a size in pixels: "32" is 32 to 63.
     sizes: dict[str, SizeCount] = {}
     agreement: AgreementCount | None = None  # None: one caption of each region was drawn
+    repeats: RepeatCount | None = None  # None: captions were not compared with one another
 
 
 class GuardList(_Frozen):

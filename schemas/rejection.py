@@ -96,6 +96,8 @@ class Reason(StrEnum):
     CAPTION_WRONG_COLOUR = "caption_wrong_colour"  # pixels contradict the colour that it tells
     CAPTION_JUDGED_FALSE = "caption_judged_false"  # a judge holds it for false
     CAPTION_UNJUDGED = "caption_unjudged"  # a judge says neither yes nor no to it
+    CAPTION_ALIKE = "caption_alike"  # repeats a caption of the same class that is kept
+    CAPTION_STOCK_OPENING = "caption_stock_opening"  # begins as too many of its class do
     NO_GLOBAL_CAPTION = "no_global_caption"  # the image's own caption was rejected
 
 

@@ -32,8 +32,10 @@ def captioning_section(manifest: Manifest) -> str:
     settings = CaptionSettings.model_validate(source.settings)
     kept = settings.filter
     lines = [*_asked(settings.captioning), *_checked(settings), *_judged(kept), _kept(kept)]
+    lines += _compared(kept)
     section = ["## How regions were captioned", "", *(f"- {line}" for line in lines)]
-    return "\n".join([*section, *map("- {}".format, agreement_lines(manifest)), *_sizes(manifest)])
+    made = (*agreement_lines(manifest), *repeat_lines(manifest))
+    return "\n".join([*section, *map("- {}".format, made), *_sizes(manifest)])
 
 
 def agreement_lines(manifest: Manifest) -> Iterator[str]:
@@ -44,6 +46,19 @@ def agreement_lines(manifest: Manifest) -> Iterator[str]:
         yield (
             f"of each of {regions:,} regions several captions were drawn; the one that was kept "
             f"shares {mean:.0%} of its words with the others on average, and disagrees in the rest"
+        )
+
+
+def repeat_lines(manifest: Manifest) -> Iterator[str]:
+    """Yield how many captions repeat others, if they were compared."""
+    counts = [shard.repeats for shard in manifest.shards if shard.repeats]
+    if captions := sum(count.captions for count in counts):
+        alike, openings = (
+            sum(getattr(count, name) for count in counts) for name in ("alike", "openings")
+        )
+        yield (
+            f"of {captions:,} captions that passed all other checks, {alike:,} repeat one of their "
+            f"class, and {openings:,} begin as too many of their class do: they are left out"
         )
 
 
@@ -100,6 +115,19 @@ def _asked(captioning: Captioning) -> Iterator[str]:
     ]
     given = " and ".join(filter(None, known)) or "nothing"
     yield f"beside the crop of a region it was given {given}"
+
+
+def _compared(kept: Filter) -> Iterator[str]:
+    if kept.max_alike is not None:
+        yield (
+            f"of two captions of a class that have more than {kept.max_alike:.0%} of their runs of "
+            "five words in common, by an estimate, one is left out"
+        )
+    if kept.max_opening is not None:
+        yield (
+            f"at most {kept.max_opening:.0%} of a class's captions, or ten, begin with the same "
+            "five words"
+        )
 
 
 def _name_of(model: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from rich.filesize import decimal
 from rich.table import Table
 
-from pipelines.card.captioning import agreement_lines
+from pipelines.card.captioning import agreement_lines, repeat_lines
 from pipelines.card.card import default_config
 from pipelines.card.mix import print_mix
 from pipelines.card.paper import print_reported
@@ -45,7 +45,7 @@ def print_summary(plan: Plan, manifest: Manifest, seconds: float) -> None:
         )
     print_reported(console, plan, ledger)
     _print_reasons(plan, manifest)
-    for line in agreement_lines(manifest):
+    for line in (*agreement_lines(manifest), *repeat_lines(manifest)):
         say(line)
     for doubt in plan.doubts:
         say(("annotations: ", "bold red"), doubt)

@@ -27,7 +27,8 @@ def add_recap_flags(parser: argparse.ArgumentParser) -> None:
     _add_sampling(prompts)
     _add_filter(
         parser.add_argument_group(
-            "filter; one of its first four flags is needed, --measured-checks or --judge-min"
+            "filter; one of its first four flags is needed, or of --measured-checks, --max-alike, "
+            "--max-opening and --judge-min"
         )
     )
     judge = parser.add_argument_group("judge, a second model that says what is true")
@@ -253,6 +254,20 @@ def _add_filter(group: "argparse._ArgumentGroup") -> None:
         default=None,
         help="leave out captions whose place boxes contradict, or whose color pixels do (on in "
         "recap_modern)",
+    )
+    group.add_argument(
+        "--max-alike",
+        type=float,
+        metavar="SHARE",
+        help="leave out captions that have a larger share of their runs of five words in common "
+        "with one of their class that is kept (0.75 in recap_modern; default: keep them)",
+    )
+    group.add_argument(
+        "--max-opening",
+        type=float,
+        metavar="SHARE",
+        help="captions of a class that may begin with the same five words, as a share of all of "
+        "them; ten always may (0.2 in recap_modern; default: any number)",
     )
     group.add_argument(
         "--min-words",

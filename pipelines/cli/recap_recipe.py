@@ -4,6 +4,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 from pipelines.cli.arguments import check_flags, folder, from_flags, parse_paths, stated_fields
 from pipelines.cli.command import SMALL_CLIP
@@ -89,7 +90,7 @@ def _fill_in(args: Namespace) -> None:
     check_judge_flags(args)
     left_out = () if args.judge_model else OF_JUDGE
     if args.no_filter:
-        left_out = ("judge_min", "measured_checks", *left_out)
+        left_out = ("judge_min", "measured_checks", "max_alike", "max_opening", *left_out)
     for name, value in PRESETS[args.recipe].items():
         if getattr(args, name) is None and name not in left_out:
             setattr(args, name, value)
@@ -107,33 +108,33 @@ def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
         raise UsageError(
             f"which captions shall be kept? {' and '.join(given)} each say so: give one of them"
         )
-    if number == 0 and args.judge_min is None and not args.measured_checks:
+    if number == 0 and not _filters_unscored(args):
         raise UsageError(
             "which captions shall be kept? Give one of --threshold S, --calibration FILE (which "
             "`regionforge calibrate` writes), --no-filter, or --refilter S|FILE for a run that is "
-            "there; --measured-checks, or --judge-min P beside --judge-model M, will do alone"
+            "there; --measured-checks, --max-alike S, --max-opening S, or --judge-min P beside "
+            "--judge-model M, will do alone"
         )
     _check_marks(args)
-    judge = judge_fields(args)
-    if args.measured_checks:
-        judge["measured_checks"] = True
+    others = judge_fields(args) | _unscored_fields(args)
     if args.no_filter:
         _check_unscored(args, "--no-filter keeps all captions, and scores none")
         if args.judge_min is not None:
             raise UsageError("--judge-min: --no-filter keeps all captions: leave out one of them")
-        if args.measured_checks:
-            raise UsageError("--measured-checks: --no-filter keeps all captions: leave out one")
-        return from_flags(Filter, judge), None
+        for name in _unscored_fields(args):
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{flag}: --no-filter keeps all captions: leave out one")
+        return from_flags(Filter, others), None
     if args.refilter is not None and args.dry_run:
         raise UsageError("--dry-run says what calls would take, and --refilter makes no calls")
     if number == 0 or (args.refilter == "" and not args.marks):
         _check_unscored(args, "nothing is scored without --threshold S or --calibration FILE")
-        return from_flags(Filter, judge), None
+        return from_flags(Filter, others), None
     require("clip", "regionforge recap")
     from pipelines.recap.clip.open_clip import ClipScorer
 
     make_scorer = partial(ClipScorer, args.clip_model, args.clip_weights, args.device)
-    values = stated_fields(args, Filter) | {"scorer": make_scorer().identity} | judge
+    values = stated_fields(args, Filter) | {"scorer": make_scorer().identity} | others
     if args.threshold is None:
         values["threshold"] = _calibrated(args, Filter.model_validate(values).scored_by or "")
     flags = {"threshold": "--threshold" if args.refilter is None else "--refilter"}
@@ -144,11 +145,22 @@ def _check_marks(args: Namespace) -> None:
     """Raise `UsageError` where `--marks` and `--refilter` do not fit together."""
     if args.marks and args.refilter != "":
         raise UsageError("--marks goes with --refilter, which takes no other threshold beside it")
-    if args.refilter == "" and not args.marks and args.judge_min is None:
+    compares = args.max_alike is not None or args.max_opening is not None
+    if args.refilter == "" and not args.marks and args.judge_min is None and not compares:
         raise UsageError(
-            "--refilter: at which threshold? Give S, FILE, or --marks FILE or --judge-min P beside "
-            "it"
+            "--refilter: at which threshold? Give S, FILE, or --marks FILE, --judge-min P, "
+            "--max-alike S or --max-opening S beside it"
         )
+
+
+def _unscored_fields(args: Namespace) -> dict[str, Any]:
+    """Return the settings of checks that need neither scorer nor judge, where they are set."""
+    names = ("measured_checks", "max_alike", "max_opening")
+    return {name: value for name in names if (value := getattr(args, name)) not in (None, False)}
+
+
+def _filters_unscored(args: Namespace) -> bool:
+    return args.judge_min is not None or bool(_unscored_fields(args))
 
 
 def _check_unscored(args: Namespace, why: str) -> None:

@@ -24,6 +24,7 @@ from pipelines.recap.captioning.segments import shard_journals
 from pipelines.recap.captioning.two_stages import TwoStageCaptioner
 from pipelines.recap.captioning.views import CropOptions
 from pipelines.recap.clip.scorer import Scorer
+from pipelines.recap.repeats import LeftOut, sketch_captions
 from pipelines.recap.sizes import size_counts
 from pipelines.recipes.recap import TASKS, RecapRecipe
 from pipelines.shards.options import ShardKey, WriteOptions, shard_key
@@ -31,13 +32,16 @@ from pipelines.shards.pages import PackedImage
 from pipelines.write import write_shard
 from prompts.instruction import Instruction
 from schemas.item import CaptionProvenance
+from schemas.layout import shard_path
 from schemas.ledger import Stage
-from schemas.manifest import AgreementCount, Shard
+from schemas.manifest import AgreementCount, RepeatCount, Shard
+from schemas.rejection import Reason
 from schemas.sample import Draft, Region, ScreenedImage
 from transforms.compose import compose_image
 from transforms.ledger import Ledgers, StageLedger
 from transforms.masks import add_masks
 from transforms.progress import Progress
+from transforms.subsample import CategoryKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,7 @@ class ShardJob:
     captioner: Captioner
     scorer: Scorer | None  # None: captions are not scored
     judge: Captioner | None  # None: captions are not judged
+    run: Callable[[Any], Any]  # runs a coroutine to its end on the captioner's event loop
 
 
 class _CaptionedImage(msgspec.Struct, frozen=True, array_like=True):
@@ -63,12 +68,36 @@ class _CaptionedImage(msgspec.Struct, frozen=True, array_like=True):
     captioner: CaptionProvenance
 
 
+@dataclass(frozen=True, slots=True)
+class _Filtered:
+    """The captions of a shard's images, and what the filter keeps of them."""
+
+    outcomes: list[CaptionOutcome]
+    scores: Scores | None
+    kept: list[tuple[CaptionOutcome, ScreenedImage]]
+
+
+def sketch_shard(
+    key: ShardKey, images: Sequence[ScreenedImage], job: ShardJob
+) -> Iterator[tuple[CategoryKey, bytes]]:
+    """Caption the images of a shard, and yield for each class the sketches of the captions kept.
+
+    Args:
+        key: source and split, index of the shard, and number of shards.
+        images: the images of the shard with the regions to caption, in order.
+        job: the options and tools, the same for all shards of the run.
+    """
+    filtered = _captions_kept(key, images, job, {}, Ledgers())
+    kept = (screened for _, screened in filtered.kept)
+    yield from sketch_captions(kept, shard_path(*key), job.recipe.seed)
+
+
 def caption_shard(
     key: ShardKey,
     images: Sequence[ScreenedImage],
     job: ShardJob,
+    repeats: Mapping[tuple[str, str], LeftOut],
     ledgers: Ledgers,
-    run: Callable[[Any], Any],
 ) -> Shard:
     """Caption the images of a shard and write the shard.
 
@@ -76,9 +105,40 @@ def caption_shard(
         key: source and split, index of the shard, and number of shards.
         images: the images of the shard with the regions to caption, in order.
         job: the options and tools, the same for all shards of the run.
+        repeats: captions that repeat others, by the ids of image and region.
         ledgers: the ledgers of the stages.
-        run: function that runs a coroutine to its end on the captioner's event loop.
     """
+    filtered = _captions_kept(key, images, job, repeats, ledgers)
+    packed = [
+        _packed(screened, _provenance(outcome, filtered.scores, job.recipe))
+        for outcome, screened in filtered.kept
+    ]
+
+    def compose(content: bytes, ledgers: Ledgers) -> Draft | None:
+        return _draft(_DECODER.decode(content), job.instruction, ledgers)
+
+    shard = write_shard(key, packed, compose, job.write, ledgers)
+    kept = list(_regions(screened for _, screened in filtered.kept))
+    counted = {
+        "sizes": size_counts(
+            _regions(images),
+            (region for outcome in filtered.outcomes for region in outcome.accepted_regions()),
+            kept,
+        ),
+        "agreement": _agreement(filtered.outcomes),
+        "repeats": _repeats(len(kept), repeats) if job.recipe.filter.compares else None,
+    }
+    return shard.model_copy(update=counted)
+
+
+def _captions_kept(
+    key: ShardKey,
+    images: Sequence[ScreenedImage],
+    job: ShardJob,
+    repeats: Mapping[tuple[str, str], LeftOut],
+    ledgers: Ledgers,
+) -> _Filtered:
+    """Caption, judge, score and filter the images of a shard."""
     infos = [screened.image for screened in images]
     paths = journal_paths(job.write.output, job.fingerprints, infos)
     made = shard_journals(job.write.output, key) if job.segmented else nullcontext(Journal)
@@ -86,29 +146,21 @@ def caption_shard(
         view = job.recipe.filter.scored_by
         scorer = JournaledScorer(job.scorer, view) if job.scorer and view else None
         captioning = _caption(images, job, journals, scorer, ledgers[Stage.CAPTION])
-        by_id = {outcome.screened.image.image_id: outcome for outcome in run(captioning)}
+        by_id = {outcome.screened.image.image_id: outcome for outcome in job.run(captioning)}
         outcomes = [by_id[info.image_id] for info in infos if info.image_id in by_id]
         scores = score_captions(outcomes, scorer) if scorer else None
     limits = job.recipe.filter
     filtered = [
-        (outcome, filter_captions(outcome, scores, limits, ledgers[Stage.FILTER]))
+        (outcome, filter_captions(outcome, scores, limits, repeats, ledgers[Stage.FILTER]))
         for outcome in outcomes
     ]
     kept = [(outcome, screened) for outcome, screened in filtered if screened is not None]
-    packed = [
-        _packed(screened, _provenance(outcome, scores, job.recipe)) for outcome, screened in kept
-    ]
+    return _Filtered(outcomes, scores, kept)
 
-    def compose(content: bytes, ledgers: Ledgers) -> Draft | None:
-        return _draft(_DECODER.decode(content), job.instruction, ledgers)
 
-    shard = write_shard(key, packed, compose, job.write, ledgers)
-    sizes = size_counts(
-        _regions(images),
-        (region for outcome in outcomes for region in outcome.accepted_regions()),
-        _regions(screened for _, screened in kept),
-    )
-    return shard.model_copy(update={"sizes": sizes, "agreement": _agreement(outcomes)})
+def _repeats(kept: int, repeats: Mapping[tuple[str, str], LeftOut]) -> RepeatCount:
+    alike = sum(each.reason is Reason.CAPTION_ALIKE for each in repeats.values())
+    return RepeatCount(captions=kept + len(repeats), alike=alike, openings=len(repeats) - alike)
 
 
 def _agreement(outcomes: Sequence[CaptionOutcome]) -> AgreementCount | None:

@@ -1,26 +1,37 @@
-"""The flow of a RecapD run: the stages of a build, with captioning before a shard is written."""
+"""The flow of a RecapD run: the stages of a build, with captioning before a shard is written.
+
+Where captions are compared with one another, shards are gone through twice: first all are
+captioned, then they are written from the journals, without the captions that repeat others.
+"""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 
 import apache_beam as beam
+from apache_beam.pvalue import AsMultiMap
 
 from pipelines.build import select_regions
 from pipelines.plan import Plan
 from pipelines.publish import Publish
-from pipelines.recap.caption_shard import ShardJob, caption_shard
+from pipelines.recap.caption_shard import ShardJob, caption_shard, sketch_shard
 from pipelines.recap.captioning.captioner import Captioner
 from pipelines.recap.captioning.cut_share import CutShare
+from pipelines.recap.captioning.replay import WrittenDownCaptioner, WrittenDownScorer
 from pipelines.recap.clip.scorer import Scorer
+from pipelines.recap.repeats import leave_out, unpack_left_out
 from pipelines.recipes.recap import RecapRecipe
 from pipelines.shards.grouping import GroupByShard
 from pipelines.shards.options import ShardKey
 from pipelines.shards.pages import Page, images_in_order, unpack_image
 from schemas.errors import BuildError
+from schemas.layout import shard_path
 from schemas.ledger import Stage
 from schemas.manifest import Shard
+from schemas.sample import ScreenedImage
 from transforms.stage import StageDoFn, run_stage
+from transforms.subsample import CategoryKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,20 +58,42 @@ class RecapFlow:
         """Add the stages to the pipeline."""
         selected = select_regions(root, plan, parts)
         by_shard = selected.images | GroupByShard(selected.facts)
-        written = run_stage(by_shard, _CaptionShard(self, plan))
+        if not self.recipe.filter.compares:
+            written = run_stage(by_shard, _CaptionShard(self, plan))
+        else:
+            left_out = (
+                by_shard
+                | "Sketch" >> beam.ParDo(_SketchShard(self, plan))
+                | "ByCategory" >> beam.GroupByKey()
+                | "Compare" >> beam.FlatMap(leave_out, self.recipe.filter)
+            )
+            second = _CaptionShard(self._from_journals(), plan)
+            written = run_stage(by_shard, second, left_out=AsMultiMap(left_out))
         stages = (*selected.stages, written)
         written.kept | "Publish" >> Publish(plan, stages, selected.short)
 
+    def _from_journals(self) -> "RecapFlow":
+        """Return the flow with tools that take answers and scores from journals alone."""
+        tools = CaptionTools(
+            captioner=WrittenDownCaptioner,
+            scorer=partial(WrittenDownScorer, self.recipe.filter.scorer)
+            if self.tools.scorer
+            else None,
+            concurrent_images=self.tools.concurrent_images,
+            judge=WrittenDownCaptioner if self.tools.judge else None,
+        )
+        return replace(self, retry_refused=False, tools=tools)
 
-class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Page]], Shard]):
-    stage = Stage.WRITE  # the last of the stages that this step performs
+
+class _Workshop:
+    """The tools of a worker, made where they are used, and what else a shard takes."""
 
     def __init__(self, flow: RecapFlow, plan: Plan) -> None:
         self._flow = flow
         self._write = plan.write_options()
         self._instruction = plan.resolved.instruction
 
-    def setup(self) -> None:
+    def open(self) -> None:
         """Start the event loop of the captioner, and make captioner, judge and scorer."""
         self._loop = asyncio.Runner()
         tools = self._flow.tools
@@ -73,17 +106,16 @@ class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Page]], Shard]):
                 f"the scorer has changed: {planned} was planned, {self._scorer.identity} is here"
             )
 
-    def teardown(self) -> None:
+    def close(self) -> None:
         """Close captioner and judge, and their event loop."""
         self._loop.run(self._captioner.close())
         if self._judge:
             self._loop.run(self._judge.close())
         self._loop.close()
 
-    def results(self, element: tuple[ShardKey, Iterable[Page]]) -> Iterator[Shard]:
-        """Yield the shard of a key and its images."""
-        key, pages = element
-        job = ShardJob(
+    def job(self) -> ShardJob:
+        """Return the options and tools for a shard."""
+        return ShardJob(
             recipe=self._flow.recipe,
             instruction=self._instruction,
             fingerprints=self._flow.fingerprints,
@@ -94,9 +126,59 @@ class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Page]], Shard]):
             captioner=self._captioner,
             scorer=self._scorer,
             judge=self._judge,
+            run=self._loop.run,
         )
-        images = [unpack_image(packed.content) for packed in images_in_order(pages)]
-        yield caption_shard(key, images, job, self.ledgers, self._loop.run)
+
+
+class _SketchShard(beam.DoFn):
+    """The first pass of a run that compares captions: it captions, and writes answers down."""
+
+    def __init__(self, flow: RecapFlow, plan: Plan) -> None:
+        self._workshop = _Workshop(flow, plan)
+
+    def setup(self) -> None:
+        """Make the tools."""
+        self._workshop.open()
+
+    def teardown(self) -> None:
+        """Close the tools."""
+        self._workshop.close()
+
+    def process(
+        self, element: tuple[ShardKey, Iterable[Page]]
+    ) -> Iterator[tuple[CategoryKey, bytes]]:
+        """Yield the sketches of a shard's captions, by class."""
+        key, pages = element
+        yield from sketch_shard(key, _images(pages), self._workshop.job())
+
+
+class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Page]], Shard]):
+    stage = Stage.WRITE  # the last of the stages that this step performs
+
+    def __init__(self, flow: RecapFlow, plan: Plan) -> None:
+        self._workshop = _Workshop(flow, plan)
+
+    def setup(self) -> None:
+        """Make the tools."""
+        self._workshop.open()
+
+    def teardown(self) -> None:
+        """Close the tools."""
+        self._workshop.close()
+
+    def results(
+        self,
+        element: tuple[ShardKey, Iterable[Page]],
+        left_out: Mapping[str, Iterable[bytes]] | None = None,
+    ) -> Iterator[Shard]:
+        """Yield the shard of a key and its images, without the captions that are left out."""
+        key, pages = element
+        repeats = unpack_left_out(left_out[shard_path(*key)]) if left_out is not None else {}
+        yield caption_shard(key, _images(pages), self._workshop.job(), repeats, self.ledgers)
+
+
+def _images(pages: Iterable[Page]) -> list[ScreenedImage]:
+    return [unpack_image(packed.content) for packed in images_in_order(pages)]
 
 
 async def _made(make: Callable[[], Captioner]) -> Captioner:

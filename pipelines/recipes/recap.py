@@ -31,6 +31,7 @@ _LATER_FIELDS = {
     *("extra_body", "views", "neighbours", "structured", "samples"),
     *("threshold_min", "mask_blur"),
     *("judge_model", "judge_min", "judge_sentences", "judge_extra_body", "measured_checks"),
+    *("max_alike", "max_opening"),
 }
 MIN_WORDS = 15  # of a detailed caption; those of RegionGPT's RecapD have 87 on average
 TASKS = (Task.REGION_DETAILED_CAPTION,)  # the task of the captions in a build
@@ -131,6 +132,10 @@ class Filter(_Settings):
     judge_min: float | None = Field(default=None, ge=0, le=1)
     judge_sentences: bool = False  # each sentence is judged, and left out, by itself
     judge_extra_body: dict[str, Any] = Field(default_factory=dict)  # of requests to the judge
+    # Largest share of runs of five words that two captions of a class have in common; None: any.
+    max_alike: float | None = Field(default=None, ge=0, lt=1)
+    # Largest share of a class's captions that begin with the same five words; None: any.
+    max_opening: float | None = Field(default=None, gt=0, lt=1)
     measured_checks: bool = False  # leave out places that boxes, and colours that pixels contradict
 
     @property
@@ -138,6 +143,11 @@ class Filter(_Settings):
         """The scorer in provenance, with its view of a region; None: captions are not scored."""
         view = _BLURRED_VIEW if self.mask_blur else _VIEW
         return f"{self.scorer}, view {view}" if self.scorer else None
+
+    @property
+    def compares(self) -> bool:
+        """Whether captions of a class are compared with one another."""
+        return self.max_alike is not None or self.max_opening is not None
 
     def judge(self, max_pixels: int) -> JudgeModel | None:
         """Return the judge, or None without one; `max_pixels` is of a picture sent to it."""

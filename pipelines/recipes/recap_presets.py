@@ -24,6 +24,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "neighbours": True,
         "structured": True,
         "measured_checks": True,
+        "max_alike": 0.75,
+        "max_opening": 0.2,
         "judge_min": 0.5,
         "judge_sentences": True,
     },

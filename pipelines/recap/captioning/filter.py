@@ -15,6 +15,7 @@ from pipelines.recap.captioning.journaled import JournaledScorer, UnscoredCaptio
 from pipelines.recap.captioning.judged import JudgedFalse
 from pipelines.recap.captioning.two_stages import Captioned
 from pipelines.recap.clip.scorer import Score
+from pipelines.recap.repeats import LeftOut
 from pipelines.recipes.recap import Filter
 from schemas.item import RegionCaption
 from schemas.rejection import Kind, Reason, Rejected
@@ -52,7 +53,11 @@ def score_captions(outcomes: Sequence[CaptionOutcome], scorer: JournaledScorer) 
 
 
 def filter_captions(
-    outcome: CaptionOutcome, scores: Scores | None, limits: Filter, ledger: StageLedger
+    outcome: CaptionOutcome,
+    scores: Scores | None,
+    limits: Filter,
+    repeats: Mapping[tuple[str, str], LeftOut],
+    ledger: StageLedger,
 ) -> ScreenedImage | None:
     """Return an image with only the regions whose captions are kept, or None if no caption is.
 
@@ -60,6 +65,7 @@ def filter_captions(
         outcome: the captions of the image.
         scores: the scores of the captions; None: all captions are kept.
         limits: the similarities that a caption must reach.
+        repeats: captions that repeat others, by the ids of image and region.
         ledger: the ledger of the filter stage.
     """
     image, accepted, left = outcome.screened.image, outcome.accepted(), outcome.left()
@@ -79,7 +85,11 @@ def filter_captions(
         key = outcome.key(region.region_id)
         known = {text: scores[key, text] for text in caption.texts} if scores is not None else {}
         score = known.get(caption.text)
-        if score is not None and (cause := _unlike_crop(caption.text, score, limits)) is not None:
+        repeat = repeats.get((image.image_id, region.region_id))
+        cause = _unlike_crop(caption.text, score, limits) if score is not None else None
+        if cause is None and repeat is not None:
+            cause = repeat.rejected(caption.text)
+        if cause is not None:
             judge = caption.true.get(caption.text)
             refused = outcome.rejected(region, caption.text, score, judge)
             ledger.reject(image, Kind.ANNOTATION, region.region_id, cause, refused)

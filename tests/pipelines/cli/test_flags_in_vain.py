@@ -220,6 +220,16 @@ IN_VAIN = [
         [*SERVED, "--no-filter", "--measured-checks"],
         "--measured-checks: --no-filter keeps all captions",
     ),
+    (
+        "recap --max-alike",
+        [*SERVED, "--no-filter", "--max-alike", "0.5"],
+        "--max-alike: --no-filter keeps all captions",
+    ),
+    (
+        "recap --max-opening",
+        [*SERVED, "--no-filter", "--max-opening", "0.5"],
+        "--max-opening: --no-filter keeps all captions",
+    ),
     ("calibrate --marks", [*CALIBRATE, *BY_JUDGE, "--marks", "x"], "--marks: --judge-model asks"),
     (
         "recap --context",

@@ -43,7 +43,8 @@ FLAGS = {
         "--mask-blur", "--min-words", "--min-side", "--device", "--output", "--shard-size",
         "--rebuild", "--dry-run", "--extra-body", "--no-canary", "--source-module",
         "--views", "--no-neighbours", "--no-structured",
-        "--samples", "--no-measured-checks", "--judge-endpoint", "--judge-model", "--judge-min",
+        "--samples", "--no-measured-checks", "--max-alike", "--max-opening",
+        "--judge-endpoint", "--judge-model", "--judge-min",
         "--no-judge-sentences", "--judge-api-key-env", "--judge-extra-body",
     },
     "calibrate": {

@@ -45,7 +45,7 @@ def filtered(
     limits = Filter(threshold=threshold, threshold_min=threshold_min, scorer="one")
     texts = {made.key(key): caption.text for key, caption in made.accepted().items()}
     by_text = scores and {(key, texts[key]): score for key, score in scores.items()}
-    kept = filter_captions(made, by_text, limits, ledger)
+    kept = filter_captions(made, by_text, limits, {}, ledger)
     return {region.region_id: region for region in kept.regions} if kept else {}, ledger
 
 
