@@ -15,6 +15,11 @@ from pipelines.cli.command import (
 from pipelines.cli.own_files import add_own_file_flags
 from pipelines.recipes.recap_presets import PAPER, PRESETS, Views
 
+_FILTER = (
+    "filter; one of its first four flags is needed, or one of --measured-checks, --max-alike, "
+    "--max-opening and --judge-min"
+)
+
 
 def add_recap_flags(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of the command."""
@@ -25,12 +30,7 @@ def add_recap_flags(parser: argparse.ArgumentParser) -> None:
     prompts = parser.add_argument_group("prompts")
     _add_views(prompts)
     _add_sampling(prompts)
-    _add_filter(
-        parser.add_argument_group(
-            "filter; one of its first four flags is needed, or of --measured-checks, --max-alike, "
-            "--max-opening and --judge-min"
-        )
-    )
+    _add_filter(parser.add_argument_group(_FILTER))
     judge = parser.add_argument_group("judge, a second model that says what is true")
     add_judge_flags(judge)
     judge.add_argument(
@@ -100,7 +100,7 @@ def _add_server(group: Group) -> None:
     group.add_argument(
         "--serve",
         metavar="MODEL",
-        help="instead of --endpoint: have vLLM serve it here, a local folder or a name on the Hub",
+        help="instead of --endpoint: have vLLM serve it here, a folder or a name on the Hub",
     )
     group.add_argument(
         "--vllm",
@@ -222,9 +222,7 @@ def _add_filter(group: "argparse._ArgumentGroup") -> None:
         help="mean similarity that a caption must reach, as `regionforge calibrate` found it for "
         "this scorer and captioner",
     )
-    group.add_argument(
-        "--calibration", metavar="FILE", help="a file that `regionforge calibrate` wrote"
-    )
+    group.add_argument("--calibration", metavar="FILE", help="what `regionforge calibrate` wrote")
     group.add_argument("--no-filter", action="store_true", help="keep all captions, score none")
     group.add_argument(
         "--refilter",
@@ -256,26 +254,30 @@ def _add_filter(group: "argparse._ArgumentGroup") -> None:
         "recap_modern)",
     )
     group.add_argument(
-        "--max-alike",
-        type=float,
-        metavar="SHARE",
-        help="leave out captions that have a larger share of their runs of five words in common "
-        "with one of their class that is kept (0.75 in recap_modern; default: keep them)",
-    )
-    group.add_argument(
-        "--max-opening",
-        type=float,
-        metavar="SHARE",
-        help="captions of a class that may begin with the same five words, as a share of all of "
-        "them; ten always may (0.2 in recap_modern; default: any number)",
-    )
-    group.add_argument(
         "--min-words",
         type=int,
         metavar="N",
         help="words that a region's caption must have; 0 keeps any (default: 15)",
     )
+    _add_comparison(group)
     add_clip_flags(group)
+
+
+def _add_comparison(group: Group) -> None:
+    group.add_argument(
+        "--max-alike",
+        type=float,
+        metavar="SHARE",
+        help="leave out captions that share more of their runs of five words with one of their "
+        "class that is kept (0.75 in recap_modern; default: keep them)",
+    )
+    group.add_argument(
+        "--max-opening",
+        type=float,
+        metavar="SHARE",
+        help="share of a class's captions that may begin with the same five words; ten always may "
+        "(0.2 in recap_modern; default: any number)",
+    )
 
 
 def _add_output(group: Group) -> None:

@@ -34,7 +34,7 @@ MODERN: dict[str, Any] = {
 }
 MODERN |= {"samples": 2, "temperature": 0.7, "seed_requests": True}
 JUDGED: dict[str, Any] = {"judge_model": "judge", "judge_min": 0.3, "judge_sentences": True}
-JUDGED |= {"measured_checks": True}
+JUDGED |= {"measured_checks": True, "max_alike": 0.75}
 
 
 class SlowScorer:
