@@ -269,14 +269,14 @@ def _add_comparison(group: Group) -> None:
         type=float,
         metavar="SHARE",
         help="leave out captions that share more of their runs of five words with one of their "
-        "class that is kept (0.75 in recap_modern; default: keep them)",
+        "class that is kept (0.75 in recap_modern; without it they stay)",
     )
     group.add_argument(
         "--max-opening",
         type=float,
         metavar="SHARE",
         help="share of a class's captions that may begin with the same five words; ten always may "
-        "(0.2 in recap_modern; default: any number)",
+        "(0.2 in recap_modern; without it any may)",
     )
 
 
