@@ -57,7 +57,7 @@ def test_the_log_file_has_all_with_times_and_without_keys(build, tmp_path, capsy
     assert "\nguard: " in text
     assert re.search(r"^source +split +images", text, re.MULTILINE)
     assert re.search(rf"^2 shards, \S+ kB, in \S+ s: {tmp_path}/out$", text, re.MULTILINE)
-    assert "UsageError: source 'coco' is not complete; missing: /nowhere/[key]" in text
+    assert "UsageError: --data-root /nowhere/[key]\\x1b[31m: there is no such folder" in text
     assert KEY not in text
     assert {c for c in text if unicodedata.category(c) in {"Cc", "Cf"}} <= {"\n"}
 

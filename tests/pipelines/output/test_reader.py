@@ -79,7 +79,7 @@ def test_a_manifest_that_cannot_be_read(folder, content, reason):
 def test_a_manifest_that_is_not_there_yet(folder):
     output = write(folder, IDENTITY, b"{}")
     expected = (
-        r"^cannot read .*manifest.json: \[Errno 2\].*: this is not a finished build; give the"
+        r"^cannot read .*manifest.json: No such file.*: this is not a finished build; give the"
     )
     with pytest.raises(InputFileError, match=expected):
         read_manifest(output)

@@ -81,7 +81,7 @@ def test_other_sources_are_refused(recap_words, tmp_path) -> None:
     ("flags", "hint"),
     [
         ([*BUILTIN], "Give one of --threshold S, --calibration FILE"),
-        ([*BUILTIN, "--no-filter", "--threshold", 0.2], "Give one of"),
+        ([*BUILTIN, "--no-filter", "--threshold", 0.2], "each say so: give one"),
         ([*BUILTIN, "--threshold", "nan"], "--threshold"),
         ([*BUILTIN, "--threshold", 1.5], "--threshold"),
         ([*SERVER, "--no-filter", "--concurrency", 0], "--concurrency"),

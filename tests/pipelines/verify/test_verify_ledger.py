@@ -139,7 +139,7 @@ def test_a_ledger_that_is_missing_or_broken(books):
         "ledger.json cannot be read as a ledger (Invalid JSON"
     )
     (books / "ledger.json").unlink()
-    assert next(ledger_problems(str(books), ONE)).startswith("cannot read ledger.json: [Errno 2]")
+    assert next(ledger_problems(str(books), ONE)).startswith("cannot read ledger.json: No such")
 
 
 def test_a_ledger_that_does_not_balance_or_fit(books):

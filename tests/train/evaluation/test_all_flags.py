@@ -58,6 +58,7 @@ ALWAYS = {
         *("--split", "--limit", "--max-length"),  # about all rows
         *("--batch", "--micro-batch", "--learning-rate", "--epochs", "--max-steps", "--seed"),
         *("--spike", "--calibrate-connector", "--device", "--workers", "--sharded", "--recompute"),
+        "--copy-per-host",
         *("--compile", "--checkpoint-every", "--keep", "--track", "--dry-run"),
     },
     "evaluate": {"--config", "--output"},  # needed by every evaluation

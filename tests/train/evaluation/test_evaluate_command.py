@@ -178,7 +178,7 @@ def test_a_baseline_makes_predictions_like_any_others(
     of_nobody = [*words[:-2], "--checkpoint", str(tmp_path / "nobody")]
     assert run(of_nobody) == 2
     error = capsys.readouterr().err
-    assert f"--checkpoint {tmp_path}/nobody: there is no such folder; for a model on" in error
+    assert f"{tmp_path}/nobody: no such folder, and no name of a model on the Hub" in error
     output = tmp_path / "out"
     assert run([*words, "--output", str(output)]) == 0
     record = read_run(output / "run.json")
@@ -224,7 +224,8 @@ def test_a_baseline_makes_predictions_like_any_others(
         ("eval_vcr", "regiongpt", ["--choice-likelihood"], "takes no --choice-likelihood"),
         ("eval_vcr", "gpt4roi", ["--regions", "mask"], "takes boxes, no masks"),
         ("eval_v3det", "regiongpt", ["--regions", "mask"], "no region has a mask"),
-        ("eval_v3det", "regiongpt", ["--encoder", "x"], "no such file: expected the folder of"),
+        ("eval_v3det", "regiongpt", ["--encoder", "x"], "--encoder x: no such folder"),
+        ("eval_v3det", "regiongpt", ["--encoder", "."], "no such file: expected the folder of"),
     ],
 )
 def test_what_cannot_be_is_a_line_before_any_work(
