@@ -272,11 +272,3 @@ def test_a_command_without_a_pipeline_takes_flags_for_stores(command, bucket, mo
     assert "there is no" not in error_of(capsys)
     assert store_client.store_options() == {"s3_endpoint_url": "http://lake:9000"}
     FileSystems.set_options(PipelineOptions([]))
-
-
-def test_captions_are_not_written_into_a_store(bucket, capsys):
-    words = ["recap", "--source", "v3det", "--captioner", "builtin", "--no-filter"]
-    assert run([*words, "--data-root", "/nowhere", "--output", "bucket://lake/out"]) == 2
-    assert error_of(capsys).startswith(
-        "error: --output bucket://lake/out: captions are written down one by one"
-    )
