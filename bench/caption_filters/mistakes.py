@@ -74,8 +74,8 @@ def _wrong(scene: Scene, index: int, kind: str) -> Caption | None:
     if kind == "neighbour described":
         for other, neighbour in enumerate(scene.things):
             if neighbour.shape != thing.shape and neighbour.colour != thing.colour:
-                told = _sentences(scene, other)
-                return Caption(kind, {each: each in true for each in told})
+                sentences = _sentences(scene, other)
+                return Caption(kind, {each: each in true for each in sentences})
         return None
     if kind == "wrong place":
         place = _place(scene, thing)

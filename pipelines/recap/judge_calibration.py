@@ -80,8 +80,8 @@ def calibrate_judge(
     """
     sampled = sample_captions(output, options)
     with Journal(files.join(judge.answers, _REPLIES)) as journal:
-        found = asyncio.run(_judge(sampled, judge, journal, on_progress))
-    scores = {kind: np.array(values) for kind, values in found.items()}
+        values_by_kind = asyncio.run(_judge(sampled, judge, journal, on_progress))
+    scores = {kind: np.array(values) for kind, values in values_by_kind.items()}
     errors = curve(scores["matched"], scores["shuffled"])
     limits = read_manifest(output).identity.recipe.get("filter") or {}
     return CalibrationRun(

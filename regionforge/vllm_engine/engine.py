@@ -148,8 +148,8 @@ class VllmEngine:
         url = f"{self._server.url}/completions"
         async with self._session.post(url, data=io.BytesIO(body), headers=headers) as reply:
             if reply.status != 200:
-                said = await reply.text(errors="replace")
-                raise GenerationError(f"vLLM answers {reply.status}: {said[:_SHOWN]}")
+                text = await reply.text(errors="replace")
+                raise GenerationError(f"vLLM answers {reply.status}: {text[:_SHOWN]}")
             async for line in reply.content:
                 content = line.removeprefix(_EVENT).strip()
                 if not line.startswith(_EVENT) or content == _DONE:

@@ -113,8 +113,8 @@ def estimate_run(
         The estimate, or None if no call of some stage was answered.
     """
     stopwatch, of_judge = asyncio.run(_measure(workload.sampled_images, recipe, captioner, judge))
-    drawn = workload.regions * recipe.captioning.samples
-    stages = {_REGIONS: (drawn, stopwatch.region_calls())}
+    captions = workload.regions * recipe.captioning.samples
+    stages = {_REGIONS: (captions, stopwatch.region_calls())}
     if recipe.captioning.global_caption:
         stages = {_IMAGES: (workload.images, stopwatch.image_calls()), **stages}
     if judge is not None:

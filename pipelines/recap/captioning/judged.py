@@ -100,17 +100,17 @@ def _rejected(
     pieces = pieces_of(caption.text, by_sentence=limits.judge_sentences)
     of_pieces = [verdicts[piece] for piece in pieces]
     least = min(_known(of_pieces), default=None)
-    told = f"; caption: {caption.text}"
+    shown = f"; caption: {caption.text}"
     for verdict in of_pieces:
         if isinstance(verdict, Rejected):
-            return JudgedFalse(verdict.reason, f"{verdict.detail}{told}", least)
+            return JudgedFalse(verdict.reason, f"{verdict.detail}{shown}", least)
     if least is None:
         what = "the judge says neither yes nor no"
-        return JudgedFalse(Reason.CAPTION_UNJUDGED, f"{what}{told}", None)
+        return JudgedFalse(Reason.CAPTION_UNJUDGED, f"{what}{shown}", None)
     what = f"true with a probability of {least:.4f}"
     if limits.judge_sentences:
         passed = sum(_passes(verdict, limits) for verdict in of_pieces)
         rest = f", which leaves {len(main.text.split())} words" if main else ""
         what = f"{passed} of {len(pieces)} sentences are true{rest}"
     expected = f"expected {limits.judge_min or 0.0:.4f} at least"
-    return JudgedFalse(Reason.CAPTION_JUDGED_FALSE, f"{what}; {expected}{told}", least)
+    return JudgedFalse(Reason.CAPTION_JUDGED_FALSE, f"{what}; {expected}{shown}", least)

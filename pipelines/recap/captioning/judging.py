@@ -133,7 +133,7 @@ async def ask_judge(judge: Captioner, request: Request) -> float | None:
         return None
     except BuildError as error:
         raise BuildError(f"the judge: {error}") from None
-    said = read_yes_no(answer.text)
-    if said is None:
+    verdict = read_yes_no(answer.text)
+    if verdict is None:
         return None
-    return answer.yes if isinstance(answer.yes, float) else float(said)
+    return answer.yes if isinstance(answer.yes, float) else float(verdict)

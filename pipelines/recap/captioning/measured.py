@@ -50,8 +50,8 @@ async def contradictions(
     placed = _placed(target, position)
     named = any(_NAMES_COLOUR.search(unit.lower()) for unit in units)
     shares = (await view.get()).regions[region_id].colours if named else {}
-    found = {unit: _contradiction(unit, placed, shares) for unit in units}
-    return {unit: cause for unit, cause in found.items() if cause is not None}
+    contradictions = {unit: _contradiction(unit, placed, shares) for unit in units}
+    return {unit: cause for unit, cause in contradictions.items() if cause is not None}
 
 
 def _contradiction(unit: str, placed: Placed, shares: Mapping[str, float]) -> Rejected | None:

@@ -46,10 +46,10 @@ async def _check_server(judge: OpenAICaptioner, url: str) -> None:
         for answer, (shown, asked) in zip(answers, cases, strict=True)
     )
     if right < _MIN_RIGHT * len(cases):
-        said = ", ".join(repr(answer.text[:_SHOWN]) for answer in answers)
+        texts = ", ".join(repr(answer.text[:_SHOWN]) for answer in answers)
         raise BuildError(
             f"{url} says rightly of {right} of {len(cases)} squares whether they have a colour, "
-            f"expected {_MIN_RIGHT:.0%}; asked for yes or no it says {said}. Serve a model that "
+            f"expected {_MIN_RIGHT:.0%}; asked for yes or no it says {texts}. Serve a model that "
             "sees and follows instructions; one that thinks aloud is kept from it in many servers "
             """by --judge-extra-body '{"chat_template_kwargs": {"enable_thinking": false}}'"""
         )

@@ -213,8 +213,8 @@ def test_the_command_judges_and_calibrates(serve, recap_words, tmp_path, recap_o
     server = serve()
     judge = ["--judge-endpoint", server.url, "--judge-model", "judge"]
     words = ["--endpoint", server.url, "--model", "stub", "--no-global-caption", *judge]
-    status, said = recap_words(tmp_path / "out", *words, "--no-filter")
-    assert status == 0, said
+    status, console = recap_words(tmp_path / "out", *words, "--no-filter")
+    assert status == 0, console
     card = (tmp_path / "out/README.md").read_text("utf-8")
     assert "the model `judge` said of each text whether it is true" in card
     to = ["--to", str(tmp_path / "judge.json"), "--force"]
@@ -223,21 +223,21 @@ def test_the_command_judges_and_calibrates(serve, recap_words, tmp_path, recap_o
     assert cli.run(["calibrate", str(tmp_path / "out"), *judge, *to, "--pairs", "30"]) == 0
     assert len(asked(server)) == calls, "its answers are kept"
     refilter = ["--refilter", "--judge-min", str(tmp_path / "judge.json")]
-    status, said = recap_words(tmp_path / "out", *words, *refilter)
-    assert status == 0, said
+    status, console = recap_words(tmp_path / "out", *words, *refilter)
+    assert status == 0, console
     rejected = recap_output(tmp_path / "out").rejected()
     assert "caption_judged_false" in rejected.values()
     other = [*refilter, "--judge-sentences"]
-    status, said = recap_words(tmp_path / "out", *words, *other)
+    status, console = recap_words(tmp_path / "out", *words, *other)
     assert status == 2
-    assert "the calibration is for" in said
+    assert "the calibration is for" in console
 
 
 def test_a_dry_run_counts_the_calls_to_the_judge(serve, recap_words, tmp_path) -> None:
     server = serve()
     judge = ["--judge-endpoint", server.url, "--judge-model", "judge", "--judge-min", "0.5"]
     words = ["--endpoint", server.url, "--model", "stub", "--no-global-caption", *judge]
-    status, said = recap_words(tmp_path / "out", *words, "--dry-run", "--limit", "6")
-    assert status == 0, said
-    (regions,) = [line.split()[3] for line in said.splitlines() if "captions of regions" in line]
-    assert f"answers of the judge: {regions} calls" in said
+    status, console = recap_words(tmp_path / "out", *words, "--dry-run", "--limit", "6")
+    assert status == 0, console
+    (regions,) = [line.split()[3] for line in console.splitlines() if "captions of regions" in line]
+    assert f"answers of the judge: {regions} calls" in console
