@@ -44,8 +44,9 @@ class Operators:
         elif not name.startswith(_OF_OPTIMIZER):
             if name in _EXACT_OPERATORS and set(floats) - {EXACT}:
                 self.faults[f"{name} in {_names(floats)}"] += 1
-            if not operator.is_view:
-                self.moved += sum(_bytes(tensor) for tensor in [*tensors, *_tensors(result)])
+            made = _tensors(result)
+            if made and not operator.is_view:  # a question, e.g. for the device, moves nothing
+                self.moved += sum(_bytes(tensor) for tensor in [*tensors, *made])
 
     def _product(self, name: str, tensors: Sequence[Tensor], result: Any) -> None:
         if name in _PRODUCTS:

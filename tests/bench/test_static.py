@@ -146,3 +146,11 @@ def test_types_are_those_of_a_gpu():
         kinds = {(weight.dtype, weight.requires_grad) for weight in model.parameters()}
     assert kinds == {(torch.float32, True), (LOW, False)}
     assert Mix(case).micro().tokens > 0
+
+
+def test_a_question_about_a_tensor_moves_nothing():
+    seen, tensor = Operators(), torch.zeros(3, 5)
+    seen(torch.ops.prim.device.default, [tensor], tensor.device)
+    assert seen.moved == 0
+    seen(torch.ops.aten.neg.default, [tensor], -tensor)
+    assert seen.moved == 2 * 3 * 5 * 4
