@@ -181,27 +181,29 @@ def make_plan(args: argparse.Namespace) -> "Plan":
     Raises:
         RegionForgeError: it cannot be run; the message names the flag or the file.
     """
+    from train import plan as plans
     from train.layers import missing_compiler
-    from train.plan import Plan, check_captions, check_weights, device_named, open_builds, open_rows
     from train.recipes import recipe_named
     from train.seen import check_tracker
     from train.start import preset_for, read_config
 
-    device = device_named(args.device)
+    device = plans.device_named(args.device)
     recipe = replace(recipe_named(args.recipe), **_changes(args, device.type))
     start = _start(args, preset_for(recipe))
     read_config(start)
+    if args.copy_per_host:
+        plans.check_copies(recipe, device, sharded=args.sharded)
     if args.compile and (missing := missing_compiler(device)):
         raise UsageError(f"--compile needs {missing}, which is not here: leave it out")
-    builds = open_builds(args.shards)
+    builds = plans.open_builds(args.shards)
     check_image_root(args.image_root, builds)
-    check_captions(builds, recipe, args.split, waived=args.no_recapd)
-    rows = open_rows(builds, args.split, args.limit, recipe.seed)
+    plans.check_captions(builds, recipe, args.split, waived=args.no_recapd)
+    rows = plans.open_rows(builds, args.split, args.limit, recipe.seed)
     weights = dict(args.weights)
-    check_weights(rows, weights)
+    plans.check_weights(rows, weights)
     if args.track:
         check_tracker(args.track)
-    return Plan(
+    return plans.Plan(
         recipe=recipe,
         start=start,
         builds=builds,

@@ -34,6 +34,7 @@ def check_train(args: argparse.Namespace) -> None:
         raise UsageError("--checkpoint has the model's shape: leave out --model")
     check_origin(args.checkpoint, vision=args.vision, language=args.language, init=args.init)
     check_adapters(args.checkpoint, rank=args.lora, quantized=args.qlora)
+    check_parts(sharded=args.sharded, copy_per_host=args.copy_per_host, rank=args.lora)
     for name in filter(None, (args.checkpoint, args.vision, args.language)):
         check_model_name(name)
     if args.rate is not None and not args.dry_run:
@@ -67,6 +68,18 @@ def check_adapters(checkpoint: str | None, *, rank: int | None, quantized: bool)
     """Raise `UsageError` for a model in 4 bits without adapters, or that is not there yet."""
     if quantized and (rank is None or checkpoint is None):
         raise UsageError("--qlora needs --lora RANK, and a model's folder by --checkpoint")
+
+
+def check_parts(*, sharded: bool | None, copy_per_host: bool, rank: int | None) -> None:
+    """Raise `UsageError` for parts of a model that other flags keep whole."""
+    if copy_per_host and sharded is False:
+        raise UsageError(
+            "--copy-per-host is for models in parts, which --no-sharded keeps whole: name one of "
+            "them alone"
+        )
+    if rank is not None and (sharded or copy_per_host):
+        flag = "--sharded" if sharded else "--copy-per-host"
+        raise UsageError(f"adapters are few weights, which stay whole: leave out {flag}")
 
 
 def check_image_root(folder: str | None, builds: "Sequence[Build]") -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from model.stages import STAGES
 from schemas.errors import InputFileError, UsageError
 from train.data.build import Build
 from train.data.mix import JoinedRows, SomeRows
@@ -82,6 +83,13 @@ def check_weights(rows: Rows, weights: Mapping[str, float]) -> None:
     for config in weights:
         if config not in known:
             raise UsageError(f"--weights {config}=: no such config, but {', '.join(known)}")
+
+
+def check_copies(recipe: TrainRecipe, device: torch.device, *, sharded: bool | None) -> None:
+    """Raise UsageError for a copy per host of a model that by default does not lie in parts."""
+    large = device.type == "cuda" and "language_model" in STAGES[recipe.stage].trained
+    if sharded is None and not large:
+        raise UsageError("--copy-per-host is for models in parts: give --sharded too, or leave it")
 
 
 def check_captions(

@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 
 import train.step
+from schemas.errors import UsageError
 from train import seen
 from train.cli import make_parser, make_plan, run
 from train.data.build import Build
@@ -222,3 +223,11 @@ def test_a_loss_that_is_no_number_stops_with_the_rows(words, capsys, tmp_path, m
 def test_only_a_new_connector_is_started_from_statistics(words, flags, expected):
     plan = make_plan(make_parser().parse_args([*words, *flags]))
     assert plan.recipe.calibrate is expected
+
+
+def test_a_copy_per_host_needs_a_model_in_parts(words):
+    """A CPU's model is whole by default, which is known before the model is read."""
+    with pytest.raises(UsageError, match="--copy-per-host is for models in parts: give --sharded"):
+        make_plan(make_parser().parse_args([*words, "--copy-per-host"]))
+    plan = make_plan(make_parser().parse_args([*words, "--copy-per-host", "--sharded"]))
+    assert plan.copy_per_host

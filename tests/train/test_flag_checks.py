@@ -33,6 +33,16 @@ MISTAKES = {
     (*TRAIN, "regiongpt_pretrain", "--checkpoint", ".", "--validate-on", "."): (
         "--validate-on goes with --validate-every N"
     ),
+    (*TRAIN, "regiongpt_finetune", "--checkpoint", ".", "--copy-per-host", "--no-sharded"): (
+        "--copy-per-host is for models in parts, which --no-sharded keeps whole: name one of them "
+        "alone"
+    ),
+    (*TRAIN, "regiongpt_finetune", "--checkpoint", ".", "--lora", "8", "--copy-per-host"): (
+        "adapters are few weights, which stay whole: leave out --copy-per-host"
+    ),
+    (*TRAIN, "regiongpt_finetune", "--checkpoint", ".", "--lora", "8", "--sharded"): (
+        "adapters are few weights, which stay whole: leave out --sharded"
+    ),
     (*TRAIN, "tiny_towers", "--shards", "nowhere"): "--shards nowhere: no such folder",
     ("evaluate", "--config", "eval_pop"): (
         "--config eval_pop: there is no such benchmark; did you mean eval_pope?"
