@@ -17,6 +17,7 @@ from prompts import (
     region_detailed_caption,
     region_reasoning,
     region_relationship,
+    region_yes_no,
 )
 from prompts import recap as recap_prompts
 from prompts.dialogue import Exchange
@@ -48,6 +49,7 @@ DIALOGUES: Mapping[Task, Dialogues] = {
     Task.REGION_RELATIONSHIP: region_relationship.dialogues,
     Task.REGION_REASONING: region_reasoning.dialogues,
     Task.REGION_ATTRIBUTE: region_attribute.dialogues,
+    Task.REGION_YES_NO: region_yes_no.dialogues,
 }
 
 EVALUATIONS: Mapping[Task, Dialogues] = {
@@ -89,6 +91,7 @@ WORDINGS_OF: Mapping[Task, tuple[WordingSet, ...]] = {
         region_question.LETTER,
     ),
     Task.REGION_ATTRIBUTE: tuple(region_attribute.BY_NAME.values()),
+    Task.REGION_YES_NO: (region_yes_no.YES_NO,),
 }
 
 WORDING_SETS: Mapping[str, WordingSet] = {

@@ -37,6 +37,7 @@ class Task(StrEnum):
     IMAGE_CONVERSATION = "image_conversation"
     IMAGE_CAPTION = "image_caption"
     REGION_ATTRIBUTE = "region_attribute"
+    REGION_YES_NO = "region_yes_no"
 
 
 # The pixels that annotations are drawn in: as stored in the file, or upright, as EXIF turns them.

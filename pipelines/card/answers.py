@@ -17,6 +17,8 @@ class _Form(NamedTuple):
     stop: str  # at the end
 
 
+_YES_OR_NO = _Form("`yes` or `no`", "no", "no")
+
 _FORMS: Mapping[Task, _Form] = {
     Task.IMAGE_CAPTION: _Form("the owner's caption", _OWNERS, _OWNERS),
     Task.IMAGE_CONVERSATION: _Form("the owner's answer", _OWNERS, _OWNERS),
@@ -36,8 +38,8 @@ _FORMS: Mapping[Task, _Form] = {
         "the owner's answer or reason", f"{_OWNERS}, and where a region begins it", _OWNERS
     ),
     Task.REGION_RELATIONSHIP: _Form("a sentence, `The man is riding the horse.`", "yes", "yes"),
+    Task.REGION_YES_NO: _YES_OR_NO,
 }
-_YES_OR_NO = _Form("`yes` or `no`", "no", "no")
 
 
 def answers_section(tasks: Collection[str], *, evaluation: bool) -> str:

@@ -81,6 +81,9 @@ class DatasetSpec:
     task_definition: str | None
     years: tuple[int, ...] = ()  # of the releases, where there are several
     evaluations: tuple[Task, ...] = ()  # tasks that it is used to evaluate
+    # Further tasks of conversations, which only a recipe that names them has. They take the owner's
+    # classes to be complete, so they are not for a user's own file.
+    questions: tuple[Task, ...] = ()
     editions: tuple[str, ...] = ()  # the alternative files, one of which is read
     own_file: bool = False  # whether a user's own `annotations` are accepted
     # The first parts of the names that `picture_name` returns, e.g. ("coco",); none: it names none.

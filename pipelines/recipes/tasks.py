@@ -20,11 +20,12 @@ def tasks_of(recipe: Recipe, source: SourceRequest) -> tuple[Task, ...]:
             detections are missing or not needed.
     """
     known = _known_tasks(recipe, source)
-    possible = known
+    possible = (*known, *_questions(recipe, source))
     if RECAPD_ROLE in source.paths:
         _check_captions(recipe, source)
-        possible = (*known, _DETAILED)
-    wanted = source.tasks or possible
+        possible = (*possible, _DETAILED)
+        known = (*known, _DETAILED)
+    wanted = source.tasks or known
     if recipe.no_recapd and not recipe.evaluation:
         wanted = tuple(task for task in wanted if task is not _DETAILED)
     for task in wanted:
@@ -37,7 +38,7 @@ def tasks_of(recipe: Recipe, source: SourceRequest) -> tuple[Task, ...]:
         if task not in possible:
             raise UsageError(
                 f"source {source.name!r} cannot be used for {task} here, but for: "
-                f"{', '.join(known)}"
+                f"{', '.join(possible)}"
             )
     if not wanted:
         raise UsageError(f"--no-recapd leaves nothing to do with source {source.name!r}")
@@ -76,6 +77,12 @@ def _known_tasks(recipe: Recipe, source: SourceRequest) -> tuple[Task, ...]:
             + (f", but in: {styles}" if styles else ": it is for evaluation only")
         )
     return spec.tasks[recipe.style]
+
+
+def _questions(recipe: Recipe, source: SourceRequest) -> tuple[Task, ...]:
+    """Return the further tasks that a recipe may name for a source."""
+    own_file = source.annotations is not None
+    return () if recipe.evaluation or own_file else dataset(source.name).questions
 
 
 def _check_captions(recipe: Recipe, source: SourceRequest) -> None:

@@ -104,6 +104,7 @@ SPEC = DatasetSpec(
     tasks=dict.fromkeys(Style, (Task.REGION_CLASSIFICATION,)),
     boxes_per_image={Style.GPT4ROI: 100},
     evaluations=(Task.REGION_CLASSIFICATION,),
+    questions=(Task.REGION_YES_NO,),  # its 80 classes exclude each other
     own_file=True,
     locate=locate,
     parse=parse,
