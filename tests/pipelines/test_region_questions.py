@@ -9,7 +9,7 @@ from pipelines.verify import verify
 from schemas.errors import UsageError
 from schemas.sample import Task
 
-BOTH = {"tasks": (Task.REGION_CLASSIFICATION, Task.REGION_YES_NO)}
+BOTH = {"label_set": "Things", "tasks": (Task.REGION_CLASSIFICATION, Task.REGION_YES_NO)}
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +46,21 @@ def test_answers_are_the_owners_and_given_away_by_no_other_turn(
 
 
 def test_a_build_asks_only_what_its_recipe_names(sample_world, run_build) -> None:
-    tasks = {task for row in run_build(sample_world).rows() for task in row["turn_tasks"]}
+    tasks = {
+        task
+        for row in run_build(sample_world, request={"label_set": "Things"}).rows()
+        for task in row["turn_tasks"]
+    }
     assert tasks == {Task.REGION_CLASSIFICATION}
 
 
 def test_a_users_own_file_is_not_asked_about(coco_file, run_build) -> None:
     owner = coco_file().good(1).save()
-    own = {"name": "coco", "annotations": str(owner.file), "images": str(owner.pictures)}
+    own = {
+        "name": "coco",
+        "label_set": "Things",
+        "annotations": str(owner.file),
+        "images": str(owner.pictures),
+    }
     with pytest.raises(UsageError, match="cannot be used for region_yes_no here"):
         run_build(owner.pictures, request=own | {"tasks": (Task.REGION_YES_NO,)})
