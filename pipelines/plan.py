@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pipelines import VERSION
 from pipelines.captions.manifest import check_captions, check_recapd, in_parts
 from pipelines.datasets.catalog import dataset
-from pipelines.datasets.spec import Located, SourceRequest
+from pipelines.datasets.spec import COMPLETE_TASKS, Located, SourceRequest
 from pipelines.guard import Guard, load_guard
 from pipelines.locate import present_edition, present_splits
 from pipelines.output.check import Rebuild, check_settings
@@ -209,6 +209,7 @@ def _split_input(resolved: ResolvedRecipe, request: SourceRequest, located: Loca
         crowds=request.crowds,
         frame=request.frame,
         last_part=bool(request.last_part),
+        asks_classes=not COMPLETE_TASKS.isdisjoint(resolved.tasks.get(request.name, ())),
         limit=recipe.limit,
     )
 

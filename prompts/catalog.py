@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping
 from prompts import (
     image_caption,
     image_conversation,
+    multi_region_answer,
     multi_region_caption,
     recap_marked,
     referring_expression_comprehension,
     region_attribute,
     region_caption,
     region_classification,
+    region_count,
     region_detailed_caption,
     region_reasoning,
     region_relationship,
@@ -50,6 +52,8 @@ DIALOGUES: Mapping[Task, Dialogues] = {
     Task.REGION_REASONING: region_reasoning.dialogues,
     Task.REGION_ATTRIBUTE: region_attribute.dialogues,
     Task.REGION_YES_NO: region_yes_no.dialogues,
+    Task.REGION_COUNT: region_count.dialogues,
+    Task.MULTI_REGION_ANSWER: multi_region_answer.dialogues,
 }
 
 EVALUATIONS: Mapping[Task, Dialogues] = {
@@ -90,8 +94,10 @@ WORDINGS_OF: Mapping[Task, tuple[WordingSet, ...]] = {
         region_reasoning.REASON,
         region_question.LETTER,
     ),
-    Task.REGION_ATTRIBUTE: tuple(region_attribute.BY_NAME.values()),
+    Task.REGION_ATTRIBUTE: (*region_attribute.BY_NAME.values(), region_attribute.OWNERS),
     Task.REGION_YES_NO: (region_yes_no.YES_NO,),
+    Task.REGION_COUNT: (region_count.COUNT,),
+    Task.MULTI_REGION_ANSWER: (multi_region_answer.RESPECTIVELY,),
 }
 
 WORDING_SETS: Mapping[str, WordingSet] = {

@@ -35,7 +35,7 @@ TASK = Task.REFERRING_EXPRESSION_COMPREHENSION
 SUFFIX = "Answer the question using the template Region [x]."  # RegionGPT, Table 1
 _MIN_CANDIDATES = 2
 MAX_CANDIDATES = 10
-_SAME_OBJECT = 0.5  # intersection over union from which two boxes mark one object
+SAME_OBJECT = 0.5  # intersection over union from which two boxes mark one object
 
 CHOICE = WordingSet(
     "region_choice",
@@ -167,7 +167,7 @@ def _fitting(
         region_id: [
             other_id
             for other_id, other in regions.items()
-            if other_id == region_id or overlap(region.bbox, other.bbox) >= _SAME_OBJECT
+            if other_id == region_id or overlap(region.bbox, other.bbox) >= SAME_OBJECT
         ]
         for region_id, region in regions.items()
     }

@@ -1,14 +1,20 @@
 """The task `region_attribute`: what color, material, shape or state a region has, or what it says.
 
 A conversation has a turn for each region with such attributes, in an order by hash, about one of
-them, also by hash. It is not merged with those of other tasks, whose answers may hold its own.
+them, also by hash. Attributes of no stated sort, as an owner writes them, are asked for together; of
+regions that overlap so much that they mark the same object, only the first has a turn about them, as
+it would tell the others' answers. The conversation is not merged with those of other tasks, whose
+answers may hold its own.
 """
+
+from msgspec.structs import replace
 
 from prompts.dialogue import Exchange, Part, RegionDefinition, filled
 from prompts.instruction import Instruction
+from prompts.referring_expression_comprehension import SAME_OBJECT, overlap
 from prompts.wordings import WordingSet
-from schemas.ids import pick
-from schemas.item import DetailedCaption
+from schemas.ids import Hasher, pick
+from schemas.item import DetailedCaption, RegionAttributes
 from schemas.sample import Region, ScreenedImage, Task
 from schemas.style import Style
 
@@ -77,24 +83,60 @@ BY_NAME = {
     ),
 }
 
+# Attributes of no stated sort.
+OWNERS = WordingSet(
+    "region_attribute_owners",
+    _PLACEHOLDERS,
+    (
+        "Which attributes does <region> have? List them in a few words.",
+        "What is <region> like? Answer with a few adjectives or the like.",
+        "Name attributes of the object in <region>, such as its color or its state.",
+        "Characterize <region> in single words, with commas between them.",
+        "Give the attributes by which you would describe <region>, without a sentence.",
+        "List what stands out about <region>: color, size, material, state or anything else.",
+    ),
+)
+_SETS = BY_NAME | {"attribute": OWNERS}
+
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     """Return an image's conversation of this task in a list; an empty list without attributes."""
     hasher = instruction.hasher(screened.image)
     written = {
-        item.region_id: item.id for item in screened.items if isinstance(item, DetailedCaption)
+        item.region_id: item.id
+        for item in screened.items
+        if isinstance(item, DetailedCaption | RegionAttributes)
     }
     turns = []
-    for region in screened.regions:
-        names = sorted({each.name for each in region.attributes if each.name in BY_NAME})
+    for region in (*screened.regions, *_of_owner(screened, hasher)):
+        names = sorted({each.name for each in region.attributes if each.name in _SETS})
         if names:
-            place, choice, position = (
+            order, choice, position = (
                 hasher.rank("attribute", what, region.region_id)
                 for what in ("order", "name", "wording")
             )
             turn = _question(region, pick(names, choice), instruction, position, written)
-            turns.append((place, region.region_id, turn))
+            turns.append((order, region.region_id, turn))
     return [[turn for _, _, turn in sorted(turns, key=lambda each: each[:2])]] if turns else []
+
+
+def _of_owner(screened: ScreenedImage, hasher: Hasher) -> list[Region]:
+    """Return the regions with their owner's attributes, one of those that mark the same object."""
+    stated = {
+        item.region_id: item.attributes
+        for item in screened.items
+        if isinstance(item, RegionAttributes)
+    }
+    ranked = sorted(
+        (hasher.rank("attribute", "order", region.region_id), region.region_id, region)
+        for region in screened.regions
+        if region.region_id in stated
+    )
+    kept: list[Region] = []
+    for _, region_id, region in ranked:
+        if all(overlap(region.bbox, other.bbox) < SAME_OBJECT for other in kept):
+            kept.append(replace(region, attributes=stated[region_id]))
+    return kept
 
 
 def _question(
@@ -104,7 +146,7 @@ def _question(
     position: int,
     written: dict[str, str],
 ) -> Exchange:
-    wording, prompt = instruction.wordings[BY_NAME[name].name].choose(position)
+    wording, prompt = instruction.wordings[_SETS[name].name].choose(position)
     shown: Part = RegionDefinition(region) if instruction.style is Style.GPT4ROI else region
     values = dict.fromkeys(each.value for each in region.attributes if each.name == name)
     return Exchange(

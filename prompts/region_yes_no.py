@@ -1,11 +1,13 @@
 """The task `region_yes_no`: whether a region is of a class, its own or another one of its image.
 
-A conversation has a turn for each region whose image has a region of another class, in an order by
-hash. Half of the questions, by hash, name the region's own class, and the others one of those other
-classes, so neither the question nor the picture as a whole tells the answer. The task is for
-sources whose classes exclude each other: there, the owner's class of a region is also the owner's
-word that it is of no other class. A class is not asked about where one of its regions lies for the
-most part in the box, which then holds both. Regions whose class leaves none are not asked about.
+Half of the questions, by hash, name the region's own class, and the others a class that other
+regions of the image have, so neither the question nor the picture as a whole tells the answer. Such
+a class is one of which every object of the image is annotated: then the owner's annotations say that
+the region is none of them. It is not asked about where one of its objects lies for the most part in
+the region's box, which then holds both, or may be the same object under two names. Where no class is
+left, one that the owner has looked for and not seen takes its place; where there is none of these
+either, the region is not asked about. A conversation has a turn for each other region, in an order
+by hash.
 
 It is not merged with other tasks, whose answers may name the class.
 """
@@ -15,6 +17,7 @@ from collections.abc import Sequence
 from prompts.dialogue import Exchange, Part, RegionDefinition, filled
 from prompts.instruction import Instruction
 from prompts.wordings import WordingSet
+from schemas.classes import KnownClasses
 from schemas.geometry import Box
 from schemas.ids import RANK_BITS, pick
 from schemas.sample import Region, ScreenedImage, Task
@@ -42,16 +45,17 @@ YES_NO = WordingSet(
 
 def dialogues(screened: ScreenedImage, instruction: Instruction) -> list[list[Exchange]]:
     """Return an image's conversation of this task in a list; an empty list without questions."""
+    if screened.classes is None:
+        return []
     hasher = instruction.hasher(screened.image)
     turns = []
     for region in screened.regions:
-        others = _other_classes(region, screened.regions)
+        others = _other_classes(region, screened.classes)
         if region.category is None or not others:
             continue
         order, position = hasher.ranks("yes_no", region.region_id)
         choice, side = hasher.ranks("yes_no", "class", region.region_id)
-        own = side < _HALF
-        named = region.category if own else pick(others, choice)
+        named = region.category if side < _HALF else pick(others, choice)
         turns.append((order, region.region_id, _question(region, named, instruction, position)))
     return [[turn for _, _, turn in sorted(turns, key=lambda each: each[:2])]] if turns else []
 
@@ -68,11 +72,15 @@ def _question(region: Region, named: str, instruction: Instruction, position: in
     )
 
 
-def _other_classes(region: Region, regions: Sequence[Region]) -> list[str]:
-    """Return the classes of the other regions of an image that may be asked about, in order."""
-    held = {other.category for other in regions if _share_within(other.bbox, region.bbox) > _HELD}
-    classes = {other.category for other in regions if other.category is not None}
-    return sorted(classes - {region.category} - held)
+def _other_classes(region: Region, classes: KnownClasses) -> Sequence[str]:
+    """Return the classes that a region is not of and may be asked about, in order."""
+    others = [
+        category
+        for category, boxes in classes.boxes.items()
+        if category != region.category
+        and all(_share_within(box, region.bbox) <= _HELD for box in boxes)
+    ]
+    return others or classes.absent
 
 
 def _share_within(box: Box, other: Box) -> float:

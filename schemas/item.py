@@ -115,6 +115,21 @@ class DetailedCaption(_Tagged, frozen=True, gc=False):
         return (self.region_id,)
 
 
+class RegionAttributes(_Tagged, frozen=True, gc=False):
+    """The attributes of one region, as its owner wrote them."""
+
+    id: str
+    region_id: str
+    attributes: tuple[Attribute, ...]
+
+    kind: ClassVar[Kind] = Kind.ATTRIBUTE
+    decides_sampling: ClassVar[bool] = True
+
+    def region_ids(self) -> tuple[str, ...]:
+        """Return the ids of the item's regions."""
+        return (self.region_id,)
+
+
 class Relationship(_Tagged, frozen=True, gc=False):
     """A relationship of two regions: subject, predicate, object."""
 
@@ -238,6 +253,7 @@ Item = (
     Expression
     | CaptionRef
     | DetailedCaption
+    | RegionAttributes
     | Relationship
     | GroundedCaption
     | Question

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     SENTENCE = "sentence"
     PHRASE = "phrase"  # words of a caption that stand for regions, where each has a turn
     RELATIONSHIP = "relationship"
+    ATTRIBUTE = "attribute"  # the owner's attributes of one region
     QUESTION = "question"
     DIALOGUE = "dialogue"  # a conversation as its owner wrote it
     CONVERSATION = "conversation"  # a record

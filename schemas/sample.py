@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from schemas.classes import KnownClasses
 from schemas.geometry import Box
 from schemas.item import AbsentExpression, Attribute, CaptionProvenance, Item, RegionCaption
 from schemas.mask import Mask
@@ -38,6 +39,8 @@ class Task(StrEnum):
     IMAGE_CAPTION = "image_caption"
     REGION_ATTRIBUTE = "region_attribute"
     REGION_YES_NO = "region_yes_no"
+    REGION_COUNT = "region_count"
+    MULTI_REGION_ANSWER = "multi_region_answer"
 
 
 # The pixels that annotations are drawn in: as stored in the file, or upright, as EXIF turns them.
@@ -133,6 +136,7 @@ class ScreenedImage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     segmentations: dict[str, bytes] = {}
     # Expressions of other images for questions without an answer, in an order by hash.
     absent: tuple[AbsentExpression, ...] = ()
+    classes: KnownClasses | None = None  # None: no task needs them, or the owner states nothing
 
 
 class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):

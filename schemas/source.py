@@ -12,6 +12,7 @@ from zlib import crc32
 
 import msgspec
 
+from schemas.classes import StatedClasses
 from schemas.geometry import Box
 from schemas.item import AbsentExpression, Item
 from schemas.rejection import Kind, Rejection, Repair
@@ -88,6 +89,8 @@ class SplitInput(msgspec.Struct, frozen=True, kw_only=True):
     crowds: Crowds | None = None  # what becomes of regions marked as crowds; None: "reject"
     frame: Frame | None = None  # of its annotations; None: by their size and boxes
     last_part: bool = False  # pictures go by the last part of their names
+    # Some task needs to know the classes of an image of which every object is annotated.
+    asks_classes: bool = False
     limit: int | None = None  # take this many images, chosen by hash; None: all
     part: int = 0  # of `parts`
     parts: int = 1
@@ -131,6 +134,7 @@ class SourceImage(msgspec.Struct, frozen=True, gc=False):
     label_set: LabelSet | None = None  # `brief`; None: the source has no categories
     # Expressions of other images for questions without an answer; not counted as items.
     absent: tuple[AbsentExpression, ...] = ()
+    classes: StatedClasses | None = None  # None: not asked for, or the owner states nothing
 
 
 class SplitFacts(msgspec.Struct, frozen=True):

@@ -158,6 +158,9 @@ def _build_every_recipe(world: Path, folder: Path) -> None:
     flags = {
         "gpt4roi_stage1": names,
         "regiongpt_finetune": [*names, "--label-set", "lvis=Shapes", "--recapd", str(captions)],
+        "region_questions": [
+            *(*names, "--label-set", "lvis=Shapes", "--complete", "coco", "--complete", "lvis")
+        ],
         "eval_lvis": ["--label-set", "lvis=Shapes"],
         "eval_rec": ["--detection-names", "coco", "--detections", f"refcocog={boxes}"],
         **dict.fromkeys(("eval_coco", "eval_coco_dilated", "eval_coco_eroded"), names),

@@ -13,6 +13,7 @@ from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import ImageInfo, Region, ScreenedImage
 from schemas.source import SourceImage, SourceRegion
 from schemas.text import shown_name, storable
+from transforms.classes import known_classes
 from transforms.ledger import StageLedger
 from transforms.screen_items import screen_absent, screen_item
 
@@ -44,6 +45,7 @@ def screen_image(
     ledger.kept(image, Kind.IMAGE)
     ledger.kept(image, Kind.ANNOTATION, len(regions))
     items = _screen_items(source_image, regions, refused, ledger) if source_image.items else ()
+    stated, usable = source_image.classes, {region.region_id: region for region in regions}
     return ScreenedImage(
         image,
         tuple(regions),
@@ -51,6 +53,7 @@ def screen_image(
         source_image.label_set,
         segmentations,
         screen_absent(source_image.absent),
+        known_classes(stated, source_image.regions, usable) if stated else None,
     )
 
 

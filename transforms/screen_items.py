@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from schemas.item import (
     AbsentExpression,
+    Attribute,
     CaptionRef,
     Choices,
     DetailedCaption,
@@ -17,6 +18,7 @@ from schemas.item import (
     Mention,
     Passage,
     Question,
+    RegionAttributes,
     RegionQuestion,
     Relationship,
     Round,
@@ -57,13 +59,19 @@ def screen_item(item: Item, regions: Regions, *, has_picture: bool = True) -> It
             return replace(item, text=clean(item.text))
         case DetailedCaption():
             captions = tuple(replace(each, text=clean(each.text)) for each in item.captions)
-            attributes = tuple(replace(each, value=clean(each.value)) for each in item.attributes)
+            attributes = _screen_attributes(item.attributes)
             text = clean(item.text)
             return replace(item, text=text, captions=captions, attributes=attributes)
+        case RegionAttributes():
+            return replace(item, attributes=_screen_attributes(item.attributes))
         case Relationship():
             return replace(item, predicate=clean(item.predicate))
         case CaptionRef():
             return item
+
+
+def _screen_attributes(attributes: Iterable[Attribute]) -> tuple[Attribute, ...]:
+    return tuple(replace(each, value=clean(each.value)) for each in attributes)
 
 
 def screen_absent(expressions: Iterable[AbsentExpression]) -> tuple[AbsentExpression, ...]:

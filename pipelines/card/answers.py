@@ -39,6 +39,12 @@ _FORMS: Mapping[Task, _Form] = {
     ),
     Task.REGION_RELATIONSHIP: _Form("a sentence, `The man is riding the horse.`", "yes", "yes"),
     Task.REGION_YES_NO: _YES_OR_NO,
+    Task.REGION_COUNT: _Form("a number in digits, `3`", "no", "no"),
+    Task.MULTI_REGION_ANSWER: _Form(
+        "each region with its category, `Region [1]: cup; Region [2]: dog`",
+        "as regions are named",
+        "no",
+    ),
 }
 
 

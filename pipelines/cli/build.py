@@ -166,6 +166,14 @@ def _add_coco(group: Group) -> None:
         "(of your own file: Custom-N, of N categories)",
     )
     group.add_argument(
+        "--complete",
+        action="append",
+        default=[],
+        metavar="SOURCE",
+        help="every object of its categories is annotated, though they are not its owner's: for "
+        "tasks that count objects or say what a region is not",
+    )
+    group.add_argument(
         "--edition",
         action="append",
         default=[],

@@ -33,7 +33,15 @@ _COCO_FLAGS = (*OWN_FILE_FLAGS, "coco_year")
 OTHER_FLAGS = frozenset(
     {
         *("recipe", "source_names", "data_root", "path", "detections", "detection_names"),
-        *("recapd", "label_set", "edition", "category_caps", "image_caps", *_COCO_FLAGS),
+        *(
+            "recapd",
+            "label_set",
+            "complete",
+            "edition",
+            "category_caps",
+            "image_caps",
+            *_COCO_FLAGS,
+        ),
         *("output", "workers", "runner", "rebuild", "update", "dry_run", "require_guard"),
         "source_module",
     }
@@ -128,6 +136,12 @@ def _changes(
     for text in args.label_set:
         name, label_set = _label_set(text, args, names)
         changes[name]["label_set"] = label_set
+    for name in args.complete:
+        if name not in names:
+            raise UsageError(
+                f"--complete {name!r}: expected a source of this build: {', '.join(names)}"
+            )
+        changes[name]["complete"] = True
     for text in args.edition:
         name, edition = _of_source("--edition", text, names, [n for n in names if _editions(n)])
         changes[name]["edition"] = edition

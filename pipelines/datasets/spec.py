@@ -27,6 +27,9 @@ Number = Annotated[int, Field(ge=1, le=MAX_CAP)]
 Cap = Number | Literal["all"]  # a largest number of regions, or all
 DetectionNames = Literal["coco", "lvis"]  # whose categories a detector numbers
 
+# Tasks that need to know of which classes every object of an image is annotated.
+COMPLETE_TASKS = frozenset({Task.REGION_YES_NO, Task.REGION_COUNT})
+
 _NO_YEAR = "none beside `annotations`"
 _NO_CATEGORIES = "none: no prompt names its categories"
 _NO_OWN_FILE = "none: it takes no file of your own; `paths` says where its owner's lie"
@@ -53,6 +56,9 @@ class SourceRequest(BaseModel):
     frame: Frame | None = None  # of that file's annotations; None: by their size and boxes
     last_part: bool | None = None  # that file's pictures go by the last part of their names
     label_set: str | None = None  # the name of the set of category names, e.g. "COCO-80"
+    # The user's word that every object of its categories is annotated, but for what the file says,
+    # as in the owner's files; for a file of other categories than the owner's.
+    complete: bool | None = None
     # The share of conversations about categories that name the set of categories to answer from, as
     # "COCO-80"; None: all.
     suffix_share: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -81,9 +87,7 @@ class DatasetSpec:
     task_definition: str | None
     years: tuple[int, ...] = ()  # of the releases, where there are several
     evaluations: tuple[Task, ...] = ()  # tasks that it is used to evaluate
-    # Further tasks of conversations, which only a recipe that names them has. They take the owner's
-    # classes to be complete, so they are not for a user's own file.
-    questions: tuple[Task, ...] = ()
+    questions: tuple[Task, ...] = ()  # further tasks, which only a recipe that names them has
     editions: tuple[str, ...] = ()  # the alternative files, one of which is read
     own_file: bool = False  # whether a user's own `annotations` are accepted
     # The first parts of the names that `picture_name` returns, e.g. ("coco",); none: it names none.
@@ -108,11 +112,18 @@ class DatasetSpec:
             ("year", _NO_YEAR if own_file else _one_of(self.years, request.year)),
             ("edition", _one_of(self.editions, request.edition)),
             ("label_set", None if self.classifies else _NO_CATEGORIES),
+            ("complete", self._expected_complete(request)),
             ("suffix_share", None if self.classifies else _NO_CATEGORIES),
             ("detection_names", _expected_names(request.paths)),
         ):
             if expected and (value := getattr(request, key)) is not None:
                 yield key, value, expected
+
+    def _expected_complete(self, request: SourceRequest) -> str | None:
+        if COMPLETE_TASKS.isdisjoint(request.tasks or ()):
+            return f"none: it is for the tasks {' and '.join(sorted(COMPLETE_TASKS))}"
+        other = request.annotations is not None or request.label_set is not None
+        return None if other else "none: the owner's files say so"
 
     def faults(self, wording_sets: Collection[str]) -> Iterator[str]:
         """Yield the faults of the declaration, a line each, with the field and the expected value.

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from pipelines.datasets.catalog import dataset
-from pipelines.datasets.spec import SourceRequest
+from pipelines.datasets.spec import COMPLETE_TASKS, SourceRequest
 from pipelines.recipes.recipe import RECAPD_ROLE, Recipe
 from schemas.errors import UsageError
 from schemas.sample import Task
@@ -20,7 +20,7 @@ def tasks_of(recipe: Recipe, source: SourceRequest) -> tuple[Task, ...]:
             detections are missing or not needed.
     """
     known = _known_tasks(recipe, source)
-    possible = (*known, *_questions(recipe, source))
+    possible = known if recipe.evaluation else (*known, *dataset(source.name).questions)
     if RECAPD_ROLE in source.paths:
         _check_captions(recipe, source)
         possible = (*possible, _DETAILED)
@@ -43,6 +43,7 @@ def tasks_of(recipe: Recipe, source: SourceRequest) -> tuple[Task, ...]:
     if not wanted:
         raise UsageError(f"--no-recapd leaves nothing to do with source {source.name!r}")
     _check_detections(recipe, source, wanted)
+    _check_complete(source, wanted)
     return wanted
 
 
@@ -79,12 +80,6 @@ def _known_tasks(recipe: Recipe, source: SourceRequest) -> tuple[Task, ...]:
     return spec.tasks[recipe.style]
 
 
-def _questions(recipe: Recipe, source: SourceRequest) -> tuple[Task, ...]:
-    """Return the further tasks that a recipe may name for a source."""
-    own_file = source.annotations is not None
-    return () if recipe.evaluation or own_file else dataset(source.name).questions
-
-
 def _check_captions(recipe: Recipe, source: SourceRequest) -> None:
     """Raise `UsageError` for captions of `recap` that a recipe does not use."""
     if recipe.no_recapd:
@@ -113,4 +108,20 @@ def _check_detections(recipe: Recipe, source: SourceRequest, wanted: Collection[
     if given and not chosen and choice in dataset(source.name).evaluations:
         raise UsageError(
             f"source {source.name!r} takes detections in an evaluation of {choice} only"
+        )
+
+
+def _check_complete(source: SourceRequest, wanted: Collection[Task]) -> None:
+    """Raise `UsageError` where a task needs all objects to be annotated, and nothing says they are.
+
+    That is known of the owner's categories, and not of a user's own file or a set of another name.
+    """
+    asking = sorted(COMPLETE_TASKS.intersection(wanted))
+    other = source.annotations is not None or source.label_set is not None
+    if asking and other and not source.complete:
+        file = "your own file" if source.annotations is not None else repr(source.label_set)
+        raise UsageError(
+            f"source {source.name!r}: {' and '.join(asking)} need every object of each category to "
+            f"be annotated, which is not known of {file}. Where that is so, say it with --complete "
+            f"{source.name} (in a recipe: complete: true); else leave out the task"
         )

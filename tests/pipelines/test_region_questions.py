@@ -9,7 +9,8 @@ from pipelines.verify import verify
 from schemas.errors import UsageError
 from schemas.sample import Task
 
-BOTH = {"label_set": "Things", "tasks": (Task.REGION_CLASSIFICATION, Task.REGION_YES_NO)}
+NAMED = {"label_set": "Things", "complete": True}
+BOTH = NAMED | {"tasks": (Task.REGION_CLASSIFICATION, Task.REGION_YES_NO)}
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +35,8 @@ def test_answers_are_the_owners_and_given_away_by_no_other_turn(
         texts = [message["content"] for message in row["messages"]]
         for question, answer in zip(texts[::2], texts[1::2], strict=True):
             (number,) = re.findall(r"<region(\d+)>", question)
-            own = classes[row["regions"][int(number) - 1]["region_id"]]
-            named = re.search(rf"\b{re.escape(own)}\b", question) is not None
+            category = classes[row["regions"][int(number) - 1]["region_id"]]
+            named = re.search(rf"\b{re.escape(category)}\b", question) is not None
             assert answer == ("yes" if named else "no")
             answers.append(answer)
     assert min(answers.count("yes"), answers.count("no")) > 0.3 * len(answers) > 10
@@ -54,13 +55,38 @@ def test_a_build_asks_only_what_its_recipe_names(sample_world, run_build) -> Non
     assert tasks == {Task.REGION_CLASSIFICATION}
 
 
-def test_a_users_own_file_is_not_asked_about(coco_file, run_build) -> None:
+def test_a_users_own_file_is_asked_about_where_its_annotations_are_complete(
+    coco_file, run_build
+) -> None:
     owner = coco_file().good(1).save()
-    own = {
-        "name": "coco",
+    file = {
         "label_set": "Things",
         "annotations": str(owner.file),
         "images": str(owner.pictures),
+        "tasks": (Task.REGION_YES_NO,),
     }
-    with pytest.raises(UsageError, match="cannot be used for region_yes_no here"):
-        run_build(owner.pictures, request=own | {"tasks": (Task.REGION_YES_NO,)})
+    with pytest.raises(UsageError, match=r"not known of your own file.* --complete coco"):
+        run_build(owner.pictures, request=file)
+    made = run_build(owner.pictures, request=file | {"complete": True})
+    assert [row["task"] for row in made.rows()] == [Task.REGION_YES_NO]
+
+
+def test_categories_of_another_name_need_a_word_that_they_are_complete(
+    sample_world, run_build
+) -> None:
+    for label_set in ("Things", "COCO-80"):  # also the owner's name is no proof
+        request = {"label_set": label_set, "tasks": (Task.REGION_YES_NO,)}
+        with pytest.raises(UsageError, match=f"is not known of '{label_set}'.* --complete coco"):
+            run_build(sample_world, request=request)
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ({"tasks": (Task.REGION_CLASSIFICATION,), "label_set": "Things"}, "it is for the tasks"),
+        ({"tasks": (Task.REGION_YES_NO,)}, "the owner's files say so"),
+    ],
+)
+def test_a_word_on_completeness_in_vain_is_refused(sample_world, run_build, request_, expected):
+    with pytest.raises(UsageError, match=f"complete True: expected none: {expected}"):
+        run_build(sample_world, request=request_ | {"complete": True})

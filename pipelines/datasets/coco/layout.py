@@ -8,6 +8,7 @@ The flow:
 
 import math
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -32,6 +33,7 @@ from pipelines.datasets.common.entries import (
 from pipelines.datasets.common.picture_files import PictureFiles
 from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
 from pipelines.datasets.common.text_files import read_text
+from schemas.classes import StatedClasses
 from schemas.geometry import Box, xyxy
 from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import ImageInfo, LabelSet
@@ -50,8 +52,24 @@ from schemas.source import (
 _UNKNOWN_BOX: Box = (math.nan,) * 4
 
 
+# Returns an owner's statement about the classes of an image; None: it cannot be read.
+ClassesOf = Callable[[CocoImage, Categories], StatedClasses | None]
+
+
 def _all_pictures(split: SplitInput, store: Store) -> Mapping[str, int]:
     return store.sizes(split.pictures)
+
+
+def _all_objects(_image: CocoImage, _categories: Categories) -> StatedClasses:
+    return StatedClasses()
+
+
+class _Names(NamedTuple):
+    """The categories of a file, the name of their set, and what its owner states of them."""
+
+    categories: Categories
+    labels: LabelSet
+    classes_of: ClassesOf
 
 
 def parse_coco_layout(
@@ -61,6 +79,7 @@ def parse_coco_layout(
     *,
     images: msgspec.json.Decoder[CocoImage] = coco_json.IMAGE,
     list_pictures: Callable[[SplitInput, Store], Mapping[str, int]] = _all_pictures,
+    classes_of: ClassesOf = _all_objects,
 ) -> Iterator[Entry]:
     """Yield the entries of one file in COCO's layout.
 
@@ -70,6 +89,8 @@ def parse_coco_layout(
         name_labels: returns the name of a set of category names, e.g. `COCO-80`.
         images: decodes an item of `images`.
         list_pictures: returns the sizes in bytes of the pictures, by path below their folder.
+        classes_of: returns what the owner states about the classes of an image; asked only where a
+            task needs it and every annotation of the image can be read.
 
     Raises:
         InputFileError: the file as a whole cannot be used.
@@ -79,13 +100,13 @@ def parse_coco_layout(
     categories = read_categories(file.categories)
     check_usable(path, categories)
     names = categories.distinct
-    labels = LabelSet(name_labels(split, names), names)
+    named = _Names(categories, LabelSet(name_labels(split, names), names), classes_of)
     if split.leads:
         yield from _totals(split, file, categories)
     declared = coco_json.index_items(file.images, images, "images")
-    named = [image.file_name for image in declared[0].values()]
-    pictures = PictureFiles(split, list_pictures(split, store), named)
-    yield from _images(split, file, declared, categories, labels, pictures)
+    file_names = [image.file_name for image in declared[0].values()]
+    pictures = PictureFiles(split, list_pictures(split, store), file_names)
+    yield from _images(split, file, declared, named, pictures)
 
 
 def _totals(
@@ -102,21 +123,20 @@ def _images(
     split: SplitInput,
     file: CocoFile[CocoAnnotation] | CocoFile[Raw],
     declared: tuple[Mapping[ItemId, CocoImage], list[Refused]],
-    categories: Categories,
-    labels: LabelSet,
+    named: _Names,
     pictures: PictureFiles,
 ) -> Iterator[Entry]:
     groups, refused = coco_json.group_annotations(file, split)
     yield from rejections(split, Kind.ANNOTATION, refused)
-    images, undeclared = declared
+    (images, undeclared), categories = declared, named.categories
     usable, unusable = usable_images(split, file, images, pictures)
     refused = undeclared + unusable
     chosen = limited(split, usable)
     shards = split.sizing.shards(_volume(file, categories, usable, chosen))
     if split.leads:
-        yield SplitFacts(split.source, split.split, shards, labels)
+        yield SplitFacts(split.source, split.split, shards, named.labels)
     yield from image_rejections(split, refused)
-    brief = labels.brief()
+    brief = named.labels.brief()
     owned = [item_id for item_id in usable if split.owns(str(item_id))]
     yield Count(Kind.IMAGE, "sampled_out", sum(item_id not in chosen for item_id in owned))
     taken = [images[item_id].file_name for item_id in owned if item_id in chosen]
@@ -125,8 +145,11 @@ def _images(
     for item_id in owned:
         if item_id in chosen:
             image = replace(usable[item_id], shards=shards)
-            regions = yield from read_regions(split, groups.pop(item_id, []), categories)
-            yield SourceImage(image, regions, label_set=brief)
+            annotations = groups.pop(item_id, [])
+            regions = yield from read_regions(split, annotations, categories)
+            readable = split.asks_classes and len(regions) == len(annotations)
+            classes = named.classes_of(images[item_id], categories) if readable else None
+            yield SourceImage(image, regions, label_set=brief, classes=classes)
     yield from without_image(split, groups, usable, dict(refused).keys())
 
 

@@ -5,7 +5,8 @@
      "segmentation": [[110.39, 135.78, 110.39, 127.62, ...]]}
 
 Crowd annotations hold uncompressed run lengths instead of polygons. The 80 category ids lie
-between 1 and 90 with gaps. Format: https://cocodataset.org/#format-data
+between 1 and 90 with gaps. Every object of the 80 is annotated, alone or in a crowd.
+Format: https://cocodataset.org/#format-data
 """
 
 import os
@@ -104,7 +105,7 @@ SPEC = DatasetSpec(
     tasks=dict.fromkeys(Style, (Task.REGION_CLASSIFICATION,)),
     boxes_per_image={Style.GPT4ROI: 100},
     evaluations=(Task.REGION_CLASSIFICATION,),
-    questions=(Task.REGION_YES_NO,),  # its 80 classes exclude each other
+    questions=(Task.REGION_YES_NO, Task.REGION_COUNT, Task.MULTI_REGION_ANSWER),
     own_file=True,
     locate=locate,
     parse=parse,

@@ -14,24 +14,27 @@ folder of COCO 2017 and the name of a picture. val also has pictures of train201
 url is used there as well, because both versions annotate the pictures of 2017.
 
 LVIS is federated: a category without a box in an image is absent only if `neg_category_ids` names
-it, and where `not_exhaustive_category_ids` names it, not all of its objects are boxed. Nothing
-in a build claims that an object is absent, so neither list is read.
+it, and where `not_exhaustive_category_ids` names it, not all of its objects are boxed. Both lists
+are read for the tasks that ask about the classes of an image, and for no other.
 Format: https://www.lvisdataset.org/dataset
 """
 
 from collections.abc import Iterator, Sequence
 from functools import partial
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
-from pipelines.datasets.coco.categories import name_them
+from pipelines.datasets.coco.categories import Categories, name_them
 from pipelines.datasets.coco.layout import parse_coco_layout
 from pipelines.datasets.coco.outline import outline_coco_layout
 from pipelines.datasets.coco.pictures import COCO_PAPER, list_pictures
 from pipelines.datasets.coco.records import CocoImage
 from pipelines.datasets.common.picture_names import coco_picture
+from pipelines.datasets.common.raw_items import ItemId, as_number
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
+from schemas.classes import StatedClasses
 from schemas.errors import InputFileError
 from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
@@ -55,6 +58,8 @@ class _LvisImage(CocoImage, kw_only=True):
 
     file_name: str = ""
     coco_url: str
+    neg_category_ids: Any = None  # unchecked: few tasks need these
+    not_exhaustive_category_ids: Any = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -88,7 +93,21 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
         _name_labels,
         images=_IMAGE,
         list_pictures=partial(list_pictures, folders=_FOLDERS),
+        classes_of=_stated_classes,
     )
+
+
+def _stated_classes(image: CocoImage, categories: Categories) -> StatedClasses | None:
+    """Return the classes that an image's lists name; None where a list is missing or malformed."""
+    assert isinstance(image, _LvisImage)
+    names = []
+    for listed in (image.not_exhaustive_category_ids, image.neg_category_ids):
+        try:
+            numbers = [as_number(number) for number in msgspec.convert(listed, list[ItemId])]
+        except msgspec.ValidationError:
+            return None
+        names.append(tuple([categories.names[n] for n in numbers if n in categories.names]))
+    return StatedClasses(*names)
 
 
 def outline(split: SplitInput, store: Store) -> Outline:
@@ -117,6 +136,7 @@ SPEC = DatasetSpec(
     tasks=dict.fromkeys(Style, (Task.REGION_CLASSIFICATION,)),
     boxes_per_image={Style.GPT4ROI: 100},  # as for COCO: the paper has no other rule
     evaluations=(Task.REGION_CLASSIFICATION,),
+    questions=(Task.REGION_YES_NO, Task.REGION_COUNT, Task.MULTI_REGION_ANSWER),
     locate=locate,
     parse=parse,
     outline=outline,

@@ -177,6 +177,7 @@ SPEC = DatasetSpec(
     splits=("train", "val"),
     tasks=dict.fromkeys(Style, (Task.REGION_CLASSIFICATION,)),
     evaluations=(Task.REGION_CLASSIFICATION,),
+    questions=(Task.MULTI_REGION_ANSWER,),  # its categories may be incomplete
     boxes_per_image={},
     locate=locate,
     parse=parse,

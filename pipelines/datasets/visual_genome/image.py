@@ -69,7 +69,7 @@ def add_regions(annotations: ImageAnnotations, image_id: ItemId, items: Iterable
             refused.append((str(item_id), Rejected(Reason.DUPLICATE, detail)))
         else:
             known.add((region.box, phrase))
-            annotations.regions.append(SourceRegion(str(item_id), _xyxy(region.box)))
+            annotations.regions.append(SourceRegion(str(item_id), xyxy_of(region.box)))
             annotations.items.append(Expression(str(item_id), str(item_id), region.phrase))
     for refusal in refused:
         annotations.refused += [(Kind.ANNOTATION, refusal), (Kind.SENTENCE, refusal)]
@@ -106,7 +106,7 @@ def add_relationships(
         annotations.refused.append((Kind.RELATIONSHIP, (_relationship_id(item_id), cause)))
     annotations.objects += len(objects)
     annotations.regions += [
-        SourceRegion(region_id, _xyxy(box), category=name)
+        SourceRegion(region_id, xyxy_of(box), category=name)
         for (_, box, name), region_id in objects.items()
     ]
 
@@ -138,7 +138,8 @@ def _region_ids(forms: Iterable[_Form]) -> Mapping[_Form, str]:
     return region_ids
 
 
-def _xyxy(box: XYWH) -> Box:
+def xyxy_of(box: XYWH) -> Box:
+    """Return the xyxy form of a box in pixels, NaN where a number is missing."""
     x, y, width, height = box
     if x is None or y is None or width is None or height is None:
         return _UNKNOWN_BOX

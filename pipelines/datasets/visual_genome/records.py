@@ -65,8 +65,8 @@ class VgRegion(msgspec.Struct):
         return self.x, self.y, self.width, self.height
 
 
-class VgObject(msgspec.Struct):
-    """An object at one end of a relationship; its box is xywh in pixels, as in a region."""
+class VgNumbered(msgspec.Struct):
+    """An object with its number; its box is xywh in pixels, as in a region."""
 
     x: float | None
     y: float | None
@@ -74,20 +74,28 @@ class VgObject(msgspec.Struct):
     h: float | None
     id: ItemId = _NO_ID
     object_id: ItemId = _NO_ID
-    name: str | None = None
-    names: list[str] = []
 
     def __post_init__(self) -> None:
         self.id = _one_id("object_id", self.object_id, self.id)
-        if self.name is None:
-            if not self.names:
-                raise ValueError("an object has neither `name` nor `names`")
-            self.name = self.names[0]
 
     @property
     def box(self) -> XYWH:
         """The box of the item: xywh, pixels."""
         return self.x, self.y, self.w, self.h
+
+
+class VgObject(VgNumbered, kw_only=True):
+    """An object at one end of a relationship."""
+
+    name: str | None = None
+    names: list[str] = []
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.name is None:
+            if not self.names:
+                raise ValueError("an object has neither `name` nor `names`")
+            self.name = self.names[0]
 
 
 class VgRelationship(msgspec.Struct):
@@ -103,7 +111,7 @@ class VgRelationship(msgspec.Struct):
         self.id = _one_id("relationship_id", self.relationship_id, self.id)
 
 
-class _Record(msgspec.Struct):
+class VgImageRecord(msgspec.Struct):
     """The record of one image in a file."""
 
     id: ItemId = _NO_ID
@@ -113,13 +121,13 @@ class _Record(msgspec.Struct):
         self.image_id = as_number(self.id if self.image_id == _NO_ID else self.image_id)
 
 
-class _RegionRecord(_Record, kw_only=True):
+class _RegionRecord(VgImageRecord, kw_only=True):
     """The record of an image's regions, undecoded."""
 
     items: list[Raw] = msgspec.field(name="regions")
 
 
-class _RelationshipRecord(_Record, kw_only=True):
+class _RelationshipRecord(VgImageRecord, kw_only=True):
     """The record of an image's relationships, undecoded."""
 
     items: list[Raw] = msgspec.field(name="relationships")
@@ -131,9 +139,10 @@ class _Named(msgspec.Struct):
     id: ItemId = _NO_ID
     region_id: ItemId = _NO_ID
     relationship_id: ItemId = _NO_ID
+    object_id: ItemId = _NO_ID
 
     def __post_init__(self) -> None:
-        self.id = _one_id("id", self.region_id, self.relationship_id, self.id)
+        self.id = _one_id("id", self.region_id, self.relationship_id, self.object_id, self.id)
 
 
 class _Identified(Protocol):
@@ -155,7 +164,7 @@ _LIST = msgspec.json.Decoder(list[Raw])
 class RecordKind:
     """The kind of the records of a file."""
 
-    decoder: msgspec.json.Decoder[Any]  # of `_RegionRecord` or `_RelationshipRecord`
+    decoder: msgspec.json.Decoder[Any]  # of a `VgImageRecord` with `items`
     counted: tuple[Kind, ...]  # the kinds under which the ledger counts an item
     prefix: str = ""  # the beginning of an item's id, before the owner's id
 

@@ -3,6 +3,7 @@
     image_data.json             sizes, and urls that end with the pictures' folder and name
     region_descriptions.json    boxes with a phrase each
     relationships.json          subjects, predicates and objects, with boxes and names; optional
+    attributes.json             objects with boxes and attributes; for the task region_attribute
     predicate_alias.txt         predicates that mean the same; optional
     test_ids.txt                the images to test on; optional
     VG_100K/  VG_100K_2/        the pictures, some in the other folder than in the url; or all
@@ -12,7 +13,7 @@ Versions 1.0, 1.2 and 1.4 are read, see `records`; 1.2 is the best. In 1.4 the o
 objects that overlap, and of 158 relationships that we compared, 29 have another name there:
 "calendar on wall" has become "computer on wall", "railing on balcony" is "railing on railing".
 
-The files objects, attributes and scene graphs add nothing that a task uses and are not read, nor
+The files objects and scene graphs add nothing that a task uses and are not read, nor
 are aliases of names: objects are distinguished by ids, boxes and names, as annotators wrote them.
 
 The split train has all images. The split test (`test_split`), for evaluation, is read only where it
@@ -41,6 +42,7 @@ from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from pipelines.datasets.visual_genome import records as vg_json
 from pipelines.datasets.visual_genome.aliases import Aliases, parse_aliases
+from pipelines.datasets.visual_genome.attributes import ATTRIBUTES, FILE, add_attributes
 from pipelines.datasets.visual_genome.image import ImageAnnotations, add_regions, add_relationships
 from pipelines.datasets.visual_genome.pictures import (
     FOLDERS,
@@ -62,6 +64,7 @@ _PAPERS = (
     "Genome: Connecting Language and Vision Using Crowdsourced Dense Image Annotations. "
     "International Journal of Computer Vision, 2017.",
 )
+_ATTRIBUTES = FILE.removesuffix(".json")  # the file's role
 REQUIRED = ("image_data.json", "region_descriptions.json")
 _OPTIONAL = {
     "train": ("relationships.json", "predicate_alias.txt"),
@@ -78,13 +81,14 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
         return {role: request.paths.get(role, path) for role, path in usual.items()}
 
     splits = tuple(_OPTIONAL) if request.splits else SPEC.splits
+    asked = (FILE,) if Task.REGION_ATTRIBUTE in (request.tasks or ()) else ()
     needed = (*REQUIRED, TEST_LIST) if TEST_IDS in request.paths else REQUIRED
     # A given list may be meant for the guard of the training split.
     named = {TEST_IDS: request.paths[TEST_IDS]} if TEST_IDS in request.paths else {}
     return [
         Located(
             split=split,
-            files=paths(needed if split == "test" else REQUIRED),
+            files=paths(needed if split == "test" else (*REQUIRED, *asked)),
             optional=paths(_OPTIONAL[split]) | named,
             pictures=request.paths.get("images", f"{root}/visual_genome"),
             folder="" if "images" in request.paths else "visual_genome",
@@ -147,15 +151,18 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     related = _records(
         split, store, "relationships", vg_json.RELATIONSHIPS, unwanted, images.members
     )
+    described = _records(split, store, _ATTRIBUTES, ATTRIBUTES, unwanted, images.members)
     aliases = _aliases(split, store)
     yield from entries  # only now: where a file cannot be used, nothing is counted
-    shards = split.sizing.shards(_volume(images, regions.read + related.read))
+    items = regions.read + related.read + described.read
+    shards = split.sizing.shards(_volume(images, items))
     if split.leads:
         yield SplitFacts(split.source, split.split, shards)
     for image_id in filter(lambda image_id: split.owns(str(image_id)), images.chosen):
         annotations = ImageAnnotations()
         add_regions(annotations, image_id, regions.take(image_id))
         add_relationships(annotations, image_id, related.take(image_id), aliases)
+        add_attributes(annotations, image_id, described.take(image_id))
         yield Count(Kind.ANNOTATION, "read", annotations.objects)
         for kind, refusal in annotations.refused:
             yield rejection(split, kind, *refusal)
@@ -163,6 +170,8 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
         yield SourceImage(image, tuple(annotations.regions), tuple(annotations.items))
     yield from _balance(split, regions, images.refused)
     yield from _balance(split, related, images.refused)
+    if _ATTRIBUTES in split.files:
+        yield from _balance(split, described, images.refused)
 
 
 def _images(split: SplitInput, store: Store) -> tuple[_Images, list[Entry]]:
@@ -279,6 +288,7 @@ SPEC = DatasetSpec(
     },
     boxes_per_image={Style.REGIONGPT: 10, Style.GPT4ROI: 15},
     evaluations=(Task.REGION_CAPTION,),
+    questions=(Task.REGION_ATTRIBUTE,),
     locate=locate,
     parse=parse,
     outline=outline,

@@ -22,6 +22,7 @@ BUILT = {  # with the flags that the sample world needs beside where it lies
     "regiongpt_pretrain": (),
     "regiongpt_finetune": (*LABELS, "--no-recapd"),
     "proof": (),
+    "region_questions": (*LABELS, "--complete", "coco", "--complete", "lvis"),
 }
 EVALUATED = {
     "eval_captions": (),
@@ -73,7 +74,7 @@ def built(sample_world, command_line, new_process, output_of, tmp_path_factory):
 
 
 def test_there_are_training_mixes_and_evaluations():
-    assert set(recipe_names()) == TRAINING | EVALUATED.keys() | {"proof"}
+    assert set(recipe_names()) == TRAINING | EVALUATED.keys() | {"proof", "region_questions"}
     for name in recipe_names():
         stated = load_recipe(name)
         if name not in ("regiongpt_finetune", "eval_rec"):  # which want more files named
