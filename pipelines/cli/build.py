@@ -4,6 +4,7 @@ import argparse
 import time
 from argparse import Namespace
 
+from pipelines.cli.category_flags import add_category_flags
 from pipelines.cli.command import (
     Commands,
     Group,
@@ -157,22 +158,7 @@ def _add_coco(group: Group) -> None:
         "--coco-year", type=int, choices=(2014, 2017), help="release of COCO (default: 2017)"
     )
     add_own_file_flags(group)
-    group.add_argument(
-        "--label-set",
-        action="append",
-        default=[],
-        metavar="[SOURCE=]NAME",
-        help="the name of a source's categories as a set, if not the name its owner gives them "
-        "(of your own file: Custom-N, of N categories)",
-    )
-    group.add_argument(
-        "--complete",
-        action="append",
-        default=[],
-        metavar="SOURCE",
-        help="every object of its categories is annotated, though they are not its owner's: for "
-        "tasks that count objects or say what a region is not",
-    )
+    add_category_flags(group)
     group.add_argument(
         "--edition",
         action="append",

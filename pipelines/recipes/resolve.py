@@ -115,7 +115,7 @@ def check_sources(recipe: Recipe) -> None:
             stated = f"recipe {recipe.name!r}: source {source.name!r}: {key} {value!r}"
             if recipe.by_flags:
                 flag = _FLAGS.get(key, f"--{key.replace('_', '-')}")
-                stated = f"{flag} {value}: source {source.name!r}"
+                stated = f"{flag} {source.name if value is True else value}: source {source.name!r}"
             raise UsageError(f"{stated}: expected {expected}")
         if source.frame == "upright" and recipe.images == "reference":
             raise UsageError(

@@ -98,7 +98,10 @@ def label_sets(line: str) -> list[str]:
         if args.recipe
         else (args.source_names.split(","))
     )
-    return [f"--label-set={name}={SOURCES[name]}" for name in names if SOURCES.get(name)]
+    named = [name for name in names if SOURCES.get(name)]
+    flags = [f"--label-set={name}={SOURCES[name]}" for name in named]
+    asking = args.recipe == "region_questions"
+    return flags + [f"--complete={name}" for name in named if asking and name in ("coco", "lvis")]
 
 
 def step(line: str) -> int:

@@ -98,6 +98,11 @@ IN_VAIN = [
         "no prompt names its cat",
     ),
     (
+        "build --complete",
+        [*BUILD, *LABEL, "--complete", "coco"],
+        "it is for the tasks region_count",
+    ),
+    (
         "build --coco-year",
         [*BUILD, "--sources", "vcr", "--coco-year", "2014"],
         "goes with the source",

@@ -22,7 +22,7 @@ FLAGS = {
     "build": {
         "--sources", "--recipe", "--recapd", "--no-recapd", "--no-guard",
         "--require-guard", "--no-merge", "--data-root", "--path", "--detections",
-        "--detection-names", "--coco-year",
+        "--detection-names", "--coco-year", "--complete",
         "--coco-annotations", "--coco-images", "--coco-split", "--coco-last-part", "--edition",
         "--coco-crowds", "--coco-frame", "--allow-missing", "--label-set", "--limit", "--style",
         "--mode", "--per-category", "--per-image", "--min-words", "--rec-negatives",
