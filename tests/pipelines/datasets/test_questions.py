@@ -7,6 +7,7 @@ the file says, and what a file leaves open must not be asked.
 import json
 import re
 from collections import Counter
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -35,11 +36,11 @@ class SecondReader:
         self.absent: set[tuple[str, str]] = set()
         for each in content["images"]:
             number = str(each["id"])
-            for key, among in (
+            for listed, among in (
                 ("neg_category_ids", self.absent),
                 ("not_exhaustive_category_ids", self.partial),
             ):
-                among |= {(number, names[k].replace("_", " ")) for k in each.get(key, ())}
+                among |= {(number, names[k].replace("_", " ")) for k in each.get(listed, ())}
         for each in content["annotations"]:
             key = str(each["image_id"]), names[each["category_id"]].replace("_", " ")
             x, y, width, height = each["bbox"]
@@ -64,17 +65,18 @@ class SecondReader:
 
     def named(self, text: str) -> str:
         """The class that a question names: the longest name in it that stands as such."""
-        return max(self.any_name.findall(text), key=len)
+        names: list[str] = self.any_name.findall(text)
+        return max(names, key=len)
 
 
-def inside(box, outer) -> float:
+def inside(box: Sequence[float], outer: Sequence[float]) -> float:
     """The share of a box that lies in another one."""
     width = min(box[2], outer[2]) - max(box[0], outer[0])
     height = min(box[3], outer[3]) - max(box[1], outer[1])
     return max(0, width) * max(0, height) / ((box[2] - box[0]) * (box[3] - box[1]))
 
 
-def union_share(box, other) -> float:
+def union_share(box: Sequence[float], other: Sequence[float]) -> float:
     """The intersection of two boxes over their union."""
     both = inside(box, other) * (area := (box[2] - box[0]) * (box[3] - box[1]))
     return both / (area + (other[2] - other[0]) * (other[3] - other[1]) - both)
