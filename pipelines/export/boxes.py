@@ -1,6 +1,9 @@
 """The forms in which trainers write boxes into text; each takes a box as it is in a record.
 
-Frame of what goes in: xyxy, pixels of the stored picture, see `schemas.geometry`.
+Frame of what goes in: xyxy, pixels of the stored picture, see `schemas.geometry`. Each coordinate
+comes back to half a step of its form, which is half a pixel of the stored picture or less while the
+picture has at most 1,000 pixels a side; only `in_resized_pixels` has steps of a pixel of the
+*resized* picture, which is half a pixel of the stored one times the factor of its side.
 """
 
 import math

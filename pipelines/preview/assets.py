@@ -1,17 +1,10 @@
 """The style sheet and the script of the preview page; the script highlights regions."""
 
-STYLE = """
-:root {
-  color-scheme: light dark;
-  --ground: #f3f4f7; --card: #ffffff; --ink: #1a1d23; --soft: #626a78; --line: #e1e4ea;
-  --user: #e3edff; --assistant: #f1f2f5; --accent: #2f6bff;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --ground: #0e1116; --card: #171b22; --ink: #e8eaee; --soft: #98a1b0; --line: #2a303a;
-    --user: #1d3155; --assistant: #222832; --accent: #7fa6ff;
-  }
-}
+from schemas.colours import PALETTE
+
+STYLE = (
+    PALETTE
+    + """
 * { box-sizing: border-box; }
 body {
   margin: 0 auto; padding: 2rem clamp(.75rem, 3vw, 2.5rem) 4rem; max-width: 90rem;
@@ -152,6 +145,7 @@ details dt { color: var(--soft); }
 details dd { overflow-wrap: anywhere; }
 @media print { .chat, .legend, .facts dl { max-height: none; } article { break-inside: avoid; } }
 """
+)
 
 # Pointing at, or focusing, any element of a region highlights all elements of the region.
 SCRIPT = """

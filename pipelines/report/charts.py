@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pipelines.report.statistics import CLIP_BIN, Statistics, clip_bin
 
 _MOST_BARS = 40  # columns of a histogram of numbers; larger numbers share the last one
+_LABELS = 70  # characters that stand side by side below a histogram
 _MOST_ROWS = 30  # rows of a list; the others are summed up
 _QUANTILES = (0.1, 0.5, 0.9)
 
@@ -158,19 +159,20 @@ def _clip(statistics: Statistics, threshold: float | None) -> Chart:
         columns=_columns(columns),
         legend=("kept", "rejected"),
         marker=None if threshold is None else 100 * (threshold / CLIP_BIN - low) / (high - low),
-        marker_label="" if threshold is None else f"threshold {threshold:.4f}",
+        marker_label="" if threshold is None else f"threshold {threshold:.4g}",
     )
 
 
 def _columns(columns: Sequence[tuple[str, tuple[int, ...]]]) -> list[Column]:
     """Return columns as high as their numbers, the highest one as high as the drawing."""
     most = max(sum(numbers) for _, numbers in columns) or 1
-    step = -(-len(columns) // 10)  # every label where there is room
+    longest = max(len(label) for label, _ in columns)
+    step = -(-len(columns) * (longest + 1) // _LABELS)  # every label where there is room
     return [
         Column(
-            label if index % step == 0 else "",
+            "" if left % step else label,  # the last one has its label, which may be "40+"
             f"{label}: {' + '.join(f'{number:,}' for number in numbers)}",
             tuple(100 * number / most for number in numbers),
         )
-        for index, (label, numbers) in enumerate(columns)
+        for left, (label, numbers) in zip(reversed(range(len(columns))), columns, strict=True)
     ]

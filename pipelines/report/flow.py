@@ -1,12 +1,15 @@
 """The ledger as a flow: for each kind of item of a source, what each stage leaves of it."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas.ledger import Account, Ledger, Stage
 from schemas.rejection import Kind
 
 _MOST_REASONS = 6  # of a stage; the rarest are summed up
+
+_Stages = dict[Stage, Account]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """The way of one kind of item of a source, over all of its splits."""
+    """The way of one kind of item of a source, over all of its splits.
+
+    What a split does not pass through, such as the guard of splits to train on, its items pass by.
+    """
 
     source: str
     kind: str
@@ -41,18 +47,35 @@ class Flow:
 
 def flows(ledger: Ledger) -> list[Flow]:
     """Return the flows of a ledger, source by source; kinds that are never read are left out."""
-    totals: dict[tuple[str, Kind], dict[Stage, Account]] = {}
-    for (source, _, stage, kind), account in ledger.accounts():
-        stages = totals.setdefault((source, kind), {})
-        stages[stage] = _sum(stages.get(stage, Account()), account)
+    splits: dict[tuple[str, Kind], dict[str, _Stages]] = {}
+    for (source, split, stage, kind), account in ledger.accounts():
+        splits.setdefault((source, kind), {}).setdefault(split, {})[stage] = account
     order = list(Kind)
+    totals = {
+        key: _total(list(stages.values()))
+        for key, stages in sorted(
+            splits.items(), key=lambda item: (item[0][0], order.index(item[0][1]))
+        )
+    }
     return [
         Flow(source, kind, _steps(stages))
-        for (source, kind), stages in sorted(
-            totals.items(), key=lambda item: (item[0][0], order.index(item[0][1]))
-        )
+        for (source, kind), stages in totals.items()
         if kind not in (Kind.FILE, Kind.CATEGORY) and any(each.read for each in stages.values())
     ]
+
+
+def _total(splits: Sequence[_Stages]) -> _Stages:
+    """Return the sums of all splits, stage by stage."""
+    order = [stage for stage in Stage if any(stage in stages for stages in splits)]
+    total = dict.fromkeys(order, Account())
+    for stages in splits:
+        last = max(map(order.index, stages))
+        passing = 0
+        for stage in order[: last + 1]:
+            account = stages.get(stage, Account(read=passing, kept=passing))
+            total[stage] = _sum(total[stage], account)
+            passing = account.kept
+    return total
 
 
 def _sum(one: Account, two: Account) -> Account:
@@ -65,8 +88,8 @@ def _sum(one: Account, two: Account) -> Account:
     )
 
 
-def _steps(stages: dict[Stage, Account]) -> list[Step]:
-    ordered = [(stage, stages[stage]) for stage in Stage if stage in stages]
+def _steps(stages: _Stages) -> list[Step]:
+    ordered = list(stages.items())
     most = max(account.read for _, account in ordered) or 1
     return [
         Step(

@@ -8,6 +8,7 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from schemas.colours import PALETTE
 from schemas.visible import visible
 
 
@@ -25,7 +26,8 @@ def render(page: str, **values: object) -> bytes:
         f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     )
     template = _environment().get_template(f"{page}.html")
-    text = template.render(values, policy=policy, script=script, style=_asset("report.css"))
+    style = PALETTE + _asset("report.css")
+    text = template.render(values, policy=policy, script=script, style=style)
     return text.encode()
 
 

@@ -29,7 +29,6 @@ pytestmark = pytest.mark.timeout(900)
 
 NUMBERS = re.compile(r"\[(\d[\d.]*), (\d[\d.]*), (\d[\d.]*), (\d[\d.]*)\]")
 REGION = re.compile(r"<region(\d+)>")
-NEAR = 0.5 + 1e-6  # pixels
 LINKS = {  # of a data root with the real samples
     "coco/annotations": "coco/tinycoco/annotations",
     "coco/train2017": "coco/tinycoco/images/train2017",
@@ -96,14 +95,24 @@ def export(output: Path, tmp_path: Path) -> Callable[..., Path]:
 
 
 def assert_same(
-    record: dict[str, Any], turns: list[tuple[str, str]], boxes: list, near: float = NEAR
+    record: dict[str, Any],
+    turns: list[tuple[str, str]],
+    boxes: list,
+    steps: tuple[float, float] = (0.001, 0.001),
 ) -> None:
-    """The turns, with `<box>` for each box, and the boxes, in pixels, are those of a record."""
+    """The turns, with `<box>` for each box, and the boxes, in pixels, are those of a record.
+
+    Each coordinate to half a step of its format; `steps` are pixels of the record's picture across
+    and down.
+    """
     stored = [(turn["role"], turn["content"]) for turn in record["messages"]]
     assert turns == [(role, REGION.sub("<box>", text)) for role, text in stored]
     numbers = [int(number) for _, text in stored for number in REGION.findall(text)]
     for box, number in zip(boxes, numbers, strict=True):
-        assert list(box) == pytest.approx(record["regions"][number - 1]["bbox"], abs=near)
+        for read, wanted, step in zip(
+            box, record["regions"][number - 1]["bbox"], steps * 2, strict=True
+        ):
+            assert abs(read - wanted) <= step / 2 + 1e-6
 
 
 def test_ms_swift(export, records, monkeypatch):
@@ -150,10 +159,9 @@ def test_llama_factory(export, records, monkeypatch, coordinates):
                 for _, text in texts
                 for box in NUMBERS.findall(text)
             ]
-            # Half a pixel; or half a unit of the convention, where that is more.
-            near = NEAR * max(1, *(side / unit for side, unit in zip(size, units, strict=True)))
+            steps = size[0] / units[0], size[1] / units[1]
             turns = [(role, NUMBERS.sub("<box>", text)) for role, text in texts]
-            assert_same(record, turns, boxes, near)
+            assert_same(record, turns, boxes, steps)
             (image,) = row["_images"]
             assert Path(image).read_bytes() == record["image"]["bytes"]
     assert records == {}
@@ -189,7 +197,7 @@ def test_pycocotools(export, records):
             key = name, annotation["region_id"], coco.cats[annotation["category_id"]]["name"]
             x, y, width, height = annotation["bbox"]
             corners = [x, y, x + width, y + height]
-            assert any(corners == pytest.approx(box, abs=NEAR) for box in boxes[key])
+            assert any(corners == pytest.approx(box, abs=0.001) for box in boxes[key])
             assert coco.annToMask(annotation).shape == (image["height"], image["width"])
             seen.add(key)
     assert seen == boxes.keys()

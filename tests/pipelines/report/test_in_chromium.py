@@ -170,6 +170,17 @@ def test_pictures_are_not_blown_up(tab_of, mixed_report, recapd_report):
         assert 0 < max(factors) <= 1.001, name
 
 
+def test_numbers_of_regions_stay_on_their_thumbnail(tab_of, mixed_report):
+    page = tab_of(mixed_report, "captions-0001.html")
+    beyond = page.run(
+        "[...document.querySelectorAll('.frame .number')].map((each) => {"
+        "const [tag, frame] = [each, each.parentElement].map((e) => e.getBoundingClientRect());"
+        "return Math.max(tag.right - frame.right, tag.bottom - frame.bottom); })"
+    )
+    assert len(beyond) > 100
+    assert max(beyond) < 1
+
+
 def test_regions_lie_on_the_picture(tab_of, recapd_report):
     page = tab_of(recapd_report, "records-0001.html")
     inside = page.run(

@@ -115,3 +115,31 @@ def test_rare_reasons_are_summed_up():
     losses = flow.steps[0].losses
     assert len(losses) == 7
     assert (losses[-1].reason, losses[-1].number) == ("3 other reasons", 6)
+
+
+def test_what_a_split_does_not_pass_through_is_passed_by():
+    def step(number: int) -> dict[Kind, Account]:
+        return {Kind.IMAGE: Account(read=number, kept=number)}
+
+    train = {Stage.READ: step(32), Stage.GUARD: step(32), Stage.SCREEN: step(32)}
+    val = {Stage.READ: step(6), Stage.SCREEN: step(6)}
+    (flow,) = flows(Ledger(sources={"coco": {"train": train, "val": val}}))
+    assert [(each.stage, each.read) for each in flow.steps] == [
+        (Stage.READ, 38), (Stage.GUARD, 38), (Stage.SCREEN, 38)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        ([str(number) for number in range(40)], 20),
+        ([f"{2**e}–{2 ** (e + 1)}" for e in range(1, 11)], 5),
+        (["a", "b"], 2),
+    ],
+)
+def test_labels_of_columns_leave_each_other_room(labels, shown):
+    columns = _columns([(label, (1,)) for label in labels])
+    texts = [column.label for column in columns if column.label]
+    assert len(texts) == shown
+    assert columns[-1].label == labels[-1]
+    assert [column.title for column in columns] == [f"{label}: 1" for label in labels]

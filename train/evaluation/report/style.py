@@ -1,17 +1,10 @@
 """The style sheet and the script of a report's page; the script filters its cases."""
 
-STYLE = """
-:root {
-  color-scheme: light dark;
-  --ground: #f3f4f7; --card: #fff; --ink: #1a1d23; --soft: #626a78; --line: #e1e4ea;
-  --wrong: #c62828; --right: #1b7f3b; --accent: #2f6bff;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --ground: #0e1116; --card: #171b22; --ink: #e8eaee; --soft: #98a1b0; --line: #2a303a;
-    --wrong: #ff8a80; --right: #6fdc8c; --accent: #7fa6ff;
-  }
-}
+from schemas.colours import PALETTE
+
+STYLE = (
+    PALETTE
+    + """
 * { box-sizing: border-box; }
 body {
   margin: 0 auto; max-width: 84rem; padding: 2rem clamp(.75rem, 3vw, 2.5rem) 4rem;
@@ -46,8 +39,8 @@ article h3 {
   align-items: baseline; display: flex; flex-wrap: wrap; font-size: .95rem; gap: .2rem .8rem;
   margin: 0 0 .6rem;
 }
-.wrong h3 b { color: var(--wrong); }
-.right h3 b { color: var(--right); }
+.wrong h3 b { color: var(--bad); }
+.right h3 b { color: var(--good); }
 article h3 span { color: var(--soft); font-size: .8rem; font-weight: 400; overflow-wrap: anywhere; }
 figure { margin: 0 auto .8rem; position: relative; width: fit-content; }
 figure img { border-radius: 6px; display: block; height: auto; max-width: 100%; }
@@ -67,6 +60,7 @@ ol { margin: 0; padding-left: 1.4rem; white-space: normal; }
 ol .truth { font-weight: 600; }
 ol .truth::after { content: " \\2713"; }
 """
+)
 
 SCRIPT = """
 "use strict";
