@@ -6,6 +6,7 @@ A file or its bytes, a Pillow image, or an array of 8-bit values. What exceeds t
 
 import os
 import re
+import stat
 import struct
 import warnings
 from collections.abc import Iterator
@@ -77,12 +78,15 @@ def _file_bytes(path: str | os.PathLike[str]) -> bytes:
     if isinstance(path, str) and _ADDRESS.match(path):
         raise InputError(f"{path[:80]!r} is an address: fetch the picture first, and pass its path")
     try:
-        if os.path.getsize(path) <= MAX_IMAGE_BYTES:
+        status = os.stat(path)
+        if stat.S_ISREG(status.st_mode) and status.st_size <= MAX_IMAGE_BYTES:
             return Path(path).read_bytes()
     except (OSError, ValueError) as error:
         raise InputError(
             f"the picture's file cannot be read: {getattr(error, 'strerror', error)}"
         ) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError("the picture's file cannot be read: it is not a regular file")
     raise InputError(f"{path}: at most {MAX_IMAGE_BYTES} bytes of a picture are read")
 
 

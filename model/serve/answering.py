@@ -27,6 +27,7 @@ from model.region_model import RegionModel
 
 End = Literal["stop", "length", "cancelled"]
 _CUT = "\N{REPLACEMENT CHARACTER}"  # a character whose bytes have not all come
+_COLDEST = 1e-4  # temperature: divided by less, logits have no end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +206,8 @@ class _Drawing(LogitsProcessor):
         """Return the logits [B, V] with noise."""
         scores = scores.clone()
         for row, settings, generator in self._rows:
-            logits = _nucleus(scores[row].float() / settings.temperature, settings.top_p)
+            heat = max(settings.temperature, _COLDEST)
+            logits = _nucleus(scores[row].float() / heat, settings.top_p)
             noise = torch.empty(len(logits)).exponential_(generator=generator).log().neg()
             scores[row] = logits + noise.to(logits)
         return scores

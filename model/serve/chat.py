@@ -52,10 +52,18 @@ def converse(
 
 
 def typed_lines() -> Iterator[str]:
-    """Yield the lines of standard input, with a prompt before each on a terminal."""
-    if not sys.stdin.isatty():
-        yield from sys.stdin
-        return
+    """Yield the lines of standard input, with a prompt before each on a terminal.
+
+    Raises:
+        InputError: they are no text in UTF-8, or what the terminal's encoding is.
+    """
+    try:
+        yield from _typed() if sys.stdin.isatty() else sys.stdin
+    except UnicodeDecodeError as error:
+        raise InputError(f"the questions are no text in {error.encoding.upper()}") from error
+
+
+def _typed() -> Iterator[str]:
     shown = console.Console(stderr=True, shown=True)
     while True:
         try:

@@ -27,6 +27,7 @@ from schemas.json_decoding import decode
 from schemas.limits import MAX_TURN_CHARACTERS
 
 MOST_MESSAGES = 200
+MOST_CHARACTERS = 1_000_000  # of all messages: more keep others waiting while they are read
 _DATA = "data:image/"
 _SHOWN = 60
 
@@ -194,6 +195,12 @@ def _plain(messages: list[_Message]) -> tuple[list[Message], str | None]:
                     param="messages",
                 )
         plain.append({"role": role, "content": "\n".join(texts)})
+    characters = sum(len(message["content"]) for message in plain)
+    if characters > MOST_CHARACTERS:
+        raise RequestError(
+            f"messages of {characters} characters, expected {MOST_CHARACTERS} at most",
+            param="messages",
+        )
     return plain, url
 
 

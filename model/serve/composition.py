@@ -28,6 +28,8 @@ from schemas.text import clean_turn
 _TOKEN = re.compile(r"<region([0-9]+)>")
 _MENTION = re.compile(r"<region([0-9]+)>|\bregion ?\[?([0-9]+)\b\]?", re.IGNORECASE)
 
+_MOST_DIGITS = 9  # of the number of a region
+
 Message = dict[str, str]  # role and content
 
 
@@ -141,7 +143,9 @@ class _Namer:
 
 
 def _number(match: re.Match[str]) -> int:
-    return int(match[1] or match[2])
+    """Return the number of a mention; 0, which no region has, where it is endless."""
+    digits = match[1] or match[2]
+    return int(digits) if len(digits) <= _MOST_DIGITS else 0
 
 
 def _check(text: str, regions: int) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from stat import S_ISREG
 from typing import Any
 
 from schemas.errors import InputFileError, UsageError
@@ -32,9 +33,12 @@ def picture_bytes(row: Mapping[str, Any], image_root: Path | None) -> bytes | No
         )
     path = image_root / _below(name, row["id"])
     try:
-        if (size := path.stat().st_size) > MAX_IMAGE_BYTES:
+        status = path.stat()
+        if not S_ISREG(status.st_mode):
+            raise InputFileError(f"{path}: not a regular file ({row['id']})")
+        if status.st_size > MAX_IMAGE_BYTES:
             raise InputFileError(
-                f"{path}: {size} bytes, expected {MAX_IMAGE_BYTES} at most ({row['id']})"
+                f"{path}: {status.st_size} bytes, expected {MAX_IMAGE_BYTES} at most ({row['id']})"
             )
         return path.read_bytes()
     except OSError as error:
@@ -44,5 +48,5 @@ def picture_bytes(row: Mapping[str, Any], image_root: Path | None) -> bytes | No
 def _below(name: str, row_id: str) -> PurePosixPath:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\0" in name:
-        raise InputFileError(f"{row_id}: the picture {name!r} lies outside --image-root")
+        raise InputFileError(f"{row_id}: the picture {name!r} lies outside the folder of pictures")
     return path

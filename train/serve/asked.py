@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model.errors import InputError
 from model.serve.composition import compose
 from schemas.json_lines import read_file
 from schemas.style import Style
@@ -71,8 +72,10 @@ def asked_of_regions(path: Path, folder: Path, request: str, style: Style) -> As
 
     Raises:
         InputFileError: the file cannot be read.
-        InputError: the request names another region than `region1`.
+        InputError: the request is empty, or names another region than `region1`.
     """
+    if not request.strip():
+        raise InputError("an empty question")
     messages = compose(style, [{"role": "user", "content": request}], 1).messages
     rows = read_coco(path, messages)
     questions = [

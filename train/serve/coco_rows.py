@@ -7,6 +7,7 @@ Pictures are read when their record is asked about. Boxes are in pixels of the u
 picture of another size than the file states is not asked about.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +103,9 @@ def read_coco(path: Path, messages: Sequence[Mapping[str, str]]) -> CocoRows:
             f"{path}: expected COCO's format, images and annotations: {error}"
         ) from None
     images = {image.id: image for image in content.images}
+    if len(images) < len(content.images):
+        ((twice, _),) = Counter(image.id for image in content.images).most_common(1)
+        raise InputFileError(f"{path}: image {twice!r} is there twice")
     rows = CocoRows(images, content.annotations, messages)
     ids = set[str]()
     for number, region in enumerate(rows.regions):

@@ -4,6 +4,7 @@ import argparse
 import os
 import socket
 from collections.abc import Sequence
+from errno import EADDRNOTAVAIL
 from importlib.util import find_spec
 
 from schemas.errors import UsageError
@@ -95,7 +96,8 @@ def _check_port(host: str, port: int) -> None:
             listener.bind(address)
         except OSError as error:
             reason = os.strerror(error.errno or 0)
-            raise UsageError(f"{host}:{port}: {reason}: name another --port") from None
+            other = "--host" if error.errno == EADDRNOTAVAIL else "--port"
+            raise UsageError(f"{host}:{port}: {reason}: name another {other}") from None
 
 
 def _require(library: str, command: str, extra: str) -> None:

@@ -127,6 +127,7 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     "data address": (lambda: "data:image/png;base64,iVBOR", "is an address"),
     "no file": (lambda: "/nowhere/cat.jpg", "cannot be read: No such file"),
     "folder": (lambda: Path("/"), "cannot be read"),
+    "device": (lambda: "/dev/zero", "cannot be read: it is not a regular file"),
     "null in a name": (lambda: "a\0b", "cannot be read"),
     "text": (lambda: b"no picture", "is no JPEG, PNG, GIF, WEBP or BMP file"),
     "nothing": (lambda: b"", "is no JPEG"),

@@ -85,6 +85,13 @@ def test_draws_follow_the_softmax(regiongpt):
     assert shares[:3].tolist() == pytest.approx(expected.tolist(), abs=0.03)
 
 
+@pytest.mark.parametrize("temperature", [5e-324, 1e-9])
+def test_next_to_no_temperature_takes_the_likeliest(regiongpt, temperature):
+    logits = torch.tensor([1.0, 3.0, 2.0])
+    draw = _Drawing([PendingAnswer(regiongpt.processor, Settings(temperature=temperature))])
+    assert {int(draw(None, logits[None]).argmax()) for _ in range(50)} == {1}
+
+
 class Processor:
     """A processor whose tokens are characters, and whose stop is `##`."""
 

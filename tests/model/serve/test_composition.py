@@ -90,6 +90,8 @@ def test_later_rounds_follow_the_models_answers():
 def test_without_regions_words_stay_as_they_are():
     written, numbers = contents(Style.REGIONGPT, user("Is region 5 in Texas?"), regions=0)
     assert (written, numbers) == (["<image>\nIs region 5 in Texas?"], ())
+    endless = f"region{'1' * 5000}"
+    assert contents(Style.REGIONGPT, user(endless), regions=0)[0] == [f"<image>\n{endless}"]
     written, _ = contents(Style.REGIONGPT, user("Hi"), regions=0, picture=False)
     assert written == ["Hi"]
 
@@ -106,6 +108,12 @@ def test_a_system_message_stays_first_and_as_it_is():
         ("What is region3?", 2, "'region3' in a question, and there are 2 regions"),
         ("What is <region0>?", 1, "'<region0>' in a question, and there is one region"),
         ("What is <region1>?", 0, "'<region1>' in a question, and there are no regions"),
+        ("Region " + "1" * 5000, 1, f"'Region {'1' * 23}' in a question, and there is one region"),
+        (
+            f"<region{'1' * 5000}>",
+            0,
+            f"'<region{'1' * 23}' in a question, and there are no regions",
+        ),
         ("An <image>?", 0, "<image> in a question: leave it out, the picture is known"),
     ],
 )

@@ -38,6 +38,12 @@ def with_message(**changes):
         (with_message(content="<image>"), 400, "messages", "<image> in a question: leave it out"),
         (with_message(content="<region1>"), 400, "messages", "'<region1>' in a question, and the"),
         (with_message(content="word " * 9000), 400, "messages", "the prompt: "),
+        (
+            {**HELLO, "messages": [user(*["x" * 99_999] * 11)]},
+            400,
+            "messages",
+            "messages of 1099999 characters, expected 1000000 at most",
+        ),
         (with_message(content=[{"type": "audio"}]), 400, "messages", "a part of type 'audio'"),
         (
             {**HELLO, "messages": [user("?", url="https://example.com/a.png")]},

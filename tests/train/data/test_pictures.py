@@ -1,5 +1,7 @@
 """Pictures of rows: in the shard, or below a folder and nowhere else."""
 
+import os
+
 import pytest
 
 from schemas.errors import InputFileError, UsageError
@@ -35,7 +37,7 @@ def test_a_missing_picture_names_file_and_row(tmp_path):
 def test_no_path_leaves_the_folder(tmp_path, path):
     (tmp_path / "root").mkdir()
     (tmp_path / "7.jpg").write_bytes(b"secret")
-    with pytest.raises(InputFileError, match="lies outside --image-root"):
+    with pytest.raises(InputFileError, match="lies outside the folder of pictures"):
         picture_bytes(row(path), tmp_path / "root")
 
 
@@ -44,3 +46,13 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
     (tmp_path / "7.jpg").write_bytes(b"four")
     with pytest.raises(InputFileError, match="4 bytes, expected 3 at most"):
         picture_bytes(row("7.jpg"), tmp_path)
+
+
+@pytest.mark.timeout(30)
+def test_what_is_no_file_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "7.jpg")  # whoever reads it waits for a writer
+    with pytest.raises(InputFileError, match=r"7.jpg: not a regular file \(coco/train/7/vqa/0\)"):
+        picture_bytes(row("7.jpg"), tmp_path)
+    (tmp_path / "endless.jpg").symlink_to("/dev/zero")
+    with pytest.raises(InputFileError, match="not a regular file"):
+        picture_bytes(row("endless.jpg"), tmp_path)

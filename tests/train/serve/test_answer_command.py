@@ -118,7 +118,7 @@ def test_what_cannot_be_asked_is_told_apart(words, photos, tmp_path, say):
         "region 1: (100.0, 2.0, 130.0, 22.0) has no part in a 64 x 48 image",
         None,
         "a picture of 64 x 48 pixels, expected 48 x 64",
-        "9/4: the picture '../0.png' lies outside --image-root",
+        "9/4: the picture '../0.png' lies outside the folder of pictures",
     ]
     assert f"0/1: {reasons[0]}\n" in err
 
@@ -136,6 +136,11 @@ def test_what_cannot_be_asked_is_told_apart(words, photos, tmp_path, say):
             '{"images": [{"id": 3, "file_name": "a"}], "annotations": '
             '[{"image_id": 3, "id": 5}, {"image_id": 3, "id": 5}]}',
             "annotation 5 is there twice",
+        ),
+        (
+            '{"images": [{"id": 3, "file_name": "a"}, {"id": 3, "file_name": "b"}], '
+            '"annotations": [{"image_id": 3, "id": 5}]}',
+            "image 3 is there twice",
         ),
     ],
 )
@@ -165,6 +170,10 @@ def test_a_file_that_is_none_is_named(content, message, words, tmp_path, say):
         (
             ["--images", ".", "--regions", __file__, "--question", "What is region2?"],
             "--question: 'region2' in a question, and there is one region",
+        ),
+        (
+            ["--images", ".", "--regions", __file__, "--question", " "],
+            "--question: an empty question",
         ),
     ],
 )

@@ -88,6 +88,12 @@ def test_a_question_about_no_region_is_named(tiny_models, photos, say, typed):
     assert ended == (2, "", "error: --image FILE is missing: the picture of the regions\n")
 
 
+def test_bytes_that_are_no_text_are_named(tiny_models, photos, say, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"Is \xff red?\n"), "utf-8"))
+    ended = say("chat", "--checkpoint", tiny_models["regiongpt"], "--image", photos / "0.png")
+    assert ended == (1, "", "error: the questions are no text in UTF-8\n")
+
+
 def test_a_picture_beyond_the_limit_is_named(tiny_models, tmp_path, say, typed):
     path = tmp_path / "large.png"
     Image.new("1", (10_000, 8_001)).save(path)

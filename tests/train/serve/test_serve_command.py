@@ -63,6 +63,10 @@ def test_an_address_that_is_taken_is_named_before_the_model_is_loaded(
             ["--host", "no.host.invalid"],
             "error: --host no.host.invalid: Name or service not known\n",
         ),
+        (  # of no machine: RFC 5737
+            ["--host", "192.0.2.1", "--port", "0"],
+            "error: 192.0.2.1:0: Cannot assign requested address: name another --host\n",
+        ),
         (["--port", "70000"], "error: --port 70000: expected 65535 at most\n"),
         (["--batch", "0"], "error: --batch: '0': expected a whole number, 1 or more\n"),
         (["--checkpoint", "/nowhere"], "error: /nowhere: no such folder, and no name of a model"),
