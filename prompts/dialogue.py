@@ -123,10 +123,11 @@ def assemble(
             request = opening(style, request)
         messages.append(Message("user", request))
         messages.append(Message("assistant", numbering.text(exchange.answer)))
-        evaluation += [
-            _evaluation(target, turn, position, numbering)
-            for position, target in enumerate(exchange.targets)
-        ]
+        if exchange.targets:
+            evaluation += [
+                _evaluation(target, turn, position, numbering)
+                for position, target in enumerate(exchange.targets)
+            ]
     return Conversation(
         id=record_id,
         turn_tasks=tuple([exchange.task for exchange in exchanges]),

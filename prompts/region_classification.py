@@ -8,6 +8,7 @@ is defined once, then each user turn is a bare region (GPT4RoI, Table 2).
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from prompts.dialogue import Exchange, filled, listed
 from prompts.instruction import Instruction, InstructionMode
@@ -86,6 +87,7 @@ def label_set_suffix(label_set: str) -> str:
     return f"Answer the question using {label_set} category names."
 
 
+@lru_cache(maxsize=64)
 def category_listing(names: LabelSet) -> str:
     """Return a label set's category names as a list, or the set's name where it has too many."""
     if not names.categories:

@@ -5,7 +5,9 @@ Messages follow the rules of the record: `<image>` occurs once, in the first use
 conversations as one `Draft`; its pixels are read only by the writer.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -15,6 +17,7 @@ from schemas.geometry import Box
 from schemas.item import AbsentExpression, Attribute, CaptionProvenance, Item, RegionCaption
 from schemas.mask import Mask
 from schemas.rejection import Kind
+from schemas.text import storable
 
 IMAGE_TOKEN = "<image>"
 MAX_LISTED = 100  # category names that a prompt lists; of a longer set it gives only the name
@@ -115,14 +118,33 @@ class ImageInfo(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class LabelSet(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A set of category names."""
+    """A set of category names.
+
+    Each image carries its set from stage to stage. So the names are one value, which all images of
+    a split share once it is decoded.
+    """
 
     name: str  # e.g. "COCO-80"
-    categories: tuple[str, ...]  # the owner's spelling, in the order of the owner's ids
+    listed: bytes  # `categories` in msgpack
+
+    @classmethod
+    def of(cls, name: str, categories: Sequence[str]) -> "LabelSet":
+        """Return the set of categories in the owner's spelling, in the order of the owner's ids."""
+        return cls(name, msgspec.msgpack.encode(tuple(map(storable, categories))))
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The owner's spelling of each name, in the order of the owner's ids."""
+        return _listed_names(self.listed)
 
     def brief(self) -> "LabelSet":
         """Return the set in the form stored with each image: a large set without its names."""
-        return self if len(self.categories) <= MAX_LISTED else LabelSet(self.name, ())
+        return self if len(self.categories) <= MAX_LISTED else LabelSet.of(self.name, ())
+
+
+@lru_cache(maxsize=64)
+def _listed_names(listed: bytes) -> tuple[str, ...]:
+    return msgspec.msgpack.decode(listed, type=tuple[str, ...])
 
 
 class ScreenedImage(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -40,7 +40,7 @@ from schemas.item import (
 )
 from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Rejected
-from schemas.sample import Task
+from schemas.sample import LabelSet, Task
 from schemas.source import SourceImage
 from schemas.style import Style
 from schemas.text import shown_name
@@ -152,7 +152,7 @@ def hostile(image: SourceImage, draw) -> SourceImage:
     label_set = image.label_set
     if label_set and label_set.categories:
         known = [name for region in regions if is_showable(name := region.category or "")]
-        label_set = replace(label_set, categories=(*label_set.categories, *known))
+        label_set = LabelSet.of(label_set.name, (*label_set.categories, *known))
     return replace(image, regions=regions, items=items, label_set=label_set)
 
 

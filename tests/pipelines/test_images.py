@@ -22,7 +22,7 @@ from schemas.source import SourceImage, SourceRegion, SplitFacts
 from schemas.style import Style
 from transforms.ledger import Ledgers
 
-LABELS = LabelSet("Things", ("cat", "dog"))
+LABELS = LabelSet.of("Things", ("cat", "dog"))
 SQUARE = [[2.0, 2.0, 6.0, 2.0, 6.0, 6.0, 2.0, 6.0]]
 COMPOSE = ComposeImage(
     masks="annotated",

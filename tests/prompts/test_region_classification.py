@@ -24,7 +24,7 @@ from schemas.style import Style
 
 SUFFIX = "Answer the question using COCO-80 category names."
 NAMES = ("cat", "dog", "traffic_light", "hot dog")
-LABELS = LabelSet("COCO-80", NAMES)
+LABELS = LabelSet.of("COCO-80", NAMES)
 REGIONS = [
     Region(region_id=str(number), bbox=(0, 0, 1, 1), category=NAMES[number % 4])
     for number in range(6)
@@ -180,7 +180,7 @@ def test_turns_and_images_get_different_wordings(asked):
     assert len(firsts) > 8
 
 
-@pytest.mark.parametrize("labels", [LABELS, LabelSet("LVIS", ()), LabelSet("Mine", ("a_b", "<x>"))])
+@pytest.mark.parametrize("labels", [LABELS, LabelSet.of("LVIS", ()), LabelSet.of("Mine", ("a_b", "<x>"))])
 def test_gpt4roi_defines_the_task_once_and_then_only_points(asked, labels):
     (turns,) = asked(labels=labels, style=Style.GPT4ROI)
     first, *others = written(turns, Style.GPT4ROI)[::2]
@@ -209,7 +209,7 @@ def test_gpt4roi_defines_the_task_once_and_then_only_points(asked, labels):
     ],
 )
 def test_up_to_a_hundred_names_are_listed(count, expected):
-    labels = LabelSet("Big", tuple(f"name_{number}" for number in range(count)))
+    labels = LabelSet.of("Big", tuple(f"name_{number}" for number in range(count)))
     assert MAX_LISTED == 100
     assert category_listing(labels.brief()) == expected
 

@@ -83,7 +83,7 @@ def test_half_of_the_images_are_described_in_a_conversation_of_their_own(make_im
     orders: Counter[tuple[tuple[Task, ...], ...]] = Counter()
     for number in range(400):
         image = make_image(image_id=str(number))
-        screened = ScreenedImage(image, REGIONS, label_set=LabelSet("Pets", ("dog",)))
+        screened = ScreenedImage(image, REGIONS, label_set=LabelSet.of("Pets", ("dog",)))
         draft = compose_image(
             screened, tasks, replace(how(), merge=True), StageLedger(Stage.COMPOSE)
         )

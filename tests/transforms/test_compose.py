@@ -50,7 +50,7 @@ def screened(make_image):
             )
             for number, category in enumerate(categories)
         )
-        labels = LabelSet("Things", tuple(dict.fromkeys(categories)))
+        labels = LabelSet.of("Things", tuple(dict.fromkeys(categories)))
         return ScreenedImage(make_image(image_id=image_id), regions, label_set=labels)
 
     return make

@@ -14,7 +14,7 @@ from schemas.source import SourceImage, SourceRegion
 from transforms.ledger import StageLedger
 from transforms.screen import screen_image
 
-LABELS = LabelSet("Things", ("cat", "dog"))
+LABELS = LabelSet.of("Things", ("cat", "dog"))
 GOOD = SourceRegion(region_id="1", bbox=(1.0, 2.0, 5.0, 6.0), category="cat")
 KEPT_GOOD = Region(region_id="1", bbox=(1.0, 2.0, 5.0, 6.0), category="cat")
 

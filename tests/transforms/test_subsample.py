@@ -28,7 +28,7 @@ from transforms.subsample import (
     smallest_ranks,
 )
 
-LABELS = LabelSet("Things", ("cat", "dog", "owl"))
+LABELS = LabelSet.of("Things", ("cat", "dog", "owl"))
 ALL = Caps(per_image={}, seed=0)
 
 

@@ -100,7 +100,7 @@ def parse_coco_layout(
     categories = read_categories(file.categories)
     check_usable(path, categories)
     names = categories.distinct
-    named = _Names(categories, LabelSet(name_labels(split, names), names), classes_of)
+    named = _Names(categories, LabelSet.of(name_labels(split, names), names), classes_of)
     if split.leads:
         yield from _totals(split, file, categories)
     declared = coco_json.index_items(file.images, images, "images")

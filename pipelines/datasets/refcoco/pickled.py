@@ -134,7 +134,7 @@ def _images(
         ).of,
     )
     names = categories.distinct
-    labels = LabelSet(COCO_LABEL_SET if set(names) == set(COCO_NAMES) else "RefCOCO", names)
+    labels = LabelSet.of(COCO_LABEL_SET if set(names) == set(COCO_NAMES) else "RefCOCO", names)
     annotations = len(file.annotations)
     number_of_shards = shards(
         split, images, refs.sentences, regions=annotations, categories=len(names)

@@ -59,11 +59,21 @@ def screened(make_image):
 
 def test_an_image_comes_back_with_items_of_every_kind(screened):
     image = screened(7)
-    whole = ScreenedImage(image.image, image.regions, ITEMS, LabelSet("Things", ("cat",)))
+    whole = ScreenedImage(image.image, image.regions, ITEMS, LabelSet.of("Things", ("cat",)))
     for each in (image, whole):
         packed = pack_image(5, each)
         assert (packed.position, packed.image_id) == (5, "7")
         assert unpack_image(packed.content) == each
+
+
+def test_all_images_share_the_names_of_their_label_set(make_image):
+    labels = LabelSet.of("Things", ("cat", "owner's\nspelling", "half \ud800"))
+    images = [ScreenedImage(make_image(image_id=name), (), label_set=labels) for name in "ab"]
+    first, second = (unpack_image(pack_image(0, image).content).label_set for image in images)
+    assert first
+    assert second
+    assert first.categories == ("cat", "owner's\nspelling", "half \N{REPLACEMENT CHARACTER}")
+    assert first.categories is second.categories
 
 
 def test_segmentations_of_regions_that_are_left_out_are_not_packed(screened):

@@ -12,7 +12,7 @@ from schemas.sample import LabelSet, Region, ScreenedImage, Task
 from schemas.style import Style
 
 NAMES = ("person", "traffic_light", "hot dog")
-LABELS = LabelSet("COCO-80", NAMES)
+LABELS = LabelSet.of("COCO-80", NAMES)
 REGIONS = tuple(
     Region(str(number), (0, 0, number, 2), category=NAMES[number % 3]) for number in (12, 3, 7)
 )
@@ -94,7 +94,7 @@ def test_all_regions_of_an_image_are_asked_about_in_one_turn(asked):
 
 
 def test_one_turn_holds_ten_regions_at_most_and_a_name_with_a_comma_stands_alone(asked):
-    labels = LabelSet("Many", ("a", "b, c"))
+    labels = LabelSet.of("Many", ("a", "b, c"))
     regions = [
         Region(str(number), (0, 0, number, 2), category=labels.categories[number == 5])
         for number in range(1, 14)
@@ -110,7 +110,7 @@ def test_one_turn_holds_ten_regions_at_most_and_a_name_with_a_comma_stands_alone
 
 
 def test_a_label_set_too_long_to_travel_leaves_no_choices(asked):
-    labels = LabelSet("Many", tuple(f"name {number}" for number in range(101)))
+    labels = LabelSet.of("Many", tuple(f"name {number}" for number in range(101)))
     (record,) = asked([Region("1", (0, 0, 2, 2), category="name 100")], labels.brief())
     (said,) = record["evaluation"]
     assert (said["choices"], said["label"], said["references"]) == ([], None, ["name 100"])
