@@ -33,6 +33,7 @@ from schemas.item import (
     Mention,
     Passage,
     Question,
+    RegionAttributes,
     RegionQuestion,
     Relationship,
     Round,
@@ -116,6 +117,10 @@ def hostile_item(item: Item, draw) -> Item:
             return replace(item, predicate=draw(TEXT))
         case CaptionRef():
             return item
+        case RegionAttributes():
+            return replace(
+                item, attributes=tuple(replace(each, value=draw(TEXT)) for each in item.attributes)
+            )
         case GroundedCaption():
             return replace(item, caption=passage(item.caption, draw))
         case Question():
