@@ -1,6 +1,7 @@
 """Checks of a command line before its inputs are read, and of the disk before a build."""
 
 from argparse import Namespace
+from dataclasses import replace
 
 from pipelines.cli.arguments import processes
 from pipelines.guard.guard import check_guard_wanted
@@ -23,20 +24,26 @@ def launch_options(args: Namespace, rebuild: Rebuild) -> LaunchOptions:
     Raises:
         UsageError: a flag cannot be used, or the runner does not exist or lacks flags.
     """
+    if args.update and rebuild is True:
+        raise UsageError("--update keeps shards, and --rebuild none: leave one of them out")
+    return replace(engine_options(args), rebuild=rebuild, update=args.update, fork=True)
+
+
+def engine_options(args: Namespace) -> LaunchOptions:
+    """Return where a run takes place, by flags.
+
+    Raises:
+        UsageError: a flag cannot be used, or the runner does not exist or lacks flags.
+    """
     if args.workers is not None and args.runner not in LOCAL_RUNNERS:
         raise UsageError(
             f"--workers {args.workers} is for local runs: leave it out, for --runner {args.runner} "
             "decides by itself and by Beam's own flags, such as --max_num_workers"
         )
-    if args.update and rebuild is True:
-        raise UsageError("--update keeps shards, and --rebuild none: leave one of them out")
     options = LaunchOptions(
         runner=args.runner,
         workers=1 if args.workers is None else processes(args.workers),
-        rebuild=rebuild,
-        update=args.update,
         beam_flags=args.beam_flags,
-        fork=True,
     )
     check_launch(options)
     return options

@@ -9,6 +9,7 @@ from pipelines.cli.command import (
     Commands,
     Group,
     add_command,
+    add_engine_flags,
     add_guard_flags,
     add_input_flags,
     add_shard_flags,
@@ -255,10 +256,7 @@ def _add_output(group: Group) -> None:
         choices=("embed", "reference"),
         help="store pictures, or their paths (default: embed)",
     )
-    group.add_argument(
-        "--workers", type=int, metavar="N", help="number of processes of a local run (default: 1)"
-    )
-    group.add_argument("--runner", default="local", metavar="NAME", help="a Beam runner")
+    add_engine_flags(group)
     add_shard_flags(group)
     group.add_argument(
         "--rebuild",

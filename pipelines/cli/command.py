@@ -72,6 +72,14 @@ def add_input_flags(group: Group) -> None:
     )
 
 
+def add_engine_flags(group: Group) -> None:
+    """Declare the flags that say where a pipeline runs."""
+    group.add_argument(
+        "--workers", type=int, metavar="N", help="number of processes of a local run (default: 1)"
+    )
+    group.add_argument("--runner", default="local", metavar="NAME", help="a Beam runner")
+
+
 def add_module_flag(group: Group) -> None:
     """Declare the flag that names modules with sources of others."""
     group.add_argument(

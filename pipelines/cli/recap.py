@@ -36,7 +36,7 @@ def run(args: Namespace) -> int:
     from pipelines.card.guard import print_guard
     from pipelines.card.summary import print_summary
     from pipelines.cli.arguments import existing_folder, output_folder
-    from pipelines.cli.before_build import check_guard_flags, print_warnings
+    from pipelines.cli.before_build import check_guard_flags, engine_options, print_warnings
     from pipelines.cli.recap_judge import check_judge_now, with_judge
     from pipelines.cli.recap_recipe import recipe_of
     from pipelines.cli.recap_tools import (
@@ -52,6 +52,7 @@ def run(args: Namespace) -> int:
     from pipelines.runner.progress import QUIET_SECONDS, Ticker
 
     check_server_flags(args)
+    engine = engine_options(args)
     recipe, scorer = recipe_of(args)
     check_guard_flags(args, recipe)
     output = output_folder(args.output)
@@ -82,7 +83,9 @@ def run(args: Namespace) -> int:
         if not refilter and (args.rebuild or not continues_judging(plan)):
             check_judge_now(tools)
         started = time.monotonic()
-        manifest = run_recap(recipe, plan, tools, rebuild=args.rebuild, refilter=refilter)
+        manifest = run_recap(
+            recipe, plan, tools, engine=engine, rebuild=args.rebuild, refilter=refilter
+        )
         print_summary(plan, manifest, time.monotonic() - started)
     return 0
 

@@ -6,6 +6,7 @@ from typing import get_args
 from pipelines.cli.command import (
     Group,
     add_clip_flags,
+    add_engine_flags,
     add_guard_flags,
     add_input_flags,
     add_judge_flags,
@@ -287,6 +288,7 @@ def _add_output(group: Group) -> None:
         metavar="DIR",
         help="the folder to write into; also keeps the journal",
     )
+    add_engine_flags(group)
     add_shard_flags(group)
     group.add_argument(
         "--rebuild",

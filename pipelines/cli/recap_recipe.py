@@ -34,7 +34,7 @@ OTHER_FLAGS = frozenset(
         *("concurrency", "timeout", "patience", "no_canary"),
         *("calibration", "no_filter", "refilter", "marks", "clip_model", "clip_weights", "device"),
         *("judge_endpoint", "judge_api_key_env"),
-        *("output", "rebuild", "dry_run", "source_module"),
+        *("output", "workers", "runner", "rebuild", "dry_run", "source_module"),
     }
 )
 

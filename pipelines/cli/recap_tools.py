@@ -18,6 +18,7 @@ from pipelines.recap.serving.command import find_vllm, parse_serve_args, serve_c
 from pipelines.recap.serving.server import KEY_VARIABLE, Server, Serving
 from pipelines.recipes.recap import Captioning
 from pipelines.recipes.recap_presets import PAPER
+from pipelines.runner.launch import LOCAL_RUNNERS
 from pipelines.storage import files
 from pipelines.storage.extras import require
 from schemas.errors import UsageError
@@ -59,6 +60,11 @@ def check_server_flags(args: Namespace) -> None:
         raise UsageError("--serve MODEL: a local folder, or a name on the Hub")
     if args.endpoint:
         raise UsageError("--serve starts a server, --endpoint names one that is there: give one")
+    if args.runner not in LOCAL_RUNNERS or (args.workers or 1) > 1:
+        raise UsageError(
+            "--serve starts a server for this process alone: leave out --runner and --workers, or "
+            "start the server by hand, and give its --endpoint"
+        )
     if not files.is_local(args.output):
         raise UsageError(
             f"--serve goes with an --output of this machine, not {args.output}: start the server "

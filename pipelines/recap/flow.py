@@ -5,12 +5,14 @@ captioned, then they are written from the journals, without the captions that re
 """
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 import apache_beam as beam
 from apache_beam.pvalue import AsMultiMap
+from apache_beam.utils.shared import Shared
 
 from pipelines.build import select_regions
 from pipelines.plan import Plan
@@ -85,6 +87,10 @@ class RecapFlow:
         return replace(self, retry_refused=False, tools=tools)
 
 
+# Some engines work on several shards in threads of a process; the limit of calls is a process's.
+_ONE_SHARD = threading.Lock()
+
+
 class _Workshop:
     """The tools of a worker, made where they are used, and what else a shard takes."""
 
@@ -92,6 +98,7 @@ class _Workshop:
         self._flow = flow
         self._write = plan.write_options()
         self._instruction = plan.resolved.instruction
+        self._shared = Shared()  # one scorer for all threads of a worker
 
     def open(self) -> None:
         """Start the event loop of the captioner, and make captioner, judge and scorer."""
@@ -99,7 +106,7 @@ class _Workshop:
         tools = self._flow.tools
         self._captioner = CutShare(self._loop.run(_made(tools.captioner)))
         self._judge = self._loop.run(_made(tools.judge)) if tools.judge else None
-        self._scorer = tools.scorer() if tools.scorer else None
+        self._scorer = self._shared.acquire(tools.scorer) if tools.scorer else None
         planned = self._flow.recipe.filter.scorer
         if self._scorer and self._scorer.identity != planned:
             raise BuildError(
@@ -149,7 +156,9 @@ class _SketchShard(beam.DoFn):
     ) -> Iterator[tuple[CategoryKey, bytes]]:
         """Yield the sketches of a shard's captions, by class."""
         key, pages = element
-        yield from sketch_shard(key, _images(pages), self._workshop.job())
+        with _ONE_SHARD:
+            sketches = list(sketch_shard(key, _images(pages), self._workshop.job()))
+        yield from sketches
 
 
 class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Page]], Shard]):
@@ -174,7 +183,10 @@ class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Page]], Shard]):
         """Yield the shard of a key and its images, without the captions that are left out."""
         key, pages = element
         repeats = unpack_left_out(left_out[shard_path(*key)]) if left_out is not None else {}
-        yield caption_shard(key, _images(pages), self._workshop.job(), repeats, self.ledgers)
+        with _ONE_SHARD:
+            job = self._workshop.job()
+            shard = caption_shard(key, _images(pages), job, repeats, self.ledgers)
+        yield shard
 
 
 def _images(pages: Iterable[Page]) -> list[ScreenedImage]:

@@ -1,6 +1,7 @@
 """A RecapD run from its plan to its manifest."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 import apache_beam as beam
 
@@ -23,6 +24,7 @@ def run_recap(
     plan: Plan,
     tools: CaptionTools,
     *,
+    engine: LaunchOptions | None = None,
     rebuild: bool = False,
     refilter: bool = False,
 ) -> Manifest:
@@ -32,6 +34,7 @@ def run_recap(
         recipe: the recipe of the plan.
         plan: the plan of the run.
         tools: functions that make captioner and scorer.
+        engine: where the run takes place; None: in this process.
         rebuild: whether to replace another run in the output, its captions included.
         refilter: whether to replace another run in the output, but keep its captions.
 
@@ -39,12 +42,13 @@ def run_recap(
         BuildError: the build fails as in `launch`, or the captioner can answer no more requests.
             All answers are kept.
     """
+    options = replace(engine or LaunchOptions(), asks_servers=True)
     if rebuild and not refilter:
-        options = LaunchOptions(rebuild=True, asks_servers=True)
+        options = replace(options, rebuild=True)
     else:
         replaces = check_earlier_run(plan, refilter=refilter)
-        options = LaunchOptions(
-            asks_servers=True,
+        options = replace(
+            options,
             rebuild=replaces,
             keep=JOURNAL_FOLDER if replaces else None,
             again=True,  # lost, refused and outdated answers show only then
@@ -52,7 +56,7 @@ def run_recap(
     flow = RecapFlow(
         recipe=recipe,
         fingerprints=journal_fingerprints(plan),
-        segmented=not files.is_local(plan.output),
+        segmented=not (files.is_local(plan.output) and options.in_this_process),
         retry_refused=not refilter,
         tools=tools,
     )

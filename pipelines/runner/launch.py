@@ -61,6 +61,11 @@ class LaunchOptions:
     beam_flags: Sequence[str] = ()
     fork: bool = False  # whether workers may be forked: only where no other threads run
 
+    @property
+    def in_this_process(self) -> bool:
+        """Whether no other process works on the run."""
+        return self.runner in LOCAL_RUNNERS and self.workers == 1
+
     def parts(self) -> int:
         """Return the number of parts of a split that are read in parallel."""
         return self.workers if self.runner in LOCAL_RUNNERS else _REMOTE_PARTS

@@ -29,6 +29,7 @@ _WHILE_RUNNING = re.compile(r" \[while running '[^']*'\]")
 # The error of a job of another engine: a text with its traces, and the cause in one of its lines.
 _OF_A_JOB = re.compile(r"failed in state \w+: (.+)", re.DOTALL)
 _UNREACHED = re.compile(r'details = "(.+)"')
+_OURS = re.compile(r"^schemas\.errors\.\w+: (.+)$", re.MULTILINE)  # raised in a worker process
 _OF_A_FILE = re.compile(r"(?:\[Errno \d+\] |BeamIOError: )(.+)")
 
 _THREADS, _THREADS_PER_WORKER = 8, 8  # at least, of Beam and gRPC in this process
@@ -80,6 +81,9 @@ def _explained(error: BaseException, output: str) -> BaseException:
     text = _WHILE_RUNNING.sub("", str(error))
     if isinstance(error, RegionForgeError):
         return type(error)(text)
+    if ours := _OURS.findall(text.replace("\\n", "\n")):
+        detail(text)
+        return BuildError(ours[-1])
     if missing := shortage(error):
         return BuildError(
             f"{missing}: use fewer --workers, or raise the limit. Finished shards are kept: run "

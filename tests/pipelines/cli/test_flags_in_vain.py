@@ -314,7 +314,7 @@ ALWAYS = {
         *("--no-guard", "--require-guard", "--allow-missing", "--no-global-caption"),
         *("--max-pixels", "--shard-size", "--rebuild", "--dry-run"),
         *("--coco-images", "--coco-split", "--coco-crowds", "--coco-frame", "--coco-last-part"),
-        "--source-module",
+        *("--source-module", "--runner"),
     },
     "judge": {
         *("predictions", "--bench", "--questions", "--shards", "--endpoint", "--model"),

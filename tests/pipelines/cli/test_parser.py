@@ -41,6 +41,7 @@ FLAGS = {
         "--seed-requests", "--context", "--max-pixels", "--threshold", "--calibration",
         "--no-filter", "--refilter", "--marks", "--threshold-min", "--clip-model", "--clip-weights",
         "--mask-blur", "--min-words", "--min-side", "--device", "--output", "--shard-size",
+        "--workers", "--runner",
         "--rebuild", "--dry-run", "--extra-body", "--no-canary", "--source-module",
         "--views", "--no-neighbours", "--no-structured",
         "--samples", "--no-measured-checks", "--max-alike", "--max-opening",

@@ -161,6 +161,12 @@ class RecapOutput:
         assert all(content.endswith(b"\n") for content in contents)
         return [json.loads(line) for content in contents for line in content.splitlines()]
 
+    def parts(self) -> Counter[str]:
+        """How often each request is in a journal, or in a segment that is not merged yet."""
+        paths = self.folder.glob("_state/captions/**/*.jsonl")
+        lines = [json.loads(line) for path in paths for line in path.read_bytes().splitlines()]
+        return Counter(line["id"] for line in lines if line["type"] != "score")
+
     def noted(self) -> Counter[str]:
         """How often the journals have each request."""
         return Counter(line["id"] for line in self.journal() if line["type"] != "score")

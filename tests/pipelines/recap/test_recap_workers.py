@@ -1,0 +1,117 @@
+"""Captions of several processes: as of one, and little is asked again after a kill."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from bench.measure import family
+from pipelines.recap.captioning.segments import SEGMENT_LINES
+
+CONCURRENCY = 4
+ANSWER_SECONDS = 0.05
+FLAGS = ("--model", "stub", "--no-filter", "--no-canary", "--no-guard", "--label-set", "Things")
+TWO = ("--workers", "2")
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def words(coco_file):
+    """Makes a command line that captions pictures of our own in some shards."""
+    owner = coco_file().good(*range(1, 41)).save()
+
+    def make(url: str, output: Path, *more: str) -> list[str]:
+        made = [sys.executable, "-m", "pipelines", "recap", "--source", "coco", *FLAGS]
+        made += ["--coco-annotations", str(owner.file), "--coco-images", str(owner.pictures)]
+        made += ["--endpoint", url, "--concurrency", str(CONCURRENCY), "--output", str(output)]
+        return [*made, "--coco-split", "train", "--shard-size", "12KiB", *more]
+
+    return make
+
+
+def ended(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_two_processes_caption_as_one_does(words, serve, recap_output, tmp_path) -> None:
+    server = serve(delay=ANSWER_SECONDS)
+    ended(words(server.url, tmp_path / "one"))
+    one, asked = recap_output(tmp_path / "one"), server.answered()
+    server.forget()
+    ended(words(server.url, tmp_path / "two", *TWO))
+    two = recap_output(tmp_path / "two")
+    assert len(one.output.digests()) >= 4
+    assert two.output.digests() == one.output.digests()
+    assert two.output.manifest() == one.output.manifest()
+    assert two.output.ledger() == one.output.ledger()
+    assert two.noted() == one.noted() == server.answered() == asked
+    assert not (tmp_path / "two" / "_state" / "captions" / "segments").exists()
+    assert at_once(server.log()) > CONCURRENCY, "both were at work"
+
+
+def at_once(log) -> int:
+    """The largest number of calls that the server had at a time."""
+    moments = [(line["ended"] - ANSWER_SECONDS, 1) for line in log]
+    moments += [(line["ended"], -1) for line in log]
+    calls = most = 0
+    for _, change in sorted(moments):
+        calls += change
+        most = max(most, calls)
+    return most
+
+
+def test_a_kill_loses_a_segment_of_each_worker_at_most(
+    words, serve, recap_output, tmp_path
+) -> None:
+    server = serve(delay=ANSWER_SECONDS)
+    ended(words(server.url, tmp_path / "calm", *TWO))
+    calm = recap_output(tmp_path / "calm")
+    calls = server.answered().total()
+    server.forget()
+
+    output = tmp_path / "killed"
+    with subprocess.Popen(
+        words(server.url, output, *TWO), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as run:
+        until = time.monotonic() + 120
+        while server.answered().total() < calls // 2 and time.monotonic() < until:
+            time.sleep(0.02)
+        for pid in family(run.pid):
+            os.kill(pid, signal.SIGKILL)
+    before = server.answered()
+    saved = recap_output(output).parts()
+    assert 0 < saved.total() < calls
+    ended(words(server.url, output, *TWO))
+
+    again = server.answered() - Counter(calm.noted().keys())
+    print(f"{calls} calls; killed after {before.total()}, of which {saved.total()} were written")
+    print(f"{again.total()} calls repeated")
+    assert again.total() <= 2 * (SEGMENT_LINES + CONCURRENCY)
+    assert not again.keys() & saved.keys(), "what was written is not asked again"
+    killed = recap_output(output)
+    assert killed.output.digests() == calm.output.digests()
+    assert killed.output.manifest() == calm.output.manifest()
+    assert killed.noted() == calm.noted()
+
+
+def test_a_server_that_refuses_the_key_ends_the_run_in_one_line(words, serve, tmp_path) -> None:
+    server = serve({"status": 401})
+    done = subprocess.run(
+        words(server.url, tmp_path / "out", *TWO), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "status 401: as the script says" in done.stderr.splitlines()[-1]
+
+
+def test_a_server_of_its_own_goes_with_one_process(recap_words, tmp_path) -> None:
+    status, printed = recap_words(tmp_path / "out", "--serve", "MODEL", "--no-filter", *TWO)
+    assert status == 2
+    assert "--serve starts a server for this process alone: leave out" in printed
