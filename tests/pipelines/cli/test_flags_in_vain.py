@@ -127,6 +127,11 @@ IN_VAIN = [
         [*BUILD, *LABEL, "--workers", "2", "--runner", "DataflowRunner"],
         "is for local",
     ),
+    (
+        "recap --workers",
+        [*UNFILTERED, "--workers", "2", "--runner", "DataflowRunner"],
+        "is for local",
+    ),
     ("recap --clip-model", [*UNFILTERED, "--clip-model", "ViT-L-14"], "--clip-model: --no-filter"),
     ("recap --clip-weights", [*UNFILTERED, "--clip-weights", "x"], "--clip-weights: --no-filter"),
     (

@@ -130,6 +130,17 @@ def test_memory_that_a_worker_lacks_is_read_in_its_words() -> None:
     assert run(work).startswith("out of memory: use fewer --workers")
 
 
+@pytest.mark.parametrize("newline", ["\n", "\\n"])
+def test_an_error_of_ours_in_a_worker_is_said_in_its_words(newline) -> None:
+    lines = ["Job failed", "Traceback ...", "schemas.errors.BuildError: http://gpu: no [while "]
+    lines[-1] += "running 'ParDo(_CaptionShard)']"
+
+    def work() -> None:
+        raise RuntimeError(newline.join(lines))
+
+    assert run(work) == "http://gpu: no"
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
     [
