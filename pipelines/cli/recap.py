@@ -2,6 +2,7 @@
 
 import time
 from argparse import Namespace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipelines.cli.command import Commands, add_command
@@ -54,6 +55,7 @@ def run(args: Namespace) -> int:
     check_server_flags(args)
     engine = engine_options(args)
     recipe, scorer = recipe_of(args)
+    engine = replace(engine, fork=scorer is None)  # torch's threads do not survive a fork
     check_guard_flags(args, recipe)
     output = output_folder(args.output)
     root = existing_folder(args.data_root, "--data-root")
