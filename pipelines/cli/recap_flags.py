@@ -296,7 +296,5 @@ def _add_output(group: Group) -> None:
         help="replace what the output holds, whichever recipe wrote it; captions too",
     )
     group.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="only say how many calls and tokens it takes, and how long",
+        "--dry-run", action="store_true", help="only say what it takes, and how long"
     )

@@ -7,14 +7,14 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, SetupOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
-from apache_beam.runners.runner import PipelineRunner, create_runner
+from apache_beam.runners.runner import PipelineResult, PipelineRunner, create_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from pipelines.build import build
@@ -37,7 +37,7 @@ from pipelines.runner.resume import (
 from pipelines.runner.services import check_services
 from pipelines.runner.watched_run import run_watched
 from pipelines.runner.worker_pool import WorkerPool, ready_workers, socket_folder
-from schemas.errors import UsageError
+from schemas.errors import BuildError, UsageError
 from schemas.manifest import Manifest
 
 Layout = Callable[[beam.Pipeline, Plan, int], None]  # the int: number of parts of a split to read
@@ -133,7 +133,15 @@ def _make(plan: Plan, options: LaunchOptions, lay_out: Layout) -> None:
     ):
         is_watched = options.runner in LOCAL_RUNNERS and not options.asks_servers
         display = ticker if is_watched else None
-        run_watched(partial(_run, lay_out, plan, options, runner), plan.output, pool, display)
+        jobs: list[PipelineResult] = []
+        work = partial(_run, lay_out, plan, options, runner, jobs)
+        try:
+            run_watched(work, plan.output, pool, display)
+        except BuildError:
+            for job in jobs:  # on other machines, which write on otherwise
+                with suppress(Exception):  # the run's own error is the one to show
+                    job.cancel()
+            raise
 
 
 @contextmanager
@@ -186,12 +194,20 @@ def _named_runner(name: str) -> PipelineRunner:
         raise UsageError(f"--runner {name}: {error}") from None
 
 
-def _run(lay_out: Layout, plan: Plan, options: LaunchOptions, runner: PipelineRunner) -> None:
+def _run(
+    lay_out: Layout,
+    plan: Plan,
+    options: LaunchOptions,
+    runner: PipelineRunner,
+    jobs: list[PipelineResult],
+) -> None:
+    """Run the pipeline; a job that goes on elsewhere is added to the list once it is started."""
     with _starting(options):
         pipeline = beam.Pipeline(runner, options=_pipeline_options(options))
     lay_out(pipeline, plan, options.parts())
     with _starting(options):
         running = pipeline.run()
+    jobs.append(running)
     running.wait_until_finish()
 
 

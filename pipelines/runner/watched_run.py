@@ -19,6 +19,7 @@ import grpc
 from pipelines.runner.stall import Display, watched_movement
 from pipelines.runner.thread_starts import check_threads, on_failed_thread
 from pipelines.runner.worker_pool import WorkerPool
+from pipelines.storage.store_guard import watched_guards
 from schemas.console import detail
 from schemas.errors import BuildError, RegionForgeError
 from schemas.shortage import shortage
@@ -68,6 +69,7 @@ def run_watched(
         _logged_shortages(ended.put),
         watched_movement(pool, display, ended.put),
         on_failed_thread(ended.put),
+        watched_guards(ended.put),
     ):
         threading.Thread(target=run, name="build", daemon=True).start()
         error = ended.get()

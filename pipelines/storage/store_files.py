@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, cast
 
 from pipelines.storage.extras import require
 from pipelines.storage.store_client import STORES, asking, client_of, key_of, scheme_of
+from pipelines.storage.store_guard import check_guards
 from schemas.console import notice
 from schemas.errors import InputFileError, UsageError
 
@@ -195,6 +196,7 @@ class _Upload(io.RawIOBase):
 
     def complete(self) -> None:
         """Have the store show the object under its name."""
+        check_guards(self._path)
         with asking(self._path):
             self._file.close()
 
@@ -207,11 +209,13 @@ class _Upload(io.RawIOBase):
 
 def write_whole(path: str, content: bytes) -> None:
     """Write an object in one request."""
+    check_guards(path)
     with asking(path):
         client_of(path).pipe_file(key_of(path), content)
 
 
 def delete(path: str) -> None:
     """Delete an object, and ignore one that does not exist."""
+    check_guards(path)
     with suppress(FileNotFoundError), asking(path):
         client_of(path).rm_file(key_of(path))

@@ -39,14 +39,72 @@ class _Holder(msgspec.Struct, frozen=True):
     started: int = 0  # of the process, as its system counts
 
 
-class _Lease(NamedTuple):
+class _Claim(NamedTuple):
+    """The object of a lease, of any run."""
+
     number: int
     path: str
     changed: datetime  # by the store's clock
 
 
+class Lease:
+    """A lease that this process holds, and a thread that renews it."""
+
+    def __init__(self, path: str, output: str) -> None:
+        """Keep a lease that was just taken.
+
+        Args:
+            path: the path of its object.
+            output: the output, for messages.
+        """
+        self._path = path
+        self._output = output
+        self._renewed = time.monotonic()
+        self._lost = False
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._keeper.start()
+
+    def check(self) -> None:
+        """Raise `BuildError` if another run has taken the output over.
+
+        Asks the store only if the lease was not renewed in time, and raises its `OSError`.
+        """
+        if time.monotonic() - self._renewed > LAPSE_SECONDS:
+            self._renew()
+        if self._lost:
+            raise BuildError(
+                f"another run has taken {self._output} over, for this one gave no sign of life for "
+                f"{LAPSE_SECONDS:.0f} seconds (stopped, or cut off?). It writes nothing more: see "
+                "that the other one ends, then run the same command again"
+            )
+
+    def end(self) -> None:
+        """Give the lease back."""
+        self._ended.set()
+        self._keeper.join()
+        with suppress(OSError):
+            if not self._lost:
+                store_files.delete(self._path)
+
+    def _keep(self) -> None:
+        while not self._ended.wait(_RENEWAL_SECONDS) and not self._lost:
+            with suppress(OSError):  # the next try may succeed
+                self._renew()
+
+    def _renew(self) -> None:
+        """Write the lease again, unless another run has deleted it as lapsed."""
+        with self._lock:
+            if self._lost or not store_files.exists(self._path):
+                self._lost = True
+                return
+            _write(self._path, mode="overwrite")
+            self._renewed = time.monotonic()
+
+
 @contextmanager
-def held_lease(folder: str, output: str) -> Iterator[None]:
+def held_lease(folder: str, output: str) -> Iterator[Lease]:
     """Hold the lease of an output for the length of a block.
 
     Args:
@@ -57,17 +115,11 @@ def held_lease(folder: str, output: str) -> Iterator[None]:
         BuildError: another run is writing there.
         OSError: the store does not let us write.
     """
-    path = _taken(folder, output)
-    ended = threading.Event()
-    keeper = threading.Thread(target=_renew, args=(path, ended), name="lease", daemon=True)
-    keeper.start()
+    lease = Lease(_taken(folder, output), output)
     try:
-        yield
+        yield lease
     finally:
-        ended.set()
-        keeper.join()
-        with suppress(OSError):
-            store_files.delete(path)
+        lease.end()
 
 
 def _taken(folder: str, output: str) -> str:
@@ -75,8 +127,7 @@ def _taken(folder: str, output: str) -> str:
     number = max((lease.number for lease in _leases(folder)), default=0) + 1
     path = f"{folder}/{number:06d}.json"
     try:
-        with asking(path):
-            client_of(path).pipe_file(key_of(path), _ourselves(), mode="create")
+        _write(path, mode="create")
     except FileExistsError:
         raise _refusal(output) from None
     try:
@@ -106,17 +157,17 @@ def _check_uncontested(folder: str, path: str, output: str) -> None:
         time.sleep(_POLL_SECONDS)  # the later run sees ours, and gives way
 
 
-def _leases(folder: str) -> list[_Lease]:
+def _leases(folder: str) -> list[_Claim]:
     leases = []
     for name, _ in store_files.walk(folder):
         path = f"{folder}/{name}"
         with suppress(FileNotFoundError), asking(path):
             changed = client_of(path).modified(key_of(path))
-            leases.append(_Lease(int(name.partition(".")[0]), path, changed))
+            leases.append(_Claim(int(name.partition(".")[0]), path, changed))
     return sorted(leases)
 
 
-def _is_over(lease: _Lease, ours: _Lease) -> bool:
+def _is_over(lease: _Claim, ours: _Claim) -> bool:
     """Return whether a lease holds no more: it lapsed, or its process on this machine is gone."""
     if (ours.changed - lease.changed).total_seconds() > LAPSE_SECONDS:
         return True
@@ -129,7 +180,7 @@ def _is_over(lease: _Lease, ours: _Lease) -> bool:
     return holder.machine == _machine() and _started(holder.process) != holder.started
 
 
-def _refusal(output: str, lease: _Lease | None = None, ours: _Lease | None = None) -> BuildError:
+def _refusal(output: str, lease: _Claim | None = None, ours: _Claim | None = None) -> BuildError:
     hint = ""
     if lease and ours:
         left = LAPSE_SECONDS - (ours.changed - lease.changed).total_seconds()
@@ -140,12 +191,10 @@ def _refusal(output: str, lease: _Lease | None = None, ours: _Lease | None = Non
     )
 
 
-def _renew(path: str, ended: threading.Event) -> None:
-    """Write a lease again and again, unless another run has deleted it as lapsed."""
-    while not ended.wait(_RENEWAL_SECONDS):
-        with suppress(OSError):  # the next try may succeed
-            if store_files.exists(path):
-                store_files.write_whole(path, _ourselves())
+def _write(path: str, *, mode: str) -> None:
+    """Write the object of a lease; `mode` is `create` for one that must not be there yet."""
+    with asking(path):
+        client_of(path).pipe_file(key_of(path), _ourselves(), mode=mode)
 
 
 def _ourselves() -> bytes:

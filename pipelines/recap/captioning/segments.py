@@ -21,7 +21,7 @@ from secrets import token_hex
 from types import TracebackType
 from typing import Self
 
-from pipelines.output.lock import locked_output
+from pipelines.output.lock import locked_folder
 from pipelines.recap.captioning.journal import Journal, set_aside
 from pipelines.shards.options import ShardKey
 from pipelines.storage import files
@@ -157,7 +157,7 @@ def _leased(folder: str) -> Iterator[None]:
     with ExitStack() as stack:
         while True:
             try:
-                stack.enter_context(locked_output(folder))
+                stack.enter_context(locked_folder(folder))
                 break
             except BuildError:
                 if time.monotonic() > until:

@@ -16,6 +16,7 @@ from pipelines.runner import stall, watched_run, worker_pool
 from pipelines.runner.watched_run import run_watched
 from pipelines.runner.worker import BEAT, EXIT_SHORTAGE, EXIT_UNCONNECTED
 from pipelines.runner.worker_pool import Worker, WorkerPool, socket_folder
+from pipelines.storage.store_guard import guarded
 from schemas.errors import BuildError, UsageError
 
 CHECKOUT = Path(__file__).parents[3]
@@ -128,6 +129,21 @@ def test_memory_that_a_worker_lacks_is_read_in_its_words() -> None:
         raise RuntimeError("Traceback ...\n  File ...\nMemoryError\n [while running 'Write/Map']")
 
     assert run(work).startswith("out of memory: use fewer --workers")
+
+
+def test_an_output_that_another_run_took_over_ends_the_run() -> None:
+    taken = threading.Event()
+
+    def guard() -> None:
+        if taken.is_set():
+            raise BuildError("another run has taken it over")
+
+    def work() -> None:
+        taken.set()
+        for_ever()
+
+    with guarded("bucket://lake/out", guard):
+        assert run(work) == "another run has taken it over"
 
 
 @pytest.mark.parametrize("newline", ["\n", "\\n"])

@@ -11,7 +11,7 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.cli.parser import run
-from pipelines.storage import files, store_client, store_files
+from pipelines.storage import files, store_client, store_files, store_lease
 from schemas.errors import InputFileError, UsageError
 
 OBJECT = "bucket://lake/folder/a.txt"
@@ -205,6 +205,28 @@ def test_a_path_names_a_bucket(path, monkeypatch):
     monkeypatch.setattr(store_files, "require", lambda *_: None)
     with pytest.raises(UsageError, match=f"^{path}: expected s3://BUCKET/PATH$"):
         files.check_reachable(path)
+
+
+def test_a_run_whose_output_another_one_took_over_writes_no_more(loaded, monkeypatch, capsys):
+    write, left = loaded.pipe_file, {}
+
+    def take_over(self, path, value, mode="overwrite"):
+        write(self, path, value, mode)
+        if path.endswith(".arrow"):
+            del self.content["bucket://lake/out/_state/lease/000001.json"]
+            monkeypatch.setattr(store_lease, "LAPSE_SECONDS", 0.0)  # the run has to ask at once
+            left.update(self.content)
+
+    monkeypatch.setattr(loaded, "pipe_file", take_over)
+    words = ["build", "--sources", "coco", "--label-set", "Things", "--no-guard"]
+    words += ["--data-root", "bucket://lake/data", "--output", "bucket://lake/out"]
+    assert run(words) == 1
+    printed = capsys.readouterr().err
+    assert printed.splitlines()[-1].startswith(
+        "error: another run has taken bucket://lake/out over"
+    )
+    assert "Traceback" not in printed
+    assert loaded.content == left
 
 
 @pytest.mark.parametrize(

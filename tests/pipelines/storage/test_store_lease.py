@@ -1,6 +1,7 @@
 """The lease of an output in a store: who holds it, who is refused, and when it is over."""
 
 import os
+import queue
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from pipelines.storage import store_lease
+from pipelines.output.lock import locked_output
+from pipelines.storage import files, store_guard, store_lease
+from pipelines.storage.store_guard import watched_guards
 from pipelines.storage.store_lease import LAPSE_SECONDS, held_lease
 from schemas.errors import BuildError
 
@@ -77,9 +80,61 @@ def test_a_lease_is_renewed_while_it_is_there(bucket, monkeypatch):
         while bucket.changed[path] == first and time.monotonic() < until:
             time.sleep(0.01)
         assert bucket.changed[path] > first
-        del bucket.content[path]  # another run took the output over
-        time.sleep(0.1)
-        assert path not in bucket.content
+
+
+def test_a_lease_that_another_run_took_over_is_noticed_while_running(bucket, monkeypatch):
+    monkeypatch.setattr(store_lease, "_RENEWAL_SECONDS", 0.01)
+    errors: queue.SimpleQueue[BuildError] = queue.SimpleQueue()
+    with locked_output(OUTPUT), watched_guards(errors.put):
+        files.write_whole(f"{OUTPUT}/a", b"a")
+        files.write_whole("bucket://lake/out2/a", b"a")
+        del bucket.content[f"{FOLDER}/000001.json"]
+        taken = leave(bucket, 2)
+        assert str(errors.get(timeout=10)).startswith(f"another run has taken {OUTPUT} over, for")
+        before = dict(bucket.content)
+        with pytest.raises(BuildError, match=f"another run has taken {OUTPUT} over"):
+            files.write_whole(f"{OUTPUT}/b", b"b")
+        with pytest.raises(BuildError), files.open_whole(f"{OUTPUT}/c") as file:
+            file.write(b"c")
+        with pytest.raises(BuildError):
+            files.delete([f"{OUTPUT}/a"])
+        assert bucket.content == before
+        files.write_whole("bucket://lake/out2/b", b"other outputs are not concerned")
+    assert taken in bucket.content
+    files.write_whole(f"{OUTPUT}/b", b"b")
+
+
+def test_a_process_that_was_stopped_asks_before_it_writes_on(bucket, monkeypatch):
+    """The thread that renews the lease may come later than the one that writes."""
+    with locked_output(OUTPUT):
+        monkeypatch.setattr(store_lease, "LAPSE_SECONDS", 0.0)
+        first = bucket.changed[f"{FOLDER}/000001.json"]
+        files.write_whole(f"{OUTPUT}/a", b"a")
+        assert bucket.changed[f"{FOLDER}/000001.json"] > first, "it was renewed at once"
+        del bucket.content[f"{FOLDER}/000001.json"]
+        with pytest.raises(BuildError, match="has taken"):
+            files.write_whole(f"{OUTPUT}/b", b"b")
+    assert bucket.content == {f"{OUTPUT}/a": b"a"}
+
+
+def test_a_store_that_is_away_for_a_while_ends_no_run(bucket, monkeypatch):
+    monkeypatch.setattr(store_lease, "LAPSE_SECONDS", 0.0)
+    monkeypatch.setattr(store_guard, "_LOOK_SECONDS", 0.01)
+    errors: queue.SimpleQueue[BuildError] = queue.SimpleQueue()
+    with locked_output(OUTPUT), watched_guards(errors.put):
+        asked = threading.Event()
+
+        def away(*_, **__):
+            asked.set()
+            raise ConnectionError("away")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(bucket, "info", away)
+            assert asked.wait(10)
+            with pytest.raises(OSError, match="away"):
+                files.write_whole(f"{OUTPUT}/a", b"a")
+        files.write_whole(f"{OUTPUT}/a", b"a")
+    assert errors.empty()
 
 
 def test_the_later_of_two_gives_way(bucket, monkeypatch):
