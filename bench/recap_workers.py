@@ -25,7 +25,7 @@ from bench.measure import family
 from bench.stub_process import StubServer
 from pipelines.recap.captioning.segments import SEGMENT_LINES
 from pipelines.sample_world.coco import write_coco
-from pipelines.sample_world.world import World
+from pipelines.sample_world.scene import World
 
 PICTURES = 160
 DELAY_SECONDS, CONCURRENCY = 0.05, 4
@@ -61,7 +61,7 @@ class Captioning:
 
     def speed(self) -> float:
         """Return the answers per second of the last run."""
-        ends = [line["ended"] for line in self.server.log()]
+        ends = [float(line["ended"]) for line in self.server.log()]
         return (len(ends) - 1) / (max(ends) - min(ends))
 
     def killed(self, calls: int, *more: str) -> tuple[int, Counter[str]]:
