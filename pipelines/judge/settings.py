@@ -6,13 +6,14 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipelines.recipes.judge_requests import JudgeRequests
 from schemas.judged import Bench
 
 # Limits of a reply's length in tokens, as the owners set them.
 MAX_TOKENS: dict[Bench, int] = {"dlc": 300, "gar": 1000}
 
 
-class Judge(BaseModel):
+class Judge(JudgeRequests, BaseModel):
     """The model that judges, as a server names it, and its sampling."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -22,16 +23,6 @@ class Judge(BaseModel):
     temperature: float | None = Field(default=0.0, ge=0, le=2)  # None: not sent
     max_tokens: int = Field(ge=1)
     extra_body: dict[str, Any] = Field(default_factory=dict)  # further parameters of requests
-
-    @property
-    def top_p(self) -> None:
-        """None: a request has no top-p."""
-        return None
-
-    @property
-    def seed_requests(self) -> bool:
-        """False: a request takes no seed."""
-        return False
 
     def request_id(self, prompt: str) -> str:
         """Return the id of a request: a digest of the judge and of all text that it is sent.

@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 
+from pipelines.recipes.judge_requests import JudgeRequests
+
 MAX_TOKENS = 64  # of an answer, which is one word
 CONTEXT = 0.5  # margin of the close-up on each side, as a share of that side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeModel:
+class JudgeModel(JudgeRequests):
     """A model that judges, as a server names it; it is asked at temperature 0."""
 
     model: str
@@ -23,16 +25,6 @@ class JudgeModel:
     def temperature(self) -> float:
         """0: the likeliest answer."""
         return 0.0
-
-    @property
-    def top_p(self) -> None:
-        """None: a request has no top-p."""
-        return None
-
-    @property
-    def seed_requests(self) -> bool:
-        """False: a request takes no seed."""
-        return False
 
     @property
     def max_tokens(self) -> int:
