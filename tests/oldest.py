@@ -35,8 +35,10 @@ def requirements() -> list[str]:
     project = tomllib.loads(text)["project"]
     extras = project["optional-dependencies"]
     oldest = [need.replace(">=", "==") for need in extras["train"]]
-    runners = [need for need in extras["dev"] if need.startswith(("hypothesis", "pytest"))]
-    return [*project["dependencies"], *oldest, *runners]
+    of_tests = [
+        need for need in extras["dev"] if need.startswith(("hypothesis", "openai", "pytest"))
+    ]
+    return [*project["dependencies"], *oldest, *of_tests]
 
 
 def constraints(needs: list[str]) -> list[str]:
