@@ -23,3 +23,8 @@ def _shown(character: str) -> str:
     if character == "\n" or unicodedata.category(character) not in _HIDDEN:
         return character
     return character.encode("unicode_escape").decode("ascii")
+
+
+def abridged(name: str, most: int = 40) -> str:
+    """Return a name, or its beginning where it has more than `most` characters."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"

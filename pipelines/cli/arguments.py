@@ -4,6 +4,7 @@ import os
 import re
 from argparse import Namespace
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -185,17 +186,24 @@ def existing_folder(path: str, flag: str = "") -> str:
     from pipelines.storage import files
 
     path = folder(path)
+    named = f"{flag} {path}".strip()
     if files.is_local(path) and not files.exists(path):  # remote stores have no folders
-        named = f"{flag} {path}".strip()
         raise UsageError(f"{named}: there is no such folder{near_folder(path)}")
+    if os.path.isfile(path):
+        raise UsageError(f"{named}: this is a file; expected a folder")
     return path
 
 
-def output_folder(path: str) -> str:
+def output_folder(path: str, *outputs: str) -> str:
     """Return a usable path like `folder`, of a folder that is there or that can be made.
 
+    Args:
+        path: the path of a folder.
+        outputs: the folders of builds that are read, in which nothing else is written.
+
     Raises:
-        UsageError: the path is unusable, or it leads to or through something that is no folder.
+        UsageError: the path is unusable, leads to or through something that is no folder, or into
+            one of the builds.
     """
     from pipelines.storage import files
 
@@ -206,4 +214,7 @@ def output_folder(path: str) -> str:
             above = os.path.dirname(above)
         if not os.path.isdir(above):
             raise UsageError(f"cannot write into {path}: {above} is not a folder; name another one")
+        for output in filter(files.is_local, outputs):
+            if Path(path).resolve().is_relative_to(Path(output).resolve()):
+                raise UsageError(f"cannot write into {path}: {output} is a build; name another one")
     return path

@@ -1,12 +1,14 @@
 """The command `diff`, which says what differs between two builds."""
 
 import json
+import os
 from argparse import Namespace
 from collections.abc import Iterable
 
 from pipelines.cli.command import Commands, add_command
 from schemas.console import write_json
 from schemas.counted import counted
+from schemas.errors import UsageError
 
 _EXAMPLES = 5  # changed records that are shown
 
@@ -40,6 +42,8 @@ def run(args: Namespace) -> int:
     from schemas.console import notice, result_console
 
     before, now = existing_folder(args.before), existing_folder(args.now)
+    if args.list is not None and os.path.isdir(args.list):
+        raise UsageError(f"--list {args.list}: this is a folder; expected the name of a file")
     examples: list[Change] = []
     rows = 0
 

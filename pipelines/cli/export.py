@@ -47,7 +47,8 @@ def run(args: Namespace) -> int:
     from schemas.console import result, say
     from schemas.errors import UsageError
 
-    output, folder = existing_folder(args.output), output_folder(args.to)
+    output = existing_folder(args.output)
+    folder = output_folder(args.to, output)
     if not is_local(folder):
         raise UsageError(f"--to {folder}: expected a folder on this machine")
     request = Request(

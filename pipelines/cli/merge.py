@@ -33,7 +33,7 @@ def run(args: Namespace) -> int:
         raise UsageError("merge unites two or more builds: name another one")
     if len(set(outputs)) < len(outputs):
         raise UsageError("merge: a build is named twice; name each once")
-    args.output = output_folder(args.output)
+    args.output = output_folder(args.output, *outputs)
     with counted_rows() as on_rows:
         manifest = merge(outputs, args.output, on_rows)
     print_output(args, manifest)

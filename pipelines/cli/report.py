@@ -49,7 +49,8 @@ def run(args: Namespace) -> int:
     from pipelines.storage import files
     from schemas.console import result
 
-    output, folder = existing_folder(args.output), output_folder(args.to)
+    output = existing_folder(args.output)
+    folder = output_folder(args.to, output)
     if args.data_root:
         _check_data_root(output)
     options = ReportOptions(

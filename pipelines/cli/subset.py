@@ -52,7 +52,8 @@ def run(args: Namespace) -> int:
         limit=None if args.limit is None else positive("--limit", args.limit),
         ids=None if args.ids is None else read_ids(args.ids),
     )
-    origin, args.output = existing_folder(args.origin), output_folder(args.output)
+    origin = existing_folder(args.origin)
+    args.output = output_folder(args.output, origin)
     with counted_rows() as on_rows:
         manifest = subset(origin, selection, args.output, on_rows)
     print_output(args, manifest)

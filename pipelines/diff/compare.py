@@ -1,6 +1,7 @@
 """The comparison of two builds: settings, numbers, records and categories, split by split.
 
-Shards with the same digest in both builds are not read.
+Shards with the same digest in both builds are not read; only their sizes are compared with the
+manifest.
 """
 
 from collections import Counter
@@ -11,7 +12,7 @@ from typing import Literal, NamedTuple
 from pipelines.diff.fields import changed_fields
 from pipelines.output.identity import identity_differences
 from pipelines.output.pictures import Picture, pictures_of
-from pipelines.output.reader import read_manifest
+from pipelines.output.reader import check_sizes, read_manifest
 from pipelines.output.records import shard_columns
 from schemas.columns import category_counts
 from schemas.manifest import Manifest, Shard
@@ -92,12 +93,14 @@ class Comparison:
         """Yield all changes of records, split by split, and count them in `difference`.
 
         Raises:
-            InputFileError: a shard is damaged.
+            InputFileError: a shard is damaged, or not there.
         """
         for key, split in self.difference.splits.items():
             before, now = (_shards(manifest, key) for manifest in self._manifests)
             split.before, split.now = (sum(s.rows for s in shards) for shards in (before, now))
             same = _same_shards(before, now)
+            for folder, shards in zip(self._folders, (before, now), strict=True):
+                check_sizes(folder, ((s.path, s.bytes) for s in shards if (s.index, s.of) in same))
             if len(same) == len(before) == len(now):
                 continue
             for change in self._of_split(*(_others(shards, same) for shards in (before, now))):

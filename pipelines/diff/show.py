@@ -14,6 +14,7 @@ from rich.table import Table
 
 from pipelines.diff.compare import Change, Difference
 from schemas.console import Console, line
+from schemas.visible import abridged
 
 _SHIFTS = 8  # categories of a split that are shown
 _KINDS = ("added", "removed", "changed")
@@ -33,7 +34,9 @@ def print_difference(difference: Difference, examples: Sequence[Change], console
             shown = ", ".join(f"{field} {number:,}" for field, number in each.fields.most_common())
             console.print(line((f"{name} fields ", "bold"), shown), soft_wrap=True)
         if shifts := list(each.shifts().items()):
-            shown = ", ".join(f"{name} {old:,} → {new:,}" for name, (old, new) in shifts[:_SHIFTS])
+            shown = ", ".join(
+                f"{abridged(name)} {old:,} → {new:,}" for name, (old, new) in shifts[:_SHIFTS]
+            )
             more = f", and {len(shifts) - _SHIFTS:,} more" if len(shifts) > _SHIFTS else ""
             console.print(line((f"{name} categories ", "bold"), shown, more), soft_wrap=True)
     for change in examples:

@@ -8,6 +8,7 @@ from rich.table import Table
 from pipelines.card.mix import task_shares
 from pipelines.info.figures import Figures, SplitFigures, Spread
 from schemas.console import Console, line
+from schemas.visible import abridged
 
 _SHOWN = 8  # categories of a source, the most frequent ones
 _LEFT = {"source", "split", "task", "what", "name", "most frequent"}  # columns of names
@@ -103,7 +104,7 @@ def _categories(figures: Figures) -> Table:
     table = _table("source", "number", "most frequent")
     for source, counts in figures.categories().items():
         common = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN]
-        shown = ", ".join(f"{name} {number:,}" for name, number in common)
+        shown = ", ".join(f"{abridged(name)} {number:,}" for name, number in common)
         table.add_row(source, f"{len(counts):,}", shown)
     return table
 

@@ -5,7 +5,7 @@ A file that cannot be read raises an `InputFileError` that names it. Rows are re
 """
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -49,6 +49,25 @@ def sizes_in(output: str) -> dict[str, int]:
         return {}
     listing = files.walk(output, links=False)
     return {name: size for name, size in listing if not name.startswith(f"{LEASE_FOLDER}/")}
+
+
+def check_sizes(folder: str, listed: Iterable[tuple[str, int]]) -> None:
+    """Check that files are there with the sizes in bytes that a manifest lists.
+
+    Args:
+        folder: the folder of an output, or of an export.
+        listed: paths below the folder, and sizes.
+
+    Raises:
+        InputFileError: a file is missing, or has another size.
+    """
+    for name, size in listed:
+        path = files.join(folder, name)
+        there = files.size_if_there(path)
+        if there is None:
+            raise InputFileError(f"{path} is not there, though it is listed")
+        if there != size:
+            raise InputFileError(f"{path} has {there:,} bytes; {size:,} are listed")
 
 
 def is_shard(name: str) -> bool:

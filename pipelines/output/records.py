@@ -31,6 +31,8 @@ def select_shards(manifest: Manifest, config: str | None, split: str | None) -> 
     ]
     if not shards:
         known = sorted({f"{shard.config} / {shard.split}" for shard in manifest.shards})
+        if not known:
+            raise UsageError("no records are here: the output holds none")
         wanted = " / ".join(name for name in (config, split) if name)
         raise UsageError(f"no records of {wanted} are here; there are: {', '.join(known)}")
     return shards

@@ -12,10 +12,10 @@ import msgspec
 
 from pipelines.card.sections import REPOSITORY
 from pipelines.datasets.common.paths import check_file_name
-from pipelines.output.reader import names_in, read_manifest
+from pipelines.output.reader import check_sizes, names_in, read_manifest
 from pipelines.shards.reader import DAMAGE, read_columns
 from pipelines.storage import files
-from schemas.errors import InputFileError
+from schemas.errors import InputFileError, UsageError
 from schemas.json_decoding import decode
 from schemas.layout import CARD, EXPORT, EXPORT_FILES, LEDGER, MANIFEST
 from schemas.manifest import Manifest
@@ -64,6 +64,7 @@ def contents_of(folder: str, repository: str) -> Contents:
 
     Raises:
         InputFileError: there is no finished build or export, or a file is not as listed.
+        UsageError: the build holds no records.
     """
     if files.exists(files.join(folder, EXPORT)):
         return _of_export(folder)
@@ -72,11 +73,13 @@ def contents_of(folder: str, repository: str) -> Contents:
 
 def _of_build(folder: str, repository: str) -> Contents:
     manifest = read_manifest(folder)
+    if not manifest.filled():
+        raise UsageError(f"{folder} holds no records: there is nothing to send")
     data = [
         Listed(shard.path, shard.bytes, shard.sha256)
         for shard in manifest.filled()  # of a split without records, the card names no file
     ]
-    _check_sizes(folder, data)
+    check_sizes(folder, ((file.path, file.bytes) for file in data))
     about = {name: _read(folder, name) for name in (LEDGER, CARD, MANIFEST)}
     about[CARD] = about[CARD].replace(REPOSITORY.encode(), repository.encode())
     return _contents(folder, data, about, _licences(folder, manifest))
@@ -96,7 +99,7 @@ def _of_export(folder: str) -> Contents:
     if files.sha256_of(listing)[0] != summary.files_sha256:
         raise InputFileError(f"{listing} is not the list that {EXPORT} tells of: export again")
     data = [file for file in listed if file.path != CARD]
-    _check_sizes(folder, data)
+    check_sizes(folder, ((file.path, file.bytes) for file in data))
     return _contents(folder, data, about, summary.licences)
 
 
@@ -111,16 +114,6 @@ def _contents(
         licences=licences,
         staying=staying,
     )
-
-
-def _check_sizes(folder: str, data: list[Listed]) -> None:
-    for file in data:
-        path = files.join(folder, file.path)
-        size = files.size_if_there(path)
-        if size is None:
-            raise InputFileError(f"{path} is not there, though it is listed")
-        if size != file.bytes:
-            raise InputFileError(f"{path} has {size:,} bytes; {file.bytes:,} are listed")
 
 
 def _licences(folder: str, manifest: Manifest) -> dict[str, int]:

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from bench.chromium import Page, chromium, find_chromium
+from pipelines.cli.parser import run
 
 pytestmark = pytest.mark.skipif(find_chromium() is None, reason="needs chromium")
 
@@ -168,6 +169,23 @@ def test_pictures_are_not_blown_up(tab_of, mixed_report, recapd_report):
             "image.getBoundingClientRect().width / image.naturalWidth)"
         )
         assert 0 < max(factors) <= 1.001, name
+
+
+def test_foreign_text_breaks_neither_lines_nor_directions(tab_of, coco_file, run_build, tmp_path):
+    owner = coco_file().good(1, 2)
+    owner.data["categories"][0]["name"] = "x" * 300
+    owner.data["categories"][1]["name"] = "كرسي أحمر (1)"
+    output = run_build(owner.save(), request={"label_set": "Things"}).folder
+    assert run(["report", str(output), "--to", str(tmp_path / "odd")]) == 0
+    for path in sorted((tmp_path / "odd").iterdir()):
+        page = tab_of(tmp_path / "odd", path.name)
+        assert page.problems() == []
+        assert page.run("document.documentElement.scrollWidth") <= 1280, path.name
+    directions = page.run(
+        "[...document.querySelectorAll('.legend .name, .turn p')].map("
+        "(each) => getComputedStyle(each).unicodeBidi)"
+    )
+    assert set(directions) == {"plaintext"}
 
 
 def test_numbers_of_regions_stay_on_their_thumbnail(tab_of, mixed_report):
