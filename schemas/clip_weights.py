@@ -153,6 +153,17 @@ def _plain(tag: str) -> str:
     return tag.lower().replace("-", "_")
 
 
+def digest_of(path: str) -> str:
+    """Return the digest of a file of weights, as identities show it.
+
+    Raises:
+        UsageError: there is no such file, or its name does not end as those of weights do.
+    """
+    if not Path(path).is_file():
+        raise UsageError(f"{path}: no such file; expected weights")
+    return _digest(_checked(Path(path)))
+
+
 def _checked(path: Path) -> Path:
     if path.suffix not in _SUFFIXES:
         raise UsageError(f"{path}: expected weights that end in one of {', '.join(_SUFFIXES)}")

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 from pipelines.cli.arguments import existing_folder, folder, positive
 from pipelines.cli.command import (
-    SMALL_CLIP,
+    USUAL_CLIP,
     Commands,
     add_clip_flags,
     add_command,
     add_judge_flags,
+    check_alpha,
 )
 from pipelines.storage.extras import require
 from schemas.console import error, notice, result, say
@@ -106,7 +107,9 @@ def run(args: Namespace) -> int:
         false_accept=args.false_accept,
         seed=args.seed,
         mask_blur=bool(args.mask_blur),
+        mask_alpha=bool(args.clip_alpha),
     )
+    check_alpha(args)
     read_manifest(output)
     require("clip", "regionforge calibrate")
     from pipelines.recap.clip.open_clip import ClipScorer
@@ -115,7 +118,7 @@ def run(args: Namespace) -> int:
         ticker.say("choosing pairs")
         sampled = sample_captions(output, options)
         ticker.say("loading CLIP")
-        scorer = ClipScorer(args.clip_model, args.clip_weights, args.device)
+        scorer = ClipScorer(args.clip_model, args.clip_weights, args.device, args.clip_alpha)
         calibration_run = calibrate(
             sampled,
             scorer,
@@ -136,8 +139,8 @@ def _by_judge(args: Namespace, output: str) -> "CalibrationRun":
     from pipelines.runner.progress import Ticker
     from pipelines.storage import files
 
-    usual = {"marks": [], "clip_model": SMALL_CLIP, "clip_weights": "", "device": ""}
-    for name, value in {**usual, "mask_blur": None}.items():
+    usual: dict[str, object] = {"marks": [], **USUAL_CLIP}
+    for name, value in usual.items():
         if getattr(args, name) != value:
             flag = f"--{name.replace('_', '-')}"
             raise UsageError(f"{flag}: --judge-model asks a judge, and scores nothing by CLIP")
@@ -163,8 +166,8 @@ def _by_marks(args: Namespace, manifest: "Manifest") -> "CalibrationRun":
     from pipelines.recap.clip.marks import calibrate_by_marks, load_marks
     from pipelines.recipes.recap import Filter
 
-    usual = {"pairs": _PAIRS, "clip_model": SMALL_CLIP, "clip_weights": "", "device": "", "seed": 0}
-    for name, value in {**usual, "mask_blur": None}.items():
+    usual: dict[str, object] = {"pairs": _PAIRS, "seed": 0, **USUAL_CLIP}
+    for name, value in usual.items():
         if getattr(args, name) != value:
             flag = f"--{name.replace('_', '-')}"
             raise UsageError(f"{flag}: --marks is about captions that are scored, and scores none")

@@ -6,11 +6,20 @@ from typing import TypeAlias
 
 from pipelines.cli.arguments import parse_size
 from schemas.console import Parser, output_flags
+from schemas.errors import UsageError
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 Group: TypeAlias = "argparse._ActionsContainer"
 _DEFAULT_SHARD_SIZE = "500MiB"
 SMALL_CLIP = "small"  # our own scorer
+# The flags of the scorer, as they are where none is given.
+USUAL_CLIP = {
+    "clip_model": SMALL_CLIP,
+    "clip_weights": "",
+    "clip_alpha": "",
+    "mask_blur": None,
+    "device": "",
+}
 
 
 def add_command(
@@ -191,6 +200,12 @@ def add_clip_flags(group: Group) -> None:
         "file; or TAG=FILE, a file of the weights with that tag",
     )
     group.add_argument(
+        "--clip-alpha",
+        default="",
+        metavar="FILE",
+        help="weights of Alpha-CLIP's vision tower for the model, which sees the masks of regions",
+    )
+    group.add_argument(
         "--mask-blur",
         action="store_true",
         default=None,
@@ -202,3 +217,9 @@ def add_clip_flags(group: Group) -> None:
         metavar="NAME",
         help="torch's device, e.g. cuda; default: a GPU if any",
     )
+
+
+def check_alpha(args: argparse.Namespace) -> None:
+    """Raise `UsageError` where another flag shows the scorer masks in another way."""
+    if args.clip_alpha and args.mask_blur:
+        raise UsageError("--mask-blur: the model of --clip-alpha sees masks: leave out one of them")

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from pipelines.cli.arguments import check_flags, folder, from_flags, parse_paths, stated_fields
-from pipelines.cli.command import SMALL_CLIP
+from pipelines.cli.command import USUAL_CLIP, check_alpha
 from pipelines.cli.own_files import OWN_FILE_FLAGS, own_file_fields
 from pipelines.cli.recap_judge import check_judge_flags, judge_fields
 from pipelines.datasets.spec import SourceRequest
@@ -32,7 +32,16 @@ OTHER_FLAGS = frozenset(
         *("source", "recipe", "data_root", "path", "label_set", "require_guard", *OWN_FILE_FLAGS),
         *("endpoint", "serve", "vllm", "serve_args", "api_key_env"),
         *("concurrency", "timeout", "patience", "no_canary"),
-        *("calibration", "no_filter", "refilter", "marks", "clip_model", "clip_weights", "device"),
+        *(
+            "calibration",
+            "no_filter",
+            "refilter",
+            "marks",
+            "clip_model",
+            "clip_weights",
+            "clip_alpha",
+            "device",
+        ),
         *("judge_endpoint", "judge_api_key_env"),
         *("output", "workers", "runner", "rebuild", "dry_run", "source_module"),
     }
@@ -133,8 +142,12 @@ def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
     require("clip", "regionforge recap")
     from pipelines.recap.clip.open_clip import ClipScorer
 
-    make_scorer = partial(ClipScorer, args.clip_model, args.clip_weights, args.device)
-    values = stated_fields(args, Filter) | {"scorer": make_scorer().identity} | others
+    check_alpha(args)
+    make_scorer = partial(
+        ClipScorer, args.clip_model, args.clip_weights, args.device, args.clip_alpha
+    )
+    of_scorer = {"scorer": make_scorer().identity, "mask_alpha": bool(args.clip_alpha)}
+    values = stated_fields(args, Filter) | of_scorer | others
     if args.threshold is None:
         values["threshold"] = _calibrated(args, Filter.model_validate(values).scored_by or "")
     flags = {"threshold": "--threshold" if args.refilter is None else "--refilter"}
@@ -165,15 +178,9 @@ def _filters_unscored(args: Namespace) -> bool:
 
 def _check_unscored(args: Namespace, why: str) -> None:
     """Raise `UsageError` where a flag of the scorer is given, and nothing is scored."""
-    for flag, given_value, usual in (
-        ("--threshold-min", args.threshold_min, None),
-        ("--mask-blur", args.mask_blur, None),
-        ("--clip-model", args.clip_model, SMALL_CLIP),
-        ("--clip-weights", args.clip_weights, ""),
-        ("--device", args.device, ""),
-    ):
-        if given_value != usual:
-            raise UsageError(f"{flag}: {why}")
+    for name, usual in {"threshold_min": None, **USUAL_CLIP}.items():
+        if getattr(args, name) != usual:
+            raise UsageError(f"--{name.replace('_', '-')}: {why}")
 
 
 def _calibrated(args: Namespace, scorer: str) -> float:

@@ -24,12 +24,13 @@ from schemas.sample import Task
 
 CONFIG = "recapd"
 BUILTIN_MODEL = "regionforge-builtin-1"  # the name of the built-in captioner in provenance
-# The views of a region that the scorer gets: the crop of its box, without a margin.
+# The views of a region that the scorer gets; without a margin, where none is named.
 _VIEW, _BLURRED_VIEW = "box", "box blurred outside masks"
+_ALPHA_VIEW = "box with half of it around, and the region as alpha"
 # Fields that came later, which are recorded only where they are set.
 _LATER_FIELDS = {
     *("extra_body", "views", "neighbours", "structured", "samples"),
-    *("threshold_min", "mask_blur"),
+    *("threshold_min", "mask_blur", "mask_alpha"),
     *("judge_model", "judge_min", "judge_sentences", "judge_extra_body", "measured_checks"),
     *("max_alike", "max_opening"),
 }
@@ -127,6 +128,7 @@ class Filter(_Settings):
     threshold_min: float | None = Field(default=None, ge=-1, le=1)
     scorer: str = ""  # identity of the scorer: model, weights and activation
     mask_blur: bool = False  # the scorer's crops are blurred outside the masks of regions
+    mask_alpha: bool = False  # the scorer sees the regions' masks, as Alpha-CLIP does
     judge_model: str = ""  # a second model that says what is true; empty: none does
     # Least probability that a text is true; None: the judge's answers are recorded alone.
     judge_min: float | None = Field(default=None, ge=0, le=1)
@@ -141,7 +143,7 @@ class Filter(_Settings):
     @property
     def scored_by(self) -> str | None:
         """The scorer in provenance, with its view of a region; None: captions are not scored."""
-        view = _BLURRED_VIEW if self.mask_blur else _VIEW
+        view = _BLURRED_VIEW if self.mask_blur else _ALPHA_VIEW if self.mask_alpha else _VIEW
         return f"{self.scorer}, view {view}" if self.scorer else None
 
     @property

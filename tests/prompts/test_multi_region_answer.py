@@ -65,6 +65,11 @@ def test_regions_that_cannot_be_told_apart_by_name_have_no_turn(asked, names) ->
     assert asked(*names) is None
 
 
+def test_the_order_of_regions_is_by_hash(asked) -> None:
+    firsts = {asked(*NAMES, image=str(k))["regions"][0]["region_id"] for k in range(40)}
+    assert len(firsts) == len(NAMES)
+
+
 def test_groups_depend_on_seed_and_ids_alone(asked) -> None:
     talks = [asked(*NAMES, seed=seed)["messages"] for seed in (0, 0, 1, 2)]
     assert talks[0] == talks[1]

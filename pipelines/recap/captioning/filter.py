@@ -4,16 +4,15 @@ A caption of which the judge leaves some sentences is scored without the others.
 """
 
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 
 from msgspec.structs import replace
-from PIL import Image
 
 from pipelines.recap.captioning.images import CaptionOutcome
 from pipelines.recap.captioning.journal import RegionKey
 from pipelines.recap.captioning.journaled import JournaledScorer, UnscoredCaption
 from pipelines.recap.captioning.judged import JudgedFalse
 from pipelines.recap.captioning.two_stages import Captioned
+from pipelines.recap.clip.crops import decoded
 from pipelines.recap.clip.scorer import Score
 from pipelines.recap.repeats import LeftOut
 from pipelines.recipes.recap import Filter
@@ -43,7 +42,7 @@ def score_captions(outcomes: Sequence[CaptionOutcome], scorer: JournaledScorer) 
     for begin in range(0, len(unscored), _BATCH_CROPS):
         batch = [
             UnscoredCaption(
-                outcome.journal, outcome.key(region_id), _decoded(outcome.crops[region_id]), caption
+                outcome.journal, outcome.key(region_id), decoded(outcome.crops[region_id]), caption
             )
             for outcome, region_id, caption in unscored[begin : begin + _BATCH_CROPS]
         ]
@@ -138,8 +137,3 @@ def _captioned(
 def _scored(text: str, score: Score | None, judge: float | None) -> RegionCaption:
     clip, clip_min = (score.mean, score.minimum) if score else (None, None)
     return RegionCaption(caption_kind(text), text, clip, clip_min, judge)
-
-
-def _decoded(jpeg: bytes) -> Image.Image:
-    with Image.open(BytesIO(jpeg)) as opened:
-        return opened.convert("RGB")

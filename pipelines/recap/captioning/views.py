@@ -15,7 +15,7 @@ from pipelines.recap.captioning.captioner import (
 )
 from pipelines.recap.captioning.marked import MarkedRegion, MarkOptions, marked_pictures
 from pipelines.recap.captioning.region_colours import colours_of
-from pipelines.recap.clip.crops import clip_crop
+from pipelines.recap.clip.crops import alpha_crop, clip_crop
 from pipelines.recipes.recap import RecapRecipe
 from pipelines.recipes.recap_judge import CONTEXT
 from pipelines.recipes.recap_presets import Views
@@ -50,6 +50,7 @@ class CropOptions:
     max_pixels: int  # width times height of a picture for the captioner
     scored: bool  # whether a scorer also needs crops
     mask_blur: bool = False  # whether the scorer's crops are blurred outside masks
+    mask_alpha: bool = False  # whether they have the region as an alpha channel
     views: Views = "crop"
     judged: bool = False  # whether a judge gets pictures of marked regions
     measured: bool = False  # whether the colours of regions are measured
@@ -64,6 +65,7 @@ class CropOptions:
             max_pixels=captioning.max_pixels,
             scored=scored,
             mask_blur=recipe.filter.mask_blur,
+            mask_alpha=recipe.filter.mask_alpha,
             views=captioning.views,
             judged=bool(recipe.filter.judge_model),
             measured=recipe.filter.measured_checks,
@@ -80,7 +82,7 @@ class RegionView:
     """The crops of one region."""
 
     prompt_image: PromptImage  # a crop with context around the box, or the region marked
-    clip_crop: bytes  # JPEG of the box without context, for the scorer; empty without a scorer
+    clip_crop: bytes  # the region for the scorer, as JPEG or PNG; empty without a scorer
     judged_image: PromptImage | None = None  # the region marked, for a judge; None without one
     colours: Mapping[str, float] = field(default_factory=dict)  # shares of pixels, where measured
 
@@ -189,9 +191,9 @@ def view_image(screened: ScreenedImage, options: CropOptions, data: bytes) -> Im
     whole = pixels(data, picture.orientation)
     annotated = _annotated_regions(screened, picture)
     target = CaptionTarget(*whole.size, annotated)
-    blurred = options.scored and options.mask_blur
+    seen = options.scored and (options.mask_blur or options.mask_alpha)
     marks = options.judged or options.measured or options.views != "crop"
-    masks = _masks(screened, picture) if blurred or marks else {}
+    masks = _masks(screened, picture) if seen or marks else {}
     ids = [region.region_id for region in screened.regions]
     marked = [
         MarkedRegion(each.bbox, masks.get(key)) for key, each in zip(ids, annotated, strict=True)
@@ -203,15 +205,22 @@ def view_image(screened: ScreenedImage, options: CropOptions, data: bytes) -> Im
         regions={
             key: RegionView(
                 prompt_image=image,
-                clip_crop=clip_crop(whole, each.box, mask=each.mask if blurred else None)
-                if options.scored
-                else b"",
+                clip_crop=_clip_crop(whole, each, options),
                 judged_image=judged,
                 colours=colours_of(whole, each, marked) if options.measured else {},
             )
             for key, image, judged, each in zip(ids, images, of_judge, marked, strict=True)
         },
     )
+
+
+def _clip_crop(whole: Image.Image, region: MarkedRegion, options: CropOptions) -> bytes:
+    """Return what the scorer gets of a region; empty without a scorer."""
+    if not options.scored:
+        return b""
+    if options.mask_alpha:
+        return alpha_crop(whole, region.box, region.mask)
+    return clip_crop(whole, region.box, mask=region.mask if options.mask_blur else None)
 
 
 def _prompt_images(

@@ -75,8 +75,8 @@ class Calibration(BaseModel):
         if identity != self.scorer:
             raise UsageError(
                 f"the calibration is for the scorer {self.scorer!r}, this run scores with "
-                f"{identity!r}: calibrate anew, or give the same --clip-model, --clip-weights and "
-                "--mask-blur"
+                f"{identity!r}: calibrate anew, or give the same --clip-model, --clip-weights, "
+                "--clip-alpha and --mask-blur"
             )
         return self
 
@@ -100,6 +100,7 @@ class CalibrationOptions:
     false_accept: float | None = None  # share of shuffled pairs that may pass; None: fewest errors
     seed: int = 0
     mask_blur: bool = False  # blur crops outside masks
+    mask_alpha: bool = False  # the scorer sees masks
 
 
 def load_calibration(path: str, flag: str = "--calibration") -> Calibration:
@@ -164,14 +165,20 @@ def calibrate(
     views: list[dict[str, list[float]]] = [defaultdict(list) for _ in range(1 + options.mask_blur)]
     for begin in range(0, len(sampled), _BATCH_PAIRS):
         batch = sampled[begin : begin + _BATCH_PAIRS]
-        crops = load_crops([each.region for each in batch], mask_blur=options.mask_blur)
+        crops = load_crops(
+            [each.region for each in batch],
+            mask_blur=options.mask_blur,
+            mask_alpha=options.mask_alpha,
+        )
         for view, of_view in zip(views, zip(*crops, strict=True), strict=True):
             _score(scorer, batch, of_view, view)
         on_progress(begin + len(batch), len(sampled))
     scores = {kind: np.array(means) for kind, means in views[-1].items()}
     errors = curve(scores["matched"], scores["shuffled"])
     filtered = any(each.region.scored for each in sampled)
-    kept = Filter(scorer=scorer.identity, mask_blur=options.mask_blur)
+    kept = Filter(
+        scorer=scorer.identity, mask_blur=options.mask_blur, mask_alpha=options.mask_alpha
+    )
     calibration = calibration_of(kept.scored_by or "", options, scores, errors)
     sharp = roc_area(*(np.array(views[0][kind]) for kind in ("matched", "shuffled")))
     return CalibrationRun(

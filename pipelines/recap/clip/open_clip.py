@@ -1,6 +1,6 @@
 """The scorer of crops and captions with CLIP: a model of open_clip, or the small CLIP shipped here.
 
-This module needs the extra `clip`; no other module of the data pipelines imports torch.
+This module and `alpha` need the extra `clip`; no other one of the data pipelines imports torch.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,13 +18,15 @@ from pipelines.recap.clip.scorer import Score
 from pipelines.recap.small_clip import FOLDER
 from pipelines.recap.small_clip.vocabulary import Vocabulary
 from schemas import json_decoding
-from schemas.clip_weights import FOLDER_PREFIX, QUICK_GELU, weights_of
+from schemas.clip_weights import FOLDER_PREFIX, QUICK_GELU, digest_of, weights_of
 from schemas.errors import UsageError
 
 try:
     import open_clip
     import torch
     from safetensors import SafetensorError
+
+    from pipelines.recap.clip.alpha import add_alpha
 except (ImportError, OSError, RuntimeError) as error:  # libraries that are missing or incompatible
     raise UsageError(
         f"scoring captions needs torch and open_clip: pip install 'regionforge[clip]' ({error})"
@@ -60,7 +62,9 @@ class ClipScorer:
     A pair gets the same score whatever the other pairs of a call are: batches have a fixed size.
     """
 
-    def __init__(self, model: str = SMALL, weights: str = "", device: str = "") -> None:
+    def __init__(
+        self, model: str = SMALL, weights: str = "", device: str = "", alpha: str = ""
+    ) -> None:
         """Load a CLIP model and its tokenizer.
 
         Args:
@@ -70,6 +74,8 @@ class ClipScorer:
                 (safetensors, or a checkpoint that holds tensors only); or `TAG=FILE`, a file of
                 the weights with that tag. None for `small`, `hf-hub:` and `local-dir:`.
             device: torch device; empty: cuda if available, else cpu.
+            alpha: file of the weights of Alpha-CLIP's vision tower for this model, which sees the
+                region in a crop's alpha channel; empty: the model's own tower.
 
         Raises:
             UsageError: the model does not exist, its weights cannot be loaded, or they need
@@ -80,6 +86,7 @@ class ClipScorer:
         if model == SMALL:
             torch.set_num_threads(1)  # more threads do not speed up the small model
         chosen = weights_of(name, weights, open_clip)
+        of_alpha = f", alpha {digest_of(alpha)}" if alpha else ""
         half = self._device.type == "cuda"
         self._dtype = torch.float16 if half else torch.float32
         self._batch = _BATCH.get(self._device.type, _BATCH["cpu"])
@@ -92,19 +99,24 @@ class ClipScorer:
                 **chosen.options,
             )
             self._tokenize, self._length = _tokenizer(name)
+            if alpha:
+                self._preprocess = add_alpha(self._model, alpha)
+        except UsageError:
+            raise
         except _UNUSABLE as error:
+            files = ", ".join(f"weights {name!r}" for name in (weights, alpha) if name)
             raise UsageError(
-                f"CLIP model {model!r}, weights {weights!r}: {type(error).__name__}: {error}"
+                f"CLIP model {model!r}, {files or 'its weights'}: {type(error).__name__}: {error}"
             ) from error
         self._model.eval()
         activation = _activation(self._model)
-        if chosen.quick_gelu and QUICK_GELU not in activation:
+        if (chosen.quick_gelu or alpha) and QUICK_GELU not in activation:
             raise UsageError(
-                f"CLIP model {model!r}: its weights {weights!r} need {QUICK_GELU}, and open_clip "
-                f"builds it with {activation}"
+                f"CLIP model {model!r}: its weights {alpha or weights!r} need {QUICK_GELU}, and "
+                f"open_clip builds it with {activation}"
             )
         shown = f"{_shown(model)} {chosen.shown}".strip()
-        self._identity = f"{shown}, {activation}, by sentence"
+        self._identity = f"{shown}{of_alpha}, {activation}, by sentence"
 
     @property
     def identity(self) -> str:

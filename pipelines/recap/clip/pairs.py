@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 
 from PIL import Image
 
-from pipelines.recap.clip.crops import clip_crop
+from pipelines.recap.clip.crops import alpha_crop, clip_crop, decoded
 from pipelines.shards.reader import shard_batches
 from schemas.columns import regions_of
 from schemas.errors import UsageError
@@ -79,15 +79,16 @@ def sample_pairs(paths: Sequence[str], count: int, seed: int) -> list[Sampled]:
 
 
 def load_crops(
-    regions: Sequence[CaptionedRegion], *, mask_blur: bool
+    regions: Sequence[CaptionedRegion], *, mask_blur: bool, mask_alpha: bool = False
 ) -> list[tuple[Image.Image, ...]]:
     """Return the crops of regions as the filter makes them, in the order of the regions.
 
     Args:
         regions: the regions.
         mask_blur: whether a region has a second crop, blurred outside its mask.
+        mask_alpha: whether a region's crop has the region as its alpha channel.
     """
-    return load_views(regions, partial(_crops, mask_blur=mask_blur))
+    return load_views(regions, partial(_crops, mask_blur=mask_blur, mask_alpha=mask_alpha))
 
 
 def load_views(
@@ -187,14 +188,11 @@ def _picture(region: CaptionedRegion, data: bytes | None) -> Image.Image:
 
 
 def _crops(
-    region: CaptionedRegion, picture: Image.Image, mask_blur: bool
+    region: CaptionedRegion, picture: Image.Image, *, mask_blur: bool, mask_alpha: bool
 ) -> tuple[Image.Image, ...]:
+    if mask_alpha:
+        return (decoded(alpha_crop(picture, region.box, region.mask)),)
     jpegs = [clip_crop(picture, region.box)]
     if mask_blur:
         jpegs.append(clip_crop(picture, region.box, mask=region.mask))
-    return tuple(_decoded(jpeg) for jpeg in jpegs)
-
-
-def _decoded(jpeg: bytes) -> Image.Image:
-    with Image.open(BytesIO(jpeg)) as crop:
-        return crop.convert("RGB")
+    return tuple(map(decoded, jpegs))

@@ -133,6 +133,7 @@ IN_VAIN = [
         "is for local",
     ),
     ("recap --clip-model", [*UNFILTERED, "--clip-model", "ViT-L-14"], "--clip-model: --no-filter"),
+    ("recap --clip-alpha", [*UNFILTERED, "--clip-alpha", "x"], "--clip-alpha: --no-filter"),
     ("recap --clip-weights", [*UNFILTERED, "--clip-weights", "x"], "--clip-weights: --no-filter"),
     (
         "recap --device",
@@ -285,6 +286,7 @@ IN_VAIN = [
             ("--pairs", "9"),
             ("--clip-model", "ViT-B-32"),
             ("--clip-weights", "x"),
+            ("--clip-alpha", "x"),
             ("--device", "cpu"),
             ("--seed", "1"),
             ("--mask-blur",),

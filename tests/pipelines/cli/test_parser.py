@@ -42,6 +42,7 @@ FLAGS = {
         "--no-filter", "--refilter", "--marks", "--threshold-min", "--clip-model", "--clip-weights",
         "--mask-blur", "--min-words", "--min-side", "--device", "--output", "--shard-size",
         "--workers", "--runner",
+        "--clip-alpha",
         "--rebuild", "--dry-run", "--extra-body", "--no-canary", "--source-module",
         "--views", "--no-neighbours", "--no-structured",
         "--samples", "--no-measured-checks", "--max-alike", "--max-opening",
@@ -50,7 +51,8 @@ FLAGS = {
     },
     "calibrate": {
         "output", "--to", "--marks", "--false-accept", "--pairs", "--force", "--clip-model",
-        "--clip-weights", "--mask-blur", "--device", "--seed", "--judge-endpoint", "--judge-model",
+        "--clip-weights", "--clip-alpha", "--mask-blur", "--device", "--seed", "--judge-endpoint",
+        "--judge-model",
         "--no-judge-sentences", "--judge-api-key-env", "--judge-extra-body",
     },
     "wordings": {"--set", "--count", "--endpoint", "--model", "--output"},
