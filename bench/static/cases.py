@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
+from itertools import islice
 from typing import Any
 from unittest.mock import patch
 
@@ -22,14 +23,15 @@ from train import optim, sharding, step
 from train.bench.mix import MixedRows, mixed_tokenizer
 from train.bench.plan import MICRO_BATCH
 from train.data.example import TrainingExample, TrainingRows
-from train.data.loader import MicroBatch
+from train.data.loader import Key, Loading, MicroBatch
 from train.layers import Recompute, prepare_layers
-from train.loop import Job, prepare
+from train.loop import Job, prepare, schedule_of
 from train.processes import Processes
 from train.recipes import TrainRecipe, recipe_named
 from train.start import preset_for, preset_named
 
 CPU = torch.device("cpu")
+BATCHES = 20  # micro-batches that are looked at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,17 +84,18 @@ def case_named(name: str, **shape: int) -> Case:
 
 @dataclass
 class Mix:
-    """Micro-batches of a case from the rows of `train.bench.mix`, each row encoded once."""
+    """Micro-batches of the rows of `train.bench.mix`, as training deals those of a case."""
 
     case: Case
     processor: RegionProcessor = field(init=False)
+    passes: int = field(init=False)  # micro-batches of a step of one process
     _rows: TrainingRows = field(init=False)
-    _made: list[TrainingExample] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         recipe = self.case.recipe
         tokenizer = mixed_tokenizer(self.case.config)
         self.processor = processor_for(self.case.config, tokenizer, recipe.max_length)
+        self.passes = -(-recipe.batch // self.case.rows)
         self._rows = TrainingRows(
             MixedRows(recipe.stage),
             self.processor,
@@ -100,20 +103,27 @@ class Mix:
             regions_as=recipe.regions_as,
         )
 
-    def examples(self, count: int) -> list[TrainingExample]:
-        """Return the first rows."""
-        for number in range(len(self._made), count):
-            made = self._rows[0, number]
-            assert isinstance(made, TrainingExample), made
-            self._made.append(made)
-        return self._made[:count]
+    def examples(self, number: int = 0) -> list[Example]:
+        """Return the rows of a micro-batch."""
+        made = [self._rows[key] for key in self._parts[number]]
+        return [row.example for row in made if isinstance(row, TrainingExample)]
 
     def micro(self, number: int = 0) -> MicroBatch:
-        """Return a micro-batch of the case's number of rows."""
-        stop = (number + 1) * self.case.rows
-        return packed(
-            self.processor, [row.example for row in self.examples(stop)[-self.case.rows :]]
-        )
+        """Return a micro-batch."""
+        return packed(self.processor, self.examples(number))
+
+    def tokens(self) -> list[int]:
+        """Return the numbers of tokens of the first `BATCHES` micro-batches."""
+        return [self.micro(number).tokens for number in range(BATCHES)]
+
+    @cached_property
+    def _parts(self) -> list[list[Key]]:
+        """The rows of the first micro-batches, of as many steps as have `BATCHES` of them."""
+        job = job_of(self.case, Processes(device=CPU))
+        steps = schedule_of(self.case.recipe, job, self.case.config).steps()
+        loading = Loading(micro_batch=self.case.rows)
+        few = islice(steps, -(-BATCHES // self.passes))
+        return [keys for step in few for keys in loading.parts(step)]
 
 
 def packed(processor: RegionProcessor, examples: Sequence[Example]) -> MicroBatch:
@@ -160,6 +170,18 @@ def pretended_group(world: int) -> Iterator[Processes]:
         distributed.destroy_process_group()
 
 
+def job_of(case: Case, processes: Processes) -> Job:
+    """Return how a case is trained; what the backward pass computes again is said elsewhere."""
+    return Job(
+        rows=MixedRows(case.recipe.stage),
+        micro_batch=case.rows,
+        processes=processes,
+        sharded=case.trains_language,  # as by default on a GPU
+        recompute="none",
+        compiled=False,  # a compiler needs real tensors
+    )
+
+
 def laid_out(case: Case, processes: Processes, layers: Recompute) -> RegionModel:
     """Return the model of a case as training lays it out, in training mode.
 
@@ -169,15 +191,7 @@ def laid_out(case: Case, processes: Processes, layers: Recompute) -> RegionModel
         layers: what the backward pass computes again of the language model.
     """
     model: RegionModel = AutoModel.from_config(case.config)
-    job = Job(
-        rows=MixedRows(case.recipe.stage),
-        micro_batch=case.rows,
-        processes=processes,
-        sharded=case.trains_language,  # as by default on a GPU
-        recompute="none",
-        compiled=False,  # a compiler needs real tensors
-    )
-    prepare(model, case.recipe, job)
+    prepare(model, case.recipe, job_of(case, processes))
     prepare_layers(sharding.language_parts(model), layers, compiled=False)
     if case.recompute != "none":
         prepare_layers(sharding.norms_of_maps(model), "all", compiled=False)

@@ -21,7 +21,7 @@ from torch._inductor.decomposition import select_decomp_table
 from torch.autograd.graph import saved_tensors_hooks
 from transformers import AutoModel, AutoModelForCausalLM
 
-from bench.static.cases import Case, Mix, case_named
+from bench.static.cases import BATCHES, Case, Mix, case_named
 from model.attention import ATTENTION_NAME
 from train import layers
 from train.bench.mix import MixedRows
@@ -30,7 +30,6 @@ from train.loop import Job, prepare
 from train.processes import Processes
 from train.step import batch_loss
 
-BATCHES = 20
 _META = torch.device("meta")
 _FEW = 64  # tokens
 _ROWS = 4  # of a batch: what is compiled does not depend on their number

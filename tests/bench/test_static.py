@@ -83,6 +83,17 @@ def test_a_read_and_a_float32_product_that_are_planted_are_seen(monkeypatch):
     assert not proofs._types(step).holds
 
 
+def test_what_layers_keep_is_there_until_their_backward_pass():
+    case, kept = small("regiongpt_finetune"), 1e7
+    plain, single, double = (
+        whole_step(case, "all", numbers, kept=kept)
+        for numbers, kept in (([0], 0), ([0], kept), ([0, 0], kept))
+    )
+    layers = 2 * single.tokens * kept
+    assert single.peak - plain.peak == pytest.approx(layers, rel=0.01)
+    assert double.peak - single.peak == pytest.approx(4 * single.trained, rel=0.1)  # gradients
+
+
 def a_step(**changes: Any) -> WholeStep:
     products = Operators(products=Counter({(9000, 64, 64): 1}))
     values: dict[str, Any] = {
@@ -103,7 +114,8 @@ def test_products_of_few_tokens_are_missed():
     count = round(wanted / (2 * 9000 * 4096 * 4096))
     for side, tokens, holds in ((9000, 9000, True), (9000, 8000, False), (900, 9000, False)):
         products = Operators(products=Counter({(4096, side, 4096): count * 9000 // side}))
-        assert proofs._shapes(case, a_step(tokens=tokens, operators=products)).holds == holds
+        step = a_step(operators=products)
+        assert proofs._shapes(case, step, [tokens, 9500]).holds == holds
 
 
 def test_operations_that_are_not_added_up_are_missed():

@@ -28,9 +28,9 @@ PAPERS = ("regiongpt_finetune", "regiongpt_pretrain", "gpt4roi_stage2", "gpt4roi
 # Rows of a forward pass that have 8,192 tokens or more in the mix, so that products are large.
 MICRO_BATCH = {
     "regiongpt_pretrain": 16,
-    "regiongpt_finetune": 9,
-    "gpt4roi_stage1": 14,
-    "gpt4roi_stage2": 14,
+    "regiongpt_finetune": 10,
+    "gpt4roi_stage1": 16,  # a whole step
+    "gpt4roi_stage2": 16,
 }
 _PASSES = 4  # of a step, at most
 _TEXTS = 2000  # rows whose words a tokenizer is trained on
