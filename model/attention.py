@@ -9,6 +9,8 @@ Segments of a packed row are told apart in one of two ways:
     ids        a mask is made of them, T x T, once for all layers; so it is with offsets on a GPU
                that computes in float32, which that kernel does not know
 
+All segments may begin with the tokens of the first: see `model.shared_keys`.
+
     model.set_attn_implementation({"text_config": ATTENTION_NAME})
 
 Training and scoring need no more. Padded rows need transformers' own attention, e.g. "sdpa".
@@ -16,7 +18,7 @@ Training and scoring need no more. Padded rows need transformers' own attention,
 Letters in shapes: B rows, H heads, K key-value heads, T queries, S keys, E the width of a head.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any
 
@@ -24,6 +26,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
+
+from model.shared_keys import SharedKeys, of_segments, shared_keys
 
 ATTENTION_NAME = "regionforge_packed"
 
@@ -43,6 +47,25 @@ class Segments:
     ids: Tensor | None = None  # [B, T]
     offsets: Tensor | None = None  # [N + 1] int32, of a single row: the first positions, and T
     longest: int | None = None  # tokens of a segment at most; None: the offsets are read for it
+    begin_alike: bool = False  # with the tokens of the row's first, which has them once
+
+
+def attention_options(
+    attention: str | None,
+    mask: Tensor | None,
+    segments: Segments,
+    keys: tuple[Tensor | None, Tensor | None],
+    words: Tensor,
+) -> dict[str, Any]:
+    """Return the inputs of a language model that tell its attention which tokens see which.
+
+    The keys are a batch's `key_offsets` and `key_positions`; for the rest see `mask_of`.
+    """
+    offsets, positions = keys
+    mask = mask_of(attention, mask, replace(segments, begin_alike=offsets is not None), words)
+    if mask is None or mask.dtype != torch.int32 or offsets is None or positions is None:
+        return {"attention_mask": mask}
+    return {"attention_mask": mask, "shared": shared_keys(offsets, positions, words.shape[1])}
 
 
 def mask_of(
@@ -64,6 +87,8 @@ def mask_of(
             f"the attention {ATTENTION_NAME!r} takes no padding mask: call "
             "model.set_attn_implementation('sdpa') for padded rows and generation"
         )
+    if segments.offsets is None and segments.begin_alike:
+        raise ValueError("key_offsets without segment_offsets: expected both")
     if segments.ids is None and segments.offsets is None:
         return mask
     if attention != ATTENTION_NAME or mask is not None:
@@ -78,6 +103,8 @@ def mask_of(
         raise ValueError("segment_ids and segment_offsets: expected one of them")
     if words.device.type == "cpu" or has_kernel(words):
         return offset_mask(segments.offsets, segments.longest)
+    if segments.begin_alike:
+        return alike_mask(segments.offsets, words.shape[1])
     return segment_mask(ids_of(segments.offsets, words.shape[1]))
 
 
@@ -131,6 +158,13 @@ def segment_mask(segment_ids: Tensor) -> Tensor:
     return same.tril()
 
 
+def alike_mask(offsets: Tensor, positions: int) -> Tensor:
+    """Return the `segment_mask` of segments that begin with the first, and see it, [1, 1, T, T]."""
+    ids = ids_of(offsets, positions)
+    mask = segment_mask(ids)
+    return mask | (ids == 1).expand_as(mask).tril()
+
+
 def packed_attention(  # noqa: PLR0913  # transformers calls it so
     module: nn.Module,
     query: Tensor,
@@ -141,6 +175,7 @@ def packed_attention(  # noqa: PLR0913  # transformers calls it so
     scaling: float | None = None,
     dropout: float = 0.0,
     is_causal: bool | None = None,
+    shared: SharedKeys | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
     """Return scaled dot-product attention, causal where the module is and there is no mask.
@@ -155,6 +190,7 @@ def packed_attention(  # noqa: PLR0913  # transformers calls it so
         scaling: the factor of the scores; E ** -0.5 by default.
         dropout: the part of the weights that is dropped.
         is_causal: overrides the module's.
+        shared: the keys of segments that all begin with the first; the mask is of `offset_mask`.
         options: what transformers hands to every attention.
 
     Returns:
@@ -162,14 +198,19 @@ def packed_attention(  # noqa: PLR0913  # transformers calls it so
     """
     causal = getattr(module, "is_causal", True) if is_causal is None else is_causal
     if attention_mask is not None and attention_mask.dtype == torch.int32:
-        _refuse(options, keys=attention_mask.shape[2])
+        more = 0 if shared is None else shared.copies.shape[0]
+        _refuse(options, keys=attention_mask.shape[2] + more)
+        if shared is not None:
+            key, value = (of_segments(each.to(value.dtype), shared) for each in (key, value))
         if query.device.type == "cpu":
             settings = {"scaling": scaling, "dropout": dropout, "is_causal": causal}
-            offsets = attention_mask[0, 0, 0]
+            starts = attention_mask[0, 0, 0]
+            offsets = (starts, starts if shared is None else shared.offsets)
             return _one_by_one(module, (query, key, value), offsets, settings), None
         if dropout:
             raise ValueError(f"the attention {ATTENTION_NAME!r} has no dropout on a GPU: set it 0")
-        return _by_kernel((query, key, value), attention_mask, scaling, causal=causal), None
+        heads = (query, key, value)
+        return _by_kernel(heads, (attention_mask, shared), scaling, causal=causal), None
     _refuse(options, keys=key.shape[2])
     queries, keys = query.shape[2], key.shape[2]
     mask = attention_mask
@@ -198,22 +239,34 @@ def packed_attention(  # noqa: PLR0913  # transformers calls it so
 def _one_by_one(
     module: nn.Module,
     heads: tuple[Tensor, Tensor, Tensor],
-    offsets: Tensor,
+    offsets: tuple[Tensor, Tensor],
     settings: dict[str, Any],
 ) -> Tensor:
-    """Return the attention of a row, segment after segment, [1, T, H, E]; on the CPU."""
-    parts = zip(*(each.split(offsets.diff().tolist(), 2) for each in heads), strict=True)
+    """Return the attention of a row, segment after segment, [1, T, H, E]; on the CPU.
+
+    The offsets are those of queries, and of keys.
+    """
+    queries, keys = (each.diff().tolist() for each in offsets)
+    lengths = (queries, keys, keys)
+    split = (each.split(counts, 2) for each, counts in zip(heads, lengths, strict=True))
+    parts = zip(*split, strict=True)
     outputs = [packed_attention(module, q, k, v, None, **settings)[0] for q, k, v in parts]
     return torch.cat(outputs, 1)
 
 
 def _by_kernel(
-    heads: tuple[Tensor, Tensor, Tensor], mask: Tensor, scaling: float | None, *, causal: bool
+    heads: tuple[Tensor, Tensor, Tensor],
+    segments: tuple[Tensor, SharedKeys | None],
+    scaling: float | None,
+    *,
+    causal: bool,
 ) -> Tensor:
     """Return the attention of a row, of all segments at once, [1, T, H, E]; on a GPU.
 
-    Rotation may have widened queries and keys, which take the type of the values again.
+    Rotation may have widened queries and keys, which take the type of the values again. Where a
+    segment has more keys than queries, its last query sees the last key.
     """
+    mask, shared = segments
     query, key, value = (each[0].transpose(0, 1).to(heads[2].dtype) for each in heads)
     groups = query.shape[1] // key.shape[1]
     grouped = {"enable_gqa": groups > 1} if "enable_gqa" in _VARLEN_OPTIONS else {}
@@ -222,6 +275,8 @@ def _by_kernel(
     offsets, longest = mask[0, 0, 0], mask.shape[2]
     window = (-1, 0 if causal else -1)
     lengths = (offsets, offsets, longest, longest)
+    if shared is not None:
+        lengths = (offsets, shared.offsets, longest, longest + shared.copies.shape[0])
     output: Tensor = varlen_attn(
         query, key, value, *lengths, scale=scaling, window_size=window, **grouped
     )

@@ -6,10 +6,16 @@ A model scatters and gathers by these positions, so that it never searches its i
     N pictures, in the order of rows; S pixels a side, P image tokens of each
     K regions of all pictures, R most regions of a picture, M region tokens, G cells a side
     L supervised tokens
+
+Rows for training that are packed, and all begin with the same words, have these once: they are the
+first segment, and the keys of each other segment are theirs, then its tokens' own.
+
+    P tokens that all rows begin with; S keys of all segments
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise, takewhile
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +27,7 @@ from model.config import IGNORED, IMAGE_END_ID, IMAGE_ID, IMAGE_START_ID, REGION
 
 # Rows padded at an end to the longest, or one after another in a single row.
 Arrangement = Literal["left", "right", "packed"]
+_FEWEST_SHARED = 8  # tokens; fewer are not worth to gather keys
 Normalised = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]
 
 
@@ -70,24 +77,80 @@ def join(
     """
     if not examples:
         raise ValueError("no rows, expected one at least")
-    lengths = [len(example.input_ids) for example in examples]
     packed = arrangement == "packed"
+    shared = shared_tokens(examples) if packed else 0
+    sequences = _segments([example.input_ids for example in examples], shared)
+    lengths = [len(sequence) for sequence in sequences]
     rows, columns = (1, sum(lengths)) if packed else (len(lengths), max(lengths))
     starts = _starts(lengths, columns, arrangement)
-    ids = _flat([example.input_ids for example in examples], starts, rows * columns, pad_id)
+    ids = _flat(sequences, starts, rows * columns, pad_id)
     batch: dict[str, NDArray[Any]] = {"input_ids": ids.reshape(rows, columns)}
     labels = [example.labels for example in examples if example.labels is not None]
+    labels = _segments(labels, shared)
     if labels:
         batch |= _supervision(_flat(labels, starts, rows * columns, IGNORED), (rows, columns))
     if packed:
-        batch["position_ids"] = np.concatenate([np.arange(length) for length in lengths])[None]
-        batch["segment_offsets"] = np.cumsum([0, *lengths], dtype=np.int32)
+        batch |= _offsets(lengths, shared)
     elif not labels:
         present = _flat([[1] * length for length in lengths], starts, rows * columns, 0)
         batch["attention_mask"] = present.reshape(rows, columns)
     batch |= _pictures(examples, ids, normalised)
     batch |= _regions(examples, ids)
     return RegionBatch({name: torch.from_numpy(array) for name, array in batch.items()})
+
+
+def shared_tokens(examples: Sequence[Example]) -> int:
+    """Return the number P of tokens that all rows for training begin with; 0 if they are few.
+
+    They end before a placeholder, and early enough that each row's first label is predicted by a
+    token of its own.
+    """
+    if len(examples) < 2:
+        return 0
+    beginnings = [example.input_ids[: _unlabelled(example)] for example in examples]
+    columns = zip(*beginnings, strict=False)  # the shortest one decides
+    same = takewhile(lambda column: column[0] >= 0 and len(set(column)) == 1, columns)
+    count = sum(1 for _ in same)
+    return count if count >= _FEWEST_SHARED else 0
+
+
+def _unlabelled(example: Example) -> int:
+    """Return the number of tokens before the one that predicts the first label."""
+    if example.labels is None:
+        return 0
+    columns = (column for column, label in enumerate(example.labels) if label != IGNORED)
+    return max(0, next(columns, len(example.labels)) - 1)
+
+
+def _segments(sequences: list[list[int]], shared: int) -> list[list[int]]:
+    """Return the first tokens of all sequences, then the rest of each; without any, the same."""
+    if not shared:
+        return sequences
+    return [sequences[0][:shared], *(sequence[shared:] for sequence in sequences)]
+
+
+def _offsets(lengths: Sequence[int], shared: int) -> dict[str, NDArray[Any]]:
+    """Return the places of a packed row's tokens, and which keys they see where some are shared.
+
+    Returns:
+        `position_ids` [1, T] in each example; `segment_offsets` [N + 1] int32, the first token of
+        each segment, and T; `key_offsets` [N + 1] int32, its first key, and S; `key_positions` [S],
+        the position in the packed row of each key.
+    """
+    offsets = np.cumsum([0, *lengths], dtype=np.int32)
+    before = [0, *[shared] * (len(lengths) - 1)]  # tokens that come before a segment's own
+    positions = [np.arange(count) + start for count, start in zip(lengths, before, strict=True)]
+    made: dict[str, NDArray[Any]] = {"segment_offsets": offsets}
+    made["position_ids"] = np.concatenate(positions)[None]
+    if not shared:
+        return made
+    first = np.arange(shared)
+    keys = [first, *(np.r_[first, start:stop] for start, stop in pairwise(offsets[1:]))]
+    counts = [0, *map(len, keys)]
+    return made | {
+        "key_offsets": np.cumsum(counts, dtype=np.int32),
+        "key_positions": np.concatenate(keys).astype(np.int64),
+    }
 
 
 def _starts(lengths: Sequence[int], columns: int, arrangement: Arrangement) -> list[int]:

@@ -3,8 +3,9 @@
 Counted is twice a multiplication: forward, and of the backward pass the gradients that somebody
 asks for. A frozen part has none of its weights, and the vision tower none at all. Attention is
 causal within a row, so half of the square, and 3.5 times its forward pass, as a fused kernel makes
-the scores again. The head is counted where a token has a loss. Interpolation, norms, padding and
-what is computed again are left out.
+the scores again. Tokens that rows begin with together are counted in one of them. The head is
+counted where a token has a loss. Interpolation, norms, padding and what is computed again are left
+out.
 """
 
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ class RowSizes:
     supervised: Numbers
     pictures: Numbers  # 0 or 1
     regions: Numbers
+    shared: Numbers | int = 0  # tokens at its beginning that are computed in another row
 
 
 def training_flops(config: RegionConfig, stage: str, sizes: RowSizes) -> Flops:
@@ -50,7 +52,8 @@ def flops_by_part(config: RegionConfig, stage: str, sizes: RowSizes) -> dict[str
     head = int(getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads)
     heads = 2 * (text.num_attention_heads + text.num_key_value_heads)
     block = text.hidden_size * (heads * head + 3 * text.intermediate_size)
-    square = 2.0 * sizes.tokens.astype(float) ** 2 * text.num_attention_heads * head
+    seen = sizes.tokens.astype(float) ** 2 - np.square(sizes.shared, dtype=float)
+    square = 2.0 * seen * text.num_attention_heads * head
     if isinstance(config, RegionGPTConfig):
         connector = _regiongpt(config, sizes.regions)
     else:
@@ -59,7 +62,7 @@ def flops_by_part(config: RegionConfig, stage: str, sizes: RowSizes) -> dict[str
     return {
         "vision tower": sizes.pictures * _tower(config),
         "connector": sizes.pictures * connector,
-        "language model": layers * passes * _product(sizes.tokens, block, 1),
+        "language model": layers * passes * _product(sizes.tokens - sizes.shared, block, 1),
         "attention": layers * _ATTENTION * square,
         "head": passes * _product(sizes.supervised, text.hidden_size, text.vocab_size),
     }

@@ -8,10 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.checkpoint import checkpoint
+from transformers import PreTrainedConfig
 
 from model.config import IGNORED
 
 _AT_ONCE = 1024  # tokens that have logits at one time
+# What some language models do to their logits after the head, which the loss here would miss.
+_CHANGED_LOGITS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
 
 
 def token_loss(logits: Tensor, targets: Tensor, items: Tensor | int | None = None) -> Tensor:
@@ -63,3 +66,13 @@ def _sum(logits: Tensor, targets: Tensor) -> Tensor:
 
 def _divisor(targets: Tensor, items: Tensor | int | None) -> Tensor | int:
     return (targets >= 0).sum().clamp(min=1) if items is None else items
+
+
+def check_logits(config: PreTrainedConfig) -> None:
+    """Raise ValueError for a language model that changes the logits which its head makes."""
+    for name in _CHANGED_LOGITS:
+        if getattr(config, name, None) is not None:
+            raise ValueError(
+                f"the language model changes its logits by {name}, which the loss does not know: "
+                "choose another one"
+            )

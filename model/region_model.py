@@ -16,23 +16,20 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.initialization import guard_torch_init_functions
 from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.utils import can_return_tuple
 
-from model.attention import Segments, mask_of
+from model.attention import Segments, attention_options
 from model.config import GPT4RoIConfig, RegionConfig, RegionGPTConfig
 from model.generation import RegionGenerationMixin
 from model.gpt4roi.connector import GPT4RoIConnector
-from model.loss import head_loss, token_loss
+from model.loss import check_logits, head_loss, token_loss
 from model.misfit import refuse_misfit, unreadable_named
 from model.region_inputs import RegionInputs, write_vectors
 from model.regiongpt.connector import RegionGPTConnector
 from model.vision import VisionTower
-
-# What some language models do to their logits after the head, which the loss here would miss.
-_CHANGED_LOGITS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
 
 
 class RegionModel(RegionGenerationMixin, PreTrainedModel):
@@ -56,7 +53,7 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
 
     def __init__(self, config: RegionConfig, connector: nn.Module) -> None:
         super().__init__(config)
-        _check_logits(config.text_config)
+        check_logits(config.text_config)
         self.vision_tower = VisionTower(config)
         self.connector = connector
         self.language_model = AutoModelForCausalLM.from_config(config.text_config)
@@ -125,6 +122,8 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
         segment_ids: Tensor | None = None,
         segment_offsets: Tensor | None = None,
         longest_segment: int | None = None,
+        key_offsets: Tensor | None = None,
+        key_positions: Tensor | None = None,
         logits_to_keep: Tensor | int = 0,
         pixel_values: Tensor | None = None,
         image_positions: Tensor | None = None,
@@ -158,6 +157,9 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
                 segment, and the end of the row. Each attends by itself, in the time and memory of
                 separate rows.
             longest_segment: tokens of a segment at most; by default the host waits for the offsets.
+            key_offsets: of segments that all begin with the tokens of the first, which are in the
+                row once: [N + 1], the first key of each segment, and S, the number of all keys.
+            key_positions: [S], the position in the row of each of these keys.
             logits_to_keep: the number of last positions that get logits; 0 for all.
             pixel_values: see `RegionInputs`, as for all that follow.
             image_positions: see there.
@@ -193,7 +195,8 @@ class RegionModel(RegionGenerationMixin, PreTrainedModel):
         options["position_ids"] = position_ids
         attention = self.language_model.config._attn_implementation
         segments = Segments(ids=segment_ids, offsets=segment_offsets, longest=longest_segment)
-        options["attention_mask"] = mask_of(attention, attention_mask, segments, inputs_embeds)
+        keys = (key_offsets, key_positions)
+        options |= attention_options(attention, attention_mask, segments, keys, inputs_embeds)
         if labels is not None or loss_positions is not None:
             options.setdefault("use_cache", False)
         if loss_positions is not None:
@@ -282,12 +285,3 @@ class RegionGPTForConditionalGeneration(RegionModel):
 def _reset(module: nn.Module) -> None:
     if hasattr(module, "reset_parameters"):
         module.reset_parameters()
-
-
-def _check_logits(config: PreTrainedConfig) -> None:
-    for name in _CHANGED_LOGITS:
-        if getattr(config, name, None) is not None:
-            raise ValueError(
-                f"the language model changes its logits by {name}, which the loss does not know: "
-                "choose another one"
-            )

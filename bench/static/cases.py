@@ -113,8 +113,8 @@ class Mix:
         return packed(self.processor, self.examples(number))
 
     def tokens(self) -> list[int]:
-        """Return the numbers of tokens of the first `BATCHES` micro-batches."""
-        return [self.micro(number).tokens for number in range(BATCHES)]
+        """Return the numbers of tokens that are computed of the first `BATCHES` micro-batches."""
+        return [computed_tokens(self.micro(number)) for number in range(BATCHES)]
 
     @cached_property
     def _parts(self) -> list[list[Key]]:
@@ -136,6 +136,12 @@ def packed(processor: RegionProcessor, examples: Sequence[Example]) -> MicroBatc
         dropped_turns=0,
         rejected=(),
     )
+
+
+def computed_tokens(micro: MicroBatch) -> int:
+    """Return the number of a micro-batch's tokens; what its rows begin with counts once."""
+    assert micro.batch is not None
+    return micro.batch["input_ids"].numel()
 
 
 @contextmanager

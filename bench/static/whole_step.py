@@ -14,6 +14,7 @@ from bench.static.cases import (
     Case,
     Mix,
     as_on_cuda,
+    computed_tokens,
     laid_out,
     packed,
     pretended_group,
@@ -34,8 +35,8 @@ _MOMENTS = 8  # bytes of a weight, which are there in every step but the first
 class WholeStep:
     """What was seen of a step."""
 
-    tokens: int  # of its first micro-batch
-    sizes: RowSizes  # of the rows of all
+    tokens: int  # of its first micro-batch, that are computed
+    sizes: RowSizes  # of that one's rows
     trained: int  # weights
     types: Counter[str]  # of weights, e.g. "float32, trained": their number
     reads: Counter[str]  # values that the host waited for, by place in the code
@@ -86,8 +87,8 @@ def whole_step(
         word = "trained" if weight.requires_grad else "frozen"
         types[f"{str(weight.dtype).removeprefix('torch.')}, {word}"] += weight.numel()
     return WholeStep(
-        tokens=micros[0].tokens,
-        sizes=sizes_of([row for rows in examples for row in rows]),
+        tokens=computed_tokens(micros[0]),
+        sizes=sizes_of(examples[0]),
         trained=trained,
         types=types,
         reads=pretended.reads,

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from model.attention import ATTENTION_NAME
-from model.batch import Example
+from model.batch import Example, shared_tokens
 from model.presets import tiny_gpt4roi, tiny_regiongpt
 from model.processor import processor_for
 from model.region_model import GPT4RoIForConditionalGeneration, RegionGPTForConditionalGeneration
+from model.stages import freeze_for
 from train.data.build import Build
 from train.data.example import RegionsAs, TrainingExample, TrainingRows
 from train.data.rows import ShardRows
@@ -21,27 +22,44 @@ KINDS = {
     "regiongpt": (RegionGPTForConditionalGeneration, tiny_regiongpt),
 }
 CPU = torch.device("cpu")
+CASES = [  # stage; whether all rows begin alike; key-value heads, of two
+    ("gpt4roi_stage1", True, 2),
+    ("gpt4roi_stage2", True, 1),
+    ("gpt4roi_stage2", False, 2),
+    ("regiongpt_pretrain", True, 1),
+    ("regiongpt_finetune", True, 2),
+    ("regiongpt_finetune", False, 1),
+]
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=CASES, ids=str)
 def case(request, proof_shards, tokenizer):
     """A model of random weights, its processor, and rows of all configs and of text alone."""
     torch.manual_seed(0)
-    kind, config = KINDS[request.param]
-    model, processor = kind(config()), processor_for(config(), tokenizer)
+    stage, alike, heads = request.param
+    name = stage.split("_")[0]
+    kind, preset = KINDS[name]
+    config = preset()
+    config.text_config.num_attention_heads = 2
+    config.text_config.num_key_value_heads = heads
+    model, processor = kind(config), processor_for(config, tokenizer)
+    freeze_for(model, stage)
     model.set_attn_implementation({"text_config": ATTENTION_NAME})
     build = Build.open(proof_shards)
     rows = ShardRows(build, build.shards("train"))
-    form: RegionsAs = "box" if request.param == "gpt4roi" else "half"
+    form: RegionsAs = "box" if name == "gpt4roi" else "half"
     made = TrainingRows(rows, processor, seed=0, regions_as=form)
     firsts = [rows.configs().index(name) for name in sorted(set(rows.configs()))]
     whole = [made[0, number] for number in firsts]
     examples = [each.example for each in whole if isinstance(each, TrainingExample)]
-    ids = list(range(10, 24))
-    written = Example(input_ids=ids, labels=[-100] * 4 + ids[4:])
+    before = examples[0].input_ids[:30] if alike else [8, 9]
+    ids = [*before, *range(10, 24)]
+    written = Example(input_ids=ids, labels=[-100] * len(before) + ids[len(before) :])
     assert len(examples) == 4
     assert len({len(example.input_ids) for example in examples}) == 4
-    return model, processor, [*examples[:3], written, *examples[3:]]
+    joined = [*examples[:3], written, *examples[3:]]
+    assert bool(shared_tokens(joined)) == alike
+    return model, processor, joined
 
 
 def supervised(example):
@@ -57,6 +75,7 @@ def row_losses(model, processor, examples):
     """The loss of each row of a packed batch: the other rows' targets count for nothing."""
     batch = processor.collate(examples, packed=True)
     row = torch.searchsorted(batch["segment_offsets"], batch["loss_positions"], right=True) - 1
+    row -= int("key_offsets" in batch)  # the first segment is what all begin with
     targets = batch["loss_targets"]
     losses = []
     for number in range(len(examples)):
@@ -75,7 +94,8 @@ def test_losses_and_gradients_are_those_of_one_row_after_another(case):
     model.zero_grad()
     losses = [loss_of(model, processor, [example], count) for example in examples]
     for loss in losses:
-        loss.backward()
+        if loss.requires_grad:  # not that of text, where the connector alone trains
+            loss.backward()
     assert float(whole.detach()) == pytest.approx(float(sum(losses).detach()), rel=1e-5)
     single = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     assert packed.keys() == single.keys()
@@ -98,15 +118,16 @@ def test_a_row_that_changes_leaves_the_losses_of_the_others_as_they_are(case, ch
     model, processor, examples = case
     before = row_losses(model, processor, examples)
     other = list(examples)
-    other[changed] = changed_in_all(examples[changed])
+    other[changed] = changed_in_all(examples[changed], shared_tokens(examples))
     after = row_losses(model, processor, other)
     for number, (first, second) in enumerate(zip(before, after, strict=True)):
         assert torch.equal(first, second) == (number != changed), number
 
 
-def changed_in_all(example):
-    """A row of the same length, of other words, picture and regions."""
-    ids = [token if token < 0 else (token + 7) % 500 for token in example.input_ids]
+def changed_in_all(example, same):
+    """A row of the same length, of other words but for the first, another picture and regions."""
+    ids = example.input_ids[:same]
+    ids += [token if token < 0 else (token + 7) % 500 for token in example.input_ids[same:]]
     changed = replace(example, input_ids=ids)
     if example.pixels is not None:
         changed = replace(changed, pixels=255 - example.pixels)

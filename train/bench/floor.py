@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.batch import Example
+from model.batch import Example, shared_tokens
 from model.flops import RowSizes
 
 _ADAMW_BYTES = (
@@ -31,16 +31,19 @@ H200 = Device(products=790e12, stated=989e12, copy=4.3e12, memory=139 * 2**30)
 
 
 def sizes_of(examples: Sequence[Example]) -> RowSizes:
-    """Return the sizes of some examples."""
+    """Return the sizes of some examples; what all begin with is computed in the first."""
     shapes = [
         row.region_weights if row.region_boxes is None else row.region_boxes for row in examples
     ]
     labels = [row.labels or [] for row in examples]
+    shared = np.full(len(examples), shared_tokens(examples), np.int64)
+    shared[:1] = 0
     return RowSizes(
         tokens=np.array([len(row.input_ids) for row in examples], np.int64),
         supervised=np.array([sum(label >= 0 for label in row) for row in labels], np.int64),
         pictures=np.array([row.pixels is not None for row in examples], np.int64),
         regions=np.array([0 if shape is None else len(shape) for shape in shapes], np.int64),
+        shared=shared,
     )
 
 

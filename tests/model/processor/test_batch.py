@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model.batch import Arrangement, Example, RegionBatch, join
+from model.batch import Arrangement, Example, RegionBatch, join, shared_tokens
 from model.config import IGNORED, IMAGE_END_ID, IMAGE_ID, IMAGE_START_ID, REGION_ID
 
 PAD, TOKENS, SIDE, GRID = 3, 4, 2, 5
@@ -167,6 +167,43 @@ def test_packed_rows_begin_anew(rows: list[Example]) -> None:
     assert made["segment_offsets"].tolist() == offsets
     assert made["segment_offsets"].dtype == torch.int32
     assert not {"position_ids", "segment_offsets"} & set(join(rows, PAD, "right", normalised))
+
+
+def written(ids: list[int], answer: int) -> Example:
+    return Example(input_ids=ids, labels=[IGNORED] * answer + ids[answer:])
+
+
+def test_what_all_packed_rows_begin_with_is_there_once() -> None:
+    first = list(range(10, 19))
+    rows = [written([*first, 30, 31, 32], 11), written([*first, IMAGE_ID, 41], 10)]
+    made = join(rows, PAD, "packed", normalised)
+    assert made["input_ids"].tolist() == [[*first, 30, 31, 32, IMAGE_ID, 41]]
+    assert made["position_ids"].tolist() == [[*range(9), 9, 10, 11, 9, 10]]
+    assert made["segment_offsets"].tolist() == [0, 9, 12, 14]
+    assert made["key_offsets"].tolist() == [0, 9, 21, 32]
+    assert made["key_positions"].tolist() == [*range(9), *range(12), *range(9), 12, 13]
+    assert made["key_offsets"].dtype == torch.int32
+    assert made["key_positions"].dtype == torch.int64
+    assert made["loss_positions"].tolist() == [10, 12]
+    assert made["loss_targets"].tolist() == [32, 41]
+
+
+@pytest.mark.parametrize(
+    ("rows", "count"),
+    [
+        ([written([*range(20)], 15), written([*range(20)], 18)], 14),  # 14 predicts the first label
+        ([written([*range(20)], 20), written([*range(12), 50], 13)], 12),
+        ([written([*range(20)], 20), written([*range(9)], 9)], 8),  # a row keeps a token
+        ([written([*range(20)], 20), written([*range(7), 50, 51], 9)], 0),  # few
+        ([written([*range(20)], 15)], 0),
+        ([written([*range(9), IMAGE_ID, 3], 11)] * 2, 9),
+        ([Example(input_ids=[*range(20)])] * 2, 0),  # not for training
+    ],
+)
+def test_rows_share_what_comes_before_pictures_and_answers(rows: list[Example], count: int) -> None:
+    assert shared_tokens(rows) == count
+    assert ("key_offsets" in join(rows, PAD, "packed", normalised)) == bool(count)
+    assert "key_offsets" not in join(rows, PAD, "right", normalised)
 
 
 def test_types_and_an_empty_batch() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.batch import Example
-from model.flops import training_flops
+from model.flops import flops_by_part, training_flops
 from model.presets import gpt4roi_7b, regiongpt_7b
 from train.bench.floor import adamw_seconds, sizes_of
 
@@ -24,6 +24,22 @@ def test_sizes_are_those_of_each_example():
     assert sizes.supervised.tolist() == [2, 1, 0]
     assert sizes.pictures.tolist() == [0, 1, 1]
     assert sizes.regions.tolist() == [0, 5, 2]
+
+
+def test_what_rows_begin_with_is_counted_once():
+    rows = [
+        Example(input_ids=[*range(20), last], labels=[-100] * 20 + [last]) for last in (30, 31, 32)
+    ]
+    sizes = sizes_of(rows)
+    assert np.array_equal(sizes.shared, [0, 19, 19])
+    config = regiongpt_7b()
+    parts = flops_by_part(config, "regiongpt_finetune", sizes)
+    alone = flops_by_part(config, "regiongpt_finetune", sizes_of(rows[:1]))
+    first = [Example(input_ids=list(range(19)), labels=[-100] * 19)]
+    beginning = flops_by_part(config, "regiongpt_finetune", sizes_of(first))
+    for part, (whole, *rest) in ((part, flops.tolist()) for part, flops in parts.items()):
+        assert whole == alone[part][0]
+        assert rest == pytest.approx([whole - beginning[part][0]] * 2)
 
 
 @pytest.mark.parametrize(

@@ -1,45 +1,24 @@
-"""The attention without host syncs, against transformers' SDPA and against separate runs.
-
-Length: masks, packed rows and the kernel of a GPU share their models and their counters.
-"""
+"""The attention without host syncs, against transformers' SDPA and against separate runs."""
 
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
+from transformers import LlamaForCausalLM, MistralConfig, MistralForCausalLM
 
-from model import attention
 from model.attention import (
     ATTENTION_NAME,
     Segments,
     has_kernel,
     ids_of,
     mask_of,
-    offset_mask,
     packed_attention,
     segment_mask,
 )
-
-SHAPE = {
-    "vocab_size": 64,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "max_position_embeddings": 64,
-}
-
-
-@pytest.fixture(params=[4, 2, 1])
-def llama(request: pytest.FixtureRequest) -> LlamaForCausalLM:
-    """A language model with 4 heads, whose keys and values have as many, 2, or 1."""
-    config = LlamaConfig(**SHAPE, num_key_value_heads=request.param)
-    return LlamaForCausalLM(config).double().eval()
+from tests.model.attention.rows import SHAPE, numbers_of, offsets_of, positions_of
 
 
 def test_causal_rows_are_those_of_sdpa(llama: LlamaForCausalLM) -> None:
@@ -59,8 +38,8 @@ def test_gradients_of_causal_rows_are_those_of_sdpa(llama: LlamaForCausalLM) -> 
 def test_segments_of_a_row_are_as_in_separate_runs(llama: LlamaForCausalLM) -> None:
     rows = [[5, 3, 1], [4, 2, 3]]
     ids = torch.randint(64, (2, 9))
-    segments = torch.tensor([_numbers(lengths) for lengths in rows])
-    positions = torch.tensor([_positions(lengths) for lengths in rows])
+    segments = torch.tensor([numbers_of(lengths) for lengths in rows])
+    positions = torch.tensor([positions_of(lengths) for lengths in rows])
     expected = torch.stack(
         [
             torch.cat([llama(part[None]).logits[0] for part in row.split(lengths)])
@@ -79,8 +58,8 @@ def test_segments_of_a_row_are_as_in_separate_runs(llama: LlamaForCausalLM) -> N
 def test_segments_by_their_offsets_are_as_by_a_mask(llama: LlamaForCausalLM) -> None:
     llama.set_attn_implementation(ATTENTION_NAME)
     lengths = [4, 1, 6, 3]
-    ids, segments = torch.randint(64, (1, 14)), torch.tensor([_numbers(lengths)])
-    positions = torch.tensor([_positions(lengths)])
+    ids, segments = torch.randint(64, (1, 14)), torch.tensor([numbers_of(lengths)])
+    positions = torch.tensor([positions_of(lengths)])
     outputs, gradients = [], []
     for mask in (segment_mask(segments), offsets_of(lengths)):
         llama.zero_grad()
@@ -147,90 +126,7 @@ def test_offsets_are_used_where_segments_can_be_told_apart_by_them(
 
 def test_offsets_are_ids_of_segments() -> None:
     offsets = torch.tensor([0, 2, 6, 9], dtype=torch.int32)
-    assert (ids_of(offsets, 9) - 1).tolist() == [_numbers([2, 4, 3])]
-
-
-@pytest.fixture
-def kernel(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """The calls of the kernel, in whose place each segment is computed by itself."""
-    calls: list[dict[str, Any]] = []
-
-    def varlen(  # torch's own signature
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        starts: Tensor,
-        ends: Tensor,
-        longest: int,
-        longest_key: int,
-        **options: Any,
-    ) -> Tensor:
-        calls.append(options | {"dtypes": {query.dtype, key.dtype, value.dtype}})
-        assert torch.equal(starts, ends)
-        assert longest == longest_key == int(starts.diff().max())
-        assert query.shape[1] == key.shape[1] or options["enable_gqa"]
-        settings = {"is_causal": options["window_size"] == (-1, 0), "scale": options["scale"]}
-        lengths = starts.diff().tolist()
-        heads = (each.transpose(0, 1).split(lengths, 1) for each in (query, key, value))
-        parts = [
-            scaled_dot_product_attention(q, k, v, enable_gqa=True, **settings).transpose(0, 1)
-            for q, k, v in zip(*heads, strict=True)
-        ]
-        return torch.cat(parts)
-
-    monkeypatch.setattr(attention, "varlen_attn", varlen)
-    monkeypatch.setattr(attention, "_one_by_one", by_kernel)
-    return calls
-
-
-def by_kernel(
-    module: torch.nn.Module, heads: tuple[Tensor, Tensor, Tensor], offsets: Tensor, settings: Any
-) -> Tensor:
-    mask = offset_mask(offsets)
-    return attention._by_kernel(heads, mask, settings["scaling"], causal=settings["is_causal"])
-
-
-@pytest.mark.parametrize("grouped", [True, False])
-def test_the_kernel_is_called_for_what_one_segment_after_another_is(
-    llama: LlamaForCausalLM, kernel: list[dict[str, Any]], grouped: bool, monkeypatch: Any
-) -> None:
-    """A stand-in of torch's kernel, in a version that groups heads and in one that does not."""
-    names = ["scale", "window_size", *(["enable_gqa"] if grouped else [])]
-    monkeypatch.setattr(attention, "_VARLEN_OPTIONS", dict.fromkeys(names))
-    llama.set_attn_implementation(ATTENTION_NAME)
-    lengths = [4, 1, 6, 3]
-    ids, positions = torch.randint(64, (1, 14)), torch.tensor([_positions(lengths)])
-    segments = segment_mask(torch.tensor([_numbers(lengths)]))
-    expected = llama(ids, attention_mask=segments, position_ids=positions, use_cache=False).logits
-    mask = offsets_of(lengths)
-    made = llama(ids, attention_mask=mask, position_ids=positions, use_cache=False).logits
-    torch.testing.assert_close(made, expected)
-    assert len(kernel) == 2
-    assert all(("enable_gqa" in call) == grouped for call in kernel)
-
-
-def test_the_kernel_is_given_one_type(kernel: list[dict[str, Any]]) -> None:
-    """Under autocast, rotation leaves queries and keys in float32."""
-    wide = torch.randn(1, 2, 5, 8)
-    mask = offsets_of([2, 3])
-    output, _ = packed_attention(torch.nn.Module(), wide, wide, wide.bfloat16(), mask)
-    assert kernel[0]["dtypes"] == {torch.bfloat16}
-    assert output.dtype == torch.bfloat16
-    assert output.shape == (1, 5, 2, 8)
-
-
-def test_torchs_kernel_takes_the_call_in_both_directions() -> None:
-    """On the meta device, which checks the call and computes nothing."""
-    made = [torch.randn(1, 2, 9, 8, dtype=torch.bfloat16, device="meta") for _ in range(3)]
-    query, key, value = (each.requires_grad_() for each in made)
-    offsets = torch.tensor([0, 4, 9], dtype=torch.int32, device="meta")
-    output, _ = packed_attention(torch.nn.Module(), query, key, value, offset_mask(offsets, 5))
-    assert output.shape == (1, 9, 2, 8)
-    output.sum().backward()
-    assert all(each.grad is not None and each.grad.shape == each.shape for each in made)
-    mask = offset_mask(offsets, 5)
-    with pytest.raises(ValueError, match="has no dropout on a GPU"):
-        packed_attention(torch.nn.Module(), query, key, value, mask, dropout=0.1)
+    assert (ids_of(offsets, 9) - 1).tolist() == [numbers_of([2, 4, 3])]
 
 
 def test_the_segment_mask_of_a_small_row() -> None:
@@ -307,18 +203,6 @@ class HostReads(TorchDispatchMode):
     ) -> Any:
         self.count += func.overloadpacket is torch.ops.aten._local_scalar_dense
         return func(*args, **(kwargs or {}))
-
-
-def offsets_of(lengths: list[int]) -> Tensor:
-    return offset_mask(torch.tensor([0, *lengths]).cumsum(0), max(lengths))
-
-
-def _numbers(lengths: list[int]) -> list[int]:
-    return [number for number, length in enumerate(lengths) for _ in range(length)]
-
-
-def _positions(lengths: list[int]) -> list[int]:
-    return [position for length in lengths for position in range(length)]
 
 
 def _gradient(llama: LlamaForCausalLM, ids: Tensor) -> Tensor:
