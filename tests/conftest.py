@@ -57,6 +57,27 @@ def pytest_report_header() -> str:
     return f"real samples: {folder or 'absent, tests that need them are skipped by name below'}"
 
 
+def pytest_xdist_auto_num_workers() -> int | None:
+    """The number of workers: a process more than processors, as many tests wait for other ones."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ or not hasattr(os, "sched_getaffinity"):
+        return None  # it is for xdist to say
+    return len(os.sched_getaffinity(0)) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have tests that may take longer than others, by the limits that they state, come first.
+
+    In the end a worker would run one of them while the others have nothing left to do.
+    """
+    usual = float(items[0].config.getini("timeout")) if items else 0.0
+
+    def is_usual(item: pytest.Item) -> bool:
+        limit = item.get_closest_marker("timeout")
+        return limit is None or limit.args[0] <= usual
+
+    items.sort(key=is_usual)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def beam_looks_once() -> Iterator[None]:
     """Makes Beam look once at its options, and not at all for state and timers: no stage has any.

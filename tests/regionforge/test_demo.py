@@ -21,6 +21,8 @@ from regionforge.demo_steps import MIX, recipe_of_all, run_demo
 from schemas.errors import UsageError
 from schemas.style import Style
 
+pytestmark = pytest.mark.timeout(600)  # the first of them runs it all
+
 
 @pytest.fixture(scope="module")
 def printed(run_there):
