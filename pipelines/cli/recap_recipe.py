@@ -10,6 +10,7 @@ from pipelines.cli.arguments import check_flags, folder, from_flags, parse_paths
 from pipelines.cli.command import USUAL_CLIP, check_alpha
 from pipelines.cli.own_files import OWN_FILE_FLAGS, own_file_fields
 from pipelines.cli.recap_judge import check_judge_flags, judge_fields
+from pipelines.cli.recap_tools import in_this_process
 from pipelines.datasets.spec import SourceRequest
 from pipelines.guard.lists import GUARDED
 from pipelines.recap.client.parameters import parse_extra_body
@@ -140,18 +141,17 @@ def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
         _check_unscored(args, "nothing is scored without --threshold S or --calibration FILE")
         return from_flags(Filter, others), None
     require("clip", "regionforge recap")
-    from pipelines.recap.clip.open_clip import ClipScorer
+    from pipelines.recap.clip.open_clip import ClipScorer, worker_scorer
 
     check_alpha(args)
-    make_scorer = partial(
-        ClipScorer, args.clip_model, args.clip_weights, args.device, args.clip_alpha
-    )
-    of_scorer = {"scorer": make_scorer().identity, "mask_alpha": bool(args.clip_alpha)}
+    model = (args.clip_model, args.clip_weights, args.device, args.clip_alpha)
+    of_scorer = {"scorer": ClipScorer(*model).identity, "mask_alpha": bool(args.clip_alpha)}
     values = stated_fields(args, Filter) | of_scorer | others
     if args.threshold is None:
         values["threshold"] = _calibrated(args, Filter.model_validate(values).scored_by or "")
     flags = {"threshold": "--threshold" if args.refilter is None else "--refilter"}
-    return from_flags(Filter, values, flags), make_scorer
+    make = ClipScorer if in_this_process(args) else worker_scorer
+    return from_flags(Filter, values, flags), partial(make, *model)
 
 
 def _check_marks(args: Namespace) -> None:

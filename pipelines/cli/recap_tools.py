@@ -60,7 +60,7 @@ def check_server_flags(args: Namespace) -> None:
         raise UsageError("--serve MODEL: a local folder, or a name on the Hub")
     if args.endpoint:
         raise UsageError("--serve starts a server, --endpoint names one that is there: give one")
-    if args.runner not in LOCAL_RUNNERS or (args.workers or 1) > 1:
+    if not in_this_process(args):
         raise UsageError(
             "--serve starts a server for this process alone: leave out --runner and --workers, or "
             "start the server by hand, and give its --endpoint"
@@ -70,6 +70,11 @@ def check_server_flags(args: Namespace) -> None:
             f"--serve goes with an --output of this machine, not {args.output}: start the server "
             "by hand, and give its --endpoint"
         )
+
+
+def in_this_process(args: Namespace) -> bool:
+    """Return whether no other process captions."""
+    return args.runner in LOCAL_RUNNERS and (args.workers or 1) == 1
 
 
 def _check_no_model(args: Namespace) -> None:

@@ -180,7 +180,9 @@ def test_turns_and_images_get_different_wordings(asked):
     assert len(firsts) > 8
 
 
-@pytest.mark.parametrize("labels", [LABELS, LabelSet.of("LVIS", ()), LabelSet.of("Mine", ("a_b", "<x>"))])
+@pytest.mark.parametrize(
+    "labels", [LABELS, LabelSet.of("LVIS", ()), LabelSet.of("Mine", ("a_b", "<x>"))]
+)
 def test_gpt4roi_defines_the_task_once_and_then_only_points(asked, labels):
     (turns,) = asked(labels=labels, style=Style.GPT4ROI)
     first, *others = written(turns, Style.GPT4ROI)[::2]

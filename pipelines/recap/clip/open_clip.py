@@ -3,7 +3,9 @@
 This module and `alpha` need the extra `clip`; no other one of the data pipelines imports torch.
 """
 
+import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import accumulate, pairwise
 from pathlib import Path
 from pickle import UnpicklingError
@@ -14,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipelines.recap.clip.parts import parts
-from pipelines.recap.clip.scorer import Score
+from pipelines.recap.clip.scorer import Score, Scorer
+from pipelines.recap.clip.shared_scorer import SharedScorer
 from pipelines.recap.small_clip import FOLDER
 from pipelines.recap.small_clip.vocabulary import Vocabulary
 from schemas import json_decoding
@@ -179,6 +182,19 @@ class ClipScorer:
                 vectors = encode(full.to(self._device), normalize=True)
             rows.append(vectors[: len(batch)].double().cpu().numpy())
         return np.concatenate(rows)
+
+
+def worker_scorer(model: str, weights: str, device: str, alpha: str) -> Scorer:
+    """Return a scorer for one of several processes: those that use the same GPU share one.
+
+    Args and errors as of `ClipScorer`, and `BuildError` as of `SharedScorer`.
+    """
+    make = partial(ClipScorer, model, weights, device, alpha)
+    used = _device(device)
+    if used.type == "cpu":
+        return make()
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return SharedScorer(make, f"{model}\n{weights}\n{alpha}\n{used}\n{seen}")
 
 
 def _score(cosines: NDArray[np.float64], lengths: NDArray[np.int64]) -> Score:
