@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -333,10 +334,41 @@ def command_line():
 
 
 @pytest.fixture(scope="session")
-def new_process():
-    """Runs `python -m pipelines` in a process of its own, which may have worker processes."""
+def forked_process(tmp_path_factory):
+    """Runs a command of `python -m pipelines` in a process that has everything imported."""
+    program = Path(__file__).with_name("forked_commands.py")
+    pipe, folder = subprocess.PIPE, tmp_path_factory.mktemp("forked")
+    with subprocess.Popen([sys.executable, program], stdin=pipe, stdout=pipe, text=True) as forks:
+        assert forks.stdin
+        assert forks.stdout
+        commands, statuses = forks.stdin, forks.stdout
+
+        def run(*words: object) -> subprocess.CompletedProcess[str]:
+            out, err = (Path(tempfile.mkstemp(dir=folder)[1]) for _ in range(2))
+            command = list(map(str, words))
+            files = {"out": str(out), "err": str(err), "folder": os.getcwd()}
+            setting = {"words": command, "environment": dict(os.environ)}
+            commands.write(json.dumps(files | setting) + "\n")
+            commands.flush()
+            status = int(statuses.readline())
+            return subprocess.CompletedProcess(command, status, out.read_text(), err.read_text())
+
+        yield run
+        commands.close()
+
+
+@pytest.fixture(scope="session")
+def new_process(
+    forked_process: Callable[..., subprocess.CompletedProcess[str]],
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `python -m pipelines` in a process of its own, which may have worker processes.
+
+    Where variables of the environment are given, they hold while it imports, too.
+    """
 
     def run(*words: object, **env: str) -> subprocess.CompletedProcess[str]:
+        if not env:
+            return forked_process(*words)
         command = [sys.executable, "-m", "pipelines", *map(str, words)]
         return subprocess.run(command, env=os.environ | env, capture_output=True, text=True)
 
