@@ -9,6 +9,7 @@ With names of data sets, it lists the files of their splits that are found or mi
 import shlex
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.cli.command import Commands, add_command, add_module_flag
@@ -66,7 +67,6 @@ def run(args: Namespace) -> int:
     """
     from pipelines.cli.arguments import folder
     from pipelines.datasets.others import module_words
-    from pipelines.locate import locate_splits
     from pipelines.storage import files
 
     root = folder(args.data_root)
@@ -80,7 +80,7 @@ def run(args: Namespace) -> int:
         splits = [
             (_heading(spec, request, located), located)
             for request in _requests(spec, root)
-            for located in locate_splits(root, request)
+            for located in _located(spec, request, root)
         ]
         whole = [heading.partition(" (")[0] for heading, located in splits if _is_whole(located)]
         ready = ready or bool(whole)
@@ -178,6 +178,17 @@ def _requests(spec: "DatasetSpec", root: str) -> Iterator["SourceRequest"]:
             # Given names, a source also locates splits that are read only on request.
             known = tuple(located.split for located in spec.locate(root, request))
             yield request.model_copy(update={"splits": known})
+
+
+def _located(spec: "DatasetSpec", request: "SourceRequest", root: str) -> Iterator["Located"]:
+    """Yield the files of each split; those that only further tasks need are optional."""
+    from pipelines.locate import locate_splits
+
+    asking = request.model_copy(update={"tasks": spec.questions})
+    pairs = zip(locate_splits(root, request), locate_splits(root, asking), strict=True)
+    for located, asked in pairs:
+        further = {role: asked.files[role] for role in asked.files.keys() - located.files.keys()}
+        yield replace(located, optional=located.optional | further)
 
 
 def _heading(spec: "DatasetSpec", request: "SourceRequest", located: "Located") -> str:

@@ -89,6 +89,6 @@ def test_categories_of_another_name_need_a_word_that_they_are_complete(
 )
 def test_a_word_on_completeness_in_vain_is_refused(sample_world, run_build, request_, expected):
     with pytest.raises(
-        UsageError, match=f"--complete True: source 'coco': expected none: {expected}"
+        UsageError, match=f"--complete coco: source 'coco': expected none: {expected}"
     ):
         run_build(sample_world, request=request_ | {"complete": True})
