@@ -13,6 +13,7 @@
       _state/captions/                         the captioner's answers, of a run of `recap`
       _state/captions/segments/                of those, what is not merged yet
       _state/server.log                        the log of a server that `recap` started
+      _state/probe.json                        of a runner's probe, while it runs
       _state/lease/                            in a store, while a run writes: its claim
 
 An export of an output holds, beside what its format asks for:
@@ -37,6 +38,7 @@ INPUT_DIGESTS = f"{STATE_FOLDER}/inputs.json"
 JOURNAL_FOLDER = f"{STATE_FOLDER}/captions"
 SEGMENT_FOLDER = f"{JOURNAL_FOLDER}/segments"
 LEASE_FOLDER = f"{STATE_FOLDER}/lease"
+PROBE = f"{STATE_FOLDER}/probe.json"
 SERVER_LOG = f"{STATE_FOLDER}/server.log"
 SHARD_SUFFIX = ".arrow"
 EXPORT = "export.json"

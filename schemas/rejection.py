@@ -134,6 +134,10 @@ class Rejected(ValueError):
         self.reason = reason
         self.detail = detail
 
+    def __reduce__(self) -> tuple[type["Rejected"], tuple[Reason, str]]:
+        """Return how it is made again in another process."""
+        return Rejected, (self.reason, self.detail)
+
 
 class RejectedCaption(msgspec.Struct, frozen=True, omit_defaults=True):
     """The region of a rejected caption, so that people can look at what was rejected."""

@@ -67,6 +67,12 @@ class Sizing(msgspec.Struct, frozen=True, kw_only=True):
         return shards
 
 
+def part_of(image_id: str, parts: int) -> int:
+    """Return the number of the part, of so many, that an image belongs to while it is read."""
+    # Parts only divide the reading, so a fast hash is enough.
+    return crc32(image_id.encode("utf-8", "replace")) % parts
+
+
 class SplitInput(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a split to read: the files and options of the split, and the number of the part.
 
@@ -97,10 +103,7 @@ class SplitInput(msgspec.Struct, frozen=True, kw_only=True):
 
     def owns(self, image_id: str) -> bool:
         """Return whether an image, with its annotations, belongs to this part."""
-        # Parts only divide the reading, so a fast hash is enough.
-        return (
-            self.parts == 1 or crc32(image_id.encode("utf-8", "replace")) % self.parts == self.part
-        )
+        return self.parts == 1 or part_of(image_id, self.parts) == self.part
 
     @property
     def file(self) -> str:

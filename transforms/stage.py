@@ -119,11 +119,11 @@ def run_stage(
 
 
 def run_stage_with(
-    elements: PCollection[Element], dofn: StageDoFn[Element, Result], tag: str
-) -> tuple[StageOutputs[Result], PCollection[Any]]:
-    """Return the outputs of a stage, and a further output that it yields under a tag."""
-    *outputs, extra = _applied(elements, dofn, (tag,), {})
-    return StageOutputs(*outputs), extra
+    elements: PCollection[Element], dofn: StageDoFn[Element, Result], *tags: str
+) -> tuple[StageOutputs[Result], list[PCollection[Any]]]:
+    """Return the outputs of a stage, and the further outputs that it yields under tags."""
+    kept, rejected, tally, *extra = _applied(elements, dofn, tags, {})
+    return StageOutputs(kept, rejected, tally), extra
 
 
 def skip_stage(elements: PCollection[Result]) -> StageOutputs[Result]:

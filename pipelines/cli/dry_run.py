@@ -7,10 +7,10 @@ from typing import Any
 from rich.filesize import decimal
 from rich.table import Table
 
+from pipelines.entries import parse
 from pipelines.images import ComposeImage, PrepareImage
 from pipelines.output.losses import loss_in_words
 from pipelines.plan import Plan
-from pipelines.read import parse
 from pipelines.storage import files
 from schemas.console import Console, result, say, write_json
 from schemas.counted import counted

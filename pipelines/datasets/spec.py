@@ -10,7 +10,7 @@ A role names a file or a folder of a source, in declarations and in `--path SOUR
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -97,6 +97,9 @@ class DatasetSpec:
     version: int = 1
     # A quick look at a split's files, before anything is read; None: there is nothing to look at.
     outline: Callable[[SplitInput, Store], "Outline | None"] | None = None
+    # The division of a split's file for a number of workers, as `pipelines.datasets.coco.division`
+    # makes it, or None for a file that is read whole; None: its files are never divided.
+    divide: Callable[[SplitInput, Store, int], "Divided | None"] | None = None
 
     def misfits(self, request: SourceRequest) -> Iterator[tuple[str, Any, str]]:
         """Yield the keys of a request that would have no effect, with value and expected value."""
@@ -144,6 +147,22 @@ class DatasetSpec:
     def classifies(self) -> bool:
         """Whether conversations made from it name its categories, in any style."""
         return any(Task.REGION_CLASSIFICATION in tasks for tasks in self.tasks.values())
+
+
+class Divided(Protocol):
+    """A file that several workers read, each byte once."""
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """The entries of the file as a whole."""
+
+    @property
+    def slices(self) -> Sequence[Any]:
+        """The slices of its annotations, each of which one worker reads."""
+
+    @property
+    def bins(self) -> Sequence[Any]:
+        """The bins of its images, into which the annotations are dealt out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

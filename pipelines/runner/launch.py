@@ -26,7 +26,9 @@ from pipelines.plan import Plan
 from pipelines.preflight.room import check_room
 from pipelines.publish import Findings, publish
 from pipelines.runner.lossless_streams import lossless_streams
+from pipelines.runner.probe import probe
 from pipelines.runner.progress import build_display
+from pipelines.runner.remote import check_paths
 from pipelines.runner.resume import (
     earlier_shards,
     is_up_to_date,
@@ -80,10 +82,12 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
         lay_out: function that adds the stages to the pipeline.
 
     Raises:
+        UsageError: the runner cannot reach a path, or loses what a build needs.
         BuildError: the disk is too small, the output holds another build, a worker died, an input
             could not be read, nothing was kept, most pictures of a split are missing, or the ledger
             does not balance.
     """
+    check_paths(plan, options.runner)
     with locked_output(plan.output):
         held = check_output(
             plan.output, plan.identity, rebuild=options.rebuild, update=options.update
@@ -203,6 +207,8 @@ def _run(
 ) -> None:
     """Run the pipeline; a job that goes on elsewhere is added to the list once it is started."""
     with _starting(options):
+        if options.runner not in LOCAL_RUNNERS:
+            probe(runner, _pipeline_options(options), plan.output)
         pipeline = beam.Pipeline(runner, options=_pipeline_options(options))
     lay_out(pipeline, plan, options.parts())
     with _starting(options):
@@ -216,6 +222,8 @@ def _starting(options: LaunchOptions) -> Iterator[None]:
     """Turn errors at the start of a remote runner into `UsageError`; most are missing flags."""
     try:
         yield
+    except UsageError:
+        raise
     except Exception as error:
         if options.runner in LOCAL_RUNNERS:
             raise

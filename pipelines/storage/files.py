@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from typing import BinaryIO, Protocol
 
@@ -31,6 +31,7 @@ class _Layer(Protocol):
     def size_of(self, path: str) -> int: ...
     def size_if_there(self, path: str) -> int | None: ...
     def read(self, path: str) -> bytes: ...
+    def read_range(self, path: str, start: int, end: int) -> bytes: ...
     def read_into(self, path: str, room: memoryview) -> int: ...
     def open_read(self, path: str) -> BinaryIO: ...
     def open_whole(self, path: str) -> AbstractContextManager[BinaryIO]: ...
@@ -58,15 +59,26 @@ def join(folder: str, *names: str) -> str:
     return "/".join([folder.rstrip("/"), *names]) if names else folder
 
 
+@contextmanager
+def _named_errors(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputFileError(f"cannot read {path}: {error.strerror or error}") from None
+
+
 class FileStore:
     """The access of sources to the files of the published data sets."""
 
     def read(self, path: str) -> bytes:
         """Return the content of a file, or raise `InputFileError`."""
-        try:
+        with _named_errors(path):
             return _layer(path).read(path)
-        except OSError as error:
-            raise InputFileError(f"cannot read {path}: {error.strerror or error}") from None
+
+    def read_range(self, path: str, start: int, end: int) -> bytes:
+        """Return the bytes of a file from `start` to before `end`, or raise `InputFileError`."""
+        with _named_errors(path):
+            return _layer(path).read_range(path, start, end)
 
     def sizes(self, folder: str) -> Mapping[str, int]:
         """Return the sizes in bytes of all files below a folder, by path relative to the folder."""

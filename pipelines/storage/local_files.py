@@ -104,6 +104,13 @@ def read(path: str) -> bytes:
         return file.read()
 
 
+def read_range(path: str, start: int, end: int) -> bytes:
+    """Return the bytes of a file from `start` to before `end`; fewer where the file ends."""
+    with open_read(path) as file:
+        file.seek(start)
+        return file.read(end - start)
+
+
 def read_into(path: str, room: memoryview) -> int:
     """Fill a buffer from the start of a file and return the number of bytes read."""
     # Three calls of the operating system; a file object needs five.

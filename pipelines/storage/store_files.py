@@ -123,6 +123,12 @@ def read(path: str) -> bytes:
         return cast(bytes, client_of(path).cat_file(key_of(path)))
 
 
+def read_range(path: str, start: int, end: int) -> bytes:
+    """Return the bytes of an object from `start` to before `end`; fewer where it ends."""
+    with asking(path):
+        return cast(bytes, client_of(path).cat_file(key_of(path), start=start, end=end))
+
+
 def read_into(path: str, room: memoryview) -> int:
     """Fill a buffer from the start of an object and return the number of bytes read."""
     content = read(path)[: len(room)]

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from apache_beam.pvalue import TaggedOutput
 
+from pipelines.entries import split_into_parts
 from pipelines.images import ComposeImage, PrepareImage
 from pipelines.plan import Plan
-from pipelines.read import _ReadPart, split_into_parts
+from pipelines.read import _ReadPart
 from schemas.errors import RegionForgeError
 from schemas.ledger import Ledger, Stage, Tally, ledger_of
 from schemas.limits import MAX_DETAIL_CHARACTERS

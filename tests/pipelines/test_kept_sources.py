@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import read
+from pipelines import entries
 from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
@@ -52,13 +52,13 @@ def output(both, tmp_path):
 @pytest.fixture
 def sources_read(monkeypatch):
     """The sources that are read, as they are."""
-    names, parse = [], read.parse
+    names, parse = [], entries.parse
 
     def note(split):
         names.append(split.source)
         return parse(split)
 
-    monkeypatch.setattr(read, "parse", note)
+    monkeypatch.setattr(entries, "parse", note)
     return names
 
 
@@ -238,7 +238,7 @@ def test_a_list_of_rejected_items_that_breaks_off_is_written_again(build, both, 
 def test_a_source_that_cannot_be_read_does_not_cost_the_others(
     build, both, tmp_path, sources_read, monkeypatch
 ):
-    parse = read.parse
+    parse = entries.parse
 
     def fail(split):
         if split.source == "lvis":
@@ -246,7 +246,7 @@ def test_a_source_that_cannot_be_read_does_not_cost_the_others(
         return parse(split)
 
     with monkeypatch.context() as patch:
-        patch.setattr(read, "parse", fail)
+        patch.setattr(entries, "parse", fail)
         with pytest.raises(BuildError, match="breaks off"):
             build(tmp_path, coco={}, lvis={})
     sources_read.clear()

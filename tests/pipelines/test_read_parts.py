@@ -8,8 +8,8 @@ import pytest
 
 from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import SourceRequest
+from pipelines.entries import split_into_parts
 from pipelines.plan import make_plan
-from pipelines.read import split_into_parts
 from pipelines.recipes.recipe import Recipe
 from pipelines.runner.launch import launch
 from pipelines.storage.files import FileStore

@@ -115,7 +115,7 @@ def test_a_stage_has_all_its_outputs(make_image, numbers):
     counts = {"read": len(numbers), "kept": len(even), "rejected:crowd": len(odd)}
     with BeamPipeline() as root:
         elements = root | beam.Create(numbers).with_output_types(int)
-        outputs, fours = run_stage_with(elements, _KeepEven(make_image()), FOURS)
+        outputs, (fours,) = run_stage_with(elements, _KeepEven(make_image()), FOURS)
         totals = outputs.tally | beam.CombinePerKey(sum)
         assert_that(outputs.kept, equal_to(even), "kept")
         assert_that(outputs.rejected, equal_to([rejection(number) for number in odd]), "rejected")
@@ -193,7 +193,7 @@ def test_joints_are_checked_when_a_pipeline_is_laid_out(make_image, caplog):
     with pytest.raises(TypeCheckError, match=r"requires .*int.* but was applied to .*str"):
         run_stage(words, _RejectFirst(image))
     numbers = root | "Numbers" >> beam.Create([1])
-    outputs, fours = run_stage_with(numbers, _KeepEven(image), FOURS)
+    outputs, (fours,) = run_stage_with(numbers, _KeepEven(image), FOURS)
     types = [pcoll.element_type for pcoll in (outputs.kept, outputs.rejected, fours)]
     assert types == [int, Rejection, int]
     with pytest.raises(TypeCheckError, match="Rejection"):

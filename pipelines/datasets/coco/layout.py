@@ -7,7 +7,7 @@ The flow:
 """
 
 import math
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
 import msgspec
@@ -16,12 +16,7 @@ from msgspec.structs import replace
 from pipelines.datasets.coco import records as coco_json
 from pipelines.datasets.coco.categories import Categories, check_usable, read_categories
 from pipelines.datasets.coco.objects import id_of, named_objects
-from pipelines.datasets.coco.records import (
-    CocoAnnotation,
-    CocoFile,
-    CocoImage,
-    Undecoded,
-)
+from pipelines.datasets.coco.records import CocoAnnotation, CocoImage, Undecoded
 from pipelines.datasets.common.entries import (
     Refused,
     image_info,
@@ -56,7 +51,8 @@ _UNKNOWN_BOX: Box = (math.nan,) * 4
 ClassesOf = Callable[[CocoImage, Categories], StatedClasses | None]
 
 
-def _all_pictures(split: SplitInput, store: Store) -> Mapping[str, int]:
+def all_pictures(split: SplitInput, store: Store) -> Mapping[str, int]:
+    """Return the sizes in bytes of the files in a split's folder of pictures, by path below it."""
     return store.sizes(split.pictures)
 
 
@@ -64,12 +60,34 @@ def _all_objects(_image: CocoImage, _categories: Categories) -> StatedClasses:
     return StatedClasses()
 
 
-class _Names(NamedTuple):
-    """The categories of a file, the name of their set, and what its owner states of them."""
+class Layout(NamedTuple):
+    """What a data set in COCO's layout has of its own; see `parse_coco_layout`."""
 
+    name_labels: Callable[[SplitInput, Sequence[str]], str]
+    images: msgspec.json.Decoder[CocoImage] = coco_json.IMAGE
+    list_pictures: Callable[[SplitInput, Store], Mapping[str, int]] = all_pictures
+    classes_of: ClassesOf = _all_objects
+
+
+class Head(NamedTuple):
+    """A file in COCO's layout without its annotations, undecoded."""
+
+    images: Sequence[Raw]
+    categories: Sequence[Raw]
+    licenses: Raw
+    annotations: int  # their number
+
+
+class Opened(NamedTuple):
+    """The images and categories by which annotations are read."""
+
+    usable: Mapping[ItemId, ImageInfo]  # images whose picture exists, by id
+    chosen: Set[ItemId]  # those that are not left out
+    refused: Collection[str]  # the ids or positions of all other images
+    classes: Mapping[ItemId, StatedClasses | None]  # the owner's statements, where they are asked
     categories: Categories
-    labels: LabelSet
-    classes_of: ClassesOf
+    labels: LabelSet  # brief
+    shards: int  # of the split
 
 
 def parse_coco_layout(
@@ -78,7 +96,7 @@ def parse_coco_layout(
     name_labels: Callable[[SplitInput, Sequence[str]], str],
     *,
     images: msgspec.json.Decoder[CocoImage] = coco_json.IMAGE,
-    list_pictures: Callable[[SplitInput, Store], Mapping[str, int]] = _all_pictures,
+    list_pictures: Callable[[SplitInput, Store], Mapping[str, int]] = all_pictures,
     classes_of: ClassesOf = _all_objects,
 ) -> Iterator[Entry]:
     """Yield the entries of one file in COCO's layout.
@@ -97,71 +115,87 @@ def parse_coco_layout(
     """
     path = split.file
     file = coco_json.decode_file(read_text(store, path), path)
-    categories = read_categories(file.categories)
-    check_usable(path, categories)
-    names = categories.distinct
-    named = _Names(categories, LabelSet.of(name_labels(split, names), names), classes_of)
-    if split.leads:
-        yield from _totals(split, file, categories)
-    declared = coco_json.index_items(file.images, images, "images")
-    file_names = [image.file_name for image in declared[0].values()]
-    pictures = PictureFiles(split, list_pictures(split, store), file_names)
-    yield from _images(split, file, declared, named, pictures)
-
-
-def _totals(
-    split: SplitInput, file: CocoFile[CocoAnnotation] | CocoFile[Raw], categories: Categories
-) -> Iterator[Entry]:
-    yield Count(Kind.CATEGORY, "read", len(file.categories))
-    yield Count(Kind.CATEGORY, "kept", len(categories.names))
-    yield from rejections(split, Kind.CATEGORY, categories.refused)
-    yield Count(Kind.IMAGE, "read", len(file.images))
-    yield Count(Kind.ANNOTATION, "read", len(file.annotations))
-
-
-def _images(
-    split: SplitInput,
-    file: CocoFile[CocoAnnotation] | CocoFile[Raw],
-    declared: tuple[Mapping[ItemId, CocoImage], list[Refused]],
-    named: _Names,
-    pictures: PictureFiles,
-) -> Iterator[Entry]:
-    groups, refused = coco_json.group_annotations(file, split)
+    head = Head(file.images, file.categories, file.licenses, len(file.annotations))
+    layout = Layout(name_labels, images, list_pictures, classes_of)
+    opened = yield from open_layout(split, store, head, layout)
+    groups, refused = coco_json.group_annotations(file.annotations, split)
     yield from rejections(split, Kind.ANNOTATION, refused)
-    (images, undeclared), categories = declared, named.categories
-    usable, unusable = usable_images(split, file, images, pictures)
+    yield from annotated_images(split, groups, opened)
+
+
+def open_layout(
+    split: SplitInput, store: Store, head: Head, layout: Layout
+) -> Generator[Entry, None, Opened]:
+    """Yield the entries of a file that are no annotations' and no usable image's; return the rest.
+
+    Raises:
+        InputFileError: the file as a whole cannot be used.
+    """
+    categories = read_categories(head.categories)
+    check_usable(split.file, categories)
+    names = categories.distinct
+    labels = LabelSet.of(layout.name_labels(split, names), names)
+    if split.leads:
+        yield from _totals(split, head, categories)
+    declared, undeclared = coco_json.index_items(head.images, layout.images, "images")
+    file_names = [image.file_name for image in declared.values()]
+    pictures = PictureFiles(split, layout.list_pictures(split, store), file_names)
+    usable, unusable = usable_images(split, head.licenses, declared, pictures)
     refused = undeclared + unusable
     chosen = limited(split, usable)
-    shards = split.sizing.shards(_volume(file, categories, usable, chosen))
+    shards = split.sizing.shards(_volume(head, categories, usable, chosen))
     if split.leads:
-        yield SplitFacts(split.source, split.split, shards, named.labels)
+        yield SplitFacts(split.source, split.split, shards, labels)
     yield from image_rejections(split, refused)
-    brief = named.labels.brief()
     owned = [item_id for item_id in usable if split.owns(str(item_id))]
-    yield Count(Kind.IMAGE, "sampled_out", sum(item_id not in chosen for item_id in owned))
-    taken = [images[item_id].file_name for item_id in owned if item_id in chosen]
-    matched = sum(name in pictures.matched for name in taken)
+    taken = [item_id for item_id in owned if item_id in chosen]
+    yield Count(Kind.IMAGE, "sampled_out", len(owned) - len(taken))
+    matched = sum(declared[item_id].file_name in pictures.matched for item_id in taken)
     yield Repaired(Kind.IMAGE, Repair.IMAGE_NAME_MATCHED, matched)
-    for item_id in owned:
-        if item_id in chosen:
-            image = replace(usable[item_id], shards=shards)
+    asked = taken if split.asks_classes else ()
+    classes = {item_id: layout.classes_of(declared[item_id], categories) for item_id in asked}
+    ids = dict(refused).keys()
+    return Opened(usable, chosen, {*ids}, classes, categories, labels.brief(), shards)
+
+
+def _totals(split: SplitInput, head: Head, categories: Categories) -> Iterator[Entry]:
+    yield Count(Kind.CATEGORY, "read", len(head.categories))
+    yield Count(Kind.CATEGORY, "kept", len(categories.names))
+    yield from rejections(split, Kind.CATEGORY, categories.refused)
+    yield Count(Kind.IMAGE, "read", len(head.images))
+    yield Count(Kind.ANNOTATION, "read", head.annotations)
+
+
+def annotated_images(
+    split: SplitInput, groups: dict[ItemId, list[Undecoded]], opened: Opened
+) -> Iterator[Entry]:
+    """Yield the images of a part with their annotations, and what becomes of other annotations.
+
+    Args:
+        split: the part.
+        groups: the annotations of the part by image; those that are used are taken out.
+        opened: the images and categories.
+    """
+    for item_id, listed in opened.usable.items():
+        if item_id in opened.chosen and split.owns(str(item_id)):
+            image = replace(listed, shards=opened.shards)
             annotations = groups.pop(item_id, [])
-            regions = yield from read_regions(split, annotations, categories)
-            readable = split.asks_classes and len(regions) == len(annotations)
-            classes = named.classes_of(images[item_id], categories) if readable else None
-            yield SourceImage(image, regions, label_set=brief, classes=classes)
-    yield from without_image(split, groups, usable, dict(refused).keys())
+            regions = yield from read_regions(split, annotations, opened.categories)
+            readable = len(regions) == len(annotations)
+            classes = opened.classes.get(item_id) if readable else None
+            yield SourceImage(image, regions, label_set=opened.labels, classes=classes)
+    yield from without_image(split, groups, opened.usable, opened.refused)
 
 
 def usable_images(
     split: SplitInput,
-    file: CocoFile[CocoAnnotation] | CocoFile[Raw],
+    licenses: Raw,
     images: Mapping[ItemId, CocoImage],
     pictures: PictureFiles,
 ) -> tuple[dict[ItemId, ImageInfo], list[Refused]]:
     """Return the images whose picture exists, by id, and the faults of all other images."""
     refused: list[Refused] = []
-    licences = coco_json.licence_names(file.licenses)
+    licences = coco_json.licence_names(licenses)
     usable: dict[ItemId, ImageInfo] = {}
     for item_id, image in images.items():
         terms = licences.get(image.license) if image.license is not None else None
@@ -174,14 +208,14 @@ def usable_images(
 
 
 def _volume(
-    file: CocoFile[CocoAnnotation] | CocoFile[Raw],
+    head: Head,
     categories: Categories,
     usable: Mapping[ItemId, ImageInfo],
     chosen: Collection[ItemId],
 ) -> Volume:
     return Volume(
         images=len(chosen),
-        regions=len(file.annotations) * len(chosen) // max(1, len(usable)),
+        regions=head.annotations * len(chosen) // max(1, len(usable)),
         categories=len(categories.names),
         picture_bytes=sum(usable[item_id].size_bytes for item_id in chosen),
     )
@@ -190,7 +224,7 @@ def _volume(
 def without_image(
     split: SplitInput,
     groups: Mapping[ItemId, Sequence[Undecoded]],
-    usable: Mapping[ItemId, ImageInfo],
+    usable: Collection[ItemId],
     refused: Collection[str],
 ) -> Iterator[Entry]:
     """Yield counts and rejections of annotations whose image is refused, left out or undeclared."""

@@ -157,14 +157,19 @@ def _decode_sound(content: bytes) -> CocoFile[CocoAnnotation] | None:
         file = decode(_SOUND_FILE, content)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+    return file if are_identified(file.annotations) else None
+
+
+def are_identified(annotations: Sequence[CocoAnnotation]) -> bool:
+    """Return whether each annotation has an id of its own, as a number, at least in its image."""
     for of_item in (_ID, _IMAGE_ID):
-        if not {*map(type, map(of_item, file.annotations))} <= {int}:
-            return None
-    number = len(file.annotations)
-    if len(set(map(_ID, file.annotations))) == number:
-        return file
-    pairs = zip(map(_IMAGE_ID, file.annotations), map(_ID, file.annotations), strict=True)
-    return file if len(set(pairs)) == number else None
+        if not {*map(type, map(of_item, annotations))} <= {int}:
+            return False
+    number = len(annotations)
+    if len(set(map(_ID, annotations))) == number:
+        return True
+    pairs = zip(map(_IMAGE_ID, annotations), map(_ID, annotations), strict=True)
+    return len(set(pairs)) == number
 
 
 def decode_annotation(item: Undecoded) -> CocoAnnotation:
@@ -231,13 +236,13 @@ def index_items(
 
 
 def group_annotations(
-    file: CocoFile[CocoAnnotation] | CocoFile[Raw], split: SplitInput
+    annotations: Sequence[Undecoded], split: SplitInput
 ) -> tuple[dict[ItemId, list[Undecoded]], list[Refused]]:
     """Return the annotations of a part's images, by image id, and the annotations refused."""
     groups: dict[ItemId, list[Undecoded]] = {}
     foreign: list[Undecoded] = []  # the annotations of the images of all other parts
     refused: list[Refused] = []
-    for image_id, item in _linked(file.annotations, split, refused):
+    for image_id, item in _linked(annotations, split, refused):
         group = groups.get(image_id)
         if group is None:
             group = groups[image_id] = [] if split.owns(str(image_id)) else foreign

@@ -18,8 +18,9 @@ from pipelines.datasets.coco.categories import (
     name_them,
     own_labels,
 )
+from pipelines.datasets.coco.division import Division, divide_coco_layout
 from pipelines.datasets.coco.exports import own_splits
-from pipelines.datasets.coco.layout import parse_coco_layout
+from pipelines.datasets.coco.layout import Layout, parse_coco_layout
 from pipelines.datasets.coco.outline import outline_coco_layout
 from pipelines.datasets.coco.pictures import COCO_PAPER
 from pipelines.datasets.common.picture_names import OBJECTS365, coco_or_objects365_picture
@@ -76,6 +77,11 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     return parse_coco_layout(split, store, _name_labels)
 
 
+def divide(split: SplitInput, store: Store, parts: int) -> Division | None:
+    """Return the division of one split of COCO, or of the user's file."""
+    return divide_coco_layout(split, store, parts, Layout(_name_labels))
+
+
 def outline(split: SplitInput, store: Store) -> Outline:
     """Return the outline of one split of COCO, or of the user's file."""
     return outline_coco_layout(split, store, _name_labels)
@@ -110,6 +116,7 @@ SPEC = DatasetSpec(
     locate=locate,
     parse=parse,
     outline=outline,
+    divide=divide,
     picture_name=coco_or_objects365_picture,  # a user's own file may be of either's pictures
     picture_owners=("coco", OBJECTS365),
     papers=_PAPERS,

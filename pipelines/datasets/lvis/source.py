@@ -27,7 +27,8 @@ from typing import Any
 import msgspec
 
 from pipelines.datasets.coco.categories import Categories, name_them
-from pipelines.datasets.coco.layout import parse_coco_layout
+from pipelines.datasets.coco.division import Division, divide_coco_layout
+from pipelines.datasets.coco.layout import Layout, parse_coco_layout
 from pipelines.datasets.coco.outline import outline_coco_layout
 from pipelines.datasets.coco.pictures import COCO_PAPER, list_pictures
 from pipelines.datasets.coco.records import CocoImage
@@ -87,14 +88,17 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     """Yield the entries of one split of LVIS."""
-    return parse_coco_layout(
-        split,
-        store,
-        _name_labels,
-        images=_IMAGE,
-        list_pictures=partial(list_pictures, folders=_FOLDERS),
-        classes_of=_stated_classes,
-    )
+    return parse_coco_layout(split, store, **_layout()._asdict())
+
+
+def divide(split: SplitInput, store: Store, parts: int) -> Division | None:
+    """Return the division of one split of LVIS."""
+    return divide_coco_layout(split, store, parts, _layout())
+
+
+def _layout() -> Layout:
+    pictures = partial(list_pictures, folders=_FOLDERS)
+    return Layout(_name_labels, _IMAGE, pictures, _stated_classes)
 
 
 def _stated_classes(image: CocoImage, categories: Categories) -> StatedClasses | None:
@@ -140,6 +144,7 @@ SPEC = DatasetSpec(
     locate=locate,
     parse=parse,
     outline=outline,
+    divide=divide,
     picture_name=coco_picture,
     picture_owners=("coco",),
     papers=_PAPERS,

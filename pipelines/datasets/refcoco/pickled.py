@@ -117,12 +117,12 @@ def _images(
     refs: Refs,
     candidates: Candidates | None,
 ) -> Iterator[Entry]:
-    groups, refused = coco_json.group_annotations(file, split)
+    groups, refused = coco_json.group_annotations(file.annotations, split)
     yield from rejections(split, Kind.ANNOTATION, refused)
     declared, undeclared = coco_json.index_items(file.images, coco_json.IMAGE, "images")
     for number, image in declared.items():
         image.file_name = find_picture(int(number), pictures.sizes)
-    usable, unusable = usable_images(split, file, declared, pictures)
+    usable, unusable = usable_images(split, file.licenses, declared, pictures)
     refused = undeclared + unusable
     images = Images(
         usable=usable,

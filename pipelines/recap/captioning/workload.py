@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from pipelines.entries import parse
 from pipelines.images import PrepareImage
 from pipelines.plan import Plan
-from pipelines.read import parse
 from schemas.ids import rank
 from schemas.ledger import Stage
 from schemas.sample import ScreenedImage

@@ -8,9 +8,9 @@ import pytest
 
 from pipelines.datasets.catalog import CATALOG, dataset
 from pipelines.datasets.spec import SourceRequest
+from pipelines.entries import parse
 from pipelines.images import PrepareImage
 from pipelines.plan import make_plan
-from pipelines.read import parse
 from pipelines.recipes.recipe import Recipe
 from prompts.catalog import DIALOGUES, EVALUATIONS, WORDINGS_OF
 from prompts.instruction import InstructionMode

@@ -13,8 +13,8 @@ from PIL import Image
 
 from pipelines.datasets.spec import SourceRequest
 from pipelines.datasets.vcr import source as vcr
+from pipelines.entries import split_into_parts
 from pipelines.plan import make_plan
-from pipelines.read import split_into_parts
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import FileStore
 from schemas.errors import InputFileError, UsageError

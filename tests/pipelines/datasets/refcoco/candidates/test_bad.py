@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 
 from pipelines.datasets.spec import SourceRequest
+from pipelines.entries import parse
 from pipelines.plan import make_plan
-from pipelines.read import parse
 from pipelines.recipes.recipe import Recipe
 from pipelines.verify import verify
 from schemas.errors import BuildError, InputFileError, UsageError
