@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pipelines.datasets.coco import division
 from pipelines.datasets.coco.division import deal_out, read_bin
@@ -86,7 +87,7 @@ def counted(entries: Any) -> Counter[str]:
 @pytest.mark.parametrize("size", [1, 300, 2000])
 def test_a_divided_file_yields_what_it_yields_as_a_whole(owner, slice_bytes, size, limit):
     slice_bytes(size)
-    split = split_of(owner, limit)
+    split = replace(split_of(owner, limit), asks_classes=True)
     divided = read_divided(split)
     assert counted(divided) == counted(parse(split, FileStore()))
     assert sum(isinstance(entry, SourceImage) for entry in divided) == (limit or 29)
