@@ -168,6 +168,14 @@ def sample_world(made_once):
 
 
 @pytest.fixture(scope="session")
+def proof_world(made_once):
+    """The small world of the preset `proof`, read-only: 400 pictures of each data set."""
+    from pipelines.sample_world import write_world
+
+    return made_once("proof_world", lambda root: write_world(root, "small", preset="proof"))
+
+
+@pytest.fixture(scope="session")
 def every_recipe(sample_world, made_once):
     """The builds of six pictures of each source in every recipe, by reference, read-only."""
     return made_once("every_recipe", lambda folder: _build_every_recipe(sample_world, folder))

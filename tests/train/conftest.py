@@ -9,19 +9,12 @@ from transformers import CLIPVisionModel, LlamaForCausalLM
 import regionforge
 from model.presets import tiny_gpt4roi, tiny_regiongpt
 from pipelines.recipes.recipe import Recipe
-from pipelines.sample_world import write_world
 from train.data.build import Build
 from train.data.rows import ShardRows
 from train.stage0.tokenizer import train_tokenizer
 
 # Tests run in several processes at once, and models this small gain nothing from a second thread.
 torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="session")
-def proof_world(made_once) -> Path:
-    """400 pictures of each data set."""
-    return made_once("proof_world", lambda root: write_world(root, "small", preset="proof"))
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ from collections import Counter
 import pytest
 
 from pipelines.recipes import recipe_names
-from pipelines.sample_world import write_world
 from pipelines.sample_world.album import album
 from pipelines.sample_world.look import PROOF
 from pipelines.sample_world.scene import World
@@ -24,10 +23,8 @@ def scenes():
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    root = tmp_path_factory.mktemp("proof")
-    write_world(root, "small", preset="proof")
-    return root
+def world(proof_world):
+    return proof_world
 
 
 def test_pictures_are_square_and_hold_three_to_five_things(scenes):
