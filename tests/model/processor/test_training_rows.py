@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from model.batch import shared_tokens
 from model.config import IGNORED, IMAGE_ID, REGION_ID
 from model.errors import InputError
 from model.presets import tiny_regiongpt
@@ -144,7 +145,9 @@ def test_collated_rows_are_padded_on_the_right_or_packed(
     lengths = [len(example.input_ids) for example in examples]
     for number, example in enumerate(examples):
         assert padded["input_ids"][number, : lengths[number]].tolist() == example.input_ids
-    assert packed["input_ids"].tolist() == [[i for example in examples for i in example.input_ids]]
+    shared = shared_tokens(examples)  # are there once
+    rests = [i for example in examples for i in example.input_ids[shared:]]
+    assert packed["input_ids"].tolist() == [examples[0].input_ids[:shared] + rests]
     assert torch.equal(padded["loss_targets"], packed["loss_targets"])
     for name in ("pixel_values", "region_indices"):
         assert torch.equal(padded[name], packed[name])
