@@ -173,7 +173,7 @@ def folder(path: str) -> str:
     except UnicodeEncodeError:  # the card and the manifest could not contain it
         raise UsageError(f"{path!r}: expected a path in UTF-8") from None
     files.check_reachable(path)
-    return path if not files.is_local(path) else (path.rstrip("/") or "/")
+    return path.rstrip("/") or "/"
 
 
 def existing_folder(path: str, flag: str = "") -> str:

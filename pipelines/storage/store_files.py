@@ -32,6 +32,8 @@ def check_reachable(path: str) -> None:
     require(STORES[scheme].extra, path)
     if not bucket:
         raise UsageError(f"{path}: expected {scheme}://BUCKET/PATH")
+    if "//" in key_of(path).rstrip("/"):
+        raise UsageError(f"{path}: expected a single slash between two names")
     with _explained_wait(f"{scheme}://{bucket}"):
         try:
             if not exists(path):

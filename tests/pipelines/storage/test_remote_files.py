@@ -10,6 +10,7 @@ import pytest
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipelines.cli.arguments import folder
 from pipelines.cli.parser import run
 from pipelines.storage import files, store_client, store_files, store_lease
 from schemas.errors import InputFileError, UsageError
@@ -205,6 +206,14 @@ def test_a_path_names_a_bucket(path, monkeypatch):
     monkeypatch.setattr(store_files, "require", lambda *_: None)
     with pytest.raises(UsageError, match=f"^{path}: expected s3://BUCKET/PATH$"):
         files.check_reachable(path)
+
+
+def test_names_are_parted_by_single_slashes(bucket):
+    assert folder("bucket://lake/out/") == "bucket://lake/out"
+    assert folder("bucket://lake//") == "bucket://lake"
+    for path in ("bucket://lake//out", "bucket://lake/out//below"):
+        with pytest.raises(UsageError, match=f"^{path}: expected a single slash between two names"):
+            folder(path)
 
 
 def test_a_run_whose_output_another_one_took_over_writes_no_more(loaded, monkeypatch, capsys):
