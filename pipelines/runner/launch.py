@@ -13,7 +13,12 @@ from functools import partial
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, SetupOptions
-from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
+from apache_beam.portability.api import beam_provision_api_pb2
+from apache_beam.runners.job.utils import dict_to_struct
+from apache_beam.runners.portability.fn_api_runner.fn_runner import (
+    ExtendedProvisionInfo,
+    FnApiRunner,
+)
 from apache_beam.runners.runner import PipelineResult, PipelineRunner, create_runner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
@@ -39,6 +44,7 @@ from pipelines.runner.resume import (
 from pipelines.runner.services import check_services
 from pipelines.runner.watched_run import run_watched
 from pipelines.runner.worker_pool import WorkerPool, ready_workers, socket_folder
+from pipelines.storage.store_client import store_options
 from schemas.errors import BuildError, UsageError
 from schemas.manifest import Manifest
 
@@ -176,7 +182,16 @@ def _started_runner(options: LaunchOptions) -> Iterator[tuple[PipelineRunner, Wo
         fork = options.fork and threading.active_count() == 1  # stores' clients have threads
         with ready_workers(options.workers, fork=fork) as pool:
             environment = SubprocessSDKEnvironment.from_command_string(pool.command)
-            yield FnApiRunner(default_environment=environment), pool
+            # The runner itself keeps the flags from its workers, which open stores by them.
+            settings = beam_provision_api_pb2.ProvisionInfo(
+                pipeline_options=dict_to_struct(store_options())
+            )
+            yield (
+                FnApiRunner(
+                    default_environment=environment, provision_info=ExtendedProvisionInfo(settings)
+                ),
+                pool,
+            )
 
 
 @contextmanager

@@ -1,5 +1,8 @@
 """How a run ends that cannot go on: with a line that says what to mend, and status 1."""
 
+import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -150,3 +153,31 @@ def test_what_stands_still_in_one_process_is_seen(
     words = [*words, "--label-set", "Shapes-15", "--data-root", str(sample_world)]
     run([*words, "--output", str(tmp_path / "output")])
     assert [display is not None for display in displays] == [is_watched]
+
+
+STORE_OPTIONS_OF_WORKERS = """
+import sys
+import apache_beam as beam
+from pipelines.runner import beam_flags, launch
+
+def note(path):
+    from pathlib import Path
+    from pipelines.storage.store_client import store_options
+    Path(path).write_text(repr(store_options()), encoding="utf-8")
+
+beam_flags.open_remote_files(["--s3_region_name", "moon", "--s3_disable_ssl"])
+options = launch.LaunchOptions(workers=2, fork=sys.argv[2] == "fork")
+with launch._started_runner(options) as (runner, _):
+    pipeline = beam.Pipeline(runner, options=launch._pipeline_options(options))
+    pipeline | beam.Create([sys.argv[1]]) | beam.Map(note)
+    pipeline.run().wait_until_finish()
+"""
+
+
+@pytest.mark.parametrize("start", ["fork", "anew"])
+def test_flags_for_stores_reach_the_workers(tmp_path: Path, start: str) -> None:
+    words = [sys.executable, "-c", STORE_OPTIONS_OF_WORKERS, str(tmp_path / "noted"), start]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    noted = ast.literal_eval((tmp_path / "noted").read_text(encoding="utf-8"))
+    assert noted == {"s3_region_name": "moon", "s3_disable_ssl": True}
