@@ -57,6 +57,7 @@ def pytest_report_header() -> str:
     return f"real samples: {folder or 'absent, tests that need them are skipped by name below'}"
 
 
+@pytest.hookimpl(optionalhook=True)  # not every environment has xdist
 def pytest_xdist_auto_num_workers() -> int | None:
     """The number of workers: a process more than processors, as many tests wait for other ones."""
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ or not hasattr(os, "sched_getaffinity"):
