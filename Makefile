@@ -96,5 +96,5 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
-		--no-build-isolation --editable '.[clip,dev,serve,train]'
+		--no-build-isolation --editable '.[clip,demo,dev,serve,train]'
 	@echo "$(CURDIR)" > $@
