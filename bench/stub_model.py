@@ -6,6 +6,7 @@ import math
 import re
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from io import BytesIO
@@ -59,6 +60,7 @@ class Script:
     max_pictures: int | None = None  # limit of a request; others get status 400
     takes_schema: bool = True  # decode answers by a schema; else requests with one get status 400
     logprobs: bool = True  # tell log-probabilities; else requests for them get status 400
+    takes_regions: bool = False  # look at the region of a request; else no notice is taken of it
     api_key: str | None = None  # other keys get status 401 with the key in the message
 
     @staticmethod
@@ -209,11 +211,12 @@ class Model:
     def _text(self, call: Call) -> str:
         picture = b"" if self.script.blind else b"".join(call.pictures[-1:])
         noise = str(self._seen.total()) if self.script.noisy else ""
-        text = f"{call.fields['model']}\n{call.prompt}\n{noise}\n".encode()
+        regions = call.fields.get("regions", []) if self.script.takes_regions else []
+        text = f"{call.fields['model']}\n{call.prompt}\n{noise}\n{regions or ''}".encode()
         digest = blake2b(text + picture, digest_size=16).digest()
         if "one word" in call.prompt:
             if picture and not self.script.spells:
-                return _colour(picture)
+                return _colour(picture, regions[0]["bbox"] if regions else None)
             return list(COLOURS)[digest[0] % len(COLOURS)]
         words = [words[digest[n] % len(words)] for n, words in enumerate(WORDS)]
         form = "There is a {} {} {} a {}, in {} light. Its {} is {} and its edges are {}."
@@ -252,11 +255,14 @@ def _in_parts(words: list[str], paragraph: str) -> str:
     return json.dumps(parts)
 
 
-def _colour(picture: bytes) -> str:
+def _colour(picture: bytes, box: Sequence[float] | None = None) -> str:
+    """Return the name of a picture's mean colour, or of that in a box, xyxy in pixels."""
     from PIL import Image
 
     with Image.open(BytesIO(base64.b64decode(picture))) as image:
-        pixel = image.convert("RGB").resize((1, 1)).getpixel((0, 0))
+        x0, y0, x1, y1 = box or (0, 0, *image.size)
+        seen = image.crop((round(x0), round(y0), round(x1), round(y1)))
+        pixel = seen.convert("RGB").resize((1, 1)).getpixel((0, 0))
     assert isinstance(pixel, tuple)
     near = {
         name: sum((a - b) ** 2 for a, b in zip(pixel, colour, strict=True))

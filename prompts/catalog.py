@@ -10,6 +10,7 @@ from prompts import (
     image_conversation,
     multi_region_answer,
     multi_region_caption,
+    recap_given,
     recap_marked,
     referring_expression_comprehension,
     region_attribute,
@@ -105,6 +106,7 @@ WORDING_SETS: Mapping[str, WordingSet] = {
     for sets in (
         *WORDINGS_OF.values(),
         (*recap_prompts.SETS, recap_prompts.ENDING),
+        recap_given.GIVEN_SETS,
         (*recap_marked.MARKED_SETS, *recap_marked.SINGLE),
     )
     for wordings in sets

@@ -18,6 +18,7 @@ from prompts.recap import (
     REGION_WITHOUT_GLOBAL,
     SETS,
 )
+from prompts.recap_given import GIVEN, GIVEN_SETS, GIVEN_WITHOUT_CLASS, NAME
 from prompts.recap_marked import (
     ALSO_MARKED,
     ALSO_THERE,
@@ -35,7 +36,7 @@ from schemas.text import clean
 
 Prompt = tuple[str, str]  # text, id of its wording
 
-_PLACEHOLDER = re.compile("<(global|class|mark|others)>")
+_PLACEHOLDER = re.compile("<(global|class|mark|region|others)>")
 _ENDED = re.compile(r"[.!?\u2026][\"'\u201d\u2019)\]]*$")
 
 
@@ -46,21 +47,28 @@ class RegionRequest:
     global_caption: str | None = None  # the caption of the whole image; None: it is not told
     class_name: str | None = None  # in readable form; None: it is not named
     mark: int | None = None  # the region's number in the picture; None: a crop alone is sent
+    given: bool = False  # the region is part of the request, beside the picture
     others: Sequence[str] = ()  # other regions in words: "3 (dog, on the left)"
     structured: bool = False  # whether an answer has several parts, as JSON
 
 
 def request_sets(
-    *, marked: bool = False, neighbours: bool = False, structured: bool = False
+    *,
+    marked: bool = False,
+    given: bool = False,
+    neighbours: bool = False,
+    structured: bool = False,
 ) -> tuple[WordingSet, ...]:
     """Return the sets of wordings that requests are made of.
 
     Args:
         marked: whether regions are marked in whole pictures.
+        given: whether regions are part of requests, beside whole pictures.
         neighbours: whether other regions are named.
         structured: whether an answer about a region has several parts.
     """
-    sets = (GLOBAL, *MARKED_SETS, MARKS) if marked else SETS
+    sets: tuple[WordingSet, ...] = (GLOBAL, *MARKED_SETS, MARKS) if marked else SETS
+    sets = (GLOBAL, *GIVEN_SETS, SCENE) if given else sets
     also = ((ALSO_MARKED if marked else ALSO_THERE),) if neighbours else ()
     return (*sets, *also, ENDING, *((STRUCTURED,) if structured else ()))
 
@@ -87,7 +95,7 @@ def region_prompt(
         position: the rank that chooses the wording.
         request: what the prompt tells and asks for.
     """
-    texts = {"others": "; ".join(request.others)}
+    texts = {"others": "; ".join(request.others), "region": NAME}
     if request.global_caption is not None:
         texts["global"] = _sentence(request.global_caption)
     if request.class_name is not None:
@@ -95,7 +103,8 @@ def region_prompt(
     if request.mark is not None:
         texts["mark"] = str(request.mark)
     main = _main_set(request)
-    scene = (SCENE,) if main in MARKED_SETS and "global" in texts else ()
+    whole = main in MARKED_SETS or main in GIVEN_SETS
+    scene = (SCENE,) if whole and "global" in texts else ()
     also = ((ALSO_MARKED if main in MARKED_SETS else ALSO_THERE),) if request.others else ()
     marks = (MARKS,) if main in MARKED_SETS else ()
     chosen = [wordings[each.name].choose(position)[0] for each in (*scene, main, *also, *marks)]
@@ -104,12 +113,14 @@ def region_prompt(
     # In one pass: no caption or name is taken for a placeholder. Clean as a whole, because a caption
     # and a name can make a tag together that neither holds alone.
     text = _PLACEHOLDER.sub(lambda match: texts[match[1]], " ".join(chosen))
-    whole = f"{text} {ending.replace('<subject>', 'the object')}"
-    return clean(whole, MAX_TURN_CHARACTERS), wordings[main.name].choose(position)[1]
+    request_text = f"{text} {ending.replace('<subject>', 'the object')}"
+    return clean(request_text, MAX_TURN_CHARACTERS), wordings[main.name].choose(position)[1]
 
 
 def _main_set(request: RegionRequest) -> WordingSet:
     """Return the set that says what is wanted."""
+    if request.given:
+        return GIVEN_WITHOUT_CLASS if request.class_name is None else GIVEN
     if request.mark is not None:
         return MARKED_WITHOUT_CLASS if request.class_name is None else MARKED
     if request.global_caption is not None:

@@ -4,6 +4,7 @@ Frame: the upright picture; origin at its top-left corner, x to the right, y dow
 """
 
 import math
+from dataclasses import dataclass
 from io import BytesIO
 
 from PIL import Image
@@ -69,11 +70,47 @@ def enlarged(picture: Image.Image, max_pixels: int) -> Image.Image:
 
 def shrunk(picture: Image.Image, max_pixels: int) -> Image.Image:
     """Return a picture of at most so many pixels, its aspect kept; never enlarged."""
-    scale = math.sqrt(max_pixels / (picture.width * picture.height))
+    size = shrunk_size(picture.size, max_pixels)
+    return picture if size == picture.size else picture.resize(size, Image.Resampling.BICUBIC)
+
+
+def shrunk_size(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:
+    """Return the width and height of a picture of that size that `shrunk` returns, pixels."""
+    width, height = size
+    scale = math.sqrt(max_pixels / (width * height))
     if scale >= 1:
-        return picture
-    size = max(1, math.floor(picture.width * scale)), max(1, math.floor(picture.height * scale))
-    return picture.resize(size, Image.Resampling.BICUBIC)
+        return size
+    return max(1, math.floor(width * scale)), max(1, math.floor(height * scale))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentFrame:
+    """The picture that `encode_jpeg` makes of an upright one: where its points are in it."""
+
+    padded: tuple[int, int]  # width and height with the ground around a thin picture, pixels
+    left: int  # of that ground, pixels
+    top: int
+    size: tuple[int, int]  # width and height of the JPEG, pixels
+
+    @staticmethod
+    def of(picture: Image.Image, max_pixels: int) -> "SentFrame":
+        """Return the frame of a picture and a limit as `encode_jpeg` takes them."""
+        padded = _padded_size(picture.size)
+        left, top = _margins(picture.size, padded)
+        return SentFrame(padded=padded, left=left, top=top, size=shrunk_size(padded, max_pixels))
+
+    def box(self, box: Box) -> Box:
+        """Return a box of the upright picture, xyxy in pixels, in pixels of the JPEG."""
+        across, down = self.size[0] / self.padded[0], self.size[1] / self.padded[1]
+        x0, y0, x1, y1 = box
+        left, right = (x0 + self.left) * across, (x1 + self.left) * across
+        return left, (y0 + self.top) * down, right, (y1 + self.top) * down
+
+    def mask(self, mask: Image.Image) -> Image.Image:
+        """Return a mask of the upright picture, of mode 1, at the size of the JPEG."""
+        ground = Image.new("1", self.padded)
+        ground.paste(mask, (self.left, self.top))
+        return ground.resize(self.size, Image.Resampling.NEAREST)
 
 
 def encode_jpeg(picture: Image.Image, max_pixels: int) -> bytes:
@@ -105,10 +142,19 @@ def _widened(start: int, stop: int, min_length: int, limit: int) -> tuple[int, i
 
 
 def _padded(image: Image.Image) -> Image.Image:
-    min_side = max(MIN_SIDE, math.ceil(max(image.size) / MAX_ASPECT))
-    width, height = max(image.width, min_side), max(image.height, min_side)
-    if (width, height) == image.size:
+    size = _padded_size(image.size)
+    if size == image.size:
         return image
-    ground = Image.new("RGB", (width, height), PADDING)
-    ground.paste(image, ((width - image.width) // 2, (height - image.height) // 2))
+    ground = Image.new("RGB", size, PADDING)
+    ground.paste(image, _margins(image.size, size))
     return ground
+
+
+def _padded_size(size: tuple[int, int]) -> tuple[int, int]:
+    min_side = max(MIN_SIDE, math.ceil(max(size) / MAX_ASPECT))
+    return max(size[0], min_side), max(size[1], min_side)
+
+
+def _margins(size: tuple[int, int], padded: tuple[int, int]) -> tuple[int, int]:
+    """Return the ground to the left and at the top of a padded picture, pixels."""
+    return (padded[0] - size[0]) // 2, (padded[1] - size[1]) // 2

@@ -69,19 +69,19 @@ def run(args: Namespace) -> int:
             check_guard(plan.guard, plan.recipe)
         refilter = args.refilter is not None
         asks_servers = recipe.captioning.captioner == "openai" and not refilter
-        pictures = recipe.captioning.pictures
         checks = asks_servers and not args.serve and not args.no_canary
         if args.dry_run:
             if not args.serve:
                 check_judge_now(tools)
             if checks:
-                tools = check_vision(tools, pictures, now=True)
+                tools = check_vision(tools, recipe.captioning, now=True)
             _print_estimate(plan, recipe, tools, measured=not args.serve)
             print_warnings(plan)
             return 0
         print_warnings(plan)
         if checks:
-            tools = check_vision(tools, pictures, now=args.rebuild or not continues_captions(plan))
+            now = args.rebuild or not continues_captions(plan)
+            tools = check_vision(tools, recipe.captioning, now=now)
         if not refilter and (args.rebuild or not continues_judging(plan)):
             check_judge_now(tools)
         started = time.monotonic()

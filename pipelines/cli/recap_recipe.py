@@ -93,8 +93,13 @@ def recipe_of(args: Namespace) -> tuple[RecapRecipe, Callable[[], Scorer] | None
 
 def _fill_in(args: Namespace) -> None:
     """Fill in what the recipe that is named sets, and no flag states."""
-    if args.views == "whole" and args.context is not None:
-        raise UsageError("--context: --views whole sends no crop")
+    if args.views in {"whole", "region"} and args.context is not None:
+        raise UsageError(f"--context: --views {args.views} sends no crop")
+    if args.views == "region" and args.serve is not None:
+        raise UsageError(
+            "--views region: --serve starts vLLM, which takes no regions; start `regionforge "
+            "serve`, and give its --endpoint"
+        )
     if (args.samples or 1) > 1 and not args.temperature:
         raise UsageError("--samples takes --temperature above 0, e.g. 0.7: at 0 all are alike")
     check_judge_flags(args)

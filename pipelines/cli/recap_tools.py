@@ -129,12 +129,12 @@ def make_tools(
     return CaptionTools(captioner=captioner, scorer=scorer, concurrent_images=concurrent_images)
 
 
-def check_vision(tools: CaptionTools, pictures: int, *, now: bool) -> CaptionTools:
+def check_vision(tools: CaptionTools, captioning: Captioning, *, now: bool) -> CaptionTools:
     """Check that the servers of a run see images, now or before their first request.
 
     Args:
         tools: the tools of the run, with a captioner that sends requests to servers.
-        pictures: the largest number of pictures in a call.
+        captioning: what the run sends.
         now: whether to check at once; otherwise a run whose answers are all known sends nothing.
 
     Returns:
@@ -143,21 +143,24 @@ def check_vision(tools: CaptionTools, pictures: int, *, now: bool) -> CaptionToo
     Raises:
         BuildError: a server does not see images, or answers no requests.
     """
-    checked = partial(_checked, tools.captioner, pictures)
+    checked = partial(_checked, tools.captioner, captioning)
     if not now:
         return replace(tools, captioner=checked)
     asyncio.run(_check_servers(checked))
     return tools
 
 
-def _checked(make: Callable[[], Captioner], pictures: int) -> "CheckedCaptioner":
+def _checked(make: Callable[[], Captioner], captioning: Captioning) -> "CheckedCaptioner":
     from pipelines.recap.client.canary import check_servers_see_images
     from pipelines.recap.client.captioner import OpenAICaptioner
     from pipelines.recap.client.checked import CheckedCaptioner
 
     captioner = make()
     assert isinstance(captioner, OpenAICaptioner), "only servers can be blind"
-    return CheckedCaptioner(captioner, partial(check_servers_see_images, pictures=pictures))
+    check = partial(
+        check_servers_see_images, pictures=captioning.pictures, regions=captioning.given
+    )
+    return CheckedCaptioner(captioner, check)
 
 
 async def _check_servers(make: Callable[[], "CheckedCaptioner"]) -> None:

@@ -22,6 +22,7 @@ from pipelines.recap.deciding import as_sent_before, caption_settings, deciding
 from pipelines.shards.inputs import listing_digest
 from pipelines.storage import files
 from prompts.recap import SETS
+from prompts.recap_given import GIVEN_SETS
 from prompts.recap_marked import MARKED_SETS
 from schemas.console import notice
 from schemas.errors import BuildError, OtherSchemaError
@@ -201,9 +202,9 @@ def _of_captions(identity: BuildIdentity) -> BuildIdentity:
 
     A recipe's own wordings count, whatever they are of: they are part of the fingerprint.
     """
-    names = {wordings.name for wordings in (*SETS, *MARKED_SETS)} | identity.recipe.get(
-        "wordings", {}
-    ).keys()
+    names = {
+        wordings.name for wordings in (*SETS, *MARKED_SETS, *GIVEN_SETS)
+    } | identity.recipe.get("wordings", {}).keys()
     sources = {
         config: source.model_copy(
             update={

@@ -86,7 +86,12 @@ class Captioning(_Settings):
     @property
     def marked(self) -> bool:
         """Whether regions are marked by numbers in the whole picture."""
-        return self.views != "crop"
+        return self.views not in {"crop", "region"}
+
+    @property
+    def given(self) -> bool:
+        """Whether requests carry regions in numbers, for a model with region tokens."""
+        return self.views == "region"
 
     @property
     def pictures(self) -> int:
@@ -97,7 +102,10 @@ class Captioning(_Settings):
     def request_sets(self) -> tuple[WordingSet, ...]:
         """The sets of wordings that requests are made of."""
         return request_sets(
-            marked=self.marked, neighbours=self.neighbours, structured=self.structured
+            marked=self.marked,
+            given=self.given,
+            neighbours=self.neighbours,
+            structured=self.structured,
         )
 
     @property

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-# What is sent about a region: its crop; the whole picture, where it is marked; or both, in which
-# the crop may be dark outside of the region.
-Views = Literal["crop", "whole", "both", "both-masked"]
+# What is sent about a region: its crop; the whole picture, where it is marked; both, in which the
+# crop may be dark outside of the region; or the whole picture as it is, and the region in numbers.
+Views = Literal["crop", "whole", "both", "both-masked", "region"]
 
 PAPER, MODERN = "recap_paper", "recap_modern"
 

@@ -14,6 +14,7 @@ from transforms.crop import (
     MIN_SIDE,
     PADDING,
     SHOWN_SIDE,
+    SentFrame,
     crop,
     encode_jpeg,
     enlarged,
@@ -154,3 +155,21 @@ def test_colours_survive():
     assert (
         abs(np.asarray(opened(encode_jpeg(picture, 10**6))).astype(int) - (208, 32, 38)).max() < 6
     )
+
+
+@pytest.mark.parametrize("size", [(300, 200), (900, 12), (5, 400), (40, 40)], ids=str)
+@pytest.mark.parametrize("max_pixels", [10**6, 2_000])
+def test_the_frame_of_a_sent_picture_has_a_box_and_a_mask_where_they_are_seen(size, max_pixels):
+    width, height = size
+    box = (width * 0.25, height * 0.5, width * 0.75, float(height))
+    inside = np.zeros((height, width), bool)
+    inside[round(box[1]) :, round(box[0]) : round(box[2])] = True
+    picture = Image.fromarray(np.where(inside, 255, 0).astype(np.uint8))
+    frame = SentFrame.of(picture, max_pixels)
+    seen = np.asarray(opened(encode_jpeg(picture, max_pixels)).convert("L")) > 190
+    assert seen.shape == frame.size[::-1]
+    rows, columns = np.nonzero(seen)
+    around = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+    assert frame.box(box) == pytest.approx(around, abs=1.5)
+    mask = np.asarray(frame.mask(Image.fromarray(inside)))
+    assert (mask & seen).sum() > 0.75 * max(mask.sum(), seen.sum())

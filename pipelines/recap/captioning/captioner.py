@@ -14,6 +14,8 @@ import msgspec
 
 from schemas.geometry import Box
 
+GivenRegion = Mapping[str, Any]  # bbox and mask, see `pipelines.recap.captioning.given`
+
 
 class AnnotatedRegion(msgspec.Struct, frozen=True):
     """The box and class name of a region, from its annotation."""
@@ -44,6 +46,7 @@ class PromptImage(msgspec.Struct, frozen=True):
     jpeg: bytes | None  # None: the prompt is sent without a picture, but for those in `named`
     target: CaptionTarget | None = None  # None: the annotations are unknown
     named: tuple[NamedPicture, ...] = ()  # after `jpeg`, in order
+    region: GivenRegion | None = None  # sent beside the picture, in pixels of it; None: none is
 
     def pictures(self) -> tuple[NamedPicture, ...]:
         """Return all pictures in the order in which they are sent."""

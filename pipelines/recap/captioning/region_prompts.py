@@ -47,6 +47,7 @@ class RegionPrompts:
             global_caption=global_caption,
             class_name=shown_name(category) if category and captioning.class_name else None,
             mark=mark_of(position) if captioning.marked else None,
+            given=captioning.given,
             others=self._others(position),
             structured=captioning.structured,
         )

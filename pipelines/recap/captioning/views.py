@@ -13,6 +13,7 @@ from pipelines.recap.captioning.captioner import (
     CaptionTarget,
     PromptImage,
 )
+from pipelines.recap.captioning.given import given_images
 from pipelines.recap.captioning.marked import MarkedRegion, MarkOptions, marked_pictures
 from pipelines.recap.captioning.region_colours import colours_of
 from pipelines.recap.clip.crops import alpha_crop, clip_crop
@@ -230,6 +231,8 @@ def _prompt_images(
     options: CropOptions,
 ) -> list[PromptImage]:
     """Return what is sent about each region, in order."""
+    if options.views == "region":
+        return given_images(whole, target, regions, options.max_pixels)
     if options.views != "crop":
         sent = MarkOptions(options.views, options.context, options.max_pixels)
         return _marked_images(whole, target, regions, sent)

@@ -12,22 +12,33 @@
    grow with its bytes, the server reads the image file as text.
 5. A run whose calls have several pictures sends as many: grey squares before the one in question.
    The prompt must have more tokens than one with the last picture alone.
+6. A run whose requests carry regions sends the same picture each time, of four quarters, and a
+   quarter as the region. Tokens tell nothing of regions, so that the answers alone decide.
 """
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.recap.captioning.captioner import Answer, NamedPicture, PromptImage, Request
+from pipelines.recap.captioning.captioner import (
+    Answer,
+    GivenRegion,
+    NamedPicture,
+    PromptImage,
+    Request,
+)
 from pipelines.recap.client.captioner import OpenAICaptioner
 from pipelines.recap.client.probe_images import (
     COLOURS,
     LAST_QUESTION,
     QUESTION,
+    REGION_QUESTION,
     draw_grey,
     draw_noise,
+    draw_quarters,
     draw_square,
+    quarter_of,
 )
 from schemas.errors import BuildError
 from schemas.rejection import Rejected
@@ -37,6 +48,10 @@ _REPEATS = 2
 _MIN_NAMED = 0.75  # share of the answers that must name the right colour
 _MAX_THOUGHTS = 0.5  # share of the answers that may be thoughts alone
 _MAX_BYTES_PER_TOKEN = 16  # no tokenizer of base64 text has more
+_SERVE_REGIONS = (
+    "Serve a model with region tokens by `regionforge serve`, or give --views crop; --no-canary "
+    "leaves this check out"
+)
 _SERVE = "serve a vision-language model with its image input on"
 
 
@@ -56,17 +71,21 @@ class ProbeAnswers:
         return [answer for of_colour in self.by_colour.values() for answer in of_colour]
 
 
-async def check_servers_see_images(captioner: OpenAICaptioner, pictures: int = 1) -> None:
+async def check_servers_see_images(
+    captioner: OpenAICaptioner, pictures: int = 1, *, regions: bool = False
+) -> None:
     """Check that every server of a captioner sees images, with images of known content.
 
     Args:
         captioner: the captioner.
         pictures: the largest number of pictures in a call of the run.
+        regions: whether the run's requests carry regions.
 
     Raises:
-        BuildError: a server does not see images, refuses what a run sends, or answers no requests.
+        BuildError: a server does not see images, takes no notice of regions, refuses what a run
+            sends, or answers no requests.
     """
-    probes = (_Probe(captioner, url, pictures) for url in captioner.endpoints)
+    probes = (_Probe(captioner, url, pictures, regions) for url in captioner.endpoints)
     await asyncio.gather(*(probe.check() for probe in probes))
 
 
@@ -77,19 +96,15 @@ class _Probe:
     captioner: OpenAICaptioner
     url: str
     pictures: int
+    regions: bool
 
     async def check(self) -> None:
         names = [(colour, repeat) for colour in COLOURS for repeat in range(_REPEATS)]
         try:
             # The first one alone: where it fails, the others would, too.
             (colour, repeat), *others = names
-            first = await self._ask(f"{colour}/{repeat}", self._before(draw_square(colour)))
-            rest = await asyncio.gather(
-                *(
-                    self._ask(f"{colour}/{repeat}", self._before(draw_square(colour)))
-                    for colour, repeat in others
-                )
-            )
+            first = await self._ask_colour(colour, repeat)
+            rest = await asyncio.gather(*(self._ask_colour(*each) for each in others))
         except Rejected as cause:
             raise BuildError(await self._refusal(cause)) from None
         noise, no_image, alone = await asyncio.gather(
@@ -102,21 +117,33 @@ class _Probe:
             by_colour[colour].append(answer)
         answers = ProbeAnswers(by_colour, noise, no_image, self.pictures, alone)
         limit = self.captioner.max_tokens
-        if trouble := find_silence(answers, limit) or find_blindness(answers):
+        find_fault = find_ignorance if self.regions else find_blindness
+        if trouble := find_silence(answers, limit) or find_fault(answers):
             raise BuildError(f"{self.url} {trouble}")
 
     def _before(self, jpeg: bytes) -> list[bytes]:
         """Return the pictures of a question about the last one."""
         return [*[draw_grey()] * (self.pictures - 1), jpeg]
 
-    async def _ask(self, name: str, jpegs: Sequence[bytes]) -> Answer:
-        async def load_image() -> PromptImage:
-            return PromptImage(None, named=tuple(NamedPicture("", jpeg) for jpeg in jpegs))
+    async def _ask_colour(self, colour: str, repeat: int) -> Answer:
+        """Return the answer to the question about a square, or a quarter, of a colour."""
+        name = f"{colour}/{repeat}"
+        if self.regions:
+            return await self._ask(name, [draw_quarters()], {"bbox": quarter_of(colour)})
+        return await self._ask(name, self._before(draw_square(colour)))
 
+    async def _ask(
+        self, name: str, jpegs: Sequence[bytes], region: GivenRegion | None = None
+    ) -> Answer:
+        async def load_image() -> PromptImage:
+            named = tuple(NamedPicture("", jpeg) for jpeg in jpegs)
+            return PromptImage(None, named=named, region=region)
+
+        whole = LAST_QUESTION if self.pictures > 1 else QUESTION
         request = Request(
             id=f"canary/{name}",
             image_rank=0,
-            prompt=LAST_QUESTION if self.pictures > 1 else QUESTION,
+            prompt=whole if region is None else REGION_QUESTION,
             load_image=load_image,
             max_tokens=self.captioner.max_tokens,
         )
@@ -135,6 +162,11 @@ class _Probe:
 
     async def _refusal(self, cause: Rejected) -> str:
         """Return why the server refuses a question about a square."""
+        if self.regions and await self._ask_or_none("whole", [draw_quarters()]) is not None:
+            return (
+                f"{self.url} takes no regions: it answers a question about a whole picture, and "
+                f"refuses one with a region: {cause.detail}. {_SERVE_REGIONS}"
+            )
         if await self._alone() is not None:
             return (
                 f"{self.url} refuses {self.pictures} pictures in a call, and takes one: "
@@ -164,12 +196,7 @@ def find_silence(answers: ProbeAnswers, max_tokens: int) -> str | None:
 def find_blindness(answers: ProbeAnswers) -> str | None:
     """Return the evidence that a server does not see images, or None if it sees them."""
     by_colour, plain = answers.by_colour, answers.plain
-    named = sum(
-        _colours(answer) == {colour}
-        for colour, of_colour in by_colour.items()
-        for answer in of_colour
-    )
-    if named >= _MIN_NAMED * len(plain):
+    if _name_colours(answers):
         return None
     made_up = f"What it says of pictures would be made up: {_SERVE}"
     trouble = _find_wrong_tokens(plain, answers)
@@ -177,14 +204,38 @@ def find_blindness(answers: ProbeAnswers) -> str | None:
         return f"{trouble}. {made_up}"
     if _follow_colours(by_colour) or (trouble is None and not any(map(_colours, plain))):
         return None
-    shown = ", ".join(
-        f"{colour}: {' and '.join(repr(answer.text[:40]) for answer in of_colour)}"
-        for colour, of_colour in by_colour.items()
-    )
+    shown = _shown(by_colour)
     without = f"; without one: {answers.no_image.text[:40]!r}" if answers.no_image else ""
     return (
         f"does not see pictures: asked for the colour of squares, it says {shown}{without}. "
         f"{made_up}"
+    )
+
+
+def find_ignorance(answers: ProbeAnswers) -> str | None:
+    """Return the evidence that a server takes no notice of regions, or None if it looks at them."""
+    if _name_colours(answers) or _follow_colours(answers.by_colour):
+        return None
+    return (
+        "takes no notice of regions: asked for the colour of each quarter of a picture, it says "
+        f"{_shown(answers.by_colour)}. {_SERVE_REGIONS}"
+    )
+
+
+def _name_colours(answers: ProbeAnswers) -> bool:
+    """Return whether as many answers name the right colour as must."""
+    named = sum(
+        _colours(answer) == {colour}
+        for colour, of_colour in answers.by_colour.items()
+        for answer in of_colour
+    )
+    return named >= _MIN_NAMED * len(answers.plain)
+
+
+def _shown(by_colour: Mapping[str, Sequence[Answer]]) -> str:
+    return ", ".join(
+        f"{colour}: {' and '.join(repr(answer.text[:40]) for answer in of_colour)}"
+        for colour, of_colour in by_colour.items()
     )
 
 

@@ -154,8 +154,9 @@ class OpenAICaptioner:
         await asyncio.gather(*(connection.close() for connection in self._connections))
 
     async def _call_of(self, request: Request, route: Sequence[Connection]) -> _Call:
-        pictures = (await request.load_image()).pictures()
-        parameters = parameters_of(self._sampling, request)
+        image = await request.load_image()
+        pictures = image.pictures()
+        parameters = parameters_of(self._sampling, request, image.region)
 
         def encode(form: Form) -> Message:
             sent = formed(parameters, request, form)

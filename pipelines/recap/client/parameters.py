@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pipelines.recap.captioning.captioner import Request
+from pipelines.recap.captioning.captioner import GivenRegion, Request
 from schemas import json_decoding
 from schemas.errors import UsageError
 from schemas.ids import rank
@@ -17,6 +17,7 @@ from schemas.ids import rank
 # The two names of the limit of an answer's tokens: that of most servers, and OpenAI's later one.
 LIMIT, LATER_LIMIT = "max_tokens", "max_completion_tokens"
 SCHEMA = "response_format"  # holds the schema of an answer
+REGIONS = "regions"  # holds the region of a request, for a server of region models
 # Ask for log-probabilities of the tokens of an answer; five is as many as every server gives.
 LOGPROBS = {"logprobs": True, "top_logprobs": 5}
 _SEED_BITS = 31
@@ -32,6 +33,7 @@ _OURS = {
     LIMIT: "the flags of limits of tokens set it",
     LATER_LIMIT: f"it is sent to servers that refuse {LIMIT}",
     SCHEMA: "give --structured",
+    REGIONS: "give --views region",
 }
 _SECRET = re.compile(
     r"api[_-]?key|secret|password|authorization|credential|(?:^|access_|auth_|bearer_)token$",
@@ -67,12 +69,15 @@ class Sampling(Protocol):
     def extra_body(self) -> Mapping[str, Any]: ...
 
 
-def parameters_of(sampling: Sampling, request: Request | None = None) -> dict[str, Any]:
+def parameters_of(
+    sampling: Sampling, request: Request | None = None, region: GivenRegion | None = None
+) -> dict[str, Any]:
     """Return the parameters of a request, without its limit of tokens; None: of a small probe.
 
-    For example `{"model": "m", "stream": false, "temperature": 0.2}`.
+    For example `{"model": "m", "stream": false, "temperature": 0.2}`. With a region, `regions`
+    holds it.
     """
-    parameters = {
+    parameters: dict[str, Any] = {
         "model": sampling.model,
         "stream": False,
         "temperature": sampling.temperature,
@@ -80,6 +85,8 @@ def parameters_of(sampling: Sampling, request: Request | None = None) -> dict[st
     }
     if request is not None and sampling.seed_requests:
         parameters["seed"] = rank("seed", request.id) >> 63 - _SEED_BITS
+    if region is not None:
+        parameters[REGIONS] = [region]
     given = {name: value for name, value in parameters.items() if value is not None}
     return given | dict(sampling.extra_body)
 

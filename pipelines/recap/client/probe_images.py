@@ -7,6 +7,7 @@ from io import BytesIO
 from PIL import Image
 
 QUESTION = "Which colour fills this picture? Answer with one word."
+REGION_QUESTION = "Which colour fills region1? Answer with one word."
 LAST_QUESTION = "Which colour fills the last picture? Answer with one word."
 COLOURS = {
     "red": (220, 20, 20),
@@ -22,6 +23,22 @@ _SIDE = 224  # pixels
 def draw_square(colour: str) -> bytes:
     """Return a JPEG of a square in a colour of `COLOURS`, 224 × 224 pixels."""
     return _jpeg(Image.new("RGB", (_SIDE, _SIDE), COLOURS[colour]))
+
+
+@cache
+def draw_quarters() -> bytes:
+    """Return a JPEG of a square whose quarters have the colours of `COLOURS`, 224 × 224 pixels."""
+    square = Image.new("RGB", (_SIDE, _SIDE))
+    for name, rgb in COLOURS.items():
+        square.paste(rgb, quarter_of(name))
+    return _jpeg(square)
+
+
+def quarter_of(colour: str) -> tuple[int, int, int, int]:
+    """Return the box of a colour in `draw_quarters`, xyxy in pixels."""
+    down, across = divmod(list(COLOURS).index(colour), 2)
+    half = _SIDE // 2
+    return across * half, down * half, (across + 1) * half, (down + 1) * half
 
 
 @cache

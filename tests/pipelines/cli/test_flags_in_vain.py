@@ -247,6 +247,11 @@ IN_VAIN = [
         [*SERVED, "--no-filter", "--views", "whole", "--context", "1"],
         "--context: --views whole sends no crop",
     ),
+    (
+        "recap --context",
+        [*SERVED, "--no-filter", "--views", "region", "--context", "1"],
+        "--context: --views region sends no crop",
+    ),
     ("recap --coco-annotations", [*UNFILTERED, "--coco-annotations", "x"], "go with --source coco"),
     (
         "verify --image-root",
