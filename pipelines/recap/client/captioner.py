@@ -155,12 +155,11 @@ class OpenAICaptioner:
 
     async def _call_of(self, request: Request, route: Sequence[Connection]) -> _Call:
         image = await request.load_image()
-        pictures = image.pictures()
         parameters = parameters_of(self._sampling, request, image.region)
 
         def encode(form: Form) -> Message:
             sent = formed(parameters, request, form)
-            return _message(request.id, request.prompt, pictures, sent)
+            return _message(request.id, request.prompt, image.pictures(), sent)
 
         return _Call(request.id, encode, route)
 
