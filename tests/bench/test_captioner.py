@@ -11,7 +11,7 @@ from bench.serving import served
 from bench.taught import about_the_object, requests, write_taught
 from model.tiny import write_tiny_model
 from pipelines.cli.parser import run
-from pipelines.recap.client import captioner as client
+from pipelines.recap.client.chat import encode_request
 from pipelines.sample_world.scene import World
 from pipelines.sample_world.v3det import write_v3det
 from pipelines.sample_world.world import LOOKS
@@ -91,11 +91,10 @@ def test_a_served_model_is_asked_about_each_region_and_none_is_lost(
     bodies = []
 
     def encode(*parts):
-        bodies.append(json.loads(encoded := client_encode(*parts)))
+        bodies.append(json.loads(encoded := encode_request(*parts)))
         return encoded
 
-    client_encode = client.encode_request
-    monkeypatch.setattr(client, "encode_request", encode)
+    monkeypatch.setattr("pipelines.recap.client.captioner.encode_request", encode)
     monkeypatch.setattr(captioner, "_ours", lambda *words: run([str(word) for word in words]))
     write_tiny_model(tmp_path / "tiny")
     with served(str(tmp_path / "tiny"), batch=8) as address:

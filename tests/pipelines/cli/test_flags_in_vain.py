@@ -252,6 +252,11 @@ IN_VAIN = [
         [*SERVED, "--no-filter", "--views", "region", "--context", "1"],
         "--context: --views region sends no crop",
     ),
+    (
+        "recap --serve",
+        [*RECAP[:-2], "--no-filter", "--views", "region", "--serve", "m"],
+        "--views region: --serve starts vLLM",
+    ),
     ("recap --coco-annotations", [*UNFILTERED, "--coco-annotations", "x"], "go with --source coco"),
     (
         "verify --image-root",
