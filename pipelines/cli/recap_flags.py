@@ -142,9 +142,8 @@ def _add_views(group: Group) -> None:
         "--views",
         choices=get_args(Views),
         help="what is sent about a region: its crop; the whole picture, in which regions are "
-        "outlined and numbered; both; both with all dark outside of the region in the crop; or the "
-        "whole picture as it is, with the region in the request, for a model with region tokens "
-        "(both in recap_modern; default: crop)",
+        "outlined and numbered; both; both, the crop dark outside of the region; or the picture, "
+        "and the region in the request (both in recap_modern; default: crop)",
     )
     group.add_argument(
         "--neighbours",
