@@ -46,6 +46,7 @@ ONLY_PARSED = {
     "--predictions theirs.jsonl": "a model's answers",
     "--job_endpoint": "a job server of Beam",
     "--judge-model": "a model that judges",
+    "--views region": "a model with region tokens",
     "s3://": "a store",
     "train-bench ": "a GPU, or a minute of a processor",
 }
