@@ -19,7 +19,7 @@ _NOT_DECIDING = {
     *("max_words", "weights", "captions_per_conversation", "suffix_share"),
 }
 # Settings of a source that were not recorded at first; they count once they are set.
-_LATER = {"crowds", "frame", "last_part"}
+_LATER = {"complete", "crowds", "frame", "last_part"}
 # The default limits of tokens, of the first program and of today's.
 _DEFAULTS = {"global_tokens": (256, 512), "region_tokens": (384, 512)}
 # The sampling that was sent where none was given.
