@@ -1,8 +1,10 @@
 """Captions to train a captioner on: the built-in captioner's, beneath the requests of `recap`.
 
-The rows are an output of `recap`, whose wordings of the task `region_detailed_caption` are the very
-texts that `recap --views region --no-class-name` sends. Of a caption, what a region alone shows is
-kept, neither its position in the picture nor other objects, of which `recap` keeps no captions:
+The rows are an output of `recap`. Half of their wordings are those of the task
+`region_detailed_caption`; the others are the very texts that `recap --views region --no-class-name`
+sends. These are ten times as long: a tiny language model learns what is asked from the short ones.
+Of a caption, what a region alone shows is kept, neither its position in the picture nor other
+objects, of which `recap` keeps no captions:
 
     The red star is in the lower left of the picture and takes up less than a tenth of it. It looks
     mainly red. It is about as wide as tall. It lies above the blue cross.
@@ -53,6 +55,12 @@ def requests() -> list[str]:
     return [f"{wording} {ending}" for wording in GIVEN_WITHOUT_CLASS.wordings]
 
 
+def wordings() -> list[str]:
+    """Return the wordings of the rows: those of outputs of `recap`, and as many requests."""
+    sent = requests()
+    return [*DETAILED.wordings[: len(sent)], *sent]
+
+
 def write_taught(world: Path, output: Path, pictures: int) -> Manifest:
     """Caption V3Det's regions of a world, and write rows of requests and captions.
 
@@ -65,7 +73,7 @@ def write_taught(world: Path, output: Path, pictures: int) -> Manifest:
         sources=(SourceRequest(name="v3det"),),
         limit=pictures,
         min_words=MIN_WORDS,
-        wordings={DETAILED.name: requests()},
+        wordings={DETAILED.name: wordings()},
         filter=Filter(),
         captioning=Captioning(model=BUILTIN_MODEL, global_caption=False, class_name=False),
     )

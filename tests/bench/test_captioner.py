@@ -8,7 +8,7 @@ import pytest
 import regionforge
 from bench import captioner
 from bench.serving import served
-from bench.taught import about_the_object, requests, write_taught
+from bench.taught import about_the_object, requests, wordings, write_taught
 from model.tiny import write_tiny_model
 from pipelines.cli.parser import run
 from pipelines.recap.client.chat import encode_request
@@ -42,7 +42,8 @@ def records(folder):
 
 
 def test_the_rows_have_the_texts_of_requests_and_what_an_object_alone_shows(taught):
-    texts = {text.replace("<region>", "<region1>") for text in requests()}
+    texts = {text.replace("<region>", "<region1>") for text in wordings()}
+    assert set(requests()) < set(wordings())
     talks = [record["messages"] for record in records(taught)]
     assert talks
     for asked, answered, *_ in talks:
