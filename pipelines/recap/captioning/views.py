@@ -8,11 +8,7 @@ from hashlib import sha256
 from msgspec.structs import replace
 from PIL import Image
 
-from pipelines.recap.captioning.captioner import (
-    AnnotatedRegion,
-    CaptionTarget,
-    PromptImage,
-)
+from pipelines.recap.captioning.captioner import AnnotatedRegion, CaptionTarget, PromptImage
 from pipelines.recap.captioning.given import given_images
 from pipelines.recap.captioning.marked import MarkedRegion, MarkOptions, marked_pictures
 from pipelines.recap.captioning.region_colours import colours_of
