@@ -26,6 +26,7 @@ _FLAGS = {
     "last_part": "--coco-last-part",
     "year": "--coco-year",
 }
+_SWITCHES = {"last_part"}  # fields whose flags take no value
 INPUT_PLACES = {"annotations", "images", "paths"}  # a source's paths do not decide the output
 REMARKS = {"about", "notes", "paper", "guard_paths", "allow_missing"}  # decide no record
 MODED = Task.REGION_CLASSIFICATION  # the task whose conversations go by the recipe's mode
@@ -115,7 +116,9 @@ def check_sources(recipe: Recipe) -> None:
             stated = f"recipe {recipe.name!r}: source {source.name!r}: {key} {value!r}"
             if recipe.by_flags:
                 flag = _FLAGS.get(key, f"--{key.replace('_', '-')}")
-                stated = f"{flag} {source.name if value is True else value}: source {source.name!r}"
+                if key not in _SWITCHES:
+                    flag = f"{flag} {source.name if value is True else value}"
+                stated = f"{flag}: source {source.name!r}"
             raise UsageError(f"{stated}: expected {expected}")
         if source.frame == "upright" and recipe.images == "reference":
             raise UsageError(

@@ -19,7 +19,7 @@ PYTORCH = [
 ]
 # They are imported only after a command has seen that the extra `clip`, or `train`, is there.
 AFTER_A_CHECK = {
-    *("pipelines.recap.clip.open_clip", "regionforge.demo_steps"),
+    *("pipelines.recap.clip.alpha", "pipelines.recap.clip.open_clip", "regionforge.demo_steps"),
     *(f"regionforge.vllm_engine.{name}" for name in ("engine", "language", "starting")),
 }
 PROGRAM = f"""

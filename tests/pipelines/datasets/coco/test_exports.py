@@ -299,7 +299,7 @@ FLAGS = [
     (["--coco-annotations", "a.json", "--coco-annotations", "b.json"], "say of which split"),
     (["--coco-annotations", "a=x", "--coco-annotations", "a=y"], "the split a is given twice"),
     (["--coco-images", "x"], "--coco-images goes with --coco-annotations FILE"),
-    (["--coco-last-part"], "--coco-last-part True: source 'coco': expected only beside"),
+    (["--coco-last-part"], "--coco-last-part: source 'coco': expected only beside"),
 ]
 
 

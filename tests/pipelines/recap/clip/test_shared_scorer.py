@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,12 +23,15 @@ CROPS = [Image.new("RGB", (3, 2), (10 * number, 0, 0)) for number in range(3)]
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """A folder for temporary files of this test, in this process and in others."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("pipelines.recap.clip.shared_scorer._LONGEST_FOLDER", 90)
-    return tmp_path
+def folder(monkeypatch):
+    """A folder for temporary files of this test, in this process and in others.
+
+    Its path is short, as that of a socket has to be.
+    """
+    with tempfile.TemporaryDirectory(prefix="rf", dir="/tmp") as short:
+        monkeypatch.setenv("TMPDIR", short)
+        monkeypatch.setattr("tempfile.tempdir", short)
+        yield Path(short)
 
 
 HOLD = """
@@ -35,7 +40,6 @@ from functools import partial
 from pathlib import Path
 from pipelines.recap.clip import shared_scorer
 from tests.pipelines.recap.clip.reds import Reds
-shared_scorer._LONGEST_FOLDER = 90
 scorer = shared_scorer.SharedScorer(partial(Reds, Path(sys.argv[1])), "reds")
 print("ready", flush=True)
 sys.stdin.read()
