@@ -62,9 +62,11 @@ def make_app(model: OpenedModel, max_new_tokens: int) -> Any:
     outer = FastAPI(openapi_url=None)
     outer.add_middleware(_Policy)
     outer.add_middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS)
+    page = make_page(model, max_new_tokens)
+    page.has_launched = True  # only then does gradio refuse a path that nobody has uploaded
     return gr.mount_gradio_app(
         outer,
-        make_page(model, max_new_tokens),
+        page,
         path="/",
         footer_links=[],
         run_history=False,
