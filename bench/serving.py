@@ -47,9 +47,9 @@ def measure_serving(calls: int = CALLS, concurrency: int = CONCURRENCY) -> None:
         write_tiny_model(f"{folder}/tiny")
         for batch, number in ((BATCH, calls), (1, max(concurrency, calls // 5))):
             with served(f"{folder}/tiny", batch) as address:
-                asyncio.run(_ask_all(address, 2 * concurrency, concurrency))  # to warm up
+                asyncio.run(ask_all(address, 2 * concurrency, concurrency))  # to warm up
                 began = time.monotonic()
-                answers.append(asyncio.run(_ask_all(address, number, concurrency)))
+                answers.append(asyncio.run(ask_all(address, number, concurrency)))
                 speeds.append(number / (time.monotonic() - began))
             lost = number - len(answers[-1])
             print(f"  batches of {batch}: {speeds[-1]:.1f} requests/s, {lost} lost", flush=True)
@@ -59,10 +59,16 @@ def measure_serving(calls: int = CALLS, concurrency: int = CONCURRENCY) -> None:
 
 
 @contextmanager
-def served(folder: str, batch: int) -> Iterator[str]:
-    """Serve a model, and yield the address of its endpoint."""
+def served(folder: str, batch: int, *further: str) -> Iterator[str]:
+    """Serve a model, and yield the address of its endpoint.
+
+    Args:
+        folder: of the model.
+        batch: the largest number of requests that are answered together.
+        further: flags of `regionforge serve`.
+    """
     command = [sys.executable, "-m", "regionforge", "serve", "--checkpoint", folder]
-    command += ["--port", "0", "--batch", str(batch), "--device", "cpu"]
+    command += ["--port", "0", "--batch", str(batch), "--device", "cpu", *further]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -80,8 +86,14 @@ def served(folder: str, batch: int) -> Iterator[str]:
             server.terminate()
 
 
-async def _ask_all(address: str, calls: int, concurrency: int) -> Answers:
-    """Ask all questions, some at once; what fails is lost."""
+async def ask_all(address: str, calls: int, concurrency: int) -> Answers:
+    """Ask all questions, some at once; return the answers, without those that failed.
+
+    Args:
+        address: of the endpoint.
+        calls: the number of questions.
+        concurrency: the number of requests in flight.
+    """
     pixels = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
     stored = BytesIO()
     Image.fromarray(pixels).save(stored, "PNG")
