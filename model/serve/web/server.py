@@ -51,6 +51,20 @@ def serve_page(
         uvicorn.Server(config).run(sockets=[listener])
 
 
+def _take_no_addresses(block: Any) -> None:
+    """Let a part of the page refuse an address in the place of a file, which gradio downloads."""
+    from gradio.exceptions import InvalidPathError
+
+    keep = block.async_move_resource_to_block_cache
+
+    async def keep_file(path: Any) -> Any:
+        if isinstance(path, str) and "://" in path:
+            raise InvalidPathError(f"Cannot open {path}: it was not uploaded by a user.")
+        return await keep(path)
+
+    block.async_move_resource_to_block_cache = keep_file
+
+
 def make_app(model: OpenedModel, max_new_tokens: int) -> Any:
     """Return the page as an ASGI application; gradio's settings are in the environment."""
     import gradio as gr
@@ -64,6 +78,8 @@ def make_app(model: OpenedModel, max_new_tokens: int) -> Any:
     outer.add_middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS)
     page = make_page(model, max_new_tokens)
     page.has_launched = True  # only then does gradio refuse a path that nobody has uploaded
+    for block in page.blocks.values():
+        _take_no_addresses(block)
     return gr.mount_gradio_app(
         outer,
         page,

@@ -10,9 +10,10 @@ import httpx
 from bench.serving_page import served_page
 
 
-def test_a_file_that_nobody_uploaded_is_not_opened(tiny_models, tmp_path):
-    path = tmp_path / "private.png"
-    Image.new("RGB", (64, 48)).save(path)
+@pytest.mark.parametrize("given", ["private.png", "http://picture.invalid/private.png"])
+def test_a_file_that_nobody_uploaded_is_not_opened(tiny_models, tmp_path, given):
+    path = given if "://" in given else tmp_path / given
+    Image.new("RGB", (64, 48)).save(tmp_path / "private.png")
     file = {"path": str(path), "meta": {"_type": "gradio.FileData"}}
     with (
         served_page(tiny_models["regiongpt"]) as address,
