@@ -30,6 +30,7 @@ from pipelines.output.lock import locked_output
 from pipelines.plan import Plan
 from pipelines.preflight.room import check_room
 from pipelines.publish import Findings, publish
+from pipelines.runner.group_pieces import groups_in_pieces
 from pipelines.runner.lossless_streams import lossless_streams
 from pipelines.runner.probe import probe
 from pipelines.runner.progress import build_display
@@ -137,6 +138,7 @@ def _make(plan: Plan, options: LaunchOptions, lay_out: Layout) -> None:
     with (
         _tuned_memory(),
         lossless_streams(),
+        groups_in_pieces(),
         _started_runner(options) as (runner, pool),
         _removed_folders(),
         build_display() as ticker,
