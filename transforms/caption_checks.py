@@ -29,6 +29,8 @@ _FOREIGN_MARGIN = 3  # and the least ratio of their number to that of English fu
 _SAME_SENTENCE = 3  # times
 _SAME_WORDS = {1: 6, 2: 4, 3: 4}  # times in a row, by number of words; more words: thrice
 _LONGEST_LOOP = 40  # words
+# By language: the function words that English lacks, and those that only English has of the two.
+_FUNCTION_WORDS = {name: (words - ENGLISH, ENGLISH - words) for name, words in OTHERS.items()}
 WINDOW, DISTINCT, JUDGED_FROM = 4, 0.5, 40  # words; share of distinct windows; words of text
 _COPIED = 0.6  # share of a caption's windows of words that may stand in the global caption
 
@@ -175,10 +177,10 @@ def _other_language(judged: _Judged) -> str:
         for index, word in enumerate(_WORD.findall(sentence))
         if index == 0 or word == word.lower()
     )
-    for language, function_words in OTHERS.items():
-        foreign = lower.keys() & (function_words - ENGLISH)
+    for language, (theirs, ours) in _FUNCTION_WORDS.items():
+        foreign = lower.keys() & theirs
         number = sum(lower[word] for word in foreign)
-        english = sum(lower[word] for word in ENGLISH - function_words)
+        english = sum(lower[word] for word in lower.keys() & ours)
         if len(foreign) >= _FOREIGN_WORDS and number > _FOREIGN_MARGIN * english:
             return f"expected English, found {number} function words of {language}"
     return ""

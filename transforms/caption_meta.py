@@ -5,6 +5,7 @@ a shirt, a screen that shows a photo. Nor is "cropped" of jeans or ears.
 """
 
 import re
+from functools import lru_cache
 
 from transforms.caption_names import own_names
 
@@ -179,6 +180,7 @@ def speech_of_picture(text: str, class_name: str | None) -> str:
     return ""
 
 
+@lru_cache(maxsize=4096)
 def _of_object(class_name: str) -> re.Pattern[str]:
     """Return the beginning of a caption that is of a picture of the object: "A photo of a "
     "zebra"."""

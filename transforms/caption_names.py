@@ -51,17 +51,17 @@ def other_class(text: str, class_name: str, others: Sequence[str]) -> str:
     another subject than the other class may name that once more, as what surrounds the object.
     """
     lower = text.lower()
-    own = own_names(class_name)
+    own = _object(class_name)
     # Without the full name of the object, no part of it ("hot dog") stands for another class.
-    rest = re.sub(rf"\b{pattern_of(class_name)}", " ", lower)
-    counts = {other: _count(pattern_of(other), rest) for other in others}
+    rest = _class(class_name).sub(" ", lower)
+    counts = {other: _count(_class(other), rest) for other in others}
     named = _count(own, lower) + len(_PRONOUN.findall(text))
     subject = _subject(lower)
     noun = subject.rpartition(" ")[2]
-    if noun and not re.fullmatch("|".join(map(pattern_of, others)) + f"|{own}", noun):
-        named += _count(pattern_of(noun), lower)
+    if noun and not any(names.fullmatch(noun) for names in (own, *map(_class, others))):
+        named += _count(_class(noun), lower)
     most = max(counts, key=lambda other: (counts[other], other), default="")
-    begins = bool(most) and _count(pattern_of(most), subject) > 0
+    begins = bool(most) and _count(_class(most), subject) > 0
     return most if most and counts[most] > named + (not begins) else ""
 
 
@@ -71,20 +71,33 @@ def described_other(text: str, class_name: str, others: Sequence[str]) -> str:
     The first subject of the text is of the other class, no subject of a sentence is of its own, and
     the other class is named more often.
     """
-    own = own_names(class_name)
+    own = _object(class_name)
     subjects = [_subject(sentence.lower()) for sentence in sentences(text)]
     if not subjects or any(_count(own, subject) for subject in subjects):
         return ""
     lower = text.lower()
     for other in others:
-        pattern = pattern_of(other)
-        if _count(pattern, subjects[0]) and _count(pattern, lower) > _count(own, lower):
+        names = _class(other)
+        if _count(names, subjects[0]) and _count(names, lower) > _count(own, lower):
             return other
     return ""
 
 
-def _count(pattern: str, lower: str) -> int:
-    return len(re.findall(rf"\b{pattern}", lower))
+# Captions of a few images name more classes than `re` keeps patterns, and it compiles slowly.
+@lru_cache(maxsize=4096)
+def _class(name: str) -> re.Pattern[str]:
+    """Return the pattern of a class name at the beginning of a word."""
+    return re.compile(rf"\b{pattern_of(name)}")
+
+
+@lru_cache(maxsize=4096)
+def _object(class_name: str) -> re.Pattern[str]:
+    """Return the pattern of an object's names at the beginning of a word."""
+    return re.compile(rf"\b{own_names(class_name)}")
+
+
+def _count(names: re.Pattern[str], lower: str) -> int:
+    return len(names.findall(lower))
 
 
 def _subject(lower: str) -> str:
