@@ -69,16 +69,28 @@ def described_other(text: str, class_name: str, others: Sequence[str]) -> str:
     """Return the other class that a text describes in place of its own; empty if it does not.
 
     The first subject of the text is of the other class, no subject of a sentence is of its own, and
-    the other class is named more often.
+    the other class is named more often. Where a longer name of another class holds that of its own
+    ("teddy bear" beside a bear), it is the name of the other one.
     """
     own = _object(class_name)
+    longer = [
+        _class(name)
+        for name in others
+        if len(name.split()) > len(class_name.split()) and _class(class_name).search(name.lower())
+    ]
+
+    def count_own(words: str) -> int:
+        for names in longer:
+            words = names.sub(" ", words)
+        return _count(own, words)
+
     subjects = [_subject(sentence.lower()) for sentence in sentences(text)]
-    if not subjects or any(_count(own, subject) for subject in subjects):
+    if not subjects or any(map(count_own, subjects)):
         return ""
     lower = text.lower()
     for other in others:
         names = _class(other)
-        if _count(names, subjects[0]) and _count(names, lower) > _count(own, lower):
+        if _count(names, subjects[0]) and _count(names, lower) > count_own(lower):
             return other
     return ""
 

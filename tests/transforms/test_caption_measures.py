@@ -88,3 +88,20 @@ def test_a_class_that_is_named_by_a_colour_claims_none() -> None:
 )
 def test_another_object_in_its_place(text, other) -> None:
     assert described_other(text, "coffee cup", ["mug", "plate"]) == other
+
+
+@pytest.mark.parametrize(
+    ("text", "class_name", "others", "other"),
+    [
+        ("The teddy bear is brown. It sits there.", "bear", ["teddy bear"], "teddy bear"),
+        ("The half circle is red. It is flat.", "circle", ["oval", "half circle"], "half circle"),
+        ("Half circles lie there.", "circle", ["half circle"], "half circle"),
+        ("The circle is red. The half circle is blue, and it is small.", "circle", ["oval"], ""),
+        ("A bear beside a teddy bear. The teddy bear is soft.", "bear", ["teddy bear"], ""),
+        ("The teddy bear is brown.", "teddy bear", ["bear"], ""),
+        ("Two glasses of water stand there.", "glass", ["glasses"], ""),
+        ("A DOG lies there.", "dog", ["Dog"], ""),
+    ],
+)
+def test_a_longer_name_that_holds_its_own_is_of_the_other(text, class_name, others, other) -> None:
+    assert described_other(text, class_name, others) == other
