@@ -11,7 +11,7 @@ category. So the choice is the same on every runner, and only a threshold per ca
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import apache_beam as beam
@@ -24,38 +24,13 @@ from schemas.item import Expression, Item
 from schemas.ledger import Stage
 from schemas.rejection import Kind
 from schemas.sample import ImageInfo, Region, ScreenedImage
+from transforms.caps import Caps
 from transforms.ledger import StageLedger
 from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage, skip_stage
 
 CategoryKey = tuple[str, str, str]  # source, split, category
 RegionRank = tuple[int, str]  # hash, then id, so that no two ranks are equal
 Smallest = tuple[CategoryKey, list[RegionRank]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caps:
-    """The caps of a recipe on regions and phrases; a source without a cap is taken whole.
-
-    The cap per image holds for each kind of item: with a cap of 10, an image's sentences are about
-    at most 10 regions, its relationships about at most 10, and some regions may be in both.
-    """
-
-    per_category: Mapping[str, int] = field(default_factory=dict)  # by source
-    per_image: Mapping[str, int] = field(default_factory=dict)  # by source
-    min_words: int | None = None  # of a phrase or sentence about one region
-    seed: int
-    # By source: another source, under whose name the regions are hashed. So a source that is made
-    # from the regions of another one takes the same regions as that one.
-    drawn_as: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def any(self) -> bool:
-        """True where the recipe has any cap."""
-        return self.min_words is not None or bool(self.per_category or self.per_image)
-
-    def bind(self, source: str) -> bool:
-        """Return whether any cap holds for a source."""
-        return self.min_words is not None or source in {*self.per_category, *self.per_image}
 
 
 def category_ranks(

@@ -121,15 +121,7 @@ def _check_renamed(argv: Sequence[str]) -> None:
 
 
 def _call(args: argparse.Namespace, others: list[str]) -> int:
-    from pipelines.runner.beam_flags import (
-        check_beam_flags,
-        check_store_flags,
-        open_remote_files,
-    )
-
-    runs_pipeline = hasattr(args, "runner")
-    (check_beam_flags if runs_pipeline else check_store_flags)(others, args.unknown)
-    open_remote_files(others)
+    _take_beam_flags(args, others)
     args.beam_flags = others
     if not (named := getattr(args, "source_module", None)):
         return int(args.run(args))
@@ -137,3 +129,23 @@ def _call(args: argparse.Namespace, others: list[str]) -> int:
 
     with named_modules(named):
         return int(args.run(args))
+
+
+def _take_beam_flags(args: argparse.Namespace, others: Sequence[str]) -> None:
+    """Check the words that are no flags of ours, which go to Beam, and open stores by them.
+
+    A command that runs no pipeline and has none does not import Beam, which takes a second.
+    """
+    from pipelines.storage.store_client import flags_may_hold
+
+    runs_pipeline = hasattr(args, "runner")
+    if not (runs_pipeline or others or flags_may_hold()):
+        return
+    from pipelines.runner.beam_flags import (
+        check_beam_flags,
+        check_store_flags,
+        open_remote_files,
+    )
+
+    (check_beam_flags if runs_pipeline else check_store_flags)(others, args.unknown)
+    open_remote_files(others)

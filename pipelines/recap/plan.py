@@ -17,7 +17,7 @@ from pipelines.recipes.resolve import (
 from schemas.errors import UsageError
 from schemas.sample import Task
 from schemas.style import Style
-from transforms.subsample import Caps
+from transforms.caps import Caps
 
 
 def make_recap_plan(recipe: RecapRecipe, root: str, output: str) -> Plan:

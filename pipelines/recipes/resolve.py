@@ -14,7 +14,7 @@ from prompts.wordings import replace_sets
 from schemas.errors import UsageError
 from schemas.sample import Task
 from schemas.source import Sizing
-from transforms.subsample import Caps
+from transforms.caps import Caps
 
 # The flags that set a field of a source, where they are not named like the field.
 _FLAGS = {

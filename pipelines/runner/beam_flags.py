@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 
-from pipelines.storage.store_client import STORE_OPTIONS
+from pipelines.storage.store_client import option_kinds
 from schemas.errors import UsageError
 
 # Flags that would show a key to everybody on the machine, or do nothing; and what does it instead.
@@ -71,7 +71,7 @@ def check_store_flags(flags: Sequence[str], unknown_flag: Callable[[str], str]) 
 def _store_values(flags: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """Return the values of flags for stores, and the other words."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for kind in STORE_OPTIONS:
+    for kind in option_kinds():
         for name, unset in kind([]).get_all_options(current_only=True).items():
             parser.add_argument(f"--{name}", action="store_true" if unset is False else "store")
     return parser.parse_known_args(list(flags))

@@ -15,9 +15,9 @@ from schemas.ids import Hasher, rank
 from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Kind
 from schemas.sample import LabelSet, Region, ScreenedImage
+from transforms.caps import Caps
 from transforms.ledger import StageLedger
 from transforms.subsample import (
-    Caps,
     CategoryKey,
     FindSmallest,
     RegionRank,

@@ -8,8 +8,9 @@ from schemas.item import CaptionRef, Expression, Item
 from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Kind
 from schemas.sample import Region, ScreenedImage
+from transforms.caps import Caps
 from transforms.ledger import StageLedger
-from transforms.subsample import Caps, category_ranks, sample_image
+from transforms.subsample import category_ranks, sample_image
 
 NAMES = "abcdefgh"
 CAP = st.none() | st.integers(1, 9)

@@ -11,8 +11,9 @@ from schemas.item import Dialogue, Expression, GroundedCaption, Item, Mention, R
 from schemas.ledger import Stage, ledger_of
 from schemas.rejection import Kind
 from schemas.sample import Region, ScreenedImage
+from transforms.caps import Caps
 from transforms.ledger import StageLedger
-from transforms.subsample import Caps, category_ranks, sample_image
+from transforms.subsample import category_ranks, sample_image
 
 NAMES = "abcdef"
 TALK = Dialogue("talk", (Round("Hm?", "Hm."),))

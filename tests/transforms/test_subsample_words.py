@@ -11,8 +11,9 @@ from schemas.item import Dialogue, Expression, GroundedCaption, Item, Relationsh
 from schemas.ledger import Account, Stage, ledger_of
 from schemas.rejection import Kind
 from schemas.sample import Region, ScreenedImage
+from transforms.caps import Caps
 from transforms.ledger import StageLedger
-from transforms.subsample import Caps, FindSmallest, SampleRegions, sample_image
+from transforms.subsample import FindSmallest, SampleRegions, sample_image
 
 OTHERS: list[Item] = [
     Relationship("r", "d", "on", "e"),
