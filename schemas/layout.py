@@ -14,6 +14,7 @@
       _state/captions/segments/                of those, what is not merged yet
       _state/server.log                        the log of a server that `recap` started
       _state/probe.json                        of a runner's probe, while it runs
+      _state/workers/                          signs of life of other engines' workers, of a run
       _state/lease/                            in a store, while a run writes: its claim
 
 An export of an output holds, beside what its format asks for:
@@ -38,6 +39,7 @@ INPUT_DIGESTS = f"{STATE_FOLDER}/inputs.json"
 JOURNAL_FOLDER = f"{STATE_FOLDER}/captions"
 SEGMENT_FOLDER = f"{JOURNAL_FOLDER}/segments"
 LEASE_FOLDER = f"{STATE_FOLDER}/lease"
+WORKER_FOLDER = f"{STATE_FOLDER}/workers"
 PROBE = f"{STATE_FOLDER}/probe.json"
 SERVER_LOG = f"{STATE_FOLDER}/server.log"
 SHARD_SUFFIX = ".arrow"

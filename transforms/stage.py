@@ -6,7 +6,7 @@ over. Rejections follow each element and counts follow the bundle, so a bundle t
 counts once.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, final
 
 import apache_beam as beam
@@ -39,7 +39,18 @@ class StageOutputs(NamedTuple, Generic[Result]):
     tally: PCollection[tuple[TallyKey, int]]
 
 
-class StageDoFn(beam.DoFn, Generic[Element, Result]):
+class WatchedDoFn(beam.DoFn):
+    """A Beam `DoFn` that calls a function in each process that runs it, if its run has one."""
+
+    at_setup: Callable[[], None] | None = None
+
+    def setup(self) -> None:
+        """Call the function."""
+        if self.at_setup is not None:
+            self.at_setup()
+
+
+class StageDoFn(WatchedDoFn, Generic[Element, Result]):
     """A Beam `DoFn` with ledgers; subclasses define `results`."""
 
     stage: ClassVar[Stage]  # the last one if several; names the progress

@@ -9,7 +9,8 @@ from pipelines.output.check import Rebuild
 from pipelines.plan import Plan
 from pipelines.preflight.room import check_room
 from pipelines.recipes.recipe import Recipe
-from pipelines.runner.launch import LOCAL_RUNNERS, LaunchOptions, check_launch
+from pipelines.runner.launch import LaunchOptions, check_launch
+from pipelines.runner.remote import LOCAL_RUNNERS
 from schemas.console import notice
 from schemas.errors import UsageError
 

@@ -18,7 +18,7 @@ from pipelines.recap.serving.command import find_vllm, parse_serve_args, serve_c
 from pipelines.recap.serving.server import KEY_VARIABLE, Server, Serving
 from pipelines.recipes.recap import Captioning
 from pipelines.recipes.recap_presets import PAPER
-from pipelines.runner.launch import LOCAL_RUNNERS
+from pipelines.runner.remote import LOCAL_RUNNERS
 from pipelines.storage import files
 from pipelines.storage.extras import require
 from schemas.errors import UsageError

@@ -32,7 +32,7 @@ from schemas.layout import shard_path
 from schemas.ledger import Stage
 from schemas.manifest import Shard
 from schemas.sample import ScreenedImage
-from transforms.stage import StageDoFn, run_stage
+from transforms.stage import StageDoFn, WatchedDoFn, run_stage
 from transforms.subsample import CategoryKey
 
 
@@ -137,7 +137,7 @@ class _Workshop:
         )
 
 
-class _SketchShard(beam.DoFn):
+class _SketchShard(WatchedDoFn):
     """The first pass of a run that compares captions: it captions, and writes answers down."""
 
     def __init__(self, flow: RecapFlow, plan: Plan) -> None:
@@ -145,6 +145,7 @@ class _SketchShard(beam.DoFn):
 
     def setup(self) -> None:
         """Make the tools."""
+        super().setup()
         self._workshop.open()
 
     def teardown(self) -> None:
@@ -169,6 +170,7 @@ class _CaptionShard(StageDoFn[tuple[ShardKey, Iterable[Page]], Shard]):
 
     def setup(self) -> None:
         """Make the tools."""
+        super().setup()
         self._workshop.open()
 
     def teardown(self) -> None:

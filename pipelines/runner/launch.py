@@ -34,7 +34,7 @@ from pipelines.runner.group_pieces import groups_in_pieces
 from pipelines.runner.lossless_streams import lossless_streams
 from pipelines.runner.probe import probe
 from pipelines.runner.progress import build_display
-from pipelines.runner.remote import check_paths
+from pipelines.runner.remote import LOCAL_RUNNERS, check_paths
 from pipelines.runner.resume import (
     earlier_shards,
     is_up_to_date,
@@ -43,16 +43,17 @@ from pipelines.runner.resume import (
     resumed,
 )
 from pipelines.runner.services import check_services
+from pipelines.runner.signs_of_life import Watch, watch_for
 from pipelines.runner.watched_run import run_watched
 from pipelines.runner.worker_pool import WorkerPool, ready_workers, socket_folder
 from pipelines.storage.store_client import store_options
-from schemas.errors import BuildError, UsageError
+from schemas.errors import RegionForgeError, UsageError
 from schemas.manifest import Manifest
 
 Layout = Callable[[beam.Pipeline, Plan, int], None]  # the int: number of parts of a split to read
 
-LOCAL_RUNNERS = ("local", "DirectRunner", "FnApiRunner")
 _M_ARENA_MAX = -8  # from malloc.h
+_CANCEL_SECONDS = 10.0
 _REMOTE_PARTS = 16  # readers per annotation file on remote runners, which scale by themselves
 
 
@@ -145,15 +146,27 @@ def _make(plan: Plan, options: LaunchOptions, lay_out: Layout) -> None:
     ):
         is_watched = options.runner in LOCAL_RUNNERS and not options.asks_servers
         display = ticker if is_watched else None
+        workers = watch_for(options.runner, options.beam_flags, plan.output)
         jobs: list[PipelineResult] = []
-        work = partial(_run, lay_out, plan, options, runner, jobs)
+        work = partial(_run, lay_out, plan, options, runner, workers, jobs)
         try:
-            run_watched(work, plan.output, pool, display)
-        except BuildError:
+            run_watched(work, plan.output, pool, display, workers)
+        except RegionForgeError:
             for job in jobs:  # on other machines, which write on otherwise
-                with suppress(Exception):  # the run's own error is the one to show
-                    job.cancel()
+                _cancel(job)
             raise
+
+
+def _cancel(job: PipelineResult) -> None:
+    """Cancel a job, as far as its engine answers; the run's own error is the one to show."""
+
+    def ask() -> None:
+        with suppress(Exception):
+            job.cancel()
+
+    asking = threading.Thread(target=ask, name="cancel", daemon=True)
+    asking.start()
+    asking.join(_CANCEL_SECONDS)
 
 
 @contextmanager
@@ -220,6 +233,7 @@ def _run(
     plan: Plan,
     options: LaunchOptions,
     runner: PipelineRunner,
+    workers: Watch | None,
     jobs: list[PipelineResult],
 ) -> None:
     """Run the pipeline; a job that goes on elsewhere is added to the list once it is started."""
@@ -228,9 +242,13 @@ def _run(
             probe(runner, _pipeline_options(options), plan.output)
         pipeline = beam.Pipeline(runner, options=_pipeline_options(options))
     lay_out(pipeline, plan, options.parts())
+    if workers:
+        workers.fit(pipeline)
     with _starting(options):
         running = pipeline.run()
     jobs.append(running)
+    if workers:
+        workers.begin()
     running.wait_until_finish()
 
 

@@ -12,10 +12,11 @@ import queue
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import grpc
 
+from pipelines.runner.signs_of_life import Watch
 from pipelines.runner.stall import Display, watched_movement
 from pipelines.runner.thread_starts import check_threads, on_failed_thread
 from pipelines.runner.worker_pool import WorkerPool
@@ -39,7 +40,11 @@ _End = Callable[[BaseException | None], None]
 
 
 def run_watched(
-    work: Callable[[], None], output: str, pool: WorkerPool | None, display: Display | None
+    work: Callable[[], None],
+    output: str,
+    pool: WorkerPool | None,
+    display: Display | None,
+    workers: Watch | None = None,
 ) -> None:
     """Run a pipeline to its end.
 
@@ -48,6 +53,7 @@ def run_watched(
         output: the folder that it writes into, for messages.
         pool: the worker processes, if there are any.
         display: the display of its progress; None: it runs on other machines.
+        workers: the watch on the workers of another engine, if they give signs of life.
 
     Raises:
         BaseException: the first error of the pipeline, its workers or its threads, with a message
@@ -70,6 +76,7 @@ def run_watched(
         watched_movement(pool, display, ended.put),
         on_failed_thread(ended.put),
         watched_guards(ended.put),
+        workers.running(ended.put) if workers else nullcontext(),
     ):
         threading.Thread(target=run, name="build", daemon=True).start()
         error = ended.get()

@@ -148,11 +148,12 @@ def test_a_dry_run_refuses_what_the_build_would(build, two_splits):
 def test_what_stands_still_in_one_process_is_seen(
     words, is_watched, sample_world, tmp_path, monkeypatch
 ):
-    displays = []
-    monkeypatch.setattr(launch, "run_watched", lambda *given: displays.append(given[-1]))
+    watches = []
+    monkeypatch.setattr(launch, "run_watched", lambda *given: watches.append(given[-2:]))
     words = [*words, "--label-set", "Shapes-15", "--data-root", str(sample_world)]
     run([*words, "--output", str(tmp_path / "output")])
-    assert [display is not None for display in displays] == [is_watched]
+    assert [display is not None for display, _ in watches] == [is_watched]
+    assert [workers is not None for _, workers in watches] == ["PrismRunner" in words]
 
 
 STORE_OPTIONS_OF_WORKERS = """
