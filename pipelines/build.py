@@ -22,6 +22,7 @@ from pipelines.plan import Plan
 from pipelines.publish import Publish
 from pipelines.read import ReadSources
 from pipelines.shards.state import finished_shards
+from pipelines.shards.waiting import WaitInSpool
 from pipelines.write import WriteShards
 from schemas.sample import ScreenedImage
 from schemas.source import SplitFacts
@@ -60,10 +61,13 @@ def build(root: beam.Pipeline, plan: Plan, parts: int) -> None:
 def select_regions(root: beam.Pipeline, plan: Plan, parts: int) -> Selected:
     """Lay out the stages that read, screen and sample images and regions."""
     caps = plan.resolved.caps
-    read, facts = root | "Read" >> ReadSources(plan.unfinished, parts)
+    read, facts = root | "Read" >> ReadSources(plan.unfinished, parts, plan.spool)
     prepared = read.kept | "Prepare" >> PrepareImages(PrepareImage.of(plan))
     smallest = prepared.kept | "FindSmallest" >> FindSmallest(caps)
-    sampled = prepared.kept | "Sample" >> SampleRegions(caps, smallest)
+    waiting = prepared.kept
+    if plan.spool and caps.per_category:  # all images wait until the caps are known
+        waiting = waiting | "Wait" >> WaitInSpool(plan.spool)
+    sampled = waiting | "Sample" >> SampleRegions(caps, smallest)
     short = facts | "Short" >> beam.FlatMap(
         _short, AsIter(smallest), per_category=caps.per_category
     )

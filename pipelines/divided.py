@@ -12,6 +12,7 @@ passes over the whole file; where there are more, that would cost too much, and 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -25,6 +26,7 @@ from pipelines.datasets.spec import Divided
 from pipelines.entries import FACTS, EntryDoFn, split_into_parts
 from pipelines.recipes.recipe import RECAPD_ROLE
 from pipelines.storage.files import FileStore
+from pipelines.storage.spool import Spool, Spooled, value_of
 from schemas.rejection import Kind, Rejection
 from schemas.source import SourceImage, SplitFacts, SplitInput
 from transforms.stage import StageOutputs, StageTransform, run_stage, run_stage_with
@@ -35,7 +37,7 @@ BinKey = tuple[str, str, int]  # source, split, number
 class Page(NamedTuple):
     """Annotations of a bin, as `deal_out` yields them."""
 
-    content: bytes  # a frame of Zstandard
+    content: Spooled  # a frame of Zstandard
     size: int  # before compression
 
 
@@ -86,18 +88,21 @@ class _Divide(EntryDoFn[SplitInput, Slice]):
 
 
 class _DealOut(EntryDoFn[Slice, tuple[BinKey, Piece]]):
+    def __init__(self, spool: str | None) -> None:
+        self._folder = spool
+
     def results(self, element: Slice) -> Iterator[tuple[BinKey, Piece]]:
         """Yield the annotations of a slice by bin, compressed."""
-        split = element.split
-        with self.unusable_file(split, counted=False):
+        split, spool = element.split, Spool(self._folder)
+        with self.unusable_file(split, counted=False), closing(spool):
             content = FileStore().read_range(split.file, element.start, element.end)
             for dealt in deal_out(element, content):
                 if isinstance(dealt, Rejection):
                     self.record(split, [dealt])
                 else:
                     number, text = dealt
-                    page = Page(_CODEC.compress(text, asbytes=True), len(text))
-                    yield _key(split, number), page
+                    frame = spool.put(_CODEC.compress(text, asbytes=True))
+                    yield _key(split, number), Page(frame, len(text))
 
 
 class _ReadBin(EntryDoFn[tuple[BinKey, Iterable[Piece]], list[SourceImage]]):
@@ -116,7 +121,9 @@ class _ReadBin(EntryDoFn[tuple[BinKey, Iterable[Piece]], list[SourceImage]]):
         if isinstance(head, SplitInput):
             yield from self.part(head)
         else:
-            texts = (_CODEC.decompress(*page, asbytes=True) for page in pages)
+            texts = (
+                _CODEC.decompress(value_of(page.content), page.size, asbytes=True) for page in pages
+            )
             yield from self.batches(head.split, read_bin(head, texts))
         yield from self.facts()
 
@@ -127,12 +134,13 @@ class ReadDivided(StageTransform[PBegin, DividedOutputs]):
 
     splits: Sequence[SplitInput]
     parts: int
+    spool: str | None
 
     def expand(self, pbegin: PBegin) -> DividedOutputs:
         """Divide the files that can be, and read all."""
         splits = pbegin | beam.Create(self.splits)
         divided, (facts, bins) = run_stage_with(splits, _Divide(self.parts), FACTS, _BIN)
-        dealt = run_stage(divided.kept | "Slices" >> beam.Reshuffle(), _DealOut())
+        dealt = run_stage(divided.kept | "Slices" >> beam.Reshuffle(), _DealOut(self.spool))
         by_bin = (bins, dealt.kept) | "Bins" >> beam.Flatten() | "ByBin" >> beam.GroupByKey()
         read, (more_facts,) = run_stage_with(by_bin, _ReadBin(), FACTS)
         stages = divided, dealt, read

@@ -45,6 +45,7 @@ class Plan:
     unchecked: tuple[Requested, ...] = ()  # sources that are most likely finished
     inputs: Mapping[SplitKey, InputDigests] = field(default_factory=dict)  # known once it runs
     finished: Mapping[str, SourceState] = field(default_factory=dict)  # configs that are kept
+    spool: str | None = None  # the folder where a local run lets wait what it groups
 
     @property
     def recipe(self) -> Recipe:
@@ -78,6 +79,7 @@ class Plan:
                 config: self.identity.making_digest_of(config, roles=(RECAPD_ROLE,))
                 for config in self.identity.sources
             },
+            spool=self.spool,
         )
 
 

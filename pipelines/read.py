@@ -46,11 +46,12 @@ class ReadSources(StageTransform[PBegin, ReadOutputs]):
 
     splits: Sequence[SplitInput]
     parts: int
+    spool: str | None = None  # the folder where annotations wait; None: in memory
 
     def expand(self, pbegin: PBegin) -> ReadOutputs:
         """Read every split, alone or with others."""
         if self.parts > _WHOLE_FILE_READERS:
-            return ReadOutputs(*(pbegin | ReadDivided(self.splits, self.parts)))
+            return ReadOutputs(*(pbegin | ReadDivided(self.splits, self.parts, self.spool)))
         parts = pbegin | beam.Create(split_into_parts(self.splits, self.parts))
         stage, (facts,) = run_stage_with(parts, _ReadPart(), FACTS)
         return ReadOutputs(stage, facts)

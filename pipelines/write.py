@@ -175,5 +175,5 @@ class WriteShards(StageTransform[PCollection[list[ScreenedImage]], StageOutputs[
 
     def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> StageOutputs[Shard]:
         """Group the images by shard, and write each shard."""
-        by_shard = pcoll | GroupByShard(self.facts, self.finished)
+        by_shard = pcoll | GroupByShard(self.facts, self.finished, self.options.spool)
         return run_stage(by_shard, _WriteShard(self.compose, self.options, self.finished))

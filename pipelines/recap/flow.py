@@ -59,7 +59,7 @@ class RecapFlow:
     def __call__(self, root: beam.Pipeline, plan: Plan, parts: int) -> None:
         """Add the stages to the pipeline."""
         selected = select_regions(root, plan, parts)
-        by_shard = selected.images | GroupByShard(selected.facts)
+        by_shard = selected.images | GroupByShard(selected.facts, spool=plan.spool)
         if not self.recipe.filter.compares:
             written = run_stage(by_shard, _CaptionShard(self, plan))
         else:

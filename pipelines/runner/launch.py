@@ -8,7 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import apache_beam as beam
@@ -46,6 +46,7 @@ from pipelines.runner.services import check_services
 from pipelines.runner.signs_of_life import Watch, watch_for
 from pipelines.runner.watched_run import run_watched
 from pipelines.runner.worker_pool import WorkerPool, ready_workers, socket_folder
+from pipelines.storage.spool import spool_folder
 from pipelines.storage.store_client import store_options
 from schemas.errors import RegionForgeError, UsageError
 from schemas.manifest import Manifest
@@ -137,6 +138,7 @@ def _make(plan: Plan, options: LaunchOptions, lay_out: Layout) -> None:
         publish(plan, Findings())
         return
     with (
+        _spooled(plan, options) as plan,
         _tuned_memory(),
         lossless_streams(),
         groups_in_pieces(),
@@ -167,6 +169,16 @@ def _cancel(job: PipelineResult) -> None:
     asking = threading.Thread(target=ask, name="cancel", daemon=True)
     asking.start()
     asking.join(_CANCEL_SECONDS)
+
+
+@contextmanager
+def _spooled(plan: Plan, options: LaunchOptions) -> Iterator[Plan]:
+    """Yield a plan that lets what is grouped wait on disk, if it is grouped in this machine."""
+    if options.runner not in LOCAL_RUNNERS:
+        yield plan
+        return
+    with spool_folder(plan.output) as folder:
+        yield replace(plan, spool=folder)
 
 
 @contextmanager

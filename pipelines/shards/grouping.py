@@ -13,6 +13,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from pipelines.shards.options import ShardKey, shard_key
 from pipelines.shards.pages import Packer, Page, pack_image, pack_page
+from pipelines.storage.spool import Spool
 from schemas.layout import shard_path
 from schemas.sample import ScreenedImage
 from schemas.source import SplitFacts
@@ -28,22 +29,25 @@ class GroupByShard(
 
     facts: PCollection[SplitFacts]  # facts hold the number of shards of each split
     finished: frozenset[str] = field(default=frozenset())  # paths of shards that come without image
+    spool: str | None = None  # the folder where pages wait; None: in memory
 
     def expand(
         self, pcoll: PCollection[list[ScreenedImage]]
     ) -> PCollection[tuple[ShardKey, Iterable[Page]]]:
         """Pack images into pages, add an empty page for every shard, and group pages by shard."""
-        packed = pcoll | "Pack" >> beam.ParDo(_PackByShard(self.finished))
+        packed = pcoll | "Pack" >> beam.ParDo(_PackByShard(self.finished, self.spool))
         every_shard = self.facts | "EveryShard" >> beam.FlatMap(_every_shard)
         return (packed, every_shard) | beam.Flatten() | "ByShard" >> beam.GroupByKey()
 
 
 class _PackByShard(beam.DoFn):
-    def __init__(self, finished: frozenset[str]) -> None:
+    def __init__(self, finished: frozenset[str], spool: str | None) -> None:
         self._finished = finished
+        self._folder = spool
 
     def start_bundle(self) -> None:
-        self._packer = Packer()
+        self._spool = Spool(self._folder)
+        self._packer = Packer(self._spool)
         self._progress = Progress(PACKED)
 
     def process(self, element: list[ScreenedImage]) -> Iterator[tuple[ShardKey, Page]]:
@@ -59,6 +63,7 @@ class _PackByShard(beam.DoFn):
         self._progress.flush()
         for item in self._packer.rest():
             yield in_bundle(item)
+        self._spool.close()
 
 
 def _every_shard(facts: SplitFacts) -> Iterator[tuple[ShardKey, Page]]:

@@ -31,6 +31,7 @@ class WriteOptions:
     stamp: BuildStamp
     inputs: Mapping[SplitKey, InputDigests]  # by split
     makings: Mapping[str, str]  # by source, the digest of all that decides what is made of an image
+    spool: str | None = None  # the folder where packed images wait; None: in memory
 
 
 def shard_key(image: ImageInfo) -> tuple[ShardKey, int]:

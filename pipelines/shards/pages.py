@@ -2,7 +2,7 @@
 
 An image is packed once it is sampled, with its segmentations as their owner wrote them, but without
 blanks: a rerun knows a shard by its packed images. The worker that writes the shard sorts the
-packed images and unpacks one at a time.
+packed images and unpacks one at a time. Until then, pages may lie in a spool.
 """
 
 from collections import defaultdict
@@ -14,11 +14,13 @@ import pyarrow as pa
 from msgspec.structs import replace
 
 from pipelines.shards.options import ShardKey
+from pipelines.storage.spool import Spool, Spooled, value_of
 from schemas.sample import ScreenedImage
 
-Page = tuple[int, bytes]  # size before compression, Zstandard frame
+Page = tuple[int, Spooled]  # size before compression, Zstandard frame
 
 PAGE_BYTES = 256 * 1024  # bytes of packed images in a page, approximately
+WAITING_BYTES = 64 * 1024 * 1024  # of pages that are not full, in a worker
 
 
 class PackedImage(NamedTuple):
@@ -33,6 +35,7 @@ _CODEC = pa.Codec("zstd", compression_level=1)
 _ENCODER = msgspec.msgpack.Encoder()
 _PAGE = msgspec.msgpack.Decoder(list[PackedImage])
 _IMAGE = msgspec.msgpack.Decoder(ScreenedImage)
+_BATCH = msgspec.msgpack.Decoder(list[ScreenedImage])
 
 
 def pack_image(position: int, screened: ScreenedImage) -> PackedImage:
@@ -60,38 +63,66 @@ def unpack_image(content: bytes) -> ScreenedImage:
     return _IMAGE.decode(content)
 
 
-def pack_page(images: Sequence[PackedImage]) -> Page:
-    """Return packed images as one compressed page."""
-    plain = _ENCODER.encode(images)
+def pack_page(images: Sequence[PackedImage]) -> tuple[int, bytes]:
+    """Return packed images as one compressed page, which is not spooled."""
+    return _page(_ENCODER.encode(images))
+
+
+def pack_batch(images: Sequence[ScreenedImage]) -> tuple[int, bytes]:
+    """Return images that stay together, as one compressed page."""
+    return _page(_ENCODER.encode(images))
+
+
+def unpack_batch(page: Page) -> list[ScreenedImage]:
+    """Return the images of the page that `pack_batch` made."""
+    return _BATCH.decode(_plain(page))
+
+
+def _page(plain: bytes) -> tuple[int, bytes]:
     return len(plain), _CODEC.compress(plain, asbytes=True)
+
+
+def _plain(page: Page) -> bytes:
+    size, compressed = page
+    return _CODEC.decompress(value_of(compressed), size, asbytes=True)
 
 
 def images_in_order(pages: Iterable[Page]) -> list[PackedImage]:
     """Return the packed images of all pages of a shard, in the order in which it stores them."""
     images: list[PackedImage] = []
-    for size, compressed in pages:
-        images += _PAGE.decode(_CODEC.decompress(compressed, size))
+    for page in pages:
+        images += _PAGE.decode(_plain(page))
     return sorted(images)
 
 
 class Packer:
-    """A buffer that gathers packed images by shard into pages."""
+    """A buffer that gathers packed images by shard into pages, which go into a spool."""
 
-    def __init__(self) -> None:
+    def __init__(self, spool: Spool | None = None) -> None:
+        self._spool = spool or Spool(None)
+        self._waiting = 0  # bytes
         self._images: dict[ShardKey, list[PackedImage]] = defaultdict(list)
         self._sizes: dict[ShardKey, int] = defaultdict(int)
 
     def add(self, key: ShardKey, image: PackedImage) -> Iterator[tuple[ShardKey, Page]]:
-        """Add an image; yield the page of its shard if the page is now full."""
+        """Add an image; yield the page of its shard if it is now full, or all if too much waits."""
         self._images[key].append(image)
         self._sizes[key] += len(image.content)
+        self._waiting += len(image.content)
         if self._sizes[key] >= PAGE_BYTES:
-            del self._sizes[key]
-            yield key, pack_page(self._images.pop(key))
+            self._waiting -= self._sizes.pop(key)
+            yield key, self._page(self._images.pop(key))
+        elif self._waiting >= WAITING_BYTES:
+            yield from self.rest()
 
     def rest(self) -> Iterator[tuple[ShardKey, Page]]:
         """Yield the pages that are not full."""
         for key, images in self._images.items():
-            yield key, pack_page(images)
+            yield key, self._page(images)
         self._images.clear()
         self._sizes.clear()
+        self._waiting = 0
+
+    def _page(self, images: Sequence[PackedImage]) -> Page:
+        size, compressed = pack_page(images)
+        return size, self._spool.put(compressed)

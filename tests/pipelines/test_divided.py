@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from pipelines.datasets.coco import division
+from pipelines.datasets.common import slices
 from pipelines.storage.files import FileStore
 from schemas.errors import BuildError, InputFileError
 
@@ -47,7 +47,7 @@ def test_the_bytes_are_those_of_one_reader(
 ):
     whole = run_build(owner, limit=limit)
     path, size = str(owner.file), owner.file.stat().st_size
-    monkeypatch.setattr(division, "SLICE_BYTES", 500)
+    monkeypatch.setattr(slices, "SLICE_BYTES", 500)
     read_bytes.clear()
     divided = run_build(owner, limit=limit, launch_options=in_parts)
     assert divided.digests() == whole.digests()
@@ -58,10 +58,14 @@ def test_the_bytes_are_those_of_one_reader(
 
 
 def test_a_slice_that_cannot_be_read_ends_the_build(owner, run_build, in_parts, monkeypatch):
-    def fail(_: FileStore, path: str, start: int, end: int) -> bytes:
-        raise InputFileError(f"cannot read {path}: connection reset")
+    read_range = FileStore.read_range
 
-    monkeypatch.setattr(division, "SLICE_BYTES", 500)
+    def fail(store: FileStore, path: str, start: int, end: int) -> bytes:
+        if path == str(owner.file):
+            raise InputFileError(f"cannot read {path}: connection reset")
+        return read_range(store, path, start, end)
+
+    monkeypatch.setattr(slices, "SLICE_BYTES", 500)
     monkeypatch.setattr(FileStore, "read_range", fail)
     with pytest.raises(BuildError, match=r"cannot read .*: connection reset$"):
         run_build(owner, launch_options=in_parts)

@@ -6,36 +6,29 @@
 
 One worker reads images and categories, and cuts the list of annotations between two of its items.
 Each slice is then read by one worker, and each bin by one, with all annotations of its images.
-
-A cut is where a list of whole items ends. JSON is read from left to right: if the text between a
-cut and a later brace is a list of whole items, then that brace is no part of a text or of an item.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
-import numpy as np
 
 from pipelines.datasets.coco import records as coco_json
 from pipelines.datasets.coco.layout import Head, Layout, Opened, annotated_images, open_layout
 from pipelines.datasets.coco.records import CocoAnnotation, Undecoded
+from pipelines.datasets.common import slices
 from pipelines.datasets.common.entries import rejection
 from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
+from pipelines.datasets.common.slices import Span, sliced, start_in
 from schemas.errors import InputFileError
 from schemas.json_decoding import decode
 from schemas.rejection import Kind, Rejection
 from schemas.sample import ImageInfo
 from schemas.source import Entry, SplitInput, Store, part_of
 
-SLICE_BYTES = 16 * 1024 * 1024  # of annotations; a file with fewer is not worth dividing
 _BIN_BYTES = 32 * 1024 * 1024  # of annotations, approximately
-_TRIES = 20  # braces after which a cut is looked for
-
-_CUT = re.compile(rb"\}\s*,\s*(?=\{)")
 
 
 class Slice(msgspec.Struct, frozen=True):
@@ -96,16 +89,16 @@ def divide_coco_layout(
     spans = outline and _spans(content, outline.annotations)
     if outline is None or not spans:
         return None
-    number = sum(count for _, _, count in spans)
+    number = sum(count for _, count in spans)
     head = Head(outline.images, outline.categories, outline.licenses, number)
     entries: list[Entry] = []
     opened = _collected(open_layout(split, store, head, layout), entries)
     bins = max(2 * parts, len(outline.annotations) // _BIN_BYTES)
-    slices, first = [], 0
-    for start, end, count in spans:
-        slices.append(Slice(split, start, end, first, bins))
+    pieces, first = [], 0
+    for span, count in spans:
+        pieces.append(Slice(split, span.start, span.end, first, bins))
         first += count
-    return Division(entries, slices, _bins(split, opened, bins))
+    return Division(entries, pieces, _bins(split, opened, bins))
 
 
 def deal_out(piece: Slice, content: bytes) -> Iterator[tuple[int, bytes] | Rejection]:
@@ -156,7 +149,7 @@ def _decoded(annotations: bytes) -> Sequence[Undecoded]:
 
 def _outlined(content: bytes) -> _Outline | None:
     """Return a file with its annotations undecoded; None if it is small, packed or not sound."""
-    if len(content) < SLICE_BYTES:
+    if len(content) < slices.SLICE_BYTES:
         return None
     try:
         return decode(_OUTLINE, content)
@@ -164,33 +157,18 @@ def _outlined(content: bytes) -> _Outline | None:
         return None
 
 
-def _spans(content: bytes, annotations: Raw) -> list[tuple[int, int, int]] | None:
-    """Return the first byte, the byte after the last, and the number of items of each slice."""
-    if len(annotations) < SLICE_BYTES or bytes(memoryview(annotations)[:1]) != b"[":
+def _spans(content: bytes, annotations: Raw) -> list[tuple[Span, int]] | None:
+    """Return each slice in the file with its number of items; None: it must be read whole."""
+    if len(annotations) < slices.SLICE_BYTES:
         return None
-    addresses = [np.frombuffer(part, np.uint8).ctypes.data for part in (annotations, content)]
-    start = addresses[0] - addresses[1] + 1  # an undecoded value is a view of the content
-    last = start + len(annotations) - 2
-    spans = []
-    while start < last:
-        span = _span(content, start, last)
-        if span is None:
-            return None
-        spans.append(span)
-        start = content.index(b"{", span[1]) if span[1] < last else last
-    return spans
-
-
-def _span(content: bytes, start: int, last: int) -> tuple[int, int, int] | None:
-    """Return the slice that begins at a byte of the list that ends at `last`."""
-    cuts = _CUT.finditer(content, min(start + SLICE_BYTES, last), last)
-    ends = [cut.start() + 1 for cut, _ in zip(cuts, range(_TRIES), strict=False)]
-    for end in [*ends, last] if len(ends) < _TRIES else ends:
-        try:
-            return start, end, len(decode(_ITEMS, b"[%b]" % content[start:end]))
-        except msgspec.DecodeError:
-            continue  # the brace belongs to a text or to an item
-    return None
+    start = start_in(content, annotations)
+    try:
+        return [
+            (Span(start + span.start, start + span.end), len(items))
+            for span, items in sliced(annotations, _ITEMS)
+        ]
+    except msgspec.DecodeError:
+        return None
 
 
 def _bins(split: SplitInput, opened: Opened, number: int) -> list[Bin]:

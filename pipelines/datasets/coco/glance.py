@@ -7,14 +7,18 @@ boxes or pictures. All of that is well formed, and would come out as nothing or 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.datasets.coco import lenient
 from pipelines.datasets.coco.records import CocoImage, decode_outline
 from pipelines.datasets.common.raw_items import ItemId, Raw
+from pipelines.datasets.common.slices import sliced
 from schemas.counted import counted
 from schemas.errors import InputFileError
 from schemas.json_decoding import decode
@@ -32,15 +36,37 @@ class _Glimpse(msgspec.Struct, gc=False):
     iscrowd: int | bool = 0
 
 
-class GlimpsedFile(msgspec.Struct):
-    """A whole file of which the annotations are decoded as far as the quick look needs."""
+class GlimpsedFile(NamedTuple):
+    """What the quick look reads of a whole file."""
 
-    images: list[Raw]
-    annotations: list[_Glimpse]
-    categories: list[Raw]
+    images: Sequence[Raw]
+    categories: Sequence[Raw]
+    annotations: "_Sum"
 
 
-_FILE = msgspec.json.Decoder(GlimpsedFile)
+@dataclass(slots=True)
+class _Sum:
+    """What counts of many annotations; a large file has millions of them."""
+
+    number: int = 0
+    crowds: int = 0
+    tiny: int = 0  # their boxes
+    shares: int = 0  # boxes between 0 and 1
+    hashes: list[NDArray[np.int64]] = field(default_factory=list)  # of image, category and box
+
+    def add(self, glimpses: Sequence[_Glimpse]) -> None:
+        """Add some annotations."""
+        boxes = [glimpse.bbox for glimpse in glimpses]
+        self.number += len(glimpses)
+        self.crowds += sum(bool(glimpse.iscrowd) for glimpse in glimpses)
+        self.tiny += sum(
+            width is not None and height is not None and (width < _TINY or height < _TINY)
+            for _, _, width, height in boxes
+        )
+        self.shares += sum(map(_is_share, boxes))
+        self.hashes.append(np.fromiter(map(hash, map(_BOXED, glimpses)), np.int64, len(glimpses)))
+
+
 _GLIMPSES = msgspec.json.Decoder(list[_Glimpse])
 _ITEMS = msgspec.json.Decoder(list[Raw])
 _BOXED = attrgetter("image_id", "category_id", "bbox")
@@ -52,10 +78,20 @@ def glimpse(content: bytes, path: str) -> GlimpsedFile:
     Raises:
         InputFileError: the content is no JSON, or lacks COCO's lists; the message names the place.
     """
-    with suppress(msgspec.DecodeError, UnicodeDecodeError):
-        return decode(_FILE, content)  # at once, as nearly every file can be read
     outline = decode_outline(content, path)
-    return GlimpsedFile(outline.images, _glimpses(outline.annotations), outline.categories)
+    return GlimpsedFile(outline.images, outline.categories, _summed(outline.annotations))
+
+
+def _summed(annotations: Raw) -> _Sum:
+    """Return the sum of the annotations; of many odd ones, of a sample."""
+    try:
+        summed = _Sum()
+        for _, glimpses in sliced(annotations, _GLIMPSES):
+            summed.add(glimpses)
+    except msgspec.DecodeError:
+        summed = _Sum()
+        summed.add(list(_read_leniently(annotations)))
+    return summed
 
 
 def glance(
@@ -71,22 +107,14 @@ def glance(
     Raises:
         InputFileError: all boxes are crowds, or shares of their pictures.
     """
-    glimpses = file.annotations
+    annotations = file.annotations
     remarks = [
-        *_crowds(split, glimpses),
-        *_sizes(split, glimpses),
-        *_repeated_boxes(glimpses),
+        *_crowds(split, annotations),
+        *_sizes(split, annotations),
+        *_repeated_boxes(annotations),
         *_repeated_pictures(file.images, images),
     ]
     return tuple(f"{split.file}: {remark}" for remark in remarks)
-
-
-def _glimpses(annotations: Raw) -> list[_Glimpse]:
-    """Return what can be read of the annotations; of many odd ones, a sample."""
-    try:
-        return decode(_GLIMPSES, annotations)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return list(_read_leniently(annotations))
 
 
 def _read_leniently(annotations: Raw) -> Iterator[_Glimpse]:
@@ -107,41 +135,36 @@ def _read_leniently(annotations: Raw) -> Iterator[_Glimpse]:
             continue
 
 
-def _crowds(split: SplitInput, glimpses: Sequence[_Glimpse]) -> Iterator[str]:
+def _crowds(split: SplitInput, annotations: _Sum) -> Iterator[str]:
     """Yield a remark on many crowds, or raise `InputFileError` where there is nothing else."""
-    crowds = sum(bool(glimpse.iscrowd) for glimpse in glimpses)
-    if split.crowds is not None or crowds <= _MANY_CROWDS * len(glimpses):
+    number, crowds = annotations.number, annotations.crowds
+    if split.crowds is not None or crowds <= _MANY_CROWDS * number:
         return
     remedy = (
         "marked `iscrowd`, as labelling tools mark objects drawn with a brush; crowds are left "
         "out. If each of them is one object, take them with --coco-crowds objects."
     )
-    if crowds == len(glimpses):
+    if crowds == number:
         raise InputFileError(
             f"{split.file}: all {crowds:,} annotations are {remedy} If not, there is nothing else "
             "to build from."
         )
-    yield f"{crowds:,} of {len(glimpses):,} annotations are {remedy}"
+    yield f"{crowds:,} of {number:,} annotations are {remedy}"
 
 
-def _sizes(split: SplitInput, glimpses: Sequence[_Glimpse]) -> Iterator[str]:
+def _sizes(split: SplitInput, annotations: _Sum) -> Iterator[str]:
     """Yield a remark on boxes that are mostly tiny, or raise `InputFileError` for shares of 1."""
-    boxes = [glimpse.bbox for glimpse in glimpses]
-    tiny = sum(
-        width is not None and height is not None and (width < _TINY or height < _TINY)
-        for _, _, width, height in boxes
-    )
-    if 2 * tiny <= len(boxes):
+    number, tiny = annotations.number, annotations.tiny
+    if 2 * tiny <= number:
         return
     where = "shares of the picture's width and height, where the format has pixels"
     remedy = "multiply them by the sides of their pictures, or export them in pixels"
-    if all(map(_is_share, boxes)):
+    if annotations.shares == number:
         raise InputFileError(
-            f"{split.file}: all {len(boxes):,} boxes lie between 0 and 1. They are {where}: "
-            f"{remedy}."
+            f"{split.file}: all {number:,} boxes lie between 0 and 1. They are {where}: {remedy}."
         )
     yield (
-        f"{tiny:,} of {len(boxes):,} boxes are less than {_TINY} pixels wide or high. If they are "
+        f"{tiny:,} of {number:,} boxes are less than {_TINY} pixels wide or high. If they are "
         f"{where}, {remedy}."
     )
 
@@ -150,8 +173,8 @@ def _is_share(box: lenient.Sides) -> bool:
     return all(side is not None and 0 <= side <= 1 for side in box)
 
 
-def _repeated_boxes(glimpses: Sequence[_Glimpse]) -> Iterator[str]:
-    hashes = np.fromiter(map(hash, map(_BOXED, glimpses)), np.int64, len(glimpses))
+def _repeated_boxes(annotations: _Sum) -> Iterator[str]:
+    hashes = np.concatenate([np.empty(0, np.int64), *annotations.hashes])
     hashes.sort()
     if repeated := np.count_nonzero(hashes[1:] == hashes[:-1]):
         yield (

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from pipelines.datasets.coco import division
 from pipelines.datasets.coco.division import deal_out, read_bin
 from pipelines.datasets.coco.source import divide, parse
+from pipelines.datasets.common import slices
 from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import FileStore
@@ -44,7 +44,7 @@ def owner(coco_file):
 @pytest.fixture
 def slice_bytes(monkeypatch):
     """Sets the size of a slice."""
-    return lambda size: monkeypatch.setattr(division, "SLICE_BYTES", size)
+    return lambda size: monkeypatch.setattr(slices, "SLICE_BYTES", size)
 
 
 def split_of(owner, limit: int | None = None) -> SplitInput:
