@@ -81,6 +81,6 @@ def _short(
     if number is None or facts.label_set is None:
         return []
     split = facts.source, facts.split
-    ranks = [(key, regions) for key, regions in smallest if key[:2] == split]
+    thresholds = [each for each in smallest if each[0][:2] == split]
     declared = [(*split, category) for category in facts.label_set.categories]
-    return short_categories(ranks, declared, number).items()
+    return short_categories(thresholds, declared, number).items()

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import apache_beam as beam
 from apache_beam.pvalue import AsDict, PCollection
@@ -30,7 +31,16 @@ from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage,
 
 CategoryKey = tuple[str, str, str]  # source, split, category
 RegionRank = tuple[int, str]  # hash, then id, so that no two ranks are equal
-Smallest = tuple[CategoryKey, list[RegionRank]]
+
+
+class Threshold(NamedTuple):
+    """What the cap of a category leaves of it: the regions up to a rank."""
+
+    rank: RegionRank  # the largest
+    regions: int  # their number: the cap, or all regions of the category
+
+
+Smallest = tuple[CategoryKey, Threshold]
 
 
 def category_ranks(
@@ -46,21 +56,26 @@ def category_ranks(
                     yield key, _region_rank(hasher, region)
 
 
-def smallest_ranks(
-    images: Iterable[ScreenedImage], caps: Caps
-) -> dict[CategoryKey, list[RegionRank]]:
-    """Return the smallest ranks of every category, ascending, at most as many as its cap."""
+def find_thresholds(images: Iterable[ScreenedImage], caps: Caps) -> dict[CategoryKey, Threshold]:
+    """Return the threshold of every category, found in this process."""
     smallest: dict[CategoryKey, list[RegionRank]] = defaultdict(list)
     for image in images:
         for key, region_rank in category_ranks([image], caps):
             insort(smallest[key], region_rank)
             del smallest[key][caps.per_category[key[0]] :]
-    return smallest
+    return dict(_threshold(each, caps) for each in smallest.items())
+
+
+def _threshold(category: tuple[CategoryKey, list[RegionRank]], caps: Caps) -> Smallest:
+    """Return the threshold of a category from its smallest ranks, ascending."""
+    key, ranks = category
+    kept = ranks[: caps.per_category[key[0]]]
+    return key, Threshold(kept[-1], len(kept))
 
 
 def sample_image(
     screened: ScreenedImage,
-    smallest: Mapping[CategoryKey, list[RegionRank]],
+    smallest: Mapping[CategoryKey, Threshold],
     caps: Caps,
     ledger: StageLedger,
 ) -> ScreenedImage | None:
@@ -68,8 +83,7 @@ def sample_image(
 
     Args:
         screened: the image.
-        smallest: the smallest ranks of each capped category, ascending; at least as many as the
-            cap, or all ranks of the category.
+        smallest: the threshold of each capped category.
         caps: the caps of the recipe.
         ledger: the ledger of the stage.
     """
@@ -89,18 +103,17 @@ def sample_image(
 
 
 def _sampled(
-    screened: ScreenedImage, smallest: Mapping[CategoryKey, list[RegionRank]], caps: Caps
+    screened: ScreenedImage, smallest: Mapping[CategoryKey, Threshold], caps: Caps
 ) -> ScreenedImage | None:
     """Return the image with the regions and items that the caps leave; all items take part."""
     image, regions = screened.image, list(screened.regions)
-    if number := caps.per_category.get(image.source):
+    if image.source in caps.per_category:
         hasher = _hasher("per_category", image, caps)
         regions = [
             region
             for region in regions
             if region.category is None
-            or _region_rank(hasher, region)
-            <= smallest[_category(image, region.category)][:number][-1]
+            or _region_rank(hasher, region) <= smallest[_category(image, region.category)].rank
         ]
     items = screened.items
     if len(regions) < len(screened.regions):
@@ -204,7 +217,7 @@ class _SampleImages(StageDoFn[list[ScreenedImage], list[ScreenedImage]]):
         self._caps = caps
 
     def results(
-        self, element: list[ScreenedImage], smallest: Mapping[CategoryKey, list[RegionRank]]
+        self, element: list[ScreenedImage], smallest: Mapping[CategoryKey, Threshold]
     ) -> Iterator[list[ScreenedImage]]:
         """Yield the images of a batch with the regions and items that the caps leave."""
         sampled = [
@@ -218,18 +231,19 @@ class _SampleImages(StageDoFn[list[ScreenedImage], list[ScreenedImage]]):
 
 @dataclass
 class FindSmallest(beam.PTransform[PCollection[list[ScreenedImage]], PCollection[Smallest]]):
-    """Batches of ScreenedImage -> the smallest ranks of every category; empty without caps."""
+    """Batches of ScreenedImage -> the threshold of every category; empty without caps."""
 
     caps: Caps
 
     def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> PCollection[Smallest]:
-        """Rank every region and keep the smallest ranks of each category."""
+        """Rank every region, find the smallest ranks of each category, and keep the last one."""
         if not self.caps.per_category:
             return pcoll.pipeline | beam.Create([])
         return (
             pcoll
             | "Rank" >> beam.FlatMap(category_ranks, self.caps)
             | "Smallest" >> Top.SmallestPerKey(max(self.caps.per_category.values()))
+            | "Threshold" >> beam.Map(_threshold, self.caps)
         )
 
 
@@ -253,5 +267,5 @@ def short_categories(
     smallest: Iterable[Smallest], declared: Iterable[CategoryKey], per_category: int
 ) -> dict[CategoryKey, int]:
     """Return the categories with fewer regions than the cap, each with its number of regions."""
-    counts = dict.fromkeys(declared, 0) | {key: len(ranks) for key, ranks in smallest}
+    counts = dict.fromkeys(declared, 0) | {key: each.regions for key, each in smallest}
     return {key: count for key, count in sorted(counts.items()) if count < per_category}

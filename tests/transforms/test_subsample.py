@@ -20,12 +20,12 @@ from transforms.ledger import StageLedger
 from transforms.subsample import (
     CategoryKey,
     FindSmallest,
-    RegionRank,
     SampleRegions,
+    Threshold,
     category_ranks,
+    find_thresholds,
     sample_image,
     short_categories,
-    smallest_ranks,
 )
 
 LABELS = LabelSet.of("Things", ("cat", "dog", "owl"))
@@ -59,13 +59,13 @@ def world(images):
     return world
 
 
-def smallest_of(world: list[ScreenedImage], caps: Caps) -> dict[CategoryKey, list[RegionRank]]:
-    """What Beam's `Top` finds, by sorting everything."""
+def smallest_of(world: list[ScreenedImage], caps: Caps) -> dict[CategoryKey, Threshold]:
+    """What the stage finds, by sorting everything."""
     ranks = defaultdict(list)
     for key, region_rank in category_ranks(world, caps):
         ranks[key].append(region_rank)
-    most = max(caps.per_category.values(), default=None)
-    return {key: sorted(region_ranks)[:most] for key, region_ranks in ranks.items()}
+    taken = {key: sorted(each)[: caps.per_category[key[0]]] for key, each in ranks.items()}
+    return {key: Threshold(each[-1], len(each)) for key, each in taken.items()}
 
 
 def sampled(world: list[ScreenedImage], caps: Caps) -> tuple[dict[str, list[Region]], StageLedger]:
@@ -126,10 +126,10 @@ def test_equal_hashes_are_ordered_by_id(world, monkeypatch):
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 9])
-def test_the_smallest_ranks_are_found_in_this_process_as_well(world, number):
+def test_the_thresholds_are_found_in_this_process_as_well(world, number):
     caps = Caps(per_category={"coco": number}, seed=3)
     for order in permutations(world):
-        assert smallest_ranks(order, caps) == smallest_of(world, caps)
+        assert find_thresholds(order, caps) == smallest_of(world, caps)
 
 
 @pytest.mark.parametrize("cap", [1, 2, 3, 9])
@@ -218,6 +218,7 @@ def test_categories_that_have_fewer_than_the_cap(world):
         ({"coco": 2}, {"coco": 1}),
         ({"coco": 100}, {"coco": 100}),
         ({"lvis": 1}, {"lvis": 1}),
+        ({"coco": 2, "lvis": 50}, {}),
     ],
 )
 def test_the_stages_in_a_pipeline(world, per_category, per_image):

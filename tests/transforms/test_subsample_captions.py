@@ -10,7 +10,7 @@ from schemas.rejection import Kind
 from schemas.sample import Region, ScreenedImage
 from transforms.caps import Caps
 from transforms.ledger import StageLedger
-from transforms.subsample import category_ranks, sample_image
+from transforms.subsample import Threshold, category_ranks, sample_image
 
 NAMES = "abcdefgh"
 CAP = st.none() | st.integers(1, 9)
@@ -29,7 +29,9 @@ def sampled(screened: ScreenedImage, caps: Caps) -> ScreenedImage | None:
     ranks = sorted(rank for _, rank in category_ranks([screened], caps))
     image = screened.image
     stage_ledger = StageLedger(Stage.SAMPLE)
-    kept = sample_image(screened, {(image.source, image.split, "x"): ranks}, caps, stage_ledger)
+    taken = ranks[: caps.per_category.get(image.source)]
+    smallest = {(image.source, image.split, "x"): Threshold(taken[-1], len(taken))} if taken else {}
+    kept = sample_image(screened, smallest, caps, stage_ledger)
     ledger = ledger_of(stage_ledger.tally)
     accounts = [ledger.account(image.source, image.split, Stage.SAMPLE, kind) for kind in Kind]
     assert [account.missing() for account in accounts] == [0] * len(accounts)

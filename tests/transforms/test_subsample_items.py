@@ -13,10 +13,13 @@ from schemas.rejection import Kind
 from schemas.sample import Region, ScreenedImage
 from transforms.caps import Caps
 from transforms.ledger import StageLedger
-from transforms.subsample import category_ranks, sample_image
+from transforms.subsample import Threshold, category_ranks, sample_image
 
 NAMES = "abcdef"
 TALK = Dialogue("talk", (Round("Hm?", "Hm."),))
+
+
+NOTHING = Threshold((-1, ""), 0)  # no region of the image is below it
 
 
 def sentences(*of: str) -> list[Item]:
@@ -61,7 +64,8 @@ def sampled(
         )
         ((key, _), *_) = category_ranks([screened], caps)
         # Beam's own order: the regions that are left are those with the smallest ranks.
-        smallest = {key: sorted(rank for _, rank in category_ranks([smaller], caps))}
+        ranks = sorted(rank for _, rank in category_ranks([smaller], caps))
+        smallest = {key: Threshold(ranks[-1], len(ranks))} if ranks else {key: NOTHING}
     per_category = caps.per_category if left is not None else {}
     capped = {} if per_image is None else {"coco": per_image}
     stage_ledger = StageLedger(Stage.SAMPLE)
@@ -220,7 +224,7 @@ def test_a_conversation_outlives_the_regions_it_does_not_need(screened_with):
     caps = Caps(per_category={"coco": 1}, seed=0)
     ((key, _),) = category_ranks([image], caps)
     stage_ledger = StageLedger(Stage.SAMPLE)
-    kept = sample_image(image, {key: [(-1, "b")]}, caps, stage_ledger)
+    kept = sample_image(image, {key: NOTHING}, caps, stage_ledger)
     assert kept == replace(image, regions=())
     assert [
         line for line in ledger_of(stage_ledger.tally).problems() if "no later stage" not in line

@@ -12,7 +12,7 @@ from schemas.ledger import Stage
 from schemas.sample import ScreenedImage
 from schemas.source import SourceImage
 from transforms.ledger import Ledgers, StageLedger
-from transforms.subsample import CategoryKey, RegionRank, sample_image, smallest_ranks
+from transforms.subsample import CategoryKey, Threshold, find_thresholds, sample_image
 
 _SAMPLED_IMAGES = 4
 
@@ -37,7 +37,7 @@ class Workload:
 def count_workload(plan: Plan) -> Workload:
     """Return the workload of a plan, assuming that all pictures can be used."""
     caps = plan.resolved.caps
-    smallest = _smallest_ranks(plan)
+    smallest = _thresholds(plan)
     ledger = StageLedger(Stage.SAMPLE)
     workload = Workload()
     for screened, folder in _prepared(plan):
@@ -53,11 +53,11 @@ def count_workload(plan: Plan) -> Workload:
     return workload
 
 
-def _smallest_ranks(plan: Plan) -> dict[CategoryKey, list[RegionRank]]:
-    """Return the ranks that `sample_image` needs, in one pass over all annotations."""
+def _thresholds(plan: Plan) -> dict[CategoryKey, Threshold]:
+    """Return what `sample_image` needs, in one pass over all annotations."""
     caps = plan.resolved.caps
     images = (screened for screened, _ in _prepared(plan))
-    return smallest_ranks(images, caps) if caps.per_category else {}
+    return find_thresholds(images, caps) if caps.per_category else {}
 
 
 def _prepared(plan: Plan) -> Iterator[tuple[ScreenedImage, str]]:
