@@ -35,17 +35,21 @@ def test_a_spool_without_a_value_has_no_file(tmp_path):
     assert written(tmp_path) == []
 
 
-def test_a_run_leaves_no_file_of_its_own(tmp_path):
-    (tmp_path / "_state").mkdir()
-    (tmp_path / "_state" / "build.json").write_bytes(b"{}")
-    with pytest.raises(ValueError, match="it fails"), spool_folder(str(tmp_path)) as folder:
-        assert folder
+def fail_with_a_value(output: Path) -> None:
+    with spool_folder(str(output)) as folder:
         spool = Spool(folder)
         spool.put(b"value")
         spool.close()
-        (name,) = set(written(tmp_path)) - {"_state/build.json"}
+        (name,) = set(written(output)) - {"_state/build.json"}
         assert HALF_WRITTEN.fullmatch(name), "the next run deletes what a killed one leaves"
         raise ValueError("it fails")
+
+
+def test_a_run_leaves_no_file_of_its_own(tmp_path):
+    (tmp_path / "_state").mkdir()
+    (tmp_path / "_state" / "build.json").write_bytes(b"{}")
+    with pytest.raises(ValueError, match="it fails"):
+        fail_with_a_value(tmp_path)
     assert written(tmp_path) == ["_state/build.json"]
 
 
