@@ -28,6 +28,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="regionforge-hf-")
 atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
 
+# Tests run in several processes at once, and so do those that they start: a second thread of each
+# would only wait for a processor, and keep it busy while it does.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 # A run in the background, as of a script's `&`, ignores SIGINT, and so would all that it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

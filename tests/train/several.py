@@ -1,17 +1,12 @@
 """Short runs of training, in this process or as one of several, for the tests of processes.
 
-    RANK=0 WORLD_SIZE=2 MASTER_ADDR=localhost MASTER_PORT=29500 python -m tests.train.several WORK
-
-WORK holds the folder `tokenizer`, and `runs.json`: the folder of shards, and the list of runs. Each
-of them writes WORK/NAME/{losses.json, model.safetensors, run/checkpoints/}.
+A folder WORK holds the folder `tokenizer`, and `runs.json`: the folder of shards, and the list of
+runs. Each of them writes WORK/NAME/{losses.json, model.safetensors, run/checkpoints/}.
 """
 
 import errno
 import json
-import os
 import socket
-import subprocess
-import sys
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -34,6 +29,7 @@ from model.region_model import (
     RegionGPTForConditionalGeneration,
     RegionModel,
 )
+from tests.forked import Forked
 from train import checkpoint
 from train.data.build import Build
 from train.data.example import TrainingExample, TrainingRows
@@ -207,7 +203,7 @@ def perform_all(work: Path) -> None:
 
 
 def perform_on_two(runs: list[Run], shards: Path, work: Path) -> None:
-    """Do runs in two new processes, as torchrun starts them."""
+    """Do runs in two new processes, with the environment that torchrun gives them."""
     stated = {"shards": str(shards), "runs": [asdict(run) for run in runs]}
     (work / "runs.json").write_text(json.dumps(stated), encoding="utf-8")
     with socket.socket() as free:
@@ -217,21 +213,11 @@ def perform_on_two(runs: list[Run], shards: Path, work: Path) -> None:
     for rank in range(2):
         names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_PORT": port}
         environment = {key: str(value) for key, value in names.items()}
-        started.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "tests.train.several", str(work)],
-                env={**os.environ, **environment, "MASTER_ADDR": "localhost"},
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
+        shown = work / f"shown-{rank}.txt"
+        started.append(Forked(shown, perform_all, work, MASTER_ADDR="localhost", **environment))
     try:
-        errors = [process.communicate(timeout=240)[1] for process in started]
+        statuses = [process.ended(240) for process in started]
     finally:
         for process in started:
             process.kill()
-    assert [process.returncode for process in started] == [0, 0], "\n".join(errors)
-
-
-if __name__ == "__main__":
-    perform_all(Path(sys.argv[1]))
+    assert statuses == [0, 0], "\n".join(process.shown() for process in started)

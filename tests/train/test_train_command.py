@@ -1,12 +1,9 @@
 """`regionforge train` from shards to a model: stopped by signals, killed, and run from Python."""
 
 import json
-import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,11 +13,11 @@ from safetensors import safe_open
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from schemas.errors import InputFileError
+from tests.forked import command
 from train.checkpoint import checkpoints
 from train.cli import run
 from train.seen import logged
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 KEYS = {
     "step", "epoch", "loss", "learning_rate", "tokens_per_second", "samples_per_second",
     "data_wait", "memory", "gradient_norm", "supervised", "tokens", "rows", "dropped_turns",
@@ -66,18 +63,13 @@ def tensors(folder: Path) -> dict[str, torch.Tensor]:
 
 def signalled(words, run_folder, number, lines):
     """Start a run as a process of its own, and send it a signal once its log has some lines."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(CHECKOUT)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "regionforge", *words],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    process = command(run_folder.with_name(f"shown-{number}.txt"), *words)
     end = time.monotonic() + 120
-    while len(logged(run_folder)) < lines and process.poll() is None:
+    while len(logged(run_folder)) < lines and process.runs():
         assert time.monotonic() < end
         time.sleep(0.005)
-    process.send_signal(number)
-    shown, _ = process.communicate(timeout=60)
-    return process.returncode, shown
+    process.signal(number)
+    return process.ended(), process.shown()
 
 
 def test_a_run_that_is_ended_and_killed_ends_as_one_that_was_not(stage1, whole, tmp_path):

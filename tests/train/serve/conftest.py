@@ -1,7 +1,9 @@
 """Tiny models in folders, and pictures with boxes in COCO's format."""
 
 import json
-from collections.abc import Callable
+import re
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from PIL import Image
 
 from model.presets import tiny_gpt4roi, tiny_regiongpt
+from tests.forked import command
 from tests.lively import write_lively_model
 from train.cli import run
 
@@ -45,12 +48,25 @@ def photos(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def page_address(tiny_models, tmp_path_factory) -> Iterator[str]:
+    """The address of the page of the tiny RegionGPT, whose answers are of six tokens at most."""
+    words = ["chat", "--checkpoint", tiny_models["regiongpt"], "--web", "--port", "0"]
+    shown = tmp_path_factory.mktemp("page") / "shown.txt"
+    page = command(shown, *words, "--device", "cpu", "--max-new-tokens", "6")
+    match = re.match(r"http://\S+", page.line())
+    assert match, page.shown()
+    yield match[0]
+    page.signal(signal.SIGINT)
+    page.ended()
+
+
 @pytest.fixture
 def say(capsys) -> Callable[..., tuple[int, str, str]]:
     """Runs a command in this process; returns its exit status and what it printed."""
 
-    def command(*words: object) -> tuple[int, str, str]:
+    def say_it(*words: object) -> tuple[int, str, str]:
         status = run([str(word) for word in words])
         return status, *capsys.readouterr()
 
-    return command
+    return say_it

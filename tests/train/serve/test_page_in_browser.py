@@ -14,7 +14,6 @@ from bench.serving_page import (
     click_box,
     open_picture,
     region_lines,
-    served_page,
     shown_colour,
 )
 from schemas.visible import visible
@@ -31,15 +30,11 @@ def words_of(answer: str) -> str:
 GREY = (90, 90, 90)
 
 
-def test_a_round_trip(tiny_models, tmp_path):
+def test_a_round_trip(tiny_models, page_address, tmp_path):
     picture = tmp_path / "grey.png"
     Image.new("RGB", (64, 48), GREY).save(picture)
-    folder = tiny_models["regiongpt"]
-    with (
-        served_page(folder, "--max-new-tokens", "6") as address,
-        chromium(tmp_path / "profile") as page,
-    ):
-        open_picture(page, address, picture)
+    with chromium(tmp_path / "profile") as page:
+        open_picture(page, page_address, picture)
         click_box(page, (0.1, 0.1, 0.5, 0.6))
         first = ask(page, "What is region1?")
         brush_mask(page, [(0.5, 0.5), (0.52, 0.5), (0.55, 0.5)])
@@ -50,7 +45,7 @@ def test_a_round_trip(tiny_models, tmp_path):
             ".map(each => each.style.background)"
         )
         beside, brushed = (shown_colour(page, *point) for point in ((0.9, 0.9), (0.51, 0.5)))
-        foreign = [each for each in page.problems(address) if each.startswith("http")]
+        foreign = [each for each in page.problems(page_address) if each.startswith("http")]
     assert lines[1] == "region2 mask"
     assert foreign == []
     assert colours[:2] == colours[2:]
@@ -59,7 +54,7 @@ def test_a_round_trip(tiny_models, tmp_path):
     assert match
     box = tuple(map(float, match.groups()))
     assert box == pytest.approx((6.4, 4.8, 32, 28.8), abs=0.3)
-    talk = open_model(folder, device="cpu").talk(picture, [box], max_new_tokens=6)
+    talk = open_model(tiny_models["regiongpt"], device="cpu").talk(picture, [box], max_new_tokens=6)
     assert first == words_of(talk.ask("What is region1?"))
     assert second
     assert (beside, brushed == GREY) == (GREY, False)

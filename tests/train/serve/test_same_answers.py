@@ -1,11 +1,12 @@
 """A model after a short training: each way of asking it gives the evaluation's answers."""
 
 import asyncio
+import re
+import signal
 from pathlib import Path
 
 import pytest
 
-from bench.serving import served
 from bench.serving_ways import (
     evaluated,
     held_out_questions,
@@ -16,6 +17,7 @@ from bench.serving_ways import (
     through_server,
 )
 from regionforge import tiny_towers
+from tests.forked import command
 from train.cli import run
 
 STEPS = 240  # after which some answers are right, and most are names at least
@@ -52,9 +54,20 @@ def test_answer_and_chat(trained, held_out, questions, expected, tmp_path):
     assert through_chat(trained, questions) == expected
 
 
-def test_the_server(trained, questions, expected):
-    with served(str(trained), batch=16) as address:
-        assert asyncio.run(through_server(address, trained.name, questions)) == expected
+@pytest.fixture
+def server(trained, tmp_path):
+    """The address of a server of that model."""
+    words = ["serve", "--checkpoint", trained, "--port", "0", "--batch", "16", "--device", "cpu"]
+    process = command(tmp_path / "shown.txt", *words)
+    match = re.search(r"http://\S+", process.line())
+    assert match, process.shown()
+    yield match[0]
+    process.signal(signal.SIGTERM)
+    process.ended()
+
+
+def test_the_server(server, trained, questions, expected):
+    assert asyncio.run(through_server(server, trained.name, questions)) == expected
 
 
 def test_the_page(trained, questions, expected):
