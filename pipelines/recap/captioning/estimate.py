@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -73,7 +72,7 @@ def measured(calls: Sequence[tuple[float, Answer]]) -> MeasuredCalls:
         seconds=sum(seconds for seconds, _ in calls) / len(calls),
         prompt_tokens=_mean([answer.prompt_tokens for answer in answers]),
         completion_tokens=_mean([answer.completion_tokens for answer in answers]),
-        cached_tokens=_mean([_known(answer.cached_tokens) for answer in answers]),
+        cached_tokens=_mean_where_told([_known(answer.cached_tokens) for answer in answers]),
     )
 
 
@@ -110,17 +109,22 @@ def estimate_run(
         judge: the judge to measure, likewise; None: captions are not judged.
 
     Returns:
-        The estimate, or None if no call of some stage was answered.
+        The estimate, or None if no call of some stage was answered. Of each stage, as many calls
+        are made for an image or a region as on the sampled images: second attempts and samples too.
     """
     stopwatch, of_judge = asyncio.run(_measure(workload.sampled_images, recipe, captioner, judge))
-    captions = workload.regions * recipe.captioning.samples
-    stages = {_REGIONS: (captions, stopwatch.region_calls())}
+    images, regions = stopwatch.images, stopwatch.regions
+    scale = workload.regions / max(regions.subjects, 1)
+    stages = {_REGIONS: (scale, regions)}
     if recipe.captioning.global_caption:
-        stages = {_IMAGES: (workload.images, stopwatch.image_calls()), **stages}
+        stages = {_IMAGES: (workload.images / max(images.subjects, 1), images), **stages}
     if judge is not None:
-        calls = workload.regions * of_judge.count() / max(stopwatch.regions(), 1)
-        stages[_JUDGED] = (round(calls), of_judge.region_calls())
-    known = {name: (number, calls) for name, (number, calls) in stages.items() if calls}
+        stages[_JUDGED] = (scale, of_judge.regions)
+    known = {
+        name: (round(factor * len(stage.calls)), measured(stage.calls))
+        for name, (factor, stage) in stages.items()
+        if stage.calls
+    }
     if len(known) < len(stages):
         return None
     parts = {name: estimate([stage], concurrency) for name, stage in known.items()}
@@ -162,37 +166,33 @@ class _Stopwatch:
 
     def __init__(self, inner: Captioner) -> None:
         self._inner = inner
-        # Seconds and answers of calls; the key is whether the call is about a region.
-        self._calls: dict[bool, list[tuple[float, Answer]]] = defaultdict(list)
-        self._regions: set[str] = set()  # ids of requests without the attempt
+        self.images, self.regions = _Stage(), _Stage()
 
     async def ask(self, request: Request) -> Answer:
         image = await request.load_image()  # loaded before the clock starts
         began = time.monotonic()
         answer = await self._inner.ask(request)
         of_region = image.target is not None and image.target.region is not None
-        self._calls[of_region].append((time.monotonic() - began, answer))
-        self._regions.add(request.id.rpartition("/")[0])
+        stage = self.regions if of_region else self.images
+        stage.calls.append((time.monotonic() - began, answer))
+        stage.names.add(request.id.rpartition("/")[0].partition("/sample/")[0])
         return answer
 
     async def close(self) -> None:
         await self._inner.close()
 
-    def count(self) -> int:
-        """Return the number of calls about regions."""
-        return len(self._calls[True])
 
-    def regions(self) -> int:
-        """Return the number of regions that calls were about."""
-        return sum("/region/" in each and "/sample/" not in each for each in self._regions)
+@dataclass(slots=True)
+class _Stage:
+    """The measured calls of a stage; those of a second attempt, and of further samples, too."""
 
-    def image_calls(self) -> MeasuredCalls | None:
-        """Return the means over calls about whole images, or None if no such call was answered."""
-        return measured(self._calls[False]) if self._calls[False] else None
+    calls: list[tuple[float, Answer]] = field(default_factory=list)  # seconds and answers
+    names: set[str] = field(default_factory=set)  # of the images or regions they are about
 
-    def region_calls(self) -> MeasuredCalls | None:
-        """Return the means over calls about regions, or None if no such call was answered."""
-        return measured(self._calls[True]) if self._calls[True] else None
+    @property
+    def subjects(self) -> int:
+        """The number of images or regions that the calls are about."""
+        return len(self.names)
 
 
 def _known(number: int | UnsetType) -> int | None:
@@ -202,6 +202,12 @@ def _known(number: int | UnsetType) -> int | None:
 def _mean(values: Sequence[int | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known and len(known) == len(values) else None
+
+
+def _mean_where_told(values: Sequence[int | None]) -> float | None:
+    """Return the mean of values that some servers leave out where they are 0."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(values) if known else None
 
 
 def _total(parts: Sequence[tuple[int, float | None]]) -> float | None:

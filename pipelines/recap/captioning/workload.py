@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import NamedTuple
 
 from pipelines.entries import parse
@@ -35,7 +36,12 @@ class Workload:
 
 
 def count_workload(plan: Plan) -> Workload:
-    """Return the workload of a plan, assuming that all pictures can be used."""
+    """Return the workload of a plan, assuming that all pictures can be used.
+
+    The sampled images are other ones each time, because a server reads what it was asked in an
+    earlier dry run from its cache.
+    """
+    salt = token_hex(8)
     caps = plan.resolved.caps
     smallest = _thresholds(plan)
     ledger = StageLedger(Stage.SAMPLE)
@@ -47,7 +53,7 @@ def count_workload(plan: Plan) -> Workload:
         workload.images += 1
         workload.regions += len(sampled.regions)
         image = sampled.image
-        image_rank = rank("estimate", image.source, image.split, image.image_id)
+        image_rank = rank("estimate", salt, image.source, image.split, image.image_id)
         candidates = [*workload.sampled_images, SampledImage(image_rank, sampled, folder)]
         workload.sampled_images = sorted(candidates, key=lambda each: each.rank)[:_SAMPLED_IMAGES]
     return workload

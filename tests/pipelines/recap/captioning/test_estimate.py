@@ -58,6 +58,12 @@ def test_tokens_may_be_unknown() -> None:
     assert "not reported" in total.line()
 
 
+def test_a_server_may_leave_out_that_nothing_was_in_its_cache() -> None:
+    answers = [(1.0, Answer("A.", prompt_tokens=100)), (1.0, Answer("A.", cached_tokens=60))]
+    assert measured(answers).cached_tokens == 30
+    assert measured(answers[:1]).cached_tokens is None
+
+
 def test_calls_are_measured(serve, make_captioner, make_requests) -> None:
     async def run(script: dict) -> MeasuredCalls:
         captioner = make_captioner(serve(**script))
@@ -76,15 +82,21 @@ def test_calls_are_measured(serve, make_captioner, make_requests) -> None:
     assert asyncio.run(run({"usage": False})).prompt_tokens is None
 
 
+CAPTION = "A red box stands on a floor of boards, and its lid is closed by two small hooks of iron."
+
+
 class Captioner:
     """Answers at once; calls about regions take more tokens."""
 
-    def __init__(self) -> None:
+    def __init__(self, refused: str = "no call") -> None:
         self.closed = False
+        self._refused = refused  # the end of the ids of calls that are answered without a caption
 
     async def ask(self, request: Request) -> Answer:
-        tokens = 10 if "/image/" in request.id else 30
-        return Answer("A red box stands on a floor.", "stop", tokens, tokens)
+        if "/image/" in request.id:
+            return Answer("Several things lie in a bright room with two windows.", "stop", 10, 10)
+        text = "I cannot see it." if request.id.endswith(self._refused) else CAPTION
+        return Answer(text, "stop", 30, 30)
 
     async def close(self) -> None:
         self.closed = True
@@ -122,3 +134,25 @@ def test_a_run_is_estimated_on_its_sampled_images(
 
     nothing = estimate_run(Workload(50, 100, sampled[:1]), recipe, Captioner(), concurrency=1)
     assert nothing is None
+
+
+def test_second_attempts_and_samples_are_calls_too(tmp_path, make_image) -> None:
+    Image.new("RGB", (20, 10), (200, 30, 30)).save(tmp_path / "7.jpg")
+    size = (tmp_path / "7.jpg").stat().st_size
+    regions = tuple(Region(name, (2.0, 2.0, 18.0, 8.0), category="box") for name in ("1", "2"))
+    image = ScreenedImage(make_image(size_bytes=size), regions)
+    recipe = RecapRecipe(
+        sources=(SourceRequest(name="coco", label_set="COCO-80"),),
+        captioning=Captioning(model="m", samples=2),
+        filter=Filter(judge_model="judge", judge_min=0.5),
+    )
+    workload = Workload(50, 100, [SampledImage(0, image, str(tmp_path))])
+    total = estimate_run(workload, recipe, Captioner("region/1/0"), 1, judge=Captioner())
+    assert total is not None
+    calls = {name: part.calls for name, part in total.stages.items()}
+    assert calls == {
+        "captions of pictures": 50,
+        "captions of regions": 250,
+        "answers of the judge": 100,
+    }
+    assert total.calls == 400

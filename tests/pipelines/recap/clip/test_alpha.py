@@ -11,6 +11,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch.nn.functional import conv2d, layer_norm, linear, softmax
 
+from pipelines.cli import parser as cli
 from pipelines.recap.clip.crops import alpha_crop, decoded
 from pipelines.recap.clip.open_clip import ClipScorer
 from schemas.errors import UsageError
@@ -121,16 +122,42 @@ def square(seed: int = 0, inside: slice = slice(8, 20)) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def test_a_score_is_that_of_the_published_tensors(base, published, weights) -> None:
-    scorer = ClipScorer(NAME, str(base), "cpu", str(weights))
-    model = open_clip.create_model(NAME, pretrained=str(base))
+@pytest.fixture(scope="module")
+def kite(base) -> torch.Tensor:
+    """The embedding of "a red kite"."""
+    model = open_clip.create_model(NAME, pretrained=str(base)).eval()
     with torch.inference_mode():
-        words = open_clip.get_tokenizer(NAME)(["a red kite"])
-        read = model.eval().encode_text(words, normalize=True)[0]
-        by_hand = [float(seen_by_hand(published, square(seed)) @ read) for seed in range(4)]
+        tokens = open_clip.get_tokenizer(NAME)(["a red kite"])
+        embedding: torch.Tensor = model.encode_text(tokens, normalize=True)[0]
+    return embedding
+
+
+def test_a_score_is_that_of_the_published_tensors(base, published, weights, kite) -> None:
+    scorer = ClipScorer(NAME, str(base), "cpu", str(weights))
+    by_hand = [float(seen_by_hand(published, square(seed)) @ kite) for seed in range(4)]
     scores = scorer.score([square(seed) for seed in range(4)], ["a red kite"] * 4)
     assert [score.mean for score in scores] == pytest.approx(by_hand, abs=2e-5)
     assert max(by_hand) - min(by_hand) > 0.01
+
+
+@pytest.mark.parametrize(
+    ("size", "resized", "cut"),
+    [((96, 64), (48, 32), (8, 0)), ((64, 128), (32, 64), (0, 16)), ((16, 16), (32, 32), (0, 0))],
+)
+def test_a_mask_is_resized_and_cut_as_its_picture(
+    base, published, weights, kite, size, resized, cut
+) -> None:
+    pixels = np.random.default_rng(5).integers(0, 256, (*size[::-1], 4), dtype=np.uint8)
+    pixels[..., 3] = 255 * (pixels[..., 3] > 128)
+    large = Image.fromarray(pixels)
+    left, top = cut
+    channels = [
+        each.resize(resized, Image.Resampling.BICUBIC).crop((left, top, left + SIDE, top + SIDE))
+        for each in large.split()
+    ]
+    by_hand = float(seen_by_hand(published, Image.merge("RGBA", channels)) @ kite)
+    scorer = ClipScorer(NAME, str(base), "cpu", str(weights))
+    assert scorer.score([large], ["a red kite"])[0].mean == pytest.approx(by_hand, abs=2e-5)
 
 
 def test_the_mask_decides_the_score(base, weights) -> None:
@@ -233,3 +260,41 @@ def test_a_run_scores_by_masks_and_says_so(
     assert scorer == f"{identity}, view box with half of it around, and the region as alpha"
     scores = {region["captions"][0]["clip"] for row in rows for region in row["regions"]}
     assert len(scores) > 3
+
+
+def test_a_large_crop_is_shrunk() -> None:
+    crop = decoded(alpha_crop(Image.new("RGB", (2000, 1500)), (500.0, 400.0, 1500.0, 1000.0)))
+    assert 300 * 300 < crop.width * crop.height <= 336 * 336
+    assert (np.asarray(crop)[..., 3] > 127).mean() == pytest.approx(0.25, abs=0.01)
+
+
+def test_a_threshold_is_calibrated_by_masks(
+    base, weights, recap_words, recap_output, tmp_path, monkeypatch
+) -> None:
+    modes: list[str] = []
+    score = ClipScorer.score
+
+    def note_modes(self, crops, captions):
+        modes.extend(crop.mode for crop in crops)
+        return score(self, crops, captions)
+
+    monkeypatch.setattr(ClipScorer, "score", note_modes)
+    cpu = ["--device", "cpu", "--clip-model", NAME, "--clip-weights", base, "--clip-alpha", weights]
+    out, to = tmp_path / "out", tmp_path / "calibration.json"
+    status, printed = recap_words(out, "--captioner", "builtin", "--limit", 4, "--no-filter")
+    assert status == 0, printed
+    assert (
+        cli.run(list(map(str, ["calibrate", out, "--to", to, "--pairs", 20, "--force", *cpu]))) == 0
+    )
+    calibration = json.loads(to.read_text(encoding="utf-8"))
+    assert calibration["scorer"].endswith(", and the region as alpha")
+
+    refilter = ["--captioner", "builtin", "--limit", 4, "--refilter", to]
+    assert recap_words(out, *refilter, *cpu[:-2])[0] == 2, "it is not of this scorer"
+    status, printed = recap_words(out, *refilter, *cpu)
+    assert status == 0, printed
+    assert set(modes) == {"RGBA"}
+    made = recap_output(out).output
+    captions = [each["captions"][0] for row in made.rows() for each in row["regions"]]
+    assert min(caption["clip"] for caption in captions) >= calibration["threshold"]
+    assert "caption_unlike_crop" in {item[2] for item in made.rejected()}
