@@ -155,7 +155,7 @@ class Publish(beam.PTransform[PCollection[Shard], PCollection[Ledger]]):
         totals = tallies | "AddUp" >> beam.CombinePerKey(sum)
         # Sorted stage by stage before the stages' rejections are flattened and shuffled.
         runs = [
-            stage.rejected | f"Sort{number}" >> beam.ParDo(SortRejections())
+            stage.rejected | f"Sort{number}" >> beam.ParDo(SortRejections(self.plan.spool))
             for number, stage in enumerate(self.stages)
         ]
         rejected = (

@@ -15,7 +15,9 @@ CAPPED = {"per_category": 20}
 
 @pytest.fixture(scope="module")
 def owner(coco_file):
-    return coco_file().good(*range(1, 80)).save()
+    owner = coco_file().good(*range(1, 80))
+    owner.region(7001, 99)  # a picture that the file does not list
+    return owner.save()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 
 from pipelines.output import rejections as rejected
 from pipelines.output.rejections import SortRejections, sorted_run, write_runs
+from pipelines.storage.spool import Spool
 from schemas.rejection import Kind, Reason, Rejection
 
 
@@ -21,12 +22,16 @@ def rejection(number: int, source: str = "coco") -> Rejection:
     )
 
 
+@pytest.mark.parametrize("on_disk", [True, False])
 @pytest.mark.parametrize("runs", [1, 2, 7, 40])
-def test_runs_are_merged_in_order(runs, tmp_path, monkeypatch):
+def test_runs_are_merged_in_order(runs, on_disk, tmp_path, monkeypatch):
+    spool = Spool(str(tmp_path) if on_disk else None)
     monkeypatch.setattr(rejected, "BLOCK_LINES", 3)
     items = [rejection(number) for number in range(200)] * 2
     random.Random(runs).shuffle(items)
-    parts = [sorted_run(items[start::runs]) for start in range(runs)]
+    parts = [sorted_run(items[start::runs], spool) for start in range(runs)]
+    spool.close()
+    assert {isinstance(block, bytes) for run in parts for _, block in run} == {not on_disk}
     assert write_runs(("coco", parts), str(tmp_path)) == ("coco", 400)
     expected = sorted((item.sort_key(), item.line()) for item in items)
     lines = (tmp_path / "_rejected" / "coco.jsonl").read_bytes().splitlines()
@@ -34,7 +39,7 @@ def test_runs_are_merged_in_order(runs, tmp_path, monkeypatch):
 
 
 def test_nothing_is_a_file_too(tmp_path):
-    assert write_runs(("coco", [sorted_run([])]), str(tmp_path)) == ("coco", 0)
+    assert write_runs(("coco", [sorted_run([], Spool(None))]), str(tmp_path)) == ("coco", 0)
     assert (tmp_path / "_rejected" / "coco.jsonl").read_bytes() == b""
 
 
