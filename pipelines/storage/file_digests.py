@@ -1,9 +1,14 @@
 """The digests of input files, remembered in an output: an unchanged file is not hashed again.
 
-A local file counts as unchanged while its size and the time of its last change are the same. An
-example of the file that remembers them, with a digest of each path instead of the path:
+A local file counts as unchanged while its size and the time of its last change are the same, an
+object in a store while its size and its ETag are, by which the store names its content. An example
+of the file that remembers them, with a digest of each path instead of the path:
 
-    {"8c8a2c2ad3b1a5b0": [469785474, 1504225482000000000, "1f3a9b..."]}
+    {"8c8a2c2ad3b1a5b0": [469785474, 1504225482000000000, "1f3a9b..."],
+     "02f5b8e1c7d94a36": [469785474, "\"9b2cf535f27731c974343645a3985328\"", "1f3a9b..."]}
+
+Whatever tells that a file is unchanged, inputs are identified by their SHA-256: the same file is
+the same input on a disk and in any store.
 """
 
 import os
@@ -20,7 +25,7 @@ from schemas.errors import InputFileError
 from schemas.json_decoding import decode
 from schemas.layout import INPUT_DIGESTS
 
-Remembered = tuple[int, int, str]  # size in bytes, time of the last change in ns, SHA-256
+Remembered = tuple[int, int | str, str]  # size in bytes, time in ns or ETag, SHA-256
 
 # A file that was changed this recently may change again without another time of change.
 _SETTLED_NS = 2_000_000_000
@@ -76,36 +81,43 @@ class FileDigests:
         thread.join()
 
     def is_known(self, path: str) -> bool:
-        """Return whether the digest of a local file is remembered, and the file is unchanged."""
-        if not files.is_local(path) or not os.path.isfile(path):
-            return False
-        status = os.stat(path)
-        size, changed, _ = self._known.get(_key(path), (-1, 0, ""))
-        return (size, changed) == (status.st_size, status.st_mtime_ns)
+        """Return whether the digest of a file is remembered, and the file is unchanged."""
+        known = self._known.get(_key(path))
+        return known is not None and known[:2] == files.state_of(path)
 
     def save(self, output: str) -> None:
-        """Write the digests of the local files that were asked for, for the next run."""
+        """Write the digests of the files that were asked for, for the next run."""
         if self._settled == self._known:
             return
         content = msgspec.json.encode(self._settled, order="sorted")
         files.write_whole(files.join(output, INPUT_DIGESTS), content)
 
     def _look_up(self, path: str) -> tuple[str, int]:
-        if not files.is_local(path) or not os.path.isfile(path):
+        state = files.state_of(path)
+        if state is None:
             return files.fingerprint(path)
         key, now = _key(path), time.time_ns()
-        status = os.stat(path)
-        if self.is_known(path):
-            size, _, digest = self._known[key]
-        else:
-            digest, size = files.fingerprint(path)
-        if size == status.st_size and now - status.st_mtime_ns > _SETTLED_NS:
-            self._settled[key] = size, status.st_mtime_ns, digest
+        known = self._known.get(key)
+        if known is not None and known[:2] == state:
+            self._settled[key] = known
+            return known[2], known[0]
+        digest, size = files.fingerprint(path)
+        if size == state[0] and _is_settled(path, state, now):
+            self._settled[key] = *state, digest
         return digest, size
 
 
+def _is_settled(path: str, state: files.State, now: int) -> bool:
+    """Return whether a file that was just read differs from what it may become later."""
+    changed = state[1]
+    if isinstance(changed, int):
+        return now - changed > _SETTLED_NS
+    return files.state_of(path) == state
+
+
 def _key(path: str) -> str:
-    return blake2b(os.fsencode(os.path.abspath(path)), digest_size=8).hexdigest()
+    whole = os.path.abspath(path) if files.is_local(path) else path
+    return blake2b(os.fsencode(whole), digest_size=8).hexdigest()
 
 
 _DECODER = msgspec.json.Decoder(dict[str, Remembered])

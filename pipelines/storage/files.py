@@ -19,6 +19,8 @@ from schemas.errors import InputFileError
 CHUNK_BYTES = 256 * 1024
 TEMPORARY = local_files.TEMPORARY
 
+State = tuple[int, int | str]  # size in bytes, and time of the last change in ns or ETag
+
 _REMOTE = re.compile(r"\s*[a-zA-Z][-a-zA-Z0-9+.]*://")
 
 
@@ -30,6 +32,7 @@ class _Layer(Protocol):
     def is_folder(self, path: str) -> bool: ...
     def size_of(self, path: str) -> int: ...
     def size_if_there(self, path: str) -> int | None: ...
+    def state_of(self, path: str) -> State | None: ...
     def read(self, path: str) -> bytes: ...
     def read_range(self, path: str, start: int, end: int) -> bytes: ...
     def read_into(self, path: str, room: memoryview) -> int: ...
@@ -115,6 +118,11 @@ def size_of(path: str) -> int:
 def size_if_there(path: str) -> int | None:
     """Return the size in bytes of a file, or None where there is no such file."""
     return _layer(path).size_if_there(path)
+
+
+def state_of(path: str) -> State | None:
+    """Return what changes when a file does; None for no file, or where the store has no ETags."""
+    return _layer(path).state_of(path)
 
 
 def subfolders(folder: str, limit: int) -> list[str]:

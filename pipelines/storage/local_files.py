@@ -83,6 +83,14 @@ def size_if_there(path: str) -> int | None:
         return None
 
 
+def state_of(path: str) -> tuple[int, int | str] | None:
+    """Return size in bytes and time of the last change in ns of a file; None for anything else."""
+    if not os.path.isfile(path):
+        return None
+    status = os.stat(path)
+    return status.st_size, status.st_mtime_ns
+
+
 def open_read(path: str) -> BinaryIO:
     """Open a file for reading its bytes."""
     return cast(BinaryIO, open(path, "rb", buffering=0, opener=_open_file))

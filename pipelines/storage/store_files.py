@@ -114,6 +114,16 @@ def size_if_there(path: str) -> int | None:
     return int(info["size"]) if info["type"] == "file" else None
 
 
+def state_of(path: str) -> tuple[int, int | str] | None:
+    """Return size in bytes and ETag of an object; None where there is none."""
+    try:
+        info = _info(path)
+    except FileNotFoundError:
+        return None
+    etag = info.get("ETag") or info.get("etag")  # as S3 spells it, and as the others do
+    return (int(info["size"]), str(etag)) if info["type"] == "file" and etag else None
+
+
 def _info(path: str) -> dict[str, Any]:
     with asking(path):
         return cast(dict[str, Any], client_of(path).info(key_of(path).rstrip("/")))

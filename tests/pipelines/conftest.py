@@ -205,7 +205,9 @@ class Bucket:
     def info(self, path, **_):
         name = self._ask("HEAD", path)
         if name in self.content:
-            return {"name": path, "size": len(self.content[name]), "type": "file"}
+            content = self.content[name]
+            etag = f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
+            return {"name": path, "size": len(content), "type": "file", "ETag": etag}
         if any(other.startswith(f"{name}/") for other in self.content):
             return {"name": path, "size": 0, "type": "directory"}
         raise self._missing(path)

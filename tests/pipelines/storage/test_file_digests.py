@@ -93,6 +93,57 @@ def test_folders_and_other_files_are_looked_at_anew(file, tmp_path, hashed):
     assert hashed[1:] == [str(folder), str(folder), str(other)]
 
 
+def test_an_object_is_read_again_only_after_it_has_changed(remote_store, tmp_path):
+    path = "bucket://data/annotations.json"
+    bucket = remote_store({path: b"[1]"})
+
+    def reads() -> int:
+        bucket.requests.clear()
+        digests = FileDigests.remembered_in(str(tmp_path))
+        content = bucket.content[path]
+        known = digests.is_known(path)
+        assert digests.of(path) == (sha256(content).hexdigest(), len(content))
+        digests.save(str(tmp_path))
+        number: int = sum(verb == "GET" for verb, _ in bucket.requests)
+        assert known == (number == 0)
+        return number
+
+    assert [reads(), reads(), reads()] == [1, 0, 0]
+    bucket.content[path] = b"[2]"
+    assert [reads(), reads()] == [1, 0]
+
+
+def test_an_object_that_changes_while_it_is_read_is_not_relied_on(
+    remote_store, tmp_path, monkeypatch
+):
+    path = "bucket://data/annotations.json"
+    bucket = remote_store({path: b"[1]"})
+    fingerprint = files.fingerprint
+
+    def changing(name):
+        result = fingerprint(name)
+        bucket.content[name] = b"[2]"
+        return result
+
+    monkeypatch.setattr(files, "fingerprint", changing)
+    digests = FileDigests()
+    digests.of(path)
+    digests.save(str(tmp_path))
+    bucket.content[path] = b"[1]"
+    assert not FileDigests.remembered_in(str(tmp_path)).is_known(path)
+
+
+def test_a_store_without_etags_is_read_anew(remote_store, tmp_path, monkeypatch):
+    path = "bucket://data/annotations.json"
+    bucket = remote_store({path: b"[1]"})
+    info = bucket.info
+    monkeypatch.setattr(bucket, "info", lambda self, name: info(self, name) | {"ETag": None})
+    digests = FileDigests()
+    digests.of(path)
+    digests.save(str(tmp_path))
+    assert not FileDigests.remembered_in(str(tmp_path)).is_known(path)
+
+
 def test_digests_are_computed_beside_other_work(file, tmp_path, hashed):
     gone = str(tmp_path / "gone.json")
     digests = FileDigests()

@@ -61,13 +61,14 @@ def test_from_store_to_store(loaded, run_build, two_splits, tmp_path, capsys):
         for path in (tmp_path / "near").rglob("*")
         if path.is_file()
     }
-    near.pop("_state/inputs.json", None)  # the digests of local files, once they have settled
     below = "bucket://lake/out/"
     written = {
         name.removeprefix(below): content
         for name, content in loaded.content.items()
         if name.startswith(below)
     }
+    for content in (written, near):  # of what was read, by ETags and by the times of files
+        content.pop("_state/inputs.json", None)
     assert written == near
     for command in (["verify"], ["preview", "-n", "1"], ["info"]):
         assert run([*command, "bucket://lake/out"]) == 0, capsys.readouterr().err
