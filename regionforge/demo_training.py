@@ -3,13 +3,10 @@
 towers of `regionforge.tiny_towers` -> train, stage 1 -> evaluate -> train, stage 2 -> evaluate
 
 Training reads 300 drawn pictures; the questions are about 100 others. The commands are printed, and
-each is a process, as if they were typed.
+run as if they were typed, but in this process: another one would import PyTorch first.
 """
 
-import os
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 from pipelines.plan import make_plan
@@ -20,6 +17,7 @@ from pipelines.storage.extras import require
 from regionforge import tiny_towers
 from schemas.console import Console, output_words
 from schemas.errors import UsageError
+from schemas.interruption import EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated
 
 _SEED = 1  # of the pictures: the towers have seen those of seed 0
 _TURNS = {"name": "v3det", "splits": ["train"], "tasks": ["region_classification"]}
@@ -31,7 +29,6 @@ _STAGES = {
     "tiny_regiongpt_stage2": ("--batch", "16", "--epochs", "3"),
 }
 _QUICK = ("--workers", "0", "--device", "cpu")  # pictures are small: one process does it all
-_ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # so small a model gains nothing from a second one
 
 
 def train_and_ask(console: Console, output: Path, max_steps: int | None) -> bool:
@@ -74,8 +71,22 @@ def train_and_ask(console: Console, output: Path, max_steps: int | None) -> bool
 
 
 def _run(console: Console, words: list[str]) -> bool:
-    """Run a command of ours in a process of its own; return whether it went through."""
+    """Run a command of ours on one thread; return whether it went through.
+
+    Raises:
+        KeyboardInterrupt: a signal ended it, which ends the demonstration, too.
+    """
+    import torch
+
+    from train.cli import run
+
     console.print(f"$ {shlex.join(['regionforge', *words])}", soft_wrap=True)
-    command = [sys.executable, "-m", "regionforge", *words, *output_words()]
-    environment = {**os.environ, **_ONE_THREAD}
-    return subprocess.run(command, check=False, env=environment).returncode == 0  # noqa: S603
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # so small a model gains nothing from a second one
+    try:
+        status = run([*words, *output_words()])
+    finally:
+        torch.set_num_threads(threads)
+    if status in (EXIT_INTERRUPTED, EXIT_TERMINATED):
+        raise Terminated if status == EXIT_TERMINATED else KeyboardInterrupt
+    return status == 0
