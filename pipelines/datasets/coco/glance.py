@@ -24,6 +24,7 @@ from schemas.errors import InputFileError
 from schemas.json_decoding import decode
 from schemas.source import SplitInput
 
+_AT_ONCE_BYTES = 512 * 1024 * 1024  # of a file; a larger one would take too much memory
 _LOOKED_AT = 50_000  # annotations that are read one by one, where they cannot be read at once
 _MANY_CROWDS = 0.05  # share of annotations; COCO's own files have 0.012
 _TINY = 2  # pixels
@@ -34,6 +35,12 @@ class _Glimpse(msgspec.Struct, gc=False):
     category_id: ItemId
     bbox: lenient.Sides
     iscrowd: int | bool = 0
+
+
+class _File(msgspec.Struct):
+    images: list[Raw]
+    annotations: list[_Glimpse]
+    categories: list[Raw]
 
 
 class GlimpsedFile(NamedTuple):
@@ -67,6 +74,7 @@ class _Sum:
         self.hashes.append(np.fromiter(map(hash, map(_BOXED, glimpses)), np.int64, len(glimpses)))
 
 
+_FILE = msgspec.json.Decoder(_File)
 _GLIMPSES = msgspec.json.Decoder(list[_Glimpse])
 _ITEMS = msgspec.json.Decoder(list[Raw])
 _BOXED = attrgetter("image_id", "category_id", "bbox")
@@ -78,6 +86,12 @@ def glimpse(content: bytes, path: str) -> GlimpsedFile:
     Raises:
         InputFileError: the content is no JSON, or lacks COCO's lists; the message names the place.
     """
+    if len(content) <= _AT_ONCE_BYTES:  # this takes half the time
+        with suppress(msgspec.DecodeError):
+            file = decode(_FILE, content)
+            summed = _Sum()
+            summed.add(file.annotations)
+            return GlimpsedFile(file.images, file.categories, summed)
     outline = decode_outline(content, path)
     return GlimpsedFile(outline.images, outline.categories, _summed(outline.annotations))
 

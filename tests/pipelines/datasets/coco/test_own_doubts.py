@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from pipelines.datasets.coco import glance
+from pipelines.datasets.common import slices
 from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
@@ -121,3 +123,28 @@ def test_the_console_says_it_before_and_after_the_build(coco_file, command_line,
     )
     assert done.returncode == 0, done.stderr
     assert "iscrowd" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("size", [1, 300, 10**6])
+@pytest.mark.parametrize("odd", [{}, {"bbox": ["1", 2, 30, 40]}])
+def test_a_large_file_is_looked_at_slice_by_slice(coco_file, monkeypatch, size, odd):
+    owner = coco_file().good(*range(1, 9))
+    brush(owner, 13, 1)
+    owner.region(14, 2, bbox=[1, 1, 0.5, 30])
+    owner.region(15, 2, bbox=[0, 0, 0.5, 1], note="}, {")
+    owner.region(16, 2, **{"bbox": [0, 0, 0.5, 1]} | odd)
+    content = owner.save().file.read_bytes()
+    at_once = glance.glimpse(content, "")
+    monkeypatch.setattr(glance, "_AT_ONCE_BYTES", 0)
+    monkeypatch.setattr(slices, "SLICE_BYTES", size)
+    large = glance.glimpse(content, "")
+    assert [bytes(image) for image in large.images] == [bytes(image) for image in at_once.images]
+    assert _sums(large) == _sums(at_once)
+    assert _sums(large)[:4] == (len(owner.data["annotations"]), 1, 2 if odd else 3, 1 if odd else 2)
+    assert (len(large.annotations.hashes) > 1) == (size < 10**6 and not odd)
+
+
+def _sums(file) -> tuple[int, int, int, int, list[int]]:
+    of = file.annotations
+    hashes = sorted(int(number) for part in of.hashes for number in part)
+    return of.number, of.crowds, of.tiny, of.shares, hashes
