@@ -23,7 +23,7 @@ from prompts.instruction import (
     REC_NEGATIVES,
     InstructionMode,
 )
-from schemas.console import write_json
+from schemas.console import result, write_json
 from schemas.style import Style
 
 
@@ -77,7 +77,7 @@ def run(args: Namespace) -> int:
     from pipelines.output.check import check_output
     from pipelines.output.reader import read_ledger
     from pipelines.plan import make_plan
-    from pipelines.runner.launch import launch
+    from pipelines.runner.launch import launch, write_template
     from pipelines.runner.progress import QUIET_SECONDS, Ticker
     from pipelines.storage.file_digests import FileDigests
 
@@ -98,6 +98,13 @@ def run(args: Namespace) -> int:
         print_warnings(plan)
         return 0
     print_warnings(plan)
+    if options.template:
+        write_template(plan, options)
+        result(
+            f"The template is {options.template}. Once a job of it has ended, this command without "
+            "--template_location checks what it wrote."
+        )
+        return 0
     started = time.monotonic()
     manifest = launch(plan, options)
     seconds = time.monotonic() - started

@@ -14,7 +14,7 @@ from pipelines.recap.flow import CaptionTools, RecapFlow
 from pipelines.recipes.recap import RecapRecipe
 from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.storage import files
-from schemas.errors import BuildError
+from schemas.errors import BuildError, UsageError
 from schemas.layout import JOURNAL_FOLDER
 from schemas.manifest import Manifest
 
@@ -39,10 +39,15 @@ def run_recap(
         refilter: whether to replace another run in the output, but keep its captions.
 
     Raises:
+        UsageError: a template is asked for.
         BuildError: the build fails as in `launch`, or the captioner can answer no more requests.
             All answers are kept.
     """
     options = replace(engine or LaunchOptions(), asks_servers=True)
+    if options.template:
+        raise UsageError(
+            "--template_location is for `build`: recap itself merges the captions after its job"
+        )
     if rebuild and not refilter:
         options = replace(options, rebuild=True)
     else:

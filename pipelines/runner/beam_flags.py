@@ -6,10 +6,12 @@ no pipeline, too.
 
 import argparse
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, PortableOptions
 
+from pipelines.runner.services import server_options
 from pipelines.storage.store_client import option_kinds
 from schemas.errors import UsageError
 
@@ -35,10 +37,10 @@ def check_beam_flags(flags: Sequence[str], unknown_flag: Callable[[str], str]) -
         UsageError: Beam does not know a flag, or it is set by this package, or a word is stray, or
             a flag for a store is refused.
     """
-    unknown: list[str] = []
-    PipelineOptions([]).get_all_options(
-        add_extra_args_fn=lambda parser: unknown.extend(parser.parse_known_args(list(flags))[1])
-    )
+    unknown = _unknown_words(flags, ())
+    endpoint = PipelineOptions(list(flags)).view_as(PortableOptions).job_endpoint
+    if any(word.startswith("-") for word in unknown) and endpoint and endpoint != "embed":
+        unknown = _unknown_words(flags, server_options(endpoint))
     for word in unknown:
         if not word.startswith("-"):
             raise UsageError(
@@ -51,6 +53,20 @@ def check_beam_flags(flags: Sequence[str], unknown_flag: Callable[[str], str]) -
         if getattr(direct, name) != getattr(unset, name):
             raise UsageError(f"--{name} is not for you to choose: --workers N is")
     _check_store_values(flags)
+
+
+def _unknown_words(flags: Sequence[str], more: Sequence[str]) -> list[str]:
+    """Return the words that are neither options of Beam, nor more ones, nor values of either."""
+    unknown: list[str] = []
+
+    def read(parser: argparse.ArgumentParser) -> None:
+        for name in more:
+            with suppress(argparse.ArgumentError):  # it is one of Beam's, too
+                parser.add_argument(f"--{name}", nargs="?")
+        unknown.extend(parser.parse_known_args(list(flags))[1])
+
+    PipelineOptions([]).get_all_options(add_extra_args_fn=read)
+    return unknown
 
 
 def check_store_flags(flags: Sequence[str], unknown_flag: Callable[[str], str]) -> None:

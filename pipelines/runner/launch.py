@@ -1,10 +1,6 @@
 """The launch of a build on a runner, such that every failure ends the build with an error."""
 
-import ctypes
-import gc
 import logging
-import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,7 +8,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, SetupOptions
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    GoogleCloudOptions,
+    PipelineOptions,
+    SetupOptions,
+)
 from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.job.utils import dict_to_struct
 from apache_beam.runners.portability.fn_api_runner.fn_runner import (
@@ -33,8 +34,9 @@ from pipelines.publish import Findings, publish
 from pipelines.runner.group_pieces import groups_in_pieces
 from pipelines.runner.lossless_streams import lossless_streams
 from pipelines.runner.probe import probe
+from pipelines.runner.process_state import removed_folders, tuned_memory
 from pipelines.runner.progress import build_display
-from pipelines.runner.remote import LOCAL_RUNNERS, check_paths
+from pipelines.runner.remote import LOCAL_RUNNERS, check_paths, is_remote
 from pipelines.runner.resume import (
     earlier_shards,
     is_up_to_date,
@@ -44,16 +46,16 @@ from pipelines.runner.resume import (
 )
 from pipelines.runner.services import check_services
 from pipelines.runner.signs_of_life import Watch, watch_for
+from pipelines.runner.staging import stage_package
 from pipelines.runner.watched_run import run_watched
 from pipelines.runner.worker_pool import WorkerPool, ready_workers, socket_folder
 from pipelines.storage.spool import spool_folder
 from pipelines.storage.store_client import store_options
-from schemas.errors import RegionForgeError, UsageError
+from schemas.errors import BuildError, RegionForgeError, UsageError
 from schemas.manifest import Manifest
 
 Layout = Callable[[beam.Pipeline, Plan, int], None]  # the int: number of parts of a split to read
 
-_M_ARENA_MAX = -8  # from malloc.h
 _CANCEL_SECONDS = 10.0
 _REMOTE_PARTS = 16  # readers per annotation file on remote runners, which scale by themselves
 
@@ -77,6 +79,11 @@ class LaunchOptions:
         """Whether no other process works on the run."""
         return self.runner in LOCAL_RUNNERS and self.workers == 1
 
+    @property
+    def template(self) -> str | None:
+        """The path of a template to write, of which the pipeline runs later; None: it runs now."""
+        return PipelineOptions(list(self.beam_flags)).view_as(GoogleCloudOptions).template_location
+
     def parts(self) -> int:
         """Return the number of parts of a split that are read in parallel."""
         return self.workers if self.runner in LOCAL_RUNNERS else _REMOTE_PARTS
@@ -96,6 +103,35 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
             could not be read, nothing was kept, most pictures of a split are missing, or the ledger
             does not balance.
     """
+    with _begun(plan, options) as (plan, up_to_date):
+        earlier = {} if up_to_date else earlier_shards(plan)
+        if not up_to_date:
+            _make(plan, options, lay_out)
+        manifest = finish(plan.output, plan.identity, allow_missing=plan.recipe.allow_missing)
+        print_renewed(plan, earlier, manifest)
+        return manifest
+
+
+def write_template(plan: Plan, options: LaunchOptions) -> None:
+    """Have a runner write the template of a build, whose pipeline then runs without this process.
+
+    Args:
+        plan: the plan of the build.
+        options: the options of the run, which name the template's path to Beam.
+
+    Raises:
+        UsageError: the runner cannot reach a path, or does not start.
+        BuildError: the output holds another build, or nothing is left to do.
+    """
+    with _begun(plan, options) as (plan, _):
+        if not plan.unfinished:
+            raise BuildError(f"{plan.output} holds all shards already: there is nothing to run")
+        _make(plan, options, build)
+
+
+@contextmanager
+def _begun(plan: Plan, options: LaunchOptions) -> Iterator[tuple[Plan, bool]]:
+    """Lock the output and begin a build there; yield the rest of its plan, and if it is whole."""
     check_paths(plan, options.runner)
     with locked_output(plan.output):
         held = check_output(
@@ -109,12 +145,7 @@ def launch(plan: Plan, options: LaunchOptions, lay_out: Layout = build) -> Manif
             check_room(plan.output, plan.estimate)
             begin(plan.output, plan.identity, held, finished=plan.finished, keep=options.keep)
         plan.digests.save(plan.output)
-        earlier = {} if up_to_date else earlier_shards(plan)
-        if not up_to_date:
-            _make(plan, options, lay_out)
-        manifest = finish(plan.output, plan.identity, allow_missing=plan.recipe.allow_missing)
-        print_renewed(plan, earlier, manifest)
-        return manifest
+        yield plan, up_to_date
 
 
 def check_launch(options: LaunchOptions) -> None:
@@ -122,9 +153,13 @@ def check_launch(options: LaunchOptions) -> None:
 
     The same for local workers that would find no folder for their socket.
     """
+    if options.template and not is_remote(options.runner):
+        raise UsageError(
+            f"--template_location is for DataflowRunner, not --runner {options.runner}"
+        )
     if options.runner not in LOCAL_RUNNERS:
         check_services(options.beam_flags)
-        with _removed_folders():
+        with removed_folders():
             runner = _named_runner(options.runner)
             with _starting(options):
                 beam.Pipeline(runner, options=_pipeline_options(options))
@@ -139,11 +174,11 @@ def _make(plan: Plan, options: LaunchOptions, lay_out: Layout) -> None:
         return
     with (
         _spooled(plan, options) as plan,
-        _tuned_memory(),
+        tuned_memory(),
         lossless_streams(),
         groups_in_pieces(),
         _started_runner(options) as (runner, pool),
-        _removed_folders(),
+        removed_folders(),
         build_display() as ticker,
     ):
         is_watched = options.runner in LOCAL_RUNNERS and not options.asks_servers
@@ -182,23 +217,6 @@ def _spooled(plan: Plan, options: LaunchOptions) -> Iterator[Plan]:
 
 
 @contextmanager
-def _tuned_memory() -> Iterator[None]:
-    # glibc gives each of Beam's many threads a separate heap, and memory that is freed in a heap
-    # cannot be used by other threads: with two heaps, a build takes about a fifth less memory. The
-    # garbage collector would take a tenth of the time to search rows, which hold no cycles.
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        libc.mallopt(_M_ARENA_MAX, 2)
-    before = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
-
-
-@contextmanager
 def _started_runner(options: LaunchOptions) -> Iterator[tuple[PipelineRunner, WorkerPool | None]]:
     """Yield a runner, and its local worker processes if it has any."""
     if options.runner not in LOCAL_RUNNERS:
@@ -219,18 +237,6 @@ def _started_runner(options: LaunchOptions) -> Iterator[tuple[PipelineRunner, Wo
                 ),
                 pool,
             )
-
-
-@contextmanager
-def _removed_folders() -> Iterator[None]:
-    """Remove the temporary folders that Beam makes in the block, and may leave."""
-    before = tempfile.tempdir
-    with tempfile.TemporaryDirectory(prefix="regionforge-", ignore_cleanup_errors=True) as folder:
-        tempfile.tempdir = folder
-        try:
-            yield
-        finally:
-            tempfile.tempdir = before
 
 
 def _named_runner(name: str) -> PipelineRunner:
@@ -258,6 +264,8 @@ def _run(
         workers.fit(pipeline)
     with _starting(options):
         running = pipeline.run()
+    if options.template:
+        return
     jobs.append(running)
     if workers:
         workers.begin()
@@ -282,5 +290,7 @@ def _pipeline_options(options: LaunchOptions) -> PipelineOptions:
     if options.runner in LOCAL_RUNNERS:
         pipeline_options.view_as(DirectOptions).direct_num_workers = options.workers
     pipeline_options.view_as(SetupOptions).save_main_session = False
+    if is_remote(options.runner):
+        stage_package(pipeline_options)
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # errors are raised as exceptions
     return pipeline_options

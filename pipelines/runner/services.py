@@ -7,7 +7,9 @@ import json
 import socket
 from collections.abc import Sequence
 
+import grpc
 from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
+from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 
 from schemas.errors import UsageError
 
@@ -31,11 +33,36 @@ def check_services(flags: Sequence[str]) -> None:
     endpoint = options.job_endpoint
     if not endpoint or endpoint == "embed":
         return
-    _connect("--job_endpoint", endpoint, "a job server")
+    server_options(endpoint)
     if options.environment_type == "EXTERNAL" and _host(endpoint) in _HERE:
         pool = _address_of_pool(options.environment_config or "")
         if _host(pool) in _HERE:
             _connect("--environment_config", pool, "a pool of workers")
+
+
+def server_options(endpoint: str) -> list[str]:
+    """Return the names of the options that a job server takes beside those that Beam knows.
+
+    Args:
+        endpoint: the address of the job server, e.g. `localhost:8099`.
+
+    Raises:
+        UsageError: the address is none, or no job server of Beam answers there.
+    """
+    _connect("--job_endpoint", endpoint, "a job server")
+    request = beam_job_api_pb2.DescribePipelineOptionsRequest()
+    with grpc.insecure_channel(endpoint) as channel:
+        stub = beam_job_api_pb2_grpc.JobServiceStub(channel)
+        try:
+            described = stub.DescribePipelineOptions(request, timeout=ANSWER_SECONDS)
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:  # of a server that has none
+                return []
+            raise UsageError(
+                f"--job_endpoint {endpoint}: a job server of Beam is expected there, and what "
+                f"listens does not answer as one ({error.details()})"
+            ) from None
+    return [option.name for option in described.options]
 
 
 def _address_of_pool(config: str) -> str:

@@ -2,9 +2,16 @@
 
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import grpc
 import pytest
+from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
+from apache_beam.runners.portability.abstract_job_service import AbstractJobServiceServicer
 
+from pipelines.runner import services
+from pipelines.runner.beam_flags import check_beam_flags
 from pipelines.runner.services import check_services
 from pipelines.runner.watched_run import run_watched
 from schemas.errors import BuildError, UsageError
@@ -16,9 +23,32 @@ grpc._channel._InactiveRpcError: <_InactiveRpcError of RPC that terminated with:
 >"""
 
 
+class _JobService(AbstractJobServiceServicer):
+    """A job server with an option of its own, and one that Beam has, too."""
+
+    def DescribePipelineOptions(  # noqa: N802 - Beam's name
+        self, request: Any, context: Any = None, timeout: Any = None
+    ) -> Any:
+        made = beam_job_api_pb2.DescribePipelineOptionsResponse()
+        for name in ("parallelism_of_its_own", "job_name"):
+            made.options.add(name=name)
+        return made
+
+
 @pytest.fixture
 def listening() -> Iterator[str]:
-    """The address of a socket that takes connections."""
+    """The address of a job server, which takes connections as a pool does."""
+    server = grpc.server(ThreadPoolExecutor(1))
+    beam_job_api_pb2_grpc.add_JobServiceServicer_to_server(_JobService(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield f"127.0.0.1:{port}"
+    server.stop(None)
+
+
+@pytest.fixture
+def mute() -> Iterator[str]:
+    """The address of a socket that takes connections and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"127.0.0.1:{server.getsockname()[1]}"
 
@@ -42,6 +72,27 @@ def test_a_job_server_that_does_not_answer_is_named(address: str) -> None:
     with pytest.raises(UsageError) as raised:
         check_services(flags(address))
     assert str(raised.value).startswith(f"--job_endpoint {address}: ")
+
+
+def test_what_is_no_job_server_is_named(mute: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "ANSWER_SECONDS", 0.5)
+    with pytest.raises(UsageError, match=r"^--job_endpoint .* does not answer as one \(.+\)$"):
+        check_services(flags(mute))
+
+
+def test_options_of_the_job_server_are_flags(listening: str) -> None:
+    def check(*more: str) -> None:
+        check_beam_flags([*flags(listening), *more], "no {}".format)
+
+    check("--parallelism_of_its_own=4")
+    check("--parallelism_of_its_own", "4", "--job_name", "a")
+    for misspelt in ("--paralelism_of_its_own=4", "--worker_machine_typo=n1"):
+        with pytest.raises(UsageError, match=f"^no {misspelt} Beam has none"):
+            check(misspelt)
+    with pytest.raises(UsageError, match=r"^unexpected 'stray'"):
+        check("stray")
+    with pytest.raises(UsageError, match=r"^no --parallelism_of_its_own=4 Beam has"):
+        check_beam_flags(["--parallelism_of_its_own=4"], "no {}".format)
 
 
 @pytest.mark.parametrize("pool", ["127.0.0.1:1", '{"url": "127.0.0.1:1"}', "{", '{"a": 1}'])
