@@ -5,6 +5,7 @@
 3. From a folder outside the checkout that holds packages named like ours, draw a small sample
    world, build it with two worker processes (which must find every function by import, none in
    `__main__`) and verify the shards.
+4. Build from the checkout with that environment as the only code of a pool of workers.
 
     make sdist
 """
@@ -93,7 +94,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="regionforge-sdist-") as folder:
         home = Path(folder).resolve()
         (home / "anywhere").mkdir()
-        build_shards(install(archive, home), home / "anywhere")
+        programs = install(archive, home)
+        build_shards(programs, home / "anywhere")
+        run(sys.executable, "-m", "tests.engines.in_pool", programs, cwd=CHECKOUT)
     print(f"sdist check passed: {archive.relative_to(CHECKOUT)}")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import apache_beam as beam
+import grpc
 from apache_beam.options.pipeline_options import (
     DirectOptions,
     GoogleCloudOptions,
@@ -51,6 +52,7 @@ from pipelines.runner.watched_run import run_watched
 from pipelines.runner.worker_pool import WorkerPool, ready_workers, socket_folder
 from pipelines.storage.spool import spool_folder
 from pipelines.storage.store_client import store_options
+from schemas.console import detail
 from schemas.errors import BuildError, RegionForgeError, UsageError
 from schemas.manifest import Manifest
 
@@ -282,7 +284,9 @@ def _starting(options: LaunchOptions) -> Iterator[None]:
     except Exception as error:
         if options.runner in LOCAL_RUNNERS:
             raise
-        raise UsageError(f"--runner {options.runner} did not start: {error}") from error
+        detail(str(error))
+        cause = error.details() if isinstance(error, grpc.Call) else error
+        raise UsageError(f"--runner {options.runner} did not start: {cause}") from error
 
 
 def _pipeline_options(options: LaunchOptions) -> PipelineOptions:

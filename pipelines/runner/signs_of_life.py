@@ -6,7 +6,7 @@ again, as long as the run's own file is there, and the launcher looks whether an
 Where the launcher was killed and the next run has begun, the workers of the first end themselves.
 
     _state/workers/5a1f80c2.run             the run's own file
-    _state/workers/5a1f80c2-HOST-4711.json  {"beat": 12, "versions": {"python": "3.13", ...}}
+    _state/workers/5a1f80c2-HOST-4711.txt   12, the twelfth sign of a worker's process
 """
 
 import os
@@ -18,9 +18,9 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
+from typing import NamedTuple
 
 import apache_beam as beam
-import msgspec
 from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
 from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 
@@ -28,33 +28,22 @@ from pipelines import VERSION
 from pipelines.runner.remote import LOCAL_RUNNERS, is_remote
 from pipelines.storage import files
 from schemas.errors import BuildError, InputFileError, RegionForgeError, UsageError
-from schemas.json_decoding import decode
 from schemas.layout import WORKER_FOLDER
 from transforms.stage import WatchedDoFn
 
 SILENT_SECONDS = 120.0  # without a sign of any worker, before the run ends
 _BEAT_SECONDS = 5.0
 _LOOK_SECONDS = 5.0
-_RUN = ".run"
+_RUN, _SIGN = ".run", ".txt"
 _beating: set[str] = set()  # the runs that this process writes signs for
 
 
-class Versions(msgspec.Struct, frozen=True):
+class Versions(NamedTuple):
     """The versions of what a process runs; workers with others could make other bytes."""
 
     python: str
     beam: str
     regionforge: str
-
-
-class Sign(msgspec.Struct, frozen=True):
-    """A sign of life of a worker's process."""
-
-    beat: int
-    versions: Versions
-
-
-_DECODER = msgspec.json.Decoder(Sign)
 
 
 def versions() -> Versions:
@@ -73,21 +62,31 @@ class Pulse:
             run: the path of the run's own file.
         """
         self._run = run
+        self._versions = versions()  # of the launcher
 
     def __call__(self) -> None:
-        """Start to write signs of life, unless this process does so already."""
+        """Start to write signs of life, unless this process does so already.
+
+        Raises:
+            UsageError: this process runs other versions than the launcher.
+        """
+        if versions() != self._versions:
+            raise UsageError(
+                f"a worker runs {_words(versions())}, and the launcher {_words(self._versions)}: "
+                "start the workers in an environment like the launcher's"
+            )
         if self._run not in _beating:
             _beating.add(self._run)
             threading.Thread(target=self._write, name="pulse", daemon=True).start()
 
     def _write(self) -> None:
-        path = f"{self._run.removesuffix(_RUN)}-{socket.gethostname()}-{os.getpid()}.json"
+        path = f"{self._run.removesuffix(_RUN)}-{socket.gethostname()}-{os.getpid()}{_SIGN}"
         for beat in count():
             with suppress(OSError, InputFileError):  # the next try may succeed
                 if not files.exists(self._run):
                     _end_if_replaced(self._run.rpartition("/")[0])
                     return
-                files.write_whole(path, msgspec.json.encode(Sign(beat, versions())))
+                files.write_whole(path, str(beat).encode())
             time.sleep(_BEAT_SECONDS)
 
 
@@ -126,7 +125,7 @@ class Watch:
         self._run = files.join(self._folder, f"{uuid.uuid4().hex[:8]}{_RUN}")
         self._start_soon = start_soon
         self._submitted = False
-        self._signs: dict[str, Sign] = {}
+        self._signs: dict[str, bytes] = {}
         self._heard = self._looked = time.monotonic()
 
     def fit(self, pipeline: beam.Pipeline) -> None:
@@ -141,30 +140,28 @@ class Watch:
         """Look at the signs of life.
 
         Raises:
-            UsageError: a worker runs other versions than this process.
             BuildError: no worker has given a sign for `SILENT_SECONDS`.
         """
         try:
             signs = self._read()
-        except (OSError, InputFileError, msgspec.DecodeError):  # the store may answer the next time
+        except (OSError, InputFileError):  # the store may answer the next time
             signs, self._heard = {}, time.monotonic()
         now = time.monotonic()
         stopped = now - self._looked > SILENT_SECONDS / 2  # this process itself was
         if signs != self._signs or stopped:
             self._heard = now
         self._signs, self._looked = signs, now
-        for sign in signs.values():
-            _check_versions(sign.versions)
         if now - self._heard > SILENT_SECONDS and self._submitted:
             self._raise_silence()
 
-    def _read(self) -> dict[str, Sign]:
+    def _read(self) -> dict[str, bytes]:
         own = os.path.basename(self._run).removesuffix(_RUN) + "-"
-        signs: dict[str, Sign] = {}
-        for name, _ in files.walk(self._folder):
-            if name.startswith(own) and name.endswith(".json"):
-                signs[name] = decode(_DECODER, files.read(files.join(self._folder, name)))
-        return signs
+        names = [name for name, _ in files.walk(self._folder) if name.endswith(_SIGN)]
+        return {
+            name: files.read(files.join(self._folder, name))
+            for name in names
+            if name.startswith(own)
+        }
 
     def _raise_silence(self) -> None:
         if self._signs:
@@ -220,14 +217,6 @@ def watch_for(runner: str, flags: Sequence[str], output: str) -> Watch | None:
     if in_this_process or is_remote(runner):
         return None
     return Watch(output, start_soon=options.environment_type == "EXTERNAL")
-
-
-def _check_versions(of_worker: Versions) -> None:
-    if of_worker != versions():
-        raise UsageError(
-            f"a worker runs {_words(of_worker)}; this process runs {_words(versions())}. Start the "
-            "workers in an environment like this one"
-        )
 
 
 def _words(held: Versions) -> str:

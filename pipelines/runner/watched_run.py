@@ -93,6 +93,12 @@ def _explained(error: BaseException, output: str) -> BaseException:
     if ours := _OURS.findall(text.replace("\\n", "\n")):
         detail(text)
         return BuildError(ours[-1])
+    if isinstance(error, grpc.RpcError):
+        detail(text)
+        return BuildError(
+            f"the job server answers no more: {_cause(text)}. Finished shards are kept: start it "
+            "and run the same command again."
+        )
     if missing := shortage(error):
         return BuildError(
             f"{missing}: use fewer --workers, or raise the limit. Finished shards are kept: run "

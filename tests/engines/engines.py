@@ -59,8 +59,14 @@ def names() -> dict[str, str | None]:
 
 
 @contextmanager
-def started(name: str, folder: Path) -> Iterator[Engine]:
-    """Start an engine of `names()`, with its services' logs in a folder, and stop it at the end."""
+def started(name: str, folder: Path, programs: Path | None = None) -> Iterator[Engine]:
+    """Start an engine of `names()`, and stop it at the end.
+
+    Args:
+        name: the name.
+        folder: the folder of its services' logs.
+        programs: the folder of the program `python` that a pool runs; None: this one.
+    """
     kind, where = name.split(", ")
     if kind == "local":
         yield Engine(("--workers", where))
@@ -76,7 +82,9 @@ def started(name: str, folder: Path) -> Iterator[Engine]:
         if where == "pool":
             words = [sys.executable, "-m", POOL, "--service_port", str(pool_port)]
             services.append(
-                stack.enter_context(_service(words, pool_port, folder / f"{kind}-pool.log"))
+                stack.enter_context(
+                    _service(words, pool_port, folder / f"{kind}-pool.log", programs)
+                )
             )
             environment = ["--environment_type", "EXTERNAL"]
             environment += ["--environment_config", f"localhost:{pool_port}"]
@@ -85,11 +93,16 @@ def started(name: str, folder: Path) -> Iterator[Engine]:
 
 
 @contextmanager
-def _service(words: list[str], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _service(
+    words: list[str], port: int, log: Path, programs: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a service until the end of the block; it answers at its port when the block begins."""
-    path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"  # a pool starts `python`
+    first = programs or Path(sys.executable).parent  # a pool starts `python`
+    path = f"{first}:{os.environ.get('PATH', '')}"
     with log.open("wb") as out:
-        process = subprocess.Popen(words, stdout=out, stderr=out, env=os.environ | {"PATH": path})
+        process = subprocess.Popen(
+            words, stdout=out, stderr=out, env=os.environ | {"PATH": path}, cwd=log.parent
+        )
     try:
         deadline = time.monotonic() + START_SECONDS
         while not _answers(port):

@@ -118,3 +118,15 @@ def test_a_failed_job_is_one_line(text: str, cause: str) -> None:
         f"the runner's job failed: {cause}. Finished shards are kept: mend it and run the same "
         "command again."
     )
+
+
+def test_a_job_server_that_ends_is_one_line() -> None:
+    class Ended(grpc.RpcError):  # type: ignore[misc] # it has no types
+        def __str__(self) -> str:
+            return REFUSED
+
+    def fail() -> None:
+        raise Ended
+
+    with pytest.raises(BuildError, match=r"^the job server answers no more: ipv4.* refused\. Fin"):
+        run_watched(fail, "out", None, None)

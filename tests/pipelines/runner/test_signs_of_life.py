@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import apache_beam as beam
-import msgspec
 import pytest
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
 from pipelines.recap.flow import _SketchShard
 from pipelines.runner import signs_of_life
-from pipelines.runner.signs_of_life import Pulse, Sign, Watch, versions, watch_for
+from pipelines.runner.signs_of_life import Pulse, Watch, versions, watch_for
 from schemas.errors import BuildError, RegionForgeError, UsageError
 from schemas.layout import WORKER_FOLDER
 from transforms.stage import StageDoFn, WatchedDoFn
@@ -38,7 +37,7 @@ def eventually(happened: Callable[[], object]) -> None:
 
 
 def signs_in(output: Path) -> list[Path]:
-    return list((output / WORKER_FOLDER).glob("*.json"))
+    return list((output / WORKER_FOLDER).glob("*.txt"))
 
 
 def run_of(output: Path) -> Path:
@@ -46,9 +45,9 @@ def run_of(output: Path) -> Path:
     return path
 
 
-def write_sign(output: Path, sign: Sign) -> None:
+def write_sign(output: Path) -> None:
     path = run_of(output)
-    path.with_name(f"{path.stem}-host-1.json").write_bytes(msgspec.json.encode(sign))
+    path.with_name(f"{path.stem}-host-1.txt").write_bytes(b"0")
 
 
 def test_a_living_worker_keeps_a_run_alive_and_its_files_go_with_the_run(tmp_path):
@@ -69,7 +68,7 @@ def test_silence_after_a_sign_ends_the_run(tmp_path):
     ended: queue.SimpleQueue[RegionForgeError] = queue.SimpleQueue()
     watch = Watch(str(tmp_path), start_soon=False)
     with watch.running(ended.put):
-        write_sign(tmp_path, Sign(0, versions()))
+        write_sign(tmp_path)
         watch.begin()
         error = ended.get(timeout=20)
     assert isinstance(error, BuildError)
@@ -98,25 +97,25 @@ def test_an_engine_that_starts_machines_may_take_its_time(tmp_path):
 
 
 @pytest.mark.parametrize("changed", [{"python": "2.7"}, {"beam": "2.1.0"}, {"regionforge": "0"}])
-def test_a_worker_of_other_versions_ends_the_run(tmp_path, changed):
-    other = msgspec.structs.replace(versions(), **changed)
-    watch = Watch(str(tmp_path), start_soon=True)
-    with watch.running(lambda _: None):
-        write_sign(tmp_path, Sign(0, other))
-        with pytest.raises(UsageError, match=r"^a worker runs Python .*; this process runs Python"):
-            watch.check()
+def test_a_worker_of_other_versions_refuses_to_work(tmp_path, monkeypatch, changed):
+    pulse = Pulse(str(tmp_path / "0a1b2c3d.run"))
+    pulse()
+    other = versions()._replace(**changed)
+    monkeypatch.setattr(signs_of_life, "versions", lambda: other)
+    with pytest.raises(UsageError, match=r"^a worker runs Python .*, and the launcher Python"):
+        pulse()
 
 
 def test_signs_of_earlier_runs_say_nothing(tmp_path):
     folder = tmp_path / WORKER_FOLDER
     folder.mkdir(parents=True)
-    old = [folder / "0a1b2c3d.run", folder / "0a1b2c3d-host-1.json", folder / ".tmp-half"]
+    old = [folder / "0a1b2c3d.run", folder / "0a1b2c3d-host-1.txt", folder / ".tmp-half"]
     for path in old:
         path.write_bytes(b"{}")
     watch = Watch(str(tmp_path), start_soon=True)
     with watch.running(lambda _: None):
         assert not any(path.exists() for path in old)
-        (folder / "0a1b2c3d-host-1.json").write_bytes(b"{")  # by a worker that lives on
+        (folder / "0a1b2c3d-host-1.txt").write_bytes(b"{")  # by a worker that lives on
         watch.check()
 
 
