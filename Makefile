@@ -13,7 +13,7 @@ $(shell [ "$$(cat $(STAMP) 2>/dev/null)" = "$(CURDIR)" ] && $(BIN)/python -c '' 
 	|| rm -f $(STAMP))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-oldest test-vllm test-engines test-loaders check format fuzz bench bench-static bench-vllm learns learns-smoke learns-eval sdist clean
+.PHONY: help setup demo test test-oldest test-vllm test-engines test-loaders test-stores check format fuzz bench bench-static bench-vllm learns learns-smoke learns-eval sdist clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,10 @@ test-engines: $(STAMP) ## Build on Beam's job service and on Prism, where it is,
 test-loaders: $(STAMP) ## Load exports with ms-swift, LLaMA-Factory and others (made in ~/.cache, once: 200 MB)
 	loaders="$$($(BIN)/python -m tests.loaders.environment)" && \
 		"$$loaders/bin/python" -m pytest tests/loaders/check_loaders.py $(ARGS)
+
+test-stores: $(STAMP) ## Build into and out of servers of object stores (made in ~/.cache, once: 400 MB)
+	stores="$$($(BIN)/python -m tests.stores)" && PATH="$$stores/node_modules/.bin:$$PATH" \
+		"$$stores/bin/python" -m pytest tests/pipelines/storage/test_stores.py $(ARGS)
 
 check: $(STAMP) ## Check format, lint, types and layers
 	$(BIN)/ruff format --check .

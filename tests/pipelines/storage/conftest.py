@@ -20,7 +20,7 @@ def server(request, tmp_path_factory) -> Iterator[StoreServer]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def command():
     """Starts `regionforge` in a process of its own."""
 

@@ -65,9 +65,9 @@ class StoreServer:
 def missing(scheme: str) -> str:
     """What is not installed for a kind of store, and how to; empty: nothing is missing."""
     if names := [name for name in _NEEDED[scheme] if find_spec(name) is None]:
-        return f"{scheme}:// needs {' and '.join(names)}: pip install -e '.[stores-dev]'"
+        return f"{scheme}:// needs {' and '.join(names)}: make test-stores"
     if scheme == "az" and not shutil.which("azurite-blob"):
-        return "az:// needs azurite-blob: npm install -g azurite"
+        return "az:// needs azurite-blob, which npm installs: make test-stores"
     return ""
 
 
@@ -97,9 +97,7 @@ def _command(scheme: str, port: int) -> list[str]:
     if scheme == "s3":
         return [sys.executable, "-m", "moto.server", "-p", str(port)]
     if scheme == "gs":
-        script = "from gcp_storage_emulator.__main__ import main; main()"
-        words = ["start", "--host", "127.0.0.1", "--port", str(port), "--in-memory"]
-        return [sys.executable, "-c", script, *words]
+        return [sys.executable, str(Path(__file__).with_name("gcs_server.py")), str(port)]
     words = ["--blobPort", str(port), "--inMemoryPersistence", "--skipApiVersionCheck"]
     return ["azurite-blob", *words, "--disableTelemetry"]
 
