@@ -20,11 +20,11 @@ class WaitInSpool(
     folder: str
 
     def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> PCollection[list[ScreenedImage]]:
-        """Write the batches, and read them again behind a shuffle of their places."""
+        """Write the batches, and read them again behind a shuffle of where they are."""
         return (
             pcoll
             | "Put" >> beam.ParDo(_Put(self.folder))
-            | "Places" >> beam.Reshuffle()
+            | "Shuffle" >> beam.Reshuffle()
             | "Take" >> beam.Map(unpack_batch)
         )
 

@@ -1,4 +1,4 @@
-"""Spool: what waits for its group lies in files of the output, and only its place is grouped.
+"""Spool: what waits for its group lies in files of the output, and only where it lies is grouped.
 
 Beam's local runner holds all that it groups in memory, which grows with the data. Each bundle has
 a file of its own, so no two workers write into one. The files have names of unfinished ones: those
@@ -15,8 +15,8 @@ from typing import BinaryIO
 from pipelines.storage import files
 from schemas.layout import STATE_FOLDER
 
-Place = tuple[str, int, int]  # path, the first byte, the byte after the last one
-Spooled = bytes | Place  # a value, or its place in a file
+FileRange = tuple[str, int, int]  # path, the first byte, the byte after the last one
+Spooled = bytes | FileRange  # a value, or where it is
 
 _NAME = f"{files.TEMPORARY}spool-"
 
@@ -36,7 +36,7 @@ class Spool:
         self._end = 0
 
     def put(self, value: bytes) -> Spooled:
-        """Return the place of a value, which is in the file once the spool is closed."""
+        """Return where a value is, in the file once the spool is closed."""
         if self._folder is None:
             return value
         if self._file is None:

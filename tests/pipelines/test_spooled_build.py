@@ -1,4 +1,4 @@
-"""A local build groups places, not images: the values lie on disk, and the bytes are the same."""
+"""A local build groups ranges of files, not images: these lie on disk, the bytes are the same."""
 
 from collections import Counter
 from contextlib import nullcontext
@@ -27,9 +27,9 @@ def waiting(monkeypatch):
     put = Spool.put
 
     def counted(spool: Spool, value: bytes):
-        place = put(spool, value)
-        counts["memory" if isinstance(place, bytes) else "disk"] += len(value)
-        return place
+        spooled = put(spool, value)
+        counts["memory" if isinstance(spooled, bytes) else "disk"] += len(value)
+        return spooled
 
     monkeypatch.setattr(Spool, "put", counted)
     return counts

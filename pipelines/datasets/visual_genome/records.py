@@ -192,7 +192,7 @@ class Records:
     kind: RecordKind
     read: int = 0  # items in the whole file
     left_out: int = 0  # items of images that the limit leaves out
-    items: dict[ItemId, list[Raw]] = field(default_factory=dict)  # by image; copied, undecoded
+    items: dict[ItemId, list[Raw]] = field(default_factory=dict)  # by image; undecoded
     refused: list[Refused] = field(default_factory=list)  # records without an image
 
     def take(self, image_id: ItemId) -> list[Raw]:
@@ -259,7 +259,9 @@ def read_records(
         elif record.image_id in unwanted:
             records.left_out += len(record.items)
         else:
-            records.items.setdefault(record.image_id, []).append(raw.copy())
+            # A view of the content would hold all of it for the sake of a part's records.
+            whole = split.parts == 1
+            records.items.setdefault(record.image_id, []).append(raw if whole else raw.copy())
     return records
 
 

@@ -16,10 +16,10 @@ def written(folder: Path) -> list[str]:
 def test_values_come_back_once_the_spool_is_closed(tmp_path):
     spools = [Spool(str(tmp_path)) for _ in range(2)]
     values = [b"first", b"", b"second" * 99_999]
-    places = [[spool.put(value) for value in values] for spool in spools]
+    spooled = [[spool.put(value) for value in values] for spool in spools]
     for spool in spools:
         spool.close()
-    assert [[value_of(place) for place in of] for of in places] == [values, values]
+    assert [[value_of(each) for each in several] for several in spooled] == [values, values]
     assert len(written(tmp_path)) == 2, "each has a file of its own"
 
 
@@ -60,9 +60,9 @@ def test_a_store_has_no_spool():
 
 def test_a_file_that_is_gone_is_named(tmp_path):
     spool = Spool(str(tmp_path))
-    place = spool.put(b"value")
+    spooled = spool.put(b"value")
     spool.close()
     (path,) = tmp_path.iterdir()
     path.unlink()
     with pytest.raises(InputFileError, match=rf"cannot read {path}: No such file"):
-        value_of(place)
+        value_of(spooled)

@@ -145,6 +145,6 @@ def test_a_large_file_is_looked_at_slice_by_slice(coco_file, monkeypatch, size, 
 
 
 def _sums(file) -> tuple[int, int, int, int, list[int]]:
-    of = file.annotations
-    hashes = sorted(int(number) for part in of.hashes for number in part)
-    return of.number, of.crowds, of.tiny, of.shares, hashes
+    summed = file.annotations
+    hashes = sorted(int(number) for part in summed.hashes for number in part)
+    return summed.number, summed.crowds, summed.tiny, summed.shares, hashes
