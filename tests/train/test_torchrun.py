@@ -1,9 +1,6 @@
 """`regionforge train --sharded`, started by torchrun in two processes and gone on with in one."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,12 +9,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from tests.forked import Forked
 from train.checkpoint import checkpoints
 from train.cli import run
 from train.seen import logged
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+TORCHRUN = ["--standalone", "--nproc-per-node", "2"]
 SECONDS = 200.0  # for two processes to import everything, on a busy machine
 
 pytestmark = [pytest.mark.usefixtures("group"), pytest.mark.timeout(600)]
@@ -29,6 +27,13 @@ def group():
     yield
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+
+
+def torchrun(words: list[str]) -> None:
+    """Be the program `torchrun`, which starts the processes of a run."""
+    from torch.distributed.run import main  # only in a process of its own
+
+    main(words)
 
 
 def names_in(file: Path) -> set[str]:
@@ -45,17 +50,15 @@ def test_a_run_of_two_processes_that_is_ended_goes_on_in_one(proof_shards, tower
 
     folder = tmp_path / "two"
     words += ["--output", str(folder)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(CHECKOUT)}
-    process = subprocess.Popen(
-        [*TORCHRUN, "-m", "regionforge", *words],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    command = [*TORCHRUN, "-m", "regionforge", *words]
+    process = Forked(tmp_path / "shown.txt", torchrun, command, PYTHONPATH=str(CHECKOUT))
     end = time.monotonic() + SECONDS
-    while len(logged(folder)) < 2 and process.poll() is None:
+    while len(logged(folder)) < 2 and process.runs():
         assert time.monotonic() < end
         time.sleep(0.005)
-    process.send_signal(signal.SIGTERM)
-    shown, _ = process.communicate(timeout=60)
+    process.signal(signal.SIGTERM)
+    process.ended()
+    shown = process.shown()
     steps = len(logged(folder))
     assert 2 <= steps < 8, shown
     assert [path.name for path in checkpoints(folder)] == [f"step-{steps:08d}"], shown
