@@ -20,7 +20,6 @@ from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
 from pipelines.runner.launch import LaunchOptions, launch
-from pipelines.sample_world import write_world
 from regionforge import completion
 from regionforge.__main__ import COMMANDS
 from schemas.ledger import Stage
@@ -62,17 +61,16 @@ def code_blocks(text: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
-def made_shards(folder: Path) -> str:
+def made_shards(world: Path, folder: Path) -> str:
     """The output of a small build."""
-    write_world(folder / "world", "small")
     recipe = Recipe(sources=(SourceRequest(name="coco", label_set="Shapes-15"),))
     output = str(folder / "shards")
-    launch(make_plan(recipe, str(folder / "world"), output), LaunchOptions())
+    launch(make_plan(recipe, str(world), output), LaunchOptions())
     return output
 
 
-def test_lines_for_researchers_run(tmp_path: Path) -> None:
-    output = made_shards(tmp_path)
+def test_lines_for_researchers_run(sample_world: Path, tmp_path: Path) -> None:
+    output = made_shards(sample_world, tmp_path)
     (code,) = code_blocks(README)
     names: dict[str, Any] = {}
     exec(code.replace("/shards", output), names)
@@ -95,14 +93,16 @@ def test_lines_for_researchers_run(tmp_path: Path) -> None:
 
 
 def test_ten_lines_make_shards_and_read_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sample_world: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    write_world(tmp_path / "world", "small")
     monkeypatch.chdir(tmp_path)
     (code,) = code_blocks(PAGES["building"])
     assert len([line for line in code.splitlines() if line]) == 10
     named = code.replace("{name: coco,", "{name: coco, label_set: Shapes-15,")
-    exec(named.replace("/data", "world").replace("/mine", "mine"), {})
+    exec(named.replace("/data", str(sample_world)).replace("/mine", "mine"), {})
     manifest = json.loads((tmp_path / "mine" / "manifest.json").read_bytes())
     assert manifest["identity"]["recipe"]["name"] == "mine"
     assert manifest["identity"]["recipe"]["seed"] == 7
@@ -144,7 +144,9 @@ def test_three_lines_begin_a_talk(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert answered["content"]
 
 
-def test_a_model_is_made_of_real_towers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_is_made_of_real_towers(
+    sample_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     config = tiny_regiongpt()
     AutoModel.from_config(config.vision_config).save_pretrained("openai/clip-vit-large-patch14-336")
@@ -155,7 +157,7 @@ def test_a_model_is_made_of_real_towers(tmp_path: Path, monkeypatch: pytest.Monk
     _, code = code_blocks(PAGES["models"])
     changes = {
         '"/model"': '"model"',
-        '"/shards"': repr(made_shards(tmp_path)),
+        '"/shards"': repr(made_shards(sample_world, tmp_path)),
         '"/run"': '"run", max_steps=2, report_to=[], use_cpu=True, disable_tqdm=True',
     }
     for text, other in changes.items():

@@ -59,10 +59,20 @@ def square(x: float, y: float, side: float, colour: str = "red") -> Thing:
 
 
 def test_the_same_seed_writes_the_same_bytes_in_the_same_folder_too(sample_world, tmp_path):
-    write_world(tmp_path, "small")
+    told = []
+    write_world(tmp_path, "small", on_progress=lambda *state: told.append(state))
     assert digests(tmp_path) == digests(sample_world)
+    check_progress(told)
     write_world(tmp_path)
     assert digests(tmp_path) == digests(sample_world)
+
+
+def check_progress(told):
+    """Check that it was told of every picture: data set, of how many, picture, of how many."""
+    assert told[:64] == [(1, 15, done, 64) for done in range(1, 65)]
+    whole = [done for *_, done, total in told if done == total]
+    assert [number for number, of, done, total in told if done == total] == list(range(1, 16))
+    assert whole == [64, 64, 40, 40, 40, 40, 24, 24, 24, 24, 48, 24, 24, 24, 16]
 
 
 def test_another_seed_draws_another_world(sample_world, tmp_path):
@@ -91,15 +101,6 @@ def test_a_larger_world_holds_the_pictures_of_the_smaller_one(tmp_path, write):
     assert kept.items() <= large.items()
     without_pictures = ("write_lvis", "write_refcoco", "write_detections", "write_pope")
     assert write.__name__.startswith(without_pictures) or kept
-
-
-def test_progress_is_told_for_every_picture(tmp_path):
-    told = []
-    write_world(tmp_path, on_progress=lambda *state: told.append(state))
-    assert told[:64] == [(1, 15, done, 64) for done in range(1, 65)]
-    whole = [done for *_, done, total in told if done == total]
-    assert [number for number, of, done, total in told if done == total] == list(range(1, 16))
-    assert whole == [64, 64, 40, 40, 40, 40, 24, 24, 24, 24, 48, 24, 24, 24, 16]
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -11,7 +11,6 @@ from PIL import Image
 import regionforge
 from model.presets import tiny_gpt4roi, tiny_regiongpt
 from model.tiny import write_tiny_model
-from pipelines.sample_world import write_world
 from train.data.build import Build
 from train.data.rows import ShardRows
 
@@ -27,15 +26,7 @@ def tiny_models(tmp_path_factory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def small_world(tmp_path_factory) -> Path:
-    """A data root of drawn pictures."""
-    root: Path = tmp_path_factory.mktemp("world")
-    write_world(root)
-    return root
-
-
-@pytest.fixture(scope="session")
-def build_of(small_world, tmp_path_factory) -> Callable[..., Path]:
+def build_of(sample_world, tmp_path_factory) -> Callable[..., Path]:
     """Builds an evaluation of a few drawn pictures, each once."""
     built: dict[str, Path] = {}
 
@@ -44,7 +35,7 @@ def build_of(small_world, tmp_path_factory) -> Callable[..., Path]:
         if key not in built:
             folder: Path = tmp_path_factory.mktemp(key)
             recipe = regionforge.load_recipe(name, limit=3, images=images)
-            regionforge.launch(regionforge.make_plan(recipe, small_world, folder))
+            regionforge.launch(regionforge.make_plan(recipe, sample_world, folder))
             built[key] = folder
         return built[key]
 

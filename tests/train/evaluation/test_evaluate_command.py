@@ -141,7 +141,7 @@ def test_a_picture_that_cannot_be_read_is_counted(
 
 
 def test_referenced_pictures_are_those_of_a_folder(
-    words, whole, build_of, small_world, tmp_path, capsys
+    words, whole, build_of, sample_world, tmp_path, capsys
 ):
     command = [*words("eval_pope"), *SHORT, "--limit", "1", "--output", str(tmp_path / "out")]
     command[command.index("--shards") + 1] = str(build_of("eval_pope", images="reference"))
@@ -149,7 +149,7 @@ def test_referenced_pictures_are_those_of_a_folder(
     assert "name their folder, --image-root" in capsys.readouterr().err
     assert run([*command, "--image-root", str(tmp_path / "nowhere")]) == 2
     assert "no such folder" in capsys.readouterr().err
-    assert run([*command, "--image-root", str(small_world)]) == 0
+    assert run([*command, "--image-root", str(sample_world)]) == 0
     answers = {each.key: each.answer for each in read_predictions(whole / "predictions.jsonl")}
     some = read_predictions(tmp_path / "out" / "predictions.jsonl")
     assert some

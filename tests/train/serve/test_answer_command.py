@@ -11,7 +11,6 @@ import regionforge
 from model.serve.answering import Settings
 from model.serve.composition import disarmed
 from model.serve.opened import OpenedModel, Prompt
-from pipelines.sample_world import write_world
 from train.evaluation.journal import JOURNAL
 from train.evaluation.respond import _Respondent
 from train.serve.bulk import ANSWERS
@@ -186,16 +185,15 @@ def test_mistakes_are_named(flags, message, tiny_models, tmp_path, say):
 
 
 @pytest.fixture(scope="module")
-def shards(tmp_path_factory) -> Path:
+def shards(sample_world, tmp_path_factory) -> Path:
     """A build with records of several turns."""
-    root, output = (tmp_path_factory.mktemp(name) for name in ("world", "shards"))
-    write_world(root)
+    output: Path = tmp_path_factory.mktemp("shards")
     recipe = regionforge.load_recipe("regiongpt_finetune", limit=2)
     names = ("refcocog", "llava")
     recipe = recipe.model_copy(
         update={"sources": [each for each in recipe.sources if each.name in names]}
     )
-    regionforge.launch(regionforge.make_plan(recipe, root, output))
+    regionforge.launch(regionforge.make_plan(recipe, sample_world, output))
     return output
 
 
