@@ -234,7 +234,7 @@ def test_a_model_with_another_activation_is_refused(weights, tmp_path) -> None:
 
 def test_a_crop_holds_the_region_as_its_alpha_channel() -> None:
     pixels = np.random.default_rng(3).integers(0, 256, (60, 80, 3), dtype=np.uint8)
-    picture, box = Image.fromarray(pixels), (20.0, 20.0, 40.0, 40.0)
+    picture, box = Image.fromarray(pixels), (20.2, 20.4, 39.9, 39.8)
     boxed = np.asarray(decoded(alpha_crop(picture, box)))
     assert np.array_equal(boxed[..., :3], pixels[10:50, 10:50])
     assert np.array_equal(boxed[..., 3] > 0, np.pad(np.ones((20, 20), bool), 10))
