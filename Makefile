@@ -34,7 +34,7 @@ test-oldest: $(STAMP) ## Run the models' tests with the oldest PyTorch and trans
 
 test-vllm: $(STAMP) ## Caption and serve with a real vLLM and tiny models (in ~/.cache, once: 7 GB)
 	vllm="$$($(BIN)/python -m tests.vllm.environment)" && REGIONFORGE_VLLM="$$vllm" \
-		$(BIN)/python -m pytest tests/vllm/check_serve.py tests/vllm/check_engine.py $(ARGS)
+		$(BIN)/python -m pytest tests/vllm/check_serve.py tests/vllm/check_options.py tests/vllm/check_engine.py $(ARGS)
 
 test-engines: $(STAMP) ## Build on Beam's job service and on Prism, where it is, and compare bytes
 	$(BIN)/python -m tests.engines.compare
