@@ -6,6 +6,7 @@ Beam is imported only where its flags are read: commands that run no pipeline st
 without it.
 """
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -188,7 +189,9 @@ def _errors(scheme: str) -> tuple[type[Exception], ...]:
 
 
 def _as_os_error(error: Exception, path: str) -> OSError:
-    first = next(iter(str(error).splitlines()), "")
+    text = (isinstance(error, OSError) and error.strerror) or str(error)
+    # An answer without a text of its own comes as its status after a comma.
+    first = re.sub(r"^, (?=\d+$)", "status ", next(iter(text.splitlines()), ""))
     reason = masked(first)[:_REASON_CHARACTERS] or type(error).__name__
     if isinstance(error, FileNotFoundError):
         return FileNotFoundError(ENOENT, "no such object, folder or bucket", path)

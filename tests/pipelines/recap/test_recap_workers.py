@@ -11,12 +11,17 @@ from pathlib import Path
 import pytest
 
 from bench.measure import family
-from pipelines.recap.captioning.segments import SEGMENT_LINES
 
 CONCURRENCY = 4
+SEGMENT_LINES = 10  # instead of 200, so that a kill can lose more than it may
 ANSWER_SECONDS = 0.05
 FLAGS = ("--model", "stub", "--no-filter", "--no-canary", "--no-guard", "--label-set", "Things")
 TWO = ("--workers", "2")
+SHARDS, LARGE_SHARDS = ("--shard-size", "12KiB"), ("--shard-size", "60KiB")
+START = (
+    "from pipelines.recap.captioning import segments; from pipelines.cli.parser import main; "
+    f"segments.SEGMENT_LINES = {SEGMENT_LINES}; main()"
+)
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -27,10 +32,10 @@ def words(coco_file):
     owner = coco_file().good(*range(1, 41)).save()
 
     def make(url: str, output: Path, *more: str) -> list[str]:
-        made = [sys.executable, "-m", "pipelines", "recap", "--source", "coco", *FLAGS]
+        made = [sys.executable, "-c", START, "recap", "--source", "coco", *FLAGS]
         made += ["--coco-annotations", str(owner.file), "--coco-images", str(owner.pictures)]
         made += ["--endpoint", url, "--concurrency", str(CONCURRENCY), "--output", str(output)]
-        return [*made, "--coco-split", "train", "--shard-size", "12KiB", *more]
+        return [*made, "--coco-split", "train", *SHARDS, *more]
 
     return make
 
@@ -71,14 +76,15 @@ def test_a_kill_loses_a_segment_of_each_worker_at_most(
     words, serve, recap_output, tmp_path
 ) -> None:
     server = serve(delay=ANSWER_SECONDS)
-    ended(words(server.url, tmp_path / "calm", *TWO))
+    large = (*TWO, *LARGE_SHARDS)
+    ended(words(server.url, tmp_path / "calm", *large))
     calm = recap_output(tmp_path / "calm")
     calls = server.answered().total()
     server.forget()
 
     output = tmp_path / "killed"
     with subprocess.Popen(
-        words(server.url, output, *TWO), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        words(server.url, output, *large), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as run:
         until = time.monotonic() + 120
         while server.answered().total() < calls // 2 and time.monotonic() < until:
@@ -88,12 +94,14 @@ def test_a_kill_loses_a_segment_of_each_worker_at_most(
     before = server.answered()
     saved = recap_output(output).parts()
     assert 0 < saved.total() < calls
-    ended(words(server.url, output, *TWO))
+    ended(words(server.url, output, *large))
 
     again = server.answered() - Counter(calm.noted().keys())
     print(f"{calls} calls; killed after {before.total()}, of which {saved.total()} were written")
-    print(f"{again.total()} calls repeated")
-    assert again.total() <= 2 * (SEGMENT_LINES + CONCURRENCY)
+    most = 2 * (SEGMENT_LINES + CONCURRENCY)
+    print(f"{again.total()} calls repeated, {most} at most; {len(calm.output.digests())} shards")
+    assert before.total() > most, "so many that more than that could be lost"
+    assert again.total() <= most
     assert not again.keys() & saved.keys(), "what was written is not asked again"
     killed = recap_output(output)
     assert killed.output.digests() == calm.output.digests()

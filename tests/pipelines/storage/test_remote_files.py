@@ -176,6 +176,8 @@ def test_an_error_is_one_line_with_the_path_and_without_keys(bucket, monkeypatch
         (ValueError("Unable to locate credentials"), "bucket://lake/x: the store refuses: Unabl"),
         (OSError("Forbidden: x"), "bucket://lake/x: the store refuses: Forbidden: x. Credential"),
         (OSError("no route"), "bucket://lake/x: the store cannot be asked: no route"),
+        (OSError(16, "Busy"), "bucket://lake/x: the store cannot be asked: Busy"),
+        (OSError(", 503"), "bucket://lake/x: the store cannot be asked: status 503"),
     ],
 )
 @pytest.mark.parametrize("command", [["verify"], ["sources", "--data-root"]])
