@@ -108,7 +108,8 @@ def verify(
         data_root: the folder of the owners' files, to compare every picture with the owner's.
 
     Raises:
-        VerifyError: there is no finished output.
+        NoOutputError: there is no output.
+        VerifyError: it is not a finished one.
     """
     return _verify(
         _folder(output),

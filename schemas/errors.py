@@ -3,7 +3,8 @@
     RegionForgeError            any error below; the command line prints it without a traceback
     ├── UsageError              a flag or a path is wrong
     ├── InputFileError          a file that is read cannot be used as a whole
-    │   └── OtherSchemaError    an output is of another schema version
+    │   ├── OtherSchemaError    an output is of another schema version
+    │   └── NoOutputError       a folder that is named holds no output: a UsageError, too
     ├── BuildError              a build cannot go on, or ended incomplete
     └── VerifyError             an output is not what its manifest says
 
@@ -25,6 +26,10 @@ class InputFileError(RegionForgeError):
 
 class OtherSchemaError(InputFileError):
     """An output whose records are of another schema version than this program's."""
+
+
+class NoOutputError(InputFileError, UsageError):
+    """A folder, named as that of an output, in which there is none."""
 
 
 class BuildError(RegionForgeError):

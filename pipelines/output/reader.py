@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pipelines.datasets.catalog import CATALOG
 from pipelines.recipes.recap import CONFIG as RECAPD
 from pipelines.storage import files
-from schemas.errors import InputFileError, OtherSchemaError
+from schemas.errors import InputFileError, NoOutputError, OtherSchemaError
 from schemas.json_decoding import decode
 from schemas.layout import (
     IDENTITY,
@@ -98,6 +98,7 @@ def read_manifest(output: str, name: str = MANIFEST) -> Manifest:
         name: the name of the manifest's file in that folder.
 
     Raises:
+        NoOutputError: no build has written into the folder.
         OtherSchemaError: the build is of another schema version.
         InputFileError: there is no manifest, or it cannot be used; the message says what to do.
     """
@@ -110,7 +111,7 @@ def read_manifest(output: str, name: str = MANIFEST) -> Manifest:
         raise
     except InputFileError as error:
         if not _holds_output(output, path):
-            raise InputFileError(f"no output is in {output}: {path} is not there") from None
+            raise NoOutputError(f"no output is in {output}: {path} is not there") from None
         advice = (
             "this is not a finished build; give the command that wrote it again, it goes on where "
             "it stopped"

@@ -29,7 +29,7 @@ from pipelines.verify.owners import owners_folders
 from pipelines.verify.picture import Roots
 from pipelines.verify.shard import Finding, Job, verify_shard
 from schemas.console.libraries import start_quietly
-from schemas.errors import InputFileError, VerifyError
+from schemas.errors import InputFileError, NoOutputError, VerifyError
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -71,10 +71,13 @@ def verify(
         on_progress: called after each shard.
 
     Raises:
+        NoOutputError: no build has written into the folder.
         VerifyError: the manifest is missing or unreadable, or a worker process died.
     """
     try:
         manifest = read_manifest(output)
+    except NoOutputError:
+        raise
     except InputFileError as error:
         raise VerifyError(str(error)) from None
     sizes = files.FileStore().sizes(output)

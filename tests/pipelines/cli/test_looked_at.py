@@ -53,6 +53,27 @@ def test_a_file_is_no_output(command_line, tmp_path, words):
     assert (done.returncode, done.stderr.strip()) == (2, message)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["verify"], ["info"], ["preview"], ["diff", "."], ["report", "--to", "new"]),
+        *(["export", "--format", "llava", "--to", "new"], ["push", "--repo", "me/x"]),
+        *(["subset", "--limit", "1", "--output", "new"], ["merge", "other", "--output", "new"]),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_folder_without_an_output_is_a_mistake(command_line, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    for name in ("empty", "other"):
+        (tmp_path / name).mkdir()
+    done = command_line(words[0], "empty", *words[1:])
+    last = done.stderr.strip().splitlines()[-1]
+    assert (done.returncode, last) == (
+        2, "error: no output is in empty: empty/manifest.json is not there",
+    )  # fmt: skip
+    assert not (tmp_path / "new").exists()
+
+
 def test_an_output_without_records_is_neither_exported_nor_sent(
     without_records, command_line, tmp_path
 ):

@@ -12,7 +12,7 @@ from pipelines.output.reader import (
     read_manifest,
     read_rejections,
 )
-from schemas.errors import InputFileError, OtherSchemaError
+from schemas.errors import InputFileError, NoOutputError, OtherSchemaError
 from schemas.layout import IDENTITY, LEDGER, MANIFEST, rejected_path
 from schemas.manifest import BuildIdentity
 from schemas.rejection import Kind, Reason, Rejection
@@ -89,7 +89,7 @@ def test_a_manifest_that_is_not_there_yet(folder):
 def test_a_folder_without_an_output(tmp_path, name):
     write(tmp_path, "file.txt", b"")
     output = str(tmp_path / name)
-    with pytest.raises(InputFileError) as refused:
+    with pytest.raises(NoOutputError) as refused:
         read_manifest(output)
     path = f"{output.rstrip('/')}/{MANIFEST}"
     assert str(refused.value) == f"no output is in {output}: {path} is not there"

@@ -93,7 +93,7 @@ def test_few_requests_for_pictures_and_shards(loaded, monkeypatch, capsys):
 
 
 def test_what_is_missing_in_a_store_is_one_line(bucket, capsys):
-    assert run(["verify", "bucket://lake/folder"]) == 1
+    assert run(["verify", "bucket://lake/folder"]) == 2
     assert error_of(capsys) == "error: no output is in bucket://lake/folder: " + (
         "bucket://lake/folder/manifest.json is not there"
     )
@@ -259,7 +259,7 @@ def test_a_missing_extra_is_named(words, path, library, extra, monkeypatch, caps
 
 @pytest.mark.parametrize("command", ["verify", "preview", "info"])
 def test_a_command_without_a_pipeline_takes_flags_for_stores(command, bucket, monkeypatch, capsys):
-    assert run([command, "bucket://lake/x", "--s3_endpoint_url", "http://lake:9000"]) == 1
+    assert run([command, "bucket://lake/x", "--s3_endpoint_url", "http://lake:9000"]) == 2
     assert "there is no" not in error_of(capsys)
     assert store_client.store_options() == {"s3_endpoint_url": "http://lake:9000"}
     FileSystems.set_options(PipelineOptions([]))

@@ -10,7 +10,7 @@ from pipelines.verify import verify
 from pipelines.verify.card import card_problems
 from pipelines.verify.ledger import ledger_problems
 from pipelines.verify.listing import listing_problems
-from schemas.errors import VerifyError
+from schemas.errors import NoOutputError, VerifyError
 from schemas.layout import shard_name
 from schemas.ledger import Ledger, ledger_of
 from schemas.manifest import BuildIdentity, GuardList, Manifest, Shard
@@ -88,7 +88,7 @@ def test_a_manifest_that_cannot_be_read_is_an_error(tmp_path, content):
 
 @pytest.mark.parametrize("folder", [".", "absent"])
 def test_no_manifest_is_an_error(tmp_path, folder):
-    with pytest.raises(VerifyError, match=r"^no output is in .*: .*manifest.json is not there$"):
+    with pytest.raises(NoOutputError, match=r"^no output is in .*: .*manifest.json is not there$"):
         verify(str(tmp_path / folder))
 
 
