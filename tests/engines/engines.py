@@ -72,18 +72,18 @@ def started(name: str, folder: Path, programs: Path | None = None) -> Iterator[E
         yield Engine(("--workers", where))
         return
     with ExitStack() as stack:
-        port, pool_port = _free_port(), _free_port()
+        port, pool_port = free_port(), free_port()
         words = {
             "job service": [sys.executable, "-m", JOB_SERVICE, "--port", str(port)],
             "prism": [str(prism()), f"--job_port={port}", "--serve_http=false"],
         }[kind]
-        services = [stack.enter_context(_service(words, port, folder / f"{kind}.log"))]
+        services = [stack.enter_context(service(words, port, folder / f"{kind}.log"))]
         environment = ["--environment_type", "LOOPBACK"]
         if where == "pool":
             words = [sys.executable, "-m", POOL, "--service_port", str(pool_port)]
             services.append(
                 stack.enter_context(
-                    _service(words, pool_port, folder / f"{kind}-pool.log", programs)
+                    service(words, pool_port, folder / f"{kind}-pool.log", programs)
                 )
             )
             environment = ["--environment_type", "EXTERNAL"]
@@ -93,8 +93,12 @@ def started(name: str, folder: Path, programs: Path | None = None) -> Iterator[E
 
 
 @contextmanager
-def _service(
-    words: list[str], port: int, log: Path, programs: Path | None = None
+def service(
+    words: list[str],
+    port: int,
+    log: Path,
+    programs: Path | None = None,
+    host: str = "localhost",
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a service until the end of the block; it answers at its port when the block begins."""
     first = programs or Path(sys.executable).parent  # a pool starts `python`
@@ -105,7 +109,7 @@ def _service(
         )
     try:
         deadline = time.monotonic() + START_SECONDS
-        while not _answers(port):
+        while not _answers(host, port):
             assert process.poll() is None, log.read_text(encoding="utf-8")
             assert time.monotonic() < deadline, f"{words} did not start"
             time.sleep(0.1)
@@ -117,15 +121,16 @@ def _service(
         process.wait()
 
 
-def _answers(port: int) -> bool:
+def _answers(host: str, port: int) -> bool:
     try:
-        socket.create_connection(("localhost", port), timeout=1).close()
+        socket.create_connection((host, port), timeout=1).close()
     except OSError:
         return False
     return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nothing listens at."""
     with socket.socket() as room:
         room.bind(("localhost", 0))
         return int(room.getsockname()[1])
