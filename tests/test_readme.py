@@ -30,7 +30,12 @@ STORE_FLAGS = {
     *("--s3_endpoint_url", "--s3_region_name", "--s3_verify", "--s3_disable_ssl"),
     "--blob_service_endpoint",
 }
-FLAGS_OF_BEAM = {"--environment_type", "--job_endpoint", "--resource_hint", *STORE_FLAGS}
+FLAGS_OF_ENGINES = {"--environment_type", "--environment_config", "--job_endpoint"}
+FLAGS_OF_DATAFLOW = {
+    *("--project", "--temp_location", "--staging_location", "--template_location"),
+    *("--extra_package", "--sdk_container_image", "--setup_file"),
+}
+FLAGS_OF_BEAM = {"--resource_hint", *FLAGS_OF_ENGINES, *FLAGS_OF_DATAFLOW, *STORE_FLAGS}
 FLAGS_OF_LMMS_EVAL = {"--batch_size", "--model_args"}
 PARSERS = {  # of commands that are not those of the data tower, by their function
     "train.cli:main": make_train_parser,
