@@ -30,7 +30,7 @@ from pipelines.sample_world.scene import World
 
 PICTURES = 480
 DELAY_SECONDS, CONCURRENCY = 0.05, 4
-SHARD_SIZE, LARGE_SHARD_SIZE = "150kB", "1MB"  # about 75 shards, and 12
+SHARD_SIZE, LARGE_SHARD_SIZE = "150kB", "1MB"  # about 55 shards, and 10
 TWO = ("--workers", "2")
 TARGET = 1.8
 AGAIN = 2 * (SEGMENT_LINES + CONCURRENCY)  # calls: a segment, and what is in flight, of each worker
