@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from schemas.geometry import Box
-from schemas.mask import BoolImage, Mask
+from schemas.mask import BoolImage
 from transforms.crop import Window
 
 _DARK, _LIGHT = 15, 245  # of lines, on all channels
@@ -27,18 +27,18 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 Spot = tuple[int, int, int, int]  # the ground of a number: x0, y0, x1, y1
 
 
-def shape_of(box: Box, mask: Mask | None, view: Window, size: tuple[int, int]) -> BoolImage:
+def shape_of(box: Box, mask: BoolImage | None, view: Window, size: tuple[int, int]) -> BoolImage:
     """Return the pixels of a region in a part of its picture, as that part is shown.
 
     Args:
         box: the region's box, xyxy, pixels of the picture.
-        mask: the region's mask in the picture; None, or a mask without pixels there: its box.
+        mask: the region's pixels in the picture; None, or none of them in that part: its box.
         view: the part of the picture that is shown.
         size: the width and height at which it is shown, pixels.
     """
     x0, y0, x1, y1 = view
     if mask is not None:
-        seen = Image.fromarray(mask.pixels()[y0:y1, x0:x1]).convert("L")
+        seen = Image.fromarray(mask[y0:y1, x0:x1].astype(np.uint8) * 255)
         inside: BoolImage = np.asarray(seen.resize(size, Image.Resampling.BOX)) > 127
         if inside.any():
             return inside
@@ -60,11 +60,13 @@ def outlined(picture: Image.Image, shapes: Sequence[BoolImage]) -> Image.Image:
     pixels = np.array(picture.convert("RGB"))
     light = max(1, round(min(picture.size) / _LINE))
     dark = max(1, light // 2)
-    for inside in shapes:
+    for shape in filter(np.any, shapes):
+        around = _around(shape, 2 * dark + light)
+        inside, drawn = shape[around], pixels[around]
         first = _grown(inside, dark)
         second = _grown(first, light)
-        pixels[_grown(second, dark) & ~inside] = _DARK
-        pixels[second & ~first] = _LIGHT
+        drawn[_grown(second, dark) & ~inside] = _DARK
+        drawn[second & ~first] = _LIGHT
     return Image.fromarray(pixels)
 
 
@@ -101,6 +103,15 @@ def _interval(start: float, stop: float, limit: int) -> tuple[int, int]:
     """Return the pixels that lie mostly in an interval, at least one, between 0 and the limit."""
     first = min(max(round(start), 0), limit - 1)
     return first, max(min(round(stop), limit), first + 1)
+
+
+def _around(shape: BoolImage, pixels: int) -> tuple[slice, slice]:
+    """Return the rows and columns of a shape, with so many more on each side."""
+    rows, columns = np.flatnonzero(shape.any(1)), np.flatnonzero(shape.any(0))
+    return (
+        slice(max(int(rows[0]) - pixels, 0), int(rows[-1]) + pixels + 1),
+        slice(max(int(columns[0]) - pixels, 0), int(columns[-1]) + pixels + 1),
+    )
 
 
 def _grown(inside: BoolImage, pixels: int) -> BoolImage:

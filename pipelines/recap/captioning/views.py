@@ -51,6 +51,7 @@ class CropOptions:
     views: Views = "crop"
     judged: bool = False  # whether a judge gets pictures of marked regions
     measured: bool = False  # whether the colours of regions are measured
+    whole: bool = True  # whether the whole picture is sent by itself
 
     @staticmethod
     def of(recipe: RecapRecipe, folder: str, *, scored: bool) -> "CropOptions":
@@ -66,7 +67,13 @@ class CropOptions:
             views=captioning.views,
             judged=bool(recipe.filter.judge_model),
             measured=recipe.filter.measured_checks,
+            whole=captioning.global_caption,
         )
+
+    @property
+    def of_captioner(self) -> MarkOptions:
+        """What a captioner gets of a marked region."""
+        return MarkOptions(self.views, self.context, self.max_pixels)
 
     @property
     def of_judge(self) -> MarkOptions:
@@ -196,9 +203,13 @@ def view_image(screened: ScreenedImage, options: CropOptions, data: bytes) -> Im
         MarkedRegion(each.bbox, masks.get(key)) for key, each in zip(ids, annotated, strict=True)
     ]
     images = _prompt_images(whole, target, marked, options)
-    of_judge = _judged_images(whole, target, marked, options)
+    of_judge: Sequence[PromptImage | None] = [None] * len(ids)
+    if options.judged:
+        alike = options.of_judge == options.of_captioner
+        of_judge = images if alike else _marked_images(whole, target, marked, options.of_judge)
+    jpeg = encode_jpeg(whole, options.max_pixels) if options.whole else None
     return ImageView(
-        prompt_image=PromptImage(encode_jpeg(whole, options.max_pixels), target),
+        prompt_image=PromptImage(jpeg, target),
         regions={
             key: RegionView(
                 prompt_image=image,
@@ -230,26 +241,13 @@ def _prompt_images(
     if options.views == "region":
         return given_images(whole, target, regions, options.max_pixels)
     if options.views != "crop":
-        sent = MarkOptions(options.views, options.context, options.max_pixels)
-        return _marked_images(whole, target, regions, sent)
+        return _marked_images(whole, target, regions, options.of_captioner)
     targets = [replace(target, region=each) for each in target.regions]
     cut_out = (crop(whole, region.box, options.context, SHOWN_SIDE) for region in regions)
     jpegs = (
         encode_jpeg(enlarged(each, options.max_pixels), options.max_pixels) for each in cut_out
     )
     return [PromptImage(*each) for each in zip(jpegs, targets, strict=True)]
-
-
-def _judged_images(
-    whole: Image.Image,
-    target: CaptionTarget,
-    regions: Sequence[MarkedRegion],
-    options: CropOptions,
-) -> Sequence[PromptImage | None]:
-    """Return what is sent to a judge about each region, in order; None without a judge."""
-    if not options.judged:
-        return [None] * len(regions)
-    return _marked_images(whole, target, regions, options.of_judge)
 
 
 def _marked_images(
