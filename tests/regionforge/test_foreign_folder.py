@@ -49,6 +49,7 @@ ONLY_PARSED = {
     "--judge-model": "a model that judges",
     "--views region": "a model with region tokens",
     "s3://": "a store",
+    "gs://": "a store",
     "train-bench ": "a GPU, or a minute of a processor",
 }
 # Commands that read what others have written.

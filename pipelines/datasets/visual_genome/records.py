@@ -252,16 +252,16 @@ def read_records(
         records.read += len(record.items)
         if record.image_id == _NO_ID:
             cause = Rejected(Reason.MALFORMED, f"{name}[{position}] does not say of which image")
-            names = kind.names(record.items, f"{name}[{position}]")
-            records.refused += [(item, cause) for item in names]
+            records.refused += [
+                (it, cause) for it in kind.names(record.items, f"{name}[{position}]")
+            ]
         elif not split.owns(str(record.image_id)):
             continue
         elif record.image_id in unwanted:
             records.left_out += len(record.items)
         else:
-            # A view of the content would hold all of it for the sake of a part's records.
-            whole = split.parts == 1
-            records.items.setdefault(record.image_id, []).append(raw if whole else raw.copy())
+            item = raw if split.parts == 1 else raw.copy()  # a view holds all of the content
+            records.items.setdefault(record.image_id, []).append(item)
     return records
 
 

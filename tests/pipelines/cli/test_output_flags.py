@@ -37,7 +37,7 @@ def test_quiet_leaves_the_result_and_errors(build, tmp_path, capsys):
     assert run(["verify", str(tmp_path / "out"), "-q"]) == 1
     shown = capsys.readouterr()
     assert "README.md" in shown.out
-    assert run(["verify", str(tmp_path), "-q"]) == 1
+    assert run(["verify", str(tmp_path), "-q"]) == 2
     assert capsys.readouterr().err.startswith("error: ")
 
 

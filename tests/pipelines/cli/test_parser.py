@@ -206,7 +206,7 @@ def test_a_mistake_is_one_line(build, capsys, flags, message):
 
 @pytest.mark.parametrize("command", ["verify", "preview", "info"])
 def test_an_output_that_is_none_is_one_line(command, tmp_path, capsys):
-    assert run([command, str(tmp_path)]) == 1
+    assert run([command, str(tmp_path)]) == 2
     assert str(tmp_path / "manifest.json") in error_of(capsys)
 
 
@@ -220,7 +220,7 @@ def test_other_commands_know_no_flags_of_beams(command, tmp_path, capsys):
 
 def test_a_process_ends_with_the_status(new_process, tmp_path):
     done = new_process("verify", tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "\nerror: " in f"\n{done.stderr}"
     assert "Traceback" not in done.stderr
 
