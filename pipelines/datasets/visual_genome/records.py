@@ -237,31 +237,29 @@ def read_records(
         unwanted: usable images that the limit leaves out.
         members: the split's images; None: all images, and items without an image are reported.
     """
-    records = Records(kind)
-    name = path.rsplit("/", 1)[-1]
+    records, name = Records(kind), path.rsplit("/", 1)[-1]
     for position, raw in enumerate(decode_list(content, path)):
+        listed = f"{name}[{position}]"
         try:
             record = decode_json(kind.decoder, raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             if members is None:
                 records.read += 1  # the number of items is unknown
-                records.refused.append((f"{name}[{position}]", malformed(error)))
+                records.refused.append((listed, malformed(error)))
             continue
         if members is not None and record.image_id not in members:
             continue
         records.read += len(record.items)
         if record.image_id == _NO_ID:
-            cause = Rejected(Reason.MALFORMED, f"{name}[{position}] does not say of which image")
-            records.refused += [
-                (it, cause) for it in kind.names(record.items, f"{name}[{position}]")
-            ]
+            cause = Rejected(Reason.MALFORMED, f"{listed} does not say of which image")
+            records.refused += [(item, cause) for item in kind.names(record.items, listed)]
         elif not split.owns(str(record.image_id)):
             continue
         elif record.image_id in unwanted:
             records.left_out += len(record.items)
         else:
-            item = raw if split.parts == 1 else raw.copy()  # a view holds all of the content
-            records.items.setdefault(record.image_id, []).append(item)
+            held = raw if split.parts == 1 else raw.copy()  # a view holds all of the content
+            records.items.setdefault(record.image_id, []).append(held)
     return records
 
 
