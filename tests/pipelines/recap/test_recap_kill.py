@@ -112,7 +112,7 @@ def modern_forge(coco_file, serve):
 def test_runs_killed_at_random_moments(forge, recap_output, tmp_path) -> None:
     runs, server = forge
     phases = check_kills(runs, server, recap_output, tmp_path, at_once=CONCURRENCY)
-    assert len(phases) >= 2, "they must spread"  # most of the time is that of calls
+    assert phases["captioning"], "most of the time is that of calls"
 
 
 @pytest.mark.timeout(900)
@@ -121,7 +121,7 @@ def test_runs_with_a_judge_killed_at_random_moments(modern_forge, recap_output, 
     # Fewer kills, for these runs last longer; `make fuzz` has many of the kind.
     outputs = recap_output, tmp_path
     phases = check_kills(runs, server, *outputs, at_once=2 * CONCURRENCY, number=KILLS // 2)
-    assert len(phases) >= 2, "they must spread"
+    assert phases["captioning"], "most of the time is that of calls"
     asked = server.answered()
     assert any("/judge/" in each for each in asked)
     assert any("/sample/1/" in each for each in asked)
