@@ -116,7 +116,7 @@ def _filter(args: Namespace) -> tuple[Filter, Callable[[], Scorer] | None]:
     given = [
         f"--{name.replace('_', '-')}"
         for name in ("threshold", "calibration", "no_filter", "refilter")
-        if getattr(args, name) not in (None, False)
+        if _is_given(getattr(args, name))
     ]
     number = len(given)
     if number > 1:
@@ -174,7 +174,12 @@ def _check_marks(args: Namespace) -> None:
 def _unscored_fields(args: Namespace) -> dict[str, Any]:
     """Return the settings of checks that need neither scorer nor judge, where they are set."""
     names = ("measured_checks", "max_alike", "max_opening")
-    return {name: value for name in names if (value := getattr(args, name)) not in (None, False)}
+    return {name: value for name in names if _is_given(value := getattr(args, name))}
+
+
+def _is_given(value: object) -> bool:
+    """Return whether a flag is given; 0 is a value, though it equals False."""
+    return value is not None and value is not False
 
 
 def _filters_unscored(args: Namespace) -> bool:

@@ -5,12 +5,14 @@ import json
 
 import pytest
 
+from pipelines.cli.parser import make_parser
+from pipelines.cli.recap_recipe import recipe_of
 from pipelines.recap.captioning.replay import WrittenDownCaptioner, WrittenDownScorer
 from pipelines.recap.clip.scorer import Score
 from pipelines.recap.repeats import leave_out, sketch_captions, unpack_left_out
 from pipelines.recipes.recap import Filter
 from pipelines.verify import verify
-from schemas.errors import BuildError
+from schemas.errors import BuildError, UsageError
 from schemas.rejection import Reason
 from schemas.sample import ImageInfo, Region, ScreenedImage
 
@@ -151,3 +153,19 @@ def left_out(shards: list[list[ScreenedImage]], limits: Filter):
         for key, sketches in sketch_captions(images, f"shard-{number}", 0):
             packed.setdefault(key, []).append(sketches)
     return unpack_left_out(part for each in packed.items() for _, part in leave_out(each, limits))
+
+
+def flags_of(*words: str):
+    """The parsed flags of a run that asks a server."""
+    server = ["--endpoint", "http://localhost:8000/v1", "--model", "m", "--output", "out"]
+    return make_parser().parse_args(["recap", "--source", "v3det", *server, *words])
+
+
+def test_a_limit_of_0_is_a_limit() -> None:
+    assert recipe_of(flags_of("--max-alike", "0"))[0].filter.max_alike == 0
+    with pytest.raises(UsageError, match="--max-alike: --no-filter keeps all captions"):
+        recipe_of(flags_of("--max-alike", "0", "--no-filter"))
+    with pytest.raises(UsageError, match="--threshold and --no-filter each say so"):
+        recipe_of(flags_of("--threshold", "0", "--no-filter"))
+    with pytest.raises(UsageError, match="--max-opening: expected"):
+        recipe_of(flags_of("--max-opening", "0"))
