@@ -219,5 +219,5 @@ def watch_for(runner: str, flags: Sequence[str], output: str) -> Watch | None:
     return Watch(output, start_soon=options.environment_type == "EXTERNAL")
 
 
-def _words(held: Versions) -> str:
-    return f"Python {held.python}, Apache Beam {held.beam} and RegionForge {held.regionforge}"
+def _words(of: Versions) -> str:
+    return f"Python {of.python}, Apache Beam {of.beam} and RegionForge {of.regionforge}"

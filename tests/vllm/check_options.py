@@ -201,8 +201,8 @@ def test_all_options_at_once_killed_and_resumed(
     assert captioned
     assert any(len(region["captions"]) == 3 for region in captioned)
     assert any(each["name"] == "colour" for region in captioned for each in region["attributes"])
-    said = {caption["judge"] for region in captioned for caption in region["captions"]}
-    assert said <= {0.0, 1.0}, "its yes and no are of several tokens each"
+    judged = {caption["judge"] for region in captioned for caption in region["captions"]}
+    assert judged <= {0.0, 1.0}, "its yes and no are of several tokens each"
     assert recap.rejected()["region_small"] > 0
 
     counts = Counts.of(server)

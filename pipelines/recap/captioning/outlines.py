@@ -62,11 +62,11 @@ def outlined(picture: Image.Image, shapes: Sequence[BoolImage]) -> Image.Image:
     dark = max(1, light // 2)
     for shape in filter(np.any, shapes):
         around = _around(shape, 2 * dark + light)
-        inside, drawn = shape[around], pixels[around]
+        inside, part = shape[around], pixels[around]
         first = _grown(inside, dark)
         second = _grown(first, light)
-        drawn[_grown(second, dark) & ~inside] = _DARK
-        drawn[second & ~first] = _LIGHT
+        part[_grown(second, dark) & ~inside] = _DARK
+        part[second & ~first] = _LIGHT
     return Image.fromarray(pixels)
 
 

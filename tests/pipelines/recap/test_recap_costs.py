@@ -20,7 +20,7 @@ PAPER = ["--recipe", "recap_paper"]
 MODERN = ["--recipe", "recap_modern", "--samples", "2", "--temperature", "0.7"]
 
 
-def told(printed: str) -> dict[str, dict[str, int]]:
+def counts_in(printed: str) -> dict[str, dict[str, int]]:
     """The numbers that a dry run prints, by stage; all calls under "all"."""
     numbers = ("calls", "read", "cached", "written")
     return {
@@ -60,7 +60,7 @@ def test_a_dry_run_tells_what_a_server_counts(
     words += judge if options is MODERN else ["--no-filter"]
     status, printed = recap_words(tmp_path / "out", *words, "--dry-run")
     assert status == 0, printed
-    estimate = told(printed)
+    estimate = counts_in(printed)
     server.stop()
     server.start()
     server.forget()

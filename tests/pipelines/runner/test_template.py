@@ -7,6 +7,8 @@ from apache_beam.runners.runner import PipelineResult
 from pipelines.cli.parser import run
 from pipelines.runner import launch
 
+PROJECT = ["--project", "project", "--region", "region"]
+PROJECT += ["--temp_location", "gs://bucket/temporary"]
 TEMPLATE = ("--runner", "DataflowRunner", "--template_location", "gs://bucket/template")
 
 
@@ -25,15 +27,7 @@ def build(two_splits, tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(DataflowRunner, "run_pipeline", write)
     monkeypatch.setattr(launch, "check_paths", lambda *_: None)  # as if they were in a store
-    cloud = [
-        "--project",
-        "project",
-        "--region",
-        "region",
-        "--temp_location",
-        "gs://bucket/temporary",
-    ]
-    cloud += ["--staging_location", "gs://bucket/staging"]
+    cloud = [*PROJECT, "--staging_location", "gs://bucket/staging"]
 
     def call(*flags):
         root, _ = two_splits
@@ -68,13 +62,6 @@ def test_a_template_is_for_dataflow(build):
 def test_captions_need_more_than_a_template(sample_world, tmp_path, capsys):
     words = ["recap", "--source", "coco", "--captioner", "builtin", "--no-filter"]
     words += ["--label-set", "Shapes-15", "--data-root", str(sample_world), *TEMPLATE]
-    words += [
-        "--project",
-        "project",
-        "--region",
-        "region",
-        "--temp_location",
-        "gs://bucket/temporary",
-    ]
+    words += PROJECT
     assert run([*words, "--output", str(tmp_path / "output")]) == 2
     assert "error: --template_location is for `build`" in capsys.readouterr().err

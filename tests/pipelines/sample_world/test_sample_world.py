@@ -59,19 +59,19 @@ def square(x: float, y: float, side: float, colour: str = "red") -> Thing:
 
 
 def test_the_same_seed_writes_the_same_bytes_in_the_same_folder_too(sample_world, tmp_path):
-    told = []
-    write_world(tmp_path, "small", on_progress=lambda *state: told.append(state))
+    calls = []
+    write_world(tmp_path, "small", on_progress=lambda *state: calls.append(state))
     assert digests(tmp_path) == digests(sample_world)
-    check_progress(told)
+    check_progress(calls)
     write_world(tmp_path)
     assert digests(tmp_path) == digests(sample_world)
 
 
-def check_progress(told):
+def check_progress(calls):
     """Check that it was told of every picture: data set, of how many, picture, of how many."""
-    assert told[:64] == [(1, 15, done, 64) for done in range(1, 65)]
-    whole = [done for *_, done, total in told if done == total]
-    assert [number for number, of, done, total in told if done == total] == list(range(1, 16))
+    assert calls[:64] == [(1, 15, done, 64) for done in range(1, 65)]
+    whole = [done for *_, done, total in calls if done == total]
+    assert [number for number, of, done, total in calls if done == total] == list(range(1, 16))
     assert whole == [64, 64, 40, 40, 40, 40, 24, 24, 24, 24, 48, 24, 24, 24, 16]
 
 
