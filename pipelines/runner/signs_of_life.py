@@ -27,6 +27,7 @@ from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 from pipelines import VERSION
 from pipelines.runner.remote import LOCAL_RUNNERS, is_remote
 from pipelines.storage import files
+from pipelines.storage.watching import watching
 from schemas.errors import BuildError, InputFileError, RegionForgeError, UsageError
 from schemas.layout import WORKER_FOLDER
 from transforms.stage import WatchedDoFn
@@ -182,23 +183,19 @@ class Watch:
         """Check again and again while a block runs; call a function with the first error."""
         files.delete(self._files())
         files.write_whole(self._run, b"")
-        stop = threading.Event()
 
-        def look() -> None:
-            while not stop.wait(_LOOK_SECONDS):
-                try:
-                    self.check()
-                except RegionForgeError as error:
-                    end(error)
-                    return
+        def is_over() -> bool:
+            try:
+                self.check()
+            except RegionForgeError as error:
+                end(error)
+                return True
+            return False
 
-        watcher = threading.Thread(target=look, name="workers", daemon=True)
-        watcher.start()
         try:
-            yield
+            with watching("workers", _LOOK_SECONDS, is_over):
+                yield
         finally:
-            stop.set()
-            watcher.join()
             with suppress(OSError):
                 files.delete([self._run, *self._files()])
 

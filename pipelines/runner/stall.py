@@ -4,13 +4,13 @@ A worker that is stopped, or waits for an answer that never comes, uses no proce
 launcher waits with it. What waits for slow storage still uses a little, or moves its progress on.
 """
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
 from pipelines.runner.worker_pool import Worker, WorkerPool
+from pipelines.storage.watching import watching
 from schemas.errors import BuildError
 
 WARN_SECONDS = 60.0  # without any movement, before a line says so
@@ -88,32 +88,28 @@ def watched_movement(
         yield
         return
     workers = pool.workers if pool else ()
-    movement, stop = _Movement(workers, lambda: display.state), threading.Event()
+    movement = _Movement(workers, lambda: display.state)
+    warned = False
 
-    def watch() -> None:
-        warned = False
-        while not stop.wait(_LOOK_SECONDS):
-            movement.look()
-            idle = movement.idle_seconds()
-            if idle > END_SECONDS:
-                end(
-                    BuildError(
-                        f"nothing has moved for {idle:.0f} s: {movement.cause()} Finished shards "
-                        "are kept: run the same command again to go on."
-                    )
+    def is_over() -> bool:
+        nonlocal warned
+        movement.look()
+        idle = movement.idle_seconds()
+        if idle > END_SECONDS:
+            end(
+                BuildError(
+                    f"nothing has moved for {idle:.0f} s: {movement.cause()} Finished shards "
+                    "are kept: run the same command again to go on."
                 )
-                return
-            if idle > WARN_SECONDS and not warned:
-                display.note(
-                    f"nothing has moved for {idle:.0f} s: {movement.cause()} The run ends "
-                    f"after {END_SECONDS:.0f} s of this."
-                )
-            warned = idle > WARN_SECONDS
+            )
+            return True
+        if idle > WARN_SECONDS and not warned:
+            display.note(
+                f"nothing has moved for {idle:.0f} s: {movement.cause()} The run ends "
+                f"after {END_SECONDS:.0f} s of this."
+            )
+        warned = idle > WARN_SECONDS
+        return False
 
-    watcher = threading.Thread(target=watch, name="watch", daemon=True)
-    watcher.start()
-    try:
+    with watching("watch", _LOOK_SECONDS, is_over):
         yield
-    finally:
-        stop.set()
-        watcher.join()

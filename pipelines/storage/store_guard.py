@@ -4,10 +4,10 @@ Each is a function that raises an error once the lease is lost. All that writes 
 those of the outputs that its path lies in, and a thread that watches a run calls all of them.
 """
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from pipelines.storage.watching import watching
 from schemas.errors import BuildError
 
 Guard = Callable[[], None]
@@ -40,22 +40,16 @@ def watched_guards(end: Callable[[BuildError], None]) -> Iterator[None]:
     if not _guards:
         yield
         return
-    stop = threading.Event()
 
-    def watch() -> None:
-        while not stop.wait(_LOOK_SECONDS):
-            try:
-                for guard in list(_guards.values()):
-                    with suppress(OSError):  # the store may answer the next time
-                        guard()
-            except BuildError as error:
-                end(error)
-                return
+    def is_over() -> bool:
+        try:
+            for guard in list(_guards.values()):
+                with suppress(OSError):  # the store may answer the next time
+                    guard()
+        except BuildError as error:
+            end(error)
+            return True
+        return False
 
-    watcher = threading.Thread(target=watch, name="guards", daemon=True)
-    watcher.start()
-    try:
+    with watching("guards", _LOOK_SECONDS, is_over):
         yield
-    finally:
-        stop.set()
-        watcher.join()
