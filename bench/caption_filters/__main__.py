@@ -1,42 +1,26 @@
 """The filters of captions on the sample world, by a captioner with known mistakes and a judge.
 
-    python -m bench.caption_filters [--pictures N] [--seed N]
+    python -m bench.caption_filters [--pictures N] [--seed N] [--samples N]
 
 This is a simulation: captions are scripted, with mistakes of known kinds at known rates, and the
 judge is scripted, and wrong in 10 % of its answers by hash. It shows what each filter can do with
 mistakes of its kind, and nothing of what models do. The exit status is 1 where a bar is missed.
+With `--samples N`, N captions of each region are drawn, of which each makes its mistakes by itself,
+and the table is of the ways to choose one.
 """
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from bench.caption_filters.actors import ScriptedCaptioner, ScriptedJudge
-from bench.caption_filters.mistakes import KINDS, RIGHT, Caption, caption_of
-from pipelines.datasets.spec import SourceRequest
-from pipelines.output.reader import read_manifest
-from pipelines.recap.clip.calibrate import CalibrationOptions, calibrate, sample_captions
-from pipelines.recap.clip.open_clip import ClipScorer
-from pipelines.recap.flow import CaptionTools
-from pipelines.recap.plan import make_recap_plan
-from pipelines.recap.run import run_recap
-from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
-from pipelines.sample_world.coco import pictures, things, write_coco
-from pipelines.sample_world.look import HARD
-from pipelines.sample_world.scene import World
-from pipelines.shards.reader import shard_batches
-from pipelines.storage import files
-from schemas.columns import regions_of
+from bench.caption_filters import choices
+from bench.caption_filters.mistakes import KINDS, RIGHT, Caption
+from bench.caption_filters.runs import BY_SENTENCE, JUDGED, Simulation, simulation
+from pipelines.recipes.recap import Filter
 from transforms.sentences import sentences
 
 NAMED = ("wrong color", "wrong place", "neighbour described", "object denied")
-CLIP = partial(ClipScorer, "small", "", "cpu")
-JUDGED: dict[str, Any] = {"judge_model": "scripted", "judge_min": 0.5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +40,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=120)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--samples", type=int, default=1)
     args = parser.parse_args()
-    world = World(seed=args.seed, pictures=args.pictures, look=replace(HARD, odd=False))
-    with tempfile.TemporaryDirectory() as folder:
-        write_coco(Path(folder), world)
-        rows = list(measure(folder, world))
+    with simulation(args.pictures, args.seed, args.samples) as simulated:
+        if args.samples > 1:
+            print(choices.table(list(choices.choices(simulated))))
+            return 0
+        rows = list(measure(simulated))
     print(table(rows))
     missed = list(misses({row.name: row for row in rows}))
     for line in missed:
@@ -68,58 +54,21 @@ def main() -> int:
     return bool(missed)
 
 
-def measure(folder: str, world: World) -> Iterator[Measured]:
+def measure(simulated: Simulation) -> Iterator[Measured]:
     """Yield what each choice of filters lets through."""
-    captions = {
-        str(record["id"]): caption_of(picture.scene, index, world.seed)
-        for picture in pictures(world)
-        for index, record in enumerate(things(picture))
-    }
-    run = partial(kept_by, folder, captions)
+    captions = {region: drawn[0] for region, drawn in simulated.captions.items()}
+    run = simulated.kept_by
     plain = run("plain", Filter())
     yield measured("checks of words", captions, plain)
     yield measured("named checks", captions, run("named", Filter(measured_checks=True)))
-    scorer = CLIP()
-    options = CalibrationOptions(pairs=500)
-    sampled = sample_captions(f"{folder}/plain", options)
-    calibrated = calibrate(sampled, scorer, options, lambda done, total: None)
-    clip: dict[str, Any] = {
-        "threshold": calibrated.calibration.threshold,
-        "scorer": scorer.identity,
-    }
+    clip = simulated.calibrated("plain")
     yield measured("words, CLIP", captions, run("clip", Filter(**clip)))
     yield measured("words, judge", captions, run("judge", Filter(**JUDGED)))
-    by_sentence = {**JUDGED, "judge_sentences": True}
-    yield measured("words, judge by sentence", captions, run("sentence", Filter(**by_sentence)))
-    both = Filter(**by_sentence, measured_checks=True)
+    yield measured("words, judge by sentence", captions, run("sentence", Filter(**BY_SENTENCE)))
+    both = Filter(**BY_SENTENCE, measured_checks=True)
     yield measured("named checks, judge by sentence", captions, run("both", both))
-    every = Filter(**clip, **by_sentence, measured_checks=True)
+    every = Filter(**clip, **BY_SENTENCE, measured_checks=True)
     yield measured("all together", captions, run("all", every))
-
-
-def kept_by(folder: str, captions: dict[str, Caption], name: str, kept: Filter) -> dict[str, str]:
-    """Return the captions that a run with some filters keeps, by region."""
-    recipe = RecapRecipe(
-        sources=(SourceRequest(name="coco", label_set="Shapes-15"),),
-        captioning=Captioning(model="scripted", global_caption=False),
-        filter=kept,
-    )
-    tools = CaptionTools(
-        captioner=partial(ScriptedCaptioner, captions),
-        scorer=CLIP if kept.scorer else None,
-        concurrent_images=4,
-        judge=partial(ScriptedJudge, captions) if kept.judge_model else None,
-    )
-    output = f"{folder}/{name}"
-    run_recap(recipe, make_recap_plan(recipe, folder, output), tools)
-    paths = [files.join(output, shard.path) for shard in read_manifest(output).shards]
-    return {
-        region.region_id: region.caption or ""
-        for path in paths
-        for batch in shard_batches(path)
-        for regions in regions_of(batch)
-        for region in regions
-    }
 
 
 def measured(name: str, captions: dict[str, Caption], kept: dict[str, str]) -> Measured:

@@ -47,16 +47,27 @@ class Caption:
         return {sentence for sentence, so in self.sentences.items() if so == is_true}
 
 
-def caption_of(scene: Scene, index: int, seed: int) -> Caption:
+def caption_of(scene: Scene, index: int, seed: int, sample: int = 0) -> Caption:
     """Return the caption of a thing, with a mistake or without, by hash.
 
-    A kind of mistake that the scene has no room for gives a right caption.
+    A kind of mistake that the scene has no room for gives a right caption. Each sample makes its
+    mistakes by itself; but for the first one, samples lack a sentence that is not their first.
     """
-    draw = rank("mistake", seed, scene.key, index) % 100
+    caption = _drawn(
+        scene, index, rank("mistake", seed, scene.key, index, *[sample] * bool(sample))
+    )
+    first, *rest = caption.sentences.items()
+    if sample and len(rest) > 1:
+        del rest[rank("left out", seed, scene.key, index, sample) % len(rest)]
+    return Caption(caption.kind, dict([first, *rest]))
+
+
+def _drawn(scene: Scene, index: int, draw: int) -> Caption:
+    """Return the caption of a thing that a hash decides."""
     least = 0
     for kind, share in KINDS.items():
         least += share
-        if draw < least:
+        if draw % 100 < least:
             return _wrong(scene, index, kind) or _right(scene, index)
     return _right(scene, index)
 

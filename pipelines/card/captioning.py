@@ -2,15 +2,31 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 
 from pydantic import BaseModel, ConfigDict
 
 from pipelines.card.markdown import code
-from pipelines.recipes.recap import CONFIG, Captioning, Filter
+from pipelines.recipes.recap import CONFIG, Captioning, ChosenBy, Filter
+from pipelines.recipes.recap_presets import Views
 from schemas.layout import REJECTED_FOLDER
-from schemas.manifest import Manifest
+from schemas.manifest import Manifest, SourceIdentity
+
+_CHOSEN: Mapping[ChosenBy, str] = {
+    "judge": "the judge holds most probable",
+    "clip": "is most similar to its crop",
+    "words": "agrees best with the others in its words",
+}
+# What the captioner saw of a region.
+_SHOWN: Mapping[Views, str] = {
+    "crop": "the crop of a region",
+    "whole": "the whole picture with its regions outlined and numbered",
+    "both": "the whole picture with its regions outlined and numbered, and the crop of a region,",
+    "both-masked": "the whole picture with its regions outlined and numbered, and the crop of a "
+    "region, dark outside of it,",
+    "region": "the whole picture, and the box and mask of a region in numbers,",
+}
 
 
 class CaptionSettings(BaseModel):
@@ -29,7 +45,7 @@ def captioning_section(manifest: Manifest) -> str:
     source = manifest.identity.sources.get(CONFIG)
     if source is None:
         return ""
-    settings = CaptionSettings.model_validate(source.settings)
+    settings = _settings(source)
     kept = settings.filter
     lines = [*_asked(settings.captioning), *_checked(settings), *_judged(kept), _kept(kept)]
     lines += _compared(kept)
@@ -38,14 +54,20 @@ def captioning_section(manifest: Manifest) -> str:
     return "\n".join([*section, *map("- {}".format, made), *_sizes(manifest)])
 
 
+def _settings(source: SourceIdentity) -> CaptionSettings:
+    return CaptionSettings.model_validate(source.settings)
+
+
 def agreement_lines(manifest: Manifest) -> Iterator[str]:
     """Yield how well the captions that were drawn of the same regions agree, if any were."""
     counts = [shard.agreement for shard in manifest.shards if shard.agreement]
     if regions := sum(count.regions for count in counts):
         mean = sum(count.total for count in counts) / regions
+        chosen_by = _settings(manifest.identity.sources[CONFIG]).filter.chosen_by
         yield (
-            f"of each of {regions:,} regions several captions were drawn; the one that was kept "
-            f"shares {mean:.0%} of its words with the others on average, and disagrees in the rest"
+            f"of each of {regions:,} regions several captions were drawn, and the one was chosen "
+            f"that {_CHOSEN[chosen_by]}; it shares {mean:.0%} of its words with the others on "
+            "average, and disagrees in the rest"
         )
 
 
@@ -112,9 +134,16 @@ def _asked(captioning: Captioning) -> Iterator[str]:
     known = [
         "the caption of the whole image" if captioning.global_caption else "",
         "the name of the annotated class" if captioning.class_name else "",
+        "names and places of the other annotated regions" if captioning.neighbours else "",
     ]
-    given = " and ".join(filter(None, known)) or "nothing"
-    yield f"beside the crop of a region it was given {given}"
+    *others, last = [each for each in known if each] or ["nothing"]
+    given = f"{', '.join(others)} and {last}" if others else last
+    yield f"beside {_SHOWN[captioning.views]} it was given {given}"
+    if captioning.structured:
+        yield (
+            "an answer held a phrase, a sentence, a paragraph and attributes (`regions.captions`, "
+            "`regions.attributes`)"
+        )
 
 
 def _compared(kept: Filter) -> Iterator[str]:

@@ -61,8 +61,12 @@ def check_guard_flags(args: Namespace, recipe: Recipe) -> None:
         check_guard_wanted(recipe)
 
 
-def print_warnings(plan: Plan) -> None:
+def print_warnings(plan: Plan, options: LaunchOptions) -> None:
     """Print what is missing or doubtful among the inputs of a plan, and whether its output may fit.
+
+    Args:
+        plan: the plan.
+        options: where it is to run.
 
     Raises:
         BuildError: the output does not fit.
@@ -73,5 +77,5 @@ def print_warnings(plan: Plan) -> None:
         notice(("pictures: ", "yellow"), remark)
     for doubt in plan.doubts:
         notice(("annotations: ", "yellow"), doubt)
-    if warning := check_room(plan.output, plan.estimate):
+    if warning := check_room(plan.output, plan.estimate, spools=options.runner in LOCAL_RUNNERS):
         notice(("disk: ", "yellow"), warning)

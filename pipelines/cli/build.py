@@ -94,10 +94,10 @@ def run(args: Namespace) -> int:
         check_guard(plan.guard, plan.recipe)
     if args.dry_run:
         check_output(plan.output, plan.identity, rebuild=rebuild, update=args.update)
-        print_dry_run(plan, as_json=args.json)
-        print_warnings(plan)
+        print_dry_run(plan, options, as_json=args.json)
+        print_warnings(plan, options)
         return 0
-    print_warnings(plan)
+    print_warnings(plan, options)
     if options.template:
         write_template(plan, options)
         result(

@@ -7,6 +7,7 @@ from pipelines.cli.arguments import existing_folder, folder, positive
 from pipelines.cli.command import (
     USUAL_CLIP,
     Commands,
+    add_canary_flag,
     add_clip_flags,
     add_command,
     add_judge_flags,
@@ -79,6 +80,7 @@ def add_parser(commands: Commands) -> None:
     )
     add_clip_flags(parser)
     add_judge_flags(parser)
+    add_canary_flag(parser)
     parser.add_argument(
         "--seed", type=int, default=0, help="number that varies the pairs (default: %(default)s)"
     )
@@ -98,6 +100,8 @@ def run(args: Namespace) -> int:
         raise UsageError(f"--to {args.to!r}: expected a file such as calibration{SUFFIX}")
     output = existing_folder(args.output)
     check_judge_flags(args)
+    if args.no_canary and not args.judge_model:
+        raise UsageError("--no-canary goes with --judge-model: nothing else asks a server")
     if args.judge_model:
         return _write(_by_judge(args, output), args)
     if args.marks:
@@ -153,7 +157,7 @@ def _by_judge(args: Namespace, output: str) -> "CalibrationRun":
     kept = Filter.model_validate(judge_fields(args))
     model = kept.judge(Captioning.model_fields["max_pixels"].default)
     assert model is not None, "named by its flag"
-    make = partial(make_judge, judge_servers(args), model, checked=True)
+    make = partial(make_judge, judge_servers(args), model, checked=not args.no_canary)
     judge = JudgeToCalibrate(make=make, kept=kept, model=model, answers=f"{args.to}.replies")
     with Ticker("calibrating:") as ticker:
         return calibrate_judge(

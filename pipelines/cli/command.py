@@ -132,6 +132,11 @@ def add_request_flags(group: Group) -> None:
         help="further parameters of each request, as an object, e.g. '{\"top_k\": 20}'; they are "
         "written into records",
     )
+    add_canary_flag(group)
+
+
+def add_canary_flag(group: Group) -> None:
+    """Declare the flag that leaves out the check of servers."""
     group.add_argument(
         "--no-canary",
         action="store_true",

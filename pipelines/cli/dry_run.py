@@ -11,6 +11,9 @@ from pipelines.entries import parse
 from pipelines.images import ComposeImage, PrepareImage
 from pipelines.output.losses import loss_in_words
 from pipelines.plan import Plan
+from pipelines.preflight.room import temporary_bytes
+from pipelines.runner.launch import LaunchOptions
+from pipelines.runner.remote import LOCAL_RUNNERS
 from pipelines.storage import files
 from schemas.console import Console, result, say, write_json
 from schemas.counted import counted
@@ -128,11 +131,12 @@ def _row_bytes(talk: Conversation) -> int:
     return RECORD_BYTES + REGION_BYTES * len(talk.regions) + text
 
 
-def print_dry_run(plan: Plan, *, as_json: bool = False) -> None:
+def print_dry_run(plan: Plan, options: LaunchOptions, *, as_json: bool = False) -> None:
     """Print the inputs and the approximate output of a build of the plan.
 
     Args:
         plan: the plan.
+        options: where the build is to run.
         as_json: whether to print a document for programs, see `_document`.
 
     Raises:
@@ -146,9 +150,9 @@ def print_dry_run(plan: Plan, *, as_json: bool = False) -> None:
     if all(estimate.is_empty for estimate in estimates):
         raise BuildError(f"nothing would be kept. Mostly: {_mostly(estimates)}")
     if as_json:
-        write_json(_document(plan, estimates))
+        write_json(_document(plan, options, estimates))
     else:
-        _print_output(plan, estimates)
+        _print_output(plan, options, estimates)
 
 
 def _mostly(estimates: Sequence[SplitEstimate]) -> str:
@@ -196,11 +200,13 @@ def _print_inputs(estimates: Sequence[SplitEstimate]) -> None:
             say(f"{key}: {kind}, left out with its image: {number:,}")
 
 
-def _document(plan: Plan, estimates: Sequence[SplitEstimate]) -> dict[str, Any]:
+def _document(
+    plan: Plan, options: LaunchOptions, estimates: Sequence[SplitEstimate]
+) -> dict[str, Any]:
     """Return the estimate as a document, in which what is rejected stands by kind and reason.
 
     {"command": "build", "dry_run": true, "output": "/shards", "shards": 2, "bytes": 81234,
-     "free_bytes": 92345678,
+     "temporary_bytes": 2283, "free_bytes": 92345678,
      "splits": [{"source": "coco", "split": "train", "annotation_bytes": 4567, "images": 38,
                  "regions": 90, "picture_bytes": 78901, "missing_images": 1, "bytes": 81234,
                  "shards": 2, "rejected": {"image": {"image_missing": 1}},
@@ -213,18 +219,26 @@ def _document(plan: Plan, estimates: Sequence[SplitEstimate]) -> dict[str, Any]:
         "output": plan.output,
         "shards": sum(estimate.shards for estimate in estimates),
         "bytes": sum(estimate.bytes for estimate in estimates),
+        "temporary_bytes": _temporary_bytes(plan, options),
         "free_bytes": files.free_bytes(plan.output),
         "splits": [estimate.as_json() for estimate in estimates],
         "warnings": [*plan.left_out, *plan.remarks, *plan.doubts],
     }
 
 
-def _print_output(plan: Plan, estimates: Sequence[SplitEstimate]) -> None:
+def _temporary_bytes(plan: Plan, options: LaunchOptions) -> int:
+    """Return the bytes that wait beside the output while a build runs."""
+    return temporary_bytes(plan.output, plan.estimate, spools=options.runner in LOCAL_RUNNERS)
+
+
+def _print_output(plan: Plan, options: LaunchOptions, estimates: Sequence[SplitEstimate]) -> None:
     weight = sum(estimate.bytes for estimate in estimates)
     free = files.free_bytes(plan.output)
     room = f"; {decimal(free)} are free there" if free is not None else ""
     shards = sum(estimate.shards for estimate in estimates)
+    temporary = _temporary_bytes(plan, options)
+    beside = f", and {decimal(temporary)} beside them while it runs" if temporary else ""
     result(
         f"would write about {decimal(weight)} in {counted(shards, 'shard')} "
-        f"to {plan.output}{room}; caps and unusable pictures can only make it less"
+        f"to {plan.output}{beside}{room}; caps and unusable pictures can only make it less"
     )

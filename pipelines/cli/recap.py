@@ -76,9 +76,9 @@ def run(args: Namespace) -> int:
             if checks:
                 tools = check_vision(tools, recipe.captioning, now=True)
             _print_estimate(plan, recipe, tools, measured=not args.serve)
-            print_warnings(plan)
+            print_warnings(plan, engine)
             return 0
-        print_warnings(plan)
+        print_warnings(plan, engine)
         if checks:
             now = args.rebuild or not continues_captions(plan)
             tools = check_vision(tools, recipe.captioning, now=now)

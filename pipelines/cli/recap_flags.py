@@ -204,8 +204,8 @@ def _add_sampling(group: Group) -> None:
         "--samples",
         type=int,
         metavar="N",
-        help="draw N captions of each region, and keep the one that agrees best with the others; "
-        "takes --temperature above 0 (default: 1)",
+        help="draw N captions of each region, and keep the best by the judge, or by CLIP, or by "
+        "the words they share; takes --temperature above 0 (default: 1)",
     )
     group.add_argument(
         "--seed-requests",

@@ -14,7 +14,12 @@ import msgspec
 from msgspec.structs import replace
 
 from pipelines.recap.captioning.captioner import Captioner
-from pipelines.recap.captioning.filter import Scores, filter_captions, score_captions
+from pipelines.recap.captioning.filter import (
+    Scores,
+    choose_similar,
+    filter_captions,
+    score_captions,
+)
 from pipelines.recap.captioning.images import CaptionOutcome, ImageCaptioner, RegionCaptioner
 from pipelines.recap.captioning.journal import ImageJournal, Journal
 from pipelines.recap.captioning.journal_files import journal_paths, open_journals
@@ -150,6 +155,8 @@ def _captions_kept(
         outcomes = [by_id[info.image_id] for info in infos if info.image_id in by_id]
         scores = score_captions(outcomes, scorer) if scorer else None
     limits = job.recipe.filter
+    if scores is not None:
+        outcomes = [choose_similar(outcome, scores, limits) for outcome in outcomes]
     filtered = [
         (outcome, filter_captions(outcome, scores, limits, repeats, ledgers[Stage.FILTER]))
         for outcome in outcomes
@@ -243,6 +250,7 @@ def _provenance(
     }
     if captioning.samples > 1:
         sampling["samples"] = captioning.samples
+        sampling["chosen_by"] = recipe.filter.chosen_by
         sampling["agreement"] = {key: caption.agreement for key, caption in accepted.items()}
     if scores is not None:
         sampling["threshold"] = recipe.filter.threshold

@@ -22,6 +22,8 @@ from prompts.wordings import WordingSet
 from schemas.errors import UsageError
 from schemas.sample import Task
 
+ChosenBy = Literal["judge", "clip", "words"]  # what decides which of several captions stays
+
 CONFIG = "recapd"
 BUILTIN_MODEL = "regionforge-builtin-1"  # the name of the built-in captioner in provenance
 # The views of a region that the scorer gets; without a margin, where none is named.
@@ -73,7 +75,7 @@ class Captioning(_Settings):
     views: Views = "crop"
     neighbours: bool = False  # name the other regions in a region's prompt
     structured: bool = False  # ask for a phrase, a sentence, a paragraph and attributes at once
-    # Captions of each region, of which the one is kept that agrees best with the others.
+    # Captions of each region, of which one is kept, see `Filter.chosen_by`.
     samples: int = Field(default=1, ge=1, le=16)
     extra_body: dict[str, Any] = Field(default_factory=dict)  # further parameters of requests
 
@@ -153,6 +155,13 @@ class Filter(_Settings):
         """The scorer in provenance, with its view of a region; None: captions are not scored."""
         view = _BLURRED_VIEW if self.mask_blur else _ALPHA_VIEW if self.mask_alpha else _VIEW
         return f"{self.scorer}, view {view}" if self.scorer else None
+
+    @property
+    def chosen_by(self) -> ChosenBy:
+        """What decides which of several captions of a region stays; between equals, words do."""
+        if self.judge_model:
+            return "judge"
+        return "clip" if self.scorer else "words"
 
     @property
     def compares(self) -> bool:

@@ -144,7 +144,7 @@ def _begun(plan: Plan, options: LaunchOptions) -> Iterator[tuple[Plan, bool]]:
         up_to_date = is_up_to_date(plan, held)
         if not up_to_date:
             plan.check_rest()
-            check_room(plan.output, plan.estimate)
+            check_room(plan.output, plan.estimate, spools=options.runner in LOCAL_RUNNERS)
             begin(plan.output, plan.identity, held, finished=plan.finished, keep=options.keep)
         plan.digests.save(plan.output)
         yield plan, up_to_date

@@ -33,11 +33,11 @@ FLAGS = (
 )
 CONCURRENCY = 8
 KILLED_AFTER = 30  # answers
-EVERYTHING = (
+MODERN = (
     *("--recipe", "recap_modern", "--views", "both-masked", "--samples", "2"),
-    *("--temperature", "0.4", "--region-tokens", "250", "--judge-min", "0.5"),
-    *("--max-opening", "0.99", "--max-alike", "0.99"),
+    *("--temperature", "0.4", "--region-tokens", "250"),
 )
+EVERYTHING = (*MODERN, *("--judge-min", "0.5", "--max-opening", "0.99", "--max-alike", "0.99"))
 YES_OR_NO = json.dumps({"structured_outputs": {"choice": ["Yes", "No"]}})
 _COUNTER = re.compile(r"^vllm:(\w+?)(?:_total)?\{[^}]*\} ([\d.e+]+)$", re.MULTILINE)
 _ESTIMATE = re.compile(r"^([\d,]+) calls, ([\d,]+) tokens read \((\d+) %", re.MULTILINE)
@@ -231,6 +231,33 @@ def test_a_dry_run_tells_what_the_server_counts(
     assert calls == pytest.approx(counted.calls, rel=0.2)
     assert read == pytest.approx(counted.read, rel=0.2)
     assert share == pytest.approx(100 * counted.cached / counted.read, abs=20)
+
+
+def test_a_calibrated_judge_filters_without_a_call(
+    server: Server, recap: Recap, in_json: tuple[str, ...], tmp_path: Path
+) -> None:
+    words = (*MODERN, *in_json, *recap.judge, "--limit", "6", "--no-canary")
+    recap.run(*words, "--no-filter")
+    before = Counts.of(server)
+    to = tmp_path / "judge.json"
+    command = [sys.executable, "-m", "pipelines", "calibrate", str(recap.output), *recap.judge]
+    command += ["--judge-sentences", "--no-canary", "--to", str(to), "--pairs", "8", "--force"]
+    for _ in range(2):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        replies = (tmp_path / "judge.json.replies/replies.jsonl").read_bytes().splitlines()
+        ids = Counter(json.loads(line)["id"] for line in replies)
+        assert Counts.of(server).since(before).calls == len(ids) == ids.total() > 8, done.stderr
+    threshold = json.loads(to.read_text(encoding="utf-8"))["threshold"]
+
+    counts, unfiltered = Counts.of(server), len(recap.regions())
+    recap.run(*words, "--refilter", "--judge-min", str(to))
+    assert Counts.of(server) == counts, "answers are in the journal"
+    recap.verify()
+    captions = [caption for region in recap.regions() for caption in region["captions"]]
+    assert all(caption["judge"] >= threshold for caption in captions)
+    left_out = recap.rejected()["caption_judged_false"]
+    assert 0 < left_out <= unfiltered
 
 
 def test_a_judge_that_cannot_judge_is_found_out(server: Server, recap: Recap) -> None:

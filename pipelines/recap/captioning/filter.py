@@ -4,6 +4,8 @@ A caption of which the judge leaves some sentences is scored without the others.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace as replace_fields
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -28,27 +30,53 @@ Scores = Mapping[tuple[RegionKey, str], Score]  # by region and text of the capt
 
 
 def score_captions(outcomes: Sequence[CaptionOutcome], scorer: JournaledScorer) -> Scores:
-    """Return the score of every text that the judge leaves; make only scores not in a journal."""
+    """Return the score of every text that the judge leaves; make only scores not in a journal.
+
+    Where several captions of a region are left, all are scored.
+    """
     scores: dict[tuple[RegionKey, str], Score] = {}
     unscored: list[tuple[CaptionOutcome, str, str]] = []
     for outcome in outcomes:
         for region_id, caption in outcome.left().items():
             key = outcome.key(region_id)
-            for text in caption.texts:
+            for text in dict.fromkeys(text for each in caption.drawn for text in each.texts):
                 if (known := scorer.known(outcome.journal, key, text)) is not None:
                     scores[key, text] = known
                 else:
                     unscored.append((outcome, region_id, text))
     for begin in range(0, len(unscored), _BATCH_CROPS):
+        of_batch = unscored[begin : begin + _BATCH_CROPS]
+        # A crop of several texts is one picture, which the scorer looks at once.
+        crops = {outcome.key(name): outcome.crops[name] for outcome, name, _ in of_batch}
+        pictures = {key: decoded(crop) for key, crop in crops.items()}
         batch = [
-            UnscoredCaption(
-                outcome.journal, outcome.key(region_id), decoded(outcome.crops[region_id]), caption
-            )
-            for outcome, region_id, caption in unscored[begin : begin + _BATCH_CROPS]
+            UnscoredCaption(outcome.journal, key, pictures[key], text)
+            for outcome, name, text in of_batch
+            if (key := outcome.key(name))
         ]
         keys = [(each.region, each.caption) for each in batch]
         scores.update(zip(keys, scorer.score(batch), strict=True))
     return scores
+
+
+def choose_similar(outcome: CaptionOutcome, scores: Scores, limits: Filter) -> CaptionOutcome:
+    """Return the captions of an image with the one of each region that is most like its crop.
+
+    One that reaches the limits is chosen, where there is one; of equal ones the first.
+    """
+
+    def likeness(region_id: str, caption: Captioned) -> tuple[bool, float]:
+        score = scores[outcome.key(region_id), caption.text]
+        return _unlike_crop(caption.text, score, limits) is None, score.mean
+
+    chosen = {
+        region_id: max(caption.drawn, key=partial(likeness, region_id))
+        for region_id, caption in outcome.left().items()
+        if caption.samples
+    }
+    return outcome.with_chosen(
+        {region_id: replace_fields(each, samples=()) for region_id, each in chosen.items()}
+    )
 
 
 def filter_captions(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Protocol
 
@@ -38,6 +38,12 @@ class CaptionOutcome:
         judged = self.captions.judged
         captions = self.captions.regions if judged is None else judged
         return {key: left for key, left in captions.items() if isinstance(left, Captioned)}
+
+    def with_chosen(self, chosen: Mapping[str, Captioned]) -> "CaptionOutcome":
+        """Return the outcome with other captions of some regions, by region id."""
+        regions, judged = {**self.captions.regions, **chosen}, self.captions.judged
+        after = None if judged is None else {**judged, **chosen}
+        return replace(self, captions=replace(self.captions, regions=regions, judged=after))
 
     def judged_false(self, region_id: str) -> Rejected | None:
         """Return why checks or a judge leave nothing of an accepted caption, or None."""
@@ -150,7 +156,8 @@ class ImageCaptioner:
             for region_id, caption in outcome.left().items()
             if any(
                 self._scorer.known(outcome.journal, outcome.key(region_id), text) is None
-                for text in caption.texts
+                for each in caption.drawn
+                for text in each.texts
             )
         ]
 

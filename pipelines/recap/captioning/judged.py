@@ -1,14 +1,16 @@
 """What is left of a caption by the answers of a judge, and by what boxes and pixels contradict.
 
-Both are about units: whole texts, or single sentences; an attribute is a unit by itself.
+Both are about units: whole texts, or single sentences; an attribute is a unit by itself. Of several
+captions of a region the one stays whose units are the most probable.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from operator import mul
 from typing import NamedTuple
 
 from pipelines.recap.captioning.two_stages import Captioned
-from pipelines.recipes.recap import Filter
+from pipelines.recipes.recap import ChosenBy, Filter
 from prompts.recap_judge import attribute_sentence
 from schemas.rejection import Reason, Rejected
 from transforms.sentences import sentences
@@ -25,6 +27,14 @@ class JudgedFalse(Rejected):
         """Make a refusal; `probability` is of the least likely unit, None: of none is it known."""
         super().__init__(reason, detail)
         self.probability = probability
+
+
+class Judged(NamedTuple):
+    """A caption that was drawn of a region, and what is left of it."""
+
+    caption: Captioned
+    left: Captioned | Rejected
+    truth: float  # see `truth_of`
 
 
 class _Left(NamedTuple):
@@ -73,6 +83,35 @@ def after_judging(
         attributes=tuple(attributes),
         true={**kept, main.text: main.probability} if limits.judge_model else {},
     )
+
+
+def truth_of(caption: Captioned, verdicts: Verdicts, *, by_sentence: bool) -> float:
+    """Return the mean probability of a caption's units, weighted by their words.
+
+    What is contradicted, or neither affirmed nor denied, counts as 0.
+    """
+    units = units_of(caption, by_sentence=by_sentence)
+    words = [len(unit.split()) for unit in units]
+    known = [
+        verdict if isinstance(verdict, float) else 0.0
+        for verdict in (verdicts[unit] for unit in units)
+    ]
+    return sum(map(mul, words, known)) / sum(words)
+
+
+def choose(drawn: Sequence[Judged], chosen_by: ChosenBy) -> Judged:
+    """Return the caption of a region that stays, of one or more, those that agree best first.
+
+    It is one of which something is left, where there is one, and the most probable of these; of
+    equal ones the first. Where the scorer chooses, all others of which something is left are its
+    samples.
+    """
+    best = max(drawn, key=lambda each: (isinstance(each.left, Captioned), each.truth))
+    if isinstance(best.left, Rejected):
+        return best
+    left = [each.left for each in drawn if isinstance(each.left, Captioned)]
+    others = [each for each in left if each is not best.left] if chosen_by == "clip" else []
+    return best._replace(left=replace(best.left, samples=tuple(others)))
 
 
 def _left(text: str, verdicts: Verdicts, limits: Filter) -> _Left | None:

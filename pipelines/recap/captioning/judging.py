@@ -2,15 +2,24 @@
 
 What boxes or pixels contradict needs no judge, and is not asked about.
 
+Of several captions of a region each is judged, and one stays; what they share is asked about once.
+
 The judge sees the pictures of a marked region: the whole one, and a close-up. Its answers are kept
 in the image's journal under ids with a digest of the model, the view and all words of the question.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pipelines.recap.captioning.captioner import Captioner, PromptImage, Request
 from pipelines.recap.captioning.images import RegionCaptioner
-from pipelines.recap.captioning.judged import Verdicts, after_judging, units_of
+from pipelines.recap.captioning.judged import (
+    Judged,
+    Verdicts,
+    after_judging,
+    choose,
+    truth_of,
+    units_of,
+)
 from pipelines.recap.captioning.marked import mark_of
 from pipelines.recap.captioning.measured import check_subject, contradictions
 from pipelines.recap.captioning.two_stages import (
@@ -58,32 +67,63 @@ class JudgedCaptioner:
         """
         captioned = await self._inner.caption(screened, view)
 
-        async def judge_region(position: int) -> Captioned | Rejected:
+        async def judge_region(position: int) -> Judged | None:
             caption = captioned.regions[screened.regions[position].region_id]
             if isinstance(caption, Rejected):
-                return caption
-            try:
-                if self._limits.measured_checks:
-                    await check_subject(caption, position, view)
-                verdicts = await self._verdicts(screened, position, caption, view)
-                return after_judging(caption, verdicts, self._limits, self._least_words)
-            except Rejected as cause:
-                return cause
+                return None
+            return await self._chosen(screened, position, caption.drawn, view)
 
         judged = await gather(map(judge_region, range(len(screened.regions))))
         ids = [region.region_id for region in screened.regions]
-        accepted = {
-            key: left
-            for key, left in zip(ids, judged, strict=True)
-            if isinstance(captioned.regions[key], Captioned)
-        }
-        return CaptionedImage(captioned.global_caption, captioned.regions, accepted)
+        chosen = {key: each for key, each in zip(ids, judged, strict=True) if each is not None}
+        return CaptionedImage(
+            captioned.global_caption,
+            captioned.regions | {key: each.caption for key, each in chosen.items()},
+            {key: each.left for key, each in chosen.items()},
+        )
+
+    async def _chosen(
+        self,
+        screened: ScreenedImage,
+        position: int,
+        drawn: Sequence[Captioned],
+        view: LazyImageView,
+    ) -> Judged:
+        """Return that one of a region's captions which stays, and what is left of it."""
+        by_sentence = self._limits.judge_sentences
+        causes = [await self._other_subject(caption, position, view) for caption in drawn]
+        of_subject = [each for each, cause in zip(drawn, causes, strict=True) if cause is None]
+        units = [unit for each in of_subject for unit in units_of(each, by_sentence=by_sentence)]
+        verdicts = await self._verdicts(screened, position, list(dict.fromkeys(units)), view)
+
+        def judged(caption: Captioned, cause: Rejected | None) -> Judged:
+            if cause is not None:
+                return Judged(caption, cause, 0.0)
+            truth = truth_of(caption, verdicts, by_sentence=by_sentence)
+            try:
+                left = after_judging(caption, verdicts, self._limits, self._least_words)
+            except Rejected as false:
+                return Judged(caption, false, truth)
+            return Judged(caption, left, truth)
+
+        return choose(list(map(judged, drawn, causes)), self._limits.chosen_by)
+
+    async def _other_subject(
+        self, caption: Captioned, position: int, view: LazyImageView
+    ) -> Rejected | None:
+        """Return why a caption is of another object, where that is checked; None: it is not."""
+        if not self._limits.measured_checks:
+            return None
+        try:
+            await check_subject(caption, position, view)
+        except Rejected as cause:
+            return cause
+        return None
 
     async def _verdicts(
-        self, screened: ScreenedImage, position: int, caption: Captioned, view: LazyImageView
+        self, screened: ScreenedImage, position: int, units: Sequence[str], view: LazyImageView
     ) -> Verdicts:
-        """Return what measures and the judge say of the units of a caption."""
-        units = units_of(caption, by_sentence=self._limits.judge_sentences)
+        """Return what measures and the judge say of the units of captions of a region."""
         against: Mapping[str, Rejected] = {}
         if self._limits.measured_checks:
             region_id = screened.regions[position].region_id

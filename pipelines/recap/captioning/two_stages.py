@@ -4,7 +4,8 @@ The image's caption is part of the prompts about its regions, as in RegionGPT, s
 answer is checked. If an answer is not accepted, the request is repeated once in another wording;
 if the second answer is not accepted either, the region is rejected, with the reason. A run that
 asks nobody rejects a region whose second answer it does not have, with the reason of the first.
-Where several captions of a region are drawn, the one stays that agrees best with the others.
+Where several captions of a region are drawn, all that are accepted are returned, first the one that
+agrees best with the others in its words.
 """
 
 import asyncio
@@ -46,6 +47,12 @@ class Captioned:
     true: Mapping[str, float] = field(default_factory=dict)
     # Mean overlap with the other captions that were drawn of it; None: there are no others.
     agreement: float | None = None
+    samples: tuple["Captioned", ...] = ()  # these others, those that agree best first
+
+    @property
+    def drawn(self) -> tuple["Captioned", ...]:
+        """All accepted captions that were drawn of the region, itself first."""
+        return (self, *self.samples)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -131,7 +138,10 @@ class TwoStageCaptioner:
     async def _samples(
         self, key: _RequestKey, view: LazyImageView, prompt_of: Callable[[int], Prompt]
     ) -> Captioned | Rejected:
-        """Return the caption that agrees best with the others, or why the first is rejected."""
+        """Return the caption that agrees best with the others, or why the first is rejected.
+
+        The others stand in its `samples`.
+        """
 
         async def sample(number: int) -> Captioned | Rejected:
             of_sample = replace(key, id=f"{key.id}/sample/{number}") if number else key
@@ -145,8 +155,13 @@ class TwoStageCaptioner:
         if len(accepted) < 2:
             return accepted[0] if accepted else first
         values = agreement([each.text for each in accepted])
-        best = values.index(max(values))
-        return replace(accepted[best], agreement=round(values[best], 4))
+        drawn = [
+            replace(each, agreement=round(value, 4))
+            for value, each in zip(values, accepted, strict=True)
+        ]
+        order = sorted(range(len(drawn)), key=lambda number: -values[number])
+        best, *others = (drawn[number] for number in order)
+        return replace(best, samples=tuple(others))
 
     async def _caption_whole(self, screened: ScreenedImage, view: LazyImageView) -> Captioned:
         name, hasher = name_of(screened), self._hasher(screened)

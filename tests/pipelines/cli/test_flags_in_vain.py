@@ -210,6 +210,7 @@ IN_VAIN = [
     *(
         (f"calibrate {words[0]}", [*CALIBRATE, *words], f"{words[0]} goes with --judge-model")
         for words in (
+            ("--no-canary",),
             ("--judge-endpoint", "http://127.0.0.1:9/v1"),
             ("--no-judge-sentences",),
             ("--judge-api-key-env", "KEY"),

@@ -52,7 +52,7 @@ FLAGS = {
     "calibrate": {
         "output", "--to", "--marks", "--false-accept", "--pairs", "--force", "--clip-model",
         "--clip-weights", "--clip-alpha", "--mask-blur", "--device", "--seed", "--judge-endpoint",
-        "--judge-model",
+        "--judge-model", "--no-canary",
         "--no-judge-sentences", "--judge-api-key-env", "--judge-extra-body",
     },
     "wordings": {"--set", "--count", "--endpoint", "--model", "--output"},
