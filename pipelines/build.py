@@ -63,6 +63,9 @@ def select_regions(root: beam.Pipeline, plan: Plan, parts: int) -> Selected:
     caps = plan.resolved.caps
     read, facts = root | "Read" >> ReadSources(plan.unfinished, parts, plan.spool)
     prepared = read.kept | "Prepare" >> PrepareImages(PrepareImage.of(plan))
+    if not caps.any:
+        short = root | "Short" >> beam.Create([])
+        return Selected(stages=(read, prepared), facts=facts, images=prepared.kept, short=short)
     smallest = prepared.kept | "FindSmallest" >> FindSmallest(caps)
     waiting = prepared.kept
     if plan.spool and caps.per_category:  # all images wait until the caps are known

@@ -1,6 +1,7 @@
 """What all tests share: an offline, deterministic setting, and the real samples if any."""
 
 import atexit
+import gc
 import os
 import shutil
 import signal
@@ -23,9 +24,13 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 MadeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 # Before any test imports `datasets`, which reads these once: never the network, never the user's
-# cache, and a cache for each xdist worker.
+# cache, and a cache for each xdist worker, in that of the process which starts them: workers end
+# without a chance to remove anything.
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="regionforge-hf-")
+os.environ["HF_HOME"] = tempfile.mkdtemp(
+    prefix="regionforge-hf-", dir=os.environ["HF_HOME"] if IS_WORKER else None
+)
 atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
 
 # Tests run in several processes at once, and so do those that they start: a second thread of each
@@ -69,6 +74,20 @@ def pytest_xdist_auto_num_workers() -> int | None:
     return len(os.sched_getaffinity(0)) + 1
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Have the garbage collector leave alone all that is there once tests are collected.
+
+    It would search the modules of a million objects and more again and again, for nothing.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have tests that may take longer than others, by the limits that they state, come first.
 
@@ -84,28 +103,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def beam_looks_once() -> Iterator[None]:
-    """Makes Beam look once at its options, and not at all for state and timers: no stage has any.
-
-    It looks a hundred times and more for one pipeline: half the time of a small build.
-    """
+def quick_beam() -> Iterator[None]:
+    """Spares Beam, where it is imported, what it does again and again for every pipeline."""
     if "apache_beam" not in sys.modules:
         yield
         return
-    from apache_beam.options.pipeline_options import PipelineOptions
-    from apache_beam.transforms import userstate
-
-    views, view_as = {}, PipelineOptions.view_as
-
-    def view_once(options: Any, kind: Any) -> Any:
-        key = id(options._all_options), kind  # every view of the same options holds that dictionary
-        if key not in views:
-            views[key] = view_as(options, kind)
-        return views[key]
+    from tests.quick_beam import make_beam_quick
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PipelineOptions, "view_as", view_once)
-        patch.setattr(userstate, "get_dofn_specs", lambda stage: (set(), set()))
+        make_beam_quick(patch)
         yield
 
 
@@ -144,7 +150,7 @@ def make_image():
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
     """Makes a folder once for all workers of xdist, by its name; it is read-only afterwards."""
     root = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    if IS_WORKER:
         root = root.parent  # the run's
 
     def make_once(name: str, make: Callable[[Path], object]) -> Path:

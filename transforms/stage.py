@@ -7,6 +7,8 @@ counts once.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from types import MethodType
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, final
 
 import apache_beam as beam
@@ -99,12 +101,17 @@ class StageDoFn(WatchedDoFn, Generic[Element, Result]):
 
     def default_type_hints(self) -> IOTypeHints:
         """Return Beam's type hints for all outputs, made from the annotations of `results`."""
-        hints = IOTypeHints.from_callable(self.results)
-        assert hints is not None, "results is annotated"
-        assert hints.input_types is not None, "its element is annotated"
-        (element, *_), _ = hints.input_types
-        (result,), extra = hints.strip_iterable().extract_tagged_outputs().output_types
-        return hints.with_input_types(element).with_output_types(result, **_TYPES, **extra)
+        return _hints_of(type(self).results)
+
+
+@cache  # Beam asks ten times and more for each stage of a pipeline
+def _hints_of(results: Callable[..., object]) -> IOTypeHints:
+    hints = IOTypeHints.from_callable(MethodType(results, results))
+    assert hints is not None, "results is annotated"
+    assert hints.input_types is not None, "its element is annotated"
+    (element, *_), _ = hints.input_types
+    (result,), extra = hints.strip_iterable().extract_tagged_outputs().output_types
+    return hints.with_input_types(element).with_output_types(result, **_TYPES, **extra)
 
 
 class StageTransform(beam.PTransform[Input, Outputs]):
@@ -135,13 +142,6 @@ def run_stage_with(
     """Return the outputs of a stage, and the further outputs that it yields under tags."""
     kept, rejected, tally, *extra = _applied(elements, dofn, tags, {})
     return StageOutputs(kept, rejected, tally), extra
-
-
-def skip_stage(elements: PCollection[Result]) -> StageOutputs[Result]:
-    """Return the outputs of a stage without work: all elements are kept, nothing is counted."""
-    pipeline = elements.pipeline
-    rejected, tally = (pipeline | f"No{tag}" >> beam.Create([]) for tag in (_REJECTED, _TALLY))
-    return StageOutputs(elements, rejected, tally)
 
 
 def _applied(

@@ -27,7 +27,7 @@ from schemas.rejection import Kind
 from schemas.sample import ImageInfo, Region, ScreenedImage
 from transforms.caps import Caps
 from transforms.ledger import StageLedger
-from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage, skip_stage
+from transforms.stage import StageDoFn, StageOutputs, StageTransform, run_stage
 
 CategoryKey = tuple[str, str, str]  # source, split, category
 RegionRank = tuple[int, str]  # hash, then id, so that no two ranks are equal
@@ -258,8 +258,6 @@ class SampleRegions(
 
     def expand(self, pcoll: PCollection[list[ScreenedImage]]) -> StageOutputs[list[ScreenedImage]]:
         """Apply `sample_image` to every image of a source with caps; pass on others unchanged."""
-        if not self.caps.any:
-            return skip_stage(pcoll)
         return run_stage(pcoll, _SampleImages(self.caps), smallest=AsDict(self.smallest))
 
 

@@ -20,7 +20,6 @@ from transforms.stage import (
     StageTransform,
     run_stage,
     run_stage_with,
-    skip_stage,
 )
 
 FOURS: Literal["fours"] = "fours"
@@ -141,14 +140,6 @@ def test_rejections_arrive_though_nothing_is_yielded_after_them(make_image, stag
         assert_that(outputs.rejected, equal_to([rejection(number) for number in numbers]), "lines")
         totals = outputs.tally | beam.CombinePerKey(sum)
         assert_that(totals, equal_to([((*ACCOUNT, "rejected:crowd"), len(numbers))]), "tally")
-
-
-def test_a_stage_with_nothing_to_do_passes_all_on():
-    with BeamPipeline() as root:
-        outputs = skip_stage(root | beam.Create([1, 2]))
-        assert_that(outputs.kept, equal_to([1, 2]), "kept")
-        assert_that(outputs.rejected, equal_to([]), "rejected")
-        assert_that(outputs.tally, equal_to([]), "tally")
 
 
 def test_a_bundle_that_is_tried_again_counts_once(make_image):

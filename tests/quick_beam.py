@@ -1,0 +1,75 @@
+"""What Beam does again and again for every pipeline, done once in a process of tests.
+
+Nothing of it changes what a pipeline does. A small build takes half the time without: Beam looks a
+hundred times and more at its options, reads the source of each function for a warning, writes a
+trace for every type hint, and measures how much memory a side input takes.
+"""
+
+from collections.abc import Callable, Hashable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.worker import statecache
+from apache_beam.transforms import core, ptransform, userstate, util
+from apache_beam.typehints import decorators, native_type_compatibility
+
+Function = Callable[..., Any]
+
+
+def make_beam_quick(patch: pytest.MonkeyPatch) -> None:
+    """Patch Beam for as long as `patch` holds."""
+    patch.setattr(PipelineOptions, "view_as", _viewed_once(PipelineOptions.view_as))
+    patch.setattr(userstate, "get_dofn_specs", lambda stage: (set(), set()))  # no stage has any
+    patch.setattr(core, "_check_fn_use_yield_and_return", lambda function: False)  # it only warns
+    patch.setattr(decorators.IOTypeHints, "_make_origin", lambda *_, **__: [])  # text of errors
+    patch.setattr(statecache, "get_deep_size", lambda *_: 1_000)  # bytes; the cache has 100 MB
+    signature = _once_a_function(decorators.get_signature)
+    for module in (decorators, core, ptransform, util):
+        patch.setattr(module, "get_signature", signature)
+    converted = _once_a_type(native_type_compatibility.convert_to_beam_type)
+    for module in (native_type_compatibility, decorators):
+        patch.setattr(module, "convert_to_beam_type", converted)
+
+
+def _viewed_once(view_as: Function) -> Function:
+    views: dict[Hashable, Any] = {}
+
+    def view_once(options: Any, kind: Any) -> Any:
+        key = id(options._all_options), kind  # every view of the same options holds that dictionary
+        if key not in views:
+            views[key] = view_as(options, kind)
+        return views[key]
+
+    return view_once
+
+
+def _once_a_function(call: Function) -> Function:
+    """Return a function of functions that remembers its results, those of methods by class."""
+    results: WeakKeyDictionary[Any, dict[bool, Any]] = WeakKeyDictionary()
+
+    def call_once(function: Any) -> Any:
+        plain = getattr(function, "__func__", function)
+        if type(plain) is not type(call):  # a class or a partial, which may change
+            return call(function)
+        known, is_bound = results.setdefault(plain, {}), plain is not function
+        if is_bound not in known:
+            known[is_bound] = call(function)
+        return known[is_bound]
+
+    return call_once
+
+
+def _once_a_type(call: Function) -> Function:
+    results: dict[Hashable, Any] = {}
+
+    def call_once(kind: Any) -> Any:
+        try:
+            if kind not in results:
+                results[kind] = call(kind)
+            return results[kind]
+        except TypeError:  # it has no hash
+            return call(kind)
+
+    return call_once
