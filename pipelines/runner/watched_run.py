@@ -16,6 +16,7 @@ from contextlib import contextmanager, nullcontext
 
 import grpc
 
+from pipelines import VERSION
 from pipelines.runner.signs_of_life import Watch
 from pipelines.runner.stall import Display, watched_movement
 from pipelines.runner.thread_starts import check_threads, on_failed_thread
@@ -31,6 +32,9 @@ _WHILE_RUNNING = re.compile(r" \[while running '[^']*'\]")
 # The error of a job of another engine: a text with its traces, and the cause in one of its lines.
 _OF_A_JOB = re.compile(r"failed in state \w+: (.+)", re.DOTALL)
 _UNREACHED = re.compile(r'details = "(.+)"')
+_MISSING = re.compile(r"ModuleNotFoundError: No module named '(\w+)")
+_OF_BEAM = re.compile(r'File "([^"]+)/apache_beam/')  # a line of a trace in Beam's code
+_OUR_PACKAGES = ("pipelines", "prompts", "schemas", "transforms")
 _OURS = re.compile(r"^schemas\.errors\.\w+: (.+)$", re.MULTILINE)  # raised in a worker process
 _OF_A_FILE = re.compile(r"(?:\[Errno \d+\] |BeamIOError: )(.+)")
 
@@ -116,11 +120,29 @@ def _explained(error: BaseException, output: str) -> BaseException:
         )
     if job := _OF_A_JOB.search(text):
         detail(text)
+        if lacking := _lacking(job[1].replace("\\n", "\n")):
+            return BuildError(lacking)
         return BuildError(
             f"the runner's job failed: {_cause(job[1])}. Finished shards are kept: mend it and run "
             "the same command again."
         )
     return error
+
+
+def _lacking(trace: str) -> str | None:
+    """Return what to do where a worker lacks a package of ours, or one that we need."""
+    missing = _MISSING.search(trace)
+    if missing is None:
+        return None
+    folders = _OF_BEAM.findall(trace, 0, missing.start())
+    where = f" in {folders[-1]}, where its Beam is" if folders else ""
+    ours = f"RegionForge {VERSION}"
+    lacks = f"{ours} (no module {missing[1]})" if missing[1] in _OUR_PACKAGES else missing[1]
+    return (
+        f"the `python` of a worker lacks {lacks}{where}. Install {ours} there, with the extras "
+        "that this process has (in a checkout, `make sdist` makes what pip takes), start the "
+        "workers again and run the same command again."
+    )
 
 
 def _cause(trace: str) -> str:

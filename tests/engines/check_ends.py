@@ -23,7 +23,13 @@ PYTHONS = {  # the program `python` of a pool; {} is this interpreter
     "without Beam": '#!/bin/sh\nexec "{}" -S "$@"\n',
     "without our package": """#!/bin/sh
 shift
-exec "{}" -c "import sys; sys.modules['transforms'] = sys.modules['pipelines'] = None; $1"
+exec "{}" -c "import sys
+class Hidden:
+    def find_spec(name, path=None, target=None):
+        if name in ('pipelines', 'schemas', 'transforms'):
+            raise ModuleNotFoundError(f'No module named {{name!r}}', name=name)
+sys.meta_path.insert(0, Hidden)
+$1"
 """,
     "another Beam": """#!/bin/sh
 shift
@@ -32,7 +38,7 @@ exec "{}" -c "import apache_beam; apache_beam.__version__ = '2.1.0'; $1"
 }
 WORDS = {
     "without Beam": ("no worker has given a sign of life within 120 s", "after 1m0s"),  # Prism's
-    "without our package": ("ModuleNotFoundError",),
+    "without our package": ("the `python` of a worker lacks RegionForge",),
     "another Beam": ("a worker runs Python",),
 }
 

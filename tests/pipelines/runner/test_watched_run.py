@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import VERSION
 from pipelines.runner import stall, watched_run, worker_pool
 from pipelines.runner.watched_run import run_watched
 from pipelines.runner.worker import BEAT, EXIT_SHORTAGE, EXIT_UNCONNECTED
@@ -155,6 +156,32 @@ def test_an_error_of_ours_in_a_worker_is_said_in_its_words(newline) -> None:
         raise RuntimeError(newline.join(lines))
 
     assert run(work) == "http://gpu: no"
+
+
+@pytest.mark.parametrize("newline", ["\n", "\\n"])
+@pytest.mark.parametrize(
+    ("module", "lacks"),
+    [
+        ("transforms.stage", f"RegionForge {VERSION} (no module transforms)"),
+        ("s3fs", "s3fs"),
+    ],
+)
+def test_what_a_pool_lacks_is_named_with_its_environment(module, lacks, newline) -> None:
+    lines = ["Pipeline 7 failed in state FAILED: Traceback"]
+    lines += ['  File "/engine/site-packages/apache_beam/runners/runner.py", line 1, in run']
+    lines += ['  File "/pool/site-packages/apache_beam/internal/pickler.py", line 2, in loads']
+    lines += [f"ModuleNotFoundError: No module named '{module}'", "", "and the rest of a trace"]
+    lines += ['  File "/engine/site-packages/apache_beam/runners/runner.py", line 1, in run']
+
+    def work() -> None:
+        raise RuntimeError(newline.join(lines))
+
+    words = run(work)
+    assert words.startswith(
+        f"the `python` of a worker lacks {lacks} in /pool/site-packages, where its Beam is. "
+        f"Install RegionForge {VERSION} there"
+    )
+    assert words.endswith("run the same command again.")
 
 
 @pytest.mark.parametrize(
