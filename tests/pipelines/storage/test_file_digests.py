@@ -93,9 +93,19 @@ def test_folders_and_other_files_are_looked_at_anew(file, tmp_path, hashed):
     assert hashed[1:] == [str(folder), str(folder), str(other)]
 
 
-def test_an_object_is_read_again_only_after_it_has_changed(remote_store, tmp_path):
+@pytest.mark.parametrize("spelling", ["ETag", "etag"])  # of S3, and of the others
+def test_an_object_is_read_again_only_after_it_has_changed(
+    remote_store, tmp_path, monkeypatch, spelling
+):
     path = "bucket://data/annotations.json"
     bucket = remote_store({path: b"[1]"})
+    info = bucket.info
+
+    def spelled(self, name):
+        known = info(self, name)
+        return known | {spelling: known.pop("ETag")}
+
+    monkeypatch.setattr(bucket, "info", spelled)
 
     def reads() -> int:
         bucket.requests.clear()

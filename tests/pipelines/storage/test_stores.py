@@ -14,6 +14,7 @@ import pytest
 
 from pipelines.cli.parser import run
 from pipelines.storage import files, store_files
+from pipelines.storage.file_digests import FileDigests
 from pipelines.storage.store_client import client_of, key_of
 from pipelines.storage.store_lease import held_lease
 from schemas.errors import BuildError
@@ -117,6 +118,22 @@ def test_a_build_in_a_store_is_verified_and_opened(server, built, tmp_path, caps
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == verified.replace(",", "") + "\n"
+
+
+def test_inputs_are_read_again_only_after_they_have_changed(server, built, world, capsys):
+    mark = server.mark()
+    assert run([*WORLD, "--data-root", world, "--output", server.path("out")]) == 0
+    assert "up to date" in capsys.readouterr().err
+    asked = [address for verb, address in server.requests(mark) if verb == "GET"]
+    read = [address for address in asked if not address.startswith("/storage/v1/b/")]  # a state
+    assert not [address for address in read if re.search(r"/world/[^?]+\.json", address)]
+    path = f"{world}/coco/annotations/instances_val2017.json"
+    digests = FileDigests.remembered_in(server.path("out"))
+    assert digests.is_known(path)
+    content = files.read(path)
+    files.write_whole(path, content[::-1])
+    assert not digests.is_known(path)
+    files.write_whole(path, content)
 
 
 def test_a_killed_build_goes_on(server, world, command, tmp_path, sample_world):
