@@ -13,8 +13,9 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 class StubServer:
     """A running `bench/stub_server.py`."""
 
-    def __init__(self, folder: Path, script: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, script: dict[str, Any], host: str = "127.0.0.1") -> None:
         folder.mkdir(parents=True)
+        self._host = host
         self._script = folder / "script.json"
         self._script.write_text(json.dumps(script), encoding="utf-8")
         self._log = folder / "log.jsonl"
@@ -25,7 +26,8 @@ class StubServer:
     def start(self) -> None:
         """Start it, where it was before."""
         files = ["--log", str(self._log), "--script", str(self._script)]
-        command = [sys.executable, "-m", "bench.stub_server", "--port", str(self._port), *files]
+        command = [sys.executable, "-m", "bench.stub_server", "--host", self._host]
+        command += ["--port", str(self._port), *files]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=CHECKOUT)
         assert self._process.stdout
@@ -39,7 +41,7 @@ class StubServer:
     @property
     def url(self) -> str:
         """The endpoint."""
-        return f"http://127.0.0.1:{self._port}/v1"
+        return f"http://{self._host}:{self._port}/v1"
 
     def log(self) -> list[dict[str, Any]]:
         """The log of all requests: for each a dict with id, attempt, status, times."""

@@ -66,15 +66,16 @@ class Connection(asyncio.Protocol):
 class Server:
     """The listening server, which can stop listening for some time as a script says."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, host: str = "127.0.0.1") -> None:
         self._model = model
+        self._host = host
         self.connections: set[Connection] = set()
 
     async def listen(self, port: int) -> int:
         """Start to accept connections and return the port."""
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(
-            lambda: Connection(self), "127.0.0.1", port, backlog=1024
+            lambda: Connection(self), self._host, port, backlog=1024
         )
         self._port = int(self._listener.sockets[0].getsockname()[1])
         return self._port
@@ -145,13 +146,14 @@ class Server:
 
 
 async def _main(args: argparse.Namespace) -> None:
-    server = Server(Model(Script.read(args.script), args.log))
+    server = Server(Model(Script.read(args.script), args.log), args.host)
     print(await server.listen(args.port), flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--log", metavar="FILE")
     parser.add_argument("--script", metavar="FILE")

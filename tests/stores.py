@@ -24,11 +24,11 @@ AZURITE = "azurite@3.35.0"  # the server for az://, which only npm has
 def main() -> None:
     """Make the environment where it is missing; print its folder."""
     root = cache_folder("stores", "REGIONFORGE_STORES")
-    ours = sysconfig.get_path("purelib")
+    path = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
     npm = shutil.which("npm")
     pins = CONSTRAINTS.read_text(encoding="utf-8")
-    made_of = "\n".join((*requirements(), pins, ours, AZURITE if npm else "", sys.version))
-    once(root / "stamp", made_of, lambda: install(root, ours, npm))
+    made_of = "\n".join((*requirements(), pins, path, AZURITE if npm else "", sys.version))
+    once(root / "stamp", made_of, lambda: install(root, path, npm))
     print(root)
 
 
@@ -39,13 +39,13 @@ def requirements() -> list[str]:
     return needs
 
 
-def install(root: Path, ours: str, npm: str | None) -> None:
-    """A virtual environment in `root`, which also sees the packages of a folder, and azurite."""
+def install(root: Path, path: str, npm: str | None) -> None:
+    """A virtual environment in `root`, with a line of its path configuration, and azurite."""
     say(f"Installing servers of object stores into {root} (a minute, once; 400 MB)")
     pip = make_environment(root)
     # Before the installation, so that pip leaves out what is there.
     [packages] = root.glob("lib/*/site-packages")
-    (packages / "checkout.pth").write_text(f"{ours}\n", encoding="utf-8")
+    (packages / "checkout.pth").write_text(path, encoding="utf-8")
     run(*pip, "--constraint", CONSTRAINTS, *requirements())
     if npm:
         run(npm, "install", "--prefix", root, "--no-audit", "--no-fund", AZURITE)

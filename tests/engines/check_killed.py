@@ -66,13 +66,13 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
         yield running
 
 
-def command(*words: str, root: Path, output: Path, flags: tuple[str, ...] = ()) -> list[str]:
+def command(*words: str, root: Path, output: Path | str, flags: tuple[str, ...] = ()) -> list[str]:
     """A command that reads the world."""
     made = [sys.executable, "-m", "pipelines", *words, "--data-root", str(root)]
     return [*made, "--output", str(output), *flags]
 
 
-def building(root: Path, output: Path, flags: tuple[str, ...] = ()) -> list[str]:
+def building(root: Path, output: Path | str, flags: tuple[str, ...] = ()) -> list[str]:
     labels = ("--label-set", "coco=Shapes-15", "--shard-size", "200KB")
     return command("build", "--sources", "coco", *labels, root=root, output=output, flags=flags)
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from bench.measure import family
 
 START_SECONDS = 120.0  # for a service, on a busy machine
-JOB_SERVICE = "apache_beam.runners.portability.local_job_service_main"
+JOB_SERVICE = Path(__file__).with_name("job_service_at.py")
 POOL = "apache_beam.runners.worker.worker_pool_main"
 
 
@@ -59,13 +59,16 @@ def names() -> dict[str, str | None]:
 
 
 @contextmanager
-def started(name: str, folder: Path, programs: Path | None = None) -> Iterator[Engine]:
+def started(
+    name: str, folder: Path, programs: Path | None = None, host: str = "localhost"
+) -> Iterator[Engine]:
     """Start an engine of `names()`, and stop it at the end.
 
     Args:
         name: the name.
         folder: the folder of its services' logs.
         programs: the folder of the program `python` that a pool runs; None: this one.
+        host: the name of this machine that the job service tells its workers.
     """
     kind, where = name.split(", ")
     if kind == "local":
@@ -74,7 +77,7 @@ def started(name: str, folder: Path, programs: Path | None = None) -> Iterator[E
     with ExitStack() as stack:
         port, pool_port = free_port(), free_port()
         words = {
-            "job service": [sys.executable, "-m", JOB_SERVICE, "--port", str(port)],
+            "job service": [sys.executable, str(JOB_SERVICE), host, "--port", str(port)],
             "prism": [str(prism()), f"--job_port={port}", "--serve_http=false"],
         }[kind]
         services = [stack.enter_context(service(words, port, folder / f"{kind}.log"))]

@@ -72,19 +72,22 @@ def missing(scheme: str) -> str:
 
 
 @contextmanager
-def started_store(scheme: str, folder: Path) -> Iterator[StoreServer]:
-    """Run a server with an empty bucket, to which the usual variables lead in the meantime."""
+def started_store(scheme: str, folder: Path, host: str = "127.0.0.1") -> Iterator[StoreServer]:
+    """Run a server with an empty bucket, to which the usual variables lead in the meantime.
+
+    Another `host` of this machine than its own network is for `s3` alone.
+    """
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.bind((host, 0))
         port = free.getsockname()[1]
     with pytest.MonkeyPatch.context() as patch, (folder / "log").open("wb") as log:
-        for name, value in _environment(scheme, port).items():
+        for name, value in _environment(scheme, host, port).items():
             patch.setenv(name, value)
         with subprocess.Popen(
-            _command(scheme, port), cwd=folder, stdout=log, stderr=log
+            _command(scheme, host, port), cwd=folder, stdout=log, stderr=log
         ) as process:
             try:
-                _await(port, process)
+                _await(host, port, process)
                 client = client_of(f"{scheme}://{BUCKET}")
                 client.clear_instance_cache()
                 client_of(f"{scheme}://{BUCKET}").mkdir(BUCKET)
@@ -93,37 +96,37 @@ def started_store(scheme: str, folder: Path) -> Iterator[StoreServer]:
                 process.kill()
 
 
-def _command(scheme: str, port: int) -> list[str]:
+def _command(scheme: str, host: str, port: int) -> list[str]:
     if scheme == "s3":
-        return [sys.executable, "-m", "moto.server", "-p", str(port)]
+        return [sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)]
     if scheme == "gs":
         return [sys.executable, str(Path(__file__).with_name("gcs_server.py")), str(port)]
     words = ["--blobPort", str(port), "--inMemoryPersistence", "--skipApiVersionCheck"]
     return ["azurite-blob", *words, "--disableTelemetry"]
 
 
-def _environment(scheme: str, port: int) -> dict[str, str]:
+def _environment(scheme: str, host: str, port: int) -> dict[str, str]:
     if scheme == "s3":
         keys = {"AWS_ACCESS_KEY_ID": "testing-key", "AWS_SECRET_ACCESS_KEY": "testing-secret"}
         region = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
-        return keys | region | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
+        return keys | region | {"AWS_ENDPOINT_URL": f"http://{host}:{port}"}
     if scheme == "gs":
-        return {"STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{port}"}
+        return {"STORAGE_EMULATOR_HOST": f"http://{host}:{port}"}
     parts = {
         "DefaultEndpointsProtocol": "http",
         "AccountName": "devstoreaccount1",
         "AccountKey": _AZURE_KEY,
-        "BlobEndpoint": f"http://127.0.0.1:{port}/devstoreaccount1",
+        "BlobEndpoint": f"http://{host}:{port}/devstoreaccount1",
     }
     text = ";".join(f"{name}={value}" for name, value in parts.items())
     return {"AZURE_STORAGE_CONNECTION_STRING": text}
 
 
-def _await(port: int, process: subprocess.Popen[bytes]) -> None:
+def _await(host: str, port: int, process: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + 60
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            socket.create_connection((host, port), timeout=1).close()
         except OSError:
             assert process.poll() is None, "the server ended"
             assert time.monotonic() < until, "the server does not answer"
