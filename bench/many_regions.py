@@ -1,11 +1,13 @@
 """Builds of one million regions and of ten: the time for each region, and the memory.
 
-    python -m bench.many_regions [--files 1 12 1] [--data FOLDER] [--polygons]
+    python -m bench.many_regions [--sets 1 12 1] [--one-file] [--data FOLDER] [--polygons]
 
-Regions come in files of COCO's size, 860,001 each, as splits of one source by reference. All files
-are the same one under other names, which takes less disk; each is hashed, looked at and read anew.
-Builds run in one process; what waits for its shard lies on the output's disk. From the first and
-the largest number of files, the time and the memory for a hundred million regions are calculated.
+Regions come in sets of COCO's size, 860,001 each, as splits of one source by reference. All sets
+are the same file under other names, which takes less disk; each is hashed, looked at and read anew.
+With `--one-file`, they are copies in one file, whose ids differ, with as many regions on an image
+as Objects365 has: 590,000 images for ten million. Builds run in one process; what waits for its
+shard lies on the output's disk. From the first and the largest number of sets, the time and the
+memory for a hundred million regions are calculated.
 """
 
 import argparse
@@ -13,17 +15,27 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from bench.full_size_world.coco import BOXES, CocoSet, write_annotation_set
 from bench.measure import run_into
+from pipelines.datasets.common.index import SKIPPED, Reader, read_index
+from pipelines.storage.files import FileStore
 
 MAX_GROWTH, MAX_BYTES = 0.15, 1e9  # of the time for a region; of the memory of a process
 MANY = 100_000_000
 MB = 1e6
 
+_IMAGE_SETS = 5 / 12  # in one file, for each set of regions
+_ID_STEP = 10_000_000  # between the ids of two copies
 _POLYGONS = re.compile(rb'"segmentation": ?\[\[[^\]]*\]\], ?')
+_ITEMS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
+_Write = Callable[[bytes], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +52,7 @@ class _Built:
         return self.cpu_seconds / self.regions * 1e6
 
 
-def _file_of(data: Path, *, polygons: bool) -> CocoSet:
+def _set_of(data: Path, *, polygons: bool) -> CocoSet:
     """Return a data set of COCO's size, whose regions are boxes alone unless polygons are asked."""
     whole = write_annotation_set(data / "coco")
     if polygons:
@@ -51,31 +63,83 @@ def _file_of(data: Path, *, polygons: bool) -> CocoSet:
     return boxes
 
 
-def _build(made: CocoSet, data: Path, files: int) -> _Built:
+def _joined(made: CocoSet, path: Path, sets: int) -> CocoSet:
+    """Return a data set of one file, with the regions of so many copies of a set."""
+    images = max(1, round(sets * _IMAGE_SETS))
+    file = msgspec.json.decode(made.annotations.read_bytes(), type=dict[str, msgspec.Raw])
+    categories = bytes(file["categories"])
+    del file
+    with path.open("wb") as out:
+        out.write(b'{"images": [')
+        _write_copies(made, "images", images, lambda text: out.write(text))
+        out.write(b'], "annotations": [')
+        _write_copies(made, "annotations", sets, lambda text: out.write(text), images)
+        out.write(b'], "categories": %b}' % categories)
+    return CocoSet(annotations=path, pictures=made.pictures)
+
+
+def _write_copies(made: CocoSet, name: str, copies: int, write: _Write, images: int = 1) -> None:
+    """Write copies of the items of a list, each with ids of its own.
+
+    Args:
+        made: the set that is copied.
+        name: the name of the list.
+        copies: the number of copies.
+        write: takes the text.
+        images: the number of copies of images, over which annotations are spread.
+    """
+    separator = b""
+    for number in range(copies):
+
+        def copy(items: list[dict[str, msgspec.Raw]] | None, number: int = number) -> None:
+            nonlocal separator
+            for item in items or ():
+                item["id"] = _shifted(item["id"], number)
+                if "image_id" in item:
+                    item["image_id"] = _shifted(item["image_id"], number % images)
+            write(separator + msgspec.json.encode(items)[1:-1])
+            separator = b", "
+
+        readers: dict[str, Reader[Any]] = {
+            "images": SKIPPED,
+            "annotations": SKIPPED,
+            name: Reader(_ITEMS, copy),
+        }
+        read_index(str(made.annotations), FileStore(), readers)
+
+
+def _shifted(item_id: msgspec.Raw, number: int) -> msgspec.Raw:
+    return msgspec.Raw(b"%d" % (int(bytes(item_id)) + number * _ID_STEP))
+
+
+def _build(made: CocoSet, data: Path, sets: int, *, one_file: bool) -> _Built:
     output = data / "out"
     command = [sys.executable, "-m", "pipelines", "build", "--sources", "coco", "--quiet"]
-    for number in range(files):
+    if one_file:
+        made = _joined(made, data / "joined.json", sets)
+    for number in range(1 if one_file else sets):
         command += ["--coco-annotations", f"s{number:02d}={made.annotations}"]
         command += ["--coco-images", f"s{number:02d}={made.pictures}"]
     command += ["--label-set", "coco=Words", "--images", "reference", "--output", str(output)]
     measured = run_into(output, command, data / "log.txt")
     shutil.rmtree(output)
     return _Built(
-        regions=files * BOXES,
+        regions=sets * BOXES,
         cpu_seconds=measured.cpu_seconds,
         peak_bytes=max(measured.peak_bytes),
     )
 
 
-def measure(data: Path, numbers: list[int], *, polygons: bool) -> None:
-    """Build so many files in turn, print the measures, and calculate what many regions take."""
-    made = _file_of(data, polygons=polygons)
+def measure(data: Path, numbers: list[int], *, polygons: bool, one_file: bool) -> None:
+    """Build so many sets in turn, print the measures, and calculate what many regions take."""
+    made = _set_of(data, polygons=polygons)
+    kind = "one file" if one_file else "files"
     builds = []
-    for files in numbers:
-        built = _build(made, data, files)
+    for sets in numbers:
+        built = _build(made, data, sets, one_file=one_file)
         builds.append(built)
         print(
-            f"  {built.regions:,} regions in {files} files: {built.cpu_seconds:.1f} s of "
+            f"  {built.regions:,} regions in {kind}: {built.cpu_seconds:.1f} s of "
             f"processor, {built.each:.1f} us each, {built.peak_bytes / MB:.0f} MB",
             flush=True,
         )
@@ -93,16 +157,17 @@ def measure(data: Path, numbers: list[int], *, polygons: bool) -> None:
 def main() -> None:
     """Measure, and print the measures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--files", type=int, nargs="+", default=[1, 12, 1], metavar="N")
+    parser.add_argument("--sets", type=int, nargs="+", default=[1, 12, 1], metavar="N")
     parser.add_argument("--data", type=Path, metavar="FOLDER")
     parser.add_argument("--polygons", action="store_true")
+    parser.add_argument("--one-file", action="store_true")
     args = parser.parse_args()
     print("regions by reference, one process")
     if args.data:
-        measure(args.data, args.files, polygons=args.polygons)
+        measure(args.data, args.sets, polygons=args.polygons, one_file=args.one_file)
         return
     with tempfile.TemporaryDirectory() as name:
-        measure(Path(name), args.files, polygons=args.polygons)
+        measure(Path(name), args.sets, polygons=args.polygons, one_file=args.one_file)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def build(root: beam.Pipeline, plan: Plan, parts: int) -> None:
 def select_regions(root: beam.Pipeline, plan: Plan, parts: int) -> Selected:
     """Lay out the stages that read, screen and sample images and regions."""
     caps = plan.resolved.caps
-    read, facts = root | "Read" >> ReadSources(plan.unfinished, parts, plan.spool)
+    read, facts = root | "Read" >> ReadSources(plan.unfinished, parts, plan.spool, plan.indexes)
     prepared = read.kept | "Prepare" >> PrepareImages(PrepareImage.of(plan))
     if not caps.any:
         short = root | "Short" >> beam.Create([])

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pipelines import VERSION
 from pipelines.captions.manifest import check_captions, check_recapd, in_parts
 from pipelines.datasets.catalog import dataset
+from pipelines.datasets.common.index import FileIndex
 from pipelines.datasets.spec import COMPLETE_TASKS, Located, SourceRequest
 from pipelines.guard import Guard, load_guard
 from pipelines.locate import present_edition, present_splits
@@ -18,6 +19,7 @@ from pipelines.recipes.resolve import ResolvedRecipe, resolve
 from pipelines.recipes.settings import settings_of, wordings_of
 from pipelines.shards.options import InputDigests, SplitKey, WriteOptions
 from pipelines.storage import files
+from pipelines.storage.digest_thread import DigestThread
 from pipelines.storage.file_digests import FileDigests
 from schemas import shard
 from schemas.columns import BuildStamp
@@ -45,6 +47,7 @@ class Plan:
     unchecked: tuple[Requested, ...] = ()  # sources that are most likely finished
     inputs: Mapping[SplitKey, InputDigests] = field(default_factory=dict)  # known once it runs
     finished: Mapping[str, SourceState] = field(default_factory=dict)  # configs that are kept
+    indexes: dict[str, FileIndex | None] = field(default_factory=dict)  # of files looked at
     spool: str | None = None  # the folder where a local run lets wait what it groups
 
     @property
@@ -65,7 +68,8 @@ class Plan:
         """
         owners = {split.owner or split.source for split in self.unfinished}
         unchecked = [asked for asked in self.unchecked if asked[0].name in owners]
-        check_inputs(unchecked, allow_missing=self.recipe.allow_missing)
+        checked = check_inputs(unchecked, allow_missing=self.recipe.allow_missing)
+        self.indexes.update(checked.indexes)
 
     def write_options(self) -> WriteOptions:
         """Return the options of the shard writer."""
@@ -157,10 +161,12 @@ def plan_resolved(
     digests = digests or FileDigests.remembered_in(output)
     ended = files.exists(files.join(output, MANIFEST))
     unchanged = [asked for asked in requested if ended and _is_unchanged(asked[1], digests)]
-    with digests.computed_meanwhile(path for split in splits for path in split.files.values()):
+    thread = DigestThread(digests)
+    with thread.running():
         checked = check_inputs(
             [asked for asked in requested if asked not in unchanged],
             allow_missing=recipe.allow_missing,
+            digests=thread,
         )
     guard = load_guard(recipe, root, splits)
     inputs = [entry for split in splits for entry in _fingerprints(split, digests)]
@@ -175,6 +181,7 @@ def plan_resolved(
         estimate=checked.estimate,
         remarks=checked.remarks,
         doubts=checked.doubts,
+        indexes=dict(checked.indexes),
         left_out=tuple(left_out),
         unchecked=tuple(unchanged),
     )

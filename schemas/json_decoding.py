@@ -14,7 +14,9 @@ _TOO_DEEP = "JSON is nested too deep"
 _ANY = msgspec.json.Decoder[Any]()
 
 
-def decode(decoder: msgspec.json.Decoder[_T], content: bytes | str | msgspec.Raw) -> _T:
+def decode(
+    decoder: msgspec.json.Decoder[_T], content: bytes | memoryview | str | msgspec.Raw
+) -> _T:
     """Return the content as the decoder's type.
 
     Raises:

@@ -7,6 +7,7 @@ Boxes are already xyxy pixels; the stages after it check everything else.
 """
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Literal, Protocol
 from zlib import crc32
 
@@ -172,11 +173,24 @@ class Repaired(msgspec.Struct, frozen=True):
 Entry = SourceImage | SplitFacts | Rejection | Count | Repaired
 
 
+class Stream(Protocol):
+    """A file that is read from its start to its end."""
+
+    def read(self, number: int, /) -> bytes:
+        """Return the next bytes, at most so many; none at the end."""
+
+
 class Store(Protocol):
     """The store that a source reads its files from, by the paths in a `SplitInput`."""
 
     def read(self, path: str) -> bytes:
         """Return the content of a file."""
+
+    def read_range(self, path: str, start: int, end: int) -> bytes:
+        """Return the bytes of a file from `start` to before `end`; fewer where the file ends."""
+
+    def open(self, path: str) -> AbstractContextManager[Stream]:
+        """Open a file, to read it piece by piece."""
 
     def sizes(self, folder: str) -> Mapping[str, int]:
         """Return the size in bytes of every file below a folder, by path relative to it."""

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipelines.datasets.common.index import Indexes
 from schemas.sample import Frame, ImageInfo, Task
 from schemas.source import Crowds, Entry, SplitInput, Store
 from schemas.style import Style
@@ -98,8 +99,9 @@ class DatasetSpec:
     # A quick look at a split's files, before anything is read; None: there is nothing to look at.
     outline: Callable[[SplitInput, Store], "Outline | None"] | None = None
     # The division of a split's file for a number of workers, as `pipelines.datasets.coco.division`
-    # makes it, or None for a file that is read whole; None: its files are never divided.
-    divide: Callable[[SplitInput, Store, int], "Divided | None"] | None = None
+    # makes it, by the indexes that the quick look made; or None for a split that is read whole.
+    # None: its splits are never divided.
+    divide: Callable[[SplitInput, Store, int, Indexes], "Divided | None"] | None = None
 
     def misfits(self, request: SourceRequest) -> Iterator[tuple[str, Any, str]]:
         """Yield the keys of a request that would have no effect, with value and expected value."""
@@ -161,7 +163,7 @@ class Divided(Protocol):
         """The slices of its annotations, each of which one worker reads."""
 
     @property
-    def bins(self) -> Sequence[Any]:
+    def bins(self) -> Iterator[Any]:
         """The bins of its images, into which the annotations are dealt out."""
 
 
@@ -201,6 +203,7 @@ class Outline:
     # The possible paths of an item's picture, below the split's folder; none: no usable picture.
     names_of: Callable[[Any], Sequence[str]]
     remarks: tuple[str, ...] = ()  # on a user's own annotations, a line each
+    indexes: Indexes = field(default_factory=dict)  # of its files
 
 
 def _one_of(known: Sequence[object], value: object) -> str | None:

@@ -5,14 +5,17 @@ otherwise end the build only after all inputs were read.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pipelines.datasets.catalog import dataset
+from pipelines.datasets.common.index import FileIndex, Indexes
 from pipelines.datasets.spec import SourceRequest
 from pipelines.output.losses import MAX_MISSING
 from pipelines.preflight.pictures import MissingPictures, missing_pictures, sample_pictures
 from pipelines.preflight.quick_store import QuickStore
 from pipelines.preflight.room import SizeEstimate, estimate_size
+from pipelines.storage.digest_thread import DigestThread
 from schemas.errors import InputFileError
 from schemas.source import SplitInput
 
@@ -25,6 +28,7 @@ class InputCheck(NamedTuple):
     estimate: SizeEstimate  # of their output
     remarks: tuple[str, ...] = ()  # on pictures that are missing, a line for each split
     doubts: tuple[str, ...] = ()  # on a user's own annotations, a line each
+    indexes: Indexes = MappingProxyType({})  # of their files
 
 
 class _Problem(NamedTuple):
@@ -34,8 +38,15 @@ class _Problem(NamedTuple):
     text: str
 
 
-def check_inputs(requested: Iterable[Requested], *, allow_missing: bool = False) -> InputCheck:
+def check_inputs(
+    requested: Iterable[Requested],
+    *,
+    allow_missing: bool = False,
+    digests: DigestThread | None = None,
+) -> InputCheck:
     """Check splits as far as that takes seconds, and return what the quick look tells.
+
+    Their files are hashed meanwhile, if `digests` are given: each is read once for both.
 
     A split of which most pictures are missing is an error, unless that is allowed. Even then it is
     one without any picture, where another folder has them or no split of the source has one.
@@ -47,18 +58,20 @@ def check_inputs(requested: Iterable[Requested], *, allow_missing: bool = False)
     total = SizeEstimate()
     remarks: list[str] = []
     doubts: list[str] = []
+    indexes: dict[str, FileIndex | None] = {}
     problems: list[_Problem] = []
     for request, splits in requested:
         missing: list[MissingPictures] = []
         for split in splits:
             try:
-                checked, lacking = _look(request, split)
+                checked, lacking = _look(request, split, digests)
             except InputFileError as error:
                 problems.append(_problem(split, str(error)))
                 continue
             total += checked.estimate
             remarks += checked.remarks
             doubts += checked.doubts
+            indexes |= checked.indexes
             missing += [lacking] if lacking else []
         empty = [lacking for lacking in missing if lacking.share == 1]
         problems += [
@@ -69,7 +82,7 @@ def check_inputs(requested: Iterable[Requested], *, allow_missing: bool = False)
         ]
     if problems:
         raise InputFileError("\n".join(_lines(problems)))
-    return InputCheck(total, tuple(remarks), tuple(doubts))
+    return InputCheck(total, tuple(remarks), tuple(doubts), indexes)
 
 
 def _problem(split: SplitInput, text: str) -> _Problem:
@@ -88,14 +101,19 @@ def _lines(problems: Iterable[_Problem]) -> Iterator[str]:
         yield f"{named}: {text}" if named else text
 
 
-def _look(request: SourceRequest, split: SplitInput) -> tuple[InputCheck, MissingPictures | None]:
+def _look(
+    request: SourceRequest, split: SplitInput, digests: DigestThread | None
+) -> tuple[InputCheck, MissingPictures | None]:
     outline_of = dataset(request.name).outline
-    outline = outline_of(split, QuickStore()) if outline_of else None
+    outline = outline_of(split, QuickStore(digests)) if outline_of else None
+    if digests:
+        for path in split.files.values():
+            digests.hash_file(path)
     if outline is None:
         return InputCheck(estimate_size(split, 0, 0.0)), None
     sample = sample_pictures(split, outline)
     estimate = estimate_size(split, len(outline.items), sample.mean_bytes)
     near = sample.missing > MAX_MISSING / 2
     missing = missing_pictures(request, split, outline) if near else None
-    missing_some = (sample.remark,) if sample.remark else ()
-    return InputCheck(estimate, missing_some, outline.remarks), missing
+    remarks = (sample.remark,) if sample.remark else ()
+    return InputCheck(estimate, remarks, outline.remarks, outline.indexes), missing

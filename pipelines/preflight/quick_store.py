@@ -1,17 +1,38 @@
-"""The store of the quick look: local files are looked up one by one, not listed, where that does.
+"""The store of the quick look: what it reads is hashed at once, and local files are looked up.
 
-A folder holds many thousands of pictures, of which the quick look asks for some hundred.
+A folder holds many thousands of pictures, of which the quick look asks for some hundred; so it is
+listed only where that does not do.
 """
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 
+from pipelines.storage.digest_thread import DigestThread
 from pipelines.storage.files import FileStore, is_local, walk
+from schemas.source import Stream
 
 
 class QuickStore(FileStore):
     """The access of the quick look to the files of the published data sets."""
+
+    def __init__(self, digests: DigestThread | None = None) -> None:
+        """Take what hashes the files that are read; None: they are not hashed."""
+        self._digests = digests
+
+    def read(self, path: str) -> bytes:
+        """Return the content of a file, or raise `InputFileError`."""
+        content = super().read(path)
+        if self._digests:
+            self._digests.hash_content(path, content)
+        return content
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[Stream]:
+        """Open a file, to read it piece by piece, or raise `InputFileError`."""
+        with super().open(path) as file:
+            yield self._digests.hashed(path, file) if self._digests else file
 
     def sizes(self, folder: str) -> Mapping[str, int]:
         """Return the sizes in bytes of all files below a folder, by path relative to the folder."""

@@ -13,15 +13,12 @@ the same input on a disk and in any store.
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from hashlib import blake2b
-from threading import Event, Thread
+from collections.abc import Mapping
+from hashlib import blake2b, sha256
 
 import msgspec
 
 from pipelines.storage import files
-from schemas.errors import InputFileError
 from schemas.json_decoding import decode
 from schemas.layout import INPUT_DIGESTS
 
@@ -56,29 +53,15 @@ class FileDigests:
             self._computed[path] = self._look_up(path)
         return self._computed[path]
 
-    @contextmanager
-    def computed_meanwhile(self, paths: Iterable[str]) -> Iterator[None]:
-        """Compute the digests of files in a thread, while other work is done.
+    def begin(self, path: str) -> "Hashing | None":
+        """Return what hashes a file while others read it; None where its digest is known."""
+        if path in self._computed or self.is_known(path):
+            return None
+        return Hashing(path)
 
-        A file that cannot be read is left to `of`, which raises the error.
-        """
-
-        def compute() -> None:
-            for path in paths:
-                if stopped.is_set():
-                    return
-                with suppress(InputFileError, OSError):
-                    self.of(path)
-
-        stopped = Event()
-        thread = Thread(target=compute, name="digests", daemon=True)
-        thread.start()
-        try:
-            yield
-        except BaseException:
-            stopped.set()  # nobody waits: a large file takes longer than the error may
-            raise
-        thread.join()
+    def end(self, hashing: "Hashing") -> None:
+        """Take the digest of a file that was read to its end."""
+        self._computed[hashing.path] = self._settle(hashing, *hashing.result())
 
     def is_known(self, path: str) -> bool:
         """Return whether the digest of a file is remembered, and the file is unchanged."""
@@ -93,18 +76,40 @@ class FileDigests:
         files.write_whole(files.join(output, INPUT_DIGESTS), content)
 
     def _look_up(self, path: str) -> tuple[str, int]:
-        state = files.state_of(path)
-        if state is None:
-            return files.fingerprint(path)
-        key, now = _key(path), time.time_ns()
+        hashing = Hashing(path)
+        key = _key(path)
         known = self._known.get(key)
-        if known is not None and known[:2] == state:
+        if known is not None and known[:2] == hashing.state:
             self._settled[key] = known
             return known[2], known[0]
-        digest, size = files.fingerprint(path)
-        if size == state[0] and _is_settled(path, state, now):
-            self._settled[key] = *state, digest
+        return self._settle(hashing, *files.fingerprint(path))
+
+    def _settle(self, hashing: "Hashing", digest: str, size: int) -> tuple[str, int]:
+        """Return a digest, and remember it if the file was not changed while it was read."""
+        state = hashing.state
+        if state and size == state[0] and _is_settled(hashing.path, state, hashing.begun):
+            self._settled[_key(hashing.path)] = *state, digest
         return digest, size
+
+
+class Hashing:
+    """The hashing of a file whose content others read."""
+
+    def __init__(self, path: str) -> None:
+        """Note the state of a file that is about to be read."""
+        self.path = path
+        self.state = files.state_of(path)
+        self.begun = time.time_ns()
+        self._hash, self._size = sha256(), 0
+
+    def update(self, content: bytes) -> None:
+        """Hash the next bytes of the file."""
+        self._hash.update(content)
+        self._size += len(content)
+
+    def result(self) -> tuple[str, int]:
+        """Return (SHA-256, size in bytes) of what was read."""
+        return self._hash.hexdigest(), self._size
 
 
 def _is_settled(path: str, state: files.State, now: int) -> bool:

@@ -15,6 +15,7 @@ from typing import BinaryIO, Protocol
 
 from pipelines.storage import local_files, store_files
 from schemas.errors import InputFileError
+from schemas.source import Stream
 
 CHUNK_BYTES = 256 * 1024
 TEMPORARY = local_files.TEMPORARY
@@ -82,6 +83,12 @@ class FileStore:
         """Return the bytes of a file from `start` to before `end`, or raise `InputFileError`."""
         with _named_errors(path):
             return _layer(path).read_range(path, start, end)
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[Stream]:
+        """Open a file, to read it piece by piece, or raise `InputFileError`."""
+        with _named_errors(path), open_read(path) as file:
+            yield file
 
     def sizes(self, folder: str) -> Mapping[str, int]:
         """Return the sizes in bytes of all files below a folder, by path relative to the folder."""

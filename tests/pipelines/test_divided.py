@@ -2,70 +2,155 @@
 
 import random
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
 from pipelines.datasets.common import slices
+from pipelines.preflight.quick_store import QuickStore
+from pipelines.runner.launch import LaunchOptions
+from pipelines.storage import files
 from pipelines.storage.files import FileStore
 from schemas.errors import BuildError, InputFileError
+from schemas.source import Stream
 
 
 @pytest.fixture(scope="module")
-def owner(coco_file):
+def sound(coco_file):
+    """A file whose annotations can all be read at once."""
     owner = coco_file().good(*range(1, 60))
     owner.region(7001, 99)
-    owner.data["annotations"].append({"id": 5})
     owner.data["categories"].append({"id": 3, "name": "cat"})  # so neither name is trusted
     random.Random(0).shuffle(owner.data["annotations"])
     return owner.save()
 
 
+@pytest.fixture(scope="module")
+def odd(coco_file):
+    """A file with an annotation of no image."""
+    owner = coco_file().good(*range(1, 60))
+    owner.data["annotations"].insert(100, {"id": 5})
+    return owner.save()
+
+
+class Parts(LaunchOptions):
+    """One process that reads splits in so many parts, as so many processes would."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        object.__setattr__(self, "number", number)
+
+    def parts(self) -> int:
+        number: int = vars(self)["number"]
+        return number
+
+
+class _CountedStream:
+    def __init__(self, file: Stream, count) -> None:
+        self._file, self._count = file, count
+
+    def read(self, number: int, /) -> bytes:
+        content = self._file.read(number)
+        self._count(len(content))
+        return content
+
+
 @pytest.fixture
-def read_bytes(monkeypatch):
-    """Counts the bytes that are read of slices, and of whole files, by their paths."""
+def bytes_read(monkeypatch):
+    """Counts the bytes that are read of each file, by the kind of store: of the look, or others."""
     counts: Counter[tuple[str, str]] = Counter()
-    read, read_range = FileStore.read, FileStore.read_range
+
+    def count(store: FileStore, path: str, number: int) -> None:
+        counts["look" if isinstance(store, QuickStore) else "stages", path] += number
+
+    read, read_range, opened, fingerprint = (
+        FileStore.read,
+        FileStore.read_range,
+        FileStore.open,
+        files.fingerprint,
+    )
 
     def counted_read(store: FileStore, path: str) -> bytes:
         content = read(store, path)
-        counts["whole", path] += len(content)
+        count(store, path, len(content))
         return content
 
     def counted_range(store: FileStore, path: str, start: int, end: int) -> bytes:
         content = read_range(store, path, start, end)
-        counts["slices", path] += len(content)
+        count(store, path, len(content))
         return content
+
+    @contextmanager
+    def counted_open(store: FileStore, path: str) -> Iterator[Stream]:
+        with opened(store, path) as file:
+            yield _CountedStream(file, partial(count, store, path))
+
+    def counted_fingerprint(path: str) -> tuple[str, int]:
+        digest, size = fingerprint(path)
+        counts["fingerprint", path] += size
+        return digest, size
 
     monkeypatch.setattr(FileStore, "read", counted_read)
     monkeypatch.setattr(FileStore, "read_range", counted_range)
+    monkeypatch.setattr(FileStore, "open", counted_open)
+    monkeypatch.setattr(files, "fingerprint", counted_fingerprint)
     return counts
 
 
-@pytest.mark.parametrize("limit", [None, 10])
-def test_the_bytes_are_those_of_one_reader(
-    owner, run_build, in_parts, monkeypatch, read_bytes, limit
+@pytest.fixture(scope="module")
+def whole(sound, run_build):
+    """The build of the sound file as a whole."""
+    return run_build(sound)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 8])
+def test_each_byte_is_read_once_to_look_at_and_once_to_build_from(
+    sound, whole, run_build, monkeypatch, bytes_read, parts
 ):
-    whole = run_build(owner, limit=limit)
-    path, size = str(owner.file), owner.file.stat().st_size
+    path, size = str(sound.file), sound.file.stat().st_size
     monkeypatch.setattr(slices, "SLICE_BYTES", 500)
-    read_bytes.clear()
-    divided = run_build(owner, limit=limit, launch_options=in_parts)
+    divided = run_build(sound, launch_options=Parts(parts))
     assert divided.digests() == whole.digests()
     assert divided.ledger() == whole.ledger()
     assert divided.rejected() == whole.rejected()
-    assert 0.5 * size < read_bytes["slices", path] < size
-    assert read_bytes["whole", path] == 2 * size, "the quick look, and the worker that cuts"
+    assert bytes_read["look", path] == size, "by which the file is hashed and indexed"
+    assert 0.9 * size < bytes_read["stages", path] <= size
+    assert bytes_read["fingerprint", path] == 0
 
 
-def test_a_slice_that_cannot_be_read_ends_the_build(owner, run_build, in_parts, monkeypatch):
+@pytest.mark.parametrize("limit", [None, 10])
+def test_the_bytes_are_those_of_one_reader(odd, run_build, monkeypatch, bytes_read, limit):
+    whole = run_build(odd, limit=limit)
+    path, size = str(odd.file), odd.file.stat().st_size
+    bytes_read.clear()
+    monkeypatch.setattr(slices, "SLICE_BYTES", 500)
+    divided = run_build(odd, limit=limit, launch_options=Parts(2))
+    assert divided.digests() == whole.digests()
+    assert divided.ledger() == whole.ledger()
+    assert divided.rejected() == whole.rejected()
+    assert 0.9 * size < bytes_read["stages", path] <= size
+    assert size < bytes_read["look", path] < 2 * size, "a sample of odd annotations is read again"
+
+
+@pytest.mark.parametrize("parts", [1, 2, 8])
+def test_a_small_file_is_read_once_by_one_worker(sound, run_build, bytes_read, parts):
+    path, size = str(sound.file), sound.file.stat().st_size
+    run_build(sound, launch_options=Parts(parts))
+    assert bytes_read["look", path] == size
+    assert size <= bytes_read["stages", path] < 1.2 * size
+
+
+def test_a_slice_that_cannot_be_read_ends_the_build(sound, run_build, in_parts, monkeypatch):
     read_range = FileStore.read_range
 
     def fail(store: FileStore, path: str, start: int, end: int) -> bytes:
-        if path == str(owner.file):
+        if path == str(sound.file):
             raise InputFileError(f"cannot read {path}: connection reset")
         return read_range(store, path, start, end)
 
     monkeypatch.setattr(slices, "SLICE_BYTES", 500)
     monkeypatch.setattr(FileStore, "read_range", fail)
     with pytest.raises(BuildError, match=r"cannot read .*: connection reset$"):
-        run_build(owner, launch_options=in_parts)
+        run_build(sound, launch_options=in_parts)

@@ -8,13 +8,15 @@ An image without `width` and `height` has the size of its picture.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import msgspec
 
 from pipelines.datasets.coco.layout import parse_coco_layout
-from schemas.source import Entry, SplitInput, Store
+from schemas.source import Entry, SplitInput, Store, Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,16 @@ class ReplacedFile:
     def read(self, path: str) -> bytes:
         """Return the content of a file."""
         return self.content if path == self.path else self.store.read(path)
+
+    def read_range(self, path: str, start: int, end: int) -> bytes:
+        """Return the bytes of a file from `start` to before `end`."""
+        if path == self.path:
+            return self.content[start:end]
+        return self.store.read_range(path, start, end)
+
+    def open(self, path: str) -> AbstractContextManager[Stream]:
+        """Open a file."""
+        return BytesIO(self.content) if path == self.path else self.store.open(path)
 
     def sizes(self, folder: str) -> Mapping[str, int]:
         """Return the size in bytes of every file below a folder, by path relative to it."""

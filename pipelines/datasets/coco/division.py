@@ -9,7 +9,7 @@ Each slice is then read by one worker, and each bin by one, with all annotations
 """
 
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -18,16 +18,22 @@ import msgspec
 from pipelines.datasets.coco import records as coco_json
 from pipelines.datasets.coco.layout import Head, Layout, Opened, annotated_images, open_layout
 from pipelines.datasets.coco.records import CocoAnnotation, Undecoded
-from pipelines.datasets.common import slices
 from pipelines.datasets.common.entries import rejection
-from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
-from pipelines.datasets.common.slices import Span, sliced, start_in
-from schemas.errors import InputFileError
+from pipelines.datasets.common.index import (
+    RAWS,
+    FileIndex,
+    Indexes,
+    StoredItems,
+    decoded_items,
+    index_of,
+)
+from pipelines.datasets.common.raw_items import ItemId, Raw, as_number, malformed
 from schemas.json_decoding import decode
 from schemas.rejection import Kind, Rejection
 from schemas.sample import ImageInfo
 from schemas.source import Entry, SplitInput, Store, part_of
 
+_LISTS = ("images", "annotations", "categories")
 _BIN_BYTES = 32 * 1024 * 1024  # of annotations, approximately
 
 
@@ -46,7 +52,8 @@ class Bin(NamedTuple):
 
     split: SplitInput
     number: int  # from 0
-    opened: Opened
+    opened: Opened  # of these images, but for `usable`
+    usable: bytes  # packed
 
 
 class Division(NamedTuple):
@@ -54,51 +61,60 @@ class Division(NamedTuple):
 
     entries: Sequence[Entry]  # of the file as a whole
     slices: Sequence[Slice]
-    bins: Sequence[Bin]
-
-
-class _Outline(msgspec.Struct):
-    images: list[Raw]
-    annotations: Raw
-    categories: list[Raw]
-    licenses: Raw = Raw(b"[]")
+    bins: Iterator[Bin]
 
 
 class _ImageId(msgspec.Struct, gc=False):
     image_id: int
 
 
-_OUTLINE = msgspec.json.Decoder(_Outline)
-_ITEMS = msgspec.json.Decoder(list[Raw])
 _SOUND = msgspec.json.Decoder(list[CocoAnnotation])
+_IMAGES = msgspec.msgpack.Decoder(list[tuple[bool, ImageInfo]])
 _IMAGE_IDS = msgspec.json.Decoder(list[_ImageId])
 
 
 def divide_coco_layout(
-    split: SplitInput, store: Store, parts: int, layout: Layout
+    split: SplitInput,
+    store: Store,
+    parts: int,
+    layout: Layout,
+    indexes: Indexes,
 ) -> Division | None:
     """Return a file that is divided for a number of workers; None where it must be read whole.
 
     That is a file that is small, packed, or not sound.
 
+    Args:
+        split: the split.
+        store: the store of its files.
+        parts: the number of workers.
+        layout: what its data set has of its own.
+        indexes: the indexes that are known.
+
     Raises:
         InputFileError: the file as a whole cannot be used.
     """
-    content = store.read(split.file)
-    outline = _outlined(content)
-    spans = outline and _spans(content, outline.annotations)
-    if outline is None or not spans:
+    path = split.file
+    index = indexes[path] if path in indexes else index_of(path, store, _LISTS)
+    if index is None:
         return None
-    number = sum(count for _, count in spans)
-    head = Head(outline.images, outline.categories, outline.licenses, number)
+    head = _head(path, store, index)
     entries: list[Entry] = []
     opened = _collected(open_layout(split, store, head, layout), entries)
-    bins = max(2 * parts, len(outline.annotations) // _BIN_BYTES)
-    pieces, first = [], 0
-    for span, count in spans:
-        pieces.append(Slice(split, span.start, span.end, first, bins))
-        first += count
+    annotations = index.lists["annotations"]
+    size = sum(part.end - part.start for part in annotations)
+    bins = max(2 * parts, size // _BIN_BYTES)
+    pieces = [Slice(split, part.start, part.end, part.first, bins) for part in annotations]
     return Division(entries, pieces, _bins(split, opened, bins))
+
+
+def _head(path: str, store: Store, index: FileIndex) -> Head:
+    images, categories = (
+        StoredItems(path, store, index.lists[name]) for name in ("images", "categories")
+    )
+    licenses = index.others.get("licenses")
+    licences = Raw(store.read_range(path, *licenses) if licenses else b"[]")
+    return Head(images, list(categories), licences, index.number("annotations"))
 
 
 def deal_out(piece: Slice, content: bytes) -> Iterator[tuple[int, bytes] | Rejection]:
@@ -111,18 +127,12 @@ def deal_out(piece: Slice, content: bytes) -> Iterator[tuple[int, bytes] | Rejec
     Raises:
         InputFileError: the file is no longer what it was.
     """
-    listed = b"[%b]" % content
-    try:
-        raws = decode(_ITEMS, listed)
-    except msgspec.DecodeError:
-        raise InputFileError(
-            f"{piece.split.file} was changed while it was read: run the same command again"
-        ) from None
+    raws = decoded_items(content, piece.split.file)
     bins: dict[int, list[Raw]] = defaultdict(list)
     refused: list[tuple[int, Exception]] = []
-    for image_id, raw in zip(_image_ids(listed, raws, refused), raws, strict=True):
+    for image_id, raw in zip(_image_ids(content, raws, refused), raws, strict=True):
         if image_id is not None:
-            bins[part_of(str(image_id), piece.bins)].append(raw)
+            bins[_bin_of(image_id, piece.bins)].append(raw)
     for position, error in refused:
         name = f"annotations[{piece.first + position}]"
         yield rejection(piece.split, Kind.ANNOTATION, name, malformed(error))
@@ -135,7 +145,8 @@ def read_bin(some: Bin, annotations: Iterable[bytes]) -> Iterator[Entry]:
     items = _decoded(b"[%b]" % b",".join(annotations))
     groups, refused = coco_json.group_annotations(items, some.split)
     assert not refused, "annotations without an image are in no bin"
-    yield from annotated_images(some.split, groups, some.opened)
+    opened = some.opened._replace(usable=_unpacked(some.usable))
+    yield from annotated_images(some.split, groups, opened)
 
 
 def _decoded(annotations: bytes) -> Sequence[Undecoded]:
@@ -144,63 +155,53 @@ def _decoded(annotations: bytes) -> Sequence[Undecoded]:
         decoded = decode(_SOUND, annotations)
         if coco_json.are_identified(decoded):
             return decoded
-    return decode(_ITEMS, annotations)
+    return decode(RAWS, annotations)
 
 
-def _outlined(content: bytes) -> _Outline | None:
-    """Return a file with its annotations undecoded; None if it is small, packed or not sound."""
-    if len(content) < slices.SLICE_BYTES:
-        return None
-    try:
-        return decode(_OUTLINE, content)
-    except msgspec.DecodeError:
-        return None
-
-
-def _spans(content: bytes, annotations: Raw) -> list[tuple[Span, int]] | None:
-    """Return each slice in the file with its number of items; None: it must be read whole."""
-    if len(annotations) < slices.SLICE_BYTES:
-        return None
-    start = start_in(content, annotations)
-    try:
-        return [
-            (Span(start + span.start, start + span.end), len(items))
-            for span, items in sliced(annotations, _ITEMS)
-        ]
-    except msgspec.DecodeError:
-        return None
-
-
-def _bins(split: SplitInput, opened: Opened, number: int) -> list[Bin]:
-    """Return the images of a file in so many bins."""
+def _bins(split: SplitInput, opened: Opened, number: int) -> Iterator[Bin]:
+    """Yield the images of a file in so many bins."""
     usable: list[dict[ItemId, ImageInfo]] = [{} for _ in range(number)]
     for item_id, image in opened.usable.items():
-        usable[part_of(str(item_id), number)][item_id] = image
+        usable[_bin_of(item_id, number)][item_id] = image
     refused: list[list[str]] = [[] for _ in range(number)]
     for name in opened.refused:
-        refused[part_of(name, number)].append(name)
-    return [
-        Bin(split, bin_number, _some(opened, images, names))
-        for bin_number, (images, names) in enumerate(zip(usable, refused, strict=True))
-    ]
+        refused[_bin_of(as_number(name), number)].append(name)
+    for bin_number, (images, names) in enumerate(zip(usable, refused, strict=True)):
+        yield Bin(split, bin_number, _some(opened, images.keys(), names), _packed(images))
 
 
-def _some(opened: Opened, images: Mapping[ItemId, ImageInfo], refused: Sequence[str]) -> Opened:
-    """Return what is opened of some images."""
+def _some(opened: Opened, images: Set[ItemId], refused: Sequence[str]) -> Opened:
+    """Return what is opened of some images, but for the images themselves."""
     return opened._replace(
-        usable=images,
-        chosen=opened.chosen & images.keys(),
+        usable={},
+        chosen=opened.chosen & images,
         refused=refused,
         classes={item_id: opened.classes[item_id] for item_id in opened.classes.keys() & images},
     )
 
 
+def _packed(images: Mapping[ItemId, ImageInfo]) -> bytes:
+    return msgspec.msgpack.encode(
+        [(isinstance(item_id, int), image) for item_id, image in images.items()]
+    )
+
+
+def _unpacked(packed: bytes) -> dict[ItemId, ImageInfo]:
+    images = _IMAGES.decode(packed)
+    return {int(image.image_id) if number else image.image_id: image for number, image in images}
+
+
+def _bin_of(image_id: ItemId, bins: int) -> int:
+    """Return the number of the bin of an image."""
+    return image_id % bins if isinstance(image_id, int) else part_of(image_id, bins)
+
+
 def _image_ids(
-    listed: bytes, raws: Sequence[Raw], refused: list[tuple[int, Exception]]
+    content: bytes, raws: Sequence[Raw], refused: list[tuple[int, Exception]]
 ) -> Iterator[ItemId | None]:
     """Yield the ids of the images of annotations, None for those that are refused."""
     with suppress(msgspec.DecodeError):
-        yield from [item.image_id for item in decode(_IMAGE_IDS, listed)]
+        yield from [item.image_id for item in decode(_IMAGE_IDS, b"[%b]" % content)]
         return
     for position, raw in enumerate(raws):
         try:

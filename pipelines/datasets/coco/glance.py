@@ -5,11 +5,11 @@ boxes or pictures. All of that is well formed, and would come out as nothing or 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,14 +17,21 @@ from numpy.typing import NDArray
 
 from pipelines.datasets.coco import lenient
 from pipelines.datasets.coco.records import CocoImage, decode_outline
+from pipelines.datasets.common.index import (
+    RAWS,
+    FileIndex,
+    Reader,
+    StoredItems,
+    collector,
+    read_index,
+)
 from pipelines.datasets.common.raw_items import ItemId, Raw
-from pipelines.datasets.common.slices import sliced
+from pipelines.datasets.common.text_files import as_text
 from schemas.counted import counted
 from schemas.errors import InputFileError
 from schemas.json_decoding import decode
-from schemas.source import SplitInput
+from schemas.source import SplitInput, Store
 
-_AT_ONCE_BYTES = 512 * 1024 * 1024  # of a file; a larger one would take too much memory
 _LOOKED_AT = 50_000  # annotations that are read one by one, where they cannot be read at once
 _MANY_CROWDS = 0.05  # share of annotations; COCO's own files have 0.012
 _TINY = 2  # pixels
@@ -49,6 +56,7 @@ class GlimpsedFile(NamedTuple):
     images: Sequence[Raw]
     categories: Sequence[Raw]
     annotations: "_Sum"
+    indexed: FileIndex | None  # None: the file must be read as a whole
 
 
 @dataclass(slots=True)
@@ -60,9 +68,13 @@ class _Sum:
     tiny: int = 0  # their boxes
     shares: int = 0  # boxes between 0 and 1
     hashes: list[NDArray[np.int64]] = field(default_factory=list)  # of image, category and box
+    odd: bool = False  # some were left out, which cannot be read at once
 
-    def add(self, glimpses: Sequence[_Glimpse]) -> None:
-        """Add some annotations."""
+    def add(self, glimpses: Sequence[_Glimpse] | None) -> None:
+        """Add some annotations; None: they cannot be read at once."""
+        if glimpses is None:
+            self.odd = True
+            return
         boxes = [glimpse.bbox for glimpse in glimpses]
         self.number += len(glimpses)
         self.crowds += sum(bool(glimpse.iscrowd) for glimpse in glimpses)
@@ -76,36 +88,48 @@ class _Sum:
 
 _FILE = msgspec.json.Decoder(_File)
 _GLIMPSES = msgspec.json.Decoder(list[_Glimpse])
-_ITEMS = msgspec.json.Decoder(list[Raw])
 _BOXED = attrgetter("image_id", "category_id", "bbox")
 
 
-def glimpse(content: bytes, path: str) -> GlimpsedFile:
+def glimpse(split: SplitInput, store: Store) -> GlimpsedFile:
     """Return what the quick look reads of a user's own file: of many odd annotations, a sample.
 
     Raises:
-        InputFileError: the content is no JSON, or lacks COCO's lists; the message names the place.
+        InputFileError: the file is no JSON, or lacks COCO's lists; the message names the place.
     """
-    if len(content) <= _AT_ONCE_BYTES:  # this takes half the time
-        with suppress(msgspec.DecodeError):
-            file = decode(_FILE, content)
-            summed = _Sum()
-            summed.add(file.annotations)
-            return GlimpsedFile(file.images, file.categories, summed)
+    path = split.file
+    images: list[Raw] = []
+    categories: list[Raw] = []
+    annotations = _Sum()
+    readers: Mapping[str, Reader[Any]] = {
+        "images": collector(images),
+        "annotations": Reader(_GLIMPSES, annotations.add),
+        "categories": collector(categories),
+    }
+    index = read_index(path, store, readers)
+    if isinstance(index, bytes):
+        return _glimpse_whole(as_text(index, path), path)
+    if annotations.odd:
+        step = index.number("annotations") // _LOOKED_AT + 1
+        annotations = _Sum()
+        for part in index.lists["annotations"]:
+            items = list(StoredItems(path, store, [part]))
+            annotations.add(list(_read_leniently(items[-part.first % step :: step])))
+    return GlimpsedFile(images, categories, annotations, index)
+
+
+def _glimpse_whole(content: bytes, path: str) -> GlimpsedFile:
+    with suppress(msgspec.DecodeError):
+        file = decode(_FILE, content)
+        summed = _Sum()
+        summed.add(file.annotations)
+        return GlimpsedFile(file.images, file.categories, summed, None)
     outline = decode_outline(content, path)
-    return GlimpsedFile(outline.images, outline.categories, _summed(outline.annotations))
-
-
-def _summed(annotations: Raw) -> _Sum:
-    """Return the sum of the annotations; of many odd ones, of a sample."""
-    try:
-        summed = _Sum()
-        for _, glimpses in sliced(annotations, _GLIMPSES):
-            summed.add(glimpses)
-    except msgspec.DecodeError:
-        summed = _Sum()
-        summed.add(list(_read_leniently(annotations)))
-    return summed
+    summed = _Sum()
+    with suppress(msgspec.DecodeError):  # the read stage names the fault
+        items = decode(RAWS, outline.annotations)
+        summed.add(list(_read_leniently(items[:: len(items) // _LOOKED_AT + 1])))
+    return GlimpsedFile(outline.images, outline.categories, summed, None)
 
 
 def glance(
@@ -131,12 +155,8 @@ def glance(
     return tuple(f"{split.file}: {remark}" for remark in remarks)
 
 
-def _read_leniently(annotations: Raw) -> Iterator[_Glimpse]:
-    try:
-        items = decode(_ITEMS, annotations)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return  # the read stage names the fault
-    for raw in items[:: len(items) // _LOOKED_AT + 1]:
+def _read_leniently(items: Iterable[Raw]) -> Iterator[_Glimpse]:
+    for raw in items:
         try:
             fields = lenient.read_fields(raw)
             yield _Glimpse(

@@ -26,7 +26,7 @@ from pipelines.datasets.common.entries import (
     rejections,
 )
 from pipelines.datasets.common.picture_files import PictureFiles
-from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
+from pipelines.datasets.common.raw_items import ItemId, Items, Raw, malformed
 from pipelines.datasets.common.text_files import read_text
 from schemas.classes import StatedClasses
 from schemas.geometry import Box, xyxy
@@ -72,7 +72,7 @@ class Layout(NamedTuple):
 class Head(NamedTuple):
     """A file in COCO's layout without its annotations, undecoded."""
 
-    images: Sequence[Raw]
+    images: Items
     categories: Sequence[Raw]
     licenses: Raw
     annotations: int  # their number

@@ -1,22 +1,23 @@
-"""The quick look at a file in COCO's layout, which skips its annotations.
+"""The quick look at a file in COCO's layout, in one pass, which also makes the file's index.
 
-At COCO's full size, 421 MB, this takes less than half as long as decoding the annotations, wherever
-`categories` stands in the file.
+Annotations are skipped but for a user's own, which takes less than half as long as decoding them.
 """
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import msgspec
 
 from pipelines.datasets.coco import records as coco_json
 from pipelines.datasets.coco.categories import check_usable, read_categories
-from pipelines.datasets.coco.glance import GlimpsedFile, glance, glimpse
+from pipelines.datasets.coco.glance import glance, glimpse
 from pipelines.datasets.coco.lenient import read_item
 from pipelines.datasets.coco.records import CocoImage
+from pipelines.datasets.common.index import SKIPPED, FileIndex, collector, read_index
 from pipelines.datasets.common.picture_files import PictureFiles
 from pipelines.datasets.common.raw_items import Raw
-from pipelines.datasets.common.text_files import read_text
+from pipelines.datasets.common.text_files import as_text
 from pipelines.datasets.spec import Outline
 from schemas.rejection import Rejected
 from schemas.source import SplitInput, Store
@@ -34,18 +35,37 @@ def outline_coco_layout(
     Raises:
         InputFileError: the file as a whole cannot be used, or its categories are not the expected.
     """
-    path = split.file
-    read = glimpse if split.own_file else coco_json.decode_outline
-    file = read(read_text(store, path), path)
+    glimpsed = glimpse(split, store) if split.own_file else None
+    file = glimpsed or _skim(split, store)
     categories = read_categories(file.categories)
-    check_usable(path, categories)
+    check_usable(split.file, categories)
     name_labels(split, categories.distinct)
-    names_of = partial(_names_of, images, None)
-    if not isinstance(file, GlimpsedFile):
-        return Outline(items=file.images, names_of=names_of)
-    names_of = partial(_names_of, images, _pictures(split, store, file.images, images))
-    remarks = glance(split, file, images)
-    return Outline(items=file.images, names_of=names_of, remarks=remarks)
+    pictures = _pictures(split, store, file.images, images) if glimpsed else None
+    return Outline(
+        items=file.images,
+        names_of=partial(_names_of, images, pictures),
+        remarks=glance(split, glimpsed, images) if glimpsed else (),
+        indexes={split.file: file.indexed},
+    )
+
+
+class _SkimmedFile(NamedTuple):
+    """A file of which the annotations are only skipped."""
+
+    images: Sequence[Raw]
+    categories: Sequence[Raw]
+    indexed: FileIndex | None  # None: the file must be read as a whole
+
+
+def _skim(split: SplitInput, store: Store) -> _SkimmedFile:
+    images: list[Raw] = []
+    categories: list[Raw] = []
+    readers = {"images": collector(images), "categories": collector(categories)}
+    index = read_index(split.file, store, {**readers, "annotations": SKIPPED})
+    if isinstance(index, bytes):
+        outline = coco_json.decode_outline(as_text(index, split.file), split.file)
+        return _SkimmedFile(outline.images, outline.categories, None)
+    return _SkimmedFile(images, categories, index)
 
 
 def _pictures(

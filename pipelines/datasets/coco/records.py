@@ -11,7 +11,7 @@ id of another of its image, the file is decoded to slices of its own bytes, and 
 screened.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import suppress
 from operator import attrgetter
 from typing import Generic, TypeVar
@@ -22,7 +22,7 @@ from pipelines.datasets.coco import lenient
 from pipelines.datasets.coco.unusable_file import not_whole
 from pipelines.datasets.common.entries import Refused
 from pipelines.datasets.common.lenient_json import decode_json
-from pipelines.datasets.common.raw_items import ItemId, Raw, as_number, malformed
+from pipelines.datasets.common.raw_items import ItemId, Items, Raw, as_number, malformed
 from schemas.json_decoding import decode
 from schemas.rejection import Reason, Rejected
 from schemas.source import SplitInput
@@ -212,14 +212,15 @@ _Item = TypeVar("_Item", CocoImage, _CocoName)
 
 
 def index_items(
-    items: Sequence[Raw], decoder: msgspec.json.Decoder[_Item], name: str
+    items: Items, decoder: msgspec.json.Decoder[_Item], name: str
 ) -> tuple[dict[ItemId, _Item], list[Refused]]:
     """Return items by id, and the refused items.
 
     Of different items with the same id, the item whose text sorts first is taken, so that the
     choice does not depend on the order in the file.
     """
-    taken: dict[ItemId, tuple[Raw, _Item]] = {}
+    taken: dict[ItemId, _Item] = {}
+    repeated: set[ItemId] = set()
     refused: list[Refused] = []
     for position, raw in enumerate(items):
         try:
@@ -229,10 +230,24 @@ def index_items(
             continue
         if item.id in taken:
             refused.append((str(item.id), _duplicate(name, item.id)))
-            if bytes(taken[item.id][0]) <= bytes(raw):
-                continue
-        taken[item.id] = raw, item
-    return {item_id: item for item_id, (_, item) in taken.items()}, refused
+            repeated.add(item.id)
+        else:
+            taken[item.id] = item
+    return taken | (_first_by_text(items, decoder, repeated) if repeated else {}), refused
+
+
+def _first_by_text(
+    items: Items, decoder: msgspec.json.Decoder[_Item], wanted: Set[ItemId]
+) -> dict[ItemId, _Item]:
+    """Return, of the items of each wanted id, the one whose text sorts first."""
+    taken: dict[ItemId, tuple[bytes, _Item]] = {}
+    for raw in items:
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            item = lenient.read_item(raw, decoder)
+            text = bytes(raw)
+            if item.id in wanted and (item.id not in taken or text < taken[item.id][0]):
+                taken[item.id] = text, item
+    return {item_id: item for item_id, (_, item) in taken.items()}
 
 
 def group_annotations(

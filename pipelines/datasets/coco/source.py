@@ -23,6 +23,7 @@ from pipelines.datasets.coco.exports import own_splits
 from pipelines.datasets.coco.layout import Layout, parse_coco_layout
 from pipelines.datasets.coco.outline import outline_coco_layout
 from pipelines.datasets.coco.pictures import COCO_PAPER
+from pipelines.datasets.common.index import Indexes
 from pipelines.datasets.common.picture_names import OBJECTS365, coco_or_objects365_picture
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from schemas.errors import InputFileError
@@ -77,9 +78,9 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     return parse_coco_layout(split, store, _name_labels)
 
 
-def divide(split: SplitInput, store: Store, parts: int) -> Division | None:
+def divide(split: SplitInput, store: Store, parts: int, indexes: Indexes) -> Division | None:
     """Return the division of one split of COCO, or of the user's file."""
-    return divide_coco_layout(split, store, parts, Layout(_name_labels))
+    return divide_coco_layout(split, store, parts, Layout(_name_labels), indexes)
 
 
 def outline(split: SplitInput, store: Store) -> Outline:

@@ -6,6 +6,8 @@ Ids are numbers, or texts that may be written as numbers.
 """
 
 import re
+from collections.abc import Iterator
+from typing import Protocol
 
 import msgspec
 
@@ -13,6 +15,14 @@ from schemas.rejection import Reason, Rejected
 
 Raw = msgspec.Raw  # the bytes of one item
 ItemId = int | str
+
+
+class Items(Protocol):
+    """Undecoded items that can be passed over several times."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Raw]: ...
+
 
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,99}")
 

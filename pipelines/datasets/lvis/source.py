@@ -32,6 +32,7 @@ from pipelines.datasets.coco.layout import Layout, parse_coco_layout
 from pipelines.datasets.coco.outline import outline_coco_layout
 from pipelines.datasets.coco.pictures import COCO_PAPER, list_pictures
 from pipelines.datasets.coco.records import CocoImage
+from pipelines.datasets.common.index import Indexes
 from pipelines.datasets.common.picture_names import coco_picture
 from pipelines.datasets.common.raw_items import ItemId, as_number
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
@@ -91,9 +92,9 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     return parse_coco_layout(split, store, **_layout()._asdict())
 
 
-def divide(split: SplitInput, store: Store, parts: int) -> Division | None:
+def divide(split: SplitInput, store: Store, parts: int, indexes: Indexes) -> Division | None:
     """Return the division of one split of LVIS."""
-    return divide_coco_layout(split, store, parts, _layout())
+    return divide_coco_layout(split, store, parts, _layout(), indexes)
 
 
 def _layout() -> Layout:

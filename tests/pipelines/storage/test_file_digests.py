@@ -2,13 +2,11 @@
 
 import os
 from hashlib import sha256
-from threading import Event
 
 import pytest
 
 from pipelines.storage import files
 from pipelines.storage.file_digests import FileDigests
-from schemas.errors import InputFileError
 from schemas.layout import INPUT_DIGESTS
 
 OLD = 1_600_000_000_000_000_000  # ns since 1970
@@ -152,36 +150,3 @@ def test_a_store_without_etags_is_read_anew(remote_store, tmp_path, monkeypatch)
     digests.of(path)
     digests.save(str(tmp_path))
     assert not FileDigests.remembered_in(str(tmp_path)).is_known(path)
-
-
-def test_digests_are_computed_beside_other_work(file, tmp_path, hashed):
-    gone = str(tmp_path / "gone.json")
-    digests = FileDigests()
-    with digests.computed_meanwhile([gone, str(file)]):
-        pass
-    assert hashed == [str(file)] or hashed == [gone, str(file)]
-    assert digests.of(str(file))[0] == sha256(b"[1]").hexdigest()
-    assert hashed.count(str(file)) == 1
-    with pytest.raises((InputFileError, OSError)):
-        digests.of(gone)
-
-
-def test_an_error_does_not_wait_for_digests(file, monkeypatch):
-    begun, ended = Event(), Event()
-
-    def slow(path):
-        begun.set()
-        assert ended.wait(60)
-        return "", 0
-
-    monkeypatch.setattr(files, "fingerprint", slow)
-
-    def work() -> None:
-        with FileDigests().computed_meanwhile([str(file), str(file)]):
-            assert begun.wait(60)
-            raise InputFileError("no")
-
-    with pytest.raises(InputFileError, match="no"):
-        work()
-    assert not ended.is_set()
-    ended.set()
