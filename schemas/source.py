@@ -77,8 +77,8 @@ def part_of(image_id: str, parts: int) -> int:
 class SplitInput(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a split to read: the files and options of the split, and the number of the part.
 
-    Workers share a split by reading the same files and yielding only the images they own, which
-    costs less than sending annotations from one reader to the others.
+    Workers share a split that is not divided by reading the same files, and yielding only the
+    images they own, which costs less than sending annotations from one reader to the others.
     """
 
     source: str

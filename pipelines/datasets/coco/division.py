@@ -8,7 +8,6 @@ One worker reads images and categories, and cuts the list of annotations between
 Each slice is then read by one worker, and each bin by one, with all annotations of its images.
 """
 
-from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from typing import NamedTuple
@@ -128,16 +127,17 @@ def deal_out(piece: Slice, content: bytes) -> Iterator[tuple[int, bytes] | Rejec
         InputFileError: the file is no longer what it was.
     """
     raws = decoded_items(content, piece.split.file)
-    bins: dict[int, list[Raw]] = defaultdict(list)
+    bins: list[list[Raw]] = [[] for _ in range(piece.bins)]
     refused: list[tuple[int, Exception]] = []
-    for image_id, raw in zip(_image_ids(content, raws, refused), raws, strict=True):
-        if image_id is not None:
-            bins[_bin_of(image_id, piece.bins)].append(raw)
+    for number, raw in zip(_bins_of(content, raws, piece.bins, refused), raws, strict=True):
+        if number is not None:
+            bins[number].append(raw)
     for position, error in refused:
         name = f"annotations[{piece.first + position}]"
         yield rejection(piece.split, Kind.ANNOTATION, name, malformed(error))
-    for number, several in bins.items():
-        yield number, b",".join(several)
+    for number, several in enumerate(bins):
+        if several:
+            yield number, b",".join(several)
 
 
 def read_bin(some: Bin, annotations: Iterable[bytes]) -> Iterator[Entry]:
@@ -196,19 +196,20 @@ def _bin_of(image_id: ItemId, bins: int) -> int:
     return image_id % bins if isinstance(image_id, int) else part_of(image_id, bins)
 
 
-def _image_ids(
-    content: bytes, raws: Sequence[Raw], refused: list[tuple[int, Exception]]
-) -> Iterator[ItemId | None]:
-    """Yield the ids of the images of annotations, None for those that are refused."""
+def _bins_of(
+    content: bytes, raws: Sequence[Raw], bins: int, refused: list[tuple[int, Exception]]
+) -> Sequence[int | None]:
+    """Return the numbers of the bins of annotations, None for those that are refused."""
     with suppress(msgspec.DecodeError):
-        yield from [item.image_id for item in decode(_IMAGE_IDS, b"[%b]" % content)]
-        return
+        return [item.image_id % bins for item in decode(_IMAGE_IDS, b"[%b]" % content)]
+    numbers: list[int | None] = []
     for position, raw in enumerate(raws):
         try:
-            yield coco_json.link_of(raw).image_id
+            numbers.append(_bin_of(coco_json.link_of(raw).image_id, bins))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             refused.append((position, error))
-            yield None
+            numbers.append(None)
+    return numbers
 
 
 def _collected(opening: Generator[Entry, None, Opened], entries: list[Entry]) -> Opened:
