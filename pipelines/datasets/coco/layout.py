@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pipelines.datasets.coco import records as coco_json
+from pipelines.datasets.coco.by_id import index_items, licence_names
 from pipelines.datasets.coco.categories import Categories, check_usable, read_categories
 from pipelines.datasets.coco.objects import id_of, named_objects
 from pipelines.datasets.coco.records import CocoAnnotation, CocoImage, Undecoded
@@ -137,7 +138,7 @@ def open_layout(
     labels = LabelSet.of(layout.name_labels(split, names), names)
     if split.leads:
         yield from _totals(split, head, categories)
-    declared, undeclared = coco_json.index_items(head.images, layout.images, "images")
+    declared, undeclared = index_items(head.images, layout.images, "images")
     file_names = [image.file_name for image in declared.values()]
     pictures = PictureFiles(split, layout.list_pictures(split, store), file_names)
     usable, unusable = usable_images(split, head.licenses, declared, pictures)
@@ -195,7 +196,7 @@ def usable_images(
 ) -> tuple[dict[ItemId, ImageInfo], list[Refused]]:
     """Return the images whose picture exists, by id, and the faults of all other images."""
     refused: list[Refused] = []
-    licences = coco_json.licence_names(licenses)
+    licences = licence_names(licenses)
     usable: dict[ItemId, ImageInfo] = {}
     for item_id, image in images.items():
         terms = licences.get(image.license) if image.license is not None else None

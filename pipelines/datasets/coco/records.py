@@ -11,7 +11,7 @@ id of another of its image, the file is decoded to slices of its own bytes, and 
 screened.
 """
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from operator import attrgetter
 from typing import Generic, TypeVar
@@ -22,9 +22,8 @@ from pipelines.datasets.coco import lenient
 from pipelines.datasets.coco.unusable_file import not_whole
 from pipelines.datasets.common.entries import Refused
 from pipelines.datasets.common.lenient_json import decode_json
-from pipelines.datasets.common.raw_items import ItemId, Items, Raw, as_number, malformed
+from pipelines.datasets.common.raw_items import ItemId, Raw, as_number, malformed
 from schemas.json_decoding import decode
-from schemas.rejection import Reason, Rejected
 from schemas.source import SplitInput
 
 
@@ -105,7 +104,7 @@ class CocoOutline(msgspec.Struct):
     categories: list[Raw]
 
 
-class _CocoName(_Identified):
+class CocoName(_Identified):
     """An item of `categories` or of `licenses`."""
 
     name: str
@@ -121,7 +120,7 @@ IMAGE = msgspec.json.Decoder(CocoImage)
 _ANNOTATION = msgspec.json.Decoder(CocoAnnotation)
 LINK = msgspec.json.Decoder(CocoLink)
 _NUMBER_LINK = msgspec.json.Decoder(_NumberLink)
-NAME = msgspec.json.Decoder(_CocoName)
+NAME = msgspec.json.Decoder(CocoName)
 
 
 def decode_file(content: bytes, path: str) -> CocoFile[CocoAnnotation] | CocoFile[Raw]:
@@ -208,48 +207,6 @@ def _read_leniently(raw: Raw) -> tuple[CocoAnnotation, bool]:
     return annotation, of_mask
 
 
-_Item = TypeVar("_Item", CocoImage, _CocoName)
-
-
-def index_items(
-    items: Items, decoder: msgspec.json.Decoder[_Item], name: str
-) -> tuple[dict[ItemId, _Item], list[Refused]]:
-    """Return items by id, and the refused items.
-
-    Of different items with the same id, the item whose text sorts first is taken, so that the
-    choice does not depend on the order in the file.
-    """
-    taken: dict[ItemId, _Item] = {}
-    repeated: set[ItemId] = set()
-    refused: list[Refused] = []
-    for position, raw in enumerate(items):
-        try:
-            item = lenient.read_item(raw, decoder)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            refused.append((_id_or_position(raw, f"{name}[{position}]"), malformed(error)))
-            continue
-        if item.id in taken:
-            refused.append((str(item.id), _duplicate(name, item.id)))
-            repeated.add(item.id)
-        else:
-            taken[item.id] = item
-    return taken | (_first_by_text(items, decoder, repeated) if repeated else {}), refused
-
-
-def _first_by_text(
-    items: Items, decoder: msgspec.json.Decoder[_Item], wanted: Set[ItemId]
-) -> dict[ItemId, _Item]:
-    """Return, of the items of each wanted id, the one whose text sorts first."""
-    taken: dict[ItemId, tuple[bytes, _Item]] = {}
-    for raw in items:
-        with suppress(msgspec.DecodeError, UnicodeDecodeError):
-            item = lenient.read_item(raw, decoder)
-            text = bytes(raw)
-            if item.id in wanted and (item.id not in taken or text < taken[item.id][0]):
-                taken[item.id] = text, item
-    return {item_id: item for item_id, (_, item) in taken.items()}
-
-
 def group_annotations(
     annotations: Sequence[Undecoded], split: SplitInput
 ) -> tuple[dict[ItemId, list[Undecoded]], list[Refused]]:
@@ -289,24 +246,3 @@ def link_of(raw: Raw) -> CocoLink | _NumberLink:
         return decode(LINK, raw)
     fields = lenient.read_fields(raw)
     return CocoLink(lenient.read_id(fields, "id"), lenient.require_id(fields, "image_id"))
-
-
-def licence_names(licenses: Raw) -> dict[ItemId, str]:
-    """Return the names of a file's licences by id, without licences that have no name."""
-    try:
-        items = decode(_ITEMS, licenses)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return {}
-    licences, _ = index_items(items, NAME, "licenses")
-    return {item_id: item.name for item_id, item in licences.items() if item.name.strip()}
-
-
-def _id_or_position(raw: Raw, position: str) -> str:
-    try:
-        return str(lenient.read_item(raw, IDENTIFIED).id)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return position
-
-
-def _duplicate(name: str, item_id: ItemId | None) -> Rejected:
-    return Rejected(Reason.DUPLICATE_ID, f"id {item_id} stands more than once in {name}")

@@ -12,6 +12,7 @@ from typing import cast
 import msgspec
 
 from pipelines.datasets.coco import records as coco_json
+from pipelines.datasets.coco.by_id import index_items
 from pipelines.datasets.coco.categories import (
     COCO_LABEL_SET,
     COCO_NAMES,
@@ -119,7 +120,7 @@ def _images(
 ) -> Iterator[Entry]:
     groups, refused = coco_json.group_annotations(file.annotations, split)
     yield from rejections(split, Kind.ANNOTATION, refused)
-    declared, undeclared = coco_json.index_items(file.images, coco_json.IMAGE, "images")
+    declared, undeclared = index_items(file.images, coco_json.IMAGE, "images")
     for number, image in declared.items():
         image.file_name = find_picture(int(number), pictures.sizes)
     usable, unusable = usable_images(split, file.licenses, declared, pictures)
