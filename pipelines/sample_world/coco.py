@@ -15,6 +15,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ _IDS = (1, 2, 4, 7, 11, 13, 16, 27, 31, 44, 52, 64, 72, 84, 90)  # with gaps, as
 CATEGORY_IDS = dict(zip(SHAPES, _IDS, strict=True))
 ROUND = ("circle", "oval", "half circle", "crescent")
 _ANGULAR = ("triangle", "square", "diamond", "pentagon", "hexagon")
+_KEPT = 12_000  # pictures, as many as the largest world has
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,20 +60,25 @@ class Picture:
 
 def pictures(world: World) -> Iterator[Picture]:
     """Yield all pictures in order of their numbers; every fourth is in val2017."""
-    for position in range(world.pictures):
-        number = 101 + 37 * position + rank("number", world.seed, position) % 37
-        oddity = ODDITIES.get(position, "crowd" if position % 8 in CROWDED else "")
-        oddity = oddity if world.look.odd else ""
-        held_out = position % 4 == 3
-        yield Picture(
-            number=number,
-            splits={
-                2014: "val" if held_out or position % 8 == 2 else "train",
-                2017: "val" if held_out else "train",
-            },
-            scene=lay_out(f"coco/{world.seed}/{number}", oddity, look=world.look),
-            oddity=oddity,
-        )
+    return (_picture(world, position) for position in range(world.pictures))
+
+
+@lru_cache(_KEPT)
+def _picture(world: World, position: int) -> Picture:
+    """Return a picture; most data sets of a world are about the same ones, so they are kept."""
+    number = 101 + 37 * position + rank("number", world.seed, position) % 37
+    oddity = ODDITIES.get(position, "crowd" if position % 8 in CROWDED else "")
+    oddity = oddity if world.look.odd else ""
+    held_out = position % 4 == 3
+    return Picture(
+        number=number,
+        splits={
+            2014: "val" if held_out or position % 8 == 2 else "train",
+            2017: "val" if held_out else "train",
+        },
+        scene=lay_out(f"coco/{world.seed}/{number}", oddity, look=world.look),
+        oddity=oddity,
+    )
 
 
 def annotations(picture: Picture) -> list[Record]:

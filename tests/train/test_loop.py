@@ -83,7 +83,7 @@ def test_the_shards_of_every_recipe_train(every_recipe, sample_world, tokenizer,
         build = Build.open(folder)
         split = build.manifest.shards[0].split
         job = Job(
-            rows=ShardRows(build, build.shards(split)), processes=ALONE, micro_batch=4,
+            rows=ShardRows(build, build.shards(split)), processes=ALONE, micro_batch=2,
             max_steps=2, image_root=sample_world,
         )  # fmt: skip
         steps: list[Done] = []
@@ -91,8 +91,8 @@ def test_the_shards_of_every_recipe_train(every_recipe, sample_world, tokenizer,
         def note(done: Done, _: object, steps: list[Done] = steps) -> None:
             steps.append(done)
 
-        train(model, processor, recipe(stage, batch=4), job, after_step=note)
-        assert len(steps) == min(2, -(-len(job.rows) // 4)), folder.name
+        train(model, processor, recipe(stage, batch=2), job, after_step=note)
+        assert len(steps) == min(2, -(-len(job.rows) // 2)), folder.name
         assert all(isfinite(done.result.loss) for done in steps), folder.name
         assert sum(done.result.supervised for done in steps) > 0, folder.name
 

@@ -32,8 +32,14 @@ CASES = [  # stage; whether all rows begin alike; key-value heads, of two
 ]
 
 
-@pytest.fixture(params=CASES, ids=str)
-def case(request, proof_shards, tokenizer):
+@pytest.fixture(scope="module")
+def rows(proof_shards):
+    build = Build.open(proof_shards)
+    return ShardRows(build, build.shards("train"))
+
+
+@pytest.fixture(scope="module", params=CASES, ids=str)
+def case(request, rows, tokenizer):
     """A model of random weights, its processor, and rows of all configs and of text alone."""
     torch.manual_seed(0)
     stage, alike, heads = request.param
@@ -45,11 +51,10 @@ def case(request, proof_shards, tokenizer):
     model, processor = kind(config), processor_for(config, tokenizer)
     freeze_for(model, stage)
     model.set_attn_implementation({"text_config": ATTENTION_NAME})
-    build = Build.open(proof_shards)
-    rows = ShardRows(build, build.shards("train"))
     form: RegionsAs = "box" if name == "gpt4roi" else "half"
     made = TrainingRows(rows, processor, seed=0, regions_as=form)
-    firsts = [rows.configs().index(name) for name in sorted(set(rows.configs()))]
+    configs = rows.configs()
+    firsts = [configs.index(name) for name in sorted(set(configs))]
     whole = [made[0, number] for number in firsts]
     examples = [each.example for each in whole if isinstance(each, TrainingExample)]
     before = examples[0].input_ids[:30] if alike else [8, 9]

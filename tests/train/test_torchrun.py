@@ -14,11 +14,12 @@ from train.checkpoint import checkpoints
 from train.cli import run
 from train.seen import logged
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-TORCHRUN = ["--standalone", "--nproc-per-node", "2"]
-SECONDS = 200.0  # for two processes to import everything, on a busy machine
+PROGRAM = Path(__file__).resolve().parents[2] / "regionforge" / "__main__.py"
+# Its processes are forked, so that they need not import everything again.
+TORCHRUN = ["--standalone", "--nproc-per-node", "2", "--start-method", "fork", "--run-path"]
+SECONDS = 200.0  # for two processes to begin, on a busy machine
 
-pytestmark = [pytest.mark.usefixtures("group"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.usefixtures("group")
 
 
 @pytest.fixture
@@ -50,8 +51,7 @@ def test_a_run_of_two_processes_that_is_ended_goes_on_in_one(proof_shards, tower
 
     folder = tmp_path / "two"
     words += ["--output", str(folder)]
-    command = [*TORCHRUN, "-m", "regionforge", *words]
-    process = Forked(tmp_path / "shown.txt", torchrun, command, PYTHONPATH=str(CHECKOUT))
+    process = Forked(tmp_path / "shown.txt", torchrun, [*TORCHRUN, str(PROGRAM), *words])
     end = time.monotonic() + SECONDS
     while len(logged(folder)) < 2 and process.runs():
         assert time.monotonic() < end

@@ -63,7 +63,6 @@ def _trained(subject: Subject, way: Way, deadline: float | None) -> Trained:
     torch.manual_seed(subject.recipe.seed)
     with torch.device(device):
         model: RegionModel = AutoModel.from_config(subject.config)
-    processor = subject.processor()
     clock = Clock(device, deadline)
 
     def after_step(done: Done, _optimizer: torch.optim.Optimizer) -> None:
@@ -71,10 +70,10 @@ def _trained(subject: Subject, way: Way, deadline: float | None) -> Trained:
 
     try:
         if way == "plain":
-            train_plainly(model, processor, subject, clock)
+            train_plainly(model, subject, clock)
         else:
             job = subject.job(WARM_UP + STEPS)
-            train(model, processor, subject.recipe, job, after_step=after_step)
+            train(model, subject.processor, subject.recipe, job, after_step=after_step)
     except Enough:
         pass
     return Trained(clock, sum(p.numel() for p in model.parameters() if p.requires_grad))
@@ -110,7 +109,7 @@ def _figures(subject: Subject, trained: Trained) -> Result:
 def _sizes(subject: Subject, clock: Clock) -> RowSizes:
     """Return the sizes of the rows that were trained on; they are made once more for that."""
     numbers = {name: number for number, name in enumerate(subject.rows().ids())}
-    examples = subject.examples(subject.processor())
+    examples = subject.examples()
     made = (examples[0, numbers[name]] for name in clock.ids)
     return sizes_of([row.example for row in made if isinstance(row, TrainingExample)])
 

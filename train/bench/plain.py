@@ -24,9 +24,7 @@ from train.optim import make_optimizer
 from train.sharding import computes_in_bfloat16, set_types
 
 
-def train_plainly(
-    model: RegionModel, processor: RegionProcessor, subject: Subject, clock: Clock
-) -> None:
+def train_plainly(model: RegionModel, subject: Subject, clock: Clock) -> None:
     """Train until the clock ends it.
 
     Raises:
@@ -41,7 +39,7 @@ def train_plainly(
     model.train()
     optimizer = make_optimizer(model, recipe)
     trained = [weight for weight in model.parameters() if weight.requires_grad]
-    for batches, ids in list(_steps(processor, subject)):
+    for batches, ids in list(_steps(subject)):
         supervised = sum(int((batch["labels"] >= 0).sum()) for batch in batches)
         optimizer.zero_grad(set_to_none=True)
         for batch in batches:
@@ -63,16 +61,16 @@ def _recompute_all(model: RegionModel) -> None:
     (enable or model.gradient_checkpointing_enable)({"use_reentrant": False})
 
 
-def _steps(
-    processor: RegionProcessor, subject: Subject
-) -> Iterator[tuple[list[RegionBatch], list[str]]]:
+def _steps(subject: Subject) -> Iterator[tuple[list[RegionBatch], list[str]]]:
     """Yield the batches of each step, and the ids of its rows."""
-    job, examples = subject.job(WARM_UP + STEPS), subject.examples(processor)
+    job, examples = subject.job(WARM_UP + STEPS), subject.examples()
     loading = Loading(micro_batch=job.micro_batch)
     for step in islice(schedule_of(subject.recipe, job, subject.config).steps(), WARM_UP + STEPS):
         made = [[examples[key] for key in part] for part in loading.parts(step)]
         kept = [[row for row in part if isinstance(row, TrainingExample)] for part in made]
-        batches = [_padded(processor, [row.example for row in part]) for part in kept if part]
+        batches = [
+            _padded(subject.processor, [row.example for row in part]) for part in kept if part
+        ]
         yield batches, [row.id for part in kept for row in part]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Literal
@@ -98,15 +99,16 @@ class Subject:
             compiled=self.setting.compiled,
         )
 
+    @cached_property
     def processor(self) -> RegionProcessor:
-        """Return the model's processor, with a tokenizer of the rows' own words."""
+        """The model's processor, with a tokenizer of the rows' own words."""
         return processor_for(self.config, self._tokenizer(), self.recipe.max_length)
 
-    def examples(self, processor: RegionProcessor) -> TrainingRows:
+    def examples(self) -> TrainingRows:
         """Return the rows as examples, as training makes them."""
         return TrainingRows(
             self.rows(),
-            processor,
+            self.processor,
             seed=self.recipe.seed,
             regions_as=self.recipe.regions_as,
             image_root=self.setting.image_root,

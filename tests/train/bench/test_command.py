@@ -1,12 +1,14 @@
 """`regionforge train-bench` on tiny models: its lines, and what is wrong with a command."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from train.bench import clock, command, measure
 from train.bench.clock import Clock, Enough
+from train.bench.mix import MIX
 from train.bench.plan import PAPERS, Setting, Subject, in_order
 from train.cli import run
 
@@ -21,6 +23,9 @@ def words(tmp_path, monkeypatch):
     monkeypatch.setattr(clock, "STEPS", 2)
     monkeypatch.setattr(measure, "STEPS", 2)
     monkeypatch.setattr("train.bench.plain.STEPS", 2)
+    monkeypatch.setattr("train.bench.mix.ROWS", 200)  # of which some are read
+    short = [replace(kind, words=40, answers=28) for kind in MIX["regiongpt_finetune"]]
+    monkeypatch.setitem(MIX, "regiongpt_finetune", tuple(short))
     given = ["train-bench", "--output", str(tmp_path / "speed.jsonl"), "--device", "cpu"]
     return [*given, "--recipe", "tiny_regiongpt_stage2", "--model", "tiny_regiongpt",
             "--micro-batch", "2", "--workers", "0"]  # fmt: skip

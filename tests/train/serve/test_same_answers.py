@@ -20,7 +20,7 @@ from regionforge import tiny_towers
 from tests.forked import command
 from train.cli import run
 
-STEPS = 240  # after which some answers are right, and most are names at least
+STEPS = 120  # after which some answers are right, and most are names at least
 
 
 @pytest.fixture(scope="module")
